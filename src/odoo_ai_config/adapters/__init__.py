@@ -1,0 +1,1 @@
+"""The driven side: one technology per package, each behind the ports it implements."""

@@ -1,0 +1,1 @@
+"""Sealing and key hashing, and the only home of the cryptography package."""

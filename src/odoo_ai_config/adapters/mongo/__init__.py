@@ -1,0 +1,1 @@
+"""Ports over a MongoDB replica set, and the only home of motor."""

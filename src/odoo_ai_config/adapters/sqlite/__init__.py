@@ -1,0 +1,1 @@
+"""Ports over one SQLite file, the store that needs nothing installed."""

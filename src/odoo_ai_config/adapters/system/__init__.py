@@ -1,0 +1,1 @@
+"""What only the machine can tell: the time, fresh identifiers, log files."""

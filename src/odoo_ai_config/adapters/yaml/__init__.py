@@ -1,0 +1,1 @@
+"""Authored YAML text, and the only home of ruamel.yaml."""

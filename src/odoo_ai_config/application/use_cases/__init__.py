@@ -1,0 +1,1 @@
+"""One imperative per module: each joins a domain decision with the ports it needs."""

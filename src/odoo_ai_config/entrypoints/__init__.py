@@ -1,0 +1,1 @@
+"""The driving side: HTTP, the library facade and the command line."""

@@ -1,0 +1,1 @@
+"""The HTTP contract over aiohttp: routes, payloads, authentication and problems."""
