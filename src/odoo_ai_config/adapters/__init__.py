@@ -1,1 +1,3 @@
-"""The driven side: one technology per package, each behind the ports it implements."""
+"""
+The driven side: one technology per package, each behind the ports it implements.
+"""

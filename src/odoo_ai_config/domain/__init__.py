@@ -1,1 +1,3 @@
-"""The rules of the hub: pure functions and frozen values, with no input or output."""
+"""
+The rules of the hub: pure functions and frozen values, with no input or output.
+"""

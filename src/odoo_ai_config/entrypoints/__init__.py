@@ -1,1 +1,3 @@
-"""The driving side: HTTP, the library facade and the command line."""
+"""
+The driving side: HTTP, the library facade and the command line.
+"""

@@ -1,1 +1,3 @@
-"""Sealing and key hashing, and the only home of the cryptography package."""
+"""
+Sealing and key hashing, and the only home of the cryptography package.
+"""

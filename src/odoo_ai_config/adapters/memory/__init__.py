@@ -1,1 +1,3 @@
-"""Ports kept in process memory, for tests and for trying things out."""
+"""
+Ports kept in process memory, for tests and for trying things out.
+"""

@@ -1,1 +1,3 @@
-"""Ports over a MongoDB replica set, and the only home of motor."""
+"""
+Ports over a MongoDB replica set, and the only home of motor.
+"""

@@ -1,1 +1,3 @@
-"""Ports over one SQLite file, the store that needs nothing installed."""
+"""
+Ports over one SQLite file, the store that needs nothing installed.
+"""

@@ -1,1 +1,3 @@
-"""Authored YAML text, and the only home of ruamel.yaml."""
+"""
+Authored YAML text, and the only home of ruamel.yaml.
+"""

@@ -1,1 +1,3 @@
-"""The roles that the outside world plays for the use cases, one protocol per module."""
+"""
+The roles that the outside world plays for the use cases, one protocol per module.
+"""

@@ -1,1 +1,3 @@
-"""One imperative per module: each joins a domain decision with the ports it needs."""
+"""
+One imperative per module: each joins a domain decision with the ports it needs.
+"""

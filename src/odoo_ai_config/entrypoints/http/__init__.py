@@ -1,1 +1,3 @@
-"""The HTTP contract over aiohttp: routes, payloads, authentication and problems."""
+"""
+The HTTP contract over aiohttp: routes, payloads, authentication and problems.
+"""

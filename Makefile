@@ -1,0 +1,59 @@
+# Each target makes .venv by itself and installs what it needs; only make and a
+# Python of 3.11 or newer have to be there.
+
+VENV := .venv
+BIN := $(VENV)/bin
+RUN_STAMP := $(VENV)/.installed-run
+DEV_STAMP := $(VENV)/.installed-dev
+
+# The first interpreter that is new enough; `make PYTHON=/path/to/python3.12 ...` overrules it.
+PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	&& echo $$python && break; done)
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: run test check bench clean
+
+# More flags for the server: make run ARGS="--port 8100".
+run: $(RUN_STAMP)
+	@$(BIN)/odoo-ai-config serve $(ARGS)
+
+# Less than everything: make test ARGS="tests/unit" (the coverage thresholds then say so).
+test: $(DEV_STAMP)
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest $(ARGS)
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+	$(BIN)/coverage report --fail-under=100 \
+		--include='src/odoo_ai_config/domain/*,src/odoo_ai_config/application/*'
+
+check: $(DEV_STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+bench: $(DEV_STAMP)
+	$(BIN)/python -m benchmarks $(ARGS)
+
+clean:
+	rm -rf $(VENV) dist build htmlcov .coverage .coverage.* .hypothesis \
+		.mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# A venv without pip is what a missing python3-venv leaves behind; it must not look finished.
+$(BIN)/pip:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed." >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
+		echo "Could not make $(VENV); on Debian and Ubuntu: apt-get install python3-venv" >&2; \
+		exit 1; }
+
+$(RUN_STAMP): pyproject.toml | $(BIN)/pip
+	$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
+
+# Whoever can test can run.
+$(DEV_STAMP): pyproject.toml | $(BIN)/pip
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	@touch $(RUN_STAMP) $@
