@@ -1,0 +1,216 @@
+"""
+Rules of the house that neither ruff nor import-linter can state, read off the syntax tree.
+
+Each rule is a function that yields the places which break it. One test runs all of them
+over the real tree; another shows that each still catches an offender.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import tomllib
+from collections.abc import Callable, Iterator
+from itertools import chain
+
+import pytest
+
+from tests.source_tree import PACKAGE, ROOT, TESTS, modules
+
+Rule = Callable[[str, ast.Module], Iterator[str]]
+
+EMPTY_CLASS_NAMES = re.compile(r"I[A-Z][a-z]\w*|\w*(DTO|Dto|Schema|Impl|Manager|Request|Response)")
+EMPTY_MODULE_NAMES = {
+    "base",
+    "common",
+    "core",
+    "dto",
+    "helper",
+    "helpers",
+    "manager",
+    "misc",
+    "processor",
+    "shared",
+    "util",
+    "utils",
+}
+DOMAIN_BASES = re.compile(r"\w*Error|(Int|Str)?(Enum|Flag)|Protocol")
+# Where everything that nobody foresaw ends: a 500 without a stack, an exit status.
+BROAD_EXCEPTS_ALLOWED = {"entrypoints/cli.py", "entrypoints/http/problems.py"}
+
+
+def classes(tree: ast.Module) -> Iterator[ast.ClassDef]:
+    return (node for node in ast.walk(tree) if isinstance(node, ast.ClassDef))
+
+
+def bare_name(expression: ast.expr) -> str:
+    """
+    What an expression calls itself without its package and its parameters.
+    """
+    return ast.unparse(expression).partition("[")[0].partition("(")[0].rpartition(".")[2]
+
+
+def base_names(cls: ast.ClassDef) -> list[str]:
+    return [bare_name(base) for base in cls.bases]
+
+
+def ports() -> dict[str, str]:
+    """
+    Each port and the module that defines it.
+    """
+    return {
+        cls.name: path.removesuffix(".py")
+        for path, tree in modules(PACKAGE / "application" / "ports")
+        for cls in classes(tree)
+        if "Protocol" in base_names(cls)
+    }
+
+
+def class_names_that_say_nothing(path: str, tree: ast.Module) -> Iterator[str]:
+    for cls in classes(tree):
+        if EMPTY_CLASS_NAMES.fullmatch(cls.name):
+            yield f"{path}: class {cls.name}"
+
+
+def module_names_that_say_nothing(path: str, _tree: ast.Module) -> Iterator[str]:
+    words = {word for part in path.removesuffix(".py").split("/") for word in part.split("_")}
+    for word in sorted(words & EMPTY_MODULE_NAMES):
+        yield f"{path}: {word}"
+
+
+def modules_without_content(path: str, tree: ast.Module) -> Iterator[str]:
+    if path.endswith("__init__.py"):
+        return
+    if all(isinstance(node, ast.Expr | ast.Import | ast.ImportFrom) for node in tree.body):
+        yield f"{path}: nothing is defined here"
+
+
+def domain_classes_that_inherit(path: str, tree: ast.Module) -> Iterator[str]:
+    if not path.startswith("domain/"):
+        return
+    for cls in classes(tree):
+        for base in base_names(cls):
+            is_root = cls.name == "DomainError" and base == "Exception"
+            if not (is_root or DOMAIN_BASES.fullmatch(base)):
+                yield f"{path}: class {cls.name}({base})"
+
+
+def port_methods_with_a_body_to_inherit(path: str, tree: ast.Module) -> Iterator[str]:
+    if not path.startswith("application/ports/"):
+        return
+    for cls in classes(tree):
+        if "Protocol" not in base_names(cls):
+            continue
+        for node in cls.body:
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and not any(
+                bare_name(decorator) == "abstractmethod" for decorator in node.decorator_list
+            ):
+                yield f"{path}: {cls.name}.{node.name} is not abstract"
+
+
+def stores_named_otherwise_than_their_port(path: str, tree: ast.Module) -> Iterator[str]:
+    if not path.startswith(("adapters/memory/", "adapters/sqlite/", "adapters/mongo/")):
+        return
+    port_modules = ports()
+    stem = path.rpartition("/")[2].removesuffix(".py")
+    for cls in classes(tree):
+        for base in base_names(cls):
+            if base in port_modules and not (
+                stem == port_modules[base] and cls.name.endswith(base)
+            ):
+                yield f"{path}: class {cls.name}({base})"
+
+
+def broad_excepts(path: str, tree: ast.Module) -> Iterator[str]:
+    if path in BROAD_EXCEPTS_ALLOWED:
+        return
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ExceptHandler):
+            caught = node.type.elts if isinstance(node.type, ast.Tuple) else [node.type]
+        elif isinstance(node, ast.Call) and bare_name(node.func) == "suppress":
+            caught = node.args
+        else:
+            continue
+        if any(
+            kind is None or bare_name(kind) in {"Exception", "BaseException"} for kind in caught
+        ):
+            yield f"{path}:{node.lineno}"
+
+
+def mocks(path: str, tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        elif isinstance(node, ast.arg):
+            names = [node.arg]
+        else:
+            continue
+        if any(
+            re.match(r"unittest\.mock\b|mock\b|pytest_mock\b|mocker\b", name) for name in names
+        ):
+            yield f"{path}:{node.lineno}"
+
+
+SOURCE_RULES: list[Rule] = [
+    class_names_that_say_nothing,
+    module_names_that_say_nothing,
+    modules_without_content,
+    domain_classes_that_inherit,
+    port_methods_with_a_body_to_inherit,
+    stores_named_otherwise_than_their_port,
+    broad_excepts,
+]
+
+
+@pytest.mark.parametrize("rule", SOURCE_RULES)
+def test_source_keeps(rule: Rule) -> None:
+    assert list(chain.from_iterable(rule(path, tree) for path, tree in modules(PACKAGE))) == []
+
+
+def test_tests_need_no_mocks() -> None:
+    assert list(chain.from_iterable(mocks(path, tree) for path, tree in modules(TESTS))) == []
+
+
+@pytest.mark.parametrize(
+    ("rule", "path", "source"),
+    [
+        (class_names_that_say_nothing, "application/a.py", "class IConfigStore: ..."),
+        (class_names_that_say_nothing, "application/a.py", "class TenantDTO: ..."),
+        (class_names_that_say_nothing, "application/a.py", "class PublishRequest: ..."),
+        (module_names_that_say_nothing, "domain/string_utils.py", ""),
+        (module_names_that_say_nothing, "shared/phone.py", ""),
+        (modules_without_content, "domain/future.py", '"""\nSoon.\n"""\nimport re'),
+        (domain_classes_that_inherit, "domain/a.py", "class Tenant(Entity): ..."),
+        (domain_classes_that_inherit, "domain/a.py", "class Refusal(Exception): ..."),
+        (
+            port_methods_with_a_body_to_inherit,
+            "application/ports/clock.py",
+            "class Clock(Protocol):\n    def now(self): ...",
+        ),
+        (broad_excepts, "adapters/a.py", "try:\n    f()\nexcept:\n    pass"),
+        (broad_excepts, "adapters/a.py", "try:\n    f()\nexcept (OSError, Exception):\n    pass"),
+        (broad_excepts, "adapters/a.py", "with contextlib.suppress(BaseException):\n    f()"),
+        (mocks, "unit/test_a.py", "from unittest.mock import patch"),
+        (mocks, "unit/test_a.py", "import unittest.mock"),
+        (mocks, "unit/test_a.py", "def test_a(mocker): ..."),
+    ],
+)
+def test_offender_is_caught(rule: Rule, path: str, source: str) -> None:
+    assert len(list(rule(path, ast.parse(source)))) == 1
+
+
+def test_store_in_a_file_of_another_name_is_caught() -> None:
+    port, module = next(iter(ports().items()))
+    tree = ast.parse(f"class Sqlite{port}({port}): ...")
+    assert list(stores_named_otherwise_than_their_port(f"adapters/sqlite/{module}.py", tree)) == []
+    assert list(stores_named_otherwise_than_their_port("adapters/sqlite/tables.py", tree)) != []
+
+
+def test_every_dependency_states_its_reason() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    required = project["dependencies"] + project["optional-dependencies"]["dev"]
+    reasons = (ROOT / "docs" / "dependencies.md").read_text(encoding="utf-8")
+    names = [re.split(r"[<>=!~\[; ]", requirement)[0] for requirement in required]
+    assert [name for name in names if f"| {name} |" not in reasons] == []
