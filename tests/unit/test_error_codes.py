@@ -5,9 +5,9 @@ import re
 from collections import Counter
 
 import pytest
-from odoo_ai_config.application.errors import ApplicationError
 
 from odoo_ai_config.application import errors as application_errors
+from odoo_ai_config.application.errors import ApplicationError
 from odoo_ai_config.domain import errors as domain_errors
 from odoo_ai_config.domain.errors import DomainError
 from tests.source_tree import ROOT
