@@ -1,0 +1,114 @@
+"""
+What could not be done, one class per reason, each with a stable *code*.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class ApplicationError(Exception):
+    """
+    Something outside the domain kept an operation from being done. Never raised itself.
+    """
+
+    code: ClassVar[str]
+
+    def __str__(self) -> str:
+        return (type(self).__doc__ or "").strip().split("\n", maxsplit=1)[0]
+
+
+class StoreUnavailableError(ApplicationError):
+    """
+    The store does not answer; the operation may be tried again.
+    """
+
+    code = "store_unavailable"
+
+
+class StoreUnusableError(ApplicationError):
+    """
+    The store answers, but cannot give the guarantees that the hub needs.
+
+    Args:
+        advice: What the operator can do about it; never holds a credential.
+    """
+
+    code = "store_unusable"
+
+    def __init__(self, advice: str) -> None:
+        super().__init__(advice)
+        self.advice = advice
+
+    def __str__(self) -> str:
+        return self.advice
+
+
+class DeliveryRecordedError(ApplicationError):
+    """
+    The same delivery was recorded meanwhile.
+    """
+
+    code = "delivery_recorded"
+
+
+class TenantKeyChangedError(ApplicationError):
+    """
+    The tenant's data key was made or rotated meanwhile.
+    """
+
+    code = "tenant_key_changed"
+
+
+class ContentionError(ApplicationError):
+    """
+    Too many writers want the same document; the operation may be tried again.
+    """
+
+    code = "contention"
+
+
+class SealBrokenError(ApplicationError):
+    """
+    A sealed value does not open.
+
+    Whatever the cause (wrong key, wrong place, damaged bytes), this is all that is said.
+    """
+
+    code = "seal_broken"
+
+
+class MasterKeyMissingError(ApplicationError):
+    """
+    The key ring lacks master keys that stored data keys are wrapped with.
+
+    Args:
+        master_ids: Ids of the missing master keys; an id is the key's fingerprint.
+    """
+
+    code = "master_key_missing"
+
+    def __init__(self, *master_ids: str) -> None:
+        super().__init__(*master_ids)
+        self.master_ids = master_ids
+
+    def __str__(self) -> str:
+        return f"The key ring lacks the master keys {', '.join(self.master_ids)}."
+
+
+class InvalidKeyRingError(ApplicationError):
+    """
+    The key ring cannot be used.
+
+    Args:
+        advice: What the operator can do about it; never holds a key.
+    """
+
+    code = "invalid_key_ring"
+
+    def __init__(self, advice: str) -> None:
+        super().__init__(advice)
+        self.advice = advice
+
+    def __str__(self) -> str:
+        return self.advice

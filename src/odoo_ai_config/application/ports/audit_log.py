@@ -1,0 +1,29 @@
+"""
+Where the audit trail is read. It is written through `ConfigStore.commit`.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Protocol
+
+from odoo_ai_config.domain.changes import AuditEntry
+from odoo_ai_config.domain.identifiers import TenantId
+
+
+class AuditLog(Protocol):
+    """
+    Who did what, append-only.
+    """
+
+    @abstractmethod
+    async def entries(
+        self, *, tenant: TenantId | None = None, limit: int = 100
+    ) -> Sequence[AuditEntry]:
+        """
+        At most *limit* entries, newest first, of *tenant* if it is given.
+
+        Raises:
+            StoreUnavailableError: The store is away.
+        """

@@ -1,0 +1,42 @@
+"""
+Where the mapping of Chatwoot channels is kept. It is written through `ConfigStore.commit`.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from odoo_ai_config.domain.identifiers import TenantId
+from odoo_ai_config.domain.mapping import ChannelKey, MappingRevision
+from odoo_ai_config.domain.routing import IncomingMessage, RoutingTable
+
+
+class ChannelDirectory(Protocol):
+    """
+    The newest state of every channel's mapping.
+
+    Every method raises `StoreUnavailableError` while the store is away.
+    """
+
+    @abstractmethod
+    async def current(self, keys: Sequence[ChannelKey]) -> Mapping[ChannelKey, MappingRevision]:
+        """
+        The newest revision of each of *keys*, inactive ones included; unknown keys are left out.
+        """
+
+    @abstractmethod
+    async def mappings(self, tenant: TenantId | None = None) -> Sequence[MappingRevision]:
+        """
+        Every mapping, or those owned by *tenant*, inactive ones included, sorted by key.
+        """
+
+    @abstractmethod
+    async def table_for(self, message: IncomingMessage) -> RoutingTable:
+        """
+        A routing table with at least the mappings that bear on *message*.
+
+        It sees every commit that was acknowledged before the call, through whichever
+        process. The caller only reads it, and only before its next await.
+        """

@@ -1,0 +1,109 @@
+"""
+Where documents, their history and the records of deliveries are kept.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from attrs import frozen
+
+from odoo_ai_config.domain.changes import Changeset, Delivery, DeliveryId
+from odoo_ai_config.domain.identifiers import BusinessDomain, DocumentKey, TenantId
+from odoo_ai_config.domain.versioning import RetentionPolicy, Revision
+
+
+@frozen
+class PruneReport:
+    """
+    What a pruning removed.
+    """
+
+    revisions: int = 0
+    deliveries: int = 0
+    secrets: int = 0
+
+
+class ConfigStore(Protocol):
+    """
+    Documents with their whole history, written by atomic changesets.
+
+    Every method raises `StoreUnavailableError` while the store is away, and works again
+    without a restart once it is back.
+    """
+
+    @abstractmethod
+    async def commit(self, changeset: Changeset) -> None:
+        """
+        Make *changeset* durable as a whole, or refuse it and leave no trace.
+
+        When this returns, the changeset survives a kill of the process and a loss of power,
+        and every read through any process sees it. An empty changeset does nothing.
+
+        Raises:
+            DeliveryRecordedError: Its delivery is recorded already (checked first).
+            TenantKeyChangedError: The tenant of *new_tenant_key* has a data key already, or
+                *sealed_under* is not a data key of its tenant any more.
+            RevisionConflictError: A revision or mapping revision is not the successor of
+                what is stored (version 1 where nothing is).
+        """
+
+    @abstractmethod
+    async def current(self, keys: Sequence[DocumentKey]) -> Mapping[DocumentKey, Revision]:
+        """
+        The newest revision of each of *keys*, tombstones included; unknown keys are left out.
+        """
+
+    @abstractmethod
+    async def revision(self, key: DocumentKey, version: int) -> Revision | None:
+        """
+        One revision; None if it never was or was pruned, and for any *version* below 1.
+        """
+
+    @abstractmethod
+    async def history(
+        self, key: DocumentKey, *, before: int | None = None, limit: int = 100
+    ) -> Sequence[Revision]:
+        """
+        At most *limit* revisions, newest first, below version *before* if it is given.
+        """
+
+    @abstractmethod
+    async def documents(
+        self, tenant: TenantId, domain: BusinessDomain | None = None
+    ) -> Sequence[Revision]:
+        """
+        The newest revision of each living document of *tenant*, by domain and kind.
+        """
+
+    @abstractmethod
+    async def tenants(
+        self, *, after: TenantId | None = None, limit: int = 100
+    ) -> Sequence[TenantId]:
+        """
+        Tenants that have a living document, in order of their ids, following *after*.
+        """
+
+    @abstractmethod
+    async def delivery(self, delivery_id: DeliveryId) -> Delivery | None:
+        """
+        The record of a delivery, until it is pruned.
+        """
+
+    @abstractmethod
+    async def prune(self, policy: RetentionPolicy, *, now: datetime) -> PruneReport:
+        """
+        Remove what *policy* allows, in short steps that do not hold writers up.
+
+        Deliveries that expired before *now* go too, and sealed values that no remaining
+        revision of their credentials document names. Current revisions stay.
+        """
+
+    @abstractmethod
+    async def check(self) -> None:
+        """
+        Return if the store can be read and written now.
+        """

@@ -1,0 +1,82 @@
+"""
+What seals secrets and opens them again.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Collection
+from datetime import datetime
+from typing import Protocol
+
+from odoo_ai_config.domain.credentials import (
+    Fingerprint,
+    SealContext,
+    SealedSecret,
+    SecretText,
+    TenantKey,
+)
+from odoo_ai_config.domain.identifiers import TenantId
+
+
+class SecretVault(Protocol):
+    """
+    Envelope encryption: master keys wrap one data key per tenant, which seals its secrets.
+
+    Every method that takes a `TenantKey` raises `MasterKeyMissingError` if the ring lacks
+    the master key that wraps it, and `SealBrokenError`, with no cause, if it does not open.
+    """
+
+    @property
+    @abstractmethod
+    def current_master_id(self) -> str:
+        """
+        Id of the master key that new data keys are wrapped with; it is the key's fingerprint.
+        """
+
+    @property
+    @abstractmethod
+    def master_ids(self) -> Collection[str]:
+        """
+        Ids of every master key in the ring.
+        """
+
+    @abstractmethod
+    def new_tenant_key(
+        self, tenant: TenantId, *, at: datetime, succeeding: TenantKey | None = None
+    ) -> TenantKey:
+        """
+        Make a data key, wrapped by the current master key.
+
+        One that succeeds another takes over its fingerprint key, so that fingerprints in
+        documents stay valid.
+        """
+
+    @abstractmethod
+    def fingerprint(self, key: TenantKey, context: SealContext, secret: SecretText) -> Fingerprint:
+        """
+        The keyed digest by which *secret* is recognised in *context*.
+
+        It is the same whichever of the tenant's data keys is given.
+        """
+
+    @abstractmethod
+    def seal(self, key: TenantKey, context: SealContext, secret: SecretText) -> SealedSecret:
+        """
+        Encrypt *secret* so that it opens only in *context*.
+        """
+
+    @abstractmethod
+    def unseal(self, key: TenantKey, sealed: SealedSecret) -> SecretText:
+        """
+        Open what `seal` made.
+
+        Raises:
+            SealBrokenError: Another key, another context, or changed bytes.
+        """
+
+    @abstractmethod
+    def rewrap(self, key: TenantKey) -> TenantKey:
+        """
+        The same data key, wrapped by the current master key.
+        """

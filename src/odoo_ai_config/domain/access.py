@@ -1,0 +1,84 @@
+"""
+Who may do what, and to which tenant.
+"""
+
+from __future__ import annotations
+
+import enum
+from datetime import datetime
+
+from attrs import evolve, field, frozen
+
+from odoo_ai_config.domain.errors import ScopeMissingError, TenantForbiddenError
+from odoo_ai_config.domain.identifiers import TenantId
+
+
+class Scope(enum.Enum):
+    """
+    What a key is good for. ``admin`` includes every other scope.
+    """
+
+    WEBHOOK = "webhook"
+    CONFIG_READ = "config:read"
+    CONFIG_WRITE = "config:write"
+    SECRETS_READ = "secrets:read"
+    ADMIN = "admin"
+
+
+ALL_SCOPES = frozenset(Scope)
+
+
+@frozen
+class ApiKey:
+    """
+    A caller of the hub: what is kept of a key, which is everything but the key itself.
+
+    Args:
+        digest: SHA-256 of the secret part. The secret has 256 random bits, so a slow
+            password hash would cost time and add nothing.
+        tenant: The only tenant that the key may see, or None for all.
+    """
+
+    id: str
+    name: str
+    digest: bytes = field(repr=False)
+    scopes: frozenset[Scope]
+    tenant: TenantId | None
+    created_at: datetime
+    revoked_at: datetime | None = None
+
+    def require(self, scope: Scope) -> None:
+        """
+        Refuse if the key lacks *scope*.
+
+        Raises:
+            ScopeMissingError: It does.
+        """
+        if scope not in self.scopes and Scope.ADMIN not in self.scopes:
+            raise ScopeMissingError(scope)
+
+    def require_tenant(self, tenant: TenantId) -> None:
+        """
+        Refuse if the key is bound to a tenant other than *tenant*.
+
+        Raises:
+            TenantForbiddenError: It is.
+        """
+        if self.tenant is not None and self.tenant != tenant:
+            raise TenantForbiddenError
+
+    def require_unbound(self) -> None:
+        """
+        Refuse a key that is bound to one tenant where all tenants are concerned.
+
+        Raises:
+            TenantForbiddenError: It is bound.
+        """
+        if self.tenant is not None:
+            raise TenantForbiddenError
+
+    def revoked(self, at: datetime) -> ApiKey:
+        """
+        The same key, no longer good for anything; the first revocation counts.
+        """
+        return self if self.revoked_at is not None else evolve(self, revoked_at=at)

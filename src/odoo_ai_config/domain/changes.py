@@ -1,0 +1,118 @@
+"""
+What one event writes: a changeset that is there as a whole or not at all.
+"""
+
+from __future__ import annotations
+
+import enum
+from datetime import datetime
+
+from attrs import frozen
+
+from odoo_ai_config.domain.access import ApiKey
+from odoo_ai_config.domain.credentials import SealedSecret, TenantKey
+from odoo_ai_config.domain.identifiers import TenantId
+from odoo_ai_config.domain.mapping import MappingRevision
+from odoo_ai_config.domain.outcomes import Outcome
+from odoo_ai_config.domain.versioning import Revision
+
+
+@frozen
+class DeliveryId:
+    """
+    An idempotency key together with the caller that chose it; callers do not share keys.
+    """
+
+    caller: str
+    key: str
+
+    def __str__(self) -> str:
+        return f"{self.caller}:{self.key}"
+
+
+@frozen
+class Claim:
+    """
+    A request that wants to be done once: its id and the digest of what it asks for.
+    """
+
+    id: DeliveryId
+    digest: str
+
+
+@frozen
+class Delivery:
+    """
+    The record of a request that was done: what a repetition of it is answered with.
+
+    Args:
+        expires_at: When it may be forgotten.
+    """
+
+    claim: Claim
+    outcome: Outcome
+    recorded_at: datetime
+    expires_at: datetime
+
+
+class AuditAction(enum.Enum):
+    """
+    What is written to the audit trail.
+    """
+
+    CREDENTIAL_READ = "credential_read"
+    CHANNEL_MOVED = "channel_moved"
+    CHANNEL_REFUSED = "channel_refused"
+    KEY_CREATED = "key_created"
+    KEY_REVOKED = "key_revoked"
+    MASTER_KEY_ROTATED = "master_key_rotated"
+    TENANT_KEY_ROTATED = "tenant_key_rotated"
+
+
+@frozen
+class AuditEntry:
+    """
+    Who did what to which tenant, and when.
+
+    *subject* names the thing (a reference, a channel, a key id), never a value.
+    """
+
+    at: datetime
+    action: AuditAction
+    actor: str
+    tenant: TenantId | None
+    subject: str
+    request_id: str | None = None
+
+
+@frozen
+class Changeset:
+    """
+    Everything that one event writes, committed atomically.
+
+    A store refuses it as a whole, and leaves no trace of it, if any revision is not the
+    successor of what is stored, if the delivery is recorded already, if the tenant of
+    *new_tenant_key* has a key, or if *sealed_under* is no longer a key of its tenant.
+
+    Args:
+        secrets: Newly sealed values; one that is stored already under the same reference
+            and fingerprint is left as it is.
+        sealed_under: The data key that *secrets* were sealed with.
+        api_keys: Keys to add, or to replace by a revoked form of themselves.
+    """
+
+    revisions: tuple[Revision, ...] = ()
+    mappings: tuple[MappingRevision, ...] = ()
+    secrets: tuple[SealedSecret, ...] = ()
+    new_tenant_key: TenantKey | None = None
+    sealed_under: TenantKey | None = None
+    delivery: Delivery | None = None
+    audit: tuple[AuditEntry, ...] = ()
+    api_keys: tuple[ApiKey, ...] = ()
+
+    @property
+    def empty(self) -> bool:
+        """
+        Whether there is nothing to commit.
+        """
+        return self == Changeset()

@@ -1,0 +1,64 @@
+"""
+What a document holds: structured data, and the YAML text that a person wrote, if any.
+"""
+
+from __future__ import annotations
+
+import json
+
+from attrs import field, frozen
+
+from odoo_ai_config.domain.json_types import JsonObject, ReadOnlyJsonObject
+
+
+@frozen
+class AuthoredYaml:
+    """
+    YAML as a person wrote it, kept for its comments and its key order.
+
+    *exact* says that the text still means exactly the document's body; a sync that merges
+    into the body leaves the text alone, and it is brought up to date when somebody asks for it.
+    """
+
+    text: str = field(repr=False)
+    exact: bool = True
+
+
+@frozen
+class Document:
+    """
+    An immutable JSON object; two documents are equal if the same data and text are in them.
+
+    The body is kept as JSON text: nobody can change it from outside, stores write it as it
+    is, and comparing two of them is comparing two strings.
+    """
+
+    text: str = field(repr=False)
+    authored: AuthoredYaml | None = None
+
+    @classmethod
+    def of(cls, body: ReadOnlyJsonObject, authored: AuthoredYaml | None = None) -> Document:
+        """
+        Make a document of *body*, in its key order.
+        """
+        text = json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+        return cls(text, authored)
+
+    @property
+    def body(self) -> JsonObject:
+        """
+        The data, as a copy that the caller may change.
+        """
+        body: JsonObject = json.loads(self.text)
+        return body
+
+    def with_body(self, body: ReadOnlyJsonObject) -> Document:
+        """
+        Replace the data by a merge of it; an authored text stays, marked as no longer exact.
+        """
+        merged = Document.of(body)
+        if merged.text == self.text:
+            return self
+        if self.authored is None:
+            return merged
+        return Document(merged.text, AuthoredYaml(self.authored.text, exact=False))

@@ -1,0 +1,196 @@
+"""
+Refusals of the domain, one class per reason, each with a stable *code*.
+
+The texts here are for developers. What an Odoo user reads is made from *code*
+and the typed attributes at the HTTP boundary, so that no message can repeat
+input by accident.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from odoo_ai_config.domain.access import Scope
+    from odoo_ai_config.domain.identifiers import DocumentKey, TenantId
+
+
+class DomainError(Exception):
+    """
+    A rule of the domain refused. Never raised itself.
+    """
+
+    code: ClassVar[str]
+
+    def __str__(self) -> str:
+        return (type(self).__doc__ or "").strip().split("\n", maxsplit=1)[0]
+
+
+class InvalidValueError(DomainError):
+    """
+    A value does not have the form that its field asks for.
+
+    Args:
+        field: Path of the field, for instance ``mapping.sequence``.
+        rule: Stable name of the rule that was broken, for instance ``tenant_id``.
+    """
+
+    code = "invalid_value"
+
+    def __init__(self, field: str, rule: str) -> None:
+        super().__init__(field, rule)
+        self.field = field
+        self.rule = rule
+
+    def __str__(self) -> str:
+        return f"{self.field} does not follow the rule {self.rule!r}."
+
+
+class InvalidYamlError(DomainError):
+    """
+    A text is not acceptable YAML 1.2.
+
+    *line* and *column* count from 1 and are 0 where the place is unknown.
+    """
+
+    code = "invalid_yaml"
+
+    def __init__(self, line: int = 0, column: int = 0) -> None:
+        super().__init__(line, column)
+        self.line = line
+        self.column = column
+
+    def __str__(self) -> str:
+        return f"Not acceptable YAML 1.2 (line {self.line}, column {self.column})."
+
+
+class RevisionConflictError(DomainError):
+    """
+    Somebody else wrote the same document or channel first.
+    """
+
+    code = "revision_conflict"
+
+
+class PreconditionFailedError(DomainError):
+    """
+    The document is not at the version that the writer had seen.
+
+    *current* is the version it is at, 0 if there is none.
+    """
+
+    code = "version_mismatch"
+
+    def __init__(self, key: DocumentKey, current: int) -> None:
+        super().__init__(key, current)
+        self.key = key
+        self.current = current
+
+
+class DocumentNotFoundError(DomainError):
+    """
+    There is no such document.
+    """
+
+    code = "document_not_found"
+
+
+class DocumentDeletedError(DomainError):
+    """
+    The document was deleted; its versions remain in the history.
+    """
+
+    code = "document_deleted"
+
+    def __init__(self, version: int) -> None:
+        super().__init__(version)
+        self.version = version
+
+
+class RevisionNotFoundError(DomainError):
+    """
+    The document has no such version, or no longer has it.
+    """
+
+    code = "version_not_found"
+
+
+class TenantNotFoundError(DomainError):
+    """
+    There is no such tenant.
+    """
+
+    code = "tenant_not_found"
+
+
+class MappingNotFoundError(DomainError):
+    """
+    No channel has ever been mapped.
+    """
+
+    code = "mapping_not_found"
+
+
+class CredentialNotFoundError(DomainError):
+    """
+    The tenant has no sealed value under this reference.
+    """
+
+    code = "credential_not_found"
+
+
+class UnknownFingerprintError(DomainError):
+    """
+    A credentials document names a sealed value that the tenant does not have.
+    """
+
+    code = "unknown_fingerprint"
+
+
+class ChannelOwnedError(DomainError):
+    """
+    The channel belongs to another tenant, and the caller's key is bound to one.
+    """
+
+    code = "channel_owned"
+
+    def __init__(self, owner: TenantId, claimant: TenantId) -> None:
+        super().__init__(owner, claimant)
+        self.owner = owner
+        self.claimant = claimant
+
+
+class InvalidApiKeyError(DomainError):
+    """
+    The API key is missing, unknown or revoked.
+    """
+
+    code = "invalid_api_key"
+
+
+class ScopeMissingError(DomainError):
+    """
+    The API key lacks the scope that the operation asks for.
+    """
+
+    code = "scope_missing"
+
+    def __init__(self, scope: Scope) -> None:
+        super().__init__(scope)
+        self.scope = scope
+
+
+class TenantForbiddenError(DomainError):
+    """
+    The API key is bound to another tenant.
+    """
+
+    code = "tenant_forbidden"
+
+
+class IdempotencyKeyReusedError(DomainError):
+    """
+    The idempotency key came before with another body.
+    """
+
+    code = "idempotency_key_reused"

@@ -1,0 +1,154 @@
+"""
+Names of tenants, business areas, documents and credentials, validated once.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable
+from typing import Final, TypeVar
+
+from attrs import Attribute, field, frozen
+
+from odoo_ai_config.domain.errors import InvalidValueError
+
+T = TypeVar("T")
+
+_TENANT_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,127}", re.ASCII)
+_SLUG: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}", re.ASCII)
+_CREDENTIAL_REF: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._@:+=~-]{0,255}", re.ASCII)
+_CHATWOOT_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", re.ASCII)
+_NOT_SLUG: Final = re.compile(r"[^a-z0-9_]+", re.ASCII)
+_MAX_DISPLAY: Final = 128
+
+
+def _matches(rule: str, pattern: re.Pattern[str]) -> Callable[[object, Attribute[str], str], None]:
+    def check(_instance: object, _attribute: Attribute[str], value: str) -> None:
+        if pattern.fullmatch(value) is None:
+            raise InvalidValueError(rule, rule)
+
+    return check
+
+
+@frozen(order=True)
+class TenantId:
+    """
+    A client of the hub, named as Odoo names it (``account_id``).
+    """
+
+    value: str = field(validator=_matches("account_id", _TENANT_ID))
+
+    def __str__(self) -> str:
+        return self.value
+
+
+@frozen(order=True)
+class BusinessDomain:
+    """
+    A business area of a tenant; its settings live apart from the others'.
+    """
+
+    value: str = field(default="default", validator=_matches("domain", _SLUG))
+
+    @classmethod
+    def from_text(cls, text: str) -> BusinessDomain:
+        """
+        Slug the free text of an Odoo user: ``Saúde e Bem-Estar`` becomes ``saude-e-bem-estar``.
+
+        A slug is left as it is, so that slugging twice changes nothing.
+
+        Raises:
+            InvalidValueError: The text is longer than 128 characters or has no letter or digit.
+        """
+        if len(text) > _MAX_DISPLAY:
+            raise InvalidValueError("domain", "domain")
+        if _SLUG.fullmatch(text) is not None:
+            return cls(text)
+        decomposed = unicodedata.normalize("NFKD", text.casefold())
+        letters = "".join(char for char in decomposed if not unicodedata.combining(char))
+        return cls(_NOT_SLUG.sub("-", letters).strip("-_")[:64].rstrip("-_"))
+
+    def __str__(self) -> str:
+        return self.value
+
+
+@frozen(order=True)
+class DocumentKind:
+    """
+    What a document is about: ``config``, ``credentials``, ``metadata`` or any other slug.
+    """
+
+    value: str = field(validator=_matches("config_type", _SLUG))
+
+    def __str__(self) -> str:
+        return self.value
+
+
+CONFIG: Final = DocumentKind("config")
+CREDENTIALS: Final = DocumentKind("credentials")
+METADATA: Final = DocumentKind("metadata")
+
+
+@frozen(order=True)
+class CredentialRef:
+    """
+    The name under which a config document refers to a sealed value.
+    """
+
+    value: str = field(validator=_matches("credential_ref", _CREDENTIAL_REF))
+
+    def __str__(self) -> str:
+        return self.value
+
+
+@frozen(order=True)
+class ChatwootId:
+    """
+    Id of a Chatwoot account or inbox; Chatwoot counts, older files hold text.
+    """
+
+    value: str = field(validator=_matches("chatwoot_id", _CHATWOOT_ID))
+
+    def __str__(self) -> str:
+        return self.value
+
+
+@frozen(order=True)
+class TenantDomain:
+    """
+    One business area of one tenant: the unit that Odoo configures and messages are routed to.
+    """
+
+    tenant: TenantId
+    domain: BusinessDomain
+
+    def __str__(self) -> str:
+        return f"{self.tenant}/{self.domain}"
+
+    def document(self, kind: DocumentKind) -> DocumentKey:
+        """
+        Name the document of *kind* that belongs to this business area.
+        """
+        return DocumentKey(self.tenant, self.domain, kind)
+
+
+@frozen(order=True)
+class DocumentKey:
+    """
+    Where a document lives: tenant, business area and kind.
+    """
+
+    tenant: TenantId
+    domain: BusinessDomain
+    kind: DocumentKind
+
+    @property
+    def owner(self) -> TenantDomain:
+        """
+        The business area that the document belongs to.
+        """
+        return TenantDomain(self.tenant, self.domain)
+
+    def __str__(self) -> str:
+        return f"{self.tenant}/{self.domain}/{self.kind}"

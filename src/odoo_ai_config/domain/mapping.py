@@ -1,0 +1,149 @@
+"""
+Which Chatwoot channel belongs to which tenant, and who may change that.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import Final
+
+from attrs import evolve, field, frozen
+
+from odoo_ai_config.domain.errors import ChannelOwnedError, InvalidValueError
+from odoo_ai_config.domain.identifiers import ChatwootId, TenantDomain, TenantId
+from odoo_ai_config.domain.phone import PhoneNumber
+
+DEFAULT_SEQUENCE: Final = 10
+_CREW: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
+_MAX_SEQUENCE: Final = 2**31 - 1
+
+
+@frozen(order=True)
+class ChannelKey:
+    """
+    The channel that a mapping is about.
+
+    *inbox* None stands for any inbox of the account. *account* None stands for any account:
+    the replaced service kept inboxes without their account. With neither, the mapping is of
+    no channel at all and only holds the fallback and the special numbers of *holder*.
+    """
+
+    account: ChatwootId | None = None
+    inbox: ChatwootId | None = None
+    holder: TenantDomain | None = None
+
+    def __attrs_post_init__(self) -> None:
+        if (self.account is None and self.inbox is None) != (self.holder is not None):
+            raise InvalidValueError("channel", "channel")
+
+    def __str__(self) -> str:
+        if self.holder is not None:
+            return f"holder/{self.holder}"
+        return f"channel/{self.account or '*'}/{self.inbox or '*'}"
+
+
+@frozen
+class SpecialNumber:
+    """
+    A number whose messages go to a crew of their own, for instance the owner's.
+    """
+
+    number: PhoneNumber
+    crew: str = field()
+
+    @crew.validator
+    def _check_crew(self, _attribute: object, value: str) -> None:
+        if _CREW.fullmatch(value) is None:
+            raise InvalidValueError("crew", "crew")
+
+
+@frozen
+class ChannelMapping:
+    """
+    What is known of one channel.
+
+    Fallback, sequence and special numbers belong to the channel that brought them, not to
+    the tenant as a whole: otherwise the outcome would depend on which of a tenant's channels
+    Odoo sent last.
+
+    Args:
+        sequence: Place among the fallbacks, lowest first.
+        fallback: Whether the owner takes messages that no rule claims.
+        active: An inactive mapping routes nothing and protects nothing, but keeps its data.
+    """
+
+    key: ChannelKey
+    owner: TenantDomain
+    sequence: int = field(default=DEFAULT_SEQUENCE)
+    fallback: bool = False
+    numbers: tuple[SpecialNumber, ...] = ()
+    active: bool = True
+
+    @sequence.validator
+    def _check_sequence(self, _attribute: object, value: int) -> None:
+        if not -_MAX_SEQUENCE <= value <= _MAX_SEQUENCE:
+            raise InvalidValueError("sequence", "sequence")
+
+
+@frozen
+class MappingRevision:
+    """
+    A version of a channel's mapping. Versions count from 1 without gaps, per channel.
+    """
+
+    mapping: ChannelMapping
+    version: int
+    created_at: datetime
+    updated_at: datetime
+    author: str
+
+
+def remapped(
+    current: MappingRevision | None, mapping: ChannelMapping, *, author: str, at: datetime
+) -> MappingRevision | None:
+    """
+    The revision that writing *mapping* makes, or None if it would change nothing.
+    """
+    if current is None:
+        return MappingRevision(mapping, 1, created_at=at, updated_at=at, author=author)
+    if current.mapping == mapping:
+        return None
+    return MappingRevision(
+        mapping, current.version + 1, created_at=current.created_at, updated_at=at, author=author
+    )
+
+
+def deactivated(
+    current: MappingRevision | None, *, author: str, at: datetime
+) -> MappingRevision | None:
+    """
+    The revision that switches a channel off, or None if it is off or was never mapped.
+    """
+    if current is None or not current.mapping.active:
+        return None
+    return remapped(current, evolve(current.mapping, active=False), author=author, at=at)
+
+
+def previous_owner(current: MappingRevision | None, mapping: ChannelMapping) -> TenantId | None:
+    """
+    The tenant that would lose the channel to *mapping*, if any.
+    """
+    if current is None or not current.mapping.active:
+        return None
+    owner = current.mapping.owner.tenant
+    return owner if owner != mapping.owner.tenant else None
+
+
+def require_claim(
+    current: MappingRevision | None, mapping: ChannelMapping, *, bound: bool
+) -> None:
+    """
+    Refuse that a caller bound to one tenant takes a channel from another.
+
+    Raises:
+        ChannelOwnedError: It would.
+    """
+    owner = previous_owner(current, mapping)
+    if owner is not None and bound:
+        raise ChannelOwnedError(owner, mapping.owner.tenant)

@@ -1,0 +1,189 @@
+"""
+How an event or a patch is merged into a document without losing what others wrote.
+"""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from odoo_ai_config.domain.credentials import Fingerprint
+from odoo_ai_config.domain.documents import AuthoredYaml, Document
+from odoo_ai_config.domain.identifiers import CredentialRef
+from odoo_ai_config.domain.json_types import Json, JsonObject, ReadOnlyJsonObject
+from odoo_ai_config.domain.tenant import CompanyMetadataSync, CredentialsSync, social_ref
+
+
+def merge_patch(target: ReadOnlyJsonObject, patch: ReadOnlyJsonObject) -> JsonObject:
+    """
+    Merge *patch* into *target* by RFC 7396: objects merge, null removes, the rest replaces.
+
+    Keys that stay keep their place; new ones come last.
+    """
+    merged = dict(target)
+    for key, value in patch.items():
+        if value is None:
+            merged.pop(key, None)
+        elif isinstance(value, dict):
+            present = merged.get(key)
+            merged[key] = merge_patch(present if isinstance(present, dict) else {}, value)
+        else:
+            merged[key] = value
+    return merged
+
+
+def config_after(
+    current: Document | None, sync: CredentialsSync, settings: ReadOnlyJsonObject | None = None
+) -> Document:
+    """
+    The config document after a credentials event.
+
+    The event owns the sections that it names and overwrites them with what it says; every
+    other section stays as it is. *settings* are the event's further settings, if it has any.
+    """
+    before = Document.of({}) if current is None else current
+    if settings is None:
+        return before.with_body(merge_patch(before.body, _owned_sections(before.body, sync)))
+    if before.authored is None and sync.settings_text is not None:
+        # The event's YAML is the first text that a person wrote for this document.
+        before = Document(before.text, AuthoredYaml(sync.settings_text, exact=False))
+    body = merge_patch(before.body, settings)
+    return before.with_body(merge_patch(body, _owned_sections(body, sync)))
+
+
+def _owned_sections(body: ReadOnlyJsonObject, sync: CredentialsSync) -> JsonObject:
+    tenant = str(sync.owner.tenant)
+    integrations = body.get("integrations")
+    stored = integrations if isinstance(integrations, dict) else {}
+    sections: JsonObject = {
+        "account_id": tenant,
+        "name": sync.name or _text(body, "name") or f"Cliente {tenant}",
+        "description": sync.description
+        or _text(body, "description")
+        or f"Configuração para {tenant}",
+    }
+    if sync.domain_label is not None:
+        sections["domain_label"] = sync.domain_label
+    sections["integrations"] = merge_patch(sync.integrations or {}, _integrations(stored, sync))
+    if sync.enabled_collections is not None:
+        sections["enabled_collections"] = list(sync.enabled_collections)
+    return sections
+
+
+def _integrations(stored: ReadOnlyJsonObject, sync: CredentialsSync) -> JsonObject:
+    tenant = str(sync.owner.tenant)
+    given = sync.integrations or {}
+    sections: JsonObject = {}
+    connection = {
+        "url": sync.odoo.url,
+        "db": sync.odoo.db,
+        "username": sync.odoo.username,
+    }
+    said: JsonObject = {name: value for name, value in connection.items() if value}
+    if said or sync.password is not None:
+        said["credential_ref"] = str(sync.token)
+        sections["mcp"] = {"type": "odoo-mcp", "config": said}
+    sections["qdrant"] = {
+        "collection": sync.qdrant_collection
+        or _leaf(given, "qdrant", "collection")
+        or _leaf(stored, "qdrant", "collection")
+        or f"business_rules_{tenant}"
+    }
+    sections["redis"] = {
+        "prefix": sync.redis_prefix
+        or _leaf(given, "redis", "prefix")
+        or _leaf(stored, "redis", "prefix")
+        or tenant
+    }
+    for account in sync.social:
+        section: JsonObject = dict(account.settings)
+        for name in account.secrets:
+            section[f"{name}_ref"] = str(social_ref(sync.owner, account.section, name))
+        if section:
+            sections[account.section] = section
+    return sections
+
+
+def _leaf(sections: ReadOnlyJsonObject, section: str, name: str) -> str | None:
+    found = sections.get(section)
+    return _text(found, name) if isinstance(found, dict) else None
+
+
+def _text(body: ReadOnlyJsonObject, name: str) -> str | None:
+    value = body.get(name)
+    return value if isinstance(value, str) and value else None
+
+
+def metadata_after(current: Document | None, sync: CompanyMetadataSync) -> Document:
+    """
+    The metadata document after a company metadata event: what the event says, over what was there.
+    """
+    before = Document.of({}) if current is None else current
+    sections: JsonObject = {"account_id": str(sync.owner.tenant)}
+    if sync.domain_label is not None:
+        sections["domain_label"] = sync.domain_label
+    return before.with_body(merge_patch(merge_patch(before.body, sections), sync.body))
+
+
+def credentials_after(
+    current: Document | None,
+    tenant: str,
+    fingerprints: dict[CredentialRef, Fingerprint],
+) -> Document:
+    """
+    The credentials document with *fingerprints* in place; other references stay.
+    """
+    before = Document.of({}) if current is None else current
+    sealed: JsonObject = {str(ref): mark.mask for ref, mark in fingerprints.items()}
+    kept = before.body.get("credentials")
+    body: JsonObject = {
+        **before.body,
+        "account_id": tenant,
+        "credentials": {**(kept if isinstance(kept, dict) else {}), **sealed},
+    }
+    return before.with_body(body)
+
+
+def fingerprints_in(document: Document | None) -> dict[str, Fingerprint]:
+    """
+    The sealed values that a credentials document names, by reference.
+    """
+    if document is None:
+        return {}
+    sealed = document.body.get("credentials")
+    if not isinstance(sealed, dict):
+        return {}
+    marks = {
+        ref: Fingerprint.from_mask(text) for ref, text in sealed.items() if isinstance(text, str)
+    }
+    return {ref: mark for ref, mark in marks.items() if mark is not None}
+
+
+@frozen
+class NamedReference:
+    """
+    A place in a config document that refers to a sealed value.
+    """
+
+    path: str
+    ref: str
+
+
+def references_in(config: ReadOnlyJsonObject) -> tuple[NamedReference, ...]:
+    """
+    Every ``credential_ref`` and ``*_ref`` of the config's integrations, with its place.
+    """
+    integrations = config.get("integrations")
+    found: list[NamedReference] = []
+    _collect(integrations, "integrations", found)
+    return tuple(found)
+
+
+def _collect(value: Json, path: str, found: list[NamedReference]) -> None:
+    if not isinstance(value, dict):
+        return
+    for name, inner in value.items():
+        place = f"{path}.{name}"
+        if name.endswith("_ref") and isinstance(inner, str) and inner:
+            found.append(NamedReference(place, inner))
+        else:
+            _collect(inner, place, found)

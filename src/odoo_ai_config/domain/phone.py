@@ -1,0 +1,77 @@
+"""
+WhatsApp numbers as Chatwoot, Twilio, Evolution and people write them.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from attrs import field, frozen
+
+from odoo_ai_config.domain.errors import InvalidValueError
+
+# E.164 allows 15 digits; below 8 there is no number with an area code.
+_DIGITS: Final = re.compile(r"[0-9]{8,15}", re.ASCII)
+_BRAZILIAN_MOBILE: Final = re.compile(r"55[1-9][0-9]9[0-9]{8}", re.ASCII)
+_PUNCTUATION: Final = str.maketrans("", "", " +-().\t\u00a0\u2011")
+_PREFIX: Final = "whatsapp:"
+_SUFFIX: Final = "@s.whatsapp.net"
+_NINTH_DIGIT: Final = 4
+_MAX_TEXT: Final = 64
+
+
+def digits_of(text: str | None) -> str | None:
+    """
+    Read the digits of a number, or None if *text* is not a number.
+
+    ``+``, spaces, punctuation, ``whatsapp:`` and ``@s.whatsapp.net`` fall away. A Meta
+    business-scoped user id (``BR.123...``) and an ``@lid`` are not numbers.
+    """
+    if text is None or len(text) > _MAX_TEXT:
+        return None
+    if _DIGITS.fullmatch(text) is not None:
+        return text
+    digits = text.strip().removeprefix(_PREFIX).removesuffix(_SUFFIX).translate(_PUNCTUATION)
+    return digits if _DIGITS.fullmatch(digits) is not None else None
+
+
+def comparable(digits: str) -> str:
+    """
+    Reduce *digits* so that both ways to write one Brazilian mobile number become the same.
+
+    WhatsApp knows many Brazilian mobiles by the form they had before Anatel's resolution
+    553/2010 added the ninth digit (``55 DD 9XXXXXXXX`` is ``55 DD XXXXXXXX`` there).
+    """
+    if _BRAZILIAN_MOBILE.fullmatch(digits) is not None:
+        return digits[:_NINTH_DIGIT] + digits[_NINTH_DIGIT + 1 :]
+    return digits
+
+
+@frozen
+class PhoneNumber:
+    """
+    A WhatsApp number, equal to the same number with or without its Brazilian ninth digit.
+    """
+
+    digits: str = field(eq=False)
+    comparable: str = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        object.__setattr__(self, "comparable", comparable(self.digits))
+
+    @classmethod
+    def from_text(cls, text: str, *, field: str = "number") -> PhoneNumber:
+        """
+        Read a number that a person typed.
+
+        Raises:
+            InvalidValueError: There are not 8 to 15 digits in it.
+        """
+        digits = digits_of(text)
+        if digits is None:
+            raise InvalidValueError(field, "phone_number")
+        return cls(digits)
+
+    def __str__(self) -> str:
+        return self.digits
