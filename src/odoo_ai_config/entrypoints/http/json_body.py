@@ -1,0 +1,126 @@
+"""
+Reads request bodies as JSON, refusing what two readers could understand differently.
+
+``json.loads`` alone takes duplicate keys, ``NaN``, endless integers and lone
+surrogates, and dies of deep nesting. Each of these costs something to look for,
+so the raw bytes are asked first whether a body could hold it at all; the bodies
+of an Odoo hardly ever do.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from typing import NoReturn
+
+from odoo_ai_config.domain.json_types import Json, JsonObject
+from odoo_ai_config.entrypoints.http.errors import DepthLimitError, InvalidJsonError
+
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+# Fewer digits than this fit into a signed 64-bit integer and, together with an
+# exponent of at most two digits, into a float.
+_EXTREME_NUMBER = re.compile(rb"[0-9]{19}|[0-9.][eE][+-]?[0-9]{3}")
+_SUSPECT_ESCAPE = re.compile(rb"\\u(?:[dD][89a-fA-F]|0000)")
+_FORBIDDEN_CHARACTER = re.compile("[\x00\ud800-\udfff]")
+
+_LONGEST_INTEGER = len("-9223372036854775808")
+
+
+def parse_json(raw: bytes, *, max_depth: int = 32) -> Json:
+    """
+    Read *raw* as one JSON value whose every part can be stored and given back.
+
+    Raises:
+        InvalidJsonError: *raw* is not UTF-8, not JSON, holds a duplicate key, a
+            number beyond 64 bits, a null character or half a surrogate pair.
+        DepthLimitError: Arrays and objects are nested more than *max_depth* deep.
+    """
+    decoder = _WATCHFUL_DECODER if _EXTREME_NUMBER.search(raw) else _DECODER
+    try:
+        value: Json = decoder.decode(raw.removeprefix(_BYTE_ORDER_MARK).decode())
+    except RecursionError:
+        raise DepthLimitError from None
+    except ValueError:
+        raise InvalidJsonError from None
+    may_be_deep = raw.count(b"[") + raw.count(b"{") > max_depth
+    may_hold_bad_text = b"\\u" in raw and _SUSPECT_ESCAPE.search(raw) is not None
+    if may_be_deep or may_hold_bad_text:
+        _walk(value, max_depth)
+    return value
+
+
+def parse_json_object(raw: bytes, *, max_depth: int = 32) -> JsonObject:
+    """
+    Read *raw* as `parse_json` does, refusing everything but an object.
+    """
+    value = parse_json(raw, max_depth=max_depth)
+    if not isinstance(value, dict):
+        raise InvalidJsonError
+    return value
+
+
+def _walk(value: Json, max_depth: int) -> None:
+    # Level by level instead of by recursion: the depth is the sender's choice.
+    level = [value]
+    depth = 0
+    while level:
+        below: list[Json] = []
+        nested = False
+        for part in level:
+            if isinstance(part, str):
+                _refuse_bad_text(part)
+            elif isinstance(part, list):
+                nested = True
+                below.extend(part)
+            elif isinstance(part, dict):
+                nested = True
+                below.extend(part.keys())
+                below.extend(part.values())
+        depth += nested
+        if depth > max_depth:
+            raise DepthLimitError
+        level = below
+
+
+def _refuse_bad_text(text: str) -> None:
+    if _FORBIDDEN_CHARACTER.search(text):
+        raise InvalidJsonError
+
+
+def _unique_object(pairs: list[tuple[str, Json]]) -> JsonObject:
+    read = dict(pairs)
+    if len(read) != len(pairs):
+        raise InvalidJsonError
+    return read
+
+
+def _refuse_constant(_: str) -> NoReturn:
+    raise InvalidJsonError
+
+
+def _bounded_int(digits: str) -> int:
+    # The length first: Python refuses very long integers in its own words.
+    if len(digits) > _LONGEST_INTEGER:
+        raise InvalidJsonError
+    number = int(digits)
+    if not -(2**63) <= number < 2**63:
+        raise InvalidJsonError
+    return number
+
+
+def _finite_float(digits: str) -> float:
+    number = float(digits)
+    if math.isinf(number):
+        raise InvalidJsonError
+    return number
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_unique_object, parse_constant=_refuse_constant)
+_WATCHFUL_DECODER = json.JSONDecoder(
+    object_pairs_hook=_unique_object,
+    parse_constant=_refuse_constant,
+    parse_int=_bounded_int,
+    parse_float=_finite_float,
+)
