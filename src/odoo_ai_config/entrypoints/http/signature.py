@@ -1,0 +1,207 @@
+"""
+Tells whether a request comes from a sender that knows a shared secret.
+
+Three schemes are understood: Standard Webhooks, Chatwoot's own, and that of the
+old Odoo module. Whatever the headers hold, the outcome is a verified scheme, none,
+or a `SignatureError`: headers are text of a stranger, so timestamps are matched
+before they are counted and signatures are compared as bytes, in constant time.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping
+from enum import Enum
+from typing import NoReturn
+
+from attrs import field, frozen
+
+from odoo_ai_config.domain.credentials import SecretText
+from odoo_ai_config.domain.json_types import Json
+from odoo_ai_config.entrypoints.http.errors import (
+    SignatureInvalidError,
+    SignatureMissingError,
+    SignatureTimestampError,
+)
+
+_WHSEC = "whsec_"
+# int() would also take "1_674", " 1674 ", "+5" and full-width digits.
+_TIMESTAMP = re.compile(r"[0-9]{1,11}")
+# A full stop in the id would let two different messages be signed as the same text.
+_MESSAGE_ID = re.compile(r"[!-\-/-~]{1,256}")
+# A sender in rotation signs twice or thrice; more only costs the receiver work.
+_MOST_SIGNATURES = 16
+
+
+class SignatureScheme(Enum):
+    """
+    How a sender signs what it sends.
+    """
+
+    STANDARD_WEBHOOKS = "standard_webhooks"
+    CHATWOOT = "chatwoot"
+    ODOO_MODULE = "odoo_module"
+
+
+class SigningKey:
+    """
+    A secret shared with one sender; it signs, and shows itself to nobody.
+    """
+
+    __slots__ = ("__key",)
+
+    def __init__(self, key: bytes) -> None:
+        if not key:
+            raise ValueError("a signing secret must not be empty")
+        self.__key = key
+
+    @classmethod
+    def from_text(cls, secret: SecretText) -> SigningKey:
+        """
+        Take the secret as the bytes of its text, as Chatwoot and the Odoo module do.
+        """
+        return cls(secret.reveal().encode())
+
+    @classmethod
+    def from_standard_webhooks(cls, secret: SecretText) -> SigningKey:
+        """
+        Take ``whsec_`` and base64 as the Standard Webhooks write it, or else the text as it is.
+        """
+        text = secret.reveal()
+        if not text.startswith(_WHSEC):
+            return cls.from_text(secret)
+        encoded = text.removeprefix(_WHSEC).rstrip("=")
+        try:
+            key = base64.b64decode(encoded + "=" * (-len(encoded) % 4), validate=True)
+        except (binascii.Error, ValueError):
+            raise ValueError("a signing secret after whsec_ must be base64") from None
+        return cls(key)
+
+    def digest(self, message: bytes) -> bytes:
+        """
+        HMAC-SHA256 of *message* under this key.
+        """
+        return hmac.digest(self.__key, message, "sha256")
+
+    def __repr__(self) -> str:
+        return "SigningKey(***)"
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise TypeError("a signing key cannot be pickled or copied")
+
+
+def _keys(secrets: Iterable[SigningKey]) -> tuple[SigningKey, ...]:
+    return tuple(secrets)
+
+
+@frozen
+class SignaturePolicy:
+    """
+    Which secrets each scheme may be signed with, and whether a signature must be there.
+
+    A scheme without keys is switched off: its headers are as good as absent. Several
+    keys of one scheme are all accepted, so that a secret can be rotated without a gap.
+    """
+
+    standard_webhooks: tuple[SigningKey, ...] = field(default=(), converter=_keys)
+    chatwoot: tuple[SigningKey, ...] = field(default=(), converter=_keys)
+    odoo_module: tuple[SigningKey, ...] = field(default=(), converter=_keys)
+    required: bool = False
+    tolerance_seconds: int = 300
+
+
+def verify_signature(
+    headers: Mapping[str, str],
+    body: bytes,
+    *,
+    parsed_body: Callable[[], Json],
+    now: float,
+    policy: SignaturePolicy,
+) -> SignatureScheme | None:
+    """
+    Find the scheme that vouches for a request; None where nothing does and nothing must.
+
+    A signature that can be checked and is wrong is a refusal even where none is
+    required, and so is one wrong signature beside a right one.
+
+    Args:
+        headers: Looked up regardless of case, as aiohttp's headers are.
+        body: The bytes as they came.
+        parsed_body: Reads the body for the old Odoo module, which signs it
+            re-serialised; called only where that scheme has to be checked.
+        now: Unix time in seconds.
+        policy: What is known and demanded of senders.
+
+    Raises:
+        SignatureError: The one of its subclasses that says why.
+    """
+    verified: list[SignatureScheme] = []
+    if policy.standard_webhooks and (given := headers.get("webhook-signature")) is not None:
+        _check_standard_webhooks(given, headers, body, now, policy)
+        verified.append(SignatureScheme.STANDARD_WEBHOOKS)
+    if policy.chatwoot and (given := headers.get("X-Chatwoot-Signature")) is not None:
+        _check_chatwoot(given, headers, body, now, policy)
+        verified.append(SignatureScheme.CHATWOOT)
+    if policy.odoo_module and (given := headers.get("X-Webhook-Signature")) is not None:
+        _check_odoo_module(given, parsed_body(), policy)
+        verified.append(SignatureScheme.ODOO_MODULE)
+    if verified:
+        return verified[0]
+    if policy.required:
+        raise SignatureMissingError
+    return None
+
+
+def _check_standard_webhooks(
+    given: str, headers: Mapping[str, str], body: bytes, now: float, policy: SignaturePolicy
+) -> None:
+    message_id = headers.get("webhook-id", "")
+    if _MESSAGE_ID.fullmatch(message_id) is None:
+        raise SignatureInvalidError
+    timestamp = _timely(headers.get("webhook-timestamp", ""), now, policy.tolerance_seconds)
+    message = b".".join((message_id.encode("ascii"), timestamp, body))
+    _require_match(
+        given.split(" ", _MOST_SIGNATURES)[:_MOST_SIGNATURES],
+        (b"v1," + base64.b64encode(key.digest(message)) for key in policy.standard_webhooks),
+    )
+
+
+def _check_chatwoot(
+    given: str, headers: Mapping[str, str], body: bytes, now: float, policy: SignaturePolicy
+) -> None:
+    timestamp = _timely(headers.get("X-Chatwoot-Timestamp", ""), now, policy.tolerance_seconds)
+    message = timestamp + b"." + body
+    _require_match(
+        [given],
+        (b"sha256=" + key.digest(message).hex().encode("ascii") for key in policy.chatwoot),
+    )
+
+
+def _check_odoo_module(given: str, parsed: Json, policy: SignaturePolicy) -> None:
+    message = json.dumps(parsed, sort_keys=True).encode("ascii")
+    _require_match(
+        [given], (key.digest(message).hex().encode("ascii") for key in policy.odoo_module)
+    )
+
+
+def _timely(timestamp: str, now: float, tolerance: int) -> bytes:
+    if _TIMESTAMP.fullmatch(timestamp) is None or abs(now - int(timestamp)) > tolerance:
+        raise SignatureTimestampError
+    return timestamp.encode("ascii")
+
+
+def _require_match(given: Iterable[str], expected: Iterable[bytes]) -> None:
+    # What is not ASCII becomes "?", which no expected signature holds. Every pair is
+    # compared, so that the time says nothing of which secret matched.
+    candidates = [signature.encode("ascii", "replace") for signature in given]
+    matches = [
+        hmac.compare_digest(candidate, signature)
+        for signature in expected
+        for candidate in candidates
+    ]
+    if not any(matches):
+        raise SignatureInvalidError
