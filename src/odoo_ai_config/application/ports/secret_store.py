@@ -76,7 +76,8 @@ class SecretStore(Protocol):
         """
         Put *new* in the place of *old*, which has the same context and fingerprint.
 
-        False, and nothing done, if *old* is not there as it is any more.
+        False, and nothing done, if *old* is not there as it is any more, or if the data key
+        that seals *new* is not a key of the tenant any more: a value must never outlive its key.
         """
 
     @abstractmethod
@@ -84,5 +85,6 @@ class SecretStore(Protocol):
         """
         Remove the tenant's data keys other than *active*.
 
-        False, and nothing removed, while one of them still seals a value.
+        False, and nothing removed, while one of them still seals a value, or if *active* is
+        not the tenant's active key any more.
         """
