@@ -1,0 +1,546 @@
+"""
+One strategy per domain type. A new type of the domain gets its strategy here.
+
+Where a test needs values to collide, it passes narrower strategies for the parts, for instance
+``revisions(keys=st.sampled_from(...))``.
+"""
+
+from __future__ import annotations
+
+import string
+from datetime import UTC, datetime, timedelta
+from typing import TypeVar
+
+from attrs import evolve
+from hypothesis import strategies as st
+from hypothesis.strategies import DrawFn, SearchStrategy
+
+from odoo_ai_config.domain.access import ApiKey, Scope
+from odoo_ai_config.domain.changes import (
+    AuditAction,
+    AuditEntry,
+    Changeset,
+    Claim,
+    Delivery,
+    DeliveryId,
+)
+from odoo_ai_config.domain.credentials import (
+    Fingerprint,
+    SealContext,
+    SealedSecret,
+    SecretText,
+    TenantKey,
+)
+from odoo_ai_config.domain.documents import AuthoredYaml, Document
+from odoo_ai_config.domain.identifiers import (
+    CONFIG,
+    CREDENTIALS,
+    METADATA,
+    BusinessDomain,
+    ChatwootId,
+    CredentialRef,
+    DocumentKey,
+    DocumentKind,
+    TenantDomain,
+    TenantId,
+)
+from odoo_ai_config.domain.json_types import Json, JsonObject
+from odoo_ai_config.domain.mapping import (
+    ChannelKey,
+    ChannelMapping,
+    MappingRevision,
+    SpecialNumber,
+)
+from odoo_ai_config.domain.outcomes import Notice, Outcome, WriteKind
+from odoo_ai_config.domain.phone import PhoneNumber
+from odoo_ai_config.domain.routing import IncomingMessage
+from odoo_ai_config.domain.tenant import (
+    CompanyMetadataSync,
+    CredentialsSync,
+    OdooConnection,
+    SocialAccount,
+)
+from odoo_ai_config.domain.versioning import RetentionPolicy, Revision
+
+T = TypeVar("T")
+
+_ALNUM = string.ascii_letters + string.digits
+_LOWER = string.ascii_lowercase + string.digits
+
+
+def _either(given: SearchStrategy[T] | None, usual: SearchStrategy[T]) -> SearchStrategy[T]:
+    # Not "or": a strategy warns about being asked whether it is true.
+    return usual if given is None else given
+
+
+def _name(first: str, rest: str, longest: int) -> SearchStrategy[str]:
+    return st.builds(
+        str.__add__, st.sampled_from(first), st.text(rest, min_size=0, max_size=longest - 1)
+    )
+
+
+def instants() -> SearchStrategy[datetime]:
+    return st.datetimes(
+        min_value=datetime(2000, 1, 1),  # noqa: DTZ001 - hypothesis adds the zone
+        max_value=datetime(2100, 1, 1),  # noqa: DTZ001 - hypothesis adds the zone
+        timezones=st.just(UTC),
+    )
+
+
+def printable(*, min_size: int = 0, max_size: int = 40) -> SearchStrategy[str]:
+    """
+    Text of any script that a store and a person can read: no surrogates, no control characters.
+    """
+    return st.text(
+        st.characters(exclude_categories=["Cs", "Cc"]), min_size=min_size, max_size=max_size
+    )
+
+
+def tenant_ids() -> SearchStrategy[TenantId]:
+    return st.builds(TenantId, _name(_ALNUM, _ALNUM + "._@-", 128))
+
+
+def slugs() -> SearchStrategy[str]:
+    return _name(_LOWER, _LOWER + "_-", 64)
+
+
+def domains() -> SearchStrategy[BusinessDomain]:
+    return st.just(BusinessDomain()) | st.builds(BusinessDomain, slugs())
+
+
+def kinds() -> SearchStrategy[DocumentKind]:
+    return st.sampled_from([CONFIG, CREDENTIALS, METADATA]) | st.builds(DocumentKind, slugs())
+
+
+def credential_refs() -> SearchStrategy[CredentialRef]:
+    return st.builds(CredentialRef, _name(_ALNUM + "_", _ALNUM + "._@:+=~-", 256))
+
+
+def chatwoot_ids() -> SearchStrategy[ChatwootId]:
+    counted = st.integers(1, 10**9).map(str)
+    return st.builds(ChatwootId, counted | _name(_ALNUM, _ALNUM + "_-", 64))
+
+
+def tenant_domains(
+    tenants: SearchStrategy[TenantId] | None = None,
+) -> SearchStrategy[TenantDomain]:
+    return st.builds(TenantDomain, _either(tenants, tenant_ids()), domains())
+
+
+def document_keys(
+    owners: SearchStrategy[TenantDomain] | None = None,
+) -> SearchStrategy[DocumentKey]:
+    return st.builds(TenantDomain.document, _either(owners, tenant_domains()), kinds())
+
+
+def json_text() -> SearchStrategy[str]:
+    return st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+
+
+def json_values() -> SearchStrategy[Json]:
+    scalars: SearchStrategy[Json] = st.one_of(
+        st.none(),
+        st.booleans(),
+        st.integers(-(2**63), 2**63 - 1),
+        st.floats(allow_nan=False, allow_infinity=False),
+        json_text(),
+    )
+
+    def nested(inner: SearchStrategy[Json]) -> SearchStrategy[Json]:
+        lists: SearchStrategy[Json] = st.lists(inner, max_size=4)
+        objects: SearchStrategy[Json] = st.dictionaries(json_text(), inner, max_size=4)
+        return lists | objects
+
+    return st.recursive(scalars, nested, max_leaves=12)
+
+
+def json_objects() -> SearchStrategy[JsonObject]:
+    return st.dictionaries(json_text(), json_values(), max_size=5)
+
+
+def authored_yaml() -> SearchStrategy[AuthoredYaml]:
+    return st.builds(AuthoredYaml, printable(max_size=80), st.booleans())
+
+
+def documents() -> SearchStrategy[Document]:
+    return st.builds(Document.of, json_objects(), st.none() | authored_yaml())
+
+
+def authors() -> SearchStrategy[str]:
+    return printable(min_size=1, max_size=30)
+
+
+@st.composite
+def revisions(
+    draw: DrawFn,
+    *,
+    keys: SearchStrategy[DocumentKey] | None = None,
+    versions: SearchStrategy[int] | None = None,
+) -> Revision:
+    created, updated = sorted([draw(instants()), draw(instants())])
+    deleted = draw(st.booleans())
+    return Revision(
+        key=draw(_either(keys, document_keys())),
+        version=draw(_either(versions, st.integers(1, 10**6))),
+        document=Document.of({}) if deleted else draw(documents()),
+        created_at=created,
+        updated_at=updated,
+        author=draw(authors()),
+        deleted=deleted,
+    )
+
+
+def retention_policies() -> SearchStrategy[RetentionPolicy]:
+    ages = st.timedeltas(min_value=timedelta(seconds=1), max_value=timedelta(days=3650))
+    return st.builds(
+        RetentionPolicy, keep=st.none() | st.integers(1, 20), max_age=st.none() | ages
+    )
+
+
+@st.composite
+def brazilian_mobiles(draw: DrawFn) -> str:
+    """
+    Digits of one Brazilian mobile, with or without the ninth digit.
+    """
+    area = draw(st.integers(11, 99).filter(lambda code: code % 10 != 0))
+    local = draw(st.integers(60_000_000, 99_999_999))
+    return f"55{area}{draw(st.sampled_from(['', '9']))}{local}"
+
+
+def number_digits() -> SearchStrategy[str]:
+    return brazilian_mobiles() | st.text(string.digits, min_size=8, max_size=15)
+
+
+def phone_numbers() -> SearchStrategy[PhoneNumber]:
+    return st.builds(PhoneNumber, number_digits())
+
+
+@st.composite
+def written_numbers(draw: DrawFn, digits: SearchStrategy[str] | None = None) -> str:
+    """
+    A number as Chatwoot, Twilio, Evolution or a person writes it.
+    """
+    number = draw(_either(digits, number_digits()))
+    form = draw(
+        st.sampled_from(
+            ["{}", "+{}", "whatsapp:+{}", "{}@s.whatsapp.net", " {} ", "+{0[0]}{0[1]} {1}"]
+        )
+    )
+    return form.format(number, number[2:])
+
+
+def not_numbers() -> SearchStrategy[str | None]:
+    """
+    What stands where a number should be: nothing, a business-scoped user id, a hidden id.
+    """
+    return st.one_of(
+        st.none(),
+        st.just(""),
+        number_digits().map("BR.{}".format),
+        number_digits().map("{}@lid".format),
+        printable(max_size=12).filter(lambda text: not any(map(str.isdecimal, text))),
+    )
+
+
+@st.composite
+def channel_keys(
+    draw: DrawFn,
+    *,
+    owners: SearchStrategy[TenantDomain] | None = None,
+    accounts: SearchStrategy[ChatwootId] | None = None,
+    inboxes: SearchStrategy[ChatwootId] | None = None,
+) -> ChannelKey:
+    account = _either(accounts, chatwoot_ids())
+    inbox = _either(inboxes, chatwoot_ids())
+    return draw(
+        st.one_of(
+            st.builds(ChannelKey, account, inbox),
+            st.builds(ChannelKey, account),
+            st.builds(ChannelKey, st.none(), inbox),
+            st.builds(ChannelKey, holder=_either(owners, tenant_domains())),
+        )
+    )
+
+
+def special_numbers(
+    numbers: SearchStrategy[PhoneNumber] | None = None,
+) -> SearchStrategy[SpecialNumber]:
+    crews = _name(_ALNUM, _ALNUM + "._-", 64)
+    return st.builds(SpecialNumber, _either(numbers, phone_numbers()), crews)
+
+
+@st.composite
+def channel_mappings(
+    draw: DrawFn,
+    *,
+    keys: SearchStrategy[ChannelKey] | None = None,
+    owners: SearchStrategy[TenantDomain] | None = None,
+    numbers: SearchStrategy[PhoneNumber] | None = None,
+    sequences: SearchStrategy[int] | None = None,
+) -> ChannelMapping:
+    owners = _either(owners, tenant_domains())
+    key = draw(_either(keys, channel_keys(owners=owners)))
+    return ChannelMapping(
+        key=key,
+        owner=draw(owners) if key.holder is None else key.holder,
+        sequence=draw(_either(sequences, st.integers(-(2**31) + 1, 2**31 - 1))),
+        fallback=draw(st.booleans()),
+        numbers=tuple(draw(st.lists(special_numbers(numbers), max_size=3))),
+        active=draw(st.sampled_from([True, True, True, False])),
+    )
+
+
+@st.composite
+def mapping_revisions(
+    draw: DrawFn,
+    *,
+    mappings: SearchStrategy[ChannelMapping] | None = None,
+    versions: SearchStrategy[int] | None = None,
+) -> MappingRevision:
+    created, updated = sorted([draw(instants()), draw(instants())])
+    return MappingRevision(
+        mapping=draw(_either(mappings, channel_mappings())),
+        version=draw(_either(versions, st.integers(1, 10**6))),
+        created_at=created,
+        updated_at=updated,
+        author=draw(authors()),
+    )
+
+
+def messages(
+    *,
+    accounts: SearchStrategy[ChatwootId] | None = None,
+    inboxes: SearchStrategy[ChatwootId] | None = None,
+    numbers: SearchStrategy[str | None] | None = None,
+) -> SearchStrategy[IncomingMessage]:
+    return st.builds(
+        IncomingMessage,
+        _either(accounts, chatwoot_ids()),
+        st.none() | _either(inboxes, chatwoot_ids()),
+        _either(numbers, st.one_of(written_numbers(), not_numbers())),
+    )
+
+
+@st.composite
+def routings(draw: DrawFn) -> tuple[list[ChannelMapping], list[IncomingMessage]]:
+    """
+    Mappings in the order in which they are put, and messages that they bear on.
+
+    Everything comes from a handful of tenants, accounts, inboxes and numbers, so that keys
+    repeat, channels move between tenants and numbers are claimed twice.
+    """
+    tenants = st.sampled_from([TenantId(name) for name in ("a", "b", "c")])
+    areas = st.sampled_from([BusinessDomain(), BusinessDomain("sales")])
+    owners = st.builds(TenantDomain, tenants, areas)
+    ids = st.sampled_from([ChatwootId(str(number)) for number in (1, 2, 3)])
+    digits = draw(st.lists(number_digits(), min_size=1, max_size=3))
+    mobile = draw(st.integers(60_000_000, 99_999_999))
+    digits += [f"5511{mobile}", f"55119{mobile}"]
+    numbers = st.sampled_from(digits)
+    mappings = channel_mappings(
+        keys=channel_keys(owners=owners, accounts=ids, inboxes=ids),
+        owners=owners,
+        numbers=st.builds(PhoneNumber, numbers),
+        sequences=st.integers(-1, 2),
+    )
+    spoken = messages(accounts=ids, inboxes=ids, numbers=written_numbers(numbers) | not_numbers())
+    return (
+        draw(st.lists(mappings, max_size=14)),
+        draw(st.lists(spoken, min_size=1, max_size=5)),
+    )
+
+
+def secret_texts() -> SearchStrategy[SecretText]:
+    return st.builds(SecretText, st.text(st.characters(exclude_categories=["Cs"]), min_size=1))
+
+
+def fingerprints() -> SearchStrategy[Fingerprint]:
+    return st.builds(Fingerprint, st.binary(min_size=16, max_size=16).map(bytes.hex))
+
+
+def seal_contexts(
+    owners: SearchStrategy[TenantDomain] | None = None,
+) -> SearchStrategy[SealContext]:
+    return st.builds(
+        SealContext,
+        _either(owners, tenant_domains()),
+        credential_refs(),
+        st.just("credential") | slugs(),
+    )
+
+
+def key_ids() -> SearchStrategy[str]:
+    return _name(_ALNUM, _ALNUM + "_-", 32)
+
+
+def tenant_keys(tenants: SearchStrategy[TenantId] | None = None) -> SearchStrategy[TenantKey]:
+    return st.builds(
+        TenantKey,
+        tenant=_either(tenants, tenant_ids()),
+        key_id=key_ids(),
+        master_id=key_ids(),
+        wrapped=st.binary(min_size=1, max_size=64),
+        created_at=instants(),
+    )
+
+
+def sealed_secrets(
+    *,
+    contexts: SearchStrategy[SealContext] | None = None,
+    keys: SearchStrategy[str] | None = None,
+) -> SearchStrategy[SealedSecret]:
+    return st.builds(
+        SealedSecret,
+        context=_either(contexts, seal_contexts()),
+        fingerprint=fingerprints(),
+        key_id=_either(keys, key_ids()),
+        envelope=st.binary(min_size=1, max_size=64),
+    )
+
+
+@st.composite
+def api_keys(draw: DrawFn) -> ApiKey:
+    created = draw(instants())
+    return ApiKey(
+        id=draw(key_ids()),
+        name=draw(printable()),
+        digest=draw(st.binary(min_size=32, max_size=32)),
+        scopes=draw(st.frozensets(st.sampled_from(Scope), min_size=1)),
+        tenant=draw(st.none() | tenant_ids()),
+        created_at=created,
+        revoked_at=draw(st.none() | st.just(created + timedelta(days=1))),
+    )
+
+
+def notices() -> SearchStrategy[Notice]:
+    return st.builds(Notice, slugs(), printable())
+
+
+def outcomes() -> SearchStrategy[Outcome]:
+    return st.builds(
+        Outcome,
+        kind=st.sampled_from(WriteKind),
+        owner=tenant_domains(),
+        versions=st.dictionaries(slugs(), st.integers(1, 10**6), max_size=3),
+        changed=st.booleans(),
+        at=instants(),
+        notices=st.lists(notices(), max_size=2).map(tuple),
+    )
+
+
+def delivery_ids() -> SearchStrategy[DeliveryId]:
+    return st.builds(DeliveryId, printable(min_size=1), printable(min_size=1))
+
+
+def claims() -> SearchStrategy[Claim]:
+    return st.builds(Claim, delivery_ids(), st.binary(min_size=32, max_size=32).map(bytes.hex))
+
+
+@st.composite
+def deliveries(draw: DrawFn) -> Delivery:
+    recorded = draw(instants())
+    return Delivery(draw(claims()), draw(outcomes()), recorded, recorded + timedelta(days=7))
+
+
+def audit_entries() -> SearchStrategy[AuditEntry]:
+    return st.builds(
+        AuditEntry,
+        at=instants(),
+        action=st.sampled_from(AuditAction),
+        actor=authors(),
+        tenant=st.none() | tenant_ids(),
+        subject=printable(),
+        request_id=st.none() | printable(min_size=1),
+    )
+
+
+@st.composite
+def changesets(draw: DrawFn) -> Changeset:
+    """
+    A changeset that a store with nothing in it accepts.
+    """
+    first = st.just(1)
+    key = draw(st.none() | tenant_keys())
+    secrets: list[SealedSecret] = []
+    if key is not None:
+        owned = seal_contexts(tenant_domains(st.just(key.tenant)))
+        secrets = draw(
+            st.lists(
+                sealed_secrets(contexts=owned, keys=st.just(key.key_id)),
+                max_size=3,
+                unique_by=lambda secret: (secret.context, secret.fingerprint.value),
+            )
+        )
+    written = st.lists(revisions(versions=first), max_size=3, unique_by=lambda new: new.key)
+    mapped = st.lists(
+        mapping_revisions(versions=first), max_size=2, unique_by=lambda new: new.mapping.key
+    )
+    callers = st.lists(api_keys(), max_size=2, unique_by=lambda caller: caller.id)
+    return Changeset(
+        revisions=tuple(draw(written)),
+        mappings=tuple(draw(mapped)),
+        secrets=tuple(secrets),
+        new_tenant_key=key,
+        sealed_under=key if secrets else None,
+        delivery=draw(st.none() | deliveries()),
+        audit=tuple(draw(st.lists(audit_entries(), max_size=2))),
+        api_keys=tuple(draw(callers)),
+    )
+
+
+def odoo_connections() -> SearchStrategy[OdooConnection]:
+    said = st.none() | printable()
+    return st.builds(OdooConnection, said, said, said)
+
+
+@st.composite
+def social_accounts(draw: DrawFn) -> SocialAccount:
+    section, public, private = draw(
+        st.sampled_from(
+            [
+                ("facebook", ["app_id", "page_id"], ["app_secret", "access_token"]),
+                ("instagram", ["app_id", "account_id"], ["app_secret", "access_token"]),
+                ("mercado_livre", ["client_id", "seller_id"], ["client_secret", "access_token"]),
+            ]
+        )
+    )
+    settings = st.dictionaries(st.sampled_from(public), printable(min_size=1))
+    secrets = st.dictionaries(st.sampled_from(private), secret_texts())
+    return SocialAccount(section, draw(settings), draw(secrets))
+
+
+@st.composite
+def credentials_syncs(
+    draw: DrawFn, owners: SearchStrategy[TenantDomain] | None = None
+) -> CredentialsSync:
+    said = st.none() | printable()
+    sync = CredentialsSync(
+        owner=draw(_either(owners, tenant_domains(_name(_ALNUM, _ALNUM, 40).map(TenantId)))),
+        token=draw(credential_refs()),
+        odoo=draw(odoo_connections()),
+        password=draw(st.none() | secret_texts()),
+        social=tuple(
+            draw(st.lists(social_accounts(), max_size=3, unique_by=lambda own: own.section))
+        ),
+        enabled_collections=draw(st.none() | st.lists(printable(), max_size=3).map(tuple)),
+        integrations=draw(st.none() | json_objects()),
+    )
+    return evolve(
+        sync,
+        name=draw(said),
+        description=draw(said),
+        domain_label=draw(said),
+        qdrant_collection=draw(said),
+        redis_prefix=draw(said),
+    )
+
+
+def company_metadata_syncs(
+    owners: SearchStrategy[TenantDomain] | None = None,
+) -> SearchStrategy[CompanyMetadataSync]:
+    return st.builds(
+        CompanyMetadataSync,
+        owner=_either(owners, tenant_domains()),
+        body=json_objects(),
+        domain_label=st.none() | printable(),
+    )
