@@ -29,7 +29,9 @@ class ChannelDirectory(Protocol):
     @abstractmethod
     async def mappings(self, tenant: TenantId | None = None) -> Sequence[MappingRevision]:
         """
-        Every mapping, or those owned by *tenant*, inactive ones included, sorted by key.
+        Every mapping, or those owned by *tenant*, inactive ones included.
+
+        They are sorted by the text of their keys.
         """
 
     @abstractmethod
