@@ -108,6 +108,21 @@ def port_methods_with_a_body_to_inherit(path: str, tree: ast.Module) -> Iterator
                 yield f"{path}: {cls.name}.{node.name} is not abstract"
 
 
+def use_cases_named_otherwise_than_their_module(path: str, tree: ast.Module) -> Iterator[str]:
+    folder, _, file = path.rpartition("/")
+    if folder != "application/use_cases" or file == "__init__.py":
+        return
+    expected = file.removesuffix(".py").title().replace("_", "")
+    if not any(
+        cls.name == expected
+        and any(
+            isinstance(node, ast.AsyncFunctionDef) and node.name == "__call__" for node in cls.body
+        )
+        for cls in classes(tree)
+    ):
+        yield f"{path}: no class {expected} that can be awaited"
+
+
 def stores_named_otherwise_than_their_port(path: str, tree: ast.Module) -> Iterator[str]:
     if not path.startswith(("adapters/memory/", "adapters/sqlite/", "adapters/mongo/")):
         return
@@ -159,6 +174,7 @@ SOURCE_RULES: list[Rule] = [
     modules_without_content,
     domain_classes_that_inherit,
     port_methods_with_a_body_to_inherit,
+    use_cases_named_otherwise_than_their_module,
     stores_named_otherwise_than_their_port,
     broad_excepts,
 ]
@@ -188,6 +204,16 @@ def test_tests_need_no_mocks() -> None:
             port_methods_with_a_body_to_inherit,
             "application/ports/clock.py",
             "class Clock(Protocol):\n    def now(self): ...",
+        ),
+        (
+            use_cases_named_otherwise_than_their_module,
+            "application/use_cases/read_document.py",
+            "class DocumentService:\n    async def __call__(self): ...",
+        ),
+        (
+            use_cases_named_otherwise_than_their_module,
+            "application/use_cases/read_document.py",
+            "class ReadDocument:\n    async def execute(self): ...",
         ),
         (broad_excepts, "adapters/a.py", "try:\n    f()\nexcept:\n    pass"),
         (broad_excepts, "adapters/a.py", "try:\n    f()\nexcept (OSError, Exception):\n    pass"),
