@@ -12,7 +12,7 @@ from attrs import frozen
 from odoo_ai_config.domain.access import ApiKey
 from odoo_ai_config.domain.credentials import SealedSecret, TenantKey
 from odoo_ai_config.domain.identifiers import TenantId
-from odoo_ai_config.domain.mapping import MappingRevision
+from odoo_ai_config.domain.mapping import ChannelMapping, MappingRevision
 from odoo_ai_config.domain.outcomes import Outcome
 from odoo_ai_config.domain.versioning import Revision
 
@@ -62,7 +62,6 @@ class AuditAction(enum.Enum):
 
     CREDENTIAL_READ = "credential_read"
     CHANNEL_MOVED = "channel_moved"
-    CHANNEL_REFUSED = "channel_refused"
     KEY_CREATED = "key_created"
     KEY_REVOKED = "key_revoked"
     MASTER_KEY_ROTATED = "master_key_rotated"
@@ -85,6 +84,16 @@ class AuditEntry:
     request_id: str | None = None
 
 
+def channel_moved(
+    mapping: ChannelMapping, loser: TenantId, *, actor: str, at: datetime
+) -> AuditEntry:
+    """
+    The trace of a channel that *loser* lost to the owner of *mapping*.
+    """
+    subject = f"{mapping.key} -> {mapping.owner}"
+    return AuditEntry(at, AuditAction.CHANNEL_MOVED, actor, loser, subject)
+
+
 @frozen
 class Changeset:
     """
@@ -97,7 +106,8 @@ class Changeset:
     Args:
         secrets: Newly sealed values; one that is stored already under the same reference
             and fingerprint is left as it is.
-        sealed_under: The data key that *secrets* were sealed with.
+        sealed_under: The data key that *secrets* were sealed with. Its id counts: it is the
+            same key still when another master key wraps it meanwhile.
         api_keys: Keys to add, or to replace by a revoked form of themselves.
     """
 

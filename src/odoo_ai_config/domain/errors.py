@@ -168,6 +168,14 @@ class InvalidApiKeyError(DomainError):
     code = "invalid_api_key"
 
 
+class ApiKeyNotFoundError(DomainError):
+    """
+    There is no API key with this id.
+    """
+
+    code = "api_key_not_found"
+
+
 class ScopeMissingError(DomainError):
     """
     The API key lacks the scope that the operation asks for.

@@ -8,7 +8,7 @@ import re
 from datetime import datetime
 from typing import Final
 
-from attrs import evolve, field, frozen
+from attrs import field, frozen
 
 from odoo_ai_config.domain.errors import ChannelOwnedError, InvalidValueError
 from odoo_ai_config.domain.identifiers import ChatwootId, TenantDomain, TenantId
@@ -112,17 +112,6 @@ def remapped(
     return MappingRevision(
         mapping, current.version + 1, created_at=current.created_at, updated_at=at, author=author
     )
-
-
-def deactivated(
-    current: MappingRevision | None, *, author: str, at: datetime
-) -> MappingRevision | None:
-    """
-    The revision that switches a channel off, or None if it is off or was never mapped.
-    """
-    if current is None or not current.mapping.active:
-        return None
-    return remapped(current, evolve(current.mapping, active=False), author=author, at=at)
 
 
 def previous_owner(current: MappingRevision | None, mapping: ChannelMapping) -> TenantId | None:

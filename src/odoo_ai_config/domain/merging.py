@@ -4,13 +4,18 @@ How an event or a patch is merged into a document without losing what others wro
 
 from __future__ import annotations
 
+from typing import Final
+
 from attrs import frozen
 
-from odoo_ai_config.domain.credentials import Fingerprint
+from odoo_ai_config.domain.credentials import Fingerprint, SecretText
 from odoo_ai_config.domain.documents import AuthoredYaml, Document
-from odoo_ai_config.domain.identifiers import CredentialRef
+from odoo_ai_config.domain.errors import InvalidValueError
+from odoo_ai_config.domain.identifiers import CredentialRef, TenantId
 from odoo_ai_config.domain.json_types import Json, JsonObject, ReadOnlyJsonObject
 from odoo_ai_config.domain.tenant import CompanyMetadataSync, CredentialsSync, social_ref
+
+_UNENCRYPTED: Final = "ENC:"
 
 
 def merge_patch(target: ReadOnlyJsonObject, patch: ReadOnlyJsonObject) -> JsonObject:
@@ -126,21 +131,60 @@ def metadata_after(current: Document | None, sync: CompanyMetadataSync) -> Docum
 
 def credentials_after(
     current: Document | None,
-    tenant: str,
+    tenant: TenantId,
     fingerprints: dict[CredentialRef, Fingerprint],
 ) -> Document:
     """
     The credentials document with *fingerprints* in place; other references stay.
     """
-    before = Document.of({}) if current is None else current
-    sealed: JsonObject = {str(ref): mark.mask for ref, mark in fingerprints.items()}
-    kept = before.body.get("credentials")
-    body: JsonObject = {
-        **before.body,
-        "account_id": tenant,
-        "credentials": {**(kept if isinstance(kept, dict) else {}), **sealed},
-    }
-    return before.with_body(body)
+    known = fingerprints_in(current)
+    new = {str(ref): mark for ref, mark in fingerprints.items()}
+    if current is not None and all(known.get(ref) == mark for ref, mark in new.items()):
+        return current
+    return with_fingerprints(tenant, {**known, **new})
+
+
+def with_fingerprints(tenant: TenantId, fingerprints: dict[str, Fingerprint]) -> Document:
+    """
+    A credentials document that names exactly *fingerprints*.
+    """
+    sealed: JsonObject = {ref: mark.mask for ref, mark in fingerprints.items()}
+    return Document.of({"account_id": str(tenant), "credentials": sealed})
+
+
+def split_credentials(
+    body: ReadOnlyJsonObject,
+) -> tuple[dict[CredentialRef, SecretText], dict[CredentialRef, Fingerprint]]:
+    """
+    The plain and the sealed values of a credentials document as somebody wrote it.
+
+    The replaced service marked its values ``ENC:`` without encrypting them; the mark falls
+    away. Empty values (``false``, ``null``, ``""``) count as absent.
+
+    Raises:
+        InvalidValueError: There is more in it than ``account_id`` and ``credentials``, or
+            these are not references and texts.
+    """
+    values = body.get("credentials")
+    if values is None:
+        values = {}
+    if not isinstance(values, dict) or set(body) - {"account_id", "credentials"}:
+        raise InvalidValueError("credentials", "credentials")
+    plain: dict[CredentialRef, SecretText] = {}
+    sealed: dict[CredentialRef, Fingerprint] = {}
+    for name, value in values.items():
+        if value is None or value is False:
+            continue
+        if not isinstance(value, str):
+            raise InvalidValueError("credentials", "credentials")
+        ref = CredentialRef(name)
+        mark = Fingerprint.from_mask(value)
+        text = value.removeprefix(_UNENCRYPTED)
+        if mark is not None:
+            sealed[ref] = mark
+        elif text:
+            plain[ref] = SecretText(text)
+    return plain, sealed
 
 
 def fingerprints_in(document: Document | None) -> dict[str, Fingerprint]:

@@ -102,6 +102,13 @@ def living(current: Revision | None) -> Revision:
     return current
 
 
+def content_of(current: Revision | None) -> Document | None:
+    """
+    What the document holds; None if it does not exist, or no longer.
+    """
+    return None if current is None or current.deleted else current.document
+
+
 def version_of(current: Revision | None) -> int:
     """
     The version a document is at; 0 if it has never been written.

@@ -1,0 +1,46 @@
+"""
+API keys as their holders write them: ``oac_<id>_<secret>``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import Final
+
+from attrs import field, frozen
+
+_FORM: Final = re.compile(r"oac_([A-Za-z0-9-]{12})_([A-Za-z0-9_-]{43})", re.ASCII)
+ID_SIZE: Final = 12
+SECRET_BYTES: Final = 32
+
+
+def digest_of(secret: str) -> bytes:
+    """
+    What is kept of a key.
+    """
+    return hashlib.sha256(secret.encode("utf-8", "surrogateescape")).digest()
+
+
+@frozen
+class ApiKeyText:
+    """
+    A key in the hands of its holder.
+    """
+
+    id: str
+    secret: str = field(repr=False)
+
+    @classmethod
+    def parse(cls, text: str) -> ApiKeyText | None:
+        """
+        Read a key; None if *text* does not have the form of one.
+        """
+        match = _FORM.fullmatch(text)
+        return None if match is None else cls(match[1], match[2])
+
+    def reveal(self) -> str:
+        """
+        The key to be handed over, once.
+        """
+        return f"oac_{self.id}_{self.secret}"

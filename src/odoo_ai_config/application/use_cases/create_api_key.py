@@ -1,0 +1,49 @@
+"""
+Let somebody in.
+"""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from odoo_ai_config.application.api_key_text import ID_SIZE, SECRET_BYTES, ApiKeyText, digest_of
+from odoo_ai_config.application.ports.clock import Clock
+from odoo_ai_config.application.ports.config_store import ConfigStore
+from odoo_ai_config.application.ports.token_source import TokenSource
+from odoo_ai_config.domain.access import ApiKey, Scope
+from odoo_ai_config.domain.changes import AuditAction, AuditEntry, Changeset
+from odoo_ai_config.domain.credentials import SecretText
+from odoo_ai_config.domain.identifiers import TenantId
+
+
+@frozen
+class CreateApiKey:
+    """
+    Make an API key. The key itself is handed over once and kept nowhere.
+    """
+
+    store: ConfigStore
+    tokens: TokenSource
+    clock: Clock
+
+    async def __call__(
+        self,
+        *,
+        name: str,
+        scopes: frozenset[Scope],
+        tenant: TenantId | None = None,
+        actor: str = "cli",
+    ) -> tuple[ApiKey, SecretText]:
+        """
+        The new key, and its text for its holder.
+
+        Raises:
+            StoreUnavailableError: The store is away.
+        """
+        key_id = self.tokens.token(ID_SIZE).replace("_", "-")[:ID_SIZE]
+        text = ApiKeyText(key_id, self.tokens.token(SECRET_BYTES))
+        now = self.clock.now()
+        key = ApiKey(key_id, name, digest_of(text.secret), scopes, tenant, created_at=now)
+        entry = AuditEntry(now, AuditAction.KEY_CREATED, actor, tenant, key_id)
+        await self.store.commit(Changeset(api_keys=(key,), audit=(entry,)))
+        return key, SecretText(text.reveal())

@@ -1,0 +1,39 @@
+"""
+Delete a document, keeping its history.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from attrs import frozen
+
+from odoo_ai_config.application.document_writes import Decision, WriteRequest, write_document
+from odoo_ai_config.application.ports.clock import Clock
+from odoo_ai_config.application.ports.config_store import ConfigStore
+from odoo_ai_config.domain.outcomes import Outcome
+from odoo_ai_config.domain.versioning import Revision, living, tombstone
+
+
+@frozen
+class DeleteDocument:
+    """
+    Append a tombstone; a rollback brings the document back.
+    """
+
+    store: ConfigStore
+    clock: Clock
+
+    async def __call__(self, request: WriteRequest) -> Outcome:
+        """
+        Delete the document.
+
+        Raises:
+            DocumentNotFoundError, DocumentDeletedError: There is none.
+            DomainError, ApplicationError: As `write_document` says.
+        """
+
+        async def decide(current: Revision | None, now: datetime) -> Decision:
+            return Decision(tombstone(living(current), author=request.caller.id, at=now))
+
+        return await write_document(self.store, self.clock, request, decide)

@@ -1,0 +1,56 @@
+"""
+Change parts of a document.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from attrs import frozen
+
+from odoo_ai_config.application.document_writes import Decision, WriteRequest, write_document
+from odoo_ai_config.application.ports.clock import Clock
+from odoo_ai_config.application.ports.config_store import ConfigStore
+from odoo_ai_config.application.written_credentials import CredentialsWriter
+from odoo_ai_config.domain.identifiers import CREDENTIALS
+from odoo_ai_config.domain.json_types import JsonObject
+from odoo_ai_config.domain.merging import merge_patch
+from odoo_ai_config.domain.outcomes import Outcome
+from odoo_ai_config.domain.versioning import Revision, living, successor
+
+
+@frozen
+class PatchDocument:
+    """
+    Merge a JSON merge patch (RFC 7396) into a document; the comments of its YAML survive.
+    """
+
+    store: ConfigStore
+    credentials: CredentialsWriter
+    clock: Clock
+
+    async def __call__(self, request: WriteRequest, *, patch: JsonObject) -> Outcome:
+        """
+        Apply *patch* to whatever the document is when the commit succeeds.
+
+        Raises:
+            DocumentNotFoundError, DocumentDeletedError: There is nothing to patch.
+            InvalidValueError: A ``credentials`` document would not be references and values.
+            UnknownFingerprintError: It would name a sealed value that the tenant does not have.
+            DomainError, ApplicationError: As `write_document` says.
+        """
+
+        async def decide(current: Revision | None, now: datetime) -> Decision:
+            before = living(current)
+            author = request.caller.id
+            body = merge_patch(before.document.body, patch)
+            if request.key.kind == CREDENTIALS:
+                document, sealing = await self.credentials.replaced(
+                    request.key.owner, before.document, body, at=now
+                )
+                revision = successor(before, request.key, document, author=author, at=now)
+                return Decision(revision, sealing)
+            document = before.document.with_body(body)
+            return Decision(successor(before, request.key, document, author=author, at=now))
+
+        return await write_document(self.store, self.clock, request, decide)

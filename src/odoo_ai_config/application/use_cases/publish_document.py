@@ -1,0 +1,59 @@
+"""
+Replace a document by what a person or a service wrote.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime
+
+from attrs import frozen
+
+from odoo_ai_config.application.document_writes import Decision, WriteRequest, write_document
+from odoo_ai_config.application.ports.clock import Clock
+from odoo_ai_config.application.ports.config_store import ConfigStore
+from odoo_ai_config.application.ports.yaml_codec import YamlCodec
+from odoo_ai_config.application.written_credentials import CredentialsWriter
+from odoo_ai_config.domain.documents import AuthoredYaml, Document
+from odoo_ai_config.domain.identifiers import CREDENTIALS
+from odoo_ai_config.domain.outcomes import Outcome
+from odoo_ai_config.domain.versioning import Revision, content_of, successor
+
+
+@frozen
+class PublishDocument:
+    """
+    Make YAML text the next version of a document, comments and all.
+
+    The text of a ``credentials`` document is not kept: its values are sealed.
+    """
+
+    store: ConfigStore
+    credentials: CredentialsWriter
+    yaml: YamlCodec
+    clock: Clock
+
+    async def __call__(self, request: WriteRequest, *, text: str) -> Outcome:
+        """
+        Write *text*; a text that is there already makes no version.
+
+        Raises:
+            InvalidYamlError: *text* is not YAML.
+            InvalidValueError: A ``credentials`` document is not references and values.
+            UnknownFingerprintError: It names a sealed value that the tenant does not have.
+            DomainError, ApplicationError: As `write_document` says.
+        """
+        body = await asyncio.to_thread(self.yaml.parse, text)
+
+        async def decide(current: Revision | None, now: datetime) -> Decision:
+            author = request.caller.id
+            if request.key.kind == CREDENTIALS:
+                document, sealing = await self.credentials.replaced(
+                    request.key.owner, content_of(current), body, at=now
+                )
+                revision = successor(current, request.key, document, author=author, at=now)
+                return Decision(revision, sealing)
+            document = Document.of(body, AuthoredYaml(text))
+            return Decision(successor(current, request.key, document, author=author, at=now))
+
+        return await write_document(self.store, self.clock, request, decide)

@@ -1,0 +1,36 @@
+"""
+Read the whole mapping.
+"""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from odoo_ai_config.application.ports.channel_directory import ChannelDirectory
+from odoo_ai_config.domain.access import ApiKey, Scope
+from odoo_ai_config.domain.errors import MappingNotFoundError
+from odoo_ai_config.domain.mapping_sections import MappingSections, sections_of
+
+
+@frozen
+class ReadMapping:
+    """
+    The mapping as the one object that clients of the replaced service expect.
+    """
+
+    channels: ChannelDirectory
+
+    async def __call__(self, *, caller: ApiKey) -> MappingSections:
+        """
+        The active mappings, or only those of the tenant that *caller* is bound to.
+
+        Raises:
+            ScopeMissingError: *caller* may not read the configuration.
+            MappingNotFoundError: No channel has ever been mapped.
+            StoreUnavailableError: The store is away.
+        """
+        caller.require(Scope.CONFIG_READ)
+        revisions = await self.channels.mappings(caller.tenant)
+        if not revisions:
+            raise MappingNotFoundError
+        return sections_of(revision.mapping for revision in revisions)

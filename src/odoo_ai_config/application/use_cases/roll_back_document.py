@@ -1,0 +1,46 @@
+"""
+Bring an old version of a document back, as a new one.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from attrs import frozen
+
+from odoo_ai_config.application.document_writes import Decision, WriteRequest, write_document
+from odoo_ai_config.application.ports.clock import Clock
+from odoo_ai_config.application.ports.config_store import ConfigStore
+from odoo_ai_config.domain.errors import DocumentNotFoundError, RevisionNotFoundError
+from odoo_ai_config.domain.outcomes import Outcome
+from odoo_ai_config.domain.versioning import Revision, rolled_back
+
+
+@frozen
+class RollBackDocument:
+    """
+    Append a revision with the body of an earlier one; also the way back from a deletion.
+    """
+
+    store: ConfigStore
+    clock: Clock
+
+    async def __call__(self, request: WriteRequest, *, version: int) -> Outcome:
+        """
+        Write the body of *version* again.
+
+        Raises:
+            DocumentNotFoundError: The document was never written.
+            RevisionNotFoundError: It has no such version, or the version is a deletion.
+            DomainError, ApplicationError: As `write_document` says.
+        """
+
+        async def decide(current: Revision | None, now: datetime) -> Decision:
+            if current is None:
+                raise DocumentNotFoundError
+            target = await self.store.revision(request.key, version)
+            if target is None or target.deleted:
+                raise RevisionNotFoundError
+            return Decision(rolled_back(current, target, author=request.caller.id, at=now))
+
+        return await write_document(self.store, self.clock, request, decide)

@@ -1,0 +1,69 @@
+"""
+Take in what Odoo says of a tenant's company.
+"""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from odoo_ai_config.application.deliveries import delivered, earlier_outcome
+from odoo_ai_config.application.optimistic_commit import commit_decided
+from odoo_ai_config.application.ports.clock import Clock
+from odoo_ai_config.application.ports.config_store import ConfigStore
+from odoo_ai_config.domain.access import ApiKey, Scope
+from odoo_ai_config.domain.changes import Changeset, Claim
+from odoo_ai_config.domain.identifiers import METADATA
+from odoo_ai_config.domain.merging import metadata_after
+from odoo_ai_config.domain.outcomes import Outcome, WriteKind
+from odoo_ai_config.domain.tenant import CompanyMetadataSync
+from odoo_ai_config.domain.versioning import content_of, successor, version_of
+
+
+@frozen
+class SyncCompanyMetadata:
+    """
+    Merge a ``company_metadata_sync`` event into the tenant's metadata document.
+    """
+
+    store: ConfigStore
+    clock: Clock
+
+    async def __call__(
+        self, sync: CompanyMetadataSync, *, caller: ApiKey, claim: Claim | None = None
+    ) -> Outcome:
+        """
+        Commit the metadata, or find that nothing changed.
+
+        Raises:
+            ScopeMissingError: *caller* may not push events.
+            TenantForbiddenError: *caller* is bound to another tenant.
+            IdempotencyKeyReusedError: *claim* came before with another body.
+            ContentionError: Too many writers at a time.
+            StoreUnavailableError: The store is away.
+        """
+        caller.require(Scope.WEBHOOK)
+        caller.require_tenant(sync.owner.tenant)
+        key = sync.owner.document(METADATA)
+
+        async def decide() -> tuple[Changeset, Outcome]:
+            earlier = await earlier_outcome(self.store, claim)
+            if earlier is not None:
+                return Changeset(), earlier
+            now = self.clock.now()
+            current = (await self.store.current((key,))).get(key)
+            document = metadata_after(content_of(current), sync)
+            revision = successor(current, key, document, author=caller.id, at=now)
+            outcome = Outcome(
+                WriteKind.METADATA,
+                sync.owner,
+                {"metadata": version_of(revision or current)},
+                changed=revision is not None,
+                at=now,
+            )
+            changeset = Changeset(
+                revisions=() if revision is None else (revision,),
+                delivery=delivered(claim, outcome),
+            )
+            return changeset, outcome
+
+        return await commit_decided(self.store, decide)

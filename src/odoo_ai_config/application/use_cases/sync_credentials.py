@@ -1,0 +1,115 @@
+"""
+Take in what Odoo says of a tenant's settings and credentials.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from attrs import frozen
+
+from odoo_ai_config.application.deliveries import delivered, earlier_outcome
+from odoo_ai_config.application.optimistic_commit import commit_decided
+from odoo_ai_config.application.ports.clock import Clock
+from odoo_ai_config.application.ports.config_store import ConfigStore
+from odoo_ai_config.application.ports.yaml_codec import YamlCodec
+from odoo_ai_config.application.sealing import Sealer
+from odoo_ai_config.domain.access import ApiKey, Scope
+from odoo_ai_config.domain.changes import Changeset, Claim
+from odoo_ai_config.domain.documents import Document
+from odoo_ai_config.domain.identifiers import CONFIG, CREDENTIALS
+from odoo_ai_config.domain.merging import (
+    config_after,
+    credentials_after,
+    fingerprints_in,
+    references_in,
+)
+from odoo_ai_config.domain.outcomes import Notice, Outcome, WriteKind
+from odoo_ai_config.domain.tenant import CredentialsSync
+from odoo_ai_config.domain.versioning import content_of, successor, version_of
+
+
+@frozen
+class SyncCredentials:
+    """
+    Merge a ``credentials_sync`` event into the tenant's config and seal its secrets.
+    """
+
+    store: ConfigStore
+    sealer: Sealer
+    yaml: YamlCodec
+    clock: Clock
+
+    async def __call__(
+        self, sync: CredentialsSync, *, caller: ApiKey, claim: Claim | None = None
+    ) -> Outcome:
+        """
+        Commit config and credentials as one, or find that nothing changed.
+
+        Raises:
+            ScopeMissingError: *caller* may not push events.
+            TenantForbiddenError: *caller* is bound to another tenant.
+            InvalidYamlError: The event's settings text is not YAML.
+            IdempotencyKeyReusedError: *claim* came before with another body.
+            ContentionError: Too many writers at a time.
+            StoreUnavailableError: The store is away.
+        """
+        caller.require(Scope.WEBHOOK)
+        caller.require_tenant(sync.owner.tenant)
+        settings = (
+            None
+            if sync.settings_text is None
+            else await asyncio.to_thread(self.yaml.parse, sync.settings_text)
+        )
+        config_key = sync.owner.document(CONFIG)
+        credentials_key = sync.owner.document(CREDENTIALS)
+
+        async def decide() -> tuple[Changeset, Outcome]:
+            earlier = await earlier_outcome(self.store, claim)
+            if earlier is not None:
+                return Changeset(), earlier
+            now = self.clock.now()
+            current = await self.store.current((config_key, credentials_key))
+            config, credentials = current.get(config_key), current.get(credentials_key)
+            sealed = content_of(credentials)
+            sealing = await self.sealer(
+                sync.owner, sync.secrets(), known=fingerprints_in(sealed), at=now
+            )
+            config_document = config_after(content_of(config), sync, settings)
+            credentials_document = credentials_after(
+                sealed, sync.owner.tenant, sealing.fingerprints
+            )
+            new_config = successor(config, config_key, config_document, author=caller.id, at=now)
+            new_credentials = successor(
+                credentials, credentials_key, credentials_document, author=caller.id, at=now
+            )
+            outcome = Outcome(
+                WriteKind.CREDENTIALS,
+                sync.owner,
+                {
+                    "config": version_of(new_config or config),
+                    "credentials": version_of(new_credentials or credentials),
+                },
+                changed=new_config is not None or new_credentials is not None,
+                at=now,
+                notices=_missing(config_document, credentials_document),
+            )
+            changeset = Changeset(
+                revisions=tuple(r for r in (new_config, new_credentials) if r is not None),
+                secrets=sealing.secrets,
+                new_tenant_key=sealing.new_tenant_key,
+                sealed_under=sealing.sealed_under,
+                delivery=delivered(claim, outcome),
+            )
+            return changeset, outcome
+
+        return await commit_decided(self.store, decide)
+
+
+def _missing(config: Document, credentials: Document) -> tuple[Notice, ...]:
+    sealed = fingerprints_in(credentials)
+    return tuple(
+        Notice("missing_credential", reference.path)
+        for reference in references_in(config.body)
+        if reference.ref not in sealed
+    )

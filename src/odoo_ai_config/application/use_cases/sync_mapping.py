@@ -1,0 +1,91 @@
+"""
+Take in what Odoo says of a Chatwoot channel.
+"""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from odoo_ai_config.application.deliveries import delivered, earlier_outcome
+from odoo_ai_config.application.optimistic_commit import commit_decided
+from odoo_ai_config.application.ports.channel_directory import ChannelDirectory
+from odoo_ai_config.application.ports.clock import Clock
+from odoo_ai_config.application.ports.config_store import ConfigStore
+from odoo_ai_config.domain.access import ApiKey, Scope
+from odoo_ai_config.domain.changes import Changeset, Claim, channel_moved
+from odoo_ai_config.domain.mapping import (
+    ChannelMapping,
+    previous_owner,
+    remapped,
+    require_claim,
+)
+from odoo_ai_config.domain.outcomes import Notice, Outcome, WriteKind
+
+
+@frozen
+class SyncMapping:
+    """
+    Upsert the one channel that a ``mapping_sync`` event is about, or switch it off.
+    """
+
+    store: ConfigStore
+    channels: ChannelDirectory
+    clock: Clock
+
+    async def __call__(
+        self, mapping: ChannelMapping, *, caller: ApiKey, claim: Claim | None = None
+    ) -> Outcome:
+        """
+        Commit the mapping, or find that nothing changed.
+
+        An inactive *mapping* never touches a channel that another tenant has taken over in
+        the meantime: a late deactivation is not a claim.
+
+        Raises:
+            ScopeMissingError: *caller* may not push events.
+            TenantForbiddenError: *caller* is bound to another tenant.
+            ChannelOwnedError: *caller* is bound and the channel is another tenant's.
+            IdempotencyKeyReusedError: *claim* came before with another body.
+            ContentionError: Too many writers at a time.
+            StoreUnavailableError: The store is away.
+        """
+        caller.require(Scope.WEBHOOK)
+        caller.require_tenant(mapping.owner.tenant)
+        key = mapping.key
+
+        async def decide() -> tuple[Changeset, Outcome]:
+            earlier = await earlier_outcome(self.store, claim)
+            if earlier is not None:
+                return Changeset(), earlier
+            now = self.clock.now()
+            current = (await self.channels.current((key,))).get(key)
+            loser = previous_owner(current, mapping)
+            if loser is not None and not mapping.active:
+                revision = None
+                notices: tuple[Notice, ...] = (Notice("channel_of_another_tenant", "mapping"),)
+            else:
+                require_claim(current, mapping, bound=caller.tenant is not None)
+                revision = remapped(current, mapping, author=caller.id, at=now)
+                notices = ()
+            newest = revision or current
+            outcome = Outcome(
+                WriteKind.MAPPING if mapping.active else WriteKind.MAPPING_DELETE,
+                mapping.owner,
+                {"mapping": 0 if newest is None else newest.version},
+                changed=revision is not None,
+                at=now,
+                notices=notices,
+            )
+            audit = (
+                ()
+                if revision is None or loser is None
+                else (channel_moved(mapping, loser, actor=caller.id, at=now),)
+            )
+            changeset = Changeset(
+                mappings=() if revision is None else (revision,),
+                delivery=delivered(claim, outcome),
+                audit=audit,
+            )
+            return changeset, outcome
+
+        return await commit_decided(self.store, decide)
