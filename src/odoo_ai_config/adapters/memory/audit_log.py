@@ -1,0 +1,32 @@
+"""
+The audit trail in memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import islice
+
+from attrs import frozen
+
+from odoo_ai_config.adapters.memory.state import MemoryState
+from odoo_ai_config.application.ports.audit_log import AuditLog
+from odoo_ai_config.domain.changes import AuditEntry
+from odoo_ai_config.domain.identifiers import TenantId
+
+
+@frozen
+class MemoryAuditLog(AuditLog):
+    """
+    Reads the entries that commits brought.
+    """
+
+    state: MemoryState
+
+    async def entries(
+        self, *, tenant: TenantId | None = None, limit: int = 100
+    ) -> Sequence[AuditEntry]:
+        self.state.require_presence()
+        newest_first = reversed(self.state.audit)
+        found = (entry for entry in newest_first if tenant in {None, entry.tenant})
+        return list(islice(found, limit))

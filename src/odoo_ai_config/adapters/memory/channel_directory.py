@@ -1,0 +1,43 @@
+"""
+The mapping of channels in memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from attrs import frozen
+
+from odoo_ai_config.adapters.memory.state import MemoryState
+from odoo_ai_config.application.ports.channel_directory import ChannelDirectory
+from odoo_ai_config.domain.identifiers import TenantId
+from odoo_ai_config.domain.mapping import ChannelKey, MappingRevision
+from odoo_ai_config.domain.routing import IncomingMessage, RoutingTable
+
+
+@frozen
+class MemoryChannelDirectory(ChannelDirectory):
+    """
+    Hands out the live routing table itself, which every commit keeps up to date.
+    """
+
+    state: MemoryState
+
+    async def current(self, keys: Sequence[ChannelKey]) -> Mapping[ChannelKey, MappingRevision]:
+        self.state.require_presence()
+        mappings = self.state.mappings
+        return {key: mappings[key] for key in keys if key in mappings}
+
+    async def mappings(self, tenant: TenantId | None = None) -> Sequence[MappingRevision]:
+        self.state.require_presence()
+        found = [
+            revision
+            for revision in self.state.mappings.values()
+            if tenant in {None, revision.mapping.owner.tenant}
+        ]
+        return sorted(found, key=lambda revision: str(revision.mapping.key))
+
+    # The whole table bears on every message.
+    async def table_for(self, message: IncomingMessage) -> RoutingTable:  # noqa: ARG002
+        self.state.require_presence()
+        return self.state.routing

@@ -1,0 +1,132 @@
+"""
+Documents in memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from attrs import frozen
+
+from odoo_ai_config.adapters.memory.state import MemoryState, unaliased
+from odoo_ai_config.application.ports.config_store import ConfigStore, PruneReport
+from odoo_ai_config.domain.changes import Changeset, Delivery, DeliveryId
+from odoo_ai_config.domain.identifiers import (
+    CREDENTIALS,
+    BusinessDomain,
+    DocumentKey,
+    TenantDomain,
+    TenantId,
+)
+from odoo_ai_config.domain.merging import fingerprints_in
+from odoo_ai_config.domain.versioning import RetentionPolicy, Revision
+
+
+@frozen
+class MemoryConfigStore(ConfigStore):
+    """
+    Forgets everything when the process ends.
+    """
+
+    state: MemoryState
+
+    async def commit(self, changeset: Changeset) -> None:
+        self.state.require_presence()
+        self.state.apply(changeset)
+
+    async def current(self, keys: Sequence[DocumentKey]) -> Mapping[DocumentKey, Revision]:
+        self.state.require_presence()
+        histories = self.state.histories
+        return {key: histories[key][-1] for key in keys if key in histories}
+
+    async def revision(self, key: DocumentKey, version: int) -> Revision | None:
+        self.state.require_presence()
+        history = self.state.histories.get(key, ())
+        return next((revision for revision in history if revision.version == version), None)
+
+    async def history(
+        self, key: DocumentKey, *, before: int | None = None, limit: int = 100
+    ) -> Sequence[Revision]:
+        self.state.require_presence()
+        newest_first = reversed(self.state.histories.get(key, ()))
+        below = [
+            revision for revision in newest_first if before is None or revision.version < before
+        ]
+        return below[:limit]
+
+    async def documents(
+        self, tenant: TenantId, domain: BusinessDomain | None = None
+    ) -> Sequence[Revision]:
+        self.state.require_presence()
+        found = [
+            revision
+            for revision in self._living()
+            if revision.key.tenant == tenant and domain in {None, revision.key.domain}
+        ]
+        return sorted(found, key=lambda revision: revision.key)
+
+    async def tenants(
+        self, *, after: TenantId | None = None, limit: int = 100
+    ) -> Sequence[TenantId]:
+        self.state.require_presence()
+        found = sorted({revision.key.tenant for revision in self._living()})
+        return [tenant for tenant in found if after is None or tenant > after][:limit]
+
+    async def delivery(self, delivery_id: DeliveryId) -> Delivery | None:
+        self.state.require_presence()
+        found = self.state.deliveries.get(delivery_id)
+        return None if found is None else unaliased(found)
+
+    async def prune(self, policy: RetentionPolicy, *, now: datetime) -> PruneReport:
+        self.state.require_presence()
+        return PruneReport(
+            revisions=self._prune_revisions(policy, now),
+            deliveries=self._prune_deliveries(now),
+            secrets=self._prune_secrets(),
+        )
+
+    async def check(self) -> None:
+        self.state.require_presence()
+
+    def _living(self) -> list[Revision]:
+        newest = (history[-1] for history in self.state.histories.values())
+        return [revision for revision in newest if not revision.deleted]
+
+    def _prune_revisions(self, policy: RetentionPolicy, now: datetime) -> int:
+        removed = 0
+        for history in self.state.histories.values():
+            latest = history[-1].version
+            kept = [
+                revision
+                for revision in history
+                if not policy.allows_pruning(revision, latest=latest, now=now)
+            ]
+            removed += len(history) - len(kept)
+            history[:] = kept
+        return removed
+
+    def _prune_deliveries(self, now: datetime) -> int:
+        deliveries = self.state.deliveries
+        expired = [id_ for id_, delivery in deliveries.items() if delivery.expires_at < now]
+        for id_ in expired:
+            del deliveries[id_]
+        return len(expired)
+
+    def _prune_secrets(self) -> int:
+        named: dict[TenantDomain, set[tuple[str, str]]] = {}
+        for key, history in self.state.histories.items():
+            if key.kind == CREDENTIALS:
+                named[key.owner] = {
+                    (ref, fingerprint.value)
+                    for revision in history
+                    for ref, fingerprint in fingerprints_in(revision.document).items()
+                }
+        orphans = [
+            place
+            for place in self.state.secrets
+            if (str(place[0].ref), place[1].value) not in named.get(place[0].owner, ())
+        ]
+        for place in orphans:
+            del self.state.secrets[place]
+        return len(orphans)

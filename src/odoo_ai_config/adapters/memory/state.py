@@ -1,0 +1,120 @@
+"""
+What all stores of one process keep, and the one place where a changeset goes into it.
+"""
+
+from __future__ import annotations
+
+from attrs import define, evolve, field
+
+from odoo_ai_config.application.errors import (
+    DeliveryRecordedError,
+    StoreUnavailableError,
+    TenantKeyChangedError,
+)
+from odoo_ai_config.domain.access import ApiKey
+from odoo_ai_config.domain.changes import AuditEntry, Changeset, Delivery, DeliveryId
+from odoo_ai_config.domain.credentials import Fingerprint, SealContext, SealedSecret, TenantKey
+from odoo_ai_config.domain.errors import RevisionConflictError
+from odoo_ai_config.domain.identifiers import DocumentKey, TenantId
+from odoo_ai_config.domain.mapping import ChannelKey, MappingRevision
+from odoo_ai_config.domain.routing import RoutingTable
+from odoo_ai_config.domain.versioning import Revision
+
+
+@define
+class MemoryState:
+    """
+    The content of a memory store; every adapter over one state sees the same.
+
+    Nothing here awaits, so that each call is atomic on its event loop.
+
+    Args:
+        away: Set it to rehearse an outage.
+        histories: Revisions by document, oldest first; never empty.
+        keys: Data keys by tenant, the active one last; never empty.
+    """
+
+    away: bool = False
+    histories: dict[DocumentKey, list[Revision]] = field(factory=dict)
+    mappings: dict[ChannelKey, MappingRevision] = field(factory=dict)
+    routing: RoutingTable = field(factory=RoutingTable)
+    keys: dict[TenantId, list[TenantKey]] = field(factory=dict)
+    secrets: dict[tuple[SealContext, Fingerprint], SealedSecret] = field(factory=dict)
+    deliveries: dict[DeliveryId, Delivery] = field(factory=dict)
+    audit: list[AuditEntry] = field(factory=list)
+    api_keys: dict[str, ApiKey] = field(factory=dict)
+
+    def require_presence(self) -> None:
+        """
+        Refuse to answer during a rehearsed outage.
+
+        Raises:
+            StoreUnavailableError: There is one.
+        """
+        if self.away:
+            raise StoreUnavailableError
+
+    def holds_key(self, tenant: TenantId, key_id: str) -> bool:
+        """
+        Whether *tenant* has a data key of this id.
+        """
+        return any(key.key_id == key_id for key in self.keys.get(tenant, ()))
+
+    def apply(self, changeset: Changeset) -> None:
+        """
+        Take in *changeset* as a whole or refuse it as a whole: all checks, then all writes.
+        """
+        self._check(changeset)
+        for revision in changeset.revisions:
+            self.histories.setdefault(revision.key, []).append(revision)
+        for mapped in changeset.mappings:
+            self.mappings[mapped.mapping.key] = mapped
+            self.routing.put(mapped.mapping)
+        if changeset.new_tenant_key is not None:
+            self.keys[changeset.new_tenant_key.tenant] = [changeset.new_tenant_key]
+        for secret in changeset.secrets:
+            self.secrets.setdefault((secret.context, secret.fingerprint), secret)
+        if changeset.delivery is not None:
+            self.deliveries[changeset.delivery.claim.id] = unaliased(changeset.delivery)
+        self.audit += changeset.audit
+        self.api_keys |= {key.id: key for key in changeset.api_keys}
+
+    def _check(self, changeset: Changeset) -> None:
+        delivery = changeset.delivery
+        if delivery is not None and delivery.claim.id in self.deliveries:
+            raise DeliveryRecordedError
+        new, under = changeset.new_tenant_key, changeset.sealed_under
+        if new is not None and new.tenant in self.keys:
+            raise TenantKeyChangedError
+        if under is not None and under != new and not self.holds_key(under.tenant, under.key_id):
+            raise TenantKeyChangedError
+        # A changeset may hold several revisions of one document, each succeeding the last.
+        latest: dict[DocumentKey | ChannelKey, int] = {}
+        for revision in changeset.revisions:
+            before = (
+                self.histories[revision.key][-1].version if revision.key in self.histories else 0
+            )
+            _advance(latest, revision.key, before, revision.version)
+        for mapped in changeset.mappings:
+            key = mapped.mapping.key
+            before = self.mappings[key].version if key in self.mappings else 0
+            _advance(latest, key, before, mapped.version)
+
+
+def _advance(
+    latest: dict[DocumentKey | ChannelKey, int],
+    key: DocumentKey | ChannelKey,
+    stored: int,
+    version: int,
+) -> None:
+    if version != latest.get(key, stored) + 1:
+        raise RevisionConflictError
+    latest[key] = version
+
+
+def unaliased(delivery: Delivery) -> Delivery:
+    """
+    The same delivery with its dictionary to itself, so that nobody changes a stored one.
+    """
+    outcome = delivery.outcome
+    return evolve(delivery, outcome=evolve(outcome, versions=dict(outcome.versions)))
