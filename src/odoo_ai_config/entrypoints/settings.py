@@ -235,7 +235,7 @@ def setting_names() -> dict[str, str]:
 
 def _settings() -> tuple[Attribute[object], ...]:
     # environ-config's decorator hides from mypy that it makes an attrs class.
-    return tuple(fields(cast(type[AttrsInstance], Settings)))
+    return tuple(fields(cast("type[AttrsInstance]", Settings)))
 
 
 def read_settings(
@@ -290,10 +290,11 @@ def _from_file(
 
 
 def _try_one(setting: Attribute[object], variable: str, values: Mapping[str, str]) -> None:
-    if variable not in values or setting.converter is None:
+    converter = setting.converter
+    if variable not in values or not callable(converter):
         return
     try:
-        setting.converter(values[variable])
+        converter(values[variable])
     except ValueError:
         rule = f" (pelo menos {MIN_API_KEY} caracteres)" if setting.name == "api_key" else ""
         # The cause would show the value.
