@@ -1,0 +1,85 @@
+"""
+Everything that can be read from stores, as one value that two moments can be compared by.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TypeVar
+
+from attrs import frozen
+
+from odoo_ai_config.domain.access import ApiKey
+from odoo_ai_config.domain.changes import AuditEntry, Changeset, Delivery
+from odoo_ai_config.domain.credentials import SealedSecret, TenantKey
+from odoo_ai_config.domain.identifiers import TenantId
+from odoo_ai_config.domain.mapping import MappingRevision
+from odoo_ai_config.domain.versioning import Revision
+from tests.contract.stores import Stores
+
+T = TypeVar("T")
+
+
+@frozen
+class Picture:
+    tenants: list[TenantId]
+    documents: list[Revision]
+    history: list[Revision]
+    mappings: list[MappingRevision]
+    deliveries: list[Delivery]
+    active_keys: list[TenantKey]
+    keys: list[TenantKey]
+    masters: dict[str, int]
+    secrets: list[SealedSecret]
+    audit: list[AuditEntry]
+    api_keys: list[ApiKey]
+
+
+async def picture_of(stores: Stores, *changesets: Changeset) -> Picture:
+    """
+    What *stores* hold now of everything that *changesets* speak of, and of all that can be listed.
+    """
+    revisions = [new for changes in changesets for new in changes.revisions]
+    secrets = [new for changes in changesets for new in changes.secrets]
+    named_keys = [
+        key
+        for changes in changesets
+        for key in (changes.new_tenant_key, changes.sealed_under)
+        if key is not None
+    ]
+    tenants = sorted(
+        {new.key.tenant for new in revisions}
+        | {key.tenant for key in named_keys}
+        | {new.context.tenant for new in secrets}
+    )
+    histories = [
+        await stores.config.history(key, limit=1000)
+        for key in sorted({new.key for new in revisions})
+    ]
+    return Picture(
+        tenants=list(await stores.config.tenants(limit=1000)),
+        documents=[new for tenant in tenants for new in await stores.config.documents(tenant)],
+        history=[new for history in histories for new in history],
+        mappings=list(await stores.channels.mappings()),
+        deliveries=_present(
+            [
+                await stores.config.delivery(changes.delivery.claim.id)
+                for changes in changesets
+                if changes.delivery is not None
+            ]
+        ),
+        active_keys=_present([await stores.secrets.active_key(tenant) for tenant in tenants]),
+        keys=_present(
+            [await stores.secrets.tenant_key(key.tenant, key.key_id) for key in named_keys]
+        ),
+        masters=dict(await stores.secrets.master_ids()),
+        secrets=_present(
+            [await stores.secrets.sealed(new.context, new.fingerprint) for new in secrets]
+        ),
+        audit=list(await stores.audit.entries(limit=1000)),
+        api_keys=list(await stores.api_keys.api_keys()),
+    )
+
+
+def _present(found: Iterable[T | None]) -> list[T]:
+    return [one for one in found if one is not None]

@@ -1,0 +1,179 @@
+"""
+Short ways to say what a contract test writes.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from odoo_ai_config.domain.access import ApiKey, Scope
+from odoo_ai_config.domain.changes import (
+    AuditAction,
+    AuditEntry,
+    Changeset,
+    Claim,
+    Delivery,
+    DeliveryId,
+)
+from odoo_ai_config.domain.credentials import Fingerprint, SealContext, SealedSecret, TenantKey
+from odoo_ai_config.domain.documents import AuthoredYaml, Document
+from odoo_ai_config.domain.identifiers import (
+    CONFIG,
+    CREDENTIALS,
+    BusinessDomain,
+    ChatwootId,
+    CredentialRef,
+    DocumentKey,
+    DocumentKind,
+    TenantDomain,
+    TenantId,
+)
+from odoo_ai_config.domain.json_types import Json
+from odoo_ai_config.domain.mapping import (
+    ChannelKey,
+    ChannelMapping,
+    MappingRevision,
+    SpecialNumber,
+)
+from odoo_ai_config.domain.outcomes import Notice, Outcome, WriteKind
+from odoo_ai_config.domain.phone import PhoneNumber
+from odoo_ai_config.domain.versioning import Revision, tombstone
+
+# In the future of every machine that runs this: a store that forgets by its own clock
+# must not forget anything here. Microseconds, because a store has to keep them.
+AT = datetime(2060, 2, 29, 23, 59, 59, 123457, tzinfo=UTC)
+DAY = timedelta(days=1)
+
+
+def owner(tenant: str = "acme", domain: str = "default") -> TenantDomain:
+    return TenantDomain(TenantId(tenant), BusinessDomain(domain))
+
+
+def key(
+    tenant: str = "acme", domain: str = "default", kind: DocumentKind | str = CONFIG
+) -> DocumentKey:
+    named = DocumentKind(kind) if isinstance(kind, str) else kind
+    return owner(tenant, domain).document(named)
+
+
+def revision(
+    where: DocumentKey | None = None,
+    version: int = 1,
+    *,
+    at: datetime = AT,
+    author: str = "writer",
+    authored: AuthoredYaml | None = None,
+    **body: Json,
+) -> Revision:
+    document = Document.of(body or {"version": version}, authored)
+    return Revision(where or key(), version, document, AT, at, author)
+
+
+def deleted(current: Revision) -> Revision:
+    return tombstone(current, author="remover", at=current.updated_at)
+
+
+def mapping(
+    account: str | None = "1",
+    inbox: str | None = "1",
+    version: int = 1,
+    *,
+    tenant: str = "acme",
+    active: bool = True,
+    fallback: bool = False,
+    sequence: int = 10,
+    numbers: tuple[tuple[str, str], ...] = (),
+) -> MappingRevision:
+    holder = owner(tenant) if account is None and inbox is None else None
+    channel = ChannelKey(
+        None if account is None else ChatwootId(account),
+        None if inbox is None else ChatwootId(inbox),
+        holder,
+    )
+    special = tuple(SpecialNumber(PhoneNumber(digits), crew) for digits, crew in numbers)
+    mapped = ChannelMapping(channel, owner(tenant), sequence, fallback, special, active)
+    return MappingRevision(mapped, version, AT, AT + version * DAY, "writer")
+
+
+def tenant_key(tenant: str = "acme", key_id: str = "k1", master_id: str = "m1") -> TenantKey:
+    return TenantKey(TenantId(tenant), key_id, master_id, f"{key_id}/{master_id}".encode(), AT)
+
+
+def fingerprint(number: int = 1) -> Fingerprint:
+    return Fingerprint(f"{number:032x}")
+
+
+def secret(
+    tenant: str = "acme",
+    ref: str = "odoo",
+    number: int = 1,
+    *,
+    domain: str = "default",
+    key_id: str = "k1",
+    envelope: bytes = b"\x00sealed\xff",
+) -> SealedSecret:
+    context = SealContext(owner(tenant, domain), CredentialRef(ref))
+    return SealedSecret(context, fingerprint(number), key_id, envelope)
+
+
+def credentials(version: int = 1, /, *, tenant: str = "acme", **numbers: int) -> Revision:
+    """
+    A credentials document that names fingerprints by number.
+    """
+    masks: dict[str, Json] = {ref: fingerprint(number).mask for ref, number in numbers.items()}
+    return revision(key(tenant, kind=CREDENTIALS), version, account_id=tenant, credentials=masks)
+
+
+def delivery(
+    name: str = "d1",
+    *,
+    caller: str = "caller",
+    digest: str = "digest",
+    expires_at: datetime = AT + DAY,
+) -> Delivery:
+    outcome = Outcome(
+        WriteKind.CREDENTIALS,
+        owner(),
+        {"config": 1, "credentials": 2},
+        changed=True,
+        at=AT,
+        notices=(Notice("missing_credential", "integrations.mcp"),),
+    )
+    return Delivery(Claim(DeliveryId(caller, name), digest), outcome, AT, expires_at)
+
+
+def audit_entry(subject: str = "odoo", tenant: str | None = "acme", day: int = 0) -> AuditEntry:
+    of = None if tenant is None else TenantId(tenant)
+    return AuditEntry(
+        AT + day * DAY, AuditAction.CREDENTIAL_READ, "reader", of, subject, "request-1"
+    )
+
+
+def api_key(id_: str = "a1", day: int = 0, tenant: str | None = None) -> ApiKey:
+    return ApiKey(
+        id=id_,
+        name="Odoo de produção",
+        digest=b"\x00\xff" * 16,
+        scopes=frozenset({Scope.WEBHOOK, Scope.CONFIG_READ}),
+        tenant=None if tenant is None else TenantId(tenant),
+        created_at=AT + day * DAY,
+    )
+
+
+def everything(tenant: str = "acme", name: str = "d1", account: str = "1") -> Changeset:
+    """
+    A changeset with one thing of every kind, for a tenant that is not there yet.
+    """
+    data_key = tenant_key(tenant, key_id=f"key-of-{tenant}")
+    return Changeset(
+        revisions=(revision(key(tenant)), credentials(tenant=tenant, odoo=1)),
+        mappings=(
+            mapping(account, "1", tenant=tenant, numbers=(("5511987654321", "boss"),)),
+            mapping(None, None, tenant=tenant, fallback=True),
+        ),
+        secrets=(secret(tenant, key_id=data_key.key_id),),
+        new_tenant_key=data_key,
+        delivery=delivery(name),
+        audit=(audit_entry(tenant=tenant),),
+        api_keys=(api_key(f"api-key-of-{tenant}", tenant=tenant),),
+    )

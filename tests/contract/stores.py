@@ -1,0 +1,57 @@
+"""
+The stores of one technology over the same data, and what every contract asks of its subclass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from typing import ClassVar
+
+import pytest
+from attrs import frozen
+
+from odoo_ai_config.application.ports.api_key_store import ApiKeyStore
+from odoo_ai_config.application.ports.audit_log import AuditLog
+from odoo_ai_config.application.ports.channel_directory import ChannelDirectory
+from odoo_ai_config.application.ports.config_store import ConfigStore
+from odoo_ai_config.application.ports.secret_store import SecretStore
+
+
+@frozen
+class Stores:
+    config: ConfigStore
+    channels: ChannelDirectory
+    secrets: SecretStore
+    api_keys: ApiKeyStore
+    audit: AuditLog
+
+
+# Within it the driver fails; afterwards it works again.
+Outage = Callable[[], AbstractAsyncContextManager[None]]
+
+
+class StoreContract:
+    """
+    What the contracts have in common. A subclass names its technology and gives it fixtures.
+
+    Every test starts with nothing in the stores. *shared* says that other instances or
+    processes can use the same data; `second_stores` is such an instance.
+    """
+
+    technology: ClassVar[str]
+    shared: ClassVar[bool] = False
+
+    @pytest.fixture
+    def stores(self) -> Stores:
+        raise NotImplementedError("the subclass provides the adapters under test")
+
+    @pytest.fixture
+    def second_stores(self, stores: Stores) -> Stores:
+        if self.shared:
+            raise NotImplementedError("shared data needs a second instance")
+        pytest.skip("nobody else can use this data")
+
+    @pytest.fixture
+    def outage(self, stores: Stores) -> Outage:
+        raise NotImplementedError("the subclass makes its driver fail")

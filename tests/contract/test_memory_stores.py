@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from odoo_ai_config.adapters.memory.api_key_store import MemoryApiKeyStore
+from odoo_ai_config.adapters.memory.audit_log import MemoryAuditLog
+from odoo_ai_config.adapters.memory.channel_directory import MemoryChannelDirectory
+from odoo_ai_config.adapters.memory.config_store import MemoryConfigStore
+from odoo_ai_config.adapters.memory.secret_store import MemorySecretStore
+from odoo_ai_config.adapters.memory.state import MemoryState
+from tests.contract.config_store_contract import ConfigStoreContract
+from tests.contract.stores import Outage, StoreContract, Stores
+
+
+def stores_over(state: MemoryState) -> Stores:
+    return Stores(
+        config=MemoryConfigStore(state),
+        channels=MemoryChannelDirectory(state),
+        secrets=MemorySecretStore(state),
+        api_keys=MemoryApiKeyStore(state),
+        audit=MemoryAuditLog(state),
+    )
+
+
+class InMemory(StoreContract):
+    technology = "memory"
+    shared = True
+
+    @pytest.fixture
+    def state(self) -> MemoryState:
+        return MemoryState()
+
+    @pytest.fixture
+    def stores(self, state: MemoryState) -> Stores:
+        return stores_over(state)
+
+    @pytest.fixture
+    def second_stores(self, state: MemoryState) -> Stores:
+        return stores_over(state)
+
+    @pytest.fixture
+    def outage(self, state: MemoryState) -> Outage:
+        @asynccontextmanager
+        async def away() -> AsyncIterator[None]:
+            state.away = True
+            yield
+            state.away = False
+
+        return away
+
+
+class TestMemoryConfigStore(InMemory, ConfigStoreContract): ...
