@@ -1,0 +1,274 @@
+"""
+Where master keys are kept: a private file, or a setting for machines that hand secrets out so.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import fcntl
+import json
+import os
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from datetime import datetime
+from pathlib import Path
+from typing import Final, NoReturn
+
+from attrs import frozen
+
+from odoo_ai_config.adapters.crypto.key_ring import (
+    KeyRing,
+    KeyRingSource,
+    KeyRingStatus,
+    MasterKey,
+)
+from odoo_ai_config.application.errors import InvalidKeyRingError, MasterKeyMissingError
+from odoo_ai_config.application.ports.clock import Clock
+
+SETTING: Final = "ODOO_AI_CONFIG_KEYRING"
+_FORMAT: Final = 1
+_PRIVATE_FILE: Final = 0o600
+_PRIVATE_FOLDER: Final = 0o700
+_OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
+_PATH_STARTS: Final = ("/", "./", "../", "~/")
+
+
+def key_ring_source(setting: str | None, *, default: Path, clock: Clock) -> KeyRingSource:
+    """
+    The ring that *setting* means: a path, or keys as ``base64key[,base64key...]``.
+
+    Keys are told from a path by their form, never by trying: a mistyped key must not end as
+    the name of a file or in a message.
+
+    Raises:
+        InvalidKeyRingError: It is neither.
+    """
+    text = (setting or "").strip()
+    if not text:
+        return KeyRingFile(default, clock)
+    if _is_path(text):
+        return KeyRingFile(Path(text).expanduser(), clock)
+    return KeyRingSetting(KeyRing.of(*map(_from_setting, text.split(","))))
+
+
+def _is_path(text: str) -> bool:
+    # Base64 has "/" but no ".", and 32 bytes of it end in "=".
+    return text.endswith(".json") or (
+        text.startswith(_PATH_STARTS) and "," not in text and not text.endswith("=")
+    )
+
+
+def _from_setting(text: str) -> MasterKey:
+    try:
+        return MasterKey(base64.b64decode(text.strip(), validate=True))
+    except (binascii.Error, ValueError, InvalidKeyRingError):
+        raise InvalidKeyRingError(
+            f"{SETTING} deve ser um caminho (absoluto, iniciado por ./ ou terminado em .json) "
+            "ou chaves de 32 bytes em base64 separadas por vírgula, a atual primeiro."
+        ) from None
+
+
+@frozen
+class KeyRingSetting(KeyRingSource):
+    """
+    A ring given as text; whoever sets it changes it.
+    """
+
+    _ring: KeyRing
+
+    def ring(self) -> KeyRing:
+        return self._ring
+
+    def status(self) -> KeyRingStatus:
+        return KeyRingStatus(self._ring, place=SETTING, private=True)
+
+    def add(self) -> MasterKey:
+        self._refuse()
+
+    def make_current(self, master_id: str) -> KeyRing:
+        if self._ring.key(master_id) is not self._ring.current:
+            self._refuse()
+        return self._ring
+
+    def _refuse(self) -> NoReturn:
+        raise InvalidKeyRingError(
+            f"As chaves vêm de {SETTING} e só mudam lá: acrescente a nova chave no fim e, "
+            "depois de distribuída, ponha-a em primeiro lugar."
+        )
+
+
+class KeyRingFile(KeyRingSource):
+    """
+    A ring in a JSON file that only its owner can read.
+
+    The file is replaced as a whole, so that a reader sees the old ring or the new one. Processes
+    that write it take turns. A running program follows changes of the file; while the file
+    cannot be used it goes on with the ring that it has, and refuses at its next start.
+    """
+
+    def __init__(self, path: Path, clock: Clock) -> None:
+        self._path = path
+        self._clock = clock
+        self._loaded: tuple[KeyRing, os.stat_result] | None = None
+
+    def ring(self) -> KeyRing:
+        if self._loaded is None:
+            self._loaded = self._load_or_create()
+        elif not self._is_as(self._loaded[1]):
+            with suppress(InvalidKeyRingError, MasterKeyMissingError):
+                self._loaded = self._load()
+        return self._loaded[0]
+
+    def status(self) -> KeyRingStatus:
+        ring, seen = self._load(checked=False)
+        return KeyRingStatus(ring, place=str(self._path), private=not _advice(self._path, seen))
+
+    def add(self) -> MasterKey:
+        key = MasterKey.generate(at=self._clock.now())
+        self._change(lambda ring: ring.with_key(key))
+        return key
+
+    def make_current(self, master_id: str) -> KeyRing:
+        return self._change(lambda ring: ring.with_current(master_id))
+
+    def _change(self, change: Callable[[KeyRing], KeyRing]) -> KeyRing:
+        self.ring()
+        with self._turn():
+            ring = change(self._load()[0])
+            self._write(ring)
+        return ring
+
+    def _is_as(self, seen: os.stat_result) -> bool:
+        try:
+            now = self._path.stat()
+        except OSError:
+            return False
+        return (now.st_ino, now.st_size, now.st_ctime_ns) == (
+            seen.st_ino,
+            seen.st_size,
+            seen.st_ctime_ns,
+        )
+
+    def _load_or_create(self) -> tuple[KeyRing, os.stat_result]:
+        if self._missing():
+            with self._turn():
+                # Another process may have had the turn before.
+                if self._missing():
+                    self._write(KeyRing.of(MasterKey.generate(at=self._clock.now())))
+        return self._load()
+
+    def _missing(self) -> bool:
+        try:
+            self._path.stat()
+        except FileNotFoundError:
+            return True
+        except OSError:
+            return False
+        return False
+
+    def _load(self, *, checked: bool = True) -> tuple[KeyRing, os.stat_result]:
+        try:
+            with self._path.open("rb") as file:
+                # Asked of the open file: what is checked is what is read.
+                seen = os.fstat(file.fileno())
+                content = file.read()
+        except OSError as error:
+            raise self._unusable(error) from error
+        advice = _advice(self._path, seen)
+        if checked and advice is not None:
+            raise InvalidKeyRingError(advice)
+        return _parse(content, self._path), seen
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        with ExitStack() as stack:
+            try:
+                self._path.parent.mkdir(mode=_PRIVATE_FOLDER, parents=True, exist_ok=True)
+                lock = os.open(f"{self._path}.lock", os.O_CREAT | os.O_RDWR, _PRIVATE_FILE)
+                stack.callback(os.close, lock)
+                fcntl.flock(lock, fcntl.LOCK_EX)
+            except OSError as error:
+                raise self._unusable(error) from error
+            yield
+
+    def _write(self, ring: KeyRing) -> None:
+        fresh = Path(f"{self._path}.new")
+        try:
+            # Left behind by a process that was killed here.
+            fresh.unlink(missing_ok=True)
+            descriptor = os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_WRONLY, _PRIVATE_FILE)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(_render(ring))
+                file.flush()
+                os.fsync(file.fileno())
+            fresh.replace(self._path)
+            folder = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
+        except OSError as error:
+            raise self._unusable(error) from error
+
+    def _unusable(self, error: OSError) -> InvalidKeyRingError:
+        if isinstance(error, FileNotFoundError):
+            return InvalidKeyRingError(
+                f"O chaveiro {self._path} não existe; ele é criado na primeira partida."
+            )
+        return InvalidKeyRingError(
+            f"O chaveiro {self._path} não pode ser lido ou gravado ({error.strerror})."
+        )
+
+
+def _advice(path: Path, seen: os.stat_result) -> str | None:
+    """
+    What to do so that only its owner, who must be who runs the hub or root, can read the file.
+    """
+    if stat.S_IMODE(seen.st_mode) & _OTHERS:
+        return f"O chaveiro está acessível a outros usuários; execute: chmod 600 {path}"
+    if seen.st_uid not in {0, os.geteuid()}:
+        return f"O chaveiro pertence a outro usuário; execute: chown {os.geteuid()} {path}"
+    return None
+
+
+def _render(ring: KeyRing) -> bytes:
+    keys = [
+        {
+            "id": key.id,
+            "created_at": None if key.created_at is None else key.created_at.isoformat(),
+            "key": base64.b64encode(key.material).decode("ascii"),
+        }
+        for key in ring.keys
+    ]
+    content = {"format": _FORMAT, "current": ring.current_id, "keys": keys}
+    return json.dumps(content, indent=2).encode() + b"\n"
+
+
+def _parse(content: bytes, path: Path) -> KeyRing:
+    # Errors of the parsers quote what they read, so none of them goes along as a cause.
+    try:
+        document = json.loads(content)
+        keys = [
+            (
+                entry["id"],
+                MasterKey(
+                    base64.b64decode(entry["key"], validate=True),
+                    None
+                    if entry["created_at"] is None
+                    else datetime.fromisoformat(entry["created_at"]),
+                ),
+            )
+            for entry in document["keys"]
+        ]
+        known = document["format"] == _FORMAT and all(name == key.id for name, key in keys)
+        ring = KeyRing(tuple(key for _, key in keys), document["current"])
+    except (ValueError, TypeError, KeyError, InvalidKeyRingError, MasterKeyMissingError):
+        known, ring = False, None
+    if ring is None or not known:
+        raise InvalidKeyRingError(
+            f"O chaveiro {path} está danificado ou é de outro formato; restaure-o da cópia "
+            "de segurança."
+        )
+    return ring

@@ -1,0 +1,188 @@
+"""
+Envelope encryption with AES-256-GCM.
+"""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+from collections.abc import Collection
+from datetime import datetime
+from functools import lru_cache
+from typing import Final
+
+from attrs import evolve, field, frozen
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from odoo_ai_config.adapters.crypto.key_ring import KEY_BYTES, KeyRingSource, MasterKey
+from odoo_ai_config.application.errors import SealBrokenError
+from odoo_ai_config.application.ports.secret_vault import SecretVault
+from odoo_ai_config.domain.credentials import (
+    Fingerprint,
+    SealContext,
+    SealedSecret,
+    SecretText,
+    TenantKey,
+)
+from odoo_ai_config.domain.identifiers import TenantId
+
+_FORMAT: Final = b"\x01"
+_NONCE_BYTES: Final = 12
+_KEY_ID_BYTES: Final = 8
+_HEADER_BYTES: Final = len(_FORMAT) + _KEY_ID_BYTES
+_FINGERPRINT_BYTES: Final = 16
+# What a ciphertext or digest is of, so that none can stand for another kind.
+_TENANT_KEY: Final = b"odoo-ai-config/tenant-key"
+_SECRET: Final = b"odoo-ai-config/secret"
+_RECOGNITION: Final = b"odoo-ai-config/fingerprint"
+
+
+def _framed(*parts: bytes) -> bytes:
+    """
+    *parts* in a form that no other parts have.
+    """
+    return b"".join(len(part).to_bytes(4, "big") + part for part in parts)
+
+
+def _bytes_of(secret: SecretText) -> bytes:
+    # Total on purpose: an error about a lone surrogate would carry the secret.
+    return secret.reveal().encode("utf-8", "surrogatepass")
+
+
+def _place_of(context: SealContext) -> tuple[bytes, ...]:
+    return (
+        context.tenant.value.encode(),
+        context.domain.value.encode(),
+        context.ref.value.encode(),
+        context.purpose.encode(),
+    )
+
+
+def _encrypted(cipher: AESGCM, plain: bytes, associated: bytes) -> bytes:
+    nonce = secrets.token_bytes(_NONCE_BYTES)
+    return nonce + cipher.encrypt(nonce, plain, associated)
+
+
+def _decrypted(cipher: AESGCM, sealed: bytes, associated: bytes) -> bytes:
+    try:
+        return cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], associated)
+    except (InvalidTag, ValueError):
+        # ValueError is a nonce that was cut short.
+        raise SealBrokenError from None
+
+
+@frozen
+class _OpenKey:
+    """
+    A tenant's data key, ready for use.
+    """
+
+    cipher: AESGCM = field(repr=False)
+    fingerprint_key: bytes = field(repr=False)
+
+
+class AesGcmSecretVault(SecretVault):
+    """
+    A vault whose master keys come from *source*.
+
+    The source is asked anew whenever a master key is needed, so that a running program takes
+    part in a rotation.
+
+    Args:
+        opened_keys: How many tenants' data keys are kept unwrapped at a time.
+    """
+
+    def __init__(self, source: KeyRingSource, *, opened_keys: int = 4096) -> None:
+        self._source = source
+        self._opened = lru_cache(maxsize=opened_keys)(self._open)
+
+    @property
+    def current_master_id(self) -> str:
+        return self._source.ring().current_id
+
+    @property
+    def master_ids(self) -> Collection[str]:
+        return self._source.ring().ids
+
+    def new_tenant_key(
+        self, tenant: TenantId, *, at: datetime, succeeding: TenantKey | None = None
+    ) -> TenantKey:
+        if succeeding is None:
+            fingerprint_key = secrets.token_bytes(KEY_BYTES)
+        else:
+            fingerprint_key = self._opened_for(tenant, succeeding).fingerprint_key
+        keys = secrets.token_bytes(KEY_BYTES) + fingerprint_key
+        key_id = secrets.token_hex(_KEY_ID_BYTES)
+        master = self._source.ring().current
+        return TenantKey(tenant, key_id, master.id, _wrapped(master, tenant, key_id, keys), at)
+
+    def fingerprint(self, key: TenantKey, context: SealContext, secret: SecretText) -> Fingerprint:
+        return _recognised(self._opened_for(context.tenant, key), context, secret)
+
+    def seal(self, key: TenantKey, context: SealContext, secret: SecretText) -> SealedSecret:
+        opened = self._opened_for(context.tenant, key)
+        fingerprint = _recognised(opened, context, secret)
+        header = _FORMAT + bytes.fromhex(key.key_id)
+        associated = _associated(header, context, fingerprint)
+        envelope = header + _encrypted(opened.cipher, _bytes_of(secret), associated)
+        return SealedSecret(context, fingerprint, key.key_id, envelope)
+
+    def unseal(self, key: TenantKey, sealed: SealedSecret) -> SecretText:
+        opened = self._opened_for(sealed.context.tenant, key)
+        header = _FORMAT + bytes.fromhex(key.key_id)
+        if sealed.key_id != key.key_id or not sealed.envelope.startswith(header):
+            raise SealBrokenError
+        plain = _decrypted(
+            opened.cipher,
+            sealed.envelope[_HEADER_BYTES:],
+            _associated(header, sealed.context, sealed.fingerprint),
+        )
+        return SecretText(plain.decode("utf-8", "surrogatepass"))
+
+    def rewrap(self, key: TenantKey) -> TenantKey:
+        keys = self._unwrapped(key)
+        master = self._source.ring().current
+        wrapped = _wrapped(master, key.tenant, key.key_id, keys)
+        return evolve(key, master_id=master.id, wrapped=wrapped)
+
+    def _opened_for(self, tenant: TenantId, key: TenantKey) -> _OpenKey:
+        # A value sealed under another tenant's key would outlive its own tenant's.
+        if key.tenant != tenant:
+            raise SealBrokenError
+        return self._opened(key)
+
+    def _open(self, key: TenantKey) -> _OpenKey:
+        keys = self._unwrapped(key)
+        return _OpenKey(AESGCM(keys[:KEY_BYTES]), keys[KEY_BYTES:])
+
+    def _unwrapped(self, key: TenantKey) -> bytes:
+        master = self._source.ring().key(key.master_id)
+        if not key.wrapped.startswith(_FORMAT):
+            raise SealBrokenError
+        associated = _key_associated(key.tenant, key.key_id)
+        return _decrypted(AESGCM(master.material), key.wrapped[len(_FORMAT) :], associated)
+
+
+def _wrapped(master: MasterKey, tenant: TenantId, key_id: str, keys: bytes) -> bytes:
+    associated = _key_associated(tenant, key_id)
+    return _FORMAT + _encrypted(AESGCM(master.material), keys, associated)
+
+
+def _key_associated(tenant: TenantId, key_id: str) -> bytes:
+    return _framed(_TENANT_KEY, _FORMAT, tenant.value.encode(), key_id.encode())
+
+
+def _recognised(opened: _OpenKey, context: SealContext, secret: SecretText) -> Fingerprint:
+    message = _framed(_RECOGNITION, *_place_of(context), _bytes_of(secret))
+    digest = hmac.digest(opened.fingerprint_key, message, "sha256")
+    return Fingerprint(digest[:_FINGERPRINT_BYTES].hex())
+
+
+def _associated(header: bytes, context: SealContext, fingerprint: Fingerprint) -> bytes:
+    """
+    What a value is bound to: format, key, place, and the fingerprint that documents know it by.
+
+    Without the fingerprint, an older value of the same reference could be put in its stead.
+    """
+    return _framed(_SECRET, header, *_place_of(context), fingerprint.value.encode())
