@@ -1,0 +1,84 @@
+"""
+The life of a server process: listen, serve, and stop without dropping a request.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+from collections.abc import Callable
+from typing import Final
+
+from aiohttp import hdrs, web
+
+# How long connections that were idle at the stop are given to send one more request, which
+# is then answered and told to close.
+_LAST_ORDERS: Final = 0.5
+_BACKLOG: Final = 1024
+
+
+def listening_socket(host: str, port: int) -> socket.socket:
+    """
+    Bind and listen, so that several processes can accept from one socket.
+
+    Raises:
+        OSError: The address is taken or not this machine's.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(_BACKLOG)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+async def serve(
+    app: web.Application,
+    listener: socket.socket,
+    *,
+    grace: float,
+    ready: Callable[[], None] = lambda: None,
+) -> None:
+    """
+    Serve *app* on *listener* until SIGTERM or SIGINT, then finish what was accepted.
+
+    On the signal the process stops accepting; open connections get their answers, each
+    marked as the last one; what still runs after *grace* seconds is cut off.
+
+    Args:
+        app: What to serve.
+        listener: Where connections come in; closed at the end.
+        grace: Seconds that running requests are given.
+        ready: Called once the first request can be answered.
+    """
+    stopping = asyncio.Event()
+
+    async def mark_last(_request: web.Request, response: web.StreamResponse) -> None:
+        if stopping.is_set():
+            response.headers[hdrs.CONNECTION] = "close"
+            response.force_close()
+
+    app.on_response_prepare.append(mark_last)
+    runner = web.AppRunner(
+        app, access_log=None, handle_signals=False, shutdown_timeout=grace, keepalive_timeout=75
+    )
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    try:
+        await runner.setup()
+        site = web.SockSite(runner, listener, backlog=_BACKLOG)
+        await site.start()
+        ready()
+        await stopping.wait()
+        await site.stop()
+        await asyncio.sleep(_LAST_ORDERS)
+    finally:
+        await runner.cleanup()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
