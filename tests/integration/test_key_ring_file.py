@@ -1,0 +1,409 @@
+from __future__ import annotations
+
+import base64
+import json
+import os
+import stat
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from odoo_ai_config.adapters.crypto.key_ring import KeyRing, MasterKey
+from odoo_ai_config.adapters.crypto.key_ring_file import (
+    KeyRingFile,
+    KeyRingSetting,
+    key_ring_source,
+)
+from odoo_ai_config.adapters.crypto.secret_vault import AesGcmSecretVault
+from odoo_ai_config.adapters.memory.clock import ManualClock
+from odoo_ai_config.application.errors import InvalidKeyRingError, MasterKeyMissingError
+from tests.contract.secret_vault_contract import SECRET, TENANT, context
+from tests.key_rings import fixed_ring, master_key
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+STARTER = """
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from odoo_ai_config.adapters.crypto.key_ring_file import KeyRingFile
+from odoo_ai_config.adapters.memory.clock import ManualClock
+source = KeyRingFile(Path(sys.argv[1]), ManualClock(datetime(2026, 11, 22, tzinfo=UTC)))
+print("ready", flush=True)
+sys.stdin.readline()
+print(*source.ring().ids if sys.argv[2] == "ring" else source.add().id.split(), flush=True)
+"""
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "var" / "keyring.json"
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock(NOW)
+
+
+@pytest.fixture
+def source(path: Path, clock: ManualClock) -> KeyRingFile:
+    return KeyRingFile(path, clock)
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def secrets_in(path: Path) -> list[str]:
+    return [entry["key"] for entry in json.loads(path.read_text())["keys"]]
+
+
+def started_together(path: Path, what: str, *, processes: int) -> list[str]:
+    """
+    What that many processes printed which were let go at the same moment.
+    """
+    running = [
+        subprocess.Popen(
+            [sys.executable, "-c", STARTER, str(path), what],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(processes)
+    ]
+    for process in running:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    for process in running:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    printed = [process.communicate(timeout=60)[0].strip() for process in running]
+    assert [process.returncode for process in running] == [0] * processes
+    return printed
+
+
+def test_first_start_makes_a_private_ring_of_one_key(source: KeyRingFile, path: Path) -> None:
+    ring = source.ring()
+    assert [key.created_at for key in ring.keys] == [NOW]
+    assert ring.current is ring.keys[0]
+    assert mode(path) == 0o600
+    assert mode(path.parent) == 0o700
+
+
+def test_next_start_finds_the_same_ring(source: KeyRingFile, path: Path) -> None:
+    ring = source.ring()
+    assert KeyRingFile(path, ManualClock(NOW + timedelta(1))).ring() == ring
+
+
+def test_ring_is_private_whatever_the_umask(source: KeyRingFile, path: Path) -> None:
+    before = os.umask(0)
+    try:
+        source.ring()
+        source.add()
+    finally:
+        os.umask(before)
+    assert mode(path) == 0o600
+    assert mode(path.parent) == 0o700
+
+
+def test_processes_that_start_together_get_one_ring(path: Path) -> None:
+    printed = started_together(path, "ring", processes=4)
+    assert len(set(printed)) == 1
+    assert printed[0] == json.loads(path.read_text())["current"]
+
+
+def test_keys_that_are_added_together_are_all_there(source: KeyRingFile, path: Path) -> None:
+    first = source.ring().current_id
+    added = started_together(path, "add", processes=4)
+    assert set(source.ring().ids) == {first, *added}
+    assert len(source.ring().ids) == 5
+
+
+def test_process_killed_while_it_wrote_is_no_hindrance(source: KeyRingFile, path: Path) -> None:
+    path.parent.mkdir()
+    leftover = path.with_name("keyring.json.new")
+    leftover.write_text("{")
+    leftover.chmod(0o644)
+    source.ring()
+    source.add()
+    assert mode(path) == 0o600
+    assert len(KeyRingFile(path, ManualClock(NOW)).ring().keys) == 2
+    assert not leftover.exists()
+
+
+@pytest.mark.parametrize("shared", [0o640, 0o604, 0o644, 0o660, 0o601])
+def test_ring_that_others_can_reach_is_refused_with_the_remedy(
+    source: KeyRingFile, path: Path, clock: ManualClock, shared: int
+) -> None:
+    source.ring()
+    path.chmod(shared)
+    with pytest.raises(InvalidKeyRingError, match=f"chmod 600 {path}") as caught:
+        KeyRingFile(path, clock).ring()
+    assert not any(secret in str(caught.value) for secret in secrets_in(path))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+def test_ring_of_another_user_is_refused_with_the_remedy(
+    source: KeyRingFile, path: Path, clock: ManualClock
+) -> None:
+    source.ring()
+    os.chown(path, 12345, -1)
+    with pytest.raises(InvalidKeyRingError, match=f"chown 0 {path}"):
+        KeyRingFile(path, clock).ring()
+
+
+def damaged(text: str) -> list[str]:
+    document = json.loads(text)
+    entry = document["keys"][0]
+    other = base64.b64encode(master_key("other").material).decode()
+    return [
+        "",
+        "{",
+        "[]",
+        "null",
+        text[:-10],
+        json.dumps(document | {"format": 2}),
+        json.dumps(document | {"keys": []}),
+        json.dumps(document | {"keys": [entry, entry]}),
+        json.dumps(document | {"current": "0123456789abcdef"}),
+        json.dumps(document | {"keys": [entry | {"key": other}]}),
+        json.dumps(document | {"keys": [entry | {"key": entry["key"][:-8]}]}),
+        json.dumps(document | {"keys": [entry | {"key": 1}]}),
+        json.dumps(document | {"keys": [entry | {"created_at": "soon"}]}),
+        json.dumps({"format": 1}),
+    ]
+
+
+def test_damaged_ring_is_refused_without_quoting_it(
+    source: KeyRingFile, path: Path, clock: ManualClock
+) -> None:
+    source.ring()
+    text = path.read_text()
+    for content in damaged(text):
+        path.write_text(content)
+        with pytest.raises(InvalidKeyRingError, match="danificado") as caught:
+            KeyRingFile(path, clock).ring()
+        # A parser's error would quote the file.
+        assert caught.value.__cause__ is None
+        assert caught.value.__context__ is None
+        assert path.read_text() == content
+
+
+def test_ring_that_cannot_be_written_or_read_is_refused(
+    tmp_path: Path, clock: ManualClock
+) -> None:
+    (tmp_path / "file").write_text("")
+    (tmp_path / "folder").mkdir()
+    for place in (tmp_path / "file" / "keyring.json", tmp_path / "folder"):
+        with pytest.raises(InvalidKeyRingError, match="não pode ser"):
+            KeyRingFile(place, clock).ring()
+
+
+def test_ring_with_an_obstacle_in_the_place_of_its_new_file_is_refused(
+    source: KeyRingFile, path: Path
+) -> None:
+    source.ring()
+    path.with_name("keyring.json.new").mkdir()
+    with pytest.raises(InvalidKeyRingError, match="não pode ser"):
+        source.add()
+
+
+def test_added_key_is_not_current_until_it_is_made_so(
+    source: KeyRingFile, clock: ManualClock
+) -> None:
+    first = source.ring().current_id
+    added_at = clock.tick()
+    added = source.add()
+    assert added.created_at == added_at
+    assert source.ring().ids == (first, added.id)
+    assert source.ring().current_id == first
+    assert source.make_current(added.id).current_id == added.id
+    assert source.ring().current_id == added.id
+
+
+def test_key_that_is_not_there_cannot_be_made_current(source: KeyRingFile) -> None:
+    before = source.ring()
+    with pytest.raises(MasterKeyMissingError):
+        source.make_current("0123456789abcdef")
+    assert source.ring() == before
+
+
+def test_adding_to_a_ring_that_is_not_there_makes_it_first(source: KeyRingFile) -> None:
+    added = source.add()
+    assert len(source.ring().ids) == 2
+    assert source.ring().current_id != added.id
+
+
+def test_status_shows_ids_and_no_key(source: KeyRingFile, path: Path) -> None:
+    source.ring()
+    added = source.add()
+    status = source.status()
+    assert status.ring.ids[-1] == added.id
+    assert (status.place, status.private) == (str(path), True)
+    assert not any(secret in repr(status) for secret in secrets_in(path))
+
+
+def test_status_tells_that_others_can_read_the_ring(source: KeyRingFile, path: Path) -> None:
+    source.ring()
+    path.chmod(0o644)
+    assert not source.status().private
+
+
+def test_status_makes_no_ring(source: KeyRingFile, path: Path) -> None:
+    with pytest.raises(InvalidKeyRingError, match="não existe"):
+        source.status()
+    assert not path.parent.exists()
+
+
+def test_running_vault_takes_part_in_a_rotation(
+    source: KeyRingFile, path: Path, clock: ManualClock
+) -> None:
+    server = AesGcmSecretVault(source)
+    key = server.new_tenant_key(TENANT, at=NOW)
+    sealed = server.seal(key, context(), SECRET)
+
+    operator = KeyRingFile(path, clock)
+    added = operator.add()
+    operator.make_current(added.id)
+    rewrapped = AesGcmSecretVault(operator).rewrap(key)
+
+    assert rewrapped.master_id == added.id
+    assert server.unseal(rewrapped, sealed) == SECRET
+    assert server.current_master_id == added.id
+    assert server.new_tenant_key(TENANT, at=NOW).master_id == added.id
+
+
+def test_failure_to_open_is_not_remembered(path: Path, clock: ManualClock) -> None:
+    operator = KeyRingFile(path, clock)
+    operator.ring()
+    added = operator.add()
+    stored = path.read_text()
+    path.write_text(json.dumps(json.loads(stored) | {"keys": json.loads(stored)["keys"][:1]}))
+
+    server = AesGcmSecretVault(KeyRingFile(path, clock))
+    elsewhere = AesGcmSecretVault(KeyRingSetting(KeyRing.of(added)))
+    key = elsewhere.new_tenant_key(TENANT, at=NOW)
+    sealed = elsewhere.seal(key, context(), SECRET)
+    with pytest.raises(MasterKeyMissingError):
+        server.unseal(key, sealed)
+    path.write_text(stored)
+    assert server.unseal(key, sealed) == SECRET
+
+
+@pytest.mark.parametrize("mishap", ["removed", "damaged", "shared"])
+def test_running_vault_goes_on_with_its_ring_while_the_file_cannot_be_used(
+    source: KeyRingFile, path: Path, clock: ManualClock, mishap: str
+) -> None:
+    vault = AesGcmSecretVault(source)
+    key = vault.new_tenant_key(TENANT, at=NOW)
+    if mishap == "removed":
+        path.unlink()
+    elif mishap == "damaged":
+        path.write_text("{")
+    else:
+        path.chmod(0o644)
+    assert vault.rewrap(key).master_id == key.master_id
+    with pytest.raises(InvalidKeyRingError):
+        source.add()
+    if mishap != "removed":
+        with pytest.raises(InvalidKeyRingError):
+            KeyRingFile(path, clock).ring()
+
+
+def in_base64(*names: str) -> str:
+    return ",".join(base64.b64encode(master_key(name).material).decode() for name in names)
+
+
+@pytest.mark.parametrize("setting", [None, "", "  "])
+def test_without_a_setting_the_ring_is_in_the_usual_place(
+    path: Path, clock: ManualClock, setting: str | None
+) -> None:
+    chosen = key_ring_source(setting, default=path, clock=clock)
+    chosen.ring()
+    assert chosen.status().place == str(path)
+
+
+@pytest.mark.parametrize("name", ["keyring.json", "keyring", "a,b=.json"])
+def test_setting_may_be_a_path(tmp_path: Path, clock: ManualClock, name: str) -> None:
+    chosen = key_ring_source(str(tmp_path / name), default=tmp_path / "unused", clock=clock)
+    chosen.ring()
+    assert chosen.status().place == str(tmp_path / name)
+    assert not (tmp_path / "unused").exists()
+
+
+def test_path_may_start_at_home(
+    tmp_path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    key_ring_source("~/keyring", default=tmp_path / "unused", clock=clock).ring()
+    assert (tmp_path / "keyring").exists()
+
+
+@pytest.mark.parametrize("form", ["{}", " {} ", "{}\n"])
+def test_setting_may_be_keys_the_first_of_them_current(
+    path: Path, clock: ManualClock, form: str
+) -> None:
+    text = form.format(in_base64("first", "second"))
+    chosen = key_ring_source(text, default=path, clock=clock)
+    assert chosen.ring() == fixed_ring("first", "second").ring()
+    assert chosen.ring().current == master_key("first")
+    assert chosen.status().private
+
+
+def test_keys_that_look_like_a_path_are_keys(path: Path, clock: ManualClock) -> None:
+    material = b"\xff" + bytes(31)
+    text = base64.b64encode(material).decode()
+    assert text.startswith("/")
+    assert key_ring_source(text, default=path, clock=clock).ring().current.material == material
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        in_base64("first")[:-1],
+        in_base64("first")[4:],
+        in_base64("first", "first"),
+        in_base64("first") + ",",
+        in_base64("first").replace("=", "*"),
+        base64.b64encode(bytes(16)).decode(),
+        "/" + in_base64("first"),
+        "senha-do-cofre",
+        "çãø",
+    ],
+)
+def test_mistyped_keys_end_neither_in_a_file_nor_in_a_message(
+    path: Path, clock: ManualClock, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path.parent.mkdir()
+    monkeypatch.chdir(path.parent)
+    with pytest.raises(InvalidKeyRingError) as caught:
+        key_ring_source(text, default=path, clock=clock)
+    assert not any(len(part) > 3 and part in str(caught.value) for part in text.split(","))
+    assert list(path.parent.iterdir()) == []
+
+
+def test_ring_from_the_environment_changes_there_only(path: Path, clock: ManualClock) -> None:
+    chosen = key_ring_source(in_base64("first", "second"), default=path, clock=clock)
+    first, second = chosen.ring().ids
+    with pytest.raises(InvalidKeyRingError, match="ODOO_AI_CONFIG_KEYRING"):
+        chosen.add()
+    with pytest.raises(InvalidKeyRingError, match="ODOO_AI_CONFIG_KEYRING"):
+        chosen.make_current(second)
+    with pytest.raises(MasterKeyMissingError):
+        chosen.make_current("0123456789abcdef")
+    assert chosen.make_current(first) == chosen.ring()
+
+
+def test_master_key_has_32_bytes() -> None:
+    with pytest.raises(InvalidKeyRingError):
+        MasterKey(bytes(31))
+
+
+def test_id_does_not_tell_the_key() -> None:
+    key = master_key("first")
+    assert len(key.id) == 16
+    assert key.id not in key.material.hex()
+    assert key.id == MasterKey(key.material, NOW).id != master_key("second").id
