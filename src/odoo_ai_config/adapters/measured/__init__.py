@@ -1,0 +1,3 @@
+"""
+Adapters that time the adapters behind them.
+"""

@@ -1,0 +1,74 @@
+"""
+The use cases as one bundle, which every entrypoint drives.
+"""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from odoo_ai_config.application.ports.api_key_store import ApiKeyStore
+from odoo_ai_config.application.ports.audit_log import AuditLog
+from odoo_ai_config.application.ports.channel_directory import ChannelDirectory
+from odoo_ai_config.application.ports.config_store import ConfigStore
+from odoo_ai_config.application.ports.secret_store import SecretStore
+from odoo_ai_config.application.ports.secret_vault import SecretVault
+from odoo_ai_config.application.ports.yaml_codec import YamlCodec
+from odoo_ai_config.application.use_cases.authenticate import Authenticate
+from odoo_ai_config.application.use_cases.check_key_ring import CheckKeyRing
+from odoo_ai_config.application.use_cases.compare_revisions import CompareRevisions
+from odoo_ai_config.application.use_cases.create_api_key import CreateApiKey
+from odoo_ai_config.application.use_cases.delete_document import DeleteDocument
+from odoo_ai_config.application.use_cases.list_documents import ListDocuments
+from odoo_ai_config.application.use_cases.list_tenants import ListTenants
+from odoo_ai_config.application.use_cases.patch_document import PatchDocument
+from odoo_ai_config.application.use_cases.prune_history import PruneHistory
+from odoo_ai_config.application.use_cases.publish_document import PublishDocument
+from odoo_ai_config.application.use_cases.read_document import ReadDocument
+from odoo_ai_config.application.use_cases.read_mapping import ReadMapping
+from odoo_ai_config.application.use_cases.resolve_route import ResolveRoute
+from odoo_ai_config.application.use_cases.reveal_credential import RevealCredential
+from odoo_ai_config.application.use_cases.revoke_api_key import RevokeApiKey
+from odoo_ai_config.application.use_cases.roll_back_document import RollBackDocument
+from odoo_ai_config.application.use_cases.rotate_master_key import RotateMasterKey
+from odoo_ai_config.application.use_cases.sync_company_metadata import SyncCompanyMetadata
+from odoo_ai_config.application.use_cases.sync_credentials import SyncCredentials
+from odoo_ai_config.application.use_cases.sync_mapping import SyncMapping
+from odoo_ai_config.application.use_cases.write_mapping import WriteMapping
+
+
+@frozen
+class Services:
+    """
+    What an entrypoint can ask of the hub.
+
+    Ports stand here too where asking them needs no decision.
+    """
+
+    store: ConfigStore
+    channels: ChannelDirectory
+    secrets: SecretStore
+    api_keys: ApiKeyStore
+    audit: AuditLog
+    vault: SecretVault
+    yaml: YamlCodec
+    authenticate: Authenticate
+    check_key_ring: CheckKeyRing
+    compare_revisions: CompareRevisions
+    create_api_key: CreateApiKey
+    delete_document: DeleteDocument
+    list_documents: ListDocuments
+    list_tenants: ListTenants
+    patch_document: PatchDocument
+    prune_history: PruneHistory
+    publish_document: PublishDocument
+    read_document: ReadDocument
+    read_mapping: ReadMapping
+    resolve_route: ResolveRoute
+    reveal_credential: RevealCredential
+    revoke_api_key: RevokeApiKey
+    roll_back_document: RollBackDocument
+    rotate_master_key: RotateMasterKey
+    sync_company_metadata: SyncCompanyMetadata
+    sync_credentials: SyncCredentials
+    sync_mapping: SyncMapping
+    write_mapping: WriteMapping
