@@ -22,7 +22,7 @@ from odoo_ai_config.domain.versioning import Revision, require_version, version_
 
 
 @frozen
-class WriteRequest:
+class DocumentWrite:
     """
     Who wants to write which document.
 
@@ -50,7 +50,7 @@ class Decision:
 async def write_document(
     store: ConfigStore,
     clock: Clock,
-    request: WriteRequest,
+    request: DocumentWrite,
     decide: Callable[[Revision | None, datetime], Awaitable[Decision]],
 ) -> Outcome:
     """

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from attrs import frozen
 
-from odoo_ai_config.application.document_writes import Decision, WriteRequest, write_document
+from odoo_ai_config.application.document_writes import Decision, DocumentWrite, write_document
 from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.application.ports.config_store import ConfigStore
 from odoo_ai_config.domain.outcomes import Outcome
@@ -24,7 +24,7 @@ class DeleteDocument:
     store: ConfigStore
     clock: Clock
 
-    async def __call__(self, request: WriteRequest) -> Outcome:
+    async def __call__(self, request: DocumentWrite) -> Outcome:
         """
         Delete the document.
 

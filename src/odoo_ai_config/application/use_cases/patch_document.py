@@ -8,7 +8,7 @@ from datetime import datetime
 
 from attrs import frozen
 
-from odoo_ai_config.application.document_writes import Decision, WriteRequest, write_document
+from odoo_ai_config.application.document_writes import Decision, DocumentWrite, write_document
 from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.application.ports.config_store import ConfigStore
 from odoo_ai_config.application.written_credentials import CredentialsWriter
@@ -29,7 +29,7 @@ class PatchDocument:
     credentials: CredentialsWriter
     clock: Clock
 
-    async def __call__(self, request: WriteRequest, *, patch: JsonObject) -> Outcome:
+    async def __call__(self, request: DocumentWrite, *, patch: JsonObject) -> Outcome:
         """
         Apply *patch* to whatever the document is when the commit succeeds.
 

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from attrs import frozen
 
-from odoo_ai_config.application.document_writes import Decision, WriteRequest, write_document
+from odoo_ai_config.application.document_writes import Decision, DocumentWrite, write_document
 from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.application.ports.config_store import ConfigStore
 from odoo_ai_config.application.ports.yaml_codec import YamlCodec
@@ -33,7 +33,7 @@ class PublishDocument:
     yaml: YamlCodec
     clock: Clock
 
-    async def __call__(self, request: WriteRequest, *, text: str) -> Outcome:
+    async def __call__(self, request: DocumentWrite, *, text: str) -> Outcome:
         """
         Write *text*; a text that is there already makes no version.
 

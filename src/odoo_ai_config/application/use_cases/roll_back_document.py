@@ -8,7 +8,7 @@ from datetime import datetime
 
 from attrs import frozen
 
-from odoo_ai_config.application.document_writes import Decision, WriteRequest, write_document
+from odoo_ai_config.application.document_writes import Decision, DocumentWrite, write_document
 from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.application.ports.config_store import ConfigStore
 from odoo_ai_config.domain.errors import DocumentNotFoundError, RevisionNotFoundError
@@ -25,7 +25,7 @@ class RollBackDocument:
     store: ConfigStore
     clock: Clock
 
-    async def __call__(self, request: WriteRequest, *, version: int) -> Outcome:
+    async def __call__(self, request: DocumentWrite, *, version: int) -> Outcome:
         """
         Write the body of *version* again.
 
