@@ -5,9 +5,10 @@ What differs between two revisions of a document.
 from __future__ import annotations
 
 import enum
+import json
 from collections.abc import Iterator
 
-from attrs import frozen
+from attrs import field, frozen
 
 from odoo_ai_config.domain.json_types import Json, ReadOnlyJsonObject
 
@@ -30,8 +31,8 @@ class ValueChange:
 
     kind: ChangeKind
     pointer: str
-    before: Json = None
-    after: Json = None
+    before: Json = field(default=None, repr=False)
+    after: Json = field(default=None, repr=False)
 
 
 def changes_between(
@@ -56,5 +57,10 @@ def _walk(
             old, new = before[key], after[key]
             if isinstance(old, dict) and isinstance(new, dict):
                 yield from _walk(old, new, place)
-            elif old != new or isinstance(old, bool) != isinstance(new, bool):
+            elif _text(old) != _text(new):
                 yield ValueChange(ChangeKind.CHANGED, place, old, new)
+
+
+def _text(value: Json) -> str:
+    # Python takes 1, 1.0 and True for equal, at any depth; JSON does not.
+    return json.dumps(value, sort_keys=True)

@@ -8,6 +8,7 @@ import json
 
 from attrs import field, frozen
 
+from odoo_ai_config.domain.errors import InvalidValueError
 from odoo_ai_config.domain.json_types import JsonObject, ReadOnlyJsonObject
 
 
@@ -27,21 +28,36 @@ class AuthoredYaml:
 @frozen
 class Document:
     """
-    An immutable JSON object; two documents are equal if the same data and text are in them.
+    An immutable JSON object, equal to one with the same data in the same order and the same text.
 
     The body is kept as JSON text: nobody can change it from outside, stores write it as it
-    is, and comparing two of them is comparing two strings.
+    is, and comparing two of them is comparing two strings. A store hands back the text that
+    `of` made, so that a read costs no parsing; only its frame is checked.
     """
 
     text: str = field(repr=False)
     authored: AuthoredYaml | None = None
 
+    @text.validator
+    def _check_text(self, _attribute: object, value: str) -> None:
+        if not (value.startswith("{") and value.endswith("}")):
+            raise InvalidValueError("document", "json_object")
+
     @classmethod
     def of(cls, body: ReadOnlyJsonObject, authored: AuthoredYaml | None = None) -> Document:
         """
         Make a document of *body*, in its key order.
+
+        Raises:
+            InvalidValueError: JSON in UTF-8 cannot express it: there is a number that is not
+                finite or half a surrogate pair in it.
         """
-        text = json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+        try:
+            text = json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+            text.encode()
+        except ValueError:
+            # Not chained: the cause quotes the value.
+            raise InvalidValueError("document", "json") from None
         return cls(text, authored)
 
     @property

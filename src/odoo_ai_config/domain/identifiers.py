@@ -7,13 +7,11 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable
-from typing import Final, TypeVar
+from typing import Final
 
 from attrs import Attribute, field, frozen
 
 from odoo_ai_config.domain.errors import InvalidValueError
-
-T = TypeVar("T")
 
 _TENANT_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,127}", re.ASCII)
 _SLUG: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}", re.ASCII)
@@ -59,14 +57,16 @@ class BusinessDomain:
         A slug is left as it is, so that slugging twice changes nothing.
 
         Raises:
-            InvalidValueError: The text is longer than 128 characters or has no letter or digit.
+            InvalidValueError: The text is longer than 128 characters, or has no Latin letter
+                and no digit to make a slug of.
         """
         if len(text) > _MAX_DISPLAY:
             raise InvalidValueError("domain", "domain")
         if _SLUG.fullmatch(text) is not None:
             return cls(text)
-        decomposed = unicodedata.normalize("NFKD", text.casefold())
+        decomposed = unicodedata.normalize("NFKD", text)
         letters = "".join(char for char in decomposed if not unicodedata.combining(char))
+        letters = letters.casefold()
         return cls(_NOT_SLUG.sub("-", letters).strip("-_")[:64].rstrip("-_"))
 
     def __str__(self) -> str:

@@ -19,7 +19,7 @@ _CREW: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 _MAX_SEQUENCE: Final = 2**31 - 1
 
 
-@frozen(order=True)
+@frozen
 class ChannelKey:
     """
     The channel that a mapping is about.
@@ -79,6 +79,19 @@ class ChannelMapping:
     fallback: bool = False
     numbers: tuple[SpecialNumber, ...] = ()
     active: bool = True
+
+    def __attrs_post_init__(self) -> None:
+        if self.key.holder is not None and self.key.holder != self.owner:
+            raise InvalidValueError("channel", "channel")
+
+    def crew_of(self, number: str | None) -> str | None:
+        """
+        The crew that serves *number* (in its comparable form) here, if it is a special one.
+        """
+        for special in self.numbers:
+            if special.number.comparable == number:
+                return special.crew
+        return None
 
     @sequence.validator
     def _check_sequence(self, _attribute: object, value: int) -> None:

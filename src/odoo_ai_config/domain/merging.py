@@ -4,6 +4,7 @@ How an event or a patch is merged into a document without losing what others wro
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 from attrs import frozen
@@ -46,12 +47,12 @@ def config_after(
     other section stays as it is. *settings* are the event's further settings, if it has any.
     """
     before = Document.of({}) if current is None else current
-    if settings is None:
-        return before.with_body(merge_patch(before.body, _owned_sections(before.body, sync)))
-    if before.authored is None and sync.settings_text is not None:
-        # The event's YAML is the first text that a person wrote for this document.
-        before = Document(before.text, AuthoredYaml(sync.settings_text, exact=False))
-    body = merge_patch(before.body, settings)
+    body = before.body
+    if settings is not None:
+        body = merge_patch(body, settings)
+        if before.authored is None and sync.settings_text is not None:
+            # The event's YAML is the first text that a person wrote for this document.
+            before = Document(before.text, AuthoredYaml(sync.settings_text, exact=False))
     return before.with_body(merge_patch(body, _owned_sections(body, sync)))
 
 
@@ -68,15 +69,32 @@ def _owned_sections(body: ReadOnlyJsonObject, sync: CredentialsSync) -> JsonObje
     }
     if sync.domain_label is not None:
         sections["domain_label"] = sync.domain_label
-    sections["integrations"] = merge_patch(sync.integrations or {}, _integrations(stored, sync))
+    given = _said(sync.integrations or {}, stored)
+    sections["integrations"] = merge_patch(given, _integrations(stored, given, sync))
     if sync.enabled_collections is not None:
         sections["enabled_collections"] = list(sync.enabled_collections)
     return sections
 
 
-def _integrations(stored: ReadOnlyJsonObject, sync: CredentialsSync) -> JsonObject:
+def _said(given: ReadOnlyJsonObject, stored: ReadOnlyJsonObject) -> JsonObject:
+    # Odoo sends null, "" or false for a field that is empty; false is a value only for a switch.
+    said: JsonObject = {}
+    for name, value in given.items():
+        present = stored.get(name)
+        if isinstance(value, dict):
+            said[name] = _said(value, present if isinstance(present, dict) else {})
+        elif value is False:
+            if present is None or isinstance(present, bool):
+                said[name] = value
+        elif value is not None and value != "":
+            said[name] = value
+    return said
+
+
+def _integrations(
+    stored: ReadOnlyJsonObject, given: ReadOnlyJsonObject, sync: CredentialsSync
+) -> JsonObject:
     tenant = str(sync.owner.tenant)
-    given = sync.integrations or {}
     sections: JsonObject = {}
     connection = {
         "url": sync.odoo.url,
@@ -216,18 +234,17 @@ def references_in(config: ReadOnlyJsonObject) -> tuple[NamedReference, ...]:
     """
     Every ``credential_ref`` and ``*_ref`` of the config's integrations, with its place.
     """
-    integrations = config.get("integrations")
-    found: list[NamedReference] = []
-    _collect(integrations, "integrations", found)
-    return tuple(found)
+    return tuple(_references(config.get("integrations"), "integrations"))
 
 
-def _collect(value: Json, path: str, found: list[NamedReference]) -> None:
-    if not isinstance(value, dict):
-        return
-    for name, inner in value.items():
-        place = f"{path}.{name}"
-        if name.endswith("_ref") and isinstance(inner, str) and inner:
-            found.append(NamedReference(place, inner))
-        else:
-            _collect(inner, place, found)
+def _references(value: Json, path: str) -> Iterator[NamedReference]:
+    if isinstance(value, list):
+        for place, inner in enumerate(value):
+            yield from _references(inner, f"{path}[{place}]")
+    elif isinstance(value, dict):
+        for name, inner in value.items():
+            place_of_name = f"{path}.{name}"
+            if name.endswith("_ref") and isinstance(inner, str) and inner:
+                yield NamedReference(place_of_name, inner)
+            else:
+                yield from _references(inner, place_of_name)

@@ -5,6 +5,7 @@ What a write did, in a form that can be recorded and answered again.
 from __future__ import annotations
 
 import enum
+from collections.abc import Mapping
 from datetime import datetime
 
 from attrs import field, frozen
@@ -51,7 +52,7 @@ class Outcome:
 
     kind: WriteKind
     owner: TenantDomain
-    versions: dict[str, int]
+    versions: Mapping[str, int]
     changed: bool
     at: datetime
     notices: tuple[Notice, ...] = ()

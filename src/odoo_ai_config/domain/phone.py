@@ -13,8 +13,13 @@ from odoo_ai_config.domain.errors import InvalidValueError
 
 # E.164 allows 15 digits; below 8 there is no number with an area code.
 _DIGITS: Final = re.compile(r"[0-9]{8,15}", re.ASCII)
+_E164: Final = re.compile(r"\+?([0-9]{8,15})", re.ASCII)
 _BRAZILIAN_MOBILE: Final = re.compile(r"55[1-9][0-9]9[0-9]{8}", re.ASCII)
-_PUNCTUATION: Final = str.maketrans("", "", " +-().\t\u00a0\u2011")
+# A number copied from WhatsApp brings non-breaking spaces and hyphens, and invisible marks
+# that keep it left to right.
+_PUNCTUATION: Final = str.maketrans(
+    "", "", " +-().\t\u00a0\u2010\u2011\u2013\u200e\u202a\u202c\u202f\u2066\u2069"
+)
 _PREFIX: Final = "whatsapp:"
 _SUFFIX: Final = "@s.whatsapp.net"
 _NINTH_DIGIT: Final = 4
@@ -30,8 +35,9 @@ def digits_of(text: str | None) -> str | None:
     """
     if text is None or len(text) > _MAX_TEXT:
         return None
-    if _DIGITS.fullmatch(text) is not None:
-        return text
+    plain = _E164.fullmatch(text)
+    if plain is not None:
+        return plain[1]
     digits = text.strip().removeprefix(_PREFIX).removesuffix(_SUFFIX).translate(_PUNCTUATION)
     return digits if _DIGITS.fullmatch(digits) is not None else None
 
@@ -56,6 +62,11 @@ class PhoneNumber:
 
     digits: str = field(eq=False)
     comparable: str = field(init=False)
+
+    @digits.validator
+    def _check_digits(self, _attribute: object, value: str) -> None:
+        if _DIGITS.fullmatch(value) is None:
+            raise InvalidValueError("number", "phone_number")
 
     def __attrs_post_init__(self) -> None:
         object.__setattr__(self, "comparable", comparable(self.digits))

@@ -6,13 +6,14 @@ from __future__ import annotations
 
 import enum
 from bisect import bisect_left, insort
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from typing import Final, TypeAlias
 
-from attrs import frozen
+from attrs import evolve, frozen
 
-from odoo_ai_config.domain.identifiers import ChatwootId, TenantDomain, TenantId
-from odoo_ai_config.domain.mapping import ChannelKey, ChannelMapping, SpecialNumber
+from odoo_ai_config.domain.identifiers import ChatwootId, TenantDomain
+from odoo_ai_config.domain.mapping import ChannelKey, ChannelMapping
 from odoo_ai_config.domain.phone import comparable, digits_of
 
 
@@ -83,10 +84,24 @@ class Route:
     considered: tuple[Consideration, ...] = ()
 
 
-# Lowest sequence first, then the owner's name; the key only makes entries distinct.
-_Fallback: TypeAlias = tuple[int, TenantDomain, str]
-_Numbered: TypeAlias = dict[ChannelKey, tuple[SpecialNumber, ChannelMapping]]
-_CHANNEL_RULES: Final = (Rule.INBOX, Rule.ACCOUNT)
+# The mappings of one number by tenant, in the order of `_by_area`. Ids are kept as plain text
+# in the indexes: hashing a frozen class costs more than all the rest of a look-up.
+_Holders: TypeAlias = dict[str, list[ChannelMapping]]
+_Place: TypeAlias = tuple[int | str, ...]
+_NOBODY: Final[_Holders] = {}
+
+
+def _by_sequence(mapping: ChannelMapping) -> _Place:
+    owner = mapping.owner
+    return mapping.sequence, owner.tenant.value, owner.domain.value, str(mapping.key)
+
+
+def _area(mapping: ChannelMapping) -> str:
+    return mapping.owner.domain.value
+
+
+def _by_area(mapping: ChannelMapping) -> _Place:
+    return _area(mapping), mapping.sequence, str(mapping.key)
 
 
 class RoutingTable:
@@ -100,13 +115,19 @@ class RoutingTable:
     def __init__(self, mappings: Iterable[ChannelMapping] = ()) -> None:
         self._mappings: dict[ChannelKey, ChannelMapping] = {}
         self._channels: dict[tuple[str | None, str | None], ChannelMapping] = {}
-        self._numbers: dict[str, _Numbered] = {}
-        self._accounts: dict[str, dict[TenantId, int]] = {}
-        self._fallbacks: list[_Fallback] = []
-        for mapping in mappings:
-            self._index(mapping)
-        # Sorted once at the end: inserting a million one by one would move the list each time.
-        self._fallbacks = sorted(_fallback(m) for m in self._mappings.values() if m.fallback)
+        self._accounts: dict[str, dict[str, int]] = {}
+        self._numbers: dict[str, _Holders] = {}
+        self._fallbacks: list[ChannelMapping] = []
+        for mapping in {mapping.key: mapping for mapping in mappings}.values():
+            if mapping.active:
+                self._add(mapping)
+                for entries, _ in self._orders(mapping):
+                    entries.append(mapping)
+        # Sorted once at the end: inserting a million one by one would move the lists each time.
+        self._fallbacks.sort(key=_by_sequence)
+        for holders in self._numbers.values():
+            for entries in holders.values():
+                entries.sort(key=_by_area)
 
     def __len__(self) -> int:
         return len(self._mappings)
@@ -118,18 +139,36 @@ class RoutingTable:
         """
         Take in the newest state of one channel; an inactive mapping leaves the table.
         """
-        self._forget(mapping.key)
-        self._index(mapping)
-        if mapping.active and mapping.fallback:
-            insort(self._fallbacks, _fallback(mapping))
+        before = self._mappings.get(mapping.key)
+        if before is not None:
+            self._remove(before)
+        if mapping.active:
+            self._add(mapping)
+            for entries, order in self._orders(mapping):
+                insort(entries, mapping, key=order)
 
     def resolve(self, message: IncomingMessage) -> Route:
         """
         Decide where *message* goes.
         """
-        owner, rule, mapping = self._winner(message)
-        crew = None if owner is None else self._crew(owner, mapping, message.number)
-        return Route(owner, crew, rule)
+        number, holders = self._holders(message)
+        rule = Rule.INBOX
+        mapping = self._of_inbox(message)
+        if mapping is None:
+            rule = Rule.ACCOUNT
+            mapping = self._of_account(message)
+        if mapping is not None:
+            own = mapping.crew_of(number) if holders else None
+            return Route(mapping.owner, own or _crew(holders, mapping.owner, number), rule)
+        if holders:
+            tenants = list(islice(self._tenants(message, holders), 2))
+            if len(tenants) == 1:
+                first = holders[tenants[0]][0]
+                return Route(first.owner, first.crew_of(number), Rule.SPECIAL_NUMBER)
+        if self._fallbacks:
+            owner = self._fallbacks[0].owner
+            return Route(owner, _crew(holders, owner, number), Rule.FALLBACK)
+        return Route(None, None, Rule.UNRESOLVED)
 
     def explain(self, message: IncomingMessage) -> Route:
         """
@@ -137,131 +176,113 @@ class RoutingTable:
         """
         route = self.resolve(message)
         considered = []
-        for rule in Rule:
-            if rule is Rule.UNRESOLVED:
-                continue
-            verdict, owners = self._candidates(rule, message)
-            if rule is route.matched_by:
-                verdict = Verdict.WON
-            elif verdict is Verdict.WON:
-                verdict = Verdict.NOT_NEEDED
+        for rule in (Rule.INBOX, Rule.ACCOUNT, Rule.SPECIAL_NUMBER, Rule.FALLBACK):
+            owners, lost = self._candidates(rule, message)
+            verdict = Verdict.WON if rule is route.matched_by else lost or Verdict.NOT_NEEDED
             considered.append(Consideration(rule, verdict, owners))
-        return Route(route.owner, route.crew, route.matched_by, tuple(considered))
-
-    def _winner(
-        self, message: IncomingMessage
-    ) -> tuple[TenantDomain | None, Rule, ChannelMapping | None]:
-        for rule in _CHANNEL_RULES:
-            mapping = self._channel(rule, message)
-            if mapping is not None:
-                return mapping.owner, rule, mapping
-        owners = self._owners_by_number(message)
-        if len({owner.tenant for owner in owners}) == 1:
-            return owners[0], Rule.SPECIAL_NUMBER, None
-        if self._fallbacks:
-            return self._fallbacks[0][1], Rule.FALLBACK, None
-        return None, Rule.UNRESOLVED, None
+        return evolve(route, considered=tuple(considered))
 
     def _candidates(
         self, rule: Rule, message: IncomingMessage
-    ) -> tuple[Verdict, tuple[TenantDomain, ...]]:
-        if rule is Rule.SPECIAL_NUMBER:
-            return self._number_candidates(message)
-        if rule is Rule.FALLBACK:
-            if not self._fallbacks:
-                return Verdict.NO_FALLBACK, ()
-            return Verdict.WON, (self._fallbacks[0][1],)
-        mapping = self._channel(rule, message)
-        if mapping is not None:
-            return Verdict.WON, (mapping.owner,)
-        lacking = rule is Rule.INBOX and message.inbox is None
-        return Verdict.NO_INBOX if lacking else Verdict.NO_MAPPING, ()
-
-    def _number_candidates(
-        self, message: IncomingMessage
-    ) -> tuple[Verdict, tuple[TenantDomain, ...]]:
-        if digits_of(message.number) is None:
-            return Verdict.NO_NUMBER, ()
-        owners = tuple(self._owners_by_number(message))
-        if not owners:
-            return Verdict.UNKNOWN_NUMBER, ()
-        alone = len({owner.tenant for owner in owners}) == 1
-        return Verdict.WON if alone else Verdict.AMBIGUOUS_NUMBER, owners
-
-    def _channel(self, rule: Rule, message: IncomingMessage) -> ChannelMapping | None:
-        account = message.account.value
+    ) -> tuple[tuple[TenantDomain, ...], Verdict | None]:
+        # Whom the rule would choose, and why it cannot win, if it cannot.
+        if rule is Rule.INBOX:
+            mapping = self._of_inbox(message)
+            lacking = Verdict.NO_INBOX if message.inbox is None else Verdict.NO_MAPPING
+            return ((), lacking) if mapping is None else ((mapping.owner,), None)
         if rule is Rule.ACCOUNT:
-            return self._channels.get((account, None))
+            mapping = self._of_account(message)
+            return ((), Verdict.NO_MAPPING) if mapping is None else ((mapping.owner,), None)
+        if rule is Rule.FALLBACK:
+            owners = tuple(mapping.owner for mapping in self._fallbacks[:1])
+            return owners, None if owners else Verdict.NO_FALLBACK
+        number, holders = self._holders(message)
+        tenants = list(self._tenants(message, holders))
+        owned = {mapping.owner for tenant in tenants for mapping in holders[tenant]}
+        if number is None:
+            return (), Verdict.NO_NUMBER
+        if not tenants:
+            return (), Verdict.UNKNOWN_NUMBER
+        return tuple(sorted(owned)), Verdict.AMBIGUOUS_NUMBER if len(tenants) > 1 else None
+
+    def _of_inbox(self, message: IncomingMessage) -> ChannelMapping | None:
         if message.inbox is None:
             return None
         inbox = message.inbox.value
-        return self._channels.get((account, inbox)) or self._channels.get((None, inbox))
+        exact = self._channels.get((message.account.value, inbox))
+        return self._channels.get((None, inbox)) if exact is None else exact
 
-    def _numbered(self, number: str | None) -> _Numbered:
-        digits = digits_of(number)
-        return {} if digits is None else self._numbers.get(comparable(digits), {})
+    def _of_account(self, message: IncomingMessage) -> ChannelMapping | None:
+        return self._channels.get((message.account.value, None))
 
-    def _owners_by_number(self, message: IncomingMessage) -> list[TenantDomain]:
-        numbered = self._numbered(message.number)
-        if not numbered:
-            return []
-        account = message.account.value
-        tenants = self._accounts.get(account, {})
-        return sorted({m.owner for _, m in numbered.values() if m.owner.tenant in tenants})
+    def _holders(self, message: IncomingMessage) -> tuple[str | None, _Holders]:
+        digits = digits_of(message.number)
+        if digits is None:
+            return None, _NOBODY
+        number = comparable(digits)
+        return number, self._numbers.get(number, _NOBODY)
 
-    def _crew(
-        self, owner: TenantDomain, mapping: ChannelMapping | None, number: str | None
-    ) -> str | None:
-        numbered = self._numbered(number)
-        if not numbered:
-            return None
-        own = mapping.key if mapping is not None else None
-        # The matched channel's own entry first, then the same business area's, then the rest.
-        ranked = [
-            (m.key != own, m.owner != owner, m.sequence, str(m.key), special.crew)
-            for special, m in numbered.values()
-            if m.owner.tenant == owner.tenant
-        ]
-        return min(ranked)[-1] if ranked else None
+    def _tenants(self, message: IncomingMessage, holders: _Holders) -> Iterator[str]:
+        # Those of the account that hold the number; whichever are fewer are gone through.
+        present = self._accounts.get(message.account.value, {})
+        fewer, more = sorted((present.keys(), holders.keys()), key=len)
+        return filter(more.__contains__, fewer)
 
-    def _index(self, mapping: ChannelMapping) -> None:
-        if not mapping.active:
-            return
-        key = mapping.key
-        self._mappings[key] = mapping
-        if key.holder is None:
-            account = None if key.account is None else key.account.value
-            self._channels[account, None if key.inbox is None else key.inbox.value] = mapping
-            if account is not None:
-                tenants = self._accounts.setdefault(account, {})
-                tenants[mapping.owner.tenant] = tenants.get(mapping.owner.tenant, 0) + 1
-        for special in mapping.numbers:
-            self._numbers.setdefault(special.number.comparable, {}).setdefault(
-                key, (special, mapping)
-            )
-
-    def _forget(self, key: ChannelKey) -> None:
-        mapping = self._mappings.pop(key, None)
-        if mapping is None:
-            return
-        if key.holder is None:
-            account = None if key.account is None else key.account.value
-            del self._channels[account, None if key.inbox is None else key.inbox.value]
-            if account is not None:
-                tenants = self._accounts[account]
-                tenants[mapping.owner.tenant] -= 1
-                if not tenants[mapping.owner.tenant]:
-                    del tenants[mapping.owner.tenant]
-                if not tenants:
-                    del self._accounts[account]
-        for special in mapping.numbers:
-            numbered = self._numbers.get(special.number.comparable, {})
-            numbered.pop(key, None)
-            if not numbered:
-                self._numbers.pop(special.number.comparable, None)
+    def _orders(
+        self, mapping: ChannelMapping
+    ) -> Iterator[tuple[list[ChannelMapping], Callable[[ChannelMapping], _Place]]]:
+        # The ordered lists that the mapping has a place in.
         if mapping.fallback:
-            del self._fallbacks[bisect_left(self._fallbacks, _fallback(mapping))]
+            yield self._fallbacks, _by_sequence
+        tenant = mapping.owner.tenant.value
+        for number in {special.number.comparable for special in mapping.numbers}:
+            yield self._numbers.setdefault(number, {}).setdefault(tenant, []), _by_area
+
+    def _add(self, mapping: ChannelMapping) -> None:
+        self._mappings[mapping.key] = mapping
+        if mapping.key.holder is not None:
+            return
+        account, inbox = _ids(mapping.key)
+        self._channels[account, inbox] = mapping
+        if account is not None:
+            tenants = self._accounts.setdefault(account, {})
+            tenant = mapping.owner.tenant.value
+            tenants[tenant] = tenants.get(tenant, 0) + 1
+
+    def _remove(self, mapping: ChannelMapping) -> None:
+        for entries, order in self._orders(mapping):
+            del entries[bisect_left(entries, order(mapping), key=order)]
+        tenant = mapping.owner.tenant.value
+        for number in {special.number.comparable for special in mapping.numbers}:
+            holders = self._numbers[number]
+            if not holders[tenant]:
+                del holders[tenant]
+            if not holders:
+                del self._numbers[number]
+        del self._mappings[mapping.key]
+        if mapping.key.holder is not None:
+            return
+        account, inbox = _ids(mapping.key)
+        del self._channels[account, inbox]
+        if account is not None:
+            tenants = self._accounts[account]
+            tenants[tenant] -= 1
+            if not tenants[tenant]:
+                del tenants[tenant]
+            if not tenants:
+                del self._accounts[account]
 
 
-def _fallback(mapping: ChannelMapping) -> _Fallback:
-    return mapping.sequence, mapping.owner, str(mapping.key)
+def _ids(key: ChannelKey) -> tuple[str | None, str | None]:
+    account = None if key.account is None else key.account.value
+    return account, None if key.inbox is None else key.inbox.value
+
+
+def _crew(holders: _Holders, owner: TenantDomain, number: str | None) -> str | None:
+    entries = holders.get(owner.tenant.value)
+    if entries is None:
+        return None
+    # The first of the same business area, or else of any.
+    place = bisect_left(entries, owner.domain.value, key=_area)
+    same = place < len(entries) and _area(entries[place]) == owner.domain.value
+    return entries[place if same else 0].crew_of(number)

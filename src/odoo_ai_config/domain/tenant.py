@@ -4,11 +4,13 @@ What Odoo says of a tenant, as the events bring it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from attrs import field, frozen
 
 from odoo_ai_config.domain.credentials import SecretText
 from odoo_ai_config.domain.identifiers import CredentialRef, TenantDomain
-from odoo_ai_config.domain.json_types import JsonObject
+from odoo_ai_config.domain.json_types import ReadOnlyJsonObject
 
 
 @frozen
@@ -34,8 +36,8 @@ class SocialAccount:
     """
 
     section: str
-    settings: dict[str, str] = field(factory=dict)
-    secrets: dict[str, SecretText] = field(factory=dict)
+    settings: Mapping[str, str] = field(factory=dict)
+    secrets: Mapping[str, SecretText] = field(factory=dict)
 
 
 # References by which consumers of the replaced service find the values (its stored files).
@@ -62,9 +64,8 @@ class CredentialsSync:
         token: Reference under which the Odoo password is sealed.
         domain_label: The business area as the Odoo user wrote it, kept for display.
         enabled_collections: Replaces the stored list if it is given, even when empty.
-        integrations: Further integrations, merged as they are.
-        settings: More settings of the tenant (from ``yaml_content``), merged before the rest.
-        settings_text: The YAML text that *settings* came from.
+        integrations: Further integrations; what is empty in them counts as not said.
+        settings_text: More settings of the tenant as YAML text (``yaml_content``).
     """
 
     owner: TenantDomain
@@ -78,7 +79,7 @@ class CredentialsSync:
     redis_prefix: str | None = None
     social: tuple[SocialAccount, ...] = ()
     enabled_collections: tuple[str, ...] | None = None
-    integrations: JsonObject | None = None
+    integrations: ReadOnlyJsonObject | None = field(default=None, repr=False)
     settings_text: str | None = field(default=None, repr=False)
 
     def secrets(self) -> dict[CredentialRef, SecretText]:
@@ -103,5 +104,5 @@ class CompanyMetadataSync:
     """
 
     owner: TenantDomain
-    body: JsonObject
+    body: ReadOnlyJsonObject = field(repr=False)
     domain_label: str | None = None

@@ -68,15 +68,25 @@ def rolled_back(
     current: Revision | None, target: Revision, *, author: str, at: datetime
 ) -> Revision | None:
     """
-    A new revision with the content of *target*; history never shrinks.
+    A new revision with the content of *target*, or None if that is the content already.
+
+    History never shrinks.
+
+    Raises:
+        DocumentDeletedError: *target* is a tombstone and has no content.
     """
-    return successor(current, target.key, target.document, author=author, at=at)
+    return successor(current, target.key, living(target).document, author=author, at=at)
 
 
-def tombstone(current: Revision, *, author: str, at: datetime) -> Revision:
+def tombstone(current: Revision | None, *, author: str, at: datetime) -> Revision:
     """
     The revision that deletes the document.
+
+    Raises:
+        DocumentNotFoundError: There is none.
+        DocumentDeletedError: It is deleted already.
     """
+    current = living(current)
     return evolve(
         current,
         version=current.version + 1,
@@ -158,4 +168,4 @@ class RetentionPolicy:
             return False
         if self.keep is not None and revision.version <= latest - self.keep:
             return True
-        return self.max_age is not None and revision.updated_at < now - self.max_age
+        return self.max_age is not None and now - revision.updated_at > self.max_age

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from attrs import evolve
+
+from odoo_ai_config.domain.access import ALL_SCOPES, ApiKey, Scope
+from odoo_ai_config.domain.errors import ScopeMissingError, TenantForbiddenError
+from odoo_ai_config.domain.identifiers import TenantId
+
+NOON = datetime(2025, 1, 1, 12, tzinfo=UTC)
+ANA = TenantId("ana")
+KEY = ApiKey("k1", "odoo", b"digest", frozenset({Scope.WEBHOOK}), None, NOON)
+
+
+def test_key_is_good_for_its_scopes_only() -> None:
+    KEY.require(Scope.WEBHOOK)
+    for scope in ALL_SCOPES - {Scope.WEBHOOK}:
+        with pytest.raises(ScopeMissingError) as caught:
+            KEY.require(scope)
+        assert caught.value.scope is scope
+
+
+@pytest.mark.parametrize("scope", Scope)
+def test_admin_includes_every_scope(scope: Scope) -> None:
+    evolve(KEY, scopes=frozenset({Scope.ADMIN})).require(scope)
+
+
+def test_key_without_tenant_sees_every_tenant() -> None:
+    KEY.require_tenant(ANA)
+    KEY.require_unbound()
+
+
+def test_bound_key_sees_its_own_tenant_only() -> None:
+    bound = evolve(KEY, tenant=ANA)
+    bound.require_tenant(ANA)
+    with pytest.raises(TenantForbiddenError):
+        bound.require_tenant(TenantId("bia"))
+    with pytest.raises(TenantForbiddenError):
+        bound.require_unbound()
+
+
+def test_first_revocation_counts() -> None:
+    revoked = KEY.revoked(NOON)
+    assert revoked.revoked_at == NOON
+    assert revoked.revoked(NOON + timedelta(days=1)) == revoked
+    assert KEY.revoked_at is None

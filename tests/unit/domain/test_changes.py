@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from attrs import evolve
+
+from odoo_ai_config.domain.changes import AuditAction, Changeset, DeliveryId, channel_moved
+from odoo_ai_config.domain.identifiers import BusinessDomain, ChatwootId, TenantDomain, TenantId
+from odoo_ai_config.domain.mapping import ChannelKey, ChannelMapping
+from odoo_ai_config.domain.outcomes import Outcome, WriteKind
+
+NOON = datetime(2025, 1, 1, 12, tzinfo=UTC)
+ANA = TenantDomain(TenantId("ana"), BusinessDomain())
+MOVE = channel_moved(
+    ChannelMapping(ChannelKey(ChatwootId("1")), ANA), TenantId("bia"), actor="k1", at=NOON
+)
+
+
+def test_changeset_is_empty_until_there_is_something_to_commit() -> None:
+    assert Changeset().empty
+    assert not Changeset(audit=(MOVE,)).empty
+
+
+def test_moved_channel_leaves_a_trace_with_the_tenant_that_lost_it() -> None:
+    assert (MOVE.at, MOVE.actor, MOVE.tenant) == (NOON, "k1", TenantId("bia"))
+    assert MOVE.action is AuditAction.CHANNEL_MOVED
+    assert MOVE.subject == "channel/1/* -> ana/default"
+
+
+def test_delivery_is_named_after_caller_and_key() -> None:
+    assert str(DeliveryId("k1", "d1")) == "k1:d1"
+
+
+def test_replayed_outcome_equals_the_first() -> None:
+    first = Outcome(WriteKind.DOCUMENT, ANA, {"config": 1}, changed=True, at=NOON)
+    assert evolve(first, replayed=True) == first

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import copy
+import inspect
+import pickle
+
+import pytest
+
+from odoo_ai_config.domain import errors
+from odoo_ai_config.domain.access import Scope
+from odoo_ai_config.domain.errors import DomainError
+from odoo_ai_config.domain.identifiers import CONFIG, BusinessDomain, DocumentKey, TenantId
+
+CANARY = "canary-7f3a"
+TENANT = TenantId(CANARY)
+ARGUMENTS: dict[type[DomainError], tuple[object, ...]] = {
+    errors.InvalidValueError: ("mapping.sequence", "integer"),
+    errors.InvalidYamlError: (3, 7),
+    errors.PreconditionFailedError: (DocumentKey(TENANT, BusinessDomain(), CONFIG), 4711),
+    errors.DocumentDeletedError: (4711,),
+    errors.ChannelOwnedError: (TENANT, TENANT),
+    errors.ScopeMissingError: (Scope.ADMIN,),
+}
+CLASSES = [
+    error
+    for _, error in inspect.getmembers(errors, inspect.isclass)
+    if issubclass(error, DomainError) and error is not DomainError
+]
+
+
+@pytest.mark.parametrize("error", CLASSES)
+def test_message_is_a_sentence_without_values(error: type[DomainError]) -> None:
+    message = str(error(*ARGUMENTS.get(error, ())))
+    assert message.endswith((".", "?"))
+    assert "\n" not in message
+    assert CANARY not in message
+    assert "4711" not in message
+
+
+@pytest.mark.parametrize("error", CLASSES)
+def test_error_survives_copying_and_pickling(error: type[DomainError]) -> None:
+    raised = error(*ARGUMENTS.get(error, ()))
+    for twin in (copy.copy(raised), pickle.loads(pickle.dumps(raised))):
+        assert type(twin) is error
+        assert vars(twin) == vars(raised)
+
+
+def test_invalid_value_names_field_and_rule() -> None:
+    assert str(errors.InvalidValueError("mapping.sequence", "integer")) == (
+        "mapping.sequence does not follow the rule 'integer'."
+    )
+
+
+def test_invalid_yaml_names_line_and_column() -> None:
+    assert str(errors.InvalidYamlError(3, 7)) == "Not acceptable YAML 1.2 (line 3, column 7)."
