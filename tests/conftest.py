@@ -4,6 +4,8 @@ import os
 
 from hypothesis import HealthCheck, settings
 
+pytest_plugins = ["tests.mongo_server"]
+
 # Two shared cores make the first example of anything slow; what is too slow for good
 # is caught by the timeout of pytest.
 _PATIENT = (HealthCheck.too_slow,)

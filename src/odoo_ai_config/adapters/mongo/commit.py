@@ -1,0 +1,148 @@
+"""
+A changeset as writes: one step per collection, each with what it means if a write is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final, TypeAlias
+
+from attrs import field, frozen
+from pymongo import InsertOne, ReplaceOne, UpdateOne
+from pymongo.errors import OperationFailure
+
+from odoo_ai_config.adapters.mongo.database import MongoDatabase, Record
+from odoo_ai_config.adapters.mongo.documents import (
+    api_key_record,
+    audit_record,
+    delivery_record,
+    mapping_record,
+    revision_record,
+    secret_record,
+    tenant_key_record,
+)
+from odoo_ai_config.adapters.mongo.driver_errors import is_duplicate
+from odoo_ai_config.adapters.mongo.transaction import Session, in_transaction
+from odoo_ai_config.application.errors import DeliveryRecordedError, TenantKeyChangedError
+from odoo_ai_config.domain.changes import Changeset
+from odoo_ai_config.domain.credentials import TenantKey
+from odoo_ai_config.domain.errors import RevisionConflictError
+
+Write: TypeAlias = InsertOne[Record] | ReplaceOne[Record] | UpdateOne
+# Writing the tenant's keys, not only reading them, is what makes two transactions collide of
+# which one uses a key and the other takes it away.
+TOUCH: Final[Record] = {"$inc": {"uses": 1}}
+
+
+@frozen
+class Step:
+    """
+    Writes to one collection that go out together.
+
+    Args:
+        refusal: What it means if one of them finds a document there already, or not there
+            in the state that it follows; None if that cannot be.
+    """
+
+    collection: str
+    writes: Sequence[Write]
+    refusal: type[Exception] | None = field(default=None)
+
+
+async def commit(database: MongoDatabase, changeset: Changeset) -> None:
+    """
+    Write *changeset*, as a whole or not at all.
+    """
+    steps = [step for step in _steps(changeset) if step.writes]
+    if sum(len(step.writes) for step in steps) == 1:
+        # One document is written atomically in any case.
+        await _write(database, steps[0], None)
+        return
+
+    async def write_all(session: Session) -> None:
+        for step in steps:
+            await _write(database, step, session)
+
+    await in_transaction(database.client, write_all)
+
+
+async def _write(database: MongoDatabase, step: Step, session: Session | None) -> None:
+    try:
+        result = await database[step.collection].bulk_write(step.writes, session=session)
+    except OperationFailure as error:
+        if step.refusal is not None and is_duplicate(error):
+            raise step.refusal from error
+        raise
+    done = result.inserted_count + result.matched_count + result.upserted_count
+    if step.refusal is not None and done != len(step.writes):
+        raise step.refusal
+
+
+def _steps(changeset: Changeset) -> Iterator[Step]:
+    # The order is the order of the checks: a delivery that is recorded already comes first.
+    deliveries = () if changeset.delivery is None else (changeset.delivery,)
+    yield Step(
+        "deliveries",
+        [InsertOne(delivery_record(delivery)) for delivery in deliveries],
+        DeliveryRecordedError,
+    )
+    yield Step("tenant_keys", list(_key_writes(changeset)), TenantKeyChangedError)
+    yield Step(
+        "documents",
+        [
+            _succeeding(str(revision.key), revision.version, revision_record(revision))
+            for revision in changeset.revisions
+        ],
+        RevisionConflictError,
+    )
+    yield Step(
+        "revisions",
+        [
+            InsertOne({"document": str(revision.key), **revision_record(revision)})
+            for revision in changeset.revisions
+        ],
+        RevisionConflictError,
+    )
+    yield Step(
+        "mappings",
+        [
+            _succeeding(str(revision.mapping.key), revision.version, mapping_record(revision))
+            for revision in changeset.mappings
+        ],
+        RevisionConflictError,
+    )
+    yield Step("secrets", [_if_absent(secret_record(secret)) for secret in changeset.secrets])
+    yield Step("audit", [InsertOne(audit_record(entry)) for entry in changeset.audit])
+    yield Step(
+        "api_keys",
+        [
+            ReplaceOne({"_id": key.id}, api_key_record(key), upsert=True)
+            for key in changeset.api_keys
+        ],
+    )
+
+
+def _succeeding(name: str, version: int, record: Record) -> Write:
+    # Where there is nothing, version 1 is inserted; where there is something, no document is
+    # at version 0 and the insert meets the one that is there.
+    return ReplaceOne({"_id": name, "version": version - 1}, record, upsert=version == 1)
+
+
+def _if_absent(record: Record) -> Write:
+    return UpdateOne({"_id": record["_id"]}, {"$setOnInsert": record}, upsert=True)
+
+
+def _key_writes(changeset: Changeset) -> Iterator[Write]:
+    new, used = changeset.new_tenant_key, changeset.sealed_under
+    if used is not None and used != new:
+        yield UpdateOne(holder_of(used), TOUCH)
+    if new is not None:
+        keys = [tenant_key_record(new)]
+        yield InsertOne({"_id": new.tenant.value, "active": new.key_id, "keys": keys, "uses": 0})
+
+
+def holder_of(key: TenantKey) -> Record:
+    """
+    The tenant's record, on the condition that *key* is one of its data keys.
+    """
+    return {"_id": key.tenant.value, "keys.id": key.key_id}

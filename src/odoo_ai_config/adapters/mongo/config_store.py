@@ -1,0 +1,131 @@
+"""
+Documents in MongoDB: the newest revision of each in one collection, the history in another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Final
+
+from odoo_ai_config.adapters.mongo.commit import commit
+from odoo_ai_config.adapters.mongo.database import MongoDatabase
+from odoo_ai_config.adapters.mongo.documents import (
+    delivery_from,
+    delivery_id_record,
+    revision_from,
+)
+from odoo_ai_config.adapters.mongo.driver_errors import translated
+from odoo_ai_config.adapters.mongo.pruning import (
+    prune_deliveries,
+    prune_revisions,
+    prune_secrets,
+)
+from odoo_ai_config.application.ports.config_store import ConfigStore, PruneReport
+from odoo_ai_config.domain.changes import Changeset, Delivery, DeliveryId
+from odoo_ai_config.domain.identifiers import BusinessDomain, DocumentKey, TenantId
+from odoo_ai_config.domain.versioning import RetentionPolicy, Revision
+
+# What BSON can compare with; no document gets there.
+_BEYOND_VERSIONS: Final = 2**63 - 1
+
+
+class MongoConfigStore(ConfigStore):
+    """
+    Documents in a MongoDB replica set.
+    """
+
+    def __init__(self, database: MongoDatabase) -> None:
+        self._database = database
+        self._newest = database["documents"]
+        self._history = database["revisions"]
+
+    @translated
+    async def commit(self, changeset: Changeset) -> None:
+        if changeset.empty:
+            return
+        try:
+            await commit(self._database, changeset)
+        finally:
+            # Even if it failed: a commit whose answer was lost may have happened.
+            if changeset.api_keys:
+                self._database.recent_api_keys.forget()
+
+    @translated
+    async def current(self, keys: Sequence[DocumentKey]) -> Mapping[DocumentKey, Revision]:
+        cursor = self._newest.find({"_id": {"$in": [str(key) for key in keys]}})
+        revisions = [revision_from(record) async for record in cursor]
+        return {revision.key: revision for revision in revisions}
+
+    @translated
+    async def revision(self, key: DocumentKey, version: int) -> Revision | None:
+        if not 1 <= version <= _BEYOND_VERSIONS:
+            return None
+        record = await self._history.find_one({"document": str(key), "version": version})
+        return None if record is None else revision_from(record)
+
+    @translated
+    async def history(
+        self, key: DocumentKey, *, before: int | None = None, limit: int = 100
+    ) -> Sequence[Revision]:
+        below = _BEYOND_VERSIONS if before is None else before
+        if below < 1 or limit < 1:
+            return []
+        cursor = (
+            self._history.find(
+                {"document": str(key), "version": {"$lt": min(below, _BEYOND_VERSIONS)}}
+            )
+            .sort("version", -1)
+            .limit(limit)
+        )
+        return [revision_from(record) async for record in cursor]
+
+    @translated
+    async def documents(
+        self, tenant: TenantId, domain: BusinessDomain | None = None
+    ) -> Sequence[Revision]:
+        wanted: dict[str, str | bool] = {"tenant": tenant.value, "deleted": False}
+        if domain is not None:
+            wanted["domain"] = domain.value
+        cursor = self._newest.find(wanted).sort([("domain", 1), ("kind", 1)])
+        return [revision_from(record) async for record in cursor]
+
+    @translated
+    async def tenants(
+        self, *, after: TenantId | None = None, limit: int = 100
+    ) -> Sequence[TenantId]:
+        beyond = {"$gt": "" if after is None else after.value}
+        # Read off the index in order, as far as needed; grouping would read it to its end.
+        cursor = self._newest.find(
+            {"tenant": beyond, "deleted": False}, {"_id": False, "tenant": True}
+        ).sort("tenant", 1)
+        found: list[TenantId] = []
+        try:
+            while len(found) < limit and (record := await anext(cursor, None)):
+                if not found or found[-1].value != record["tenant"]:
+                    found.append(TenantId(record["tenant"]))
+        finally:
+            await cursor.close()
+        return found
+
+    @translated
+    async def delivery(self, delivery_id: DeliveryId) -> Delivery | None:
+        record = await self._database["deliveries"].find_one(
+            {"_id": delivery_id_record(delivery_id)}
+        )
+        return None if record is None else delivery_from(record)
+
+    @translated
+    async def prune(self, policy: RetentionPolicy, *, now: datetime) -> PruneReport:
+        return PruneReport(
+            revisions=await prune_revisions(self._database, policy, now),
+            deliveries=await prune_deliveries(self._database, now),
+            secrets=await prune_secrets(self._database),
+        )
+
+    @translated
+    async def check(self) -> None:
+        # A write needs all that a ping would ask for: a server, a primary and a majority.
+        await self._database["checks"].update_one(
+            {"_id": "check"}, {"$inc": {"count": 1}}, upsert=True
+        )

@@ -1,0 +1,128 @@
+"""
+What the errors of the driver mean to the hub, decided in one place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Coroutine
+from functools import wraps
+from typing import Any, Final, ParamSpec, TypeVar
+
+from pymongo.errors import (
+    ConfigurationError,
+    ConnectionFailure,
+    OperationFailure,
+    PyMongoError,
+    ServerSelectionTimeoutError,
+)
+
+from odoo_ai_config.application.errors import StoreUnavailableError, StoreUnusableError
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+COMMIT_UNKNOWN: Final = "UnknownTransactionCommitResult"
+_TRANSIENT: Final = "TransientTransactionError"
+_RETRYABLE: Final = "RetryableWriteError"
+_DUPLICATE_KEY: Final = 11000
+_WRITE_CONFLICT: Final = 112
+# Not now: no primary, no majority, no time, no network between the members, shutting down.
+_AWAY: Final = frozenset(
+    {
+        6,  # HostUnreachable
+        7,  # HostNotFound
+        50,  # MaxTimeMSExpired
+        64,  # WriteConcernTimeout
+        89,  # NetworkTimeout
+        91,  # ShutdownInProgress
+        100,  # UnsatisfiableWriteConcern
+        134,  # ReadConcernMajorityNotAvailableYet
+        189,  # PrimarySteppedDown
+        262,  # ExceededTimeLimit
+        9001,  # SocketException
+        10107,  # NotWritablePrimary
+        11600,  # InterruptedAtShutdown
+        11602,  # InterruptedDueToReplStateChange
+        13435,  # NotPrimaryNoSecondaryOk
+        13436,  # NotPrimaryOrSecondary
+        14031,  # OutOfDiskSpace
+    }
+)
+_LOCKED_OUT: Final = frozenset({13, 18, 8000})  # Unauthorized, AuthenticationFailed, AtlasError
+_LOCKED_OUT_ADVICE: Final = (
+    "O MongoDB recusou o usuário do hub. Confira o usuário, a senha e o authSource em "
+    "ODOO_AI_CONFIG_STORE_URL; o usuário precisa do papel readWrite no banco do hub."
+)
+_INCOMPATIBLE_ADVICE: Final = (
+    "O MongoDB não é compatível com o hub. Use um replica set do MongoDB 4.4 ou mais novo e "
+    "confira as opções em ODOO_AI_CONFIG_STORE_URL."
+)
+
+
+def translated(
+    method: Callable[P, Awaitable[R]],
+) -> Callable[P, Coroutine[Any, Any, R]]:
+    """
+    Let no error of the driver leave *method* that has a name of ours.
+    """
+
+    @wraps(method)
+    async def translating(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return await method(*args, **kwargs)
+        except ConfigurationError as error:
+            raise StoreUnusableError(_INCOMPATIBLE_ADVICE) from error
+        except PyMongoError as error:
+            if _codes(error) & _LOCKED_OUT:
+                raise StoreUnusableError(_LOCKED_OUT_ADVICE) from error
+            if _is_away(error):
+                raise StoreUnavailableError from error
+            raise
+
+    return translating
+
+
+def is_duplicate(error: PyMongoError) -> bool:
+    """
+    Whether a unique index refused a write.
+    """
+    return _DUPLICATE_KEY in _codes(error)
+
+
+def is_conflict(error: PyMongoError) -> bool:
+    """
+    Whether another transaction got hold of the same documents first.
+
+    A duplicate counts: where one is a refusal it never comes this far, and elsewhere the
+    other writer of the same new document was faster, which the next snapshot shows.
+    """
+    return bool(_codes(error) & {_WRITE_CONFLICT, _DUPLICATE_KEY})
+
+
+def may_be_repeated(error: PyMongoError) -> bool:
+    """
+    Whether the whole transaction is worth another attempt.
+
+    Not if no server answered for as long as the driver waits for one: the caller has waited
+    long enough.
+    """
+    if isinstance(error, ServerSelectionTimeoutError):
+        return False
+    return error.has_error_label(_TRANSIENT) or is_conflict(error)
+
+
+def _is_away(error: PyMongoError) -> bool:
+    return (
+        isinstance(error, ConnectionFailure)
+        or error.timeout
+        or bool(_codes(error) & _AWAY)
+        or any(map(error.has_error_label, (COMMIT_UNKNOWN, _TRANSIENT, _RETRYABLE)))
+    )
+
+
+def _codes(error: PyMongoError) -> set[int]:
+    if not isinstance(error, OperationFailure):
+        return set()
+    details = error.details or {}
+    nested = [*details.get("writeErrors", ()), *details.get("writeConcernErrors", ())]
+    return {code for code in (error.code, *(e.get("code") for e in nested)) if code is not None}

@@ -1,0 +1,142 @@
+"""
+Data keys in MongoDB, all of a tenant in one record, and sealed values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from odoo_ai_config.adapters.mongo.commit import TOUCH
+from odoo_ai_config.adapters.mongo.database import MongoDatabase, Record
+from odoo_ai_config.adapters.mongo.documents import (
+    secret_from,
+    secret_id,
+    tenant_key_record,
+    tenant_keys_from,
+)
+from odoo_ai_config.adapters.mongo.driver_errors import translated
+from odoo_ai_config.adapters.mongo.transaction import Session, in_transaction
+from odoo_ai_config.application.ports.secret_store import SecretStore
+from odoo_ai_config.domain.credentials import Fingerprint, SealContext, SealedSecret, TenantKey
+from odoo_ai_config.domain.identifiers import TenantId
+
+
+class MongoSecretStore(SecretStore):
+    """
+    Wrapped keys and envelopes; nothing here can open them.
+    """
+
+    def __init__(self, database: MongoDatabase) -> None:
+        self._database = database
+        self._keys = database["tenant_keys"]
+        self._secrets = database["secrets"]
+
+    @translated
+    async def active_key(self, tenant: TenantId) -> TenantKey | None:
+        keys = await self._keys_of(tenant)
+        return keys[-1] if keys else None
+
+    @translated
+    async def tenant_key(self, tenant: TenantId, key_id: str) -> TenantKey | None:
+        keys = await self._keys_of(tenant)
+        return next((key for key in keys if key.key_id == key_id), None)
+
+    @translated
+    async def sealed(self, context: SealContext, fingerprint: Fingerprint) -> SealedSecret | None:
+        record = await self._secrets.find_one({"_id": secret_id(context, fingerprint)})
+        return None if record is None else secret_from(record)
+
+    @translated
+    async def master_ids(self) -> Mapping[str, int]:
+        groups = await self._database.aggregated(
+            "tenant_keys",
+            [
+                {"$project": {"keys.master_id": True}},
+                {"$unwind": "$keys"},
+                {"$group": {"_id": "$keys.master_id", "count": {"$sum": 1}}},
+            ],
+        )
+        return {group["_id"]: group["count"] for group in groups}
+
+    @translated
+    async def keys_not_wrapped_by(self, master_id: str, *, limit: int) -> Sequence[TenantKey]:
+        if limit < 1:
+            return []
+        others = {"keys": {"$elemMatch": {"master_id": {"$ne": master_id}}}}
+        cursor = self._keys.find(others).sort("_id", 1).limit(limit)
+        found = [
+            key
+            async for record in cursor
+            for key in tenant_keys_from(record)
+            if key.master_id != master_id
+        ]
+        return found[:limit]
+
+    @translated
+    async def rewrap(self, old: TenantKey, new: TenantKey) -> bool:
+        result = await self._keys.update_one(
+            _exactly(old), {"$set": {"keys.$": tenant_key_record(new)}}
+        )
+        return result.matched_count == 1
+
+    @translated
+    async def add_key(self, key: TenantKey, *, successor_of: TenantKey) -> bool:
+        result = await self._keys.update_one(
+            _exactly(successor_of) | {"active": successor_of.key_id},
+            {"$push": {"keys": tenant_key_record(key)}, "$set": {"active": key.key_id}},
+        )
+        return result.matched_count == 1
+
+    @translated
+    async def secrets_not_sealed_by(self, key: TenantKey, *, limit: int) -> Sequence[SealedSecret]:
+        if limit < 1:
+            return []
+        cursor = self._secrets.find(_sealed_by_others(key)).limit(limit)
+        return [secret_from(record) async for record in cursor]
+
+    @translated
+    async def reseal(self, old: SealedSecret, new: SealedSecret) -> bool:
+        place = {
+            "_id": secret_id(old.context, old.fingerprint),
+            "key_id": old.key_id,
+            "envelope": old.envelope,
+        }
+        key = {"_id": new.context.tenant.value, "keys.id": new.key_id}
+
+        async def replace(session: Session) -> bool:
+            used = await self._keys.update_one(key, TOUCH, session=session)
+            if used.matched_count == 0:
+                return False
+            result = await self._secrets.update_one(
+                place, {"$set": {"key_id": new.key_id, "envelope": new.envelope}}, session=session
+            )
+            return result.matched_count == 1
+
+        return await in_transaction(self._database.client, replace)
+
+    @translated
+    async def retire_keys(self, active: TenantKey) -> bool:
+        async def remove_others(session: Session) -> bool:
+            if await self._secrets.find_one(_sealed_by_others(active), session=session):
+                return False
+            # Touched as well, to collide with a commit that seals with one of the others.
+            result = await self._keys.update_one(
+                _exactly(active) | {"active": active.key_id},
+                {"$pull": {"keys": {"id": {"$ne": active.key_id}}}, **TOUCH},
+                session=session,
+            )
+            return result.matched_count == 1
+
+        return await in_transaction(self._database.client, remove_others)
+
+    async def _keys_of(self, tenant: TenantId) -> list[TenantKey]:
+        record = await self._keys.find_one({"_id": tenant.value})
+        return [] if record is None else tenant_keys_from(record)
+
+
+def _exactly(key: TenantKey) -> Record:
+    return {"_id": key.tenant.value, "keys": {"$elemMatch": tenant_key_record(key)}}
+
+
+def _sealed_by_others(key: TenantKey) -> Record:
+    return {"tenant": key.tenant.value, "key_id": {"$ne": key.key_id}}

@@ -1,0 +1,114 @@
+"""
+Short transactions that are repeated when they collide.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from random import SystemRandom
+from typing import Any, Final, TypeAlias, TypeVar
+
+from motor.motor_asyncio import AsyncIOMotorClientSession
+from pymongo import ReadPreference
+from pymongo.errors import PyMongoError, ServerSelectionTimeoutError
+from pymongo.read_concern import ReadConcern
+
+from odoo_ai_config.adapters.mongo.database import DURABLE, Client, settled
+from odoo_ai_config.adapters.mongo.driver_errors import (
+    COMMIT_UNKNOWN,
+    is_conflict,
+    may_be_repeated,
+)
+from odoo_ai_config.application.errors import ContentionError
+
+T = TypeVar("T")
+Session: TypeAlias = AsyncIOMotorClientSession
+Work: TypeAlias = Callable[[Session], Awaitable[T]]
+
+# Together a second and a half of pauses on average: the time of a hundred short transactions.
+_PAUSES: Final = 24
+_FIRST_PAUSE: Final = 0.002
+_LONGEST_PAUSE: Final = 0.16
+_COMMIT_REPEATS: Final = 2
+_random: Final = SystemRandom()
+
+
+async def in_transaction(client: Client, work: Work[T]) -> T:
+    """
+    Do *work* in one transaction, again if it collides with another one, and say what it returned.
+
+    A cancelled caller does not interrupt it: a transaction that nobody ends keeps others from
+    its documents for a minute.
+
+    Raises:
+        ContentionError: It collided every time.
+    """
+    return await _uninterrupted(_repeatedly(client, work))
+
+
+async def _uninterrupted(work: Coroutine[Any, Any, T]) -> T:
+    task = asyncio.create_task(work)
+    try:
+        return await asyncio.shield(task)
+    finally:
+        if not task.done():
+            await asyncio.wait([task])
+
+
+async def _repeatedly(client: Client, work: Work[T]) -> T:
+    # Not causally consistent: each transaction starts from the newest majority anyway.
+    session: Session = await settled(client.start_session(causal_consistency=False))
+    async with session:
+        for pause in _pauses():
+            try:
+                return await _once(session, work)
+            except PyMongoError as error:
+                if not may_be_repeated(error):
+                    raise
+            await asyncio.sleep(pause)
+        try:
+            return await _once(session, work)
+        except PyMongoError as error:
+            if is_conflict(error):
+                raise ContentionError from error
+            raise
+
+
+async def _once(session: Session, work: Work[T]) -> T:
+    await settled(
+        session.start_transaction(
+            read_concern=ReadConcern("snapshot"),
+            write_concern=DURABLE,
+            read_preference=ReadPreference.PRIMARY,
+        )
+    )
+    done = False
+    try:
+        result = await work(session)
+        done = True
+    finally:
+        if not done:
+            await session.abort_transaction()
+    await _commit(session)
+    return result
+
+
+async def _commit(session: Session) -> None:
+    for _ in range(_COMMIT_REPEATS):
+        try:
+            return await session.commit_transaction()
+        except ServerSelectionTimeoutError:
+            raise
+        except PyMongoError as error:
+            # The server recognises a commit that it has seen: repeating one is safe.
+            if not error.has_error_label(COMMIT_UNKNOWN):
+                raise
+    return await session.commit_transaction()
+
+
+def _pauses() -> Iterator[float]:
+    longest = _FIRST_PAUSE
+    for _ in range(_PAUSES):
+        yield _random.uniform(0, longest)
+        longest = min(2 * longest, _LONGEST_PAUSE)

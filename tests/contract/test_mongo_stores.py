@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+from pymongo import AsyncMongoClient
+
+from odoo_ai_config.adapters.mongo.api_key_store import MongoApiKeyStore
+from odoo_ai_config.adapters.mongo.audit_log import MongoAuditLog
+from odoo_ai_config.adapters.mongo.channel_directory import MongoChannelDirectory
+from odoo_ai_config.adapters.mongo.config_store import MongoConfigStore
+from odoo_ai_config.adapters.mongo.database import MongoDatabase
+from odoo_ai_config.adapters.mongo.secret_store import MongoSecretStore
+from tests.contract.config_store_contract import ConfigStoreContract
+from tests.contract.stores import StoreContract, Stores
+from tests.mongo_server import CLIENTS, open_client, temporary_database
+
+
+def stores_over(database: MongoDatabase) -> Stores:
+    return Stores(
+        config=MongoConfigStore(database),
+        channels=MongoChannelDirectory(database),
+        secrets=MongoSecretStore(database),
+        api_keys=MongoApiKeyStore(database),
+        audit=MongoAuditLog(database),
+    )
+
+
+class InMongo(StoreContract):
+    technology = "mongo"
+    shared = True
+
+    @pytest.fixture(params=CLIENTS, ids=["motor", "pymongo"])
+    async def database(
+        self, mongo_uri: str, request: pytest.FixtureRequest
+    ) -> AsyncIterator[MongoDatabase]:
+        async with (
+            open_client(request.param, mongo_uri) as client,
+            temporary_database(client) as database,
+        ):
+            yield database
+
+    @pytest.fixture
+    def stores(self, database: MongoDatabase) -> Stores:
+        return stores_over(database)
+
+    @pytest.fixture
+    async def second_stores(
+        self, database: MongoDatabase, mongo_uri: str
+    ) -> AsyncIterator[Stores]:
+        async with open_client(AsyncMongoClient, mongo_uri) as client:
+            yield stores_over(MongoDatabase(client, database.name))
+
+
+class TestMongoConfigStore(InMongo, ConfigStoreContract): ...

@@ -1,0 +1,141 @@
+"""
+A MongoDB replica set for the tests: a real one, or SecantusDB, which speaks its protocol.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import pytest
+from motor.motor_asyncio import AsyncIOMotorClient
+from pymongo import AsyncMongoClient
+from pymongo.errors import AutoReconnect
+
+from odoo_ai_config.adapters.mongo.database import CLIENT_OPTIONS, MongoDatabase, settled
+
+URI_VARIABLE = "ODOO_AI_CONFIG_TEST_MONGODB_URI"
+# motor is what the hub runs on; pymongo's own client is what will follow it.
+CLIENTS: list[Callable[..., Any]] = [AsyncIOMotorClient, AsyncMongoClient]
+# Long enough for the driver to look twice for a server, at half a second's distance.
+_SELECTION_MS = 1_200
+
+
+def secantus_server(**options: Any) -> Any:
+    """
+    A SecantusDB that is not started yet, or none with the reason in the test's report.
+    """
+    try:
+        secantus = importlib.import_module("secantus")
+    except ImportError as error:
+        reason = f"no MongoDB: set {URI_VARIABLE} or install SecantusDB ({error})"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return secantus.SecantusDBServer(**options)
+
+
+@pytest.fixture(scope="session")
+def mongo_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """
+    Address of a replica set's primary, without a database.
+    """
+    if uri := os.environ.get(URI_VARIABLE):
+        yield uri
+        return
+    with secantus_server(storage_path=str(tmp_path_factory.mktemp("mongodb"))) as server:
+        yield server.uri
+
+
+class Gate:
+    """
+    A way to the server that can be closed and opened again.
+    """
+
+    def __init__(self, host: str, port: int) -> None:
+        self._behind = host, port
+        self._server: asyncio.Server | None = None
+        self._writers: set[asyncio.StreamWriter] = set()
+        self.port = 0
+
+    async def open(self) -> None:
+        self._server = await asyncio.start_server(self._pass, "127.0.0.1", self.port)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def close(self) -> None:
+        assert self._server is not None
+        self._server.close()
+        for writer in self._writers:
+            writer.transport.abort()
+        await self._server.wait_closed()
+
+    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        behind_reader, behind_writer = await asyncio.open_connection(*self._behind)
+        self._writers |= {writer, behind_writer}
+        try:
+            await asyncio.gather(
+                _copy(reader, behind_writer), _copy(behind_reader, writer), return_exceptions=True
+            )
+        finally:
+            self._writers -= {writer, behind_writer}
+
+
+async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    try:
+        while chunk := await reader.read(65536):
+            writer.write(chunk)
+            await writer.drain()
+    finally:
+        writer.transport.abort()
+
+
+@asynccontextmanager
+async def open_gate(uri: str) -> AsyncIterator[Gate]:
+    parts = urlsplit(uri)
+    gate = Gate(parts.hostname or "127.0.0.1", parts.port or 27017)
+    await gate.open()
+    try:
+        yield gate
+    finally:
+        await gate.close()
+
+
+@asynccontextmanager
+async def open_client(kind: Callable[..., Any], uri: str, **options: Any) -> AsyncIterator[Any]:
+    client = kind(uri, **{**CLIENT_OPTIONS, "serverSelectionTimeoutMS": _SELECTION_MS, **options})
+    try:
+        yield client
+    finally:
+        await settled(client.close())
+
+
+@asynccontextmanager
+async def temporary_database(client: Any) -> AsyncIterator[MongoDatabase]:
+    """
+    A database that is made ready and gone afterwards.
+    """
+    name = f"test_{uuid4().hex}"
+    database = MongoDatabase(client, name)
+    await database.ensure_ready()
+    try:
+        yield database
+    finally:
+        await client.drop_database(name)
+
+
+async def reached(ping: Callable[[], Awaitable[object]]) -> None:
+    """
+    Return once the driver has noticed that the server is there.
+    """
+    while True:
+        try:
+            await ping()
+        except AutoReconnect:
+            continue
+        return
