@@ -30,6 +30,7 @@ from odoo_ai_config.application.use_cases.reveal_credential import RevealCredent
 from odoo_ai_config.application.use_cases.revoke_api_key import RevokeApiKey
 from odoo_ai_config.application.use_cases.roll_back_document import RollBackDocument
 from odoo_ai_config.application.use_cases.rotate_master_key import RotateMasterKey
+from odoo_ai_config.application.use_cases.rotate_tenant_key import RotateTenantKey
 from odoo_ai_config.application.use_cases.sync_company_metadata import SyncCompanyMetadata
 from odoo_ai_config.application.use_cases.sync_credentials import SyncCredentials
 from odoo_ai_config.application.use_cases.sync_mapping import SyncMapping
@@ -68,6 +69,7 @@ class Services:
     revoke_api_key: RevokeApiKey
     roll_back_document: RollBackDocument
     rotate_master_key: RotateMasterKey
+    rotate_tenant_key: RotateTenantKey
     sync_company_metadata: SyncCompanyMetadata
     sync_credentials: SyncCredentials
     sync_mapping: SyncMapping

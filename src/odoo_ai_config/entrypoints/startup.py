@@ -1,0 +1,60 @@
+"""
+What every start does, whoever starts: server, library or command line.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from odoo_ai_config.domain.access import ALL_SCOPES
+from odoo_ai_config.domain.credentials import SecretText
+from odoo_ai_config.entrypoints.container import Container
+from odoo_ai_config.entrypoints.services import Services
+from odoo_ai_config.entrypoints.settings import Settings
+
+
+@asynccontextmanager
+async def opened(container: Container) -> AsyncIterator[Services]:
+    """
+    Hold the store open, checked and ready, and the key ring too.
+
+    Raises:
+        StoreUnavailableError: The store is away.
+        StoreUnusableError: The store cannot keep the hub's promises.
+        InvalidKeyRingError: The key ring cannot be used.
+        MasterKeyMissingError: The key ring is not the one that the store was written with.
+    """
+    try:
+        container.init_resources()
+        await container.stores().ensure_ready()
+        services = container.services()
+        await services.check_key_ring()
+        yield services
+    finally:
+        container.shutdown_resources()
+
+
+async def ensure_first_key(services: Services, settings: Settings) -> SecretText | None:
+    """
+    Let the operator of a new hub in: make a key with every scope unless there is one already.
+
+    Returns:
+        The key, to be shown once; it is kept in the data folder's file ``api-key`` too. None
+        if a key was set or made before.
+    """
+    if settings.api_key is not None or await services.api_keys.api_keys():
+        return None
+    _key, text = await services.create_api_key(name="first", scopes=ALL_SCOPES, actor="startup")
+    _write_private(settings.api_key_path, text.reveal() + "\n")
+    return text
+
+
+def _write_private(path: Path, text: str) -> None:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
