@@ -11,7 +11,13 @@ from odoo_ai_config.adapters.memory.channel_directory import MemoryChannelDirect
 from odoo_ai_config.adapters.memory.config_store import MemoryConfigStore
 from odoo_ai_config.adapters.memory.secret_store import MemorySecretStore
 from odoo_ai_config.adapters.memory.state import MemoryState
+from tests.contract.api_key_store_contract import ApiKeyStoreContract
+from tests.contract.audit_log_contract import AuditLogContract
+from tests.contract.channel_directory_contract import ChannelDirectoryContract
 from tests.contract.config_store_contract import ConfigStoreContract
+from tests.contract.failure_contract import FailureContract
+from tests.contract.prune_contract import PruneContract
+from tests.contract.secret_store_contract import SecretStoreContract
 from tests.contract.stores import Outage, StoreContract, Stores
 
 
@@ -53,3 +59,21 @@ class InMemory(StoreContract):
 
 
 class TestMemoryConfigStore(InMemory, ConfigStoreContract): ...
+
+
+class TestMemoryPruning(InMemory, PruneContract): ...
+
+
+class TestMemoryChannelDirectory(InMemory, ChannelDirectoryContract): ...
+
+
+class TestMemoryApiKeyStore(InMemory, ApiKeyStoreContract): ...
+
+
+class TestMemoryAuditLog(InMemory, AuditLogContract): ...
+
+
+class TestMemorySecretStore(InMemory, SecretStoreContract): ...
+
+
+class TestMemoryFailures(InMemory, FailureContract): ...

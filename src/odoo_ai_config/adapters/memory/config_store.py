@@ -9,7 +9,7 @@ from datetime import datetime
 
 from attrs import frozen
 
-from odoo_ai_config.adapters.memory.state import MemoryState, unaliased
+from odoo_ai_config.adapters.memory.state import MemoryState
 from odoo_ai_config.application.ports.config_store import ConfigStore, PruneReport
 from odoo_ai_config.domain.changes import Changeset, Delivery, DeliveryId
 from odoo_ai_config.domain.identifiers import (
@@ -75,8 +75,7 @@ class MemoryConfigStore(ConfigStore):
 
     async def delivery(self, delivery_id: DeliveryId) -> Delivery | None:
         self.state.require_presence()
-        found = self.state.deliveries.get(delivery_id)
-        return None if found is None else unaliased(found)
+        return self.state.deliveries.get(delivery_id)
 
     async def prune(self, policy: RetentionPolicy, *, now: datetime) -> PruneReport:
         self.state.require_presence()

@@ -75,7 +75,7 @@ class MemoryState:
         for secret in changeset.secrets:
             self.secrets.setdefault((secret.context, secret.fingerprint), secret)
         if changeset.delivery is not None:
-            self.deliveries[changeset.delivery.claim.id] = unaliased(changeset.delivery)
+            self.deliveries[changeset.delivery.claim.id] = _unaliased(changeset.delivery)
         self.audit += changeset.audit
         self.api_keys |= {key.id: key for key in changeset.api_keys}
 
@@ -112,9 +112,7 @@ def _advance(
     latest[key] = version
 
 
-def unaliased(delivery: Delivery) -> Delivery:
-    """
-    The same delivery with its dictionary to itself, so that nobody changes a stored one.
-    """
+def _unaliased(delivery: Delivery) -> Delivery:
+    # The caller may still have the dictionary in hand that the outcome was made of.
     outcome = delivery.outcome
     return evolve(delivery, outcome=evolve(outcome, versions=dict(outcome.versions)))

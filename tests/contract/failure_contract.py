@@ -1,0 +1,126 @@
+"""
+What every store does while its driver fails, and afterwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import pytest
+from attrs import fields
+
+from odoo_ai_config.application.errors import StoreUnavailableError
+from odoo_ai_config.application.ports.api_key_store import ApiKeyStore
+from odoo_ai_config.application.ports.audit_log import AuditLog
+from odoo_ai_config.application.ports.channel_directory import ChannelDirectory
+from odoo_ai_config.application.ports.config_store import ConfigStore
+from odoo_ai_config.application.ports.secret_store import SecretStore
+from odoo_ai_config.domain.changes import Changeset, DeliveryId
+from odoo_ai_config.domain.identifiers import BusinessDomain, ChatwootId, TenantId
+from odoo_ai_config.domain.routing import IncomingMessage
+from odoo_ai_config.domain.versioning import RetentionPolicy
+from tests.contract.picture import picture_of
+from tests.contract.samples import (
+    AT,
+    delivery,
+    everything,
+    key,
+    mapping,
+    revision,
+    secret,
+    tenant_key,
+)
+from tests.contract.stores import Outage, StoreContract, Stores
+
+ACME = TenantId("acme")
+PORTS: dict[str, type] = {
+    "config": ConfigStore,
+    "channels": ChannelDirectory,
+    "secrets": SecretStore,
+    "api_keys": ApiKeyStore,
+    "audit": AuditLog,
+}
+MESSAGE = IncomingMessage(ChatwootId("1"), ChatwootId("1"), "5511987654321")
+OLD, NEW = tenant_key(), tenant_key(key_id="k2")
+
+CALLS: dict[str, Callable[[Stores], Awaitable[object]]] = {
+    "config.commit": lambda stores: stores.config.commit(everything()),
+    "config.current": lambda stores: stores.config.current([key()]),
+    "config.revision": lambda stores: stores.config.revision(key(), 1),
+    "config.history": lambda stores: stores.config.history(key()),
+    "config.documents": lambda stores: stores.config.documents(ACME, BusinessDomain()),
+    "config.tenants": lambda stores: stores.config.tenants(),
+    "config.delivery": lambda stores: stores.config.delivery(DeliveryId("caller", "d1")),
+    "config.prune": lambda stores: stores.config.prune(RetentionPolicy(keep=1), now=AT),
+    "config.check": lambda stores: stores.config.check(),
+    "channels.current": lambda stores: stores.channels.current([mapping().mapping.key]),
+    "channels.mappings": lambda stores: stores.channels.mappings(ACME),
+    "channels.table_for": lambda stores: stores.channels.table_for(MESSAGE),
+    "secrets.active_key": lambda stores: stores.secrets.active_key(ACME),
+    "secrets.tenant_key": lambda stores: stores.secrets.tenant_key(ACME, "k1"),
+    "secrets.sealed": lambda stores: stores.secrets.sealed(secret().context, secret().fingerprint),
+    "secrets.master_ids": lambda stores: stores.secrets.master_ids(),
+    "secrets.keys_not_wrapped_by": lambda stores: stores.secrets.keys_not_wrapped_by(
+        "m2", limit=5
+    ),
+    "secrets.rewrap": lambda stores: stores.secrets.rewrap(OLD, tenant_key(master_id="m2")),
+    "secrets.add_key": lambda stores: stores.secrets.add_key(NEW, successor_of=OLD),
+    "secrets.secrets_not_sealed_by": lambda stores: stores.secrets.secrets_not_sealed_by(
+        NEW, limit=5
+    ),
+    "secrets.reseal": lambda stores: stores.secrets.reseal(secret(), secret(key_id="k2")),
+    "secrets.retire_keys": lambda stores: stores.secrets.retire_keys(OLD),
+    "api_keys.api_key": lambda stores: stores.api_keys.api_key("a1"),
+    "api_keys.api_keys": lambda stores: stores.api_keys.api_keys(),
+    "audit.entries": lambda stores: stores.audit.entries(),
+}
+
+
+class FailureContract(StoreContract):
+    def test_every_method_of_every_port_is_called(self) -> None:
+        assert {field.name for field in fields(Stores)} == set(PORTS)
+        assert set(CALLS) == {
+            f"{name}.{method}"
+            for name, port in PORTS.items()
+            for method, member in vars(port).items()
+            if getattr(member, "__isabstractmethod__", False)
+        }
+
+    @pytest.mark.parametrize("name", CALLS)
+    async def test_every_method_says_that_the_store_is_away(
+        self, stores: Stores, outage: Outage, name: str
+    ) -> None:
+        async with outage():
+            with pytest.raises(StoreUnavailableError):
+                await CALLS[name](stores)
+
+    @pytest.mark.parametrize("name", CALLS)
+    async def test_every_method_works_again_without_a_restart(
+        self, stores: Stores, outage: Outage, name: str
+    ) -> None:
+        await CALLS[name](stores)
+        async with outage():
+            with pytest.raises(StoreUnavailableError):
+                await stores.config.check()
+        if name == "config.commit":
+            await stores.config.commit(Changeset(delivery=delivery("d2")))
+        else:
+            await CALLS[name](stores)
+
+    async def test_what_was_written_survives_an_outage(
+        self, stores: Stores, outage: Outage
+    ) -> None:
+        await stores.config.commit(everything())
+        before = await picture_of(stores, everything())
+        async with outage():
+            with pytest.raises(StoreUnavailableError):
+                await stores.config.commit(Changeset(revisions=(revision(version=2),)))
+        assert await picture_of(stores, everything()) == before
+        await stores.config.commit(Changeset(revisions=(revision(version=2),)))
+        assert await stores.config.current([key()]) == {key(): revision(version=2)}
+
+    async def test_error_tells_nothing_of_the_driver(self, stores: Stores, outage: Outage) -> None:
+        async with outage():
+            with pytest.raises(StoreUnavailableError) as caught:
+                await stores.config.check()
+        assert str(caught.value) == str(StoreUnavailableError())
