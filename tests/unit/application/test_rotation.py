@@ -1,0 +1,577 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from random import Random
+
+import pytest
+from attrs import define, evolve, field, frozen
+from hypothesis import given
+from hypothesis import strategies as st
+
+from odoo_ai_config.adapters.crypto.key_ring_file import KeyRingFile
+from odoo_ai_config.adapters.crypto.secret_vault import AesGcmSecretVault
+from odoo_ai_config.adapters.memory.audit_log import MemoryAuditLog
+from odoo_ai_config.adapters.memory.clock import ManualClock
+from odoo_ai_config.adapters.memory.config_store import MemoryConfigStore
+from odoo_ai_config.adapters.memory.secret_store import MemorySecretStore
+from odoo_ai_config.adapters.memory.secret_vault import MemorySecretVault
+from odoo_ai_config.adapters.memory.state import MemoryState
+from odoo_ai_config.application.errors import (
+    MasterKeyMissingError,
+    SealBrokenError,
+    TenantKeyChangedError,
+)
+from odoo_ai_config.application.ports.secret_store import SecretStore
+from odoo_ai_config.application.ports.secret_vault import SecretVault
+from odoo_ai_config.application.sealing import Sealer
+from odoo_ai_config.application.use_cases.check_key_ring import CheckKeyRing
+from odoo_ai_config.application.use_cases.reveal_credential import RevealCredential
+from odoo_ai_config.application.use_cases.rotate_master_key import (
+    MasterKeyRotation,
+    RotateMasterKey,
+)
+from odoo_ai_config.application.use_cases.rotate_tenant_key import (
+    RotateTenantKey,
+    TenantKeyRotation,
+)
+from odoo_ai_config.domain.access import ApiKey, Scope
+from odoo_ai_config.domain.changes import AuditAction, AuditEntry, Changeset
+from odoo_ai_config.domain.credentials import (
+    Fingerprint,
+    SealContext,
+    SealedSecret,
+    SecretText,
+    TenantKey,
+)
+from odoo_ai_config.domain.errors import TenantNotFoundError
+from odoo_ai_config.domain.identifiers import CREDENTIALS, CredentialRef, TenantDomain, TenantId
+from odoo_ai_config.domain.merging import with_fingerprints
+from odoo_ai_config.domain.versioning import Revision
+from tests.contract.samples import AT, owner
+
+TENANT, NEIGHBOUR = TenantId("acme"), TenantId("neighbour")
+READER = ApiKey("reader", "reader", b"", frozenset({Scope.SECRETS_READ}), None, AT)
+
+
+class KilledError(Exception):
+    """
+    Stands for kill -9: nothing after it is done.
+    """
+
+
+@define
+class MortalState(MemoryState):
+    """
+    A state whose user is killed in the place of one of its calls.
+
+    Every call is atomic, so these are all the moments at which a kill can make a difference.
+    """
+
+    lives: int | None = field(default=None, kw_only=True)
+
+    def require_presence(self) -> None:
+        MemoryState.require_presence(self)
+        if self.lives is not None:
+            if self.lives == 0:
+                raise KilledError
+            self.lives -= 1
+
+
+@frozen
+class PacedSecretStore(MemorySecretStore):
+    """
+    Takes its time before each answer, so that its users overtake each other.
+    """
+
+    chance: Random
+
+    async def active_key(self, tenant: TenantId) -> TenantKey | None:
+        await self.pause()
+        return await MemorySecretStore.active_key(self, tenant)
+
+    async def tenant_key(self, tenant: TenantId, key_id: str) -> TenantKey | None:
+        await self.pause()
+        return await MemorySecretStore.tenant_key(self, tenant, key_id)
+
+    async def sealed(self, context: SealContext, fingerprint: Fingerprint) -> SealedSecret | None:
+        await self.pause()
+        return await MemorySecretStore.sealed(self, context, fingerprint)
+
+    async def keys_not_wrapped_by(self, master_id: str, *, limit: int) -> Sequence[TenantKey]:
+        await self.pause()
+        return await MemorySecretStore.keys_not_wrapped_by(self, master_id, limit=limit)
+
+    async def rewrap(self, old: TenantKey, new: TenantKey) -> bool:
+        await self.pause()
+        return await MemorySecretStore.rewrap(self, old, new)
+
+    async def add_key(self, key: TenantKey, *, successor_of: TenantKey) -> bool:
+        await self.pause()
+        return await MemorySecretStore.add_key(self, key, successor_of=successor_of)
+
+    async def secrets_not_sealed_by(self, key: TenantKey, *, limit: int) -> Sequence[SealedSecret]:
+        await self.pause()
+        return await MemorySecretStore.secrets_not_sealed_by(self, key, limit=limit)
+
+    async def reseal(self, old: SealedSecret, new: SealedSecret) -> bool:
+        await self.pause()
+        return await MemorySecretStore.reseal(self, old, new)
+
+    async def retire_keys(self, active: TenantKey) -> bool:
+        await self.pause()
+        return await MemorySecretStore.retire_keys(self, active)
+
+    async def pause(self) -> None:
+        for _ in range(self.chance.randrange(4)):
+            await asyncio.sleep(0)
+
+
+@define
+class Hub:
+    """
+    The use cases over one memory store.
+    """
+
+    vault: SecretVault = field(factory=lambda: MemorySecretVault("first"))
+    state: MortalState = field(factory=MortalState)
+    chance: Random | None = None
+
+    @property
+    def secrets(self) -> SecretStore:
+        if self.chance is None:
+            return MemorySecretStore(self.state)
+        return PacedSecretStore(self.state, self.chance)
+
+    @property
+    def store(self) -> MemoryConfigStore:
+        return MemoryConfigStore(self.state)
+
+    @property
+    def rotate_master_key(self) -> RotateMasterKey:
+        return RotateMasterKey(self.secrets, self.vault, self.store, ManualClock(AT))
+
+    @property
+    def rotate_tenant_key(self) -> RotateTenantKey:
+        return RotateTenantKey(self.secrets, self.vault, self.store, ManualClock(AT))
+
+    async def audit(self) -> list[AuditEntry]:
+        entries = await MemoryAuditLog(self.state).entries(limit=1000)
+        return [entry for entry in entries if entry.action != AuditAction.CREDENTIAL_READ]
+
+    async def write(self, where: TenantDomain, values: Mapping[str, str]) -> None:
+        """
+        What a credentials event does to the store.
+        """
+        sealing = await Sealer(self.secrets, self.vault)(
+            where,
+            {CredentialRef(ref): SecretText(value) for ref, value in values.items()},
+            known={},
+            at=AT,
+        )
+        if self.chance is not None:
+            await asyncio.sleep(0)
+        marks = {str(ref): mark for ref, mark in sealing.fingerprints.items()}
+        key = where.document(CREDENTIALS)
+        latest = (await self.store.current((key,))).get(key)
+        version = 1 if latest is None else latest.version + 1
+        document = with_fingerprints(where.tenant, marks)
+        await self.store.commit(
+            Changeset(
+                revisions=(Revision(key, version, document, AT, AT, "writer"),),
+                secrets=sealing.secrets,
+                new_tenant_key=sealing.new_tenant_key,
+                sealed_under=sealing.sealed_under,
+            )
+        )
+
+    async def read(self, where: TenantDomain, ref: str) -> str:
+        reveal = RevealCredential(self.store, self.secrets, self.vault, ManualClock(AT))
+        return (await reveal(where, CredentialRef(ref), caller=READER)).reveal()
+
+    async def opens(self, where: TenantDomain, values: Mapping[str, str]) -> bool:
+        return {ref: await self.read(where, ref) for ref in values} == values
+
+    async def every_value_opens(self) -> bool:
+        """
+        Whether each sealed value, of old revisions too, opens under the key that it names.
+        """
+        for sealed in self.state.secrets.values():
+            key = await self.secrets.tenant_key(sealed.context.tenant, sealed.key_id)
+            if key is None:
+                return False
+            self.vault.unseal(key, sealed)
+        return True
+
+
+@pytest.fixture
+def hub() -> Hub:
+    return Hub()
+
+
+def values(count: int = 5) -> dict[str, str]:
+    return {f"ref{number}": f"secret {number}" for number in range(count)}
+
+
+async def with_tenants(hub: Hub, count: int = 3) -> list[TenantDomain]:
+    owners = [owner(f"tenant{number:04}") for number in range(count)]
+    for where in owners:
+        await hub.write(where, values(2))
+    return owners
+
+
+# The key ring at start
+
+
+async def test_ring_with_every_needed_master_key_passes(hub: Hub) -> None:
+    await with_tenants(hub)
+    for vault in (hub.vault, MemorySecretVault("second", "first")):
+        await CheckKeyRing(hub.secrets, vault)()
+
+
+async def test_any_ring_will_do_for_an_empty_store(hub: Hub) -> None:
+    await CheckKeyRing(hub.secrets, MemorySecretVault("other"))()
+
+
+async def test_ring_without_needed_master_keys_is_refused_by_their_names(hub: Hub) -> None:
+    for name in ("second", "first"):
+        await Hub(MemorySecretVault(name), hub.state).write(owner(name), values())
+    with pytest.raises(MasterKeyMissingError) as caught:
+        await CheckKeyRing(hub.secrets, MemorySecretVault("third"))()
+    assert caught.value.master_ids == ("first", "second")
+
+
+# The master key
+
+
+async def test_rotation_brings_every_data_key_under_the_current_master_key(hub: Hub) -> None:
+    owners = await with_tenants(hub, 230)
+    hub.vault = MemorySecretVault("second", "first")
+    progress: list[int] = []
+    report = await hub.rotate_master_key(on_progress=progress.append)
+    assert report == MasterKeyRotation("second", 230)
+    assert progress == [100, 200, 230]
+    assert await hub.secrets.master_ids() == {"second": 230}
+    hub.vault = MemorySecretVault("second")
+    assert await hub.opens(owners[-1], values(2))
+
+
+async def test_rotation_of_the_master_key_changes_no_sealed_value(hub: Hub) -> None:
+    await with_tenants(hub)
+    before = dict(hub.state.secrets)
+    hub.vault = MemorySecretVault("second", "first")
+    await hub.rotate_master_key()
+    assert hub.state.secrets == before
+
+
+async def test_rotation_of_the_master_key_is_audited_once(hub: Hub) -> None:
+    await with_tenants(hub)
+    hub.vault = MemorySecretVault("second", "first")
+    await hub.rotate_master_key(actor="operator", request_id="r1")
+    assert await hub.rotate_master_key() == MasterKeyRotation("second", 0)
+    assert await hub.audit() == [
+        AuditEntry(AT, AuditAction.MASTER_KEY_ROTATED, "operator", None, "second", "r1")
+    ]
+
+
+async def test_rotation_of_the_master_key_killed_at_any_step_is_completed(hub: Hub) -> None:
+    owners = await with_tenants(hub)
+    hub.vault = MemorySecretVault("second", "first")
+    stored = {tenant: list(keys) for tenant, keys in hub.state.keys.items()}
+    kills = 0
+    while True:
+        hub.state.keys = {tenant: list(keys) for tenant, keys in stored.items()}
+        hub.state.audit.clear()
+        hub.state.lives = kills
+        try:
+            await hub.rotate_master_key()
+        except KilledError:
+            kills += 1
+        else:
+            break
+        finally:
+            hub.state.lives = None
+        assert all([await hub.opens(where, values(2)) for where in owners])
+        assert (await hub.audit() != []) or hub.state.keys == stored
+        await hub.rotate_master_key()
+        assert await hub.secrets.master_ids() == {"second": 3}
+        assert all([await hub.opens(where, values(2)) for where in owners])
+    # Look, record, look, three keys, look.
+    assert kills == 7
+
+
+async def test_damaged_data_key_does_not_keep_the_others_back(hub: Hub) -> None:
+    owners = await with_tenants(hub)
+    (key,) = hub.state.keys[owners[0].tenant]
+    hub.state.keys[owners[0].tenant] = [evolve(key, wrapped=b"damaged")]
+    hub.vault = MemorySecretVault("second", "first")
+    report = await hub.rotate_master_key()
+    assert report == MasterKeyRotation("second", 2, damaged=(owners[0].tenant,))
+    assert await hub.secrets.master_ids() == {"second": 2, "first": 1}
+
+
+async def test_rotation_without_the_old_master_key_names_it_and_does_nothing(hub: Hub) -> None:
+    await with_tenants(hub)
+    hub.vault = MemorySecretVault("second")
+    with pytest.raises(MasterKeyMissingError) as caught:
+        await hub.rotate_master_key()
+    assert caught.value.master_ids == ("first",)
+    assert await hub.secrets.master_ids() == {"first": 3}
+
+
+async def test_rotation_follows_an_operator_who_makes_another_key_current(
+    hub: Hub, tmp_path: Path
+) -> None:
+    ring = KeyRingFile(tmp_path / "keyring.json", ManualClock(AT))
+    hub.vault = AesGcmSecretVault(ring)
+    await with_tenants(hub, 120)
+    second, third = ring.add().id, ring.add().id
+    ring.make_current(second)
+
+    def change_of_mind(done: int) -> None:
+        if done == 100:
+            ring.make_current(third)
+
+    report = await hub.rotate_master_key(on_progress=change_of_mind)
+    assert report == MasterKeyRotation(third, 220)
+    assert await hub.secrets.master_ids() == {third: 120}
+
+
+# A tenant's data key
+
+
+async def test_rotation_seals_every_secret_by_the_new_key_and_removes_the_old_one(
+    hub: Hub,
+) -> None:
+    for version in range(3):
+        await hub.write(owner(), {f"ref{n}": f"{version} {n}" for n in range(50)})
+    (old,) = hub.state.keys[TENANT]
+    progress: list[int] = []
+    report = await hub.rotate_tenant_key(TENANT, on_progress=progress.append)
+    (new,) = hub.state.keys[TENANT]
+    assert report == TenantKeyRotation(new, resealed=150)
+    assert new.key_id != old.key_id
+    assert {sealed.key_id for sealed in hub.state.secrets.values()} == {new.key_id}
+    assert progress == [100, 150]
+    assert await hub.opens(owner(), {f"ref{n}": f"2 {n}" for n in range(50)})
+    assert await hub.every_value_opens()
+
+
+async def test_rotation_of_a_tenant_key_changes_no_document(hub: Hub) -> None:
+    await hub.write(owner(), values())
+    before = {key: list(history) for key, history in hub.state.histories.items()}
+    marks = set(hub.state.secrets)
+    await hub.rotate_tenant_key(TENANT)
+    assert hub.state.histories == before
+    assert set(hub.state.secrets) == marks
+
+
+async def test_rotation_of_a_tenant_key_leaves_other_tenants_alone(hub: Hub) -> None:
+    await hub.write(owner(), values())
+    await hub.write(owner("neighbour"), values())
+    before = list(hub.state.keys[NEIGHBOUR])
+    await hub.rotate_tenant_key(TENANT)
+    assert hub.state.keys[NEIGHBOUR] == before
+    assert await hub.opens(owner("neighbour"), values())
+
+
+async def test_old_key_opens_nothing_after_a_rotation(hub: Hub) -> None:
+    await hub.write(owner(), values())
+    (old,) = hub.state.keys[TENANT]
+    await hub.rotate_tenant_key(TENANT)
+    for sealed in hub.state.secrets.values():
+        with pytest.raises(SealBrokenError):
+            hub.vault.unseal(old, sealed)
+
+
+async def test_rotation_of_a_tenant_key_is_audited(hub: Hub) -> None:
+    await hub.write(owner(), values())
+    report = await hub.rotate_tenant_key(TENANT, actor="operator", request_id="r1")
+    assert await hub.audit() == [
+        AuditEntry(AT, AuditAction.TENANT_KEY_ROTATED, "operator", TENANT, report.key.key_id, "r1")
+    ]
+
+
+async def test_tenant_without_a_data_key_has_nothing_to_rotate(hub: Hub) -> None:
+    with pytest.raises(TenantNotFoundError):
+        await hub.rotate_tenant_key(TENANT)
+    assert await hub.audit() == []
+
+
+async def test_tenant_whose_secrets_were_all_pruned_gets_a_new_key(hub: Hub) -> None:
+    await hub.write(owner(), values())
+    hub.state.secrets.clear()
+    (old,) = hub.state.keys[TENANT]
+    report = await hub.rotate_tenant_key(TENANT)
+    assert hub.state.keys[TENANT] == [report.key] != [old]
+
+
+async def test_rotation_of_a_tenant_key_killed_at_any_step_is_completed(hub: Hub) -> None:
+    await hub.write(owner(), values(3))
+    keys, secrets = list(hub.state.keys[TENANT]), dict(hub.state.secrets)
+    kills, resumed = 0, 0
+    while True:
+        hub.state.keys[TENANT], hub.state.secrets = list(keys), dict(secrets)
+        hub.state.audit.clear()
+        hub.state.lives = kills
+        try:
+            await hub.rotate_tenant_key(TENANT)
+        except KilledError:
+            kills += 1
+        else:
+            break
+        finally:
+            hub.state.lives = None
+        assert await hub.opens(owner(), values(3))
+        begun = len(hub.state.keys[TENANT]) > 1
+        assert (await hub.audit() != []) or not begun
+        left = [sealed for sealed in hub.state.secrets.values() if sealed.key_id == keys[0].key_id]
+        active = hub.state.keys[TENANT][-1]
+
+        report = await hub.rotate_tenant_key(TENANT)
+        assert report.resumed == (begun and left != [])
+        if report.resumed:
+            resumed += 1
+            assert report.key == active
+            assert report.resealed == len(left)
+        assert hub.state.keys[TENANT] == [report.key] != keys
+        assert await hub.opens(owner(), values(3))
+    # Four calls to see that nothing was left over, two for the new key, two to find the values,
+    # two for each of them, three to finish. From the new key to the last value it is resumed.
+    assert (kills, resumed) == (17, 8)
+
+
+async def test_rotation_cut_in_the_middle_goes_on_for_old_values_too(hub: Hub) -> None:
+    await hub.write(owner(), {"ref": "old"})
+    await hub.write(owner(), {"ref": "new"})
+    (active,) = hub.state.keys[TENANT]
+    successor = hub.vault.new_tenant_key(TENANT, at=AT, succeeding=active)
+    assert await hub.secrets.add_key(successor, successor_of=active)
+    report = await hub.rotate_tenant_key(TENANT)
+    assert report == TenantKeyRotation(successor, resealed=2, resumed=True)
+    assert await hub.every_value_opens()
+
+
+async def test_damaged_value_is_left_with_its_key_and_keeps_nothing_else_back(hub: Hub) -> None:
+    await hub.write(owner(), values())
+    place, sealed = next(iter(hub.state.secrets.items()))
+    damaged = evolve(sealed, envelope=b"damaged")
+    hub.state.secrets[place] = damaged
+    (old,) = hub.state.keys[TENANT]
+    for rotations in (1, 2):
+        report = await hub.rotate_tenant_key(TENANT)
+        assert (report.resealed, report.damaged) == (4, (place[0],))
+        assert hub.state.keys[TENANT][0] == old
+        assert hub.state.keys[TENANT][-1] == report.key
+        assert len(hub.state.keys[TENANT]) == rotations + 1
+    assert hub.state.secrets[place] == damaged
+    assert await hub.opens(owner(), {"ref4": "secret 4"})
+
+
+async def test_value_whose_key_is_lost_is_reported_as_damaged(hub: Hub) -> None:
+    await hub.write(owner(), values(2))
+    place, sealed = next(iter(hub.state.secrets.items()))
+    hub.state.secrets[place] = evolve(sealed, key_id="0123456789abcdef")
+    report = await hub.rotate_tenant_key(TENANT)
+    assert (report.resealed, report.damaged) == (1, (place[0],))
+
+
+async def test_writer_that_sealed_by_a_removed_key_is_refused_and_leaves_no_trace(
+    hub: Hub,
+) -> None:
+    await hub.write(owner(), values())
+    late = await Sealer(hub.secrets, hub.vault)(
+        owner(), {CredentialRef("late"): SecretText("late")}, known={}, at=AT
+    )
+    await hub.rotate_tenant_key(TENANT)
+    before = dict(hub.state.secrets)
+    with pytest.raises(TenantKeyChangedError):
+        await hub.store.commit(Changeset(secrets=late.secrets, sealed_under=late.sealed_under))
+    assert hub.state.secrets == before
+
+
+async def test_value_sealed_by_the_old_key_during_the_rotation_comes_along(hub: Hub) -> None:
+    await hub.write(owner(), values())
+    late = await Sealer(hub.secrets, hub.vault)(
+        owner(), {CredentialRef("late"): SecretText("late")}, known={}, at=AT
+    )
+
+    def write_late(_done: int) -> None:
+        hub.state.apply(Changeset(secrets=late.secrets, sealed_under=late.sealed_under))
+
+    report = await hub.rotate_tenant_key(TENANT, on_progress=write_late)
+    assert report.resealed == 6
+    assert hub.state.keys[TENANT] == [report.key]
+    assert await hub.every_value_opens()
+
+
+async def test_rotation_overtaken_by_another_one_gives_way(hub: Hub) -> None:
+    await hub.write(owner(), values())
+
+    def overtake(_done: int) -> None:
+        active = hub.state.keys[TENANT][-1]
+        newer = hub.vault.new_tenant_key(TENANT, at=AT, succeeding=active)
+        hub.state.keys[TENANT].append(newer)
+
+    with pytest.raises(TenantKeyChangedError):
+        await hub.rotate_tenant_key(TENANT, on_progress=overtake)
+    assert await hub.opens(owner(), values())
+    assert (await hub.rotate_tenant_key(TENANT)).resumed
+
+
+async def test_rotation_that_lost_the_race_for_the_first_step_leaves_no_key(hub: Hub) -> None:
+    await hub.write(owner(), values())
+
+    class FasterRotation(ManualClock):
+        def now(self) -> datetime:
+            (active,) = hub.state.keys[TENANT]
+            newer = hub.vault.new_tenant_key(TENANT, at=AT, succeeding=active)
+            hub.state.keys[TENANT].append(newer)
+            return self.time
+
+    rotate = evolve(hub.rotate_tenant_key, clock=FasterRotation(AT))
+    with pytest.raises(TenantKeyChangedError):
+        await rotate(TENANT)
+    assert len(hub.state.keys[TENANT]) == 2
+
+
+# Everybody at once
+
+
+@given(seed=st.integers(0, 2**32), rotations=st.integers(1, 3))
+async def test_readers_and_writers_go_on_during_rotations(seed: int, rotations: int) -> None:
+    hub = Hub(MemorySecretVault("second", "first"), chance=Random(seed))
+    await Hub(MemorySecretVault("first"), hub.state).write(owner(), values())
+    rotating = True
+
+    async def read() -> None:
+        while rotating:
+            assert await hub.opens(owner(), values())
+
+    async def write() -> None:
+        number = 0
+        while rotating:
+            number += 1
+            with suppress(TenantKeyChangedError):
+                await hub.write(owner("acme", "other"), {"ref": f"value {number}"})
+            await asyncio.sleep(0)
+
+    async def rotate() -> None:
+        for _ in range(2):
+            with suppress(TenantKeyChangedError):
+                await hub.rotate_tenant_key(TENANT)
+
+    neighbours = [asyncio.ensure_future(work()) for work in (read, read, write)]
+    await asyncio.gather(hub.rotate_master_key(), *(rotate() for _ in range(rotations)))
+    rotating = False
+    await asyncio.gather(*neighbours)
+
+    await hub.rotate_tenant_key(TENANT)
+    await hub.rotate_master_key()
+    assert await hub.every_value_opens()
+    assert await hub.opens(owner(), values())
+    assert len(hub.state.keys[TENANT]) == 1
+    assert await hub.secrets.master_ids() == {"second": 1}
