@@ -1,7 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
-from typing import Any
+from collections.abc import AsyncIterator
 
 import pytest
 from pymongo import AsyncMongoClient
@@ -12,7 +11,11 @@ from odoo_ai_config.adapters.mongo.channel_directory import MongoChannelDirector
 from odoo_ai_config.adapters.mongo.config_store import MongoConfigStore
 from odoo_ai_config.adapters.mongo.database import MongoDatabase
 from odoo_ai_config.adapters.mongo.secret_store import MongoSecretStore
+from tests.contract.api_key_store_contract import ApiKeyStoreContract
+from tests.contract.audit_log_contract import AuditLogContract
+from tests.contract.channel_directory_contract import ChannelDirectoryContract
 from tests.contract.config_store_contract import ConfigStoreContract
+from tests.contract.prune_contract import PruneContract
 from tests.contract.stores import StoreContract, Stores
 from tests.mongo_server import CLIENTS, open_client, temporary_database
 
@@ -54,3 +57,15 @@ class InMongo(StoreContract):
 
 
 class TestMongoConfigStore(InMongo, ConfigStoreContract): ...
+
+
+class TestMongoPruning(InMongo, PruneContract): ...
+
+
+class TestMongoChannelDirectory(InMongo, ChannelDirectoryContract): ...
+
+
+class TestMongoApiKeyStore(InMongo, ApiKeyStoreContract): ...
+
+
+class TestMongoAuditLog(InMongo, AuditLogContract): ...

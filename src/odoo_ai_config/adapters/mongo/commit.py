@@ -29,8 +29,8 @@ from odoo_ai_config.domain.credentials import TenantKey
 from odoo_ai_config.domain.errors import RevisionConflictError
 
 Write: TypeAlias = InsertOne[Record] | ReplaceOne[Record] | UpdateOne
-# Writing the tenant's keys, not only reading them, is what makes two transactions collide of
-# which one uses a key and the other takes it away.
+# Writing what one relies on, not only reading it, is what makes two transactions collide of
+# which one uses a key or a sealed value and the other takes it away.
 TOUCH: Final[Record] = {"$inc": {"uses": 1}}
 
 
@@ -129,7 +129,7 @@ def _succeeding(name: str, version: int, record: Record) -> Write:
 
 
 def _if_absent(record: Record) -> Write:
-    return UpdateOne({"_id": record["_id"]}, {"$setOnInsert": record}, upsert=True)
+    return UpdateOne({"_id": record["_id"]}, {"$setOnInsert": record, **TOUCH}, upsert=True)
 
 
 def _key_writes(changeset: Changeset) -> Iterator[Write]:

@@ -10,7 +10,6 @@ from typing import Final
 
 from pymongo import DeleteMany
 
-from odoo_ai_config.adapters.mongo.commit import TOUCH
 from odoo_ai_config.adapters.mongo.database import MongoDatabase, Record
 from odoo_ai_config.adapters.mongo.documents import (
     instant_record,
@@ -84,11 +83,8 @@ async def prune_secrets(database: MongoDatabase) -> int:
 
 
 async def _prune_secrets_of(database: MongoDatabase, owner: TenantDomain) -> int:
+    # In one snapshot: a commit that names one of the values again has touched it and collides.
     async def remove(session: Session) -> int:
-        # Collides with a commit that names a stored value again, which it does not rewrite.
-        await database["tenant_keys"].update_one(
-            {"_id": owner.tenant.value}, TOUCH, session=session
-        )
         history = database["revisions"].find({"document": _credentials_of(owner)}, session=session)
         documents = [revision_from(record).document async for record in history]
         stored = database["secrets"].find(
