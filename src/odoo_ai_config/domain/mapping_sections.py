@@ -123,11 +123,13 @@ class _Channels:
     def assign(self, sections: MappingSections) -> None:
         for account, owner in (sections.accounts or {}).items():
             self._give(ChannelKey(account), owner)
+        known: dict[ChatwootId | None, list[ChannelKey]] = {}
+        for mapping in self._active():
+            known.setdefault(mapping.key.inbox, []).append(mapping.key)
         for inbox, owner in (sections.inboxes or {}).items():
             # Inbox ids are unique in a Chatwoot installation, so an inbox that is known with
             # its account is the same one.
-            known = [m.key for m in self._active() if m.key.inbox == inbox]
-            for key in known or [ChannelKey(inbox=inbox)]:
+            for key in known.get(inbox) or [ChannelKey(inbox=inbox)]:
                 self._give(key, owner)
         if sections.fallbacks is not None:
             self._replace_fallbacks(sections.fallbacks)
@@ -136,6 +138,12 @@ class _Channels:
 
     def _active(self) -> list[ChannelMapping]:
         return [mapping for mapping in self._after.values() if mapping.active]
+
+    def _owned(self) -> dict[TenantDomain, list[ChannelMapping]]:
+        owned: dict[TenantDomain, list[ChannelMapping]] = {}
+        for mapping in self._active():
+            owned.setdefault(mapping.owner, []).append(mapping)
+        return owned
 
     def _put(self, mapping: ChannelMapping) -> None:
         self._after[mapping.key] = mapping
@@ -148,25 +156,27 @@ class _Channels:
 
     def _replace_fallbacks(self, wanted: dict[TenantDomain, int]) -> None:
         present = sections_of(self._active()).fallbacks or {}
+        owned = self._owned()
         for owner in {*present, *wanted}:
             sequence = wanted.get(owner)
             if sequence == present.get(owner):
                 continue
-            for mapping in self._active():
-                if mapping.owner == owner and mapping.fallback:
+            for mapping in owned.get(owner, ()):
+                if mapping.fallback:
                     self._put(evolve(mapping, fallback=False))
             if sequence is not None:
                 self._put(evolve(self._holder(owner), fallback=True, sequence=sequence))
 
     def _replace_numbers(self, wanted: dict[TenantDomain, frozenset[SpecialNumber]]) -> None:
         present = sections_of(self._active()).special_numbers or {}
+        owned = self._owned()
         for owner in {*present, *wanted}:
             numbers = wanted.get(owner, frozenset())
             known = present.get(owner, frozenset())
             if numbers == known:
                 continue
-            for mapping in self._active():
-                if mapping.owner == owner and mapping.numbers:
+            for mapping in owned.get(owner, ()):
+                if mapping.numbers:
                     kept = tuple(special for special in mapping.numbers if special in numbers)
                     self._put(evolve(mapping, numbers=kept))
             added = sorted(numbers - known, key=lambda special: special.number.digits)

@@ -17,6 +17,8 @@ from odoo_ai_config.domain.json_types import Json, JsonObject, ReadOnlyJsonObjec
 from odoo_ai_config.domain.tenant import CompanyMetadataSync, CredentialsSync, social_ref
 
 _UNENCRYPTED: Final = "ENC:"
+# What the replaced service made of an empty Odoo field.
+_UNENCRYPTED_FALSE: Final = "ENC:False"
 
 
 def merge_patch(target: ReadOnlyJsonObject, patch: ReadOnlyJsonObject) -> JsonObject:
@@ -191,7 +193,7 @@ def split_credentials(
     plain: dict[CredentialRef, SecretText] = {}
     sealed: dict[CredentialRef, Fingerprint] = {}
     for name, value in values.items():
-        if value is None or value is False:
+        if value is None or value is False or value == _UNENCRYPTED_FALSE:
             continue
         if not isinstance(value, str):
             raise InvalidValueError("credentials", "credentials")

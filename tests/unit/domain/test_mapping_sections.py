@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+from attrs import evolve
+
+from odoo_ai_config.domain.identifiers import BusinessDomain, ChatwootId, TenantDomain, TenantId
+from odoo_ai_config.domain.mapping import ChannelKey, ChannelMapping, SpecialNumber
+from odoo_ai_config.domain.mapping_sections import (
+    MappingSections,
+    merged_sections,
+    replaced_sections,
+    sections_of,
+)
+from odoo_ai_config.domain.phone import PhoneNumber
+
+ONE, TWO = ChatwootId("1"), ChatwootId("2")
+ANA = TenantDomain(TenantId("ana"), BusinessDomain("retail"))
+BIA = TenantDomain(TenantId("bia"), BusinessDomain("retail"))
+BOSS = SpecialNumber(PhoneNumber("5511987654321"), "admin")
+DESK = SpecialNumber(PhoneNumber("5511911112222"), "analytics")
+ACCOUNT = ChannelMapping(ChannelKey(ONE), ANA, sequence=5, fallback=True, numbers=(BOSS,))
+INBOX = ChannelMapping(ChannelKey(ONE, TWO), ANA, sequence=7, fallback=True, numbers=(DESK,))
+HOLDER = ChannelMapping(ChannelKey(holder=BIA), BIA, sequence=3, fallback=True)
+
+
+def test_mapping_is_shown_as_four_sections() -> None:
+    assert sections_of([ACCOUNT, INBOX, HOLDER]) == MappingSections(
+        accounts={ONE: ANA},
+        inboxes={TWO: ANA},
+        fallbacks={ANA: 5, BIA: 3},
+        special_numbers={ANA: frozenset({BOSS, DESK})},
+    )
+
+
+def test_inactive_mappings_are_not_shown() -> None:
+    assert sections_of([evolve(ACCOUNT, active=False)]) == MappingSections({}, {}, {}, {})
+
+
+def test_everybody_named_in_any_section_is_an_owner() -> None:
+    sections = MappingSections({ONE: ANA}, None, {BIA: 1}, {ANA: frozenset()})
+    assert list(sections.owners()) == [ANA, BIA, ANA]
+    assert list(MappingSections().owners()) == []
+
+
+def test_left_out_sections_stay_when_merging_and_go_when_replacing() -> None:
+    before = [ACCOUNT, HOLDER]
+    assert merged_sections(before, MappingSections()) == ()
+    assert replaced_sections(before, MappingSections()) == (
+        evolve(ACCOUNT, active=False),
+        evolve(HOLDER, fallback=False),
+    )
+
+
+def test_saying_what_is_there_changes_nothing() -> None:
+    before = [ACCOUNT, INBOX, HOLDER]
+    assert merged_sections(before, sections_of(before)) == ()
+    assert replaced_sections(before, sections_of(before)) == ()
+
+
+def test_inbox_that_is_known_with_its_account_is_the_same_inbox() -> None:
+    assert merged_sections([INBOX], MappingSections(inboxes={TWO: BIA})) == (
+        ChannelMapping(INBOX.key, BIA),
+    )
+
+
+def test_unknown_inbox_belongs_to_any_account() -> None:
+    off = evolve(INBOX, active=False)
+    assert merged_sections([off], MappingSections(inboxes={TWO: BIA})) == (
+        ChannelMapping(ChannelKey(inbox=TWO), BIA),
+    )
+
+
+def test_account_is_given_to_its_new_owner_without_what_belonged_to_the_loser() -> None:
+    assert merged_sections([ACCOUNT], MappingSections(accounts={ONE: BIA})) == (
+        ChannelMapping(ACCOUNT.key, BIA),
+    )
+
+
+def test_fallback_of_a_tenant_moves_to_an_entry_of_its_own() -> None:
+    assert merged_sections([ACCOUNT], MappingSections(fallbacks={ANA: 1, BIA: 2})) in {
+        (
+            evolve(ACCOUNT, fallback=False),
+            ChannelMapping(ChannelKey(holder=owner), owner, sequence=sequence, fallback=True),
+            ChannelMapping(ChannelKey(holder=other), other, sequence=later, fallback=True),
+        )
+        for owner, sequence, other, later in ((ANA, 1, BIA, 2), (BIA, 2, ANA, 1))
+    }
+
+
+def test_fallback_of_a_tenant_that_is_not_named_goes() -> None:
+    assert merged_sections([HOLDER], MappingSections(fallbacks={})) == (
+        evolve(HOLDER, fallback=False),
+    )
+
+
+def test_special_numbers_are_kept_where_they_are_and_new_ones_join_the_holder() -> None:
+    wanted = {ANA: frozenset({DESK, SpecialNumber(PhoneNumber("5511933334444"), "admin")})}
+    changed = merged_sections([ACCOUNT, INBOX], MappingSections(special_numbers=wanted))
+    assert changed == (
+        evolve(ACCOUNT, numbers=()),
+        ChannelMapping(
+            ChannelKey(holder=ANA),
+            ANA,
+            numbers=(SpecialNumber(PhoneNumber("5511933334444"), "admin"),),
+        ),
+    )
+
+
+def test_holder_that_was_switched_off_starts_anew() -> None:
+    off = evolve(HOLDER, active=False, numbers=(BOSS,))
+    assert merged_sections([off], MappingSections(fallbacks={BIA: 9})) == (
+        ChannelMapping(HOLDER.key, BIA, sequence=9, fallback=True),
+    )

@@ -1,0 +1,345 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from odoo_ai_config.domain.credentials import Fingerprint, SecretText
+from odoo_ai_config.domain.documents import AuthoredYaml, Document
+from odoo_ai_config.domain.errors import InvalidValueError
+from odoo_ai_config.domain.identifiers import (
+    BusinessDomain,
+    CredentialRef,
+    TenantDomain,
+    TenantId,
+)
+from odoo_ai_config.domain.json_types import Json, JsonObject
+from odoo_ai_config.domain.merging import (
+    NamedReference,
+    config_after,
+    credentials_after,
+    fingerprints_in,
+    merge_patch,
+    metadata_after,
+    references_in,
+    split_credentials,
+    with_fingerprints,
+)
+from odoo_ai_config.domain.tenant import (
+    CompanyMetadataSync,
+    CredentialsSync,
+    OdooConnection,
+    SocialAccount,
+)
+
+TENANT = TenantId("account_1")
+OWNER = TenantDomain(TENANT, BusinessDomain("retail"))
+TOKEN = CredentialRef("account_1-abcd1234")
+BARE = CredentialsSync(owner=OWNER, token=TOKEN)
+ONE, TWO = Fingerprint("1" * 32), Fingerprint("2" * 32)
+
+
+# RFC 7396, appendix A: the rows in which both sides are objects.
+@pytest.mark.parametrize(
+    ("target", "patch", "merged"),
+    [
+        ({"a": "b"}, {"a": "c"}, {"a": "c"}),
+        ({"a": "b"}, {"b": "c"}, {"a": "b", "b": "c"}),
+        ({"a": "b"}, {"a": None}, {}),
+        ({"a": "b", "b": "c"}, {"a": None}, {"b": "c"}),
+        ({"a": ["b"]}, {"a": "c"}, {"a": "c"}),
+        ({"a": "c"}, {"a": ["b"]}, {"a": ["b"]}),
+        ({"a": {"b": "c"}}, {"a": {"b": "d", "c": None}}, {"a": {"b": "d"}}),
+        ({"a": [{"b": "c"}]}, {"a": [1]}, {"a": [1]}),
+        ({"e": None}, {"a": 1}, {"e": None, "a": 1}),
+        ({}, {"a": {"bb": {"ccc": None}}}, {"a": {"bb": {}}}),
+        ({"a": "b"}, {"a": {"b": "c"}}, {"a": {"b": "c"}}),
+    ],
+)
+def test_merge_patch_follows_rfc_7396(
+    target: JsonObject, patch: JsonObject, merged: JsonObject
+) -> None:
+    assert merge_patch(target, patch) == merged
+
+
+def test_merge_patch_changes_neither_side() -> None:
+    target: JsonObject = {"a": {"b": 1}}
+    patch: JsonObject = {"a": {"c": {"d": 2}}}
+    merge_patch(target, patch)
+    assert (target, patch) == ({"a": {"b": 1}}, {"a": {"c": {"d": 2}}})
+
+
+def test_first_event_makes_a_config_with_its_defaults() -> None:
+    assert config_after(None, BARE).body == {
+        "account_id": "account_1",
+        "name": "Cliente account_1",
+        "description": "Configuração para account_1",
+        "integrations": {
+            "qdrant": {"collection": "business_rules_account_1"},
+            "redis": {"prefix": "account_1"},
+        },
+    }
+
+
+def test_event_fills_the_sections_that_it_owns() -> None:
+    sync = CredentialsSync(
+        owner=OWNER,
+        token=TOKEN,
+        name="Loja",
+        description="Uma loja",
+        domain_label="Varejo",
+        odoo=OdooConnection("https://odoo.example.com", "db", "ana"),
+        password=SecretText("p"),
+        qdrant_collection="rules",
+        redis_prefix="loja",
+        social=(
+            SocialAccount(
+                "facebook",
+                {"app_id": "7"},
+                {"app_secret": SecretText("s"), "access_token": SecretText("t")},
+            ),
+            SocialAccount("instagram"),
+        ),
+        enabled_collections=("business_rules",),
+    )
+    assert config_after(None, sync).body == {
+        "account_id": "account_1",
+        "name": "Loja",
+        "description": "Uma loja",
+        "domain_label": "Varejo",
+        "integrations": {
+            "mcp": {
+                "type": "odoo-mcp",
+                "config": {
+                    "url": "https://odoo.example.com",
+                    "db": "db",
+                    "username": "ana",
+                    "credential_ref": "account_1-abcd1234",
+                },
+            },
+            "qdrant": {"collection": "rules"},
+            "redis": {"prefix": "loja"},
+            "facebook": {
+                "app_id": "7",
+                "app_secret_ref": "fb_secret_account_1",
+                "access_token_ref": "fb_token_account_1",
+            },
+        },
+        "enabled_collections": ["business_rules"],
+    }
+
+
+def test_password_alone_is_reason_enough_to_refer_to_it() -> None:
+    sync = CredentialsSync(owner=OWNER, token=TOKEN, password=SecretText("p"))
+    (reference,) = references_in(config_after(None, sync).body)
+    assert reference == NamedReference("integrations.mcp.config.credential_ref", str(TOKEN))
+
+
+STORED: JsonObject = {
+    "crews": ["sales"],
+    "name": "Loja",
+    "integrations": {
+        "redis": {"prefix": "loja", "db": 3},
+        "erp": {"url": "x"},
+        "mcp": {"config": {"url": "https://odoo", "verify_ssl": True}},
+        "qdrant": {"collection": "rules"},
+    },
+    "enabled_collections": ["a", "b"],
+    "description": "Uma loja",
+}
+
+
+def test_event_that_says_nothing_changes_nothing() -> None:
+    before = Document.of({"account_id": "account_1", **STORED})
+    assert config_after(before, BARE) is before
+
+
+def test_event_keeps_foreign_sections_and_key_order() -> None:
+    after = config_after(
+        Document.of(STORED), CredentialsSync(owner=OWNER, token=TOKEN, redis_prefix="new")
+    ).body
+    assert list(after) == [*STORED, "account_id"]
+    integrations = after["integrations"]
+    assert isinstance(integrations, dict)
+    assert integrations["redis"] == {"prefix": "new", "db": 3}
+    assert integrations["erp"] == {"url": "x"}
+    assert list(integrations) == ["redis", "erp", "mcp", "qdrant"]
+
+
+@pytest.mark.parametrize(("said", "stored"), [(None, ["a", "b"]), ((), []), (("c",), ["c"])])
+def test_enabled_collections_are_replaced_if_given_and_kept_if_not(
+    said: tuple[str, ...] | None, stored: list[str]
+) -> None:
+    sync = CredentialsSync(owner=OWNER, token=TOKEN, enabled_collections=said)
+    assert config_after(Document.of(STORED), sync).body["enabled_collections"] == stored
+
+
+def with_integrations(given: JsonObject) -> JsonObject:
+    sync = CredentialsSync(owner=OWNER, token=TOKEN, integrations=given)
+    integrations = config_after(Document.of(STORED), sync).body["integrations"]
+    assert isinstance(integrations, dict)
+    return integrations
+
+
+@pytest.mark.parametrize("empty", [None, False, ""])
+def test_empty_field_of_an_event_overwrites_nothing(empty: Json) -> None:
+    given: JsonObject = {
+        "erp": empty,
+        "mcp": {"config": {"url": empty}},
+        "qdrant": {"collection": empty},
+        "redis": empty,
+    }
+    assert with_integrations(given) == STORED["integrations"]
+
+
+def test_false_switches_a_switch_off() -> None:
+    merged = with_integrations({"mcp": {"config": {"verify_ssl": False}}, "new": {"on": False}})
+    assert merged["mcp"] == {"config": {"url": "https://odoo", "verify_ssl": False}}
+    assert merged["new"] == {"on": False}
+
+
+def test_integrations_of_an_event_are_merged_in() -> None:
+    merged = with_integrations(
+        {"qdrant": {"collection": "given", "size": 0}, "redis": {"prefix": "given"}, "erp": []}
+    )
+    assert merged["qdrant"] == {"collection": "given", "size": 0}
+    assert merged["redis"] == {"prefix": "given", "db": 3}
+    assert merged["erp"] == []
+
+
+@pytest.mark.parametrize("broken", [None, [], "text", {"qdrant": "text", "redis": None}])
+def test_config_that_somebody_broke_is_mended(broken: Json) -> None:
+    body = config_after(Document.of({"name": 5, "integrations": broken}), BARE).body
+    assert body["name"] == "Cliente account_1"
+    assert body["integrations"] == {
+        "qdrant": {"collection": "business_rules_account_1"},
+        "redis": {"prefix": "account_1"},
+    }
+
+
+def test_settings_are_merged_before_what_the_event_owns() -> None:
+    settings: JsonObject = {"account_id": "other", "tone": "warm", "redis": {"prefix": "x"}}
+    sync = CredentialsSync(owner=OWNER, token=TOKEN, settings_text="tone: warm # ok\n")
+    config = config_after(None, sync, settings)
+    assert (config.body["account_id"], config.body["tone"]) == ("account_1", "warm")
+    assert config.authored == AuthoredYaml("tone: warm # ok\n", exact=False)
+    assert config_after(config, sync, settings) is config
+
+
+def test_text_that_a_person_wrote_is_not_displaced_by_an_event() -> None:
+    authored = Document.of({"a": 1}, AuthoredYaml("a: 1 # one\n"))
+    sync = CredentialsSync(owner=OWNER, token=TOKEN, settings_text="b: 2\n")
+    assert config_after(authored, sync, {"b": 2}).authored == AuthoredYaml("a: 1 # one\n", False)
+    assert config_after(Document.of({}), BARE, {"b": 2}).authored is None
+
+
+def test_metadata_are_merged_over_what_was_there() -> None:
+    before = Document.of({"greeting": "Oi", "site": "x", "domain_label": "Loja"})
+    body: JsonObject = {"greeting": "Olá", "address": {"city": "Ouro Preto"}}
+    after = metadata_after(before, CompanyMetadataSync(OWNER, body))
+    assert after.body == {
+        "greeting": "Olá",
+        "site": "x",
+        "domain_label": "Loja",
+        "account_id": "account_1",
+        "address": {"city": "Ouro Preto"},
+    }
+    assert metadata_after(after, CompanyMetadataSync(OWNER, body)) is after
+
+
+def test_first_metadata_begin_with_the_tenant() -> None:
+    sync = CompanyMetadataSync(OWNER, {"name": "Loja"}, domain_label="Varejo")
+    assert list(metadata_after(None, sync).body) == ["account_id", "domain_label", "name"]
+
+
+def test_new_fingerprints_join_those_that_are_there() -> None:
+    first = credentials_after(None, TENANT, {CredentialRef("a"): ONE})
+    both = credentials_after(first, TENANT, {CredentialRef("b"): ONE})
+    changed = credentials_after(both, TENANT, {CredentialRef("a"): TWO})
+    assert fingerprints_in(changed) == {"a": TWO, "b": ONE}
+    assert json.loads(changed.text)["credentials"] == {"a": TWO.mask, "b": ONE.mask}
+    assert changed.body["account_id"] == "account_1"
+
+
+def test_known_fingerprints_change_nothing() -> None:
+    document = with_fingerprints(TENANT, {"a": ONE, "b": TWO})
+    assert credentials_after(document, TENANT, {CredentialRef("b"): TWO}) is document
+    assert credentials_after(document, TENANT, {}) is document
+
+
+def test_event_without_secrets_makes_a_document_without_fingerprints() -> None:
+    assert credentials_after(None, TENANT, {}) == with_fingerprints(TENANT, {})
+
+
+def test_only_masks_are_taken_for_fingerprints() -> None:
+    body: JsonObject = {"credentials": {"a": ONE.mask, "b": "sealed:x", "c": 5}}
+    assert fingerprints_in(Document.of(body)) == {"a": ONE}
+    assert fingerprints_in(Document.of({"credentials": []})) == {}
+    assert fingerprints_in(None) == {}
+
+
+def test_written_credentials_are_split_into_plain_and_sealed() -> None:
+    plain, sealed = split_credentials(
+        {
+            "account_id": "account_1",
+            "credentials": {
+                "a": "plain",
+                "b": "ENC:marked",
+                "c": ONE.mask,
+                "d": "",
+                "e": None,
+                "f": False,
+                "g": "ENC:",
+                "h": "ENC:False",
+            },
+        }
+    )
+    assert plain == {
+        CredentialRef("a"): SecretText("plain"),
+        CredentialRef("b"): SecretText("marked"),
+    }
+    assert sealed == {CredentialRef("c"): ONE}
+
+
+@pytest.mark.parametrize("body", [{}, {"credentials": None}, {"credentials": {}}])
+def test_credentials_may_be_absent(body: JsonObject) -> None:
+    assert split_credentials(body) == ({}, {})
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"credentials": []},
+        {"credentials": {"a": 5}},
+        {"credentials": {"a": True}},
+        {"credentials": {"a": {"b": "canary"}}},
+        {"credentials": {"no reference": "canary"}},
+        {"credentials": {}, "password": "canary"},
+    ],
+)
+def test_anything_else_in_credentials_is_refused_without_repeating_it(body: JsonObject) -> None:
+    with pytest.raises(InvalidValueError) as caught:
+        split_credentials(body)
+    assert "canary" not in str(caught.value)
+
+
+def test_references_are_found_wherever_they_are() -> None:
+    config: JsonObject = {
+        "credential_ref": "outside",
+        "integrations": {
+            "mcp": {"config": {"credential_ref": "a", "url": "x"}},
+            "list": [{"token_ref": "b"}, "text"],
+            "empty_ref": "",
+            "nested_ref": {"inner_ref": "c"},
+        },
+    }
+    assert references_in(config) == (
+        NamedReference("integrations.mcp.config.credential_ref", "a"),
+        NamedReference("integrations.list[0].token_ref", "b"),
+        NamedReference("integrations.nested_ref.inner_ref", "c"),
+    )
+
+
+@pytest.mark.parametrize("integrations", [None, "text", []])
+def test_config_without_integrations_refers_to_nothing(integrations: Json) -> None:
+    assert references_in({"integrations": integrations}) == ()

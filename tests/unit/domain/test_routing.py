@@ -1,0 +1,252 @@
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from types import FrameType
+from typing import TypedDict, Unpack
+
+import pytest
+from attrs import evolve
+
+from odoo_ai_config.domain.identifiers import BusinessDomain, ChatwootId, TenantDomain, TenantId
+from odoo_ai_config.domain.mapping import ChannelKey, ChannelMapping, SpecialNumber
+from odoo_ai_config.domain.phone import PhoneNumber
+from odoo_ai_config.domain.routing import (
+    Consideration,
+    IncomingMessage,
+    Route,
+    RoutingTable,
+    Rule,
+    Verdict,
+)
+
+ONE, TWO = ChatwootId("1"), ChatwootId("2")
+RETAIL, HEALTH = BusinessDomain("retail"), BusinessDomain("health")
+ANA, BIA = TenantDomain(TenantId("ana"), RETAIL), TenantDomain(TenantId("bia"), RETAIL)
+BOSS = "5511987654321"
+
+
+class Data(TypedDict, total=False):
+    sequence: int
+    fallback: bool
+    numbers: tuple[SpecialNumber, ...]
+    active: bool
+
+
+def number(crew: str, digits: str = BOSS) -> tuple[SpecialNumber, ...]:
+    return (SpecialNumber(PhoneNumber(digits), crew),)
+
+
+def inbox_of(owner: TenantDomain, **data: Unpack[Data]) -> ChannelMapping:
+    return ChannelMapping(ChannelKey(ONE, TWO), owner, **data)
+
+
+def account_of(owner: TenantDomain, **data: Unpack[Data]) -> ChannelMapping:
+    return ChannelMapping(ChannelKey(ONE), owner, **data)
+
+
+def holder_of(owner: TenantDomain, **data: Unpack[Data]) -> ChannelMapping:
+    return ChannelMapping(ChannelKey(holder=owner), owner, **data)
+
+
+def elsewhere(owner: TenantDomain, inbox: str = "9", **data: Unpack[Data]) -> ChannelMapping:
+    return ChannelMapping(ChannelKey(ONE, ChatwootId(inbox)), owner, **data)
+
+
+IN_INBOX = IncomingMessage(ONE, TWO, f"+{BOSS}")
+OUTSIDE = IncomingMessage(ONE, ChatwootId("404"), f"+{BOSS}")
+
+
+def test_inbox_comes_before_account() -> None:
+    table = RoutingTable([account_of(ANA), inbox_of(BIA)])
+    assert table.resolve(IN_INBOX) == Route(BIA, None, Rule.INBOX)
+    assert table.resolve(OUTSIDE) == Route(ANA, None, Rule.ACCOUNT)
+    assert table.resolve(IncomingMessage(ONE)) == Route(ANA, None, Rule.ACCOUNT)
+
+
+def test_inbox_with_its_account_comes_before_the_inbox_of_any_account() -> None:
+    anywhere = ChannelMapping(ChannelKey(inbox=TWO), ANA)
+    assert RoutingTable([anywhere, inbox_of(BIA)]).resolve(IN_INBOX).owner == BIA
+    other_account = IncomingMessage(TWO, TWO)
+    assert RoutingTable([anywhere, inbox_of(BIA)]).resolve(other_account).owner == ANA
+
+
+def test_special_number_decides_where_no_channel_does() -> None:
+    table = RoutingTable([elsewhere(ANA, numbers=number("admin")), holder_of(BIA, fallback=True)])
+    assert table.resolve(OUTSIDE) == Route(ANA, "admin", Rule.SPECIAL_NUMBER)
+
+
+def test_special_number_matches_without_its_ninth_digit() -> None:
+    table = RoutingTable([elsewhere(ANA, numbers=number("admin"))])
+    message = evolve(OUTSIDE, number="whatsapp:+551187654321")
+    assert table.resolve(message) == Route(ANA, "admin", Rule.SPECIAL_NUMBER)
+
+
+def test_special_number_of_two_tenants_of_the_account_decides_nothing() -> None:
+    mine, other = (
+        elsewhere(ANA, numbers=number("admin")),
+        elsewhere(BIA, "8", numbers=number("admin")),
+    )
+    route = RoutingTable([mine, other]).explain(OUTSIDE)
+    assert (route.owner, route.matched_by) == (None, Rule.UNRESOLVED)
+    assert route.considered[2] == Consideration(
+        Rule.SPECIAL_NUMBER, Verdict.AMBIGUOUS_NUMBER, (ANA, BIA)
+    )
+
+
+def test_special_number_of_a_tenant_of_another_account_decides_nothing() -> None:
+    stranger = ChannelMapping(ChannelKey(TWO), BIA, numbers=number("admin"))
+    table = RoutingTable([stranger, holder_of(ANA, numbers=number("admin"))])
+    assert table.resolve(OUTSIDE) == Route(None, None, Rule.UNRESOLVED)
+    both = RoutingTable([stranger, elsewhere(ANA, numbers=number("crew"))])
+    assert both.resolve(OUTSIDE) == Route(ANA, "crew", Rule.SPECIAL_NUMBER)
+
+
+def test_special_number_of_two_business_areas_goes_to_the_first() -> None:
+    health = TenantDomain(ANA.tenant, HEALTH)
+    table = RoutingTable(
+        [
+            elsewhere(ANA, "8", numbers=number("retail"), sequence=1),
+            elsewhere(health, "9", numbers=number("health"), sequence=2),
+        ]
+    )
+    assert table.resolve(OUTSIDE) == Route(health, "health", Rule.SPECIAL_NUMBER)
+    assert table.explain(OUTSIDE).considered[2].owners == (health, ANA)
+
+
+def test_lowest_sequence_falls_back_and_ties_go_to_the_first_tenant() -> None:
+    ana = holder_of(ANA, fallback=True, sequence=2)
+    bia = holder_of(BIA, fallback=True, sequence=1)
+    assert RoutingTable([ana, bia]).resolve(OUTSIDE) == Route(BIA, None, Rule.FALLBACK)
+    tie = evolve(bia, sequence=2)
+    assert RoutingTable([tie, ana]).resolve(OUTSIDE) == Route(ANA, None, Rule.FALLBACK)
+    assert RoutingTable([evolve(ana, fallback=False)]).resolve(OUTSIDE).owner is None
+
+
+def test_fallback_serves_every_account() -> None:
+    table = RoutingTable([account_of(ANA, fallback=True)])
+    assert table.resolve(IncomingMessage(TWO)) == Route(ANA, None, Rule.FALLBACK)
+
+
+def test_special_number_of_the_fallback_sets_its_crew() -> None:
+    table = RoutingTable([holder_of(ANA, fallback=True, numbers=number("admin"))])
+    assert table.resolve(OUTSIDE) == Route(ANA, "admin", Rule.FALLBACK)
+
+
+def test_number_of_one_tenant_never_captures_a_message_of_another() -> None:
+    table = RoutingTable([inbox_of(ANA), elsewhere(BIA, numbers=number("admin"))])
+    assert table.resolve(IN_INBOX) == Route(ANA, None, Rule.INBOX)
+
+
+def test_crew_comes_from_the_channel_then_the_business_area_then_the_tenant() -> None:
+    health = TenantDomain(ANA.tenant, HEALTH)
+    own = inbox_of(ANA, numbers=number("own"), sequence=9)
+    area = elsewhere(ANA, "8", numbers=number("area"), sequence=2)
+    later = elsewhere(ANA, "7", numbers=number("later"), sequence=3)
+    tenant = elsewhere(health, "6", numbers=number("tenant"), sequence=1)
+    bare = inbox_of(ANA)
+    assert RoutingTable([own, area, tenant]).resolve(IN_INBOX).crew == "own"
+    assert RoutingTable([bare, later, area, tenant]).resolve(IN_INBOX).crew == "area"
+    assert RoutingTable([bare, tenant]).resolve(IN_INBOX).crew == "tenant"
+    last = inbox_of(TenantDomain(ANA.tenant, BusinessDomain("zoo")))
+    assert RoutingTable([last, later, area]).resolve(IN_INBOX).crew == "area"
+
+
+def test_explanation_says_what_became_of_every_rule() -> None:
+    table = RoutingTable(
+        [
+            inbox_of(ANA),
+            account_of(BIA, numbers=number("admin")),
+            holder_of(ANA, fallback=True),
+        ]
+    )
+    assert table.explain(IN_INBOX) == Route(
+        ANA,
+        None,
+        Rule.INBOX,
+        (
+            Consideration(Rule.INBOX, Verdict.WON, (ANA,)),
+            Consideration(Rule.ACCOUNT, Verdict.NOT_NEEDED, (BIA,)),
+            Consideration(Rule.SPECIAL_NUMBER, Verdict.NOT_NEEDED, (BIA,)),
+            Consideration(Rule.FALLBACK, Verdict.NOT_NEEDED, (ANA,)),
+        ),
+    )
+
+
+def test_explanation_of_nothing_says_what_is_lacking() -> None:
+    def verdicts(message: IncomingMessage) -> list[Verdict]:
+        return [considered.verdict for considered in RoutingTable().explain(message).considered]
+
+    assert verdicts(IncomingMessage(ONE)) == [
+        Verdict.NO_INBOX,
+        Verdict.NO_MAPPING,
+        Verdict.NO_NUMBER,
+        Verdict.NO_FALLBACK,
+    ]
+    assert verdicts(IN_INBOX) == [
+        Verdict.NO_MAPPING,
+        Verdict.NO_MAPPING,
+        Verdict.UNKNOWN_NUMBER,
+        Verdict.NO_FALLBACK,
+    ]
+
+
+def test_inactive_mapping_routes_nothing() -> None:
+    off = inbox_of(ANA, active=False, fallback=True, numbers=number("admin"))
+    assert RoutingTable([off]).resolve(IN_INBOX).owner is None
+    assert len(RoutingTable([off])) == 0
+
+
+def test_channel_that_moves_or_goes_leaves_nothing_behind() -> None:
+    full = inbox_of(ANA, fallback=True, numbers=number("admin"))
+    table = RoutingTable([full])
+    table.put(inbox_of(BIA))
+    assert table.resolve(IN_INBOX) == Route(BIA, None, Rule.INBOX)
+    assert table.resolve(OUTSIDE).owner is None
+    table.put(inbox_of(BIA, active=False))
+    table.put(inbox_of(BIA, active=False))
+    assert table.resolve(IN_INBOX).owner is None
+    assert list(table) == []
+
+
+def test_of_two_states_of_one_channel_the_last_counts() -> None:
+    table = RoutingTable([inbox_of(ANA, fallback=True, numbers=number("admin")), inbox_of(BIA)])
+    assert list(table) == [inbox_of(BIA)]
+    assert table.explain(OUTSIDE) == RoutingTable([inbox_of(BIA)]).explain(OUTSIDE)
+
+
+def calls_made(routed: Callable[[IncomingMessage], Route], message: IncomingMessage) -> int:
+    calls = 0
+
+    def count(_frame: FrameType, event: str, _argument: object) -> None:
+        nonlocal calls
+        calls += event in {"call", "c_call"}
+
+    sys.setprofile(count)
+    try:
+        routed(message)
+    finally:
+        sys.setprofile(None)
+    return calls
+
+
+@pytest.mark.parametrize(
+    "message",
+    [OUTSIDE, IncomingMessage(ONE, ChatwootId("i7"), BOSS), IncomingMessage(TWO, None, BOSS)],
+)
+def test_work_does_not_grow_with_the_tenants_that_share_a_number(
+    message: IncomingMessage,
+) -> None:
+    few, many = (
+        RoutingTable(
+            elsewhere(
+                TenantDomain(TenantId(f"t{place}"), RETAIL),
+                f"i{place}",
+                numbers=number("admin"),
+                fallback=True,
+            )
+            for place in range(size)
+        )
+        for size in (10, 1000)
+    )
+    assert calls_made(few.resolve, message) == calls_made(many.resolve, message)
