@@ -43,7 +43,11 @@ class JsonYamlCodec(YamlCodec):
 
     def amend(self, text: str, body: JsonObject) -> str:
         rendered = self.render(body)
-        return text if self.render(self.parse(text)) == rendered else rendered
+        return text if _sorted(self.parse(text)) == _sorted(body) else rendered
+
+
+def _sorted(body: JsonObject) -> str:
+    return json.dumps(body, sort_keys=True)
 
 
 def _check(value: Json, depth: int) -> None:

@@ -5,9 +5,12 @@ Authored YAML text and the structured data it stands for.
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Protocol
+from typing import Final, Protocol
 
 from odoo_ai_config.domain.json_types import JsonObject
+
+# Collections within each other; deeper documents are refused.
+MAX_DEPTH: Final = 64
 
 
 class YamlCodec(Protocol):
@@ -16,7 +19,7 @@ class YamlCodec(Protocol):
 
     What goes in and out is what JSON can say: text keys, no dates, no objects that
     share parts. Null characters, halves of surrogate pairs, integers beyond 64 bits
-    and nesting deeper than 64 levels are in no document.
+    and nesting deeper than `MAX_DEPTH` are in no document.
     """
 
     @abstractmethod

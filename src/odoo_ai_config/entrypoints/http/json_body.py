@@ -14,18 +14,14 @@ import math
 import re
 from typing import NoReturn
 
-from odoo_ai_config.domain.json_types import Json, JsonObject
+from odoo_ai_config.domain.json_types import INTEGERS, Json, JsonObject, is_storable
 from odoo_ai_config.entrypoints.http.errors import DepthLimitError, InvalidJsonError
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
-# Fewer digits than this fit into a signed 64-bit integer and, together with an
-# exponent of at most two digits, into a float.
-_EXTREME_NUMBER = re.compile(rb"[0-9]{19}|[0-9.][eE][+-]?[0-9]{3}")
 _SUSPECT_ESCAPE = re.compile(rb"\\u(?:[dD][89a-fA-F]|0000)")
-_FORBIDDEN_CHARACTER = re.compile("[\x00\ud800-\udfff]")
 
-_LONGEST_INTEGER = len("-9223372036854775808")
+_LONGEST_INTEGER = len(str(INTEGERS[0]))
 
 
 def parse_json(raw: bytes, *, max_depth: int = 32) -> Json:
@@ -37,9 +33,8 @@ def parse_json(raw: bytes, *, max_depth: int = 32) -> Json:
             number beyond 64 bits, a null character or half a surrogate pair.
         DepthLimitError: Arrays and objects are nested more than *max_depth* deep.
     """
-    decoder = _WATCHFUL_DECODER if _EXTREME_NUMBER.search(raw) else _DECODER
     try:
-        value: Json = decoder.decode(raw.removeprefix(_BYTE_ORDER_MARK).decode())
+        value: Json = _DECODER.decode(raw.removeprefix(_BYTE_ORDER_MARK).decode())
     except RecursionError:
         raise DepthLimitError from None
     except ValueError:
@@ -85,7 +80,7 @@ def _walk(value: Json, max_depth: int) -> None:
 
 
 def _refuse_bad_text(text: str) -> None:
-    if _FORBIDDEN_CHARACTER.search(text):
+    if not is_storable(text):
         raise InvalidJsonError
 
 
@@ -105,7 +100,7 @@ def _bounded_int(digits: str) -> int:
     if len(digits) > _LONGEST_INTEGER:
         raise InvalidJsonError
     number = int(digits)
-    if not -(2**63) <= number < 2**63:
+    if number not in INTEGERS:
         raise InvalidJsonError
     return number
 
@@ -117,8 +112,7 @@ def _finite_float(digits: str) -> float:
     return number
 
 
-_DECODER = json.JSONDecoder(object_pairs_hook=_unique_object, parse_constant=_refuse_constant)
-_WATCHFUL_DECODER = json.JSONDecoder(
+_DECODER = json.JSONDecoder(
     object_pairs_hook=_unique_object,
     parse_constant=_refuse_constant,
     parse_int=_bounded_int,

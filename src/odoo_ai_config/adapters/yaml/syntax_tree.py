@@ -1,0 +1,459 @@
+"""
+Reads YAML text into nodes that know their place in it, within limits.
+
+Built from ruamel.yaml's events and not by its constructors: these resolve scalars
+by rules that mix YAML 1.1 and 1.2, expand whatever an alias bomb asks for, and
+recurse as deep as a stranger's text goes.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterator
+from typing import Any, TypeAlias
+
+from attrs import Factory, define, field
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.events import (
+    AliasEvent,
+    DocumentStartEvent,
+    MappingEndEvent,
+    MappingStartEvent,
+    NodeEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+)
+
+from odoo_ai_config.application.ports.yaml_codec import MAX_DEPTH
+from odoo_ai_config.domain.errors import InvalidYamlError
+from odoo_ai_config.domain.json_types import INTEGERS, Json, JsonObject
+
+JsonScalar: TypeAlias = bool | int | float | str | None
+# The attributes that matter here have no types in ruamel.yaml.
+_Event: TypeAlias = Any
+
+# From the end of a key to where its value may start.
+COLON = re.compile(r"[ \t]*:")
+_UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_LINE_BREAK = re.compile("\r\n|[\n\r]")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+_NULLS = frozenset({"", "~", "null", "Null", "NULL"})
+_BOOLEANS = {
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+}
+_DECIMAL = re.compile(r"[-+]?0*([0-9]+)")
+_OCTAL = re.compile(r"0o([0-7]+)")
+_HEXADECIMAL = re.compile(r"0x([0-9a-fA-F]+)")
+_FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
+_NOT_FINITE = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
+_TIMESTAMP = re.compile(
+    r"([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})(?:[Tt]|[ \t]+)"
+    r"([0-9]{1,2}):([0-9]{2}):([0-9]{2}(?:\.[0-9]*)?)"
+    r"(?:[ \t]*(Z|[-+][0-9]{1,2}(?::?[0-9]{2})?))?"
+)
+_LONGEST_INTEGER = 19
+
+_TAG = "tag:yaml.org,2002:"
+_SCALAR_TAGS = {
+    f"{_TAG}null": type(None),
+    f"{_TAG}bool": bool,
+    f"{_TAG}int": int,
+    f"{_TAG}float": float,
+}
+_TEXT_TAGS = frozenset({"!", f"{_TAG}str", f"{_TAG}timestamp"})
+
+
+@define(eq=False)
+class Node:
+    """
+    A part of a text, from *start* to before *end*, properties such as an anchor included.
+
+    Args:
+        weight: How long the part would be with its aliases written out.
+        height: How many collections lie within each other, at most.
+        has_alias: Whether its value depends on an anchor.
+    """
+
+    start: int
+    end: int
+    line: int
+    column: int
+    anchor: str | None = None
+    weight: int = 1
+    height: int = 0
+    has_alias: bool = False
+
+
+@define(eq=False)
+class Scalar(Node):
+    """
+    A value without parts; *style* is its quote or block indicator, None if it is plain.
+    """
+
+    value: JsonScalar = None
+    style: str | None = None
+
+
+@define(eq=False)
+class Alias(Node):
+    """
+    A reference to an anchored node before it.
+    """
+
+    target: Node = field(kw_only=True)
+
+
+@define(eq=False)
+class Entry:
+    """
+    One key of a mapping with its value; *key* is the text that JSON shows.
+    """
+
+    key: str
+    key_node: Node
+    value: Node
+
+
+@define(eq=False)
+class Collection(Node):
+    """
+    What a mapping and a sequence share; *content* is where it starts without its properties.
+    """
+
+    flow: bool = False
+    content: int = 0
+
+
+@define(eq=False)
+class Mapping(Collection):
+    """
+    Keys as they are written; what *merge* brings in is not among the *entries*.
+    """
+
+    entries: list[Entry] = Factory(list)
+    merge: Entry | None = None
+
+
+@define(eq=False)
+class Sequence(Collection):
+    """
+    Items in their order.
+    """
+
+    items: list[Node] = Factory(list)
+
+
+def read(text: str, max_length: int) -> Node | None:
+    """
+    The one document of *text*; None if there is nothing in it.
+
+    Raises:
+        InvalidYamlError: Whatever the text holds.
+    """
+    if len(text) > max_length:
+        raise InvalidYamlError
+    if found := _UNPRINTABLE.search(text):
+        breaks = list(_LINE_BREAK.finditer(text, 0, found.start()))
+        line_start = breaks[-1].end() if breaks else 0
+        raise InvalidYamlError(len(breaks) + 1, found.start() - line_start + 1)
+    return _Reader(text, max_length).document()
+
+
+def to_json(node: Node) -> Json:
+    """
+    The value of *node*, sharing no part with any other.
+    """
+    if isinstance(node, Alias):
+        return to_json(node.target)
+    if isinstance(node, Sequence):
+        return [to_json(item) for item in node.items]
+    if isinstance(node, Mapping):
+        merged: JsonObject = {}
+        for source in merge_sources(node):
+            value = to_json(source)
+            if isinstance(value, dict):
+                merged = value | merged
+        return merged | {entry.key: to_json(entry.value) for entry in node.entries}
+    return node.value if isinstance(node, Scalar) else None
+
+
+def merge_sources(node: Mapping) -> list[Node]:
+    """
+    The mappings that *node* merges, the strongest first.
+    """
+    if node.merge is None:
+        return []
+    value = resolved(node.merge.value)
+    return value.items if isinstance(value, Sequence) else [node.merge.value]
+
+
+def resolved(node: Node) -> Node:
+    """
+    What *node* stands for where it is an alias.
+    """
+    return node.target if isinstance(node, Alias) else node
+
+
+def resolve_plain(text: str) -> JsonScalar:
+    """
+    What an unquoted scalar means in the core schema of YAML 1.2.
+
+    Raises:
+        ValueError: It means a number that JSON or 64 bits do not have.
+    """
+    if text in _NULLS:
+        return None
+    if text in _BOOLEANS:
+        return _BOOLEANS[text]
+    number = _number(text)
+    return _iso(text) if number is None else number
+
+
+def _number(text: str) -> int | float | None:
+    if match := _DECIMAL.fullmatch(text):
+        if len(match[1]) > _LONGEST_INTEGER:
+            raise ValueError("integer beyond 64 bits")
+        return _bounded(int(text))
+    if match := _OCTAL.fullmatch(text):
+        return _bounded(int(match[1], 8))
+    if match := _HEXADECIMAL.fullmatch(text):
+        return _bounded(int(match[1], 16))
+    if _FLOAT.fullmatch(text):
+        number = float(text)
+        if math.isinf(number):
+            raise ValueError("float overflow")
+        return number
+    if _NOT_FINITE.fullmatch(text):
+        raise ValueError("not a JSON number")
+    return None
+
+
+def _bounded(number: int) -> int:
+    if number not in INTEGERS:
+        raise ValueError("integer beyond 64 bits")
+    return number
+
+
+def _iso(text: str) -> str:
+    """
+    A timestamp of YAML 1.1 in the spelling of ISO 8601; any other text as it is.
+    """
+    match = _TIMESTAMP.fullmatch(text)
+    if match is None:
+        return text
+    year, month, day, hour, minute, second, zone = match.groups(default="")
+    if zone not in {"", "Z"}:
+        hours, minutes = zone[1:].replace(":", "")[:-2], zone[-2:]
+        if ":" not in zone and len(zone) <= len("+hh"):
+            hours, minutes = zone[1:], "00"
+        zone = f"{zone[0]}{hours:0>2}:{minutes}"
+    return f"{year}-{month:0>2}-{day:0>2}T{hour:0>2}:{minute}:{second.rstrip('.')}{zone}"
+
+
+def _sound_text(text: str) -> str:
+    r"""
+    Join surrogate pairs, which JSON writes as two escapes (``\ud83d\ude00``).
+    """
+    if "\x00" in text:
+        raise ValueError("null character")
+    if _SURROGATE.search(text):
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le")
+    return text
+
+
+def _refusal(event: _Event) -> InvalidYamlError:
+    mark = event.start_mark
+    return InvalidYamlError(mark.line + 1, mark.column + 1)
+
+
+class _Reader:
+    """
+    Builds the nodes of one text from the events of ruamel.yaml.
+    """
+
+    def __init__(self, text: str, max_length: int) -> None:
+        self._text = text
+        self._events = _events(text)
+        self._anchors: dict[str, Node | None] = {}
+        # What aliases may add: as much again as the longest text.
+        self._allowance = max_length
+
+    def document(self) -> Node | None:
+        root: Node | None = None
+        documents = 0
+        for event in self._events:
+            if isinstance(event, DocumentStartEvent):
+                documents += 1
+                if documents > 1:
+                    raise _refusal(event)
+            elif isinstance(event, NodeEvent):
+                root = self._node(event, 0)
+        return root
+
+    def _node(self, event: _Event, depth: int) -> Node:
+        if isinstance(event, AliasEvent):
+            return self._alias(event, depth)
+        anchor = event.anchor
+        if anchor is not None:
+            # Known, but not yet complete: a node that holds itself is refused.
+            self._anchors[anchor] = None
+        if isinstance(event, ScalarEvent):
+            node: Node = _scalar(event)
+        elif depth == MAX_DEPTH:
+            raise _refusal(event)
+        elif isinstance(event, MappingStartEvent):
+            node = self._mapping(event, depth + 1)
+        else:
+            node = self._sequence(event, depth + 1)
+        if anchor is not None:
+            self._anchors[anchor] = node
+        return node
+
+    def _alias(self, event: _Event, depth: int) -> Alias:
+        target = self._anchors.get(event.anchor)
+        if target is None or depth + target.height > MAX_DEPTH:
+            raise _refusal(event)
+        self._allowance -= target.weight
+        if self._allowance < 0:
+            raise _refusal(event)
+        return Alias(
+            *_place(event),
+            weight=target.weight,
+            height=target.height,
+            has_alias=True,
+            target=target,
+        )
+
+    def _sequence(self, event: _Event, depth: int) -> Sequence:
+        if str(event.tag or "!") not in {"!", f"{_TAG}seq"}:
+            raise _refusal(event)
+        node = Sequence(*_place(event), flow=event.flow_style)
+        while not isinstance(item_event := next(self._events), SequenceEndEvent):
+            item = self._node(item_event, depth)
+            node.items.append(item)
+            _hold(node, item)
+        _close(node, item_event, node.items)
+        return node
+
+    def _mapping(self, event: _Event, depth: int) -> Mapping:
+        if str(event.tag or "!") not in {"!", f"{_TAG}map"}:
+            raise _refusal(event)
+        node = Mapping(*_place(event), flow=event.flow_style)
+        keys: set[str] = set()
+        parts: list[Node] = []
+        while not isinstance(key_event := next(self._events), MappingEndEvent):
+            key_node = self._node(key_event, depth)
+            value_event = next(self._events)
+            value = self._node(value_event, depth)
+            if value.start == value.end:
+                self._place_behind_colon(value, key_node)
+            entry = Entry(_key_text(key_node, key_event), key_node, value)
+            if _is_merge(key_event):
+                if node.merge is not None or not _can_merge(value):
+                    raise _refusal(key_event)
+                node.merge = entry
+            elif entry.key in keys:
+                raise _refusal(key_event)
+            else:
+                keys.add(entry.key)
+                node.entries.append(entry)
+            for part in (key_node, value):
+                parts.append(part)
+                _hold(node, part)
+        _close(node, key_event, parts)
+        return node
+
+    def _place_behind_colon(self, value: Node, key_node: Node) -> None:
+        # The event of a value that is left out is at the start of whatever follows.
+        colon = COLON.match(self._text, key_node.end)
+        value.start = value.end = colon.end() if colon else key_node.end
+
+
+def _place(event: _Event) -> tuple[int, int, int, int, str | None]:
+    start = event.start_mark
+    anchor = None if isinstance(event, AliasEvent) else event.anchor
+    return start.index, event.end_mark.index, start.line, start.column, anchor
+
+
+def _hold(node: Node, part: Node) -> None:
+    node.weight += part.weight
+    node.height = max(node.height, part.height + 1)
+    node.has_alias = node.has_alias or part.has_alias
+
+
+def _close(node: Collection, end_event: _Event, parts: list[Node]) -> None:
+    node.height = max(node.height, 1)
+    if node.flow:
+        # The start event ends behind the opening bracket.
+        node.content = node.end - 1
+        node.end = end_event.end_mark.index
+    else:
+        # A block ends where its last part does; the event is the start of what follows.
+        node.content = parts[0].start if isinstance(node, Mapping) else node.end
+        node.end = parts[-1].end
+
+
+def _scalar(event: _Event) -> Scalar:
+    tag = None if event.tag is None else str(event.tag)
+    try:
+        text = _sound_text(event.value)
+        value: JsonScalar
+        if tag is None:
+            value = resolve_plain(text) if event.style is None else text
+        elif tag in _TEXT_TAGS:
+            value = _iso(text) if tag.endswith("timestamp") else text
+        else:
+            value = _tagged(text, _SCALAR_TAGS.get(tag))
+    except ValueError:
+        raise _refusal(event) from None
+    return Scalar(*_place(event), weight=len(text) + 1, value=value, style=event.style)
+
+
+def _tagged(text: str, expected: type | None) -> JsonScalar:
+    value = resolve_plain(text)
+    if expected is float and type(value) is int:
+        return float(value)
+    if type(value) is not expected:
+        raise ValueError("no such value under this tag")
+    return value
+
+
+def _key_text(node: Node, event: _Event) -> str:
+    node = resolved(node)
+    if not isinstance(node, Scalar):
+        raise _refusal(event)
+    return node.value if isinstance(node.value, str) else json.dumps(node.value)
+
+
+def _is_merge(event: _Event) -> bool:
+    return (
+        isinstance(event, ScalarEvent)
+        and event.value == "<<"
+        and event.style is None
+        and event.tag is None
+    )
+
+
+def _can_merge(node: Node) -> bool:
+    node = resolved(node)
+    parts = node.items if isinstance(node, Sequence) else [node]
+    return all(isinstance(resolved(part), Mapping) for part in parts)
+
+
+def _events(text: str) -> Iterator[_Event]:
+    try:
+        yield from YAML(typ="safe", pure=True).parse(text)
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        if mark is None:
+            raise InvalidYamlError from None
+        raise InvalidYamlError(mark.line + 1, mark.column + 1) from None
+    except (YAMLError, AssertionError, OverflowError, ValueError):
+        # An escape beyond Unicode reaches chr() unchecked, a version other than 1.1 and
+        # 1.2 an assertion.
+        raise InvalidYamlError from None
