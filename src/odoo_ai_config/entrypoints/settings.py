@@ -7,14 +7,15 @@ This is the only module that looks at the process's environment.
 
 from __future__ import annotations
 
+import enum
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Final, cast
+from typing import Final, Protocol, cast
 
 import environ
-from attrs import Attribute, AttrsInstance, fields, frozen
+from attrs import Attribute, AttrsInstance, field, fields, frozen
 from dotenv import dotenv_values
 
 from odoo_ai_config.domain.credentials import SecretText
@@ -28,6 +29,19 @@ _FALSE: Final = frozenset({"0", "false", "no", "off", "não", "nao", ""})
 _LOG_LEVELS: Final = ("debug", "info", "warning", "error")
 _LOG_FORMATS: Final = ("console", "json")
 _MAX_PORT: Final = 65535
+_SECRET: Final = ("store_url", "keyring", "api_key", "webhook_secrets", "legacy_odoo_secrets")
+_MASK: Final = "***"
+# The key under which environ-config keeps what `environ.var` was told.
+_ENTRY: Final = "environ_config"
+
+
+class _Entry(Protocol):
+    """
+    What `environ.var` was told.
+    """
+
+    default: object
+    help: str | None
 
 
 class SettingsError(Exception):
@@ -84,84 +98,96 @@ class Settings:
     """
 
     data_dir: Path = environ.var(
-        default="var", converter=Path, help="Folder for the database, key ring and first API key"
+        default="var",
+        converter=Path,
+        help="Pasta do banco de dados, do chaveiro e da primeira chave de API",
     )
     store_url: SecretText | None = environ.var(
         default="",
         converter=_secret,
-        help="sqlite:///file, mongodb://host/db?replicaSet=rs0 or memory://; "
-        "odoo-ai-config.db in the data folder if empty",
+        help="sqlite:///arquivo, mongodb://servidor/banco?replicaSet=rs0 ou memory://; "
+        "se vazio, odoo-ai-config.db na pasta de dados",
     )
     keyring: SecretText | None = environ.var(
         default="",
         converter=_secret,
-        help="Path of the key ring file, or its keys (base64, current first, separated by "
-        "commas); keyring.json in the data folder if empty",
+        help="Caminho do arquivo do chaveiro, ou as próprias chaves (base64, a atual primeiro, "
+        "separadas por vírgula); se vazio, keyring.json na pasta de dados",
     )
     api_key: SecretText | None = environ.var(
         default="",
         converter=_api_key,
-        help="A key of at least 20 characters that has every scope; if empty, the first start "
-        "makes one and keeps it in the data folder's file api-key",
+        help="Chave de pelo menos 20 caracteres, com todos os escopos; se vazia, a primeira "
+        "partida cria uma e a guarda no arquivo api-key da pasta de dados",
     )
     log_dir: Path | None = environ.var(
         default="logs",
         converter=lambda text: Path(text) if text else None,
-        help="Folder for config_service.log (rotating); empty for no log file",
+        help="Pasta de config_service.log (rotativo); vazio para não gravar arquivo",
     )
     log_level: str = environ.var(
-        default="info", converter=_one_of(_LOG_LEVELS), help="debug, info, warning or error"
+        default="info", converter=_one_of(_LOG_LEVELS), help="debug, info, warning ou error"
     )
     log_format: str = environ.var(
-        default="console", converter=_one_of(_LOG_FORMATS), help="console or json, on stderr"
+        default="console",
+        converter=_one_of(_LOG_FORMATS),
+        help="console ou json, na saída de erros",
     )
     host: str = environ.var(
-        default="127.0.0.1", name="SERVER_HOST", help="Address to listen on; 0.0.0.0 for all"
+        default="127.0.0.1",
+        name="SERVER_HOST",
+        help="Endereço em que o servidor escuta; 0.0.0.0 para todos",
     )
     port: int = environ.var(
         default="8000",
         name="SERVER_PORT",
         converter=_count(0, _MAX_PORT),
-        help="Port to listen on; 0 for any free one",
+        help="Porta em que o servidor escuta; 0 para qualquer uma livre",
     )
     workers: int = environ.var(
-        default="1", converter=_count(1, 64), help="Processes that serve the same port"
+        default="1", converter=_count(1, 64), help="Processos que atendem a mesma porta"
     )
     shutdown_seconds: int = environ.var(
         default="20",
         converter=_count(1, 3600),
-        help="How long a stop waits for requests that were accepted",
+        help="Segundos que uma parada espera pelas requisições já aceitas",
     )
     webhook_secrets: tuple[SecretText, ...] = environ.var(
         default="",
         converter=_secrets,
-        help="Secrets of Standard Webhooks signatures (whsec_...), separated by commas",
+        help="Segredos das assinaturas Standard Webhooks (whsec_...), separados por vírgula",
     )
     legacy_odoo_secrets: tuple[SecretText, ...] = environ.var(
         default="",
         converter=_secrets,
-        help="Secrets of the old Odoo module's X-Webhook-Signature, separated by commas; "
-        "empty switches that scheme off",
+        help="Segredos do X-Webhook-Signature do módulo Odoo antigo, separados por vírgula; "
+        "vazio desliga esse esquema",
     )
     require_signature: bool = environ.var(
-        default="0", converter=_switch, help="Refuse webhooks that are not signed"
+        default="0", converter=_switch, help="Recusa webhooks sem assinatura (1 ou 0)"
     )
     max_body_bytes: int = environ.var(
-        default=str(1024 * 1024), converter=_count(1024), help="Largest request body"
+        default=str(1024 * 1024),
+        converter=_count(1024),
+        help="Maior corpo de requisição, em bytes",
     )
     max_json_depth: int = environ.var(
-        default="32", converter=_count(8, 256), help="Deepest nesting of a request body"
+        default="32", converter=_count(8, 256), help="Maior aninhamento do corpo de uma requisição"
     )
     rate_limit: int = environ.var(
         default="20000",
         converter=_count(0),
-        help="Requests a second for one API key, and refused ones for one address; 0: no limit",
+        help="Requisições por segundo de uma chave, e recusadas de um endereço; 0: sem limite",
     )
     keep_versions: int = environ.var(
-        default="1000", converter=_count(0), help="Newest versions kept of a document; 0 for all"
+        default="1000",
+        converter=_count(0),
+        help="Versões mais novas guardadas de um documento; 0 para todas",
     )
     keep_days: int = environ.var(
-        default="0", converter=_count(0), help="Days that old versions are kept; 0 for ever"
+        default="0",
+        converter=_count(0),
+        help="Dias que versões antigas são guardadas; 0 para sempre",
     )
 
     @property
@@ -222,6 +248,87 @@ class StoreLocation:
     url: SecretText | None = None
 
 
+class Origin(enum.Enum):
+    """
+    Where the value of a setting comes from, the strongest last.
+    """
+
+    DEFAULT = "padrão"
+    FILE = "arquivo YAML"
+    DOTENV = ".env"
+    ENVIRONMENT = "ambiente"
+    FLAG = "opção"
+
+
+@frozen
+class SettingState:
+    """
+    One setting, as an operator may see it.
+
+    Args:
+        value: What it is set to; ``***`` for secrets.
+    """
+
+    variable: str
+    default: str
+    value: str
+    origin: Origin
+    help: str
+
+
+@frozen
+class SettingLayers:
+    """
+    What flags, environment, ``.env`` and YAML file say, by variable.
+    """
+
+    values: Mapping[Origin, Mapping[str, str]] = field(repr=False)
+
+    def settings(self) -> Settings:
+        """
+        The settings that the layers make.
+
+        Raises:
+            SettingsError: A value cannot be used.
+        """
+        merged = self._merged()
+        names = setting_names()
+        for setting in _settings():
+            _try_one(setting, names[setting.name], merged)
+        return environ.to_config(Settings, merged)
+
+    def states(self) -> tuple[SettingState, ...]:
+        """
+        Every setting with its value and where that comes from, usable or not.
+        """
+        return tuple(self._state(setting) for setting in _settings())
+
+    def present(self, variables: Collection[str]) -> tuple[str, ...]:
+        """
+        Those of *variables* that are set to anything, whether or not they are settings.
+        """
+        merged = self._merged()
+        return tuple(variable for variable in variables if merged.get(variable))
+
+    def _merged(self) -> dict[str, str]:
+        merged: dict[str, str] = {}
+        for origin in Origin:
+            merged |= self.values.get(origin, {})
+        return merged
+
+    def _state(self, setting: Attribute[object]) -> SettingState:
+        variable = setting_names()[setting.name]
+        entry = cast("_Entry", setting.metadata[_ENTRY])
+        origin = Origin.DEFAULT
+        value = default = str(entry.default)
+        for layer in Origin:
+            if variable in self.values.get(layer, {}):
+                origin, value = layer, self.values[layer][variable]
+        if value and setting.name in _SECRET:
+            value = _MASK
+        return SettingState(variable, default, value, origin, str(entry.help))
+
+
 def setting_names() -> dict[str, str]:
     """
     The environment variable of each setting, by the setting's name.
@@ -249,6 +356,25 @@ def read_settings(
     """
     Read the settings from flags, environment, ``.env`` in *folder* and the YAML *file*.
 
+    Raises:
+        SettingsError: A value cannot be used, or the file has an unknown setting.
+    """
+    return read_layers(
+        flags=flags, file=file, parse_yaml=parse_yaml, folder=folder, environment=environment
+    ).settings()
+
+
+def read_layers(
+    *,
+    flags: Mapping[str, str] | None = None,
+    file: Path | None = None,
+    parse_yaml: Callable[[str], JsonObject] | None = None,
+    folder: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> SettingLayers:
+    """
+    Gather what is set where.
+
     Args:
         flags: Values by setting name, for instance ``{"port": "8100"}``.
         file: The YAML file, whose keys are setting names.
@@ -257,20 +383,27 @@ def read_settings(
         environment: Stands in for the process's environment, for tests.
 
     Raises:
-        SettingsError: A value cannot be used, or the file has an unknown setting.
+        SettingsError: The file cannot be read or has an unknown setting.
     """
     names = setting_names()
-    process = os.environ if environment is None else environment
-    dotenv = dotenv_values((folder or Path.cwd()) / ".env", interpolate=False)
-    values: dict[str, str] = {}
-    if file is not None and parse_yaml is not None:
-        values |= _from_file(file, parse_yaml, names)
-    values |= {name: value for name, value in dotenv.items() if value is not None}
-    values |= process
-    values |= {names[name]: value for name, value in (flags or {}).items()}
-    for setting in _settings():
-        _try_one(setting, names[setting.name], values)
-    return environ.to_config(Settings, values)
+    dotenv = _from_dotenv((folder or Path.cwd()) / ".env")
+    from_file = {} if file is None or parse_yaml is None else _from_file(file, parse_yaml, names)
+    return SettingLayers(
+        {
+            Origin.FILE: from_file,
+            Origin.DOTENV: dotenv,
+            Origin.ENVIRONMENT: os.environ if environment is None else environment,
+            Origin.FLAG: {names[name]: value for name, value in (flags or {}).items()},
+        }
+    )
+
+
+def _from_dotenv(file: Path) -> dict[str, str]:
+    try:
+        found = dotenv_values(file, interpolate=False)
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"Não foi possível ler o arquivo {file}") from error
+    return {name: text for name, text in found.items() if text is not None}
 
 
 def _from_file(
