@@ -5,30 +5,16 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from odoo_ai_config.adapters.memory.api_key_store import MemoryApiKeyStore
-from odoo_ai_config.adapters.memory.audit_log import MemoryAuditLog
-from odoo_ai_config.adapters.memory.channel_directory import MemoryChannelDirectory
-from odoo_ai_config.adapters.memory.config_store import MemoryConfigStore
-from odoo_ai_config.adapters.memory.secret_store import MemorySecretStore
 from odoo_ai_config.adapters.memory.state import MemoryState
 from tests.contract.api_key_store_contract import ApiKeyStoreContract
 from tests.contract.audit_log_contract import AuditLogContract
 from tests.contract.channel_directory_contract import ChannelDirectoryContract
 from tests.contract.config_store_contract import ConfigStoreContract
 from tests.contract.failure_contract import FailureContract
+from tests.contract.memory_stores import stores_over
 from tests.contract.prune_contract import PruneContract
 from tests.contract.secret_store_contract import SecretStoreContract
 from tests.contract.stores import Outage, StoreContract, Stores
-
-
-def stores_over(state: MemoryState) -> Stores:
-    return Stores(
-        config=MemoryConfigStore(state),
-        channels=MemoryChannelDirectory(state),
-        secrets=MemorySecretStore(state),
-        api_keys=MemoryApiKeyStore(state),
-        audit=MemoryAuditLog(state),
-    )
 
 
 class InMemory(StoreContract):

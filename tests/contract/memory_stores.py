@@ -1,0 +1,23 @@
+"""
+Stores in memory, for the contracts and as verified doubles for other tests.
+"""
+
+from __future__ import annotations
+
+from odoo_ai_config.adapters.memory.api_key_store import MemoryApiKeyStore
+from odoo_ai_config.adapters.memory.audit_log import MemoryAuditLog
+from odoo_ai_config.adapters.memory.channel_directory import MemoryChannelDirectory
+from odoo_ai_config.adapters.memory.config_store import MemoryConfigStore
+from odoo_ai_config.adapters.memory.secret_store import MemorySecretStore
+from odoo_ai_config.adapters.memory.state import MemoryState
+from tests.contract.stores import Stores
+
+
+def stores_over(state: MemoryState) -> Stores:
+    return Stores(
+        config=MemoryConfigStore(state),
+        channels=MemoryChannelDirectory(state),
+        secrets=MemorySecretStore(state),
+        api_keys=MemoryApiKeyStore(state),
+        audit=MemoryAuditLog(state),
+    )
