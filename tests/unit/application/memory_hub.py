@@ -1,0 +1,172 @@
+"""
+Every use case over memory stores, a clock that stands still and a vault that protects nothing.
+"""
+
+from __future__ import annotations
+
+from attrs import define, field
+
+from odoo_ai_config.adapters.memory.api_key_store import MemoryApiKeyStore
+from odoo_ai_config.adapters.memory.audit_log import MemoryAuditLog
+from odoo_ai_config.adapters.memory.channel_directory import MemoryChannelDirectory
+from odoo_ai_config.adapters.memory.clock import ManualClock
+from odoo_ai_config.adapters.memory.config_store import MemoryConfigStore
+from odoo_ai_config.adapters.memory.secret_store import MemorySecretStore
+from odoo_ai_config.adapters.memory.secret_vault import MemorySecretVault
+from odoo_ai_config.adapters.memory.state import MemoryState
+from odoo_ai_config.adapters.memory.token_source import CountingTokenSource
+from odoo_ai_config.adapters.memory.yaml_codec import JsonYamlCodec
+from odoo_ai_config.application.document_writes import DocumentWrite
+from odoo_ai_config.application.sealing import Sealer
+from odoo_ai_config.application.use_cases.authenticate import Authenticate
+from odoo_ai_config.application.use_cases.compare_revisions import CompareRevisions
+from odoo_ai_config.application.use_cases.create_api_key import CreateApiKey
+from odoo_ai_config.application.use_cases.delete_document import DeleteDocument
+from odoo_ai_config.application.use_cases.list_documents import ListDocuments
+from odoo_ai_config.application.use_cases.list_tenants import ListTenants
+from odoo_ai_config.application.use_cases.patch_document import PatchDocument
+from odoo_ai_config.application.use_cases.prune_history import PruneHistory
+from odoo_ai_config.application.use_cases.publish_document import PublishDocument
+from odoo_ai_config.application.use_cases.read_document import ReadDocument
+from odoo_ai_config.application.use_cases.read_mapping import ReadMapping
+from odoo_ai_config.application.use_cases.resolve_route import ResolveRoute
+from odoo_ai_config.application.use_cases.reveal_credential import RevealCredential
+from odoo_ai_config.application.use_cases.revoke_api_key import RevokeApiKey
+from odoo_ai_config.application.use_cases.roll_back_document import RollBackDocument
+from odoo_ai_config.application.use_cases.sync_company_metadata import SyncCompanyMetadata
+from odoo_ai_config.application.use_cases.sync_credentials import SyncCredentials
+from odoo_ai_config.application.use_cases.sync_mapping import SyncMapping
+from odoo_ai_config.application.use_cases.write_mapping import WriteMapping
+from odoo_ai_config.application.written_credentials import CredentialsWriter
+from odoo_ai_config.domain.access import ALL_SCOPES, ApiKey, Scope
+from odoo_ai_config.domain.changes import Claim, DeliveryId
+from odoo_ai_config.domain.identifiers import DocumentKey, TenantId
+from odoo_ai_config.domain.json_types import JsonObject
+from odoo_ai_config.domain.versioning import RetentionPolicy
+from tests.contract.samples import AT
+
+ANYBODY = ApiKey("anybody", "anybody", b"", ALL_SCOPES, None, AT)
+STRANGER = ApiKey("stranger", "stranger", b"", frozenset(), None, AT)
+
+
+def bound_to(tenant: str, *scopes: Scope) -> ApiKey:
+    return ApiKey("bound", "bound", b"", frozenset(scopes) or ALL_SCOPES, TenantId(tenant), AT)
+
+
+def claim(key: str = "delivery-1", digest: str = "digest-1") -> Claim:
+    return Claim(DeliveryId("caller", key), digest)
+
+
+def write(
+    key: DocumentKey, *, expected: int | None = None, caller: ApiKey = ANYBODY
+) -> DocumentWrite:
+    return DocumentWrite(key, caller, expected)
+
+
+@define
+class MemoryHub:
+    state: MemoryState = field(factory=MemoryState)
+    clock: ManualClock = field(factory=lambda: ManualClock(AT))
+    vault: MemorySecretVault = field(factory=MemorySecretVault)
+    yaml: JsonYamlCodec = field(factory=JsonYamlCodec)
+
+    @property
+    def store(self) -> MemoryConfigStore:
+        return MemoryConfigStore(self.state)
+
+    @property
+    def channels(self) -> MemoryChannelDirectory:
+        return MemoryChannelDirectory(self.state)
+
+    @property
+    def secrets(self) -> MemorySecretStore:
+        return MemorySecretStore(self.state)
+
+    @property
+    def api_keys(self) -> MemoryApiKeyStore:
+        return MemoryApiKeyStore(self.state)
+
+    @property
+    def audit(self) -> MemoryAuditLog:
+        return MemoryAuditLog(self.state)
+
+    @property
+    def sealer(self) -> Sealer:
+        return Sealer(self.secrets, self.vault)
+
+    @property
+    def sync_credentials(self) -> SyncCredentials:
+        return SyncCredentials(self.store, self.sealer, self.yaml, self.clock)
+
+    @property
+    def sync_company_metadata(self) -> SyncCompanyMetadata:
+        return SyncCompanyMetadata(self.store, self.clock)
+
+    @property
+    def sync_mapping(self) -> SyncMapping:
+        return SyncMapping(self.store, self.channels, self.clock)
+
+    @property
+    def write_mapping(self) -> WriteMapping:
+        return WriteMapping(self.store, self.channels, self.clock)
+
+    @property
+    def read_mapping(self) -> ReadMapping:
+        return ReadMapping(self.channels)
+
+    @property
+    def resolve_route(self) -> ResolveRoute:
+        return ResolveRoute(self.channels)
+
+    @property
+    def publish(self) -> PublishDocument:
+        return PublishDocument(self.store, CredentialsWriter(self.sealer), self.yaml, self.clock)
+
+    @property
+    def patch(self) -> PatchDocument:
+        return PatchDocument(self.store, CredentialsWriter(self.sealer), self.clock)
+
+    @property
+    def roll_back(self) -> RollBackDocument:
+        return RollBackDocument(self.store, self.clock)
+
+    @property
+    def delete(self) -> DeleteDocument:
+        return DeleteDocument(self.store, self.clock)
+
+    @property
+    def read(self) -> ReadDocument:
+        return ReadDocument(self.store)
+
+    @property
+    def list_documents(self) -> ListDocuments:
+        return ListDocuments(self.store)
+
+    @property
+    def list_tenants(self) -> ListTenants:
+        return ListTenants(self.store)
+
+    @property
+    def compare(self) -> CompareRevisions:
+        return CompareRevisions(self.store, self.yaml)
+
+    @property
+    def reveal(self) -> RevealCredential:
+        return RevealCredential(self.store, self.secrets, self.vault, self.clock)
+
+    @property
+    def create_api_key(self) -> CreateApiKey:
+        return CreateApiKey(self.store, CountingTokenSource(), self.clock)
+
+    @property
+    def revoke_api_key(self) -> RevokeApiKey:
+        return RevokeApiKey(self.store, self.api_keys, self.clock)
+
+    def authenticate(self, configured: ApiKey | None = None) -> Authenticate:
+        return Authenticate(self.api_keys, configured)
+
+    def prune(self, policy: RetentionPolicy) -> PruneHistory:
+        return PruneHistory(self.store, self.clock, policy)
+
+    async def body(self, key: DocumentKey) -> JsonObject:
+        return (await self.read(key, caller=ANYBODY)).document.body

@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from odoo_ai_config.application.api_key_text import ApiKeyText, digest_of
+from odoo_ai_config.domain.access import ALL_SCOPES, ApiKey, Scope
+from odoo_ai_config.domain.changes import AuditAction
+from odoo_ai_config.domain.errors import ApiKeyNotFoundError, InvalidApiKeyError
+from odoo_ai_config.domain.identifiers import TenantId
+from tests.contract.samples import AT
+from tests.unit.application.memory_hub import MemoryHub
+
+SCOPES = frozenset({Scope.CONFIG_READ})
+
+
+async def test_created_key_lets_its_holder_in_with_its_scopes(hub: MemoryHub) -> None:
+    key, text = await hub.create_api_key(name="crm", scopes=SCOPES, tenant=TenantId("acme"))
+
+    found = await hub.authenticate()(text.reveal())
+
+    assert found == key
+    assert (found.scopes, found.tenant) == (SCOPES, TenantId("acme"))
+    assert text.reveal().startswith(f"oac_{key.id}_")
+
+
+async def test_key_itself_is_kept_nowhere(hub: MemoryHub) -> None:
+    key, text = await hub.create_api_key(name="crm", scopes=SCOPES)
+
+    secret = text.reveal().rsplit("_", maxsplit=1)[-1]
+    assert secret not in repr(hub.state)
+    assert key.digest == digest_of(text.reveal()[len(f"oac_{key.id}_") :])
+
+
+async def test_revoked_key_lets_nobody_in(hub: MemoryHub) -> None:
+    key, text = await hub.create_api_key(name="crm", scopes=SCOPES)
+
+    revoked = await hub.revoke_api_key(key.id)
+    again = await hub.revoke_api_key(key.id)
+
+    assert revoked.revoked_at == again.revoked_at == hub.clock.time
+    with pytest.raises(InvalidApiKeyError):
+        await hub.authenticate()(text.reveal())
+    actions = [entry.action for entry in await hub.audit.entries()]
+    assert actions == [AuditAction.KEY_REVOKED, AuditAction.KEY_CREATED]
+
+
+async def test_unknown_key_cannot_be_revoked(hub: MemoryHub) -> None:
+    with pytest.raises(ApiKeyNotFoundError):
+        await hub.revoke_api_key("nobody")
+
+
+async def test_wrong_secret_lets_nobody_in(hub: MemoryHub) -> None:
+    _, text = await hub.create_api_key(name="crm", scopes=SCOPES)
+    wrong = text.reveal()[:-1] + ("A" if text.reveal()[-1] != "A" else "B")
+
+    with pytest.raises(InvalidApiKeyError):
+        await hub.authenticate()(wrong)
+
+
+@given(presented=st.none() | st.text() | st.from_regex(r"oac_[A-Za-z0-9-]{12}_[\w-]{43}"))
+async def test_whatever_is_presented_the_answer_is_the_same(presented: str | None) -> None:
+    with pytest.raises(InvalidApiKeyError):
+        await MemoryHub().authenticate()(presented)
+
+
+async def test_configured_key_lets_in_beside_those_of_the_store(hub: MemoryHub) -> None:
+    configured = ApiKey("c", "c", digest_of("a-long-configured-key"), ALL_SCOPES, None, AT)
+    key, text = await hub.create_api_key(name="crm", scopes=SCOPES)
+    authenticate = hub.authenticate(configured)
+
+    assert await authenticate("a-long-configured-key") is configured
+    assert await authenticate(text.reveal()) == key
+    with pytest.raises(InvalidApiKeyError):
+        await authenticate("a-long-configured-kez")
+
+
+def test_key_text_is_not_shown_by_its_repr() -> None:
+    text = ApiKeyText.parse("oac_" + "a" * 12 + "_" + "s" * 43)
+
+    assert text is not None
+    assert "sss" not in repr(text)
+    assert text.reveal().endswith("_" + "s" * 43)

@@ -1,0 +1,172 @@
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from attrs import evolve
+
+from odoo_ai_config.domain.access import Scope
+from odoo_ai_config.domain.changes import AuditAction
+from odoo_ai_config.domain.errors import (
+    ChannelOwnedError,
+    MappingNotFoundError,
+    ScopeMissingError,
+    TenantForbiddenError,
+)
+from odoo_ai_config.domain.identifiers import ChatwootId
+from odoo_ai_config.domain.mapping import ChannelKey, ChannelMapping
+from odoo_ai_config.domain.mapping_sections import MappingSections
+from odoo_ai_config.domain.outcomes import Notice
+from odoo_ai_config.domain.routing import IncomingMessage, Rule
+from tests.contract.samples import owner
+from tests.unit.application.memory_hub import ANYBODY, STRANGER, MemoryHub, bound_to, claim
+
+A, B = owner("a"), owner("b")
+CHANNEL = ChannelKey(ChatwootId("1"), ChatwootId("7"))
+MESSAGE = IncomingMessage(ChatwootId("1"), ChatwootId("7"))
+OF_A, OF_B = ChannelMapping(CHANNEL, A), ChannelMapping(CHANNEL, B)
+
+
+async def test_event_maps_the_channel_at_once(hub: MemoryHub) -> None:
+    outcome = await hub.sync_mapping(OF_A, caller=ANYBODY)
+
+    route = await hub.resolve_route(MESSAGE, caller=ANYBODY)
+    assert (outcome.versions, outcome.changed) == ({"mapping": 1}, True)
+    assert (route.owner, route.matched_by) == (A, Rule.INBOX)
+
+
+async def test_repeated_event_makes_no_version(hub: MemoryHub) -> None:
+    await hub.sync_mapping(OF_A, caller=ANYBODY)
+
+    again = await hub.sync_mapping(OF_A, caller=ANYBODY)
+
+    assert (again.versions, again.changed) == ({"mapping": 1}, False)
+
+
+async def test_unbound_key_moves_a_channel_and_the_loser_can_see_it(hub: MemoryHub) -> None:
+    await hub.sync_mapping(OF_A, caller=ANYBODY)
+
+    outcome = await hub.sync_mapping(OF_B, caller=ANYBODY)
+
+    assert outcome.versions == {"mapping": 2}
+    (entry,) = await hub.audit.entries(tenant=A.tenant)
+    assert entry.action is AuditAction.CHANNEL_MOVED
+    assert "b/default" in entry.subject
+
+
+async def test_bound_key_cannot_take_a_channel_and_is_told_both_owners(hub: MemoryHub) -> None:
+    await hub.sync_mapping(OF_A, caller=ANYBODY)
+
+    with pytest.raises(ChannelOwnedError) as refusal:
+        await hub.sync_mapping(OF_B, caller=bound_to("b"))
+
+    assert (refusal.value.owner, refusal.value.claimant) == (A.tenant, B.tenant)
+    assert (await hub.resolve_route(MESSAGE, caller=ANYBODY)).owner == A
+
+
+async def test_bound_key_cannot_write_for_another_tenant(hub: MemoryHub) -> None:
+    with pytest.raises(TenantForbiddenError):
+        await hub.sync_mapping(OF_A, caller=bound_to("b", Scope.WEBHOOK))
+    with pytest.raises(ScopeMissingError):
+        await hub.sync_mapping(OF_A, caller=STRANGER)
+
+
+async def test_deactivated_channel_routes_nothing_and_is_free(hub: MemoryHub) -> None:
+    await hub.sync_mapping(OF_A, caller=ANYBODY)
+
+    await hub.sync_mapping(evolve(OF_A, active=False), caller=ANYBODY)
+
+    route = await hub.resolve_route(MESSAGE, caller=ANYBODY)
+    assert route.matched_by is Rule.UNRESOLVED
+    taken = await hub.sync_mapping(OF_B, caller=bound_to("b"))
+    assert taken.versions == {"mapping": 3}
+
+
+async def test_late_deactivation_does_not_touch_the_new_owner(hub: MemoryHub) -> None:
+    await hub.sync_mapping(OF_A, caller=ANYBODY)
+    await hub.sync_mapping(OF_B, caller=ANYBODY)
+
+    outcome = await hub.sync_mapping(evolve(OF_A, active=False), caller=ANYBODY)
+
+    assert not outcome.changed
+    assert outcome.notices == (Notice("channel_of_another_tenant", "mapping"),)
+    assert (await hub.resolve_route(MESSAGE, caller=ANYBODY)).owner == B
+
+
+async def test_same_delivery_is_done_once(hub: MemoryHub) -> None:
+    first = await hub.sync_mapping(OF_A, caller=ANYBODY, claim=claim())
+    await hub.sync_mapping(OF_B, caller=ANYBODY)
+
+    again = await hub.sync_mapping(OF_A, caller=ANYBODY, claim=claim())
+
+    assert again == first
+    assert again.replayed
+    assert (await hub.resolve_route(MESSAGE, caller=ANYBODY)).owner == B
+
+
+async def test_parallel_events_of_many_channels_all_arrive(hub: MemoryHub) -> None:
+    channels = [ChannelKey(ChatwootId(str(n))) for n in range(40)]
+
+    await asyncio.gather(
+        *(hub.sync_mapping(ChannelMapping(key, A), caller=ANYBODY) for key in channels)
+    )
+
+    assert len(hub.state.mappings) == 40
+
+
+async def test_bound_key_learns_nothing_of_other_tenants_from_an_explanation(
+    hub: MemoryHub,
+) -> None:
+    await hub.sync_mapping(OF_A, caller=ANYBODY)
+    await hub.sync_mapping(ChannelMapping(ChannelKey(ChatwootId("1")), B), caller=ANYBODY)
+
+    route = await hub.resolve_route(MESSAGE, caller=bound_to("a"), explain=True)
+
+    assert [owners for step in route.considered for owners in step.owners] == [A]
+    with pytest.raises(TenantForbiddenError):
+        await hub.resolve_route(MESSAGE, caller=bound_to("b"), explain=True)
+
+
+async def test_mapping_that_never_was(hub: MemoryHub) -> None:
+    with pytest.raises(MappingNotFoundError):
+        await hub.read_mapping(caller=ANYBODY)
+
+
+async def test_sections_are_written_merged_and_read(hub: MemoryHub) -> None:
+    await hub.sync_mapping(OF_A, caller=ANYBODY)
+
+    after = await hub.write_mapping(MappingSections(accounts={ChatwootId("2"): B}), caller=ANYBODY)
+
+    assert after.accounts == {ChatwootId("2"): B}
+    assert after.inboxes == {ChatwootId("7"): A}
+    assert await hub.read_mapping(caller=ANYBODY) == after
+    assert (await hub.read_mapping(caller=bound_to("b"))).inboxes == {}
+
+
+async def test_replacing_sections_removes_what_is_not_in_them_and_audits_moves(
+    hub: MemoryHub,
+) -> None:
+    await hub.sync_mapping(OF_A, caller=ANYBODY)
+    await hub.sync_mapping(ChannelMapping(ChannelKey(ChatwootId("9")), A), caller=ANYBODY)
+
+    after = await hub.write_mapping(
+        MappingSections(inboxes={ChatwootId("7"): B}), caller=ANYBODY, replace=True
+    )
+
+    assert after == MappingSections({}, {ChatwootId("7"): B}, {}, {})
+    assert [entry.tenant for entry in await hub.audit.entries()] == [A.tenant]
+
+
+async def test_writing_the_same_sections_again_makes_no_versions(hub: MemoryHub) -> None:
+    sections = MappingSections({ChatwootId("1"): A}, {ChatwootId("7"): B}, {A: 5}, {})
+    await hub.write_mapping(sections, caller=ANYBODY, replace=True)
+    before = dict(hub.state.mappings)
+
+    await hub.write_mapping(sections, caller=ANYBODY, replace=True)
+
+    assert hub.state.mappings == before
+
+
+async def test_bound_key_cannot_write_the_whole_mapping(hub: MemoryHub) -> None:
+    with pytest.raises(TenantForbiddenError):
+        await hub.write_mapping(MappingSections(), caller=bound_to("a"))

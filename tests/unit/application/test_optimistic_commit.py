@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import pytest
+
+from odoo_ai_config.adapters.memory.config_store import MemoryConfigStore
+from odoo_ai_config.adapters.memory.state import MemoryState
+from odoo_ai_config.application import optimistic_commit
+from odoo_ai_config.application.errors import ContentionError, SealBrokenError
+from odoo_ai_config.application.optimistic_commit import commit_decided
+from odoo_ai_config.application.use_cases.reveal_credential import RevealCredential
+from odoo_ai_config.domain.changes import Changeset
+from odoo_ai_config.domain.identifiers import CREDENTIALS, CredentialRef
+from tests.contract.samples import owner, revision
+from tests.unit.application.memory_hub import ANYBODY, MemoryHub, write
+
+
+async def test_state_that_always_moves_on_is_given_up_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(optimistic_commit, "_MAX_ROUNDS", 20)
+    store = MemoryConfigStore(MemoryState())
+    rounds = 0
+
+    async def decide() -> tuple[Changeset, None]:
+        nonlocal rounds
+        rounds += 1
+        return Changeset(revisions=(revision(version=7),)), None
+
+    with pytest.raises(ContentionError):
+        await commit_decided(store, decide)
+    assert rounds == 20
+
+
+async def test_empty_changeset_is_not_committed() -> None:
+    state = MemoryState(away=True)
+
+    async def decide() -> tuple[Changeset, str]:
+        return Changeset(), "unchanged"
+
+    assert await commit_decided(MemoryConfigStore(state), decide) == "unchanged"
+
+
+async def test_value_whose_data_key_stays_away_is_broken_and_not_audited(hub: MemoryHub) -> None:
+    where = owner()
+    await hub.publish(
+        write(where.document(CREDENTIALS)), text='{"credentials": {"ref": "canary"}}'
+    )
+    hub.state.keys.clear()
+    reveal: RevealCredential = hub.reveal
+
+    with pytest.raises(SealBrokenError):
+        await reveal(where, CredentialRef("ref"), caller=ANYBODY)
+    assert await hub.audit.entries() == []
