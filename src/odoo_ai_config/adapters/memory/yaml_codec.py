@@ -19,7 +19,7 @@ class JsonYamlCodec(YamlCodec):
     Takes and writes JSON, which is YAML 1.2 too; it is quick, and knows no comments.
     """
 
-    def __init__(self, max_length: int = 1024 * 1024) -> None:
+    def __init__(self, max_length: int = 256 * 1024) -> None:
         self._max_length = max_length
 
     def parse(self, text: str) -> JsonObject:

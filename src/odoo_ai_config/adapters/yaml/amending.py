@@ -189,8 +189,9 @@ class _Amendment:
         compact = self._prefix(written[0].key_node).strip() != ""
         if compact and not kept:
             raise IntricateError
+        staying = set(kept)
         for entry in written:
-            if entry in kept:
+            if entry in staying:
                 if entry is not node.merge:
                     colon = self._colon(entry)
                     self.node(entry.value, wanted[entry.key], colon, column + 2)
@@ -237,8 +238,9 @@ class _Amendment:
         Cut removed entries out, each with the comma after it, the last ones with that before.
         """
         last = written.index(kept[-1])
+        staying = set(kept)
         for entry, follower in pairwise(written[: last + 1]):
-            if entry not in kept:
+            if entry not in staying:
                 self._forget(entry.value)
                 self._cut(entry.key_node.start, follower.key_node.start)
         trailing = written[last + 1 :]

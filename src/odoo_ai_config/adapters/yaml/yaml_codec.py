@@ -19,11 +19,12 @@ class RuamelYamlCodec(YamlCodec):
     Keeps nothing between calls, so any number of threads may use one.
 
     Args:
-        max_length: Characters that a text may have. Reading takes time in proportion,
-            and some memory for each character.
+        max_length: Characters that a text may have. The parser is plain Python and
+            takes about a second for this default, so that a much longer text would be
+            a way to keep the whole process busy.
     """
 
-    def __init__(self, max_length: int = 1024 * 1024) -> None:
+    def __init__(self, max_length: int = 256 * 1024) -> None:
         self._max_length = max_length
 
     def parse(self, text: str) -> JsonObject:
@@ -46,11 +47,13 @@ class RuamelYamlCodec(YamlCodec):
         if has_crlf:
             lines = lines.replace("\r\n", "\n")
         lines = _with_final_line_break(lines)
-        normalised = self._read(lines)
-        if not isinstance(normalised, Mapping):
+        if lines != text:
+            # Places have moved, and a final line break may even add to the last value.
+            root = self._read(lines)
+        if not isinstance(root, Mapping):
             return rendered
         try:
-            amended = amend(lines, normalised, body)
+            amended = amend(lines, root, body)
         except IntricateError:
             return rendered
         if has_crlf:
