@@ -81,6 +81,12 @@ class MortalState(MemoryState):
             self.lives -= 1
 
 
+async def pause(chance: Random) -> None:
+    # Mostly next to nothing, now and then long enough for others to finish what they do.
+    for _ in range(min(300, int(chance.paretovariate(0.7)) - 1)):
+        await asyncio.sleep(0)
+
+
 @frozen
 class PacedSecretStore(MemorySecretStore):
     """
@@ -90,44 +96,40 @@ class PacedSecretStore(MemorySecretStore):
     chance: Random
 
     async def active_key(self, tenant: TenantId) -> TenantKey | None:
-        await self.pause()
+        await pause(self.chance)
         return await MemorySecretStore.active_key(self, tenant)
 
     async def tenant_key(self, tenant: TenantId, key_id: str) -> TenantKey | None:
-        await self.pause()
+        await pause(self.chance)
         return await MemorySecretStore.tenant_key(self, tenant, key_id)
 
     async def sealed(self, context: SealContext, fingerprint: Fingerprint) -> SealedSecret | None:
-        await self.pause()
+        await pause(self.chance)
         return await MemorySecretStore.sealed(self, context, fingerprint)
 
     async def keys_not_wrapped_by(self, master_id: str, *, limit: int) -> Sequence[TenantKey]:
-        await self.pause()
+        await pause(self.chance)
         return await MemorySecretStore.keys_not_wrapped_by(self, master_id, limit=limit)
 
     async def rewrap(self, old: TenantKey, new: TenantKey) -> bool:
-        await self.pause()
+        await pause(self.chance)
         return await MemorySecretStore.rewrap(self, old, new)
 
     async def add_key(self, key: TenantKey, *, successor_of: TenantKey) -> bool:
-        await self.pause()
+        await pause(self.chance)
         return await MemorySecretStore.add_key(self, key, successor_of=successor_of)
 
     async def secrets_not_sealed_by(self, key: TenantKey, *, limit: int) -> Sequence[SealedSecret]:
-        await self.pause()
+        await pause(self.chance)
         return await MemorySecretStore.secrets_not_sealed_by(self, key, limit=limit)
 
     async def reseal(self, old: SealedSecret, new: SealedSecret) -> bool:
-        await self.pause()
+        await pause(self.chance)
         return await MemorySecretStore.reseal(self, old, new)
 
     async def retire_keys(self, active: TenantKey) -> bool:
-        await self.pause()
+        await pause(self.chance)
         return await MemorySecretStore.retire_keys(self, active)
-
-    async def pause(self) -> None:
-        for _ in range(self.chance.randrange(4)):
-            await asyncio.sleep(0)
 
 
 @define
@@ -173,7 +175,7 @@ class Hub:
             at=AT,
         )
         if self.chance is not None:
-            await asyncio.sleep(0)
+            await pause(self.chance)
         marks = {str(ref): mark for ref, mark in sealing.fingerprints.items()}
         key = where.document(CREDENTIALS)
         latest = (await self.store.current((key,))).get(key)
@@ -544,34 +546,34 @@ async def test_rotation_that_lost_the_race_for_the_first_step_leaves_no_key(hub:
 @given(seed=st.integers(0, 2**32), rotations=st.integers(1, 3))
 async def test_readers_and_writers_go_on_during_rotations(seed: int, rotations: int) -> None:
     hub = Hub(MemorySecretVault("second", "first"), chance=Random(seed))
-    await Hub(MemorySecretVault("first"), hub.state).write(owner(), values())
+    await Hub(MemorySecretVault("first"), hub.state).write(owner(), values(2))
     rotating = True
 
     async def read() -> None:
         while rotating:
-            assert await hub.opens(owner(), values())
+            assert await hub.opens(owner(), values(2))
 
     async def write() -> None:
-        number = 0
-        while rotating:
-            number += 1
+        for number in range(10):
             with suppress(TenantKeyChangedError):
-                await hub.write(owner("acme", "other"), {"ref": f"value {number}"})
-            await asyncio.sleep(0)
+                await hub.write(owner("acme", "other"), {"ref": f"{number}"})
 
     async def rotate() -> None:
         for _ in range(2):
             with suppress(TenantKeyChangedError):
                 await hub.rotate_tenant_key(TENANT)
 
-    neighbours = [asyncio.ensure_future(work()) for work in (read, read, write)]
-    await asyncio.gather(hub.rotate_master_key(), *(rotate() for _ in range(rotations)))
+    readers = [asyncio.ensure_future(read()) for _ in range(3)]
+    await asyncio.gather(
+        write(), write(), hub.rotate_master_key(), *(rotate() for _ in range(rotations))
+    )
     rotating = False
-    await asyncio.gather(*neighbours)
+    await asyncio.gather(*readers)
 
+    hub.chance = None
     await hub.rotate_tenant_key(TENANT)
     await hub.rotate_master_key()
     assert await hub.every_value_opens()
-    assert await hub.opens(owner(), values())
+    assert await hub.opens(owner(), values(2))
     assert len(hub.state.keys[TENANT]) == 1
     assert await hub.secrets.master_ids() == {"second": 1}
