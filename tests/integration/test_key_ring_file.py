@@ -220,6 +220,7 @@ def test_added_key_is_not_current_until_it_is_made_so(
     assert added.created_at == added_at
     assert source.ring().ids == (first, added.id)
     assert source.ring().current_id == first
+    assert source.ring().newest.id == added.id
     assert source.make_current(added.id).current_id == added.id
     assert source.ring().current_id == added.id
 
@@ -388,6 +389,8 @@ def test_mistyped_keys_end_neither_in_a_file_nor_in_a_message(
 def test_ring_from_the_environment_changes_there_only(path: Path, clock: ManualClock) -> None:
     chosen = key_ring_source(in_base64("first", "second"), default=path, clock=clock)
     first, second = chosen.ring().ids
+    # Whoever sets the keys says which one is to be used.
+    assert chosen.ring().newest.id == first
     with pytest.raises(InvalidKeyRingError, match="ODOO_AI_CONFIG_KEYRING"):
         chosen.add()
     with pytest.raises(InvalidKeyRingError, match="ODOO_AI_CONFIG_KEYRING"):

@@ -92,6 +92,14 @@ class KeyRing:
         """
         return self.key(self.current_id)
 
+    @property
+    def newest(self) -> MasterKey:
+        """
+        The key that was added last; the current one where nobody wrote that down.
+        """
+        last = self.keys[-1]
+        return self.current if last.created_at is None else last
+
     def key(self, master_id: str) -> MasterKey:
         """
         One key.
