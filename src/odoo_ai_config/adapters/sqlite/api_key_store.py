@@ -1,0 +1,35 @@
+"""
+API keys in SQLite.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from attrs import frozen
+
+from odoo_ai_config.adapters.sqlite.database import SqliteDatabase
+from odoo_ai_config.adapters.sqlite.rows import API_KEY_COLUMNS, api_key_of
+from odoo_ai_config.application.ports.api_key_store import ApiKeyStore
+from odoo_ai_config.domain.access import ApiKey
+
+_API_KEYS: Final = f"SELECT {API_KEY_COLUMNS} FROM api_keys ORDER BY created_at, id"
+
+
+@frozen
+class SqliteApiKeyStore(ApiKeyStore):
+    """
+    A revocation by any process is seen at once.
+    """
+
+    database: SqliteDatabase
+
+    async def api_key(self, key_id: str) -> ApiKey | None:
+        found = await self.database.find(self.database.rows.api_keys, (key_id,))
+        return found.get(key_id)
+
+    async def api_keys(self) -> Sequence[ApiKey]:
+        return await self.database.read(
+            lambda connection: [api_key_of(row) for row in connection.execute(_API_KEYS)]
+        )

@@ -1,0 +1,124 @@
+"""
+The mapping of channels in SQLite, and in memory for routing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
+
+from odoo_ai_config.adapters.sqlite.connection import sequence
+from odoo_ai_config.adapters.sqlite.current_rows import Position
+from odoo_ai_config.adapters.sqlite.database import SqliteDatabase
+from odoo_ai_config.adapters.sqlite.rows import (
+    MAPPING_COLUMNS,
+    mapping_of,
+    mapping_revision_of,
+)
+from odoo_ai_config.application.ports.channel_directory import ChannelDirectory
+from odoo_ai_config.domain.identifiers import TenantId
+from odoo_ai_config.domain.mapping import ChannelKey, ChannelMapping, MappingRevision
+from odoo_ai_config.domain.routing import IncomingMessage, RoutingTable
+
+_CHUNK: Final = 1000
+
+_ALL: Final = f"SELECT {MAPPING_COLUMNS} FROM mappings ORDER BY key"
+_OF_TENANT: Final = f"SELECT {MAPPING_COLUMNS} FROM mappings WHERE tenant = ? ORDER BY key"
+# Many rows as one: each step of a statement gives up the interpreter's lock, and a busy event
+# loop hands it back only milliseconds later.
+_AS_ONE: Final = f"SELECT json_group_array(json_array({MAPPING_COLUMNS}))"
+_NEXT_ACTIVE: Final = (
+    f"{_AS_ONE} FROM (SELECT * FROM mappings WHERE active AND key > ? ORDER BY key LIMIT ?)"
+)
+_CHANGED_SINCE: Final = (
+    f"{_AS_ONE} FROM mappings "
+    "WHERE key IN (SELECT key FROM changes WHERE seq > ? AND what = 'mapping')"
+)
+
+
+class SqliteChannelDirectory(ChannelDirectory):
+    """
+    Keeps one routing table per database, loaded when it is first asked for.
+
+    What this process commits goes into it directly; what others committed is found in the
+    change log. Neither depends on how many mappings there are.
+    """
+
+    def __init__(self, database: SqliteDatabase) -> None:
+        self._database = database
+        self._table = RoutingTable()
+        # Before every commit of every file.
+        self._position: Position = (0, 0)
+        self._reading: asyncio.Task[None] | None = None
+
+    async def current(self, keys: Sequence[ChannelKey]) -> Mapping[ChannelKey, MappingRevision]:
+        return await self._database.find(self._database.rows.mappings, keys)
+
+    async def mappings(self, tenant: TenantId | None = None) -> Sequence[MappingRevision]:
+        statement, which = (_ALL, ()) if tenant is None else (_OF_TENANT, (tenant.value,))
+        return await self._database.read(
+            lambda connection: [
+                mapping_revision_of(row) for row in connection.execute(statement, which)
+            ]
+        )
+
+    # The whole table bears on every message.
+    async def table_for(self, message: IncomingMessage) -> RoutingTable:  # noqa: ARG002
+        wanted = await self._database.position()
+        self._put_own_commits()
+        while self._position < wanted:
+            if self._reading is None:
+                self._reading = asyncio.create_task(self._read_on())
+                self._reading.add_done_callback(_retrieve)
+            # Shielded, so that a caller who gives up does not undo a long reading that
+            # others wait for, or will ask for again.
+            await asyncio.shield(self._reading)
+            self._put_own_commits()
+        return self._table
+
+    def _put_own_commits(self) -> None:
+        self._position, mappings = self._database.rows.take_tail(self._position)
+        for mapping in mappings:
+            self._table.put(mapping)
+
+    async def _read_on(self) -> None:
+        try:
+            self._position, table, changed = await self._database.read(self._select)
+        finally:
+            self._reading = None
+        if table is not None:
+            self._table = table
+        for mapping in changed:
+            self._table.put(mapping)
+
+    def _select(
+        self, connection: sqlite3.Connection
+    ) -> tuple[Position, RoutingTable | None, Sequence[ChannelMapping]]:
+        generation, since = self._position
+        position = self._database.rows.generation, sequence(connection)
+        if generation == position[0]:
+            return position, None, _rows(connection, _CHANGED_SINCE, since)
+        return position, RoutingTable(_all_active(connection)), ()
+
+
+def _all_active(connection: sqlite3.Connection) -> Iterator[ChannelMapping]:
+    last = ""
+    while rows := _rows(connection, _NEXT_ACTIVE, last, _CHUNK):
+        yield from rows
+        last = str(rows[-1].key)
+
+
+def _rows(
+    connection: sqlite3.Connection, statement: str, *which: object
+) -> Sequence[ChannelMapping]:
+    (text,) = connection.execute(statement, which).fetchone()
+    return [mapping_of(row) for row in json.loads(text)]
+
+
+def _retrieve(reading: asyncio.Task[None]) -> None:
+    # Those who wait have the error; if all of them gave up, nobody misses it.
+    if not reading.cancelled():
+        reading.exception()

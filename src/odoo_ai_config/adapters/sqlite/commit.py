@@ -1,0 +1,168 @@
+"""
+A changeset as rows, and the statements that write it or find out why it may not be written.
+
+What is to be checked is checked by the statements that write: a row that is there already,
+or no longer, makes them touch nothing.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Final
+
+from odoo_ai_config.adapters.sqlite.current_rows import CurrentRows, Effect
+from odoo_ai_config.adapters.sqlite.rows import (
+    API_KEY_COLUMNS,
+    AUDIT_COLUMNS,
+    DELIVERY_COLUMNS,
+    MAPPING_COLUMNS,
+    REVISION_COLUMNS,
+    SEALED_COLUMNS,
+    TENANT_KEY_COLUMNS,
+    Row,
+    api_key_row,
+    audit_row,
+    delivery_row,
+    document_key_row,
+    mapping_row,
+    microseconds,
+    revision_row,
+    secret_row,
+    tenant_key_row,
+)
+from odoo_ai_config.adapters.sqlite.writer import Transaction
+from odoo_ai_config.application.errors import DeliveryRecordedError, TenantKeyChangedError
+from odoo_ai_config.domain.changes import Changeset
+from odoo_ai_config.domain.errors import RevisionConflictError
+
+_INSERT_DELIVERY: Final = (
+    f"INSERT INTO deliveries ({DELIVERY_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+)
+_INSERT_FIRST_KEY: Final = (
+    f"INSERT INTO tenant_keys ({TENANT_KEY_COLUMNS}) SELECT ?1, ?2, ?3, ?4, ?5 "
+    "WHERE NOT EXISTS (SELECT 1 FROM tenant_keys WHERE tenant = ?1)"
+)
+_HAS_KEY: Final = "SELECT 1 FROM tenant_keys WHERE tenant = ? AND key_id = ?"
+_INSERT_DOCUMENT: Final = (
+    "INSERT INTO documents (deleted, tenant, domain, kind, version) VALUES (?, ?, ?, ?, 1 + ?) "
+    "ON CONFLICT DO NOTHING RETURNING id"
+)
+_MOVE_DOCUMENT: Final = (
+    "UPDATE documents SET version = version + 1, deleted = ? "
+    "WHERE tenant = ? AND domain = ? AND kind = ? AND version = ? RETURNING id"
+)
+_INSERT_REVISION: Final = (
+    f"INSERT INTO revisions (document, {REVISION_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+_INSERT_MAPPING: Final = (
+    f"INSERT INTO mappings ({MAPPING_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+    "ON CONFLICT DO NOTHING"
+)
+_REPLACE_MAPPING: Final = (
+    f"UPDATE mappings SET ({MAPPING_COLUMNS}) = (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) "
+    "WHERE key = ?1 AND version = ?8 - 1"
+)
+_INSERT_SECRET: Final = (
+    f"INSERT INTO secrets ({SEALED_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+)
+_INSERT_AUDIT: Final = f"INSERT INTO audit ({AUDIT_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)"
+_PUT_API_KEY: Final = (
+    f"INSERT OR REPLACE INTO api_keys ({API_KEY_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"
+)
+
+
+class PreparedChangeset:
+    """
+    A changeset with everything done that needs no database, so that the writer only writes.
+    """
+
+    def __init__(self, changeset: Changeset, rows: CurrentRows) -> None:
+        delivery, new_key = changeset.delivery, changeset.new_tenant_key
+        under = changeset.sealed_under
+        self._delivery = None if delivery is None else delivery_row(delivery)
+        self._new_key = None if new_key is None else tenant_key_row(new_key)
+        self._sealed_under = None if under is None else (under.tenant.value, under.key_id)
+        self._revisions = [
+            (document_key_row(revision.key), revision_row(revision))
+            for revision in changeset.revisions
+        ]
+        self._mapping_states = [revision.mapping for revision in changeset.mappings]
+        self._mappings = [mapping_row(revision) for revision in changeset.mappings]
+        self._secrets = [secret_row(secret) for secret in changeset.secrets]
+        self._audit = [audit_row(entry) for entry in changeset.audit]
+        self._api_keys = [api_key_row(key) for key in changeset.api_keys]
+        self._changes = [
+            ("document", str(revision.key), revision.version, microseconds(revision.updated_at))
+            for revision in changeset.revisions
+        ] + [
+            ("mapping", row[0], revision.version, microseconds(revision.updated_at))
+            for revision, row in zip(changeset.mappings, self._mappings, strict=True)
+        ]
+        self._effects = [
+            Effect(rows.revisions, revision.key, revision) for revision in changeset.revisions
+        ]
+        self._effects += [
+            Effect(rows.mappings, revision.mapping.key, revision)
+            for revision in changeset.mappings
+        ]
+        self._effects += [Effect(rows.api_keys, key.id, key) for key in changeset.api_keys]
+        if new_key is not None:
+            self._effects.append(Effect(rows.active_keys, new_key.tenant, new_key))
+        if delivery is not None:
+            self._effects.append(Effect(rows.deliveries, delivery.claim.id, self._delivery))
+
+    def write(self, transaction: Transaction) -> None:
+        """
+        Write everything.
+
+        Raises:
+            DeliveryRecordedError: The delivery is there.
+            TenantKeyChangedError: The tenant has a key, or no longer the one that was used.
+            RevisionConflictError: A revision does not succeed the one that is there.
+        """
+        connection = transaction.connection
+        self._write_delivery(connection)
+        self._write_key(connection)
+        self._write_revisions(connection)
+        self._write_mappings(connection)
+        connection.executemany(_INSERT_SECRET, self._secrets)
+        connection.executemany(_INSERT_AUDIT, self._audit)
+        connection.executemany(_PUT_API_KEY, self._api_keys)
+        transaction.changes.extend(self._changes)
+        transaction.mappings.extend(self._mapping_states)
+        transaction.effects.extend(self._effects)
+
+    def _write_delivery(self, connection: sqlite3.Connection) -> None:
+        if self._delivery is None:
+            return
+        if not connection.execute(_INSERT_DELIVERY, self._delivery).rowcount:
+            raise DeliveryRecordedError
+
+    def _write_key(self, connection: sqlite3.Connection) -> None:
+        if self._new_key is not None and not (
+            connection.execute(_INSERT_FIRST_KEY, self._new_key).rowcount
+        ):
+            raise TenantKeyChangedError
+        if self._sealed_under is not None and (
+            connection.execute(_HAS_KEY, self._sealed_under).fetchone() is None
+        ):
+            raise TenantKeyChangedError
+
+    def _write_revisions(self, connection: sqlite3.Connection) -> None:
+        rows: list[Row] = []
+        for key, revision in self._revisions:
+            version, deleted = revision[0], revision[-1]
+            document = connection.execute(
+                _INSERT_DOCUMENT if version == 1 else _MOVE_DOCUMENT,
+                (deleted, *key, version - 1),
+            ).fetchone()
+            if document is None:
+                raise RevisionConflictError
+            rows.append(document + revision)
+        connection.executemany(_INSERT_REVISION, rows)
+
+    def _write_mappings(self, connection: sqlite3.Connection) -> None:
+        for row in self._mappings:
+            statement = _INSERT_MAPPING if row[7] == 1 else _REPLACE_MAPPING
+            if not connection.execute(statement, row).rowcount:
+                raise RevisionConflictError

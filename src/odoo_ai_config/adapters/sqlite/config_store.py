@@ -1,0 +1,136 @@
+"""
+Documents in SQLite.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Final
+
+from attrs import frozen
+
+from odoo_ai_config.adapters.sqlite.commit import PreparedChangeset
+from odoo_ai_config.adapters.sqlite.connection import sequence
+from odoo_ai_config.adapters.sqlite.database import SqliteDatabase
+from odoo_ai_config.adapters.sqlite.pruning import prune
+from odoo_ai_config.adapters.sqlite.rows import (
+    REVISION_COLUMNS,
+    delivery_of,
+    document_key_of,
+    document_key_row,
+    revision_of,
+)
+from odoo_ai_config.adapters.sqlite.writer import Transaction
+from odoo_ai_config.application.errors import StoreUnavailableError
+from odoo_ai_config.application.ports.config_store import ConfigStore, PruneReport
+from odoo_ai_config.domain.changes import Changeset, Delivery, DeliveryId
+from odoo_ai_config.domain.identifiers import BusinessDomain, DocumentKey, TenantId
+from odoo_ai_config.domain.versioning import RetentionPolicy, Revision
+
+# The largest integer of SQLite, and beyond every version.
+_HIGHEST: Final = 2**63 - 1
+_CHECK_SECONDS: Final = 2.0
+
+_DOCUMENT_ID: Final = "SELECT id FROM documents WHERE tenant = ? AND domain = ? AND kind = ?"
+_REVISION: Final = (
+    f"SELECT {REVISION_COLUMNS} FROM revisions WHERE document = ({_DOCUMENT_ID}) AND version = ?"
+)
+_HISTORY: Final = (
+    f"SELECT {REVISION_COLUMNS} FROM revisions WHERE document = ({_DOCUMENT_ID}) AND version < ? "
+    "ORDER BY version DESC LIMIT ?"
+)
+_DOCUMENTS: Final = (
+    "SELECT tenant, domain, kind, "
+    + ", ".join(f"revisions.{column}" for column in REVISION_COLUMNS.split(", "))
+    + " FROM documents JOIN revisions ON document = id AND revisions.version = documents.version "
+    "WHERE tenant = ?1 AND domain = coalesce(?2, domain) AND NOT documents.deleted "
+    "ORDER BY domain, kind"
+)
+_TENANTS: Final = (
+    "SELECT DISTINCT tenant FROM documents WHERE tenant > ? AND NOT deleted "
+    "ORDER BY tenant LIMIT ?"
+)
+
+
+@frozen
+class SqliteConfigStore(ConfigStore):
+    """
+    Commits share transactions; newest revisions are read from memory where that is safe.
+    """
+
+    database: SqliteDatabase
+
+    async def commit(self, changeset: Changeset) -> None:
+        if not changeset.empty:
+            prepared = PreparedChangeset(changeset, self.database.rows)
+            await self.database.write(prepared.write)
+
+    async def current(self, keys: Sequence[DocumentKey]) -> Mapping[DocumentKey, Revision]:
+        return await self.database.find(self.database.rows.revisions, keys)
+
+    async def revision(self, key: DocumentKey, version: int) -> Revision | None:
+        which = *document_key_row(key), max(0, min(version, _HIGHEST))
+
+        def select(connection: sqlite3.Connection) -> Revision | None:
+            row = connection.execute(_REVISION, which).fetchone()
+            return None if row is None else revision_of(key, row)
+
+        return await self.database.read(select)
+
+    async def history(
+        self, key: DocumentKey, *, before: int | None = None, limit: int = 100
+    ) -> Sequence[Revision]:
+        below = _HIGHEST if before is None else max(0, min(before, _HIGHEST))
+        which = *document_key_row(key), below, limit
+        return await self.database.read(
+            lambda connection: [
+                revision_of(key, row) for row in connection.execute(_HISTORY, which)
+            ]
+        )
+
+    async def documents(
+        self, tenant: TenantId, domain: BusinessDomain | None = None
+    ) -> Sequence[Revision]:
+        which = tenant.value, None if domain is None else domain.value
+        return await self.database.read(
+            lambda connection: [
+                revision_of(document_key_of(row[:3]), row[3:])
+                for row in connection.execute(_DOCUMENTS, which)
+            ]
+        )
+
+    async def tenants(
+        self, *, after: TenantId | None = None, limit: int = 100
+    ) -> Sequence[TenantId]:
+        which = "" if after is None else after.value, limit
+        return await self.database.read(
+            lambda connection: [
+                TenantId(tenant) for (tenant,) in connection.execute(_TENANTS, which)
+            ]
+        )
+
+    async def delivery(self, delivery_id: DeliveryId) -> Delivery | None:
+        found = await self.database.find(self.database.rows.deliveries, (delivery_id,))
+        # Kept as a row and not as an object: an outcome has a dictionary that a caller may change.
+        return None if not found else delivery_of(found[delivery_id])
+
+    async def prune(self, policy: RetentionPolicy, *, now: datetime) -> PruneReport:
+        return await prune(self.database, policy, now=now)
+
+    async def check(self) -> None:
+        await self.database.read(sequence)
+        try:
+            async with asyncio.timeout(_CHECK_SECONDS):
+                # A transaction begins for it; that it writes nothing comes later.
+                await self.database.write(_nothing)
+        except TimeoutError as error:
+            raise StoreUnavailableError from error
+
+
+def _nothing(_transaction: Transaction) -> None:
+    """
+    Write nothing.
+    """

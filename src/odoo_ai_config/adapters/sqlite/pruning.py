@@ -1,0 +1,146 @@
+"""
+What may be forgotten: found by readers, removed by the writer in short transactions.
+
+Searching takes long and holds nobody up; removing is quick and is checked again where
+something may have changed in between.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from datetime import datetime
+from functools import partial
+from typing import Final
+
+from odoo_ai_config.adapters.sqlite.current_rows import Effect
+from odoo_ai_config.adapters.sqlite.database import SqliteDatabase
+from odoo_ai_config.adapters.sqlite.rows import Row, microseconds
+from odoo_ai_config.adapters.sqlite.writer import Transaction
+from odoo_ai_config.application.ports.config_store import PruneReport
+from odoo_ai_config.domain.changes import DeliveryId
+from odoo_ai_config.domain.documents import Document
+from odoo_ai_config.domain.identifiers import CREDENTIALS
+from odoo_ai_config.domain.merging import fingerprints_in
+from odoo_ai_config.domain.versioning import RetentionPolicy
+
+_STEP: Final = 500
+
+_EXPIRED: Final = "SELECT caller, key FROM deliveries WHERE expires_at < ? LIMIT ?"
+_REMOVE_DELIVERY: Final = "DELETE FROM deliveries WHERE caller = ? AND key = ? AND expires_at < ?"
+
+# The rule of `RetentionPolicy.allows_pruning`; comparing with the NULL of a rule that is
+# switched off is never true.
+_OLD: Final = """
+SELECT document, revisions.version FROM revisions JOIN documents ON document = id
+WHERE document >= ?1 AND revisions.version < documents.version
+  AND (revisions.version <= documents.version - ?2 OR updated_at < ?3)
+ORDER BY document, revisions.version LIMIT ?4
+"""
+_REMOVE_REVISION: Final = "DELETE FROM revisions WHERE document = ? AND version = ?"
+
+_OWNERS: Final = """
+SELECT DISTINCT tenant, domain FROM secrets WHERE (tenant, domain) > (?, ?)
+ORDER BY tenant, domain LIMIT ?
+"""
+_SECRETS: Final = "SELECT ref, fingerprint, purpose FROM secrets WHERE tenant = ? AND domain = ?"
+_CREDENTIALS: Final = """
+SELECT body FROM revisions JOIN documents ON document = id
+WHERE tenant = ? AND domain = ? AND kind = ? ORDER BY revisions.version DESC
+"""
+_REMOVE_SEALED: Final = (
+    "DELETE FROM secrets WHERE ref = ? AND fingerprint = ? AND purpose = ? "
+    "AND tenant = ? AND domain = ?"
+)
+
+
+async def prune(
+    database: SqliteDatabase, policy: RetentionPolicy, *, now: datetime
+) -> PruneReport:
+    """
+    Remove what *policy* allows, expired deliveries, and sealed values that nothing names.
+    """
+    return PruneReport(
+        deliveries=await _prune_deliveries(database, now),
+        revisions=await _prune_revisions(database, policy, now),
+        secrets=await _prune_secrets(database),
+    )
+
+
+async def _prune_deliveries(database: SqliteDatabase, now: datetime) -> int:
+    moment = microseconds(now)
+    removed = 0
+    while True:
+        expired = await database.read(partial(_select_all, _EXPIRED, (moment, _STEP)))
+        if not expired:
+            return removed
+        removed += await database.write(partial(_remove_deliveries, expired, moment, database))
+
+
+def _remove_deliveries(
+    expired: list[Row], moment: int, database: SqliteDatabase, transaction: Transaction
+) -> int:
+    removed = 0
+    for caller, key in expired:
+        cursor = transaction.connection.execute(_REMOVE_DELIVERY, (caller, key, moment))
+        removed += cursor.rowcount
+        transaction.effects.append(
+            Effect(database.rows.deliveries, DeliveryId(caller, key), forget=True)
+        )
+    return removed
+
+
+async def _prune_revisions(
+    database: SqliteDatabase, policy: RetentionPolicy, now: datetime
+) -> int:
+    oldest = None if policy.max_age is None else microseconds(now - policy.max_age)
+    removed = 0
+    document = 0
+    while True:
+        which = document, policy.keep, oldest, _STEP
+        old = await database.read(partial(_select_all, _OLD, which))
+        if not old:
+            return removed
+        # What was old stays old: nothing has to be checked again.
+        removed += await database.write(partial(_remove_all, _REMOVE_REVISION, old))
+        document = old[-1][0]
+
+
+async def _prune_secrets(database: SqliteDatabase) -> int:
+    removed = 0
+    owner: Row = ("", "")
+    while True:
+        owners = await database.read(partial(_select_all, _OWNERS, (*owner, _STEP)))
+        if not owners:
+            return removed
+        for owner in await database.read(partial(_with_orphans, owners)):
+            removed += await database.write(partial(_remove_orphans, owner))
+        owner = owners[-1]
+
+
+def _with_orphans(owners: list[Row], connection: sqlite3.Connection) -> list[Row]:
+    return [owner for owner in owners if _orphans(owner, connection)]
+
+
+def _remove_orphans(owner: Row, transaction: Transaction) -> int:
+    # Looked for again: meanwhile a revision may have been written that names one.
+    orphans = _orphans(owner, transaction.connection)
+    return _remove_all(_REMOVE_SEALED, [(*orphan, *owner) for orphan in orphans], transaction)
+
+
+def _orphans(owner: Row, connection: sqlite3.Connection) -> set[Row]:
+    orphans = set(connection.execute(_SECRETS, owner))
+    for (body,) in connection.execute(_CREDENTIALS, (*owner, CREDENTIALS.value)):
+        if not orphans:
+            break
+        named = fingerprints_in(Document(body)).items()
+        marks = {(ref, fingerprint.value) for ref, fingerprint in named}
+        orphans = {orphan for orphan in orphans if orphan[:2] not in marks}
+    return orphans
+
+
+def _select_all(statement: str, which: Row, connection: sqlite3.Connection) -> list[Row]:
+    return connection.execute(statement, which).fetchall()
+
+
+def _remove_all(statement: str, which: list[Row], transaction: Transaction) -> int:
+    return transaction.connection.executemany(statement, which).rowcount

@@ -1,0 +1,125 @@
+"""
+The threads that read, and the question that need not leave the event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Final, TypeVar
+
+from odoo_ai_config.adapters.sqlite.connection import FileConnection, sequence, store_failures
+from odoo_ai_config.adapters.sqlite.current_rows import CurrentRows
+from odoo_ai_config.application.errors import StoreUnavailableError
+
+T = TypeVar("T")
+
+# Two, so that a long reading does not keep the short ones waiting.
+_THREADS: Final = 2
+_CACHE_KIB: Final = 4 * 1024
+_PROBE_CACHE_KIB: Final = 64
+
+
+class Reader:
+    """
+    Reads in threads of its own, each reading in one snapshot of the database.
+    """
+
+    def __init__(self, path: Path, rows: CurrentRows, *, busy_timeout: float) -> None:
+        self._open = partial(
+            FileConnection,
+            path,
+            busy_timeout=busy_timeout,
+            cache_kib=_CACHE_KIB,
+            opened=rows.opened,
+        )
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="sqlite-reader")
+        self._idle: deque[FileConnection] = deque(self._open() for _ in range(_THREADS))
+        self._closed = False
+
+    def close(self) -> None:
+        """
+        Finish what is being read, and end the threads.
+        """
+        self._closed = True
+        self._threads.shutdown()
+        for file in self._idle:
+            file.drop()
+
+    async def read(self, select: Callable[[sqlite3.Connection], T]) -> T:
+        """
+        Run *select* in a snapshot.
+
+        Raises:
+            StoreUnavailableError: The store is away.
+        """
+        if self._closed:
+            raise StoreUnavailableError
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._read, select)
+
+    def _read(self, select: Callable[[sqlite3.Connection], T]) -> T:
+        file = self._idle.pop()
+        finished = False
+        try:
+            with store_failures():
+                connection = file.get()
+                connection.execute("BEGIN")
+                result = select(connection)
+                connection.execute("COMMIT")
+            finished = True
+        finally:
+            if not finished:
+                file.drop()
+            self._idle.append(file)
+        return result
+
+
+class Probe:
+    """
+    Asks whether anybody committed since it asked last.
+
+    That is quick enough for the event loop: a look at the file's status and at the shared
+    memory of the log, neither of which waits for a disk or for another process. Only after
+    a commit one row is read as well, which the operating system has at hand.
+    """
+
+    def __init__(self, path: Path, rows: CurrentRows) -> None:
+        self._rows = rows
+        self._file = FileConnection(
+            path, busy_timeout=0, cache_kib=_PROBE_CACHE_KIB, opened=rows.opened
+        )
+        self._seen: tuple[int, int] | None = None
+
+    def open(self) -> None:
+        """
+        Connect.
+        """
+        self._file.get()
+
+    def close(self) -> None:
+        """
+        Disconnect.
+        """
+        self._file.drop()
+
+    def up_to_date(self) -> bool:
+        """
+        Tell the rows about commits of others; False if that is not possible at the moment.
+        """
+        try:
+            connection = self._file.if_open()
+            if connection is None:
+                return False
+            version = connection.execute("PRAGMA data_version").fetchone()[0]
+            seen = self._rows.epoch, version
+            if seen != self._seen:
+                self._rows.noticed(sequence(connection))
+                self._seen = seen
+        except (sqlite3.Error, OSError):
+            return False
+        return True

@@ -1,0 +1,184 @@
+"""
+The tables, and the way from one version of them to the next.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Final
+
+from odoo_ai_config.application.errors import StoreUnusableError
+
+# "odoo" in ASCII; tells our files from other programs' databases.
+APPLICATION_ID: Final = 0x6F646F6F
+
+# STRICT tables.
+OLDEST_SQLITE: Final = (3, 37, 0)
+
+# Times are microseconds since 1970 in UTC.
+_FIRST: Final = """
+-- Grows with every commit that changes anything; the numbers in `changes` are taken from it.
+-- Whoever has seen a value of it knows everything that was committed up to then.
+CREATE TABLE sequence (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    value INTEGER NOT NULL
+) STRICT;
+INSERT INTO sequence VALUES (1, 0);
+
+-- One row per revision of a document or a channel, in the order of the commits.
+CREATE TABLE changes (
+    seq INTEGER PRIMARY KEY,
+    what TEXT NOT NULL,
+    key TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    at INTEGER NOT NULL
+) STRICT;
+
+-- The version that each document is at.
+CREATE TABLE documents (
+    id INTEGER PRIMARY KEY,
+    tenant TEXT NOT NULL,
+    domain TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    deleted INTEGER NOT NULL,
+    UNIQUE (tenant, domain, kind)
+) STRICT;
+
+CREATE TABLE revisions (
+    document INTEGER NOT NULL REFERENCES documents (id),
+    version INTEGER NOT NULL,
+    deleted INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL,
+    author TEXT NOT NULL,
+    yaml_exact INTEGER,
+    -- Last, because reading a column behind a long text means to walk over the text.
+    body TEXT NOT NULL,
+    yaml TEXT,
+    PRIMARY KEY (document, version)
+) STRICT;
+
+CREATE TABLE mappings (
+    key TEXT PRIMARY KEY,
+    tenant TEXT NOT NULL,
+    domain TEXT NOT NULL,
+    sequence INTEGER NOT NULL,
+    fallback INTEGER NOT NULL,
+    numbers TEXT NOT NULL,
+    active INTEGER NOT NULL,
+    version INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL,
+    author TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX mappings_by_tenant ON mappings (tenant);
+
+-- The active key of a tenant is the one with the highest id.
+CREATE TABLE tenant_keys (
+    id INTEGER PRIMARY KEY,
+    tenant TEXT NOT NULL,
+    key_id TEXT NOT NULL,
+    master_id TEXT NOT NULL,
+    wrapped BLOB NOT NULL,
+    created_at INTEGER NOT NULL,
+    UNIQUE (tenant, key_id)
+) STRICT;
+CREATE INDEX tenant_keys_by_master ON tenant_keys (master_id);
+
+CREATE TABLE secrets (
+    tenant TEXT NOT NULL,
+    domain TEXT NOT NULL,
+    ref TEXT NOT NULL,
+    purpose TEXT NOT NULL,
+    fingerprint TEXT NOT NULL,
+    key_id TEXT NOT NULL,
+    envelope BLOB NOT NULL,
+    PRIMARY KEY (tenant, domain, ref, purpose, fingerprint)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE deliveries (
+    id INTEGER PRIMARY KEY,
+    caller TEXT NOT NULL,
+    key TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    outcome TEXT NOT NULL,
+    recorded_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    UNIQUE (caller, key)
+) STRICT;
+
+CREATE TABLE audit (
+    id INTEGER PRIMARY KEY,
+    at INTEGER NOT NULL,
+    action TEXT NOT NULL,
+    actor TEXT NOT NULL,
+    tenant TEXT,
+    subject TEXT NOT NULL,
+    request_id TEXT
+) STRICT;
+CREATE INDEX audit_by_tenant ON audit (tenant);
+
+CREATE TABLE api_keys (
+    id TEXT PRIMARY KEY,
+    name TEXT NOT NULL,
+    digest BLOB NOT NULL,
+    scopes TEXT NOT NULL,
+    tenant TEXT,
+    created_at INTEGER NOT NULL,
+    revoked_at INTEGER
+) STRICT, WITHOUT ROWID;
+"""
+
+# Item n leads from version n to version n + 1. Never change one that was released.
+_MIGRATIONS: Final = (_FIRST,)
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """
+    Bring a database to the version that this program knows; an empty file becomes one.
+
+    Raises:
+        StoreUnusableError: It belongs to another program, or to a newer version of this one.
+    """
+    if sqlite3.sqlite_version_info < OLDEST_SQLITE:
+        raise StoreUnusableError(
+            f"O SQLite {sqlite3.sqlite_version} deste Python é antigo demais; "
+            f"é preciso o {'.'.join(map(str, OLDEST_SQLITE))} ou mais novo."
+        )
+    if _version(connection) == len(_MIGRATIONS):
+        return
+    # Another process may be doing the same: look again once nobody else can write.
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        for script in _MIGRATIONS[_version(connection) :]:
+            for statement in _statements(script):
+                connection.execute(statement)
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version = {len(_MIGRATIONS)}")
+        connection.execute("COMMIT")
+    finally:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    application: int = connection.execute("PRAGMA application_id").fetchone()[0]
+    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    tables: int = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
+    if application != APPLICATION_ID and (application or version or tables):
+        raise StoreUnusableError(
+            "O arquivo do armazenamento é um banco SQLite de outro programa; "
+            "escolha outro caminho."
+        )
+    if version > len(_MIGRATIONS):
+        raise StoreUnusableError(
+            f"O arquivo do armazenamento está na versão {version}, e este programa só conhece "
+            f"até a {len(_MIGRATIONS)}; atualize o odoo-ai-config ou restaure um backup anterior."
+        )
+    return version
+
+
+def _statements(script: str) -> list[str]:
+    # `executescript` would commit the transaction that keeps a migration whole.
+    return [statement for statement in script.split(";\n") if statement.strip()]

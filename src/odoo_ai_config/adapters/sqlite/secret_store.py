@@ -1,0 +1,149 @@
+"""
+Wrapped data keys and sealed values in SQLite.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from attrs import frozen
+
+from odoo_ai_config.adapters.sqlite.current_rows import Effect
+from odoo_ai_config.adapters.sqlite.database import SqliteDatabase
+from odoo_ai_config.adapters.sqlite.rows import (
+    SEALED_COLUMNS,
+    TENANT_KEY_COLUMNS,
+    secret_of,
+    secret_place,
+    secret_row,
+    tenant_key_of,
+    tenant_key_row,
+)
+from odoo_ai_config.adapters.sqlite.writer import Transaction
+from odoo_ai_config.application.ports.secret_store import SecretStore
+from odoo_ai_config.domain.credentials import Fingerprint, SealContext, SealedSecret, TenantKey
+from odoo_ai_config.domain.identifiers import TenantId
+
+_KEY: Final = f"SELECT {TENANT_KEY_COLUMNS} FROM tenant_keys WHERE tenant = ? AND key_id = ?"
+_MASTER_IDS: Final = "SELECT master_id, count(*) FROM tenant_keys GROUP BY master_id"
+_WRAPPED_BY_OTHERS: Final = (
+    f"SELECT {TENANT_KEY_COLUMNS} FROM tenant_keys WHERE master_id <> ? "
+    "ORDER BY master_id, id LIMIT ?"
+)
+_REWRAP: Final = (
+    "UPDATE tenant_keys SET master_id = ?, wrapped = ?, created_at = ? "
+    "WHERE (tenant, key_id, master_id, wrapped, created_at) = (?, ?, ?, ?, ?)"
+)
+# The key whose columns are the first parameters is the tenant's newest.
+_IS_ACTIVE: Final = (
+    f"(SELECT id FROM tenant_keys WHERE ({TENANT_KEY_COLUMNS}) = (?1, ?2, ?3, ?4, ?5)) "
+    "= (SELECT max(id) FROM tenant_keys WHERE tenant = ?1)"
+)
+_ADD_KEY: Final = (
+    f"INSERT INTO tenant_keys ({TENANT_KEY_COLUMNS}) SELECT ?6, ?7, ?8, ?9, ?10 "
+    f"WHERE {_IS_ACTIVE} ON CONFLICT DO NOTHING"
+)
+_SEALED_BY_OTHERS: Final = "FROM secrets WHERE tenant = ?1 AND key_id <> ?2"
+_REMOVE_OTHERS: Final = "DELETE FROM tenant_keys WHERE tenant = ? AND key_id <> ?"
+_PLACE: Final = "(tenant, domain, ref, purpose, fingerprint) = (?, ?, ?, ?, ?)"
+_SECRET: Final = f"SELECT {SEALED_COLUMNS} FROM secrets WHERE {_PLACE}"
+_SECRETS_SEALED_BY_OTHERS: Final = f"SELECT {SEALED_COLUMNS} {_SEALED_BY_OTHERS} LIMIT ?3"
+_RESEAL: Final = (
+    "UPDATE secrets SET key_id = ?, envelope = ? "
+    f"WHERE {_PLACE} AND key_id = ? AND envelope = ? "
+    "AND EXISTS (SELECT 1 FROM tenant_keys k WHERE k.tenant = ? AND k.key_id = ?)"
+)
+
+
+@frozen
+class SqliteSecretStore(SecretStore):
+    """
+    Keeps what the vault made; it could not open it.
+    """
+
+    database: SqliteDatabase
+
+    async def active_key(self, tenant: TenantId) -> TenantKey | None:
+        found = await self.database.find(self.database.rows.active_keys, (tenant,))
+        return found.get(tenant)
+
+    async def tenant_key(self, tenant: TenantId, key_id: str) -> TenantKey | None:
+        def select(connection: sqlite3.Connection) -> TenantKey | None:
+            row = connection.execute(_KEY, (tenant.value, key_id)).fetchone()
+            return None if row is None else tenant_key_of(row)
+
+        return await self.database.read(select)
+
+    async def sealed(self, context: SealContext, fingerprint: Fingerprint) -> SealedSecret | None:
+        def select(connection: sqlite3.Connection) -> SealedSecret | None:
+            row = connection.execute(_SECRET, secret_place(context, fingerprint)).fetchone()
+            return None if row is None else secret_of(row)
+
+        return await self.database.read(select)
+
+    async def master_ids(self) -> Mapping[str, int]:
+        return await self.database.read(
+            lambda connection: dict(connection.execute(_MASTER_IDS).fetchall())
+        )
+
+    async def keys_not_wrapped_by(self, master_id: str, *, limit: int) -> Sequence[TenantKey]:
+        return await self.database.read(
+            lambda connection: [
+                tenant_key_of(row)
+                for row in connection.execute(_WRAPPED_BY_OTHERS, (master_id, limit))
+            ]
+        )
+
+    async def rewrap(self, old: TenantKey, new: TenantKey) -> bool:
+        row = *tenant_key_row(new)[2:], *tenant_key_row(old)
+
+        def write(transaction: Transaction) -> bool:
+            self._forget_active_key(old.tenant, transaction)
+            return transaction.connection.execute(_REWRAP, row).rowcount == 1
+
+        return await self.database.write(write)
+
+    async def add_key(self, key: TenantKey, *, successor_of: TenantKey) -> bool:
+        row = *tenant_key_row(successor_of), *tenant_key_row(key)
+
+        def write(transaction: Transaction) -> bool:
+            self._forget_active_key(key.tenant, transaction)
+            return transaction.connection.execute(_ADD_KEY, row).rowcount == 1
+
+        return await self.database.write(write)
+
+    async def secrets_not_sealed_by(self, key: TenantKey, *, limit: int) -> Sequence[SealedSecret]:
+        which = key.tenant.value, key.key_id, limit
+        return await self.database.read(
+            lambda connection: [
+                secret_of(row) for row in connection.execute(_SECRETS_SEALED_BY_OTHERS, which)
+            ]
+        )
+
+    async def reseal(self, old: SealedSecret, new: SealedSecret) -> bool:
+        # The key must be there: a value sealed with a retired one could never be opened again.
+        row = *secret_row(new)[-2:], *secret_row(old), new.context.tenant.value, new.key_id
+        return await self.database.write(
+            lambda transaction: transaction.connection.execute(_RESEAL, row).rowcount == 1
+        )
+
+    async def retire_keys(self, active: TenantKey) -> bool:
+        row = tenant_key_row(active)
+
+        def write(transaction: Transaction) -> bool:
+            connection = transaction.connection
+            which = active.tenant.value, active.key_id
+            is_active = connection.execute(f"SELECT {_IS_ACTIVE}", row).fetchone()[0]
+            sealed = connection.execute(f"SELECT 1 {_SEALED_BY_OTHERS} LIMIT 1", which).fetchone()
+            if not is_active or sealed is not None:
+                return False
+            connection.execute(_REMOVE_OTHERS, which)
+            return True
+
+        return await self.database.write(write)
+
+    def _forget_active_key(self, tenant: TenantId, transaction: Transaction) -> None:
+        effect = Effect(self.database.rows.active_keys, tenant, forget=True)
+        transaction.effects.append(effect)

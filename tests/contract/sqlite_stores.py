@@ -1,0 +1,23 @@
+"""
+Stores in SQLite, for the contracts and for tests of what is particular to them.
+"""
+
+from __future__ import annotations
+
+from odoo_ai_config.adapters.sqlite.api_key_store import SqliteApiKeyStore
+from odoo_ai_config.adapters.sqlite.audit_log import SqliteAuditLog
+from odoo_ai_config.adapters.sqlite.channel_directory import SqliteChannelDirectory
+from odoo_ai_config.adapters.sqlite.config_store import SqliteConfigStore
+from odoo_ai_config.adapters.sqlite.database import SqliteDatabase
+from odoo_ai_config.adapters.sqlite.secret_store import SqliteSecretStore
+from tests.contract.stores import Stores
+
+
+def stores_over(database: SqliteDatabase) -> Stores:
+    return Stores(
+        config=SqliteConfigStore(database),
+        channels=SqliteChannelDirectory(database),
+        secrets=SqliteSecretStore(database),
+        api_keys=SqliteApiKeyStore(database),
+        audit=SqliteAuditLog(database),
+    )

@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from odoo_ai_config.adapters.sqlite.database import open_sqlite
+from tests.contract.api_key_store_contract import ApiKeyStoreContract
+from tests.contract.audit_log_contract import AuditLogContract
+from tests.contract.channel_directory_contract import ChannelDirectoryContract
+from tests.contract.config_store_contract import ConfigStoreContract
+from tests.contract.failure_contract import FailureContract
+from tests.contract.prune_contract import PruneContract
+from tests.contract.secret_store_contract import SecretStoreContract
+from tests.contract.sqlite_stores import stores_over
+from tests.contract.stores import Outage, StoreContract, Stores
+
+
+class InSqlite(StoreContract):
+    technology = "sqlite"
+    shared = True
+
+    @pytest.fixture
+    def path(self, tmp_path: Path) -> Path:
+        return tmp_path / "hub.db"
+
+    # Asynchronous, so that the loop still runs when the last commits are answered.
+    @pytest.fixture
+    async def stores(self, path: Path) -> AsyncIterator[Stores]:
+        with open_sqlite(path) as database:
+            yield stores_over(database)
+
+    @pytest.fixture
+    def second_stores(self, stores: Stores, path: Path) -> Iterator[Stores]:
+        with open_sqlite(path) as database:
+            yield stores_over(database)
+
+    @pytest.fixture
+    def outage(self, path: Path) -> Outage:
+        @asynccontextmanager
+        async def away() -> AsyncIterator[None]:
+            hidden = path.with_suffix(".hidden")
+            path.rename(hidden)
+            yield
+            hidden.rename(path)
+
+        return away
+
+
+class TestSqliteConfigStore(InSqlite, ConfigStoreContract): ...
+
+
+class TestSqlitePruning(InSqlite, PruneContract): ...
+
+
+class TestSqliteChannelDirectory(InSqlite, ChannelDirectoryContract): ...
+
+
+class TestSqliteApiKeyStore(InSqlite, ApiKeyStoreContract): ...
+
+
+class TestSqliteAuditLog(InSqlite, AuditLogContract): ...
+
+
+class TestSqliteSecretStore(InSqlite, SecretStoreContract): ...
+
+
+class TestSqliteFailures(InSqlite, FailureContract): ...
