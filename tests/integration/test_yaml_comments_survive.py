@@ -257,6 +257,19 @@ def test_comments_of_an_otherwise_empty_text_survive() -> None:
     assert CODEC.amend("# top\na: 1 # one\n# end\n", {}) == "# top\n# end\n"
 
 
+def test_quotes_give_way_to_what_they_cannot_hold() -> None:
+    assert CODEC.amend("a: 'x' # a\n", {"a": "it's"}) == "a: 'it''s' # a\n"
+    assert CODEC.amend("a: 'x' # a\n", {"a": "x\ty"}) == 'a: "x\\ty" # a\n'
+    assert CODEC.amend('a: "x" # a\n', {"a": 'say "y"'}) == 'a: "say \\"y\\"" # a\n'
+
+
+def test_an_item_below_its_dash_keeps_its_place() -> None:
+    text = "a:\n  -  # first\n    b: 1\n  - # second\n    2\n"
+
+    assert CODEC.amend(text, {"a": [{"b": 3}, 2]}) == text.replace("b: 1", "b: 3")
+    assert CODEC.amend(text, {"a": [{"b": 1}]}) == text.split("  - # second", maxsplit=1)[0]
+
+
 def test_json_text_stays_json() -> None:
     text = '{\n  "a": 1,\n  "b": {"c": "x"}\n}\n'
 

@@ -230,7 +230,7 @@ class _Amendment:
             separator = ",\n" + " " * written[-1].key_node.column
         end = kept[-1].value.end
         for key, value in added.items():
-            entry_text = rendering.flow_entry(key, value, 1, as_json=as_json)
+            entry_text = rendering.flow_entry(key, value, as_json=as_json)
             self._edits.append((end, end, separator + entry_text))
 
     def _cut_from_flow(self, written: list[Entry], kept: list[Entry]) -> None:
@@ -296,7 +296,7 @@ class _Amendment:
             if node.start == node.end:
                 raise IntricateError
             as_json = self._text[node.start] == '"' or not isinstance(wanted, str)
-            replacement = rendering.flow(wanted, 1, as_json=as_json)
+            replacement = rendering.flow(wanted, as_json=as_json)
             self._edits.append((node.start, node.end, anchor + replacement))
             return
         inline, nested = rendering.value_lines(wanted, indent, 1)

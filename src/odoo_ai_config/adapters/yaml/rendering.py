@@ -84,29 +84,27 @@ def value_lines(value: Json, indent: int, depth: int) -> tuple[str, list[str]]:
     return scalar(value), []
 
 
-def flow(value: Json, depth: int, *, as_json: bool) -> str:
+def flow(value: Json, *, as_json: bool) -> str:
     """
     *value* on one line, as part of a flow collection.
     """
-    if isinstance(value, (dict, list)) and depth >= MAX_DEPTH:
-        raise InvalidYamlError
     if isinstance(value, dict):
-        parts = (flow_entry(key, part, depth + 1, as_json=as_json) for key, part in value.items())
+        parts = (flow_entry(key, part, as_json=as_json) for key, part in value.items())
         return f"{{{', '.join(parts)}}}"
     if isinstance(value, list):
-        return f"[{', '.join(flow(part, depth + 1, as_json=as_json) for part in value)}]"
+        return f"[{', '.join(flow(part, as_json=as_json) for part in value)}]"
     if isinstance(value, str) and (as_json or _FLOW_INDICATOR.search(value)):
         return double_quoted(value)
     return scalar(value)
 
 
-def flow_entry(key: str, value: Json, depth: int, *, as_json: bool) -> str:
+def flow_entry(key: str, value: Json, *, as_json: bool) -> str:
     """
     One key with its value in a flow mapping.
     """
-    name = flow(key, depth, as_json=as_json)
+    name = flow(key, as_json=as_json)
     mark = "? " if _is_long(name) else ""
-    return f"{mark}{name}: {flow(value, depth, as_json=as_json)}"
+    return f"{mark}{name}: {flow(value, as_json=as_json)}"
 
 
 def scalar(value: JsonScalar) -> str:
@@ -162,7 +160,4 @@ def _is_plain(text: str) -> bool:
         return False
     if text.lower() in _YAML_1_1_BOOLEANS or _LOOKS_LIKE_A_NUMBER.fullmatch(text):
         return False
-    try:
-        return resolve_plain(text) == text
-    except ValueError:
-        return False
+    return resolve_plain(text) == text
