@@ -1,0 +1,12 @@
+"""
+The command line as ``python -m odoo_ai_config.entrypoints.cli``: how workers are started.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from odoo_ai_config.entrypoints.cli.program import main
+
+if __name__ == "__main__":
+    sys.exit(main())

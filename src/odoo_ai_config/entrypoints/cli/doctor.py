@@ -1,0 +1,346 @@
+"""
+``doctor``: what is wrong with an installation, and what to do about it.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import stat
+from collections.abc import AsyncIterator, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from enum import Enum
+from pathlib import Path
+from typing import Final
+
+import aiohttp
+from attrs import frozen
+
+from odoo_ai_config.application.errors import (
+    ApplicationError,
+    InvalidKeyRingError,
+    StoreUnavailableError,
+    StoreUnusableError,
+)
+from odoo_ai_config.domain.errors import InvalidApiKeyError
+from odoo_ai_config.entrypoints.cli.flags import SERVER_AS_SET, ServerFlags, container_of
+from odoo_ai_config.entrypoints.cli.refusals import advice_on
+from odoo_ai_config.entrypoints.cli.terminal import moment, say, tell
+from odoo_ai_config.entrypoints.container import Container
+from odoo_ai_config.entrypoints.services import Services
+from odoo_ai_config.entrypoints.settings import SettingLayers, Settings, SettingsError
+
+_OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
+_CLOCK_SLACK: Final = timedelta(minutes=2)
+_GIBIBYTE: Final = 1024**3
+_SCARCE_BYTES: Final = 200 * 1024**2
+_PROBE_SECONDS: Final = 2.0
+# Names of the replaced service, and what has taken their place.
+_OLD_NAMES: Final[Mapping[str, str]] = {
+    "CONFIG_SERVICE_API_KEY": "ODOO_AI_CONFIG_API_KEY",
+    "CONFIG_SERVICE_URL": "o endereço em que os clientes chamam (aqui: SERVER_HOST e SERVER_PORT)",
+    "API_KEY": "ODOO_AI_CONFIG_API_KEY",
+    "DATABASE_URL": "ODOO_AI_CONFIG_STORE_URL",
+    "POSTGRES_PASSWORD": "ODOO_AI_CONFIG_STORE_URL",
+    "CREDENTIAL_ENCRYPTION_KEY": "ODOO_AI_CONFIG_KEYRING",
+    "WEBHOOK_SECRET_KEY": "ODOO_AI_CONFIG_LEGACY_ODOO_SECRETS",
+}
+
+
+class Verdict(Enum):
+    """
+    How a check came out.
+    """
+
+    GOOD = "ok"
+    DOUBTFUL = "aviso"
+    BAD = "falha"
+
+
+@frozen
+class Finding:
+    """
+    One line of the report; *advice* says what to do where something is not as it should be.
+    """
+
+    verdict: Verdict
+    subject: str
+    text: str
+    advice: str = ""
+
+    def __str__(self) -> str:
+        advice = f" -> {self.advice}" if self.advice else ""
+        return f"{self.verdict.value:5}  {self.subject}: {self.text}{advice}"
+
+
+async def doctor(*, flags: ServerFlags = SERVER_AS_SET) -> int:
+    """
+    Confere a instalação e diz o que consertar.
+
+    Termina com 0 se nada falhou; avisos não contam. Não cria nem altera nada.
+    """
+    failed = 0
+    async for finding in examined(flags.layers()):
+        say(str(finding))
+        failed += finding.verdict is Verdict.BAD
+    tell(f"{failed} falha(s)." if failed else "Nenhuma falha.")
+    return 1 if failed else 0
+
+
+async def examined(layers: SettingLayers) -> AsyncIterator[Finding]:
+    """
+    Every finding, each as soon as it is known.
+    """
+    for name in layers.present(list(_OLD_NAMES)):
+        yield Finding(
+            Verdict.DOUBTFUL, "ambiente", f"{name} não é lida", f"use {_OLD_NAMES[name]}"
+        )
+    try:
+        settings = layers.settings()
+        location = settings.store
+    except SettingsError as error:
+        yield Finding(Verdict.BAD, "configurações", str(error), "corrija a variável ou a opção")
+        return
+    yield Finding(Verdict.GOOD, "configurações", "todas válidas")
+    if settings.require_signature and not (
+        settings.webhook_secrets or settings.legacy_odoo_secrets
+    ):
+        yield Finding(
+            Verdict.BAD,
+            "assinaturas",
+            "são exigidas, mas não há segredo",
+            "defina ODOO_AI_CONFIG_WEBHOOK_SECRETS",
+        )
+    container = container_of(settings)
+    now = Container.clock().now()
+    yield _data_folder(settings.data_dir)
+    yield _space(settings.data_dir)
+    yield _log_folder(settings.log_dir)
+    yield _key_ring(container, settings)
+    yield _clock(settings.data_dir, now)
+    yield await _port(settings)
+    if location.technology == "sqlite" and not location.path.exists():
+        yield Finding(
+            Verdict.GOOD, "armazenamento", f"{location.path} será criado na primeira partida"
+        )
+        yield _first_key_file(settings)
+        return
+    async for finding in _store(container, settings, now):
+        yield finding
+
+
+def _data_folder(folder: Path) -> Finding:
+    subject = "pasta de dados"
+    if not folder.exists():
+        parent = next(path for path in folder.absolute().parents if path.exists())
+        if os.access(parent, os.W_OK | os.X_OK):
+            return Finding(Verdict.GOOD, subject, f"{folder} será criada na primeira partida")
+        return Finding(
+            Verdict.BAD,
+            subject,
+            f"{folder} não pode ser criada",
+            f"dê permissão de escrita em {parent} ou mude ODOO_AI_CONFIG_DATA_DIR",
+        )
+    if not folder.is_dir():
+        return Finding(
+            Verdict.BAD, subject, f"{folder} não é uma pasta", "mude ODOO_AI_CONFIG_DATA_DIR"
+        )
+    if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+        return Finding(
+            Verdict.BAD,
+            subject,
+            f"{folder} não pode ser lida ou gravada",
+            f"execute: chown -R $USER {folder}",
+        )
+    if stat.S_IMODE(folder.stat().st_mode) & stat.S_IRWXO:
+        return Finding(
+            Verdict.DOUBTFUL,
+            subject,
+            f"{folder} está aberta a outros usuários",
+            f"execute: chmod 700 {folder}",
+        )
+    return Finding(Verdict.GOOD, subject, str(folder))
+
+
+def _space(folder: Path) -> Finding:
+    nearest = next(
+        path for path in (folder.absolute(), *folder.absolute().parents) if path.exists()
+    )
+    free = shutil.disk_usage(nearest).free
+    text = f"{free / _GIBIBYTE:.1f} GiB livres"
+    if free < _SCARCE_BYTES:
+        return Finding(Verdict.BAD, "disco", text, "libere espaço: gravações vão falhar")
+    if free < _GIBIBYTE:
+        return Finding(Verdict.DOUBTFUL, "disco", text, "libere espaço em breve")
+    return Finding(Verdict.GOOD, "disco", text)
+
+
+def _log_folder(folder: Path | None) -> Finding:
+    if folder is None:
+        return Finding(Verdict.GOOD, "logs", "só na saída de erros")
+    nearest = next(
+        path for path in (folder.absolute(), *folder.absolute().parents) if path.exists()
+    )
+    if nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK):
+        return Finding(Verdict.GOOD, "logs", str(folder))
+    return Finding(
+        Verdict.BAD,
+        "logs",
+        f"{folder} não pode ser gravada",
+        "mude ODOO_AI_CONFIG_LOG_DIR (vazio desliga o arquivo)",
+    )
+
+
+def _key_ring(container: Container, settings: Settings) -> Finding:
+    subject = "chaveiro"
+    if settings.keyring is None and not settings.keyring_path.exists():
+        return Finding(
+            Verdict.GOOD, subject, f"{settings.keyring_path} será criado na primeira partida"
+        )
+    try:
+        seen = container.key_ring().status()
+    except InvalidKeyRingError as error:
+        return Finding(Verdict.BAD, subject, error.advice)
+    if not seen.private:
+        return Finding(
+            Verdict.BAD,
+            subject,
+            f"{seen.place} não pertence só a quem roda o servidor",
+            f"execute: chmod 600 {seen.place} (e chown, se o dono for outro)",
+        )
+    return Finding(Verdict.GOOD, subject, f"{seen.place}, chave atual {seen.ring.current_id}")
+
+
+def _clock(folder: Path, now: datetime) -> Finding:
+    newest = max(_written(folder), default=None)
+    if newest is not None and newest > now + _CLOCK_SLACK:
+        return Finding(
+            Verdict.BAD,
+            "relógio",
+            f"marca {moment(now)}, mas há arquivos de {moment(newest)}",
+            "acerte o relógio (timedatectl set-ntp true)",
+        )
+    return Finding(Verdict.GOOD, "relógio", moment(now))
+
+
+def _written(folder: Path) -> Iterator[datetime]:
+    # The program itself was written some day too, even where there is no data yet.
+    for path in (Path(__file__), *folder.glob("*")):
+        try:
+            yield datetime.fromtimestamp(path.stat().st_mtime, UTC)
+        except OSError:
+            continue
+
+
+async def _port(settings: Settings) -> Finding:
+    subject, place = "porta", f"{settings.host}:{settings.port}"
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.host, settings.port))
+        except OSError as error:
+            reason = error.strerror
+        else:
+            return Finding(Verdict.GOOD, subject, f"{place} está livre")
+    if await _is_hub(settings):
+        return Finding(Verdict.GOOD, subject, f"um odoo-ai-config já responde em {place}")
+    return Finding(
+        Verdict.BAD, subject, f"{place} não pode ser usada ({reason})", "mude SERVER_PORT"
+    )
+
+
+async def _is_hub(settings: Settings) -> bool:
+    host = "localhost" if settings.host in {"0.0.0.0", "::"} else settings.host  # noqa: S104 - compared
+    timeout = aiohttp.ClientTimeout(total=_PROBE_SECONDS)
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=timeout) as session,
+            session.get(f"http://{host}:{settings.port}/health") as response,
+        ):
+            return response.ok and "X-Request-ID" in response.headers
+    except (aiohttp.ClientError, TimeoutError):
+        return False
+
+
+def _first_key_file(settings: Settings) -> Finding:
+    subject, path = "chave de API", settings.api_key_path
+    if settings.api_key is not None:
+        return Finding(Verdict.GOOD, subject, "definida em ODOO_AI_CONFIG_API_KEY")
+    if not path.exists():
+        return Finding(Verdict.GOOD, subject, f"{path} será criada na primeira partida")
+    if stat.S_IMODE(path.stat().st_mode) & _OTHERS:
+        return Finding(
+            Verdict.BAD,
+            subject,
+            f"{path} está acessível a outros usuários",
+            f"execute: chmod 600 {path} e troque a chave (keys create, keys revoke)",
+        )
+    return Finding(Verdict.GOOD, subject, str(path))
+
+
+async def _store(
+    container: Container, settings: Settings, now: datetime
+) -> AsyncIterator[Finding]:
+    subject = "armazenamento"
+    try:
+        container.init_resources()
+        services = container.services()
+        await services.store.check()
+        yield Finding(Verdict.GOOD, subject, "pode ser lido e gravado")
+        await services.check_key_ring()
+        yield Finding(Verdict.GOOD, subject, "o chaveiro é o destes dados")
+        yield await _history(services, now)
+        yield await _key(services, settings)
+    except StoreUnusableError as error:
+        yield Finding(Verdict.BAD, subject, error.advice)
+    except StoreUnavailableError:
+        yield Finding(
+            Verdict.BAD,
+            subject,
+            "não responde",
+            "verifique ODOO_AI_CONFIG_STORE_URL, as permissões e se o banco está no ar",
+        )
+    except ApplicationError as error:
+        yield Finding(Verdict.BAD, subject, advice_on(error))
+    finally:
+        container.shutdown_resources()
+
+
+async def _history(services: Services, now: datetime) -> Finding:
+    newest = next(iter(await services.audit.entries(limit=1)), None)
+    if newest is not None and newest.at > now + _CLOCK_SLACK:
+        return Finding(
+            Verdict.BAD,
+            "relógio",
+            f"marca {moment(now)}, mas já se gravou algo em {moment(newest.at)}",
+            "acerte o relógio (timedatectl set-ntp true)",
+        )
+    return Finding(Verdict.GOOD, "relógio", "nada gravado no futuro")
+
+
+async def _key(services: Services, settings: Settings) -> Finding:
+    found = _first_key_file(settings)
+    if settings.api_key is not None or found.verdict is Verdict.BAD:
+        return found
+    create = "crie uma com: odoo-ai-config keys create --name operador --scope admin"
+    subject, path = "chave de API", settings.api_key_path
+    active = [key for key in await services.api_keys.api_keys() if key.revoked_at is None]
+    if not active:
+        # The first start makes one only where there has never been any.
+        return Finding(Verdict.DOUBTFUL, subject, "nenhuma chave em vigor", create)
+    if not path.exists():
+        return Finding(Verdict.GOOD, subject, f"{len(active)} em vigor; não há {path}")
+    try:
+        await services.authenticate(path.read_text(encoding="utf-8").strip())
+    except InvalidApiKeyError:
+        return Finding(
+            Verdict.DOUBTFUL,
+            subject,
+            f"a de {path} não vale mais",
+            f"apague o arquivo ou {create}",
+        )
+    except (OSError, UnicodeDecodeError):
+        return Finding(Verdict.BAD, subject, f"{path} não pode ser lida", "verifique o dono")
+    return Finding(Verdict.GOOD, subject, f"{path} é aceita; {len(active)} em vigor")

@@ -1,0 +1,116 @@
+"""
+``keyring``: the master keys that everything sealed depends on.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Annotated, Final
+
+from cyclopts import App, Parameter
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from odoo_ai_config.domain.identifiers import TenantId
+from odoo_ai_config.entrypoints.cli.flags import AS_SET, StoreFlags, container_of
+from odoo_ai_config.entrypoints.cli.refusals import CommandError
+from odoo_ai_config.entrypoints.cli.terminal import moment, say, say_table, tell
+from odoo_ai_config.entrypoints.startup import opened
+
+keyring: Final = App(
+    name="keyring", help="Mostra e gira as chaves mestras, que protegem todas as credenciais."
+)
+
+
+@keyring.command
+async def status(*, flags: StoreFlags = AS_SET) -> None:
+    """
+    Mostra as chaves mestras e quantas chaves de clientes cada uma protege.
+
+    Só aparecem impressões digitais, nunca as chaves.
+    """
+    container = container_of(flags.settings())
+    async with opened(container) as services:
+        used = await services.secrets.master_ids()
+    seen = container.key_ring().status()
+    ring = seen.ring
+    heading = ("CHAVE MESTRA", "CRIADA", "ATUAL", "CHAVES DE CLIENTES")
+    rows = [
+        (
+            key.id,
+            moment(key.created_at),
+            "sim" if key.id == ring.current_id else "não",
+            str(used.get(key.id, 0)),
+        )
+        for key in ring.keys
+    ]
+    say_table(heading, rows)
+    tell(f"Chaveiro: {seen.place}")
+    if any(master_id != ring.current_id for master_id in used):
+        tell("Há chaves de clientes sob uma chave antiga; conclua com: keyring rotate")
+
+
+@keyring.command
+def add(*, flags: StoreFlags = AS_SET) -> None:
+    """
+    Acrescenta uma chave mestra nova, que ainda não é a atual.
+
+    Assim ela pode ser copiada para todas as máquinas antes de `keyring rotate`.
+    """
+    key = container_of(flags.settings()).key_ring().add()
+    say(f"Chave mestra {key.id} acrescentada.")
+    tell("Distribua o chaveiro e faça a cópia de segurança; depois: odoo-ai-config keyring rotate")
+
+
+@keyring.command
+async def rotate(
+    *,
+    tenant: Annotated[
+        str | None,
+        Parameter(help="Gira só a chave de dados deste cliente e sela de novo seus segredos."),
+    ] = None,
+    flags: StoreFlags = AS_SET,
+) -> None:
+    """
+    Torna atual a chave mestra mais nova e passa para ela as chaves de todos os clientes.
+
+    Pode rodar com o servidor no ar. Interrompida, continua de onde parou quando repetida.
+    """
+    container = container_of(flags.settings())
+    async with opened(container) as services:
+        if tenant is not None:
+            with _progress("segredos selados de novo") as advance:
+                done = await services.rotate_tenant_key(TenantId(tenant), on_progress=advance)
+            verb = "concluída" if done.resumed else "feita"
+            key_id = done.key.key_id
+            say(f"Rotação do cliente {verb}: {done.resealed} segredos sob a chave {key_id}.")
+            _report_damage([f"{place.owner}/{place.ref}" for place in done.damaged])
+            return
+        newest = container.key_ring().ring().newest
+        container.key_ring().make_current(newest.id)
+        with _progress("chaves de clientes") as advance:
+            rotated = await services.rotate_master_key(on_progress=advance)
+    say(f"Chave mestra atual: {rotated.master_id}; chaves de clientes: {rotated.rewrapped}.")
+    _report_damage([str(owner) for owner in rotated.damaged])
+
+
+def _report_damage(places: list[str]) -> None:
+    if places:
+        raise CommandError(
+            f"Não abriram e ficaram como estavam: {', '.join(places)}; "
+            "restaure-os de uma cópia de segurança e repita."
+        )
+
+
+@contextmanager
+def _progress(what: str) -> Iterator[Callable[[int], None]]:
+    columns = (SpinnerColumn(), TextColumn("{task.completed} {task.description}"))
+    with Progress(*columns, TimeElapsedColumn(), console=Console(file=sys.stderr)) as progress:
+        task = progress.add_task(what, total=None)
+
+        def advance(done: int) -> None:
+            progress.update(task, completed=done)
+
+        yield advance

@@ -1,0 +1,47 @@
+"""
+``settings``: what can be set, and what is.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from odoo_ai_config.entrypoints.cli.flags import SERVER_AS_SET, ServerFlags
+from odoo_ai_config.entrypoints.cli.terminal import say, say_table
+from odoo_ai_config.entrypoints.settings import SettingLayers, SettingState
+
+
+def settings(
+    *,
+    env: Annotated[
+        bool, Parameter(help="Escreve um modelo de arquivo .env com os padrões.", negative=())
+    ] = False,
+    flags: ServerFlags = SERVER_AS_SET,
+) -> None:
+    """
+    Lista todas as configurações, o valor de cada uma e de onde ele vem.
+
+    Segredos aparecem como `***`.
+    """
+    if env:
+        say(env_template())
+        return
+    states = flags.layers().states()
+    heading = ("VARIÁVEL", "VALOR", "ORIGEM", "PADRÃO")
+    say_table(heading, [(s.variable, s.value, s.origin.value, s.default) for s in states])
+    flags.settings()
+
+
+def env_template() -> str:
+    """
+    Every setting with its default, commented out: what ``.env.example`` holds.
+    """
+    head = "# Copie para .env e descomente o que quiser mudar; o ambiente e as opções vencem.\n"
+    states = SettingLayers({}).states()
+    return head + "\n".join(map(_template_line, states))
+
+
+def _template_line(state: SettingState) -> str:
+    return f"\n# {state.help}\n#{state.variable}={state.default}"

@@ -1,0 +1,78 @@
+"""
+The program: its commands, and how each of its ends is told.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+from typing import Final
+
+from cyclopts import App, CycloptsError, Group
+
+from odoo_ai_config.entrypoints.cli.doctor import doctor
+from odoo_ai_config.entrypoints.cli.keyring import keyring
+from odoo_ai_config.entrypoints.cli.keys import keys
+from odoo_ai_config.entrypoints.cli.listing import settings
+from odoo_ai_config.entrypoints.cli.reading import history, show, tenants
+from odoo_ai_config.entrypoints.cli.refusals import EXPECTED, advice_on, usage_advice
+from odoo_ai_config.entrypoints.cli.send import send
+from odoo_ai_config.entrypoints.cli.terminal import tell
+
+NAME: Final = "odoo-ai-config"
+_FAILED: Final = 1
+_MISUSED: Final = 2
+_INTERRUPTED: Final = 130
+
+
+def program() -> App:
+    """
+    The command line with all its commands.
+    """
+    app = App(
+        name=NAME,
+        help="Recebe do Odoo a configuração e as credenciais dos clientes, sela, versiona e "
+        "serve aos serviços de IA.",
+        help_epilogue="Cada comando tem sua ajuda: odoo-ai-config keys create --help",
+        version=version(NAME),
+        help_format="plaintext",
+        usage=f"Uso: {NAME} COMANDO [OPÇÕES]",
+        group_commands=Group("Comandos"),
+        group_parameters=Group("Opções"),
+        group_arguments=Group("Argumentos"),
+    )
+    for command in (keys, keyring, send):
+        app.command(command)
+    for function in (tenants, show, history, doctor, settings):
+        app.command(function)
+    app["--help"].help = "Mostra esta ajuda."
+    app["--version"].help = "Mostra a versão."
+    return app
+
+
+def main(tokens: Sequence[str] | None = None) -> int:
+    """
+    Run one command line and say with which status the process ends.
+    """
+    try:
+        result = program()(
+            sys.argv[1:] if tokens is None else list(tokens),
+            exit_on_error=False,
+            print_error=False,
+            result_action="return_value",
+        )
+    except CycloptsError as error:
+        tell(f"Erro: {usage_advice(error)}. Ajuda: {NAME} {_command_of(error)}--help")
+        return _MISUSED
+    except EXPECTED as error:
+        tell(f"Erro: {advice_on(error)}")
+        return _FAILED
+    except KeyboardInterrupt:
+        tell("Interrompido.")
+        return _INTERRUPTED
+    return result if isinstance(result, int) else 0
+
+
+def _command_of(error: CycloptsError) -> str:
+    return "".join(f"{name} " for name in error.command_chain or ())

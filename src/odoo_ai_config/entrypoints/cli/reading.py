@@ -1,0 +1,105 @@
+"""
+``tenants``, ``show`` and ``history``: what is stored.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from odoo_ai_config.application.yaml_text import yaml_of
+from odoo_ai_config.domain.identifiers import (
+    BusinessDomain,
+    DocumentKey,
+    DocumentKind,
+    TenantId,
+)
+from odoo_ai_config.domain.versioning import Revision
+from odoo_ai_config.entrypoints.cli.flags import AS_SET, StoreFlags
+from odoo_ai_config.entrypoints.cli.session import OPERATOR, session
+from odoo_ai_config.entrypoints.cli.terminal import moment, say, say_json, say_table, tell
+
+_PAGE = 100
+
+Tenant = Annotated[str, Parameter(help="Cliente (account_id).")]
+Domain = Annotated[str, Parameter(help="Área de negócio.")]
+Kind = Annotated[
+    str, Parameter(name="--type", help="Tipo do documento: config, credentials, metadata...")
+]
+
+
+async def tenants(*, flags: StoreFlags = AS_SET) -> None:
+    """
+    Lista os clientes e seus documentos.
+    """
+    rows: list[tuple[str, ...]] = []
+    async with session(flags) as services:
+        after: TenantId | None = None
+        while page := await services.list_tenants(caller=OPERATOR, after=after, limit=_PAGE):
+            for overview in page:
+                rows += map(_row, overview.documents)
+            after = page[-1].tenant
+    if not rows:
+        tell("Nenhum cliente ainda; envie um evento com: odoo-ai-config send credentials")
+        return
+    say_table(("CLIENTE", "ÁREA", "TIPO", "VERSÃO", "ATUALIZADO"), rows)
+
+
+def _row(revision: Revision) -> tuple[str, ...]:
+    key = revision.key
+    updated = moment(revision.updated_at)
+    return (str(key.tenant), str(key.domain), str(key.kind), str(revision.version), updated)
+
+
+async def show(
+    tenant: Tenant,
+    *,
+    domain: Domain = "default",
+    kind: Kind = "config",
+    version: Annotated[int | None, Parameter(help="Uma versão antiga, em vez da atual.")] = None,
+    yaml: Annotated[bool, Parameter(help="Mostra YAML em vez de JSON.", negative=())] = False,
+    flags: StoreFlags = AS_SET,
+) -> None:
+    """
+    Mostra um documento de um cliente.
+
+    Credenciais aparecem como `sealed:...`; os valores só saem pela API, com registro.
+    """
+    async with session(flags) as services:
+        revision = await services.read_document(
+            _key(tenant, domain, kind), caller=OPERATOR, version=version
+        )
+        if yaml:
+            say((await yaml_of(revision.document, services.yaml)).rstrip("\n"))
+        else:
+            say_json(revision.document.body)
+    tell(f"{revision.key}, versão {revision.version}, de {moment(revision.updated_at)}")
+
+
+async def history(
+    tenant: Tenant,
+    *,
+    domain: Domain = "default",
+    kind: Kind = "config",
+    limit: Annotated[int, Parameter(help="Quantas versões, das mais novas.")] = 20,
+    flags: StoreFlags = AS_SET,
+) -> None:
+    """
+    Lista as versões de um documento, das mais novas para as mais antigas.
+    """
+    key = _key(tenant, domain, kind)
+    async with session(flags) as services:
+        revisions = await services.list_documents.history(key, caller=OPERATOR, limit=limit)
+    if not revisions:
+        tell(f"{key} nunca foi gravado.")
+        return
+    rows = [
+        (str(r.version), moment(r.updated_at), r.author, "removido" if r.deleted else "")
+        for r in revisions
+    ]
+    say_table(("VERSÃO", "GRAVADA", "CHAVE", ""), rows)
+
+
+def _key(tenant: str, domain: str, kind: str) -> DocumentKey:
+    return DocumentKey(TenantId(tenant), BusinessDomain.from_text(domain), DocumentKind(kind))

@@ -1,0 +1,85 @@
+"""
+What goes wrong, as one line that says what to do about it.
+"""
+
+from __future__ import annotations
+
+from cyclopts import (
+    CoercionError,
+    CycloptsError,
+    MissingArgumentError,
+    RepeatArgumentError,
+    UnknownCommandError,
+    UnknownOptionError,
+)
+
+from odoo_ai_config.application.errors import (
+    ApplicationError,
+    InvalidKeyRingError,
+    MasterKeyMissingError,
+    StoreUnavailableError,
+    StoreUnusableError,
+)
+from odoo_ai_config.domain.errors import DomainError
+from odoo_ai_config.entrypoints.http.errors import HttpRefusalError
+from odoo_ai_config.entrypoints.http.messages import Language
+from odoo_ai_config.entrypoints.http.problems import problem_of
+from odoo_ai_config.entrypoints.settings import SettingsError
+
+
+class CommandError(Exception):
+    """
+    A command could not do what it was asked; the text is for the operator and holds no secret.
+    """
+
+
+EXPECTED = (CommandError, SettingsError, DomainError, ApplicationError, HttpRefusalError)
+
+
+def advice_on(
+    error: CommandError | SettingsError | DomainError | ApplicationError | HttpRefusalError,
+) -> str:
+    """
+    *error* in the operator's words.
+
+    An operator may know more than a sender over HTTP: which keys lack, what to mend.
+    """
+    match error:
+        case CommandError() | SettingsError():
+            return str(error)
+        case StoreUnusableError(advice=advice) | InvalidKeyRingError(advice=advice):
+            return advice
+        case MasterKeyMissingError(master_ids=master_ids):
+            return (
+                f"O chaveiro não tem a chave mestra {', '.join(master_ids)}, com que os dados "
+                "foram selados; restaure o chaveiro desses dados ou indique-o com "
+                "ODOO_AI_CONFIG_KEYRING."
+            )
+        case StoreUnavailableError():
+            return (
+                "O armazenamento não responde; verifique ODOO_AI_CONFIG_STORE_URL, as permissões "
+                "e o espaço em disco (odoo-ai-config doctor ajuda)."
+            )
+        case _:
+            return f"{problem_of(error, Language.PORTUGUESE).detail}."
+
+
+def usage_advice(error: CycloptsError) -> str:
+    """
+    What is wrong with the command line, without the values in it.
+    """
+    name = "" if error.argument is None else error.argument.name
+    match error:
+        case UnknownCommandError(unused_tokens=tokens):
+            return f"comando desconhecido{': ' + tokens[0] if tokens else ''}"
+        case UnknownOptionError(token=token):
+            return f"opção desconhecida: {token.keyword or ''}".rstrip(": ")
+        case MissingArgumentError() if name:
+            return f"falta {name}"
+        case RepeatArgumentError(token=token):
+            return f"opção repetida: {token.keyword}"
+        case CoercionError() if name:
+            choices = error.argument.get_choices() if error.argument is not None else None
+            listed = f"; escolha entre {', '.join(choices)}" if choices else ""
+            return f"valor inválido em {name}{listed}"
+    return "argumentos demais ou fora de lugar"

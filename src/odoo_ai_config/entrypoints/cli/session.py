@@ -1,0 +1,32 @@
+"""
+The hub as a command sees it: opened on the store itself, beside a server that may be running.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Final
+
+from odoo_ai_config.domain.access import ALL_SCOPES, ApiKey
+from odoo_ai_config.entrypoints.cli.flags import StoreFlags, container_of
+from odoo_ai_config.entrypoints.services import Services
+from odoo_ai_config.entrypoints.startup import opened
+
+# Whoever can read the store's file and the key ring needs no key.
+OPERATOR: Final = ApiKey(
+    "cli", "cli", b"", ALL_SCOPES, None, created_at=datetime(1970, 1, 1, tzinfo=UTC)
+)
+
+
+@asynccontextmanager
+async def session(flags: StoreFlags) -> AsyncIterator[Services]:
+    """
+    The use cases, for as long as one command runs.
+
+    Raises:
+        SettingsError, DomainError, ApplicationError: The hub cannot be opened.
+    """
+    async with opened(container_of(flags.settings())) as services:
+        yield services
