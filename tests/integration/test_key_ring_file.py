@@ -202,13 +202,16 @@ def test_ring_that_cannot_be_written_or_read_is_refused(
             KeyRingFile(place, clock).ring()
 
 
-def test_ring_with_an_obstacle_in_the_place_of_its_new_file_is_refused(
-    source: KeyRingFile, path: Path
+@pytest.mark.parametrize("obstacle", ["keyring.json.new", "keyring.json.lock"])
+def test_ring_that_cannot_be_changed_stays_as_it_is(
+    source: KeyRingFile, path: Path, obstacle: str
 ) -> None:
-    source.ring()
-    path.with_name("keyring.json.new").mkdir()
+    ring = source.ring()
+    path.with_name(obstacle).unlink(missing_ok=True)
+    path.with_name(obstacle).mkdir()
     with pytest.raises(InvalidKeyRingError, match="não pode ser"):
         source.add()
+    assert source.ring() == ring
 
 
 def test_added_key_is_not_current_until_it_is_made_so(
