@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,7 +15,7 @@ from uuid import uuid4
 
 import pytest
 from motor.motor_asyncio import AsyncIOMotorClient
-from pymongo import AsyncMongoClient
+from pymongo import AsyncMongoClient, common
 from pymongo.errors import AutoReconnect
 
 from odoo_ai_config.adapters.mongo.database import CLIENT_OPTIONS, MongoDatabase, settled
@@ -23,8 +23,6 @@ from odoo_ai_config.adapters.mongo.database import CLIENT_OPTIONS, MongoDatabase
 URI_VARIABLE = "ODOO_AI_CONFIG_TEST_MONGODB_URI"
 # motor is what the hub runs on; pymongo's own client is what will follow it.
 CLIENTS: list[Callable[..., Any]] = [AsyncIOMotorClient, AsyncMongoClient]
-# Long enough for the driver to look twice for a server, at half a second's distance.
-_SELECTION_MS = 1_200
 
 
 def secantus_server(**options: Any) -> Any:
@@ -107,12 +105,29 @@ async def open_gate(uri: str) -> AsyncIterator[Gate]:
 
 
 @asynccontextmanager
+async def impatient_client(kind: Callable[..., Any], port: int) -> AsyncIterator[Any]:
+    """
+    A client that gives up at once, and looks for its server again as fast as it can.
+
+    Otherwise each outage would take seconds, which the driver waits for good reasons.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(common, "MIN_HEARTBEAT_INTERVAL", 0.01)
+        # Directly: the members of a set are asked for their addresses, which pass the gate by.
+        uri = f"mongodb://127.0.0.1:{port}/?directConnection=true"
+        async with open_client(kind, uri, serverSelectionTimeoutMS=100) as client:
+            await reached(client)
+            yield client
+
+
+@asynccontextmanager
 async def open_client(kind: Callable[..., Any], uri: str, **options: Any) -> AsyncIterator[Any]:
-    client = kind(uri, **{**CLIENT_OPTIONS, "serverSelectionTimeoutMS": _SELECTION_MS, **options})
+    client = kind(uri, **{**CLIENT_OPTIONS, **options})
     try:
         yield client
     finally:
-        await settled(client.close())
+        # motor says goodbye to the server and blocks meanwhile, even a server of this loop.
+        await settled(await asyncio.to_thread(client.close))
 
 
 @asynccontextmanager
@@ -129,13 +144,13 @@ async def temporary_database(client: Any) -> AsyncIterator[MongoDatabase]:
         await client.drop_database(name)
 
 
-async def reached(ping: Callable[[], Awaitable[object]]) -> None:
+async def reached(client: Any) -> None:
     """
     Return once the driver has noticed that the server is there.
     """
     while True:
         try:
-            await ping()
+            await client.admin.command("ping")
         except AutoReconnect:
             continue
         return

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 from pymongo import AsyncMongoClient
@@ -15,9 +17,19 @@ from tests.contract.api_key_store_contract import ApiKeyStoreContract
 from tests.contract.audit_log_contract import AuditLogContract
 from tests.contract.channel_directory_contract import ChannelDirectoryContract
 from tests.contract.config_store_contract import ConfigStoreContract
+from tests.contract.failure_contract import FailureContract
 from tests.contract.prune_contract import PruneContract
-from tests.contract.stores import StoreContract, Stores
-from tests.mongo_server import CLIENTS, open_client, temporary_database
+from tests.contract.secret_store_contract import SecretStoreContract
+from tests.contract.stores import Outage, StoreContract, Stores
+from tests.mongo_server import (
+    CLIENTS,
+    Gate,
+    impatient_client,
+    open_client,
+    open_gate,
+    reached,
+    temporary_database,
+)
 
 
 def stores_over(database: MongoDatabase) -> Stores:
@@ -69,3 +81,34 @@ class TestMongoApiKeyStore(InMongo, ApiKeyStoreContract): ...
 
 
 class TestMongoAuditLog(InMongo, AuditLogContract): ...
+
+
+class TestMongoSecretStore(InMongo, SecretStoreContract): ...
+
+
+class TestMongoFailures(InMongo, FailureContract):
+    @pytest.fixture
+    async def gate(self, mongo_uri: str) -> AsyncIterator[Gate]:
+        async with open_gate(mongo_uri) as gate:
+            yield gate
+
+    @pytest.fixture(params=CLIENTS, ids=["motor", "pymongo"])
+    async def client(self, gate: Gate, request: pytest.FixtureRequest) -> AsyncIterator[Any]:
+        async with impatient_client(request.param, gate.port) as client:
+            yield client
+
+    @pytest.fixture
+    async def database(self, client: Any) -> AsyncIterator[MongoDatabase]:
+        async with temporary_database(client) as database:
+            yield database
+
+    @pytest.fixture
+    def outage(self, gate: Gate, client: Any) -> Outage:
+        @asynccontextmanager
+        async def away() -> AsyncIterator[None]:
+            await gate.close()
+            yield
+            await gate.open()
+            await reached(client)
+
+        return away
