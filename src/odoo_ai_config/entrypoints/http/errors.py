@@ -4,7 +4,10 @@ Refusals that the HTTP boundary makes by itself, before any use case is asked.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from typing import ClassVar
+
+from attrs import frozen
 
 
 class HttpRefusalError(Exception):
@@ -82,3 +85,160 @@ class SignatureTimestampError(SignatureError):
     code = "signature_timestamp"
     message_pt = "Assinatura expirada ou com horário inválido"
     message_en = "Signature expired or with an invalid timestamp"
+
+
+class BodyTooLargeError(HttpRefusalError):
+    """
+    The body is larger than the hub takes in.
+    """
+
+    status = 413
+    code = "body_too_large"
+    message_pt = "Corpo da requisição grande demais"
+    message_en = "Request body too large"
+
+
+class BodyUnreadableError(HttpRefusalError):
+    """
+    The body broke off, or is not encoded as its headers say.
+    """
+
+    status = 400
+    code = "body_unreadable"
+    message_pt = "Corpo da requisição ilegível"
+    message_en = "Unreadable request body"
+
+
+class UnsupportedMediaTypeError(HttpRefusalError):
+    """
+    The body is said to be something else than JSON.
+    """
+
+    status = 415
+    code = "unsupported_media_type"
+    message_pt = "Tipo de conteúdo não suportado: envie application/json"
+    message_en = "Unsupported content type: send application/json"
+
+
+class RouteNotFoundError(HttpRefusalError):
+    """
+    There is nothing at this path.
+    """
+
+    status = 404
+    code = "route_not_found"
+    message_pt = "Endereço não encontrado"
+    message_en = "No such address"
+
+
+class MethodNotAllowedError(HttpRefusalError):
+    """
+    There is something at this path, but not for this method.
+    """
+
+    status = 405
+    code = "method_not_allowed"
+    message_pt = "Método não permitido neste endereço"
+    message_en = "Method not allowed at this address"
+
+    def __init__(self, allowed: Collection[str]) -> None:
+        super().__init__()
+        self.allowed = tuple(sorted(allowed))
+
+
+class RateLimitedError(HttpRefusalError):
+    """
+    The caller asks more often than it may.
+    """
+
+    status = 429
+    code = "rate_limited"
+    message_pt = "Requisições demais; tente novamente em instantes"
+    message_en = "Too many requests; try again shortly"
+
+    def __init__(self, wait_seconds: float) -> None:
+        super().__init__(wait_seconds)
+        self.wait_seconds = wait_seconds
+
+
+class InvalidIdempotencyKeyError(HttpRefusalError):
+    """
+    The idempotency key is empty, too long or not visible ASCII.
+    """
+
+    status = 400
+    code = "invalid_idempotency_key"
+    message_pt = "Chave de idempotência inválida: use de 1 a 256 caracteres ASCII visíveis"
+    message_en = "Invalid idempotency key: use 1 to 256 visible ASCII characters"
+
+
+class UnknownEventError(HttpRefusalError):
+    """
+    Nothing in the body tells which event it is, or the event is none that the hub knows.
+    """
+
+    status = 400
+    code = "unknown_event"
+    message_pt = "Tipo de evento não suportado ou não identificado"
+    message_en = "Event type not supported or not identified"
+
+
+class TokenMissingError(HttpRefusalError):
+    """
+    A credentials event lacks the token under which its password is sealed.
+    """
+
+    status = 422
+    code = "token_missing"
+    message_pt = "Token de autenticação não fornecido"
+    message_en = "Authentication token not provided"
+
+
+@frozen
+class FieldError:
+    """
+    What is wrong with one field, without its value.
+
+    Args:
+        rule: Stable name of the rule that was broken; its wording is in `messages`.
+        limit: The number that the rule speaks of, if it speaks of one.
+    """
+
+    field: str
+    rule: str
+    limit: int | None = None
+
+
+class InvalidFieldsError(HttpRefusalError):
+    """
+    Fields hold what they must not hold.
+    """
+
+    status = 422
+    code = "invalid_fields"
+    message_pt = "Dados inválidos"
+    message_en = "Invalid data"
+
+    def __init__(self, errors: Sequence[FieldError]) -> None:
+        super().__init__(*errors)
+        self.errors = tuple(errors)
+
+
+class IncompleteDataError(HttpRefusalError):
+    """
+    Fields that must be there are absent, empty or false.
+
+    Args:
+        required: The fields that belong together, whether or not all of them lack.
+        errors: Each field that lacks, and whatever else is wrong.
+    """
+
+    status = 422
+    code = "incomplete_data"
+    message_pt = "Dados incompletos"
+    message_en = "Incomplete data"
+
+    def __init__(self, required: Sequence[str], errors: Sequence[FieldError]) -> None:
+        super().__init__(*errors)
+        self.required = tuple(required)
+        self.errors = tuple(errors)

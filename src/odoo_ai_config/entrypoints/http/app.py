@@ -1,0 +1,46 @@
+"""
+The aiohttp application: routes, middlewares and what handlers need, put together.
+"""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from odoo_ai_config.entrypoints.http.app_keys import (
+    LIMITS,
+    METRICS,
+    OPTIONS,
+    REPRESENTATIONS,
+    SERVICES,
+)
+from odoo_ai_config.entrypoints.http.metrics import Metrics
+from odoo_ai_config.entrypoints.http.options import HttpOptions
+from odoo_ai_config.entrypoints.http.problems import problems_answered
+from odoo_ai_config.entrypoints.http.rate_limit import CallerLimits, TokenBuckets
+from odoo_ai_config.entrypoints.http.representations import Representations
+from odoo_ai_config.entrypoints.http.request_trace import requests_traced
+from odoo_ai_config.entrypoints.http.routes import add_routes
+from odoo_ai_config.entrypoints.services import Services
+
+
+def build_app(services: Services, options: HttpOptions, metrics: Metrics) -> web.Application:
+    """
+    Make an application that serves *services*.
+
+    It opens nothing and closes nothing; that is for whoever made the services. So is
+    *metrics*, in which what stands behind the services may count too.
+    """
+    app = web.Application(
+        middlewares=[requests_traced(metrics), problems_answered(metrics)],
+        client_max_size=options.max_body_bytes,
+    )
+    app[SERVICES] = services
+    app[OPTIONS] = options
+    app[METRICS] = metrics
+    app[REPRESENTATIONS] = Representations(services.yaml, options.cached_bytes)
+    app[LIMITS] = CallerLimits(
+        keys=TokenBuckets(options.requests_per_second),
+        failures=TokenBuckets(options.failed_authentications_per_second),
+    )
+    add_routes(app.router)
+    return app

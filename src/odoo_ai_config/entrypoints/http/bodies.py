@@ -1,0 +1,85 @@
+"""
+Takes in request bodies: no more of them than is allowed, and nothing but JSON.
+"""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from odoo_ai_config.domain.json_types import JsonObject
+from odoo_ai_config.entrypoints.http.app_keys import OPTIONS
+from odoo_ai_config.entrypoints.http.errors import (
+    BodyTooLargeError,
+    BodyUnreadableError,
+    UnsupportedMediaTypeError,
+)
+from odoo_ai_config.entrypoints.http.json_body import parse_json_object
+
+
+def refuse_announced_excess(request: web.Request) -> None:
+    """
+    Refuse a body whose length is known to be too much before a byte of it is read.
+
+    Raises:
+        BodyTooLargeError: It is.
+    """
+    length = request.content_length
+    if length is not None and length > request.app[OPTIONS].max_body_bytes:
+        raise BodyTooLargeError
+
+
+def require_json(request: web.Request) -> None:
+    """
+    Refuse a body that is said not to be JSON; one of which nothing is said is read as JSON.
+
+    Raises:
+        UnsupportedMediaTypeError: It is.
+    """
+    given = request.headers.get("Content-Type")
+    if given is None:
+        return
+    media_type = given.partition(";")[0].strip().lower()
+    if media_type and media_type != "application/json" and not media_type.endswith("+json"):
+        raise UnsupportedMediaTypeError
+
+
+async def read_body(request: web.Request) -> bytes:
+    """
+    The body as it came.
+
+    Raises:
+        BodyTooLargeError: It goes on beyond the limit; the rest was not read.
+        BodyUnreadableError: It broke off or could not be decompressed.
+    """
+    try:
+        return await request.read()
+    except web.HTTPRequestEntityTooLarge:
+        raise BodyTooLargeError from None
+    except (web.RequestPayloadError, ConnectionError):
+        raise BodyUnreadableError from None
+
+
+def json_object(request: web.Request, raw: bytes) -> JsonObject:
+    """
+    The body *raw* as a JSON object.
+
+    Raises:
+        InvalidJsonError: It is none.
+        DepthLimitError: It is nested too deep.
+    """
+    return parse_json_object(raw, max_depth=request.app[OPTIONS].max_json_depth)
+
+
+async def expect_continue(request: web.Request) -> None:
+    """
+    Invite the body of a cautious client, unless it is announced to be too large.
+
+    Other expectations are left unanswered; aiohttp would quote them in its refusal.
+    """
+    if request.headers.get("Expect", "").lower() != "100-continue":
+        return
+    length = request.content_length
+    if length is None or length <= request.app[OPTIONS].max_body_bytes:
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        # Otherwise aiohttp takes the answer for begun, and could not send an error any more.
+        request.writer.output_size = 0

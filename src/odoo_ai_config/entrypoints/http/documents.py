@@ -1,0 +1,315 @@
+"""
+``/configs/...``: documents as they are and as they were.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final
+
+from aiohttp import web
+
+from odoo_ai_config.application.document_writes import DocumentWrite
+from odoo_ai_config.domain.access import ApiKey, Scope
+from odoo_ai_config.domain.diffing import ChangeKind, ValueChange
+from odoo_ai_config.domain.errors import (
+    DocumentDeletedError,
+    DocumentNotFoundError,
+    PreconditionFailedError,
+    RevisionNotFoundError,
+)
+from odoo_ai_config.domain.identifiers import BusinessDomain, DocumentKey
+from odoo_ai_config.domain.json_types import JsonObject
+from odoo_ai_config.domain.outcomes import Outcome
+from odoo_ai_config.domain.versioning import Revision
+from odoo_ai_config.entrypoints.http.app_keys import METRICS, REPRESENTATIONS, SERVICES
+from odoo_ai_config.entrypoints.http.authentication import KeyedHandler
+from odoo_ai_config.entrypoints.http.bodies import json_object, read_body, require_json
+from odoo_ai_config.entrypoints.http.conditional import Precondition, is_known
+from odoo_ai_config.entrypoints.http.fields import FieldReader
+from odoo_ai_config.entrypoints.http.idempotency import REPLAYED, claim_of
+from odoo_ai_config.entrypoints.http.paths import (
+    document_of,
+    named,
+    optional_number,
+    page_size,
+    tenant_of,
+    whole_number,
+)
+from odoo_ai_config.entrypoints.http.problems import refuse
+from odoo_ai_config.entrypoints.http.representations import (
+    entity_tag,
+    json_bytes,
+    summaries_of,
+)
+
+_JSON: Final = "application/json"
+_JSON_HEADERS: Final = {"Content-Type": f"{_JSON}; charset=utf-8", "Cache-Control": "no-cache"}
+_YAML_HEADERS: Final = {
+    "Content-Type": "application/x-yaml; charset=utf-8",
+    "Cache-Control": "no-cache",
+}
+_DEFAULT_PAGE: Final = 100
+_LARGEST_PAGE: Final = 1000
+
+
+async def list_documents(request: web.Request, caller: ApiKey) -> web.Response:
+    """
+    The documents of a tenant, without their content.
+    """
+    text = request.query.get("domain", "")
+    domain = named("domain", BusinessDomain.from_text, text) if text else None
+    revisions = await request.app[SERVICES].list_documents(
+        tenant_of(request), caller=caller, domain=domain
+    )
+    return web.Response(body=summaries_of(revisions), headers=_JSON_HEADERS)
+
+
+async def read_document(request: web.Request, caller: ApiKey) -> web.Response:
+    """
+    A document as a JSON object.
+    """
+    revision = await request.app[SERVICES].read_document(document_of(request), caller=caller)
+    return await _shown(request, revision)
+
+
+async def read_version(request: web.Request, caller: ApiKey) -> web.Response:
+    """
+    A document as it was.
+    """
+    version = whole_number("version", request.match_info["version"])
+    revision = await request.app[SERVICES].read_document(
+        document_of(request), caller=caller, version=version
+    )
+    return await _shown(request, revision)
+
+
+async def read_yaml(request: web.Request, caller: ApiKey) -> web.Response:
+    """
+    A document as the YAML that was authored, or as YAML made of it.
+    """
+    revision = await request.app[SERVICES].read_document(document_of(request), caller=caller)
+    return await _shown(request, revision, as_yaml=True)
+
+
+async def read_history(request: web.Request, caller: ApiKey) -> web.Response:
+    """
+    The revisions of a document, newest first, without their content.
+    """
+    revisions = await request.app[SERVICES].list_documents.history(
+        document_of(request),
+        caller=caller,
+        before=optional_number(request, "before"),
+        limit=page_size(request, default=_DEFAULT_PAGE, most=_LARGEST_PAGE),
+    )
+    return web.Response(body=summaries_of(revisions), headers=_JSON_HEADERS)
+
+
+async def compare(request: web.Request, caller: ApiKey) -> web.Response:
+    """
+    What differs between two versions of a document.
+    """
+    comparison = await request.app[SERVICES].compare_revisions(
+        document_of(request),
+        caller=caller,
+        before=optional_number(request, "from"),
+        after=optional_number(request, "to"),
+    )
+    body = json_bytes(
+        {
+            "from": comparison.before,
+            "to": comparison.after,
+            "changes": [_change(change) for change in comparison.changes],
+            "unified_diff": comparison.unified,
+        }
+    )
+    return web.Response(body=body, headers=_JSON_HEADERS)
+
+
+def _tells_what_is_there(handler: KeyedHandler) -> KeyedHandler:
+    """
+    A handler whose 412 carries the ETag of the present revision, if the caller may know it.
+    """
+
+    @functools.wraps(handler)
+    async def tell(request: web.Request, caller: ApiKey) -> web.StreamResponse:
+        try:
+            return await handler(request, caller)
+        except PreconditionFailedError as error:
+            answer = refuse(request, error)
+            present = None
+            if _may_read(caller):
+                present = await _present(request, document_of(request), caller)
+            if present is not None:
+                answer.headers["ETag"] = entity_tag(present)
+            return answer
+
+    return tell
+
+
+@_tells_what_is_there
+async def publish(request: web.Request, caller: ApiKey) -> web.Response:
+    """
+    Replace a document by YAML text.
+    """
+    services = request.app[SERVICES]
+
+    async def write(wanted: DocumentWrite, body: JsonObject) -> Outcome:
+        text = body.get("yaml_content")
+        if not isinstance(text, str):
+            fields = FieldReader({"": body})
+            fields.verbatim("yaml_content")
+            fields.refuse("yaml_content")
+        return await services.publish_document(wanted, text=text)
+
+    return await _written(request, caller, write)
+
+
+@_tells_what_is_there
+async def patch(request: web.Request, caller: ApiKey) -> web.Response:
+    """
+    Merge a JSON merge patch into a document.
+    """
+    services = request.app[SERVICES]
+
+    async def write(wanted: DocumentWrite, body: JsonObject) -> Outcome:
+        return await services.patch_document(wanted, patch=body)
+
+    return await _written(request, caller, write)
+
+
+@_tells_what_is_there
+async def roll_back(request: web.Request, caller: ApiKey) -> web.Response:
+    """
+    Bring an old version of a document back as a new one.
+    """
+    services = request.app[SERVICES]
+
+    async def write(wanted: DocumentWrite, body: JsonObject) -> Outcome:
+        fields = FieldReader({"": body})
+        version = fields.integer("version")
+        if version is None:
+            fields.refuse("version")
+        return await services.roll_back_document(wanted, version=version)
+
+    return await _written(request, caller, write)
+
+
+@_tells_what_is_there
+async def delete(request: web.Request, caller: ApiKey) -> web.Response:
+    """
+    Delete a document; its history stays.
+    """
+    raw = await read_body(request)
+    outcome = await _attempt(request, caller, raw, request.app[SERVICES].delete_document)
+    key = document_of(request)
+    return _answered(outcome, json_bytes({**_told(key, outcome), "deleted": True}))
+
+
+async def _written(
+    request: web.Request,
+    caller: ApiKey,
+    write: Callable[[DocumentWrite, JsonObject], Awaitable[Outcome]],
+) -> web.Response:
+    require_json(request)
+    raw = await read_body(request)
+    body = json_object(request, raw)
+    outcome = await _attempt(request, caller, raw, lambda wanted: write(wanted, body))
+    key = document_of(request)
+    revision = await _readable(request, key, caller, outcome.versions[str(key.kind)])
+    if revision is None:
+        return _answered(outcome, json_bytes(_told(key, outcome)))
+    tag = entity_tag(revision)
+    whole = await request.app[REPRESENTATIONS].of(revision, tag)
+    flag = b"true" if outcome.changed else b"false"
+    return _answered(outcome, whole[:-1] + b',"changed":' + flag + b"}", {"ETag": tag})
+
+
+async def _attempt(
+    request: web.Request,
+    caller: ApiKey,
+    raw: bytes,
+    write: Callable[[DocumentWrite], Awaitable[Outcome]],
+) -> Outcome:
+    key = document_of(request)
+    claim = claim_of(request, caller, raw)
+    precondition = Precondition(
+        request.headers.get("If-Match"), request.headers.get("If-None-Match")
+    )
+    present = await _present(request, key, caller) if precondition.needs_present else None
+    expected = precondition.expected_version(present)
+    outcome = await write(DocumentWrite(key, caller, expected, claim))
+    metrics = request.app[METRICS]
+    if outcome.replayed:
+        metrics.replay()
+    elif outcome.changed:
+        metrics.version(str(key.kind))
+    return outcome
+
+
+async def _present(request: web.Request, key: DocumentKey, caller: ApiKey) -> Revision | None:
+    try:
+        return await request.app[SERVICES].read_document(key, caller=caller)
+    except (DocumentNotFoundError, DocumentDeletedError):
+        return None
+
+
+async def _readable(
+    request: web.Request, key: DocumentKey, caller: ApiKey, version: int
+) -> Revision | None:
+    """
+    The revision that was written, for a caller who may read what others wrote into it.
+    """
+    if not _may_read(caller):
+        return None
+    try:
+        return await request.app[SERVICES].read_document(key, caller=caller, version=version)
+    except RevisionNotFoundError:
+        # A repeated request may be about a version that was pruned meanwhile.
+        return None
+
+
+def _may_read(caller: ApiKey) -> bool:
+    return not caller.scopes.isdisjoint({Scope.CONFIG_READ, Scope.ADMIN})
+
+
+async def _shown(
+    request: web.Request, revision: Revision, *, as_yaml: bool = False
+) -> web.Response:
+    tag = entity_tag(revision)
+    known = request.headers.get("If-None-Match")
+    if known is not None and is_known(known, tag):
+        return web.Response(status=304, headers={"ETag": tag, "Cache-Control": "no-cache"})
+    representations = request.app[REPRESENTATIONS]
+    if as_yaml:
+        body = await representations.yaml_of(revision, tag)
+        return web.Response(body=body, headers={**_YAML_HEADERS, "ETag": tag})
+    body = await representations.of(revision, tag)
+    return web.Response(body=body, headers={**_JSON_HEADERS, "ETag": tag})
+
+
+def _told(key: DocumentKey, outcome: Outcome) -> JsonObject:
+    return {
+        "tenant_id": str(key.tenant),
+        "domain": str(key.domain),
+        "config_type": str(key.kind),
+        "version": outcome.versions[str(key.kind)],
+        "changed": outcome.changed,
+    }
+
+
+def _answered(
+    outcome: Outcome, body: bytes, headers: Mapping[str, str] | None = None
+) -> web.Response:
+    replayed = REPLAYED if outcome.replayed else {}
+    return web.Response(body=body, headers={**_JSON_HEADERS, **replayed, **(headers or {})})
+
+
+def _change(change: ValueChange) -> JsonObject:
+    told: JsonObject = {"kind": change.kind.value, "pointer": change.pointer}
+    if change.kind is not ChangeKind.ADDED:
+        told["before"] = change.before
+    if change.kind is not ChangeKind.REMOVED:
+        told["after"] = change.after
+    return told

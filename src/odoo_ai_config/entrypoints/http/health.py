@@ -1,0 +1,57 @@
+"""
+What anybody may ask without a key: who this is, whether it lives, how it does.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from aiohttp import web
+from prometheus_client import CONTENT_TYPE_LATEST
+
+from odoo_ai_config.entrypoints.http.app_keys import METRICS, OPTIONS, SERVICES
+from odoo_ai_config.entrypoints.http.representations import json_bytes
+
+_HEALTHY: Final = json_bytes({"status": "healthy"})
+_READY: Final = json_bytes({"status": "ready"})
+
+
+async def show_identity(request: web.Request) -> web.Response:
+    """
+    What answers here.
+    """
+    body = json_bytes(
+        {
+            "name": "odoo-ai-config",
+            "version": request.app[OPTIONS].version,
+            "description": "Configuration hub between Odoo, Chatwoot and AI services",
+            "docs": "docs/http-api.md",
+        }
+    )
+    return web.Response(body=body, content_type="application/json")
+
+
+# The handler's form is aiohttp's; the answer needs nothing of the request.
+async def show_health(_request: web.Request) -> web.Response:
+    """
+    Whether the process answers; it touches nothing else.
+    """
+    return web.Response(body=_HEALTHY, content_type="application/json")
+
+
+async def show_readiness(request: web.Request) -> web.Response:
+    """
+    Whether the store can be read and written now.
+    """
+    await request.app[SERVICES].store.check()
+    return web.Response(body=_READY, content_type="application/json")
+
+
+async def show_metrics(request: web.Request) -> web.Response:
+    """
+    The metrics, for Prometheus.
+    """
+    return web.Response(
+        body=request.app[METRICS].exposition(),
+        headers={"Content-Type": CONTENT_TYPE_LATEST},
+    )

@@ -1,0 +1,56 @@
+"""
+``/mapping/``: the whole mapping as one object.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from aiohttp import web
+
+from odoo_ai_config.domain.access import ApiKey
+from odoo_ai_config.entrypoints.http.app_keys import SERVICES
+from odoo_ai_config.entrypoints.http.bodies import json_object, read_body, require_json
+from odoo_ai_config.entrypoints.http.mapping_payloads import mapping_object, mapping_sections
+from odoo_ai_config.entrypoints.http.representations import json_bytes
+
+
+async def read_mapping(request: web.Request, caller: ApiKey) -> web.Response:
+    """
+    The mapping, or the caller's part of it.
+    """
+    sections = await request.app[SERVICES].read_mapping(caller=caller)
+    return web.Response(body=json_bytes(mapping_object(sections)), content_type="application/json")
+
+
+async def export_mapping(request: web.Request, caller: ApiKey) -> web.Response:
+    """
+    The mapping as YAML.
+    """
+    services = request.app[SERVICES]
+    sections = await services.read_mapping(caller=caller)
+    text = await asyncio.to_thread(services.yaml.render, mapping_object(sections))
+    return web.Response(body=text.encode(), content_type="application/x-yaml", charset="utf-8")
+
+
+async def replace_mapping(request: web.Request, caller: ApiKey) -> web.Response:
+    """
+    Replace the whole mapping.
+    """
+    return await _written(request, caller, replace=True)
+
+
+async def merge_mapping(request: web.Request, caller: ApiKey) -> web.Response:
+    """
+    Merge accounts and inboxes key by key; fallbacks and numbers, where given, as wholes.
+    """
+    return await _written(request, caller, replace=False)
+
+
+async def _written(request: web.Request, caller: ApiKey, *, replace: bool) -> web.Response:
+    require_json(request)
+    body = json_object(request, await read_body(request))
+    sections = await request.app[SERVICES].write_mapping(
+        mapping_sections(body), caller=caller, replace=replace
+    )
+    return web.Response(body=json_bytes(mapping_object(sections)), content_type="application/json")

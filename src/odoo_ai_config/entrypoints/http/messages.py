@@ -1,0 +1,187 @@
+"""
+What people read, in Portuguese and in English. No text here has room for input.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from attrs import frozen
+
+from odoo_ai_config.domain.outcomes import WriteKind
+
+_MOST_LANGUAGES: Final = 16
+
+
+class Language(enum.Enum):
+    """
+    The languages that the hub speaks, by their tag.
+    """
+
+    PORTUGUESE = "pt-BR"
+    ENGLISH = "en"
+
+
+@frozen
+class Text:
+    """
+    One message in each language.
+    """
+
+    portuguese: str
+    english: str
+
+    def to(self, language: Language) -> str:
+        """
+        The message for a reader of *language*.
+        """
+        return self.english if language is Language.ENGLISH else self.portuguese
+
+
+def preferred_language(accept_language: str | None) -> Language:
+    """
+    Portuguese, unless ``Accept-Language`` says that English is liked better.
+    """
+    if not accept_language:
+        return Language.PORTUGUESE
+    weights = {"pt": 0.0, "en": 0.0}
+    for part in accept_language.split(",")[:_MOST_LANGUAGES]:
+        tag, _, parameter = part.strip().partition(";")
+        primary = tag.strip().lower().partition("-")[0]
+        if primary in weights:
+            weights[primary] = max(weights[primary], _weight(parameter))
+    return Language.ENGLISH if weights["en"] > weights["pt"] else Language.PORTUGUESE
+
+
+def _weight(parameter: str) -> float:
+    name, _, value = parameter.strip().partition("=")
+    if not name:
+        return 1.0
+    value = value.strip()
+    # float() takes "nan", "1_0" and more; a quality is a few digits.
+    well_formed = name.strip() == "q" and value.replace(".", "", 1).isascii()
+    if not well_formed or not value.replace(".", "", 1).isdigit():
+        return 0.0
+    return min(float(value), 1.0)
+
+
+EVENT_FAILED: Final[Mapping[WriteKind, Text]] = {
+    WriteKind.CREDENTIALS: Text(
+        "Erro ao processar evento de credenciais: ",
+        "Error while processing the credentials event: ",
+    ),
+    WriteKind.MAPPING: Text(
+        "Erro ao processar evento de mapeamento: ",
+        "Error while processing the mapping event: ",
+    ),
+    WriteKind.MAPPING_DELETE: Text(
+        "Erro ao processar evento de mapeamento: ",
+        "Error while processing the mapping event: ",
+    ),
+    WriteKind.METADATA: Text(
+        "Erro ao processar evento de metadados: ",
+        "Error while processing the metadata event: ",
+    ),
+}
+
+EVENT_DONE: Final[Mapping[WriteKind, Text]] = {
+    WriteKind.CREDENTIALS: Text(
+        "Credenciais sincronizadas com sucesso", "Credentials synchronised"
+    ),
+    WriteKind.MAPPING: Text("Mapeamento sincronizado com sucesso", "Mapping synchronised"),
+    WriteKind.MAPPING_DELETE: Text("Mapeamento removido com sucesso", "Mapping removed"),
+    WriteKind.METADATA: Text(
+        "Metadados da empresa sincronizados com sucesso", "Company metadata synchronised"
+    ),
+}
+
+# By code; what happened although the event was accepted.
+NOTICES: Final[Mapping[str, Text]] = {
+    "missing_credential": Text(
+        "a configuração cita uma credencial que ainda não foi enviada",
+        "the configuration names a credential that has not been sent yet",
+    ),
+    "channel_of_another_tenant": Text(
+        "o canal já pertence a outro cliente e não foi alterado",
+        "the channel belongs to another tenant by now and was left alone",
+    ),
+}
+
+# By rule; each completes a sentence that starts with the name of a field.
+RULES: Final[Mapping[str, Text]] = {
+    "required": Text("é obrigatório", "is required"),
+    "text": Text("deve ser um texto", "must be text"),
+    "identifier": Text("deve ser um texto ou um inteiro", "must be text or an integer"),
+    "integer": Text("deve ser um inteiro", "must be an integer"),
+    "positive": Text("deve ser um inteiro positivo", "must be a positive integer"),
+    "number": Text("deve ser um número", "must be a number"),
+    "boolean": Text("deve ser verdadeiro ou falso", "must be true or false"),
+    "list": Text("deve ser uma lista", "must be a list"),
+    "object": Text("deve ser um objeto", "must be an object"),
+    "too_long": Text(
+        "é longo demais: no máximo {limit} caracteres",
+        "is too long: at most {limit} characters",
+    ),
+    "too_many": Text("tem itens demais: no máximo {limit}", "has too many items: at most {limit}"),
+    "hour": Text("deve ser uma hora de 0 a 24", "must be an hour from 0 to 24"),
+    "page_size": Text(
+        "deve ser um inteiro de 1 a {limit}", "must be an integer from 1 to {limit}"
+    ),
+    "account_id": Text(
+        "deve ter de 1 a 128 letras sem acento, dígitos ou . _ @ - e começar por letra ou dígito",
+        "must be 1 to 128 plain letters, digits or . _ @ - and start with a letter or digit",
+    ),
+    "domain": Text(
+        "deve ter letras ou dígitos e no máximo 128 caracteres",
+        "must have letters or digits and at most 128 characters",
+    ),
+    "config_type": Text(
+        "deve ter de 1 a 64 letras minúsculas, dígitos, _ ou -",
+        "must be 1 to 64 lower-case letters, digits, _ or -",
+    ),
+    "credential_ref": Text(
+        "deve ter de 1 a 256 letras sem acento, dígitos ou . _ @ : + = ~ -",
+        "must be 1 to 256 plain letters, digits or . _ @ : + = ~ -",
+    ),
+    "chatwoot_id": Text(
+        "deve ser um identificador do Chatwoot", "must be an identifier of Chatwoot"
+    ),
+    "channel": Text("deve indicar um canal", "must name a channel"),
+    "phone_number": Text(
+        "deve ser um número de telefone com 8 a 15 dígitos",
+        "must be a phone number of 8 to 15 digits",
+    ),
+    "crew": Text(
+        "deve ter de 1 a 64 letras sem acento, dígitos ou . _ -",
+        "must be 1 to 64 plain letters, digits or . _ -",
+    ),
+    "sequence": Text("está fora do intervalo permitido", "is out of range"),
+    "credentials": Text(
+        "deve ter apenas account_id e credentials, com um texto por referência",
+        "must have account_id and credentials only, with one text per reference",
+    ),
+    "fingerprint": Text("deve ser uma impressão digital", "must be a fingerprint"),
+    "json": Text("deve poder ser escrito em JSON", "must be expressible in JSON"),
+    "json_object": Text("deve ser um objeto JSON", "must be a JSON object"),
+    "legacy_owner": Text(
+        "não diz a que account_id pertence", "does not say which account_id it belongs to"
+    ),
+}
+
+
+def rule_text(rule: str, limit: int | None, language: Language) -> str:
+    """
+    What *rule* demands, as the end of a sentence that starts with the name of a field.
+    """
+    return RULES[rule].to(language).format(limit=limit)
+
+
+def enumeration(names: Sequence[str], language: Language) -> str:
+    """
+    Join *names* as a sentence does.
+    """
+    *first, last = names
+    joint = Text(" e ", " and ").to(language)
+    return f"{', '.join(first)}{joint}{last}" if first else last

@@ -1,0 +1,40 @@
+"""
+How the HTTP boundary is set up.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+from attrs import field, frozen
+
+from odoo_ai_config.entrypoints.http.signature import SignaturePolicy
+
+MEBIBYTE: Final = 1024 * 1024
+
+
+@frozen
+class HttpOptions:
+    """
+    Limits of the HTTP boundary, and the secrets that its senders sign with.
+
+    Args:
+        version: Of the hub, as ``GET /`` tells it.
+        signatures: What events at the webhook are checked against.
+        requests_per_second: What one API key may ask for; 0 for no limit.
+        failed_authentications_per_second: How often one address may come with a key that is
+            none before it is told to wait; 0 for no limit.
+        cached_bytes: Memory for rendered documents.
+        unix_time: What the timestamps of signatures are held against.
+    """
+
+    version: str
+    signatures: SignaturePolicy = field(factory=SignaturePolicy)
+    max_body_bytes: int = MEBIBYTE
+    max_json_depth: int = 32
+    requests_per_second: float = 20_000
+    failed_authentications_per_second: float = 1_000
+    cached_bytes: int = 16 * MEBIBYTE
+    unix_time: Callable[[], float] = time.time

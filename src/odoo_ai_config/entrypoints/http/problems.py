@@ -1,0 +1,314 @@
+"""
+Turns whatever goes wrong into a problem document (RFC 9457) that repeats nothing of the request.
+
+Old clients read ``detail``; Odoo shows it to its user word for word.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import traceback
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Final, TypeAlias
+
+import structlog
+from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
+from attrs import field, frozen
+
+from odoo_ai_config.application import errors as application
+from odoo_ai_config.application.errors import ApplicationError
+from odoo_ai_config.domain import errors as domain
+from odoo_ai_config.domain.errors import DomainError
+from odoo_ai_config.domain.json_types import JsonObject
+from odoo_ai_config.entrypoints.http.app_keys import EVENT, REQUEST_ID
+from odoo_ai_config.entrypoints.http.errors import (
+    FieldError,
+    HttpRefusalError,
+    IncompleteDataError,
+    InvalidFieldsError,
+    MethodNotAllowedError,
+    RateLimitedError,
+    RouteNotFoundError,
+    SignatureError,
+)
+from odoo_ai_config.entrypoints.http.messages import (
+    EVENT_FAILED,
+    Language,
+    Text,
+    enumeration,
+    preferred_language,
+    rule_text,
+)
+from odoo_ai_config.entrypoints.http.metrics import Metrics
+
+_log = structlog.get_logger()
+
+Refusal: TypeAlias = DomainError | ApplicationError | HttpRefusalError
+
+_RETRY_AFTER_SECONDS: Final = 2
+_UNFORESEEN: Final = Text("Erro interno; a falha foi registrada", "Internal error; it was logged")
+
+
+_REQUIRED: Final = Text("é obrigatório", "is required")
+_ALL_REQUIRED: Final = Text("são obrigatórios", "are required")
+
+
+@frozen
+class Wording:
+    """
+    Status and text of one class of refusals.
+
+    Args:
+        passing: The same request may well succeed a little later.
+    """
+
+    status: int
+    text: Text
+    passing: bool = False
+
+
+def _wording(status: int, portuguese: str, english: str, *, passing: bool = False) -> Wording:
+    return Wording(status, Text(portuguese, english), passing)
+
+
+_AWAY: Final = _wording(
+    503,
+    "Armazenamento indisponível; tente novamente em instantes",
+    "The store is unavailable; try again shortly",
+    passing=True,
+)
+_BUSY: Final = _wording(
+    503,
+    "Gravações simultâneas demais; tente novamente em instantes",
+    "Too many writers at a time; try again shortly",
+    passing=True,
+)
+_VAULT_AWAY: Final = _wording(
+    503,
+    "Cofre de credenciais indisponível; avise o operador",
+    "The credential vault is unavailable; tell the operator",
+    passing=True,
+)
+
+WORDINGS: Final[Mapping[type[DomainError | ApplicationError], Wording]] = {
+    domain.InvalidValueError: _wording(422, "Dados inválidos", "Invalid data"),
+    domain.InvalidYamlError: _wording(422, "YAML inválido", "Invalid YAML"),
+    domain.RevisionConflictError: _wording(
+        409,
+        "Outra gravação ocorreu ao mesmo tempo; tente novamente",
+        "Somebody else wrote at the same time; try again",
+    ),
+    domain.PreconditionFailedError: _wording(
+        412,
+        "O documento não está na versão informada",
+        "The document is not at the version that was given",
+    ),
+    domain.DocumentNotFoundError: _wording(
+        404, "Configuração não encontrada", "Configuration not found"
+    ),
+    domain.DocumentDeletedError: _wording(
+        404, "Configuração removida", "Configuration was deleted"
+    ),
+    domain.RevisionNotFoundError: _wording(404, "Versão não encontrada", "Version not found"),
+    domain.TenantNotFoundError: _wording(404, "Cliente não encontrado", "Tenant not found"),
+    domain.MappingNotFoundError: _wording(404, "Mapeamento não encontrado", "Mapping not found"),
+    domain.CredentialNotFoundError: _wording(
+        404, "Credencial não encontrada", "Credential not found"
+    ),
+    domain.UnknownFingerprintError: _wording(
+        422,
+        "O documento cita uma credencial selada que não existe neste cliente",
+        "The document names a sealed credential that the tenant does not have",
+    ),
+    domain.ChannelOwnedError: _wording(
+        409, "O canal pertence a outro cliente", "The channel belongs to another tenant"
+    ),
+    domain.InvalidApiKeyError: _wording(
+        401, "Chave de API inválida ou não fornecida", "API key invalid or not provided"
+    ),
+    domain.ApiKeyNotFoundError: _wording(404, "Chave de API não encontrada", "API key not found"),
+    domain.ScopeMissingError: _wording(
+        403,
+        "A chave de API não tem permissão para esta operação",
+        "The API key lacks the scope for this operation",
+    ),
+    domain.TenantForbiddenError: _wording(
+        403,
+        "A chave de API não dá acesso a este cliente",
+        "The API key gives no access to this tenant",
+    ),
+    domain.IdempotencyKeyReusedError: _wording(
+        409,
+        "Chave de idempotência já usada com outro conteúdo",
+        "Idempotency key already used with another body",
+    ),
+    application.StoreUnavailableError: _AWAY,
+    application.StoreUnusableError: _AWAY,
+    application.DeliveryRecordedError: _BUSY,
+    application.TenantKeyChangedError: _BUSY,
+    application.ContentionError: _BUSY,
+    application.SealBrokenError: _wording(
+        500, "A credencial não pôde ser aberta", "The credential could not be opened"
+    ),
+    application.MasterKeyMissingError: _VAULT_AWAY,
+    application.InvalidKeyRingError: _VAULT_AWAY,
+}
+
+
+@frozen
+class Problem:
+    """
+    A problem document about to be sent.
+
+    Args:
+        members: What this kind of problem tells beyond the common members.
+    """
+
+    status: int
+    code: str
+    detail: str
+    members: JsonObject = field(factory=dict)
+    headers: dict[str, str] = field(factory=dict)
+
+
+def problem_of(error: Refusal, language: Language) -> Problem:
+    """
+    Word *error* for a reader of *language*.
+    """
+    if isinstance(error, HttpRefusalError):
+        status, text = error.status, Text(error.message_pt, error.message_en)
+        headers = _headers_of(error)
+    else:
+        wording = WORDINGS[type(error)]
+        status, text = wording.status, wording.text
+        headers = {"Retry-After": str(_RETRY_AFTER_SECONDS)} if wording.passing else {}
+        headers |= _headers_of(error)
+    detail = text.to(language) + _particulars_of(error, language)
+    return Problem(status, error.code, detail, _members_of(error, language), headers)
+
+
+def _headers_of(error: Refusal) -> dict[str, str]:
+    match error:
+        case domain.InvalidApiKeyError():
+            return {"WWW-Authenticate": "ApiKey"}
+        case SignatureError():
+            return {"WWW-Authenticate": "Signature"}
+        case MethodNotAllowedError(allowed=allowed):
+            return {"Allow": ", ".join(allowed)}
+        case RateLimitedError(wait_seconds=seconds):
+            return {"Retry-After": str(max(1, math.ceil(seconds)))}
+        case _:
+            return {}
+
+
+def _particulars_of(error: Refusal, language: Language) -> str:
+    match error:
+        case domain.InvalidValueError() | InvalidFieldsError():
+            first = _field_errors_of(error)[0]
+            return f": {first.field} {rule_text(first.rule, first.limit, language)}"
+        case IncompleteDataError(required=names):
+            verb = _REQUIRED if len(names) == 1 else _ALL_REQUIRED
+            return f": {enumeration(names, language)} {verb.to(language)}"
+        case domain.InvalidYamlError(line=line, column=column) if line:
+            place = Text(f"linha {line}, coluna {column}", f"line {line}, column {column}")
+            return f" ({place.to(language)})"
+        case _:
+            return ""
+
+
+def _members_of(error: Refusal, language: Language) -> JsonObject:
+    match error:
+        case domain.InvalidValueError() | InvalidFieldsError() | IncompleteDataError():
+            return {
+                "errors": [
+                    {"field": e.field, "message": rule_text(e.rule, e.limit, language)}
+                    for e in _field_errors_of(error)
+                ]
+            }
+        case domain.PreconditionFailedError(current=current):
+            return {"current_version": current}
+        case domain.DocumentDeletedError(version=version):
+            return {"version": version, "deleted": True}
+        case domain.ChannelOwnedError(owner=owner, claimant=claimant):
+            return {"owner": str(owner), "claimant": str(claimant)}
+        case domain.ScopeMissingError(scope=scope):
+            return {"scope": scope.value}
+        case _:
+            return {}
+
+
+def _field_errors_of(
+    error: domain.InvalidValueError | InvalidFieldsError | IncompleteDataError,
+) -> tuple[FieldError, ...]:
+    if isinstance(error, domain.InvalidValueError):
+        return (FieldError(error.field, error.rule),)
+    return error.errors
+
+
+def _answer(request: web.Request, problem: Problem, language: Language) -> web.Response:
+    event = request.get(EVENT)
+    prefix = "" if event is None else EVENT_FAILED[event].to(language)
+    body = {
+        "type": "about:blank",
+        "title": HTTPStatus(problem.status).phrase,
+        "status": problem.status,
+        "detail": prefix + problem.detail,
+        "code": problem.code,
+        "request_id": request[REQUEST_ID],
+        **problem.members,
+    }
+    return web.Response(
+        status=problem.status,
+        body=json.dumps(body, ensure_ascii=False).encode(),
+        content_type="application/problem+json",
+        headers={
+            "Cache-Control": "no-store",
+            "Content-Language": language.value,
+            **problem.headers,
+        },
+    )
+
+
+def refuse(request: web.Request, error: Refusal) -> web.Response:
+    """
+    The answer to a request that was refused.
+    """
+    language = preferred_language(request.headers.get("Accept-Language"))
+    problem = problem_of(error, language)
+    # Refused reads are too common to be news: a poller asks for what is not there yet.
+    quiet = request.method in {"GET", "HEAD"} and problem.status in {404, 412, 422}
+    log = _log.debug if quiet else _log.info
+    log("request_refused", method=request.method, status=problem.status, code=problem.code)
+    return _answer(request, problem, language)
+
+
+def problems_answered(metrics: Metrics) -> Middleware:
+    """
+    The middleware that lets no exception through but a cancellation.
+    """
+
+    @web.middleware
+    async def answer_problems(request: web.Request, handler: Handler) -> web.StreamResponse:
+        try:
+            return await handler(request)
+        except (DomainError, ApplicationError, HttpRefusalError) as error:
+            return refuse(request, error)
+        except web.HTTPException:
+            # Only the router raises these, for targets that are no path of this server.
+            return refuse(request, RouteNotFoundError())
+        except Exception as error:  # noqa: BLE001 - the one place where everything ends
+            metrics.failure()
+            # The frames without the message: a stranger's error may quote the request.
+            _log.error(
+                "request_failed",
+                error=type(error).__name__,
+                stack="".join(traceback.format_tb(error.__traceback__)),
+            )
+            language = preferred_language(request.headers.get("Accept-Language"))
+            problem = Problem(500, "internal_error", _UNFORESEEN.to(language))
+            return _answer(request, problem, language)
+
+    return answer_problems

@@ -1,0 +1,137 @@
+"""
+Documents as the JSON objects that clients read.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import OrderedDict
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from hashlib import blake2b
+from typing import Final
+
+from odoo_ai_config.application.ports.yaml_codec import YamlCodec
+from odoo_ai_config.application.yaml_text import yaml_of
+from odoo_ai_config.domain.json_types import Json, JsonObject
+from odoo_ai_config.domain.versioning import Revision
+
+_LARGEST_EXACT_INTEGER: Final = 2**53 - 1
+
+
+def timestamp(at: datetime) -> str:
+    """
+    ISO 8601 in UTC, with milliseconds and ``Z``.
+    """
+    return at.astimezone(UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+
+
+def json_bytes(value: Json) -> bytes:
+    """
+    *value* as the bytes of a response.
+    """
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def entity_tag(revision: Revision) -> str:
+    """
+    The strong ETag of *revision*.
+
+    The moment counts too: after a restore from a backup, the same number may come to stand
+    for another content.
+    """
+    seed = f"{revision.key}\n{revision.version}\n{revision.updated_at.isoformat()}"
+    return f'"{revision.version}-{blake2b(seed.encode(), digest_size=4).hexdigest()}"'
+
+
+def number_of(revision: Revision) -> int:
+    """
+    A positive integer that stays the same for a revision: old clients expect a row's id.
+    """
+    seed = f"{revision.key}\n{revision.version}".encode()
+    return int.from_bytes(blake2b(seed, digest_size=8).digest()) % _LARGEST_EXACT_INTEGER + 1
+
+
+def summary_of(revision: Revision) -> JsonObject:
+    """
+    A revision without its content, as lists show it.
+    """
+    key = revision.key
+    summary: JsonObject = {
+        "tenant_id": str(key.tenant),
+        "domain": str(key.domain),
+        "config_type": str(key.kind),
+        "version": revision.version,
+        "created_at": timestamp(revision.created_at),
+        "updated_at": timestamp(revision.updated_at),
+    }
+    if revision.deleted:
+        summary["deleted"] = True
+    return summary
+
+
+def summaries_of(revisions: Sequence[Revision]) -> bytes:
+    """
+    A list of revisions without their content.
+    """
+    return json_bytes([summary_of(revision) for revision in revisions])
+
+
+class Representations:
+    """
+    Whole documents as JSON and as YAML, the most recently read ones kept ready.
+
+    A revision never changes, so what was rendered once is good until it is forgotten.
+
+    Args:
+        max_bytes: What all kept representations together may weigh.
+    """
+
+    def __init__(self, yaml: YamlCodec, max_bytes: int) -> None:
+        self._yaml = yaml
+        self._max_bytes = max_bytes
+        self._kept: OrderedDict[tuple[str, str, str], bytes] = OrderedDict()
+        self._weight = 0
+
+    async def of(self, revision: Revision, tag: str) -> bytes:
+        """
+        The document as a JSON object; *tag* is its entity tag.
+        """
+        kept = self._recall("json", revision, tag)
+        if kept is not None:
+            return kept
+        text = await yaml_of(revision.document, self._yaml)
+        head = json_bytes(
+            {"id": number_of(revision), **summary_of(revision), "yaml_content": text}
+        )
+        # The body is JSON text already, possibly a large one: it goes in as it is.
+        whole = head[:-1] + b',"json_data":' + revision.document.text.encode() + b"}"
+        return self._keep("json", revision, tag, whole)
+
+    async def yaml_of(self, revision: Revision, tag: str) -> bytes:
+        """
+        The document as YAML.
+        """
+        kept = self._recall("yaml", revision, tag)
+        if kept is not None:
+            return kept
+        text = await yaml_of(revision.document, self._yaml)
+        return self._keep("yaml", revision, tag, text.encode())
+
+    def _recall(self, form: str, revision: Revision, tag: str) -> bytes | None:
+        place = (form, str(revision.key), tag)
+        kept = self._kept.get(place)
+        if kept is not None:
+            self._kept.move_to_end(place)
+        return kept
+
+    def _keep(self, form: str, revision: Revision, tag: str, rendered: bytes) -> bytes:
+        place = (form, str(revision.key), tag)
+        # Two requests may have rendered the same one at the same time.
+        if place not in self._kept:
+            self._kept[place] = rendered
+            self._weight += len(rendered)
+        while self._weight > self._max_bytes:
+            _, forgotten = self._kept.popitem(last=False)
+            self._weight -= len(forgotten)
+        return rendered

@@ -1,0 +1,65 @@
+"""
+``/v1/tenants``: which tenants there are, and at which versions.
+"""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import Final
+
+from aiohttp import web
+
+from odoo_ai_config.application.use_cases.list_tenants import TenantOverview
+from odoo_ai_config.domain.access import ApiKey
+from odoo_ai_config.domain.identifiers import TenantId
+from odoo_ai_config.domain.json_types import JsonObject
+from odoo_ai_config.entrypoints.http.app_keys import SERVICES
+from odoo_ai_config.entrypoints.http.paths import named, page_size, tenant_of
+from odoo_ai_config.entrypoints.http.representations import json_bytes, timestamp
+
+_DEFAULT_PAGE: Final = 50
+_LARGEST_PAGE: Final = 500
+
+
+async def list_tenants(request: web.Request, caller: ApiKey) -> web.Response:
+    """
+    One page of tenants, and where the next one starts.
+    """
+    text = request.query.get("after", "")
+    after = named("after", TenantId, text) if text else None
+    size = page_size(request, default=_DEFAULT_PAGE, most=_LARGEST_PAGE)
+    # One more than asked for tells whether there is a next page.
+    found = await request.app[SERVICES].list_tenants(caller=caller, after=after, limit=size + 1)
+    page = found[:size]
+    following = str(page[-1].tenant) if len(found) > size else None
+    body = json_bytes({"tenants": [_shown(tenant) for tenant in page], "next": following})
+    return web.Response(body=body, content_type="application/json")
+
+
+async def read_tenant(request: web.Request, caller: ApiKey) -> web.Response:
+    """
+    One tenant.
+    """
+    overview = await request.app[SERVICES].list_tenants.one(tenant_of(request), caller=caller)
+    return web.Response(body=json_bytes(_shown(overview)), content_type="application/json")
+
+
+def _shown(overview: TenantOverview) -> JsonObject:
+    by_domain = groupby(overview.documents, key=lambda revision: revision.key.domain)
+    return {
+        "tenant_id": str(overview.tenant),
+        "domains": [
+            {
+                "domain": str(domain),
+                "documents": [
+                    {
+                        "config_type": str(revision.key.kind),
+                        "version": revision.version,
+                        "updated_at": timestamp(revision.updated_at),
+                    }
+                    for revision in revisions
+                ],
+            }
+            for domain, revisions in by_domain
+        ],
+    }
