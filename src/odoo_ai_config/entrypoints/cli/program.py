@@ -18,6 +18,7 @@ from odoo_ai_config.entrypoints.cli.listing import settings
 from odoo_ai_config.entrypoints.cli.reading import history, show, tenants
 from odoo_ai_config.entrypoints.cli.refusals import EXPECTED, advice_on, usage_advice
 from odoo_ai_config.entrypoints.cli.send import send
+from odoo_ai_config.entrypoints.cli.serving import serve, worker
 from odoo_ai_config.entrypoints.cli.terminal import tell
 
 NAME: Final = "odoo-ai-config"
@@ -44,8 +45,9 @@ def program() -> App:
     )
     for command in (keys, keyring, send):
         app.command(command)
-    for function in (tenants, show, history, doctor, settings):
+    for function in (serve, tenants, show, history, doctor, settings):
         app.command(function)
+    app.command(worker, show=False)
     app["--help"].help = "Mostra esta ajuda."
     app["--version"].help = "Mostra a versão."
     return app

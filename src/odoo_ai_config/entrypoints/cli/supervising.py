@@ -1,0 +1,172 @@
+"""
+A parent that keeps several server processes alive on one socket.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import socket
+import sys
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import structlog
+
+from odoo_ai_config.entrypoints.cli.refusals import CommandError
+
+_log = structlog.get_logger()
+
+# What a worker sends its parent once it can answer requests.
+LIFE_SIGN: Final = b"r"
+_FIRST_PAUSE: Final = 0.1
+_LONGEST_PAUSE: Final = 10.0
+# A worker that lived so long did not fail at starting: the next pause is the first one again.
+_SETTLED_SECONDS: Final = 30.0
+_KILL_MARGIN: Final = 5.0
+
+
+async def supervise(
+    arguments: Sequence[str],
+    listener: socket.socket,
+    *,
+    count: int,
+    grace: float,
+    ready: Callable[[], None],
+) -> None:
+    """
+    Run *count* workers until SIGTERM or SIGINT, then stop them and wait for them.
+
+    A worker that ends by itself is started again, after a pause that grows while that keeps
+    happening. If one cannot even start the first time, all are stopped.
+
+    Args:
+        arguments: Flags of the server, for each worker.
+        listener: What they accept from.
+        count: How many there are.
+        grace: Seconds that a worker is given to finish its requests.
+        ready: Called once all of them answer.
+
+    Raises:
+        CommandError: A worker could not start.
+    """
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    crew = [_Worker(n, arguments, listener, grace, stopping) for n in range(count)]
+    tasks = [asyncio.create_task(worker.keep_alive()) for worker in crew]
+    try:
+        if await _all_started(crew, stopping):
+            ready()
+        await stopping.wait()
+    finally:
+        stopping.set()
+        await asyncio.gather(*tasks)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+
+
+async def _all_started(crew: Sequence[_Worker], stopping: asyncio.Event) -> bool:
+    stopped: asyncio.Task[bool] = asyncio.create_task(stopping.wait())
+    for worker in crew:
+        either: set[asyncio.Future[bool]] = {worker.started, stopped}
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        if worker.started.done() and not worker.started.result():
+            raise CommandError("Um dos processos do servidor não iniciou; o motivo está acima.")
+    if stopping.is_set():
+        return False
+    stopped.cancel()
+    return True
+
+
+class _Worker:
+    """
+    One place in the crew, whichever process fills it at the time.
+
+    *started* tells, once, whether its first process came to answer requests.
+    """
+
+    def __init__(
+        self,
+        number: int,
+        arguments: Sequence[str],
+        listener: socket.socket,
+        grace: float,
+        stopping: asyncio.Event,
+    ) -> None:
+        self.started: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._number = number
+        self._arguments = arguments
+        self._listener = listener
+        self._grace = grace
+        self._stopping = stopping
+
+    async def keep_alive(self) -> None:
+        loop = asyncio.get_running_loop()
+        pause = _FIRST_PAUSE
+        while not self._stopping.is_set():
+            born = loop.time()
+            try:
+                status = await self._one_life()
+            except OSError:
+                # No process, no file descriptor: the machine is out of something.
+                _log.exception("worker_not_started", worker=self._number)
+                self._know_start(good=False)
+                status = -1
+            if self._stopping.is_set():
+                break
+            _log.error("worker_ended", worker=self._number, status=status, restart_in=pause)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), pause)
+            settled = loop.time() - born > _SETTLED_SECONDS
+            pause = _FIRST_PAUSE if settled else min(pause * 2, _LONGEST_PAUSE)
+
+    async def _one_life(self) -> int:
+        ours, theirs = socket.socketpair()
+        ours.setblocking(False)  # noqa: FBT003 - the name of the parameter is hidden
+        with ours:
+            with theirs:
+                process = await asyncio.create_subprocess_exec(
+                    sys.executable,
+                    "-m",
+                    "odoo_ai_config.entrypoints.cli",
+                    "worker",
+                    *self._arguments,
+                    f"--listener={self._listener.fileno()}",
+                    f"--lifeline={theirs.fileno()}",
+                    f"--number={self._number}",
+                    pass_fds=(self._listener.fileno(), theirs.fileno()),
+                )
+            sign = asyncio.create_task(self._await_sign(ours))
+            stopped = asyncio.create_task(self._stopping.wait())
+            ended = asyncio.create_task(process.wait())
+            await asyncio.wait({stopped, ended}, return_when=asyncio.FIRST_COMPLETED)
+            if not ended.done():
+                await self._stop(process, ended)
+            stopped.cancel()
+            # The worker's end of the pair is closed by now, so this cannot wait for long.
+            await sign
+            return ended.result()
+
+    async def _await_sign(self, ours: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            sign = await loop.sock_recv(ours, len(LIFE_SIGN))
+        except ConnectionError:
+            sign = b""
+        self._know_start(good=sign == LIFE_SIGN)
+
+    def _know_start(self, *, good: bool) -> None:
+        if not self.started.done():
+            self.started.set_result(good)
+
+    async def _stop(self, process: asyncio.subprocess.Process, ended: asyncio.Task[int]) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            process.terminate()
+        done, _ = await asyncio.wait({ended}, timeout=self._grace + _KILL_MARGIN)
+        if not done:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await ended

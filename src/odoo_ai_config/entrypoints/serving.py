@@ -1,0 +1,152 @@
+"""
+The HTTP server of one process: settings made into limits, the hub made into an application.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Callable, Iterable
+from importlib.metadata import version
+from typing import Final
+
+import structlog
+
+from odoo_ai_config.application.errors import ApplicationError
+from odoo_ai_config.domain.credentials import SecretText
+from odoo_ai_config.entrypoints.container import Container
+from odoo_ai_config.entrypoints.http.app import build_app
+from odoo_ai_config.entrypoints.http.metrics import Metrics
+from odoo_ai_config.entrypoints.http.options import HttpOptions
+from odoo_ai_config.entrypoints.http.signature import SignaturePolicy, SigningKey
+from odoo_ai_config.entrypoints.server import serve
+from odoo_ai_config.entrypoints.services import Services
+from odoo_ai_config.entrypoints.settings import PREFIX, Settings, SettingsError
+from odoo_ai_config.entrypoints.startup import ensure_first_key, opened
+
+_log = structlog.get_logger()
+
+_PRUNE_SECONDS: Final = 3600.0
+
+
+def http_options(settings: Settings) -> HttpOptions:
+    """
+    The limits and secrets of the HTTP boundary.
+
+    Raises:
+        SettingsError: A signing secret is malformed, or none is there where one is required.
+    """
+    policy = SignaturePolicy(
+        standard_webhooks=_signing_keys(
+            "WEBHOOK_SECRETS", settings.webhook_secrets, SigningKey.from_standard_webhooks
+        ),
+        odoo_module=_signing_keys(
+            "LEGACY_ODOO_SECRETS", settings.legacy_odoo_secrets, SigningKey.from_text
+        ),
+        required=settings.require_signature,
+    )
+    if policy.required and not (policy.standard_webhooks or policy.odoo_module):
+        raise SettingsError(
+            f"{PREFIX}_REQUIRE_SIGNATURE exige assinaturas, mas não há segredo para conferi-las; "
+            f"defina {PREFIX}_WEBHOOK_SECRETS"
+        )
+    return HttpOptions(
+        version=version("odoo-ai-config"),
+        signatures=policy,
+        max_body_bytes=settings.max_body_bytes,
+        max_json_depth=settings.max_json_depth,
+        requests_per_second=settings.rate_limit,
+        failed_authentications_per_second=settings.rate_limit,
+    )
+
+
+def _signing_keys(
+    name: str, secrets: Iterable[SecretText], make: Callable[[SecretText], SigningKey]
+) -> tuple[SigningKey, ...]:
+    try:
+        return tuple(map(make, secrets))
+    except ValueError:
+        # The cause would show the value.
+        raise SettingsError(f"Valor inválido em {PREFIX}_{name}") from None
+
+
+async def prepare(settings: Settings) -> SecretText | None:
+    """
+    Do once what every process of a server relies on: store laid out, key ring checked, first key.
+
+    Returns:
+        The first API key, if this start made it.
+
+    Raises:
+        ApplicationError: The store or the key ring cannot be used.
+        OSError: The first key cannot be written down.
+    """
+    async with opened(Container(settings=settings)) as services:
+        return await ensure_first_key(services, settings)
+
+
+async def run_server(
+    settings: Settings,
+    options: HttpOptions,
+    listener: socket.socket,
+    *,
+    ready: Callable[[SecretText | None], None],
+    upkeep: bool = True,
+) -> None:
+    """
+    Serve the hub on *listener* until the process is told to stop.
+
+    Args:
+        settings: What to open.
+        options: Limits of the HTTP boundary, from `http_options`.
+        listener: Where connections come in.
+        ready: Called once the first request can be answered, with the first API key if
+            this start made it.
+        upkeep: Whether this process is the one that prunes the history.
+
+    Raises:
+        ApplicationError: The store or the key ring cannot be used.
+        OSError: The first key cannot be written down.
+    """
+    metrics = Metrics()
+    container = Container(
+        settings=settings, observe_store=metrics.observe_store, observe_vault=metrics.observe_vault
+    )
+    async with opened(container) as services:
+        first_key = await ensure_first_key(services, settings)
+        app = build_app(services, options, metrics)
+        async with _pruning(services) if upkeep else contextlib.nullcontext():
+            await serve(
+                app,
+                listener,
+                grace=settings.shutdown_seconds,
+                ready=lambda: ready(first_key),
+            )
+
+
+@contextlib.asynccontextmanager
+async def _pruning(services: Services) -> AsyncIterator[None]:
+    task = asyncio.create_task(_prune_for_ever(services))
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+async def _prune_for_ever(services: Services) -> None:
+    while True:
+        await asyncio.sleep(_PRUNE_SECONDS)
+        try:
+            report = await services.prune_history()
+        except ApplicationError as error:
+            _log.warning("pruning_failed", code=error.code)
+        else:
+            _log.info(
+                "history_pruned",
+                revisions=report.revisions,
+                deliveries=report.deliveries,
+                sealed_values=report.secrets,
+            )
