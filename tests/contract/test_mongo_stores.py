@@ -7,17 +7,13 @@ from typing import Any
 import pytest
 from pymongo import AsyncMongoClient
 
-from odoo_ai_config.adapters.mongo.api_key_store import MongoApiKeyStore
-from odoo_ai_config.adapters.mongo.audit_log import MongoAuditLog
-from odoo_ai_config.adapters.mongo.channel_directory import MongoChannelDirectory
-from odoo_ai_config.adapters.mongo.config_store import MongoConfigStore
 from odoo_ai_config.adapters.mongo.database import MongoDatabase
-from odoo_ai_config.adapters.mongo.secret_store import MongoSecretStore
 from tests.contract.api_key_store_contract import ApiKeyStoreContract
 from tests.contract.audit_log_contract import AuditLogContract
 from tests.contract.channel_directory_contract import ChannelDirectoryContract
 from tests.contract.config_store_contract import ConfigStoreContract
 from tests.contract.failure_contract import FailureContract
+from tests.contract.mongo_stores import stores_over
 from tests.contract.prune_contract import PruneContract
 from tests.contract.secret_store_contract import SecretStoreContract
 from tests.contract.stores import Outage, StoreContract, Stores
@@ -30,16 +26,6 @@ from tests.mongo_server import (
     reached,
     temporary_database,
 )
-
-
-def stores_over(database: MongoDatabase) -> Stores:
-    return Stores(
-        config=MongoConfigStore(database),
-        channels=MongoChannelDirectory(database),
-        secrets=MongoSecretStore(database),
-        api_keys=MongoApiKeyStore(database),
-        audit=MongoAuditLog(database),
-    )
 
 
 class InMongo(StoreContract):
