@@ -1,0 +1,245 @@
+from __future__ import annotations
+
+import json
+
+from attrs import evolve
+from hypothesis import given
+from hypothesis import strategies as st
+
+from odoo_ai_config.domain.credentials import Fingerprint, SecretText
+from odoo_ai_config.domain.documents import AuthoredYaml, Document
+from odoo_ai_config.domain.identifiers import CredentialRef, TenantId
+from odoo_ai_config.domain.json_types import Json, JsonObject
+from odoo_ai_config.domain.merging import (
+    config_after,
+    credentials_after,
+    fingerprints_in,
+    merge_patch,
+    metadata_after,
+    references_in,
+    split_credentials,
+)
+from odoo_ai_config.domain.tenant import CompanyMetadataSync, CredentialsSync
+from tests.strategies import (
+    company_metadata_syncs,
+    credential_refs,
+    credentials_syncs,
+    documents,
+    fingerprints,
+    json_objects,
+    json_values,
+    tenant_ids,
+)
+
+CANARY = "c4n4ry-5ecret"
+AUTHORED = AuthoredYaml("crews: [] # ours\n", exact=False)
+OWNED = {
+    "account_id",
+    "name",
+    "description",
+    "domain_label",
+    "integrations",
+    "enabled_collections",
+}
+OWNED_INTEGRATIONS = {"mcp", "qdrant", "redis", "facebook", "instagram", "mercado_livre"}
+
+
+def section(body: JsonObject, *path: str) -> JsonObject:
+    for name in path:
+        inner = body.get(name)
+        body = inner if isinstance(inner, dict) else {}
+    return body
+
+
+@st.composite
+def stored_configs(draw: st.DrawFn) -> Document:
+    """
+    A config that was written before, with sections that an event owns and others.
+    """
+    texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
+    body: JsonObject = {
+        "crews": draw(json_values()),
+        "name": draw(texts),
+        "integrations": {
+            "erp": draw(json_values()),
+            "redis": {"prefix": draw(texts), "db": 1},
+            "mcp": {"type": "odoo-mcp", "config": {"url": draw(texts), "timeout": 5}},
+            **draw(json_objects()),
+        },
+        "enabled_collections": [*draw(st.lists(texts, max_size=3))],
+        **draw(json_objects()),
+    }
+    names = draw(st.permutations(list(body)))
+    return Document.of({name: body[name] for name in names}, draw(st.none() | st.just(AUTHORED)))
+
+
+configs = st.none() | stored_configs()
+
+
+def by_rfc_7396(target: Json, patch: Json) -> Json:
+    # The pseudocode of section 2, word for word.
+    if isinstance(patch, dict):
+        if not isinstance(target, dict):
+            target = {}
+        target = dict(target)
+        for name, value in patch.items():
+            if value is None:
+                if name in target:
+                    del target[name]
+            else:
+                target[name] = by_rfc_7396(target.get(name), value)
+        return target
+    return patch
+
+
+@given(json_objects(), json_objects())
+def test_merge_patch_does_what_rfc_7396_says(target: JsonObject, patch: JsonObject) -> None:
+    overlapping = {**patch, **dict.fromkeys(list(target)[:1], patch)}
+    for changes in (patch, overlapping):
+        assert merge_patch(target, changes) == by_rfc_7396(target, changes)
+
+
+@given(json_objects(), json_objects())
+def test_merging_the_same_patch_again_changes_nothing(
+    target: JsonObject, patch: JsonObject
+) -> None:
+    merged = merge_patch(target, patch)
+    assert json.dumps(merge_patch(merged, patch)) == json.dumps(merged)
+
+
+@given(json_objects(), json_objects())
+def test_keys_that_stay_keep_their_place(target: JsonObject, patch: JsonObject) -> None:
+    merged = list(merge_patch(target, patch))
+    stayed = [name for name in target if name in merged]
+    assert merged[: len(stayed)] == stayed
+
+
+@given(configs, credentials_syncs())
+def test_retried_event_changes_nothing(before: Document | None, sync: CredentialsSync) -> None:
+    after = config_after(before, sync)
+    assert config_after(after, sync) is after
+
+
+@given(configs, credentials_syncs())
+def test_event_touches_nothing_but_the_sections_that_it_owns(
+    before: Document | None, sync: CredentialsSync
+) -> None:
+    old = {} if before is None else before.body
+    new = config_after(before, sync).body
+    assert {key: new[key] for key in old if key not in OWNED} == {
+        key: value for key, value in old.items() if key not in OWNED
+    }
+    assert set(new) <= set(old) | OWNED
+    assert list(new)[: len(old)] == list(old)
+    old, new = section(old, "integrations"), section(new, "integrations")
+    named = OWNED_INTEGRATIONS | set(sync.integrations or {})
+    assert {key: new[key] for key in old if key not in named} == {
+        key: value for key, value in old.items() if key not in named
+    }
+    assert list(new)[: len(old)] == list(old)
+
+
+@given(configs, credentials_syncs())
+def test_what_the_event_says_is_in_the_config_and_the_rest_has_defaults(
+    before: Document | None, sync: CredentialsSync
+) -> None:
+    tenant = str(sync.owner.tenant)
+    old = {} if before is None else before.body
+    new = config_after(before, sync).body
+
+    def text_of(value: Json) -> str | None:
+        return value if isinstance(value, str) and value else None
+
+    sync = evolve(sync, integrations=None)
+    assert new["account_id"] == tenant
+    assert new["name"] == (sync.name or text_of(old.get("name")) or f"Cliente {tenant}")
+    plain = config_after(before, sync).body
+    assert section(plain, "integrations", "qdrant")["collection"] == (
+        sync.qdrant_collection
+        or text_of(section(old, "integrations", "qdrant").get("collection"))
+        or f"business_rules_{tenant}"
+    )
+    assert section(plain, "integrations", "redis")["prefix"] == (
+        sync.redis_prefix or text_of(section(old, "integrations", "redis").get("prefix")) or tenant
+    )
+    for name in ("url", "db", "username"):
+        said = getattr(sync.odoo, name)
+        connection = section(plain, "integrations", "mcp", "config")
+        kept = section(old, "integrations", "mcp", "config")
+        assert connection.get(name) == (said or kept.get(name))
+    if sync.enabled_collections is None:
+        assert plain.get("enabled_collections") == old.get("enabled_collections")
+    else:
+        assert plain["enabled_collections"] == list(sync.enabled_collections)
+
+
+def with_canaries(sync: CredentialsSync) -> CredentialsSync:
+    def canary(place: str) -> SecretText:
+        return SecretText(f"{CANARY}-{place}")
+
+    return evolve(
+        sync,
+        password=None if sync.password is None else canary("password"),
+        social=tuple(
+            evolve(account, secrets={name: canary(name) for name in account.secrets})
+            for account in sync.social
+        ),
+    )
+
+
+@given(configs, credentials_syncs().map(with_canaries))
+def test_config_refers_to_every_secret_and_holds_none(
+    before: Document | None, sync: CredentialsSync
+) -> None:
+    config = config_after(before, sync)
+    assert CANARY not in config.text
+    assert CANARY not in repr(config)
+    assert {str(ref) for ref in sync.secrets()} <= {
+        reference.ref for reference in references_in(config.body)
+    }
+
+
+@given(configs, st.data())
+def test_references_are_where_they_are_said_to_be(
+    before: Document | None, data: st.DataObject
+) -> None:
+    config = config_after(before, data.draw(credentials_syncs())).body
+    for reference in references_in(config):
+        assert reference.path.startswith("integrations.")
+        assert reference.path.endswith("_ref")
+        assert json.dumps(reference.ref) in json.dumps(config)
+
+
+marks = st.dictionaries(credential_refs(), fingerprints(), max_size=3)
+
+
+@given(tenant_ids(), marks, marks)
+def test_sealed_values_of_other_references_stay(
+    tenant: TenantId,
+    old: dict[CredentialRef, Fingerprint],
+    new: dict[CredentialRef, Fingerprint],
+) -> None:
+    first = credentials_after(None, tenant, old)
+    second = credentials_after(first, tenant, new)
+    assert fingerprints_in(second) == {str(ref): mark for ref, mark in {**old, **new}.items()}
+    assert credentials_after(second, tenant, new) is second
+
+
+@given(tenant_ids(), marks)
+def test_credentials_document_can_be_written_back_as_it_is_shown(
+    tenant: TenantId, sealed: dict[CredentialRef, Fingerprint]
+) -> None:
+    assert split_credentials(credentials_after(None, tenant, sealed).body) == ({}, sealed)
+
+
+@given(st.none() | documents(), company_metadata_syncs())
+def test_metadata_event_merges_what_it_says_over_what_was_there(
+    before: Document | None, sync: CompanyMetadataSync
+) -> None:
+    after = metadata_after(before, sync)
+    assert merge_patch(after.body, sync.body) == after.body
+    old = {} if before is None else before.body
+    for name, value in old.items():
+        if name not in {*sync.body, "account_id", "domain_label"}:
+            assert after.body[name] == value
+    assert metadata_after(after, sync) is after
