@@ -1,0 +1,346 @@
+"""
+What pruning removes, and above all what it leaves alone: every test has live neighbours.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+from attrs import evolve
+
+from odoo_ai_config.application.ports.config_store import PruneReport
+from odoo_ai_config.domain.changes import Changeset
+from odoo_ai_config.domain.identifiers import CREDENTIALS, TenantId
+from odoo_ai_config.domain.json_types import Json
+from odoo_ai_config.domain.versioning import RetentionPolicy
+from tests.contract.picture import Picture, picture_of
+from tests.contract.samples import (
+    AT,
+    DAY,
+    api_key,
+    credentials,
+    deleted,
+    delivery,
+    everything,
+    fingerprint,
+    key,
+    mapping,
+    revision,
+    secret,
+    tenant_key,
+)
+from tests.contract.stores import StoreContract, Stores
+
+KEEP_ONE = RetentionPolicy(keep=1)
+NEIGHBOURS = everything("neighbour", name="of a neighbour", account="2")
+# Nothing of the neighbours is due when a test prunes by this time.
+NOW = AT + timedelta(hours=1)
+
+
+async def write(stores: Stores, *changes: Changeset) -> None:
+    for changeset in changes:
+        await stores.config.commit(changeset)
+
+
+class PruneContract(StoreContract):
+    async def neighbours(self, stores: Stores) -> Picture:
+        await stores.config.commit(NEIGHBOURS)
+        return await picture_of(stores, NEIGHBOURS)
+
+    async def versions(self, stores: Stores, kind: str = "config") -> list[int]:
+        return [new.version for new in await stores.config.history(key(kind=kind), limit=1000)]
+
+    async def test_empty_store_has_nothing_to_prune(self, stores: Stores) -> None:
+        assert await stores.config.prune(KEEP_ONE, now=NOW) == PruneReport()
+
+    async def test_nothing_is_due_among_live_things(self, stores: Stores) -> None:
+        before = await self.neighbours(stores)
+        policy = RetentionPolicy(keep=1, max_age=DAY)
+        assert await stores.config.prune(policy, now=NOW) == PruneReport()
+        assert await picture_of(stores, NEIGHBOURS) == before
+
+    @pytest.mark.parametrize(
+        ("keep", "left"), [(1, [5]), (2, [5, 4]), (4, [5, 4, 3, 2]), (5, [5, 4, 3, 2, 1])]
+    )
+    async def test_newest_revisions_are_kept(
+        self, stores: Stores, keep: int, left: list[int]
+    ) -> None:
+        before = await self.neighbours(stores)
+        for version in range(1, 6):
+            await write(stores, Changeset(revisions=(revision(version=version),)))
+        report = await stores.config.prune(RetentionPolicy(keep=keep), now=NOW)
+        assert report == PruneReport(revisions=5 - len(left))
+        assert await self.versions(stores) == left
+        for version in range(1, 6):
+            found = await stores.config.revision(key(), version)
+            assert found == (revision(version=version) if version in left else None)
+        await write(stores, Changeset(revisions=(revision(version=6),)))
+        after = await picture_of(stores, NEIGHBOURS)
+        assert evolve(after, tenants=before.tenants) == before
+
+    async def test_each_document_keeps_its_own_newest(self, stores: Stores) -> None:
+        lengths = {"a": 1, "b": 2, "c": 3, "d": 40}
+        for kind, length in lengths.items():
+            for version in range(1, length + 1):
+                await write(stores, Changeset(revisions=(revision(key(kind=kind), version),)))
+        report = await stores.config.prune(RetentionPolicy(keep=2), now=NOW)
+        assert report.revisions == 1 + 38
+        for kind, length in lengths.items():
+            assert await self.versions(stores, kind) == [length, length - 1][:length]
+
+    async def test_old_revisions_go_but_never_the_current_one(self, stores: Stores) -> None:
+        days = {1: 0, 2: 5, 3: 10, 4: 11}
+        for version, day in days.items():
+            await write(
+                stores, Changeset(revisions=(revision(version=version, at=AT + day * DAY),))
+            )
+        await write(stores, Changeset(revisions=(revision(key("ancient")),)))
+        # Version 2 is ten days old to the microsecond, which is not older than ten days.
+        ten_days = RetentionPolicy(max_age=10 * DAY)
+        report = await stores.config.prune(ten_days, now=AT + 15 * DAY)
+        assert report == PruneReport(revisions=1)
+        assert await self.versions(stores) == [4, 3, 2]
+        await stores.config.prune(ten_days, now=AT + 15 * DAY + timedelta(microseconds=1))
+        assert await self.versions(stores) == [4, 3]
+        await stores.config.prune(ten_days, now=AT + 1000 * DAY)
+        assert await self.versions(stores) == [4]
+        assert await stores.config.tenants() == [TenantId("acme"), TenantId("ancient")]
+
+    async def test_either_rule_lets_a_revision_go(self, stores: Stores) -> None:
+        for version in range(1, 6):
+            at = AT + version * DAY
+            await write(stores, Changeset(revisions=(revision(version=version, at=at),)))
+        policy = RetentionPolicy(keep=3, max_age=10 * DAY)
+        await stores.config.prune(policy, now=AT + 6 * DAY)
+        assert await self.versions(stores) == [5, 4, 3]
+        await stores.config.prune(policy, now=AT + 14 * DAY)
+        assert await self.versions(stores) == [5, 4]
+
+    async def test_no_rule_keeps_every_revision(self, stores: Stores) -> None:
+        for version in range(1, 4):
+            await write(stores, Changeset(revisions=(revision(version=version),)))
+        assert await stores.config.prune(RetentionPolicy(), now=AT + 9999 * DAY) == PruneReport()
+        assert await self.versions(stores) == [3, 2, 1]
+
+    async def test_tombstone_stays_and_goes_on_counting(self, stores: Stores) -> None:
+        await self.neighbours(stores)
+        gone = deleted(revision())
+        await write(stores, Changeset(revisions=(revision(),)), Changeset(revisions=(gone,)))
+        policy = RetentionPolicy(keep=1, max_age=DAY)
+        assert (await stores.config.prune(policy, now=AT + 99 * DAY)).revisions == 1
+        assert await stores.config.current([key()]) == {key(): gone}
+        assert await stores.config.tenants() == [TenantId("neighbour")]
+        await write(stores, Changeset(revisions=(revision(version=3),)))
+        assert await self.versions(stores) == [3, 2]
+
+    async def test_history_is_paged_past_what_is_gone(self, stores: Stores) -> None:
+        for version in range(1, 8):
+            await write(stores, Changeset(revisions=(revision(version=version),)))
+        await stores.config.prune(RetentionPolicy(keep=4), now=NOW)
+        found = await stores.config.history(key(), before=6, limit=5)
+        assert [new.version for new in found] == [5, 4]
+        assert await stores.config.history(key(), before=4) == []
+
+    async def test_expired_deliveries_go(self, stores: Stores) -> None:
+        before = await self.neighbours(stores)
+        moment = timedelta(microseconds=1)
+        records = {
+            "expired": delivery("expired", expires_at=NOW - moment),
+            "due now": delivery("due now", expires_at=NOW),
+            "fresh": delivery("fresh", expires_at=NOW + moment),
+        }
+        await write(stores, *(Changeset(delivery=record) for record in records.values()))
+        report = await stores.config.prune(RetentionPolicy(), now=NOW)
+        assert report == PruneReport(deliveries=1)
+        for name, record in records.items():
+            found = await stores.config.delivery(record.claim.id)
+            assert found == (None if name == "expired" else record)
+        await write(stores, Changeset(delivery=records["expired"]))
+        assert await picture_of(stores, NEIGHBOURS) == before
+
+    async def test_sealed_values_stay_as_long_as_a_revision_names_them(
+        self, stores: Stores
+    ) -> None:
+        before = await self.neighbours(stores)
+        first = [secret(ref="odoo", number=1), secret(ref="redis", number=7)]
+        await write(
+            stores,
+            Changeset(
+                revisions=(credentials(1, odoo=1, redis=7),),
+                new_tenant_key=tenant_key(),
+                secrets=tuple(first),
+            ),
+            Changeset(
+                revisions=(credentials(2, odoo=2, redis=7),),
+                secrets=(secret(ref="odoo", number=2),),
+            ),
+            Changeset(
+                revisions=(credentials(3, odoo=3, redis=7),),
+                secrets=(secret(ref="odoo", number=3),),
+            ),
+        )
+        report = await stores.config.prune(RetentionPolicy(keep=2), now=NOW)
+        assert report == PruneReport(revisions=1, secrets=1)
+        left = [secret(number=2), secret(number=3), secret(ref="redis", number=7)]
+        for stored in [*left, secret(number=1)]:
+            found = await stores.secrets.sealed(stored.context, stored.fingerprint)
+            assert found == (stored if stored in left else None)
+        after = await picture_of(stores, NEIGHBOURS)
+        assert evolve(after, tenants=before.tenants, masters=before.masters) == before
+
+    async def test_only_the_own_credentials_document_keeps_a_sealed_value(
+        self, stores: Stores
+    ) -> None:
+        mask: dict[str, Json] = {"odoo": fingerprint(1).mask}
+        sealed = secret(number=1)
+        await write(
+            stores,
+            Changeset(
+                new_tenant_key=tenant_key(),
+                secrets=(
+                    sealed,
+                    secret(domain="sales", number=1),
+                    secret("other", number=1),
+                    secret(ref="other_ref", number=1),
+                ),
+                revisions=(
+                    # Not a credentials document, another area's, another tenant's, and one
+                    # that names the same fingerprint under another reference.
+                    revision(key(), credentials=mask),
+                    revision(key(domain="sales", kind=CREDENTIALS), credentials=mask),
+                    credentials(tenant="other", odoo=1),
+                    credentials(other_ref=1),
+                    revision(key(kind="crews"), credentials=mask),
+                ),
+            ),
+        )
+        assert await stores.config.prune(RetentionPolicy(), now=NOW) == PruneReport(secrets=1)
+        assert await stores.secrets.sealed(sealed.context, sealed.fingerprint) is None
+        for stored in (
+            secret(domain="sales", number=1),
+            secret("other", number=1),
+            secret(ref="other_ref", number=1),
+        ):
+            assert await stores.secrets.sealed(stored.context, stored.fingerprint) == stored
+
+    async def test_sealed_values_of_a_deleted_document_go_with_its_history(
+        self, stores: Stores
+    ) -> None:
+        living = credentials(1, odoo=1)
+        await write(
+            stores,
+            Changeset(revisions=(living,), new_tenant_key=tenant_key(), secrets=(secret(),)),
+            Changeset(revisions=(deleted(living),)),
+        )
+        assert await stores.config.prune(RetentionPolicy(), now=NOW) == PruneReport()
+        report = await stores.config.prune(KEEP_ONE, now=NOW)
+        assert report == PruneReport(revisions=1, secrets=1)
+        assert await stores.secrets.sealed(secret().context, secret().fingerprint) is None
+
+    async def test_pruned_value_can_be_sealed_again(self, stores: Stores) -> None:
+        await write(stores, Changeset(new_tenant_key=tenant_key(), secrets=(secret(),)))
+        assert await stores.config.prune(RetentionPolicy(), now=NOW) == PruneReport(secrets=1)
+        again = secret(envelope=b"another nonce")
+        await write(stores, Changeset(secrets=(again,), sealed_under=tenant_key()))
+        assert await stores.secrets.sealed(again.context, again.fingerprint) == again
+
+    async def test_keys_mappings_callers_and_audit_stay(self, stores: Stores) -> None:
+        others = Changeset(
+            mappings=(mapping("9", active=False),),
+            new_tenant_key=tenant_key("keyed"),
+            api_keys=(api_key("revoked").revoked(AT),),
+            audit=NEIGHBOURS.audit,
+        )
+        await write(stores, others)
+        before = await picture_of(stores, others)
+        policy = RetentionPolicy(keep=1, max_age=DAY)
+        assert await stores.config.prune(policy, now=AT + 9999 * DAY) == PruneReport()
+        assert await picture_of(stores, others) == before
+
+    async def test_second_pruning_finds_nothing(self, stores: Stores) -> None:
+        for version in range(1, 4):
+            await write(
+                stores,
+                Changeset(
+                    revisions=(credentials(version, odoo=version),),
+                    secrets=(secret(number=version),),
+                    delivery=delivery(f"d{version}", expires_at=AT),
+                ),
+            )
+        report = await stores.config.prune(KEEP_ONE, now=NOW)
+        assert report == PruneReport(revisions=2, deliveries=3, secrets=2)
+        assert await stores.config.prune(KEEP_ONE, now=NOW) == PruneReport()
+
+    async def test_pruning_removes_many_at_a_time(self, stores: Stores) -> None:
+        for version in range(1, 6):
+            await write(
+                stores,
+                Changeset(
+                    revisions=tuple(revision(key(f"t{number}"), version) for number in range(100)),
+                    secrets=tuple(secret(f"t{number}", number=version) for number in range(100)),
+                ),
+            )
+        report = await stores.config.prune(KEEP_ONE, now=NOW)
+        assert report == PruneReport(revisions=400, secrets=500)
+        for number in range(100):
+            place = key(f"t{number}")
+            assert await stores.config.history(place) == [revision(place, 5)]
+
+    async def test_writers_and_prunings_do_not_disturb_each_other(self, stores: Stores) -> None:
+        async def write_versions(tenant: str) -> None:
+            for version in range(1, 21):
+                await stores.config.commit(
+                    Changeset(
+                        revisions=(credentials(version, tenant=tenant, odoo=version),),
+                        secrets=(secret(tenant, number=version),),
+                    )
+                )
+
+        async def prune_often() -> None:
+            for _ in range(8):
+                await stores.config.prune(RetentionPolicy(keep=2), now=NOW)
+                await asyncio.sleep(0)
+
+        tenants = ["t1", "t2", "t3"]
+        await asyncio.gather(*map(write_versions, tenants), prune_often(), prune_often())
+        await stores.config.prune(RetentionPolicy(keep=2), now=NOW)
+        for tenant in tenants:
+            found = await stores.config.history(key(tenant, kind=CREDENTIALS))
+            assert [new.version for new in found] == [20, 19]
+            for number in range(1, 21):
+                stored = secret(tenant, number=number)
+                seen = await stores.secrets.sealed(stored.context, stored.fingerprint)
+                assert seen == (stored if number > 18 else None)
+
+    async def test_value_that_comes_back_while_it_is_pruned_survives(self, stores: Stores) -> None:
+        tenants = [f"t{number}" for number in range(12)]
+        for tenant in tenants:
+            await write(
+                stores,
+                Changeset(
+                    revisions=(credentials(1, tenant=tenant, odoo=1),),
+                    secrets=(secret(tenant, number=1),),
+                ),
+                Changeset(
+                    revisions=(credentials(2, tenant=tenant, odoo=2),),
+                    secrets=(secret(tenant, number=2),),
+                ),
+            )
+        await asyncio.gather(
+            stores.config.prune(KEEP_ONE, now=NOW),
+            *(
+                stores.config.commit(
+                    Changeset(
+                        revisions=(credentials(3, tenant=tenant, odoo=1),),
+                        secrets=(secret(tenant, number=1),),
+                    )
+                )
+                for tenant in tenants
+            ),
+            stores.config.prune(KEEP_ONE, now=NOW),
+        )
+        for tenant in tenants:
+            stored = secret(tenant, number=1)
+            assert await stores.secrets.sealed(stored.context, stored.fingerprint) == stored
