@@ -1,0 +1,246 @@
+"""
+What every ChannelDirectory promises: routing from it is routing from all mappings.
+"""
+
+from __future__ import annotations
+
+from attrs import evolve
+from hypothesis import HealthCheck, given, settings
+
+from odoo_ai_config.domain.changes import Changeset
+from odoo_ai_config.domain.identifiers import ChatwootId, TenantId
+from odoo_ai_config.domain.mapping import ChannelKey, ChannelMapping, MappingRevision
+from odoo_ai_config.domain.routing import IncomingMessage, Route, RoutingTable, Rule
+from tests import strategies
+from tests.contract.samples import AT, mapping, owner
+from tests.contract.stores import StoreContract, Stores
+
+MOBILE, MOBILE_WITHOUT_NINTH = "5511987654321", "551187654321"
+
+
+def message(
+    account: str = "1", inbox: str | None = "1", number: str | None = None
+) -> IncomingMessage:
+    return IncomingMessage(
+        ChatwootId(account), None if inbox is None else ChatwootId(inbox), number
+    )
+
+
+async def put(stores: Stores, *mappings: ChannelMapping) -> None:
+    """
+    Write *mappings* one after the other, each as the next version of its channel.
+    """
+    for new in mappings:
+        current = (await stores.channels.current([new.key])).get(new.key)
+        version = 1 if current is None else current.version + 1
+        written = MappingRevision(new, version, AT, AT, "writer")
+        await stores.config.commit(Changeset(mappings=(written,)))
+
+
+async def routed(stores: Stores, asked: IncomingMessage) -> Route:
+    return (await stores.channels.table_for(asked)).explain(asked)
+
+
+class ChannelDirectoryContract(StoreContract):
+    async def test_nothing_is_mapped_at_first(self, stores: Stores) -> None:
+        assert await stores.channels.mappings() == []
+        assert await stores.channels.mappings(TenantId("acme")) == []
+        assert await stores.channels.current([mapping().mapping.key]) == {}
+        route = await routed(stores, message(number=MOBILE))
+        assert route == RoutingTable().explain(message(number=MOBILE))
+
+    async def test_mapping_is_kept_as_it_was(self, stores: Stores) -> None:
+        written = mapping(
+            "a-1",
+            "Z" * 64,
+            fallback=True,
+            sequence=-(2**31) + 1,
+            numbers=((MOBILE, "boss"), ("12345678", "crew.2-b_C"), (MOBILE_WITHOUT_NINTH, "z")),
+        )
+        await stores.config.commit(Changeset(mappings=(written,)))
+        assert await stores.channels.mappings() == [written]
+        [found] = (await stores.channels.current([written.mapping.key])).values()
+        assert found == written
+        # A number equals itself with its ninth digit; what was written stays readable.
+        digits = [special.number.digits for special in found.mapping.numbers]
+        assert digits == [MOBILE, "12345678", MOBILE_WITHOUT_NINTH]
+
+    async def test_every_kind_of_key_is_a_channel_of_its_own(self, stores: Stores) -> None:
+        written = [
+            mapping("1", "1"),
+            mapping("1", None),
+            mapping(None, "1"),
+            mapping(None, None),
+            mapping(None, None, tenant="other"),
+            mapping("11", None),
+        ]
+        await put(stores, *(new.mapping for new in written))
+        keys = [new.mapping.key for new in written]
+        found = await stores.channels.current(keys)
+        assert {place: new.mapping for place, new in found.items()} == {
+            new.mapping.key: new.mapping for new in written
+        }
+        listed = [str(new.mapping.key) for new in await stores.channels.mappings()]
+        assert listed == sorted(map(str, keys))
+
+    async def test_unknown_keys_are_left_out(self, stores: Stores) -> None:
+        await put(stores, mapping("1", "1").mapping)
+        unknown = [mapping("1", "2").mapping.key, ChannelKey(ChatwootId("1"))]
+        assert await stores.channels.current(unknown) == {}
+        assert await stores.channels.current([]) == {}
+
+    async def test_newest_revision_counts_and_inactive_ones_are_listed(
+        self, stores: Stores
+    ) -> None:
+        active = mapping("1", "1").mapping
+        await put(stores, active, evolve(active, active=False))
+        [found] = await stores.channels.mappings()
+        assert (found.version, found.mapping.active) == (2, False)
+        assert await stores.channels.current([active.key]) == {active.key: found}
+
+    async def test_mappings_of_one_tenant(self, stores: Stores) -> None:
+        await put(
+            stores,
+            mapping("1", "1").mapping,
+            mapping("1", "2", tenant="acme2").mapping,
+            evolve(mapping("1", "3").mapping, owner=owner("acme", "sales")),
+            mapping("1", "4", tenant="Acme").mapping,
+        )
+        found = await stores.channels.mappings(TenantId("acme"))
+        assert [str(new.mapping.key) for new in found] == ["channel/1/1", "channel/1/3"]
+
+    async def test_moved_channel_belongs_to_its_new_owner_alone(self, stores: Stores) -> None:
+        number = ((MOBILE, "boss"),)
+        await put(
+            stores,
+            mapping("1", "1", numbers=number, fallback=True).mapping,
+            mapping("1", "1", tenant="other").mapping,
+        )
+        assert await stores.channels.mappings(TenantId("acme")) == []
+        route = await routed(stores, message())
+        assert (route.owner, route.matched_by) == (owner("other"), Rule.INBOX)
+        elsewhere = await routed(stores, message("1", "2", MOBILE))
+        assert elsewhere.matched_by is Rule.UNRESOLVED
+
+    async def test_inactive_mapping_routes_nothing_until_it_is_active_again(
+        self, stores: Stores
+    ) -> None:
+        active = mapping("1", None, numbers=((MOBILE, "boss"),), fallback=True).mapping
+        await put(stores, active, evolve(active, active=False))
+        assert (await routed(stores, message(number=MOBILE))).matched_by is Rule.UNRESOLVED
+        await put(stores, active)
+        route = await routed(stores, message(number=MOBILE))
+        assert (route.matched_by, route.crew) == (Rule.ACCOUNT, "boss")
+
+    async def test_number_is_found_with_and_without_its_ninth_digit(self, stores: Stores) -> None:
+        await put(stores, mapping("1", "1", numbers=((MOBILE_WITHOUT_NINTH, "boss"),)).mapping)
+        for written in (MOBILE, MOBILE_WITHOUT_NINTH, f"whatsapp:+{MOBILE}"):
+            route = await routed(stores, message("1", "9", written))
+            assert (route.matched_by, route.crew) == (Rule.SPECIAL_NUMBER, "boss")
+            # Known, but of a tenant that this account does not belong to.
+            assert (await routed(stores, message("2", None, written))).owner is None
+
+    async def test_number_of_a_holder_is_known_where_the_holder_has_a_channel(
+        self, stores: Stores
+    ) -> None:
+        await put(
+            stores,
+            mapping(None, None, numbers=((MOBILE, "boss"),)).mapping,
+            mapping("1", "1").mapping,
+        )
+        route = await routed(stores, message("1", "2", MOBILE))
+        assert (route.owner, route.crew) == (owner(), "boss")
+        assert (await routed(stores, message("2", "1", MOBILE))).owner is None
+
+    async def test_number_that_two_tenants_claim_settles_nothing(self, stores: Stores) -> None:
+        number = ((MOBILE, "boss"),)
+        await put(
+            stores,
+            mapping("1", "1", numbers=number).mapping,
+            mapping("1", "2", tenant="other", numbers=number).mapping,
+            mapping(None, None, tenant="third", fallback=True).mapping,
+        )
+        everything = RoutingTable(new.mapping for new in await stores.channels.mappings())
+        for asked in (message("1", "3", MOBILE), message("1", "2", MOBILE)):
+            assert await routed(stores, asked) == everything.explain(asked)
+
+    async def test_lowest_fallback_is_the_one_left_when_a_lower_one_goes(
+        self, stores: Stores
+    ) -> None:
+        low = mapping(None, None, tenant="z", fallback=True, sequence=-5).mapping
+        middle = mapping("7", "7", tenant="b", fallback=True, sequence=1).mapping
+        tied = mapping(None, None, tenant="a", fallback=True, sequence=1).mapping
+        await put(stores, middle, low, tied)
+        asked = message("1", None)
+        assert (await routed(stores, asked)).owner == owner("z")
+        await put(stores, evolve(low, fallback=False))
+        assert (await routed(stores, asked)).owner == owner("a")
+        await put(stores, evolve(tied, sequence=2))
+        assert (await routed(stores, asked)).owner == owner("b")
+        await put(stores, evolve(middle, active=False))
+        assert (await routed(stores, asked)).owner == owner("a")
+
+    async def test_inbox_of_any_account_yields_to_the_accounts_own(self, stores: Stores) -> None:
+        await put(
+            stores,
+            mapping(None, "1", tenant="old").mapping,
+            mapping("1", "1", tenant="new").mapping,
+            mapping("1", None, tenant="account").mapping,
+        )
+        assert (await routed(stores, message("1", "1"))).owner == owner("new")
+        assert (await routed(stores, message("2", "1"))).owner == owner("old")
+        assert (await routed(stores, message("1", "2"))).owner == owner("account")
+
+    @settings(
+        suppress_health_check=[
+            HealthCheck.too_slow,
+            # Each example switches off what the one before it mapped.
+            HealthCheck.function_scoped_fixture,
+            # The same test runs for every technology.
+            HealthCheck.differing_executors,
+        ]
+    )
+    @given(routing=strategies.routings())
+    async def test_routing_is_that_of_a_table_of_all_mappings(
+        self,
+        stores: Stores,
+        routing: tuple[list[ChannelMapping], list[IncomingMessage]],
+    ) -> None:
+        leftovers = [new.mapping for new in await stores.channels.mappings()]
+        await put(stores, *(evolve(left, active=False) for left in leftovers if left.active))
+        mapped: dict[ChannelKey, ChannelMapping] = {}
+        mappings, asked = routing
+        for new in mappings:
+            await put(stores, new)
+            mapped[new.key] = new
+            expected = RoutingTable(mapped.values()).explain(asked[0])
+            assert await routed(stores, asked[0]) == expected
+        table = RoutingTable(mapped.values())
+        for one in asked:
+            assert await routed(stores, one) == table.explain(one)
+
+    async def test_second_instance_routes_by_every_acknowledged_mapping(
+        self, stores: Stores, second_stores: Stores
+    ) -> None:
+        both = (stores, second_stores)
+        asked = message("1", "1", MOBILE)
+        for instance in both:
+            assert (await routed(instance, asked)).owner is None
+        moves = [
+            mapping("1", "1", tenant="t1", numbers=((MOBILE, "c1"),)).mapping,
+            mapping("1", "1", tenant="t2").mapping,
+            mapping("1", None, tenant="t3", numbers=((MOBILE, "c3"),)).mapping,
+            mapping("1", "1", tenant="t2", active=False).mapping,
+            mapping("1", None, tenant="t3", active=False).mapping,
+            mapping(None, None, tenant="t4", fallback=True).mapping,
+            mapping("1", "2", tenant="t5", numbers=((MOBILE, "c5"),)).mapping,
+            mapping("1", "2", tenant="t5").mapping,
+            mapping(None, None, tenant="t4").mapping,
+        ]
+        mapped: dict[ChannelKey, ChannelMapping] = {}
+        for number, move in enumerate(moves):
+            await put(both[number % 2], move)
+            mapped[move.key] = move
+            expected = RoutingTable(mapped.values()).explain(asked)
+            for instance in both:
+                assert await routed(instance, asked) == expected
