@@ -25,7 +25,7 @@ from odoo_ai_config.adapters.sqlite.api_key_store import SqliteApiKeyStore
 from odoo_ai_config.adapters.sqlite.audit_log import SqliteAuditLog
 from odoo_ai_config.adapters.sqlite.channel_directory import SqliteChannelDirectory
 from odoo_ai_config.adapters.sqlite.config_store import SqliteConfigStore
-from odoo_ai_config.adapters.sqlite.database import open_database as open_sqlite
+from odoo_ai_config.adapters.sqlite.database import open_sqlite
 from odoo_ai_config.adapters.sqlite.secret_store import SqliteSecretStore
 from odoo_ai_config.adapters.system.clock import SystemClock
 from odoo_ai_config.adapters.system.token_source import SystemTokenSource
@@ -91,24 +91,25 @@ def open_stores(location: StoreLocation) -> Iterator[Stores]:
     """
     if location.technology == "memory":
         state = MemoryState()
-        config = MemoryConfigStore(state)
+        forgetful = MemoryConfigStore(state)
         yield Stores(
-            config,
+            forgetful,
             MemoryChannelDirectory(state),
             MemorySecretStore(state),
             MemoryApiKeyStore(state),
             MemoryAuditLog(state),
-            config.check,
+            forgetful.check,
         )
     elif location.url is None:
         with open_sqlite(location.path) as sqlite:
+            documents = SqliteConfigStore(sqlite)
             yield Stores(
-                SqliteConfigStore(sqlite),
+                documents,
                 SqliteChannelDirectory(sqlite),
                 SqliteSecretStore(sqlite),
                 SqliteApiKeyStore(sqlite),
                 SqliteAuditLog(sqlite),
-                sqlite.ensure_ready,
+                documents.check,
             )
     else:
         with _open_mongo(location.url) as stores:
