@@ -29,12 +29,14 @@ class DocumentWrite:
     Args:
         expected: The version that the writer saw: 0 for none, None for "whatever it is".
         claim: The request's idempotency key, if it has one.
+        dry_run: Only say what would be done.
     """
 
     key: DocumentKey
     caller: ApiKey
     expected: int | None = None
     claim: Claim | None = None
+    dry_run: bool = False
 
 
 @frozen
@@ -82,6 +84,8 @@ async def write_document(
             changed=decision.revision is not None,
             at=now,
         )
+        if request.dry_run:
+            return Changeset(), outcome
         changeset = Changeset(
             revisions=() if decision.revision is None else (decision.revision,),
             secrets=decision.sealing.secrets,

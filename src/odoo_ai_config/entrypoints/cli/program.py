@@ -12,6 +12,8 @@ from typing import Final
 from cyclopts import App, CycloptsError, Group
 
 from odoo_ai_config.entrypoints.cli.doctor import doctor
+from odoo_ai_config.entrypoints.cli.exporting import export
+from odoo_ai_config.entrypoints.cli.importing import import_
 from odoo_ai_config.entrypoints.cli.keyring import keyring
 from odoo_ai_config.entrypoints.cli.keys import keys
 from odoo_ai_config.entrypoints.cli.listing import settings
@@ -45,8 +47,9 @@ def program() -> App:
     )
     for command in (keys, keyring, send):
         app.command(command)
-    for function in (serve, tenants, show, history, doctor, settings):
+    for function in (serve, tenants, show, history, export, doctor, settings):
         app.command(function)
+    app.command(import_, name="import")
     app.command(worker, show=False)
     app["--help"].help = "Mostra esta ajuda."
     app["--version"].help = "Mostra a versão."

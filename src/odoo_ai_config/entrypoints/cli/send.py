@@ -66,7 +66,7 @@ class SendFlags:
         str | None,
         Parameter(help="Identificador do envio; o mesmo de novo não grava duas vezes."),
     ] = None
-    attempts: Annotated[int, Parameter(help="Tentativas enquanto o servidor não responde.")] = 5
+    attempts: Annotated[int, Parameter(help="Tentativas enquanto o servidor não responde.")] = 4
     timeout: Annotated[float, Parameter(help="Segundos por tentativa.")] = 30.0
 
 

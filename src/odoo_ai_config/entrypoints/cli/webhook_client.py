@@ -68,7 +68,7 @@ class WebhookClient:
     url: URL
     api_key: SecretText
     signing_key: SigningKey | None = None
-    attempts: int = 5
+    attempts: int = 4
     timeout: float = 30.0
     wait: float = field(default=0.5)
 

@@ -1,0 +1,51 @@
+#!/usr/bin/env python3
+"""
+Send a running hub the events that Odoo would send.
+
+    python scripts/test_odoo_webhook.py --type credentials --account-id 123456
+    python scripts/test_odoo_webhook.py --type mapping --account-id 123456
+    python scripts/test_odoo_webhook.py --type metadata --account-id 123456
+
+Any Python 3 will do: the work is done by ``odoo-ai-config send`` in the project's own
+environment, which ``make run`` makes. All other options are passed on to it;
+``--type credentials --help`` lists them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120 - any Python 3
+PROGRAM = os.path.join(ROOT, ".venv", "bin", "odoo-ai-config")  # noqa: PTH118
+TYPES = ("credentials", "mapping", "metadata")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description="Envia a um servidor no ar os eventos que o Odoo enviaria.",
+        epilog="As demais opções são as de: odoo-ai-config send TIPO --help",
+        add_help=False,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--type", choices=TYPES, help="tipo do evento")
+    parser.add_argument("--file", type=os.path.abspath, help="arquivo JSON a enviar")
+    parser.add_argument("--help", "-h", action="store_true", help="mostra esta ajuda")
+    chosen, rest = parser.parse_known_args()
+    if chosen.type is None:
+        parser.print_help()
+        sys.exit(0 if chosen.help else 2)
+    if not os.access(PROGRAM, os.X_OK):
+        sys.exit("Falta o ambiente do projeto; execute antes, na raiz dele: make run")
+    if chosen.file is not None:
+        rest += ["--file", chosen.file]
+    if chosen.help:
+        rest.append("--help")
+    # The data folder and .env are looked for in the working folder, as `make run` does.
+    os.chdir(ROOT)
+    os.execv(PROGRAM, [PROGRAM, "send", chosen.type, *rest])  # noqa: S606 - no shell is wanted
+
+
+if __name__ == "__main__":
+    main()
