@@ -1,0 +1,44 @@
+"""
+What a benchmark finds, beside what it is held to.
+"""
+
+from __future__ import annotations
+
+from statistics import median
+
+from attrs import frozen
+
+
+@frozen
+class Figure:
+    """
+    One line of the report.
+
+    Args:
+        goal: What `docs/benchmarks.md` promises, as text.
+        found: What this run found, as text.
+        met: Whether the run keeps the promise.
+        detail: The absolute numbers behind a ratio; they hold for this machine only.
+    """
+
+    name: str
+    goal: str
+    found: str
+    met: bool
+    detail: str = ""
+
+
+def at_least(name: str, goal: float, ratios: list[float], detail: str = "") -> Figure:
+    """
+    A ratio that has to reach *goal*; the median of the pairs counts.
+    """
+    found = median(ratios)
+    spread = f"{found:.2f} x ({min(ratios):.2f} to {max(ratios):.2f})"
+    return Figure(name, f"at least {goal:.2f} x", spread, found >= goal, detail)
+
+
+def at_most(name: str, goal: float, found: float, unit: str, detail: str = "") -> Figure:
+    """
+    A quantity that must not pass *goal*.
+    """
+    return Figure(name, f"at most {goal:g} {unit}", f"{found:.2f} {unit}", found <= goal, detail)

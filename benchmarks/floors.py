@@ -1,0 +1,79 @@
+"""
+The floors: aiohttp servers that do the least that could be called the same work.
+
+Run as ``python -m benchmarks.floors hello FILE`` or ``... naive FILE``; prints its port.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from aiohttp import web
+
+Handler = Callable[[web.Request], Awaitable[web.Response]]
+
+
+def hello(body: Path) -> Handler:
+    """
+    Answer every request with the same bytes.
+    """
+    content = body.read_bytes()
+
+    async def answer(_request: web.Request) -> web.Response:
+        return web.Response(body=content, content_type="application/json")
+
+    return answer
+
+
+def unchanged(_body: Path) -> Handler:
+    """
+    Answer every request with 304 and an ETag, as cheaply as can be.
+    """
+
+    async def answer(_request: web.Request) -> web.Response:
+        return web.Response(status=304, headers={"ETag": '"1"'})
+
+    return answer
+
+
+def naive(database: Path) -> Handler:
+    """
+    Store each body in a durable SQLite transaction of its own; no checks, no encryption.
+    """
+    connection = sqlite3.connect(database, isolation_level=None)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("CREATE TABLE IF NOT EXISTS bodies (id INTEGER PRIMARY KEY, body BLOB)")
+
+    async def store(request: web.Request) -> web.Response:
+        body = await request.read()
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute("INSERT INTO bodies (body) VALUES (?)", (body,))
+        connection.execute("COMMIT")
+        return web.json_response({"success": True})
+
+    return store
+
+
+async def _serve(handler: Handler) -> None:
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", handler)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    print(runner.addresses[0][1], flush=True)
+    await asyncio.Event().wait()
+
+
+def _main() -> None:
+    kinds = {"hello": hello, "unchanged": unchanged, "naive": naive}
+    asyncio.run(_serve(kinds[sys.argv[1]](Path(sys.argv[2]))))
+
+
+if __name__ == "__main__":
+    _main()

@@ -1,0 +1,99 @@
+"""
+Servers as processes of their own, each on a processor of its own where there are two.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from time import perf_counter
+
+from attrs import frozen
+
+_PORT = re.compile(rb":(\d+)\b")
+API_KEY = "benchmark-key-of-enough-length"
+
+
+@frozen
+class Server:
+    """
+    A running server.
+
+    Args:
+        seconds_to_ready: From its start to its word that it listens.
+    """
+
+    port: int
+    pid: int
+    seconds_to_ready: float
+
+    def resident_mib(self) -> float:
+        """
+        Memory that the process holds, in MiB.
+        """
+        status = Path(f"/proc/{self.pid}/status").read_text(encoding="ascii")
+        return int(status.split("VmRSS:")[1].split()[0]) / 1024
+
+
+def keep_off_the_servers_processor() -> None:
+    """
+    Leave processor 0 to the servers, if there is another one.
+    """
+    processors = sorted(os.sched_getaffinity(0))
+    if len(processors) > 1:
+        os.sched_setaffinity(0, processors[1:])
+
+
+@contextmanager
+def floor(kind: str, file: Path) -> Iterator[Server]:
+    """
+    Run one of the floors.
+    """
+    command = [sys.executable, "-m", "benchmarks.floors", kind, str(file)]
+    with _running(command, dict(os.environ), rb"^(\d+)") as server:
+        yield server
+
+
+@contextmanager
+def hub(data_dir: Path, **settings: str) -> Iterator[Server]:
+    """
+    Run the hub as its users do, on *data_dir*.
+    """
+    environment = {
+        **os.environ,
+        "ODOO_AI_CONFIG_DATA_DIR": str(data_dir),
+        "ODOO_AI_CONFIG_LOG_DIR": str(data_dir / "logs"),
+        "ODOO_AI_CONFIG_API_KEY": API_KEY,
+        **settings,
+    }
+    command = [str(Path(sys.executable).with_name("odoo-ai-config")), "serve", "--port", "0"]
+    with _running(command, environment, rb"http://[^:]+:(\d+)") as server:
+        yield server
+
+
+@contextmanager
+def _running(
+    command: Sequence[str], environment: dict[str, str], ready: bytes
+) -> Iterator[Server]:
+    start = perf_counter()
+    process = subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
+    try:
+        os.sched_setaffinity(process.pid, {min(os.sched_getaffinity(0) | {0})})
+        assert process.stdout is not None
+        for line in process.stdout:
+            found = re.search(ready, line)
+            if found is not None:
+                yield Server(int(found[1]), process.pid, perf_counter() - start)
+                break
+        else:
+            raise RuntimeError(f"{command[0]} did not start")
+    finally:
+        process.terminate()
+        process.wait(timeout=30)

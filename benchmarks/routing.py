@@ -1,0 +1,126 @@
+"""
+Routing and mapping events, with few mappings and with many.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import AbstractAsyncContextManager
+from itertools import cycle, islice
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from time import perf_counter
+
+from attrs import evolve
+
+from benchmarks.figures import Figure, at_most
+from odoo_ai_config.domain.access import Scope
+from odoo_ai_config.domain.identifiers import BusinessDomain, ChatwootId, TenantDomain, TenantId
+from odoo_ai_config.domain.mapping import ChannelKey, ChannelMapping, SpecialNumber
+from odoo_ai_config.domain.phone import PhoneNumber
+from odoo_ai_config.domain.routing import IncomingMessage, RoutingTable
+from odoo_ai_config.entrypoints.library import Hub, open_hub
+from odoo_ai_config.entrypoints.settings import read_settings
+
+_CHUNK = 5000
+
+
+def mapping(number: int) -> ChannelMapping:
+    """
+    The channel of one of many tenants, with a fallback and a special number.
+    """
+    return ChannelMapping(
+        ChannelKey(ChatwootId(str(number // 10)), ChatwootId(str(number))),
+        TenantDomain(TenantId(f"account_{number}"), BusinessDomain("retail")),
+        sequence=number % 100,
+        fallback=number % 10 == 0,
+        numbers=(SpecialNumber(PhoneNumber(f"5511{900000000 + number}"), "analytics"),),
+    )
+
+
+def message(number: int) -> IncomingMessage:
+    """
+    A message of the mapped channel, from a number that is not special.
+    """
+    return IncomingMessage(
+        ChatwootId(str(number // 10)), ChatwootId(str(number)), "+5521988887777"
+    )
+
+
+def resolving() -> Iterator[Figure]:
+    """
+    The time of one decision in process, with 100,000 and with 1,000,000 mappings.
+    """
+    small = _resolve_microseconds(100_000)
+    large = _resolve_microseconds(1_000_000)
+    yield at_most("resolve in process, 100,000 mappings", 5, small, "µs")
+    yield at_most(
+        "resolve with 1,000,000 mappings / with 100,000",
+        1.5,
+        large / small,
+        "x",
+        f"{large:.2f} µs",
+    )
+
+
+def _resolve_microseconds(count: int) -> float:
+    table = RoutingTable(mapping(number) for number in range(count))
+    step = max(1, count // 1000)
+    messages = [message(number) for number in range(0, count, step)]
+    rounds = []
+    for _ in range(20):
+        start = perf_counter()
+        for incoming in messages:
+            table.resolve(incoming)
+        rounds.append((perf_counter() - start) / len(messages) * 1e6)
+    return median(rounds)
+
+
+def mapping_events(events: int = 400) -> Iterator[Figure]:
+    """
+    The cost of a mapping event on SQLite with 100 and with 100,000 mappings stored.
+    """
+    with TemporaryDirectory() as folder:
+        ratio, detail = asyncio.run(_mapping_ratio(Path(folder), events))
+    yield at_most("mapping event with 100,000 mappings / with 100", 1.3, ratio, "x", detail)
+
+
+async def _mapping_ratio(folder: Path, events: int) -> tuple[float, str]:
+    async with _hub(folder / "few") as few, _hub(folder / "many") as many:
+        await _fill(few, 100)
+        await _fill(many, 100_000)
+        few_ms, many_ms, ratios = [], [], []
+        for round_ in range(7):
+            few_ms.append(await _event_milliseconds(few, 100, events, round_))
+            many_ms.append(await _event_milliseconds(many, 100_000, events, round_))
+            ratios.append(many_ms[-1] / few_ms[-1])
+    return median(ratios), f"{median(many_ms):.3f} ms; {median(few_ms):.3f} ms with 100"
+
+
+def _hub(folder: Path) -> AbstractAsyncContextManager[Hub]:
+    return open_hub(read_settings(environment={"ODOO_AI_CONFIG_DATA_DIR": str(folder)}))
+
+
+async def _fill(hub: Hub, count: int) -> None:
+    for start in range(0, count, _CHUNK):
+        await asyncio.gather(
+            *(
+                hub.services.sync_mapping(mapping(number), caller=hub.caller)
+                for number in range(start, min(count, start + _CHUNK))
+            )
+        )
+    await hub.services.resolve_route(message(0), caller=hub.caller)
+
+
+async def _event_milliseconds(hub: Hub, count: int, events: int, round_: int) -> float:
+    hub.caller.require(Scope.WEBHOOK)
+    chosen = islice(cycle(range(0, count, max(1, count // 97))), events)
+    changed = [
+        evolve(mapping(n), sequence=1000 + round_ * events + i) for i, n in enumerate(chosen)
+    ]
+    start = perf_counter()
+    for new in changed:
+        await hub.services.sync_mapping(new, caller=hub.caller)
+    return (perf_counter() - start) / events * 1000
