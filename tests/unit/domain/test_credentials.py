@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import copy
+import pickle
+from collections.abc import Callable
+
 import pytest
 
 from odoo_ai_config.domain.credentials import Fingerprint, SealContext, SecretText
@@ -51,3 +55,9 @@ def test_context_names_tenant_and_business_area() -> None:
     context = SealContext(owner, CredentialRef("ref"))
     assert (context.tenant, context.domain) == (owner.tenant, owner.domain)
     assert context.purpose == "credential"
+
+
+@pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy, pickle.dumps])
+def test_secret_cannot_be_copied_or_pickled(duplicate: Callable[[object], object]) -> None:
+    with pytest.raises(TypeError):
+        duplicate(SecretText("canary"))

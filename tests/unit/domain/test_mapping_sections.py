@@ -110,3 +110,26 @@ def test_holder_that_was_switched_off_starts_anew() -> None:
     assert merged_sections([off], MappingSections(fallbacks={BIA: 9})) == (
         ChannelMapping(HOLDER.key, BIA, sequence=9, fallback=True),
     )
+
+
+def test_special_numbers_of_a_tenant_that_is_not_named_go() -> None:
+    holder = evolve(HOLDER, fallback=False, numbers=(BOSS,))
+    changed = merged_sections([ACCOUNT, holder], MappingSections(special_numbers={}))
+    assert changed == (evolve(ACCOUNT, numbers=()), evolve(holder, numbers=()))
+
+
+def test_fallback_is_taken_from_every_channel_of_its_tenant() -> None:
+    bare = ChannelMapping(ChannelKey(TWO), ANA)
+    changed = merged_sections([ACCOUNT, INBOX, bare], MappingSections(fallbacks={}))
+    assert changed == (evolve(ACCOUNT, fallback=False), evolve(INBOX, fallback=False))
+
+
+def test_number_that_joins_keeps_those_of_the_holder() -> None:
+    holder = evolve(HOLDER, numbers=(BOSS,))
+    bare = ChannelMapping(ChannelKey(TWO), BIA)
+    wanted = {BIA: frozenset({BOSS, DESK})}
+    assert merged_sections([holder, bare], MappingSections(special_numbers=wanted)) == (
+        evolve(holder, numbers=(BOSS, DESK)),
+    )
+    same = MappingSections(special_numbers={BIA: frozenset({BOSS})})
+    assert merged_sections([holder, bare], same) == ()

@@ -250,3 +250,26 @@ def test_work_does_not_grow_with_the_tenants_that_share_a_number(
         for size in (10, 1000)
     )
     assert calls_made(few.resolve, message) == calls_made(many.resolve, message)
+
+
+def test_number_is_looked_for_after_an_account_that_nobody_mapped() -> None:
+    table = RoutingTable([holder_of(ANA, numbers=number("admin"))])
+    assert table.explain(OUTSIDE).considered[2].verdict is Verdict.UNKNOWN_NUMBER
+
+
+def test_removing_one_channel_leaves_the_others_that_share_its_number_and_account() -> None:
+    gone = elsewhere(ANA, "8", numbers=number("admin"), fallback=True)
+    rest = [
+        elsewhere(ANA, "9", numbers=number("admin")),
+        elsewhere(BIA, "7", numbers=number("admin")),
+        ChannelMapping(ChannelKey(inbox=TWO), ANA),
+        holder_of(BIA),
+    ]
+    table = RoutingTable([gone, *rest])
+    table.put(evolve(gone, active=False))
+    assert vars(table) == vars(RoutingTable(rest))
+    table.put(gone)
+    assert vars(table) == vars(RoutingTable([gone, *rest]))
+    for mapping in [gone, *rest]:
+        table.put(evolve(mapping, active=False))
+    assert vars(table) == vars(RoutingTable())
