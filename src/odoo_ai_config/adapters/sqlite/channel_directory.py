@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from odoo_ai_config.adapters.sqlite.connection import sequence
-from odoo_ai_config.adapters.sqlite.current_rows import Position
 from odoo_ai_config.adapters.sqlite.database import SqliteDatabase
 from odoo_ai_config.adapters.sqlite.rows import (
     MAPPING_COLUMNS,
@@ -24,6 +23,7 @@ from odoo_ai_config.domain.mapping import ChannelKey, ChannelMapping, MappingRev
 from odoo_ai_config.domain.routing import IncomingMessage, RoutingTable
 
 _CHUNK: Final = 1000
+_NOT_LOADED: Final = -1
 
 _ALL: Final = f"SELECT {MAPPING_COLUMNS} FROM mappings ORDER BY key"
 _OF_TENANT: Final = f"SELECT {MAPPING_COLUMNS} FROM mappings WHERE tenant = ? ORDER BY key"
@@ -50,8 +50,8 @@ class SqliteChannelDirectory(ChannelDirectory):
     def __init__(self, database: SqliteDatabase) -> None:
         self._database = database
         self._table = RoutingTable()
-        # Before every commit of every file.
-        self._position: Position = (0, 0)
+        # The commit that the table stands at.
+        self._known = _NOT_LOADED
         self._reading: asyncio.Task[None] | None = None
 
     async def current(self, keys: Sequence[ChannelKey]) -> Mapping[ChannelKey, MappingRevision]:
@@ -67,9 +67,9 @@ class SqliteChannelDirectory(ChannelDirectory):
 
     # The whole table bears on every message.
     async def table_for(self, message: IncomingMessage) -> RoutingTable:  # noqa: ARG002
-        wanted = await self._database.position()
+        wanted = await self._database.last_commit()
         self._put_own_commits()
-        while self._position < wanted:
+        while self._known < wanted:
             if self._reading is None:
                 self._reading = asyncio.create_task(self._read_on())
                 self._reading.add_done_callback(_retrieve)
@@ -80,15 +80,19 @@ class SqliteChannelDirectory(ChannelDirectory):
         return self._table
 
     def _put_own_commits(self) -> None:
-        self._position, mappings = self._database.rows.take_tail(self._position)
+        self._known, mappings = self._database.rows.take_tail(self._known)
         for mapping in mappings:
             self._table.put(mapping)
 
     async def _read_on(self) -> None:
         try:
-            self._position, table, changed = await self._database.read(self._select)
+            known, table, changed = await self._database.read(self._select)
         finally:
             self._reading = None
+        if known <= self._known:
+            # Own commits have been put meanwhile that are newer than what was read.
+            return
+        self._known = known
         if table is not None:
             self._table = table
         for mapping in changed:
@@ -96,12 +100,11 @@ class SqliteChannelDirectory(ChannelDirectory):
 
     def _select(
         self, connection: sqlite3.Connection
-    ) -> tuple[Position, RoutingTable | None, Sequence[ChannelMapping]]:
-        generation, since = self._position
-        position = self._database.rows.generation, sequence(connection)
-        if generation == position[0]:
-            return position, None, _rows(connection, _CHANGED_SINCE, since)
-        return position, RoutingTable(_all_active(connection)), ()
+    ) -> tuple[int, RoutingTable | None, Sequence[ChannelMapping]]:
+        known = sequence(connection)
+        if self._known == _NOT_LOADED:
+            return known, RoutingTable(_all_active(connection)), ()
+        return known, None, _rows(connection, _CHANGED_SINCE, self._known)
 
 
 def _all_active(connection: sqlite3.Connection) -> Iterator[ChannelMapping]:

@@ -5,19 +5,17 @@ Connections to the database file: how they are opened, and how their failures ar
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final
 from urllib.parse import quote
 
 from odoo_ai_config.adapters.sqlite.schema import migrate
 from odoo_ai_config.application.errors import StoreUnavailableError, StoreUnusableError
-
-# Which file it is, whatever its name: device and inode.
-FileIdentity: TypeAlias = tuple[int, int]
 
 _CACHED_STATEMENTS: Final = 256
 # A log that once grew large gives the space back.
@@ -36,79 +34,86 @@ def store_failures() -> Iterator[None]:
         raise StoreUnavailableError from error
 
 
-def identity_of(path: Path) -> FileIdentity:
+class DatabaseFile:
     """
-    Which file is at *path* now.
+    The file at *path*, and whether it is still there.
 
     SQLite goes on with a file that was removed or replaced while it was open, and everything
-    written to it from then on is lost; comparing identities is how that is noticed.
+    written to it from then on is lost. Nor can a new file be opened in its place: the log of
+    the old one, which lies beside it, would be taken for the new one's.
     """
-    status = path.stat()
-    return status.st_dev, status.st_ino
 
+    def __init__(self, path: Path) -> None:
+        self.path = path.absolute()
+        self._identity: tuple[int, int] | None = None
 
-def create_file(path: Path) -> None:
-    """
-    Make sure that there is a file which only its owner can read; SQLite's log inherits the mode.
-    """
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    # An existing file is not even opened: closing it would drop the locks that another
-    # connection of this process holds on it.
-    with contextlib.suppress(FileExistsError):
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    def create(self) -> None:
+        """
+        Make the file if there is none; only its owner can read it and what SQLite puts beside it.
+        """
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # An existing file is not even opened: closing it would drop the locks that another
+        # connection of this process holds on it.
+        with contextlib.suppress(FileExistsError):
+            os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        self._identity = self._found()
+
+    def in_place(self) -> bool:
+        """
+        Whether the path still leads to the file that it led to at first.
+        """
+        return self._found() == self._identity
+
+    def _found(self) -> tuple[int, int] | None:
+        try:
+            status = self.path.stat()
+        except FileNotFoundError:
+            return None
+        return status.st_dev, status.st_ino
 
 
 class FileConnection:
     """
-    A connection to whatever database is at *path*; it follows when the file is replaced.
+    A connection that is opened when it is needed, and again after a failure.
 
     It serves one thread at a time, not always the same one.
-
-    Args:
-        opened: Told which file it is to, each time that it is opened.
     """
 
-    def __init__(
-        self,
-        path: Path,
-        *,
-        busy_timeout: float,
-        cache_kib: int,
-        opened: Callable[[FileIdentity], None],
-    ) -> None:
-        self._path = path
+    def __init__(self, file: DatabaseFile, *, busy_timeout: float, cache_kib: int) -> None:
+        self._file = file
         self._busy_timeout = busy_timeout
         self._cache_kib = cache_kib
-        self._opened = opened
         self._connection: sqlite3.Connection | None = None
-        self._identity: FileIdentity | None = None
 
     def get(self) -> sqlite3.Connection:
         """
         The connection, opened if it is not.
 
         Raises:
-            StoreUnusableError: The file is no database of this program.
+            FileNotFoundError: The file is no longer where it was.
+            StoreUnusableError: It is no database of this program.
         """
-        connection = self.if_open()
-        if connection is None:
-            self.drop()
-            self._identity = identity_of(self._path)
-            self._connection = connection = self._connect()
-            self._opened(self._identity)
-        return connection
-
-    def if_open(self) -> sqlite3.Connection | None:
-        """
-        The connection, unless it is closed or its file is no longer at the path.
-        """
-        if self._connection is None or identity_of(self._path) != self._identity:
-            return None
+        if not self._file.in_place():
+            raise FileNotFoundError(errno.ENOENT, "removed or replaced", str(self._file.path))
+        if self._connection is None:
+            self._connection = self._connect()
         return self._connection
 
     def drop(self) -> None:
         """
-        Close the connection; after a failure, so that the next use starts afresh.
+        Let go of the connection after a failure, so that the next use starts afresh.
+        """
+        if self._file.in_place():
+            self.close()
+        elif self._connection is not None:
+            # Closing the last connection removes the log by its name, and that may be the name
+            # of another file's log by now.
+            with contextlib.suppress(sqlite3.Error):
+                self._connection.rollback()
+
+    def close(self) -> None:
+        """
+        Close the connection, if it is open.
         """
         connection, self._connection = self._connection, None
         if connection is not None:
@@ -119,7 +124,7 @@ class FileConnection:
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
             # Never created here: a missing file is an outage, not an empty store.
-            f"file:{quote(str(self._path.absolute()))}?mode=rw",
+            f"file:{quote(str(self._file.path))}?mode=rw",
             uri=True,
             timeout=self._busy_timeout,
             isolation_level=None,

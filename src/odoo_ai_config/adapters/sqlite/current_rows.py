@@ -13,11 +13,10 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Hashable, Iterable, Sequence
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Any, Final, TypeVar
 
 from attrs import define, field, frozen
 
-from odoo_ai_config.adapters.sqlite.connection import FileIdentity
 from odoo_ai_config.adapters.sqlite.rows import (
     API_KEY_COLUMNS,
     DELIVERY_COLUMNS,
@@ -41,9 +40,6 @@ from odoo_ai_config.domain.versioning import Revision
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
-
-# Generation of the file and number of a commit in it; later ones are greater.
-Position: TypeAlias = tuple[int, int]
 
 _UNKNOWN: Final = -1
 _ROW_OVERHEAD: Final = 1024
@@ -108,8 +104,6 @@ class CurrentRows:
             self.deliveries,
         )
         self._lock = threading.Lock()
-        self._file: FileIdentity | None = None
-        self._generation = 0
         self._epoch = 0
         self._known = _UNKNOWN
         self._announced = _UNKNOWN
@@ -123,30 +117,11 @@ class CurrentRows:
         return self._epoch
 
     @property
-    def generation(self) -> int:
-        """
-        How many files have been at the database's path so far.
-        """
-        return self._generation
-
-    @property
-    def position(self) -> Position:
+    def known(self) -> int:
         """
         The commit that the rows stand at.
         """
-        with self._lock:
-            return self._generation, self._known
-
-    def opened(self, file: FileIdentity) -> None:
-        """
-        Be told which file is read from now on; nothing known of another one holds.
-        """
-        with self._lock:
-            if file != self._file:
-                self._file = file
-                self._generation += 1
-                self._epoch += 1
-                self._clear(_UNKNOWN)
+        return self._known
 
     def noticed(self, seq: int) -> None:
         """
@@ -207,22 +182,21 @@ class CurrentRows:
                 for key, value in rows:
                     shelf.keep(key, value, seq)
 
-    def take_tail(self, since: Position) -> tuple[Position, Sequence[ChannelMapping]]:
+    def take_tail(self, since: int) -> tuple[int, Sequence[ChannelMapping]]:
         """
-        What this process committed to the mappings since *since*, and the position then.
+        What this process committed to the mappings after commit *since*, and up to which.
 
-        Nothing, at *since* itself, if other processes or too many commits lie between.
+        Nothing, up to *since* itself, if other processes or too many commits lie between.
         """
-        generation, seq = since
         with self._lock:
             tail = self._tail
             if tail is None:
-                self._tail = MappingTail(self._known, self._known)
-                return since, ()
-            if generation != self._generation or not tail.base <= seq <= tail.end:
+                first = max(self._known, 0)
+                self._tail = tail = MappingTail(first, first)
+            if not tail.base <= since <= tail.end:
                 return since, ()
             self._tail = MappingTail(tail.end, tail.end)
-            return (generation, tail.end), tuple(tail.mappings.values())
+            return tail.end, tuple(tail.mappings.values())
 
     def _extend_tail(self, seq: int, mappings: Iterable[ChannelMapping]) -> None:
         tail = self._tail

@@ -4,7 +4,6 @@ One SQLite file: what all stores over it share, and its lifetime.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import sqlite3
 from collections.abc import Callable, Hashable, Iterator, Sequence
@@ -12,8 +11,8 @@ from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
 
-from odoo_ai_config.adapters.sqlite.connection import create_file, sequence, store_failures
-from odoo_ai_config.adapters.sqlite.current_rows import CurrentRows, Position
+from odoo_ai_config.adapters.sqlite.connection import DatabaseFile, sequence
+from odoo_ai_config.adapters.sqlite.current_rows import CurrentRows
 from odoo_ai_config.adapters.sqlite.reader import Probe, Reader
 from odoo_ai_config.adapters.sqlite.shelf import Shelf
 from odoo_ai_config.adapters.sqlite.writer import GroupWriter, Write
@@ -37,11 +36,10 @@ class SqliteDatabase:
 
     def __init__(self, path: Path, *, busy_timeout: float = BUSY_TIMEOUT) -> None:
         self.rows = CurrentRows()
-        self._path = path
-        self._busy_timeout = busy_timeout
-        self._writer = GroupWriter(path, self.rows, busy_timeout=busy_timeout)
-        self._reader = Reader(path, self.rows, busy_timeout=busy_timeout)
-        self._probe = Probe(path, self.rows)
+        self._file = DatabaseFile(path)
+        self._writer = GroupWriter(self._file, self.rows, busy_timeout=busy_timeout)
+        self._reader = Reader(self._file, busy_timeout=busy_timeout)
+        self._probe = Probe(self._file, self.rows)
 
     def open(self) -> None:
         """
@@ -52,7 +50,7 @@ class SqliteDatabase:
             StoreUnavailableError: It cannot be opened now.
         """
         try:
-            create_file(self._path)
+            self._file.create()
             self._writer.open()
             self._probe.open()
         except sqlite3.DatabaseError as error:
@@ -98,28 +96,22 @@ class SqliteDatabase:
         Raises:
             StoreUnavailableError: The store is away.
         """
-        up_to_date = self._probe.up_to_date()
-        if up_to_date:
-            found = self.rows.find(shelf, keys)
-            if found is not None:
-                return found
-        # All of them, even if one is missing: they belong to one moment.
-        found = await self.read(partial(self._select, shelf, keys))
-        if not up_to_date:
-            await self._renew_probe()
+        found = self.rows.find(shelf, keys) if self._probe.up_to_date() else None
+        if found is None:
+            # All of them, even if only one is missing: they belong to one moment.
+            found = await self.read(partial(self._select, shelf, keys))
         return found
 
-    async def position(self) -> Position:
+    async def last_commit(self) -> int:
         """
-        The last commit that was acknowledged before the call, whoever made it.
+        The last commit that was acknowledged before the call, or a later one.
 
         Raises:
             StoreUnavailableError: The store is away.
         """
         if not self._probe.up_to_date():
-            self.rows.noticed(await self.read(sequence))
-            await self._renew_probe()
-        return self.rows.position
+            return await self.read(sequence)
+        return self.rows.known
 
     def _select(
         self, shelf: Shelf[K, V], keys: Sequence[K], connection: sqlite3.Connection
@@ -130,13 +122,6 @@ class SqliteDatabase:
         rows = [(key, shelf.select(connection, key)) for key in keys]
         self.rows.keep(shelf, rows, epoch=epoch, seq=seq)
         return {key: value for key, value in rows if value is not None}
-
-    async def _renew_probe(self) -> None:
-        probe = Probe(self._path, self.rows)
-        with store_failures():
-            await asyncio.to_thread(probe.open)
-        self._probe.close()
-        self._probe = probe
 
 
 @contextlib.contextmanager

@@ -9,11 +9,14 @@ import sqlite3
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
-from pathlib import Path
 from typing import Final, TypeVar
 
-from odoo_ai_config.adapters.sqlite.connection import FileConnection, sequence, store_failures
+from odoo_ai_config.adapters.sqlite.connection import (
+    DatabaseFile,
+    FileConnection,
+    sequence,
+    store_failures,
+)
 from odoo_ai_config.adapters.sqlite.current_rows import CurrentRows
 from odoo_ai_config.application.errors import StoreUnavailableError
 
@@ -30,16 +33,12 @@ class Reader:
     Reads in threads of its own, each reading in one snapshot of the database.
     """
 
-    def __init__(self, path: Path, rows: CurrentRows, *, busy_timeout: float) -> None:
-        self._open = partial(
-            FileConnection,
-            path,
-            busy_timeout=busy_timeout,
-            cache_kib=_CACHE_KIB,
-            opened=rows.opened,
-        )
+    def __init__(self, file: DatabaseFile, *, busy_timeout: float) -> None:
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="sqlite-reader")
-        self._idle: deque[FileConnection] = deque(self._open() for _ in range(_THREADS))
+        self._idle = deque(
+            FileConnection(file, busy_timeout=busy_timeout, cache_kib=_CACHE_KIB)
+            for _ in range(_THREADS)
+        )
         self._closed = False
 
     def close(self) -> None:
@@ -48,8 +47,8 @@ class Reader:
         """
         self._closed = True
         self._threads.shutdown()
-        for file in self._idle:
-            file.drop()
+        for connection in self._idle:
+            connection.close()
 
     async def read(self, select: Callable[[sqlite3.Connection], T]) -> T:
         """
@@ -63,19 +62,19 @@ class Reader:
         return await asyncio.get_running_loop().run_in_executor(self._threads, self._read, select)
 
     def _read(self, select: Callable[[sqlite3.Connection], T]) -> T:
-        file = self._idle.pop()
+        idle = self._idle.pop()
         finished = False
         try:
             with store_failures():
-                connection = file.get()
+                connection = idle.get()
                 connection.execute("BEGIN")
                 result = select(connection)
                 connection.execute("COMMIT")
             finished = True
         finally:
             if not finished:
-                file.drop()
-            self._idle.append(file)
+                idle.drop()
+            self._idle.append(idle)
         return result
 
 
@@ -88,33 +87,29 @@ class Probe:
     a commit one row is read as well, which the operating system has at hand.
     """
 
-    def __init__(self, path: Path, rows: CurrentRows) -> None:
+    def __init__(self, file: DatabaseFile, rows: CurrentRows) -> None:
         self._rows = rows
-        self._file = FileConnection(
-            path, busy_timeout=0, cache_kib=_PROBE_CACHE_KIB, opened=rows.opened
-        )
+        self._connection = FileConnection(file, busy_timeout=0, cache_kib=_PROBE_CACHE_KIB)
         self._seen: tuple[int, int] | None = None
 
     def open(self) -> None:
         """
         Connect.
         """
-        self._file.get()
+        self._connection.get()
 
     def close(self) -> None:
         """
         Disconnect.
         """
-        self._file.drop()
+        self._connection.close()
 
     def up_to_date(self) -> bool:
         """
         Tell the rows about commits of others; False if that is not possible at the moment.
         """
         try:
-            connection = self._file.if_open()
-            if connection is None:
-                return False
+            connection = self._connection.get()
             version = connection.execute("PRAGMA data_version").fetchone()[0]
             seen = self._rows.epoch, version
             if seen != self._seen:

@@ -10,12 +10,16 @@ import sqlite3
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 from attrs import field, frozen
 
-from odoo_ai_config.adapters.sqlite.connection import FileConnection, sequence, store_failures
+from odoo_ai_config.adapters.sqlite.connection import (
+    DatabaseFile,
+    FileConnection,
+    sequence,
+    store_failures,
+)
 from odoo_ai_config.adapters.sqlite.current_rows import CurrentRows, Effect
 from odoo_ai_config.application.errors import ApplicationError, StoreUnavailableError
 from odoo_ai_config.domain.errors import DomainError
@@ -93,11 +97,9 @@ class GroupWriter:
     To be used from one event loop at a time.
     """
 
-    def __init__(self, path: Path, rows: CurrentRows, *, busy_timeout: float) -> None:
+    def __init__(self, file: DatabaseFile, rows: CurrentRows, *, busy_timeout: float) -> None:
         self._rows = rows
-        self._file = FileConnection(
-            path, busy_timeout=busy_timeout, cache_kib=_CACHE_KIB, opened=rows.opened
-        )
+        self._connection = FileConnection(file, busy_timeout=busy_timeout, cache_kib=_CACHE_KIB)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="sqlite-writer")
         self._gathered: list[Job[Any]] = []
         self._gathering_on: asyncio.AbstractEventLoop | None = None
@@ -108,15 +110,15 @@ class GroupWriter:
         """
         Connect now, so that a file that cannot be used is told at the start.
         """
-        self._thread.submit(self._file.get).result()
+        self._thread.submit(self._connection.get).result()
 
     def close(self) -> None:
         """
-        Commit what was handed in, bring the log into the file, and end the thread.
+        Commit what was handed in, disconnect, and end the thread.
         """
         self._hand_over()
         self._closed = True
-        self._thread.submit(self._close_file)
+        self._thread.submit(self._connection.close)
         self._thread.shutdown()
 
     async def write(self, write: Write[T]) -> T:
@@ -164,13 +166,13 @@ class GroupWriter:
         finally:
             # Also after an error that nobody foresaw: nobody may wait forever.
             if not answers:
-                self._file.drop()
+                self._connection.drop()
                 self._rows.failed()
                 answers = [Answer(job.waiter, error=_unavailable(cause)) for job in jobs]
             _give(answers)
 
     def _write_together(self, jobs: list[Job[Any]]) -> list[Answer]:
-        connection = self._file.get()
+        connection = self._connection.get()
         connection.execute("BEGIN IMMEDIATE")
         before = sequence(connection)
         self._rows.noticed(before)
@@ -189,13 +191,6 @@ class GroupWriter:
         connection.execute("COMMIT")
         self._rows.committed(seq, transaction.effects, transaction.mappings)
         return answers
-
-    def _close_file(self) -> None:
-        with contextlib.suppress(sqlite3.Error, OSError):
-            connection = self._file.if_open()
-            if connection is not None:
-                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        self._file.drop()
 
 
 def _attempt(transaction: Transaction, job: Job[Any]) -> Answer:

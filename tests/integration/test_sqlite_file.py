@@ -1,0 +1,267 @@
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import stat
+from collections.abc import AsyncIterator, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+from odoo_ai_config.adapters.crypto.secret_vault import AesGcmSecretVault
+from odoo_ai_config.adapters.memory.clock import ManualClock
+from odoo_ai_config.adapters.memory.yaml_codec import JsonYamlCodec
+from odoo_ai_config.adapters.sqlite.database import SqliteDatabase, open_sqlite
+from odoo_ai_config.application.errors import StoreUnavailableError, StoreUnusableError
+from odoo_ai_config.application.sealing import Sealer
+from odoo_ai_config.application.use_cases.sync_credentials import SyncCredentials
+from odoo_ai_config.domain.access import ALL_SCOPES, ApiKey
+from odoo_ai_config.domain.changes import Changeset
+from odoo_ai_config.domain.credentials import SecretText
+from odoo_ai_config.domain.identifiers import CredentialRef
+from odoo_ai_config.domain.tenant import CredentialsSync
+from tests.contract.samples import AT, key, mapping, owner, revision
+from tests.contract.sqlite_stores import stores_over
+from tests.contract.stores import Stores
+from tests.key_rings import fixed_ring
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "var" / "hub.db"
+
+
+@pytest.fixture
+async def database(path: Path) -> AsyncIterator[SqliteDatabase]:
+    # Impatient, because the tests below keep it waiting on purpose.
+    with open_sqlite(path, busy_timeout=0.05) as database:
+        yield database
+
+
+@pytest.fixture
+def stores(database: SqliteDatabase) -> Stores:
+    return stores_over(database)
+
+
+def mode_of(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+@contextmanager
+def foreign(path: Path) -> Iterator[sqlite3.Connection]:
+    """
+    A connection that knows nothing of the hub.
+    """
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        yield connection
+
+
+async def test_file_and_its_log_are_for_their_owner_only(path: Path, stores: Stores) -> None:
+    await stores.config.commit(Changeset(revisions=(revision(),)))
+    assert mode_of(path.parent) == 0o700
+    files = {file.name: mode_of(file) for file in path.parent.iterdir()}
+    assert files == {"hub.db": 0o600, "hub.db-wal": 0o600, "hub.db-shm": 0o600}
+
+
+async def test_closed_database_is_one_file(path: Path) -> None:
+    with open_sqlite(path) as database:
+        await stores_over(database).config.commit(Changeset(revisions=(revision(),)))
+    assert [file.name for file in path.parent.iterdir()] == ["hub.db"]
+    with open_sqlite(path) as database:
+        assert await stores_over(database).config.current([key()]) == {key(): revision()}
+
+
+async def test_name_of_the_file_may_hold_any_character(tmp_path: Path) -> None:
+    path = tmp_path / "a?b=c#d%20 é.db"
+    with open_sqlite(path) as database:
+        await stores_over(database).config.check()
+    assert path.exists()
+
+
+@pytest.mark.parametrize("content", [b"no database" * 500, b"SQLite format 4\0" + bytes(4096)])
+def test_file_that_is_no_database_is_refused_and_left_alone(
+    tmp_path: Path, content: bytes
+) -> None:
+    path = tmp_path / "hub.db"
+    path.write_bytes(content)
+    with pytest.raises(StoreUnusableError, match="não é um banco SQLite"), open_sqlite(path):
+        pass
+    assert path.read_bytes() == content
+
+
+def test_database_of_another_program_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "hub.db"
+    with foreign(path) as connection:
+        connection.execute("CREATE TABLE revisions (id)")
+    with pytest.raises(StoreUnusableError, match="outro programa"), open_sqlite(path):
+        pass
+
+
+def test_database_of_a_newer_version_is_refused(path: Path) -> None:
+    with open_sqlite(path):
+        pass
+    with foreign(path) as connection:
+        connection.execute("PRAGMA user_version = 99")
+    with pytest.raises(StoreUnusableError, match="99"), open_sqlite(path):
+        pass
+
+
+def test_python_with_an_old_sqlite_is_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 34, 1))
+    with pytest.raises(StoreUnusableError, match="SQLite"), open_sqlite(path):
+        pass
+
+
+def test_file_that_cannot_be_made_is_an_outage(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StoreUnavailableError), open_sqlite(tmp_path / "file" / "hub.db"):
+        pass
+
+
+def test_first_start_of_many_at_once_makes_one_database(path: Path) -> None:
+    async def start() -> None:
+        def opened() -> SqliteDatabase:
+            with open_sqlite(path) as database:
+                return database
+
+        await asyncio.gather(*(asyncio.to_thread(opened) for _ in range(8)))
+
+    asyncio.run(start())
+    with foreign(path) as connection:
+        assert connection.execute("SELECT value FROM sequence").fetchall() == [(0,)]
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+async def test_file_that_another_process_locks_is_an_outage_until_it_is_free(
+    path: Path, stores: Stores
+) -> None:
+    with foreign(path) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreUnavailableError) as caught:
+            await stores.config.commit(Changeset(revisions=(revision(),)))
+        assert isinstance(caught.value.__cause__, sqlite3.OperationalError)
+        with pytest.raises(StoreUnavailableError):
+            await stores.config.check()
+        # Readers do not mind a writer.
+        assert await stores.config.current([key()]) == {}
+        connection.execute("ROLLBACK")
+    await stores.config.check()
+    await stores.config.commit(Changeset(revisions=(revision(),)))
+    assert await stores.config.current([key()]) == {key(): revision()}
+
+
+async def test_check_does_not_wait_as_long_as_a_writer_would(path: Path) -> None:
+    with open_sqlite(path, busy_timeout=30) as database:
+        store = stores_over(database).config
+        with foreign(path) as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            with pytest.raises(StoreUnavailableError) as caught:
+                await store.check()
+        assert isinstance(caught.value.__cause__, TimeoutError)
+
+
+async def test_file_that_was_removed_is_neither_read_nor_written(
+    path: Path, stores: Stores
+) -> None:
+    await stores.config.commit(Changeset(revisions=(revision(),)))
+    path.unlink()
+    with pytest.raises(StoreUnavailableError):
+        await stores.config.commit(Changeset(revisions=(revision(version=2),)))
+    with pytest.raises(StoreUnavailableError):
+        await stores.config.current([key()])
+    assert not path.exists()
+
+
+async def test_file_that_was_replaced_is_left_alone_until_the_old_one_is_back(
+    path: Path, tmp_path: Path, stores: Stores
+) -> None:
+    await stores.config.commit(Changeset(revisions=(revision(),)))
+    backup, original = tmp_path / "backup.db", tmp_path / "original.db"
+    with open_sqlite(backup):
+        pass
+    unchanged = backup.read_bytes()
+    path.rename(original)
+    backup.rename(path)
+    # SQLite would read it together with the log of the old one.
+    with pytest.raises(StoreUnavailableError):
+        await stores.config.current([key()])
+    with pytest.raises(StoreUnavailableError):
+        await stores.config.commit(Changeset(revisions=(revision(version=2),)))
+    assert path.read_bytes() == unchanged
+    original.replace(path)
+    await stores.config.commit(Changeset(revisions=(revision(version=2),)))
+    assert await stores.config.current([key()]) == {key(): revision(version=2)}
+
+
+async def test_damaged_file_is_an_outage_until_it_is_mended(path: Path) -> None:
+    with open_sqlite(path) as database:
+        await stores_over(database).config.commit(Changeset(revisions=(revision(),)))
+    healthy = path.read_bytes()
+    with open_sqlite(path) as database:
+        store = stores_over(database).config
+        with path.open("r+b") as file:
+            file.write(b"garbage" * (len(healthy) // 7))
+        with pytest.raises(StoreUnavailableError):
+            await store.history(key())
+        with pytest.raises(StoreUnavailableError):
+            await store.commit(Changeset(revisions=(revision(version=2),)))
+        with path.open("r+b") as file:
+            file.write(healthy)
+        await store.commit(Changeset(revisions=(revision(version=2),)))
+        assert await store.current([key()]) == {key(): revision(version=2)}
+
+
+async def test_full_disk_is_an_outage_and_what_was_there_stays(
+    database: SqliteDatabase, stores: Stores
+) -> None:
+    await stores.config.commit(Changeset(revisions=(revision(),)))
+    connection = database._writer._connection.get()
+    pages = connection.execute("PRAGMA page_count").fetchone()[0]
+    connection.execute(f"PRAGMA max_page_count = {pages}")
+    large = revision(version=2, text="x" * 100_000)
+    with pytest.raises(StoreUnavailableError) as caught:
+        await stores.config.commit(Changeset(revisions=(large,)))
+    assert isinstance(caught.value.__cause__, sqlite3.OperationalError)
+    assert await stores.config.current([key()]) == {key(): revision()}
+    # The limit was that of the connection, which the failure has replaced: there is room again.
+    await stores.config.commit(Changeset(revisions=(large,)))
+    assert await stores.config.current([key()]) == {key(): large}
+
+
+async def test_no_secret_is_found_in_the_bytes_of_the_file(path: Path, stores: Stores) -> None:
+    secret = "c4n4ry-Password"
+    sync = SyncCredentials(
+        stores.config,
+        Sealer(stores.secrets, AesGcmSecretVault(fixed_ring("first"))),
+        JsonYamlCodec(),
+        ManualClock(AT),
+    )
+    event = CredentialsSync(owner(), CredentialRef("odoo_ref"), password=SecretText(secret))
+    await sync(event, caller=ApiKey("a", "a", b"", ALL_SCOPES, None, AT))
+    raw = b"".join(file.read_bytes() for file in path.parent.iterdir())
+    assert b"odoo_ref" in raw
+    assert secret.encode() not in raw
+
+
+async def test_body_of_a_document_is_stored_once(path: Path) -> None:
+    with open_sqlite(path) as database:
+        await stores_over(database).config.commit(
+            Changeset(revisions=(revision(text="unmistakable"),))
+        )
+    assert path.read_bytes().count(b"unmistakable") == 1
+
+
+async def test_every_revision_and_mapping_is_in_the_change_log(path: Path, stores: Stores) -> None:
+    await stores.config.commit(
+        Changeset(revisions=(revision(), revision(version=2)), mappings=(mapping(),))
+    )
+    await stores.config.commit(Changeset(revisions=(revision(version=3),)))
+    with foreign(path) as connection:
+        logged = connection.execute("SELECT seq, what, key, version FROM changes").fetchall()
+        assert logged == [
+            (1, "document", "acme/default/config", 1),
+            (2, "document", "acme/default/config", 2),
+            (3, "mapping", "channel/1/1", 1),
+            (4, "document", "acme/default/config", 3),
+        ]
