@@ -31,10 +31,12 @@ def keyed(handler: KeyedHandler) -> Handler:
 
     @functools.wraps(handler)
     async def authenticate(request: web.Request) -> web.StreamResponse:
-        refuse_announced_excess(request)
-        limits = request.app[LIMITS]
+        if request.body_exists:
+            refuse_announced_excess(request)
+        app = request.app
+        limits = app[LIMITS]
         try:
-            caller = await request.app[SERVICES].authenticate(request.headers.get(_HEADER))
+            caller = await app[SERVICES].authenticate(request.headers.get(_HEADER))
         except InvalidApiKeyError:
             wait = limits.failures.take(request.remote or "")
             if wait:

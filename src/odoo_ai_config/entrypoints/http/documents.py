@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 from aiohttp import web
+from structlog.contextvars import bind_contextvars
 
 from odoo_ai_config.application.document_writes import DocumentWrite
 from odoo_ai_config.domain.access import ApiKey, Scope
@@ -233,6 +234,7 @@ async def _attempt(
     write: Callable[[DocumentWrite], Awaitable[Outcome]],
 ) -> Outcome:
     key = document_of(request)
+    bind_contextvars(tenant=str(key.tenant), domain=str(key.domain))
     claim = claim_of(request, caller, raw)
     precondition = Precondition(
         request.headers.get("If-Match"), request.headers.get("If-None-Match")

@@ -54,7 +54,7 @@ class FieldReader:
         """
         Whether any layer says anything of *name*.
         """
-        return self._find(name)[1] is not None
+        return self._find(name)[1] not in (None, {})
 
     def text(self, name: str, *, limit: int = MAX_TEXT) -> str | None:
         """

@@ -65,11 +65,9 @@ async def receive_event(request: web.Request, caller: ApiKey) -> web.Response:
         outcome = await _taken_in(services, event, body(), caller, claim_of(request, caller, raw))
     except (DomainError, ApplicationError, HttpRefusalError) as error:
         known = request.get(EVENT)
-        request.app[METRICS].event(
-            "unknown" if known is None else known.value, "refused", error.code
-        )
+        metrics.event("unknown" if known is None else known.value, "refused", error.code)
         raise
-    _record(outcome, request.app[METRICS])
+    _record(outcome, metrics)
     language = preferred_language(request.headers.get("Accept-Language"))
     return web.Response(
         body=json_bytes(_answer(outcome, language)),

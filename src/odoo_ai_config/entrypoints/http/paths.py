@@ -55,9 +55,7 @@ def document_of(request: web.Request) -> DocumentKey:
     The document that the path names.
     """
     parts = request.match_info
-    key = _document_key(parts["tenant"], parts["domain"], parts["kind"])
-    bind_contextvars(tenant=key.tenant.value)
-    return key
+    return _document_key(parts["tenant"], parts["domain"], parts["kind"])
 
 
 @functools.lru_cache(maxsize=4096)

@@ -207,8 +207,8 @@ def _headers_of(error: Refusal) -> dict[str, str]:
 def _particulars_of(error: Refusal, language: Language) -> str:
     match error:
         case domain.InvalidValueError() | InvalidFieldsError():
-            first = _field_errors_of(error)[0]
-            return f": {first.field} {rule_text(first.rule, first.limit, language)}"
+            first = _field_errors_of(error)[:1]
+            return "".join(f": {e.field} {rule_text(e.rule, e.limit, language)}" for e in first)
         case IncompleteDataError(required=names):
             verb = _REQUIRED if len(names) == 1 else _ALL_REQUIRED
             return f": {enumeration(names, language)} {verb.to(language)}"
@@ -293,12 +293,13 @@ def problems_answered(metrics: Metrics) -> Middleware:
     @web.middleware
     async def answer_problems(request: web.Request, handler: Handler) -> web.StreamResponse:
         try:
-            return await handler(request)
-        except (DomainError, ApplicationError, HttpRefusalError) as error:
-            return refuse(request, error)
-        except web.HTTPException:
-            # Only the router raises these, for targets that are no path of this server.
-            return refuse(request, RouteNotFoundError())
+            try:
+                return await handler(request)
+            except (DomainError, ApplicationError, HttpRefusalError) as error:
+                return refuse(request, error)
+            except web.HTTPException:
+                # Only the router raises these, for targets that are no path of this server.
+                return refuse(request, RouteNotFoundError())
         except Exception as error:  # noqa: BLE001 - the one place where everything ends
             metrics.failure()
             # The frames without the message: a stranger's error may quote the request.

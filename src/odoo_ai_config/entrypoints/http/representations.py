@@ -9,12 +9,16 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from hashlib import blake2b
-from typing import Final
+from typing import Final, TypeAlias
+from zlib import crc32
 
 from odoo_ai_config.application.ports.yaml_codec import YamlCodec
 from odoo_ai_config.application.yaml_text import yaml_of
 from odoo_ai_config.domain.json_types import Json, JsonObject
 from odoo_ai_config.domain.versioning import Revision
+
+# Plain texts: they are hashed once, and every read looks one up.
+_Place: TypeAlias = tuple[str, str, str, str, str]
 
 _LARGEST_EXACT_INTEGER: Final = 2**53 - 1
 
@@ -40,8 +44,11 @@ def entity_tag(revision: Revision) -> str:
     The moment counts too: after a restore from a backup, the same number may come to stand
     for another content.
     """
-    seed = f"{revision.key}\n{revision.version}\n{revision.updated_at.isoformat()}"
-    return f'"{revision.version}-{blake2b(seed.encode(), digest_size=4).hexdigest()}"'
+    key = revision.key
+    seed = (
+        f"{key.tenant.value}/{key.domain.value}/{key.kind.value}/{revision.updated_at.timestamp()}"
+    )
+    return f'"{revision.version}-{crc32(seed.encode()):08x}"'
 
 
 def number_of(revision: Revision) -> int:
@@ -90,14 +97,15 @@ class Representations:
     def __init__(self, yaml: YamlCodec, max_bytes: int) -> None:
         self._yaml = yaml
         self._max_bytes = max_bytes
-        self._kept: OrderedDict[tuple[str, str, str], bytes] = OrderedDict()
+        self._kept: OrderedDict[_Place, bytes] = OrderedDict()
         self._weight = 0
 
     async def of(self, revision: Revision, tag: str) -> bytes:
         """
         The document as a JSON object; *tag* is its entity tag.
         """
-        kept = self._recall("json", revision, tag)
+        place = _place("json", revision, tag)
+        kept = self._recall(place)
         if kept is not None:
             return kept
         text = await yaml_of(revision.document, self._yaml)
@@ -106,27 +114,26 @@ class Representations:
         )
         # The body is JSON text already, possibly a large one: it goes in as it is.
         whole = head[:-1] + b',"json_data":' + revision.document.text.encode() + b"}"
-        return self._keep("json", revision, tag, whole)
+        return self._keep(place, whole)
 
     async def yaml_of(self, revision: Revision, tag: str) -> bytes:
         """
         The document as YAML.
         """
-        kept = self._recall("yaml", revision, tag)
+        place = _place("yaml", revision, tag)
+        kept = self._recall(place)
         if kept is not None:
             return kept
         text = await yaml_of(revision.document, self._yaml)
-        return self._keep("yaml", revision, tag, text.encode())
+        return self._keep(place, text.encode())
 
-    def _recall(self, form: str, revision: Revision, tag: str) -> bytes | None:
-        place = (form, str(revision.key), tag)
+    def _recall(self, place: _Place) -> bytes | None:
         kept = self._kept.get(place)
         if kept is not None:
             self._kept.move_to_end(place)
         return kept
 
-    def _keep(self, form: str, revision: Revision, tag: str, rendered: bytes) -> bytes:
-        place = (form, str(revision.key), tag)
+    def _keep(self, place: _Place, rendered: bytes) -> bytes:
         # Two requests may have rendered the same one at the same time.
         if place not in self._kept:
             self._kept[place] = rendered
@@ -135,3 +142,8 @@ class Representations:
             _, forgotten = self._kept.popitem(last=False)
             self._weight -= len(forgotten)
         return rendered
+
+
+def _place(form: str, revision: Revision, tag: str) -> _Place:
+    key = revision.key
+    return form, tag, key.tenant.value, key.domain.value, key.kind.value

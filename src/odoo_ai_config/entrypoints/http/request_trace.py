@@ -12,6 +12,7 @@ from typing import Final
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
+from aiohttp.web_urldispatcher import AbstractResource
 from structlog.contextvars import bind_contextvars
 
 from odoo_ai_config.entrypoints.http.app_keys import REQUEST_ID
@@ -28,6 +29,7 @@ def requests_traced(metrics: Metrics) -> Middleware:
     An id is the start of this process, drawn once, and a count: unique without a system
     call for each request.
     """
+    templates: dict[AbstractResource | None, str] = {}
     start = secrets.token_hex(6)
     numbers = itertools.count(1)
 
@@ -42,20 +44,18 @@ def requests_traced(metrics: Metrics) -> Middleware:
         bind_contextvars(request_id=request_id)
         response = await handler(request)
         response.headers[_HEADER] = request_id
-        metrics.request(
-            template_of(request),
-            request.method,
-            response.status,
-            time.perf_counter() - started,
-        )
+        resource = request.match_info.route.resource
+        template = templates.get(resource)
+        if template is None:
+            template = templates[resource] = _template_of(resource)
+        metrics.request(template, request.method, response.status, time.perf_counter() - started)
         return response
 
     return trace
 
 
-def template_of(request: web.Request) -> str:
+def _template_of(resource: AbstractResource | None) -> str:
     """
-    The path of the request's route with its variables' names, however its slashes came.
+    The path of a route with its variables' names, however its slashes came.
     """
-    resource = request.match_info.route.resource
     return "unknown" if resource is None else "/" + resource.canonical.strip("/")

@@ -1,0 +1,386 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.unit.entrypoints.http.web_hub import WebHub, fixture, having, without
+
+CREDENTIALS = fixture("credentials_flat")
+NESTED = fixture("credentials_nested_odoo_button")
+MAPPING = fixture("mapping_odoo")
+METADATA = fixture("company_metadata")
+CANARY = "canario-4711"
+CREDENTIALS_FAILED = "Erro ao processar evento de credenciais: "
+MAPPING_INCOMPLETE = (
+    "Erro ao processar evento de mapeamento: Dados incompletos: "
+    "chatwoot_account_id, internal_account_id e domain são obrigatórios"
+)
+
+CREDENTIALS_TEXTS = [
+    "name",
+    "description",
+    "domain",
+    "odoo_url",
+    "odoo_db",
+    "odoo_username",
+    "odoo_password",
+    "qdrant_collection",
+    "redis_prefix",
+    "yaml_content",
+    "facebook_app_id",
+    "facebook_app_secret",
+    "facebook_access_token",
+    "instagram_client_id",
+    "instagram_client_secret",
+    "instagram_access_token",
+    "mercado_livre_app_id",
+    "mercado_livre_client_secret",
+    "mercado_livre_access_token",
+]
+METADATA_TEXTS = [
+    "name",
+    "description",
+    "business_area",
+    "business_area_other",
+    "company_values",
+    "website",
+    "facebook_url",
+    "instagram_url",
+    "greeting_message",
+    "communication_style",
+    "emoji_usage",
+    "domain",
+]
+NO_TEXTS: list[Any] = [5, 1.5, True, [CANARY], {CANARY: CANARY}]
+NO_IDS: list[Any] = [True, 1.5, [CANARY], {"$gt": ""}, "..%2f", "../x", "a\nb", "ação", "x" * 129]
+NO_BOOLEANS: list[Any] = [0, 1, "true", [True], {"a": 1}]
+NO_INTEGERS: list[Any] = [True, 1.5, "1_0", "+5", "dez", "٣", [1], {"a": 1}]
+NO_NUMBERS: list[Any] = [True, "9", [9.0], {"h": 9}, -1, 24.5]
+NO_LISTS: list[Any] = ["a,b", 5, True, {"0": "a"}]
+NO_OBJECTS: list[Any] = ["x", 5, True, [1]]
+INTEGRATIONS = ["facebook", "instagram", "mercado_livre", "mcp", "qdrant", "redis"]
+
+REFUSED = [
+    *[(CREDENTIALS, (name,), value) for name in CREDENTIALS_TEXTS for value in NO_TEXTS],
+    *[(NESTED, ("credentials", name), v) for name in CREDENTIALS_TEXTS for v in NO_TEXTS],
+    *[(CREDENTIALS, ("account_id",), value) for value in NO_IDS],
+    *[(CREDENTIALS, ("token",), value) for value in (*NO_IDS[:4], "a b", "ç")],
+    *[(CREDENTIALS, ("enabled_collections",), value) for value in NO_LISTS],
+    *[(CREDENTIALS, ("enabled_collections",), [value]) for value in NO_TEXTS],
+    (CREDENTIALS, ("enabled_collections",), ["x"] * 201),
+    (CREDENTIALS, ("name",), "x" * (16 * 1024 + 1)),
+    (CREDENTIALS, ("odoo_password",), "x" * (16 * 1024 + 1)),
+    (CREDENTIALS, ("domain",), "---"),
+    (CREDENTIALS, ("domain",), "x" * 129),
+    *[(CREDENTIALS, ("integrations",), value) for value in NO_OBJECTS],
+    *[(CREDENTIALS, ("integrations", name), v) for name in INTEGRATIONS for v in NO_OBJECTS],
+    *[(CREDENTIALS, ("integrations", "facebook", "app_secret"), value) for value in NO_TEXTS],
+    *[(CREDENTIALS, ("integrations", "mcp", "config"), value) for value in NO_OBJECTS],
+    *[(CREDENTIALS, ("integrations", "mcp", "config", "url"), value) for value in NO_TEXTS],
+    *[(CREDENTIALS, ("integrations", "mcp", "config", "password"), v) for v in NO_TEXTS],
+    *[(CREDENTIALS, ("integrations", "qdrant", "collection"), value) for value in NO_TEXTS],
+    *[(NESTED, ("credentials",), value) for value in NO_OBJECTS],
+    *[(MAPPING, ("mapping",), value) for value in NO_OBJECTS],
+    *[
+        (MAPPING, ("mapping", name), value)
+        for name in ("chatwoot_account_id", "chatwoot_inbox_id", "internal_account_id")
+        for value in NO_IDS
+    ],
+    *[(MAPPING, ("mapping", "domain"), value) for value in NO_TEXTS],
+    *[(MAPPING, ("mapping", "sequence"), value) for value in (*NO_INTEGERS, 2**31, -(2**31))],
+    *[(MAPPING, ("mapping", name), v) for name in ("is_fallback", "active") for v in NO_BOOLEANS],
+    *[(MAPPING, ("mapping", "special_whatsapp_numbers"), value) for value in NO_LISTS],
+    *[(MAPPING, ("mapping", "special_whatsapp_numbers"), [value]) for value in NO_OBJECTS],
+    *[
+        (MAPPING, ("mapping", "special_whatsapp_numbers"), [entry])
+        for entry in (
+            {"number": "5511999999999"},
+            {"number": "5511999999999", "crew": 5},
+            {"number": "5511999999999", "crew": "a b"},
+            {"number": "123", "crew": "admin"},
+            {"number": [1], "crew": "admin"},
+        )
+    ],
+    (MAPPING, ("mapping", "special_whatsapp_numbers"), [{"a": 1}] * 201),
+    *[(METADATA, (name,), value) for name in METADATA_TEXTS for value in NO_TEXTS],
+    *[(METADATA, ("account_id",), value) for value in NO_IDS],
+    *[(METADATA, ("mention_website_at_end",), value) for value in NO_BOOLEANS],
+    *[(METADATA, (name,), v) for name in ("address", "business_hours") for v in NO_OBJECTS],
+    *[(METADATA, ("address", "city"), value) for value in NO_TEXTS],
+    *[(METADATA, ("address", "share_address"), value) for value in NO_BOOLEANS],
+    *[(METADATA, ("business_hours", "monday"), value) for value in NO_BOOLEANS],
+    *[(METADATA, ("business_hours", "lunch_break_start"), value) for value in NO_NUMBERS],
+    *[(METADATA, ("enabled_collections",), value) for value in NO_LISTS],
+]
+
+
+@pytest.mark.parametrize("language", ["pt-BR", "en"])
+async def test_wrong_type_at_any_field_is_named_and_not_repeated(
+    web: WebHub, language: str
+) -> None:
+    for payload, path, value in REFUSED:
+        answer = await web.send(having(payload, value, *path), Accept_Language=language)
+        text = await answer.text()
+        place = (path, value)
+        assert answer.status == 422, place
+        problem = json.loads(text)
+        assert answer.content_type == "application/problem+json", place
+        assert problem["code"] in {"invalid_fields", "invalid_value"}, place
+        named = ".".join(path)
+        assert problem["errors"], place
+        assert all(
+            error["field"].startswith(named.removeprefix("mapping.chat"))
+            or error["field"].startswith(named)
+            for error in problem["errors"]
+        ), (place, problem["errors"])
+        assert CANARY not in text, place
+        assert "$gt" not in text, place
+    assert web.hub.state.histories == {}
+    assert web.hub.state.mappings == {}
+
+
+@pytest.mark.parametrize("empty", [False, None, "", "  "], ids=repr)
+async def test_empty_values_of_odoo_mean_absent_everywhere(web: WebHub, empty: Any) -> None:
+    optional = [*CREDENTIALS_TEXTS, "integrations", "enabled_collections"]
+    for base in ({}, {"credentials": {}}):
+        payload = {
+            "event_type": "credentials_sync",
+            "account_id": "a1",
+            "token": "t1",
+            **base,
+            **dict.fromkeys(optional, empty),
+        }
+        if "credentials" in payload:
+            payload["credentials"] = dict.fromkeys([*optional, "account_id", "token"], empty)
+        answer = await web.send(payload)
+        assert answer.status == 200, await answer.text()
+    config = (await (await web.get("/configs/a1/default/config")).json())["json_data"]
+    assert config == {
+        "account_id": "a1",
+        "name": "Cliente a1",
+        "description": "Configuração para a1",
+        "integrations": {"qdrant": {"collection": "business_rules_a1"}, "redis": {"prefix": "a1"}},
+    }
+
+
+@pytest.mark.parametrize("inbox", [None, 0, "0", False, "", "None", "False"], ids=repr)
+async def test_no_inbox_means_any_inbox(web: WebHub, inbox: Any) -> None:
+    answer = await web.send(having(MAPPING, inbox, "mapping", "chatwoot_inbox_id"))
+    assert answer.status == 200
+    mapping = await (await web.get("/mapping/")).json()
+    assert mapping["accounts"] == {"1": {"domain": "retail", "account_id": "account_1"}}
+    assert mapping["inboxes"] == {}
+
+
+@pytest.mark.parametrize("value", [10, "10", " 10 ", None, False, ""], ids=repr)
+async def test_sequence_may_be_digits_or_absent(web: WebHub, value: Any) -> None:
+    payload = having(MAPPING, value, "mapping", "sequence")
+    payload["mapping"]["is_fallback"] = True
+    assert (await web.send(payload)).status == 200
+    mapping = await (await web.get("/mapping/")).json()
+    assert mapping["fallbacks"] == [
+        {"domain": "retail", "account_id": "account_1", "sequence": 10}
+    ]
+
+
+async def test_integer_ids_are_the_same_as_their_text(web: WebHub) -> None:
+    assert (await web.send(having(CREDENTIALS, 123456, "account_id"))).status == 200
+    answer = await web.send(CREDENTIALS)
+    assert (await answer.json())["changed"] is False
+
+
+@pytest.mark.parametrize(
+    ("payload", "detail"),
+    [
+        (
+            without(CREDENTIALS, "account_id"),
+            f"{CREDENTIALS_FAILED}Dados incompletos: account_id é obrigatório",
+        ),
+        (
+            without(CREDENTIALS, "token"),
+            f"{CREDENTIALS_FAILED}Token de autenticação não fornecido",
+        ),
+        (
+            without(without(CREDENTIALS, "token"), "account_id"),
+            f"{CREDENTIALS_FAILED}Dados incompletos: account_id é obrigatório",
+        ),
+        (
+            without(METADATA, "account_id"),
+            "Erro ao processar evento de metadados: Dados incompletos: account_id é obrigatório",
+        ),
+        (
+            without(MAPPING, "mapping"),
+            "Erro ao processar evento de mapeamento: Dados incompletos: mapping é obrigatório",
+        ),
+        (
+            having(MAPPING, {}, "mapping"),
+            "Erro ao processar evento de mapeamento: Dados incompletos: mapping é obrigatório",
+        ),
+        *[
+            (
+                having(MAPPING, empty, "mapping", name),
+                MAPPING_INCOMPLETE,
+            )
+            for name in ("chatwoot_account_id", "internal_account_id", "domain")
+            for empty in (None, False, "")
+        ],
+        (
+            having(CREDENTIALS, "a: [1\nb: 2", "yaml_content"),
+            f"{CREDENTIALS_FAILED}YAML inválido (linha 2, coluna 1)",
+        ),
+    ],
+)
+async def test_refusals_are_worded_as_old_users_know_them(
+    web: WebHub, payload: dict[str, Any], detail: str
+) -> None:
+    answer = await web.send(payload)
+    assert answer.status == 422
+    told = (await answer.json())["detail"]
+    assert told.partition(" (linha")[0] == detail.partition(" (linha")[0]
+    assert web.hub.state.histories == {}
+
+
+@pytest.mark.parametrize("value", [0, "0", "None", "False"], ids=repr)
+async def test_chatwoot_account_that_is_none_is_missing(web: WebHub, value: Any) -> None:
+    answer = await web.send(having(MAPPING, value, "mapping", "chatwoot_account_id"))
+    assert answer.status == 422
+    assert (await answer.json())["code"] == "incomplete_data"
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        {},
+        {"event_type": "other", "credentials": {"domain": "retail"}},
+        {"event_type": 5},
+        {"event": "message_created", "id": 1},
+        {"event_type": "document"},
+        {"source": "chatwoot"},
+        {"source": ["credentials"]},
+    ],
+)
+async def test_unknown_event_is_a_400_without_a_prefix(
+    web: WebHub, payload: dict[str, Any]
+) -> None:
+    answer = await web.send(payload)
+    assert answer.status == 400
+    problem = await answer.json()
+    assert problem["code"] == "unknown_event"
+    assert problem["detail"] == "Tipo de evento não suportado ou não identificado"
+
+
+@pytest.mark.parametrize(
+    ("marks", "message"),
+    [
+        ({"event_type": "credentials_sync", "event": "mapping_sync"}, "Credenciais"),
+        ({"event_type": False, "event": "mapping_sync"}, "Mapeamento"),
+        ({"event": "other", "credentials": {"name": "x"}}, "Credenciais"),
+        ({"event": "company_metadata_sync", "credentials": {"name": "x"}}, "Metadados"),
+        ({"source": "credentials"}, "Mapeamento"),
+        ({"mapping": None, "source": "credentials"}, "Credenciais"),
+    ],
+)
+async def test_event_is_told_by_type_then_event_then_object_then_source(
+    web: WebHub, marks: dict[str, Any], message: str
+) -> None:
+    payload = {**MAPPING, "token": "t", "account_id": "account_1"}
+    payload = {**without(without(payload, "event"), "source"), **marks}
+    answer = await web.send(payload)
+    assert answer.status == 200, await answer.text()
+    assert (await answer.json())["message"].startswith(message)
+
+
+async def test_nested_fields_win_over_flat_ones(web: WebHub) -> None:
+    payload = {**NESTED, "domain": "other", "name": "flat", "description": "flat only"}
+    answer = await web.send(payload)
+    assert (await answer.json())["domain"] == "retail"
+    config = (await (await web.get("/configs/account_1/retail/config")).json())["json_data"]
+    assert config["name"] == "Loja Exemplo"
+    assert config["description"] == "flat only"
+
+
+async def test_several_errors_are_told_at_once(web: WebHub) -> None:
+    payload = having(having(CREDENTIALS, 5, "name"), [1], "odoo_url")
+    problem = await (await web.send(payload, Accept_Language="en")).json()
+    assert problem["errors"] == [
+        {"field": "odoo_url", "message": "must be text"},
+        {"field": "name", "message": "must be text"},
+    ]
+    assert problem["detail"] == (
+        "Error while processing the credentials event: Invalid data: odoo_url must be text"
+    )
+
+
+async def test_secrets_within_integrations_are_sealed_and_not_left_in_the_config(
+    web: WebHub,
+) -> None:
+    integrations = {
+        "facebook": {"app_id": "1", "app_secret": "s-fb", "access_token": "t-fb", "x": None},
+        "instagram": {"client_id": "2", "client_secret": "s-ig"},
+        "mercado_livre": {"app_id": "3", "access_token": "t-ml", "site": "MLB"},
+        "mcp": {"type": "odoo-mcp", "config": {"url": "http://o", "db": "d", "password": "p"}},
+        "redis": {"prefix": "r"},
+        "other": {"enabled": False, "note": ""},
+    }
+    payload = without(without(CREDENTIALS, "odoo_password"), "odoo_url")
+    answer = await web.send(having(payload, integrations, "integrations"))
+    assert answer.status == 200
+    config = (await (await web.get("/configs/123456/default/config")).json())["json_data"]
+    stored = config["integrations"]
+    assert stored["facebook"] == {
+        "app_id": "1",
+        "app_secret_ref": "fb_secret_123456",
+        "access_token_ref": "fb_token_123456",
+    }
+    assert stored["mercado_livre"] == {
+        "site": "MLB",
+        "app_id": "3",
+        "access_token_ref": "ml_token_123456",
+    }
+    assert stored["mcp"]["config"]["credential_ref"] == "token_referencia"
+    assert stored["mcp"]["config"]["url"] == "http://o"
+    assert stored["redis"] == {"prefix": "r"}
+    assert stored["other"] == {"enabled": False}
+    text = json.dumps(config)
+    assert not any(secret in text for secret in ("s-fb", "t-fb", "s-ig", "t-ml", '"p"'))
+    for ref, value in {"fb_secret_123456": "s-fb", "token_referencia": "p"}.items():
+        opened = await web.get(f"/v1/tenants/123456/default/credentials/{ref}")
+        assert (await opened.json())["value"] == value
+
+
+async def test_yaml_settings_come_with_a_credentials_event(web: WebHub) -> None:
+    settings = "# loja\nhours:\n  opens: 18:00\n  since: 2024-01-31\n"
+    answer = await web.send(having(CREDENTIALS, settings, "yaml_content"))
+    assert answer.status == 200
+    config = (await (await web.get("/configs/123456/default/config")).json())["json_data"]
+    assert config["hours"] == {"opens": "18:00", "since": "2024-01-31"}
+
+
+async def test_warnings_speak_the_callers_language(web: WebHub) -> None:
+    payload = without(CREDENTIALS, "odoo_password")
+    portuguese = await (await web.send(payload)).json()
+    english = await (await web.send(payload, Accept_Language="en-US,pt;q=0.5")).json()
+    assert [w["code"] for w in portuguese["warnings"]] == ["missing_credential"]
+    assert portuguese["warnings"][0]["field"] == "integrations.mcp.config.credential_ref"
+    assert portuguese["warnings"][0]["message"] != english["warnings"][0]["message"]
+    assert english["message"] == "Credentials synchronised"
+
+
+@pytest.mark.parametrize("change", [{"event_type": "mapping_delete"}, {"active": False}])
+async def test_mapping_can_be_deleted_and_deactivated(web: WebHub, change: dict[str, Any]) -> None:
+    assert (await web.send(MAPPING)).status == 200
+    payload = {**MAPPING, **change}
+    if "active" in change:
+        payload = having(MAPPING, False, "mapping", "active")
+    else:
+        payload = without(payload, "mapping", "domain")
+    answer = await web.send(payload)
+    body = await answer.json()
+    assert body["message"] == "Mapeamento removido com sucesso"
+    assert (body["changed"], body["mapping_version"]) == (True, 2)
+    route = await (await web.get("/v1/route?account_id=1")).json()
+    assert route["resolved"] is False
+    assert route["tenant_id"] is None
+    assert route["matched_by"] == "unresolved"
