@@ -107,7 +107,12 @@ def _report_damage(places: list[str]) -> None:
 @contextmanager
 def _progress(what: str) -> Iterator[Callable[[int], None]]:
     columns = (SpinnerColumn(), TextColumn("{task.completed} {task.description}"))
-    with Progress(*columns, TimeElapsedColumn(), console=Console(file=sys.stderr)) as progress:
+    with Progress(
+        *columns,
+        TimeElapsedColumn(),
+        console=Console(file=sys.stderr),
+        disable=not sys.stderr.isatty(),
+    ) as progress:
         task = progress.add_task(what, total=None)
 
         def advance(done: int) -> None:

@@ -1,0 +1,149 @@
+"""
+The program as its users run it: a process of its own, in a folder of its own.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import aiohttp
+from attrs import field, frozen
+
+PROGRAM = Path(sys.executable).with_name("odoo-ai-config")
+READY = re.compile(r"odoo-ai-config \S+ escutando em (http://\S+)")
+PATIENCE = 60
+
+
+def environment(**variables: str) -> dict[str, str]:
+    """
+    What a shell would hand over, without the settings of whoever runs the tests.
+    """
+    inherited = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("ODOO_AI_CONFIG_", "SERVER_"))
+    }
+    return inherited | variables
+
+
+def run(
+    folder: Path, *arguments: str, env: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """
+    Run one command to its end.
+    """
+    return subprocess.run(
+        [str(PROGRAM), *arguments],
+        cwd=folder,
+        env=env or environment(),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+
+
+@frozen
+class HubProcess:
+    """
+    A running server.
+    """
+
+    process: subprocess.Popen[str]
+    folder: Path
+    url: str
+    printed: list[str] = field(factory=list)
+
+    @property
+    def port(self) -> int:
+        return int(self.url.rpartition(":")[2])
+
+    @property
+    def api_key(self) -> str:
+        return (self.folder / "var" / "api-key").read_text().strip()
+
+    def client(self, **options: bool) -> aiohttp.ClientSession:
+        connector = aiohttp.TCPConnector(limit=0, force_close=options.get("force_close", False))
+        return aiohttp.ClientSession(
+            self.url,
+            headers={"X-API-Key": self.api_key},
+            timeout=aiohttp.ClientTimeout(total=PATIENCE),
+            connector=connector,
+        )
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait(PATIENCE)
+
+    def stop(self) -> int:
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(PATIENCE)
+
+
+@contextmanager
+def serving(
+    folder: Path, *arguments: str, env: dict[str, str] | None = None, port: int | None = 0
+) -> Iterator[HubProcess]:
+    """
+    A server in *folder*, from the line that says it is ready until the end of the context.
+    """
+    place = [] if port is None else ["--port", str(port)]
+    with (
+        (folder / "stderr.txt").open("a") as errors,
+        subprocess.Popen(
+            [str(PROGRAM), "serve", *place, *arguments],
+            cwd=folder,
+            env=env or environment(),
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+        ) as process,
+    ):
+        try:
+            printed: list[str] = []
+            assert process.stdout is not None
+            for line in process.stdout:
+                printed.append(line.rstrip("\n"))
+                ready = READY.search(line)
+                if ready is not None:
+                    yield HubProcess(process, folder, ready[1], printed)
+                    return
+            raise AssertionError((folder / "stderr.txt").read_text())
+        finally:
+            process.terminate()
+
+
+def refused_start(
+    folder: Path, *arguments: str, env: dict[str, str] | None = None, status: int = 1
+) -> str:
+    """
+    What a start that must not succeed says.
+    """
+    finished = run(folder, "serve", "--port", "0", *arguments, env=env)
+    assert finished.returncode == status, finished.stderr
+    assert "Traceback" not in finished.stderr
+    assert finished.stdout == ""
+    lines = finished.stderr.splitlines()
+    assert len(lines) == 1, finished.stderr
+    return lines[0]
+
+
+def credentials_event(tenant: str, number: int) -> dict[str, object]:
+    """
+    An event that changes the config and the credentials of *tenant*.
+    """
+    return {
+        "event_type": "credentials_sync",
+        "account_id": tenant,
+        "name": f"Cliente {number}",
+        "odoo_url": "https://odoo.example.com",
+        "odoo_password": f"senha {number}",
+        "token": "odoo",
+    }
