@@ -1,0 +1,116 @@
+"""
+A store that goes away and comes back, under a server that stays.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import aiohttp
+
+from tests.e2e.hub_process import HubProcess, serving
+from tests.e2e.load import Writer
+
+
+def database(hub: HubProcess) -> Path:
+    return hub.folder / "var" / "odoo-ai-config.db"
+
+
+async def require_away(client: aiohttp.ClientSession) -> None:
+    async with client.get("/ready") as response:
+        assert response.status == 503
+    event = {"event_type": "credentials_sync", "account_id": "b", "token": "t", "name": "B"}
+    async with client.post("/odoo-webhook", json=event) as response:
+        assert response.status == 503
+        assert int(response.headers["Retry-After"]) > 0
+        assert (await response.json())["code"] == "store_unavailable"
+    async with client.get("/health") as response:
+        assert response.status == 200
+
+
+async def until_ready(client: aiohttp.ClientSession) -> None:
+    while True:
+        async with client.get("/ready") as response:
+            if response.status == 200:
+                return
+        await asyncio.sleep(0.05)
+
+
+async def test_removed_database_is_a_503_until_it_is_back(tmp_path: Path) -> None:
+    with serving(tmp_path) as hub:
+        writer = Writer("a")
+        async with hub.client() as client:
+            await writer.write(client)
+            away = hub.folder / "away"
+            away.mkdir()
+            for path in (hub.folder / "var").glob("odoo-ai-config.db*"):
+                path.rename(away / path.name)
+            await require_away(client)
+            for path in away.iterdir():
+                path.rename(hub.folder / "var" / path.name)
+            await until_ready(client)
+            assert await writer.stored(client) == 1
+            await writer.write(client)
+            assert await writer.stored(client) == 2
+
+
+async def test_database_that_another_program_locks_is_a_503_until_it_lets_go(
+    tmp_path: Path,
+) -> None:
+    with serving(tmp_path) as hub:
+        writer = Writer("a")
+        async with hub.client() as client:
+            await writer.write(client)
+            with closing(sqlite3.connect(database(hub), isolation_level=None)) as other:
+                other.execute("BEGIN IMMEDIATE")
+                await require_away(client)
+                other.execute("ROLLBACK")
+            await until_ready(client)
+            await writer.write(client)
+            assert await writer.stored(client) == 2
+
+
+async def test_backup_that_is_put_back_under_a_running_server_is_what_it_serves(
+    tmp_path: Path,
+) -> None:
+    with serving(tmp_path) as hub:
+        writer = Writer("a")
+        async with hub.client() as client:
+            await writer.write(client)
+            backup = tmp_path / "backup.db"
+            with (
+                closing(sqlite3.connect(database(hub))) as source,
+                closing(sqlite3.connect(backup)) as target,
+            ):
+                source.backup(target)
+            await writer.write(client)
+            assert await writer.stored(client) == 2
+            for path in (hub.folder / "var").glob("odoo-ai-config.db*"):
+                path.unlink()
+            shutil.copy(backup, database(hub))
+            await until_ready(client)
+            assert await writer.stored(client) == 1
+
+
+async def test_retry_of_the_sender_gets_through_once_the_store_is_back(tmp_path: Path) -> None:
+    with serving(tmp_path) as hub:
+        path = database(hub)
+        aside = path.with_name("aside")
+        path.rename(aside)
+        sending = await asyncio.create_subprocess_exec(
+            *("odoo-ai-config", "send", "credentials", "--url", hub.url),
+            *("--api-key", hub.api_key),
+            cwd=tmp_path,
+            stderr=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.DEVNULL,
+        )
+        assert sending.stderr is not None
+        assert "indisponível" in (await sending.stderr.readline()).decode()
+        aside.rename(path)
+        remarks = (await sending.stderr.read()).decode()
+        assert await sending.wait() == 0, remarks
+        assert "OK: " in remarks
