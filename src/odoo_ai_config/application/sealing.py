@@ -11,6 +11,7 @@ from attrs import frozen
 
 from odoo_ai_config.application.ports.secret_store import SecretStore
 from odoo_ai_config.application.ports.secret_vault import SecretVault
+from odoo_ai_config.application.unsealing import unsealed
 from odoo_ai_config.domain.credentials import (
     Fingerprint,
     SealContext,
@@ -18,6 +19,7 @@ from odoo_ai_config.domain.credentials import (
     SecretText,
     TenantKey,
 )
+from odoo_ai_config.domain.errors import CredentialNotFoundError, UnknownFingerprintError
 from odoo_ai_config.domain.identifiers import CredentialRef, TenantDomain
 
 
@@ -49,13 +51,28 @@ class Sealer:
         *,
         known: Mapping[str, Fingerprint],
         at: datetime,
+        named: Mapping[CredentialRef, Fingerprint] | None = None,
     ) -> Sealing:
         """
         Seal those of *secrets* whose fingerprint is not the one that *known* has for them.
 
         A tenant's first secret makes its data key.
+
+        Args:
+            owner: Whose secrets they are.
+            secrets: Plain values.
+            known: What the current document names; its values stay as they are.
+            at: The time of the write.
+            named: Values sealed earlier that the write names. They are written again with it,
+                so that a pruning at the same moment cannot take them.
+
+        Raises:
+            UnknownFingerprintError: One of *named* is not there.
+            SealBrokenError, MasterKeyMissingError: A data key does not open.
+            StoreUnavailableError: The store is away.
         """
-        if not secrets:
+        missing = {ref: mark for ref, mark in (named or {}).items() if known.get(str(ref)) != mark}
+        if not secrets and not missing:
             return Sealing({})
         active = await self.secrets.active_key(owner.tenant)
         key = self.vault.new_tenant_key(owner.tenant, at=at) if active is None else active
@@ -67,6 +84,8 @@ class Sealer:
             fingerprints[ref] = fingerprint
             if known.get(str(ref)) != fingerprint:
                 sealed.append(self.vault.seal(key, context, secret))
+        for ref, fingerprint in missing.items():
+            sealed.append(await self._again(key, SealContext(owner, ref), fingerprint))
         if not sealed:
             return Sealing(fingerprints)
         return Sealing(
@@ -75,3 +94,12 @@ class Sealer:
             new_tenant_key=key if active is None else None,
             sealed_under=active,
         )
+
+    async def _again(
+        self, key: TenantKey, context: SealContext, fingerprint: Fingerprint
+    ) -> SealedSecret:
+        try:
+            secret = await unsealed(self.secrets, self.vault, context, fingerprint)
+        except CredentialNotFoundError as error:
+            raise UnknownFingerprintError from error
+        return self.vault.seal(key, context, secret)

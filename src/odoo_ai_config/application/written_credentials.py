@@ -9,9 +9,7 @@ from datetime import datetime
 from attrs import frozen
 
 from odoo_ai_config.application.sealing import Sealer, Sealing
-from odoo_ai_config.domain.credentials import SealContext
 from odoo_ai_config.domain.documents import Document
-from odoo_ai_config.domain.errors import UnknownFingerprintError
 from odoo_ai_config.domain.identifiers import TenantDomain
 from odoo_ai_config.domain.json_types import ReadOnlyJsonObject
 from odoo_ai_config.domain.merging import fingerprints_in, split_credentials, with_fingerprints
@@ -42,12 +40,7 @@ class CredentialsWriter:
         """
         plain, masked = split_credentials(body)
         known = fingerprints_in(current)
-        for ref, fingerprint in masked.items():
-            if known.get(str(ref)) == fingerprint:
-                continue
-            if await self.sealer.secrets.sealed(SealContext(owner, ref), fingerprint) is None:
-                raise UnknownFingerprintError
-        sealing = await self.sealer(owner, plain, known=known, at=at)
+        sealing = await self.sealer(owner, plain, known=known, at=at, named=masked)
         found = {str(ref): mark for ref, mark in (masked | sealing.fingerprints).items()}
         # References that stay keep their place, so that writing the same again changes nothing.
         ordered = {ref: found[ref] for ref in [*known, *found] if ref in found}

@@ -216,7 +216,7 @@ class Container(containers.DeclarativeContainer):
         resolve_route=providers.Singleton(ResolveRoute, channels),
         reveal_credential=providers.Singleton(RevealCredential, store, secrets, vault, clock),
         revoke_api_key=providers.Singleton(RevokeApiKey, store, api_keys, clock),
-        roll_back_document=providers.Singleton(RollBackDocument, store, clock),
+        roll_back_document=providers.Singleton(RollBackDocument, store, sealer, clock),
         rotate_master_key=providers.Singleton(RotateMasterKey, secrets, vault, store, clock),
         rotate_tenant_key=providers.Singleton(RotateTenantKey, secrets, vault, store, clock),
         sync_company_metadata=providers.Singleton(SyncCompanyMetadata, store, clock),

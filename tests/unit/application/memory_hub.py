@@ -128,7 +128,7 @@ class MemoryHub:
 
     @property
     def roll_back(self) -> RollBackDocument:
-        return RollBackDocument(self.store, self.clock)
+        return RollBackDocument(self.store, self.sealer, self.clock)
 
     @property
     def delete(self) -> DeleteDocument:

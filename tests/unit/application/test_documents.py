@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import pytest
+from attrs import evolve, frozen
 
-from odoo_ai_config.domain.changes import AuditAction
+from odoo_ai_config.adapters.memory.config_store import MemoryConfigStore
+from odoo_ai_config.domain.changes import AuditAction, Changeset
 from odoo_ai_config.domain.credentials import Fingerprint
 from odoo_ai_config.domain.errors import (
     CredentialNotFoundError,
@@ -18,7 +20,7 @@ from odoo_ai_config.domain.errors import (
 )
 from odoo_ai_config.domain.identifiers import CONFIG, CREDENTIALS, CredentialRef, TenantId
 from odoo_ai_config.domain.versioning import RetentionPolicy
-from tests.contract.samples import owner
+from tests.contract.samples import AT, owner
 from tests.unit.application.memory_hub import ANYBODY, STRANGER, MemoryHub, bound_to, write
 
 OWNER = owner()
@@ -347,3 +349,37 @@ async def test_pruning_keeps_what_the_policy_keeps(hub: MemoryHub) -> None:
     assert report.revisions == 3
     history = await hub.list_documents.history(KEY, caller=ANYBODY)
     assert [r.version for r in history] == [5, 4]
+
+
+@frozen
+class PrunedBeforeEveryCommit(MemoryConfigStore):
+    """
+    A store whose pruning always comes between a use case's read and its commit.
+    """
+
+    async def commit(self, changeset: Changeset) -> None:
+        await self.prune(RetentionPolicy(keep=1), now=AT)
+        await super().commit(changeset)
+
+
+async def test_rolled_back_credentials_survive_a_pruning_at_the_same_moment(
+    hub: MemoryHub,
+) -> None:
+    await hub.publish(write(SECRETS), text='{"credentials": {"ref": "first"}}')
+    await hub.publish(write(SECRETS), text='{"credentials": {"ref": "second"}}')
+    roll_back = evolve(hub.roll_back, store=PrunedBeforeEveryCommit(hub.state))
+
+    await roll_back(write(SECRETS), version=1)
+
+    assert (await hub.reveal(OWNER, REF, caller=ANYBODY)).reveal() == "first"
+
+
+async def test_named_sealed_values_survive_a_pruning_at_the_same_moment(hub: MemoryHub) -> None:
+    await hub.publish(write(SECRETS), text='{"credentials": {"ref": "first"}}')
+    shown = (await hub.read(SECRETS, caller=ANYBODY)).document.text
+    await hub.publish(write(SECRETS), text='{"credentials": {"ref": "second"}}')
+    publish = evolve(hub.publish, store=PrunedBeforeEveryCommit(hub.state))
+
+    await publish(write(SECRETS), text=shown)
+
+    assert (await hub.reveal(OWNER, REF, caller=ANYBODY)).reveal() == "first"

@@ -12,7 +12,7 @@ from odoo_ai_config.application.document_writes import Decision, DocumentWrite, 
 from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.application.ports.config_store import ConfigStore
 from odoo_ai_config.domain.outcomes import Outcome
-from odoo_ai_config.domain.versioning import Revision, living, tombstone
+from odoo_ai_config.domain.versioning import Revision, tombstone
 
 
 @frozen
@@ -34,6 +34,6 @@ class DeleteDocument:
         """
 
         async def decide(current: Revision | None, now: datetime) -> Decision:
-            return Decision(tombstone(living(current), author=request.caller.id, at=now))
+            return Decision(tombstone(current, author=request.caller.id, at=now))
 
         return await write_document(self.store, self.clock, request, decide)

@@ -4,25 +4,20 @@ Hand a sealed value to a service that may have it.
 
 from __future__ import annotations
 
-from typing import Final
-
 from attrs import frozen
 
-from odoo_ai_config.application.errors import SealBrokenError
 from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.application.ports.config_store import ConfigStore
 from odoo_ai_config.application.ports.secret_store import SecretStore
 from odoo_ai_config.application.ports.secret_vault import SecretVault
+from odoo_ai_config.application.unsealing import unsealed
 from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.changes import AuditAction, AuditEntry, Changeset
-from odoo_ai_config.domain.credentials import Fingerprint, SealContext, SecretText
+from odoo_ai_config.domain.credentials import SealContext, SecretText
 from odoo_ai_config.domain.errors import CredentialNotFoundError
 from odoo_ai_config.domain.identifiers import CREDENTIALS, CredentialRef, TenantDomain
 from odoo_ai_config.domain.merging import fingerprints_in
 from odoo_ai_config.domain.versioning import content_of
-
-# A rotation may retire the data key between reading the value and reading its key.
-_ATTEMPTS: Final = 3
 
 
 @frozen
@@ -61,7 +56,7 @@ class RevealCredential:
         fingerprint = fingerprints_in(content_of(current)).get(str(ref))
         if fingerprint is None:
             raise CredentialNotFoundError
-        secret = await self._open(SealContext(owner, ref), fingerprint)
+        secret = await unsealed(self.secrets, self.vault, SealContext(owner, ref), fingerprint)
         entry = AuditEntry(
             self.clock.now(),
             AuditAction.CREDENTIAL_READ,
@@ -72,13 +67,3 @@ class RevealCredential:
         )
         await self.store.commit(Changeset(audit=(entry,)))
         return secret
-
-    async def _open(self, context: SealContext, fingerprint: Fingerprint) -> SecretText:
-        for _ in range(_ATTEMPTS):
-            sealed = await self.secrets.sealed(context, fingerprint)
-            if sealed is None:
-                raise CredentialNotFoundError
-            key = await self.secrets.tenant_key(context.tenant, sealed.key_id)
-            if key is not None:
-                return self.vault.unseal(key, sealed)
-        raise SealBrokenError

@@ -11,9 +11,12 @@ from attrs import frozen
 from odoo_ai_config.application.document_writes import Decision, DocumentWrite, write_document
 from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.application.ports.config_store import ConfigStore
+from odoo_ai_config.application.sealing import Sealer
 from odoo_ai_config.domain.errors import DocumentNotFoundError, RevisionNotFoundError
+from odoo_ai_config.domain.identifiers import CREDENTIALS, CredentialRef
+from odoo_ai_config.domain.merging import fingerprints_in
 from odoo_ai_config.domain.outcomes import Outcome
-from odoo_ai_config.domain.versioning import Revision, rolled_back
+from odoo_ai_config.domain.versioning import Revision, content_of, rolled_back
 
 
 @frozen
@@ -23,6 +26,7 @@ class RollBackDocument:
     """
 
     store: ConfigStore
+    sealer: Sealer
     clock: Clock
 
     async def __call__(self, request: DocumentWrite, *, version: int) -> Outcome:
@@ -41,6 +45,17 @@ class RollBackDocument:
             target = await self.store.revision(request.key, version)
             if target is None or target.deleted:
                 raise RevisionNotFoundError
-            return Decision(rolled_back(current, target, author=request.caller.id, at=now))
+            revision = rolled_back(current, target, author=request.caller.id, at=now)
+            if request.key.kind != CREDENTIALS:
+                return Decision(revision)
+            marks = fingerprints_in(target.document)
+            sealing = await self.sealer(
+                request.key.owner,
+                {},
+                known=fingerprints_in(content_of(current)),
+                at=now,
+                named={CredentialRef(ref): mark for ref, mark in marks.items()},
+            )
+            return Decision(revision, sealing)
 
         return await write_document(self.store, self.clock, request, decide)

@@ -1,0 +1,37 @@
+"""
+Opening a sealed value while rotations may be going on.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from odoo_ai_config.application.errors import SealBrokenError
+from odoo_ai_config.application.ports.secret_store import SecretStore
+from odoo_ai_config.application.ports.secret_vault import SecretVault
+from odoo_ai_config.domain.credentials import Fingerprint, SealContext, SecretText
+from odoo_ai_config.domain.errors import CredentialNotFoundError
+
+# A rotation may retire the data key between reading the value and reading its key.
+_ATTEMPTS: Final = 3
+
+
+async def unsealed(
+    secrets: SecretStore, vault: SecretVault, context: SealContext, fingerprint: Fingerprint
+) -> SecretText:
+    """
+    The value that is sealed in *context* under *fingerprint*.
+
+    Raises:
+        CredentialNotFoundError: There is none.
+        SealBrokenError, MasterKeyMissingError: It does not open.
+        StoreUnavailableError: The store is away.
+    """
+    for _ in range(_ATTEMPTS):
+        sealed = await secrets.sealed(context, fingerprint)
+        if sealed is None:
+            raise CredentialNotFoundError
+        key = await secrets.tenant_key(context.tenant, sealed.key_id)
+        if key is not None:
+            return vault.unseal(key, sealed)
+    raise SealBrokenError
