@@ -56,15 +56,23 @@ class Gate:
     A way to the server that can be closed and opened again.
     """
 
-    def __init__(self, host: str, port: int) -> None:
-        self._behind = host, port
+    def __init__(self, uri: str) -> None:
+        self._parts = urlsplit(uri)
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
-        self.port = 0
+        self._port = 0
+
+    @property
+    def uri(self) -> str:
+        """
+        The server's own address, but through the gate.
+        """
+        user, at, _ = self._parts.netloc.rpartition("@")
+        return self._parts._replace(netloc=f"{user}{at}127.0.0.1:{self._port}").geturl()
 
     async def open(self) -> None:
-        self._server = await asyncio.start_server(self._pass, "127.0.0.1", self.port)
-        self.port = self._server.sockets[0].getsockname()[1]
+        self._server = await asyncio.start_server(self._pass, "127.0.0.1", self._port)
+        self._port = self._server.sockets[0].getsockname()[1]
 
     async def close(self) -> None:
         assert self._server is not None
@@ -74,7 +82,9 @@ class Gate:
         await self._server.wait_closed()
 
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        behind_reader, behind_writer = await asyncio.open_connection(*self._behind)
+        behind_reader, behind_writer = await asyncio.open_connection(
+            self._parts.hostname, self._parts.port
+        )
         self._writers |= {writer, behind_writer}
         try:
             await asyncio.gather(
@@ -95,8 +105,7 @@ async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 @asynccontextmanager
 async def open_gate(uri: str) -> AsyncIterator[Gate]:
-    parts = urlsplit(uri)
-    gate = Gate(parts.hostname or "127.0.0.1", parts.port or 27017)
+    gate = Gate(uri)
     await gate.open()
     try:
         yield gate
@@ -105,7 +114,7 @@ async def open_gate(uri: str) -> AsyncIterator[Gate]:
 
 
 @asynccontextmanager
-async def impatient_client(kind: Callable[..., Any], port: int) -> AsyncIterator[Any]:
+async def impatient_client(kind: Callable[..., Any], uri: str) -> AsyncIterator[Any]:
     """
     A client that gives up at once, and looks for its server again as fast as it can.
 
@@ -113,9 +122,14 @@ async def impatient_client(kind: Callable[..., Any], port: int) -> AsyncIterator
     """
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(common, "MIN_HEARTBEAT_INTERVAL", 0.01)
-        # Directly: the members of a set are asked for their addresses, which pass the gate by.
-        uri = f"mongodb://127.0.0.1:{port}/?directConnection=true"
-        async with open_client(kind, uri, serverSelectionTimeoutMS=100) as client:
+        async with open_client(
+            kind,
+            uri,
+            # The members of a set are asked for their addresses, which pass a gate by.
+            directConnection=True,
+            serverMonitoringMode="poll",
+            serverSelectionTimeoutMS=100,
+        ) as client:
             await reached(client)
             yield client
 

@@ -80,7 +80,7 @@ class TestMongoFailures(InMongo, FailureContract):
 
     @pytest.fixture(params=CLIENTS, ids=["motor", "pymongo"])
     async def client(self, gate: Gate, request: pytest.FixtureRequest) -> AsyncIterator[Any]:
-        async with impatient_client(request.param, gate.port) as client:
+        async with impatient_client(request.param, gate.uri) as client:
             yield client
 
     @pytest.fixture

@@ -99,16 +99,14 @@ def is_conflict(error: PyMongoError) -> bool:
     return bool(_codes(error) & {_WRITE_CONFLICT, _DUPLICATE_KEY})
 
 
-def may_be_repeated(error: PyMongoError) -> bool:
+def is_passing(error: PyMongoError) -> bool:
     """
-    Whether the whole transaction is worth another attempt.
+    Whether the server may accept the same transaction after an interruption.
 
-    Not if no server answered for as long as the driver waits for one: the caller has waited
+    Not if none answered for as long as the driver waits for one: the caller has waited
     long enough.
     """
-    if isinstance(error, ServerSelectionTimeoutError):
-        return False
-    return error.has_error_label(_TRANSIENT) or is_conflict(error)
+    return error.has_error_label(_TRANSIENT) and not isinstance(error, ServerSelectionTimeoutError)
 
 
 def _is_away(error: PyMongoError) -> bool:

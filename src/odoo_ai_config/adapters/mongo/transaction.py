@@ -18,7 +18,7 @@ from odoo_ai_config.adapters.mongo.database import DURABLE, Client, settled
 from odoo_ai_config.adapters.mongo.driver_errors import (
     COMMIT_UNKNOWN,
     is_conflict,
-    may_be_repeated,
+    is_passing,
 )
 from odoo_ai_config.application.errors import ContentionError
 
@@ -27,9 +27,11 @@ Session: TypeAlias = AsyncIOMotorClientSession
 Work: TypeAlias = Callable[[Session], Awaitable[T]]
 
 # Together a second and a half of pauses on average: the time of a hundred short transactions.
-_PAUSES: Final = 24
+_ATTEMPTS: Final = 25
 _FIRST_PAUSE: Final = 0.002
 _LONGEST_PAUSE: Final = 0.16
+# A primary that stepped down has a successor soon; more than that is an outage.
+_INTERRUPTIONS: Final = 2
 _COMMIT_REPEATS: Final = 2
 _random: Final = SystemRandom()
 
@@ -59,20 +61,18 @@ async def _uninterrupted(work: Coroutine[Any, Any, T]) -> T:
 async def _repeatedly(client: Client, work: Work[T]) -> T:
     # Not causally consistent: each transaction starts from the newest majority anyway.
     session: Session = await settled(client.start_session(causal_consistency=False))
+    interruptions = 0
     async with session:
         for pause in _pauses():
             try:
                 return await _once(session, work)
             except PyMongoError as error:
-                if not may_be_repeated(error):
-                    raise
+                if not is_conflict(error):
+                    interruptions += 1
+                    if not is_passing(error) or interruptions > _INTERRUPTIONS:
+                        raise
             await asyncio.sleep(pause)
-        try:
-            return await _once(session, work)
-        except PyMongoError as error:
-            if is_conflict(error):
-                raise ContentionError from error
-            raise
+    raise ContentionError
 
 
 async def _once(session: Session, work: Work[T]) -> T:
@@ -109,6 +109,6 @@ async def _commit(session: Session) -> None:
 
 def _pauses() -> Iterator[float]:
     longest = _FIRST_PAUSE
-    for _ in range(_PAUSES):
+    for _ in range(_ATTEMPTS):
         yield _random.uniform(0, longest)
         longest = min(2 * longest, _LONGEST_PAUSE)

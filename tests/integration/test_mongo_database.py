@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from motor.motor_asyncio import AsyncIOMotorClient
+
+from odoo_ai_config.adapters.mongo.database import MongoDatabase, open_database
+from odoo_ai_config.application.errors import StoreUnusableError
+from odoo_ai_config.domain.changes import Changeset
+from tests.contract.mongo_stores import stores_over
+from tests.contract.samples import everything
+from tests.mongo_server import open_client, secantus_server, temporary_database
+
+SECRET = "s3nha-d0-banco"
+
+
+@pytest.fixture
+async def database(mongo_uri: str) -> AsyncIterator[MongoDatabase]:
+    async with (
+        open_client(AsyncIOMotorClient, mongo_uri) as client,
+        temporary_database(client) as database,
+    ):
+        yield database
+
+
+async def stored_records(database: MongoDatabase) -> list[dict[str, Any]]:
+    names = await database.client.get_database(database.name).list_collection_names()
+    return [record for name in names async for record in database[name].find()]
+
+
+def field_names(value: object) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        for name, inner in value.items():
+            yield name
+            yield from field_names(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from field_names(inner)
+
+
+async def test_every_index_is_there_after_the_start(database: MongoDatabase) -> None:
+    found = {
+        (collection, name): index.get("unique", False)
+        for collection in await database.client.get_database(database.name).list_collection_names()
+        for name, index in (await database[collection].index_information()).items()
+        if name != "_id_"
+    }
+    assert found == {
+        ("documents", "living"): False,
+        ("revisions", "version"): True,
+        ("mappings", "owner"): False,
+        ("mappings", "presence"): False,
+        ("mappings", "number"): False,
+        ("mappings", "fallback"): False,
+        ("secrets", "sealed_by"): False,
+        ("tenant_keys", "wrapped_by"): False,
+        ("deliveries", "expiry"): False,
+        ("audit", "newest"): False,
+        ("audit", "of_tenant"): False,
+        ("api_keys", "oldest"): False,
+    }
+
+
+async def test_second_start_finds_the_indexes_there(database: MongoDatabase) -> None:
+    await stores_over(database).config.commit(everything())
+    await database.ensure_ready()
+    assert len(await stores_over(database).config.tenants()) == 1
+
+
+async def test_names_from_outside_are_never_field_names(database: MongoDatabase) -> None:
+    await stores_over(database).config.commit(everything("tenant", "delivery", "77"))
+    records = await stored_records(database)
+    names = {name for record in records for name in field_names(record)}
+    assert len(records) >= 10
+    assert all(re.fullmatch(r"_?[a-z_]+", name) for name in names)
+    assert not names & {"tenant-key", "config", "credentials", "odoo", "acme", "boss"}
+
+
+async def test_acknowledged_writes_are_on_a_majority_whatever_the_url_says(
+    mongo_uri: str,
+) -> None:
+    async with open_client(AsyncIOMotorClient, f"{mongo_uri}?w=1&journal=false") as client:
+        collection = MongoDatabase(client, "unused")["documents"]
+        assert collection.write_concern.document["w"] == "majority"
+        assert collection.write_concern.document["j"] is True
+        assert collection.read_concern.level == "majority"
+
+
+async def test_standalone_server_is_refused_with_the_way_to_a_replica_set(
+    tmp_path: Path,
+) -> None:
+    with (
+        secantus_server(storage_path=str(tmp_path), replica_set_name=None) as server,
+        open_database(server.uri) as database,
+    ):
+        with pytest.raises(StoreUnusableError) as caught:
+            await database.ensure_ready()
+        assert await database.client.list_database_names() == []
+    assert "--replSet rs0" in caught.value.advice
+    assert "rs.initiate()" in caught.value.advice
+
+
+async def test_server_that_does_not_let_the_hub_in_is_unusable(tmp_path: Path) -> None:
+    with (
+        secantus_server(storage_path=str(tmp_path), require_auth=True) as server,
+        open_database(server.uri.replace("//", f"//hub:{SECRET}@")) as database,
+        pytest.raises(StoreUnusableError) as caught,
+    ):
+        await database.ensure_ready()
+    assert "authSource" in caught.value.advice
+    assert SECRET not in f"{caught.value} {caught.value!r}"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"mongodb://hub:{SECRET}/x@localhost:27017/hub",
+        f"mongodb://hub:{SECRET}@localhost:port/hub",
+        f"mongodb://hub@{SECRET}@localhost/hub",
+        f"mongodb://hub:{SECRET}@localhost/a b$",
+        f"mongodb://hub:{SECRET}@/hub",
+        f"mongodb+srv://hub:{SECRET}@a.b.c:27017/hub",
+        f"http://hub:{SECRET}@localhost/",
+    ],
+)
+def test_malformed_url_is_refused_without_repeating_it(url: str) -> None:
+    with pytest.raises(StoreUnusableError) as caught, open_database(url):
+        pass
+    assert SECRET not in f"{caught.value} {caught.value!r}"
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [("", "odoo_ai_config"), ("/", "odoo_ai_config"), ("/?w=1", "odoo_ai_config"), ("/x", "x")],
+)
+def test_database_is_named_by_the_url(path: str, name: str) -> None:
+    with open_database(f"mongodb://hub:{SECRET}@localhost{path}") as database:
+        assert database.name == name
+        assert SECRET not in repr(database)
+
+
+async def test_empty_changeset_writes_nothing(database: MongoDatabase) -> None:
+    await stores_over(database).config.commit(Changeset())
+    assert await stored_records(database) == []

@@ -1,0 +1,192 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import pytest
+from pymongo import AsyncMongoClient
+from pymongo.errors import OperationFailure
+
+from odoo_ai_config.adapters.mongo.database import MongoDatabase
+from odoo_ai_config.application.errors import (
+    ContentionError,
+    DeliveryRecordedError,
+    StoreUnavailableError,
+)
+from odoo_ai_config.domain.changes import Changeset
+from tests.contract.mongo_stores import stores_over
+from tests.contract.samples import everything, key, revision, secret, tenant_key
+from tests.contract.stores import Stores
+from tests.mongo_server import (
+    CLIENTS,
+    impatient_client,
+    open_client,
+    reached,
+    secantus_server,
+    temporary_database,
+)
+
+COMMAND_NOT_FOUND = 59
+Failing: TypeAlias = Callable[..., AbstractAsyncContextManager[None]]
+
+
+@pytest.fixture(params=CLIENTS, ids=["motor", "pymongo"])
+async def database(mongo_uri: str, request: pytest.FixtureRequest) -> AsyncIterator[MongoDatabase]:
+    async with (
+        open_client(request.param, mongo_uri) as client,
+        temporary_database(client) as database,
+    ):
+        yield database
+
+
+@pytest.fixture
+def stores(database: MongoDatabase) -> Stores:
+    return stores_over(database)
+
+
+@pytest.fixture
+def failing(database: MongoDatabase) -> Failing:
+    """
+    Makes the server fail the commands that are named, as often as *mode* says.
+    """
+
+    async def set_up(**point: Any) -> None:
+        try:
+            await database.client.admin.command("configureFailPoint", "failCommand", **point)
+        except OperationFailure as error:
+            if error.code == COMMAND_NOT_FOUND:
+                pytest.skip("this mongod runs without --setParameter enableTestCommands=1")
+            raise
+
+    @asynccontextmanager
+    async def fail(*commands: str, mode: Any = "alwaysOn", **how: Any) -> AsyncIterator[None]:
+        await set_up(mode=mode, data={"failCommands": commands, **how})
+        try:
+            yield
+        finally:
+            await set_up(mode="off")
+
+    return fail
+
+
+async def test_commit_whose_answer_is_lost_happens_once(stores: Stores, failing: Failing) -> None:
+    # The driver itself repeats a commit once; the third attempt is ours.
+    async with failing("commitTransaction", mode={"times": 2}, closeConnection=True):
+        await stores.config.commit(everything())
+    assert len(await stores.config.history(key())) == 1
+    with pytest.raises(DeliveryRecordedError):
+        await stores.config.commit(everything())
+
+
+async def test_commit_that_has_no_majority_is_repeated(stores: Stores, failing: Failing) -> None:
+    concern = {"code": 64, "errmsg": "waiting for replication timed out"}
+    async with failing("commitTransaction", mode={"times": 2}, writeConcernError=concern):
+        await stores.config.commit(everything())
+    assert len(await stores.config.history(key())) == 1
+
+
+async def test_transaction_that_collides_is_repeated(stores: Stores, failing: Failing) -> None:
+    async with failing(
+        "insert",
+        "update",
+        mode={"times": 5},
+        errorCode=112,
+        errorLabels=["TransientTransactionError"],
+    ):
+        await stores.config.commit(everything())
+    assert len(await stores.config.history(key())) == 1
+
+
+async def test_transaction_that_always_collides_is_contention(
+    stores: Stores, failing: Failing
+) -> None:
+    async with failing("insert", errorCode=112, errorLabels=["TransientTransactionError"]):
+        with pytest.raises(ContentionError):
+            await stores.config.commit(everything())
+    assert await stores.config.tenants() == []
+    await stores.config.commit(everything())
+
+
+@pytest.mark.parametrize(
+    "code", [6, 7, 50, 64, 89, 91, 134, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436]
+)
+async def test_server_that_cannot_now_is_away(mongo_uri: str, failing: Failing, code: int) -> None:
+    async with impatient_client(AsyncMongoClient, mongo_uri) as client:
+        config = stores_over(MongoDatabase(client, "unused")).config
+        async with failing("find", errorCode=code):
+            with pytest.raises(StoreUnavailableError):
+                await config.current([key()])
+        await reached(client)
+        assert await config.current([key()]) == {}
+
+
+async def test_mistake_of_ours_is_not_taken_for_an_outage(
+    stores: Stores, failing: Failing
+) -> None:
+    async with failing("find", errorCode=2):
+        with pytest.raises(OperationFailure):
+            await stores.config.current([key()])
+
+
+async def test_cancelled_commit_leaves_no_transaction_behind(
+    stores: Stores, failing: Failing
+) -> None:
+    async with failing(
+        "commitTransaction", mode={"times": 1}, blockConnection=True, blockTimeMS=200
+    ):
+        commit = asyncio.create_task(stores.config.commit(everything()))
+        # One turn of the loop: the transaction has begun.
+        await asyncio.sleep(0)
+        commit.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await commit
+    # Nothing holds the documents, and the caller's doubt can be settled by asking again.
+    with pytest.raises(DeliveryRecordedError):
+        await stores.config.commit(everything())
+    assert len(await stores.config.history(key())) == 1
+
+
+@pytest.mark.parametrize("client_kind", CLIENTS, ids=["motor", "pymongo"])
+async def test_hub_works_again_when_the_database_was_restarted(
+    tmp_path: Path, client_kind: Callable[..., Any]
+) -> None:
+    first = secantus_server(storage_path=str(tmp_path))
+    first.start()
+    second_version = Changeset(revisions=(revision(version=2),))
+    async with impatient_client(client_kind, first.uri) as client:
+        database = MongoDatabase(client, "hub")
+        await database.ensure_ready()
+        stores = stores_over(database)
+        await stores.config.commit(everything())
+        first.stop()
+        with pytest.raises(StoreUnavailableError):
+            await stores.config.commit(second_version)
+        with pytest.raises(StoreUnavailableError):
+            await stores.config.check()
+        with secantus_server(storage_path=str(tmp_path), port=first.port):
+            await reached(client)
+            await stores.config.check()
+            await stores.config.commit(second_version)
+            assert [new.version for new in await stores.config.history(key())] == [2, 1]
+
+
+async def test_key_is_not_retired_under_a_commit_in_flight(
+    stores: Stores, failing: Failing
+) -> None:
+    old, new = tenant_key(), tenant_key(key_id="k2")
+    await stores.config.commit(Changeset(new_tenant_key=old))
+    assert await stores.secrets.add_key(new, successor_of=old)
+    async with failing(
+        "commitTransaction", mode={"times": 1}, blockConnection=True, blockTimeMS=300
+    ):
+        commit = asyncio.create_task(
+            stores.config.commit(Changeset(secrets=(secret(),), sealed_under=old))
+        )
+        # Its snapshot begins while the value is written and not yet to be seen.
+        retired = asyncio.create_task(stores.secrets.retire_keys(new))
+        await commit
+        assert not await retired
+    assert await stores.secrets.tenant_key(old.tenant, old.key_id) == old

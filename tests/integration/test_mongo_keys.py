@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+from motor.motor_asyncio import AsyncIOMotorClient
+
+from odoo_ai_config.adapters.mongo.api_key_store import MongoApiKeyStore
+from odoo_ai_config.adapters.mongo.config_store import MongoConfigStore
+from odoo_ai_config.adapters.mongo.database import MongoDatabase
+from odoo_ai_config.adapters.mongo.recent_api_keys import RecentApiKeys
+from odoo_ai_config.domain.changes import Changeset
+from tests.contract.samples import AT, DAY, api_key
+from tests.mongo_server import open_client, temporary_database
+
+REVOKED = api_key().revoked(AT + DAY)
+
+
+class Stopwatch:
+    def __init__(self) -> None:
+        self.seconds = 100.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+@pytest.fixture
+def stopwatch() -> Stopwatch:
+    return Stopwatch()
+
+
+@pytest.fixture
+async def database(mongo_uri: str, stopwatch: Stopwatch) -> AsyncIterator[MongoDatabase]:
+    async with (
+        open_client(AsyncIOMotorClient, mongo_uri) as client,
+        temporary_database(client) as database,
+    ):
+        database.recent_api_keys = RecentApiKeys(stopwatch)
+        yield database
+
+
+@pytest.fixture
+def elsewhere(database: MongoDatabase) -> MongoConfigStore:
+    """
+    The same data as another process sees it.
+    """
+    return MongoConfigStore(MongoDatabase(database.client, database.name))
+
+
+async def test_revocation_by_another_process_is_seen_within_two_seconds(
+    database: MongoDatabase, elsewhere: MongoConfigStore, stopwatch: Stopwatch
+) -> None:
+    keys = MongoApiKeyStore(database)
+    await elsewhere.commit(Changeset(api_keys=(api_key(),)))
+    assert await keys.api_key("a1") == api_key()
+    await elsewhere.commit(Changeset(api_keys=(REVOKED,)))
+    stopwatch.seconds += 1.9
+    # Not asked again: this is what the memory is for.
+    assert await keys.api_key("a1") == api_key()
+    stopwatch.seconds += 0.1
+    assert await keys.api_key("a1") == REVOKED
+
+
+async def test_own_revocation_is_seen_at_once(database: MongoDatabase) -> None:
+    keys, store = MongoApiKeyStore(database), MongoConfigStore(database)
+    await store.commit(Changeset(api_keys=(api_key(),)))
+    assert await keys.api_key("a1") == api_key()
+    await store.commit(Changeset(api_keys=(REVOKED,)))
+    assert await keys.api_key("a1") == REVOKED
+
+
+async def test_new_key_of_another_process_is_good_at_once(
+    database: MongoDatabase, elsewhere: MongoConfigStore
+) -> None:
+    keys = MongoApiKeyStore(database)
+    assert await keys.api_key("a1") is None
+    await elsewhere.commit(Changeset(api_keys=(api_key(),)))
+    assert await keys.api_key("a1") == api_key()
+
+
+def test_key_that_was_read_while_keys_were_written_is_not_remembered() -> None:
+    recent = RecentApiKeys(Stopwatch())
+    reading = recent.begin()
+    recent.forget()
+    recent.remember(api_key(), reading)
+    assert recent.get("a1") is None
+    recent.remember(api_key(), recent.begin())
+    assert recent.get("a1") == api_key()
