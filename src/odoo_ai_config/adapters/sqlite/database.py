@@ -99,7 +99,7 @@ class SqliteDatabase:
         found = self.rows.find(shelf, keys) if self._probe.up_to_date() else None
         if found is None:
             # All of them, even if only one is missing: they belong to one moment.
-            found = await self.read(partial(self._select, shelf, keys))
+            found = await self._reader.look_up(partial(self._select, shelf, keys))
         return found
 
     async def last_commit(self) -> int:
@@ -110,7 +110,7 @@ class SqliteDatabase:
             StoreUnavailableError: The store is away.
         """
         if not self._probe.up_to_date():
-            return await self.read(sequence)
+            return await self._reader.look_up(sequence)
         return self.rows.known
 
     def _select(

@@ -18,6 +18,7 @@ from odoo_ai_config.adapters.sqlite.connection import (
     store_failures,
 )
 from odoo_ai_config.adapters.sqlite.current_rows import CurrentRows
+from odoo_ai_config.adapters.sqlite.jobs import Answer, Job, Turn, answer_all
 from odoo_ai_config.application.errors import StoreUnavailableError
 
 T = TypeVar("T")
@@ -39,12 +40,14 @@ class Reader:
             FileConnection(file, busy_timeout=busy_timeout, cache_kib=_CACHE_KIB)
             for _ in range(_THREADS)
         )
+        self._turn: Turn[sqlite3.Connection] = Turn(self._take_over)
         self._closed = False
 
     def close(self) -> None:
         """
         Finish what is being read, and end the threads.
         """
+        self._turn.close()
         self._closed = True
         self._threads.shutdown()
         for connection in self._idle:
@@ -61,6 +64,21 @@ class Reader:
             raise StoreUnavailableError
         return await asyncio.get_running_loop().run_in_executor(self._threads, self._read, select)
 
+    async def look_up(self, select: Callable[[sqlite3.Connection], T]) -> T:
+        """
+        Run *select*, which takes no time worth mentioning, in a snapshot shared with others.
+
+        Raises:
+            StoreUnavailableError: The store is away.
+        """
+        return await self._turn.do(select)
+
+    def _take_over(self, jobs: list[Job[sqlite3.Connection]]) -> None:
+        self._threads.submit(answer_all, jobs, self._look_up_together)
+
+    def _look_up_together(self, jobs: list[Job[sqlite3.Connection]]) -> list[Answer]:
+        return self._read(lambda connection: [_look_up(connection, job) for job in jobs])
+
     def _read(self, select: Callable[[sqlite3.Connection], T]) -> T:
         idle = self._idle.pop()
         finished = False
@@ -76,6 +94,14 @@ class Reader:
                 idle.drop()
             self._idle.append(idle)
         return result
+
+
+def _look_up(connection: sqlite3.Connection, job: Job[sqlite3.Connection]) -> Answer:
+    try:
+        return job.done(job.work(connection))
+    except ValueError as error:
+        # A name that SQLite cannot hold, for instance a lone surrogate, concerns nobody else.
+        return job.failed(error)
 
 
 class Probe:

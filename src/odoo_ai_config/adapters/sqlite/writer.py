@@ -4,13 +4,11 @@ The one thread that writes, and how it puts many writes into one durable transac
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import sqlite3
-from collections import defaultdict, deque
-from collections.abc import Callable, Iterable
+from collections import deque
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final, Generic, TypeAlias, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
 from attrs import field, frozen
 
@@ -21,7 +19,8 @@ from odoo_ai_config.adapters.sqlite.connection import (
     store_failures,
 )
 from odoo_ai_config.adapters.sqlite.current_rows import CurrentRows, Effect
-from odoo_ai_config.application.errors import ApplicationError, StoreUnavailableError
+from odoo_ai_config.adapters.sqlite.jobs import Answer, Job, Turn, answer_all
+from odoo_ai_config.application.errors import ApplicationError
 from odoo_ai_config.domain.errors import DomainError
 from odoo_ai_config.domain.mapping import ChannelMapping
 
@@ -53,38 +52,6 @@ class Transaction:
 Write: TypeAlias = Callable[[Transaction], T]
 
 
-@frozen(eq=False)
-class Job(Generic[T]):
-    """
-    A write, and whoever waits for it.
-    """
-
-    write: Write[T]
-    waiter: asyncio.Future[T]
-
-
-@frozen(eq=False)
-class Answer:
-    """
-    What becomes of a waiter.
-    """
-
-    waiter: asyncio.Future[Any]
-    result: object = None
-    error: Exception | None = None
-
-    def give(self) -> None:
-        """
-        Let the waiter go on, unless it has given up; runs on its event loop.
-        """
-        if self.waiter.done():
-            return
-        if self.error is None:
-            self.waiter.set_result(self.result)
-        else:
-            self.waiter.set_exception(self.error)
-
-
 class GroupWriter:
     """
     Commits everything that was handed in meanwhile at the price of one commit.
@@ -93,18 +60,14 @@ class GroupWriter:
     that of one. Writes that are handed in during one turn of the event loop go together;
     those that come while a transaction is under way go into the next. Each has a savepoint
     of its own, so that a refused one leaves no trace and disturbs no other.
-
-    To be used from one event loop at a time.
     """
 
     def __init__(self, file: DatabaseFile, rows: CurrentRows, *, busy_timeout: float) -> None:
         self._rows = rows
         self._connection = FileConnection(file, busy_timeout=busy_timeout, cache_kib=_CACHE_KIB)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="sqlite-writer")
-        self._gathered: list[Job[Any]] = []
-        self._gathering_on: asyncio.AbstractEventLoop | None = None
-        self._queue: deque[Job[Any]] = deque()
-        self._closed = False
+        self._turn: Turn[Transaction] = Turn(self._take_over)
+        self._queue: deque[Job[Transaction]] = deque()
 
     def open(self) -> None:
         """
@@ -116,8 +79,7 @@ class GroupWriter:
         """
         Commit what was handed in, disconnect, and end the thread.
         """
-        self._hand_over()
-        self._closed = True
+        self._turn.close()
         self._thread.submit(self._connection.close)
         self._thread.shutdown()
 
@@ -125,54 +87,38 @@ class GroupWriter:
         """
         Run *write* in a transaction and return its result once that is durable.
 
-        If the caller is cancelled, the write is done all the same.
-
         Raises:
             StoreUnavailableError: Nothing is known to be written.
         """
-        if self._closed:
-            raise StoreUnavailableError
-        loop = asyncio.get_running_loop()
-        waiter: asyncio.Future[T] = loop.create_future()
-        if self._gathering_on is not loop:
-            self._gathering_on = loop
-            loop.call_soon(self._hand_over)
-        self._gathered.append(Job(write, waiter))
-        return await waiter
+        return await self._turn.do(write)
 
-    def _hand_over(self) -> None:
-        gathered, self._gathered = self._gathered, []
-        self._gathering_on = None
-        if gathered:
-            self._queue.extend(gathered)
-            self._thread.submit(self._write_queued)
+    def _take_over(self, jobs: list[Job[Transaction]]) -> None:
+        self._queue.extend(jobs)
+        self._thread.submit(self._write_queued)
 
     def _write_queued(self) -> None:
-        jobs: list[Job[Any]] = []
-        # An earlier turn may have taken them along already.
+        jobs: list[Job[Transaction]] = []
+        # Those of an earlier turn may have gone along with the transaction before.
         while self._queue:
             jobs.append(self._queue.popleft())
         if jobs:
-            self._answer_all(jobs)
+            answer_all(jobs, self._write_together)
 
-    def _answer_all(self, jobs: list[Job[Any]]) -> None:
-        answers: list[Answer] = []
-        cause: BaseException | None = None
+    def _write_together(self, jobs: list[Job[Transaction]]) -> list[Answer]:
+        finished = False
         try:
             with store_failures():
-                answers = self._write_together(jobs)
-        except StoreUnavailableError as error:
-            cause = error.__cause__
+                answers = self._write_in(self._connection.get(), jobs)
+            finished = True
         finally:
-            # Also after an error that nobody foresaw: nobody may wait forever.
-            if not answers:
+            if not finished:
                 self._connection.drop()
                 self._rows.failed()
-                answers = [Answer(job.waiter, error=_unavailable(cause)) for job in jobs]
-            _give(answers)
+        return answers
 
-    def _write_together(self, jobs: list[Job[Any]]) -> list[Answer]:
-        connection = self._connection.get()
+    def _write_in(
+        self, connection: sqlite3.Connection, jobs: list[Job[Transaction]]
+    ) -> list[Answer]:
         connection.execute("BEGIN IMMEDIATE")
         before = sequence(connection)
         self._rows.noticed(before)
@@ -193,21 +139,21 @@ class GroupWriter:
         return answers
 
 
-def _attempt(transaction: Transaction, job: Job[Any]) -> Answer:
+def _attempt(transaction: Transaction, job: Job[Transaction]) -> Answer:
     connection = transaction.connection
     notes: list[list[Any]] = [transaction.changes, transaction.mappings, transaction.effects]
     marks = [len(note) for note in notes]
     connection.execute("SAVEPOINT job")
     try:
-        result = job.write(transaction)
+        result = job.work(transaction)
     except _REFUSALS as refusal:
         connection.execute("ROLLBACK TO job")
         connection.execute("RELEASE job")
         for note, mark in zip(notes, marks, strict=True):
             del note[mark:]
-        return Answer(job.waiter, error=refusal)
+        return job.failed(refusal)
     connection.execute("RELEASE job")
-    return Answer(job.waiter, result)
+    return job.done(result)
 
 
 def _log(transaction: Transaction, before: int) -> int:
@@ -217,25 +163,3 @@ def _log(transaction: Transaction, before: int) -> int:
     transaction.connection.executemany("INSERT INTO changes VALUES (?, ?, ?, ?, ?)", rows)
     transaction.connection.execute("UPDATE sequence SET value = ?", (seq,))
     return seq
-
-
-def _give(answers: Iterable[Answer]) -> None:
-    by_loop: dict[asyncio.AbstractEventLoop, list[Answer]] = defaultdict(list)
-    for answer in answers:
-        by_loop[answer.waiter.get_loop()].append(answer)
-    for loop, group in by_loop.items():
-        # A loop that was closed meanwhile has nobody waiting.
-        with contextlib.suppress(RuntimeError):
-            loop.call_soon_threadsafe(_give_all, group)
-
-
-def _give_all(answers: list[Answer]) -> None:
-    for answer in answers:
-        answer.give()
-
-
-def _unavailable(cause: BaseException | None) -> StoreUnavailableError:
-    # One for each waiter: a traceback grows with every task that an exception passes through.
-    error = StoreUnavailableError()
-    error.__cause__ = cause
-    return error
