@@ -20,7 +20,7 @@ from odoo_ai_config.application.errors import StoreUnavailableError, StoreUnusab
 _CACHED_STATEMENTS: Final = 256
 # A log that once grew large gives the space back.
 _LARGEST_IDLE_LOG: Final = 64 * 2**20
-_RETRY_PAUSE: Final = 0.01
+_RETRY_PAUSE: Final = 0.001
 
 
 @contextlib.contextmanager
@@ -144,22 +144,39 @@ class FileConnection:
         return connection
 
 
+def begin_writing(connection: sqlite3.Connection, patience: float) -> None:
+    """
+    Begin a transaction as the only writer, as soon as there is no other.
+    """
+    # SQLite's own waiting sleeps ever longer, up to a tenth of a second. Under load the lock is
+    # free for moments only, and a process that sleeps through them waits for seconds.
+    connection.execute("PRAGMA busy_timeout = 0")
+    _execute_once_free(connection, "BEGIN IMMEDIATE", patience)
+
+
 def _write_ahead(connection: sqlite3.Connection, patience: float) -> None:
     # SQLite does not wait by itself while another process makes the same switch.
-    deadline = time.monotonic() + patience
-    mode = None
-    while mode is None:
-        try:
-            mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
-                raise
-            time.sleep(_RETRY_PAUSE)
+    (mode,) = _execute_once_free(connection, "PRAGMA journal_mode = WAL", patience).fetchone()
     if mode != "wal":
         raise StoreUnusableError(
             "O sistema de arquivos do armazenamento não permite o modo WAL do SQLite; "
             "use um disco local."
         )
+
+
+def _execute_once_free(
+    connection: sqlite3.Connection, statement: str, patience: float
+) -> sqlite3.Cursor:
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            return connection.execute(statement)
+        except sqlite3.OperationalError as error:
+            # The low byte says what it is, the rest why.
+            busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+            if not busy or time.monotonic() > deadline:
+                raise
+            time.sleep(_RETRY_PAUSE)
 
 
 def sequence(connection: sqlite3.Connection) -> int:

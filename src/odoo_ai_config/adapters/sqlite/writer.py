@@ -15,6 +15,7 @@ from attrs import field, frozen
 from odoo_ai_config.adapters.sqlite.connection import (
     DatabaseFile,
     FileConnection,
+    begin_writing,
     sequence,
     store_failures,
 )
@@ -64,6 +65,7 @@ class GroupWriter:
 
     def __init__(self, file: DatabaseFile, rows: CurrentRows, *, busy_timeout: float) -> None:
         self._rows = rows
+        self._busy_timeout = busy_timeout
         self._connection = FileConnection(file, busy_timeout=busy_timeout, cache_kib=_CACHE_KIB)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="sqlite-writer")
         self._turn: Turn[Transaction] = Turn(self._take_over)
@@ -119,7 +121,7 @@ class GroupWriter:
     def _write_in(
         self, connection: sqlite3.Connection, jobs: list[Job[Transaction]]
     ) -> list[Answer]:
-        connection.execute("BEGIN IMMEDIATE")
+        begin_writing(connection, self._busy_timeout)
         before = sequence(connection)
         self._rows.noticed(before)
         transaction = Transaction(connection)
