@@ -66,12 +66,11 @@ def add_routes(router: web.UrlDispatcher) -> None:
     """
     for form in ("{}", "{}/", "/{}", "/{}/"):
         for path, handlers in _PATHS.items():
-            resource = router.add_resource(form.format(path) if path != "/" else path)
-            if not len(resource):
-                for method, handler in handlers.items():
-                    resource.add_route(method, handler, expect_handler=expect_continue)
-                    if method == "GET":
-                        resource.add_route("HEAD", handler, expect_handler=expect_continue)
+            resource = router.add_resource(form.format(path.removesuffix("/")) or "/")
+            for method, handler in handlers.items():
+                resource.add_route(method, handler, expect_handler=expect_continue)
+                if method == "GET":
+                    resource.add_route("HEAD", handler, expect_handler=expect_continue)
     nowhere = router.add_resource("/{path:.*}")
     nowhere.add_route("*", refuse_path, expect_handler=expect_continue)
 

@@ -51,13 +51,13 @@ def test_every_event_has_its_words() -> None:
 
 
 def _string_arguments(function: str, position: int) -> set[str]:
-    found = set()
+    found: set[str] = set()
     for _, tree in modules(PACKAGE):
         for node in ast.walk(tree):
             if isinstance(node, ast.Call) and ast.unparse(node.func) == function:
-                arguments = [*node.args]
-                if len(arguments) > position and isinstance(arguments[position], ast.Constant):
-                    found.add(arguments[position].value)
+                argument = node.args[position] if len(node.args) > position else None
+                if isinstance(argument, ast.Constant):
+                    found.add(str(argument.value))
     return found
 
 

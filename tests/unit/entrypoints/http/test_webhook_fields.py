@@ -144,16 +144,14 @@ async def test_wrong_type_at_any_field_is_named_and_not_repeated(
 @pytest.mark.parametrize("empty", [False, None, "", "  "], ids=repr)
 async def test_empty_values_of_odoo_mean_absent_everywhere(web: WebHub, empty: Any) -> None:
     optional = [*CREDENTIALS_TEXTS, "integrations", "enabled_collections"]
-    for base in ({}, {"credentials": {}}):
-        payload = {
-            "event_type": "credentials_sync",
-            "account_id": "a1",
-            "token": "t1",
-            **base,
-            **dict.fromkeys(optional, empty),
-        }
-        if "credentials" in payload:
-            payload["credentials"] = dict.fromkeys([*optional, "account_id", "token"], empty)
+    flat = {
+        "event_type": "credentials_sync",
+        "account_id": "a1",
+        "token": "t1",
+        **dict.fromkeys(optional, empty),
+    }
+    nested = dict.fromkeys([*optional, "account_id", "token"], empty)
+    for payload in (flat, {**flat, "credentials": nested}):
         answer = await web.send(payload)
         assert answer.status == 200, await answer.text()
     config = (await (await web.get("/configs/a1/default/config")).json())["json_data"]

@@ -4,6 +4,7 @@ The HTTP boundary over memory stores, on a real socket.
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import json
 from collections.abc import AsyncIterator, Mapping
@@ -14,9 +15,11 @@ from aiohttp import ClientResponse
 from aiohttp.test_utils import TestClient, TestServer
 from attrs import evolve, frozen
 
+from odoo_ai_config.adapters.system.token_source import SystemTokenSource
 from odoo_ai_config.adapters.yaml.yaml_codec import RuamelYamlCodec
 from odoo_ai_config.application.use_cases.check_key_ring import CheckKeyRing
 from odoo_ai_config.application.use_cases.compare_revisions import CompareRevisions
+from odoo_ai_config.application.use_cases.create_api_key import CreateApiKey
 from odoo_ai_config.application.use_cases.publish_document import PublishDocument
 from odoo_ai_config.application.use_cases.rotate_master_key import RotateMasterKey
 from odoo_ai_config.application.use_cases.rotate_tenant_key import RotateTenantKey
@@ -84,7 +87,7 @@ def services_over(hub: MemoryHub) -> Services:
         authenticate=hub.authenticate(),
         check_key_ring=CheckKeyRing(hub.secrets, hub.vault),
         compare_revisions=CompareRevisions(hub.store, yaml),
-        create_api_key=hub.create_api_key,
+        create_api_key=CreateApiKey(hub.store, SystemTokenSource(), hub.clock),
         delete_document=hub.delete,
         list_documents=hub.list_documents,
         list_tenants=hub.list_tenants,
@@ -104,6 +107,13 @@ def services_over(hub: MemoryHub) -> Services:
         sync_mapping=hub.sync_mapping,
         write_mapping=hub.write_mapping,
     )
+
+
+@frozen
+class RawAnswer:
+    status: int
+    head: bytes
+    body: bytes
 
 
 @frozen
@@ -138,6 +148,24 @@ class WebHub:
 
     async def get(self, path: str, **headers: str) -> ClientResponse:
         return await self.ask("GET", path, headers=_dashed(headers))
+
+    async def raw(self, target: bytes, method: bytes = b"GET", more: bytes = b"") -> RawAnswer:
+        """
+        Ask for a target that no client library would let pass as it is.
+        """
+        reader, writer = await asyncio.open_connection(
+            self.client.server.host, self.client.server.port
+        )
+        key = self.key.encode()
+        writer.write(
+            method + b" " + target + b" HTTP/1.1\r\nHost: hub\r\nConnection: close\r\n"
+            b"X-API-Key: " + key + b"\r\n" + more + b"\r\n"
+        )
+        head, _, body = (await reader.read()).partition(b"\r\n\r\n")
+        writer.close()
+        await writer.wait_closed()
+        lines = head.split(b"\r\n")
+        return RawAnswer(int(lines[0].split(b" ")[1]), head.lower(), body)
 
     async def send(self, payload: Any, **headers: str) -> ClientResponse:
         """

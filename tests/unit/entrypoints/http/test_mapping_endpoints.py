@@ -1,0 +1,166 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from odoo_ai_config.domain.access import Scope
+from tests.unit.entrypoints.http.web_hub import WebHub, fixture
+
+CANONICAL: dict[str, Any] = {
+    "accounts": {"1": {"domain": "retail", "account_id": "account_1"}},
+    "inboxes": {"7": {"domain": "retail", "account_id": "account_1"}},
+    "fallbacks": [{"domain": "retail", "account_id": "account_1", "sequence": 10}],
+    "special_numbers": [
+        {
+            "number": "5511999999999",
+            "crew": "analytics",
+            "domain": "retail",
+            "account_id": "account_1",
+        }
+    ],
+}
+
+
+async def test_no_mapping_yet_is_a_404(web: WebHub) -> None:
+    for path in ("/mapping", "/mapping/", "/mapping/export"):
+        answer = await web.get(path)
+        assert answer.status == 404
+        assert (await answer.json())["detail"] == "Mapeamento não encontrado"
+
+
+@pytest.mark.parametrize("wrapped", [True, False])
+async def test_whole_mapping_goes_in_and_comes_back(web: WebHub, *, wrapped: bool) -> None:
+    payload = {"mapping_data": CANONICAL} if wrapped else CANONICAL
+    answer = await web.post("/mapping/", payload)
+    assert answer.status == 200
+    assert await answer.json() == CANONICAL
+    assert await (await web.get("/mapping/")).json() == CANONICAL
+
+
+async def test_export_is_the_same_as_yaml(web: WebHub) -> None:
+    await web.post("/mapping/", {"mapping_data": CANONICAL})
+    answer = await web.get("/mapping/export")
+    assert answer.content_type == "application/x-yaml"
+    assert YAML(typ="safe", pure=True).load(await answer.text()) == CANONICAL
+
+
+async def test_patch_merges_and_post_replaces(web: WebHub) -> None:
+    other = {"accounts": {"2": {"domain": "food", "account_id": "account_2"}}}
+    await web.post("/mapping/", {"mapping_data": CANONICAL})
+    merged = await (await web.patch("/mapping/", {"mapping_data": other})).json()
+    assert merged == {**CANONICAL, "accounts": CANONICAL["accounts"] | other["accounts"]}
+    replaced = await (await web.post("/mapping/", {"mapping_data": other})).json()
+    assert replaced == {"inboxes": {}, "fallbacks": [], "special_numbers": [], **other}
+
+
+async def test_what_a_write_leaves_empty_is_absent(web: WebHub) -> None:
+    await web.post("/mapping/", {"mapping_data": CANONICAL})
+    empty = {"accounts": None, "inboxes": False, "fallbacks": "", "unknown": {"x": 1}}
+    answer = await web.patch("/mapping/", {"mapping_data": empty})
+    assert await answer.json() == CANONICAL
+
+
+async def test_oldest_files_are_understood(web: WebHub) -> None:
+    old = {
+        "default_domain": "cosmetics",
+        "clients": {"x": 1},
+        "webhook_settings": {"secret": "x"},
+        "account_domain_mapping": {"1": "cosmetics", "2": {"domain": "food"}},
+        "inbox_domain_mapping": {"7": "food", "None": "x", "False": {"domain": "x"}, "9": None},
+    }
+    answer = await web.post("/mapping/", {"mapping_data": old})
+    assert answer.status == 200, await answer.text()
+    assert await answer.json() == {
+        "accounts": {
+            "1": {"domain": "cosmetics", "account_id": "account_1"},
+            "2": {"domain": "food", "account_id": "account_2"},
+        },
+        "inboxes": {"7": {"domain": "food", "account_id": "account_2"}},
+        "fallbacks": [],
+        "special_numbers": [],
+    }
+
+
+async def test_canonical_sections_win_over_their_old_names(web: WebHub) -> None:
+    both = {**CANONICAL, "account_domain_mapping": {"5": "x"}, "inbox_domain_mapping": {"6": "y"}}
+    assert await (await web.post("/mapping/", {"mapping_data": both})).json() == CANONICAL
+
+
+OWNER = {"domain": "retail", "account_id": "a1"}
+REFUSED: list[tuple[Any, str, str]] = [
+    ({}, "incomplete_data", "mapping_data"),
+    ({"mapping_data": None}, "incomplete_data", "mapping_data"),
+    ({"mapping_data": "canario"}, "invalid_fields", "mapping_data"),
+    ({"mapping_data": [1]}, "invalid_fields", "mapping_data"),
+    ({"accounts": "canario"}, "invalid_fields", "accounts"),
+    ({"accounts": {"canario ": OWNER, "c d": OWNER}}, "invalid_fields", "accounts.*"),
+    ({"accounts": {"1": 5}}, "invalid_fields", "accounts.*"),
+    ({"accounts": {"1": "---"}}, "invalid_fields", "accounts.*"),
+    ({"accounts": {"1": {"account_id": "../canario"}}}, "invalid_fields", "accounts.*.account_id"),
+    ({"accounts": {"1": {**OWNER, "domain": 5}}}, "invalid_fields", "accounts.*.domain"),
+    ({"inboxes": {"7": "food"}}, "invalid_fields", "inboxes.*"),
+    ({"inboxes": {"7": {"domain": "x"}}}, "invalid_fields", "inboxes.*.account_id"),
+    ({"fallbacks": {"a": 1}}, "invalid_fields", "fallbacks"),
+    ({"fallbacks": ["canario"]}, "invalid_fields", "fallbacks.0"),
+    ({"fallbacks": [{"domain": "x"}]}, "invalid_fields", "fallbacks.0.account_id"),
+    ({"fallbacks": [{**OWNER, "sequence": "x"}]}, "invalid_fields", "fallbacks.0.sequence"),
+    ({"fallbacks": [{**OWNER, "sequence": 2**40}]}, "invalid_value", "sequence"),
+    (
+        {"special_numbers": [{**OWNER, "number": "1", "crew": "x"}]},
+        "invalid_fields",
+        "special_numbers.0.number",
+    ),
+    (
+        {"special_numbers": [{**OWNER, "number": "5511999999999"}]},
+        "invalid_fields",
+        "special_numbers.0.crew",
+    ),
+]
+
+
+@pytest.mark.parametrize(("payload", "code", "field"), REFUSED, ids=str)
+@pytest.mark.parametrize("method", ["POST", "PATCH"])
+async def test_mapping_that_cannot_be_is_refused_without_an_echo(
+    web: WebHub, method: str, payload: Any, code: str, field: str
+) -> None:
+    answer = await web.ask(method, "/mapping/", json=payload)
+    text = await answer.text()
+    assert answer.status == 422, text
+    problem = json.loads(text)
+    assert problem["code"] == code
+    assert problem["errors"][0]["field"] == field
+    assert "canario" not in text
+    assert web.hub.state.mappings == {}
+
+
+async def test_key_of_one_tenant_sees_its_own_channels_and_writes_none(web: WebHub) -> None:
+    await web.send(fixture("mapping_odoo"))
+    await web.send(fixture("mapping_seed"))
+    bound = web.with_key(await web.new_key(tenant="account_1"))
+    mapping = await (await bound.get("/mapping/")).json()
+    assert set(mapping["accounts"]) == {"1"}
+    assert mapping["inboxes"] == {}
+    refused = await bound.post("/mapping/", {"mapping_data": {}})
+    assert refused.status == 403
+    assert (await refused.json())["code"] == "tenant_forbidden"
+
+
+async def test_taking_a_channel_with_a_bound_key_names_both_owners(web: WebHub) -> None:
+    await web.send(fixture("mapping_odoo"))
+    payload = fixture("mapping_odoo")
+    payload["mapping"]["internal_account_id"] = "account_2"
+    bound = web.with_key(await web.new_key(tenant="account_2"))
+    refused = await bound.send(payload)
+    assert refused.status == 409
+    problem = await refused.json()
+    assert problem["code"] == "channel_owned"
+    assert (problem["owner"], problem["claimant"]) == ("account_1", "account_2")
+    assert (await web.send(payload)).status == 200
+
+
+async def test_reader_may_not_write(web: WebHub) -> None:
+    reader = web.with_key(await web.new_key(Scope.CONFIG_READ))
+    assert (await reader.post("/mapping/", {"mapping_data": CANONICAL})).status == 403
