@@ -119,10 +119,10 @@ class MongoSecretStore(SecretStore):
         async def remove_others(session: Session) -> bool:
             if await self._secrets.find_one(_sealed_by_others(active), session=session):
                 return False
-            # Touched as well, to collide with a commit that seals with one of the others.
+            # A commit that seals with one of the others has touched this record, and collides.
             result = await self._keys.update_one(
                 _exactly(active) | {"active": active.key_id},
-                {"$pull": {"keys": {"id": {"$ne": active.key_id}}}, **TOUCH},
+                {"$pull": {"keys": {"id": {"$ne": active.key_id}}}},
                 session=session,
             )
             return result.matched_count == 1

@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
+from typing import Any
+
+import pytest
+from motor.motor_asyncio import AsyncIOMotorClient
+
+from odoo_ai_config.adapters.mongo import transaction
+from odoo_ai_config.adapters.mongo.transaction import Session
+from odoo_ai_config.application.errors import TenantKeyChangedError
+from odoo_ai_config.domain.changes import Changeset
+from odoo_ai_config.domain.versioning import RetentionPolicy
+from tests.contract.mongo_stores import stores_over
+from tests.contract.samples import AT, credentials, secret, tenant_key
+from tests.contract.stores import Stores
+from tests.mongo_server import open_client, temporary_database
+
+OLD, NEW = tenant_key(), tenant_key(key_id="k2")
+
+
+@pytest.fixture
+async def stores(mongo_uri: str) -> AsyncIterator[Stores]:
+    async with (
+        open_client(AsyncIOMotorClient, mongo_uri) as client,
+        temporary_database(client) as database,
+    ):
+        yield stores_over(database)
+
+
+async def side_by_side(
+    patch: pytest.MonkeyPatch, held: Coroutine[Any, Any, Any], other: Coroutine[Any, Any, Any]
+) -> list[Any]:
+    """
+    What both come to if *other* runs while *held* has written all, and nobody sees it yet.
+    """
+    commit = transaction._commit
+    written, released = asyncio.Event(), asyncio.Event()
+
+    async def hold_the_first(session: Session) -> None:
+        if not written.is_set():
+            written.set()
+            await released.wait()
+        await commit(session)
+
+    patch.setattr(transaction, "_commit", hold_the_first)
+    first = asyncio.create_task(held)
+    await written.wait()
+    second = asyncio.create_task(other)
+    # One that collides tries again until the first is through; one that does not is done.
+    await asyncio.wait([second], timeout=0.2)
+    released.set()
+    return list(await asyncio.gather(first, second, return_exceptions=True))
+
+
+async def begin(stores: Stores, *changes: Changeset) -> None:
+    await stores.config.commit(Changeset(new_tenant_key=OLD))
+    assert await stores.secrets.add_key(NEW, successor_of=OLD)
+    for changeset in changes:
+        await stores.config.commit(changeset)
+
+
+def sealing(number: int = 1) -> Changeset:
+    return Changeset(secrets=(secret(number=number),), sealed_under=OLD)
+
+
+async def test_key_is_not_retired_while_a_commit_seals_with_it(
+    stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The second commit with a key changes no more of its record than the first did.
+    await begin(stores, sealing(), Changeset(revisions=(credentials(odoo=2),)))
+    await stores.config.prune(RetentionPolicy(), now=AT)
+    outcome = await side_by_side(
+        monkeypatch, stores.config.commit(sealing()), stores.secrets.retire_keys(NEW)
+    )
+    assert outcome == [None, False]
+    assert await stores.secrets.tenant_key(OLD.tenant, OLD.key_id) == OLD
+
+
+async def test_nothing_is_sealed_with_a_key_that_is_being_retired(
+    stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await begin(stores)
+    retired, refusal = await side_by_side(
+        monkeypatch, stores.secrets.retire_keys(NEW), stores.config.commit(sealing())
+    )
+    assert retired is True
+    assert isinstance(refusal, TenantKeyChangedError)
+    assert await stores.secrets.sealed(secret().context, secret().fingerprint) is None
+
+
+async def test_nothing_is_resealed_with_a_key_that_is_being_retired(
+    stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = secret(key_id="k2")
+    await begin(stores, Changeset(secrets=(now,), sealed_under=NEW))
+    outcome = await side_by_side(
+        monkeypatch,
+        stores.secrets.retire_keys(NEW),
+        stores.secrets.reseal(now, secret(envelope=b"late")),
+    )
+    assert outcome == [True, False]
+    assert await stores.secrets.sealed(now.context, now.fingerprint) == now
+
+
+async def test_value_that_a_commit_names_again_is_not_pruned(
+    stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = secret(number=1), secret(number=2)
+    await begin(
+        stores,
+        Changeset(revisions=(credentials(odoo=1),), secrets=(first,)),
+        Changeset(revisions=(credentials(2, odoo=2),), secrets=(second,)),
+    )
+    again = Changeset(revisions=(credentials(3, odoo=1),), secrets=(first,))
+    _, report = await side_by_side(
+        monkeypatch,
+        stores.config.commit(again),
+        stores.config.prune(RetentionPolicy(keep=1), now=AT),
+    )
+    assert report.revisions == 1
+    assert await stores.secrets.sealed(first.context, first.fingerprint) == first
+
+
+async def test_value_that_is_being_pruned_is_sealed_anew(
+    stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sealed, anew = secret(), secret(envelope=b"anew")
+    await begin(stores, sealing())
+    await side_by_side(
+        monkeypatch,
+        stores.config.prune(RetentionPolicy(), now=AT),
+        stores.config.commit(
+            Changeset(revisions=(credentials(odoo=1),), secrets=(anew,), sealed_under=OLD)
+        ),
+    )
+    assert await stores.secrets.sealed(sealed.context, sealed.fingerprint) == anew
