@@ -40,7 +40,7 @@ def program() -> App:
         help_epilogue="Cada comando tem sua ajuda: odoo-ai-config keys create --help",
         version=version(NAME),
         help_format="plaintext",
-        usage=f"Uso: {NAME} COMANDO [OPÇÕES]",
+        usage=f"{NAME} COMANDO [OPÇÕES]",
         group_commands=Group("Comandos"),
         group_parameters=Group("Opções"),
         group_arguments=Group("Argumentos"),

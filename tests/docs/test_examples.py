@@ -1,0 +1,248 @@
+"""
+The examples of the documentation, run as their readers would run them.
+
+What a fence holds is told by its language:
+
+- ``python``: the blocks of a page make one program, in which ``await`` may stand at the top
+  level, as in ``python -m asyncio``. A comment behind a ``print`` is what it prints.
+- ``bash``: the blocks of a page are one shell session beside a server that has just been
+  started for the first time. A request that is refused fails it, unless it was sent with ``-i``.
+- ``json`` straight after ``bash``: all that the block prints; ``...`` stands for any text.
+- ``py``: Python that needs somebody else's program around it; only its syntax is checked.
+- everything else is not run.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from attrs import frozen
+
+from odoo_ai_config.entrypoints.settings import SettingLayers
+from tests.e2e.hub_process import PATIENCE, HubProcess, environment, serving
+from tests.source_tree import ROOT
+
+# The Portuguese README has the same examples as the English one.
+PAGES = [ROOT / "README.md", ROOT / "docs" / "library.md"]
+FENCE = re.compile(r"^```([\w-]*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+PRINTED = re.compile(r"^ *print\(.*\)  # (.*)$", re.MULTILINE)
+SETTING = re.compile(r"^\| `([A-Z_]+)` \| (?:`(.*?)`)? *\| (.*) \|$", re.MULTILINE)
+NOT_RUN = {"text", "json", "yaml", "http", "ini", "nginx", "py"}
+BINARIES = Path(sys.executable).parent
+
+RUNNER = """
+import ast, asyncio, sys, types
+with open(sys.argv[1], encoding="utf-8") as file:
+    code = compile(file.read(), sys.argv[1], "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+result = types.FunctionType(code, {"__name__": "__main__"})()
+if asyncio.iscoroutine(result):
+    asyncio.run(result)
+"""
+SESSION = """
+set -euo pipefail
+curl() {
+  for argument in "$@"; do
+    if [ "$argument" = -i ]; then command curl -q "$@"; return; fi
+  done
+  command curl -q --fail-with-body "$@"
+}
+"""
+NEXT_BLOCK = "~~~ next block ~~~"
+
+
+@frozen
+class Block:
+    """
+    A fence, and the output that is printed right below it.
+    """
+
+    language: str
+    text: str
+    output: str | None
+
+
+def blocks_in(page: str) -> list[Block]:
+    fences = list(FENCE.finditer(page))
+    blocks = []
+    for fence, following in zip(fences, [*fences[1:], None], strict=True):
+        output = None
+        if (
+            following is not None
+            and following[1] == "json"
+            and not page[fence.end() : following.start()].strip()
+        ):
+            output = following[2]
+        blocks.append(Block(fence[1], fence[2], output))
+    return blocks
+
+
+def pages_with(language: str) -> list[Path]:
+    return [
+        page
+        for page in PAGES
+        if any(block.language == language for block in blocks_in(page.read_text("utf-8")))
+    ]
+
+
+def name_of(page: Path) -> str:
+    return page.relative_to(ROOT).as_posix()
+
+
+def run_program(page: str, folder: Path) -> None:
+    """
+    Run the Python blocks of *page*, and hold what they print against what they say.
+    """
+    source = "\n".join(block.text for block in blocks_in(page) if block.language == "python")
+    program = folder / "page.py"
+    program.write_text(source, encoding="utf-8")
+    finished = subprocess.run(
+        [sys.executable, "-W", "error", "-c", RUNNER, str(program)],
+        cwd=folder,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert finished.returncode == 0, finished.stderr
+    assert finished.stdout.splitlines() == PRINTED.findall(source)
+
+
+def run_session(page: str, hub: HubProcess) -> None:
+    """
+    Run the shell blocks of *page*, and hold their output against the one below them.
+    """
+    blocks = [block for block in blocks_in(page) if block.language == "bash"]
+    script = f"echo '{NEXT_BLOCK}'\n".join(block.text for block in blocks)
+    for written, meant in {
+        "localhost:8000": f"localhost:{hub.port}",
+        "var/api-key": str(hub.folder / "var" / "api-key"),
+        ".venv/bin/": f"{BINARIES}/",
+    }.items():
+        script = script.replace(written, meant)
+    finished = subprocess.run(
+        ["bash", "-c", SESSION + script],
+        cwd=ROOT,
+        env=environment(
+            PATH=f"{BINARIES}{os.pathsep}{os.environ['PATH']}",
+            SERVER_PORT=str(hub.port),
+            ODOO_AI_CONFIG_DATA_DIR=str(hub.folder / "var"),
+        ),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    outputs = finished.stdout.split(f"{NEXT_BLOCK}\n")
+    for block, output in zip(blocks, outputs, strict=True):
+        if block.output is not None:
+            printed = json.loads(output)
+            assert agrees(json.loads(block.output), printed), (block.output, printed)
+
+
+def agrees(shown: Any, printed: Any) -> bool:
+    """
+    Whether *printed* is what a page shows, in which ``...`` stands for any text.
+    """
+    if isinstance(shown, dict) and isinstance(printed, dict):
+        return shown.keys() == printed.keys() and all(
+            agrees(value, printed[key]) for key, value in shown.items()
+        )
+    if isinstance(shown, list) and isinstance(printed, list):
+        return len(shown) == len(printed) and all(map(agrees, shown, printed))
+    if isinstance(shown, str) and isinstance(printed, str):
+        pattern = ".*".join(map(re.escape, shown.split("...")))
+        return re.fullmatch(pattern, printed, re.DOTALL) is not None
+    return type(shown) is type(printed) and bool(shown == printed)
+
+
+@pytest.mark.parametrize("page", pages_with("python"), ids=name_of)
+def test_programs_print_what_they_say(page: Path, tmp_path: Path) -> None:
+    run_program(page.read_text("utf-8"), tmp_path)
+
+
+@pytest.mark.parametrize("page", pages_with("bash"), ids=name_of)
+def test_commands_work_beside_a_new_server(page: Path, tmp_path: Path) -> None:
+    if shutil.which("bash") is None or shutil.which("curl") is None:
+        reason = "bash or curl is missing"
+        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
+    with serving(tmp_path) as hub:
+        run_session(page.read_text("utf-8"), hub)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_every_example_says_whether_it_runs(page: Path) -> None:
+    languages = {block.language for block in blocks_in(page.read_text("utf-8"))}
+    assert languages <= {"python", "bash"} | NOT_RUN
+
+
+@pytest.mark.parametrize("page", pages_with("py"), ids=name_of)
+def test_python_for_other_programs_can_be_parsed(page: Path) -> None:
+    for block in blocks_in(page.read_text("utf-8")):
+        if block.language == "py":
+            ast.parse(block.text)
+
+
+def test_both_readmes_have_the_same_examples() -> None:
+    english, portuguese = (
+        blocks_in((ROOT / name).read_text("utf-8")) for name in ("README.md", "README.pt-BR.md")
+    )
+    assert english == portuguese
+
+
+def test_readmes_list_the_settings_with_their_defaults() -> None:
+    settings = [(state.variable, state.default) for state in SettingLayers({}).states()]
+    for name in ("README.md", "README.pt-BR.md"):
+        rows = SETTING.findall((ROOT / name).read_text("utf-8"))
+        assert [(variable, default) for variable, default, _ in rows] == settings
+
+
+def test_portuguese_readme_explains_the_settings_as_the_program_does() -> None:
+    helps = [state.help for state in SettingLayers({}).states()]
+    rows = SETTING.findall((ROOT / "README.pt-BR.md").read_text("utf-8"))
+    assert [text for _, _, text in rows] == helps
+
+
+@pytest.mark.parametrize(
+    "program",
+    ["print(1 + 1)  # 3", "print(1)", "raise ValueError", "await nothing()"],
+)
+def test_example_that_is_wrong_is_caught(program: str, tmp_path: Path) -> None:
+    with pytest.raises(AssertionError):
+        run_program(f"```python\n{program}\n```\n", tmp_path)
+
+
+def test_example_that_awaits_at_the_top_level_is_run(tmp_path: Path) -> None:
+    page = (
+        "```python\nimport asyncio\n```\n```python\nawait asyncio.sleep(0)\nprint(2)  # 2\n```\n"
+    )
+    run_program(page, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("shown", "printed"),
+    [
+        ({"a": 1}, {"a": 2}),
+        ({"a": 1}, {"a": 1, "b": 1}),
+        ({"a": 1}, {"a": True}),
+        (["x", "y"], ["x"]),
+        ("sealed:...", "open"),
+        ("1.0", "1x0"),
+    ],
+)
+def test_output_that_differs_is_seen(shown: object, printed: object) -> None:
+    assert not agrees(shown, printed)
+
+
+def test_dots_stand_for_any_text() -> None:
+    assert agrees({"a": ["sealed:...", 1]}, {"a": ["sealed:0f", 1]})
