@@ -4,6 +4,7 @@ What an operator can watch. No label holds a tenant, a key or anything else of a
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
@@ -74,36 +75,32 @@ class Metrics:
             registry=self.registry,
         )
         # Finding a labelled child costs more than counting, and every read counts.
-        self._request_children: dict[tuple[str, str, int], Counter] = {}
-        self._latency_children: dict[str, Histogram] = {}
+        self._requests_by = cache(self._requests.labels)
+        self._latency_by = cache(self._latency.labels)
+        self._events_by = cache(self._events.labels)
+        self._versions_by = cache(self._versions.labels)
+        self._store_by = cache(self._store.labels)
+        self._vault_by = cache(self._vault.labels)
 
     def request(self, route: str, method: str, status: int, seconds: float) -> None:
         """
         Count an answered request; *route* is the template of its path.
         """
         method = method if method in _METHODS else "other"
-        counted = self._request_children.get((route, method, status))
-        if counted is None:
-            counted = self._requests.labels(route, method, status)
-            self._request_children[route, method, status] = counted
-        counted.inc()
-        timed = self._latency_children.get(route)
-        if timed is None:
-            timed = self._latency.labels(route)
-            self._latency_children[route] = timed
-        timed.observe(seconds)
+        self._requests_by(route, method, status).inc()
+        self._latency_by(route).observe(seconds)
 
     def event(self, event: str, outcome: str, code: str = "") -> None:
         """
         Count an event at the webhook.
         """
-        self._events.labels(event, outcome, code).inc()
+        self._events_by(event, outcome, code).inc()
 
     def version(self, kind: str) -> None:
         """
         Count a version that was made.
         """
-        self._versions.labels(kind if kind in _KINDS else "other").inc()
+        self._versions_by(kind if kind in _KINDS else "other").inc()
 
     def replay(self) -> None:
         """
@@ -121,13 +118,13 @@ class Metrics:
         """
         Note how long an operation of the store took.
         """
-        self._store.labels(operation).observe(seconds)
+        self._store_by(operation).observe(seconds)
 
     def observe_vault(self, operation: str, seconds: float) -> None:
         """
         Note how long an operation of the vault took.
         """
-        self._vault.labels(operation).observe(seconds)
+        self._vault_by(operation).observe(seconds)
 
     def exposition(self) -> bytes:
         """

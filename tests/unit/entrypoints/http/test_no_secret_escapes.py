@@ -1,0 +1,160 @@
+from __future__ import annotations
+
+import copy
+import json
+import logging
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from odoo_ai_config.entrypoints.http.metrics import Metrics
+from tests.unit.entrypoints.http.web_hub import WebHub, fixture
+
+SECRETS = {
+    name: f"segredo-{number}-{name}"
+    for number, name in enumerate(
+        (
+            "odoo_password",
+            "facebook_app_secret",
+            "facebook_access_token",
+            "instagram_client_secret",
+            "instagram_access_token",
+            "mercado_livre_client_secret",
+            "mercado_livre_access_token",
+        )
+    )
+}
+WITHIN = {
+    "facebook": {"app_secret": "segredo-dentro-1"},
+    "mcp": {"config": {"password": "segredo-dentro-2"}},
+}
+YAML_SECRETS = "credentials:\n  t1: segredo-yaml\n"
+ALL = [*SECRETS.values(), "segredo-dentro-1", "segredo-dentro-2", "segredo-yaml"]
+
+
+def events() -> list[dict[str, Any]]:
+    flat = fixture("credentials_flat") | SECRETS
+    nested = fixture("credentials_nested_odoo_button")
+    nested["credentials"] |= SECRETS
+    within = fixture("credentials_flat") | {"integrations": WITHIN}
+    return [flat, nested, within]
+
+
+async def exercise(web: WebHub) -> list[str]:
+    """
+    Everything that is ever answered to requests that hold secrets, save for the opened ones.
+    """
+    answers = []
+    for event in events():
+        broken = copy.deepcopy(event) | {"description": 5}
+        unknown = copy.deepcopy(event) | {"event_type": "none"}
+        incomplete = {name: value for name, value in event.items() if name != "account_id"}
+        for payload in (event, event, broken, unknown, incomplete, {"credentials": event}):
+            answers.append(await web.send(payload))
+            answers.append(await web.with_key("none").send(payload))
+        cut = json.dumps(event).encode()[:-1]
+        answers.append(await web.ask("POST", "/odoo-webhook", data=cut))
+    for path in ("/configs/123456/default/credentials", "/configs/account_1/retail/credentials"):
+        answers += [
+            await web.post(path, {"yaml_content": YAML_SECRETS}),
+            await web.patch(path, {"credentials": {"t2": "segredo-yaml"}}),
+            await web.patch(path, {"credentials": {"t2": ["segredo-yaml"]}}),
+            await web.post(path, {"yaml_content": f"{YAML_SECRETS}  t1: again\n"}),
+            await web.get(path),
+            await web.get(f"{path}/yaml"),
+            await web.get(f"{path}/history"),
+            await web.get(f"{path}/version/1"),
+            await web.get(f"{path}/diff?from=1&to=2"),
+            await web.get(path.replace("credentials", "config")),
+            await web.get(path.replace("credentials", "config/yaml")),
+            await web.get(path.replace("credentials", "config/diff?from=0")),
+        ]
+    for path in ("/v1/tenants", "/configs/123456", "/metrics", "/nowhere/segredo"):
+        answers.append(await web.get(path))
+    web.hub.state.away = True
+    answers += [await web.send(event) for event in events()]
+    web.hub.state.away = False
+    return [f"{answer.headers}{await answer.text()}" for answer in answers]
+
+
+async def test_no_secret_is_in_any_answer_log_line_or_metric(
+    web: WebHub, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.DEBUG), capture_logs() as logs:
+        answers = await exercise(web)
+    everything = "\n".join([*answers, str(logs), caplog.text, web.metrics.exposition().decode()])
+    assert [secret for secret in ALL if secret in everything] == []
+    assert web.key not in everything
+    # The lines are there; they only do not tell.
+    assert {"event_received", "event_accepted", "event_unchanged", "request_refused"} <= {
+        line["event"] for line in logs
+    }
+
+
+async def test_opened_secrets_prove_that_the_canaries_were_stored(web: WebHub) -> None:
+    await exercise(web)
+    opened = await web.get("/v1/tenants/account_1/retail/credentials/t2")
+    assert (await opened.json())["value"] == "segredo-yaml"
+
+
+async def test_refused_event_is_logged_with_its_code_and_without_its_content(web: WebHub) -> None:
+    payload = fixture("credentials_flat") | {"name": ["segredo"]}
+    with capture_logs() as logs:
+        await web.send(payload)
+    (refusal,) = [line for line in logs if line["event"] == "request_refused"]
+    assert (refusal["code"], refusal["status"]) == ("invalid_fields", 422)
+    assert refusal["log_level"] == "info"
+    assert "segredo" not in str(logs)
+
+
+async def test_reads_leave_no_line_above_debug(web: WebHub) -> None:
+    await web.send(fixture("credentials_flat"))
+    with capture_logs() as logs:
+        await web.get("/configs/123456/default/config")
+        await web.get("/configs/nobody/default/config")
+        await web.get("/v1/route?account_id=1")
+    assert [line for line in logs if line["log_level"] != "debug"] == []
+
+
+async def test_metrics_name_routes_and_events_and_no_tenant(web: WebHub) -> None:
+    await web.send(fixture("credentials_flat"), Idempotency_Key="k")
+    await web.send(fixture("credentials_flat"), Idempotency_Key="k")
+    await web.send(fixture("credentials_flat"))
+    await web.send({"event_type": "credentials_sync"})
+    await web.send({})
+    await web.post("/configs/123456/default/my-own-kind", {"yaml_content": "a: 1"})
+    await web.raw(b"//configs/123456/default/config/")
+    await web.get("/nowhere-123456")
+    text = await (await web.with_key("").get("/metrics")).text()
+    for line in (
+        'odoo_ai_config_events_total{code="",event="credentials_sync",outcome="accepted"} 1.0',
+        'odoo_ai_config_events_total{code="",event="credentials_sync",outcome="replayed"} 1.0',
+        'odoo_ai_config_events_total{code="",event="credentials_sync",outcome="unchanged"} 1.0',
+        'events_total{code="incomplete_data",event="credentials_sync",outcome="refused"} 1.0',
+        'odoo_ai_config_events_total{code="unknown_event",event="unknown",outcome="refused"} 1.0',
+        'odoo_ai_config_versions_written_total{kind="config"} 1.0',
+        'odoo_ai_config_versions_written_total{kind="other"} 1.0',
+        "odoo_ai_config_idempotent_replays_total 1.0",
+        'method="GET",route="/configs/{tenant}/{domain}/{kind}",status="200"} 1.0',
+        'odoo_ai_config_http_requests_total{method="GET",route="/{path}",status="404"} 1.0',
+        'odoo_ai_config_http_request_seconds_count{route="/odoo-webhook"} 5.0',
+    ):
+        assert line in text
+    assert "123456" not in text
+    assert "my-own-kind" not in text
+
+
+def test_operations_of_store_and_vault_can_be_timed() -> None:
+    metrics = Metrics()
+    metrics.observe_store("commit", 0.002)
+    metrics.observe_vault("seal", 0.0001)
+    text = metrics.exposition().decode()
+    assert 'odoo_ai_config_store_seconds_count{operation="commit"} 1.0' in text
+    assert 'odoo_ai_config_vault_seconds_count{operation="seal"} 1.0' in text
+
+
+def test_strange_methods_share_one_label() -> None:
+    metrics = Metrics()
+    metrics.request("/health", "PURGE", 405, 0.001)
+    assert 'method="other"' in metrics.exposition().decode()

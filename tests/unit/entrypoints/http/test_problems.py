@@ -1,0 +1,180 @@
+from __future__ import annotations
+
+import inspect
+import re
+from collections import Counter
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
+from structlog.testing import capture_logs
+
+from odoo_ai_config.application import errors as application_errors
+from odoo_ai_config.application.errors import (
+    ApplicationError,
+    InvalidKeyRingError,
+    MasterKeyMissingError,
+    StoreUnusableError,
+)
+from odoo_ai_config.domain import errors as domain_errors
+from odoo_ai_config.domain.access import Scope
+from odoo_ai_config.domain.errors import (
+    ChannelOwnedError,
+    DocumentDeletedError,
+    DomainError,
+    InvalidValueError,
+    InvalidYamlError,
+    PreconditionFailedError,
+    ScopeMissingError,
+)
+from odoo_ai_config.domain.identifiers import CONFIG, BusinessDomain, DocumentKey, TenantId
+from odoo_ai_config.entrypoints.http import errors as http_errors
+from odoo_ai_config.entrypoints.http.errors import (
+    FieldError,
+    HttpRefusalError,
+    IncompleteDataError,
+    InvalidFieldsError,
+    MethodNotAllowedError,
+    RateLimitedError,
+    SignatureError,
+)
+from odoo_ai_config.entrypoints.http.messages import RULES, Language
+from odoo_ai_config.entrypoints.http.metrics import Metrics
+from odoo_ai_config.entrypoints.http.problems import (
+    WORDINGS,
+    Refusal,
+    problem_of,
+    problems_answered,
+)
+from odoo_ai_config.entrypoints.http.request_trace import requests_traced
+from tests.source_tree import ROOT
+
+CANARY = "canario-4711"
+KEY = DocumentKey(TenantId("acme"), BusinessDomain(), CONFIG)
+ROOTS = {DomainError, ApplicationError, HttpRefusalError, SignatureError}
+CLASSES: list[type[Refusal]] = sorted(
+    {
+        error
+        for module in (domain_errors, application_errors, http_errors)
+        for _, error in inspect.getmembers(module, inspect.isclass)
+        if issubclass(error, DomainError | ApplicationError | HttpRefusalError)
+        and error not in ROOTS
+    },
+    key=lambda error: error.__name__,
+)
+WITH_ARGUMENTS: dict[type[Refusal], Refusal] = {
+    InvalidValueError: InvalidValueError("mapping.sequence", "sequence"),
+    InvalidYamlError: InvalidYamlError(3, 7),
+    PreconditionFailedError: PreconditionFailedError(KEY, 4),
+    DocumentDeletedError: DocumentDeletedError(5),
+    ChannelOwnedError: ChannelOwnedError(TenantId("a"), TenantId("b")),
+    ScopeMissingError: ScopeMissingError(Scope.WEBHOOK),
+    StoreUnusableError: StoreUnusableError(CANARY),
+    InvalidKeyRingError: InvalidKeyRingError(CANARY),
+    MasterKeyMissingError: MasterKeyMissingError(CANARY),
+    MethodNotAllowedError: MethodNotAllowedError({"POST", "GET"}),
+    RateLimitedError: RateLimitedError(1.2),
+    InvalidFieldsError: InvalidFieldsError([FieldError("a", "text")]),
+    IncompleteDataError: IncompleteDataError(["a", "b"], [FieldError("a", "required")]),
+}
+
+
+def example(error: type[Refusal]) -> Refusal:
+    return WITH_ARGUMENTS[error] if error in WITH_ARGUMENTS else error()
+
+
+@pytest.mark.parametrize("error", CLASSES)
+def test_every_refusal_has_a_status_and_words_in_both_languages(error: type[Refusal]) -> None:
+    portuguese = problem_of(example(error), Language.PORTUGUESE)
+    english = problem_of(example(error), Language.ENGLISH)
+    assert portuguese.code == english.code == error.code
+    assert portuguese.status == english.status
+    assert 400 <= portuguese.status <= 503
+    assert portuguese.detail != english.detail
+    for problem in (portuguese, english):
+        assert problem.detail
+        assert not problem.detail.endswith(".")
+        assert len(problem.detail) < 160
+        assert CANARY not in repr(problem)
+
+
+def test_wordings_are_for_existing_classes_only() -> None:
+    inner = {error for error in CLASSES if not issubclass(error, HttpRefusalError)}
+    assert set(WORDINGS) == inner
+
+
+def test_codes_are_unique_over_all_layers() -> None:
+    codes = Counter(error.code for error in CLASSES)
+    assert [code for code, times in codes.items() if times > 1] == []
+
+
+@pytest.mark.parametrize("error", CLASSES)
+def test_every_code_is_documented_with_its_status_and_portuguese_text(
+    error: type[Refusal],
+) -> None:
+    page = (ROOT / "docs" / "errors.md").read_text("utf-8")
+    row = next((line for line in page.splitlines() if line.startswith(f"| `{error.code}`")), "")
+    problem = problem_of(example(error), Language.PORTUGUESE)
+    assert f"| {problem.status} |" in row
+    assert problem.detail.partition(":")[0].partition(" (")[0] in row
+
+
+def test_internal_error_is_documented() -> None:
+    assert "| `internal_error` | 500 |" in (ROOT / "docs" / "errors.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_every_rule_is_documented(rule: str) -> None:
+    assert f"`{rule}`" in (ROOT / "docs" / "errors.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("error", "headers"),
+    [
+        (domain_errors.InvalidApiKeyError(), {"WWW-Authenticate": "ApiKey"}),
+        (http_errors.SignatureMissingError(), {"WWW-Authenticate": "Signature"}),
+        (MethodNotAllowedError({"POST", "GET"}), {"Allow": "GET, POST"}),
+        (RateLimitedError(0.0001), {"Retry-After": "1"}),
+        (RateLimitedError(1.2), {"Retry-After": "2"}),
+        (application_errors.StoreUnavailableError(), {"Retry-After": "2"}),
+        (application_errors.ContentionError(), {"Retry-After": "2"}),
+        (application_errors.SealBrokenError(), {}),
+    ],
+)
+def test_headers_tell_what_to_do(error: Refusal, headers: dict[str, str]) -> None:
+    assert problem_of(error, Language.PORTUGUESE).headers == headers
+
+
+def test_place_in_the_yaml_is_told() -> None:
+    told = problem_of(InvalidYamlError(3, 7), Language.PORTUGUESE).detail
+    assert told == "YAML inválido (linha 3, coluna 7)"
+    assert problem_of(InvalidYamlError(), Language.ENGLISH).detail == "Invalid YAML"
+
+
+async def test_unforeseen_error_is_a_500_that_tells_nothing_and_logs_no_message() -> None:
+    async def fail(request: web.Request) -> web.Response:
+        raise LookupError(CANARY, await request.text())
+
+    metrics = Metrics()
+    app = web.Application(middlewares=[requests_traced(metrics), problems_answered(metrics)])
+    app.router.add_post("/fail", fail)
+    async with TestClient(TestServer(app)) as client:
+        with capture_logs() as logs:
+            answer = await client.post("/fail", data=CANARY, headers={"Accept-Language": "en"})
+        problem = await answer.json()
+    assert answer.status == 500
+    assert answer.content_type == "application/problem+json"
+    assert problem["code"] == "internal_error"
+    assert problem["detail"] == "Internal error; it was logged"
+    assert answer.headers["X-Request-ID"] == problem["request_id"]
+    (line,) = [log for log in logs if log["event"] == "request_failed"]
+    assert line["error"] == "LookupError"
+    assert "in fail" in line["stack"]
+    assert CANARY not in str(logs) + str(problem)
+    assert b"odoo_ai_config_unexpected_errors_total 1.0" in metrics.exposition()
+
+
+def test_documented_codes_exist() -> None:
+    page = (ROOT / "docs" / "errors.md").read_text("utf-8")
+    documented = set(re.findall(r"^\| `([a-z_]+)` \| [45]\d\d \|", page, re.MULTILINE))
+    assert documented == {error.code for error in CLASSES} | {"internal_error"}
