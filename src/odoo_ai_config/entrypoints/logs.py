@@ -4,31 +4,96 @@ Where log lines go: the console for people, a rotating file for the record.
 
 from __future__ import annotations
 
+import json
 import logging
 import logging.handlers
-import queue
 import sys
+import threading
 import traceback
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 import structlog
-from structlog.typing import EventDict, Processor, WrappedLogger
+from structlog.typing import EventDict, WrappedLogger
 
 FILE_NAME: Final = "config_service.log"
 _MAX_BYTES: Final = 10 * 1024 * 1024
 _BACKUPS: Final = 5
+# How long a line may wait to be written together with others.
+_PAUSE: Final = 0.1
+_URGENT: Final = frozenset({"error", "critical"})
 # A second line of defence: nothing of the hub logs a secret, and nothing that is called like
 # one gets through.
 _SENSITIVE: Final = ("password", "senha", "secret", "token", "api_key", "authorization")
 _MASK: Final = "***"
 
 
+@contextmanager
+def logging_to(*, folder: Path | None, level: str, form: str, worker: int = 0) -> Iterator[None]:
+    """
+    Send structlog's and the standard library's log lines to standard error and to *folder*.
+
+    Lines are rendered at once and written by a thread of their own, many at a time: what a
+    busy server logs must not hold up what it does. Leaving the context writes what is left.
+
+    Args:
+        folder: Where the file goes; None for no file.
+        level: Least severe level that is written.
+        form: ``console`` for people, ``json`` for machines; ``auto`` takes standard error
+            for people's if it is a terminal. The file is always JSON.
+        worker: Number of the process. Only one process may rotate a file, so each further
+            one writes a file of its own.
+    """
+    threshold = logging.getLevelNamesMapping()[level.upper()]
+    console = logging.StreamHandler(sys.stderr)
+    machines = [_rotating_file(folder, worker)] if folder is not None else []
+    people: list[logging.Handler] = []
+    for_people = form == "console" or (form == "auto" and sys.stderr.isatty())
+    (people if for_people else machines).append(console)
+    writer = _Writer(machines, people)
+    bridge = _Bridge()
+    root = logging.getLogger()
+    before = root.level
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            _exception_without_message,
+            _mask_sensitive,
+            *([writer.render_for_people] if for_people else []),
+            _as_json,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(threshold),
+        logger_factory=writer.logger,
+    )
+    root.addHandler(bridge)
+    root.setLevel(threshold)
+    writer.start()
+    try:
+        yield
+    finally:
+        root.removeHandler(bridge)
+        root.setLevel(before)
+        structlog.reset_defaults()
+        writer.stop()
+
+
+def _rotating_file(folder: Path, worker: int) -> logging.Handler:
+    folder.mkdir(parents=True, exist_ok=True)
+    name = FILE_NAME if worker == 0 else f"config_service-{worker}.log"
+    return logging.handlers.RotatingFileHandler(
+        folder / name, maxBytes=_MAX_BYTES, backupCount=_BACKUPS, encoding="utf-8"
+    )
+
+
 def _mask_sensitive(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     for name in event:
-        if any(word in name.lower() for word in _SENSITIVE):
+        lowered = name.lower()
+        if any(word in lowered for word in _SENSITIVE):
             event[name] = _MASK
     return event
 
@@ -36,8 +101,7 @@ def _mask_sensitive(_logger: WrappedLogger, _method: str, event: EventDict) -> E
 def _exception_without_message(
     _logger: WrappedLogger, _method: str, event: EventDict
 ) -> EventDict:
-    # Done where the exception is at hand, which it is not on the writing thread. Messages of
-    # exceptions that nobody expected may hold input, so only types and places are kept.
+    # Messages of exceptions that nobody expected may hold input: types and places are kept.
     error = event.pop("exc_info", None)
     if isinstance(error, tuple):
         error = error[1]
@@ -53,96 +117,86 @@ def _exception_without_message(
     return event
 
 
-class _Handoff(logging.handlers.QueueHandler):
+def _as_json(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
+    return json.dumps(event, ensure_ascii=False, default=repr)
+
+
+class _Lines:
     """
-    Passes records on as they are: the writing thread renders them, not the event loop.
+    A logger for structlog: takes rendered lines.
     """
 
-    def prepare(self, record: logging.LogRecord) -> logging.LogRecord:
-        return record
+    def __init__(self, lines: deque[str], urgent: threading.Event) -> None:
+        self._lines = lines
+        self._urgent = urgent
+
+    def info(self, line: str) -> None:
+        self._lines.append(line)
+
+    debug = warning = info
+
+    def error(self, line: str) -> None:
+        self._lines.append(line)
+        self._urgent.set()
+
+    critical = exception = error
 
 
-@contextmanager
-def logging_to(
-    *, folder: Path | None, level: str, console: str, worker: int = 0
-) -> Iterator[None]:
+class _Writer:
     """
-    Send structlog's and the standard library's log lines to the console and to *folder*.
-
-    Rendering and writing happen on a thread of their own; leaving the context writes what is
-    left.
-
-    Args:
-        folder: Where the file goes; None for no file.
-        level: Least severe level that is written.
-        console: ``console`` for people or ``json`` for machines.
-        worker: Number of the process. Only one process may rotate a file, so each further
-            one writes a file of its own.
+    Writes what has gathered, every tenth of a second; errors at once.
     """
-    threshold = logging.getLevelNamesMapping()[level.upper()]
-    shared: list[Processor] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.stdlib.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        _exception_without_message,
-        _mask_sensitive,
-    ]
-    handlers = [_console_handler(console, shared)]
-    if folder is not None:
-        folder.mkdir(parents=True, exist_ok=True)
-        handlers.append(_file_handler(folder, worker, shared))
-    lines: queue.SimpleQueue[logging.LogRecord] = queue.SimpleQueue()
-    listener = logging.handlers.QueueListener(lines, *handlers)
-    root = logging.getLogger()
-    handoff = _Handoff(lines)
-    root.addHandler(handoff)
-    before = root.level
-    root.setLevel(threshold)
-    structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        wrapper_class=structlog.make_filtering_bound_logger(threshold),
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        cache_logger_on_first_use=False,
-    )
-    listener.start()
-    try:
-        yield
-    finally:
-        listener.stop()
-        root.removeHandler(handoff)
-        root.setLevel(before)
-        structlog.reset_defaults()
-        for handler in handlers:
-            handler.close()
+
+    def __init__(self, machines: list[logging.Handler], people: list[logging.Handler]) -> None:
+        self._for_machines: deque[str] = deque()
+        self._for_people: deque[str] = deque()
+        self._sinks = [(self._for_machines, machines), (self._for_people, people)]
+        self._console = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        self._wake = threading.Event()
+        self._stopping = False
+        self._thread = threading.Thread(target=self._run, name="log-writer", daemon=True)
+
+    def logger(self, *_names: object) -> _Lines:
+        return _Lines(self._for_machines, self._wake)
+
+    def render_for_people(self, logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+        self._for_people.append(self._console(logger, method, dict(event)))
+        return event
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopping = True
+        self._wake.set()
+        self._thread.join()
+        self._write()
+        for _lines, handlers in self._sinks:
+            for handler in handlers:
+                handler.close()
+
+    def _run(self) -> None:
+        while not self._stopping:
+            self._wake.wait(_PAUSE)
+            self._wake.clear()
+            self._write()
+
+    def _write(self) -> None:
+        for lines, handlers in self._sinks:
+            # What comes in meanwhile is written next time.
+            text = "\n".join([lines.popleft() for _ in range(len(lines))])
+            if not text:
+                continue
+            record = logging.LogRecord("", logging.INFO, "", 0, text, None, None)
+            for handler in handlers:
+                handler.handle(record)
 
 
-def _console_handler(form: str, shared: list[Processor]) -> logging.Handler:
-    handler = logging.StreamHandler(sys.stderr)
-    if form == "json":
-        handler.setFormatter(_formatter(shared, _json()))
-    else:
-        renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
-        handler.setFormatter(_formatter(shared, [renderer]))
-    return handler
+class _Bridge(logging.Handler):
+    """
+    Brings lines of the standard library's loggers (aiohttp, asyncio) to the same places.
+    """
 
-
-def _file_handler(folder: Path, worker: int, shared: list[Processor]) -> logging.Handler:
-    name = FILE_NAME if worker == 0 else f"config_service-{worker}.log"
-    handler = logging.handlers.RotatingFileHandler(
-        folder / name, maxBytes=_MAX_BYTES, backupCount=_BACKUPS, encoding="utf-8"
-    )
-    handler.setFormatter(_formatter(shared, _json()))
-    return handler
-
-
-def _json() -> list[Processor]:
-    return [structlog.processors.JSONRenderer(ensure_ascii=False)]
-
-
-def _formatter(
-    shared: list[Processor], renderers: list[Processor]
-) -> structlog.stdlib.ProcessorFormatter:
-    return structlog.stdlib.ProcessorFormatter(
-        foreign_pre_chain=shared,
-        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderers],
-    )
+    def emit(self, record: logging.LogRecord) -> None:
+        log = structlog.get_logger()
+        log.log(record.levelno, record.getMessage(), logger=record.name, exc_info=record.exc_info)

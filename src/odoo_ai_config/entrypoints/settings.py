@@ -27,7 +27,7 @@ MIN_API_KEY: Final = 20
 _TRUE: Final = frozenset({"1", "true", "yes", "on", "sim"})
 _FALSE: Final = frozenset({"0", "false", "no", "off", "não", "nao", ""})
 _LOG_LEVELS: Final = ("debug", "info", "warning", "error")
-_LOG_FORMATS: Final = ("console", "json")
+_LOG_FORMATS: Final = ("auto", "console", "json")
 _MAX_PORT: Final = 65535
 _SECRET: Final = ("store_url", "keyring", "api_key", "webhook_secrets", "legacy_odoo_secrets")
 _MASK: Final = "***"
@@ -129,9 +129,9 @@ class Settings:
         default="info", converter=_one_of(_LOG_LEVELS), help="debug, info, warning ou error"
     )
     log_format: str = environ.var(
-        default="console",
+        default="auto",
         converter=_one_of(_LOG_FORMATS),
-        help="console ou json, na saída de erros",
+        help="Saída de erros: console, json ou auto (console num terminal, json fora dele)",
     )
     host: str = environ.var(
         default="127.0.0.1",

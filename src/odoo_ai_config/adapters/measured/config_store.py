@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from odoo_ai_config.adapters.measured.timing import Observe, timed
+from odoo_ai_config.adapters.measured.timing import Observe, Timed
 from odoo_ai_config.application.ports.config_store import ConfigStore, PruneReport
 from odoo_ai_config.domain.changes import Changeset, Delivery, DeliveryId
 from odoo_ai_config.domain.identifiers import BusinessDomain, DocumentKey, TenantId
@@ -24,7 +24,7 @@ class MeasuredConfigStore(ConfigStore):
         self._observe = observe
 
     async def commit(self, changeset: Changeset) -> None:
-        with timed(self._observe, "commit"):
+        with Timed(self._observe, "commit"):
             await self._store.commit(changeset)
 
     async def current(self, keys: Sequence[DocumentKey]) -> Mapping[DocumentKey, Revision]:
@@ -32,35 +32,35 @@ class MeasuredConfigStore(ConfigStore):
         return await self._store.current(keys)
 
     async def revision(self, key: DocumentKey, version: int) -> Revision | None:
-        with timed(self._observe, "revision"):
+        with Timed(self._observe, "revision"):
             return await self._store.revision(key, version)
 
     async def history(
         self, key: DocumentKey, *, before: int | None = None, limit: int = 100
     ) -> Sequence[Revision]:
-        with timed(self._observe, "history"):
+        with Timed(self._observe, "history"):
             return await self._store.history(key, before=before, limit=limit)
 
     async def documents(
         self, tenant: TenantId, domain: BusinessDomain | None = None
     ) -> Sequence[Revision]:
-        with timed(self._observe, "documents"):
+        with Timed(self._observe, "documents"):
             return await self._store.documents(tenant, domain)
 
     async def tenants(
         self, *, after: TenantId | None = None, limit: int = 100
     ) -> Sequence[TenantId]:
-        with timed(self._observe, "tenants"):
+        with Timed(self._observe, "tenants"):
             return await self._store.tenants(after=after, limit=limit)
 
     async def delivery(self, delivery_id: DeliveryId) -> Delivery | None:
-        with timed(self._observe, "delivery"):
+        with Timed(self._observe, "delivery"):
             return await self._store.delivery(delivery_id)
 
     async def prune(self, policy: RetentionPolicy, *, now: datetime) -> PruneReport:
-        with timed(self._observe, "prune"):
+        with Timed(self._observe, "prune"):
             return await self._store.prune(policy, now=now)
 
     async def check(self) -> None:
-        with timed(self._observe, "check"):
+        with Timed(self._observe, "check"):
             await self._store.check()

@@ -4,11 +4,13 @@ One SQLite file: what all stores over it share, and its lifetime.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import sqlite3
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
+from time import perf_counter
 from typing import Final, TypeVar
 
 from odoo_ai_config.adapters.sqlite.connection import DatabaseFile, sequence
@@ -25,6 +27,9 @@ T = TypeVar("T")
 # How long a transaction of another process is waited for.
 BUSY_TIMEOUT: Final = 5.0
 
+# Less than it takes another process to commit and somebody to hear of it.
+_LONGEST_TURN: Final = 0.002
+
 
 class SqliteDatabase:
     """
@@ -40,6 +45,8 @@ class SqliteDatabase:
         self._writer = GroupWriter(self._file, self.rows, busy_timeout=busy_timeout)
         self._reader = Reader(self._file, busy_timeout=busy_timeout)
         self._probe = Probe(self._file, self.rows)
+        # Until when what the last probe said may be relied on; 0 for no longer.
+        self._fresh_until = 0.0
 
     def open(self) -> None:
         """
@@ -96,7 +103,7 @@ class SqliteDatabase:
         Raises:
             StoreUnavailableError: The store is away.
         """
-        found = self.rows.find(shelf, keys) if self._probe.up_to_date() else None
+        found = self.rows.find(shelf, keys) if self._up_to_date() else None
         if found is None:
             # All of them, even if only one is missing: they belong to one moment.
             found = await self._reader.look_up(partial(self._select, shelf, keys))
@@ -109,9 +116,30 @@ class SqliteDatabase:
         Raises:
             StoreUnavailableError: The store is away.
         """
-        if not self._probe.up_to_date():
+        if not self._up_to_date():
             return await self._reader.look_up(sequence)
         return self.rows.known
+
+    def _up_to_date(self) -> bool:
+        """
+        Whether the rows are those of this turn of the event loop, or newer.
+
+        One probe a turn is enough: whoever can be waiting for an answer now had sent the
+        request, or its first byte, before the turn began, so the answer may be of any moment
+        since. Under load many requests share a turn, and a probe is what costs a read most:
+        it gives up the interpreter's lock to the threads that write. The time limit is for
+        coroutines that block the loop until something has happened elsewhere.
+        """
+        if perf_counter() < self._fresh_until:
+            return True
+        if not self._probe.up_to_date():
+            return False
+        self._fresh_until = perf_counter() + _LONGEST_TURN
+        asyncio.get_running_loop().call_soon(self._turn_over)
+        return True
+
+    def _turn_over(self) -> None:
+        self._fresh_until = 0.0
 
     def _select(
         self, shelf: Shelf[K, V], keys: Sequence[K], connection: sqlite3.Connection

@@ -84,7 +84,7 @@ class ServerFlags(StoreFlags):
     ] = None
     workers: Annotated[int | None, Parameter(help="Processos que atendem a mesma porta.")] = None
     log_level: Annotated[str | None, Parameter(help="debug, info, warning ou error.")] = None
-    log_format: Annotated[str | None, Parameter(help="console ou json.")] = None
+    log_format: Annotated[str | None, Parameter(help="auto, console ou json.")] = None
     log_dir: Annotated[
         str | None, Parameter(help="Pasta de config_service.log; vazio para não gravar.")
     ] = None

@@ -141,7 +141,7 @@ def _logging(settings: Settings, *, worker: int | None) -> Iterator[None]:
                 logging_to(
                     folder=folder,
                     level=settings.log_level,
-                    console=settings.log_format,
+                    form=settings.log_format,
                     worker=worker or 0,
                 )
             )

@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import structlog
+from structlog.contextvars import bound_contextvars
+
+from odoo_ai_config.domain.credentials import SecretText
+from odoo_ai_config.entrypoints.logs import FILE_NAME, logging_to
+
+CANARY = "canary-7f3a"
+
+
+@pytest.fixture(autouse=True)
+def _defaults() -> Iterator[None]:
+    yield
+    structlog.reset_defaults()
+
+
+def lines_of(folder: Path, name: str = FILE_NAME) -> list[dict[str, object]]:
+    return [json.loads(line) for line in (folder / name).read_text().splitlines()]
+
+
+def fail_twice() -> None:
+    try:
+        int(CANARY)
+    except ValueError as error:
+        raise RuntimeError(CANARY) from error
+
+
+def test_line_has_event_level_time_and_what_is_bound(tmp_path: Path) -> None:
+    with (
+        logging_to(folder=tmp_path, level="info", form="json"),
+        bound_contextvars(request_id="r-1", tenant="acme"),
+    ):
+        structlog.get_logger().info("event_accepted", versions={"config": 1})
+
+    (line,) = lines_of(tmp_path)
+    assert line["event"] == "event_accepted"
+    assert (line["level"], line["request_id"], line["tenant"]) == ("info", "r-1", "acme")
+    assert line["versions"] == {"config": 1}
+    assert str(line["timestamp"]).endswith("Z")
+
+
+def test_less_severe_lines_are_left_out(tmp_path: Path) -> None:
+    with logging_to(folder=tmp_path, level="warning", form="json"):
+        structlog.get_logger().info("small_talk")
+        structlog.get_logger().warning("worth_it")
+
+    assert [line["event"] for line in lines_of(tmp_path)] == ["worth_it"]
+
+
+@pytest.mark.parametrize(
+    "name", ["password", "odoo_password", "senha", "app_secret", "ACCESS_TOKEN", "x_api_key"]
+)
+def test_what_is_called_like_a_secret_is_masked(tmp_path: Path, name: str) -> None:
+    with logging_to(folder=tmp_path, level="info", form="json"):
+        structlog.get_logger().info("oops", **{name: CANARY})
+
+    assert CANARY not in (tmp_path / FILE_NAME).read_text()
+
+
+def test_secret_object_does_not_show_itself(tmp_path: Path) -> None:
+    with logging_to(folder=tmp_path, level="info", form="json"):
+        structlog.get_logger().info("oops", value=SecretText(CANARY), deep=[SecretText(CANARY)])
+
+    assert CANARY not in (tmp_path / FILE_NAME).read_text()
+
+
+def test_exception_is_told_by_type_and_place_but_not_by_its_message(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with logging_to(folder=tmp_path, level="info", form="console"):
+        try:
+            fail_twice()
+        except RuntimeError:
+            structlog.get_logger().exception("unexpected")
+
+    (line,) = lines_of(tmp_path)
+    assert "RuntimeError" in str(line["exception"])
+    assert "ValueError" in str(line["exception"])
+    assert "test_logs.py" in str(line["exception"])
+    assert CANARY not in str(line) + capsys.readouterr().err
+
+
+def test_lines_of_the_standard_library_come_along_without_messages_of_exceptions(
+    tmp_path: Path,
+) -> None:
+    with logging_to(folder=tmp_path, level="info", form="json"):
+        logging.getLogger("aiohttp.server").warning("%s happened", "something")
+        try:
+            fail_twice()
+        except RuntimeError:
+            logging.getLogger("asyncio").exception("task failed")
+        logging.getLogger("asyncio").debug("noise")
+
+    first, second = lines_of(tmp_path)
+    assert (first["event"], first["logger"]) == ("something happened", "aiohttp.server")
+    assert "RuntimeError" in str(second["exception"])
+    assert CANARY not in str(second)
+
+
+def test_console_shows_people_lines_and_the_file_stays_json(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with logging_to(folder=tmp_path, level="info", form="console"):
+        structlog.get_logger().info("event_accepted", tenant="acme")
+
+    shown = capsys.readouterr().err
+    assert "event_accepted" in shown
+    assert "{" not in shown
+    assert len(lines_of(tmp_path)) == 1
+
+
+def test_auto_is_json_where_nobody_watches(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with logging_to(folder=None, level="info", form="auto"):
+        structlog.get_logger().info("event_accepted")
+
+    assert json.loads(capsys.readouterr().err)["event"] == "event_accepted"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_only_the_first_worker_writes_the_file_that_is_rotated(tmp_path: Path) -> None:
+    with logging_to(folder=tmp_path, level="info", form="json", worker=2):
+        structlog.get_logger().info("event_accepted")
+
+    assert [path.name for path in tmp_path.iterdir()] == ["config_service-2.log"]
+
+
+def test_many_lines_arrive_in_order_and_the_file_rotates(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("odoo_ai_config.entrypoints.logs._MAX_BYTES", 50_000)
+    monkeypatch.setattr("odoo_ai_config.entrypoints.logs._PAUSE", 0.001)
+    with logging_to(folder=tmp_path, level="info", form="json"):
+        for number in range(2000):
+            structlog.get_logger().info("event", number=number)
+
+    backups = sorted(tmp_path.iterdir(), key=lambda path: path.name, reverse=True)
+    assert len(backups) > 1
+    numbers = [line["number"] for path in backups for line in lines_of(tmp_path, path.name)]
+    assert numbers == list(range(2000))[-len(numbers) :]
+
+
+def test_nothing_is_left_behind_when_logging_ends(tmp_path: Path) -> None:
+    root = logging.getLogger()
+    before = (root.level, list(root.handlers))
+
+    with logging_to(folder=tmp_path, level="debug", form="json"):
+        pass
+
+    assert (root.level, list(root.handlers)) == before
