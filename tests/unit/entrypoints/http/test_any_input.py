@@ -81,11 +81,12 @@ JSON = st.recursive(
 def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
     if path:
         yield path
-    items = value.items() if isinstance(value, dict) else ()
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield from places(inner, (*path, name))
     if isinstance(value, list):
-        items = enumerate(value)
-    for name, inner in items:
-        yield from places(inner, (*path, name))
+        for place, inner in enumerate(value):
+            yield from places(inner, (*path, place))
 
 
 @st.composite
@@ -96,13 +97,13 @@ def mutated(draw: st.DrawFn, bases: list[Any]) -> Any:
         inner = payload
         for step in path[:-1]:
             inner = inner[step]
-        match draw(st.sampled_from(["replace", "remove", "add"])):
-            case "replace" if path:
-                inner[path[-1]] = copy.deepcopy(draw(JSON))
-            case "remove" if path:
-                del inner[path[-1]]
-            case _ if isinstance(inner, dict):
-                inner[draw(st.text(max_size=8))] = copy.deepcopy(draw(JSON))
+        what = draw(st.sampled_from(["replace", "remove", "add"]))
+        if what == "add" and isinstance(inner, dict):
+            inner[draw(st.text(max_size=8))] = copy.deepcopy(draw(JSON))
+        elif what == "remove" and path:
+            del inner[path[-1]]
+        elif path:
+            inner[path[-1]] = copy.deepcopy(draw(JSON))
     return payload
 
 

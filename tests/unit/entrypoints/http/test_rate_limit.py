@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+from itertools import count
+
+import pytest
+
+from odoo_ai_config.entrypoints.http import rate_limit
+from odoo_ai_config.entrypoints.http.rate_limit import TokenBuckets
+
+
+class Stopwatch:
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+def test_bucket_holds_a_seconds_worth_and_fills_steadily() -> None:
+    clock = Stopwatch()
+    buckets = TokenBuckets(2, clock)
+    assert [buckets.take("a") for _ in range(3)] == [0, 0, 0.5]
+    clock.seconds = 0.25
+    assert buckets.take("a") == 0.25
+    clock.seconds = 0.5
+    assert buckets.take("a") == 0
+    clock.seconds = 100
+    assert [buckets.take("a") for _ in range(3)] == [0, 0, 0.5]
+
+
+def test_holders_do_not_share() -> None:
+    buckets = TokenBuckets(1, Stopwatch())
+    assert [buckets.take("a"), buckets.take("b")] == [0, 0]
+    assert buckets.take("a") == 1
+
+
+def test_slow_rate_still_lets_one_through() -> None:
+    clock = Stopwatch()
+    buckets = TokenBuckets(0.1, clock)
+    assert [buckets.take("a"), buckets.take("a")] == [0, 10]
+
+
+def test_zero_is_no_limit() -> None:
+    buckets = TokenBuckets(0, Stopwatch())
+    assert {buckets.take("a") for _ in range(100)} == {0}
+
+
+def test_holders_are_forgotten_the_longest_absent_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rate_limit, "_MAX_HOLDERS", 3)
+    buckets = TokenBuckets(1, Stopwatch())
+    names = (f"h{number}" for number in count())
+    first = next(names)
+    buckets.take(first)
+    for _ in range(2):
+        buckets.take(next(names))
+    assert buckets.take(first) == 1
+    buckets.take(next(names))
+    assert buckets.take(first) == 1
+    assert buckets.take("h1") == 0

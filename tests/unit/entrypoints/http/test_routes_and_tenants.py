@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.unit.entrypoints.http.web_hub import WebHub, fixture, having
+
+MAPPING = fixture("mapping_odoo")
+
+
+async def test_explanation_says_what_became_of_every_rule(web: WebHub) -> None:
+    await web.send(MAPPING)
+    route = await (await web.get("/v1/route?account_id=1&inbox_id=9&explain=1")).json()
+    assert [(step["rule"], step["verdict"]) for step in route["considered"]] == [
+        ("inbox", "no_mapping"),
+        ("account", "won"),
+        ("special_number", "no_number"),
+        ("fallback", "no_fallback"),
+    ]
+    assert route["considered"][1]["owners"] == [{"tenant_id": "account_1", "domain": "retail"}]
+    for unexplained in ("", "&explain=0", "&explain=no"):
+        answer = await web.get(f"/v1/route?account_id=1{unexplained}")
+        assert "considered" not in await answer.json()
+
+
+@pytest.mark.parametrize(
+    "number", ["+55 11 99999-9999", "551199999999", "whatsapp:+5511999999999"]
+)
+async def test_special_number_gives_the_crew(web: WebHub, number: str) -> None:
+    await web.send(MAPPING)
+    answer = await web.ask("GET", "/v1/route", params={"account_id": "1", "number": number})
+    assert (await answer.json())["crew"] == "analytics"
+
+
+@pytest.mark.parametrize("number", ["", "BR.123", "123@lid", "x" * 5000, "\u202e", "+"])
+async def test_number_that_is_none_simply_does_not_match(web: WebHub, number: str) -> None:
+    await web.send(MAPPING)
+    answer = await web.ask("GET", "/v1/route", params={"account_id": "1", "number": number})
+    assert answer.status == 200
+    assert (await answer.json())["crew"] is None
+
+
+@pytest.mark.parametrize(
+    ("query", "code"),
+    [
+        ("", "incomplete_data"),
+        ("?account_id=", "incomplete_data"),
+        ("?account_id=0", "incomplete_data"),
+        ("?account_id=a%20b", "invalid_fields"),
+        ("?account_id=%ff", "invalid_fields"),
+        ("?account_id=1&inbox_id=../7", "invalid_fields"),
+    ],
+)
+async def test_route_needs_ids_that_can_be(web: WebHub, query: str, code: str) -> None:
+    answer = await web.raw(f"/v1/route{query}".encode())
+    assert answer.status == 422
+    assert code.encode() in answer.body
+
+
+async def test_tenants_come_in_pages(web: WebHub) -> None:
+    for number in (3, 1, 2):
+        await web.send(having(fixture("credentials_flat"), f"t{number}", "account_id"))
+    pages: list[Any] = []
+    after = ""
+    while True:
+        page = await (await web.get(f"/v1/tenants?limit=2&after={after}")).json()
+        pages.append([tenant["tenant_id"] for tenant in page["tenants"]])
+        if page["next"] is None:
+            break
+        after = page["next"]
+    assert pages == [["t1", "t2"], ["t3"]]
+
+
+async def test_full_last_page_has_no_successor(web: WebHub) -> None:
+    await web.send(fixture("credentials_flat"))
+    page = await (await web.get("/v1/tenants?limit=1")).json()
+    assert page["next"] is None
+
+
+async def test_tenant_is_shown_with_its_domains_and_versions(web: WebHub) -> None:
+    await web.send(fixture("credentials_flat"))
+    await web.send(fixture("credentials_flat") | {"domain": "food"})
+    tenant = await (await web.get("/v1/tenants/123456")).json()
+    shown = [
+        (entry["domain"], [(d["config_type"], d["version"]) for d in entry["documents"]])
+        for entry in tenant["domains"]
+    ]
+    both = [("config", 1), ("credentials", 1)]
+    assert shown == [("default", both), ("food", both)]
+    missing = await web.get("/v1/tenants/nobody")
+    assert (missing.status, (await missing.json())["code"]) == (404, "tenant_not_found")
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [("limit=0", "limit"), ("limit=501", "limit"), ("limit=x", "limit"), ("after=a%20b", "after")],
+)
+async def test_page_that_cannot_be_is_a_422(web: WebHub, query: str, field: str) -> None:
+    answer = await web.get(f"/v1/tenants?{query}")
+    assert answer.status == 422
+    assert (await answer.json())["errors"][0]["field"] == field
