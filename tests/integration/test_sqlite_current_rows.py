@@ -49,6 +49,19 @@ def readings(database: SqliteDatabase) -> list[str]:
     return executed
 
 
+def deny_commits(database: SqliteDatabase) -> None:
+    """
+    Make the next commit fail; the connection is replaced after that.
+    """
+    database._writer._connection.get().set_authorizer(
+        lambda action, operation, *_: (
+            sqlite3.SQLITE_DENY
+            if (action, operation) == (sqlite3.SQLITE_TRANSACTION, "COMMIT")
+            else sqlite3.SQLITE_OK
+        )
+    )
+
+
 async def test_own_commits_are_not_read_back(stores: Stores, readings: list[str]) -> None:
     await stores.config.commit(everything())
     await stores.config.current([key()])
@@ -140,14 +153,7 @@ async def test_nothing_is_believed_after_a_commit_that_failed_half_way(
 ) -> None:
     await stores.config.commit(Changeset(revisions=(revision(),), mappings=(mapping(),)))
     await stores.channels.table_for(MESSAGE)
-    connection = database._writer._connection.get()
-    connection.set_authorizer(
-        lambda action, operation, *_: (
-            sqlite3.SQLITE_DENY
-            if (action, operation) == (sqlite3.SQLITE_TRANSACTION, "COMMIT")
-            else sqlite3.SQLITE_OK
-        )
-    )
+    deny_commits(database)
     moved = mapping(version=2, tenant="other")
     with pytest.raises(StoreUnavailableError):
         await stores.config.commit(Changeset(revisions=(revision(version=2),), mappings=(moved,)))
@@ -159,6 +165,20 @@ async def test_nothing_is_believed_after_a_commit_that_failed_half_way(
     await stores.config.commit(Changeset(mappings=(moved,)))
     table = await stores.channels.table_for(MESSAGE)
     assert table.resolve(MESSAGE).owner == owner("other")
+
+
+async def test_commit_of_others_in_the_place_of_a_failed_one_is_noticed(
+    database: SqliteDatabase, stores: Stores, path: Path
+) -> None:
+    await stores.config.commit(Changeset(revisions=(revision(),)))
+    deny_commits(database)
+    with pytest.raises(StoreUnavailableError):
+        await stores.config.commit(Changeset(revisions=(revision(key("other")),)))
+    assert await stores.config.current([key()]) == {key(): revision()}
+    with open_sqlite(path) as other:
+        # Takes the number that the failed commit would have had.
+        await stores_over(other).config.commit(Changeset(revisions=(revision(version=2),)))
+    assert await stores.config.current([key()]) == {key(): revision(version=2)}
 
 
 async def test_rotated_key_of_a_tenant_is_the_active_one_at_once(stores: Stores) -> None:

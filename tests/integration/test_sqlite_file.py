@@ -119,6 +119,13 @@ def test_file_that_cannot_be_made_is_an_outage(tmp_path: Path) -> None:
         pass
 
 
+async def test_commits_wait_for_the_disk(database: SqliteDatabase) -> None:
+    connection = database._writer._connection.get()
+    settings = ("journal_mode", "synchronous", "foreign_keys")
+    values = [connection.execute(f"PRAGMA {name}").fetchone()[0] for name in settings]
+    assert values == ["wal", 2, 1]
+
+
 def test_first_start_of_many_at_once_makes_one_database(path: Path) -> None:
     async def start() -> None:
         def opened() -> SqliteDatabase:

@@ -86,13 +86,9 @@ class SqliteChannelDirectory(ChannelDirectory):
 
     async def _read_on(self) -> None:
         try:
-            known, table, changed = await self._database.read(self._select)
+            self._known, table, changed = await self._database.read(self._select)
         finally:
             self._reading = None
-        if known <= self._known:
-            # Own commits have been put meanwhile that are newer than what was read.
-            return
-        self._known = known
         if table is not None:
             self._table = table
         for mapping in changed:

@@ -133,6 +133,12 @@ CREATE TABLE api_keys (
 # Item n leads from version n to version n + 1. Never change one that was released.
 _MIGRATIONS: Final = (_FIRST,)
 
+# In one statement, so that a migration by another process does not come in between.
+_STATE: Final = (
+    "SELECT application_id, user_version, (SELECT count(*) FROM sqlite_schema) "
+    "FROM pragma_application_id, pragma_user_version"
+)
+
 
 def migrate(connection: sqlite3.Connection) -> None:
     """
@@ -163,9 +169,10 @@ def migrate(connection: sqlite3.Connection) -> None:
 
 
 def _version(connection: sqlite3.Connection) -> int:
-    application: int = connection.execute("PRAGMA application_id").fetchone()[0]
-    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
-    tables: int = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
+    application: int
+    version: int
+    tables: int
+    application, version, tables = connection.execute(_STATE).fetchone()
     if application != APPLICATION_ID and (application or version or tables):
         raise StoreUnusableError(
             "O arquivo do armazenamento é um banco SQLite de outro programa; "

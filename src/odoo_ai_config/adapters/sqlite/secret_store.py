@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Final
 
 from attrs import frozen
@@ -15,6 +16,7 @@ from odoo_ai_config.adapters.sqlite.database import SqliteDatabase
 from odoo_ai_config.adapters.sqlite.rows import (
     SEALED_COLUMNS,
     TENANT_KEY_COLUMNS,
+    Row,
     secret_of,
     secret_place,
     secret_row,
@@ -99,20 +101,12 @@ class SqliteSecretStore(SecretStore):
     async def rewrap(self, old: TenantKey, new: TenantKey) -> bool:
         row = *tenant_key_row(new)[2:], *tenant_key_row(old)
 
-        def write(transaction: Transaction) -> bool:
-            self._forget_active_key(old.tenant, transaction)
-            return transaction.connection.execute(_REWRAP, row).rowcount == 1
-
-        return await self.database.write(write)
+        return await self.database.write(partial(self._change_key, _REWRAP, row, old.tenant))
 
     async def add_key(self, key: TenantKey, *, successor_of: TenantKey) -> bool:
         row = *tenant_key_row(successor_of), *tenant_key_row(key)
 
-        def write(transaction: Transaction) -> bool:
-            self._forget_active_key(key.tenant, transaction)
-            return transaction.connection.execute(_ADD_KEY, row).rowcount == 1
-
-        return await self.database.write(write)
+        return await self.database.write(partial(self._change_key, _ADD_KEY, row, key.tenant))
 
     async def secrets_not_sealed_by(self, key: TenantKey, *, limit: int) -> Sequence[SealedSecret]:
         which = key.tenant.value, key.key_id, limit
@@ -144,6 +138,11 @@ class SqliteSecretStore(SecretStore):
 
         return await self.database.write(write)
 
-    def _forget_active_key(self, tenant: TenantId, transaction: Transaction) -> None:
-        effect = Effect(self.database.rows.active_keys, tenant, forget=True)
-        transaction.effects.append(effect)
+    def _change_key(
+        self, statement: str, row: Row, tenant: TenantId, transaction: Transaction
+    ) -> bool:
+        changed = transaction.connection.execute(statement, row).rowcount == 1
+        if changed:
+            active_keys = self.database.rows.active_keys
+            transaction.effects.append(Effect(active_keys, tenant, forget=True))
+        return changed

@@ -8,7 +8,7 @@ import sqlite3
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Final, TypeAlias, TypeVar
 
 from attrs import field, frozen
 
@@ -37,6 +37,8 @@ _REFUSALS: Final = (DomainError, ApplicationError, ValueError, OverflowError)
 class Transaction:
     """
     The transaction that writes are part of, and what is to be known of it after the commit.
+
+    A write notes what it did when it has done it, and is not refused after that.
 
     Args:
         changes: Lines of the change log: what, key, version, time.
@@ -143,16 +145,12 @@ class GroupWriter:
 
 def _attempt(transaction: Transaction, job: Job[Transaction]) -> Answer:
     connection = transaction.connection
-    notes: list[list[Any]] = [transaction.changes, transaction.mappings, transaction.effects]
-    marks = [len(note) for note in notes]
     connection.execute("SAVEPOINT job")
     try:
         result = job.work(transaction)
     except _REFUSALS as refusal:
         connection.execute("ROLLBACK TO job")
         connection.execute("RELEASE job")
-        for note, mark in zip(notes, marks, strict=True):
-            del note[mark:]
         return job.failed(refusal)
     connection.execute("RELEASE job")
     return job.done(result)
