@@ -12,7 +12,7 @@ from pathlib import Path
 
 import aiohttp
 
-from tests.e2e.hub_process import HubProcess, serving
+from tests.e2e.hub_process import PROGRAM, HubProcess, environment, serving
 from tests.e2e.load import Writer
 
 
@@ -74,11 +74,11 @@ async def test_database_that_another_program_locks_is_a_503_until_it_lets_go(
             assert await writer.stored(client) == 2
 
 
-async def test_backup_that_is_put_back_under_a_running_server_is_what_it_serves(
+async def test_backup_that_is_put_back_is_served_after_a_restart_and_not_written_over_before(
     tmp_path: Path,
 ) -> None:
+    writer = Writer("a")
     with serving(tmp_path) as hub:
-        writer = Writer("a")
         async with hub.client() as client:
             await writer.write(client)
             backup = tmp_path / "backup.db"
@@ -88,11 +88,14 @@ async def test_backup_that_is_put_back_under_a_running_server_is_what_it_serves(
             ):
                 source.backup(target)
             await writer.write(client)
-            assert await writer.stored(client) == 2
             for path in (hub.folder / "var").glob("odoo-ai-config.db*"):
                 path.unlink()
             shutil.copy(backup, database(hub))
-            await until_ready(client)
+            await require_away(client)
+        assert hub.stop() == 0
+    assert (tmp_path / "var" / "odoo-ai-config.db").read_bytes() == backup.read_bytes()
+    with serving(tmp_path) as hub:
+        async with hub.client() as client:
             assert await writer.stored(client) == 1
 
 
@@ -102,9 +105,10 @@ async def test_retry_of_the_sender_gets_through_once_the_store_is_back(tmp_path:
         aside = path.with_name("aside")
         path.rename(aside)
         sending = await asyncio.create_subprocess_exec(
-            *("odoo-ai-config", "send", "credentials", "--url", hub.url),
+            *(str(PROGRAM), "send", "credentials", "--url", hub.url),
             *("--api-key", hub.api_key),
             cwd=tmp_path,
+            env=environment(),
             stderr=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.DEVNULL,
         )
