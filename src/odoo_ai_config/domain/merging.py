@@ -4,7 +4,8 @@ How an event or a patch is merged into a document without losing what others wro
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Final
 
 from attrs import frozen
@@ -211,8 +212,12 @@ def fingerprints_in(document: Document | None) -> dict[str, Fingerprint]:
     """
     The sealed values that a credentials document names, by reference.
     """
-    if document is None:
-        return {}
+    return {} if document is None else dict(_fingerprints_in(document))
+
+
+# A write asks several times of the same document.
+@lru_cache(maxsize=256)
+def _fingerprints_in(document: Document) -> Mapping[str, Fingerprint]:
     sealed = document.body.get("credentials")
     if not isinstance(sealed, dict):
         return {}

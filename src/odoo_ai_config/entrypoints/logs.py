@@ -13,6 +13,7 @@ import traceback
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -92,10 +93,16 @@ def _rotating_file(folder: Path, worker: int) -> logging.Handler:
 
 def _mask_sensitive(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     for name in event:
-        lowered = name.lower()
-        if any(word in lowered for word in _SENSITIVE):
+        if _sounds_secret(name):
             event[name] = _MASK
     return event
+
+
+@cache
+def _sounds_secret(name: str) -> bool:
+    # Names are literals of this program, so there are few.
+    lowered = name.lower()
+    return any(word in lowered for word in _SENSITIVE)
 
 
 def _exception_without_message(
