@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from attrs import frozen
+
+from odoo_ai_config.entrypoints.cli import main
+
+
+@frozen
+class Ended:
+    """
+    How a command ended.
+    """
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def lines(self) -> list[str]:
+        return self.out.splitlines()
+
+
+Command = Callable[..., Ended]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """
+    The working folder, with no setting from outside.
+    """
+    import os
+
+    for name in list(os.environ):
+        if name.startswith(("ODOO_AI_CONFIG_", "SERVER_")):
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def command(folder: Path, capsys: pytest.CaptureFixture[str]) -> Command:
+    """
+    Runs a command line in this process.
+    """
+
+    def run(*tokens: str) -> Ended:
+        status = main(tokens)
+        captured = capsys.readouterr()
+        assert "Traceback" not in captured.err
+        return Ended(status, captured.out, captured.err)
+
+    return run

@@ -1,0 +1,183 @@
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import sqlite3
+import time
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.unit.entrypoints.cli.conftest import Command, Ended
+
+
+@pytest.fixture
+def installed(command: Command, folder: Path) -> Path:
+    """
+    An installation that a server ran in before.
+    """
+    made = command("keys", "create", "--name", "first", "--scope", "admin")
+    (folder / "var" / "api-key").write_text(made.out)
+    (folder / "var" / "api-key").chmod(0o600)
+    file = folder / "in" / "default" / "a" / "credentials.yaml"
+    file.parent.mkdir(parents=True)
+    file.write_text("credentials: {x: segredo}\n")
+    assert command("import", "in").status == 0
+    return folder
+
+
+def examined(command: Command, *tokens: str) -> Ended:
+    return command("doctor", "--port", "0", *tokens)
+
+
+def findings(ended: Ended, verdict: str) -> list[str]:
+    return [line for line in ended.lines if line.startswith(verdict)]
+
+
+def test_sound_installation_passes_every_check(command: Command, installed: Path) -> None:
+    ended = examined(command)
+    assert ended.status == 0, ended.out
+    assert findings(ended, "falha") + findings(ended, "aviso") == []
+    for subject in ("pasta de dados", "disco", "logs", "chaveiro", "relógio", "porta", "chave"):
+        assert any(f"  {subject}" in line for line in ended.lines)
+
+
+def test_empty_folder_is_fine_and_stays_empty(command: Command, folder: Path) -> None:
+    ended = examined(command)
+    assert ended.status == 0, ended.out
+    assert "primeira partida" in ended.out
+    assert list(folder.iterdir()) == []
+
+
+def test_names_of_the_replaced_service_are_pointed_out(command: Command, folder: Path) -> None:
+    (folder / ".env").write_text("CONFIG_SERVICE_API_KEY=segredo\n")
+    ended = examined(command)
+    assert ended.status == 0
+    (warning,) = findings(ended, "aviso")
+    assert "CONFIG_SERVICE_API_KEY" in warning
+    assert "ODOO_AI_CONFIG_API_KEY" in warning
+    assert "segredo" not in ended.out
+
+
+def test_unusable_setting_ends_the_examination(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ODOO_AI_CONFIG_STORE_URL", "postgres://u:segredo@h/d")
+    ended = examined(command)
+    assert ended.status == 1
+    assert "ODOO_AI_CONFIG_STORE_URL" in ended.out
+    assert "segredo" not in ended.out
+
+
+def test_signatures_without_a_secret_are_found(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ODOO_AI_CONFIG_REQUIRE_SIGNATURE", "1")
+    ended = examined(command)
+    assert ended.status == 1
+    assert "ODOO_AI_CONFIG_WEBHOOK_SECRETS" in ended.out
+
+
+@pytest.mark.parametrize(
+    ("file", "advice"), [("keyring.json", "chmod 600"), ("api-key", "chmod 600")]
+)
+def test_file_that_others_can_read_is_found(
+    file: str, advice: str, command: Command, installed: Path
+) -> None:
+    (installed / "var" / file).chmod(0o644)
+    ended = examined(command)
+    assert ended.status == 1
+    assert any(file in line and advice in line for line in findings(ended, "falha"))
+
+
+def test_open_data_folder_is_a_warning(command: Command, installed: Path) -> None:
+    (installed / "var").chmod(0o755)
+    ended = examined(command)
+    assert ended.status == 0
+    assert "chmod 700" in findings(ended, "aviso")[0]
+
+
+@pytest.mark.parametrize("place", ["var", "logs"])
+def test_folder_that_is_a_file_is_found(place: str, command: Command, folder: Path) -> None:
+    (folder / place).write_text("")
+    ended = examined(command)
+    assert ended.status == 1
+    assert any(place in line for line in findings(ended, "falha"))
+
+
+def test_damaged_key_ring_is_found(command: Command, installed: Path) -> None:
+    (installed / "var" / "keyring.json").write_text("{}")
+    ended = examined(command)
+    assert ended.status == 1
+    assert any("chaveiro" in line for line in findings(ended, "falha"))
+
+
+def test_key_ring_of_other_data_is_found_and_the_needed_key_named(
+    command: Command, installed: Path
+) -> None:
+    needed = command("keyring", "status").lines[1].split()[0]
+    command("keyring", "add", "--data-dir", "other")
+    shutil.copy(installed / "other" / "keyring.json", installed / "var" / "keyring.json")
+    ended = examined(command)
+    assert ended.status == 1
+    assert any(needed in line for line in findings(ended, "falha"))
+
+
+def test_file_that_is_no_database_is_found(command: Command, installed: Path) -> None:
+    for path in (installed / "var").glob("odoo-ai-config.db*"):
+        path.write_bytes(b"no database at all " * 100)
+    ended = examined(command)
+    assert ended.status == 1
+    assert any("armazenamento" in line for line in findings(ended, "falha"))
+
+
+def test_database_that_is_locked_does_not_pass_for_sound(
+    command: Command, installed: Path
+) -> None:
+    database = installed / "var" / "odoo-ai-config.db"
+    with closing(sqlite3.connect(database, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        ended = examined(command)
+    assert ended.status == 1
+
+
+def test_file_from_the_future_tells_of_a_wrong_clock(command: Command, installed: Path) -> None:
+    future = time.time() + 3600
+    os.utime(installed / "var" / "api-key", (future, future))
+    ended = examined(command)
+    assert ended.status == 1
+    assert any("relógio" in line for line in findings(ended, "falha"))
+
+
+def test_port_of_another_program_is_found(command: Command) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        ended = command("doctor", "--port", str(other.getsockname()[1]))
+    assert ended.status == 1
+    assert any("SERVER_PORT" in line for line in findings(ended, "falha"))
+
+
+def test_key_file_whose_key_was_revoked_is_a_warning(command: Command, installed: Path) -> None:
+    key_id = (installed / "var" / "api-key").read_text().split("_")[1]
+    command("keys", "create", "--name", "other", "--scope", "admin")
+    command("keys", "revoke", key_id)
+    ended = examined(command)
+    assert ended.status == 0
+    assert "não vale mais" in findings(ended, "aviso")[0]
+
+
+def test_hub_that_nobody_can_call_is_a_warning(command: Command, installed: Path) -> None:
+    key_id = (installed / "var" / "api-key").read_text().split("_")[1]
+    command("keys", "revoke", key_id)
+    ended = examined(command)
+    assert "keys create" in findings(ended, "aviso")[0]
+
+
+def test_key_from_the_environment_needs_no_file(
+    command: Command, installed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (installed / "var" / "api-key").unlink()
+    assert "em vigor; não há" in examined(command).out
+    monkeypatch.setenv("ODOO_AI_CONFIG_API_KEY", "uma-chave-bem-comprida")
+    assert "definida em ODOO_AI_CONFIG_API_KEY" in examined(command).out

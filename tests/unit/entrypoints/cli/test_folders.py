@@ -1,0 +1,220 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.unit.entrypoints.cli.conftest import Command
+
+CONFIG = "# o horário vale o ano todo\nname: Loja\nhours: 18:00\n"
+CREDENTIALS = "account_id: loja\ncredentials:\n  odoo: senha-secreta\n"
+MAPPING = {
+    "accounts": {"1": {"account_id": "loja", "domain": "retail"}},
+    "inboxes": {"7": {"account_id": "loja", "domain": "retail"}},
+    "fallbacks": [{"account_id": "loja", "domain": "retail", "sequence": 5}],
+    "special_numbers": [
+        {"number": "5511999999999", "crew": "analytics", "account_id": "loja", "domain": "retail"}
+    ],
+}
+
+
+def written(folder: Path, files: dict[str, str]) -> Path:
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return folder
+
+
+@pytest.fixture
+def old(folder: Path) -> Path:
+    """
+    A folder as the replaced service kept it.
+    """
+    (folder / "mapping.json").write_text(json.dumps(MAPPING))
+    return written(
+        folder / "old",
+        {
+            "retail/loja/config.yaml": CONFIG,
+            "retail/loja/credentials.yaml": CREDENTIALS,
+            "retail/_base/config.yaml": "name: modelo\n",
+            "README.txt": "notas",
+        },
+    )
+
+
+def fates(out: str) -> dict[str, str]:
+    reports = (line.split(maxsplit=1) for line in out.splitlines())
+    return {rest.partition(":")[0].removeprefix("old/"): fate for fate, rest in reports}
+
+
+def test_import_takes_documents_and_mapping_over_and_reports_each_file(
+    command: Command, old: Path
+) -> None:
+    ended = command("import", "old", "--mapping-file", "mapping.json")
+    assert ended.status == 0
+    assert fates(ended.out) == {
+        "retail/loja/config.yaml": "criado",
+        "retail/loja/credentials.yaml": "criado",
+        "retail/_base/config.yaml": "ignorado",
+        "README.txt": "ignorado",
+        "mapping.json": "criado",
+    }
+    assert command("show", "loja", "--domain", "retail", "--yaml").out == CONFIG
+    assert json.loads(command("show", "loja", "--domain", "retail").out)["hours"] == "18:00"
+    shown = command("show", "loja", "--domain", "retail", "--type", "credentials")
+    assert "sealed:" in shown.out
+    assert "senha-secreta" not in ended.out + ended.err + shown.out
+
+
+def test_import_again_changes_nothing(command: Command, old: Path) -> None:
+    command("import", "old", "--mapping-file", "mapping.json")
+    again = command("import", "old", "--mapping-file", "mapping.json")
+    assert again.status == 0
+    assert set(fates(again.out).values()) == {"igual", "ignorado"}
+    assert len(command("history", "loja", "--domain", "retail").lines) == 2
+
+
+def test_rehearsal_says_the_same_and_writes_nothing(command: Command, old: Path) -> None:
+    rehearsal = command("import", "old", "--mapping-file", "mapping.json", "--dry-run")
+    assert "nada foi gravado" in rehearsal.err
+    assert command("tenants").out == ""
+    assert command("import", "old", "--mapping-file", "mapping.json").out == rehearsal.out
+
+
+def test_changed_file_makes_one_more_version(command: Command, old: Path) -> None:
+    command("import", "old")
+    (old / "retail/loja/config.yaml").write_text(CONFIG + "city: Recife\n")
+    ended = command("import", "old")
+    assert fates(ended.out)["retail/loja/config.yaml"] == "atualizado"
+    versions = [line.split()[0] for line in command("history", "loja", "--domain", "retail").lines]
+    assert versions == ["VERSÃO", "2", "1"]
+
+
+def test_bad_files_are_named_and_do_not_stop_the_others(command: Command, folder: Path) -> None:
+    old = written(
+        folder / "old",
+        {
+            "default/a/config.yaml": "a: [\n",
+            "default/b/config.yaml": "name: B\n",
+            "default/c d/config.yaml": "name: C\n",
+            "default/e/Config.yaml": "name: E\n",
+            "+++/f/config.yaml": "name: F\n",
+            "default/g/credentials.yaml": "credentials: [senha-secreta]\n",
+            "default/h/credentials.yaml": f"credentials: {{x: 'sealed:{'0' * 32}'}}\n",
+            "default/i/config.yaml": "name: I\n",
+            "default/i/config.yml": "name: II\n",
+        },
+    )
+    (old / "default/j").mkdir()
+    (old / "default/j/config.yaml").write_bytes(b"name: \xff\n")
+    ended = command("import", "old")
+    assert ended.status == 1
+    found = fates(ended.out)
+    assert found.pop("default/b/config.yaml") == "criado"
+    assert found.pop("default/i/config.yaml") == "criado"
+    assert set(found.values()) == {"falhou"}
+    assert len(found) == 8
+    assert "linha" in ended.out
+    assert "senha-secreta" not in ended.out + ended.err
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("mapping.json", '{"accounts": 3}'),
+        ("mapping.json", "{"),
+        ("mapping.yaml", "accounts: ["),
+        ("mapping.json", "{}"),
+    ],
+)
+def test_bad_mapping_file_is_a_failure(
+    name: str, text: str, command: Command, folder: Path
+) -> None:
+    (folder / "in").mkdir()
+    (folder / name).write_text(text)
+    ended = command("import", "in", "--mapping-file", name)
+    assert ended.status == 1
+    assert fates(ended.out) == {name: "falhou"}
+
+
+def test_mapping_is_merged_unless_it_is_to_be_replaced(command: Command, folder: Path) -> None:
+    (folder / "in").mkdir()
+    (folder / "one.json").write_text(json.dumps({"accounts": MAPPING["accounts"]}))
+    (folder / "other.yaml").write_text("accounts:\n  '2': {account_id: b, domain: default}\n")
+    command("import", "in", "--mapping-file", "one.json")
+    command("import", "in", "--mapping-file", "other.yaml")
+    command("export", "out")
+    exported = folder / "out" / "chatwoot_mapping.json"
+    assert set(json.loads(exported.read_text())["accounts"]) == {"1", "2"}
+    command("import", "in", "--mapping-file", "other.yaml", "--replace-mapping")
+    command("export", "out")
+    assert set(json.loads(exported.read_text())["accounts"]) == {"2"}
+
+
+def test_import_of_no_folder_is_refused(command: Command) -> None:
+    ended = command("import", "absent")
+    assert ended.status == 1
+    assert "absent" in ended.err
+
+
+def test_export_and_import_into_the_same_store_change_nothing(command: Command, old: Path) -> None:
+    command("import", "old", "--mapping-file", "mapping.json")
+    exported = command("export", "out")
+    assert exported.status == 0
+    assert (old.parent / "out/retail/loja/config.yaml").read_text() == CONFIG
+    assert "senha-secreta" not in (old.parent / "out/retail/loja/credentials.yaml").read_text()
+    again = command("import", "out", "--mapping-file", "out/chatwoot_mapping.json")
+    assert again.status == 0
+    assert set(fates(again.out).values()) == {"igual"}
+
+
+def test_export_can_be_imported_elsewhere_but_for_the_secrets(command: Command, old: Path) -> None:
+    command("import", "old", "--mapping-file", "mapping.json")
+    command("export", "out")
+    elsewhere = ("--data-dir", "elsewhere")
+    taken = command("import", "out", "--mapping-file", "out/chatwoot_mapping.json", *elsewhere)
+    assert taken.status == 1
+    assert [fate for fate in fates(taken.out).values() if fate == "falhou"] == ["falhou"]
+    command("export", "again", *elsewhere)
+    for name in ("retail/loja/config.yaml", "chatwoot_mapping.json"):
+        assert (old.parent / "again" / name).read_text() == (old.parent / "out" / name).read_text()
+
+
+def test_export_to_a_place_that_cannot_be_written_is_refused(command: Command, old: Path) -> None:
+    command("import", "old")
+    ended = command("export", "mapping.json")
+    assert ended.status == 1
+    assert "mapping.json" in ended.err
+
+
+def test_export_of_nothing_says_so(command: Command) -> None:
+    assert command("export", "out").out.startswith("0 documento")
+
+
+def test_tenants_are_listed_with_their_documents(command: Command, old: Path) -> None:
+    assert "send credentials" in command("tenants").err
+    command("import", "old")
+    rows = [line.split()[:4] for line in command("tenants").lines[1:]]
+    assert rows == [["loja", "retail", "config", "1"], ["loja", "retail", "credentials", "1"]]
+
+
+def test_old_version_can_be_shown(command: Command, old: Path) -> None:
+    command("import", "old")
+    (old / "retail/loja/config.yaml").write_text("name: Outra\n")
+    command("import", "old")
+    shown = command("show", "loja", "--domain", "retail", "--version", "1")
+    assert json.loads(shown.out)["name"] == "Loja"
+    assert command("show", "loja", "--domain", "retail", "--version", "9").status == 1
+
+
+def test_history_of_nothing_says_so(command: Command) -> None:
+    ended = command("history", "loja")
+    assert (ended.status, ended.out) == (0, "")
+    assert "nunca" in ended.err
+
+
+@pytest.mark.parametrize("tokens", [("show", "a b"), ("show", "a", "--type", "X"), ("show", "a")])
+def test_what_cannot_be_shown_is_refused(tokens: tuple[str, ...], command: Command) -> None:
+    assert command(*tokens).status == 1

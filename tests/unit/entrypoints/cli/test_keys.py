@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.unit.entrypoints.cli.conftest import Command
+
+
+def test_new_key_is_shown_alone_and_never_again(command: Command, folder: Path) -> None:
+    made = command(
+        "keys", "create", "--name", "ia", "--scope", "config:read", "--scope", "webhook",
+        "--tenant", "123456",
+    )  # fmt: skip
+    assert made.status == 0
+    key = made.out.strip()
+    assert key.startswith("oac_")
+    listed = command("keys", "list")
+    key_id = key.split("_")[1]
+    row = next(line for line in listed.lines if line.startswith(key_id))
+    assert "webhook,config:read" in row
+    assert "123456" in row
+    secret = key.removeprefix(f"oac_{key_id}_")
+    assert secret not in made.err + listed.out
+    assert all(
+        secret.encode() not in path.read_bytes() for path in folder.rglob("*") if path.is_file()
+    )
+
+
+def test_list_of_no_keys_says_how_to_make_one(command: Command) -> None:
+    ended = command("keys", "list")
+    assert (ended.status, ended.out) == (0, "")
+    assert "keys create" in ended.err
+
+
+def test_revoked_key_is_marked(command: Command) -> None:
+    key_id = command("keys", "create", "--name", "ia", "--scope", "admin").out.split("_")[1]
+    assert command("keys", "revoke", key_id).status == 0
+    assert not command("keys", "list").lines[1].endswith("-")
+    again = command("keys", "revoke", key_id)
+    assert again.status == 0
+
+
+@pytest.mark.parametrize(
+    ("tokens", "said"),
+    [
+        (("keys", "revoke", "nobody"), "não encontrada"),
+        (("keys", "create", "--name", "x", "--scope", "all"), "config:read"),
+        (("keys", "create", "--name", "x", "--scope", "admin", "--tenant", "a b"), "account_id"),
+    ],
+)
+def test_refusals_are_one_line(tokens: tuple[str, ...], said: str, command: Command) -> None:
+    ended = command(*tokens)
+    assert ended.status == 1
+    assert said in ended.err
+    assert len(ended.err.splitlines()) == 1
+
+
+def import_credentials(command: Command, folder: Path) -> None:
+    file = folder / "in" / "default" / "123456" / "credentials.yaml"
+    file.parent.mkdir(parents=True)
+    file.write_text("credentials:\n  odoo: senha\n")
+    assert command("import", "in").status == 0
+
+
+def test_rotation_makes_the_newest_master_key_current_and_moves_everything_to_it(
+    command: Command, folder: Path
+) -> None:
+    import_credentials(command, folder)
+    (_, old) = command("keyring", "status").lines
+    assert old.split()[-2:] == ["sim", "1"]
+    added = command("keyring", "add")
+    assert added.status == 0
+    assert [line.split()[-2:] for line in command("keyring", "status").lines[1:]] == [
+        ["sim", "1"],
+        ["não", "0"],
+    ]
+    assert command("keyring", "rotate").status == 0
+    status = command("keyring", "status")
+    assert [line.split()[-2:] for line in status.lines[1:]] == [["não", "0"], ["sim", "1"]]
+    assert command("keyring", "rotate").out.endswith("chaves de clientes: 0.\n")
+    ring = json.loads((folder / "var" / "keyring.json").read_text())
+    assert all(key["key"] not in status.out + status.err for key in ring["keys"])
+
+
+def test_rotation_of_one_tenant_seals_its_secrets_anew(command: Command, folder: Path) -> None:
+    import_credentials(command, folder)
+    before = command("show", "123456", "--type", "credentials").out
+    rotated = command("keyring", "rotate", "--tenant", "123456")
+    assert rotated.status == 0
+    assert "1 segredos" in rotated.out
+    assert command("show", "123456", "--type", "credentials").out == before
+
+
+def test_rotation_of_a_tenant_without_secrets_is_refused(command: Command) -> None:
+    ended = command("keyring", "rotate", "--tenant", "123456")
+    assert ended.status == 1
+    assert "Cliente não encontrado" in ended.err

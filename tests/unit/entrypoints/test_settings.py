@@ -1,0 +1,193 @@
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from odoo_ai_config.domain.json_types import JsonObject
+from odoo_ai_config.entrypoints.settings import (
+    Origin,
+    Settings,
+    SettingsError,
+    read_layers,
+    read_settings,
+    setting_names,
+)
+
+SECRET = "um-segredo-que-nao-pode-aparecer"
+
+
+def as_set(folder: Path, **environment: str) -> Settings:
+    return read_settings(folder=folder, environment=environment)
+
+
+def json_yaml(text: str) -> JsonObject:
+    body: JsonObject = json.loads(text)
+    return body
+
+
+def test_defaults_suit_a_hub_on_one_machine(tmp_path: Path) -> None:
+    settings = as_set(tmp_path)
+    assert (settings.host, settings.port, settings.workers) == ("127.0.0.1", 8000, 1)
+    assert settings.store.technology == "sqlite"
+    assert settings.store.path == Path("var/odoo-ai-config.db")
+    assert settings.keyring_path == Path("var/keyring.json")
+    assert settings.api_key_path == Path("var/api-key")
+    assert settings.log_dir == Path("logs")
+    assert settings.api_key is None
+    assert not settings.require_signature
+
+
+def test_flags_win_over_environment_over_dotenv_over_file(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text(
+        "SERVER_PORT=3\nODOO_AI_CONFIG_WORKERS=3\nSERVER_HOST=3.3.3.3\n"
+    )
+    file = tmp_path / "hub.yaml"
+    file.write_text('{"port": 4, "workers": 4, "host": "4.4.4.4", "data_dir": "4"}')
+    settings = read_settings(
+        flags={"port": "1"},
+        environment={"SERVER_PORT": "2", "ODOO_AI_CONFIG_WORKERS": "2"},
+        folder=tmp_path,
+        file=file,
+        parse_yaml=json_yaml,
+    )
+    assert settings.port == 1
+    assert settings.workers == 2
+    assert settings.host == "3.3.3.3"
+    assert settings.data_dir == Path("4")
+
+
+@pytest.mark.parametrize(
+    ("url", "technology", "path"),
+    [
+        ("sqlite:///relative.db", "sqlite", "relative.db"),
+        ("sqlite:////srv/hub/absolute.db", "sqlite", "/srv/hub/absolute.db"),
+        ("memory://", "memory", "."),
+        ("mongodb://localhost/hub?replicaSet=rs0", "mongodb", "."),
+        ("mongodb+srv://cluster.example.com/hub", "mongodb", "."),
+    ],
+)
+def test_store_is_chosen_by_its_url(url: str, technology: str, path: str, tmp_path: Path) -> None:
+    location = as_set(tmp_path, ODOO_AI_CONFIG_STORE_URL=url).store
+    assert location.technology == technology
+    assert location.path == Path(path)
+
+
+@pytest.mark.parametrize("url", ["postgres://u:p@h/d", "sqlite://x.db", "hub.db"])
+def test_store_of_another_kind_is_refused_without_its_url(url: str, tmp_path: Path) -> None:
+    settings = as_set(tmp_path, ODOO_AI_CONFIG_STORE_URL=url)
+    with pytest.raises(SettingsError, match="ODOO_AI_CONFIG_STORE_URL") as refusal:
+        settings.store  # noqa: B018  # reading it is what refuses
+    assert url not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("SERVER_PORT", "oitenta"),
+        ("SERVER_PORT", "65536"),
+        ("SERVER_PORT", "-1"),
+        ("ODOO_AI_CONFIG_WORKERS", "0"),
+        ("ODOO_AI_CONFIG_WORKERS", "65"),
+        ("ODOO_AI_CONFIG_LOG_LEVEL", "loud"),
+        ("ODOO_AI_CONFIG_LOG_FORMAT", "xml"),
+        ("ODOO_AI_CONFIG_REQUIRE_SIGNATURE", "talvez"),
+        ("ODOO_AI_CONFIG_API_KEY", "dezenove-caracteres"),
+        ("ODOO_AI_CONFIG_MAX_BODY_BYTES", "12"),
+        ("ODOO_AI_CONFIG_KEEP_VERSIONS", "1.5"),
+    ],
+)
+def test_unusable_value_is_refused_by_the_name_of_its_variable(
+    variable: str, value: str, tmp_path: Path
+) -> None:
+    with pytest.raises(SettingsError, match=variable) as refusal:
+        as_set(tmp_path, **{variable: value})
+    assert value not in str(refusal.value)
+    assert refusal.value.__cause__ is None
+
+
+def test_key_of_twenty_characters_is_long_enough(tmp_path: Path) -> None:
+    settings = as_set(tmp_path, ODOO_AI_CONFIG_API_KEY="vinte-caracteres-ja!")
+    assert settings.api_key is not None
+    assert settings.api_key.reveal() == "vinte-caracteres-ja!"
+
+
+def test_secrets_are_split_at_commas(tmp_path: Path) -> None:
+    settings = as_set(tmp_path, ODOO_AI_CONFIG_WEBHOOK_SECRETS=" whsec_a , whsec_b,,")
+    assert [secret.reveal() for secret in settings.webhook_secrets] == ["whsec_a", "whsec_b"]
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("sim", True), ("1", True), ("NÃO", False), ("", False)]
+)
+def test_switches_take_words(text: str, value: bool, tmp_path: Path) -> None:
+    settings = as_set(tmp_path, ODOO_AI_CONFIG_REQUIRE_SIGNATURE=text)
+    assert settings.require_signature is value
+
+
+def test_retention_follows_versions_and_days(tmp_path: Path) -> None:
+    policy = as_set(
+        tmp_path, ODOO_AI_CONFIG_KEEP_VERSIONS="0", ODOO_AI_CONFIG_KEEP_DAYS="30"
+    ).retention
+    assert policy.keep is None
+    assert policy.max_age == timedelta(days=30)
+
+
+def test_list_in_the_file_is_joined(tmp_path: Path) -> None:
+    file = tmp_path / "hub.yaml"
+    file.write_text('{"webhook_secrets": ["whsec_a", "whsec_b"], "store_url": null}')
+    settings = read_settings(file=file, parse_yaml=json_yaml, folder=tmp_path, environment={})
+    assert len(settings.webhook_secrets) == 2
+    assert settings.store_url is None
+
+
+def test_unknown_setting_in_the_file_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "hub.yaml"
+    file.write_text('{"prot": 8000}')
+    with pytest.raises(SettingsError, match="prot"):
+        read_settings(file=file, parse_yaml=json_yaml, folder=tmp_path, environment={})
+
+
+@pytest.mark.parametrize("content", [None, b"\xff"])
+def test_file_that_cannot_be_read_is_refused_by_its_name(
+    content: bytes | None, tmp_path: Path
+) -> None:
+    file = tmp_path / "hub.yaml"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(SettingsError, match=r"hub\.yaml"):
+        read_settings(file=file, parse_yaml=json_yaml, folder=tmp_path, environment={})
+
+
+def test_dotenv_that_cannot_be_read_is_refused_by_its_name(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_bytes(b"SERVER_PORT=\xff")
+    with pytest.raises(SettingsError, match=r"\.env"):
+        as_set(tmp_path)
+
+
+def test_origin_of_each_value_is_known_and_secrets_are_masked(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text(f"ODOO_AI_CONFIG_API_KEY={SECRET}\n")
+    layers = read_layers(
+        flags={"data_dir": "dados"}, folder=tmp_path, environment={"SERVER_PORT": "8100"}
+    )
+    states = {state.variable: state for state in layers.states()}
+    assert states["ODOO_AI_CONFIG_DATA_DIR"].origin is Origin.FLAG
+    assert (states["SERVER_PORT"].value, states["SERVER_PORT"].origin) == (
+        "8100",
+        Origin.ENVIRONMENT,
+    )
+    assert states["ODOO_AI_CONFIG_API_KEY"].origin is Origin.DOTENV
+    assert states["SERVER_HOST"].origin is Origin.DEFAULT
+    assert set(states) == set(setting_names().values())
+    assert SECRET not in repr(states) + repr(layers) + repr(layers.settings())
+
+
+def test_variables_of_others_are_found_wherever_they_are_set(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("DATABASE_URL=x\nEMPTY=\n")
+    layers = read_layers(folder=tmp_path, environment={"API_KEY": "y"})
+    assert layers.present(["API_KEY", "DATABASE_URL", "EMPTY", "ABSENT"]) == (
+        "API_KEY",
+        "DATABASE_URL",
+    )
