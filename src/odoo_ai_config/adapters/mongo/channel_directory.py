@@ -57,11 +57,14 @@ class MongoChannelDirectory(ChannelDirectory):
                 ChannelKey(message.account, message.inbox),
                 ChannelKey(inbox=message.inbox),
             ]
-        reasons: list[Record] = [{"_id": {"$in": [str(channel) for channel in channels]}}]
+        # Each reason says all of itself, so that each finds its own index.
+        reasons: list[Record] = [
+            {"_id": {"$in": [str(channel) for channel in channels]}, "active": True}
+        ]
         digits = digits_of(message.number)
         if digits is not None:
-            reasons.append({"numbers.comparable": comparable(digits)})
-        cursor = self._mappings.find({"active": True, "$or": reasons})
+            reasons.append({"numbers.comparable": comparable(digits), "active": True})
+        cursor = self._mappings.find({"$or": reasons})
         return [record async for record in cursor]
 
     async def _records_of_lowest_fallback(self) -> list[Record]:

@@ -123,9 +123,10 @@ def _steps(changeset: Changeset) -> Iterator[Step]:
 
 
 def _succeeding(name: str, version: int, record: Record) -> Write:
-    # Where there is nothing, version 1 is inserted; where there is something, no document is
-    # at version 0 and the insert meets the one that is there.
-    return ReplaceOne({"_id": name, "version": version - 1}, record, upsert=version == 1)
+    named = {"_id": name, **record}
+    if version == 1:
+        return InsertOne(named)
+    return ReplaceOne({"_id": name, "version": version - 1}, named)
 
 
 def _if_absent(record: Record) -> Write:

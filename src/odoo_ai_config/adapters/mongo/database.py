@@ -49,9 +49,14 @@ _STANDALONE: Final = (
 _INDEXES: Final[Mapping[str, Sequence[IndexModel]]] = {
     "documents": [
         IndexModel(
-            [("tenant", ASCENDING), ("domain", ASCENDING), ("kind", ASCENDING)],
+            # All that listing tenants asks for: no document is read for it.
+            [
+                ("deleted", ASCENDING),
+                ("tenant", ASCENDING),
+                ("domain", ASCENDING),
+                ("kind", ASCENDING),
+            ],
             name="living",
-            partialFilterExpression={"deleted": False},
         ),
     ],
     "revisions": [
@@ -91,6 +96,8 @@ _INDEXES: Final[Mapping[str, Sequence[IndexModel]]] = {
     ],
     "api_keys": [IndexModel([("created_at", ASCENDING), ("_id", ASCENDING)], name="oldest")],
 }
+# What has no index of its own is made when it is first written to.
+_COLLECTIONS: Final = (*_INDEXES, "checks")
 
 
 class MongoDatabase:
@@ -105,17 +112,19 @@ class MongoDatabase:
     def __init__(self, client: Client, name: str = DEFAULT_NAME) -> None:
         self.client = client
         self.name = name
-        self._database = client.get_database(
+        database = client.get_database(
             name,
             write_concern=DURABLE,
             # What was acknowledged by a majority is seen, and nothing that could roll back.
             read_concern=ReadConcern("majority"),
             read_preference=ReadPreference.PRIMARY,
         )
+        # Made once: the driver makes them anew whenever it is asked.
+        self._collections = {collection: database[collection] for collection in _COLLECTIONS}
         self.recent_api_keys = RecentApiKeys()
 
     def __getitem__(self, collection: str) -> Collection:
-        return self._database[collection]
+        return self._collections[collection]
 
     @translated
     async def ensure_ready(self) -> None:
