@@ -155,7 +155,9 @@ def _webhook_url(url: str | None, settings: Settings) -> URL:
     try:
         target = URL(url or f"http://localhost:{settings.port}")
     except ValueError:
-        raise CommandError("O endereço em --url não é válido.") from None
+        target = URL()
+    if target.scheme not in {"http", "https"} or not target.host:
+        raise CommandError("O endereço em --url não é válido; ele começa com http:// ou https://.")
     path = target.path.rstrip("/")
     return target if path.endswith(PATH) else target.with_path(path + PATH)
 

@@ -167,8 +167,6 @@ def _unreachable(url: URL, error: Exception) -> str:
         return f"O servidor em {place} não respondeu a tempo; veja o log dele e tente de novo."
     if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientSSLError):
         return f"O certificado de {place} não é confiável; confira o endereço em --url."
-    if isinstance(error, aiohttp.InvalidURL | aiohttp.NonHttpUrlClientError):
-        return "O endereço em --url não é válido; ele começa com http:// ou https://."
     return (
         f"Não foi possível falar com o servidor em {place}. Ele está no ar? Inicie-o em outro "
         "terminal com `make run`, ou indique o endereço certo com --url ou SERVER_PORT."
