@@ -5,8 +5,9 @@ What a fence holds is told by its language:
 
 - ``python``: the blocks of a page make one program, in which ``await`` may stand at the top
   level, as in ``python -m asyncio``. A comment behind a ``print`` is what it prints.
-- ``bash``: the blocks of a page are one shell session beside a server that has just been
-  started for the first time. A request that is refused fails it, unless it was sent with ``-i``.
+- ``bash`` and ``sh``: the blocks of a page are one shell session beside a server that has just
+  been started for the first time. A comment behind a ``curl`` is the status of its answer, which
+  is 200 otherwise.
 - ``json`` straight after ``bash``: all that the block prints; ``...`` stands for any text.
 - ``py``: Python that needs somebody else's program around it; only its syntax is checked.
 - everything else is not run.
@@ -21,6 +22,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -32,10 +34,14 @@ from tests.e2e.hub_process import PATIENCE, HubProcess, environment, serving
 from tests.source_tree import ROOT
 
 # The Portuguese README has the same examples as the English one.
-PAGES = [ROOT / "README.md", ROOT / "docs" / "library.md"]
+PAGES = [ROOT / "README.md", ROOT / "docs" / "http-api.md", ROOT / "docs" / "library.md"]
 FENCE = re.compile(r"^```([\w-]*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+REQUEST = re.compile(r"^curl (?:[^'\n]|'[^']*')*$", re.MULTILINE)
+EXPECTED = re.compile(r"# (\d{3})$")
+ANSWERED = re.compile(r"^HTTP (\d{3})$", re.MULTILINE)
 PRINTED = re.compile(r"^ *print\(.*\)  # (.*)$", re.MULTILINE)
 SETTING = re.compile(r"^\| `([A-Z_]+)` \| (?:`(.*?)`)? *\| (.*) \|$", re.MULTILINE)
+SHELL = {"bash", "sh"}
 NOT_RUN = {"text", "json", "yaml", "http", "ini", "nginx", "py"}
 BINARIES = Path(sys.executable).parent
 
@@ -47,14 +53,9 @@ result = types.FunctionType(code, {"__name__": "__main__"})()
 if asyncio.iscoroutine(result):
     asyncio.run(result)
 """
-SESSION = """
+SESSION = r"""
 set -euo pipefail
-curl() {
-  for argument in "$@"; do
-    if [ "$argument" = -i ]; then command curl -q "$@"; return; fi
-  done
-  command curl -q --fail-with-body "$@"
-}
+curl() { command curl -q -sS -w '%{stderr}HTTP %{http_code}\n' "$@"; }
 """
 NEXT_BLOCK = "~~~ next block ~~~"
 
@@ -77,7 +78,7 @@ def blocks_in(page: str) -> list[Block]:
         output = None
         if (
             following is not None
-            and following[1] == "json"
+            and (fence[1], following[1]) == ("bash", "json")
             and not page[fence.end() : following.start()].strip()
         ):
             output = following[2]
@@ -85,11 +86,11 @@ def blocks_in(page: str) -> list[Block]:
     return blocks
 
 
-def pages_with(language: str) -> list[Path]:
+def pages_with(*languages: str) -> list[Path]:
     return [
         page
         for page in PAGES
-        if any(block.language == language for block in blocks_in(page.read_text("utf-8")))
+        if any(block.language in languages for block in blocks_in(page.read_text("utf-8")))
     ]
 
 
@@ -121,7 +122,7 @@ def run_session(page: str, hub: HubProcess) -> None:
     """
     Run the shell blocks of *page*, and hold their output against the one below them.
     """
-    blocks = [block for block in blocks_in(page) if block.language == "bash"]
+    blocks = [block for block in blocks_in(page) if block.language in SHELL]
     script = f"echo '{NEXT_BLOCK}'\n".join(block.text for block in blocks)
     for written, meant in {
         "localhost:8000": f"localhost:{hub.port}",
@@ -143,6 +144,9 @@ def run_session(page: str, hub: HubProcess) -> None:
         check=False,
     )
     assert finished.returncode == 0, finished.stdout + finished.stderr
+    expected = [EXPECTED.search(request) for request in REQUEST.findall(script)]
+    statuses = ["200" if comment is None else comment[1] for comment in expected]
+    assert ANSWERED.findall(finished.stderr) == statuses, finished.stdout
     outputs = finished.stdout.split(f"{NEXT_BLOCK}\n")
     for block, output in zip(blocks, outputs, strict=True):
         if block.output is not None:
@@ -171,19 +175,27 @@ def test_programs_print_what_they_say(page: Path, tmp_path: Path) -> None:
     run_program(page.read_text("utf-8"), tmp_path)
 
 
-@pytest.mark.parametrize("page", pages_with("bash"), ids=name_of)
-def test_commands_work_beside_a_new_server(page: Path, tmp_path: Path) -> None:
+@pytest.fixture
+def hub(tmp_path: Path) -> Iterator[HubProcess]:
+    """
+    A new server, on a machine that has what a reader of the examples needs.
+    """
     if shutil.which("bash") is None or shutil.which("curl") is None:
         reason = "bash or curl is missing"
         pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
     with serving(tmp_path) as hub:
-        run_session(page.read_text("utf-8"), hub)
+        yield hub
+
+
+@pytest.mark.parametrize("page", pages_with(*SHELL), ids=name_of)
+def test_commands_work_beside_a_new_server(page: Path, hub: HubProcess) -> None:
+    run_session(page.read_text("utf-8"), hub)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_every_example_says_whether_it_runs(page: Path) -> None:
     languages = {block.language for block in blocks_in(page.read_text("utf-8"))}
-    assert languages <= {"python", "bash"} | NOT_RUN
+    assert languages <= {"python"} | SHELL | NOT_RUN
 
 
 @pytest.mark.parametrize("page", pages_with("py"), ids=name_of)
@@ -220,6 +232,23 @@ def test_portuguese_readme_explains_the_settings_as_the_program_does() -> None:
 def test_example_that_is_wrong_is_caught(program: str, tmp_path: Path) -> None:
     with pytest.raises(AssertionError):
         run_program(f"```python\n{program}\n```\n", tmp_path)
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        "```sh\nfalse\n```\n",
+        "```sh\ncurl localhost:8000/nowhere\n```\n",
+        "```sh\ncurl localhost:8000/health  # 404\n```\n",
+        '```bash\ncurl localhost:8000/health\n```\n\n```json\n{"status": "ill"}\n```\n',
+    ],
+    ids=["failing", "refused", "status", "output"],
+)
+def test_commands_that_are_wrong_are_caught(block: str, hub: HubProcess) -> None:
+    good = '```bash\ncurl localhost:8000/health\n```\n\n```json\n{"status": "h...y"}\n```\n'
+    run_session(good, hub)
+    with pytest.raises(AssertionError):
+        run_session(good + block, hub)
 
 
 def test_example_that_awaits_at_the_top_level_is_run(tmp_path: Path) -> None:
