@@ -1,5 +1,5 @@
 """
-The aiohttp application: routes, middlewares and what handlers need, put together.
+The aiohttp application: routes and what handlers need, put together.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from odoo_ai_config.entrypoints.http.app_keys import (
 )
 from odoo_ai_config.entrypoints.http.metrics import Metrics
 from odoo_ai_config.entrypoints.http.options import HttpOptions
-from odoo_ai_config.entrypoints.http.problems import problems_answered
+from odoo_ai_config.entrypoints.http.problems import answering_problems
 from odoo_ai_config.entrypoints.http.rate_limit import CallerLimits, TokenBuckets
 from odoo_ai_config.entrypoints.http.representations import Representations
-from odoo_ai_config.entrypoints.http.request_trace import requests_traced
+from odoo_ai_config.entrypoints.http.request_trace import RequestTrace
 from odoo_ai_config.entrypoints.http.routes import add_routes
 from odoo_ai_config.entrypoints.services import Services
 
@@ -30,10 +30,7 @@ def build_app(services: Services, options: HttpOptions, metrics: Metrics) -> web
     It opens nothing and closes nothing; that is for whoever made the services. So is
     *metrics*, in which what stands behind the services may count too.
     """
-    app = web.Application(
-        middlewares=[requests_traced(metrics), problems_answered(metrics)],
-        client_max_size=options.max_body_bytes,
-    )
+    app = web.Application(client_max_size=options.max_body_bytes)
     app[SERVICES] = services
     app[OPTIONS] = options
     app[METRICS] = metrics
@@ -42,5 +39,9 @@ def build_app(services: Services, options: HttpOptions, metrics: Metrics) -> web
         keys=TokenBuckets(options.requests_per_second),
         failures=TokenBuckets(options.failed_authentications_per_second),
     )
-    add_routes(app.router)
+    trace = RequestTrace(metrics)
+    add_routes(
+        app.router,
+        lambda template, handler: trace.of(template, answering_problems(handler, metrics)),
+    )
     return app

@@ -15,7 +15,7 @@ from typing import Final, TypeAlias
 
 import structlog
 from aiohttp import web
-from aiohttp.typedefs import Handler, Middleware
+from aiohttp.typedefs import Handler
 from attrs import field, frozen
 
 from odoo_ai_config.application import errors as application
@@ -31,7 +31,6 @@ from odoo_ai_config.entrypoints.http.errors import (
     InvalidFieldsError,
     MethodNotAllowedError,
     RateLimitedError,
-    RouteNotFoundError,
     SignatureError,
 )
 from odoo_ai_config.entrypoints.http.messages import (
@@ -285,21 +284,17 @@ def refuse(request: web.Request, error: Refusal) -> web.Response:
     return _answer(request, problem, language)
 
 
-def problems_answered(metrics: Metrics) -> Middleware:
+def answering_problems(handler: Handler, metrics: Metrics) -> Handler:
     """
-    The middleware that lets no exception through but a cancellation.
+    *handler*, which lets no exception through any more but a cancellation.
     """
 
-    @web.middleware
-    async def answer_problems(request: web.Request, handler: Handler) -> web.StreamResponse:
+    async def answer(request: web.Request) -> web.StreamResponse:
         try:
             try:
                 return await handler(request)
             except (DomainError, ApplicationError, HttpRefusalError) as error:
                 return refuse(request, error)
-            except web.HTTPException:
-                # Only the router raises these, for targets that are no path of this server.
-                return refuse(request, RouteNotFoundError())
         except Exception as error:  # noqa: BLE001 - the one place where everything ends
             metrics.failure()
             # The frames without the message: a stranger's error may quote the request.
@@ -312,4 +307,4 @@ def problems_answered(metrics: Metrics) -> Middleware:
             problem = Problem(500, "internal_error", _UNFORESEEN.to(language))
             return _answer(request, problem, language)
 
-    return answer_problems
+    return answer

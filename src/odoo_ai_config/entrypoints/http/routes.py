@@ -7,6 +7,7 @@ clients do not agree on that; a redirect would cost them a round trip, and some 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from aiohttp import web
@@ -60,19 +61,25 @@ _PATHS: Final[dict[str, dict[str, Handler]]] = {
 }
 
 
-def add_routes(router: web.UrlDispatcher) -> None:
+def add_routes(router: web.UrlDispatcher, served: Callable[[str, Handler], Handler]) -> None:
     """
     Register every path in every form in which it may be asked for.
+
+    *served* makes of a path's template and its handler what aiohttp is to call.
     """
+    handlers = {
+        (path, method): served(path, handler)
+        for path, methods in _PATHS.items()
+        for method, handler in methods.items()
+    }
     for form in ("{}", "{}/", "/{}", "/{}/"):
-        for path, handlers in _PATHS.items():
+        for (path, method), handler in handlers.items():
             resource = router.add_resource(form.format(path.removesuffix("/")) or "/")
-            for method, handler in handlers.items():
-                resource.add_route(method, handler, expect_handler=expect_continue)
-                if method == "GET":
-                    resource.add_route("HEAD", handler, expect_handler=expect_continue)
+            resource.add_route(method, handler, expect_handler=expect_continue)
+            if method == "GET":
+                resource.add_route("HEAD", handler, expect_handler=expect_continue)
     nowhere = router.add_resource("/{path:.*}")
-    nowhere.add_route("*", refuse_path, expect_handler=expect_continue)
+    nowhere.add_route("*", served("/{path}", refuse_path), expect_handler=expect_continue)
 
 
 async def refuse_path(request: web.Request) -> web.StreamResponse:

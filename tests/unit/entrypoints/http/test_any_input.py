@@ -60,7 +60,7 @@ ODD = st.sampled_from(
         f"../{CANARY}",
         f"{CANARY}\n",
         "\u202e" + CANARY,
-        "x" * 20_000,
+        "x" * 17_000,
         {"$gt": CANARY},
         {CANARY: {CANARY: CANARY}},
         [CANARY],

@@ -43,10 +43,10 @@ from odoo_ai_config.entrypoints.http.metrics import Metrics
 from odoo_ai_config.entrypoints.http.problems import (
     WORDINGS,
     Refusal,
+    answering_problems,
     problem_of,
-    problems_answered,
 )
-from odoo_ai_config.entrypoints.http.request_trace import requests_traced
+from odoo_ai_config.entrypoints.http.request_trace import RequestTrace
 from tests.source_tree import ROOT
 
 CANARY = "canario-4711"
@@ -156,8 +156,9 @@ async def test_unforeseen_error_is_a_500_that_tells_nothing_and_logs_no_message(
         raise LookupError(CANARY, await request.text())
 
     metrics = Metrics()
-    app = web.Application(middlewares=[requests_traced(metrics), problems_answered(metrics)])
-    app.router.add_post("/fail", fail)
+    app = web.Application()
+    served = RequestTrace(metrics).of("/fail", answering_problems(fail, metrics))
+    app.router.add_post("/fail", served)
     async with TestClient(TestServer(app)) as client:
         with capture_logs() as logs:
             answer = await client.post("/fail", data=CANARY, headers={"Accept-Language": "en"})
