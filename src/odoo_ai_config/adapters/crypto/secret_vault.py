@@ -33,16 +33,9 @@ _KEY_ID_BYTES: Final = 8
 _HEADER_BYTES: Final = len(_FORMAT) + _KEY_ID_BYTES
 _FINGERPRINT_BYTES: Final = 16
 # What a ciphertext or digest is of, so that none can stand for another kind.
-_TENANT_KEY: Final = b"odoo-ai-config/tenant-key"
-_SECRET: Final = b"odoo-ai-config/secret"
-_RECOGNITION: Final = b"odoo-ai-config/fingerprint"
-
-
-def _framed(*parts: bytes) -> bytes:
-    """
-    *parts* in a form that no other parts have.
-    """
-    return b"".join(len(part).to_bytes(4, "big") + part for part in parts)
+_TENANT_KEY: Final = b"odoo-ai-config/tenant-key\0"
+_SECRET: Final = b"odoo-ai-config/secret\0"
+_RECOGNITION: Final = b"odoo-ai-config/fingerprint\0"
 
 
 def _bytes_of(secret: SecretText) -> bytes:
@@ -50,13 +43,12 @@ def _bytes_of(secret: SecretText) -> bytes:
     return secret.reveal().encode("utf-8", "surrogatepass")
 
 
-def _place_of(context: SealContext) -> tuple[bytes, ...]:
-    return (
-        context.tenant.value.encode(),
-        context.domain.value.encode(),
-        context.ref.value.encode(),
-        context.purpose.encode(),
-    )
+def _bound_to(what: bytes, context: SealContext) -> bytes:
+    """
+    *what* and the place it is of. Nothing but the end can be anything: names hold no NUL.
+    """
+    place = (context.tenant.value, context.domain.value, context.ref.value, context.purpose)
+    return what + "\0".join(place).encode() + b"\0"
 
 
 def _encrypted(cipher: AESGCM, plain: bytes, associated: bytes) -> bytes:
@@ -170,11 +162,11 @@ def _wrapped(master: MasterKey, tenant: TenantId, key_id: str, keys: bytes) -> b
 
 
 def _key_associated(tenant: TenantId, key_id: str) -> bytes:
-    return _framed(_TENANT_KEY, _FORMAT, tenant.value.encode(), key_id.encode())
+    return _TENANT_KEY + _FORMAT + f"{tenant}\0{key_id}".encode()
 
 
 def _recognised(opened: _OpenKey, context: SealContext, secret: SecretText) -> Fingerprint:
-    message = _framed(_RECOGNITION, *_place_of(context), _bytes_of(secret))
+    message = _bound_to(_RECOGNITION, context) + _bytes_of(secret)
     # Keyed BLAKE2 (RFC 7693): as good a MAC as HMAC, and it does not give up the interpreter's
     # lock for so short a message, as OpenSSL's does.
     digest = blake2b(message, key=opened.fingerprint_key, digest_size=_FINGERPRINT_BYTES)
@@ -187,4 +179,4 @@ def _associated(header: bytes, context: SealContext, fingerprint: Fingerprint) -
 
     Without the fingerprint, an older value of the same reference could be put in its stead.
     """
-    return _framed(_SECRET, header, *_place_of(context), fingerprint.value.encode())
+    return _bound_to(_SECRET, context) + header + fingerprint.value.encode()
