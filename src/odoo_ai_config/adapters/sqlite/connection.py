@@ -9,13 +9,15 @@ import errno
 import os
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 from urllib.parse import quote
 
 from odoo_ai_config.adapters.sqlite.schema import migrate
 from odoo_ai_config.application.errors import StoreUnavailableError, StoreUnusableError
+
+T = TypeVar("T")
 
 _CACHED_STATEMENTS: Final = 256
 # A log that once grew large gives the space back.
@@ -77,11 +79,18 @@ class FileConnection:
     A connection that is opened when it is needed, and again after a failure.
 
     It serves one thread at a time, not always the same one.
+
+    Args:
+        busy_timeout: How long opening it may wait for others.
+        patient: Whether the same goes for what is done with it later.
     """
 
-    def __init__(self, file: DatabaseFile, *, busy_timeout: float, cache_kib: int) -> None:
+    def __init__(
+        self, file: DatabaseFile, *, busy_timeout: float, patient: bool, cache_kib: int
+    ) -> None:
         self._file = file
         self._busy_timeout = busy_timeout
+        self._patient = patient
         self._cache_kib = cache_kib
         self._connection: sqlite3.Connection | None = None
 
@@ -122,17 +131,23 @@ class FileConnection:
                 connection.close()
 
     def _connect(self) -> sqlite3.Connection:
+        connection = _once_free(self._try_to_connect, self._busy_timeout)
+        if self._patient:
+            connection.execute(f"PRAGMA busy_timeout = {int(self._busy_timeout * 1000)}")
+        return connection
+
+    def _try_to_connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
             # Never created here: a missing file is an outage, not an empty store.
             f"file:{quote(str(self._file.path))}?mode=rw",
             uri=True,
-            timeout=self._busy_timeout,
+            timeout=0,
             isolation_level=None,
             check_same_thread=False,
             cached_statements=_CACHED_STATEMENTS,
         )
         try:
-            _write_ahead(connection, self._busy_timeout)
+            _write_ahead(connection)
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
             connection.execute(f"PRAGMA journal_size_limit = {_LARGEST_IDLE_LOG}")
@@ -148,15 +163,14 @@ def begin_writing(connection: sqlite3.Connection, patience: float) -> None:
     """
     Begin a transaction as the only writer, as soon as there is no other.
     """
-    # SQLite's own waiting sleeps ever longer, up to a tenth of a second. Under load the lock is
-    # free for moments only, and a process that sleeps through them waits for seconds.
-    connection.execute("PRAGMA busy_timeout = 0")
-    _execute_once_free(connection, "BEGIN IMMEDIATE", patience)
+    # The connection itself is impatient: SQLite's own waiting sleeps ever longer, up to a tenth
+    # of a second. Under load the lock is free for moments only, and a process that sleeps
+    # through them waits for seconds.
+    _once_free(lambda: connection.execute("BEGIN IMMEDIATE"), patience)
 
 
-def _write_ahead(connection: sqlite3.Connection, patience: float) -> None:
-    # SQLite does not wait by itself while another process makes the same switch.
-    (mode,) = _execute_once_free(connection, "PRAGMA journal_mode = WAL", patience).fetchone()
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
     if mode != "wal":
         raise StoreUnusableError(
             "O sistema de arquivos do armazenamento não permite o modo WAL do SQLite; "
@@ -164,13 +178,11 @@ def _write_ahead(connection: sqlite3.Connection, patience: float) -> None:
         )
 
 
-def _execute_once_free(
-    connection: sqlite3.Connection, statement: str, patience: float
-) -> sqlite3.Cursor:
+def _once_free(attempt: Callable[[], T], patience: float) -> T:
     deadline = time.monotonic() + patience
     while True:
         try:
-            return connection.execute(statement)
+            return attempt()
         except sqlite3.OperationalError as error:
             # The low byte says what it is, the rest why.
             busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY

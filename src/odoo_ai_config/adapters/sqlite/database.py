@@ -44,7 +44,7 @@ class SqliteDatabase:
         self._file = DatabaseFile(path)
         self._writer = GroupWriter(self._file, self.rows, busy_timeout=busy_timeout)
         self._reader = Reader(self._file, busy_timeout=busy_timeout)
-        self._probe = Probe(self._file, self.rows)
+        self._probe = Probe(self._file, self.rows, busy_timeout=busy_timeout)
         # Until when what the last probe said may be relied on; 0 for no longer.
         self._fresh_until = 0.0
 

@@ -37,7 +37,7 @@ class Reader:
     def __init__(self, file: DatabaseFile, *, busy_timeout: float) -> None:
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="sqlite-reader")
         self._idle = deque(
-            FileConnection(file, busy_timeout=busy_timeout, cache_kib=_CACHE_KIB)
+            FileConnection(file, busy_timeout=busy_timeout, patient=True, cache_kib=_CACHE_KIB)
             for _ in range(_THREADS)
         )
         self._turn: Turn[sqlite3.Connection] = Turn(self._take_over)
@@ -113,9 +113,11 @@ class Probe:
     a commit one row is read as well, which the operating system has at hand.
     """
 
-    def __init__(self, file: DatabaseFile, rows: CurrentRows) -> None:
+    def __init__(self, file: DatabaseFile, rows: CurrentRows, *, busy_timeout: float) -> None:
         self._rows = rows
-        self._connection = FileConnection(file, busy_timeout=0, cache_kib=_PROBE_CACHE_KIB)
+        self._connection = FileConnection(
+            file, busy_timeout=busy_timeout, patient=False, cache_kib=_PROBE_CACHE_KIB
+        )
         self._seen: tuple[int, int] | None = None
 
     def open(self) -> None:

@@ -68,7 +68,9 @@ class GroupWriter:
     def __init__(self, file: DatabaseFile, rows: CurrentRows, *, busy_timeout: float) -> None:
         self._rows = rows
         self._busy_timeout = busy_timeout
-        self._connection = FileConnection(file, busy_timeout=busy_timeout, cache_kib=_CACHE_KIB)
+        self._connection = FileConnection(
+            file, busy_timeout=busy_timeout, patient=False, cache_kib=_CACHE_KIB
+        )
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="sqlite-writer")
         self._turn: Turn[Transaction] = Turn(self._take_over)
         self._queue: deque[Job[Transaction]] = deque()
