@@ -13,6 +13,8 @@ from cyclopts import Group, Parameter
 from odoo_ai_config.entrypoints.container import Container
 from odoo_ai_config.entrypoints.settings import SettingLayers, Settings, read_layers
 
+# Named here because commands of commands do not take it over from the program.
+OPTIONS: Final = Group("Opções")
 SETTINGS: Final = Group(
     "Configuração",
     help="Vencem o ambiente, que vence .env, que vence o arquivo YAML; veja `settings`.",

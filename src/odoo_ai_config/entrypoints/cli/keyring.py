@@ -14,13 +14,15 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from odoo_ai_config.domain.identifiers import TenantId
-from odoo_ai_config.entrypoints.cli.flags import AS_SET, StoreFlags, container_of
+from odoo_ai_config.entrypoints.cli.flags import AS_SET, OPTIONS, StoreFlags, container_of
 from odoo_ai_config.entrypoints.cli.refusals import CommandError
 from odoo_ai_config.entrypoints.cli.terminal import moment, say, say_table, tell
 from odoo_ai_config.entrypoints.startup import opened
 
 keyring: Final = App(
-    name="keyring", help="Mostra e gira as chaves mestras, que protegem todas as credenciais."
+    name="keyring",
+    help="Mostra e gira as chaves mestras, que protegem todas as credenciais.",
+    group_parameters=OPTIONS,
 )
 
 

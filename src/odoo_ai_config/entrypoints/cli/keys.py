@@ -10,12 +10,14 @@ from cyclopts import App, Parameter
 
 from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.identifiers import TenantId
-from odoo_ai_config.entrypoints.cli.flags import AS_SET, StoreFlags
+from odoo_ai_config.entrypoints.cli.flags import AS_SET, OPTIONS, StoreFlags
 from odoo_ai_config.entrypoints.cli.refusals import CommandError
 from odoo_ai_config.entrypoints.cli.session import session
 from odoo_ai_config.entrypoints.cli.terminal import moment, say, say_table, tell
 
-keys: Final = App(name="keys", help="Cria, lista e revoga chaves de API.")
+keys: Final = App(
+    name="keys", help="Cria, lista e revoga chaves de API.", group_parameters=OPTIONS
+)
 
 _SCOPES: Final = ", ".join(scope.value for scope in Scope)
 

@@ -13,6 +13,7 @@ from cyclopts import App, CycloptsError, Group
 
 from odoo_ai_config.entrypoints.cli.doctor import doctor
 from odoo_ai_config.entrypoints.cli.exporting import export
+from odoo_ai_config.entrypoints.cli.flags import OPTIONS
 from odoo_ai_config.entrypoints.cli.importing import import_
 from odoo_ai_config.entrypoints.cli.keyring import keyring
 from odoo_ai_config.entrypoints.cli.keys import keys
@@ -42,7 +43,7 @@ def program() -> App:
         help_format="plaintext",
         usage=f"{NAME} COMANDO [OPÇÕES]",
         group_commands=Group("Comandos"),
-        group_parameters=Group("Opções"),
+        group_parameters=OPTIONS,
         group_arguments=Group("Argumentos"),
     )
     for command in (keys, keyring, send):

@@ -15,7 +15,7 @@ from yarl import URL
 
 from odoo_ai_config.domain.credentials import SecretText
 from odoo_ai_config.domain.json_types import Json, JsonObject
-from odoo_ai_config.entrypoints.cli.flags import AS_SET, StoreFlags
+from odoo_ai_config.entrypoints.cli.flags import AS_SET, OPTIONS, StoreFlags
 from odoo_ai_config.entrypoints.cli.refusals import CommandError
 from odoo_ai_config.entrypoints.cli.sample_events import (
     CredentialsSample,
@@ -28,7 +28,11 @@ from odoo_ai_config.entrypoints.container import Container
 from odoo_ai_config.entrypoints.http.signature import SigningKey
 from odoo_ai_config.entrypoints.settings import Settings
 
-send: Final = App(name="send", help="Envia um evento de teste a um servidor, como faria o Odoo.")
+send: Final = App(
+    name="send",
+    help="Envia um evento de teste a um servidor, como faria o Odoo.",
+    group_parameters=OPTIONS,
+)
 
 _DELIVERY: Final = Group("Envio")
 _ID_BYTES: Final = 18
