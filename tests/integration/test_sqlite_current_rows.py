@@ -83,6 +83,16 @@ async def test_what_was_read_is_not_read_again_not_even_if_it_is_not_there(
     assert sum("FROM revisions" in statement for statement in readings) == 2
 
 
+async def test_asking_for_what_is_not_there_does_not_fill_the_memory(
+    database: SqliteDatabase, stores: Stores
+) -> None:
+    shelf = database.rows.revisions
+    shelf.capacity = 10_000
+    for number in range(50):
+        await stores.config.current([key(f"unknown{number}")])
+    assert 0 < len(shelf.entries) < 10
+
+
 async def test_refused_commit_leaves_what_is_known(stores: Stores, readings: list[str]) -> None:
     await stores.config.commit(Changeset(revisions=(revision(),)))
     refused = Changeset(revisions=(revision(version=2),), delivery=delivery())
@@ -227,7 +237,7 @@ async def test_reading_of_the_routing_table_outlives_a_caller_who_gives_up(
 
 
 def shelf_of(capacity: int) -> Shelf[str, str]:
-    return Shelf(lambda _connection, _key: None, capacity, len)
+    return Shelf(lambda _connection, _key: None, capacity, lambda value: len(value or ""))
 
 
 def test_shelf_forgets_what_was_used_least_recently() -> None:

@@ -119,7 +119,7 @@ class CurrentRows:
     @property
     def known(self) -> int:
         """
-        The commit that the rows stand at.
+        The commit that the rows stand at; negative while that is unknown.
         """
         return self._known
 
@@ -214,7 +214,9 @@ class CurrentRows:
             shelf.clear(seq)
 
 
-def _weight_of_revision(revision: Revision) -> int:
+def _weight_of_revision(revision: Revision | None) -> int:
+    if revision is None:
+        return _ROW_OVERHEAD
     document = revision.document
     authored = 0 if document.authored is None else len(document.authored.text)
     return _ROW_OVERHEAD + len(document.text) + authored

@@ -44,7 +44,7 @@ class Shelf(Generic[K, V]):
 
     select: Callable[[sqlite3.Connection, K], V | None]
     capacity: int
-    weigh: Callable[[V], int] = _one
+    weigh: Callable[[V | None], int] = _one
     entries: OrderedDict[K, Entry[V]] = field(factory=OrderedDict)
     weight: int = 0
     floor: int = 0
@@ -100,7 +100,7 @@ class Shelf(Generic[K, V]):
         self.floor = seq
 
     def _put(self, key: K, value: V | None, seq: int) -> None:
-        weight = 1 if value is None else self.weigh(value)
+        weight = self.weigh(value)
         self.entries[key] = Entry(seq, value, weight)
         self.weight += weight
         while self.weight > self.capacity:
