@@ -9,13 +9,14 @@ import platform
 import sys
 from collections.abc import Callable, Iterator
 
-from benchmarks import over_http, routing, starting
+from benchmarks import mongo, over_http, routing, starting
 from benchmarks.figures import Figure
 from benchmarks.processes import keep_off_the_servers_processor
 
 BENCHMARKS: dict[str, Callable[[], Iterator[Figure]]] = {
     "credentials": over_http.credentials,
     "reading": over_http.reading,
+    "mongo": mongo.writing,
     "mapping": routing.mapping_events,
     "resolve": routing.resolving,
     "import": starting.importing,

@@ -16,6 +16,11 @@ from time import perf_counter
 from attrs import frozen
 
 _PORT = re.compile(rb":(\d+)\b")
+_MONGODB = (
+    "import signal, sys; from secantus import SecantusDBServer; "
+    "server = SecantusDBServer(storage_path=sys.argv[1]); server.start(); "
+    "print(server.port, flush=True); signal.pause()"
+)
 API_KEY = "benchmark-key-of-enough-length"
 
 
@@ -74,6 +79,16 @@ def hub(data_dir: Path, **settings: str) -> Iterator[Server]:
     command = [str(Path(sys.executable).with_name("odoo-ai-config")), "serve", "--port", "0"]
     with _running(command, environment, rb"http://[^:]+:(\d+)") as server:
         yield server
+
+
+@contextmanager
+def mongodb(folder: Path) -> Iterator[str]:
+    """
+    Run a SecantusDB, which speaks MongoDB's protocol, and tell its address.
+    """
+    command = [sys.executable, "-c", _MONGODB, str(folder)]
+    with _running(command, dict(os.environ), rb"^(\d+)") as server:
+        yield f"mongodb://127.0.0.1:{server.port}/"
 
 
 @contextmanager
