@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+from math import ceil
+
 import pytest
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
 from odoo_ai_config.application.api_key_text import ApiKeyText, digest_of
+from odoo_ai_config.application.ports.token_source import TokenSource
 from odoo_ai_config.domain.access import ALL_SCOPES, ApiKey, Scope
 from odoo_ai_config.domain.changes import AuditAction
 from odoo_ai_config.domain.errors import ApiKeyNotFoundError, InvalidApiKeyError
@@ -23,6 +27,20 @@ async def test_created_key_lets_its_holder_in_with_its_scopes(hub: MemoryHub) ->
     assert found == key
     assert (found.scopes, found.tenant) == (SCOPES, TenantId("acme"))
     assert text.reveal().startswith(f"oac_{key.id}_")
+
+
+class Hyphens(TokenSource):
+    def token(self, size: int) -> str:
+        return ("-_" * size)[: ceil(size * 4 / 3)]
+
+
+async def test_id_of_a_key_cannot_be_taken_for_an_option(hub: MemoryHub) -> None:
+    create = evolve(hub.create_api_key, tokens=Hyphens())
+
+    key, text = await create(name="crm", scopes=SCOPES)
+
+    assert key.id.isalnum()
+    assert await hub.authenticate()(text.reveal()) == key
 
 
 async def test_key_itself_is_kept_nowhere(hub: MemoryHub) -> None:

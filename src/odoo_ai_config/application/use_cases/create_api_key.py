@@ -4,6 +4,8 @@ Let somebody in.
 
 from __future__ import annotations
 
+from typing import Final
+
 from attrs import frozen
 
 from odoo_ai_config.application.api_key_text import ID_SIZE, SECRET_BYTES, ApiKeyText, digest_of
@@ -14,6 +16,9 @@ from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.changes import AuditAction, AuditEntry, Changeset
 from odoo_ai_config.domain.credentials import SecretText
 from odoo_ai_config.domain.identifiers import TenantId
+
+# `keys revoke` takes an id as its argument, where a hyphen in front would make it an option.
+_LETTERS_ONLY: Final = str.maketrans("-_", "xy")
 
 
 @frozen
@@ -40,7 +45,7 @@ class CreateApiKey:
         Raises:
             StoreUnavailableError: The store is away.
         """
-        key_id = self.tokens.token(ID_SIZE).replace("_", "-")[:ID_SIZE]
+        key_id = self.tokens.token(ID_SIZE).translate(_LETTERS_ONLY)[:ID_SIZE]
         text = ApiKeyText(key_id, self.tokens.token(SECRET_BYTES))
         now = self.clock.now()
         key = ApiKey(key_id, name, digest_of(text.secret), scopes, tenant, created_at=now)
