@@ -14,6 +14,7 @@ from cyclopts import App, CycloptsError, Group
 from odoo_ai_config.entrypoints.cli.doctor import doctor
 from odoo_ai_config.entrypoints.cli.exporting import export
 from odoo_ai_config.entrypoints.cli.flags import OPTIONS
+from odoo_ai_config.entrypoints.cli.help_pages import PortugueseFormatter
 from odoo_ai_config.entrypoints.cli.importing import import_
 from odoo_ai_config.entrypoints.cli.keyring import keyring
 from odoo_ai_config.entrypoints.cli.keys import keys
@@ -41,7 +42,7 @@ def program() -> App:
         help_epilogue="Cada comando tem sua ajuda: odoo-ai-config keys create --help",
         version=version(NAME),
         help_format="plaintext",
-        usage=f"{NAME} COMANDO [OPÇÕES]",
+        help_formatter=PortugueseFormatter(),
         group_commands=Group("Comandos"),
         group_parameters=OPTIONS,
         group_arguments=Group("Argumentos"),

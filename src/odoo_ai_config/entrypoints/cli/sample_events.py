@@ -94,7 +94,10 @@ class MappingSample:
     sequence: Annotated[int, Parameter(help="Ordem entre os de reserva, menor primeiro.")] = 10
     number: Annotated[
         list[str] | None,
-        Parameter(help="Número especial e sua equipe, como 5511999999999=analytics; repita."),
+        Parameter(
+            help="Número especial e sua equipe, como 5511999999999=analytics; repita.",
+            negative=(),
+        ),
     ] = None
     delete: Annotated[bool, Parameter(help="Remove o mapeamento.", negative=())] = False
 

@@ -1,0 +1,61 @@
+"""
+Help pages in Portuguese throughout: what cyclopts adds to our own texts is in English.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from attrs import evolve
+from cyclopts.help import (
+    ColumnSpec,
+    DefaultFormatter,
+    DescriptionRenderer,
+    HelpEntry,
+    InlineText,
+)
+from cyclopts.help.specs import get_default_parameter_columns
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.text import Text
+
+_WORDS: Final = {"COMMAND": "COMANDO", "[OPTIONS]": "[OPÇÕES]", "[ARGS]": "[ARGUMENTOS]"}
+
+
+class PortugueseFormatter(DefaultFormatter):
+    """
+    Lays pages out as cyclopts does, in other words.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(column_specs=_columns)
+
+    def render_usage(self, console: Console, _options: ConsoleOptions, usage: object) -> None:
+        """
+        Show the form of the command.
+        """
+        words = " ".join(_WORDS.get(word, word) for word in str(usage).split())
+        console.print(Text(f"Uso: {words}\n", style="bold"))
+
+
+class _Description(DescriptionRenderer):
+    def __call__(self, entry: HelpEntry) -> RenderableType:
+        notes = []
+        if entry.choices:
+            notes.append(f"[opções: {', '.join(entry.choices)}]")
+        if entry.default is not None:
+            notes.append(f"[padrão: {entry.default}]")
+        if entry.required:
+            notes.append("[obrigatório]")
+        bare = evolve(entry, choices=None, default=None, required=False)
+        shown = super().__call__(bare)
+        if isinstance(shown, InlineText):
+            for note in notes:
+                shown.append(Text(note, "dim"))
+        return shown
+
+
+def _columns(
+    console: Console, options: ConsoleOptions, entries: list[HelpEntry]
+) -> tuple[ColumnSpec, ...]:
+    *others, description = get_default_parameter_columns(console, options, entries)
+    return (*others, description.copy(renderer=_Description()))
