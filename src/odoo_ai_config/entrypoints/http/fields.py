@@ -242,7 +242,10 @@ class FieldReader:
         return path, [(place, item) for place, item in enumerate(value) if not is_absent(item)]
 
     def _reject(self, path: str, rule: str, limit: int | None = None) -> None:
-        self.errors.append(FieldError(path, rule, limit))
+        error = FieldError(path, rule, limit)
+        # A field may be looked at twice.
+        if error not in self.errors:
+            self.errors.append(error)
 
 
 def _whole(value: Json) -> int | None:

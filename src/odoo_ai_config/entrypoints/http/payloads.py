@@ -63,6 +63,13 @@ _SOCIAL: Final[Mapping[str, _SocialFields]] = {
     "mercado_livre": _SocialFields(("app_id",), ("client_secret", "access_token")),
 }
 
+# Sections of ``integrations`` of which the hub knows fields that hold no secret.
+_LEAVES: Final[Mapping[str, tuple[str, ...]]] = {
+    "mcp": ("type",),
+    "qdrant": ("collection",),
+    "redis": ("prefix",),
+}
+
 _MENTIONS: Final = tuple(f"mention_{name}_at_end" for name in ("website", "facebook", "instagram"))
 _ADDRESS: Final = ("street", "street2", "city", "state", "zip", "country")
 _BUSINESS_FLAGS: Final = (
@@ -352,6 +359,8 @@ class _Integrations:
         if found is None or given is None:
             return cls()
         remaining = _without_empty(given[1])
+        for section in (*_SOCIAL, *_LEAVES):
+            _take_out_absent(remaining, (), section)
         social = {
             section: _social_account(section, names, account)
             for section, names in _SOCIAL.items()
@@ -359,21 +368,31 @@ class _Integrations:
         }
         for section, names in _SOCIAL.items():
             _take_out(remaining, (section,), *names.public, *names.secret)
-        mcp = found.section("mcp")
+        for section, leaves in _LEAVES.items():
+            inner = found.section(section)
+            if inner is not None:
+                _texts(inner, *leaves)
+            _take_out_absent(remaining, (section,), *leaves)
+        return cls._connected(found.section("mcp"), remaining, social)
+
+    @classmethod
+    def _connected(
+        cls, mcp: FieldReader | None, remaining: JsonObject, social: Mapping[str, SocialAccount]
+    ) -> _Integrations:
         config = None if mcp is None else mcp.section("config")
-        _take_out(remaining, ("mcp", "config"), "password")
-        for section, name in (("qdrant", "collection"), ("redis", "prefix")):
-            store = found.section(section)
-            if store is None or store.text(name) is None:
-                _take_out(remaining, (section,), name)
+        _take_out_absent(remaining, ("mcp",), "config")
         if config is None:
             return cls(remaining or None, social=social)
         password = config.secret("password")
-        if config.named("credential_ref", CredentialRef) is not None:
-            # It names its own value: the connection must not be put under the event's token.
-            return cls(remaining, password=password, social=social)
         odoo = OdooConnection(config.text("url"), config.text("db"), config.text("username"))
-        _take_out(remaining, ("mcp", "config"), "url", "db", "username", "credential_ref")
+        own = config.named("credential_ref", CredentialRef)
+        place = ("mcp", "config")
+        _take_out(remaining, place, "password")
+        if own is not None:
+            # It names its own value: the connection must not be put under the event's token.
+            _take_out_absent(remaining, place, "url", "db", "username")
+            return cls(remaining, password=password, social=social)
+        _take_out(remaining, place, "url", "db", "username", "credential_ref")
         return cls(remaining or None, odoo, password, social)
 
 
@@ -390,10 +409,26 @@ def _without_empty(given: JsonObject) -> JsonObject:
     return kept
 
 
+def _take_out_absent(remaining: JsonObject, path: tuple[str, ...], *names: str) -> None:
+    """
+    Forget those of *names* at *path* that Odoo left empty.
+    """
+    section = _at(remaining, path)
+    _take_out(remaining, path, *(name for name in names if is_absent(section.get(name))))
+
+
 def _take_out(remaining: JsonObject, path: tuple[str, ...], *names: str) -> None:
-    section: Json = remaining
+    section = _at(remaining, path)
+    for name in names:
+        section.pop(name, None)
+
+
+def _at(remaining: JsonObject, path: tuple[str, ...]) -> JsonObject:
+    """
+    The object at *path*, or an empty one that belongs to nothing.
+    """
+    section = remaining
     for step in path:
-        section = section.get(step) if isinstance(section, dict) else None
-    if isinstance(section, dict):
-        for name in names:
-            section.pop(name, None)
+        inner = section.get(step)
+        section = inner if isinstance(inner, dict) else {}
+    return section

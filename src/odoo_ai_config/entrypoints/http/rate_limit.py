@@ -26,7 +26,8 @@ class TokenBuckets:
         self._rate = rate
         self._size = max(rate, 1.0)
         self._clock = clock
-        self._buckets: dict[str, tuple[float, float]] = {}
+        # Tokens, and when they were counted.
+        self._buckets: dict[str, list[float]] = {}
 
     def take(self, holder: str) -> float:
         """
@@ -35,14 +36,29 @@ class TokenBuckets:
         if not self._rate:
             return 0.0
         now = self._clock()
-        tokens, filled_at = self._buckets.pop(holder, (self._size, now))
-        tokens = min(self._size, tokens + (now - filled_at) * self._rate)
-        wait = 0.0 if tokens >= 1 else (1 - tokens) / self._rate
-        # Put back last, so that whoever was away longest is the first to be forgotten.
-        self._buckets[holder] = (tokens if wait else tokens - 1, now)
-        if len(self._buckets) > _MAX_HOLDERS:
+        bucket = self._buckets.get(holder)
+        if bucket is None:
+            bucket = self._new_bucket(holder, now)
+        tokens = bucket[0] + (now - bucket[1]) * self._rate
+        tokens = min(tokens, self._size)
+        bucket[1] = now
+        if tokens < 1:
+            bucket[0] = tokens
+            return (1 - tokens) / self._rate
+        bucket[0] = tokens - 1
+        return 0.0
+
+    def _new_bucket(self, holder: str, now: float) -> list[float]:
+        if len(self._buckets) >= _MAX_HOLDERS:
+            # A bucket that had the time to fill is as good as none.
+            full = now - self._size / self._rate
+            self._buckets = {
+                name: bucket for name, bucket in self._buckets.items() if bucket[1] > full
+            }
+        while len(self._buckets) >= _MAX_HOLDERS:
             del self._buckets[next(iter(self._buckets))]
-        return wait
+        bucket = self._buckets[holder] = [self._size, now]
+        return bucket
 
 
 @frozen

@@ -358,6 +358,27 @@ async def test_repeated_write_is_answered_again_and_done_once(web: WebHub) -> No
     assert (await (await web.get(CREWS)).json())["version"] == 3
 
 
+async def test_repeated_write_of_a_version_that_was_pruned_tells_what_it_did(
+    web: WebHub,
+) -> None:
+    await publish(web, Idempotency_Key="key-1")
+    await publish(web, "after: 1\n")
+    del next(iter(web.hub.state.histories.values()))[0]
+    again = await publish(web, Idempotency_Key="key-1")
+    assert await again.json() == {
+        "tenant_id": "acme",
+        "domain": "retail",
+        "config_type": "crews",
+        "version": 1,
+        "changed": True,
+    }
+
+
+async def test_writer_who_knows_another_version_is_let_through(web: WebHub) -> None:
+    await publish(web)
+    await publish(web, "a: 1\n", If_None_Match='"9-00000000"')
+
+
 async def test_idempotency_key_of_another_write_is_a_conflict(web: WebHub) -> None:
     await publish(web, Idempotency_Key="key-1")
     other_body = await web.post(CREWS, {"yaml_content": "a: 1"}, Idempotency_Key="key-1")

@@ -122,6 +122,12 @@ async def test_cautious_client_is_invited_to_go_on(web: WebHub) -> None:
     assert answer.head.startswith(b"http/1.1 100 continue")
 
 
+async def test_cautious_client_with_too_much_is_not_invited(web: WebHub) -> None:
+    more = b"Expect: 100-continue\r\nContent-Length: 9000000\r\n"
+    answer = await web.raw(b"/odoo-webhook", b"POST", more)
+    assert answer.head.startswith(b"http/1.1 413")
+
+
 @pytest.mark.parametrize("given", ["a", "A-b_c.9", "x" * 128])
 async def test_valid_request_id_comes_back(web: WebHub, given: str) -> None:
     assert (await web.get("/health", X_Request_ID=given)).headers["X-Request-ID"] == given

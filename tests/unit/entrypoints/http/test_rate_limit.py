@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from itertools import count
-
 import pytest
 
 from odoo_ai_config.entrypoints.http import rate_limit
@@ -45,15 +43,22 @@ def test_zero_is_no_limit() -> None:
     assert {buckets.take("a") for _ in range(100)} == {0}
 
 
-def test_holders_are_forgotten_the_longest_absent_first(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_full_buckets_are_forgotten_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rate_limit, "_MAX_HOLDERS", 2)
+    clock = Stopwatch()
+    buckets = TokenBuckets(1, clock)
+    buckets.take("old")
+    clock.seconds = 1.5
+    buckets.take("young")
+    buckets.take("new")
+    assert buckets.take("young") == 1
+    assert buckets.take("old") == 0
+
+
+def test_holders_never_outgrow_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rate_limit, "_MAX_HOLDERS", 3)
     buckets = TokenBuckets(1, Stopwatch())
-    names = (f"h{number}" for number in count())
-    first = next(names)
-    buckets.take(first)
-    for _ in range(2):
-        buckets.take(next(names))
-    assert buckets.take(first) == 1
-    buckets.take(next(names))
-    assert buckets.take(first) == 1
-    assert buckets.take("h1") == 0
+    for number in range(10):
+        assert buckets.take(f"h{number}") == 0
+    assert len(buckets._buckets) == 3
+    assert buckets.take("h9") == 1

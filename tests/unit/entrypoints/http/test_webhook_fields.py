@@ -135,6 +135,7 @@ async def test_wrong_type_at_any_field_is_named_and_not_repeated(
             or error["field"].startswith(named)
             for error in problem["errors"]
         ), (place, problem["errors"])
+        assert len(problem["errors"]) == len({error["field"] for error in problem["errors"]})
         assert CANARY not in text, place
         assert "$gt" not in text, place
     assert web.hub.state.histories == {}
@@ -346,6 +347,52 @@ async def test_secrets_within_integrations_are_sealed_and_not_left_in_the_config
     for ref, value in {"fb_secret_123456": "s-fb", "token_referencia": "p"}.items():
         opened = await web.get(f"/v1/tenants/123456/default/credentials/{ref}")
         assert (await opened.json())["value"] == value
+
+
+async def test_connection_that_names_its_own_credential_keeps_it(web: WebHub) -> None:
+    mcp = {"type": "odoo-mcp", "config": {"url": "http://o", "credential_ref": "other"}}
+    payload = {"event_type": "credentials_sync", "account_id": "a1", "token": "t1"}
+    answer = await web.send({**payload, "integrations": {"mcp": mcp, "social": {}}})
+    assert (await answer.json())["warnings"][0]["code"] == "missing_credential"
+    config = (await (await web.get("/configs/a1/default/config")).json())["json_data"]
+    assert config["integrations"]["mcp"] == mcp
+
+
+@pytest.mark.parametrize("empty", [False, None, ""], ids=repr)
+async def test_empty_section_of_integrations_leaves_the_stored_one_alone(
+    web: WebHub, empty: Any
+) -> None:
+    await web.send(NESTED)
+    before = (await (await web.get("/configs/account_1/retail/config")).json())["json_data"]
+    sections = dict.fromkeys(INTEGRATIONS, empty)
+    for integrations in (
+        sections,
+        {**sections, "mcp": {"type": empty, "config": empty}, "qdrant": {"collection": empty}},
+        {"mcp": {"config": dict.fromkeys(("url", "db", "username", "password"), empty)}},
+    ):
+        payload = having(NESTED, integrations, "integrations")
+        answer = await web.send(payload)
+        assert answer.status == 200, await answer.text()
+    after = (await (await web.get("/configs/account_1/retail/config")).json())["json_data"]
+    assert after == before
+
+
+@pytest.mark.parametrize("name", ["url", "db", "username", "password", "credential_ref"])
+async def test_connection_that_names_its_own_credential_is_checked_too(
+    web: WebHub, name: str
+) -> None:
+    config = {"credential_ref": "other", name: [CANARY]}
+    payload = having(CREDENTIALS, {"mcp": {"config": config}}, "integrations")
+    answer = await web.send(payload)
+    assert answer.status == 422
+    assert CANARY not in await answer.text()
+
+
+async def test_empty_entries_of_lists_fall_out(web: WebHub) -> None:
+    entries = [{}, None, False, {"number": "", "crew": "admin"}, {"number": False}]
+    payload = having(MAPPING, entries, "mapping", "special_whatsapp_numbers")
+    assert (await web.send(payload)).status == 200
+    assert (await (await web.get("/mapping/")).json())["special_numbers"] == []
 
 
 async def test_yaml_settings_come_with_a_credentials_event(web: WebHub) -> None:
