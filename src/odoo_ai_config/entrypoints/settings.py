@@ -118,7 +118,7 @@ class Settings:
         default="",
         converter=_api_key,
         help="Chave de pelo menos 20 caracteres, com todos os escopos; se vazia, a primeira "
-        "partida cria uma e a guarda no arquivo api-key da pasta de dados",
+        "execução cria uma e a guarda no arquivo api-key da pasta de dados",
     )
     log_dir: Path | None = environ.var(
         default="logs",

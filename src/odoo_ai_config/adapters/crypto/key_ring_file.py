@@ -215,7 +215,7 @@ class KeyRingFile(KeyRingSource):
     def _unusable(self, error: OSError) -> InvalidKeyRingError:
         if isinstance(error, FileNotFoundError):
             return InvalidKeyRingError(
-                f"O chaveiro {self._path} não existe; ele é criado na primeira partida."
+                f"O chaveiro {self._path} não existe; ele é criado na primeira execução."
             )
         return InvalidKeyRingError(
             f"O chaveiro {self._path} não pode ser lido ou gravado ({error.strerror})."

@@ -122,7 +122,7 @@ async def examined(layers: SettingLayers) -> AsyncIterator[Finding]:
     yield await _port(settings)
     if location.technology == "sqlite" and not location.path.exists():
         yield Finding(
-            Verdict.GOOD, "armazenamento", f"{location.path} será criado na primeira partida"
+            Verdict.GOOD, "armazenamento", f"{location.path} será criado na primeira execução"
         )
         yield _first_key_file(settings)
         return
@@ -135,7 +135,7 @@ def _data_folder(folder: Path) -> Finding:
     if not folder.exists():
         parent = next(path for path in folder.absolute().parents if path.exists())
         if os.access(parent, os.W_OK | os.X_OK):
-            return Finding(Verdict.GOOD, subject, f"{folder} será criada na primeira partida")
+            return Finding(Verdict.GOOD, subject, f"{folder} será criada na primeira execução")
         return Finding(
             Verdict.BAD,
             subject,
@@ -196,7 +196,7 @@ def _key_ring(container: Container, settings: Settings) -> Finding:
     subject = "chaveiro"
     if settings.keyring is None and not settings.keyring_path.exists():
         return Finding(
-            Verdict.GOOD, subject, f"{settings.keyring_path} será criado na primeira partida"
+            Verdict.GOOD, subject, f"{settings.keyring_path} será criado na primeira execução"
         )
     try:
         seen = container.key_ring().status()
@@ -269,7 +269,7 @@ def _first_key_file(settings: Settings) -> Finding:
     if settings.api_key is not None:
         return Finding(Verdict.GOOD, subject, "definida em ODOO_AI_CONFIG_API_KEY")
     if not path.exists():
-        return Finding(Verdict.GOOD, subject, f"{path} será criada na primeira partida")
+        return Finding(Verdict.GOOD, subject, f"{path} será criada na primeira execução")
     if stat.S_IMODE(path.stat().st_mode) & _OTHERS:
         return Finding(
             Verdict.BAD,

@@ -21,7 +21,7 @@ from odoo_ai_config.entrypoints.startup import opened
 
 keyring: Final = App(
     name="keyring",
-    help="Mostra e gira as chaves mestras, que protegem todas as credenciais.",
+    help="Mostra e rotaciona as chaves mestras, que protegem todas as credenciais.",
     group_parameters=OPTIONS,
 )
 
@@ -71,7 +71,9 @@ async def rotate(
     *,
     tenant: Annotated[
         str | None,
-        Parameter(help="Gira só a chave de dados deste cliente e sela de novo seus segredos."),
+        Parameter(
+            help="Rotaciona só a chave de dados deste cliente e sela de novo seus segredos."
+        ),
     ] = None,
     flags: StoreFlags = AS_SET,
 ) -> None:

@@ -192,7 +192,7 @@ def _signing_key(given: str | None, settings: Settings) -> SigningKey | None:
 
 # By the stable code of the refusal.
 _REMEDIES: Final[Mapping[str, str]] = {
-    "invalid_api_key": "use a chave que a primeira partida guardou em <pasta de dados>/api-key, "
+    "invalid_api_key": "use a chave que a primeira execução guardou em <pasta de dados>/api-key, "
     "ou crie outra com: odoo-ai-config keys create",
     "scope_missing": "crie uma chave com o escopo que falta: odoo-ai-config keys create",
     "tenant_forbidden": "a chave é de outro cliente; use uma sem cliente ou a dele",

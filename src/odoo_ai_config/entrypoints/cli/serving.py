@@ -33,7 +33,7 @@ def serve(*, flags: ServerFlags = SERVER_AS_SET) -> None:
     """
     Inicia o servidor e o mantém até Ctrl+C ou SIGTERM.
 
-    Na primeira partida cria o banco de dados, o chaveiro e uma chave de API, que mostra uma
+    Na primeira execução cria o banco de dados, o chaveiro e uma chave de API, que mostra uma
     única vez. Ao parar, responde tudo o que já aceitou.
     """
     settings = flags.settings()

@@ -47,7 +47,7 @@ def test_sound_installation_passes_every_check(command: Command, installed: Path
 def test_empty_folder_is_fine_and_stays_empty(command: Command, folder: Path) -> None:
     ended = examined(command)
     assert ended.status == 0, ended.out
-    assert "primeira partida" in ended.out
+    assert "primeira execução" in ended.out
     assert list(folder.iterdir()) == []
 
 
