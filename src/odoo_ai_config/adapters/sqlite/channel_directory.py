@@ -23,7 +23,7 @@ from odoo_ai_config.domain.mapping import ChannelKey, ChannelMapping, MappingRev
 from odoo_ai_config.domain.routing import IncomingMessage, RoutingTable
 
 _CHUNK: Final = 1000
-_NOT_LOADED: Final = -1
+_NOT_LOADED: Final = -2
 
 _ALL: Final = f"SELECT {MAPPING_COLUMNS} FROM mappings ORDER BY key"
 _OF_TENANT: Final = f"SELECT {MAPPING_COLUMNS} FROM mappings WHERE tenant = ? ORDER BY key"
@@ -37,6 +37,8 @@ _CHANGED_SINCE: Final = (
     f"{_AS_ONE} FROM mappings "
     "WHERE key IN (SELECT key FROM changes WHERE seq > ? AND what = 'mapping')"
 )
+# Without any line the log cannot say what changed.
+_OLDEST_CHANGE: Final = "SELECT ifnull(min(seq), 9223372036854775807) FROM changes"
 
 
 class SqliteChannelDirectory(ChannelDirectory):
@@ -98,7 +100,8 @@ class SqliteChannelDirectory(ChannelDirectory):
         self, connection: sqlite3.Connection
     ) -> tuple[int, RoutingTable | None, Sequence[ChannelMapping]]:
         known = sequence(connection)
-        if self._known == _NOT_LOADED:
+        (oldest,) = connection.execute(_OLDEST_CHANGE).fetchone()
+        if self._known + 1 < oldest:
             return known, RoutingTable(_all_active(connection)), ()
         return known, None, _rows(connection, _CHANGED_SINCE, self._known)
 

@@ -24,6 +24,8 @@ from odoo_ai_config.domain.merging import fingerprints_in
 from odoo_ai_config.domain.versioning import RetentionPolicy
 
 _STEP: Final = 500
+# Who has been away for longer reads everything anew instead.
+LOG_LINES_KEPT: Final = 100_000
 
 _EXPIRED: Final = "SELECT caller, key FROM deliveries WHERE expires_at < ? LIMIT ?"
 _REMOVE_DELIVERY: Final = "DELETE FROM deliveries WHERE caller = ? AND key = ? AND expires_at < ?"
@@ -51,6 +53,11 @@ _REMOVE_SEALED: Final = (
     "DELETE FROM secrets WHERE ref = ? AND fingerprint = ? AND purpose = ? "
     "AND tenant = ? AND domain = ?"
 )
+_TRIM_LOG: Final = """
+DELETE FROM changes WHERE seq IN (
+  SELECT seq FROM changes WHERE seq <= (SELECT value FROM sequence) - ?1 ORDER BY seq LIMIT ?2
+)
+"""
 
 
 async def prune(
@@ -58,7 +65,11 @@ async def prune(
 ) -> PruneReport:
     """
     Remove what *policy* allows, expired deliveries, and sealed values that nothing names.
+
+    The change log loses its oldest lines too.
     """
+    while await database.write(partial(_remove, _TRIM_LOG, (LOG_LINES_KEPT, _STEP))):
+        pass
     return PruneReport(
         deliveries=await _prune_deliveries(database, now),
         revisions=await _prune_revisions(database, policy, now),
@@ -140,6 +151,10 @@ def _orphans(owner: Row, connection: sqlite3.Connection) -> set[Row]:
 
 def _select_all(statement: str, which: Row, connection: sqlite3.Connection) -> list[Row]:
     return connection.execute(statement, which).fetchall()
+
+
+def _remove(statement: str, which: Row, transaction: Transaction) -> int:
+    return transaction.connection.execute(statement, which).rowcount
 
 
 def _remove_all(statement: str, which: list[Row], transaction: Transaction) -> int:
