@@ -12,6 +12,7 @@ from datetime import datetime
 from functools import partial
 from typing import Final
 
+from odoo_ai_config.adapters.sqlite.connection import sequence
 from odoo_ai_config.adapters.sqlite.current_rows import Effect
 from odoo_ai_config.adapters.sqlite.database import SqliteDatabase
 from odoo_ai_config.adapters.sqlite.rows import Row, microseconds
@@ -55,7 +56,7 @@ _REMOVE_SEALED: Final = (
 )
 _TRIM_LOG: Final = """
 DELETE FROM changes WHERE seq IN (
-  SELECT seq FROM changes WHERE seq <= (SELECT value FROM sequence) - ?1 ORDER BY seq LIMIT ?2
+  SELECT seq FROM changes WHERE seq <= ? ORDER BY seq LIMIT ?
 )
 """
 
@@ -68,7 +69,9 @@ async def prune(
 
     The change log loses its oldest lines too.
     """
-    while await database.write(partial(_remove, _TRIM_LOG, (LOG_LINES_KEPT, _STEP))):
+    # Taken once, for each removal is a commit too, and takes a number of the log.
+    end = await database.read(sequence) - LOG_LINES_KEPT
+    while await database.write(partial(_remove, _TRIM_LOG, (end, _STEP))):
         pass
     return PruneReport(
         deliveries=await _prune_deliveries(database, now),
