@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.hub_process import PATIENCE, HubProcess, environment, run, serving
+from tests.e2e.hub_process import PATIENCE, PROGRAM, HubProcess, environment, run, serving
 from tests.source_tree import ROOT
 
 
@@ -158,3 +158,18 @@ async def test_log_file_tells_of_an_event_and_of_no_secret(hub: HubProcess) -> N
     assert "event_accepted" in log
     for secret in ("senha_segura", key):
         assert secret not in log + (hub.folder / "stderr.txt").read_text()
+
+
+def test_reader_that_has_seen_enough_is_no_error_worth_a_traceback(hub: HubProcess) -> None:
+    finished = subprocess.run(
+        f"{shlex.quote(str(PROGRAM))} settings | true",
+        shell=True,
+        cwd=hub.folder,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert "Traceback" not in finished.stderr
+    assert "Exception ignored" not in finished.stderr

@@ -289,8 +289,7 @@ async def _store(
         services = container.services()
         await services.store.check()
         yield Finding(Verdict.GOOD, subject, "pode ser lido e gravado")
-        await services.check_key_ring()
-        yield Finding(Verdict.GOOD, subject, "o chaveiro é o destes dados")
+        yield await _ring_of_data(services, settings)
         yield await _history(services, now)
         yield await _key(services, settings)
     except StoreUnusableError as error:
@@ -306,6 +305,22 @@ async def _store(
         yield Finding(Verdict.BAD, subject, advice_on(error))
     finally:
         container.shutdown_resources()
+
+
+async def _ring_of_data(services: Services, settings: Settings) -> Finding:
+    needed = await services.secrets.master_ids()
+    # Asking the vault would make the file.
+    if settings.keyring is None and needed and not settings.keyring_path.exists():
+        return Finding(
+            Verdict.BAD,
+            "chaveiro",
+            f"falta {settings.keyring_path}, e os dados precisam da chave "
+            f"{', '.join(sorted(needed))}",
+            "restaure o chaveiro da cópia de segurança antes de iniciar o servidor",
+        )
+    if needed:
+        await services.check_key_ring()
+    return Finding(Verdict.GOOD, "chaveiro", "é o destes dados")
 
 
 async def _history(services: Services, now: datetime) -> Finding:

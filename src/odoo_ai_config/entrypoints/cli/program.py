@@ -4,6 +4,7 @@ The program: its commands, and how each of its ends is told.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -74,6 +75,10 @@ def main(tokens: Sequence[str] | None = None) -> int:
         return _MISUSED
     except EXPECTED as error:
         tell(f"Erro: {advice_on(error)}")
+        return _FAILED
+    except BrokenPipeError:
+        # Whoever read the results has seen enough; the last flush must not fail again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _FAILED
     except KeyboardInterrupt:
         tell("Interrompido.")

@@ -125,6 +125,17 @@ def test_key_ring_of_other_data_is_found_and_the_needed_key_named(
     assert any(needed in line for line in findings(ended, "falha"))
 
 
+def test_lost_key_ring_is_found_and_none_is_made_in_its_place(
+    command: Command, installed: Path
+) -> None:
+    needed = command("keyring", "status").lines[1].split()[0]
+    (installed / "var" / "keyring.json").unlink()
+    ended = examined(command)
+    assert ended.status == 1
+    assert any(needed in line for line in findings(ended, "falha"))
+    assert not (installed / "var" / "keyring.json").exists()
+
+
 def test_file_that_is_no_database_is_found(command: Command, installed: Path) -> None:
     for path in (installed / "var").glob("odoo-ai-config.db*"):
         path.write_bytes(b"no database at all " * 100)
