@@ -127,7 +127,7 @@ async def run_server(
 
 @contextlib.asynccontextmanager
 async def _pruning(services: Services) -> AsyncIterator[None]:
-    task = asyncio.create_task(_prune_for_ever(services))
+    task = asyncio.create_task(prune_for_ever(services, every=_PRUNE_SECONDS))
     try:
         yield
     finally:
@@ -136,9 +136,12 @@ async def _pruning(services: Services) -> AsyncIterator[None]:
             await task
 
 
-async def _prune_for_ever(services: Services) -> None:
+async def prune_for_ever(services: Services, *, every: float) -> None:
+    """
+    Remove what need not be kept, again and again; a store that is away is asked next time.
+    """
     while True:
-        await asyncio.sleep(_PRUNE_SECONDS)
+        await asyncio.sleep(every)
         try:
             report = await services.prune_history()
         except ApplicationError as error:

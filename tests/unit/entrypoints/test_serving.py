@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+import structlog
+
+from odoo_ai_config.application.document_writes import DocumentWrite
+from odoo_ai_config.domain.identifiers import CONFIG, BusinessDomain, DocumentKey, TenantId
+from odoo_ai_config.entrypoints.cli.session import OPERATOR
+from odoo_ai_config.entrypoints.container import Container
+from odoo_ai_config.entrypoints.services import Services
+from odoo_ai_config.entrypoints.serving import http_options, prune_for_ever
+from odoo_ai_config.entrypoints.settings import SettingsError, read_settings
+from odoo_ai_config.entrypoints.startup import opened
+
+KEY = DocumentKey(TenantId("a"), BusinessDomain(), CONFIG)
+SECRET = "whsec_c2VncmVkby1kZS10ZXN0ZS1jb20tMzItYnl0ZXM="
+
+
+@pytest.fixture
+async def services(tmp_path: Path) -> AsyncIterator[Services]:
+    settings = read_settings(
+        flags={"data_dir": str(tmp_path), "keep_versions": "1"}, environment={}, folder=tmp_path
+    )
+    async with opened(Container(settings=settings)) as services:
+        yield services
+
+
+async def test_old_versions_go_even_after_the_store_was_away(
+    services: Services, tmp_path: Path
+) -> None:
+    for number in range(3):
+        await services.publish_document(DocumentWrite(KEY, OPERATOR), text=f"n: {number}")
+    database = tmp_path / "odoo-ai-config.db"
+    aside = database.rename(tmp_path / "aside")
+    with structlog.testing.capture_logs() as logged:
+        pruning = asyncio.create_task(prune_for_ever(services, every=0.001))
+        while not logged:
+            await asyncio.sleep(0.001)
+        assert {line["event"] for line in logged} == {"pruning_failed"}
+        aside.rename(database)
+        while not any(line["event"] == "history_pruned" for line in logged):
+            await asyncio.sleep(0.001)
+        pruning.cancel()
+        with suppress(asyncio.CancelledError):
+            await pruning
+    history = await services.list_documents.history(KEY, caller=OPERATOR)
+    assert [revision.version for revision in history] == [3]
+
+
+def test_secrets_of_every_scheme_reach_the_boundary(tmp_path: Path) -> None:
+    settings = read_settings(
+        environment={
+            "ODOO_AI_CONFIG_WEBHOOK_SECRETS": f"{SECRET},{SECRET}",
+            "ODOO_AI_CONFIG_LEGACY_ODOO_SECRETS": "antigo",
+            "ODOO_AI_CONFIG_REQUIRE_SIGNATURE": "1",
+            "ODOO_AI_CONFIG_MAX_BODY_BYTES": "2048",
+            "ODOO_AI_CONFIG_MAX_JSON_DEPTH": "9",
+            "ODOO_AI_CONFIG_RATE_LIMIT": "7",
+        },
+        folder=tmp_path,
+    )
+    options = http_options(settings)
+    assert len(options.signatures.standard_webhooks) == 2
+    assert len(options.signatures.odoo_module) == 1
+    assert options.signatures.required
+    assert (options.max_body_bytes, options.max_json_depth) == (2048, 9)
+    assert options.requests_per_second == 7
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"ODOO_AI_CONFIG_WEBHOOK_SECRETS": "whsec_***"},
+        {"ODOO_AI_CONFIG_REQUIRE_SIGNATURE": "1"},
+    ],
+)
+def test_secrets_that_cannot_be_used_are_refused(
+    variables: dict[str, str], tmp_path: Path
+) -> None:
+    settings = read_settings(environment=variables, folder=tmp_path)
+    with pytest.raises(SettingsError, match="ODOO_AI_CONFIG_WEBHOOK_SECRETS"):
+        http_options(settings)
