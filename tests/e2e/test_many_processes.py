@@ -7,12 +7,13 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import subprocess
 from pathlib import Path
 
 import aiohttp
 import pytest
 
-from tests.e2e.hub_process import HubProcess, run, serving
+from tests.e2e.hub_process import PATIENCE, PROGRAM, HubProcess, environment, run, serving
 from tests.e2e.load import Writer
 
 MAPPING = {
@@ -21,9 +22,14 @@ MAPPING = {
 }
 
 
+def children_of(parent: int) -> set[int]:
+    # Whichever thread started them.
+    tasks = Path(f"/proc/{parent}/task").glob("*/children")
+    return {int(pid) for task in tasks for pid in task.read_text().split()}
+
+
 def workers_of(hub: HubProcess) -> set[int]:
-    children = Path(f"/proc/{hub.process.pid}/task/{hub.process.pid}/children").read_text()
-    return {int(pid) for pid in children.split()}
+    return children_of(hub.process.pid)
 
 
 def is_alive(pid: int) -> bool:
@@ -104,6 +110,32 @@ async def test_workers_end_with_their_parent_even_if_it_is_killed(tmp_path: Path
             await asyncio.sleep(0.05)
         with pytest.raises(ConnectionRefusedError):
             await asyncio.open_connection("127.0.0.1", hub.port)
+
+
+async def test_worker_that_hangs_is_killed_when_its_time_is_up(tmp_path: Path) -> None:
+    with serving(tmp_path, "--workers", "2", "--shutdown-seconds", "1") as hub:
+        hanging = max(workers_of(hub))
+        os.kill(hanging, signal.SIGSTOP)
+        assert hub.stop() == 0
+        assert not is_alive(hanging)
+
+
+async def test_stop_while_workers_still_start_is_a_stop(tmp_path: Path) -> None:
+    with (
+        (tmp_path / "stderr.txt").open("a") as errors,
+        subprocess.Popen(
+            [str(PROGRAM), "serve", "--port", "0", "--workers", "2"],
+            cwd=tmp_path,
+            env=environment(),
+            stdout=subprocess.DEVNULL,
+            stderr=errors,
+        ) as process,
+    ):
+        while not children_of(process.pid):
+            await asyncio.sleep(0.01)
+        process.terminate()
+        assert process.wait(PATIENCE) == 0
+    assert "Traceback" not in (tmp_path / "stderr.txt").read_text()
 
 
 async def test_workers_that_cannot_start_end_the_server(tmp_path: Path) -> None:
