@@ -5,14 +5,15 @@ The aiohttp application: routes and what handlers need, put together.
 from __future__ import annotations
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 from odoo_ai_config.entrypoints.http.app_keys import (
-    LIMITS,
     METRICS,
     OPTIONS,
     REPRESENTATIONS,
     SERVICES,
 )
+from odoo_ai_config.entrypoints.http.authentication import keyed
 from odoo_ai_config.entrypoints.http.metrics import Metrics
 from odoo_ai_config.entrypoints.http.options import HttpOptions
 from odoo_ai_config.entrypoints.http.problems import answering_problems
@@ -35,13 +36,18 @@ def build_app(services: Services, options: HttpOptions, metrics: Metrics) -> web
     app[OPTIONS] = options
     app[METRICS] = metrics
     app[REPRESENTATIONS] = Representations(services.yaml, options.cached_bytes)
-    app[LIMITS] = CallerLimits(
+    limits = CallerLimits(
         keys=TokenBuckets(options.requests_per_second),
         failures=TokenBuckets(options.failed_authentications_per_second),
     )
     trace = RequestTrace(metrics)
+
+    def served(template: str, method: str, handler: Handler) -> Handler:
+        return trace.of(template, method, answering_problems(handler, metrics))
+
     add_routes(
         app.router,
-        lambda template, handler: trace.of(template, answering_problems(handler, metrics)),
+        let_in=lambda handler: keyed(handler, services.authenticate, limits),
+        served=served,
     )
     return app

@@ -11,14 +11,12 @@ from aiohttp import web
 from odoo_ai_config.domain.outcomes import WriteKind
 from odoo_ai_config.entrypoints.http.metrics import Metrics
 from odoo_ai_config.entrypoints.http.options import HttpOptions
-from odoo_ai_config.entrypoints.http.rate_limit import CallerLimits
 from odoo_ai_config.entrypoints.http.representations import Representations
 from odoo_ai_config.entrypoints.services import Services
 
 SERVICES: Final = web.AppKey("services", Services)
 METRICS: Final = web.AppKey("metrics", Metrics)
 OPTIONS: Final = web.AppKey("options", HttpOptions)
-LIMITS: Final = web.AppKey("limits", CallerLimits)
 REPRESENTATIONS: Final = web.AppKey("representations", Representations)
 
 REQUEST_ID: Final = web.RequestKey("request_id", str)

@@ -284,11 +284,12 @@ async def _shown(
     if known is not None and is_known(known, tag):
         return web.Response(status=304, headers={"ETag": tag, "Cache-Control": "no-cache"})
     representations = request.app[REPRESENTATIONS]
-    if as_yaml:
-        body = await representations.yaml_of(revision, tag)
-        return web.Response(body=body, headers={**_YAML_HEADERS, "ETag": tag})
-    body = await representations.of(revision, tag)
-    return web.Response(body=body, headers={**_JSON_HEADERS, "ETag": tag})
+    body = representations.ready(revision, tag, as_yaml=as_yaml)
+    if body is None:
+        render = representations.yaml_of if as_yaml else representations.of
+        body = await render(revision, tag)
+    headers = _YAML_HEADERS if as_yaml else _JSON_HEADERS
+    return web.Response(body=body, headers={**headers, "ETag": tag})
 
 
 def _told(key: DocumentKey, outcome: Outcome) -> JsonObject:

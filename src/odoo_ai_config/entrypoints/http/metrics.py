@@ -5,11 +5,12 @@ What an operator can watch. No label holds a tenant, a key or anything else of a
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from itertools import accumulate
 from typing import Final
 
+from attrs import define, field
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.metrics_core import CounterMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -17,7 +18,6 @@ from prometheus_client.utils import floatToGoString
 
 from odoo_ai_config.domain.identifiers import CONFIG, CREDENTIALS, METADATA
 
-_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PATCH", "DELETE", "PUT", "OPTIONS"})
 # Other kinds of documents are named by their writers, who must not fill the registry.
 _KINDS: Final = frozenset({str(CONFIG), str(CREDENTIALS), str(METADATA), "mapping"})
 _LATENCIES: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -32,17 +32,20 @@ class _RequestTally(Collector):
     """
 
     def __init__(self) -> None:
-        self._counts: dict[tuple[str, str, int], int] = {}
-        self._timings: dict[str, tuple[list[float], list[int]]] = {}
+        self._counts: dict[tuple[str, str], dict[int, int]] = {}
+        self._timings: dict[str, _Timing] = {}
 
-    def note(self, route: str, method: str, status: int, seconds: float) -> None:
-        key = route, method, status
-        self._counts[key] = self._counts.get(key, 0) + 1
-        timing = self._timings.get(route)
-        if timing is None:
-            timing = self._timings[route] = [0.0], [0] * (len(_LATENCIES) + 1)
-        timing[0][0] += seconds
-        timing[1][bisect_left(_LATENCIES, seconds)] += 1
+    def counter(self, route: str, method: str) -> Callable[[int, float], None]:
+        counts = self._counts.setdefault((route, method), {})
+        timing = self._timings.setdefault(route, _Timing())
+        buckets = timing.buckets
+
+        def count(status: int, seconds: float) -> None:
+            counts[status] = counts.get(status, 0) + 1
+            buckets[bisect_left(_LATENCIES, seconds)] += 1
+            timing.seconds += seconds
+
+        return count
 
     def collect(self) -> Iterator[Metric]:
         requests = CounterMetricFamily(
@@ -50,8 +53,9 @@ class _RequestTally(Collector):
             "Requests answered",
             labels=["route", "method", "status"],
         )
-        for (route, method, status), times in self._counts.items():
-            requests.add_metric([route, method, str(status)], times)
+        for (route, method), counts in self._counts.items():
+            for status, times in counts.items():
+                requests.add_metric([route, method, str(status)], times)
         yield requests
         latency = HistogramMetricFamily(
             "odoo_ai_config_http_request_seconds",
@@ -59,10 +63,20 @@ class _RequestTally(Collector):
             labels=["route"],
         )
         bounds = [*map(floatToGoString, _LATENCIES), "+Inf"]
-        for route, (total, counts) in self._timings.items():
-            buckets = list(zip(bounds, accumulate(counts), strict=True))
-            latency.add_metric([route], buckets, total[0])
+        for route, timing in self._timings.items():
+            cumulative = accumulate(timing.buckets)
+            latency.add_metric([route], list(zip(bounds, cumulative, strict=True)), timing.seconds)
         yield latency
+
+
+@define
+class _Timing:
+    """
+    How long the requests of one route took: their sum, and how many fell into each bucket.
+    """
+
+    seconds: float = 0.0
+    buckets: list[int] = field(factory=lambda: [0] * (len(_LATENCIES) + 1))
 
 
 class Metrics:
@@ -116,11 +130,13 @@ class Metrics:
         self._store_by = cache(self._store.labels)
         self._vault_by = cache(self._vault.labels)
 
-    def request(self, route: str, method: str, status: int, seconds: float) -> None:
+    def requests(self, route: str, method: str) -> Callable[[int, float], None]:
         """
-        Count an answered request; *route* is the template of its path.
+        What counts the requests of one route, by their status and their seconds.
+
+        *route* is the template of a path.
         """
-        self._requests.note(route, method if method in _METHODS else "other", status, seconds)
+        return self._requests.counter(route, method)
 
     def event(self, event: str, outcome: str, code: str = "") -> None:
         """

@@ -8,6 +8,7 @@ import json
 from collections import OrderedDict
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Final, TypeAlias
 from zlib import crc32
@@ -18,7 +19,7 @@ from odoo_ai_config.domain.json_types import Json, JsonObject
 from odoo_ai_config.domain.versioning import Revision
 
 # Plain texts: they are hashed once, and every read looks one up.
-_Place: TypeAlias = tuple[str, str, str, str, str]
+_Place: TypeAlias = tuple[bool, str, str, str, str]
 
 _LARGEST_EXACT_INTEGER: Final = 2**53 - 1
 
@@ -45,10 +46,16 @@ def entity_tag(revision: Revision) -> str:
     for another content.
     """
     key = revision.key
-    seed = (
-        f"{key.tenant.value}/{key.domain.value}/{key.kind.value}/{revision.updated_at.timestamp()}"
+    return _tag(
+        key.tenant.value, key.domain.value, key.kind.value, revision.version, revision.updated_at
     )
-    return f'"{revision.version}-{crc32(seed.encode()):08x}"'
+
+
+@lru_cache(maxsize=16_384)
+def _tag(tenant: str, domain: str, kind: str, version: int, at: datetime) -> str:
+    # A checksum suffices: the version tells revisions apart, the rest only restored ones.
+    checksum = crc32(f"{tenant}/{domain}/{kind}/{at.timestamp()}".encode())
+    return f'"{version}-{checksum:08x}"'
 
 
 def number_of(revision: Revision) -> int:
@@ -100,12 +107,21 @@ class Representations:
         self._kept: OrderedDict[_Place, bytes] = OrderedDict()
         self._weight = 0
 
+    def ready(self, revision: Revision, tag: str, *, as_yaml: bool = False) -> bytes | None:
+        """
+        What `of` or `yaml_of` would give, if it is kept.
+        """
+        place = _place(revision, tag, as_yaml=as_yaml)
+        kept = self._kept.get(place)
+        if kept is not None:
+            self._kept.move_to_end(place)
+        return kept
+
     async def of(self, revision: Revision, tag: str) -> bytes:
         """
         The document as a JSON object; *tag* is its entity tag.
         """
-        place = _place("json", revision, tag)
-        kept = self._recall(place)
+        kept = self.ready(revision, tag)
         if kept is not None:
             return kept
         text = await yaml_of(revision.document, self._yaml)
@@ -114,24 +130,17 @@ class Representations:
         )
         # The body is JSON text already, possibly a large one: it goes in as it is.
         whole = head[:-1] + b',"json_data":' + revision.document.text.encode() + b"}"
-        return self._keep(place, whole)
+        return self._keep(_place(revision, tag, as_yaml=False), whole)
 
     async def yaml_of(self, revision: Revision, tag: str) -> bytes:
         """
         The document as YAML.
         """
-        place = _place("yaml", revision, tag)
-        kept = self._recall(place)
+        kept = self.ready(revision, tag, as_yaml=True)
         if kept is not None:
             return kept
         text = await yaml_of(revision.document, self._yaml)
-        return self._keep(place, text.encode())
-
-    def _recall(self, place: _Place) -> bytes | None:
-        kept = self._kept.get(place)
-        if kept is not None:
-            self._kept.move_to_end(place)
-        return kept
+        return self._keep(_place(revision, tag, as_yaml=True), text.encode())
 
     def _keep(self, place: _Place, rendered: bytes) -> bytes:
         # Two requests may have rendered the same one at the same time.
@@ -144,6 +153,6 @@ class Representations:
         return rendered
 
 
-def _place(form: str, revision: Revision, tag: str) -> _Place:
+def _place(revision: Revision, tag: str, *, as_yaml: bool) -> _Place:
     key = revision.key
-    return form, tag, key.tenant.value, key.domain.value, key.kind.value
+    return as_yaml, tag, key.tenant.value, key.domain.value, key.kind.value

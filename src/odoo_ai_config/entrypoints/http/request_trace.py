@@ -35,11 +35,11 @@ class RequestTrace:
         self._start = secrets.token_hex(6)
         self._numbers = itertools.count(1)
 
-    def of(self, template: str, handler: Handler) -> Handler:
+    def of(self, template: str, method: str, handler: Handler) -> Handler:
         """
-        *handler* of the path *template*, with its requests named and counted.
+        *handler* of *method* at the path *template*, with its requests named and counted.
         """
-        count = self._metrics.request
+        count = self._metrics.requests(template, method)
 
         async def trace(request: web.Request) -> web.StreamResponse:
             started = perf_counter()
@@ -51,7 +51,7 @@ class RequestTrace:
             bind_contextvars(request_id=request_id)
             response = await handler(request)
             response.headers[_HEADER] = request_id
-            count(template, request.method, response.status, perf_counter() - started)
+            count(response.status, perf_counter() - started)
             return response
 
         return trace

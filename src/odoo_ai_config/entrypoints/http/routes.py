@@ -7,7 +7,7 @@ clients do not agree on that; a redirect would cost them a round trip, and some 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from aiohttp import web
@@ -22,64 +22,84 @@ from odoo_ai_config.entrypoints.http import (
     routing,
     tenants,
 )
-from odoo_ai_config.entrypoints.http.authentication import keyed
+from odoo_ai_config.entrypoints.http.authentication import KeyedHandler
 from odoo_ai_config.entrypoints.http.bodies import expect_continue
 from odoo_ai_config.entrypoints.http.errors import MethodNotAllowedError, RouteNotFoundError
 
 _DOCUMENT: Final = "/configs/{tenant}/{domain}/{kind}"
 _CREDENTIAL: Final = "/v1/tenants/{tenant}/{domain}/credentials/{ref}"
 
-# The most frequent path of each prefix first: aiohttp tries them in this order.
-_PATHS: Final[dict[str, dict[str, Handler]]] = {
+_OPEN: Final[dict[str, dict[str, Handler]]] = {
     "/": {"GET": health.show_identity},
     "/health": {"GET": health.show_health},
     "/ready": {"GET": health.show_readiness},
     "/metrics": {"GET": health.show_metrics},
-    "/odoo-webhook": {"POST": keyed(odoo_webhook.receive_event)},
+}
+
+# The most frequent path of each prefix first: aiohttp tries them in this order.
+_KEYED: Final[dict[str, dict[str, KeyedHandler]]] = {
+    "/odoo-webhook": {"POST": odoo_webhook.receive_event},
     _DOCUMENT: {
-        "GET": keyed(documents.read_document),
-        "POST": keyed(documents.publish),
-        "PATCH": keyed(documents.patch),
-        "DELETE": keyed(documents.delete),
+        "GET": documents.read_document,
+        "POST": documents.publish,
+        "PATCH": documents.patch,
+        "DELETE": documents.delete,
     },
-    f"{_DOCUMENT}/yaml": {"GET": keyed(documents.read_yaml)},
-    f"{_DOCUMENT}/history": {"GET": keyed(documents.read_history)},
-    f"{_DOCUMENT}/version/{{version}}": {"GET": keyed(documents.read_version)},
-    f"{_DOCUMENT}/diff": {"GET": keyed(documents.compare)},
-    f"{_DOCUMENT}/rollback": {"POST": keyed(documents.roll_back)},
-    "/configs/{tenant}": {"GET": keyed(documents.list_documents)},
+    f"{_DOCUMENT}/yaml": {"GET": documents.read_yaml},
+    f"{_DOCUMENT}/history": {"GET": documents.read_history},
+    f"{_DOCUMENT}/version/{{version}}": {"GET": documents.read_version},
+    f"{_DOCUMENT}/diff": {"GET": documents.compare},
+    f"{_DOCUMENT}/rollback": {"POST": documents.roll_back},
+    "/configs/{tenant}": {"GET": documents.list_documents},
     "/mapping": {
-        "GET": keyed(mapping.read_mapping),
-        "POST": keyed(mapping.replace_mapping),
-        "PATCH": keyed(mapping.merge_mapping),
+        "GET": mapping.read_mapping,
+        "POST": mapping.replace_mapping,
+        "PATCH": mapping.merge_mapping,
     },
-    "/mapping/export": {"GET": keyed(mapping.export_mapping)},
-    "/v1/route": {"GET": keyed(routing.resolve_route)},
-    "/v1/tenants": {"GET": keyed(tenants.list_tenants)},
-    "/v1/tenants/{tenant}": {"GET": keyed(tenants.read_tenant)},
-    _CREDENTIAL: {"GET": keyed(credentials.read_credential)},
+    "/mapping/export": {"GET": mapping.export_mapping},
+    "/v1/route": {"GET": routing.resolve_route},
+    "/v1/tenants": {"GET": tenants.list_tenants},
+    "/v1/tenants/{tenant}": {"GET": tenants.read_tenant},
+    _CREDENTIAL: {"GET": credentials.read_credential},
 }
 
 
-def add_routes(router: web.UrlDispatcher, served: Callable[[str, Handler], Handler]) -> None:
+def add_routes(
+    router: web.UrlDispatcher,
+    *,
+    let_in: Callable[[KeyedHandler], Handler],
+    served: Callable[[str, str, Handler], Handler],
+) -> None:
     """
     Register every path in every form in which it may be asked for.
 
-    *served* makes of a path's template and its handler what aiohttp is to call.
+    Args:
+        router: Where to.
+        let_in: Puts the check of the key before a handler that needs one.
+        served: Makes of a path's template, a method and a handler what aiohttp is to call.
     """
-    handlers = {
-        (path, method): served(path, handler)
-        for path, methods in _PATHS.items()
-        for method, handler in methods.items()
+    keyed = {
+        path: {method: let_in(handler) for method, handler in methods.items()}
+        for path, methods in _KEYED.items()
+    }
+    final = {
+        path: {method: served(path, method, handler) for method, handler in _with_head(methods)}
+        for path, methods in (_OPEN | keyed).items()
     }
     for form in ("{}", "{}/", "/{}", "/{}/"):
-        for (path, method), handler in handlers.items():
+        for path, methods in final.items():
             resource = router.add_resource(form.format(path.removesuffix("/")) or "/")
-            resource.add_route(method, handler, expect_handler=expect_continue)
-            if method == "GET":
-                resource.add_route("HEAD", handler, expect_handler=expect_continue)
+            for method, handler in methods.items():
+                resource.add_route(method, handler, expect_handler=expect_continue)
     nowhere = router.add_resource("/{path:.*}")
-    nowhere.add_route("*", served("/{path}", refuse_path), expect_handler=expect_continue)
+    nowhere.add_route("*", served("/{path}", "any", refuse_path), expect_handler=expect_continue)
+
+
+def _with_head(methods: Mapping[str, Handler]) -> Iterator[tuple[str, Handler]]:
+    yield from methods.items()
+    if "GET" in methods:
+        # aiohttp leaves the body out.
+        yield "HEAD", methods["GET"]
 
 
 async def refuse_path(request: web.Request) -> web.StreamResponse:
