@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from attrs import frozen
 from dependency_injector import containers, providers
@@ -143,6 +144,10 @@ def _keyring_setting(settings: Settings) -> str | None:
     return None if settings.keyring is None else settings.keyring.reveal()
 
 
+def _keyring_file(settings: Settings) -> Path | None:
+    return None if settings.store.technology == "memory" else settings.keyring_path
+
+
 def _configured_key(settings: Settings, clock: Clock) -> ApiKey | None:
     if settings.api_key is None:
         return None
@@ -171,7 +176,7 @@ class Container(containers.DeclarativeContainer):
     key_ring = providers.Singleton(
         key_ring_source,
         providers.Callable(_keyring_setting, settings),
-        default=settings.provided.keyring_path,
+        default=providers.Callable(_keyring_file, settings),
         clock=clock,
     )
     vault = providers.Singleton(

@@ -35,9 +35,12 @@ _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 _PATH_STARTS: Final = ("/", "./", "../", "~/")
 
 
-def key_ring_source(setting: str | None, *, default: Path, clock: Clock) -> KeyRingSource:
+def key_ring_source(setting: str | None, *, default: Path | None, clock: Clock) -> KeyRingSource:
     """
     The ring that *setting* means: a path, or keys as ``base64key[,base64key...]``.
+
+    Without a setting it is the file *default*, or, if that is None, a key that lasts as long
+    as the process: all that a store that forgets needs.
 
     Keys are told from a path by their form, never by trying: a mistyped key must not end as
     the name of a file or in a message.
@@ -47,6 +50,8 @@ def key_ring_source(setting: str | None, *, default: Path, clock: Clock) -> KeyR
     """
     text = (setting or "").strip()
     if not text:
+        if default is None:
+            return KeyRingSetting(KeyRing.of(MasterKey.generate(at=clock.now())))
         return KeyRingFile(default, clock)
     if _is_path(text):
         return KeyRingFile(Path(text).expanduser(), clock)

@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import attrs
+import pytest
+from dependency_injector import providers
+
+from odoo_ai_config.application.errors import StoreUnusableError
+from odoo_ai_config.domain.access import ALL_SCOPES
+from odoo_ai_config.entrypoints.container import Container
+from odoo_ai_config.entrypoints.services import Services
+from odoo_ai_config.entrypoints.settings import Settings, read_settings
+
+
+def settings_of(folder: Path, **environment: str) -> Settings:
+    return read_settings(
+        folder=folder, environment={"ODOO_AI_CONFIG_DATA_DIR": str(folder), **environment}
+    )
+
+
+def is_a(value: object, port_or_class: object) -> bool:
+    # Adapters subclass their ports, which are no runtime protocols.
+    return port_or_class in type(value).__mro__
+
+
+@pytest.fixture(params=["", "memory://", "mongodb://127.0.0.1:1/hub"])
+def container(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Container]:
+    made = Container(settings=settings_of(tmp_path, ODOO_AI_CONFIG_STORE_URL=request.param))
+    made.init_resources()
+    yield made
+    made.shutdown_resources()
+
+
+def test_every_provider_provides(container: Container) -> None:
+    for name, provider in container.providers.items():
+        provided = provider()
+        if isinstance(provider, providers.Singleton) and isinstance(provider.provides, type):
+            assert isinstance(provided, provider.provides), name
+
+
+def test_services_are_of_the_types_that_they_are_said_to_be(container: Container) -> None:
+    services = container.services()
+    for field in attrs.fields(attrs.resolve_types(Services)):
+        assert is_a(getattr(services, field.name), field.type), field.name
+
+
+def test_use_cases_hold_what_their_fields_say(container: Container) -> None:
+    services = container.services()
+    for name in attrs.asdict(services, recurse=False):
+        use_case = getattr(services, name)
+        if not type(use_case).__module__.startswith("odoo_ai_config.application"):
+            continue
+        for field in attrs.fields(attrs.resolve_types(type(use_case))):
+            if isinstance(field.type, type):
+                assert is_a(getattr(use_case, field.name), field.type), (name, field.name)
+
+
+def test_configured_key_has_every_scope_and_is_not_kept(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path, ODOO_AI_CONFIG_API_KEY="a-key-of-more-than-20-characters")
+    container = Container(settings=settings)
+    container.init_resources()
+
+    configured = container.services().authenticate.configured
+
+    assert configured is not None
+    assert configured.scopes == ALL_SCOPES
+    assert "20-characters" not in repr(container.settings())
+    container.shutdown_resources()
+
+
+def test_memory_leaves_nothing_on_the_disk(tmp_path: Path) -> None:
+    container = Container(settings=settings_of(tmp_path, ODOO_AI_CONFIG_STORE_URL="memory://"))
+    container.init_resources()
+
+    first = container.vault().current_master_id
+
+    assert container.vault().current_master_id == first
+    assert list(tmp_path.iterdir()) == []
+    container.shutdown_resources()
+
+
+def test_address_that_is_none_is_refused_without_repeating_it(tmp_path: Path) -> None:
+    url = "mongodb://user:canary@host:port:0/x"
+    container = Container(settings=settings_of(tmp_path, ODOO_AI_CONFIG_STORE_URL=url))
+
+    with pytest.raises(StoreUnusableError) as refusal:
+        container.init_resources()
+
+    assert "canary" not in str(refusal.value)

@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from odoo_ai_config.application.errors import MasterKeyMissingError
+from odoo_ai_config.domain.errors import InvalidValueError, PreconditionFailedError
+from odoo_ai_config.domain.routing import Rule
+from odoo_ai_config.entrypoints.library import Hub, open_hub
+from odoo_ai_config.entrypoints.settings import SettingsError, read_settings
+
+
+@pytest.fixture
+async def hub() -> AsyncIterator[Hub]:
+    async with open_hub("memory://") as hub:
+        yield hub
+
+
+async def test_synced_settings_are_read_back(hub: Hub) -> None:
+    outcome = await hub.sync_credentials(
+        account_id="123456",
+        token="token_referencia",
+        domain="Saúde e Bem-Estar",
+        odoo_url="https://odoo.example.com",
+        odoo_password="senha",
+        enabled_collections=["business_rules"],
+    )
+
+    config = await hub.config("123456", "Saúde e Bem-Estar")
+    secret = await hub.credential("123456", "saude-e-bem-estar", "token_referencia")
+    assert outcome.versions == {"config": 1, "credentials": 1}
+    assert config["enabled_collections"] == ["business_rules"]
+    assert secret.reveal() == "senha"
+
+
+async def test_mapped_channel_is_routed_with_an_explanation(hub: Hub) -> None:
+    await hub.sync_mapping(
+        chatwoot_account_id="1",
+        chatwoot_inbox_id="7",
+        tenant="123456",
+        special_whatsapp_numbers={"+55 11 99999-9999": "analytics"},
+    )
+
+    route = await hub.route("1", "7", "5511999999999", explain=True)
+
+    assert (route.crew, route.matched_by) == ("analytics", Rule.INBOX)
+    assert len(route.considered) == 4
+    assert (await hub.route("2")).matched_by is Rule.UNRESOLVED
+
+
+async def test_published_document_has_versions(hub: Hub) -> None:
+    await hub.publish("123456", "default", "crews", "a: 1 # um\n", expected=0)
+    await hub.publish("123456", "default", "crews", "a: 2\n", expected=1)
+    with pytest.raises(PreconditionFailedError):
+        await hub.publish("123456", "default", "crews", "a: 3\n", expected=1)
+
+    outcome = await hub.roll_back("123456", "default", "crews", 1)
+
+    first = await hub.document("123456", "default", "crews", version=1)
+    newest = await hub.document("123456", "default", "crews")
+    assert outcome.versions == {"crews": 3}
+    assert newest.document == first.document
+
+
+@pytest.mark.parametrize("tenant", ["", "../x", "a b", "$gt"])
+async def test_arguments_are_checked_as_requests_are(hub: Hub, tenant: str) -> None:
+    with pytest.raises(InvalidValueError):
+        await hub.sync_credentials(account_id=tenant, token="t")
+    with pytest.raises(InvalidValueError):
+        await hub.sync_mapping(chatwoot_account_id="1", tenant=tenant)
+
+
+async def test_what_was_written_is_there_when_the_hub_is_opened_again(tmp_path: Path) -> None:
+    settings = read_settings(environment={"ODOO_AI_CONFIG_DATA_DIR": str(tmp_path)})
+    async with open_hub(settings) as hub:
+        await hub.sync_credentials(account_id="a", token="t", odoo_password="senha")
+
+    async with open_hub(settings) as hub:
+        assert (await hub.credential("a", "default", "t")).reveal() == "senha"
+
+
+async def test_hub_does_not_open_with_another_key_ring(tmp_path: Path) -> None:
+    settings = read_settings(environment={"ODOO_AI_CONFIG_DATA_DIR": str(tmp_path)})
+    async with open_hub(settings) as hub:
+        await hub.sync_credentials(account_id="a", token="t", odoo_password="senha")
+        needed = hub.services.vault.current_master_id
+    settings.keyring_path.unlink()
+
+    with pytest.raises(MasterKeyMissingError) as refusal:
+        async with open_hub(settings):
+            pass
+
+    assert refusal.value.master_ids == (needed,)
+
+
+async def test_unknown_store_is_refused() -> None:
+    with pytest.raises(SettingsError):
+        async with open_hub("postgres://host/db"):
+            pass
