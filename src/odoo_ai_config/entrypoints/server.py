@@ -10,11 +10,13 @@ import socket
 from collections.abc import Callable
 from typing import Final
 
-from aiohttp import hdrs, web
+from aiohttp import web
+
+from odoo_ai_config.entrypoints.http.app_keys import LAST_ORDERS
 
 # How long connections that were idle at the stop are given to send one more request, which
 # is then answered and told to close.
-_LAST_ORDERS: Final = 0.5
+_LAST_REQUEST: Final = 0.5
 _BACKLOG: Final = 1024
 
 
@@ -57,13 +59,6 @@ async def serve(
         ready: Called once the first request can be answered.
     """
     stopping = asyncio.Event()
-
-    async def mark_last(_request: web.Request, response: web.StreamResponse) -> None:
-        if stopping.is_set():
-            response.headers[hdrs.CONNECTION] = "close"
-            response.force_close()
-
-    app.on_response_prepare.append(mark_last)
     runner = web.AppRunner(
         app, access_log=None, handle_signals=False, shutdown_timeout=grace, keepalive_timeout=75
     )
@@ -77,7 +72,8 @@ async def serve(
         ready()
         await stopping.wait()
         await site.stop()
-        await asyncio.sleep(_LAST_ORDERS)
+        app[LAST_ORDERS].called = True
+        await asyncio.sleep(_LAST_REQUEST)
     finally:
         await runner.cleanup()
         for number in (signal.SIGTERM, signal.SIGINT):

@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 from odoo_ai_config.domain.access import ALL_SCOPES
@@ -47,14 +48,18 @@ async def ensure_first_key(services: Services, settings: Settings) -> SecretText
     """
     if settings.api_key is not None or await services.api_keys.api_keys():
         return None
-    _key, text = await services.create_api_key(name="first", scopes=ALL_SCOPES, actor="startup")
-    _write_private(settings.api_key_path, text.reveal() + "\n")
+    _key, text = await services.create_api_key(
+        name="first",
+        scopes=ALL_SCOPES,
+        actor="startup",
+        hand_over=partial(_write_private, settings.api_key_path),
+    )
     return text
 
 
-def _write_private(path: Path, text: str) -> None:
+def _write_private(path: Path, text: SecretText) -> None:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     path.unlink(missing_ok=True)
     descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
+        file.write(f"{text.reveal()}\n")

@@ -11,6 +11,7 @@ from odoo_ai_config.application.api_key_text import ApiKeyText, digest_of
 from odoo_ai_config.application.ports.token_source import TokenSource
 from odoo_ai_config.domain.access import ALL_SCOPES, ApiKey, Scope
 from odoo_ai_config.domain.changes import AuditAction
+from odoo_ai_config.domain.credentials import SecretText
 from odoo_ai_config.domain.errors import ApiKeyNotFoundError, InvalidApiKeyError
 from odoo_ai_config.domain.identifiers import TenantId
 from tests.contract.samples import AT
@@ -100,3 +101,17 @@ def test_key_text_is_not_shown_by_its_repr() -> None:
     assert text is not None
     assert "sss" not in repr(text)
     assert text.reveal().endswith("_" + "s" * 43)
+
+
+async def test_key_is_handed_over_before_it_is_good_for_anything(hub: MemoryHub) -> None:
+    kept = []
+
+    def keep_and_die(text: SecretText) -> None:
+        kept.append(text.reveal())
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        await hub.create_api_key(name="first", scopes=SCOPES, hand_over=keep_and_die)
+
+    assert len(kept) == 1
+    assert await hub.api_keys.api_keys() == []

@@ -4,6 +4,7 @@ Let somebody in.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from attrs import frozen
@@ -38,9 +39,13 @@ class CreateApiKey:
         scopes: frozenset[Scope],
         tenant: TenantId | None = None,
         actor: str = "cli",
+        hand_over: Callable[[SecretText], object] | None = None,
     ) -> tuple[ApiKey, SecretText]:
         """
         The new key, and its text for its holder.
+
+        *hand_over* is given the text before the key is good for anything: whoever is killed
+        in between has a text that opens nothing, and not a key that nobody has.
 
         Raises:
             StoreUnavailableError: The store is away.
@@ -50,5 +55,8 @@ class CreateApiKey:
         now = self.clock.now()
         key = ApiKey(key_id, name, digest_of(text.secret), scopes, tenant, created_at=now)
         entry = AuditEntry(now, AuditAction.KEY_CREATED, actor, tenant, key_id)
+        secret = SecretText(text.reveal())
+        if hand_over is not None:
+            hand_over(secret)
         await self.store.commit(Changeset(api_keys=(key,), audit=(entry,)))
-        return key, SecretText(text.reveal())
+        return key, secret

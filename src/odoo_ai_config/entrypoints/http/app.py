@@ -8,10 +8,12 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from odoo_ai_config.entrypoints.http.app_keys import (
+    LAST_ORDERS,
     METRICS,
     OPTIONS,
     REPRESENTATIONS,
     SERVICES,
+    LastOrders,
 )
 from odoo_ai_config.entrypoints.http.authentication import keyed
 from odoo_ai_config.entrypoints.http.metrics import Metrics
@@ -40,7 +42,8 @@ def build_app(services: Services, options: HttpOptions, metrics: Metrics) -> web
         keys=TokenBuckets(options.requests_per_second),
         failures=TokenBuckets(options.failed_authentications_per_second),
     )
-    trace = RequestTrace(metrics)
+    app[LAST_ORDERS] = last_orders = LastOrders()
+    trace = RequestTrace(metrics, last_orders)
 
     def served(template: str, method: str, handler: Handler) -> Handler:
         return trace.of(template, method, answering_problems(handler, metrics))

@@ -14,6 +14,16 @@ from odoo_ai_config.entrypoints.http.options import HttpOptions
 from odoo_ai_config.entrypoints.http.representations import Representations
 from odoo_ai_config.entrypoints.services import Services
 
+
+class LastOrders:
+    """
+    Whether the server is stopping, so that every answer is its connection's last.
+    """
+
+    called: bool = False
+
+
+LAST_ORDERS: Final = web.AppKey("last_orders", LastOrders)
 SERVICES: Final = web.AppKey("services", Services)
 METRICS: Final = web.AppKey("metrics", Metrics)
 OPTIONS: Final = web.AppKey("options", HttpOptions)

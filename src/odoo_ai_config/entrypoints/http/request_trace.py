@@ -14,10 +14,11 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 from structlog.contextvars import bind_contextvars
 
-from odoo_ai_config.entrypoints.http.app_keys import REQUEST_ID
+from odoo_ai_config.entrypoints.http.app_keys import REQUEST_ID, LastOrders
 from odoo_ai_config.entrypoints.http.metrics import Metrics
 
 _HEADER: Final = "X-Request-ID"
+_NAME: Final = "odoo-ai-config"
 _VALID_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 
@@ -29,8 +30,9 @@ class RequestTrace:
     what aiohttp does for middlewares costs a read as much as finding its document.
     """
 
-    def __init__(self, metrics: Metrics) -> None:
+    def __init__(self, metrics: Metrics, last_orders: LastOrders) -> None:
         self._metrics = metrics
+        self._last_orders = last_orders
         # Unique without a system call for each request.
         self._start = secrets.token_hex(6)
         self._numbers = itertools.count(1)
@@ -40,6 +42,7 @@ class RequestTrace:
         *handler* of *method* at the path *template*, with its requests named and counted.
         """
         count = self._metrics.requests(template, method)
+        last_orders = self._last_orders
 
         async def trace(request: web.Request) -> web.StreamResponse:
             started = perf_counter()
@@ -50,7 +53,12 @@ class RequestTrace:
             # aiohttp runs each request in a context of its own: nothing to unbind.
             bind_contextvars(request_id=request_id)
             response = await handler(request)
-            response.headers[_HEADER] = request_id
+            headers = response.headers
+            headers[_HEADER] = request_id
+            # What it is made of is nobody's business.
+            headers["Server"] = _NAME
+            if last_orders.called:
+                response.force_close()
             count(response.status, perf_counter() - started)
             return response
 

@@ -29,6 +29,7 @@ from odoo_ai_config.domain.errors import (
 )
 from odoo_ai_config.domain.identifiers import CONFIG, BusinessDomain, DocumentKey, TenantId
 from odoo_ai_config.entrypoints.http import errors as http_errors
+from odoo_ai_config.entrypoints.http.app_keys import LastOrders
 from odoo_ai_config.entrypoints.http.errors import (
     FieldError,
     HttpRefusalError,
@@ -157,7 +158,9 @@ async def test_unforeseen_error_is_a_500_that_tells_nothing_and_logs_no_message(
 
     metrics = Metrics()
     app = web.Application()
-    served = RequestTrace(metrics).of("/fail", "POST", answering_problems(fail, metrics))
+    served = RequestTrace(metrics, LastOrders()).of(
+        "/fail", "POST", answering_problems(fail, metrics)
+    )
     app.router.add_post("/fail", served)
     async with TestClient(TestServer(app)) as client:
         with capture_logs() as logs:
