@@ -83,7 +83,7 @@ class Sealer:
             fingerprint = self.vault.fingerprint(key, context, secret)
             fingerprints[ref] = fingerprint
             if known.get(str(ref)) != fingerprint:
-                sealed.append(self.vault.seal(key, context, secret))
+                sealed.append(self.vault.seal(key, context, secret, fingerprint))
         for ref, fingerprint in missing.items():
             sealed.append(await self._again(key, SealContext(owner, ref), fingerprint))
         if not sealed:
@@ -102,4 +102,4 @@ class Sealer:
             secret = await unsealed(self.secrets, self.vault, context, fingerprint)
         except CredentialNotFoundError as error:
             raise UnknownFingerprintError from error
-        return self.vault.seal(key, context, secret)
+        return self.vault.seal(key, context, secret, fingerprint)

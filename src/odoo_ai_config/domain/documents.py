@@ -5,11 +5,14 @@ What a document holds: structured data, and the YAML text that a person wrote, i
 from __future__ import annotations
 
 import json
+from typing import Final
 
 from attrs import field, frozen
 
 from odoo_ai_config.domain.errors import InvalidValueError
 from odoo_ai_config.domain.json_types import JsonObject, ReadOnlyJsonObject
+
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
 @frozen
@@ -53,7 +56,7 @@ class Document:
                 finite or half a surrogate pair in it.
         """
         try:
-            text = json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+            text = _ENCODER.encode(body)
             text.encode()
         except ValueError:
             # Not chained: the cause quotes the value.

@@ -30,6 +30,7 @@ _URGENT: Final = frozenset({"error", "critical"})
 # one gets through.
 _SENSITIVE: Final = ("password", "senha", "secret", "token", "api_key", "authorization")
 _MASK: Final = "***"
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, default=repr)
 
 
 @contextmanager
@@ -125,7 +126,7 @@ def _exception_without_message(
 
 
 def _as_json(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
-    return json.dumps(event, ensure_ascii=False, default=repr)
+    return _ENCODER.encode(event)
 
 
 class _Lines:

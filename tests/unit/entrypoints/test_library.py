@@ -93,6 +93,7 @@ async def test_hub_does_not_open_with_another_key_ring(tmp_path: Path) -> None:
             pass
 
     assert refusal.value.master_ids == (needed,)
+    assert needed in str(refusal.value)
 
 
 async def test_unknown_store_is_refused() -> None:

@@ -112,9 +112,15 @@ class AesGcmSecretVault(SecretVault):
     def fingerprint(self, key: TenantKey, context: SealContext, secret: SecretText) -> Fingerprint:
         return _recognised(self._opened_for(context.tenant, key), context, secret)
 
-    def seal(self, key: TenantKey, context: SealContext, secret: SecretText) -> SealedSecret:
+    def seal(
+        self,
+        key: TenantKey,
+        context: SealContext,
+        secret: SecretText,
+        fingerprint: Fingerprint | None = None,
+    ) -> SealedSecret:
         opened = self._opened_for(context.tenant, key)
-        fingerprint = _recognised(opened, context, secret)
+        fingerprint = fingerprint or _recognised(opened, context, secret)
         header = _FORMAT + bytes.fromhex(key.key_id)
         associated = _associated(header, context, fingerprint)
         envelope = header + _encrypted(opened.cipher, _bytes_of(secret), associated)

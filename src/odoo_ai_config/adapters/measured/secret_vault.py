@@ -46,9 +46,15 @@ class MeasuredSecretVault(SecretVault):
         # Quicker than timing it.
         return self._vault.fingerprint(key, context, secret)
 
-    def seal(self, key: TenantKey, context: SealContext, secret: SecretText) -> SealedSecret:
+    def seal(
+        self,
+        key: TenantKey,
+        context: SealContext,
+        secret: SecretText,
+        fingerprint: Fingerprint | None = None,
+    ) -> SealedSecret:
         with Timed(self._observe, "seal"):
-            return self._vault.seal(key, context, secret)
+            return self._vault.seal(key, context, secret, fingerprint)
 
     def unseal(self, key: TenantKey, sealed: SealedSecret) -> SecretText:
         with Timed(self._observe, "unseal"):

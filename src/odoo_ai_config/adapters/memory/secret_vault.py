@@ -65,9 +65,15 @@ class MemorySecretVault(SecretVault):
         digest = _keyed(fingerprint_key, repr((context, secret.reveal())).encode())
         return Fingerprint(digest.hex()[:32])
 
-    def seal(self, key: TenantKey, context: SealContext, secret: SecretText) -> SealedSecret:
+    def seal(
+        self,
+        key: TenantKey,
+        context: SealContext,
+        secret: SecretText,
+        fingerprint: Fingerprint | None = None,
+    ) -> SealedSecret:
         data_key, _ = self._opened(context.tenant, key)
-        fingerprint = self.fingerprint(key, context, secret)
+        fingerprint = fingerprint or self.fingerprint(key, context, secret)
         place = _place(context, fingerprint, key.key_id)
         envelope = _scrambled(data_key, place, secret.reveal())
         return SealedSecret(context, fingerprint, key.key_id, envelope)

@@ -61,9 +61,18 @@ class SecretVault(Protocol):
         """
 
     @abstractmethod
-    def seal(self, key: TenantKey, context: SealContext, secret: SecretText) -> SealedSecret:
+    def seal(
+        self,
+        key: TenantKey,
+        context: SealContext,
+        secret: SecretText,
+        fingerprint: Fingerprint | None = None,
+    ) -> SealedSecret:
         """
         Encrypt *secret* so that it opens only in *context*.
+
+        *fingerprint* is what `fingerprint` says of the same arguments, from a caller who has
+        asked already.
         """
 
     @abstractmethod

@@ -48,6 +48,13 @@ class FieldReader:
     ) -> None:
         self._layers = layers
         self._prefix = next(iter(layers))
+        # Odoo names more fields than it fills in, and many are asked for that it never sends.
+        self._said = {
+            name: (prefix + name, value)
+            for prefix, layer in reversed(list(layers.items()))
+            for name, value in layer.items()
+            if not is_absent(value)
+        }
         self.errors: list[FieldError] = [] if errors is None else errors
 
     def has(self, name: str) -> bool:
@@ -212,14 +219,16 @@ class FieldReader:
         raise InvalidFieldsError(self.errors)
 
     def _find(self, name: str, *, false_counts: bool = False) -> tuple[str, Json]:
-        for prefix, layer in self._layers.items():
-            value = layer.get(name)
-            if not is_absent(value) or (false_counts and value is False):
-                return prefix + name, value
-        return name, None
+        if false_counts:
+            for prefix, layer in self._layers.items():
+                if layer.get(name) is False:
+                    return prefix + name, False
+                if name in layer and not is_absent(layer[name]):
+                    break
+        return self._said.get(name, (name, None))
 
     def _text(self, path: str, value: Json, limit: int | None) -> str | None:
-        if is_absent(value):
+        if value is None or is_absent(value):
             return None
         if not isinstance(value, str):
             self._reject(path, "text")

@@ -21,6 +21,7 @@ from odoo_ai_config.domain.versioning import Revision
 # Plain texts: they are hashed once, and every read looks one up.
 _Place: TypeAlias = tuple[bool, str, str, str, str]
 
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _LARGEST_EXACT_INTEGER: Final = 2**53 - 1
 
 
@@ -35,7 +36,7 @@ def json_bytes(value: Json) -> bytes:
     """
     *value* as the bytes of a response.
     """
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    return _ENCODER.encode(value).encode()
 
 
 def entity_tag(revision: Revision) -> str:
