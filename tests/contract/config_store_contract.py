@@ -192,6 +192,12 @@ class CommitContract(StoreContract):
         assert await stores.secrets.sealed(again.context, again.fingerprint) == secret()
         assert await stores.config.history(key()) == [revision()]
 
+    async def test_single_secret_that_is_there_is_left_as_it_is(self, stores: Stores) -> None:
+        again = secret(envelope=b"other nonce")
+        await stores.config.commit(Changeset(secrets=(secret(),)))
+        await stores.config.commit(Changeset(secrets=(again,)))
+        assert await stores.secrets.sealed(again.context, again.fingerprint) == secret()
+
     async def test_stored_outcome_does_not_alias_the_callers(self, stores: Stores) -> None:
         versions = {"config": 1}
         outcome = evolve(delivery().outcome, versions=versions)

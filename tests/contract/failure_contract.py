@@ -57,6 +57,7 @@ CALLS: dict[str, Callable[[Stores], Awaitable[object]]] = {
     "channels.mappings": lambda stores: stores.channels.mappings(ACME),
     "channels.table_for": lambda stores: stores.channels.table_for(MESSAGE),
     "secrets.active_key": lambda stores: stores.secrets.active_key(ACME),
+    "secrets.sealing_key": lambda stores: stores.secrets.sealing_key(ACME),
     "secrets.tenant_key": lambda stores: stores.secrets.tenant_key(ACME, "k1"),
     "secrets.sealed": lambda stores: stores.secrets.sealed(secret().context, secret().fingerprint),
     "secrets.master_ids": lambda stores: stores.secrets.master_ids(),

@@ -324,6 +324,39 @@ class RotationContract(StoreContract):
             assert resealed != retired
             await require_openable(stores, now)
 
+    async def test_key_to_seal_with_is_the_active_one(self, stores: Stores) -> None:
+        assert await stores.secrets.sealing_key(ACME) is None
+        first, second = tenant_key(key_id="k1"), tenant_key(key_id="k2")
+        await begin(stores, first, second)
+        assert await stores.secrets.sealing_key(ACME) == second
+        await stores.config.commit(Changeset(secrets=(secret(),), sealed_under=second))
+        assert await stores.secrets.sealing_key(ACME) == second
+
+    async def test_nothing_is_sealed_with_a_key_from_before_another_instance_made_one(
+        self, stores: Stores, second_stores: Stores
+    ) -> None:
+        first, second = tenant_key(key_id="k1"), tenant_key(key_id="k2")
+        await begin(stores, first)
+        assert await stores.secrets.sealing_key(ACME) == first
+        assert await second_stores.secrets.add_key(second, successor_of=first)
+        assert await stores.secrets.active_key(ACME) == second
+        offered = await stores.secrets.sealing_key(ACME)
+        if offered != second:
+            assert offered == first
+            with pytest.raises(TenantKeyChangedError):
+                await stores.config.commit(Changeset(secrets=(secret(),), sealed_under=first))
+            assert await stored(stores, secret()) is None
+        assert await stores.secrets.sealing_key(ACME) == second
+
+    async def test_key_to_seal_with_may_be_wrapped_anew_meanwhile(
+        self, stores: Stores, second_stores: Stores
+    ) -> None:
+        await begin(stores, tenant_key())
+        offered = await stores.secrets.sealing_key(ACME)
+        assert await second_stores.secrets.rewrap(tenant_key(), tenant_key(master_id="m2"))
+        await stores.config.commit(Changeset(secrets=(secret(),), sealed_under=offered))
+        assert await stored(stores, secret()) == secret()
+
     async def test_second_instance_sees_keys_and_values(
         self, stores: Stores, second_stores: Stores
     ) -> None:

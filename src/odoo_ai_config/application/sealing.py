@@ -74,7 +74,7 @@ class Sealer:
         missing = {ref: mark for ref, mark in (named or {}).items() if known.get(str(ref)) != mark}
         if not secrets and not missing:
             return Sealing({})
-        active = await self.secrets.active_key(owner.tenant)
+        active = await self.secrets.sealing_key(owner.tenant)
         key = self.vault.new_tenant_key(owner.tenant, at=at) if active is None else active
         fingerprints = {}
         sealed = []

@@ -27,6 +27,9 @@ class MemorySecretStore(SecretStore):
         self.state.require_presence()
         return self._active(tenant)
 
+    async def sealing_key(self, tenant: TenantId) -> TenantKey | None:
+        return await self.active_key(tenant)
+
     async def tenant_key(self, tenant: TenantId, key_id: str) -> TenantKey | None:
         self.state.require_presence()
         keys = self.state.keys.get(tenant, ())

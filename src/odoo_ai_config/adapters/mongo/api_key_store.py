@@ -38,4 +38,4 @@ class MongoApiKeyStore(ApiKeyStore):
     @translated
     async def api_keys(self) -> Sequence[ApiKey]:
         cursor = self._keys.find().sort([("created_at", 1), ("_id", 1)])
-        return [api_key_from(record) async for record in cursor]
+        return [api_key_from(record) for record in await cursor.to_list(None)]

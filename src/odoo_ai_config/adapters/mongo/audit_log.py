@@ -30,4 +30,4 @@ class MongoAuditLog(AuditLog):
             return []
         wanted = {} if tenant is None else {"tenant": tenant.value}
         cursor = self._entries.find(wanted).sort([("at", -1), ("_id", -1)]).limit(limit)
-        return [audit_from(record) async for record in cursor]
+        return [audit_from(record) for record in await cursor.to_list(None)]

@@ -29,14 +29,14 @@ class MongoChannelDirectory(ChannelDirectory):
     @translated
     async def current(self, keys: Sequence[ChannelKey]) -> Mapping[ChannelKey, MappingRevision]:
         cursor = self._mappings.find({"_id": {"$in": [str(key) for key in keys]}})
-        found = [mapping_from(record) async for record in cursor]
+        found = [mapping_from(record) for record in await cursor.to_list(None)]
         return {revision.mapping.key: revision for revision in found}
 
     @translated
     async def mappings(self, tenant: TenantId | None = None) -> Sequence[MappingRevision]:
         wanted = {} if tenant is None else {"owner.tenant": tenant.value}
         cursor = self._mappings.find(wanted).sort("_id", 1)
-        return [mapping_from(record) async for record in cursor]
+        return [mapping_from(record) for record in await cursor.to_list(None)]
 
     @translated
     async def table_for(self, message: IncomingMessage) -> RoutingTable:
@@ -65,12 +65,12 @@ class MongoChannelDirectory(ChannelDirectory):
         if digits is not None:
             reasons.append({"numbers.comparable": comparable(digits), "active": True})
         cursor = self._mappings.find({"$or": reasons})
-        return [record async for record in cursor]
+        return await cursor.to_list(None)
 
     async def _records_of_lowest_fallback(self) -> list[Record]:
         order = [("sequence", 1), ("owner.tenant", 1), ("owner.domain", 1), ("_id", 1)]
         cursor = self._mappings.find({"active": True, "fallback": True}).sort(order).limit(1)
-        return [record async for record in cursor]
+        return await cursor.to_list(None)
 
     async def _presence(self, message: IncomingMessage, tenants: Iterable[str]) -> list[Record]:
         groups = await self._database.aggregated(

@@ -4,7 +4,7 @@ A changeset as writes: one step per collection, each with what it means if a wri
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, TypeAlias
 
 from attrs import field, frozen
@@ -25,7 +25,6 @@ from odoo_ai_config.adapters.mongo.driver_errors import is_duplicate
 from odoo_ai_config.adapters.mongo.transaction import Session, in_transaction
 from odoo_ai_config.application.errors import DeliveryRecordedError, TenantKeyChangedError
 from odoo_ai_config.domain.changes import Changeset
-from odoo_ai_config.domain.credentials import TenantKey
 from odoo_ai_config.domain.errors import RevisionConflictError
 
 Write: TypeAlias = InsertOne[Record] | ReplaceOne[Record] | UpdateOne
@@ -49,11 +48,25 @@ class Step:
     refusal: type[Exception] | None = field(default=None)
 
 
+class _SealedBeforeError(Exception):
+    """
+    One of the values is stored already.
+    """
+
+
 async def commit(database: MongoDatabase, changeset: Changeset) -> None:
     """
     Write *changeset*, as a whole or not at all.
     """
-    steps = [step for step in _steps(changeset) if step.writes]
+    try:
+        # Nearly every value is new, and a plain insert is the cheapest way to find out.
+        await _commit(database, _steps(database, changeset, _new_secrets(changeset)))
+    except _SealedBeforeError:
+        await _commit(database, _steps(database, changeset, _secrets_if_absent(changeset)))
+
+
+async def _commit(database: MongoDatabase, planned: Iterable[Step]) -> None:
+    steps = [step for step in planned if step.writes]
     if sum(len(step.writes) for step in steps) == 1:
         # One document is written atomically in any case.
         await _write(database, steps[0], None)
@@ -78,7 +91,7 @@ async def _write(database: MongoDatabase, step: Step, session: Session | None) -
         raise step.refusal
 
 
-def _steps(changeset: Changeset) -> Iterator[Step]:
+def _steps(database: MongoDatabase, changeset: Changeset, secrets: Step) -> Iterator[Step]:
     # The order is the order of the checks: a delivery that is recorded already comes first.
     deliveries = () if changeset.delivery is None else (changeset.delivery,)
     yield Step(
@@ -86,7 +99,7 @@ def _steps(changeset: Changeset) -> Iterator[Step]:
         [InsertOne(delivery_record(delivery)) for delivery in deliveries],
         DeliveryRecordedError,
     )
-    yield Step("tenant_keys", list(_key_writes(changeset)), TenantKeyChangedError)
+    yield Step("tenant_keys", list(_key_writes(database, changeset)), TenantKeyChangedError)
     yield Step(
         "documents",
         [
@@ -111,7 +124,7 @@ def _steps(changeset: Changeset) -> Iterator[Step]:
         ],
         RevisionConflictError,
     )
-    yield Step("secrets", [_if_absent(secret_record(secret)) for secret in changeset.secrets])
+    yield secrets
     yield Step("audit", [InsertOne(audit_record(entry)) for entry in changeset.audit])
     yield Step(
         "api_keys",
@@ -129,21 +142,32 @@ def _succeeding(name: str, version: int, record: Record) -> Write:
     return ReplaceOne({"_id": name, "version": version - 1}, named)
 
 
-def _if_absent(record: Record) -> Write:
-    return UpdateOne({"_id": record["_id"]}, {"$setOnInsert": record, **TOUCH}, upsert=True)
+def _new_secrets(changeset: Changeset) -> Step:
+    return Step(
+        "secrets",
+        [InsertOne(secret_record(secret)) for secret in changeset.secrets],
+        _SealedBeforeError,
+    )
 
 
-def _key_writes(changeset: Changeset) -> Iterator[Write]:
+def _secrets_if_absent(changeset: Changeset) -> Step:
+    records = [secret_record(secret) for secret in changeset.secrets]
+    return Step(
+        "secrets",
+        [
+            UpdateOne({"_id": record["_id"]}, {"$setOnInsert": record, **TOUCH}, upsert=True)
+            for record in records
+        ],
+    )
+
+
+def _key_writes(database: MongoDatabase, changeset: Changeset) -> Iterator[Write]:
     new, used = changeset.new_tenant_key, changeset.sealed_under
     if used is not None and used != new:
-        yield UpdateOne(holder_of(used), TOUCH)
+        # One from memory may have had a successor for long: it has to be active still.
+        remembered = database.sealing_keys.get(used.tenant) == used
+        place = {"active": used.key_id} if remembered else {"keys.id": used.key_id}
+        yield UpdateOne({"_id": used.tenant.value, **place}, TOUCH)
     if new is not None:
         keys = [tenant_key_record(new)]
         yield InsertOne({"_id": new.tenant.value, "active": new.key_id, "keys": keys, "uses": 0})
-
-
-def holder_of(key: TenantKey) -> Record:
-    """
-    The tenant's record, on the condition that *key* is one of its data keys.
-    """
-    return {"_id": key.tenant.value, "keys.id": key.key_id}

@@ -21,6 +21,7 @@ from odoo_ai_config.adapters.mongo.pruning import (
     prune_revisions,
     prune_secrets,
 )
+from odoo_ai_config.application.errors import TenantKeyChangedError
 from odoo_ai_config.application.ports.config_store import ConfigStore, PruneReport
 from odoo_ai_config.domain.changes import Changeset, Delivery, DeliveryId
 from odoo_ai_config.domain.identifiers import BusinessDomain, DocumentKey, TenantId
@@ -46,6 +47,10 @@ class MongoConfigStore(ConfigStore):
             return
         try:
             await commit(self._database, changeset)
+        except TenantKeyChangedError:
+            if changeset.sealed_under is not None:
+                self._database.sealing_keys.forget(changeset.sealed_under.tenant)
+            raise
         finally:
             # Even if it failed: a commit whose answer was lost may have happened.
             if changeset.api_keys:
@@ -54,7 +59,7 @@ class MongoConfigStore(ConfigStore):
     @translated
     async def current(self, keys: Sequence[DocumentKey]) -> Mapping[DocumentKey, Revision]:
         cursor = self._newest.find({"_id": {"$in": [str(key) for key in keys]}})
-        revisions = [revision_from(record) async for record in cursor]
+        revisions = [revision_from(record) for record in await cursor.to_list(None)]
         return {revision.key: revision for revision in revisions}
 
     @translated
@@ -78,7 +83,7 @@ class MongoConfigStore(ConfigStore):
             .sort("version", -1)
             .limit(limit)
         )
-        return [revision_from(record) async for record in cursor]
+        return [revision_from(record) for record in await cursor.to_list(None)]
 
     @translated
     async def documents(
@@ -88,7 +93,7 @@ class MongoConfigStore(ConfigStore):
         if domain is not None:
             wanted["domain"] = domain.value
         cursor = self._newest.find(wanted).sort([("domain", 1), ("kind", 1)])
-        return [revision_from(record) async for record in cursor]
+        return [revision_from(record) for record in await cursor.to_list(None)]
 
     @translated
     async def tenants(

@@ -16,6 +16,7 @@ from pymongo.read_concern import ReadConcern
 
 from odoo_ai_config.adapters.mongo.driver_errors import translated
 from odoo_ai_config.adapters.mongo.recent_api_keys import RecentApiKeys
+from odoo_ai_config.adapters.mongo.sealing_keys import SealingKeys
 from odoo_ai_config.application.errors import StoreUnusableError
 
 T = TypeVar("T")
@@ -122,6 +123,7 @@ class MongoDatabase:
         # Made once: the driver makes them anew whenever it is asked.
         self._collections = {collection: database[collection] for collection in _COLLECTIONS}
         self.recent_api_keys = RecentApiKeys()
+        self.sealing_keys = SealingKeys()
 
     def __getitem__(self, collection: str) -> Collection:
         return self._collections[collection]
@@ -147,7 +149,7 @@ class MongoDatabase:
         Everything that *pipeline* makes of *collection*.
         """
         cursor = await settled(self[collection].aggregate(pipeline))
-        return [record async for record in cursor]
+        return await cursor.to_list(None)
 
 
 @contextmanager

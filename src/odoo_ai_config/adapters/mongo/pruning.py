@@ -86,13 +86,13 @@ async def _prune_secrets_of(database: MongoDatabase, owner: TenantDomain) -> int
     # In one snapshot: a commit that names one of the values again has touched it and collides.
     async def remove(session: Session) -> int:
         history = database["revisions"].find({"document": _credentials_of(owner)}, session=session)
-        documents = [revision_from(record).document async for record in history]
+        documents = [revision_from(record).document for record in await history.to_list(None)]
         stored = database["secrets"].find(
             {"tenant": owner.tenant.value, "domain": owner.domain.value},
             {"ref": True, "fingerprint": True},
             session=session,
         )
-        unnamed = _unnamed([record async for record in stored], documents)
+        unnamed = _unnamed(await stored.to_list(None), documents)
         if not unnamed:
             return 0
         result = await database["secrets"].delete_many({"_id": {"$in": unnamed}}, session=session)

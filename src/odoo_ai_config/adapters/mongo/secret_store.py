@@ -30,11 +30,20 @@ class MongoSecretStore(SecretStore):
         self._database = database
         self._keys = database["tenant_keys"]
         self._secrets = database["secrets"]
+        self._sealing_keys = database.sealing_keys
 
     @translated
     async def active_key(self, tenant: TenantId) -> TenantKey | None:
         keys = await self._keys_of(tenant)
         return keys[-1] if keys else None
+
+    async def sealing_key(self, tenant: TenantId) -> TenantKey | None:
+        key = self._sealing_keys.get(tenant)
+        if key is None:
+            key = await self.active_key(tenant)
+            if key is not None:
+                self._sealing_keys.remember(key)
+        return key
 
     @translated
     async def tenant_key(self, tenant: TenantId, key_id: str) -> TenantKey | None:
@@ -66,7 +75,7 @@ class MongoSecretStore(SecretStore):
         cursor = self._keys.find(others).sort("_id", 1).limit(limit)
         found = [
             key
-            async for record in cursor
+            for record in await cursor.to_list(None)
             for key in tenant_keys_from(record)
             if key.master_id != master_id
         ]
@@ -92,7 +101,7 @@ class MongoSecretStore(SecretStore):
         if limit < 1:
             return []
         cursor = self._secrets.find(_sealed_by_others(key)).limit(limit)
-        return [secret_from(record) async for record in cursor]
+        return [secret_from(record) for record in await cursor.to_list(None)]
 
     @translated
     async def reseal(self, old: SealedSecret, new: SealedSecret) -> bool:

@@ -71,6 +71,9 @@ class SqliteSecretStore(SecretStore):
         found = await self.database.find(self.database.rows.active_keys, (tenant,))
         return found.get(tenant)
 
+    async def sealing_key(self, tenant: TenantId) -> TenantKey | None:
+        return await self.active_key(tenant)
+
     async def tenant_key(self, tenant: TenantId, key_id: str) -> TenantKey | None:
         def select(connection: sqlite3.Connection) -> TenantKey | None:
             row = connection.execute(_KEY, (tenant.value, key_id)).fetchone()

@@ -46,7 +46,8 @@ class ConfigStore(Protocol):
         Raises:
             DeliveryRecordedError: Its delivery is recorded already (checked first).
             TenantKeyChangedError: The tenant of *new_tenant_key* has a data key already, or
-                *sealed_under* is not a data key of its tenant any more.
+                *sealed_under* is not a data key of its tenant any more, or is the one that
+                `SecretStore.sealing_key` gave and not active any more.
             RevisionConflictError: A revision or mapping revision is not the successor of
                 what is stored (version 1 where nothing is).
         """

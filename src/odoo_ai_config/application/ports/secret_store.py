@@ -26,6 +26,16 @@ class SecretStore(Protocol):
         """
 
     @abstractmethod
+    async def sealing_key(self, tenant: TenantId) -> TenantKey | None:
+        """
+        The active key, or one that was active when it was read some time ago.
+
+        It derives the same fingerprints in any case. A commit that is sealed under one that
+        is not active any more raises `TenantKeyChangedError`, and after that this gives the
+        active one. One that is remembered is given even while the store is away.
+        """
+
+    @abstractmethod
     async def tenant_key(self, tenant: TenantId, key_id: str) -> TenantKey | None:
         """
         One data key of *tenant*.

@@ -1,0 +1,58 @@
+"""
+Data keys that are remembered to seal with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+from motor.motor_asyncio import AsyncIOMotorClient
+
+from odoo_ai_config.adapters.mongo import sealing_keys
+from odoo_ai_config.adapters.mongo.database import MongoDatabase
+from odoo_ai_config.adapters.mongo.sealing_keys import SealingKeys
+from odoo_ai_config.application.errors import TenantKeyChangedError
+from odoo_ai_config.domain.changes import Changeset
+from tests.contract.mongo_stores import stores_over
+from tests.contract.samples import secret, tenant_key
+from tests.mongo_server import open_client, temporary_database
+
+OLD, NEW = tenant_key(), tenant_key(key_id="k2")
+
+
+@pytest.fixture
+async def database(mongo_uri: str) -> AsyncIterator[MongoDatabase]:
+    async with (
+        open_client(AsyncIOMotorClient, mongo_uri) as client,
+        temporary_database(client) as database,
+    ):
+        yield database
+
+
+async def test_remembered_key_seals_until_a_commit_finds_its_successor(
+    database: MongoDatabase,
+) -> None:
+    stores, others = (
+        stores_over(database),
+        stores_over(MongoDatabase(database.client, database.name)),
+    )
+    await stores.config.commit(Changeset(new_tenant_key=OLD))
+    assert await stores.secrets.sealing_key(OLD.tenant) == OLD
+    assert await others.secrets.add_key(NEW, successor_of=OLD)
+    assert await stores.secrets.sealing_key(OLD.tenant) == OLD
+    sealing = Changeset(secrets=(secret(),), sealed_under=OLD)
+    # The old key is there still, and would do for one who had just read it.
+    with pytest.raises(TenantKeyChangedError):
+        await stores.config.commit(sealing)
+    assert await stores.secrets.sealing_key(OLD.tenant) == NEW
+    await stores.config.commit(sealing)
+
+
+def test_tenant_that_was_first_remembered_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sealing_keys, "_MOST", 2)
+    keys = SealingKeys()
+    for tenant in ("first", "second", "third"):
+        keys.remember(tenant_key(tenant))
+    found = [keys.get(tenant_key(tenant).tenant) for tenant in ("first", "second", "third")]
+    assert found == [None, tenant_key("second"), tenant_key("third")]
