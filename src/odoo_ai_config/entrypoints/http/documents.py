@@ -51,8 +51,8 @@ _YAML_HEADERS: Final = {
     "Content-Type": "application/x-yaml; charset=utf-8",
     "Cache-Control": "no-cache",
 }
-_DEFAULT_PAGE: Final = 100
-_LARGEST_PAGE: Final = 1000
+DEFAULT_PAGE: Final = 100
+LARGEST_PAGE: Final = 1000
 
 
 async def list_documents(request: web.Request, caller: ApiKey) -> web.Response:
@@ -102,7 +102,7 @@ async def read_history(request: web.Request, caller: ApiKey) -> web.Response:
         document_of(request),
         caller=caller,
         before=optional_number(request, "before"),
-        limit=page_size(request, default=_DEFAULT_PAGE, most=_LARGEST_PAGE),
+        limit=page_size(request, default=DEFAULT_PAGE, most=LARGEST_PAGE),
     )
     return web.Response(body=summaries_of(revisions), headers=_JSON_HEADERS)
 

@@ -25,7 +25,7 @@ async def show_identity(request: web.Request) -> web.Response:
             "name": "odoo-ai-config",
             "version": request.app[OPTIONS].version,
             "description": "Configuration hub between Odoo, Chatwoot and AI services",
-            "docs": "docs/http-api.md",
+            "docs": "/docs",
         }
     )
     return web.Response(body=body, content_type="application/json")

@@ -48,6 +48,7 @@ _log = structlog.get_logger()
 Refusal: TypeAlias = DomainError | ApplicationError | HttpRefusalError
 
 _RETRY_AFTER_SECONDS: Final = 2
+UNFORESEEN_CODE: Final = "internal_error"
 _UNFORESEEN: Final = Text("Erro interno; a falha foi registrada", "Internal error; it was logged")
 
 
@@ -304,7 +305,7 @@ def answering_problems(handler: Handler, metrics: Metrics) -> Handler:
                 stack="".join(traceback.format_tb(error.__traceback__)),
             )
             language = preferred_language(request.headers.get("Accept-Language"))
-            problem = Problem(500, "internal_error", _UNFORESEEN.to(language))
+            problem = Problem(500, UNFORESEEN_CODE, _UNFORESEEN.to(language))
             return _answer(request, problem, language)
 
     return answer

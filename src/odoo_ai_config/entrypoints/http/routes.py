@@ -15,6 +15,7 @@ from aiohttp.typedefs import Handler
 
 from odoo_ai_config.entrypoints.http import (
     credentials,
+    description,
     documents,
     health,
     mapping,
@@ -34,6 +35,9 @@ _OPEN: Final[dict[str, dict[str, Handler]]] = {
     "/health": {"GET": health.show_health},
     "/ready": {"GET": health.show_readiness},
     "/metrics": {"GET": health.show_metrics},
+    "/openapi.json": {"GET": description.show_description},
+    "/docs": {"GET": description.show_viewer},
+    "/docs/{file}": {"GET": description.show_viewer_file},
 }
 
 # The most frequent path of each prefix first: aiohttp tries them in this order.

@@ -17,8 +17,8 @@ from odoo_ai_config.entrypoints.http.app_keys import SERVICES
 from odoo_ai_config.entrypoints.http.paths import named, page_size, tenant_of
 from odoo_ai_config.entrypoints.http.representations import json_bytes, timestamp
 
-_DEFAULT_PAGE: Final = 50
-_LARGEST_PAGE: Final = 500
+DEFAULT_PAGE: Final = 50
+LARGEST_PAGE: Final = 500
 
 
 async def list_tenants(request: web.Request, caller: ApiKey) -> web.Response:
@@ -27,7 +27,7 @@ async def list_tenants(request: web.Request, caller: ApiKey) -> web.Response:
     """
     text = request.query.get("after", "")
     after = named("after", TenantId, text) if text else None
-    size = page_size(request, default=_DEFAULT_PAGE, most=_LARGEST_PAGE)
+    size = page_size(request, default=DEFAULT_PAGE, most=LARGEST_PAGE)
     # One more than asked for tells whether there is a next page.
     found = await request.app[SERVICES].list_tenants(caller=caller, after=after, limit=size + 1)
     page = found[:size]

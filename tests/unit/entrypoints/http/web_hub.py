@@ -34,6 +34,7 @@ from odoo_ai_config.entrypoints.http.options import HttpOptions
 from odoo_ai_config.entrypoints.services import Services
 from tests.source_tree import TESTS
 from tests.unit.application.memory_hub import MemoryHub
+from tests.unit.entrypoints.http.described_answers import Witness
 
 FIXTURES = TESTS / "fixtures"
 
@@ -189,6 +190,8 @@ async def serving(hub: MemoryHub, options: HttpOptions) -> AsyncIterator[WebHub]
     services = services_over(hub)
     metrics = Metrics()
     app = build_app(services, options, metrics)
+    witness = Witness(app)
     async with TestClient(TestServer(app)) as client:
         web = WebHub(hub, services, metrics, client, "")
         yield web.with_key(await web.new_key())
+    assert not witness.found, witness.found

@@ -1,0 +1,86 @@
+"""
+``/openapi.json`` and ``/docs``: the interface described, for programs and for the eye.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from typing import Final
+
+from aiohttp import web
+
+from odoo_ai_config.entrypoints.http.app_keys import OPTIONS
+from odoo_ai_config.entrypoints.http.conditional import is_known
+from odoo_ai_config.entrypoints.http.errors import RouteNotFoundError
+from odoo_ai_config.entrypoints.http.openapi.document import description
+from odoo_ai_config.entrypoints.http.representations import json_bytes
+from odoo_ai_config.entrypoints.http.viewer_files import (
+    MEDIA_TYPES,
+    StaticBody,
+    viewer_file,
+    viewer_page,
+)
+
+_GUARDED: Final = {"X-Content-Type-Options": "nosniff"}
+# Icons stand in the style sheet, as data.
+_CONTENT_POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+
+
+async def show_description(request: web.Request) -> web.Response:
+    """
+    The OpenAPI document, made when it is first asked for.
+    """
+    return _shown(request, _rendered(request.app[OPTIONS].version), "application/json")
+
+
+async def show_viewer(request: web.Request) -> web.Response:
+    """
+    A page that shows the document.
+    """
+    if request.path.endswith("/"):
+        page = viewer_page(files_at="", description_at="../openapi.json")
+    else:
+        page = viewer_page(files_at="docs/", description_at="openapi.json")
+    return web.Response(
+        text=page,
+        content_type="text/html",
+        headers={
+            **_GUARDED,
+            "Cache-Control": "no-cache",
+            "Content-Security-Policy": _CONTENT_POLICY,
+            "Referrer-Policy": "no-referrer",
+        },
+    )
+
+
+async def show_viewer_file(request: web.Request) -> web.Response:
+    """
+    What the page is made of.
+
+    Raises:
+        RouteNotFoundError: It is not made of that.
+    """
+    name = request.match_info["file"]
+    if name not in MEDIA_TYPES:
+        raise RouteNotFoundError
+    file = await asyncio.to_thread(viewer_file, name)
+    return _shown(request, file, MEDIA_TYPES[name])
+
+
+@functools.lru_cache(maxsize=1)
+def _rendered(version: str) -> StaticBody:
+    return StaticBody.of(json_bytes(description(version)))
+
+
+def _shown(request: web.Request, body: StaticBody, media_type: str) -> web.Response:
+    headers = {**_GUARDED, "ETag": body.tag, "Cache-Control": "no-cache"}
+    known = request.headers.get("If-None-Match")
+    if known is not None and is_known(known, body.tag):
+        return web.Response(status=304, headers=headers)
+    return web.Response(
+        body=body.content, content_type=media_type, charset="utf-8", headers=headers
+    )

@@ -1,0 +1,3 @@
+"""
+The description of the HTTP interface, as OpenAPI 3.1.
+"""

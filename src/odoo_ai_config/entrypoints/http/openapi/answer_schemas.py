@@ -1,0 +1,237 @@
+"""
+What the hub answers, as schemas.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from odoo_ai_config.domain.diffing import ChangeKind
+from odoo_ai_config.domain.json_types import JsonObject
+from odoo_ai_config.domain.routing import Rule, Verdict
+from odoo_ai_config.entrypoints.http.messages import NOTICES
+from odoo_ai_config.entrypoints.http.openapi.shapes import (
+    constant,
+    flag,
+    list_of,
+    map_of,
+    one_of,
+    or_null,
+    record,
+    ref,
+    text,
+    whole,
+)
+
+_VERSION: Final = whole("Counts from 1; each document has its own count.")
+_MOMENT: Final = text("In UTC.", format="date-time", examples=["2026-04-23T19:14:20.512Z"])
+_WHERE: Final[dict[str, JsonObject]] = {
+    "tenant_id": ref("TenantId"),
+    "domain": ref("BusinessArea"),
+    "config_type": ref("DocumentType"),
+    "version": _VERSION,
+}
+_SUMMARY: Final = {**_WHERE, "created_at": _MOMENT, "updated_at": _MOMENT}
+_DOCUMENT: Final[dict[str, JsonObject]] = {
+    "id": whole("Stands for one version of one document, for clients that expect a row's id."),
+    **_SUMMARY,
+    "yaml_content": text("The text as authored, or YAML made of the document."),
+    "json_data": {"type": "object", "description": "The document."},
+}
+_CHANGED: Final = {
+    "changed": flag("False if everything was so already; no version was made then.")
+}
+_AREA: Final = {"domain": ref("BusinessArea"), "account_id": ref("TenantId")}
+_OWNER: Final = record({"tenant_id": ref("TenantId"), "domain": ref("BusinessArea")})
+
+
+def identifiers() -> JsonObject:
+    """
+    The names that stand in paths and answers.
+    """
+    return {
+        "TenantId": text(
+            "A client, as Odoo names it (`account_id`).",
+            pattern=r"^[A-Za-z0-9][A-Za-z0-9._@-]{0,127}$",
+            examples=["123456"],
+        ),
+        "BusinessArea": text(
+            "A business area of a client, as a slug.",
+            pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$",
+            examples=["retail"],
+        ),
+        "DocumentType": text(
+            "`config`, `credentials`, `metadata`, or any other slug.",
+            pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$",
+            examples=["config"],
+        ),
+        "CredentialRef": text(
+            "The name under which a config refers to a sealed value.",
+            pattern=r"^[A-Za-z0-9_][A-Za-z0-9._@:+=~-]{0,255}$",
+            examples=["token_referencia"],
+        ),
+        "ChatwootId": text(
+            "A Chatwoot account or inbox.",
+            pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$",
+            examples=["7"],
+        ),
+        "PhoneNumber": text("Digits only.", pattern=r"^[0-9]{8,15}$", examples=["5511999999999"]),
+        "Crew": text(
+            "The crew that answers.",
+            pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$",
+            examples=["analytics"],
+        ),
+    }
+
+
+def status_answers() -> JsonObject:
+    """
+    What the hub says of itself.
+    """
+    return {
+        "Identity": record(
+            {"name": text(), "version": text(), "description": text(), "docs": text()}
+        ),
+        "Healthy": record({"status": constant("healthy")}),
+        "Ready": record({"status": constant("ready")}),
+    }
+
+
+def event_answers() -> JsonObject:
+    """
+    What the webhook answers.
+    """
+    notice = record(
+        {
+            "code": one_of(NOTICES),
+            "field": text("The place that it is about, never a value."),
+            "message": text("For people, in their language."),
+        },
+        description="Something that the sender should know although the event was accepted.",
+    )
+    versions = {
+        f"{kind}_version": _VERSION for kind in ("config", "credentials", "metadata", "mapping")
+    }
+    return {
+        "Notice": notice,
+        "EventAccepted": record(
+            {
+                "success": constant(value=True),
+                "message": text("For people, in their language."),
+                "tenant_id": ref("TenantId"),
+                "domain": ref("BusinessArea"),
+                **versions,
+                "version": whole("The same as `mapping_version`."),
+                "timestamp": _MOMENT,
+                **_CHANGED,
+                "warnings": list_of(ref("Notice")),
+            },
+            optional=(*versions, "version"),
+            description="The event is stored for good.",
+        ),
+    }
+
+
+def document_answers() -> JsonObject:
+    """
+    Documents, whole and in part.
+    """
+    change = record(
+        {
+            "kind": one_of(kind.value for kind in ChangeKind),
+            "pointer": text("A JSON pointer (RFC 6901)."),
+            "before": {"description": "Unless it was added."},
+            "after": {"description": "Unless it was removed."},
+        },
+        optional=("before", "after"),
+    )
+    return {
+        "DocumentSummary": record(
+            {**_SUMMARY, "deleted": constant(value=True)},
+            optional=("deleted",),
+            description="A version of a document without its content.",
+        ),
+        "Document": record(_DOCUMENT),
+        "WrittenDocument": record(
+            {**_DOCUMENT, **_CHANGED}, description="For keys with `config:read`."
+        ),
+        "WriteReceipt": record(
+            {**_WHERE, **_CHANGED}, description="For keys that may write but not read."
+        ),
+        "DeleteReceipt": record({**_WHERE, **_CHANGED, "deleted": constant(value=True)}),
+        "Comparison": record(
+            {
+                "from": whole("0 stands for the time before the first version.", least=0),
+                "to": _VERSION,
+                "changes": list_of(change),
+                "unified_diff": text("Of the two YAML texts."),
+            }
+        ),
+    }
+
+
+def mapping_answers() -> JsonObject:
+    """
+    Who is responsible for which channel.
+    """
+    route: dict[str, JsonObject] = {
+        "resolved": flag("False if no rule claims the message."),
+        "tenant_id": {"anyOf": [ref("TenantId"), {"type": "null"}]},
+        "domain": {"anyOf": [ref("BusinessArea"), {"type": "null"}]},
+        "crew": {"anyOf": [ref("Crew"), {"type": "null"}]},
+        "matched_by": one_of(rule.value for rule in Rule),
+    }
+    considered = record(
+        {
+            "rule": one_of(rule.value for rule in Rule),
+            "verdict": one_of(verdict.value for verdict in Verdict),
+            "owners": list_of(_OWNER, "Whom the rule would have chosen."),
+        }
+    )
+    return {
+        "Mapping": record(
+            {
+                "accounts": map_of(record(_AREA), "By Chatwoot account."),
+                "inboxes": map_of(record(_AREA), "By Chatwoot inbox."),
+                "fallbacks": list_of(
+                    record({**_AREA, "sequence": {"type": "integer"}}), "First one first."
+                ),
+                "special_numbers": list_of(
+                    record({"number": ref("PhoneNumber"), "crew": ref("Crew"), **_AREA})
+                ),
+            }
+        ),
+        "Route": record(
+            {**route, "considered": list_of(considered, "With `explain=1`.")},
+            optional=("considered",),
+        ),
+    }
+
+
+def tenant_answers() -> JsonObject:
+    """
+    Tenants and what is theirs.
+    """
+    document = {
+        "config_type": ref("DocumentType"),
+        "version": _VERSION,
+        "updated_at": _MOMENT,
+    }
+    area = {"domain": ref("BusinessArea"), "documents": list_of(record(document))}
+    return {
+        "Tenant": record({"tenant_id": ref("TenantId"), "domains": list_of(record(area))}),
+        "TenantPage": record(
+            {
+                "tenants": list_of(ref("Tenant")),
+                "next": or_null(text("What to send as `after`; null on the last page.")),
+            }
+        ),
+        "Credential": record(
+            {
+                "tenant_id": ref("TenantId"),
+                "domain": ref("BusinessArea"),
+                "ref": ref("CredentialRef"),
+                "value": text("The opened secret."),
+            }
+        ),
+    }

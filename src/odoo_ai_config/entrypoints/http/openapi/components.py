@@ -1,0 +1,105 @@
+"""
+Parameters and headers that several operations share.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from odoo_ai_config.domain.json_types import Json, JsonObject
+from odoo_ai_config.entrypoints.http.openapi.operations import header, path_part
+from odoo_ai_config.entrypoints.http.openapi.refusals import languages
+from odoo_ai_config.entrypoints.http.openapi.shapes import constant, one_of, ref, text, whole
+
+_REQUEST_ID: Final = r"^[A-Za-z0-9._-]{1,128}$"
+_IDEMPOTENCY_KEY: Final = r"^[!-~]{1,256}$"
+_ETAG: Final = r'^"[!#-~]+"$'
+
+
+def parameters() -> JsonObject:
+    """
+    Parts of paths, and headers of requests.
+    """
+    area = text(
+        "A slug, or the text that it is made of.",
+        minLength=1,
+        maxLength=128,
+        examples=["retail"],
+    )
+    idempotency = "The same key with the same request is done once; its answer is repeated."
+    named = {
+        "X-Request-ID": header(
+            "X-Request-ID",
+            "Comes back if it is 1 to 128 of `A-Z a-z 0-9 . _ -`, and is replaced if not.",
+            examples=["a-1"],
+        ),
+        "Accept-Language": header(
+            "Accept-Language", "`en` for English texts.", examples=["en", "pt-BR"]
+        ),
+        "If-None-Match": header(
+            "If-None-Match", "The `ETag` that the client has, or `*`.", examples=['"3-1f2e3d4c"']
+        ),
+        "If-Match": header(
+            "If-Match",
+            'The `ETag`, or the version (`"3"`), that the document must be at.',
+            examples=['"3-1f2e3d4c"'],
+        ),
+        "Idempotency-Key": header("Idempotency-Key", idempotency, pattern=_IDEMPOTENCY_KEY),
+        "webhook-id": header(
+            "webhook-id", f"Standard Webhooks. {idempotency}", pattern=_IDEMPOTENCY_KEY
+        ),
+        "webhook-timestamp": header("webhook-timestamp", "Standard Webhooks: Unix seconds."),
+        "webhook-signature": header("webhook-signature", "Standard Webhooks: `v1,<base64>`."),
+        "X-Chatwoot-Timestamp": header("X-Chatwoot-Timestamp", "Chatwoot: Unix seconds."),
+        "X-Chatwoot-Signature": header("X-Chatwoot-Signature", "Chatwoot: `sha256=<hex>`."),
+        "X-Webhook-Signature": header("X-Webhook-Signature", "The old Odoo module: hex."),
+    }
+    return {
+        "tenant": path_part("tenant", ref("TenantId")),
+        "domain": path_part("domain", area, "The business area."),
+        "kind": path_part("kind", ref("DocumentType")),
+        "version": path_part("version", whole(examples=[1])),
+        **named,
+    }
+
+
+def headers() -> JsonObject:
+    """
+    Headers of answers.
+    """
+    return {
+        "X-Request-ID": _header("Also in the log lines of the request.", pattern=_REQUEST_ID),
+        "ETag": _header("Stands for what is shown.", pattern=_ETAG),
+        "ETagIfReadable": _header(
+            "Of the document as it is now, for keys with `config:read`.",
+            pattern=_ETAG,
+            required=False,
+        ),
+        "Cache-Control": _header(
+            "Whether it may be kept.", schema=one_of(["no-cache", "no-store"])
+        ),
+        "Content-Language": _header("Of the texts.", schema=one_of(languages())),
+        "Retry-After": _header("Seconds to wait.", schema=whole()),
+        "WWW-Authenticate": _header(
+            "What lacks: a key or a signature.", schema=one_of(["ApiKey", "Signature"])
+        ),
+        "Allow": _header("The methods that the path has."),
+        "Idempotent-Replayed": _header(
+            "The answer that the first such request got.",
+            schema=constant("true"),
+            required=False,
+        ),
+        "Content-Security-Policy": _header("Nothing from elsewhere, nothing in line."),
+        "X-Content-Type-Options": _header("Not to be guessed.", schema=constant("nosniff")),
+        "Referrer-Policy": _header("Tells nobody.", schema=constant("no-referrer")),
+    }
+
+
+def _header(
+    description: str, *, schema: JsonObject | None = None, required: bool = True, **more: Json
+) -> JsonObject:
+    return {
+        "description": description,
+        "required": required,
+        "schema": schema or {"type": "string", **more},
+    }

@@ -1,0 +1,82 @@
+"""
+The whole description, put together when somebody first asks for it.
+"""
+
+from __future__ import annotations
+
+from odoo_ai_config.domain.json_types import JsonObject
+from odoo_ai_config.entrypoints.http.openapi import answer_schemas, request_schemas
+from odoo_ai_config.entrypoints.http.openapi.components import headers, parameters
+from odoo_ai_config.entrypoints.http.openapi.document_paths import document_paths
+from odoo_ai_config.entrypoints.http.openapi.event_paths import event_paths
+from odoo_ai_config.entrypoints.http.openapi.mapping_paths import mapping_paths
+from odoo_ai_config.entrypoints.http.openapi.operations import SECURITY_SCHEME
+from odoo_ai_config.entrypoints.http.openapi.refusals import problem
+from odoo_ai_config.entrypoints.http.openapi.status_paths import status_paths
+from odoo_ai_config.entrypoints.http.openapi.tenant_paths import tenant_paths
+
+_ABOUT = """\
+The configuration hub between Odoo, Chatwoot and AI services.
+
+Every path works with and without its last slash, without a redirect, and `HEAD` works wherever
+`GET` does. Refusals are problem documents (RFC 9457), in Portuguese unless `Accept-Language` likes
+English better. A path that does not exist is a 404 with the code `route_not_found`; a method that
+a path does not have is a 405 with `method_not_allowed`, and `Allow` tells those it has.
+"""
+
+
+def description(version: str) -> JsonObject:
+    """
+    The OpenAPI document of the hub in this *version*.
+    """
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "odoo-ai-config",
+            "version": version,
+            "summary": "Configuration hub between Odoo, Chatwoot and AI services",
+            "description": _ABOUT,
+            "license": {"name": "MIT", "identifier": "MIT"},
+        },
+        "servers": [{"url": "/"}],
+        "tags": [
+            {"name": "events", "description": "What Odoo pushes."},
+            {"name": "documents", "description": "Settings of tenants, with their history."},
+            {"name": "mapping", "description": "Whose a Chatwoot channel is."},
+            {"name": "tenants", "description": "Who is configured, and sealed credentials."},
+            {"name": "status", "description": "What anybody may ask."},
+        ],
+        "paths": {
+            **event_paths(),
+            **document_paths(),
+            **mapping_paths(),
+            **tenant_paths(),
+            **status_paths(),
+        },
+        "components": {
+            "securitySchemes": {
+                SECURITY_SCHEME: {
+                    "type": "apiKey",
+                    "in": "header",
+                    "name": "X-API-Key",
+                    "description": "A key needs the scope that an operation names; `admin` "
+                    "includes every other. It may be bound to one tenant.",
+                }
+            },
+            "parameters": parameters(),
+            "headers": headers(),
+            "schemas": {
+                "Problem": problem(),
+                **answer_schemas.identifiers(),
+                **answer_schemas.status_answers(),
+                **answer_schemas.event_answers(),
+                **answer_schemas.document_answers(),
+                **answer_schemas.mapping_answers(),
+                **answer_schemas.tenant_answers(),
+                **request_schemas.lenient_values(),
+                **request_schemas.events(),
+                **request_schemas.documents(),
+                **request_schemas.mapping(),
+            },
+        },
+    }

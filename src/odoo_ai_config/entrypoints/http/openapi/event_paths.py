@@ -1,0 +1,73 @@
+"""
+Where Odoo pushes to.
+"""
+
+from __future__ import annotations
+
+from odoo_ai_config.domain import errors as domain
+from odoo_ai_config.domain.access import Scope
+from odoo_ai_config.domain.json_types import JsonObject
+from odoo_ai_config.entrypoints.http import errors as http
+from odoo_ai_config.entrypoints.http.openapi.operations import (
+    BODY,
+    CLAIM,
+    COMMIT,
+    VAULT,
+    answered,
+    json_body,
+    operation,
+)
+from odoo_ai_config.entrypoints.http.openapi.shapes import ref
+
+_SIGNATURE_HEADERS = (
+    "webhook-timestamp",
+    "webhook-signature",
+    "X-Chatwoot-Timestamp",
+    "X-Chatwoot-Signature",
+    "X-Webhook-Signature",
+)
+
+
+def event_paths() -> JsonObject:
+    """
+    The webhook.
+    """
+    headers = ("webhook-id", "Idempotency-Key", *_SIGNATURE_HEADERS)
+    return {
+        "/odoo-webhook": {
+            "post": operation(
+                "receiveEvent",
+                "Take in an event of Odoo\n\n"
+                "Which event it is says `event_type`, or else `event`, or else the "
+                "object that is there, or else `source`. The answer is sent after the commit is "
+                "durable.",
+                tag="events",
+                scope=Scope.WEBHOOK,
+                parameters=[ref(name, "parameters") for name in headers],
+                body=json_body(ref("Event")),
+                answers=[
+                    answered(
+                        "It is stored, or was so already.",
+                        ref("EventAccepted"),
+                        headers=("Idempotent-Replayed",),
+                    )
+                ],
+                refusals=(
+                    *BODY,
+                    *CLAIM,
+                    *COMMIT,
+                    *VAULT,
+                    http.UnknownEventError,
+                    http.IncompleteDataError,
+                    http.TokenMissingError,
+                    http.SignatureMissingError,
+                    http.SignatureInvalidError,
+                    http.SignatureTimestampError,
+                    domain.InvalidYamlError,
+                    domain.TenantForbiddenError,
+                    domain.ChannelOwnedError,
+                    domain.UnknownFingerprintError,
+                ),
+            )
+        }
+    }

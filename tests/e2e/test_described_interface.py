@@ -1,0 +1,81 @@
+"""
+A stranger who knows nothing but the description tries whatever it allows, and what it does not.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.hub_process import HubProcess, credentials_event, environment, serving
+from tests.unit.entrypoints.http.web_hub import fixture
+
+SCHEMATHESIS = Path(sys.executable).with_name("schemathesis")
+PATIENCE = 240
+CHECKS = (
+    "not_a_server_error",
+    "status_code_conformance",
+    "content_type_conformance",
+    "response_headers_conformance",
+    "response_schema_conformance",
+    "unsupported_method",
+    "allow_header_conformance",
+    "ignored_auth",
+)
+# What the examples of the description speak of.
+DOCUMENT = "/configs/123456/retail/config"
+CREDENTIALS = {
+    **credentials_event("123456", 1),
+    "domain": "retail",
+    "token": "token_referencia",
+}
+
+
+async def fill(hub: HubProcess) -> None:
+    async with hub.client() as client:
+        for event in (CREDENTIALS, {**CREDENTIALS, "name": "Loja"}, fixture("mapping_odoo")):
+            async with client.post("/odoo-webhook", json=event) as answer:
+                assert answer.status == 200, await answer.text()
+        async with client.get(DOCUMENT) as answer:
+            assert answer.status == 200
+
+
+@pytest.mark.timeout(PATIENCE + 60)
+async def test_no_answer_is_a_server_error_or_not_described(tmp_path: Path) -> None:
+    with serving(tmp_path) as hub:
+        await fill(hub)
+        # The server's coverage counts; that of the one who asks does not, and would slow it.
+        variables = {
+            name: value
+            for name, value in environment().items()
+            if not name.startswith(("COVERAGE", "COV_"))
+        }
+        tried = subprocess.run(
+            [
+                str(SCHEMATHESIS),
+                "run",
+                f"{hub.url}/openapi.json",
+                *("--header", f"X-API-Key: {hub.api_key}"),
+                *("--phases", "examples,coverage,fuzzing"),
+                *("--checks", ",".join(CHECKS)),
+                *("--max-examples", "10"),
+                "--generation-deterministic",
+                "--continue-on-failure",
+                "--no-color",
+            ],
+            cwd=tmp_path,
+            env=variables,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
+        )
+        assert tried.returncode == 0, tried.stdout + tried.stderr
+        everything = re.search(r"Selected: (\d+)/\1\n +Tested: \1\n", tried.stdout)
+        assert everything is not None, tried.stdout
+        async with hub.client() as client, client.get("/metrics") as answer:
+            assert "odoo_ai_config_unexpected_errors_total 0.0" in await answer.text()

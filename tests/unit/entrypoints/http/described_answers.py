@@ -1,0 +1,159 @@
+"""
+Holds what the hub answers against what its description says that it answers.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from typing import Any, Final
+
+import jsonschema_rs
+from aiohttp import web
+
+from odoo_ai_config.entrypoints.http.openapi.document import description
+
+# Of the protocol, not of the interface.
+UNDESCRIBED_HEADERS: Final = {"content-type", "content-length", "connection", "date", "server"}
+
+Schema = dict[str, Any]
+
+
+def tightened(part: Any) -> Any:
+    """
+    *part* of a description with every object that names its fields closed to others.
+
+    Clients must be ready for more fields than they know; the hub must not send any that the
+    description leaves out.
+    """
+    if isinstance(part, list):
+        return [tightened(inner) for inner in part]
+    if not isinstance(part, dict):
+        return part
+    closed = {name: tightened(inner) for name, inner in part.items()}
+    if part.get("type") == "object" and "properties" in part:
+        closed.setdefault("additionalProperties", False)
+    return closed
+
+
+class Description:
+    """
+    The document as a judge.
+    """
+
+    def __init__(self) -> None:
+        self.document: Schema = description("1.2.3")
+        self._tight: Schema = tightened(self.document)
+        self.validator = functools.cache(self._validator)
+
+    def problems_of(self, request: web.Request, response: web.StreamResponse) -> list[str]:
+        """
+        Everything about *response* that the document does not say.
+        """
+        resource = request.match_info.route.resource
+        assert resource is not None
+        path = "/" + resource.canonical.strip("/")
+        method = "get" if request.method == "HEAD" else request.method.lower()
+        place = f"{request.method} {path} {response.status}"
+        operation = self._tight["paths"].get(path, {}).get(method)
+        if operation is None:
+            problems = self._of_no_operation(response)
+        elif str(response.status) not in operation["responses"]:
+            problems = ["the status is not described"]
+        else:
+            answer = operation["responses"][str(response.status)]
+            problems = [
+                *self._in_headers(answer, response),
+                *self._in_body(answer.get("content", {}), response),
+            ]
+        return [f"{place}: {problem}" for problem in problems]
+
+    def errors_of(self, schema: Schema, value: Any) -> list[str]:
+        """
+        What is wrong with *value*, if its *schema* may refer to components as they are.
+        """
+        whole = {**schema, "components": self.document["components"]}
+        return [error.message for error in jsonschema_rs.iter_errors(whole, value)]
+
+    def _of_no_operation(self, response: web.StreamResponse) -> list[str]:
+        problem = {"$ref": "#/components/schemas/Problem"}
+        found = self._in_body({"application/problem+json": {"schema": problem}}, response)
+        codes = {404: "route_not_found", 405: "method_not_allowed"}
+        expected = codes.get(response.status, "")
+        if f'"code": "{expected}"'.encode() not in body_of(response):
+            found.append("an undescribed operation is answered")
+        if (response.status == 405) != ("Allow" in response.headers):
+            found.append("Allow")
+        return found
+
+    def _in_headers(self, answer: Schema, response: web.StreamResponse) -> list[str]:
+        found = []
+        described = {
+            name.lower(): self._resolved(entry) for name, entry in answer["headers"].items()
+        }
+        for name, header in described.items():
+            value = response.headers.get(name)
+            if value is None:
+                if header["required"]:
+                    found.append(f"the header {name} lacks")
+                continue
+            shown: Any = value
+            if header["schema"].get("type") == "integer":
+                shown = int(value)
+            found += [f"{name}: {error}" for error in self.errors_of(header["schema"], shown)]
+        sent = {name.lower() for name in response.headers}
+        return found + [
+            f"the header {name} is not described"
+            for name in sorted(sent - described.keys() - UNDESCRIBED_HEADERS)
+        ]
+
+    def _in_body(self, content: Schema, response: web.StreamResponse) -> list[str]:
+        body = body_of(response)
+        if not content:
+            return ["there is a body"] if body else []
+        if response.content_type not in content:
+            return [f"the content type {response.content_type} is not described"]
+        if not response.content_type.endswith("json"):
+            return []
+        validator = self.validator(json.dumps(content[response.content_type]["schema"]))
+        return [
+            f"/{'/'.join(map(str, error.instance_path))}: {error.message}"
+            for error in validator.iter_errors(json.loads(body))
+        ]
+
+    def _resolved(self, entry: Schema) -> Schema:
+        if "$ref" not in entry:
+            return entry
+        found: Schema = self.document["components"]["headers"][entry["$ref"].rpartition("/")[2]]
+        return found
+
+    def _validator(self, schema: str) -> jsonschema_rs.Draft202012Validator:
+        whole = {**json.loads(schema), "components": self._tight["components"]}
+        return jsonschema_rs.Draft202012Validator(whole, validate_formats=True)
+
+
+def body_of(response: web.StreamResponse) -> bytes:
+    """
+    What is sent, or would be if the request were not a HEAD.
+    """
+    body = response.body if isinstance(response, web.Response) else None
+    assert body is None or isinstance(body, bytes)
+    return body or b""
+
+
+@functools.cache
+def the_description() -> Description:
+    return Description()
+
+
+class Witness:
+    """
+    Looks at every answer of an application, also at those that no client library would read.
+    """
+
+    def __init__(self, app: web.Application) -> None:
+        self.found: list[str] = []
+        app.on_response_prepare.append(self._look)
+
+    async def _look(self, request: web.Request, response: web.StreamResponse) -> None:
+        self.found += the_description().problems_of(request, response)

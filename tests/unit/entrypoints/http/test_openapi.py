@@ -1,0 +1,287 @@
+"""
+The description of the interface says what is there, and all of it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import pytest
+from aiohttp import web as web_
+from aiohttp.test_utils import TestClient, TestServer
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from odoo_ai_config.domain import identifiers, mapping, phone
+from odoo_ai_config.domain.access import Scope
+from odoo_ai_config.entrypoints.http import description
+from odoo_ai_config.entrypoints.http.openapi import request_schemas
+from tests.source_tree import ROOT
+from tests.unit.entrypoints.http.described_answers import Schema, Witness, the_description
+from tests.unit.entrypoints.http.test_any_input import MAPPING
+from tests.unit.entrypoints.http.web_hub import FIXTURES, WebHub, fixture
+
+METHODS = ("get", "post", "patch", "put", "delete", "head", "options", "trace")
+DOCUMENT = the_description().document
+OPERATIONS = [
+    (path, method)
+    for path, item in DOCUMENT["paths"].items()
+    for method in METHODS
+    if method in item
+]
+KEYED = [
+    (path, method) for path, method in OPERATIONS if DOCUMENT["paths"][path][method]["security"]
+]
+EVENTS = sorted(
+    path.stem
+    for path in FIXTURES.glob("*.json")
+    if path.stem.startswith(("credentials_", "mapping_", "company_"))
+)
+
+
+def schema(name: str) -> Schema:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def operation(path: str, method: str) -> Schema:
+    found: Schema = DOCUMENT["paths"][path][method]
+    return found
+
+
+def filled(path: str) -> str:
+    """
+    *path* with something in each of its places.
+    """
+    return (
+        path.replace("{version}", "1")
+        .replace("{file}", "start.js")
+        .translate(str.maketrans("", "", "{}"))
+    )
+
+
+def examples(part: Any) -> Iterator[tuple[Schema, Any]]:
+    if isinstance(part, list):
+        for inner in part:
+            yield from examples(inner)
+    if isinstance(part, dict):
+        for example in part.get("examples", []):
+            yield part, example
+        for inner in part.values():
+            yield from examples(inner)
+
+
+def names_in(part: Any) -> Iterator[str]:
+    if isinstance(part, list):
+        for inner in part:
+            yield from names_in(inner)
+    if isinstance(part, dict):
+        for name, inner in part.items():
+            yield name
+            yield from names_in(inner)
+
+
+def test_document_is_valid_openapi() -> None:
+    assert DOCUMENT["openapi"].startswith("3.1")
+    assert [str(error) for error in OpenAPIV31SpecValidator(DOCUMENT).iter_errors()] == []
+
+
+async def test_every_route_is_described_and_nothing_else(web: WebHub) -> None:
+    routes = {
+        ("/" + resource.canonical.strip("/"), route.method.lower())
+        for route in web.client.app.router.routes()
+        if (resource := route.resource) is not None and route.method != "*"
+    }
+    # HEAD goes without saying wherever GET is (RFC 9110 9.3.2).
+    readable = {path for path, method in routes if method == "get"}
+    assert {path for path, method in routes if method == "head"} == readable
+    assert {entry for entry in routes if entry[1] != "head"} == set(OPERATIONS)
+
+
+def test_operations_have_names_of_their_own() -> None:
+    names = [operation(*entry)["operationId"] for entry in OPERATIONS]
+    assert len(set(names)) == len(names)
+
+
+def test_codes_are_those_of_the_documentation() -> None:
+    page = (ROOT / "docs" / "errors.md").read_text("utf-8")
+    documented = set(re.findall(r"^\| `([a-z_]+)` \| [45]\d\d \|", page, re.MULTILINE))
+    problem = DOCUMENT["components"]["schemas"]["Problem"]
+    assert set(problem["properties"]["code"]["enum"]) == documented
+
+
+@pytest.mark.parametrize(("path", "method"), OPERATIONS)
+def test_refusals_are_problems_with_documented_codes(path: str, method: str) -> None:
+    page = (ROOT / "docs" / "errors.md").read_text("utf-8")
+    for status, answer in operation(path, method)["responses"].items():
+        if status < "400":
+            continue
+        ((media_type, content),) = answer["content"].items()
+        assert media_type == "application/problem+json"
+        problem, particular = content["schema"]["allOf"]
+        assert problem == schema("Problem")
+        for code in particular["properties"]["code"]["enum"]:
+            assert f"| `{code}` | {status} |" in page
+
+
+@pytest.mark.parametrize(("path", "method"), KEYED)
+async def test_scope_is_the_one_that_is_demanded(web: WebHub, path: str, method: str) -> None:
+    ((demanded,),) = operation(path, method)["security"][0].values()
+    other = Scope.WEBHOOK if demanded != "webhook" else Scope.CONFIG_READ
+    stranger = web.with_key(await web.new_key(other))
+    body = {"yaml_content": "a: 1", "version": 1, **fixture("mapping_odoo"), **MAPPING}
+    sent = {} if method == "get" else {"json": body}
+    refused = await stranger.ask(method, f"{filled(path)}?account_id=1", **sent)
+    problem = await refused.json()
+    assert (problem["code"], problem["scope"]) == ("scope_missing", demanded)
+
+
+@pytest.mark.parametrize(("path", "method"), OPERATIONS)
+async def test_key_is_needed_where_the_document_says_so(
+    web: WebHub, path: str, method: str
+) -> None:
+    answer = await web.with_key("").ask(method, filled(path))
+    assert (answer.status == 401) == ((path, method) in KEYED)
+
+
+@pytest.mark.parametrize(
+    ("name", "pattern"),
+    [
+        ("TenantId", identifiers._TENANT_ID),
+        ("BusinessArea", identifiers._SLUG),
+        ("DocumentType", identifiers._SLUG),
+        ("CredentialRef", identifiers._CREDENTIAL_REF),
+        ("ChatwootId", identifiers._CHATWOOT_ID),
+        ("Crew", mapping._CREW),
+        ("PhoneNumber", phone._DIGITS),
+    ],
+)
+def test_patterns_are_those_of_the_domain(name: str, pattern: re.Pattern[str]) -> None:
+    assert DOCUMENT["components"]["schemas"][name]["pattern"] == f"^{pattern.pattern}$"
+
+
+@pytest.mark.parametrize("name", EVENTS)
+async def test_accepted_event_is_one_that_is_described(web: WebHub, name: str) -> None:
+    event = fixture(name)
+    answer = await web.send(event)
+    errors = the_description().errors_of(schema("Event"), event)
+    assert answer.status != 200 or errors == []
+
+
+@pytest.mark.parametrize("sent", [MAPPING, MAPPING["mapping_data"]])
+async def test_accepted_mapping_is_one_that_is_described(web: WebHub, sent: Any) -> None:
+    assert (await web.post("/mapping", sent)).status == 200
+    assert the_description().errors_of(schema("MappingData"), sent) == []
+
+
+def test_examples_are_what_they_are_examples_of() -> None:
+    found = list(examples(DOCUMENT))
+    assert len(found) > 10
+    for described, example in found:
+        assert the_description().errors_of(described, example) == []
+
+
+def test_examples_name_no_field_that_holds_a_secret() -> None:
+    secrets = {*request_schemas.CREDENTIAL_SECRETS, "value", "password", "X-API-Key"}
+    for _, example in examples(DOCUMENT):
+        assert secrets.isdisjoint(names_in(example))
+
+
+async def test_described_events_are_taken_in_as_they_stand_there(web: WebHub) -> None:
+    schemas = DOCUMENT["components"]["schemas"]
+    for name in ("CredentialsEvent", "MappingEvent", "CompanyMetadataEvent"):
+        (example,) = schemas[name]["examples"]
+        assert (await web.send(example)).status == 200
+
+
+async def test_document_is_served_to_anybody_once(web: WebHub) -> None:
+    anybody = web.with_key("")
+    shown = await anybody.get("/openapi.json")
+    assert shown.status == 200
+    assert shown.content_type == "application/json"
+    assert await shown.json() == DOCUMENT
+    known = await anybody.get("/openapi.json", If_None_Match=shown.headers["ETag"])
+    assert (known.status, await known.read()) == (304, b"")
+    assert known.headers["ETag"] == shown.headers["ETag"]
+
+
+async def test_document_is_not_made_before_somebody_asks(web: WebHub) -> None:
+    description._rendered.cache_clear()
+    await web.get("/health")
+    assert description._rendered.cache_info().misses == 0
+    await web.get("/openapi.json")
+    await web.get("/openapi.json")
+    assert description._rendered.cache_info().misses == 1
+
+
+async def test_identity_names_the_viewer(web: WebHub) -> None:
+    identity = await (await web.get("/")).json()
+    assert (await web.get(identity["docs"])).content_type == "text/html"
+
+
+def answer_about_health(
+    body: Any = None, status: int = 200, content_type: str = "application/json", **headers: str
+) -> web_.Response:
+    return web_.Response(
+        text=json.dumps(body or {"status": "healthy"}),
+        status=status,
+        content_type=content_type,
+        headers={"X-Request-ID": "a"} | {k.replace("_", "-"): v for k, v in headers.items()},
+    )
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (answer_about_health, []),
+        (partial(answer_about_health, {"status": "ill"}), ["/status: "]),
+        (partial(answer_about_health, {"status": "healthy", "a": 1}), ["/: "]),
+        (partial(answer_about_health, {"a": 1}), ["/: ", "/: "]),
+        (partial(answer_about_health, status=201), ["the status"]),
+        (partial(answer_about_health, content_type="text/plain"), ["the content type"]),
+        (
+            lambda: answer_about_health(X_Request_ID="a b", X_New="a"),
+            ["x-request-id: ", "the header x-new"],
+        ),
+    ],
+)
+async def test_witness_sees_what_is_not_described(
+    answer: Callable[[], web_.Response], expected: list[str]
+) -> None:
+    async def handler(_request: web_.Request) -> web_.Response:
+        return answer()
+
+    app = web_.Application()
+    app.router.add_get("/health", handler)
+    witness = Witness(app)
+    async with TestClient(TestServer(app)) as client:
+        await client.get("/health")
+    assert len(witness.found) == len(expected), witness.found
+    for found, beginning in zip(witness.found, expected, strict=True):
+        assert found.partition(": ")[2].startswith(beginning)
+
+
+async def test_witness_sees_a_header_that_lacks() -> None:
+    async def handler(_request: web_.Request) -> web_.Response:
+        return web_.json_response({"status": "healthy"})
+
+    app = web_.Application()
+    app.router.add_get("/health", handler)
+    witness = Witness(app)
+    async with TestClient(TestServer(app)) as client:
+        await client.get("/health")
+    assert witness.found == ["GET /health 200: the header x-request-id lacks"]
+
+
+async def test_witness_sees_paths_that_are_not_described() -> None:
+    async def handler(_request: web_.Request) -> web_.Response:
+        return answer_about_health()
+
+    app = web_.Application()
+    app.router.add_get("/secret", handler)
+    witness = Witness(app)
+    async with TestClient(TestServer(app)) as client:
+        await client.get("/secret")
+    assert "an undescribed operation is answered" in str(witness.found)
