@@ -114,7 +114,7 @@ class ChatwootId:
         return self.value
 
 
-@frozen(order=True)
+@frozen(order=True, cache_hash=True)
 class TenantDomain:
     """
     One business area of one tenant: the unit that Odoo configures and messages are routed to.
@@ -133,7 +133,7 @@ class TenantDomain:
         return DocumentKey(self.tenant, self.domain, kind)
 
 
-@frozen(order=True)
+@frozen(order=True, cache_hash=True)
 class DocumentKey:
     """
     Where a document lives: tenant, business area and kind.

@@ -88,9 +88,13 @@ class PreparedChangeset:
         ]
         self._mapping_states = [revision.mapping for revision in changeset.mappings]
         self._mappings = [mapping_row(revision) for revision in changeset.mappings]
-        self._secrets = [secret_row(secret) for secret in changeset.secrets]
-        self._audit = [audit_row(entry) for entry in changeset.audit]
-        self._api_keys = [api_key_row(key) for key in changeset.api_keys]
+        inserts: list[tuple[str, list[Row]]] = [
+            (_INSERT_SECRET, [secret_row(secret) for secret in changeset.secrets]),
+            (_INSERT_AUDIT, [audit_row(entry) for entry in changeset.audit]),
+            (_PUT_API_KEY, [api_key_row(key) for key in changeset.api_keys]),
+        ]
+        # A statement that is given no rows costs as much as one that is.
+        self._inserts = [(statement, rows) for statement, rows in inserts if rows]
         self._changes = [
             ("document", str(revision.key), revision.version, microseconds(revision.updated_at))
             for revision in changeset.revisions
@@ -125,9 +129,8 @@ class PreparedChangeset:
         self._write_key(connection)
         self._write_revisions(connection)
         self._write_mappings(connection)
-        connection.executemany(_INSERT_SECRET, self._secrets)
-        connection.executemany(_INSERT_AUDIT, self._audit)
-        connection.executemany(_PUT_API_KEY, self._api_keys)
+        for statement, rows in self._inserts:
+            connection.executemany(statement, rows)
         transaction.changes.extend(self._changes)
         transaction.mappings.extend(self._mapping_states)
         transaction.effects.extend(self._effects)

@@ -8,12 +8,13 @@ import asyncio
 import os
 import signal
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from importlib.metadata import version
 from typing import Annotated
 
 import structlog
+import uvloop
 from cyclopts import Parameter
 
 from odoo_ai_config.domain.credentials import SecretText
@@ -47,7 +48,7 @@ def serve(*, flags: ServerFlags = SERVER_AS_SET) -> None:
         place = _place(settings, listener)
         if settings.workers == 1:
             with _logging(settings, worker=0), _files_told():
-                asyncio.run(
+                _run(
                     run_server(
                         settings,
                         options,
@@ -82,9 +83,15 @@ def worker(
     """
     settings = flags.settings()
     with _logging(settings, worker=number), _files_told():
-        asyncio.run(
+        _run(
             _work(settings, socket.socket(fileno=listener), socket.socket(fileno=lifeline), number)
         )
+
+
+def _run(serving: Coroutine[object, object, None]) -> None:
+    # What asyncio's own loop costs is much of what a read costs (docs/benchmarks.md).
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(serving)
 
 
 async def _work(
