@@ -13,7 +13,6 @@ from aiohttp import web
 from odoo_ai_config.entrypoints.http.app_keys import OPTIONS
 from odoo_ai_config.entrypoints.http.conditional import is_known
 from odoo_ai_config.entrypoints.http.errors import RouteNotFoundError
-from odoo_ai_config.entrypoints.http.openapi.document import description
 from odoo_ai_config.entrypoints.http.representations import json_bytes
 from odoo_ai_config.entrypoints.http.viewer_files import (
     MEDIA_TYPES,
@@ -73,6 +72,9 @@ async def show_viewer_file(request: web.Request) -> web.Response:
 
 @functools.lru_cache(maxsize=1)
 def _rendered(version: str) -> StaticBody:
+    # Most hubs are never asked, and no start is to wait for what nobody asks for.
+    from odoo_ai_config.entrypoints.http.openapi.document import description  # noqa: PLC0415
+
     return StaticBody.of(json_bytes(description(version)))
 
 

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
@@ -214,6 +216,12 @@ async def test_document_is_not_made_before_somebody_asks(web: WebHub) -> None:
     await web.get("/openapi.json")
     await web.get("/openapi.json")
     assert description._rendered.cache_info().misses == 1
+
+
+def test_description_is_not_loaded_with_the_application() -> None:
+    module = "odoo_ai_config.entrypoints.http"
+    probe = f"import sys, {module}.app; sys.exit('{module}.openapi' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", probe], check=False).returncode == 0
 
 
 async def test_identity_names_the_viewer(web: WebHub) -> None:

@@ -41,7 +41,8 @@ def parameters() -> JsonObject:
         ),
         "If-Match": header(
             "If-Match",
-            'The `ETag`, or the version (`"3"`), that the document must be at.',
+            'The `ETag`, or the version (`"3"`), that the document must be at. It needs '
+            "`config:read` as well.",
             examples=['"3-1f2e3d4c"'],
         ),
         "Idempotency-Key": header("Idempotency-Key", idempotency, pattern=_IDEMPOTENCY_KEY),
