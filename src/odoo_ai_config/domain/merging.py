@@ -4,7 +4,7 @@ How an event or a patch is merged into a document without losing what others wro
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final
 
@@ -73,7 +73,8 @@ def _owned_sections(body: ReadOnlyJsonObject, sync: CredentialsSync) -> JsonObje
     if sync.domain_label is not None:
         sections["domain_label"] = sync.domain_label
     given = _said(sync.integrations or {}, stored)
-    sections["integrations"] = merge_patch(given, _integrations(stored, given, sync))
+    named = _integrations(stored, given, sync)
+    sections["integrations"] = merge_patch(given, named) if given else named
     if sync.enabled_collections is not None:
         sections["enabled_collections"] = list(sync.enabled_collections)
     return sections
@@ -241,17 +242,18 @@ def references_in(config: ReadOnlyJsonObject) -> tuple[NamedReference, ...]:
     """
     Every ``credential_ref`` and ``*_ref`` of the config's integrations, with its place.
     """
-    return tuple(_references(config.get("integrations"), "integrations"))
+    found: list[NamedReference] = []
+    _gather_references(config.get("integrations"), "integrations", found)
+    return tuple(found)
 
 
-def _references(value: Json, path: str) -> Iterator[NamedReference]:
+def _gather_references(value: Json, path: str, found: list[NamedReference]) -> None:
     if isinstance(value, list):
         for place, inner in enumerate(value):
-            yield from _references(inner, f"{path}[{place}]")
+            _gather_references(inner, f"{path}[{place}]", found)
     elif isinstance(value, dict):
         for name, inner in value.items():
-            place_of_name = f"{path}.{name}"
-            if name.endswith("_ref") and isinstance(inner, str) and inner:
-                yield NamedReference(place_of_name, inner)
-            else:
-                yield from _references(inner, place_of_name)
+            if isinstance(inner, dict | list):
+                _gather_references(inner, f"{path}.{name}", found)
+            elif name.endswith("_ref") and isinstance(inner, str) and inner:
+                found.append(NamedReference(f"{path}.{name}", inner))

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Final
 
 import structlog
+from structlog.contextvars import merge_contextvars
 from structlog.typing import EventDict, WrappedLogger
 
 FILE_NAME: Final = "config_service.log"
@@ -30,6 +31,7 @@ _URGENT: Final = frozenset({"error", "critical"})
 # one gets through.
 _SENSITIVE: Final = ("password", "senha", "secret", "token", "api_key", "authorization")
 _MASK: Final = "***"
+_STAMPER: Final = structlog.processors.TimeStamper(fmt="iso", utc=True)
 _ENCODER: Final = json.JSONEncoder(ensure_ascii=False, default=repr)
 
 
@@ -60,15 +62,8 @@ def logging_to(*, folder: Path | None, level: str, form: str, worker: int = 0) -
     root = logging.getLogger()
     before = root.level
     structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            _exception_without_message,
-            _mask_sensitive,
-            *([writer.render_for_people] if for_people else []),
-            _as_json,
-        ],
+        # One and not a chain: a busy server logs twice for each event.
+        processors=[writer.rendered],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),
         logger_factory=writer.logger,
     )
@@ -92,13 +87,6 @@ def _rotating_file(folder: Path, worker: int) -> logging.Handler:
     )
 
 
-def _mask_sensitive(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    for name in event:
-        if _sounds_secret(name):
-            event[name] = _MASK
-    return event
-
-
 @cache
 def _sounds_secret(name: str) -> bool:
     # Names are literals of this program, so there are few.
@@ -106,9 +94,7 @@ def _sounds_secret(name: str) -> bool:
     return any(word in lowered for word in _SENSITIVE)
 
 
-def _exception_without_message(
-    _logger: WrappedLogger, _method: str, event: EventDict
-) -> EventDict:
+def _tell_exception(event: EventDict) -> None:
     # Messages of exceptions that nobody expected may hold input: types and places are kept.
     error = event.pop("exc_info", None)
     if isinstance(error, tuple):
@@ -116,17 +102,12 @@ def _exception_without_message(
     elif not isinstance(error, BaseException):
         error = sys.exc_info()[1] if error else None
     if error is None:
-        return event
+        return
     parts: list[str] = []
     while error is not None:
         parts[:0] = [*traceback.format_tb(error.__traceback__), f"{type(error).__qualname__}\n"]
         error = error.__cause__ or error.__context__
     event["exception"] = "".join(parts).rstrip()
-    return event
-
-
-def _as_json(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
-    return _ENCODER.encode(event)
 
 
 class _Lines:
@@ -156,20 +137,32 @@ class _Writer:
     """
 
     def __init__(self, machines: list[logging.Handler], people: list[logging.Handler]) -> None:
+        self._wake = threading.Event()
         self._for_machines: deque[str] = deque()
         self._for_people: deque[str] = deque()
         self._sinks = [(self._for_machines, machines), (self._for_people, people)]
-        self._console = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
-        self._wake = threading.Event()
+        self._console = (
+            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()) if people else None
+        )
+        self._lines = _Lines(self._for_machines, self._wake)
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="log-writer", daemon=True)
 
     def logger(self, *_names: object) -> _Lines:
-        return _Lines(self._for_machines, self._wake)
+        return self._lines
 
-    def render_for_people(self, logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
-        self._for_people.append(self._console(logger, method, dict(event)))
-        return event
+    def rendered(self, logger: WrappedLogger, level: str, event: EventDict) -> str:
+        merge_contextvars(logger, level, event)
+        event["level"] = level
+        _STAMPER(logger, level, event)
+        if "exc_info" in event:
+            _tell_exception(event)
+        for name in event:
+            if _sounds_secret(name):
+                event[name] = _MASK
+        if self._console is not None:
+            self._for_people.append(self._console(logger, level, dict(event)))
+        return _ENCODER.encode(event)
 
     def start(self) -> None:
         self._thread.start()

@@ -96,8 +96,7 @@ class PreparedChangeset:
         # A statement that is given no rows costs as much as one that is.
         self._inserts = [(statement, rows) for statement, rows in inserts if rows]
         self._changes = [
-            ("document", str(revision.key), revision.version, microseconds(revision.updated_at))
-            for revision in changeset.revisions
+            ("document", "/".join(key), row[0], row[5]) for key, row in self._revisions
         ] + [
             ("mapping", row[0], revision.version, microseconds(revision.updated_at))
             for revision, row in zip(changeset.mappings, self._mappings, strict=True)

@@ -5,6 +5,7 @@ Take in what Odoo says of a tenant's settings and credentials.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 
 from attrs import frozen
 
@@ -17,7 +18,7 @@ from odoo_ai_config.application.sealing import Sealer
 from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.changes import Changeset, Claim
 from odoo_ai_config.domain.documents import Document
-from odoo_ai_config.domain.identifiers import CONFIG, CREDENTIALS
+from odoo_ai_config.domain.identifiers import CONFIG, CREDENTIALS, CredentialRef
 from odoo_ai_config.domain.merging import (
     config_after,
     credentials_after,
@@ -72,9 +73,8 @@ class SyncCredentials:
             current = await self.store.current((config_key, credentials_key))
             config, credentials = current.get(config_key), current.get(credentials_key)
             sealed = content_of(credentials)
-            sealing = await self.sealer(
-                sync.owner, sync.secrets(), known=fingerprints_in(sealed), at=now
-            )
+            known = fingerprints_in(sealed)
+            sealing = await self.sealer(sync.owner, sync.secrets(), known=known, at=now)
             config_document = config_after(content_of(config), sync, settings)
             credentials_document = credentials_after(
                 sealed, sync.owner.tenant, sealing.fingerprints
@@ -92,7 +92,7 @@ class SyncCredentials:
                 },
                 changed=new_config is not None or new_credentials is not None,
                 at=now,
-                notices=_missing(config_document, credentials_document),
+                notices=_missing(config_document, known, sealing.fingerprints),
             )
             changeset = Changeset(
                 revisions=tuple(r for r in (new_config, new_credentials) if r is not None),
@@ -106,8 +106,10 @@ class SyncCredentials:
         return await commit_decided(self.store, decide)
 
 
-def _missing(config: Document, credentials: Document) -> tuple[Notice, ...]:
-    sealed = fingerprints_in(credentials)
+def _missing(
+    config: Document, known: Iterable[str], new: Iterable[CredentialRef]
+) -> tuple[Notice, ...]:
+    sealed = {*known, *(ref.value for ref in new)}
     return tuple(
         Notice("missing_credential", reference.path)
         for reference in references_in(config.body)
