@@ -4,8 +4,9 @@ Times what the use cases ask of a store.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from odoo_ai_config.adapters.measured.timing import Observe, Timed
 from odoo_ai_config.application.ports.config_store import ConfigStore, PruneReport
@@ -27,9 +28,12 @@ class MeasuredConfigStore(ConfigStore):
         with Timed(self._observe, "commit"):
             await self._store.commit(changeset)
 
-    async def current(self, keys: Sequence[DocumentKey]) -> Mapping[DocumentKey, Revision]:
-        # Answered from memory most of the time: timing it would cost more than it does.
-        return await self._store.current(keys)
+    def current(
+        self, keys: Sequence[DocumentKey]
+    ) -> Coroutine[Any, Any, Mapping[DocumentKey, Revision]]:
+        # Answered from memory most of the time: timing it would cost more than it does, and
+        # so would a coroutine around the store's own.
+        return self._store.current(keys)
 
     async def revision(self, key: DocumentKey, version: int) -> Revision | None:
         with Timed(self._observe, "revision"):

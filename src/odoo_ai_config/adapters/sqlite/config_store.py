@@ -6,9 +6,9 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from attrs import frozen
 
@@ -68,8 +68,10 @@ class SqliteConfigStore(ConfigStore):
             prepared = PreparedChangeset(changeset, self.database.rows)
             await self.database.write(prepared.write)
 
-    async def current(self, keys: Sequence[DocumentKey]) -> Mapping[DocumentKey, Revision]:
-        return await self.database.find(self.database.rows.revisions, keys)
+    def current(
+        self, keys: Sequence[DocumentKey]
+    ) -> Coroutine[Any, Any, Mapping[DocumentKey, Revision]]:
+        return self.database.find(self.database.rows.revisions, keys)
 
     async def revision(self, key: DocumentKey, version: int) -> Revision | None:
         which = *document_key_row(key), max(0, min(version, _HIGHEST))

@@ -54,11 +54,14 @@ class Shelf(Generic[K, V]):
         The rows of *keys*, or None if not all of them are here.
         """
         found = {}
+        # Far from full, nothing will have to leave before it is used again.
+        in_order = self.weight * 2 > self.capacity
         for key in keys:
             entry = self.entries.get(key)
             if entry is None or entry.in_doubt:
                 return None
-            self.entries.move_to_end(key)
+            if in_order:
+                self.entries.move_to_end(key)
             if entry.value is not None:
                 found[key] = entry.value
         return found

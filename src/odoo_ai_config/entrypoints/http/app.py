@@ -5,7 +5,6 @@ The aiohttp application: routes and what handlers need, put together.
 from __future__ import annotations
 
 from aiohttp import web
-from aiohttp.typedefs import Handler
 
 from odoo_ai_config.entrypoints.http.app_keys import (
     LAST_ORDERS,
@@ -18,7 +17,6 @@ from odoo_ai_config.entrypoints.http.app_keys import (
 from odoo_ai_config.entrypoints.http.authentication import keyed
 from odoo_ai_config.entrypoints.http.metrics import Metrics
 from odoo_ai_config.entrypoints.http.options import HttpOptions
-from odoo_ai_config.entrypoints.http.problems import answering_problems
 from odoo_ai_config.entrypoints.http.rate_limit import CallerLimits, TokenBuckets
 from odoo_ai_config.entrypoints.http.representations import Representations
 from odoo_ai_config.entrypoints.http.request_trace import RequestTrace
@@ -43,14 +41,9 @@ def build_app(services: Services, options: HttpOptions, metrics: Metrics) -> web
         failures=TokenBuckets(options.failed_authentications_per_second),
     )
     app[LAST_ORDERS] = last_orders = LastOrders()
-    trace = RequestTrace(metrics, last_orders)
-
-    def served(template: str, method: str, handler: Handler) -> Handler:
-        return trace.of(template, method, answering_problems(handler, metrics))
-
     add_routes(
         app.router,
         let_in=lambda handler: keyed(handler, services.authenticate, limits),
-        served=served,
+        served=RequestTrace(metrics, last_orders).of,
     )
     return app

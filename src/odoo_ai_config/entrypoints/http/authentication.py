@@ -9,6 +9,7 @@ from typing import Final, TypeAlias
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
+from multidict import istr
 
 from odoo_ai_config.application.use_cases.authenticate import Authenticate
 from odoo_ai_config.domain.access import ApiKey
@@ -17,7 +18,7 @@ from odoo_ai_config.entrypoints.http.bodies import refuse_announced_excess
 from odoo_ai_config.entrypoints.http.errors import RateLimitedError
 from odoo_ai_config.entrypoints.http.rate_limit import CallerLimits
 
-_HEADER: Final = "X-API-Key"
+_HEADER: Final = istr("X-API-Key")
 
 KeyedHandler: TypeAlias = Callable[[web.Request, ApiKey], Awaitable[web.StreamResponse]]
 

@@ -8,7 +8,8 @@ import functools
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
-from aiohttp import web
+from aiohttp import hdrs, web
+from multidict import CIMultiDict
 from structlog.contextvars import bind_contextvars
 
 from odoo_ai_config.application.document_writes import DocumentWrite
@@ -46,11 +47,14 @@ from odoo_ai_config.entrypoints.http.representations import (
 )
 
 _JSON: Final = "application/json"
-_JSON_HEADERS: Final = {"Content-Type": f"{_JSON}; charset=utf-8", "Cache-Control": "no-cache"}
-_YAML_HEADERS: Final = {
-    "Content-Type": "application/x-yaml; charset=utf-8",
-    "Cache-Control": "no-cache",
-}
+# Of the type that a response copies them into.
+_UNCHANGED_HEADERS: Final = CIMultiDict({hdrs.CACHE_CONTROL: "no-cache"})
+_JSON_HEADERS: Final = CIMultiDict(
+    {hdrs.CONTENT_TYPE: f"{_JSON}; charset=utf-8", hdrs.CACHE_CONTROL: "no-cache"}
+)
+_YAML_HEADERS: Final = CIMultiDict(
+    {hdrs.CONTENT_TYPE: "application/x-yaml; charset=utf-8", hdrs.CACHE_CONTROL: "no-cache"}
+)
 DEFAULT_PAGE: Final = 100
 LARGEST_PAGE: Final = 1000
 
@@ -280,16 +284,19 @@ async def _shown(
     request: web.Request, revision: Revision, *, as_yaml: bool = False
 ) -> web.Response:
     tag = entity_tag(revision)
-    known = request.headers.get("If-None-Match")
+    known = request.headers.get(hdrs.IF_NONE_MATCH)
     if known is not None and is_known(known, tag):
-        return web.Response(status=304, headers={"ETag": tag, "Cache-Control": "no-cache"})
+        unchanged = web.Response(status=304, headers=_UNCHANGED_HEADERS)
+        unchanged.headers[hdrs.ETAG] = tag
+        return unchanged
     representations = request.app[REPRESENTATIONS]
     body = representations.ready(revision, tag, as_yaml=as_yaml)
     if body is None:
         render = representations.yaml_of if as_yaml else representations.of
         body = await render(revision, tag)
-    headers = _YAML_HEADERS if as_yaml else _JSON_HEADERS
-    return web.Response(body=body, headers={**headers, "ETag": tag})
+    shown = web.Response(body=body, headers=_YAML_HEADERS if as_yaml else _JSON_HEADERS)
+    shown.headers[hdrs.ETAG] = tag
+    return shown
 
 
 def _told(key: DocumentKey, outcome: Outcome) -> JsonObject:

@@ -15,8 +15,8 @@ from typing import Final, TypeAlias
 
 import structlog
 from aiohttp import web
-from aiohttp.typedefs import Handler
 from attrs import field, frozen
+from structlog.contextvars import bind_contextvars
 
 from odoo_ai_config.application import errors as application
 from odoo_ai_config.application.errors import ApplicationError
@@ -280,32 +280,29 @@ def refuse(request: web.Request, error: Refusal) -> web.Response:
     problem = problem_of(error, language)
     # Refused reads are too common to be news: a poller asks for what is not there yet.
     quiet = request.method in {"GET", "HEAD"} and problem.status in {404, 412, 422}
+    bind_contextvars(request_id=request[REQUEST_ID])
     log = _log.debug if quiet else _log.info
     log("request_refused", method=request.method, status=problem.status, code=problem.code)
     return _answer(request, problem, language)
 
 
-def answering_problems(handler: Handler, metrics: Metrics) -> Handler:
+def answer_to(error: Exception, request: web.Request, metrics: Metrics) -> web.Response:
     """
-    *handler*, which lets no exception through any more but a cancellation.
+    What a client is told whose request ended with *error*, foreseen or not.
     """
-
-    async def answer(request: web.Request) -> web.StreamResponse:
+    if isinstance(error, Refusal):
         try:
-            try:
-                return await handler(request)
-            except (DomainError, ApplicationError, HttpRefusalError) as error:
-                return refuse(request, error)
-        except Exception as error:  # noqa: BLE001 - the one place where everything ends
-            metrics.failure()
-            # The frames without the message: a stranger's error may quote the request.
-            _log.error(
-                "request_failed",
-                error=type(error).__name__,
-                stack="".join(traceback.format_tb(error.__traceback__)),
-            )
-            language = preferred_language(request.headers.get("Accept-Language"))
-            problem = Problem(500, UNFORESEEN_CODE, _UNFORESEEN.to(language))
-            return _answer(request, problem, language)
-
-    return answer
+            return refuse(request, error)
+        except Exception as failure:  # noqa: BLE001 - what nobody worded is unforeseen as well
+            error = failure
+    metrics.failure()
+    bind_contextvars(request_id=request[REQUEST_ID])
+    # The frames without the message: a stranger's error may quote the request.
+    _log.error(
+        "request_failed",
+        error=type(error).__name__,
+        stack="".join(traceback.format_tb(error.__traceback__)),
+    )
+    language = preferred_language(request.headers.get("Accept-Language"))
+    problem = Problem(500, UNFORESEEN_CODE, _UNFORESEEN.to(language))
+    return _answer(request, problem, language)

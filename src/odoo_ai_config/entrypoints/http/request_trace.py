@@ -1,5 +1,5 @@
 """
-Gives each request an id, and each answer its place in the metrics.
+Gives each request an id and an answer, and each answer its place in the metrics.
 """
 
 from __future__ import annotations
@@ -10,14 +10,16 @@ import secrets
 from time import perf_counter
 from typing import Final
 
-from aiohttp import web
+from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
+from multidict import istr
 from structlog.contextvars import bind_contextvars
 
 from odoo_ai_config.entrypoints.http.app_keys import REQUEST_ID, LastOrders
 from odoo_ai_config.entrypoints.http.metrics import Metrics
+from odoo_ai_config.entrypoints.http.problems import answer_to
 
-_HEADER: Final = "X-Request-ID"
+_HEADER: Final = istr("X-Request-ID")
 _NAME: Final = "odoo-ai-config"
 _VALID_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
@@ -39,10 +41,15 @@ class RequestTrace:
 
     def of(self, template: str, method: str, handler: Handler) -> Handler:
         """
-        *handler* of *method* at the path *template*, with its requests named and counted.
+        *handler* of *method* at the path *template*, its requests named, counted and answered.
+
+        No exception comes through any more but a cancellation.
         """
-        count = self._metrics.requests(template, method)
+        metrics = self._metrics
+        count = metrics.requests(template, method)
         last_orders = self._last_orders
+        # A read logs nothing unless it is refused, and a refusal names itself.
+        quiet = method in {"GET", "HEAD"}
 
         async def trace(request: web.Request) -> web.StreamResponse:
             started = perf_counter()
@@ -50,13 +57,17 @@ class RequestTrace:
             if request_id is None or _VALID_ID.fullmatch(request_id) is None:
                 request_id = f"{self._start}-{next(self._numbers):x}"
             request[REQUEST_ID] = request_id
-            # aiohttp runs each request in a context of its own: nothing to unbind.
-            bind_contextvars(request_id=request_id)
-            response = await handler(request)
+            if not quiet:
+                # aiohttp runs each request in a context of its own: nothing to unbind.
+                bind_contextvars(request_id=request_id)
+            try:
+                response = await handler(request)
+            except Exception as error:  # noqa: BLE001 - the one place where everything ends
+                response = answer_to(error, request, metrics)
             headers = response.headers
             headers[_HEADER] = request_id
             # What it is made of is nobody's business.
-            headers["Server"] = _NAME
+            headers[hdrs.SERVER] = _NAME
             if last_orders.called:
                 response.force_close()
             count(response.status, perf_counter() - started)

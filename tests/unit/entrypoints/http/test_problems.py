@@ -44,7 +44,6 @@ from odoo_ai_config.entrypoints.http.metrics import Metrics
 from odoo_ai_config.entrypoints.http.problems import (
     WORDINGS,
     Refusal,
-    answering_problems,
     problem_of,
 )
 from odoo_ai_config.entrypoints.http.request_trace import RequestTrace
@@ -158,9 +157,7 @@ async def test_unforeseen_error_is_a_500_that_tells_nothing_and_logs_no_message(
 
     metrics = Metrics()
     app = web.Application()
-    served = RequestTrace(metrics, LastOrders()).of(
-        "/fail", "POST", answering_problems(fail, metrics)
-    )
+    served = RequestTrace(metrics, LastOrders()).of("/fail", "POST", fail)
     app.router.add_post("/fail", served)
     async with TestClient(TestServer(app)) as client:
         with capture_logs() as logs:
