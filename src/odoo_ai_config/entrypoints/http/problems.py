@@ -291,10 +291,7 @@ def answer_to(error: Exception, request: web.Request, metrics: Metrics) -> web.R
     What a client is told whose request ended with *error*, foreseen or not.
     """
     if isinstance(error, Refusal):
-        try:
-            return refuse(request, error)
-        except Exception as failure:  # noqa: BLE001 - what nobody worded is unforeseen as well
-            error = failure
+        return refuse(request, error)
     metrics.failure()
     bind_contextvars(request_id=request[REQUEST_ID])
     # The frames without the message: a stranger's error may quote the request.
