@@ -27,6 +27,9 @@ async def refuses_connections(hub: HubProcess) -> None:
             _, writer = await asyncio.open_connection("127.0.0.1", hub.port)
         except ConnectionRefusedError:
             return
+        except ConnectionResetError:
+            # Nobody had accepted it when the listener closed.
+            continue
         writer.close()
         await asyncio.sleep(0.01)
 
