@@ -228,7 +228,7 @@ class FieldReader:
         return self._said.get(name, (name, None))
 
     def _text(self, path: str, value: Json, limit: int | None) -> str | None:
-        if value is None or is_absent(value):
+        if is_absent(value):
             return None
         if not isinstance(value, str):
             self._reject(path, "text")
