@@ -52,6 +52,68 @@ class DeliveryRecordedError(ApplicationError):
     code = "delivery_recorded"
 
 
+class MessageRecordedError(ApplicationError):
+    """
+    The same message was received before.
+    """
+
+    code = "message_recorded"
+
+
+class CrewUnavailableError(ApplicationError):
+    """
+    The crew could not be reached or could not answer now; it may be asked again.
+
+    Args:
+        retry_after: How long it wants to be left alone, in seconds, if it said so.
+    """
+
+    code = "crew_unavailable"
+
+    def __init__(self, retry_after: float | None = None) -> None:
+        super().__init__(retry_after)
+        self.retry_after = retry_after
+
+
+class CrewRefusedError(ApplicationError):
+    """
+    The crew will not take the message, however often it is asked.
+    """
+
+    code = "crew_refused"
+
+
+class TargetForbiddenError(ApplicationError):
+    """
+    The address is not one that the hub may call: it leads into a private network.
+    """
+
+    code = "target_forbidden"
+
+
+class ChatwootUnavailableError(ApplicationError):
+    """
+    Chatwoot could not be reached or could not take the answer now; it may be tried again.
+
+    Args:
+        retry_after: How long it wants to be left alone, in seconds, if it said so.
+    """
+
+    code = "chatwoot_unavailable"
+
+    def __init__(self, retry_after: float | None = None) -> None:
+        super().__init__(retry_after)
+        self.retry_after = retry_after
+
+
+class ChatwootRefusedError(ApplicationError):
+    """
+    Chatwoot does not take the answer: the token, the account or the conversation is wrong.
+    """
+
+    code = "chatwoot_refused"
+
+
 class TenantKeyChangedError(ApplicationError):
     """
     The tenant's data key was made or rotated meanwhile.

@@ -10,7 +10,7 @@ from datetime import datetime
 from attrs import evolve, field, frozen
 
 from odoo_ai_config.domain.errors import ScopeMissingError, TenantForbiddenError
-from odoo_ai_config.domain.identifiers import TenantId
+from odoo_ai_config.domain.identifiers import HUB, TenantId
 
 
 class Scope(enum.Enum):
@@ -21,6 +21,8 @@ class Scope(enum.Enum):
     WEBHOOK = "webhook"
     CONFIG_READ = "config:read"
     CONFIG_WRITE = "config:write"
+    MESSAGES_READ = "messages:read"
+    MESSAGES_WRITE = "messages:write"
     SECRETS_READ = "secrets:read"
     ADMIN = "admin"
 
@@ -61,9 +63,14 @@ class ApiKey:
         """
         Refuse if the key is bound to a tenant other than *tenant*.
 
+        What belongs to the hub itself is for keys with the scope ``admin``.
+
         Raises:
             TenantForbiddenError: It is.
+            ScopeMissingError: *tenant* is the hub itself, and the key is not for that.
         """
+        if tenant == HUB:
+            self.require(Scope.ADMIN)
         if self.tenant is not None and self.tenant != tenant:
             raise TenantForbiddenError
 

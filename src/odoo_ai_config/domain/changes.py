@@ -12,6 +12,7 @@ from attrs import frozen
 from odoo_ai_config.domain.access import ApiKey
 from odoo_ai_config.domain.credentials import SealedSecret, TenantKey
 from odoo_ai_config.domain.identifiers import TenantId
+from odoo_ai_config.domain.inbox import InboxMessage
 from odoo_ai_config.domain.mapping import ChannelMapping, MappingRevision
 from odoo_ai_config.domain.outcomes import Outcome
 from odoo_ai_config.domain.versioning import Revision
@@ -66,6 +67,9 @@ class AuditAction(enum.Enum):
     KEY_REVOKED = "key_revoked"
     MASTER_KEY_ROTATED = "master_key_rotated"
     TENANT_KEY_ROTATED = "tenant_key_rotated"
+    MESSAGE_READ = "message_read"
+    MESSAGE_REPLAYED = "message_replayed"
+    MESSAGE_DISCARDED = "message_discarded"
 
 
 @frozen
@@ -101,13 +105,16 @@ class Changeset:
 
     A store refuses it as a whole, and leaves no trace of it, if any revision is not the
     successor of what is stored, if the delivery is recorded already, if the tenant of
-    *new_tenant_key* has a key, or if *sealed_under* is no longer a key of its tenant.
+    *new_tenant_key* has a key, or if *sealed_under* is no longer a key of its tenant. So it
+    does if a message is new and was received before, or is not at the revision before.
 
     Args:
         secrets: Newly sealed values; one that is stored already under the same reference
             and fingerprint is left as it is.
         sealed_under: The data key that *secrets* were sealed with. Its id counts: it is the
             same key still when another master key wraps it meanwhile.
+        messages: New ones (revision 1) and new states of others. A message was received before
+            if one that is stored has its delivery id, or its account, message id and event.
         api_keys: Keys to add, or to replace by a revoked form of themselves.
     """
 
@@ -116,6 +123,7 @@ class Changeset:
     secrets: tuple[SealedSecret, ...] = ()
     new_tenant_key: TenantKey | None = None
     sealed_under: TenantKey | None = None
+    messages: tuple[InboxMessage, ...] = ()
     delivery: Delivery | None = None
     audit: tuple[AuditEntry, ...] = ()
     api_keys: tuple[ApiKey, ...] = ()

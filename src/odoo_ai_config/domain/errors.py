@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, ClassVar
 if TYPE_CHECKING:
     from odoo_ai_config.domain.access import Scope
     from odoo_ai_config.domain.identifiers import DocumentKey, TenantId
+    from odoo_ai_config.domain.inbox import Stage
 
 
 class DomainError(Exception):
@@ -202,3 +203,23 @@ class IdempotencyKeyReusedError(DomainError):
     """
 
     code = "idempotency_key_reused"
+
+
+class MessageNotFoundError(DomainError):
+    """
+    There is no such message, or no longer.
+    """
+
+    code = "message_not_found"
+
+
+class WrongStageError(DomainError):
+    """
+    The message is at a stage where this cannot be done with it.
+    """
+
+    code = "wrong_stage"
+
+    def __init__(self, stage: Stage) -> None:
+        super().__init__(stage)
+        self.stage = stage

@@ -41,6 +41,11 @@ class TenantId:
         return self.value
 
 
+# The hub's own settings and secrets, those of Chatwoot accounts for instance, live under this
+# id. No client is called so: only keys with the scope `admin` get to it, and no channel does.
+HUB: Final = TenantId("odoo-ai-config")
+
+
 @frozen(order=True)
 class BusinessDomain:
     """

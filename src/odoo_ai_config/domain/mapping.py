@@ -11,7 +11,7 @@ from typing import Final
 from attrs import field, frozen
 
 from odoo_ai_config.domain.errors import ChannelOwnedError, InvalidValueError
-from odoo_ai_config.domain.identifiers import ChatwootId, TenantDomain, TenantId
+from odoo_ai_config.domain.identifiers import HUB, ChatwootId, TenantDomain, TenantId
 from odoo_ai_config.domain.phone import PhoneNumber
 
 DEFAULT_SEQUENCE: Final = 10
@@ -83,6 +83,8 @@ class ChannelMapping:
     def __attrs_post_init__(self) -> None:
         if self.key.holder is not None and self.key.holder != self.owner:
             raise InvalidValueError("channel", "channel")
+        if self.owner.tenant == HUB:
+            raise InvalidValueError("account_id", "account_id")
 
     def crew_of(self, number: str | None) -> str | None:
         """
