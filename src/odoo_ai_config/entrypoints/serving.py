@@ -53,6 +53,7 @@ def http_options(settings: Settings) -> HttpOptions:
         )
     return HttpOptions(
         version=version("odoo-ai-config"),
+        apps=settings.apps,
         signatures=policy,
         max_body_bytes=settings.max_body_bytes,
         max_json_depth=settings.max_json_depth,

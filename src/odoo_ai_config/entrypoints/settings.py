@@ -21,6 +21,7 @@ from dotenv import dotenv_values
 from odoo_ai_config.domain.credentials import SecretText
 from odoo_ai_config.domain.json_types import JsonObject
 from odoo_ai_config.domain.versioning import RetentionPolicy
+from odoo_ai_config.entrypoints.apps import ALL_APPS, App, apps_named, names_of
 
 PREFIX: Final = "ODOO_AI_CONFIG"
 MIN_API_KEY: Final = 20
@@ -30,6 +31,11 @@ _LOG_LEVELS: Final = ("debug", "info", "warning", "error")
 _LOG_FORMATS: Final = ("auto", "console", "json")
 _MAX_PORT: Final = 65535
 _SECRET: Final = ("store_url", "keyring", "api_key", "webhook_secrets", "legacy_odoo_secrets")
+# What a value has to be, where its variable's name does not say it.
+_RULES: Final = {
+    "api_key": f" (pelo menos {MIN_API_KEY} caracteres)",
+    "apps": f" (use {', '.join(names_of(ALL_APPS))}, separados por vírgula)",
+}
 _MASK: Final = "***"
 # The key under which environ-config keeps what `environ.var` was told.
 _ENTRY: Final = "environ_config"
@@ -143,6 +149,11 @@ class Settings:
         name="SERVER_PORT",
         converter=_count(0, _MAX_PORT),
         help="Porta em que o servidor escuta; 0 para qualquer uma livre",
+    )
+    apps: frozenset[App] = environ.var(
+        default=",".join(names_of(ALL_APPS)),
+        converter=apps_named,
+        help="O que este processo atende: config, chatwoot, odoo-api, separados por vírgula",
     )
     workers: int = environ.var(
         default="1", converter=_count(1, 64), help="Processos que atendem a mesma porta"
@@ -429,6 +440,7 @@ def _try_one(setting: Attribute[object], variable: str, values: Mapping[str, str
     try:
         converter(values[variable])
     except ValueError:
-        rule = f" (pelo menos {MIN_API_KEY} caracteres)" if setting.name == "api_key" else ""
         # The cause would show the value.
-        raise SettingsError(f"Valor inválido em {variable}{rule}") from None
+        raise SettingsError(
+            f"Valor inválido em {variable}{_RULES.get(setting.name, '')}"
+        ) from None

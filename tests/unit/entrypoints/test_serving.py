@@ -10,6 +10,7 @@ import structlog
 
 from odoo_ai_config.application.document_writes import DocumentWrite
 from odoo_ai_config.domain.identifiers import CONFIG, BusinessDomain, DocumentKey, TenantId
+from odoo_ai_config.entrypoints.apps import App
 from odoo_ai_config.entrypoints.cli.session import OPERATOR
 from odoo_ai_config.entrypoints.container import Container
 from odoo_ai_config.entrypoints.services import Services
@@ -61,6 +62,7 @@ def test_secrets_of_every_scheme_reach_the_boundary(tmp_path: Path) -> None:
             "ODOO_AI_CONFIG_MAX_BODY_BYTES": "2048",
             "ODOO_AI_CONFIG_MAX_JSON_DEPTH": "9",
             "ODOO_AI_CONFIG_RATE_LIMIT": "7",
+            "ODOO_AI_CONFIG_APPS": "chatwoot",
         },
         folder=tmp_path,
     )
@@ -70,6 +72,7 @@ def test_secrets_of_every_scheme_reach_the_boundary(tmp_path: Path) -> None:
     assert options.signatures.required
     assert (options.max_body_bytes, options.max_json_depth) == (2048, 9)
     assert options.requests_per_second == 7
+    assert options.apps == {App.CHATWOOT}
 
 
 @pytest.mark.parametrize(

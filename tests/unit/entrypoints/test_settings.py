@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from odoo_ai_config.domain.json_types import JsonObject
+from odoo_ai_config.entrypoints.apps import App, names_of
 from odoo_ai_config.entrypoints.settings import (
     Origin,
     Settings,
@@ -89,6 +90,7 @@ def test_store_of_another_kind_is_refused_without_its_url(url: str, tmp_path: Pa
         ("SERVER_PORT", "oitenta"),
         ("SERVER_PORT", "65536"),
         ("SERVER_PORT", "-1"),
+        ("ODOO_AI_CONFIG_APPS", "config,webhook"),
         ("ODOO_AI_CONFIG_WORKERS", "0"),
         ("ODOO_AI_CONFIG_WORKERS", "65"),
         ("ODOO_AI_CONFIG_LOG_LEVEL", "loud"),
@@ -106,6 +108,23 @@ def test_unusable_value_is_refused_by_the_name_of_its_variable(
         as_set(tmp_path, **{variable: value})
     assert value not in str(refusal.value)
     assert refusal.value.__cause__ is None
+
+
+@pytest.mark.parametrize("text", ["", "config,", "chatwood"])
+def test_unknown_app_is_refused_with_the_names_that_exist(text: str, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError) as refusal:
+        as_set(tmp_path, ODOO_AI_CONFIG_APPS=text)
+    assert str(refusal.value) == (
+        "Valor inválido em ODOO_AI_CONFIG_APPS "
+        "(use config, chatwoot, odoo-api, separados por vírgula)"
+    )
+
+
+def test_apps_are_named_in_any_order_and_form(tmp_path: Path) -> None:
+    assert as_set(tmp_path).apps == set(App)
+    some = as_set(tmp_path, ODOO_AI_CONFIG_APPS=" Odoo-API, config,config").apps
+    assert some == {App.CONFIG, App.ODOO_API}
+    assert names_of(some) == ("config", "odoo-api")
 
 
 def test_key_of_twenty_characters_is_long_enough(tmp_path: Path) -> None:
@@ -137,9 +156,13 @@ def test_retention_follows_versions_and_days(tmp_path: Path) -> None:
 
 def test_list_in_the_file_is_joined(tmp_path: Path) -> None:
     file = tmp_path / "hub.yaml"
-    file.write_text('{"webhook_secrets": ["whsec_a", "whsec_b"], "store_url": null}')
+    file.write_text(
+        '{"webhook_secrets": ["whsec_a", "whsec_b"], "apps": ["config", "chatwoot"],'
+        ' "store_url": null}'
+    )
     settings = read_settings(file=file, parse_yaml=json_yaml, folder=tmp_path, environment={})
     assert len(settings.webhook_secrets) == 2
+    assert settings.apps == {App.CONFIG, App.CHATWOOT}
     assert settings.store_url is None
 
 

@@ -84,6 +84,10 @@ class ServerFlags(StoreFlags):
     port: Annotated[
         int | None, Parameter(help="Porta em que escuta; 0 para qualquer uma livre.")
     ] = None
+    apps: Annotated[
+        str | None,
+        Parameter(help="config, chatwoot, odoo-api, ou alguns deles separados por vírgula."),
+    ] = None
     workers: Annotated[int | None, Parameter(help="Processos que atendem a mesma porta.")] = None
     log_level: Annotated[str | None, Parameter(help="debug, info, warning ou error.")] = None
     log_format: Annotated[str | None, Parameter(help="auto, console ou json.")] = None

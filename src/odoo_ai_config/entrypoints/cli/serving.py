@@ -18,6 +18,7 @@ import uvloop
 from cyclopts import Parameter
 
 from odoo_ai_config.domain.credentials import SecretText
+from odoo_ai_config.entrypoints.apps import names_of
 from odoo_ai_config.entrypoints.cli.flags import SERVER_AS_SET, ServerFlags
 from odoo_ai_config.entrypoints.cli.refusals import CommandError
 from odoo_ai_config.entrypoints.cli.supervising import LIFE_SIGN, supervise
@@ -178,4 +179,4 @@ def _announce(settings: Settings, first_key: SecretText | None, place: str) -> N
         say(f"Chave de API criada e guardada em {settings.api_key_path} (mostrada só desta vez):")
         say(first_key.reveal())
     say(f"odoo-ai-config {version('odoo-ai-config')} escutando em {place}")
-    _log.info("server_ready", place=place, workers=settings.workers)
+    _log.info("server_ready", place=place, apps=names_of(settings.apps), workers=settings.workers)

@@ -43,6 +43,7 @@ def build_app(services: Services, options: HttpOptions, metrics: Metrics) -> web
     app[LAST_ORDERS] = last_orders = LastOrders()
     add_routes(
         app.router,
+        apps=options.apps,
         let_in=lambda handler: keyed(handler, services.authenticate, limits),
         served=RequestTrace(metrics, last_orders).of,
     )

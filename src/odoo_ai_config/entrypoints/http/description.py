@@ -6,10 +6,12 @@ from __future__ import annotations
 
 import asyncio
 import functools
+from collections.abc import Set as AbstractSet
 from typing import Final
 
 from aiohttp import web
 
+from odoo_ai_config.entrypoints.apps import App
 from odoo_ai_config.entrypoints.http.app_keys import OPTIONS
 from odoo_ai_config.entrypoints.http.conditional import is_known
 from odoo_ai_config.entrypoints.http.errors import RouteNotFoundError
@@ -33,7 +35,8 @@ async def show_description(request: web.Request) -> web.Response:
     """
     The OpenAPI document, made when it is first asked for.
     """
-    return _shown(request, _rendered(request.app[OPTIONS].version), "application/json")
+    options = request.app[OPTIONS]
+    return _shown(request, _rendered(options.version, options.apps), "application/json")
 
 
 async def show_viewer(request: web.Request) -> web.Response:
@@ -71,11 +74,11 @@ async def show_viewer_file(request: web.Request) -> web.Response:
 
 
 @functools.lru_cache(maxsize=1)
-def _rendered(version: str) -> StaticBody:
+def _rendered(version: str, apps: AbstractSet[App]) -> StaticBody:
     # Most hubs are never asked, and no start is to wait for what nobody asks for.
     from odoo_ai_config.entrypoints.http.openapi.document import description  # noqa: PLC0415
 
-    return StaticBody.of(json_bytes(description(version)))
+    return StaticBody.of(json_bytes(description(version, apps)))
 
 
 def _shown(request: web.Request, body: StaticBody, media_type: str) -> web.Response:

@@ -131,6 +131,17 @@ class RouteNotFoundError(HttpRefusalError):
     message_en = "No such address"
 
 
+class AppNotServedError(HttpRefusalError):
+    """
+    The path belongs to an app that this process was told not to serve.
+    """
+
+    status = 404
+    code = "app_not_served"
+    message_pt = "Este servidor não atende este endereço; confira a opção --apps dele"
+    message_en = "This server does not serve this address; check its option --apps"
+
+
 class MethodNotAllowedError(HttpRefusalError):
     """
     There is something at this path, but not for this method.

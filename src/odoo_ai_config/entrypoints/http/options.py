@@ -6,10 +6,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from typing import Final
 
 from attrs import field, frozen
 
+from odoo_ai_config.entrypoints.apps import ALL_APPS, App
 from odoo_ai_config.entrypoints.http.signature import SignaturePolicy
 
 MEBIBYTE: Final = 1024 * 1024
@@ -22,6 +24,7 @@ class HttpOptions:
 
     Args:
         version: Of the hub, as ``GET /`` tells it.
+        apps: Whose addresses are served.
         signatures: What events at the webhook are checked against.
         requests_per_second: What one API key may ask for; 0 for no limit.
         failed_authentications_per_second: How often one address may come with a key that is
@@ -31,6 +34,7 @@ class HttpOptions:
     """
 
     version: str
+    apps: AbstractSet[App] = ALL_APPS
     signatures: SignaturePolicy = field(factory=SignaturePolicy)
     max_body_bytes: int = MEBIBYTE
     max_json_depth: int = 32

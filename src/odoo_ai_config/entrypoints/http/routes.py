@@ -8,11 +8,14 @@ clients do not agree on that; a redirect would cost them a round trip, and some 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Final
+from collections.abc import Set as AbstractSet
+from typing import Final, TypeAlias
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
+from attrs import field, frozen
 
+from odoo_ai_config.entrypoints.apps import App
 from odoo_ai_config.entrypoints.http import (
     credentials,
     description,
@@ -25,12 +28,35 @@ from odoo_ai_config.entrypoints.http import (
 )
 from odoo_ai_config.entrypoints.http.authentication import KeyedHandler
 from odoo_ai_config.entrypoints.http.bodies import expect_continue
-from odoo_ai_config.entrypoints.http.errors import MethodNotAllowedError, RouteNotFoundError
+from odoo_ai_config.entrypoints.http.errors import (
+    AppNotServedError,
+    MethodNotAllowedError,
+    RouteNotFoundError,
+)
+
+# By path, then by method.
+Open: TypeAlias = Mapping[str, Mapping[str, Handler]]
+Keyed: TypeAlias = Mapping[str, Mapping[str, KeyedHandler]]
 
 _DOCUMENT: Final = "/configs/{tenant}/{domain}/{kind}"
 _CREDENTIAL: Final = "/v1/tenants/{tenant}/{domain}/credentials/{ref}"
 
-_OPEN: Final[dict[str, dict[str, Handler]]] = {
+
+@frozen
+class RouteGroup:
+    """
+    The addresses of one app.
+
+    Args:
+        keyed: Those that ask for an API key.
+        open: Those that do not, or that find out in their own way who asks.
+    """
+
+    keyed: Keyed = field(factory=dict)
+    open: Open = field(factory=dict)
+
+
+_ALWAYS: Final[Open] = {
     "/": {"GET": health.show_identity},
     "/health": {"GET": health.show_health},
     "/ready": {"GET": health.show_readiness},
@@ -41,7 +67,7 @@ _OPEN: Final[dict[str, dict[str, Handler]]] = {
 }
 
 # The most frequent path of each prefix first: aiohttp tries them in this order.
-_KEYED: Final[dict[str, dict[str, KeyedHandler]]] = {
+_CONFIG: Final[Keyed] = {
     "/odoo-webhook": {"POST": odoo_webhook.receive_event},
     _DOCUMENT: {
         "GET": documents.read_document,
@@ -67,10 +93,17 @@ _KEYED: Final[dict[str, dict[str, KeyedHandler]]] = {
     _CREDENTIAL: {"GET": credentials.read_credential},
 }
 
+_GROUPS: Final[Mapping[App, RouteGroup]] = {
+    App.CONFIG: RouteGroup(keyed=_CONFIG),
+    App.CHATWOOT: RouteGroup(),
+    App.ODOO_API: RouteGroup(),
+}
+
 
 def add_routes(
     router: web.UrlDispatcher,
     *,
+    apps: AbstractSet[App],
     let_in: Callable[[KeyedHandler], Handler],
     served: Callable[[str, str, Handler], Handler],
 ) -> None:
@@ -79,16 +112,13 @@ def add_routes(
 
     Args:
         router: Where to.
+        apps: Whose paths are answered; those of the others are refused by name.
         let_in: Puts the check of the key before a handler that needs one.
         served: Makes of a path's template, a method and a handler what aiohttp is to call.
     """
-    keyed = {
-        path: {method: let_in(handler) for method, handler in methods.items()}
-        for path, methods in _KEYED.items()
-    }
     final = {
-        path: {method: served(path, method, handler) for method, handler in _with_head(methods)}
-        for path, methods in (_OPEN | keyed).items()
+        path: {method: served(path, method, handler) for method, handler in methods.items()}
+        for path, methods in _handlers(apps, let_in).items()
     }
     for form in ("{}", "{}/", "/{}", "/{}/"):
         for path, methods in final.items():
@@ -99,11 +129,39 @@ def add_routes(
     nowhere.add_route("*", served("/{path}", "any", refuse_path), expect_handler=expect_continue)
 
 
+def _handlers(
+    apps: AbstractSet[App], let_in: Callable[[KeyedHandler], Handler]
+) -> dict[str, dict[str, Handler]]:
+    handlers = {path: dict(_with_head(methods)) for path, methods in _ALWAYS.items()}
+    for app, group in _GROUPS.items():
+        if app in apps:
+            for path, methods in group.open.items():
+                handlers.setdefault(path, {}).update(_with_head(methods))
+            for path, keyed in group.keyed.items():
+                lets_in = {method: let_in(handler) for method, handler in keyed.items()}
+                handlers.setdefault(path, {}).update(_with_head(lets_in))
+        else:
+            for path in (*group.open, *group.keyed):
+                handlers[path] = {"*": refuse_app}
+    return handlers
+
+
 def _with_head(methods: Mapping[str, Handler]) -> Iterator[tuple[str, Handler]]:
     yield from methods.items()
     if "GET" in methods:
         # aiohttp leaves the body out.
         yield "HEAD", methods["GET"]
+
+
+# The handler's form is aiohttp's; the answer needs nothing of the request.
+async def refuse_app(_request: web.Request) -> web.StreamResponse:
+    """
+    Say that the address is right and the server is not.
+
+    Raises:
+        AppNotServedError: Always.
+    """
+    raise AppNotServedError
 
 
 async def refuse_path(request: web.Request) -> web.StreamResponse:

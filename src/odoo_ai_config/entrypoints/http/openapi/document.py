@@ -4,7 +4,10 @@ The whole description, put together when somebody first asks for it.
 
 from __future__ import annotations
 
+from collections.abc import Set as AbstractSet
+
 from odoo_ai_config.domain.json_types import JsonObject
+from odoo_ai_config.entrypoints.apps import ALL_APPS, App
 from odoo_ai_config.entrypoints.http.openapi import answer_schemas, request_schemas
 from odoo_ai_config.entrypoints.http.openapi.components import headers, parameters
 from odoo_ai_config.entrypoints.http.openapi.document_paths import document_paths
@@ -25,9 +28,9 @@ a path does not have is a 405 with `method_not_allowed`, and `Allow` tells those
 """
 
 
-def description(version: str) -> JsonObject:
+def description(version: str, apps: AbstractSet[App] = ALL_APPS) -> JsonObject:
     """
-    The OpenAPI document of the hub in this *version*.
+    The OpenAPI document of a hub in this *version* that serves *apps*.
     """
     return {
         "openapi": "3.1.0",
@@ -46,13 +49,7 @@ def description(version: str) -> JsonObject:
             {"name": "tenants", "description": "Who is configured, and sealed credentials."},
             {"name": "status", "description": "What anybody may ask."},
         ],
-        "paths": {
-            **event_paths(),
-            **document_paths(),
-            **mapping_paths(),
-            **tenant_paths(),
-            **status_paths(),
-        },
+        "paths": {**_paths(apps), **status_paths()},
         "components": {
             "securitySchemes": {
                 SECURITY_SCHEME: {
@@ -79,4 +76,20 @@ def description(version: str) -> JsonObject:
                 **request_schemas.mapping(),
             },
         },
+    }
+
+
+def _paths(apps: AbstractSet[App]) -> JsonObject:
+    by_app: dict[App, JsonObject] = {
+        App.CONFIG: {
+            **event_paths(),
+            **document_paths(),
+            **mapping_paths(),
+            **tenant_paths(),
+        },
+        App.CHATWOOT: {},
+        App.ODOO_API: {},
+    }
+    return {
+        path: item for app, paths in by_app.items() if app in apps for path, item in paths.items()
     }

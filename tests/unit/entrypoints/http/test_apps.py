@@ -1,0 +1,73 @@
+"""
+One process serves the addresses of the apps that it is told to serve.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from odoo_ai_config.entrypoints.apps import App
+from odoo_ai_config.entrypoints.http import routes
+from odoo_ai_config.entrypoints.http.openapi.document import description
+from odoo_ai_config.entrypoints.http.options import HttpOptions
+from tests.unit.application.memory_hub import MemoryHub
+from tests.unit.entrypoints.http.web_hub import WebHub, serving
+
+ALWAYS = {"/", "/health", "/ready", "/metrics", "/openapi.json", "/docs", "/docs/{file}"}
+PATHS = {app: {*group.open, *group.keyed} for app, group in routes._GROUPS.items()}
+
+
+@pytest.fixture(params=App, ids=lambda app: app.value)
+async def alone(request: pytest.FixtureRequest) -> AsyncIterator[tuple[App, WebHub]]:
+    """
+    A server of one app, which is given too.
+    """
+    options = HttpOptions(version="1.2.3", apps={request.param})
+    async with serving(MemoryHub(), options) as web:
+        yield request.param, web
+
+
+def test_every_app_has_its_group() -> None:
+    assert set(PATHS) == set(App)
+
+
+def test_no_address_belongs_to_two_apps() -> None:
+    owned = [path for paths in (*PATHS.values(), ALWAYS) for path in paths]
+    assert len(set(owned)) == len(owned)
+
+
+async def test_app_that_is_not_served_is_refused_by_name(alone: tuple[App, WebHub]) -> None:
+    served, web = alone
+    for app, paths in PATHS.items():
+        for path in paths:
+            filled = path.replace("{", "").replace("}", "")
+            answer = await web.get(filled)
+            not_served = answer.status == 404 and (await answer.json())["code"]
+            assert (not_served == "app_not_served") == (app is not served), path
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE", "HEAD"])
+@pytest.mark.parametrize("path", ["/mapping", "//mapping/", "/odoo-webhook"])
+async def test_address_is_not_served_in_any_form(method: str, path: str) -> None:
+    options = HttpOptions(version="1.2.3", apps={App.CHATWOOT})
+    async with serving(MemoryHub(), options) as web:
+        assert (await web.ask(method, path)).status == 404
+
+
+async def test_what_tells_of_the_server_is_always_served(alone: tuple[App, WebHub]) -> None:
+    _, web = alone
+    for path in ALWAYS:
+        answer = await web.with_key("").get(path.replace("{file}", "start.js"))
+        assert answer.status == 200, path
+
+
+async def test_document_describes_what_is_served(alone: tuple[App, WebHub]) -> None:
+    served, web = alone
+    document = await (await web.get("/openapi.json")).json()
+    assert set(document["paths"]) == PATHS[served] | ALWAYS
+
+
+def test_document_of_all_apps_describes_every_one() -> None:
+    assert set(description("1.2.3")["paths"]) == ALWAYS.union(*PATHS.values())  # type: ignore[arg-type]
