@@ -5,7 +5,6 @@ The parts that a server can be made of, so that one process serves all of them o
 from __future__ import annotations
 
 import enum
-from collections.abc import Set as AbstractSet
 from typing import Final
 
 
@@ -35,7 +34,7 @@ def apps_named(text: str) -> frozenset[App]:
     return frozenset(App(name.strip().lower()) for name in text.split(","))
 
 
-def names_of(apps: AbstractSet[App]) -> tuple[str, ...]:
+def names_of(apps: frozenset[App]) -> tuple[str, ...]:
     """
     Their names, always in the same order.
     """

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import Set as AbstractSet
 from typing import Final
 
 from aiohttp import web
@@ -74,7 +73,7 @@ async def show_viewer_file(request: web.Request) -> web.Response:
 
 
 @functools.lru_cache(maxsize=1)
-def _rendered(version: str, apps: AbstractSet[App]) -> StaticBody:
+def _rendered(version: str, apps: frozenset[App]) -> StaticBody:
     # Most hubs are never asked, and no start is to wait for what nobody asks for.
     from odoo_ai_config.entrypoints.http.openapi.document import description  # noqa: PLC0415
 

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from collections.abc import Set as AbstractSet
 from typing import Final
 
 from attrs import field, frozen
@@ -34,7 +33,7 @@ class HttpOptions:
     """
 
     version: str
-    apps: AbstractSet[App] = ALL_APPS
+    apps: frozenset[App] = ALL_APPS
     signatures: SignaturePolicy = field(factory=SignaturePolicy)
     max_body_bytes: int = MEBIBYTE
     max_json_depth: int = 32

@@ -8,7 +8,6 @@ clients do not agree on that; a redirect would cost them a round trip, and some 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from collections.abc import Set as AbstractSet
 from typing import Final, TypeAlias
 
 from aiohttp import web
@@ -103,7 +102,7 @@ _GROUPS: Final[Mapping[App, RouteGroup]] = {
 def add_routes(
     router: web.UrlDispatcher,
     *,
-    apps: AbstractSet[App],
+    apps: frozenset[App],
     let_in: Callable[[KeyedHandler], Handler],
     served: Callable[[str, str, Handler], Handler],
 ) -> None:
@@ -130,7 +129,7 @@ def add_routes(
 
 
 def _handlers(
-    apps: AbstractSet[App], let_in: Callable[[KeyedHandler], Handler]
+    apps: frozenset[App], let_in: Callable[[KeyedHandler], Handler]
 ) -> dict[str, dict[str, Handler]]:
     handlers = {path: dict(_with_head(methods)) for path, methods in _ALWAYS.items()}
     for app, group in _GROUPS.items():

@@ -11,6 +11,8 @@ from typing import Any, Final
 import jsonschema_rs
 from aiohttp import web
 
+from odoo_ai_config.entrypoints.apps import ALL_APPS, App
+from odoo_ai_config.entrypoints.http.app_keys import OPTIONS
 from odoo_ai_config.entrypoints.http.openapi.document import description
 
 # Of the protocol, not of the interface.
@@ -41,8 +43,8 @@ class Description:
     The document as a judge.
     """
 
-    def __init__(self) -> None:
-        self.document: Schema = description("1.2.3")
+    def __init__(self, apps: frozenset[App]) -> None:
+        self.document: Schema = description("1.2.3", apps)
         self._tight: Schema = tightened(self.document)
         self.validator = functools.cache(self._validator)
 
@@ -142,8 +144,8 @@ def body_of(response: web.StreamResponse) -> bytes:
 
 
 @functools.cache
-def the_description() -> Description:
-    return Description()
+def the_description(apps: frozenset[App] = ALL_APPS) -> Description:
+    return Description(apps)
 
 
 class Witness:
@@ -156,4 +158,6 @@ class Witness:
         app.on_response_prepare.append(self._look)
 
     async def _look(self, request: web.Request, response: web.StreamResponse) -> None:
-        self.found += the_description().problems_of(request, response)
+        options = request.app.get(OPTIONS)
+        described = the_description() if options is None else the_description(options.apps)
+        self.found += described.problems_of(request, response)

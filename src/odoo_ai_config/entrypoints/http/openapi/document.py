@@ -4,8 +4,6 @@ The whole description, put together when somebody first asks for it.
 
 from __future__ import annotations
 
-from collections.abc import Set as AbstractSet
-
 from odoo_ai_config.domain.json_types import JsonObject
 from odoo_ai_config.entrypoints.apps import ALL_APPS, App
 from odoo_ai_config.entrypoints.http.openapi import answer_schemas, request_schemas
@@ -28,7 +26,7 @@ a path does not have is a 405 with `method_not_allowed`, and `Allow` tells those
 """
 
 
-def description(version: str, apps: AbstractSet[App] = ALL_APPS) -> JsonObject:
+def description(version: str, apps: frozenset[App] = ALL_APPS) -> JsonObject:
     """
     The OpenAPI document of a hub in this *version* that serves *apps*.
     """
@@ -79,7 +77,7 @@ def description(version: str, apps: AbstractSet[App] = ALL_APPS) -> JsonObject:
     }
 
 
-def _paths(apps: AbstractSet[App]) -> JsonObject:
+def _paths(apps: frozenset[App]) -> JsonObject:
     by_app: dict[App, JsonObject] = {
         App.CONFIG: {
             **event_paths(),
