@@ -10,6 +10,7 @@ from odoo_ai_config.domain import errors
 from odoo_ai_config.domain.access import Scope
 from odoo_ai_config.domain.errors import DomainError
 from odoo_ai_config.domain.identifiers import CONFIG, BusinessDomain, DocumentKey, TenantId
+from odoo_ai_config.domain.inbox import Stage
 
 CANARY = "canary-7f3a"
 TENANT = TenantId(CANARY)
@@ -20,6 +21,7 @@ ARGUMENTS: dict[type[DomainError], tuple[object, ...]] = {
     errors.DocumentDeletedError: (4711,),
     errors.ChannelOwnedError: (TENANT, TENANT),
     errors.ScopeMissingError: (Scope.ADMIN,),
+    errors.WrongStageError: (Stage.DONE,),
 }
 CLASSES = [
     error

@@ -145,9 +145,16 @@ WORDINGS: Final[Mapping[type[DomainError | ApplicationError], Wording]] = {
         "Chave de idempotência já usada com outro conteúdo",
         "Idempotency key already used with another body",
     ),
+    domain.MessageNotFoundError: _wording(404, "Mensagem não encontrada", "Message not found"),
+    domain.WrongStageError: _wording(
+        409,
+        "A mensagem não está num estágio que permita esta operação",
+        "The message is at a stage that does not allow this operation",
+    ),
     application.StoreUnavailableError: _AWAY,
     application.StoreUnusableError: _AWAY,
     application.DeliveryRecordedError: _BUSY,
+    application.MessageRecordedError: _BUSY,
     application.TenantKeyChangedError: _BUSY,
     application.ContentionError: _BUSY,
     application.SealBrokenError: _wording(
@@ -155,6 +162,29 @@ WORDINGS: Final[Mapping[type[DomainError | ApplicationError], Wording]] = {
     ),
     application.MasterKeyMissingError: _VAULT_AWAY,
     application.InvalidKeyRingError: _VAULT_AWAY,
+    application.CrewUnavailableError: _wording(
+        503,
+        "A equipe de IA não responde; tente novamente em instantes",
+        "The crew does not answer; try again shortly",
+        passing=True,
+    ),
+    application.CrewRefusedError: _wording(
+        502, "A equipe de IA recusou a mensagem", "The crew refused the message"
+    ),
+    application.TargetForbiddenError: _wording(
+        422,
+        "O endereço informado leva a uma rede privada",
+        "The address leads into a private network",
+    ),
+    application.ChatwootUnavailableError: _wording(
+        503,
+        "O Chatwoot não responde; tente novamente em instantes",
+        "Chatwoot does not answer; try again shortly",
+        passing=True,
+    ),
+    application.ChatwootRefusedError: _wording(
+        502, "O Chatwoot recusou a resposta", "Chatwoot refused the answer"
+    ),
 }
 
 
@@ -200,6 +230,11 @@ def _headers_of(error: Refusal) -> dict[str, str]:
             return {"Allow": ", ".join(allowed)}
         case RateLimitedError(wait_seconds=seconds):
             return {"Retry-After": str(max(1, math.ceil(seconds)))}
+        case (
+            application.CrewUnavailableError(retry_after=(float() | int()) as seconds)
+            | application.ChatwootUnavailableError(retry_after=(float() | int()) as seconds)
+        ):
+            return {"Retry-After": str(max(1, math.ceil(seconds)))}
         case _:
             return {}
 
@@ -220,24 +255,24 @@ def _particulars_of(error: Refusal, language: Language) -> str:
 
 
 def _members_of(error: Refusal, language: Language) -> JsonObject:
+    members: JsonObject = {}
     match error:
         case domain.InvalidValueError() | InvalidFieldsError() | IncompleteDataError():
-            return {
-                "errors": [
-                    {"field": e.field, "message": rule_text(e.rule, e.limit, language)}
-                    for e in _field_errors_of(error)
-                ]
-            }
+            members["errors"] = [
+                {"field": e.field, "message": rule_text(e.rule, e.limit, language)}
+                for e in _field_errors_of(error)
+            ]
         case domain.PreconditionFailedError(current=current):
-            return {"current_version": current}
+            members["current_version"] = current
         case domain.DocumentDeletedError(version=version):
-            return {"version": version, "deleted": True}
+            members = {"version": version, "deleted": True}
         case domain.ChannelOwnedError(owner=owner, claimant=claimant):
-            return {"owner": str(owner), "claimant": str(claimant)}
+            members = {"owner": str(owner), "claimant": str(claimant)}
         case domain.ScopeMissingError(scope=scope):
-            return {"scope": scope.value}
-        case _:
-            return {}
+            members["scope"] = scope.value
+        case domain.WrongStageError(stage=stage):
+            members["stage"] = stage.value
+    return members
 
 
 def _field_errors_of(

@@ -26,8 +26,10 @@ from odoo_ai_config.domain.errors import (
     InvalidYamlError,
     PreconditionFailedError,
     ScopeMissingError,
+    WrongStageError,
 )
 from odoo_ai_config.domain.identifiers import CONFIG, BusinessDomain, DocumentKey, TenantId
+from odoo_ai_config.domain.inbox import Stage
 from odoo_ai_config.entrypoints.http import errors as http_errors
 from odoo_ai_config.entrypoints.http.app_keys import LastOrders
 from odoo_ai_config.entrypoints.http.errors import (
@@ -69,6 +71,7 @@ WITH_ARGUMENTS: dict[type[Refusal], Refusal] = {
     DocumentDeletedError: DocumentDeletedError(5),
     ChannelOwnedError: ChannelOwnedError(TenantId("a"), TenantId("b")),
     ScopeMissingError: ScopeMissingError(Scope.WEBHOOK),
+    WrongStageError: WrongStageError(Stage.DONE),
     StoreUnusableError: StoreUnusableError(CANARY),
     InvalidKeyRingError: InvalidKeyRingError(CANARY),
     MasterKeyMissingError: MasterKeyMissingError(CANARY),
@@ -138,6 +141,9 @@ def test_every_rule_is_documented(rule: str) -> None:
         (RateLimitedError(1.2), {"Retry-After": "2"}),
         (application_errors.StoreUnavailableError(), {"Retry-After": "2"}),
         (application_errors.ContentionError(), {"Retry-After": "2"}),
+        (application_errors.CrewUnavailableError(), {"Retry-After": "2"}),
+        (application_errors.CrewUnavailableError(29.5), {"Retry-After": "30"}),
+        (application_errors.ChatwootUnavailableError(5), {"Retry-After": "5"}),
         (application_errors.SealBrokenError(), {}),
     ],
 )

@@ -15,6 +15,7 @@ from typing import Final, TypeAlias
 from odoo_ai_config.application.errors import ApplicationError
 from odoo_ai_config.domain.access import Scope
 from odoo_ai_config.domain.errors import DomainError
+from odoo_ai_config.domain.inbox import Stage
 from odoo_ai_config.domain.json_types import JsonObject
 from odoo_ai_config.entrypoints.http.errors import HttpRefusalError
 from odoo_ai_config.entrypoints.http.messages import Language
@@ -56,6 +57,7 @@ def problem() -> JsonObject:
         "version": whole("With `document_deleted`: the version that is the deletion."),
         "deleted": flag("With `document_deleted`."),
         "scope": one_of((scope.value for scope in Scope), "With `scope_missing`."),
+        "stage": one_of((stage.value for stage in Stage), "With `wrong_stage`."),
         "owner": text("With `channel_owned`."),
         "claimant": text("With `channel_owned`."),
     }
