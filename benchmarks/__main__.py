@@ -9,12 +9,13 @@ import platform
 import sys
 from collections.abc import Callable, Iterator
 
-from benchmarks import mongo, over_http, routing, starting
+from benchmarks import mongo, over_http, routing, slow_disk, starting
 from benchmarks.figures import Figure
 from benchmarks.processes import keep_off_the_servers_processor
 
 BENCHMARKS: dict[str, Callable[[], Iterator[Figure]]] = {
     "credentials": over_http.credentials,
+    "slow-disk": slow_disk.slow_credentials,
     "reading": over_http.reading,
     "mongo": mongo.writing,
     "mapping": routing.mapping_events,

@@ -48,23 +48,30 @@ def credentials_event(tenant: int, change: int) -> bytes:
     ).encode()
 
 
-def credentials(count: int = 3000) -> Iterator[Figure]:
+def credentials() -> Iterator[Figure]:
     """
     Credentials events at 16 connections against the naive floor, both durable.
 
     Every event changes the config and seals two new values.
+    """
+    yield from credentials_on("SQLite")
+
+
+def credentials_on(disk: str, count: int = 3000, **environment: str) -> Iterator[Figure]:
+    """
+    The same on *disk*, which *environment* lets both servers write to.
     """
     bodies = [credentials_event(n % 200, n) for n in range(count)]
     requests = [request("POST", "/odoo-webhook", headers=_HEADERS, body=b) for b in bodies]
     with TemporaryDirectory() as folder:
         ours, floors = [], []
         for round_ in range(_ROUNDS):
-            with floor("naive", Path(folder) / f"naive{round_}.db") as server:
+            with floor("naive", Path(folder) / f"naive{round_}.db", **environment) as server:
                 floors.append(_all_answered(send(server.port, requests, count=count)))
-            with hub(Path(folder) / f"hub{round_}") as server:
+            with hub(Path(folder) / f"hub{round_}", **environment) as server:
                 ours.append(_all_answered(send(server.port, requests, count=count)))
     yield at_least(
-        "credentials_sync over HTTP, SQLite, 16 connections / naive floor",
+        f"credentials_sync over HTTP, {disk}, 16 connections / naive floor",
         1.5,
         _ratios(ours, floors),
         _detail(ours, floors),

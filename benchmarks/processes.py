@@ -55,12 +55,12 @@ def keep_off_the_servers_processor() -> None:
 
 
 @contextmanager
-def floor(kind: str, file: Path) -> Iterator[Server]:
+def floor(kind: str, file: Path, **environment: str) -> Iterator[Server]:
     """
     Run one of the floors.
     """
     command = [sys.executable, "-m", "benchmarks.floors", kind, str(file)]
-    with _running(command, dict(os.environ), rb"^(\d+)") as server:
+    with _running(command, {**os.environ, **environment}, rb"^(\d+)") as server:
         yield server
 
 

@@ -1,0 +1,52 @@
+"""
+The credentials event on a disk that takes its time.
+
+What a durable transaction costs differs by a factor of ten between machines, and with it what
+it brings to commit many changesets together. Here every flush takes a given time longer.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from benchmarks.figures import Figure
+from benchmarks.over_http import credentials_on
+
+# Put before the C library: flushes as it does, then waits.
+_SLOWER_FLUSH = """
+#include <time.h>
+#include <unistd.h>
+#include <sys/syscall.h>
+
+static int waited(long result) {
+    struct timespec pause = {0, %d};
+    nanosleep(&pause, 0);
+    return (int) result;
+}
+int fsync(int file) { return waited(syscall(SYS_fsync, file)); }
+int fdatasync(int file) { return waited(syscall(SYS_fdatasync, file)); }
+"""
+# Together with what a transaction costs here, about a millisecond.
+_EXTRA_MICROSECONDS = 750
+
+
+def slow_credentials() -> Iterator[Figure]:
+    """
+    Credentials events at 16 connections against the naive floor, with a slower disk for both.
+    """
+    compiler = shutil.which("cc")
+    if compiler is None:
+        print("(no C compiler: the slower disk is left out)")
+        return
+    with TemporaryDirectory() as folder:
+        source, library = Path(folder, "slower.c"), Path(folder, "slower.so")
+        source.write_text(_SLOWER_FLUSH % (_EXTRA_MICROSECONDS * 1000), encoding="ascii")
+        subprocess.run([compiler, "-shared", "-fPIC", "-o", library, source], check=True)
+        yield from credentials_on(
+            f"a disk whose flush takes {_EXTRA_MICROSECONDS} µs longer",
+            LD_PRELOAD=str(library),
+        )
