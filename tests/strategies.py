@@ -24,6 +24,15 @@ from odoo_ai_config.domain.changes import (
     Delivery,
     DeliveryId,
 )
+from odoo_ai_config.domain.collections import (
+    CollectionChange,
+    CollectionHead,
+    CollectionKey,
+    CollectionName,
+    CollectionSync,
+    Item,
+    change_after,
+)
 from odoo_ai_config.domain.credentials import (
     Fingerprint,
     SealContext,
@@ -51,7 +60,7 @@ from odoo_ai_config.domain.mapping import (
     MappingRevision,
     SpecialNumber,
 )
-from odoo_ai_config.domain.outcomes import Notice, Outcome, WriteKind
+from odoo_ai_config.domain.outcomes import ItemCounts, Notice, Outcome, WriteKind
 from odoo_ai_config.domain.phone import PhoneNumber
 from odoo_ai_config.domain.routing import IncomingMessage
 from odoo_ai_config.domain.tenant import (
@@ -425,6 +434,63 @@ def outcomes() -> SearchStrategy[Outcome]:
         changed=st.booleans(),
         at=instants(),
         notices=st.lists(notices(), max_size=2).map(tuple),
+        items=st.none() | item_counts(),
+    )
+
+
+def item_counts() -> SearchStrategy[ItemCounts]:
+    count = st.integers(0, 10**6)
+    return st.builds(ItemCounts, count, count, count, count, count)
+
+
+def collection_names() -> SearchStrategy[CollectionName]:
+    return st.builds(CollectionName, _name(_LOWER, _LOWER + "_", 64))
+
+
+def collection_keys() -> SearchStrategy[CollectionKey]:
+    return st.builds(CollectionKey, tenant_ids(), collection_names())
+
+
+def item_ids() -> SearchStrategy[str]:
+    return st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=40).filter(
+        lambda text: text.strip() == text
+    )
+
+
+def items(ids: SearchStrategy[str] | None = None) -> SearchStrategy[Item]:
+    return st.builds(Item.of, _either(ids, item_ids()), json_objects())
+
+
+def collection_syncs(ids: SearchStrategy[str] | None = None) -> SearchStrategy[CollectionSync]:
+    return st.builds(
+        CollectionSync,
+        st.lists(items(ids), max_size=4, unique_by=lambda item: item.id).map(tuple),
+        whole=st.booleans(),
+    )
+
+
+@st.composite
+def first_changes(draw: DrawFn) -> CollectionChange:
+    """
+    What makes a collection that is not there yet.
+    """
+    sync = evolve(draw(collection_syncs()), whole=True)
+    change, _ = change_after(None, {}, sync, key=draw(collection_keys()), at=draw(instants()))
+    assert change is not None
+    return change
+
+
+@st.composite
+def collection_heads(draw: DrawFn) -> CollectionHead:
+    created = draw(instants())
+    version = draw(st.integers(1, 10**6))
+    return CollectionHead(
+        draw(collection_keys()),
+        version,
+        draw(st.integers(0, 10**6)),
+        created,
+        created + timedelta(days=1),
+        floor=draw(st.integers(0, version)),
     )
 
 
@@ -475,6 +541,7 @@ def changesets(draw: DrawFn) -> Changeset:
     mapped = st.lists(
         mapping_revisions(versions=first), max_size=2, unique_by=lambda new: new.mapping.key
     )
+    pushed = st.lists(first_changes(), max_size=2, unique_by=lambda new: new.head.key)
     callers = st.lists(api_keys(), max_size=2, unique_by=lambda caller: caller.id)
     return Changeset(
         revisions=tuple(draw(written)),
@@ -482,6 +549,7 @@ def changesets(draw: DrawFn) -> Changeset:
         secrets=tuple(secrets),
         new_tenant_key=key,
         sealed_under=key if secrets else None,
+        collections=tuple(draw(pushed)),
         delivery=draw(st.none() | deliveries()),
         audit=tuple(draw(st.lists(audit_entries(), max_size=2))),
         api_keys=tuple(draw(callers)),

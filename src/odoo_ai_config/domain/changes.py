@@ -10,6 +10,7 @@ from datetime import datetime
 from attrs import frozen
 
 from odoo_ai_config.domain.access import ApiKey
+from odoo_ai_config.domain.collections import CollectionChange
 from odoo_ai_config.domain.credentials import SealedSecret, TenantKey
 from odoo_ai_config.domain.identifiers import TenantId
 from odoo_ai_config.domain.inbox import InboxMessage
@@ -103,8 +104,8 @@ class Changeset:
     """
     Everything that one event writes, committed atomically.
 
-    A store refuses it as a whole, and leaves no trace of it, if any revision is not the
-    successor of what is stored, if the delivery is recorded already, if the tenant of
+    A store refuses it as a whole, and leaves no trace of it, if any revision or collection is
+    not the successor of what is stored, if the delivery is recorded already, if the tenant of
     *new_tenant_key* has a key, or if *sealed_under* is no longer a key of its tenant. So it
     does if a message is new and was received before, or is not at the revision before.
 
@@ -113,6 +114,7 @@ class Changeset:
             and fingerprint is left as it is.
         sealed_under: The data key that *secrets* were sealed with. Its id counts: it is the
             same key still when another master key wraps it meanwhile.
+        collections: At most one change of each.
         messages: New ones (revision 1) and new states of others. A message was received before
             if one that is stored has its delivery id, or its account, message id and event.
         api_keys: Keys to add, or to replace by a revoked form of themselves.
@@ -123,6 +125,7 @@ class Changeset:
     secrets: tuple[SealedSecret, ...] = ()
     new_tenant_key: TenantKey | None = None
     sealed_under: TenantKey | None = None
+    collections: tuple[CollectionChange, ...] = ()
     messages: tuple[InboxMessage, ...] = ()
     delivery: Delivery | None = None
     audit: tuple[AuditEntry, ...] = ()

@@ -223,3 +223,35 @@ class WrongStageError(DomainError):
     def __init__(self, stage: Stage) -> None:
         super().__init__(stage)
         self.stage = stage
+
+
+class CollectionNotFoundError(DomainError):
+    """
+    Nothing was ever pushed into the collection.
+    """
+
+    code = "collection_not_found"
+
+
+class CollectionNotEnabledError(DomainError):
+    """
+    The tenant's settings do not enable the collection, so that crews are not served it.
+    """
+
+    code = "collection_not_enabled"
+
+
+class ItemNotFoundError(DomainError):
+    """
+    The collection has no item with this id, or no longer has it.
+    """
+
+    code = "item_not_found"
+
+
+class CursorExpiredError(DomainError):
+    """
+    What changed since the cursor was given is no longer known: read from the beginning.
+    """
+
+    code = "cursor_expired"

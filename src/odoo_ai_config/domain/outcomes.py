@@ -7,6 +7,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Final
 
 from attrs import field, frozen
 
@@ -15,7 +16,7 @@ from odoo_ai_config.domain.identifiers import TenantDomain
 
 class WriteKind(enum.Enum):
     """
-    The kinds of writes: the events that Odoo sends, and documents written directly.
+    The kinds of writes: the events that Odoo sends, and what is written directly.
     """
 
     CREDENTIALS = "credentials_sync"
@@ -23,6 +24,10 @@ class WriteKind(enum.Enum):
     MAPPING_DELETE = "mapping_delete"
     METADATA = "company_metadata_sync"
     DOCUMENT = "document"
+    COLLECTION = "collection_sync"
+
+
+EVENTS: Final = frozenset(WriteKind) - {WriteKind.DOCUMENT, WriteKind.COLLECTION}
 
 
 @frozen
@@ -40,13 +45,32 @@ class Notice:
 
 
 @frozen
+class ItemCounts:
+    """
+    What a push did to the items of a collection.
+
+    Args:
+        received: How many it spoke of; of each that it did not add, change or remove, nothing
+            was different.
+    """
+
+    received: int
+    added: int
+    changed: int
+    removed: int
+    unchanged: int
+
+
+@frozen
 class Outcome:
     """
     What a write did.
 
     Args:
-        versions: The version that each thing is at now, by document kind or ``mapping``.
+        versions: The version that each thing is at now, by document kind, ``mapping`` or the
+            name of a collection.
         changed: False if everything was as the request says already.
+        items: What it did to the items of a collection, if it is about one.
         replayed: The request came before; this is the answer that it got then.
     """
 
@@ -56,4 +80,5 @@ class Outcome:
     changed: bool
     at: datetime
     notices: tuple[Notice, ...] = ()
+    items: ItemCounts | None = None
     replayed: bool = field(default=False, eq=False)

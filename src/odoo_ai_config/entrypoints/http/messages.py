@@ -165,6 +165,18 @@ RULES: Final[Mapping[str, Text]] = {
     "message_id": Text("deve ser o identificador de uma mensagem", "must be the id of a message"),
     "due_at": Text("deve ter um prazo", "must have a time when it is due"),
     "destination": Text("deve ter um destino", "must have a destination"),
+    "collection": Text(
+        "deve ter de 1 a 64 letras minúsculas, dígitos, _ ou -",
+        "must be 1 to 64 lower-case letters, digits, _ or -",
+    ),
+    "item_id": Text(
+        "deve ter de 1 a 256 caracteres visíveis", "must have 1 to 256 visible characters"
+    ),
+    "item_size": Text(
+        "é grande demais: no máximo 1 MiB por item", "is too large: at most 1 MiB an item"
+    ),
+    "unique_ids": Text("repete um id", "has an id twice"),
+    "cursor": Text("deve ser um cursor recebido antes", "must be a cursor received before"),
     "fingerprint": Text("deve ser uma impressão digital", "must be a fingerprint"),
     "json": Text("deve poder ser escrito em JSON", "must be expressible in JSON"),
     "json_object": Text("deve ser um objeto JSON", "must be a JSON object"),

@@ -29,7 +29,7 @@ from odoo_ai_config.domain.mapping import (
     ChannelMapping,
     SpecialNumber,
 )
-from odoo_ai_config.domain.outcomes import WriteKind
+from odoo_ai_config.domain.outcomes import EVENTS, WriteKind
 from odoo_ai_config.domain.phone import PhoneNumber
 from odoo_ai_config.domain.tenant import (
     CompanyMetadataSync,
@@ -40,7 +40,7 @@ from odoo_ai_config.domain.tenant import (
 from odoo_ai_config.entrypoints.http.errors import TokenMissingError, UnknownEventError
 from odoo_ai_config.entrypoints.http.fields import FieldReader, is_absent
 
-_BY_NAME: Final = {kind.value: kind for kind in WriteKind if kind is not WriteKind.DOCUMENT}
+_BY_NAME: Final = {kind.value: kind for kind in EVENTS}
 _BY_OBJECT: Final = {"credentials": WriteKind.CREDENTIALS, "mapping": WriteKind.MAPPING}
 _BY_SOURCE: Final = {
     "credentials": WriteKind.CREDENTIALS,

@@ -151,6 +151,20 @@ WORDINGS: Final[Mapping[type[DomainError | ApplicationError], Wording]] = {
         "A mensagem não está num estágio que permita esta operação",
         "The message is at a stage that does not allow this operation",
     ),
+    domain.CollectionNotFoundError: _wording(
+        404, "Coleção não encontrada", "Collection not found"
+    ),
+    domain.CollectionNotEnabledError: _wording(
+        403,
+        "A coleção não está nas coleções habilitadas deste cliente",
+        "The collection is not among the enabled collections of this tenant",
+    ),
+    domain.ItemNotFoundError: _wording(404, "Item não encontrado", "Item not found"),
+    domain.CursorExpiredError: _wording(
+        410,
+        "O cursor expirou; leia a coleção desde o início",
+        "The cursor has expired; read the collection from its beginning",
+    ),
     application.StoreUnavailableError: _AWAY,
     application.StoreUnusableError: _AWAY,
     application.DeliveryRecordedError: _BUSY,

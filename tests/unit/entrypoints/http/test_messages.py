@@ -4,7 +4,7 @@ import ast
 
 import pytest
 
-from odoo_ai_config.domain.outcomes import WriteKind
+from odoo_ai_config.domain.outcomes import EVENTS
 from odoo_ai_config.entrypoints.http.messages import (
     EVENT_DONE,
     EVENT_FAILED,
@@ -16,8 +16,6 @@ from odoo_ai_config.entrypoints.http.messages import (
     rule_text,
 )
 from tests.source_tree import PACKAGE, modules
-
-EVENTS = set(WriteKind) - {WriteKind.DOCUMENT}
 
 
 @pytest.mark.parametrize(
