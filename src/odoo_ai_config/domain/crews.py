@@ -5,16 +5,28 @@ Crews: the AI services of a tenant that answer its customers.
 from __future__ import annotations
 
 import enum
+import re
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
 from attrs import field, frozen
 
+from odoo_ai_config.domain.errors import CrewNotFoundError, InvalidValueError
 from odoo_ai_config.domain.identifiers import CredentialRef, TenantDomain
 from odoo_ai_config.domain.inbox import InboxMessage
+from odoo_ai_config.domain.json_types import Json, ReadOnlyJsonObject, is_storable
+from odoo_ai_config.domain.mapping import CREW_NAME
 
+SHORTEST_TIMEOUT: Final = timedelta(seconds=0.1)
 LONGEST_TIMEOUT: Final = timedelta(seconds=60)
 LONGEST_PATIENCE: Final = timedelta(hours=24)
+# Without user, password and fragment; visible ASCII, so that every reader of it finds the same
+# host. Whether that host may be called is found out when it is.
+_URL: Final = re.compile(
+    r"https?://(?:[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?(?:[/?][!\"$-\[\]-~]*)?"
+)
+_LONGEST_URL: Final = 2048
 
 
 class CrewKind(enum.Enum):
@@ -33,7 +45,7 @@ class Crew:
     One crew of a tenant, as its ``crews`` document describes it.
 
     Args:
-        url: Where messages are posted; only and always of an HTTP crew.
+        url: Where messages are posted; only and always of an HTTP crew. It may hold a token.
         secret: Reference of the signing secret (``whsec_...``) among the tenant's credentials.
         timeout: How long it may take to say anything.
         patience: How long an answer may take that it gives later.
@@ -42,7 +54,7 @@ class Crew:
     name: str
     owner: TenantDomain
     kind: CrewKind
-    url: str | None = None
+    url: str | None = field(default=None, repr=False)
     secret: CredentialRef | None = None
     timeout: timedelta = timedelta(seconds=30)
     patience: timedelta = timedelta(minutes=15)
@@ -104,9 +116,19 @@ class CrewTask:
 class Answer:
     """
     What a crew has to say to the customer.
+
+    Raises:
+        InvalidValueError: There is nothing in it, or something that cannot be kept.
     """
 
     text: str = field(repr=False)
+
+    @text.validator
+    def _check(self, _attribute: object, value: str) -> None:
+        if not is_storable(value):
+            raise InvalidValueError("text", "text")
+        if not value.strip():
+            raise InvalidValueError("text", "required")
 
 
 class Later(enum.Enum):
@@ -127,3 +149,134 @@ class Silence(enum.Enum):
 
 LATER: Final = Later.LATER
 SILENCE: Final = Silence.SILENCE
+
+
+def said(text: str | None) -> Answer | Silence:
+    """
+    What *text* of a crew amounts to: a blank one is no answer.
+    """
+    return SILENCE if text is None or not text.strip() else Answer(text)
+
+
+_FIELDS: Final[Mapping[CrewKind, frozenset[str]]] = {
+    CrewKind.HTTP: frozenset(
+        {"type", "url", "secret_ref", "timeout_seconds", "answer_within_seconds"}
+    ),
+    CrewKind.IN_PROCESS: frozenset({"type", "timeout_seconds", "answer_within_seconds"}),
+    CrewKind.ECHO: frozenset({"type"}),
+}
+
+
+def crew_of(body: ReadOnlyJsonObject, owner: TenantDomain, name: str | None) -> Crew:
+    """
+    Find the crew called *name*, or the default one, in the ``crews`` document of *owner*.
+
+    A fault in the description of another crew does not matter.
+
+    Raises:
+        CrewNotFoundError: There is none of that name, or no default one.
+        InvalidValueError: Its description is not one of a crew.
+    """
+    described = _described(body)
+    chosen = _default(body, described) if name is None else name
+    if chosen is None or chosen not in described:
+        raise CrewNotFoundError
+    return _crew(chosen, described[chosen], owner)
+
+
+def require_crews(body: ReadOnlyJsonObject, owner: TenantDomain) -> None:
+    """
+    Refuse a ``crews`` document of *owner* that has any fault.
+
+    Raises:
+        InvalidValueError: The first one.
+    """
+    if body.keys() - {"default_crew", "crews"}:
+        raise InvalidValueError("document", "unknown_field")
+    described = _described(body)
+    _default(body, described)
+    for name, description in described.items():
+        _crew(name, description, owner)
+
+
+def _described(body: ReadOnlyJsonObject) -> ReadOnlyJsonObject:
+    described = body.get("crews")
+    if described is None:
+        raise InvalidValueError("crews", "required")
+    if not isinstance(described, dict):
+        raise InvalidValueError("crews", "object")
+    if not all(map(CREW_NAME.fullmatch, described)):
+        raise InvalidValueError("crews", "crew")
+    return described
+
+
+def _default(body: ReadOnlyJsonObject, described: ReadOnlyJsonObject) -> str | None:
+    name = body.get("default_crew")
+    if name is None:
+        return None
+    if not isinstance(name, str):
+        raise InvalidValueError("default_crew", "text")
+    if name not in described:
+        raise InvalidValueError("default_crew", "unknown_crew")
+    return name
+
+
+def _crew(name: str, description: Json, owner: TenantDomain) -> Crew:
+    where = f"crews.{name}"
+    if not isinstance(description, dict):
+        raise InvalidValueError(where, "object")
+    kind = _kind(description.get("type"), f"{where}.type")
+    if description.keys() - _FIELDS[kind]:
+        raise InvalidValueError(where, "unknown_field")
+    return Crew(
+        name,
+        owner,
+        kind,
+        url=_url(description.get("url"), f"{where}.url") if kind is CrewKind.HTTP else None,
+        secret=_secret(description.get("secret_ref"), f"{where}.secret_ref"),
+        timeout=_duration(
+            description.get("timeout_seconds", 30), LONGEST_TIMEOUT, f"{where}.timeout_seconds"
+        ),
+        patience=_duration(
+            description.get("answer_within_seconds", 15 * 60),
+            LONGEST_PATIENCE,
+            f"{where}.answer_within_seconds",
+        ),
+    )
+
+
+def _kind(value: Json, where: str) -> CrewKind:
+    if value is None:
+        raise InvalidValueError(where, "required")
+    for kind in CrewKind:
+        if kind.value == value:
+            return kind
+    raise InvalidValueError(where, "crew_type")
+
+
+def _url(value: Json, where: str) -> str:
+    if value is None:
+        raise InvalidValueError(where, "required")
+    if not isinstance(value, str) or len(value) > _LONGEST_URL or not _URL.fullmatch(value):
+        raise InvalidValueError(where, "url")
+    return value
+
+
+def _secret(value: Json, where: str) -> CredentialRef | None:
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise InvalidValueError(where, "text")
+    try:
+        return CredentialRef(value)
+    except InvalidValueError:
+        raise InvalidValueError(where, "credential_ref") from None
+
+
+def _duration(value: Json, longest: timedelta, where: str) -> timedelta:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise InvalidValueError(where, "number")
+    # Compared as a number: it may be more, or less, than a duration can be.
+    if not SHORTEST_TIMEOUT.total_seconds() <= value <= longest.total_seconds():
+        raise InvalidValueError(where, "seconds")
+    return timedelta(seconds=value)

@@ -213,6 +213,14 @@ class MessageNotFoundError(DomainError):
     code = "message_not_found"
 
 
+class CrewNotFoundError(DomainError):
+    """
+    The tenant has no crew of that name, or none that is the default one.
+    """
+
+    code = "crew_not_found"
+
+
 class WrongStageError(DomainError):
     """
     The message is at a stage where this cannot be done with it.

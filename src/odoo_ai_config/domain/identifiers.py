@@ -81,7 +81,8 @@ class BusinessDomain:
 @frozen(order=True)
 class DocumentKind:
     """
-    What a document is about: ``config``, ``credentials``, ``metadata`` or any other slug.
+    What a document is about: ``config``, ``credentials``, ``metadata``, ``crews`` or any other
+    slug.
     """
 
     value: str = field(validator=_matches("config_type", _SLUG))
@@ -93,6 +94,7 @@ class DocumentKind:
 CONFIG: Final = DocumentKind("config")
 CREDENTIALS: Final = DocumentKind("credentials")
 METADATA: Final = DocumentKind("metadata")
+CREWS: Final = DocumentKind("crews")
 
 
 @frozen(order=True)

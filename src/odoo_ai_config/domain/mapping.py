@@ -15,7 +15,7 @@ from odoo_ai_config.domain.identifiers import HUB, ChatwootId, TenantDomain, Ten
 from odoo_ai_config.domain.phone import PhoneNumber
 
 DEFAULT_SEQUENCE: Final = 10
-_CREW: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
+CREW_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 _MAX_SEQUENCE: Final = 2**31 - 1
 
 
@@ -54,7 +54,7 @@ class SpecialNumber:
 
     @crew.validator
     def _check_crew(self, _attribute: object, value: str) -> None:
-        if _CREW.fullmatch(value) is None:
+        if CREW_NAME.fullmatch(value) is None:
             raise InvalidValueError("crew", "crew")
 
 

@@ -157,6 +157,21 @@ RULES: Final[Mapping[str, Text]] = {
         "deve ter de 1 a 64 letras sem acento, dígitos ou . _ -",
         "must be 1 to 64 plain letters, digits or . _ -",
     ),
+    "crew_type": Text(
+        "deve ser http, in_process ou echo", "must be one of http, in_process and echo"
+    ),
+    "unknown_crew": Text(
+        "deve ser uma das equipes do documento", "must be one of the crews of the document"
+    ),
+    "unknown_field": Text("tem um campo desconhecido", "has an unknown field"),
+    "url": Text(
+        "deve ser um endereço https:// ou http://, sem usuário, senha nem #",
+        "must be an https:// or http:// address without user, password or #",
+    ),
+    "seconds": Text(
+        "deve ser um número de segundos dentro do prazo máximo",
+        "must be a number of seconds within the longest time allowed",
+    ),
     "sequence": Text("está fora do intervalo permitido", "is out of range"),
     "credentials": Text(
         "deve ter apenas account_id e credentials, com um texto por referência",

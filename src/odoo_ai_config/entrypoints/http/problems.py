@@ -16,7 +16,6 @@ from typing import Final, TypeAlias
 import structlog
 from aiohttp import web
 from attrs import field, frozen
-from structlog.contextvars import bind_contextvars
 
 from odoo_ai_config.application import errors as application
 from odoo_ai_config.application.errors import ApplicationError
@@ -146,6 +145,7 @@ WORDINGS: Final[Mapping[type[DomainError | ApplicationError], Wording]] = {
         "Idempotency key already used with another body",
     ),
     domain.MessageNotFoundError: _wording(404, "Mensagem não encontrada", "Message not found"),
+    domain.CrewNotFoundError: _wording(404, "Equipe não encontrada", "Crew not found"),
     domain.WrongStageError: _wording(
         409,
         "A mensagem não está num estágio que permita esta operação",
@@ -329,7 +329,6 @@ def refuse(request: web.Request, error: Refusal) -> web.Response:
     problem = problem_of(error, language)
     # Refused reads are too common to be news: a poller asks for what is not there yet.
     quiet = request.method in {"GET", "HEAD"} and problem.status in {404, 412, 422}
-    bind_contextvars(request_id=request[REQUEST_ID])
     log = _log.debug if quiet else _log.info
     log("request_refused", method=request.method, status=problem.status, code=problem.code)
     return _answer(request, problem, language)
@@ -342,7 +341,6 @@ def answer_to(error: Exception, request: web.Request, metrics: Metrics) -> web.R
     if isinstance(error, Refusal):
         return refuse(request, error)
     metrics.failure()
-    bind_contextvars(request_id=request[REQUEST_ID])
     # The frames without the message: a stranger's error may quote the request.
     _log.error(
         "request_failed",
