@@ -1,12 +1,14 @@
 """
-Where log lines go: the console for people, a rotating file for the record.
+Where log lines go: the console for people, files for the record.
+
+A line may be about an area of the hub's work (`log_files.AREAS`), which it names as ``area``: a
+logger has it from the start (``structlog.get_logger(area="hub")``), or a request binds it.
 """
 
 from __future__ import annotations
 
 import json
 import logging
-import logging.handlers
 import sys
 import threading
 import traceback
@@ -15,21 +17,30 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import structlog
 from structlog.contextvars import merge_contextvars
 from structlog.typing import EventDict, WrappedLogger
 
-FILE_NAME: Final = "config_service.log"
-_MAX_BYTES: Final = 10 * 1024 * 1024
-_BACKUPS: Final = 5
+from odoo_ai_config.entrypoints.log_files import Line, LogFiles, append
+
+_T = TypeVar("_T")
 # How long a line may wait to be written together with others.
 _PAUSE: Final = 0.1
-_URGENT: Final = frozenset({"error", "critical"})
-# A second line of defence: nothing of the hub logs a secret, and nothing that is called like
-# one gets through.
-_SENSITIVE: Final = ("password", "senha", "secret", "token", "api_key", "authorization")
+# A second line of defence: nothing of the hub logs a secret or what a customer wrote, and
+# nothing that is called like one gets through.
+_SENSITIVE: Final = (
+    "password",
+    "senha",
+    "secret",
+    "token",
+    "api_key",
+    "authorization",
+    "phone",
+    "email",
+)
+_CUSTOMER_TEXT: Final = frozenset({"content", "text", "body"})
 _MASK: Final = "***"
 _STAMPER: Final = structlog.processors.TimeStamper(fmt="iso", utc=True)
 _ENCODER: Final = json.JSONEncoder(ensure_ascii=False, default=repr)
@@ -40,24 +51,20 @@ def logging_to(*, folder: Path | None, level: str, form: str, worker: int = 0) -
     """
     Send structlog's and the standard library's log lines to standard error and to *folder*.
 
-    Lines are rendered at once and written by a thread of their own, many at a time: what a
-    busy server logs must not hold up what it does. Leaving the context writes what is left.
+    Lines are rendered at once; a thread of their own sorts and writes them, many at a time: what
+    a busy server logs must not hold up what it does. Leaving the context writes what is left.
 
     Args:
-        folder: Where the file goes; None for no file.
+        folder: Where the files go; None for no files.
         level: Least severe level that is written.
         form: ``console`` for people, ``json`` for machines; ``auto`` takes standard error
-            for people's if it is a terminal. The file is always JSON.
-        worker: Number of the process. Only one process may rotate a file, so each further
-            one writes a file of its own.
+            for people's if it is a terminal. The files are always JSON.
+        worker: Number of the process, whose files are its own.
     """
     threshold = logging.getLevelNamesMapping()[level.upper()]
-    console = logging.StreamHandler(sys.stderr)
-    machines = [_rotating_file(folder, worker)] if folder is not None else []
-    people: list[logging.Handler] = []
     for_people = form == "console" or (form == "auto" and sys.stderr.isatty())
-    (people if for_people else machines).append(console)
-    writer = _Writer(machines, people)
+    files = None if folder is None else LogFiles(folder, worker=worker)
+    writer = _Writer(files, logging.StreamHandler(sys.stderr), for_people=for_people)
     bridge = _Bridge()
     root = logging.getLogger()
     before = root.level
@@ -79,19 +86,11 @@ def logging_to(*, folder: Path | None, level: str, form: str, worker: int = 0) -
         writer.stop()
 
 
-def _rotating_file(folder: Path, worker: int) -> logging.Handler:
-    folder.mkdir(parents=True, exist_ok=True)
-    name = FILE_NAME if worker == 0 else f"config_service-{worker}.log"
-    return logging.handlers.RotatingFileHandler(
-        folder / name, maxBytes=_MAX_BYTES, backupCount=_BACKUPS, encoding="utf-8"
-    )
-
-
 @cache
-def _sounds_secret(name: str) -> bool:
+def _is_private(name: str) -> bool:
     # Names are literals of this program, so there are few.
     lowered = name.lower()
-    return any(word in lowered for word in _SENSITIVE)
+    return lowered in _CUSTOMER_TEXT or any(word in lowered for word in _SENSITIVE)
 
 
 def _tell_exception(event: EventDict) -> None:
@@ -115,16 +114,16 @@ class _Lines:
     A logger for structlog: takes rendered lines.
     """
 
-    def __init__(self, lines: deque[str], urgent: threading.Event) -> None:
+    def __init__(self, lines: deque[Line], urgent: threading.Event) -> None:
         self._lines = lines
         self._urgent = urgent
 
-    def info(self, line: str) -> None:
+    def info(self, line: Line) -> None:
         self._lines.append(line)
 
     debug = warning = info
 
-    def error(self, line: str) -> None:
+    def error(self, line: Line) -> None:
         self._lines.append(line)
         self._urgent.set()
 
@@ -136,13 +135,16 @@ class _Writer:
     Writes what has gathered, every tenth of a second; errors at once.
     """
 
-    def __init__(self, machines: list[logging.Handler], people: list[logging.Handler]) -> None:
+    def __init__(
+        self, files: LogFiles | None, console: logging.Handler, *, for_people: bool
+    ) -> None:
         self._wake = threading.Event()
-        self._for_machines: deque[str] = deque()
+        self._for_machines: deque[Line] = deque()
         self._for_people: deque[str] = deque()
-        self._sinks = [(self._for_machines, machines), (self._for_people, people)]
-        self._console = (
-            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()) if people else None
+        self._files = files
+        self._console = console
+        self._renderer = (
+            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()) if for_people else None
         )
         self._lines = _Lines(self._for_machines, self._wake)
         self._stopping = False
@@ -151,18 +153,21 @@ class _Writer:
     def logger(self, *_names: object) -> _Lines:
         return self._lines
 
-    def rendered(self, logger: WrappedLogger, level: str, event: EventDict) -> str:
+    def rendered(
+        self, logger: WrappedLogger, level: str, event: EventDict
+    ) -> tuple[tuple[Line], dict[str, object]]:
         merge_contextvars(logger, level, event)
         event["level"] = level
         _STAMPER(logger, level, event)
         if "exc_info" in event:
             _tell_exception(event)
         for name in event:
-            if _sounds_secret(name):
+            if _is_private(name):
                 event[name] = _MASK
-        if self._console is not None:
-            self._for_people.append(self._console(logger, level, dict(event)))
-        return _ENCODER.encode(event)
+        if self._renderer is not None:
+            self._for_people.append(self._renderer(logger, level, dict(event)))
+        # The arguments of the logger's method.
+        return ((_ENCODER.encode(event), event.get("area")),), {}
 
     def start(self) -> None:
         self._thread.start()
@@ -172,9 +177,9 @@ class _Writer:
         self._wake.set()
         self._thread.join()
         self._write()
-        for _lines, handlers in self._sinks:
-            for handler in handlers:
-                handler.close()
+        self._console.close()
+        if self._files is not None:
+            self._files.close()
 
     def _run(self) -> None:
         while not self._stopping:
@@ -183,14 +188,19 @@ class _Writer:
             self._write()
 
     def _write(self) -> None:
-        for lines, handlers in self._sinks:
-            # What comes in meanwhile is written next time.
-            text = "\n".join([lines.popleft() for _ in range(len(lines))])
-            if not text:
-                continue
-            record = logging.LogRecord("", logging.INFO, "", 0, text, None, None)
-            for handler in handlers:
-                handler.handle(record)
+        lines = _taken(self._for_machines)
+        if self._files is not None:
+            self._files.turn_page()
+            if lines:
+                self._files.write(lines)
+        shown = [line for line, _ in lines] if self._renderer is None else _taken(self._for_people)
+        if shown:
+            append(self._console, shown)
+
+
+def _taken(lines: deque[_T]) -> list[_T]:
+    # What comes in meanwhile is written next time.
+    return [lines.popleft() for _ in range(len(lines))]
 
 
 class _Bridge(logging.Handler):

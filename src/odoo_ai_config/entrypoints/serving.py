@@ -19,13 +19,14 @@ from odoo_ai_config.entrypoints.container import Container
 from odoo_ai_config.entrypoints.http.app import build_app
 from odoo_ai_config.entrypoints.http.metrics import Metrics
 from odoo_ai_config.entrypoints.http.options import HttpOptions
-from odoo_ai_config.entrypoints.http.signature import SignaturePolicy, SigningKey
+from odoo_ai_config.domain.signing import SigningKey
+from odoo_ai_config.entrypoints.http.signature import SignaturePolicy
 from odoo_ai_config.entrypoints.server import serve
 from odoo_ai_config.entrypoints.services import Services
 from odoo_ai_config.entrypoints.settings import PREFIX, Settings, SettingsError
 from odoo_ai_config.entrypoints.startup import ensure_first_key, opened
 
-_log = structlog.get_logger()
+_log = structlog.get_logger(area="config")
 
 _PRUNE_SECONDS: Final = 3600.0
 

@@ -10,7 +10,7 @@ import structlog
 from structlog.contextvars import bound_contextvars
 
 from odoo_ai_config.domain.credentials import SecretText
-from odoo_ai_config.entrypoints.logs import FILE_NAME, logging_to
+from odoo_ai_config.entrypoints.logs import logging_to
 
 CANARY = "canary-7f3a"
 
@@ -21,8 +21,13 @@ def _defaults() -> Iterator[None]:
     structlog.reset_defaults()
 
 
-def lines_of(folder: Path, name: str = FILE_NAME) -> list[dict[str, object]]:
-    return [json.loads(line) for line in (folder / name).read_text().splitlines()]
+def unified_text(folder: Path) -> str:
+    (file,) = folder.glob("*_unified_server.log")
+    return file.read_text()
+
+
+def lines_of(folder: Path) -> list[dict[str, object]]:
+    return [json.loads(line) for line in unified_text(folder).splitlines()]
 
 
 def fail_twice() -> None:
@@ -55,20 +60,32 @@ def test_less_severe_lines_are_left_out(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["password", "odoo_password", "senha", "app_secret", "ACCESS_TOKEN", "x_api_key"]
+    "name",
+    [
+        "password",
+        "odoo_password",
+        "senha",
+        "app_secret",
+        "ACCESS_TOKEN",
+        "x_api_key",
+        "content",
+        "phone_number",
+    ],
 )
-def test_what_is_called_like_a_secret_is_masked(tmp_path: Path, name: str) -> None:
+def test_what_is_called_like_a_secret_or_a_customers_words_is_masked(
+    tmp_path: Path, name: str
+) -> None:
     with logging_to(folder=tmp_path, level="info", form="json"):
         structlog.get_logger().info("oops", **{name: CANARY})
 
-    assert CANARY not in (tmp_path / FILE_NAME).read_text()
+    assert CANARY not in unified_text(tmp_path)
 
 
 def test_secret_object_does_not_show_itself(tmp_path: Path) -> None:
     with logging_to(folder=tmp_path, level="info", form="json"):
         structlog.get_logger().info("oops", value=SecretText(CANARY), deep=[SecretText(CANARY)])
 
-    assert CANARY not in (tmp_path / FILE_NAME).read_text()
+    assert CANARY not in unified_text(tmp_path)
 
 
 def test_exception_is_told_by_type_and_place_but_not_by_its_message(
@@ -126,26 +143,38 @@ def test_auto_is_json_where_nobody_watches(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_only_the_first_worker_writes_the_file_that_is_rotated(tmp_path: Path) -> None:
-    with logging_to(folder=tmp_path, level="info", form="json", worker=2):
-        structlog.get_logger().info("event_accepted")
+def test_line_finds_its_files_by_its_area(tmp_path: Path) -> None:
+    with logging_to(folder=tmp_path, level="info", form="json"):
+        structlog.get_logger().info("server_ready")
+        structlog.get_logger(area="hub").info("message_routed")
+        with bound_contextvars(area="odoo-webhook", request_id="r-1"):
+            structlog.get_logger().info("event_accepted")
+            structlog.get_logger(area="hub").info("message_delivered")
 
-    assert [path.name for path in tmp_path.iterdir()] == ["config_service-2.log"]
+    found = {
+        name: [json.loads(line)["event"] for line in (tmp_path / name).read_text().splitlines()]
+        for name in ("webhook.log", "hub.log", "config_service.log")
+    }
+    assert found == {
+        "webhook.log": ["event_accepted"],
+        "hub.log": ["message_routed", "message_delivered"],
+        "config_service.log": ["event_accepted"],
+    }
+    assert [line.get("area") for line in lines_of(tmp_path)] == [
+        None,
+        "hub",
+        "odoo-webhook",
+        "hub",
+    ]
 
 
-def test_many_lines_arrive_in_order_and_the_file_rotates(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("odoo_ai_config.entrypoints.logs._MAX_BYTES", 50_000)
+def test_many_lines_arrive_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("odoo_ai_config.entrypoints.logs._PAUSE", 0.001)
     with logging_to(folder=tmp_path, level="info", form="json"):
         for number in range(2000):
             structlog.get_logger().info("event", number=number)
 
-    backups = sorted(tmp_path.iterdir(), key=lambda path: path.name, reverse=True)
-    assert len(backups) > 1
-    numbers = [line["number"] for path in backups for line in lines_of(tmp_path, path.name)]
-    assert numbers == list(range(2000))[-len(numbers) :]
+    assert [line["number"] for line in lines_of(tmp_path)] == list(range(2000))
 
 
 def test_nothing_is_left_behind_when_logging_ends(tmp_path: Path) -> None:

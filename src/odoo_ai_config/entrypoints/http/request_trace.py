@@ -39,16 +39,18 @@ class RequestTrace:
         self._start = secrets.token_hex(6)
         self._numbers = itertools.count(1)
 
-    def of(self, template: str, method: str, handler: Handler) -> Handler:
+    def of(self, template: str, method: str, handler: Handler, area: str | None) -> Handler:
         """
         *handler* of *method* at the path *template*, its requests named, counted and answered.
 
-        No exception comes through any more but a cancellation.
+        No exception comes through any more but a cancellation. Log lines of a request have its
+        id and, unless they name one themselves, the *area*.
         """
         metrics = self._metrics
         count = metrics.requests(template, method)
         last_orders = self._last_orders
-        # A read logs nothing unless it is refused, and a refusal names itself.
+        about = {} if area is None else {"area": area}
+        # A read logs nothing unless it is refused.
         quiet = method in {"GET", "HEAD"}
 
         async def trace(request: web.Request) -> web.StreamResponse:
@@ -59,10 +61,11 @@ class RequestTrace:
             request[REQUEST_ID] = request_id
             if not quiet:
                 # aiohttp runs each request in a context of its own: nothing to unbind.
-                bind_contextvars(request_id=request_id)
+                bind_contextvars(request_id=request_id, **about)
             try:
                 response = await handler(request)
             except Exception as error:  # noqa: BLE001 - the one place where everything ends
+                bind_contextvars(request_id=request_id, **about)
                 response = answer_to(error, request, metrics)
             headers = response.headers
             headers[_HEADER] = request_id

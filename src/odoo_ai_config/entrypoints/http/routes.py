@@ -44,13 +44,18 @@ _CREDENTIAL: Final = "/v1/tenants/{tenant}/{domain}/credentials/{ref}"
 @frozen
 class RouteGroup:
     """
-    The addresses of one app.
+    Addresses that belong together.
 
     Args:
+        app: The app that they belong to; None if they are always served.
+        area: What their log lines are about, one of `log_files.AREAS`; None for the server
+            itself.
         keyed: Those that ask for an API key.
         open: Those that do not, or that find out in their own way who asks.
     """
 
+    app: App | None
+    area: str | None
     keyed: Keyed = field(factory=dict)
     open: Open = field(factory=dict)
 
@@ -65,9 +70,10 @@ _ALWAYS: Final[Open] = {
     "/docs/{file}": {"GET": description.show_viewer_file},
 }
 
+_EVENTS: Final[Keyed] = {"/odoo-webhook": {"POST": odoo_webhook.receive_event}}
+
 # The most frequent path of each prefix first: aiohttp tries them in this order.
 _CONFIG: Final[Keyed] = {
-    "/odoo-webhook": {"POST": odoo_webhook.receive_event},
     _DOCUMENT: {
         "GET": documents.read_document,
         "POST": documents.publish,
@@ -92,11 +98,13 @@ _CONFIG: Final[Keyed] = {
     _CREDENTIAL: {"GET": credentials.read_credential},
 }
 
-_GROUPS: Final[Mapping[App, RouteGroup]] = {
-    App.CONFIG: RouteGroup(keyed=_CONFIG),
-    App.CHATWOOT: RouteGroup(),
-    App.ODOO_API: RouteGroup(),
-}
+_GROUPS: Final = (
+    RouteGroup(None, None, open=_ALWAYS),
+    RouteGroup(App.CONFIG, "odoo-webhook", keyed=_EVENTS),
+    RouteGroup(App.CONFIG, "config", keyed=_CONFIG),
+    RouteGroup(App.CHATWOOT, "webhook"),
+    RouteGroup(App.ODOO_API, "config"),
+)
 
 
 def add_routes(
@@ -104,7 +112,7 @@ def add_routes(
     *,
     apps: frozenset[App],
     let_in: Callable[[KeyedHandler], Handler],
-    served: Callable[[str, str, Handler], Handler],
+    served: Callable[[str, str, Handler, str | None], Handler],
 ) -> None:
     """
     Register every path in every form in which it may be asked for.
@@ -113,43 +121,40 @@ def add_routes(
         router: Where to.
         apps: Whose paths are answered; those of the others are refused by name.
         let_in: Puts the check of the key before a handler that needs one.
-        served: Makes of a path's template, a method and a handler what aiohttp is to call.
+        served: Makes of a path's template, a method, a handler and the area of its log lines
+            what aiohttp is to call.
     """
-    final = {
-        path: {method: served(path, method, handler) for method, handler in methods.items()}
-        for path, methods in _handlers(apps, let_in).items()
-    }
+    final: dict[str, dict[str, Handler]] = {}
+    for group in _GROUPS:
+        for path, method, handler in _rows(group, apps, let_in):
+            final.setdefault(path, {})[method] = served(path, method, handler, group.area)
     for form in ("{}", "{}/", "/{}", "/{}/"):
         for path, methods in final.items():
             resource = router.add_resource(form.format(path.removesuffix("/")) or "/")
             for method, handler in methods.items():
                 resource.add_route(method, handler, expect_handler=expect_continue)
     nowhere = router.add_resource("/{path:.*}")
-    nowhere.add_route("*", served("/{path}", "any", refuse_path), expect_handler=expect_continue)
+    refused = served("/{path}", "any", refuse_path, None)
+    nowhere.add_route("*", refused, expect_handler=expect_continue)
 
 
-def _handlers(
-    apps: frozenset[App], let_in: Callable[[KeyedHandler], Handler]
-) -> dict[str, dict[str, Handler]]:
-    handlers = {path: dict(_with_head(methods)) for path, methods in _ALWAYS.items()}
-    for app, group in _GROUPS.items():
-        if app in apps:
-            for path, methods in group.open.items():
-                handlers.setdefault(path, {}).update(_with_head(methods))
-            for path, keyed in group.keyed.items():
-                lets_in = {method: let_in(handler) for method, handler in keyed.items()}
-                handlers.setdefault(path, {}).update(_with_head(lets_in))
-        else:
-            for path in (*group.open, *group.keyed):
-                handlers[path] = {"*": refuse_app}
-    return handlers
-
-
-def _with_head(methods: Mapping[str, Handler]) -> Iterator[tuple[str, Handler]]:
-    yield from methods.items()
-    if "GET" in methods:
-        # aiohttp leaves the body out.
-        yield "HEAD", methods["GET"]
+def _rows(
+    group: RouteGroup, apps: frozenset[App], let_in: Callable[[KeyedHandler], Handler]
+) -> Iterator[tuple[str, str, Handler]]:
+    if group.app is None or group.app in apps:
+        keyed = {
+            path: {method: let_in(handler) for method, handler in methods.items()}
+            for path, methods in group.keyed.items()
+        }
+        for path, methods in (*group.open.items(), *keyed.items()):
+            for method, handler in methods.items():
+                yield path, method, handler
+            if "GET" in methods:
+                # aiohttp leaves the body out.
+                yield path, "HEAD", methods["GET"]
+    else:
+        for path in (*group.open, *group.keyed):
+            yield path, "*", refuse_app
 
 
 # The handler's form is aiohttp's; the answer needs nothing of the request.

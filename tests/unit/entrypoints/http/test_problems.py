@@ -163,7 +163,7 @@ async def test_unforeseen_error_is_a_500_that_tells_nothing_and_logs_no_message(
 
     metrics = Metrics()
     app = web.Application()
-    served = RequestTrace(metrics, LastOrders()).of("/fail", "POST", fail)
+    served = RequestTrace(metrics, LastOrders()).of("/fail", "POST", fail, None)
     app.router.add_post("/fail", served)
     async with TestClient(TestServer(app)) as client:
         with capture_logs() as logs:
