@@ -16,7 +16,8 @@ from odoo_ai_config.application.ports.config_store import ConfigStore
 from odoo_ai_config.application.sealing import Sealing
 from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.changes import Changeset, Claim
-from odoo_ai_config.domain.identifiers import DocumentKey
+from odoo_ai_config.domain.crews import require_crews
+from odoo_ai_config.domain.identifiers import CREWS, DocumentKey
 from odoo_ai_config.domain.outcomes import Outcome, WriteKind
 from odoo_ai_config.domain.versioning import Revision, require_version, version_of
 
@@ -63,6 +64,7 @@ async def write_document(
         TenantForbiddenError: The caller is bound to another tenant.
         PreconditionFailedError: The document is not at the expected version.
         IdempotencyKeyReusedError: The claim came before with another body.
+        InvalidValueError: It would be a ``crews`` document that crews cannot be read from.
         ContentionError: Too many writers at a time.
         StoreUnavailableError: The store is away.
     """
@@ -77,6 +79,7 @@ async def write_document(
         current = (await store.current((request.key,))).get(request.key)
         require_version(request.key, current, request.expected)
         decision = await decide(current, now)
+        _require_well_formed(decision.revision)
         outcome = Outcome(
             WriteKind.DOCUMENT,
             request.key.owner,
@@ -96,3 +99,8 @@ async def write_document(
         return changeset, outcome
 
     return await commit_decided(store, attempt)
+
+
+def _require_well_formed(revision: Revision | None) -> None:
+    if revision is not None and revision.key.kind == CREWS and not revision.deleted:
+        require_crews(revision.document.body, revision.key.owner)

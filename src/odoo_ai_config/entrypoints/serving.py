@@ -15,11 +15,11 @@ import structlog
 
 from odoo_ai_config.application.errors import ApplicationError
 from odoo_ai_config.domain.credentials import SecretText
+from odoo_ai_config.domain.signing import SigningKey
 from odoo_ai_config.entrypoints.container import Container
 from odoo_ai_config.entrypoints.http.app import build_app
 from odoo_ai_config.entrypoints.http.metrics import Metrics
 from odoo_ai_config.entrypoints.http.options import HttpOptions
-from odoo_ai_config.domain.signing import SigningKey
 from odoo_ai_config.entrypoints.http.signature import SignaturePolicy
 from odoo_ai_config.entrypoints.server import serve
 from odoo_ai_config.entrypoints.services import Services

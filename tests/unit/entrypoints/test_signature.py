@@ -17,6 +17,7 @@ from multidict import CIMultiDict
 
 from odoo_ai_config.domain.credentials import SecretText
 from odoo_ai_config.domain.json_types import Json
+from odoo_ai_config.domain.signing import SigningKey
 from odoo_ai_config.entrypoints.http.errors import (
     InvalidJsonError,
     SignatureError,
@@ -28,7 +29,6 @@ from odoo_ai_config.entrypoints.http.json_body import parse_json
 from odoo_ai_config.entrypoints.http.signature import (
     SignaturePolicy,
     SignatureScheme,
-    SigningKey,
     verify_signature,
 )
 

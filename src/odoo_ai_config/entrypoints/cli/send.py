@@ -15,6 +15,7 @@ from yarl import URL
 
 from odoo_ai_config.domain.credentials import SecretText
 from odoo_ai_config.domain.json_types import Json, JsonObject
+from odoo_ai_config.domain.signing import SigningKey
 from odoo_ai_config.entrypoints.cli.flags import AS_SET, OPTIONS, StoreFlags
 from odoo_ai_config.entrypoints.cli.refusals import CommandError
 from odoo_ai_config.entrypoints.cli.sample_events import (
@@ -25,7 +26,6 @@ from odoo_ai_config.entrypoints.cli.sample_events import (
 from odoo_ai_config.entrypoints.cli.terminal import say_json, tell
 from odoo_ai_config.entrypoints.cli.webhook_client import PATH, Answer, WebhookClient
 from odoo_ai_config.entrypoints.container import Container
-from odoo_ai_config.entrypoints.http.signature import SigningKey
 from odoo_ai_config.entrypoints.settings import Settings
 
 send: Final = App(

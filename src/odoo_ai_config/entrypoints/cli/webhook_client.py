@@ -4,7 +4,6 @@ A sender of events that does not give up at the first mishap and is never done t
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,9 +18,9 @@ from yarl import URL
 
 from odoo_ai_config.domain.credentials import SecretText
 from odoo_ai_config.domain.json_types import Json, JsonObject
+from odoo_ai_config.domain.signing import SigningKey
 from odoo_ai_config.entrypoints.cli.refusals import CommandError
 from odoo_ai_config.entrypoints.cli.terminal import tell
-from odoo_ai_config.entrypoints.http.signature import SigningKey
 
 PATH: Final = "/odoo-webhook"
 _PASSING: Final = frozenset({429, 502, 503, 504})
@@ -120,12 +119,7 @@ class WebhookClient:
     def _signature(self, webhook_id: str, body: bytes, at: datetime) -> dict[str, str]:
         if self.signing_key is None:
             return {}
-        timestamp = str(int(at.timestamp()))
-        digest = self.signing_key.digest(f"{webhook_id}.{timestamp}.".encode() + body)
-        return {
-            "webhook-timestamp": timestamp,
-            "webhook-signature": f"v1,{base64.b64encode(digest).decode()}",
-        }
+        return self.signing_key.standard_webhook_headers(webhook_id, body, at=at)
 
 
 def _pause_after(error: Exception) -> bool | float:

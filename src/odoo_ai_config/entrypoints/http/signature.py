@@ -9,26 +9,22 @@ before they are counted and signatures are compared as bytes, in constant time.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hmac
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
-from typing import NoReturn
 
 from attrs import field, frozen
 
-from odoo_ai_config.domain.credentials import SecretText
 from odoo_ai_config.domain.json_types import Json
+from odoo_ai_config.domain.signing import SigningKey
 from odoo_ai_config.entrypoints.http.errors import (
     SignatureInvalidError,
     SignatureMissingError,
     SignatureTimestampError,
 )
 
-_WHSEC = "whsec_"
 # int() would also take "1_674", " 1674 ", "+5" and full-width digits.
 _TIMESTAMP = re.compile(r"[0-9]{1,11}")
 # A full stop in the id would let two different messages be signed as the same text.
@@ -45,53 +41,6 @@ class SignatureScheme(Enum):
     STANDARD_WEBHOOKS = "standard_webhooks"
     CHATWOOT = "chatwoot"
     ODOO_MODULE = "odoo_module"
-
-
-class SigningKey:
-    """
-    A secret shared with one sender; it signs, and shows itself to nobody.
-    """
-
-    __slots__ = ("__key",)
-
-    def __init__(self, key: bytes) -> None:
-        if not key:
-            raise ValueError("a signing secret must not be empty")
-        self.__key = key
-
-    @classmethod
-    def from_text(cls, secret: SecretText) -> SigningKey:
-        """
-        Take the secret as the bytes of its text, as Chatwoot and the Odoo module do.
-        """
-        return cls(secret.reveal().encode())
-
-    @classmethod
-    def from_standard_webhooks(cls, secret: SecretText) -> SigningKey:
-        """
-        Take ``whsec_`` and base64 as the Standard Webhooks write it, or else the text as it is.
-        """
-        text = secret.reveal()
-        if not text.startswith(_WHSEC):
-            return cls.from_text(secret)
-        encoded = text.removeprefix(_WHSEC).rstrip("=")
-        try:
-            key = base64.b64decode(encoded + "=" * (-len(encoded) % 4), validate=True)
-        except (binascii.Error, ValueError):
-            raise ValueError("a signing secret after whsec_ must be base64") from None
-        return cls(key)
-
-    def digest(self, message: bytes) -> bytes:
-        """
-        HMAC-SHA256 of *message* under this key.
-        """
-        return hmac.digest(self.__key, message, "sha256")
-
-    def __repr__(self) -> str:
-        return "SigningKey(***)"
-
-    def __reduce_ex__(self, protocol: object) -> NoReturn:
-        raise TypeError("a signing key cannot be pickled or copied")
 
 
 def _keys(secrets: Iterable[SigningKey]) -> tuple[SigningKey, ...]:
@@ -163,11 +112,11 @@ def _check_standard_webhooks(
     if _MESSAGE_ID.fullmatch(message_id) is None:
         raise SignatureInvalidError
     timestamp = _timely(headers.get("webhook-timestamp", ""), now, policy.tolerance_seconds)
-    message = b".".join((message_id.encode("ascii"), timestamp, body))
-    _require_match(
-        given.split(" ", _MOST_SIGNATURES)[:_MOST_SIGNATURES],
-        (b"v1," + base64.b64encode(key.digest(message)) for key in policy.standard_webhooks),
+    expected = (
+        key.standard_webhook(message_id.encode("ascii"), timestamp, body)
+        for key in policy.standard_webhooks
     )
+    _require_match(given.split(" ", _MOST_SIGNATURES)[:_MOST_SIGNATURES], expected)
 
 
 def _check_chatwoot(

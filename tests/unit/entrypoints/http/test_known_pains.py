@@ -13,8 +13,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from odoo_ai_config.domain.credentials import SecretText
+from odoo_ai_config.domain.signing import SigningKey
 from odoo_ai_config.entrypoints.http.options import HttpOptions
-from odoo_ai_config.entrypoints.http.signature import SignaturePolicy, SigningKey
+from odoo_ai_config.entrypoints.http.signature import SignaturePolicy
 from tests.unit.application.memory_hub import MemoryHub
 from tests.unit.entrypoints.http.web_hub import WebHub, fixture, having, serving
 
