@@ -1,0 +1,3 @@
+"""
+Adapters to crews within this process, and the choice between the ways to a crew.
+"""
