@@ -53,6 +53,15 @@ from odoo_ai_config.domain.identifiers import (
     TenantDomain,
     TenantId,
 )
+from odoo_ai_config.domain.inbox import (
+    OPEN,
+    Destination,
+    InboxMessage,
+    MessageId,
+    Origin,
+    Release,
+    Stage,
+)
 from odoo_ai_config.domain.json_types import Json, JsonObject
 from odoo_ai_config.domain.mapping import (
     ChannelKey,
@@ -62,7 +71,7 @@ from odoo_ai_config.domain.mapping import (
 )
 from odoo_ai_config.domain.outcomes import ItemCounts, Notice, Outcome, WriteKind
 from odoo_ai_config.domain.phone import PhoneNumber
-from odoo_ai_config.domain.routing import IncomingMessage
+from odoo_ai_config.domain.routing import IncomingMessage, Rule
 from odoo_ai_config.domain.tenant import (
     CompanyMetadataSync,
     CredentialsSync,
@@ -517,6 +526,60 @@ def audit_entries() -> SearchStrategy[AuditEntry]:
         tenant=st.none() | tenant_ids(),
         subject=printable(),
         request_id=st.none() | printable(min_size=1),
+    )
+
+
+def message_ids() -> SearchStrategy[MessageId]:
+    letters = _ALNUM + "_-"
+    return st.builds(
+        str.__add__, st.sampled_from(_ALNUM + "_"), st.text(letters, min_size=7, max_size=63)
+    ).map(MessageId)
+
+
+def origins() -> SearchStrategy[Origin]:
+    ids = st.none() | chatwoot_ids()
+    return st.builds(
+        Origin,
+        event=st.just("message_created") | printable(),
+        account=ids,
+        inbox=ids,
+        conversation=ids,
+        message=ids,
+        delivery=st.none() | printable(min_size=1),
+        request_id=st.none() | printable(min_size=1),
+    )
+
+
+def destinations() -> SearchStrategy[Destination]:
+    versions = st.integers(0, 10**6)
+    return st.builds(
+        Destination,
+        owner=tenant_domains(),
+        crew=st.none() | _name(_ALNUM, _ALNUM + "._-", 64),
+        matched_by=st.sampled_from(Rule),
+        release=st.builds(Release, versions, versions),
+    )
+
+
+@st.composite
+def inbox_messages(draw: DrawFn) -> InboxMessage:
+    received, updated = sorted([draw(instants()), draw(instants())])
+    stage = draw(st.sampled_from(Stage))
+    counts = st.integers(0, 20)
+    return InboxMessage(
+        id=draw(message_ids()),
+        origin=draw(origins()),
+        stage=stage,
+        received_at=received,
+        updated_at=updated,
+        due_at=draw(instants()) if stage in OPEN else None,
+        revision=draw(st.integers(1, 10**6)),
+        destination=draw(destinations() if stage in OPEN else st.none() | destinations()),
+        attempts=draw(counts),
+        reason=draw(st.none() | slugs()),
+        body=draw(st.none() | fingerprints()),
+        answer=draw(st.none() | fingerprints()),
+        replays=draw(counts),
     )
 
 

@@ -13,19 +13,26 @@ from odoo_ai_config.application.errors import StoreUnavailableError
 from odoo_ai_config.application.ports.api_key_store import ApiKeyStore
 from odoo_ai_config.application.ports.audit_log import AuditLog
 from odoo_ai_config.application.ports.channel_directory import ChannelDirectory
+from odoo_ai_config.application.ports.collection_store import CollectionStore
 from odoo_ai_config.application.ports.config_store import ConfigStore
+from odoo_ai_config.application.ports.message_inbox import Allowance, MessageInbox
 from odoo_ai_config.application.ports.secret_store import SecretStore
 from odoo_ai_config.domain.changes import Changeset, DeliveryId
+from odoo_ai_config.domain.collections import Position
 from odoo_ai_config.domain.identifiers import BusinessDomain, ChatwootId, TenantId
+from odoo_ai_config.domain.inbox import Stage
 from odoo_ai_config.domain.routing import IncomingMessage
 from odoo_ai_config.domain.versioning import RetentionPolicy
 from tests.contract.picture import picture_of
 from tests.contract.samples import (
     AT,
+    DAY,
+    collection_key,
     delivery,
     everything,
     key,
     mapping,
+    message,
     revision,
     secret,
     tenant_key,
@@ -36,7 +43,9 @@ ACME = TenantId("acme")
 PORTS: dict[str, type] = {
     "config": ConfigStore,
     "channels": ChannelDirectory,
+    "collections": CollectionStore,
     "secrets": SecretStore,
+    "inbox": MessageInbox,
     "api_keys": ApiKeyStore,
     "audit": AuditLog,
 }
@@ -56,6 +65,13 @@ CALLS: dict[str, Callable[[Stores], Awaitable[object]]] = {
     "channels.current": lambda stores: stores.channels.current([mapping().mapping.key]),
     "channels.mappings": lambda stores: stores.channels.mappings(ACME),
     "channels.table_for": lambda stores: stores.channels.table_for(MESSAGE),
+    "collections.head": lambda stores: stores.collections.head(collection_key()),
+    "collections.heads": lambda stores: stores.collections.heads(ACME),
+    "collections.digests": lambda stores: stores.collections.digests(collection_key()),
+    "collections.items": lambda stores: stores.collections.items(collection_key(), ["1"]),
+    "collections.page": lambda stores: stores.collections.page(
+        collection_key(), Position(0, 0), limit=5
+    ),
     "secrets.active_key": lambda stores: stores.secrets.active_key(ACME),
     "secrets.sealing_key": lambda stores: stores.secrets.sealing_key(ACME),
     "secrets.tenant_key": lambda stores: stores.secrets.tenant_key(ACME, "k1"),
@@ -71,6 +87,15 @@ CALLS: dict[str, Callable[[Stores], Awaitable[object]]] = {
     ),
     "secrets.reseal": lambda stores: stores.secrets.reseal(secret(), secret(key_id="k2")),
     "secrets.retire_keys": lambda stores: stores.secrets.retire_keys(OLD),
+    "inbox.claim": lambda stores: stores.inbox.claim(
+        Allowance(total=5, per_tenant=5, in_hand={}), now=AT, until=AT + DAY
+    ),
+    "inbox.next_due": lambda stores: stores.inbox.next_due(),
+    "inbox.find": lambda stores: stores.inbox.find(message().id),
+    "inbox.received": lambda stores: stores.inbox.received(message().origin),
+    "inbox.page": lambda stores: stores.inbox.page(Stage, limit=5),
+    "inbox.census": lambda stores: stores.inbox.census(),
+    "inbox.prune": lambda stores: stores.inbox.prune(before=AT),
     "api_keys.api_key": lambda stores: stores.api_keys.api_key("a1"),
     "api_keys.api_keys": lambda stores: stores.api_keys.api_keys(),
     "audit.entries": lambda stores: stores.audit.entries(),

@@ -7,7 +7,9 @@ from __future__ import annotations
 from odoo_ai_config.adapters.memory.api_key_store import MemoryApiKeyStore
 from odoo_ai_config.adapters.memory.audit_log import MemoryAuditLog
 from odoo_ai_config.adapters.memory.channel_directory import MemoryChannelDirectory
+from odoo_ai_config.adapters.memory.collection_store import MemoryCollectionStore
 from odoo_ai_config.adapters.memory.config_store import MemoryConfigStore
+from odoo_ai_config.adapters.memory.message_inbox import MemoryMessageInbox
 from odoo_ai_config.adapters.memory.secret_store import MemorySecretStore
 from odoo_ai_config.adapters.memory.state import MemoryState
 from tests.contract.stores import Stores
@@ -17,7 +19,9 @@ def stores_over(state: MemoryState) -> Stores:
     return Stores(
         config=MemoryConfigStore(state),
         channels=MemoryChannelDirectory(state),
+        collections=MemoryCollectionStore(state),
         secrets=MemorySecretStore(state),
+        inbox=MemoryMessageInbox(state),
         api_keys=MemoryApiKeyStore(state),
         audit=MemoryAuditLog(state),
     )

@@ -11,8 +11,10 @@ from attrs import frozen
 
 from odoo_ai_config.domain.access import ApiKey
 from odoo_ai_config.domain.changes import AuditEntry, Changeset, Delivery
+from odoo_ai_config.domain.collections import CollectionPage, Position
 from odoo_ai_config.domain.credentials import SealedSecret, TenantKey
 from odoo_ai_config.domain.identifiers import TenantId
+from odoo_ai_config.domain.inbox import InboxMessage, Stage
 from odoo_ai_config.domain.mapping import MappingRevision
 from odoo_ai_config.domain.versioning import Revision
 from tests.contract.stores import Stores
@@ -31,6 +33,8 @@ class Picture:
     keys: list[TenantKey]
     masters: dict[str, int]
     secrets: list[SealedSecret]
+    messages: list[InboxMessage]
+    collections: list[CollectionPage]
     audit: list[AuditEntry]
     api_keys: list[ApiKey]
 
@@ -75,6 +79,14 @@ async def picture_of(stores: Stores, *changesets: Changeset) -> Picture:
         masters=dict(await stores.secrets.master_ids()),
         secrets=_present(
             [await stores.secrets.sealed(new.context, new.fingerprint) for new in secrets]
+        ),
+        messages=list(await stores.inbox.page(Stage, limit=1000)),
+        collections=_present(
+            [
+                await stores.collections.page(change.head.key, Position(0, 0), limit=1000)
+                for changes in changesets
+                for change in changes.collections
+            ]
         ),
         audit=list(await stores.audit.entries(limit=1000)),
         api_keys=list(await stores.api_keys.api_keys()),

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+from attrs import evolve
+
 from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.changes import (
     AuditAction,
@@ -14,6 +16,14 @@ from odoo_ai_config.domain.changes import (
     Claim,
     Delivery,
     DeliveryId,
+)
+from odoo_ai_config.domain.collections import (
+    CollectionChange,
+    CollectionKey,
+    CollectionName,
+    CollectionSync,
+    Item,
+    change_after,
 )
 from odoo_ai_config.domain.credentials import Fingerprint, SealContext, SealedSecret, TenantKey
 from odoo_ai_config.domain.documents import AuthoredYaml, Document
@@ -28,6 +38,16 @@ from odoo_ai_config.domain.identifiers import (
     TenantDomain,
     TenantId,
 )
+from odoo_ai_config.domain.inbox import (
+    Destination,
+    InboxMessage,
+    MessageId,
+    Origin,
+    Release,
+    Stage,
+    answer_context,
+    body_context,
+)
 from odoo_ai_config.domain.json_types import Json
 from odoo_ai_config.domain.mapping import (
     ChannelKey,
@@ -37,12 +57,14 @@ from odoo_ai_config.domain.mapping import (
 )
 from odoo_ai_config.domain.outcomes import Notice, Outcome, WriteKind
 from odoo_ai_config.domain.phone import PhoneNumber
+from odoo_ai_config.domain.routing import Rule
 from odoo_ai_config.domain.versioning import Revision, tombstone
 
 # In the future of every machine that runs this: a store that forgets by its own clock
 # must not forget anything here. Microseconds, because a store has to keep them.
 AT = datetime(2060, 2, 29, 23, 59, 59, 123457, tzinfo=UTC)
 DAY = timedelta(days=1)
+MINUTE = timedelta(minutes=1)
 
 
 def owner(tenant: str = "acme", domain: str = "default") -> TenantDomain:
@@ -142,6 +164,25 @@ def delivery(
     return Delivery(Claim(DeliveryId(caller, name), digest), outcome, AT, expires_at)
 
 
+def collection_key(tenant: str = "acme", name: str = "products_informations") -> CollectionKey:
+    return CollectionKey(TenantId(tenant), CollectionName(name))
+
+
+def item(id_: str = "1", **body: Json) -> Item:
+    return Item.of(id_, body)
+
+
+def pushed(*items: Item, key: CollectionKey | None = None) -> CollectionChange:
+    """
+    What makes a collection of *items* that is not there yet.
+    """
+    change, _ = change_after(
+        None, {}, CollectionSync(items, whole=True), key=key or collection_key(), at=AT
+    )
+    assert change is not None
+    return change
+
+
 def audit_entry(subject: str = "odoo", tenant: str | None = "acme", day: int = 0) -> AuditEntry:
     of = None if tenant is None else TenantId(tenant)
     return AuditEntry(
@@ -160,6 +201,73 @@ def api_key(id_: str = "a1", day: int = 0, tenant: str | None = None) -> ApiKey:
     )
 
 
+def origin(name: str, conversation: str | None = "1", account: str | None = "1") -> Origin:
+    """
+    The origin of a message that came as delivery *name* and has that as its id in Chatwoot.
+    """
+    return Origin(
+        event="message_created",
+        account=None if account is None else ChatwootId(account),
+        inbox=ChatwootId("1"),
+        conversation=None if conversation is None else ChatwootId(conversation),
+        message=ChatwootId(name),
+        delivery=f"delivery of {name}",
+        request_id=f"request of {name}",
+    )
+
+
+def destination(
+    tenant: str = "acme", domain: str = "default", crew: str | None = "sales"
+) -> Destination:
+    return Destination(owner(tenant, domain), crew, Rule.INBOX, Release(1, 2))
+
+
+def message(
+    name: str = "message-1",
+    conversation: str | None = "1",
+    *,
+    tenant: str = "acme",
+    minute: int = 0,
+    number: int = 1,
+) -> InboxMessage:
+    """
+    One that has just been received, due at once, with a text of fingerprint *number*.
+    """
+    at = AT + minute * MINUTE
+    return InboxMessage(
+        id=MessageId(name),
+        origin=origin(name, conversation),
+        stage=Stage.QUEUED,
+        received_at=at,
+        updated_at=at,
+        due_at=at,
+        destination=destination(tenant),
+        body=fingerprint(number),
+    )
+
+
+def stray(name: str, stage: Stage = Stage.UNRESOLVED, minute: int = 0) -> InboxMessage:
+    """
+    A message that belongs to nobody.
+    """
+    received = message(name, minute=minute)
+    return evolve(received, stage=stage, due_at=None, destination=None, reason="no_route")
+
+
+def text_of(received: InboxMessage, number: int = 1, *, key_id: str = "k1") -> SealedSecret:
+    """
+    The sealed text of a message.
+    """
+    return SealedSecret(body_context(received), fingerprint(number), key_id, b"\x00text\xff")
+
+
+def answer_to(received: InboxMessage, number: int = 2, *, key_id: str = "k1") -> SealedSecret:
+    """
+    The sealed answer to a message.
+    """
+    return SealedSecret(answer_context(received), fingerprint(number), key_id, b"\x00said\xff")
+
+
 def everything(tenant: str = "acme", name: str = "d1", account: str = "1") -> Changeset:
     """
     A changeset with one thing of every kind, for a tenant that is not there yet.
@@ -173,6 +281,8 @@ def everything(tenant: str = "acme", name: str = "d1", account: str = "1") -> Ch
         ),
         secrets=(secret(tenant, key_id=data_key.key_id),),
         new_tenant_key=data_key,
+        messages=(message(f"message-of-{tenant}", tenant=tenant),),
+        collections=(pushed(item(name="Camisa"), key=collection_key(tenant)),),
         delivery=delivery(name),
         audit=(audit_entry(tenant=tenant),),
         api_keys=(api_key(f"api-key-of-{tenant}", tenant=tenant),),

@@ -7,8 +7,10 @@ from __future__ import annotations
 from odoo_ai_config.adapters.sqlite.api_key_store import SqliteApiKeyStore
 from odoo_ai_config.adapters.sqlite.audit_log import SqliteAuditLog
 from odoo_ai_config.adapters.sqlite.channel_directory import SqliteChannelDirectory
+from odoo_ai_config.adapters.sqlite.collection_store import SqliteCollectionStore
 from odoo_ai_config.adapters.sqlite.config_store import SqliteConfigStore
 from odoo_ai_config.adapters.sqlite.database import SqliteDatabase
+from odoo_ai_config.adapters.sqlite.message_inbox import SqliteMessageInbox
 from odoo_ai_config.adapters.sqlite.secret_store import SqliteSecretStore
 from tests.contract.stores import Stores
 
@@ -17,7 +19,9 @@ def stores_over(database: SqliteDatabase) -> Stores:
     return Stores(
         config=SqliteConfigStore(database),
         channels=SqliteChannelDirectory(database),
+        collections=SqliteCollectionStore(database),
         secrets=SqliteSecretStore(database),
+        inbox=SqliteMessageInbox(database),
         api_keys=SqliteApiKeyStore(database),
         audit=SqliteAuditLog(database),
     )

@@ -14,7 +14,9 @@ from attrs import frozen
 from odoo_ai_config.application.ports.api_key_store import ApiKeyStore
 from odoo_ai_config.application.ports.audit_log import AuditLog
 from odoo_ai_config.application.ports.channel_directory import ChannelDirectory
+from odoo_ai_config.application.ports.collection_store import CollectionStore
 from odoo_ai_config.application.ports.config_store import ConfigStore
+from odoo_ai_config.application.ports.message_inbox import MessageInbox
 from odoo_ai_config.application.ports.secret_store import SecretStore
 
 
@@ -22,7 +24,9 @@ from odoo_ai_config.application.ports.secret_store import SecretStore
 class Stores:
     config: ConfigStore
     channels: ChannelDirectory
+    collections: CollectionStore
     secrets: SecretStore
+    inbox: MessageInbox
     api_keys: ApiKeyStore
     audit: AuditLog
 

@@ -9,9 +9,14 @@ from odoo_ai_config.adapters.memory.state import MemoryState
 from tests.contract.api_key_store_contract import ApiKeyStoreContract
 from tests.contract.audit_log_contract import AuditLogContract
 from tests.contract.channel_directory_contract import ChannelDirectoryContract
+from tests.contract.collection_store_contract import (
+    CollectionPruneContract,
+    CollectionStoreContract,
+)
 from tests.contract.config_store_contract import ConfigStoreContract
 from tests.contract.failure_contract import FailureContract
 from tests.contract.memory_stores import stores_over
+from tests.contract.message_inbox_contract import MessageInboxContract
 from tests.contract.prune_contract import PruneContract
 from tests.contract.secret_store_contract import SecretStoreContract
 from tests.contract.stores import Outage, StoreContract, Stores
@@ -53,6 +58,12 @@ class TestMemoryPruning(InMemory, PruneContract): ...
 class TestMemoryChannelDirectory(InMemory, ChannelDirectoryContract): ...
 
 
+class TestMemoryCollectionStore(InMemory, CollectionStoreContract): ...
+
+
+class TestMemoryCollectionPruning(InMemory, CollectionPruneContract): ...
+
+
 class TestMemoryApiKeyStore(InMemory, ApiKeyStoreContract): ...
 
 
@@ -60,6 +71,9 @@ class TestMemoryAuditLog(InMemory, AuditLogContract): ...
 
 
 class TestMemorySecretStore(InMemory, SecretStoreContract): ...
+
+
+class TestMemoryMessageInbox(InMemory, MessageInboxContract): ...
 
 
 class TestMemoryFailures(InMemory, FailureContract): ...

@@ -10,8 +10,13 @@ from odoo_ai_config.adapters.sqlite.database import open_sqlite
 from tests.contract.api_key_store_contract import ApiKeyStoreContract
 from tests.contract.audit_log_contract import AuditLogContract
 from tests.contract.channel_directory_contract import ChannelDirectoryContract
+from tests.contract.collection_store_contract import (
+    CollectionPruneContract,
+    CollectionStoreContract,
+)
 from tests.contract.config_store_contract import ConfigStoreContract
 from tests.contract.failure_contract import FailureContract
+from tests.contract.message_inbox_contract import MessageInboxContract
 from tests.contract.prune_contract import PruneContract
 from tests.contract.secret_store_contract import SecretStoreContract
 from tests.contract.sqlite_stores import stores_over
@@ -58,6 +63,12 @@ class TestSqlitePruning(InSqlite, PruneContract): ...
 class TestSqliteChannelDirectory(InSqlite, ChannelDirectoryContract): ...
 
 
+class TestSqliteCollectionStore(InSqlite, CollectionStoreContract): ...
+
+
+class TestSqliteCollectionPruning(InSqlite, CollectionPruneContract): ...
+
+
 class TestSqliteApiKeyStore(InSqlite, ApiKeyStoreContract): ...
 
 
@@ -65,6 +76,9 @@ class TestSqliteAuditLog(InSqlite, AuditLogContract): ...
 
 
 class TestSqliteSecretStore(InSqlite, SecretStoreContract): ...
+
+
+class TestSqliteMessageInbox(InSqlite, MessageInboxContract): ...
 
 
 class TestSqliteFailures(InSqlite, FailureContract): ...

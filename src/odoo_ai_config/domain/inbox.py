@@ -28,6 +28,11 @@ _MESSAGE_ID: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{7,63}", re.ASCII)
 NOBODY: Final = TenantDomain(HUB, BusinessDomain("unresolved"))
 MAX_REPLAYS: Final = 5
 
+# What message texts are sealed for.
+_BODY: Final = "message"
+_ANSWER: Final = "answer"
+TEXT_PURPOSES: Final = (_BODY, _ANSWER)
+
 
 @frozen(order=True)
 class MessageId:
@@ -89,6 +94,19 @@ class Origin:
     message: ChatwootId | None = None
     delivery: str | None = None
     request_id: str | None = None
+
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """
+        What the same message is recognised by when it comes again; any one of them will do.
+        """
+        marks = []
+        if self.delivery is not None:
+            marks.append(f"delivery/{self.delivery}")
+        if self.account is not None and self.message is not None:
+            # Ids hold no slash, so that this is unambiguous.
+            marks.append(f"message/{self.account}/{self.message}/{self.event}")
+        return tuple(marks)
 
 
 @frozen
@@ -254,9 +272,7 @@ class InboxMessage:
             raise WrongStageError(self.stage)
         stage = Stage.QUEUED if self.answer is None else Stage.ANSWERED
         return evolve(
-            self._next(stage, at, due_at=at),
-            destination=destination,
-            replays=self.replays + 1,
+            self._next(stage, at, due_at=at, destination=destination), replays=self.replays + 1
         )
 
     def _next(
@@ -267,6 +283,7 @@ class InboxMessage:
         due_at: datetime | None = None,
         reason: str | None = None,
         answer: Fingerprint | None = None,
+        destination: Destination | None = None,
     ) -> InboxMessage:
         return evolve(
             self,
@@ -277,6 +294,7 @@ class InboxMessage:
             reason=reason,
             attempts=self.attempts if stage is self.stage else 0,
             answer=answer or self.answer,
+            destination=destination or self.destination,
         )
 
 
@@ -284,11 +302,11 @@ def body_context(message: InboxMessage) -> SealContext:
     """
     Where the sealed payload of *message* belongs.
     """
-    return SealContext(message.holder, CredentialRef(message.id.value), "message")
+    return SealContext(message.holder, CredentialRef(message.id.value), _BODY)
 
 
 def answer_context(message: InboxMessage) -> SealContext:
     """
     Where the sealed answer to *message* belongs.
     """
-    return SealContext(message.holder, CredentialRef(message.id.value), "answer")
+    return SealContext(message.holder, CredentialRef(message.id.value), _ANSWER)

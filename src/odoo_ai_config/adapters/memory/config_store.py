@@ -7,9 +7,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from attrs import frozen
+from attrs import evolve, frozen
 
-from odoo_ai_config.adapters.memory.state import MemoryState
+from odoo_ai_config.adapters.memory.state import KeptCollection, MemoryState
 from odoo_ai_config.application.ports.config_store import ConfigStore, PruneReport
 from odoo_ai_config.domain.changes import Changeset, Delivery, DeliveryId
 from odoo_ai_config.domain.identifiers import (
@@ -19,6 +19,7 @@ from odoo_ai_config.domain.identifiers import (
     TenantDomain,
     TenantId,
 )
+from odoo_ai_config.domain.inbox import TEXT_PURPOSES
 from odoo_ai_config.domain.merging import fingerprints_in
 from odoo_ai_config.domain.versioning import RetentionPolicy, Revision
 
@@ -83,6 +84,9 @@ class MemoryConfigStore(ConfigStore):
             revisions=self._prune_revisions(policy, now),
             deliveries=self._prune_deliveries(now),
             secrets=self._prune_secrets(),
+            tombstones=sum(
+                _prune_tombstones(kept, policy, now) for kept in self.state.collections.values()
+            ),
         )
 
     async def check(self) -> None:
@@ -124,8 +128,25 @@ class MemoryConfigStore(ConfigStore):
         orphans = [
             place
             for place in self.state.secrets
-            if (str(place[0].ref), place[1].value) not in named.get(place[0].owner, ())
+            if place[0].purpose not in TEXT_PURPOSES
+            and (str(place[0].ref), place[1].value) not in named.get(place[0].owner, ())
         ]
         for place in orphans:
             del self.state.secrets[place]
         return len(orphans)
+
+
+def _prune_tombstones(kept: KeptCollection, policy: RetentionPolicy, now: datetime) -> int:
+    traces = {id_: state.version for id_, state in kept.states.items() if state.item is None}
+    floor = 0
+    for id_, version in traces.items():
+        too_many = policy.keep is not None and version <= kept.head.version - policy.keep
+        too_old = policy.max_age is not None and now - kept.removed_at[id_] > policy.max_age
+        if too_many or too_old:
+            floor = max(floor, version)
+    gone = [id_ for id_, version in traces.items() if version <= floor]
+    for id_ in gone:
+        del kept.states[id_], kept.removed_at[id_]
+    if gone:
+        kept.head = evolve(kept.head, floor=floor)
+    return len(gone)

@@ -4,21 +4,62 @@ What all stores of one process keep, and the one place where a changeset goes in
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from datetime import datetime
+from typing import TypeAlias
+
 from attrs import define, evolve, field
 
 from odoo_ai_config.application.errors import (
     DeliveryRecordedError,
+    MessageRecordedError,
     StoreUnavailableError,
     TenantKeyChangedError,
 )
 from odoo_ai_config.domain.access import ApiKey
 from odoo_ai_config.domain.changes import AuditEntry, Changeset, Delivery, DeliveryId
+from odoo_ai_config.domain.collections import (
+    CollectionChange,
+    CollectionHead,
+    CollectionKey,
+    ItemState,
+)
 from odoo_ai_config.domain.credentials import Fingerprint, SealContext, SealedSecret, TenantKey
 from odoo_ai_config.domain.errors import RevisionConflictError
 from odoo_ai_config.domain.identifiers import DocumentKey, TenantId
+from odoo_ai_config.domain.inbox import InboxMessage, MessageId, Origin
 from odoo_ai_config.domain.mapping import ChannelKey, MappingRevision
 from odoo_ai_config.domain.routing import RoutingTable
 from odoo_ai_config.domain.versioning import Revision
+
+_Versioned: TypeAlias = DocumentKey | ChannelKey | CollectionKey | MessageId
+
+
+@define
+class KeptCollection:
+    """
+    A collection with what is there and with the traces of what was.
+
+    Args:
+        removed_at: When each item went that left a trace.
+    """
+
+    head: CollectionHead
+    states: dict[str, ItemState] = field(factory=dict)
+    removed_at: dict[str, datetime] = field(factory=dict)
+
+    def take(self, change: CollectionChange) -> None:
+        """
+        Become what *change* makes of it.
+        """
+        version, at = change.head.version, change.head.updated_at
+        self.head = evolve(change.head, floor=self.head.floor)
+        for item in change.items:
+            self.states[item.id] = ItemState(item.id, version, item)
+            self.removed_at.pop(item.id, None)
+        for id_ in change.removed:
+            self.states[id_] = ItemState(id_, version, None)
+            self.removed_at[id_] = at
 
 
 @define
@@ -32,6 +73,7 @@ class MemoryState:
         away: Set it to rehearse an outage.
         histories: Revisions by document, oldest first; never empty.
         keys: Data keys by tenant, the active one last; never empty.
+        messages: In the order in which they were received.
     """
 
     away: bool = False
@@ -40,6 +82,8 @@ class MemoryState:
     routing: RoutingTable = field(factory=RoutingTable)
     keys: dict[TenantId, list[TenantKey]] = field(factory=dict)
     secrets: dict[tuple[SealContext, Fingerprint], SealedSecret] = field(factory=dict)
+    collections: dict[CollectionKey, KeptCollection] = field(factory=dict)
+    messages: dict[MessageId, InboxMessage] = field(factory=dict)
     deliveries: dict[DeliveryId, Delivery] = field(factory=dict)
     audit: list[AuditEntry] = field(factory=list)
     api_keys: dict[str, ApiKey] = field(factory=dict)
@@ -60,6 +104,17 @@ class MemoryState:
         """
         return any(key.key_id == key_id for key in self.keys.get(tenant, ()))
 
+    def received(self, origin: Origin) -> Iterator[MessageId]:
+        """
+        The messages that are the same as the one that *origin* is of.
+        """
+        marks = set(origin.marks)
+        return (
+            message.id
+            for message in self.messages.values()
+            if not marks.isdisjoint(message.origin.marks)
+        )
+
     def apply(self, changeset: Changeset) -> None:
         """
         Take in *changeset* as a whole or refuse it as a whole: all checks, then all writes.
@@ -74,6 +129,10 @@ class MemoryState:
             self.keys[changeset.new_tenant_key.tenant] = [changeset.new_tenant_key]
         for secret in changeset.secrets:
             self.secrets.setdefault((secret.context, secret.fingerprint), secret)
+        for change in changeset.collections:
+            kept = self.collections.setdefault(change.head.key, KeptCollection(change.head))
+            kept.take(change)
+        self.messages |= {message.id: message for message in changeset.messages}
         if changeset.delivery is not None:
             self.deliveries[changeset.delivery.claim.id] = _unaliased(changeset.delivery)
         self.audit += changeset.audit
@@ -88,8 +147,19 @@ class MemoryState:
             raise TenantKeyChangedError
         if under is not None and under != new and not self.holds_key(under.tenant, under.key_id):
             raise TenantKeyChangedError
+        marks: set[str] = set()
+        for message in changeset.messages:
+            if message.revision == 1:
+                if any(self.received(message.origin)) or not marks.isdisjoint(
+                    message.origin.marks
+                ):
+                    raise MessageRecordedError
+                marks.update(message.origin.marks)
+        self._check_versions(changeset)
+
+    def _check_versions(self, changeset: Changeset) -> None:
         # A changeset may hold several revisions of one document, each succeeding the last.
-        latest: dict[DocumentKey | ChannelKey, int] = {}
+        latest: dict[_Versioned, int] = {}
         for revision in changeset.revisions:
             before = (
                 self.histories[revision.key][-1].version if revision.key in self.histories else 0
@@ -99,14 +169,22 @@ class MemoryState:
             key = mapped.mapping.key
             before = self.mappings[key].version if key in self.mappings else 0
             _advance(latest, key, before, mapped.version)
+        for change in changeset.collections:
+            head = change.head
+            kept = self.collections.get(head.key)
+            _advance(latest, head.key, 0 if kept is None else kept.head.version, head.version)
+        for message in changeset.messages:
+            before = self.messages[message.id].revision if message.id in self.messages else 0
+            _advance(latest, message.id, before, message.revision)
+
+    def _check_receipts(self, received: list[InboxMessage]) -> None:
+        marks = [mark for message in received for mark in message.origin.marks]
+        twice = len(set(marks)) < len(marks)
+        if twice or any(any(self.received(message.origin)) for message in received):
+            raise MessageRecordedError
 
 
-def _advance(
-    latest: dict[DocumentKey | ChannelKey, int],
-    key: DocumentKey | ChannelKey,
-    stored: int,
-    version: int,
-) -> None:
+def _advance(latest: dict[_Versioned, int], key: _Versioned, stored: int, version: int) -> None:
     if version != latest.get(key, stored) + 1:
         raise RevisionConflictError
     latest[key] = version

@@ -25,6 +25,7 @@ class PruneReport:
     revisions: int = 0
     deliveries: int = 0
     secrets: int = 0
+    tombstones: int = 0
 
 
 class ConfigStore(Protocol):
@@ -48,8 +49,9 @@ class ConfigStore(Protocol):
             TenantKeyChangedError: The tenant of *new_tenant_key* has a data key already, or
                 *sealed_under* is not a data key of its tenant any more, or is the one that
                 `SecretStore.sealing_key` gave and not active any more.
-            RevisionConflictError: A revision or mapping revision is not the successor of
-                what is stored (version 1 where nothing is).
+            MessageRecordedError: A new message was received before.
+            RevisionConflictError: A revision, mapping revision or message is not the successor
+                of what is stored (version 1 where nothing is).
         """
 
     @abstractmethod
@@ -100,7 +102,8 @@ class ConfigStore(Protocol):
         Remove what *policy* allows, in short steps that do not hold writers up.
 
         Deliveries that expired before *now* go too, and sealed values that no remaining
-        revision of their credentials document names. Current revisions stay.
+        revision of their credentials document names. Current revisions stay, and so do the
+        texts of messages, which are `MessageInbox.prune`'s.
         """
 
     @abstractmethod

@@ -35,11 +35,11 @@ class Allowance:
 @frozen
 class StageCount:
     """
-    How many messages are at a stage, and since when the oldest of them is there.
+    How many messages are at a stage, and when the oldest of them was received.
     """
 
     count: int
-    oldest: datetime | None
+    oldest: datetime
 
 
 class MessageInbox(Protocol):
@@ -60,8 +60,8 @@ class MessageInbox(Protocol):
 
         No two callers, in whatever processes, get the same one before it is due again. Tenants
         take turns: one with many due messages gets no more than others as long as they have
-        any. Those due longest come first within a tenant. What it costs does not grow with the
-        number of messages that wait.
+        any, and the turn goes on from one call to the next. Those due longest come first
+        within a tenant. What it costs does not grow with the number of messages that wait.
         """
 
     @abstractmethod
@@ -93,6 +93,8 @@ class MessageInbox(Protocol):
     ) -> Sequence[InboxMessage]:
         """
         At most *limit* messages at one of *stages*, of *tenant* or of all, newest first.
+
+        A message is of its holder's tenant, so that those that belong to nobody are the hub's.
 
         Newest is the one received last. *after* continues behind the last of a page; one that
         is not there any more ends the listing.

@@ -1,0 +1,134 @@
+"""
+Received messages in memory.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import datetime
+from itertools import islice
+
+from odoo_ai_config.adapters.memory.state import MemoryState
+from odoo_ai_config.application.ports.message_inbox import Allowance, MessageInbox, StageCount
+from odoo_ai_config.domain.identifiers import TenantId
+from odoo_ai_config.domain.inbox import (
+    OPEN,
+    STUCK,
+    TEXT_PURPOSES,
+    InboxMessage,
+    MessageId,
+    Origin,
+    Stage,
+)
+
+
+class MemoryMessageInbox(MessageInbox):
+    """
+    Looks at every message whenever it is asked: for trying things out.
+    """
+
+    def __init__(self, state: MemoryState) -> None:
+        self._state = state
+        # Who had the last turn.
+        self._served: TenantId | None = None
+
+    async def claim(
+        self, allowance: Allowance, *, now: datetime, until: datetime
+    ) -> Sequence[InboxMessage]:
+        self._state.require_presence()
+        due = self._due_by_tenant(now)
+        free = {tenant: allowance.per_tenant - allowance.in_hand.get(tenant, 0) for tenant in due}
+        turns = deque(sorted(due, key=self._turn))
+        taken: list[InboxMessage] = []
+        while turns and len(taken) < allowance.total:
+            tenant = turns.popleft()
+            if free[tenant] <= 0 or not due[tenant]:
+                continue
+            message = due[tenant].popleft().taken(until=until)
+            self._state.messages[message.id] = message
+            taken.append(message)
+            free[tenant] -= 1
+            turns.append(tenant)
+            self._served = tenant
+        return taken
+
+    async def next_due(self) -> datetime | None:
+        self._state.require_presence()
+        return min((due for due, _ in self._heads()), default=None)
+
+    async def find(self, message_id: MessageId) -> InboxMessage | None:
+        self._state.require_presence()
+        return self._state.messages.get(message_id)
+
+    async def received(self, origin: Origin) -> InboxMessage | None:
+        self._state.require_presence()
+        return next(map(self._state.messages.__getitem__, self._state.received(origin)), None)
+
+    async def page(
+        self,
+        stages: Collection[Stage],
+        *,
+        tenant: TenantId | None = None,
+        after: MessageId | None = None,
+        limit: int,
+    ) -> Sequence[InboxMessage]:
+        self._state.require_presence()
+        newest_first = reversed(self._state.messages.values())
+        if after is not None:
+            # Consumes what comes before it, and everything if it is not there.
+            next((message for message in newest_first if message.id == after), None)
+        found = (
+            message
+            for message in newest_first
+            if message.stage in stages and tenant in {None, message.holder.tenant}
+        )
+        return list(islice(found, limit))
+
+    async def census(self) -> Mapping[Stage, StageCount]:
+        self._state.require_presence()
+        messages = self._state.messages.values()
+        counts = Counter(message.stage for message in messages)
+        oldest: dict[Stage, datetime] = {}
+        for message in messages:
+            oldest.setdefault(message.stage, message.received_at)
+        return {stage: StageCount(count, oldest[stage]) for stage, count in counts.items()}
+
+    async def prune(self, *, before: datetime) -> int:
+        self._state.require_presence()
+        messages, kept = self._state.messages, OPEN | STUCK
+        finished = [
+            message.id
+            for message in messages.values()
+            if message.stage not in kept and message.updated_at < before
+        ]
+        for id_ in finished:
+            del messages[id_]
+        holders = {message.id.value: message.holder for message in messages.values()}
+        secrets = self._state.secrets
+        orphans = [
+            (context, fingerprint)
+            for context, fingerprint in secrets
+            if context.purpose in TEXT_PURPOSES and holders.get(context.ref.value) != context.owner
+        ]
+        for place in orphans:
+            del secrets[place]
+        return len(finished)
+
+    def _heads(self) -> Iterator[tuple[datetime, InboxMessage]]:
+        heads: dict[str, InboxMessage] = {}
+        for message in self._state.messages.values():
+            if message.due_at is not None and message.conversation not in heads:
+                heads[message.conversation] = message
+                yield message.due_at, message
+
+    def _due_by_tenant(self, now: datetime) -> dict[TenantId, deque[InboxMessage]]:
+        due: dict[TenantId, deque[InboxMessage]] = {}
+        for due_at, message in sorted(self._heads(), key=lambda head: head[0]):
+            if due_at <= now:
+                due.setdefault(message.holder.tenant, deque()).append(message)
+        return due
+
+    def _turn(self, tenant: TenantId) -> tuple[bool, TenantId]:
+        # Those behind the one that was served last, then from the beginning.
+        return self._served is not None and tenant <= self._served, tenant

@@ -1,0 +1,951 @@
+"""
+What every inbox promises, and what commits promise about messages.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+
+import pytest
+from attrs import evolve
+from hypothesis import HealthCheck, given, settings
+
+from odoo_ai_config.adapters.memory.clock import ManualClock
+from odoo_ai_config.adapters.memory.secret_vault import MemorySecretVault
+from odoo_ai_config.application.errors import (
+    DeliveryRecordedError,
+    MessageRecordedError,
+    TenantKeyChangedError,
+)
+from odoo_ai_config.application.ports.config_store import PruneReport
+from odoo_ai_config.application.ports.message_inbox import Allowance, StageCount
+from odoo_ai_config.application.use_cases.rotate_tenant_key import RotateTenantKey
+from odoo_ai_config.domain.changes import Changeset
+from odoo_ai_config.domain.credentials import SealedSecret, SecretText
+from odoo_ai_config.domain.errors import RevisionConflictError
+from odoo_ai_config.domain.identifiers import HUB, ChatwootId, TenantId
+from odoo_ai_config.domain.inbox import (
+    OPEN,
+    STUCK,
+    InboxMessage,
+    MessageId,
+    Origin,
+    Stage,
+    answer_context,
+    body_context,
+)
+from odoo_ai_config.domain.versioning import RetentionPolicy
+from tests import strategies
+from tests.contract.picture import picture_of
+from tests.contract.samples import (
+    AT,
+    DAY,
+    MINUTE,
+    answer_to,
+    delivery,
+    destination,
+    everything,
+    fingerprint,
+    message,
+    origin,
+    revision,
+    secret,
+    stray,
+    tenant_key,
+    text_of,
+)
+from tests.contract.stores import StoreContract, Stores
+
+SOON = AT + MINUTE
+UNTIL = AT + 10 * MINUTE
+LATER = AT + 30 * MINUTE
+PLENTY = Allowance(total=1000, per_tenant=1000, in_hand={})
+FINISHED = frozenset(Stage) - OPEN - STUCK
+ROUND_TRIPS = settings(
+    suppress_health_check=[
+        HealthCheck.too_slow,
+        # Every example has an id and marks of its own.
+        HealthCheck.function_scoped_fixture,
+        # The same test runs for every technology.
+        HealthCheck.differing_executors,
+    ]
+)
+
+
+async def put(stores: Stores, *messages: InboxMessage) -> None:
+    for new in messages:
+        await stores.config.commit(Changeset(messages=(new,)))
+
+
+async def claim(
+    stores: Stores,
+    *,
+    now: datetime = LATER,
+    until: datetime = LATER + DAY,
+    total: int = 1000,
+    per_tenant: int = 1000,
+    **in_hand: int,
+) -> Sequence[InboxMessage]:
+    hands = {TenantId(tenant): number for tenant, number in in_hand.items()}
+    return await stores.inbox.claim(Allowance(total, per_tenant, hands), now=now, until=until)
+
+
+async def claimed(stores: Stores, *, now: datetime = LATER) -> set[str]:
+    """
+    The names of what can be claimed, which is taken for a day thereby.
+    """
+    return names(await claim(stores, now=now))
+
+
+def names(messages: Iterable[InboxMessage]) -> set[str]:
+    return {str(one.id) for one in messages}
+
+
+def tenants_of(messages: Iterable[InboxMessage]) -> Counter[str]:
+    return Counter(str(one.holder.tenant) for one in messages)
+
+
+def at_stage(name: str, stage: Stage, *, minute: int = 0, tenant: str = "acme") -> InboxMessage:
+    """
+    A message that is at *stage* from the beginning, alone in its conversation.
+    """
+    if stage is Stage.IGNORED:
+        return stray(name, stage, minute=minute)
+    received = message(name, name, minute=minute, tenant=tenant)
+    return evolve(received, stage=stage, due_at=received.due_at if stage in OPEN else None)
+
+
+async def sealed(stores: Stores, text: SealedSecret) -> SealedSecret | None:
+    return await stores.secrets.sealed(text.context, text.fingerprint)
+
+
+class ReceiptContract(StoreContract):
+    async def test_received_message_is_found_by_its_id_and_its_origin(
+        self, stores: Stores
+    ) -> None:
+        await put(stores, message())
+        assert await stores.inbox.find(message().id) == message()
+        assert await stores.inbox.received(message().origin) == message()
+
+    async def test_unknown_message_is_not_found(self, stores: Stores) -> None:
+        await put(stores, message())
+        assert await stores.inbox.find(MessageId("message-2")) is None
+        assert await stores.inbox.received(origin("message-2")) is None
+
+    async def test_message_is_recognised_by_its_delivery_alone(self, stores: Stores) -> None:
+        await put(stores, message())
+        again = evolve(origin("other", account="2"), delivery=message().origin.delivery)
+        assert await stores.inbox.received(again) == message()
+        with pytest.raises(MessageRecordedError):
+            await put(stores, evolve(message("message-2"), origin=again))
+        assert await stores.inbox.find(MessageId("message-2")) is None
+
+    @pytest.mark.parametrize("delivery_id", [None, "another delivery"])
+    async def test_message_is_recognised_by_its_chatwoot_id_in_another_delivery(
+        self, stores: Stores, delivery_id: str | None
+    ) -> None:
+        await put(stores, message())
+        again = evolve(
+            message().origin, delivery=delivery_id, conversation=None, inbox=None, request_id="2"
+        )
+        assert await stores.inbox.received(again) == message()
+        with pytest.raises(MessageRecordedError):
+            await put(stores, evolve(message("message-2"), origin=again))
+        assert await stores.inbox.find(MessageId("message-2")) is None
+
+    @pytest.mark.parametrize(
+        "other",
+        [
+            evolve(message().origin, delivery="d2", account=ChatwootId("2")),
+            evolve(message().origin, delivery="d2", message=ChatwootId("2")),
+            evolve(message().origin, delivery="d2", event="message_updated"),
+            evolve(message().origin, delivery=None, event=""),
+            evolve(message().origin, delivery=None, account=None),
+            evolve(message().origin, delivery=None, message=None),
+            Origin("message_created"),
+        ],
+    )
+    async def test_message_with_another_origin_is_another_message(
+        self, stores: Stores, other: Origin
+    ) -> None:
+        await put(stores, message())
+        assert await stores.inbox.received(other) is None
+        second = evolve(message("message-2"), origin=other)
+        await put(stores, second)
+        assert await stores.inbox.find(second.id) == second
+        assert await stores.inbox.find(message().id) == message()
+
+    async def test_messages_that_nothing_recognises_are_all_taken(self, stores: Stores) -> None:
+        unknown = [
+            evolve(message(f"message-{number}"), origin=origin_)
+            for number, origin_ in enumerate(
+                [
+                    Origin(""),
+                    Origin(""),
+                    Origin("message_created", account=ChatwootId("1")),
+                    Origin("message_created", account=ChatwootId("1")),
+                    Origin("message_created", message=ChatwootId("1")),
+                    Origin("message_created", message=ChatwootId("1")),
+                ]
+            )
+        ]
+        await put(stores, *unknown)
+        for one in unknown:
+            assert await stores.inbox.find(one.id) == one
+            assert await stores.inbox.received(one.origin) is None
+
+    @pytest.mark.parametrize("stage", Stage)
+    async def test_message_is_recognised_at_every_stage(
+        self, stores: Stores, stage: Stage
+    ) -> None:
+        known = at_stage("message-1", stage)
+        await put(stores, known)
+        with pytest.raises(MessageRecordedError):
+            await put(stores, evolve(message("message-2"), origin=known.origin))
+        assert await stores.inbox.received(known.origin) == known
+
+    async def test_same_message_twice_in_one_changeset_is_refused(self, stores: Stores) -> None:
+        twice = (message(), evolve(message("message-2"), origin=message().origin))
+        with pytest.raises(MessageRecordedError):
+            await stores.config.commit(Changeset(messages=twice))
+        assert await stores.inbox.page(Stage, limit=10) == []
+
+    async def test_several_messages_may_come_together(self, stores: Stores) -> None:
+        several = tuple(message(f"message-{number}", minute=number) for number in range(3))
+        await stores.config.commit(Changeset(messages=several))
+        assert await stores.inbox.page(Stage, limit=10) == list(reversed(several))
+        assert await claimed(stores) == {"message-0"}
+
+    async def test_id_that_is_taken_is_refused(self, stores: Stores) -> None:
+        await put(stores, message())
+        with pytest.raises(RevisionConflictError):
+            await put(stores, evolve(message(), origin=origin("another")))
+        assert await stores.inbox.find(message().id) == message()
+
+    @pytest.mark.parametrize("number", [2, 3, 5])
+    async def test_first_revision_of_a_message_is_1(self, stores: Stores, number: int) -> None:
+        with pytest.raises(RevisionConflictError):
+            await put(stores, evolve(message(), revision=number))
+        assert await stores.inbox.find(message().id) is None
+
+    @pytest.mark.parametrize("number", [2, 3, 5])
+    async def test_only_the_successor_of_a_message_is_taken(
+        self, stores: Stores, number: int
+    ) -> None:
+        second = message().put_off(until=SOON, reason="busy", at=AT)
+        third = second.put_off(until=UNTIL, reason="busy", at=SOON)
+        await put(stores, message(), second, third)
+        with pytest.raises(RevisionConflictError):
+            await put(stores, evolve(third.done(at=UNTIL), revision=number))
+        assert await stores.inbox.find(third.id) == third
+        await put(stores, third.done(at=UNTIL))
+        assert await stores.inbox.find(third.id) == third.done(at=UNTIL)
+
+    async def test_only_one_of_many_writers_of_a_message_wins(self, stores: Stores) -> None:
+        await put(stores, message())
+        rivals = [
+            message().put_off(until=SOON, reason=f"writer_{number}", at=AT) for number in range(8)
+        ]
+        outcomes = await asyncio.gather(
+            *(put(stores, rival) for rival in rivals), return_exceptions=True
+        )
+        assert Counter(type(outcome) for outcome in outcomes) == {
+            type(None): 1,
+            RevisionConflictError: 7,
+        }
+        winner = rivals[outcomes.index(None)]
+        assert await stores.inbox.find(message().id) == winner
+
+    async def test_only_one_of_many_receivers_of_a_message_wins(
+        self, stores: Stores, second_stores: Stores
+    ) -> None:
+        rivals = [
+            evolve(message(f"message-{number}"), origin=message().origin) for number in range(8)
+        ]
+        outcomes = await asyncio.gather(
+            *(
+                put((stores, second_stores)[number % 2], rival)
+                for number, rival in enumerate(rivals)
+            ),
+            return_exceptions=True,
+        )
+        assert Counter(type(outcome) for outcome in outcomes) == {
+            type(None): 1,
+            MessageRecordedError: 7,
+        }
+        winner = rivals[outcomes.index(None)]
+        assert await stores.inbox.page(Stage, limit=10) == [winner]
+
+    @ROUND_TRIPS
+    @given(one=strategies.inbox_messages())
+    async def test_message_is_kept_to_the_letter(self, stores: Stores, one: InboxMessage) -> None:
+        known = sum(count.count for count in (await stores.inbox.census()).values())
+        name = f"example-{known}"
+        origin_ = one.origin
+        if origin_.delivery is not None:
+            origin_ = evolve(origin_, delivery=f"{name} {origin_.delivery}")
+        if origin_.message is not None:
+            origin_ = evolve(origin_, message=ChatwootId(name))
+        first = evolve(one, id=MessageId(name), origin=origin_, revision=1)
+        await put(stores, first)
+        assert await stores.inbox.find(first.id) == first
+        assert await stores.inbox.page(Stage, limit=1) == [first]
+        last = evolve(first, revision=2)
+        await put(stores, last)
+        assert await stores.inbox.find(first.id) == last
+
+    async def test_every_state_is_kept_to_the_letter(self, stores: Stores) -> None:
+        taken = message().taken(until=UNTIL)
+        awaiting = taken.awaiting(until=LATER, at=SOON)
+        answered = awaiting.answered(fingerprint(2), at=UNTIL)
+        late = answered.put_off(until=LATER, reason="chatwoot_unavailable", at=UNTIL)
+        dead = late.dead(reason="chatwoot_refused", at=LATER)
+        replayed = dead.replayed(destination("other", "sales", None), at=LATER + DAY)
+        done = replayed.done(at=LATER + DAY, reason="silence")
+        for state in (message(), taken, awaiting, answered, late, dead, replayed, done):
+            await put(stores, state)
+            assert await stores.inbox.find(state.id) == state
+            assert await stores.inbox.received(state.origin) == state
+            assert await stores.inbox.page({state.stage}, limit=10) == [state]
+
+
+class ReceiptAtomicityContract(StoreContract):
+    async def test_message_comes_with_its_text_and_the_first_key(self, stores: Stores) -> None:
+        await stores.config.commit(
+            Changeset(
+                messages=(message(),),
+                secrets=(text_of(message()),),
+                new_tenant_key=tenant_key(),
+            )
+        )
+        assert await stores.inbox.find(message().id) == message()
+        assert await sealed(stores, text_of(message())) == text_of(message())
+        assert await stores.secrets.active_key(TenantId("acme")) == tenant_key()
+
+    @pytest.mark.parametrize(
+        ("spoiler", "refusal"),
+        [
+            (Changeset(new_tenant_key=tenant_key("neighbour")), TenantKeyChangedError),
+            (Changeset(sealed_under=tenant_key(key_id="retired")), TenantKeyChangedError),
+            (Changeset(delivery=delivery("of a neighbour")), DeliveryRecordedError),
+            (Changeset(revisions=(revision(version=2),)), RevisionConflictError),
+            (Changeset(messages=(message("message-1"), message())), None),
+            (
+                Changeset(
+                    messages=(
+                        message("message-1"),
+                        evolve(message("message-2"), origin=origin("message-of-neighbour")),
+                    )
+                ),
+                MessageRecordedError,
+            ),
+            (
+                Changeset(
+                    messages=(message("message-1"), evolve(message("message-2"), revision=2))
+                ),
+                RevisionConflictError,
+            ),
+        ],
+        ids=["key", "retired", "delivery", "document", "twice", "recorded", "successor"],
+    )
+    async def test_refused_changeset_leaves_no_trace_of_its_message(
+        self, stores: Stores, spoiler: Changeset, refusal: type[Exception] | None
+    ) -> None:
+        neighbours = everything("neighbour", name="of a neighbour")
+        await stores.config.commit(neighbours)
+        refused = evolve(
+            spoiler,
+            messages=spoiler.messages or (message(),),
+            secrets=(text_of(message()), secret(ref="other")),
+        )
+        before = await picture_of(stores, neighbours, refused)
+        with pytest.raises(refusal or (MessageRecordedError, RevisionConflictError)):
+            await stores.config.commit(refused)
+        assert await picture_of(stores, neighbours, refused) == before
+        assert await stores.inbox.find(message().id) is None
+
+    async def test_refused_message_takes_the_rest_of_its_changeset_with_it(
+        self, stores: Stores
+    ) -> None:
+        await put(stores, message())
+        before = await picture_of(stores, everything())
+        for wrong in (message("message-2"), message()):
+            spoilt = evolve(wrong, origin=message().origin, revision=1)
+            with pytest.raises((MessageRecordedError, RevisionConflictError)):
+                await stores.config.commit(evolve(everything(), messages=(spoilt,)))
+            stale = evolve(message().done(at=SOON), revision=3)
+            with pytest.raises(RevisionConflictError):
+                await stores.config.commit(evolve(everything(), messages=(stale,)))
+        assert await picture_of(stores, everything()) == before
+
+    async def test_answer_comes_with_the_state_that_has_it(self, stores: Stores) -> None:
+        answered = message().answered(fingerprint(2), at=SOON)
+        await put(stores, message())
+        answer = answer_to(message())
+        await stores.config.commit(Changeset(messages=(answered,), secrets=(answer,)))
+        assert await sealed(stores, answer) == answer
+        rival = answer_to(message(), number=3)
+        with pytest.raises(RevisionConflictError):
+            await stores.config.commit(Changeset(messages=(answered,), secrets=(rival,)))
+        assert await sealed(stores, rival) is None
+
+
+class OrderContract(StoreContract):
+    async def test_only_the_head_of_a_conversation_is_claimed(self, stores: Stores) -> None:
+        await put(stores, *(message(f"message-{n}", minute=n) for n in range(4)))
+        assert await claimed(stores) == {"message-0"}
+        assert await claimed(stores) == set()
+
+    async def test_messages_of_a_conversation_come_in_the_order_of_their_receipt(
+        self, stores: Stores
+    ) -> None:
+        await put(stores, *(message(f"message-{9 - n}", minute=n) for n in range(4)))
+        order = []
+        while heads := await claim(stores):
+            (head,) = heads
+            order.append(str(head.id))
+            await put(stores, head.done(at=LATER))
+        assert order == ["message-9", "message-8", "message-7", "message-6"]
+
+    async def test_conversations_do_not_wait_for_each_other(self, stores: Stores) -> None:
+        for number in range(3):
+            await put(
+                stores,
+                message(f"message-a{number}", "1", minute=number),
+                message(f"message-b{number}", "2", minute=number),
+                evolve(
+                    message(f"message-c{number}", minute=number),
+                    # The same number in another account is another conversation.
+                    origin=origin(f"message-c{number}", "1", account="2"),
+                ),
+            )
+        assert await claimed(stores) == {"message-a0", "message-b0", "message-c0"}
+
+    @pytest.mark.parametrize(
+        "without",
+        [
+            {"conversation": None},
+            {"account": None},
+        ],
+    )
+    async def test_messages_without_a_conversation_wait_for_nobody(
+        self, stores: Stores, without: dict[str, None]
+    ) -> None:
+        for number in range(3):
+            alone = message(f"message-{number}", minute=number)
+            await put(stores, evolve(alone, origin=evolve(alone.origin, **without)))
+        assert await claimed(stores) == {"message-0", "message-1", "message-2"}
+
+    async def test_conversation_goes_on_past_a_change_of_its_owner(self, stores: Stores) -> None:
+        first = message(tenant="acme")
+        await put(stores, first, message("message-2", tenant="other", minute=1))
+        assert await claimed(stores) == {"message-1"}
+        await put(stores, first.taken(until=LATER + DAY).done(at=LATER))
+        assert await claimed(stores) == {"message-2"}
+
+    @pytest.mark.parametrize("stage", sorted(OPEN, key=str))
+    async def test_head_at_any_open_stage_holds_its_conversation(
+        self, stores: Stores, stage: Stage
+    ) -> None:
+        head = message()
+        states = {
+            Stage.QUEUED: head.put_off(until=UNTIL, reason="crew_unavailable", at=AT),
+            Stage.AWAITING: head.awaiting(until=UNTIL, at=AT),
+            Stage.ANSWERED: evolve(head.answered(fingerprint(2), at=AT), due_at=UNTIL),
+        }
+        await put(stores, head, message("message-2", minute=1), states[stage])
+        assert await claimed(stores, now=UNTIL - MINUTE) == set()
+        assert await claimed(stores, now=UNTIL) == {"message-1"}
+
+    @pytest.mark.parametrize("stage", [stage for stage in Stage if stage not in OPEN])
+    async def test_closed_message_is_never_claimed_and_holds_nobody(
+        self, stores: Stores, stage: Stage
+    ) -> None:
+        head = message()
+        dead = head.dead(reason="crew_refused", at=AT)
+        ways = {
+            Stage.DONE: (head.done(at=AT),),
+            Stage.IGNORED: (),
+            Stage.UNRESOLVED: (head.unresolved(reason="crew_not_found", at=AT),),
+            Stage.DEAD: (dead,),
+            Stage.DISCARDED: (dead, dead.discarded(at=SOON)),
+        }
+        if stage is Stage.IGNORED:
+            await put(stores, stray("message-1", stage), message("message-2", minute=1))
+        else:
+            await put(stores, head, message("message-2", minute=1), *ways[stage])
+        assert await claimed(stores) == {"message-2"}
+        assert await stores.inbox.next_due() == LATER + DAY
+        assert await claimed(stores, now=LATER + 2 * DAY) == {"message-2"}
+
+    @pytest.mark.parametrize("stage", [stage for stage in Stage if stage not in OPEN])
+    async def test_message_that_was_closed_when_it_came_is_never_claimed(
+        self, stores: Stores, stage: Stage
+    ) -> None:
+        await put(stores, at_stage("message-1", stage))
+        assert await claimed(stores) == set()
+        assert await stores.inbox.next_due() is None
+
+    async def test_message_in_the_middle_may_be_closed(self, stores: Stores) -> None:
+        middle = message("message-2", minute=1)
+        await put(stores, message(), middle, message("message-3", minute=2))
+        await put(stores, middle.dead(reason="crew_refused", at=SOON))
+        (head,) = await claim(stores)
+        assert str(head.id) == "message-1"
+        await put(stores, head.done(at=LATER))
+        assert await claimed(stores) == {"message-3"}
+
+    async def test_replayed_message_goes_before_newer_ones(self, stores: Stores) -> None:
+        dead = message().dead(reason="crew_unavailable", at=SOON)
+        await put(stores, message(), message("message-2", minute=1), dead)
+        await put(stores, message("message-3", minute=2))
+        replayed = dead.replayed(destination(), at=UNTIL)
+        await put(stores, replayed)
+        (head,) = await claim(stores)
+        assert head == replayed.taken(until=LATER + DAY)
+        assert await claimed(stores) == set()
+        await put(stores, head.done(at=LATER))
+        (head,) = await claim(stores)
+        assert str(head.id) == "message-2"
+        await put(stores, head.done(at=LATER))
+        assert await claimed(stores) == {"message-3"}
+
+    async def test_replayed_message_waits_for_older_ones(self, stores: Stores) -> None:
+        second = message("message-2", minute=1)
+        dead = second.dead(reason="crew_unavailable", at=SOON)
+        await put(stores, message(), second, message("message-3", minute=2), dead)
+        await put(stores, dead.replayed(destination(), at=UNTIL))
+        (head,) = await claim(stores)
+        assert str(head.id) == "message-1"
+        await put(stores, head.done(at=LATER))
+        assert await claimed(stores) == {"message-2"}
+
+    async def test_replayed_message_comes_back_although_a_newer_one_is_in_hand(
+        self, stores: Stores
+    ) -> None:
+        dead = message().dead(reason="crew_unavailable", at=SOON)
+        await put(stores, message(), message("message-2", minute=1), dead)
+        (in_hand,) = await claim(stores)
+        await put(stores, dead.replayed(destination(), at=UNTIL))
+        (head,) = await claim(stores)
+        assert str(head.id) == "message-1"
+        # It is nobody's turn but the replayed one's, when the newer one is done and when not.
+        failed = in_hand.put_off(until=LATER, reason="crew_unavailable", at=LATER)
+        await put(stores, failed)
+        assert await claimed(stores) == set()
+        await put(stores, head.done(at=LATER))
+        assert await claimed(stores) == {"message-2"}
+
+    async def test_newer_message_in_hand_may_be_done_before_a_replayed_one(
+        self, stores: Stores
+    ) -> None:
+        dead = message().dead(reason="crew_unavailable", at=SOON)
+        await put(stores, message(), message("message-2", minute=1), dead)
+        await put(stores, message("message-3", minute=2))
+        (in_hand,) = await claim(stores)
+        await put(stores, dead.replayed(destination(), at=UNTIL))
+        await put(stores, in_hand.done(at=UNTIL))
+        (head,) = await claim(stores)
+        assert str(head.id) == "message-1"
+        await put(stores, head.done(at=LATER))
+        assert await claimed(stores) == {"message-3"}
+
+    async def test_replayed_message_belongs_to_its_new_owner(self, stores: Stores) -> None:
+        lost = stray("message-1")
+        replayed = lost.replayed(destination("other"), at=SOON)
+        await put(stores, lost, replayed)
+        assert await claim(stores, per_tenant=1, other=1) == []
+        assert await claim(stores, per_tenant=1, acme=1) == [replayed.taken(until=LATER + DAY)]
+
+
+class ClaimContract(StoreContract):
+    async def test_empty_inbox_has_nothing_to_claim(self, stores: Stores) -> None:
+        assert await claim(stores) == []
+        assert await stores.inbox.next_due() is None
+
+    async def test_claimed_message_is_taken_for_everybody(
+        self, stores: Stores, second_stores: Stores
+    ) -> None:
+        await put(stores, message())
+        taken = message().taken(until=UNTIL)
+        assert await claim(stores, now=AT, until=UNTIL) == [taken]
+        for one in (stores, second_stores):
+            assert await one.inbox.find(taken.id) == taken
+            assert await claim(one, now=UNTIL - MINUTE) == []
+
+    async def test_claimed_message_comes_back_when_its_time_is_up(self, stores: Stores) -> None:
+        await put(stores, message())
+        await claim(stores, now=AT, until=UNTIL)
+        assert await claim(stores, now=UNTIL - timedelta(microseconds=1)) == []
+        again = message().taken(until=UNTIL).taken(until=LATER)
+        assert await claim(stores, now=UNTIL, until=LATER) == [again]
+
+    async def test_worker_that_was_too_slow_is_refused(self, stores: Stores) -> None:
+        await put(stores, message())
+        (slow,) = await claim(stores, now=AT, until=UNTIL)
+        (quick,) = await claim(stores, now=UNTIL, until=LATER)
+        with pytest.raises(RevisionConflictError):
+            await put(stores, slow.done(at=UNTIL))
+        await put(stores, quick.done(at=UNTIL))
+        assert await stores.inbox.find(quick.id) == quick.done(at=UNTIL)
+
+    async def test_message_is_not_claimed_before_it_is_due(self, stores: Stores) -> None:
+        await put(stores, message(minute=5))
+        just_before = AT + 5 * MINUTE - timedelta(microseconds=1)
+        assert await claim(stores, now=just_before) == []
+        assert len(await claim(stores, now=AT + 5 * MINUTE)) == 1
+
+    async def test_no_two_callers_claim_the_same_message(
+        self, stores: Stores, second_stores: Stores
+    ) -> None:
+        await put(
+            stores,
+            *(
+                message(f"message-{number}", str(number), tenant=f"t{number % 3}")
+                for number in range(40)
+            ),
+        )
+        hands = await asyncio.gather(
+            *(
+                claim((stores, second_stores)[number % 2], total=7, per_tenant=5)
+                for number in range(12)
+            )
+        )
+        taken = Counter(str(one.id) for hand in hands for one in hand)
+        assert taken == {f"message-{number}": 1 for number in range(40)}
+
+    async def test_no_more_is_claimed_than_the_caller_can_take_on(self, stores: Stores) -> None:
+        await put(stores, *(message(f"message-{n}", str(n), tenant=f"t{n}") for n in range(6)))
+        assert len(await claim(stores, total=0)) == 0
+        assert len(await claim(stores, total=4)) == 4
+        assert len(await claim(stores, total=4)) == 2
+
+    async def test_no_more_of_a_tenant_is_claimed_than_the_caller_can_take_on(
+        self, stores: Stores
+    ) -> None:
+        for tenant in ("acme", "busy", "full", "over"):
+            await put(
+                stores,
+                *(
+                    message(f"message-{tenant}-{n}", f"{tenant}-{n}", tenant=tenant)
+                    for n in range(5)
+                ),
+            )
+        hand = await claim(stores, per_tenant=3, busy=1, full=3, over=4, gone=2)
+        assert tenants_of(hand) == {"acme": 3, "busy": 2}
+
+    async def test_tenants_take_turns_however_many_messages_one_has(self, stores: Stores) -> None:
+        for number in range(20):
+            await put(stores, message(f"message-a{number}", f"a{number}", tenant="many"))
+        for number in range(3):
+            await put(stores, message(f"message-b{number}", f"b{number}", tenant="some", minute=1))
+        await put(stores, message("message-c0", "c0", tenant="one", minute=2))
+        assert tenants_of(await claim(stores, total=3)) == {"many": 1, "some": 1, "one": 1}
+        assert tenants_of(await claim(stores, total=7)) == {"many": 5, "some": 2}
+        assert tenants_of(await claim(stores)) == {"many": 14}
+
+    async def test_turn_goes_on_from_one_claim_to_the_next(self, stores: Stores) -> None:
+        for tenant in ("b", "c", "a"):
+            for number in range(4):
+                name = f"message-{tenant}{number}"
+                await put(stores, message(name, name, tenant=tenant))
+        turns = [tenants_of(await claim(stores, total=1)) for _ in range(9)]
+        for first in range(0, 9, 3):
+            assert sum(turns[first : first + 3], Counter()) == {"a": 1, "b": 1, "c": 1}
+
+    async def test_tenant_that_comes_late_gets_its_turn(self, stores: Stores) -> None:
+        for number in range(9):
+            await put(stores, message(f"message-m{number}", f"m{number}", tenant="m"))
+        assert tenants_of(await claim(stores, total=2)) == {"m": 2}
+        for tenant in ("a", "z"):
+            await put(stores, message(f"message-{tenant}", tenant, tenant=tenant, minute=9))
+        hands = [await claim(stores, total=1) for _ in range(3)]
+        assert tenants_of(one for hand in hands for one in hand) == {"a": 1, "m": 1, "z": 1}
+
+    async def test_those_due_longest_come_first(self, stores: Stores) -> None:
+        due = {"message-0": 5, "message-1": 2, "message-2": 9, "message-3": 1}
+        for name, minute in due.items():
+            received = message(name, name)
+            await put(stores, received)
+            until = AT + minute * MINUTE
+            await put(stores, received.put_off(until=until, reason="busy", at=AT))
+        order = [str(one.id) for one in await claim(stores, total=3)]
+        assert order == ["message-3", "message-1", "message-0"]
+
+    async def test_message_that_waits_for_its_turn_does_not_count(self, stores: Stores) -> None:
+        # Due, but not heads: they neither fill the allowance nor take their tenant's turn.
+        await put(stores, *(message(f"message-{number}", minute=number) for number in range(9)))
+        await put(stores, message("message-z", "2", minute=20))
+        assert names(await claim(stores, per_tenant=2)) == {"message-0", "message-z"}
+
+    async def test_next_due_is_the_earliest_head(self, stores: Stores) -> None:
+        await put(stores, message("message-1", "1", minute=7), message("message-2", "2", minute=4))
+        assert await stores.inbox.next_due() == AT + 4 * MINUTE
+        # Behind a head that is not due before that, nothing is.
+        await put(stores, message("message-3", "2", minute=3))
+        assert await stores.inbox.next_due() == AT + 4 * MINUTE
+        await put(stores, message("message-2", "2", minute=4).done(at=LATER))
+        assert await stores.inbox.next_due() == AT + 3 * MINUTE
+        await claim(stores, now=LATER, until=LATER + DAY)
+        assert await stores.inbox.next_due() == LATER + DAY
+
+    async def test_nothing_is_due_once_everything_is_closed(self, stores: Stores) -> None:
+        await put(stores, message(), message().done(at=SOON), stray("message-2"))
+        assert await stores.inbox.next_due() is None
+
+    async def test_callback_that_overtakes_the_worker_is_noticed(self, stores: Stores) -> None:
+        await put(stores, message())
+        (taken,) = await claim(stores, now=AT, until=UNTIL)
+        await put(stores, taken.answered(fingerprint(2), at=SOON))
+        with pytest.raises(RevisionConflictError):
+            await put(stores, taken.awaiting(until=LATER, at=SOON))
+        (again,) = await claim(stores, now=SOON)
+        assert again.stage is Stage.ANSWERED
+
+
+class InboxListingContract(StoreContract):
+    async def test_newest_come_first(self, stores: Stores) -> None:
+        several = [message(f"message-{9 - number}", minute=number) for number in range(5)]
+        await put(stores, *several)
+        # What happens to a message later does not move it.
+        moved = several[1].put_off(until=LATER, reason="busy", at=UNTIL)
+        await put(stores, moved)
+        several[1] = moved
+        assert await stores.inbox.page(Stage, limit=10) == several[::-1]
+
+    @pytest.mark.parametrize("limit", [0, 1, 2, 3, 100])
+    async def test_pages_join_without_gap_or_overlap(self, stores: Stores, limit: int) -> None:
+        several = [message(f"message-{number}", minute=number) for number in range(7)]
+        await put(stores, *several)
+        found: list[InboxMessage] = []
+        while page := await stores.inbox.page(
+            Stage, after=found[-1].id if found else None, limit=limit
+        ):
+            assert len(page) <= limit
+            found += page
+        assert found == ([] if limit == 0 else several[::-1])
+
+    async def test_page_goes_on_behind_a_message_of_another_stage_or_tenant(
+        self, stores: Stores
+    ) -> None:
+        first, last = message("message-1"), message("message-3", minute=2)
+        await put(stores, first, message("message-2", tenant="other", minute=1), last)
+        await put(stores, message("message-2", tenant="other", minute=1).done(at=SOON))
+        found = await stores.inbox.page(
+            {Stage.QUEUED}, tenant=TenantId("acme"), after=MessageId("message-2"), limit=10
+        )
+        assert found == [first]
+
+    async def test_message_that_is_gone_ends_the_listing(self, stores: Stores) -> None:
+        await put(stores, message())
+        found = await stores.inbox.page(Stage, after=MessageId("message-0"), limit=10)
+        assert found == []
+
+    async def test_only_what_is_asked_for_is_listed(self, stores: Stores) -> None:
+        every = [
+            at_stage(f"message-{tenant}-{stage.value}", stage, minute=minute, tenant=tenant)
+            for minute, stage in enumerate(Stage)
+            for tenant in ("acme", "other")
+        ]
+        await put(stores, *every)
+        newest_first = every[::-1]
+        for stages in (set(), {Stage.DONE}, STUCK, OPEN, FINISHED, list(Stage)):
+            for tenant in (None, TenantId("acme"), TenantId("other"), HUB, TenantId("nobody")):
+                assert await stores.inbox.page(stages, tenant=tenant, limit=99) == [
+                    one
+                    for one in newest_first
+                    if one.stage in stages and tenant in {None, one.holder.tenant}
+                ]
+
+    async def test_message_that_belongs_to_nobody_is_listed_for_the_hub(
+        self, stores: Stores
+    ) -> None:
+        crewless = message().unresolved(reason="crew_not_found", at=SOON)
+        await put(stores, message(), crewless, stray("message-2"))
+        assert await stores.inbox.page(STUCK, tenant=HUB, limit=9) == [stray("message-2")]
+        assert await stores.inbox.page(STUCK, tenant=TenantId("acme"), limit=9) == [crewless]
+
+    async def test_census_counts_every_stage(self, stores: Stores) -> None:
+        assert await stores.inbox.census() == {}
+        for minute, stage in enumerate(Stage):
+            for number in range(minute + 1):
+                name = f"message-{stage.value}-{number}"
+                await put(stores, at_stage(name, stage, minute=minute + number))
+        assert await stores.inbox.census() == {
+            stage: StageCount(minute + 1, AT + minute * MINUTE)
+            for minute, stage in enumerate(Stage)
+        }
+
+    async def test_census_follows_the_messages(self, stores: Stores) -> None:
+        await put(stores, message(), message("message-2", minute=1), message().done(at=LATER))
+        assert await stores.inbox.census() == {
+            Stage.QUEUED: StageCount(1, AT + MINUTE),
+            Stage.DONE: StageCount(1, AT),
+        }
+        await put(stores, message("message-2", minute=1).done(at=LATER))
+        assert await stores.inbox.census() == {Stage.DONE: StageCount(2, AT)}
+
+
+class InboxPruneContract(StoreContract):
+    async def test_empty_inbox_has_nothing_to_prune(self, stores: Stores) -> None:
+        assert await stores.inbox.prune(before=LATER) == 0
+
+    @pytest.mark.parametrize("stage", Stage)
+    async def test_only_finished_messages_go(self, stores: Stores, stage: Stage) -> None:
+        one = at_stage("message-1", stage)
+        texts = text_of(one), answer_to(one)
+        await stores.config.commit(Changeset(messages=(one,), secrets=texts))
+        goes = stage in FINISHED
+        assert await stores.inbox.prune(before=LATER) == goes
+        assert await stores.inbox.find(one.id) == (None if goes else one)
+        for text in texts:
+            assert await sealed(stores, text) == (None if goes else text)
+        assert await stores.inbox.prune(before=LATER) == 0
+
+    async def test_what_was_written_last_counts(self, stores: Stores) -> None:
+        await put(stores, message(), message().done(at=LATER))
+        assert await stores.inbox.prune(before=LATER) == 0
+        assert await stores.inbox.prune(before=LATER + timedelta(microseconds=1)) == 1
+        assert await stores.inbox.find(message().id) is None
+
+    async def test_pruned_message_is_received_again(self, stores: Stores) -> None:
+        done = message().done(at=SOON)
+        await put(stores, message(), done)
+        await stores.inbox.prune(before=LATER)
+        await put(stores, message())
+        assert await claimed(stores) == {"message-1"}
+
+    async def test_text_without_its_message_goes(self, stores: Stores) -> None:
+        await stores.config.commit(
+            Changeset(messages=(message(),), secrets=(text_of(message()), answer_to(message())))
+        )
+        gone = message("message-2")
+        elsewhere = evolve(message(), destination=destination("acme", "sales"))
+        other = evolve(message(), destination=destination("other"))
+        orphans = (text_of(gone), answer_to(gone), text_of(elsewhere), answer_to(other))
+        await stores.config.commit(Changeset(secrets=orphans))
+        assert await stores.inbox.prune(before=AT) == 0
+        for orphan in orphans:
+            assert await sealed(stores, orphan) is None
+        for kept in (text_of(message()), answer_to(message())):
+            assert await sealed(stores, kept) == kept
+
+    async def test_text_goes_that_a_former_holder_had(self, stores: Stores) -> None:
+        lost = stray("message-1")
+        replayed = lost.replayed(destination(), at=SOON)
+        await stores.config.commit(
+            Changeset(messages=(lost,), secrets=(text_of(lost),), new_tenant_key=tenant_key())
+        )
+        await stores.inbox.prune(before=LATER)
+        assert await sealed(stores, text_of(lost)) == text_of(lost)
+        await stores.config.commit(
+            Changeset(
+                messages=(replayed,),
+                secrets=(text_of(replayed, 3),),
+                sealed_under=tenant_key(),
+            )
+        )
+        await stores.inbox.prune(before=LATER)
+        assert await sealed(stores, text_of(lost)) is None
+        assert await sealed(stores, text_of(replayed, 3)) == text_of(replayed, 3)
+
+    async def test_pruning_of_messages_leaves_everything_else_alone(self, stores: Stores) -> None:
+        others = everything()
+        await stores.config.commit(others)
+        # A credential that happens to be called as a message, or that no document names.
+        namesake = secret(ref="message-9")
+        await stores.config.commit(Changeset(secrets=(namesake,)))
+        before = await picture_of(stores, others, Changeset(secrets=(namesake,)))
+        assert await stores.inbox.prune(before=AT + 99 * DAY) == 0
+        assert await picture_of(stores, others, Changeset(secrets=(namesake,))) == before
+
+    async def test_pruning_of_history_leaves_texts_of_messages_alone(self, stores: Stores) -> None:
+        texts = [text_of(message()), answer_to(message()), text_of(stray("message-2"))]
+        await stores.config.commit(
+            Changeset(
+                messages=(message(), stray("message-2")),
+                secrets=(*texts, secret(ref="orphan")),
+                new_tenant_key=tenant_key(),
+            )
+        )
+        report = await stores.config.prune(RetentionPolicy(keep=1), now=AT + 99 * DAY)
+        assert report == PruneReport(secrets=1)
+        for text in texts:
+            assert await sealed(stores, text) == text
+
+    async def test_pruning_removes_many_messages_at_a_time(self, stores: Stores) -> None:
+        done = [at_stage(f"message-{number}", Stage.DONE) for number in range(1100)]
+        for first in range(0, 1100, 100):
+            batch = done[first : first + 100]
+            texts = tuple(text for one in batch for text in (text_of(one), answer_to(one)))
+            await stores.config.commit(Changeset(messages=tuple(batch), secrets=texts))
+        waiting = message("message-x")
+        await put(stores, waiting)
+        assert await stores.inbox.prune(before=LATER) == 1100
+        assert await stores.inbox.page(Stage, limit=9) == [waiting]
+        for one in done:
+            assert await sealed(stores, text_of(one)) is None
+            assert await sealed(stores, answer_to(one)) is None
+
+    async def test_receivers_and_prunings_do_not_disturb_each_other(self, stores: Stores) -> None:
+        async def receive(number: int) -> None:
+            new = message(f"message-{number}", str(number))
+            await stores.config.commit(Changeset(messages=(new,), secrets=(text_of(new),)))
+            if number % 2:
+                await put(stores, new.done(at=SOON))
+
+        async def prune_often() -> int:
+            return sum([await stores.inbox.prune(before=LATER) for _ in range(6)])
+
+        pruned, *_ = await asyncio.gather(prune_often(), *map(receive, range(30)))
+        pruned += await stores.inbox.prune(before=LATER)
+        assert pruned == 15
+        for number in range(30):
+            one = message(f"message-{number}", str(number))
+            open_ = number % 2 == 0
+            assert await stores.inbox.find(one.id) == (one if open_ else None)
+            assert await sealed(stores, text_of(one)) == (text_of(one) if open_ else None)
+
+
+class TextRotationContract(StoreContract):
+    async def test_rotation_of_the_data_key_takes_the_texts_of_messages_along(
+        self, stores: Stores
+    ) -> None:
+        vault = MemorySecretVault()
+        acme = TenantId("acme")
+        key = vault.new_tenant_key(acme, at=AT)
+        places = body_context(message()), answer_context(message())
+        texts = [vault.seal(key, place, SecretText(place.purpose)) for place in places]
+        written = evolve(
+            message(), stage=Stage.ANSWERED, body=texts[0].fingerprint, answer=texts[1].fingerprint
+        )
+        await stores.config.commit(
+            Changeset(messages=(written,), secrets=tuple(texts), new_tenant_key=key)
+        )
+        rotate = RotateTenantKey(stores.secrets, vault, stores.config, ManualClock(AT))
+        rotation = await rotate(acme)
+        assert (rotation.resealed, rotation.damaged) == (2, ())
+        assert await stores.secrets.tenant_key(acme, key.key_id) is None
+        assert await stores.inbox.find(written.id) == written
+        for old in texts:
+            fresh = await sealed(stores, old)
+            assert fresh is not None
+            assert fresh.key_id == rotation.key.key_id
+            assert vault.unseal(rotation.key, fresh) == SecretText(old.context.purpose)
+
+
+class MessageInboxContract(
+    ReceiptContract,
+    ReceiptAtomicityContract,
+    OrderContract,
+    ClaimContract,
+    InboxListingContract,
+    InboxPruneContract,
+    TextRotationContract,
+):
+    """
+    All guarantees about messages.
+    """
