@@ -12,7 +12,7 @@ import json
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as Base64Error
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from hashlib import sha256
 from typing import Final
@@ -288,6 +288,14 @@ class Position:
     version: int
     after: str | None = None
 
+    @property
+    def start(self) -> tuple[int, str]:
+        """
+        The version and id that everything still to be read comes after.
+        """
+        # No id is empty: this is before everything of the version that follows.
+        return (self.version + 1, "") if self.after is None else (self.version, self.after)
+
     def cursor(self, head: CollectionHead) -> str:
         """
         The text by which the reader goes on from here.
@@ -340,6 +348,24 @@ class CollectionPage:
     head: CollectionHead
     states: tuple[ItemState, ...]
     complete: bool
+
+    @classmethod
+    def of(
+        cls, head: CollectionHead, following: Iterable[ItemState], *, limit: int
+    ) -> CollectionPage:
+        """
+        As much of the states *following* a position as belongs on one page.
+
+        One more than that is taken from *following*, to see whether there is one.
+        """
+        states: list[ItemState] = []
+        characters = 0
+        for state in following:
+            if len(states) == limit or characters >= PAGE_CHARACTERS:
+                return cls(head, tuple(states), complete=False)
+            states.append(state)
+            characters += 0 if state.item is None else len(state.item.text)
+        return cls(head, tuple(states), complete=True)
 
     def position_after(self, before: Position) -> Position:
         """

@@ -11,9 +11,11 @@ import sqlite3
 from typing import Final
 
 from odoo_ai_config.adapters.sqlite.current_rows import CurrentRows, Effect
+from odoo_ai_config.adapters.sqlite.item_rows import prepared_items
 from odoo_ai_config.adapters.sqlite.rows import (
     API_KEY_COLUMNS,
     AUDIT_COLUMNS,
+    COLLECTION_COLUMNS,
     DELIVERY_COLUMNS,
     MAPPING_COLUMNS,
     REVISION_COLUMNS,
@@ -22,6 +24,7 @@ from odoo_ai_config.adapters.sqlite.rows import (
     Row,
     api_key_row,
     audit_row,
+    collection_row,
     delivery_row,
     document_key_row,
     mapping_row,
@@ -64,6 +67,15 @@ _REPLACE_MAPPING: Final = (
 )
 _INSERT_SECRET: Final = (
     f"INSERT INTO secrets ({SEALED_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+)
+_INSERT_COLLECTION: Final = (
+    f"INSERT INTO collections ({COLLECTION_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?) "
+    "ON CONFLICT DO NOTHING RETURNING id"
+)
+# How far traces were pruned is not for a push to say.
+_MOVE_COLLECTION: Final = (
+    "UPDATE collections SET (version, size, created_at, updated_at) = (?3, ?4, ?5, ?6) "
+    "WHERE tenant = ?1 AND name = ?2 AND version = ?3 - 1 RETURNING id"
 )
 _INSERT_AUDIT: Final = f"INSERT INTO audit ({AUDIT_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)"
 _PUT_API_KEY: Final = (
@@ -109,6 +121,16 @@ class PreparedChangeset:
             for revision in changeset.mappings
         ]
         self._effects += [Effect(rows.api_keys, key.id, key) for key in changeset.api_keys]
+        self._collections = [
+            (collection_row(change.head), prepared_items(change))
+            for change in changeset.collections
+        ]
+        for change in changeset.collections:
+            head = change.head
+            at = microseconds(head.updated_at)
+            self._changes.append(("collection", str(head.key), head.version, at))
+            # The floor that the row has is not at hand.
+            self._effects.append(Effect(rows.collections, head.key, forget=True))
         if new_key is not None:
             self._effects.append(Effect(rows.active_keys, new_key.tenant, new_key))
         if delivery is not None:
@@ -121,13 +143,14 @@ class PreparedChangeset:
         Raises:
             DeliveryRecordedError: The delivery is there.
             TenantKeyChangedError: The tenant has a key, or no longer the one that was used.
-            RevisionConflictError: A revision does not succeed the one that is there.
+            RevisionConflictError: A revision or collection does not succeed the one that is there.
         """
         connection = transaction.connection
         self._write_delivery(connection)
         self._write_key(connection)
         self._write_revisions(connection)
         self._write_mappings(connection)
+        self._write_collections(connection)
         for statement, rows in self._inserts:
             connection.executemany(statement, rows)
         transaction.changes.extend(self._changes)
@@ -168,3 +191,14 @@ class PreparedChangeset:
             statement = _INSERT_MAPPING if row[7] == 1 else _REPLACE_MAPPING
             if not connection.execute(statement, row).rowcount:
                 raise RevisionConflictError
+
+    def _write_collections(self, connection: sqlite3.Connection) -> None:
+        for row, statements in self._collections:
+            if row[2] == 1:
+                collection = connection.execute(_INSERT_COLLECTION, row).fetchone()
+            else:
+                collection = connection.execute(_MOVE_COLLECTION, row[:-1]).fetchone()
+            if collection is None:
+                raise RevisionConflictError
+            for item_statement, values in statements:
+                connection.execute(item_statement, collection + values)

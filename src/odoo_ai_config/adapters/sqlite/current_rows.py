@@ -19,12 +19,14 @@ from attrs import define, field, frozen
 
 from odoo_ai_config.adapters.sqlite.rows import (
     API_KEY_COLUMNS,
+    COLLECTION_COLUMNS,
     DELIVERY_COLUMNS,
     MAPPING_COLUMNS,
     REVISION_COLUMNS,
     TENANT_KEY_COLUMNS,
     Row,
     api_key_of,
+    collection_of,
     document_key_row,
     mapping_revision_of,
     revision_of,
@@ -33,6 +35,7 @@ from odoo_ai_config.adapters.sqlite.rows import (
 from odoo_ai_config.adapters.sqlite.shelf import Shelf
 from odoo_ai_config.domain.access import ApiKey
 from odoo_ai_config.domain.changes import DeliveryId
+from odoo_ai_config.domain.collections import CollectionHead, CollectionKey
 from odoo_ai_config.domain.credentials import TenantKey
 from odoo_ai_config.domain.identifiers import DocumentKey, TenantId
 from odoo_ai_config.domain.mapping import ChannelKey, ChannelMapping, MappingRevision
@@ -56,6 +59,7 @@ _ACTIVE_KEY: Final = (
     f"SELECT {TENANT_KEY_COLUMNS} FROM tenant_keys WHERE tenant = ? ORDER BY id DESC LIMIT 1"
 )
 _DELIVERY: Final = f"SELECT {DELIVERY_COLUMNS} FROM deliveries WHERE caller = ? AND key = ?"
+_COLLECTION: Final = f"SELECT {COLLECTION_COLUMNS} FROM collections WHERE tenant = ? AND name = ?"
 # Beyond this the table of routes reads what it missed from the database.
 _LONGEST_TAIL: Final = 10_000
 
@@ -96,12 +100,14 @@ class CurrentRows:
         self.api_keys = Shelf(_select_api_key, _OTHER_ROWS)
         self.active_keys = Shelf(_select_active_key, _OTHER_ROWS)
         self.deliveries = Shelf(_select_delivery, _OTHER_ROWS)
+        self.collections = Shelf(select_collection, _OTHER_ROWS)
         self._shelves: tuple[Shelf[Any, Any], ...] = (
             self.revisions,
             self.mappings,
             self.api_keys,
             self.active_keys,
             self.deliveries,
+            self.collections,
         )
         self._lock = threading.Lock()
         self._epoch = 0
@@ -245,3 +251,11 @@ def _select_active_key(connection: sqlite3.Connection, tenant: TenantId) -> Tena
 def _select_delivery(connection: sqlite3.Connection, id_: DeliveryId) -> Row | None:
     row: Row | None = connection.execute(_DELIVERY, (id_.caller, id_.key)).fetchone()
     return row
+
+
+def select_collection(connection: sqlite3.Connection, key: CollectionKey) -> CollectionHead | None:
+    """
+    Where the collection is at.
+    """
+    row = connection.execute(_COLLECTION, (key.tenant.value, key.name.value)).fetchone()
+    return None if row is None else collection_of(row)

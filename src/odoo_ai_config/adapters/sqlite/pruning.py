@@ -19,8 +19,9 @@ from odoo_ai_config.adapters.sqlite.rows import Row, microseconds
 from odoo_ai_config.adapters.sqlite.writer import Transaction
 from odoo_ai_config.application.ports.config_store import PruneReport
 from odoo_ai_config.domain.changes import DeliveryId
+from odoo_ai_config.domain.collections import CollectionKey, CollectionName
 from odoo_ai_config.domain.documents import Document
-from odoo_ai_config.domain.identifiers import CREDENTIALS
+from odoo_ai_config.domain.identifiers import CREDENTIALS, TenantId
 from odoo_ai_config.domain.merging import fingerprints_in
 from odoo_ai_config.domain.versioning import RetentionPolicy
 
@@ -54,6 +55,20 @@ _REMOVE_SEALED: Final = (
     "DELETE FROM secrets WHERE ref = ? AND fingerprint = ? AND purpose = ? "
     "AND tenant = ? AND domain = ?"
 )
+_OLD_TRACES: Final = """
+SELECT collection, tenant, name, max(items.version)
+FROM items JOIN collections ON collection = collections.id
+WHERE removed_at IS NOT NULL
+  AND (items.version <= collections.version - ?1 OR removed_at < ?2)
+GROUP BY collection
+"""
+_RAISE_FLOOR: Final = "UPDATE collections SET floor = max(floor, ?2) WHERE id = ?1"
+_REMOVE_TRACES: Final = """
+DELETE FROM items WHERE collection = ?1 AND id IN (
+  SELECT id FROM items
+  WHERE collection = ?1 AND removed_at IS NOT NULL AND version <= ?2 LIMIT ?3
+)
+"""
 _TRIM_LOG: Final = """
 DELETE FROM changes WHERE seq IN (
   SELECT seq FROM changes WHERE seq <= ? ORDER BY seq LIMIT ?
@@ -67,7 +82,7 @@ async def prune(
     """
     Remove what *policy* allows, expired deliveries, and sealed values that nothing names.
 
-    The change log loses its oldest lines too.
+    The change log loses its oldest lines too, and collections the traces of removed items.
     """
     # Taken once, for each removal is a commit too, and takes a number of the log.
     end = await database.read(sequence) - LOG_LINES_KEPT
@@ -77,6 +92,7 @@ async def prune(
         deliveries=await _prune_deliveries(database, now),
         revisions=await _prune_revisions(database, policy, now),
         secrets=await _prune_secrets(database),
+        tombstones=await _prune_traces(database, policy, now),
     )
 
 
@@ -106,7 +122,7 @@ def _remove_deliveries(
 async def _prune_revisions(
     database: SqliteDatabase, policy: RetentionPolicy, now: datetime
 ) -> int:
-    oldest = None if policy.max_age is None else microseconds(now - policy.max_age)
+    oldest = _oldest(policy, now)
     removed = 0
     document = 0
     while True:
@@ -150,6 +166,35 @@ def _orphans(owner: Row, connection: sqlite3.Connection) -> set[Row]:
         marks = {(ref, fingerprint.value) for ref, fingerprint in named}
         orphans = {orphan for orphan in orphans if orphan[:2] not in marks}
     return orphans
+
+
+async def _prune_traces(database: SqliteDatabase, policy: RetentionPolicy, now: datetime) -> int:
+    which = policy.keep, _oldest(policy, now)
+    removed = 0
+    for collection, tenant, name, floor in await database.read(
+        partial(_select_all, _OLD_TRACES, which)
+    ):
+        key = CollectionKey(TenantId(tenant), CollectionName(name))
+        while gone := await database.write(
+            partial(
+                _remove_traces,
+                (collection, floor),
+                Effect(database.rows.collections, key, forget=True),
+            )
+        ):
+            removed += gone
+    return removed
+
+
+def _remove_traces(which: Row, effect: Effect, transaction: Transaction) -> int:
+    # The floor first: no reader may miss a trace and not be told.
+    transaction.connection.execute(_RAISE_FLOOR, which)
+    transaction.effects.append(effect)
+    return transaction.connection.execute(_REMOVE_TRACES, (*which, _STEP)).rowcount
+
+
+def _oldest(policy: RetentionPolicy, now: datetime) -> int | None:
+    return None if policy.max_age is None else microseconds(now - policy.max_age)
 
 
 def _select_all(statement: str, which: Row, connection: sqlite3.Connection) -> list[Row]:

@@ -10,6 +10,8 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any, Final, TypeAlias, TypeVar
 
+from attrs import astuple
+
 from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.changes import (
     AuditAction,
@@ -17,6 +19,13 @@ from odoo_ai_config.domain.changes import (
     Claim,
     Delivery,
     DeliveryId,
+)
+from odoo_ai_config.domain.collections import (
+    CollectionHead,
+    CollectionKey,
+    CollectionName,
+    Item,
+    ItemState,
 )
 from odoo_ai_config.domain.credentials import Fingerprint, SealContext, SealedSecret, TenantKey
 from odoo_ai_config.domain.documents import AuthoredYaml, Document
@@ -35,7 +44,7 @@ from odoo_ai_config.domain.mapping import (
     MappingRevision,
     SpecialNumber,
 )
-from odoo_ai_config.domain.outcomes import Notice, Outcome, WriteKind
+from odoo_ai_config.domain.outcomes import ItemCounts, Notice, Outcome, WriteKind
 from odoo_ai_config.domain.phone import PhoneNumber
 from odoo_ai_config.domain.versioning import Revision
 
@@ -58,6 +67,7 @@ MAPPING_COLUMNS: Final = (
 TENANT_KEY_COLUMNS: Final = "tenant, key_id, master_id, wrapped, created_at"
 SEALED_COLUMNS: Final = "tenant, domain, ref, purpose, fingerprint, key_id, envelope"
 DELIVERY_COLUMNS: Final = "caller, key, digest, outcome, recorded_at, expires_at"
+COLLECTION_COLUMNS: Final = "tenant, name, version, size, created_at, updated_at, floor"
 AUDIT_COLUMNS: Final = "at, action, actor, tenant, subject, request_id"
 API_KEY_COLUMNS: Final = "id, name, digest, scopes, tenant, created_at, revoked_at"
 
@@ -251,12 +261,15 @@ def _outcome_text(outcome: Outcome) -> str:
             "changed": outcome.changed,
             "at": microseconds(outcome.at),
             "notices": [(notice.code, notice.field) for notice in outcome.notices],
+            "items": None if outcome.items is None else astuple(outcome.items),
         }
     )
 
 
 def _outcome_of(text: str) -> Outcome:
     stored = json.loads(text)
+    # Outcomes that were recorded before there were collections say nothing of items.
+    items = stored.get("items")
     return Outcome(
         kind=WriteKind(stored["kind"]),
         owner=TenantDomain(TenantId(stored["tenant"]), BusinessDomain(stored["domain"])),
@@ -264,7 +277,31 @@ def _outcome_of(text: str) -> Outcome:
         changed=stored["changed"],
         at=_time(stored["at"]),
         notices=tuple(Notice(code, field) for code, field in stored["notices"]),
+        items=None if items is None else ItemCounts(*items),
     )
+
+
+def collection_row(head: CollectionHead) -> Row:
+    return (
+        head.key.tenant.value,
+        head.key.name.value,
+        head.version,
+        head.size,
+        microseconds(head.created_at),
+        microseconds(head.updated_at),
+        head.floor,
+    )
+
+
+def collection_of(row: Row) -> CollectionHead:
+    tenant, name, version, size, created_at, updated_at, floor = row
+    key = CollectionKey(TenantId(tenant), CollectionName(name))
+    return CollectionHead(key, version, size, _time(created_at), _time(updated_at), floor)
+
+
+def item_state_of(row: Row) -> ItemState:
+    id_, version, digest, text = row
+    return ItemState(id_, version, Item(id_, text, digest) if digest else None)
 
 
 def audit_row(entry: AuditEntry) -> Row:

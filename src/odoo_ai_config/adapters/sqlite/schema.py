@@ -130,8 +130,36 @@ CREATE TABLE api_keys (
 ) STRICT, WITHOUT ROWID;
 """
 
+# Collections and their items; `removed_at` and no text mark the trace of a removed one.
+_COLLECTIONS: Final = """
+CREATE TABLE collections (
+    id INTEGER PRIMARY KEY,
+    tenant TEXT NOT NULL,
+    name TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    size INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL,
+    floor INTEGER NOT NULL,
+    UNIQUE (tenant, name)
+) STRICT;
+
+CREATE TABLE items (
+    collection INTEGER NOT NULL REFERENCES collections (id),
+    id TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    removed_at INTEGER,
+    digest TEXT NOT NULL,
+    text TEXT NOT NULL,
+    PRIMARY KEY (collection, id)
+) STRICT;
+-- All that comparing a whole collection asks for: no text is read for it.
+CREATE INDEX items_by_version ON items (collection, version, id, removed_at, digest);
+CREATE INDEX traces ON items (collection, version) WHERE removed_at IS NOT NULL;
+"""
+
 # Item n leads from version n to version n + 1. Never change one that was released.
-_MIGRATIONS: Final = (_FIRST,)
+_MIGRATIONS: Final = (_FIRST, _COLLECTIONS)
 
 # In one statement, so that a migration by another process does not come in between.
 _STATE: Final = (
