@@ -147,7 +147,7 @@ class InboxMessage:
         revision: Counts the writes, from 1; a store takes only the successor of what it has.
         due_at: When an open message is gone on with. Whoever works on it has put that off,
             so that nobody else takes it meanwhile and it comes back if the worker dies.
-        attempts: Failed ones of the present stage.
+        attempts: Failed ones, of asking the crew or, since it is answered, of posting.
         reason: Why it was ignored, is unresolved or dead, or failed last: a stable code.
         body: Recognises the sealed payload; None for what was ignored.
         answer: Recognises the sealed answer of the crew.
@@ -204,22 +204,33 @@ class InboxMessage:
         """
         return evolve(self, revision=self.revision + 1, due_at=until)
 
+    def given_back(self, *, at: datetime) -> InboxMessage:
+        """
+        Left by a worker that does not go on with it; the next may do so at once.
+        """
+        return evolve(self, revision=self.revision + 1, due_at=at)
+
     def awaiting(self, *, until: datetime, at: datetime) -> InboxMessage:
         """
         With a crew that answers later, *until* at the latest.
         """
         return self._next(Stage.AWAITING, at, due_at=until)
 
-    def answered(self, answer: Fingerprint, *, at: datetime) -> InboxMessage:
+    def answered(
+        self, answer: Fingerprint, *, at: datetime, until: datetime | None = None
+    ) -> InboxMessage:
         """
         With an answer that is to go to Chatwoot now.
+
+        A worker that brings it there itself has until *until* to do so.
 
         Raises:
             WrongStageError: It is answered already, or nobody waits for an answer.
         """
         if self.stage not in {Stage.QUEUED, Stage.AWAITING}:
             raise WrongStageError(self.stage)
-        return self._next(Stage.ANSWERED, at, due_at=at, answer=answer)
+        answered = self._next(Stage.ANSWERED, at, due_at=until or at)
+        return evolve(answered, answer=answer, attempts=0)
 
     def done(self, *, at: datetime, reason: str | None = None) -> InboxMessage:
         """
@@ -261,18 +272,30 @@ class InboxMessage:
             raise WrongStageError(self.stage)
         return self._next(Stage.DISCARDED, at, reason=self.reason)
 
-    def replayed(self, destination: Destination, *, at: datetime) -> InboxMessage:
+    def replayed(
+        self, destination: Destination, *, at: datetime, body: Fingerprint | None = None
+    ) -> InboxMessage:
         """
         On its way again, to *destination*; an answer that was given already is only posted.
+
+        A new holder needs the text sealed under its own key, as *body*. Its crew has not
+        answered yet, whatever that of the one before has said.
 
         Raises:
             WrongStageError: It is not stuck, or has been sent on its way too often.
         """
         if self.stage not in STUCK or self.replays >= MAX_REPLAYS:
             raise WrongStageError(self.stage)
-        stage = Stage.QUEUED if self.answer is None else Stage.ANSWERED
+        stays = destination.owner == self.holder
+        answer = self.answer if stays else None
+        stage = Stage.QUEUED if answer is None else Stage.ANSWERED
         return evolve(
-            self._next(stage, at, due_at=at, destination=destination), replays=self.replays + 1
+            self._next(stage, at, due_at=at),
+            destination=destination,
+            body=self.body if stays else body,
+            answer=answer,
+            attempts=0,
+            replays=self.replays + 1,
         )
 
     def _next(
@@ -282,8 +305,6 @@ class InboxMessage:
         *,
         due_at: datetime | None = None,
         reason: str | None = None,
-        answer: Fingerprint | None = None,
-        destination: Destination | None = None,
     ) -> InboxMessage:
         return evolve(
             self,
@@ -292,9 +313,6 @@ class InboxMessage:
             updated_at=at,
             due_at=due_at,
             reason=reason,
-            attempts=self.attempts if stage is self.stage else 0,
-            answer=answer or self.answer,
-            destination=destination or self.destination,
         )
 
 
