@@ -36,6 +36,17 @@ class Sealing:
 
 
 @frozen
+class SealedOne:
+    """
+    One sealed value, and what a changeset needs to know of the key that did it.
+    """
+
+    secret: SealedSecret
+    new_tenant_key: TenantKey | None
+    sealed_under: TenantKey | None
+
+
+@frozen
 class Sealer:
     """
     Seals what is new and recognises what is not.
@@ -94,6 +105,20 @@ class Sealer:
             new_tenant_key=key if active is None else None,
             sealed_under=active,
         )
+
+    async def one(self, context: SealContext, secret: SecretText, *, at: datetime) -> SealedOne:
+        """
+        Seal *secret* in *context*, whether or not it was sealed there before.
+
+        Raises:
+            SealBrokenError, MasterKeyMissingError: The tenant's data key does not open.
+            StoreUnavailableError: The store is away.
+        """
+        active = await self.secrets.sealing_key(context.tenant)
+        if active is not None:
+            return SealedOne(self.vault.seal(active, context, secret), None, active)
+        key = self.vault.new_tenant_key(context.tenant, at=at)
+        return SealedOne(self.vault.seal(key, context, secret), key, None)
 
     async def _again(
         self, key: TenantKey, context: SealContext, fingerprint: Fingerprint

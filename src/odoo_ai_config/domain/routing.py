@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Final, TypeAlias
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
 from odoo_ai_config.domain.identifiers import ChatwootId, TenantDomain
 from odoo_ai_config.domain.mapping import ChannelKey, ChannelMapping
@@ -75,13 +75,17 @@ class Route:
     """
     The decision: owner and crew, or *unresolved* said explicitly by ``owner`` None.
 
-    *considered* is empty unless it was asked for.
+    Args:
+        considered: Empty unless it was asked for.
+        channel: The mapping that decided for the owner. Routes that lead to the same place by
+            the same rule are equal, whichever mapping that was.
     """
 
     owner: TenantDomain | None
     crew: str | None
     matched_by: Rule
     considered: tuple[Consideration, ...] = ()
+    channel: ChannelKey | None = field(default=None, eq=False)
 
 
 # The mappings of one number by tenant, in the order of `_by_area`. Ids are kept as plain text
@@ -159,15 +163,18 @@ class RoutingTable:
             mapping = self._of_account(message)
         if mapping is not None:
             own = mapping.crew_of(number) if holders else None
-            return Route(mapping.owner, own or _crew(holders, mapping.owner, number), rule)
+            crew = own or _crew(holders, mapping.owner, number)
+            return Route(mapping.owner, crew, rule, channel=mapping.key)
         if holders:
             tenants = list(islice(self._tenants(message, holders), 2))
             if len(tenants) == 1:
                 first = holders[tenants[0]][0]
-                return Route(first.owner, first.crew_of(number), Rule.SPECIAL_NUMBER)
+                crew = first.crew_of(number)
+                return Route(first.owner, crew, Rule.SPECIAL_NUMBER, channel=first.key)
         if self._fallbacks:
-            owner = self._fallbacks[0].owner
-            return Route(owner, _crew(holders, owner, number), Rule.FALLBACK)
+            first = self._fallbacks[0]
+            crew = _crew(holders, first.owner, number)
+            return Route(first.owner, crew, Rule.FALLBACK, channel=first.key)
         return Route(None, None, Rule.UNRESOLVED)
 
     def explain(self, message: IncomingMessage) -> Route:

@@ -273,3 +273,15 @@ def test_removing_one_channel_leaves_the_others_that_share_its_number_and_accoun
     for mapping in [gone, *rest]:
         table.put(evolve(mapping, active=False))
     assert vars(table) == vars(RoutingTable())
+
+
+def test_route_names_the_mapping_that_decided() -> None:
+    special = elsewhere(ANA, numbers=number("admin"))
+    of_inbox, of_account = inbox_of(BIA), account_of(BIA)
+    falling = holder_of(BIA, fallback=True)
+
+    assert RoutingTable([of_inbox, of_account]).resolve(IN_INBOX).channel == of_inbox.key
+    assert RoutingTable([of_inbox, of_account]).resolve(OUTSIDE).channel == of_account.key
+    assert RoutingTable([special, falling]).resolve(OUTSIDE).channel == special.key
+    assert RoutingTable([falling]).resolve(OUTSIDE).channel == falling.key
+    assert RoutingTable().resolve(OUTSIDE).channel is None

@@ -1,0 +1,196 @@
+"""
+How the hub gets at its Chatwoot accounts, opened and ready to use.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from datetime import datetime, timedelta
+from typing import Final
+
+from attrs import define, field, frozen
+
+from odoo_ai_config.application.ports.clock import Clock
+from odoo_ai_config.application.ports.config_store import ConfigStore
+from odoo_ai_config.application.ports.secret_store import SecretStore
+from odoo_ai_config.application.ports.secret_vault import SecretVault
+from odoo_ai_config.application.unsealing import unsealed
+from odoo_ai_config.domain.chatwoot import (
+    ChatwootAccess,
+    ChatwootSettings,
+    account_at,
+    place_of,
+)
+from odoo_ai_config.domain.credentials import Fingerprint, SealContext, SecretText
+from odoo_ai_config.domain.errors import InvalidValueError
+from odoo_ai_config.domain.identifiers import (
+    CONFIG,
+    CREDENTIALS,
+    HUB,
+    ChatwootId,
+    CredentialRef,
+    DocumentKey,
+    TenantDomain,
+)
+from odoo_ai_config.domain.merging import fingerprints_in
+from odoo_ai_config.domain.versioning import Revision, content_of
+
+# How long other processes may go on with what was changed or removed.
+_STALE_AFTER: Final = timedelta(seconds=2)
+_MOST_KNOWN: Final = 1024
+
+
+@frozen
+class ChatwootAccount:
+    """
+    The settings of one account, or of all, and what is sealed of them, still closed.
+
+    Args:
+        account: None for what holds for every account.
+        sealed: Fingerprints by reference.
+    """
+
+    account: ChatwootId | None
+    settings: ChatwootSettings
+    sealed: Mapping[str, Fingerprint]
+
+
+async def chatwoot_account(store: ConfigStore, account: ChatwootId | None) -> ChatwootAccount:
+    """
+    The settings of *account* as they are stored; empty ones if there are none.
+
+    Raises:
+        InvalidValueError: Nothing can be kept for an account of this id.
+        StoreUnavailableError: The store is away.
+    """
+    return account_in(await store.current(documents_of(account)), account)
+
+
+def documents_of(account: ChatwootId | None) -> tuple[DocumentKey, DocumentKey]:
+    """
+    Where the settings of *account* are, and where the values that are sealed of them.
+
+    Raises:
+        InvalidValueError: Nothing can be kept for an account of this id.
+    """
+    place = place_of(account)
+    return place.document(CONFIG), place.document(CREDENTIALS)
+
+
+def account_in(
+    current: Mapping[DocumentKey, Revision], account: ChatwootId | None
+) -> ChatwootAccount:
+    """
+    The settings of *account* in the *current* revisions of its documents.
+    """
+    config, credentials = (content_of(current.get(key)) for key in documents_of(account))
+    return ChatwootAccount(
+        account,
+        ChatwootSettings.read({} if config is None else config.body),
+        fingerprints_in(credentials),
+    )
+
+
+@define
+class ChatwootAccounts:
+    """
+    Opens what is stored of accounts, and remembers it for two seconds.
+
+    Every message asks; what it asks for hardly ever changes.
+
+    Args:
+        fallback: What the operator set for every account, beside what is stored.
+    """
+
+    store: ConfigStore
+    secrets: SecretStore
+    vault: SecretVault
+    clock: Clock
+    fallback: ChatwootAccess = field(factory=ChatwootAccess)
+    _known: dict[ChatwootId | None, tuple[datetime, ChatwootAccess]] = field(
+        factory=dict, init=False, repr=False
+    )
+    _opened: dict[Fingerprint, SecretText] = field(factory=dict, init=False, repr=False)
+
+    async def access_to(self, account: ChatwootId | None) -> ChatwootAccess:
+        """
+        What is known of *account*: its own, then what holds for every account.
+
+        None asks for what holds for every account.
+
+        Raises:
+            SealBrokenError, MasterKeyMissingError: A secret of it does not open.
+            StoreUnavailableError: The store is away.
+        """
+        now = self.clock.now()
+        known = self._known.get(account)
+        if known is not None and now < known[0]:
+            return known[1]
+        access = await self._read(account)
+        if account is None:
+            access = access.over(self.fallback)
+        else:
+            access = access.over(await self.access_to(None))
+        if len(self._known) >= _MOST_KNOWN:
+            # Anybody may ask for any number of accounts that do not exist.
+            self._known.clear()
+        self._known[account] = now + _STALE_AFTER, access
+        return access
+
+    async def each(self) -> AsyncIterator[tuple[ChatwootId, ChatwootAccess]]:
+        """
+        Every account of which something is stored.
+
+        Raises:
+            SealBrokenError, MasterKeyMissingError: A secret does not open.
+            StoreUnavailableError: The store is away.
+        """
+        for account in await stored_accounts(self.store):
+            yield account, await self.access_to(account)
+
+    def forget(self) -> None:
+        """
+        Look everything up again, because something was changed.
+        """
+        self._known.clear()
+        self._opened.clear()
+
+    async def _read(self, account: ChatwootId | None) -> ChatwootAccess:
+        try:
+            stored = await chatwoot_account(self.store, account)
+        except InvalidValueError:
+            return ChatwootAccess()
+        place, settings = place_of(account), stored.settings
+
+        async def opened(*refs: CredentialRef) -> tuple[SecretText, ...]:
+            marks = [(ref, stored.sealed[ref.value]) for ref in refs if ref.value in stored.sealed]
+            return tuple([await self._open(place, ref, mark) for ref, mark in marks])
+
+        token = () if settings.api_token is None else await opened(settings.api_token)
+        return ChatwootAccess(
+            settings.base_url,
+            next(iter(token), None),
+            await opened(*settings.webhook_secrets),
+            await opened(*settings.webhook_tokens),
+        )
+
+    async def _open(
+        self, place: TenantDomain, ref: CredentialRef, mark: Fingerprint
+    ) -> SecretText:
+        known = self._opened.get(mark)
+        if known is None:
+            known = await unsealed(self.secrets, self.vault, SealContext(place, ref), mark)
+            self._opened[mark] = known
+        return known
+
+
+async def stored_accounts(store: ConfigStore) -> list[ChatwootId]:
+    """
+    The accounts of which something is stored.
+
+    Raises:
+        StoreUnavailableError: The store is away.
+    """
+    documents = await store.documents(HUB)
+    found = {account_at(revision.key.domain) for revision in documents}
+    return sorted(account for account in found if account is not None)

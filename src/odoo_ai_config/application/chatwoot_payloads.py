@@ -1,0 +1,236 @@
+"""
+Reads what Chatwoot sends: account webhooks, API inboxes, agent bots, and old test scripts.
+
+The webhook reads an event when it comes, and the delivery reads it again when it opens the
+sealed text, perhaps a version of the hub later. Nothing here refuses anything: a field that is
+not what it should be counts as absent.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Final, TypeVar
+
+from odoo_ai_config.domain.credentials import SecretText
+from odoo_ai_config.domain.crews import Attachment, Contact, CustomerMessage
+from odoo_ai_config.domain.errors import InvalidValueError
+from odoo_ai_config.domain.identifiers import ChatwootId
+from odoo_ai_config.domain.inbox import Origin
+from odoo_ai_config.domain.json_types import Json, JsonObject
+from odoo_ai_config.domain.phone import digits_of
+from odoo_ai_config.domain.receiving import Author, ChatwootEvent, Direction
+
+T = TypeVar("T")
+
+_NOTHING: Final[JsonObject] = {}
+# Events whose body is a conversation and not something in one.
+_OF_CONVERSATION: Final = frozenset(
+    {
+        "conversation_created",
+        "conversation_updated",
+        "conversation_status_changed",
+        "conversation_opened",
+        "conversation_resolved",
+    }
+)
+# At the top of a message stands a word, inside of it Chatwoot's own number.
+_DIRECTIONS: Final = {
+    "incoming": Direction.INCOMING,
+    "0": Direction.INCOMING,
+    "outgoing": Direction.OUTGOING,
+    "1": Direction.OUTGOING,
+    "activity": Direction.OUTGOING,
+    "2": Direction.OUTGOING,
+    "template": Direction.OUTGOING,
+    "3": Direction.OUTGOING,
+}
+_AUTHORS: Final = {
+    "user": Author.USER,
+    "agent_bot": Author.BOT,
+    "agentbot": Author.BOT,
+    "captain_assistant": Author.BOT,
+    "captain::assistant": Author.BOT,
+}
+_PUBLIC: Final = frozenset({"", "0", "false", "none", "null"})
+# Elsewhere a source id is of another kind: a Telegram user id looks like a number and is none.
+_CHANNELS_OF_NUMBERS: Final = frozenset(
+    {None, "Channel::Whatsapp", "Channel::TwilioSms", "Channel::Sms"}
+)
+_WHATSAPP_USER: Final = "@s.whatsapp.net"
+_EVENT_NAME: Final = re.compile(r"[a-z][a-z0-9_.]{0,63}", re.ASCII)
+
+
+def customer_message(sealed_text: SecretText) -> CustomerMessage:
+    """
+    What a customer wrote, read from the opened payload of an event that was taken in.
+    """
+    body = json.loads(sealed_text.reveal())
+    return read_event(body if isinstance(body, dict) else {}).message
+
+
+def read_event(
+    body: JsonObject, *, delivery: str | None = None, request_id: str | None = None
+) -> ChatwootEvent:
+    """
+    What *body* says.
+
+    ``conversation.messages`` is the last public message of the conversation and not the one
+    that the event is about, so only the account is taken from there, where nothing else says it.
+    """
+    name = _word(body.get("event"), lower=False)
+    if _EVENT_NAME.fullmatch(name) is None:
+        name = ""
+    about_conversation = name in _OF_CONVERSATION
+    conversation = body if about_conversation else _object(body, "conversation")
+    # The test scripts of the replaced service put the message into an object of its own.
+    message = _object(body, "message") if "message_type" not in body else body
+    inbox = _object(body, "inbox")
+    said = (body, conversation)
+    origin = Origin(
+        name,
+        account=_account(body, conversation),
+        inbox=_first(
+            _ids(
+                inbox.get("id"),
+                *(part.get("inbox_id") for part in said),
+                _object(conversation, "contact_inbox").get("inbox_id"),
+            )
+        ),
+        conversation=_first(_ids(conversation.get("id"), body.get("conversation_id"))),
+        message=_first(_ids(message.get("id"))) if name.startswith("message_") else None,
+        delivery=delivery,
+        request_id=request_id,
+    )
+    senders = [
+        _object(body, "sender"),
+        _object(message, "sender"),
+        _object(_object(conversation, "meta"), "sender"),
+        _object(body, "contact"),
+    ]
+    channel = _text(conversation.get("channel")) or _text(inbox.get("channel_type"))
+    number = _number(senders, conversation, channel)
+    return ChatwootEvent(
+        origin,
+        direction=_DIRECTIONS.get(_word(message.get("message_type")), Direction.UNKNOWN),
+        private=any(_word(part.get("private")) not in _PUBLIC for part in (body, message)),
+        author=_author(body, message),
+        number=number,
+        message=CustomerMessage(
+            text=_text(message.get("content")),
+            contact=_contact(senders, number),
+            channel=channel,
+            inbox_name=_text(inbox.get("name")),
+            attachments=tuple(_attachments(message)),
+            sent_at=_moment(message.get("created_at")),
+        ),
+    )
+
+
+def _account(body: JsonObject, conversation: JsonObject) -> ChatwootId | None:
+    candidates = [_object(part, "account").get("id") for part in (body, conversation)]
+    candidates.append(body.get("account_id"))
+    # Conversation events of older versions tell it nowhere else.
+    messages = conversation.get("messages")
+    if isinstance(messages, list):
+        candidates += [part.get("account_id") for part in messages if isinstance(part, dict)]
+    return _first(_ids(*candidates))
+
+
+def _contact(senders: list[JsonObject], number: str | None) -> Contact:
+    def said(name: str) -> str | None:
+        return _first(_text(sender.get(name)) for sender in senders)
+
+    contact_id = _first(_ids(*(sender.get("id") for sender in senders)))
+    return Contact(
+        id=None if contact_id is None else contact_id.value,
+        name=said("name"),
+        number=number,
+        identifier=said("identifier"),
+    )
+
+
+def _number(
+    senders: list[JsonObject], conversation: JsonObject, channel: str | None
+) -> str | None:
+    candidates = [sender.get("phone_number") for sender in senders]
+    if channel in _CHANNELS_OF_NUMBERS:
+        candidates.append(_object(conversation, "contact_inbox").get("source_id"))
+    candidates += [
+        identifier
+        for identifier in (_text(sender.get("identifier")) for sender in senders)
+        if identifier is not None and identifier.endswith(_WHATSAPP_USER)
+    ]
+    digits = _first(digits_of(_text(candidate)) for candidate in candidates)
+    return None if digits is None else f"+{digits}"
+
+
+def _author(body: JsonObject, message: JsonObject) -> Author:
+    words = [
+        word
+        for part in (body, message)
+        for word in (_object(part, "sender").get("type"), part.get("sender_type"))
+    ]
+    return _first(_AUTHORS.get(_word(word)) for word in words) or Author.CUSTOMER
+
+
+def _attachments(message: JsonObject) -> Iterator[Attachment]:
+    found = message.get("attachments")
+    for attachment in found if isinstance(found, list) else []:
+        if isinstance(attachment, dict):
+            url = _text(attachment.get("data_url"))
+            if url is not None:
+                yield Attachment(_text(attachment.get("file_type")) or "file", url)
+
+
+def _moment(value: Json) -> datetime | None:
+    try:
+        if isinstance(value, str):
+            moment = datetime.fromisoformat(value)
+            return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return datetime.fromtimestamp(value, UTC)
+    except (ValueError, OverflowError, OSError):
+        # A year that no calendar has, or no time at all.
+        return None
+    return None
+
+
+def _ids(*values: Json) -> Iterator[ChatwootId | None]:
+    for value in values:
+        yield _id(value)
+
+
+def _id(value: Json) -> ChatwootId | None:
+    # Chatwoot counts from 1; the test scripts wrote ids as text, and None as "None".
+    text = _word(value, lower=False)
+    if text in {"0", "None"}:
+        return None
+    try:
+        return ChatwootId(text)
+    except InvalidValueError:
+        return None
+
+
+def _word(value: Json, *, lower: bool = True) -> str:
+    # A short text or a whole number as text; "?" is nothing's name.
+    if value is None or value is False:
+        return ""
+    if isinstance(value, str):
+        return value.strip().lower() if lower else value.strip()
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else "?"
+
+
+def _text(value: Json) -> str | None:
+    return value if isinstance(value, str) and value.strip() else None
+
+
+def _object(holder: JsonObject, name: str) -> JsonObject:
+    value = holder.get(name)
+    return value if isinstance(value, dict) else _NOTHING
+
+
+def _first(values: Iterator[T | None]) -> T | None:
+    return next((value for value in values if value is not None), None)

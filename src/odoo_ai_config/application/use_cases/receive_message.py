@@ -1,0 +1,189 @@
+"""
+Take in what Chatwoot sends, so that nothing that was acknowledged is ever lost.
+"""
+
+from __future__ import annotations
+
+import enum
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from attrs import evolve, frozen
+
+from odoo_ai_config.application.errors import MessageRecordedError
+from odoo_ai_config.application.optimistic_commit import commit_decided
+from odoo_ai_config.application.ports.channel_directory import ChannelDirectory
+from odoo_ai_config.application.ports.clock import Clock
+from odoo_ai_config.application.ports.config_store import ConfigStore
+from odoo_ai_config.application.ports.message_inbox import MessageInbox
+from odoo_ai_config.application.ports.token_source import TokenSource
+from odoo_ai_config.application.sealing import Sealer
+from odoo_ai_config.domain.access import ApiKey, Scope
+from odoo_ai_config.domain.changes import Changeset
+from odoo_ai_config.domain.credentials import SecretText
+from odoo_ai_config.domain.errors import TenantForbiddenError
+from odoo_ai_config.domain.identifiers import CONFIG
+from odoo_ai_config.domain.inbox import (
+    Destination,
+    InboxMessage,
+    MessageId,
+    Release,
+    Stage,
+    body_context,
+)
+from odoo_ai_config.domain.receiving import ChatwootEvent, reason_to_ignore
+from odoo_ai_config.domain.routing import Route
+from odoo_ai_config.domain.versioning import version_of
+
+NO_ROUTE: Final = "no_route"
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND: Final = timedelta(milliseconds=1)
+_RANDOM_BYTES: Final = 12
+
+
+class Reception(enum.Enum):
+    """
+    What became of an event when it came.
+    """
+
+    ACCEPTED = "accepted"
+    IGNORED = "ignored"
+    UNRESOLVED = "unresolved"
+    DUPLICATE = "duplicate"
+
+
+@frozen
+class Receipt:
+    """
+    What the sender of an event is told.
+
+    Args:
+        id: Of the message that the event is kept as; of the first one if it came before.
+        reason: Why it was ignored or goes nowhere.
+        destination: Whom it goes to, if it was accepted.
+    """
+
+    id: MessageId
+    reception: Reception
+    reason: str | None = None
+    destination: Destination | None = None
+
+
+@frozen
+class ReceiveMessage:
+    """
+    Keep an event, and the customer's message in it sealed for the tenant that it goes to.
+    """
+
+    store: ConfigStore
+    inbox: MessageInbox
+    channels: ChannelDirectory
+    sealer: Sealer
+    tokens: TokenSource
+    clock: Clock
+
+    async def __call__(
+        self, event: ChatwootEvent, payload: SecretText, *, caller: ApiKey
+    ) -> Receipt:
+        """
+        Route *event* and commit it; when this returns, it survives whatever happens.
+
+        Args:
+            event: What *payload* says.
+            payload: The event as it came. Of those that nobody acts on it is not kept.
+            caller: Who vouches for it. One that is bound to a tenant does so only for what
+                goes to that tenant.
+
+        Raises:
+            ScopeMissingError: *caller* may not push events.
+            TenantForbiddenError: It does not go to the tenant that *caller* is bound to.
+            MessageRecordedError: It came before, and was removed just now.
+            SealBrokenError, MasterKeyMissingError: The tenant's data key does not open.
+            ContentionError: Too many writers at a time.
+            StoreUnavailableError: The store is away.
+        """
+        caller.require(Scope.WEBHOOK)
+        message_id = self._new_id()
+
+        async def decide() -> tuple[Changeset, Receipt]:
+            now = self.clock.now()
+            ignored = reason_to_ignore(event)
+            route = None
+            # Nobody needs to know where that would have gone on which nobody acts.
+            if ignored is None or caller.tenant is not None:
+                route = await self._route(event)
+                _require_reach(caller, route)
+            if ignored is not None:
+                message = InboxMessage(
+                    message_id, event.origin, Stage.IGNORED, now, now, reason=ignored.value
+                )
+                return Changeset(messages=(message,)), _receipt(message, Reception.IGNORED)
+            destination = await self._destination(route)
+            if destination is None:
+                message = InboxMessage(
+                    message_id, event.origin, Stage.UNRESOLVED, now, now, reason=NO_ROUTE
+                )
+                receipt = _receipt(message, Reception.UNRESOLVED)
+            else:
+                message = InboxMessage(
+                    message_id,
+                    event.origin,
+                    Stage.QUEUED,
+                    now,
+                    now,
+                    due_at=now,
+                    destination=destination,
+                )
+                receipt = _receipt(message, Reception.ACCEPTED)
+            sealed = await self.sealer.one(body_context(message), payload, at=now)
+            changeset = Changeset(
+                messages=(evolve(message, body=sealed.secret.fingerprint),),
+                secrets=(sealed.secret,),
+                new_tenant_key=sealed.new_tenant_key,
+                sealed_under=sealed.sealed_under,
+            )
+            return changeset, receipt
+
+        try:
+            return await commit_decided(self.store, decide)
+        except MessageRecordedError:
+            first = await self.inbox.received(event.origin)
+            if first is None:
+                raise
+            return Receipt(first.id, Reception.DUPLICATE)
+
+    def _new_id(self) -> MessageId:
+        # The time in front keeps what comes together together in the indexes of stores.
+        milliseconds = (self.clock.now() - _EPOCH) // _MILLISECOND
+        return MessageId(f"msg_{milliseconds:012x}{self.tokens.token(_RANDOM_BYTES)}")
+
+    async def _route(self, event: ChatwootEvent) -> Route | None:
+        incoming = event.incoming
+        if incoming is None:
+            return None
+        return (await self.channels.table_for(incoming)).resolve(incoming)
+
+    async def _destination(self, route: Route | None) -> Destination | None:
+        if route is None or route.owner is None or route.channel is None:
+            return None
+        config = route.owner.document(CONFIG)
+        revision = (await self.store.current((config,))).get(config)
+        mapping = (await self.channels.current((route.channel,))).get(route.channel)
+        return Destination(
+            route.owner,
+            route.crew,
+            route.matched_by,
+            Release(version_of(revision), 0 if mapping is None else mapping.version),
+        )
+
+
+def _require_reach(caller: ApiKey, route: Route | None) -> None:
+    if caller.tenant is None:
+        return
+    if route is None or route.owner is None:
+        raise TenantForbiddenError
+    caller.require_tenant(route.owner.tenant)
+
+
+def _receipt(message: InboxMessage, reception: Reception) -> Receipt:
+    return Receipt(message.id, reception, message.reason, message.destination)

@@ -1,0 +1,211 @@
+"""
+What the hub needs to know of a Chatwoot account: how its events are recognised, where answers go.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from itertools import count
+from typing import Final, TypeAlias
+
+from attrs import Attribute, field, frozen
+
+from odoo_ai_config.domain.credentials import Fingerprint, SecretText
+from odoo_ai_config.domain.errors import InvalidValueError, UnknownFingerprintError
+from odoo_ai_config.domain.identifiers import (
+    HUB,
+    BusinessDomain,
+    ChatwootId,
+    CredentialRef,
+    TenantDomain,
+)
+from odoo_ai_config.domain.json_types import Json, JsonObject, ReadOnlyJsonObject
+
+# Where that lies which holds for every account.
+INSTALLATION: Final = TenantDomain(HUB, BusinessDomain("chatwoot"))
+_PREFIX: Final = "chatwoot-"
+MOST_SECRETS: Final = 16
+_LONGEST_URL: Final = 2048
+# No user, query or fragment: paths of its API are put behind it.
+_URL: Final = re.compile(r"https?://[A-Za-z0-9._\[\]:-]+(/[A-Za-z0-9._~/-]*)?", re.ASCII)
+# What can stand in a path as it is, and cannot be guessed.
+_PATH_TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{20,128}", re.ASCII)
+
+
+def place_of(account: ChatwootId | None) -> TenantDomain:
+    """
+    Where the settings of *account* lie; None for those that hold for every account.
+
+    Raises:
+        InvalidValueError: Nothing can be kept for an account of this id. Chatwoot counts its
+            accounts, so only ids of old test scripts are like that.
+    """
+    if account is None:
+        return INSTALLATION
+    try:
+        return TenantDomain(HUB, BusinessDomain(_PREFIX + account.value))
+    except InvalidValueError:
+        raise InvalidValueError("account_id", "chatwoot_id") from None
+
+
+def account_at(place: BusinessDomain) -> ChatwootId | None:
+    """
+    The account whose settings lie at *place*, one of the hub's own; None for any other place.
+    """
+    text = place.value
+    return ChatwootId(text.removeprefix(_PREFIX)) if text.startswith(_PREFIX) else None
+
+
+@frozen
+class ChatwootAccess:
+    """
+    What lets the hub recognise events of an account and answer in it, opened.
+
+    Args:
+        base_url: Without a last slash.
+        webhook_secrets: What Chatwoot signs with; each webhook, inbox and bot has its own.
+        webhook_tokens: Last parts of webhook addresses that are secrets by themselves, for
+            versions of Chatwoot that do not sign.
+    """
+
+    base_url: str | None = None
+    api_token: SecretText | None = None
+    webhook_secrets: tuple[SecretText, ...] = ()
+    webhook_tokens: tuple[SecretText, ...] = ()
+
+    def over(self, other: ChatwootAccess) -> ChatwootAccess:
+        """
+        What is here, and what *other* has beyond it.
+        """
+        return ChatwootAccess(
+            self.base_url or other.base_url,
+            self.api_token or other.api_token,
+            self.webhook_secrets + other.webhook_secrets,
+            self.webhook_tokens + other.webhook_tokens,
+        )
+
+
+@frozen
+class ChatwootSettings:
+    """
+    The settings of an account as its documents hold them: references in place of secrets.
+    """
+
+    base_url: str | None = None
+    api_token: CredentialRef | None = None
+    webhook_secrets: tuple[CredentialRef, ...] = ()
+    webhook_tokens: tuple[CredentialRef, ...] = ()
+
+    @classmethod
+    def read(cls, body: ReadOnlyJsonObject) -> ChatwootSettings:
+        """
+        Read a ``config`` document. What is not as it should be counts as absent.
+        """
+        url, token = body.get("base_url"), body.get("api_access_token_ref")
+        return cls(
+            url if isinstance(url, str) and url else None,
+            next(iter(_refs([token])), None),
+            _refs(body.get("webhook_secret_refs")),
+            _refs(body.get("webhook_token_refs")),
+        )
+
+    @property
+    def body(self) -> JsonObject:
+        """
+        The ``config`` document.
+        """
+        return {
+            "base_url": self.base_url,
+            "api_access_token_ref": None if self.api_token is None else self.api_token.value,
+            "webhook_secret_refs": [ref.value for ref in self.webhook_secrets],
+            "webhook_token_refs": [ref.value for ref in self.webhook_tokens],
+        }
+
+
+# A plain value, or the fingerprint of one that is there already and is to stay.
+Value: TypeAlias = SecretText | Fingerprint
+
+
+@frozen
+class ChatwootChange:
+    """
+    What is to be changed in the settings of an account.
+
+    None stands for "not said", and what is empty removes what is there.
+    """
+
+    base_url: str | None = field(default=None)
+    api_token: tuple[Value] | tuple[()] | None = None
+    webhook_secrets: tuple[Value, ...] | None = field(default=None)
+    webhook_tokens: tuple[Value, ...] | None = field(default=None)
+
+    @base_url.validator
+    def _check_base_url(self, _attribute: object, value: str | None) -> None:
+        if value and (len(value) > _LONGEST_URL or _URL.fullmatch(value) is None):
+            raise InvalidValueError("base_url", "base_url")
+
+    @webhook_secrets.validator
+    @webhook_tokens.validator
+    def _check_count(self, attribute: Attribute[object], values: tuple[Value, ...] | None) -> None:
+        if values is not None and len(values) > MOST_SECRETS:
+            raise InvalidValueError(attribute.name, "too_many_secrets")
+
+    @webhook_tokens.validator
+    def _check_tokens(self, _attribute: object, values: tuple[Value, ...] | None) -> None:
+        for value in values or ():
+            if isinstance(value, SecretText) and not _PATH_TOKEN.fullmatch(value.reveal()):
+                raise InvalidValueError("webhook_tokens", "webhook_token")
+
+    def made_on(
+        self, settings: ChatwootSettings, known: Mapping[str, Fingerprint]
+    ) -> tuple[ChatwootSettings, dict[CredentialRef, Value]]:
+        """
+        The settings after the change, and the value of every reference in them.
+
+        Args:
+            settings: As they are.
+            known: The fingerprints of what is sealed, by reference.
+
+        Raises:
+            UnknownFingerprintError: The change keeps a value that is not there.
+        """
+        present = () if settings.api_token is None else (settings.api_token,)
+        api_token = _placed(self.api_token, present, known, "api_access_token")
+        secrets = _placed(self.webhook_secrets, settings.webhook_secrets, known, "webhook_secret")
+        tokens = _placed(self.webhook_tokens, settings.webhook_tokens, known, "webhook_token")
+        url = settings.base_url if self.base_url is None else self.base_url.rstrip("/") or None
+        changed = ChatwootSettings(url, next(iter(api_token), None), tuple(secrets), tuple(tokens))
+        return changed, api_token | secrets | tokens
+
+
+def _placed(
+    values: tuple[Value, ...] | None,
+    present: tuple[CredentialRef, ...],
+    known: Mapping[str, Fingerprint],
+    stem: str,
+) -> dict[CredentialRef, Value]:
+    # A fingerprint belongs to its reference, so what stays keeps that; the others are numbered
+    # from 1 around it, so that writing the same values again changes nothing.
+    sealed = {known[ref.value]: ref for ref in present if ref.value in known}
+    if values is None:
+        return {ref: mark for mark, ref in sealed.items()}
+    kept = [value for value in values if isinstance(value, Fingerprint)]
+    if not sealed.keys() >= set(kept):
+        raise UnknownFingerprintError
+    taken = {sealed[mark] for mark in kept}
+    numbered = (CredentialRef(f"{stem}_{number}") for number in count(1))
+    free = (ref for ref in numbered if ref not in taken)
+    return {
+        sealed[value] if isinstance(value, Fingerprint) else next(free): value for value in values
+    }
+
+
+def _refs(names: Json) -> tuple[CredentialRef, ...]:
+    refs = []
+    for name in names if isinstance(names, list) else ():
+        if isinstance(name, str):
+            with suppress(InvalidValueError):
+                refs.append(CredentialRef(name))
+    return tuple(refs)
