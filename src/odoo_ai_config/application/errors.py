@@ -85,7 +85,9 @@ class CrewRefusedError(ApplicationError):
 
 class TargetForbiddenError(ApplicationError):
     """
-    The address is not one that the hub may call: it leads into a private network.
+    The address is not one that the hub may call.
+
+    It leads into a private network, or goes without TLS to a place that the operator did not name.
     """
 
     code = "target_forbidden"

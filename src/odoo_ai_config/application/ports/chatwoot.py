@@ -47,4 +47,5 @@ class Chatwoot(Protocol):
         Whether an answer marked as the one to *to* is among the newest of the conversation.
 
         Asked before an answer is posted of which it is not known whether it was posted before.
+        To a token that may write there but not read, nothing ever is.
         """

@@ -1,0 +1,3 @@
+"""
+Adapters to what is reached over HTTP: crews and Chatwoot. The driven home of aiohttp.
+"""

@@ -1,0 +1,69 @@
+"""
+Reading what the other side answers, as far as it is to be believed.
+"""
+
+from __future__ import annotations
+
+import email.utils
+import json
+from datetime import UTC, datetime
+from typing import Final
+
+import aiohttp
+
+from odoo_ai_config.domain.json_types import Json
+
+MOST_BYTES: Final = 1024 * 1024
+LONGEST_PAUSE: Final = 3600.0
+_PASSING: Final = frozenset({408, 425, 429})
+
+
+class UnreadableError(Exception):
+    """
+    The body is too large, or not JSON.
+    """
+
+
+def may_pass(status: int) -> bool:
+    """
+    Whether an answer of *status* says that another attempt may do better.
+    """
+    return status in _PASSING or status >= 500  # noqa: PLR2004 - HTTP's
+
+
+def pause_asked_for(response: aiohttp.ClientResponse, *, now: datetime) -> float | None:
+    """
+    The seconds of a ``Retry-After``, bounded, or None if there is none that can be read.
+    """
+    text = response.headers.get("Retry-After", "").strip()
+    if text.isascii() and text.isdigit():
+        # So many digits are "long" in any case, and int() would refuse thousands of them.
+        return min(float(text[:9]), LONGEST_PAUSE)
+    try:
+        until = email.utils.parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    if until.tzinfo is None:
+        until = until.replace(tzinfo=UTC)
+    return max(0.0, min((until - now).total_seconds(), LONGEST_PAUSE))
+
+
+async def json_in(response: aiohttp.ClientResponse) -> Json:
+    """
+    The body as JSON; None if it is blank.
+
+    Raises:
+        UnreadableError: It is too large or not JSON.
+    """
+    body = bytearray()
+    async for chunk in response.content.iter_any():
+        body += chunk
+        if len(body) > MOST_BYTES:
+            raise UnreadableError
+    if not body.strip():
+        return None
+    try:
+        parsed: Json = json.loads(body)
+    except (ValueError, RecursionError):
+        raise UnreadableError from None
+    return parsed
