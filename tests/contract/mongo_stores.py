@@ -7,8 +7,10 @@ from __future__ import annotations
 from odoo_ai_config.adapters.mongo.api_key_store import MongoApiKeyStore
 from odoo_ai_config.adapters.mongo.audit_log import MongoAuditLog
 from odoo_ai_config.adapters.mongo.channel_directory import MongoChannelDirectory
+from odoo_ai_config.adapters.mongo.collection_store import MongoCollectionStore
 from odoo_ai_config.adapters.mongo.config_store import MongoConfigStore
 from odoo_ai_config.adapters.mongo.database import MongoDatabase
+from odoo_ai_config.adapters.mongo.message_inbox import MongoMessageInbox
 from odoo_ai_config.adapters.mongo.secret_store import MongoSecretStore
 from tests.contract.stores import Stores
 
@@ -17,7 +19,9 @@ def stores_over(database: MongoDatabase) -> Stores:
     return Stores(
         config=MongoConfigStore(database),
         channels=MongoChannelDirectory(database),
+        collections=MongoCollectionStore(database),
         secrets=MongoSecretStore(database),
+        inbox=MongoMessageInbox(database),
         api_keys=MongoApiKeyStore(database),
         audit=MongoAuditLog(database),
     )

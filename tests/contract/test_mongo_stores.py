@@ -11,8 +11,13 @@ from odoo_ai_config.adapters.mongo.database import MongoDatabase
 from tests.contract.api_key_store_contract import ApiKeyStoreContract
 from tests.contract.audit_log_contract import AuditLogContract
 from tests.contract.channel_directory_contract import ChannelDirectoryContract
+from tests.contract.collection_store_contract import (
+    CollectionPruneContract,
+    CollectionStoreContract,
+)
 from tests.contract.config_store_contract import ConfigStoreContract
 from tests.contract.failure_contract import FailureContract
+from tests.contract.message_inbox_contract import MessageInboxContract
 from tests.contract.mongo_stores import stores_over
 from tests.contract.prune_contract import PruneContract
 from tests.contract.secret_store_contract import SecretStoreContract
@@ -63,6 +68,12 @@ class TestMongoPruning(InMongo, PruneContract): ...
 class TestMongoChannelDirectory(InMongo, ChannelDirectoryContract): ...
 
 
+class TestMongoCollectionStore(InMongo, CollectionStoreContract): ...
+
+
+class TestMongoCollectionPruning(InMongo, CollectionPruneContract): ...
+
+
 class TestMongoApiKeyStore(InMongo, ApiKeyStoreContract): ...
 
 
@@ -70,6 +81,9 @@ class TestMongoAuditLog(InMongo, AuditLogContract): ...
 
 
 class TestMongoSecretStore(InMongo, SecretStoreContract): ...
+
+
+class TestMongoMessageInbox(InMongo, MessageInboxContract): ...
 
 
 class TestMongoFailures(InMongo, FailureContract):

@@ -4,33 +4,43 @@ A changeset as writes: one step per collection, each with what it means if a wri
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Final, TypeAlias
+from collections.abc import Iterator, Sequence
+from typing import Final, TypeAlias, TypeVar
 
 from attrs import field, frozen
-from pymongo import InsertOne, ReplaceOne, UpdateOne
+from pymongo import DeleteMany, InsertOne, ReplaceOne, UpdateMany, UpdateOne
 from pymongo.errors import OperationFailure
 
+from odoo_ai_config.adapters.mongo.conversations import write_message, written_alone
 from odoo_ai_config.adapters.mongo.database import MongoDatabase, Record
 from odoo_ai_config.adapters.mongo.documents import (
     api_key_record,
     audit_record,
+    collection_record,
     delivery_record,
+    item_place,
+    item_record,
     mapping_record,
     revision_record,
     secret_record,
     tenant_key_record,
+    trace_record,
 )
 from odoo_ai_config.adapters.mongo.driver_errors import is_duplicate
 from odoo_ai_config.adapters.mongo.transaction import Session, in_transaction
 from odoo_ai_config.application.errors import DeliveryRecordedError, TenantKeyChangedError
 from odoo_ai_config.domain.changes import Changeset
+from odoo_ai_config.domain.collections import CollectionChange, CollectionHead
 from odoo_ai_config.domain.errors import RevisionConflictError
 
-Write: TypeAlias = InsertOne[Record] | ReplaceOne[Record] | UpdateOne
+T = TypeVar("T")
+Write: TypeAlias = InsertOne[Record] | ReplaceOne[Record] | UpdateOne | UpdateMany | DeleteMany
 # Writing what one relies on, not only reading it, is what makes two transactions collide of
 # which one uses a key or a sealed value and the other takes it away.
 TOUCH: Final[Record] = {"$inc": {"uses": 1}}
+
+# What the server does well within the time that the driver waits for an answer.
+_CHUNK: Final = 1000
 
 
 @frozen
@@ -60,21 +70,26 @@ async def commit(database: MongoDatabase, changeset: Changeset) -> None:
     """
     try:
         # Nearly every value is new, and a plain insert is the cheapest way to find out.
-        await _commit(database, _steps(database, changeset, _new_secrets(changeset)))
+        await _commit(database, changeset, _new_secrets(changeset))
     except _SealedBeforeError:
-        await _commit(database, _steps(database, changeset, _secrets_if_absent(changeset)))
+        await _commit(database, changeset, _secrets_if_absent(changeset))
 
 
-async def _commit(database: MongoDatabase, planned: Iterable[Step]) -> None:
-    steps = [step for step in planned if step.writes]
-    if sum(len(step.writes) for step in steps) == 1:
-        # One document is written atomically in any case.
+async def _commit(database: MongoDatabase, changeset: Changeset, secrets: Step) -> None:
+    steps = [step for step in _steps(database, changeset, secrets) if step.writes]
+    messages = changeset.messages
+    # One document is written atomically in any case.
+    if not messages and sum(len(step.writes) for step in steps) == 1:
         await _write(database, steps[0], None)
+        return
+    if not steps and len(messages) == 1 and await written_alone(database, messages[0]):
         return
 
     async def write_all(session: Session) -> None:
         for step in steps:
             await _write(database, step, session)
+        for message in messages:
+            await write_message(database, message, session)
 
     await in_transaction(database.client, write_all)
 
@@ -125,6 +140,13 @@ def _steps(database: MongoDatabase, changeset: Changeset, secrets: Step) -> Iter
         RevisionConflictError,
     )
     yield secrets
+    yield Step(
+        "collections",
+        [_moving(change.head) for change in changeset.collections],
+        RevisionConflictError,
+    )
+    for change in changeset.collections:
+        yield from _item_steps(change)
     yield Step("audit", [InsertOne(audit_record(entry)) for entry in changeset.audit])
     yield Step(
         "api_keys",
@@ -140,6 +162,29 @@ def _succeeding(name: str, version: int, record: Record) -> Write:
     if version == 1:
         return InsertOne(named)
     return ReplaceOne({"_id": name, "version": version - 1}, named)
+
+
+def _moving(head: CollectionHead) -> Write:
+    record = collection_record(head)
+    if head.version == 1:
+        return InsertOne({"_id": str(head.key), **record, "floor": 0})
+    return UpdateOne({"_id": str(head.key), "version": head.version - 1}, {"$set": record})
+
+
+def _item_steps(change: CollectionChange) -> Iterator[Step]:
+    # Not one upsert an item: the server takes a thousand plain inserts in the time of a few.
+    head = change.head
+    for items in _chunks(change.items):
+        places = [item_place(head.key, item.id) for item in items]
+        yield Step("items", [DeleteMany({"_id": {"$in": places}})])
+        yield Step("items", [InsertOne(item_record(head, item)) for item in items])
+    for ids in _chunks(change.removed):
+        places = [item_place(head.key, id_) for id_ in ids]
+        yield Step("items", [UpdateMany({"_id": {"$in": places}}, {"$set": trace_record(head)})])
+
+
+def _chunks(many: Sequence[T]) -> Iterator[Sequence[T]]:
+    return (many[start : start + _CHUNK] for start in range(0, len(many), _CHUNK))
 
 
 def _new_secrets(changeset: Changeset) -> Step:

@@ -9,7 +9,11 @@ from collections.abc import Awaitable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, TypeAlias, TypeVar
 
-from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection
+from motor.motor_asyncio import (
+    AsyncIOMotorClient,
+    AsyncIOMotorClientSession,
+    AsyncIOMotorCollection,
+)
 from pymongo import ASCENDING, DESCENDING, IndexModel, ReadPreference, WriteConcern
 from pymongo.errors import PyMongoError
 from pymongo.read_concern import ReadConcern
@@ -86,19 +90,67 @@ _INDEXES: Final[Mapping[str, Sequence[IndexModel]]] = {
             partialFilterExpression={"active": True, "fallback": True},
         ),
     ],
-    "secrets": [IndexModel([("tenant", ASCENDING), ("key_id", ASCENDING)], name="sealed_by")],
+    "secrets": [
+        IndexModel([("tenant", ASCENDING), ("key_id", ASCENDING)], name="sealed_by"),
+        # Messages have many sealed texts and tenants few credentials: each prunes its own.
+        IndexModel([("purpose", ASCENDING)], name="purpose"),
+    ],
     "tenant_keys": [IndexModel([("keys.master_id", ASCENDING)], name="wrapped_by")],
     "deliveries": [IndexModel([("expires_at", ASCENDING)], name="expiry")],
+    "collections": [
+        IndexModel([("tenant", ASCENDING), ("name", ASCENDING)], name="of_tenant"),
+    ],
+    "items": [
+        IndexModel(
+            [("collection", ASCENDING), ("version", ASCENDING), ("id", ASCENDING)],
+            name="of_collection",
+        ),
+        IndexModel(
+            [("collection", ASCENDING), ("version", ASCENDING)],
+            name="traces",
+            # Only what was removed has this field with a number in it.
+            partialFilterExpression={"removed_at": {"$gt": 0}},
+        ),
+    ],
     "audit": [
         IndexModel([("at", DESCENDING), ("_id", DESCENDING)], name="newest"),
         IndexModel(
             [("tenant", ASCENDING), ("at", DESCENDING), ("_id", DESCENDING)], name="of_tenant"
         ),
     ],
+    "messages": [
+        IndexModel(
+            [("marks", ASCENDING)],
+            name="marks",
+            unique=True,
+            # Whoever has no mark shares it with nobody.
+            partialFilterExpression={"marks": {"$gte": ""}},
+        ),
+        IndexModel(
+            [("ready", ASCENDING), ("due_at", ASCENDING)],
+            name="ready",
+            partialFilterExpression={"ready": {"$gte": ""}},
+        ),
+        IndexModel(
+            [("conversation", ASCENDING), ("open", ASCENDING), ("turn", ASCENDING)],
+            name="turns",
+            partialFilterExpression={"conversation": {"$gte": ""}},
+        ),
+        IndexModel(
+            # With the time, counting does not read the messages.
+            [("stage", ASCENDING), ("arrival", DESCENDING), ("received_at", ASCENDING)],
+            name="newest",
+        ),
+        IndexModel(
+            [("tenant", ASCENDING), ("stage", ASCENDING), ("arrival", DESCENDING)],
+            name="of_tenant",
+        ),
+        IndexModel([("stage", ASCENDING), ("updated_at", ASCENDING)], name="finished"),
+    ],
     "api_keys": [IndexModel([("created_at", ASCENDING), ("_id", ASCENDING)], name="oldest")],
 }
 # What has no index of its own is made when it is first written to.
-_COLLECTIONS: Final = (*_INDEXES, "checks")
+_COLLECTIONS: Final = (*_INDEXES, "conversations", "checks")
 
 
 class MongoDatabase:
@@ -144,11 +196,16 @@ class MongoDatabase:
         for collection, indexes in _INDEXES.items():
             await self[collection].create_indexes(indexes)
 
-    async def aggregated(self, collection: str, pipeline: Sequence[Record]) -> list[Record]:
+    async def aggregated(
+        self,
+        collection: str,
+        pipeline: Sequence[Record],
+        session: AsyncIOMotorClientSession | None = None,
+    ) -> list[Record]:
         """
         Everything that *pipeline* makes of *collection*.
         """
-        cursor = await settled(self[collection].aggregate(pipeline))
+        cursor = await settled(self[collection].aggregate(pipeline, session=session))
         return await cursor.to_list(None)
 
 

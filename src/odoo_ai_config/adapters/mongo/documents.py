@@ -11,6 +11,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from attrs import asdict
+
 from odoo_ai_config.adapters.mongo.database import Record
 from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.changes import (
@@ -19,6 +21,13 @@ from odoo_ai_config.domain.changes import (
     Claim,
     Delivery,
     DeliveryId,
+)
+from odoo_ai_config.domain.collections import (
+    CollectionHead,
+    CollectionKey,
+    CollectionName,
+    Item,
+    ItemState,
 )
 from odoo_ai_config.domain.credentials import Fingerprint, SealContext, SealedSecret, TenantKey
 from odoo_ai_config.domain.documents import AuthoredYaml, Document
@@ -37,7 +46,7 @@ from odoo_ai_config.domain.mapping import (
     MappingRevision,
     SpecialNumber,
 )
-from odoo_ai_config.domain.outcomes import Notice, Outcome, WriteKind
+from odoo_ai_config.domain.outcomes import ItemCounts, Notice, Outcome, WriteKind
 from odoo_ai_config.domain.phone import PhoneNumber
 from odoo_ai_config.domain.versioning import Revision
 
@@ -99,8 +108,8 @@ def mapping_record(revision: MappingRevision) -> Record:
         "_id": str(key),
         "account": None if key.account is None else key.account.value,
         "inbox": None if key.inbox is None else key.inbox.value,
-        "holder": None if key.holder is None else _owner_record(key.holder),
-        "owner": _owner_record(mapping.owner),
+        "holder": None if key.holder is None else owner_record(key.holder),
+        "owner": owner_record(mapping.owner),
         "sequence": mapping.sequence,
         "fallback": mapping.fallback,
         "active": mapping.active,
@@ -215,13 +224,14 @@ def delivery_record(delivery: Delivery) -> Record:
         "digest": delivery.claim.digest,
         "outcome": {
             "kind": outcome.kind.value,
-            "owner": _owner_record(outcome.owner),
+            "owner": owner_record(outcome.owner),
             "versions": [{"of": name, "version": n} for name, n in outcome.versions.items()],
             "changed": outcome.changed,
             "at": instant_record(outcome.at),
             "notices": [
                 {"code": notice.code, "field": notice.field} for notice in outcome.notices
             ],
+            "items": None if outcome.items is None else asdict(outcome.items),
         },
         "recorded_at": instant_record(delivery.recorded_at),
         "expires_at": instant_record(delivery.expires_at),
@@ -230,6 +240,8 @@ def delivery_record(delivery: Delivery) -> Record:
 
 def delivery_from(record: Record) -> Delivery:
     outcome = record["outcome"]
+    # Outcomes that were recorded before there were collections say nothing of items.
+    items = outcome.get("items")
     return Delivery(
         claim=Claim(DeliveryId(record["_id"]["caller"], record["_id"]["key"]), record["digest"]),
         outcome=Outcome(
@@ -239,10 +251,76 @@ def delivery_from(record: Record) -> Delivery:
             changed=outcome["changed"],
             at=instant_from(outcome["at"]),
             notices=tuple(Notice(entry["code"], entry["field"]) for entry in outcome["notices"]),
+            items=None if items is None else ItemCounts(**items),
         ),
         recorded_at=instant_from(record["recorded_at"]),
         expires_at=instant_from(record["expires_at"]),
     )
+
+
+def collection_record(head: CollectionHead) -> Record:
+    """
+    What a push says of a collection, and its name; how far traces were pruned it does not know.
+    """
+    return {
+        "tenant": head.key.tenant.value,
+        "name": head.key.name.value,
+        "version": head.version,
+        "size": head.size,
+        "created_at": instant_record(head.created_at),
+        "updated_at": instant_record(head.updated_at),
+    }
+
+
+def collection_from(record: Record) -> CollectionHead:
+    return CollectionHead(
+        CollectionKey(TenantId(record["tenant"]), CollectionName(record["name"])),
+        version=record["version"],
+        size=record["size"],
+        created_at=instant_from(record["created_at"]),
+        updated_at=instant_from(record["updated_at"]),
+        floor=record["floor"],
+    )
+
+
+def item_place(key: CollectionKey, id_: str) -> str:
+    """
+    Name an item. Its id may hold anything, but what stands before it has one slash.
+    """
+    return f"{key}/{id_}"
+
+
+def item_record(head: CollectionHead, item: Item) -> Record:
+    return {
+        "_id": item_place(head.key, item.id),
+        "collection": str(head.key),
+        "id": item.id,
+        "version": head.version,
+        "digest": item.digest,
+        "text": item.text,
+        "removed_at": None,
+    }
+
+
+def trace_record(head: CollectionHead) -> Record:
+    """
+    What the record of an item becomes when the push that led to *head* removes it.
+    """
+    return {
+        "version": head.version,
+        "digest": None,
+        "text": None,
+        "removed_at": instant_record(head.updated_at),
+    }
+
+
+def item_from(record: Record) -> Item:
+    return Item(record["id"], record["text"], record["digest"])
+
+
+def item_state_from(record: Record) -> ItemState:
+    item = None if record["text"] is None else item_from(record)
+    return ItemState(record["id"], record["version"], item)
 
 
 def audit_record(entry: AuditEntry) -> Record:
@@ -292,7 +370,7 @@ def api_key_from(record: Record) -> ApiKey:
     )
 
 
-def _owner_record(owner: TenantDomain) -> Record:
+def owner_record(owner: TenantDomain) -> Record:
     return {"tenant": owner.tenant.value, "domain": owner.domain.value}
 
 

@@ -11,6 +11,7 @@ from typing import Any, Final, ParamSpec, TypeVar
 from pymongo.errors import (
     ConfigurationError,
     ConnectionFailure,
+    DuplicateKeyError,
     OperationFailure,
     PyMongoError,
     ServerSelectionTimeoutError,
@@ -87,6 +88,13 @@ def is_duplicate(error: PyMongoError) -> bool:
     Whether a unique index refused a write.
     """
     return _DUPLICATE_KEY in _codes(error)
+
+
+def duplicate_field(error: DuplicateKeyError) -> str | None:
+    """
+    Which field the unique index is of that refused a write.
+    """
+    return next(iter((error.details or {}).get("keyPattern", ())), None)
 
 
 def is_conflict(error: PyMongoError) -> bool:

@@ -19,10 +19,13 @@ from odoo_ai_config.adapters.mongo.documents import (
 from odoo_ai_config.adapters.mongo.transaction import Session, in_transaction
 from odoo_ai_config.domain.documents import Document
 from odoo_ai_config.domain.identifiers import CREDENTIALS, TenantDomain
+from odoo_ai_config.domain.inbox import TEXT_PURPOSES
 from odoo_ai_config.domain.merging import fingerprints_in
 from odoo_ai_config.domain.versioning import RetentionPolicy
 
 _BATCH: Final = 500
+# The texts of messages are no document's; the inbox prunes them.
+_CREDENTIAL: Final[Record] = {"purpose": {"$nin": list(TEXT_PURPOSES)}}
 
 
 async def prune_revisions(database: MongoDatabase, policy: RetentionPolicy, now: datetime) -> int:
@@ -33,7 +36,7 @@ async def prune_revisions(database: MongoDatabase, policy: RetentionPolicy, now:
         return 0
     removed = 0
     superseding = {"version": {"$gt": 1}}
-    async for batch in _batches(database, "documents", superseding, ["version"]):
+    async for batch in batches(database, "documents", superseding, ["version"]):
         deletions = [
             DeleteMany(
                 {"document": newest["_id"], "$or": list(_expired(policy, newest["version"], now))}
@@ -51,7 +54,7 @@ async def prune_deliveries(database: MongoDatabase, now: datetime) -> int:
     """
     removed = 0
     expired = {"expires_at": {"$lt": instant_record(now)}}
-    async for batch in _batches(database, "deliveries", expired, ["_id"]):
+    async for batch in batches(database, "deliveries", expired, ["_id"]):
         names = [delivery["_id"] for delivery in batch]
         result = await database["deliveries"].delete_many({"_id": {"$in": names}})
         removed += result.deleted_count
@@ -63,8 +66,8 @@ async def prune_secrets(database: MongoDatabase) -> int:
     Remove the sealed values that no revision of their credentials document names any more.
     """
     removed = 0
-    async for batch in _batches(
-        database, "secrets", {}, ["tenant", "domain", "ref", "fingerprint"]
+    async for batch in batches(
+        database, "secrets", _CREDENTIAL, ["tenant", "domain", "ref", "fingerprint"]
     ):
         by_owner: dict[TenantDomain, list[Record]] = {}
         for secret in batch:
@@ -88,7 +91,7 @@ async def _prune_secrets_of(database: MongoDatabase, owner: TenantDomain) -> int
         history = database["revisions"].find({"document": _credentials_of(owner)}, session=session)
         documents = [revision_from(record).document for record in await history.to_list(None)]
         stored = database["secrets"].find(
-            {"tenant": owner.tenant.value, "domain": owner.domain.value},
+            {"tenant": owner.tenant.value, "domain": owner.domain.value, **_CREDENTIAL},
             {"ref": True, "fingerprint": True},
             session=session,
         )
@@ -101,9 +104,49 @@ async def _prune_secrets_of(database: MongoDatabase, owner: TenantDomain) -> int
     return await in_transaction(database.client, remove)
 
 
-async def _batches(
+async def prune_traces(database: MongoDatabase, policy: RetentionPolicy, now: datetime) -> int:
+    """
+    Remove the traces of removed items that *policy* lets go, and all earlier ones.
+    """
+    if policy == RetentionPolicy():
+        return 0
+    removed = 0
+    async for batch in batches(database, "collections", {}, ["version"]):
+        for head in batch:
+            removed += await _prune_traces_of(database, head, policy, now)
+    return removed
+
+
+async def _prune_traces_of(
+    database: MongoDatabase, head: Record, policy: RetentionPolicy, now: datetime
+) -> int:
+    traces: Record = {"collection": head["_id"], "removed_at": {"$gt": 0}}
+    due = database["items"].find(
+        {**traces, "$or": list(_due(policy, head["version"], now))}, {"version": True}
+    )
+    newest = await due.sort("version", -1).limit(1).to_list(None)
+    if not newest:
+        return 0
+    floor = newest[0]["version"]
+    # The floor first: no reader may miss a trace and not be told.
+    await database["collections"].update_one({"_id": head["_id"]}, {"$max": {"floor": floor}})
+    result = await database["items"].delete_many({**traces, "version": {"$lte": floor}})
+    return result.deleted_count
+
+
+def _due(policy: RetentionPolicy, latest: int, now: datetime) -> Iterator[Record]:
+    if policy.keep is not None:
+        yield {"version": {"$lte": latest - policy.keep}}
+    if policy.max_age is not None:
+        yield {"removed_at": {"$lt": instant_record(now - policy.max_age)}}
+
+
+async def batches(
     database: MongoDatabase, collection: str, wanted: Record, fields: Sequence[str]
 ) -> AsyncIterator[list[Record]]:
+    """
+    The wanted records of *collection*, as many at a time as a short step can deal with.
+    """
     batch: list[Record] = []
     async for record in database[collection].find(wanted, fields):
         batch.append(record)

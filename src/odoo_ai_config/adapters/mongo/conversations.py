@@ -1,0 +1,136 @@
+"""
+Received messages as writes, and the order of those of one conversation.
+
+Each conversation has a record that whoever accepts, closes or reopens a message of it writes to.
+By it such transactions collide, of which one would miss what the other does; and so there is
+exactly one head, marked `ready`, in every conversation that has an open message.
+"""
+
+from __future__ import annotations
+
+from bson import ObjectId
+from pymongo import ReturnDocument, UpdateMany, UpdateOne
+from pymongo.errors import DuplicateKeyError
+
+from odoo_ai_config.adapters.mongo.database import MongoDatabase, Record
+from odoo_ai_config.adapters.mongo.driver_errors import duplicate_field
+from odoo_ai_config.adapters.mongo.message_documents import message_record
+from odoo_ai_config.adapters.mongo.transaction import Session
+from odoo_ai_config.application.errors import MessageRecordedError
+from odoo_ai_config.domain.errors import RevisionConflictError
+from odoo_ai_config.domain.inbox import OPEN, STUCK, InboxMessage
+
+# Others never go on, and no conversation waits for them.
+_TAKES_A_TURN = OPEN | STUCK
+
+
+async def write_message(database: MongoDatabase, message: InboxMessage, session: Session) -> None:
+    """
+    Accept *message* if it is new, or else put it in the place of the revision before it.
+    """
+    if message.revision == 1:
+        await _accept(database, message, session)
+    else:
+        await _advance(database, message, session)
+
+
+async def written_alone(database: MongoDatabase, message: InboxMessage) -> bool:
+    """
+    Write *message* if that takes one write and no transaction; say whether it is written.
+
+    So it is if it does not change which messages of its conversation are open.
+    """
+    if message.revision == 1:
+        if message.stage in _TAKES_A_TURN:
+            return False
+        await _insert(database, _new_record(message), None)
+        return True
+    if not message.is_open:
+        return False
+    result = await database["messages"].update_one(
+        {**_before(message), "open": True}, {"$set": message_record(message)}
+    )
+    return result.matched_count == 1
+
+
+async def _accept(database: MongoDatabase, message: InboxMessage, session: Session) -> None:
+    record = _new_record(message)
+    if message.stage in _TAKES_A_TURN:
+        conversation = await database["conversations"].find_one_and_update(
+            {"_id": message.conversation},
+            {"$inc": {"turns": 1, "open": int(message.is_open)}},
+            upsert=True,
+            return_document=ReturnDocument.AFTER,
+            session=session,
+        )
+        is_head = message.is_open and conversation["open"] == 1
+        record |= {
+            "conversation": message.conversation,
+            "turn": conversation["turns"],
+            "ready": record["tenant"] if is_head else None,
+        }
+    await _insert(database, record, session)
+
+
+async def _advance(database: MongoDatabase, message: InboxMessage, session: Session) -> None:
+    record = message_record(message)
+    if not message.is_open:
+        record["ready"] = None
+    before = await database["messages"].find_one_and_update(
+        _before(message), {"$set": record}, {"open": True}, session=session
+    )
+    if before is None:
+        raise RevisionConflictError
+    change = int(message.is_open) - int(before["open"])
+    if change == 0:
+        return
+    conversation = await database["conversations"].find_one_and_update(
+        {"_id": message.conversation},
+        {"$inc": {"open": change}},
+        return_document=ReturnDocument.AFTER,
+        session=session,
+    )
+    if conversation["open"] > 0:
+        await _appoint_head(database, message.conversation, session)
+
+
+async def _appoint_head(database: MongoDatabase, conversation: str, session: Session) -> None:
+    waiting = {"conversation": conversation, "open": True}
+    head = await database["messages"].find_one(
+        waiting, ["tenant", "ready"], sort=[("turn", 1)], session=session
+    )
+    if head is not None and head["ready"] is None:
+        await database["messages"].bulk_write(
+            [
+                # One that was replayed goes before the one that became head meanwhile.
+                UpdateMany({**waiting, "ready": {"$gte": ""}}, {"$set": {"ready": None}}),
+                UpdateOne({"_id": head["_id"]}, {"$set": {"ready": head["tenant"]}}),
+            ],
+            session=session,
+        )
+
+
+async def _insert(database: MongoDatabase, record: Record, session: Session | None) -> None:
+    try:
+        await database["messages"].insert_one(record, session=session)
+    except DuplicateKeyError as error:
+        refusal = (
+            MessageRecordedError if duplicate_field(error) == "marks" else RevisionConflictError
+        )
+        raise refusal from error
+
+
+def _new_record(message: InboxMessage) -> Record:
+    return {
+        "_id": message.id.value,
+        **message_record(message),
+        # Orders messages by when they came, whatever clocks say that their times come from.
+        "arrival": ObjectId(),
+        "conversation": None,
+        "turn": None,
+        "ready": None,
+    }
+
+
+def _before(message: InboxMessage) -> Record:
+    return {"_id": message.id.value, "revision": message.revision - 1}

@@ -1,0 +1,154 @@
+"""
+Received messages in MongoDB.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Final
+
+from pymongo import ReturnDocument
+
+from odoo_ai_config.adapters.mongo.database import MongoDatabase, Record
+from odoo_ai_config.adapters.mongo.documents import instant_from, instant_record
+from odoo_ai_config.adapters.mongo.driver_errors import translated
+from odoo_ai_config.adapters.mongo.message_documents import message_from
+from odoo_ai_config.adapters.mongo.message_pruning import prune_messages, prune_texts
+from odoo_ai_config.application.ports.message_inbox import Allowance, MessageInbox, StageCount
+from odoo_ai_config.domain.identifiers import TenantId
+from odoo_ai_config.domain.inbox import InboxMessage, MessageId, Origin, Stage
+
+_EVERY_STAGE: Final = [stage.value for stage in Stage]
+
+
+class MongoMessageInbox(MessageInbox):
+    """
+    Claims a head by one update of its record, which no two callers can make.
+
+    Heads lie in an index of their own (`ready`, by tenant and time); those who wait behind
+    them do not.
+    """
+
+    def __init__(self, database: MongoDatabase) -> None:
+        self._database = database
+        self._messages = database["messages"]
+        # Who had the last turn.
+        self._served = ""
+
+    @translated
+    async def claim(
+        self, allowance: Allowance, *, now: datetime, until: datetime
+    ) -> Sequence[InboxMessage]:
+        if allowance.total < 1:
+            return []
+        due = [tenant for tenant, at in (await self._first_due()).items() if at <= now]
+        free = {
+            tenant: allowance.per_tenant - allowance.in_hand.get(TenantId(tenant), 0)
+            for tenant in due
+        }
+        turns = deque(sorted((tenant for tenant in due if free[tenant] > 0), key=self._turn))
+        taken: list[InboxMessage] = []
+        while turns and len(taken) < allowance.total:
+            room = min(len(turns), allowance.total - len(taken))
+            served = [turns.popleft() for _ in range(room)]
+            heads = await asyncio.gather(*(self._take(tenant, now, until) for tenant in served))
+            for tenant, head in zip(served, heads, strict=True):
+                if head is None:
+                    continue
+                taken.append(head)
+                self._served = tenant
+                free[tenant] -= 1
+                if free[tenant] > 0:
+                    turns.append(tenant)
+        return taken
+
+    @translated
+    async def next_due(self) -> datetime | None:
+        return min((await self._first_due()).values(), default=None)
+
+    @translated
+    async def find(self, message_id: MessageId) -> InboxMessage | None:
+        record = await self._messages.find_one({"_id": message_id.value})
+        return None if record is None else message_from(record)
+
+    @translated
+    async def received(self, origin: Origin) -> InboxMessage | None:
+        record = await self._messages.find_one({"marks": {"$in": list(origin.marks)}})
+        return None if record is None else message_from(record)
+
+    @translated
+    async def page(
+        self,
+        stages: Collection[Stage],
+        *,
+        tenant: TenantId | None = None,
+        after: MessageId | None = None,
+        limit: int,
+    ) -> Sequence[InboxMessage]:
+        if limit < 1:
+            return []
+        wanted: Record = {"stage": {"$in": [stage.value for stage in stages]}}
+        if tenant is not None:
+            wanted["tenant"] = tenant.value
+        if after is not None:
+            last = await self._messages.find_one({"_id": after.value}, ["arrival"])
+            if last is None:
+                return []
+            wanted["arrival"] = {"$lt": last["arrival"]}
+        cursor = self._messages.find(wanted).sort("arrival", -1).limit(limit)
+        return [message_from(record) for record in await cursor.to_list(None)]
+
+    @translated
+    async def census(self) -> Mapping[Stage, StageCount]:
+        groups = await self._database.aggregated(
+            "messages",
+            [
+                # True of all, and said so that only an index is read.
+                {"$match": {"stage": {"$in": _EVERY_STAGE}}},
+                {
+                    "$group": {
+                        "_id": "$stage",
+                        "count": {"$sum": 1},
+                        "oldest": {"$min": "$received_at"},
+                    }
+                },
+            ],
+        )
+        return {
+            Stage(group["_id"]): StageCount(group["count"], instant_from(group["oldest"]))
+            for group in groups
+        }
+
+    @translated
+    async def prune(self, *, before: datetime) -> int:
+        removed = await prune_messages(self._database, before)
+        await prune_texts(self._database)
+        return removed
+
+    async def _first_due(self) -> dict[str, datetime]:
+        # In the order of the index and only the first of each: the server skips the others.
+        groups = await self._database.aggregated(
+            "messages",
+            [
+                {"$match": {"ready": {"$gte": ""}}},
+                {"$sort": {"ready": 1, "due_at": 1}},
+                {"$group": {"_id": "$ready", "due_at": {"$first": "$due_at"}}},
+            ],
+        )
+        return {group["_id"]: instant_from(group["due_at"]) for group in groups}
+
+    async def _take(self, tenant: str, now: datetime, until: datetime) -> InboxMessage | None:
+        record = await self._messages.find_one_and_update(
+            {"ready": tenant, "due_at": {"$lte": instant_record(now)}},
+            {"$set": {"due_at": instant_record(until)}, "$inc": {"revision": 1}},
+            sort=[("due_at", 1)],
+            return_document=ReturnDocument.AFTER,
+        )
+        return message_from(record) if record else None
+
+    def _turn(self, tenant: str) -> tuple[bool, str]:
+        # Those behind the one that was served last, then from the beginning.
+        return tenant <= self._served, tenant
