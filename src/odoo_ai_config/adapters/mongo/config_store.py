@@ -20,6 +20,7 @@ from odoo_ai_config.adapters.mongo.pruning import (
     prune_deliveries,
     prune_revisions,
     prune_secrets,
+    prune_traces,
 )
 from odoo_ai_config.application.errors import TenantKeyChangedError
 from odoo_ai_config.application.ports.config_store import ConfigStore, PruneReport
@@ -126,6 +127,7 @@ class MongoConfigStore(ConfigStore):
             revisions=await prune_revisions(self._database, policy, now),
             deliveries=await prune_deliveries(self._database, now),
             secrets=await prune_secrets(self._database),
+            tombstones=await prune_traces(self._database, policy, now),
         )
 
     @translated

@@ -1,0 +1,119 @@
+"""
+Collections in MongoDB: the head of each in one collection of the database, its items in another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from odoo_ai_config.adapters.mongo.database import MongoDatabase, Record
+from odoo_ai_config.adapters.mongo.documents import (
+    collection_from,
+    item_from,
+    item_place,
+    item_state_from,
+)
+from odoo_ai_config.adapters.mongo.driver_errors import translated
+from odoo_ai_config.adapters.mongo.transaction import Session, in_transaction
+from odoo_ai_config.application.ports.collection_store import CollectionStore
+from odoo_ai_config.domain.collections import (
+    PAGE_CHARACTERS,
+    CollectionHead,
+    CollectionKey,
+    CollectionPage,
+    Item,
+    ItemState,
+    Position,
+)
+from odoo_ai_config.domain.identifiers import TenantId
+
+
+class MongoCollectionStore(CollectionStore):
+    """
+    Each item is a document of its own, however large the collection.
+    """
+
+    def __init__(self, database: MongoDatabase) -> None:
+        self._database = database
+        self._heads = database["collections"]
+        self._items = database["items"]
+
+    @translated
+    async def head(self, key: CollectionKey) -> CollectionHead | None:
+        return await self._head(key)
+
+    @translated
+    async def heads(self, tenant: TenantId) -> Sequence[CollectionHead]:
+        cursor = self._heads.find({"tenant": tenant.value}).sort("name", 1)
+        return [collection_from(record) for record in await cursor.to_list(None)]
+
+    @translated
+    async def digests(
+        self, key: CollectionKey, ids: Sequence[str] | None = None
+    ) -> Mapping[str, str]:
+        cursor = self._items.find(_there(key, ids), {"_id": False, "id": True, "digest": True})
+        return {record["id"]: record["digest"] async for record in cursor}
+
+    @translated
+    async def items(self, key: CollectionKey, ids: Sequence[str]) -> Mapping[str, Item]:
+        cursor = self._items.find(_there(key, ids))
+        return {record["id"]: item_from(record) async for record in cursor}
+
+    @translated
+    async def page(
+        self, key: CollectionKey, position: Position, *, limit: int
+    ) -> CollectionPage | None:
+        async def read(session: Session) -> CollectionPage | None:
+            head = await self._head(key, session)
+            if head is None:
+                return None
+            following = await self._following(key, position, limit, session)
+            return CollectionPage.of(head, following, limit=limit)
+
+        # In one snapshot, so that no half of a push is seen.
+        return await in_transaction(self._database.client, read)
+
+    async def _head(
+        self, key: CollectionKey, session: Session | None = None
+    ) -> CollectionHead | None:
+        record = await self._heads.find_one({"_id": str(key)}, session=session)
+        return None if record is None else collection_from(record)
+
+    async def _following(
+        self, key: CollectionKey, position: Position, limit: int, session: Session
+    ) -> list[ItemState]:
+        version, id_ = position.start
+        cursor = (
+            self._items.find(
+                {
+                    "collection": str(key),
+                    "$or": [
+                        {"version": version, "id": {"$gt": id_}},
+                        {"version": {"$gt": version}},
+                    ],
+                    "$nor": [{"text": None, "version": {"$lte": position.since}}],
+                },
+                session=session,
+            )
+            .sort([("version", 1), ("id", 1)])
+            .limit(limit + 1)
+        )
+        states: list[ItemState] = []
+        characters = 0
+        try:
+            async for record in cursor:
+                states.append(item_state_from(record))
+                if characters >= PAGE_CHARACTERS:
+                    # One beyond the page tells that there is more.
+                    break
+                characters += len(record["text"] or "")
+        finally:
+            await cursor.close()
+        return states
+
+
+def _there(key: CollectionKey, ids: Sequence[str] | None) -> Record:
+    there: Record = {"collection": str(key), "digest": {"$ne": None}}
+    if ids is not None:
+        there["_id"] = {"$in": [item_place(key, id_) for id_ in ids]}
+    return there
