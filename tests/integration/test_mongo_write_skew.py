@@ -10,10 +10,22 @@ from motor.motor_asyncio import AsyncIOMotorClient
 from odoo_ai_config.adapters.mongo import transaction
 from odoo_ai_config.adapters.mongo.transaction import Session
 from odoo_ai_config.application.errors import TenantKeyChangedError
+from odoo_ai_config.application.ports.message_inbox import Allowance
 from odoo_ai_config.domain.changes import Changeset
+from odoo_ai_config.domain.inbox import body_context
 from odoo_ai_config.domain.versioning import RetentionPolicy
 from tests.contract.mongo_stores import stores_over
-from tests.contract.samples import AT, credentials, secret, tenant_key
+from tests.contract.samples import (
+    AT,
+    DAY,
+    credentials,
+    destination,
+    fingerprint,
+    message,
+    secret,
+    tenant_key,
+    text_of,
+)
 from tests.contract.stores import Stores
 from tests.mongo_server import open_client, temporary_database
 
@@ -136,3 +148,97 @@ async def test_value_that_is_being_pruned_is_sealed_anew(
         ),
     )
     assert await stores.secrets.sealed(sealed.context, sealed.fingerprint) == anew
+
+
+def accepting(name: str) -> Changeset:
+    return Changeset(messages=(message(name),))
+
+
+async def order_of_conversation(stores: Stores) -> list[str]:
+    """
+    The open messages of a conversation, each claimed and done before the next can be.
+    """
+    allowance, order = Allowance(total=99, per_tenant=99, in_hand={}), []
+    while heads := await stores.inbox.claim(allowance, now=AT + DAY, until=AT + 2 * DAY):
+        (head,) = heads
+        order.append(str(head.id))
+        await stores.config.commit(Changeset(messages=(head.done(at=AT),)))
+    return order
+
+
+async def test_message_that_comes_while_the_head_closes_is_the_next_head(
+    stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await stores.config.commit(accepting("message-1"))
+    close = Changeset(messages=(message("message-1").done(at=AT),))
+    outcome = await side_by_side(
+        monkeypatch, stores.config.commit(accepting("message-2")), stores.config.commit(close)
+    )
+    assert outcome == [None, None]
+    assert await order_of_conversation(stores) == ["message-2"]
+
+
+async def test_head_that_closes_while_a_message_comes_has_a_successor(
+    stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await stores.config.commit(accepting("message-1"))
+    close = Changeset(messages=(message("message-1").done(at=AT),))
+    outcome = await side_by_side(
+        monkeypatch, stores.config.commit(close), stores.config.commit(accepting("message-2"))
+    )
+    assert outcome == [None, None]
+    assert await order_of_conversation(stores) == ["message-2"]
+
+
+async def test_conversation_that_is_being_forgotten_goes_on_with_a_new_message(
+    stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = message("message-1").done(at=AT)
+    await stores.config.commit(accepting("message-1"))
+    await stores.config.commit(Changeset(messages=(done,)))
+    outcome = await side_by_side(
+        monkeypatch,
+        stores.inbox.prune(before=AT + DAY),
+        stores.config.commit(accepting("message-2")),
+    )
+    assert outcome == [1, None]
+    await stores.config.commit(accepting("message-3"))
+    assert await order_of_conversation(stores) == ["message-2", "message-3"]
+
+
+async def test_text_that_a_message_comes_back_to_is_not_pruned(
+    stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dead = message("message-1").dead(reason="crew_refused", at=AT)
+    elsewhere = dead.replayed(destination("other"), at=AT, body=fingerprint(2))
+    dead_again = elsewhere.dead(reason="crew_refused", at=AT)
+    back = dead_again.replayed(destination(), at=AT, body=fingerprint())
+    for state in (message("message-1"), dead, elsewhere, dead_again):
+        await stores.config.commit(Changeset(messages=(state,), secrets=(text_of(message()),)))
+    await side_by_side(
+        monkeypatch,
+        stores.config.commit(Changeset(messages=(back,), secrets=(text_of(back),))),
+        stores.inbox.prune(before=AT),
+    )
+    assert await stores.secrets.sealed(body_context(back), fingerprint()) == text_of(back)
+
+
+async def test_conversation_has_one_head_whatever_happens_at_the_same_time(
+    stores: Stores,
+) -> None:
+    first = [message(f"message-{number}") for number in range(12)]
+    dead = [one.dead(reason="crew_refused", at=AT) for one in first[:4]]
+    for state in (*first, *dead):
+        await stores.config.commit(Changeset(messages=(state,)))
+    at_once = [
+        *(one.replayed(destination(), at=AT) for one in dead),
+        *(one.done(at=AT) for one in first[4:8]),
+        *(message(f"message-new-{number}") for number in range(8)),
+    ]
+    await asyncio.gather(
+        *(stores.config.commit(Changeset(messages=(state,))) for state in at_once)
+    )
+    order = await order_of_conversation(stores)
+    known = [str(one.id) for one in (*first[:4], *first[8:])]
+    assert order[:8] == known
+    assert sorted(order[8:]) == [f"message-new-{number}" for number in range(8)]
