@@ -158,6 +158,7 @@ def said(text: str | None) -> Answer | Silence:
     return SILENCE if text is None or not text.strip() else Answer(text)
 
 
+_SECTIONS: Final = frozenset({"default_crew", "crews"})
 _FIELDS: Final[Mapping[CrewKind, frozenset[str]]] = {
     CrewKind.HTTP: frozenset(
         {"type", "url", "secret_ref", "timeout_seconds", "answer_within_seconds"}
@@ -188,10 +189,15 @@ def require_crews(body: ReadOnlyJsonObject, owner: TenantDomain) -> None:
     """
     Refuse a ``crews`` document of *owner* that has any fault.
 
+    One that describes no crews at all is left alone: there are older ones of another form, which
+    whoever wrote them goes on reading.
+
     Raises:
-        InvalidValueError: The first one.
+        InvalidValueError: The first fault.
     """
-    if body.keys() - {"default_crew", "crews"}:
+    if not body.keys() & _SECTIONS:
+        return
+    if body.keys() - _SECTIONS:
         raise InvalidValueError("document", "unknown_field")
     described = _described(body)
     _default(body, described)

@@ -11,8 +11,16 @@ from pathlib import Path
 from attrs import frozen
 from dependency_injector import containers, providers
 
+from odoo_ai_config.adapters.crews.crew_line import (
+    CrewLineByKind,
+    EchoCrewLine,
+    InProcessCrewLine,
+)
 from odoo_ai_config.adapters.crypto.key_ring_file import key_ring_source
 from odoo_ai_config.adapters.crypto.secret_vault import AesGcmSecretVault
+from odoo_ai_config.adapters.http.chatwoot import HttpChatwoot
+from odoo_ai_config.adapters.http.crew_line import HttpCrewLine
+from odoo_ai_config.adapters.http.sessions import HttpSessions
 from odoo_ai_config.adapters.measured.config_store import MeasuredConfigStore
 from odoo_ai_config.adapters.measured.secret_vault import MeasuredSecretVault
 from odoo_ai_config.adapters.measured.timing import Observe
@@ -64,6 +72,7 @@ from odoo_ai_config.application.use_cases.write_mapping import WriteMapping
 from odoo_ai_config.application.written_credentials import CredentialsWriter
 from odoo_ai_config.domain.access import ALL_SCOPES, ApiKey
 from odoo_ai_config.domain.credentials import SecretText
+from odoo_ai_config.domain.crews import CrewKind
 from odoo_ai_config.entrypoints.services import Services
 from odoo_ai_config.entrypoints.settings import Settings, StoreLocation
 
@@ -192,6 +201,22 @@ class Container(containers.DeclarativeContainer):
 
     sealer = providers.Singleton(Sealer, secrets, vault)
     credentials_writer = providers.Singleton(CredentialsWriter, sealer)
+
+    http_sessions = providers.Singleton(HttpSessions, settings.provided.private_targets)
+    in_process_crews = providers.Singleton(InProcessCrewLine)
+    crew_line = providers.Singleton(
+        CrewLineByKind,
+        providers.Dict(
+            {
+                CrewKind.HTTP: providers.Singleton(
+                    HttpCrewLine, http_sessions, clock, settings.provided.public_url
+                ),
+                CrewKind.IN_PROCESS: in_process_crews,
+                CrewKind.ECHO: providers.Singleton(EchoCrewLine),
+            }
+        ),
+    )
+    chatwoot = providers.Singleton(HttpChatwoot, http_sessions, clock)
 
     services = providers.Singleton(
         Services,

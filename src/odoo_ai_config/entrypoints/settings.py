@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import enum
 import os
+import re
 from collections.abc import Callable, Collection, Mapping
 from datetime import timedelta
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Final, Protocol, cast
+from typing import Final, Protocol, TypeAlias, cast
 
 import environ
 from attrs import Attribute, AttrsInstance, field, fields, frozen
@@ -23,6 +25,9 @@ from odoo_ai_config.domain.json_types import JsonObject
 from odoo_ai_config.domain.versioning import RetentionPolicy
 from odoo_ai_config.entrypoints.apps import ALL_APPS, App, apps_named, names_of
 
+# The name of a host, or a network.
+Target: TypeAlias = IPv4Network | IPv6Network | str
+
 PREFIX: Final = "ODOO_AI_CONFIG"
 MIN_API_KEY: Final = 20
 _TRUE: Final = frozenset({"1", "true", "yes", "on", "sim"})
@@ -30,10 +35,29 @@ _FALSE: Final = frozenset({"0", "false", "no", "off", "não", "nao", ""})
 _LOG_LEVELS: Final = ("debug", "info", "warning", "error")
 _LOG_FORMATS: Final = ("auto", "console", "json")
 _MAX_PORT: Final = 65535
-_SECRET: Final = ("store_url", "keyring", "api_key", "webhook_secrets", "legacy_odoo_secrets")
+_SECRET: Final = (
+    "store_url",
+    "keyring",
+    "api_key",
+    "webhook_secrets",
+    "legacy_odoo_secrets",
+    "ngrok_authtoken",
+)
+# Variables that others have named.
+_OWN_NAMES: Final = {
+    "host": "SERVER_HOST",
+    "port": "SERVER_PORT",
+    "ngrok_authtoken": "NGROK_AUTHTOKEN",
+}
+_ALSO_NAMED: Final = {"NGROK_AUTH_TOKEN": "NGROK_AUTHTOKEN"}
+_ADDRESS: Final = re.compile(r"https?://[^\s/?#@]+(?:/[^\s?#]*)?")
+# A name, not a number: its last label has a letter.
+_HOST: Final = re.compile(r"(?:[A-Za-z0-9_-]+\.)*[A-Za-z0-9_-]*[A-Za-z][A-Za-z0-9_-]*\.?")
 # What a value has to be, where its variable's name does not say it.
 _RULES: Final = {
     "api_key": f" (pelo menos {MIN_API_KEY} caracteres)",
+    "public_url": " (https://servidor ou http://servidor)",
+    "private_targets": " (nomes de hosts e redes como 10.0.0.0/8, separados por vírgula)",
     "apps": f" (use {', '.join(names_of(ALL_APPS))}, separados por vírgula)",
 }
 _MASK: Final = "***"
@@ -91,6 +115,22 @@ def _one_of(choices: tuple[str, ...]) -> Callable[[str], str]:
     return convert
 
 
+def _address(text: str) -> str | None:
+    if text and _ADDRESS.fullmatch(text) is None:
+        raise ValueError
+    return text.rstrip("/") or None
+
+
+def _targets(text: str) -> tuple[Target, ...]:
+    return tuple(_target(part.strip()) for part in text.split(",") if part.strip())
+
+
+def _target(text: str) -> Target:
+    if _HOST.fullmatch(text) is not None:
+        return text
+    return ip_network(text)
+
+
 def _api_key(text: str) -> SecretText | None:
     if text and len(text) < MIN_API_KEY:
         raise ValueError
@@ -129,7 +169,8 @@ class Settings:
     log_dir: Path | None = environ.var(
         default="logs",
         converter=lambda text: Path(text) if text else None,
-        help="Pasta de config_service.log (rotativo); vazio para não gravar arquivo",
+        help="Pasta de AAAAMMDD_unified_server.log, webhook.log, hub.log e config_service.log; "
+        "vazio para não gravar arquivos",
     )
     log_level: str = environ.var(
         default="info", converter=_one_of(_LOG_LEVELS), help="debug, info, warning ou error"
@@ -163,6 +204,18 @@ class Settings:
         converter=_count(1, 3600),
         help="Segundos que uma parada espera pelas requisições já aceitas",
     )
+    public_url: str | None = environ.var(
+        default="",
+        converter=_address,
+        help="Endereço público deste servidor (https://...), dado às equipes para respostas "
+        "posteriores; sem ele, só respondem na hora",
+    )
+    private_targets: tuple[Target, ...] = environ.var(
+        default="",
+        converter=_targets,
+        help="Hosts e redes privados, ou sem TLS, em que equipes podem estar, separados por "
+        "vírgula: crew.local, 127.0.0.0/8",
+    )
     webhook_secrets: tuple[SecretText, ...] = environ.var(
         default="",
         converter=_secrets,
@@ -189,6 +242,12 @@ class Settings:
         default="20000",
         converter=_count(0),
         help="Requisições por segundo de uma chave, e recusadas de um endereço; 0: sem limite",
+    )
+    ngrok_authtoken: SecretText | None = environ.var(
+        default="",
+        name="NGROK_AUTHTOKEN",
+        converter=_secret,
+        help="Token do ngrok, para odoo-ai-config tunnel; NGROK_AUTH_TOKEN também vale",
     )
     keep_versions: int = environ.var(
         default="1000",
@@ -344,9 +403,8 @@ def setting_names() -> dict[str, str]:
     """
     The environment variable of each setting, by the setting's name.
     """
-    own_names = {"host": "SERVER_HOST", "port": "SERVER_PORT"}
     return {
-        setting.name: own_names.get(setting.name, f"{PREFIX}_{setting.name.upper()}")
+        setting.name: _OWN_NAMES.get(setting.name, f"{PREFIX}_{setting.name.upper()}")
         for setting in _settings()
     }
 
@@ -402,11 +460,16 @@ def read_layers(
     return SettingLayers(
         {
             Origin.FILE: from_file,
-            Origin.DOTENV: dotenv,
-            Origin.ENVIRONMENT: os.environ if environment is None else environment,
+            Origin.DOTENV: _renamed(dotenv),
+            Origin.ENVIRONMENT: _renamed(os.environ if environment is None else environment),
             Origin.FLAG: {names[name]: value for name, value in (flags or {}).items()},
         }
     )
+
+
+def _renamed(values: Mapping[str, str]) -> Mapping[str, str]:
+    found = {name: values[other] for other, name in _ALSO_NAMED.items() if other in values}
+    return {**found, **values}
 
 
 def _from_dotenv(file: Path) -> dict[str, str]:

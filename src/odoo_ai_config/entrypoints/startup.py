@@ -35,6 +35,7 @@ async def opened(container: Container) -> AsyncIterator[Services]:
         await services.check_key_ring()
         yield services
     finally:
+        await container.http_sessions().close()
         container.shutdown_resources()
 
 
