@@ -27,6 +27,8 @@ _MESSAGE_ID: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{7,63}", re.ASCII)
 # Where the text of a message lies that belongs to no tenant (yet).
 NOBODY: Final = TenantDomain(HUB, BusinessDomain("unresolved"))
 MAX_REPLAYS: Final = 5
+# Why a message is done to which a crew had nothing to say.
+SILENT: Final = "silence"
 
 # What message texts are sealed for.
 _BODY: Final = "message"
@@ -71,6 +73,7 @@ class Stage(enum.Enum):
 
 OPEN: Final = frozenset({Stage.QUEUED, Stage.AWAITING, Stage.ANSWERED})
 STUCK: Final = frozenset({Stage.UNRESOLVED, Stage.DEAD})
+_ASKED: Final = frozenset({Stage.QUEUED, Stage.AWAITING})
 
 
 @frozen
@@ -227,14 +230,25 @@ class InboxMessage:
         Raises:
             WrongStageError: It is answered already, or nobody waits for an answer.
         """
-        if self.stage not in {Stage.QUEUED, Stage.AWAITING}:
+        if self.stage not in _ASKED:
             raise WrongStageError(self.stage)
         answered = self._next(Stage.ANSWERED, at, due_at=until or at)
         return evolve(answered, answer=answer, attempts=0)
 
+    def silent(self, *, at: datetime) -> InboxMessage:
+        """
+        Left without an answer by a crew that has none.
+
+        Raises:
+            WrongStageError: It is answered already, or nobody waits for an answer.
+        """
+        if self.stage not in _ASKED:
+            raise WrongStageError(self.stage)
+        return self.done(at=at, reason=SILENT)
+
     def done(self, *, at: datetime, reason: str | None = None) -> InboxMessage:
         """
-        Answered in Chatwoot, or left without an answer by a crew that had none (*reason*).
+        Answered in Chatwoot, or finished otherwise for *reason*.
         """
         return self._next(Stage.DONE, at, reason=reason)
 
@@ -289,8 +303,14 @@ class InboxMessage:
         stays = destination.owner == self.holder
         answer = self.answer if stays else None
         stage = Stage.QUEUED if answer is None else Stage.ANSWERED
+        # In one step: without a destination it could not be open in between.
         return evolve(
-            self._next(stage, at, due_at=at),
+            self,
+            revision=self.revision + 1,
+            stage=stage,
+            updated_at=at,
+            due_at=at,
+            reason=None,
             destination=destination,
             body=self.body if stays else body,
             answer=answer,

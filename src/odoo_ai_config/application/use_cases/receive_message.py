@@ -11,6 +11,7 @@ from typing import Final
 from attrs import evolve, frozen
 
 from odoo_ai_config.application.errors import MessageRecordedError
+from odoo_ai_config.application.message_routing import destination_of
 from odoo_ai_config.application.optimistic_commit import commit_decided
 from odoo_ai_config.application.ports.channel_directory import ChannelDirectory
 from odoo_ai_config.application.ports.clock import Clock
@@ -22,18 +23,15 @@ from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.changes import Changeset
 from odoo_ai_config.domain.credentials import SecretText
 from odoo_ai_config.domain.errors import TenantForbiddenError
-from odoo_ai_config.domain.identifiers import CONFIG
 from odoo_ai_config.domain.inbox import (
     Destination,
     InboxMessage,
     MessageId,
-    Release,
     Stage,
     body_context,
 )
 from odoo_ai_config.domain.receiving import ChatwootEvent, reason_to_ignore
 from odoo_ai_config.domain.routing import Route
-from odoo_ai_config.domain.versioning import version_of
 
 NO_ROUTE: Final = "no_route"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -118,7 +116,7 @@ class ReceiveMessage:
                     message_id, event.origin, Stage.IGNORED, now, now, reason=ignored.value
                 )
                 return Changeset(messages=(message,)), _receipt(message, Reception.IGNORED)
-            destination = await self._destination(route)
+            destination = await destination_of(route, channels=self.channels, store=self.store)
             if destination is None:
                 message = InboxMessage(
                     message_id, event.origin, Stage.UNRESOLVED, now, now, reason=NO_ROUTE
@@ -162,19 +160,6 @@ class ReceiveMessage:
         if incoming is None:
             return None
         return (await self.channels.table_for(incoming)).resolve(incoming)
-
-    async def _destination(self, route: Route | None) -> Destination | None:
-        if route is None or route.owner is None or route.channel is None:
-            return None
-        config = route.owner.document(CONFIG)
-        revision = (await self.store.current((config,))).get(config)
-        mapping = (await self.channels.current((route.channel,))).get(route.channel)
-        return Destination(
-            route.owner,
-            route.crew,
-            route.matched_by,
-            Release(version_of(revision), 0 if mapping is None else mapping.version),
-        )
 
 
 def _require_reach(caller: ApiKey, route: Route | None) -> None:

@@ -1,0 +1,72 @@
+"""
+What customers wrote and crews answered: sealed when it is kept, opened when it is needed.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from attrs import frozen
+
+from odoo_ai_config.application.chatwoot_payloads import customer_message
+from odoo_ai_config.application.errors import SealBrokenError
+from odoo_ai_config.application.sealing import SealedOne, Sealer
+from odoo_ai_config.application.unsealing import unsealed
+from odoo_ai_config.domain.credentials import Fingerprint, SealContext, SecretText
+from odoo_ai_config.domain.crews import Answer, CustomerMessage
+from odoo_ai_config.domain.errors import CredentialNotFoundError
+from odoo_ai_config.domain.inbox import InboxMessage, answer_context, body_context
+
+
+@frozen
+class MessageTexts:
+    """
+    The sealed texts of messages.
+
+    Every method raises `SealBrokenError` or `MasterKeyMissingError` if something does not open
+    (or is not there any more), and `StoreUnavailableError` while the store is away.
+    """
+
+    sealer: Sealer
+
+    async def body_of(self, message: InboxMessage) -> SecretText:
+        """
+        The payload of *message* as Chatwoot sent it.
+        """
+        return await self._opened(body_context(message), message.body)
+
+    async def read(self, message: InboxMessage) -> CustomerMessage:
+        """
+        What the customer wrote.
+        """
+        return customer_message(await self.body_of(message))
+
+    async def answer_to(self, message: InboxMessage) -> Answer:
+        """
+        What the crew has answered.
+        """
+        return Answer((await self._opened(answer_context(message), message.answer)).reveal())
+
+    async def sealed_body(
+        self, message: InboxMessage, body: SecretText, *, at: datetime
+    ) -> SealedOne:
+        """
+        The payload *body*, sealed for whoever holds *message*.
+        """
+        return await self.sealer.one(body_context(message), body, at=at)
+
+    async def sealed_answer(
+        self, message: InboxMessage, answer: Answer, *, at: datetime
+    ) -> SealedOne:
+        """
+        *answer*, sealed for whoever holds *message*.
+        """
+        return await self.sealer.one(answer_context(message), SecretText(answer.text), at=at)
+
+    async def _opened(self, context: SealContext, fingerprint: Fingerprint | None) -> SecretText:
+        if fingerprint is None:
+            raise SealBrokenError
+        try:
+            return await unsealed(self.sealer.secrets, self.sealer.vault, context, fingerprint)
+        except CredentialNotFoundError:
+            raise SealBrokenError from None
