@@ -12,6 +12,7 @@ from typing import Final
 
 from odoo_ai_config.adapters.sqlite.current_rows import CurrentRows, Effect
 from odoo_ai_config.adapters.sqlite.item_rows import prepared_items
+from odoo_ai_config.adapters.sqlite.message_rows import message_row, write_message
 from odoo_ai_config.adapters.sqlite.rows import (
     API_KEY_COLUMNS,
     AUDIT_COLUMNS,
@@ -100,6 +101,7 @@ class PreparedChangeset:
         ]
         self._mapping_states = [revision.mapping for revision in changeset.mappings]
         self._mappings = [mapping_row(revision) for revision in changeset.mappings]
+        self._messages = [(message, message_row(message)) for message in changeset.messages]
         inserts: list[tuple[str, list[Row]]] = [
             (_INSERT_SECRET, [secret_row(secret) for secret in changeset.secrets]),
             (_INSERT_AUDIT, [audit_row(entry) for entry in changeset.audit]),
@@ -142,11 +144,15 @@ class PreparedChangeset:
 
         Raises:
             DeliveryRecordedError: The delivery is there.
+            MessageRecordedError: A new message was received before.
             TenantKeyChangedError: The tenant has a key, or no longer the one that was used.
-            RevisionConflictError: A revision or collection does not succeed the one that is there.
+            RevisionConflictError: A revision, message or collection does not succeed the one
+                that is there.
         """
         connection = transaction.connection
         self._write_delivery(connection)
+        for message, row in self._messages:
+            write_message(connection, message, row)
         self._write_key(connection)
         self._write_revisions(connection)
         self._write_mappings(connection)

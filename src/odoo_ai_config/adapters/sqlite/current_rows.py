@@ -1,11 +1,11 @@
 """
 What this process knows of the newest rows, and how it knows that it is still true.
 
-Every commit takes a higher number from the table ``sequence``. The rows here are those of
-the commit `known`. The writer announces what it is about to change, so that nobody is given
-the old rows while the commit is on its way, and puts the new ones in place afterwards;
-`noticed` is told the number that the database is at, and forgets everything if somebody
-else's commit has moved it.
+Every commit that changes any of these rows takes a higher number from the table ``sequence``.
+The rows here are those of the commit `known`. The writer announces what it is about to change,
+so that nobody is given the old rows while the commit is on its way, and puts the new ones in
+place afterwards; `noticed` is told the number that the database is at, and forgets everything
+if somebody else's commit has moved it.
 """
 
 from __future__ import annotations

@@ -46,7 +46,15 @@ _OWNERS: Final = """
 SELECT DISTINCT tenant, domain FROM secrets WHERE (tenant, domain) > (?, ?)
 ORDER BY tenant, domain LIMIT ?
 """
-_SECRETS: Final = "SELECT ref, fingerprint, purpose FROM secrets WHERE tenant = ? AND domain = ?"
+# Without the texts of messages; the many that there are must not be walked through.
+_SECRETS: Final = """
+SELECT ref, fingerprint, purpose FROM secrets
+WHERE tenant = ?1 AND domain = ?2 AND purpose < 'answer'
+UNION ALL SELECT ref, fingerprint, purpose FROM secrets
+WHERE tenant = ?1 AND domain = ?2 AND purpose > 'answer' AND purpose < 'message'
+UNION ALL SELECT ref, fingerprint, purpose FROM secrets
+WHERE tenant = ?1 AND domain = ?2 AND purpose > 'message'
+"""
 _CREDENTIALS: Final = """
 SELECT body FROM revisions JOIN documents ON document = id
 WHERE tenant = ? AND domain = ? AND kind = ? ORDER BY revisions.version DESC
@@ -84,7 +92,7 @@ async def prune(
 
     The change log loses its oldest lines too, and collections the traces of removed items.
     """
-    # Taken once, for each removal is a commit too, and takes a number of the log.
+    # Taken once, for others go on writing to it.
     end = await database.read(sequence) - LOG_LINES_KEPT
     while await database.write(partial(_remove, _TRIM_LOG, (end, _STEP))):
         pass

@@ -79,7 +79,10 @@ def microseconds(at: datetime) -> int:
     return (at - _EPOCH) // _MICROSECOND
 
 
-def _time(stored: int) -> datetime:
+def time_of(stored: int) -> datetime:
+    """
+    A time that was stored.
+    """
     return _EPOCH + timedelta(microseconds=stored)
 
 
@@ -114,8 +117,8 @@ def revision_of(key: DocumentKey, row: Row) -> Revision:
         key,
         version,
         Document(body, authored),
-        _time(created_at),
-        _time(updated_at),
+        time_of(created_at),
+        time_of(updated_at),
         author,
         bool(deleted),
     )
@@ -141,7 +144,9 @@ def mapping_row(revision: MappingRevision) -> Row:
 
 def mapping_revision_of(row: Row) -> MappingRevision:
     version, created_at, updated_at, author = row[7:]
-    return MappingRevision(mapping_of(row), version, _time(created_at), _time(updated_at), author)
+    return MappingRevision(
+        mapping_of(row), version, time_of(created_at), time_of(updated_at), author
+    )
 
 
 def mapping_of(row: Row) -> ChannelMapping:
@@ -202,7 +207,7 @@ def tenant_key_row(key: TenantKey) -> Row:
 
 def tenant_key_of(row: Row) -> TenantKey:
     tenant, key_id, master_id, wrapped, created_at = row
-    return TenantKey(TenantId(tenant), key_id, master_id, wrapped, _time(created_at))
+    return TenantKey(TenantId(tenant), key_id, master_id, wrapped, time_of(created_at))
 
 
 def secret_place(context: SealContext, fingerprint: Fingerprint) -> Row:
@@ -246,8 +251,8 @@ def delivery_of(row: Row) -> Delivery:
     return Delivery(
         Claim(DeliveryId(caller, key), digest),
         _outcome_of(outcome),
-        _time(recorded_at),
-        _time(expires_at),
+        time_of(recorded_at),
+        time_of(expires_at),
     )
 
 
@@ -275,7 +280,7 @@ def _outcome_of(text: str) -> Outcome:
         owner=TenantDomain(TenantId(stored["tenant"]), BusinessDomain(stored["domain"])),
         versions=stored["versions"],
         changed=stored["changed"],
-        at=_time(stored["at"]),
+        at=time_of(stored["at"]),
         notices=tuple(Notice(code, field) for code, field in stored["notices"]),
         items=None if items is None else ItemCounts(*items),
     )
@@ -296,7 +301,7 @@ def collection_row(head: CollectionHead) -> Row:
 def collection_of(row: Row) -> CollectionHead:
     tenant, name, version, size, created_at, updated_at, floor = row
     key = CollectionKey(TenantId(tenant), CollectionName(name))
-    return CollectionHead(key, version, size, _time(created_at), _time(updated_at), floor)
+    return CollectionHead(key, version, size, time_of(created_at), time_of(updated_at), floor)
 
 
 def item_state_of(row: Row) -> ItemState:
@@ -318,10 +323,10 @@ def audit_row(entry: AuditEntry) -> Row:
 def audit_entry_of(row: Row) -> AuditEntry:
     at, action, actor, tenant, subject, request_id = row
     return AuditEntry(
-        _time(at),
+        time_of(at),
         AuditAction(action),
         actor,
-        _optional(TenantId, tenant),
+        optional(TenantId, tenant),
         subject,
         request_id,
     )
@@ -346,11 +351,14 @@ def api_key_of(row: Row) -> ApiKey:
         name,
         digest,
         frozenset(Scope(scope) for scope in scopes.split()),
-        _optional(TenantId, tenant),
-        _time(created_at),
-        _optional(_time, revoked_at),
+        optional(TenantId, tenant),
+        time_of(created_at),
+        optional(time_of, revoked_at),
     )
 
 
-def _optional(make: Callable[[S], T], stored: S | None) -> T | None:
+def optional(make: Callable[[S], T], stored: S | None) -> T | None:
+    """
+    What *make* makes of a stored value that may be missing.
+    """
     return None if stored is None else make(stored)

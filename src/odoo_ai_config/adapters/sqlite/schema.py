@@ -17,8 +17,8 @@ OLDEST_SQLITE: Final = (3, 37, 0)
 
 # Times are microseconds since 1970 in UTC.
 _FIRST: Final = """
--- Grows with every commit that changes anything; the numbers in `changes` are taken from it.
--- Whoever has seen a value of it knows everything that was committed up to then.
+-- Grows with every commit that changes what processes remember; the numbers in `changes` are
+-- taken from it. Whoever has seen a value of it knows all of that which was committed up to then.
 CREATE TABLE sequence (
     one INTEGER PRIMARY KEY CHECK (one = 1),
     value INTEGER NOT NULL
@@ -158,8 +158,72 @@ CREATE INDEX items_by_version ON items (collection, version, id, removed_at, dig
 CREATE INDEX traces ON items (collection, version) WHERE removed_at IS NOT NULL;
 """
 
+# Received messages, and the sealed values that most of are theirs now.
+_MESSAGES: Final = """
+-- The number is the order in which they were received. The lane names the conversation, and the
+-- head of a lane is its open message (the one that may fall due) with the lowest number.
+CREATE TABLE messages (
+    number INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    event TEXT NOT NULL,
+    account TEXT,
+    inbox TEXT,
+    conversation TEXT,
+    message TEXT,
+    delivery TEXT,
+    request_id TEXT,
+    received_at INTEGER NOT NULL,
+    stage TEXT NOT NULL,
+    updated_at INTEGER NOT NULL,
+    due_at INTEGER,
+    revision INTEGER NOT NULL,
+    tenant TEXT NOT NULL,
+    domain TEXT NOT NULL,
+    crew TEXT,
+    matched_by TEXT,
+    config_version INTEGER,
+    mapping_version INTEGER,
+    attempts INTEGER NOT NULL,
+    reason TEXT,
+    body TEXT,
+    answer TEXT,
+    replays INTEGER NOT NULL,
+    lane TEXT NOT NULL,
+    head INTEGER NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX messages_by_delivery ON messages (delivery) WHERE delivery IS NOT NULL;
+CREATE UNIQUE INDEX messages_by_chatwoot_id ON messages (account, message, event)
+WHERE account IS NOT NULL AND message IS NOT NULL;
+CREATE INDEX open_messages ON messages (lane) WHERE due_at IS NOT NULL;
+CREATE INDEX heads ON messages (tenant, due_at, head) WHERE head;
+CREATE INDEX messages_by_stage ON messages (stage);
+CREATE INDEX messages_by_tenant ON messages (tenant, stage);
+CREATE INDEX finished_messages ON messages (updated_at)
+WHERE stage IN ('done', 'ignored', 'discarded');
+
+-- With the envelopes apart from the names: texts come in any order of their names, and each
+-- would split a page full of envelopes; and who looks for names need not read envelopes.
+CREATE TABLE sealed (
+    id INTEGER PRIMARY KEY,
+    tenant TEXT NOT NULL,
+    domain TEXT NOT NULL,
+    ref TEXT NOT NULL,
+    purpose TEXT NOT NULL,
+    fingerprint TEXT NOT NULL,
+    key_id TEXT NOT NULL,
+    envelope BLOB NOT NULL,
+    UNIQUE (tenant, domain, purpose, ref, fingerprint)
+) STRICT;
+INSERT INTO sealed (tenant, domain, ref, purpose, fingerprint, key_id, envelope)
+SELECT tenant, domain, ref, purpose, fingerprint, key_id, envelope FROM secrets;
+DROP TABLE secrets;
+ALTER TABLE sealed RENAME TO secrets;
+-- A rotation looks for what the other keys sealed.
+CREATE INDEX secrets_by_key ON secrets (tenant, key_id);
+"""
+
 # Item n leads from version n to version n + 1. Never change one that was released.
-_MIGRATIONS: Final = (_FIRST, _COLLECTIONS)
+_MIGRATIONS: Final = (_FIRST, _COLLECTIONS, _MESSAGES)
 
 # In one statement, so that a migration by another process does not come in between.
 _STATE: Final = (

@@ -47,11 +47,15 @@ _ADD_KEY: Final = (
     f"INSERT INTO tenant_keys ({TENANT_KEY_COLUMNS}) SELECT ?6, ?7, ?8, ?9, ?10 "
     f"WHERE {_IS_ACTIVE} ON CONFLICT DO NOTHING"
 )
-_SEALED_BY_OTHERS: Final = "FROM secrets WHERE tenant = ?1 AND key_id <> ?2"
+# Not "<>", which would walk through all that the key itself sealed.
+_SEALED_BY_OTHERS: Final = (
+    f"SELECT {SEALED_COLUMNS} FROM secrets WHERE tenant = ?1 AND key_id < ?2 "
+    f"UNION ALL SELECT {SEALED_COLUMNS} FROM secrets WHERE tenant = ?1 AND key_id > ?2 "
+    "LIMIT ?3"
+)
 _REMOVE_OTHERS: Final = "DELETE FROM tenant_keys WHERE tenant = ? AND key_id <> ?"
 _PLACE: Final = "(tenant, domain, ref, purpose, fingerprint) = (?, ?, ?, ?, ?)"
 _SECRET: Final = f"SELECT {SEALED_COLUMNS} FROM secrets WHERE {_PLACE}"
-_SECRETS_SEALED_BY_OTHERS: Final = f"SELECT {SEALED_COLUMNS} {_SEALED_BY_OTHERS} LIMIT ?3"
 _RESEAL: Final = (
     "UPDATE secrets SET key_id = ?, envelope = ? "
     f"WHERE {_PLACE} AND key_id = ? AND envelope = ? "
@@ -115,7 +119,7 @@ class SqliteSecretStore(SecretStore):
         which = key.tenant.value, key.key_id, limit
         return await self.database.read(
             lambda connection: [
-                secret_of(row) for row in connection.execute(_SECRETS_SEALED_BY_OTHERS, which)
+                secret_of(row) for row in connection.execute(_SEALED_BY_OTHERS, which)
             ]
         )
 
@@ -133,7 +137,7 @@ class SqliteSecretStore(SecretStore):
             connection = transaction.connection
             which = active.tenant.value, active.key_id
             is_active = connection.execute(f"SELECT {_IS_ACTIVE}", row).fetchone()[0]
-            sealed = connection.execute(f"SELECT 1 {_SEALED_BY_OTHERS} LIMIT 1", which).fetchone()
+            sealed = connection.execute(_SEALED_BY_OTHERS, (*which, 1)).fetchone()
             if not is_active or sealed is not None:
                 return False
             connection.execute(_REMOVE_OTHERS, which)

@@ -43,7 +43,8 @@ class Transaction:
     Args:
         changes: Lines of the change log: what, key, version, time.
         mappings: New states of channels.
-        effects: New states of rows.
+        effects: New states of rows that are remembered (`CurrentRows`). Without any, the commit
+            is nothing that others have to hear of, a received message for instance.
     """
 
     connection: sqlite3.Connection
@@ -137,6 +138,10 @@ class GroupWriter:
             changed |= answer.error is None and connection.total_changes > untouched
         if not changed:
             connection.execute("ROLLBACK")
+            return answers
+        if not transaction.effects:
+            # Nothing that is remembered anywhere: nobody need forget anything.
+            connection.execute("COMMIT")
             return answers
         seq = _log(transaction, before)
         self._rows.announce(seq, transaction.effects)

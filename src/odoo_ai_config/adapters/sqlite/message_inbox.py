@@ -1,0 +1,189 @@
+"""
+Received messages in SQLite.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections import deque
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from functools import partial
+from typing import Final
+
+from odoo_ai_config.adapters.sqlite.database import SqliteDatabase
+from odoo_ai_config.adapters.sqlite.message_pruning import prune_messages
+from odoo_ai_config.adapters.sqlite.message_rows import (
+    MESSAGE_COLUMNS,
+    find_received,
+    message_of,
+)
+from odoo_ai_config.adapters.sqlite.rows import Row, microseconds, optional, time_of
+from odoo_ai_config.adapters.sqlite.writer import Transaction
+from odoo_ai_config.application.ports.message_inbox import Allowance, MessageInbox, StageCount
+from odoo_ai_config.domain.identifiers import TenantId
+from odoo_ai_config.domain.inbox import InboxMessage, MessageId, Origin, Stage
+
+_FIND: Final = f"SELECT {MESSAGE_COLUMNS} FROM messages WHERE id = ?"
+
+# Goes from tenant to tenant, however many heads each of them has.
+_TENANTS: Final = """
+WITH RECURSIVE waiting (tenant) AS (
+  SELECT min(tenant) FROM messages WHERE head AND tenant > ?1
+  UNION ALL
+  SELECT (SELECT min(tenant) FROM messages WHERE head AND tenant > waiting.tenant)
+  FROM waiting WHERE tenant IS NOT NULL
+)
+"""
+_DUE_TENANTS: Final = f"""
+{_TENANTS}
+SELECT json_group_array(tenant) FROM (
+  SELECT tenant FROM waiting
+  WHERE tenant <= ?2 AND tenant NOT IN (SELECT value FROM json_each(?3)) AND EXISTS (
+    SELECT 1 FROM messages
+    WHERE head AND messages.tenant = waiting.tenant AND due_at <= ?4
+  )
+  LIMIT ?5
+)
+"""
+_NEXT_DUE: Final = f"""
+{_TENANTS}
+SELECT min((SELECT min(due_at) FROM messages WHERE head AND messages.tenant = waiting.tenant))
+FROM waiting
+"""
+_TAKE: Final = f"""
+UPDATE messages SET revision = revision + 1, due_at = ?3 WHERE number = (
+  SELECT number FROM messages
+  WHERE head AND tenant = ?1 AND due_at <= ?2 ORDER BY due_at, number LIMIT 1
+) RETURNING {MESSAGE_COLUMNS}
+"""
+# Behind the name of every tenant.
+_LAST: Final = "\x7f"
+
+_NUMBER: Final = "SELECT number FROM messages WHERE id = ?"
+_PAGE: Final = f"""
+SELECT number, {MESSAGE_COLUMNS} FROM messages
+WHERE stage = ?1 AND number < ?2 ORDER BY number DESC LIMIT ?3
+"""
+_PAGE_OF_TENANT: Final = f"""
+SELECT number, {MESSAGE_COLUMNS} FROM messages
+WHERE stage = ?1 AND number < ?2 AND tenant = ?4 ORDER BY number DESC LIMIT ?3
+"""
+_HIGHEST: Final = 2**63 - 1
+_CENSUS: Final = """
+SELECT stage, count, received_at
+FROM (SELECT stage, count(*) AS count, min(number) AS oldest FROM messages GROUP BY stage)
+JOIN messages USING (stage) WHERE number = oldest
+"""
+
+
+class SqliteMessageInbox(MessageInbox):
+    """
+    Finds its way by the heads of the conversations, which every commit keeps marked.
+    """
+
+    def __init__(self, database: SqliteDatabase) -> None:
+        self._database = database
+        # Who had the last turn.
+        self._served = ""
+
+    async def claim(
+        self, allowance: Allowance, *, now: datetime, until: datetime
+    ) -> Sequence[InboxMessage]:
+        take = partial(self._take, allowance, microseconds(now), microseconds(until))
+        return [message_of(row) for row in await self._database.write(take)]
+
+    async def next_due(self) -> datetime | None:
+        def select(connection: sqlite3.Connection) -> datetime | None:
+            return optional(time_of, connection.execute(_NEXT_DUE, ("",)).fetchone()[0])
+
+        return await self._database.read(select)
+
+    async def find(self, message_id: MessageId) -> InboxMessage | None:
+        def select(connection: sqlite3.Connection) -> InboxMessage | None:
+            return optional(message_of, connection.execute(_FIND, (message_id.value,)).fetchone())
+
+        return await self._database.read(select)
+
+    async def received(self, origin: Origin) -> InboxMessage | None:
+        return await self._database.read(lambda connection: find_received(connection, origin))
+
+    async def page(
+        self,
+        stages: Collection[Stage],
+        *,
+        tenant: TenantId | None = None,
+        after: MessageId | None = None,
+        limit: int,
+    ) -> Sequence[InboxMessage]:
+        statement = _PAGE if tenant is None else _PAGE_OF_TENANT
+        of = () if tenant is None else (tenant.value,)
+
+        def select(connection: sqlite3.Connection) -> list[InboxMessage]:
+            below = _HIGHEST
+            if after is not None:
+                last = connection.execute(_NUMBER, (after.value,)).fetchone()
+                if last is None:
+                    return []
+                (below,) = last
+            rows: list[Row] = []
+            for stage in set(stages):
+                rows += connection.execute(statement, (stage.value, below, limit, *of))
+            rows.sort(reverse=True)
+            return [message_of(row[1:]) for row in rows[:limit]]
+
+        return await self._database.read(select)
+
+    async def census(self) -> Mapping[Stage, StageCount]:
+        return await self._database.read(
+            lambda connection: {
+                Stage(stage): StageCount(count, time_of(oldest))
+                for stage, count, oldest in connection.execute(_CENSUS)
+            }
+        )
+
+    async def prune(self, *, before: datetime) -> int:
+        return await prune_messages(self._database, before=before)
+
+    def _take(
+        self, allowance: Allowance, now: int, until: int, transaction: Transaction
+    ) -> list[Row]:
+        connection = transaction.connection
+        turns = deque(self._turns(allowance, now, connection))
+        free = {
+            tenant: allowance.per_tenant - allowance.in_hand.get(TenantId(tenant), 0)
+            for tenant in turns
+        }
+        taken: list[Row] = []
+        while turns and len(taken) < allowance.total:
+            tenant = turns.popleft()
+            row = connection.execute(_TAKE, (tenant, now, until)).fetchone()
+            if row is None:
+                continue
+            taken.append(row)
+            self._served = tenant
+            free[tenant] -= 1
+            if free[tenant] > 0:
+                turns.append(tenant)
+        return taken
+
+    def _turns(self, allowance: Allowance, now: int, connection: sqlite3.Connection) -> list[str]:
+        """
+        Tenants with something to take, beginning behind the one that was served last.
+        """
+        if allowance.per_tenant <= 0:
+            return []
+        busy = json.dumps(
+            [
+                tenant.value
+                for tenant, in_hand in allowance.in_hand.items()
+                if in_hand >= allowance.per_tenant
+            ]
+        )
+        turns: list[str] = []
+        for behind, up_to in ((self._served, _LAST), ("", self._served)):
+            which = behind, up_to, busy, now, allowance.total - len(turns)
+            (found,) = connection.execute(_DUE_TENANTS, which).fetchone()
+            turns += json.loads(found)
+        return turns
