@@ -17,8 +17,8 @@ import argparse
 import os
 import sys
 
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120 - any Python 3
-PROGRAM = os.path.join(ROOT, ".venv", "bin", "odoo-ai-config")  # noqa: PTH118
+from hub_program import become
+
 TYPES = ("credentials", "mapping", "metadata")
 
 
@@ -36,15 +36,11 @@ def main() -> None:
     if chosen.type is None:
         parser.print_help()
         sys.exit(0 if chosen.help else 2)
-    if not os.access(PROGRAM, os.X_OK):
-        sys.exit("Falta o ambiente do projeto; execute antes, na raiz dele: make run")
     if chosen.file is not None:
         rest += ["--file", chosen.file]
     if chosen.help:
         rest.append("--help")
-    # The data folder and .env are looked for in the working folder, as `make run` does.
-    os.chdir(ROOT)
-    os.execv(PROGRAM, [PROGRAM, "send", chosen.type, *rest])  # noqa: S606 - no shell is wanted
+    become("send", chosen.type, *rest)
 
 
 if __name__ == "__main__":

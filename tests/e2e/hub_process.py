@@ -28,7 +28,7 @@ def environment(**variables: str) -> dict[str, str]:
     inherited = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith(("ODOO_AI_CONFIG_", "SERVER_"))
+        if not name.startswith(("ODOO_AI_CONFIG_", "SERVER_", "NGROK_"))
     }
     return inherited | variables
 

@@ -207,6 +207,23 @@ def test_origin_of_each_value_is_known_and_secrets_are_masked(tmp_path: Path) ->
     assert SECRET not in repr(states) + repr(layers) + repr(layers.settings())
 
 
+@pytest.mark.parametrize("name", ["NGROK_AUTHTOKEN", "NGROK_AUTH_TOKEN"])
+def test_token_of_the_tunnel_goes_by_two_names(name: str, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text(f"{name}={SECRET}\n")
+    layers = read_layers(folder=tmp_path, environment={})
+    token = layers.settings().ngrok_authtoken
+    assert token is not None
+    assert token.reveal() == SECRET
+    (state,) = [state for state in layers.states() if state.variable == "NGROK_AUTHTOKEN"]
+    assert (state.value, state.origin) == ("***", Origin.DOTENV)
+
+
+def test_first_name_of_the_token_wins_where_both_are_set(tmp_path: Path) -> None:
+    token = as_set(tmp_path, NGROK_AUTH_TOKEN="a", NGROK_AUTHTOKEN="b").ngrok_authtoken
+    assert token is not None
+    assert token.reveal() == "b"
+
+
 def test_variables_of_others_are_found_wherever_they_are_set(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("DATABASE_URL=x\nEMPTY=\n")
     layers = read_layers(folder=tmp_path, environment={"API_KEY": "y"})

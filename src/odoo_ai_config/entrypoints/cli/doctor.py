@@ -14,7 +14,6 @@ from enum import Enum
 from pathlib import Path
 from typing import Final
 
-import aiohttp
 from attrs import frozen
 
 from odoo_ai_config.application.errors import (
@@ -25,6 +24,7 @@ from odoo_ai_config.application.errors import (
 )
 from odoo_ai_config.domain.errors import InvalidApiKeyError
 from odoo_ai_config.entrypoints.cli.flags import SERVER_AS_SET, ServerFlags, container_of
+from odoo_ai_config.entrypoints.cli.probing import hub_answers
 from odoo_ai_config.entrypoints.cli.refusals import advice_on
 from odoo_ai_config.entrypoints.cli.terminal import moment, say, tell
 from odoo_ai_config.entrypoints.container import Container
@@ -35,7 +35,6 @@ _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 _CLOCK_SLACK: Final = timedelta(minutes=2)
 _GIBIBYTE: Final = 1024**3
 _SCARCE_BYTES: Final = 200 * 1024**2
-_PROBE_SECONDS: Final = 2.0
 # Names of the replaced service, and what has taken their place.
 _OLD_NAMES: Final[Mapping[str, str]] = {
     "CONFIG_SERVICE_API_KEY": "ODOO_AI_CONFIG_API_KEY",
@@ -244,24 +243,11 @@ async def _port(settings: Settings) -> Finding:
             reason = error.strerror
         else:
             return Finding(Verdict.GOOD, subject, f"{place} está livre")
-    if await _is_hub(settings):
+    if await hub_answers(settings):
         return Finding(Verdict.GOOD, subject, f"um odoo-ai-config já responde em {place}")
     return Finding(
         Verdict.BAD, subject, f"{place} não pode ser usada ({reason})", "mude SERVER_PORT"
     )
-
-
-async def _is_hub(settings: Settings) -> bool:
-    host = "localhost" if settings.host in {"0.0.0.0", "::"} else settings.host  # noqa: S104 - compared
-    timeout = aiohttp.ClientTimeout(total=_PROBE_SECONDS)
-    try:
-        async with (
-            aiohttp.ClientSession(timeout=timeout) as session,
-            session.get(f"http://{host}:{settings.port}/health") as response,
-        ):
-            return response.ok and "X-Request-ID" in response.headers
-    except (aiohttp.ClientError, TimeoutError):
-        return False
 
 
 def _first_key_file(settings: Settings) -> Finding:

@@ -92,7 +92,7 @@ class ServerFlags(StoreFlags):
     log_level: Annotated[str | None, Parameter(help="debug, info, warning ou error.")] = None
     log_format: Annotated[str | None, Parameter(help="auto, console ou json.")] = None
     log_dir: Annotated[
-        str | None, Parameter(help="Pasta de config_service.log; vazio para não gravar.")
+        str | None, Parameter(help="Pasta dos arquivos de log; vazio para não gravar.")
     ] = None
     shutdown_seconds: Annotated[
         int | None, Parameter(help="Quanto uma parada espera pelas requisições aceitas.")

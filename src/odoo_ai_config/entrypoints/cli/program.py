@@ -25,6 +25,7 @@ from odoo_ai_config.entrypoints.cli.refusals import EXPECTED, advice_on, usage_a
 from odoo_ai_config.entrypoints.cli.send import send
 from odoo_ai_config.entrypoints.cli.serving import serve, worker
 from odoo_ai_config.entrypoints.cli.terminal import tell
+from odoo_ai_config.entrypoints.cli.tunnel import tunnel
 
 NAME: Final = "odoo-ai-config"
 _FAILED: Final = 1
@@ -50,7 +51,7 @@ def program() -> App:
     )
     for command in (keys, keyring, send):
         app.command(command)
-    for function in (serve, tenants, show, history, export, doctor, settings):
+    for function in (serve, tunnel, tenants, show, history, export, doctor, settings):
         app.command(function)
     app.command(import_, name="import")
     app.command(worker, show=False)

@@ -10,6 +10,7 @@ from tests.unit.entrypoints.cli.conftest import Command
 
 COMMANDS = [
     ("serve",),
+    ("tunnel",),
     ("keys",),
     ("keys", "create"),
     ("keys", "list"),
