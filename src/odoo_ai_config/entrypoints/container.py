@@ -28,6 +28,7 @@ from odoo_ai_config.adapters.memory.api_key_store import MemoryApiKeyStore
 from odoo_ai_config.adapters.memory.audit_log import MemoryAuditLog
 from odoo_ai_config.adapters.memory.channel_directory import MemoryChannelDirectory
 from odoo_ai_config.adapters.memory.config_store import MemoryConfigStore
+from odoo_ai_config.adapters.memory.message_inbox import MemoryMessageInbox
 from odoo_ai_config.adapters.memory.secret_store import MemorySecretStore
 from odoo_ai_config.adapters.memory.state import MemoryState
 from odoo_ai_config.adapters.sqlite.api_key_store import SqliteApiKeyStore
@@ -35,16 +36,20 @@ from odoo_ai_config.adapters.sqlite.audit_log import SqliteAuditLog
 from odoo_ai_config.adapters.sqlite.channel_directory import SqliteChannelDirectory
 from odoo_ai_config.adapters.sqlite.config_store import SqliteConfigStore
 from odoo_ai_config.adapters.sqlite.database import open_sqlite
+from odoo_ai_config.adapters.sqlite.message_inbox import SqliteMessageInbox
 from odoo_ai_config.adapters.sqlite.secret_store import SqliteSecretStore
 from odoo_ai_config.adapters.system.clock import SystemClock
 from odoo_ai_config.adapters.system.token_source import SystemTokenSource
 from odoo_ai_config.adapters.yaml.yaml_codec import RuamelYamlCodec
 from odoo_ai_config.application.api_key_text import digest_of
+from odoo_ai_config.application.chatwoot_accounts import ChatwootAccounts
+from odoo_ai_config.application.doorbell import Doorbell
 from odoo_ai_config.application.ports.api_key_store import ApiKeyStore
 from odoo_ai_config.application.ports.audit_log import AuditLog
 from odoo_ai_config.application.ports.channel_directory import ChannelDirectory
 from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.application.ports.config_store import ConfigStore
+from odoo_ai_config.application.ports.message_inbox import MessageInbox
 from odoo_ai_config.application.ports.secret_store import SecretStore
 from odoo_ai_config.application.sealing import Sealer
 from odoo_ai_config.application.use_cases.authenticate import Authenticate
@@ -57,20 +62,24 @@ from odoo_ai_config.application.use_cases.list_tenants import ListTenants
 from odoo_ai_config.application.use_cases.patch_document import PatchDocument
 from odoo_ai_config.application.use_cases.prune_history import PruneHistory
 from odoo_ai_config.application.use_cases.publish_document import PublishDocument
+from odoo_ai_config.application.use_cases.read_chatwoot_accounts import ReadChatwootAccounts
 from odoo_ai_config.application.use_cases.read_document import ReadDocument
 from odoo_ai_config.application.use_cases.read_mapping import ReadMapping
+from odoo_ai_config.application.use_cases.receive_message import ReceiveMessage
 from odoo_ai_config.application.use_cases.resolve_route import ResolveRoute
 from odoo_ai_config.application.use_cases.reveal_credential import RevealCredential
 from odoo_ai_config.application.use_cases.revoke_api_key import RevokeApiKey
 from odoo_ai_config.application.use_cases.roll_back_document import RollBackDocument
 from odoo_ai_config.application.use_cases.rotate_master_key import RotateMasterKey
 from odoo_ai_config.application.use_cases.rotate_tenant_key import RotateTenantKey
+from odoo_ai_config.application.use_cases.set_chatwoot_account import SetChatwootAccount
 from odoo_ai_config.application.use_cases.sync_company_metadata import SyncCompanyMetadata
 from odoo_ai_config.application.use_cases.sync_credentials import SyncCredentials
 from odoo_ai_config.application.use_cases.sync_mapping import SyncMapping
 from odoo_ai_config.application.use_cases.write_mapping import WriteMapping
 from odoo_ai_config.application.written_credentials import CredentialsWriter
 from odoo_ai_config.domain.access import ALL_SCOPES, ApiKey
+from odoo_ai_config.domain.chatwoot import ChatwootAccess
 from odoo_ai_config.domain.credentials import SecretText
 from odoo_ai_config.domain.crews import CrewKind
 from odoo_ai_config.entrypoints.services import Services
@@ -89,8 +98,10 @@ class Stores:
     config: ConfigStore
     channels: ChannelDirectory
     secrets: SecretStore
+    inbox: MessageInbox
     api_keys: ApiKeyStore
     audit: AuditLog
+    inbox: MessageInbox
     ensure_ready: Callable[[], Awaitable[None]]
 
 
@@ -106,8 +117,10 @@ def open_stores(location: StoreLocation) -> Iterator[Stores]:
             forgetful,
             MemoryChannelDirectory(state),
             MemorySecretStore(state),
+            MemoryMessageInbox(state),
             MemoryApiKeyStore(state),
             MemoryAuditLog(state),
+            MemoryMessageInbox(state),
             forgetful.check,
         )
     elif location.url is None:
@@ -117,8 +130,10 @@ def open_stores(location: StoreLocation) -> Iterator[Stores]:
                 documents,
                 SqliteChannelDirectory(sqlite),
                 SqliteSecretStore(sqlite),
+                SqliteMessageInbox(sqlite),
                 SqliteApiKeyStore(sqlite),
                 SqliteAuditLog(sqlite),
+                SqliteMessageInbox(sqlite),
                 documents.check,
             )
     else:
@@ -136,6 +151,7 @@ def _open_mongo(url: SecretText) -> Iterator[Stores]:
     )
     from odoo_ai_config.adapters.mongo.config_store import MongoConfigStore  # noqa: PLC0415
     from odoo_ai_config.adapters.mongo.database import open_database  # noqa: PLC0415
+    from odoo_ai_config.adapters.mongo.message_inbox import MongoMessageInbox  # noqa: PLC0415
     from odoo_ai_config.adapters.mongo.secret_store import MongoSecretStore  # noqa: PLC0415
 
     with open_database(url.reveal()) as mongo:
@@ -143,8 +159,10 @@ def _open_mongo(url: SecretText) -> Iterator[Stores]:
             MongoConfigStore(mongo),
             MongoChannelDirectory(mongo),
             MongoSecretStore(mongo),
+            MongoMessageInbox(mongo),
             MongoApiKeyStore(mongo),
             MongoAuditLog(mongo),
+            MongoMessageInbox(mongo),
             mongo.ensure_ready,
         )
 
@@ -162,6 +180,15 @@ def _configured_key(settings: Settings, clock: Clock) -> ApiKey | None:
         return None
     digest = digest_of(settings.api_key.reveal())
     return ApiKey("configured", "configured", digest, ALL_SCOPES, None, created_at=clock.now())
+
+
+def _chatwoot_fallback(settings: Settings) -> ChatwootAccess:
+    return ChatwootAccess(
+        settings.chatwoot_url,
+        settings.chatwoot_api_token,
+        settings.chatwoot_secrets,
+        settings.chatwoot_tokens,
+    )
 
 
 def _unobserved(_operation: str, _seconds: float) -> None:
@@ -196,11 +223,23 @@ class Container(containers.DeclarativeContainer):
     store = providers.Singleton(MeasuredConfigStore, stores.provided.config, observe_store)
     channels = stores.provided.channels
     secrets = stores.provided.secrets
+    inbox = stores.provided.inbox
     api_keys = stores.provided.api_keys
     audit = stores.provided.audit
+    inbox = stores.provided.inbox
 
     sealer = providers.Singleton(Sealer, secrets, vault)
     credentials_writer = providers.Singleton(CredentialsWriter, sealer)
+
+    doorbell = providers.Singleton(Doorbell)
+    chatwoot_accounts = providers.Singleton(
+        ChatwootAccounts,
+        store,
+        secrets,
+        vault,
+        clock,
+        providers.Callable(_chatwoot_fallback, settings),
+    )
 
     http_sessions = providers.Singleton(HttpSessions, settings.provided.private_targets)
     in_process_crews = providers.Singleton(InProcessCrewLine)
@@ -223,8 +262,11 @@ class Container(containers.DeclarativeContainer):
         store=store,
         channels=channels,
         secrets=secrets,
+        inbox=inbox,
         api_keys=api_keys,
         audit=audit,
+        inbox=inbox,
+        chatwoot_accounts=chatwoot_accounts,
         vault=vault,
         yaml=yaml,
         authenticate=providers.Singleton(
@@ -241,14 +283,21 @@ class Container(containers.DeclarativeContainer):
         publish_document=providers.Singleton(
             PublishDocument, store, credentials_writer, yaml, clock
         ),
+        read_chatwoot_accounts=providers.Singleton(ReadChatwootAccounts, store),
         read_document=providers.Singleton(ReadDocument, store),
         read_mapping=providers.Singleton(ReadMapping, channels),
+        receive_message=providers.Singleton(
+            ReceiveMessage, store, inbox, channels, sealer, tokens, doorbell, clock
+        ),
         resolve_route=providers.Singleton(ResolveRoute, channels),
         reveal_credential=providers.Singleton(RevealCredential, store, secrets, vault, clock),
         revoke_api_key=providers.Singleton(RevokeApiKey, store, api_keys, clock),
         roll_back_document=providers.Singleton(RollBackDocument, store, sealer, clock),
         rotate_master_key=providers.Singleton(RotateMasterKey, secrets, vault, store, clock),
         rotate_tenant_key=providers.Singleton(RotateTenantKey, secrets, vault, store, clock),
+        set_chatwoot_account=providers.Singleton(
+            SetChatwootAccount, store, sealer, chatwoot_accounts, clock
+        ),
         sync_company_metadata=providers.Singleton(SyncCompanyMetadata, store, clock),
         sync_credentials=providers.Singleton(SyncCredentials, store, sealer, yaml, clock),
         sync_mapping=providers.Singleton(SyncMapping, store, channels, clock),

@@ -10,6 +10,7 @@ from odoo_ai_config.application.ports.api_key_store import ApiKeyStore
 from odoo_ai_config.application.ports.audit_log import AuditLog
 from odoo_ai_config.application.ports.channel_directory import ChannelDirectory
 from odoo_ai_config.application.ports.config_store import ConfigStore
+from odoo_ai_config.application.ports.message_inbox import MessageInbox
 from odoo_ai_config.application.ports.secret_store import SecretStore
 from odoo_ai_config.application.ports.secret_vault import SecretVault
 from odoo_ai_config.application.ports.yaml_codec import YamlCodec
@@ -48,6 +49,7 @@ class Services:
     store: ConfigStore
     channels: ChannelDirectory
     secrets: SecretStore
+    inbox: MessageInbox
     api_keys: ApiKeyStore
     audit: AuditLog
     vault: SecretVault

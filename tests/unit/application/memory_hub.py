@@ -11,6 +11,7 @@ from odoo_ai_config.adapters.memory.audit_log import MemoryAuditLog
 from odoo_ai_config.adapters.memory.channel_directory import MemoryChannelDirectory
 from odoo_ai_config.adapters.memory.clock import ManualClock
 from odoo_ai_config.adapters.memory.config_store import MemoryConfigStore
+from odoo_ai_config.adapters.memory.message_inbox import MemoryMessageInbox
 from odoo_ai_config.adapters.memory.secret_store import MemorySecretStore
 from odoo_ai_config.adapters.memory.secret_vault import MemorySecretVault
 from odoo_ai_config.adapters.memory.state import MemoryState
@@ -81,6 +82,10 @@ class MemoryHub:
     @property
     def secrets(self) -> MemorySecretStore:
         return MemorySecretStore(self.state)
+
+    @property
+    def inbox(self) -> MemoryMessageInbox:
+        return MemoryMessageInbox(self.state)
 
     @property
     def api_keys(self) -> MemoryApiKeyStore:
