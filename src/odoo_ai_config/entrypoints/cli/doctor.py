@@ -181,14 +181,23 @@ def _log_folder(folder: Path | None) -> Finding:
     nearest = next(
         path for path in (folder.absolute(), *folder.absolute().parents) if path.exists()
     )
-    if nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK):
-        return Finding(Verdict.GOOD, "logs", str(folder))
-    return Finding(
-        Verdict.BAD,
-        "logs",
-        f"{folder} não pode ser gravada",
-        "mude ODOO_AI_CONFIG_LOG_DIR (vazio desliga o arquivo)",
-    )
+    if not (nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK)):
+        return Finding(
+            Verdict.BAD,
+            "logs",
+            f"{folder} não pode ser gravada",
+            "mude ODOO_AI_CONFIG_LOG_DIR (vazio desliga os arquivos)",
+        )
+    for file in folder.glob("*.log"):
+        # Left by a start under another user, for instance.
+        if not (file.is_file() and os.access(file, os.W_OK)):
+            return Finding(
+                Verdict.BAD,
+                "logs",
+                f"{file} não pode ser gravado",
+                f"execute: chown -R $USER {folder}",
+            )
+    return Finding(Verdict.GOOD, "logs", str(folder))
 
 
 def _key_ring(container: Container, settings: Settings) -> Finding:

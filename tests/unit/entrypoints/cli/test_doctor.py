@@ -107,6 +107,14 @@ def test_folder_that_is_a_file_is_found(place: str, command: Command, folder: Pa
     assert any(place in line for line in findings(ended, "falha"))
 
 
+def test_log_file_that_cannot_be_written_is_found(command: Command, folder: Path) -> None:
+    (folder / "logs" / "hub.log").mkdir(parents=True)
+    (folder / "logs" / "webhook.log").touch()
+    ended = examined(command)
+    assert ended.status == 1
+    assert any("hub.log não pode ser gravado" in line for line in findings(ended, "falha"))
+
+
 def test_damaged_key_ring_is_found(command: Command, installed: Path) -> None:
     (installed / "var" / "keyring.json").write_text("{}")
     ended = examined(command)
