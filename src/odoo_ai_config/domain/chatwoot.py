@@ -137,7 +137,7 @@ class ChatwootChange:
     """
 
     base_url: str | None = field(default=None)
-    api_token: tuple[Value] | tuple[()] | None = None
+    api_token: tuple[Value, ...] | None = None
     webhook_secrets: tuple[Value, ...] | None = field(default=None)
     webhook_tokens: tuple[Value, ...] | None = field(default=None)
 

@@ -101,7 +101,6 @@ class Stores:
     inbox: MessageInbox
     api_keys: ApiKeyStore
     audit: AuditLog
-    inbox: MessageInbox
     ensure_ready: Callable[[], Awaitable[None]]
 
 
@@ -120,7 +119,6 @@ def open_stores(location: StoreLocation) -> Iterator[Stores]:
             MemoryMessageInbox(state),
             MemoryApiKeyStore(state),
             MemoryAuditLog(state),
-            MemoryMessageInbox(state),
             forgetful.check,
         )
     elif location.url is None:
@@ -133,7 +131,6 @@ def open_stores(location: StoreLocation) -> Iterator[Stores]:
                 SqliteMessageInbox(sqlite),
                 SqliteApiKeyStore(sqlite),
                 SqliteAuditLog(sqlite),
-                SqliteMessageInbox(sqlite),
                 documents.check,
             )
     else:
@@ -162,7 +159,6 @@ def _open_mongo(url: SecretText) -> Iterator[Stores]:
             MongoMessageInbox(mongo),
             MongoApiKeyStore(mongo),
             MongoAuditLog(mongo),
-            MongoMessageInbox(mongo),
             mongo.ensure_ready,
         )
 
@@ -226,7 +222,6 @@ class Container(containers.DeclarativeContainer):
     inbox = stores.provided.inbox
     api_keys = stores.provided.api_keys
     audit = stores.provided.audit
-    inbox = stores.provided.inbox
 
     sealer = providers.Singleton(Sealer, secrets, vault)
     credentials_writer = providers.Singleton(CredentialsWriter, sealer)
@@ -265,7 +260,6 @@ class Container(containers.DeclarativeContainer):
         inbox=inbox,
         api_keys=api_keys,
         audit=audit,
-        inbox=inbox,
         chatwoot_accounts=chatwoot_accounts,
         vault=vault,
         yaml=yaml,

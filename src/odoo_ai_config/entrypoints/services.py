@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from attrs import frozen
 
+from odoo_ai_config.application.chatwoot_accounts import ChatwootAccounts
 from odoo_ai_config.application.ports.api_key_store import ApiKeyStore
 from odoo_ai_config.application.ports.audit_log import AuditLog
 from odoo_ai_config.application.ports.channel_directory import ChannelDirectory
@@ -24,14 +25,17 @@ from odoo_ai_config.application.use_cases.list_tenants import ListTenants
 from odoo_ai_config.application.use_cases.patch_document import PatchDocument
 from odoo_ai_config.application.use_cases.prune_history import PruneHistory
 from odoo_ai_config.application.use_cases.publish_document import PublishDocument
+from odoo_ai_config.application.use_cases.read_chatwoot_accounts import ReadChatwootAccounts
 from odoo_ai_config.application.use_cases.read_document import ReadDocument
 from odoo_ai_config.application.use_cases.read_mapping import ReadMapping
+from odoo_ai_config.application.use_cases.receive_message import ReceiveMessage
 from odoo_ai_config.application.use_cases.resolve_route import ResolveRoute
 from odoo_ai_config.application.use_cases.reveal_credential import RevealCredential
 from odoo_ai_config.application.use_cases.revoke_api_key import RevokeApiKey
 from odoo_ai_config.application.use_cases.roll_back_document import RollBackDocument
 from odoo_ai_config.application.use_cases.rotate_master_key import RotateMasterKey
 from odoo_ai_config.application.use_cases.rotate_tenant_key import RotateTenantKey
+from odoo_ai_config.application.use_cases.set_chatwoot_account import SetChatwootAccount
 from odoo_ai_config.application.use_cases.sync_company_metadata import SyncCompanyMetadata
 from odoo_ai_config.application.use_cases.sync_credentials import SyncCredentials
 from odoo_ai_config.application.use_cases.sync_mapping import SyncMapping
@@ -54,6 +58,7 @@ class Services:
     audit: AuditLog
     vault: SecretVault
     yaml: YamlCodec
+    chatwoot_accounts: ChatwootAccounts
     authenticate: Authenticate
     check_key_ring: CheckKeyRing
     compare_revisions: CompareRevisions
@@ -64,14 +69,17 @@ class Services:
     patch_document: PatchDocument
     prune_history: PruneHistory
     publish_document: PublishDocument
+    read_chatwoot_accounts: ReadChatwootAccounts
     read_document: ReadDocument
     read_mapping: ReadMapping
+    receive_message: ReceiveMessage
     resolve_route: ResolveRoute
     reveal_credential: RevealCredential
     revoke_api_key: RevokeApiKey
     roll_back_document: RollBackDocument
     rotate_master_key: RotateMasterKey
     rotate_tenant_key: RotateTenantKey
+    set_chatwoot_account: SetChatwootAccount
     sync_company_metadata: SyncCompanyMetadata
     sync_credentials: SyncCredentials
     sync_mapping: SyncMapping

@@ -20,7 +20,9 @@ import environ
 from attrs import Attribute, AttrsInstance, field, fields, frozen
 from dotenv import dotenv_values
 
+from odoo_ai_config.domain.chatwoot import ChatwootChange
 from odoo_ai_config.domain.credentials import SecretText
+from odoo_ai_config.domain.errors import InvalidValueError
 from odoo_ai_config.domain.json_types import JsonObject
 from odoo_ai_config.domain.versioning import RetentionPolicy
 from odoo_ai_config.entrypoints.apps import ALL_APPS, App, apps_named, names_of
@@ -41,6 +43,9 @@ _SECRET: Final = (
     "api_key",
     "webhook_secrets",
     "legacy_odoo_secrets",
+    "chatwoot_api_token",
+    "chatwoot_secrets",
+    "chatwoot_tokens",
     "ngrok_authtoken",
 )
 # Variables that others have named.
@@ -49,7 +54,11 @@ _OWN_NAMES: Final = {
     "port": "SERVER_PORT",
     "ngrok_authtoken": "NGROK_AUTHTOKEN",
 }
-_ALSO_NAMED: Final = {"NGROK_AUTH_TOKEN": "NGROK_AUTHTOKEN"}
+_ALSO_NAMED: Final = {
+    "NGROK_AUTH_TOKEN": "NGROK_AUTHTOKEN",
+    "CHATWOOT_BASE_URL": f"{PREFIX}_CHATWOOT_URL",
+    "CHATWOOT_API_KEY": f"{PREFIX}_CHATWOOT_API_TOKEN",
+}
 _ADDRESS: Final = re.compile(r"https?://[^\s/?#@]+(?:/[^\s?#]*)?")
 # A name, not a number: its last label has a letter.
 _HOST: Final = re.compile(r"(?:[A-Za-z0-9_-]+\.)*[A-Za-z0-9_-]*[A-Za-z][A-Za-z0-9_-]*\.?")
@@ -86,6 +95,22 @@ def _secret(text: str) -> SecretText | None:
 
 def _secrets(text: str) -> tuple[SecretText, ...]:
     return tuple(SecretText(part.strip()) for part in text.split(",") if part.strip())
+
+
+def _chatwoot_url(text: str) -> str | None:
+    try:
+        return ChatwootChange(base_url=text.strip().rstrip("/")).base_url or None
+    except InvalidValueError:
+        raise ValueError from None
+
+
+def _webhook_tokens(text: str) -> tuple[SecretText, ...]:
+    tokens = _secrets(text)
+    try:
+        ChatwootChange(webhook_tokens=tokens)
+    except InvalidValueError:
+        raise ValueError from None
+    return tokens
 
 
 def _switch(text: str) -> bool:
@@ -230,10 +255,38 @@ class Settings:
     require_signature: bool = environ.var(
         default="0", converter=_switch, help="Recusa webhooks sem assinatura (1 ou 0)"
     )
+    chatwoot_url: str | None = environ.var(
+        default="",
+        converter=_chatwoot_url,
+        help="Endereço do Chatwoot (https://...), para contas sem endereço próprio; "
+        "CHATWOOT_BASE_URL também vale",
+    )
+    chatwoot_api_token: SecretText | None = environ.var(
+        default="",
+        converter=_secret,
+        help="api_access_token do Chatwoot, para contas sem token próprio; CHATWOOT_API_KEY "
+        "também vale",
+    )
+    chatwoot_secrets: tuple[SecretText, ...] = environ.var(
+        default="",
+        converter=_secrets,
+        help="Segredos com que o Chatwoot assina, de qualquer conta, separados por vírgula",
+    )
+    chatwoot_tokens: tuple[SecretText, ...] = environ.var(
+        default="",
+        converter=_webhook_tokens,
+        help="Finais secretos do endereço /webhook/<token>, para Chatwoot que não assina, "
+        "separados por vírgula",
+    )
     max_body_bytes: int = environ.var(
         default=str(1024 * 1024),
         converter=_count(1024),
         help="Maior corpo de requisição, em bytes",
+    )
+    max_collection_bytes: int = environ.var(
+        default=str(32 * 1024 * 1024),
+        converter=_count(1024),
+        help="Maior corpo de uma coleção inteira (/api/v1), em bytes",
     )
     max_json_depth: int = environ.var(
         default="32", converter=_count(8, 256), help="Maior aninhamento do corpo de uma requisição"

@@ -10,6 +10,7 @@ from typing import Final
 
 from attrs import evolve, frozen
 
+from odoo_ai_config.application.doorbell import Doorbell
 from odoo_ai_config.application.errors import MessageRecordedError
 from odoo_ai_config.application.message_routing import destination_of
 from odoo_ai_config.application.optimistic_commit import commit_decided
@@ -78,6 +79,7 @@ class ReceiveMessage:
     channels: ChannelDirectory
     sealer: Sealer
     tokens: TokenSource
+    doorbell: Doorbell
     clock: Clock
 
     async def __call__(
@@ -143,12 +145,15 @@ class ReceiveMessage:
             return changeset, receipt
 
         try:
-            return await commit_decided(self.store, decide)
+            receipt = await commit_decided(self.store, decide)
         except MessageRecordedError:
             first = await self.inbox.received(event.origin)
             if first is None:
                 raise
             return Receipt(first.id, Reception.DUPLICATE)
+        if receipt.reception is Reception.ACCEPTED:
+            self.doorbell.ring()
+        return receipt
 
     def _new_id(self) -> MessageId:
         # The time in front keeps what comes together together in the indexes of stores.

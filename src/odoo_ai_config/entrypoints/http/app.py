@@ -8,6 +8,7 @@ from aiohttp import web
 
 from odoo_ai_config.entrypoints.http.app_keys import (
     LAST_ORDERS,
+    LIMITS,
     METRICS,
     OPTIONS,
     REPRESENTATIONS,
@@ -36,7 +37,7 @@ def build_app(services: Services, options: HttpOptions, metrics: Metrics) -> web
     app[OPTIONS] = options
     app[METRICS] = metrics
     app[REPRESENTATIONS] = Representations(services.yaml, options.cached_bytes)
-    limits = CallerLimits(
+    app[LIMITS] = limits = CallerLimits(
         keys=TokenBuckets(options.requests_per_second),
         failures=TokenBuckets(options.failed_authentications_per_second),
     )

@@ -11,6 +11,7 @@ from aiohttp import web
 from odoo_ai_config.domain.outcomes import WriteKind
 from odoo_ai_config.entrypoints.http.metrics import Metrics
 from odoo_ai_config.entrypoints.http.options import HttpOptions
+from odoo_ai_config.entrypoints.http.rate_limit import CallerLimits
 from odoo_ai_config.entrypoints.http.representations import Representations
 from odoo_ai_config.entrypoints.services import Services
 
@@ -26,6 +27,7 @@ class LastOrders:
 LAST_ORDERS: Final = web.AppKey("last_orders", LastOrders)
 SERVICES: Final = web.AppKey("services", Services)
 METRICS: Final = web.AppKey("metrics", Metrics)
+LIMITS: Final = web.AppKey("limits", CallerLimits)
 OPTIONS: Final = web.AppKey("options", HttpOptions)
 REPRESENTATIONS: Final = web.AppKey("representations", Representations)
 

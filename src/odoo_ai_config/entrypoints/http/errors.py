@@ -87,6 +87,16 @@ class SignatureTimestampError(SignatureError):
     message_en = "Signature expired or with an invalid timestamp"
 
 
+class WebhookTokenInvalidError(SignatureError):
+    """
+    The secret at the end of the webhook's address is not one of the account's.
+    """
+
+    code = "webhook_token_invalid"
+    message_pt = "O endereço do webhook não é válido para esta conta"
+    message_en = "The address of the webhook is not valid for this account"
+
+
 class BodyTooLargeError(HttpRefusalError):
     """
     The body is larger than the hub takes in.
@@ -253,3 +263,36 @@ class IncompleteDataError(HttpRefusalError):
         super().__init__(*errors)
         self.required = tuple(required)
         self.errors = tuple(errors)
+
+
+class AccountMismatchError(HttpRefusalError):
+    """
+    The query and the body name different tenants; none of them wins.
+    """
+
+    status = 422
+    code = "account_mismatch"
+    message_pt = "A requisição cita mais de um account_id"
+    message_en = "The request names more than one account_id"
+
+
+class SourceDataMissingError(HttpRefusalError):
+    """
+    A sync that brings no data: the hub cannot fetch it from Odoo.
+    """
+
+    status = 422
+    code = "source_data_missing"
+    message_pt = "Envie os dados a sincronizar; o hub não os busca no Odoo"
+    message_en = "Send the data to synchronise; the hub does not fetch it from Odoo"
+
+
+class AiServiceTaskError(HttpRefusalError):
+    """
+    An operation of the old server that takes an AI service: writing texts, searching by meaning.
+    """
+
+    status = 422
+    code = "ai_service_task"
+    message_pt = "Esta operação é do serviço de IA; o hub de configuração só guarda os dados"
+    message_en = "This is a task of the AI service; the configuration hub only keeps the data"

@@ -177,6 +177,17 @@ RULES: Final[Mapping[str, Text]] = {
         "deve ter apenas account_id e credentials, com um texto por referência",
         "must have account_id and credentials only, with one text per reference",
     ),
+    "base_url": Text(
+        "deve ser um endereço https:// ou http://, só com servidor, porta e caminho",
+        "must be an https:// or http:// address of server, port and path only",
+    ),
+    "too_many_secrets": Text(
+        "tem valores demais: no máximo 16", "has too many values: at most 16"
+    ),
+    "webhook_token": Text(
+        "deve ter de 20 a 128 letras sem acento, dígitos, _ ou -",
+        "must be 20 to 128 plain letters, digits, _ or -",
+    ),
     "message_id": Text("deve ser o identificador de uma mensagem", "must be the id of a message"),
     "due_at": Text("deve ter um prazo", "must have a time when it is due"),
     "destination": Text("deve ter um destino", "must have a destination"),

@@ -286,6 +286,8 @@ def _members_of(error: Refusal, language: Language) -> JsonObject:
             members["scope"] = scope.value
         case domain.WrongStageError(stage=stage):
             members["stage"] = stage.value
+        case _:
+            pass
     return members
 
 

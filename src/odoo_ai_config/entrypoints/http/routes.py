@@ -16,6 +16,8 @@ from attrs import field, frozen
 
 from odoo_ai_config.entrypoints.apps import App
 from odoo_ai_config.entrypoints.http import (
+    chatwoot_accounts,
+    chatwoot_webhook,
     credentials,
     description,
     documents,
@@ -98,11 +100,36 @@ _CONFIG: Final[Keyed] = {
     _CREDENTIAL: {"GET": credentials.read_credential},
 }
 
+_CHATWOOT: Final[Open] = {
+    "/webhook": {
+        "POST": chatwoot_webhook.receive_message,
+        "GET": chatwoot_webhook.show_webhook,
+    },
+    # The replaced server's addresses.
+    "/webhook/chatwoot": {"POST": chatwoot_webhook.receive_message},
+    "/webhook/webhook": {"POST": chatwoot_webhook.receive_message},
+    "/webhook/health": {"GET": chatwoot_webhook.show_webhook},
+    "/webhook/{token}": {"POST": chatwoot_webhook.receive_message},
+}
+
+_CHATWOOT_ACCOUNTS: Final[Keyed] = {
+    "/v1/chatwoot/accounts": {"GET": chatwoot_accounts.list_accounts},
+    "/v1/chatwoot/accounts/{account}": {
+        "GET": chatwoot_accounts.read_account,
+        "PUT": chatwoot_accounts.set_account,
+    },
+    "/v1/chatwoot/installation": {
+        "GET": chatwoot_accounts.read_account,
+        "PUT": chatwoot_accounts.set_account,
+    },
+}
+
 _GROUPS: Final = (
     RouteGroup(None, None, open=_ALWAYS),
     RouteGroup(App.CONFIG, "odoo-webhook", keyed=_EVENTS),
     RouteGroup(App.CONFIG, "config", keyed=_CONFIG),
-    RouteGroup(App.CHATWOOT, "webhook"),
+    RouteGroup(App.CHATWOOT, "webhook", open=_CHATWOOT),
+    RouteGroup(App.CHATWOOT, "config", keyed=_CHATWOOT_ACCOUNTS),
     RouteGroup(App.ODOO_API, "config"),
 )
 

@@ -1,0 +1,118 @@
+"""
+``POST /webhook``: what Chatwoot says, kept before it is acknowledged.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+import structlog
+from aiohttp import web
+from attrs import evolve
+from multidict import istr
+
+from odoo_ai_config.application.chatwoot_payloads import read_event
+from odoo_ai_config.application.errors import ApplicationError
+from odoo_ai_config.application.use_cases.receive_message import Receipt
+from odoo_ai_config.domain.credentials import SecretText
+from odoo_ai_config.domain.errors import DomainError
+from odoo_ai_config.domain.json_types import JsonObject
+from odoo_ai_config.domain.receiving import MESSAGE_CREATED, OTHER_EVENTS, ChatwootEvent
+from odoo_ai_config.entrypoints.http.app_keys import METRICS, OPTIONS, REQUEST_ID, SERVICES
+from odoo_ai_config.entrypoints.http.bodies import (
+    json_object,
+    read_body,
+    refuse_announced_excess,
+    require_json,
+)
+from odoo_ai_config.entrypoints.http.chatwoot_senders import require_credential, sender_of
+from odoo_ai_config.entrypoints.http.errors import HttpRefusalError
+from odoo_ai_config.entrypoints.http.representations import json_bytes
+
+_log = structlog.get_logger()
+
+_DELIVERY: Final = istr("X-Chatwoot-Delivery")
+_VALID_DELIVERY: Final = re.compile(r"[A-Za-z0-9-]{8,64}", re.ASCII)
+_UNKNOWN: Final = "unknown"
+
+
+async def receive_message(request: web.Request) -> web.Response:
+    """
+    Take in one event; the answer is sent after it is durable, and before anything is done.
+    """
+    event = None
+    try:
+        require_credential(request)
+        refuse_announced_excess(request)
+        raw = await read_body(request)
+        require_json(request)
+        event = read_event(
+            json_object(request, raw),
+            delivery=_delivery_of(request),
+            request_id=request[REQUEST_ID],
+        )
+        sender = await sender_of(request, raw, event.origin.account)
+        if event.origin.account is None:
+            event = evolve(event, origin=evolve(event.origin, account=sender.account))
+        receipt = await request.app[SERVICES].receive_message(
+            event, SecretText(raw.decode()), caller=sender.caller
+        )
+    except (DomainError, ApplicationError, HttpRefusalError) as error:
+        request.app[METRICS].event(_name_of(event), "refused", error.code)
+        raise
+    request.app[METRICS].event(_name_of(event), receipt.reception.value, receipt.reason or "")
+    _tell(event, receipt)
+    answer: JsonObject = {
+        "success": True,
+        "status": receipt.reception.value,
+        "message_id": receipt.id.value,
+        "reason": receipt.reason,
+    }
+    return web.Response(body=json_bytes(answer), content_type="application/json")
+
+
+async def show_webhook(request: web.Request) -> web.Response:
+    """
+    For whoever opens the webhook's address in a browser, or watches it.
+    """
+    body: JsonObject = {"status": "healthy", "timestamp": request.app[OPTIONS].unix_time()}
+    return web.Response(body=json_bytes(body), content_type="application/json")
+
+
+def _delivery_of(request: web.Request) -> str | None:
+    given = request.headers.get(_DELIVERY)
+    return None if given is None or _VALID_DELIVERY.fullmatch(given) is None else given
+
+
+def _name_of(event: ChatwootEvent | None) -> str:
+    # Only names that Chatwoot has: a sender must not fill the registry of metrics.
+    name = _UNKNOWN if event is None else event.origin.event
+    return name if name == MESSAGE_CREATED or name in OTHER_EVENTS else _UNKNOWN
+
+
+def _tell(event: ChatwootEvent, receipt: Receipt) -> None:
+    origin, destination = event.origin, receipt.destination
+    whereto = (
+        {}
+        if destination is None
+        else {
+            "tenant": destination.owner.tenant.value,
+            "domain": destination.owner.domain.value,
+            "crew": destination.crew,
+            "matched_by": destination.matched_by.value,
+        }
+    )
+    _log.info(
+        "message_received",
+        message=receipt.id.value,
+        status=receipt.reception.value,
+        reason=receipt.reason,
+        webhook_event=_name_of(event),
+        account=origin.account and origin.account.value,
+        inbox=origin.inbox and origin.inbox.value,
+        conversation=origin.conversation and origin.conversation.value,
+        chatwoot_message=origin.message and origin.message.value,
+        delivery=origin.delivery,
+        **whereto,
+    )
