@@ -17,7 +17,9 @@ from odoo_ai_config.adapters.memory.secret_vault import MemorySecretVault
 from odoo_ai_config.adapters.memory.state import MemoryState
 from odoo_ai_config.adapters.memory.token_source import CountingTokenSource
 from odoo_ai_config.adapters.memory.yaml_codec import JsonYamlCodec
+from odoo_ai_config.application.chatwoot_accounts import ChatwootAccounts
 from odoo_ai_config.application.document_writes import DocumentWrite
+from odoo_ai_config.application.doorbell import Doorbell
 from odoo_ai_config.application.sealing import Sealer
 from odoo_ai_config.application.use_cases.authenticate import Authenticate
 from odoo_ai_config.application.use_cases.compare_revisions import CompareRevisions
@@ -28,12 +30,15 @@ from odoo_ai_config.application.use_cases.list_tenants import ListTenants
 from odoo_ai_config.application.use_cases.patch_document import PatchDocument
 from odoo_ai_config.application.use_cases.prune_history import PruneHistory
 from odoo_ai_config.application.use_cases.publish_document import PublishDocument
+from odoo_ai_config.application.use_cases.read_chatwoot_accounts import ReadChatwootAccounts
 from odoo_ai_config.application.use_cases.read_document import ReadDocument
 from odoo_ai_config.application.use_cases.read_mapping import ReadMapping
+from odoo_ai_config.application.use_cases.receive_message import ReceiveMessage
 from odoo_ai_config.application.use_cases.resolve_route import ResolveRoute
 from odoo_ai_config.application.use_cases.reveal_credential import RevealCredential
 from odoo_ai_config.application.use_cases.revoke_api_key import RevokeApiKey
 from odoo_ai_config.application.use_cases.roll_back_document import RollBackDocument
+from odoo_ai_config.application.use_cases.set_chatwoot_account import SetChatwootAccount
 from odoo_ai_config.application.use_cases.sync_company_metadata import SyncCompanyMetadata
 from odoo_ai_config.application.use_cases.sync_credentials import SyncCredentials
 from odoo_ai_config.application.use_cases.sync_mapping import SyncMapping
@@ -41,6 +46,7 @@ from odoo_ai_config.application.use_cases.write_mapping import WriteMapping
 from odoo_ai_config.application.written_credentials import CredentialsWriter
 from odoo_ai_config.domain.access import ALL_SCOPES, ApiKey, Scope
 from odoo_ai_config.domain.changes import Claim, DeliveryId
+from odoo_ai_config.domain.chatwoot import ChatwootAccess
 from odoo_ai_config.domain.identifiers import DocumentKey, TenantId
 from odoo_ai_config.domain.json_types import JsonObject
 from odoo_ai_config.domain.versioning import RetentionPolicy
@@ -70,6 +76,16 @@ class MemoryHub:
     clock: ManualClock = field(factory=lambda: ManualClock(AT))
     vault: MemorySecretVault = field(factory=MemorySecretVault)
     yaml: JsonYamlCodec = field(factory=JsonYamlCodec)
+    tokens: CountingTokenSource = field(factory=CountingTokenSource)
+    doorbell: Doorbell = field(factory=Doorbell)
+    chatwoot_fallback: ChatwootAccess = field(factory=ChatwootAccess)
+    chatwoot_accounts: ChatwootAccounts = field(init=False)
+
+    @chatwoot_accounts.default
+    def _chatwoot_accounts(self) -> ChatwootAccounts:
+        return ChatwootAccounts(
+            self.store, self.secrets, self.vault, self.clock, self.chatwoot_fallback
+        )
 
     @property
     def store(self) -> MemoryConfigStore:
@@ -158,6 +174,26 @@ class MemoryHub:
     @property
     def reveal(self) -> RevealCredential:
         return RevealCredential(self.store, self.secrets, self.vault, self.clock)
+
+    @property
+    def receive_message(self) -> ReceiveMessage:
+        return ReceiveMessage(
+            self.store,
+            self.inbox,
+            self.channels,
+            self.sealer,
+            self.tokens,
+            self.doorbell,
+            self.clock,
+        )
+
+    @property
+    def set_chatwoot_account(self) -> SetChatwootAccount:
+        return SetChatwootAccount(self.store, self.sealer, self.chatwoot_accounts, self.clock)
+
+    @property
+    def read_chatwoot_accounts(self) -> ReadChatwootAccounts:
+        return ReadChatwootAccounts(self.store)
 
     @property
     def create_api_key(self) -> CreateApiKey:
