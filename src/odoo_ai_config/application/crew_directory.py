@@ -29,9 +29,9 @@ class CrewDirectory:
     secrets: SecretStore
     vault: SecretVault
 
-    async def crew_at(self, destination: Destination) -> Crew:
+    async def crew_at(self, destination: Destination | None) -> Crew:
         """
-        The crew that *destination* means.
+        The crew that *destination* means; nowhere is none.
 
         A business area without a ``crews`` document has the crews of the tenant's default
         area, which then sign with that area's secrets.
@@ -41,6 +41,8 @@ class CrewDirectory:
             InvalidValueError: Its description is not one of a crew.
             StoreUnavailableError: The store is away.
         """
+        if destination is None:
+            raise CrewNotFoundError
         own = destination.owner
         owners = (own, TenantDomain(own.tenant, BusinessDomain()))
         current = await self.store.current([owner.document(CREWS) for owner in owners])

@@ -4,12 +4,17 @@ Whom a message belongs to by the mapping as it is now.
 
 from __future__ import annotations
 
+from typing import Final
+
 from odoo_ai_config.application.ports.channel_directory import ChannelDirectory
 from odoo_ai_config.application.ports.config_store import ConfigStore
 from odoo_ai_config.domain.identifiers import CONFIG
 from odoo_ai_config.domain.inbox import Destination, Release
 from odoo_ai_config.domain.routing import Route
 from odoo_ai_config.domain.versioning import version_of
+
+# Why a message is unresolved that no mapping claims.
+NO_ROUTE: Final = "no_route"
 
 
 async def destination_of(

@@ -12,7 +12,7 @@ from attrs import evolve, frozen
 
 from odoo_ai_config.application.doorbell import Doorbell
 from odoo_ai_config.application.errors import MessageRecordedError
-from odoo_ai_config.application.message_routing import destination_of
+from odoo_ai_config.application.message_routing import NO_ROUTE, destination_of
 from odoo_ai_config.application.optimistic_commit import commit_decided
 from odoo_ai_config.application.ports.channel_directory import ChannelDirectory
 from odoo_ai_config.application.ports.clock import Clock
@@ -34,7 +34,6 @@ from odoo_ai_config.domain.inbox import (
 from odoo_ai_config.domain.receiving import ChatwootEvent, reason_to_ignore
 from odoo_ai_config.domain.routing import Route
 
-NO_ROUTE: Final = "no_route"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
 _RANDOM_BYTES: Final = 12
