@@ -12,7 +12,7 @@ from odoo_ai_config.adapters.mongo.transaction import Session
 from odoo_ai_config.application.errors import TenantKeyChangedError
 from odoo_ai_config.application.ports.message_inbox import Allowance
 from odoo_ai_config.domain.changes import Changeset
-from odoo_ai_config.domain.inbox import body_context
+from odoo_ai_config.domain.inbox import InboxMessage, body_context
 from odoo_ai_config.domain.versioning import RetentionPolicy
 from tests.contract.mongo_stores import stores_over
 from tests.contract.samples import (
@@ -73,29 +73,31 @@ async def begin(stores: Stores, *changes: Changeset) -> None:
         await stores.config.commit(changeset)
 
 
-def sealing(number: int = 1) -> Changeset:
-    return Changeset(secrets=(secret(number=number),), sealed_under=OLD)
+def sealing(*messages: InboxMessage) -> Changeset:
+    return Changeset(secrets=(secret(),), sealed_under=OLD, messages=messages)
 
 
+@pytest.mark.parametrize("messages", [(), (message(),)], ids=["credential", "message"])
 async def test_key_is_not_retired_while_a_commit_seals_with_it(
-    stores: Stores, monkeypatch: pytest.MonkeyPatch
+    stores: Stores, monkeypatch: pytest.MonkeyPatch, messages: tuple[InboxMessage, ...]
 ) -> None:
     # The second commit with a key changes no more of its record than the first did.
     await begin(stores, sealing(), Changeset(revisions=(credentials(odoo=2),)))
     await stores.config.prune(RetentionPolicy(), now=AT)
     outcome = await side_by_side(
-        monkeypatch, stores.config.commit(sealing()), stores.secrets.retire_keys(NEW)
+        monkeypatch, stores.config.commit(sealing(*messages)), stores.secrets.retire_keys(NEW)
     )
     assert outcome == [None, False]
     assert await stores.secrets.tenant_key(OLD.tenant, OLD.key_id) == OLD
 
 
+@pytest.mark.parametrize("messages", [(), (message(),)], ids=["credential", "message"])
 async def test_nothing_is_sealed_with_a_key_that_is_being_retired(
-    stores: Stores, monkeypatch: pytest.MonkeyPatch
+    stores: Stores, monkeypatch: pytest.MonkeyPatch, messages: tuple[InboxMessage, ...]
 ) -> None:
     await begin(stores)
     retired, refusal = await side_by_side(
-        monkeypatch, stores.secrets.retire_keys(NEW), stores.config.commit(sealing())
+        monkeypatch, stores.secrets.retire_keys(NEW), stores.config.commit(sealing(*messages))
     )
     assert retired is True
     assert isinstance(refusal, TenantKeyChangedError)
@@ -221,6 +223,20 @@ async def test_text_that_a_message_comes_back_to_is_not_pruned(
         stores.inbox.prune(before=AT),
     )
     assert await stores.secrets.sealed(body_context(back), fingerprint()) == text_of(back)
+
+
+async def test_messages_of_a_tenant_do_not_collide_in_the_record_of_its_keys(
+    stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, *others = [
+        Changeset(messages=(one,), secrets=(text_of(one),), sealed_under=OLD)
+        for one in (message(f"message-{number}", str(number)) for number in range(9))
+    ]
+    await stores.config.commit(Changeset(new_tenant_key=OLD))
+    # Makes the collections, which they would collide in too.
+    await stores.config.commit(first)
+    monkeypatch.setattr(transaction, "_ATTEMPTS", 1)
+    await asyncio.gather(*map(stores.config.commit, others))
 
 
 async def test_conversation_has_one_head_whatever_happens_at_the_same_time(

@@ -27,6 +27,7 @@ from odoo_ai_config.adapters.mongo.documents import (
     trace_record,
 )
 from odoo_ai_config.adapters.mongo.driver_errors import is_duplicate
+from odoo_ai_config.adapters.mongo.key_uses import TOUCH
 from odoo_ai_config.adapters.mongo.transaction import Session, in_transaction
 from odoo_ai_config.application.errors import DeliveryRecordedError, TenantKeyChangedError
 from odoo_ai_config.domain.changes import Changeset
@@ -35,10 +36,6 @@ from odoo_ai_config.domain.errors import RevisionConflictError
 
 T = TypeVar("T")
 Write: TypeAlias = InsertOne[Record] | ReplaceOne[Record] | UpdateOne | UpdateMany | DeleteMany
-# Writing what one relies on, not only reading it, is what makes two transactions collide of
-# which one uses a key or a sealed value and the other takes it away.
-TOUCH: Final[Record] = {"$inc": {"uses": 1}}
-
 # What the server does well within the time that the driver waits for an answer.
 _CHUNK: Final = 1000
 
@@ -90,6 +87,8 @@ async def _commit(database: MongoDatabase, changeset: Changeset, secrets: Step) 
             await _write(database, step, session)
         for message in messages:
             await write_message(database, message, session)
+        if messages:
+            await _require_key(database, changeset, session)
 
     await in_transaction(database.client, write_all)
 
@@ -115,6 +114,7 @@ def _steps(database: MongoDatabase, changeset: Changeset, secrets: Step) -> Iter
         DeliveryRecordedError,
     )
     yield Step("tenant_keys", list(_key_writes(database, changeset)), TenantKeyChangedError)
+    yield Step("key_uses", list(_use_writes(database, changeset)))
     yield Step(
         "documents",
         [
@@ -207,12 +207,34 @@ def _secrets_if_absent(changeset: Changeset) -> Step:
 
 
 def _key_writes(database: MongoDatabase, changeset: Changeset) -> Iterator[Write]:
-    new, used = changeset.new_tenant_key, changeset.sealed_under
-    if used is not None and used != new:
-        # One from memory may have had a successor for long: it has to be active still.
-        remembered = database.sealing_keys.get(used.tenant) == used
-        place = {"active": used.key_id} if remembered else {"keys.id": used.key_id}
-        yield UpdateOne({"_id": used.tenant.value, **place}, TOUCH)
+    relied_on, new = _relied_on(database, changeset), changeset.new_tenant_key
+    if relied_on is not None and not changeset.messages:
+        yield UpdateOne(relied_on, TOUCH)
     if new is not None:
         keys = [tenant_key_record(new)]
         yield InsertOne({"_id": new.tenant.value, "active": new.key_id, "keys": keys, "uses": 0})
+
+
+def _use_writes(database: MongoDatabase, changeset: Changeset) -> Iterator[Write]:
+    # A tenant has many messages at a time, and they must not collide in the record of its keys.
+    used = changeset.sealed_under
+    if used is not None and changeset.messages:
+        yield database.key_uses.one_of(used.tenant)
+
+
+async def _require_key(database: MongoDatabase, changeset: Changeset, session: Session) -> None:
+    relied_on = _relied_on(database, changeset)
+    if relied_on is None:
+        return
+    if await database["tenant_keys"].find_one(relied_on, ["_id"], session=session) is None:
+        raise TenantKeyChangedError
+
+
+def _relied_on(database: MongoDatabase, changeset: Changeset) -> Record | None:
+    used = changeset.sealed_under
+    if used is None or used == changeset.new_tenant_key:
+        return None
+    # One from memory may have had a successor for long: it has to be active still.
+    remembered = database.sealing_keys.get(used.tenant) == used
+    place = {"active": used.key_id} if remembered else {"keys.id": used.key_id}
+    return {"_id": used.tenant.value, **place}

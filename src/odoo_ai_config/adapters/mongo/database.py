@@ -19,6 +19,7 @@ from pymongo.errors import PyMongoError
 from pymongo.read_concern import ReadConcern
 
 from odoo_ai_config.adapters.mongo.driver_errors import translated
+from odoo_ai_config.adapters.mongo.key_uses import KeyUses
 from odoo_ai_config.adapters.mongo.recent_api_keys import RecentApiKeys
 from odoo_ai_config.adapters.mongo.sealing_keys import SealingKeys
 from odoo_ai_config.application.errors import StoreUnusableError
@@ -150,7 +151,7 @@ _INDEXES: Final[Mapping[str, Sequence[IndexModel]]] = {
     "api_keys": [IndexModel([("created_at", ASCENDING), ("_id", ASCENDING)], name="oldest")],
 }
 # What has no index of its own is made when it is first written to.
-_COLLECTIONS: Final = (*_INDEXES, "conversations", "checks")
+_COLLECTIONS: Final = (*_INDEXES, "conversations", "key_uses", "checks")
 
 
 class MongoDatabase:
@@ -176,6 +177,7 @@ class MongoDatabase:
         self._collections = {collection: database[collection] for collection in _COLLECTIONS}
         self.recent_api_keys = RecentApiKeys()
         self.sealing_keys = SealingKeys()
+        self.key_uses = KeyUses()
 
     def __getitem__(self, collection: str) -> Collection:
         return self._collections[collection]

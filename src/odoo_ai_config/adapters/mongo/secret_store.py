@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from odoo_ai_config.adapters.mongo.commit import TOUCH
 from odoo_ai_config.adapters.mongo.database import MongoDatabase, Record
 from odoo_ai_config.adapters.mongo.documents import (
     secret_from,
@@ -15,6 +14,7 @@ from odoo_ai_config.adapters.mongo.documents import (
     tenant_keys_from,
 )
 from odoo_ai_config.adapters.mongo.driver_errors import translated
+from odoo_ai_config.adapters.mongo.key_uses import TOUCH
 from odoo_ai_config.adapters.mongo.transaction import Session, in_transaction
 from odoo_ai_config.application.ports.secret_store import SecretStore
 from odoo_ai_config.domain.credentials import Fingerprint, SealContext, SealedSecret, TenantKey
@@ -128,7 +128,11 @@ class MongoSecretStore(SecretStore):
         async def remove_others(session: Session) -> bool:
             if await self._secrets.find_one(_sealed_by_others(active), session=session):
                 return False
-            # A commit that seals with one of the others has touched this record, and collides.
+            # A commit that seals with one of the others has touched one of these records or the
+            # next one, and collides.
+            await self._database["key_uses"].bulk_write(
+                self._database.key_uses.all_of(active.tenant), session=session
+            )
             result = await self._keys.update_one(
                 _exactly(active) | {"active": active.key_id},
                 {"$pull": {"keys": {"id": {"$ne": active.key_id}}}},
