@@ -24,6 +24,7 @@ from odoo_ai_config.domain.chatwoot import ChatwootChange
 from odoo_ai_config.domain.credentials import SecretText
 from odoo_ai_config.domain.errors import InvalidValueError
 from odoo_ai_config.domain.json_types import JsonObject
+from odoo_ai_config.domain.retrying import RetryPolicy
 from odoo_ai_config.domain.versioning import RetentionPolicy
 from odoo_ai_config.entrypoints.apps import ALL_APPS, App, apps_named, names_of
 
@@ -32,6 +33,8 @@ Target: TypeAlias = IPv4Network | IPv6Network | str
 
 PREFIX: Final = "ODOO_AI_CONFIG"
 MIN_API_KEY: Final = 20
+# Longer than asking a crew takes, and longer than posting its answer.
+SHORTEST_LEASE: Final = 75
 _TRUE: Final = frozenset({"1", "true", "yes", "on", "sim"})
 _FALSE: Final = frozenset({"0", "false", "no", "off", "não", "nao", ""})
 _LOG_LEVELS: Final = ("debug", "info", "warning", "error")
@@ -67,6 +70,7 @@ _RULES: Final = {
     "api_key": f" (pelo menos {MIN_API_KEY} caracteres)",
     "public_url": " (https://servidor ou http://servidor)",
     "private_targets": " (nomes de hosts e redes como 10.0.0.0/8, separados por vírgula)",
+    "lease_seconds": f" (pelo menos {SHORTEST_LEASE})",
     "apps": f" (use {', '.join(names_of(ALL_APPS))}, separados por vírgula)",
 }
 _MASK: Final = "***"
@@ -278,6 +282,26 @@ class Settings:
         help="Finais secretos do endereço /webhook/<token>, para Chatwoot que não assina, "
         "separados por vírgula",
     )
+    deliveries: int = environ.var(
+        default="64",
+        converter=_count(1, 10_000),
+        help="Mensagens que cada processo entrega ao mesmo tempo",
+    )
+    deliveries_per_tenant: int = environ.var(
+        default="16",
+        converter=_count(1, 10_000),
+        help="Dessas, as de um mesmo cliente",
+    )
+    delivery_attempts: int = environ.var(
+        default="12",
+        converter=_count(1, 100),
+        help="Tentativas de entregar uma mensagem antes de desistir dela",
+    )
+    lease_seconds: int = environ.var(
+        default="90",
+        converter=_count(SHORTEST_LEASE, 3600),
+        help="Segundos até que outro processo retome a mensagem de um que parou de repente",
+    )
     max_body_bytes: int = environ.var(
         default=str(1024 * 1024),
         converter=_count(1024),
@@ -312,6 +336,11 @@ class Settings:
         converter=_count(0),
         help="Dias que versões antigas são guardadas; 0 para sempre",
     )
+    keep_messages_days: int = environ.var(
+        default="30",
+        converter=_count(0, 36_500),
+        help="Dias que mensagens já tratadas são guardadas; 0 para sempre",
+    )
 
     @property
     def retention(self) -> RetentionPolicy:
@@ -322,6 +351,27 @@ class Settings:
             keep=self.keep_versions or None,
             max_age=timedelta(days=self.keep_days) if self.keep_days else None,
         )
+
+    @property
+    def retries(self) -> RetryPolicy:
+        """
+        When a delivery that failed is tried again.
+        """
+        return RetryPolicy(attempts=self.delivery_attempts)
+
+    @property
+    def lease(self) -> timedelta:
+        """
+        How long a message that is being delivered is nobody else's.
+        """
+        return timedelta(seconds=self.lease_seconds)
+
+    @property
+    def messages_kept(self) -> timedelta | None:
+        """
+        How long finished messages are kept; None for ever.
+        """
+        return timedelta(days=self.keep_messages_days) if self.keep_messages_days else None
 
     @property
     def store(self) -> StoreLocation:
