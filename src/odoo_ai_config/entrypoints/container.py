@@ -27,6 +27,7 @@ from odoo_ai_config.adapters.measured.timing import Observe
 from odoo_ai_config.adapters.memory.api_key_store import MemoryApiKeyStore
 from odoo_ai_config.adapters.memory.audit_log import MemoryAuditLog
 from odoo_ai_config.adapters.memory.channel_directory import MemoryChannelDirectory
+from odoo_ai_config.adapters.memory.collection_store import MemoryCollectionStore
 from odoo_ai_config.adapters.memory.config_store import MemoryConfigStore
 from odoo_ai_config.adapters.memory.message_inbox import MemoryMessageInbox
 from odoo_ai_config.adapters.memory.secret_store import MemorySecretStore
@@ -34,6 +35,7 @@ from odoo_ai_config.adapters.memory.state import MemoryState
 from odoo_ai_config.adapters.sqlite.api_key_store import SqliteApiKeyStore
 from odoo_ai_config.adapters.sqlite.audit_log import SqliteAuditLog
 from odoo_ai_config.adapters.sqlite.channel_directory import SqliteChannelDirectory
+from odoo_ai_config.adapters.sqlite.collection_store import SqliteCollectionStore
 from odoo_ai_config.adapters.sqlite.config_store import SqliteConfigStore
 from odoo_ai_config.adapters.sqlite.database import open_sqlite
 from odoo_ai_config.adapters.sqlite.message_inbox import SqliteMessageInbox
@@ -48,6 +50,7 @@ from odoo_ai_config.application.ports.api_key_store import ApiKeyStore
 from odoo_ai_config.application.ports.audit_log import AuditLog
 from odoo_ai_config.application.ports.channel_directory import ChannelDirectory
 from odoo_ai_config.application.ports.clock import Clock
+from odoo_ai_config.application.ports.collection_store import CollectionStore
 from odoo_ai_config.application.ports.config_store import ConfigStore
 from odoo_ai_config.application.ports.message_inbox import MessageInbox
 from odoo_ai_config.application.ports.secret_store import SecretStore
@@ -63,6 +66,7 @@ from odoo_ai_config.application.use_cases.patch_document import PatchDocument
 from odoo_ai_config.application.use_cases.prune_history import PruneHistory
 from odoo_ai_config.application.use_cases.publish_document import PublishDocument
 from odoo_ai_config.application.use_cases.read_chatwoot_accounts import ReadChatwootAccounts
+from odoo_ai_config.application.use_cases.read_collection import ReadCollection
 from odoo_ai_config.application.use_cases.read_document import ReadDocument
 from odoo_ai_config.application.use_cases.read_mapping import ReadMapping
 from odoo_ai_config.application.use_cases.receive_message import ReceiveMessage
@@ -73,6 +77,7 @@ from odoo_ai_config.application.use_cases.roll_back_document import RollBackDocu
 from odoo_ai_config.application.use_cases.rotate_master_key import RotateMasterKey
 from odoo_ai_config.application.use_cases.rotate_tenant_key import RotateTenantKey
 from odoo_ai_config.application.use_cases.set_chatwoot_account import SetChatwootAccount
+from odoo_ai_config.application.use_cases.sync_collection import SyncCollection
 from odoo_ai_config.application.use_cases.sync_company_metadata import SyncCompanyMetadata
 from odoo_ai_config.application.use_cases.sync_credentials import SyncCredentials
 from odoo_ai_config.application.use_cases.sync_mapping import SyncMapping
@@ -98,6 +103,7 @@ class Stores:
     config: ConfigStore
     channels: ChannelDirectory
     secrets: SecretStore
+    collections: CollectionStore
     inbox: MessageInbox
     api_keys: ApiKeyStore
     audit: AuditLog
@@ -116,6 +122,7 @@ def open_stores(location: StoreLocation) -> Iterator[Stores]:
             forgetful,
             MemoryChannelDirectory(state),
             MemorySecretStore(state),
+            MemoryCollectionStore(state),
             MemoryMessageInbox(state),
             MemoryApiKeyStore(state),
             MemoryAuditLog(state),
@@ -128,6 +135,7 @@ def open_stores(location: StoreLocation) -> Iterator[Stores]:
                 documents,
                 SqliteChannelDirectory(sqlite),
                 SqliteSecretStore(sqlite),
+                SqliteCollectionStore(sqlite),
                 SqliteMessageInbox(sqlite),
                 SqliteApiKeyStore(sqlite),
                 SqliteAuditLog(sqlite),
@@ -146,6 +154,9 @@ def _open_mongo(url: SecretText) -> Iterator[Stores]:
     from odoo_ai_config.adapters.mongo.channel_directory import (  # noqa: PLC0415
         MongoChannelDirectory,
     )
+    from odoo_ai_config.adapters.mongo.collection_store import (  # noqa: PLC0415
+        MongoCollectionStore,
+    )
     from odoo_ai_config.adapters.mongo.config_store import MongoConfigStore  # noqa: PLC0415
     from odoo_ai_config.adapters.mongo.database import open_database  # noqa: PLC0415
     from odoo_ai_config.adapters.mongo.message_inbox import MongoMessageInbox  # noqa: PLC0415
@@ -156,6 +167,7 @@ def _open_mongo(url: SecretText) -> Iterator[Stores]:
             MongoConfigStore(mongo),
             MongoChannelDirectory(mongo),
             MongoSecretStore(mongo),
+            MongoCollectionStore(mongo),
             MongoMessageInbox(mongo),
             MongoApiKeyStore(mongo),
             MongoAuditLog(mongo),
@@ -219,6 +231,7 @@ class Container(containers.DeclarativeContainer):
     store = providers.Singleton(MeasuredConfigStore, stores.provided.config, observe_store)
     channels = stores.provided.channels
     secrets = stores.provided.secrets
+    collections = stores.provided.collections
     inbox = stores.provided.inbox
     api_keys = stores.provided.api_keys
     audit = stores.provided.audit
@@ -278,6 +291,7 @@ class Container(containers.DeclarativeContainer):
             PublishDocument, store, credentials_writer, yaml, clock
         ),
         read_chatwoot_accounts=providers.Singleton(ReadChatwootAccounts, store),
+        read_collection=providers.Singleton(ReadCollection, store, collections),
         read_document=providers.Singleton(ReadDocument, store),
         read_mapping=providers.Singleton(ReadMapping, channels),
         receive_message=providers.Singleton(
@@ -292,6 +306,7 @@ class Container(containers.DeclarativeContainer):
         set_chatwoot_account=providers.Singleton(
             SetChatwootAccount, store, sealer, chatwoot_accounts, clock
         ),
+        sync_collection=providers.Singleton(SyncCollection, store, collections, clock),
         sync_company_metadata=providers.Singleton(SyncCompanyMetadata, store, clock),
         sync_credentials=providers.Singleton(SyncCredentials, store, sealer, yaml, clock),
         sync_mapping=providers.Singleton(SyncMapping, store, channels, clock),

@@ -26,6 +26,7 @@ from odoo_ai_config.application.use_cases.patch_document import PatchDocument
 from odoo_ai_config.application.use_cases.prune_history import PruneHistory
 from odoo_ai_config.application.use_cases.publish_document import PublishDocument
 from odoo_ai_config.application.use_cases.read_chatwoot_accounts import ReadChatwootAccounts
+from odoo_ai_config.application.use_cases.read_collection import ReadCollection
 from odoo_ai_config.application.use_cases.read_document import ReadDocument
 from odoo_ai_config.application.use_cases.read_mapping import ReadMapping
 from odoo_ai_config.application.use_cases.receive_message import ReceiveMessage
@@ -36,6 +37,7 @@ from odoo_ai_config.application.use_cases.roll_back_document import RollBackDocu
 from odoo_ai_config.application.use_cases.rotate_master_key import RotateMasterKey
 from odoo_ai_config.application.use_cases.rotate_tenant_key import RotateTenantKey
 from odoo_ai_config.application.use_cases.set_chatwoot_account import SetChatwootAccount
+from odoo_ai_config.application.use_cases.sync_collection import SyncCollection
 from odoo_ai_config.application.use_cases.sync_company_metadata import SyncCompanyMetadata
 from odoo_ai_config.application.use_cases.sync_credentials import SyncCredentials
 from odoo_ai_config.application.use_cases.sync_mapping import SyncMapping
@@ -70,6 +72,7 @@ class Services:
     prune_history: PruneHistory
     publish_document: PublishDocument
     read_chatwoot_accounts: ReadChatwootAccounts
+    read_collection: ReadCollection
     read_document: ReadDocument
     read_mapping: ReadMapping
     receive_message: ReceiveMessage
@@ -80,6 +83,7 @@ class Services:
     rotate_master_key: RotateMasterKey
     rotate_tenant_key: RotateTenantKey
     set_chatwoot_account: SetChatwootAccount
+    sync_collection: SyncCollection
     sync_company_metadata: SyncCompanyMetadata
     sync_credentials: SyncCredentials
     sync_mapping: SyncMapping

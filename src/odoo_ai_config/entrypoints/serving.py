@@ -57,6 +57,7 @@ def http_options(settings: Settings) -> HttpOptions:
         apps=settings.apps,
         signatures=policy,
         max_body_bytes=settings.max_body_bytes,
+        max_collection_bytes=settings.max_collection_bytes,
         max_json_depth=settings.max_json_depth,
         requests_per_second=settings.rate_limit,
         failed_authentications_per_second=settings.rate_limit,

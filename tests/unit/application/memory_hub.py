@@ -10,6 +10,7 @@ from odoo_ai_config.adapters.memory.api_key_store import MemoryApiKeyStore
 from odoo_ai_config.adapters.memory.audit_log import MemoryAuditLog
 from odoo_ai_config.adapters.memory.channel_directory import MemoryChannelDirectory
 from odoo_ai_config.adapters.memory.clock import ManualClock
+from odoo_ai_config.adapters.memory.collection_store import MemoryCollectionStore
 from odoo_ai_config.adapters.memory.config_store import MemoryConfigStore
 from odoo_ai_config.adapters.memory.message_inbox import MemoryMessageInbox
 from odoo_ai_config.adapters.memory.secret_store import MemorySecretStore
@@ -31,6 +32,7 @@ from odoo_ai_config.application.use_cases.patch_document import PatchDocument
 from odoo_ai_config.application.use_cases.prune_history import PruneHistory
 from odoo_ai_config.application.use_cases.publish_document import PublishDocument
 from odoo_ai_config.application.use_cases.read_chatwoot_accounts import ReadChatwootAccounts
+from odoo_ai_config.application.use_cases.read_collection import ReadCollection
 from odoo_ai_config.application.use_cases.read_document import ReadDocument
 from odoo_ai_config.application.use_cases.read_mapping import ReadMapping
 from odoo_ai_config.application.use_cases.receive_message import ReceiveMessage
@@ -39,6 +41,7 @@ from odoo_ai_config.application.use_cases.reveal_credential import RevealCredent
 from odoo_ai_config.application.use_cases.revoke_api_key import RevokeApiKey
 from odoo_ai_config.application.use_cases.roll_back_document import RollBackDocument
 from odoo_ai_config.application.use_cases.set_chatwoot_account import SetChatwootAccount
+from odoo_ai_config.application.use_cases.sync_collection import SyncCollection
 from odoo_ai_config.application.use_cases.sync_company_metadata import SyncCompanyMetadata
 from odoo_ai_config.application.use_cases.sync_credentials import SyncCredentials
 from odoo_ai_config.application.use_cases.sync_mapping import SyncMapping
@@ -118,6 +121,18 @@ class MemoryHub:
     @property
     def sync_credentials(self) -> SyncCredentials:
         return SyncCredentials(self.store, self.sealer, self.yaml, self.clock)
+
+    @property
+    def collections(self) -> MemoryCollectionStore:
+        return MemoryCollectionStore(self.state)
+
+    @property
+    def sync_collection(self) -> SyncCollection:
+        return SyncCollection(self.store, self.collections, self.clock)
+
+    @property
+    def read_collection(self) -> ReadCollection:
+        return ReadCollection(self.store, self.collections)
 
     @property
     def sync_company_metadata(self) -> SyncCompanyMetadata:

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeAlias
 
-from aiohttp import web
+from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 from multidict import istr
 
@@ -33,8 +33,11 @@ def keyed(handler: KeyedHandler, authenticate: Authenticate, limits: CallerLimit
     async def let_in(request: web.Request) -> web.StreamResponse:
         if request.body_exists:
             refuse_announced_excess(request)
+        key = request.headers.get(_HEADER)
+        if key is None:
+            key = _bearer(request)
         try:
-            caller = await authenticate(request.headers.get(_HEADER))
+            caller = await authenticate(key)
         except InvalidApiKeyError:
             wait = limits.failures.take(request.remote or "")
             if wait:
@@ -46,3 +49,11 @@ def keyed(handler: KeyedHandler, authenticate: Authenticate, limits: CallerLimit
         return await handler(request, caller)
 
     return let_in
+
+
+def _bearer(request: web.Request) -> str | None:
+    """
+    The key as Odoo's older modules send it.
+    """
+    scheme, _, key = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
+    return key.strip() if scheme.lower() == "bearer" else None

@@ -4,6 +4,8 @@ Takes in request bodies: no more of them than is allowed, and nothing but JSON.
 
 from __future__ import annotations
 
+from typing import Final
+
 from aiohttp import web
 
 from odoo_ai_config.domain.json_types import JsonObject
@@ -15,6 +17,18 @@ from odoo_ai_config.entrypoints.http.errors import (
 )
 from odoo_ai_config.entrypoints.http.json_body import parse_json_object
 
+# Where whole collections are taken in.
+_LARGE: Final = ("api/v1/", "tools/")
+
+
+def body_limit(request: web.Request) -> int:
+    """
+    The size, in bytes, of the largest body that the path of *request* takes in.
+    """
+    options = request.app[OPTIONS]
+    large = request.path.lstrip("/").startswith(_LARGE)
+    return options.max_collection_bytes if large else options.max_body_bytes
+
 
 def refuse_announced_excess(request: web.Request) -> None:
     """
@@ -24,7 +38,7 @@ def refuse_announced_excess(request: web.Request) -> None:
         BodyTooLargeError: It is.
     """
     length = request.content_length
-    if length is not None and length > request.app[OPTIONS].max_body_bytes:
+    if length is not None and length > body_limit(request):
         raise BodyTooLargeError
 
 
@@ -51,6 +65,9 @@ async def read_body(request: web.Request) -> bytes:
         BodyTooLargeError: It goes on beyond the limit; the rest was not read.
         BodyUnreadableError: It broke off or could not be decompressed.
     """
+    limit = body_limit(request)
+    if limit != request.app[OPTIONS].max_body_bytes:
+        request = request.clone(client_max_size=limit)
     try:
         return await request.read()
     except web.HTTPRequestEntityTooLarge:
@@ -79,7 +96,7 @@ async def expect_continue(request: web.Request) -> None:
     if request.headers.get("Expect", "").lower() != "100-continue":
         return
     length = request.content_length
-    if length is None or length <= request.app[OPTIONS].max_body_bytes:
+    if length is None or length <= body_limit(request):
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         # Otherwise aiohttp takes the answer for begun, and could not send an error any more.
         request.writer.output_size = 0

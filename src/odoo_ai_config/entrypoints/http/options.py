@@ -24,6 +24,7 @@ class HttpOptions:
     Args:
         version: Of the hub, as ``GET /`` tells it.
         apps: Whose addresses are served.
+        max_collection_bytes: The same as *max_body_bytes*, for whole collections.
         signatures: What events at the webhook are checked against.
         requests_per_second: What one API key may ask for; 0 for no limit.
         failed_authentications_per_second: How often one address may come with a key that is
@@ -36,6 +37,7 @@ class HttpOptions:
     apps: frozenset[App] = ALL_APPS
     signatures: SignaturePolicy = field(factory=SignaturePolicy)
     max_body_bytes: int = MEBIBYTE
+    max_collection_bytes: int = 32 * MEBIBYTE
     max_json_depth: int = 32
     requests_per_second: float = 20_000
     failed_authentications_per_second: float = 1_000
