@@ -4,6 +4,7 @@ Chatwoot's own API, as far as answers need it.
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 import aiohttp
@@ -29,6 +30,9 @@ from odoo_ai_config.domain.json_types import Json, JsonObject
 # `source_id` would not do for a mark: a message that has one counts as coming from the channel
 # and is not sent to the customer. `echo_id` is not kept.
 _MARK: Final = "odoo_ai_config_answer_to"
+# Chatwoot takes an outgoing message for a Liquid template, which could show a customer what
+# agents noted about them. A word joiner, which nobody sees, makes text of it again.
+_TEMPLATE: Final = re.compile(r"\{(?=[{%])")
 _SECONDS: Final = 20.0
 _SUCCESS: Final = range(200, 300)
 # The token of an agent bot may write but not read. One that may not write either is found out
@@ -49,7 +53,7 @@ class HttpChatwoot(Chatwoot):
 
     async def post(self, conversation: Conversation, answer: Answer, *, to: MessageId) -> None:
         message: JsonObject = {
-            "content": answer.text,
+            "content": _TEMPLATE.sub("{\u2060", answer.text),
             "message_type": "outgoing",
             "private": False,
             "content_type": "text",

@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import traceback
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+import pytest
+from attrs import evolve
+
+from odoo_ai_config.application.errors import ChatwootRefusedError, ChatwootUnavailableError
+from odoo_ai_config.application.ports.chatwoot import Chatwoot, Conversation
+from odoo_ai_config.domain.credentials import SecretText
+from odoo_ai_config.domain.crews import Answer
+from odoo_ai_config.domain.identifiers import ChatwootId
+from odoo_ai_config.domain.inbox import MessageId
+
+ANSWER = Answer("Das 9h às 18h. 😀\n*Até já!*")
+FIRST, SECOND = MessageId("message-1"), MessageId("message-2")
+WRONG_TOKEN = "canary-token-9d1f"
+
+
+class ChatwootBench(ABC):
+    """
+    A Chatwoot with two conversations that the token opens.
+    """
+
+    chatwoot: Chatwoot
+    conversation: Conversation
+    other: Conversation
+
+    @abstractmethod
+    def read_by_the_customer(self, conversation: Conversation) -> Sequence[str]:
+        """
+        The answers that reached the customer.
+        """
+
+    @abstractmethod
+    def go_away_for_a_call(self) -> None:
+        """
+        Let the next call fail as if Chatwoot was away.
+        """
+
+
+class ChatwootContract:
+    """
+    What every Chatwoot promises, whatever it is made of.
+    """
+
+    @pytest.fixture
+    def bench(self) -> ChatwootBench:
+        raise NotImplementedError("subclasses provide the bench")
+
+    @pytest.mark.parametrize("answer", [ANSWER, Answer(" x "), Answer("ç" * 50_000)])
+    async def test_answer_reaches_the_customer_of_its_conversation(
+        self, bench: ChatwootBench, answer: Answer
+    ) -> None:
+        await bench.chatwoot.post(bench.conversation, answer, to=FIRST)
+
+        assert bench.read_by_the_customer(bench.conversation) == [answer.text]
+        assert bench.read_by_the_customer(bench.other) == []
+
+    async def test_answer_that_was_posted_is_found(self, bench: ChatwootBench) -> None:
+        await bench.chatwoot.post(bench.conversation, ANSWER, to=FIRST)
+
+        assert await bench.chatwoot.has_answer(bench.conversation, to=FIRST)
+
+    async def test_answer_that_was_not_posted_is_not_found(self, bench: ChatwootBench) -> None:
+        assert not await bench.chatwoot.has_answer(bench.conversation, to=FIRST)
+
+    async def test_answer_to_another_message_is_not_taken_for_it(
+        self, bench: ChatwootBench
+    ) -> None:
+        await bench.chatwoot.post(bench.conversation, ANSWER, to=SECOND)
+
+        assert not await bench.chatwoot.has_answer(bench.conversation, to=FIRST)
+
+    async def test_answer_in_another_conversation_is_not_taken_for_it(
+        self, bench: ChatwootBench
+    ) -> None:
+        await bench.chatwoot.post(bench.other, ANSWER, to=FIRST)
+
+        assert not await bench.chatwoot.has_answer(bench.conversation, to=FIRST)
+
+    async def test_each_of_several_answers_is_found(self, bench: ChatwootBench) -> None:
+        await bench.chatwoot.post(bench.conversation, ANSWER, to=FIRST)
+        await bench.chatwoot.post(bench.conversation, ANSWER, to=SECOND)
+
+        assert await bench.chatwoot.has_answer(bench.conversation, to=FIRST)
+        assert await bench.chatwoot.has_answer(bench.conversation, to=SECOND)
+
+    async def test_wrong_token_is_refused_and_not_shown(self, bench: ChatwootBench) -> None:
+        wrong = evolve(bench.conversation, token=SecretText(WRONG_TOKEN))
+
+        with pytest.raises(ChatwootRefusedError) as refusal:
+            await bench.chatwoot.post(wrong, ANSWER, to=FIRST)
+
+        shown = "".join(traceback.format_exception(refusal.value))
+        assert WRONG_TOKEN not in shown
+        assert ANSWER.text not in shown
+        assert bench.read_by_the_customer(bench.conversation) == []
+
+    async def test_conversation_that_is_not_there_is_refused(self, bench: ChatwootBench) -> None:
+        nowhere = evolve(bench.conversation, id=ChatwootId("404404"))
+
+        with pytest.raises(ChatwootRefusedError):
+            await bench.chatwoot.post(nowhere, ANSWER, to=FIRST)
+        with pytest.raises(ChatwootRefusedError):
+            await bench.chatwoot.has_answer(nowhere, to=FIRST)
+
+    async def test_chatwoot_that_is_away_may_be_asked_again(self, bench: ChatwootBench) -> None:
+        bench.go_away_for_a_call()
+        with pytest.raises(ChatwootUnavailableError):
+            await bench.chatwoot.post(bench.conversation, ANSWER, to=FIRST)
+        bench.go_away_for_a_call()
+        with pytest.raises(ChatwootUnavailableError):
+            await bench.chatwoot.has_answer(bench.conversation, to=FIRST)
+
+        assert not await bench.chatwoot.has_answer(bench.conversation, to=FIRST)

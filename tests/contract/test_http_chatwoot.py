@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+
+import pytest
+
+from odoo_ai_config.adapters.http.chatwoot import HttpChatwoot
+from odoo_ai_config.adapters.http.sessions import HttpSessions
+from odoo_ai_config.adapters.system.clock import SystemClock
+from odoo_ai_config.application.ports.chatwoot import Conversation
+from odoo_ai_config.domain.credentials import SecretText
+from odoo_ai_config.domain.identifiers import ChatwootId
+from tests.contract.chatwoot_contract import ChatwootBench, ChatwootContract
+from tests.stand_ins.chatwoot import TOKEN, ChatwootStandIn, answers_with
+
+
+class HttpBench(ChatwootBench):
+    def __init__(self, sessions: HttpSessions, server: ChatwootStandIn) -> None:
+        self.chatwoot = HttpChatwoot(sessions, SystemClock())
+        self._server = server
+        self.conversation, self.other = (
+            Conversation(server.url, SecretText(TOKEN), ChatwootId("1"), ChatwootId(str(number)))
+            for number in (301, 302)
+        )
+        for number in (301, 302):
+            server.conversation(number)
+
+    def read_by_the_customer(self, conversation: Conversation) -> Sequence[str]:
+        return self._server.conversation(int(conversation.id.value)).sent
+
+    def go_away_for_a_call(self) -> None:
+        self._server.failures.append(answers_with(503))
+
+
+class TestHttpChatwoot(ChatwootContract):
+    @pytest.fixture
+    async def bench(self) -> AsyncIterator[ChatwootBench]:
+        sessions = HttpSessions()
+        async with ChatwootStandIn().open() as server:
+            yield HttpBench(sessions, server)
+            await sessions.close()

@@ -1,0 +1,188 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import cast
+
+import pytest
+import structlog
+
+from odoo_ai_config.adapters.crews.crew_line import (
+    CrewLineByKind,
+    EchoCrewLine,
+    Handler,
+    InProcessCrewLine,
+    Said,
+)
+from odoo_ai_config.application.errors import CrewRefusedError, CrewUnavailableError
+from odoo_ai_config.domain.crews import LATER, SILENCE, Answer, Crew, CrewKind, CrewTask
+from tests.contract.crew_line_contract import (
+    ANSWER,
+    INSTANT,
+    QUESTION,
+    CrewLineContract,
+    CrewsBench,
+    task,
+)
+from tests.contract.samples import owner
+
+
+class InProcessBench(CrewsBench):
+    def __init__(self) -> None:
+        self.line: InProcessCrewLine = InProcessCrewLine()
+        self._asked: list[tuple[str, str | None]] = []
+        self._crews = 0
+
+    def crew(self, handler: Handler) -> Crew:
+        async def noting(given: CrewTask) -> Said:
+            self._asked.append((given.received.id.value, given.message.text))
+            return await handler(given)
+
+        self._crews += 1
+        name = f"crew-{self._crews}"
+        self.line.register(name, noting)
+        return Crew(name, owner(), CrewKind.IN_PROCESS)
+
+    def crew_that_returns(self, said: Said) -> Crew:
+        async def handler(_task: CrewTask) -> Said:
+            return said
+
+        return self.crew(handler)
+
+    def crew_that_raises(self, error: BaseException) -> Crew:
+        async def handler(_task: CrewTask) -> Said:
+            raise error
+
+        return self.crew(handler)
+
+    def crew_that_says(self, text: str) -> Crew:
+        return self.crew_that_returns(text)
+
+    def crew_that_has_nothing_to_say(self) -> Crew:
+        return self.crew_that_returns(None)
+
+    def crew_that_answers_later(self) -> Crew:
+        return self.crew_that_returns(LATER)
+
+    def crew_that_fails(self) -> Crew:
+        return self.crew_that_raises(KeyError(QUESTION))
+
+    def crew_that_refuses(self) -> Crew:
+        return self.crew_that_raises(CrewRefusedError())
+
+    def crew_that_hangs(self) -> Crew:
+        async def handler(_task: CrewTask) -> Said:
+            await asyncio.Event().wait()
+            return None
+
+        return self.crew(handler)
+
+    def crew_that_is_not_there(self) -> Crew:
+        return Crew("nobody", owner(), CrewKind.IN_PROCESS)
+
+    def asked(self) -> Sequence[tuple[str, str | None]]:
+        return self._asked
+
+
+@pytest.fixture
+def bench() -> InProcessBench:
+    return InProcessBench()
+
+
+class TestInProcessCrewLine(CrewLineContract):
+    @pytest.fixture
+    def bench(self) -> CrewsBench:
+        return InProcessBench()
+
+
+@pytest.mark.parametrize("said", [Answer(ANSWER), LATER, SILENCE])
+async def test_function_may_return_what_the_line_does(bench: InProcessBench, said: Said) -> None:
+    assert await bench.line.ask(bench.crew_that_returns(said), task(), secret=None) == said
+
+
+async def test_function_that_returns_something_else_is_refused(bench: InProcessBench) -> None:
+    crew = bench.crew_that_returns(cast("str", 42))
+
+    with pytest.raises(CrewRefusedError):
+        await bench.line.ask(crew, task(), secret=None)
+
+
+async def test_function_may_say_when_to_ask_again(bench: InProcessBench) -> None:
+    crew = bench.crew_that_raises(CrewUnavailableError(7))
+
+    with pytest.raises(CrewUnavailableError) as failure:
+        await bench.line.ask(crew, task(), secret=None)
+
+    assert failure.value.retry_after == 7
+
+
+async def test_function_that_is_not_async_fails_as_others_do(bench: InProcessBench) -> None:
+    bench.line.register("plain", cast("Handler", lambda _task: ANSWER))
+
+    with pytest.raises(CrewUnavailableError):
+        await bench.line.ask(Crew("plain", owner(), CrewKind.IN_PROCESS), task(), secret=None)
+
+
+async def test_function_that_cancels_itself_cancels_nothing_else(bench: InProcessBench) -> None:
+    crew = bench.crew_that_raises(asyncio.CancelledError())
+
+    with pytest.raises(CrewUnavailableError):
+        await bench.line.ask(crew, task(), secret=None)
+
+
+async def test_newest_function_of_a_name_answers(bench: InProcessBench) -> None:
+    crew = bench.crew_that_says("old")
+    other = bench.crew_that_says("new")
+    bench.line.register(crew.name, bench.line._handlers[other.name])
+
+    assert await bench.line.ask(crew, task(), secret=None) == Answer("new")
+
+
+async def test_function_that_took_too_long_is_cancelled(bench: InProcessBench) -> None:
+    ended = asyncio.Event()
+
+    async def handler(_task: CrewTask) -> Said:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+        return None
+
+    bench.line.register("slow", handler)
+    slow = Crew("slow", owner(), CrewKind.IN_PROCESS, timeout=INSTANT)
+
+    with pytest.raises(CrewUnavailableError):
+        await bench.line.ask(slow, task(), secret=None)
+
+    await ended.wait()
+
+
+async def test_log_tells_the_type_of_an_exception_and_not_its_text(
+    bench: InProcessBench,
+) -> None:
+    crew = bench.crew_that_fails()
+
+    with structlog.testing.capture_logs() as lines, pytest.raises(CrewUnavailableError):
+        await bench.line.ask(crew, task(), secret=None)
+
+    (line,) = lines
+    assert line["error"] == "KeyError"
+    assert QUESTION not in str(lines)
+
+
+@pytest.mark.parametrize(("text", "said"), [(QUESTION, Answer(QUESTION)), (None, SILENCE)])
+async def test_echo_says_what_the_customer_said(text: str | None, said: object) -> None:
+    crew = Crew("echo", owner(), CrewKind.ECHO)
+
+    assert await EchoCrewLine().ask(crew, task(text=text), secret=None) == said
+
+
+@pytest.mark.parametrize("kind", CrewKind)
+async def test_crew_is_asked_on_the_line_of_its_kind(kind: CrewKind) -> None:
+    lines = {one: InProcessBench() for one in CrewKind}
+    crew = lines[kind].crew_that_says(ANSWER)
+    by_kind = CrewLineByKind({one: bench.line for one, bench in lines.items()})
+
+    await by_kind.ask(Crew(crew.name, owner(), kind), task(), secret=None)
+
+    assert [one for one, bench in lines.items() if bench.asked()] == [kind]

@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from odoo_ai_config.adapters.memory.chatwoot import MemoryChatwoot
+from odoo_ai_config.application.errors import ChatwootUnavailableError
+from odoo_ai_config.application.ports.chatwoot import Conversation
+from odoo_ai_config.domain.identifiers import ChatwootId
+from tests.contract.chatwoot_contract import ChatwootBench, ChatwootContract
+
+
+class MemoryBench(ChatwootBench):
+    def __init__(self) -> None:
+        self.chatwoot: MemoryChatwoot = MemoryChatwoot(missing={ChatwootId("404404")})
+        self.conversation, self.other = (
+            Conversation("", self.chatwoot.token, ChatwootId("1"), ChatwootId(number))
+            for number in ("301", "302")
+        )
+
+    def read_by_the_customer(self, conversation: Conversation) -> Sequence[str]:
+        return [
+            posted.answer.text
+            for posted in self.chatwoot.posted
+            if (posted.account, posted.conversation) == (conversation.account, conversation.id)
+        ]
+
+    def go_away_for_a_call(self) -> None:
+        self.chatwoot.failures.append(ChatwootUnavailableError())
+
+
+class TestMemoryChatwoot(ChatwootContract):
+    @pytest.fixture
+    def bench(self) -> ChatwootBench:
+        return MemoryBench()

@@ -1,0 +1,159 @@
+"""
+A crew as a service of its own: it takes tasks as `docs/crews.md` says, and does as it is told.
+
+By default it answers at once by repeating what it was asked. `script` is what it does with the
+next tasks, one after the other; `then` is what it does with all others.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, TypeAlias
+
+import aiohttp
+import standardwebhooks
+from aiohttp import web
+from attrs import define, field, frozen
+
+from tests.stand_ins.local_server import listening
+
+
+@frozen
+class Asked:
+    """
+    A task as it came: the body, parsed and as bytes, and the headers.
+    """
+
+    task: dict[str, Any]
+    body: bytes
+    headers: Mapping[str, str]
+
+
+Behaviour: TypeAlias = Callable[[Asked], Awaitable[web.StreamResponse]]
+
+
+def answers(text: str | None = None) -> Behaviour:
+    """
+    Answer *text*, or what the customer wrote.
+    """
+
+    async def behave(asked: Asked) -> web.StreamResponse:
+        said = asked.task["text"] if text is None else text
+        return web.json_response({"answer": {"text": said}})
+
+    return behave
+
+
+def replies(
+    status: int = 200, body: bytes | str = b"", headers: Mapping[str, str] | None = None
+) -> Behaviour:
+    """
+    Reply with exactly this.
+    """
+
+    async def behave(_asked: Asked) -> web.StreamResponse:
+        raw = body.encode() if isinstance(body, str) else body
+        return web.Response(status=status, body=raw, headers=headers)
+
+    return behave
+
+
+def fails(*, retry_after: str | None = None) -> Behaviour:
+    """
+    Be away for now.
+    """
+    return replies(503, headers=None if retry_after is None else {"Retry-After": retry_after})
+
+
+def hangs() -> Behaviour:
+    """
+    Never say anything.
+    """
+
+    async def behave(_asked: Asked) -> web.StreamResponse:
+        await asyncio.Event().wait()
+        raise AssertionError("nobody sets the event")
+
+    return behave
+
+
+@define
+class CrewStandIn:
+    """
+    Args:
+        url: Where it takes tasks; set while it is open.
+        secret: What tasks must be signed with, if anything; others are answered with 401.
+        asked: Every task that it took, oldest first.
+    """
+
+    url: str = ""
+    secret: str | None = None
+    then: Behaviour = field(factory=answers)
+    script: deque[Behaviour] = field(factory=deque)
+    asked: list[Asked] = field(factory=list)
+    _calls: set[asyncio.Task[None]] = field(factory=set)
+    answered_later: list[int] = field(factory=list)
+
+    async def _take(self, request: web.Request) -> web.StreamResponse:
+        body = await request.read()
+        if self.secret is not None:
+            try:
+                standardwebhooks.Webhook(self.secret).verify(body, dict(request.headers))
+            except standardwebhooks.WebhookVerificationError:
+                return web.json_response({"error": "not signed by the hub"}, status=401)
+        asked = Asked(json.loads(body), body, request.headers)
+        self.asked.append(asked)
+        behave = self.script.popleft() if self.script else self.then
+        return await behave(asked)
+
+    def later(self, text: str, *, api_key: str, after: float = 0) -> Behaviour:
+        """
+        Accept, and answer *text* at the callback address *after* so many seconds.
+
+        The callback may well overtake the acceptance. `answered_later` gets its status.
+        """
+
+        async def behave(asked: Asked) -> web.StreamResponse:
+            call = asyncio.create_task(self._call_back(asked, text, api_key, after))
+            self._calls.add(call)
+            call.add_done_callback(self._calls.discard)
+            return web.Response(status=202)
+
+        return behave
+
+    async def _call_back(self, asked: Asked, text: str, api_key: str, after: float) -> None:
+        await asyncio.sleep(after)
+        async with (
+            aiohttp.ClientSession() as session,
+            session.post(
+                asked.task["callback_url"],
+                json={"answer": {"text": text}},
+                headers={"X-API-Key": api_key},
+            ) as response,
+        ):
+            self.answered_later.append(response.status)
+
+    async def calls_made(self) -> None:
+        """
+        Wait until every answer that was to come later has been given.
+        """
+        await asyncio.gather(*self._calls)
+
+    @asynccontextmanager
+    async def open(self, *, port: int = 0) -> AsyncIterator[CrewStandIn]:
+        """
+        Take tasks at `url`.
+        """
+        app = web.Application()
+        app.router.add_post("/tasks", self._take)
+        async with listening(app, port=port) as base:
+            self.url = f"{base}/tasks"
+            try:
+                yield self
+            finally:
+                for call in self._calls:
+                    call.cancel()
