@@ -29,7 +29,7 @@ from odoo_ai_config.domain.errors import InvalidValueError
 Said: TypeAlias = "str | Answer | Later | Silence | None"
 Handler: TypeAlias = Callable[[CrewTask], Awaitable[Said]]
 
-_log = structlog.get_logger()
+_log = structlog.get_logger(area="hub")
 
 
 @frozen

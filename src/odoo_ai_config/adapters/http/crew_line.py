@@ -43,7 +43,7 @@ from odoo_ai_config.domain.signing import SigningKey
 _ACCEPTED: Final = 202
 _SUCCESS: Final = range(200, 300)
 
-_log = structlog.get_logger()
+_log = structlog.get_logger(area="hub")
 
 
 @frozen
