@@ -22,6 +22,7 @@ from odoo_ai_config.adapters.http.chatwoot import HttpChatwoot
 from odoo_ai_config.adapters.http.crew_line import HttpCrewLine
 from odoo_ai_config.adapters.http.sessions import HttpSessions
 from odoo_ai_config.adapters.measured.config_store import MeasuredConfigStore
+from odoo_ai_config.adapters.measured.crew_line import MeasuredCrewLine
 from odoo_ai_config.adapters.measured.secret_vault import MeasuredSecretVault
 from odoo_ai_config.adapters.measured.timing import Observe
 from odoo_ai_config.adapters.memory.api_key_store import MemoryApiKeyStore
@@ -43,9 +44,12 @@ from odoo_ai_config.adapters.sqlite.secret_store import SqliteSecretStore
 from odoo_ai_config.adapters.system.clock import SystemClock
 from odoo_ai_config.adapters.system.token_source import SystemTokenSource
 from odoo_ai_config.adapters.yaml.yaml_codec import RuamelYamlCodec
+from odoo_ai_config.application.answer_posting import AnswerPosting
 from odoo_ai_config.application.api_key_text import digest_of
 from odoo_ai_config.application.chatwoot_accounts import ChatwootAccounts
+from odoo_ai_config.application.crew_directory import CrewDirectory
 from odoo_ai_config.application.doorbell import Doorbell
+from odoo_ai_config.application.message_texts import MessageTexts
 from odoo_ai_config.application.ports.api_key_store import ApiKeyStore
 from odoo_ai_config.application.ports.audit_log import AuditLog
 from odoo_ai_config.application.ports.channel_directory import ChannelDirectory
@@ -55,21 +59,28 @@ from odoo_ai_config.application.ports.config_store import ConfigStore
 from odoo_ai_config.application.ports.message_inbox import MessageInbox
 from odoo_ai_config.application.ports.secret_store import SecretStore
 from odoo_ai_config.application.sealing import Sealer
+from odoo_ai_config.application.use_cases.answer_message import AnswerMessage
 from odoo_ai_config.application.use_cases.authenticate import Authenticate
 from odoo_ai_config.application.use_cases.check_key_ring import CheckKeyRing
 from odoo_ai_config.application.use_cases.compare_revisions import CompareRevisions
 from odoo_ai_config.application.use_cases.create_api_key import CreateApiKey
 from odoo_ai_config.application.use_cases.delete_document import DeleteDocument
+from odoo_ai_config.application.use_cases.deliver_message import DeliverMessage
+from odoo_ai_config.application.use_cases.discard_message import DiscardMessage
 from odoo_ai_config.application.use_cases.list_documents import ListDocuments
+from odoo_ai_config.application.use_cases.list_messages import ListMessages
 from odoo_ai_config.application.use_cases.list_tenants import ListTenants
 from odoo_ai_config.application.use_cases.patch_document import PatchDocument
 from odoo_ai_config.application.use_cases.prune_history import PruneHistory
+from odoo_ai_config.application.use_cases.prune_messages import PruneMessages
 from odoo_ai_config.application.use_cases.publish_document import PublishDocument
 from odoo_ai_config.application.use_cases.read_chatwoot_accounts import ReadChatwootAccounts
 from odoo_ai_config.application.use_cases.read_collection import ReadCollection
 from odoo_ai_config.application.use_cases.read_document import ReadDocument
 from odoo_ai_config.application.use_cases.read_mapping import ReadMapping
+from odoo_ai_config.application.use_cases.read_message import ReadMessage
 from odoo_ai_config.application.use_cases.receive_message import ReceiveMessage
+from odoo_ai_config.application.use_cases.replay_messages import ReplayMessages
 from odoo_ai_config.application.use_cases.resolve_route import ResolveRoute
 from odoo_ai_config.application.use_cases.reveal_credential import RevealCredential
 from odoo_ai_config.application.use_cases.revoke_api_key import RevokeApiKey
@@ -207,12 +218,13 @@ class Container(containers.DeclarativeContainer):
     """
     Constructors and lifetimes, nothing else.
 
-    *observe_store* and *observe_vault* are told how long operations take.
+    *observe_store*, *observe_vault* and *observe_crews* are told how long operations take.
     """
 
     settings: providers.Dependency[Settings] = providers.Dependency(instance_of=Settings)
     observe_store: providers.Object[Observe] = providers.Object(_unobserved)
     observe_vault: providers.Object[Observe] = providers.Object(_unobserved)
+    observe_crews: providers.Object[Observe] = providers.Object(_unobserved)
 
     clock = providers.Singleton(SystemClock)
     tokens = providers.Singleton(SystemTokenSource)
@@ -265,6 +277,9 @@ class Container(containers.DeclarativeContainer):
     )
     chatwoot = providers.Singleton(HttpChatwoot, http_sessions, clock)
 
+    message_texts = providers.Singleton(MessageTexts, sealer)
+    crew_directory = providers.Singleton(CrewDirectory, store, secrets, vault)
+
     services = providers.Singleton(
         Services,
         store=store,
@@ -276,6 +291,10 @@ class Container(containers.DeclarativeContainer):
         chatwoot_accounts=chatwoot_accounts,
         vault=vault,
         yaml=yaml,
+        doorbell=doorbell,
+        answer_message=providers.Singleton(
+            AnswerMessage, store, inbox, message_texts, crew_directory, clock, doorbell
+        ),
         authenticate=providers.Singleton(
             Authenticate, api_keys, providers.Callable(_configured_key, settings, clock)
         ),
@@ -283,10 +302,26 @@ class Container(containers.DeclarativeContainer):
         compare_revisions=providers.Singleton(CompareRevisions, store, yaml),
         create_api_key=providers.Singleton(CreateApiKey, store, tokens, clock),
         delete_document=providers.Singleton(DeleteDocument, store, clock),
+        deliver_message=providers.Singleton(
+            DeliverMessage,
+            store,
+            message_texts,
+            crew_directory,
+            providers.Singleton(MeasuredCrewLine, crew_line, observe_crews),
+            providers.Singleton(AnswerPosting, chatwoot_accounts, chatwoot),
+            clock,
+            settings.provided.retries,
+            settings.provided.lease,
+        ),
+        discard_message=providers.Singleton(DiscardMessage, store, inbox, clock),
         list_documents=providers.Singleton(ListDocuments, store),
+        list_messages=providers.Singleton(ListMessages, inbox),
         list_tenants=providers.Singleton(ListTenants, store),
         patch_document=providers.Singleton(PatchDocument, store, credentials_writer, clock),
         prune_history=providers.Singleton(PruneHistory, store, clock, settings.provided.retention),
+        prune_messages=providers.Singleton(
+            PruneMessages, inbox, clock, settings.provided.messages_kept
+        ),
         publish_document=providers.Singleton(
             PublishDocument, store, credentials_writer, yaml, clock
         ),
@@ -294,8 +329,12 @@ class Container(containers.DeclarativeContainer):
         read_collection=providers.Singleton(ReadCollection, store, collections),
         read_document=providers.Singleton(ReadDocument, store),
         read_mapping=providers.Singleton(ReadMapping, channels),
+        read_message=providers.Singleton(ReadMessage, store, inbox, message_texts, clock),
         receive_message=providers.Singleton(
             ReceiveMessage, store, inbox, channels, sealer, tokens, doorbell, clock
+        ),
+        replay_messages=providers.Singleton(
+            ReplayMessages, store, inbox, channels, message_texts, clock, doorbell
         ),
         resolve_route=providers.Singleton(ResolveRoute, channels),
         reveal_credential=providers.Singleton(RevealCredential, store, secrets, vault, clock),

@@ -7,6 +7,7 @@ from __future__ import annotations
 from attrs import frozen
 
 from odoo_ai_config.application.chatwoot_accounts import ChatwootAccounts
+from odoo_ai_config.application.doorbell import Doorbell
 from odoo_ai_config.application.ports.api_key_store import ApiKeyStore
 from odoo_ai_config.application.ports.audit_log import AuditLog
 from odoo_ai_config.application.ports.channel_directory import ChannelDirectory
@@ -15,21 +16,28 @@ from odoo_ai_config.application.ports.message_inbox import MessageInbox
 from odoo_ai_config.application.ports.secret_store import SecretStore
 from odoo_ai_config.application.ports.secret_vault import SecretVault
 from odoo_ai_config.application.ports.yaml_codec import YamlCodec
+from odoo_ai_config.application.use_cases.answer_message import AnswerMessage
 from odoo_ai_config.application.use_cases.authenticate import Authenticate
 from odoo_ai_config.application.use_cases.check_key_ring import CheckKeyRing
 from odoo_ai_config.application.use_cases.compare_revisions import CompareRevisions
 from odoo_ai_config.application.use_cases.create_api_key import CreateApiKey
 from odoo_ai_config.application.use_cases.delete_document import DeleteDocument
+from odoo_ai_config.application.use_cases.deliver_message import DeliverMessage
+from odoo_ai_config.application.use_cases.discard_message import DiscardMessage
 from odoo_ai_config.application.use_cases.list_documents import ListDocuments
+from odoo_ai_config.application.use_cases.list_messages import ListMessages
 from odoo_ai_config.application.use_cases.list_tenants import ListTenants
 from odoo_ai_config.application.use_cases.patch_document import PatchDocument
 from odoo_ai_config.application.use_cases.prune_history import PruneHistory
+from odoo_ai_config.application.use_cases.prune_messages import PruneMessages
 from odoo_ai_config.application.use_cases.publish_document import PublishDocument
 from odoo_ai_config.application.use_cases.read_chatwoot_accounts import ReadChatwootAccounts
 from odoo_ai_config.application.use_cases.read_collection import ReadCollection
 from odoo_ai_config.application.use_cases.read_document import ReadDocument
 from odoo_ai_config.application.use_cases.read_mapping import ReadMapping
+from odoo_ai_config.application.use_cases.read_message import ReadMessage
 from odoo_ai_config.application.use_cases.receive_message import ReceiveMessage
+from odoo_ai_config.application.use_cases.replay_messages import ReplayMessages
 from odoo_ai_config.application.use_cases.resolve_route import ResolveRoute
 from odoo_ai_config.application.use_cases.reveal_credential import RevealCredential
 from odoo_ai_config.application.use_cases.revoke_api_key import RevokeApiKey
@@ -61,21 +69,29 @@ class Services:
     vault: SecretVault
     yaml: YamlCodec
     chatwoot_accounts: ChatwootAccounts
+    doorbell: Doorbell
+    answer_message: AnswerMessage
     authenticate: Authenticate
     check_key_ring: CheckKeyRing
     compare_revisions: CompareRevisions
     create_api_key: CreateApiKey
     delete_document: DeleteDocument
+    deliver_message: DeliverMessage
+    discard_message: DiscardMessage
     list_documents: ListDocuments
+    list_messages: ListMessages
     list_tenants: ListTenants
     patch_document: PatchDocument
     prune_history: PruneHistory
+    prune_messages: PruneMessages
     publish_document: PublishDocument
     read_chatwoot_accounts: ReadChatwootAccounts
     read_collection: ReadCollection
     read_document: ReadDocument
     read_mapping: ReadMapping
+    read_message: ReadMessage
     receive_message: ReceiveMessage
+    replay_messages: ReplayMessages
     resolve_route: ResolveRoute
     reveal_credential: RevealCredential
     revoke_api_key: RevokeApiKey
