@@ -262,6 +262,31 @@ def test_tunnel_asks_for_a_server(project: Path, tmp_path: Path) -> None:
     assert "start_unified_server.py" in finished.stderr
 
 
+async def test_lines_of_a_request_have_its_id_and_are_in_the_files_of_its_area(
+    tmp_path: Path,
+) -> None:
+    with serving(tmp_path) as hub:
+        async with hub.client() as client:
+            for name, path in (("event", "/odoo-webhook"), ("document", "/configs/a/b/config")):
+                headers = {"X-Request-ID": f"the-{name}", "X-API-Key": "wrong"}
+                async with client.post(path, json={}, headers=headers) as refused:
+                    assert refused.status == 401
+            headers = {"X-Request-ID": "the-read", "X-API-Key": "wrong"}
+            async with client.get("/configs/a/b/config", headers=headers) as refused:
+                assert refused.status == 401
+        hub.stop()
+
+    def refused_in(name: str) -> list[object]:
+        (file,) = (tmp_path / "logs").glob(name)
+        lines = [json.loads(line) for line in file.read_text().splitlines()]
+        return [line["request_id"] for line in lines if line["event"] == "request_refused"]
+
+    assert refused_in("*_unified_server.log") == ["the-event", "the-document", "the-read"]
+    assert refused_in("config_service.log") == ["the-event", "the-document", "the-read"]
+    assert refused_in("webhook.log") == ["the-event"]
+    assert refused_in("hub.log") == []
+
+
 async def test_apps_can_be_served_by_different_processes_over_one_store(tmp_path: Path) -> None:
     shared = environment(ODOO_AI_CONFIG_DATA_DIR=str(tmp_path / "var"))
     folders = [tmp_path / "a", tmp_path / "b"]
