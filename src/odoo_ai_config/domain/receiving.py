@@ -7,7 +7,7 @@ from __future__ import annotations
 import enum
 from typing import Final
 
-from attrs import frozen
+from attrs import field, frozen
 
 from odoo_ai_config.domain.crews import CustomerMessage
 from odoo_ai_config.domain.inbox import Origin
@@ -85,7 +85,7 @@ class ChatwootEvent:
     direction: Direction
     private: bool
     author: Author
-    number: str | None
+    number: str | None = field(repr=False)
     message: CustomerMessage
 
     @property

@@ -53,6 +53,9 @@ def parameters() -> JsonObject:
         "webhook-signature": header("webhook-signature", "Standard Webhooks: `v1,<base64>`."),
         "X-Chatwoot-Timestamp": header("X-Chatwoot-Timestamp", "Chatwoot: Unix seconds."),
         "X-Chatwoot-Signature": header("X-Chatwoot-Signature", "Chatwoot: `sha256=<hex>`."),
+        "X-Chatwoot-Delivery": header(
+            "X-Chatwoot-Delivery", "Chatwoot: the same when it sends the same again."
+        ),
         "X-Webhook-Signature": header("X-Webhook-Signature", "The old Odoo module: hex."),
     }
     return {

@@ -7,11 +7,19 @@ from __future__ import annotations
 from odoo_ai_config.domain.json_types import JsonObject
 from odoo_ai_config.entrypoints.apps import ALL_APPS, App
 from odoo_ai_config.entrypoints.http.openapi import answer_schemas, request_schemas
+from odoo_ai_config.entrypoints.http.openapi.chatwoot_paths import (
+    chatwoot_paths,
+    chatwoot_schemas,
+)
+from odoo_ai_config.entrypoints.http.openapi.collection_paths import (
+    collection_paths,
+    collection_schemas,
+)
 from odoo_ai_config.entrypoints.http.openapi.components import headers, parameters
 from odoo_ai_config.entrypoints.http.openapi.document_paths import document_paths
 from odoo_ai_config.entrypoints.http.openapi.event_paths import event_paths
 from odoo_ai_config.entrypoints.http.openapi.mapping_paths import mapping_paths
-from odoo_ai_config.entrypoints.http.openapi.operations import SECURITY_SCHEME
+from odoo_ai_config.entrypoints.http.openapi.operations import BEARER_SCHEME, SECURITY_SCHEME
 from odoo_ai_config.entrypoints.http.openapi.refusals import problem
 from odoo_ai_config.entrypoints.http.openapi.status_paths import status_paths
 from odoo_ai_config.entrypoints.http.openapi.tenant_paths import tenant_paths
@@ -45,6 +53,8 @@ def description(version: str, apps: frozenset[App] = ALL_APPS) -> JsonObject:
             {"name": "documents", "description": "Settings of tenants, with their history."},
             {"name": "mapping", "description": "Whose a Chatwoot channel is."},
             {"name": "tenants", "description": "Who is configured, and sealed credentials."},
+            {"name": "chatwoot", "description": "What Chatwoot pushes."},
+            {"name": "collections", "description": "Products, rules and the like, to be indexed."},
             {"name": "status", "description": "What anybody may ask."},
         ],
         "paths": {**_paths(apps), **status_paths()},
@@ -56,7 +66,12 @@ def description(version: str, apps: frozenset[App] = ALL_APPS) -> JsonObject:
                     "name": "X-API-Key",
                     "description": "A key needs the scope that an operation names; `admin` "
                     "includes every other. It may be bound to one tenant.",
-                }
+                },
+                BEARER_SCHEME: {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "The same key, as Odoo's older modules send it.",
+                },
             },
             "parameters": parameters(),
             "headers": headers(),
@@ -68,6 +83,8 @@ def description(version: str, apps: frozenset[App] = ALL_APPS) -> JsonObject:
                 **answer_schemas.document_answers(),
                 **answer_schemas.mapping_answers(),
                 **answer_schemas.tenant_answers(),
+                **chatwoot_schemas(),
+                **collection_schemas(),
                 **request_schemas.lenient_values(),
                 **request_schemas.events(),
                 **request_schemas.documents(),
@@ -85,8 +102,8 @@ def _paths(apps: frozenset[App]) -> JsonObject:
             **mapping_paths(),
             **tenant_paths(),
         },
-        App.CHATWOOT: {},
-        App.ODOO_API: {},
+        App.CHATWOOT: chatwoot_paths(),
+        App.ODOO_API: collection_paths(),
     }
     return {
         path: item for app, paths in by_app.items() if app in apps for path, item in paths.items()

@@ -1,0 +1,255 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from attrs import evolve
+
+from odoo_ai_config.application.chatwoot_accounts import ChatwootAccounts
+from odoo_ai_config.application.errors import StoreUnavailableError
+from odoo_ai_config.domain.access import Scope
+from odoo_ai_config.domain.chatwoot import (
+    ChatwootAccess,
+    ChatwootChange,
+    ChatwootSettings,
+    account_at,
+    place_of,
+)
+from odoo_ai_config.domain.credentials import Fingerprint, SecretText
+from odoo_ai_config.domain.errors import (
+    InvalidValueError,
+    ScopeMissingError,
+    TenantForbiddenError,
+    UnknownFingerprintError,
+)
+from odoo_ai_config.domain.identifiers import (
+    CONFIG,
+    CREDENTIALS,
+    HUB,
+    BusinessDomain,
+    ChatwootId,
+    CredentialRef,
+)
+from odoo_ai_config.domain.json_types import JsonObject
+from tests.unit.application.memory_hub import ANYBODY, MemoryHub, bound_to
+
+ONE, TWO = ChatwootId("1"), ChatwootId("2")
+ODD = ChatwootId("Account_1")
+URL = "https://chatwoot.example"
+LONG = "t" * 20
+
+
+def secrets(*texts: str) -> tuple[SecretText, ...]:
+    return tuple(map(SecretText, texts))
+
+
+FULL = ChatwootChange(URL, secrets("api"), secrets("s1", "s2"), secrets(LONG))
+OPENED = ChatwootAccess(URL, SecretText("api"), secrets("s1", "s2"), secrets(LONG))
+
+
+async def put(hub: MemoryHub, account: ChatwootId | None, change: ChatwootChange) -> None:
+    await hub.set_chatwoot_account(account, change, caller=ANYBODY)
+
+
+async def test_account_that_was_set_can_be_reached(hub: MemoryHub) -> None:
+    await put(hub, ONE, FULL)
+    assert await hub.chatwoot_accounts.access_to(ONE) == OPENED
+    hub.clock.tick(timedelta(seconds=3))
+    assert await hub.chatwoot_accounts.access_to(ONE) == OPENED
+    assert await hub.chatwoot_accounts.access_to(TWO) == ChatwootAccess()
+    assert await hub.chatwoot_accounts.access_to(None) == ChatwootAccess()
+
+
+async def test_account_has_what_is_its_own_then_what_is_everybodys(hub: MemoryHub) -> None:
+    fallback = ChatwootAccess("https://set", None, secrets("s5"), secrets("v" * 20))
+    accounts = evolve(hub.chatwoot_accounts, fallback=fallback)
+    await put(hub, None, ChatwootChange(None, secrets("everybody"), secrets("s3")))
+    await put(hub, ONE, ChatwootChange(URL, None, secrets("s1")))
+
+    assert await accounts.access_to(ONE) == ChatwootAccess(
+        URL, SecretText("everybody"), secrets("s1", "s3", "s5"), secrets("v" * 20)
+    )
+    assert await accounts.access_to(ODD) == await accounts.access_to(None)
+    assert (await accounts.access_to(None)).base_url == "https://set"
+
+
+async def test_secrets_lie_sealed_in_documents_of_the_hub(hub: MemoryHub) -> None:
+    await put(hub, ONE, FULL)
+    place = place_of(ONE)
+    assert await hub.body(place.document(CONFIG)) == {
+        "base_url": URL,
+        "api_access_token_ref": "api_access_token_1",
+        "webhook_secret_refs": ["webhook_secret_1", "webhook_secret_2"],
+        "webhook_token_refs": ["webhook_token_1"],
+    }
+    credentials = await hub.body(place.document(CREDENTIALS))
+    assert isinstance(credentials["credentials"], dict)
+    assert all(str(value).startswith("sealed:") for value in credentials["credentials"].values())
+    assert place.tenant == HUB
+
+
+async def test_setting_the_same_again_makes_no_version(hub: MemoryHub) -> None:
+    await put(hub, ONE, FULL)
+    await put(hub, ONE, FULL)
+    await put(hub, ONE, ChatwootChange())
+    assert {len(history) for history in hub.state.histories.values()} == {1}
+
+
+async def test_what_is_not_said_stays_and_what_is_empty_goes(hub: MemoryHub) -> None:
+    await put(hub, ONE, FULL)
+    await put(hub, ONE, ChatwootChange(base_url="https://other/cw/"))
+    other = evolve(OPENED, base_url="https://other/cw")
+    assert await hub.chatwoot_accounts.access_to(ONE) == other
+
+    await put(hub, ONE, ChatwootChange("", (), webhook_secrets=()))
+    left = ChatwootAccess(webhook_tokens=secrets(LONG))
+    assert await hub.chatwoot_accounts.access_to(ONE) == left
+
+
+async def test_value_that_was_read_as_a_fingerprint_stays(hub: MemoryHub) -> None:
+    before = await hub.set_chatwoot_account(ONE, FULL, caller=ANYBODY)
+    kept = before.sealed["webhook_secret_2"]
+
+    rotated = ChatwootChange(webhook_secrets=(SecretText("s3"), kept))
+    after = await hub.set_chatwoot_account(ONE, rotated, caller=ANYBODY)
+
+    access = await hub.chatwoot_accounts.access_to(ONE)
+    assert access.webhook_secrets == secrets("s3", "s2")
+    assert after.sealed["webhook_secret_2"] == kept
+    assert after == await hub.read_chatwoot_accounts.one(ONE, caller=ANYBODY)
+
+
+async def test_fingerprint_of_nothing_is_refused(hub: MemoryHub) -> None:
+    before = await hub.set_chatwoot_account(ONE, FULL, caller=ANYBODY)
+    foreign = before.sealed["webhook_token_1"]
+    for mark in (foreign, Fingerprint("0" * 32)):
+        with pytest.raises(UnknownFingerprintError):
+            await put(hub, ONE, ChatwootChange(webhook_secrets=(mark,)))
+
+
+async def test_accounts_that_are_stored_are_listed(hub: MemoryHub) -> None:
+    await put(hub, TWO, ChatwootChange(base_url=URL))
+    await put(hub, ONE, FULL)
+    await put(hub, None, FULL)
+    listed = await hub.read_chatwoot_accounts(caller=ANYBODY)
+    assert [account.account for account in listed] == [ONE, TWO]
+    assert listed[1].settings == ChatwootSettings(URL)
+    each = [account async for account, _ in hub.chatwoot_accounts.each()]
+    assert each == [ONE, TWO]
+
+
+async def test_account_of_which_nothing_is_stored_is_empty(hub: MemoryHub) -> None:
+    account = await hub.read_chatwoot_accounts.one(ONE, caller=ANYBODY)
+    assert (account.settings, account.sealed) == (ChatwootSettings(), {})
+
+
+async def test_only_an_administrator_of_all_tenants_may_look_or_change(hub: MemoryHub) -> None:
+    reader = evolve(ANYBODY, scopes=frozenset({Scope.CONFIG_READ, Scope.CONFIG_WRITE}))
+    for caller, refusal in ((reader, ScopeMissingError), (bound_to("a"), TenantForbiddenError)):
+        with pytest.raises(refusal):
+            await hub.set_chatwoot_account(ONE, FULL, caller=caller)
+        with pytest.raises(refusal):
+            await hub.read_chatwoot_accounts(caller=caller)
+        with pytest.raises(refusal):
+            await hub.read_chatwoot_accounts.one(ONE, caller=caller)
+
+
+async def test_id_that_chatwoot_never_gives_cannot_be_set(hub: MemoryHub) -> None:
+    with pytest.raises(InvalidValueError) as refusal:
+        await put(hub, ODD, FULL)
+    assert (refusal.value.field, refusal.value.rule) == ("account_id", "chatwoot_id")
+
+
+async def test_changes_of_other_processes_are_seen_after_two_seconds(hub: MemoryHub) -> None:
+    others = ChatwootAccounts(hub.store, hub.secrets, hub.vault, hub.clock)
+    assert await others.access_to(ONE) == ChatwootAccess()
+    await put(hub, ONE, FULL)
+    assert await others.access_to(ONE) == ChatwootAccess()
+    hub.clock.tick(timedelta(seconds=2))
+    assert await others.access_to(ONE) == OPENED
+
+
+async def test_what_was_read_a_moment_ago_outlives_the_store(hub: MemoryHub) -> None:
+    await put(hub, ONE, FULL)
+    await hub.chatwoot_accounts.access_to(ONE)
+    hub.state.away = True
+    assert await hub.chatwoot_accounts.access_to(ONE) == OPENED
+    hub.clock.tick(timedelta(seconds=2))
+    with pytest.raises(StoreUnavailableError):
+        await hub.chatwoot_accounts.access_to(ONE)
+
+
+async def test_accounts_that_do_not_exist_do_not_pile_up(hub: MemoryHub) -> None:
+    for number in range(1, 1200):
+        await hub.chatwoot_accounts.access_to(ChatwootId(str(number)))
+    assert len(hub.chatwoot_accounts._known) < 1100
+    assert LONG not in repr(hub.chatwoot_accounts)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "chatwoot.example",
+        "ftp://chatwoot.example",
+        "https://user:pw@chatwoot.example",
+        "https://chatwoot.example/?a=1",
+        "https://chatwoot.example/#x",
+        "https://chatwoot.example\n",
+        "https://" + "x" * 2048,
+    ],
+)
+def test_address_that_is_none_is_refused(url: str) -> None:
+    with pytest.raises(InvalidValueError) as refusal:
+        ChatwootChange(base_url=url)
+    assert refusal.value.rule == "base_url"
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:3000", "https://[::1]/cw", "https://a.b/c/d"])
+def test_address_may_have_a_port_and_a_path(url: str) -> None:
+    assert ChatwootChange(base_url=url).base_url == url
+
+
+@pytest.mark.parametrize("token", ["short", "with/slash" * 4, "ç" * 20, "x" * 129])
+def test_token_that_could_be_guessed_or_stands_in_no_path_is_refused(token: str) -> None:
+    with pytest.raises(InvalidValueError) as refusal:
+        ChatwootChange(webhook_tokens=secrets(token))
+    assert refusal.value.rule == "webhook_token"
+
+
+def test_more_secrets_than_anybody_needs_are_refused() -> None:
+    with pytest.raises(InvalidValueError) as refusal:
+        ChatwootChange(webhook_secrets=secrets(*"abcdefghijklmnopq"))
+    assert (refusal.value.field, refusal.value.rule) == ("webhook_secrets", "too_many_secrets")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"base_url": 5, "api_access_token_ref": [], "webhook_secret_refs": "s"},
+        {"base_url": "", "webhook_secret_refs": [None, "", "a b"], "webhook_token_refs": {}},
+    ],
+    ids=["empty", "other types", "empty values"],
+)
+def test_document_that_somebody_wrote_by_hand_is_read_as_far_as_it_goes(
+    body: JsonObject,
+) -> None:
+    assert ChatwootSettings.read(body) == ChatwootSettings()
+
+
+def test_document_is_read_as_it_was_written() -> None:
+    settings = ChatwootSettings(URL, CredentialRef("a"), (CredentialRef("b"),))
+    assert ChatwootSettings.read(settings.body) == settings
+
+
+def test_places_of_the_hub_name_their_account() -> None:
+    assert account_at(place_of(ONE).domain) == ONE
+    assert account_at(place_of(None).domain) is None
+    assert account_at(BusinessDomain("unresolved")) is None
+
+
+def test_settings_that_name_what_is_not_sealed_open_nothing() -> None:
+    refs = (CredentialRef("webhook_secret_1"),)
+    settings, values = ChatwootChange().made_on(ChatwootSettings(webhook_secrets=refs), {})
+    assert settings == ChatwootSettings()
+    assert values == {}
