@@ -25,15 +25,16 @@ from tests.stand_ins.local_server import listening
 @frozen
 class Asked:
     """
-    A task as it came: the body, parsed and as bytes, and the headers.
+    A task as it came: the body, parsed and as bytes, the headers, and the port of the sender.
     """
 
     task: dict[str, Any]
     body: bytes
     headers: Mapping[str, str]
+    port: int
 
 
-Behaviour: TypeAlias = Callable[[Asked], Awaitable[web.StreamResponse]]
+Behaviour: TypeAlias = Callable[[Asked, web.Request], Awaitable[web.StreamResponse]]
 
 
 def answers(text: str | None = None) -> Behaviour:
@@ -41,7 +42,7 @@ def answers(text: str | None = None) -> Behaviour:
     Answer *text*, or what the customer wrote.
     """
 
-    async def behave(asked: Asked) -> web.StreamResponse:
+    async def behave(asked: Asked, _request: web.Request) -> web.StreamResponse:
         said = asked.task["text"] if text is None else text
         return web.json_response({"answer": {"text": said}})
 
@@ -55,7 +56,7 @@ def replies(
     Reply with exactly this.
     """
 
-    async def behave(_asked: Asked) -> web.StreamResponse:
+    async def behave(_asked: Asked, _request: web.Request) -> web.StreamResponse:
         raw = body.encode() if isinstance(body, str) else body
         return web.Response(status=status, body=raw, headers=headers)
 
@@ -74,9 +75,39 @@ def hangs() -> Behaviour:
     Never say anything.
     """
 
-    async def behave(_asked: Asked) -> web.StreamResponse:
+    async def behave(_asked: Asked, _request: web.Request) -> web.StreamResponse:
         await asyncio.Event().wait()
         raise AssertionError("nobody sets the event")
+
+    return behave
+
+
+def floods() -> Behaviour:
+    """
+    Answer with a body without end.
+    """
+
+    async def behave(_asked: Asked, request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        while True:
+            await response.write(b" " * 65_536)
+
+    return behave
+
+
+def breaks_off() -> Behaviour:
+    """
+    Answer half a body.
+    """
+
+    async def behave(_asked: Asked, request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Length": "1000"})
+        await response.prepare(request)
+        await response.write(b'{"answer": ')
+        assert request.transport is not None
+        request.transport.close()
+        return response
 
     return behave
 
@@ -105,10 +136,12 @@ class CrewStandIn:
                 standardwebhooks.Webhook(self.secret).verify(body, dict(request.headers))
             except standardwebhooks.WebhookVerificationError:
                 return web.json_response({"error": "not signed by the hub"}, status=401)
-        asked = Asked(json.loads(body), body, request.headers)
+        assert request.transport is not None
+        port: int = request.transport.get_extra_info("peername")[1]
+        asked = Asked(json.loads(body), body, request.headers, port)
         self.asked.append(asked)
         behave = self.script.popleft() if self.script else self.then
-        return await behave(asked)
+        return await behave(asked, request)
 
     def later(self, text: str, *, api_key: str, after: float = 0) -> Behaviour:
         """
@@ -117,7 +150,7 @@ class CrewStandIn:
         The callback may well overtake the acceptance. `answered_later` gets its status.
         """
 
-        async def behave(asked: Asked) -> web.StreamResponse:
+        async def behave(asked: Asked, _request: web.Request) -> web.StreamResponse:
             call = asyncio.create_task(self._call_back(asked, text, api_key, after))
             self._calls.add(call)
             call.add_done_callback(self._calls.discard)

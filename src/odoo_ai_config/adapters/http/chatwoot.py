@@ -39,7 +39,7 @@ _SUCCESS: Final = range(200, 300)
 # when it posts.
 _MAY_NOT_LOOK: Final = frozenset({401, 403})
 
-_log = structlog.get_logger()
+_log = structlog.get_logger(area="hub")
 
 
 @frozen
