@@ -67,7 +67,7 @@ async def _accept(database: MongoDatabase, message: InboxMessage, session: Sessi
         record |= {
             "conversation": message.conversation,
             "turn": conversation["turns"],
-            "ready": record["tenant"] if is_head else None,
+            "ready": message.holder.tenant.value if is_head else None,
         }
     await _insert(database, record, session)
 
@@ -97,14 +97,14 @@ async def _advance(database: MongoDatabase, message: InboxMessage, session: Sess
 async def _appoint_head(database: MongoDatabase, conversation: str, session: Session) -> None:
     waiting = {"conversation": conversation, "open": True}
     head = await database["messages"].find_one(
-        waiting, ["tenant", "ready"], sort=[("turn", 1)], session=session
+        waiting, ["holder", "ready"], sort=[("turn", 1)], session=session
     )
     if head is not None and head["ready"] is None:
         await database["messages"].bulk_write(
             [
                 # One that was replayed goes before the one that became head meanwhile.
                 UpdateMany({**waiting, "ready": {"$gte": ""}}, {"$set": {"ready": None}}),
-                UpdateOne({"_id": head["_id"]}, {"$set": {"ready": head["tenant"]}}),
+                UpdateOne({"_id": head["_id"]}, {"$set": {"ready": head["holder"]["tenant"]}}),
             ],
             session=session,
         )

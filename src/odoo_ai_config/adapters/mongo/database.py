@@ -94,7 +94,9 @@ _INDEXES: Final[Mapping[str, Sequence[IndexModel]]] = {
     "secrets": [
         IndexModel([("tenant", ASCENDING), ("key_id", ASCENDING)], name="sealed_by"),
         # Messages have many sealed texts and tenants few credentials: each prunes its own.
-        IndexModel([("purpose", ASCENDING)], name="purpose"),
+        IndexModel(
+            [("purpose", ASCENDING), ("tenant", ASCENDING), ("domain", ASCENDING)], name="purpose"
+        ),
     ],
     "tenant_keys": [IndexModel([("keys.master_id", ASCENDING)], name="wrapped_by")],
     "deliveries": [IndexModel([("expires_at", ASCENDING)], name="expiry")],
@@ -143,7 +145,7 @@ _INDEXES: Final[Mapping[str, Sequence[IndexModel]]] = {
             name="newest",
         ),
         IndexModel(
-            [("tenant", ASCENDING), ("stage", ASCENDING), ("arrival", DESCENDING)],
+            [("holder.tenant", ASCENDING), ("stage", ASCENDING), ("arrival", DESCENDING)],
             name="of_tenant",
         ),
         IndexModel([("stage", ASCENDING), ("updated_at", ASCENDING)], name="finished"),

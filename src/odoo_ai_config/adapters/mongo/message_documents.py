@@ -34,7 +34,7 @@ def message_record(message: InboxMessage) -> Record:
         "marks": list(message.origin.marks),
         "stage": message.stage.value,
         "open": message.is_open,
-        "tenant": message.holder.tenant.value,
+        "holder": owner_record(message.holder),
         "received_at": instant_record(message.received_at),
         "updated_at": instant_record(message.updated_at),
         "due_at": None if message.due_at is None else instant_record(message.due_at),

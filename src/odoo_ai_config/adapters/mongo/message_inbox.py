@@ -92,7 +92,7 @@ class MongoMessageInbox(MessageInbox):
             return []
         wanted: Record = {"stage": {"$in": [stage.value for stage in stages]}}
         if tenant is not None:
-            wanted["tenant"] = tenant.value
+            wanted["holder.tenant"] = tenant.value
         if after is not None:
             last = await self._messages.find_one({"_id": after.value}, ["arrival"])
             if last is None:

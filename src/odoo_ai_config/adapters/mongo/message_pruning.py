@@ -10,7 +10,6 @@ from typing import Final
 
 from odoo_ai_config.adapters.mongo.database import MongoDatabase, Record
 from odoo_ai_config.adapters.mongo.documents import instant_record, owner_from
-from odoo_ai_config.adapters.mongo.message_documents import message_from
 from odoo_ai_config.adapters.mongo.pruning import batches
 from odoo_ai_config.adapters.mongo.transaction import Session, in_transaction
 from odoo_ai_config.domain.identifiers import TenantDomain
@@ -81,9 +80,9 @@ async def _holders(
     database: MongoDatabase, texts: Sequence[Record], session: Session | None = None
 ) -> Mapping[str, TenantDomain]:
     cursor = database["messages"].find(
-        {"_id": {"$in": sorted({text["ref"] for text in texts})}}, session=session
+        {"_id": {"$in": sorted({text["ref"] for text in texts})}}, ["holder"], session=session
     )
-    return {record["_id"]: message_from(record).holder for record in await cursor.to_list(None)}
+    return {record["_id"]: owner_from(record["holder"]) for record in await cursor.to_list(None)}
 
 
 def _orphans(texts: Collection[Record], holders: Mapping[str, TenantDomain]) -> list[str]:
