@@ -30,9 +30,9 @@ _FIND: Final = f"SELECT {MESSAGE_COLUMNS} FROM messages WHERE id = ?"
 # Goes from tenant to tenant, however many heads each of them has.
 _TENANTS: Final = """
 WITH RECURSIVE waiting (tenant) AS (
-  SELECT min(tenant) FROM messages WHERE head AND tenant > ?1
+  SELECT min(tenant) FROM messages WHERE head = 1 AND tenant > ?1
   UNION ALL
-  SELECT (SELECT min(tenant) FROM messages WHERE head AND tenant > waiting.tenant)
+  SELECT (SELECT min(tenant) FROM messages WHERE head = 1 AND tenant > waiting.tenant)
   FROM waiting WHERE tenant IS NOT NULL
 )
 """
@@ -42,20 +42,20 @@ SELECT json_group_array(tenant) FROM (
   SELECT tenant FROM waiting
   WHERE tenant <= ?2 AND tenant NOT IN (SELECT value FROM json_each(?3)) AND EXISTS (
     SELECT 1 FROM messages
-    WHERE head AND messages.tenant = waiting.tenant AND due_at <= ?4
+    WHERE head = 1 AND messages.tenant = waiting.tenant AND due_at <= ?4
   )
   LIMIT ?5
 )
 """
 _NEXT_DUE: Final = f"""
 {_TENANTS}
-SELECT min((SELECT min(due_at) FROM messages WHERE head AND messages.tenant = waiting.tenant))
+SELECT min((SELECT min(due_at) FROM messages WHERE head = 1 AND messages.tenant = waiting.tenant))
 FROM waiting
 """
 _TAKE: Final = f"""
 UPDATE messages SET revision = revision + 1, due_at = ?3 WHERE number = (
   SELECT number FROM messages
-  WHERE head AND tenant = ?1 AND due_at <= ?2 ORDER BY due_at, number LIMIT 1
+  WHERE head = 1 AND tenant = ?1 AND due_at <= ?2 ORDER BY due_at, number LIMIT 1
 ) RETURNING {MESSAGE_COLUMNS}
 """
 # Behind the name of every tenant.

@@ -195,7 +195,7 @@ CREATE UNIQUE INDEX messages_by_delivery ON messages (delivery) WHERE delivery I
 CREATE UNIQUE INDEX messages_by_chatwoot_id ON messages (account, message, event)
 WHERE account IS NOT NULL AND message IS NOT NULL;
 CREATE INDEX open_messages ON messages (lane) WHERE due_at IS NOT NULL;
-CREATE INDEX heads ON messages (tenant, due_at, head) WHERE head;
+CREATE INDEX heads ON messages (head, tenant, due_at) WHERE head = 1;
 CREATE INDEX messages_by_stage ON messages (stage);
 CREATE INDEX messages_by_tenant ON messages (tenant, stage);
 CREATE INDEX finished_messages ON messages (updated_at)
