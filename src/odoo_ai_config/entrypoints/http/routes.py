@@ -34,6 +34,7 @@ from odoo_ai_config.entrypoints.http.errors import (
     MethodNotAllowedError,
     RouteNotFoundError,
 )
+from odoo_ai_config.entrypoints.http.odoo_routes import odoo_routes
 
 # By path, then by method.
 Open: TypeAlias = Mapping[str, Mapping[str, Handler]]
@@ -130,7 +131,7 @@ _GROUPS: Final = (
     RouteGroup(App.CONFIG, "config", keyed=_CONFIG),
     RouteGroup(App.CHATWOOT, "webhook", open=_CHATWOOT),
     RouteGroup(App.CHATWOOT, "config", keyed=_CHATWOOT_ACCOUNTS),
-    RouteGroup(App.ODOO_API, "config"),
+    RouteGroup(App.ODOO_API, "config", keyed=odoo_routes()),
 )
 
 

@@ -18,6 +18,7 @@ from odoo_ai_config.entrypoints.http.openapi.shapes import ref
 
 JSON: Final = "application/json"
 SECURITY_SCHEME: Final = "ApiKey"
+BEARER_SCHEME: Final = "Bearer"
 
 _STORE: Final = (application.StoreUnavailableError, application.StoreUnusableError)
 _KEYED: Final = (
@@ -74,7 +75,11 @@ def operation(
     ]
     if body is not None:
         described["requestBody"] = body
-    described["security"] = [] if scope is None else [{SECURITY_SCHEME: [scope.value]}]
+    described["security"] = (
+        []
+        if scope is None
+        else [{scheme: [scope.value]} for scheme in (SECURITY_SCHEME, BEARER_SCHEME)]
+    )
     common = () if scope is None else _KEYED
     responses = {str(status): answer for status, answer in answers}
     described["responses"] = {**responses, **refused((*common, *refusals))}
