@@ -156,7 +156,7 @@ async def test_key_is_needed_where_the_document_says_so(
         ("DocumentType", identifiers._SLUG),
         ("CredentialRef", identifiers._CREDENTIAL_REF),
         ("ChatwootId", identifiers._CHATWOOT_ID),
-        ("Crew", mapping._CREW),
+        ("Crew", mapping.CREW_NAME),
         ("PhoneNumber", phone._DIGITS),
     ],
 )
