@@ -151,6 +151,13 @@ class ChatwootStandIn:
         place = self.conversation(conversation, account=account, inbox=inbox)
         return self._add(place, text, _INCOMING, source_id=f"wamid.{uuid.uuid4().hex}")
 
+    def agent_notes(self, text: str, *, conversation: int = 301, account: int = 1) -> None:
+        """
+        Let an agent leave a private note in a conversation.
+        """
+        place = self.conversation(conversation, account=account)
+        self._add(place, text, _OUTGOING, private=True)
+
     async def events_told(self) -> None:
         """
         Wait until every event so far has been answered, or has not been in time.

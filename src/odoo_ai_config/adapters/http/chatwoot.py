@@ -5,6 +5,7 @@ Chatwoot's own API, as far as answers need it.
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from typing import Final
 
 import aiohttp
@@ -33,7 +34,6 @@ _MARK: Final = "odoo_ai_config_answer_to"
 # Chatwoot takes an outgoing message for a Liquid template, which could show a customer what
 # agents noted about them. A word joiner, which nobody sees, makes text of it again.
 _TEMPLATE: Final = re.compile(r"\{(?=[{%])")
-_SECONDS: Final = 20.0
 _SUCCESS: Final = range(200, 300)
 # The token of an agent bot may write but not read. One that may not write either is found out
 # when it posts.
@@ -46,10 +46,14 @@ _log = structlog.get_logger(area="hub")
 class HttpChatwoot(Chatwoot):
     """
     Posts outgoing messages and looks for those that were posted.
+
+    Args:
+        timeout: How long a call may take.
     """
 
     sessions: HttpSessions
     clock: Clock
+    timeout: timedelta = timedelta(seconds=20)
 
     async def post(self, conversation: Conversation, answer: Answer, *, to: MessageId) -> None:
         message: JsonObject = {
@@ -93,7 +97,7 @@ class HttpChatwoot(Chatwoot):
                 params=params,
                 headers={"api_access_token": conversation.token.reveal()},
                 allow_redirects=False,
-                timeout=time_allowed(_SECONDS),
+                timeout=time_allowed(self.timeout.total_seconds()),
             ) as response:
                 if may_pass(response.status):
                     _log.warning(
@@ -104,7 +108,7 @@ class HttpChatwoot(Chatwoot):
                     pause = pause_asked_for(response, now=self.clock.now())
                     raise ChatwootUnavailableError(pause)
                 return response.status, await _json_or_none(response)
-        except ValueError:
+        except (ValueError, aiohttp.NonHttpUrlClientError):
             # The base URL is none, or the token has a line break. Neither is to be shown.
             raise _refusal(conversation, None) from None
         except (aiohttp.ClientError, OSError) as error:
