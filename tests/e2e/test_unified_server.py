@@ -9,6 +9,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,7 +23,6 @@ from tests.source_tree import ROOT, TESTS
 from tests.stand_ins.ngrok import URL
 
 TOKEN = "2abc-token-que-nao-pode-aparecer"
-STRANGER = shutil.which("python3", path="/usr/bin:/usr/local/bin")
 
 
 @pytest.fixture
@@ -149,9 +149,10 @@ def test_server_starts_keeps_its_logs_by_the_day_and_ends_with_ctrl_c(project: P
 
 @pytest.mark.parametrize("script", ["start_unified_server.py", "start_ngrok_unified.py"])
 def test_script_asks_for_the_environment_that_it_needs(project: Path, script: str) -> None:
-    assert STRANGER is not None
     (project / ".venv").unlink()
-    finished = in_shell(project, f"{STRANGER} scripts/{script}")
+    stranger = project / "python3"
+    stranger.symlink_to(Path(sys.executable).resolve())
+    finished = in_shell(project, f"./python3 scripts/{script}")
     assert finished.returncode == 1
     assert "make run" in finished.stderr
     assert "Traceback" not in finished.stderr
