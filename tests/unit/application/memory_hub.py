@@ -4,11 +4,15 @@ Every use case over memory stores, a clock that stands still and a vault that pr
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from attrs import define, field
 
+from odoo_ai_config.adapters.crews.crew_line import EchoCrewLine
 from odoo_ai_config.adapters.memory.api_key_store import MemoryApiKeyStore
 from odoo_ai_config.adapters.memory.audit_log import MemoryAuditLog
 from odoo_ai_config.adapters.memory.channel_directory import MemoryChannelDirectory
+from odoo_ai_config.adapters.memory.chatwoot import MemoryChatwoot
 from odoo_ai_config.adapters.memory.clock import ManualClock
 from odoo_ai_config.adapters.memory.collection_store import MemoryCollectionStore
 from odoo_ai_config.adapters.memory.config_store import MemoryConfigStore
@@ -18,24 +22,35 @@ from odoo_ai_config.adapters.memory.secret_vault import MemorySecretVault
 from odoo_ai_config.adapters.memory.state import MemoryState
 from odoo_ai_config.adapters.memory.token_source import CountingTokenSource
 from odoo_ai_config.adapters.memory.yaml_codec import JsonYamlCodec
+from odoo_ai_config.application.answer_posting import AnswerPosting
 from odoo_ai_config.application.chatwoot_accounts import ChatwootAccounts
+from odoo_ai_config.application.crew_directory import CrewDirectory
 from odoo_ai_config.application.document_writes import DocumentWrite
 from odoo_ai_config.application.doorbell import Doorbell
+from odoo_ai_config.application.message_texts import MessageTexts
+from odoo_ai_config.application.ports.crew_line import CrewLine
 from odoo_ai_config.application.sealing import Sealer
+from odoo_ai_config.application.use_cases.answer_message import AnswerMessage
 from odoo_ai_config.application.use_cases.authenticate import Authenticate
 from odoo_ai_config.application.use_cases.compare_revisions import CompareRevisions
 from odoo_ai_config.application.use_cases.create_api_key import CreateApiKey
 from odoo_ai_config.application.use_cases.delete_document import DeleteDocument
+from odoo_ai_config.application.use_cases.deliver_message import DeliverMessage
+from odoo_ai_config.application.use_cases.discard_message import DiscardMessage
 from odoo_ai_config.application.use_cases.list_documents import ListDocuments
+from odoo_ai_config.application.use_cases.list_messages import ListMessages
 from odoo_ai_config.application.use_cases.list_tenants import ListTenants
 from odoo_ai_config.application.use_cases.patch_document import PatchDocument
 from odoo_ai_config.application.use_cases.prune_history import PruneHistory
+from odoo_ai_config.application.use_cases.prune_messages import PruneMessages
 from odoo_ai_config.application.use_cases.publish_document import PublishDocument
 from odoo_ai_config.application.use_cases.read_chatwoot_accounts import ReadChatwootAccounts
 from odoo_ai_config.application.use_cases.read_collection import ReadCollection
 from odoo_ai_config.application.use_cases.read_document import ReadDocument
 from odoo_ai_config.application.use_cases.read_mapping import ReadMapping
+from odoo_ai_config.application.use_cases.read_message import ReadMessage
 from odoo_ai_config.application.use_cases.receive_message import ReceiveMessage
+from odoo_ai_config.application.use_cases.replay_messages import ReplayMessages
 from odoo_ai_config.application.use_cases.resolve_route import ResolveRoute
 from odoo_ai_config.application.use_cases.reveal_credential import RevealCredential
 from odoo_ai_config.application.use_cases.revoke_api_key import RevokeApiKey
@@ -52,6 +67,7 @@ from odoo_ai_config.domain.changes import Claim, DeliveryId
 from odoo_ai_config.domain.chatwoot import ChatwootAccess
 from odoo_ai_config.domain.identifiers import DocumentKey, TenantId
 from odoo_ai_config.domain.json_types import JsonObject
+from odoo_ai_config.domain.retrying import RetryPolicy
 from odoo_ai_config.domain.versioning import RetentionPolicy
 from tests.contract.samples import AT
 
@@ -81,6 +97,8 @@ class MemoryHub:
     yaml: JsonYamlCodec = field(factory=JsonYamlCodec)
     tokens: CountingTokenSource = field(factory=CountingTokenSource)
     doorbell: Doorbell = field(factory=Doorbell)
+    chatwoot: MemoryChatwoot = field(factory=MemoryChatwoot)
+    crew_line: CrewLine = field(factory=EchoCrewLine)
     chatwoot_fallback: ChatwootAccess = field(factory=ChatwootAccess)
     chatwoot_accounts: ChatwootAccounts = field(init=False)
 
@@ -200,6 +218,56 @@ class MemoryHub:
             self.tokens,
             self.doorbell,
             self.clock,
+        )
+
+    @property
+    def texts(self) -> MessageTexts:
+        return MessageTexts(self.sealer)
+
+    @property
+    def crews(self) -> CrewDirectory:
+        return CrewDirectory(self.store, self.secrets, self.vault)
+
+    @property
+    def deliver_message(self) -> DeliverMessage:
+        posting = AnswerPosting(self.chatwoot_accounts, self.chatwoot)
+        return DeliverMessage(
+            self.store,
+            self.texts,
+            self.crews,
+            self.crew_line,
+            posting,
+            self.clock,
+            RetryPolicy(),
+            timedelta(minutes=2),
+        )
+
+    @property
+    def answer_message(self) -> AnswerMessage:
+        return AnswerMessage(
+            self.store, self.inbox, self.texts, self.crews, self.clock, self.doorbell
+        )
+
+    @property
+    def discard_message(self) -> DiscardMessage:
+        return DiscardMessage(self.store, self.inbox, self.clock)
+
+    @property
+    def list_messages(self) -> ListMessages:
+        return ListMessages(self.inbox)
+
+    @property
+    def prune_messages(self) -> PruneMessages:
+        return PruneMessages(self.inbox, self.clock, timedelta(days=30))
+
+    @property
+    def read_message(self) -> ReadMessage:
+        return ReadMessage(self.store, self.inbox, self.texts, self.clock)
+
+    @property
+    def replay_messages(self) -> ReplayMessages:
+        return ReplayMessages(
+            self.store, self.inbox, self.channels, self.texts, self.clock, self.doorbell
         )
 
     @property
