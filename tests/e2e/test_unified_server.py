@@ -112,9 +112,10 @@ def calls_in(folder: Path) -> list[dict[str, object]]:
     return [json.loads(line) for line in (folder / "calls").read_text().splitlines()]
 
 
-@pytest.fixture
-def hub(tmp_path: Path) -> Iterator[HubProcess]:
-    with serving(tmp_path, env=environment(ODOO_AI_CONFIG_STORE_URL="memory://")) as hub:
+@pytest.fixture(scope="module")
+def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HubProcess]:
+    variables = environment(ODOO_AI_CONFIG_STORE_URL="memory://")
+    with serving(tmp_path_factory.mktemp("hub"), env=variables) as hub:
         yield hub
 
 
