@@ -40,6 +40,17 @@ from odoo_ai_config.domain.credentials import (
     SecretText,
     TenantKey,
 )
+from odoo_ai_config.domain.crews import (
+    LONGEST_PATIENCE,
+    LONGEST_TIMEOUT,
+    SHORTEST_TIMEOUT,
+    Answer,
+    Attachment,
+    Contact,
+    Crew,
+    CrewKind,
+    CustomerMessage,
+)
 from odoo_ai_config.domain.documents import AuthoredYaml, Document
 from odoo_ai_config.domain.identifiers import (
     CONFIG,
@@ -617,6 +628,73 @@ def changesets(draw: DrawFn) -> Changeset:
         audit=tuple(draw(st.lists(audit_entries(), max_size=2))),
         api_keys=tuple(draw(callers)),
     )
+
+
+def contacts() -> SearchStrategy[Contact]:
+    said = st.none() | printable()
+    return st.builds(Contact, said, said, said, said)
+
+
+def customer_messages() -> SearchStrategy[CustomerMessage]:
+    said = st.none() | printable()
+    files = st.builds(Attachment, printable(), printable())
+    return st.builds(
+        CustomerMessage,
+        text=said,
+        contact=contacts(),
+        channel=said,
+        inbox_name=said,
+        attachments=st.lists(files, max_size=2).map(tuple),
+        sent_at=st.none() | instants(),
+    )
+
+
+def answers() -> SearchStrategy[Answer]:
+    return st.builds(Answer, printable(min_size=1).filter(str.strip))
+
+
+def crews() -> SearchStrategy[Crew]:
+    """
+    HTTP crews, which have everything that a crew can have.
+    """
+    return st.builds(
+        Crew,
+        _name(_ALNUM, _ALNUM + "._-", 64),
+        tenant_domains(),
+        st.just(CrewKind.HTTP),
+        url=slugs().map("https://crew.example/{}".format),
+        secret=st.none() | credential_refs(),
+        timeout=st.timedeltas(SHORTEST_TIMEOUT, LONGEST_TIMEOUT),
+        patience=st.timedeltas(SHORTEST_TIMEOUT, LONGEST_PATIENCE),
+    )
+
+
+@st.composite
+def crews_bodies(draw: DrawFn) -> JsonObject:
+    """
+    The body of a ``crews`` document without a fault.
+    """
+    shortest = SHORTEST_TIMEOUT.total_seconds()
+    times: SearchStrategy[Json] = st.floats(shortest, LONGEST_TIMEOUT.total_seconds())
+    waits: SearchStrategy[Json] = st.integers(1, int(LONGEST_PATIENCE.total_seconds()))
+    refs: SearchStrategy[Json] = credential_refs().map(str)
+    own: dict[str, SearchStrategy[Json]] = {"timeout_seconds": times}
+    own["answer_within_seconds"] = waits
+    url: SearchStrategy[Json] = slugs().map("https://crew.example/{}".format)
+    described: SearchStrategy[Json] = st.one_of(
+        st.just({"type": "echo"}),
+        st.fixed_dictionaries({"type": st.just("in_process")}, optional=own),
+        st.fixed_dictionaries(
+            {"type": st.just("http"), "url": url}, optional={**own, "secret_ref": refs}
+        ),
+    )
+    names = _name(_ALNUM, _ALNUM + "._-", 64)
+    found: JsonObject = draw(st.dictionaries(names, described, max_size=3))
+    body: JsonObject = {"crews": found}
+    has_default: bool = draw(st.booleans())
+    if found and has_default:
+        body["default_crew"] = draw(st.sampled_from(sorted(found)))
+    return body
 
 
 def odoo_connections() -> SearchStrategy[OdooConnection]:

@@ -554,6 +554,12 @@ async def test_crew_without_an_address_is_refused(line: HttpCrewLine) -> None:
         await line.ask(Crew("x", owner(), CrewKind.HTTP), task(), secret=None)
 
 
+@pytest.mark.parametrize("host", ["x" * 64 + ".example", "crew..example", "-"])
+async def test_name_that_is_none_leads_nowhere(line: HttpCrewLine, host: str) -> None:
+    with pytest.raises((TargetForbiddenError, CrewUnavailableError)):
+        await line.ask(crew_at(f"https://{host}/"), task(), secret=None)
+
+
 async def test_what_speaks_no_http_may_do_so_later(line: HttpCrewLine) -> None:
     async def talk(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"220 mail.example ESMTP\r\n\r\n")

@@ -16,13 +16,17 @@ from hypothesis import strategies as st
 
 from odoo_ai_config.domain.changes import Changeset
 from odoo_ai_config.domain.credentials import SecretText
+from odoo_ai_config.domain.crews import Attachment, Contact
 from odoo_ai_config.domain.diffing import ChangeKind, ValueChange
 from odoo_ai_config.domain.documents import AuthoredYaml, Document
 from odoo_ai_config.domain.tenant import CredentialsSync, SocialAccount
 from tests.strategies import (
+    answers,
     api_keys,
     company_metadata_syncs,
     credentials_syncs,
+    crews,
+    customer_messages,
     revisions,
     sealed_secrets,
     secret_texts,
@@ -108,6 +112,16 @@ confidential: list[st.SearchStrategy[object]] = [
     sealed_secrets().map(lambda sealed: evolve(sealed, envelope=CANARY.encode())),
     tenant_keys().map(lambda key: evolve(key, wrapped=CANARY.encode())),
     api_keys().map(lambda key: evolve(key, digest=CANARY.encode())),
+    crews().map(lambda crew: evolve(crew, url=f"https://crew.example/?token={CANARY}")),
+    answers().map(lambda answer: evolve(answer, text=CANARY)),
+    customer_messages().map(
+        lambda message: evolve(
+            message,
+            text=CANARY,
+            contact=Contact(CANARY, CANARY, CANARY, CANARY),
+            attachments=(Attachment("image", CANARY),),
+        )
+    ),
 ]
 
 

@@ -18,7 +18,13 @@ from odoo_ai_config.domain.errors import (
     TenantNotFoundError,
     UnknownFingerprintError,
 )
-from odoo_ai_config.domain.identifiers import CONFIG, CREDENTIALS, CredentialRef, TenantId
+from odoo_ai_config.domain.identifiers import (
+    CONFIG,
+    CREDENTIALS,
+    CREWS,
+    CredentialRef,
+    TenantId,
+)
 from odoo_ai_config.domain.versioning import RetentionPolicy
 from tests.contract.samples import AT, owner
 from tests.unit.application.memory_hub import ANYBODY, STRANGER, MemoryHub, bound_to, write
@@ -383,3 +389,37 @@ async def test_named_sealed_values_survive_a_pruning_at_the_same_moment(hub: Mem
     await publish(write(SECRETS), text=shown)
 
     assert (await hub.reveal(OWNER, REF, caller=ANYBODY)).reveal() == "first"
+
+
+BROKEN_CREWS = '{"crews": {"sales": {"type": "http", "url": "ftp://crew.example"}}}'
+GOOD_CREWS = '{"crews": {"sales": {"type": "echo"}}}'
+
+
+async def test_crews_that_cannot_be_read_are_refused_at_once(hub: MemoryHub) -> None:
+    key = OWNER.document(CREWS)
+
+    with pytest.raises(InvalidValueError, match=r"crews\.sales\.url"):
+        await hub.publish(write(key), text=BROKEN_CREWS)
+    with pytest.raises(DocumentNotFoundError):
+        await hub.read(key, caller=ANYBODY)
+
+    await hub.publish(write(key), text=GOOD_CREWS)
+    with pytest.raises(InvalidValueError, match=r"crews\.sales\.type"):
+        await hub.patch(write(key), patch={"crews": {"sales": {"type": "letter"}}})
+    assert await hub.body(key) == {"crews": {"sales": {"type": "echo"}}}
+
+
+async def test_crews_may_be_deleted_and_brought_back(hub: MemoryHub) -> None:
+    key = OWNER.document(CREWS)
+    await hub.publish(write(key), text=GOOD_CREWS)
+
+    await hub.delete(write(key))
+    await hub.roll_back(write(key), version=1)
+
+    assert await hub.body(key) == {"crews": {"sales": {"type": "echo"}}}
+
+
+async def test_document_of_another_kind_may_look_like_broken_crews(hub: MemoryHub) -> None:
+    await hub.publish(write(KEY), text=BROKEN_CREWS)
+
+    assert (await hub.read(KEY, caller=ANYBODY)).version == 1

@@ -76,7 +76,8 @@ class HttpCrewLine(CrewLine):
                 timeout=time_allowed(crew.timeout.total_seconds()),
             ) as response:
                 return await self._understood(crew, response)
-        except aiohttp.InvalidURL:
+        except ValueError:
+            # No name of a host: a label of it is empty or too long.
             raise TargetForbiddenError from None
         except (aiohttp.ClientError, OSError) as error:
             # Not chained: the text of the error has the address, which may hold a token.

@@ -1,0 +1,232 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from odoo_ai_config.domain.crews import (
+    SILENCE,
+    Answer,
+    Crew,
+    CrewKind,
+    crew_of,
+    require_crews,
+    said,
+)
+from odoo_ai_config.domain.errors import CrewNotFoundError, InvalidValueError
+from odoo_ai_config.domain.identifiers import CredentialRef
+from odoo_ai_config.domain.json_types import Json, JsonObject
+from tests.contract.samples import owner
+
+OWNER = owner("acme", "retail")
+URL = "https://crew.example/tasks"
+HTTP: JsonObject = {
+    "type": "http",
+    "url": URL,
+    "secret_ref": "crew_secret",
+    "timeout_seconds": 12.5,
+    "answer_within_seconds": 900,
+}
+BODY: JsonObject = {
+    "default_crew": "atendimento",
+    "crews": {
+        "atendimento": HTTP,
+        "analytics": {"type": "echo"},
+        "admin": {"type": "in_process", "timeout_seconds": 5},
+    },
+}
+
+
+def with_crew(**changes: Json) -> JsonObject:
+    return {"default_crew": "x", "crews": {"x": {**HTTP, **changes}}}
+
+
+def fault_in(body: JsonObject) -> tuple[str, str]:
+    with pytest.raises(InvalidValueError) as fault:
+        require_crews(body, OWNER)
+    return fault.value.field, fault.value.rule
+
+
+@pytest.mark.parametrize("name", ["atendimento", None])
+def test_crew_is_what_the_document_describes(name: str | None) -> None:
+    assert crew_of(BODY, OWNER, name) == Crew(
+        "atendimento",
+        OWNER,
+        CrewKind.HTTP,
+        url=URL,
+        secret=CredentialRef("crew_secret"),
+        timeout=timedelta(seconds=12.5),
+        patience=timedelta(minutes=15),
+    )
+
+
+def test_what_is_not_said_of_a_crew_has_a_default() -> None:
+    assert crew_of(BODY, OWNER, "analytics") == Crew("analytics", OWNER, CrewKind.ECHO)
+    assert crew_of(BODY, OWNER, "admin") == Crew(
+        "admin", OWNER, CrewKind.IN_PROCESS, timeout=timedelta(seconds=5)
+    )
+    bare: JsonObject = {"crews": {"x": {"type": "http", "url": URL}}}
+    assert crew_of(bare, OWNER, "x") == Crew("x", OWNER, CrewKind.HTTP, url=URL)
+
+
+@pytest.mark.parametrize(
+    ("body", "name"),
+    [
+        (BODY, "sales"),
+        ({"crews": {}}, "sales"),
+        ({"crews": {"x": HTTP}}, None),
+    ],
+)
+def test_crew_that_is_not_described_is_not_found(body: JsonObject, name: str | None) -> None:
+    with pytest.raises(CrewNotFoundError):
+        crew_of(body, OWNER, name)
+
+
+def test_fault_of_one_crew_does_not_keep_the_others_from_work() -> None:
+    body: JsonObject = {"crews": {"good": HTTP, "bad": {"type": "smoke signals"}}}
+
+    assert crew_of(body, OWNER, "good").url == URL
+    with pytest.raises(InvalidValueError, match=r"crews\.bad\.type"):
+        crew_of(body, OWNER, "bad")
+
+
+def test_good_document_is_let_be() -> None:
+    require_crews(BODY, OWNER)
+    require_crews({"crews": {}}, OWNER)
+
+
+def test_older_document_that_describes_no_crews_is_let_be() -> None:
+    require_crews({"sales": {"model": "small"}}, OWNER)
+
+    with pytest.raises(InvalidValueError, match="crews"):
+        crew_of({"sales": {"model": "small"}}, OWNER, "sales")
+
+
+@pytest.mark.parametrize(
+    ("body", "field", "rule"),
+    [
+        ({"crews": {}, "crew": {}}, "document", "unknown_field"),
+        ({"default_crew": "x"}, "crews", "required"),
+        ({"crews": None}, "crews", "required"),
+        ({"crews": []}, "crews", "object"),
+        ({"crews": {"não": HTTP}}, "crews", "crew"),
+        ({"crews": {"": HTTP}}, "crews", "crew"),
+        ({"crews": {"x": HTTP}, "default_crew": 1}, "default_crew", "text"),
+        ({"crews": {"x": HTTP}, "default_crew": "y"}, "default_crew", "unknown_crew"),
+        ({"crews": {"x": None}}, "crews.x", "object"),
+        ({"crews": {"x": "http"}}, "crews.x", "object"),
+        ({"crews": {"x": {}}}, "crews.x.type", "required"),
+        (with_crew(type="grpc"), "crews.x.type", "crew_type"),
+        (with_crew(type=["http"]), "crews.x.type", "crew_type"),
+        (with_crew(secretref="x"), "crews.x", "unknown_field"),
+        (with_crew(type="echo"), "crews.x", "unknown_field"),
+        (with_crew(type="in_process"), "crews.x", "unknown_field"),
+        (with_crew(url=None), "crews.x.url", "required"),
+        (with_crew(url=1), "crews.x.url", "url"),
+        (with_crew(secret_ref=1), "crews.x.secret_ref", "text"),
+        (with_crew(secret_ref="um segredo"), "crews.x.secret_ref", "credential_ref"),
+        (with_crew(timeout_seconds="30"), "crews.x.timeout_seconds", "number"),
+        (with_crew(timeout_seconds=True), "crews.x.timeout_seconds", "number"),
+        (with_crew(timeout_seconds=None), "crews.x.timeout_seconds", "number"),
+        (with_crew(timeout_seconds=0), "crews.x.timeout_seconds", "seconds"),
+        (with_crew(timeout_seconds=1e-300), "crews.x.timeout_seconds", "seconds"),
+        (with_crew(timeout_seconds=60.5), "crews.x.timeout_seconds", "seconds"),
+        (with_crew(timeout_seconds=1e300), "crews.x.timeout_seconds", "seconds"),
+        (with_crew(answer_within_seconds=86_401), "crews.x.answer_within_seconds", "seconds"),
+        (with_crew(answer_within_seconds=-1), "crews.x.answer_within_seconds", "seconds"),
+    ],
+)
+def test_faults_are_named_by_their_path(body: JsonObject, field: str, rule: str) -> None:
+    assert fault_in(body) == (field, rule)
+
+
+@pytest.mark.parametrize("seconds", [0.1, 1, 60])
+def test_timeouts_at_the_limits(seconds: float) -> None:
+    crew = crew_of(with_crew(timeout_seconds=seconds), OWNER, "x")
+
+    assert crew.timeout == timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize("seconds", [0.1, 86_400])
+def test_patience_at_the_limits(seconds: float) -> None:
+    crew = crew_of(with_crew(answer_within_seconds=seconds), OWNER, "x")
+
+    assert crew.patience == timedelta(seconds=seconds)
+
+
+def test_secret_may_be_left_out() -> None:
+    assert crew_of(with_crew(secret_ref=None), OWNER, "x").secret is None
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://crew.example",
+        "http://127.0.0.1:9000/",
+        "https://[2001:db8::1]:8443/a/b?token=c&d=%20",
+        "https://crew_1.local?x",
+        f"https://crew.example/{'x' * 2027}",
+    ],
+)
+def test_addresses_that_a_crew_may_have(url: str) -> None:
+    assert crew_of(with_crew(url=url), OWNER, "x").url == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "crew.example",
+        "//crew.example",
+        "ftp://crew.example",
+        "HTTPS://crew.example",
+        "https://",
+        "https:///tasks",
+        "https://user@crew.example",
+        "https://user:secret@crew.example",
+        "https://crew.example@evil.example",
+        "https://crew.example\\@evil.example",
+        "https://crew.example#x",
+        "https://crew.example/a#x",
+        "https://crew.example/a b",
+        "https://crew.example/a\r\nX-Other: 1",
+        "https://crew.example\n",
+        " https://crew.example",
+        "https://equipe-é.example",
+        "https://crew.example:",
+        "https://crew.example:123456",
+        "https://crew.example/ç",
+        f"https://crew.example/{'x' * 2028}",
+    ],
+)
+def test_addresses_that_a_crew_may_not_have(url: str) -> None:
+    assert fault_in(with_crew(url=url)) == ("crews.x.url", "url")
+
+
+@pytest.mark.parametrize("text", [None, "", " \n\t\u2003"])
+def test_blank_text_is_no_answer(text: str | None) -> None:
+    assert said(text) is SILENCE
+
+
+def test_text_is_an_answer_as_it_is() -> None:
+    assert said(" sim ") == Answer(" sim ")
+
+
+@pytest.mark.parametrize(
+    ("text", "rule"), [("a\x00", "text"), ("\udc80", "text"), ("", "required"), (" ", "required")]
+)
+def test_answer_holds_something_that_can_be_kept(text: str, rule: str) -> None:
+    with pytest.raises(InvalidValueError) as fault:
+        Answer(text)
+
+    assert (fault.value.field, fault.value.rule) == ("text", rule)
+
+
+@pytest.mark.parametrize("kind", CrewKind)
+def test_every_kind_of_crew_can_be_described(kind: CrewKind) -> None:
+    description: dict[str, Any] = {"type": kind.value}
+    if kind is CrewKind.HTTP:
+        description["url"] = URL
+
+    assert crew_of({"crews": {"x": description}}, OWNER, "x").kind is kind
