@@ -20,7 +20,7 @@ from odoo_ai_config.entrypoints.settings import Settings
 @asynccontextmanager
 async def opened(container: Container) -> AsyncIterator[Services]:
     """
-    Hold the store open, checked and ready, and the key ring too.
+    Hold the store open, checked and ready, and the key ring too; close connections at the end.
 
     Raises:
         StoreUnavailableError: The store is away.
@@ -33,9 +33,11 @@ async def opened(container: Container) -> AsyncIterator[Services]:
         await container.stores().ensure_ready()
         services = container.services()
         await services.check_key_ring()
-        yield services
+        try:
+            yield services
+        finally:
+            await container.http_sessions().close()
     finally:
-        await container.http_sessions().close()
         container.shutdown_resources()
 
 

@@ -9,9 +9,14 @@ from dependency_injector import providers
 
 from odoo_ai_config.application.errors import StoreUnusableError
 from odoo_ai_config.domain.access import ALL_SCOPES
+from odoo_ai_config.domain.crews import Answer, Crew, CrewKind, CrewTask
 from odoo_ai_config.entrypoints.container import Container
 from odoo_ai_config.entrypoints.services import Services
 from odoo_ai_config.entrypoints.settings import Settings, read_settings
+from odoo_ai_config.entrypoints.startup import opened
+from tests.contract.crew_line_contract import QUESTION, task
+from tests.contract.samples import owner
+from tests.stand_ins.crew import CrewStandIn
 
 
 def settings_of(folder: Path, **environment: str) -> Settings:
@@ -89,3 +94,38 @@ def test_address_that_is_none_is_refused_without_repeating_it(tmp_path: Path) ->
         container.init_resources()
 
     assert "canary" not in str(refusal.value)
+
+
+async def test_connections_are_closed_with_the_hub(tmp_path: Path) -> None:
+    container = Container(settings=settings_of(tmp_path, ODOO_AI_CONFIG_STORE_URL="memory://"))
+
+    async with opened(container):
+        session = container.http_sessions().to_chatwoot()
+        assert not session.closed
+
+    assert session.closed
+
+
+async def test_crews_of_every_kind_have_a_line(tmp_path: Path) -> None:
+    container = Container(
+        settings=settings_of(
+            tmp_path,
+            ODOO_AI_CONFIG_STORE_URL="memory://",
+            ODOO_AI_CONFIG_PRIVATE_TARGETS="127.0.0.0/8",
+            ODOO_AI_CONFIG_PUBLIC_URL="https://hub.example",
+        )
+    )
+    async with opened(container), CrewStandIn().open() as crew:
+        for kind in CrewKind:
+            container.in_process_crews().register("crew", echo)
+            url = crew.url if kind is CrewKind.HTTP else None
+            answer = await container.crew_line().ask(
+                Crew("crew", owner(), kind, url=url), task(), secret=None
+            )
+            assert answer == Answer(QUESTION)
+    (asked,) = crew.asked
+    assert asked.task["callback_url"] == "https://hub.example/v1/messages/message-1/answer"
+
+
+async def echo(task: CrewTask) -> str | None:
+    return task.message.text

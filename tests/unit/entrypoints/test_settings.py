@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -231,3 +232,49 @@ def test_variables_of_others_are_found_wherever_they_are_set(tmp_path: Path) -> 
         "API_KEY",
         "DATABASE_URL",
     )
+
+
+def test_places_where_crews_may_be_are_hosts_and_networks(tmp_path: Path) -> None:
+    written = "crew.local, 127.0.0.0/8,10.1.2.3 ,fd00::/8,,Crew_2,localhost."
+    settings = as_set(tmp_path, ODOO_AI_CONFIG_PRIVATE_TARGETS=written)
+
+    assert settings.private_targets == (
+        "crew.local",
+        ip_network("127.0.0.0/8"),
+        ip_network("10.1.2.3/32"),
+        ip_network("fd00::/8"),
+        "Crew_2",
+        "localhost.",
+    )
+    assert as_set(tmp_path).private_targets == ()
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["10.0.0.5/8", "10.0.0.0/40", "127.1", "2130706433x/8", "https://crew.local", "crew local"],
+)
+def test_place_that_is_neither_host_nor_network_is_refused(target: str, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="ODOO_AI_CONFIG_PRIVATE_TARGETS"):
+        as_set(tmp_path, ODOO_AI_CONFIG_PRIVATE_TARGETS=target)
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("", None),
+        ("https://hub.example", "https://hub.example"),
+        ("https://hub.example/", "https://hub.example"),
+        ("http://hub.local:8000/base/", "http://hub.local:8000/base"),
+    ],
+)
+def test_public_address_of_the_hub(written: str, read: str | None, tmp_path: Path) -> None:
+    assert as_set(tmp_path, ODOO_AI_CONFIG_PUBLIC_URL=written).public_url == read
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["hub.example", "ftp://hub.example", "https://u@hub", "https://", "https://h?x", "/"],
+)
+def test_public_address_that_is_none_is_refused(written: str, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="ODOO_AI_CONFIG_PUBLIC_URL"):
+        as_set(tmp_path, ODOO_AI_CONFIG_PUBLIC_URL=written)
