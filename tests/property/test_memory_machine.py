@@ -9,6 +9,7 @@ from odoo_ai_config.adapters.memory.state import MemoryState
 from tests.contract.memory_stores import stores_over
 from tests.contract.stores import Stores
 from tests.property.config_store_machine import config_store_machine
+from tests.property.message_inbox_machine import message_inbox_machine
 
 
 @asynccontextmanager
@@ -18,3 +19,7 @@ async def open_stores() -> AsyncIterator[Stores]:
 
 def test_memory_stores_agree_with_the_model() -> None:
     run_state_machine_as_test(config_store_machine(open_stores))
+
+
+def test_memory_inbox_agrees_with_the_model() -> None:
+    run_state_machine_as_test(message_inbox_machine(open_stores))

@@ -11,6 +11,7 @@ from odoo_ai_config.adapters.sqlite.database import open_sqlite
 from tests.contract.sqlite_stores import stores_over
 from tests.contract.stores import Stores
 from tests.property.config_store_machine import config_store_machine
+from tests.property.message_inbox_machine import message_inbox_machine
 
 
 @asynccontextmanager
@@ -21,3 +22,7 @@ async def open_stores() -> AsyncIterator[Stores]:
 
 def test_sqlite_stores_agree_with_the_model() -> None:
     run_state_machine_as_test(config_store_machine(open_stores))
+
+
+def test_sqlite_inbox_agrees_with_the_model() -> None:
+    run_state_machine_as_test(message_inbox_machine(open_stores))
