@@ -40,7 +40,6 @@ from odoo_ai_config.domain.crews import (
     CrewTask,
     CustomerMessage,
 )
-from odoo_ai_config.domain.json_types import Json
 from tests.contract.crew_line_contract import QUESTION, task
 from tests.contract.samples import AT, owner, stray
 from tests.stand_ins.crew import (
@@ -180,22 +179,12 @@ async def test_secret_that_cannot_sign_is_not_used_nor_shown(
     assert "canary" not in f"{lines}{refusal.value!r}{refusal.value.__cause__}"
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
-        {"answer": {"text": "sim"}},
-        {"answer": {"text": "sim", "intent": "greeting"}, "error": None},
-        {"answer": "sim"},
-        {"content": "sim", "routing": {"crew_type": "sales"}},
-        {"response": {"content": "sim"}},
-    ],
-)
-async def test_answers_that_are_understood(
-    line: HttpCrewLine, server: CrewStandIn, body: Json
+async def test_answer_is_read_as_the_domain_reads_it(
+    line: HttpCrewLine, server: CrewStandIn
 ) -> None:
-    server.then = replies(body=json.dumps(body))
+    server.then = replies(body='{"response": {"content": "s\\u00ed"}}')
 
-    assert await line.ask(crew_at(server.url), task(), secret=None) == Answer("sim")
+    assert await line.ask(crew_at(server.url), task(), secret=None) == Answer("sí")
 
 
 @pytest.mark.parametrize(
@@ -205,12 +194,7 @@ async def test_answers_that_are_understood(
         "  \n",
         "null",
         "{}",
-        '{"answer": null}',
-        '{"answer": {"text": null}}',
         '{"answer": {"text": ""}}',
-        '{"content": null}',
-        '{"response": {"content": " "}}',
-        '{"response": null}',
     ],
 )
 async def test_answers_that_say_nothing(
@@ -226,14 +210,9 @@ async def test_answers_that_say_nothing(
     [
         b"sim",
         b"\xff\xfe",
-        b"[]",
         b"[" * 100_000,
-        b'"sim"',
-        b"true",
         b'{"anwser": {"text": "sim"}}',
-        b'{"answer": 42}',
-        b'{"answer": {}}',
-        b'{"answer": {"text": ["sim"]}}',
+        b'{"anwser": {"text": "sim"}, "error": null}',
         b"<html>It works!</html>",
         gzip.compress(b'{"answer": {"text": "sim"}}'),
         b" " * (MOST_BYTES + 1),
@@ -246,6 +225,14 @@ async def test_answers_that_are_not_understood_are_refused(
 
     with pytest.raises(CrewRefusedError):
         await line.ask(crew_at(server.url), task(), secret=None)
+
+
+async def test_answer_counts_though_an_error_is_named_beside_it(
+    line: HttpCrewLine, server: CrewStandIn
+) -> None:
+    server.then = replies(body='{"answer": "sim", "error": "slow"}')
+
+    assert await line.ask(crew_at(server.url), task(), secret=None) == Answer("sim")
 
 
 async def test_answer_that_names_an_error_is_none(line: HttpCrewLine, server: CrewStandIn) -> None:

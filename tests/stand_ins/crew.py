@@ -12,6 +12,7 @@ import json
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
 import aiohttp
@@ -112,6 +113,18 @@ def breaks_off() -> Behaviour:
     return behave
 
 
+def signed(secret: str, message_id: str, body: str) -> dict[str, str]:
+    """
+    The headers by which the Standard Webhooks' own package signs *body* now.
+    """
+    now = datetime.now(UTC)
+    return {
+        "webhook-id": message_id,
+        "webhook-timestamp": str(int(now.timestamp())),
+        "webhook-signature": standardwebhooks.Webhook(secret).sign(message_id, now, body),
+    }
+
+
 @define
 class CrewStandIn:
     """
@@ -143,11 +156,12 @@ class CrewStandIn:
         behave = self.script.popleft() if self.script else self.then
         return await behave(asked, request)
 
-    def later(self, text: str, *, api_key: str, after: float = 0) -> Behaviour:
+    def later(self, text: str, *, api_key: str | None = None, after: float = 0) -> Behaviour:
         """
         Accept, and answer *text* at the callback address *after* so many seconds.
 
-        The callback may well overtake the acceptance. `answered_later` gets its status.
+        It shows *api_key*, or else signs with its secret. It may well overtake the acceptance.
+        `answered_later` gets the status.
         """
 
         async def behave(asked: Asked, _request: web.Request) -> web.StreamResponse:
@@ -158,15 +172,17 @@ class CrewStandIn:
 
         return behave
 
-    async def _call_back(self, asked: Asked, text: str, api_key: str, after: float) -> None:
+    async def _call_back(self, asked: Asked, text: str, api_key: str | None, after: float) -> None:
         await asyncio.sleep(after)
+        body = json.dumps({"answer": {"text": text}})
+        headers = {"Content-Type": "application/json"}
+        if api_key is not None:
+            headers["X-API-Key"] = api_key
+        elif self.secret is not None:
+            headers |= signed(self.secret, asked.task["id"], body)
         async with (
             aiohttp.ClientSession() as session,
-            session.post(
-                asked.task["callback_url"],
-                json={"answer": {"text": text}},
-                headers={"X-API-Key": api_key},
-            ) as response,
+            session.post(asked.task["callback_url"], data=body, headers=headers) as response,
         ):
             self.answered_later.append(response.status)
 

@@ -158,6 +158,31 @@ def said(text: str | None) -> Answer | Silence:
     return SILENCE if text is None or not text.strip() else Answer(text)
 
 
+def answer_in(body: Json) -> Answer | Silence:
+    """
+    What a crew says by a body: ``{"answer": {"text": ...}}``.
+
+    ``{"content": ...}`` and ``{"response": {"content": ...}}`` are understood too, as the
+    functions of older crews return them. No body, ``{}`` and an empty text are no answer.
+
+    Raises:
+        InvalidValueError: It says something else, or a text that cannot be kept.
+    """
+    match body:
+        case None | {"answer": None | {"text": None}}:
+            return SILENCE
+        case {"answer": {"text": str(text)} | str(text)}:
+            return said(text)
+        case {"content": None} | {"response": None | {"content": None}}:
+            return SILENCE
+        case {"content": str(text)} | {"response": {"content": str(text)}}:
+            return said(text)
+        case dict() if not body:
+            return SILENCE
+        case _:
+            raise InvalidValueError("answer", "answer")
+
+
 _SECTIONS: Final = frozenset({"default_crew", "crews"})
 _FIELDS: Final[Mapping[CrewKind, frozenset[str]]] = {
     CrewKind.HTTP: frozenset(

@@ -10,6 +10,7 @@ from odoo_ai_config.domain.crews import (
     Answer,
     Crew,
     CrewKind,
+    answer_in,
     crew_of,
     require_crews,
     said,
@@ -221,6 +222,60 @@ def test_answer_holds_something_that_can_be_kept(text: str, rule: str) -> None:
         Answer(text)
 
     assert (fault.value.field, fault.value.rule) == ("text", rule)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"answer": {"text": "sim"}},
+        {"answer": {"text": "sim", "intent": "greeting"}, "error": None},
+        {"answer": "sim"},
+        {"content": "sim", "routing": {"crew_type": "sales"}},
+        {"response": {"content": "sim"}},
+    ],
+)
+def test_answers_that_are_understood(body: Json) -> None:
+    assert answer_in(body) == Answer("sim")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        None,
+        {},
+        {"answer": None},
+        {"answer": {"text": None}},
+        {"answer": {"text": ""}},
+        {"answer": " "},
+        {"content": None},
+        {"response": {"content": " "}},
+        {"response": {"content": None}},
+        {"response": None},
+    ],
+)
+def test_answers_that_say_nothing(body: Json) -> None:
+    assert answer_in(body) is SILENCE
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        [],
+        ["sim"],
+        "sim",
+        True,
+        0,
+        {"anwser": {"text": "sim"}},
+        {"answer": 42},
+        {"answer": {}},
+        {"answer": {"text": ["sim"]}},
+        {"answer": {"text": "a\x00"}},
+        {"content": 1},
+    ],
+)
+def test_answers_that_are_not_understood(body: Json) -> None:
+    with pytest.raises(InvalidValueError):
+        answer_in(body)
 
 
 @pytest.mark.parametrize("kind", CrewKind)

@@ -28,16 +28,15 @@ from odoo_ai_config.application.ports.crew_line import CrewLine
 from odoo_ai_config.domain.credentials import SecretText
 from odoo_ai_config.domain.crews import (
     LATER,
-    SILENCE,
     Answer,
     Crew,
     CrewTask,
     Later,
     Silence,
-    said,
+    answer_in,
 )
 from odoo_ai_config.domain.errors import InvalidValueError
-from odoo_ai_config.domain.json_types import Json, JsonObject
+from odoo_ai_config.domain.json_types import JsonObject
 from odoo_ai_config.domain.signing import SigningKey
 
 _ACCEPTED: Final = 202
@@ -110,13 +109,20 @@ class HttpCrewLine(CrewLine):
         if response.status == _ACCEPTED:
             return LATER
         try:
-            return answer_in(await json_in(response))
-        except (UnreadableError, InvalidValueError):
+            body = await json_in(response)
+        except UnreadableError:
             _log.warning("crew_answer_unreadable", crew=crew.name, status=response.status)
             raise CrewRefusedError from None
-        except CrewUnavailableError:
-            _log.warning("crew_failed", crew=crew.name, status=response.status)
-            raise
+        try:
+            return answer_in(body)
+        except InvalidValueError as error:
+            if isinstance(body, dict) and body.get("error"):
+                _log.warning("crew_failed", crew=crew.name, status=response.status)
+                raise CrewUnavailableError from None
+            _log.warning(
+                "crew_answer_unreadable", crew=crew.name, field=error.field, rule=error.rule
+            )
+            raise CrewRefusedError from None
 
 
 def described(crew: Crew, task: CrewTask, public_url: str | None) -> JsonObject:
@@ -159,32 +165,3 @@ def described(crew: Crew, task: CrewTask, public_url: str | None) -> JsonObject:
         if public_url is None
         else f"{public_url.rstrip('/')}/v1/messages/{received.id}/answer",
     }
-
-
-def answer_in(body: Json) -> Answer | Silence:
-    """
-    What a crew says by a body: ``{"answer": {"text": ...}}``.
-
-    ``{"content": ...}`` and ``{"response": {"content": ...}}`` are understood too, as the
-    functions of older crews return them. No body, ``{}`` and an empty text are no answer.
-
-    Raises:
-        UnreadableError: It says something else.
-        InvalidValueError: The text cannot be kept.
-        CrewUnavailableError: It says that there was an error.
-    """
-    match body:
-        case None | {"answer": None | {"text": None}}:
-            return SILENCE
-        case {"answer": {"text": str(text)} | str(text)}:
-            return said(text)
-        case {"content": None} | {"response": None | {"content": None}}:
-            return SILENCE
-        case {"content": str(text)} | {"response": {"content": str(text)}}:
-            return said(text)
-        case {"error": error} if error:
-            raise CrewUnavailableError
-        case {} if not body:
-            return SILENCE
-        case _:
-            raise UnreadableError

@@ -157,6 +157,7 @@ RULES: Final[Mapping[str, Text]] = {
         "deve ter de 1 a 64 letras sem acento, dígitos ou . _ -",
         "must be 1 to 64 plain letters, digits or . _ -",
     ),
+    "answer": Text("deve conter answer com text", "must contain answer with text"),
     "crew_type": Text(
         "deve ser http, in_process ou echo", "must be one of http, in_process and echo"
     ),
