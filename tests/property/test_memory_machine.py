@@ -8,6 +8,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from odoo_ai_config.adapters.memory.state import MemoryState
 from tests.contract.memory_stores import stores_over
 from tests.contract.stores import Stores
+from tests.property.collection_store_machine import collection_store_machine
 from tests.property.config_store_machine import config_store_machine
 from tests.property.message_inbox_machine import message_inbox_machine
 
@@ -23,3 +24,7 @@ def test_memory_stores_agree_with_the_model() -> None:
 
 def test_memory_inbox_agrees_with_the_model() -> None:
     run_state_machine_as_test(message_inbox_machine(open_stores))
+
+
+def test_memory_collections_agree_with_the_model() -> None:
+    run_state_machine_as_test(collection_store_machine(open_stores))

@@ -1,22 +1,30 @@
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
+import pytest
 from hypothesis import settings
-from hypothesis.stateful import run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 from motor.motor_asyncio import AsyncIOMotorClient
 
 from tests.contract.mongo_stores import stores_over
 from tests.contract.stores import Stores
 from tests.mongo_server import open_client, temporary_database
-from tests.property.config_store_machine import config_store_machine
+from tests.property.collection_store_machine import collection_store_machine
+from tests.property.config_store_machine import OpenStores, config_store_machine
+from tests.property.message_inbox_machine import message_inbox_machine
 
 # Every step asks the server a dozen times; the quicker stores try more histories.
 _SHARE = 4
 
 
-def test_mongo_stores_agree_with_the_model(mongo_uri: str) -> None:
+@pytest.mark.parametrize(
+    "machine", [config_store_machine, collection_store_machine, message_inbox_machine]
+)
+def test_mongo_stores_agree_with_the_model(
+    mongo_uri: str, machine: Callable[[OpenStores], type[RuleBasedStateMachine]]
+) -> None:
     @asynccontextmanager
     async def open_stores() -> AsyncIterator[Stores]:
         async with (
@@ -26,6 +34,6 @@ def test_mongo_stores_agree_with_the_model(mongo_uri: str) -> None:
             yield stores_over(database)
 
     run_state_machine_as_test(
-        config_store_machine(open_stores),
+        machine(open_stores),
         settings=settings(max_examples=settings().max_examples // _SHARE),
     )
