@@ -7,7 +7,7 @@ from attrs import evolve
 
 from odoo_ai_config.domain.access import ALL_SCOPES, ApiKey, Scope
 from odoo_ai_config.domain.errors import ScopeMissingError, TenantForbiddenError
-from odoo_ai_config.domain.identifiers import TenantId
+from odoo_ai_config.domain.identifiers import HUB, TenantId
 
 NOON = datetime(2025, 1, 1, 12, tzinfo=UTC)
 ANA = TenantId("ana")
@@ -39,6 +39,22 @@ def test_bound_key_sees_its_own_tenant_only() -> None:
         bound.require_tenant(TenantId("bia"))
     with pytest.raises(TenantForbiddenError):
         bound.require_unbound()
+
+
+@pytest.mark.parametrize("scope", Scope)
+def test_what_is_the_hubs_own_is_for_admins_only(scope: Scope) -> None:
+    caller = evolve(KEY, scopes=frozenset({scope}))
+    if scope is Scope.ADMIN:
+        caller.require_tenant(HUB)
+        return
+    with pytest.raises(ScopeMissingError) as caught:
+        caller.require_tenant(HUB)
+    assert caught.value.scope is Scope.ADMIN
+
+
+def test_admin_of_one_tenant_does_not_see_what_is_the_hubs_own() -> None:
+    with pytest.raises(TenantForbiddenError):
+        evolve(KEY, scopes=ALL_SCOPES, tenant=ANA).require_tenant(HUB)
 
 
 def test_first_revocation_counts() -> None:

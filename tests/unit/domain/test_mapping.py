@@ -6,7 +6,13 @@ import pytest
 from attrs import evolve
 
 from odoo_ai_config.domain.errors import ChannelOwnedError, InvalidValueError
-from odoo_ai_config.domain.identifiers import BusinessDomain, ChatwootId, TenantDomain, TenantId
+from odoo_ai_config.domain.identifiers import (
+    HUB,
+    BusinessDomain,
+    ChatwootId,
+    TenantDomain,
+    TenantId,
+)
 from odoo_ai_config.domain.mapping import (
     ChannelKey,
     ChannelMapping,
@@ -50,6 +56,15 @@ def test_key_is_a_channel_or_a_holder_and_never_both_or_neither() -> None:
     ):
         with pytest.raises(InvalidValueError):
             ChannelKey(account, inbox, holder)
+
+
+@pytest.mark.parametrize(
+    "key", [ChannelKey(ONE), ChannelKey(holder=TenantDomain(HUB, ANA.domain))]
+)
+def test_no_channel_belongs_to_the_hub_itself(key: ChannelKey) -> None:
+    with pytest.raises(InvalidValueError) as caught:
+        ChannelMapping(key, TenantDomain(HUB, ANA.domain))
+    assert caught.value.rule == "account_id"
 
 
 def test_holder_entry_belongs_to_its_holder() -> None:
