@@ -61,14 +61,11 @@ def change_in(body: JsonObject) -> ChatwootChange:
     What *body* wants to be different.
 
     Raises:
-        InvalidFieldsError: A field is not what it should be, or is none.
+        InvalidFieldsError: A field is not what it should be.
         InvalidValueError: A value breaks a rule.
     """
-    known = {_URL, _API_TOKEN, _SECRETS, _TOKENS}
-    # Not named: a name that is none of ours may be anything.
-    errors = [FieldError("body", "unknown_field")] if body.keys() - known else []
     url, token = body.get(_URL, False), body.get(_API_TOKEN, False)
-    errors += [
+    errors = [
         FieldError(name, "text")
         for name, value in ((_URL, url), (_API_TOKEN, token))
         if not (value is None or value is False or isinstance(value, str))

@@ -67,7 +67,7 @@ def require_credential(request: web.Request) -> None:
     Raises:
         SignatureMissingError: There is neither signature nor token nor key.
     """
-    given = _SIGNATURE in request.headers or _KEY in request.headers
+    given = request.headers.get(_SIGNATURE) or request.headers.get(_KEY)
     if not given and "token" not in request.match_info:
         raise SignatureMissingError
 
@@ -115,7 +115,7 @@ async def _vouched(request: web.Request, raw: bytes, account: ChatwootId | None)
             if _is_among(token, access.webhook_tokens):
                 return Sender(CHATWOOT, owner)
     key = request.headers.get(_KEY)
-    if key is not None:
+    if key:
         return Sender(await services.authenticate(key), account)
     raise SignatureInvalidError if token is None else WebhookTokenInvalidError
 

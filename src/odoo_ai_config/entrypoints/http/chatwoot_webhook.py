@@ -46,12 +46,7 @@ async def receive_message(request: web.Request) -> web.Response:
         require_credential(request)
         refuse_announced_excess(request)
         raw = await read_body(request)
-        require_json(request)
-        event = read_event(
-            json_object(request, raw),
-            delivery=_delivery_of(request),
-            request_id=request[REQUEST_ID],
-        )
+        event = await _event_in(request, raw)
         sender = await sender_of(request, raw, event.origin.account)
         if event.origin.account is None:
             event = evolve(event, origin=evolve(event.origin, account=sender.account))
@@ -78,6 +73,17 @@ async def show_webhook(request: web.Request) -> web.Response:
     """
     body: JsonObject = {"status": "healthy", "timestamp": request.app[OPTIONS].unix_time()}
     return web.Response(body=json_bytes(body), content_type="application/json")
+
+
+async def _event_in(request: web.Request, raw: bytes) -> ChatwootEvent:
+    try:
+        require_json(request)
+        body = json_object(request, raw)
+    except HttpRefusalError:
+        # What is wrong with it is told to those only who may push.
+        await sender_of(request, raw, None)
+        raise
+    return read_event(body, delivery=_delivery_of(request), request_id=request[REQUEST_ID])
 
 
 def _delivery_of(request: web.Request) -> str | None:

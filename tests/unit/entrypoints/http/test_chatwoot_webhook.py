@@ -184,6 +184,13 @@ async def test_what_is_no_json_object_is_refused(web: WebHub, raw: bytes) -> Non
     assert web.hub.state.messages == {}
 
 
+async def test_strangers_do_not_learn_what_is_wrong_with_their_body(web: WebHub) -> None:
+    assert await code_of(await push(web, b"{", signed(b"{", "x"))) == (401, "signature_invalid")
+    answer = await push(web, b"{", {}, path="/webhook/nobodys-token-of-any-size")
+    assert await code_of(answer) == (401, "webhook_token_invalid")
+    assert await code_of(await push(web, b"{", {"X-API-Key": web.key})) == (400, "invalid_json")
+
+
 async def test_store_that_is_away_asks_to_come_again(web: WebHub) -> None:
     await push(web, OUTGOING)
     web.hub.state.away = True

@@ -8,6 +8,7 @@ from odoo_ai_config.domain.json_types import JsonObject
 from odoo_ai_config.entrypoints.apps import ALL_APPS, App
 from odoo_ai_config.entrypoints.http.openapi import answer_schemas, request_schemas
 from odoo_ai_config.entrypoints.http.openapi.chatwoot_paths import (
+    SIGNATURE_SCHEME,
     chatwoot_paths,
     chatwoot_schemas,
 )
@@ -66,6 +67,13 @@ def description(version: str, apps: frozenset[App] = ALL_APPS) -> JsonObject:
                     "name": "X-API-Key",
                     "description": "A key needs the scope that an operation names; `admin` "
                     "includes every other. It may be bound to one tenant.",
+                },
+                SIGNATURE_SCHEME: {
+                    "type": "apiKey",
+                    "in": "header",
+                    "name": "X-Chatwoot-Signature",
+                    "description": "`sha256=` and the hexadecimal HMAC-SHA256 of "
+                    "`<X-Chatwoot-Timestamp>.<body>`, by the secret that Chatwoot shows.",
                 },
                 BEARER_SCHEME: {
                     "type": "http",

@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from odoo_ai_config.domain.access import Scope
+from tests.unit.entrypoints.http.web_hub import WebHub
+
+ACCOUNT = "/v1/chatwoot/accounts/1"
+INSTALLATION = "/v1/chatwoot/installation"
+FULL = {
+    "base_url": "https://chatwoot.example/",
+    "api_access_token": "api-1",
+    "webhook_secrets": ["s1", "s2"],
+    "webhook_tokens": ["t" * 20],
+}
+EMPTY: dict[str, Any] = {
+    "base_url": None,
+    "api_access_token": None,
+    "webhook_secrets": [],
+    "webhook_tokens": [],
+}
+
+
+async def put(web: WebHub, path: str, settings: Any) -> Any:
+    answer = await web.ask("PUT", path, json=settings)
+    assert answer.status == 200, await answer.text()
+    assert answer.headers["Cache-Control"] == "no-store"
+    return await answer.json()
+
+
+@pytest.mark.parametrize(("path", "account"), [(ACCOUNT, "1"), (INSTALLATION, None)])
+async def test_secrets_go_in_and_only_fingerprints_come_out(
+    web: WebHub, path: str, account: str | None
+) -> None:
+    after = await put(web, path, FULL)
+    assert after == await (await web.get(path)).json()
+    assert after["account_id"] == account
+    assert after["base_url"] == "https://chatwoot.example"
+    values = [after["api_access_token"], *after["webhook_secrets"], *after["webhook_tokens"]]
+    assert len(set(values)) == 4
+    assert all(value.startswith("sealed:") for value in values)
+
+
+async def test_what_was_read_can_be_written_back(web: WebHub) -> None:
+    after = await put(web, ACCOUNT, FULL)
+    account = {name: value for name, value in after.items() if name != "account_id"}
+    assert await put(web, ACCOUNT, account) == after
+    rotated = await put(web, ACCOUNT, {"webhook_secrets": ["s3", after["webhook_secrets"][0]]})
+    assert rotated["webhook_secrets"][1] == after["webhook_secrets"][0]
+    assert rotated["api_access_token"] == after["api_access_token"]
+
+
+async def test_null_and_empty_remove_and_what_is_absent_stays(web: WebHub) -> None:
+    after = await put(web, ACCOUNT, FULL)
+    assert await put(web, ACCOUNT, {}) == after
+    assert await put(web, ACCOUNT, {"base_url": False, "api_access_token": False}) == after
+    assert await put(web, ACCOUNT, EMPTY) == EMPTY | {"account_id": "1"}
+    await put(web, ACCOUNT, FULL)
+    nulls = dict.fromkeys(EMPTY)
+    assert await put(web, ACCOUNT, nulls) == EMPTY | {"account_id": "1"}
+
+
+async def test_accounts_are_listed_and_the_installation_is_not_one(web: WebHub) -> None:
+    assert await (await web.get("/v1/chatwoot/accounts")).json() == {"accounts": []}
+    await put(web, INSTALLATION, FULL)
+    after = await put(web, ACCOUNT, FULL)
+    assert await (await web.get("/v1/chatwoot/accounts/")).json() == {"accounts": [after]}
+
+
+@pytest.mark.parametrize(
+    ("settings", "status", "code"),
+    [
+        ({"base_url": 5}, 422, "invalid_fields"),
+        ({"base_url": "chatwoot"}, 422, "invalid_value"),
+        ({"api_access_token": ["a"]}, 422, "invalid_fields"),
+        ({"webhook_secrets": "s"}, 422, "invalid_fields"),
+        ({"webhook_secrets": [""]}, 422, "invalid_fields"),
+        ({"webhook_secrets": [5]}, 422, "invalid_fields"),
+        ({"webhook_secrets": ["s"] * 17}, 422, "invalid_value"),
+        ({"webhook_tokens": ["short"]}, 422, "invalid_value"),
+        ({"webhook_secrets": [f"sealed:{'0' * 32}"]}, 422, "unknown_fingerprint"),
+    ],
+)
+async def test_what_cannot_be_right_is_refused_and_not_repeated(
+    web: WebHub, settings: Any, status: int, code: str
+) -> None:
+    answer = await web.ask("PUT", ACCOUNT, json=settings)
+    assert (answer.status, (await answer.json())["code"]) == (status, code)
+    assert "chatwoot'" not in await answer.text()
+
+
+@pytest.mark.parametrize("account", ["Account_1", "x" * 64, "a%20b"])
+async def test_account_that_chatwoot_cannot_have_is_refused(web: WebHub, account: str) -> None:
+    answer = await web.ask("PUT", f"/v1/chatwoot/accounts/{account}", json=FULL)
+    assert answer.status == 422
+
+
+async def test_only_an_administrator_of_everything_may_ask(web: WebHub) -> None:
+    for scopes, tenant in (([Scope.CONFIG_WRITE], None), ([Scope.ADMIN], "acme")):
+        key = await web.new_key(*scopes, tenant=tenant)
+        for path in (ACCOUNT, INSTALLATION, "/v1/chatwoot/accounts"):
+            assert (await web.with_key(key).get(path)).status == 403
+        assert (await web.with_key(key).ask("PUT", ACCOUNT, json=FULL)).status == 403
+    assert (await web.with_key("").get(ACCOUNT)).status == 401
+
+
+async def test_settings_of_accounts_are_no_tenants_documents(web: WebHub) -> None:
+    await put(web, ACCOUNT, FULL)
+    key = await web.new_key(Scope.CONFIG_READ, Scope.SECRETS_READ)
+    for path in (
+        "/configs/odoo-ai-config/chatwoot-1/config",
+        "/v1/tenants/odoo-ai-config/chatwoot-1/credentials/webhook_secret_1",
+    ):
+        assert (await web.with_key(key).get(path)).status == 403
+        assert (await web.get(path)).status == 200
