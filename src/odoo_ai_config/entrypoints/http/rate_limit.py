@@ -23,42 +23,37 @@ class TokenBuckets:
     """
 
     def __init__(self, rate: float, clock: Callable[[], float] = time.monotonic) -> None:
-        self._rate = rate
-        self._size = max(rate, 1.0)
+        self._seconds_a_token = 1 / rate if rate else 0.0
         self._clock = clock
-        # Tokens, and when they were counted.
-        self._buckets: dict[str, list[float]] = {}
+        # A bucket that needs longer than this to be full has no whole token left.
+        self._slack = (max(rate, 1.0) - 1) * self._seconds_a_token
+        # When each bucket is full; one that was never asked, or is not here, is full already.
+        self._full_at: dict[str, float] = {}
 
     def take(self, holder: str) -> float:
         """
         Take one token: 0 if there was one, or else the seconds until there will be.
         """
-        if not self._rate:
+        if not self._seconds_a_token:
             return 0.0
         now = self._clock()
-        bucket = self._buckets.get(holder)
-        if bucket is None:
-            bucket = self._new_bucket(holder, now)
-        tokens = bucket[0] + (now - bucket[1]) * self._rate
-        tokens = min(tokens, self._size)
-        bucket[1] = now
-        if tokens < 1:
-            bucket[0] = tokens
-            return (1 - tokens) / self._rate
-        bucket[0] = tokens - 1
+        full_at = self._full_at.get(holder)
+        if full_at is None:
+            self._make_room(now)
+            full_at = now
+        elif full_at < now:
+            full_at = now
+        wait = full_at - now - self._slack
+        if wait > 0:
+            return wait
+        self._full_at[holder] = full_at + self._seconds_a_token
         return 0.0
 
-    def _new_bucket(self, holder: str, now: float) -> list[float]:
-        if len(self._buckets) >= _MAX_HOLDERS:
-            # A bucket that had the time to fill is as good as none.
-            full = now - self._size / self._rate
-            self._buckets = {
-                name: bucket for name, bucket in self._buckets.items() if bucket[1] > full
-            }
-        while len(self._buckets) >= _MAX_HOLDERS:
-            del self._buckets[next(iter(self._buckets))]
-        bucket = self._buckets[holder] = [self._size, now]
-        return bucket
+    def _make_room(self, now: float) -> None:
+        if len(self._full_at) >= _MAX_HOLDERS:
+            self._full_at = {name: at for name, at in self._full_at.items() if at > now}
+        while len(self._full_at) >= _MAX_HOLDERS:
+            del self._full_at[next(iter(self._full_at))]
 
 
 @frozen

@@ -60,5 +60,5 @@ def test_holders_never_outgrow_the_memory(monkeypatch: pytest.MonkeyPatch) -> No
     buckets = TokenBuckets(1, Stopwatch())
     for number in range(10):
         assert buckets.take(f"h{number}") == 0
-    assert len(buckets._buckets) == 3
+    assert len(buckets._full_at) == 3
     assert buckets.take("h9") == 1
