@@ -116,8 +116,8 @@ def test_keys_that_stay_keep_their_place(target: JsonObject, patch: JsonObject) 
 
 @given(configs, credentials_syncs())
 def test_retried_event_changes_nothing(before: Document | None, sync: CredentialsSync) -> None:
-    after = config_after(before, sync)
-    assert config_after(after, sync) is after
+    after = config_after(before, sync).document
+    assert config_after(after, sync).document is after
 
 
 @given(configs, credentials_syncs())
@@ -125,7 +125,7 @@ def test_event_touches_nothing_but_the_sections_that_it_owns(
     before: Document | None, sync: CredentialsSync
 ) -> None:
     old = {} if before is None else before.body
-    new = config_after(before, sync).body
+    new = config_after(before, sync).document.body
     assert {key: new[key] for key in old if key not in OWNED} == {
         key: value for key, value in old.items() if key not in OWNED
     }
@@ -145,7 +145,7 @@ def test_what_the_event_says_is_in_the_config_and_the_rest_has_defaults(
 ) -> None:
     tenant = str(sync.owner.tenant)
     old = {} if before is None else before.body
-    new = config_after(before, sync).body
+    new = config_after(before, sync).document.body
 
     def text_of(value: Json) -> str | None:
         return value if isinstance(value, str) and value else None
@@ -153,7 +153,7 @@ def test_what_the_event_says_is_in_the_config_and_the_rest_has_defaults(
     sync = evolve(sync, integrations=None)
     assert new["account_id"] == tenant
     assert new["name"] == (sync.name or text_of(old.get("name")) or f"Cliente {tenant}")
-    plain = config_after(before, sync).body
+    plain = config_after(before, sync).document.body
     assert section(plain, "integrations", "qdrant")["collection"] == (
         sync.qdrant_collection
         or text_of(section(old, "integrations", "qdrant").get("collection"))
@@ -191,7 +191,7 @@ def with_canaries(sync: CredentialsSync) -> CredentialsSync:
 def test_config_refers_to_every_secret_and_holds_none(
     before: Document | None, sync: CredentialsSync
 ) -> None:
-    config = config_after(before, sync)
+    config = config_after(before, sync).document
     assert CANARY not in config.text
     assert CANARY not in repr(config)
     assert {str(ref) for ref in sync.secrets()} <= {
@@ -203,7 +203,7 @@ def test_config_refers_to_every_secret_and_holds_none(
 def test_references_are_where_they_are_said_to_be(
     before: Document | None, data: st.DataObject
 ) -> None:
-    config = config_after(before, data.draw(credentials_syncs())).body
+    config = config_after(before, data.draw(credentials_syncs())).document.body
     for reference in references_in(config):
         assert reference.path.startswith("integrations.")
         assert reference.path.endswith("_ref")

@@ -40,9 +40,29 @@ def merge_patch(target: ReadOnlyJsonObject, patch: ReadOnlyJsonObject) -> JsonOb
     return merged
 
 
+@frozen
+class NamedReference:
+    """
+    A place in a config document that refers to a sealed value.
+    """
+
+    path: str
+    ref: str
+
+
+@frozen
+class MergedConfig:
+    """
+    A config document with what it refers to, found while its data was at hand.
+    """
+
+    document: Document
+    references: tuple[NamedReference, ...]
+
+
 def config_after(
     current: Document | None, sync: CredentialsSync, settings: ReadOnlyJsonObject | None = None
-) -> Document:
+) -> MergedConfig:
     """
     The config document after a credentials event.
 
@@ -56,7 +76,8 @@ def config_after(
         if before.authored is None and sync.settings_text is not None:
             # The event's YAML is the first text that a person wrote for this document.
             before = Document(before.text, AuthoredYaml(sync.settings_text, exact=False))
-    return before.with_body(merge_patch(body, _owned_sections(body, sync)))
+    merged = merge_patch(body, _owned_sections(body, sync))
+    return MergedConfig(before.with_body(merged), references_in(merged))
 
 
 def _owned_sections(body: ReadOnlyJsonObject, sync: CredentialsSync) -> JsonObject:
@@ -226,16 +247,6 @@ def _fingerprints_in(document: Document) -> Mapping[str, Fingerprint]:
         ref: Fingerprint.from_mask(text) for ref, text in sealed.items() if isinstance(text, str)
     }
     return {ref: mark for ref, mark in marks.items() if mark is not None}
-
-
-@frozen
-class NamedReference:
-    """
-    A place in a config document that refers to a sealed value.
-    """
-
-    path: str
-    ref: str
 
 
 def references_in(config: ReadOnlyJsonObject) -> tuple[NamedReference, ...]:

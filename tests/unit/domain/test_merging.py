@@ -70,7 +70,7 @@ def test_merge_patch_changes_neither_side() -> None:
 
 
 def test_first_event_makes_a_config_with_its_defaults() -> None:
-    assert config_after(None, BARE).body == {
+    assert config_after(None, BARE).document.body == {
         "account_id": "account_1",
         "name": "Cliente account_1",
         "description": "Configuração para account_1",
@@ -102,7 +102,7 @@ def test_event_fills_the_sections_that_it_owns() -> None:
         ),
         enabled_collections=("business_rules",),
     )
-    assert config_after(None, sync).body == {
+    assert config_after(None, sync).document.body == {
         "account_id": "account_1",
         "name": "Loja",
         "description": "Uma loja",
@@ -131,7 +131,7 @@ def test_event_fills_the_sections_that_it_owns() -> None:
 
 def test_password_alone_is_reason_enough_to_refer_to_it() -> None:
     sync = CredentialsSync(owner=OWNER, token=TOKEN, password=SecretText("p"))
-    (reference,) = references_in(config_after(None, sync).body)
+    (reference,) = references_in(config_after(None, sync).document.body)
     assert reference == NamedReference("integrations.mcp.config.credential_ref", str(TOKEN))
 
 
@@ -151,13 +151,13 @@ STORED: JsonObject = {
 
 def test_event_that_says_nothing_changes_nothing() -> None:
     before = Document.of({"account_id": "account_1", **STORED})
-    assert config_after(before, BARE) is before
+    assert config_after(before, BARE).document is before
 
 
 def test_event_keeps_foreign_sections_and_key_order() -> None:
     after = config_after(
         Document.of(STORED), CredentialsSync(owner=OWNER, token=TOKEN, redis_prefix="new")
-    ).body
+    ).document.body
     assert list(after) == [*STORED, "account_id"]
     integrations = after["integrations"]
     assert isinstance(integrations, dict)
@@ -171,12 +171,12 @@ def test_enabled_collections_are_replaced_if_given_and_kept_if_not(
     said: tuple[str, ...] | None, stored: list[str]
 ) -> None:
     sync = CredentialsSync(owner=OWNER, token=TOKEN, enabled_collections=said)
-    assert config_after(Document.of(STORED), sync).body["enabled_collections"] == stored
+    assert config_after(Document.of(STORED), sync).document.body["enabled_collections"] == stored
 
 
 def with_integrations(given: JsonObject) -> JsonObject:
     sync = CredentialsSync(owner=OWNER, token=TOKEN, integrations=given)
-    integrations = config_after(Document.of(STORED), sync).body["integrations"]
+    integrations = config_after(Document.of(STORED), sync).document.body["integrations"]
     assert isinstance(integrations, dict)
     return integrations
 
@@ -209,7 +209,7 @@ def test_integrations_of_an_event_are_merged_in() -> None:
 
 @pytest.mark.parametrize("broken", [None, [], "text", {"qdrant": "text", "redis": None}])
 def test_config_that_somebody_broke_is_mended(broken: Json) -> None:
-    body = config_after(Document.of({"name": 5, "integrations": broken}), BARE).body
+    body = config_after(Document.of({"name": 5, "integrations": broken}), BARE).document.body
     assert body["name"] == "Cliente account_1"
     assert body["integrations"] == {
         "qdrant": {"collection": "business_rules_account_1"},
@@ -220,17 +220,19 @@ def test_config_that_somebody_broke_is_mended(broken: Json) -> None:
 def test_settings_are_merged_before_what_the_event_owns() -> None:
     settings: JsonObject = {"account_id": "other", "tone": "warm", "redis": {"prefix": "x"}}
     sync = CredentialsSync(owner=OWNER, token=TOKEN, settings_text="tone: warm # ok\n")
-    config = config_after(None, sync, settings)
+    config = config_after(None, sync, settings).document
     assert (config.body["account_id"], config.body["tone"]) == ("account_1", "warm")
     assert config.authored == AuthoredYaml("tone: warm # ok\n", exact=False)
-    assert config_after(config, sync, settings) is config
+    assert config_after(config, sync, settings).document is config
 
 
 def test_text_that_a_person_wrote_is_not_displaced_by_an_event() -> None:
     authored = Document.of({"a": 1}, AuthoredYaml("a: 1 # one\n"))
     sync = CredentialsSync(owner=OWNER, token=TOKEN, settings_text="b: 2\n")
-    assert config_after(authored, sync, {"b": 2}).authored == AuthoredYaml("a: 1 # one\n", False)
-    assert config_after(Document.of({}), BARE, {"b": 2}).authored is None
+    assert config_after(authored, sync, {"b": 2}).document.authored == AuthoredYaml(
+        "a: 1 # one\n", False
+    )
+    assert config_after(Document.of({}), BARE, {"b": 2}).document.authored is None
 
 
 def test_metadata_are_merged_over_what_was_there() -> None:

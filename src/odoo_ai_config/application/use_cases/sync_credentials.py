@@ -17,13 +17,12 @@ from odoo_ai_config.application.ports.yaml_codec import YamlCodec
 from odoo_ai_config.application.sealing import Sealer
 from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.changes import Changeset, Claim
-from odoo_ai_config.domain.documents import Document
 from odoo_ai_config.domain.identifiers import CONFIG, CREDENTIALS, CredentialRef
 from odoo_ai_config.domain.merging import (
+    NamedReference,
     config_after,
     credentials_after,
     fingerprints_in,
-    references_in,
 )
 from odoo_ai_config.domain.outcomes import Notice, Outcome, WriteKind
 from odoo_ai_config.domain.tenant import CredentialsSync
@@ -75,11 +74,11 @@ class SyncCredentials:
             sealed = content_of(credentials)
             known = fingerprints_in(sealed)
             sealing = await self.sealer(sync.owner, sync.secrets(), known=known, at=now)
-            config_document = config_after(content_of(config), sync, settings)
+            merged = config_after(content_of(config), sync, settings)
             credentials_document = credentials_after(
                 sealed, sync.owner.tenant, sealing.fingerprints
             )
-            new_config = successor(config, config_key, config_document, author=caller.id, at=now)
+            new_config = successor(config, config_key, merged.document, author=caller.id, at=now)
             new_credentials = successor(
                 credentials, credentials_key, credentials_document, author=caller.id, at=now
             )
@@ -92,7 +91,7 @@ class SyncCredentials:
                 },
                 changed=new_config is not None or new_credentials is not None,
                 at=now,
-                notices=_missing(config_document, known, sealing.fingerprints),
+                notices=_missing(merged.references, known, sealing.fingerprints),
             )
             changeset = Changeset(
                 revisions=tuple(r for r in (new_config, new_credentials) if r is not None),
@@ -107,11 +106,11 @@ class SyncCredentials:
 
 
 def _missing(
-    config: Document, known: Iterable[str], new: Iterable[CredentialRef]
+    references: Iterable[NamedReference], known: Iterable[str], new: Iterable[CredentialRef]
 ) -> tuple[Notice, ...]:
     sealed = {*known, *(ref.value for ref in new)}
     return tuple(
         Notice("missing_credential", reference.path)
-        for reference in references_in(config.body)
+        for reference in references
         if reference.ref not in sealed
     )
