@@ -4,8 +4,6 @@
 
 from __future__ import annotations
 
-import functools
-
 import structlog
 from aiohttp import web
 from structlog.contextvars import bind_contextvars
@@ -51,18 +49,18 @@ async def receive_event(request: web.Request, caller: ApiKey) -> web.Response:
     try:
         raw = await read_body(request)
         _log.info("event_received", bytes=len(raw), caller=caller.id)
-        body = functools.cache(functools.partial(json_object, request, raw))
         verify_signature(
             request.headers,
             raw,
-            parsed_body=body,
+            parsed_body=lambda: json_object(request, raw),
             now=request.app[OPTIONS].unix_time(),
             policy=request.app[OPTIONS].signatures,
         )
         require_json(request)
-        event = request[EVENT] = event_of(body())
+        body = json_object(request, raw)
+        event = request[EVENT] = event_of(body)
         bind_contextvars(webhook_event=event.value)
-        outcome = await _taken_in(services, event, body(), caller, claim_of(request, caller, raw))
+        outcome = await _taken_in(services, event, body, caller, claim_of(request, caller, raw))
     except (DomainError, ApplicationError, HttpRefusalError) as error:
         known = request.get(EVENT)
         metrics.event("unknown" if known is None else known.value, "refused", error.code)
