@@ -84,13 +84,14 @@ async def claim(
     stores: Stores,
     *,
     now: datetime = LATER,
-    until: datetime = LATER + DAY,
+    until: datetime | None = None,
     total: int = 1000,
     per_tenant: int = 1000,
     **in_hand: int,
 ) -> Sequence[InboxMessage]:
     hands = {TenantId(tenant): number for tenant, number in in_hand.items()}
-    return await stores.inbox.claim(Allowance(total, per_tenant, hands), now=now, until=until)
+    allowance = Allowance(total, per_tenant, hands)
+    return await stores.inbox.claim(allowance, now=now, until=until or now + DAY)
 
 
 async def claimed(stores: Stores, *, now: datetime = LATER) -> set[str]:
