@@ -34,7 +34,12 @@ from tests.e2e.hub_process import PATIENCE, HubProcess, environment, serving
 from tests.source_tree import ROOT
 
 # The Portuguese README has the same examples as the English one.
-PAGES = [ROOT / "README.md", ROOT / "docs" / "http-api.md", ROOT / "docs" / "library.md"]
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "docs" / "crews.md",
+    ROOT / "docs" / "http-api.md",
+    ROOT / "docs" / "library.md",
+]
 FENCE = re.compile(r"^```([\w-]*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 REQUEST = re.compile(r"^curl (?:[^'\n]|'[^']*')*$", re.MULTILINE)
 EXPECTED = re.compile(r"# (\d{3})$")

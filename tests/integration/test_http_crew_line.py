@@ -14,6 +14,7 @@ from typing import Protocol
 import pytest
 import standardwebhooks
 import structlog
+from aiohttp import web
 from aiohttp.abc import AbstractResolver, ResolveResult
 from attrs import evolve
 
@@ -50,6 +51,7 @@ from tests.stand_ins.crew import (
     floods,
     replies,
 )
+from tests.stand_ins.local_server import listening
 
 HERE = ip_network("127.0.0.0/8")
 WHSEC = "whsec_" + base64.b64encode(bytes(range(32))).decode()
@@ -569,3 +571,31 @@ async def test_stand_in_does_what_its_script_says_and_then_the_rest(
         await line.ask(crew, task(), secret=None)
     assert await line.ask(crew, task(), secret=None) == Answer("primeiro")
     assert await line.ask(crew, task(), secret=None) == Answer(QUESTION)
+
+
+async def test_stand_in_answers_later_and_proves_that_it_is_it(
+    sessions: HttpSessions, server: CrewStandIn
+) -> None:
+    called: list[tuple[str, bytes, dict[str, str]]] = []
+
+    async def note(request: web.Request) -> web.Response:
+        called.append((request.path, await request.read(), dict(request.headers)))
+        return web.Response()
+
+    app = web.Application()
+    app.router.add_post("/{path:.*}", note)
+    async with listening(app) as hub:
+        line = HttpCrewLine(sessions, SystemClock(), public_url=hub)
+        server.secret = WHSEC
+        server.script.extend([server.later("sim"), server.later("não", api_key="a key")])
+        for _ in range(2):
+            said = await line.ask(crew_at(server.url), task(), secret=SecretText(WHSEC))
+            assert said is LATER
+        await server.calls_made()
+
+    (path, body, headers), (_, _, keyed) = called
+    assert path == "/v1/messages/message-1/answer"
+    proven = standardwebhooks.Webhook(WHSEC).verify(body, headers)
+    assert proven == {"answer": {"text": "sim"}}
+    assert (keyed["X-API-Key"], "webhook-signature" in keyed) == ("a key", False)
+    assert server.answered_later == [200, 200]

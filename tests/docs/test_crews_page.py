@@ -1,0 +1,107 @@
+"""
+The page about crews: what it shows is what the hub reads and sends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import socket
+import sys
+from collections.abc import AsyncIterator
+from ipaddress import ip_network
+from pathlib import Path
+
+import pytest
+
+from odoo_ai_config.adapters.http.crew_line import HttpCrewLine, described
+from odoo_ai_config.adapters.http.sessions import HttpSessions
+from odoo_ai_config.adapters.system.clock import SystemClock
+from odoo_ai_config.adapters.yaml.yaml_codec import RuamelYamlCodec
+from odoo_ai_config.application.errors import CrewRefusedError
+from odoo_ai_config.domain.credentials import SecretText
+from odoo_ai_config.domain.crews import Answer, Crew, CrewKind, crew_of, require_crews
+from tests.contract.crew_line_contract import QUESTION, task
+from tests.contract.samples import owner
+from tests.docs.test_examples import blocks_in
+from tests.source_tree import ROOT
+
+PAGE = (ROOT / "docs" / "crews.md").read_text("utf-8")
+SECRET = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
+PATIENCE = 60
+
+
+def block(language: str) -> str:
+    (found,) = [block.text for block in blocks_in(PAGE) if block.language == language]
+    return found
+
+
+def test_crews_of_the_page_can_be_read() -> None:
+    body = RuamelYamlCodec().parse(block("yaml"))
+
+    require_crews(body, owner())
+
+    assert crew_of(body, owner(), None).kind is CrewKind.HTTP
+    assert {crew_of(body, owner(), name).kind for name in ("analytics", "admin")} == {
+        CrewKind.ECHO,
+        CrewKind.IN_PROCESS,
+    }
+
+
+def test_task_of_the_page_has_the_fields_that_crews_get() -> None:
+    shown = json.loads(block("json"))
+
+    sent = described(Crew("x", owner(), CrewKind.HTTP), task(), "https://hub.example.com")
+
+    assert {name: type(value) for name, value in shown.items()} == {
+        name: type(value) for name, value in sent.items()
+    }
+    for part in ("channel", "contact", "release"):
+        assert shown[part].keys() == sent[part].keys()  # type: ignore[union-attr]  # objects
+
+
+@pytest.fixture
+async def crew_url(tmp_path: Path) -> AsyncIterator[str]:
+    """
+    The crew of the page, as a process.
+    """
+    program = tmp_path / "crew.py"
+    program.write_text(block("py"), encoding="utf-8")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        str(program),
+        env={
+            "PATH": os.environ["PATH"],
+            "PYTHONUNBUFFERED": "1",
+            "CREW_SECRET": SECRET,
+            "PORT": str(port),
+        },
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    try:
+        # What aiohttp prints when it listens.
+        line = await asyncio.wait_for(process.stdout.readline(), PATIENCE)
+        assert b"Running" in line
+        yield f"http://127.0.0.1:{port}/tasks"
+    finally:
+        process.terminate()
+        await process.communicate()
+
+
+async def test_crew_of_the_page_answers_whoever_signs(crew_url: str) -> None:
+    sessions = HttpSessions([ip_network("127.0.0.0/8")])
+    line = HttpCrewLine(sessions, SystemClock())
+    crew = Crew("atendimento", owner(), CrewKind.HTTP, url=crew_url)
+    try:
+        for _ in range(2):
+            said = await line.ask(crew, task(), secret=SecretText(SECRET))
+            assert said == Answer(f"Cliente Exemplo, você disse: {QUESTION}")
+        with pytest.raises(CrewRefusedError):
+            await line.ask(crew, task(), secret=SecretText("another secret"))
+    finally:
+        await sessions.close()
