@@ -156,14 +156,15 @@ async def test_crew_reads_what_changed_since(hub: MemoryHub) -> None:
 async def test_pages_lead_on(hub: MemoryHub) -> None:
     await enable(hub, "products")
     await push(hub, *(item(str(number)) for number in range(5)))
-    read, cursor = [], None
+    read: list[str] = []
+    cursor, position = None, None
     for _ in range(3):
         reading = await hub.read_collection(KEY, caller=CREW, since=cursor, limit=2)
         assert reading.page is not None
         read += [state.id for state in reading.page.states]
-        cursor = reading.cursor
+        cursor, position = reading.cursor, reading.position
     assert read == ["0", "1", "2", "3", "4"]
-    assert reading.position == Position(1, 1)
+    assert position == Position(1, 1)
 
 
 class CountingStore(MemoryCollectionStore):

@@ -16,7 +16,9 @@ from odoo_ai_config.entrypoints.http.payloads import company_metadata_sync
 
 # Where the company may be described, the likeliest first.
 _PLACES: Final = ("company_metadata", "rules", "metadata", "data")
-_NOT_SAID: Final = frozenset({"account_id", "business_rule_id", "domain", "module", "operation"})
+_NOT_SAID: Final = frozenset(
+    {"account_id", "business_rule_id", "domain", "module", "operation", *_PLACES}
+)
 _ELSEWHERE: Final[Mapping[str, str]] = {"company_name": "name"}
 _HOURS: Final[Mapping[str, str]] = {
     "start": "business_hours_start",
