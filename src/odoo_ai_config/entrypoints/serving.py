@@ -7,16 +7,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from importlib.metadata import version
 from typing import Final
 
 import structlog
+from aiohttp import web
 
 from odoo_ai_config.application.errors import ApplicationError
 from odoo_ai_config.domain.credentials import SecretText
 from odoo_ai_config.domain.signing import SigningKey
+from odoo_ai_config.entrypoints.apps import App
 from odoo_ai_config.entrypoints.container import Container
+from odoo_ai_config.entrypoints.delivering import Courier, capacity_of, delivering
 from odoo_ai_config.entrypoints.http.app import build_app
 from odoo_ai_config.entrypoints.http.metrics import Metrics
 from odoo_ai_config.entrypoints.http.options import HttpOptions
@@ -24,7 +27,7 @@ from odoo_ai_config.entrypoints.http.signature import SignaturePolicy
 from odoo_ai_config.entrypoints.server import serve
 from odoo_ai_config.entrypoints.services import Services
 from odoo_ai_config.entrypoints.settings import PREFIX, Settings, SettingsError
-from odoo_ai_config.entrypoints.startup import ensure_first_key, opened
+from odoo_ai_config.entrypoints.startup import FirstSecrets, ensure_first_secrets, opened
 
 _log = structlog.get_logger(area="config")
 
@@ -74,19 +77,19 @@ def _signing_keys(
         raise SettingsError(f"Valor inválido em {PREFIX}_{name}") from None
 
 
-async def prepare(settings: Settings) -> SecretText | None:
+async def prepare(settings: Settings) -> FirstSecrets:
     """
     Do once what every process of a server relies on: store laid out, key ring checked, first key.
 
     Returns:
-        The first API key, if this start made it.
+        The first secrets, if this start made them.
 
     Raises:
         ApplicationError: The store or the key ring cannot be used.
-        OSError: The first key cannot be written down.
+        OSError: A first secret cannot be written down.
     """
     async with opened(Container(settings=settings)) as services:
-        return await ensure_first_key(services, settings)
+        return await ensure_first_secrets(services, settings)
 
 
 async def run_server(
@@ -94,7 +97,7 @@ async def run_server(
     options: HttpOptions,
     listener: socket.socket,
     *,
-    ready: Callable[[SecretText | None], None],
+    ready: Callable[[FirstSecrets], None],
     upkeep: bool = True,
 ) -> None:
     """
@@ -104,28 +107,46 @@ async def run_server(
         settings: What to open.
         options: Limits of the HTTP boundary, from `http_options`.
         listener: Where connections come in.
-        ready: Called once the first request can be answered, with the first API key if
-            this start made it.
-        upkeep: Whether this process is the one that prunes the history.
+        ready: Called once the first request can be answered, with the first secrets
+            that this start made.
+        upkeep: Whether this process is the one that removes what need not be kept.
 
     Raises:
         ApplicationError: The store or the key ring cannot be used.
-        OSError: The first key cannot be written down.
+        OSError: A first secret cannot be written down.
     """
     metrics = Metrics()
     container = Container(
-        settings=settings, observe_store=metrics.observe_store, observe_vault=metrics.observe_vault
+        settings=settings,
+        observe_store=metrics.observe_store,
+        observe_vault=metrics.observe_vault,
+        observe_crews=metrics.observe_crew,
     )
     async with opened(container) as services:
-        first_key = await ensure_first_key(services, settings)
+        first = await ensure_first_secrets(services, settings)
         app = build_app(services, options, metrics)
-        async with _pruning(services) if upkeep else contextlib.nullcontext():
+        async with contextlib.AsyncExitStack() as background:
+            if upkeep:
+                await background.enter_async_context(_pruning(services))
+            if App.CHATWOOT in settings.apps:
+                courier = await background.enter_async_context(
+                    delivering(services, capacity_of(settings), count=metrics.delivery)
+                )
+                app.on_shutdown.append(_retiring(courier))
             await serve(
                 app,
                 listener,
                 grace=settings.shutdown_seconds,
-                ready=lambda: ready(first_key),
+                ready=lambda: ready(first),
             )
+
+
+def _retiring(courier: Courier) -> Callable[[web.Application], Awaitable[None]]:
+    # Requests and deliveries share the grace, rather than having it one after the other.
+    async def retire(_app: web.Application) -> None:
+        courier.retire()
+
+    return retire
 
 
 @contextlib.asynccontextmanager
@@ -147,6 +168,7 @@ async def prune_for_ever(services: Services, *, every: float) -> None:
         await asyncio.sleep(every)
         try:
             report = await services.prune_history()
+            messages = await services.prune_messages()
         except ApplicationError as error:
             _log.warning("pruning_failed", code=error.code)
         else:
@@ -155,4 +177,5 @@ async def prune_for_ever(services: Services, *, every: float) -> None:
                 revisions=report.revisions,
                 deliveries=report.deliveries,
                 sealed_values=report.secrets,
+                messages=messages,
             )

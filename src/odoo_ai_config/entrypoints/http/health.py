@@ -9,6 +9,7 @@ from typing import Final
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST
 
+from odoo_ai_config.application.errors import ApplicationError
 from odoo_ai_config.entrypoints.http.app_keys import METRICS, OPTIONS, SERVICES
 from odoo_ai_config.entrypoints.http.representations import json_bytes
 
@@ -49,9 +50,16 @@ async def show_readiness(request: web.Request) -> web.Response:
 
 async def show_metrics(request: web.Request) -> web.Response:
     """
-    The metrics, for Prometheus.
+    The metrics, for Prometheus. Those of the store are left out while it is away.
     """
+    metrics, services = request.app[METRICS], request.app[SERVICES]
+    now = services.deliver_message.clock.now()
+    if not metrics.queue_is_known(at=now):
+        try:
+            metrics.queue(await services.inbox.census(), at=now)
+        except ApplicationError:
+            metrics.queue({}, at=None)
     return web.Response(
-        body=request.app[METRICS].exposition(),
+        body=metrics.exposition(),
         headers={"Content-Type": CONTENT_TYPE_LATEST},
     )

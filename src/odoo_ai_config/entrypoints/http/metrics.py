@@ -5,22 +5,33 @@ What an operator can watch. No label holds a tenant, a key or anything else of a
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime, timedelta
 from functools import cache
 from itertools import accumulate
 from typing import Final
 
 from attrs import define, field
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
-from prometheus_client.metrics_core import CounterMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.metrics_core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
 from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
+from odoo_ai_config.application.ports.message_inbox import StageCount
 from odoo_ai_config.domain.identifiers import CONFIG, CREDENTIALS, METADATA
+from odoo_ai_config.domain.inbox import Stage
 
 # Other kinds of documents are named by their writers, who must not fill the registry.
 _KINDS: Final = frozenset({str(CONFIG), str(CREDENTIALS), str(METADATA), "mapping"})
 _LATENCIES: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+# Crews think, and may take a minute.
+_SLOW: Final = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 45, 60)
+_QUEUE_KNOWN_FOR: Final = timedelta(seconds=5)
 _FAST: Final = (0.00001, 0.00005, 0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.1, 1)
 
 
@@ -79,6 +90,34 @@ class _Timing:
     buckets: list[int] = field(factory=lambda: [0] * (len(_LATENCIES) + 1))
 
 
+class _Queue(Collector):
+    """
+    How many messages are where, and how old the oldest are, as the store has said last.
+    """
+
+    def __init__(self) -> None:
+        self.counts: Mapping[Stage, StageCount] = {}
+        self.at: datetime | None = None
+
+    def collect(self) -> Iterator[Metric]:
+        depth = GaugeMetricFamily(
+            "odoo_ai_config_messages", "Messages by how far they are", labels=["stage"]
+        )
+        age = GaugeMetricFamily(
+            "odoo_ai_config_oldest_message_seconds",
+            "Time since the oldest message of a stage was received",
+            labels=["stage"],
+        )
+        if self.at is not None:
+            for stage in Stage:
+                found = self.counts.get(stage)
+                seconds = 0.0 if found is None else (self.at - found.oldest).total_seconds()
+                depth.add_metric([stage.value], 0 if found is None else found.count)
+                age.add_metric([stage.value], max(0.0, seconds))
+        yield depth
+        yield age
+
+
 class Metrics:
     """
     The Prometheus objects of one application, in a registry of their own.
@@ -100,6 +139,21 @@ class Metrics:
             buckets=_FAST,
             registry=self.registry,
         )
+        self._crews = Histogram(
+            "odoo_ai_config_crew_seconds",
+            "Time that a crew took to say something",
+            ["kind"],
+            buckets=_SLOW,
+            registry=self.registry,
+        )
+        self._deliveries = Counter(
+            "odoo_ai_config_delivery_steps",
+            "Steps of deliveries by what they came to",
+            ["outcome"],
+            registry=self.registry,
+        )
+        self._queue = _Queue()
+        self.registry.register(self._queue)
         self._requests = _RequestTally()
         self.registry.register(self._requests)
         self._events = Counter(
@@ -173,6 +227,32 @@ class Metrics:
         Note how long an operation of the vault took.
         """
         self._vault_by(operation).observe(seconds)
+
+    def observe_crew(self, kind: str, seconds: float) -> None:
+        """
+        Note how long a crew took.
+        """
+        self._crews.labels(kind).observe(seconds)
+
+    def delivery(self, outcome: str) -> None:
+        """
+        Count a step of a delivery.
+        """
+        self._deliveries.labels(outcome).inc()
+
+    def queue_is_known(self, *, at: datetime) -> bool:
+        """
+        Whether the store need not be asked again: anybody may look, as often as they like.
+        """
+        known = self._queue.at
+        return known is not None and at - known < _QUEUE_KNOWN_FOR
+
+    def queue(self, counts: Mapping[Stage, StageCount], *, at: datetime | None) -> None:
+        """
+        Note how many messages are where; None as the time if that is not known now.
+        """
+        self._queue.counts = counts
+        self._queue.at = at
 
     def exposition(self) -> bytes:
         """

@@ -1,0 +1,290 @@
+"""
+The worker of a process: takes messages that are due and delivers them, many at a time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from datetime import datetime
+from typing import Final, TypeAlias, TypeVar
+
+import structlog
+from attrs import define, frozen
+from structlog.contextvars import bind_contextvars
+
+from odoo_ai_config.application.delivery_steps import Progress, Step, Trouble
+from odoo_ai_config.application.errors import ApplicationError
+from odoo_ai_config.application.ports.message_inbox import Allowance
+from odoo_ai_config.domain.crews import Crew
+from odoo_ai_config.domain.identifiers import TenantId
+from odoo_ai_config.domain.inbox import InboxMessage, Stage
+from odoo_ai_config.entrypoints.services import Services
+from odoo_ai_config.entrypoints.settings import Settings
+
+T = TypeVar("T")
+Count: TypeAlias = Callable[[str], None]
+"""
+Takes what a step of a delivery has come to.
+"""
+
+_log = structlog.get_logger(area="hub")
+
+# How long a message waits at most that another process has received and does not deliver.
+_LOOK_SECONDS: Final = 1.0
+# What comes meanwhile is taken in one go: receiving goes before delivering.
+_REST_SECONDS: Final = 0.01
+_REST_IN_VAIN: Final = 0.1
+_BACKOFF_SECONDS: Final = (0.5, 10.0)
+# What giving messages back may take at the very end.
+_LAST_SECONDS: Final = 2.0
+_SEVERITIES: Final = {
+    Progress.PUT_OFF: "warning",
+    Progress.UNRESOLVED: "warning",
+    Progress.DEAD: "error",
+}
+
+
+class _UnforeseenError(Exception):
+    """
+    Something that nobody foresaw, and that is in the log.
+    """
+
+
+@frozen
+class Capacity:
+    """
+    How much one process delivers at a time.
+
+    Args:
+        total: Messages at most.
+        per_tenant: Messages of one tenant at most.
+        grace: Seconds that deliveries are given to be finished when the process stops.
+    """
+
+    total: int
+    per_tenant: int
+    grace: float
+
+
+def capacity_of(settings: Settings) -> Capacity:
+    """
+    What the operator has set.
+    """
+    return Capacity(settings.deliveries, settings.deliveries_per_tenant, settings.shutdown_seconds)
+
+
+@define(eq=False)
+class _Hand:
+    """
+    What one delivery is at.
+    """
+
+    message: InboxMessage
+
+
+class Courier:
+    """
+    Takes messages and brings them to where they go, until it is retired.
+
+    One delivery never keeps another one waiting, however it goes wrong.
+    """
+
+    def __init__(
+        self, services: Services, capacity: Capacity, *, count: Count = lambda _progress: None
+    ) -> None:
+        self._inbox = services.inbox
+        self._deliver = services.deliver_message
+        self._bell = services.doorbell
+        self._capacity = capacity
+        self._count = count
+        self._in_hand: dict[asyncio.Task[None], _Hand] = {}
+        self._ends_at: float | None = None
+        self._failed_looks = 0
+
+    def retire(self) -> float:
+        """
+        Take nothing more; the grace for what is in hand begins with the first call.
+
+        Returns:
+            When it ends, by the loop's clock.
+        """
+        if self._ends_at is None:
+            self._ends_at = asyncio.get_running_loop().time() + self._capacity.grace
+            self._bell.ring()
+        return self._ends_at
+
+    async def work(self) -> None:
+        """
+        Take what is due, again and again, until somebody calls `retire`.
+        """
+        pause = 0.0
+        while True:
+            await self._bell.wait(pause)
+            if self._ends_at is not None:
+                return
+            pause = await self._looked()
+            await asyncio.sleep(_REST_SECONDS)
+
+    async def finish(self) -> None:
+        """
+        Let what is in hand be finished within the grace, and give back what is not.
+        """
+        seconds = self.retire() - asyncio.get_running_loop().time()
+        if self._in_hand:
+            await asyncio.wait(set(self._in_hand), timeout=max(0.0, seconds))
+        left = dict(self._in_hand)
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LAST_SECONDS):
+                await asyncio.gather(*(self._given_back(hand.message) for hand in left.values()))
+
+    async def _looked(self) -> float:
+        # How long there is nothing to look for, unless the bell rings.
+        try:
+            pause = await _foreseen(self._taken())
+        except (ApplicationError, _UnforeseenError) as error:
+            if not self._failed_looks:
+                _log.warning("inbox_away", code=getattr(error, "code", "unexpected_error"))
+            self._failed_looks += 1
+            first, longest = _BACKOFF_SECONDS
+            # The bell does not bring the store back.
+            await asyncio.sleep(min(first * 2 ** min(self._failed_looks - 1, 10), longest))
+            return 0.0
+        if self._failed_looks:
+            _log.info("inbox_back")
+        self._failed_looks = 0
+        return pause
+
+    async def _taken(self) -> float:
+        room = self._capacity.total - len(self._in_hand)
+        if room <= 0:
+            return _LOOK_SECONDS
+        # Reading costs less than looking for something to take.
+        due = await self._inbox.next_due()
+        now = self._deliver.clock.now()
+        if due is None or due > now:
+            return _LOOK_SECONDS if due is None else min(_LOOK_SECONDS, _seconds(now, due))
+        allowance = Allowance(room, self._capacity.per_tenant, self._by_tenant())
+        messages = await self._inbox.claim(allowance, now=now, until=now + self._deliver.lease)
+        for message in messages:
+            hand = _Hand(message)
+            task = asyncio.create_task(self._delivered(hand))
+            self._in_hand[task] = hand
+            task.add_done_callback(self._put_down)
+        if messages:
+            return 0.0
+        # What is due is not for this process now. While that is so, the bell changes little.
+        await asyncio.sleep(_REST_IN_VAIN)
+        return _LOOK_SECONDS
+
+    def _by_tenant(self) -> Counter[TenantId]:
+        return Counter(hand.message.holder.tenant for hand in self._in_hand.values())
+
+    def _put_down(self, task: asyncio.Task[None]) -> None:
+        del self._in_hand[task]
+        # There is room for another one, or the next of the conversation can be taken.
+        self._bell.ring()
+
+    async def _delivered(self, hand: _Hand) -> None:
+        # The task has a context of its own, so that adapters' lines say whose they are too.
+        message = hand.message
+        bind_contextvars(
+            area="hub",
+            request_id=message.origin.request_id,
+            message=str(message.id),
+            tenant=str(message.holder.tenant),
+        )
+        unposted = False
+        while True:
+            try:
+                step = await self._step(hand.message, unposted=unposted)
+            except ApplicationError as error:
+                _log.warning("delivery_left", code=error.code)
+                self._count("left")
+                return
+            hand.message = step.message
+            self._tell(step)
+            if step.progress is not Progress.ANSWERED:
+                return
+            unposted = True
+
+    async def _step(self, message: InboxMessage, *, unposted: bool) -> Step:
+        def tell(crew: Crew) -> None:
+            _log.info("crew_asked", crew=crew.name, attempt=message.attempts + 1)
+
+        work = self._deliver(message, unposted=unposted, on_asking=tell)
+        try:
+            # After that it is somebody else's.
+            async with asyncio.timeout(_time_left(message, self._deliver.clock.now())):
+                return await _foreseen(work)
+        except TimeoutError:
+            return Step(Progress.OVERTAKEN, message)
+        except _UnforeseenError:
+            return await self._deliver.failed(message, reason=Trouble.UNEXPECTED.value)
+
+    async def _given_back(self, message: InboxMessage) -> None:
+        if message.stage is not Stage.QUEUED:
+            # It may be on its way to Chatwoot. Who looks for it there too soon posts it twice.
+            return
+        with suppress(ApplicationError):
+            self._tell(await self._deliver.give_back(message))
+
+    def _tell(self, step: Step) -> None:
+        self._count(step.progress.value)
+        message = step.message
+        log = getattr(_log, _SEVERITIES.get(step.progress, "info"))
+        log(
+            f"delivery_{step.progress.value}",
+            message=str(message.id),
+            tenant=str(message.holder.tenant),
+            crew=step.crew,
+            failures=message.attempts,
+            reason=message.reason,
+        )
+
+
+@asynccontextmanager
+async def delivering(
+    services: Services, capacity: Capacity, *, count: Count = lambda _progress: None
+) -> AsyncIterator[Courier]:
+    """
+    Deliver messages in the background.
+
+    At the end nothing more is taken, and what is in hand is finished or given back.
+    """
+    courier = Courier(services, capacity, count=count)
+    work = asyncio.create_task(courier.work())
+    try:
+        yield courier
+    finally:
+        courier.retire()
+        await asyncio.wait({work}, timeout=capacity.grace)
+        work.cancel()
+        with suppress(asyncio.CancelledError):
+            await work
+        await courier.finish()
+
+
+async def _foreseen(work: Awaitable[T]) -> T:
+    try:
+        return await work
+    except ApplicationError:
+        raise
+    except Exception:  # noqa: BLE001 - the one place where everything in the background ends
+        # A fault of the hub or of something that it uses. It must not end the worker, which
+        # nobody would start again, nor come back for ever.
+        _log.exception("unexpected_error")
+        raise _UnforeseenError from None
+
+
+def _time_left(message: InboxMessage, now: datetime) -> float:
+    return 0.0 if message.due_at is None else _seconds(now, message.due_at)
+
+
+def _seconds(start: datetime, end: datetime) -> float:
+    return (end - start).total_seconds()
