@@ -81,8 +81,7 @@ class BusinessDomain:
 @frozen(order=True)
 class DocumentKind:
     """
-    What a document is about: ``config``, ``credentials``, ``metadata``, ``crews`` or any other
-    slug.
+    What a document is about: ``config``, ``credentials``, ``metadata``, ``crews`` or any slug.
     """
 
     value: str = field(validator=_matches("config_type", _SLUG))
