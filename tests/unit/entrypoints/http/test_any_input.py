@@ -39,6 +39,34 @@ MAPPING = {
         ],
     }
 }
+PUSHES = [
+    {
+        "account_id": "account_1",
+        "items": [{"id": 1, "name": "Camisa"}],
+        "removed": ["2"],
+        "products": [{"product_id": 1, "active": True}],
+        "documents": [{"id": 5, "name": "Trocas", "visible_in_ai": True}],
+        "rules": {"permanent_rules": [{"name": "a"}], "temporary_rules": [{"id": 1}]},
+    },
+    {
+        "metadata": {"account_id": "account_1", "module": "business_rules"},
+        "rules": [{"id": 1, "name": "a", "active": True}],
+        "product_id": 7,
+        "description": "Leve",
+    },
+    {
+        "account_id": "account_1",
+        "company_metadata": {
+            "company_info": {"company_name": "Loja", "business_area": "other"},
+            "business_hours": {
+                "start": 9.0,
+                "lunch_break": {"enabled": True, "start": 12.0},
+                "days": {"monday": True, "saturday_hours": {"start": 9.0}},
+            },
+            "social_media": {"show_website": True},
+        },
+    },
+]
 # Long and odd enough that no message of the hub holds it by chance.
 CANARY = "xYzZy-4711-canario"
 
@@ -158,6 +186,25 @@ def test_any_mapping(shared: Shared, payload: Any, method: str) -> None:
 def test_any_document(shared: Shared, payload: Any, method: str, kind: str) -> None:
     path = f"/configs/acme/retail/{kind}"
     require_harmless(*ask(shared, method, path, json.dumps(payload).encode()))
+
+
+@given(
+    payload=mutated(PUSHES),
+    path=st.sampled_from(
+        [
+            "PUT /api/v1/collections/products",
+            "PATCH /api/v1/collections/products",
+            "POST /api/v1/business-rules/sync",
+            "POST /api/v1/business_rules/sync-company-metadata",
+            "POST /api/v1/support-documents/sync",
+            "POST /api/v1/products/sync-batch",
+            "POST /tools/sync_product_to_vector_db",
+        ]
+    ),
+)
+def test_any_push(shared: Shared, payload: Any, path: str) -> None:
+    method, _, target = path.partition(" ")
+    require_harmless(*ask(shared, method, target, json.dumps(payload).encode()))
 
 
 @given(body=st.binary(max_size=200))
