@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import enum
 from datetime import datetime
+from typing import Final
 
 from attrs import frozen
 
@@ -136,4 +137,7 @@ class Changeset:
         """
         Whether there is nothing to commit.
         """
-        return self == Changeset()
+        return self == _NOTHING
+
+
+_NOTHING: Final = Changeset()
