@@ -253,7 +253,8 @@ def _default(body: ReadOnlyJsonObject, described: ReadOnlyJsonObject) -> str | N
 
 
 def _crew(name: str, description: Json, owner: TenantDomain) -> Crew:
-    where = f"crews.{name}"
+    # Names are input, which no refusal repeats.
+    where = "crews.*"
     if not isinstance(description, dict):
         raise InvalidValueError(where, "object")
     kind = _kind(description.get("type"), f"{where}.type")

@@ -398,13 +398,13 @@ GOOD_CREWS = '{"crews": {"sales": {"type": "echo"}}}'
 async def test_crews_that_cannot_be_read_are_refused_at_once(hub: MemoryHub) -> None:
     key = OWNER.document(CREWS)
 
-    with pytest.raises(InvalidValueError, match=r"crews\.sales\.url"):
+    with pytest.raises(InvalidValueError, match=r"crews\.\*\.url"):
         await hub.publish(write(key), text=BROKEN_CREWS)
     with pytest.raises(DocumentNotFoundError):
         await hub.read(key, caller=ANYBODY)
 
     await hub.publish(write(key), text=GOOD_CREWS)
-    with pytest.raises(InvalidValueError, match=r"crews\.sales\.type"):
+    with pytest.raises(InvalidValueError, match=r"crews\.\*\.type"):
         await hub.patch(write(key), patch={"crews": {"sales": {"type": "letter"}}})
     assert await hub.body(key) == {"crews": {"sales": {"type": "echo"}}}
 
