@@ -401,3 +401,13 @@ async def test_fifty_writers_at_once_lose_nothing(web: WebHub) -> None:
     body = await (await web.get(CREWS)).json()
     assert body["version"] == 51
     assert body["json_data"] == {f"k{number}": number for number in range(50)} | {}
+
+
+async def test_crews_with_a_fault_are_refused_by_its_path_and_not_its_value(web: WebHub) -> None:
+    text = "crews:\n  canary:\n    type: http\n    url: ftp://canary.example\n"
+    refused = await web.post(CREWS, {"yaml_content": text})
+
+    assert refused.status == 422
+    assert [error["field"] for error in (await refused.json())["errors"]] == ["crews.*.url"]
+    assert "canary" not in await refused.text()
+    assert (await web.get(CREWS)).status == 404
