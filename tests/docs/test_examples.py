@@ -39,6 +39,7 @@ PAGES = [
     ROOT / "docs" / "crews.md",
     ROOT / "docs" / "http-api.md",
     ROOT / "docs" / "library.md",
+    ROOT / "docs" / "odoo-api.md",
 ]
 FENCE = re.compile(r"^```([\w-]*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 REQUEST = re.compile(r"^curl (?:[^'\n]|'[^']*')*$", re.MULTILINE)
