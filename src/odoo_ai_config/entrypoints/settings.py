@@ -403,6 +403,13 @@ class Settings:
         return self.data_dir / "keyring.json"
 
     @property
+    def webhook_token_path(self) -> Path:
+        """
+        Where the first start leaves the end of the webhook's address that it makes.
+        """
+        return self.data_dir / "chatwoot-token"
+
+    @property
     def api_key_path(self) -> Path:
         """
         Where the first start leaves the key that it makes.

@@ -5,16 +5,39 @@ What every start does, whoever starts: server, library or command line.
 from __future__ import annotations
 
 import os
+import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import Final
 
-from odoo_ai_config.domain.access import ALL_SCOPES
+from attrs import frozen
+
+from odoo_ai_config.application.chatwoot_accounts import documents_of, stored_accounts
+from odoo_ai_config.domain.access import ALL_SCOPES, ApiKey
+from odoo_ai_config.domain.chatwoot import ChatwootChange
 from odoo_ai_config.domain.credentials import SecretText
+from odoo_ai_config.entrypoints.apps import App
 from odoo_ai_config.entrypoints.container import Container
 from odoo_ai_config.entrypoints.services import Services
 from odoo_ai_config.entrypoints.settings import Settings
+
+_STARTUP: Final = ApiKey(
+    "startup", "startup", b"", ALL_SCOPES, None, created_at=datetime(1970, 1, 1, tzinfo=UTC)
+)
+_TOKEN_BYTES: Final = 24
+
+
+@frozen
+class FirstSecrets:
+    """
+    What a start made, to be shown once; None for what was there or set before.
+    """
+
+    api_key: SecretText | None = None
+    webhook_token: SecretText | None = None
 
 
 @asynccontextmanager
@@ -39,6 +62,41 @@ async def opened(container: Container) -> AsyncIterator[Services]:
             await container.http_sessions().close()
     finally:
         container.shutdown_resources()
+
+
+async def ensure_first_secrets(services: Services, settings: Settings) -> FirstSecrets:
+    """
+    Let the operator of a new hub in, and Chatwoot too.
+    """
+    return FirstSecrets(
+        await ensure_first_key(services, settings),
+        await ensure_webhook_token(services, settings),
+    )
+
+
+async def ensure_webhook_token(services: Services, settings: Settings) -> SecretText | None:
+    """
+    Make an address that Chatwoot can push to, unless somebody has said how it proves itself.
+
+    Returns:
+        The end of the address, to be shown once; it is kept in the data folder's file
+        ``chatwoot-token`` too. None if the hub needs none.
+    """
+    needless = (
+        App.CHATWOOT not in settings.apps
+        or settings.chatwoot_tokens
+        or settings.chatwoot_secrets
+        or await services.store.current(documents_of(None))
+        or await stored_accounts(services.store)
+    )
+    if needless:
+        return None
+    token = SecretText(secrets.token_urlsafe(_TOKEN_BYTES))
+    # Written down first: whoever is killed in between has a text that opens nothing.
+    _write_private(settings.webhook_token_path, token)
+    change = ChatwootChange(webhook_tokens=(token,))
+    await services.set_chatwoot_account(None, change, caller=_STARTUP)
+    return token
 
 
 async def ensure_first_key(services: Services, settings: Settings) -> SecretText | None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import TypedDict
 
 import pytest
 from attrs import evolve
@@ -29,9 +30,18 @@ from odoo_ai_config.domain.identifiers import (
     BusinessDomain,
     ChatwootId,
     CredentialRef,
+    TenantDomain,
+    TenantId,
 )
 from odoo_ai_config.domain.json_types import JsonObject
+from odoo_ai_config.domain.tenant import CredentialsSync
 from tests.unit.application.memory_hub import ANYBODY, MemoryHub, bound_to
+
+
+class ListTenantsPage(TypedDict, total=False):
+    after: TenantId
+    limit: int
+
 
 ONE, TWO = ChatwootId("1"), ChatwootId("2")
 ODD = ChatwootId("Account_1")
@@ -253,3 +263,21 @@ def test_settings_that_name_what_is_not_sealed_open_nothing() -> None:
     settings, values = ChatwootChange().made_on(ChatwootSettings(webhook_secrets=refs), {})
     assert settings == ChatwootSettings()
     assert values == {}
+
+
+async def test_hub_is_none_of_the_tenants(hub: MemoryHub) -> None:
+    await put(hub, ONE, FULL)
+    for tenant in ("a", "b", "z"):
+        sync = CredentialsSync(
+            TenantDomain(TenantId(tenant), BusinessDomain()), CredentialRef("t")
+        )
+        await hub.sync_credentials(sync, caller=ANYBODY)
+    pages = [
+        [str(found.tenant) for found in await hub.list_tenants(caller=ANYBODY, **page)]
+        for page in (
+            ListTenantsPage(limit=2),
+            ListTenantsPage(after=TenantId("b"), limit=2),
+            ListTenantsPage(limit=4),
+        )
+    ]
+    assert pages == [["a", "b"], ["z"], ["a", "b", "z"]]

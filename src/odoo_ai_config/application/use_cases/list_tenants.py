@@ -12,7 +12,7 @@ from attrs import frozen
 from odoo_ai_config.application.ports.config_store import ConfigStore
 from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.errors import TenantNotFoundError
-from odoo_ai_config.domain.identifiers import TenantId
+from odoo_ai_config.domain.identifiers import HUB, TenantId
 from odoo_ai_config.domain.versioning import Revision
 
 
@@ -40,6 +40,8 @@ class ListTenants:
         """
         At most *limit* tenants that follow *after*; a bound caller sees its own only.
 
+        The hub itself is none of them.
+
         Raises:
             ScopeMissingError: *caller* may not read documents.
             StoreUnavailableError: The store is away.
@@ -49,7 +51,9 @@ class ListTenants:
             own = await self._overview(caller.tenant)
             seen = after is not None and after >= caller.tenant
             return [own] if own.documents and not seen else []
-        tenants = await self.store.tenants(after=after, limit=limit)
+        # One more than asked for, for the hub may be among them.
+        found = await self.store.tenants(after=after, limit=limit + 1)
+        tenants = [tenant for tenant in found if tenant != HUB][:limit]
         return await asyncio.gather(*(self._overview(tenant) for tenant in tenants))
 
     async def one(self, tenant: TenantId, *, caller: ApiKey) -> TenantOverview:

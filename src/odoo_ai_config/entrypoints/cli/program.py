@@ -12,6 +12,7 @@ from typing import Final
 
 from cyclopts import App, CycloptsError, Group
 
+from odoo_ai_config.entrypoints.cli.chatwoot import chatwoot
 from odoo_ai_config.entrypoints.cli.doctor import doctor
 from odoo_ai_config.entrypoints.cli.exporting import export
 from odoo_ai_config.entrypoints.cli.flags import OPTIONS
@@ -49,7 +50,7 @@ def program() -> App:
         group_parameters=OPTIONS,
         group_arguments=Group("Argumentos"),
     )
-    for command in (keys, keyring, send):
+    for command in (keys, keyring, chatwoot, send):
         app.command(command)
     for function in (serve, tunnel, tenants, show, history, export, doctor, settings):
         app.command(function)

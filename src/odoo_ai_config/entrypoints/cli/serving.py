@@ -17,7 +17,6 @@ import structlog
 import uvloop
 from cyclopts import Parameter
 
-from odoo_ai_config.domain.credentials import SecretText
 from odoo_ai_config.entrypoints.apps import names_of
 from odoo_ai_config.entrypoints.cli.flags import SERVER_AS_SET, ServerFlags
 from odoo_ai_config.entrypoints.cli.refusals import CommandError
@@ -27,6 +26,7 @@ from odoo_ai_config.entrypoints.logs import logging_to
 from odoo_ai_config.entrypoints.server import listening_socket
 from odoo_ai_config.entrypoints.serving import http_options, prepare, run_server
 from odoo_ai_config.entrypoints.settings import Settings
+from odoo_ai_config.entrypoints.startup import FirstSecrets
 
 _log = structlog.get_logger()
 
@@ -35,8 +35,8 @@ def serve(*, flags: ServerFlags = SERVER_AS_SET) -> None:
     """
     Inicia o servidor e o mantém até Ctrl+C ou SIGTERM.
 
-    Na primeira execução cria o banco de dados, o chaveiro e uma chave de API, que mostra uma
-    única vez. Ao parar, responde tudo o que já aceitou.
+    Na primeira execução cria o banco de dados, o chaveiro, uma chave de API e um endereço de
+    webhook para o Chatwoot, que mostra uma única vez. Ao parar, responde tudo o que já aceitou.
     """
     settings = flags.settings()
     options = http_options(settings)
@@ -54,20 +54,20 @@ def serve(*, flags: ServerFlags = SERVER_AS_SET) -> None:
                         settings,
                         options,
                         listener,
-                        ready=lambda first_key: _announce(settings, first_key, place),
+                        ready=lambda first: _announce(settings, first, place),
                     )
                 )
         else:
             # The log file is the first worker's: only one process may rotate it.
             with _logging(settings, worker=None), _files_told():
-                first_key = asyncio.run(prepare(settings))
+                first = asyncio.run(prepare(settings))
                 asyncio.run(
                     supervise(
                         flags.as_arguments(),
                         listener,
                         count=settings.workers,
                         grace=settings.shutdown_seconds,
-                        ready=lambda: _announce(settings, first_key, place),
+                        ready=lambda: _announce(settings, first, place),
                     )
                 )
 
@@ -103,7 +103,7 @@ async def _work(
             settings,
             http_options(settings),
             listener,
-            ready=lambda _first_key: lifeline.sendall(LIFE_SIGN),
+            ready=lambda _first: lifeline.sendall(LIFE_SIGN),
             upkeep=number == 0,
         )
 
@@ -174,9 +174,15 @@ def _place(settings: Settings, listener: socket.socket) -> str:
     return f"http://{host}:{listener.getsockname()[1]}"
 
 
-def _announce(settings: Settings, first_key: SecretText | None, place: str) -> None:
-    if first_key is not None:
+def _announce(settings: Settings, first: FirstSecrets, place: str) -> None:
+    if first.api_key is not None:
         say(f"Chave de API criada e guardada em {settings.api_key_path} (mostrada só desta vez):")
-        say(first_key.reveal())
+        say(first.api_key.reveal())
+    if first.webhook_token is not None:
+        say(
+            "Endereço do webhook para o Chatwoot; o fim dele é secreto e está guardado em "
+            f"{settings.webhook_token_path} (mostrado só desta vez):"
+        )
+        say(f"{settings.public_url or place}/webhook/{first.webhook_token.reveal()}")
     say(f"odoo-ai-config {version('odoo-ai-config')} escutando em {place}")
     _log.info("server_ready", place=place, apps=names_of(settings.apps), workers=settings.workers)

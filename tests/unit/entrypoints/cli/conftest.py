@@ -35,7 +35,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     import os
 
     for name in list(os.environ):
-        if name.startswith(("ODOO_AI_CONFIG_", "SERVER_", "NGROK_")):
+        if name.startswith(("ODOO_AI_CONFIG_", "SERVER_", "NGROK_", "CHATWOOT_")):
             monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
     return tmp_path

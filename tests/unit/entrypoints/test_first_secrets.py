@@ -1,0 +1,79 @@
+"""
+What a first start makes, so that an operator and Chatwoot can come in.
+"""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+import pytest
+
+from odoo_ai_config.domain.chatwoot import ChatwootChange
+from odoo_ai_config.domain.credentials import SecretText
+from odoo_ai_config.domain.identifiers import ChatwootId
+from odoo_ai_config.entrypoints.container import Container
+from odoo_ai_config.entrypoints.library import IN_PROCESS
+from odoo_ai_config.entrypoints.settings import read_settings
+from odoo_ai_config.entrypoints.startup import FirstSecrets, ensure_first_secrets, opened
+
+
+async def started(
+    folder: Path,
+    more: Mapping[str, str] = MappingProxyType({}),
+    change: ChatwootChange | None = None,
+) -> FirstSecrets:
+    """
+    One start, and afterwards perhaps a *change* of the settings of account 1.
+    """
+    settings = read_settings(
+        folder=folder,
+        environment={
+            "ODOO_AI_CONFIG_DATA_DIR": str(folder),
+            **{f"ODOO_AI_CONFIG_{name}": value for name, value in more.items()},
+        },
+    )
+    async with opened(Container(settings=settings)) as services:
+        first = await ensure_first_secrets(services, settings)
+        if change is not None:
+            await services.set_chatwoot_account(ChatwootId("1"), change, caller=IN_PROCESS)
+        access = await services.chatwoot_accounts.access_to(None)
+        if first.webhook_token is not None:
+            assert access.webhook_tokens == (first.webhook_token,)
+    return first
+
+
+async def test_first_start_makes_a_key_and_an_address_and_the_next_one_nothing(
+    tmp_path: Path,
+) -> None:
+    first = await started(tmp_path)
+    assert first.api_key is not None
+    assert first.webhook_token is not None
+    file = tmp_path / "chatwoot-token"
+    assert file.read_text().strip() == first.webhook_token.reveal()
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert await started(tmp_path) == FirstSecrets()
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"CHATWOOT_TOKENS": "t" * 20},
+        {"CHATWOOT_SECRETS": "segredo"},
+        {"APPS": "config,odoo-api"},
+    ],
+    ids=["tokens are set", "secrets are set", "Chatwoot is not served"],
+)
+async def test_no_address_is_made_that_nobody_needs(tmp_path: Path, more: dict[str, str]) -> None:
+    assert (await started(tmp_path, more)).webhook_token is None
+    assert not (tmp_path / "chatwoot-token").exists()
+
+
+async def test_no_address_is_made_where_an_account_says_how_it_proves_itself(
+    tmp_path: Path,
+) -> None:
+    change = ChatwootChange(webhook_secrets=(SecretText("segredo"),))
+    await started(tmp_path, {"APPS": "config"}, change)
+    assert (await started(tmp_path)).webhook_token is None
