@@ -26,6 +26,8 @@ AREAS: Final[Mapping[str, tuple[str, ...]]] = {
     "hub": ("hub",),
     # Documents, mapping, collections, keys.
     "config": ("config_service",),
+    # A message of a customer comes in by a webhook, and is routed.
+    "message": ("webhook", "hub"),
     # Odoo's events come in by a webhook, and are configuration.
     "odoo-webhook": ("webhook", "config_service"),
 }

@@ -14,7 +14,7 @@ from multidict import istr
 
 from odoo_ai_config.application.chatwoot_payloads import read_event
 from odoo_ai_config.application.errors import ApplicationError
-from odoo_ai_config.application.use_cases.receive_message import Receipt
+from odoo_ai_config.application.use_cases.receive_message import Receipt, Reception
 from odoo_ai_config.domain.credentials import SecretText
 from odoo_ai_config.domain.errors import DomainError
 from odoo_ai_config.domain.json_types import JsonObject
@@ -31,6 +31,8 @@ from odoo_ai_config.entrypoints.http.errors import HttpRefusalError
 from odoo_ai_config.entrypoints.http.representations import json_bytes
 
 _log = structlog.get_logger()
+
+_ROUTED: Final = frozenset({Reception.ACCEPTED, Reception.UNRESOLVED})
 
 _DELIVERY: Final = istr("X-Chatwoot-Delivery")
 _VALID_DELIVERY: Final = re.compile(r"[A-Za-z0-9-]{8,64}", re.ASCII)
@@ -111,6 +113,7 @@ def _tell(event: ChatwootEvent, receipt: Receipt) -> None:
     )
     _log.info(
         "message_received",
+        area="message" if receipt.reception in _ROUTED else "webhook",
         message=receipt.id.value,
         status=receipt.reception.value,
         reason=receipt.reason,

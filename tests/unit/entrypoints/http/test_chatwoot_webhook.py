@@ -449,6 +449,7 @@ async def test_one_line_tells_what_became_of_an_event(web: WebHub) -> None:
     (line,) = logs
     assert line == {
         "event": "message_received",
+        "area": "message",
         "log_level": "info",
         "message": (await answer.json())["message_id"],
         "status": "accepted",
@@ -464,6 +465,12 @@ async def test_one_line_tells_what_became_of_an_event(web: WebHub) -> None:
         "crew": None,
         "matched_by": "account",
     }
+
+
+async def test_line_of_what_is_ignored_is_not_about_the_hub(web: WebHub) -> None:
+    with capture_logs() as logs:
+        await push(web, having(WHATSAPP, "outgoing", "message_type"))
+    assert [(line["status"], line["area"]) for line in logs] == [("ignored", "webhook")]
 
 
 async def test_metrics_count_events_by_what_became_of_them_and_name_no_address(
