@@ -4,16 +4,30 @@ The hub inside another program: the same use cases, without HTTP.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+import json
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Final
 
 from attrs import frozen
 
+from odoo_ai_config.application.chatwoot_payloads import read_event
 from odoo_ai_config.application.document_writes import DocumentWrite
+from odoo_ai_config.application.ports.crew_registry import CrewFunction
+from odoo_ai_config.application.use_cases.read_collection import CollectionReading
+from odoo_ai_config.application.use_cases.receive_message import Receipt
 from odoo_ai_config.domain.access import ALL_SCOPES, ApiKey
+from odoo_ai_config.domain.collections import (
+    CollectionKey,
+    CollectionName,
+    CollectionSync,
+    Item,
+    item_id,
+)
 from odoo_ai_config.domain.credentials import SecretText
+from odoo_ai_config.domain.crews import said
+from odoo_ai_config.domain.errors import InvalidValueError
 from odoo_ai_config.domain.identifiers import (
     CONFIG,
     BusinessDomain,
@@ -24,7 +38,8 @@ from odoo_ai_config.domain.identifiers import (
     TenantDomain,
     TenantId,
 )
-from odoo_ai_config.domain.json_types import JsonObject
+from odoo_ai_config.domain.inbox import InboxMessage, MessageId, Stage
+from odoo_ai_config.domain.json_types import JsonObject, ReadOnlyJsonObject
 from odoo_ai_config.domain.mapping import (
     DEFAULT_SEQUENCE,
     ChannelKey,
@@ -37,6 +52,7 @@ from odoo_ai_config.domain.routing import IncomingMessage, Route
 from odoo_ai_config.domain.tenant import CredentialsSync, OdooConnection
 from odoo_ai_config.domain.versioning import Revision
 from odoo_ai_config.entrypoints.container import Container
+from odoo_ai_config.entrypoints.delivering import Capacity, capacity_of, delivering
 from odoo_ai_config.entrypoints.services import Services
 from odoo_ai_config.entrypoints.settings import Settings, read_settings
 from odoo_ai_config.entrypoints.startup import opened
@@ -44,6 +60,73 @@ from odoo_ai_config.entrypoints.startup import opened
 IN_PROCESS: Final = ApiKey(
     "library", "library", b"", ALL_SCOPES, None, created_at=datetime(1970, 1, 1, tzinfo=UTC)
 )
+
+
+@frozen
+class CollectionHandle:
+    """
+    One collection of a tenant; made by `Hub.collection`.
+    """
+
+    services: Services
+    caller: ApiKey
+    key: CollectionKey
+
+    async def replace(self, items: Mapping[str, ReadOnlyJsonObject]) -> Outcome:
+        """
+        Make the collection what *items*, by the ids of their source, say.
+
+        Raises:
+            InvalidValueError: An id is none, or an item is too large.
+            StoreUnavailableError: The store is away.
+        """
+        return await self._push(CollectionSync(_items(items), whole=True))
+
+    async def amend(
+        self, items: Mapping[str, ReadOnlyJsonObject], *, removed: Sequence[str] = ()
+    ) -> Outcome:
+        """
+        Put *items* in, take *removed* out, and leave the others alone.
+
+        Raises:
+            InvalidValueError: An id is none, or comes twice, or an item is too large.
+            StoreUnavailableError: The store is away.
+        """
+        return await self._push(CollectionSync(_items(items), tuple(map(item_id, removed))))
+
+    async def read(self, since: str | None = None, *, limit: int = 1000) -> CollectionReading:
+        """
+        At most *limit* changes after the cursor *since*; all items from the first without it.
+
+        The reading's `cursor` is where the next one starts, at once unless its page is
+        `complete`.
+
+        Raises:
+            CollectionNotFoundError: Nothing was ever pushed into it.
+            CursorExpiredError: Read from the beginning, in the place of what is there.
+            StoreUnavailableError: The store is away.
+        """
+        return await self.services.read_collection(
+            self.key, caller=self.caller, since=since, limit=limit
+        )
+
+    async def item(self, id_: str) -> JsonObject:
+        """
+        The data of one item.
+
+        Raises:
+            CollectionNotFoundError, ItemNotFoundError: It is not there.
+            StoreUnavailableError: The store is away.
+        """
+        item = await self.services.read_collection.item(self.key, item_id(id_), caller=self.caller)
+        return item.body
+
+    async def _push(self, sync: CollectionSync) -> Outcome:
+        return await self.services.sync_collection(self.key, sync, caller=self.caller)
+
+
+def _items(bodies: Mapping[str, ReadOnlyJsonObject]) -> tuple[Item, ...]:
+    return tuple(Item.of(id_, body) for id_, body in bodies.items())
 
 
 @frozen
@@ -57,6 +140,7 @@ class Hub:
 
     services: Services
     caller: ApiKey = IN_PROCESS
+    capacity: Capacity = Capacity()
 
     async def sync_credentials(  # noqa: PLR0913 - the event has these fields
         self,
@@ -180,6 +264,16 @@ class Hub:
         write = DocumentWrite(_document(tenant, domain, kind), self.caller)
         return await self.services.roll_back_document(write, version=version)
 
+    def collection(self, tenant: str, name: str) -> CollectionHandle:
+        """
+        The collection *name* of *tenant*, whether or not it is there or enabled.
+
+        Raises:
+            InvalidValueError: An argument does not have its form.
+        """
+        key = CollectionKey(TenantId(tenant), CollectionName.from_text(name))
+        return CollectionHandle(self.services, self.caller, key)
+
     async def credential(self, tenant: str, domain: str, ref: str) -> SecretText:
         """
         A sealed value, opened; the audit trail says who asked.
@@ -211,6 +305,89 @@ class Hub:
         message = IncomingMessage(ChatwootId(account_id), inbox, number)
         return await self.services.resolve_route(message, caller=self.caller, explain=explain)
 
+    def crew(self, name: str) -> Callable[[CrewFunction], CrewFunction]:
+        """
+        Let the function below answer for the crews of the kind ``in_process`` called *name*.
+
+        It is given a `CrewTask`, and returns the answer's text, `LATER`, or None for no answer.
+        """
+
+        def register(function: CrewFunction) -> CrewFunction:
+            self.services.crews.register(name, function)
+            return function
+
+        return register
+
+    @asynccontextmanager
+    async def deliveries(self) -> AsyncIterator[None]:
+        """
+        Bring received messages to their crews, and answers to Chatwoot, inside the context.
+
+        Several programs and servers over one store may do so; each message is taken by one.
+        """
+        async with delivering(self.services, self.capacity):
+            yield
+
+    async def receive(self, payload: JsonObject, *, delivery: str | None = None) -> Receipt:
+        """
+        Take in an event of Chatwoot, as its webhook does.
+
+        *delivery* is Chatwoot's own id of it, by which it is recognised when it comes again.
+
+        Raises:
+            StoreUnavailableError: The store is away.
+        """
+        event = read_event(payload, delivery=delivery)
+        text = SecretText(json.dumps(payload))
+        return await self.services.receive_message(event, text, caller=self.caller)
+
+    async def messages(
+        self,
+        stage: str | None = None,
+        *,
+        tenant: str | None = None,
+        after: str | None = None,
+        limit: int = 50,
+    ) -> Sequence[InboxMessage]:
+        """
+        Received messages, newest first: all, or those at *stage*, of *tenant*, behind *after*.
+
+        Raises:
+            InvalidValueError: An argument does not have its form.
+            StoreUnavailableError: The store is away.
+        """
+        return await self.services.list_messages(
+            caller=self.caller,
+            stages=frozenset(Stage) if stage is None else {_stage(stage)},
+            tenant=None if tenant is None else TenantId(tenant),
+            after=None if after is None else MessageId(after),
+            limit=limit,
+        )
+
+    async def answer(self, message_id: str, text: str | None) -> InboxMessage:
+        """
+        Give the answer of a crew that said `LATER`; None if it has none after all.
+
+        Raises:
+            MessageNotFoundError: There is no such message.
+            WrongStageError: It has another answer, or nobody waits for one.
+            StoreUnavailableError: The store is away.
+        """
+        return await self.services.answer_message(
+            MessageId(message_id), said(text), caller=self.caller
+        )
+
+    async def replay(self, message_id: str) -> InboxMessage:
+        """
+        Send a stuck message on its way again, by the mapping as it is now.
+
+        Raises:
+            MessageNotFoundError: There is no such message.
+            WrongStageError: It is not stuck, or was sent on its way too often.
+            StoreUnavailableError: The store is away.
+        """
+        return await self.services.replay_messages(MessageId(message_id), caller=self.caller)
+
 
 @asynccontextmanager
 async def open_hub(store: str | Settings | None = None) -> AsyncIterator[Hub]:
@@ -231,7 +408,14 @@ async def open_hub(store: str | Settings | None = None) -> AsyncIterator[Hub]:
     else:
         settings = read_settings(flags={} if store is None else {"store_url": store})
     async with opened(Container(settings=settings)) as services:
-        yield Hub(services)
+        yield Hub(services, capacity=capacity_of(settings))
+
+
+def _stage(name: str) -> Stage:
+    try:
+        return Stage(name)
+    except ValueError:
+        raise InvalidValueError("stage", "stage") from None
 
 
 def _owner(tenant: str, domain: str) -> TenantDomain:

@@ -6,7 +6,11 @@ from pathlib import Path
 import pytest
 
 from odoo_ai_config.application.errors import MasterKeyMissingError
-from odoo_ai_config.domain.errors import InvalidValueError, PreconditionFailedError
+from odoo_ai_config.domain.errors import (
+    InvalidValueError,
+    ItemNotFoundError,
+    PreconditionFailedError,
+)
 from odoo_ai_config.domain.routing import Rule
 from odoo_ai_config.entrypoints.library import Hub, open_hub
 from odoo_ai_config.entrypoints.settings import SettingsError, read_settings
@@ -100,3 +104,28 @@ async def test_unknown_store_is_refused() -> None:
     with pytest.raises(SettingsError):
         async with open_hub("postgres://host/db"):
             pass
+
+
+async def test_collection_is_pushed_and_read_by_what_changed(hub: Hub) -> None:
+    products = hub.collection("123456", "products")
+    first = await products.replace({"7": {"name": "Camisa"}, "8": {"name": "Tênis"}})
+    assert (first.changed, first.versions) == (True, {"products_informations": 1})
+    reading = await products.read()
+    assert reading.page is not None
+    assert [state.id for state in reading.page.states] == ["7", "8"]
+
+    await products.amend({"7": {"name": "Camisa azul"}}, removed=["8"])
+    changed = await products.read(reading.cursor)
+    assert changed.page is not None
+    assert [(state.id, state.item is None) for state in changed.page.states] == [
+        ("7", False),
+        ("8", True),
+    ]
+    assert await products.item("7") == {"name": "Camisa azul"}
+    with pytest.raises(ItemNotFoundError):
+        await products.item("8")
+
+
+async def test_name_of_a_collection_is_checked(hub: Hub) -> None:
+    with pytest.raises(InvalidValueError):
+        hub.collection("123456", "no name")
