@@ -20,6 +20,7 @@ from odoo_ai_config.entrypoints.cli.flags import SERVER_AS_SET, ServerFlags
 from odoo_ai_config.entrypoints.cli.probing import hub_answers, reachable_place
 from odoo_ai_config.entrypoints.cli.refusals import CommandError
 from odoo_ai_config.entrypoints.cli.terminal import say, tell
+from odoo_ai_config.entrypoints.settings import Settings
 
 _CONNECT_SECONDS: Final = 30.0
 _TOKEN_PAGE: Final = "https://dashboard.ngrok.com/get-started/your-authtoken"  # noqa: S105 - an address
@@ -78,20 +79,29 @@ async def tunnel(
     with _stop_signals() as stopping:
         async with _open(ngrok, place, settings.ngrok_authtoken, domain, stopping) as url:
             if url is not None:
-                for line in instructions(url, place):
+                for line in instructions(url, settings):
                     say(line)
                 await stopping.wait()
     tell("Túnel fechado.")
 
 
-def instructions(url: str, place: str) -> Iterator[str]:
+def instructions(url: str, settings: Settings) -> Iterator[str]:
     """
     What to change elsewhere so that everybody comes to *url*.
     """
-    yield f"Túnel aberto: {url} -> http://{place}"
+    yield f"Túnel aberto: {url} -> http://{reachable_place(settings)}"
     yield ""
     yield "No Chatwoot (Configurações > Integrações > Webhooks), a URL do webhook:"
     yield f"  {url}/webhook"
+    yield "Ou, se ele não assina o que envia (antes da versão 4.11), com o fim secreto que"
+    if settings.webhook_token_path.exists():
+        yield f"está em {settings.webhook_token_path}:"
+    else:
+        yield "se cria com `odoo-ai-config chatwoot set --new-address`:"
+    yield f"  {url}/webhook/<fim secreto>"
+    yield ""
+    yield "No .env deste servidor, para as equipes que respondem depois (e reinicie-o):"
+    yield f"  ODOO_AI_CONFIG_PUBLIC_URL={url}"
     yield ""
     yield "Na VPS, no .env dos serviços de IA que leem as configurações daqui:"
     yield f"  CONFIG_SERVICE_URL={url}"

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
 from odoo_ai_config.domain.credentials import SecretText
 from odoo_ai_config.entrypoints.cli import tunnel as module
 from odoo_ai_config.entrypoints.cli.refusals import CommandError
+from odoo_ai_config.entrypoints.settings import read_settings
 
 
 class Silence:
@@ -16,6 +18,15 @@ class Silence:
 
     def forward(self, addr: str, **options: str) -> asyncio.Future[module.Listener]:
         return asyncio.get_running_loop().create_future()
+
+
+def test_instructions_say_where_the_secret_end_of_the_webhook_is(tmp_path: Path) -> None:
+    settings = read_settings(flags={"data_dir": str(tmp_path)}, environment={}, folder=tmp_path)
+    assert "chatwoot set --new-address" in "\n".join(module.instructions("https://x", settings))
+    settings.webhook_token_path.write_text("fim-secreto")
+    told = "\n".join(module.instructions("https://x", settings))
+    assert f"está em {settings.webhook_token_path}:" in told
+    assert "fim-secreto" not in told
 
 
 async def test_tunnel_that_takes_too_long_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
