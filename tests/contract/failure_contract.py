@@ -93,7 +93,7 @@ CALLS: dict[str, Callable[[Stores], Awaitable[object]]] = {
     "inbox.next_due": lambda stores: stores.inbox.next_due(),
     "inbox.find": lambda stores: stores.inbox.find(message().id),
     "inbox.received": lambda stores: stores.inbox.received(message().origin),
-    "inbox.page": lambda stores: stores.inbox.page(Stage, limit=5),
+    "inbox.page": lambda stores: stores.inbox.page(list(Stage), limit=5),
     "inbox.census": lambda stores: stores.inbox.census(),
     "inbox.prune": lambda stores: stores.inbox.prune(before=AT),
     "api_keys.api_key": lambda stores: stores.api_keys.api_key("a1"),

@@ -80,7 +80,7 @@ async def picture_of(stores: Stores, *changesets: Changeset) -> Picture:
         secrets=_present(
             [await stores.secrets.sealed(new.context, new.fingerprint) for new in secrets]
         ),
-        messages=list(await stores.inbox.page(Stage, limit=1000)),
+        messages=list(await stores.inbox.page(list(Stage), limit=1000)),
         collections=_present(
             [
                 await stores.collections.page(change.head.key, Position(0, 0), limit=1000)

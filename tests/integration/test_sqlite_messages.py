@@ -121,7 +121,8 @@ async def test_nothing_costs_more_the_more_messages_wait(
         await stores.config.commit(Changeset(messages=messages))
 
     async def costs(name: str) -> list[int]:
-        new, hands = message(f"message-{name}", "busy", minute=-1), []
+        new = message(f"message-{name}", "busy", minute=-1)
+        hands: list[InboxMessage] = []
 
         async def claim() -> None:
             allowance = Allowance(3, 3, {TenantId("busy"): 3})

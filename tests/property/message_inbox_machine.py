@@ -38,6 +38,7 @@ from tests.contract.samples import (
 from tests.contract.stores import Stores
 
 T = TypeVar("T")
+Step: TypeAlias = Callable[[], tuple[InboxMessage, list[SealedSecret]]]
 OpenStores: TypeAlias = Callable[[], AbstractAsyncContextManager[Stores]]
 
 TENANTS: Final = ("a", "b", "c")
@@ -265,17 +266,18 @@ class MessageInboxMachine(RuleBasedStateMachine):
             return multiple()
         at, number = self.tick(), self.number()
         mark = fingerprint(number)
+        ways: dict[str, Step] = {
+            "put_off": lambda: (state.put_off(until=at + delay, reason="busy", at=at), []),
+            "awaiting": lambda: (state.awaiting(until=at + delay, at=at), []),
+            "answered": lambda: (state.answered(mark, at=at), [answer_to(state, number)]),
+            "done": lambda: (state.done(at=at), []),
+            "dead": lambda: (state.dead(reason="crew_refused", at=at), []),
+            "unresolved": lambda: (state.unresolved(reason="crew_not_found", at=at), []),
+            "discard": lambda: (state.discarded(at=at), []),
+            "replay": lambda: self.replayed(state, tenant, number),
+        }
         try:
-            following, texts = {
-                "put_off": lambda: (state.put_off(until=at + delay, reason="busy", at=at), []),
-                "awaiting": lambda: (state.awaiting(until=at + delay, at=at), []),
-                "answered": lambda: (state.answered(mark, at=at), [answer_to(state, number)]),
-                "done": lambda: (state.done(at=at), []),
-                "dead": lambda: (state.dead(reason="crew_refused", at=at), []),
-                "unresolved": lambda: (state.unresolved(reason="crew_not_found", at=at), []),
-                "discard": lambda: (state.discarded(at=at), []),
-                "replay": lambda: self.replayed(state, tenant, number),
-            }[act]()
+            following, texts = ways[act]()
         except WrongStageError:
             return multiple()
         place = self.model.at(state)
@@ -331,7 +333,7 @@ class MessageInboxMachine(RuleBasedStateMachine):
 
     @invariant()
     def messages_are_those_of_the_model(self) -> None:
-        found = self.run(self.stores.inbox.page(Stage, limit=1000))
+        found = self.run(self.stores.inbox.page(list(Stage), limit=1000))
         assert list(found) == self.model.messages[::-1]
 
     @invariant()

@@ -154,9 +154,11 @@ def test_conversation_is_named_by_its_account_and_id() -> None:
     assert QUEUED.conversation == "1/2"
 
 
-@pytest.mark.parametrize("unknown", ["account", "conversation"])
-def test_message_of_no_known_conversation_is_one_of_its_own(unknown: str) -> None:
-    alone = evolve(QUEUED, origin=evolve(QUEUED.origin, **{unknown: None}))
+@pytest.mark.parametrize(
+    "origin", [evolve(QUEUED.origin, account=None), evolve(QUEUED.origin, conversation=None)]
+)
+def test_message_of_no_known_conversation_is_one_of_its_own(origin: Origin) -> None:
+    alone = evolve(QUEUED, origin=origin)
     assert alone.conversation == "message/message-1"
 
 
