@@ -9,7 +9,7 @@ import platform
 import sys
 from collections.abc import Callable, Iterator
 
-from benchmarks import mongo, over_http, routing, slow_disk, starting
+from benchmarks import collections, messages, mongo, over_http, routing, slow_disk, starting
 from benchmarks.figures import Figure
 from benchmarks.processes import keep_off_the_servers_processor
 
@@ -18,6 +18,9 @@ BENCHMARKS: dict[str, Callable[[], Iterator[Figure]]] = {
     "slow-disk": slow_disk.slow_credentials,
     "reading": over_http.reading,
     "mongo": mongo.writing,
+    "messages": messages.acknowledging,
+    "collections": collections.pushing,
+    "unchanged": collections.unchanged,
     "mapping": routing.mapping_events,
     "resolve": routing.resolving,
     "import": starting.importing,
