@@ -622,6 +622,7 @@ class ClaimContract(StoreContract):
     async def test_no_more_is_claimed_than_the_caller_can_take_on(self, stores: Stores) -> None:
         await put(stores, *(message(f"message-{n}", str(n), tenant=f"t{n}") for n in range(6)))
         assert len(await claim(stores, total=0)) == 0
+        assert len(await claim(stores, per_tenant=0)) == 0
         assert len(await claim(stores, total=4)) == 4
         assert len(await claim(stores, total=4)) == 2
 
@@ -891,6 +892,16 @@ class InboxPruneContract(StoreContract):
         for one in done:
             assert await sealed(stores, text_of(one)) is None
             assert await sealed(stores, answer_to(one)) is None
+
+    async def test_prunings_at_one_time_count_each_message_once(
+        self, stores: Stores, second_stores: Stores
+    ) -> None:
+        done = tuple(at_stage(f"message-{number}", Stage.DONE) for number in range(50))
+        await stores.config.commit(Changeset(messages=done))
+        pruned = await asyncio.gather(
+            *((stores, second_stores)[number % 2].inbox.prune(before=LATER) for number in range(6))
+        )
+        assert sum(pruned) == 50
 
     async def test_receivers_and_prunings_do_not_disturb_each_other(self, stores: Stores) -> None:
         async def receive(number: int) -> None:

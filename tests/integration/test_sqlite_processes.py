@@ -11,16 +11,18 @@ from pathlib import Path
 import pytest
 
 from odoo_ai_config.adapters.sqlite.database import SqliteDatabase, open_sqlite
+from odoo_ai_config.application.ports.message_inbox import Allowance
 from odoo_ai_config.domain.changes import Changeset, DeliveryId
 from odoo_ai_config.domain.identifiers import CREDENTIALS, ChatwootId
 from odoo_ai_config.domain.routing import IncomingMessage
 from tests.contract.picture import picture_of
-from tests.contract.samples import AT, api_key, key, mapping, owner, revision
+from tests.contract.samples import AT, DAY, api_key, key, mapping, owner, revision
 from tests.contract.sqlite_stores import stores_over
 from tests.contract.stores import Stores
 from tests.integration.sqlite_process import TENANTS, event, succeed
 from tests.source_tree import ROOT
 
+EVERYTHING = Allowance(total=100, per_tenant=100, in_hand={})
 MESSAGE = IncomingMessage(ChatwootId("1"), ChatwootId("1"))
 
 
@@ -75,6 +77,11 @@ async def test_killed_process_leaves_whole_changesets_and_all_it_acknowledged(
                     acknowledged[tenant] = int(version)
         with open_sqlite(path) as database:
             await assert_whole(stores_over(database), acknowledged)
+    with open_sqlite(path) as database:
+        heads = await stores_over(database).inbox.claim(EVERYTHING, now=AT, until=AT + DAY)
+    written = {tenant for tenant, versions in acknowledged.items() if versions}
+    assert {str(head.id) for head in heads} >= {f"message-{tenant}-1" for tenant in written}
+    assert len(heads) <= len(TENANTS)
 
 
 async def assert_whole(stores: Stores, acknowledged: dict[str, int]) -> None:
@@ -88,9 +95,13 @@ async def assert_whole(stores: Stores, acknowledged: dict[str, int]) -> None:
         assert set(picture.history) == set(sealed)
         assert picture.deliveries == [changes.delivery for changes in written]
         assert picture.secrets == [changes.secrets[0] for changes in written]
+        for (received,) in (changes.messages for changes in written):
+            assert await stores.inbox.find(received.id) == received
         mapped = [one for one in picture.mappings if one.mapping.owner == owner(tenant)]
         assert mapped == ([written[-1].mappings[0]] if written else [])
         # Nothing of the event that was under way, not even the first thing it writes.
+        (unwritten,) = event(tenant, len(history) + 1).messages
+        assert await stores.inbox.find(unwritten.id) is None
         following = DeliveryId("caller", f"{tenant}-{len(history) + 1}")
         assert await stores.config.delivery(following) is None
         assert (
