@@ -10,11 +10,10 @@ import structlog
 from odoo_ai_config.adapters.crews.crew_line import (
     CrewLineByKind,
     EchoCrewLine,
-    Handler,
     InProcessCrewLine,
-    Said,
 )
 from odoo_ai_config.application.errors import CrewRefusedError, CrewUnavailableError
+from odoo_ai_config.application.ports.crew_registry import CrewFunction, Said
 from odoo_ai_config.domain.crews import LATER, SILENCE, Answer, Crew, CrewKind, CrewTask
 from tests.contract.crew_line_contract import (
     ANSWER,
@@ -33,7 +32,7 @@ class InProcessBench(CrewsBench):
         self._asked: list[tuple[str, str | None]] = []
         self._crews = 0
 
-    def crew(self, handler: Handler) -> Crew:
+    def crew(self, handler: CrewFunction) -> Crew:
         async def noting(given: CrewTask) -> Said:
             self._asked.append((given.received.id.value, given.message.text))
             return await handler(given)
@@ -117,7 +116,7 @@ async def test_function_may_say_when_to_ask_again(bench: InProcessBench) -> None
 
 
 async def test_function_that_is_not_async_fails_as_others_do(bench: InProcessBench) -> None:
-    bench.line.register("plain", cast("Handler", lambda _task: ANSWER))
+    bench.line.register("plain", cast("CrewFunction", lambda _task: ANSWER))
 
     with pytest.raises(CrewUnavailableError):
         await bench.line.ask(Crew("plain", owner(), CrewKind.IN_PROCESS), task(), secret=None)

@@ -291,6 +291,7 @@ class Container(containers.DeclarativeContainer):
         chatwoot_accounts=chatwoot_accounts,
         vault=vault,
         yaml=yaml,
+        crews=in_process_crews,
         doorbell=doorbell,
         answer_message=providers.Singleton(
             AnswerMessage, store, inbox, message_texts, crew_directory, clock, doorbell

@@ -64,9 +64,9 @@ class Capacity:
         grace: Seconds that deliveries are given to be finished when the process stops.
     """
 
-    total: int
-    per_tenant: int
-    grace: float
+    total: int = 64
+    per_tenant: int = 16
+    grace: float = 20.0
 
 
 def capacity_of(settings: Settings) -> Capacity:

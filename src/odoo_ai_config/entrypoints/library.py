@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Final
 
-from attrs import frozen
+from attrs import field, frozen
 
 from odoo_ai_config.application.chatwoot_payloads import read_event
 from odoo_ai_config.application.document_writes import DocumentWrite
@@ -140,7 +140,7 @@ class Hub:
 
     services: Services
     caller: ApiKey = IN_PROCESS
-    capacity: Capacity = Capacity()
+    capacity: Capacity = field(factory=Capacity)
 
     async def sync_credentials(  # noqa: PLR0913 - the event has these fields
         self,

@@ -12,6 +12,7 @@ from odoo_ai_config.application.ports.api_key_store import ApiKeyStore
 from odoo_ai_config.application.ports.audit_log import AuditLog
 from odoo_ai_config.application.ports.channel_directory import ChannelDirectory
 from odoo_ai_config.application.ports.config_store import ConfigStore
+from odoo_ai_config.application.ports.crew_registry import CrewRegistry
 from odoo_ai_config.application.ports.message_inbox import MessageInbox
 from odoo_ai_config.application.ports.secret_store import SecretStore
 from odoo_ai_config.application.ports.secret_vault import SecretVault
@@ -69,6 +70,7 @@ class Services:
     vault: SecretVault
     yaml: YamlCodec
     chatwoot_accounts: ChatwootAccounts
+    crews: CrewRegistry
     doorbell: Doorbell
     answer_message: AnswerMessage
     authenticate: Authenticate

@@ -5,14 +5,14 @@ Crews that need no network: one that echoes, functions of this program; and the 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from typing import TypeAlias
+from collections.abc import Mapping
 
 import structlog
 from attrs import frozen
 
 from odoo_ai_config.application.errors import CrewRefusedError, CrewUnavailableError
 from odoo_ai_config.application.ports.crew_line import CrewLine
+from odoo_ai_config.application.ports.crew_registry import CrewFunction, CrewRegistry, Said
 from odoo_ai_config.domain.credentials import SecretText
 from odoo_ai_config.domain.crews import (
     SILENCE,
@@ -25,9 +25,6 @@ from odoo_ai_config.domain.crews import (
     said,
 )
 from odoo_ai_config.domain.errors import InvalidValueError
-
-Said: TypeAlias = "str | Answer | Later | Silence | None"
-Handler: TypeAlias = Callable[[CrewTask], Awaitable[Said]]
 
 _log = structlog.get_logger(area="hub")
 
@@ -62,7 +59,7 @@ class EchoCrewLine(CrewLine):
         return said(task.message.text)
 
 
-class InProcessCrewLine(CrewLine):
+class InProcessCrewLine(CrewLine, CrewRegistry):
     """
     Crews that are functions of this program.
 
@@ -71,16 +68,10 @@ class InProcessCrewLine(CrewLine):
     """
 
     def __init__(self) -> None:
-        self._handlers: dict[str, Handler] = {}
+        self._handlers: dict[str, CrewFunction] = {}
 
-    def register(self, name: str, handler: Handler) -> None:
-        """
-        Let *handler* answer for the crews called *name*, whichever tenant's.
-
-        It returns the answer's text, `LATER`, or None for no answer. It may raise
-        `CrewRefusedError` or `CrewUnavailableError`; any other exception counts as the latter.
-        """
-        self._handlers[name] = handler
+    def register(self, name: str, crew: CrewFunction) -> None:
+        self._handlers[name] = crew
 
     async def ask(
         self,
@@ -89,12 +80,12 @@ class InProcessCrewLine(CrewLine):
         *,
         secret: SecretText | None,  # noqa: ARG002 - the port's signature
     ) -> Answer | Later | Silence:
-        handler = self._handlers.get(crew.name)
-        if handler is None:
+        function = self._handlers.get(crew.name)
+        if function is None:
             # Perhaps not yet, perhaps in another process over the same store.
             _log.warning("crew_not_registered", crew=crew.name)
             raise CrewUnavailableError
-        run = asyncio.create_task(_run(handler, task))
+        run = asyncio.create_task(_run(function, task))
         run.add_done_callback(_notice)
         try:
             await asyncio.wait((run,), timeout=crew.timeout.total_seconds())
@@ -112,8 +103,8 @@ class InProcessCrewLine(CrewLine):
         return _understood(run.result())
 
 
-async def _run(handler: Handler, task: CrewTask) -> Said:
-    return await handler(task)
+async def _run(function: CrewFunction, task: CrewTask) -> Said:
+    return await function(task)
 
 
 def _notice(run: asyncio.Task[Said]) -> None:

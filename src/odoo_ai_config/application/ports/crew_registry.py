@@ -1,0 +1,29 @@
+"""
+Where a program says what its own crews are.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Awaitable, Callable
+from typing import Protocol, TypeAlias
+
+from odoo_ai_config.domain.crews import Answer, CrewTask, Later, Silence
+
+Said: TypeAlias = "str | Answer | Later | Silence | None"
+CrewFunction: TypeAlias = Callable[[CrewTask], Awaitable[Said]]
+
+
+class CrewRegistry(Protocol):
+    """
+    Crews of the kind ``in_process``, by name.
+    """
+
+    @abstractmethod
+    def register(self, name: str, crew: CrewFunction) -> None:
+        """
+        Let *crew* answer for the crews called *name*, whichever tenant's.
+
+        It returns the answer's text, `LATER`, or None for no answer. It may raise
+        `CrewRefusedError` or `CrewUnavailableError`; any other exception counts as the latter.
+        """
