@@ -28,6 +28,7 @@ CHECKS = (
 )
 # What the examples of the description speak of.
 DOCUMENT = "/configs/123456/retail/config"
+COLLECTION = "/api/v1/collections/products_informations"
 CREDENTIALS = {
     **credentials_event("123456", 1),
     "domain": "retail",
@@ -40,6 +41,9 @@ async def fill(hub: HubProcess) -> None:
         for event in (CREDENTIALS, {**CREDENTIALS, "name": "Loja"}, fixture("mapping_odoo")):
             async with client.post("/odoo-webhook", json=event) as answer:
                 assert answer.status == 200, await answer.text()
+        pushed = {"account_id": "123456", "items": [{"id": 7, "name": "Camisa"}]}
+        async with client.put(COLLECTION, json=pushed) as answer:
+            assert answer.status == 200, await answer.text()
         async with client.get(DOCUMENT) as answer:
             assert answer.status == 200
 
