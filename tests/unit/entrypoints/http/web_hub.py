@@ -15,6 +15,7 @@ from aiohttp import ClientResponse
 from aiohttp.test_utils import TestClient, TestServer
 from attrs import evolve, frozen
 
+from odoo_ai_config.adapters.crews.crew_line import InProcessCrewLine
 from odoo_ai_config.adapters.system.token_source import SystemTokenSource
 from odoo_ai_config.adapters.yaml.yaml_codec import RuamelYamlCodec
 from odoo_ai_config.application.use_cases.check_key_ring import CheckKeyRing
@@ -87,6 +88,7 @@ def services_over(hub: MemoryHub) -> Services:
         vault=hub.vault,
         yaml=yaml,
         chatwoot_accounts=hub.chatwoot_accounts,
+        crews=InProcessCrewLine(),
         doorbell=hub.doorbell,
         answer_message=hub.answer_message,
         authenticate=hub.authenticate(),
