@@ -51,6 +51,13 @@ def keyed(handler: KeyedHandler, authenticate: Authenticate, limits: CallerLimit
     return let_in
 
 
+def shows_key(request: web.Request) -> bool:
+    """
+    Whether there is a key at all, good or not.
+    """
+    return _HEADER in request.headers or _bearer(request) is not None
+
+
 def _bearer(request: web.Request) -> str | None:
     """
     The key as Odoo's older modules send it.

@@ -189,6 +189,10 @@ RULES: Final[Mapping[str, Text]] = {
         "deve ter de 20 a 128 letras sem acento, dígitos, _ ou -",
         "must be 20 to 128 plain letters, digits, _ or -",
     ),
+    "stage": Text(
+        "deve ser um ou mais dos estágios possíveis aqui, separados por vírgula",
+        "must be one or more of the stages that are possible here, separated by commas",
+    ),
     "message_id": Text("deve ser o identificador de uma mensagem", "must be the id of a message"),
     "due_at": Text("deve ter um prazo", "must have a time when it is due"),
     "destination": Text("deve ter um destino", "must have a destination"),

@@ -19,6 +19,7 @@ T = TypeVar("T")
 
 # Beyond any version, and short enough to be an integer to every store.
 _MOST_DIGITS: Final = 15
+_YES: Final = frozenset({"1", "true", "yes"})
 
 
 def named(name: str, make: Callable[[str], T], text: str) -> T:
@@ -88,6 +89,13 @@ def optional_number(request: web.Request, name: str) -> int | None:
     """
     text = request.query.get(name, "")
     return whole_number(name, text) if text else None
+
+
+def is_asked(request: web.Request, name: str) -> bool:
+    """
+    Whether the query says yes to *name*.
+    """
+    return request.query.get(name, "").lower() in _YES
 
 
 def page_size(request: web.Request, *, default: int, most: int) -> int:

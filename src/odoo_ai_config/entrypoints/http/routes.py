@@ -17,8 +17,10 @@ from attrs import field, frozen
 from odoo_ai_config.entrypoints.apps import App
 from odoo_ai_config.entrypoints.http import (
     chatwoot_accounts,
+    chatwoot_messages,
     chatwoot_webhook,
     credentials,
+    crew_answers,
     description,
     documents,
     health,
@@ -125,12 +127,25 @@ _CHATWOOT_ACCOUNTS: Final[Keyed] = {
     },
 }
 
+_MESSAGE: Final = "/v1/messages/{message_id}"
+
+_MESSAGES: Final[Keyed] = {
+    "/v1/messages": {"GET": chatwoot_messages.list_messages},
+    "/v1/messages/replay": {"POST": chatwoot_messages.replay_messages},
+    _MESSAGE: {"GET": chatwoot_messages.read_message},
+    f"{_MESSAGE}/replay": {"POST": chatwoot_messages.replay_message},
+    f"{_MESSAGE}/discard": {"POST": chatwoot_messages.discard_message},
+}
+
+_ANSWERS: Final[Open] = {f"{_MESSAGE}/answer": {"POST": crew_answers.answer_message}}
+
 _GROUPS: Final = (
     RouteGroup(None, None, open=_ALWAYS),
     RouteGroup(App.CONFIG, "odoo-webhook", keyed=_EVENTS),
     RouteGroup(App.CONFIG, "config", keyed=_CONFIG),
     RouteGroup(App.CHATWOOT, "webhook", open=_CHATWOOT),
     RouteGroup(App.CHATWOOT, "config", keyed=_CHATWOOT_ACCOUNTS),
+    RouteGroup(App.CHATWOOT, "hub", keyed=_MESSAGES, open=_ANSWERS),
     RouteGroup(App.ODOO_API, "config", keyed=odoo_routes()),
 )
 

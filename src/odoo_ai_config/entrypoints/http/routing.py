@@ -14,10 +14,9 @@ from odoo_ai_config.domain.json_types import JsonObject
 from odoo_ai_config.domain.routing import IncomingMessage, Route
 from odoo_ai_config.entrypoints.http.app_keys import SERVICES
 from odoo_ai_config.entrypoints.http.errors import FieldError, IncompleteDataError
-from odoo_ai_config.entrypoints.http.paths import named
+from odoo_ai_config.entrypoints.http.paths import is_asked, named
 from odoo_ai_config.entrypoints.http.representations import json_bytes
 
-_YES: Final = frozenset({"1", "true", "yes"})
 _NONE: Final = frozenset({"", "0", "None", "False", "null"})
 
 
@@ -35,7 +34,7 @@ async def resolve_route(request: web.Request, caller: ApiKey) -> web.Response:
         None if inbox in _NONE else named("inbox_id", ChatwootId, inbox),
         query.get("number") or None,
     )
-    explain = query.get("explain", "").lower() in _YES
+    explain = is_asked(request, "explain")
     route = await request.app[SERVICES].resolve_route(message, caller=caller, explain=explain)
     return web.Response(
         body=json_bytes(_shown(route, explain=explain)), content_type="application/json"

@@ -17,7 +17,7 @@ from aiohttp import web as web_
 from aiohttp.test_utils import TestClient, TestServer
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from odoo_ai_config.domain import identifiers, mapping, phone
+from odoo_ai_config.domain import identifiers, inbox, mapping, phone
 from odoo_ai_config.domain.access import Scope
 from odoo_ai_config.entrypoints.http import description
 from odoo_ai_config.entrypoints.http.openapi import request_schemas
@@ -156,6 +156,7 @@ async def test_key_is_needed_where_the_document_says_so(
         ("DocumentType", identifiers._SLUG),
         ("CredentialRef", identifiers._CREDENTIAL_REF),
         ("ChatwootId", identifiers._CHATWOOT_ID),
+        ("MessageId", inbox._MESSAGE_ID),
         ("Crew", mapping.CREW_NAME),
         ("PhoneNumber", phone._DIGITS),
     ],

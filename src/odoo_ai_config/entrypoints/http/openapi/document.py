@@ -20,6 +20,11 @@ from odoo_ai_config.entrypoints.http.openapi.components import headers, paramete
 from odoo_ai_config.entrypoints.http.openapi.document_paths import document_paths
 from odoo_ai_config.entrypoints.http.openapi.event_paths import event_paths
 from odoo_ai_config.entrypoints.http.openapi.mapping_paths import mapping_paths
+from odoo_ai_config.entrypoints.http.openapi.message_paths import (
+    CREW_SCHEME,
+    message_paths,
+    message_schemas,
+)
 from odoo_ai_config.entrypoints.http.openapi.operations import BEARER_SCHEME, SECURITY_SCHEME
 from odoo_ai_config.entrypoints.http.openapi.refusals import problem
 from odoo_ai_config.entrypoints.http.openapi.status_paths import status_paths
@@ -55,6 +60,7 @@ def description(version: str, apps: frozenset[App] = ALL_APPS) -> JsonObject:
             {"name": "mapping", "description": "Whose a Chatwoot channel is."},
             {"name": "tenants", "description": "Who is configured, and sealed credentials."},
             {"name": "chatwoot", "description": "What Chatwoot pushes."},
+            {"name": "messages", "description": "What became of it, and what crews answer."},
             {"name": "collections", "description": "Products, rules and the like, to be indexed."},
             {"name": "status", "description": "What anybody may ask."},
         ],
@@ -75,6 +81,13 @@ def description(version: str, apps: frozenset[App] = ALL_APPS) -> JsonObject:
                     "description": "`sha256=` and the hexadecimal HMAC-SHA256 of "
                     "`<X-Chatwoot-Timestamp>.<body>`, by the secret that Chatwoot shows.",
                 },
+                CREW_SCHEME: {
+                    "type": "apiKey",
+                    "in": "header",
+                    "name": "webhook-signature",
+                    "description": "Standard Webhooks, by the secret of the crew that the "
+                    "message went to; `webhook-id` is the id of the message.",
+                },
                 BEARER_SCHEME: {
                     "type": "http",
                     "scheme": "bearer",
@@ -92,6 +105,7 @@ def description(version: str, apps: frozenset[App] = ALL_APPS) -> JsonObject:
                 **answer_schemas.mapping_answers(),
                 **answer_schemas.tenant_answers(),
                 **chatwoot_schemas(),
+                **message_schemas(),
                 **collection_schemas(),
                 **request_schemas.lenient_values(),
                 **request_schemas.events(),
@@ -110,7 +124,7 @@ def _paths(apps: frozenset[App]) -> JsonObject:
             **mapping_paths(),
             **tenant_paths(),
         },
-        App.CHATWOOT: chatwoot_paths(),
+        App.CHATWOOT: {**chatwoot_paths(), **message_paths()},
         App.ODOO_API: collection_paths(),
     }
     return {
