@@ -101,13 +101,6 @@ def _secrets(text: str) -> tuple[SecretText, ...]:
     return tuple(SecretText(part.strip()) for part in text.split(",") if part.strip())
 
 
-def _chatwoot_url(text: str) -> str | None:
-    try:
-        return ChatwootChange(base_url=text.strip().rstrip("/")).base_url or None
-    except InvalidValueError:
-        raise ValueError from None
-
-
 def _webhook_tokens(text: str) -> tuple[SecretText, ...]:
     tokens = _secrets(text)
     try:
@@ -261,7 +254,7 @@ class Settings:
     )
     chatwoot_url: str | None = environ.var(
         default="",
-        converter=_chatwoot_url,
+        converter=_address,
         help="Endereço do Chatwoot (https://...), para contas sem endereço próprio; "
         "CHATWOOT_BASE_URL também vale",
     )

@@ -278,3 +278,33 @@ def test_public_address_of_the_hub(written: str, read: str | None, tmp_path: Pat
 def test_public_address_that_is_none_is_refused(written: str, tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="ODOO_AI_CONFIG_PUBLIC_URL"):
         as_set(tmp_path, ODOO_AI_CONFIG_PUBLIC_URL=written)
+
+
+def test_chatwoot_is_set_by_the_replaced_services_names_too(tmp_path: Path) -> None:
+    old = as_set(tmp_path, CHATWOOT_BASE_URL="https://chatwoot.example/cw/", CHATWOOT_API_KEY="a")
+    assert old.chatwoot_url == "https://chatwoot.example/cw"
+    assert old.chatwoot_api_token is not None
+    assert old.chatwoot_api_token.reveal() == "a"
+    assert as_set(tmp_path).chatwoot_url is None
+
+
+def test_secrets_and_tokens_of_chatwoot_are_several(tmp_path: Path) -> None:
+    settings = as_set(
+        tmp_path,
+        ODOO_AI_CONFIG_CHATWOOT_SECRETS="a, b",
+        ODOO_AI_CONFIG_CHATWOOT_TOKENS=f"{'t' * 20},{'u' * 20}",
+    )
+    assert [secret.reveal() for secret in settings.chatwoot_secrets] == ["a", "b"]
+    assert [token.reveal() for token in settings.chatwoot_tokens] == ["t" * 20, "u" * 20]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("URL", "chatwoot.example"), ("URL", "https://u:p@chatwoot.example"), ("TOKENS", "short")],
+    ids=["no address", "with a password", "a token that can be guessed"],
+)
+def test_unusable_setting_of_chatwoot_is_refused(name: str, value: str, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError) as refusal:
+        as_set(tmp_path, **{f"ODOO_AI_CONFIG_CHATWOOT_{name}": value})
+    assert f"ODOO_AI_CONFIG_CHATWOOT_{name}" in str(refusal.value)
+    assert value not in str(refusal.value)
