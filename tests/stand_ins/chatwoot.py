@@ -120,6 +120,7 @@ class ChatwootStandIn:
         webhooks: What every account tells its events to.
         failures: What the next calls of the API meet instead of being done, one each.
         lost_answers: How many of the next posts are done but cut off before they are answered.
+        slowness: Seconds between a post that is done and its answer.
         deliveries: What became of the events.
     """
 
@@ -128,11 +129,12 @@ class ChatwootStandIn:
     webhooks: list[Webhook] = field(factory=list)
     failures: deque[Failure] = field(factory=deque)
     lost_answers: int = 0
+    slowness: float = 0.0
     calls: int = 0
     deliveries: list[Delivery] = field(factory=list)
     _conversations: dict[tuple[int, int], Conversation] = field(factory=dict)
     _next_id: int = 9001
-    _telling: set[asyncio.Task[None]] = field(factory=set)
+    _telling: set[asyncio.Task[int | None]] = field(factory=set)
     _session: aiohttp.ClientSession | None = None
 
     def conversation(self, number: int = 301, *, account: int = 1, inbox: int = 7) -> Conversation:
@@ -143,13 +145,29 @@ class ChatwootStandIn:
         return self._conversations.setdefault((account, number), begun)
 
     def customer_writes(
-        self, text: str, *, conversation: int = 301, account: int = 1, inbox: int = 7
+        self,
+        text: str,
+        *,
+        conversation: int = 301,
+        account: int = 1,
+        inbox: int = 7,
+        told: bool = True,
     ) -> dict[str, Any]:
         """
-        Let the customer of a conversation write, and tell it to the webhooks.
+        Let the customer of a conversation write, and tell it to the webhooks if *told*.
         """
         place = self.conversation(conversation, account=account, inbox=inbox)
-        return self._add(place, text, _INCOMING, source_id=f"wamid.{uuid.uuid4().hex}")
+        source_id = f"wamid.{uuid.uuid4().hex}"
+        return self._add(place, text, _INCOMING, source_id=source_id, told=told)
+
+    async def tell(
+        self, message: dict[str, Any], webhook: Webhook, *, delivery: str | None = None
+    ) -> int | None:
+        """
+        Deliver the event of *message* to one *webhook*, and say with what status it answers.
+        """
+        place = self._conversations[message["account_id"], message["conversation_id"]]
+        return await self._deliver(webhook, message, _encoded(place, message), delivery)
 
     def agent_notes(self, text: str, *, conversation: int = 301, account: int = 1) -> None:
         """
@@ -215,6 +233,7 @@ class ChatwootStandIn:
             private=said.get("private") or False,
             attributes=attributes if isinstance(attributes, dict) else {},
         )
+        await asyncio.sleep(self.slowness)
         if self.lost_answers:
             self.lost_answers -= 1
             if request.transport is not None:
@@ -262,6 +281,7 @@ class ChatwootStandIn:
         source_id: str | None = None,
         private: bool = False,
         attributes: dict[str, Any] | None = None,
+        told: bool = True,
     ) -> dict[str, Any]:
         if kind == _OUTGOING and text:
             text = _LIQUID.sub("", text)
@@ -283,18 +303,28 @@ class ChatwootStandIn:
         place.messages.append(message)
         if kind == _OUTGOING and not private and not source_id:
             place.sent.append(text or "")
-        self._tell(place, message)
+        if told:
+            self._tell(place, message)
         return message
 
     def _tell(self, place: Conversation, message: dict[str, Any]) -> None:
-        event = json.dumps(_event(place, message), ensure_ascii=False).encode()
+        event = _encoded(place, message)
         for webhook in self.webhooks:
             telling = asyncio.create_task(self._deliver(webhook, message, event))
             self._telling.add(telling)
             telling.add_done_callback(self._telling.discard)
 
-    async def _deliver(self, webhook: Webhook, message: dict[str, Any], event: bytes) -> None:
-        headers = {"Content-Type": "application/json", "X-Chatwoot-Delivery": str(uuid.uuid4())}
+    async def _deliver(
+        self,
+        webhook: Webhook,
+        message: dict[str, Any],
+        event: bytes,
+        delivery: str | None = None,
+    ) -> int | None:
+        headers = {
+            "Content-Type": "application/json",
+            "X-Chatwoot-Delivery": delivery or str(uuid.uuid4()),
+        }
         if webhook.secret is not None:
             sent_at = str(int(time.time()))
             signed = hmac.digest(webhook.secret.encode(), f"{sent_at}.".encode() + event, "sha256")
@@ -316,6 +346,7 @@ class ChatwootStandIn:
                 time.perf_counter() - started,
             )
         )
+        return status
 
 
 def _error(status: int, text: str) -> web.Response:
@@ -337,6 +368,10 @@ def _shown(message: dict[str, Any]) -> dict[str, Any]:
 @cache
 def _recorded(name: str) -> str:
     return (_FIXTURES / f"chatwoot_message_created_{name}.json").read_text("utf-8")
+
+
+def _encoded(place: Conversation, message: dict[str, Any]) -> bytes:
+    return json.dumps(_event(place, message), ensure_ascii=False).encode()
 
 
 def _event(place: Conversation, message: dict[str, Any]) -> dict[str, Any]:

@@ -161,7 +161,7 @@ class CrewStandIn:
         Accept, and answer *text* at the callback address *after* so many seconds.
 
         It shows *api_key*, or else signs with its secret. It may well overtake the acceptance.
-        `answered_later` gets the status.
+        It calls again while nobody is there. `answered_later` gets the status.
         """
 
         async def behave(asked: Asked, _request: web.Request) -> web.StreamResponse:
@@ -180,11 +180,16 @@ class CrewStandIn:
             headers["X-API-Key"] = api_key
         elif self.secret is not None:
             headers |= signed(self.secret, asked.task["id"], body)
-        async with (
-            aiohttp.ClientSession() as session,
-            session.post(asked.task["callback_url"], data=body, headers=headers) as response,
-        ):
-            self.answered_later.append(response.status)
+        async with aiohttp.ClientSession() as session:
+            heard = False
+            while not heard:
+                try:
+                    call = session.post(asked.task["callback_url"], data=body, headers=headers)
+                    async with call as response:
+                        self.answered_later.append(response.status)
+                        heard = True
+                except aiohttp.ClientConnectionError:
+                    await asyncio.sleep(0.2)
 
     async def calls_made(self) -> None:
         """

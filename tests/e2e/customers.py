@@ -1,0 +1,264 @@
+"""
+Customers who write to shops through Chatwoot and remember what the hub acknowledged.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import secrets
+import socket
+import sqlite3
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import aiohttp
+from attrs import define, field, frozen
+
+from tests.e2e.hub_process import HubProcess
+from tests.stand_ins.chatwoot import SECRET, TOKEN, ChatwootStandIn, Webhook
+from tests.stand_ins.crew import CrewStandIn
+
+_MICROSECONDS = 1_000_000
+# Of the messages that the hub acts on, by account and Chatwoot's id.
+Kept: TypeAlias = Mapping[tuple[str, str], tuple[str, str | None]]
+
+
+@frozen
+class Shop:
+    """
+    A tenant with an inbox of its own in Chatwoot and a crew.
+
+    Args:
+        crew_settings: What its document says of the crew beside where it is.
+    """
+
+    tenant: str
+    inbox: int
+    crew: CrewStandIn
+    crew_settings: Mapping[str, object] = field(factory=dict)
+    account: int = 1
+    domain: str = "retail"
+
+    async def open(self, client: aiohttp.ClientSession, *, mapped: bool = True) -> None:
+        """
+        Let Odoo tell the hub of it, and publish who its crew is.
+        """
+        event = {"account_id": self.tenant, "domain": self.domain, "token": "odoo"}
+        synced = {**event, "event_type": "credentials_sync", "name": self.tenant}
+        await called(client, "POST", "/odoo-webhook", {**synced, "odoo_password": "senha"})
+        if mapped:
+            await self.be_mapped(client)
+        crew: dict[str, object] = {"type": "http", "url": self.crew.url, **self.crew_settings}
+        area = f"/configs/{self.tenant}/{self.domain}"
+        if self.crew.secret is not None:
+            crew["secret_ref"] = "crew_secret"
+            change = {"credentials": {"crew_secret": self.crew.secret}}
+            await called(client, "PATCH", f"{area}/credentials", change)
+        yaml = f"default_crew: atendimento\ncrews:\n  atendimento: {crew}\n"
+        await called(client, "POST", f"{area}/crews", {"yaml_content": yaml})
+
+    async def be_mapped(self, client: aiohttp.ClientSession) -> None:
+        """
+        Let Odoo tell the hub which inbox is this shop's.
+        """
+        mapping = {
+            "chatwoot_account_id": self.account,
+            "chatwoot_inbox_id": self.inbox,
+            "internal_account_id": self.tenant,
+            "domain": self.domain,
+        }
+        event = {"event_type": "mapping_sync", "mapping": mapping}
+        await called(client, "POST", "/odoo-webhook", event)
+
+
+@define
+class Customer:
+    """
+    Somebody who has a conversation with a shop and never writes two messages at a time.
+
+    Args:
+        written: Chatwoot's messages, in the order in which they were written.
+        acknowledged: Ids of those that the hub said it has.
+    """
+
+    chatwoot: ChatwootStandIn
+    shop: Shop
+    conversation: int
+    written: list[dict[str, Any]] = field(factory=list)
+    acknowledged: set[int] = field(factory=set)
+
+    async def write(self, *webhooks: Webhook, delivery: str | None = None) -> bool:
+        """
+        Write another message, told to all *webhooks* at a time; say if one acknowledged it.
+        """
+        message = self.chatwoot.customer_writes(
+            f"Pergunta {len(self.written)} da conversa {self.conversation}",
+            conversation=self.conversation,
+            account=self.shop.account,
+            inbox=self.shop.inbox,
+            told=False,
+        )
+        self.written.append(message)
+        statuses = await asyncio.gather(
+            *(self.chatwoot.tell(message, one, delivery=delivery) for one in webhooks)
+        )
+        if 200 in statuses:
+            self.acknowledged.add(message["id"])
+        return 200 in statuses
+
+    def answers(self) -> list[str]:
+        """
+        What the shop has sent to the customer.
+        """
+        place = self.chatwoot.conversation(self.conversation, account=self.shop.account)
+        return place.sent
+
+    def unanswered(self) -> int:
+        """
+        How many acknowledged messages have no answer (yet).
+        """
+        return len(self.acknowledged) - len(set(self.answers()))
+
+    def broken_promises(self, kept: Kept) -> list[str]:
+        """
+        What is not as it must be once the hub has nothing to do any more. Crews repeat what
+        they are asked.
+        """
+        broken = []
+        answers = Counter(self.answers())
+        for message in self.written:
+            number, text = message["id"], message["content"]
+            stage, reason = kept.get((str(self.shop.account), str(number)), (None, None))
+            least, most = _answers_due(stage, reason)
+            if stage is None and number in self.acknowledged:
+                broken.append(f"{number}: acknowledged and lost")
+            if not least <= answers.pop(text, 0) <= most:
+                broken.append(f"{number}: {stage} ({reason}) with another number of answers")
+        broken += [f"conversation {self.conversation}: answered {text!r}" for text in answers]
+        order = list(dict.fromkeys(self.answers()))
+        if order != [one["content"] for one in self.written if one["content"] in set(order)]:
+            broken.append(f"conversation {self.conversation}: answered out of order")
+        return broken
+
+
+def _answers_due(stage: str | None, reason: str | None) -> tuple[int, int]:
+    match stage, reason:
+        case "done", None:
+            return 1, 1
+        case "dead", _:
+            # It may be unknown whether the post came through.
+            return 0, 1
+        case ((None | "done" | "unresolved"), _):
+            return 0, 0
+        case _:
+            # Still on its way, which is a fault by itself.
+            return 1, 0
+
+
+def new_crew() -> CrewStandIn:
+    """
+    A crew that signs, and asks for signatures.
+    """
+    return CrewStandIn(secret=f"whsec_{base64.b64encode(secrets.token_bytes(32)).decode()}")
+
+
+async def connect(client: aiohttp.ClientSession, chatwoot: ChatwootStandIn) -> None:
+    """
+    Tell the hub how it gets at the accounts of *chatwoot*.
+    """
+    access = {"base_url": chatwoot.url, "api_access_token": TOKEN, "webhook_secrets": [SECRET]}
+    for account in chatwoot.accounts:
+        await called(client, "PUT", f"/v1/chatwoot/accounts/{account}", access)
+
+
+async def called(
+    client: aiohttp.ClientSession, method: str, path: str, body: object = None
+) -> Any:
+    """
+    The answer to a call that has to succeed.
+    """
+    headers = {}
+    if method == "PATCH":
+        headers["Content-Type"] = "application/merge-patch+json"
+    async with client.request(method, path, json=body, headers=headers) as response:
+        answer = await response.json()
+        assert response.status == 200, answer
+        return answer
+
+
+def webhook_of(hub: HubProcess) -> Webhook:
+    return Webhook(f"{hub.url}/webhook")
+
+
+def free_port() -> int:
+    """
+    A port that nobody listens at, for a server that comes back to the same one.
+    """
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def database_of(folder: Path) -> Path:
+    return folder / "var" / "odoo-ai-config.db"
+
+
+def kept_in(database: Path) -> Kept:
+    """
+    Where every message is that the hub acts on, or would have.
+    """
+    with closing(sqlite3.connect(database)) as connection:
+        rows = connection.execute(
+            "SELECT account, message, stage, reason FROM messages WHERE stage != 'ignored'"
+        )
+        return {(account, message): (stage, reason) for account, message, stage, reason in rows}
+
+
+def open_messages(database: Path) -> int:
+    """
+    How many messages the hub still has to do with.
+    """
+    with closing(sqlite3.connect(database)) as connection:
+        count: int = connection.execute(
+            "SELECT count(*) FROM messages WHERE due_at IS NOT NULL"
+        ).fetchone()[0]
+        return count
+
+
+async def until_settled(database: Path) -> None:
+    """
+    Return once the hub has nothing to do any more.
+    """
+    while open_messages(database):
+        await asyncio.sleep(0.05)
+
+
+def let_pass(seconds: int, database: Path) -> None:
+    """
+    Make of what is due later what would be due if so much time had passed without a hub.
+    """
+    with closing(sqlite3.connect(database)) as connection, connection:
+        connection.execute(
+            "UPDATE messages SET due_at = due_at - ? WHERE due_at IS NOT NULL",
+            (seconds * _MICROSECONDS,),
+        )
+
+
+def broken_promises(customers: Iterable[Customer], database: Path) -> list[str]:
+    """
+    Everything that is not as it must be, and messages that no customer wrote.
+    """
+    customers = list(customers)
+    kept = kept_in(database)
+    written = {
+        (str(one.shop.account), str(message["id"])) for one in customers for message in one.written
+    }
+    broken = [f"{key}: kept, and nobody wrote it" for key in kept.keys() - written]
+    for customer in customers:
+        broken += customer.broken_promises(kept)
+    return broken
