@@ -4,8 +4,9 @@ Collections in MongoDB: the head of each in one collection of the database, its 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
+from odoo_ai_config.adapters.mongo.commit import chunks
 from odoo_ai_config.adapters.mongo.database import MongoDatabase, Record
 from odoo_ai_config.adapters.mongo.documents import (
     collection_from,
@@ -51,13 +52,19 @@ class MongoCollectionStore(CollectionStore):
     async def digests(
         self, key: CollectionKey, ids: Sequence[str] | None = None
     ) -> Mapping[str, str]:
-        cursor = self._items.find(_there(key, ids), {"_id": False, "id": True, "digest": True})
-        return {record["id"]: record["digest"] async for record in cursor}
+        digests: dict[str, str] = {}
+        for wanted in _wanted(key, ids):
+            cursor = self._items.find(wanted, {"_id": False, "id": True, "digest": True})
+            digests |= {record["id"]: record["digest"] async for record in cursor}
+        return digests
 
     @translated
     async def items(self, key: CollectionKey, ids: Sequence[str]) -> Mapping[str, Item]:
-        cursor = self._items.find(_there(key, ids))
-        return {record["id"]: item_from(record) async for record in cursor}
+        found: dict[str, Item] = {}
+        for wanted in _wanted(key, ids):
+            cursor = self._items.find(wanted)
+            found |= {record["id"]: item_from(record) async for record in cursor}
+        return found
 
     @translated
     async def page(
@@ -112,8 +119,13 @@ class MongoCollectionStore(CollectionStore):
         return states
 
 
-def _there(key: CollectionKey, ids: Sequence[str] | None) -> Record:
+def _wanted(key: CollectionKey, ids: Sequence[str] | None) -> Iterator[Record]:
+    """
+    Queries for what is there; several, if so many ids are named that one would be too large.
+    """
     there: Record = {"collection": str(key), "digest": {"$ne": None}}
-    if ids is not None:
-        there["_id"] = {"$in": [item_place(key, id_) for id_ in ids]}
-    return there
+    if ids is None:
+        yield there
+        return
+    for some in chunks(ids):
+        yield {**there, "_id": {"$in": [item_place(key, id_) for id_ in some]}}

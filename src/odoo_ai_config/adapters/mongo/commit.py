@@ -174,16 +174,19 @@ def _moving(head: CollectionHead) -> Write:
 def _item_steps(change: CollectionChange) -> Iterator[Step]:
     # Not one upsert an item: the server takes a thousand plain inserts in the time of a few.
     head = change.head
-    for items in _chunks(change.items):
+    for items in chunks(change.items):
         places = [item_place(head.key, item.id) for item in items]
         yield Step("items", [DeleteMany({"_id": {"$in": places}})])
         yield Step("items", [InsertOne(item_record(head, item)) for item in items])
-    for ids in _chunks(change.removed):
+    for ids in chunks(change.removed):
         places = [item_place(head.key, id_) for id_ in ids]
         yield Step("items", [UpdateMany({"_id": {"$in": places}}, {"$set": trace_record(head)})])
 
 
-def _chunks(many: Sequence[T]) -> Iterator[Sequence[T]]:
+def chunks(many: Sequence[T]) -> Iterator[Sequence[T]]:
+    """
+    *many* in parts of what one command should hold.
+    """
     return (many[start : start + _CHUNK] for start in range(0, len(many), _CHUNK))
 
 

@@ -153,7 +153,7 @@ async def taken_in(
     def make() -> tuple[TenantId, T, Claim | None]:
         body = json_object(request, raw)
         tenant = account_of(caller, request.query.getall("account_id", []), body)
-        return tenant, read(body), claim_of(request, caller, raw)
+        return tenant, read(body), claim_of(request, caller, raw, about=f" {tenant}")
 
     return make() if len(raw) <= _SHORT else await asyncio.to_thread(make)
 

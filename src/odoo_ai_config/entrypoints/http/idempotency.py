@@ -19,9 +19,11 @@ _VALID_KEY: Final = re.compile(r"[!-~]{1,256}")
 REPLAYED: Final = {"Idempotent-Replayed": "true"}
 
 
-def claim_of(request: web.Request, caller: ApiKey, raw: bytes) -> Claim | None:
+def claim_of(request: web.Request, caller: ApiKey, raw: bytes, *, about: str = "") -> Claim | None:
     """
     The claim that a request makes to be done once; None if it makes none.
+
+    *about* is what the query adds to the path and the body *raw*.
 
     Raises:
         InvalidIdempotencyKeyError: The key is empty, too long or not visible ASCII.
@@ -32,7 +34,7 @@ def claim_of(request: web.Request, caller: ApiKey, raw: bytes) -> Claim | None:
             continue
         if _VALID_KEY.fullmatch(key) is None:
             raise InvalidIdempotencyKeyError
-        target = f"{request.method} /{request.path.strip('/')}\n"
+        target = f"{request.method} /{request.path.strip('/')}{about}\n"
         digest = hashlib.sha256(target.encode("utf-8", "surrogateescape") + raw).hexdigest()
         return Claim(DeliveryId(caller.id, key), digest)
     return None

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 from aiohttp import ClientResponse
-from yarl import URL
 
 from odoo_ai_config.domain.access import Scope
 from odoo_ai_config.domain.versioning import RetentionPolicy
@@ -161,7 +160,7 @@ async def test_head_answers_as_get_without_the_body(web: WebHub) -> None:
 
 async def test_item_is_found_by_any_id_of_its_source(web: WebHub) -> None:
     await put(web, SHIRT, SHOE)
-    path = URL(f"{PRODUCTS}/items/SKU%202%2F3?account_id=acme", encoded=True)
+    path = f"{PRODUCTS}/items/SKU%202%2F3?account_id=acme"
     shown = await web.ask("GET", path)
     assert (await body(shown))["data"] == SHOE
     known = await web.ask("GET", path, headers={"If-None-Match": shown.headers["ETag"]})
@@ -346,6 +345,12 @@ async def test_same_push_with_its_key_is_done_once(web: WebHub) -> None:
     assert await again.json() == await first.json()
     assert (await body(await web.get(OF_ACME)))["version"] == 2
     other = await put(web, SHOE, Idempotency_Key="k1")
+    assert await problem(other) == (409, "idempotency_key_reused")
+
+
+async def test_same_key_for_another_tenant_is_another_request(web: WebHub) -> None:
+    assert (await put(web, SHIRT, Idempotency_Key="k1")).status == 200
+    other = await put(web, SHIRT, path=f"{PRODUCTS}?account_id=other", Idempotency_Key="k1")
     assert await problem(other) == (409, "idempotency_key_reused")
 
 
