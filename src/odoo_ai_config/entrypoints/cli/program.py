@@ -21,7 +21,12 @@ from odoo_ai_config.entrypoints.cli.importing import import_
 from odoo_ai_config.entrypoints.cli.keyring import keyring
 from odoo_ai_config.entrypoints.cli.keys import keys
 from odoo_ai_config.entrypoints.cli.listing import settings
-from odoo_ai_config.entrypoints.cli.reading import history, show, tenants
+from odoo_ai_config.entrypoints.cli.reading import (
+    collections,
+    history,
+    show,
+    tenants,
+)
 from odoo_ai_config.entrypoints.cli.refusals import EXPECTED, advice_on, usage_advice
 from odoo_ai_config.entrypoints.cli.send import send
 from odoo_ai_config.entrypoints.cli.serving import serve, worker
@@ -52,7 +57,7 @@ def program() -> App:
     )
     for command in (keys, keyring, chatwoot, send):
         app.command(command)
-    for function in (serve, tunnel, tenants, show, history, export, doctor, settings):
+    for function in (serve, tunnel, tenants, show, history, collections, export, doctor, settings):
         app.command(function)
     app.command(import_, name="import")
     app.command(worker, show=False)

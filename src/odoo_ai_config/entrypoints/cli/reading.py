@@ -1,5 +1,5 @@
 """
-``tenants``, ``show`` and ``history``: what is stored.
+``tenants``, ``show``, ``history`` and ``collections``: what is stored.
 """
 
 from __future__ import annotations
@@ -8,7 +8,9 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from odoo_ai_config.application.use_cases.read_collection import CollectionOverview
 from odoo_ai_config.application.yaml_text import yaml_of
+from odoo_ai_config.domain.collections import CollectionKey, CollectionName
 from odoo_ai_config.domain.identifiers import (
     BusinessDomain,
     DocumentKey,
@@ -19,6 +21,7 @@ from odoo_ai_config.domain.versioning import Revision
 from odoo_ai_config.entrypoints.cli.flags import AS_SET, StoreFlags
 from odoo_ai_config.entrypoints.cli.session import OPERATOR, session
 from odoo_ai_config.entrypoints.cli.terminal import moment, say, say_json, say_table, tell
+from odoo_ai_config.entrypoints.services import Services
 
 _PAGE = 100
 
@@ -99,6 +102,48 @@ async def history(
         for r in revisions
     ]
     say_table(("VERSÃO", "GRAVADA", "CHAVE", ""), rows)
+
+
+async def collections(
+    tenant: Tenant,
+    name: Annotated[str, Parameter(help="Coleção a mostrar, item por item (JSON).")] = "",
+    *,
+    flags: StoreFlags = AS_SET,
+) -> None:
+    """
+    Lista as coleções de um cliente, ou mostra os itens de uma.
+    """
+    owner = TenantId(tenant)
+    async with session(flags) as services:
+        if name:
+            await _say_items(services, CollectionKey(owner, CollectionName.from_text(name)))
+            return
+        found = await services.read_collection.all_of(owner, caller=OPERATOR)
+    if not found:
+        tell(f"{owner} não tem coleções.")
+        return
+    say_table(
+        ("COLEÇÃO", "HABILITADA", "VERSÃO", "ITENS", "ATUALIZADA"), [*map(_overview_row, found)]
+    )
+
+
+def _overview_row(one: CollectionOverview) -> tuple[str, ...]:
+    head = one.head
+    enabled = "sim" if one.enabled else "não"
+    if head is None:
+        return (str(one.name), enabled, "", "", "")
+    return (str(one.name), enabled, str(head.version), str(head.size), moment(head.updated_at))
+
+
+async def _say_items(services: Services, key: CollectionKey) -> None:
+    cursor, complete = None, False
+    while not complete:
+        reading = await services.read_collection(key, caller=OPERATOR, since=cursor)
+        for state in () if reading.page is None else reading.page.states:
+            if state.item is not None:
+                say(state.item.text)
+        cursor = reading.cursor
+        complete = reading.page is None or reading.page.complete
 
 
 def _key(tenant: str, domain: str, kind: str) -> DocumentKey:

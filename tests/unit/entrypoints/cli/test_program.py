@@ -26,6 +26,7 @@ COMMANDS = [
     ("tenants",),
     ("show",),
     ("history",),
+    ("collections",),
     ("import",),
     ("export",),
     ("doctor",),
