@@ -89,12 +89,17 @@ class DeliverMessage:
             StoreUnavailableError, ContentionError: What was done could not be written down; the
                 message comes back when the claim runs out.
         """
-        if message.stage is Stage.AWAITING:
-            return await self.failed(message, reason=Trouble.NO_ANSWER_IN_TIME.value)
+        if message.due_at is None or message.due_at <= self.clock.now():
+            # The claim has run out: it is somebody else's, or about to be.
+            return Step(Progress.OVERTAKEN, message)
         try:
-            if message.stage is Stage.ANSWERED:
-                return await self._post(message, first=unposted and not message.replays)
-            return await self._ask(message, on_asking)
+            match message.stage:
+                case Stage.AWAITING:
+                    step = await self.failed(message, reason=Trouble.NO_ANSWER_IN_TIME.value)
+                case Stage.ANSWERED:
+                    step = await self._post(message, first=unposted and not message.replays)
+                case _:
+                    step = await self._ask(message, on_asking)
         except (CrewUnavailableError, ChatwootUnavailableError) as error:
             return await self.failed(message, reason=error.code, wish=error.retry_after)
         except MasterKeyMissingError as error:
@@ -107,6 +112,7 @@ class DeliverMessage:
             SealBrokenError,
         ) as error:
             return await self._dead(message, error.code)
+        return step
 
     async def failed(
         self, message: InboxMessage, *, reason: str, wish: float | None = None

@@ -1,0 +1,159 @@
+"""
+Messages on their way over memory stores: what tests of deliveries begin with.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Callable
+from typing import TypeAlias
+
+from attrs import define, field
+
+from odoo_ai_config.application.chatwoot_payloads import read_event
+from odoo_ai_config.application.delivery_steps import Progress, Step
+from odoo_ai_config.application.ports.crew_line import CrewLine
+from odoo_ai_config.application.ports.message_inbox import Allowance
+from odoo_ai_config.domain.chatwoot import ChatwootAccess
+from odoo_ai_config.domain.credentials import SecretText
+from odoo_ai_config.domain.crews import Answer, Crew, CrewTask, Later, Silence
+from odoo_ai_config.domain.identifiers import (
+    CREWS,
+    BusinessDomain,
+    ChatwootId,
+    TenantDomain,
+    TenantId,
+)
+from odoo_ai_config.domain.inbox import InboxMessage, MessageId
+from odoo_ai_config.domain.json_types import JsonObject
+from odoo_ai_config.domain.mapping import ChannelKey, ChannelMapping
+from tests.unit.application.memory_hub import ANYBODY, MemoryHub, write
+
+ACME = TenantDomain(TenantId("acme"), BusinessDomain("retail"))
+OTHER = TenantDomain(TenantId("other"), BusinessDomain())
+PLENTY = Allowance(total=1000, per_tenant=1000, in_hand={})
+CREWS_DOCUMENT: JsonObject = {
+    "default_crew": "sales",
+    "crews": {"sales": {"type": "in_process", "answer_within_seconds": 600}},
+}
+ANSWER = Answer("Das 8 às 18.")
+ANOTHER = Answer("Das 9 às 17.")
+
+Reaction: TypeAlias = "Answer | Later | Silence | Exception"
+
+
+@define
+class ScriptedCrew(CrewLine):
+    """
+    Says what it was told to, one after the other, and the last of it for ever.
+
+    Args:
+        asked: Everything that it was asked, and what it should have signed with.
+        meanwhile: What happens while it thinks.
+    """
+
+    says: deque[Reaction] = field(factory=lambda: deque([ANSWER]))
+    asked: list[tuple[Crew, CrewTask, SecretText | None]] = field(factory=list)
+    meanwhile: Callable[[], None] | None = None
+
+    async def ask(
+        self, crew: Crew, task: CrewTask, *, secret: SecretText | None
+    ) -> Answer | Later | Silence:
+        self.asked.append((crew, task, secret))
+        if self.meanwhile is not None:
+            self.meanwhile()
+        said = self.says.popleft() if len(self.says) > 1 else self.says[0]
+        if isinstance(said, Exception):
+            raise said
+        return said
+
+
+def hub_with(*says: Reaction) -> tuple[MemoryHub, ScriptedCrew]:
+    """
+    A hub whose Chatwoot is set up, and its only crew.
+    """
+    crew = ScriptedCrew(deque(says or [ANSWER]))
+    access = ChatwootAccess("https://chatwoot.example.com", SecretText("chatwoot-token"))
+    return MemoryHub(crew_line=crew, chatwoot_fallback=access), crew
+
+
+async def owns(hub: MemoryHub, owner: TenantDomain, *, account: str = "1") -> None:
+    """
+    Give an account of Chatwoot to *owner*.
+    """
+    mapping = ChannelMapping(ChannelKey(ChatwootId(account), None), owner)
+    await hub.sync_mapping(mapping, caller=ANYBODY)
+
+
+async def has_crews(
+    hub: MemoryHub, owner: TenantDomain, document: JsonObject = CREWS_DOCUMENT
+) -> None:
+    await hub.publish(write(owner.document(CREWS)), text=json.dumps(document))
+
+
+def payload(number: int = 1, *, conversation: int = 301, account: int = 1) -> JsonObject:
+    return {
+        "event": "message_created",
+        "id": number,
+        "content": f"Olá {number}",
+        "message_type": "incoming",
+        "private": False,
+        "account": {"id": account},
+        "inbox": {"id": 7, "name": "WhatsApp"},
+        "conversation": {"id": conversation, "inbox_id": 7, "channel": "Channel::Whatsapp"},
+        "sender": {"id": 42, "name": "Ana", "phone_number": "+5511999990000"},
+    }
+
+
+async def received(
+    hub: MemoryHub, number: int = 1, *, conversation: int = 301, account: int = 1
+) -> MessageId:
+    body = payload(number, conversation=conversation, account=account)
+    event = read_event(body, request_id=f"request-{number}")
+    receipt = await hub.receive_message(event, SecretText(json.dumps(body)), caller=ANYBODY)
+    hub.clock.tick()
+    return receipt.id
+
+
+async def ready(
+    *says: Reaction, document: JsonObject = CREWS_DOCUMENT
+) -> tuple[MemoryHub, ScriptedCrew, MessageId]:
+    """
+    A hub with one message for a crew.
+    """
+    hub, crew = hub_with(*says)
+    await owns(hub, ACME)
+    await has_crews(hub, ACME, document)
+    return hub, crew, await received(hub)
+
+
+async def found(hub: MemoryHub, message_id: MessageId) -> InboxMessage:
+    message = await hub.inbox.find(message_id)
+    assert message is not None
+    return message
+
+
+async def claimed(hub: MemoryHub) -> InboxMessage:
+    """
+    The only message that is due, taken.
+    """
+    now = hub.clock.now()
+    (message,) = await hub.inbox.claim(PLENTY, now=now, until=now + hub.deliver_message.lease)
+    return message
+
+
+async def delivered(hub: MemoryHub) -> Step:
+    """
+    The only message that is due, brought as far as it goes by itself.
+    """
+    step = await hub.deliver_message(await claimed(hub))
+    if step.progress is Progress.ANSWERED:
+        step = await hub.deliver_message(step.message, unposted=True)
+    return step
+
+
+async def skip_to_due(hub: MemoryHub) -> None:
+    due = await hub.inbox.next_due()
+    assert due is not None
+    hub.clock.time = max(hub.clock.time, due)
