@@ -128,6 +128,8 @@ _CHATWOOT_ACCOUNTS: Final[Keyed] = {
 }
 
 _MESSAGE: Final = "/v1/messages/{message_id}"
+# Too short for an id, so that it has the methods of its own path only.
+_NO_MESSAGE: Final = ("{message_id}", "{message_id:(?!replay(?:/|$))[^/]+}")
 
 _MESSAGES: Final[Keyed] = {
     "/v1/messages": {"GET": chatwoot_messages.list_messages},
@@ -173,7 +175,8 @@ def add_routes(
             final.setdefault(path, {})[method] = served(path, method, handler, group.area)
     for form in ("{}", "{}/", "/{}", "/{}/"):
         for path, methods in final.items():
-            resource = router.add_resource(form.format(path.removesuffix("/")) or "/")
+            pattern = path.removesuffix("/").replace(*_NO_MESSAGE)
+            resource = router.add_resource(form.format(pattern) or "/")
             for method, handler in methods.items():
                 resource.add_route(method, handler, expect_handler=expect_continue)
     nowhere = router.add_resource("/{path:.*}")

@@ -638,6 +638,16 @@ async def test_replay_that_cannot_be_meant_is_refused(web: WebHub, query: str) -
     assert await code_of(refused) == (422, "invalid_fields")
 
 
+@pytest.mark.parametrize("method", ["GET", "DELETE", "OPTIONS"])
+async def test_replay_is_not_taken_for_a_message(web: WebHub, method: str) -> None:
+    for path in ("/v1/messages/replay", "/v1/messages/replay/"):
+        refused = await web.ask(method, path)
+        assert await code_of(refused) == (405, "method_not_allowed")
+        assert refused.headers["Allow"] == "POST"
+    nowhere = await web.ask("POST", "/v1/messages/replay/discard")
+    assert await code_of(nowhere) == (404, "route_not_found")
+
+
 async def test_stuck_message_can_be_put_aside(web: WebHub) -> None:
     message_id = await receive(web, account=9)
     path = f"/v1/messages/{message_id}/discard"
