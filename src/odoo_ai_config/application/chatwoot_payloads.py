@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
-from typing import Final, TypeVar
+from typing import Final
 
 from odoo_ai_config.domain.credentials import SecretText
 from odoo_ai_config.domain.crews import Attachment, Contact, CustomerMessage
@@ -22,8 +22,6 @@ from odoo_ai_config.domain.inbox import Origin
 from odoo_ai_config.domain.json_types import Json, JsonObject
 from odoo_ai_config.domain.phone import digits_of
 from odoo_ai_config.domain.receiving import Author, ChatwootEvent, Direction
-
-T = TypeVar("T")
 
 _NOTHING: Final[JsonObject] = {}
 # Events whose body is a conversation and not something in one.
@@ -88,19 +86,17 @@ def read_event(
     # The test scripts of the replaced service put the message into an object of its own.
     message = _object(body, "message") if "message_type" not in body else body
     inbox = _object(body, "inbox")
-    said = (body, conversation)
     origin = Origin(
         name,
         account=_account(body, conversation),
-        inbox=_first(
-            _ids(
-                inbox.get("id"),
-                *(part.get("inbox_id") for part in said),
-                _object(conversation, "contact_inbox").get("inbox_id"),
-            )
+        inbox=_first_id(
+            inbox.get("id"),
+            body.get("inbox_id"),
+            conversation.get("inbox_id"),
+            _object(conversation, "contact_inbox").get("inbox_id"),
         ),
-        conversation=_first(_ids(conversation.get("id"), body.get("conversation_id"))),
-        message=_first(_ids(message.get("id"))) if name.startswith("message_") else None,
+        conversation=_first_id(conversation.get("id"), body.get("conversation_id")),
+        message=_first_id(message.get("id")) if name.startswith("message_") else None,
         delivery=delivery,
         request_id=request_id,
     )
@@ -136,19 +132,16 @@ def _account(body: JsonObject, conversation: JsonObject) -> ChatwootId | None:
     messages = conversation.get("messages")
     if isinstance(messages, list):
         candidates += [part.get("account_id") for part in messages if isinstance(part, dict)]
-    return _first(_ids(*candidates))
+    return _first_id(*candidates)
 
 
 def _contact(senders: list[JsonObject], number: str | None) -> Contact:
-    def said(name: str) -> str | None:
-        return _first(_text(sender.get(name)) for sender in senders)
-
-    contact_id = _first(_ids(*(sender.get("id") for sender in senders)))
+    contact_id = _first_id(*[sender.get("id") for sender in senders])
     return Contact(
         id=None if contact_id is None else contact_id.value,
-        name=said("name"),
+        name=_first_text([sender.get("name") for sender in senders]),
         number=number,
-        identifier=said("identifier"),
+        identifier=_first_text([sender.get("identifier") for sender in senders]),
     )
 
 
@@ -158,22 +151,26 @@ def _number(
     candidates = [sender.get("phone_number") for sender in senders]
     if channel in _CHANNELS_OF_NUMBERS:
         candidates.append(_object(conversation, "contact_inbox").get("source_id"))
+    identifiers = [sender.get("identifier") for sender in senders]
     candidates += [
         identifier
-        for identifier in (_text(sender.get("identifier")) for sender in senders)
-        if identifier is not None and identifier.endswith(_WHATSAPP_USER)
+        for identifier in identifiers
+        if isinstance(identifier, str) and identifier.endswith(_WHATSAPP_USER)
     ]
-    digits = _first(digits_of(_text(candidate)) for candidate in candidates)
-    return None if digits is None else f"+{digits}"
+    for candidate in candidates:
+        digits = digits_of(_text(candidate))
+        if digits is not None:
+            return f"+{digits}"
+    return None
 
 
 def _author(body: JsonObject, message: JsonObject) -> Author:
-    words = [
-        word
-        for part in (body, message)
-        for word in (_object(part, "sender").get("type"), part.get("sender_type"))
-    ]
-    return _first(_AUTHORS.get(_word(word)) for word in words) or Author.CUSTOMER
+    for part in (body, message):
+        for said in (_object(part, "sender").get("type"), part.get("sender_type")):
+            author = _AUTHORS.get(_word(said))
+            if author is not None:
+                return author
+    return Author.CUSTOMER
 
 
 def _attachments(message: JsonObject) -> Iterator[Attachment]:
@@ -198,9 +195,16 @@ def _moment(value: Json) -> datetime | None:
     return None
 
 
-def _ids(*values: Json) -> Iterator[ChatwootId | None]:
+def _first_id(*values: Json) -> ChatwootId | None:
     for value in values:
-        yield _id(value)
+        found = _id(value)
+        if found is not None:
+            return found
+    return None
+
+
+def _first_text(values: Iterable[Json]) -> str | None:
+    return next(filter(None, map(_text, values)), None)
 
 
 def _id(value: Json) -> ChatwootId | None:
@@ -230,7 +234,3 @@ def _text(value: Json) -> str | None:
 def _object(holder: JsonObject, name: str) -> JsonObject:
     value = holder.get(name)
     return value if isinstance(value, dict) else _NOTHING
-
-
-def _first(values: Iterator[T | None]) -> T | None:
-    return next((value for value in values if value is not None), None)

@@ -169,3 +169,14 @@ def test_a_refusal_never_repeats_the_body(raw: bytes) -> None:
     error = refusal.value
     assert error.__suppress_context__ or error.__context__ is None
     assert "canary" not in f"{error} {error!r} {error.args} {error.message_pt} {error.message_en}"
+
+
+def test_repeated_name_is_let_pass_where_nobody_else_reads() -> None:
+    assert parse_json(b'{"a": 1, "a": 2}', unique_names=False) == {"a": 2}
+    assert parse_json_object(b'{"a": 1, "a": 2}', unique_names=False) == {"a": 2}
+
+
+@pytest.mark.parametrize("raw", [b"[NaN]", b"[1e999]", b"[99999999999999999999]", b'["\\u0000"]'])
+def test_everything_else_is_refused_there_too(raw: bytes) -> None:
+    with pytest.raises(InvalidJsonError):
+        parse_json(raw, unique_names=False)

@@ -80,7 +80,8 @@ async def show_webhook(request: web.Request) -> web.Response:
 async def _event_in(request: web.Request, raw: bytes) -> ChatwootEvent:
     try:
         require_json(request)
-        body = json_object(request, raw)
+        # Only the hub ever reads it, and always in the same way.
+        body = json_object(request, raw, unique_names=False)
     except HttpRefusalError:
         # What is wrong with it is told to those only who may push.
         await sender_of(request, raw, None)
