@@ -256,6 +256,52 @@ class CollectionStoreContract(StoreContract):
         }
         assert list(await stores.collections.digests(KEY)) == [str(won[0])]
 
+    async def test_writers_through_two_instances_lose_nothing(
+        self, stores: Stores, second_stores: Stores
+    ) -> None:
+        async def write(through: Stores, number: int) -> int:
+            tries = 0
+            while True:
+                tries += 1
+                try:
+                    await push(through, item(str(number)))
+                except RevisionConflictError:
+                    continue
+                return tries
+
+        pairs = zip((stores, second_stores) * 4, range(8), strict=True)
+        await asyncio.gather(*(write(through, number) for through, number in pairs))
+        for through in (stores, second_stores):
+            head = await through.collections.head(KEY)
+            assert head is not None
+            assert (head.version, head.size) == (8, 8)
+            assert set(await through.collections.digests(KEY)) == set(map(str, range(8)))
+
+    async def test_reader_never_sees_half_a_push(
+        self, stores: Stores, second_stores: Stores
+    ) -> None:
+        names = [str(number) for number in range(40)]
+        await push(stores, *(item(name, version=1) for name in names), whole=True)
+
+        async def write() -> None:
+            for version in range(2, 8):
+                await push(stores, *(item(name, version=version) for name in names), whole=True)
+
+        writing = asyncio.create_task(write())
+        seen = set()
+        while not writing.done():
+            found = await second_stores.collections.page(KEY, Position(0, 0), limit=100)
+            assert found is not None
+            (version,) = {state.version for state in found.states}
+            bodies = [state.item.body for state in found.states if state.item is not None]
+            assert bodies == [{"version": version}] * len(names)
+            assert found.head.version == version
+            seen.add(version)
+            # Not every store leaves the loop to anybody else.
+            await asyncio.sleep(0)
+        await writing
+        assert seen <= set(range(1, 8))
+
     async def test_other_instance_sees_a_push_at_once(
         self, stores: Stores, second_stores: Stores
     ) -> None:
