@@ -1,0 +1,366 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+import structlog
+from attrs import define, evolve, field
+from structlog.contextvars import clear_contextvars
+
+from odoo_ai_config.adapters.memory.api_key_store import MemoryApiKeyStore
+from odoo_ai_config.adapters.memory.audit_log import MemoryAuditLog
+from odoo_ai_config.adapters.memory.channel_directory import MemoryChannelDirectory
+from odoo_ai_config.adapters.memory.chatwoot import MemoryChatwoot
+from odoo_ai_config.adapters.memory.collection_store import MemoryCollectionStore
+from odoo_ai_config.adapters.memory.config_store import MemoryConfigStore
+from odoo_ai_config.adapters.memory.message_inbox import MemoryMessageInbox
+from odoo_ai_config.adapters.memory.secret_store import MemorySecretStore
+from odoo_ai_config.adapters.memory.state import MemoryState
+from odoo_ai_config.application.errors import StoreUnavailableError
+from odoo_ai_config.application.ports.chatwoot import Conversation
+from odoo_ai_config.application.ports.crew_line import CrewLine
+from odoo_ai_config.domain.changes import Changeset
+from odoo_ai_config.domain.credentials import SecretText
+from odoo_ai_config.domain.crews import Answer, Crew, CrewTask, Later, Silence
+from odoo_ai_config.domain.inbox import InboxMessage, MessageId, Stage
+from odoo_ai_config.entrypoints.container import Container, Stores
+from odoo_ai_config.entrypoints.delivering import Capacity, capacity_of, delivering
+from odoo_ai_config.entrypoints.library import Hub
+from odoo_ai_config.entrypoints.services import Services
+from odoo_ai_config.entrypoints.settings import read_settings
+from odoo_ai_config.entrypoints.startup import opened
+from tests.unit.application.deliveries import payload
+
+ANSWER = Answer("Das 8 às 18.")
+CREWS = "default_crew: sales\ncrews: {sales: {type: in_process}}"
+PATIENT = Capacity(total=8, per_tenant=4, grace=60)
+HASTY = Capacity(total=8, per_tenant=4, grace=0)
+
+
+@define(eq=False)
+class Desk(CrewLine):
+    """
+    A crew that answers what it is let answer.
+
+    Args:
+        asked: Numbers of the messages, in the order in which they were asked.
+        hung: Those that it does not answer until `open` is set.
+        faults: What comes up instead of an answer, once each.
+    """
+
+    asked: list[int] = field(factory=list)
+    hung: set[int] = field(factory=set)
+    faults: dict[int, Exception] = field(factory=dict)
+    open: asyncio.Event = field(factory=asyncio.Event)
+
+    async def ask(
+        self, crew: Crew, task: CrewTask, *, secret: SecretText | None
+    ) -> Answer | Later | Silence:
+        assert (crew.name, secret) == ("sales", None)
+        number = int(str(task.received.origin.message))
+        self.asked.append(number)
+        if number in self.faults:
+            raise self.faults.pop(number)
+        if number in self.hung:
+            await self.open.wait()
+        return ANSWER
+
+
+@define(eq=False)
+class World:
+    services: Services
+    state: MemoryState
+    desk: Desk
+    chatwoot: MemoryChatwoot
+    outcomes: list[str] = field(factory=list)
+
+    async def tenant(self, name: str, *, account: int) -> None:
+        hub = Hub(self.services)
+        await hub.sync_mapping(chatwoot_account_id=str(account), tenant=name)
+        await hub.publish(name, "default", "crews", CREWS)
+
+    async def receive(self, number: int, *, account: int = 1) -> MessageId:
+        """
+        A message in a conversation of its own.
+        """
+        body = payload(number, conversation=300 + number, account=account)
+        return (await Hub(self.services).receive(body)).id
+
+    def message(self, message_id: MessageId) -> InboxMessage:
+        return self.state.messages[message_id]
+
+    def delivering(self, capacity: Capacity = PATIENT) -> Any:
+        return delivering(self.services, capacity, count=self.outcomes.append)
+
+    def posted(self) -> int:
+        return len(self.chatwoot.posted)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(30):
+        while not condition():
+            await asyncio.sleep(0.001)
+
+
+@pytest.fixture
+async def world() -> AsyncIterator[World]:
+    state = MemoryState()
+    config = MemoryConfigStore(state)
+    stores = Stores(
+        config=config,
+        channels=MemoryChannelDirectory(state),
+        secrets=MemorySecretStore(state),
+        inbox=MemoryMessageInbox(state),
+        collections=MemoryCollectionStore(state),
+        api_keys=MemoryApiKeyStore(state),
+        audit=MemoryAuditLog(state),
+        ensure_ready=config.check,
+    )
+    settings = read_settings(
+        flags={
+            "store_url": "memory://",
+            "chatwoot_url": "https://chatwoot.example.com",
+            "chatwoot_api_token": "chatwoot-token",
+        },
+        environment={},
+    )
+    desk, chatwoot = Desk(), MemoryChatwoot()
+    container = Container(settings=settings, stores=stores, crew_line=desk, chatwoot=chatwoot)
+    async with opened(container) as services:
+        world = World(services, state, desk, chatwoot)
+        await world.tenant("acme", account=1)
+        yield world
+
+
+def test_capacity_is_what_the_operator_has_set() -> None:
+    settings = read_settings(
+        environment={
+            "ODOO_AI_CONFIG_DELIVERIES": "5",
+            "ODOO_AI_CONFIG_DELIVERIES_PER_TENANT": "3",
+            "ODOO_AI_CONFIG_SHUTDOWN_SECONDS": "7",
+        }
+    )
+    assert capacity_of(settings) == Capacity(total=5, per_tenant=3, grace=7)
+
+
+async def test_what_waits_and_what_comes_is_delivered(world: World) -> None:
+    await world.receive(1)
+    async with world.delivering():
+        await until(lambda: world.posted() == 1)
+        await world.receive(2)
+        await until(lambda: world.posted() == 2)
+    assert {message.stage for message in world.state.messages.values()} == {Stage.DONE}
+    assert world.outcomes == ["answered", "posted"] * 2
+
+
+async def test_each_step_is_a_line_that_names_the_request_and_no_text(world: World) -> None:
+    body = payload(1)
+    with structlog.testing.capture_logs(
+        processors=[structlog.contextvars.merge_contextvars]
+    ) as lines:
+        await Hub(world.services).receive(body)
+        async with world.delivering():
+            await until(lambda: world.posted() == 1)
+    clear_contextvars()
+    steps = [line for line in lines if line["event"].startswith(("crew_", "delivery_"))]
+    assert [line["event"] for line in steps] == [
+        "crew_asked",
+        "delivery_answered",
+        "delivery_posted",
+    ]
+    for line in steps:
+        assert line["tenant"] == "acme"
+        assert line["message"].startswith("msg_")
+        assert "request_id" in line
+    assert "Olá" not in repr(lines)
+    assert "Das 8" not in repr(lines)
+
+
+async def test_message_of_another_process_is_noticed_without_a_bell(world: World) -> None:
+    async with world.delivering():
+        receive = evolve(world.services.receive_message, doorbell=type(world.services.doorbell)())
+        world.services = evolve(world.services, receive_message=receive)
+        await world.receive(1)
+        await until(lambda: world.posted() == 1)
+
+
+async def test_conversation_goes_on_as_soon_as_its_head_is_done(world: World) -> None:
+    hub = Hub(world.services)
+    for number in (1, 2, 3):
+        await hub.receive(payload(number))
+    async with world.delivering():
+        await until(lambda: world.posted() == 3)
+    assert world.desk.asked == [1, 2, 3]
+
+
+async def test_fault_of_one_delivery_puts_it_off_and_leaves_the_others_alone(
+    world: World,
+) -> None:
+    world.desk.faults[1] = RuntimeError("Olá, a secret")
+    first = await world.receive(1)
+    with structlog.testing.capture_logs() as lines:
+        async with world.delivering():
+            await until(lambda: world.message(first).attempts == 1)
+            await world.receive(2)
+            await until(lambda: world.posted() == 1)
+    message = world.message(first)
+    assert (message.stage, message.reason) == (Stage.QUEUED, "unexpected_error")
+    assert "unexpected_error" in [line["event"] for line in lines]
+    assert "put_off" in world.outcomes
+
+
+async def test_tenant_whose_crew_hangs_does_not_keep_the_others_waiting(world: World) -> None:
+    await world.tenant("other", account=2)
+    world.desk.hung = set(range(1, 10))
+    for number in range(1, 10):
+        await world.receive(number)
+    async with world.delivering():
+        await until(lambda: len(world.desk.asked) == 4)
+        for number in range(10, 20):
+            await world.receive(number, account=2)
+        await until(lambda: world.posted() == 10)
+        assert len(world.desk.asked) == 14
+        world.desk.open.set()
+        await until(lambda: world.posted() == 19)
+
+
+async def test_no_more_is_taken_than_there_is_room_for(world: World) -> None:
+    world.desk.hung = set(range(1, 10))
+    for number in range(1, 10):
+        await world.receive(number)
+    async with world.delivering(Capacity(total=3, per_tenant=8, grace=60)):
+        await until(lambda: len(world.desk.asked) == 3)
+        await world.receive(10)
+        untouched = [m for m in world.state.messages.values() if m.revision == 1]
+        assert len(untouched) == 7
+        world.desk.open.set()
+        await until(lambda: world.posted() == 10)
+
+
+async def test_what_is_in_hand_is_finished_at_the_end(world: World) -> None:
+    world.desk.hung = {1}
+    message_id = await world.receive(1)
+    async with world.delivering() as courier:
+        await until(lambda: world.desk.asked == [1])
+        courier.retire()
+        later = await world.receive(2)
+        world.desk.open.set()
+    assert world.message(message_id).stage is Stage.DONE
+    assert world.message(later).revision == 1
+
+
+async def test_what_cannot_be_finished_is_given_back_at_once(world: World) -> None:
+    world.desk.hung = {1}
+    message_id = await world.receive(1)
+    async with world.delivering(HASTY):
+        await until(lambda: world.desk.asked == [1])
+    message = world.message(message_id)
+    assert (message.stage, message.attempts) == (Stage.QUEUED, 0)
+    assert message.due_at is not None
+    assert message.due_at <= world.services.deliver_message.clock.now()
+    assert world.outcomes[-1] == "given_back"
+
+
+async def test_answer_that_may_be_on_its_way_is_not_given_back(world: World) -> None:
+    posting = asyncio.Event()
+
+    class Slow(MemoryChatwoot):
+        async def post(self, conversation: Conversation, answer: Answer, *, to: MessageId) -> None:
+            posting.set()
+            await asyncio.Event().wait()
+
+    deliver = world.services.deliver_message
+    slow = evolve(deliver, posting=evolve(deliver.posting, chatwoot=Slow()))
+    world.services = evolve(world.services, deliver_message=slow)
+    message_id = await world.receive(1)
+    async with world.delivering(HASTY):
+        await posting.wait()
+    message = world.message(message_id)
+    assert message.stage is Stage.ANSWERED
+    assert message.due_at is not None
+    assert message.due_at > deliver.clock.now()
+
+
+async def test_delivery_that_takes_too_long_is_left_to_the_next(world: World) -> None:
+    world.desk.hung = {1}
+    deliver = evolve(world.services.deliver_message, lease=timedelta(seconds=0.05))
+    world.services = evolve(world.services, deliver_message=deliver)
+    await world.receive(1)
+    async with world.delivering():
+        await until(lambda: len(world.desk.asked) == 2)
+        assert world.outcomes[0] == "overtaken"
+        world.desk.hung.clear()
+        world.desk.open.set()
+        await until(lambda: world.posted() == 1)
+
+
+async def test_store_that_was_away_is_asked_again(world: World) -> None:
+    world.state.away = True
+    with structlog.testing.capture_logs() as lines:
+        async with world.delivering():
+            await until(lambda: bool(lines))
+            world.state.away = False
+            await world.receive(1)
+            await until(lambda: world.posted() == 1)
+            await until(lambda: lines[-1]["event"] == "delivery_posted")
+    events = [line["event"] for line in lines]
+    assert events.count("inbox_away") == events.count("inbox_back") == 1
+
+
+class Forgetful(MemoryConfigStore):
+    """
+    A store that is away for the first commit of an answer.
+    """
+
+    async def commit(self, changeset: Changeset) -> None:
+        if any(message.stage is Stage.ANSWERED for message in changeset.messages):
+            raise StoreUnavailableError
+        await super().commit(changeset)
+
+
+async def test_delivery_that_cannot_be_written_down_is_left_as_it_is(world: World) -> None:
+    deliver = evolve(world.services.deliver_message, store=Forgetful(world.state))
+    world.services = evolve(world.services, deliver_message=deliver)
+    message_id = await world.receive(1)
+    async with world.delivering():
+        await until(lambda: "left" in world.outcomes)
+    message = world.message(message_id)
+    assert (message.stage, message.revision) == (Stage.QUEUED, 2)
+
+
+class Faulty(MemoryMessageInbox):
+    """
+    An inbox with a fault in it that shows once.
+    """
+
+    def __init__(self, state: MemoryState) -> None:
+        super().__init__(state)
+        self.faults = 1
+
+    async def next_due(self) -> datetime | None:
+        if self.faults:
+            self.faults -= 1
+            raise RuntimeError
+        return await super().next_due()
+
+
+async def test_fault_of_the_inbox_does_not_end_the_worker(world: World) -> None:
+    world.services = evolve(world.services, inbox=Faulty(world.state))
+    with structlog.testing.capture_logs() as lines:
+        async with world.delivering():
+            await world.receive(1)
+            await until(lambda: world.posted() == 1)
+    assert {"unexpected_error", "inbox_away", "inbox_back"} <= {line["event"] for line in lines}
+
+
+async def test_body_of_the_context_may_fail(world: World) -> None:
+    async def fail() -> None:
+        async with world.delivering():
+            raise KeyError
+
+    work: Awaitable[None] = fail()
+    with pytest.raises(KeyError):
+        await work
