@@ -137,9 +137,26 @@ class ReplayMessages:
             after=after,
             limit=min(limit, MOST_AT_ONCE),
         )
+        oldest_first = [message.id for message in reversed(found)]
+        return await self.each(oldest_first, caller=caller, request_id=request_id)
+
+    async def each(
+        self,
+        message_ids: Sequence[MessageId],
+        *,
+        caller: ApiKey,
+        request_id: str | None = None,
+    ) -> Sequence[Replay]:
+        """
+        Send several messages on their way; one that cannot be does not keep the others.
+
+        Raises:
+            ContentionError: Too many writers at a time.
+            StoreUnavailableError: The store is away; some may be on their way already.
+        """
         return [
-            Replay(message.id, await self._refusal(message.id, caller, request_id))
-            for message in reversed(found)
+            Replay(message_id, await self._refusal(message_id, caller, request_id))
+            for message_id in message_ids
         ]
 
     async def _refusal(

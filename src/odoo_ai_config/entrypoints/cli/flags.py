@@ -15,6 +15,7 @@ from odoo_ai_config.entrypoints.settings import SettingLayers, Settings, read_la
 
 # Named here because commands of commands do not take it over from the program.
 OPTIONS: Final = Group("Opções")
+ARGUMENTS: Final = Group("Argumentos")
 SETTINGS: Final = Group(
     "Configuração",
     help="Vencem o ambiente, que vence .env, que vence o arquivo YAML; veja `settings`.",

@@ -15,12 +15,13 @@ from cyclopts import App, CycloptsError, Group
 from odoo_ai_config.entrypoints.cli.chatwoot import chatwoot
 from odoo_ai_config.entrypoints.cli.doctor import doctor
 from odoo_ai_config.entrypoints.cli.exporting import export
-from odoo_ai_config.entrypoints.cli.flags import OPTIONS
+from odoo_ai_config.entrypoints.cli.flags import ARGUMENTS, OPTIONS
 from odoo_ai_config.entrypoints.cli.help_pages import PortugueseFormatter
 from odoo_ai_config.entrypoints.cli.importing import import_
 from odoo_ai_config.entrypoints.cli.keyring import keyring
 from odoo_ai_config.entrypoints.cli.keys import keys
 from odoo_ai_config.entrypoints.cli.listing import settings
+from odoo_ai_config.entrypoints.cli.messages import messages
 from odoo_ai_config.entrypoints.cli.reading import (
     collections,
     history,
@@ -53,9 +54,9 @@ def program() -> App:
         help_formatter=PortugueseFormatter(),
         group_commands=Group("Comandos"),
         group_parameters=OPTIONS,
-        group_arguments=Group("Argumentos"),
+        group_arguments=ARGUMENTS,
     )
-    for command in (keys, keyring, chatwoot, send):
+    for command in (keys, keyring, chatwoot, messages, send):
         app.command(command)
     for function in (serve, tunnel, tenants, show, history, collections, export, doctor, settings):
         app.command(function)
