@@ -219,15 +219,14 @@ def kept_in(database: Path) -> Kept:
         return {(account, message): (stage, reason) for account, message, stage, reason in rows}
 
 
-def open_messages(database: Path) -> int:
+def open_messages(database: Path) -> set[tuple[str, str]]:
     """
-    How many messages the hub still has to do with.
+    Account and Chatwoot's id of the messages that the hub still has to do with.
     """
     with closing(sqlite3.connect(database)) as connection:
-        count: int = connection.execute(
-            "SELECT count(*) FROM messages WHERE due_at IS NOT NULL"
-        ).fetchone()[0]
-        return count
+        return set(
+            connection.execute("SELECT account, message FROM messages WHERE due_at IS NOT NULL")
+        )
 
 
 async def until_settled(database: Path) -> None:

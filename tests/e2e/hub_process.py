@@ -50,6 +50,12 @@ def run(
     )
 
 
+def children_of(parent: int) -> set[int]:
+    # Whichever thread started them.
+    tasks = Path(f"/proc/{parent}/task").glob("*/children")
+    return {int(pid) for task in tasks for pid in task.read_text().split()}
+
+
 @frozen
 class HubProcess:
     """
@@ -77,6 +83,12 @@ class HubProcess:
             timeout=aiohttp.ClientTimeout(total=PATIENCE),
             connector=connector,
         )
+
+    def workers(self) -> set[int]:
+        """
+        The processes that serve for it; none if it serves itself.
+        """
+        return children_of(self.process.pid)
 
     def kill(self) -> None:
         self.process.kill()

@@ -13,23 +13,13 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from tests.e2e.hub_process import PATIENCE, PROGRAM, HubProcess, environment, run, serving
+from tests.e2e.hub_process import PATIENCE, PROGRAM, children_of, environment, run, serving
 from tests.e2e.load import Writer
 
 MAPPING = {
     "event_type": "mapping_sync",
     "mapping": {"chatwoot_account_id": 7, "internal_account_id": "a", "domain": "default"},
 }
-
-
-def children_of(parent: int) -> set[int]:
-    # Whichever thread started them.
-    tasks = Path(f"/proc/{parent}/task").glob("*/children")
-    return {int(pid) for task in tasks for pid in task.read_text().split()}
-
-
-def workers_of(hub: HubProcess) -> set[int]:
-    return children_of(hub.process.pid)
 
 
 def is_alive(pid: int) -> bool:
@@ -64,7 +54,7 @@ async def test_what_one_server_writes_another_reads_at_once(tmp_path: Path) -> N
 
 async def test_workers_of_one_server_agree(tmp_path: Path) -> None:
     with serving(tmp_path, "--workers", "2") as hub:
-        assert len(workers_of(hub)) == 2
+        assert len(hub.workers()) == 2
         # New connections meet either worker.
         async with hub.client(force_close=True) as client:
             await write_and_read_back(client, client)
@@ -89,11 +79,11 @@ async def test_key_that_is_revoked_on_the_command_line_is_refused_by_a_running_s
 
 async def test_worker_that_dies_is_replaced(tmp_path: Path) -> None:
     with serving(tmp_path, "--workers", "2") as hub:
-        victim, other = sorted(workers_of(hub))
+        victim, other = sorted(hub.workers())
         os.kill(victim, signal.SIGKILL)
-        while len(workers_of(hub) - {victim}) < 2:
+        while len(hub.workers() - {victim}) < 2:
             await asyncio.sleep(0.05)
-        assert other in workers_of(hub)
+        assert other in hub.workers()
         async with hub.client(force_close=True) as client:
             for _ in range(20):
                 async with client.get("/ready") as response:
@@ -104,7 +94,7 @@ async def test_worker_that_dies_is_replaced(tmp_path: Path) -> None:
 
 async def test_workers_end_with_their_parent_even_if_it_is_killed(tmp_path: Path) -> None:
     with serving(tmp_path, "--workers", "2") as hub:
-        orphans = workers_of(hub)
+        orphans = hub.workers()
         hub.kill()
         while any(is_alive(pid) for pid in orphans):
             await asyncio.sleep(0.05)
@@ -114,7 +104,7 @@ async def test_workers_end_with_their_parent_even_if_it_is_killed(tmp_path: Path
 
 async def test_worker_that_hangs_is_killed_when_its_time_is_up(tmp_path: Path) -> None:
     with serving(tmp_path, "--workers", "2", "--shutdown-seconds", "1") as hub:
-        hanging = max(workers_of(hub))
+        hanging = max(hub.workers())
         os.kill(hanging, signal.SIGSTOP)
         assert hub.stop() == 0
         assert not is_alive(hanging)
