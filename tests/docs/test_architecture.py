@@ -1,33 +1,46 @@
 from __future__ import annotations
 
+import asyncio
 import re
 import traceback
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import pytest
+from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from odoo_ai_config.adapters.sqlite.writer import GroupWriter
 from odoo_ai_config.entrypoints.container import Container
 from odoo_ai_config.entrypoints.http.app import build_app
 from odoo_ai_config.entrypoints.http.metrics import Metrics
+from odoo_ai_config.entrypoints.library import Hub
 from odoo_ai_config.entrypoints.serving import http_options
 from odoo_ai_config.entrypoints.settings import read_settings
 from odoo_ai_config.entrypoints.startup import ensure_first_key, opened
 from tests.source_tree import PACKAGE, ROOT, TESTS
+from tests.unit.application.deliveries import payload
 
 PAGE = (ROOT / "docs" / "architecture.md").read_text("utf-8")
 TREE = re.search(r"^```text\nsrc/odoo_ai_config/\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
 
+ECHO = "default_crew: echo\ncrews: {echo: {type: echo}}"
 FRAME = re.compile(r"^([\w/]+\.py) +(\w+)(?:  .*)?$", re.MULTILINE)
 
 
-async def stacks_at_the_writer(folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[list[Any]]:
+Stack: TypeAlias = list[tuple[str, str]]
+
+
+async def stacks_at_the_writer(
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    act: Callable[[Hub, TestClient[web.Request, web.Application]], Awaitable[None]],
+) -> list[Stack]:
     """
-    Which frames of the package lead to each write of a credentials event.
+    Which frames of the package lead to each write while *act* runs.
     """
-    stacks: list[list[Any]] = []
+    stacks: list[Stack] = []
     write = GroupWriter.write
 
     async def traced(writer: GroupWriter, work: Any) -> Any:
@@ -44,28 +57,59 @@ async def stacks_at_the_writer(folder: Path, monkeypatch: pytest.MonkeyPatch) ->
         key = await ensure_first_key(services, settings)
         assert key is not None
         app = build_app(services, http_options(settings), Metrics())
-        async with TestClient(TestServer(app)) as client:
+        headers = {"X-API-Key": key.reveal()}
+        async with TestClient(TestServer(app), headers=headers) as client:
+            hub = Hub(services)
+            await hub.sync_mapping(chatwoot_account_id="1", tenant="1")
+            await hub.publish("1", "default", "crews", ECHO)
             monkeypatch.setattr(GroupWriter, "write", traced)
-            event = {"account_id": "1", "token": "odoo", "odoo_password": "x"}
-            answer = await client.post(
-                "/odoo-webhook",
-                json={"event_type": "credentials_sync", **event},
-                headers={"X-API-Key": key.reveal()},
-            )
-            assert answer.status == 200
+            await act(hub, client)
             monkeypatch.undo()
     return stacks
+
+
+def described_after(heading: str) -> Stack:
+    section = PAGE.partition(heading)[2].partition("```text\n")[2]
+    return FRAME.findall(section.partition("```")[0])
+
+
+def assert_is(stack: Stack, described: Stack) -> None:
+    assert [function for _, function in stack] == [function for _, function in described]
+    for (real, _), (named, _) in zip(stack, described, strict=True):
+        assert f"/{real}".endswith(f"/{named}")
 
 
 async def test_way_of_an_event_is_as_described(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    section = PAGE.partition("## The way of an event")[2].partition("```text\n")[2]
-    described = FRAME.findall(section.partition("```")[0])
-    (stack,) = await stacks_at_the_writer(tmp_path, monkeypatch)
-    assert [function for _, function in stack] == [function for _, function in described]
-    for (real, _), (named, _) in zip(stack, described, strict=True):
-        assert f"/{real}".endswith(f"/{named}")
+    async def push(_hub: Hub, client: TestClient[web.Request, web.Application]) -> None:
+        event = {"account_id": "1", "token": "odoo", "odoo_password": "x"}
+        body = {"event_type": "credentials_sync", **event}
+        answer = await client.post("/odoo-webhook", json=body)
+        assert answer.status == 200
+
+    (stack,) = await stacks_at_the_writer(tmp_path, monkeypatch, push)
+    assert_is(stack, described_after("## The way of an event"))
+
+
+async def test_way_of_a_message_is_as_described(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def write(hub: Hub, client: TestClient[web.Request, web.Application]) -> None:
+        answer = await client.post("/webhook", json=payload())
+        assert answer.status == 200
+        async with hub.deliveries():
+            while not await hub.messages("dead"):
+                await asyncio.sleep(0.001)
+
+    received, claimed, answered, given_up = await stacks_at_the_writer(
+        tmp_path, monkeypatch, write
+    )
+    assert_is(received, described_after("## The way of a message"))
+    assert_is(claimed, described_after("A claim is"))
+    assert_is(answered, described_after("What the crew says"))
+    # Nobody has said where this Chatwoot is.
+    assert ("application/use_cases/deliver_message.py", "_post") in given_up
 
 
 def test_every_module_that_is_named_exists() -> None:
