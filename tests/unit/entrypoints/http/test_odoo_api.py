@@ -321,6 +321,8 @@ async def test_flat_company_is_the_webhooks_event(web: WebHub) -> None:
     event = fixture("company_metadata") | {"account_id": "acme"}
     told = await push(web, f"{API}/company-metadata/sync", **event)
     assert (told["data"]["domain"], told["data"]["changed"]) == ("retail", True)
+    again = await push(web, f"{API}/company-metadata/sync", **event)
+    assert (again["data"]["metadata_version"], again["data"]["changed"]) == (1, False)
     assert not (await (await web.send(event)).json())["changed"]
 
 
@@ -367,6 +369,34 @@ async def test_pain_15_old_addresses_let_no_query_beat_the_key(web: WebHub) -> N
         sent = {"rules": [RULE], "name": "Loja", "description": "Leve"}
         refused = await odoo.post(f"{API}/{path}?account_id=other", sent)
         assert await problem(refused) == (403, "tenant_forbidden")
+
+
+@pytest.mark.parametrize("account", ["a b", "x" * 200, "é"])
+async def test_what_is_no_tenant_is_refused(web: WebHub, account: str) -> None:
+    for refused in (
+        await web.post(f"{API}/business-rules/sync", {"rules": [], "account_id": account}),
+        await web.ask("GET", f"{API}/collections", params={"account_id": account}),
+    ):
+        assert refused.status == 422
+        assert (await refused.json())["errors"][0]["field"] == "account_id"
+
+
+async def test_product_without_an_id_is_refused(web: WebHub) -> None:
+    sent = {"account_id": "acme", "description": "Leve"}
+    refused = await web.post("/tools/sync_product_to_vector_db", sent)
+    assert await problem(refused) == (422, "incomplete_data")
+
+
+async def test_item_may_have_a_mebibyte(web: WebHub) -> None:
+    for size, status in ((2**20 - 100, 200), (2**20, 422)):
+        body = json.dumps({"account_id": "acme", "items": [{"id": 1, "text": "x" * size}]})
+        answer = await web.ask(
+            "PUT",
+            f"{API}/collections/products",
+            data=io.BytesIO(body.encode()),
+            headers={"Content-Type": "application/json"},
+        )
+        assert answer.status == status
 
 
 async def test_pain_16_product_modules_have_no_default_account(web: WebHub) -> None:
