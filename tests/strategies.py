@@ -455,6 +455,7 @@ def outcomes() -> SearchStrategy[Outcome]:
         at=instants(),
         notices=st.lists(notices(), max_size=2).map(tuple),
         items=st.none() | item_counts(),
+        digests=st.dictionaries(slugs(), slugs(), max_size=3),
     )
 
 

@@ -160,6 +160,7 @@ def delivery(
         changed=True,
         at=AT,
         notices=(Notice("missing_credential", "integrations.mcp"),),
+        digests={"config": "c" * 64, "credentials": "d" * 64},
     )
     return Delivery(Claim(DeliveryId(caller, name), digest), outcome, AT, expires_at)
 

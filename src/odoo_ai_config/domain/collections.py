@@ -189,6 +189,16 @@ class CollectionHead:
         """
         return f"{crc32(f'{self.key}/{self.created_at.timestamp()}'.encode()):08x}"
 
+    @property
+    def digest(self) -> str:
+        """
+        What tells this state of the collection from any other that had the same version.
+
+        Made of when it came about and not of its items, of which there may be very many.
+        """
+        moments = f"{self.created_at.timestamp()}/{self.updated_at.timestamp()}"
+        return sha256(f"{self.key}/{self.version}/{self.size}/{moments}".encode()).hexdigest()
+
 
 @frozen
 class CollectionChange:

@@ -5,6 +5,7 @@ What a document holds: structured data, and the YAML text that a person wrote, i
 from __future__ import annotations
 
 import json
+from hashlib import sha256
 from typing import Final
 
 from attrs import field, frozen
@@ -70,6 +71,13 @@ class Document:
         """
         body: JsonObject = json.loads(self.text)
         return body
+
+    @property
+    def digest(self) -> str:
+        """
+        SHA-256 of the data, by which two hubs, or one and its backup, are compared.
+        """
+        return sha256(self.text.encode()).hexdigest()
 
     def with_body(self, body: ReadOnlyJsonObject) -> Document:
         """

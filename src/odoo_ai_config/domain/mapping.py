@@ -4,14 +4,17 @@ Which Chatwoot channel belongs to which tenant, and who may change that.
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import datetime
+from hashlib import sha256
 from typing import Final
 
 from attrs import field, frozen
 
 from odoo_ai_config.domain.errors import ChannelOwnedError, InvalidValueError
 from odoo_ai_config.domain.identifiers import HUB, ChatwootId, TenantDomain, TenantId
+from odoo_ai_config.domain.outcomes import Notice
 from odoo_ai_config.domain.phone import PhoneNumber
 
 DEFAULT_SEQUENCE: Final = 10
@@ -95,6 +98,15 @@ class ChannelMapping:
                 return special.crew
         return None
 
+    @property
+    def digest(self) -> str:
+        """
+        SHA-256 of all that is known of the channel.
+        """
+        numbers = [(special.number.digits, special.crew) for special in self.numbers]
+        content = (str(self.key), str(self.owner), self.sequence, self.fallback, self.active)
+        return sha256(json.dumps((*content, numbers)).encode()).hexdigest()
+
     @sequence.validator
     def _check_sequence(self, _attribute: object, value: int) -> None:
         if not -_MAX_SEQUENCE <= value <= _MAX_SEQUENCE:
@@ -151,3 +163,44 @@ def require_claim(
     owner = previous_owner(current, mapping)
     if owner is not None and bound:
         raise ChannelOwnedError(owner, mapping.owner.tenant)
+
+
+@frozen
+class MappingDecision:
+    """
+    What writing a mapping does.
+
+    Args:
+        revision: What it makes; None if nothing.
+        loser: The tenant that loses the channel by it.
+        notices: Why nothing is made, where the writer should know.
+    """
+
+    revision: MappingRevision | None
+    loser: TenantId | None = None
+    notices: tuple[Notice, ...] = ()
+
+
+def decided(
+    current: MappingRevision | None,
+    mapping: ChannelMapping,
+    *,
+    author: str,
+    at: datetime,
+    bound: bool,
+) -> MappingDecision:
+    """
+    Decide what becomes of a channel of which Odoo says *mapping*.
+
+    An inactive *mapping* never touches a channel that another tenant has taken over in the
+    meantime: a late deactivation is not a claim.
+
+    Raises:
+        ChannelOwnedError: The writer is *bound* and the channel is another tenant's.
+    """
+    loser = previous_owner(current, mapping)
+    if loser is not None and not mapping.active:
+        return MappingDecision(None, notices=(Notice("channel_of_another_tenant", "mapping"),))
+    require_claim(current, mapping, bound=bound)
+    revision = remapped(current, mapping, author=author, at=at)
+    return MappingDecision(revision, loser)

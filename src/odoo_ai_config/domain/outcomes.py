@@ -69,6 +69,8 @@ class Outcome:
     Args:
         versions: The version that each thing is at now, by document kind, ``mapping`` or the
             name of a collection.
+        digests: What tells its content from every other that ever had the same version, by the
+            same names; only for what Odoo pushes.
         changed: False if everything was as the request says already.
         items: What it did to the items of a collection, if it is about one.
         replayed: The request came before; this is the answer that it got then.
@@ -81,4 +83,5 @@ class Outcome:
     at: datetime
     notices: tuple[Notice, ...] = ()
     items: ItemCounts | None = None
+    digests: Mapping[str, str] = field(factory=dict)
     replayed: bool = field(default=False, eq=False)

@@ -119,6 +119,14 @@ def content_of(current: Revision | None) -> Document | None:
     return None if current is None or current.deleted else current.document
 
 
+def digests_of(**newest: Revision | None) -> dict[str, str]:
+    """
+    The digests of those of the *newest* revisions that hold anything, by their names.
+    """
+    contents = {name: content_of(revision) for name, revision in newest.items()}
+    return {name: content.digest for name, content in contents.items() if content is not None}
+
+
 def version_of(current: Revision | None) -> int:
     """
     The version a document is at; 0 if it has never been written.

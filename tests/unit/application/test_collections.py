@@ -64,10 +64,13 @@ async def test_push_says_what_it_did(hub: MemoryHub) -> None:
         changed=True,
         at=AT,
         items=ItemCounts(2, 2, 0, 0, 0),
+        digests=first.digests,
     )
     second = await push(hub, item("1"), item("3"), whole=True)
     assert second.items == ItemCounts(2, 1, 0, 1, 1)
     assert second.versions == {"products_informations": 2}
+    assert first.digests.keys() == second.digests.keys() == {"products_informations"}
+    assert first.digests != second.digests
 
 
 async def test_push_of_the_same_makes_no_version(hub: MemoryHub) -> None:

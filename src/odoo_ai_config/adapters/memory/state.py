@@ -191,6 +191,7 @@ def _advance(latest: dict[_Versioned, int], key: _Versioned, stored: int, versio
 
 
 def _unaliased(delivery: Delivery) -> Delivery:
-    # The caller may still have the dictionary in hand that the outcome was made of.
+    # The caller may still have the dictionaries in hand that the outcome was made of.
     outcome = delivery.outcome
-    return evolve(delivery, outcome=evolve(outcome, versions=dict(outcome.versions)))
+    copied = evolve(outcome, versions=dict(outcome.versions), digests=dict(outcome.digests))
+    return evolve(delivery, outcome=copied)

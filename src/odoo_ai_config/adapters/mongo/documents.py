@@ -232,6 +232,7 @@ def delivery_record(delivery: Delivery) -> Record:
                 {"code": notice.code, "field": notice.field} for notice in outcome.notices
             ],
             "items": None if outcome.items is None else asdict(outcome.items),
+            "digests": [{"of": name, "digest": d} for name, d in outcome.digests.items()],
         },
         "recorded_at": instant_record(delivery.recorded_at),
         "expires_at": instant_record(delivery.expires_at),
@@ -240,7 +241,7 @@ def delivery_record(delivery: Delivery) -> Record:
 
 def delivery_from(record: Record) -> Delivery:
     outcome = record["outcome"]
-    # Outcomes that were recorded before there were collections say nothing of items.
+    # Outcomes that older versions recorded say nothing of items and digests.
     items = outcome.get("items")
     return Delivery(
         claim=Claim(DeliveryId(record["_id"]["caller"], record["_id"]["key"]), record["digest"]),
@@ -252,6 +253,7 @@ def delivery_from(record: Record) -> Delivery:
             at=instant_from(outcome["at"]),
             notices=tuple(Notice(entry["code"], entry["field"]) for entry in outcome["notices"]),
             items=None if items is None else ItemCounts(**items),
+            digests={entry["of"]: entry["digest"] for entry in outcome.get("digests", ())},
         ),
         recorded_at=instant_from(record["recorded_at"]),
         expires_at=instant_from(record["expires_at"]),

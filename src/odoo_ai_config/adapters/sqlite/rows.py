@@ -267,13 +267,14 @@ def _outcome_text(outcome: Outcome) -> str:
             "at": microseconds(outcome.at),
             "notices": [(notice.code, notice.field) for notice in outcome.notices],
             "items": None if outcome.items is None else astuple(outcome.items),
+            "digests": outcome.digests,
         }
     )
 
 
 def _outcome_of(text: str) -> Outcome:
     stored = json.loads(text)
-    # Outcomes that were recorded before there were collections say nothing of items.
+    # Outcomes that older versions recorded say nothing of items and digests.
     items = stored.get("items")
     return Outcome(
         kind=WriteKind(stored["kind"]),
@@ -283,6 +284,7 @@ def _outcome_of(text: str) -> Outcome:
         at=time_of(stored["at"]),
         notices=tuple(Notice(code, field) for code, field in stored["notices"]),
         items=None if items is None else ItemCounts(*items),
+        digests=stored.get("digests", {}),
     )
 
 

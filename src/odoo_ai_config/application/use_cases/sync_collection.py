@@ -64,15 +64,16 @@ class SyncCollection:
                 wanted = sync.merged_into(await self.collections.items(key, ids))
             now = self.clock.now()
             change, counts = change_after(head, digests, wanted, key=key, at=now)
-            at_version = 0 if head is None else head.version
+            newest = head if change is None else change.head
             outcome = Outcome(
                 WriteKind.COLLECTION,
                 # Odoo's modules name no business area: all of a tenant's share its collections.
                 TenantDomain(key.tenant, BusinessDomain()),
-                {str(key.name): at_version if change is None else change.head.version},
+                {str(key.name): 0 if newest is None else newest.version},
                 changed=change is not None,
                 at=now,
                 items=counts,
+                digests={} if newest is None else {str(key.name): newest.digest},
             )
             changeset = Changeset(
                 collections=() if change is None else (change,),

@@ -16,7 +16,7 @@ from odoo_ai_config.domain.identifiers import METADATA
 from odoo_ai_config.domain.merging import metadata_after
 from odoo_ai_config.domain.outcomes import Outcome, WriteKind
 from odoo_ai_config.domain.tenant import CompanyMetadataSync
-from odoo_ai_config.domain.versioning import content_of, successor, version_of
+from odoo_ai_config.domain.versioning import content_of, digests_of, successor, version_of
 
 
 @frozen
@@ -59,6 +59,7 @@ class SyncCompanyMetadata:
                 {"metadata": version_of(revision or current)},
                 changed=revision is not None,
                 at=now,
+                digests=digests_of(metadata=revision or current),
             )
             changeset = Changeset(
                 revisions=() if revision is None else (revision,),

@@ -26,7 +26,7 @@ from odoo_ai_config.domain.merging import (
 )
 from odoo_ai_config.domain.outcomes import Notice, Outcome, WriteKind
 from odoo_ai_config.domain.tenant import CredentialsSync
-from odoo_ai_config.domain.versioning import content_of, successor, version_of
+from odoo_ai_config.domain.versioning import content_of, digests_of, successor, version_of
 
 
 @frozen
@@ -92,6 +92,9 @@ class SyncCredentials:
                 changed=new_config is not None or new_credentials is not None,
                 at=now,
                 notices=_missing(merged.references, known, sealing.fingerprints),
+                digests=digests_of(
+                    config=new_config or config, credentials=new_credentials or credentials
+                ),
             )
             changeset = Changeset(
                 revisions=tuple(r for r in (new_config, new_credentials) if r is not None),

@@ -13,13 +13,8 @@ from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.application.ports.config_store import ConfigStore
 from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.changes import Changeset, Claim, channel_moved
-from odoo_ai_config.domain.mapping import (
-    ChannelMapping,
-    previous_owner,
-    remapped,
-    require_claim,
-)
-from odoo_ai_config.domain.outcomes import Notice, Outcome, WriteKind
+from odoo_ai_config.domain.mapping import ChannelMapping, decided
+from odoo_ai_config.domain.outcomes import Outcome, WriteKind
 
 
 @frozen
@@ -59,27 +54,24 @@ class SyncMapping:
                 return Changeset(), earlier
             now = self.clock.now()
             current = (await self.channels.current((key,))).get(key)
-            loser = previous_owner(current, mapping)
-            if loser is not None and not mapping.active:
-                revision = None
-                notices: tuple[Notice, ...] = (Notice("channel_of_another_tenant", "mapping"),)
-            else:
-                require_claim(current, mapping, bound=caller.tenant is not None)
-                revision = remapped(current, mapping, author=caller.id, at=now)
-                notices = ()
+            decision = decided(
+                current, mapping, author=caller.id, at=now, bound=caller.tenant is not None
+            )
+            revision, loser = decision.revision, decision.loser
             newest = revision or current
+            # Nothing to remember of a channel that is another tenant's.
+            own = None if newest is None or decision.notices else newest.mapping
             outcome = Outcome(
                 WriteKind.MAPPING if mapping.active else WriteKind.MAPPING_DELETE,
                 mapping.owner,
                 {"mapping": 0 if newest is None else newest.version},
                 changed=revision is not None,
                 at=now,
-                notices=notices,
+                notices=decision.notices,
+                digests={} if own is None else {"mapping": own.digest},
             )
             audit = (
-                ()
-                if revision is None or loser is None
-                else (channel_moved(mapping, loser, actor=caller.id, at=now),)
+                () if loser is None else (channel_moved(mapping, loser, actor=caller.id, at=now),)
             )
             changeset = Changeset(
                 mappings=() if revision is None else (revision,),

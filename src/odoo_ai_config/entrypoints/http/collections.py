@@ -134,7 +134,9 @@ async def _written(
     tenant, sync, claim = await taken_in(request, caller, read)
     outcome = await pushed(request, CollectionKey(tenant, name), sync, caller, claim)
     headers = {**_HEADERS, **(REPLAYED if outcome.replayed else {})}
-    return web.Response(body=json_bytes(told(outcome)), headers=headers)
+    # Pushes that older versions recorded have none, and neither has a collection of nothing.
+    answer = {**told(outcome), **{"digest": digest for digest in outcome.digests.values()}}
+    return web.Response(body=json_bytes(answer), headers=headers)
 
 
 async def taken_in(

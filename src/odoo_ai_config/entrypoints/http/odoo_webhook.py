@@ -125,6 +125,8 @@ def _answer(outcome: Outcome, language: Language) -> JsonObject:
     }
     for kind, version in outcome.versions.items():
         answer[f"{kind}_version"] = version
+    for kind, digest in outcome.digests.items():
+        answer[f"{kind}_digest"] = digest
     if "mapping" in outcome.versions:
         # The replaced service's name for it.
         answer["version"] = outcome.versions["mapping"]

@@ -58,6 +58,7 @@ async def test_snapshot_says_what_it_did(web: WebHub) -> None:
         "changed": True,
         "counts": {"received": 2, "added": 2, "changed": 0, "removed": 0, "unchanged": 0},
         "timestamp": told["timestamp"],
+        "digest": told["digest"],
     }
     again = await body(await put(web, SHOE, {**SHIRT, "price": 60}))
     assert again["version"] == 2

@@ -25,6 +25,10 @@ from odoo_ai_config.entrypoints.http.openapi.shapes import (
 
 _VERSION: Final = whole("Counts from 1; each document has its own count.")
 _MOMENT: Final = text("In UTC.", format="date-time", examples=["2026-04-23T19:14:20.512Z"])
+_DIGEST: Final = text(
+    "Tells the content from any other that ever had the same version; for `POST /v1/reconcile`.",
+    pattern="^[0-9a-f]{64}$",
+)
 _WHERE: Final[dict[str, JsonObject]] = {
     "tenant_id": ref("TenantId"),
     "domain": ref("BusinessArea"),
@@ -109,9 +113,9 @@ def event_answers() -> JsonObject:
         },
         description="Something that the sender should know although the event was accepted.",
     )
-    versions = {
-        f"{kind}_version": _VERSION for kind in ("config", "credentials", "metadata", "mapping")
-    }
+    kinds = ("config", "credentials", "metadata", "mapping")
+    versions = {f"{kind}_version": _VERSION for kind in kinds}
+    digests = {f"{kind}_digest": _DIGEST for kind in kinds}
     return {
         "Notice": notice,
         "EventAccepted": record(
@@ -122,11 +126,12 @@ def event_answers() -> JsonObject:
                 "domain": ref("BusinessArea"),
                 **versions,
                 "version": whole("The same as `mapping_version`."),
+                **digests,
                 "timestamp": _MOMENT,
                 **_CHANGED,
                 "warnings": list_of(ref("Notice")),
             },
-            optional=(*versions, "version"),
+            optional=(*versions, "version", *digests),
             description="The event is stored for good.",
         ),
     }

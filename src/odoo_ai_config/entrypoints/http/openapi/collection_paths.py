@@ -57,6 +57,11 @@ _DIGEST: Final = text(
     "SHA-256 of the data as JSON with sorted keys, without spaces, in UTF-8.",
     pattern="^[0-9a-f]{64}$",
 )
+_STATE: Final = text(
+    "Tells this state of the collection from any other that had the same version; for "
+    "`POST /v1/reconcile`.",
+    pattern="^[0-9a-f]{64}$",
+)
 _ITEM: Final = {"id": _ITEM_ID, "digest": _DIGEST, "data": _DATA}
 _PUSHED: Final[dict[str, JsonObject]] = {
     "tenant_id": ref("TenantId"),
@@ -339,7 +344,7 @@ def _answers() -> JsonObject:
             }
         ),
         "CollectionItem": record(_ITEM),
-        "CollectionPushed": record(_PUSHED),
+        "CollectionPushed": record({**_PUSHED, "digest": _STATE}, optional=("digest",)),
         **old,
         "DocumentsCleared": _enveloped(_PUSHED, {"removed_docs": _COUNT}, stored=False),
         "ProductPushed": _enveloped(_PUSHED, {"vector_id": _ITEM_ID, "product_id": _ITEM_ID}),
