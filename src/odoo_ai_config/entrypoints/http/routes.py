@@ -108,11 +108,11 @@ _CHATWOOT: Final[Open] = {
         "POST": chatwoot_webhook.receive_message,
         "GET": chatwoot_webhook.show_webhook,
     },
-    # The replaced server's addresses.
-    "/webhook/chatwoot": {"POST": chatwoot_webhook.receive_message},
-    "/webhook/webhook": {"POST": chatwoot_webhook.receive_message},
-    "/webhook/health": {"GET": chatwoot_webhook.show_webhook},
-    "/webhook/{token}": {"POST": chatwoot_webhook.receive_message},
+    # The replaced server's /webhook/webhook and /webhook/health, and /webhook/chatwoot, too.
+    "/webhook/{token}": {
+        "POST": chatwoot_webhook.receive_message,
+        "GET": chatwoot_webhook.show_webhook,
+    },
 }
 
 _CHATWOOT_ACCOUNTS: Final[Keyed] = {

@@ -238,6 +238,14 @@ async def test_request_without_anything_is_refused_unread(web: WebHub) -> None:
     assert answer.headers["WWW-Authenticate"] == "Signature"
 
 
+@pytest.mark.parametrize("name", ["chatwoot", "webhook"])
+async def test_names_of_old_addresses_are_no_secrets(name: str) -> None:
+    fallback = ChatwootAccess(webhook_tokens=(SecretText(name),))
+    async with serving(MemoryHub(chatwoot_fallback=fallback), HttpOptions(version="1")) as web:
+        answer = await push(web, WHATSAPP, {}, path=f"/webhook/{name}")
+        assert await code_of(answer) == (401, "signature_missing")
+
+
 @pytest.mark.parametrize("path", ["/webhook", f"/webhook/{TOKEN}"])
 async def test_wrong_signature_is_refused_whatever_else_vouches(web: WebHub, path: str) -> None:
     raw = json.dumps(WHATSAPP).encode()

@@ -70,23 +70,19 @@ def chatwoot_paths() -> JsonObject:
     Every address that has to do with Chatwoot.
     """
     account = path_part("account", text("Chatwoot's id of it.", examples=["1"]), "The account.")
-    token = path_part("token", text(format="password"), "The secret of the address.")
+    token = path_part(
+        "token",
+        text(format="password"),
+        "The secret of the address; `chatwoot` or `webhook` for none.",
+    )
     return {
         "/webhook": {
             "get": _healthy("showWebhook", "Whether the webhook answers"),
             "post": _receive("receiveMessage", "Take in an event of Chatwoot"),
         },
-        "/webhook/chatwoot": {
-            "post": _receive("receiveMessageChatwoot", "The same at another address"),
-        },
-        "/webhook/webhook": {
-            "post": _receive("receiveMessageOld", "The same at the replaced server's address"),
-        },
-        "/webhook/health": {
-            "get": _healthy("showWebhookHealth", "Whether the webhook answers"),
-        },
         "/webhook/{token}": {
             "parameters": [token],
+            "get": _healthy("showWebhookWithToken", "Whether the webhook answers"),
             "post": _receive("receiveMessageWithToken", "The same, vouched for by the address"),
         },
         "/v1/chatwoot/accounts": {
