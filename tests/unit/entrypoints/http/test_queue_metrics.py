@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+from odoo_ai_config.entrypoints.http.metrics import Metrics
+from tests.unit.application.deliveries import received
+from tests.unit.entrypoints.http.web_hub import WebHub
+
+
+async def gauges(web: WebHub) -> dict[str, float]:
+    text = await (await web.with_key("").get("/metrics")).text()
+    found = re.findall(
+        r'^(odoo_ai_config_(?:oldest_)?message\w*\{stage="\w+"\}) (\S+)$', text, re.MULTILINE
+    )
+    return {
+        name.removeprefix("odoo_ai_config_").replace('{stage="', " ").removesuffix('"}'): float(
+            value
+        )
+        for name, value in found
+    }
+
+
+async def test_queue_is_told_by_stage_and_age(web: WebHub) -> None:
+    for number in (1, 2):
+        await received(web.hub, number)
+    web.hub.clock.tick(timedelta(seconds=58))
+    told = await gauges(web)
+    assert (told["messages unresolved"], told["messages queued"]) == (2, 0)
+    assert told["oldest_message_seconds unresolved"] == 60
+    assert told["oldest_message_seconds queued"] == 0
+
+
+async def test_store_is_not_asked_for_everybody_who_looks(web: WebHub) -> None:
+    await gauges(web)
+    await received(web.hub)
+    assert (await gauges(web))["messages unresolved"] == 0
+    web.hub.clock.tick(timedelta(seconds=5))
+    assert (await gauges(web))["messages unresolved"] == 1
+
+
+async def test_nothing_is_told_of_the_queue_while_the_store_is_away(web: WebHub) -> None:
+    web.hub.state.away = True
+    assert await gauges(web) == {}
+    web.hub.state.away = False
+    assert await gauges(web) != {}
+
+
+def test_deliveries_and_crews_are_counted() -> None:
+    metrics = Metrics()
+    metrics.delivery("posted")
+    metrics.observe_crew("http", 3.0)
+    text = metrics.exposition().decode()
+    assert 'odoo_ai_config_delivery_steps_total{outcome="posted"} 1.0' in text
+    assert 'odoo_ai_config_crew_seconds_bucket{kind="http",le="5.0"} 1.0' in text
