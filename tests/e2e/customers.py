@@ -52,6 +52,12 @@ class Shop:
         await called(client, "POST", "/odoo-webhook", {**synced, "odoo_password": "senha"})
         if mapped:
             await self.be_mapped(client)
+        await self.employ(client)
+
+    async def employ(self, client: aiohttp.ClientSession) -> None:
+        """
+        Publish who its crew is; credentials of the tenant are there already.
+        """
         crew: dict[str, object] = {"type": "http", "url": self.crew.url, **self.crew_settings}
         area = f"/configs/{self.tenant}/{self.domain}"
         if self.crew.secret is not None:
