@@ -23,6 +23,7 @@ from odoo_ai_config.adapters.http.crew_line import HttpCrewLine
 from odoo_ai_config.adapters.http.sessions import HttpSessions
 from odoo_ai_config.adapters.measured.config_store import MeasuredConfigStore
 from odoo_ai_config.adapters.measured.crew_line import MeasuredCrewLine
+from odoo_ai_config.adapters.measured.message_inbox import MeasuredMessageInbox
 from odoo_ai_config.adapters.measured.secret_vault import MeasuredSecretVault
 from odoo_ai_config.adapters.measured.timing import Observe
 from odoo_ai_config.adapters.memory.api_key_store import MemoryApiKeyStore
@@ -244,7 +245,7 @@ class Container(containers.DeclarativeContainer):
     channels = stores.provided.channels
     secrets = stores.provided.secrets
     collections = stores.provided.collections
-    inbox = stores.provided.inbox
+    inbox = providers.Singleton(MeasuredMessageInbox, stores.provided.inbox, observe_store)
     api_keys = stores.provided.api_keys
     audit = stores.provided.audit
 

@@ -22,7 +22,9 @@ from prometheus_client.metrics_core import (
 from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
+from odoo_ai_config.application.delivery_steps import Progress
 from odoo_ai_config.application.ports.message_inbox import StageCount
+from odoo_ai_config.domain.crews import CrewKind
 from odoo_ai_config.domain.identifiers import CONFIG, CREDENTIALS, METADATA
 from odoo_ai_config.domain.inbox import Stage
 
@@ -116,6 +118,11 @@ class _Queue(Collector):
                 age.add_metric([stage.value], max(0.0, seconds))
         yield depth
         yield age
+        yield GaugeMetricFamily(
+            "odoo_ai_config_store_up",
+            "Whether the store answered when it was last asked",
+            value=self.at is not None,
+        )
 
 
 class Metrics:
@@ -152,6 +159,11 @@ class Metrics:
             ["outcome"],
             registry=self.registry,
         )
+        # From zero on: the first of a kind is an increase only if there was something before.
+        for kind in CrewKind:
+            self._crews.labels(kind.value)
+        for progress in Progress:
+            self._deliveries.labels(progress.value)
         self._queue = _Queue()
         self.registry.register(self._queue)
         self._requests = _RequestTally()
