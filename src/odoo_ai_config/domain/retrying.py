@@ -51,7 +51,7 @@ class RetryPolicy:
         """
         # So many lead beyond the longest; many more would not fit into a duration.
         enough = (self.longest // self.first).bit_length()
-        pause = min(self.first * 2 ** min(failures - 1, enough), self.longest)
+        pause = min(self.first * (1 << min(failures - 1, enough)), self.longest)
         chosen = pause / 2 + pause / 2 * _fraction(f"{of}/{failures}")
         if wish is None:
             return chosen
