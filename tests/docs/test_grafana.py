@@ -42,7 +42,7 @@ def dashboard() -> Any:
 
 
 def alerts() -> list[Any]:
-    rules = RuamelYamlCodec().parse((FOLDER / "alerts.yml").read_text("utf-8"))
+    rules: Any = RuamelYamlCodec().parse((FOLDER / "alerts.yml").read_text("utf-8"))
     (group,) = rules["groups"]
     found: list[Any] = group["rules"]
     return found

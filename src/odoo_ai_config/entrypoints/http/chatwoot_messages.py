@@ -24,6 +24,7 @@ from odoo_ai_config.entrypoints.http.representations import json_bytes, timestam
 
 DEFAULT_PAGE: Final = 50
 LARGEST_PAGE: Final = 500
+_ALL_STAGES: Final = frozenset(Stage)
 _NO_STORE: Final = {"Cache-Control": "no-store"}
 
 _log = structlog.get_logger()
@@ -37,7 +38,7 @@ async def list_messages(request: web.Request, caller: ApiKey) -> web.Response:
     # One more than asked for tells whether there is a next page.
     found = await request.app[SERVICES].list_messages(
         caller=caller,
-        stages=_stages_of(request, Stage),
+        stages=_stages_of(request, _ALL_STAGES),
         tenant=_tenant_of(request),
         after=_after_of(request),
         limit=size + 1,

@@ -11,7 +11,7 @@ from odoo_ai_config.application.use_cases.replay_messages import MOST_AT_ONCE
 from odoo_ai_config.domain import errors as domain
 from odoo_ai_config.domain.access import Scope
 from odoo_ai_config.domain.inbox import MAX_REPLAYS, STUCK, Stage
-from odoo_ai_config.domain.json_types import JsonObject
+from odoo_ai_config.domain.json_types import Json, JsonObject
 from odoo_ai_config.domain.routing import Rule
 from odoo_ai_config.entrypoints.http import errors as http
 from odoo_ai_config.entrypoints.http.chatwoot_messages import DEFAULT_PAGE, LARGEST_PAGE
@@ -69,7 +69,7 @@ def message_paths() -> JsonObject:
                 "List messages, newest first, without what was written\n\n"
                 "`unresolved` and `dead` are where somebody has to look.",
                 schema="MessagePage",
-                parameters=_choice(Stage, DEFAULT_PAGE, LARGEST_PAGE),
+                parameters=_choice(tuple(Stage), DEFAULT_PAGE, LARGEST_PAGE),
             )
         },
         "/v1/messages/replay": {
@@ -293,7 +293,7 @@ def _answering() -> JsonObject:
             domain.WrongStageError,
         ),
     )
-    scopes = [Scope.MESSAGES_WRITE.value]
+    scopes: list[Json] = [Scope.MESSAGES_WRITE.value]
     described["security"] = [
         {SECURITY_SCHEME: scopes},
         {BEARER_SCHEME: scopes},
