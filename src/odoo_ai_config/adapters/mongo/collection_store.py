@@ -44,8 +44,9 @@ class MongoCollectionStore(CollectionStore):
         return await self._head(key)
 
     @translated
-    async def heads(self, tenant: TenantId) -> Sequence[CollectionHead]:
-        cursor = self._heads.find({"tenant": tenant.value}).sort("name", 1)
+    async def heads(self, *tenants: TenantId) -> Sequence[CollectionHead]:
+        wanted = {"tenant": {"$in": sorted(tenant.value for tenant in tenants)}}
+        cursor = self._heads.find(wanted).sort([("tenant", 1), ("name", 1)])
         return [collection_from(record) for record in await cursor.to_list(None)]
 
     @translated
@@ -123,9 +124,10 @@ def _wanted(key: CollectionKey, ids: Sequence[str] | None) -> Iterator[Record]:
     """
     Queries for what is there; several, if so many ids are named that one would be too large.
     """
-    there: Record = {"collection": str(key), "digest": {"$ne": None}}
+    there: Record = {"digest": {"$ne": None}}
     if ids is None:
-        yield there
+        yield {"collection": str(key), **there}
         return
     for some in chunks(ids):
-        yield {**there, "_id": {"$in": [item_place(key, id_) for id_ in some]}}
+        # Nothing of the collection: its index would lead to all its items.
+        yield {"_id": {"$in": [item_place(key, id_) for id_ in some]}, **there}

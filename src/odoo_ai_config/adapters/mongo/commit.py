@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final, TypeAlias, TypeVar
 
 from attrs import field, frozen
-from pymongo import DeleteMany, InsertOne, ReplaceOne, UpdateMany, UpdateOne
+from pymongo import InsertOne, ReplaceOne, UpdateMany, UpdateOne
 from pymongo.errors import OperationFailure
 
 from odoo_ai_config.adapters.mongo.conversations import write_message, written_alone
@@ -26,7 +26,7 @@ from odoo_ai_config.adapters.mongo.documents import (
     tenant_key_record,
     trace_record,
 )
-from odoo_ai_config.adapters.mongo.driver_errors import is_duplicate
+from odoo_ai_config.adapters.mongo.driver_errors import is_conflict, is_duplicate
 from odoo_ai_config.adapters.mongo.key_uses import TOUCH
 from odoo_ai_config.adapters.mongo.transaction import Session, in_transaction
 from odoo_ai_config.application.errors import DeliveryRecordedError, TenantKeyChangedError
@@ -35,9 +35,9 @@ from odoo_ai_config.domain.collections import CollectionChange, CollectionHead
 from odoo_ai_config.domain.errors import RevisionConflictError
 
 T = TypeVar("T")
-Write: TypeAlias = InsertOne[Record] | ReplaceOne[Record] | UpdateOne | UpdateMany | DeleteMany
+Write: TypeAlias = InsertOne[Record] | ReplaceOne[Record] | UpdateOne | UpdateMany
 # What the server does well within the time that the driver waits for an answer.
-_CHUNK: Final = 1000
+_CHUNK: Final = 250
 
 
 @frozen
@@ -48,11 +48,13 @@ class Step:
     Args:
         refusal: What it means if one of them finds a document there already, or not there
             in the state that it follows; None if that cannot be.
+        yields: Whether it means the same if another transaction has one of them in hand.
     """
 
     collection: str
     writes: Sequence[Write]
     refusal: type[Exception] | None = field(default=None)
+    yields: bool = False
 
 
 class _SealedBeforeError(Exception):
@@ -97,7 +99,8 @@ async def _write(database: MongoDatabase, step: Step, session: Session | None) -
     try:
         result = await database[step.collection].bulk_write(step.writes, session=session)
     except OperationFailure as error:
-        if step.refusal is not None and is_duplicate(error):
+        refused = is_conflict if step.yields else is_duplicate
+        if step.refusal is not None and refused(error):
             raise step.refusal from error
         raise
     done = result.inserted_count + result.matched_count + result.upserted_count
@@ -144,6 +147,9 @@ def _steps(database: MongoDatabase, changeset: Changeset, secrets: Step) -> Iter
         "collections",
         [_moving(change.head) for change in changeset.collections],
         RevisionConflictError,
+        # The other one may write thousands of items, and most of what this one would write
+        # is to be decided anew in any case.
+        yields=True,
     )
     for change in changeset.collections:
         yield from _item_steps(change)
@@ -172,15 +178,18 @@ def _moving(head: CollectionHead) -> Write:
 
 
 def _item_steps(change: CollectionChange) -> Iterator[Step]:
-    # Not one upsert an item: the server takes a thousand plain inserts in the time of a few.
     head = change.head
     for items in chunks(change.items):
-        places = [item_place(head.key, item.id) for item in items]
-        yield Step("items", [DeleteMany({"_id": {"$in": places}})])
-        yield Step("items", [InsertOne(item_record(head, item)) for item in items])
+        yield Step("items", [_put(head, item_record(head, item)) for item in items])
     for ids in chunks(change.removed):
         places = [item_place(head.key, id_) for id_ in ids]
         yield Step("items", [UpdateMany({"_id": {"$in": places}}, {"$set": trace_record(head)})])
+
+
+def _put(head: CollectionHead, record: Record) -> Write:
+    if head.version == 1:
+        return InsertOne(record)
+    return ReplaceOne({"_id": record["_id"]}, record, upsert=True)
 
 
 def chunks(many: Sequence[T]) -> Iterator[Sequence[T]]:

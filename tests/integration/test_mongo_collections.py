@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from motor.motor_asyncio import AsyncIOMotorClient
+
+from odoo_ai_config.adapters.memory.clock import ManualClock
+from odoo_ai_config.application.use_cases.sync_collection import SyncCollection
+from odoo_ai_config.domain.collections import CollectionSync
+from tests.contract.mongo_stores import stores_over
+from tests.contract.samples import AT, collection_key, item
+from tests.contract.stores import Stores
+from tests.mongo_server import open_client, temporary_database
+from tests.unit.application.memory_hub import ANYBODY
+
+KEY = collection_key()
+# A push of so many takes longer than short transactions wait for one another.
+MANY = 1_500
+
+
+@pytest.fixture
+async def stores(mongo_uri: str) -> AsyncIterator[Stores]:
+    async with (
+        open_client(AsyncIOMotorClient, mongo_uri) as client,
+        temporary_database(client) as database,
+    ):
+        yield stores_over(database)
+
+
+async def test_large_pushes_at_a_time_wait_for_one_another(stores: Stores) -> None:
+    async def push(version: int) -> int:
+        sync = CollectionSync(tuple(item(f"{version}-{number}") for number in range(MANY)))
+        use_case = SyncCollection(stores.config, stores.collections, ManualClock(AT))
+        outcome = await use_case(KEY, sync, caller=ANYBODY)
+        return outcome.versions[str(KEY.name)]
+
+    assert sorted(await asyncio.gather(*map(push, range(3)))) == [1, 2, 3]
+    head = await stores.collections.head(KEY)
+    assert head is not None
+    assert head.size == 3 * MANY
+    assert len(await stores.collections.digests(KEY)) == 3 * MANY
