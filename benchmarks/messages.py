@@ -1,9 +1,11 @@
 """
-Messages of Chatwoot: how fast they are acknowledged while every crew hangs.
+Messages of Chatwoot: how fast they are acknowledged while every crew hangs, what routing adds to
+that, and what a hundred thousand of them that wait do.
 """
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 import json
@@ -12,19 +14,32 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
+from itertools import count, islice
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
+from time import perf_counter
 from typing import Any
 
 from benchmarks.figures import Figure, at_least, at_most
 from benchmarks.load import Load, request, send
 from benchmarks.processes import API_KEY, Server, floor, hub
+from benchmarks.routing import fill, hub_in, message
+from odoo_ai_config.application.chatwoot_payloads import read_event
+from odoo_ai_config.application.message_routing import destination_of
+from odoo_ai_config.application.use_cases.receive_message import Reception
+from odoo_ai_config.domain.credentials import SecretText
+from odoo_ai_config.entrypoints.library import Hub
 
 _ROUNDS = 5
 _COUNT = 3000
+# The first ones find nothing in memory, and connect.
+_WARM_UP = 500
 _TENANTS = 50
 _SENDERS = 50
+_CHUNK = 500
+_MAPPED = 100
 _SECRET = "benchmark-secret"
 _FIXTURE = Path("tests/fixtures/chatwoot_message_created_whatsapp.json")
 
@@ -35,49 +50,141 @@ def acknowledging() -> Iterator[Figure]:
 
     Each is another message in one of many conversations of fifty tenants.
     """
-    payload = json.loads(_FIXTURE.read_text("utf-8"))
+    yield from acknowledging_on("SQLite")
+
+
+def acknowledging_on(disk: str, **environment: str) -> Iterator[Figure]:
+    """
+    The same on *disk*, which *environment* lets both servers write to.
+    """
     with TemporaryDirectory() as text, _hanging_crew() as url:
         folder = Path(text)
         ours, floors = [], []
         for round_ in range(_ROUNDS):
-            requests = [_message(payload, n) for n in range(_COUNT)]
-            with floor("naive", folder / f"naive{round_}.db") as server:
-                floors.append(
-                    _all_answered(send(server.port, requests, count=_COUNT, connections=_SENDERS))
-                )
+            with floor("naive", folder / f"naive{round_}.db", **environment) as server:
+                floors.append(_load(server))
             with hub(
                 folder / f"hub{round_}",
                 ODOO_AI_CONFIG_CHATWOOT_SECRETS=_SECRET,
                 ODOO_AI_CONFIG_PRIVATE_TARGETS="127.0.0.0/8",
+                **environment,
             ) as server:
                 _prepare(server, url)
-                ours.append(
-                    _all_answered(send(server.port, requests, count=_COUNT, connections=_SENDERS))
-                )
+                ours.append(_load(server))
     detail = (
         f"{median(load.rate for load in ours):.0f}/s; floor "
         f"{median(load.rate for load in floors):.0f}/s, p99 "
         f"{median(load.p99_ms for load in floors):.1f} ms"
     )
     yield at_least(
-        f"message acknowledged, every crew hanging, {_SENDERS} connections / naive floor",
+        f"message acknowledged, {disk}, every crew hanging, {_SENDERS} connections / naive floor",
         1.0,
         [our.rate / floor_.rate for our, floor_ in zip(ours, floors, strict=True)],
         detail,
     )
     yield at_most(
-        f"p99 of the acknowledgement with {_SENDERS} senders, every crew hanging",
+        f"p99 of the acknowledgement with {_SENDERS} senders, {disk}, every crew hanging",
         50,
         median(load.p99_ms for load in ours),
         "ms",
     )
 
 
-def _message(payload: dict[str, Any], number: int) -> bytes:
-    conversation = payload["conversation"] | {"id": number % 500}
-    inbox = payload["inbox"] | {"id": number % _TENANTS + 1}
-    message = payload | {"id": number + 1, "conversation": conversation, "inbox": inbox}
-    body = json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode()
+def routing_added(mappings: int = 100_000, rounds: int = 20) -> Iterator[Figure]:
+    """
+    What it costs to find out whom a message goes to, with the versions that led there.
+    """
+    with TemporaryDirectory() as folder:
+        found = asyncio.run(_routing_microseconds(Path(folder), mappings, rounds))
+    yield at_most(f"routing of a message in process, {mappings:,} mappings", 50, found, "µs")
+
+
+async def _routing_microseconds(folder: Path, mappings: int, rounds: int) -> float:
+    async with hub_in(folder) as hub_:
+        services = hub_.services
+        await fill(hub_, mappings)
+        chosen = [message(number) for number in range(0, mappings, mappings // 1000)]
+        found = []
+        for _ in range(rounds):
+            start = perf_counter()
+            for incoming in chosen:
+                route = (await services.channels.table_for(incoming)).resolve(incoming)
+                await destination_of(route, channels=services.channels, store=services.store)
+            found.append((perf_counter() - start) / len(chosen) * 1e6)
+    return median(found)
+
+
+def queued(waiting: int = 100_000, rounds: int = 15) -> Iterator[Figure]:
+    """
+    The cost of a new message on SQLite while none and while a hundred thousand wait.
+    """
+    with TemporaryDirectory() as folder:
+        ratio, detail = asyncio.run(_queued_ratio(Path(folder), waiting, rounds))
+    yield at_most(f"message accepted with {waiting:,} queued / with none", 1.3, ratio, "x", detail)
+
+
+async def _queued_ratio(folder: Path, waiting: int, rounds: int) -> tuple[float, str]:
+    numbers = count()
+    async with hub_in(folder / "none") as none, hub_in(folder / "many") as many:
+        for hub_ in (none, many):
+            await fill(hub_, _MAPPED)
+        for _ in range(waiting // _CHUNK):
+            await _accepted(many, numbers, _CHUNK)
+        none_us, many_us, ratios = [], [], []
+        for _ in range(rounds):
+            none_us.append(await _accepted(none, numbers, _CHUNK))
+            many_us.append(await _accepted(many, numbers, _CHUNK))
+            ratios.append(many_us[-1] / none_us[-1])
+    return median(ratios), f"{median(many_us):.0f} µs; {median(none_us):.0f} µs with none"
+
+
+async def _accepted(hub_: Hub, numbers: Iterator[int], messages: int) -> float:
+    """
+    Microseconds that each of so many further messages takes, fifty at a time.
+    """
+    bodies = []
+    for number in islice(numbers, messages):
+        inbox = 10 + number % _TENANTS
+        bodies.append(_body(number, inbox // 10, inbox))
+
+    async def send_some(own: list[dict[str, Any]]) -> None:
+        for body in own:
+            receipt = await hub_.services.receive_message(
+                read_event(body), SecretText(json.dumps(body)), caller=hub_.caller
+            )
+            assert receipt.reception is Reception.ACCEPTED, receipt
+
+    start = perf_counter()
+    await asyncio.gather(*(send_some(bodies[n::_SENDERS]) for n in range(_SENDERS)))
+    return (perf_counter() - start) / messages * 1e6
+
+
+def _load(server: Server) -> Load:
+    requests = [_message(n) for n in range(_WARM_UP + _COUNT)]
+    send(server.port, requests[:_WARM_UP], count=_WARM_UP, connections=_SENDERS)
+    measured = send(server.port, requests[_WARM_UP:], count=_COUNT, connections=_SENDERS)
+    return _all_answered(measured)
+
+
+@cache
+def _recorded() -> dict[str, Any]:
+    payload: dict[str, Any] = json.loads(_FIXTURE.read_text("utf-8"))
+    return payload
+
+
+def _body(number: int, account: int, inbox: int) -> dict[str, Any]:
+    recorded = _recorded()
+    return recorded | {
+        "id": number + 1,
+        "account": recorded["account"] | {"id": account},
+        "inbox": recorded["inbox"] | {"id": inbox},
+        "conversation": recorded["conversation"] | {"id": number % 500 + 1},
+    }
+
+
+def _message(number: int) -> bytes:
+    message_ = _body(number, 1, number % _TENANTS + 1)
+    body = json.dumps(message_, ensure_ascii=False, separators=(",", ":")).encode()
     at = str(int(time.time()))
     digest = hmac.new(_SECRET.encode(), f"{at}.".encode() + body, hashlib.sha256).hexdigest()
     headers = {

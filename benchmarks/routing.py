@@ -88,9 +88,9 @@ def mapping_events(events: int = 400) -> Iterator[Figure]:
 
 
 async def _mapping_ratio(folder: Path, events: int) -> tuple[float, str]:
-    async with _hub(folder / "few") as few, _hub(folder / "many") as many:
-        await _fill(few, 100)
-        await _fill(many, 100_000)
+    async with hub_in(folder / "few") as few, hub_in(folder / "many") as many:
+        await fill(few, 100)
+        await fill(many, 100_000)
         few_ms, many_ms, ratios = [], [], []
         for round_ in range(7):
             few_ms.append(await _event_milliseconds(few, 100, events, round_))
@@ -99,11 +99,11 @@ async def _mapping_ratio(folder: Path, events: int) -> tuple[float, str]:
     return median(ratios), f"{median(many_ms):.3f} ms; {median(few_ms):.3f} ms with 100"
 
 
-def _hub(folder: Path) -> AbstractAsyncContextManager[Hub]:
+def hub_in(folder: Path) -> AbstractAsyncContextManager[Hub]:
     return open_hub(read_settings(environment={"ODOO_AI_CONFIG_DATA_DIR": str(folder)}))
 
 
-async def _fill(hub: Hub, count: int) -> None:
+async def fill(hub: Hub, count: int) -> None:
     for start in range(0, count, _CHUNK):
         await asyncio.gather(
             *(

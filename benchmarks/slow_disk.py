@@ -1,5 +1,5 @@
 """
-The credentials event on a disk that takes its time.
+Credentials events and messages on a disk that takes its time.
 
 What a durable transaction costs differs by a factor of ten between machines, and with it what
 it brings to commit many changesets together. Here every flush takes a given time longer.
@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from benchmarks.figures import Figure
+from benchmarks.messages import acknowledging_on
 from benchmarks.over_http import credentials_on
 
 # Put before the C library: flushes as it does, then waits.
@@ -38,6 +39,17 @@ def slow_credentials() -> Iterator[Figure]:
     """
     Credentials events at 16 connections against the naive floor, with a slower disk for both.
     """
+    yield from _slowly(credentials_on)
+
+
+def slow_messages() -> Iterator[Figure]:
+    """
+    Messages at 50 connections against the naive floor, with a slower disk for both.
+    """
+    yield from _slowly(acknowledging_on)
+
+
+def _slowly(work: Callable[..., Iterator[Figure]]) -> Iterator[Figure]:
     compiler = shutil.which("cc")
     if compiler is None:
         print("(no C compiler: the slower disk is left out)")
@@ -46,7 +58,7 @@ def slow_credentials() -> Iterator[Figure]:
         source, library = Path(folder, "slower.c"), Path(folder, "slower.so")
         source.write_text(_SLOWER_FLUSH % (_EXTRA_MICROSECONDS * 1000), encoding="ascii")
         subprocess.run([compiler, "-shared", "-fPIC", "-o", library, source], check=True)
-        yield from credentials_on(
+        yield from work(
             f"a disk whose flush takes {_EXTRA_MICROSECONDS} µs longer",
             LD_PRELOAD=str(library),
         )
