@@ -13,7 +13,7 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run test test-long check bench clean
+.PHONY: run test test-long soak check bench clean
 
 # More flags for the server: make run ARGS="--port 8100".
 run: $(RUN_STAMP)
@@ -31,6 +31,10 @@ test: $(DEV_STAMP)
 # What takes minutes: 50 rounds of kill -9 under load, for instance.
 test-long: $(DEV_STAMP)
 	$(BIN)/python -m pytest -m long $(ARGS)
+
+# Servers under kill -9, failing crews and events that come twice: make soak ARGS="--minutes 5".
+soak: $(DEV_STAMP)
+	$(BIN)/python -m tests.soak $(ARGS)
 
 check: $(DEV_STAMP)
 	$(BIN)/ruff check .

@@ -213,7 +213,7 @@ class Soak:
     def _said_in_logs(self) -> list[str]:
         faults = []
         events: Counter[str] = Counter()
-        for file in (self.folder / "logs").glob("*_unified_server*.log"):
+        for file in self.folder.glob("*/logs/*_unified_server*.log*"):
             for line in file.read_text("utf-8").splitlines():
                 if "Pergunta" in line or "senha" in line:
                     faults.append(f"in the log: {line}")
@@ -297,7 +297,6 @@ async def _prepared(folder: Path, chance: random.Random) -> AsyncIterator[Soak]:
         # The shortest that is allowed.
         ODOO_AI_CONFIG_LEASE_SECONDS="75",
         ODOO_AI_CONFIG_DATA_DIR=str(folder / "var"),
-        ODOO_AI_CONFIG_LOG_DIR=str(folder / "logs"),
     )
     async with AsyncExitStack() as stack:
         webhooks = [Webhook(f"http://127.0.0.1:{port}/webhook") for port in ports]
