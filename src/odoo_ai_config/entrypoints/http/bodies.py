@@ -76,17 +76,15 @@ async def read_body(request: web.Request) -> bytes:
         raise BodyUnreadableError from None
 
 
-def json_object(request: web.Request, raw: bytes, *, unique_names: bool = True) -> JsonObject:
+def json_object(request: web.Request, raw: bytes, *, lenient: bool = False) -> JsonObject:
     """
-    The body *raw* as a JSON object, of which two readers think the same if *unique_names*.
+    The body *raw* as a JSON object, of which two readers think the same unless it is *lenient*.
 
     Raises:
         InvalidJsonError: It is none.
         DepthLimitError: It is nested too deep.
     """
-    return parse_json_object(
-        raw, max_depth=request.app[OPTIONS].max_json_depth, unique_names=unique_names
-    )
+    return parse_json_object(raw, max_depth=request.app[OPTIONS].max_json_depth, lenient=lenient)
 
 
 async def expect_continue(request: web.Request) -> None:

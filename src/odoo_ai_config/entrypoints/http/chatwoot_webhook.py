@@ -80,8 +80,9 @@ async def show_webhook(request: web.Request) -> web.Response:
 async def _event_in(request: web.Request, raw: bytes) -> ChatwootEvent:
     try:
         require_json(request)
-        # Only the hub ever reads it, and always in the same way.
-        body = json_object(request, raw, unique_names=False)
+        # Only the hub ever reads it, and always in the same way. Chatwoot does not send again
+        # what was refused, so a large number among a contact's attributes must not lose it.
+        body = json_object(request, raw, lenient=True)
     except HttpRefusalError:
         # What is wrong with it is told to those only who may push.
         await sender_of(request, raw, None)

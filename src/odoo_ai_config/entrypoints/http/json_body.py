@@ -24,15 +24,16 @@ _SUSPECT_ESCAPE = re.compile(rb"\\u(?:[dD][89a-fA-F]|0000)")
 _LONGEST_INTEGER = len(str(INTEGERS[0]))
 
 
-def parse_json(raw: bytes, *, max_depth: int = 32, unique_names: bool = True) -> Json:
+def parse_json(raw: bytes, *, max_depth: int = 32, lenient: bool = False) -> Json:
     """
     Read *raw* as one JSON value whose every part can be stored and given back.
 
     Args:
         raw: The body.
         max_depth: How deep arrays and objects may be nested.
-        unique_names: Whether to refuse a name that is twice in an object. To look costs half as
-            much again, and helps only where somebody else reads the same bytes.
+        lenient: Whether to let pass a name that is twice in an object and a number beyond 64
+            bits, where *raw* is kept as it is and nobody but the hub reads it. To look for
+            names costs half as much again.
 
     Raises:
         InvalidJsonError: *raw* is not UTF-8, not JSON, holds a duplicate key, a
@@ -40,7 +41,7 @@ def parse_json(raw: bytes, *, max_depth: int = 32, unique_names: bool = True) ->
         DepthLimitError: Arrays and objects are nested more than *max_depth* deep.
     """
     try:
-        decoder = _DECODER if unique_names else _LENIENT_DECODER
+        decoder = _LENIENT_DECODER if lenient else _DECODER
         value: Json = decoder.decode(raw.removeprefix(_BYTE_ORDER_MARK).decode())
     except RecursionError:
         raise DepthLimitError from None
@@ -53,11 +54,11 @@ def parse_json(raw: bytes, *, max_depth: int = 32, unique_names: bool = True) ->
     return value
 
 
-def parse_json_object(raw: bytes, *, max_depth: int = 32, unique_names: bool = True) -> JsonObject:
+def parse_json_object(raw: bytes, *, max_depth: int = 32, lenient: bool = False) -> JsonObject:
     """
     Read *raw* as `parse_json` does, refusing everything but an object.
     """
-    value = parse_json(raw, max_depth=max_depth, unique_names=unique_names)
+    value = parse_json(raw, max_depth=max_depth, lenient=lenient)
     if not isinstance(value, dict):
         raise InvalidJsonError
     return value
@@ -125,8 +126,4 @@ _DECODER = json.JSONDecoder(
     parse_int=_bounded_int,
     parse_float=_finite_float,
 )
-_LENIENT_DECODER = json.JSONDecoder(
-    parse_constant=_refuse_constant,
-    parse_int=_bounded_int,
-    parse_float=_finite_float,
-)
+_LENIENT_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)

@@ -184,6 +184,19 @@ async def test_what_is_no_json_object_is_refused(web: WebHub, raw: bytes) -> Non
     assert web.hub.state.messages == {}
 
 
+@pytest.mark.parametrize("number", [10**43, -(2**63) - 1, 1e308])
+async def test_large_number_about_a_contact_loses_no_message(web: WebHub, number: float) -> None:
+    payload = having(WHATSAPP, {"invoice": number}, "sender", "custom_attributes")
+    assert (await (await push(web, payload)).json())["status"] == "unresolved"
+
+
+@pytest.mark.parametrize("name", ["id", "created_at", "message_type", "private"])
+async def test_large_number_in_place_of_anything_else_is_no_crash(web: WebHub, name: str) -> None:
+    for number in (b"9" * 43, b"1e999", b"-1e999"):
+        raw = json.dumps(WHATSAPP | {name: "here"}).encode().replace(b'"here"', number)
+        assert (await push(web, raw)).status == 200
+
+
 async def test_strangers_do_not_learn_what_is_wrong_with_their_body(web: WebHub) -> None:
     assert await code_of(await push(web, b"{", signed(b"{", "x"))) == (401, "signature_invalid")
     answer = await push(web, b"{", {}, path="/webhook/nobodys-token-of-any-size")
@@ -376,7 +389,7 @@ def shared() -> Iterator[Shared]:
 
 def is_storable_object(payload: Any) -> bool:
     try:
-        parse_json_object(json.dumps(payload).encode())
+        parse_json_object(json.dumps(payload).encode(), lenient=True)
     except InvalidJsonError:
         return False
     return True
