@@ -180,6 +180,14 @@ class ChannelDirectoryContract(StoreContract):
         await put(stores, evolve(middle, active=False))
         assert (await routed(stores, asked)).owner == owner("a")
 
+    async def test_mappings_of_several_tenants_are_listed_together(self, stores: Stores) -> None:
+        mine = mapping("1", "2").mapping
+        yours = mapping("1", "1", tenant="you", active=False).mapping
+        await put(stores, mine, yours, mapping("1", "3", tenant="other").mapping)
+        both = await stores.channels.mappings_of({owner().tenant, owner("you").tenant})
+        assert [new.mapping for new in both] == [yours, mine]
+        assert await stores.channels.mappings_of([]) == []
+
     async def test_inbox_of_any_account_yields_to_the_accounts_own(self, stores: Stores) -> None:
         await put(
             stores,
@@ -218,6 +226,38 @@ class ChannelDirectoryContract(StoreContract):
         table = RoutingTable(mapped.values())
         for one in asked:
             assert await routed(stores, one) == table.explain(one)
+        everywhere = [*asked, *(IncomingMessage(None, one.inbox, one.number) for one in asked)]
+        found = await stores.channels.table_for(*everywhere)
+        assert list(map(found.resolve, everywhere)) == list(map(table.resolve, everywhere))
+
+    @settings(
+        suppress_health_check=[
+            HealthCheck.too_slow,
+            HealthCheck.function_scoped_fixture,
+            HealthCheck.differing_executors,
+        ]
+    )
+    @given(
+        routing=strategies.routings().filter(lambda routing: bool(routing[0])),
+    )
+    async def test_supposed_routing_is_that_of_a_table_that_was_changed(
+        self,
+        stores: Stores,
+        routing: tuple[list[ChannelMapping], list[IncomingMessage]],
+    ) -> None:
+        leftovers = [new.mapping for new in await stores.channels.mappings()]
+        await put(stores, *(evolve(left, active=False) for left in leftovers if left.active))
+        *mappings, last = routing[0]
+        asked = routing[1]
+        await put(stores, *mappings)
+        changed = RoutingTable([*mappings, last])
+
+        table = await stores.channels.table_for(*asked, supposing=last)
+
+        supposed = table.supposing(last, asked)
+        assert list(map(supposed.resolve, asked)) == list(map(changed.resolve, asked))
+        present = RoutingTable(mappings)
+        assert list(map(table.resolve, asked)) == list(map(present.resolve, asked))
 
     async def test_second_instance_routes_by_every_acknowledged_mapping(
         self, stores: Stores, second_stores: Stores

@@ -230,6 +230,10 @@ class CollectionStoreContract(StoreContract):
             await push(stores, item("a", of=number), key=key)
         await push(stores, removed=["a"], key=others[0])
         assert [head.key for head in await stores.collections.heads(ACME)] == [others[0], KEY]
+        everybody = {other.tenant for other in others} | {ACME}
+        heads = await stores.collections.heads(*everybody)
+        assert [head.key for head in heads] == sorted({*others, KEY})
+        assert await stores.collections.heads() == []
         assert await stores.collections.items(KEY, ["a"]) == {"a": item("a", of=0)}
         assert await stores.collections.items(others[2], ["a"]) == {"a": item("a", of=3)}
         assert len((await page(stores)).states) == 1

@@ -16,7 +16,7 @@ from odoo_ai_config.application.ports.config_store import ConfigStore
 from odoo_ai_config.domain.changes import Changeset, DeliveryId
 from odoo_ai_config.domain.documents import AuthoredYaml, Document
 from odoo_ai_config.domain.errors import RevisionConflictError
-from odoo_ai_config.domain.identifiers import BusinessDomain, TenantId
+from odoo_ai_config.domain.identifiers import CONFIG, METADATA, BusinessDomain, TenantId
 from odoo_ai_config.domain.json_types import Json
 from odoo_ai_config.domain.versioning import RetentionPolicy, Revision, successor
 from tests.contract.picture import picture_of
@@ -480,6 +480,29 @@ class ReadingContract(StoreContract):
         found = await stores.config.documents(TenantId("acme"), BusinessDomain("sales"))
         assert found == [revision(key(domain="sales"))]
         assert await stores.config.documents(TenantId("acme"), BusinessDomain("none")) == []
+
+    async def test_documents_of_several_tenants_include_what_was_deleted(
+        self, stores: Stores
+    ) -> None:
+        dead = revision(key("b", kind=METADATA))
+        await write(
+            stores,
+            dead,
+            deleted(dead),
+            revision(key("b", "sales")),
+            revision(key("a")),
+            revision(key("a"), 2),
+            revision(key("a", kind="crews")),
+            revision(key("c")),
+        )
+        tenants = {TenantId("b"), TenantId("a"), TenantId("nobody")}
+        found = await stores.config.documents_of(tenants, [METADATA, CONFIG])
+        assert [(new.key, new.version, new.deleted) for new in found] == [
+            (key("a"), 2, False),
+            (dead.key, 2, True),
+            (key("b", "sales"), 1, False),
+        ]
+        assert await stores.config.documents_of([], [CONFIG]) == []
 
     async def test_tenants_are_paged_in_order_of_their_ids(self, stores: Stores) -> None:
         names = ["b", "B", "a", "a.b", "a@b", "a-b", "a_b", "10", "9", "a0", "A"]

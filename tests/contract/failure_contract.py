@@ -19,7 +19,7 @@ from odoo_ai_config.application.ports.message_inbox import Allowance, MessageInb
 from odoo_ai_config.application.ports.secret_store import SecretStore
 from odoo_ai_config.domain.changes import Changeset, DeliveryId
 from odoo_ai_config.domain.collections import Position
-from odoo_ai_config.domain.identifiers import BusinessDomain, ChatwootId, TenantId
+from odoo_ai_config.domain.identifiers import CONFIG, BusinessDomain, ChatwootId, TenantId
 from odoo_ai_config.domain.inbox import Stage
 from odoo_ai_config.domain.routing import IncomingMessage
 from odoo_ai_config.domain.versioning import RetentionPolicy
@@ -58,12 +58,14 @@ CALLS: dict[str, Callable[[Stores], Awaitable[object]]] = {
     "config.revision": lambda stores: stores.config.revision(key(), 1),
     "config.history": lambda stores: stores.config.history(key()),
     "config.documents": lambda stores: stores.config.documents(ACME, BusinessDomain()),
+    "config.documents_of": lambda stores: stores.config.documents_of([ACME], [CONFIG]),
     "config.tenants": lambda stores: stores.config.tenants(),
     "config.delivery": lambda stores: stores.config.delivery(DeliveryId("caller", "d1")),
     "config.prune": lambda stores: stores.config.prune(RetentionPolicy(keep=1), now=AT),
     "config.check": lambda stores: stores.config.check(),
     "channels.current": lambda stores: stores.channels.current([mapping().mapping.key]),
     "channels.mappings": lambda stores: stores.channels.mappings(ACME),
+    "channels.mappings_of": lambda stores: stores.channels.mappings_of([ACME]),
     "channels.table_for": lambda stores: stores.channels.table_for(MESSAGE),
     "collections.head": lambda stores: stores.collections.head(collection_key()),
     "collections.heads": lambda stores: stores.collections.heads(ACME),

@@ -61,11 +61,12 @@ class IncomingMessage:
     What is known of a message before it is routed.
 
     Args:
+        account: None stands for any account that is not mentioned in the mapping.
         number: The sender's number as Chatwoot gives it; None, a business-scoped user id
             or an ``@lid`` simply match nothing.
     """
 
-    account: ChatwootId
+    account: ChatwootId | None
     inbox: ChatwootId | None = None
     number: str | None = None
 
@@ -119,7 +120,7 @@ class RoutingTable:
     def __init__(self, mappings: Iterable[ChannelMapping] = ()) -> None:
         self._mappings: dict[ChannelKey, ChannelMapping] = {}
         self._channels: dict[tuple[str | None, str | None], ChannelMapping] = {}
-        self._accounts: dict[str, dict[str, int]] = {}
+        self._accounts: dict[str | None, dict[str, int]] = {}
         self._numbers: dict[str, _Holders] = {}
         self._fallbacks: list[ChannelMapping] = []
         for mapping in {mapping.key: mapping for mapping in mappings}.values():
@@ -150,6 +151,35 @@ class RoutingTable:
             self._add(mapping)
             for entries, order in self._orders(mapping):
                 insort(entries, mapping, key=order)
+
+    def supposing(
+        self, mapping: ChannelMapping, messages: Iterable[IncomingMessage]
+    ) -> RoutingTable:
+        """
+        A table of its own that routes *messages* as this one would after ``put(mapping)``.
+
+        It is made of what bears on them only, whatever the number of mappings here.
+        """
+        excerpt = RoutingTable()
+        before = self._mappings.get(mapping.key)
+        here = IncomingMessage(mapping.key.account, mapping.key.inbox)
+        owners = {mapping.owner.tenant.value}
+        excerpt._fallbacks = self._fallbacks[:2]
+        if before is not None:
+            # What `put` takes out must be in, with all of its places.
+            excerpt._mappings[before.key] = before
+            owners.add(before.owner.tenant.value)
+            for number in {special.number.comparable for special in before.numbers}:
+                excerpt._take_number(self, number)
+            if before.fallback and before not in excerpt._fallbacks:
+                insort(excerpt._fallbacks, before, key=_by_sequence)
+        for message in (here, *messages):
+            excerpt._take_channels(self, message)
+            said, _ = self._holders(message)
+            tenants = owners if said is None else {*owners, *excerpt._take_number(self, said)}
+            excerpt._take_presence(self, message.account, tenants)
+        excerpt.put(mapping)
+        return excerpt
 
     def resolve(self, message: IncomingMessage) -> Route:
         """
@@ -216,11 +246,11 @@ class RoutingTable:
         if message.inbox is None:
             return None
         inbox = message.inbox.value
-        exact = self._channels.get((message.account.value, inbox))
+        exact = self._channels.get((_id(message.account), inbox))
         return self._channels.get((None, inbox)) if exact is None else exact
 
     def _of_account(self, message: IncomingMessage) -> ChannelMapping | None:
-        return self._channels.get((message.account.value, None))
+        return self._channels.get((_id(message.account), None))
 
     def _holders(self, message: IncomingMessage) -> tuple[str | None, _Holders]:
         digits = digits_of(message.number)
@@ -231,9 +261,32 @@ class RoutingTable:
 
     def _tenants(self, message: IncomingMessage, holders: _Holders) -> Iterator[str]:
         # Those of the account that hold the number; whichever are fewer are gone through.
-        present = self._accounts.get(message.account.value, {})
+        present = self._accounts.get(_id(message.account), {})
         fewer, more = sorted((present.keys(), holders.keys()), key=len)
         return filter(more.__contains__, fewer)
+
+    def _take_channels(self, table: RoutingTable, message: IncomingMessage) -> None:
+        for ids in (
+            (_id(message.account), _id(message.inbox)),
+            (_id(message.account), None),
+            (None, _id(message.inbox)),
+        ):
+            if ids in table._channels:
+                self._channels[ids] = table._channels[ids]
+
+    def _take_number(self, table: RoutingTable, number: str) -> _Holders:
+        if number not in self._numbers and number in table._numbers:
+            holders = table._numbers[number]
+            self._numbers[number] = {tenant: [*entries] for tenant, entries in holders.items()}
+        return self._numbers.get(number, _NOBODY)
+
+    def _take_presence(
+        self, table: RoutingTable, account: ChatwootId | None, tenants: Iterable[str]
+    ) -> None:
+        present = table._accounts.get(_id(account), {})
+        taken = {tenant: present[tenant] for tenant in tenants if tenant in present}
+        if taken:
+            self._accounts.setdefault(_id(account), {}).update(taken)
 
     def _orders(
         self, mapping: ChannelMapping
@@ -280,9 +333,12 @@ class RoutingTable:
                 del self._accounts[account]
 
 
+def _id(of: ChatwootId | None) -> str | None:
+    return None if of is None else of.value
+
+
 def _ids(key: ChannelKey) -> tuple[str | None, str | None]:
-    account = None if key.account is None else key.account.value
-    return account, None if key.inbox is None else key.inbox.value
+    return _id(key.account), _id(key.inbox)
 
 
 def _crew(holders: _Holders, owner: TenantDomain, number: str | None) -> str | None:

@@ -81,6 +81,7 @@ from odoo_ai_config.application.use_cases.read_document import ReadDocument
 from odoo_ai_config.application.use_cases.read_mapping import ReadMapping
 from odoo_ai_config.application.use_cases.read_message import ReadMessage
 from odoo_ai_config.application.use_cases.receive_message import ReceiveMessage
+from odoo_ai_config.application.use_cases.reconcile import Reconcile
 from odoo_ai_config.application.use_cases.replay_messages import ReplayMessages
 from odoo_ai_config.application.use_cases.resolve_route import ResolveRoute
 from odoo_ai_config.application.use_cases.reveal_credential import RevealCredential
@@ -89,6 +90,7 @@ from odoo_ai_config.application.use_cases.roll_back_document import RollBackDocu
 from odoo_ai_config.application.use_cases.rotate_master_key import RotateMasterKey
 from odoo_ai_config.application.use_cases.rotate_tenant_key import RotateTenantKey
 from odoo_ai_config.application.use_cases.set_chatwoot_account import SetChatwootAccount
+from odoo_ai_config.application.use_cases.simulate_mapping import SimulateMapping
 from odoo_ai_config.application.use_cases.sync_collection import SyncCollection
 from odoo_ai_config.application.use_cases.sync_company_metadata import SyncCompanyMetadata
 from odoo_ai_config.application.use_cases.sync_credentials import SyncCredentials
@@ -335,6 +337,7 @@ class Container(containers.DeclarativeContainer):
         receive_message=providers.Singleton(
             ReceiveMessage, store, inbox, channels, sealer, tokens, doorbell, clock
         ),
+        reconcile=providers.Singleton(Reconcile, store, channels, collections),
         replay_messages=providers.Singleton(
             ReplayMessages, store, inbox, channels, message_texts, clock, doorbell
         ),
@@ -347,6 +350,7 @@ class Container(containers.DeclarativeContainer):
         set_chatwoot_account=providers.Singleton(
             SetChatwootAccount, store, sealer, chatwoot_accounts, clock
         ),
+        simulate_mapping=providers.Singleton(SimulateMapping, channels, clock),
         sync_collection=providers.Singleton(SyncCollection, store, collections, clock),
         sync_company_metadata=providers.Singleton(SyncCompanyMetadata, store, clock),
         sync_credentials=providers.Singleton(SyncCredentials, store, sealer, yaml, clock),

@@ -38,6 +38,7 @@ from odoo_ai_config.application.use_cases.read_document import ReadDocument
 from odoo_ai_config.application.use_cases.read_mapping import ReadMapping
 from odoo_ai_config.application.use_cases.read_message import ReadMessage
 from odoo_ai_config.application.use_cases.receive_message import ReceiveMessage
+from odoo_ai_config.application.use_cases.reconcile import Reconcile
 from odoo_ai_config.application.use_cases.replay_messages import ReplayMessages
 from odoo_ai_config.application.use_cases.resolve_route import ResolveRoute
 from odoo_ai_config.application.use_cases.reveal_credential import RevealCredential
@@ -46,6 +47,7 @@ from odoo_ai_config.application.use_cases.roll_back_document import RollBackDocu
 from odoo_ai_config.application.use_cases.rotate_master_key import RotateMasterKey
 from odoo_ai_config.application.use_cases.rotate_tenant_key import RotateTenantKey
 from odoo_ai_config.application.use_cases.set_chatwoot_account import SetChatwootAccount
+from odoo_ai_config.application.use_cases.simulate_mapping import SimulateMapping
 from odoo_ai_config.application.use_cases.sync_collection import SyncCollection
 from odoo_ai_config.application.use_cases.sync_company_metadata import SyncCompanyMetadata
 from odoo_ai_config.application.use_cases.sync_credentials import SyncCredentials
@@ -93,6 +95,7 @@ class Services:
     read_mapping: ReadMapping
     read_message: ReadMessage
     receive_message: ReceiveMessage
+    reconcile: Reconcile
     replay_messages: ReplayMessages
     resolve_route: ResolveRoute
     reveal_credential: RevealCredential
@@ -101,6 +104,7 @@ class Services:
     rotate_master_key: RotateMasterKey
     rotate_tenant_key: RotateTenantKey
     set_chatwoot_account: SetChatwootAccount
+    simulate_mapping: SimulateMapping
     sync_collection: SyncCollection
     sync_company_metadata: SyncCompanyMetadata
     sync_credentials: SyncCredentials

@@ -50,12 +50,14 @@ from odoo_ai_config.application.use_cases.read_document import ReadDocument
 from odoo_ai_config.application.use_cases.read_mapping import ReadMapping
 from odoo_ai_config.application.use_cases.read_message import ReadMessage
 from odoo_ai_config.application.use_cases.receive_message import ReceiveMessage
+from odoo_ai_config.application.use_cases.reconcile import Reconcile
 from odoo_ai_config.application.use_cases.replay_messages import ReplayMessages
 from odoo_ai_config.application.use_cases.resolve_route import ResolveRoute
 from odoo_ai_config.application.use_cases.reveal_credential import RevealCredential
 from odoo_ai_config.application.use_cases.revoke_api_key import RevokeApiKey
 from odoo_ai_config.application.use_cases.roll_back_document import RollBackDocument
 from odoo_ai_config.application.use_cases.set_chatwoot_account import SetChatwootAccount
+from odoo_ai_config.application.use_cases.simulate_mapping import SimulateMapping
 from odoo_ai_config.application.use_cases.sync_collection import SyncCollection
 from odoo_ai_config.application.use_cases.sync_company_metadata import SyncCompanyMetadata
 from odoo_ai_config.application.use_cases.sync_credentials import SyncCredentials
@@ -171,6 +173,14 @@ class MemoryHub:
     @property
     def resolve_route(self) -> ResolveRoute:
         return ResolveRoute(self.channels)
+
+    @property
+    def simulate_mapping(self) -> SimulateMapping:
+        return SimulateMapping(self.channels, self.clock)
+
+    @property
+    def reconcile(self) -> Reconcile:
+        return Reconcile(self.store, self.channels, self.collections)
 
     @property
     def publish(self) -> PublishDocument:

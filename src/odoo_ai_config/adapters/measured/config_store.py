@@ -4,14 +4,14 @@ Times what the use cases ask of a store.
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Collection, Coroutine, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from odoo_ai_config.adapters.measured.timing import Observe, Timed
 from odoo_ai_config.application.ports.config_store import ConfigStore, PruneReport
 from odoo_ai_config.domain.changes import Changeset, Delivery, DeliveryId
-from odoo_ai_config.domain.identifiers import BusinessDomain, DocumentKey, TenantId
+from odoo_ai_config.domain.identifiers import BusinessDomain, DocumentKey, DocumentKind, TenantId
 from odoo_ai_config.domain.versioning import RetentionPolicy, Revision
 
 
@@ -50,6 +50,12 @@ class MeasuredConfigStore(ConfigStore):
     ) -> Sequence[Revision]:
         with Timed(self._observe, "documents"):
             return await self._store.documents(tenant, domain)
+
+    async def documents_of(
+        self, tenants: Collection[TenantId], kinds: Collection[DocumentKind]
+    ) -> Sequence[Revision]:
+        with Timed(self._observe, "documents_of"):
+            return await self._store.documents_of(tenants, kinds)
 
     async def tenants(
         self, *, after: TenantId | None = None, limit: int = 100

@@ -4,14 +4,14 @@ The mapping of channels in memory.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from attrs import frozen
 
 from odoo_ai_config.adapters.memory.state import MemoryState
 from odoo_ai_config.application.ports.channel_directory import ChannelDirectory
 from odoo_ai_config.domain.identifiers import TenantId
-from odoo_ai_config.domain.mapping import ChannelKey, MappingRevision
+from odoo_ai_config.domain.mapping import ChannelKey, ChannelMapping, MappingRevision
 from odoo_ai_config.domain.routing import IncomingMessage, RoutingTable
 
 
@@ -29,15 +29,29 @@ class MemoryChannelDirectory(ChannelDirectory):
         return {key: mappings[key] for key in keys if key in mappings}
 
     async def mappings(self, tenant: TenantId | None = None) -> Sequence[MappingRevision]:
+        if tenant is not None:
+            return await self.mappings_of((tenant,))
         self.state.require_presence()
-        found = [
+        return sorted(self.state.mappings.values(), key=_place)
+
+    async def mappings_of(self, tenants: Collection[TenantId]) -> Sequence[MappingRevision]:
+        self.state.require_presence()
+        found = (
             revision
             for revision in self.state.mappings.values()
-            if tenant in {None, revision.mapping.owner.tenant}
-        ]
-        return sorted(found, key=lambda revision: str(revision.mapping.key))
+            if revision.mapping.owner.tenant in tenants
+        )
+        return sorted(found, key=_place)
 
     # The whole table bears on every message.
-    async def table_for(self, message: IncomingMessage) -> RoutingTable:  # noqa: ARG002
+    async def table_for(
+        self,
+        *messages: IncomingMessage,  # noqa: ARG002
+        supposing: ChannelMapping | None = None,  # noqa: ARG002
+    ) -> RoutingTable:
         self.state.require_presence()
         return self.state.routing
+
+
+def _place(revision: MappingRevision) -> str:
+    return str(revision.mapping.key)

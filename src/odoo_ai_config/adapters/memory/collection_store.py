@@ -34,11 +34,11 @@ class MemoryCollectionStore(CollectionStore):
         kept = self.state.collections.get(key)
         return None if kept is None else kept.head
 
-    async def heads(self, tenant: TenantId) -> Sequence[CollectionHead]:
+    async def heads(self, *tenants: TenantId) -> Sequence[CollectionHead]:
         self.state.require_presence()
         heads = [kept.head for kept in self.state.collections.values()]
         return sorted(
-            (head for head in heads if head.key.tenant == tenant), key=lambda head: head.key
+            (head for head in heads if head.key.tenant in tenants), key=lambda head: head.key
         )
 
     async def digests(

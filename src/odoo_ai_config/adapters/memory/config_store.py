@@ -4,7 +4,7 @@ Documents in memory.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 
 from attrs import evolve, frozen
@@ -16,6 +16,7 @@ from odoo_ai_config.domain.identifiers import (
     CREDENTIALS,
     BusinessDomain,
     DocumentKey,
+    DocumentKind,
     TenantDomain,
     TenantId,
 )
@@ -67,6 +68,17 @@ class MemoryConfigStore(ConfigStore):
         ]
         return sorted(found, key=lambda revision: revision.key)
 
+    async def documents_of(
+        self, tenants: Collection[TenantId], kinds: Collection[DocumentKind]
+    ) -> Sequence[Revision]:
+        self.state.require_presence()
+        found = [
+            revision
+            for revision in self._newest()
+            if revision.key.tenant in tenants and revision.key.kind in kinds
+        ]
+        return sorted(found, key=lambda revision: revision.key)
+
     async def tenants(
         self, *, after: TenantId | None = None, limit: int = 100
     ) -> Sequence[TenantId]:
@@ -93,8 +105,10 @@ class MemoryConfigStore(ConfigStore):
         self.state.require_presence()
 
     def _living(self) -> list[Revision]:
-        newest = (history[-1] for history in self.state.histories.values())
-        return [revision for revision in newest if not revision.deleted]
+        return [revision for revision in self._newest() if not revision.deleted]
+
+    def _newest(self) -> Iterable[Revision]:
+        return (history[-1] for history in self.state.histories.values())
 
     def _prune_revisions(self, policy: RetentionPolicy, now: datetime) -> int:
         removed = 0

@@ -4,7 +4,7 @@ Documents in MongoDB: the newest revision of each in one collection, the history
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -25,7 +25,7 @@ from odoo_ai_config.adapters.mongo.pruning import (
 from odoo_ai_config.application.errors import TenantKeyChangedError
 from odoo_ai_config.application.ports.config_store import ConfigStore, PruneReport
 from odoo_ai_config.domain.changes import Changeset, Delivery, DeliveryId
-from odoo_ai_config.domain.identifiers import BusinessDomain, DocumentKey, TenantId
+from odoo_ai_config.domain.identifiers import BusinessDomain, DocumentKey, DocumentKind, TenantId
 from odoo_ai_config.domain.versioning import RetentionPolicy, Revision
 
 # What BSON can compare with; no document gets there.
@@ -94,6 +94,19 @@ class MongoConfigStore(ConfigStore):
         if domain is not None:
             wanted["domain"] = domain.value
         cursor = self._newest.find(wanted).sort([("domain", 1), ("kind", 1)])
+        return [revision_from(record) for record in await cursor.to_list(None)]
+
+    @translated
+    async def documents_of(
+        self, tenants: Collection[TenantId], kinds: Collection[DocumentKind]
+    ) -> Sequence[Revision]:
+        wanted = {
+            # Both values of it, so that the index serves.
+            "deleted": {"$in": [False, True]},
+            "tenant": {"$in": sorted(tenant.value for tenant in tenants)},
+            "kind": {"$in": sorted(kind.value for kind in kinds)},
+        }
+        cursor = self._newest.find(wanted).sort([("tenant", 1), ("domain", 1), ("kind", 1)])
         return [revision_from(record) for record in await cursor.to_list(None)]
 
     @translated

@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Final
 
 from odoo_ai_config.adapters.sqlite.connection import sequence
@@ -26,7 +26,10 @@ _CHUNK: Final = 1000
 _NOT_LOADED: Final = -2
 
 _ALL: Final = f"SELECT {MAPPING_COLUMNS} FROM mappings ORDER BY key"
-_OF_TENANT: Final = f"SELECT {MAPPING_COLUMNS} FROM mappings WHERE tenant = ? ORDER BY key"
+_OF_TENANTS: Final = (
+    f"SELECT {MAPPING_COLUMNS} FROM mappings "
+    "WHERE tenant IN (SELECT value FROM json_each(?)) ORDER BY key"
+)
 # Many rows as one: each step of a statement gives up the interpreter's lock, and a busy event
 # loop hands it back only milliseconds later.
 _AS_ONE: Final = f"SELECT json_group_array(json_array({MAPPING_COLUMNS}))"
@@ -60,15 +63,19 @@ class SqliteChannelDirectory(ChannelDirectory):
         return await self._database.find(self._database.rows.mappings, keys)
 
     async def mappings(self, tenant: TenantId | None = None) -> Sequence[MappingRevision]:
-        statement, which = (_ALL, ()) if tenant is None else (_OF_TENANT, (tenant.value,))
-        return await self._database.read(
-            lambda connection: [
-                mapping_revision_of(row) for row in connection.execute(statement, which)
-            ]
-        )
+        if tenant is not None:
+            return await self.mappings_of((tenant,))
+        return await self._revisions(_ALL)
+
+    async def mappings_of(self, tenants: Collection[TenantId]) -> Sequence[MappingRevision]:
+        return await self._revisions(_OF_TENANTS, json.dumps([tenant.value for tenant in tenants]))
 
     # The whole table bears on every message.
-    async def table_for(self, message: IncomingMessage) -> RoutingTable:  # noqa: ARG002
+    async def table_for(
+        self,
+        *messages: IncomingMessage,  # noqa: ARG002
+        supposing: ChannelMapping | None = None,  # noqa: ARG002
+    ) -> RoutingTable:
         wanted = await self._database.last_commit()
         self._put_own_commits()
         while self._known < wanted:
@@ -80,6 +87,13 @@ class SqliteChannelDirectory(ChannelDirectory):
             await asyncio.shield(self._reading)
             self._put_own_commits()
         return self._table
+
+    async def _revisions(self, statement: str, *which: str) -> Sequence[MappingRevision]:
+        return await self._database.read(
+            lambda connection: [
+                mapping_revision_of(row) for row in connection.execute(statement, which)
+            ]
+        )
 
     def _put_own_commits(self) -> None:
         self._known, mappings = self._database.rows.take_tail(self._known)

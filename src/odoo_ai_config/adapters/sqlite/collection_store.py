@@ -4,6 +4,7 @@ Collections in SQLite.
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -29,7 +30,10 @@ from odoo_ai_config.domain.collections import (
 )
 from odoo_ai_config.domain.identifiers import TenantId
 
-_HEADS: Final = f"SELECT {COLLECTION_COLUMNS} FROM collections WHERE tenant = ? ORDER BY name"
+_HEADS: Final = (
+    f"SELECT {COLLECTION_COLUMNS} FROM collections "
+    "WHERE tenant IN (SELECT value FROM json_each(?)) ORDER BY tenant, name"
+)
 
 
 @frozen
@@ -44,11 +48,10 @@ class SqliteCollectionStore(CollectionStore):
         found = await self.database.find(self.database.rows.collections, (key,))
         return found.get(key)
 
-    async def heads(self, tenant: TenantId) -> Sequence[CollectionHead]:
+    async def heads(self, *tenants: TenantId) -> Sequence[CollectionHead]:
+        which = (json.dumps([tenant.value for tenant in tenants]),)
         return await self.database.read(
-            lambda connection: [
-                collection_of(row) for row in connection.execute(_HEADS, (tenant.value,))
-            ]
+            lambda connection: [collection_of(row) for row in connection.execute(_HEADS, which)]
         )
 
     async def digests(

@@ -5,8 +5,9 @@ Documents in SQLite.
 from __future__ import annotations
 
 import asyncio
+import json
 import sqlite3
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Collection, Coroutine, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -27,7 +28,7 @@ from odoo_ai_config.adapters.sqlite.writer import Transaction
 from odoo_ai_config.application.errors import StoreUnavailableError
 from odoo_ai_config.application.ports.config_store import ConfigStore, PruneReport
 from odoo_ai_config.domain.changes import Changeset, Delivery, DeliveryId
-from odoo_ai_config.domain.identifiers import BusinessDomain, DocumentKey, TenantId
+from odoo_ai_config.domain.identifiers import BusinessDomain, DocumentKey, DocumentKind, TenantId
 from odoo_ai_config.domain.versioning import RetentionPolicy, Revision
 
 # The largest integer of SQLite, and beyond every version.
@@ -42,12 +43,18 @@ _HISTORY: Final = (
     f"SELECT {REVISION_COLUMNS} FROM revisions WHERE document = ({_DOCUMENT_ID}) AND version < ? "
     "ORDER BY version DESC LIMIT ?"
 )
-_DOCUMENTS: Final = (
+_NEWEST: Final = (
     "SELECT tenant, domain, kind, "
     + ", ".join(f"revisions.{column}" for column in REVISION_COLUMNS.split(", "))
     + " FROM documents JOIN revisions ON document = id AND revisions.version = documents.version "
-    "WHERE tenant = ?1 AND domain = coalesce(?2, domain) AND NOT documents.deleted "
+)
+_DOCUMENTS: Final = (
+    f"{_NEWEST} WHERE tenant = ?1 AND domain = coalesce(?2, domain) AND NOT documents.deleted "
     "ORDER BY domain, kind"
+)
+_DOCUMENTS_OF: Final = (
+    f"{_NEWEST} WHERE tenant IN (SELECT value FROM json_each(?)) "
+    "AND kind IN (SELECT value FROM json_each(?)) ORDER BY tenant, domain, kind"
 )
 _TENANTS: Final = (
     "SELECT DISTINCT tenant FROM documents WHERE tenant > ? AND NOT deleted "
@@ -96,12 +103,17 @@ class SqliteConfigStore(ConfigStore):
     async def documents(
         self, tenant: TenantId, domain: BusinessDomain | None = None
     ) -> Sequence[Revision]:
-        which = tenant.value, None if domain is None else domain.value
-        return await self.database.read(
-            lambda connection: [
-                revision_of(document_key_of(row[:3]), row[3:])
-                for row in connection.execute(_DOCUMENTS, which)
-            ]
+        return await self._newest(
+            _DOCUMENTS, tenant.value, None if domain is None else domain.value
+        )
+
+    async def documents_of(
+        self, tenants: Collection[TenantId], kinds: Collection[DocumentKind]
+    ) -> Sequence[Revision]:
+        return await self._newest(
+            _DOCUMENTS_OF,
+            json.dumps([tenant.value for tenant in tenants]),
+            json.dumps([kind.value for kind in kinds]),
         )
 
     async def tenants(
@@ -130,6 +142,14 @@ class SqliteConfigStore(ConfigStore):
                 await self.database.write(_nothing)
         except TimeoutError as error:
             raise StoreUnavailableError from error
+
+    async def _newest(self, statement: str, *which: str | None) -> Sequence[Revision]:
+        return await self.database.read(
+            lambda connection: [
+                revision_of(document_key_of(row[:3]), row[3:])
+                for row in connection.execute(statement, which)
+            ]
+        )
 
 
 def _nothing(_transaction: Transaction) -> None:

@@ -5,11 +5,11 @@ Where the mapping of Chatwoot channels is kept. It is written through `ConfigSto
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 from odoo_ai_config.domain.identifiers import TenantId
-from odoo_ai_config.domain.mapping import ChannelKey, MappingRevision
+from odoo_ai_config.domain.mapping import ChannelKey, ChannelMapping, MappingRevision
 from odoo_ai_config.domain.routing import IncomingMessage, RoutingTable
 
 
@@ -35,10 +35,20 @@ class ChannelDirectory(Protocol):
         """
 
     @abstractmethod
-    async def table_for(self, message: IncomingMessage) -> RoutingTable:
+    async def mappings_of(self, tenants: Collection[TenantId]) -> Sequence[MappingRevision]:
         """
-        A routing table with at least the mappings that bear on *message*.
+        The mappings owned by any of *tenants*, inactive ones included, sorted likewise.
+        """
 
-        It sees every commit that was acknowledged before the call, through whichever
-        process. The caller only reads it, and only before its next await.
+    @abstractmethod
+    async def table_for(
+        self, *messages: IncomingMessage, supposing: ChannelMapping | None = None
+    ) -> RoutingTable:
+        """
+        A routing table with at least the mappings that bear on any of *messages*.
+
+        And with those that would bear on them after *supposing* was written, but for that
+        itself, so that `RoutingTable.supposing` can be asked. It sees every commit that was
+        acknowledged before the call, through whichever process. The caller only reads it, and
+        only before its next await.
         """

@@ -32,9 +32,9 @@ class CollectionStore(Protocol):
         """
 
     @abstractmethod
-    async def heads(self, tenant: TenantId) -> Sequence[CollectionHead]:
+    async def heads(self, *tenants: TenantId) -> Sequence[CollectionHead]:
         """
-        Every collection of *tenant*, by name.
+        Every collection of any of *tenants*, by tenant and name.
         """
 
     @abstractmethod

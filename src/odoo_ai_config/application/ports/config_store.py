@@ -5,14 +5,14 @@ Where documents, their history and the records of deliveries are kept.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
 from attrs import frozen
 
 from odoo_ai_config.domain.changes import Changeset, Delivery, DeliveryId
-from odoo_ai_config.domain.identifiers import BusinessDomain, DocumentKey, TenantId
+from odoo_ai_config.domain.identifiers import BusinessDomain, DocumentKey, DocumentKind, TenantId
 from odoo_ai_config.domain.versioning import RetentionPolicy, Revision
 
 
@@ -80,6 +80,16 @@ class ConfigStore(Protocol):
     ) -> Sequence[Revision]:
         """
         The newest revision of each living document of *tenant*, by domain and kind.
+        """
+
+    @abstractmethod
+    async def documents_of(
+        self, tenants: Collection[TenantId], kinds: Collection[DocumentKind]
+    ) -> Sequence[Revision]:
+        """
+        The newest revision of each document of these *kinds* that any of *tenants* has.
+
+        Tombstones are included; they come by tenant, domain and kind.
         """
 
     @abstractmethod

@@ -135,7 +135,9 @@ async def _written(
     outcome = await pushed(request, CollectionKey(tenant, name), sync, caller, claim)
     headers = {**_HEADERS, **(REPLAYED if outcome.replayed else {})}
     # Pushes that older versions recorded have none, and neither has a collection of nothing.
-    answer = {**told(outcome), **{"digest": digest for digest in outcome.digests.values()}}
+    answer = told(outcome)
+    for digest in outcome.digests.values():
+        answer["digest"] = digest
     return web.Response(body=json_bytes(answer), headers=headers)
 
 

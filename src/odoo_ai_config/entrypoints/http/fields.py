@@ -183,11 +183,11 @@ class FieldReader:
             return None
         return path, value
 
-    def sections(self, name: str) -> Iterator[FieldReader]:
+    def sections(self, name: str, *, limit: int = MAX_ITEMS) -> Iterator[FieldReader]:
         """
         The objects of a list; empty ones fall out.
         """
-        path, items = self._list(name) or ("", [])
+        path, items = self._list(name, limit) or ("", [])
         for place, item in items:
             if item == {}:
                 continue
@@ -238,15 +238,17 @@ class FieldReader:
             return None
         return value
 
-    def _list(self, name: str) -> tuple[str, Sequence[tuple[int, Json]]] | None:
+    def _list(
+        self, name: str, limit: int = MAX_ITEMS
+    ) -> tuple[str, Sequence[tuple[int, Json]]] | None:
         path, value = self._find(name)
         if value is None:
             return None
         if not isinstance(value, list):
             self._reject(path, "list")
             return None
-        if len(value) > MAX_ITEMS:
-            self._reject(path, "too_many", MAX_ITEMS)
+        if len(value) > limit:
+            self._reject(path, "too_many", limit)
             return None
         return path, [(place, item) for place, item in enumerate(value) if not is_absent(item)]
 

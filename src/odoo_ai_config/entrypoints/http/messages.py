@@ -5,12 +5,13 @@ What people read, in Portuguese and in English. No text here has room for input.
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from attrs import frozen
 
-from odoo_ai_config.domain.outcomes import WriteKind
+from odoo_ai_config.domain.json_types import Json
+from odoo_ai_config.domain.outcomes import Notice, WriteKind
 
 _MOST_LANGUAGES: Final = 16
 
@@ -108,6 +109,21 @@ NOTICES: Final[Mapping[str, Text]] = {
         "the channel belongs to another tenant by now and was left alone",
     ),
 }
+
+
+def shown_notices(notices: Iterable[Notice], language: Language) -> list[Json]:
+    """
+    What a sender should know, in words.
+    """
+    return [
+        {
+            "code": notice.code,
+            "field": notice.field,
+            "message": NOTICES[notice.code].to(language),
+        }
+        for notice in notices
+    ]
+
 
 # By rule; each completes a sentence that starts with the name of a field.
 RULES: Final[Mapping[str, Text]] = {

@@ -21,9 +21,9 @@ from odoo_ai_config.entrypoints.http.errors import HttpRefusalError
 from odoo_ai_config.entrypoints.http.idempotency import REPLAYED, claim_of
 from odoo_ai_config.entrypoints.http.messages import (
     EVENT_DONE,
-    NOTICES,
     Language,
     preferred_language,
+    shown_notices,
 )
 from odoo_ai_config.entrypoints.http.metrics import Metrics
 from odoo_ai_config.entrypoints.http.payloads import (
@@ -132,12 +132,5 @@ def _answer(outcome: Outcome, language: Language) -> JsonObject:
         answer["version"] = outcome.versions["mapping"]
     answer["timestamp"] = timestamp(outcome.at)
     answer["changed"] = outcome.changed
-    answer["warnings"] = [
-        {
-            "code": notice.code,
-            "field": notice.field,
-            "message": NOTICES[notice.code].to(language),
-        }
-        for notice in outcome.notices
-    ]
+    answer["warnings"] = shown_notices(outcome.notices, language)
     return answer

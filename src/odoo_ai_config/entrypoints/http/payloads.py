@@ -31,6 +31,7 @@ from odoo_ai_config.domain.mapping import (
 )
 from odoo_ai_config.domain.outcomes import EVENTS, WriteKind
 from odoo_ai_config.domain.phone import PhoneNumber
+from odoo_ai_config.domain.routing import IncomingMessage
 from odoo_ai_config.domain.tenant import (
     CompanyMetadataSync,
     CredentialsSync,
@@ -205,6 +206,39 @@ def channel_mapping(body: JsonObject, *, deleted: bool) -> ChannelMapping:
         )
     except InvalidValueError as error:
         raise InvalidValueError(f"mapping.{error.field}", error.rule) from None
+
+
+def incoming_messages(body: JsonObject) -> tuple[IncomingMessage, ...]:
+    """
+    Read ``messages``: accounts, inboxes and numbers whose routes are asked for.
+
+    Raises:
+        InvalidFieldsError: A field holds what it must not hold.
+    """
+    whole = FieldReader({"": body})
+    messages = []
+    for entry in whole.sections("messages"):
+        account, inbox = channel_id(entry, "account_id"), channel_id(entry, "inbox_id")
+        entry.require("account_id")
+        messages.append(IncomingMessage(account, inbox, entry.named("number", str)))
+    if whole.errors:
+        whole.refuse()
+    return tuple(messages)
+
+
+def channel_id(fields: FieldReader, name: str) -> ChatwootId | None:
+    """
+    An account or inbox of Chatwoot; None where Odoo says that there is none.
+    """
+    text = fields.named(name, str)
+    return None if text is None or text in _NO_CHANNEL else fields.made(name, ChatwootId, text)
+
+
+def business_domain(fields: FieldReader) -> BusinessDomain | None:
+    """
+    The business area, by default ``default``; None, with the reason noted, if it is none.
+    """
+    return _business_domain(fields)[0]
 
 
 def company_metadata_sync(body: JsonObject) -> CompanyMetadataSync:

@@ -16,6 +16,7 @@ from zlib import crc32
 from odoo_ai_config.application.ports.yaml_codec import YamlCodec
 from odoo_ai_config.application.yaml_text import yaml_of
 from odoo_ai_config.domain.json_types import Json, JsonObject
+from odoo_ai_config.domain.mapping import ChannelKey
 from odoo_ai_config.domain.versioning import Revision
 
 # Plain texts: they are hashed once, and every read looks one up.
@@ -65,6 +66,16 @@ def number_of(revision: Revision) -> int:
     """
     seed = f"{revision.key}\n{revision.version}".encode()
     return int.from_bytes(blake2b(seed, digest_size=8).digest()) % _LARGEST_EXACT_INTEGER + 1
+
+
+def channel_shown(key: ChannelKey) -> JsonObject:
+    """
+    A channel, by the names that Odoo's events have for its parts.
+    """
+    return {
+        "chatwoot_account_id": None if key.account is None else str(key.account),
+        "chatwoot_inbox_id": None if key.inbox is None else str(key.inbox),
+    }
 
 
 def summary_of(revision: Revision) -> JsonObject:

@@ -26,6 +26,7 @@ from odoo_ai_config.entrypoints.http import (
     health,
     mapping,
     odoo_webhook,
+    reconciling,
     routing,
     tenants,
 )
@@ -98,6 +99,8 @@ _CONFIG: Final[Keyed] = {
     },
     "/mapping/export": {"GET": mapping.export_mapping},
     "/v1/route": {"GET": routing.resolve_route},
+    "/v1/route/simulate": {"POST": routing.simulate_event},
+    "/v1/reconcile": {"POST": reconciling.reconcile},
     "/v1/tenants": {"GET": tenants.list_tenants},
     "/v1/tenants/{tenant}": {"GET": tenants.read_tenant},
     _CREDENTIAL: {"GET": credentials.read_credential},

@@ -1,5 +1,5 @@
 """
-``GET /v1/route``: where a Chatwoot message goes.
+``/v1/route``: where a Chatwoot message goes, and where it would go.
 """
 
 from __future__ import annotations
@@ -8,15 +8,25 @@ from typing import Final
 
 from aiohttp import web
 
+from odoo_ai_config.application.use_cases.simulate_mapping import SeenRerouting, Simulation
 from odoo_ai_config.domain.access import ApiKey
 from odoo_ai_config.domain.identifiers import ChatwootId, TenantDomain
-from odoo_ai_config.domain.json_types import JsonObject
+from odoo_ai_config.domain.json_types import Json, JsonObject
+from odoo_ai_config.domain.outcomes import WriteKind
 from odoo_ai_config.domain.routing import IncomingMessage, Route
 from odoo_ai_config.entrypoints.http.app_keys import SERVICES
-from odoo_ai_config.entrypoints.http.errors import FieldError, IncompleteDataError
+from odoo_ai_config.entrypoints.http.bodies import json_object, read_body, require_json
+from odoo_ai_config.entrypoints.http.errors import (
+    FieldError,
+    IncompleteDataError,
+    UnknownEventError,
+)
+from odoo_ai_config.entrypoints.http.messages import preferred_language, shown_notices
 from odoo_ai_config.entrypoints.http.paths import is_asked, named
-from odoo_ai_config.entrypoints.http.representations import json_bytes
+from odoo_ai_config.entrypoints.http.payloads import channel_mapping, event_of, incoming_messages
+from odoo_ai_config.entrypoints.http.representations import channel_shown, json_bytes
 
+_SIMULATED: Final = frozenset({WriteKind.MAPPING, WriteKind.MAPPING_DELETE})
 _NONE: Final = frozenset({"", "0", "None", "False", "null"})
 
 
@@ -39,6 +49,69 @@ async def resolve_route(request: web.Request, caller: ApiKey) -> web.Response:
     return web.Response(
         body=json_bytes(_shown(route, explain=explain)), content_type="application/json"
     )
+
+
+async def simulate_event(request: web.Request, caller: ApiKey) -> web.Response:
+    """
+    What an event about a channel would change.
+
+    Raises:
+        UnknownEventError: The body is another event, or none.
+    """
+    require_json(request)
+    body = json_object(request, await read_body(request))
+    event = event_of(body)
+    if event not in _SIMULATED:
+        raise UnknownEventError
+    mapping = channel_mapping(body, deleted=event is WriteKind.MAPPING_DELETE)
+    simulation = await request.app[SERVICES].simulate_mapping(
+        mapping, caller=caller, messages=incoming_messages(body)
+    )
+    language = preferred_language(request.headers.get("Accept-Language"))
+    answer: JsonObject = {
+        "event": event.value,
+        "tenant_id": str(mapping.owner.tenant),
+        "domain": str(mapping.owner.domain),
+        "mapping_version": simulation.version,
+        "changed": simulation.changed,
+        "refusal": simulation.refusal,
+        "moves": _moves(simulation),
+        "effects": [_rerouting(effect) for effect in simulation.effects],
+        "truncated": simulation.truncated,
+        "messages": [{**_rerouting(one), "changed": one.differs} for one in simulation.messages],
+        "warnings": shown_notices(simulation.notices, language),
+    }
+    return web.Response(body=json_bytes(answer), content_type="application/json")
+
+
+def _moves(simulation: Simulation) -> list[Json]:
+    if simulation.loser is None:
+        return []
+    mapping = simulation.mapping
+    return [
+        {
+            **channel_shown(mapping.key),
+            "from": str(simulation.loser),
+            "to": str(mapping.owner.tenant),
+        }
+    ]
+
+
+def _rerouting(rerouting: SeenRerouting) -> JsonObject:
+    message = rerouting.message
+    return {
+        "account_id": None if message.account is None else str(message.account),
+        "inbox_id": None if message.inbox is None else str(message.inbox),
+        "number": message.number,
+        "before": _seen(rerouting.before),
+        "after": _seen(rerouting.after),
+    }
+
+
+def _seen(route: Route | None) -> JsonObject:
+    if route is None:
+        return {"resolved": True, "hidden": True}
+    return _shown(route, explain=False)
 
 
 def _shown(route: Route, *, explain: bool) -> JsonObject:

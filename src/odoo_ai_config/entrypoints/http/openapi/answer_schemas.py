@@ -8,6 +8,7 @@ from typing import Final
 
 from odoo_ai_config.domain.diffing import ChangeKind
 from odoo_ai_config.domain.json_types import JsonObject
+from odoo_ai_config.domain.reconciling import Standing
 from odoo_ai_config.domain.routing import Rule, Verdict
 from odoo_ai_config.entrypoints.http.messages import NOTICES
 from odoo_ai_config.entrypoints.http.openapi.shapes import (
@@ -45,6 +46,7 @@ _DOCUMENT: Final[dict[str, JsonObject]] = {
 _CHANGED: Final = {
     "changed": flag("False if everything was so already; no version was made then.")
 }
+_CHATWOOT_OR_NULL: Final[JsonObject] = {"anyOf": [ref("ChatwootId"), {"type": "null"}]}
 _AREA: Final = {"domain": ref("BusinessArea"), "account_id": ref("TenantId")}
 _OWNER: Final = record({"tenant_id": ref("TenantId"), "domain": ref("BusinessArea")})
 
@@ -193,7 +195,47 @@ def mapping_answers() -> JsonObject:
             "owners": list_of(_OWNER, "Whom the rule would have chosen."),
         }
     )
+    channel = {"chatwoot_account_id": _CHATWOOT_OR_NULL, "chatwoot_inbox_id": _CHATWOOT_OR_NULL}
+    seen: JsonObject = {"anyOf": [ref("Route"), ref("HiddenRoute")]}
+    rerouting: dict[str, JsonObject] = {
+        "account_id": {**_CHATWOOT_OR_NULL, "description": "Null for any that is not mapped."},
+        "inbox_id": {
+            **_CHATWOOT_OR_NULL,
+            "description": "Null for every inbox that has no mapping of its own.",
+        },
+        "number": {
+            "type": ["string", "null"],
+            "description": "Null for every number that is not special.",
+        },
+        "before": seen,
+        "after": seen,
+    }
     return {
+        "HiddenRoute": record(
+            {"resolved": constant(value=True), "hidden": constant(value=True)},
+            description="To a tenant that the key may not see.",
+        ),
+        "Simulation": record(
+            {
+                "event": one_of(("mapping_sync", "mapping_delete")),
+                "tenant_id": ref("TenantId"),
+                "domain": ref("BusinessArea"),
+                "mapping_version": whole("The version that the channel would be at."),
+                "changed": flag("Whether the event would change anything."),
+                "refusal": or_null(text("The code of the error that the event would meet.")),
+                "moves": list_of(
+                    record({**channel, "from": ref("TenantId"), "to": ref("TenantId")}),
+                    "Who would lose the channel to whom.",
+                ),
+                "effects": list_of(record(rerouting), "What would be routed otherwise."),
+                "truncated": flag("There are more effects than are told, or were looked for."),
+                "messages": list_of(
+                    record({**rerouting, "changed": flag("Whether it would go elsewhere.")}),
+                    "Those that were asked about, in their order.",
+                ),
+                "warnings": list_of(ref("Notice")),
+            }
+        ),
         "Mapping": record(
             {
                 "accounts": map_of(record(_AREA), "By Chatwoot account."),
@@ -209,6 +251,60 @@ def mapping_answers() -> JsonObject:
         "Route": record(
             {**route, "considered": list_of(considered, "With `explain=1`.")},
             optional=("considered",),
+        ),
+    }
+
+
+def reconciliation_answers() -> JsonObject:
+    """
+    How what the hub has stands to what a source knows of.
+    """
+    channel = {"chatwoot_account_id": _CHATWOOT_OR_NULL, "chatwoot_inbox_id": _CHATWOOT_OR_NULL}
+    finding: dict[str, JsonObject] = {
+        "status": one_of(
+            (standing.value for standing in Standing),
+            "`equal`; `differs`: the hub has another content or a later version; `missing`: it "
+            "has none, or only an earlier version; `taken`: the channel is another tenant's.",
+        ),
+        "version": whole("Of the hub; 0 for none.", least=0),
+        "digest": or_null(_DIGEST),
+        "deleted": constant(value=True),
+    }
+    held: dict[str, JsonObject] = {"version": _VERSION, "digest": _DIGEST}
+    document = {"config_type": ref("DocumentType")}
+    named = {"name": ref("CollectionName")}
+
+    def found(what: dict[str, JsonObject]) -> JsonObject:
+        return list_of(record({**what, **finding}, optional=("deleted",)))
+
+    of_tenant = {"tenant_id": ref("TenantId")}
+    of_area = {**of_tenant, "domain": ref("BusinessArea")}
+    statuses = (*(standing.value for standing in Standing), "unknown")
+    return {
+        "Reconciliation": record(
+            {
+                "summary": record({status: whole(least=0) for status in statuses}),
+                "entries": list_of(
+                    record(
+                        {
+                            **of_area,
+                            "documents": found(document),
+                            "mappings": found(channel),
+                            "collections": found(named),
+                        }
+                    ),
+                    "In the order in which they were asked about.",
+                ),
+                "unknown": record(
+                    {
+                        "documents": list_of(record({**of_area, **document, **held})),
+                        "mappings": list_of(record({**of_area, **channel, **held})),
+                        "collections": list_of(record({**of_tenant, **named, **held})),
+                    },
+                    description="What the hub has of these tenants beside that.",
+                ),
+                "truncated": flag("There is more that is unknown than is told."),
+            }
         ),
     }
 

@@ -69,5 +69,19 @@ def event_paths() -> JsonObject:
                     domain.UnknownFingerprintError,
                 ),
             )
-        }
+        },
+        "/v1/reconcile": {
+            "post": operation(
+                "reconcile",
+                "Compare what a source was told with what the hub has\n\n"
+                "For sources that push: what is missing or differs is to be sent again. A digest "
+                "decides where the source kept it; after a restore from a backup the same version "
+                "may stand for another content. A bound key may ask about its tenant only.",
+                tag="events",
+                scope=Scope.WEBHOOK,
+                body=json_body(ref("KnownAreas")),
+                answers=[answered("How each thing stands.", ref("Reconciliation"))],
+                refusals=(*BODY, http.IncompleteDataError, domain.TenantForbiddenError),
+            )
+        },
     }

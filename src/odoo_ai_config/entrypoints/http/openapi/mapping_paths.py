@@ -56,6 +56,24 @@ def mapping_paths() -> JsonObject:
             )
         },
         "/v1/route": {"get": _route()},
+        "/v1/route/simulate": {
+            "post": operation(
+                "simulateEvent",
+                "What an event about a channel would change\n\n"
+                "Nothing is written. Of the messages that the hub could get, those are told whose "
+                "route would be another; a bound key sees its tenant's part.",
+                tag=_TAG,
+                scope=Scope.CONFIG_READ,
+                body=json_body(ref("SimulatedEvent")),
+                answers=[answered("What it would do.", ref("Simulation"))],
+                refusals=(
+                    *BODY,
+                    http.UnknownEventError,
+                    http.IncompleteDataError,
+                    domain.TenantForbiddenError,
+                ),
+            )
+        },
     }
 
 

@@ -22,6 +22,7 @@ from odoo_ai_config.entrypoints.http.openapi.shapes import (
     text,
     whole,
 )
+from odoo_ai_config.entrypoints.http.reconcile_payloads import MOST_ENTRIES
 
 _EMPTY: Final[JsonObject] = {
     "enum": [False, None, ""],
@@ -161,6 +162,54 @@ def events() -> JsonObject:
     }
 
 
+def questions() -> JsonObject:
+    """
+    What is asked about the state of things without changing it.
+    """
+    asked = {"account_id": _LENIENT_ID, "inbox_id": _LENIENT_ID, "number": _LENIENT_ID}
+    acknowledged = {"version": _LENIENT_ID, "digest": _LENIENT_TEXT}
+    kinds = ("config", "credentials", "metadata")
+    area = {
+        "tenant_id": _LENIENT_ID,
+        "domain": _LENIENT_TEXT,
+        **{f"{kind}_version": _LENIENT_ID for kind in kinds},
+        **{f"{kind}_digest": _LENIENT_TEXT for kind in kinds},
+        "mappings": _list(
+            {"chatwoot_account_id": _LENIENT_ID, "chatwoot_inbox_id": _LENIENT_ID, **acknowledged},
+            MOST_ENTRIES,
+        ),
+        "collections": _list({"name": _LENIENT_TEXT, **acknowledged}, MAX_ITEMS),
+    }
+    return {
+        "SimulatedEvent": {
+            **_optional(
+                {
+                    "event_type": either(
+                        one_of([WriteKind.MAPPING.value, WriteKind.MAPPING_DELETE.value]), _EMPTY
+                    ),
+                    "mapping": _channel(),
+                    "messages": _list(asked, MAX_ITEMS),
+                }
+            ),
+            "description": "A `mapping_sync` or `mapping_delete` as the webhook takes it, and "
+            "messages whose routes are asked for.",
+            "required": ["mapping"],
+            "examples": [
+                {
+                    **_MAPPING_EXAMPLE,
+                    "messages": [{"account_id": 1, "inbox_id": 7, "number": "5511999999999"}],
+                }
+            ],
+        },
+        "KnownAreas": record(
+            {"known": list_of(_optional(area), maxItems=MOST_ENTRIES)},
+            description="What a source was told when it last pushed each thing. A thing with "
+            "neither version nor digest counts as never acknowledged.",
+            examples=[_KNOWN_EXAMPLE],
+        ),
+    }
+
+
 def documents() -> JsonObject:
     """
     The bodies that write documents.
@@ -247,6 +296,10 @@ def _event(
     return {**_optional(named | fields), "description": description, **more}
 
 
+def _list(fields: dict[str, JsonObject], most: int) -> JsonObject:
+    return either(list_of(_optional(fields), maxItems=most), _EMPTY)
+
+
 def _optional(fields: dict[str, JsonObject]) -> JsonObject:
     return record(fields, optional=tuple(fields))
 
@@ -272,6 +325,17 @@ _MAPPING_EXAMPLE: Final[JsonObject] = {
         "sequence": 10,
         "special_whatsapp_numbers": [{"number": "+55 11 99999-9999", "crew": "analytics"}],
     },
+}
+_KNOWN_EXAMPLE: Final[JsonObject] = {
+    "known": [
+        {
+            "tenant_id": "123456",
+            "domain": "retail",
+            "config_version": 8,
+            "credentials_version": 3,
+            "mappings": [{"chatwoot_account_id": 1, "chatwoot_inbox_id": 7, "version": 2}],
+        }
+    ]
 }
 _METADATA_EXAMPLE: Final[JsonObject] = {
     "event_type": "company_metadata_sync",

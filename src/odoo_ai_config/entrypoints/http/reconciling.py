@@ -1,0 +1,100 @@
+"""
+``POST /v1/reconcile``: whether the hub still has what a source pushed.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import structlog
+from aiohttp import web
+
+from odoo_ai_config.application.use_cases.reconcile import AreaFindings, Reconciliation
+from odoo_ai_config.domain.access import ApiKey
+from odoo_ai_config.domain.json_types import Json, JsonObject
+from odoo_ai_config.domain.reconciling import Finding, Held, Standing
+from odoo_ai_config.entrypoints.http.app_keys import SERVICES
+from odoo_ai_config.entrypoints.http.bodies import json_object, read_body, require_json
+from odoo_ai_config.entrypoints.http.reconcile_payloads import known_areas
+from odoo_ai_config.entrypoints.http.representations import channel_shown, json_bytes
+
+_log = structlog.get_logger()
+
+
+async def reconcile(request: web.Request, caller: ApiKey) -> web.Response:
+    """
+    What is equal, what differs, what is missing, and what the source did not name.
+    """
+    require_json(request)
+    known = known_areas(json_object(request, await read_body(request)))
+    told = await request.app[SERVICES].reconcile(known, caller=caller)
+    counts = Counter(finding.standing for area in told.areas for finding in area.all)
+    summary: JsonObject = {standing.value: counts[standing] for standing in Standing}
+    unknown = _unknown(told)
+    summary["unknown"] = sum(len(entries) for entries in unknown.values())
+    _log.info("reconciled", **summary)
+    answer: JsonObject = {
+        "summary": summary,
+        "entries": [_area(area) for area in told.areas],
+        "unknown": {**unknown},
+        "truncated": told.truncated,
+    }
+    return web.Response(body=json_bytes(answer), content_type="application/json")
+
+
+def _area(area: AreaFindings) -> JsonObject:
+    return {
+        "tenant_id": str(area.known.owner.tenant),
+        "domain": str(area.known.owner.domain),
+        "documents": [
+            {"config_type": str(kind), **_finding(finding)}
+            for kind, finding in area.documents.items()
+        ],
+        "mappings": [
+            {**channel_shown(key), **_finding(finding)} for key, finding in area.channels.items()
+        ],
+        "collections": [
+            {"name": str(name), **_finding(finding)} for name, finding in area.collections.items()
+        ],
+    }
+
+
+def _unknown(told: Reconciliation) -> dict[str, list[Json]]:
+    return {
+        "documents": [
+            {
+                "tenant_id": str(key.tenant),
+                "domain": str(key.domain),
+                "config_type": str(key.kind),
+                **_held(held),
+            }
+            for key, held in told.unknown.documents
+        ],
+        "mappings": [
+            {
+                "tenant_id": str(revision.mapping.owner.tenant),
+                "domain": str(revision.mapping.owner.domain),
+                **channel_shown(revision.mapping.key),
+                **_held(held),
+            }
+            for revision, held in told.unknown.channels
+        ],
+        "collections": [
+            {"tenant_id": str(key.tenant), "name": str(key.name), **_held(held)}
+            for key, held in told.unknown.collections
+        ],
+    }
+
+
+def _finding(finding: Finding) -> JsonObject:
+    held = finding.held
+    shown: JsonObject = {"status": finding.standing.value}
+    if held is None:
+        return {**shown, "version": 0, "digest": None}
+    if held.deleted:
+        return {**shown, "version": held.version, "digest": None, "deleted": True}
+    return {**shown, **_held(held)}
+
+
+def _held(held: Held) -> JsonObject:
+    return {"version": held.version, "digest": held.digest}

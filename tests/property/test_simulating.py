@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+from attrs import evolve
+from hypothesis import given
+
+from odoo_ai_config.domain.identifiers import ChatwootId
+from odoo_ai_config.domain.mapping import ChannelKey, ChannelMapping
+from odoo_ai_config.domain.phone import comparable, digits_of
+from odoo_ai_config.domain.routing import IncomingMessage, Route, RoutingTable
+from odoo_ai_config.domain.simulating import Rerouting, probes_of, reroutings, telling
+from tests.property.test_routing import Routing, asked, latest
+from tests.strategies import routings
+
+SOME_ROUTINGS = routings().filter(lambda routing: bool(routing[0]))
+
+
+def changed(routing: Routing) -> tuple[list[ChannelMapping], ChannelMapping]:
+    """
+    Some mappings, and one more that may take the place of one of them.
+    """
+    *mappings, last = routing[0]
+    if last.key.account is None:
+        # Odoo's events tell the account.
+        last = evolve(last, key=ChannelKey(ChatwootId("1"), last.key.inbox))
+    return latest(mappings), last
+
+
+def spoken(message: IncomingMessage) -> str | None:
+    digits = digits_of(message.number)
+    return None if digits is None else comparable(digits)
+
+
+def stands_for(general: IncomingMessage, message: IncomingMessage) -> bool:
+    return (
+        general.account in {None, message.account}
+        and general.inbox in {None, message.inbox}
+        and spoken(general) in {None, spoken(message)}
+    )
+
+
+def whither(route: Route) -> tuple[object, ...]:
+    return route.owner, route.matched_by
+
+
+@given(SOME_ROUTINGS)
+def test_supposed_table_routes_as_one_that_was_changed(routing: Routing) -> None:
+    mappings, new = changed(routing)
+    table, rebuilt = RoutingTable(mappings), RoutingTable([*mappings, new])
+    before = [table.explain(message) for message in asked(routing)]
+    unmapped = [IncomingMessage(None, None, message.number) for message in asked(routing)]
+    supposed = table.supposing(new, [*asked(routing), *unmapped])
+
+    for message in (*asked(routing), *unmapped):
+        assert supposed.resolve(message) == rebuilt.resolve(message)
+        assert table.supposing(new, [message]).resolve(message) == rebuilt.resolve(message)
+
+    assert [table.explain(message) for message in asked(routing)] == before
+    assert list(table) == [mapping for mapping in mappings if mapping.active]
+
+
+@given(SOME_ROUTINGS)
+def test_every_message_that_would_be_routed_otherwise_is_told_of(routing: Routing) -> None:
+    mappings, new = changed(routing)
+    table, rebuilt = RoutingTable(mappings), RoutingTable([*mappings, new])
+    old = next((mapping for mapping in mappings if mapping.key == new.key), None)
+    tenants = {state.owner.tenant for state in (old, new) if state is not None}
+    neighbours = [mapping for mapping in table if mapping.owner.tenant in tenants]
+    held = {s.number.comparable for m in (*neighbours, new) for s in m.numbers}
+
+    told = telling(reroutings(table, new, probes_of(old, new, neighbours).messages))
+
+    for message in asked(routing):
+        before, after = table.resolve(message), rebuilt.resolve(message)
+        if before != after:
+            assert any(explains(one, message, before, after, held) for one in told), message
+    assert all(one.differs for one in told)
+
+
+def explains(
+    told: Rerouting, message: IncomingMessage, before: Route, after: Route, held: set[str]
+) -> bool:
+    if not stands_for(told.message, message):
+        return False
+    if spoken(message) is None or spoken(message) in held:
+        return (told.before, told.after) == (before, after)
+    # The crews that others have for their own numbers are theirs to know.
+    return (whither(told.before), whither(told.after)) == (whither(before), whither(after))
