@@ -145,8 +145,10 @@ class Customer:
             if not least <= answers.pop(text, 0) <= most:
                 broken.append(f"{number}: {stage} ({reason}) with another number of answers")
         broken += [f"conversation {self.conversation}: answered {text!r}" for text in answers]
-        order = list(dict.fromkeys(self.answers()))
-        if order != [one["content"] for one in self.written if one["content"] in set(order)]:
+        # What nobody acknowledged may have been accepted at any time.
+        asked = [one["content"] for one in self.written if one["id"] in self.acknowledged]
+        order = [text for text in dict.fromkeys(self.answers()) if text in set(asked)]
+        if order != [text for text in asked if text in set(order)]:
             broken.append(f"conversation {self.conversation}: answered out of order")
         return broken
 

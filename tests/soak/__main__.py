@@ -201,13 +201,16 @@ class Soak:
         reasons = Counter(reason for stage, reason in kept.values() if stage == "unresolved")
         self.met["unresolved until their mapping came"] = reasons["no_route"]
         await shop.be_mapped(client)
-        after = ""
+        # Pages are newest first, so those who wrote first are behind the last.
+        pages = [""]
         while True:
-            path = f"/v1/messages/replay?stage=unresolved{after}"
-            page = await called(client, "POST", path)
-            if page["next"] is None:
+            listing = f"/v1/messages?stage=unresolved&limit=100{pages[-1]}"
+            following = (await called(client, "GET", listing))["next"]
+            if following is None:
                 break
-            after = f"&after={page['next']}"
+            pages.append(f"&after={following}")
+        for page in reversed(pages):
+            await called(client, "POST", f"/v1/messages/replay?stage=unresolved{page}")
         return await self._rest()
 
     def _said_in_logs(self) -> list[str]:
