@@ -17,6 +17,8 @@ from odoo_ai_config.application.document_writes import DocumentWrite
 from odoo_ai_config.application.ports.crew_registry import CrewFunction
 from odoo_ai_config.application.use_cases.read_collection import CollectionReading
 from odoo_ai_config.application.use_cases.receive_message import Receipt
+from odoo_ai_config.application.use_cases.reconcile import Reconciliation
+from odoo_ai_config.application.use_cases.simulate_mapping import Simulation
 from odoo_ai_config.domain.access import ALL_SCOPES, ApiKey
 from odoo_ai_config.domain.collections import (
     CollectionKey,
@@ -48,6 +50,7 @@ from odoo_ai_config.domain.mapping import (
 )
 from odoo_ai_config.domain.outcomes import Outcome
 from odoo_ai_config.domain.phone import PhoneNumber
+from odoo_ai_config.domain.reconciling import KnownArea
 from odoo_ai_config.domain.routing import IncomingMessage, Route
 from odoo_ai_config.domain.tenant import CredentialsSync, OdooConnection
 from odoo_ai_config.domain.versioning import Revision
@@ -213,6 +216,28 @@ class Hub:
             active=active,
         )
         return await self.services.sync_mapping(mapping, caller=self.caller)
+
+    async def simulate_mapping(
+        self, mapping: ChannelMapping, *, messages: Sequence[IncomingMessage] = ()
+    ) -> Simulation:
+        """
+        What giving a channel to a tenant would change, and where *messages* would go.
+
+        Nothing is written.
+
+        Raises:
+            StoreUnavailableError: The store is away.
+        """
+        return await self.services.simulate_mapping(mapping, caller=self.caller, messages=messages)
+
+    async def reconcile(self, *known: KnownArea) -> Reconciliation:
+        """
+        How the hub stands to what a source believes to be current, an area at a time.
+
+        Raises:
+            StoreUnavailableError: The store is away.
+        """
+        return await self.services.reconcile(known, caller=self.caller)
 
     async def config(self, tenant: str, domain: str = "default") -> JsonObject:
         """

@@ -11,7 +11,17 @@ from odoo_ai_config.domain.errors import (
     ItemNotFoundError,
     PreconditionFailedError,
 )
-from odoo_ai_config.domain.routing import Rule
+from odoo_ai_config.domain.identifiers import (
+    CONFIG,
+    CREDENTIALS,
+    BusinessDomain,
+    ChatwootId,
+    TenantDomain,
+    TenantId,
+)
+from odoo_ai_config.domain.mapping import ChannelKey, ChannelMapping
+from odoo_ai_config.domain.reconciling import Acknowledged, KnownArea, Standing
+from odoo_ai_config.domain.routing import IncomingMessage, Rule
 from odoo_ai_config.entrypoints.library import Hub, open_hub
 from odoo_ai_config.entrypoints.settings import SettingsError, read_settings
 
@@ -129,3 +139,28 @@ async def test_collection_is_pushed_and_read_by_what_changed(hub: Hub) -> None:
 async def test_name_of_a_collection_is_checked(hub: Hub) -> None:
     with pytest.raises(InvalidValueError):
         hub.collection("123456", "no name")
+
+
+async def test_simulated_mapping_is_not_written(hub: Hub) -> None:
+    acme = TenantDomain(TenantId("acme"), BusinessDomain())
+    mapping = ChannelMapping(ChannelKey(ChatwootId("1")), acme)
+
+    simulation = await hub.simulate_mapping(mapping, messages=[IncomingMessage(ChatwootId("1"))])
+
+    [message] = simulation.messages
+    assert (message.differs, simulation.changed) == (True, True)
+    assert message.after is not None
+    assert message.after.owner == acme
+    assert (await hub.route("1")).matched_by is Rule.UNRESOLVED
+
+
+async def test_what_an_outcome_said_is_found_again(hub: Hub) -> None:
+    outcome = await hub.sync_credentials(account_id="acme", token="t")
+    acknowledged = Acknowledged(outcome.versions["config"], outcome.digests["config"])
+    area = KnownArea(TenantDomain(TenantId("acme"), BusinessDomain()), {CONFIG: acknowledged})
+
+    told = await hub.reconcile(area)
+
+    [finding] = told.areas[0].all
+    assert finding.standing is Standing.EQUAL
+    assert [key.kind for key, _ in told.unknown.documents] == [CREDENTIALS]

@@ -67,6 +67,22 @@ PUSHES = [
         },
     },
 ]
+QUESTIONS: list[dict[str, Any]] = [
+    {
+        "known": [
+            {
+                "tenant_id": "account_1",
+                "domain": "retail",
+                "config_version": 1,
+                "config_digest": "0" * 64,
+                "mappings": [{"chatwoot_account_id": 1, "chatwoot_inbox_id": 7, "version": 1}],
+                "collections": [{"name": "business_rules", "version": "1"}],
+            }
+        ]
+    },
+    fixture("mapping_odoo")
+    | {"messages": [{"account_id": 1, "inbox_id": 7, "number": "5511999999999"}]},
+]
 # Long and odd enough that no message of the hub holds it by chance.
 CANARY = "xYzZy-4711-canario"
 
@@ -171,6 +187,11 @@ def require_harmless(status: int, text: str, place: object = None) -> None:
 @given(payload=mutated(EVENTS))
 def test_any_event(shared: Shared, payload: Any) -> None:
     require_harmless(*ask(shared, "POST", "/odoo-webhook", json.dumps(payload).encode()))
+
+
+@given(payload=mutated(QUESTIONS), path=st.sampled_from(["/v1/reconcile", "/v1/route/simulate"]))
+def test_any_question(shared: Shared, payload: Any, path: str) -> None:
+    require_harmless(*ask(shared, "POST", path, json.dumps(payload).encode()))
 
 
 @given(payload=mutated([MAPPING]), method=st.sampled_from(["POST", "PATCH"]))

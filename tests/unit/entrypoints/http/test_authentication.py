@@ -36,6 +36,8 @@ KEYED = [
     ("PATCH", "/mapping/"),
     ("GET", "/mapping/export"),
     ("GET", "/v1/route?account_id=1"),
+    ("POST", "/v1/route/simulate"),
+    ("POST", "/v1/reconcile"),
     ("GET", "/v1/tenants"),
     ("GET", "/v1/tenants/a"),
     ("GET", "/v1/tenants/a/b/credentials/ref"),
