@@ -20,6 +20,8 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 import structlog
+from aiohttp import web
+from aiohttp.http import HttpProcessingError
 from structlog.contextvars import merge_contextvars
 from structlog.typing import EventDict, WrappedLogger
 
@@ -43,6 +45,8 @@ _SENSITIVE: Final = (
 _CUSTOMER_TEXT: Final = frozenset({"content", "text", "body"})
 _MASK: Final = "***"
 _STAMPER: Final = structlog.processors.TimeStamper(fmt="iso", utc=True)
+# Anybody who gets at the port can send what is no HTTP, or a body that breaks off.
+_OF_STRANGERS: Final = (HttpProcessingError, web.RequestPayloadError)
 _ENCODER: Final = json.JSONEncoder(ensure_ascii=False, default=repr)
 
 
@@ -210,4 +214,9 @@ class _Bridge(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         log = structlog.get_logger()
+        error = record.exc_info[1] if record.exc_info else None
+        if isinstance(error, _OF_STRANGERS):
+            # They were answered, and there is nothing to mend: no error, and no stack for each.
+            log.info("request_unreadable", logger=record.name, error=type(error).__name__)
+            return
         log.log(record.levelno, record.getMessage(), logger=record.name, exc_info=record.exc_info)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 from collections.abc import Iterator
@@ -7,6 +8,8 @@ from pathlib import Path
 
 import pytest
 import structlog
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 from structlog.contextvars import bound_contextvars
 
 from odoo_ai_config.domain.credentials import SecretText
@@ -35,6 +38,10 @@ def fail_twice() -> None:
         int(CANARY)
     except ValueError as error:
         raise RuntimeError(CANARY) from error
+
+
+async def refuse_unread(_request: web.Request) -> web.Response:
+    return web.Response(status=401)
 
 
 def test_line_has_event_level_time_and_what_is_bound(tmp_path: Path) -> None:
@@ -119,6 +126,38 @@ def test_lines_of_the_standard_library_come_along_without_messages_of_exceptions
     assert (first["event"], first["logger"]) == ("something happened", "aiohttp.server")
     assert "RuntimeError" in str(second["exception"])
     assert CANARY not in str(second)
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        pytest.param(b"GET / HTTP/1.1\r\nno header\r\n\r\n", id="header"),
+        pytest.param(b"GET / HTTP/1.1\r\nHost: hub\r\nContent-Length: -1\r\n\r\n", id="length"),
+        pytest.param(
+            b"POST / HTTP/1.1\r\nHost: hub\r\n"
+            b"Content-Encoding: gzip\r\nContent-Length: 3\r\n\r\nabc",
+            id="not encoded as it says",
+        ),
+    ],
+)
+async def test_what_strangers_send_is_no_error_and_shows_no_stack(
+    tmp_path: Path, request_: bytes
+) -> None:
+    app = web.Application()
+    app.router.add_post("/", refuse_unread)
+    server = TestServer(app)
+    with logging_to(folder=tmp_path, level="info", form="json"):
+        await server.start_server(access_log=None)
+        reader, writer = await asyncio.open_connection(server.host, server.port)
+        writer.write(request_)
+        assert await reader.read()
+        writer.close()
+        await writer.wait_closed()
+        await server.close()
+
+    (line,) = lines_of(tmp_path)
+    assert (line["event"], line["level"]) == ("request_unreadable", "info")
+    assert "exception" not in line
 
 
 def test_console_shows_people_lines_and_the_file_stays_json(
