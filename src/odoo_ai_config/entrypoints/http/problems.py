@@ -187,8 +187,8 @@ WORDINGS: Final[Mapping[type[DomainError | ApplicationError], Wording]] = {
     ),
     application.TargetForbiddenError: _wording(
         422,
-        "O endereço informado leva a uma rede privada",
-        "The address leads into a private network",
+        "O endereço informado leva a uma rede privada, ou não usa https",
+        "The address leads into a private network, or does not use https",
     ),
     application.ChatwootUnavailableError: _wording(
         503,
