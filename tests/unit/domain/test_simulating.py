@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from attrs import evolve
+
+from odoo_ai_config.domain.identifiers import ChatwootId
+from odoo_ai_config.domain.mapping import ChannelKey, ChannelMapping, SpecialNumber
+from odoo_ai_config.domain.phone import PhoneNumber
+from odoo_ai_config.domain.routing import IncomingMessage, RoutingTable, Rule
+from odoo_ai_config.domain.simulating import (
+    MOST_PROBES,
+    Rerouting,
+    probes_of,
+    reroutings,
+    telling,
+)
+from tests.contract.samples import mapping, owner
+
+NUMBER = "5511987654321"
+
+
+def changes(table: RoutingTable, new: ChannelMapping) -> list[Rerouting]:
+    old = next((one for one in table if one.key == new.key), None)
+    tenants = {state.owner.tenant for state in (old, new) if state is not None}
+    neighbours = [one for one in table if one.owner.tenant in tenants]
+    return list(telling(reroutings(table, new, probes_of(old, new, neighbours).messages)))
+
+
+def test_channel_that_is_switched_off_goes_to_the_fallback() -> None:
+    channel = mapping("1", "7").mapping
+    table = RoutingTable([channel, mapping("2", "1", tenant="z", fallback=True).mapping])
+    [effect] = changes(table, evolve(channel, active=False))
+    assert effect.message == IncomingMessage(ChatwootId("1"), ChatwootId("7"))
+    assert (effect.before.owner, effect.after.owner) == (owner(), owner("z"))
+    assert effect.after.matched_by is Rule.FALLBACK
+
+
+def test_second_fallback_takes_over_from_the_first() -> None:
+    first = mapping("1", "1", fallback=True, sequence=1).mapping
+    table = RoutingTable(
+        [
+            first,
+            mapping("2", "1", tenant="b", fallback=True, sequence=2).mapping,
+            mapping("3", "1", tenant="c", fallback=True, sequence=3).mapping,
+        ]
+    )
+    [effect] = changes(table, evolve(first, fallback=False))
+    assert effect.message == IncomingMessage(None)
+    assert (effect.before.owner, effect.after.owner) == (owner(), owner("b"))
+    [returned] = changes(table, evolve(first, sequence=9))
+    assert returned.after.owner == owner("b")
+
+
+def test_third_fallback_may_become_the_first() -> None:
+    third = mapping("3", "1", tenant="c", fallback=True, sequence=3).mapping
+    others = [mapping("1", str(n), fallback=True, sequence=n).mapping for n in (1, 2)]
+    [effect] = changes(RoutingTable([*others, third]), evolve(third, sequence=0))
+    assert (effect.message.account, effect.after.owner) == (None, owner("c"))
+
+
+def test_number_changes_the_crew_in_all_channels_of_the_tenant() -> None:
+    one, two = mapping("1", "1").mapping, mapping("2", "2").mapping
+    table = RoutingTable([one, two])
+    effects = changes(
+        table, evolve(one, numbers=mapping(numbers=((NUMBER, "boss"),)).mapping.numbers)
+    )
+    assert {(effect.message.account, effect.message.inbox) for effect in effects} == {
+        (ChatwootId("1"), ChatwootId("1")),
+        (ChatwootId("1"), None),
+        (ChatwootId("2"), ChatwootId("2")),
+        (ChatwootId("2"), None),
+    }
+    assert {effect.after.crew for effect in effects} == {"boss"}
+    assert {effect.message.number for effect in effects} == {NUMBER}
+
+
+def test_tenant_that_comes_to_an_account_brings_its_numbers() -> None:
+    elsewhere = mapping("2", "2", numbers=((NUMBER, "boss"),)).mapping
+    effects = changes(RoutingTable([elsewhere]), mapping("1", "1").mapping)
+    unmapped = [effect for effect in effects if effect.message.inbox is None]
+    [effect] = unmapped
+    assert effect.message == IncomingMessage(ChatwootId("1"), None, NUMBER)
+    assert (effect.after.crew, effect.after.matched_by) == ("boss", Rule.SPECIAL_NUMBER)
+
+
+def test_channel_that_stays_switched_off_is_not_probed() -> None:
+    off = mapping("1", "1", active=False).mapping
+    probes = probes_of(off, evolve(off, sequence=3), [])
+    assert (probes.messages, probes.complete) == ((), True)
+
+
+def test_there_is_an_end_to_what_is_tried() -> None:
+    numbers = tuple(
+        SpecialNumber(PhoneNumber.from_text(str(30_000_000 + n)), "c") for n in range(100)
+    )
+    new = evolve(mapping("1", "1").mapping, numbers=numbers)
+    neighbours = [
+        evolve(new, key=ChannelKey(ChatwootId("2"), ChatwootId(str(n))), numbers=())
+        for n in range(100)
+    ]
+    probes = probes_of(None, new, neighbours)
+    assert (len(probes.messages), probes.complete) == (MOST_PROBES, False)
+    assert probes_of(None, new, []).complete
+
+
+def test_supposing_does_not_go_through_the_mappings() -> None:
+    class Watched(dict[Any, Any]):
+        def __iter__(self) -> Iterator[Any]:
+            raise AssertionError
+
+    table = RoutingTable(mapping(str(n), "1").mapping for n in range(1, 50))
+    table._mappings = Watched(table._mappings)
+    table._channels = Watched(table._channels)
+    asked = IncomingMessage(ChatwootId("1"), ChatwootId("1"))
+    supposed = table.supposing(mapping("1", "1", tenant="b").mapping, [asked])
+    assert supposed.resolve(asked).owner == owner("b")
+    assert len(supposed) == 1
