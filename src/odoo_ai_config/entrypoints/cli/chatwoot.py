@@ -84,7 +84,7 @@ async def set_(
             (*kept_tokens, *made),
         )
         after = await services.set_chatwoot_account(named, change, caller=OPERATOR)
-    tell(f"Chatwoot, conta {_ALL if named is None else named}:")
+    tell(f"Chatwoot, {'todas as contas' if named is None else f'conta {named}'}:")
     say_json(shown(after))
     for fresh in made:
         public = flags.settings().public_url or "http://SERVIDOR:PORTA"

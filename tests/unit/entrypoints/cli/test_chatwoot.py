@@ -34,6 +34,7 @@ def test_account_is_set_with_secrets_from_standard_input(
         "chatwoot", "set", "1", "--url", "https://chatwoot.example", "--api-token", "--add-secret"
     )
     assert ended.status == 0
+    assert "conta 1:" in ended.err
     account = json.loads(ended.out)
     assert account["account_id"] == "1"
     assert account["base_url"] == "https://chatwoot.example"
@@ -62,6 +63,7 @@ def test_new_address_is_shown_once_and_can_be_removed(command: Command) -> None:
     ended = command("chatwoot", "set", "--new-address")
     *shown, address = ended.lines
     account = json.loads("\n".join(shown))
+    assert "todas as contas:" in ended.err
     assert account["account_id"] is None
     assert len(account["webhook_tokens"]) == 1
     token = address.removeprefix(ADDRESS)
