@@ -10,15 +10,19 @@ from typing import Any
 import pytest
 
 from odoo_ai_config.application.chatwoot_payloads import customer_message
+from odoo_ai_config.application.delivery_steps import Progress
 from odoo_ai_config.application.unsealing import unsealed
+from odoo_ai_config.domain.identifiers import BusinessDomain, TenantDomain, TenantId
 from odoo_ai_config.domain.inbox import InboxMessage, Stage, body_context
+from odoo_ai_config.entrypoints.http.options import HttpOptions
+from tests.unit.application.deliveries import delivered, has_crews, hub_with
 from tests.unit.application.test_chatwoot_payloads import (
     NOTE,
     OF_CONVERSATION,
     OUTGOING,
     WHATSAPP,
 )
-from tests.unit.entrypoints.http.web_hub import WebHub, having
+from tests.unit.entrypoints.http.web_hub import WebHub, having, serving
 
 
 async def push(web: WebHub, payload: Any) -> Any:
@@ -79,15 +83,15 @@ async def test_pain_32_change_of_a_conversation_is_no_crash(web: WebHub, changed
     assert (answer["status"], answer["reason"]) == ("ignored", "not_a_message")
 
 
-async def test_pain_33_message_keeps_the_account_that_its_answer_has_to_go_to(
-    web: WebHub,
-) -> None:
-    await map_channel(web, "acme", chatwoot_account_id=1)
-    await map_channel(web, "other", chatwoot_account_id=2)
-    await push(web, WHATSAPP)
-    await push(web, having(WHATSAPP, 2, "account", "id"))
-    found = {str(m.holder.tenant): str(m.origin.account) for m in queued(web)}
-    assert found == {"acme": "1", "other": "2"}
+async def test_pain_33_answer_goes_to_the_account_that_the_question_came_from() -> None:
+    hub, _ = hub_with()
+    async with serving(hub, HttpOptions(version="1")) as web:
+        for tenant, account in (("acme", 1), ("other", 2)):
+            await map_channel(web, tenant, chatwoot_account_id=account)
+            await has_crews(hub, TenantDomain(TenantId(tenant), BusinessDomain("retail")))
+            await push(web, having(WHATSAPP, account, "account", "id"))
+            assert (await delivered(hub)).progress is Progress.POSTED
+    assert [posted.account.value for posted in hub.chatwoot.posted] == ["1", "2"]
 
 
 async def test_pain_34_inbox_gives_a_tenant_and_an_area_and_not_an_object(web: WebHub) -> None:
