@@ -122,7 +122,8 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HubProcess]:
 def test_scripts_are_made_executable_and_nothing_else_is(project: Path) -> None:
     made_executable(project)
     for file in (project / "scripts").iterdir():
-        assert os.access(file, os.X_OK) == file.read_text().startswith("#!"), file
+        if file.is_file():
+            assert os.access(file, os.X_OK) == file.read_text().startswith("#!"), file
 
 
 def test_scripts_are_executable_as_they_are_checked_out() -> None:
