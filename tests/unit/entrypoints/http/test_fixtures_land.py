@@ -24,6 +24,8 @@ async def test_flat_credentials_are_stored_and_answered_as_the_seed_says(web: We
         "domain": "default",
         "config_version": 1,
         "credentials_version": 1,
+        "config_digest": body["config_digest"],
+        "credentials_digest": body["credentials_digest"],
         "timestamp": body["timestamp"],
         "changed": True,
         "warnings": [],

@@ -1,0 +1,107 @@
+"""
+Whatever a hub lost, pushing again what it says it lacks brings it back in step.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+from typing import TypeAlias
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from odoo_ai_config.domain.identifiers import METADATA, ChatwootId, TenantDomain
+from odoo_ai_config.domain.mapping import ChannelKey, ChannelMapping
+from odoo_ai_config.domain.outcomes import Outcome
+from odoo_ai_config.domain.reconciling import Acknowledged, KnownArea, Standing
+from odoo_ai_config.domain.tenant import CompanyMetadataSync
+from tests.contract.samples import owner
+from tests.unit.application.memory_hub import ANYBODY, MemoryHub
+
+Pushed: TypeAlias = ChannelMapping | CompanyMetadataSync
+Subject: TypeAlias = ChannelKey | TenantDomain
+Memory: TypeAlias = dict[Subject, tuple[Pushed, Acknowledged]]
+
+INBOXES = [ChatwootId("7"), ChatwootId("8")]
+AREAS = [owner(tenant, domain) for tenant in ("a", "b") for domain in ("default", "sales")]
+pushes = st.one_of(
+    st.builds(
+        ChannelMapping,
+        st.builds(ChannelKey, st.just(ChatwootId("1")), st.sampled_from(INBOXES)),
+        st.sampled_from(AREAS),
+        sequence=st.integers(1, 3),
+        active=st.booleans(),
+    ),
+    st.builds(
+        CompanyMetadataSync,
+        st.sampled_from(AREAS),
+        st.builds(lambda name: {"name": name}, st.sampled_from("xyz")),
+    ),
+)
+
+
+async def push(hub: MemoryHub, pushed: Pushed, memory: Memory) -> Outcome:
+    if isinstance(pushed, ChannelMapping):
+        outcome = await hub.sync_mapping(pushed, caller=ANYBODY)
+        subject: Subject = pushed.key
+    else:
+        outcome = await hub.sync_company_metadata(pushed, caller=ANYBODY)
+        subject = pushed.owner
+    if not outcome.notices:
+        ((name, version),) = outcome.versions.items()
+        memory[subject] = pushed, Acknowledged(version, outcome.digests[name])
+    return outcome
+
+
+async def standings(hub: MemoryHub, memory: Memory) -> dict[Subject, Standing]:
+    known = [
+        KnownArea(pushed.owner, {METADATA: acknowledged})
+        if isinstance(pushed, CompanyMetadataSync)
+        else KnownArea(pushed.owner, channels={pushed.key: acknowledged})
+        for pushed, acknowledged in memory.values()
+    ]
+    told = await hub.reconcile(known, caller=ANYBODY)
+    assert told.unknown.channels == ()
+    found = [next(area.all).standing for area in told.areas]
+    return dict(zip(memory, found, strict=True))
+
+
+@given(
+    before=st.lists(pushes, max_size=6),
+    lost=st.lists(pushes, max_size=6),
+    strange=st.lists(pushes, max_size=4),
+)
+def test_pushing_again_what_is_not_equal_brings_the_hub_back_in_step(
+    before: list[Pushed], lost: list[Pushed], strange: list[Pushed]
+) -> None:
+    async def go() -> None:
+        hub, memory = MemoryHub(), Memory()
+        for pushed in before:
+            await push(hub, pushed, memory)
+        backup = copy.deepcopy(hub.state)
+        for pushed in lost:
+            await push(hub, pushed, memory)
+        assert set((await standings(hub, memory)).values()) <= {Standing.EQUAL}
+
+        restored = MemoryHub(state=backup)
+        # Somebody else may write what takes the numbers of the versions that were lost.
+        for pushed in strange:
+            if (pushed.key if isinstance(pushed, ChannelMapping) else pushed.owner) in memory:
+                await push(restored, pushed, {})
+        for subject, standing in (await standings(restored, memory)).items():
+            if standing is not Standing.EQUAL:
+                await push(restored, memory[subject][0], memory)
+
+        for subject, standing in (await standings(restored, memory)).items():
+            last = memory[subject][0]
+            if isinstance(last, ChannelMapping):
+                current = (await restored.channels.current((last.key,)))[last.key].mapping
+                # Switching off is no claim: what another tenant has meanwhile stays with it.
+                given_up = not last.active and current.owner.tenant != last.owner.tenant
+                assert standing is (Standing.TAKEN if given_up else Standing.EQUAL)
+                assert given_up or current == last
+            else:
+                assert standing is Standing.EQUAL
+
+    asyncio.run(go())
