@@ -24,6 +24,7 @@ from odoo_ai_config.domain.errors import DomainError
 from odoo_ai_config.domain.json_types import JsonObject
 from odoo_ai_config.entrypoints.http.app_keys import EVENT, REQUEST_ID
 from odoo_ai_config.entrypoints.http.errors import (
+    BodyUnreadableError,
     FieldError,
     HttpRefusalError,
     IncompleteDataError,
@@ -333,7 +334,11 @@ def refuse(request: web.Request, error: Refusal) -> web.Response:
     quiet = request.method in {"GET", "HEAD"} and problem.status in {404, 412, 422}
     log = _log.debug if quiet else _log.info
     log("request_refused", method=request.method, status=problem.status, code=problem.code)
-    return _answer(request, problem, language)
+    answer = _answer(request, problem, language)
+    if isinstance(error, BodyUnreadableError):
+        # Where the next request begins on this connection, nobody can tell.
+        answer.force_close()
+    return answer
 
 
 def answer_to(error: Exception, request: web.Request, metrics: Metrics) -> web.Response:
