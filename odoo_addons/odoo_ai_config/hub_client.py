@@ -1,0 +1,219 @@
+# Copyright odoo-ai-config contributors
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
+"""
+Talks to the hub, and tells what became of it without ever raising.
+
+Nothing in here knows Odoo, so that nothing in here can log or store what is sent.
+"""
+
+import base64
+import binascii
+import hmac
+import json
+import time
+from collections import namedtuple
+
+import requests
+
+# Seconds to connect, and to wait for the answer. A user may be waiting for both.
+TIMEOUT = 10
+MAX_WAIT = 3600
+_LONGEST_DETAIL = 500
+_MOST_READ = 64 * 1024
+
+# How a call ended: `ACCEPTED`; `REJECTED` by the hub, which said why; anything else
+# means that no answer of a hub was had.
+ACCEPTED = "accepted"
+REJECTED = "rejected"
+NAME_NOT_FOUND = "name_not_found"
+NO_CONNECTION = "no_connection"
+UNTRUSTED = "untrusted"
+TIMED_OUT = "timed_out"
+BAD_REQUEST = "bad_request"
+REDIRECTED = "redirected"
+NOT_A_HUB = "not_a_hub"
+
+# Trying the rest would only make everybody wait once more.
+_UNREACHABLE = {NAME_NOT_FOUND, NO_CONNECTION, UNTRUSTED, TIMED_OUT}
+# The hub understood and will say the same again, unless what is sent changes.
+_FINAL_STATUSES = {400, 409, 413, 415, 422}
+_NOT_FINAL_CODES = {"revision_conflict", "body_unreadable"}
+
+
+class Outcome(namedtuple("Outcome", ("kind", "status", "code", "detail", "answer", "wait"))):
+    """
+    How one call ended.
+
+    *code* and *detail* are the hub's own, *answer* is what it said on success, and
+    *wait* is for how many seconds it wants to be left alone.
+    """
+
+    __slots__ = ()
+
+    @property
+    def accepted(self):
+        return self.kind == ACCEPTED
+
+    @property
+    def unreachable(self):
+        return self.kind in _UNREACHABLE
+
+    @property
+    def final(self):
+        return (
+            self.kind == REJECTED
+            and self.status in _FINAL_STATUSES
+            and self.code not in _NOT_FINAL_CODES
+        )
+
+
+def _outcome(kind, status=0, code="", detail="", answer=None, wait=0):
+    return Outcome(kind, status, code, detail, answer or {}, wait)
+
+
+def signing_key(secret):
+    """
+    The key that *secret* stands for: base64 after ``whsec_``, or else the text itself.
+
+    Raises ValueError if it stands for none.
+    """
+    if not secret.startswith("whsec_"):
+        return secret.encode()
+    encoded = secret[len("whsec_") :].rstrip("=")
+    try:
+        key = base64.b64decode(encoded + "=" * (-len(encoded) % 4), validate=True)
+    except binascii.Error:
+        raise ValueError("not base64") from None
+    if not key:
+        raise ValueError("empty")
+    return key
+
+
+def signature_headers(secret, message_id, body, timestamp):
+    """
+    What the Standard Webhooks want to stand beside *body*.
+    """
+    signed = b".".join((message_id.encode(), str(timestamp).encode(), body))
+    digest = hmac.digest(signing_key(secret), signed, "sha256")
+    return {
+        "webhook-id": message_id,
+        "webhook-timestamp": str(timestamp),
+        "webhook-signature": "v1," + base64.b64encode(digest).decode(),
+    }
+
+
+def json_bytes(value):
+    """
+    The same bytes for the same value, whatever order it was put together in.
+    """
+    return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
+
+
+class HubClient:
+    """
+    One hub, reached with one key.
+    """
+
+    def __init__(self, url, api_key, signing_secret=None, language=None):
+        self._url = url.rstrip("/")
+        self._api_key = api_key
+        self._signing_secret = signing_secret
+        self._language = (language or "pt_BR").replace("_", "-")
+
+    def ready(self):
+        """
+        Whether a hub is there and has its store at hand.
+        """
+        return self._call("GET", "/ready")
+
+    def send(self, event, message_id):
+        """
+        Send *event*, a value for JSON, as the message *message_id*.
+        """
+        body = json_bytes(event)
+        headers = {"webhook-id": message_id}
+        if self._signing_secret:
+            headers = signature_headers(self._signing_secret, message_id, body, int(time.time()))
+        return self._post("/odoo-webhook", body, headers)
+
+    def reconcile(self, known):
+        """
+        Ask the hub how it stands with what it acknowledged.
+        """
+        return self._post("/v1/reconcile", json_bytes({"known": known}))
+
+    def _post(self, path, body, headers=None):
+        headers = dict(headers or {})
+        headers["Content-Type"] = "application/json"
+        headers["X-API-Key"] = self._api_key or ""
+        return self._call("POST", path, headers, body)
+
+    def _call(self, method, path, headers=None, body=None):
+        headers = dict(headers or {}, **{"Accept-Language": self._language})
+        try:
+            # A redirect would turn the POST into a GET and carry the key elsewhere.
+            with requests.request(
+                method,
+                self._url + path,
+                data=body,
+                headers=headers,
+                timeout=TIMEOUT,
+                allow_redirects=False,
+                stream=True,
+            ) as response:
+                return _read(response, _content(response))
+        except requests.exceptions.SSLError:
+            return _outcome(UNTRUSTED)
+        except requests.Timeout:
+            return _outcome(TIMED_OUT)
+        except requests.ConnectionError as error:
+            return _outcome(_why(error))
+        except (requests.RequestException, UnicodeError):
+            return _outcome(BAD_REQUEST)
+
+
+def _content(response):
+    """
+    The beginning of what was answered: a stranger does not get to fill the memory, and
+    one who answers drop by drop does not get to keep everybody waiting.
+    """
+    content, deadline = b"", time.monotonic() + TIMEOUT
+    for chunk in response.iter_content(8192):
+        content += chunk
+        if len(content) >= _MOST_READ:
+            break
+        if time.monotonic() > deadline:
+            raise requests.Timeout
+    return content
+
+
+def _why(error):
+    reason = getattr(error.args[0] if error.args else None, "reason", None)
+    # By name: only urllib3 from version 2 on has a class of its own for it.
+    if type(reason).__name__ == "NameResolutionError":
+        return NAME_NOT_FOUND
+    return NO_CONNECTION
+
+
+def _read(response, content):
+    status = response.status_code
+    if 300 <= status < 400:
+        return _outcome(REDIRECTED, status)
+    try:
+        answer = json.loads(content)
+    except ValueError:
+        answer = None
+    if not isinstance(answer, dict):
+        return _outcome(NOT_A_HUB, status)
+    good = answer.get("success") is True or answer.get("status") == "ready"
+    if status == 200 and (good or isinstance(answer.get("summary"), dict)):
+        return _outcome(ACCEPTED, status, answer=answer)
+    code, detail = answer.get("code"), answer.get("detail")
+    if status < 400 or not isinstance(code, str) or not isinstance(detail, str):
+        return _outcome(NOT_A_HUB, status)
+    return _outcome(REJECTED, status, code[:64], detail[:_LONGEST_DETAIL], wait=_wait(response))
+
+
+def _wait(response):
+    given = response.headers.get("Retry-After", "")
+    return min(int(given), MAX_WAIT) if given.isascii() and given.isdigit() else 0

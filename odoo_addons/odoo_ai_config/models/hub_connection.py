@@ -1,0 +1,244 @@
+# Copyright odoo-ai-config contributors
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
+
+import uuid
+from urllib.parse import urlsplit
+
+from odoo import api, fields, models
+from odoo.exceptions import ValidationError
+
+from .. import hub_client
+from ..uniqueness import keep_unique
+
+_SECRETS = ("api_key", "signing_secret")
+
+
+class HubConnection(models.Model):
+    """
+    How the companies reach their hub. Only administrators of the system see it.
+    """
+
+    _name = "ai.hub.connection"
+    _inherit = "ai.hub.secrets.mixin"
+    _description = "Connection to the AI Hub"
+    _rec_name = "company_id"
+
+    _hub_secret_fields = _SECRETS
+
+    company_id = fields.Many2one("res.company", required=True, ondelete="cascade", index=True)
+    url = fields.Char(string="Hub URL")
+    api_key = fields.Char(string="API Key", compute="_compute_hub_secrets", readonly=False)
+    signing_secret = fields.Char(compute="_compute_hub_secrets", readonly=False)
+
+    def init(self):
+        keep_unique(self.env.cr, self._table, ("company_id",))
+
+    @api.depends("company_id")
+    def _compute_hub_secrets(self):
+        return super()._compute_hub_secrets()
+
+    @api.constrains("company_id")
+    def _check_company(self):
+        for connection in self:
+            if self.search_count([("company_id", "=", connection.company_id.id)]) > 1:
+                raise ValidationError(self.env._("A company has one connection to the hub."))
+
+    @api.constrains("url")
+    def _check_url(self):
+        for connection in self.filtered("url"):
+            try:
+                parts = urlsplit(connection.url)
+                well_formed = parts.port is None or parts.port > 0
+            except ValueError:
+                well_formed = False
+            if not well_formed or parts.scheme not in ("http", "https") or not parts.hostname:
+                raise ValidationError(
+                    self.env._("The hub's URL must look like https://hub.example.com:8000.")
+                )
+            if parts.username or parts.query or parts.fragment:
+                raise ValidationError(
+                    self.env._(
+                        "The hub's URL must not hold a user, a password, a ? or a #. "
+                        "The key has a field of its own."
+                    )
+                )
+
+    @api.model
+    def _hub_check_secrets(self, secrets):
+        # Anything else cannot stand in a header of HTTP.
+        for name, value in secrets.items():
+            if value and not (value.isascii() and value.isprintable() and " " not in value):
+                raise ValidationError(
+                    self.env._("The API key has no spaces and no accents.")
+                    if name == "api_key"
+                    else self.env._("The signing secret has no spaces and no accents.")
+                )
+        if secrets.get("signing_secret"):
+            try:
+                hub_client.signing_key(secrets["signing_secret"])
+            except ValueError:
+                raise ValidationError(
+                    self.env._("A signing secret that begins with whsec_ goes on in base64.")
+                ) from None
+
+    @api.model
+    def _tidied(self, vals):
+        vals = dict(vals)
+        for name in _SECRETS:
+            if vals.get(name):
+                vals[name] = vals[name].strip()
+        if vals.get("url"):
+            # The old module asked for the address of the webhook itself.
+            url = vals["url"].strip().rstrip("/")
+            vals["url"] = url.removesuffix("/odoo-webhook").rstrip("/")
+        return vals
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        connections = super().create([self._tidied(vals) for vals in vals_list])
+        connections._wake_outbox()
+        return connections
+
+    def write(self, vals):
+        result = super().write(self._tidied(vals))
+        self._wake_outbox()
+        return result
+
+    def _wake_outbox(self):
+        """
+        What waits may have waited for just this change.
+        """
+        self.env["ai.hub.outbox"].sudo()._wake(self.company_id)
+
+    @api.model
+    def _of(self, company):
+        return self.sudo().search([("company_id", "=", company.id)], limit=1)
+
+    @api.model
+    def _same_hub(self, company):
+        """
+        The companies that send to the same hub as *company*, itself included.
+        """
+        url = self._of(company).url
+        if not url:
+            return company
+        return self.sudo().search([("url", "=", url)]).company_id | company
+
+    def _client(self):
+        self.ensure_one()
+        secrets = self.sudo()._hub_secrets()
+        return hub_client.HubClient(
+            self.url,
+            secrets.get("api_key"),
+            secrets.get("signing_secret"),
+            self.env.lang,
+        )
+
+    def _missing(self):
+        """
+        What has to be set before anything can be sent, in words; empty if nothing has.
+        """
+        if not self.url:
+            return self.env._(
+                "The hub's URL is not set yet. An administrator enters it in Settings."
+            )
+        if "api_key" not in self.env["ai.hub.secret"].sudo()._of(self):
+            return self.env._(
+                "The hub's API key is not set yet. An administrator enters it in Settings."
+            )
+        return ""
+
+    def _check(self):
+        """
+        Try the connection out, and say whether it is good and how it is, in words.
+
+        Nothing is stored at the hub. An event that it does not know is refused only after
+        key, signature and clock have been checked, and asking how it stands with nothing
+        takes the permission that sending takes.
+        """
+        missing = self._missing()
+        if missing:
+            return False, missing
+        client = self._client()
+        outcome = client.ready()
+        if not outcome.accepted:
+            return False, self._explain(outcome)
+        outcome = client.send({"event_type": "connection_test"}, f"test-{uuid.uuid4()}")
+        if outcome.code != "unknown_event":
+            return False, self._explain(outcome)
+        outcome = client.reconcile([])
+        # Hubs older than the question do not know it.
+        if not outcome.accepted and outcome.code != "route_not_found":
+            return False, self._explain(outcome)
+        return True, self.env._("The hub answers, and accepts the key.")
+
+    @api.model
+    def _explain(self, outcome):
+        """
+        What *outcome* means and what to do about it, in the user's language.
+        """
+        if outcome.kind == hub_client.REJECTED:
+            return self._explain_rejection(outcome)
+        status = outcome.status
+        return {
+            hub_client.NAME_NOT_FOUND: self.env._(
+                "No server has the name in the hub's URL. Look for a typing error in it."
+            ),
+            hub_client.NO_CONNECTION: self.env._(
+                "Nothing answers at the hub's URL. Check the address and the port, and "
+                "whether the hub is running."
+            ),
+            hub_client.UNTRUSTED: self.env._(
+                "A secure connection to the hub failed. Check its certificate, and whether "
+                "the URL should begin with http instead of https."
+            ),
+            hub_client.TIMED_OUT: self.env._(
+                "The hub did not answer in time. Check whether a firewall is in the way."
+            ),
+            hub_client.BAD_REQUEST: self.env._(
+                "Nothing can be sent with this URL and this key. Enter both again."
+            ),
+            hub_client.REDIRECTED: self.env._(
+                "The hub's URL leads on to another one (HTTP %(status)s). Enter that one; "
+                "often it only begins with https instead of http.",
+                status=status,
+            ),
+            hub_client.NOT_A_HUB: self.env._(
+                "What answers at this URL is not the hub (HTTP %(status)s). Check the "
+                "address, the port and the proxy.",
+                status=status,
+            ),
+        }[outcome.kind]
+
+    @api.model
+    def _explain_rejection(self, outcome):
+        explained = {
+            "invalid_api_key": self.env._(
+                "The hub does not accept the API key. Enter one that "
+                "“odoo-ai-config keys list” shows as valid, or make a new one."
+            ),
+            "scope_missing": self.env._(
+                "The API key does not have the permission “webhook”. Make a new key: "
+                "odoo-ai-config keys create --name odoo --scope webhook"
+            ),
+            "signature_missing": self.env._(
+                "The hub wants signed messages. Enter its signing secret, which is one of "
+                "ODOO_AI_CONFIG_WEBHOOK_SECRETS there."
+            ),
+            "signature_invalid": self.env._(
+                "The hub does not accept the signature. Enter its signing secret again, "
+                "which is one of ODOO_AI_CONFIG_WEBHOOK_SECRETS there."
+            ),
+            "signature_timestamp": self.env._(
+                "The clocks of Odoo's server and of the hub's differ by more than five "
+                "minutes. Set them."
+            ),
+            "app_not_served": self.env._(
+                "The hub at this URL does not take events of Odoo. Check its --apps option."
+            ),
+        }.get(outcome.code)
+        return explained or self.env._(
+            "The hub refused: %(detail)s (HTTP %(status)s)",
+            detail=outcome.detail,
+            status=outcome.status,
+        )

@@ -1,0 +1,280 @@
+# Copyright odoo-ai-config contributors
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
+
+import re
+import secrets
+import unicodedata
+from urllib.parse import urlsplit
+
+from odoo import api, fields, models
+from odoo.exceptions import UserError, ValidationError
+
+from ..uniqueness import keep_unique
+
+_ACCOUNT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,127}", re.ASCII)
+# The hub keeps its own settings under this name.
+_RESERVED = "odoo-ai-config"
+_NOT_SLUG = re.compile(r"[^a-z0-9_]+", re.ASCII)
+
+# Settings and secrets of each platform, as the fields and the events are named.
+_PLATFORM_SETTINGS = ("facebook_app_id", "instagram_client_id", "mercado_livre_app_id")
+_SECRETS = (
+    "odoo_password",
+    "facebook_app_secret",
+    "facebook_access_token",
+    "instagram_client_secret",
+    "instagram_access_token",
+    "mercado_livre_client_secret",
+    "mercado_livre_access_token",
+)
+_TEXTS = (
+    "account_id",
+    "name",
+    "description",
+    "odoo_url",
+    "odoo_db",
+    "odoo_username",
+    "token",
+    "qdrant_collection",
+    "redis_prefix",
+    *_PLATFORM_SETTINGS,
+)
+
+
+def slug(text):
+    """
+    The hub's name for the business area *text*.
+    """
+    decomposed = unicodedata.normalize("NFKD", text)
+    letters = "".join(char for char in decomposed if not unicodedata.combining(char))
+    return _NOT_SLUG.sub("-", letters.casefold()).strip("-_")[:64].rstrip("-_")
+
+
+class HubCredentials(models.Model):
+    """
+    One business area of one client: who it is, and how AI services reach its Odoo and its
+    platforms.
+    """
+
+    _name = "ai.hub.credentials"
+    _inherit = ["ai.hub.synced.mixin", "ai.hub.secrets.mixin"]
+    _description = "Credentials for AI Services"
+    _order = "name, id"
+    _check_company_auto = True
+
+    _hub_event_name = "credentials_sync"
+    _hub_fields = (
+        *_TEXTS,
+        *_SECRETS,
+        "business_area",
+        "business_area_other",
+        "collection_ids",
+    )
+    _hub_versions = ("config_version", "credentials_version")
+    _hub_secret_fields = _SECRETS
+
+    name = fields.Char(required=True)
+    description = fields.Char()
+    active = fields.Boolean(default=True)
+    company_id = fields.Many2one(
+        "res.company", required=True, index=True, default=lambda self: self.env.company
+    )
+    account_id = fields.Char(
+        string="Account ID",
+        required=True,
+        copy=False,
+        help="The client's name at the hub and at the AI services. It stays for ever.",
+    )
+    business_area = fields.Selection(
+        [
+            ("default", "General"),
+            ("retail", "Retail"),
+            ("ecommerce", "E-commerce"),
+            ("healthcare", "Healthcare"),
+            ("education", "Education"),
+            ("manufacturing", "Manufacturing"),
+            ("services", "Services"),
+            ("restaurant", "Restaurant"),
+            ("financial", "Financial"),
+            ("technology", "Technology"),
+            ("hospitality", "Hospitality"),
+            ("real_estate", "Real Estate"),
+            ("other", "Other"),
+        ],
+        default="default",
+        required=True,
+    )
+    business_area_other = fields.Char(string="Other Business Area")
+    domain = fields.Char(
+        compute="_compute_domain",
+        store=True,
+        help="The hub's name for the business area.",
+    )
+    token = fields.Char(
+        string="Credential Reference",
+        readonly=True,
+        copy=False,
+        help="The name under which the hub seals the password. It opens nothing by itself.",
+    )
+    odoo_url = fields.Char(string="Odoo URL")
+    odoo_db = fields.Char(string="Odoo Database")
+    odoo_username = fields.Char(string="Odoo User")
+    odoo_password = fields.Char(compute="_compute_hub_secrets", readonly=False)
+    qdrant_collection = fields.Char(
+        string="Vector Collection", help="If empty, the hub names it after the account."
+    )
+    redis_prefix = fields.Char(
+        string="Cache Prefix", help="If empty, the hub takes the account's id."
+    )
+    facebook_app_id = fields.Char(string="Facebook App ID")
+    facebook_app_secret = fields.Char(compute="_compute_hub_secrets", readonly=False)
+    facebook_access_token = fields.Char(compute="_compute_hub_secrets", readonly=False)
+    instagram_client_id = fields.Char(string="Instagram Client ID")
+    instagram_client_secret = fields.Char(compute="_compute_hub_secrets", readonly=False)
+    instagram_access_token = fields.Char(compute="_compute_hub_secrets", readonly=False)
+    mercado_livre_app_id = fields.Char(string="Mercado Livre App ID")
+    mercado_livre_client_secret = fields.Char(compute="_compute_hub_secrets", readonly=False)
+    mercado_livre_access_token = fields.Char(compute="_compute_hub_secrets", readonly=False)
+    collection_ids = fields.Many2many("ai.hub.collection", string="Enabled Collections")
+    channel_ids = fields.One2many("ai.hub.channel", "credentials_id", string="Channels")
+    config_version = fields.Integer(
+        string="Version of Settings", readonly=True, copy=False, aggregator=None
+    )
+    credentials_version = fields.Integer(
+        string="Version of Credentials", readonly=True, copy=False, aggregator=None
+    )
+
+    def init(self):
+        keep_unique(self.env.cr, self._table, ("company_id", "account_id", "domain"))
+
+    @api.depends("account_id")
+    def _compute_hub_secrets(self):
+        return super()._compute_hub_secrets()
+
+    @api.depends("business_area", "business_area_other")
+    def _compute_domain(self):
+        for record in self:
+            if record.business_area == "other":
+                record.domain = slug(record.business_area_other or "") or False
+            else:
+                record.domain = record.business_area
+
+    @api.depends("name", "account_id", "domain")
+    def _compute_display_name(self):
+        for record in self:
+            record.display_name = f"{record.name} ({record.account_id}/{record.domain})"
+
+    @api.constrains("account_id", "domain", "company_id")
+    def _check_owner(self):
+        for record in self:
+            if not _ACCOUNT_ID.fullmatch(record.account_id):
+                raise ValidationError(
+                    self.env._(
+                        "An account id has up to 128 letters without accents, digits or "
+                        ". _ @ - and begins with a letter or a digit."
+                    )
+                )
+            if record.account_id == _RESERVED:
+                raise ValidationError(
+                    self.env._("The hub keeps this account id for itself. Take another one.")
+                )
+            if not record.domain:
+                raise ValidationError(
+                    self.env._("Say what the other business area is, in Latin letters or digits.")
+                )
+            same = (
+                self.sudo()
+                .with_context(active_test=False)
+                .search(
+                    [
+                        ("account_id", "=", record.account_id),
+                        ("domain", "=", record.domain),
+                        ("company_id", "in", record._companies_of_hub()),
+                        ("id", "!=", record.id),
+                    ],
+                    limit=1,
+                )
+            )
+            if same:
+                raise ValidationError(record._already_there(same))
+
+    def _already_there(self, same):
+        if same.company_id not in self.env.companies:
+            return self.env._(
+                "Another company has credentials for this account and business area already."
+            )
+        if not same.active:
+            return self.env._(
+                "There are archived credentials for this account and business area: "
+                "%(name)s. Restore them instead of making new ones.",
+                name=same.name,
+            )
+        return self.env._(
+            "There are credentials for this account and business area already: %(name)s.",
+            name=same.name,
+        )
+
+    def _companies_of_hub(self):
+        return self.env["ai.hub.connection"].sudo()._same_hub(self.company_id).ids
+
+    @api.constrains("odoo_url")
+    def _check_odoo_url(self):
+        for record in self.filtered("odoo_url"):
+            try:
+                parts = urlsplit(record.odoo_url)
+                well_formed = parts.scheme in ("http", "https") and bool(parts.hostname)
+            except ValueError:
+                well_formed = False
+            if not well_formed:
+                raise ValidationError(
+                    self.env._("Odoo's URL must look like https://odoo.example.com.")
+                )
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        for vals in vals_list:
+            if not vals.get("token"):
+                account = (vals.get("account_id") or "")[:128]
+                vals["token"] = f"{account}-{secrets.token_hex(4)}"
+        return super().create(vals_list)
+
+    def write(self, vals):
+        before = {record.id: record._identity() for record in self}
+        result = super().write(vals)
+        for record in self:
+            if record.synced_at and record._identity() != before[record.id]:
+                raise UserError(
+                    self.env._(
+                        "The hub knows these credentials already: account, business area and "
+                        "company stay as they are. Archive them and make new ones instead."
+                    )
+                )
+        renamed = self.filtered(lambda record: record._identity() != before[record.id])
+        renamed.channel_ids._hub_enqueue()
+        if vals.get("active") is False:
+            # There is no client any more that the channels could belong to.
+            self.channel_ids.active = False
+        return result
+
+    def unlink(self):
+        # One by one, so that the hub is told of each: the database would not.
+        self.with_context(active_test=False).channel_ids.unlink()
+        return super().unlink()
+
+    def _identity(self):
+        return self.account_id, self.domain, self.company_id.id
+
+    def _hub_event(self):
+        event = {name: self[name] for name in _TEXTS if self[name]}
+        stored = self._hub_secrets()
+        event.update({name: stored[name] for name in _SECRETS if name in stored})
+        if self.business_area == "other":
+            # As it was typed: the hub keeps it beside its own name.
+            event["domain"] = self.business_area_other
+        else:
+            event["domain"] = self.domain
+        event["event_type"] = "credentials_sync"
+        event["enabled_collections"] = sorted(
+            self.collection_ids.filtered("active").mapped("technical_name")
+        )
+        return event

@@ -1,0 +1,344 @@
+# Copyright odoo-ai-config contributors
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
+
+import logging
+import time
+import traceback
+import uuid
+from datetime import timedelta
+
+import psycopg2
+
+from odoo import SUPERUSER_ID, api, fields, models
+from odoo.exceptions import UserError
+from odoo.tools.misc import hmac
+
+from .. import hub_client
+
+_logger = logging.getLogger(__name__)
+
+# A user waits for what is sent right after the commit; the cron does the rest.
+_AT_ONCE = 20
+_AT_ONCE_SECONDS = 10
+_PER_RUN = 500
+_PER_RUN_SECONDS = 240
+_FIRST_WAIT = 30
+_KEPT_DAYS = 30
+
+_AFTER_COMMIT = "odoo_ai_config.outbox"
+
+
+class HubOutbox(models.Model):
+    """
+    What is still to be sent to the hub, and what became of it.
+
+    A line is written in the same transaction as the change that it is about, so that a
+    change that is rolled back is never sent. It holds no content but only says which record
+    to send: the content, passwords included, is put together at the moment of sending. Only
+    a deletion, after which there is no record, brings its content along, and that is not
+    secret.
+
+    The id that the hub sees belongs to the line and to its content. A line that is sent
+    again because the answer was lost is recognised by the hub; one whose record has changed
+    meanwhile is a new message.
+    """
+
+    _name = "ai.hub.outbox"
+    _description = "Message to the AI Hub"
+    _order = "id desc"
+    _rec_name = "subject"
+
+    key = fields.Char(
+        string="Message", required=True, readonly=True, default=lambda self: str(uuid.uuid4())
+    )
+    company_id = fields.Many2one(
+        "res.company", required=True, readonly=True, ondelete="cascade", index=True
+    )
+    event = fields.Selection(
+        [
+            ("credentials_sync", "Credentials"),
+            ("mapping_sync", "Channel"),
+            ("mapping_delete", "Channel removed"),
+        ],
+        required=True,
+        readonly=True,
+    )
+    res_model = fields.Char(required=True, readonly=True)
+    res_id = fields.Many2oneReference(
+        string="Record", model_field="res_model", required=True, readonly=True
+    )
+    subject = fields.Char(required=True, readonly=True)
+    removal = fields.Json(readonly=True, help="What a removal says; there is no record any more.")
+    state = fields.Selection(
+        [
+            ("pending", "Waiting"),
+            ("done", "Sent"),
+            ("failed", "Refused"),
+            ("superseded", "Overtaken"),
+        ],
+        default="pending",
+        required=True,
+        readonly=True,
+        index=True,
+    )
+    attempts = fields.Integer(readonly=True, default=0)
+    next_attempt = fields.Datetime(readonly=True, default=fields.Datetime.now)
+    last_error = fields.Char(readonly=True)
+    sent_at = fields.Datetime(readonly=True)
+
+    def init(self):
+        self.env.cr.execute(
+            """
+            CREATE INDEX IF NOT EXISTS ai_hub_outbox_due_idx
+            ON ai_hub_outbox (next_attempt) WHERE state = 'pending';
+            CREATE INDEX IF NOT EXISTS ai_hub_outbox_record_idx
+            ON ai_hub_outbox (res_model, res_id)
+            """
+        )
+
+    # ------------------------------------------------------------------ writing lines
+
+    @api.model
+    def _add(self, records, event, removals=None):
+        """
+        Have *records* sent once this transaction is committed.
+        """
+        told = set() if removals else self._told_in_this_transaction()
+        self.sudo().create(
+            [
+                {
+                    "company_id": record.company_id.id,
+                    "event": event,
+                    "res_model": record._name,
+                    "res_id": record.id,
+                    "subject": record.display_name,
+                    "removal": removals and removals[record.id],
+                }
+                for record in records
+                if (event, record._name, record.id) not in told
+            ]
+        )._send_after_commit()
+
+    @api.model
+    def _told_in_this_transaction(self):
+        """
+        What the lines say that were written in this transaction. One is enough for a record,
+        however many of its lines and numbers are saved with it.
+        """
+        waiting = self.env.cr.postcommit.data.get(_AFTER_COMMIT, ())
+        lines = self.sudo().browse(waiting).exists()
+        return {
+            (line.event, line.res_model, line.res_id) for line in lines if line.state == "pending"
+        }
+
+    def _send_after_commit(self):
+        """
+        Send these lines as soon as they are committed, without waiting for the cron.
+        """
+        # While modules are loaded nobody waits, and not all code is there yet.
+        if not self or not self.env.registry.ready:
+            return
+        waiting = self.env.cr.postcommit.data.setdefault(_AFTER_COMMIT, [])
+        if not waiting:
+            registry = self.env.registry
+
+            @self.env.cr.postcommit.add
+            def send():
+                with registry.cursor() as cr:
+                    outbox = api.Environment(cr, SUPERUSER_ID, {})[self._name]
+                    outbox._deliver(waiting[:_AT_ONCE], _AT_ONCE_SECONDS)
+
+        waiting.extend(self.ids)
+
+    @api.model
+    def _wake(self, companies):
+        """
+        Try what waits for the hub of *companies* at once: something was mended.
+        """
+        lines = self.search(
+            [("state", "=", "pending"), ("company_id", "in", companies.ids)], order="id"
+        )
+        lines.next_attempt = fields.Datetime.now()
+        lines._send_after_commit()
+
+    def action_retry(self):
+        """
+        Send refused or waiting lines now. Whoever may see them may do so.
+        """
+        self.check_access("read")
+        lines = self.sudo().filtered(lambda line: line.state in ("pending", "failed"))
+        if not lines:
+            raise UserError(self.env._("There is nothing left to send here."))
+        lines.write({"state": "pending", "next_attempt": fields.Datetime.now()})
+        lines.sorted("id")._send_after_commit()
+        return True
+
+    # ------------------------------------------------------------------ sending lines
+
+    @api.model
+    def _cron_deliver(self):
+        due = self.search(
+            [("state", "=", "pending"), ("next_attempt", "<=", fields.Datetime.now())],
+            order="id",
+            limit=_PER_RUN,
+        )
+        self._deliver(due.ids, _PER_RUN_SECONDS)
+
+    @api.model
+    def _deliver(self, ids, seconds):
+        """
+        Send the lines *ids*, each in a transaction of its own, for some *seconds* at most.
+
+        Where a hub cannot be reached, the other lines of that company are left for later.
+        """
+        deadline = time.monotonic() + seconds
+        out_of_reach = set()
+        for line_id in ids:
+            if time.monotonic() > deadline:
+                break
+            try:
+                with self.env.registry.cursor() as cr:
+                    env = api.Environment(cr, SUPERUSER_ID, {})
+                    line = env[self._name].browse(line_id)._locked()
+                    if line and line.company_id.id not in out_of_reach:
+                        outcome = line._send()
+                        if outcome and outcome.unreachable:
+                            out_of_reach.add(line.company_id.id)
+            except psycopg2.OperationalError as error:
+                # Somebody changed the record meanwhile: it is sent again, and the hub
+                # recognises what it had already.
+                _logger.info("message %s is sent later: %s", line_id, type(error).__name__)
+            except Exception as error:  # pylint: disable=broad-except
+                # One bad line must not keep all the others back, and the user whose change
+                # is committed must not be told that it failed. The text of an error may hold
+                # what was to be sent, so that only its kind and place are logged.
+                _logger.error(
+                    "message %s cannot be sent: %s\n%s",
+                    line_id,
+                    type(error).__name__,
+                    "".join(traceback.format_tb(error.__traceback__)),
+                )
+                self._lay_aside(line_id)
+
+    def _lay_aside(self, line_id):
+        with self.env.registry.cursor() as cr:
+            line = api.Environment(cr, SUPERUSER_ID, {})[self._name].browse(line_id)
+            line._locked()._put_off(
+                line.env._("Odoo could not put this message together; its log says more."),
+                hub_client.MAX_WAIT,
+            )
+
+    def _locked(self):
+        """
+        The line, if it is still to be sent and nobody else is at it.
+        """
+        self.env.cr.execute(
+            "SELECT id FROM ai_hub_outbox WHERE id IN %s AND state = 'pending' "
+            "FOR UPDATE SKIP LOCKED",
+            (tuple(self.ids),),
+        )
+        return self.browse([row[0] for row in self.env.cr.fetchall()])
+
+    def _send(self):
+        """
+        Send one line and write down what became of it; None if there was nothing to send.
+        """
+        self.ensure_one()
+        line = self.with_context(lang=self.create_uid.lang)
+        record = line._record()
+        content = None if line._overtaken() else line._content(record)
+        if content is None:
+            line.state = "superseded"
+            return None
+        connection = line.env["ai.hub.connection"]._of(line.company_id)
+        missing = connection._missing()
+        if missing:
+            line._put_off(missing, hub_client.MAX_WAIT)
+            record._hub_failed(missing, final=False)
+            return None
+        outcome = connection._client().send(content, line._message_id(content))
+        line.attempts += 1
+        if outcome.accepted:
+            line._accepted(record, outcome.answer)
+        else:
+            line._refused(record, outcome)
+        return outcome
+
+    def _record(self):
+        """
+        The record that the line tells of; an empty one if that does not exist any more, or
+        has nothing to do with what becomes of a channel that it left.
+        """
+        model = self.env[self.res_model].with_context(active_test=False)
+        return model if self.event == "mapping_delete" else model.browse(self.res_id).exists()
+
+    def _overtaken(self):
+        """
+        Whether a later line will tell of the same record.
+        """
+        return self.event != "mapping_delete" and self.search_count(
+            [
+                ("res_model", "=", self.res_model),
+                ("res_id", "=", self.res_id),
+                ("event", "=", self.event),
+                ("state", "=", "pending"),
+                ("id", ">", self.id),
+            ],
+            limit=1,
+        )
+
+    def _content(self, record):
+        """
+        The event as the hub wants it, or None if it would be wrong by now.
+        """
+        if self.event != "mapping_delete":
+            return record._hub_event() if record else None
+        channels = self.env["ai.hub.channel"]
+        mapping = self.removal
+        taken = channels._holders(
+            self.company_id, mapping["chatwoot_account_id"], mapping["chatwoot_inbox_id"]
+        )
+        # Another mapping has the channel now, and its own line says so.
+        return None if taken else {"event_type": "mapping_delete", "mapping": mapping}
+
+    def _message_id(self, content):
+        # Under the database's own key, so that nobody can guess passwords with it.
+        digest = hmac(self.env(su=True), "odoo_ai_config", hub_client.json_bytes(content))
+        return f"{self.key}-{digest[:16]}"
+
+    def _accepted(self, record, answer):
+        self.write({"state": "done", "sent_at": fields.Datetime.now(), "last_error": False})
+        if not record:
+            return
+        earlier = self.search(
+            [
+                ("res_model", "=", self.res_model),
+                ("res_id", "=", self.res_id),
+                ("event", "=", self.event),
+                ("state", "in", ("pending", "failed")),
+                ("id", "<", self.id),
+            ]
+        )
+        earlier.state = "superseded"
+        record._hub_acknowledged(answer)
+
+    def _refused(self, record, outcome):
+        error = self.env["ai.hub.connection"]._explain(outcome)
+        if outcome.final:
+            self.write({"state": "failed", "last_error": error})
+        else:
+            # 30 s, 1 min, 2 min and so on, but at least once an hour.
+            waits = _FIRST_WAIT * 2 ** min(self.attempts - 1, 10)
+            self._put_off(error, max(outcome.wait, min(waits, hub_client.MAX_WAIT)))
+        record._hub_failed(error, final=outcome.final)
+
+    def _put_off(self, error, seconds):
+        later = fields.Datetime.now() + timedelta(seconds=seconds)
+        self.write({"last_error": error, "next_attempt": later})
+
+    @api.autovacuum
+    def _gc_lines(self):
+        horizon = fields.Datetime.now() - timedelta(days=_KEPT_DAYS)
+        self.search(
+            [("state", "in", ("done", "superseded")), ("write_date", "<", horizon)]
+        ).unlink()

@@ -1,0 +1,97 @@
+# Copyright odoo-ai-config contributors
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
+
+from odoo import api, fields, models
+
+
+class HubSyncedMixin(models.AbstractModel):
+    """
+    A record that the hub has a copy of, and what is known of that copy.
+
+    Saving is enough: whatever the hub is to know goes into the outbox with the change
+    itself.
+    """
+
+    _name = "ai.hub.synced.mixin"
+    _description = "Record Known to the AI Hub"
+
+    # The event by which the hub is told, and the fields of which it is told.
+    _hub_event_name = None
+    _hub_fields = ()
+    # Fields of the answer that are kept here under the same name.
+    _hub_versions = ()
+
+    sync_state = fields.Selection(
+        [
+            ("pending", "Waiting"),
+            ("retrying", "Trying again"),
+            ("failed", "Refused"),
+            ("done", "Up to date"),
+        ],
+        string="Hub Status",
+        default="pending",
+        readonly=True,
+        copy=False,
+    )
+    sync_message = fields.Char(string="Hub Message", readonly=True, copy=False)
+    synced_at = fields.Datetime(string="Last Sent", readonly=True, copy=False)
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        records = super().create(vals_list)
+        records._hub_enqueue()
+        return records
+
+    def write(self, vals):
+        result = super().write(vals)
+        if set(self._hub_fields) & set(vals):
+            self._hub_enqueue()
+        return result
+
+    def action_send(self):
+        """
+        Send the records even if nothing was changed.
+        """
+        self.check_access("write")
+        self._hub_enqueue()
+        return True
+
+    def _hub_enqueue(self):
+        if not self:
+            return
+        self.sudo().sync_state = "pending"
+        self.env["ai.hub.outbox"]._add(self, self._hub_event_name)
+
+    def _hub_event(self):
+        """
+        The event that tells the hub of this record, or None if there is none to send.
+        """
+        raise NotImplementedError
+
+    def _hub_acknowledged(self, answer):
+        """
+        The hub has taken the record in, as *answer* says.
+        """
+        if not self:
+            return
+        versions = {
+            name: answer[name] for name in self._hub_versions if isinstance(answer.get(name), int)
+        }
+        warnings = answer.get("warnings")
+        messages = [
+            warning["message"]
+            for warning in (warnings if isinstance(warnings, list) else ())
+            if isinstance(warning, dict) and isinstance(warning.get("message"), str)
+        ]
+        self.write(
+            {
+                "sync_state": "done",
+                "sync_message": "; ".join(messages)[:500] or False,
+                "synced_at": fields.Datetime.now(),
+                **versions,
+            }
+        )
+
+    def _hub_failed(self, error, *, final):
+        if self:
+            self.write({"sync_state": "failed" if final else "retrying", "sync_message": error})
