@@ -1,0 +1,59 @@
+#!/usr/bin/env bash
+# Tests the add-on in a real Odoo: its own tests first, then a real hub beside it, with
+# somebody who presses the buttons.
+#
+#   scripts/odoo_lab/test_addon.sh             both
+#   scripts/odoo_lab/test_addon.sh own         its own tests
+#   scripts/odoo_lab/test_addon.sh proof ...   the proof; the rest goes to pytest
+#
+# Environment: PYTHON, one in which the project and its tools for tests are installed; and
+# that of lab.sh, whose exit status is this one's where no lab can be had: 3 if the mirror has
+# no Odoo, 4 if the machine cannot have a lab. 5 says that no tests ran.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+
+lab=scripts/odoo_lab/lab.sh
+python=${PYTHON:-.venv/bin/python}
+addon=odoo_ai_config
+log=${ODOO_LAB:-.odoo-lab}/logs/addon-tests.log
+
+failed() {
+  local status=$1; shift
+  printf '\n!! %s\n' "$@" >&2
+  exit "$status"
+}
+
+own_tests() {
+  $lab fresh addon_tests
+  local status=0
+  # The port is not used by the tests, but Odoo wants one while it runs them.
+  $lab odoo server -d addon_tests -i "$addon" --http-port 8079 --stop-after-init \
+    --test-tags "/$addon" >"$log" 2>&1 </dev/null || status=$?
+
+  local summary count
+  summary=$(grep -oE '[0-9]+ failed, [0-9]+ error\(s\) of [0-9]+ tests' "$log" | tail -n 1 || true)
+  count=$(sed -nE 's/.* of ([0-9]+) tests/\1/p' <<<"$summary")
+  echo "Odoo: ${summary:-no tests}" >&2
+  if [ "$status" -ne 0 ] || ! grep -q '^0 failed, 0 error' <<<"$summary"; then
+    grep -nE ' (ERROR|CRITICAL) ' -A 12 "$log" | cut -c 1-400 | tail -n 120 >&2
+    [ -n "$count" ] || failed 5 "Odoo ran no tests of the add-on (status $status)." "All it said is in $log"
+    failed 1 "The add-on's tests failed: $summary (status $status)." "All it said is in $log"
+  fi
+  # Odoo is content with tests that it cannot find.
+  [ "${count:-0}" -gt 0 ] || failed 5 "Odoo ran no tests of the add-on." "All it said is in $log"
+  # Views that Odoo only complains of, and constraints that it silently leaves out.
+  if grep -E ' WARNING .*(odoo_ai_config|ai[._]hub)' "$log" >&2; then
+    failed 1 "Odoo warns of the add-on."
+  fi
+}
+
+proof() { "$python" -m pytest -m odoo tests/odoo "$@"; }
+
+$lab build
+trap '$lab down' EXIT
+case ${1:-all} in
+  own) own_tests ;;
+  proof) shift; proof "$@" ;;
+  all) own_tests; proof ;;
+  *) echo "own, proof, or nothing for both" >&2; exit 2 ;;
+esac

@@ -1,0 +1,367 @@
+"""
+The add-on in a real Odoo, a real hub beside it, and somebody who presses the buttons.
+
+`make test-odoo` runs it: it takes root, and an Odoo that the lab gets from Debian's mirror.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from attrs import frozen
+
+from tests.e2e.hub_process import HubProcess, environment, run, serving
+from tests.odoo.odoo_server import (
+    OdooServer,
+    RefusedByOdooError,
+    User,
+    in_lab,
+    serving_odoo,
+    sql,
+)
+
+pytestmark = [pytest.mark.odoo, pytest.mark.timeout(600)]
+
+CLIENTS = "ai.hub.credentials"
+CHANNELS = "ai.hub.channel"
+OUTBOX = "ai.hub.outbox"
+SIGNING_SECRET = "whsec_c2VncmVkby1kby1lbnNhaW8tY29tLW9kb28="
+PASSWORD = "s3nha-do-cliente-çã"
+
+USERS = """
+from odoo import Command
+for login, group in (
+    ("manager", "odoo_ai_config.group_manager"),
+    ("operator", "odoo_ai_config.group_user"),
+    ("nobody", "base.group_user"),
+):
+    user = env["res.users"].create({"login": login, "name": login, "password": login})
+    env.ref(group).write({"user_ids": [Command.link(user.id)]})
+env.cr.commit()
+"""
+
+
+@pytest.fixture(scope="module")
+def odoo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OdooServer]:
+    in_lab("build")
+    with serving_odoo(tmp_path_factory.mktemp("odoo")) as server:
+        in_lab("odoo", "shell", "-d", "proof", "--no-http", given=USERS)
+        yield server
+
+
+@pytest.fixture
+async def admin(odoo: OdooServer) -> AsyncIterator[User]:
+    async with odoo.browser() as jar:
+        yield await odoo.user("admin", "admin", jar)
+
+
+def hub_environment() -> dict[str, str]:
+    return environment(
+        ODOO_AI_CONFIG_WEBHOOK_SECRETS=SIGNING_SECRET, ODOO_AI_CONFIG_REQUIRE_SIGNATURE="1"
+    )
+
+
+@frozen
+class Hub:
+    """
+    A running hub, and the key with which Odoo comes to it.
+    """
+
+    process: HubProcess
+    key: str
+
+    async def get(self, path: str) -> Any:
+        async with self.process.client() as client, client.get(path) as response:
+            assert response.status == 200, (path, response.status, await response.text())
+            return await response.json()
+
+    async def route(self, account: int, inbox: int) -> Any:
+        return await self.get(f"/v1/route?account_id={account}&inbox_id={inbox}")
+
+
+@pytest.fixture
+async def hub(tmp_path: Path, admin: User) -> AsyncIterator[Hub]:
+    with serving(tmp_path, env=hub_environment()) as process:
+        created = run(tmp_path, "keys", "create", "--name", "odoo", "--scope", "webhook")
+        hub = Hub(process, created.stdout.strip())
+        told = await admin.set_up(url=process.url, api_key=hub.key, signing_secret=SIGNING_SECRET)
+        assert told["type"] == "success", told
+        yield hub
+
+
+def account_of(test: pytest.FixtureRequest) -> str:
+    """
+    A client for each test: they share one Odoo.
+    """
+    name: str = test.node.name
+    return name.removeprefix("test_")[:100]
+
+
+async def new_client(user: User, account: str, **values: Any) -> int:
+    return await user.save(CLIENTS, {"name": f"Cliente {account}", "account_id": account} | values)
+
+
+async def new_channel(user: User, client: int, account: int, **values: Any) -> int:
+    channel = {"credentials_id": client, "chatwoot_account_id": account, "chatwoot_inbox_id": 7}
+    return await user.save(CHANNELS, channel | values)
+
+
+async def state_of(user: User, model: str, record: int) -> Any:
+    return await user.read(model, record, "sync_state", "sync_message")
+
+
+async def until_sent(user: User, model: str, record: int, *, within: int = 180) -> None:
+    """
+    Wait for the cron, which comes once a minute.
+    """
+    deadline = time.monotonic() + within
+    while (state := await state_of(user, model, record))["sync_state"] != "done":
+        assert time.monotonic() < deadline, state
+        await asyncio.sleep(0.5)
+
+
+async def test_what_is_saved_is_at_the_hub_at_once(
+    hub: Hub, admin: User, request: pytest.FixtureRequest
+) -> None:
+    account = account_of(request)
+    collections = await admin.call("ai.hub.collection", "search", [])
+    client = await new_client(
+        admin,
+        account,
+        business_area="retail",
+        odoo_url="https://odoo.example.com",
+        odoo_db="loja",
+        odoo_username="robo",
+        odoo_password=PASSWORD,
+        instagram_access_token="ig-token",
+        collection_ids=[[4, collection] for collection in collections],
+    )
+    channel = await new_channel(
+        admin, client, 101, special_number_ids=[[0, 0, {"number": "+55 11 98765-4321"}]]
+    )
+    record = await admin.read(CLIENTS, client, "sync_state", "config_version", "token")
+    assert (record["sync_state"], record["config_version"]) == ("done", 1)
+    assert (await state_of(admin, CHANNELS, channel))["sync_state"] == "done"
+
+    config = (await hub.get(f"/configs/{account}/retail/config"))["json_data"]
+    assert config["integrations"]["mcp"]["config"] == {
+        "url": "https://odoo.example.com",
+        "db": "loja",
+        "username": "robo",
+        "credential_ref": record["token"],
+    }
+    assert len(config["enabled_collections"]) == len(collections) == 4
+    opened = await hub.get(f"/v1/tenants/{account}/retail/credentials/{record['token']}")
+    assert opened["value"] == PASSWORD
+    route = await hub.get("/v1/route?account_id=101&inbox_id=7&number=551187654321")
+    assert (route["tenant_id"], route["crew"]) == (account, "analytics")
+
+
+async def test_record_with_empty_fields_is_taken(
+    hub: Hub, admin: User, request: pytest.FixtureRequest
+) -> None:
+    account = account_of(request)
+    empty = {"description": False, "odoo_url": False, "odoo_password": False, "odoo_db": False}
+    client = await new_client(admin, account, **empty)
+    assert (await state_of(admin, CLIENTS, client))["sync_state"] == "done"
+    config = (await hub.get(f"/configs/{account}/default/config"))["json_data"]
+    assert config["name"] == f"Cliente {account}"
+
+
+async def test_channel_moves_is_switched_off_and_is_removed(
+    hub: Hub, admin: User, request: pytest.FixtureRequest
+) -> None:
+    account = account_of(request)
+    first = await new_client(admin, account)
+    second = await new_client(admin, account, business_area="services")
+    channel = await new_channel(admin, first, 102)
+    assert (await hub.route(102, 7))["domain"] == "default"
+
+    await admin.save(CHANNELS, {"credentials_id": second}, channel)
+    assert (await hub.route(102, 7))["domain"] == "services"
+
+    await admin.save(CHANNELS, {"chatwoot_inbox_id": 8}, channel)
+    assert (await hub.route(102, 7))["resolved"] is False
+    assert (await hub.route(102, 8))["domain"] == "services"
+
+    await admin.call(CHANNELS, "action_archive", [channel])
+    assert (await hub.route(102, 8))["resolved"] is False
+    await admin.call(CHANNELS, "action_unarchive", [channel])
+    assert (await hub.route(102, 8))["domain"] == "services"
+
+    await admin.call(CHANNELS, "unlink", [channel])
+    assert (await hub.route(102, 8))["resolved"] is False
+
+
+async def test_channel_moves_from_one_tenant_to_another(
+    hub: Hub, admin: User, request: pytest.FixtureRequest
+) -> None:
+    account = account_of(request)
+    first = await new_client(admin, f"{account}-a")
+    second = await new_client(admin, f"{account}-b")
+    channel = await new_channel(admin, first, 103)
+    assert (await hub.route(103, 7))["tenant_id"] == f"{account}-a"
+    await admin.save(CHANNELS, {"credentials_id": second}, channel)
+    assert (await hub.route(103, 7))["tenant_id"] == f"{account}-b"
+
+
+async def test_wrong_key_is_told_and_stays_on_the_record_until_it_is_mended(
+    hub: Hub, admin: User, request: pytest.FixtureRequest
+) -> None:
+    told = await admin.set_up(api_key="oac_wrong_key")
+    assert told["type"] == "danger"
+    assert "does not accept the API key" in told["message"]
+
+    account = account_of(request)
+    client = await new_client(admin, account)
+    state = await state_of(admin, CLIENTS, client)
+    assert state["sync_state"] == "retrying"
+    assert "does not accept the API key" in state["sync_message"]
+    assert account not in [found["tenant_id"] for found in (await tenants(hub))]
+
+    told = await admin.set_up(api_key=hub.key)
+    assert told["type"] == "success"
+    assert (await state_of(admin, CLIENTS, client))["sync_state"] == "done"
+    assert account in [found["tenant_id"] for found in (await tenants(hub))]
+
+
+async def tenants(hub: Hub) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = (await hub.get("/v1/tenants?limit=100"))["tenants"]
+    return found
+
+
+async def test_wrong_signing_secret_is_told(hub: Hub, admin: User) -> None:
+    told = await admin.set_up(signing_secret="whsec_b3V0cm8=")
+    assert "does not accept the signature" in told["message"]
+    told = await admin.set_up(signing_secret="")
+    assert "wants signed messages" in told["message"]
+
+
+async def test_key_without_the_scope_is_told(hub: Hub, admin: User, tmp_path: Path) -> None:
+    created = run(tmp_path, "keys", "create", "--name", "x", "--scope", "config:read")
+    told = await admin.set_up(api_key=created.stdout.strip())
+    assert "permission “webhook”" in told["message"]
+
+
+async def test_hub_that_is_down_gets_everything_once_it_is_up_again(
+    hub: Hub, admin: User, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    account, port = account_of(request), hub.process.port
+    client = await new_client(admin, account, description="antes")
+    hub.process.stop()
+    await admin.save(CLIENTS, {"description": "durante"}, client)
+    state = await state_of(admin, CLIENTS, client)
+    assert state["sync_state"] == "retrying"
+    assert "Nothing answers at the hub's URL" in state["sync_message"]
+
+    with serving(tmp_path, env=hub_environment(), port=port) as process:
+        await until_sent(admin, CLIENTS, client)
+        again = Hub(process, hub.key)
+        config = await again.get(f"/configs/{account}/default/config")
+        assert config["json_data"]["description"] == "durante"
+        assert config["version"] == 2
+
+
+async def test_line_that_is_sent_twice_is_one_event_to_the_hub(
+    hub: Hub, admin: User, request: pytest.FixtureRequest
+) -> None:
+    account = account_of(request)
+    client = await new_client(admin, account)
+    # As if Odoo had been killed between the hub's answer and its own commit.
+    sql(
+        "UPDATE ai_hub_outbox SET state = 'pending', next_attempt = now() "
+        f"WHERE res_model = '{CLIENTS}' AND res_id = {client}"
+    )
+    [line] = await admin.call(
+        OUTBOX, "search", [["res_id", "=", client], ["state", "=", "pending"]]
+    )
+    await admin.press(OUTBOX, "action_retry", line)
+    assert (await admin.read(OUTBOX, line, "state"))["state"] == "done"
+    history = await hub.get(f"/configs/{account}/default/config/history")
+    assert [entry["version"] for entry in history] == [1]
+    assert "odoo_ai_config_idempotent_replays_total 1.0" in await text(hub, "/metrics")
+
+
+async def text(hub: Hub, path: str) -> str:
+    async with hub.process.client() as client, client.get(path) as response:
+        return await response.text()
+
+
+async def test_change_that_is_rolled_back_is_not_sent(
+    hub: Hub, admin: User, request: pytest.FixtureRequest
+) -> None:
+    account = account_of(request)
+    good = {"name": "Bom", "account_id": account}
+    with pytest.raises(RefusedByOdooError, match="already"):
+        await admin.call(CLIENTS, "create", [good, good])
+    assert await tenants(hub) == []
+    assert await admin.call(CLIENTS, "search", [["account_id", "=", account]]) == []
+
+
+async def test_duplicates_and_bad_numbers_are_refused_in_words(
+    hub: Hub, admin: User, request: pytest.FixtureRequest
+) -> None:
+    client = await new_client(admin, account_of(request))
+    await new_channel(admin, client, 104)
+    with pytest.raises(RefusedByOdooError, match="belongs to Cliente"):
+        await new_channel(admin, client, 104)
+    with pytest.raises(RefusedByOdooError, match="is not a WhatsApp number"):
+        await new_channel(admin, client, 105, special_number_ids=[[0, 0, {"number": "123"}]])
+
+
+async def test_secrets_are_in_no_table_log_or_answer(
+    hub: Hub, admin: User, odoo: OdooServer, request: pytest.FixtureRequest
+) -> None:
+    client = await new_client(admin, account_of(request), odoo_password="zq7-unverwechselbar")
+    shown = await admin.read(CLIENTS, client, "odoo_password")
+    assert shown["odoo_password"] == "•" * 8
+    settings = await admin.save("res.config.settings", {})
+    for name in ("ai_hub_api_key", "ai_hub_signing_secret"):
+        assert (await admin.read("res.config.settings", settings, name))[name] == "•" * 8
+    with pytest.raises(RefusedByOdooError, match="AccessError"):
+        await admin.call("ai.hub.secret", "search_read", [], ["value"])
+
+    dump = "\n".join(
+        sql(
+            "SELECT query_to_xml(format('SELECT to_jsonb(t)::text AS row FROM %I AS t', "
+            "tablename), true, false, '') FROM pg_tables "
+            "WHERE schemaname = 'public' AND tablename <> 'ai_hub_secret'"
+        )
+    )
+    # Or else nothing was looked at.
+    assert hub.process.url in dump
+    for secret in ("zq7-unverwechselbar", hub.key, SIGNING_SECRET):
+        assert secret not in dump
+        assert secret not in odoo.log.read_text()
+    assert "zq7-unverwechselbar" in "\n".join(sql("SELECT value FROM ai_hub_secret"))
+
+
+@pytest.mark.parametrize("login", ["nobody", "operator", "manager"])
+async def test_users_do_what_their_group_lets_them(
+    hub: Hub, admin: User, odoo: OdooServer, login: str
+) -> None:
+    client = await new_client(admin, f"grupo-{login}")
+    async with odoo.browser() as jar:
+        user = await odoo.user(login, login, jar)
+        if login == "nobody":
+            for model in (CLIENTS, CHANNELS, OUTBOX):
+                with pytest.raises(RefusedByOdooError, match="AccessError"):
+                    await user.call(model, "search_read", [], ["id"])
+        else:
+            channel = await new_channel(user, client, 110 if login == "operator" else 111)
+            assert (await state_of(user, CHANNELS, channel))["sync_state"] == "done"
+            await user.press(CHANNELS, "action_send", channel)
+        if login == "manager":
+            await user.save(CLIENTS, {"odoo_password": "nova"}, client)
+            await user.press(CLIENTS, "action_send", client)
+        else:
+            with pytest.raises(RefusedByOdooError, match="AccessError"):
+                await user.save(CLIENTS, {"odoo_password": "nova"}, client)
+        for model in ("ai.hub.secret", "ai.hub.connection", "res.config.settings"):
+            with pytest.raises(RefusedByOdooError, match="AccessError"):
+                await user.call(model, "search_read", [], ["id"])
