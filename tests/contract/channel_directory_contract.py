@@ -188,6 +188,26 @@ class ChannelDirectoryContract(StoreContract):
         assert [new.mapping for new in both] == [yours, mine]
         assert await stores.channels.mappings_of([]) == []
 
+    async def test_tenants_of_an_account_are_those_with_an_active_channel(
+        self, stores: Stores
+    ) -> None:
+        await put(
+            stores,
+            mapping("1", "2", tenant="b").mapping,
+            mapping("1", None, tenant="c").mapping,
+            mapping("1", "3", tenant="b").mapping,
+            mapping("1", "4", tenant="a").mapping,
+            mapping("1", "5", tenant="off", active=False).mapping,
+            mapping("10", "1", tenant="d").mapping,
+            mapping("1-0", "1", tenant="e").mapping,
+            mapping(None, "1", tenant="f").mapping,
+        )
+        one = ChatwootId("1")
+        found = await stores.channels.tenants_in(one, limit=9)
+        assert [tenant.value for tenant in found] == ["a", "b", "c"]
+        assert len(await stores.channels.tenants_in(one, limit=2)) == 2
+        assert await stores.channels.tenants_in(ChatwootId("9"), limit=2) == []
+
     async def test_inbox_of_any_account_yields_to_the_accounts_own(self, stores: Stores) -> None:
         await put(
             stores,

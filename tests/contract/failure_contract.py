@@ -66,6 +66,7 @@ CALLS: dict[str, Callable[[Stores], Awaitable[object]]] = {
     "channels.current": lambda stores: stores.channels.current([mapping().mapping.key]),
     "channels.mappings": lambda stores: stores.channels.mappings(ACME),
     "channels.mappings_of": lambda stores: stores.channels.mappings_of([ACME]),
+    "channels.tenants_in": lambda stores: stores.channels.tenants_in(ChatwootId("1"), limit=5),
     "channels.table_for": lambda stores: stores.channels.table_for(MESSAGE),
     "collections.head": lambda stores: stores.collections.head(collection_key()),
     "collections.heads": lambda stores: stores.collections.heads(ACME),

@@ -65,9 +65,11 @@ def test_every_message_that_would_be_routed_otherwise_is_told_of(routing: Routin
     old = next((mapping for mapping in mappings if mapping.key == new.key), None)
     tenants = {state.owner.tenant for state in (old, new) if state is not None}
     neighbours = [mapping for mapping in table if mapping.owner.tenant in tenants]
-    held = {s.number.comparable for m in (*neighbours, new) for s in m.numbers}
+    present = {mapping.owner.tenant for mapping in table if mapping.key.account == new.key.account}
+    others = [m for m in table if m.owner.tenant in present - tenants]
+    held = {s.number.comparable for m in (*neighbours, *others, new) for s in m.numbers}
 
-    told = telling(reroutings(table, new, probes_of(old, new, neighbours).messages))
+    told = telling(reroutings(table, new, probes_of(old, new, neighbours, others).messages))
 
     for message in asked(routing):
         before, after = table.resolve(message), rebuilt.resolve(message)

@@ -20,6 +20,7 @@ from odoo_ai_config.domain.routing import IncomingMessage, Route, RoutingTable
 # A tenant may have very many channels and numbers.
 MOST_PROBES: Final = 1000
 MOST_EFFECTS: Final = 200
+MOST_TENANTS: Final = 50
 
 _UNCLAIMED: Final = IncomingMessage(None)
 
@@ -60,16 +61,21 @@ class Probes:
 
 
 def probes_of(
-    before: ChannelMapping | None, after: ChannelMapping, neighbours: Collection[ChannelMapping]
+    before: ChannelMapping | None,
+    after: ChannelMapping,
+    neighbours: Collection[ChannelMapping],
+    others: Collection[ChannelMapping] = (),
 ) -> Probes:
     """
     The messages to try for a channel that was mapped as *before* and would be as *after*.
 
-    *neighbours* are the active mappings of the tenants that own the channel in the two.
+    *neighbours* are the active mappings of the tenants that own the channel in the two, and
+    *others* those of other tenants in the account, whose numbers go by themselves where the
+    channel does not decide.
     """
     states = [state for state in (before, after) if state is not None and state.active]
     found: dict[IncomingMessage, None] = {}
-    for message in _probed(after, states, neighbours) if states else ():
+    for message in _probed(after, states, neighbours, others) if states else ():
         found[message] = None
         if len(found) > MOST_PROBES:
             break
@@ -80,6 +86,7 @@ def _probed(
     changed: ChannelMapping,
     states: Collection[ChannelMapping],
     neighbours: Collection[ChannelMapping],
+    others: Collection[ChannelMapping],
 ) -> Iterator[IncomingMessage]:
     # The most telling first: there is an end to what is tried.
     account, inbox = changed.key.account, changed.key.inbox
@@ -97,6 +104,8 @@ def _probed(
         for number in brought:
             yield IncomingMessage(mapping.key.account, mapping.key.inbox, number)
             yield IncomingMessage(mapping.key.account, None, number)
+    for number in _numbers(others):
+        yield IncomingMessage(account, inbox, number)
 
 
 def _numbers(mappings: Iterable[ChannelMapping]) -> list[str]:

@@ -10,7 +10,7 @@ from attrs import frozen
 
 from odoo_ai_config.adapters.memory.state import MemoryState
 from odoo_ai_config.application.ports.channel_directory import ChannelDirectory
-from odoo_ai_config.domain.identifiers import TenantId
+from odoo_ai_config.domain.identifiers import ChatwootId, TenantId
 from odoo_ai_config.domain.mapping import ChannelKey, ChannelMapping, MappingRevision
 from odoo_ai_config.domain.routing import IncomingMessage, RoutingTable
 
@@ -42,6 +42,12 @@ class MemoryChannelDirectory(ChannelDirectory):
             if revision.mapping.owner.tenant in tenants
         )
         return sorted(found, key=_place)
+
+    async def tenants_in(self, account: ChatwootId, *, limit: int) -> Sequence[TenantId]:
+        self.state.require_presence()
+        mappings = (revision.mapping for revision in self.state.mappings.values())
+        found = {m.owner.tenant for m in mappings if m.active and m.key.account == account}
+        return sorted(found)[:limit]
 
     # The whole table bears on every message.
     async def table_for(

@@ -12,7 +12,7 @@ from odoo_ai_config.adapters.mongo.database import MongoDatabase, Record
 from odoo_ai_config.adapters.mongo.documents import mapping_from
 from odoo_ai_config.adapters.mongo.driver_errors import translated
 from odoo_ai_config.application.ports.channel_directory import ChannelDirectory
-from odoo_ai_config.domain.identifiers import TenantId
+from odoo_ai_config.domain.identifiers import ChatwootId, TenantId
 from odoo_ai_config.domain.mapping import ChannelKey, ChannelMapping, MappingRevision
 from odoo_ai_config.domain.phone import comparable, digits_of
 from odoo_ai_config.domain.routing import IncomingMessage, RoutingTable
@@ -43,6 +43,19 @@ class MongoChannelDirectory(ChannelDirectory):
     @translated
     async def mappings_of(self, tenants: Collection[TenantId]) -> Sequence[MappingRevision]:
         return await self._revisions(_owned(tenants))
+
+    @translated
+    async def tenants_in(self, account: ChatwootId, *, limit: int) -> Sequence[TenantId]:
+        groups = await self._database.aggregated(
+            "mappings",
+            [
+                {"$match": {"active": True, "account": account.value}},
+                {"$group": {"_id": "$owner.tenant"}},
+                {"$sort": {"_id": 1}},
+                {"$limit": limit},
+            ],
+        )
+        return [TenantId(group["_id"]) for group in groups]
 
     @translated
     async def table_for(

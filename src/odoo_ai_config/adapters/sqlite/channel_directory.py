@@ -18,7 +18,7 @@ from odoo_ai_config.adapters.sqlite.rows import (
     mapping_revision_of,
 )
 from odoo_ai_config.application.ports.channel_directory import ChannelDirectory
-from odoo_ai_config.domain.identifiers import TenantId
+from odoo_ai_config.domain.identifiers import ChatwootId, TenantId
 from odoo_ai_config.domain.mapping import ChannelKey, ChannelMapping, MappingRevision
 from odoo_ai_config.domain.routing import IncomingMessage, RoutingTable
 
@@ -29,6 +29,10 @@ _ALL: Final = f"SELECT {MAPPING_COLUMNS} FROM mappings ORDER BY key"
 _OF_TENANTS: Final = (
     f"SELECT {MAPPING_COLUMNS} FROM mappings "
     "WHERE tenant IN (SELECT value FROM json_each(?)) ORDER BY key"
+)
+_TENANTS_IN: Final = (
+    "SELECT DISTINCT tenant FROM mappings WHERE active AND key > ? AND key < ? "
+    "ORDER BY tenant LIMIT ?"
 )
 # Many rows as one: each step of a statement gives up the interpreter's lock, and a busy event
 # loop hands it back only milliseconds later.
@@ -69,6 +73,16 @@ class SqliteChannelDirectory(ChannelDirectory):
 
     async def mappings_of(self, tenants: Collection[TenantId]) -> Sequence[MappingRevision]:
         return await self._revisions(_OF_TENANTS, json.dumps([tenant.value for tenant in tenants]))
+
+    async def tenants_in(self, account: ChatwootId, *, limit: int) -> Sequence[TenantId]:
+        # Keys are in order, and "0" is what follows "/".
+        start = f"channel/{account}"
+        return await self._database.read(
+            lambda connection: [
+                TenantId(tenant)
+                for (tenant,) in connection.execute(_TENANTS_IN, (f"{start}/", f"{start}0", limit))
+            ]
+        )
 
     # The whole table bears on every message.
     async def table_for(

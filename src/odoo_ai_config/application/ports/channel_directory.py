@@ -8,7 +8,7 @@ from abc import abstractmethod
 from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
-from odoo_ai_config.domain.identifiers import TenantId
+from odoo_ai_config.domain.identifiers import ChatwootId, TenantId
 from odoo_ai_config.domain.mapping import ChannelKey, ChannelMapping, MappingRevision
 from odoo_ai_config.domain.routing import IncomingMessage, RoutingTable
 
@@ -38,6 +38,12 @@ class ChannelDirectory(Protocol):
     async def mappings_of(self, tenants: Collection[TenantId]) -> Sequence[MappingRevision]:
         """
         The mappings owned by any of *tenants*, inactive ones included, sorted likewise.
+        """
+
+    @abstractmethod
+    async def tenants_in(self, account: ChatwootId, *, limit: int) -> Sequence[TenantId]:
+        """
+        At most *limit* tenants that have an active channel of *account*, by their ids.
         """
 
     @abstractmethod

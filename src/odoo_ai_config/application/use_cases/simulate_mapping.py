@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from odoo_ai_config.application.ports.channel_directory import ChannelDirectory
 from odoo_ai_config.application.ports.clock import Clock
@@ -18,6 +18,7 @@ from odoo_ai_config.domain.outcomes import Notice
 from odoo_ai_config.domain.routing import IncomingMessage, Route
 from odoo_ai_config.domain.simulating import (
     MOST_EFFECTS,
+    MOST_TENANTS,
     Probes,
     Rerouting,
     probes_of,
@@ -133,9 +134,18 @@ class SimulateMapping:
 
     async def _probes(self, before: ChannelMapping | None, after: ChannelMapping) -> Probes:
         owners = {state.owner.tenant for state in (before, after) if state is not None}
-        revisions = await self.channels.mappings_of(owners)
-        neighbours = [revision.mapping for revision in revisions if revision.mapping.active]
-        return probes_of(before, after, neighbours)
+        present: Sequence[TenantId] = ()
+        if after.key.account is not None:
+            present = await self.channels.tenants_in(after.key.account, limit=MOST_TENANTS + 1)
+        revisions = await self.channels.mappings_of({*owners, *present})
+        active = [revision.mapping for revision in revisions if revision.mapping.active]
+        probes = probes_of(
+            before,
+            after,
+            [mapping for mapping in active if mapping.owner.tenant in owners],
+            [mapping for mapping in active if mapping.owner.tenant not in owners],
+        )
+        return evolve(probes, complete=probes.complete and len(present) <= MOST_TENANTS)
 
 
 def _seen(rerouting: Rerouting, bound_to: TenantId | None) -> SeenRerouting:

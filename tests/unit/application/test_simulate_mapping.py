@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import pytest
+
+from odoo_ai_config.domain.changes import Changeset
+from odoo_ai_config.domain.errors import ScopeMissingError
+from odoo_ai_config.domain.routing import Rule
+from odoo_ai_config.domain.simulating import MOST_TENANTS
+from tests.contract.samples import mapping, owner
+from tests.unit.application.memory_hub import ANYBODY, STRANGER, MemoryHub
+
+NUMBER = ("5511987654321", "boss")
+
+
+async def test_number_of_another_tenant_goes_by_itself_where_the_channel_goes(
+    hub: MemoryHub,
+) -> None:
+    channel = mapping("1", "7")
+    special = mapping("1", "8", tenant="b", numbers=(NUMBER,))
+    await hub.store.commit(Changeset(mappings=(channel, special)))
+
+    off = mapping("1", "7", active=False).mapping
+    plain, with_number = (await hub.simulate_mapping(off, caller=ANYBODY)).effects
+
+    assert plain.message.number is None
+    assert with_number.message.number == NUMBER[0]
+    assert with_number.after is not None
+    assert with_number.after.owner == owner("b")
+    assert with_number.after.matched_by is Rule.SPECIAL_NUMBER
+
+
+async def test_mapping_without_an_account_is_simulated_too(hub: MemoryHub) -> None:
+    holder = mapping(None, None, fallback=True).mapping
+    [effect] = (await hub.simulate_mapping(holder, caller=ANYBODY)).effects
+    assert (effect.message.account, effect.after and effect.after.owner) == (None, owner())
+
+
+@pytest.mark.parametrize("more", [0, 1])
+async def test_account_with_very_many_tenants_is_not_tried_out(hub: MemoryHub, more: int) -> None:
+    crowd = tuple(mapping("1", str(n), tenant=f"t{n}") for n in range(MOST_TENANTS + more))
+    await hub.store.commit(Changeset(mappings=crowd))
+    simulation = await hub.simulate_mapping(mapping("1", "x").mapping, caller=ANYBODY)
+    assert simulation.truncated is bool(more)
+
+
+async def test_repeated_event_would_change_nothing(hub: MemoryHub) -> None:
+    await hub.sync_mapping(mapping("1", "7").mapping, caller=ANYBODY)
+    simulation = await hub.simulate_mapping(mapping("1", "7").mapping, caller=ANYBODY)
+    assert (simulation.version, simulation.changed, simulation.effects) == (1, False, ())
+
+
+async def test_simulating_takes_the_scope_to_read(hub: MemoryHub) -> None:
+    with pytest.raises(ScopeMissingError):
+        await hub.simulate_mapping(mapping("1", "7").mapping, caller=STRANGER)
