@@ -12,7 +12,7 @@ from odoo_ai_config.application.chatwoot_accounts import ChatwootAccount
 from odoo_ai_config.domain.access import ApiKey
 from odoo_ai_config.domain.chatwoot import ChatwootChange, Value
 from odoo_ai_config.domain.credentials import Fingerprint, SecretText
-from odoo_ai_config.domain.identifiers import ChatwootId, CredentialRef
+from odoo_ai_config.domain.identifiers import HUB, ChatwootId, CredentialRef
 from odoo_ai_config.domain.json_types import Json, JsonObject
 from odoo_ai_config.entrypoints.http.app_keys import SERVICES
 from odoo_ai_config.entrypoints.http.bodies import json_object, read_body, require_json
@@ -24,6 +24,8 @@ _URL: Final = "base_url"
 _API_TOKEN: Final = "api_access_token"  # noqa: S105 - the name of a field
 _SECRETS: Final = "webhook_secrets"
 _TOKENS: Final = "webhook_tokens"
+_FIELDS: Final = frozenset({_URL, _API_TOKEN, _SECRETS, _TOKENS})
+_NOTHING: Final = ChatwootChange()
 _NO_STORE: Final = {"Cache-Control": "no-store"}
 
 
@@ -48,6 +50,8 @@ async def set_account(request: web.Request, caller: ApiKey) -> web.Response:
     """
     Change what is said of one account, or of every account.
     """
+    # Before anything is said of the body.
+    caller.require_tenant(HUB)
     account = _account_of(request)
     raw = await read_body(request)
     require_json(request)
@@ -61,9 +65,12 @@ def change_in(body: JsonObject) -> ChatwootChange:
     What *body* wants to be different.
 
     Raises:
-        InvalidFieldsError: A field is not what it should be.
+        InvalidFieldsError: A field is not what it should be or not known, or nothing is said.
         InvalidValueError: A value breaks a rule.
     """
+    if not body.keys() <= _FIELDS:
+        # Its name is input too.
+        raise InvalidFieldsError([FieldError("body", "unknown_field")])
     url, token = body.get(_URL, False), body.get(_API_TOKEN, False)
     errors = [
         FieldError(name, "text")
@@ -78,12 +85,15 @@ def change_in(body: JsonObject) -> ChatwootChange:
             errors.append(FieldError(name, "text"))
     if errors:
         raise InvalidFieldsError(errors)
-    return ChatwootChange(
+    change = ChatwootChange(
         None if url is False else str(url or ""),
         None if token is False else _values([token] if token else []),
         _values(body[_SECRETS]) if _SECRETS in body else None,
         _values(body[_TOKENS]) if _TOKENS in body else None,
     )
+    if change == _NOTHING:
+        raise InvalidFieldsError([FieldError("body", "nothing_said")])
+    return change
 
 
 def shown(account: ChatwootAccount) -> JsonObject:

@@ -181,6 +181,9 @@ RULES: Final[Mapping[str, Text]] = {
         "deve ser uma das equipes do documento", "must be one of the crews of the document"
     ),
     "unknown_field": Text("tem um campo desconhecido", "has an unknown field"),
+    "nothing_said": Text(
+        "deve ter ao menos um campo preenchido", "must have at least one field that says something"
+    ),
     "url": Text(
         "deve ser um endereço https:// ou http://, sem usuário, senha nem #",
         "must be an https:// or http:// address without user, password or #",

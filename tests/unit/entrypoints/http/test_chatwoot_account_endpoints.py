@@ -54,8 +54,10 @@ async def test_what_was_read_can_be_written_back(web: WebHub) -> None:
 
 async def test_null_and_empty_remove_and_what_is_absent_stays(web: WebHub) -> None:
     after = await put(web, ACCOUNT, FULL)
-    assert await put(web, ACCOUNT, {}) == after
-    assert await put(web, ACCOUNT, {"base_url": False, "api_access_token": False}) == after
+    for name in ("webhook_secrets", "webhook_tokens"):
+        assert await put(web, ACCOUNT, {name: after[name]}) == after
+    absent = {"base_url": False, "api_access_token": False}
+    assert await put(web, ACCOUNT, absent | {"webhook_tokens": after["webhook_tokens"]}) == after
     assert await put(web, ACCOUNT, EMPTY) == EMPTY | {"account_id": "1"}
     await put(web, ACCOUNT, FULL)
     nulls = dict.fromkeys(EMPTY)
@@ -91,6 +93,30 @@ async def test_what_cannot_be_right_is_refused_and_not_repeated(
     assert "chatwoot'" not in await answer.text()
 
 
+@pytest.mark.parametrize("path", [ACCOUNT, INSTALLATION])
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"canario": 1}, "tem um campo desconhecido"),
+        (FULL | {"canario": "canario"}, "tem um campo desconhecido"),
+        ({"account_id": "1", "base_url": "https://chatwoot.example"}, "tem um campo desconhecido"),
+        ({}, "deve ter ao menos um campo preenchido"),
+        ({"base_url": False, "api_access_token": False}, "deve ter ao menos um campo preenchido"),
+    ],
+)
+async def test_unknown_fields_and_bodies_that_say_nothing_make_no_account(
+    web: WebHub, path: str, settings: Any, message: str
+) -> None:
+    before = await (await web.get(path)).json()
+    answer = await web.ask("PUT", path, json=settings)
+    problem = await answer.json()
+    assert (answer.status, problem["code"]) == (422, "invalid_fields")
+    assert problem["errors"] == [{"field": "body", "message": message}]
+    assert "canario" not in await answer.text()
+    assert await (await web.get(path)).json() == before
+    assert await (await web.get("/v1/chatwoot/accounts")).json() == {"accounts": []}
+
+
 @pytest.mark.parametrize("account", ["Account_1", "x" * 64, "a%20b"])
 async def test_account_that_chatwoot_cannot_have_is_refused(web: WebHub, account: str) -> None:
     answer = await web.ask("PUT", f"/v1/chatwoot/accounts/{account}", json=FULL)
@@ -102,7 +128,8 @@ async def test_only_an_administrator_of_everything_may_ask(web: WebHub) -> None:
         key = await web.new_key(*scopes, tenant=tenant)
         for path in (ACCOUNT, INSTALLATION, "/v1/chatwoot/accounts"):
             assert (await web.with_key(key).get(path)).status == 403
-        assert (await web.with_key(key).ask("PUT", ACCOUNT, json=FULL)).status == 403
+        for settings in (FULL, {"canario": 1}, {}):
+            assert (await web.with_key(key).ask("PUT", ACCOUNT, json=settings)).status == 403
     assert (await web.with_key("").get(ACCOUNT)).status == 401
 
 

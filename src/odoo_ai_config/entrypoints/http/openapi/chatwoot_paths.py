@@ -99,7 +99,8 @@ def chatwoot_paths() -> JsonObject:
                 "setChatwootAccount",
                 "Say how one account is reached\n\n"
                 "A field that is absent stays as it is; `null` or an empty list removes. A value "
-                "`sealed:...` that was read stays.",
+                "`sealed:...` that was read stays. Unknown fields, `account_id` among them, and a "
+                "body that says nothing are refused.",
                 body=json_body(ref("ChatwootAccountChange")),
             ),
         },
@@ -167,7 +168,9 @@ def chatwoot_schemas() -> JsonObject:
             }
         ),
         "ChatwootAccountList": record({"accounts": list_of(ref("ChatwootAccount"))}),
-        "ChatwootAccountChange": record(change, optional=tuple(change)),
+        "ChatwootAccountChange": record(
+            change, optional=tuple(change), additionalProperties=False, minProperties=1
+        ),
     }
 
 
