@@ -719,17 +719,26 @@ class InboxListingContract(StoreContract):
         several[1] = moved
         assert await stores.inbox.page(ALL, limit=10) == several[::-1]
 
+    @pytest.mark.parametrize("oldest_first", [False, True])
     @pytest.mark.parametrize("limit", [0, 1, 2, 3, 100])
-    async def test_pages_join_without_gap_or_overlap(self, stores: Stores, limit: int) -> None:
+    async def test_pages_join_without_gap_or_overlap(
+        self, stores: Stores, limit: int, oldest_first: bool
+    ) -> None:
         several = [message(f"message-{number}", minute=number) for number in range(7)]
         await put(stores, *several)
         found: list[InboxMessage] = []
         while page := await stores.inbox.page(
-            ALL, after=found[-1].id if found else None, limit=limit
+            ALL,
+            after=found[-1].id if found else None,
+            limit=limit,
+            oldest_first=oldest_first,
         ):
             assert len(page) <= limit
             found += page
-        assert found == ([] if limit == 0 else several[::-1])
+        if limit == 0:
+            assert found == []
+        else:
+            assert found == (several if oldest_first else several[::-1])
 
     async def test_page_goes_on_behind_a_message_of_another_stage_or_tenant(
         self, stores: Stores

@@ -307,27 +307,33 @@ class MessageInboxMachine(RuleBasedStateMachine):
         tenant=st.none() | st.sampled_from([*TENANTS, str(HUB)]),
         after=st.none() | seen,
         limit=st.integers(0, 4),
+        oldest_first=st.booleans(),
     )
     def list_page(
-        self, stages: set[Stage], tenant: str | None, after: InboxMessage | None, limit: int
+        self,
+        stages: set[Stage],
+        tenant: str | None,
+        after: InboxMessage | None,
+        limit: int,
+        oldest_first: bool,
     ) -> None:
-        older = self.model.messages
+        ordered = self.model.messages if oldest_first else self.model.messages[::-1]
         if after is not None:
-            older = older[: self.model.at(after) or 0]
+            place = next((n for n, one in enumerate(ordered) if one.id == after.id), len(ordered))
+            ordered = ordered[place + 1 :]
         found = self.run(
             self.stores.inbox.page(
                 stages,
                 tenant=None if tenant is None else TenantId(tenant),
                 after=None if after is None else after.id,
                 limit=limit,
+                oldest_first=oldest_first,
             )
         )
         assert (
             list(found)
             == [
-                one
-                for one in reversed(older)
-                if one.stage in stages and tenant in {None, tenant_of(one)}
+                one for one in ordered if one.stage in stages and tenant in {None, tenant_of(one)}
             ][:limit]
         )
 

@@ -201,17 +201,13 @@ class Soak:
         reasons = Counter(reason for stage, reason in kept.values() if stage == "unresolved")
         self.met["unresolved until their mapping came"] = reasons["no_route"]
         await shop.be_mapped(client)
-        # Pages are newest first, so those who wrote first are behind the last.
-        pages = [""]
+        behind = ""
         while True:
-            listing = f"/v1/messages?stage=unresolved&limit=100{pages[-1]}"
-            following = (await called(client, "GET", listing))["next"]
+            replay = f"/v1/messages/replay?stage=unresolved{behind}"
+            following = (await called(client, "POST", replay))["next"]
             if following is None:
-                break
-            pages.append(f"&after={following}")
-        for page in reversed(pages):
-            await called(client, "POST", f"/v1/messages/replay?stage=unresolved{page}")
-        return await self._rest()
+                return await self._rest()
+            behind = f"&after={following}"
 
     def _said_in_logs(self) -> list[str]:
         faults = []

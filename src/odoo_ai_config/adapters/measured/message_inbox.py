@@ -47,9 +47,12 @@ class MeasuredMessageInbox(MessageInbox):
         tenant: TenantId | None = None,
         after: MessageId | None = None,
         limit: int,
+        oldest_first: bool = False,
     ) -> Sequence[InboxMessage]:
         with Timed(self._observe, "messages"):
-            return await self._inbox.page(stages, tenant=tenant, after=after, limit=limit)
+            return await self._inbox.page(
+                stages, tenant=tenant, after=after, limit=limit, oldest_first=oldest_first
+            )
 
     async def census(self) -> Mapping[Stage, StageCount]:
         with Timed(self._observe, "census"):

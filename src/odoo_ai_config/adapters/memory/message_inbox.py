@@ -72,15 +72,17 @@ class MemoryMessageInbox(MessageInbox):
         tenant: TenantId | None = None,
         after: MessageId | None = None,
         limit: int,
+        oldest_first: bool = False,
     ) -> Sequence[InboxMessage]:
         self._state.require_presence()
-        newest_first = reversed(self._state.messages.values())
+        messages = self._state.messages.values()
+        ordered = iter(messages) if oldest_first else reversed(messages)
         if after is not None:
             # Consumes what comes before it, and everything if it is not there.
-            next((message for message in newest_first if message.id == after), None)
+            next((message for message in ordered if message.id == after), None)
         found = (
             message
-            for message in newest_first
+            for message in ordered
             if message.stage in stages and tenant in {None, message.holder.tenant}
         )
         return list(islice(found, limit))

@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
-from pymongo import ReturnDocument
+from pymongo import ASCENDING, DESCENDING, ReturnDocument
 
 from odoo_ai_config.adapters.mongo.database import MongoDatabase, Record
 from odoo_ai_config.adapters.mongo.documents import instant_from, instant_record
@@ -87,6 +87,7 @@ class MongoMessageInbox(MessageInbox):
         tenant: TenantId | None = None,
         after: MessageId | None = None,
         limit: int,
+        oldest_first: bool = False,
     ) -> Sequence[InboxMessage]:
         if limit < 1:
             return []
@@ -97,8 +98,9 @@ class MongoMessageInbox(MessageInbox):
             last = await self._messages.find_one({"_id": after.value}, ["arrival"])
             if last is None:
                 return []
-            wanted["arrival"] = {"$lt": last["arrival"]}
-        cursor = self._messages.find(wanted).sort("arrival", -1).limit(limit)
+            wanted["arrival"] = {"$gt" if oldest_first else "$lt": last["arrival"]}
+        order = ASCENDING if oldest_first else DESCENDING
+        cursor = self._messages.find(wanted).sort("arrival", order).limit(limit)
         return [message_from(record) for record in await cursor.to_list(None)]
 
     @translated

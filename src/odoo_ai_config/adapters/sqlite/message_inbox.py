@@ -62,15 +62,11 @@ UPDATE messages SET revision = revision + 1, due_at = ?3 WHERE number = (
 _LAST: Final = "\x7f"
 
 _NUMBER: Final = "SELECT number FROM messages WHERE id = ?"
-_PAGE: Final = f"""
-SELECT number, {MESSAGE_COLUMNS} FROM messages
-WHERE stage = ?1 AND number < ?2 ORDER BY number DESC LIMIT ?3
-"""
-_PAGE_OF_TENANT: Final = f"""
-SELECT number, {MESSAGE_COLUMNS} FROM messages
-WHERE stage = ?1 AND number < ?2 AND tenant = ?4 ORDER BY number DESC LIMIT ?3
-"""
-_HIGHEST: Final = 2**63 - 1
+_PAGE: Final = (
+    f"SELECT number, {MESSAGE_COLUMNS} FROM messages "
+    "WHERE stage = ? AND number {behind} ? {of} ORDER BY number {order} LIMIT ?"
+)
+_ABOVE_ALL: Final = 2**63 - 1
 _CENSUS: Final = """
 SELECT stage, count, received_at
 FROM (SELECT stage, count(*) AS count, min(number) AS oldest FROM messages GROUP BY stage)
@@ -116,21 +112,26 @@ class SqliteMessageInbox(MessageInbox):
         tenant: TenantId | None = None,
         after: MessageId | None = None,
         limit: int,
+        oldest_first: bool = False,
     ) -> Sequence[InboxMessage]:
-        statement = _PAGE if tenant is None else _PAGE_OF_TENANT
+        statement = _PAGE.format(
+            behind=">" if oldest_first else "<",
+            of="" if tenant is None else "AND tenant = ?",
+            order="ASC" if oldest_first else "DESC",
+        )
         of = () if tenant is None else (tenant.value,)
 
         def select(connection: sqlite3.Connection) -> list[InboxMessage]:
-            below = _HIGHEST
+            last = 0 if oldest_first else _ABOVE_ALL
             if after is not None:
-                last = connection.execute(_NUMBER, (after.value,)).fetchone()
-                if last is None:
+                found = connection.execute(_NUMBER, (after.value,)).fetchone()
+                if found is None:
                     return []
-                (below,) = last
+                (last,) = found
             rows: list[Row] = []
             for stage in set(stages):
-                rows += connection.execute(statement, (stage.value, below, limit, *of))
-            rows.sort(reverse=True)
+                rows += connection.execute(statement, (stage.value, last, *of, limit))
+            rows.sort(reverse=not oldest_first)
             return [message_of(row[1:]) for row in rows[:limit]]
 
         return await self._database.read(select)

@@ -90,14 +90,15 @@ class MessageInbox(Protocol):
         tenant: TenantId | None = None,
         after: MessageId | None = None,
         limit: int,
+        oldest_first: bool = False,
     ) -> Sequence[InboxMessage]:
         """
         At most *limit* messages at one of *stages*, of *tenant* or of all, newest first.
 
         A message is of its holder's tenant, so that those that belong to nobody are the hub's.
 
-        Newest is the one received last. *after* continues behind the last of a page; one that
-        is not there any more ends the listing.
+        Newest is the one received last; *oldest_first* turns the order round. *after* continues
+        behind the last of a page; one that is not there any more ends the listing.
         """
 
     @abstractmethod

@@ -119,10 +119,10 @@ class ReplayMessages:
         request_id: str | None = None,
     ) -> Sequence[Replay]:
         """
-        Send a page of the stuck messages on their way, those received first before the others.
+        Send stuck messages on their way, those received first before the others.
 
-        The page is one of a listing, newest first, behind *after*, with a hundred messages at
-        most. Of *stages*, only those count where messages are stuck.
+        A hundred at most, beginning behind *after*: so those of one conversation go in their
+        order, however many there are. Of *stages*, only those count where messages are stuck.
 
         Raises:
             ScopeMissingError: *caller* may not write messages.
@@ -136,9 +136,11 @@ class ReplayMessages:
             tenant=listed_tenant(caller, tenant),
             after=after,
             limit=min(limit, MOST_AT_ONCE),
+            oldest_first=True,
         )
-        oldest_first = [message.id for message in reversed(found)]
-        return await self.each(oldest_first, caller=caller, request_id=request_id)
+        return await self.each(
+            [message.id for message in found], caller=caller, request_id=request_id
+        )
 
     async def each(
         self,

@@ -157,8 +157,7 @@ async def _replayed(
         caller=OPERATOR, stages=stages, tenant=tenant, after=after, limit=limit - len(replays)
     ):
         replays += page
-        # The first to go is the oldest of its page.
-        after = page[0].id
+        after = page[-1].id
         if len(replays) == limit:
             break
     return replays

@@ -72,7 +72,7 @@ async def replay_message(request: web.Request, caller: ApiKey) -> web.Response:
 
 async def replay_messages(request: web.Request, caller: ApiKey) -> web.Response:
     """
-    Send those on their way again that a listing of stuck ones would show.
+    Send stuck messages on their way again, the oldest first, and say where to go on.
     """
     size = page_size(request, default=MOST_AT_ONCE, most=MOST_AT_ONCE)
     replays = await request.app[SERVICES].replay_messages.matching(
@@ -91,8 +91,7 @@ async def replay_messages(request: web.Request, caller: ApiKey) -> web.Response:
             "replayed": replayed,
             "left": left,
             "messages": [shown_replay(replay) for replay in replays],
-            # They were found newest first.
-            "next": str(replays[0].id) if len(replays) == size else None,
+            "next": str(replays[-1].id) if len(replays) == size else None,
         }
     )
 

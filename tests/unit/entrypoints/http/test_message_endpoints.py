@@ -594,21 +594,21 @@ async def test_stuck_messages_are_sent_on_their_way_by_the_page(web: WebHub) -> 
     nobodys = await receive(web, 4, account=9)
     first = await (await web.ask("POST", "/v1/messages/replay?limit=2")).json()
     assert first == {
-        "replayed": 1,
-        "left": 1,
-        "messages": [
-            {"message_id": dead[2], "reason": None},
-            {"message_id": nobodys, "reason": "no_route"},
-        ],
-        "next": dead[2],
-    }
-    second = await web.ask("POST", f"/v1/messages/replay/?limit=3&after={first['next']}")
-    assert await second.json() == {
         "replayed": 2,
         "left": 0,
         "messages": [
             {"message_id": dead[0], "reason": None},
             {"message_id": dead[1], "reason": None},
+        ],
+        "next": dead[1],
+    }
+    second = await web.ask("POST", f"/v1/messages/replay/?limit=3&after={first['next']}")
+    assert await second.json() == {
+        "replayed": 1,
+        "left": 1,
+        "messages": [
+            {"message_id": dead[2], "reason": None},
+            {"message_id": nobodys, "reason": "no_route"},
         ],
         "next": None,
     }

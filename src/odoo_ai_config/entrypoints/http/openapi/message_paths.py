@@ -75,8 +75,8 @@ def message_paths() -> JsonObject:
         "/v1/messages/replay": {
             "post": operation(
                 "replayMessages",
-                f"Send a page of stuck messages on their way again\n\n{_ABOUT_REPLAY} The page "
-                "is the one that a listing would show; the oldest of it go first.",
+                f"Send stuck messages on their way again, the oldest first\n\n{_ABOUT_REPLAY} "
+                "`after` is the `next` of the answer before, not that of a listing.",
                 tag=_TAG,
                 scope=Scope.MESSAGES_WRITE,
                 parameters=_choice(STUCK, MOST_AT_ONCE, MOST_AT_ONCE),
