@@ -7,6 +7,7 @@ The add-on in a real Odoo, a real hub beside it, and somebody who presses the bu
 from __future__ import annotations
 
 import asyncio
+import shutil
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -265,6 +266,63 @@ async def test_hub_that_is_down_gets_everything_once_it_is_up_again(
         config = await again.get(f"/configs/{account}/default/config")
         assert config["json_data"]["description"] == "durante"
         assert config["version"] == 2
+
+
+async def test_hub_that_was_restored_from_a_backup_gets_back_what_it_lost(
+    hub: Hub, admin: User, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    account, port = account_of(request), hub.process.port
+    # This hub never had those of the other tests, which would count as lost.
+    others = await admin.call(CLIENTS, "search", [["active", "in", [True, False]]])
+    await admin.call(CLIENTS, "unlink", others)
+
+    kept = await new_client(admin, f"{account}-kept")
+    changed = await new_client(admin, f"{account}-changed", description="antes")
+    moved = await new_channel(admin, kept, 106)
+    removed = await new_channel(admin, kept, 107)
+    hub.process.stop()
+    shutil.copytree(tmp_path / "var", tmp_path / "backup")
+
+    with serving(tmp_path, env=hub_environment(), port=port) as process:
+        await admin.save(CLIENTS, {"description": "depois"}, changed)
+        await admin.save(CHANNELS, {"credentials_id": changed}, moved)
+        await admin.call(CHANNELS, "unlink", [removed])
+        new = await new_client(admin, f"{account}-new", odoo_password=PASSWORD)
+        assert (await Hub(process, hub.key).route(107, 7))["resolved"] is False
+        process.stop()
+    shutil.rmtree(tmp_path / "var")
+    (tmp_path / "backup").rename(tmp_path / "var")
+
+    with serving(tmp_path, env=hub_environment(), port=port) as process:
+        restored = Hub(process, hub.key)
+        assert (await restored.route(107, 7))["resolved"] is True
+        sent = {record: await times_sent(admin, record) for record in (kept, changed, new)}
+        told = (await admin.call(CLIENTS, "action_reconcile"))["params"]
+        assert told["type"] == "success", told
+        assert "lost 4 records" in told["message"]
+
+        config = await restored.get(f"/configs/{account}-changed/default/config")
+        assert config["json_data"]["description"] == "depois"
+        token = (await admin.read(CLIENTS, new, "token"))["token"]
+        opened = await restored.get(f"/v1/tenants/{account}-new/default/credentials/{token}")
+        assert opened["value"] == PASSWORD
+        assert (await restored.route(106, 7))["tenant_id"] == f"{account}-changed"
+        assert (await restored.route(107, 7))["resolved"] is False
+        # What was not lost was not sent.
+        assert [sent[record] == await times_sent(admin, record) for record in sent] == [
+            True, False, False,
+        ]  # fmt: skip
+        told = (await admin.call(CLIENTS, "action_reconcile"))["params"]
+        assert "has everything" in told["message"]
+
+
+async def times_sent(user: User, record: int) -> int:
+    """
+    How often a client was sent.
+    """
+    lines = [["res_model", "=", CLIENTS], ["res_id", "=", record], ["state", "=", "done"]]
+    count: int = await user.call(OUTBOX, "search_count", lines)
+    return count
 
 
 async def test_line_that_is_sent_twice_is_one_event_to_the_hub(

@@ -28,7 +28,7 @@ class HubChannel(models.Model):
         "sequence",
         "active",
     )
-    _hub_versions = ("mapping_version",)
+    _hub_acknowledgements = ("mapping",)
 
     active = fields.Boolean(default=True)
     credentials_id = fields.Many2one(
@@ -53,6 +53,7 @@ class HubChannel(models.Model):
     mapping_version = fields.Integer(
         string="Version of the Channel", readonly=True, copy=False, aggregator=None
     )
+    mapping_digest = fields.Char(readonly=True, copy=False)
 
     def init(self):
         keep_unique(
@@ -95,10 +96,7 @@ class HubChannel(models.Model):
     )
     def _check_unique(self):
         for channel in self.filtered("active"):
-            others = channel._holders(
-                channel.company_id, channel.chatwoot_account_id, channel.chatwoot_inbox_id
-            )
-            other = (others - channel.sudo())[:1]
+            other = (channel._holders_of() - channel.sudo())[:1]
             if not other:
                 continue
             if other.company_id not in self.env.companies:
@@ -129,11 +127,19 @@ class HubChannel(models.Model):
         companies = self.env["ai.hub.connection"].sudo()._same_hub(company)
         return self.sudo().search(
             [
+                # Whoever asks may be looking at archived lines too.
+                ("active", "=", True),
                 ("company_id", "in", companies.ids),
                 ("chatwoot_account_id", "=", account),
                 ("chatwoot_inbox_id", "=", inbox or 0),
             ]
         )
+
+    def _holders_of(self):
+        """
+        The active lines for this channel, of which this one may be the one.
+        """
+        return self._holders(self.company_id, self.chatwoot_account_id, self.chatwoot_inbox_id)
 
     def write(self, vals):
         before = {channel.id: channel._mapping() for channel in self if channel.active}
@@ -165,8 +171,7 @@ class HubChannel(models.Model):
         }
 
     def _hub_event(self):
-        others = self._holders(self.company_id, self.chatwoot_account_id, self.chatwoot_inbox_id)
-        if not self.active and others - self:
+        if not self.active and self._holders_of() - self:
             # The channel has moved on; that it left here must not undo that.
             return None
         mapping = self._mapping()
@@ -180,6 +185,27 @@ class HubChannel(models.Model):
             ],
         )
         return {"event_type": "mapping_sync", "mapping": mapping}
+
+    def _hub_known(self):
+        """
+        What the hub acknowledged of this channel.
+        """
+        return {
+            "chatwoot_account_id": self.chatwoot_account_id,
+            "chatwoot_inbox_id": self.chatwoot_inbox_id or None,
+            "version": self.mapping_version,
+            "digest": self.mapping_digest,
+        }
+
+    def _hub_taken(self):
+        self.write(
+            {
+                "sync_state": "failed",
+                "sync_message": self.env._(
+                    "The hub has given this channel to another client. “Send Now” claims it back."
+                ),
+            }
+        )
 
 
 def _address(mapping):

@@ -11,6 +11,8 @@ from .. import hub_client
 from ..uniqueness import keep_unique
 
 _SECRETS = ("api_key", "signing_secret")
+# With their channels they must fit into one request.
+_CLIENTS_AT_A_TIME = 200
 
 
 class HubConnection(models.Model):
@@ -29,6 +31,8 @@ class HubConnection(models.Model):
     url = fields.Char(string="Hub URL")
     api_key = fields.Char(string="API Key", compute="_compute_hub_secrets", readonly=False)
     signing_secret = fields.Char(compute="_compute_hub_secrets", readonly=False)
+    reconciled_at = fields.Datetime(readonly=True)
+    reconciliation = fields.Char(readonly=True)
 
     def init(self):
         keep_unique(self.env.cr, self._table, ("company_id",))
@@ -101,7 +105,8 @@ class HubConnection(models.Model):
 
     def write(self, vals):
         result = super().write(self._tidied(vals))
-        self._wake_outbox()
+        if {"url", *_SECRETS} & set(vals):
+            self._wake_outbox()
         return result
 
     def _wake_outbox(self):
@@ -171,6 +176,101 @@ class HubConnection(models.Model):
         if not outcome.accepted and outcome.code != "route_not_found":
             return False, self._explain(outcome)
         return True, self.env._("The hub answers, and accepts the key.")
+
+    # ------------------------------------------------------------------ reconciling
+
+    @api.model
+    def _cron_reconcile(self):
+        for connection in self.search([("url", "!=", False)]):
+            connection._reconcile(claim=False)
+
+    def _reconcile_and_tell(self):
+        """
+        Compare, and put what came of it into a notification.
+        """
+        told = [connection._reconcile(claim=True) for connection in self]
+        if not told:
+            told = [(False, self._missing())]
+        return self._notification(
+            all(good for good, _message in told), "\n".join(message for _good, message in told)
+        )
+
+    @api.model
+    def _notification(self, good, message):
+        return {
+            "type": "ir.actions.client",
+            "tag": "display_notification",
+            "params": {
+                "title": self.env._("AI Configuration Hub"),
+                "message": message,
+                "type": "success" if good else "danger",
+                "sticky": not good,
+            },
+        }
+
+    def _reconcile(self, *, claim):
+        """
+        Ask the hub whether it still has what it acknowledged, and send the rest again.
+
+        What is on its way anyway is left out. Channels that are another client's by now are
+        only sent if somebody wants to *claim* them: else two sources would take them from
+        each other every day.
+        """
+        self.ensure_one()
+        good, message = self._compare(claim)
+        self.sudo().write({"reconciled_at": fields.Datetime.now(), "reconciliation": message})
+        return good, message
+
+    def _compare(self, claim):
+        missing = self._missing()
+        if missing:
+            return False, missing
+        clients = self.env["ai.hub.credentials"].sudo().with_context(active_test=False)
+        clients = clients.search([("company_id", "=", self.company_id.id)])
+        client, lost = self._client(), 0
+        for start in range(0, len(clients), _CLIENTS_AT_A_TIME):
+            some = clients[start : start + _CLIENTS_AT_A_TIME]
+            outcome = client.reconcile([one._hub_known() for one in some])
+            if outcome.code == "route_not_found":
+                return False, self.env._("The hub at this URL is too old to be compared with.")
+            if not outcome.accepted:
+                return False, self._explain(outcome)
+            lost += self._send_lost(some, outcome.answer, claim)
+        if lost:
+            return True, self.env._(
+                "The hub had lost %(lost)s records. They are sent again.", lost=lost
+            )
+        return True, self.env._("The hub has everything that it acknowledged.")
+
+    def _send_lost(self, clients, answer, claim):
+        """
+        Have what *answer* misses sent again, and tell how much that is.
+        """
+        lost = 0
+        entries = answer.get("entries") or ()
+        for client, entry in zip(clients, entries, strict=False):
+            if any(found["status"] != "equal" for found in entry["documents"]):
+                client._hub_enqueue()
+                lost += 1
+            standing = {_address(found): found["status"] for found in entry["mappings"]}
+            for channel in client._known_channels():
+                status = standing.get(_address(channel._hub_known()))
+                if status == "taken" and not claim:
+                    channel._hub_taken()
+                elif status != "equal":
+                    channel._hub_enqueue()
+                    lost += 1
+        removed = self.env["ai.hub.outbox"].sudo()._removals_of(self.company_id)
+        for mapping in (answer.get("unknown") or {}).get("mappings") or ():
+            # One that Odoo never had may be another source's, and stays.
+            for removal in removed.filtered(
+                lambda line, mapping=mapping: _address(line.removal) == _address(mapping)
+            )[:1]:
+                removal._repeat()
+                lost += 1
+        return lost
+
+    # ------------------------------------------------------------------ what is wrong, in words
 
     @api.model
     def _explain(self, outcome):
@@ -242,3 +342,10 @@ class HubConnection(models.Model):
             detail=outcome.detail,
             status=outcome.status,
         )
+
+
+def _address(mapping):
+    """
+    Which channel a mapping is about; the hub has ids as text.
+    """
+    return str(mapping["chatwoot_account_id"]), str(mapping["chatwoot_inbox_id"] or "")

@@ -70,7 +70,7 @@ class HubCredentials(models.Model):
         "business_area_other",
         "collection_ids",
     )
-    _hub_versions = ("config_version", "credentials_version")
+    _hub_acknowledgements = ("config", "credentials")
     _hub_secret_fields = _SECRETS
 
     name = fields.Char(required=True)
@@ -143,6 +143,8 @@ class HubCredentials(models.Model):
     credentials_version = fields.Integer(
         string="Version of Credentials", readonly=True, copy=False, aggregator=None
     )
+    config_digest = fields.Char(readonly=True, copy=False)
+    credentials_digest = fields.Char(readonly=True, copy=False)
 
     def init(self):
         keep_unique(self.env.cr, self._table, ("company_id", "account_id", "domain"))
@@ -278,3 +280,36 @@ class HubCredentials(models.Model):
             self.collection_ids.filtered("active").mapped("technical_name")
         )
         return event
+
+    def _hub_known(self):
+        """
+        What the hub acknowledged of this client and of its channels.
+        """
+        known = {"tenant_id": self.account_id, "domain": self.domain}
+        if self.sync_state == "done":
+            for name in self._hub_acknowledgements:
+                for part in ("version", "digest"):
+                    known[f"{name}_{part}"] = self[f"{name}_{part}"]
+        known["mappings"] = [channel._hub_known() for channel in self._known_channels()]
+        return known
+
+    def _known_channels(self):
+        channels = self.with_context(active_test=False).channel_ids
+        return channels.filtered(
+            lambda channel: (
+                channel.sync_state == "done"
+                and channel.mapping_version
+                and not (channel._holders_of() - channel)
+            )
+        )
+
+    @api.model
+    def action_reconcile(self):
+        """
+        Compare with the hub what it acknowledged, and send again what it lost.
+        """
+        self.check_access("write")
+        connections = self.env["ai.hub.connection"].sudo()
+        return connections.search(
+            [("company_id", "in", self.env.companies.ids)]
+        )._reconcile_and_tell()

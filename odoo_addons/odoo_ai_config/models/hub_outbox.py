@@ -161,6 +161,35 @@ class HubOutbox(models.Model):
         lines.next_attempt = fields.Datetime.now()
         lines._send_after_commit()
 
+    @api.model
+    def _removals_of(self, company):
+        """
+        The channels that the hub has removed, the last ones first, as far as lines are kept.
+        """
+        return self.search(
+            [
+                ("event", "=", "mapping_delete"),
+                ("state", "=", "done"),
+                ("company_id", "=", company.id),
+            ]
+        )
+
+    def _repeat(self):
+        """
+        Send lines again as new messages: a hub that lost them may still know their ids.
+        """
+        for line in self:
+            line.copy(
+                {
+                    "key": str(uuid.uuid4()),
+                    "state": "pending",
+                    "attempts": 0,
+                    "next_attempt": fields.Datetime.now(),
+                    "last_error": False,
+                    "sent_at": False,
+                }
+            )._send_after_commit()
+
     def action_retry(self):
         """
         Send refused or waiting lines now. Whoever may see them may do so.
@@ -246,9 +275,13 @@ class HubOutbox(models.Model):
         self.ensure_one()
         line = self.with_context(lang=self.create_uid.lang)
         record = line._record()
-        content = None if line._overtaken() else line._content(record)
+        if line._overtaken():
+            line.state = "superseded"
+            return None
+        content = line._content(record)
         if content is None:
             line.state = "superseded"
+            record._hub_overtaken()
             return None
         connection = line.env["ai.hub.connection"]._of(line.company_id)
         missing = connection._missing()

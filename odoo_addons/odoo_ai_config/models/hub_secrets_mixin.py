@@ -2,7 +2,7 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
 
 from odoo import api, models
-from odoo.exceptions import AccessError
+from odoo.exceptions import AccessError, ValidationError
 
 # What a field with a secret shows, and what therefore is none.
 MASK = "••••••••"
@@ -65,6 +65,13 @@ class HubSecretsMixin(models.AbstractModel):
     def _hub_keep(self, secrets):
         if not secrets:
             return
+        if any(value and MASK[0] in value for value in secrets.values()):
+            raise ValidationError(
+                self.env._(
+                    "The dots stand for what is stored. Delete them before you type something "
+                    "new in their place."
+                )
+            )
         self._hub_check_secrets(secrets)
         self.env["ai.hub.secret"].sudo()._keep(self, secrets)
         self.invalidate_recordset(self._hub_secret_fields)
@@ -72,7 +79,7 @@ class HubSecretsMixin(models.AbstractModel):
     @api.model
     def _hub_check_secrets(self, secrets):
         """
-        Refuse secrets that cannot be of use; to be extended.
+        Refuse secrets that cannot be of use; to be overridden.
         """
 
     def _hub_secrets(self):

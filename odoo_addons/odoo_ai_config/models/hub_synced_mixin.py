@@ -18,8 +18,8 @@ class HubSyncedMixin(models.AbstractModel):
     # The event by which the hub is told, and the fields of which it is told.
     _hub_event_name = None
     _hub_fields = ()
-    # Fields of the answer that are kept here under the same name.
-    _hub_versions = ()
+    # What the hub acknowledges: for each, a version and a digest of the content.
+    _hub_acknowledgements = ()
 
     sync_state = fields.Selection(
         [
@@ -74,9 +74,12 @@ class HubSyncedMixin(models.AbstractModel):
         """
         if not self:
             return
-        versions = {
-            name: answer[name] for name in self._hub_versions if isinstance(answer.get(name), int)
-        }
+        versions = {}
+        for name in self._hub_acknowledgements:
+            version, digest = answer.get(f"{name}_version"), answer.get(f"{name}_digest")
+            if isinstance(version, int):
+                versions[f"{name}_version"] = version
+                versions[f"{name}_digest"] = digest if isinstance(digest, str) else False
         warnings = answer.get("warnings")
         messages = [
             warning["message"]
@@ -89,6 +92,19 @@ class HubSyncedMixin(models.AbstractModel):
                 "sync_message": "; ".join(messages)[:500] or False,
                 "synced_at": fields.Datetime.now(),
                 **versions,
+            }
+        )
+
+    def _hub_overtaken(self):
+        """
+        There is nothing to tell the hub of the record any more: another one has its place.
+        """
+        self.write(
+            {
+                "sync_state": "done",
+                "sync_message": self.env._("Another line has taken the place of this one."),
+                **{f"{name}_version": 0 for name in self._hub_acknowledgements},
+                **{f"{name}_digest": False for name in self._hub_acknowledgements},
             }
         )
 

@@ -19,6 +19,12 @@ class ResConfigSettings(models.TransientModel):
     ai_hub_signing_secret = fields.Char(
         string="Hub Signing Secret", compute="_compute_ai_hub", readonly=False
     )
+    ai_hub_reconciled_at = fields.Datetime(
+        string="Last Compared with the Hub", compute="_compute_ai_hub"
+    )
+    ai_hub_reconciliation = fields.Char(
+        string="Result of the Comparison", compute="_compute_ai_hub"
+    )
 
     @api.depends("company_id")
     def _compute_ai_hub(self):
@@ -26,6 +32,8 @@ class ResConfigSettings(models.TransientModel):
             connection = self.env["ai.hub.connection"]._of(settings.company_id)
             for name, source in _FIELDS.items():
                 settings[name] = connection[source]
+            settings.ai_hub_reconciled_at = connection.reconciled_at
+            settings.ai_hub_reconciliation = connection.reconciliation
 
     @api.model_create_multi
     def create(self, vals_list):
@@ -58,14 +66,9 @@ class ResConfigSettings(models.TransientModel):
 
     def action_ai_hub_check(self):
         self.ensure_one()
-        good, message = self.env["ai.hub.connection"]._of(self.company_id)._check()
-        return {
-            "type": "ir.actions.client",
-            "tag": "display_notification",
-            "params": {
-                "title": self.env._("AI Configuration Hub"),
-                "message": message,
-                "type": "success" if good else "danger",
-                "sticky": not good,
-            },
-        }
+        connection = self.env["ai.hub.connection"]._of(self.company_id)
+        return connection._notification(*connection._check())
+
+    def action_ai_hub_reconcile(self):
+        self.ensure_one()
+        return self.env["ai.hub.connection"]._of(self.company_id)._reconcile_and_tell()

@@ -77,8 +77,12 @@ class HubStandIn:
             return self.answers.pop(0)
         if method == "GET":
             return READY
-        versions = {"config_version": 3, "credentials_version": 2, "mapping_version": 5}
-        return 200, {"success": True, "warnings": [], **versions}
+        known = {
+            f"{name}_{part}": value
+            for name, version in (("config", 3), ("credentials", 2), ("mapping", 5))
+            for part, value in (("version", version), ("digest", f"{name}-digest"))
+        }
+        return 200, {"success": True, "warnings": [], **known}
 
 
 class HubCase(TransactionCase):

@@ -146,6 +146,16 @@ class TestCredentials(HubCase):
         self.send_all()
         self.assertEqual(self.hub.events[-1]["odoo_password"], PASSWORD)
 
+    def test_what_is_typed_behind_the_dots_is_refused(self):
+        client = self.new_client(odoo_password=PASSWORD)
+        for typed in (MASK + "nova", MASK[:3] + "nova", MASK[1:]):
+            with (
+                self.subTest(typed=typed),
+                self.assertRaisesRegex(ValidationError, "dots"),
+                self.cr.savepoint(),
+            ):
+                client.odoo_password = typed
+
     def test_password_can_be_replaced_and_removed(self):
         client = self.new_client(odoo_password=PASSWORD)
         self.send_all()

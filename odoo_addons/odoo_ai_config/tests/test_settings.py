@@ -77,6 +77,10 @@ class TestSettings(HubCase):
             ):
                 self.connection.url = url
 
+    def test_what_is_typed_behind_the_dots_is_refused(self):
+        with self.assertRaisesRegex(ValidationError, "dots"):
+            self.settings(ai_hub_api_key=MASK + "oac_new")
+
     def test_secrets_that_fit_no_header_are_refused(self):
         for name, value in (
             ("api_key", "com espaço"),
