@@ -46,6 +46,7 @@ check: $(DEV_STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+	$(BIN)/pylint --rcfile=odoo_addons/.pylintrc odoo_addons/odoo_ai_config
 
 bench: $(DEV_STAMP)
 	$(BIN)/python -m benchmarks $(ARGS)
