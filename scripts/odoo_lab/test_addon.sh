@@ -35,8 +35,12 @@ own_tests() {
   count=$(sed -nE 's/.* of ([0-9]+) tests/\1/p' <<<"$summary")
   echo "Odoo: ${summary:-no tests}" >&2
   if [ "$status" -ne 0 ] || ! grep -q '^0 failed, 0 error' <<<"$summary"; then
+    if [ -z "$count" ]; then
+      # It could not even be installed, and the reason comes last.
+      tail -n 40 "$log" | cut -c 1-400 >&2
+      failed 5 "Odoo ran no tests of the add-on (status $status)." "All it said is in $log"
+    fi
     grep -nE ' (ERROR|CRITICAL) ' -A 12 "$log" | cut -c 1-400 | tail -n 120 >&2
-    [ -n "$count" ] || failed 5 "Odoo ran no tests of the add-on (status $status)." "All it said is in $log"
     failed 1 "The add-on's tests failed: $summary (status $status)." "All it said is in $log"
   fi
   # Odoo is content with tests that it cannot find.

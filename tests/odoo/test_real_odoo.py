@@ -350,6 +350,30 @@ async def text(hub: Hub, path: str) -> str:
         return await response.text()
 
 
+async def test_users_who_save_at_the_same_time_leave_one_truth(
+    hub: Hub, admin: User, odoo: OdooServer, request: pytest.FixtureRequest
+) -> None:
+    account = account_of(request)
+    client = await new_client(admin, account)
+    async with odoo.browser() as jar:
+        manager = await odoo.user("manager", "manager", jar)
+        # Of these transactions Odoo has to repeat some.
+        await asyncio.gather(
+            *(
+                user.save(CLIENTS, {"description": f"{name} {turn}"}, client)
+                for turn in range(5)
+                for name, user in (("admin", admin), ("manager", manager))
+            )
+        )
+    await until_sent(admin, CLIENTS, client)
+    record = await admin.read(CLIENTS, client, "description", "config_version")
+    config = await hub.get(f"/configs/{account}/default/config")
+    assert config["json_data"]["description"] == record["description"]
+    assert config["version"] == record["config_version"]
+    open_lines = [["res_model", "=", CLIENTS], ["res_id", "=", client], ["state", "=", "failed"]]
+    assert await admin.call(OUTBOX, "search_count", open_lines) == 0
+
+
 async def test_change_that_is_rolled_back_is_not_sent(
     hub: Hub, admin: User, request: pytest.FixtureRequest
 ) -> None:
