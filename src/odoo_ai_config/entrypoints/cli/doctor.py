@@ -10,11 +10,8 @@ import socket
 import stat
 from collections.abc import AsyncIterator, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from enum import Enum
 from pathlib import Path
 from typing import Final
-
-from attrs import frozen
 
 from odoo_ai_config.application.errors import (
     ApplicationError,
@@ -23,6 +20,9 @@ from odoo_ai_config.application.errors import (
     StoreUnusableError,
 )
 from odoo_ai_config.domain.errors import InvalidApiKeyError
+from odoo_ai_config.entrypoints.apps import App
+from odoo_ai_config.entrypoints.cli.answering_checks import answering
+from odoo_ai_config.entrypoints.cli.findings import Finding, Verdict
 from odoo_ai_config.entrypoints.cli.flags import SERVER_AS_SET, ServerFlags, container_of
 from odoo_ai_config.entrypoints.cli.probing import hub_answers
 from odoo_ai_config.entrypoints.cli.refusals import advice_on
@@ -45,32 +45,6 @@ _OLD_NAMES: Final[Mapping[str, str]] = {
     "CREDENTIAL_ENCRYPTION_KEY": "ODOO_AI_CONFIG_KEYRING",
     "WEBHOOK_SECRET_KEY": "ODOO_AI_CONFIG_LEGACY_ODOO_SECRETS",
 }
-
-
-class Verdict(Enum):
-    """
-    How a check came out.
-    """
-
-    GOOD = "ok"
-    DOUBTFUL = "aviso"
-    BAD = "falha"
-
-
-@frozen
-class Finding:
-    """
-    One line of the report; *advice* says what to do where something is not as it should be.
-    """
-
-    verdict: Verdict
-    subject: str
-    text: str
-    advice: str = ""
-
-    def __str__(self) -> str:
-        advice = f" -> {self.advice}" if self.advice else ""
-        return f"{self.verdict.value:5}  {self.subject}: {self.text}{advice}"
 
 
 async def doctor(*, flags: ServerFlags = SERVER_AS_SET) -> int:
@@ -287,6 +261,9 @@ async def _store(
         yield await _ring_of_data(services, settings)
         yield await _history(services, now)
         yield await _key(services, settings)
+        if App.CHATWOOT in settings.apps:
+            async for finding in answering(services, settings):
+                yield finding
     except StoreUnusableError as error:
         yield Finding(Verdict.BAD, subject, error.advice)
     except StoreUnavailableError:

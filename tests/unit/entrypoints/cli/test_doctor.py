@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import socket
 import sqlite3
+import sys
 import time
 from contextlib import closing
 from pathlib import Path
@@ -14,7 +16,7 @@ from tests.unit.entrypoints.cli.conftest import Command, Ended
 
 
 @pytest.fixture
-def installed(command: Command, folder: Path) -> Path:
+def installed(command: Command, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """
     An installation that a server ran in before.
     """
@@ -25,6 +27,10 @@ def installed(command: Command, folder: Path) -> Path:
     file.parent.mkdir(parents=True)
     file.write_text("credentials: {x: segredo}\n")
     assert command("import", "in").status == 0
+    address = ("--url", "https://chatwoot.example", "--api-token", "--new-address")
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stdin", io.StringIO("api-canario\n"))
+        assert command("chatwoot", "set", *address).status == 0
     return folder
 
 
