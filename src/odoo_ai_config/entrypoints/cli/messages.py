@@ -15,7 +15,7 @@ from odoo_ai_config.domain.errors import DomainError
 from odoo_ai_config.domain.identifiers import TenantId
 from odoo_ai_config.domain.inbox import STUCK, InboxMessage, MessageId, Stage
 from odoo_ai_config.entrypoints.cli.flags import ARGUMENTS, AS_SET, OPTIONS, StoreFlags
-from odoo_ai_config.entrypoints.cli.refusals import CommandError
+from odoo_ai_config.entrypoints.cli.refusals import CommandError, refusal_text
 from odoo_ai_config.entrypoints.cli.session import OPERATOR, session
 from odoo_ai_config.entrypoints.cli.terminal import moment, say_json, say_table, tell
 from odoo_ai_config.entrypoints.http.chatwoot_messages import shown, shown_opened
@@ -145,7 +145,7 @@ async def replay(
             replays = await services.replay_messages.each(names, caller=OPERATOR)
         else:
             replays = await _replayed(services, stages, bound, size)
-    return _told([(entry.id, entry.refusal or "a caminho", entry.refusal) for entry in replays])
+    return _told([(entry.id, "a caminho", entry.refusal) for entry in replays])
 
 
 async def _replayed(
@@ -184,7 +184,7 @@ async def discard(
             try:
                 await services.discard_message(name, caller=OPERATOR)
             except DomainError as error:
-                outcomes.append((name, error.code, error.code))
+                outcomes.append((name, "", error.code))
             else:
                 outcomes.append((name, "descartada", None))
     return _told(outcomes)
@@ -201,12 +201,18 @@ def _confirmed(count: int) -> bool:
 
 def _told(outcomes: Sequence[tuple[MessageId, str, str | None]]) -> int:
     """
-    Print what became of each message; the status says whether something is wrong with any.
+    Print what became of each message, or the refusal that its code stands for.
+
+    The status says whether something is wrong with any.
     """
     if not outcomes:
         tell("Nenhuma mensagem.")
         return 0
-    say_table(("MENSAGEM", "RESULTADO"), [(str(name), result) for name, result, _ in outcomes])
+    rows = [
+        (str(name), done if refusal is None else refusal_text(refusal))
+        for name, done, refusal in outcomes
+    ]
+    say_table(("MENSAGEM", "RESULTADO"), rows)
     return int(any(refusal is not None for _, _, refusal in outcomes))
 
 

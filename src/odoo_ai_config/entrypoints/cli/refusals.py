@@ -20,10 +20,11 @@ from odoo_ai_config.application.errors import (
     StoreUnavailableError,
     StoreUnusableError,
 )
+from odoo_ai_config.application.message_routing import NO_ROUTE
 from odoo_ai_config.domain.errors import DomainError
 from odoo_ai_config.entrypoints.http.errors import HttpRefusalError
 from odoo_ai_config.entrypoints.http.messages import Language
-from odoo_ai_config.entrypoints.http.problems import problem_of
+from odoo_ai_config.entrypoints.http.problems import WORDINGS, problem_of
 from odoo_ai_config.entrypoints.settings import SettingsError
 
 
@@ -62,6 +63,17 @@ def advice_on(
             )
         case _:
             return f"{problem_of(error, Language.PORTUGUESE).detail}."
+
+
+def refusal_text(code: str) -> str:
+    """
+    What the *code* of a refusal means, and the code itself, by which pages and programs know it.
+    """
+    if code == NO_ROUTE:
+        text = "Nenhum canal mapeado a recebe"
+    else:
+        text = next(w.text.portuguese for kind, w in WORDINGS.items() if kind.code == code)
+    return f"{text} ({code})"
 
 
 def usage_advice(error: CycloptsError) -> str:

@@ -27,6 +27,7 @@ from tests.unit.entrypoints.cli.conftest import Command
 from tests.unit.entrypoints.http.web_hub import fixture, having
 
 WHATSAPP = fixture("chatwoot_message_created_whatsapp")
+WRONG_STAGE = "A mensagem não está num estágio que permita esta operação"
 NOBODYS_ID = "0198b6e2-7c1f-7cc3-98f5-1a3b5c7d9e0f"
 
 
@@ -163,8 +164,8 @@ def test_named_messages_are_sent_on_their_way(command: Command, folder: Path) ->
     assert ended.status == 1
     assert [line.split(maxsplit=1) for line in ended.lines[1:]] == [
         [dead, "a caminho"],
-        [queued, "wrong_stage"],
-        [NOBODYS_ID, "message_not_found"],
+        [queued, f"{WRONG_STAGE} (wrong_stage)"],
+        [NOBODYS_ID, "Mensagem não encontrada (message_not_found)"],
     ]
     assert stages(command)[dead] == "queued"
     assert audited(folder) == [("message_replayed", dead)]
@@ -180,7 +181,10 @@ def test_stuck_messages_are_sent_on_their_way_by_stage(command: Command) -> None
     assert [line.split()[0] for line in ended.lines[1:]] == names[:3]
     left = command("messages", "replay", "--stage", "unresolved", "--stage", "dead")
     assert left.status == 1
-    assert [line.split()[1] for line in left.lines[1:]] == ["a", "no_route"]
+    assert [line.split(maxsplit=1)[1] for line in left.lines[1:]] == [
+        "a caminho",
+        "Nenhum canal mapeado a recebe (no_route)",
+    ]
     assert stages(command) == dict.fromkeys(names, "queued") | {nobodys: "unresolved"}
 
 
@@ -226,10 +230,10 @@ def test_messages_are_put_aside(command: Command, folder: Path) -> None:
     (queued,) = receive(3)
     ended = command("messages", "discard", first, second, queued, "--yes")
     assert ended.status == 1
-    assert [line.split() for line in ended.lines[1:]] == [
+    assert [line.split(maxsplit=1) for line in ended.lines[1:]] == [
         [first, "descartada"],
         [second, "descartada"],
-        [queued, "wrong_stage"],
+        [queued, f"{WRONG_STAGE} (wrong_stage)"],
     ]
     assert stages(command) == {first: "discarded", second: "discarded", queued: "queued"}
     assert audited(folder) == [("message_discarded", name) for name in (first, second)]
