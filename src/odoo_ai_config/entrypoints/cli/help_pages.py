@@ -42,7 +42,8 @@ class _Description(DescriptionRenderer):
         notes = []
         if entry.choices:
             notes.append(f"[opções: {', '.join(entry.choices)}]")
-        if entry.default is not None:
+        # A switch that is not given is off; that goes without saying.
+        if entry.default not in (None, str(False)):
             notes.append(f"[padrão: {entry.default}]")
         if entry.required:
             notes.append("[obrigatório]")

@@ -48,6 +48,13 @@ def test_every_command_explains_itself(name: tuple[str, ...], command: Command) 
     assert command("--help").out.count(f" {name[0]} ") >= 1
 
 
+def test_help_tells_defaults_but_not_that_a_switch_is_off(command: Command) -> None:
+    page = " ".join(command("messages", "list", "--help").out.replace("│", " ").split())
+    assert "[padrão: 50]" in page
+    assert "cada uma." in page
+    assert "False" not in page
+
+
 @pytest.mark.parametrize(
     ("tokens", "said"),
     [
