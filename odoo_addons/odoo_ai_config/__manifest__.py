@@ -19,6 +19,7 @@
         "views/channel_views.xml",
         "views/credentials_views.xml",
         "views/collection_views.xml",
+        "wizards/route_question_views.xml",
         "views/res_config_settings_views.xml",
         "views/menus.xml",
     ],

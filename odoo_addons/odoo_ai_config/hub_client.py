@@ -12,6 +12,7 @@ import hmac
 import json
 import time
 from collections import namedtuple
+from urllib.parse import urlencode
 
 import requests
 
@@ -142,10 +143,19 @@ class HubClient:
         """
         return self._post("/v1/reconcile", json_bytes({"known": known}))
 
+    def route(self, account, inbox, number):
+        """
+        Ask where the hub would send a message from a channel of Chatwoot, and why.
+        """
+        asked = {"account_id": account, "inbox_id": inbox, "number": number, "explain": 1}
+        query = urlencode({name: value for name, value in asked.items() if value})
+        return self._call("GET", f"/v1/route?{query}", self._key())
+
+    def _key(self):
+        return {"X-API-Key": self._api_key or ""}
+
     def _post(self, path, body, headers=None):
-        headers = dict(headers or {})
-        headers["Content-Type"] = "application/json"
-        headers["X-API-Key"] = self._api_key or ""
+        headers = {**(headers or {}), **self._key(), "Content-Type": "application/json"}
         return self._call("POST", path, headers, body)
 
     def _call(self, method, path, headers=None, body=None):
@@ -206,7 +216,8 @@ def _read(response, content):
     if not isinstance(answer, dict):
         return _outcome(NOT_A_HUB, status)
     good = answer.get("success") is True or answer.get("status") == "ready"
-    if status == 200 and (good or isinstance(answer.get("summary"), dict)):
+    good = good or isinstance(answer.get("summary"), dict) or "resolved" in answer
+    if status == 200 and good:
         return _outcome(ACCEPTED, status, answer=answer)
     code, detail = answer.get("code"), answer.get("detail")
     if status < 400 or not isinstance(code, str) or not isinstance(detail, str):

@@ -236,6 +236,27 @@ async def tenants(hub: Hub) -> list[dict[str, Any]]:
     return found
 
 
+async def test_wizard_says_where_a_message_would_go(
+    hub: Hub, admin: User, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    client = await new_client(admin, account_of(request))
+    await new_channel(admin, client, 108)
+    question = {"chatwoot_account_id": 108, "chatwoot_inbox_id": 7, "number": "+5511987654321"}
+    record = await admin.save("ai.hub.route.question", question)
+    await admin.press("ai.hub.route.question", "action_ask", record)
+    told = await admin.read("ai.hub.route.question", record, "answer")
+    assert "config:read" in told["answer"]
+
+    scopes = ("--scope", "webhook", "--scope", "config:read")
+    created = run(tmp_path, "keys", "create", "--name", "x", *scopes)
+    await admin.set_up(api_key=created.stdout.strip())
+    await admin.press("ai.hub.route.question", "action_ask", record)
+    told = await admin.read("ai.hub.route.question", record, "answer")
+    assert told["answer"].startswith(f"The message goes to Cliente {account_of(request)}")
+    assert "Inbox: this decided it" in told["answer"]
+    assert "the number is not a special one" in told["answer"]
+
+
 async def test_wrong_signing_secret_is_told(hub: Hub, admin: User) -> None:
     told = await admin.set_up(signing_secret="whsec_b3V0cm8=")
     assert "does not accept the signature" in told["message"]

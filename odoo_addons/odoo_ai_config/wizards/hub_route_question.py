@@ -1,0 +1,107 @@
+# Copyright odoo-ai-config contributors
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
+
+from odoo import fields, models
+from odoo.exceptions import ValidationError
+
+from .. import phone
+
+
+class HubRouteQuestion(models.TransientModel):
+    """
+    Where a message would go, for whoever wonders. Nothing is sent to anybody.
+    """
+
+    _name = "ai.hub.route.question"
+    _description = "Question about the Route of a Message"
+
+    company_id = fields.Many2one(
+        "res.company", required=True, default=lambda self: self.env.company
+    )
+    chatwoot_account_id = fields.Integer(required=True)
+    chatwoot_inbox_id = fields.Integer()
+    number = fields.Char(string="Customer's Number")
+    answer = fields.Text(readonly=True)
+
+    def action_ask(self):
+        self.ensure_one()
+        if self.chatwoot_account_id <= 0 or self.chatwoot_inbox_id < 0:
+            raise ValidationError(
+                self.env._("Accounts and inboxes of Chatwoot have positive numbers.")
+            )
+        number = phone.digits_of(self.number)
+        if self.number and number is None:
+            raise ValidationError(
+                self.env._(
+                    "%(number)s is not a WhatsApp number: write it with country and area "
+                    "code, such as +55 11 98765-4321.",
+                    number=self.number,
+                )
+            )
+        self.answer = self._asked(number)
+        return {
+            "type": "ir.actions.act_window",
+            "res_model": self._name,
+            "res_id": self.id,
+            "view_mode": "form",
+            "target": "new",
+            "name": self.env._("Where Would a Message Go?"),
+        }
+
+    def _asked(self, number):
+        connection = self.env["ai.hub.connection"]._of(self.company_id)
+        missing = connection._missing()
+        if missing:
+            return missing
+        outcome = connection._client().route(
+            self.chatwoot_account_id, self.chatwoot_inbox_id, number
+        )
+        if outcome.code == "scope_missing":
+            return self.env._(
+                "To ask this, the API key needs the permission “config:read” too. Make a new "
+                "key: odoo-ai-config keys create --name odoo --scope webhook --scope config:read"
+            )
+        if not outcome.accepted:
+            return connection._explain(outcome)
+        return "\n".join([*self._decision(outcome.answer), *self._reasons(outcome.answer)])
+
+    def _decision(self, answer):
+        if not answer["resolved"]:
+            yield self.env._("Nobody takes this message: it waits at the hub.")
+            return
+        tenant, domain = answer["tenant_id"], answer["domain"]
+        client = self.env["ai.hub.credentials"].search(
+            [
+                ("account_id", "=", tenant),
+                ("domain", "=", domain),
+                ("company_id", "=", self.company_id.id),
+            ],
+            limit=1,
+        )
+        yield self.env._(
+            "The message goes to %(client)s.", client=client.display_name or f"{tenant}/{domain}"
+        )
+        if answer.get("crew"):
+            yield self.env._("The crew %(crew)s answers it.", crew=answer["crew"])
+
+    def _reasons(self, answer):
+        rules = {
+            "inbox": self.env._("Inbox"),
+            "account": self.env._("All inboxes of the account"),
+            "special_number": self.env._("Special number"),
+            "fallback": self.env._("Fallback"),
+        }
+        verdicts = {
+            "won": self.env._("this decided it"),
+            "not_needed": self.env._("not needed any more"),
+            "no_mapping": self.env._("no channel says so"),
+            "no_inbox": self.env._("no inbox was given"),
+            "no_number": self.env._("no number was given"),
+            "unknown_number": self.env._("the number is not a special one"),
+            "ambiguous_number": self.env._("several clients have the number"),
+            "no_fallback": self.env._("no client is a fallback"),
+        }
+        for step in answer.get("considered") or ():
+            rule, verdict = step["rule"], step["verdict"]
+            if rule in rules:
+                yield f"- {rules[rule]}: {verdicts.get(verdict, verdict)}"
