@@ -3,7 +3,6 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -20,22 +19,6 @@ from tests.contract.sqlite_stores import stores_over
 from tests.contract.stores import Stores
 
 MESSAGE = IncomingMessage(ChatwootId("1"), ChatwootId("1"))
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "hub.db"
-
-
-@pytest.fixture
-async def database(path: Path) -> AsyncIterator[SqliteDatabase]:
-    with open_sqlite(path) as database:
-        yield database
-
-
-@pytest.fixture
-def stores(database: SqliteDatabase) -> Stores:
-    return stores_over(database)
 
 
 @pytest.fixture

@@ -39,11 +39,6 @@ async def database(path: Path) -> AsyncIterator[SqliteDatabase]:
         yield database
 
 
-@pytest.fixture
-def stores(database: SqliteDatabase) -> Stores:
-    return stores_over(database)
-
-
 def mode_of(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 

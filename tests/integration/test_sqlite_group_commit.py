@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -18,22 +17,6 @@ from tests.contract.picture import picture_of
 from tests.contract.samples import AT, delivery, everything, key, revision
 from tests.contract.sqlite_stores import stores_over
 from tests.contract.stores import Stores
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "hub.db"
-
-
-@pytest.fixture
-async def database(path: Path) -> AsyncIterator[SqliteDatabase]:
-    with open_sqlite(path) as database:
-        yield database
-
-
-@pytest.fixture
-def stores(database: SqliteDatabase) -> Stores:
-    return stores_over(database)
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -30,22 +30,6 @@ from tests.contract.stores import Stores
 
 MANY = 1500
 PLENTY = Allowance(total=10, per_tenant=10, in_hand={})
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "hub.db"
-
-
-@pytest.fixture
-async def database(path: Path) -> AsyncIterator[SqliteDatabase]:
-    with open_sqlite(path) as database:
-        yield database
-
-
-@pytest.fixture
-def stores(database: SqliteDatabase) -> Stores:
-    return stores_over(database)
 
 
 async def test_messages_of_another_process_make_nobody_forget_the_configuration(

@@ -4,13 +4,11 @@ import asyncio
 import random
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
-
-from odoo_ai_config.adapters.sqlite.database import SqliteDatabase, open_sqlite
+from odoo_ai_config.adapters.sqlite.database import open_sqlite
 from odoo_ai_config.application.ports.message_inbox import Allowance
 from odoo_ai_config.domain.changes import Changeset, DeliveryId
 from odoo_ai_config.domain.identifiers import CREDENTIALS, ChatwootId
@@ -41,22 +39,6 @@ def finished(path: Path, task: str) -> list[str]:
         said, _ = child.communicate(timeout=60)
     assert child.returncode == 0
     return said.splitlines()
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "hub.db"
-
-
-@pytest.fixture
-async def database(path: Path) -> AsyncIterator[SqliteDatabase]:
-    with open_sqlite(path) as database:
-        yield database
-
-
-@pytest.fixture
-def stores(database: SqliteDatabase) -> Stores:
-    return stores_over(database)
 
 
 async def test_killed_process_leaves_whole_changesets_and_all_it_acknowledged(
