@@ -25,9 +25,10 @@ failed() {
 
 own_tests() {
   $lab fresh addon_tests
-  local status=0
+  local status=0 port
   # The port is not used by the tests, but Odoo wants one while it runs them.
-  $lab odoo server -d addon_tests -i "$addon" --http-port 8079 --stop-after-init \
+  port=$("$python" -c 'import socket; s = socket.create_server(("", 0)); print(s.getsockname()[1])')
+  $lab odoo server -d addon_tests -i "$addon" --http-port "$port" --stop-after-init \
     --test-tags "/$addon" >"$log" 2>&1 </dev/null || status=$?
 
   local summary count
