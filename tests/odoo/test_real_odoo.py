@@ -8,122 +8,34 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-import time
-from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from attrs import frozen
 
-from tests.e2e.hub_process import HubProcess, environment, run, serving
+from tests.e2e.hub_process import run, serving
 from tests.odoo.odoo_server import (
     OdooServer,
     RefusedByOdooError,
     User,
-    in_lab,
-    serving_odoo,
     sql,
+)
+from tests.odoo.records import (
+    CHANNELS,
+    CLIENTS,
+    OUTBOX,
+    PASSWORD,
+    SIGNING_SECRET,
+    Hub,
+    account_of,
+    hub_environment,
+    new_channel,
+    new_client,
+    state_of,
+    until_sent,
 )
 
 pytestmark = [pytest.mark.odoo, pytest.mark.timeout(600)]
-
-CLIENTS = "ai.hub.credentials"
-CHANNELS = "ai.hub.channel"
-OUTBOX = "ai.hub.outbox"
-SIGNING_SECRET = "whsec_c2VncmVkby1kby1lbnNhaW8tY29tLW9kb28="
-PASSWORD = "s3nha-do-cliente-çã"
-
-USERS = """
-from odoo import Command
-for login, group in (
-    ("manager", "odoo_ai_config.group_manager"),
-    ("operator", "odoo_ai_config.group_user"),
-    ("nobody", "base.group_user"),
-):
-    user = env["res.users"].create({"login": login, "name": login, "password": login})
-    env.ref(group).write({"user_ids": [Command.link(user.id)]})
-env.cr.commit()
-"""
-
-
-@pytest.fixture(scope="module")
-def odoo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OdooServer]:
-    in_lab("build")
-    with serving_odoo(tmp_path_factory.mktemp("odoo")) as server:
-        in_lab("odoo", "shell", "-d", "proof", "--no-http", given=USERS)
-        yield server
-
-
-@pytest.fixture
-async def admin(odoo: OdooServer) -> AsyncIterator[User]:
-    async with odoo.browser() as jar:
-        yield await odoo.user("admin", "admin", jar)
-
-
-def hub_environment() -> dict[str, str]:
-    return environment(
-        ODOO_AI_CONFIG_WEBHOOK_SECRETS=SIGNING_SECRET, ODOO_AI_CONFIG_REQUIRE_SIGNATURE="1"
-    )
-
-
-@frozen
-class Hub:
-    """
-    A running hub, and the key with which Odoo comes to it.
-    """
-
-    process: HubProcess
-    key: str
-
-    async def get(self, path: str) -> Any:
-        async with self.process.client() as client, client.get(path) as response:
-            assert response.status == 200, (path, response.status, await response.text())
-            return await response.json()
-
-    async def route(self, account: int, inbox: int) -> Any:
-        return await self.get(f"/v1/route?account_id={account}&inbox_id={inbox}")
-
-
-@pytest.fixture
-async def hub(tmp_path: Path, admin: User) -> AsyncIterator[Hub]:
-    with serving(tmp_path, env=hub_environment()) as process:
-        created = run(tmp_path, "keys", "create", "--name", "odoo", "--scope", "webhook")
-        hub = Hub(process, created.stdout.strip())
-        told = await admin.set_up(url=process.url, api_key=hub.key, signing_secret=SIGNING_SECRET)
-        assert told["type"] == "success", told
-        yield hub
-
-
-def account_of(test: pytest.FixtureRequest) -> str:
-    """
-    A client for each test: they share one Odoo.
-    """
-    name: str = test.node.name
-    return name.removeprefix("test_")[:100]
-
-
-async def new_client(user: User, account: str, **values: Any) -> int:
-    return await user.save(CLIENTS, {"name": f"Cliente {account}", "account_id": account} | values)
-
-
-async def new_channel(user: User, client: int, account: int, **values: Any) -> int:
-    channel = {"credentials_id": client, "chatwoot_account_id": account, "chatwoot_inbox_id": 7}
-    return await user.save(CHANNELS, channel | values)
-
-
-async def state_of(user: User, model: str, record: int) -> Any:
-    return await user.read(model, record, "sync_state", "sync_message")
-
-
-async def until_sent(user: User, model: str, record: int, *, within: int = 180) -> None:
-    """
-    Wait for the cron, which comes once a minute.
-    """
-    deadline = time.monotonic() + within
-    while (state := await state_of(user, model, record))["sync_state"] != "done":
-        assert time.monotonic() < deadline, state
-        await asyncio.sleep(0.5)
 
 
 async def test_what_is_saved_is_at_the_hub_at_once(
