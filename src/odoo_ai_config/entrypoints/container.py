@@ -18,9 +18,11 @@ from odoo_ai_config.adapters.crews.crew_line import (
 )
 from odoo_ai_config.adapters.crypto.key_ring_file import key_ring_source
 from odoo_ai_config.adapters.crypto.secret_vault import AesGcmSecretVault
-from odoo_ai_config.adapters.http.chatwoot import HttpChatwoot
-from odoo_ai_config.adapters.http.crew_line import HttpCrewLine
-from odoo_ai_config.adapters.http.sessions import HttpSessions
+from odoo_ai_config.adapters.http.on_demand import (
+    HttpChatwootOnDemand,
+    HttpCrewLineOnDemand,
+    SessionsOnDemand,
+)
 from odoo_ai_config.adapters.measured.config_store import MeasuredConfigStore
 from odoo_ai_config.adapters.measured.crew_line import MeasuredCrewLine
 from odoo_ai_config.adapters.measured.message_inbox import MeasuredMessageInbox
@@ -264,21 +266,21 @@ class Container(containers.DeclarativeContainer):
         providers.Callable(_chatwoot_fallback, settings),
     )
 
-    http_sessions = providers.Singleton(HttpSessions, settings.provided.private_targets)
+    http_sessions = providers.Singleton(SessionsOnDemand, settings.provided.private_targets)
     in_process_crews = providers.Singleton(InProcessCrewLine)
     crew_line = providers.Singleton(
         CrewLineByKind,
         providers.Dict(
             {
                 CrewKind.HTTP: providers.Singleton(
-                    HttpCrewLine, http_sessions, clock, settings.provided.public_url
+                    HttpCrewLineOnDemand, http_sessions, clock, settings.provided.public_url
                 ),
                 CrewKind.IN_PROCESS: in_process_crews,
                 CrewKind.ECHO: providers.Singleton(EchoCrewLine),
             }
         ),
     )
-    chatwoot = providers.Singleton(HttpChatwoot, http_sessions, clock)
+    chatwoot = providers.Singleton(HttpChatwootOnDemand, http_sessions, clock)
 
     message_texts = providers.Singleton(MessageTexts, sealer)
     crew_directory = providers.Singleton(CrewDirectory, store, secrets, vault)

@@ -100,7 +100,7 @@ async def test_connections_are_closed_with_the_hub(tmp_path: Path) -> None:
     container = Container(settings=settings_of(tmp_path, ODOO_AI_CONFIG_STORE_URL="memory://"))
 
     async with opened(container):
-        session = container.http_sessions().to_chatwoot()
+        session = container.http_sessions()().to_chatwoot()
         assert not session.closed
 
     assert session.closed
