@@ -5,6 +5,7 @@ Starts that cannot end well say why at once, in one line.
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 from pathlib import Path
 
@@ -37,6 +38,19 @@ def test_wrong_key_ring_is_refused_and_the_needed_one_named(tmp_path: Path) -> N
     kept.rename(ring)
     with serving(tmp_path):
         pass
+
+
+def test_missing_key_ring_is_not_replaced_by_one_that_opens_nothing(tmp_path: Path) -> None:
+    ring = tmp_path / "elsewhere" / "keyring.json"
+    env = environment(ODOO_AI_CONFIG_KEYRING=str(ring))
+    with serving(tmp_path, env=env) as hub:
+        sending = env | {"SERVER_PORT": str(hub.port)}
+        assert run(tmp_path, "send", "credentials", env=sending).returncode == 0
+    shutil.rmtree(ring.parent)
+
+    assert "chave mestra" in refused_start(tmp_path, env=env)
+    assert run(tmp_path, "doctor", env=env).returncode != 0
+    assert not ring.parent.exists()
 
 
 def test_key_ring_that_others_can_read_is_refused(tmp_path: Path) -> None:

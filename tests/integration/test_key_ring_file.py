@@ -256,6 +256,17 @@ def test_status_tells_that_others_can_read_the_ring(source: KeyRingFile, path: P
     assert not source.status().private
 
 
+def test_asking_what_is_in_the_ring_makes_none(source: KeyRingFile, path: Path) -> None:
+    vault = AesGcmSecretVault(source)
+    assert list(vault.master_ids) == []
+    assert not path.parent.exists()
+    vault.ensure_ring()
+    assert list(vault.master_ids) == [vault.current_master_id]
+    before = path.read_bytes()
+    vault.ensure_ring()
+    assert path.read_bytes() == before
+
+
 def test_status_makes_no_ring(source: KeyRingFile, path: Path) -> None:
     with pytest.raises(InvalidKeyRingError, match="não existe"):
         source.status()

@@ -108,6 +108,7 @@ async def test_hub_does_not_open_with_another_key_ring(tmp_path: Path) -> None:
 
     assert refusal.value.master_ids == (needed,)
     assert needed in str(refusal.value)
+    assert not settings.keyring_path.exists()
 
 
 async def test_unknown_store_is_refused() -> None:

@@ -154,6 +154,14 @@ class KeyRingSource(Protocol):
     def ring(self) -> KeyRing:
         """
         The ring as it is now; asking again costs next to nothing while it stays the same.
+
+        Where there is none yet, it is made.
+        """
+
+    @abstractmethod
+    def found(self) -> KeyRing | None:
+        """
+        The ring as it is now, if there is one; nothing is made.
         """
 
     @abstractmethod

@@ -86,6 +86,9 @@ class KeyRingSetting(KeyRingSource):
     def ring(self) -> KeyRing:
         return self._ring
 
+    def found(self) -> KeyRing | None:
+        return self._ring
+
     def status(self) -> KeyRingStatus:
         return KeyRingStatus(self._ring, place=SETTING, private=True)
 
@@ -125,6 +128,9 @@ class KeyRingFile(KeyRingSource):
             with suppress(InvalidKeyRingError, MasterKeyMissingError):
                 self._loaded = self._load()
         return self._loaded[0]
+
+    def found(self) -> KeyRing | None:
+        return None if self._loaded is None and self._missing() else self.ring()
 
     def status(self) -> KeyRingStatus:
         ring, seen = self._load(checked=False)

@@ -95,7 +95,11 @@ class AesGcmSecretVault(SecretVault):
 
     @property
     def master_ids(self) -> Collection[str]:
-        return self._source.ring().ids
+        ring = self._source.found()
+        return () if ring is None else ring.ids
+
+    def ensure_ring(self) -> None:
+        self._source.ring()
 
     def new_tenant_key(
         self, tenant: TenantId, *, at: datetime, succeeding: TenantKey | None = None

@@ -36,6 +36,9 @@ class MeasuredSecretVault(SecretVault):
     def master_ids(self) -> Collection[str]:
         return self._vault.master_ids
 
+    def ensure_ring(self) -> None:
+        self._vault.ensure_ring()
+
     def new_tenant_key(
         self, tenant: TenantId, *, at: datetime, succeeding: TenantKey | None = None
     ) -> TenantKey:

@@ -47,6 +47,11 @@ class MemorySecretVault(SecretVault):
     def master_ids(self) -> Collection[str]:
         return self._master_ids
 
+    def ensure_ring(self) -> None:
+        """
+        Do nothing: its master keys are only names.
+        """
+
     def new_tenant_key(
         self, tenant: TenantId, *, at: datetime, succeeding: TenantKey | None = None
     ) -> TenantKey:

@@ -38,7 +38,13 @@ class SecretVault(Protocol):
     @abstractmethod
     def master_ids(self) -> Collection[str]:
         """
-        Ids of every master key in the ring.
+        Ids of every master key in the ring; none as long as nobody has made it.
+        """
+
+    @abstractmethod
+    def ensure_ring(self) -> None:
+        """
+        Make a ring, of one new master key, where there is none.
         """
 
     @abstractmethod

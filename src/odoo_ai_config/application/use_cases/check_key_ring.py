@@ -1,5 +1,5 @@
 """
-Refuse to start with a key ring that cannot open what is stored.
+Refuse to start with a key ring that cannot open what is stored; make one where nothing is.
 """
 
 from __future__ import annotations
@@ -15,6 +15,9 @@ from odoo_ai_config.application.ports.secret_vault import SecretVault
 class CheckKeyRing:
     """
     Compare the key ring with the master keys that stored data keys are wrapped with.
+
+    The ring of a new hub is made only then: where it is merely missing, a new one would look as
+    if it were the right one, and be in the way of the one that is restored.
     """
 
     secrets: SecretStore
@@ -33,3 +36,4 @@ class CheckKeyRing:
         missing = needed.keys() - set(self.vault.master_ids)
         if missing:
             raise MasterKeyMissingError(*sorted(missing))
+        self.vault.ensure_ring()

@@ -281,7 +281,6 @@ async def _store(
 
 async def _ring_of_data(services: Services, settings: Settings) -> Finding:
     needed = await services.secrets.master_ids()
-    # Asking the vault would make the file.
     if settings.keyring is None and needed and not settings.keyring_path.exists():
         return Finding(
             Verdict.BAD,
