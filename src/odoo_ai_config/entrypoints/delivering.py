@@ -6,10 +6,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
+from contextvars import copy_context
 from datetime import datetime
-from typing import Final, TypeAlias, TypeVar
+from typing import Final, TypeAlias
 
 import structlog
 from attrs import define, frozen
@@ -24,7 +25,6 @@ from odoo_ai_config.domain.inbox import InboxMessage, Stage
 from odoo_ai_config.entrypoints.services import Services
 from odoo_ai_config.entrypoints.settings import Settings
 
-T = TypeVar("T")
 Count: TypeAlias = Callable[[str], None]
 """
 Takes what a step of a delivery has come to.
@@ -40,17 +40,12 @@ _REST_IN_VAIN: Final = 0.1
 _BACKOFF_SECONDS: Final = (0.5, 10.0)
 # What giving messages back may take at the very end.
 _LAST_SECONDS: Final = 2.0
+_UNEXPECTED: Final = Trouble.UNEXPECTED.value
 _SEVERITIES: Final = {
     Progress.PUT_OFF: "warning",
     Progress.UNRESOLVED: "warning",
     Progress.DEAD: "error",
 }
-
-
-class _UnforeseenError(Exception):
-    """
-    Something that nobody foresaw, and that is in the log.
-    """
 
 
 @frozen
@@ -80,9 +75,13 @@ def capacity_of(settings: Settings) -> Capacity:
 class _Hand:
     """
     What one delivery is at.
+
+    Args:
+        at_fault: Whether it has ended with something that nobody foresaw.
     """
 
     message: InboxMessage
+    at_fault: bool = False
 
 
 class Courier:
@@ -132,9 +131,10 @@ class Courier:
         """
         Let what is in hand be finished within the grace, and give back what is not.
         """
-        seconds = self.retire() - asyncio.get_running_loop().time()
-        if self._in_hand:
-            await asyncio.wait(set(self._in_hand), timeout=max(0.0, seconds))
+        ends_at, loop = self.retire(), asyncio.get_running_loop()
+        # One that fails is followed by another that puts the message off.
+        while self._in_hand and loop.time() < ends_at:
+            await asyncio.wait(set(self._in_hand), timeout=ends_at - loop.time())
         left = dict(self._in_hand)
         for task in left:
             task.cancel()
@@ -145,11 +145,16 @@ class Courier:
 
     async def _looked(self) -> float:
         # How long there is nothing to look for, unless the bell rings.
+        look = asyncio.create_task(self._taken())
         try:
-            pause = await _foreseen(self._taken())
-        except (ApplicationError, _UnforeseenError) as error:
+            await asyncio.wait({look})
+        finally:
+            look.cancel()
+        error = look.exception()
+        if error is not None:
+            code = _code_of(error)
             if not self._failed_looks:
-                _log.warning("inbox_away", code=getattr(error, "code", "unexpected_error"))
+                _log.warning("inbox_away", code=code)
             self._failed_looks += 1
             first, longest = _BACKOFF_SECONDS
             # The bell does not bring the store back.
@@ -158,7 +163,7 @@ class Courier:
         if self._failed_looks:
             _log.info("inbox_back")
         self._failed_looks = 0
-        return pause
+        return look.result()
 
     async def _taken(self) -> float:
         room = self._capacity.total - len(self._in_hand)
@@ -173,9 +178,7 @@ class Courier:
         messages = await self._inbox.claim(allowance, now=now, until=now + self._deliver.lease)
         for message in messages:
             hand = _Hand(message)
-            task = asyncio.create_task(self._delivered(hand))
-            self._in_hand[task] = hand
-            task.add_done_callback(self._put_down)
+            self._hold(hand, self._delivered(hand))
         if messages:
             return 0.0
         # What is due is not for this process now. While that is so, the bell changes little.
@@ -185,13 +188,35 @@ class Courier:
     def _by_tenant(self) -> Counter[TenantId]:
         return Counter(hand.message.holder.tenant for hand in self._in_hand.values())
 
+    def _hold(self, hand: _Hand, work: Coroutine[object, object, None]) -> None:
+        # The task has a context of its own, so that adapters' lines say whose they are too, and
+        # those about its end.
+        context = copy_context()
+        task = asyncio.create_task(work, context=context)
+        self._in_hand[task] = hand
+        task.add_done_callback(self._put_down, context=context)
+
     def _put_down(self, task: asyncio.Task[None]) -> None:
-        del self._in_hand[task]
+        hand = self._in_hand.pop(task)
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            self._failed(hand, _code_of(error))
         # There is room for another one, or the next of the conversation can be taken.
         self._bell.ring()
 
+    def _failed(self, hand: _Hand, code: str) -> None:
+        if code == _UNEXPECTED and not hand.at_fault:
+            # Uncounted, it would come back each time that its claim runs out.
+            hand.at_fault = True
+            self._hold(hand, self._put_off(hand))
+            return
+        _log.warning("delivery_left", code=code)
+        self._count("left")
+
+    async def _put_off(self, hand: _Hand) -> None:
+        self._tell(await self._deliver.failed(hand.message, reason=_UNEXPECTED))
+
     async def _delivered(self, hand: _Hand) -> None:
-        # The task has a context of its own, so that adapters' lines say whose they are too.
         message = hand.message
         bind_contextvars(
             area="hub",
@@ -201,12 +226,7 @@ class Courier:
         )
         unposted = False
         while True:
-            try:
-                step = await self._step(hand.message, unposted=unposted)
-            except ApplicationError as error:
-                _log.warning("delivery_left", code=error.code)
-                self._count("left")
-                return
+            step = await self._step(hand.message, unposted=unposted)
             hand.message = step.message
             self._tell(step)
             if step.progress is not Progress.ANSWERED:
@@ -217,15 +237,15 @@ class Courier:
         def tell(crew: Crew) -> None:
             _log.info("crew_asked", crew=crew.name, attempt=message.attempts + 1)
 
-        work = self._deliver(message, unposted=unposted, on_asking=tell)
+        claim = asyncio.timeout(_time_left(message, self._deliver.clock.now()))
         try:
-            # After that it is somebody else's.
-            async with asyncio.timeout(_time_left(message, self._deliver.clock.now())):
-                return await _foreseen(work)
+            async with claim:
+                return await self._deliver(message, unposted=unposted, on_asking=tell)
         except TimeoutError:
+            if not claim.expired():
+                raise
+            # It is somebody else's now.
             return Step(Progress.OVERTAKEN, message)
-        except _UnforeseenError:
-            return await self._deliver.failed(message, reason=Trouble.UNEXPECTED.value)
 
     async def _given_back(self, message: InboxMessage) -> None:
         if message.stage is not Stage.QUEUED:
@@ -270,16 +290,16 @@ async def delivering(
         await courier.finish()
 
 
-async def _foreseen(work: Awaitable[T]) -> T:
-    try:
-        return await work
-    except ApplicationError:
-        raise
-    except Exception:  # noqa: BLE001 - the one place where everything in the background ends
-        # A fault of the hub or of something that it uses. It must not end the worker, which
-        # nobody would start again, nor come back for ever.
-        _log.exception("unexpected_error")
-        raise _UnforeseenError from None
+def _code_of(error: BaseException) -> str:
+    """
+    What has ended a task.
+
+    What nobody foresaw, a fault of the hub or of something that it uses, is logged with its stack.
+    """
+    if isinstance(error, ApplicationError):
+        return error.code
+    _log.error(_UNEXPECTED, exc_info=error)
+    return _UNEXPECTED
 
 
 def _time_left(message: InboxMessage, now: datetime) -> float:
