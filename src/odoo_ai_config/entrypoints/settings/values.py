@@ -1,0 +1,90 @@
+"""
+What the texts of settings mean.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from typing import Final, TypeAlias
+
+from odoo_ai_config.domain.chatwoot import ChatwootChange
+from odoo_ai_config.domain.credentials import SecretText
+from odoo_ai_config.domain.errors import InvalidValueError
+
+# The name of a host, or a network.
+Target: TypeAlias = IPv4Network | IPv6Network | str
+
+MIN_API_KEY: Final = 20
+_TRUE: Final = frozenset({"1", "true", "yes", "on", "sim"})
+_FALSE: Final = frozenset({"0", "false", "no", "off", "não", "nao", ""})
+_ADDRESS: Final = re.compile(r"https?://[^\s/?#@]+(?:/[^\s?#]*)?")
+# A name, not a number: its last label has a letter.
+_HOST: Final = re.compile(r"(?:[A-Za-z0-9_-]+\.)*[A-Za-z0-9_-]*[A-Za-z][A-Za-z0-9_-]*\.?")
+
+
+def secret(text: str) -> SecretText | None:
+    return SecretText(text) if text else None
+
+
+def secrets(text: str) -> tuple[SecretText, ...]:
+    return tuple(SecretText(part.strip()) for part in text.split(",") if part.strip())
+
+
+def webhook_tokens(text: str) -> tuple[SecretText, ...]:
+    tokens = secrets(text)
+    try:
+        ChatwootChange(webhook_tokens=tokens)
+    except InvalidValueError:
+        raise ValueError from None
+    return tokens
+
+
+def switch(text: str) -> bool:
+    if text.strip().lower() in _TRUE:
+        return True
+    if text.strip().lower() in _FALSE:
+        return False
+    raise ValueError
+
+
+def count(minimum: int, maximum: int = 2**31) -> Callable[[str], int]:
+    def convert(text: str) -> int:
+        number = int(text)
+        if not minimum <= number <= maximum:
+            raise ValueError
+        return number
+
+    return convert
+
+
+def one_of(choices: tuple[str, ...]) -> Callable[[str], str]:
+    def convert(text: str) -> str:
+        if text.lower() not in choices:
+            raise ValueError
+        return text.lower()
+
+    return convert
+
+
+def address(text: str) -> str | None:
+    if text and _ADDRESS.fullmatch(text) is None:
+        raise ValueError
+    return text.rstrip("/") or None
+
+
+def targets(text: str) -> tuple[Target, ...]:
+    return tuple(_target(part.strip()) for part in text.split(",") if part.strip())
+
+
+def _target(text: str) -> Target:
+    if _HOST.fullmatch(text) is not None:
+        return text
+    return ip_network(text)
+
+
+def long_secret(text: str) -> SecretText | None:
+    if text and len(text) < MIN_API_KEY:
+        raise ValueError
+    return secret(text)
