@@ -143,6 +143,22 @@ async def test_sections_are_written_merged_and_read(hub: MemoryHub) -> None:
     assert (await hub.read_mapping(caller=bound_to("b"))).inboxes == {}
 
 
+async def test_channels_of_a_tenant_are_those_it_owns_switched_off_ones_included(
+    hub: MemoryHub,
+) -> None:
+    other = ChannelMapping(ChannelKey(ChatwootId("2")), A, active=False)
+    for mapping in (OF_A, other, ChannelMapping(ChannelKey(ChatwootId("3")), B)):
+        await hub.sync_mapping(mapping, caller=ANYBODY)
+
+    found = await hub.read_mapping.of(A.tenant, caller=bound_to("a"))
+
+    assert {revision.mapping for revision in found} == {OF_A, other}
+    with pytest.raises(TenantForbiddenError):
+        await hub.read_mapping.of(B.tenant, caller=bound_to("a"))
+    with pytest.raises(ScopeMissingError):
+        await hub.read_mapping.of(A.tenant, caller=STRANGER)
+
+
 async def test_replacing_sections_removes_what_is_not_in_them_and_audits_moves(
     hub: MemoryHub,
 ) -> None:

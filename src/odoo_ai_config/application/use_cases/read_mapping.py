@@ -1,14 +1,18 @@
 """
-Read the whole mapping.
+Read the whole mapping, or the channels of one tenant.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from attrs import frozen
 
 from odoo_ai_config.application.ports.channel_directory import ChannelDirectory
 from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.errors import MappingNotFoundError
+from odoo_ai_config.domain.identifiers import TenantId
+from odoo_ai_config.domain.mapping import MappingRevision
 from odoo_ai_config.domain.mapping_sections import MappingSections, sections_of
 
 
@@ -34,3 +38,16 @@ class ReadMapping:
         if not revisions:
             raise MappingNotFoundError
         return sections_of(revision.mapping for revision in revisions)
+
+    async def of(self, tenant: TenantId, *, caller: ApiKey) -> Sequence[MappingRevision]:
+        """
+        The channels of *tenant*, those that are switched off included.
+
+        Raises:
+            ScopeMissingError: *caller* may not read the configuration.
+            TenantForbiddenError: *caller* is bound to another tenant.
+            StoreUnavailableError: The store is away.
+        """
+        caller.require(Scope.CONFIG_READ)
+        caller.require_tenant(tenant)
+        return await self.channels.mappings(tenant)

@@ -6,27 +6,18 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from typing import Final
 
 from aiohttp import web
 
 from odoo_ai_config.entrypoints.apps import App
 from odoo_ai_config.entrypoints.http.app_keys import OPTIONS
-from odoo_ai_config.entrypoints.http.conditional import is_known
 from odoo_ai_config.entrypoints.http.errors import RouteNotFoundError
+from odoo_ai_config.entrypoints.http.pages import StaticBody, shown_file, shown_page
 from odoo_ai_config.entrypoints.http.representations import json_bytes
 from odoo_ai_config.entrypoints.http.viewer_files import (
     MEDIA_TYPES,
-    StaticBody,
     viewer_file,
     viewer_page,
-)
-
-_GUARDED: Final = {"X-Content-Type-Options": "nosniff"}
-# Icons stand in the style sheet, as data.
-_CONTENT_POLICY: Final = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
-    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 
 
@@ -35,7 +26,7 @@ async def show_description(request: web.Request) -> web.Response:
     The OpenAPI document, made when it is first asked for.
     """
     options = request.app[OPTIONS]
-    return _shown(request, _rendered(options.version, options.apps), "application/json")
+    return shown_file(request, _rendered(options.version, options.apps), "application/json")
 
 
 async def show_viewer(request: web.Request) -> web.Response:
@@ -46,16 +37,7 @@ async def show_viewer(request: web.Request) -> web.Response:
         page = viewer_page(files_at="", description_at="../openapi.json")
     else:
         page = viewer_page(files_at="docs/", description_at="openapi.json")
-    return web.Response(
-        text=page,
-        content_type="text/html",
-        headers={
-            **_GUARDED,
-            "Cache-Control": "no-cache",
-            "Content-Security-Policy": _CONTENT_POLICY,
-            "Referrer-Policy": "no-referrer",
-        },
-    )
+    return shown_page(page, {})
 
 
 async def show_viewer_file(request: web.Request) -> web.Response:
@@ -69,7 +51,7 @@ async def show_viewer_file(request: web.Request) -> web.Response:
     if name not in MEDIA_TYPES:
         raise RouteNotFoundError
     file = await asyncio.to_thread(viewer_file, name)
-    return _shown(request, file, MEDIA_TYPES[name])
+    return shown_file(request, file, MEDIA_TYPES[name])
 
 
 @functools.lru_cache(maxsize=1)
@@ -78,13 +60,3 @@ def _rendered(version: str, apps: frozenset[App]) -> StaticBody:
     from odoo_ai_config.entrypoints.http.openapi.document import description  # noqa: PLC0415
 
     return StaticBody.of(json_bytes(description(version, apps)))
-
-
-def _shown(request: web.Request, body: StaticBody, media_type: str) -> web.Response:
-    headers = {**_GUARDED, "ETag": body.tag, "Cache-Control": "no-cache"}
-    known = request.headers.get("If-None-Match")
-    if known is not None and is_known(known, body.tag):
-        return web.Response(status=304, headers=headers)
-    return web.Response(
-        body=body.content, content_type=media_type, charset="utf-8", headers=headers
-    )

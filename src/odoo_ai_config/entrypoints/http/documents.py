@@ -44,6 +44,7 @@ from odoo_ai_config.entrypoints.http.representations import (
     entity_tag,
     json_bytes,
     summaries_of,
+    summary_of,
 )
 
 _JSON: Final = "application/json"
@@ -100,7 +101,7 @@ async def read_yaml(request: web.Request, caller: ApiKey) -> web.Response:
 
 async def read_history(request: web.Request, caller: ApiKey) -> web.Response:
     """
-    The revisions of a document, newest first, without their content.
+    The revisions of a document and who wrote them, newest first, without their content.
     """
     revisions = await request.app[SERVICES].list_documents.history(
         document_of(request),
@@ -108,7 +109,8 @@ async def read_history(request: web.Request, caller: ApiKey) -> web.Response:
         before=optional_number(request, "before"),
         limit=page_size(request, default=DEFAULT_PAGE, most=LARGEST_PAGE),
     )
-    return web.Response(body=summaries_of(revisions), headers=_JSON_HEADERS)
+    told = [{**summary_of(revision), "author": revision.author} for revision in revisions]
+    return web.Response(body=json_bytes(told), headers=_JSON_HEADERS)
 
 
 async def compare(request: web.Request, caller: ApiKey) -> web.Response:

@@ -19,6 +19,7 @@ from odoo_ai_config.entrypoints.http import (
     chatwoot_accounts,
     chatwoot_messages,
     chatwoot_webhook,
+    client_pages,
     credentials,
     crew_answers,
     description,
@@ -103,7 +104,14 @@ _CONFIG: Final[Keyed] = {
     "/v1/reconcile": {"POST": reconciling.reconcile},
     "/v1/tenants": {"GET": tenants.list_tenants},
     "/v1/tenants/{tenant}": {"GET": tenants.read_tenant},
+    "/v1/tenants/{tenant}/channels": {"GET": tenants.list_channels},
     _CREDENTIAL: {"GET": credentials.read_credential},
+}
+
+_PAGES: Final[Open] = {
+    "/ui": {"GET": client_pages.show_page},
+    "/ui/{file}": {"GET": client_pages.show_file},
+    "/ui/clients/{tenant}/{domain}": {"GET": client_pages.show_page},
 }
 
 _CHATWOOT: Final[Open] = {
@@ -147,7 +155,7 @@ _ANSWERS: Final[Open] = {f"{_MESSAGE}/answer": {"POST": crew_answers.answer_mess
 _GROUPS: Final = (
     RouteGroup(None, None, open=_ALWAYS),
     RouteGroup(App.CONFIG, "odoo-webhook", keyed=_EVENTS),
-    RouteGroup(App.CONFIG, "config", keyed=_CONFIG),
+    RouteGroup(App.CONFIG, "config", keyed=_CONFIG, open=_PAGES),
     RouteGroup(App.CHATWOOT, "webhook", open=_CHATWOOT),
     RouteGroup(App.CHATWOOT, "config", keyed=_CHATWOOT_ACCOUNTS),
     RouteGroup(App.CHATWOOT, "hub", keyed=_MESSAGES, open=_ANSWERS),

@@ -1,5 +1,5 @@
 """
-``/v1/tenants``: which tenants there are, and at which versions.
+``/v1/tenants``: which tenants there are, at which versions, and their channels.
 """
 
 from __future__ import annotations
@@ -13,9 +13,14 @@ from odoo_ai_config.application.use_cases.list_tenants import TenantOverview
 from odoo_ai_config.domain.access import ApiKey
 from odoo_ai_config.domain.identifiers import TenantId
 from odoo_ai_config.domain.json_types import JsonObject
+from odoo_ai_config.domain.mapping import MappingRevision
 from odoo_ai_config.entrypoints.http.app_keys import SERVICES
 from odoo_ai_config.entrypoints.http.paths import named, page_size, tenant_of
-from odoo_ai_config.entrypoints.http.representations import json_bytes, timestamp
+from odoo_ai_config.entrypoints.http.representations import (
+    channel_shown,
+    json_bytes,
+    timestamp,
+)
 
 DEFAULT_PAGE: Final = 50
 LARGEST_PAGE: Final = 500
@@ -42,6 +47,34 @@ async def read_tenant(request: web.Request, caller: ApiKey) -> web.Response:
     """
     overview = await request.app[SERVICES].list_tenants.one(tenant_of(request), caller=caller)
     return web.Response(body=json_bytes(_shown(overview)), content_type="application/json")
+
+
+async def list_channels(request: web.Request, caller: ApiKey) -> web.Response:
+    """
+    The channels of a tenant, those that are switched off included.
+    """
+    revisions = await request.app[SERVICES].read_mapping.of(tenant_of(request), caller=caller)
+    body = json_bytes({"channels": [_channel(revision) for revision in revisions]})
+    return web.Response(body=body, content_type="application/json")
+
+
+def _channel(revision: MappingRevision) -> JsonObject:
+    mapping = revision.mapping
+    return {
+        **channel_shown(mapping.key),
+        "domain": str(mapping.owner.domain),
+        "active": mapping.active,
+        "is_fallback": mapping.fallback,
+        "sequence": mapping.sequence,
+        "special_whatsapp_numbers": [
+            {"number": special.number.digits, "crew": special.crew} for special in mapping.numbers
+        ],
+        "version": revision.version,
+        "digest": mapping.digest,
+        "created_at": timestamp(revision.created_at),
+        "updated_at": timestamp(revision.updated_at),
+        "author": revision.author,
+    }
 
 
 def _shown(overview: TenantOverview) -> JsonObject:

@@ -6,13 +6,10 @@ The files that the viewer of the description is made of.
 
 from __future__ import annotations
 
-import functools
-import hashlib
 from collections.abc import Mapping
-from importlib.resources import files
 from typing import Final
 
-from attrs import frozen
+from odoo_ai_config.entrypoints.http.pages import StaticBody, packaged
 
 MEDIA_TYPES: Final[Mapping[str, str]] = {
     "start.js": "text/javascript",
@@ -21,29 +18,11 @@ MEDIA_TYPES: Final[Mapping[str, str]] = {
 }
 
 
-@frozen
-class StaticBody:
-    """
-    Bytes that are the same for everybody, and the entity tag that stands for them.
-    """
-
-    content: bytes
-    tag: str
-
-    @classmethod
-    def of(cls, content: bytes) -> StaticBody:
-        """
-        Tag *content* by its digest.
-        """
-        return cls(content, f'"{hashlib.sha256(content).hexdigest()[:32]}"')
-
-
-@functools.cache
 def viewer_file(name: str) -> StaticBody:
     """
-    One of `MEDIA_TYPES`, read when it is first asked for.
+    One of `MEDIA_TYPES`.
     """
-    return StaticBody.of((files(__package__) / "viewer" / name).read_bytes())
+    return packaged("viewer", name)
 
 
 def viewer_page(*, files_at: str, description_at: str) -> str:

@@ -165,6 +165,7 @@ async def test_history_version_and_rollback(web: WebHub) -> None:
         "version",
         "created_at",
         "updated_at",
+        "author",
     }
     page = await (await web.get(f"{CREWS}/history?before=3&limit=1")).json()
     assert [entry["version"] for entry in page] == [2]

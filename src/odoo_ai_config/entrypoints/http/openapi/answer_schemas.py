@@ -36,6 +36,7 @@ _WHERE: Final[dict[str, JsonObject]] = {
     "config_type": ref("DocumentType"),
     "version": _VERSION,
 }
+_AUTHOR: Final = text("Id of the API key that wrote it, or the name of a process of the hub.")
 _SUMMARY: Final = {**_WHERE, "created_at": _MOMENT, "updated_at": _MOMENT}
 _DOCUMENT: Final[dict[str, JsonObject]] = {
     "id": whole("Stands for one version of one document, for clients that expect a row's id."),
@@ -157,6 +158,11 @@ def document_answers() -> JsonObject:
             {**_SUMMARY, "deleted": constant(value=True)},
             optional=("deleted",),
             description="A version of a document without its content.",
+        ),
+        "HistoryEntry": record(
+            {**_SUMMARY, "deleted": constant(value=True), "author": _AUTHOR},
+            optional=("deleted",),
+            description="A version of a document, and who made it.",
         ),
         "Document": record(_DOCUMENT),
         "WrittenDocument": record(
@@ -319,8 +325,24 @@ def tenant_answers() -> JsonObject:
         "updated_at": _MOMENT,
     }
     area = {"domain": ref("BusinessArea"), "documents": list_of(record(document))}
+    special = {"number": ref("PhoneNumber"), "crew": ref("Crew")}
+    channel: dict[str, JsonObject] = {
+        "chatwoot_account_id": _CHATWOOT_OR_NULL,
+        "chatwoot_inbox_id": _CHATWOOT_OR_NULL,
+        "domain": ref("BusinessArea"),
+        "active": flag("False if it is switched off."),
+        "is_fallback": flag("Whether the client takes messages that no rule claims."),
+        "sequence": {"type": "integer"},
+        "special_whatsapp_numbers": list_of(record(special)),
+        "version": _VERSION,
+        "digest": _DIGEST,
+        "created_at": _MOMENT,
+        "updated_at": _MOMENT,
+        "author": _AUTHOR,
+    }
     return {
         "Tenant": record({"tenant_id": ref("TenantId"), "domains": list_of(record(area))}),
+        "Channels": record({"channels": list_of(record(channel))}),
         "TenantPage": record(
             {
                 "tenants": list_of(ref("Tenant")),

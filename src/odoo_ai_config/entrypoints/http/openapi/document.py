@@ -26,6 +26,7 @@ from odoo_ai_config.entrypoints.http.openapi.message_paths import (
     message_schemas,
 )
 from odoo_ai_config.entrypoints.http.openapi.operations import BEARER_SCHEME, SECURITY_SCHEME
+from odoo_ai_config.entrypoints.http.openapi.page_paths import client_page_paths, viewer_paths
 from odoo_ai_config.entrypoints.http.openapi.refusals import problem
 from odoo_ai_config.entrypoints.http.openapi.status_paths import status_paths
 from odoo_ai_config.entrypoints.http.openapi.tenant_paths import tenant_paths
@@ -62,9 +63,10 @@ def description(version: str, apps: frozenset[App] = ALL_APPS) -> JsonObject:
             {"name": "chatwoot", "description": "What Chatwoot pushes."},
             {"name": "messages", "description": "What became of it, and what crews answer."},
             {"name": "collections", "description": "Products, rules and the like, to be indexed."},
+            {"name": "pages", "description": "For people, in the browser."},
             {"name": "status", "description": "What anybody may ask."},
         ],
-        "paths": {**_paths(apps), **status_paths()},
+        "paths": {**_paths(apps), **status_paths(), **viewer_paths()},
         "components": {
             "securitySchemes": {
                 SECURITY_SCHEME: {
@@ -125,6 +127,7 @@ def _paths(apps: frozenset[App]) -> JsonObject:
             **document_paths(),
             **mapping_paths(),
             **tenant_paths(),
+            **client_page_paths(),
         },
         App.CHATWOOT: {**chatwoot_paths(), **message_paths()},
         App.ODOO_API: collection_paths(),

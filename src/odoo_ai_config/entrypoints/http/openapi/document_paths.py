@@ -151,7 +151,7 @@ def _history() -> JsonObject:
             query("limit", whole(maximum=LARGEST_PAGE, default=DEFAULT_PAGE), "How many at most."),
         ],
         answers=[
-            answered("Newest first.", list_of(ref("DocumentSummary")), headers=["Cache-Control"])
+            answered("Newest first.", list_of(ref("HistoryEntry")), headers=["Cache-Control"])
         ],
         refusals=_NAMED,
     )

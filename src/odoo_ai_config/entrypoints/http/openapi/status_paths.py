@@ -10,27 +10,18 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from odoo_ai_config.application import errors as application
 from odoo_ai_config.domain.json_types import JsonObject
-from odoo_ai_config.entrypoints.http.errors import RouteNotFoundError
 from odoo_ai_config.entrypoints.http.openapi.operations import (
     FRESHNESS,
     answered,
     operation,
-    path_part,
     unchanged,
 )
-from odoo_ai_config.entrypoints.http.openapi.shapes import one_of, ref, text
-from odoo_ai_config.entrypoints.http.viewer_files import MEDIA_TYPES
+from odoo_ai_config.entrypoints.http.openapi.shapes import ref, text
 
 _TAG: Final = "status"
 _KNOWN: Final = ref("If-None-Match", "parameters")
 _METRICS_TYPE: Final = CONTENT_TYPE_LATEST.partition(";")[0]
 _FILE_HEADERS: Final = (*FRESHNESS, "X-Content-Type-Options")
-_PAGE_HEADERS: Final = (
-    "Cache-Control",
-    "Content-Security-Policy",
-    "Referrer-Policy",
-    "X-Content-Type-Options",
-)
 
 
 def status_paths() -> JsonObject:
@@ -86,37 +77,4 @@ def status_paths() -> JsonObject:
                 ],
             )
         },
-        "/docs": {
-            "get": operation(
-                "showViewer",
-                "This document, for the eye",
-                tag=_TAG,
-                answers=[
-                    answered(
-                        "A page that loads nothing from elsewhere.",
-                        text(),
-                        media_type="text/html",
-                        headers=_PAGE_HEADERS,
-                    )
-                ],
-            )
-        },
-        "/docs/{file}": {
-            "get": operation(
-                "showViewerFile",
-                "What the page is made of",
-                tag=_TAG,
-                parameters=[path_part("file", one_of(MEDIA_TYPES)), _KNOWN],
-                answers=[_viewer_file(), unchanged(_FILE_HEADERS)],
-                refusals=[RouteNotFoundError],
-            )
-        },
     }
-
-
-def _viewer_file() -> tuple[int, JsonObject]:
-    status, answer = answered("The file.", text(), headers=_FILE_HEADERS)
-    answer["content"] = {
-        media_type: {"schema": text()} for media_type in sorted(set(MEDIA_TYPES.values()))
-    }
-    return status, answer

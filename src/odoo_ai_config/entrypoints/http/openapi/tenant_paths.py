@@ -58,6 +58,17 @@ def tenant_paths() -> JsonObject:
                 ],
             ),
         },
+        "/v1/tenants/{tenant}/channels": {
+            "parameters": [tenant],
+            "get": operation(
+                "listChannels",
+                "List the Chatwoot channels of a tenant",
+                tag=_TAG,
+                scope=Scope.CONFIG_READ,
+                answers=[answered("Those that are switched off too.", ref("Channels"))],
+                refusals=[http.InvalidFieldsError, domain.TenantForbiddenError],
+            ),
+        },
         "/v1/tenants/{tenant}/{domain}/credentials/{ref}": {
             "parameters": [tenant, domain_name, path_part("ref", ref("CredentialRef"))],
             "get": operation(

@@ -1,0 +1,80 @@
+"""
+Pages for people: made of the hub's own files, with nothing from elsewhere and nothing in line.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from collections.abc import Mapping
+from importlib.resources import files
+from typing import Final
+
+from aiohttp import web
+from attrs import frozen
+
+from odoo_ai_config.entrypoints.http.conditional import is_known
+
+_GUARDED: Final = {"X-Content-Type-Options": "nosniff"}
+# Icons stand in style sheets and links, as data.
+_CONTENT_POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+# No text can become markup, whatever a script does with it.
+TEXT_ONLY: Final = "; require-trusted-types-for 'script'; trusted-types 'none'"
+
+
+@frozen
+class StaticBody:
+    """
+    Bytes that are the same for everybody, and the entity tag that stands for them.
+    """
+
+    content: bytes
+    tag: str
+
+    @classmethod
+    def of(cls, content: bytes) -> StaticBody:
+        """
+        Tag *content* by its digest.
+        """
+        return cls(content, f'"{hashlib.sha256(content).hexdigest()[:32]}"')
+
+
+@functools.cache
+def packaged(folder: str, name: str) -> StaticBody:
+    """
+    A file that comes with this package, read when it is first asked for.
+    """
+    return StaticBody.of((files(__package__) / folder / name).read_bytes())
+
+
+def shown_page(text: str, headers: Mapping[str, str], policy: str = "") -> web.Response:
+    """
+    A page that may load the hub's own files only. *policy* is what else it denies itself.
+    """
+    return web.Response(
+        text=text,
+        content_type="text/html",
+        headers={
+            **_GUARDED,
+            **headers,
+            "Cache-Control": "no-cache",
+            "Content-Security-Policy": _CONTENT_POLICY + policy,
+            "Referrer-Policy": "no-referrer",
+        },
+    )
+
+
+def shown_file(request: web.Request, body: StaticBody, media_type: str) -> web.Response:
+    """
+    *body*, unless the reader has it already.
+    """
+    headers = {**_GUARDED, "ETag": body.tag, "Cache-Control": "no-cache"}
+    known = request.headers.get("If-None-Match")
+    if known is not None and is_known(known, body.tag):
+        return web.Response(status=304, headers=headers)
+    return web.Response(
+        body=body.content, content_type=media_type, charset="utf-8", headers=headers
+    )
