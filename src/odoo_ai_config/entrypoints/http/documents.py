@@ -109,8 +109,10 @@ async def read_history(request: web.Request, caller: ApiKey) -> web.Response:
         before=optional_number(request, "before"),
         limit=page_size(request, default=DEFAULT_PAGE, most=LARGEST_PAGE),
     )
-    told = [{**summary_of(revision), "author": revision.author} for revision in revisions]
-    return web.Response(body=json_bytes(told), headers=_JSON_HEADERS)
+    body = json_bytes(
+        [{**summary_of(revision), "author": revision.author} for revision in revisions]
+    )
+    return web.Response(body=body, headers=_JSON_HEADERS)
 
 
 async def compare(request: web.Request, caller: ApiKey) -> web.Response:
