@@ -16,6 +16,7 @@
         "data/collections.xml",
         "data/cron.xml",
         "views/outbox_views.xml",
+        "views/company_views.xml",
         "views/channel_views.xml",
         "views/credentials_views.xml",
         "views/collection_views.xml",

@@ -5,6 +5,7 @@ from . import hub_outbox
 from . import hub_synced_mixin
 from . import hub_collection
 from . import hub_credentials
+from . import hub_company
 from . import hub_channel
 from . import hub_special_number
 from . import res_config_settings

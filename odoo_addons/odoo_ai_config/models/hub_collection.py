@@ -55,13 +55,13 @@ class HubCollection(models.Model):
     def write(self, vals):
         result = super().write(vals)
         if {"technical_name", "active"} & set(vals):
-            self._users()._hub_enqueue()
+            self._users()._tell_of_collections()
         return result
 
     def unlink(self):
         users = self._users()
         result = super().unlink()
-        users._hub_enqueue()
+        users._tell_of_collections()
         return result
 
     def _users(self):

@@ -249,7 +249,13 @@ class HubConnection(models.Model):
         lost = 0
         entries = answer.get("entries") or ()
         for client, entry in zip(clients, entries, strict=False):
-            if any(found["status"] != "equal" for found in entry["documents"]):
+            documents = {
+                found["config_type"] for found in entry["documents"] if found["status"] != "equal"
+            }
+            if "metadata" in documents:
+                client.profile_ids._hub_enqueue()
+                lost += 1
+            if documents - {"metadata"}:
                 client._hub_enqueue()
                 lost += 1
             standing = {_address(found): found["status"] for found in entry["mappings"]}

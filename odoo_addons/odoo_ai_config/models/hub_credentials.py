@@ -40,6 +40,16 @@ _TEXTS = (
     *_PLATFORM_SETTINGS,
 )
 
+# What the company's profile tells of the client.
+_TOLD_BY_PROFILE = (
+    "account_id",
+    "name",
+    "description",
+    "business_area",
+    "business_area_other",
+    "collection_ids",
+)
+
 
 def slug(text):
     """
@@ -137,6 +147,7 @@ class HubCredentials(models.Model):
     mercado_livre_access_token = fields.Char(compute="_compute_hub_secrets", readonly=False)
     collection_ids = fields.Many2many("ai.hub.collection", string="Enabled Collections")
     channel_ids = fields.One2many("ai.hub.channel", "credentials_id", string="Channels")
+    profile_ids = fields.One2many("ai.hub.company", "credentials_id", string="Company Profile")
     config_version = fields.Integer(
         string="Version of Settings", readonly=True, copy=False, aggregator=None
     )
@@ -253,6 +264,8 @@ class HubCredentials(models.Model):
                 )
         renamed = self.filtered(lambda record: record._identity() != before[record.id])
         renamed.channel_ids._hub_enqueue()
+        if set(_TOLD_BY_PROFILE) & set(vals):
+            self.profile_ids._hub_enqueue()
         if vals.get("active") is False:
             # There is no client any more that the channels could belong to.
             self.channel_ids.active = False
@@ -270,16 +283,51 @@ class HubCredentials(models.Model):
         event = {name: self[name] for name in _TEXTS if self[name]}
         stored = self._hub_secrets()
         event.update({name: stored[name] for name in _SECRETS if name in stored})
-        if self.business_area == "other":
-            # As it was typed: the hub keeps it beside its own name.
-            event["domain"] = self.business_area_other
-        else:
-            event["domain"] = self.domain
+        event["domain"] = self._hub_domain()
         event["event_type"] = "credentials_sync"
-        event["enabled_collections"] = sorted(
-            self.collection_ids.filtered("active").mapped("technical_name")
-        )
+        event["enabled_collections"] = self._enabled_collections()
         return event
+
+    def _hub_domain(self):
+        # As it was typed: the hub keeps it beside its own name.
+        return self.business_area_other if self.business_area == "other" else self.domain
+
+    def _enabled_collections(self):
+        return sorted(self.collection_ids.filtered("active").mapped("technical_name"))
+
+    def _tell_of_collections(self):
+        self._hub_enqueue()
+        self.profile_ids._hub_enqueue()
+
+    def _hub_company_event(self):
+        """
+        What the profile of the client's company says of the client itself.
+        """
+        event = {
+            "account_id": self.account_id,
+            "domain": self._hub_domain(),
+            "name": self.name,
+            "business_area": self.business_area,
+            "enabled_collections": self._enabled_collections(),
+        }
+        for name in ("description", "business_area_other"):
+            if self[name]:
+                event[name] = self[name]
+        return event
+
+    def action_profile(self):
+        """
+        Open the profile of the client's company, or a new one.
+        """
+        self.ensure_one()
+        return {
+            "type": "ir.actions.act_window",
+            "name": self.env._("Company Profile"),
+            "res_model": "ai.hub.company",
+            "res_id": self.profile_ids.id,
+            "view_mode": "form",
+            "context": {"default_credentials_id": self.id},
+        }
 
     def _hub_known(self):
         """
@@ -290,6 +338,9 @@ class HubCredentials(models.Model):
             for name in self._hub_acknowledgements:
                 for part in ("version", "digest"):
                     known[f"{name}_{part}"] = self[f"{name}_{part}"]
+        for profile in self.profile_ids.filtered(lambda profile: profile.sync_state == "done"):
+            known["metadata_version"] = profile.metadata_version
+            known["metadata_digest"] = profile.metadata_digest
         known["mappings"] = [channel._hub_known() for channel in self._known_channels()]
         return known
 

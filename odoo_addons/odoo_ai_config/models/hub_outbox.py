@@ -57,6 +57,7 @@ class HubOutbox(models.Model):
     event = fields.Selection(
         [
             ("credentials_sync", "Credentials"),
+            ("company_metadata_sync", "Company Profile"),
             ("mapping_sync", "Channel"),
             ("mapping_delete", "Channel removed"),
         ],

@@ -79,7 +79,12 @@ class HubStandIn:
             return READY
         known = {
             f"{name}_{part}": value
-            for name, version in (("config", 3), ("credentials", 2), ("mapping", 5))
+            for name, version in (
+                ("config", 3),
+                ("credentials", 2),
+                ("mapping", 5),
+                ("metadata", 4),
+            )
             for part, value in (("version", version), ("digest", f"{name}-digest"))
         }
         return 200, {"success": True, "warnings": [], **known}

@@ -1,0 +1,205 @@
+# Copyright odoo-ai-config contributors
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
+
+from odoo import api, fields, models
+from odoo.exceptions import ValidationError
+
+from ..uniqueness import keep_unique
+
+_TEXTS = (
+    "company_values",
+    "website",
+    "facebook_url",
+    "instagram_url",
+    "greeting_message",
+    "communication_style",
+    "emoji_usage",
+)
+_MENTIONS = ("mention_website_at_end", "mention_facebook_at_end", "mention_instagram_at_end")
+_ADDRESS = ("street", "street2", "city", "state", "zip", "country")
+_WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday")
+_DAYS = (*_WEEKDAYS, "saturday", "sunday", "has_lunch_break")
+_HOURS = tuple(
+    f"{period}_{end}"
+    for period in ("business_hours", "lunch_break", "saturday_hours", "sunday_hours")
+    for end in ("start", "end")
+)
+
+
+class HubCompany(models.Model):
+    """
+    What a client's company says of itself, for the AI services to speak in its name.
+    """
+
+    _name = "ai.hub.company"
+    _inherit = "ai.hub.synced.mixin"
+    _description = "Company Profile for AI Services"
+    _rec_name = "credentials_id"
+    _order = "credentials_id"
+
+    _hub_event_name = "company_metadata_sync"
+    _hub_fields = (
+        "credentials_id",
+        *_TEXTS,
+        *_MENTIONS,
+        *_ADDRESS,
+        "share_address",
+        *_DAYS,
+        *_HOURS,
+    )
+    _hub_acknowledgements = ("metadata",)
+
+    credentials_id = fields.Many2one(
+        "ai.hub.credentials", string="Client", required=True, ondelete="cascade", index=True
+    )
+    company_id = fields.Many2one(related="credentials_id.company_id", store=True, index=True)
+    company_values = fields.Text(
+        string="Values", help="What the company stands for, in its own words."
+    )
+    website = fields.Char()
+    facebook_url = fields.Char(string="Facebook Page")
+    instagram_url = fields.Char(string="Instagram Page")
+    mention_website_at_end = fields.Boolean(string="Mention the Website at the End")
+    mention_facebook_at_end = fields.Boolean(string="Mention Facebook at the End")
+    mention_instagram_at_end = fields.Boolean(string="Mention Instagram at the End")
+    greeting_message = fields.Text(string="Greeting")
+    communication_style = fields.Selection(
+        [
+            ("formal", "Formal"),
+            ("professional", "Professional"),
+            ("friendly", "Friendly"),
+            ("casual", "Casual"),
+        ],
+        default="friendly",
+    )
+    emoji_usage = fields.Selection(
+        [
+            ("none", "None"),
+            ("minimal", "Few"),
+            ("moderate", "Some"),
+            ("frequent", "Many"),
+        ],
+        string="Emojis",
+        default="moderate",
+    )
+    partner_id = fields.Many2one(
+        "res.partner",
+        string="Contact",
+        default=lambda self: self.env.company.partner_id,
+        help="A contact of Odoo whose address and website can be taken over.",
+    )
+    street = fields.Char()
+    street2 = fields.Char(string="Street 2")
+    city = fields.Char()
+    state = fields.Char(string="State or Province")
+    zip = fields.Char(string="ZIP")
+    country = fields.Char()
+    share_address = fields.Boolean(
+        default=True, help="The AI services may tell customers the address."
+    )
+    monday = fields.Boolean(default=True)
+    tuesday = fields.Boolean(default=True)
+    wednesday = fields.Boolean(default=True)
+    thursday = fields.Boolean(default=True)
+    friday = fields.Boolean(default=True)
+    saturday = fields.Boolean()
+    sunday = fields.Boolean()
+    business_hours_start = fields.Float(string="Opens", default=9.0)
+    business_hours_end = fields.Float(string="Closes", default=18.0)
+    has_lunch_break = fields.Boolean(string="Lunch Break")
+    lunch_break_start = fields.Float(string="Lunch Begins", default=12.0)
+    lunch_break_end = fields.Float(string="Lunch Ends", default=13.0)
+    saturday_hours_start = fields.Float(string="Opens on Saturdays", default=9.0)
+    saturday_hours_end = fields.Float(string="Closes on Saturdays", default=13.0)
+    sunday_hours_start = fields.Float(string="Opens on Sundays", default=9.0)
+    sunday_hours_end = fields.Float(string="Closes on Sundays", default=13.0)
+    metadata_version = fields.Integer(
+        string="Version of the Profile", readonly=True, copy=False, aggregator=None
+    )
+    metadata_digest = fields.Char(readonly=True, copy=False)
+
+    def init(self):
+        keep_unique(self.env.cr, self._table, ("credentials_id",))
+
+    @api.constrains("credentials_id")
+    def _check_credentials(self):
+        for profile in self:
+            if self.search_count([("credentials_id", "=", profile.credentials_id.id)]) > 1:
+                raise ValidationError(
+                    self.env._(
+                        "%(client)s has a company profile already. Change that one.",
+                        client=profile.credentials_id.display_name,
+                    )
+                )
+
+    @api.constrains(*_HOURS)
+    def _check_clock(self):
+        for profile in self:
+            for name in _HOURS:
+                if not 0 <= profile[name] <= 24:
+                    raise ValidationError(
+                        self.env._(
+                            "%(field)s: an hour is between 00:00 and 24:00.",
+                            field=self._label(name),
+                        )
+                    )
+
+    @api.constrains(*_DAYS, *_HOURS)
+    def _check_periods(self):
+        for profile in self:
+            if any(profile[day] for day in _WEEKDAYS):
+                profile._check_period("business_hours")
+            for day in ("saturday", "sunday"):
+                if profile[day]:
+                    profile._check_period(f"{day}_hours")
+            if profile.has_lunch_break:
+                profile._check_period("lunch_break")
+                begins, ends = profile.lunch_break_start, profile.lunch_break_end
+                if begins < profile.business_hours_start or ends > profile.business_hours_end:
+                    raise ValidationError(
+                        self.env._("The lunch break lies within the business hours.")
+                    )
+
+    def _check_period(self, period):
+        start, end = f"{period}_start", f"{period}_end"
+        if self[start] >= self[end]:
+            raise ValidationError(
+                self.env._(
+                    "“%(end)s” must be later than “%(start)s”.",
+                    start=self._label(start),
+                    end=self._label(end),
+                )
+            )
+
+    def _label(self, name):
+        return self.fields_get([name], ["string"])[name]["string"]
+
+    def action_take_address(self):
+        """
+        Take address and website over from the contact.
+        """
+        for profile in self.filtered("partner_id"):
+            partner = profile.partner_id
+            found = {
+                "street": partner.street,
+                "street2": partner.street2,
+                "city": partner.city,
+                "state": partner.state_id.code or partner.state_id.name,
+                "zip": partner.zip,
+                "country": partner.country_id.name,
+            }
+            if partner.website:
+                found["website"] = partner.website
+            profile.write(found)
+        return True
+
+    def _hub_event(self):
+        client = self.credentials_id
+        event = client._hub_company_event()
+        event.update({name: self[name] for name in _TEXTS if self[name]})
+        event.update({name: self[name] for name in _MENTIONS})
+        event["address"] = {name: self[name] for name in _ADDRESS if self[name]}
+        event["address"]["share_address"] = self.share_address
+        event["business_hours"] = {name: self[name] for name in (*_DAYS, *_HOURS)}
+        event["event_type"] = self._hub_event_name
+        return event
