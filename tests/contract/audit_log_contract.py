@@ -7,7 +7,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from odoo_ai_config.domain.changes import AuditEntry, Changeset
+from odoo_ai_config.domain.changes import AuditEntry, AuditId, Changeset
 from odoo_ai_config.domain.identifiers import TenantId
 from tests import strategies
 from tests.contract.samples import audit_entry
@@ -60,6 +60,35 @@ class AuditLogContract(StoreContract):
         found = await stores.audit.entries(tenant=TenantId("acme"))
         assert found == [written[6], written[3], written[0]]
         assert await stores.audit.entries(tenant=TenantId("acme"), limit=2) == found[:2]
+
+    @pytest.mark.parametrize("tenant", [None, TenantId("acme")])
+    async def test_pages_follow_each_other_without_gaps(
+        self, stores: Stores, tenant: TenantId | None
+    ) -> None:
+        # Several of each moment, so that a page ends between two of them.
+        tenants = ["acme", "acme", "other", "acme", "other", "acme", "acme"]
+        written = [
+            audit_entry(f"s{number}", tenant=name, day=number // 3)
+            for number, name in enumerate(tenants)
+        ]
+        await write(stores, *written)
+        wanted = [entry for entry in written[::-1] if tenant in {None, entry.tenant}]
+        found: list[AuditEntry] = []
+        while page := await stores.audit.entries(
+            tenant=tenant, after=found[-1].id if found else None, limit=2
+        ):
+            found += page
+            # What is done meanwhile is newer than all that is still to come.
+            await write(stores, audit_entry("meanwhile", day=9))
+        assert found == wanted
+        assert len({entry.id for entry in found}) == len(wanted)
+
+    @pytest.mark.parametrize("text", ["0", "999999", "a1", "f" * 24])
+    async def test_nothing_is_behind_an_entry_that_is_not_there(
+        self, stores: Stores, text: str
+    ) -> None:
+        await stores.config.commit(Changeset(audit=(audit_entry(),)))
+        assert await stores.audit.entries(after=AuditId(text)) == []
 
     @settings(
         suppress_health_check=[

@@ -5,19 +5,23 @@ What one event writes: a changeset that is there as a whole or not at all.
 from __future__ import annotations
 
 import enum
+import re
 from datetime import datetime
 from typing import Final
 
-from attrs import frozen
+from attrs import field, frozen
 
 from odoo_ai_config.domain.access import ApiKey
 from odoo_ai_config.domain.collections import CollectionChange
 from odoo_ai_config.domain.credentials import SealedSecret, TenantKey
+from odoo_ai_config.domain.errors import InvalidValueError
 from odoo_ai_config.domain.identifiers import TenantId
 from odoo_ai_config.domain.inbox import InboxMessage
 from odoo_ai_config.domain.mapping import ChannelMapping, MappingRevision
 from odoo_ai_config.domain.outcomes import Outcome
 from odoo_ai_config.domain.versioning import Revision
+
+_AUDIT_ID: Final = re.compile(r"[0-9a-f]{1,24}", re.ASCII)
 
 
 @frozen
@@ -75,11 +79,29 @@ class AuditAction(enum.Enum):
 
 
 @frozen
+class AuditId:
+    """
+    Names an entry of the audit trail.
+    """
+
+    value: str = field()
+
+    @value.validator
+    def _check(self, _attribute: object, value: str) -> None:
+        if _AUDIT_ID.fullmatch(value) is None:
+            raise InvalidValueError("audit_id", "audit_id")
+
+    def __str__(self) -> str:
+        return self.value
+
+
+@frozen
 class AuditEntry:
     """
     Who did what to which tenant, and when.
 
-    *subject* names the thing (a reference, a channel, a key id), never a value.
+    *subject* names the thing (a reference, a channel, a key id), never a value. An entry that
+    was read has an *id*, which its store gave it; it says nothing of what was done.
     """
 
     at: datetime
@@ -88,6 +110,7 @@ class AuditEntry:
     tenant: TenantId | None
     subject: str
     request_id: str | None = None
+    id: AuditId | None = field(default=None, eq=False)
 
 
 def channel_moved(

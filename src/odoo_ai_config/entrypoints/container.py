@@ -77,6 +77,7 @@ from odoo_ai_config.application.use_cases.patch_document import PatchDocument
 from odoo_ai_config.application.use_cases.prune_history import PruneHistory
 from odoo_ai_config.application.use_cases.prune_messages import PruneMessages
 from odoo_ai_config.application.use_cases.publish_document import PublishDocument
+from odoo_ai_config.application.use_cases.read_audit_trail import ReadAuditTrail
 from odoo_ai_config.application.use_cases.read_chatwoot_accounts import ReadChatwootAccounts
 from odoo_ai_config.application.use_cases.read_collection import ReadCollection
 from odoo_ai_config.application.use_cases.read_document import ReadDocument
@@ -331,6 +332,7 @@ class Container(containers.DeclarativeContainer):
         publish_document=providers.Singleton(
             PublishDocument, store, credentials_writer, yaml, clock
         ),
+        read_audit_trail=providers.Singleton(ReadAuditTrail, audit),
         read_chatwoot_accounts=providers.Singleton(ReadChatwootAccounts, store),
         read_collection=providers.Singleton(ReadCollection, store, collections),
         read_document=providers.Singleton(ReadDocument, store),

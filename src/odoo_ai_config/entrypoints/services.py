@@ -32,6 +32,7 @@ from odoo_ai_config.application.use_cases.patch_document import PatchDocument
 from odoo_ai_config.application.use_cases.prune_history import PruneHistory
 from odoo_ai_config.application.use_cases.prune_messages import PruneMessages
 from odoo_ai_config.application.use_cases.publish_document import PublishDocument
+from odoo_ai_config.application.use_cases.read_audit_trail import ReadAuditTrail
 from odoo_ai_config.application.use_cases.read_chatwoot_accounts import ReadChatwootAccounts
 from odoo_ai_config.application.use_cases.read_collection import ReadCollection
 from odoo_ai_config.application.use_cases.read_document import ReadDocument
@@ -89,6 +90,7 @@ class Services:
     prune_history: PruneHistory
     prune_messages: PruneMessages
     publish_document: PublishDocument
+    read_audit_trail: ReadAuditTrail
     read_chatwoot_accounts: ReadChatwootAccounts
     read_collection: ReadCollection
     read_document: ReadDocument

@@ -44,6 +44,7 @@ from odoo_ai_config.application.use_cases.patch_document import PatchDocument
 from odoo_ai_config.application.use_cases.prune_history import PruneHistory
 from odoo_ai_config.application.use_cases.prune_messages import PruneMessages
 from odoo_ai_config.application.use_cases.publish_document import PublishDocument
+from odoo_ai_config.application.use_cases.read_audit_trail import ReadAuditTrail
 from odoo_ai_config.application.use_cases.read_chatwoot_accounts import ReadChatwootAccounts
 from odoo_ai_config.application.use_cases.read_collection import ReadCollection
 from odoo_ai_config.application.use_cases.read_document import ReadDocument
@@ -265,6 +266,10 @@ class MemoryHub:
     @property
     def list_messages(self) -> ListMessages:
         return ListMessages(self.inbox)
+
+    @property
+    def read_audit_trail(self) -> ReadAuditTrail:
+        return ReadAuditTrail(self.audit)
 
     @property
     def prune_messages(self) -> PruneMessages:

@@ -11,7 +11,7 @@ from attrs import frozen
 
 from odoo_ai_config.adapters.memory.state import MemoryState
 from odoo_ai_config.application.ports.audit_log import AuditLog
-from odoo_ai_config.domain.changes import AuditEntry
+from odoo_ai_config.domain.changes import AuditEntry, AuditId
 from odoo_ai_config.domain.identifiers import TenantId
 
 
@@ -24,9 +24,12 @@ class MemoryAuditLog(AuditLog):
     state: MemoryState
 
     async def entries(
-        self, *, tenant: TenantId | None = None, limit: int = 100
+        self, *, tenant: TenantId | None = None, after: AuditId | None = None, limit: int = 100
     ) -> Sequence[AuditEntry]:
         self.state.require_presence()
         newest_first = reversed(self.state.audit)
+        if after is not None:
+            # Consumes what comes before it, and everything if it is not there.
+            next((entry for entry in newest_first if entry.id == after), None)
         found = (entry for entry in newest_first if tenant in {None, entry.tenant})
         return list(islice(found, limit))

@@ -17,7 +17,7 @@ from odoo_ai_config.application.errors import (
     TenantKeyChangedError,
 )
 from odoo_ai_config.domain.access import ApiKey
-from odoo_ai_config.domain.changes import AuditEntry, Changeset, Delivery, DeliveryId
+from odoo_ai_config.domain.changes import AuditEntry, AuditId, Changeset, Delivery, DeliveryId
 from odoo_ai_config.domain.collections import (
     CollectionChange,
     CollectionHead,
@@ -135,7 +135,8 @@ class MemoryState:
         self.messages |= {message.id: message for message in changeset.messages}
         if changeset.delivery is not None:
             self.deliveries[changeset.delivery.claim.id] = _unaliased(changeset.delivery)
-        self.audit += changeset.audit
+        for entry in changeset.audit:
+            self.audit.append(evolve(entry, id=AuditId(str(len(self.audit)))))
         self.api_keys |= {key.id: key for key in changeset.api_keys}
 
     def _check(self, changeset: Changeset) -> None:

@@ -6,11 +6,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from odoo_ai_config.adapters.mongo.database import MongoDatabase
+from bson import ObjectId
+
+from odoo_ai_config.adapters.mongo.database import MongoDatabase, Record
 from odoo_ai_config.adapters.mongo.documents import audit_from
 from odoo_ai_config.adapters.mongo.driver_errors import translated
 from odoo_ai_config.application.ports.audit_log import AuditLog
-from odoo_ai_config.domain.changes import AuditEntry
+from odoo_ai_config.domain.changes import AuditEntry, AuditId
 from odoo_ai_config.domain.identifiers import TenantId
 
 
@@ -24,10 +26,20 @@ class MongoAuditLog(AuditLog):
 
     @translated
     async def entries(
-        self, *, tenant: TenantId | None = None, limit: int = 100
+        self, *, tenant: TenantId | None = None, after: AuditId | None = None, limit: int = 100
     ) -> Sequence[AuditEntry]:
         if limit < 1:
             return []
-        wanted = {} if tenant is None else {"tenant": tenant.value}
+        wanted: Record = {} if tenant is None else {"tenant": tenant.value}
+        if after is not None:
+            last = await self._entries.find_one({"_id": _object_id(after)})
+            if last is None:
+                return []
+            older: Record = {"at": {"$lt": last["at"]}}
+            wanted["$or"] = [older, {"at": last["at"], "_id": {"$lt": last["_id"]}}]
         cursor = self._entries.find(wanted).sort([("at", -1), ("_id", -1)]).limit(limit)
         return [audit_from(record) for record in await cursor.to_list(None)]
+
+
+def _object_id(id_: AuditId) -> ObjectId | None:
+    return ObjectId(id_.value) if ObjectId.is_valid(id_.value) else None

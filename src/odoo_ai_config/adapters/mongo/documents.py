@@ -18,6 +18,7 @@ from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.changes import (
     AuditAction,
     AuditEntry,
+    AuditId,
     Claim,
     Delivery,
     DeliveryId,
@@ -344,6 +345,7 @@ def audit_from(record: Record) -> AuditEntry:
         tenant=None if record["tenant"] is None else TenantId(record["tenant"]),
         subject=record["subject"],
         request_id=record["request_id"],
+        id=AuditId(str(record["_id"])),
     )
 
 

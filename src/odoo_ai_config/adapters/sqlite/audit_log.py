@@ -12,13 +12,12 @@ from attrs import frozen
 from odoo_ai_config.adapters.sqlite.database import SqliteDatabase
 from odoo_ai_config.adapters.sqlite.rows import AUDIT_COLUMNS, audit_entry_of
 from odoo_ai_config.application.ports.audit_log import AuditLog
-from odoo_ai_config.domain.changes import AuditEntry
+from odoo_ai_config.domain.changes import AuditEntry, AuditId
 from odoo_ai_config.domain.identifiers import TenantId
 
-_ENTRIES: Final = f"SELECT {AUDIT_COLUMNS} FROM audit ORDER BY id DESC LIMIT ?"
-_ENTRIES_OF: Final = (
-    f"SELECT {AUDIT_COLUMNS} FROM audit WHERE tenant = ?2 ORDER BY id DESC LIMIT ?1"
-)
+_ENTRIES: Final = f"SELECT {AUDIT_COLUMNS}, id FROM audit {{which}} ORDER BY id DESC LIMIT :limit"
+_OF_TENANT: Final = "tenant = :tenant"
+_BEHIND: Final = "id < (SELECT id FROM audit WHERE id = :after)"
 
 
 @frozen
@@ -30,12 +29,20 @@ class SqliteAuditLog(AuditLog):
     database: SqliteDatabase
 
     async def entries(
-        self, *, tenant: TenantId | None = None, limit: int = 100
+        self, *, tenant: TenantId | None = None, after: AuditId | None = None, limit: int = 100
     ) -> Sequence[AuditEntry]:
-        statement = _ENTRIES if tenant is None else _ENTRIES_OF
-        which = (limit,) if tenant is None else (limit, tenant.value)
+        values: dict[str, str | int] = {"limit": limit}
+        conditions: list[str] = []
+        if tenant is not None:
+            values["tenant"] = tenant.value
+            conditions.append(_OF_TENANT)
+        if after is not None:
+            values["after"] = after.value
+            conditions.append(_BEHIND)
+        which = f"WHERE {' AND '.join(conditions)}" if conditions else ""
+        statement = _ENTRIES.format(which=which)
         return await self.database.read(
             lambda connection: [
-                audit_entry_of(row) for row in connection.execute(statement, which)
+                audit_entry_of(row) for row in connection.execute(statement, values)
             ]
         )

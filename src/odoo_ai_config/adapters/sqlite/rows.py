@@ -16,6 +16,7 @@ from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.changes import (
     AuditAction,
     AuditEntry,
+    AuditId,
     Claim,
     Delivery,
     DeliveryId,
@@ -323,7 +324,7 @@ def audit_row(entry: AuditEntry) -> Row:
 
 
 def audit_entry_of(row: Row) -> AuditEntry:
-    at, action, actor, tenant, subject, request_id = row
+    at, action, actor, tenant, subject, request_id, id_ = row
     return AuditEntry(
         time_of(at),
         AuditAction(action),
@@ -331,6 +332,7 @@ def audit_entry_of(row: Row) -> AuditEntry:
         optional(TenantId, tenant),
         subject,
         request_id,
+        AuditId(str(id_)),
     )
 
 

@@ -8,7 +8,7 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Protocol
 
-from odoo_ai_config.domain.changes import AuditEntry
+from odoo_ai_config.domain.changes import AuditEntry, AuditId
 from odoo_ai_config.domain.identifiers import TenantId
 
 
@@ -19,10 +19,13 @@ class AuditLog(Protocol):
 
     @abstractmethod
     async def entries(
-        self, *, tenant: TenantId | None = None, limit: int = 100
+        self, *, tenant: TenantId | None = None, after: AuditId | None = None, limit: int = 100
     ) -> Sequence[AuditEntry]:
         """
         At most *limit* entries, newest first, of *tenant* if it is given.
+
+        Each has an id. *after* continues behind the last of a page; one that is not there ends
+        the listing.
 
         Raises:
             StoreUnavailableError: The store is away.

@@ -10,6 +10,7 @@ from typing import Annotated, Final
 from attrs import asdict, frozen
 from cyclopts import Group, Parameter
 
+from odoo_ai_config.entrypoints.cli.refusals import CommandError
 from odoo_ai_config.entrypoints.container import Container
 from odoo_ai_config.entrypoints.settings import SettingLayers, Settings, read_layers
 
@@ -121,3 +122,15 @@ def container_of(settings: Settings) -> Container:
     The composition root for one command.
     """
     return Container(settings=settings)
+
+
+def positive(limit: int) -> int:
+    """
+    How many results are asked for.
+
+    Raises:
+        CommandError: None or fewer.
+    """
+    if limit < 1:
+        raise CommandError("--limit deve ser um inteiro positivo.")
+    return limit

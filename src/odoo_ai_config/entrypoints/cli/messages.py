@@ -14,7 +14,7 @@ from odoo_ai_config.application.use_cases.replay_messages import MOST_AT_ONCE, R
 from odoo_ai_config.domain.errors import DomainError
 from odoo_ai_config.domain.identifiers import TenantId
 from odoo_ai_config.domain.inbox import STUCK, InboxMessage, MessageId, Stage
-from odoo_ai_config.entrypoints.cli.flags import ARGUMENTS, AS_SET, OPTIONS, StoreFlags
+from odoo_ai_config.entrypoints.cli.flags import ARGUMENTS, AS_SET, OPTIONS, StoreFlags, positive
 from odoo_ai_config.entrypoints.cli.refusals import CommandError, refusal_text
 from odoo_ai_config.entrypoints.cli.session import OPERATOR, session
 from odoo_ai_config.entrypoints.cli.terminal import moment, say_json, say_table, tell
@@ -57,7 +57,7 @@ async def list_(
 
     As que esperam por alguém: --stage unresolved --stage dead
     """
-    size = _positive(limit)
+    size = positive(limit)
     stages = _stages(stage, tuple(Stage))
     bound = None if tenant is None else TenantId(tenant)
     start = None if after is None else MessageId(after)
@@ -139,7 +139,7 @@ async def replay(
     names = [MessageId(text) for text in ids]
     stages = _stages(stage, _STUCK)
     bound = None if tenant is None else TenantId(tenant)
-    size = _positive(limit)
+    size = positive(limit)
     async with session(flags) as services:
         if names:
             replays = await services.replay_messages.each(names, caller=OPERATOR)
@@ -223,9 +223,3 @@ def _stages(names: Sequence[str] | None, among: Sequence[Stage]) -> Collection[S
     if not known.keys() >= set(names):
         raise CommandError(f"Estágio inválido; escolha entre {', '.join(known)}.")
     return [known[name] for name in names]
-
-
-def _positive(limit: int) -> int:
-    if limit < 1:
-        raise CommandError("--limit deve ser um inteiro positivo.")
-    return limit

@@ -12,6 +12,7 @@ from typing import Final
 
 from cyclopts import App, CycloptsError, Group
 
+from odoo_ai_config.entrypoints.cli.audit import audit
 from odoo_ai_config.entrypoints.cli.chatwoot import chatwoot
 from odoo_ai_config.entrypoints.cli.doctor import doctor
 from odoo_ai_config.entrypoints.cli.exporting import export
@@ -58,7 +59,8 @@ def program() -> App:
     )
     for command in (keys, keyring, chatwoot, messages, send):
         app.command(command)
-    for function in (serve, tunnel, tenants, show, history, collections, export, doctor, settings):
+    reading = (tenants, show, history, collections, export, audit)
+    for function in (serve, tunnel, *reading, doctor, settings):
         app.command(function)
     app.command(import_, name="import")
     app.command(worker, show=False)

@@ -212,6 +212,10 @@ RULES: Final[Mapping[str, Text]] = {
         "deve ser um ou mais dos estágios possíveis aqui, separados por vírgula",
         "must be one or more of the stages that are possible here, separated by commas",
     ),
+    "audit_id": Text(
+        "deve ser o identificador de um registro da auditoria",
+        "must be the id of an entry of the audit trail",
+    ),
     "message_id": Text("deve ser o identificador de uma mensagem", "must be the id of a message"),
     "due_at": Text("deve ter um prazo", "must have a time when it is due"),
     "destination": Text("deve ter um destino", "must have a destination"),

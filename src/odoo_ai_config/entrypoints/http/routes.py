@@ -16,6 +16,7 @@ from attrs import field, frozen
 
 from odoo_ai_config.entrypoints.apps import App
 from odoo_ai_config.entrypoints.http import (
+    audit_trail,
     chatwoot_accounts,
     chatwoot_messages,
     chatwoot_webhook,
@@ -106,6 +107,7 @@ _CONFIG: Final[Keyed] = {
     "/v1/tenants/{tenant}": {"GET": tenants.read_tenant},
     "/v1/tenants/{tenant}/channels": {"GET": tenants.list_channels},
     _CREDENTIAL: {"GET": credentials.read_credential},
+    "/v1/audit": {"GET": audit_trail.read_audit_trail},
 }
 
 _PAGES: Final[Open] = {

@@ -105,6 +105,7 @@ def services_over(hub: MemoryHub) -> Services:
         prune_history=hub.prune(RetentionPolicy()),
         prune_messages=hub.prune_messages,
         publish_document=PublishDocument(hub.store, writer, yaml, hub.clock),
+        read_audit_trail=hub.read_audit_trail,
         read_chatwoot_accounts=hub.read_chatwoot_accounts,
         read_collection=hub.read_collection,
         read_document=hub.read,

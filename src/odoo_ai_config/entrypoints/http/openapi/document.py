@@ -7,6 +7,7 @@ from __future__ import annotations
 from odoo_ai_config.domain.json_types import JsonObject
 from odoo_ai_config.entrypoints.apps import ALL_APPS, App
 from odoo_ai_config.entrypoints.http.openapi import answer_schemas, request_schemas
+from odoo_ai_config.entrypoints.http.openapi.audit_paths import audit_paths, audit_schemas
 from odoo_ai_config.entrypoints.http.openapi.chatwoot_paths import (
     SIGNATURE_SCHEME,
     chatwoot_paths,
@@ -60,6 +61,7 @@ def description(version: str, apps: frozenset[App] = ALL_APPS) -> JsonObject:
             {"name": "documents", "description": "Settings of tenants, with their history."},
             {"name": "mapping", "description": "Whose a Chatwoot channel is."},
             {"name": "tenants", "description": "Who is configured, and sealed credentials."},
+            {"name": "audit", "description": "Who did what."},
             {"name": "chatwoot", "description": "What Chatwoot pushes."},
             {"name": "messages", "description": "What became of it, and what crews answer."},
             {"name": "collections", "description": "Products, rules and the like, to be indexed."},
@@ -107,6 +109,7 @@ def description(version: str, apps: frozenset[App] = ALL_APPS) -> JsonObject:
                 **answer_schemas.mapping_answers(),
                 **answer_schemas.reconciliation_answers(),
                 **answer_schemas.tenant_answers(),
+                **audit_schemas(),
                 **chatwoot_schemas(),
                 **message_schemas(),
                 **collection_schemas(),
@@ -128,6 +131,7 @@ def _paths(apps: frozenset[App]) -> JsonObject:
             **mapping_paths(),
             **tenant_paths(),
             **client_page_paths(),
+            **audit_paths(),
         },
         App.CHATWOOT: {**chatwoot_paths(), **message_paths()},
         App.ODOO_API: collection_paths(),

@@ -1,0 +1,45 @@
+"""
+Who did what.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from attrs import frozen
+
+from odoo_ai_config.application.ports.audit_log import AuditLog
+from odoo_ai_config.domain.access import ApiKey, Scope
+from odoo_ai_config.domain.changes import AuditEntry, AuditId
+from odoo_ai_config.domain.identifiers import TenantId
+
+
+@frozen
+class ReadAuditTrail:
+    """
+    The audit trail, for whoever is responsible for the hub as a whole.
+
+    An entry about one tenant may name another one, to which a channel has moved.
+    """
+
+    audit: AuditLog
+
+    async def __call__(
+        self,
+        *,
+        caller: ApiKey,
+        tenant: TenantId | None = None,
+        after: AuditId | None = None,
+        limit: int = 50,
+    ) -> Sequence[AuditEntry]:
+        """
+        At most *limit* entries behind *after*, newest first, of *tenant* or of all.
+
+        Raises:
+            ScopeMissingError: *caller* lacks the scope ``admin``.
+            TenantForbiddenError: *caller* is bound to a tenant.
+            StoreUnavailableError: The store is away.
+        """
+        caller.require(Scope.ADMIN)
+        caller.require_unbound()
+        return await self.audit.entries(tenant=tenant, after=after, limit=limit)
