@@ -8,7 +8,7 @@
     "license": "LGPL-3",
     "author": "odoo-ai-config contributors",
     "depends": ["base_setup"],
-    "external_dependencies": {"python": ["requests"]},
+    "external_dependencies": {"python": ["cryptography", "requests"]},
     "data": [
         "security/groups.xml",
         "security/rules.xml",
@@ -21,6 +21,7 @@
         "views/credentials_views.xml",
         "views/collection_views.xml",
         "wizards/route_question_views.xml",
+        "wizards/migration_views.xml",
         "views/res_config_settings_views.xml",
         "views/menus.xml",
     ],

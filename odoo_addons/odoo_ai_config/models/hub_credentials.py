@@ -60,6 +60,17 @@ def slug(text):
     return _NOT_SLUG.sub("-", letters.casefold()).strip("-_")[:64].rstrip("-_")
 
 
+def is_url(text):
+    """
+    Whether an Odoo may be had at *text*.
+    """
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname)
+
+
 class HubCredentials(models.Model):
     """
     One business area of one client: who it is, and how AI services reach its Odoo and its
@@ -233,12 +244,7 @@ class HubCredentials(models.Model):
     @api.constrains("odoo_url")
     def _check_odoo_url(self):
         for record in self.filtered("odoo_url"):
-            try:
-                parts = urlsplit(record.odoo_url)
-                well_formed = parts.scheme in ("http", "https") and bool(parts.hostname)
-            except ValueError:
-                well_formed = False
-            if not well_formed:
+            if not is_url(record.odoo_url):
                 raise ValidationError(
                     self.env._("Odoo's URL must look like https://odoo.example.com.")
                 )

@@ -5,6 +5,7 @@ import logging
 import time
 import traceback
 import uuid
+from contextlib import closing, contextmanager
 from datetime import timedelta
 
 import psycopg2
@@ -150,6 +151,17 @@ class HubOutbox(models.Model):
                     outbox._deliver(waiting[:_AT_ONCE], _AT_ONCE_SECONDS)
 
         waiting.extend(self.ids)
+
+    @contextmanager
+    def _rehearsing(self):
+        """
+        Undo what is done inside, and send nothing of it.
+        """
+        waiting = self.env.cr.postcommit.data.setdefault(_AFTER_COMMIT, [])
+        before = len(waiting)
+        with closing(self.env.cr.savepoint()):
+            yield
+        del waiting[before:]
 
     @api.model
     def _wake(self, companies):

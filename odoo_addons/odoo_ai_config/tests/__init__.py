@@ -3,6 +3,7 @@ from . import test_client
 from . import test_company
 from . import test_credentials
 from . import test_delivery
+from . import test_migration
 from . import test_reconcile
 from . import test_route_question
 from . import test_security

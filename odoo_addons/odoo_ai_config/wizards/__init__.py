@@ -1,1 +1,2 @@
+from . import hub_migration
 from . import hub_route_question
