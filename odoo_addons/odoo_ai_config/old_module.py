@@ -161,8 +161,11 @@ class OldModule:
 
         A key or a secret that everybody knows is left out.
         """
-        rows = [row for row in self.clients or () if row.get("config_service_url")]
-        pairs = [(row["config_service_url"], row.get("config_service_api_key")) for row in rows]
+        pairs = [
+            (row["config_service_url"], row.get("config_service_api_key"))
+            for row in self.clients or ()
+            if is_active(row) and row.get("config_service_url")
+        ]
         if not pairs:
             values = [tuple(map(self._parameters.get_param, pair)) for pair in _CONNECTIONS]
             pairs = [(url, key) for url, key in values if url][:1]
@@ -185,6 +188,13 @@ class OldModule:
             for switch, collection in _SWITCHES.items()
             if self._parameters.get_param(f"company_services.{switch}", "").lower() == "true"
         ]
+
+
+def is_active(row):
+    """
+    Whether the old module had *row* in use; before it had such a column, all were.
+    """
+    return bool(row.get("active", True))
 
 
 def _digest(text):

@@ -10,7 +10,7 @@ from odoo.exceptions import UserError
 
 from . import phone
 from .models.hub_credentials import is_url
-from .old_module import OldModule
+from .old_module import OldModule, is_active
 
 # What a client keeps as it is, under names of which some were spelt differently.
 _KEPT = (
@@ -57,21 +57,22 @@ class Takeover:
         if self._wizard.with_connection and connection.urls:
             name = ", ".join(map(address, connection.urls))
             self._take("connection", 0, name, self._connection, connection)
-        for row in self._old.clients or ():
+        for row in _in_use_first(self._old.clients):
             name = self._credentials.new(self._identity(row)).display_name
             self._clients[row["id"]] = self._take("client", row["id"], name, self._client, row)
-        # Of two lines for a channel, the one that is in use goes first.
-        for row in sorted(self._old.channels or (), key=lambda row: not row.get("active", True)):
+        for row in _in_use_first(self._old.channels):
             name = self._channels.new(self._place(row)).display_name
             self._take("channel", row["id"], name, self._channel, row)
 
     def _take(self, kind, old_id, name, take, old):
         remarks = []
+        claimed = set(self._claimed)
         try:
             with self.env.cr.savepoint():
                 record, outcome = take(old, remarks)
         except UserError as error:
             record, outcome, remarks = None, "left", [str(error)]
+            self._claimed = claimed
         self.lines.append(
             {
                 "kind": kind,
@@ -89,7 +90,7 @@ class Takeover:
         self._claimed.add(place)
 
     def _check_in_use(self, row):
-        if not row.get("active", True) and not self._wizard.with_archived:
+        if not is_active(row) and not self._wizard.with_archived:
             raise UserError(self.env._("It is archived. Tick “Archived records too” to take it."))
 
     # ------------------------------------------------------------------ connection
@@ -147,10 +148,10 @@ class Takeover:
         values.update(
             identity,
             company_id=company.id,
-            active=bool(row.get("active", True)),
+            active=is_active(row),
             odoo_url=self._odoo_url(row, remarks),
-            collection_ids=self._collections(row, remarks).ids,
             **self._secrets(row, remarks),
+            collection_ids=self._collections(row, remarks).ids,
         )
         return self._credentials.create(values), "new"
 
@@ -192,9 +193,8 @@ class Takeover:
         return url
 
     def _secrets(self, row, remarks):
-        names = self._credentials._hub_secret_fields
         secrets, lost = {}, []
-        for name in names:
+        for name in self._credentials._hub_secret_fields:
             try:
                 secrets[name] = self._old.secret(row, _old_name(name))
                 if name == "odoo_password" and not secrets[name]:
@@ -264,7 +264,7 @@ class Takeover:
         values = {
             **place,
             "credentials_id": client.id,
-            "active": bool(row.get("active", True)),
+            "active": is_active(row),
             "is_fallback": bool(row.get("is_fallback")),
             "special_number_ids": [(0, 0, number) for number in self._numbers(row, remarks)],
         }
@@ -312,6 +312,13 @@ def address(url):
     except ValueError:
         return "?"
     return f"{parts.scheme}://{parts.hostname or ''}{port}"
+
+
+def _in_use_first(rows):
+    """
+    Of two that say the same, the one that is in use is to be taken.
+    """
+    return sorted(rows or (), key=lambda row: not is_active(row))
 
 
 def _old_name(name):

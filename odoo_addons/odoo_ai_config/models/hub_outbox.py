@@ -140,8 +140,9 @@ class HubOutbox(models.Model):
         # While modules are loaded nobody waits, and not all code is there yet.
         if not self or not self.env.registry.ready:
             return
-        waiting = self.env.cr.postcommit.data.setdefault(_AFTER_COMMIT, [])
-        if not waiting:
+        waiting = self.env.cr.postcommit.data.get(_AFTER_COMMIT)
+        if waiting is None:
+            waiting = self.env.cr.postcommit.data[_AFTER_COMMIT] = []
             registry = self.env.registry
 
             @self.env.cr.postcommit.add
@@ -157,11 +158,10 @@ class HubOutbox(models.Model):
         """
         Undo what is done inside, and send nothing of it.
         """
-        waiting = self.env.cr.postcommit.data.setdefault(_AFTER_COMMIT, [])
-        before = len(waiting)
+        before = len(self.env.cr.postcommit.data.get(_AFTER_COMMIT, ()))
         with closing(self.env.cr.savepoint()):
             yield
-        del waiting[before:]
+        del self.env.cr.postcommit.data.get(_AFTER_COMMIT, [])[before:]
 
     @api.model
     def _wake(self, companies):

@@ -13,6 +13,7 @@ from odoo.tests import tagged
 from odoo.tools import SQL
 
 from .. import old_module
+from ..models.hub_outbox import _AFTER_COMMIT as AFTER_COMMIT
 from ..models.hub_secrets_mixin import MASK
 from .common import HubCase
 
@@ -326,10 +327,22 @@ class TestMigration(MigrationCase):
 
     def test_second_client_of_an_account_is_left(self):
         self.old_tables()
+        self.old_client(name="Arquivado", active=False)
         self.old_client(name="Primeiro")
         self.old_client(name="Segundo")
-        self.assertIn("Another old record says the same", self.only_reason(self.migrated()))
+        wizard = self.migrated(with_archived=True)
+        self.assertEqual(wizard.line_ids.mapped("outcome"), ["made", "left", "left"])
+        self.assertIn("Another old record says the same", wizard.line_ids[1].detail)
         self.assertEqual(self.client().name, "Primeiro")
+
+    def test_record_that_is_not_taken_does_not_hold_back_another_of_the_same_place(self):
+        self.old_tables()
+        client = self.old_client()
+        self.old_channel(client, special_whatsapp_number1="551187654321", special_crew="ação")
+        self.old_channel(client, sequence=4)
+        wizard = self.migrated()
+        self.assertIn("name of a crew", self.only_reason(wizard))
+        self.assertEqual(self.client().channel_ids.sequence, 4)
 
     def test_archived_records_stay_archived_if_they_are_wanted(self):
         self.old_tables()
@@ -423,16 +436,25 @@ class TestMigration(MigrationCase):
     def test_dry_run_changes_nothing(self):
         self.old_tables()
         self.old_channel(self.old_client(odoo_password_encrypted=sealed(PASSWORD)))
-        waiting = self.cr.postcommit.data.get("odoo_ai_config.outbox", [])
-        before = list(waiting)
+        before = list(self.cr.postcommit.data.get(AFTER_COMMIT, ()))
         wizard = self.tried()
         self.assertEqual((wizard.state, wizard.new_count), ("tried", 2))
         self.assertFalse(self.credentials.search([]))
         self.assertFalse(self.channels.search([]))
         self.assertFalse(self.waiting())
-        self.assertEqual(self.cr.postcommit.data["odoo_ai_config.outbox"], before)
+        self.assertEqual(self.cr.postcommit.data.get(AFTER_COMMIT, []), before)
         self.cr.execute("SELECT count(*) FROM ai_hub_secret WHERE name = 'odoo_password'")
         self.assertEqual(self.cr.fetchone(), (0,))
+
+    def test_what_is_taken_over_is_sent_once_after_the_commit(self):
+        self.old_tables()
+        self.old_client()
+        self.migrated()
+        self.hub.will_refuse(503, "store_unavailable")
+        with self.enter_registry_test_mode():
+            self.env.cr.postcommit.run()
+        self.assertEqual(len(self.hub.received), 1)
+        self.assertEqual(self.client().sync_state, "retrying")
 
     def test_nothing_is_taken_over_without_a_dry_run(self):
         self.old_tables()
@@ -571,6 +593,7 @@ class TestMigrationOfConnection(MigrationCase):
         values = {"config_service_url": "http://deles", "config_service_api_key": "a"}
         self.old_client(**values)
         self.old_client(account_id="loja_2", config_service_url="http://deles")
+        self.old_client(account_id="loja_3", config_service_url="http://antiga", active=False)
         self.migrated()
         self.assertEqual(self.taken(), ("http://deles", {"api_key": "a"}))
 
