@@ -158,13 +158,14 @@ class HubMigrationLine(models.TransientModel):
         readonly=True,
     )
     old_id = fields.Integer(string="Old ID", readonly=True)
-    name = fields.Char(required=True, readonly=True)
+    # A list breaks the lines of a text, and cuts others off.
+    name = fields.Text(required=True, readonly=True)
     outcome = fields.Selection(
         [
             ("new", "Will be made"),
             ("made", "Made"),
-            ("known", "There already"),
-            ("left", "Not taken"),
+            ("known", "Exists"),
+            ("left", "Left out"),
         ],
         required=True,
         readonly=True,
