@@ -592,6 +592,7 @@ def inbox_messages(draw: DrawFn) -> InboxMessage:
         body=draw(st.none() | fingerprints()),
         answer=draw(st.none() | fingerprints()),
         replays=draw(counts),
+        claims=draw(counts),
     )
 
 

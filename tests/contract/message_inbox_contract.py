@@ -585,6 +585,14 @@ class ClaimContract(StoreContract):
         again = message().taken(until=UNTIL).taken(until=LATER)
         assert await claim(stores, now=UNTIL, until=LATER) == [again]
 
+    async def test_claims_without_a_result_are_counted(self, stores: Stores) -> None:
+        await put(stores, message())
+        (first,) = await claim(stores, now=AT, until=UNTIL)
+        (second,) = await claim(stores, now=UNTIL, until=LATER)
+        await put(stores, second.put_off(until=LATER, reason="crew_unavailable", at=UNTIL))
+        (third,) = await claim(stores, now=LATER)
+        assert [head.claims for head in (first, second, third)] == [1, 2, 1]
+
     async def test_worker_that_was_too_slow_is_refused(self, stores: Stores) -> None:
         await put(stores, message())
         (slow,) = await claim(stores, now=AT, until=UNTIL)

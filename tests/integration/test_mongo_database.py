@@ -10,9 +10,10 @@ from motor.motor_asyncio import AsyncIOMotorClient
 
 from odoo_ai_config.adapters.mongo.database import MongoDatabase, open_database
 from odoo_ai_config.application.errors import StoreUnusableError
+from odoo_ai_config.application.ports.message_inbox import Allowance
 from odoo_ai_config.domain.changes import Changeset
 from tests.contract.mongo_stores import stores_over
-from tests.contract.samples import everything
+from tests.contract.samples import AT, DAY, everything, message
 from tests.mongo_server import open_client, secantus_server, temporary_database
 
 SECRET = "s3nha-d0-banco"
@@ -40,6 +41,15 @@ def field_names(value: object) -> Iterator[str]:
     elif isinstance(value, list):
         for inner in value:
             yield from field_names(inner)
+
+
+async def test_message_of_an_earlier_version_has_no_claims_yet(database: MongoDatabase) -> None:
+    stores = stores_over(database)
+    await stores.config.commit(Changeset(messages=(message(),)))
+    await database["messages"].update_one({}, {"$unset": {"claims": ""}})
+    assert await stores.inbox.find(message().id) == message()
+    claimed = await stores.inbox.claim(Allowance(1, 1, {}), now=AT, until=AT + DAY)
+    assert claimed == [message().taken(until=AT + DAY)]
 
 
 async def test_every_index_is_there_after_the_start(database: MongoDatabase) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from odoo_ai_config.adapters.sqlite import schema
 from odoo_ai_config.adapters.sqlite.database import SqliteDatabase, open_sqlite
+from odoo_ai_config.adapters.sqlite.message_rows import message_row
 from odoo_ai_config.application.ports.message_inbox import Allowance
 from odoo_ai_config.domain.changes import Changeset
 from odoo_ai_config.domain.identifiers import TenantId
@@ -127,6 +128,26 @@ async def test_nothing_costs_more_the_more_messages_wait(
     await put(*(waiting(number) for number in range(10, MANY)))
     many = await costs("second")
     assert all(after <= 1.3 * before for before, after in zip(few, many, strict=True))
+
+
+async def test_messages_of_an_earlier_version_have_no_claims_yet(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as earlier:
+        earlier.setattr(schema, "_MIGRATIONS", schema._MIGRATIONS[:3])
+        with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+            connection.execute("PRAGMA journal_mode = WAL")
+            schema.migrate(connection)
+            # As it was written then: without the count behind its lane and the number of replays.
+            *row, _claims, lane = message_row(message())
+            places = ", ".join("?" * (len(row) + 3))
+            connection.execute(f"INSERT INTO messages VALUES ({places})", (1, *row, lane, 1))
+    with open_sqlite(path) as database:
+        inbox = stores_over(database).inbox
+        assert await inbox.find(message().id) == message()
+        assert await inbox.claim(Allowance(1, 1, {}), now=AT, until=AT + DAY) == [
+            message().taken(until=AT + DAY)
+        ]
 
 
 async def test_file_of_an_earlier_version_keeps_its_sealed_values(

@@ -40,6 +40,7 @@ class Trouble(enum.Enum):
     CREW_INVALID = "crew_invalid"
     CREW_CANNOT_SIGN = "crew_cannot_sign"
     CHATWOOT_UNCONFIGURED = "chatwoot_unconfigured"
+    WORKER_LOST = "worker_lost"
     UNEXPECTED = "unexpected_error"
 
 

@@ -155,6 +155,8 @@ class InboxMessage:
         body: Recognises the sealed payload; None for what was ignored.
         answer: Recognises the sealed answer of the crew.
         replays: How often somebody sent it on its way again.
+        claims: How often it was taken since somebody last said what became of it. Whoever took
+            it before that did not come back.
     """
 
     id: MessageId
@@ -170,6 +172,7 @@ class InboxMessage:
     body: Fingerprint | None = None
     answer: Fingerprint | None = None
     replays: int = 0
+    claims: int = 0
 
     def __attrs_post_init__(self) -> None:
         if (self.stage in OPEN) != (self.due_at is not None):
@@ -205,13 +208,13 @@ class InboxMessage:
         """
         In the hands of a worker, who has until *until* to say what became of it.
         """
-        return evolve(self, revision=self.revision + 1, due_at=until)
+        return evolve(self, revision=self.revision + 1, due_at=until, claims=self.claims + 1)
 
     def given_back(self, *, at: datetime) -> InboxMessage:
         """
         Left by a worker that does not go on with it; the next may do so at once.
         """
-        return evolve(self, revision=self.revision + 1, due_at=at)
+        return evolve(self, revision=self.revision + 1, due_at=at, claims=0)
 
     def awaiting(self, *, until: datetime, at: datetime) -> InboxMessage:
         """
@@ -333,6 +336,7 @@ class InboxMessage:
             updated_at=at,
             due_at=due_at,
             reason=reason,
+            claims=0,
         )
 
 

@@ -327,6 +327,26 @@ async def test_nothing_is_done_after_the_claim_has_run_out() -> None:
     assert hub.chatwoot.posted == []
 
 
+async def test_message_whose_workers_never_come_back_is_given_up() -> None:
+    hub, crew, message_id = await ready(ANSWER)
+    for _ in range(hub.deliver_message.policy.attempts):
+        await claimed(hub)
+        await skip_to_due(hub)
+    assert (await delivered(hub)).progress is Progress.DEAD
+    message = await found(hub, message_id)
+    assert (message.stage, message.reason) == (Stage.DEAD, "worker_lost")
+    assert crew.asked == []
+
+
+async def test_message_is_still_delivered_by_the_last_worker_that_may_try() -> None:
+    hub, _, message_id = await ready(ANSWER)
+    for _ in range(hub.deliver_message.policy.attempts - 1):
+        await claimed(hub)
+        await skip_to_due(hub)
+    assert (await delivered(hub)).progress is Progress.POSTED
+    assert (await found(hub, message_id)).claims == 0
+
+
 async def test_message_is_given_back_for_the_next() -> None:
     hub, _, _ = await ready()
     message = await claimed(hub)

@@ -168,9 +168,22 @@ def test_only_what_the_hub_goes_on_with_is_open(one: InboxMessage) -> None:
 
 
 @pytest.mark.parametrize("one", at_stages(*OPEN))
-def test_taken_message_is_put_off_and_nothing_else(one: InboxMessage) -> None:
+def test_taken_message_is_put_off_and_the_claim_is_counted(one: InboxMessage) -> None:
     taken = one.taken(until=LATEST)
-    assert taken == evolve(one, due_at=LATEST, revision=one.revision + 1)
+    assert taken == evolve(one, due_at=LATEST, revision=one.revision + 1, claims=1)
+    assert taken.taken(until=LATEST).claims == 2
+
+
+@pytest.mark.parametrize("one", at_stages(*OPEN))
+def test_claims_are_counted_anew_once_somebody_says_what_became_of_it(one: InboxMessage) -> None:
+    taken = one.taken(until=LATEST)
+    said = [
+        taken.given_back(at=LATEST),
+        taken.awaiting(until=LATEST, at=LATEST),
+        taken.put_off(until=LATEST, reason="crew_unavailable", at=LATEST),
+        taken.dead(reason="crew_refused", at=LATEST),
+    ]
+    assert [after.claims for after in said] == [0] * len(said)
 
 
 @pytest.mark.parametrize("one", at_stages(*OPEN))

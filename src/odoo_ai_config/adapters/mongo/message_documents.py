@@ -45,6 +45,7 @@ def message_record(message: InboxMessage) -> Record:
         "body": None if message.body is None else message.body.value,
         "answer": None if message.answer is None else message.answer.value,
         "replays": message.replays,
+        "claims": message.claims,
     }
 
 
@@ -65,6 +66,8 @@ def message_from(record: Record) -> InboxMessage:
         body=None if body is None else Fingerprint(body),
         answer=None if answer is None else Fingerprint(answer),
         replays=record["replays"],
+        # Not in what was written before claims were counted.
+        claims=record.get("claims", 0),
     )
 
 

@@ -145,7 +145,7 @@ class MongoMessageInbox(MessageInbox):
     async def _take(self, tenant: str, now: datetime, until: datetime) -> InboxMessage | None:
         record = await self._messages.find_one_and_update(
             {"ready": tenant, "due_at": {"$lte": instant_record(now)}},
-            {"$set": {"due_at": instant_record(until)}, "$inc": {"revision": 1}},
+            {"$set": {"due_at": instant_record(until)}, "$inc": {"revision": 1, "claims": 1}},
             sort=[("due_at", 1)],
             return_document=ReturnDocument.AFTER,
         )

@@ -53,7 +53,7 @@ SELECT min((SELECT min(due_at) FROM messages WHERE head = 1 AND messages.tenant 
 FROM waiting
 """
 _TAKE: Final = f"""
-UPDATE messages SET revision = revision + 1, due_at = ?3 WHERE number = (
+UPDATE messages SET revision = revision + 1, claims = claims + 1, due_at = ?3 WHERE number = (
   SELECT number FROM messages
   WHERE head = 1 AND tenant = ?1 AND due_at <= ?2 ORDER BY due_at, number LIMIT 1
 ) RETURNING {MESSAGE_COLUMNS}

@@ -35,20 +35,20 @@ _ORIGIN: Final = (
 )
 _STATE: Final = (
     "stage, updated_at, due_at, revision, tenant, domain, crew, matched_by, "
-    "config_version, mapping_version, attempts, reason, body, answer, replays"
+    "config_version, mapping_version, attempts, reason, body, answer, replays, claims"
 )
 # The columns in the order in which `message_row` gives them; the lane follows.
 MESSAGE_COLUMNS: Final = f"{_ORIGIN}, {_STATE}"
 
-# The parameters are the columns in their order: 12 is when it is due, 25 the lane.
+# The parameters are the columns in their order: 12 is when it is due, 26 the lane.
 _RECEIVE: Final = (
     f"INSERT INTO messages ({MESSAGE_COLUMNS}, lane, head) VALUES "
-    f"({', '.join(f'?{number}' for number in range(1, 26))}, ?12 IS NOT NULL AND NOT EXISTS "
-    "(SELECT 1 FROM messages WHERE lane = ?25 AND due_at IS NOT NULL)) ON CONFLICT DO NOTHING"
+    f"({', '.join(f'?{number}' for number in range(1, 27))}, ?12 IS NOT NULL AND NOT EXISTS "
+    "(SELECT 1 FROM messages WHERE lane = ?26 AND due_at IS NOT NULL)) ON CONFLICT DO NOTHING"
 )
 _MOVE: Final = (
     f"UPDATE messages SET ({_STATE}) = "
-    f"({', '.join(f'?{number}' for number in range(10, 25))}), head = head AND ?12 IS NOT NULL "
+    f"({', '.join(f'?{number}' for number in range(10, 26))}), head = head AND ?12 IS NOT NULL "
     "WHERE id = ?1 AND revision = ?13 - 1 RETURNING head"
 )
 _OPEN_IN_LANE: Final = (
@@ -98,6 +98,7 @@ def message_row(message: InboxMessage) -> Row:
         None if message.body is None else message.body.value,
         None if message.answer is None else message.answer.value,
         message.replays,
+        message.claims,
         message.conversation,
     )
 
@@ -113,7 +114,7 @@ def message_of(row: Row) -> InboxMessage:
         :9
     ]
     stage, updated_at, due_at, revision = row[9:13]
-    attempts, reason, body, answer, replays = row[19:]
+    attempts, reason, body, answer, replays, claims = row[19:]
     return InboxMessage(
         MessageId(id_),
         Origin(
@@ -136,6 +137,7 @@ def message_of(row: Row) -> InboxMessage:
         optional(Fingerprint, body),
         optional(Fingerprint, answer),
         replays,
+        claims,
     )
 
 

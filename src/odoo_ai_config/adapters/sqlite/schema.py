@@ -222,8 +222,11 @@ ALTER TABLE sealed RENAME TO secrets;
 CREATE INDEX secrets_by_key ON secrets (tenant, key_id);
 """
 
+# How often a message was taken since somebody said what became of it.
+_CLAIMS: Final = "ALTER TABLE messages ADD COLUMN claims INTEGER NOT NULL DEFAULT 0;\n"
+
 # Item n leads from version n to version n + 1. Never change one that was released.
-_MIGRATIONS: Final = (_FIRST, _COLLECTIONS, _MESSAGES)
+_MIGRATIONS: Final = (_FIRST, _COLLECTIONS, _MESSAGES, _CLAIMS)
 
 # In one statement, so that a migration by another process does not come in between.
 _STATE: Final = (
