@@ -35,9 +35,10 @@ class HubChannel(models.Model):
         "ai.hub.credentials", string="Client", required=True, ondelete="restrict", index=True
     )
     company_id = fields.Many2one(related="credentials_id.company_id", store=True, index=True)
-    chatwoot_account_id = fields.Integer(required=True, default=0)
+    chatwoot_account_id = fields.Integer(required=True, default=0, aggregator=None)
     chatwoot_inbox_id = fields.Integer(
         default=0,
+        aggregator=None,
         help="0 stands for all inboxes of the account that have no line of their own.",
     )
     is_fallback = fields.Boolean(
