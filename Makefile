@@ -13,7 +13,7 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run test test-long soak check bench clean
+.PHONY: run test test-long soak test-odoo odoo-screenshots check bench clean
 
 # More flags for the server: make run ARGS="--port 8100".
 run: $(RUN_STAMP)
@@ -40,6 +40,10 @@ soak: $(DEV_STAMP)
 # time. The exit status of the script, which make does not pass on, says what is missing.
 test-odoo: $(DEV_STAMP)
 	PYTHON=$(BIN)/python scripts/odoo_lab/test_addon.sh $(ARGS)
+
+# The pictures of docs/odoo.md, of that same Odoo. Takes Chromium as well.
+odoo-screenshots: $(DEV_STAMP)
+	$(BIN)/python -m scripts.odoo_lab.screenshots
 
 check: $(DEV_STAMP)
 	$(BIN)/ruff check .

@@ -1,0 +1,164 @@
+"""
+A browser without a window, driven over its DevTools protocol.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import subprocess
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from attrs import field, frozen
+
+PATIENCE = 60
+WIDTH, HEIGHT = 1120, 900
+# Nothing blinks or fades in a picture that is to come out the same each time.
+STILL = """
+document.head.appendChild(document.createElement("style")).textContent =
+  "* { caret-color: transparent !important; transition: none !important;"
+  + " animation: none !important }"
+"""
+
+
+@frozen
+class Page:
+    """
+    The one tab of a browser.
+    """
+
+    socket: aiohttp.ClientWebSocketResponse
+    numbers: Iterator[int] = field(factory=lambda: count(1))
+
+    async def command(self, method: str, **params: Any) -> Any:
+        number = next(self.numbers)
+        await self.socket.send_json({"id": number, "method": method, "params": params})
+        while (told := await self.socket.receive_json()).get("id") != number:
+            pass
+        if "error" in told:
+            raise RuntimeError(f"{method}: {told['error']['message']}")
+        return told["result"]
+
+    async def evaluate(self, expression: str) -> Any:
+        """
+        What the JavaScript *expression* comes to in the page.
+        """
+        told = await self.command("Runtime.evaluate", expression=expression, returnByValue=True)
+        if "exceptionDetails" in told:
+            raise RuntimeError(f"{expression}: {told['exceptionDetails']}")
+        return told["result"].get("value")
+
+    async def open(self, url: str) -> None:
+        await self.command("Page.navigate", url=url)
+
+    async def shown(self, selector: str) -> None:
+        """
+        Wait until something in the page fits *selector*.
+        """
+        async with asyncio.timeout(PATIENCE):
+            while not await self.evaluate(f"!!document.querySelector({json.dumps(selector)})"):
+                await asyncio.sleep(0.1)
+
+    async def click(self, selector: str) -> None:
+        await self.shown(selector)
+        await self.evaluate(f"document.querySelector({json.dumps(selector)}).click()")
+
+    async def type(self, selector: str, text: str) -> None:
+        """
+        Put *text* in the place of what is in a field.
+        """
+        await self.shown(selector)
+        await self.evaluate(f"document.querySelector({json.dumps(selector)}).select()")
+        await self.command("Input.insertText", text=text)
+
+    async def point_at(self, selector: str) -> None:
+        """
+        Move the mouse there, where it stays.
+        """
+        box = await self._box(selector)
+        await self.command(
+            "Input.dispatchMouseEvent", type="mouseMoved", x=box["x"] + 4, y=box["y"] + 4
+        )
+
+    async def picture(self, top: str, bottom: str, *, margin: int) -> bytes:
+        """
+        What lies between *top* and *bottom*, as a PNG, once it does not change any more.
+        """
+        await self.shown(bottom)
+        await self.evaluate("document.activeElement.blur();" + STILL)
+        taken, before = b"", None
+        async with asyncio.timeout(PATIENCE):
+            while taken != before:
+                await asyncio.sleep(0.5)
+                before, taken = taken, await self._taken(top, bottom, margin)
+        return taken
+
+    async def _taken(self, top: str, bottom: str, margin: int) -> bytes:
+        box, last = await self._box(top), await self._box(bottom)
+        left, upper = max(box["x"] - margin, 0), max(box["y"] - margin, 0)
+        clip = {
+            "x": left,
+            "y": upper,
+            "width": min(box["right"] + margin, WIDTH) - left,
+            "height": last["bottom"] + margin - upper,
+            "scale": 1,
+        }
+        told = await self.command("Page.captureScreenshot", format="png", clip=clip)
+        return base64.b64decode(told["data"])
+
+    async def _box(self, selector: str) -> dict[str, float]:
+        box: dict[str, float] = await self.evaluate(
+            f"document.querySelector({json.dumps(selector)}).getBoundingClientRect().toJSON()"
+        )
+        return box
+
+
+@asynccontextmanager
+async def browsing() -> AsyncIterator[Page]:
+    """
+    A new browser that remembers nothing.
+    """
+    with (
+        tempfile.TemporaryDirectory() as profile,
+        subprocess.Popen(
+            ["chromium", "--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars",
+             "--lang=pt-BR", "--remote-debugging-port=0", f"--user-data-dir={profile}",
+             "about:blank"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        ) as process,
+    ):  # fmt: skip
+        try:
+            port = await _port_of(Path(profile) / "DevToolsActivePort")
+            async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session:
+                async with session.get("/json/list") as response:
+                    tabs = await response.json(content_type=None)
+                [address] = [tab["webSocketDebuggerUrl"] for tab in tabs if tab["type"] == "page"]
+                async with session.ws_connect(address, max_msg_size=0) as socket:
+                    page = Page(socket)
+                    await page.command(
+                        "Emulation.setDeviceMetricsOverride",
+                        width=WIDTH,
+                        height=HEIGHT,
+                        deviceScaleFactor=1,
+                        mobile=False,
+                    )
+                    yield page
+        finally:
+            process.terminate()
+            process.wait(PATIENCE)
+
+
+async def _port_of(told: Path) -> int:
+    async with asyncio.timeout(PATIENCE):
+        while not (told.exists() and (lines := told.read_text().splitlines())):
+            await asyncio.sleep(0.1)
+    return int(lines[0])
