@@ -25,5 +25,6 @@
         "views/res_config_settings_views.xml",
         "views/menus.xml",
     ],
+    "assets": {"web.assets_backend": ["odoo_ai_config/static/src/*"]},
     "application": True,
 }

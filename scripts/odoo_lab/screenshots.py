@@ -10,12 +10,10 @@ import asyncio
 import tempfile
 from pathlib import Path
 
-import aiohttp
 from attrs import frozen
-from yarl import URL
 
-from scripts.odoo_lab.chromium import Page, browsing
 from tests.e2e.hub_process import HubProcess, run, serving
+from tests.odoo.chromium import Page, browsing
 from tests.odoo.odoo_server import User, in_lab, serving_odoo, sql
 from tests.odoo.records import CHANNELS, CLIENTS, SIGNING_SECRET, hub_environment
 from tests.source_tree import ROOT
@@ -137,12 +135,6 @@ class Photographer:
     page: Page
     url: str
 
-    async def log_in(self, jar: aiohttp.ClientSession) -> None:
-        cookies = jar.cookie_jar.filter_cookies(URL(self.url))
-        await self.page.command(
-            "Network.setCookie", name="session_id", value=cookies["session_id"].value, url=self.url
-        )
-
     async def open(self, path: str) -> None:
         await self.page.open(f"{self.url}/odoo/{path}")
 
@@ -213,8 +205,8 @@ async def main() -> None:
             await fill(admin)
             stop_the_clock()
 
+            await page.log_in(jar.cookie_jar, odoo.url)
             photographer = Photographer(page, odoo.url)
-            await photographer.log_in(jar)
             await photographer.settings()
             await photographer.channel()
             await photographer.question()

@@ -16,9 +16,12 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+from aiohttp.abc import AbstractCookieJar
 from attrs import field, frozen
+from yarl import URL
 
-PATIENCE = 60
+from tests.e2e.hub_process import PATIENCE
+
 WIDTH, HEIGHT = 1120, 900
 # Nothing blinks or fades in a picture that is to come out the same each time.
 STILL = """
@@ -54,6 +57,13 @@ class Page:
         if "exceptionDetails" in told:
             raise RuntimeError(f"{expression}: {told['exceptionDetails']}")
         return told["result"].get("value")
+
+    async def log_in(self, jar: AbstractCookieJar, url: str) -> None:
+        """
+        Be whoever *jar* is at the server *url*.
+        """
+        session = jar.filter_cookies(URL(url))["session_id"].value
+        await self.command("Network.setCookie", name="session_id", value=session, url=url)
 
     async def open(self, url: str) -> None:
         await self.command("Page.navigate", url=url)
