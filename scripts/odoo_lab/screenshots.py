@@ -60,8 +60,7 @@ class Photographer:
         await self.page.click(".o_data_row:nth-child(2) .o_data_cell[name=name]")
         await self.take("client", ".o_form_sheet")
         await self.page.click(".o_notebook_headers [name=platforms]")
-        last = ".o_notebook .o_inner_group:last-child"
-        await self.take("client-platforms", last, top=".o_notebook")
+        await self.take("client-platforms", ".o_notebook_content", top=".o_notebook", margin=8)
 
     async def channel(self) -> None:
         await self.open("action-odoo_ai_config.channel_action")
@@ -73,8 +72,7 @@ class Photographer:
         await self.page.click(".o_data_cell[name=website]")
         await self.take("company", ".o_form_sheet")
         await self.page.click(".o_notebook_headers [name=hours]")
-        last = ".o_notebook .o_inner_group:last-child"
-        await self.take("company-hours", last, top=".o_notebook")
+        await self.take("company-hours", ".o_notebook_content", top=".o_notebook", margin=8)
 
     async def migration(self) -> None:
         await self.open("action-odoo_ai_config.channel_action")
