@@ -105,7 +105,7 @@ class HubOutbox(models.Model):
         """
         Have *records* sent once this transaction is committed.
         """
-        told = set() if removals else self._told_in_this_transaction()
+        told = set() if removals else self._told_in_this_transaction(records, event)
         self.sudo().create(
             [
                 {
@@ -117,21 +117,26 @@ class HubOutbox(models.Model):
                     "removal": removals and removals[record.id],
                 }
                 for record in records
-                if (event, record._name, record.id) not in told
+                if record.id not in told
             ]
         )._send_after_commit()
 
     @api.model
-    def _told_in_this_transaction(self):
+    def _told_in_this_transaction(self, records, event):
         """
-        What the lines say that were written in this transaction. One is enough for a record,
+        Of which *records* a line of this transaction tells already. One is enough for each,
         however many of its lines and numbers are saved with it.
         """
-        waiting = self.env.cr.postcommit.data.get(_AFTER_COMMIT, ())
-        lines = self.sudo().browse(waiting).exists()
-        return {
-            (line.event, line.res_model, line.res_id) for line in lines if line.state == "pending"
-        }
+        lines = self.sudo().search(
+            [
+                ("event", "=", event),
+                ("res_model", "=", records._name),
+                ("res_id", "in", records.ids),
+                ("state", "=", "pending"),
+            ]
+        )
+        waiting = set(self.env.cr.postcommit.data.get(_AFTER_COMMIT, ()))
+        return {line.res_id for line in lines if line.id in waiting}
 
     def _send_after_commit(self):
         """
