@@ -17,6 +17,8 @@
         "data/cron.xml",
         "views/outbox_views.xml",
         "views/company_views.xml",
+        "views/knowledge_views.xml",
+        "views/client_collection_views.xml",
         "views/channel_views.xml",
         "views/credentials_views.xml",
         "views/collection_views.xml",

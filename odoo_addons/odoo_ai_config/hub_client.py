@@ -19,6 +19,8 @@ import requests
 # Seconds to connect, and to wait for the answer. A user may be waiting for both.
 TIMEOUT = 10
 MAX_WAIT = 3600
+# Bytes of a body for which the hub gets a second more.
+_A_SECOND = 128 * 1024
 _LONGEST_DETAIL = 500
 _MOST_READ = 64 * 1024
 
@@ -41,12 +43,15 @@ _FINAL_STATUSES = {400, 409, 413, 415, 422}
 _NOT_FINAL_CODES = {"revision_conflict", "body_unreadable"}
 
 
-class Outcome(namedtuple("Outcome", ("kind", "status", "code", "detail", "answer", "wait"))):
+class Outcome(
+    namedtuple("Outcome", ("kind", "status", "code", "detail", "answer", "wait", "errors"))
+):
     """
     How one call ended.
 
     *code* and *detail* are the hub's own, *answer* is what it said on success, and
-    *wait* is for how many seconds it wants to be left alone.
+    *wait* is for how many seconds it wants to be left alone. *errors* are pairs of the place
+    that it does not like and why.
     """
 
     __slots__ = ()
@@ -68,8 +73,8 @@ class Outcome(namedtuple("Outcome", ("kind", "status", "code", "detail", "answer
         )
 
 
-def _outcome(kind, status=0, code="", detail="", answer=None, wait=0):
-    return Outcome(kind, status, code, detail, answer or {}, wait)
+def _outcome(kind, status=0, code="", detail="", answer=None, wait=0, errors=()):
+    return Outcome(kind, status, code, detail, answer or {}, wait, errors)
 
 
 def signing_key(secret):
@@ -132,16 +137,20 @@ class HubClient:
         Send *event*, a value for JSON, as the message *message_id*.
         """
         body = json_bytes(event)
-        headers = {"webhook-id": message_id}
-        if self._signing_secret:
-            headers = signature_headers(self._signing_secret, message_id, body, int(time.time()))
-        return self._post("/odoo-webhook", body, headers)
+        return self._send("POST", "/odoo-webhook", body, self._signed(body, message_id))
+
+    def push(self, collection, body, message_id, *, whole=False):
+        """
+        Say what of a *collection* is new, different or gone, or what all there is of it.
+        """
+        method, path = "PUT" if whole else "PATCH", f"/api/v1/collections/{collection}"
+        return self._send(method, path, body, self._signed(body, message_id))
 
     def reconcile(self, known):
         """
         Ask the hub how it stands with what it acknowledged.
         """
-        return self._post("/v1/reconcile", json_bytes({"known": known}))
+        return self._send("POST", "/v1/reconcile", json_bytes({"known": known}))
 
     def route(self, account, inbox, number):
         """
@@ -154,9 +163,14 @@ class HubClient:
     def _key(self):
         return {"X-API-Key": self._api_key or ""}
 
-    def _post(self, path, body, headers=None):
+    def _signed(self, body, message_id):
+        if not self._signing_secret:
+            return {"webhook-id": message_id}
+        return signature_headers(self._signing_secret, message_id, body, int(time.time()))
+
+    def _send(self, method, path, body, headers=None):
         headers = {**(headers or {}), **self._key(), "Content-Type": "application/json"}
-        return self._call("POST", path, headers, body)
+        return self._call(method, path, headers, body)
 
     def _call(self, method, path, headers=None, body=None):
         headers = dict(headers or {}, **{"Accept-Language": self._language})
@@ -167,7 +181,7 @@ class HubClient:
                 self._url + path,
                 data=body,
                 headers=headers,
-                timeout=TIMEOUT,
+                timeout=TIMEOUT + len(body or b"") // _A_SECOND,
                 allow_redirects=False,
                 stream=True,
             ) as response:
@@ -217,12 +231,31 @@ def _read(response, content):
         return _outcome(NOT_A_HUB, status)
     good = answer.get("success") is True or answer.get("status") == "ready"
     good = good or isinstance(answer.get("summary"), dict) or "resolved" in answer
+    good = good or "collection" in answer
     if status == 200 and good:
         return _outcome(ACCEPTED, status, answer=answer)
     code, detail = answer.get("code"), answer.get("detail")
     if status < 400 or not isinstance(code, str) or not isinstance(detail, str):
         return _outcome(NOT_A_HUB, status)
-    return _outcome(REJECTED, status, code[:64], detail[:_LONGEST_DETAIL], wait=_wait(response))
+    return _outcome(
+        REJECTED,
+        status,
+        code[:64],
+        detail[:_LONGEST_DETAIL],
+        wait=_wait(response),
+        errors=_errors(answer),
+    )
+
+
+def _errors(answer):
+    errors = answer.get("errors")
+    return tuple(
+        (error["field"], error["message"][:_LONGEST_DETAIL])
+        for error in (errors if isinstance(errors, list) else ())
+        if isinstance(error, dict)
+        and isinstance(error.get("field"), str)
+        and isinstance(error.get("message"), str)
+    )
 
 
 def _wait(response):

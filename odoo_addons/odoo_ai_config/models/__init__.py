@@ -5,7 +5,14 @@ from . import hub_outbox
 from . import hub_synced_mixin
 from . import hub_collection
 from . import hub_credentials
+from . import hub_change
+from . import hub_client_collection
+from . import hub_week_mixin
 from . import hub_company
+from . import hub_item_mixin
+from . import hub_business_rule
+from . import hub_scheduling_rule
+from . import hub_support_document
 from . import hub_channel
 from . import hub_special_number
 from . import res_config_settings

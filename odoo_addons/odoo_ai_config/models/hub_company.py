@@ -5,6 +5,7 @@ from odoo import api, fields, models
 from odoo.exceptions import ValidationError
 
 from ..uniqueness import keep_unique
+from .hub_week_mixin import DAYS, HOURS, ends_of
 
 _TEXTS = (
     "company_values",
@@ -17,13 +18,8 @@ _TEXTS = (
 )
 _MENTIONS = ("mention_website_at_end", "mention_facebook_at_end", "mention_instagram_at_end")
 _ADDRESS = ("street", "street2", "city", "state", "zip", "country")
-_WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday")
-_DAYS = (*_WEEKDAYS, "saturday", "sunday", "has_lunch_break")
-_HOURS = tuple(
-    f"{period}_{end}"
-    for period in ("business_hours", "lunch_break", "saturday_hours", "sunday_hours")
-    for end in ("start", "end")
-)
+_LUNCH = ends_of("lunch_break")
+_BUSINESS_HOURS = (*DAYS, "has_lunch_break", *HOURS, *_LUNCH)
 
 
 class HubCompany(models.Model):
@@ -32,7 +28,7 @@ class HubCompany(models.Model):
     """
 
     _name = "ai.hub.company"
-    _inherit = "ai.hub.synced.mixin"
+    _inherit = ["ai.hub.synced.mixin", "ai.hub.week.mixin"]
     _description = "Company Profile for AI Services"
     _rec_name = "credentials_id"
     _order = "credentials_id"
@@ -44,8 +40,7 @@ class HubCompany(models.Model):
         *_MENTIONS,
         *_ADDRESS,
         "share_address",
-        *_DAYS,
-        *_HOURS,
+        *_BUSINESS_HOURS,
     )
     _hub_acknowledgements = ("metadata",)
 
@@ -97,22 +92,9 @@ class HubCompany(models.Model):
     share_address = fields.Boolean(
         default=True, help="The AI services may tell customers the address."
     )
-    monday = fields.Boolean(default=True)
-    tuesday = fields.Boolean(default=True)
-    wednesday = fields.Boolean(default=True)
-    thursday = fields.Boolean(default=True)
-    friday = fields.Boolean(default=True)
-    saturday = fields.Boolean()
-    sunday = fields.Boolean()
-    business_hours_start = fields.Float(string="Opens", default=9.0)
-    business_hours_end = fields.Float(string="Closes", default=18.0)
     has_lunch_break = fields.Boolean(string="Lunch Break")
     lunch_break_start = fields.Float(string="Lunch Begins", default=12.0)
     lunch_break_end = fields.Float(string="Lunch Ends", default=13.0)
-    saturday_hours_start = fields.Float(string="Opens on Saturdays", default=9.0)
-    saturday_hours_end = fields.Float(string="Closes on Saturdays", default=13.0)
-    sunday_hours_start = fields.Float(string="Opens on Sundays", default=9.0)
-    sunday_hours_end = fields.Float(string="Closes on Sundays", default=13.0)
     metadata_version = fields.Integer(
         string="Version of the Profile", readonly=True, copy=False, aggregator=None
     )
@@ -132,47 +114,18 @@ class HubCompany(models.Model):
                     )
                 )
 
-    @api.constrains(*_HOURS)
-    def _check_clock(self):
+    @api.constrains("has_lunch_break", *_LUNCH, *ends_of("business_hours"))
+    def _check_lunch(self):
         for profile in self:
-            for name in _HOURS:
-                if not 0 <= profile[name] <= 24:
-                    raise ValidationError(
-                        self.env._(
-                            "%(field)s: an hour is between 00:00 and 24:00.",
-                            field=self._label(name),
-                        )
-                    )
-
-    @api.constrains(*_DAYS, *_HOURS)
-    def _check_periods(self):
-        for profile in self:
-            if any(profile[day] for day in _WEEKDAYS):
-                profile._check_period("business_hours")
-            for day in ("saturday", "sunday"):
-                if profile[day]:
-                    profile._check_period(f"{day}_hours")
-            if profile.has_lunch_break:
-                profile._check_period("lunch_break")
-                begins, ends = profile.lunch_break_start, profile.lunch_break_end
-                if begins < profile.business_hours_start or ends > profile.business_hours_end:
-                    raise ValidationError(
-                        self.env._("The lunch break lies within the business hours.")
-                    )
-
-    def _check_period(self, period):
-        start, end = f"{period}_start", f"{period}_end"
-        if self[start] >= self[end]:
-            raise ValidationError(
-                self.env._(
-                    "“%(end)s” must be later than “%(start)s”.",
-                    start=self._label(start),
-                    end=self._label(end),
+            profile._check_clock(_LUNCH)
+            if not profile.has_lunch_break:
+                continue
+            profile._check_period("lunch_break")
+            begins, ends = profile.lunch_break_start, profile.lunch_break_end
+            if begins < profile.business_hours_start or ends > profile.business_hours_end:
+                raise ValidationError(
+                    self.env._("The lunch break lies within the business hours.")
                 )
-            )
-
-    def _label(self, name):
-        return self.fields_get([name], ["string"])[name]["string"]
 
     def action_take_address(self):
         """
@@ -200,6 +153,6 @@ class HubCompany(models.Model):
         event.update({name: self[name] for name in _MENTIONS})
         event["address"] = {name: self[name] for name in _ADDRESS if self[name]}
         event["address"]["share_address"] = self.share_address
-        event["business_hours"] = {name: self[name] for name in (*_DAYS, *_HOURS)}
+        event["business_hours"] = {name: self[name] for name in _BUSINESS_HOURS}
         event["event_type"] = self._hub_event_name
         return event

@@ -249,15 +249,8 @@ class HubConnection(models.Model):
         lost = 0
         entries = answer.get("entries") or ()
         for client, entry in zip(clients, entries, strict=False):
-            documents = {
-                found["config_type"] for found in entry["documents"] if found["status"] != "equal"
-            }
-            if "metadata" in documents:
-                client.profile_ids._hub_enqueue()
-                lost += 1
-            if documents - {"metadata"}:
-                client._hub_enqueue()
-                lost += 1
+            lost += self._send_lost_documents(client, entry)
+            lost += self._send_lost_collections(client, entry)
             standing = {_address(found): found["status"] for found in entry["mappings"]}
             for channel in client._known_channels():
                 status = standing.get(_address(channel._hub_known()))
@@ -275,6 +268,27 @@ class HubConnection(models.Model):
                 removal._repeat()
                 lost += 1
         return lost
+
+    @api.model
+    def _send_lost_documents(self, client, entry):
+        lost = {found["config_type"] for found in entry["documents"] if found["status"] != "equal"}
+        profile = bool(lost & {"metadata"})
+        if profile:
+            client.profile_ids._hub_enqueue()
+        settings = bool(lost - {"metadata"})
+        if settings:
+            client._hub_enqueue()
+        return profile + settings
+
+    @api.model
+    def _send_lost_collections(self, client, entry):
+        # A hub that is too old to compare them says nothing of them.
+        standing = {found["name"]: found["status"] for found in entry.get("collections") or ()}
+        lost = client._known_collections().filtered(
+            lambda collection: standing.get(collection.name, "equal") != "equal"
+        )
+        lost.action_send_everything()
+        return len(lost)
 
     # ------------------------------------------------------------------ what is wrong, in words
 

@@ -157,6 +157,7 @@ class HubCredentials(models.Model):
     mercado_livre_client_secret = fields.Char(compute="_compute_hub_secrets", readonly=False)
     mercado_livre_access_token = fields.Char(compute="_compute_hub_secrets", readonly=False)
     collection_ids = fields.Many2many("ai.hub.collection", string="Enabled Collections")
+    collections_warning = fields.Char(compute="_compute_collections_warning", compute_sudo=True)
     channel_ids = fields.One2many("ai.hub.channel", "credentials_id", string="Channels")
     profile_ids = fields.One2many("ai.hub.company", "credentials_id", string="Company Profile")
     config_version = fields.Integer(
@@ -259,7 +260,12 @@ class HubCredentials(models.Model):
 
     def write(self, vals):
         before = {record.id: record._identity() for record in self}
+        moves = not {"account_id", "company_id", "active"}.isdisjoint(vals)
+        if moves:
+            self._note_items()
         result = super().write(vals)
+        if moves:
+            self._note_items()
         for record in self:
             if record.synced_at and record._identity() != before[record.id]:
                 raise UserError(
@@ -280,7 +286,89 @@ class HubCredentials(models.Model):
     def unlink(self):
         # One by one, so that the hub is told of each: the database would not.
         self.with_context(active_test=False).channel_ids.unlink()
+        self._note_items()
         return super().unlink()
+
+    # ------------------------------------------------------------------ collections
+
+    def _note_items(self):
+        """
+        Have the hub told of all items of these clients: whose they are is about to change,
+        or has changed.
+        """
+        collections = self.env["ai.hub.client.collection"]
+        for model in collections._sources().values():
+            source = self.env[model].sudo().with_context(active_test=False)
+            for client in self:
+                items = source.search([(source._hub_client_field, "in", client.ids)])
+                if items:
+                    collections._of(client, source)._note(items.ids)
+
+    def _collections(self):
+        """
+        The collections of these clients' accounts.
+        """
+        return (
+            self.env["ai.hub.client.collection"]
+            .sudo()
+            .search(
+                [
+                    ("account_id", "in", self.mapped("account_id")),
+                    ("company_id", "in", self._companies_of_hub()),
+                ]
+            )
+        )
+
+    def _enabled_of_account(self):
+        """
+        The collections that any business area of the account enables, by technical names.
+        """
+        areas = self.sudo().with_context(active_test=True)
+        areas = areas.search(
+            [
+                ("account_id", "in", self.mapped("account_id")),
+                ("company_id", "in", self._companies_of_hub()),
+            ]
+        )
+        return set(areas.collection_ids.filtered("active").mapped("technical_name"))
+
+    def _warning_of_idle(self, names):
+        """
+        That AI services are not served the collections *names* of these clients, in words;
+        empty if they are.
+        """
+        told = []
+        for client in self:
+            idle = set(names) - client._enabled_of_account()
+            if idle:
+                told.append(
+                    self.env._(
+                        "%(client)s does not enable %(collections)s: the AI services are not "
+                        "served what is there.",
+                        client=client.name,
+                        collections=", ".join(sorted(idle)),
+                    )
+                )
+        return " ".join(told)
+
+    @api.depends("collection_ids", "account_id")
+    def _compute_collections_warning(self):
+        for client in self:
+            used = client._collections().filtered("item_count").mapped("name")
+            client.collections_warning = client._warning_of_idle(used) or False
+
+    def action_collections(self):
+        """
+        Show what the hub has of the client's collections.
+        """
+        self.ensure_one()
+        return {
+            "type": "ir.actions.act_window",
+            "name": self.env._("Collections of %(client)s", client=self.name),
+            "res_model": "ai.hub.client.collection",
+            "view_mode": "list,form",
+            "domain": [("id", "in", self._collections().ids)],
+        }
 
     def _identity(self):
         return self.account_id, self.domain, self.company_id.id
@@ -347,8 +435,30 @@ class HubCredentials(models.Model):
         for profile in self.profile_ids.filtered(lambda profile: profile.sync_state == "done"):
             known["metadata_version"] = profile.metadata_version
             known["metadata_digest"] = profile.metadata_digest
+        collections = self._known_collections()
+        if collections:
+            known["collections"] = collections._hub_known()
         known["mappings"] = [channel._hub_known() for channel in self._known_channels()]
         return known
+
+    def _known_collections(self):
+        """
+        The collections of the account, if this is the one of its areas that asks for them.
+        """
+        first = self.sudo().with_context(active_test=False)
+        first = first.search(
+            [("account_id", "=", self.account_id), ("company_id", "=", self.company_id.id)],
+            order="id",
+            limit=1,
+        )
+        collections = self._collections() if self == first else self._collections().browse()
+        return collections.filtered(
+            lambda collection: (
+                collection.company_id == self.company_id
+                and collection.collection_version
+                and not collection._waits()
+            )
+        )
 
     def _known_channels(self):
         channels = self.with_context(active_test=False).channel_ids

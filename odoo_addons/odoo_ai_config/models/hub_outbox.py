@@ -21,8 +21,10 @@ _logger = logging.getLogger(__name__)
 # A user waits for what is sent right after the commit; the cron does the rest.
 _AT_ONCE = 20
 _AT_ONCE_SECONDS = 10
+_AT_ONCE_ITEMS = 100
 _PER_RUN = 500
 _PER_RUN_SECONDS = 240
+_PER_PART = 1000
 _FIRST_WAIT = 30
 _KEPT_DAYS = 30
 
@@ -61,6 +63,7 @@ class HubOutbox(models.Model):
             ("company_metadata_sync", "Company Profile"),
             ("mapping_sync", "Channel"),
             ("mapping_delete", "Channel removed"),
+            ("collection_sync", "Collection"),
         ],
         required=True,
         readonly=True,
@@ -154,7 +157,7 @@ class HubOutbox(models.Model):
             def send():
                 with registry.cursor() as cr:
                     outbox = api.Environment(cr, SUPERUSER_ID, {})[self._name]
-                    outbox._deliver(waiting[:_AT_ONCE], _AT_ONCE_SECONDS)
+                    outbox._deliver(waiting[:_AT_ONCE], _AT_ONCE_SECONDS, patient=False)
 
         waiting.extend(self.ids)
 
@@ -232,40 +235,68 @@ class HubOutbox(models.Model):
         self._deliver(due.ids, _PER_RUN_SECONDS)
 
     @api.model
-    def _deliver(self, ids, seconds):
+    def _deliver(self, ids, seconds, *, patient=True):
         """
         Send the lines *ids*, each in a transaction of its own, for some *seconds* at most.
 
-        Where a hub cannot be reached, the other lines of that company are left for later.
+        Where a hub cannot be reached, the other lines of that company are left for later. Of
+        what has many parts, who is not *patient* sends the first, and leaves the rest to the
+        cron.
         """
         deadline = time.monotonic() + seconds
         out_of_reach = set()
         for line_id in ids:
-            if time.monotonic() > deadline:
-                break
-            try:
-                with self.env.registry.cursor() as cr:
-                    env = api.Environment(cr, SUPERUSER_ID, {})
-                    line = env[self._name].browse(line_id)._locked()
-                    if line and line.company_id.id not in out_of_reach:
-                        outcome = line._send()
-                        if outcome and outcome.unreachable:
-                            out_of_reach.add(line.company_id.id)
-            except psycopg2.OperationalError as error:
-                # Somebody changed the record meanwhile: it is sent again, and the hub
-                # recognises what it had already.
-                _logger.info("message %s is sent later: %s", line_id, type(error).__name__)
-            except Exception as error:  # pylint: disable=broad-except
-                # One bad line must not keep all the others back, and the user whose change
-                # is committed must not be told that it failed. The text of an error may hold
-                # what was to be sent, so that only its kind and place are logged.
-                _logger.error(
-                    "message %s cannot be sent: %s\n%s",
-                    line_id,
-                    type(error).__name__,
-                    "".join(traceback.format_tb(error.__traceback__)),
-                )
-                self._lay_aside(line_id)
+            more = True
+            while more and time.monotonic() <= deadline:
+                more = self._deliver_part(line_id, out_of_reach, patient)
+                if more and not patient:
+                    self._wake_cron()
+                    more = False
+
+    @api.model
+    def _deliver_part(self, line_id, out_of_reach, patient):
+        """
+        Send one line, or one part of it. Returns whether there is more of it to send now.
+        """
+        more = False
+        try:
+            with self.env.registry.cursor() as cr:
+                env = api.Environment(cr, SUPERUSER_ID, {})
+                line = env[self._name].browse(line_id)._locked()
+                if line and line.company_id.id not in out_of_reach:
+                    outcome = line._send(patient=patient)
+                    if outcome and outcome.unreachable:
+                        out_of_reach.add(line.company_id.id)
+                    more = line._has_more()
+        except psycopg2.OperationalError as error:
+            # Somebody changed the record meanwhile: it is sent again, and the hub
+            # recognises what it had already.
+            _logger.info("message %s is sent later: %s", line_id, type(error).__name__)
+            return False
+        except Exception as error:  # pylint: disable=broad-except
+            # One bad line must not keep all the others back, and the user whose change
+            # is committed must not be told that it failed. The text of an error may hold
+            # what was to be sent, so that only its kind and place are logged.
+            _logger.error(
+                "message %s cannot be sent: %s\n%s",
+                line_id,
+                type(error).__name__,
+                "".join(traceback.format_tb(error.__traceback__)),
+            )
+            self._lay_aside(line_id)
+            return False
+        return more
+
+    def _wake_cron(self):
+        with self.env.registry.cursor() as cr:
+            api.Environment(cr, SUPERUSER_ID, {}).ref("odoo_ai_config.cron_deliver")._trigger()
+
+    def _has_more(self):
+        """
+        Whether the line is still to be sent, and nothing is in the way.
+        """
+        due = self.next_attempt and self.next_attempt <= fields.Datetime.now()
+        return bool(self and self.state == "pending" and due)
 
     def _lay_aside(self, line_id):
         with self.env.registry.cursor() as cr:
@@ -286,7 +317,7 @@ class HubOutbox(models.Model):
         )
         return self.browse([row[0] for row in self.env.cr.fetchall()])
 
-    def _send(self):
+    def _send(self, *, patient=True):
         """
         Send one line and write down what became of it; None if there was nothing to send.
         """
@@ -296,23 +327,67 @@ class HubOutbox(models.Model):
         if line._overtaken():
             line.state = "superseded"
             return None
+        connection = line.env["ai.hub.connection"]._of(line.company_id)
+        if line.event == "collection_sync":
+            return line._send_part(record, connection, patient=patient)
         content = line._content(record)
         if content is None:
             line.state = "superseded"
             record._hub_overtaken()
             return None
-        connection = line.env["ai.hub.connection"]._of(line.company_id)
         missing = connection._missing()
         if missing:
             line._put_off(missing, hub_client.MAX_WAIT)
             record._hub_failed(missing, final=False)
             return None
-        outcome = connection._client().send(content, line._message_id(content))
+        message_id = line._message_id(hub_client.json_bytes(content))
+        outcome = connection._client().send(content, message_id)
         line.attempts += 1
         if outcome.accepted:
-            line._accepted(record, outcome.answer)
+            line._accepted()
+            record._hub_acknowledged(outcome.answer)
         else:
             line._refused(record, outcome)
+        return outcome
+
+    def _send_part(self, collection, connection, *, patient):
+        """
+        Send what is to be told next of a collection.
+        """
+        if not collection or not collection._waits():
+            self.state = "superseded"
+            return None
+        missing = connection._missing()
+        if missing:
+            self._put_off(missing, hub_client.MAX_WAIT)
+            collection._hub_failed(missing, final=False)
+            return None
+        if not collection._locked():
+            # Who is at it sends this, too, or leaves it for another time.
+            self._put_off(False, _FIRST_WAIT)
+            return None
+        most = _PER_PART if patient else _AT_ONCE_ITEMS
+        part = collection._next_part(most, patient=patient)
+        if part is None:
+            return None
+        client = connection._client()
+        outcome = client.push(
+            collection.name, part.body, self._message_id(part.body), whole=part.whole
+        )
+        while outcome.status == 413 and part.size > 1:
+            part = collection._half(part)
+            outcome = client.push(collection.name, part.body, self._message_id(part.body))
+        self.attempts += 1
+        if outcome.accepted:
+            collection._hub_acknowledged(part, outcome.answer)
+            self.last_error = False
+            if not collection._waits():
+                self._accepted()
+        elif collection._set_aside(part, outcome):
+            # Without those, the others have a chance.
+            self.last_error = False
+        else:
+            self._refused(collection, outcome)
         return outcome
 
     def _record(self):
@@ -352,14 +427,14 @@ class HubOutbox(models.Model):
         # Another mapping has the channel now, and its own line says so.
         return None if taken else {"event_type": "mapping_delete", "mapping": mapping}
 
-    def _message_id(self, content):
+    def _message_id(self, body):
         # Under the database's own key, so that nobody can guess passwords with it.
-        digest = hmac(self.env(su=True), "odoo_ai_config", hub_client.json_bytes(content))
+        digest = hmac(self.env(su=True), "odoo_ai_config", body)
         return f"{self.key}-{digest[:16]}"
 
-    def _accepted(self, record, answer):
+    def _accepted(self):
         self.write({"state": "done", "sent_at": fields.Datetime.now(), "last_error": False})
-        if not record:
+        if self.event == "mapping_delete":
             return
         earlier = self.search(
             [
@@ -371,7 +446,6 @@ class HubOutbox(models.Model):
             ]
         )
         earlier.state = "superseded"
-        record._hub_acknowledged(answer)
 
     def _refused(self, record, outcome):
         error = self.env["ai.hub.connection"]._explain(outcome)

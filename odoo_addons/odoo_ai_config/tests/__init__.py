@@ -1,5 +1,6 @@
 from . import test_channel
 from . import test_client
+from . import test_collections
 from . import test_company
 from . import test_credentials
 from . import test_delivery

@@ -36,11 +36,17 @@ class HubStandIn:
             def do_POST(self):
                 self._reply()
 
+            def do_PUT(self):
+                self._reply()
+
+            def do_PATCH(self):
+                self._reply()
+
             def _reply(self):
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 stand_in.received.append(Received(self.command, self.path, headers, body))
-                status, answer, *headers = stand_in._answer(self.command)
+                status, answer, *headers = stand_in._answer(self.command, self.path)
                 content = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
                 self.send_response(status)
                 for name, value in headers:
@@ -72,9 +78,12 @@ class HubStandIn:
         self._thread.join()
         self._server.server_close()
 
-    def _answer(self, method):
+    def _answer(self, method, path):
         if self.answers:
             return self.answers.pop(0)
+        if path.startswith("/api/v1/collections/"):
+            name = path.rpartition("/")[2]
+            return 200, {"collection": name, "version": 6, "digest": "collection-digest"}
         if method == "GET":
             return READY
         known = {

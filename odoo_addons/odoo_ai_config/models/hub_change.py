@@ -1,0 +1,58 @@
+# Copyright odoo-ai-config contributors
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
+
+from odoo import api, fields, models
+
+# Stands in the place of a record's id for all of them.
+EVERYTHING = 0
+
+
+class HubChange(models.Model):
+    """
+    An item of a client's collection that the hub is to hear of, or has refused.
+
+    Whoever changes an item adds a line, and whoever sends takes lines away: so a user who
+    saves never waits for a push on its way, and no push undoes what was saved meanwhile. A
+    line has none of the item's content.
+    """
+
+    _name = "ai.hub.change"
+    _description = "Item That the AI Hub Is to Hear Of"
+    _order = "id"
+    _rec_name = "res_id"
+    # There may be very many, and they do not stay.
+    _log_access = False
+
+    client_collection_id = fields.Many2one(
+        "ai.hub.client.collection", required=True, readonly=True, ondelete="cascade", index=True
+    )
+    res_model = fields.Char(required=True, readonly=True)
+    res_id = fields.Many2oneReference(
+        string="Item", model_field="res_model", required=True, readonly=True
+    )
+    error = fields.Char(readonly=True, help="Why the hub refused the item.")
+
+    def init(self):
+        self.env.cr.execute(
+            """
+            CREATE INDEX IF NOT EXISTS ai_hub_change_record_idx
+            ON ai_hub_change (res_model, res_id)
+            """
+        )
+
+    @api.autovacuum
+    def _gc_repeated(self):
+        """
+        Leave one line for each item, while a hub is away or not even set up.
+
+        That is the last one: who is sending has not seen it yet, perhaps, and must not take
+        it away.
+        """
+        self.env.cr.execute(
+            """
+            DELETE FROM ai_hub_change AS change USING ai_hub_change AS later
+            WHERE later.client_collection_id = change.client_collection_id
+              AND later.res_id = change.res_id AND later.id > change.id
+              AND later.error IS NULL AND change.error IS NULL
+            """
+        )

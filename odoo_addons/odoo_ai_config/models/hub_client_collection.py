@@ -1,0 +1,416 @@
+# Copyright odoo-ai-config contributors
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
+
+import logging
+import re
+import traceback
+from collections import namedtuple
+
+import psycopg2
+
+from odoo import api, fields, models
+
+from .. import hub_client
+from .hub_change import EVERYTHING
+
+_logger = logging.getLogger(__name__)
+
+# The hub takes 32 MiB, unless it is told to take less.
+_LARGEST_BODY = 30 * 2**20
+_OF_CHANGES = ["change_ids", "waiting_count", "refused_count", "sync_state"]
+_PLACE = re.compile(r"items\.(\d+)")
+
+
+class Part(namedtuple("Part", ("mark", "kept", "gone", "body"))):
+    """
+    What one request tells of a collection.
+
+    *kept* are the ids of its items, in their order, and *gone* of those that are to go. A
+    *mark* is the change by which all there is was asked for.
+    """
+
+    __slots__ = ()
+
+    @property
+    def whole(self):
+        return self.mark is not None
+
+    @property
+    def size(self):
+        return len(self.kept) + len(self.gone)
+
+
+class HubClientCollection(models.Model):
+    """
+    What a client has of one kind (rules, documents, products), and how the hub stands to it.
+
+    The business areas of a client share it. Nobody edits it: items belong to it by the
+    client that they name.
+    """
+
+    _name = "ai.hub.client.collection"
+    _description = "Collection of an AI Client"
+    _order = "account_id, name"
+
+    company_id = fields.Many2one(
+        "res.company", required=True, readonly=True, ondelete="cascade", index=True
+    )
+    account_id = fields.Char(string="Account ID", required=True, readonly=True)
+    name = fields.Char(string="Collection", required=True, readonly=True)
+    res_model = fields.Char(required=True, readonly=True)
+    change_ids = fields.One2many("ai.hub.change", "client_collection_id", readonly=True)
+    item_count = fields.Integer(string="Items", compute="_compute_item_count", compute_sudo=True)
+    waiting_count = fields.Integer(string="Waiting", compute="_compute_waiting", compute_sudo=True)
+    refused_count = fields.Integer(string="Refused", compute="_compute_waiting", compute_sudo=True)
+    enabled = fields.Boolean(compute="_compute_enabled", compute_sudo=True)
+    sync_state = fields.Selection(
+        [
+            ("pending", "Waiting"),
+            ("retrying", "Trying again"),
+            ("failed", "Refused"),
+            ("done", "Up to date"),
+        ],
+        string="Hub Status",
+        compute="_compute_sync_state",
+        compute_sudo=True,
+    )
+    sync_message = fields.Char(string="Hub Message", readonly=True)
+    push_refused = fields.Boolean(readonly=True, help="The hub will say so again.")
+    synced_at = fields.Datetime(string="Last Sent", readonly=True)
+    collection_version = fields.Integer(
+        string="Version of the Collection", readonly=True, aggregator=None
+    )
+    collection_digest = fields.Char(readonly=True)
+
+    def init(self):
+        # Not a deferred one: who comes second at the same time is to come again.
+        self.env.cr.execute(
+            """
+            CREATE UNIQUE INDEX IF NOT EXISTS ai_hub_client_collection_key_idx
+            ON ai_hub_client_collection (company_id, account_id, name)
+            """
+        )
+
+    @api.depends("account_id", "name")
+    def _compute_display_name(self):
+        for collection in self:
+            collection.display_name = f"{collection.account_id}: {collection.name}"
+
+    @api.depends("change_ids.error")
+    def _compute_waiting(self):
+        for collection in self:
+            self.env.cr.execute(
+                "SELECT count(DISTINCT res_id) FILTER (WHERE error IS NULL), "
+                "count(DISTINCT res_id) FILTER (WHERE error IS NOT NULL) "
+                "FROM ai_hub_change WHERE client_collection_id = %s",
+                (collection.id,),
+            )
+            collection.waiting_count, collection.refused_count = self.env.cr.fetchone()
+
+    def _compute_item_count(self):
+        for collection in self:
+            collection.item_count = collection._source().search_count(collection._shown())
+
+    @api.depends("waiting_count", "refused_count", "sync_message", "push_refused")
+    def _compute_sync_state(self):
+        for collection in self:
+            if not collection.waiting_count:
+                state = "failed" if collection.refused_count else "done"
+            elif collection.sync_message:
+                state = "failed" if collection.push_refused else "retrying"
+            else:
+                state = "pending"
+            collection.sync_state = state
+
+    @api.depends("account_id", "name")
+    def _compute_enabled(self):
+        for collection in self:
+            collection.enabled = collection.name in collection._clients()._enabled_of_account()
+
+    # ------------------------------------------------------------------ what there is
+
+    @api.model
+    def _sources(self):
+        """
+        The models whose records are items, by the names of the collections.
+        """
+        return {
+            self.env[model]._hub_collection: model
+            for model in (
+                "ai.hub.business.rule",
+                "ai.hub.scheduling.rule",
+                "ai.hub.support.document",
+            )
+        }
+
+    @api.model
+    def _of(self, client, source):
+        """
+        The collection in which *client* has the records of *source*.
+        """
+        key = (client.account_id, source._hub_collection)
+        domain = [
+            ("company_id", "in", client._companies_of_hub()),
+            ("account_id", "=", key[0]),
+            ("name", "=", key[1]),
+        ]
+        found = self.sudo().search(domain, order="id", limit=1)
+        if found:
+            return found
+        # One who makes the same at the same time is repeated by Odoo, and finds it.
+        self.env.cr.execute(
+            """
+            INSERT INTO ai_hub_client_collection
+                (company_id, account_id, name, res_model, create_uid, create_date)
+            VALUES (%s, %s, %s, %s, %s, now() AT TIME ZONE 'UTC')
+            ON CONFLICT DO NOTHING
+            """,
+            (client.company_id.id, *key, source._name, self.env.uid),
+        )
+        return self.sudo().search(domain, order="id", limit=1)
+
+    def _note(self, ids):
+        """
+        Have the hub told of the items *ids*, whatever has become of them.
+        """
+        self._insert(ids)
+        self.env["ai.hub.outbox"]._add(self, "collection_sync")
+
+    def _insert(self, ids, error=None):
+        self.env.cr.execute(
+            """
+            INSERT INTO ai_hub_change (client_collection_id, res_model, error, res_id)
+            SELECT %s, %s, %s, unnest(%s)
+            """,
+            (self.id, self.res_model, error, list(ids)),
+        )
+        self._changed()
+
+    def _changed(self):
+        # What is in the cache of these never has to be written.
+        self.env["ai.hub.change"].invalidate_model(flush=False)
+        self.invalidate_recordset(_OF_CHANGES, flush=False)
+        self.env[self.res_model].invalidate_model(
+            ["ai_hub_change_ids", "ai_hub_state", "ai_hub_message"], flush=False
+        )
+
+    def _clients(self):
+        """
+        The clients whose items these are: the business areas of the account.
+        """
+        # Whoever asks may be looking at archived records too.
+        clients = self.env["ai.hub.credentials"].sudo().with_context(active_test=True)
+        companies = self.env["ai.hub.connection"].sudo()._same_hub(self.company_id)
+        return clients.search(
+            [("account_id", "=", self.account_id), ("company_id", "in", companies.ids)]
+        )
+
+    def _source(self):
+        # Everybody's words would make the hub believe that something has changed.
+        language = self.company_id.partner_id.lang or False
+        source = self.env[self.res_model].sudo().with_company(self.company_id)
+        return source.with_context(lang=language, active_test=True)
+
+    def _shown(self):
+        """
+        What belongs to the collection by now, as a domain.
+        """
+        source = self._source()
+        return [(source._hub_client_field, "in", self._clients().ids), *source._hub_shown()]
+
+    # ------------------------------------------------------------------ what is sent
+
+    def action_send_everything(self):
+        """
+        Send all there is, refused items too, in the place of what the hub has.
+        """
+        self.check_access("read")
+        for collection in self.sudo():
+            collection._note([EVERYTHING])
+        return True
+
+    def _locked(self):
+        """
+        This collection, if nobody else is sending of it. Users who save may go on.
+        """
+        self.env.cr.execute(
+            "SELECT id FROM ai_hub_client_collection WHERE id = %s FOR NO KEY UPDATE SKIP LOCKED",
+            (self.id,),
+        )
+        return self.browse([row[0] for row in self.env.cr.fetchall()])
+
+    def _next_part(self, most, *, patient):
+        """
+        What is to be told next: all there is if that is asked for, or of *most* items at most.
+
+        None if there is nothing to tell, or more than who is not *patient* wants to wait for.
+        """
+        mark = self._asked_for_everything()
+        if mark is None:
+            return self._some(most)
+        if not patient and self.item_count > most:
+            return None
+        # What was refused since then would only be refused again.
+        refused = self._rows(
+            "SELECT res_id FROM ai_hub_change "
+            "WHERE client_collection_id = %s AND error IS NOT NULL AND id > %s",
+            mark,
+        )
+        shown = self._source().search([*self._shown(), ("id", "not in", refused)], order="id")
+        ids, items = self._items(shown)
+        return self._part(mark, ids, [], {"items": items})
+
+    def _some(self, most):
+        ids = self._rows(
+            "SELECT res_id FROM ai_hub_change WHERE client_collection_id = %s "
+            "AND error IS NULL GROUP BY res_id ORDER BY min(id) LIMIT %s",
+            most,
+        )
+        if not ids:
+            return None
+        shown = self._source().search([*self._shown(), ("id", "in", ids)], order="id")
+        kept, items = self._items(shown)
+        gone = sorted(set(ids) - set(shown.ids))
+        return self._part(None, kept, gone, {"items": items, "removed": list(map(str, gone))})
+
+    def _part(self, mark, kept, gone, body):
+        body = hub_client.json_bytes({"account_id": self.account_id, **body})
+        part = Part(mark, kept, gone, body)
+        return self._half(part) if len(body) > _LARGEST_BODY and part.size > 1 else part
+
+    def _asked_for_everything(self):
+        [mark] = self._rows(
+            "SELECT max(id) FROM ai_hub_change "
+            "WHERE client_collection_id = %s AND res_id = %s AND error IS NULL",
+            EVERYTHING,
+        )
+        return mark
+
+    def _waits(self):
+        """
+        Whether there is anything to tell.
+        """
+        return bool(
+            self._rows(
+                "SELECT 1 FROM ai_hub_change "
+                "WHERE client_collection_id = %s AND error IS NULL LIMIT %s",
+                1,
+            )
+        )
+
+    def _rows(self, query, *parameters):
+        """
+        The first column of what *query* finds about this collection.
+        """
+        self.env.cr.execute(query, (self.id, *parameters))
+        return [row[0] for row in self.env.cr.fetchall()]
+
+    def _items(self, records):
+        """
+        The ids and the contents of those of *records* that have any.
+        """
+        ids, items = [], []
+        for record in records:
+            try:
+                item = record._hub_item()
+            except psycopg2.Error:
+                raise
+            except Exception as error:  # pylint: disable=broad-except
+                # One bad record must not keep all the others back. The text of an error may
+                # hold what was to be sent.
+                _logger.error(
+                    "%s cannot be told to the hub: %s\n%s",
+                    record,
+                    type(error).__name__,
+                    "".join(traceback.format_tb(error.__traceback__)),
+                )
+                words = self.env._("Odoo could not put this item together; its log says more.")
+                self._refuse({record.id: words})
+            else:
+                ids.append(record.id)
+                items.append({"id": record.id, **item})
+        return ids, items
+
+    def _half(self, part):
+        """
+        The first half of *part*, which is too large; all there is goes bit by bit then,
+        although the hub keeps what it alone has.
+        """
+        if part.whole:
+            self.env.cr.execute(
+                "DELETE FROM ai_hub_change "
+                "WHERE client_collection_id = %s AND res_id = %s AND id <= %s",
+                (self.id, EVERYTHING, part.mark),
+            )
+            self._insert(part.kept)
+        return self._some(part.size // 2)
+
+    # ------------------------------------------------------------------ what became of it
+
+    def _hub_acknowledged(self, part, answer):
+        """
+        The hub has taken *part* in, as *answer* says.
+        """
+        if part.whole:
+            self.env.cr.execute(
+                "DELETE FROM ai_hub_change "
+                "WHERE client_collection_id = %s AND (error IS NULL OR id < %s)",
+                (self.id, part.mark),
+            )
+        else:
+            self._forget(part.kept + part.gone)
+        self._changed()
+        version, digest = answer.get("version"), answer.get("digest")
+        self.write(
+            {
+                "sync_message": False,
+                "push_refused": False,
+                "synced_at": fields.Datetime.now(),
+                "collection_version": version if isinstance(version, int) else 0,
+                "collection_digest": digest if isinstance(digest, str) else False,
+            }
+        )
+
+    def _set_aside(self, part, outcome):
+        """
+        Set those items aside that the hub refuses of *part*; whether it named any.
+        """
+        connections = self.env["ai.hub.connection"]
+        named = {}
+        for place, words in outcome.errors:
+            found = _PLACE.match(place)
+            if found and int(found[1]) < len(part.kept):
+                named[part.kept[int(found[1])]] = connections._explain(
+                    outcome._replace(detail=words)
+                )
+        if not named and outcome.status == 413 and len(part.kept) == 1:
+            named = {part.kept[0]: connections._explain(outcome)}
+        self._refuse(named)
+        return bool(named)
+
+    def _refuse(self, errors):
+        for id_, words in errors.items():
+            self._forget([id_])
+            self._insert([id_], words)
+
+    def _forget(self, ids):
+        self.env.cr.execute(
+            "DELETE FROM ai_hub_change WHERE client_collection_id = %s AND res_id = ANY(%s)",
+            (self.id, list(ids)),
+        )
+
+    def _hub_failed(self, error, *, final):
+        self.write({"sync_message": error, "push_refused": final})
+
+    def _hub_known(self):
+        """
+        What the hub acknowledged of these collections.
+        """
+        return [
+            {
+                "name": collection.name,
+                "version": collection.collection_version,
+                "digest": collection.collection_digest,
+            }
+            for collection in self
+        ]

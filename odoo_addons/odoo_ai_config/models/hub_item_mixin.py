@@ -1,0 +1,146 @@
+# Copyright odoo-ai-config contributors
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
+
+from collections import defaultdict
+
+from odoo import api, fields, models
+
+# Records of other modules are read by people who have nothing to do with the hub.
+_GROUP = "odoo_ai_config.group_user"
+
+
+class HubItemMixin(models.AbstractModel):
+    """
+    A record that is an item of its clients' collections at the hub, by its id.
+
+    Saving is enough: whoever changes what the hub is told leaves a note of it in the same
+    transaction, and what is sent is what is true then.
+    """
+
+    _name = "ai.hub.item.mixin"
+    _description = "Item of a Collection at the AI Hub"
+
+    # The collection's technical name, and the field that says whose the item is.
+    _hub_collection = None
+    _hub_client_field = "credentials_id"
+    # The fields of which the hub is told, and those that decide whether it is.
+    _hub_item_fields = ()
+
+    ai_hub_change_ids = fields.One2many(
+        "ai.hub.change",
+        "res_id",
+        string="Changes for the Hub",
+        domain=lambda self: [("res_model", "=", self._name)],
+        readonly=True,
+        copy=False,
+        groups=_GROUP,
+    )
+    ai_hub_state = fields.Selection(
+        [("pending", "Waiting"), ("failed", "Refused"), ("done", "Up to date")],
+        string="Hub Status",
+        compute="_compute_ai_hub_state",
+        compute_sudo=True,
+        groups=_GROUP,
+    )
+    ai_hub_message = fields.Char(
+        string="Hub Message",
+        compute="_compute_ai_hub_state",
+        compute_sudo=True,
+        groups=_GROUP,
+    )
+    ai_hub_warning = fields.Char(
+        string="Not Served",
+        compute="_compute_ai_hub_warning",
+        compute_sudo=True,
+        groups=_GROUP,
+    )
+
+    @api.depends("ai_hub_change_ids.error")
+    def _compute_ai_hub_state(self):
+        for record in self:
+            changes = record.ai_hub_change_ids
+            waiting = changes.filtered(lambda change: not change.error)
+            if waiting:
+                record.ai_hub_state = "pending"
+                late = waiting.client_collection_id.filtered("sync_message")
+                record.ai_hub_message = "; ".join(late.mapped("sync_message")) or False
+            else:
+                told = bool(record._hub_clients())
+                record.ai_hub_state = "failed" if changes else "done" if told else False
+                record.ai_hub_message = "; ".join(changes.mapped("error")) or False
+
+    @api.depends(lambda self: (self._hub_client_field,) if self._hub_collection else ())
+    def _compute_ai_hub_warning(self):
+        for record in self:
+            record.ai_hub_warning = (
+                record._hub_clients()._warning_of_idle([self._hub_collection]) or False
+            )
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        records = super().create(vals_list)
+        records._hub_note(records._hub_places())
+        return records
+
+    def write(self, vals):
+        if not set(self._hub_item_fields) & set(vals):
+            return super().write(vals)
+        places = self._hub_places() if self._hub_client_field in vals else []
+        result = super().write(vals)
+        self._hub_note(places, self._hub_places())
+        return result
+
+    def unlink(self):
+        places = self._hub_places()
+        result = super().unlink()
+        self._hub_note(places)
+        return result
+
+    def action_send(self):
+        """
+        Tell the hub of the records even if nothing was changed.
+        """
+        self.check_access("write")
+        self._hub_note(self._hub_places())
+        return True
+
+    def _hub_clients(self):
+        # Archived ones too: what their items are to the hub changes with them.
+        records = self.sudo().with_context(active_test=False)
+        return records[self._hub_client_field]
+
+    def _hub_places(self):
+        """
+        Which of the records each client has: pairs of the client and the records' ids.
+        """
+        places = defaultdict(list)
+        for record in self.sudo().with_context(active_test=False):
+            for client in record[self._hub_client_field]:
+                places[client].append(record.id)
+        return list(places.items())
+
+    @api.model
+    def _hub_note(self, *places):
+        """
+        Have the hub told of what is, or was, at *places*.
+        """
+        noted = defaultdict(set)
+        collections = self.env["ai.hub.client.collection"]
+        for some in places:
+            for client, ids in some:
+                noted[collections._of(client, self)].update(ids)
+        for collection, ids in noted.items():
+            collection._note(sorted(ids))
+
+    @api.model
+    def _hub_shown(self):
+        """
+        Which active records are for the AI services to see, as a domain.
+        """
+        return []
+
+    def _hub_item(self):
+        """
+        What the hub is told of the record, beside its id.
+        """
+        raise NotImplementedError
