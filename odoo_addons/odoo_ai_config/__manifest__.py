@@ -24,6 +24,8 @@
         "views/collection_views.xml",
         "wizards/route_question_views.xml",
         "wizards/migration_views.xml",
+        "wizards/channel_trial_views.xml",
+        "wizards/look_views.xml",
         "views/res_config_settings_views.xml",
         "views/menus.xml",
     ],

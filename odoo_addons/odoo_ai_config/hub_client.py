@@ -12,7 +12,7 @@ import hmac
 import json
 import time
 from collections import namedtuple
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import requests
 
@@ -22,7 +22,7 @@ MAX_WAIT = 3600
 # Bytes of a body for which the hub gets a second more.
 _A_SECOND = 128 * 1024
 _LONGEST_DETAIL = 500
-_MOST_READ = 64 * 1024
+_MOST_READ = 1024 * 1024
 
 # How a call ended: `ACCEPTED`; `REJECTED` by the hub, which said why; anything else
 # means that no answer of a hub was had.
@@ -158,7 +158,57 @@ class HubClient:
         """
         asked = {"account_id": account, "inbox_id": inbox, "number": number, "explain": 1}
         query = urlencode({name: value for name, value in asked.items() if value})
-        return self._call("GET", f"/v1/route?{query}", self._key())
+        return self._get(f"/v1/route?{query}")
+
+    def simulate(self, event):
+        """
+        Ask what *event*, which is about a channel, would change.
+        """
+        return self._send("POST", "/v1/route/simulate", json_bytes(event))
+
+    def look(self, known, versions=0):
+        """
+        Ask how what the hub has of a client stands to what is *known*, and for its channels;
+        with *versions*, for its documents and so many versions of each too, the newest first.
+        """
+        tenant, domain = _part(known["tenant_id"]), _part(known["domain"])
+        asked = {
+            "standing": lambda: self.reconcile([known]),
+            "channels": lambda: self._get(f"/v1/tenants/{tenant}/channels"),
+        }
+        if versions:
+            asked["documents"] = lambda: self._get(f"/configs/{tenant}?domain={domain}", _are_rows)
+        found = {"documents": [], "history": []}
+        for name, ask in asked.items():
+            outcome = ask()
+            if not outcome.accepted:
+                return outcome
+            found[name] = outcome.answer
+        for document in found["documents"]:
+            kind = _part(document["config_type"])
+            path = f"/configs/{tenant}/{domain}/{kind}/history?limit={versions}"
+            outcome = self._get(path, _are_rows)
+            if not outcome.accepted:
+                return outcome
+            found["history"] += outcome.answer
+        return outcome._replace(answer=found)
+
+    @property
+    def author(self):
+        """
+        By what the hub calls this key where it tells who wrote something.
+        """
+        parts = (self._api_key or "").split("_", 2)
+        return parts[1] if len(parts) == 3 and parts[0] == "oac" else None
+
+    def page(self, tenant, domain):
+        """
+        The address at which the hub shows a client to people.
+        """
+        return f"{self._url}/ui/clients/{_part(tenant)}/{_part(domain)}"
+
+    def _get(self, path, expected=None):
+        return self._call("GET", path, self._key(), expected=expected)
 
     def _key(self):
         return {"X-API-Key": self._api_key or ""}
@@ -172,7 +222,7 @@ class HubClient:
         headers = {**(headers or {}), **self._key(), "Content-Type": "application/json"}
         return self._call(method, path, headers, body)
 
-    def _call(self, method, path, headers=None, body=None):
+    def _call(self, method, path, headers=None, body=None, expected=None):
         headers = dict(headers or {}, **{"Accept-Language": self._language})
         try:
             # A redirect would turn the POST into a GET and carry the key elsewhere.
@@ -185,7 +235,7 @@ class HubClient:
                 allow_redirects=False,
                 stream=True,
             ) as response:
-                return _read(response, _content(response))
+                return _read(response, _content(response), expected or _is_answer)
         except requests.exceptions.SSLError:
             return _outcome(UNTRUSTED)
         except requests.Timeout:
@@ -219,7 +269,27 @@ def _why(error):
     return NO_CONNECTION
 
 
-def _read(response, content):
+def _part(name):
+    return quote(name, safe="")
+
+
+def _is_answer(answer):
+    """
+    Whether this is what a hub answers, whatever it was asked.
+    """
+    return isinstance(answer, dict) and (
+        answer.get("success") is True
+        or answer.get("status") == "ready"
+        or isinstance(answer.get("summary"), dict)
+        or not {"resolved", "effects", "channels", "collection"}.isdisjoint(answer)
+    )
+
+
+def _are_rows(answer):
+    return isinstance(answer, list) and all(isinstance(row, dict) for row in answer)
+
+
+def _read(response, content, expected):
     status = response.status_code
     if 300 <= status < 400:
         return _outcome(REDIRECTED, status)
@@ -227,15 +297,11 @@ def _read(response, content):
         answer = json.loads(content)
     except ValueError:
         answer = None
-    if not isinstance(answer, dict):
-        return _outcome(NOT_A_HUB, status)
-    good = answer.get("success") is True or answer.get("status") == "ready"
-    good = good or isinstance(answer.get("summary"), dict) or "resolved" in answer
-    good = good or "collection" in answer
-    if status == 200 and good:
+    if status == 200 and expected(answer):
         return _outcome(ACCEPTED, status, answer=answer)
-    code, detail = answer.get("code"), answer.get("detail")
-    if status < 400 or not isinstance(code, str) or not isinstance(detail, str):
+    problem = answer if status >= 400 and isinstance(answer, dict) else {}
+    code, detail = problem.get("code"), problem.get("detail")
+    if not isinstance(code, str) or not isinstance(detail, str):
         return _outcome(NOT_A_HUB, status)
     return _outcome(
         REJECTED,
@@ -243,7 +309,7 @@ def _read(response, content):
         code[:64],
         detail[:_LONGEST_DETAIL],
         wait=_wait(response),
-        errors=_errors(answer),
+        errors=_errors(problem),
     )
 
 

@@ -175,6 +175,9 @@ class HubChannel(models.Model):
         if not self.active and self._holders_of() - self:
             # The channel has moved on; that it left here must not undo that.
             return None
+        return self._mapping_event()
+
+    def _mapping_event(self):
         mapping = self._mapping()
         mapping.update(
             active=self.active,
@@ -186,6 +189,20 @@ class HubChannel(models.Model):
             ],
         )
         return {"event_type": "mapping_sync", "mapping": mapping}
+
+    def action_try(self):
+        """
+        Ask what sending this channel would change, and let the user try other values.
+        """
+        self.ensure_one()
+        return self.env["ai.hub.channel.trial"]._of(self).action_ask()
+
+    def action_look(self):
+        """
+        Show what the hub has of this channel.
+        """
+        self.ensure_one()
+        return self.env["ai.hub.look"]._at_channel(self)
 
     def _hub_known(self):
         """

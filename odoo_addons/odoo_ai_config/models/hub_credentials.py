@@ -441,6 +441,13 @@ class HubCredentials(models.Model):
         known["mappings"] = [channel._hub_known() for channel in self._known_channels()]
         return known
 
+    def action_look(self):
+        """
+        Show what the hub has of this client.
+        """
+        self.ensure_one()
+        return self.env["ai.hub.look"]._at_client(self)
+
     def _known_collections(self):
         """
         The collections of the account, if this is the one of its areas that asks for them.

@@ -13,6 +13,7 @@ class HubRouteQuestion(models.TransientModel):
     """
 
     _name = "ai.hub.route.question"
+    _inherit = "ai.hub.question.mixin"
     _description = "Question about the Route of a Message"
 
     company_id = fields.Many2one(
@@ -39,58 +40,27 @@ class HubRouteQuestion(models.TransientModel):
                 )
             )
         self.answer = self._asked(number)
-        return {
-            "type": "ir.actions.act_window",
-            "res_model": self._name,
-            "res_id": self.id,
-            "view_mode": "form",
-            "target": "new",
-            "name": self.env._("Where Would a Message Go?"),
-        }
+        return self._dialogue(self.env._("Where Would a Message Go?"))
 
     def _asked(self, number):
-        connection = self.env["ai.hub.connection"]._of(self.company_id)
-        missing = connection._missing()
-        if missing:
-            return missing
-        outcome = connection._client().route(
-            self.chatwoot_account_id, self.chatwoot_inbox_id, number
+        answer, trouble = self._answer_to(
+            lambda client: client.route(self.chatwoot_account_id, self.chatwoot_inbox_id, number)
         )
-        if outcome.code == "scope_missing":
-            return self.env._(
-                "To ask this, the API key needs the permission “config:read” too. Make a new "
-                "key: odoo-ai-config keys create --name odoo --scope webhook --scope config:read"
-            )
-        if not outcome.accepted:
-            return connection._explain(outcome)
-        return "\n".join([*self._decision(outcome.answer), *self._reasons(outcome.answer)])
+        return trouble or "\n".join([*self._decision(answer), *self._reasons(answer)])
 
     def _decision(self, answer):
         if not answer["resolved"]:
             yield self.env._("Nobody takes this message: it waits at the hub.")
             return
-        tenant, domain = answer["tenant_id"], answer["domain"]
-        client = self.env["ai.hub.credentials"].search(
-            [
-                ("account_id", "=", tenant),
-                ("domain", "=", domain),
-                ("company_id", "=", self.company_id.id),
-            ],
-            limit=1,
-        )
         yield self.env._(
-            "The message goes to %(client)s.", client=client.display_name or f"{tenant}/{domain}"
+            "The message goes to %(client)s.",
+            client=self._named(answer["tenant_id"], answer["domain"]),
         )
         if answer.get("crew"):
             yield self.env._("The crew %(crew)s answers it.", crew=answer["crew"])
 
     def _reasons(self, answer):
-        rules = {
-            "inbox": self.env._("Inbox"),
-            "account": self.env._("All inboxes of the account"),
-            "special_number": self.env._("Special number"),
-            "fallback": self.env._("Fallback"),
-        }
+        rules = self._rules()
         verdicts = {
             "won": self.env._("this decided it"),
             "not_needed": self.env._("not needed any more"),

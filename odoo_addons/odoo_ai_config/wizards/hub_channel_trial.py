@@ -1,0 +1,186 @@
+# Copyright odoo-ai-config contributors
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
+
+from odoo import Command, api, fields, models
+
+
+class HubChannelTrial(models.TransientModel):
+    """
+    A channel as it might be, and what the hub says that it would change. Nothing is saved.
+    """
+
+    _name = "ai.hub.channel.trial"
+    _inherit = "ai.hub.question.mixin"
+    _description = "Channel to Try Out"
+
+    credentials_id = fields.Many2one(
+        "ai.hub.credentials", string="Client", required=True, ondelete="cascade"
+    )
+    company_id = fields.Many2one(related="credentials_id.company_id")
+    chatwoot_account_id = fields.Integer(required=True)
+    chatwoot_inbox_id = fields.Integer(
+        help="0 stands for all inboxes of the account that have no line of their own."
+    )
+    active = fields.Boolean(
+        default=True, help="Unticked, it is tried what switching the channel off would change."
+    )
+    is_fallback = fields.Boolean(
+        string="Fallback", help="This client takes messages that no channel claims."
+    )
+    sequence = fields.Integer(
+        default=10, help="Of several fallbacks the one with the lowest number takes the message."
+    )
+    number_ids = fields.One2many(
+        "ai.hub.channel.trial.number", "trial_id", string="Special Numbers"
+    )
+    answer = fields.Text(readonly=True)
+    effect_ids = fields.One2many(
+        "ai.hub.channel.trial.effect", "trial_id", string="Effects", readonly=True
+    )
+
+    @api.model
+    def _of(self, channel):
+        """
+        A trial that begins with *channel* as it is.
+        """
+        return self.create(
+            {
+                "credentials_id": channel.credentials_id.id,
+                "chatwoot_account_id": channel.chatwoot_account_id,
+                "chatwoot_inbox_id": channel.chatwoot_inbox_id,
+                "active": channel.active,
+                "is_fallback": channel.is_fallback,
+                "sequence": channel.sequence,
+                "number_ids": [
+                    Command.create({"number": special.number, "crew": special.crew})
+                    for special in channel.special_number_ids
+                ],
+            }
+        )
+
+    def action_ask(self):
+        self.ensure_one()
+        self.credentials_id.check_access("read")
+        event = self._event()
+        answer, trouble = self._answer_to(lambda client: client.simulate(event))
+        effects = [] if trouble else [self._effect(effect) for effect in answer["effects"]]
+        # Told by the hub, and not for users to write.
+        self.sudo().write(
+            {
+                "answer": trouble or "\n".join(self._told(answer)),
+                "effect_ids": [Command.clear(), *map(Command.create, effects)],
+            }
+        )
+        return self._dialogue(self.env._("What Would Change?"))
+
+    def _event(self):
+        """
+        What a channel with these values would send, if it can be saved at all.
+        """
+        channel = self.env["ai.hub.channel"].new(
+            {
+                "credentials_id": self.credentials_id.id,
+                "chatwoot_account_id": self.chatwoot_account_id,
+                "chatwoot_inbox_id": self.chatwoot_inbox_id,
+                "active": self.active,
+                "is_fallback": self.is_fallback,
+                "sequence": self.sequence,
+                "special_number_ids": [
+                    Command.create({"number": special.number, "crew": special.crew})
+                    for special in self.number_ids
+                ],
+            }
+        )
+        channel._check_numbers()
+        channel.special_number_ids._check_number()
+        channel.special_number_ids._check_crew()
+        return channel._mapping_event()
+
+    def _told(self, answer):
+        if answer["refusal"] == "channel_owned":
+            yield self.env._(
+                "The hub would refuse this: the channel is another client's, and the API key "
+                "may write for one client only."
+            )
+        elif answer["refusal"]:
+            yield self.env._("The hub would refuse this: %(code)s", code=answer["refusal"])
+        for move in answer["moves"]:
+            yield self.env._(
+                "The channel would pass from %(loser)s to %(winner)s.",
+                loser=self._named(move["from"]),
+                winner=self._named(move["to"], answer["domain"]),
+            )
+        for warning in answer["warnings"]:
+            yield warning["message"]
+        if answer["effects"]:
+            yield self.env._("These messages would go elsewhere than now:")
+        elif answer["changed"]:
+            yield self.env._("The hub would take this, and every message would go where it goes.")
+        elif not answer["refusal"] and not answer["warnings"]:
+            yield self.env._(
+                "Nothing would change: the hub has it just so. Change something here, and ask "
+                "again."
+            )
+        if answer["truncated"]:
+            yield self.env._("There may be more than is told here.")
+
+    def _effect(self, effect):
+        return {
+            "messages": self._messages(effect),
+            "before": self._destination(effect["before"]),
+            "after": self._destination(effect["after"]),
+        }
+
+    def _messages(self, effect):
+        account, inbox, number = effect["account_id"], effect["inbox_id"], effect["number"]
+        if not account:
+            messages = self.env._("Whatever no channel claims")
+        elif inbox:
+            messages = self.env._(
+                "Account %(account)s, inbox %(inbox)s", account=account, inbox=inbox
+            )
+        else:
+            messages = self.env._(
+                "Account %(account)s, inboxes without a line of their own", account=account
+            )
+        if not number:
+            return messages
+        return self.env._("%(messages)s, from +%(number)s", messages=messages, number=number)
+
+    def _destination(self, route):
+        if not route["resolved"]:
+            return self.env._("Nobody")
+        if route.get("hidden"):
+            return self.env._("Another client")
+        reasons = [self._rules().get(route["matched_by"], route["matched_by"])]
+        if route["crew"]:
+            reasons.append(self.env._("crew %(crew)s", crew=route["crew"]))
+        client = self._named(route["tenant_id"], route["domain"])
+        return f"{client}: {', '.join(reasons)}"
+
+
+class HubChannelTrialNumber(models.TransientModel):
+    """
+    A number of a channel that is tried out.
+    """
+
+    _name = "ai.hub.channel.trial.number"
+    _description = "Special Number of a Channel to Try Out"
+
+    trial_id = fields.Many2one("ai.hub.channel.trial", required=True, ondelete="cascade")
+    number = fields.Char(required=True)
+    crew = fields.Char(required=True, default="analytics")
+
+
+class HubChannelTrialEffect(models.TransientModel):
+    """
+    Messages that would go elsewhere.
+    """
+
+    _name = "ai.hub.channel.trial.effect"
+    _description = "Effect of a Channel to Try Out"
+
+    trial_id = fields.Many2one("ai.hub.channel.trial", required=True, ondelete="cascade")
+    messages = fields.Char(readonly=True)
+    before = fields.Char(string="Now", readonly=True)
+    after = fields.Char(string="Then", readonly=True)
