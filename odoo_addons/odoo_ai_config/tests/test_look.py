@@ -102,12 +102,12 @@ class TestLook(HubCase):
             ["painel", "This Odoo", "painel", "somebody", "somebody"],
         )
         self.assertEqual(
-            [(one.name, one.version, one.author, one.deleted) for one in look.change_ids],
+            [(one.name, one.version, one.author) for one in look.change_ids],
             [
-                ("Settings", 4, "painel", False),
-                ("Credentials", 2, "This Odoo", False),
-                ("Settings", 3, "This Odoo", True),
-                ("Crews", 1, "painel", False),
+                ("Settings", 4, "painel"),
+                ("Credentials", 2, "This Odoo"),
+                ("Settings (deleted)", 3, "This Odoo"),
+                ("Crews", 1, "painel"),
             ],
         )
         self.assertEqual(str(look.change_ids[1].changed_at), "2026-04-23 12:30:00")

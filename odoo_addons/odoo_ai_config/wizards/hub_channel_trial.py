@@ -181,6 +181,7 @@ class HubChannelTrialEffect(models.TransientModel):
     _description = "Effect of a Channel to Try Out"
 
     trial_id = fields.Many2one("ai.hub.channel.trial", required=True, ondelete="cascade")
-    messages = fields.Char(readonly=True)
-    before = fields.Char(string="Now", readonly=True)
-    after = fields.Char(string="Then", readonly=True)
+    # Texts, so that lists show them whole.
+    messages = fields.Text(readonly=True)
+    before = fields.Text(string="Now", readonly=True)
+    after = fields.Text(string="Then", readonly=True)

@@ -94,11 +94,10 @@ class HubLook(models.TransientModel):
         authors = {own: self.env._("This Odoo")} if own else {}
         changes = [
             {
-                "name": self._kind(entry["config_type"]),
+                "name": self._kind(entry["config_type"], deleted=entry.get("deleted")),
                 "version": entry["version"],
                 "changed_at": _moment(entry),
                 "author": entry["author"],
-                "deleted": bool(entry.get("deleted")),
             }
             for entry in sorted(history, key=_moment, reverse=True)[:_CHANGES]
         ]
@@ -149,13 +148,14 @@ class HubLook(models.TransientModel):
                 "standing": _standing(findings.get(address), acknowledged, address in waiting),
             }
 
-    def _kind(self, kind):
-        return {
+    def _kind(self, kind, deleted=False):
+        name = {
             "config": self.env._("Settings"),
             "credentials": self.env._("Credentials"),
             "metadata": self.env._("Company"),
             "crews": self.env._("Crews"),
         }.get(kind, kind)
+        return self.env._("%(document)s (deleted)", document=name) if deleted else name
 
     def _channel(self, account, inbox, *, active):
         if inbox:
@@ -175,9 +175,9 @@ class HubLookThing(models.TransientModel):
 
     look_id = fields.Many2one("ai.hub.look", required=True, ondelete="cascade")
     name = fields.Char(string="What", readonly=True)
-    version = fields.Integer(readonly=True)
+    version = fields.Integer(string="At the Hub", readonly=True)
     acknowledged = fields.Integer(
-        readonly=True, help="The version of which the hub told Odoo last."
+        string="In Odoo", readonly=True, help="The version of which the hub told Odoo last."
     )
     changed_at = fields.Datetime(string="Changed", readonly=True)
     author = fields.Char(
@@ -211,7 +211,6 @@ class HubLookChange(models.TransientModel):
     version = fields.Integer(readonly=True)
     changed_at = fields.Datetime(string="Changed", readonly=True)
     author = fields.Char(string="By", readonly=True)
-    deleted = fields.Boolean(readonly=True)
 
 
 def _entry(told):
