@@ -140,7 +140,7 @@ class TestLook(HubCase):
         self.assertEqual(
             self.told(self.look_at(self.shop)),
             [
-                ("Company", "unknown", 1),
+                ("Company Profile", "unknown", 1),
                 ("Settings", "missing", 0),
                 ("Credentials", "deleted", 0),
                 ("Account 1, inbox 7", "missing", 0),
@@ -167,9 +167,22 @@ class TestLook(HubCase):
             self.told(look),
             [
                 ("Settings", "waiting", 3),
+                ("Credentials", "waiting", 0),
                 ("Account 1, inbox 7 (switched off)", "waiting", 5),
             ],
         )
+
+    def test_profile_of_the_company_is_compared_too(self):
+        profile = self.env["ai.hub.company"].create({"credentials_id": self.shop.id})
+        self.hub_has(held=[document("metadata", 4)], histories=[[]])
+        self.assertEqual(self.told(self.look_at(self.shop)), [("Company Profile", "waiting", 4)])
+        profile.write({"sync_state": "done", "metadata_version": 3})
+        self.hub_has(
+            documents=[{"config_type": "metadata", **finding("differs", 4)}],
+            held=[document("metadata", 4)],
+            histories=[[]],
+        )
+        self.assertEqual(self.told(self.look_at(self.shop)), [("Company Profile", "later", 4)])
 
     def test_channel_is_shown_alone(self):
         self.hub_has(

@@ -117,10 +117,15 @@ class HubLook(models.TransientModel):
         findings = {found["config_type"]: found for found in _entry(told)["documents"]}
         held = {found["config_type"]: found for found in told["documents"]}
         newest = {(one["config_type"], one["version"]): one for one in told["history"]}
-        for kind in dict.fromkeys((*held, *findings)):
+        waiting = [
+            kind
+            for record in (client, *client.profile_ids)
+            if record.sync_state != "done"
+            for kind in record._hub_acknowledgements
+        ]
+        for kind in dict.fromkeys((*held, *findings, *waiting)):
             found = held.get(kind, {})
             written = newest.get((kind, found.get("version")), {})
-            waiting = client.sync_state != "done" and kind in client._hub_acknowledgements
             acknowledged = known.get(f"{kind}_version") or 0
             yield {
                 "name": self._kind(kind),
@@ -128,7 +133,7 @@ class HubLook(models.TransientModel):
                 "acknowledged": acknowledged,
                 "changed_at": _moment(found),
                 "author": written.get("author"),
-                "standing": _standing(findings.get(kind), acknowledged, waiting),
+                "standing": _standing(findings.get(kind), acknowledged, kind in waiting),
             }
 
     def _channels(self, channels, held, known, told):
@@ -152,7 +157,7 @@ class HubLook(models.TransientModel):
         name = {
             "config": self.env._("Settings"),
             "credentials": self.env._("Credentials"),
-            "metadata": self.env._("Company"),
+            "metadata": self.env._("Company Profile"),
             "crews": self.env._("Crews"),
         }.get(kind, kind)
         return self.env._("%(document)s (deleted)", document=name) if deleted else name
