@@ -99,7 +99,7 @@ async def test_look_tells_who_changed_what(
             assert answer.status == 200
     look = await look_at(admin, CLIENTS, client)
     told = await admin.read(LOOK, look, "trouble", "page_url")
-    assert told["trouble"] is False
+    assert not told["trouble"]
     things = await lines(admin, LOOK, look, "thing_ids", "name", "standing", "version")
     assert things == [
         ("Settings", "later", 2),
