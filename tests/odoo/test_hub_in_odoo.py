@@ -51,7 +51,7 @@ async def test_trial_tells_what_would_change_and_changes_nothing(
     account = account_of(request)[:40]
     first = await new_client(admin, f"{account}-a")
     second = await new_client(admin, f"{account}-b")
-    channel = await new_channel(admin, first, 201)
+    channel = await new_channel(admin, first, 241)
     trial = (await admin.press(CHANNELS, "action_try", channel))["res_id"]
     assert "config:read" in (await admin.read(TRIAL, trial, "answer"))["answer"]
 
@@ -66,19 +66,19 @@ async def test_trial_tells_what_would_change_and_changes_nothing(
     names = [f"Cliente {account}-{end} ({account}-{end}/default)" for end in "ab"]
     assert f"The channel would pass from {names[0]} to {names[1]}." in answer
     assert await lines(admin, TRIAL, trial, "effect_ids", "messages", "before", "after") == [
-        ("Account 201, inbox 7", f"{names[0]}: Inbox", f"{names[1]}: Inbox"),
+        ("Account 241, inbox 7", f"{names[0]}: Inbox", f"{names[1]}: Inbox"),
         (
-            "Account 201, inbox 7, from +5511987654321",
+            "Account 241, inbox 7, from +5511987654321",
             f"{names[0]}: Inbox",
             f"{names[1]}: Inbox, crew analytics",
         ),
         (
-            "Account 201, inboxes without a line of their own, from +5511987654321",
+            "Account 241, inboxes without a line of their own, from +5511987654321",
             "Nobody",
             f"{names[1]}: Special number, crew analytics",
         ),
     ]
-    assert (await hub.route(201, 7))["tenant_id"] == f"{account}-a"
+    assert (await hub.route(241, 7))["tenant_id"] == f"{account}-a"
     assert (await admin.read(CHANNELS, channel, "credentials_id"))["credentials_id"][0] == first
 
 
@@ -87,7 +87,7 @@ async def test_look_tells_who_changed_what(
 ) -> None:
     account = account_of(request)
     client = await new_client(admin, account, odoo_password="s3nha")
-    channel = await new_channel(admin, client, 202)
+    channel = await new_channel(admin, client, 242)
     look = await look_at(admin, CLIENTS, client)
     assert "config:read" in (await admin.read(LOOK, look, "trouble"))["trouble"]
 
@@ -104,7 +104,7 @@ async def test_look_tells_who_changed_what(
     assert things == [
         ("Settings", "later", 2),
         ("Credentials", "equal", 1),
-        ("Account 202, inbox 7", "equal", 1),
+        ("Account 242, inbox 7", "equal", 1),
     ]
     changes = await lines(admin, LOOK, look, "change_ids", "name", "version")
     assert changes[0] == ("Settings", 2)
@@ -118,7 +118,7 @@ async def test_look_tells_who_changed_what(
     assert mended == ("Settings", 3, "This Odoo")
     look = await look_at(admin, CHANNELS, channel)
     things = await lines(admin, LOOK, look, "thing_ids", "name", "standing", "acknowledged")
-    assert things == [("Account 202, inbox 7", "equal", 1)]
+    assert things == [("Account 242, inbox 7", "equal", 1)]
 
 
 async def test_look_tells_what_somebody_deleted(
