@@ -47,8 +47,14 @@ class TestLook(HubCase):
         self.send_all()
         self.hub.received.clear()
 
-    def hub_has(self, documents=(), mappings=(), channels=(), held=(), histories=()):
-        entry = {"documents": list(documents), "mappings": list(mappings), "collections": []}
+    def hub_has(
+        self, documents=(), mappings=(), channels=(), held=(), histories=(), collections=()
+    ):
+        entry = {
+            "documents": list(documents),
+            "mappings": list(mappings),
+            "collections": list(collections),
+        }
         self.hub.answers += [
             (200, {"summary": {}, "entries": [entry]}),
             (200, {"channels": list(channels)}),
@@ -136,6 +142,7 @@ class TestLook(HubCase):
             mappings=[channel_finding("missing")],
             held=[document("metadata", 1)],
             histories=[[]],
+            collections=[{"name": "products", **finding("missing", 2)}],
         )
         self.assertEqual(
             self.told(self.look_at(self.shop)),
@@ -144,6 +151,7 @@ class TestLook(HubCase):
                 ("Settings", "missing", 0),
                 ("Credentials", "deleted", 0),
                 ("Account 1, inbox 7", "missing", 0),
+                ("Collection products", "unknown", 0),
             ],
         )
 

@@ -33,6 +33,9 @@ class HubLook(models.TransientModel):
         """
         Look at *client*: its documents, who changed them, and its channels.
         """
+        client.check_access("read")
+        # Not all that Odoo knows of its client is for everybody; how it stands is.
+        client = client.sudo()
         known = client._hub_known()
         look, told = self._begun(client, client, known, _VERSIONS)
         if told:
@@ -42,13 +45,12 @@ class HubLook(models.TransientModel):
                 for found in told["channels"]["channels"]
                 if found["domain"] == client.domain
             }
-            look._tell(
-                [
-                    *look._documents(client, known, told),
-                    *look._channels(channels, own, known, told),
-                ],
-                told["history"],
-            )
+            things = [
+                *look._documents(client, known, told),
+                *look._channels(channels, own, known, told),
+                *look._collections(known, told),
+            ]
+            look._tell(things, told["history"])
         return look._dialogue(self.env._("At the Hub: %(record)s", record=client.display_name))
 
     @api.model
@@ -56,6 +58,7 @@ class HubLook(models.TransientModel):
         """
         Look at *channel* alone.
         """
+        channel.check_access("read")
         client = channel.credentials_id
         known = {"tenant_id": client.account_id, "domain": client.domain, "mappings": []}
         if channel.sync_state == "done":
@@ -76,7 +79,6 @@ class HubLook(models.TransientModel):
         """
         A new look at *record*, and what the hub tells of it; None if it tells nothing.
         """
-        record.check_access("read")
         hub = self.env["ai.hub.connection"]._of(client.company_id)
         look = self.sudo().create(
             {
@@ -151,6 +153,18 @@ class HubLook(models.TransientModel):
                 "changed_at": _moment(found),
                 "author": found.get("author"),
                 "standing": _standing(findings.get(address), acknowledged, address in waiting),
+            }
+
+    def _collections(self, known, told):
+        versions = {one["name"]: one["version"] for one in known.get("collections", ())}
+        for found in _entry(told)["collections"]:
+            acknowledged = versions.get(found["name"]) or 0
+            yield {
+                "name": self.env._("Collection %(name)s", name=found["name"]),
+                "version": found["version"] if found["status"] != "missing" else 0,
+                "acknowledged": acknowledged,
+                "author": None,
+                "standing": _standing(found, acknowledged, waiting=False),
             }
 
     def _kind(self, kind, deleted=False):
