@@ -13,8 +13,8 @@ from pathlib import Path
 from attrs import frozen
 
 from scripts.odoo_lab.demo_records import fail_to_send, fill, speak_portuguese, stop_the_clock
+from tests.chromium import Page, browsing
 from tests.e2e.hub_process import run, serving
-from tests.odoo.chromium import Page, browsing
 from tests.odoo.odoo_server import in_lab, serving_odoo, sql
 from tests.odoo.records import SIGNING_SECRET, hub_environment
 from tests.source_tree import ROOT

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.browser import Page, browsing
+from tests.chromium import Page, browsing
 from tests.e2e.hub_process import HubProcess, run, serving
 
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)> \"'&amp;"
@@ -51,8 +51,9 @@ async def hub(tmp_path: Path) -> AsyncIterator[HubProcess]:
 
 
 @pytest.fixture
-async def page(tmp_path: Path) -> AsyncIterator[Page]:
-    async with browsing(tmp_path / "browser") as page:
+async def page() -> AsyncIterator[Page]:
+    async with browsing() as page:
+        await page.complain()
         yield page
         assert page.complaints == []
 
@@ -69,13 +70,16 @@ async def show(page: Page, key: str) -> None:
     """
     Enter *key*, by the keyboard alone.
     """
-    await page.until("document.querySelector('#key')")
-    await page.type_into("#key", key)
-    await page.press("Enter", 13)
+    await page.type("#key", key)
+    await page.press_enter()
+
+
+async def told(page: Page, words: str) -> None:
+    await page.until(f"document.body?.innerText.includes('{words}')")
 
 
 async def text_of(page: Page) -> str:
-    text: str = await page.value("document.body.innerText")
+    text: str = await page.evaluate("document.body.innerText")
     return text
 
 
@@ -85,9 +89,9 @@ async def unfolded(page: Page, *, article: int, part: int) -> str:
     """
     within = f"document.querySelectorAll('article')[{article}]"
     place = f"{within}.querySelectorAll(':scope > details')[{part}]"
-    await page.value(f"{place}.querySelector('summary').click()")
+    await page.evaluate(f"{place}.querySelector('summary').click()")
     await page.until(f"{place}.children.length > 1")
-    text: str = await page.value(f"{place}.innerText")
+    text: str = await page.evaluate(f"{place}.innerText")
     return text
 
 
@@ -96,13 +100,13 @@ async def test_client_is_shown_with_documents_channels_and_changes(
 ) -> None:
     await page.open(f"{hub.url}/ui/clients/loja/retail")
     await show(page, key_for(hub, "config:read", "messages:read"))
-    await page.until("document.querySelector('h1')")
+    await page.shown("h1")
     # As it was typed, to the letter: nothing of it became markup.
-    assert await page.value("document.querySelector('h1').textContent") == HOSTILE
-    assert await page.value("document.querySelectorAll('main script, main img').length") == 0
+    assert await page.evaluate("document.querySelector('h1').textContent") == HOSTILE
+    assert await page.evaluate("document.querySelectorAll('main script, main img').length") == 0
     shown = await text_of(page)
-    for told in ("Canais", "+5511987654321 → analytics", "ligado", "Nenhuma mensagem."):
-        assert told in shown
+    for words in ("Canais", "+5511987654321 → analytics", "ligado", "Nenhuma mensagem."):
+        assert words in shown
     config = await unfolded(page, article=0, part=0)
     assert "https://odoo.example.com" in config
     credentials = await unfolded(page, article=1, part=0)
@@ -110,69 +114,66 @@ async def test_client_is_shown_with_documents_channels_and_changes(
     history = await unfolded(page, article=0, part=1)
     assert "versão 2" in history
     assert "versão 1" in history
-    await page.value("document.querySelector('.history summary').click()")
-    await page.until("document.querySelector('ins')")
-    assert "<script>alert(1)</script>" in await page.value(
+    await page.click(".history summary")
+    await page.shown("ins")
+    assert "<script>alert(1)</script>" in await page.evaluate(
         "document.querySelector('ins').innerText"
     )
-    assert "Loja Antiga" in await page.value("document.querySelector('del').innerText")
-    assert PASSWORD not in await page.value("document.documentElement.outerHTML")
+    assert "Loja Antiga" in await page.evaluate("document.querySelector('del').innerText")
+    assert PASSWORD not in await page.evaluate("document.documentElement.outerHTML")
 
 
 async def test_key_is_in_the_tab_only_and_is_forgotten(hub: HubProcess, page: Page) -> None:
     key = key_for(hub, "config:read")
     await page.open(f"{hub.url}/ui/clients/loja/retail")
     await show(page, key)
-    await page.until("document.querySelector('h1')")
-    assert await page.value("location.href") == f"{hub.url}/ui/clients/loja/retail"
-    assert await page.value("[localStorage.length, document.cookie]") == [0, ""]
-    assert key not in await page.value("document.documentElement.outerHTML")
+    await page.shown("h1")
+    assert await page.evaluate("location.href") == f"{hub.url}/ui/clients/loja/retail"
+    assert await page.evaluate("[localStorage.length, document.cookie]") == [0, ""]
+    assert key not in await page.evaluate("document.documentElement.outerHTML")
     await page.open(f"{hub.url}/ui/clients/loja/retail/")
-    await page.until("document.querySelector('h1')")
-    await page.value("document.querySelector('#forget').click()")
-    await page.until("document.querySelector('#key')")
-    assert await page.value("sessionStorage.length") == 0
+    await page.shown("h1")
+    await page.click("#forget")
+    await page.shown("#key")
+    assert await page.evaluate("sessionStorage.length") == 0
 
 
 async def test_what_cannot_be_shown_is_told_in_words(hub: HubProcess, page: Page) -> None:
     await page.open(f"{hub.url}/ui/clients/nobody/retail")
     for wrong in ("oac_wrong_key", "não é chave"):
         await show(page, wrong)
-        await page.until("document.querySelector('.refusal')")
+        await page.shown(".refusal")
         assert "não aceita esta chave" in await text_of(page)
     await show(page, key_for(hub, "webhook"))
-    await page.until("document.body.innerText.includes('a permissão config:read')")
-    for key, told in (
+    await told(page, "a permissão config:read")
+    for key, words in (
         (key_for(hub, "config:read", tenant="other"), "é de outro cliente"),
         (key_for(hub, "config:read"), "não tem nada deste cliente"),
     ):
-        await page.value("document.querySelector('#forget').click()")
+        await page.click("#forget")
         await show(page, key)
-        await page.until(f"document.body.innerText.includes('{told}')")
+        await told(page, words)
     await page.open(f"{hub.url}/ui/clients/loja/retail")
-    await page.until("document.body.innerText.includes('a permissão messages:read')")
+    await told(page, "a permissão messages:read")
     hub.stop()
-    await page.value("document.querySelector('#language').click()")
-    await page.until("document.body.innerText.includes('The hub does not answer')")
+    await page.click("#language")
+    await told(page, "The hub does not answer")
 
 
 async def test_clients_are_listed_and_lead_to_their_pages(hub: HubProcess, page: Page) -> None:
     await page.open(f"{hub.url}/ui")
     await show(page, key_for(hub, "config:read"))
-    await page.until("document.querySelector('main a')")
-    await page.value("document.querySelector('main a').click()")
+    await page.shown("main a")
+    await page.click("main a")
     await page.until("document.querySelector('h1')?.textContent.includes('script')")
-    assert await page.value("location.pathname") == "/ui/clients/loja/retail"
+    assert await page.evaluate("location.pathname") == "/ui/clients/loja/retail"
 
 
 @pytest.mark.parametrize("width", [360, 1200])
-async def test_page_needs_no_scrolling_sideways(
-    hub: HubProcess, page: Page, width: int, tmp_path: Path
-) -> None:
-    await page.size(width)
+async def test_page_needs_no_scrolling_sideways(hub: HubProcess, page: Page, width: int) -> None:
+    await page.resize(width)
     await page.open(f"{hub.url}/ui/clients/loja/retail")
     await show(page, key_for(hub, "config:read"))
-    await page.until("document.querySelector('h1')")
+    await page.shown("h1")
     await unfolded(page, article=0, part=0)
-    await page.picture(tmp_path / "page.png")
-    assert await page.value("document.documentElement.scrollWidth") <= width
+    assert await page.evaluate("document.documentElement.scrollWidth") <= width

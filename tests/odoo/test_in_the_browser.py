@@ -4,19 +4,17 @@ What the forms show, in a browser: Odoo's own tests know only what its server an
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.odoo.chromium import Page, browsing
+from tests.chromium import Page, browsing
 from tests.odoo.odoo_server import OdooServer, User
 from tests.odoo.records import Hub, account_of, new_client
 
 pytestmark = [
     pytest.mark.odoo,
     pytest.mark.timeout(600),
-    pytest.mark.skipif(shutil.which("chromium") is None, reason="There is no Chromium here."),
 ]
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import shutil
 import subprocess
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -16,12 +17,14 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import pytest
 from aiohttp.abc import AbstractCookieJar
 from attrs import field, frozen
 from yarl import URL
 
 from tests.e2e.hub_process import PATIENCE
 
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 WIDTH, HEIGHT = 1120, 900
 # Nothing blinks or fades in a picture that is to come out the same each time.
 STILL = """
@@ -35,19 +38,38 @@ document.head.appendChild(document.createElement("style")).textContent =
 class Page:
     """
     The one tab of a browser.
+
+    Args:
+        complaints: What went wrong in the page, and what its policy forbade it.
     """
 
     socket: aiohttp.ClientWebSocketResponse
     numbers: Iterator[int] = field(factory=lambda: count(1))
+    complaints: list[str] = field(factory=list)
 
     async def command(self, method: str, **params: Any) -> Any:
         number = next(self.numbers)
         await self.socket.send_json({"id": number, "method": method, "params": params})
-        while (told := await self.socket.receive_json()).get("id") != number:
-            pass
+        while (told := await self.socket.receive_json(timeout=PATIENCE)).get("id") != number:
+            self._note(told["method"], told["params"])
         if "error" in told:
             raise RuntimeError(f"{method}: {told['error']['message']}")
         return told["result"]
+
+    def _note(self, event: str, params: dict[str, Any]) -> None:
+        if event == "Runtime.exceptionThrown":
+            self.complaints.append(str(params["exceptionDetails"]))
+        elif event == "Log.entryAdded" and params["entry"]["source"] == "security":
+            self.complaints.append(params["entry"]["text"])
+        elif event == "Page.javascriptDialogOpening":
+            self.complaints.append(f"a dialogue: {params['message']}")
+
+    async def complain(self) -> None:
+        """
+        Keep `complaints` from now on.
+        """
+        for part in ("Page", "Runtime", "Log"):
+            await self.command(f"{part}.enable")
 
     async def evaluate(self, expression: str) -> Any:
         """
@@ -72,8 +94,14 @@ class Page:
         """
         Wait until something in the page fits *selector*.
         """
+        await self.until(f"document.querySelector({json.dumps(selector)})")
+
+    async def until(self, expression: str) -> None:
+        """
+        Wait until *expression* is true in the page.
+        """
         async with asyncio.timeout(PATIENCE):
-            while not await self.evaluate(f"!!document.querySelector({json.dumps(selector)})"):
+            while not await self.evaluate(f"Boolean({expression})"):
                 await asyncio.sleep(0.1)
 
     async def click(self, selector: str) -> None:
@@ -87,6 +115,17 @@ class Page:
         await self.shown(selector)
         await self.evaluate(f"document.querySelector({json.dumps(selector)}).select()")
         await self.command("Input.insertText", text=text)
+
+    async def press_enter(self) -> None:
+        key = {"key": "Enter", "code": "Enter", "windowsVirtualKeyCode": 13}
+        await self.command("Input.dispatchKeyEvent", type="keyDown", text="\r", **key)
+        await self.command("Input.dispatchKeyEvent", type="keyUp", **key)
+
+    async def resize(self, width: int, height: int = HEIGHT) -> None:
+        await self.command(
+            "Emulation.setDeviceMetricsOverride",
+            width=width, height=height, deviceScaleFactor=1, mobile=width < 600,
+        )  # fmt: skip
 
     async def point_at(self, selector: str) -> None:
         """
@@ -130,17 +169,28 @@ class Page:
         return box
 
 
+def browser() -> str:
+    """
+    The one that is installed; without one, the test that asks is skipped.
+    """
+    found = next(filter(None, map(shutil.which, NAMES)), None)
+    if found is None:
+        pytest.skip(f"There is no browser here: install {NAMES[0]}.")
+    return found
+
+
 @asynccontextmanager
 async def browsing() -> AsyncIterator[Page]:
     """
-    A new browser that remembers nothing.
+    A new browser that remembers nothing, and likes Portuguese best.
     """
     with (
-        tempfile.TemporaryDirectory() as profile,
+        # Its helpers go on writing for a moment after it has ended.
+        tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile,
         subprocess.Popen(
-            ["chromium", "--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars",
-             "--lang=pt-BR", "--remote-debugging-port=0", f"--user-data-dir={profile}",
-             "about:blank"],
+            [browser(), "--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars",
+             "--lang=pt-BR", "--accept-lang=pt-BR", "--remote-debugging-port=0",
+             f"--user-data-dir={profile}", "about:blank"],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -154,13 +204,7 @@ async def browsing() -> AsyncIterator[Page]:
                 [address] = [tab["webSocketDebuggerUrl"] for tab in tabs if tab["type"] == "page"]
                 async with session.ws_connect(address, max_msg_size=0) as socket:
                     page = Page(socket)
-                    await page.command(
-                        "Emulation.setDeviceMetricsOverride",
-                        width=WIDTH,
-                        height=HEIGHT,
-                        deviceScaleFactor=1,
-                        mobile=False,
-                    )
+                    await page.resize(WIDTH)
                     yield page
         finally:
             process.terminate()
