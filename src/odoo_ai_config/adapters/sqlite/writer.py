@@ -62,8 +62,8 @@ class GroupWriter:
 
     A commit waits for the disk, and a transaction of fifty changesets waits no longer than
     that of one. Writes that are handed in during one turn of the event loop go together;
-    those that come while a transaction is under way go into the next. Each has a savepoint
-    of its own, so that a refused one leaves no trace and disturbs no other.
+    those that come while a transaction is under way go into the next. A refused one leaves
+    no trace and disturbs no other.
     """
 
     def __init__(self, file: DatabaseFile, rows: CurrentRows, *, busy_timeout: float) -> None:
@@ -124,8 +124,11 @@ class GroupWriter:
         return answers
 
     def _write_in(
-        self, connection: sqlite3.Connection, jobs: list[Job[Transaction]]
+        self, connection: sqlite3.Connection, jobs: list[Job[Transaction]], *, apart: bool = False
     ) -> list[Answer]:
+        # Most refusals come before anything is written. With a savepoint for each job, a message
+        # would cost the writer twice as much, so only after another refusal all is done again
+        # with them.
         begin_writing(connection, self._busy_timeout)
         before = sequence(connection)
         self._rows.noticed(before)
@@ -133,9 +136,13 @@ class GroupWriter:
         answers, changed = [], False
         for job in jobs:
             untouched = connection.total_changes
-            answer = _attempt(transaction, job)
+            answer = (_attempt_apart if apart else _attempt)(transaction, job)
             answers.append(answer)
-            changed |= answer.error is None and connection.total_changes > untouched
+            touched = connection.total_changes > untouched
+            if touched and answer.error is not None and not apart:
+                connection.execute("ROLLBACK")
+                return self._write_in(connection, jobs, apart=True)
+            changed |= touched and answer.error is None
         if not changed:
             connection.execute("ROLLBACK")
             return answers
@@ -151,16 +158,20 @@ class GroupWriter:
 
 
 def _attempt(transaction: Transaction, job: Job[Transaction]) -> Answer:
+    try:
+        return job.done(job.work(transaction))
+    except _REFUSALS as refusal:
+        return job.failed(refusal)
+
+
+def _attempt_apart(transaction: Transaction, job: Job[Transaction]) -> Answer:
     connection = transaction.connection
     connection.execute("SAVEPOINT job")
-    try:
-        result = job.work(transaction)
-    except _REFUSALS as refusal:
+    answer = _attempt(transaction, job)
+    if answer.error is not None:
         connection.execute("ROLLBACK TO job")
-        connection.execute("RELEASE job")
-        return job.failed(refusal)
     connection.execute("RELEASE job")
-    return job.done(result)
+    return answer
 
 
 def _log(transaction: Transaction, before: int) -> int:
