@@ -14,6 +14,8 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Final
 
+from attrs import frozen
+
 from odoo_ai_config.domain.credentials import SecretText
 from odoo_ai_config.domain.crews import Attachment, Contact, CustomerMessage
 from odoo_ai_config.domain.errors import InvalidValueError
@@ -66,31 +68,41 @@ def customer_message(sealed_text: SecretText) -> CustomerMessage:
     What a customer wrote, read from the opened payload of an event that was taken in.
     """
     body = json.loads(sealed_text.reveal())
-    return read_event(body if isinstance(body, dict) else {}).message
+    return read_message(body if isinstance(body, dict) else {})
+
+
+def read_message(body: JsonObject) -> CustomerMessage:
+    """
+    What was written, if *body* is an event about a message.
+    """
+    parts = _Parts.of(body)
+    message = parts.message
+    return CustomerMessage(
+        text=_text(message.get("content")),
+        contact=_contact(parts.senders, parts.number),
+        channel=parts.channel,
+        inbox_name=_text(parts.inbox.get("name")),
+        attachments=tuple(_attachments(message)),
+        sent_at=_moment(message.get("created_at")),
+    )
 
 
 def read_event(
     body: JsonObject, *, delivery: str | None = None, request_id: str | None = None
 ) -> ChatwootEvent:
     """
-    What *body* says.
+    What *body* says, but for what was written: nobody asks for that before it is delivered.
 
     ``conversation.messages`` is the last public message of the conversation and not the one
     that the event is about, so only the account is taken from there, where nothing else says it.
     """
-    name = _word(body.get("event"), lower=False)
-    if _EVENT_NAME.fullmatch(name) is None:
-        name = ""
-    about_conversation = name in _OF_CONVERSATION
-    conversation = body if about_conversation else _object(body, "conversation")
-    # The test scripts of the replaced service put the message into an object of its own.
-    message = _object(body, "message") if "message_type" not in body else body
-    inbox = _object(body, "inbox")
+    parts = _Parts.of(body)
+    name, conversation, message = parts.name, parts.conversation, parts.message
     origin = Origin(
         name,
         account=_account(body, conversation),
         inbox=_first_id(
-            inbox.get("id"),
+            parts.inbox.get("id"),
             body.get("inbox_id"),
             conversation.get("inbox_id"),
             _object(conversation, "contact_inbox").get("inbox_id"),
@@ -100,29 +112,47 @@ def read_event(
         delivery=delivery,
         request_id=request_id,
     )
-    senders = [
-        _object(body, "sender"),
-        _object(message, "sender"),
-        _object(_object(conversation, "meta"), "sender"),
-        _object(body, "contact"),
-    ]
-    channel = _text(conversation.get("channel")) or _text(inbox.get("channel_type"))
-    number = _number(senders, conversation, channel)
     return ChatwootEvent(
         origin,
         direction=_DIRECTIONS.get(_word(message.get("message_type")), Direction.UNKNOWN),
         private=any(_word(part.get("private")) not in _PUBLIC for part in (body, message)),
         author=_author(body, message),
-        number=number,
-        message=CustomerMessage(
-            text=_text(message.get("content")),
-            contact=_contact(senders, number),
-            channel=channel,
-            inbox_name=_text(inbox.get("name")),
-            attachments=tuple(_attachments(message)),
-            sent_at=_moment(message.get("created_at")),
-        ),
+        number=parts.number,
     )
+
+
+@frozen
+class _Parts:
+    """
+    Where in an event what is.
+    """
+
+    name: str
+    conversation: JsonObject
+    message: JsonObject
+    inbox: JsonObject
+    senders: list[JsonObject]
+    channel: str | None
+    number: str | None
+
+    @classmethod
+    def of(cls, body: JsonObject) -> _Parts:
+        name = _word(body.get("event"), lower=False)
+        if _EVENT_NAME.fullmatch(name) is None:
+            name = ""
+        conversation = body if name in _OF_CONVERSATION else _object(body, "conversation")
+        # The test scripts of the replaced service put the message into an object of its own.
+        message = _object(body, "message") if "message_type" not in body else body
+        inbox = _object(body, "inbox")
+        senders = [
+            _object(body, "sender"),
+            _object(message, "sender"),
+            _object(_object(conversation, "meta"), "sender"),
+            _object(body, "contact"),
+        ]
+        channel = _text(conversation.get("channel")) or _text(inbox.get("channel_type"))
+        number = _number(senders, conversation, channel)
+        return cls(name, conversation, message, inbox, senders, channel, number)
 
 
 def _account(body: JsonObject, conversation: JsonObject) -> ChatwootId | None:

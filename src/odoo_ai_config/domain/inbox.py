@@ -185,7 +185,7 @@ class InboxMessage:
         """
         Under whose data key its text is sealed.
         """
-        return NOBODY if self.destination is None else self.destination.owner
+        return _holder(self.destination)
 
     @property
     def conversation(self) -> str:
@@ -344,7 +344,14 @@ def body_context(message: InboxMessage) -> SealContext:
     """
     Where the sealed payload of *message* belongs.
     """
-    return SealContext(message.holder, CredentialRef(message.id.value), _BODY)
+    return place_of_body(message.id, message.destination)
+
+
+def place_of_body(message_id: MessageId, destination: Destination | None) -> SealContext:
+    """
+    Where the sealed payload of a message that goes to *destination* will belong.
+    """
+    return SealContext(_holder(destination), CredentialRef(message_id.value), _BODY)
 
 
 def answer_context(message: InboxMessage) -> SealContext:
@@ -352,3 +359,7 @@ def answer_context(message: InboxMessage) -> SealContext:
     Where the sealed answer to *message* belongs.
     """
     return SealContext(message.holder, CredentialRef(message.id.value), _ANSWER)
+
+
+def _holder(destination: Destination | None) -> TenantDomain:
+    return NOBODY if destination is None else destination.owner

@@ -9,7 +9,6 @@ from typing import Final
 
 from attrs import field, frozen
 
-from odoo_ai_config.domain.crews import CustomerMessage
 from odoo_ai_config.domain.inbox import Origin
 from odoo_ai_config.domain.routing import IncomingMessage
 
@@ -78,7 +77,6 @@ class ChatwootEvent:
     Args:
         private: A note among the people who answer; anything but a clear no counts as yes.
         number: The customer's WhatsApp number, if there is one.
-        message: What was written, for whatever is a message.
     """
 
     origin: Origin
@@ -86,7 +84,6 @@ class ChatwootEvent:
     private: bool
     author: Author
     number: str | None = field(repr=False)
-    message: CustomerMessage
 
     @property
     def incoming(self) -> IncomingMessage | None:

@@ -13,7 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from odoo_ai_config.application.chatwoot_payloads import customer_message, read_event
+from odoo_ai_config.application.chatwoot_payloads import (
+    customer_message,
+    read_event,
+    read_message,
+)
 from odoo_ai_config.domain.credentials import SecretText
 from odoo_ai_config.domain.crews import Attachment, Contact
 from odoo_ai_config.domain.identifiers import ChatwootId
@@ -101,37 +105,41 @@ def test_message_of_a_whatsapp_inbox_is_read_in_full() -> None:
     assert not event.private
     assert event.author is Author.CUSTOMER
     assert event.number == "+5511999990000"
-    message = event.message
+    assert reason_to_ignore(event) is None
+
+
+def test_what_was_written_is_read_in_full() -> None:
+    message = read_message(WHATSAPP)
+
     assert message.text == "Olá, qual o horário de funcionamento?"
     assert message.contact == Contact("42", "Cliente Exemplo", "+5511999990000", None)
     assert message.channel == "Channel::Whatsapp"
     assert message.inbox_name == "WhatsApp Vendas"
     assert message.attachments == ()
     assert message.sent_at == datetime(2026, 4, 23, 19, 14, 20, 512_000, tzinfo=UTC)
-    assert reason_to_ignore(event) is None
 
 
 def test_opened_text_says_what_the_event_said() -> None:
     sealed = SecretText(json.dumps(WHATSAPP, ensure_ascii=False))
-    assert customer_message(sealed) == read_event(WHATSAPP).message
+    assert customer_message(sealed) == read_message(WHATSAPP)
     assert customer_message(SecretText("[]")).text is None
 
 
 def test_message_is_the_events_and_not_the_last_one_of_the_conversation() -> None:
     event = read_event(NOTE)
     assert event.origin.message == ChatwootId("9003")
-    assert event.message.text == "cliente antigo, tratar com prioridade"
+    assert read_message(NOTE).text == "cliente antigo, tratar com prioridade"
     assert event.private
 
 
 def test_shape_of_the_old_test_scripts_is_understood() -> None:
-    event = read_event(FAKE)
+    event, message = read_event(FAKE), read_message(FAKE)
 
     assert ids_of(event) == ("account_1", "7", "301", "9001")
-    assert event.message.text == "Oi"
-    assert event.message.contact == Contact("42", "Cliente", "+5511999990000", None)
-    assert event.message.channel == "Channel::Whatsapp"
-    assert event.message.sent_at == datetime(2026, 4, 23, 19, 14, 20, tzinfo=UTC)
+    assert message.text == "Oi"
+    assert message.contact == Contact("42", "Cliente", "+5511999990000", None)
+    assert message.channel == "Channel::Whatsapp"
+    assert message.sent_at == datetime(2026, 4, 23, 19, 14, 20, tzinfo=UTC)
     assert reason_to_ignore(event) is None
 
 
@@ -140,7 +148,7 @@ def test_attachments_come_without_a_text() -> None:
     odd = [None, {}, {"data_url": ""}, {"data_url": "https://chatwoot.example/b"}]
     payload = having(having(WHATSAPP, None, "content"), [image, *odd], "attachments")
 
-    message = read_event(payload).message
+    message = read_message(payload)
 
     assert message.text is None
     assert message.attachments == (
@@ -189,13 +197,13 @@ def test_source_id_of_another_channel_is_never_taken_for_a_number(channel: str) 
 def test_identifier_that_hides_the_number_gives_none(identifier: str) -> None:
     payload = having(silent(WHATSAPP), identifier, "sender", "identifier")
     assert number_of(payload) is None
-    assert read_event(payload).message.contact.identifier == identifier
+    assert read_message(payload).contact.identifier == identifier
 
 
 def test_sender_without_phone_is_no_trouble() -> None:
     event = read_event(WITHOUT_PHONE)
     assert event.number is None
-    assert event.message.contact.number is None
+    assert read_message(WITHOUT_PHONE).contact.number is None
     assert reason_to_ignore(event) is None
     assert event.incoming is not None
     assert event.incoming.number is None
@@ -283,11 +291,11 @@ def test_what_is_no_id_counts_as_absent(value: Any) -> None:
     "moment", [None, "yesterday", 1e300, -(2**62), float(10**17), True, [], "0001-01-01T00:00+14"]
 )
 def test_moment_that_is_none_counts_as_absent(moment: Any) -> None:
-    assert read_event(having(WHATSAPP, moment, "created_at")).message.sent_at is None
+    assert read_message(having(WHATSAPP, moment, "created_at")).sent_at is None
 
 
 def test_moment_without_a_zone_is_of_utc() -> None:
-    sent_at = read_event(having(WHATSAPP, "2026-04-23T19:14:20", "created_at")).message.sent_at
+    sent_at = read_message(having(WHATSAPP, "2026-04-23T19:14:20", "created_at")).sent_at
     assert sent_at == datetime(2026, 4, 23, 19, 14, 20, tzinfo=UTC)
 
 
@@ -305,7 +313,7 @@ def test_whatever_an_object_holds_there_is_a_decision(payload: Any) -> None:
         assert event.origin.conversation is not None
         assert event.incoming is not None
     assert body == before
-    assert customer_message(SecretText(json.dumps(body))) == event.message
+    assert customer_message(SecretText(json.dumps(body))) == read_message(body)
 
 
 @given(st.dictionaries(st.sampled_from([*WHATSAPP, "message", "contact"]), JSON))
@@ -321,7 +329,7 @@ def test_other_events_are_known_by_name(name: str) -> None:
 
 
 def test_text_number_and_attachment_are_not_in_the_printed_form() -> None:
-    event = read_event(WHATSAPP)
-    assert "horário" not in repr(event)
-    assert "Cliente" not in repr(event)
-    assert "5511999990000" not in repr(event)
+    printed = repr((read_event(WHATSAPP), read_message(WHATSAPP)))
+    assert "horário" not in printed
+    assert "Cliente" not in printed
+    assert "5511999990000" not in printed

@@ -114,7 +114,7 @@ class AesGcmSecretVault(SecretVault):
         return TenantKey(tenant, key_id, master.id, _wrapped(master, tenant, key_id, keys), at)
 
     def fingerprint(self, key: TenantKey, context: SealContext, secret: SecretText) -> Fingerprint:
-        return _recognised(self._opened_for(context.tenant, key), context, secret)
+        return _recognised(self._opened_for(context.tenant, key), context, _bytes_of(secret))
 
     def seal(
         self,
@@ -124,10 +124,11 @@ class AesGcmSecretVault(SecretVault):
         fingerprint: Fingerprint | None = None,
     ) -> SealedSecret:
         opened = self._opened_for(context.tenant, key)
-        fingerprint = fingerprint or _recognised(opened, context, secret)
+        plain = _bytes_of(secret)
+        fingerprint = fingerprint or _recognised(opened, context, plain)
         header = _FORMAT + bytes.fromhex(key.key_id)
         associated = _associated(header, context, fingerprint)
-        envelope = header + _encrypted(opened.cipher, _bytes_of(secret), associated)
+        envelope = header + _encrypted(opened.cipher, plain, associated)
         return SealedSecret(context, fingerprint, key.key_id, envelope)
 
     def unseal(self, key: TenantKey, sealed: SealedSecret) -> SecretText:
@@ -175,8 +176,8 @@ def _key_associated(tenant: TenantId, key_id: str) -> bytes:
     return _TENANT_KEY + _FORMAT + f"{tenant}\0{key_id}".encode()
 
 
-def _recognised(opened: _OpenKey, context: SealContext, secret: SecretText) -> Fingerprint:
-    message = _bound_to(_RECOGNITION, context) + _bytes_of(secret)
+def _recognised(opened: _OpenKey, context: SealContext, plain: bytes) -> Fingerprint:
+    message = _bound_to(_RECOGNITION, context) + plain
     # Keyed BLAKE2 (RFC 7693): as good a MAC as HMAC, and it does not give up the interpreter's
     # lock for so short a message, as OpenSSL's does.
     digest = blake2b(message, key=opened.fingerprint_key, digest_size=_FINGERPRINT_BYTES)

@@ -8,7 +8,7 @@ import enum
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from odoo_ai_config.application.doorbell import Doorbell
 from odoo_ai_config.application.errors import MessageRecordedError
@@ -29,7 +29,7 @@ from odoo_ai_config.domain.inbox import (
     InboxMessage,
     MessageId,
     Stage,
-    body_context,
+    place_of_body,
 )
 from odoo_ai_config.domain.receiving import ChatwootEvent, reason_to_ignore
 from odoo_ai_config.domain.routing import Route
@@ -118,9 +118,18 @@ class ReceiveMessage:
                 )
                 return Changeset(messages=(message,)), _receipt(message, Reception.IGNORED)
             destination = await destination_of(route, channels=self.channels, store=self.store)
+            place = place_of_body(message_id, destination)
+            sealed = await self.sealer.one(place, payload, at=now)
+            body = sealed.secret.fingerprint
             if destination is None:
                 message = InboxMessage(
-                    message_id, event.origin, Stage.UNRESOLVED, now, now, reason=NO_ROUTE
+                    message_id,
+                    event.origin,
+                    Stage.UNRESOLVED,
+                    now,
+                    now,
+                    reason=NO_ROUTE,
+                    body=body,
                 )
                 receipt = _receipt(message, Reception.UNRESOLVED)
             else:
@@ -132,11 +141,11 @@ class ReceiveMessage:
                     now,
                     due_at=now,
                     destination=destination,
+                    body=body,
                 )
                 receipt = _receipt(message, Reception.ACCEPTED)
-            sealed = await self.sealer.one(body_context(message), payload, at=now)
             changeset = Changeset(
-                messages=(evolve(message, body=sealed.secret.fingerprint),),
+                messages=(message,),
                 secrets=(sealed.secret,),
                 new_tenant_key=sealed.new_tenant_key,
                 sealed_under=sealed.sealed_under,

@@ -5,14 +5,14 @@ What an operator can watch. No label holds a tenant, a key or anything else of a
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cache
 from itertools import accumulate
 from typing import Final
 
-from attrs import define, field
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from attrs import define
+from prometheus_client import CollectorRegistry, Counter, generate_latest
 from prometheus_client.metrics_core import (
     CounterMetricFamily,
     GaugeMetricFamily,
@@ -37,20 +37,74 @@ _QUEUE_KNOWN_FOR: Final = timedelta(seconds=5)
 _FAST: Final = (0.00001, 0.00005, 0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.1, 1)
 
 
+@define
+class _Timing:
+    """
+    How long things of one kind took: their sum, and how many fell into each bucket.
+    """
+
+    buckets: list[int]
+    seconds: float = 0.0
+
+
+class _Timings(Collector):
+    """
+    A histogram in plain numbers, which become a metric when somebody looks.
+
+    Every request is timed, and most of what it asks of store and vault. The library's histograms
+    would cost a read a tenth of its time, for they reckon with several threads. Here only the
+    event loop counts.
+    """
+
+    def __init__(self, name: str, text: str, label: str, bounds: Sequence[float]) -> None:
+        self._name = name
+        self._text = text
+        self._label = label
+        self._bounds = bounds
+        self._by_kind: dict[str, _Timing] = {}
+
+    def of(self, kind: str) -> _Timing:
+        """
+        Where things of *kind* are counted.
+        """
+        if kind not in self._by_kind:
+            self._by_kind[kind] = _Timing([0] * (len(self._bounds) + 1))
+        return self._by_kind[kind]
+
+    def observe(self, kind: str, seconds: float) -> None:
+        """
+        Count a thing of *kind*.
+        """
+        timing = self.of(kind)
+        timing.buckets[bisect_left(self._bounds, seconds)] += 1
+        timing.seconds += seconds
+
+    def collect(self) -> Iterator[Metric]:
+        metric = HistogramMetricFamily(self._name, self._text, labels=[self._label])
+        bounds = [*map(floatToGoString, self._bounds), "+Inf"]
+        for kind, timing in self._by_kind.items():
+            cumulative = accumulate(timing.buckets)
+            metric.add_metric([kind], list(zip(bounds, cumulative, strict=True)), timing.seconds)
+        yield metric
+
+
 class _RequestTally(Collector):
     """
-    Counts and times requests in plain numbers, which become metrics when somebody looks.
-
-    Every read is counted, and the library's counters would cost it a tenth of its time.
+    Counts and times requests, in plain numbers too.
     """
 
     def __init__(self) -> None:
         self._counts: dict[tuple[str, str], dict[int, int]] = {}
-        self._timings: dict[str, _Timing] = {}
+        self._timings = _Timings(
+            "odoo_ai_config_http_request_seconds",
+            "Time from the headers of a request to its answer",
+            "route",
+            _LATENCIES,
+        )
 
     def counter(self, route: str, method: str) -> Callable[[int, float], None]:
         counts = self._counts.setdefault((route, method), {})
-        timing = self._timings.setdefault(route, _Timing())
+        timing = self._timings.of(route)
         buckets = timing.buckets
 
         def count(status: int, seconds: float) -> None:
@@ -70,26 +124,7 @@ class _RequestTally(Collector):
             for status, times in counts.items():
                 requests.add_metric([route, method, str(status)], times)
         yield requests
-        latency = HistogramMetricFamily(
-            "odoo_ai_config_http_request_seconds",
-            "Time from the headers of a request to its answer",
-            labels=["route"],
-        )
-        bounds = [*map(floatToGoString, _LATENCIES), "+Inf"]
-        for route, timing in self._timings.items():
-            cumulative = accumulate(timing.buckets)
-            latency.add_metric([route], list(zip(bounds, cumulative, strict=True)), timing.seconds)
-        yield latency
-
-
-@define
-class _Timing:
-    """
-    How long the requests of one route took: their sum, and how many fell into each bucket.
-    """
-
-    seconds: float = 0.0
-    buckets: list[int] = field(factory=lambda: [0] * (len(_LATENCIES) + 1))
+        yield from self._timings.collect()
 
 
 class _Queue(Collector):
@@ -132,27 +167,26 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self._store = Histogram(
+        self._store = _Timings(
             "odoo_ai_config_store_seconds",
             "Time of one operation of the store",
-            ["operation"],
-            buckets=_LATENCIES,
-            registry=self.registry,
+            "operation",
+            _LATENCIES,
         )
-        self._vault = Histogram(
+        self._vault = _Timings(
             "odoo_ai_config_vault_seconds",
             "Time of one operation of the vault",
-            ["operation"],
-            buckets=_FAST,
-            registry=self.registry,
+            "operation",
+            _FAST,
         )
-        self._crews = Histogram(
+        self._crews = _Timings(
             "odoo_ai_config_crew_seconds",
             "Time that a crew took to say something",
-            ["kind"],
-            buckets=_SLOW,
-            registry=self.registry,
+            "kind",
+            _SLOW,
         )
+        for timings in (self._store, self._vault, self._crews):
+            self.registry.register(timings)
         self._deliveries = Counter(
             "odoo_ai_config_delivery_steps",
             "Steps of deliveries by what they came to",
@@ -161,7 +195,7 @@ class Metrics:
         )
         # From zero on: the first of a kind is an increase only if there was something before.
         for kind in CrewKind:
-            self._crews.labels(kind.value)
+            self._crews.of(kind.value)
         for progress in Progress:
             self._deliveries.labels(progress.value)
         self._queue = _Queue()
@@ -193,8 +227,6 @@ class Metrics:
         # Finding a labelled child costs more than counting.
         self._events_by = cache(self._events.labels)
         self._versions_by = cache(self._versions.labels)
-        self._store_by = cache(self._store.labels)
-        self._vault_by = cache(self._vault.labels)
 
     def requests(self, route: str, method: str) -> Callable[[int, float], None]:
         """
@@ -232,19 +264,19 @@ class Metrics:
         """
         Note how long an operation of the store took.
         """
-        self._store_by(operation).observe(seconds)
+        self._store.observe(operation, seconds)
 
     def observe_vault(self, operation: str, seconds: float) -> None:
         """
         Note how long an operation of the vault took.
         """
-        self._vault_by(operation).observe(seconds)
+        self._vault.observe(operation, seconds)
 
     def observe_crew(self, kind: str, seconds: float) -> None:
         """
         Note how long a crew took.
         """
-        self._crews.labels(kind).observe(seconds)
+        self._crews.observe(kind, seconds)
 
     def delivery(self, outcome: str) -> None:
         """
