@@ -96,6 +96,24 @@ async def test_refused_commit_disturbs_no_other_in_its_transaction(
     await asyncio.gather(*(stores.config.commit(document(n)) for n in (1, 2, 3)))
 
 
+async def test_refusal_that_wrote_nothing_makes_no_other_run_again(
+    stores: Stores, statements: list[str]
+) -> None:
+    outcomes = await asyncio.gather(
+        stores.config.commit(document(1)),
+        stores.config.commit(document(2, version=2)),
+        stores.config.commit(document(3)),
+        return_exceptions=True,
+    )
+    assert [type(outcome) for outcome in outcomes] == [
+        type(None),
+        RevisionConflictError,
+        type(None),
+    ]
+    assert statements.count("BEGIN IMMEDIATE") == 1
+    assert "SAVEPOINT job" not in statements
+
+
 async def test_transaction_of_refusals_only_is_not_committed(
     stores: Stores, statements: list[str]
 ) -> None:

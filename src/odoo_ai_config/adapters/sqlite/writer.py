@@ -63,7 +63,7 @@ class GroupWriter:
     A commit waits for the disk, and a transaction of fifty changesets waits no longer than
     that of one. Writes that are handed in during one turn of the event loop go together;
     those that come while a transaction is under way go into the next. A refused one leaves
-    no trace and disturbs no other.
+    no trace and disturbs no other, but for making them run again after a rollback.
     """
 
     def __init__(self, file: DatabaseFile, rows: CurrentRows, *, busy_timeout: float) -> None:
