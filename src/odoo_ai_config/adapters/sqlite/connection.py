@@ -21,8 +21,8 @@ T = TypeVar("T")
 
 _CACHED_STATEMENTS: Final = 256
 # Pages in the log before a commit copies them into the file, which holds up whoever waits for it.
-# A page is copied once however many commits changed it, so seldom costs less in all: with four
-# times SQLite's own number, 16 MiB, a message takes a tenth less processor time.
+# A page is copied once however many commits changed it, and both files are flushed each time: so
+# four times SQLite's own number, 16 MiB.
 _PAGES_PER_CHECKPOINT: Final = 4000
 # A log that once grew large gives the space back.
 _LARGEST_IDLE_LOG: Final = 64 * 2**20
