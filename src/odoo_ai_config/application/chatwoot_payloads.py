@@ -121,7 +121,7 @@ def read_event(
     )
 
 
-@frozen
+@frozen(repr=False)
 class _Parts:
     """
     Where in an event what is.
