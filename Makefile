@@ -36,7 +36,7 @@ test-long: $(DEV_STAMP)
 soak: $(DEV_STAMP)
 	$(BIN)/python -m tests.soak $(ARGS)
 
-# The add-on in a real Odoo, which is kept in .odoo-lab. Takes root; three minutes the first
+# The add-ons in a real Odoo, which is kept in .odoo-lab. Takes root; three minutes the first
 # time. The exit status of the script, which make does not pass on, says what is missing.
 test-odoo: $(DEV_STAMP)
 	PYTHON=$(BIN)/python scripts/odoo_lab/test_addon.sh $(ARGS)
@@ -50,7 +50,8 @@ check: $(DEV_STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
-	$(BIN)/pylint --rcfile=odoo_addons/.pylintrc odoo_addons/odoo_ai_config
+	$(BIN)/pylint --rcfile=odoo_addons/.pylintrc odoo_addons/odoo_ai_config \
+		odoo_addons/odoo_ai_config_product
 
 bench: $(DEV_STAMP)
 	$(BIN)/python -m benchmarks $(ARGS)

@@ -26,7 +26,7 @@ from tests.source_tree import ROOT
 
 LAB = ROOT / "scripts" / "odoo_lab" / "lab.sh"
 DATABASE = "proof"
-ADDON = "odoo_ai_config"
+ADDONS = "odoo_ai_config,odoo_ai_config_product"
 
 
 def in_lab(*arguments: str, given: str | None = None) -> str:
@@ -147,11 +147,11 @@ class OdooServer:
 @contextmanager
 def serving_odoo(folder: Path) -> Iterator[OdooServer]:
     """
-    Odoo with the add-on, on a new database, and with its cron at work.
+    Odoo with the add-ons, on a new database, and with its cron at work.
     """
     in_lab("fresh", DATABASE)
     in_lab(
-        "odoo", "server", "-d", DATABASE, "-i", ADDON, "--no-http", "--stop-after-init",
+        "odoo", "server", "-d", DATABASE, "-i", ADDONS, "--no-http", "--stop-after-init",
         "--log-level", "warn",
     )  # fmt: skip
     url = f"http://127.0.0.1:{free_port()}"

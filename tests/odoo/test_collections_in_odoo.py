@@ -21,6 +21,7 @@ PROFILES = "ai.hub.company"
 RULES = "ai.hub.business.rule"
 SCHEDULES = "ai.hub.scheduling.rule"
 DOCUMENTS = "ai.hub.support.document"
+PRODUCTS = "product.template"
 
 
 async def test_company_introduces_itself(
@@ -175,3 +176,29 @@ async def test_hub_that_was_down_gets_the_items_and_refuses_none_silently(
         assert "at most 1 MiB an item" in state["ai_hub_message"]
         again = Hub(process, hub.key)
         assert list(await items_of(again, account, "business_rules")) == [str(good)]
+
+
+async def test_products_that_are_chosen_follow_their_prices(
+    hub: Hub, admin: User, request: pytest.FixtureRequest
+) -> None:
+    account = account_of(request)
+    client = await client_with(admin, account, "products_informations")
+    shirt, trousers = [
+        await admin.save(PRODUCTS, {"name": name, "list_price": 59.9})
+        for name in ("Camisa", "Calça")
+    ]
+    choice = {"client_ids": [[6, 0, [client]]]}
+    chosen = {"active_ids": [shirt, trousers]}
+    wizard = await admin.save("ai.hub.product.choice", choice)
+    await admin.call("ai.hub.product.choice", "action_add", [wizard], context=chosen)
+    found = await items_of(hub, account, "products_informations")
+    assert {data["name"] for data in found.values()} == {"Camisa", "Calça"}
+
+    await admin.save(PRODUCTS, {"list_price": 49.9}, shirt)
+    found = await items_of(hub, account, "products_informations")
+    assert found[str(shirt)]["price"] == 49.9
+    assert await item_state(admin, PRODUCTS, shirt) == "done"
+
+    await admin.call(PRODUCTS, "action_archive", [shirt])
+    await admin.call(PRODUCTS, "unlink", [trousers])
+    assert await items_of(hub, account, "products_informations") == {}

@@ -337,6 +337,10 @@ class HubCredentials(models.Model):
         That AI services are not served the collections *names* of these clients, in words;
         empty if they are.
         """
+        tags = self.env["ai.hub.collection"].sudo()
+        labels = {
+            tag.technical_name: tag.name for tag in tags.search([("technical_name", "in", names)])
+        }
         told = []
         for client in self:
             idle = set(names) - client._enabled_of_account()
@@ -346,7 +350,7 @@ class HubCredentials(models.Model):
                         "%(client)s does not enable %(collections)s: the AI services are not "
                         "served what is there.",
                         client=client.name,
-                        collections=", ".join(sorted(idle)),
+                        collections=", ".join(labels.get(name, name) for name in sorted(idle)),
                     )
                 )
         return " ".join(told)

@@ -7,6 +7,7 @@ from odoo import api, fields, models
 
 # Records of other modules are read by people who have nothing to do with the hub.
 _GROUP = "odoo_ai_config.group_user"
+HUB_STATES = [("pending", "Waiting"), ("failed", "Refused"), ("done", "Up to date")]
 
 
 class HubItemMixin(models.AbstractModel):
@@ -36,7 +37,7 @@ class HubItemMixin(models.AbstractModel):
         groups=_GROUP,
     )
     ai_hub_state = fields.Selection(
-        [("pending", "Waiting"), ("failed", "Refused"), ("done", "Up to date")],
+        HUB_STATES,
         string="Hub Status",
         compute="_compute_ai_hub_state",
         compute_sudo=True,

@@ -326,7 +326,7 @@ class TestCollections(CollectionCase):
 
     def test_collection_that_is_not_enabled_is_told(self):
         rule = self.new_rule()
-        self.assertIn("Loja Exemplo does not enable business_rules", rule.ai_hub_warning)
+        self.assertIn("Loja Exemplo does not enable Business Rules", rule.ai_hub_warning)
         self.assertEqual(self.shop.collections_warning, rule.ai_hub_warning)
         self.assertFalse(self.collection().enabled)
         tag = self.env.ref("odoo_ai_config.collection_business_rules")

@@ -1,0 +1,9 @@
+# Copyright odoo-ai-config contributors
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
+
+
+def uninstall_hook(env):
+    """
+    Forget the clients' collections of products, of which nobody knows any more.
+    """
+    env["ai.hub.client.collection"].search([("res_model", "=", "product.template")]).unlink()
