@@ -41,6 +41,13 @@ class Hub:
             assert response.status == 200, (path, response.status, await response.text())
             return await response.json()
 
+    async def tenants(self) -> list[str]:
+        """
+        Those that it knows; others than a test's own may have waited for it.
+        """
+        found = (await self.get("/v1/tenants?limit=100"))["tenants"]
+        return [tenant["tenant_id"] for tenant in found]
+
     async def route(self, account: int, inbox: int) -> Any:
         return await self.get(f"/v1/route?account_id={account}&inbox_id={inbox}")
 
