@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.hub_process import serving
-from tests.odoo.odoo_server import User
+from tests.odoo.odoo_server import OdooServer, User
 from tests.odoo.records import Hub, account_of, hub_environment, new_client, state_of
 
 pytestmark = [pytest.mark.odoo, pytest.mark.timeout(600)]
@@ -202,3 +202,34 @@ async def test_products_that_are_chosen_follow_their_prices(
     await admin.call(PRODUCTS, "action_archive", [shirt])
     await admin.call(PRODUCTS, "unlink", [trousers])
     assert await items_of(hub, account, "products_informations") == {}
+
+
+async def test_users_who_save_items_at_the_same_time_leave_one_truth(
+    hub: Hub, admin: User, odoo: OdooServer, request: pytest.FixtureRequest
+) -> None:
+    account = account_of(request)
+    client = await client_with(admin, account, "business_rules")
+    rule = {"credentials_id": client, "name": "Regra", "description": "..."}
+    rules = [await admin.save(RULES, rule) for _ in range(3)]
+    async with odoo.browser() as jar:
+        operator = await odoo.user("operator", "operator", jar)
+        # Their pushes overlap, and only one at a time is sent.
+        await asyncio.gather(
+            *(
+                user.save(RULES, {"name": f"{name} {turn}"}, one)
+                for turn in range(4)
+                for one in rules
+                for name, user in (("admin", admin), ("operator", operator))
+            )
+        )
+    for one in rules:
+        for _ in range(180):
+            if await item_state(admin, RULES, one) == "done":
+                break
+            await asyncio.sleep(1)
+    names = {
+        str(found["id"]): found["name"]
+        for found in await admin.call(RULES, "read", rules, ["name"])
+    }
+    stored = await items_of(hub, account, "business_rules")
+    assert {id_: item["name"] for id_, item in stored.items()} == names

@@ -149,14 +149,13 @@ class HubClientCollection(models.Model):
         The collection in which *client* has the records of *source*.
         """
         key = (client.account_id, source._hub_collection)
-        domain = [
-            ("company_id", "in", client._companies_of_hub()),
-            ("account_id", "=", key[0]),
-            ("name", "=", key[1]),
-        ]
-        found = self.sudo().search(domain, order="id", limit=1)
+        domain = [("account_id", "=", key[0]), ("name", "=", key[1])]
+        found = self.sudo().search(domain, order="id")
+        if found.company_id != client.company_id:
+            companies = client._companies_of_hub()
+            found = found.filtered(lambda one: one.company_id.id in companies)
         if found:
-            return found
+            return found[0]
         # One who makes the same at the same time is repeated by Odoo, and finds it.
         self.env.cr.execute(
             """
@@ -167,7 +166,7 @@ class HubClientCollection(models.Model):
             """,
             (client.company_id.id, *key, source._name, self.env.uid),
         )
-        return self.sudo().search(domain, order="id", limit=1)
+        return self.sudo().search([*domain, ("company_id", "=", client.company_id.id)])
 
     def _note(self, ids):
         """

@@ -97,7 +97,7 @@ class HubItemMixin(models.AbstractModel):
         self._hub_note(places)
         return result
 
-    def action_send(self):
+    def action_ai_hub_send(self):
         """
         Tell the hub of the records even if nothing was changed.
         """

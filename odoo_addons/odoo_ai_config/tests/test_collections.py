@@ -357,7 +357,7 @@ class TestCollections(CollectionCase):
     def test_send_now_tells_unchanged_items(self):
         rule = self.new_rule()
         self.settle()
-        rule.action_send()
+        rule.action_ai_hub_send()
         self.assertEqual(self.sent()[0][2]["items"][0]["id"], rule.id)
 
 
