@@ -25,7 +25,7 @@ from yarl import URL
 from tests.e2e.hub_process import PATIENCE
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-WIDTH, HEIGHT = 1120, 900
+WIDTH, HEIGHT = 1280, 900
 # Nothing blinks or fades in a picture that is to come out the same each time.
 STILL = """
 document.head.appendChild(document.createElement("style")).textContent =

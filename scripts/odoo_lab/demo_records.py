@@ -84,6 +84,38 @@ async def fill(admin: User) -> None:
             "has_lunch_break": True,
         },
     )
+    for values in (
+        {
+            "name": "Frete grátis",
+            "description": "Compras acima de R$ 200,00 têm frete grátis em Campinas.",
+        },
+        {
+            "name": "Garantia estendida",
+            "is_temporary": True,
+            "date_start": "2026-03-01",
+            "date_end": "2036-02-29",
+            "description": "Vasos de cerâmica têm dois anos de garantia.",
+        },
+    ):
+        await admin.save("ai.hub.business.rule", {"credentials_id": shop, **values})
+    await admin.save(
+        "ai.hub.scheduling.rule",
+        {
+            "credentials_id": gardens,
+            "name": "Visita de orçamento",
+            "service_type": "appointment",
+            "duration": 1.5,
+            "saturday": True,
+        },
+    )
+    await admin.save(
+        "ai.hub.support.document",
+        {
+            "credentials_id": shop,
+            "name": "Trocas e devoluções",
+            "content": "Plantas podem ser trocadas em até sete dias, no vaso em que vieram.",
+        },
+    )
     numbers = [
         {"number": "+55 11 98765-4321", "crew": "analytics"},
         {"number": "+55 21 99876-5432", "crew": "admin"},
@@ -123,6 +155,7 @@ def stop_the_clock() -> None:
         "ai_hub_credentials": ("synced_at",),
         "ai_hub_channel": ("synced_at",),
         "ai_hub_company": ("synced_at",),
+        "ai_hub_client_collection": ("synced_at",),
         # Of which the colours of the users' initials are made.
         "res_partner": ("create_date",),
         "res_users": ("create_date",),

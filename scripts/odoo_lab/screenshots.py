@@ -74,6 +74,13 @@ class Photographer:
         await self.page.click(".o_notebook_headers [name=hours]")
         await self.take("company-hours", ".o_notebook_content", top=".o_notebook", margin=8)
 
+    async def knowledge(self) -> None:
+        await self.open("action-odoo_ai_config.business_rule_action")
+        await self.page.click(".o_data_row:nth-child(2) .o_data_cell[name=name]")
+        await self.take("rule", ".o_form_sheet")
+        await self.open("action-odoo_ai_config.client_collection_action")
+        await self.take("collections", ".o_list_table")
+
     async def migration(self) -> None:
         await self.open("action-odoo_ai_config.channel_action")
         await self.page.click("[data-menu-xmlid='odoo_ai_config.menu_configuration']")
@@ -123,6 +130,7 @@ async def main() -> None:
             await photographer.settings()
             await photographer.channel()
             await photographer.company()
+            await photographer.knowledge()
             await photographer.question()
             sql(OLD_MODULE.read_text())
             await photographer.migration()

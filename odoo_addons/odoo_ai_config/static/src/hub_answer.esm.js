@@ -15,7 +15,7 @@ const MOST = 10;
  */
 export class HubAnswer extends Component {
     static template = xml`<t/>`;
-    static props = {...standardWidgetProps};
+    static props = {...standardWidgetProps, field: {type: String}};
 
     setup() {
         useEffect(
@@ -29,8 +29,8 @@ export class HubAnswer extends Component {
     }
 
     get waits() {
-        const {record} = this.props;
-        return Boolean(record.resId) && record.data.sync_state === "pending";
+        const {field, record} = this.props;
+        return Boolean(record.resId) && record.data[field] === "pending";
     }
 
     async look() {
@@ -41,4 +41,7 @@ export class HubAnswer extends Component {
     }
 }
 
-registry.category("view_widgets").add("ai_hub_answer", {component: HubAnswer});
+registry.category("view_widgets").add("ai_hub_answer", {
+    component: HubAnswer,
+    extractProps: ({attrs}) => ({field: attrs.field || "sync_state"}),
+});
