@@ -67,6 +67,28 @@ class Photographer:
         await self.page.click(".o_data_row:nth-child(2) .o_data_cell[name=chatwoot_inbox_id]")
         await self.take("channel", ".o_form_sheet")
 
+    async def trial(self) -> None:
+        await self.open("action-odoo_ai_config.channel_action")
+        await self.page.click(".o_data_row:nth-child(2) .o_data_cell[name=chatwoot_inbox_id]")
+        await self.page.click("[name=action_try]")
+        await self.page.type(".modal [name=credentials_id] input", "Jardinagem")
+        await self.page.click(".o-autocomplete--dropdown-item a")
+        await self.page.click(".modal [name=action_ask]")
+        await self.page.shown(".modal .alert-info:not(.d-none)")
+        await self.take("trial", ".modal-content", top=".modal-content", margin=0)
+
+    async def look(self) -> None:
+        await self.open("action-odoo_ai_config.credentials_action")
+        await self.page.click(".o_data_row:nth-child(2) .o_data_cell[name=name]")
+        await self.page.click("[name=action_look]")
+        await self.page.shown(".modal .o_data_row")
+        # The clock of the hub cannot be stopped.
+        await self.page.evaluate(
+            "document.querySelectorAll('.modal td[name=changed_at]')"
+            ".forEach(cell => { cell.textContent = '2 de mar., 13:30' })"
+        )
+        await self.take("look", ".modal-content", top=".modal-content", margin=0)
+
     async def company(self) -> None:
         await self.open("action-odoo_ai_config.company_action")
         await self.page.click(".o_data_cell[name=website]")
@@ -91,6 +113,7 @@ class Photographer:
 
     async def question(self) -> None:
         await self.open("action-odoo_ai_config.channel_action")
+        await self.page.click("[data-menu-xmlid='odoo_ai_config.menu_questions']")
         await self.page.click("[data-menu-xmlid='odoo_ai_config.menu_route_question']")
         for field, text in {
             "chatwoot_account_id": "12",
@@ -132,6 +155,8 @@ async def main() -> None:
             await photographer.company()
             await photographer.knowledge()
             await photographer.question()
+            await photographer.trial()
+            await photographer.look()
             sql(OLD_MODULE.read_text())
             await photographer.migration()
             await fail_to_send(admin, hub)
