@@ -25,7 +25,7 @@ from yarl import URL
 from tests.e2e.hub_process import PATIENCE
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-WIDTH, HEIGHT = 1280, 900
+WIDTH, HEIGHT = 1280, 1100
 # Nothing blinks or fades in a picture that is to come out the same each time.
 STILL = """
 document.head.appendChild(document.createElement("style")).textContent =
@@ -141,11 +141,12 @@ class Page:
         What lies between *top* and *bottom*, as a PNG, once it does not change any more.
         """
         await self.shown(bottom)
-        await self.evaluate("document.activeElement.blur();" + STILL)
+        await self.evaluate(STILL)
         taken, before = b"", None
         async with asyncio.timeout(PATIENCE):
             while taken != before:
                 await asyncio.sleep(0.5)
+                await self.evaluate("document.activeElement.blur()")
                 before, taken = taken, await self._taken(top, bottom, margin)
         return taken
 

@@ -72,7 +72,13 @@ class Photographer:
         await self.page.click(".o_data_row:nth-child(2) .o_data_cell[name=chatwoot_inbox_id]")
         await self.page.click("[name=action_try]")
         await self.page.type(".modal [name=credentials_id] input", "Jardinagem")
-        await self.page.click(".o-autocomplete--dropdown-item a")
+        found = "document.querySelector('.o-autocomplete--dropdown-item a')"
+        await self.page.until(f"{found}?.innerText.includes('Jardinagem')")
+        await self.page.evaluate(f"{found}.click()")
+        await self.page.until(
+            "document.querySelector('.modal [name=credentials_id] input').value"
+            ".includes('Jardinagem')"
+        )
         await self.page.click(".modal [name=action_ask]")
         await self.page.shown(".modal .alert-info:not(.d-none)")
         await self.take("trial", ".modal-content", top=".modal-content", margin=0)
