@@ -116,6 +116,16 @@ async def fill(admin: User) -> None:
             "content": "Plantas podem ser trocadas em até sete dias, no vaso em que vieram.",
         },
     )
+    await admin.save(
+        "product.template",
+        {
+            "name": "Vaso de cerâmica, 30 cm",
+            "list_price": 89.9,
+            "default_code": "VASO-30",
+            "description_sale": "Esmaltado, com furo e prato.",
+            "ai_client_ids": [[4, shop]],
+        },
+    )
     numbers = [
         {"number": "+55 11 98765-4321", "crew": "analytics"},
         {"number": "+55 21 99876-5432", "crew": "admin"},
@@ -156,9 +166,6 @@ def stop_the_clock() -> None:
         "ai_hub_channel": ("synced_at",),
         "ai_hub_company": ("synced_at",),
         "ai_hub_client_collection": ("synced_at",),
-        # Of which the colours of the users' initials are made.
-        "res_partner": ("create_date",),
-        "res_users": ("create_date",),
     }.items():
         for column in columns:
             sql(f"UPDATE {table} SET {column} = '{MOMENT}' WHERE {column} IS NOT NULL")

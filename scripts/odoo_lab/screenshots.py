@@ -23,6 +23,8 @@ PICTURES = ROOT / "docs" / "images" / "odoo"
 OLD_MODULE = Path(__file__).with_name("old_module.sql")
 # It is in the picture of the settings.
 HUB_PORT = 8100
+# Who is there and how many messages wait for them is nobody's business here.
+HIDE = "document.querySelector('.o_menu_systray').style.visibility = 'hidden'"
 
 
 @frozen
@@ -38,6 +40,7 @@ class Photographer:
         await self.page.open(f"{self.url}/odoo/{path}")
 
     async def take(self, name: str, bottom: str, *, top: str = "body", margin: int = 16) -> None:
+        await self.page.evaluate(HIDE)
         picture = await self.page.picture(top, bottom, margin=margin)
         (PICTURES / f"{name}.png").write_bytes(picture)
         print(name)
@@ -109,6 +112,12 @@ class Photographer:
         await self.open("action-odoo_ai_config.client_collection_action")
         await self.take("collections", ".o_list_table")
 
+    async def product(self) -> None:
+        await self.open("action-product.product_template_action")
+        await self.page.click(".o_kanban_record:not(.o_kanban_ghost)")
+        await self.page.click(".o_notebook_headers [name=ai_hub]")
+        await self.take("product", ".o_form_sheet", margin=8)
+
     async def migration(self) -> None:
         await self.open("action-odoo_ai_config.channel_action")
         await self.page.click("[data-menu-xmlid='odoo_ai_config.menu_configuration']")
@@ -160,6 +169,7 @@ async def main() -> None:
             await photographer.channel()
             await photographer.company()
             await photographer.knowledge()
+            await photographer.product()
             await photographer.question()
             await photographer.trial()
             await photographer.look()
