@@ -40,6 +40,7 @@ class Photographer:
         await self.page.open(f"{self.url}/odoo/{path}")
 
     async def take(self, name: str, bottom: str, *, top: str = "body", margin: int = 16) -> None:
+        await self.page.shown(bottom)
         await self.page.evaluate(HIDE)
         picture = await self.page.picture(top, bottom, margin=margin)
         (PICTURES / f"{name}.png").write_bytes(picture)
