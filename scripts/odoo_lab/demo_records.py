@@ -161,7 +161,7 @@ def stop_the_clock() -> None:
     Put the same moment everywhere, so that the pictures are not other ones each time.
     """
     for table, columns in {
-        "ai_hub_outbox": ("create_date", "next_attempt", "sent_at"),
+        "ai_hub_outbox": ("create_date", "sent_at"),
         "ai_hub_credentials": ("synced_at",),
         "ai_hub_channel": ("synced_at",),
         "ai_hub_company": ("synced_at",),
