@@ -84,7 +84,7 @@ async def fill(admin: User) -> None:
             "has_lunch_break": True,
         },
     )
-    for values in (
+    for rule in (
         {
             "name": "Frete grátis",
             "description": "Compras acima de R$ 200,00 têm frete grátis em Campinas.",
@@ -97,7 +97,7 @@ async def fill(admin: User) -> None:
             "description": "Vasos de cerâmica têm dois anos de garantia.",
         },
     ):
-        await admin.save("ai.hub.business.rule", {"credentials_id": shop, **values})
+        await admin.save("ai.hub.business.rule", {"credentials_id": shop, **rule})
     await admin.save(
         "ai.hub.scheduling.rule",
         {
