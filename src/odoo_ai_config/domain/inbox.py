@@ -213,8 +213,12 @@ class InboxMessage:
     def given_back(self, *, at: datetime) -> InboxMessage:
         """
         Left by a worker that does not go on with it; the next may do so at once.
+
+        An answer may be on its way to Chatwoot. Who looks for it there too soon posts it twice,
+        so the next has to wait as if the worker had been lost.
         """
-        return evolve(self, revision=self.revision + 1, due_at=at, claims=0)
+        due_at = self.due_at if self.stage is Stage.ANSWERED else at
+        return evolve(self, revision=self.revision + 1, due_at=due_at, claims=0)
 
     def awaiting(self, *, until: datetime, at: datetime) -> InboxMessage:
         """

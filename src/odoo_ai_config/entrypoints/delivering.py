@@ -21,7 +21,7 @@ from odoo_ai_config.application.errors import ApplicationError
 from odoo_ai_config.application.ports.message_inbox import Allowance
 from odoo_ai_config.domain.crews import Crew
 from odoo_ai_config.domain.identifiers import TenantId
-from odoo_ai_config.domain.inbox import InboxMessage, Stage
+from odoo_ai_config.domain.inbox import InboxMessage
 from odoo_ai_config.entrypoints.services import Services
 from odoo_ai_config.entrypoints.settings import Settings
 
@@ -248,9 +248,6 @@ class Courier:
             return Step(Progress.OVERTAKEN, message)
 
     async def _given_back(self, message: InboxMessage) -> None:
-        if message.stage is not Stage.QUEUED:
-            # It may be on its way to Chatwoot. Who looks for it there too soon posts it twice.
-            return
         with suppress(ApplicationError):
             self._tell(await self._deliver.give_back(message))
 

@@ -186,10 +186,18 @@ def test_claims_are_counted_anew_once_somebody_says_what_became_of_it(one: Inbox
     assert [after.claims for after in said] == [0] * len(said)
 
 
-@pytest.mark.parametrize("one", at_stages(*OPEN))
+@pytest.mark.parametrize("one", at_stages(Stage.QUEUED, Stage.AWAITING))
 def test_message_that_is_given_back_is_due_at_once(one: InboxMessage) -> None:
     taken = one.taken(until=LATEST)
     assert taken.given_back(at=LATER) == evolve(one, due_at=LATER, revision=one.revision + 2)
+
+
+@pytest.mark.parametrize("one", at_stages(Stage.ANSWERED))
+def test_answer_that_is_given_back_may_be_on_its_way_until_the_claim_ends(
+    one: InboxMessage,
+) -> None:
+    taken = one.taken(until=LATEST)
+    assert taken.given_back(at=LATER) == evolve(one, due_at=LATEST, revision=one.revision + 2)
 
 
 def test_message_waits_for_a_crew_that_answers_later() -> None:

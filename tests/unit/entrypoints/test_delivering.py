@@ -322,7 +322,9 @@ async def test_what_cannot_be_finished_is_given_back_at_once(world: World) -> No
     assert world.outcomes[-1] == "given_back"
 
 
-async def test_answer_that_may_be_on_its_way_is_not_given_back(world: World) -> None:
+async def test_answer_that_may_be_on_its_way_is_given_back_for_when_the_claim_ends(
+    world: World,
+) -> None:
     posting = asyncio.Event()
 
     class Slow(MemoryChatwoot):
@@ -340,6 +342,7 @@ async def test_answer_that_may_be_on_its_way_is_not_given_back(world: World) -> 
     assert message.stage is Stage.ANSWERED
     assert message.due_at is not None
     assert message.due_at > deliver.clock.now()
+    assert world.outcomes[-1] == "given_back"
 
 
 async def test_delivery_that_takes_too_long_is_left_to_the_next(world: World) -> None:

@@ -141,7 +141,9 @@ class DeliverMessage:
 
     async def give_back(self, message: InboxMessage) -> Step:
         """
-        Leave *message* to others, who need not wait for the claim to run out.
+        Leave *message* to others.
+
+        They need not wait for the claim to run out, unless an answer may be on its way.
 
         Raises:
             StoreUnavailableError: The store is away.
