@@ -21,6 +21,7 @@ SETTINGS: Final = Group(
     "Configuração",
     help="Vencem o ambiente, que vence .env, que vence o arquivo YAML; veja `settings`.",
 )
+_MOST: Final = 1_000_000
 
 
 @Parameter(name="*", group=SETTINGS)
@@ -129,8 +130,8 @@ def positive(limit: int) -> int:
     How many results are asked for.
 
     Raises:
-        CommandError: None or fewer.
+        CommandError: None or fewer, or more than a store can count.
     """
-    if limit < 1:
-        raise CommandError("--limit deve ser um inteiro positivo.")
+    if not 1 <= limit <= _MOST:
+        raise CommandError(f"--limit deve ser um inteiro de 1 a {_MOST}.")
     return limit

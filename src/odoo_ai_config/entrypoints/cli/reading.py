@@ -18,7 +18,7 @@ from odoo_ai_config.domain.identifiers import (
     TenantId,
 )
 from odoo_ai_config.domain.versioning import Revision
-from odoo_ai_config.entrypoints.cli.flags import AS_SET, StoreFlags
+from odoo_ai_config.entrypoints.cli.flags import AS_SET, StoreFlags, positive
 from odoo_ai_config.entrypoints.cli.session import OPERATOR, session
 from odoo_ai_config.entrypoints.cli.terminal import moment, say, say_json, say_table, tell
 from odoo_ai_config.entrypoints.services import Services
@@ -92,8 +92,9 @@ async def history(
     Lista as versões de um documento, das mais novas para as mais antigas.
     """
     key = _key(tenant, domain, kind)
+    size = positive(limit)
     async with session(flags) as services:
-        revisions = await services.list_documents.history(key, caller=OPERATOR, limit=limit)
+        revisions = await services.list_documents.history(key, caller=OPERATOR, limit=size)
     if not revisions:
         tell(f"{key} nunca foi gravado.")
         return

@@ -47,7 +47,8 @@ def test_empty_trail_is_said_to_be_empty(command: Command) -> None:
 
 
 @pytest.mark.parametrize(
-    ("option", "text"), [("--limit", "0"), ("--after", "não é"), ("--tenant", "a b")]
+    ("option", "text"),
+    [("--limit", "0"), ("--limit", str(2**63)), ("--after", "não é"), ("--tenant", "a b")],
 )
 def test_option_that_cannot_be_is_one_line(command: Command, option: str, text: str) -> None:
     ended = command("audit", option, text)

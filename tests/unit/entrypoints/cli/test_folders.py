@@ -209,6 +209,12 @@ def test_old_version_can_be_shown(command: Command, old: Path) -> None:
     assert command("show", "loja", "--domain", "retail", "--version", "9").status == 1
 
 
+@pytest.mark.parametrize("limit", [-1, 0, 2**63])
+def test_history_of_no_length_that_can_be_is_refused(command: Command, limit: int) -> None:
+    ended = command("history", "loja", "--limit", str(limit))
+    assert (ended.status, ended.out, len(ended.err.splitlines())) == (1, "", 1)
+
+
 def test_history_of_nothing_says_so(command: Command) -> None:
     ended = command("history", "loja")
     assert (ended.status, ended.out) == (0, "")
