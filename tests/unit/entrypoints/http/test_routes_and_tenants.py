@@ -92,6 +92,19 @@ async def test_tenant_is_shown_with_its_domains_and_versions(web: WebHub) -> Non
     assert (missing.status, (await missing.json())["code"]) == (404, "tenant_not_found")
 
 
+async def test_channels_of_a_tenant_are_shown_with_who_wrote_them(web: WebHub) -> None:
+    sent = fixture("mapping_odoo")
+    await web.send(sent)
+    await web.send(fixture("mapping_seed"))
+    bound = web.with_key(await web.new_key(tenant="account_1"))
+    (channel,) = (await (await bound.get("/v1/tenants/account_1/channels")).json())["channels"]
+    assert channel["chatwoot_account_id"] == str(sent["mapping"]["chatwoot_account_id"])
+    assert (channel["active"], channel["version"]) == (True, 1)
+    assert channel["author"] == web.key.split("_")[1]
+    refused = await bound.get("/v1/tenants/someone/channels")
+    assert (refused.status, (await refused.json())["code"]) == (403, "tenant_forbidden")
+
+
 @pytest.mark.parametrize(
     ("query", "field"),
     [("limit=0", "limit"), ("limit=501", "limit"), ("limit=x", "limit"), ("after=a%20b", "after")],
