@@ -7,16 +7,15 @@ its script reads what that key may read.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from typing import Final
 
 from aiohttp import web
 
-from odoo_ai_config.entrypoints.http.errors import RouteNotFoundError
 from odoo_ai_config.entrypoints.http.messages import preferred_language
-from odoo_ai_config.entrypoints.http.pages import TEXT_ONLY, packaged, shown_file, shown_page
+from odoo_ai_config.entrypoints.http.pages import TEXT_ONLY, shown_page, shown_part
 
+FOLDER: Final = "client_page"
 MEDIA_TYPES: Final[Mapping[str, str]] = {
     "client.css": "text/css",
     "client.js": "text/javascript",
@@ -42,15 +41,8 @@ async def show_page(request: web.Request) -> web.Response:
 async def show_file(request: web.Request) -> web.Response:
     """
     What the page is made of.
-
-    Raises:
-        RouteNotFoundError: It is not made of that.
     """
-    name = request.match_info["file"]
-    if name not in MEDIA_TYPES:
-        raise RouteNotFoundError
-    file = await asyncio.to_thread(packaged, "client_page", name)
-    return shown_file(request, file, MEDIA_TYPES[name])
+    return await shown_part(request, FOLDER, MEDIA_TYPES)
 
 
 _PAGE: Final = """\

@@ -4,21 +4,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
 
 from aiohttp import web
 
 from odoo_ai_config.entrypoints.apps import App
 from odoo_ai_config.entrypoints.http.app_keys import OPTIONS
-from odoo_ai_config.entrypoints.http.errors import RouteNotFoundError
-from odoo_ai_config.entrypoints.http.pages import StaticBody, shown_file, shown_page
+from odoo_ai_config.entrypoints.http.pages import StaticBody, shown_file, shown_page, shown_part
 from odoo_ai_config.entrypoints.http.representations import json_bytes
-from odoo_ai_config.entrypoints.http.viewer_files import (
-    MEDIA_TYPES,
-    viewer_file,
-    viewer_page,
-)
+from odoo_ai_config.entrypoints.http.viewer_files import FOLDER, MEDIA_TYPES, viewer_page
 
 
 async def show_description(request: web.Request) -> web.Response:
@@ -43,15 +37,8 @@ async def show_viewer(request: web.Request) -> web.Response:
 async def show_viewer_file(request: web.Request) -> web.Response:
     """
     What the page is made of.
-
-    Raises:
-        RouteNotFoundError: It is not made of that.
     """
-    name = request.match_info["file"]
-    if name not in MEDIA_TYPES:
-        raise RouteNotFoundError
-    file = await asyncio.to_thread(viewer_file, name)
-    return shown_file(request, file, MEDIA_TYPES[name])
+    return await shown_part(request, FOLDER, MEDIA_TYPES)
 
 
 @functools.lru_cache(maxsize=1)

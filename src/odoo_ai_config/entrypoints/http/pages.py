@@ -4,6 +4,7 @@ Pages for people: made of the hub's own files, with nothing from elsewhere and n
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import hashlib
 from collections.abc import Mapping
@@ -14,6 +15,7 @@ from aiohttp import web
 from attrs import frozen
 
 from odoo_ai_config.entrypoints.http.conditional import is_known
+from odoo_ai_config.entrypoints.http.errors import RouteNotFoundError
 
 _GUARDED: Final = {"X-Content-Type-Options": "nosniff"}
 # Icons stand in style sheets and links, as data.
@@ -65,6 +67,22 @@ def shown_page(text: str, headers: Mapping[str, str], policy: str = "") -> web.R
             "Referrer-Policy": "no-referrer",
         },
     )
+
+
+async def shown_part(
+    request: web.Request, folder: str, media_types: Mapping[str, str]
+) -> web.Response:
+    """
+    What the page in *folder* is made of: the one of *media_types* that the address names.
+
+    Raises:
+        RouteNotFoundError: It is not made of that.
+    """
+    name = request.match_info["file"]
+    if name not in media_types:
+        raise RouteNotFoundError
+    file = await asyncio.to_thread(packaged, folder, name)
+    return shown_file(request, file, media_types[name])
 
 
 def shown_file(request: web.Request, body: StaticBody, media_type: str) -> web.Response:

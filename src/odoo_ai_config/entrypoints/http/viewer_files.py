@@ -9,20 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from odoo_ai_config.entrypoints.http.pages import StaticBody, packaged
-
+FOLDER: Final = "viewer"
 MEDIA_TYPES: Final[Mapping[str, str]] = {
     "start.js": "text/javascript",
     "swagger-ui-bundle.js": "text/javascript",
     "swagger-ui.css": "text/css",
 }
-
-
-def viewer_file(name: str) -> StaticBody:
-    """
-    One of `MEDIA_TYPES`.
-    """
-    return packaged("viewer", name)
 
 
 def viewer_page(*, files_at: str, description_at: str) -> str:

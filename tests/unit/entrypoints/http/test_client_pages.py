@@ -12,7 +12,7 @@ from urllib.parse import urljoin
 import pytest
 
 from odoo_ai_config.domain.inbox import Stage
-from odoo_ai_config.entrypoints.http.client_pages import MEDIA_TYPES
+from odoo_ai_config.entrypoints.http.client_pages import FOLDER, MEDIA_TYPES
 from odoo_ai_config.entrypoints.http.messages import Language
 from odoo_ai_config.entrypoints.http.pages import packaged
 from tests.unit.entrypoints.http.test_viewer import Page
@@ -33,7 +33,7 @@ MARKUP = re.compile(
 
 
 def source(name: str) -> str:
-    return packaged("client_page", name).content.decode()
+    return packaged(FOLDER, name).content.decode()
 
 
 @pytest.mark.parametrize("path", PATHS)

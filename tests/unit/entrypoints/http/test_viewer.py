@@ -11,7 +11,8 @@ from urllib.parse import urljoin
 
 import pytest
 
-from odoo_ai_config.entrypoints.http.viewer_files import MEDIA_TYPES, viewer_file
+from odoo_ai_config.entrypoints.http.pages import packaged
+from odoo_ai_config.entrypoints.http.viewer_files import FOLDER, MEDIA_TYPES
 from tests.source_tree import ROOT
 from tests.unit.entrypoints.http.web_hub import WebHub
 
@@ -95,5 +96,5 @@ async def test_other_files_are_not_served(web: WebHub, target: bytes) -> None:
 @pytest.mark.parametrize("name", [name for name in MEDIA_TYPES if name.startswith("swagger-ui")])
 def test_files_of_others_are_those_that_the_documentation_names(name: str) -> None:
     page = (ROOT / "docs" / "dependencies.md").read_text("utf-8")
-    digest = hashlib.sha256(viewer_file(name).content).hexdigest()
+    digest = hashlib.sha256(packaged(FOLDER, name).content).hexdigest()
     assert re.search(rf"`{re.escape(name)}`.*`{digest}`", page)
