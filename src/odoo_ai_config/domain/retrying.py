@@ -11,6 +11,7 @@ from typing import Final
 from attrs import frozen
 
 _SPREAD: Final = 2**64
+_FEWEST_LOSSES: Final = 3
 
 
 @frozen
@@ -35,6 +36,14 @@ class RetryPolicy:
         Whether there is no further attempt after so many *failures*.
         """
         return failures >= self.attempts
+
+    def abandons(self, losses: int) -> bool:
+        """
+        Whether nobody is to try any more after so many who did never came back.
+
+        One or two say nothing, however few attempts there are: a power cut, a deploy gone wrong.
+        """
+        return losses >= max(self.attempts, _FEWEST_LOSSES)
 
     def pause(self, failures: int, *, of: str, wish: float | None = None) -> timedelta:
         """

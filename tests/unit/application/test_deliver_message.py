@@ -347,6 +347,16 @@ async def test_message_is_still_delivered_by_the_last_worker_that_may_try() -> N
     assert (await found(hub, message_id)).claims == 0
 
 
+async def test_lost_worker_is_no_failed_attempt_of_a_message_that_has_one_only() -> None:
+    hub, crew, _ = await ready(ANSWER)
+    policy = evolve(hub.deliver_message.policy, attempts=1)
+    strict = evolve(hub.deliver_message, policy=policy)
+    await claimed(hub)
+    await skip_to_due(hub)
+    assert (await strict(await claimed(hub))).progress is Progress.ANSWERED
+    assert len(crew.asked) == 1
+
+
 async def test_message_is_given_back_for_the_next() -> None:
     hub, _, _ = await ready()
     message = await claimed(hub)

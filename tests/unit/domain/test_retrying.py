@@ -63,3 +63,12 @@ def test_wish_is_waited_for_up_to_a_limit(policy: RetryPolicy, number: int, wish
 @pytest.mark.parametrize(("number", "over"), [(1, False), (11, False), (12, True), (13, True)])
 def test_attempts_are_counted(number: int, over: bool) -> None:
     assert POLICY.gives_up(number) is over
+
+
+@pytest.mark.parametrize(("attempts", "losses"), [(1, 3), (3, 3), (4, 4), (12, 12)])
+def test_a_few_lost_workers_are_forgiven_however_few_attempts_there_are(
+    attempts: int, losses: int
+) -> None:
+    policy = RetryPolicy(attempts=attempts)
+    assert not policy.abandons(losses - 1)
+    assert policy.abandons(losses)

@@ -92,7 +92,7 @@ class DeliverMessage:
         if message.due_at is None or message.due_at <= self.clock.now():
             # The claim has run out: it is somebody else's, or about to be.
             return Step(Progress.OVERTAKEN, message)
-        if self.policy.gives_up(message.claims - 1):
+        if self.policy.abandons(message.claims - 1):
             # Whoever took it never came back: perhaps it is what ends them.
             return await self._dead(message, Trouble.WORKER_LOST.value)
         try:
