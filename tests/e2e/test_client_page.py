@@ -169,6 +169,20 @@ async def test_clients_are_listed_and_lead_to_their_pages(hub: HubProcess, page:
     assert await page.evaluate("location.pathname") == "/ui/clients/loja/retail"
 
 
+async def test_many_clients_come_one_page_after_the_other(hub: HubProcess, page: Page) -> None:
+    async with hub.client() as client:
+        for number in range(200):
+            event = {**EVENTS[0], "account_id": f"cliente{number}"}
+            async with client.post("/odoo-webhook", json=event) as answer:
+                assert answer.status == 200, await answer.text()
+    await page.open(f"{hub.url}/ui")
+    await show(page, key_for(hub, "config:read"))
+    await told(page, "Mais clientes")
+    await page.click("main button")
+    await page.until("document.querySelectorAll('main a').length === 201")
+    assert "Mais clientes" not in await text_of(page)
+
+
 @pytest.mark.parametrize("width", [360, 1200])
 async def test_page_needs_no_scrolling_sideways(hub: HubProcess, page: Page, width: int) -> None:
     await page.resize(width)

@@ -116,15 +116,15 @@ async function clients(after = "") {
     ),
   );
   const shown = element("div", {}, links.length ? element("ul", {}, ...links) : paragraph(words.noClients));
-  if (page.next !== null) shown.append(more(() => clients(page.next)));
+  if (page.next !== null) shown.append(more(words.moreClients, () => clients(page.next)));
   return shown;
 }
 
-function more(load) {
+function more(label, load) {
   return element("button", {
     type: "button",
     click: async (event) => event.target.replaceWith(await loaded(load)),
-  }, words.older);
+  }, label);
 }
 
 async function client(tenant, domain) {
@@ -165,7 +165,7 @@ async function history(address, before = "") {
     if (deleted) shown.append(element("p", {}, ...summary, `: ${words.deleted}`));
     else shown.append(unfolding(summary, () => difference(`${address}/diff?to=${version}`)));
   }
-  if (entries.length === HISTORY_PAGE) shown.append(more(() => history(address, entries.at(-1).version)));
+  if (entries.length === HISTORY_PAGE) shown.append(more(words.older, () => history(address, entries.at(-1).version)));
   return shown;
 }
 
