@@ -16,10 +16,11 @@ from urllib.parse import quote, urlencode
 
 import requests
 
-# Seconds to connect, and to wait for the answer. A user may be waiting for both.
+# Seconds to connect, and to wait for the answer; and where a user waits for both.
 TIMEOUT = 10
+SHORT_TIMEOUT = 4
 MAX_WAIT = 3600
-# Bytes of a body for which the hub gets a second more.
+# Bytes of a body for which the hub gets a second more, unless a user waits.
 _A_SECOND = 128 * 1024
 _LONGEST_DETAIL = 500
 _MOST_READ = 1024 * 1024
@@ -117,14 +118,15 @@ def json_bytes(value):
 
 class HubClient:
     """
-    One hub, reached with one key.
+    One hub, reached with one key. Who is not *patient* gives it little time to answer.
     """
 
-    def __init__(self, url, api_key, signing_secret=None, language=None):
+    def __init__(self, url, api_key, signing_secret=None, language=None, *, patient=True):
         self._url = url.rstrip("/")
         self._api_key = api_key
         self._signing_secret = signing_secret
         self._language = (language or "pt_BR").replace("_", "-")
+        self._patient = patient
 
     def ready(self):
         """
@@ -222,8 +224,12 @@ class HubClient:
         headers = {**(headers or {}), **self._key(), "Content-Type": "application/json"}
         return self._call(method, path, headers, body)
 
+    def _timeout(self, body):
+        return TIMEOUT + len(body) // _A_SECOND if self._patient else SHORT_TIMEOUT
+
     def _call(self, method, path, headers=None, body=None, expected=None):
         headers = dict(headers or {}, **{"Accept-Language": self._language})
+        timeout = self._timeout(body or b"")
         try:
             # A redirect would turn the POST into a GET and carry the key elsewhere.
             with requests.request(
@@ -231,11 +237,11 @@ class HubClient:
                 self._url + path,
                 data=body,
                 headers=headers,
-                timeout=TIMEOUT + len(body or b"") // _A_SECOND,
+                timeout=timeout,
                 allow_redirects=False,
                 stream=True,
             ) as response:
-                return _read(response, _content(response), expected or _is_answer)
+                return _read(response, _content(response, timeout), expected or _is_answer)
         except requests.exceptions.SSLError:
             return _outcome(UNTRUSTED)
         except requests.Timeout:
@@ -246,12 +252,12 @@ class HubClient:
             return _outcome(BAD_REQUEST)
 
 
-def _content(response):
+def _content(response, seconds):
     """
     The beginning of what was answered: a stranger does not get to fill the memory, and
     one who answers drop by drop does not get to keep everybody waiting.
     """
-    content, deadline = b"", time.monotonic() + TIMEOUT
+    content, deadline = b"", time.monotonic() + seconds
     for chunk in response.iter_content(8192):
         content += chunk
         if len(content) >= _MOST_READ:

@@ -129,7 +129,7 @@ class HubConnection(models.Model):
             return company
         return self.sudo().search([("url", "=", url)]).company_id | company
 
-    def _client(self):
+    def _client(self, *, patient=True):
         self.ensure_one()
         secrets = self.sudo()._hub_secrets()
         return hub_client.HubClient(
@@ -137,6 +137,7 @@ class HubConnection(models.Model):
             secrets.get("api_key"),
             secrets.get("signing_secret"),
             self.env.lang,
+            patient=patient,
         )
 
     def _missing(self):

@@ -20,12 +20,14 @@ _logger = logging.getLogger(__name__)
 
 # A user waits for what is sent right after the commit; the cron does the rest.
 _AT_ONCE = 20
-_AT_ONCE_SECONDS = 10
+_AT_ONCE_SECONDS = 5
 _AT_ONCE_ITEMS = 100
 _PER_RUN = 500
 _PER_RUN_SECONDS = 240
 _PER_PART = 1000
 _FIRST_WAIT = 30
+# For so long after a hub has let somebody wait in vain, nobody else waits for it.
+_LEFT_TO_CRON = timedelta(minutes=1)
 _KEPT_DAYS = 30
 
 _AFTER_COMMIT = "odoo_ai_config.outbox"
@@ -90,6 +92,7 @@ class HubOutbox(models.Model):
     next_attempt = fields.Datetime(readonly=True, default=fields.Datetime.now)
     last_error = fields.Char(readonly=True)
     sent_at = fields.Datetime(readonly=True)
+    timed_out_at = fields.Datetime(readonly=True, copy=False, index="btree_not_null")
 
     def init(self):
         self.env.cr.execute(
@@ -151,13 +154,11 @@ class HubOutbox(models.Model):
         waiting = self.env.cr.postcommit.data.get(_AFTER_COMMIT)
         if waiting is None:
             waiting = self.env.cr.postcommit.data[_AFTER_COMMIT] = []
-            registry = self.env.registry
+            outbox = self.browse()
 
             @self.env.cr.postcommit.add
             def send():
-                with registry.cursor() as cr:
-                    outbox = api.Environment(cr, SUPERUSER_ID, {})[self._name]
-                    outbox._deliver(waiting[:_AT_ONCE], _AT_ONCE_SECONDS, patient=False)
+                outbox._deliver(waiting[:_AT_ONCE], _AT_ONCE_SECONDS, patient=False)
 
         waiting.extend(self.ids)
 
@@ -180,7 +181,17 @@ class HubOutbox(models.Model):
             [("state", "=", "pending"), ("company_id", "in", companies.ids)], order="id"
         )
         lines.next_attempt = fields.Datetime.now()
+        self._trust_again(companies)
         lines._send_after_commit()
+
+    @api.model
+    def _trust_again(self, companies):
+        """
+        Forget that the hub of *companies* has let somebody wait: it is to be tried now.
+        """
+        self.search(
+            [("timed_out_at", "!=", False), ("company_id", "in", companies.ids)]
+        ).timed_out_at = False
 
     @api.model
     def _removals_of(self, company):
@@ -220,6 +231,7 @@ class HubOutbox(models.Model):
         if not lines:
             raise UserError(self.env._("There is nothing left to send here."))
         lines.write({"state": "pending", "next_attempt": fields.Datetime.now()})
+        lines._trust_again(lines.company_id)
         lines.sorted("id")._send_after_commit()
         return True
 
@@ -263,6 +275,8 @@ class HubOutbox(models.Model):
             with self.env.registry.cursor() as cr:
                 env = api.Environment(cr, SUPERUSER_ID, {})
                 line = env[self._name].browse(line_id)._locked()
+                if line and not patient and line._hub_hangs():
+                    out_of_reach.add(line.company_id.id)
                 if line and line.company_id.id not in out_of_reach:
                     outcome = line._send(patient=patient)
                     if outcome and outcome.unreachable:
@@ -286,6 +300,20 @@ class HubOutbox(models.Model):
             self._lay_aside(line_id)
             return False
         return more
+
+    def _hub_hangs(self):
+        """
+        Whether the hub of this company has let somebody wait in vain a moment ago.
+        """
+        return bool(
+            self.search_count(
+                [
+                    ("company_id", "=", self.company_id.id),
+                    ("timed_out_at", ">", fields.Datetime.now() - _LEFT_TO_CRON),
+                ],
+                limit=1,
+            )
+        )
 
     def _wake_cron(self):
         with self.env.registry.cursor() as cr:
@@ -341,7 +369,7 @@ class HubOutbox(models.Model):
             record._hub_failed(missing, final=False)
             return None
         message_id = line._message_id(hub_client.json_bytes(content))
-        outcome = connection._client().send(content, message_id)
+        outcome = connection._client(patient=patient).send(content, message_id)
         line.attempts += 1
         if outcome.accepted:
             line._accepted()
@@ -370,7 +398,7 @@ class HubOutbox(models.Model):
         part = collection._next_part(most, patient=patient)
         if part is None:
             return None
-        client = connection._client()
+        client = connection._client(patient=patient)
         outcome = client.push(
             collection.name, part.body, self._message_id(part.body), whole=part.whole
         )
@@ -455,6 +483,8 @@ class HubOutbox(models.Model):
             # 30 s, 1 min, 2 min and so on, but at least once an hour.
             waits = _FIRST_WAIT * 2 ** min(self.attempts - 1, 10)
             self._put_off(error, max(outcome.wait, min(waits, hub_client.MAX_WAIT)))
+            if outcome.kind == hub_client.TIMED_OUT:
+                self.timed_out_at = fields.Datetime.now()
         record._hub_failed(error, final=outcome.final)
 
     def _put_off(self, error, seconds):

@@ -17,16 +17,19 @@ Received = namedtuple("Received", ("method", "path", "headers", "body"))
 KEY = "oac_test_key"
 SIGNING_SECRET = "whsec_dGVzdC1zZWNyZXQtb2YtdGhlLWh1Yg=="
 READY = (200, {"status": "ready"})
+NEVER = object()
 
 
 class HubStandIn:
     """
-    Takes everything unless `answers` has something else to say, once each, in order.
+    Takes everything unless `answers` has something else to say, once each, in order. To
+    what it finds `NEVER` for, it does not answer at all.
     """
 
     def __init__(self):
         self.received = []
         self.answers = []
+        self._closing = threading.Event()
         stand_in = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -46,7 +49,11 @@ class HubStandIn:
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 stand_in.received.append(Received(self.command, self.path, headers, body))
-                status, answer, *headers = stand_in._answer(self.command, self.path)
+                found = stand_in._answer(self.command, self.path)
+                if found is NEVER:
+                    stand_in._closing.wait()
+                    return
+                status, answer, *headers = found
                 content = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
                 self.send_response(status)
                 for name, value in headers:
@@ -74,6 +81,7 @@ class HubStandIn:
         self.answers.append((status, {"code": code, "detail": detail}, *headers))
 
     def close(self):
+        self._closing.set()
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()

@@ -1,10 +1,13 @@
 # Copyright odoo-ai-config contributors
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
 
+from unittest.mock import patch
+
 from odoo import fields
 from odoo.tests import tagged
 
-from .common import HubCase
+from .. import hub_client
+from .common import NEVER, HubCase
 
 
 @tagged("post_install", "-at_install")
@@ -16,6 +19,20 @@ class TestDelivery(HubCase):
     def deliver(self, seconds=60):
         with self.enter_registry_test_mode():
             self.outbox._deliver(self.waiting().ids, seconds)
+
+    def commit(self):
+        with self.enter_registry_test_mode():
+            self.env.cr.postcommit.run()
+
+    def with_a_hub_that_hangs(self):
+        """
+        A client for whose sake somebody has waited in vain.
+        """
+        client = self.new_client()
+        self.hub.answers.append(NEVER)
+        with patch.object(hub_client, "SHORT_TIMEOUT", 0.1):
+            self.commit()
+        return client
 
     def test_cron_sends_what_is_due_and_nothing_else(self):
         due, later = self.new_client(), self.new_client(account_id="loja_2")
@@ -29,6 +46,34 @@ class TestDelivery(HubCase):
         client = self.new_client()
         with self.enter_registry_test_mode():
             self.env.cr.postcommit.run()
+        self.assertEqual(client.sync_state, "done")
+
+    def test_only_the_first_user_waits_for_a_hub_that_hangs_and_the_cron_tries_on(self):
+        first = self.with_a_hub_that_hangs()
+        self.assertEqual(first.sync_state, "retrying")
+        second = self.new_client(account_id="loja_2")
+        self.commit()
+        self.assertEqual((second.sync_state, len(self.hub.received)), ("pending", 1))
+        self.deliver()
+        self.assertEqual((first.sync_state, second.sync_state), ("done", "done"))
+
+    def test_hub_that_hung_is_tried_at_once_again_after_a_minute(self):
+        self.with_a_hub_that_hangs()
+        self.outbox.search([]).timed_out_at = "2000-01-01"
+        client = self.new_client(account_id="loja_2")
+        self.commit()
+        self.assertEqual(client.sync_state, "done")
+
+    def test_hub_that_hung_is_tried_at_once_if_somebody_asks_for_it(self):
+        client = self.with_a_hub_that_hangs()
+        self.waiting().action_retry()
+        self.commit()
+        self.assertEqual(client.sync_state, "done")
+
+    def test_other_address_is_tried_at_once_although_the_hub_hung(self):
+        client = self.with_a_hub_that_hangs()
+        self.connection.url = f"{self.hub.url}/"
+        self.commit()
         self.assertEqual(client.sync_state, "done")
 
     def test_rollback_sends_nothing(self):
