@@ -72,10 +72,11 @@ class HubItemMixin(models.AbstractModel):
 
     @api.depends(lambda self: (self._hub_client_field,) if self._hub_collection else ())
     def _compute_ai_hub_warning(self):
+        # What may be read of the clients of other companies is nothing, nor their names.
+        own = [("company_id", "in", self.env.user._get_company_ids())]
         for record in self:
-            record.ai_hub_warning = (
-                record._hub_clients()._warning_of_idle([self._hub_collection]) or False
-            )
+            clients = record._hub_clients().filtered_domain(own)
+            record.ai_hub_warning = clients._warning_of_idle([self._hub_collection]) or False
 
     @api.model_create_multi
     def create(self, vals_list):

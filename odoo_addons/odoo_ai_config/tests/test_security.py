@@ -96,6 +96,21 @@ class TestSecurity(HubCase):
         with self.assertRaises(AccessError):
             theirs.with_user(self.manager).read(["name"])
 
+    def test_names_of_clients_of_other_companies_are_not_told(self):
+        theirs = self.client_record.create(
+            {"name": "Deles", "account_id": "loja_2", "company_id": self.other_company.id}
+        )
+        for client, told in ((self.client_record, True), (theirs, False)):
+            with self.subTest(client=client.name):
+                rule = self.as_(self.operator, "ai.hub.business.rule").new(
+                    {"credentials_id": client.id}
+                )
+                self.assertEqual(client.name in (rule.ai_hub_warning or ""), told)
+        with self.assertRaises(AccessError):
+            self.as_(self.operator, "ai.hub.channel.trial").create(
+                {"credentials_id": theirs.id, "chatwoot_account_id": 1}
+            )
+
     def test_each_company_sends_to_its_own_hub(self):
         theirs = self.env["ai.hub.credentials"].create(
             {"name": "Deles", "account_id": "loja_1", "company_id": self.other_company.id}
