@@ -9,6 +9,7 @@ from contextlib import closing, contextmanager
 from datetime import timedelta
 
 import psycopg2
+from psycopg2.pool import PoolError
 
 from odoo import SUPERUSER_ID, api, fields, models
 from odoo.exceptions import UserError
@@ -282,9 +283,9 @@ class HubOutbox(models.Model):
                     if outcome and outcome.unreachable:
                         out_of_reach.add(line.company_id.id)
                     more = line._has_more()
-        except psycopg2.OperationalError as error:
-            # Somebody changed the record meanwhile: it is sent again, and the hub
-            # recognises what it had already.
+        except (psycopg2.OperationalError, PoolError) as error:
+            # Somebody changed the record meanwhile, or Odoo has no connection to its database
+            # left: it is sent again, and the hub recognises what it had already.
             _logger.info("message %s is sent later: %s", line_id, type(error).__name__)
             return False
         except Exception as error:  # pylint: disable=broad-except

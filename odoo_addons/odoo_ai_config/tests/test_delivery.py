@@ -3,6 +3,8 @@
 
 from unittest.mock import patch
 
+from psycopg2.pool import PoolError
+
 from odoo import fields
 from odoo.tests import tagged
 
@@ -75,6 +77,12 @@ class TestDelivery(HubCase):
         self.connection.url = f"{self.hub.url}/"
         self.commit()
         self.assertEqual(client.sync_state, "done")
+
+    def test_user_is_not_troubled_if_odoo_has_no_connection_left_to_send_with(self):
+        client = self.new_client()
+        with patch.object(type(self.env.registry), "cursor", side_effect=PoolError("full")):
+            self.env.cr.postcommit.run()
+        self.assertEqual(client.sync_state, "pending")
 
     def test_rollback_sends_nothing(self):
         self.new_client()
