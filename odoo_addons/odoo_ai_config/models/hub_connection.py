@@ -182,16 +182,13 @@ class HubConnection(models.Model):
 
     @api.model
     def _cron_reconcile(self):
-        for connection in self.search([("url", "!=", False)]):
-            connection._reconcile(claim=False)
+        self.search([("url", "!=", False)])._reconcile(claim=False)
 
     def _reconcile_and_tell(self):
         """
         Compare, and put what came of it into a notification.
         """
-        told = [connection._reconcile(claim=True) for connection in self]
-        if not told:
-            told = [(False, self._missing())]
+        told = self._reconcile(claim=True) or [(False, self._missing())]
         return self._notification(
             all(good for good, _message in told), "\n".join(message for _good, message in told)
         )
@@ -211,32 +208,53 @@ class HubConnection(models.Model):
 
     def _reconcile(self, *, claim):
         """
-        Ask the hub whether it still has what it acknowledged, and send the rest again.
+        Ask the hubs whether they still have what they acknowledged, and send the rest again.
+        Returns for each whether that went well, and a message.
 
         What is on its way anyway is left out. Channels that are another client's by now are
         only sent if somebody wants to *claim* them: else two sources would take them from
         each other every day.
         """
-        self.ensure_one()
-        good, message = self._compare(claim)
-        self.sudo().write({"reconciled_at": fields.Datetime.now(), "reconciliation": message})
-        return good, message
+        # All are asked before anything is written: nobody has to wait for a hub in order to save.
+        asked = [(connection, *connection._compared()) for connection in self]
+        told = []
+        for connection, answers, trouble in asked:
+            good, message = connection._put_right(answers, trouble, claim)
+            connection.sudo().write(
+                {"reconciled_at": fields.Datetime.now(), "reconciliation": message}
+            )
+            told.append((good, message))
+        return told
 
-    def _compare(self, claim):
+    def _compared(self):
+        """
+        Pairs of clients and of what the hub says of them; and what went wrong, in words.
+        """
+        answers = []
         missing = self._missing()
         if missing:
-            return False, missing
+            return answers, missing
         clients = self.env["ai.hub.credentials"].sudo().with_context(active_test=False)
         clients = clients.search([("company_id", "=", self.company_id.id)])
-        client, lost = self._client(), 0
+        client = self._client()
         for start in range(0, len(clients), _CLIENTS_AT_A_TIME):
             some = clients[start : start + _CLIENTS_AT_A_TIME]
             outcome = client.reconcile([one._hub_known() for one in some])
             if outcome.code == "route_not_found":
-                return False, self.env._("The hub at this URL is too old to be compared with.")
+                too_old = self.env._("The hub at this URL is too old to be compared with.")
+                return answers, too_old
             if not outcome.accepted:
-                return False, self._explain(outcome)
-            lost += self._send_lost(some, outcome.answer, claim)
+                return answers, self._explain(outcome)
+            answers.append((some, outcome.answer))
+        return answers, ""
+
+    def _put_right(self, answers, trouble, claim):
+        """
+        Send again what is not as it should be by *answers*; and say what came of it.
+        """
+        lost = sum(self._send_lost(clients, answer, claim) for clients, answer in answers)
+        if trouble:
+            return False, trouble
         if lost:
             return True, self.env._(
                 "The hub had lost %(lost)s records. They are sent again.", lost=lost

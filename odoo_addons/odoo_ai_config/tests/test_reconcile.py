@@ -1,11 +1,14 @@
 # Copyright odoo-ai-config contributors
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
 
+from unittest.mock import patch
+
 from odoo import Command
 from odoo.exceptions import AccessError
 from odoo.tests import tagged
 
-from .common import HubCase
+from ..hub_client import HubClient
+from .common import KEY, HubCase
 
 SUMMARY = {"equal": 0, "differs": 0, "missing": 0, "taken": 0, "unknown": 0}
 
@@ -53,6 +56,25 @@ class TestReconcile(HubCase):
         self.hub.received.clear()
         self.send_all()
         return [event["event_type"] for event in self.hub.events]
+
+    def test_nothing_is_locked_while_hubs_are_asked(self):
+        company = self.env["res.company"].create({"name": "Outra"})
+        self.connection.create({"company_id": company.id, "url": self.hub.url, "api_key": KEY})
+        theirs = self.new_client(account_id="loja_2", company_id=company.id)
+        self.settle()
+        states = []
+        ask = HubClient.reconcile
+
+        def watched(client, known):
+            states.append((self.shop.sync_state, theirs.sync_state))
+            return ask(client, known)
+
+        self.standing(documents="differs")
+        self.standing(documents="differs")
+        with patch.object(HubClient, "reconcile", watched):
+            self.env["ai.hub.connection"]._cron_reconcile()
+        self.assertEqual(states, [("done", "done")] * 2)
+        self.assertEqual((self.shop.sync_state, theirs.sync_state), ("pending", "pending"))
 
     def test_hub_is_told_what_it_acknowledged(self):
         self.standing()
