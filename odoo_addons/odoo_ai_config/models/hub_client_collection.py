@@ -12,6 +12,7 @@ from odoo import api, fields, models
 
 from .. import hub_client
 from .hub_change import EVERYTHING
+from .hub_synced_mixin import SYNC_STATES
 
 _logger = logging.getLogger(__name__)
 
@@ -64,12 +65,7 @@ class HubClientCollection(models.Model):
     refused_count = fields.Integer(string="Refused", compute="_compute_waiting", compute_sudo=True)
     enabled = fields.Boolean(compute="_compute_enabled", compute_sudo=True)
     sync_state = fields.Selection(
-        [
-            ("pending", "Waiting"),
-            ("retrying", "Trying again"),
-            ("failed", "Refused"),
-            ("done", "Up to date"),
-        ],
+        SYNC_STATES,
         string="Hub Status",
         compute="_compute_sync_state",
         compute_sudo=True,

@@ -3,6 +3,13 @@
 
 from odoo import api, fields, models
 
+SYNC_STATES = [
+    ("pending", "Waiting"),
+    ("retrying", "Trying again"),
+    ("failed", "Refused"),
+    ("done", "Up to date"),
+]
+
 
 class HubSyncedMixin(models.AbstractModel):
     """
@@ -22,12 +29,7 @@ class HubSyncedMixin(models.AbstractModel):
     _hub_acknowledgements = ()
 
     sync_state = fields.Selection(
-        [
-            ("pending", "Waiting"),
-            ("retrying", "Trying again"),
-            ("failed", "Refused"),
-            ("done", "Up to date"),
-        ],
+        SYNC_STATES,
         string="Hub Status",
         default="pending",
         readonly=True,
