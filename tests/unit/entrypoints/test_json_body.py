@@ -175,7 +175,8 @@ def test_a_refusal_never_repeats_the_body(raw: bytes) -> None:
 def test_repeated_names_and_large_numbers_are_let_pass_where_nobody_else_reads() -> None:
     assert parse_json(b'{"a": 1, "a": 2}', lenient=True) == {"a": 2}
     assert parse_json_object(b'{"a": 1, "a": 2}', lenient=True) == {"a": 2}
-    assert parse_json(b"[99999999999999999999, 1e999]", lenient=True) == [10**20 - 1, math.inf]
+    assert parse_json(b"[99999999999999999999]", lenient=True) == [1e20]
+    assert parse_json(b"[1e999]", lenient=True) == [math.inf]
 
 
 @pytest.mark.parametrize("raw", [b"[NaN]", b"[" + b"9" * 5000 + b"]", b'["\\u0000"]'])

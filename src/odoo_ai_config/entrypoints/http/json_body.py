@@ -14,6 +14,8 @@ import math
 import re
 from typing import NoReturn
 
+import orjson
+
 from odoo_ai_config.domain.json_types import INTEGERS, Json, JsonObject, is_storable
 from odoo_ai_config.entrypoints.http.errors import DepthLimitError, InvalidJsonError
 
@@ -33,7 +35,7 @@ def parse_json(raw: bytes, *, max_depth: int = 32, lenient: bool = False) -> Jso
         max_depth: How deep arrays and objects may be nested.
         lenient: Whether to let pass a name that is twice in an object and a number beyond 64
             bits, where *raw* is kept as it is and nobody but the hub reads it. To look for
-            names costs half as much again.
+            names costs four times as much. Such a number is read as a float.
 
     Raises:
         InvalidJsonError: *raw* is not UTF-8, not JSON, holds a duplicate key, a
@@ -41,8 +43,7 @@ def parse_json(raw: bytes, *, max_depth: int = 32, lenient: bool = False) -> Jso
         DepthLimitError: Arrays and objects are nested more than *max_depth* deep.
     """
     try:
-        decoder = _LENIENT_DECODER if lenient else _DECODER
-        value: Json = decoder.decode(raw.removeprefix(_BYTE_ORDER_MARK).decode())
+        value = (_read_leniently if lenient else _read)(raw.removeprefix(_BYTE_ORDER_MARK))
     except RecursionError:
         raise DepthLimitError from None
     except ValueError:
@@ -61,6 +62,21 @@ def parse_json_object(raw: bytes, *, max_depth: int = 32, lenient: bool = False)
     value = parse_json(raw, max_depth=max_depth, lenient=lenient)
     if not isinstance(value, dict):
         raise InvalidJsonError
+    return value
+
+
+def _read(text: bytes) -> Json:
+    value: Json = _DECODER.decode(text.decode())
+    return value
+
+
+def _read_leniently(text: bytes) -> Json:
+    # Much quicker than Python's own reader, and stricter: that one judges what it refuses.
+    value: Json
+    try:
+        value = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        value = _LENIENT_DECODER.decode(text.decode())
     return value
 
 
