@@ -19,6 +19,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final, TypeVar
 
+import orjson
 import structlog
 from aiohttp import web
 from aiohttp.http import HttpProcessingError
@@ -47,7 +48,7 @@ _MASK: Final = "***"
 _STAMPER: Final = structlog.processors.TimeStamper(fmt="iso", utc=True)
 # Anybody who gets at the port can send what is no HTTP, or a body that breaks off.
 _OF_STRANGERS: Final = (HttpProcessingError, web.RequestPayloadError)
-_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, default=repr)
+_ENCODER: Final = json.JSONEncoder(separators=(",", ":"), default=repr)
 
 
 @contextmanager
@@ -95,6 +96,14 @@ def _is_private(name: str) -> bool:
     # Names are literals of this program, so there are few.
     lowered = name.lower()
     return lowered in _CUSTOMER_TEXT or any(word in lowered for word in _SENSITIVE)
+
+
+def _line_of(event: EventDict) -> str:
+    try:
+        return orjson.dumps(event, default=repr).decode()
+    except TypeError:
+        # A number beyond 64 bits, or half a surrogate pair: Python's own writer takes them all.
+        return _ENCODER.encode(event)
 
 
 def _tell_exception(event: EventDict) -> None:
@@ -171,7 +180,7 @@ class _Writer:
         if self._renderer is not None:
             self._for_people.append(self._renderer(logger, level, dict(event)))
         # The arguments of the logger's method.
-        return ((_ENCODER.encode(event), event.get("area")),), {}
+        return ((_line_of(event), event.get("area")),), {}
 
     def start(self) -> None:
         self._thread.start()

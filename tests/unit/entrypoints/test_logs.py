@@ -216,6 +216,24 @@ def test_many_lines_arrive_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert [line["number"] for line in lines_of(tmp_path)] == list(range(2000))
 
 
+def test_value_that_no_file_could_hold_takes_no_line_with_it(tmp_path: Path) -> None:
+    odd = [10**30, -(2**63) - 1, "half \ud83d", {("a", "b")}]
+    with logging_to(folder=tmp_path, level="info", form="json"):
+        structlog.get_logger().info("before")
+        for value in odd:
+            structlog.get_logger().info("odd", value=value)
+        structlog.get_logger().info("after", value="São Paulo")
+
+    lines = lines_of(tmp_path)
+    assert [line["event"] for line in lines] == ["before", *["odd"] * len(odd), "after"]
+    assert [line.get("value") for line in lines] == [
+        None,
+        *odd[:3],
+        "{('a', 'b')}",
+        "São Paulo",
+    ]
+
+
 def test_nothing_is_left_behind_when_logging_ends(tmp_path: Path) -> None:
     root = logging.getLogger()
     before = (root.level, list(root.handlers))

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from typing import NoReturn
 
 import orjson
@@ -21,7 +20,8 @@ from odoo_ai_config.entrypoints.http.errors import DepthLimitError, InvalidJsonE
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
-_SUSPECT_ESCAPE = re.compile(rb"\\u(?:[dD][89a-fA-F]|0000)")
+# Of a null character and of half a surrogate pair (and of some letters of Korean).
+_SUSPECT_ESCAPES = (rb"\u0000", rb"\ud", rb"\uD")
 
 _LONGEST_INTEGER = len(str(INTEGERS[0]))
 
@@ -49,7 +49,7 @@ def parse_json(raw: bytes, *, max_depth: int = 32, lenient: bool = False) -> Jso
     except ValueError:
         raise InvalidJsonError from None
     may_be_deep = raw.count(b"[") + raw.count(b"{") > max_depth
-    may_hold_bad_text = b"\\u" in raw and _SUSPECT_ESCAPE.search(raw) is not None
+    may_hold_bad_text = b"\\" in raw and any(escape in raw for escape in _SUSPECT_ESCAPES)
     if may_be_deep or may_hold_bad_text:
         _walk(value, max_depth)
     return value
