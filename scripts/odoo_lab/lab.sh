@@ -106,7 +106,11 @@ CONF
 packages() {
   [ ! -e "$chroot/.packages" ] || return 0
   logged apt-update "$0" inside apt-get update
-  if ! "$0" inside apt-cache policy "$package" | grep -q 'Candidate: [^(]'; then
+  # Not through a pipe: grep ends at the first match, and what apt-cache still writes then would
+  # count as a failure of the whole.
+  local policy
+  policy=$("$0" inside apt-cache policy "$package")
+  if ! grep -q 'Candidate: [^(]' <<<"$policy"; then
     loudly 3 "The Debian mirror does not have the package $package (any more)." \
       "The add-on cannot be tested in a real Odoo here." \
       "Set ODOO_PACKAGE to the package that has taken its place."
