@@ -100,7 +100,9 @@ def _is_private(name: str) -> bool:
 
 def _line_of(event: EventDict) -> str:
     try:
-        return orjson.dumps(event, default=repr).decode()
+        # What a data class shows of itself is for its `repr` to say: it may hide fields.
+        options = orjson.OPT_PASSTHROUGH_DATACLASS
+        return orjson.dumps(event, default=repr, option=options).decode()
     except TypeError:
         # A number beyond 64 bits, or half a surrogate pair: Python's own writer takes them all.
         return _ENCODER.encode(event)

@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -92,6 +93,19 @@ def test_secret_object_does_not_show_itself(tmp_path: Path) -> None:
     with logging_to(folder=tmp_path, level="info", form="json"):
         structlog.get_logger().info("oops", value=SecretText(CANARY), deep=[SecretText(CANARY)])
 
+    assert CANARY not in unified_text(tmp_path)
+
+
+def test_data_class_shows_no_more_than_its_repr_does(tmp_path: Path) -> None:
+    @dataclass
+    class Login:
+        user: str
+        word: str = field(repr=False)
+
+    with logging_to(folder=tmp_path, level="info", form="json"):
+        structlog.get_logger().info("login", who=Login("ana", CANARY))
+
+    assert "user='ana'" in unified_text(tmp_path)
     assert CANARY not in unified_text(tmp_path)
 
 
