@@ -51,7 +51,6 @@ class DatabaseFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path.absolute()
-        self._name = str(self.path)
         self._identity: tuple[int, int] | None = None
 
     def create(self) -> None:
@@ -73,8 +72,7 @@ class DatabaseFile:
 
     def _found(self) -> tuple[int, int] | None:
         try:
-            # Asked before each answer, and `Path.stat` costs half as much again.
-            status = os.stat(self._name)  # noqa: PTH116
+            status = self.path.stat()
         except FileNotFoundError:
             return None
         return status.st_dev, status.st_ino

@@ -72,9 +72,8 @@ def _read(text: bytes) -> Json:
 
 def _read_leniently(text: bytes) -> Json:
     # Much quicker than Python's own reader, and stricter: that one judges what it refuses.
-    value: Json
     try:
-        value = orjson.loads(text)
+        value: Json = orjson.loads(text)
     except orjson.JSONDecodeError:
         value = _LENIENT_DECODER.decode(text.decode())
     return value
