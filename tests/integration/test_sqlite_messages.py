@@ -14,6 +14,7 @@ from odoo_ai_config.application.ports.message_inbox import Allowance
 from odoo_ai_config.domain.changes import Changeset
 from odoo_ai_config.domain.identifiers import TenantId
 from odoo_ai_config.domain.inbox import InboxMessage
+from odoo_ai_config.domain.versioning import RetentionPolicy
 from tests.contract.samples import (
     AT,
     DAY,
@@ -128,6 +129,25 @@ async def test_nothing_costs_more_the_more_messages_wait(
     await put(*(waiting(number) for number in range(10, MANY)))
     many = await costs("second")
     assert all(after <= 1.3 * before for before, after in zip(few, many, strict=True))
+
+
+async def test_pruning_of_credentials_does_not_walk_through_the_texts_of_messages(
+    database: SqliteDatabase, stores: Stores
+) -> None:
+    async def put(*messages: InboxMessage) -> None:
+        texts = tuple(map(text_of, messages))
+        await stores.config.commit(Changeset(messages=messages, secrets=texts))
+
+    async def prune() -> int:
+        return await steps_of(
+            database, lambda: stores.config.prune(RetentionPolicy(), now=AT + DAY)
+        )
+
+    await stores.config.commit(everything())
+    await put(*(waiting_alone(number) for number in range(10)))
+    few = await prune()
+    await put(*(waiting_alone(number) for number in range(10, MANY)))
+    assert await prune() <= 1.3 * few
 
 
 async def test_messages_of_an_earlier_version_have_no_claims_yet(

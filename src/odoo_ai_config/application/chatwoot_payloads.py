@@ -12,6 +12,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final
 
 from attrs import frozen
@@ -21,7 +22,7 @@ from odoo_ai_config.domain.crews import Attachment, Contact, CustomerMessage
 from odoo_ai_config.domain.errors import InvalidValueError
 from odoo_ai_config.domain.identifiers import ChatwootId
 from odoo_ai_config.domain.inbox import Origin
-from odoo_ai_config.domain.json_types import Json, JsonObject
+from odoo_ai_config.domain.json_types import INTEGERS, Json, JsonObject
 from odoo_ai_config.domain.phone import digits_of
 from odoo_ai_config.domain.receiving import Author, ChatwootEvent, Direction
 
@@ -60,6 +61,7 @@ _CHANNELS_OF_NUMBERS: Final = frozenset(
     {None, "Channel::Whatsapp", "Channel::TwilioSms", "Channel::Sms"}
 )
 _WHATSAPP_USER: Final = "@s.whatsapp.net"
+_SHARED_IDS: Final = 4096
 _EVENT_NAME: Final = re.compile(r"[a-z][a-z0-9_.]{0,63}", re.ASCII)
 
 
@@ -100,23 +102,18 @@ def read_event(
     name, conversation, message = parts.name, parts.conversation, parts.message
     origin = Origin(
         name,
-        account=_account(body, conversation),
-        inbox=_first_id(
-            parts.inbox.get("id"),
-            body.get("inbox_id"),
-            conversation.get("inbox_id"),
-            _object(conversation, "contact_inbox").get("inbox_id"),
-        ),
-        conversation=_first_id(conversation.get("id"), body.get("conversation_id")),
-        message=_first_id(message.get("id")) if name.startswith("message_") else None,
+        account=_first_id(_accounts(body, conversation)),
+        inbox=_first_id(_inboxes(body, conversation, parts.inbox)),
+        conversation=_first_id((conversation.get("id"), body.get("conversation_id"))),
+        message=_id(message.get("id")) if name.startswith("message_") else None,
         delivery=delivery,
         request_id=request_id,
     )
     return ChatwootEvent(
         origin,
         direction=_DIRECTIONS.get(_word(message.get("message_type")), Direction.UNKNOWN),
-        private=any(_word(part.get("private")) not in _PUBLIC for part in (body, message)),
-        author=_author(body, message),
+        private=any(_word(level.get("private")) not in _PUBLIC for level in parts.levels),
+        author=_author(parts.levels),
         number=parts.number,
     )
 
@@ -125,11 +122,15 @@ def read_event(
 class _Parts:
     """
     Where in an event what is.
+
+    Args:
+        levels: The event and, where that is an object of its own, the message in it.
     """
 
     name: str
     conversation: JsonObject
     message: JsonObject
+    levels: tuple[JsonObject, ...]
     inbox: JsonObject
     senders: list[JsonObject]
     channel: str | None
@@ -143,30 +144,35 @@ class _Parts:
         conversation = body if name in _OF_CONVERSATION else _object(body, "conversation")
         # The test scripts of the replaced service put the message into an object of its own.
         message = _object(body, "message") if "message_type" not in body else body
+        levels = (body,) if message is body else (body, message)
         inbox = _object(body, "inbox")
-        senders = [
-            _object(body, "sender"),
-            _object(message, "sender"),
-            _object(_object(conversation, "meta"), "sender"),
-            _object(body, "contact"),
-        ]
+        senders = [_object(level, "sender") for level in levels]
+        senders += _object(_object(conversation, "meta"), "sender"), _object(body, "contact")
         channel = _text(conversation.get("channel")) or _text(inbox.get("channel_type"))
-        number = _number(senders, conversation, channel)
-        return cls(name, conversation, message, inbox, senders, channel, number)
+        number = _first_number(_numbers(senders, conversation, channel))
+        return cls(name, conversation, message, levels, inbox, senders, channel, number)
 
 
-def _account(body: JsonObject, conversation: JsonObject) -> ChatwootId | None:
-    candidates = [_object(part, "account").get("id") for part in (body, conversation)]
-    candidates.append(body.get("account_id"))
+def _accounts(body: JsonObject, conversation: JsonObject) -> Iterator[Json]:
+    yield _object(body, "account").get("id")
+    yield _object(conversation, "account").get("id")
+    yield body.get("account_id")
     # Conversation events of older versions tell it nowhere else.
     messages = conversation.get("messages")
-    if isinstance(messages, list):
-        candidates += [part.get("account_id") for part in messages if isinstance(part, dict)]
-    return _first_id(*candidates)
+    for message in messages if isinstance(messages, list) else []:
+        if isinstance(message, dict):
+            yield message.get("account_id")
+
+
+def _inboxes(body: JsonObject, conversation: JsonObject, inbox: JsonObject) -> Iterator[Json]:
+    yield inbox.get("id")
+    yield body.get("inbox_id")
+    yield conversation.get("inbox_id")
+    yield _object(conversation, "contact_inbox").get("inbox_id")
 
 
 def _contact(senders: list[JsonObject], number: str | None) -> Contact:
-    contact_id = _first_id(*[sender.get("id") for sender in senders])
+    contact_id = _first_id(sender.get("id") for sender in senders)
     return Contact(
         id=None if contact_id is None else contact_id.value,
         name=_first_text([sender.get("name") for sender in senders]),
@@ -175,18 +181,20 @@ def _contact(senders: list[JsonObject], number: str | None) -> Contact:
     )
 
 
-def _number(
+def _numbers(
     senders: list[JsonObject], conversation: JsonObject, channel: str | None
-) -> str | None:
-    candidates = [sender.get("phone_number") for sender in senders]
+) -> Iterator[Json]:
+    for sender in senders:
+        yield sender.get("phone_number")
     if channel in _CHANNELS_OF_NUMBERS:
-        candidates.append(_object(conversation, "contact_inbox").get("source_id"))
-    identifiers = [sender.get("identifier") for sender in senders]
-    candidates += [
-        identifier
-        for identifier in identifiers
-        if isinstance(identifier, str) and identifier.endswith(_WHATSAPP_USER)
-    ]
+        yield _object(conversation, "contact_inbox").get("source_id")
+    for sender in senders:
+        identifier = sender.get("identifier")
+        if isinstance(identifier, str) and identifier.endswith(_WHATSAPP_USER):
+            yield identifier
+
+
+def _first_number(candidates: Iterable[Json]) -> str | None:
     for candidate in candidates:
         digits = digits_of(_text(candidate))
         if digits is not None:
@@ -194,9 +202,9 @@ def _number(
     return None
 
 
-def _author(body: JsonObject, message: JsonObject) -> Author:
-    for part in (body, message):
-        for said in (_object(part, "sender").get("type"), part.get("sender_type")):
+def _author(levels: Iterable[JsonObject]) -> Author:
+    for level in levels:
+        for said in (_object(level, "sender").get("type"), level.get("sender_type")):
             author = _AUTHORS.get(_word(said))
             if author is not None:
                 return author
@@ -225,9 +233,9 @@ def _moment(value: Json) -> datetime | None:
     return None
 
 
-def _first_id(*values: Json) -> ChatwootId | None:
-    for value in values:
-        found = _id(value)
+def _first_id(candidates: Iterable[Json]) -> ChatwootId | None:
+    for candidate in candidates:
+        found = _id(candidate)
         if found is not None:
             return found
     return None
@@ -238,7 +246,9 @@ def _first_text(values: Iterable[Json]) -> str | None:
 
 
 def _id(value: Json) -> ChatwootId | None:
-    # Chatwoot counts from 1; the test scripts wrote ids as text, and None as "None".
+    if type(value) is int and value in INTEGERS:
+        return _counted(value)
+    # The test scripts wrote ids as text, and None as "None".
     text = _word(value, lower=False)
     if text in {"0", "None"}:
         return None
@@ -246,6 +256,12 @@ def _id(value: Json) -> ChatwootId | None:
         return ChatwootId(text)
     except InvalidValueError:
         return None
+
+
+@lru_cache(maxsize=_SHARED_IDS)
+def _counted(number: int) -> ChatwootId | None:
+    # Chatwoot counts from 1. The same accounts, inboxes and conversations come again and again.
+    return ChatwootId(str(number)) if number > 0 else None
 
 
 def _word(value: Json, *, lower: bool = True) -> str:

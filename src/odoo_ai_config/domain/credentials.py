@@ -21,20 +21,37 @@ class SecretText:
     """
     A secret on its way from the request into the vault, or out of it.
 
-    It has no repr, str, format, pickle or JSON form that shows it; ``reveal()`` is the only
-    way to the text, easy to find in a review.
+    It has no repr, str, format, pickle or JSON form that shows it; ``reveal()`` and
+    ``reveal_utf8()`` are the only ways to the text, easy to find in a review.
     """
 
-    __slots__ = ("__text",)
+    # As bytes, for that is how texts come and how they are sealed. Half a surrogate pair passes:
+    # an error about it would carry the secret.
+    __slots__ = ("__utf8",)
 
     def __init__(self, text: str) -> None:
-        self.__text = text
+        self.__utf8 = text.encode("utf-8", "surrogatepass")
+
+    @classmethod
+    def from_utf8(cls, encoded: bytes) -> SecretText:
+        """
+        Take a text that is known to be UTF-8, because it was read or sealed as such.
+        """
+        secret = cls.__new__(cls)
+        secret.__utf8 = encoded  # noqa: SLF001 - one of its own kind
+        return secret
 
     def reveal(self) -> str:
         """
         The text itself.
         """
-        return self.__text
+        return self.__utf8.decode("utf-8", "surrogatepass")
+
+    def reveal_utf8(self) -> bytes:
+        """
+        The text as it is sealed.
+        """
+        return self.__utf8
 
     def __repr__(self) -> str:
         return "SecretText(***)"
@@ -51,10 +68,10 @@ class SecretText:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, SecretText):
             return NotImplemented
-        return self.__text == other.__text
+        return self.__utf8 == other.__utf8
 
     def __hash__(self) -> int:
-        return hash(self.__text)
+        return hash(self.__utf8)
 
 
 @frozen

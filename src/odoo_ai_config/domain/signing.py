@@ -13,6 +13,9 @@ from typing import Final, NoReturn
 from odoo_ai_config.domain.credentials import SecretText
 
 _WHSEC: Final = "whsec_"
+# Longer pieces are hashed without the interpreter's lock, which takes a busy server longer to get
+# back than the hashing.
+_WITHOUT_PAUSE: Final = 2047
 
 
 class SigningKey:
@@ -20,12 +23,13 @@ class SigningKey:
     A secret shared with one other side; it signs, and shows itself to nobody.
     """
 
-    __slots__ = ("__key",)
+    __slots__ = ("__keyed",)
 
     def __init__(self, key: bytes) -> None:
         if not key:
             raise ValueError("a signing secret must not be empty")
-        self.__key = key
+        # What the key itself needs is hashed once.
+        self.__keyed = hmac.new(key, digestmod="sha256")
 
     @classmethod
     def from_text(cls, secret: SecretText) -> SigningKey:
@@ -53,7 +57,10 @@ class SigningKey:
         """
         HMAC-SHA256 of *message* under this key.
         """
-        return hmac.digest(self.__key, message, "sha256")
+        signing = self.__keyed.copy()
+        for start in range(0, len(message), _WITHOUT_PAUSE):
+            signing.update(message[start : start + _WITHOUT_PAUSE])
+        return signing.digest()
 
     def standard_webhook(self, message_id: bytes, timestamp: bytes, body: bytes) -> bytes:
         """

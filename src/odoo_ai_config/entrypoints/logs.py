@@ -15,7 +15,8 @@ import traceback
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
+from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -45,10 +46,10 @@ _SENSITIVE: Final = (
 )
 _CUSTOMER_TEXT: Final = frozenset({"content", "text", "body"})
 _MASK: Final = "***"
-_STAMPER: Final = structlog.processors.TimeStamper(fmt="iso", utc=True)
 # Anybody who gets at the port can send what is no HTTP, or a body that breaks off.
 _OF_STRANGERS: Final = (HttpProcessingError, web.RequestPayloadError)
-_ENCODER: Final = json.JSONEncoder(separators=(",", ":"), default=repr)
+# What a data class shows of itself is for its `repr` to say: it may hide fields.
+_OPTIONS: Final = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_UTC_Z
 
 
 @contextmanager
@@ -91,21 +92,33 @@ def logging_to(*, folder: Path | None, level: str, form: str, worker: int = 0) -
         writer.stop()
 
 
-@cache
-def _is_private(name: str) -> bool:
-    # Names are literals of this program, so there are few.
-    lowered = name.lower()
-    return lowered in _CUSTOMER_TEXT or any(word in lowered for word in _SENSITIVE)
+@lru_cache(maxsize=1024)
+def _private_among(names: tuple[str, ...]) -> tuple[str, ...]:
+    # Nearly all names are literals of this program, so there are few lines of different names.
+    return tuple(
+        name
+        for name in names
+        if name.lower() in _CUSTOMER_TEXT or any(word in name.lower() for word in _SENSITIVE)
+    )
 
 
 def _line_of(event: EventDict) -> str:
     try:
-        # What a data class shows of itself is for its `repr` to say: it may hide fields.
-        options = orjson.OPT_PASSTHROUGH_DATACLASS
-        return orjson.dumps(event, default=repr, option=options).decode()
+        return orjson.dumps(event, default=repr, option=_OPTIONS).decode()
     except TypeError:
         # A number beyond 64 bits, or half a surrogate pair: Python's own writer takes them all.
         return _ENCODER.encode(event)
+
+
+def _written_out(value: object) -> str:
+    return _iso(value) if isinstance(value, datetime) else repr(value)
+
+
+def _iso(moment: datetime) -> str:
+    return moment.isoformat().replace("+00:00", "Z")
+
+
+_ENCODER: Final = json.JSONEncoder(separators=(",", ":"), default=_written_out)
 
 
 def _tell_exception(event: EventDict) -> None:
@@ -173,14 +186,14 @@ class _Writer:
     ) -> tuple[tuple[Line], dict[str, object]]:
         merge_contextvars(logger, level, event)
         event["level"] = level
-        _STAMPER(logger, level, event)
+        event["timestamp"] = datetime.now(UTC)  # noqa: TID251 - the machine's, whatever the hub's is
         if "exc_info" in event:
             _tell_exception(event)
-        for name in event:
-            if _is_private(name):
-                event[name] = _MASK
+        for name in _private_among(tuple(event)):
+            event[name] = _MASK
         if self._renderer is not None:
-            self._for_people.append(self._renderer(logger, level, dict(event)))
+            shown = {**event, "timestamp": _iso(event["timestamp"])}
+            self._for_people.append(self._renderer(logger, level, shown))
         # The arguments of the logger's method.
         return ((_line_of(event), event.get("area")),), {}
 

@@ -280,11 +280,17 @@ def test_conversation_names_its_account_in_new_versions() -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [None, 0, "0", "None", "", True, False, 1.5, "a/b", [], {}], ids=repr
+    "value", [None, 0, -1, "0", "None", "", True, False, 1.5, "a/b", [], {}], ids=repr
 )
 def test_what_is_no_id_counts_as_absent(value: Any) -> None:
     payload = without(having(WHATSAPP, value, "account", "id"), "conversation", "messages")
     assert read_event(payload).origin.account is None
+
+
+@pytest.mark.parametrize("value", [7, "7", " 7 ", 2**63 - 1, 2**63], ids=repr)
+def test_id_is_the_same_whether_it_is_counted_or_written(value: Any) -> None:
+    payload = having(WHATSAPP, value, "account", "id")
+    assert read_event(payload).origin.account == ChatwootId(str(value).strip())
 
 
 @pytest.mark.parametrize(

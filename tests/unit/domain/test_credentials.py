@@ -5,6 +5,8 @@ import pickle
 from collections.abc import Callable
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from odoo_ai_config.domain.credentials import Fingerprint, SealContext, SecretText
 from odoo_ai_config.domain.errors import InvalidValueError
@@ -42,6 +44,15 @@ def test_secrets_are_equal_by_their_text() -> None:
     assert SecretText("a") != SecretText("b")
     assert SecretText("a") != "a"
     assert len({SecretText("a"), SecretText("a"), SecretText("b")}) == 2
+
+
+@given(st.text(st.characters(exclude_categories=[])))
+def test_text_and_its_bytes_are_the_same_secret(text: str) -> None:
+    encoded = text.encode("utf-8", "surrogatepass")
+    secret = SecretText.from_utf8(encoded)
+    assert secret == SecretText(text)
+    assert hash(secret) == hash(SecretText(text))
+    assert (secret.reveal(), secret.reveal_utf8()) == (text, encoded)
 
 
 def test_secret_is_revealed_only_on_purpose() -> None:

@@ -5,6 +5,7 @@ import json
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -183,7 +184,8 @@ def test_console_shows_people_lines_and_the_file_stays_json(
     shown = capsys.readouterr().err
     assert "event_accepted" in shown
     assert "{" not in shown
-    assert len(lines_of(tmp_path)) == 1
+    (line,) = lines_of(tmp_path)
+    assert str(line["timestamp"]) in shown
 
 
 def test_auto_is_json_where_nobody_watches(
@@ -232,10 +234,11 @@ def test_many_lines_arrive_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 def test_value_that_no_file_could_hold_takes_no_line_with_it(tmp_path: Path) -> None:
     odd = [10**30, -(2**63) - 1, "half \ud83d", {("a", "b")}]
+    at = datetime(2026, 4, 20, 12, tzinfo=UTC)
     with logging_to(folder=tmp_path, level="info", form="json"):
         structlog.get_logger().info("before")
         for value in odd:
-            structlog.get_logger().info("odd", value=value)
+            structlog.get_logger().info("odd", value=value, at=at)
         structlog.get_logger().info("after", value="São Paulo")
 
     lines = lines_of(tmp_path)
@@ -246,6 +249,8 @@ def test_value_that_no_file_could_hold_takes_no_line_with_it(tmp_path: Path) -> 
         "{('a', 'b')}",
         "São Paulo",
     ]
+    assert {line["at"] for line in lines[1:-1]} == {"2026-04-20T12:00:00Z"}
+    assert all(str(line["timestamp"]).endswith("Z") for line in lines)
 
 
 def test_nothing_is_left_behind_when_logging_ends(tmp_path: Path) -> None:

@@ -60,6 +60,16 @@ ALL = SignaturePolicy(
 )
 
 
+@given(st.binary(min_size=1, max_size=200), st.integers(0, 6000))
+def test_digest_is_that_of_the_standard_library_however_long_the_message(
+    secret: bytes, size: int
+) -> None:
+    message = bytes(range(256)) * (size // 256) + bytes(size % 256)
+    digest = SigningKey(secret).digest(message)
+    assert digest == hmac.digest(secret, message, "sha256")
+    assert SigningKey(secret).digest(message) == digest
+
+
 def verify(
     headers: Mapping[str, str],
     policy: SignaturePolicy,

@@ -38,17 +38,11 @@ _SECRET: Final = b"odoo-ai-config/secret\0"
 _RECOGNITION: Final = b"odoo-ai-config/fingerprint\0"
 
 
-def _bytes_of(secret: SecretText) -> bytes:
-    # Total on purpose: an error about a lone surrogate would carry the secret.
-    return secret.reveal().encode("utf-8", "surrogatepass")
-
-
-def _bound_to(what: bytes, context: SealContext) -> bytes:
-    """
-    *what* and the place it is of. Nothing but the end can be anything: names hold no NUL.
-    """
-    place = (context.tenant.value, context.domain.value, context.ref.value, context.purpose)
-    return what + "\0".join(place).encode() + b"\0"
+def _place(context: SealContext) -> bytes:
+    # Nothing that follows can be taken for a part of it: names hold no NUL.
+    owner = context.owner
+    names = (owner.tenant.value, owner.domain.value, context.ref.value, context.purpose)
+    return "\0".join(names).encode() + b"\0"
 
 
 def _encrypted(cipher: AESGCM, plain: bytes, associated: bytes) -> bytes:
@@ -114,7 +108,8 @@ class AesGcmSecretVault(SecretVault):
         return TenantKey(tenant, key_id, master.id, _wrapped(master, tenant, key_id, keys), at)
 
     def fingerprint(self, key: TenantKey, context: SealContext, secret: SecretText) -> Fingerprint:
-        return _recognised(self._opened_for(context.tenant, key), context, _bytes_of(secret))
+        opened = self._opened_for(context.tenant, key)
+        return _recognised(opened, _place(context), secret.reveal_utf8())
 
     def seal(
         self,
@@ -124,10 +119,10 @@ class AesGcmSecretVault(SecretVault):
         fingerprint: Fingerprint | None = None,
     ) -> SealedSecret:
         opened = self._opened_for(context.tenant, key)
-        plain = _bytes_of(secret)
-        fingerprint = fingerprint or _recognised(opened, context, plain)
+        place, plain = _place(context), secret.reveal_utf8()
+        fingerprint = fingerprint or _recognised(opened, place, plain)
         header = _FORMAT + bytes.fromhex(key.key_id)
-        associated = _associated(header, context, fingerprint)
+        associated = _associated(header, place, fingerprint)
         envelope = header + _encrypted(opened.cipher, plain, associated)
         return SealedSecret(context, fingerprint, key.key_id, envelope)
 
@@ -139,9 +134,9 @@ class AesGcmSecretVault(SecretVault):
         plain = _decrypted(
             opened.cipher,
             sealed.envelope[_HEADER_BYTES:],
-            _associated(header, sealed.context, sealed.fingerprint),
+            _associated(header, _place(sealed.context), sealed.fingerprint),
         )
-        return SecretText(plain.decode("utf-8", "surrogatepass"))
+        return SecretText.from_utf8(plain)
 
     def rewrap(self, key: TenantKey) -> TenantKey:
         keys = self._unwrapped(key)
@@ -176,18 +171,18 @@ def _key_associated(tenant: TenantId, key_id: str) -> bytes:
     return _TENANT_KEY + _FORMAT + f"{tenant}\0{key_id}".encode()
 
 
-def _recognised(opened: _OpenKey, context: SealContext, plain: bytes) -> Fingerprint:
-    message = _bound_to(_RECOGNITION, context) + plain
+def _recognised(opened: _OpenKey, place: bytes, plain: bytes) -> Fingerprint:
+    message = _RECOGNITION + place + plain
     # Keyed BLAKE2 (RFC 7693): as good a MAC as HMAC, and it does not give up the interpreter's
     # lock for so short a message, as OpenSSL's does.
     digest = blake2b(message, key=opened.fingerprint_key, digest_size=_FINGERPRINT_BYTES)
     return Fingerprint(digest.hexdigest())
 
 
-def _associated(header: bytes, context: SealContext, fingerprint: Fingerprint) -> bytes:
+def _associated(header: bytes, place: bytes, fingerprint: Fingerprint) -> bytes:
     """
     What a value is bound to: format, key, place, and the fingerprint that documents know it by.
 
     Without the fingerprint, an older value of the same reference could be put in its stead.
     """
-    return _bound_to(_SECRET, context) + header + fingerprint.value.encode()
+    return _SECRET + place + header + fingerprint.value.encode()

@@ -8,6 +8,8 @@ or no longer, makes them touch nothing.
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final
 
 from odoo_ai_config.adapters.sqlite.current_rows import CurrentRows, Effect
@@ -36,8 +38,13 @@ from odoo_ai_config.adapters.sqlite.rows import (
 )
 from odoo_ai_config.adapters.sqlite.writer import Transaction
 from odoo_ai_config.application.errors import DeliveryRecordedError, TenantKeyChangedError
-from odoo_ai_config.domain.changes import Changeset
+from odoo_ai_config.domain.changes import Changeset, Delivery
+from odoo_ai_config.domain.collections import CollectionChange
+from odoo_ai_config.domain.credentials import TenantKey
 from odoo_ai_config.domain.errors import RevisionConflictError
+from odoo_ai_config.domain.inbox import InboxMessage
+from odoo_ai_config.domain.mapping import MappingRevision
+from odoo_ai_config.domain.versioning import Revision
 
 _INSERT_DELIVERY: Final = (
     f"INSERT INTO deliveries ({DELIVERY_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
@@ -90,53 +97,31 @@ class PreparedChangeset:
     """
 
     def __init__(self, changeset: Changeset, rows: CurrentRows) -> None:
-        delivery, new_key = changeset.delivery, changeset.new_tenant_key
-        under = changeset.sealed_under
-        self._delivery = None if delivery is None else delivery_row(delivery)
-        self._new_key = None if new_key is None else tenant_key_row(new_key)
-        self._sealed_under = None if under is None else (under.tenant.value, under.key_id)
-        self._revisions = [
-            (document_key_row(revision.key), revision_row(revision))
-            for revision in changeset.revisions
-        ]
+        # Of what there is only: most changesets are a message with its text.
+        self._writes: list[Callable[[sqlite3.Connection], None]] = []
+        self._changes: list[tuple[str, str, int, int]] = []
+        self._effects: list[Effect] = []
         self._mapping_states = [revision.mapping for revision in changeset.mappings]
-        self._mappings = [mapping_row(revision) for revision in changeset.mappings]
-        self._messages = [(message, message_row(message)) for message in changeset.messages]
-        inserts: list[tuple[str, list[Row]]] = [
-            (_INSERT_SECRET, [secret_row(secret) for secret in changeset.secrets]),
-            (_INSERT_AUDIT, [audit_row(entry) for entry in changeset.audit]),
-            (_PUT_API_KEY, [api_key_row(key) for key in changeset.api_keys]),
-        ]
-        # A statement that is given no rows costs as much as one that is.
-        self._inserts = [(statement, rows) for statement, rows in inserts if rows]
-        self._changes = [
-            ("document", "/".join(key), row[0], row[5]) for key, row in self._revisions
-        ] + [
-            ("mapping", row[0], revision.version, microseconds(revision.updated_at))
-            for revision, row in zip(changeset.mappings, self._mappings, strict=True)
-        ]
-        self._effects = [
-            Effect(rows.revisions, revision.key, revision) for revision in changeset.revisions
-        ]
-        self._effects += [
-            Effect(rows.mappings, revision.mapping.key, revision)
-            for revision in changeset.mappings
-        ]
+        if changeset.delivery is not None:
+            self._prepare_delivery(changeset.delivery, rows)
+        if changeset.messages:
+            messages = [(message, message_row(message)) for message in changeset.messages]
+            self._writes.append(partial(_write_messages, messages))
+        if changeset.new_tenant_key is not None:
+            self._prepare_new_key(changeset.new_tenant_key, rows)
+        if changeset.sealed_under is not None:
+            key = changeset.sealed_under
+            self._writes.append(partial(_require_key, (key.tenant.value, key.key_id)))
+        if changeset.revisions:
+            self._prepare_revisions(changeset.revisions, rows)
+        if changeset.mappings:
+            self._prepare_mappings(changeset.mappings, rows)
+        if changeset.collections:
+            self._prepare_collections(changeset.collections, rows)
+        self._insert(_INSERT_SECRET, [secret_row(secret) for secret in changeset.secrets])
+        self._insert(_INSERT_AUDIT, [audit_row(entry) for entry in changeset.audit])
+        self._insert(_PUT_API_KEY, [api_key_row(key) for key in changeset.api_keys])
         self._effects += [Effect(rows.api_keys, key.id, key) for key in changeset.api_keys]
-        self._collections = [
-            (collection_row(change.head), prepared_items(change))
-            for change in changeset.collections
-        ]
-        for change in changeset.collections:
-            head = change.head
-            at = microseconds(head.updated_at)
-            self._changes.append(("collection", str(head.key), head.version, at))
-            # The floor that the row has is not at hand.
-            self._effects.append(Effect(rows.collections, head.key, forget=True))
-        if new_key is not None:
-            self._effects.append(Effect(rows.active_keys, new_key.tenant, new_key))
-        if delivery is not None:
-            self._effects.append(Effect(rows.deliveries, delivery.claim.id, self._delivery))
 
     def write(self, transaction: Transaction) -> None:
         """
@@ -149,62 +134,114 @@ class PreparedChangeset:
             RevisionConflictError: A revision, message or collection does not succeed the one
                 that is there.
         """
-        connection = transaction.connection
-        self._write_delivery(connection)
-        for message, row in self._messages:
-            write_message(connection, message, row)
-        self._write_key(connection)
-        self._write_revisions(connection)
-        self._write_mappings(connection)
-        self._write_collections(connection)
-        for statement, rows in self._inserts:
-            connection.executemany(statement, rows)
+        for write in self._writes:
+            write(transaction.connection)
         transaction.changes.extend(self._changes)
         transaction.mappings.extend(self._mapping_states)
         transaction.effects.extend(self._effects)
 
-    def _write_delivery(self, connection: sqlite3.Connection) -> None:
-        if self._delivery is None:
-            return
-        if not connection.execute(_INSERT_DELIVERY, self._delivery).rowcount:
-            raise DeliveryRecordedError
+    def _prepare_delivery(self, delivery: Delivery, rows: CurrentRows) -> None:
+        row = delivery_row(delivery)
+        self._writes.append(partial(_write_delivery, row))
+        self._effects.append(Effect(rows.deliveries, delivery.claim.id, row))
 
-    def _write_key(self, connection: sqlite3.Connection) -> None:
-        if self._new_key is not None and not (
-            connection.execute(_INSERT_FIRST_KEY, self._new_key).rowcount
-        ):
-            raise TenantKeyChangedError
-        if self._sealed_under is not None and (
-            connection.execute(_HAS_KEY, self._sealed_under).fetchone() is None
-        ):
-            raise TenantKeyChangedError
+    def _prepare_new_key(self, key: TenantKey, rows: CurrentRows) -> None:
+        self._writes.append(partial(_write_new_key, tenant_key_row(key)))
+        self._effects.append(Effect(rows.active_keys, key.tenant, key))
 
-    def _write_revisions(self, connection: sqlite3.Connection) -> None:
-        rows: list[Row] = []
-        for key, revision in self._revisions:
-            version, deleted = revision[0], revision[-1]
-            document = connection.execute(
-                _INSERT_DOCUMENT if version == 1 else _MOVE_DOCUMENT,
-                (deleted, *key, version - 1),
-            ).fetchone()
-            if document is None:
-                raise RevisionConflictError
-            rows.append(document + revision)
-        connection.executemany(_INSERT_REVISION, rows)
+    def _prepare_revisions(self, revisions: Sequence[Revision], rows: CurrentRows) -> None:
+        prepared = [
+            (document_key_row(revision.key), revision_row(revision)) for revision in revisions
+        ]
+        self._writes.append(partial(_write_revisions, prepared))
+        self._changes += [("document", "/".join(key), row[0], row[5]) for key, row in prepared]
+        self._effects += [Effect(rows.revisions, revision.key, revision) for revision in revisions]
 
-    def _write_mappings(self, connection: sqlite3.Connection) -> None:
-        for row in self._mappings:
-            statement = _INSERT_MAPPING if row[7] == 1 else _REPLACE_MAPPING
-            if not connection.execute(statement, row).rowcount:
-                raise RevisionConflictError
+    def _prepare_mappings(self, mappings: Sequence[MappingRevision], rows: CurrentRows) -> None:
+        prepared = [mapping_row(revision) for revision in mappings]
+        self._writes.append(partial(_write_mappings, prepared))
+        self._changes += [
+            ("mapping", row[0], revision.version, microseconds(revision.updated_at))
+            for revision, row in zip(mappings, prepared, strict=True)
+        ]
+        self._effects += [
+            Effect(rows.mappings, revision.mapping.key, revision) for revision in mappings
+        ]
 
-    def _write_collections(self, connection: sqlite3.Connection) -> None:
-        for row, statements in self._collections:
-            if row[2] == 1:
-                collection = connection.execute(_INSERT_COLLECTION, row).fetchone()
-            else:
-                collection = connection.execute(_MOVE_COLLECTION, row[:-1]).fetchone()
-            if collection is None:
-                raise RevisionConflictError
-            for item_statement, values in statements:
-                connection.execute(item_statement, collection + values)
+    def _prepare_collections(
+        self, collections: Sequence[CollectionChange], rows: CurrentRows
+    ) -> None:
+        prepared = [
+            (collection_row(change.head), prepared_items(change)) for change in collections
+        ]
+        self._writes.append(partial(_write_collections, prepared))
+        for head in (change.head for change in collections):
+            at = microseconds(head.updated_at)
+            self._changes.append(("collection", str(head.key), head.version, at))
+            # The floor that the row has is not at hand.
+            self._effects.append(Effect(rows.collections, head.key, forget=True))
+
+    def _insert(self, statement: str, rows: list[Row]) -> None:
+        if rows:
+            self._writes.append(partial(_insert, statement, rows))
+
+
+def _insert(statement: str, rows: list[Row], connection: sqlite3.Connection) -> None:
+    connection.executemany(statement, rows)
+
+
+def _write_delivery(row: Row, connection: sqlite3.Connection) -> None:
+    if not connection.execute(_INSERT_DELIVERY, row).rowcount:
+        raise DeliveryRecordedError
+
+
+def _write_messages(
+    messages: list[tuple[InboxMessage, Row]], connection: sqlite3.Connection
+) -> None:
+    for message, row in messages:
+        write_message(connection, message, row)
+
+
+def _write_new_key(row: Row, connection: sqlite3.Connection) -> None:
+    if not connection.execute(_INSERT_FIRST_KEY, row).rowcount:
+        raise TenantKeyChangedError
+
+
+def _require_key(which: Row, connection: sqlite3.Connection) -> None:
+    if connection.execute(_HAS_KEY, which).fetchone() is None:
+        raise TenantKeyChangedError
+
+
+def _write_revisions(revisions: list[tuple[Row, Row]], connection: sqlite3.Connection) -> None:
+    rows: list[Row] = []
+    for key, revision in revisions:
+        version, deleted = revision[0], revision[-1]
+        document = connection.execute(
+            _INSERT_DOCUMENT if version == 1 else _MOVE_DOCUMENT,
+            (deleted, *key, version - 1),
+        ).fetchone()
+        if document is None:
+            raise RevisionConflictError
+        rows.append(document + revision)
+    connection.executemany(_INSERT_REVISION, rows)
+
+
+def _write_mappings(rows: list[Row], connection: sqlite3.Connection) -> None:
+    for row in rows:
+        statement = _INSERT_MAPPING if row[7] == 1 else _REPLACE_MAPPING
+        if not connection.execute(statement, row).rowcount:
+            raise RevisionConflictError
+
+
+def _write_collections(
+    collections: list[tuple[Row, list[tuple[str, Row]]]], connection: sqlite3.Connection
+) -> None:
+    for row, statements in collections:
+        if row[2] == 1:
+            collection = connection.execute(_INSERT_COLLECTION, row).fetchone()
+        else:
+            collection = connection.execute(_MOVE_COLLECTION, row[:-1]).fetchone()
+        if collection is None:
+            raise RevisionConflictError
+        for item_statement, values in statements:
+            connection.execute(item_statement, collection + values)

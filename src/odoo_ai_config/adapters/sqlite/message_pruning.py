@@ -29,7 +29,7 @@ _REMOVE_TEXTS: Final = (
     "WHERE tenant = ? AND domain = ? AND purpose IN ('message', 'answer') AND ref = ?"
 )
 
-_PLACE: Final = "tenant, domain, purpose, ref, fingerprint"
+_PLACE: Final = "ref, purpose, fingerprint, tenant, domain"
 _IS_LOST: Final = """
 purpose IN ('message', 'answer') AND NOT EXISTS (
   SELECT 1 FROM messages

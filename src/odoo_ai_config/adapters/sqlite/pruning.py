@@ -42,18 +42,16 @@ ORDER BY document, revisions.version LIMIT ?4
 """
 _REMOVE_REVISION: Final = "DELETE FROM revisions WHERE document = ? AND version = ?"
 
-_OWNERS: Final = """
-SELECT DISTINCT tenant, domain FROM secrets WHERE (tenant, domain) > (?, ?)
-ORDER BY tenant, domain LIMIT ?
+# Without the texts of messages; the many that there are must not be walked through. So it says
+# what the index says, in the same words.
+_IS_CREDENTIAL: Final = "purpose NOT IN ('answer', 'message')"
+_OWNERS: Final = f"""
+SELECT DISTINCT tenant, domain FROM secrets INDEXED BY credentials
+WHERE {_IS_CREDENTIAL} AND (tenant, domain) > (?, ?) ORDER BY tenant, domain LIMIT ?
 """
-# Without the texts of messages; the many that there are must not be walked through.
-_SECRETS: Final = """
-SELECT ref, fingerprint, purpose FROM secrets
-WHERE tenant = ?1 AND domain = ?2 AND purpose < 'answer'
-UNION ALL SELECT ref, fingerprint, purpose FROM secrets
-WHERE tenant = ?1 AND domain = ?2 AND purpose > 'answer' AND purpose < 'message'
-UNION ALL SELECT ref, fingerprint, purpose FROM secrets
-WHERE tenant = ?1 AND domain = ?2 AND purpose > 'message'
+_SECRETS: Final = f"""
+SELECT ref, fingerprint, purpose FROM secrets INDEXED BY credentials
+WHERE {_IS_CREDENTIAL} AND tenant = ? AND domain = ?
 """
 _CREDENTIALS: Final = """
 SELECT body FROM revisions JOIN documents ON document = id

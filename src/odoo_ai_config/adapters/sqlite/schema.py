@@ -225,8 +225,29 @@ CREATE INDEX secrets_by_key ON secrets (tenant, key_id);
 # How often a message was taken since somebody said what became of it.
 _CLAIMS: Final = "ALTER TABLE messages ADD COLUMN claims INTEGER NOT NULL DEFAULT 0;\n"
 
+# By reference first: those of messages begin with the time, so that all texts that come together
+# find their place on a few pages, whosever they are.
+_SECRETS_BY_TIME: Final = """
+CREATE TABLE sealed (
+    id INTEGER PRIMARY KEY,
+    tenant TEXT NOT NULL,
+    domain TEXT NOT NULL,
+    ref TEXT NOT NULL,
+    purpose TEXT NOT NULL,
+    fingerprint TEXT NOT NULL,
+    key_id TEXT NOT NULL,
+    envelope BLOB NOT NULL,
+    UNIQUE (ref, purpose, fingerprint, tenant, domain)
+) STRICT;
+INSERT INTO sealed SELECT * FROM secrets ORDER BY id;
+DROP TABLE secrets;
+ALTER TABLE sealed RENAME TO secrets;
+CREATE INDEX secrets_by_key ON secrets (tenant, key_id);
+CREATE INDEX credentials ON secrets (tenant, domain) WHERE purpose NOT IN ('answer', 'message');
+"""
+
 # Item n leads from version n to version n + 1. Never change one that was released.
-_MIGRATIONS: Final = (_FIRST, _COLLECTIONS, _MESSAGES, _CLAIMS)
+_MIGRATIONS: Final = (_FIRST, _COLLECTIONS, _MESSAGES, _CLAIMS, _SECRETS_BY_TIME)
 
 # In one statement, so that a migration by another process does not come in between.
 _STATE: Final = (

@@ -102,10 +102,10 @@ class ReceiveMessage:
             StoreUnavailableError: The store is away.
         """
         caller.require(Scope.WEBHOOK)
-        message_id = self._new_id()
+        now = self.clock.now()
+        message_id = self._new_id(now)
 
         async def decide() -> tuple[Changeset, Receipt]:
-            now = self.clock.now()
             ignored = reason_to_ignore(event)
             route = None
             # Nobody needs to know where that would have gone on which nobody acts.
@@ -163,9 +163,9 @@ class ReceiveMessage:
             self.doorbell.ring()
         return receipt
 
-    def _new_id(self) -> MessageId:
+    def _new_id(self, now: datetime) -> MessageId:
         # The time in front keeps what comes together together in the indexes of stores.
-        milliseconds = (self.clock.now() - _EPOCH) // _MILLISECOND
+        milliseconds = (now - _EPOCH) // _MILLISECOND
         return MessageId(f"msg_{milliseconds:012x}{self.tokens.token(_RANDOM_BYTES)}")
 
     async def _route(self, event: ChatwootEvent) -> Route | None:

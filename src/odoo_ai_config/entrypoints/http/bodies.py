@@ -37,9 +37,7 @@ def refuse_announced_excess(request: web.Request) -> None:
     Raises:
         BodyTooLargeError: It is.
     """
-    length = request.content_length
-    if length is not None and length > body_limit(request):
-        raise BodyTooLargeError
+    _refuse_announced_excess(request, body_limit(request))
 
 
 def require_json(request: web.Request) -> None:
@@ -62,10 +60,12 @@ async def read_body(request: web.Request) -> bytes:
     The body as it came.
 
     Raises:
-        BodyTooLargeError: It goes on beyond the limit; the rest was not read.
+        BodyTooLargeError: It is announced to be too large, and nothing of it was read; or it
+            goes on beyond the limit, and the rest was not read.
         BodyUnreadableError: It broke off or could not be decompressed.
     """
     limit = body_limit(request)
+    _refuse_announced_excess(request, limit)
     if limit != request.app[OPTIONS].max_body_bytes:
         request = request.clone(client_max_size=limit)
     try:
@@ -85,6 +85,12 @@ def json_object(request: web.Request, raw: bytes, *, lenient: bool = False) -> J
         DepthLimitError: It is nested too deep.
     """
     return parse_json_object(raw, max_depth=request.app[OPTIONS].max_json_depth, lenient=lenient)
+
+
+def _refuse_announced_excess(request: web.Request, limit: int) -> None:
+    length = request.content_length
+    if length is not None and length > limit:
+        raise BodyTooLargeError
 
 
 async def expect_continue(request: web.Request) -> None:

@@ -23,7 +23,6 @@ from odoo_ai_config.entrypoints.http.app_keys import METRICS, OPTIONS, REQUEST_I
 from odoo_ai_config.entrypoints.http.bodies import (
     json_object,
     read_body,
-    refuse_announced_excess,
     require_json,
 )
 from odoo_ai_config.entrypoints.http.chatwoot_senders import require_credential, sender_of
@@ -46,14 +45,13 @@ async def receive_message(request: web.Request) -> web.Response:
     event = None
     try:
         require_credential(request)
-        refuse_announced_excess(request)
         raw = await read_body(request)
         event = await _event_in(request, raw)
         sender = await sender_of(request, raw, event.origin.account)
         if event.origin.account is None:
             event = evolve(event, origin=evolve(event.origin, account=sender.account))
         receipt = await request.app[SERVICES].receive_message(
-            event, SecretText(raw.decode()), caller=sender.caller
+            event, SecretText.from_utf8(raw), caller=sender.caller
         )
     except (DomainError, ApplicationError, HttpRefusalError) as error:
         request.app[METRICS].event(_name_of(event), "refused", error.code)

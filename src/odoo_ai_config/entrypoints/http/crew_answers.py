@@ -21,7 +21,6 @@ from odoo_ai_config.entrypoints.http.authentication import keyed, shows_key
 from odoo_ai_config.entrypoints.http.bodies import (
     json_object,
     read_body,
-    refuse_announced_excess,
     require_json,
 )
 from odoo_ai_config.entrypoints.http.chatwoot_messages import (
@@ -59,7 +58,6 @@ async def answer_message(request: web.Request) -> web.StreamResponse:
 
 
 async def _answer_signed(request: web.Request) -> web.Response:
-    refuse_announced_excess(request)
     message_id, raw = message_of(request), await read_body(request)
     answer: Answer | Silence = SILENCE
     fault: HttpRefusalError | InvalidValueError | None = None

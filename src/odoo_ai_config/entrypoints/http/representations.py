@@ -13,6 +13,8 @@ from hashlib import blake2b
 from typing import Final, TypeAlias
 from zlib import crc32
 
+import orjson
+
 from odoo_ai_config.application.ports.yaml_codec import YamlCodec
 from odoo_ai_config.application.yaml_text import yaml_of
 from odoo_ai_config.domain.json_types import Json, JsonObject
@@ -37,7 +39,11 @@ def json_bytes(value: Json) -> bytes:
     """
     *value* as the bytes of a response.
     """
-    return _ENCODER.encode(value).encode()
+    try:
+        return orjson.dumps(value)
+    except TypeError:
+        # A number beyond 64 bits, which a user of the library can put into a document.
+        return _ENCODER.encode(value).encode()
 
 
 def entity_tag(revision: Revision) -> str:

@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 from odoo_ai_config.adapters.memory.yaml_codec import JsonYamlCodec
 from odoo_ai_config.domain.documents import Document
 from odoo_ai_config.domain.identifiers import CONFIG, BusinessDomain, DocumentKey, TenantId
-from odoo_ai_config.domain.json_types import JsonObject
+from odoo_ai_config.domain.json_types import Json, JsonObject
 from odoo_ai_config.domain.versioning import Revision
 from odoo_ai_config.entrypoints.http.representations import (
     Representations,
     entity_tag,
+    json_bytes,
     number_of,
     timestamp,
 )
@@ -35,6 +36,20 @@ class CountingCodec(JsonYamlCodec):
 
 def revision(version: int = 1, **body: int) -> Revision:
     return Revision(KEY, version, Document.of({**body}), AT, AT, "tests")
+
+
+@given(
+    st.recursive(
+        st.none()
+        | st.booleans()
+        | st.integers()
+        | st.floats(allow_nan=False, allow_infinity=False)
+        | st.text(),
+        lambda part: st.lists(part) | st.dictionaries(st.text(), part),
+    )
+)
+def test_every_value_comes_back_from_its_bytes(value: Json) -> None:
+    assert json.loads(json_bytes(value)) == value
 
 
 def test_moments_are_utc_with_milliseconds() -> None:
