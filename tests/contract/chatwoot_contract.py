@@ -15,6 +15,7 @@ from odoo_ai_config.domain.identifiers import ChatwootId
 from odoo_ai_config.domain.inbox import MessageId
 
 ANSWER = Answer("Das 9h às 18h. 😀\n*Até já!*")
+NOTE = Answer("Cliente em atraso.", private=True)
 FIRST, SECOND = MessageId("message-1"), MessageId("message-2")
 WRONG_TOKEN = "canary-token-9d1f"
 
@@ -62,31 +63,47 @@ class ChatwootContract:
     async def test_answer_that_was_posted_is_found(self, bench: ChatwootBench) -> None:
         await bench.chatwoot.post(bench.conversation, ANSWER, to=FIRST)
 
-        assert await bench.chatwoot.has_answer(bench.conversation, to=FIRST)
+        assert await bench.chatwoot.has_answer(bench.conversation, ANSWER, to=FIRST)
 
     async def test_answer_that_was_not_posted_is_not_found(self, bench: ChatwootBench) -> None:
-        assert not await bench.chatwoot.has_answer(bench.conversation, to=FIRST)
+        assert not await bench.chatwoot.has_answer(bench.conversation, ANSWER, to=FIRST)
 
     async def test_answer_to_another_message_is_not_taken_for_it(
         self, bench: ChatwootBench
     ) -> None:
         await bench.chatwoot.post(bench.conversation, ANSWER, to=SECOND)
 
-        assert not await bench.chatwoot.has_answer(bench.conversation, to=FIRST)
+        assert not await bench.chatwoot.has_answer(bench.conversation, ANSWER, to=FIRST)
 
     async def test_answer_in_another_conversation_is_not_taken_for_it(
         self, bench: ChatwootBench
     ) -> None:
         await bench.chatwoot.post(bench.other, ANSWER, to=FIRST)
 
-        assert not await bench.chatwoot.has_answer(bench.conversation, to=FIRST)
+        assert not await bench.chatwoot.has_answer(bench.conversation, ANSWER, to=FIRST)
 
     async def test_each_of_several_answers_is_found(self, bench: ChatwootBench) -> None:
         await bench.chatwoot.post(bench.conversation, ANSWER, to=FIRST)
         await bench.chatwoot.post(bench.conversation, ANSWER, to=SECOND)
 
-        assert await bench.chatwoot.has_answer(bench.conversation, to=FIRST)
-        assert await bench.chatwoot.has_answer(bench.conversation, to=SECOND)
+        assert await bench.chatwoot.has_answer(bench.conversation, ANSWER, to=FIRST)
+        assert await bench.chatwoot.has_answer(bench.conversation, ANSWER, to=SECOND)
+
+    async def test_note_does_not_reach_the_customer_and_is_found(
+        self, bench: ChatwootBench
+    ) -> None:
+        await bench.chatwoot.post(bench.conversation, NOTE, to=FIRST)
+
+        assert bench.read_by_the_customer(bench.conversation) == []
+        assert await bench.chatwoot.has_answer(bench.conversation, NOTE, to=FIRST)
+        assert not await bench.chatwoot.has_answer(bench.conversation, NOTE, to=SECOND)
+
+    async def test_note_is_not_taken_for_an_answer_that_the_customer_is_to_read(
+        self, bench: ChatwootBench
+    ) -> None:
+        await bench.chatwoot.post(bench.conversation, NOTE, to=FIRST)
+
+        assert not await bench.chatwoot.has_answer(bench.conversation, ANSWER, to=FIRST)
 
     async def test_wrong_token_is_refused_and_not_shown(self, bench: ChatwootBench) -> None:
         wrong = evolve(bench.conversation, token=SecretText(WRONG_TOKEN))
@@ -105,7 +122,7 @@ class ChatwootContract:
         with pytest.raises(ChatwootRefusedError):
             await bench.chatwoot.post(nowhere, ANSWER, to=FIRST)
         with pytest.raises(ChatwootRefusedError):
-            await bench.chatwoot.has_answer(nowhere, to=FIRST)
+            await bench.chatwoot.has_answer(nowhere, ANSWER, to=FIRST)
 
     async def test_chatwoot_that_is_away_may_be_asked_again(self, bench: ChatwootBench) -> None:
         bench.go_away_for_a_call()
@@ -113,6 +130,6 @@ class ChatwootContract:
             await bench.chatwoot.post(bench.conversation, ANSWER, to=FIRST)
         bench.go_away_for_a_call()
         with pytest.raises(ChatwootUnavailableError):
-            await bench.chatwoot.has_answer(bench.conversation, to=FIRST)
+            await bench.chatwoot.has_answer(bench.conversation, ANSWER, to=FIRST)
 
-        assert not await bench.chatwoot.has_answer(bench.conversation, to=FIRST)
+        assert not await bench.chatwoot.has_answer(bench.conversation, ANSWER, to=FIRST)

@@ -24,6 +24,7 @@ class MemoryBench(ChatwootBench):
             posted.answer.text
             for posted in self.chatwoot.posted
             if (posted.account, posted.conversation) == (conversation.account, conversation.id)
+            and not posted.answer.private
         ]
 
     def go_away_for_a_call(self) -> None:

@@ -20,7 +20,7 @@ from tests.e2e.customers import Shop, called, connect, free_port, new_crew
 from tests.e2e.hub_process import HubProcess, environment, run, serving
 from tests.source_tree import TESTS
 from tests.stand_ins.chatwoot import SECRET, ChatwootStandIn, Webhook
-from tests.stand_ins.crew import CrewStandIn, answers
+from tests.stand_ins.crew import CrewStandIn, answers, replies
 
 FIXTURES = TESTS / "fixtures"
 QUESTION = "Olá, qual o horário de funcionamento?"
@@ -87,6 +87,13 @@ class Scene:
         while not reached(told := await self.message(message_id)):
             await asyncio.sleep(0.01)
         return told
+
+    async def until_settled(self, count: int) -> None:
+        """
+        Wait until *count* messages are done or given up.
+        """
+        while len(await self.at_stage("done,dead")) < count:
+            await asyncio.sleep(0.01)
 
     async def at_stage(self, stage: str) -> list[dict[str, Any]]:
         page = await called(self.chatwoot_side, "GET", f"/v1/messages?stage={stage}")
@@ -223,6 +230,28 @@ async def test_message_that_nobody_claims_is_seen_and_goes_on_once_there_is_a_ma
     assert steps[0] == "message_received"
     assert "message_replayed" in steps
     assert steps[-1] == "delivery_posted"
+
+
+async def test_note_of_a_crew_does_not_reach_the_customer_nor_what_the_hub_cannot_do(
+    tmp_path: Path,
+) -> None:
+    note = {"content": "NOTA INTERNA: cliente devedor", "private": True}
+    more = {"answer": {"text": "Segue o boleto"}, "handover": True}
+    async with one_hub(tmp_path) as scene:
+        scene.crew.script.extend(replies(body=json.dumps(said)) for said in (note, more))
+        written = [scene.chatwoot.customer_writes(QUESTION, told=False) for _ in range(2)]
+        for message in written:
+            await scene.chatwoot.tell_again(message)
+        await scene.until_settled(len(written))
+        (dead,) = await scene.at_stage("dead")
+        place = scene.chatwoot.conversation(301)
+        assert (dead["reason"], place.sent) == ("crew_refused", [])
+        notes = [one["content"] for one in place.messages if one["private"]]
+        assert notes == [note["content"]]
+    refusal = next(
+        line for line in logged(tmp_path, "hub.log") if line["event"] == "crew_answer_unreadable"
+    )
+    assert (refusal["field"], refusal["rule"]) == ("handover", "unknown_member")
 
 
 async def test_note_among_agents_is_left_alone(tmp_path: Path) -> None:

@@ -136,7 +136,7 @@ async def test_answer_whose_acknowledgement_was_lost_is_found(
         await chatwoot.post(conversation, ANSWER, to=FIRST)
 
     assert server.conversation(301).sent == [ANSWER.text]
-    assert await chatwoot.has_answer(conversation, to=FIRST)
+    assert await chatwoot.has_answer(conversation, ANSWER, to=FIRST)
 
 
 async def test_token_of_a_bot_may_post_but_finds_nothing(
@@ -146,7 +146,7 @@ async def test_token_of_a_bot_may_post_but_finds_nothing(
     await chatwoot.post(bot, ANSWER, to=FIRST)
 
     with structlog.testing.capture_logs() as lines:
-        assert not await chatwoot.has_answer(bot, to=FIRST)
+        assert not await chatwoot.has_answer(bot, ANSWER, to=FIRST)
 
     assert [line["event"] for line in lines] == ["chatwoot_not_readable"]
 
@@ -158,7 +158,7 @@ async def test_notes_of_agents_push_no_answer_out_of_sight(
     for number in range(PAGE * 2):
         server.agent_notes(f"nota {number}")
 
-    assert await chatwoot.has_answer(conversation, to=FIRST)
+    assert await chatwoot.has_answer(conversation, ANSWER, to=FIRST)
 
 
 @pytest.mark.parametrize(
@@ -189,7 +189,7 @@ async def test_yes_of_something_that_is_not_chatwoot_is_none(
     with pytest.raises(ChatwootRefusedError):
         await chatwoot.post(conversation, ANSWER, to=FIRST)
     with pytest.raises(ChatwootRefusedError):
-        await chatwoot.has_answer(conversation, to=FIRST)
+        await chatwoot.has_answer(conversation, ANSWER, to=FIRST)
 
 
 async def test_list_of_other_things_holds_no_answer(
@@ -198,7 +198,7 @@ async def test_list_of_other_things_holds_no_answer(
     listed = [None, 1, {}, {"content_attributes": None}, {"content_attributes": {"x": 1}}]
     server.failures.append(answers_with(200, body=json.dumps({"payload": listed})))
 
-    assert not await chatwoot.has_answer(conversation, to=FIRST)
+    assert not await chatwoot.has_answer(conversation, ANSWER, to=FIRST)
 
 
 @pytest.mark.parametrize(

@@ -229,6 +229,19 @@ async def test_answers_that_are_not_understood_are_refused(
         await line.ask(crew_at(server.url), task(), secret=None)
 
 
+async def test_answer_that_asks_for_more_than_the_hub_can_do_is_refused_by_name(
+    line: HttpCrewLine, server: CrewStandIn
+) -> None:
+    server.then = replies(body='{"answer": {"text": "canary"}, "handover": true, "error": "x"}')
+
+    with structlog.testing.capture_logs() as lines, pytest.raises(CrewRefusedError):
+        await line.ask(crew_at(server.url), task(), secret=None)
+
+    (told,) = lines
+    assert (told["event"], told["field"]) == ("crew_answer_unreadable", "handover")
+    assert "canary" not in str(lines)
+
+
 async def test_answer_counts_though_an_error_is_named_beside_it(
     line: HttpCrewLine, server: CrewStandIn
 ) -> None:

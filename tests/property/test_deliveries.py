@@ -136,8 +136,10 @@ class PerilousChatwoot(Chatwoot):
         work = self.chatwoot.post(conversation, answer, to=to)
         await self.fates.meet(work, ChatwootUnavailableError())
 
-    async def has_answer(self, conversation: Conversation, *, to: MessageId) -> bool:
-        work = self.chatwoot.has_answer(conversation, to=to)
+    async def has_answer(
+        self, conversation: Conversation, answer: Answer, *, to: MessageId
+    ) -> bool:
+        work = self.chatwoot.has_answer(conversation, answer, to=to)
         return await self.fates.meet(work, ChatwootUnavailableError())
 
 
@@ -147,6 +149,7 @@ class Mood(enum.Enum):
     """
 
     ANSWERS = "answers"
+    NOTES = "notes"
     LATER = "later"
     SILENT = "silent"
     AWAY = "away"
@@ -173,6 +176,8 @@ class MoodyCrew(CrewLine):
         match self.moods.popleft() if self.moods else Mood.ANSWERS:
             case Mood.ANSWERS:
                 return Answer(f"resposta {self.number}")
+            case Mood.NOTES:
+                return Answer(f"nota {self.number}", private=True)
             case Mood.LATER:
                 return LATER
             case Mood.SILENT:

@@ -52,7 +52,7 @@ class AnswerPosting:
             ChatwootUnavailableError: It may be tried again.
             ChatwootRefusedError: It is of no use.
         """
-        if not first and await self.chatwoot.has_answer(conversation, to=message.id):
+        if not first and await self.chatwoot.has_answer(conversation, answer, to=message.id):
             return False
         await self.chatwoot.post(conversation, answer, to=message.id)
         return True

@@ -5,6 +5,7 @@ What customers wrote and crews answered: sealed when it is kept, opened when it 
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Final
 
 from attrs import frozen
 
@@ -16,6 +17,10 @@ from odoo_ai_config.domain.credentials import Fingerprint, SealContext, SecretTe
 from odoo_ai_config.domain.crews import Answer, CustomerMessage
 from odoo_ai_config.domain.errors import CredentialNotFoundError
 from odoo_ai_config.domain.inbox import InboxMessage, answer_context, body_context
+
+# What a note begins with when it is kept. No answer can: a hub that knows of no notes finds no
+# answer in it, and cannot take it to the customer.
+_NOTE: Final = "\x00note\x00"
 
 
 @frozen
@@ -45,7 +50,7 @@ class MessageTexts:
         """
         What the crew has answered.
         """
-        return Answer((await self._opened(answer_context(message), message.answer)).reveal())
+        return _answer_of(await self._opened(answer_context(message), message.answer))
 
     async def sealed_body(
         self, message: InboxMessage, body: SecretText, *, at: datetime
@@ -61,7 +66,7 @@ class MessageTexts:
         """
         *answer*, sealed for whoever holds *message*.
         """
-        return await self.sealer.one(answer_context(message), SecretText(answer.text), at=at)
+        return await self.sealer.one(answer_context(message), _kept(answer), at=at)
 
     async def _opened(self, context: SealContext, fingerprint: Fingerprint | None) -> SecretText:
         if fingerprint is None:
@@ -70,3 +75,12 @@ class MessageTexts:
             return await unsealed(self.sealer.secrets, self.sealer.vault, context, fingerprint)
         except CredentialNotFoundError:
             raise SealBrokenError from None
+
+
+def _kept(answer: Answer) -> SecretText:
+    return SecretText(f"{_NOTE}{answer.text}" if answer.private else answer.text)
+
+
+def _answer_of(kept: SecretText) -> Answer:
+    text = kept.reveal()
+    return Answer(text.removeprefix(_NOTE), text.startswith(_NOTE))

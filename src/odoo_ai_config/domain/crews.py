@@ -15,7 +15,7 @@ from attrs import field, frozen
 from odoo_ai_config.domain.errors import CrewNotFoundError, InvalidValueError
 from odoo_ai_config.domain.identifiers import CredentialRef, TenantDomain
 from odoo_ai_config.domain.inbox import InboxMessage
-from odoo_ai_config.domain.json_types import Json, ReadOnlyJsonObject, is_storable
+from odoo_ai_config.domain.json_types import Json, JsonObject, ReadOnlyJsonObject, is_storable
 from odoo_ai_config.domain.mapping import CREW_NAME
 
 SHORTEST_TIMEOUT: Final = timedelta(seconds=0.1)
@@ -115,13 +115,17 @@ class CrewTask:
 @frozen
 class Answer:
     """
-    What a crew has to say to the customer.
+    What a crew has to say.
+
+    Args:
+        private: It is for the people in Chatwoot, as a note that the customer does not see.
 
     Raises:
         InvalidValueError: There is nothing in it, or something that cannot be kept.
     """
 
     text: str = field(repr=False)
+    private: bool = False
 
     @text.validator
     def _check(self, _attribute: object, value: str) -> None:
@@ -151,36 +155,76 @@ LATER: Final = Later.LATER
 SILENCE: Final = Silence.SILENCE
 
 
-def said(text: str | None) -> Answer | Silence:
+# What an older crew tells beside its answer, and changes nothing about it.
+_BESIDE: Final = frozenset({"error", "routing"})
+# A message as Chatwoot's own API takes it, as far as the hub posts such.
+_CHATWOOTS: Final = frozenset({"content", "private", "message_type", "content_type"})
+_POSTED_AS: Final = {"message_type": "outgoing", "content_type": "text"}
+# What may be repeated to those who run the crew. Anything else is no name.
+_MEMBER: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,39}", re.ASCII)
+
+
+def said(text: str | None, *, private: bool = False) -> Answer | Silence:
     """
     What *text* of a crew amounts to: a blank one is no answer.
     """
-    return SILENCE if text is None or not text.strip() else Answer(text)
+    return SILENCE if text is None or not text.strip() else Answer(text, private)
 
 
 def answer_in(body: Json) -> Answer | Silence:
     """
-    What a crew says by a body: ``{"answer": {"text": ...}}``.
+    What a crew says by a body: ``{"answer": {"text": ..., "private": ...}}``.
 
     ``{"content": ...}`` and ``{"response": {"content": ...}}`` are understood too, as the
     functions of older crews return them. No body, ``{}`` and an empty text are no answer.
 
     Raises:
-        InvalidValueError: It says something else, or a text that cannot be kept.
+        InvalidValueError: It says something else, a text that cannot be kept, or more than the
+            hub can do. Half of an answer is never done.
     """
+    if not isinstance(body, dict | None):
+        raise InvalidValueError("answer", "answer")
+    if not body:
+        return SILENCE
     match body:
-        case None | {"answer": None | {"text": None}}:
-            return SILENCE
-        case {"answer": {"text": str(text)} | str(text)}:
+        case {"answer": dict(answer)}:
+            _require_known(body, _BESIDE | {"answer"})
+            _require_known(answer, frozenset({"text", "private"}), within="answer.")
+            return _said(answer, "text", within="answer.")
+        case {"answer": None | str() as text}:
+            _require_known(body, _BESIDE | {"answer"})
             return said(text)
-        case {"content": None} | {"response": None | {"content": None}}:
-            return SILENCE
-        case {"content": str(text)} | {"response": {"content": str(text)}}:
-            return said(text)
-        case dict() if not body:
+        case {"content": _}:
+            _require_known(body, _BESIDE | _CHATWOOTS)
+            return _said(body, "content")
+        case {"response": dict(response)}:
+            _require_known(body, _BESIDE | {"response"})
+            _require_known(response, _CHATWOOTS, within="response.")
+            return _said(response, "content", within="response.")
+        case {"response": None}:
+            _require_known(body, _BESIDE | {"response"})
             return SILENCE
         case _:
             raise InvalidValueError("answer", "answer")
+
+
+def _require_known(of: JsonObject, known: frozenset[str], *, within: str = "") -> None:
+    unknown = min(of.keys() - known, default=None)
+    if unknown is not None:
+        name = unknown if _MEMBER.fullmatch(unknown) else "*"
+        raise InvalidValueError(f"{within}{name}", "unknown_member")
+
+
+def _said(of: JsonObject, words: str, *, within: str = "") -> Answer | Silence:
+    text, private = of.get(words), of.get("private")
+    if not isinstance(private, bool | None):
+        raise InvalidValueError(f"{within}private", "boolean")
+    for member, only in _POSTED_AS.items():
+        if of.get(member) not in (None, only):
+            raise InvalidValueError(f"{within}{member}", "unknown_value")
+    if words not in of or not isinstance(text, str | None):
+        raise InvalidValueError("answer", "answer")
+    return said(text, private=private is True)
 
 
 _SECTIONS: Final = frozenset({"default_crew", "crews"})

@@ -389,9 +389,13 @@ class Hub:
             limit=limit,
         )
 
-    async def answer(self, message_id: str, text: str | None) -> InboxMessage:
+    async def answer(
+        self, message_id: str, text: str | None, *, private: bool = False
+    ) -> InboxMessage:
         """
         Give the answer of a crew that said `LATER`; None if it has none after all.
+
+        A *private* one is a note in Chatwoot, which the customer does not see.
 
         Raises:
             MessageNotFoundError: There is no such message.
@@ -399,7 +403,7 @@ class Hub:
             StoreUnavailableError: The store is away.
         """
         return await self.services.answer_message(
-            MessageId(message_id), said(text), caller=self.caller
+            MessageId(message_id), said(text, private=private), caller=self.caller
         )
 
     async def replay(self, message_id: str) -> InboxMessage:

@@ -39,6 +39,7 @@ CREWS_DOCUMENT: JsonObject = {
 }
 ANSWER = Answer("Das 8 às 18.")
 ANOTHER = Answer("Das 9 às 17.")
+NOTE = Answer("Cliente em atraso.", private=True)
 
 Reaction: TypeAlias = "Answer | Later | Silence | Exception"
 

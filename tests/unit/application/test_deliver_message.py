@@ -23,7 +23,7 @@ from odoo_ai_config.application.errors import (
 from odoo_ai_config.domain.changes import Changeset
 from odoo_ai_config.domain.chatwoot import ChatwootAccess
 from odoo_ai_config.domain.credentials import SecretText
-from odoo_ai_config.domain.crews import LATER, SILENCE, Crew
+from odoo_ai_config.domain.crews import LATER, SILENCE, Answer, Crew
 from odoo_ai_config.domain.identifiers import (
     CREDENTIALS,
     CREWS,
@@ -37,6 +37,7 @@ from tests.unit.application.deliveries import (
     ACME,
     ANOTHER,
     ANSWER,
+    NOTE,
     claimed,
     delivered,
     found,
@@ -79,6 +80,17 @@ async def test_answer_is_kept_before_it_is_posted_and_sealed() -> None:
     assert message.due_at == hub.clock.now() + hub.deliver_message.lease
     assert await hub.texts.answer_to(message) == ANSWER
     assert "Das 8" not in repr(hub.state)
+
+
+async def test_note_is_kept_sealed_and_posted_as_a_note() -> None:
+    hub, _, message_id = await ready(NOTE)
+    await hub.deliver_message(await claimed(hub))
+    assert "atraso" not in repr(hub.state)
+    await skip_to_due(hub)
+    # By another worker, who knows of it from what is kept only.
+    assert (await delivered(hub)).progress is Progress.POSTED
+    assert [posted.answer for posted in hub.chatwoot.posted] == [NOTE]
+    assert await hub.texts.answer_to(await found(hub, message_id)) == NOTE
 
 
 async def test_crew_is_told_of_before_it_is_asked() -> None:
@@ -265,12 +277,13 @@ async def test_answer_to_nowhere_is_given_up(lacking: str) -> None:
     assert (await found(hub, message_id)).reason == "chatwoot_unconfigured"
 
 
-async def test_answer_that_a_dead_worker_has_posted_is_not_posted_again() -> None:
-    hub, crew, message_id = await ready()
+@pytest.mark.parametrize("said", [ANSWER, NOTE])
+async def test_answer_that_a_dead_worker_has_posted_is_not_posted_again(said: Answer) -> None:
+    hub, crew, message_id = await ready(said)
     answered = (await hub.deliver_message(await claimed(hub))).message
     conversation = await hub.deliver_message.posting.conversation_of(answered)
     assert conversation is not None
-    await hub.chatwoot.post(conversation, ANSWER, to=message_id)
+    await hub.chatwoot.post(conversation, said, to=message_id)
     await skip_to_due(hub)
     assert (await delivered(hub)).progress is Progress.FOUND_POSTED
     assert (await found(hub, message_id)).stage is Stage.DONE

@@ -228,14 +228,62 @@ def test_answer_holds_something_that_can_be_kept(text: str, rule: str) -> None:
     "body",
     [
         {"answer": {"text": "sim"}},
-        {"answer": {"text": "sim", "intent": "greeting"}, "error": None},
-        {"answer": "sim"},
+        {"answer": {"text": "sim", "private": False}, "error": None},
+        {"answer": "sim", "error": "slow"},
         {"content": "sim", "routing": {"crew_type": "sales"}},
+        {"content": "sim", "private": None, "message_type": "outgoing", "content_type": "text"},
         {"response": {"content": "sim"}},
+        {"response": {"content": "sim", "private": False}, "routing": None},
     ],
 )
 def test_answers_that_are_understood(body: Json) -> None:
     assert answer_in(body) == Answer("sim")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"answer": {"text": "sim", "private": True}},
+        {"content": "sim", "private": True},
+        {"response": {"content": "sim", "private": True}},
+    ],
+)
+def test_private_answer_is_a_note(body: Json) -> None:
+    assert answer_in(body) == Answer("sim", private=True)
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"answer": {"text": "sim"}, "handover": True}, "handover"),
+        ({"answer": {"handover": True}}, "answer.handover"),
+        ({"answer": {"text": "sim", "attachments": []}}, "answer.attachments"),
+        ({"answer": {"text": "sim"}, "private": True}, "private"),
+        ({"answer": "sim", "private": True}, "private"),
+        ({"answer": None, "handover": True}, "handover"),
+        ({"content": "sim", "content_attributes": {"items": []}}, "content_attributes"),
+        ({"content": "sim", "content_type": "input_select"}, "content_type"),
+        ({"content": "sim", "message_type": ["outgoing"]}, "message_type"),
+        ({"content": "sim", "response": {"content": "sim"}}, "response"),
+        ({"response": {"content": "sim", "labels": ["vip"]}}, "response.labels"),
+        ({"response": {"content": "sim"}, "private": True}, "private"),
+        ({"response": None, "handover": True}, "handover"),
+        ({"answer": {"text": "sim", "Private": True}}, "answer.Private"),
+        ({"answer": {"text": "sim", "x" * 40: 1}}, f"answer.{'x' * 40}"),
+        # No names: nothing of them is repeated.
+        ({"answer": {"text": "sim", "x" * 41: 1}}, "answer.*"),
+        ({"content": "sim", "a b": 1}, "*"),
+        ({"content": "sim", "": 1}, "*"),
+        ({"content": "sim", "ação": 1}, "*"),
+        ({"content": "sim", "private": "true"}, "private"),
+        ({"answer": {"text": "sim", "private": 1}}, "answer.private"),
+    ],
+)
+def test_more_than_the_hub_can_do_is_refused_by_name(body: Json, field: str) -> None:
+    with pytest.raises(InvalidValueError) as fault:
+        answer_in(body)
+
+    assert fault.value.field == field
 
 
 @pytest.mark.parametrize(
@@ -251,6 +299,7 @@ def test_answers_that_are_understood(body: Json) -> None:
         {"response": {"content": " "}},
         {"response": {"content": None}},
         {"response": None},
+        {"answer": {"text": " ", "private": True}},
     ],
 )
 def test_answers_that_say_nothing(body: Json) -> None:
@@ -268,6 +317,9 @@ def test_answers_that_say_nothing(body: Json) -> None:
         {"anwser": {"text": "sim"}},
         {"answer": 42},
         {"answer": {}},
+        {"answer": {"private": True}},
+        {"response": {}},
+        {"response": "sim"},
         {"answer": {"text": ["sim"]}},
         {"answer": {"text": "a\x00"}},
         {"content": 1},

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from odoo_ai_config.adapters.memory.chatwoot import MemoryChatwoot
-from odoo_ai_config.domain.crews import LATER, CrewTask, Later
+from odoo_ai_config.domain.crews import LATER, Answer, CrewTask, Later
 from odoo_ai_config.domain.errors import InvalidValueError, WrongStageError
 from odoo_ai_config.domain.inbox import Stage
 from odoo_ai_config.entrypoints.container import Container
@@ -77,6 +77,25 @@ async def test_answer_may_come_later(hub: Hub, chatwoot: MemoryChatwoot) -> None
     assert [posted.answer.text for posted in chatwoot.posted] == ["Às 18h."]
     with pytest.raises(WrongStageError):
         await hub.answer(message_id, None)
+
+
+@pytest.mark.parametrize("later", [False, True])
+async def test_function_may_leave_a_note(
+    hub: Hub, chatwoot: MemoryChatwoot, *, later: bool
+) -> None:
+    note = Answer("Cliente em atraso.", private=True)
+
+    @hub.crew("sales")
+    async def sales(_task: CrewTask) -> Answer | Later:
+        return LATER if later else note
+
+    async with hub.deliveries():
+        await hub.receive(payload())
+        if later:
+            message_id = await until_one_is(hub, "awaiting")
+            await hub.answer(message_id, note.text, private=True)
+        await until_one_is(hub, "done")
+    assert [posted.answer for posted in chatwoot.posted] == [note]
 
 
 async def test_stuck_message_is_sent_on_its_way_again(hub: Hub, chatwoot: MemoryChatwoot) -> None:

@@ -59,7 +59,7 @@ class HttpChatwoot(Chatwoot):
         message: JsonObject = {
             "content": _TEMPLATE.sub("{\u2060", answer.text),
             "message_type": "outgoing",
-            "private": False,
+            "private": answer.private,
             "content_type": "text",
             "content_attributes": {_MARK: to.value},
         }
@@ -68,11 +68,12 @@ class HttpChatwoot(Chatwoot):
         if status not in _SUCCESS or not (isinstance(body, dict) and "id" in body):
             raise _refusal(conversation, status)
 
-    async def has_answer(self, conversation: Conversation, *, to: MessageId) -> bool:
+    async def has_answer(
+        self, conversation: Conversation, answer: Answer, *, to: MessageId
+    ) -> bool:
         # Without private notes and activities, the newest page goes further back.
-        status, body = await self._call(
-            "GET", conversation, params={"filter_internal_messages": "true"}
-        )
+        params = {} if answer.private else {"filter_internal_messages": "true"}
+        status, body = await self._call("GET", conversation, params=params)
         if status in _MAY_NOT_LOOK:
             _log.warning("chatwoot_not_readable", account=str(conversation.account))
             return False

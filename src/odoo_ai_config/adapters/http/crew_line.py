@@ -116,7 +116,7 @@ class HttpCrewLine(CrewLine):
         try:
             return answer_in(body)
         except InvalidValueError as error:
-            if isinstance(body, dict) and body.get("error"):
+            if error.rule == "answer" and isinstance(body, dict) and body.get("error"):
                 _log.warning("crew_failed", crew=crew.name, status=response.status)
                 raise CrewUnavailableError from None
             _log.warning(

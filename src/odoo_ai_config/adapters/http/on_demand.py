@@ -85,8 +85,10 @@ class HttpChatwootOnDemand(Chatwoot):
     async def post(self, conversation: Conversation, answer: Answer, *, to: MessageId) -> None:
         await self._chatwoot().post(conversation, answer, to=to)
 
-    async def has_answer(self, conversation: Conversation, *, to: MessageId) -> bool:
-        return await self._chatwoot().has_answer(conversation, to=to)
+    async def has_answer(
+        self, conversation: Conversation, answer: Answer, *, to: MessageId
+    ) -> bool:
+        return await self._chatwoot().has_answer(conversation, answer, to=to)
 
     def _chatwoot(self) -> Chatwoot:
         from odoo_ai_config.adapters.http.chatwoot import HttpChatwoot  # noqa: PLC0415

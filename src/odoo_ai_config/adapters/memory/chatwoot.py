@@ -47,10 +47,16 @@ class MemoryChatwoot(Chatwoot):
         self._let_in(conversation)
         self.posted.append(Posted(conversation.account, conversation.id, answer, to))
 
-    async def has_answer(self, conversation: Conversation, *, to: MessageId) -> bool:
+    async def has_answer(
+        self, conversation: Conversation, answer: Answer, *, to: MessageId
+    ) -> bool:
         self._let_in(conversation)
         place = (conversation.account, conversation.id, to)
-        return any((one.account, one.conversation, one.to) == place for one in self.posted)
+        return any(
+            (one.account, one.conversation, one.to) == place
+            for one in self.posted
+            if answer.private or not one.answer.private
+        )
 
     def _let_in(self, conversation: Conversation) -> None:
         if self.failures:

@@ -29,7 +29,7 @@ class Conversation:
 
 class Chatwoot(Protocol):
     """
-    Posts answers where the customer reads them.
+    Posts answers where the customer reads them, and private ones where only others do.
 
     Both methods raise `ChatwootUnavailableError` if it may be tried again and
     `ChatwootRefusedError` if that is of no use.
@@ -42,10 +42,13 @@ class Chatwoot(Protocol):
         """
 
     @abstractmethod
-    async def has_answer(self, conversation: Conversation, *, to: MessageId) -> bool:
+    async def has_answer(
+        self, conversation: Conversation, answer: Answer, *, to: MessageId
+    ) -> bool:
         """
         Whether an answer marked as the one to *to* is among the newest of the conversation.
 
-        Asked before an answer is posted of which it is not known whether it was posted before.
-        To a token that may write there but not read, nothing ever is.
+        Asked before *answer* is posted, if it is not known whether it was posted before. A note
+        does not count for an answer that the customer is to read. To a token that may write
+        there but not read, nothing ever is.
         """

@@ -24,6 +24,7 @@ class CrewRegistry(Protocol):
         """
         Let *crew* answer for the crews called *name*, whichever tenant's.
 
-        It returns the answer's text, `LATER`, or None for no answer. It may raise
+        It returns the answer's text, an `Answer`, which may be private, `LATER`, or None for no
+        answer. It may raise
         `CrewRefusedError` or `CrewUnavailableError`; any other exception counts as the latter.
         """

@@ -234,7 +234,7 @@ def _shown_content(content: CustomerMessage) -> JsonObject:
 
 
 def _shown_answer(answer: Answer) -> JsonObject:
-    return {"text": answer.text}
+    return {"text": answer.text, "private": answer.private}
 
 
 def _stages_of(request: web.Request, among: Collection[Stage]) -> Collection[Stage]:

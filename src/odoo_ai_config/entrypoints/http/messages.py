@@ -181,6 +181,8 @@ RULES: Final[Mapping[str, Text]] = {
         "deve ser uma das equipes do documento", "must be one of the crews of the document"
     ),
     "unknown_field": Text("tem um campo desconhecido", "has an unknown field"),
+    "unknown_member": Text("é um campo desconhecido", "is an unknown field"),
+    "unknown_value": Text("tem um valor que não é conhecido", "has a value that is not known"),
     "nothing_said": Text(
         "deve ter ao menos um campo preenchido", "must have at least one field that says something"
     ),

@@ -242,7 +242,7 @@ async def test_opened_message_shows_what_was_written_and_is_audited(web: WebHub)
         "identifier": sender["identifier"],
     }
     assert body["content"]["sent_at"].endswith("Z")
-    assert body["answer"] == ANSWER["answer"]
+    assert body["answer"] == ANSWER["answer"] | {"private": False}
     entry = web.hub.state.audit[-1]
     assert (entry.action, entry.subject, entry.request_id) == (
         AuditAction.MESSAGE_READ,
@@ -349,6 +349,38 @@ async def test_answer_is_understood_in_every_form_that_crews_use(web: WebHub) ->
         message_id = await receive(web, number)
         answered = await web.post(f"/v1/messages/{message_id}/answer/", said)
         assert await done(answered) == ("answered", None)
+
+
+async def test_note_is_taken_in_as_a_note(web: WebHub) -> None:
+    message_id = await receive(web)
+    path = f"/v1/messages/{message_id}"
+    note = {"text": "Cliente em atraso.", "private": True}
+    assert await done(await web.post(f"{path}/answer", {"answer": note})) == ("answered", None)
+    assert (await (await web.get(f"{path}?open=1")).json())["answer"] == note
+    assert await done(await web.post(f"{path}/answer", {"answer": note})) == ("answered", None)
+    # The same words to the customer are another answer.
+    public = await web.post(f"{path}/answer", {"answer": note | {"private": False}})
+    assert await code_of(public) == (409, "wrong_stage")
+
+
+@pytest.mark.parametrize(
+    ("said", "field"),
+    [
+        ({"answer": {"text": "canary"}, "handover": True}, "handover"),
+        ({"content": "canary", "content_type": "input_select"}, "content_type"),
+        ({"answer": {"text": "x", "<b>canary": 1}}, "answer.*"),
+    ],
+)
+async def test_answer_that_asks_for_more_is_refused_by_name_and_nothing_is_kept(
+    web: WebHub, said: Any, field: str
+) -> None:
+    message_id = await receive(web)
+    refused = await web.post(f"/v1/messages/{message_id}/answer", said)
+    body = await refused.json()
+    assert (refused.status, body["code"]) == (422, "invalid_value")
+    assert [error["field"] for error in body["errors"]] == [field]
+    assert "canary" not in str(body)
+    assert kept(web, message_id).answer is None
 
 
 @pytest.mark.parametrize("said", [{}, {"answer": None}, {"answer": {"text": "  "}}])

@@ -33,7 +33,6 @@ from odoo_ai_config.entrypoints.http.openapi.shapes import (
     either,
     flag,
     list_of,
-    map_of,
     one_of,
     or_null,
     record,
@@ -140,7 +139,8 @@ def message_schemas() -> JsonObject:
         },
         description="What it was routed with.",
     )
-    said = record({"text": text()})
+    private = flag("A note in Chatwoot, which the customer does not see.")
+    said = record({"text": text(), "private": private})
     state: dict[str, JsonObject] = {
         **receipt,
         "tenant_id": either(ref("TenantId"), _NULL, description="Null if it is nobody's."),
@@ -199,18 +199,34 @@ def message_schemas() -> JsonObject:
                 "next": or_null(text("What to send as `after`; null if nothing is behind.")),
             }
         ),
-        "CrewAnswer": {
-            **record(
-                {
-                    "answer": either(said, text(), _NULL, description="Null for no answer."),
-                    "content": or_null(text("The same, as older crews say it.")),
-                    "response": either(map_of({}), _NULL, description="The same again."),
-                },
-                optional=("answer", "content", "response"),
-            ),
-            "examples": [{"answer": {"text": "Das 9h às 18h."}}],
-        },
+        "CrewAnswer": _crew_answer(private),
     }
+
+
+def _crew_answer(private: JsonObject) -> JsonObject:
+    # One with a member that is not told here is refused.
+    chatwoots: dict[str, JsonObject] = {
+        "content": or_null(text("The same, as older crews say it.")),
+        "private": or_null(private),
+        "message_type": {"enum": ["outgoing", None]},
+        "content_type": {"enum": ["text", None]},
+    }
+    said = _closed({"text": or_null(text()), "private": or_null(private)}, needed="text")
+    members: dict[str, JsonObject] = {
+        "answer": either(said, text(), _NULL, description="Null for no answer."),
+        "response": either(
+            _closed(chatwoots, needed="content"), _NULL, description="The same again."
+        ),
+        **chatwoots,
+        "routing": {"description": "Not looked at."},
+        "error": {"description": "Why there is no answer; not looked at beside one."},
+    }
+    return {**_closed(members), "examples": [{"answer": {"text": "Das 9h às 18h."}}]}
+
+
+def _closed(members: dict[str, JsonObject], *, needed: str = "") -> JsonObject:
+    optional = [name for name in members if name != needed]
+    return record(members, optional=optional, additionalProperties=False)
 
 
 def _reason(description: str) -> JsonObject:
