@@ -145,6 +145,25 @@ class SecretVaultContract(ABC):
         with pytest.raises(SealBrokenError):
             vault.fingerprint(key, context(), SECRET)
 
+    def test_relabelled_tenant_key_does_not_open(self, vault: SecretVault) -> None:
+        key = vault.new_tenant_key(TENANT, at=NOW)
+        for owner, relabelled in (
+            (OTHER, evolve(key, tenant=OTHER)),
+            (TENANT, evolve(key, key_id=vault.new_tenant_key(TENANT, at=NOW).key_id)),
+        ):
+            for attempt in (
+                lambda owner, key: vault.seal(key, context(owner), SECRET),
+                lambda owner, key: vault.fingerprint(key, context(owner), SECRET),
+                lambda _, key: vault.rewrap(key),
+                lambda owner, key: vault.new_tenant_key(owner, at=NOW, succeeding=key),
+            ):
+                with pytest.raises(SealBrokenError):
+                    attempt(owner, relabelled)
+
+    def test_fingerprints_under_two_keys_differ(self, vault: SecretVault) -> None:
+        keys = [vault.new_tenant_key(TENANT, at=NOW) for _ in range(3)]
+        assert len({vault.fingerprint(key, context(), SECRET) for key in keys}) == 3
+
     def test_key_of_another_tenant_is_not_succeeded(self, vault: SecretVault) -> None:
         with pytest.raises(SealBrokenError):
             vault.new_tenant_key(TENANT, at=NOW, succeeding=vault.new_tenant_key(OTHER, at=NOW))

@@ -5,11 +5,13 @@ import base64
 import pytest
 from attrs import evolve
 
+from odoo_ai_config.adapters.crypto.key_ring import MasterKey
 from odoo_ai_config.adapters.crypto.secret_vault import AesGcmSecretVault
 from odoo_ai_config.application.errors import SealBrokenError
 from odoo_ai_config.domain.identifiers import TenantId
 from tests.contract.secret_vault_contract import (
     NOW,
+    OTHER,
     SECRET,
     TENANT,
     SecretVaultContract,
@@ -51,6 +53,28 @@ def test_nonces_do_not_repeat(vault: AesGcmSecretVault) -> None:
     key = vault.new_tenant_key(TENANT, at=NOW)
     nonces = {vault.seal(key, context(), SECRET).envelope[9:21] for _ in range(1000)}
     assert len(nonces) == 1000
+
+
+def test_all_keys_are_random_and_a_successor_keeps_the_fingerprint_key(
+    vault: AesGcmSecretVault,
+) -> None:
+    first, second = (vault.new_tenant_key(tenant, at=NOW) for tenant in (TENANT, OTHER))
+    successor = vault.new_tenant_key(TENANT, at=NOW, succeeding=first)
+    opened = [vault._unwrapped(key) for key in (first, second, successor)]
+    data_keys = [keys[:32] for keys in opened]
+    fingerprint_keys = [keys[32:] for keys in opened]
+    assert {len(keys) for keys in opened} == {64}
+    assert fingerprint_keys[0] == fingerprint_keys[2]
+    material = {*data_keys, *fingerprint_keys, master_key("first").material}
+    assert len(material) == 3 + 2 + 1
+    # Of 32 random bytes some 30 differ; fewer than 16 do not come by chance.
+    assert all(len(set(key)) >= 16 for key in material)
+
+
+def test_new_master_keys_are_random() -> None:
+    material = {MasterKey.generate(at=NOW).material for _ in range(3)}
+    assert len(material) == 3
+    assert all(len(set(key)) >= 16 for key in material)
 
 
 def test_more_tenants_than_are_kept_open_are_served() -> None:
