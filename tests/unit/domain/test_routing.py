@@ -123,6 +123,24 @@ def test_lowest_sequence_falls_back_and_ties_go_to_the_first_tenant() -> None:
     assert RoutingTable([evolve(ana, fallback=False)]).resolve(OUTSIDE).owner is None
 
 
+def test_fallbacks_of_one_sequence_go_by_tenant_then_by_business_area() -> None:
+    elsewhere = IncomingMessage(ChatwootId("404"))
+    # A channel's key would order them the other way round.
+    owners = [
+        TenantDomain(TenantId(tenant), BusinessDomain(area))
+        for tenant, area in (("ana", "a"), ("ana", "b"), ("bia", "a"), ("bia", "b"))
+    ]
+    mappings = [
+        ChannelMapping(
+            ChannelKey(ONE, ChatwootId(str(9 - place))), owner, fallback=True, sequence=3
+        )
+        for place, owner in enumerate(owners)
+    ]
+    for place, owner in enumerate(owners):
+        for order in (mappings[place:], mappings[place:][::-1]):
+            assert RoutingTable(order).resolve(elsewhere).owner == owner
+
+
 def test_fallback_serves_every_account() -> None:
     table = RoutingTable([account_of(ANA, fallback=True)])
     assert table.resolve(IncomingMessage(TWO)) == Route(ANA, None, Rule.FALLBACK)

@@ -368,6 +368,16 @@ def test_any_of_several_signatures_may_be_the_right_one(position: int) -> None:
     assert verify(headers, STANDARD) is SignatureScheme.STANDARD_WEBHOOKS
 
 
+def test_sixteen_signatures_are_looked_at_and_no_more() -> None:
+    headers = standard_headers()
+    right, wrong = headers["webhook-signature"], "v1," + base64.b64encode(bytes(32)).decode()
+    headers["webhook-signature"] = " ".join([*[wrong] * 15, right])
+    assert verify(headers, STANDARD) is SignatureScheme.STANDARD_WEBHOOKS
+    headers["webhook-signature"] = " ".join([*[wrong] * 16, right])
+    with pytest.raises(SignatureInvalidError):
+        verify(headers, STANDARD)
+
+
 @pytest.mark.parametrize("order", [1, -1])
 def test_a_secret_is_rotated_without_a_gap(order: int) -> None:
     policies = (
@@ -492,7 +502,20 @@ def test_a_plain_secret_of_standard_webhooks_is_its_own_bytes() -> None:
 
 
 @pytest.mark.parametrize(
-    "secret", ["", "whsec_", "whsec_a", "whsec_canary!", "whsec_é", "whsec_="]
+    "secret",
+    [
+        "",
+        "whsec_",
+        "whsec_a",
+        "whsec_canary!",
+        "whsec_é",
+        "whsec_=",
+        # Of the right length: a lenient reader drops what it does not know and takes the rest.
+        WHSEC.replace("A", "!", 1),
+        WHSEC.replace("A", "-", 1),
+        WHSEC[:20] + "\n" + WHSEC[21:],
+        WHSEC[:20] + "====" + WHSEC[24:],
+    ],
 )
 def test_unusable_secrets_are_refused_without_being_shown(secret: str) -> None:
     with pytest.raises(ValueError, match="a signing secret") as refusal:
