@@ -218,8 +218,10 @@ class CommitContract(StoreContract):
             {"paint": {"colour": "red"}}
         )
 
-    async def test_check_returns(self, stores: Stores) -> None:
+    async def test_check_leaves_no_trace(self, stores: Stores) -> None:
         await stores.config.check()
+        assert await stores.config.tenants() == []
+        assert await stores.audit.entries() == []
 
 
 # One way to be refused each, for a store that holds `everything()` and a second data key of

@@ -11,6 +11,7 @@ import ast
 import re
 import tomllib
 from collections.abc import Callable, Iterator
+from functools import cache
 from itertools import chain
 
 import pytest
@@ -168,6 +169,49 @@ def mocks(path: str, tree: ast.Module) -> Iterator[str]:
             yield f"{path}:{node.lineno}"
 
 
+def functions(tree: ast.Module) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    kinds = ast.FunctionDef | ast.AsyncFunctionDef
+    return (node for node in ast.walk(tree) if isinstance(node, kinds))
+
+
+def asserts(function: ast.AST, asserting: set[str]) -> bool:
+    """
+    Whether *function* has an assertion, or calls one of the *asserting* functions.
+    """
+    return any(
+        isinstance(node, ast.Assert | ast.Raise)
+        or (isinstance(node, ast.Call) and bare_name(node.func) in asserting)
+        for node in ast.walk(function)
+    )
+
+
+@cache
+def asserting_functions() -> set[str]:
+    """
+    Functions of the tests that assert something, by name, whichever module they are in.
+    """
+    helpers = [
+        function
+        for _, tree in modules(TESTS)
+        for function in functions(tree)
+        if not function.name.startswith("test_")
+    ]
+    known = {"raises", "run_state_machine_as_test"}
+    while found := {
+        function.name
+        for function in helpers
+        if function.name not in known and asserts(function, known)
+    }:
+        known |= found
+    return known
+
+
+def empty_tests(path: str, tree: ast.Module) -> Iterator[str]:
+    for function in functions(tree):
+        if function.name.startswith("test_") and not asserts(function, asserting_functions()):
+            yield f"{path}:{function.lineno} {function.name}"
+
+
 SOURCE_RULES: list[Rule] = [
     class_names_that_say_nothing,
     module_names_that_say_nothing,
@@ -185,8 +229,9 @@ def test_source_keeps(rule: Rule) -> None:
     assert list(chain.from_iterable(rule(path, tree) for path, tree in modules(PACKAGE))) == []
 
 
-def test_tests_need_no_mocks() -> None:
-    assert list(chain.from_iterable(mocks(path, tree) for path, tree in modules(TESTS))) == []
+@pytest.mark.parametrize("rule", [mocks, empty_tests])
+def test_tests_keep(rule: Rule) -> None:
+    assert list(chain.from_iterable(rule(path, tree) for path, tree in modules(TESTS))) == []
 
 
 @pytest.mark.parametrize(
@@ -221,6 +266,8 @@ def test_tests_need_no_mocks() -> None:
         (mocks, "unit/test_a.py", "from unittest.mock import patch"),
         (mocks, "unit/test_a.py", "import unittest.mock"),
         (mocks, "unit/test_a.py", "def test_a(mocker): ..."),
+        (empty_tests, "unit/test_a.py", "def test_a(): f()"),
+        (empty_tests, "unit/test_a.py", "async def test_a(): await g.h()"),
     ],
 )
 def test_offender_is_caught(rule: Rule, path: str, source: str) -> None:

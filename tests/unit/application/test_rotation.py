@@ -232,10 +232,15 @@ async def test_ring_with_every_needed_master_key_passes(hub: Hub) -> None:
     await with_tenants(hub)
     for vault in (hub.vault, MemorySecretVault("second", "first")):
         await CheckKeyRing(hub.secrets, vault)()
+        assert await hub.secrets.master_ids() == {"first": 3}
 
 
-async def test_any_ring_will_do_for_an_empty_store(hub: Hub) -> None:
-    await CheckKeyRing(hub.secrets, MemorySecretVault("other"))()
+async def test_any_ring_will_do_until_something_is_sealed(hub: Hub) -> None:
+    stranger = CheckKeyRing(hub.secrets, MemorySecretVault("other"))
+    await stranger()
+    await with_tenants(hub, 1)
+    with pytest.raises(MasterKeyMissingError):
+        await stranger()
 
 
 async def test_ring_without_needed_master_keys_is_refused_by_their_names(hub: Hub) -> None:

@@ -92,9 +92,11 @@ def test_fault_of_one_crew_does_not_keep_the_others_from_work() -> None:
         crew_of(body, OWNER, "bad")
 
 
-def test_good_document_is_let_be() -> None:
+def test_good_document_is_let_be_and_a_fault_in_it_is_not() -> None:
     require_crews(BODY, OWNER)
     require_crews({"crews": {}}, OWNER)
+    with pytest.raises(InvalidValueError, match=r"crews\.\*\.type"):
+        require_crews({"crews": {"good": HTTP, "bad": {"type": "smoke signals"}}}, OWNER)
 
 
 def test_older_document_that_describes_no_crews_is_let_be() -> None:

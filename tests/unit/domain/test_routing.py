@@ -236,9 +236,11 @@ def test_of_two_states_of_one_channel_the_last_counts() -> None:
 def calls_made(routed: Callable[[IncomingMessage], Route], message: IncomingMessage) -> int:
     calls = 0
 
-    def count(_frame: FrameType, event: str, _argument: object) -> None:
+    # The collector may run at any moment, and calls whoever asked to be told of it.
+    def count(frame: FrameType, event: str, _argument: object) -> None:
         nonlocal calls
-        calls += event in {"call", "c_call"}
+        rules = frame.f_globals["__name__"].startswith("odoo_ai_config.")
+        calls += rules and event in {"call", "c_call"}
 
     sys.setprofile(count)
     try:
@@ -267,7 +269,7 @@ def test_work_does_not_grow_with_the_tenants_that_share_a_number(
         )
         for size in (10, 1000)
     )
-    assert calls_made(few.resolve, message) == calls_made(many.resolve, message)
+    assert 0 < calls_made(few.resolve, message) == calls_made(many.resolve, message)
 
 
 def test_number_is_looked_for_after_an_account_that_nobody_mapped() -> None:

@@ -130,10 +130,12 @@ def test_only_a_document_that_exists_has_content() -> None:
         (revision(3, deleted=True), 0),
     ],
 )
-def test_writer_who_saw_the_current_version_may_write(
+def test_writer_who_saw_the_current_version_may_write_and_nobody_else(
     current: Revision | None, expected: int | None
 ) -> None:
     require_version(KEY, current, expected)
+    with pytest.raises(PreconditionFailedError):
+        require_version(KEY, current, 7)
 
 
 @pytest.mark.parametrize(

@@ -185,6 +185,7 @@ async def test_message_of_another_process_is_noticed_without_a_bell(world: World
         world.services = evolve(world.services, receive_message=receive)
         await world.receive(1)
         await until(lambda: world.posted() == 1)
+    assert world.outcomes == ["answered", "posted"]
 
 
 async def test_conversation_goes_on_as_soon_as_its_head_is_done(world: World) -> None:

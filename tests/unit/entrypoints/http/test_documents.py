@@ -377,7 +377,8 @@ async def test_repeated_write_of_a_version_that_was_pruned_tells_what_it_did(
 
 async def test_writer_who_knows_another_version_is_let_through(web: WebHub) -> None:
     await publish(web)
-    await publish(web, "a: 1\n", If_None_Match='"9-00000000"')
+    answer = await publish(web, "a: 1\n", If_None_Match='"9-00000000"')
+    assert (await answer.json())["version"] == 2
 
 
 async def test_idempotency_key_of_another_write_is_a_conflict(web: WebHub) -> None:

@@ -49,7 +49,11 @@ class TestAiSideConfigClient:
         assert (await web.get("/configs/nobody/retail/config")).status == 404
 
     async def test_list_takes_a_domain(self, web: WebHub) -> None:
-        assert await (await web.get("/configs/account_1?domain=retail")).json() == []
+        await web.send(fixture("credentials_nested_odoo_button"))
+        found = await (await web.get("/configs/account_1?domain=retail")).json()
+        assert {entry["config_type"] for entry in found} == {"config", "credentials"}
+        assert {entry["domain"] for entry in found} == {"retail"}
+        assert await (await web.get("/configs/account_1?domain=other")).json() == []
 
 
 class TestMigrationScript:

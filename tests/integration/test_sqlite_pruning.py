@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from odoo_ai_config.adapters.sqlite import pruning
+from odoo_ai_config.adapters.sqlite.database import SqliteDatabase
+from odoo_ai_config.domain.changes import Changeset
+from tests.contract.prune_contract import KEEP_ONE, NOW, write
+from tests.contract.samples import credentials, secret
+from tests.contract.stores import Stores
+
+
+async def test_value_that_is_named_again_after_it_was_found_is_left_alone(
+    database: SqliteDatabase, stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def sealed(version: int, number: int) -> Changeset:
+        return Changeset(
+            revisions=(credentials(version, tenant="t", odoo=number),),
+            secrets=(secret("t", number=number),),
+        )
+
+    await write(stores, sealed(1, 1), sealed(2, 2))
+    await stores.config.prune(KEEP_ONE, now=NOW)
+    await write(stores, Changeset(secrets=(secret("t", number=1),)))
+    unhindered = database.write
+    came_between = []
+
+    async def write_after_a_commit(step: Callable[..., Any]) -> Any:
+        if getattr(step, "func", None) is pruning._remove_orphans:
+            came_between.append(step)
+            monkeypatch.undo()
+            await stores.config.commit(sealed(3, 1))
+        return await unhindered(step)
+
+    monkeypatch.setattr(database, "write", write_after_a_commit)
+    await stores.config.prune(KEEP_ONE, now=NOW)
+    assert len(came_between) == 1
+    stored = secret("t", number=1)
+    assert await stores.secrets.sealed(stored.context, stored.fingerprint) == stored
