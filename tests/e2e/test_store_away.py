@@ -12,7 +12,7 @@ from pathlib import Path
 
 import aiohttp
 
-from tests.e2e.hub_process import PROGRAM, HubProcess, environment, serving
+from tests.e2e.hub_process import PROGRAM, HubProcess, environment, run, serving
 from tests.e2e.load import Writer
 
 
@@ -97,6 +97,39 @@ async def test_backup_that_is_put_back_is_served_after_a_restart_and_not_written
     with serving(tmp_path) as hub:
         async with hub.client() as client:
             assert await writer.stored(client) == 1
+
+
+async def test_wrong_or_lost_ring_does_no_harm_to_a_running_server(tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    with serving(tmp_path / "other"):
+        pass
+    with serving(tmp_path) as hub:
+        ring = hub.folder / "var" / "keyring.json"
+        right = ring.read_bytes()
+        async with hub.client() as client:
+            for number, place in enumerate(("other/var/keyring.json", "nowhere")):
+                ring.unlink()
+                if (tmp_path / place).exists():
+                    shutil.copy(tmp_path / place, ring)
+                async with client.get("/ready") as response:
+                    warning = ("key_ring_foreign", "key_ring_missing")[number]
+                    assert await response.json() == {"status": "ready", "warnings": [warning]}
+                await Writer(f"tenant-{number}").write(client)
+                examined = run(tmp_path, "doctor", "--port", "0")
+                assert examined.returncode == 1, examined.stdout
+                assert any(
+                    line.startswith("falha  chaveiro") for line in examined.stdout.splitlines()
+                )
+            ring.unlink(missing_ok=True)
+            ring.touch(0o600)
+            ring.write_bytes(right)
+            async with client.get("/ready") as response:
+                assert await response.json() == {"status": "ready"}
+        assert hub.stop() == 0
+    # Nothing was sealed under the wrong one: the right one opens everything.
+    with serving(tmp_path) as hub:
+        async with hub.client() as client:
+            assert await Writer("tenant-0").stored(client) == 1
 
 
 async def test_retry_of_the_sender_gets_through_once_the_store_is_back(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from odoo_ai_config.adapters.crypto.key_ring import KeyRing, MasterKey
 from odoo_ai_config.adapters.crypto.key_ring_file import (
@@ -20,6 +21,7 @@ from odoo_ai_config.adapters.crypto.key_ring_file import (
 from odoo_ai_config.adapters.crypto.secret_vault import AesGcmSecretVault
 from odoo_ai_config.adapters.memory.clock import ManualClock
 from odoo_ai_config.application.errors import InvalidKeyRingError, MasterKeyMissingError
+from odoo_ai_config.application.ports.secret_vault import RingTrouble
 from tests.contract.secret_vault_contract import SECRET, TENANT, context
 from tests.key_rings import fixed_ring, master_key
 
@@ -328,6 +330,100 @@ def test_running_vault_goes_on_with_its_ring_while_the_file_cannot_be_used(
             KeyRingFile(path, clock).ring()
 
 
+def test_wrong_ring_put_in_place_while_running_is_refused_and_logged_once(
+    source: KeyRingFile, path: Path, clock: ManualClock, tmp_path: Path
+) -> None:
+    server = AesGcmSecretVault(source)
+    right = server.current_master_id
+    before = path.read_bytes()
+    wrong = KeyRingFile(tmp_path / "wrong.json", clock).ring()
+    (tmp_path / "wrong.json").replace(path)
+    with capture_logs() as logged:
+        assert server.ring_trouble is RingTrouble.FOREIGN
+        # A tenant that came now would be lost at the next start with the right ring.
+        assert server.new_tenant_key(TENANT, at=NOW).master_id == right
+        assert server.current_master_id == right
+        with pytest.raises(InvalidKeyRingError, match=right):
+            source.add()
+    assert [(line["event"], line["log_level"]) for line in logged] == [
+        ("key_ring_foreign", "error")
+    ]
+    assert (logged[0]["current"], logged[0]["found"]) == (right, wrong.ids)
+    assert not any(secret in str(logged) for secret in secrets_in(path))
+    path.write_bytes(before)
+    with capture_logs() as logged:
+        assert server.ring_trouble is None
+    assert [line["event"] for line in logged] == ["key_ring_followed"]
+
+
+@pytest.mark.parametrize("mishap", ["removed", "damaged", "shared"])
+def test_lost_ring_is_logged_once_for_each_change(
+    source: KeyRingFile, path: Path, mishap: str
+) -> None:
+    source.ring()
+    before = path.read_bytes()
+    expected = RingTrouble.MISSING if mishap == "removed" else RingTrouble.UNUSABLE
+    for _ in range(2):
+        with capture_logs() as logged:
+            if mishap == "removed":
+                path.unlink()
+            elif mishap == "damaged":
+                path.write_text("{")
+            else:
+                path.chmod(0o644)
+            for _ in range(3):
+                assert source.trouble() is expected
+                source.ring()
+        assert [(line["event"], line["log_level"]) for line in logged] == [
+            (expected.value, "error")
+        ]
+        path.write_bytes(before)
+        path.chmod(0o600)
+        assert source.trouble() is None
+
+
+def test_folder_that_was_moved_away_and_back_is_no_new_ring(
+    source: KeyRingFile, path: Path, tmp_path: Path
+) -> None:
+    ring = source.ring()
+    for _ in range(2):
+        with capture_logs() as logged:
+            path.parent.rename(tmp_path / "aside")
+            assert source.trouble() is RingTrouble.MISSING
+            (tmp_path / "aside").rename(path.parent)
+            assert source.trouble() is None
+        assert [line["event"] for line in logged] == ["key_ring_missing"]
+    assert source.ring() is ring
+
+
+def test_trouble_of_a_ring_that_was_never_there_is_none(source: KeyRingFile, path: Path) -> None:
+    assert source.trouble() is None
+    assert not path.exists()
+
+
+def test_process_that_slept_through_a_rotation_takes_the_ring_over_if_it_opens_everything(
+    source: KeyRingFile, path: Path, clock: ManualClock
+) -> None:
+    sleeper = AesGcmSecretVault(source)
+    retired = sleeper.current_master_id
+    operator = KeyRingFile(path, clock)
+    added = operator.add()
+    operator.make_current(added.id)
+    document = json.loads(path.read_text())
+    document["keys"] = [entry for entry in document["keys"] if entry["id"] == added.id]
+    path.write_text(json.dumps(document))
+    assert sleeper.ring_trouble is RingTrouble.FOREIGN
+    for needed in ((), (retired,), (retired, added.id)):
+        sleeper.adopt_ring(needed)
+        assert sleeper.current_master_id == retired
+    sleeper.adopt_ring([added.id])
+    assert sleeper.ring_trouble is None
+    assert sleeper.current_master_id == added.id
+    path.unlink()
+    sleeper.adopt_ring([added.id])
+    assert sleeper.current_master_id == added.id
+
+
 def in_base64(*names: str) -> str:
     return ",".join(base64.b64encode(master_key(name).material).decode() for name in names)
 
@@ -412,6 +508,8 @@ def test_ring_from_the_environment_changes_there_only(path: Path, clock: ManualC
     with pytest.raises(MasterKeyMissingError):
         chosen.make_current("0123456789abcdef")
     assert chosen.make_current(first) == chosen.ring()
+    chosen.adopt([second])
+    assert (chosen.trouble(), chosen.ring().current_id) == (None, first)
 
 
 def test_master_key_has_32_bytes() -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
 from importlib.metadata import version
 from typing import Final
 
@@ -32,6 +32,8 @@ from odoo_ai_config.entrypoints.startup import FirstSecrets, ensure_first_secret
 _log = structlog.get_logger(area="config")
 
 _PRUNE_SECONDS: Final = 3600.0
+# As soon as this, every process has seen a step of a rotation.
+_RING_SECONDS: Final = 5.0
 
 
 def http_options(settings: Settings) -> HttpOptions:
@@ -126,8 +128,13 @@ async def run_server(
         first = await ensure_first_secrets(services, settings)
         app = build_app(services, options, metrics)
         async with contextlib.AsyncExitStack() as background:
+            await background.enter_async_context(
+                _meanwhile(watch_key_ring(services, every=_RING_SECONDS))
+            )
             if upkeep:
-                await background.enter_async_context(_pruning(services))
+                await background.enter_async_context(
+                    _meanwhile(prune_for_ever(services, every=_PRUNE_SECONDS))
+                )
             if App.CHATWOOT in settings.apps:
                 courier = await background.enter_async_context(
                     delivering(services, capacity_of(settings), count=metrics.delivery)
@@ -150,14 +157,26 @@ def _retiring(courier: Courier) -> Callable[[web.Application], Awaitable[None]]:
 
 
 @contextlib.asynccontextmanager
-async def _pruning(services: Services) -> AsyncIterator[None]:
-    task = asyncio.create_task(prune_for_ever(services, every=_PRUNE_SECONDS))
+async def _meanwhile(work: Coroutine[object, object, None]) -> AsyncIterator[None]:
+    task = asyncio.create_task(work)
     try:
         yield
     finally:
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
+
+
+async def watch_key_ring(services: Services, *, every: float) -> None:
+    """
+    Look at the key ring again and again, also while nobody needs it.
+
+    So each step of a rotation is seen before the next, and a lost ring is in the log soon.
+    """
+    while True:
+        await asyncio.sleep(every)
+        with contextlib.suppress(ApplicationError):
+            await services.check_key_ring.meanwhile()
 
 
 async def prune_for_ever(services: Services, *, every: float) -> None:

@@ -26,7 +26,7 @@ from odoo_ai_config.application.errors import (
     TenantKeyChangedError,
 )
 from odoo_ai_config.application.ports.secret_store import SecretStore
-from odoo_ai_config.application.ports.secret_vault import SecretVault
+from odoo_ai_config.application.ports.secret_vault import RingTrouble, SecretVault
 from odoo_ai_config.application.sealing import Sealer
 from odoo_ai_config.application.use_cases.check_key_ring import CheckKeyRing
 from odoo_ai_config.application.use_cases.reveal_credential import RevealCredential
@@ -249,6 +249,22 @@ async def test_ring_without_needed_master_keys_is_refused_by_their_names(hub: Hu
     with pytest.raises(MasterKeyMissingError) as caught:
         await CheckKeyRing(hub.secrets, MemorySecretVault("third"))()
     assert caught.value.master_ids == ("first", "second")
+
+
+async def test_foreign_ring_is_taken_over_only_if_it_opens_all_that_is_stored(hub: Hub) -> None:
+    vault = MemorySecretVault("first")
+    check = CheckKeyRing(hub.secrets, vault)
+    assert await check.meanwhile() is None
+    vault.trouble = RingTrouble.FOREIGN
+    # Where nothing is stored, nothing tells which ring is right.
+    assert await check.meanwhile() is RingTrouble.FOREIGN
+    await Hub(MemorySecretVault("second"), hub.state).write(owner("second"), values())
+    assert await check.meanwhile() is RingTrouble.FOREIGN
+    both = MemorySecretVault("first", "second")
+    both.trouble = RingTrouble.FOREIGN
+    assert await CheckKeyRing(hub.secrets, both).meanwhile() is None
+    vault.trouble = RingTrouble.MISSING
+    assert await check.meanwhile() is RingTrouble.MISSING
 
 
 # The master key

@@ -8,13 +8,19 @@ from pathlib import Path
 import pytest
 import structlog
 
+from odoo_ai_config.adapters.crypto.key_ring_file import KeyRingFile
+from odoo_ai_config.adapters.system.clock import SystemClock
 from odoo_ai_config.application.document_writes import DocumentWrite
 from odoo_ai_config.domain.identifiers import CONFIG, BusinessDomain, DocumentKey, TenantId
 from odoo_ai_config.entrypoints.apps import App
 from odoo_ai_config.entrypoints.cli.session import OPERATOR
 from odoo_ai_config.entrypoints.container import Container
 from odoo_ai_config.entrypoints.services import Services
-from odoo_ai_config.entrypoints.serving import http_options, prune_for_ever
+from odoo_ai_config.entrypoints.serving import (
+    http_options,
+    prune_for_ever,
+    watch_key_ring,
+)
 from odoo_ai_config.entrypoints.settings import SettingsError, read_settings
 from odoo_ai_config.entrypoints.startup import opened
 
@@ -51,6 +57,26 @@ async def test_old_versions_go_even_after_the_store_was_away(
             await pruning
     history = await services.list_documents.history(KEY, caller=OPERATOR)
     assert [revision.version for revision in history] == [3]
+
+
+async def test_lost_ring_is_in_the_log_although_nobody_needs_it_and_the_store_is_away(
+    services: Services, tmp_path: Path
+) -> None:
+    (tmp_path / "odoo-ai-config.db").rename(tmp_path / "aside")
+    (tmp_path / "keyring.json").write_text("{")
+    with structlog.testing.capture_logs() as logged:
+        watching = asyncio.create_task(watch_key_ring(services, every=0.001))
+        while not logged:
+            await asyncio.sleep(0.001)
+        foreign = tmp_path / "foreign" / "keyring.json"
+        KeyRingFile(foreign, SystemClock()).ring()
+        foreign.replace(tmp_path / "keyring.json")
+        while len(logged) < 2:
+            await asyncio.sleep(0.001)
+        watching.cancel()
+        with suppress(asyncio.CancelledError):
+            await watching
+    assert [line["event"] for line in logged] == ["key_ring_unusable", "key_ring_foreign"]
 
 
 def test_secrets_of_every_scheme_reach_the_boundary(tmp_path: Path) -> None:

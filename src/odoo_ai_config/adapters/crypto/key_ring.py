@@ -7,12 +7,14 @@ from __future__ import annotations
 import hashlib
 import secrets
 from abc import abstractmethod
+from collections.abc import Collection
 from datetime import datetime
 from typing import Final, Protocol
 
 from attrs import Factory, evolve, field, frozen
 
 from odoo_ai_config.application.errors import InvalidKeyRingError, MasterKeyMissingError
+from odoo_ai_config.application.ports.secret_vault import RingTrouble
 
 KEY_BYTES: Final = 32
 _ID_DOMAIN: Final = b"odoo-ai-config/master-key-id\0"
@@ -155,7 +157,20 @@ class KeyRingSource(Protocol):
         """
         The ring as it is now; asking again costs next to nothing while it stays the same.
 
-        Where there is none yet, it is made.
+        Where there is none yet, it is made. Where it was lost, or another one that lacks the
+        current key has taken its place, it is the one from before.
+        """
+
+    @abstractmethod
+    def trouble(self) -> RingTrouble | None:
+        """
+        Why `ring` is not what is in its place now, if it is not; nothing is made.
+        """
+
+    @abstractmethod
+    def adopt(self, needed: Collection[str]) -> None:
+        """
+        Take over what is in the ring's place if it has some keys that are *needed*, and all.
         """
 
     @abstractmethod

@@ -10,12 +10,13 @@ import fcntl
 import json
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Final, NoReturn
 
+import structlog
 from attrs import frozen
 
 from odoo_ai_config.adapters.crypto.key_ring import (
@@ -26,6 +27,9 @@ from odoo_ai_config.adapters.crypto.key_ring import (
 )
 from odoo_ai_config.application.errors import InvalidKeyRingError, MasterKeyMissingError
 from odoo_ai_config.application.ports.clock import Clock
+from odoo_ai_config.application.ports.secret_vault import RingTrouble
+
+_log = structlog.get_logger(area="config")
 
 SETTING: Final = "ODOO_AI_CONFIG_KEYRING"
 _FORMAT: Final = 1
@@ -86,6 +90,14 @@ class KeyRingSetting(KeyRingSource):
     def ring(self) -> KeyRing:
         return self._ring
 
+    def trouble(self) -> None:
+        return None
+
+    def adopt(self, needed: Collection[str]) -> None:
+        """
+        Do nothing: the environment of a process does not change.
+        """
+
     def found(self) -> KeyRing | None:
         return self._ring
 
@@ -112,22 +124,60 @@ class KeyRingFile(KeyRingSource):
     A ring in a JSON file that only its owner can read.
 
     The file is replaced as a whole, so that a reader sees the old ring or the new one. Processes
-    that write it take turns. A running program follows changes of the file; while the file
-    cannot be used it goes on with the ring that it has, and refuses at its next start.
+    that write it take turns. A running program follows changes of the file. While the file
+    cannot be used, or holds a ring without the current key, it goes on with the ring that it
+    has and says so in the log, once for each change; its next start will refuse.
     """
 
     def __init__(self, path: Path, clock: Clock) -> None:
         self._path = path
         self._clock = clock
         self._loaded: tuple[KeyRing, os.stat_result] | None = None
+        self._trouble: RingTrouble | None = None
+        self._told: tuple[RingTrouble, tuple[int, int, int] | None] | None = None
 
     def ring(self) -> KeyRing:
         if self._loaded is None:
             self._loaded = self._load_or_create()
-        elif not self._is_as(self._loaded[1]):
-            with suppress(InvalidKeyRingError, MasterKeyMissingError):
-                self._loaded = self._load()
-        return self._loaded[0]
+            return self._loaded[0]
+        return self._followed(*self._loaded)
+
+    def trouble(self) -> RingTrouble | None:
+        if self._loaded is not None:
+            self._followed(*self._loaded)
+        return self._trouble
+
+    def adopt(self, needed: Collection[str]) -> None:
+        with suppress(InvalidKeyRingError):
+            ring, seen = self._load()
+            if needed and set(needed) <= set(ring.ids):
+                self._take_over(ring, seen)
+
+    def _followed(self, ring: KeyRing, seen: os.stat_result) -> KeyRing:
+        if self._is_as(seen):
+            self._trouble = self._told = None
+            return ring
+        try:
+            fresh, seen = self._load()
+        except InvalidKeyRingError:
+            self._go_on(RingTrouble.MISSING if self._missing() else RingTrouble.UNUSABLE, ring)
+            return ring
+        if ring.current_id not in fresh.ids:
+            self._go_on(RingTrouble.FOREIGN, ring, found=fresh.ids)
+            return ring
+        self._take_over(fresh, seen)
+        return fresh
+
+    def _take_over(self, ring: KeyRing, seen: os.stat_result) -> None:
+        self._loaded, self._trouble, self._told = (ring, seen), None, None
+        _log.info("key_ring_followed", current=ring.current_id, found=ring.ids)
+
+    def _go_on(self, trouble: RingTrouble, ring: KeyRing, found: Collection[str] = ()) -> None:
+        self._trouble = trouble
+        told = trouble, self._sight()
+        if told != self._told:
+            self._told = told
+            _log.error(trouble.value, place=str(self._path), current=ring.current_id, found=found)
 
     def found(self) -> KeyRing | None:
         return None if self._loaded is None and self._missing() else self.ring()
@@ -145,22 +195,26 @@ class KeyRingFile(KeyRingSource):
         return self._change(lambda ring: ring.with_current(master_id))
 
     def _change(self, change: Callable[[KeyRing], KeyRing]) -> KeyRing:
-        self.ring()
+        current_id = self.ring().current_id
         with self._turn():
-            ring = change(self._load()[0])
+            stored = self._load()[0]
+            if current_id not in stored.ids:
+                raise InvalidKeyRingError(
+                    f"O chaveiro {self._path} não tem a chave mestra em uso, {current_id}; "
+                    "restaure-o da cópia de segurança."
+                )
+            ring = change(stored)
             self._write(ring)
         return ring
 
     def _is_as(self, seen: os.stat_result) -> bool:
+        return self._sight() == _sight_of(seen)
+
+    def _sight(self) -> tuple[int, int, int] | None:
         try:
-            now = self._path.stat()
+            return _sight_of(self._path.stat())
         except OSError:
-            return False
-        return (now.st_ino, now.st_size, now.st_ctime_ns) == (
-            seen.st_ino,
-            seen.st_size,
-            seen.st_ctime_ns,
-        )
+            return None
 
     def _load_or_create(self) -> tuple[KeyRing, os.stat_result]:
         if self._missing():
@@ -231,6 +285,11 @@ class KeyRingFile(KeyRingSource):
         return InvalidKeyRingError(
             f"O chaveiro {self._path} não pode ser lido ou gravado ({error.strerror})."
         )
+
+
+def _sight_of(seen: os.stat_result) -> tuple[int, int, int]:
+    # Whatever is done to a file, one of them is not what it was.
+    return seen.st_ino, seen.st_size, seen.st_ctime_ns
 
 
 def _advice(path: Path, seen: os.stat_result) -> str | None:

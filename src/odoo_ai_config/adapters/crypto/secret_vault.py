@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from odoo_ai_config.adapters.crypto.key_ring import KEY_BYTES, KeyRingSource, MasterKey
 from odoo_ai_config.application.errors import SealBrokenError
-from odoo_ai_config.application.ports.secret_vault import SecretVault
+from odoo_ai_config.application.ports.secret_vault import RingTrouble, SecretVault
 from odoo_ai_config.domain.credentials import (
     Fingerprint,
     SealContext,
@@ -94,6 +94,13 @@ class AesGcmSecretVault(SecretVault):
 
     def ensure_ring(self) -> None:
         self._source.ring()
+
+    @property
+    def ring_trouble(self) -> RingTrouble | None:
+        return self._source.trouble()
+
+    def adopt_ring(self, needed: Collection[str]) -> None:
+        self._source.adopt(needed)
 
     def new_tenant_key(
         self, tenant: TenantId, *, at: datetime, succeeding: TenantKey | None = None

@@ -8,7 +8,7 @@ from collections.abc import Collection
 from datetime import datetime
 
 from odoo_ai_config.adapters.measured.timing import Observe, Timed
-from odoo_ai_config.application.ports.secret_vault import SecretVault
+from odoo_ai_config.application.ports.secret_vault import RingTrouble, SecretVault
 from odoo_ai_config.domain.credentials import (
     Fingerprint,
     SealContext,
@@ -38,6 +38,13 @@ class MeasuredSecretVault(SecretVault):
 
     def ensure_ring(self) -> None:
         self._vault.ensure_ring()
+
+    @property
+    def ring_trouble(self) -> RingTrouble | None:
+        return self._vault.ring_trouble
+
+    def adopt_ring(self, needed: Collection[str]) -> None:
+        self._vault.adopt_ring(needed)
 
     def new_tenant_key(
         self, tenant: TenantId, *, at: datetime, succeeding: TenantKey | None = None

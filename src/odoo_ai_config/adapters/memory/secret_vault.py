@@ -14,7 +14,7 @@ from typing import Final
 from attrs import evolve
 
 from odoo_ai_config.application.errors import MasterKeyMissingError, SealBrokenError
-from odoo_ai_config.application.ports.secret_vault import SecretVault
+from odoo_ai_config.application.ports.secret_vault import RingTrouble, SecretVault
 from odoo_ai_config.domain.credentials import (
     Fingerprint,
     SealContext,
@@ -33,11 +33,13 @@ class MemorySecretVault(SecretVault):
     Keeps the promises of a vault among honest programs; it protects nothing.
 
     Its master keys are their own names, the first of which is current, so that two vaults with
-    the same names open what the other one sealed.
+    the same names open what the other one sealed. What it says of its ring is *trouble*, which
+    anybody may set.
     """
 
     def __init__(self, *master_ids: str) -> None:
         self._master_ids = master_ids or ("memory",)
+        self.trouble: RingTrouble | None = None
 
     @property
     def current_master_id(self) -> str:
@@ -51,6 +53,14 @@ class MemorySecretVault(SecretVault):
         """
         Do nothing: its master keys are only names.
         """
+
+    @property
+    def ring_trouble(self) -> RingTrouble | None:
+        return self.trouble
+
+    def adopt_ring(self, needed: Collection[str]) -> None:
+        if needed and set(needed) <= set(self._master_ids):
+            self.trouble = None
 
     def new_tenant_key(
         self, tenant: TenantId, *, at: datetime, succeeding: TenantKey | None = None

@@ -7,6 +7,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Collection
 from datetime import datetime
+from enum import Enum
 from typing import Protocol
 
 from odoo_ai_config.domain.credentials import (
@@ -17,6 +18,16 @@ from odoo_ai_config.domain.credentials import (
     TenantKey,
 )
 from odoo_ai_config.domain.identifiers import TenantId
+
+
+class RingTrouble(Enum):
+    """
+    Why the vault goes on with the ring that it has, and the next start may not find one.
+    """
+
+    MISSING = "key_ring_missing"
+    UNUSABLE = "key_ring_unusable"
+    FOREIGN = "key_ring_foreign"
 
 
 class SecretVault(Protocol):
@@ -45,6 +56,25 @@ class SecretVault(Protocol):
     def ensure_ring(self) -> None:
         """
         Make a ring, of one new master key, where there is none.
+        """
+
+    @property
+    @abstractmethod
+    def ring_trouble(self) -> RingTrouble | None:
+        """
+        What is wrong now with the place that the ring comes from, if anything.
+
+        A ring there that lacks the current master key is `RingTrouble.FOREIGN` and not taken
+        over: what was sealed under it, no start with the right one would open.
+        """
+
+    @abstractmethod
+    def adopt_ring(self, needed: Collection[str]) -> None:
+        """
+        Take a ring over that lacks the current master key, if it has all that are *needed*.
+
+        *needed* are the ids of all master keys that stored data keys are wrapped with. This is
+        for whoever has slept while the current key was replaced and then removed.
         """
 
     @abstractmethod

@@ -1,5 +1,5 @@
 """
-Refuse to start with a key ring that cannot open what is stored; make one where nothing is.
+Whether the key ring can open what is stored: at the start, and while the hub runs.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from attrs import frozen
 
 from odoo_ai_config.application.errors import MasterKeyMissingError
 from odoo_ai_config.application.ports.secret_store import SecretStore
-from odoo_ai_config.application.ports.secret_vault import SecretVault
+from odoo_ai_config.application.ports.secret_vault import RingTrouble, SecretVault
 
 
 @frozen
@@ -37,3 +37,18 @@ class CheckKeyRing:
         if missing:
             raise MasterKeyMissingError(*sorted(missing))
         self.vault.ensure_ring()
+
+    async def meanwhile(self) -> RingTrouble | None:
+        """
+        What is wrong with the ring under a running hub, which goes on with the one that it has.
+
+        A ring without the current key is taken over after all if it opens everything that is
+        stored: then the key was retired while this process did not look.
+
+        Raises:
+            StoreUnavailableError: The store is away, and has to be asked.
+        """
+        if self.vault.ring_trouble is RingTrouble.FOREIGN:
+            needed = await self.secrets.master_ids()
+            self.vault.adopt_ring(needed.keys())
+        return self.vault.ring_trouble

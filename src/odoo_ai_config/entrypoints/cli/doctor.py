@@ -16,6 +16,7 @@ from typing import Final
 from odoo_ai_config.application.errors import (
     ApplicationError,
     InvalidKeyRingError,
+    MasterKeyMissingError,
     StoreUnavailableError,
     StoreUnusableError,
 )
@@ -90,13 +91,16 @@ async def examined(layers: SettingLayers) -> AsyncIterator[Finding]:
     yield _data_folder(settings.data_dir)
     yield _space(settings.data_dir)
     yield _log_folder(settings.log_dir)
-    yield _key_ring(container, settings)
+    if not _ring_is_yet_to_be_made(settings):
+        yield _key_ring(container)
     yield _clock(settings.data_dir, now)
     yield await _port(settings)
     if location.technology == "sqlite" and not location.path.exists():
         yield Finding(
             Verdict.GOOD, "armazenamento", f"{location.path} será criado na primeira execução"
         )
+        if _ring_is_yet_to_be_made(settings):
+            yield _first_ring(settings)
         yield _first_key_file(settings)
         return
     async for finding in _store(container, settings, now):
@@ -174,12 +178,19 @@ def _log_folder(folder: Path | None) -> Finding:
     return Finding(Verdict.GOOD, "logs", str(folder))
 
 
-def _key_ring(container: Container, settings: Settings) -> Finding:
+def _ring_is_yet_to_be_made(settings: Settings) -> bool:
+    # Unless the data needs one: then it was lost.
+    return settings.keyring is None and not settings.keyring_path.exists()
+
+
+def _first_ring(settings: Settings) -> Finding:
+    return Finding(
+        Verdict.GOOD, "chaveiro", f"{settings.keyring_path} será criado na primeira execução"
+    )
+
+
+def _key_ring(container: Container) -> Finding:
     subject = "chaveiro"
-    if settings.keyring is None and not settings.keyring_path.exists():
-        return Finding(
-            Verdict.GOOD, subject, f"{settings.keyring_path} será criado na primeira execução"
-        )
     try:
         seen = container.key_ring().status()
     except InvalidKeyRingError as error:
@@ -280,18 +291,24 @@ async def _store(
 
 
 async def _ring_of_data(services: Services, settings: Settings) -> Finding:
+    subject = "chaveiro"
     needed = await services.secrets.master_ids()
-    if settings.keyring is None and needed and not settings.keyring_path.exists():
+    if _ring_is_yet_to_be_made(settings):
+        if not needed:
+            return _first_ring(settings)
         return Finding(
             Verdict.BAD,
-            "chaveiro",
+            subject,
             f"falta {settings.keyring_path}, e os dados precisam da chave "
             f"{', '.join(sorted(needed))}",
             "restaure o chaveiro da cópia de segurança antes de iniciar o servidor",
         )
     if needed:
-        await services.check_key_ring()
-    return Finding(Verdict.GOOD, "chaveiro", "é o destes dados")
+        try:
+            await services.check_key_ring()
+        except (InvalidKeyRingError, MasterKeyMissingError) as error:
+            return Finding(Verdict.BAD, subject, advice_on(error))
+    return Finding(Verdict.GOOD, subject, "é o destes dados")
 
 
 async def _history(services: Services, now: datetime) -> Finding:

@@ -10,11 +10,13 @@ from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from odoo_ai_config.application.errors import ApplicationError
+from odoo_ai_config.domain.json_types import JsonObject
 from odoo_ai_config.entrypoints.http.app_keys import METRICS, OPTIONS, SERVICES
 from odoo_ai_config.entrypoints.http.representations import json_bytes
 
 _HEALTHY: Final = json_bytes({"status": "healthy"})
-_READY: Final = json_bytes({"status": "ready"})
+_IS_READY: Final[JsonObject] = {"status": "ready"}
+_READY: Final = json_bytes(_IS_READY)
 
 
 async def show_identity(request: web.Request) -> web.Response:
@@ -42,10 +44,15 @@ async def show_health(_request: web.Request) -> web.Response:
 
 async def show_readiness(request: web.Request) -> web.Response:
     """
-    Whether the store can be read and written now.
+    Whether the store can be read and written now, and what would be in the next start's way.
     """
-    await request.app[SERVICES].store.check()
-    return web.Response(body=_READY, content_type="application/json")
+    services = request.app[SERVICES]
+    await services.store.check()
+    trouble = await services.check_key_ring.meanwhile()
+    # Still a 200: the hub has all that it needs, and with a 503 the balancer would take every
+    # process out at once.
+    body = _READY if trouble is None else json_bytes(_IS_READY | {"warnings": [trouble.value]})
+    return web.Response(body=body, content_type="application/json")
 
 
 async def show_metrics(request: web.Request) -> web.Response:

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from odoo_ai_config.application.ports.secret_vault import RingTrouble
 from tests.unit.entrypoints.http.web_hub import WebHub, fixture
 
 READABLE = [
@@ -162,3 +163,12 @@ async def test_readiness_follows_the_store(web: WebHub) -> None:
     assert (await anybody.get("/health")).status == 200
     web.hub.state.away = False
     assert (await anybody.get("/ready")).status == 200
+
+
+async def test_ring_that_the_next_start_would_lack_is_a_warning_and_no_outage(
+    web: WebHub,
+) -> None:
+    web.hub.vault.trouble = RingTrouble.MISSING
+    answer = await web.with_key("").get("/ready")
+    assert answer.status == 200
+    assert await answer.json() == {"status": "ready", "warnings": ["key_ring_missing"]}

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from odoo_ai_config.application.ports.secret_vault import RingTrouble
 from odoo_ai_config.domain.diffing import ChangeKind
 from odoo_ai_config.domain.json_types import JsonObject
 from odoo_ai_config.domain.reconciling import Standing
@@ -100,7 +101,16 @@ def status_answers() -> JsonObject:
             {"name": text(), "version": text(), "description": text(), "docs": text()}
         ),
         "Healthy": record({"status": constant("healthy")}),
-        "Ready": record({"status": constant("ready")}),
+        "Ready": record(
+            {
+                "status": constant("ready"),
+                "warnings": list_of(
+                    one_of(trouble.value for trouble in RingTrouble),
+                    "What does no harm now and keeps the next start from succeeding.",
+                ),
+            },
+            optional=["warnings"],
+        ),
     }
 
 
