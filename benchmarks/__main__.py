@@ -22,6 +22,8 @@ BENCHMARKS: dict[str, Callable[[], Iterator[Figure]]] = {
     "messages-slow-disk": slow_disk.slow_messages,
     "message-routing": messages.routing_added,
     "queued": messages.queued,
+    "deliveries": messages.delivering,
+    "rest": messages.resting,
     "collections": collections.pushing,
     "unchanged": collections.unchanged,
     "mapping": routing.mapping_events,

@@ -37,6 +37,15 @@ def at_least(name: str, goal: float, ratios: list[float], detail: str = "") -> F
     return Figure(name, f"at least {goal:.2f} x", spread, found >= goal, detail)
 
 
+def rate_of_at_least(name: str, goal: float, rates: list[float], detail: str = "") -> Figure:
+    """
+    Something per second that has to reach *goal*; the median of the rounds counts.
+    """
+    found = median(rates)
+    spread = f"{found:.0f}/s ({min(rates):.0f} to {max(rates):.0f})"
+    return Figure(name, f"at least {goal:g}/s", spread, found >= goal, detail)
+
+
 def at_most(name: str, goal: float, found: float, unit: str, detail: str = "") -> Figure:
     """
     A quantity that must not pass *goal*.

@@ -1,5 +1,6 @@
 """
-The floors: aiohttp servers that do the least that could be called the same work.
+The floors: aiohttp servers that do the least that could be called the same work; and whom the hub
+calls, answering at once.
 
 Run as ``python -m benchmarks.floors hello FILE`` or ``... naive FILE``; prints its port.
 """
@@ -11,6 +12,7 @@ import sqlite3
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from time import perf_counter
 
 from aiohttp import web
 
@@ -59,6 +61,25 @@ def naive(database: Path) -> Handler:
     return store
 
 
+def others(_file: Path) -> Handler:
+    """
+    A crew and a Chatwoot in one, which answer at once; any GET tells when what was posted.
+    """
+    posted: list[float] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        if request.method == "GET":
+            seconds = posted[-1] - posted[0] if posted else 0.0
+            return web.json_response({"posted": len(posted), "seconds": seconds})
+        await request.read()
+        if request.path == "/crew":
+            return web.json_response({"answer": {"text": "Das 8 às 18."}})
+        posted.append(perf_counter())
+        return web.json_response({"id": len(posted)})
+
+    return answer
+
+
 async def _serve(handler: Handler) -> None:
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", handler)
@@ -71,7 +92,7 @@ async def _serve(handler: Handler) -> None:
 
 
 def _main() -> None:
-    kinds = {"hello": hello, "unchanged": unchanged, "naive": naive}
+    kinds = {"hello": hello, "unchanged": unchanged, "naive": naive, "others": others}
     asyncio.run(_serve(kinds[sys.argv[1]](Path(sys.argv[2]))))
 
 

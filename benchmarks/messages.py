@@ -1,6 +1,7 @@
 """
 Messages of Chatwoot: how fast they are acknowledged while every crew hangs, what routing adds to
-that, and what a hundred thousand of them that wait do.
+that, and what a hundred thousand of them that wait do; how fast they are delivered, and what the
+server does while there is nothing to do.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import Any
 
-from benchmarks.figures import Figure, at_least, at_most
+from benchmarks.figures import Figure, at_least, at_most, rate_of_at_least
 from benchmarks.load import Load, request, send
 from benchmarks.processes import API_KEY, Server, floor, hub
 from benchmarks.routing import fill, hub_in, message
@@ -40,7 +41,15 @@ _TENANTS = 50
 _SENDERS = 50
 _CHUNK = 500
 _MAPPED = 100
+_CONVERSATIONS = 500
+_DELIVERED = 500
+_STUCK = 1000
+_REST_SECONDS = 10
 _SECRET = "benchmark-secret"
+_PRIVATE = {
+    "ODOO_AI_CONFIG_CHATWOOT_SECRETS": _SECRET,
+    "ODOO_AI_CONFIG_PRIVATE_TARGETS": "127.0.0.0/8",
+}
 _FIXTURE = Path("tests/fixtures/chatwoot_message_created_whatsapp.json")
 
 
@@ -65,8 +74,7 @@ def acknowledging_on(disk: str, **environment: str) -> Iterator[Figure]:
                 floors.append(_load(server))
             with hub(
                 folder / f"hub{round_}",
-                ODOO_AI_CONFIG_CHATWOOT_SECRETS=_SECRET,
-                ODOO_AI_CONFIG_PRIVATE_TARGETS="127.0.0.0/8",
+                **_PRIVATE,
                 **environment,
             ) as server:
                 _prepare(server, url)
@@ -159,6 +167,73 @@ async def _accepted(hub_: Hub, numbers: Iterator[int], messages: int) -> float:
     return (perf_counter() - start) / messages * 1e6
 
 
+def delivering() -> Iterator[Figure]:
+    """
+    Messages of one tenant from the first to the last answer that is posted, with the default
+    capacities, a crew and a Chatwoot that answer at once, over few and many conversations.
+    """
+    for conversations in (10, 100, 1000):
+        rates, costs = [], []
+        for _ in range(_ROUNDS):
+            with TemporaryDirectory() as text:
+                rate, cost = _delivery(Path(text), conversations)
+            rates.append(rate)
+            costs.append(cost)
+        yield rate_of_at_least(
+            f"{_DELIVERED} messages of one tenant delivered, {conversations:,} conversations",
+            400,
+            rates,
+            f"{median(costs) * 1000:.2f} ms of the server's processor each, receipt included",
+        )
+
+
+def resting() -> Iterator[Figure]:
+    """
+    Processor time of a server with nothing to do: none is there, or none may be taken.
+    """
+    with TemporaryDirectory() as text, _hanging_crew() as crew:
+        for waiting in (0, _STUCK):
+            with hub(Path(text) / str(waiting), **_PRIVATE) as server:
+                _prepare(server, crew, tenants=1)
+                if waiting:
+                    stuck = [_message(n, tenants=1, conversations=waiting) for n in range(waiting)]
+                    _all_answered(send(server.port, stuck, count=waiting))
+                time.sleep(2)
+                before = server.processor_seconds()
+                time.sleep(_REST_SECONDS)
+                used = (server.processor_seconds() - before) / _REST_SECONDS
+                yield at_most(
+                    f"processor at rest, {waiting:,} messages behind a crew that hangs",
+                    2,
+                    used * 100,
+                    "%",
+                )
+
+
+def _delivery(folder: Path, conversations: int) -> tuple[float, float]:
+    """
+    How many messages a second are delivered, and what each costs the server's processor.
+    """
+    messages = [_message(n, tenants=1, conversations=conversations) for n in range(_DELIVERED)]
+    with floor("others", folder) as others:
+        url = f"http://127.0.0.1:{others.port}"
+        chatwoot = {
+            "ODOO_AI_CONFIG_CHATWOOT_URL": url,
+            "ODOO_AI_CONFIG_CHATWOOT_API_TOKEN": "token",
+        }
+        with hub(folder, **_PRIVATE, **chatwoot) as server:
+            _prepare(server, f"{url}/crew", tenants=1)
+            before = server.processor_seconds()
+            _all_answered(send(server.port, messages, count=_DELIVERED, connections=_SENDERS))
+            done = {"posted": 0}
+            while done["posted"] < _DELIVERED:
+                time.sleep(0.05)
+                with urllib.request.urlopen(url) as answer:
+                    done = json.load(answer)
+            cost = server.processor_seconds() - before
+    return _DELIVERED / done["seconds"], cost / _DELIVERED
+
+
 def _load(server: Server) -> Load:
     requests = [_message(n) for n in range(_WARM_UP + _COUNT)]
     send(server.port, requests[:_WARM_UP], count=_WARM_UP, connections=_SENDERS)
@@ -172,18 +247,22 @@ def _recorded() -> dict[str, Any]:
     return payload
 
 
-def _body(number: int, account: int, inbox: int) -> dict[str, Any]:
+def _body(
+    number: int, account: int, inbox: int, conversations: int = _CONVERSATIONS
+) -> dict[str, Any]:
     recorded = _recorded()
     return recorded | {
         "id": number + 1,
         "account": recorded["account"] | {"id": account},
         "inbox": recorded["inbox"] | {"id": inbox},
-        "conversation": recorded["conversation"] | {"id": number % 500 + 1},
+        "conversation": recorded["conversation"] | {"id": number % conversations + 1},
     }
 
 
-def _message(number: int) -> bytes:
-    message_ = _body(number, 1, number % _TENANTS + 1)
+def _message(
+    number: int, *, tenants: int = _TENANTS, conversations: int = _CONVERSATIONS
+) -> bytes:
+    message_ = _body(number, 1, number % tenants + 1, conversations)
     body = json.dumps(message_, ensure_ascii=False, separators=(",", ":")).encode()
     at = str(int(time.time()))
     digest = hmac.new(_SECRET.encode(), f"{at}.".encode() + body, hashlib.sha256).hexdigest()
@@ -195,9 +274,9 @@ def _message(number: int) -> bytes:
     return request("POST", "/webhook", headers=headers, body=body)
 
 
-def _prepare(server: Server, crew: str) -> None:
+def _prepare(server: Server, crew: str, *, tenants: int = _TENANTS) -> None:
     crews = {"default_crew": "ia", "crews": {"ia": {"type": "http", "url": crew}}}
-    for tenant in range(_TENANTS):
+    for tenant in range(tenants):
         account = f"account_{tenant}"
         mapping = {
             "chatwoot_account_id": 1,

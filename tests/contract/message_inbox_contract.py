@@ -703,6 +703,24 @@ class ClaimContract(StoreContract):
         await claim(stores, now=LATER, until=LATER + DAY)
         assert await stores.inbox.next_due() == LATER + DAY
 
+    async def test_heads_of_tenants_without_room_are_not_next(self, stores: Stores) -> None:
+        await put(
+            stores,
+            message("message-1", "1", minute=1),
+            message("message-2", "2", minute=2, tenant="other"),
+            message("message-3", "3", minute=3, tenant="third"),
+        )
+        acme, other, third = map(TenantId, ("acme", "other", "third"))
+        for beside, minute in (
+            ((), 1),
+            ((acme,), 2),
+            ((other,), 1),
+            ({acme, other}, 3),
+            ((TenantId("nobody"),), 1),
+        ):
+            assert await stores.inbox.next_due(beside=beside) == AT + minute * MINUTE
+        assert await stores.inbox.next_due(beside=(acme, other, third)) is None
+
     async def test_nothing_is_due_once_everything_is_closed(self, stores: Stores) -> None:
         await put(stores, message(), message().done(at=SOON), stray("message-2"))
         assert await stores.inbox.next_due() is None

@@ -17,6 +17,7 @@ from attrs import define, frozen
 from structlog.contextvars import bind_contextvars
 
 from odoo_ai_config.application.delivery_steps import Progress, Step, Trouble
+from odoo_ai_config.application.doorbell import Doorbell
 from odoo_ai_config.application.errors import ApplicationError
 from odoo_ai_config.application.ports.message_inbox import Allowance
 from odoo_ai_config.domain.crews import Crew
@@ -34,9 +35,9 @@ _log = structlog.get_logger(area="hub")
 
 # How long a message waits at most that another process has received and does not deliver.
 _LOOK_SECONDS: Final = 1.0
-# What comes meanwhile is taken in one go: receiving goes before delivering.
+# What comes meanwhile is taken in one go: receiving goes before delivering. A delivery that ends
+# cuts the rest short: nothing more would come while its place is empty.
 _REST_SECONDS: Final = 0.01
-_REST_IN_VAIN: Final = 0.1
 _BACKOFF_SECONDS: Final = (0.5, 10.0)
 # What giving messages back may take at the very end.
 _LAST_SECONDS: Final = 2.0
@@ -97,6 +98,7 @@ class Courier:
         self._inbox = services.inbox
         self._deliver = services.deliver_message
         self._bell = services.doorbell
+        self._ended = Doorbell()
         self._capacity = capacity
         self._count = count
         self._in_hand: dict[asyncio.Task[None], _Hand] = {}
@@ -125,7 +127,7 @@ class Courier:
             if self._ends_at is not None:
                 return
             pause = await self._looked()
-            await asyncio.sleep(_REST_SECONDS)
+            await self._ended.wait(_REST_SECONDS)
 
     async def finish(self) -> None:
         """
@@ -169,21 +171,21 @@ class Courier:
         room = self._capacity.total - len(self._in_hand)
         if room <= 0:
             return _LOOK_SECONDS
+        # Until a delivery of theirs ends, nothing of these can be taken, whatever comes.
+        most = self._capacity.per_tenant
+        full = [tenant for tenant, count in self._by_tenant().items() if count >= most]
         # Reading costs less than looking for something to take.
-        due = await self._inbox.next_due()
+        due = await self._inbox.next_due(beside=full)
         now = self._deliver.clock.now()
         if due is None or due > now:
             return _LOOK_SECONDS if due is None else min(_LOOK_SECONDS, _seconds(now, due))
-        allowance = Allowance(room, self._capacity.per_tenant, self._by_tenant())
+        allowance = Allowance(room, most, self._by_tenant())
         messages = await self._inbox.claim(allowance, now=now, until=now + self._deliver.lease)
         for message in messages:
             hand = _Hand(message)
             self._hold(hand, self._delivered(hand))
-        if messages:
-            return 0.0
-        # What is due is not for this process now. While that is so, the bell changes little.
-        await asyncio.sleep(_REST_IN_VAIN)
-        return _LOOK_SECONDS
+        # If there was none, another process has been faster.
+        return 0.0 if messages else _LOOK_SECONDS
 
     def _by_tenant(self) -> Counter[TenantId]:
         return Counter(hand.message.holder.tenant for hand in self._in_hand.values())
@@ -202,6 +204,7 @@ class Courier:
         if error is not None:
             self._failed(hand, _code_of(error))
         # There is room for another one, or the next of the conversation can be taken.
+        self._ended.ring()
         self._bell.ring()
 
     def _failed(self, hand: _Hand, code: str) -> None:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -22,9 +22,11 @@ from odoo_ai_config.adapters.memory.state import MemoryState
 from odoo_ai_config.application.errors import StoreUnavailableError
 from odoo_ai_config.application.ports.chatwoot import Conversation
 from odoo_ai_config.application.ports.crew_line import CrewLine
+from odoo_ai_config.application.ports.message_inbox import Allowance
 from odoo_ai_config.domain.changes import Changeset
 from odoo_ai_config.domain.credentials import SecretText
 from odoo_ai_config.domain.crews import Answer, Crew, CrewTask, Later, Silence
+from odoo_ai_config.domain.identifiers import TenantId
 from odoo_ai_config.domain.inbox import InboxMessage, MessageId, Stage
 from odoo_ai_config.entrypoints.container import Container, Stores
 from odoo_ai_config.entrypoints.delivering import Capacity, capacity_of, delivering
@@ -103,6 +105,21 @@ async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(30):
         while not condition():
             await asyncio.sleep(0.001)
+
+
+async def in_no_time(condition: Callable[[], bool]) -> None:
+    """
+    Let the others run until *condition* holds, while no timer of the event loop ends.
+    """
+    loop = asyncio.get_running_loop()
+    now = loop.time()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loop, "time", lambda: now)
+        for _ in range(1000):
+            if condition():
+                return
+            await asyncio.sleep(0)
+    pytest.fail("somebody waits for time to pass")
 
 
 @pytest.fixture
@@ -286,6 +303,56 @@ async def test_tenant_whose_crew_hangs_does_not_keep_the_others_waiting(world: W
         await until(lambda: world.posted() == 19)
 
 
+class Watched(MemoryMessageInbox):
+    """
+    An inbox that counts the looks into it, and the claims that came to nothing.
+    """
+
+    def __init__(self, state: MemoryState) -> None:
+        super().__init__(state)
+        self.looks = 0
+        self.in_vain = 0
+
+    async def next_due(self, *, beside: Collection[TenantId] = ()) -> datetime | None:
+        self.looks += 1
+        return await super().next_due(beside=beside)
+
+    async def claim(
+        self, allowance: Allowance, *, now: datetime, until: datetime
+    ) -> Sequence[InboxMessage]:
+        messages = await super().claim(allowance, now=now, until=until)
+        self.in_vain += not messages
+        return messages
+
+
+@pytest.mark.parametrize("capacity", [Capacity(8, 4), Capacity(4, 8)])
+async def test_place_that_becomes_free_is_taken_at_once(world: World, capacity: Capacity) -> None:
+    world.desk.hung = {1, 2, 3, 4}
+    for number in range(1, 6):
+        await world.receive(number)
+    async with world.delivering(capacity):
+        await until(lambda: len(world.desk.asked) == 4)
+        world.desk.open.set()
+        await in_no_time(lambda: 5 in world.desk.asked)
+
+
+async def test_nothing_is_claimed_for_a_tenant_without_a_place(world: World) -> None:
+    inbox = Watched(world.state)
+    world.services = evolve(world.services, inbox=inbox)
+    world.desk.hung = set(range(1, 9))
+    for number in range(1, 6):
+        await world.receive(number)
+    async with world.delivering():
+        await until(lambda: len(world.desk.asked) == 4)
+        for number in range(6, 9):
+            inbox.looks = 0
+            await world.receive(number)
+            await until(lambda: inbox.looks > 0)
+        assert inbox.in_vain == 0
+        world.desk.open.set()
+        await until(lambda: world.posted() == 8)
+
+
 async def test_no_more_is_taken_than_there_is_room_for(world: World) -> None:
     world.desk.hung = set(range(1, 10))
     for number in range(1, 10):
@@ -401,11 +468,11 @@ class Faulty(MemoryMessageInbox):
         super().__init__(state)
         self.faults = 1
 
-    async def next_due(self) -> datetime | None:
+    async def next_due(self, *, beside: Collection[TenantId] = ()) -> datetime | None:
         if self.faults:
             self.faults -= 1
             raise RuntimeError
-        return await super().next_due()
+        return await super().next_due(beside=beside)
 
 
 async def test_fault_of_the_inbox_does_not_end_the_worker(world: World) -> None:

@@ -28,9 +28,9 @@ class MeasuredMessageInbox(MessageInbox):
         with Timed(self._observe, "claim"):
             return await self._inbox.claim(allowance, now=now, until=until)
 
-    async def next_due(self) -> datetime | None:
+    async def next_due(self, *, beside: Collection[TenantId] = ()) -> datetime | None:
         with Timed(self._observe, "next_due"):
-            return await self._inbox.next_due()
+            return await self._inbox.next_due(beside=beside)
 
     async def find(self, message_id: MessageId) -> InboxMessage | None:
         with Timed(self._observe, "message"):

@@ -53,9 +53,10 @@ class MemoryMessageInbox(MessageInbox):
             self._served = tenant
         return taken
 
-    async def next_due(self) -> datetime | None:
+    async def next_due(self, *, beside: Collection[TenantId] = ()) -> datetime | None:
         self._state.require_presence()
-        return min((due for due, _ in self._heads()), default=None)
+        heads = self._heads()
+        return min((due for due, head in heads if head.holder.tenant not in beside), default=None)
 
     async def find(self, message_id: MessageId) -> InboxMessage | None:
         self._state.require_presence()

@@ -66,8 +66,10 @@ class MongoMessageInbox(MessageInbox):
         return taken
 
     @translated
-    async def next_due(self) -> datetime | None:
-        return min((await self._first_due()).values(), default=None)
+    async def next_due(self, *, beside: Collection[TenantId] = ()) -> datetime | None:
+        others = {tenant.value for tenant in beside}
+        first = await self._first_due()
+        return min((at for tenant, at in first.items() if tenant not in others), default=None)
 
     @translated
     async def find(self, message_id: MessageId) -> InboxMessage | None:

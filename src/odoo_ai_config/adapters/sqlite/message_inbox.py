@@ -50,7 +50,7 @@ SELECT json_group_array(tenant) FROM (
 _NEXT_DUE: Final = f"""
 {_TENANTS}
 SELECT min((SELECT min(due_at) FROM messages WHERE head = 1 AND messages.tenant = waiting.tenant))
-FROM waiting
+FROM waiting WHERE tenant NOT IN (SELECT value FROM json_each(?2))
 """
 _TAKE: Final = f"""
 UPDATE messages SET revision = revision + 1, claims = claims + 1, due_at = ?3 WHERE number = (
@@ -90,9 +90,11 @@ class SqliteMessageInbox(MessageInbox):
         take = partial(self._take, allowance, microseconds(now), microseconds(until))
         return [message_of(row) for row in await self._database.write(take)]
 
-    async def next_due(self) -> datetime | None:
+    async def next_due(self, *, beside: Collection[TenantId] = ()) -> datetime | None:
+        which = "", json.dumps([tenant.value for tenant in beside])
+
         def select(connection: sqlite3.Connection) -> datetime | None:
-            return optional(time_of, connection.execute(_NEXT_DUE, ("",)).fetchone()[0])
+            return optional(time_of, connection.execute(_NEXT_DUE, which).fetchone()[0])
 
         return await self._database.read(select)
 

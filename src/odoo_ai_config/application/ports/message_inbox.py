@@ -65,9 +65,12 @@ class MessageInbox(Protocol):
         """
 
     @abstractmethod
-    async def next_due(self) -> datetime | None:
+    async def next_due(self, *, beside: Collection[TenantId] = ()) -> datetime | None:
         """
         When the next head is due (perhaps in the past), or None if nothing is open.
+
+        Args:
+            beside: Tenants whose heads do not count: there is no room for any.
         """
 
     @abstractmethod
