@@ -9,7 +9,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from odoo_ai_config.entrypoints.cli.flags import SERVER_AS_SET, ServerFlags
-from odoo_ai_config.entrypoints.cli.terminal import say, say_table
+from odoo_ai_config.entrypoints.cli.terminal import say_table, say_text
 from odoo_ai_config.entrypoints.settings import SettingLayers, SettingState
 
 
@@ -26,7 +26,7 @@ def settings(
     Segredos aparecem como `***`.
     """
     if env:
-        say(env_template())
+        say_text(env_template())
         return
     states = flags.layers().states()
     heading = ("VARIÁVEL", "VALOR", "ORIGEM", "PADRÃO")

@@ -20,7 +20,14 @@ from odoo_ai_config.domain.identifiers import (
 from odoo_ai_config.domain.versioning import Revision
 from odoo_ai_config.entrypoints.cli.flags import AS_SET, StoreFlags, positive
 from odoo_ai_config.entrypoints.cli.session import OPERATOR, session
-from odoo_ai_config.entrypoints.cli.terminal import moment, say, say_json, say_table, tell
+from odoo_ai_config.entrypoints.cli.terminal import (
+    moment,
+    say,
+    say_json,
+    say_table,
+    say_text,
+    tell,
+)
 from odoo_ai_config.entrypoints.services import Services
 
 _PAGE = 100
@@ -74,7 +81,7 @@ async def show(
             _key(tenant, domain, kind), caller=OPERATOR, version=version
         )
         if yaml:
-            say((await yaml_of(revision.document, services.yaml)).rstrip("\n"))
+            say_text((await yaml_of(revision.document, services.yaml)).rstrip("\n"))
         else:
             say_json(revision.document.body)
     tell(f"{revision.key}, versão {revision.version}, de {moment(revision.updated_at)}")

@@ -1,46 +1,77 @@
 """
 What commands print: results on stdout, everything else on stderr.
+
+Names and texts come from others. What a terminal would obey or hide is written as JSON writes it
+(``\\u001b``): a name cannot clear the screen, forge a line or show itself backwards.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Final, TextIO
 
 from odoo_ai_config.domain.json_types import Json
+
+# Control characters, ends of lines, what turns the direction of a text, what is invisible, and
+# halves of surrogate pairs, which no terminal can be given.
+_UNSEEN: Final = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff"
+    r"\ud800-\udfff\U000e0000-\U000e007f]"
+)
 
 
 def say(text: str) -> None:
     """
-    A result, for people and for pipes.
+    A line of the result, for people and for pipes.
     """
-    sys.stdout.write(f"{text}\n")
-    sys.stdout.flush()
+    _write(sys.stdout, _plain(text))
+
+
+def say_text(text: str) -> None:
+    """
+    A document of several lines: as it is for a pipe or a file, escaped on a terminal.
+    """
+    _write(sys.stdout, _plain_lines(text) if sys.stdout.isatty() else text)
 
 
 def tell(text: str) -> None:
     """
-    A remark about the work, beside the results.
+    A line of remarks about the work, beside the results.
     """
-    sys.stderr.write(f"{text}\n")
-    sys.stderr.flush()
+    _write(sys.stderr, _plain(text))
+
+
+def _write(stream: TextIO, text: str) -> None:
+    stream.write(f"{text}\n")
+    stream.flush()
+
+
+def _plain_lines(text: str) -> str:
+    return "\n".join(map(_plain, text.split("\n")))
+
+
+def _plain(text: str) -> str:
+    return _UNSEEN.sub(lambda found: json.dumps(found[0])[1:-1], text)
 
 
 def say_json(value: Json) -> None:
     """
     A result as JSON that people can read.
     """
-    say(json.dumps(value, ensure_ascii=False, indent=2))
+    _write(sys.stdout, _plain_lines(json.dumps(value, ensure_ascii=False, indent=2)))
 
 
 def say_table(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """
     Columns as wide as what is in them, whatever the width of the terminal: lines stay lines.
     """
-    widths = [max(len(row[column]) for row in (heading, *rows)) for column in range(len(heading))]
-    for row in (heading, *rows):
+    lines = [[_plain(cell) for cell in row] for row in (heading, *rows)]
+    widths = [max(len(row[column]) for row in lines) for column in range(len(heading))]
+    for row in lines:
         say("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 

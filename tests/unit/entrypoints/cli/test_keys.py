@@ -28,6 +28,16 @@ def test_new_key_is_shown_alone_and_never_again(command: Command, folder: Path) 
     )
 
 
+def test_name_cannot_draw_on_the_terminal(command: Command) -> None:
+    name = "ia\x1b[2J\x9b31m\r\nforjada\u202e"
+    key_id = command("keys", "create", "--name", name, "--scope", "admin").out.split("_")[1]
+    listed, revoked = command("keys", "list"), command("keys", "revoke", key_id)
+    assert len(listed.lines) == 2
+    for ended in (listed, revoked):
+        assert "ia\\u001b[2J\\u009b31m\\r\\nforjada\\u202e" in ended.out
+        assert set(ended.out) & set("\x1b\x9b\r\u202e") == set()
+
+
 def test_list_of_no_keys_says_how_to_make_one(command: Command) -> None:
     ended = command("keys", "list")
     assert (ended.status, ended.out) == (0, "")
