@@ -88,6 +88,8 @@ def test_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
     ("variables", "named"),
     [
         ({"ODOO_AI_CONFIG_API_KEY": "curta"}, "ODOO_AI_CONFIG_API_KEY"),
+        ({"ODOO_AI_CONFIG_API_KEY": " " * 20}, "ODOO_AI_CONFIG_API_KEY"),
+        ({"ODOO_AI_CONFIG_API_KEY": "12345678901234567890"}, "openssl rand -hex 32"),
         ({"ODOO_AI_CONFIG_REQUIRE_SIGNATURE": "1"}, "ODOO_AI_CONFIG_WEBHOOK_SECRETS"),
         ({"ODOO_AI_CONFIG_WEBHOOK_SECRETS": "whsec_***"}, "ODOO_AI_CONFIG_WEBHOOK_SECRETS"),
         ({"ODOO_AI_CONFIG_STORE_URL": "postgres://u:segredo@h/d"}, "ODOO_AI_CONFIG_STORE_URL"),

@@ -5,7 +5,9 @@ Who may do what, and to which tenant.
 from __future__ import annotations
 
 import enum
+import re
 from datetime import datetime
+from typing import Final
 
 from attrs import evolve, field, frozen
 
@@ -28,6 +30,40 @@ class Scope(enum.Enum):
 
 
 ALL_SCOPES = frozenset(Scope)
+
+SHORTEST_SECRET: Final = 20
+_FEWEST_DIFFERENT: Final = 6
+_FEWEST_SURPRISES: Final = 8
+# What people write when they have to write something, and the key that the replaced server had.
+_WELL_KNOWN: Final = re.compile(
+    "development-api-key|api[-_ ]?key|password|senha|secret|segredo|token|chave|admin|changeme"
+    "|odoo|chatwoot|qwertyuiop|asdfghjkl|zxcvbnm",
+    re.IGNORECASE,
+)
+
+
+def is_guessable(secret: str) -> bool:
+    """
+    Whether *secret* is too short or too regular to keep out strangers who may try.
+
+    It has to have 20 characters, 6 different ones, and 8 that do not follow from those before
+    them. Those that do: the same again, the next or the previous letter or digit, the next of
+    evenly spaced ones, what followed the same character before, and words that everybody tries.
+    A random text of 20 hexadecimal digits passes; of 20 decimal digits some do not.
+    """
+    if len(secret) < SHORTEST_SECRET or len(set(secret)) < _FEWEST_DIFFERENT:
+        return True
+    surprises, previous, step = 1, "", 0
+    pairs = {"90", "09"}
+    for character in _WELL_KNOWN.sub(" ", secret).lower():
+        if previous:
+            last_step, step = step, ord(character) - ord(previous)
+            pair = previous + character
+            follows = abs(step) <= 1 or step == last_step or pair in pairs
+            surprises += not follows
+            pairs.add(pair)
+        previous = character
+    return surprises < _FEWEST_SURPRISES
 
 
 @frozen

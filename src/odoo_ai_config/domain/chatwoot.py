@@ -12,6 +12,7 @@ from typing import Final, TypeAlias
 
 from attrs import Attribute, field, frozen
 
+from odoo_ai_config.domain.access import is_guessable
 from odoo_ai_config.domain.credentials import Fingerprint, SecretText
 from odoo_ai_config.domain.errors import InvalidValueError, UnknownFingerprintError
 from odoo_ai_config.domain.identifiers import (
@@ -30,7 +31,7 @@ MOST_SECRETS: Final = 16
 _LONGEST_URL: Final = 2048
 # No user, query or fragment: paths of its API are put behind it.
 _URL: Final = re.compile(r"https?://[A-Za-z0-9._\[\]:-]+(/[A-Za-z0-9._~/-]*)?", re.ASCII)
-# What can stand in a path as it is, and cannot be guessed.
+# What can stand in a path as it is.
 _PATH_TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{20,128}", re.ASCII)
 
 
@@ -155,7 +156,10 @@ class ChatwootChange:
     @webhook_tokens.validator
     def _check_tokens(self, _attribute: object, values: tuple[Value, ...] | None) -> None:
         for value in values or ():
-            if isinstance(value, SecretText) and not _PATH_TOKEN.fullmatch(value.reveal()):
+            if not isinstance(value, SecretText):
+                continue
+            text = value.reveal()
+            if _PATH_TOKEN.fullmatch(text) is None or is_guessable(text):
                 raise InvalidValueError("webhook_tokens", "webhook_token")
 
     def made_on(

@@ -47,7 +47,7 @@ class ListTenantsPage(TypedDict, total=False):
 ONE, TWO = ChatwootId("1"), ChatwootId("2")
 ODD = ChatwootId("Account_1")
 URL = "https://chatwoot.example"
-LONG = "t" * 20
+LONG = "x7Kq2-wP9_zR4vT8mB1n"
 
 
 def secrets(*texts: str) -> tuple[SecretText, ...]:
@@ -227,7 +227,9 @@ def test_address_may_have_a_port_and_a_path(url: str) -> None:
     assert ChatwootChange(base_url=url).base_url == url
 
 
-@pytest.mark.parametrize("token", ["short", "with/slash" * 4, "ç" * 20, "x" * 129])
+@pytest.mark.parametrize(
+    "token", ["short", "with/slash" * 4, "ç" * 20, "x" * 129, "0123456789" * 2]
+)
 def test_token_that_could_be_guessed_or_stands_in_no_path_is_refused(token: str) -> None:
     with pytest.raises(InvalidValueError) as refusal:
         ChatwootChange(webhook_tokens=secrets(token))

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import random
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from attrs import evolve
+from hypothesis import given
+from hypothesis import strategies as st
 
-from odoo_ai_config.domain.access import ALL_SCOPES, ApiKey, Scope
+from odoo_ai_config.domain.access import ALL_SCOPES, ApiKey, Scope, is_guessable
 from odoo_ai_config.domain.errors import ScopeMissingError, TenantForbiddenError
 from odoo_ai_config.domain.identifiers import HUB, TenantId
 
@@ -62,3 +65,50 @@ def test_first_revocation_counts() -> None:
     assert revoked.revoked_at == NOON
     assert revoked.revoked(NOON + timedelta(days=1)) == revoked
     assert KEY.revoked_at is None
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "x7Kq2-wP9_zR4vT8mB1",
+        " " * 20,
+        "x" * 40,
+        "12345678901234567890",
+        "98765432109876543210",
+        "13579135791357913579",
+        "0123456789abcdefghij",
+        "abcabcabcabcabcabcabcabc",
+        "aaaabbbbccccddddeeeeffff",
+        "qwertyuiopASDFGHJKLzxcvbnm",
+        "passwordpasswordpassword",
+        "changeme-changeme-changeme",
+        "development-api-key-1",
+        "00000000-0000-0000-0000-000000000000",
+        "a1ba1ca1da1ba1ca1da1ba1c"[:20],
+    ],
+)
+def test_short_or_regular_secret_is_guessable(secret: str) -> None:
+    assert is_guessable(secret)
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "x7Kq2-wP9_zR4vT8mB1n",
+        "vinte-caracteres-ja!",
+        "token-of-the-installation",
+        "6d0f0a35-5fe3-4d6f-a8a0-1d2c6a1f0001",
+    ],
+)
+def test_secret_that_takes_guessing_is_not(secret: str) -> None:
+    assert not is_guessable(secret)
+
+
+@given(part=st.text(min_size=1, max_size=6), times=st.integers(5, 30))
+def test_short_text_is_guessable_however_often_it_is_repeated(part: str, times: int) -> None:
+    assert is_guessable(part * times)
+
+
+def test_random_hexadecimal_digits_are_never_refused() -> None:
+    make = random.Random(11).randbytes
+    assert not any(is_guessable(make(16).hex()) for _ in range(2000))

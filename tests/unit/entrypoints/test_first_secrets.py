@@ -60,7 +60,7 @@ async def test_first_start_makes_a_key_and_an_address_and_the_next_one_nothing(
 @pytest.mark.parametrize(
     "more",
     [
-        {"CHATWOOT_TOKENS": "t" * 20},
+        {"CHATWOOT_TOKENS": "x7Kq2-wP9_zR4vT8mB1n"},
         {"CHATWOOT_SECRETS": "segredo"},
         {"APPS": "config,odoo-api"},
     ],

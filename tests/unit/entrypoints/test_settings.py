@@ -18,6 +18,7 @@ from odoo_ai_config.entrypoints.settings import (
     setting_names,
 )
 
+TOKEN, OTHER_TOKEN = "x7Kq2-wP9_zR4vT8mB1n", "hJ3s-Lc6_Yd0Fg5uNe8a"
 SECRET = "um-segredo-que-nao-pode-aparecer"
 
 
@@ -98,6 +99,10 @@ def test_store_of_another_kind_is_refused_without_its_url(url: str, tmp_path: Pa
         ("ODOO_AI_CONFIG_LOG_FORMAT", "xml"),
         ("ODOO_AI_CONFIG_REQUIRE_SIGNATURE", "talvez"),
         ("ODOO_AI_CONFIG_API_KEY", "dezenove-caracteres"),
+        ("ODOO_AI_CONFIG_API_KEY", " " * 20),
+        ("ODOO_AI_CONFIG_API_KEY", "12345678901234567890"),
+        ("ODOO_AI_CONFIG_API_KEY", "vinte-caracteres-ja! "),
+        ("ODOO_AI_CONFIG_CHATWOOT_TOKENS", "12345678901234567890"),
         ("ODOO_AI_CONFIG_MAX_BODY_BYTES", "12"),
         ("ODOO_AI_CONFIG_KEEP_VERSIONS", "1.5"),
     ],
@@ -292,10 +297,10 @@ def test_secrets_and_tokens_of_chatwoot_are_several(tmp_path: Path) -> None:
     settings = as_set(
         tmp_path,
         ODOO_AI_CONFIG_CHATWOOT_SECRETS="a, b",
-        ODOO_AI_CONFIG_CHATWOOT_TOKENS=f"{'t' * 20},{'u' * 20}",
+        ODOO_AI_CONFIG_CHATWOOT_TOKENS=f"{TOKEN},{OTHER_TOKEN}",
     )
     assert [secret.reveal() for secret in settings.chatwoot_secrets] == ["a", "b"]
-    assert [token.reveal() for token in settings.chatwoot_tokens] == ["t" * 20, "u" * 20]
+    assert [token.reveal() for token in settings.chatwoot_tokens] == [TOKEN, OTHER_TOKEN]
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,8 @@
 """
 What commands print: results on stdout, everything else on stderr.
 
-Names and texts come from others. What a terminal would obey or hide is written as JSON writes it
-(``\\u001b``): a name cannot clear the screen, forge a line or show itself backwards.
+Names and texts come from others. What a terminal would obey or hide is written as JSON escapes it:
+a name cannot clear the screen, forge a line or show itself backwards.
 """
 
 from __future__ import annotations

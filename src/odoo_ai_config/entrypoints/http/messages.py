@@ -207,8 +207,8 @@ RULES: Final[Mapping[str, Text]] = {
         "tem valores demais: no máximo 16", "has too many values: at most 16"
     ),
     "webhook_token": Text(
-        "deve ter de 20 a 128 letras sem acento, dígitos, _ ou -",
-        "must be 20 to 128 plain letters, digits, _ or -",
+        "deve ter de 20 a 128 letras sem acento, dígitos, _ ou -, difíceis de adivinhar",
+        "must be 20 to 128 plain letters, digits, _ or - that are hard to guess",
     ),
     "stage": Text(
         "deve ser um ou mais dos estágios possíveis aqui, separados por vírgula",

@@ -11,17 +11,17 @@ from typing import Final, cast
 import environ
 from attrs import Attribute, AttrsInstance, fields, frozen
 
+from odoo_ai_config.domain.access import SHORTEST_SECRET
 from odoo_ai_config.domain.credentials import SecretText
 from odoo_ai_config.domain.retrying import RetryPolicy
 from odoo_ai_config.domain.versioning import RetentionPolicy
 from odoo_ai_config.entrypoints.apps import ALL_APPS, App, apps_named, names_of
 from odoo_ai_config.entrypoints.settings.errors import SettingsError
 from odoo_ai_config.entrypoints.settings.values import (
-    MIN_API_KEY,
     Target,
     address,
+    api_key,
     count,
-    long_secret,
     one_of,
     secret,
     secrets,
@@ -56,7 +56,10 @@ _OWN_NAMES: Final = {
 }
 # What a value has to be, where its variable's name does not say it.
 RULES: Final = {
-    "api_key": f" (pelo menos {MIN_API_KEY} caracteres)",
+    "api_key": f" (pelo menos {SHORTEST_SECRET} caracteres, sem espaços nas pontas e difíceis de "
+    "adivinhar: não 123... nem repetições; crie uma com: openssl rand -hex 32)",
+    "chatwoot_tokens": f" (de {SHORTEST_SECRET} a 128 letras sem acento, dígitos, _ ou -, "
+    "difíceis de adivinhar; crie um com: openssl rand -hex 32)",
     "public_url": " (https://servidor ou http://servidor)",
     "private_targets": " (nomes de hosts e redes como 10.0.0.0/8, separados por vírgula)",
     "lease_seconds": f" (pelo menos {SHORTEST_LEASE})",
@@ -89,9 +92,9 @@ class Settings:
     )
     api_key: SecretText | None = environ.var(
         default="",
-        converter=long_secret,
-        help="Chave de pelo menos 20 caracteres, com todos os escopos; se vazia, a primeira "
-        "execução cria uma e a guarda no arquivo api-key da pasta de dados",
+        converter=api_key,
+        help="Chave de pelo menos 20 caracteres difíceis de adivinhar, com todos os escopos; se "
+        "vazia, a primeira execução cria uma e a guarda no arquivo api-key da pasta de dados",
     )
     log_dir: Path | None = environ.var(
         default="logs",

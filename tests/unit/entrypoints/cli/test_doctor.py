@@ -67,6 +67,18 @@ def test_names_of_the_replaced_service_are_pointed_out(command: Command, folder:
     assert "segredo" not in ended.out
 
 
+def test_key_that_can_be_guessed_is_a_failure_that_says_how_to_make_one(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ODOO_AI_CONFIG_API_KEY", "12345678901234567890")
+    ended = examined(command)
+    assert ended.status == 1
+    (failure,) = findings(ended, "falha")
+    assert "ODOO_AI_CONFIG_API_KEY" in failure
+    assert "openssl rand -hex 32" in failure
+    assert "1234567890" not in ended.out + ended.err
+
+
 def test_unusable_setting_ends_the_examination(
     command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import pytest
 
-from odoo_ai_config.entrypoints.cli import terminal
 from odoo_ai_config.entrypoints.cli.terminal import say, say_json, say_table, say_text, tell
 
 # What moves the cursor, starts or ends a line, turns the text round, hides, or is no text at all.
@@ -54,6 +54,6 @@ def test_document_is_changed_on_a_terminal_only(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(terminal.sys.stdout, "isatty", lambda: terminal_)
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: terminal_)
     say_text("a: \u202eb\t\nc")
     assert capsys.readouterr().out == shown + "\n"

@@ -13,7 +13,7 @@ FULL = {
     "base_url": "https://chatwoot.example/",
     "api_access_token": "api-1",
     "webhook_secrets": ["s1", "s2"],
-    "webhook_tokens": ["t" * 20],
+    "webhook_tokens": ["x7Kq2-wP9_zR4vT8mB1n"],
 }
 EMPTY: dict[str, Any] = {
     "base_url": None,
