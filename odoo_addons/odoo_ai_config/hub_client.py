@@ -11,6 +11,7 @@ import binascii
 import hmac
 import json
 import time
+import uuid
 from collections import namedtuple
 from urllib.parse import quote, urlencode
 
@@ -152,7 +153,8 @@ class HubClient:
         """
         Ask the hub how it stands with what it acknowledged.
         """
-        return self._send("POST", "/v1/reconcile", json_bytes({"known": known}))
+        body, message_id = json_bytes({"known": known}), f"reconcile-{uuid.uuid4()}"
+        return self._send("POST", "/v1/reconcile", body, self._signed(body, message_id))
 
     def route(self, account, inbox, number):
         """

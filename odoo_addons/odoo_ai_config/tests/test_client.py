@@ -54,6 +54,23 @@ class TestClient(BaseCase):
         )
         self.assertEqual(headers["webhook-signature"], expected["webhook-signature"])
 
+    def test_everything_that_takes_the_permission_to_push_is_signed(self):
+        self.client.send({}, "id-1")
+        self.client.push("faq", b"{}", "id-2")
+        self.client.push("faq", b"{}", "id-3", whole=True)
+        self.client.reconcile([])
+        self.assertEqual(len(self.hub.received), 4)
+        for request in self.hub.received:
+            with self.subTest(path=request.path):
+                headers = request.headers
+                expected = hub_client.signature_headers(
+                    SIGNING_SECRET,
+                    headers["webhook-id"],
+                    request.body,
+                    int(headers["webhook-timestamp"]),
+                )
+                self.assertEqual(headers["webhook-signature"], expected["webhook-signature"])
+
     def test_without_a_secret_the_id_still_goes_along(self):
         hub_client.HubClient(self.hub.url + "/", KEY).send({}, "id-1")
         headers = self.hub.received[0].headers

@@ -1,5 +1,5 @@
 """
-Lets nobody through who has no API key.
+Lets nobody through who has no API key, and no push whose signature is missing or wrong.
 """
 
 from __future__ import annotations
@@ -12,15 +12,30 @@ from aiohttp.typedefs import Handler
 from multidict import istr
 
 from odoo_ai_config.application.use_cases.authenticate import Authenticate
-from odoo_ai_config.domain.access import ApiKey
-from odoo_ai_config.domain.errors import InvalidApiKeyError
-from odoo_ai_config.entrypoints.http.bodies import refuse_announced_excess
-from odoo_ai_config.entrypoints.http.errors import RateLimitedError
+from odoo_ai_config.domain.access import ApiKey, Scope
+from odoo_ai_config.domain.errors import InvalidApiKeyError, ScopeMissingError
+from odoo_ai_config.domain.json_types import Json
+from odoo_ai_config.entrypoints.http.app_keys import METRICS, OPTIONS
+from odoo_ai_config.entrypoints.http.bodies import (
+    json_object,
+    made_of,
+    read_body,
+    refuse_announced_excess,
+    require_json,
+)
+from odoo_ai_config.entrypoints.http.errors import (
+    BodyTooLargeError,
+    HttpRefusalError,
+    RateLimitedError,
+)
 from odoo_ai_config.entrypoints.http.rate_limit import CallerLimits
+from odoo_ai_config.entrypoints.http.signature import verify_signature
 
 _HEADER: Final = istr("X-API-Key")
 
 KeyedHandler: TypeAlias = Callable[[web.Request, ApiKey], Awaitable[web.StreamResponse]]
+# With the body, which is believed.
+PushHandler: TypeAlias = Callable[[web.Request, ApiKey, bytes], Awaitable[web.StreamResponse]]
 
 
 def keyed(handler: KeyedHandler, authenticate: Authenticate, limits: CallerLimits) -> Handler:
@@ -49,6 +64,59 @@ def keyed(handler: KeyedHandler, authenticate: Authenticate, limits: CallerLimit
         return await handler(request, caller)
 
     return let_in
+
+
+def signed(handler: PushHandler) -> KeyedHandler:
+    """
+    A handler that calls *handler* with what a key of the scope ``webhook`` pushes.
+
+    Where the operator demands signatures, nothing that this scope lets in goes without one.
+    """
+
+    async def take_in(request: web.Request, caller: ApiKey) -> web.StreamResponse:
+        try:
+            # Before a large body is taken in for nothing.
+            caller.require(Scope.WEBHOOK)
+            if request.body_exists:
+                require_json(request)
+            raw = await read_body(request)
+            await require_signature(request, raw)
+        except (ScopeMissingError, HttpRefusalError) as error:
+            request.app[METRICS].event("unknown", "refused", error.code)
+            raise
+        return await handler(request, caller, raw)
+
+    return take_in
+
+
+async def require_signature(request: web.Request, raw: bytes) -> None:
+    """
+    Refuse *raw*, pushed with a key, if a signature is wrong, or missing where one is demanded.
+
+    Raises:
+        SignatureError: It is.
+        BodyTooLargeError: What signs it is the scheme of the old Odoo module, and it is larger
+            than an event may be.
+        InvalidJsonError, DepthLimitError: That scheme signs JSON, and it is none.
+    """
+    options = request.app[OPTIONS]
+
+    def parsed() -> Json:
+        # To be read and written anew costs much more than to be hashed.
+        if len(raw) > options.max_body_bytes:
+            raise BodyTooLargeError
+        return json_object(request, raw)
+
+    def check() -> None:
+        verify_signature(
+            request.headers,
+            raw,
+            parsed_body=parsed,
+            now=options.unix_time(),
+            policy=options.signatures,
+        )
+
+    await made_of(raw, check)
 
 
 def shows_key(request: web.Request) -> bool:

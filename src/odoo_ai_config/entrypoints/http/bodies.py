@@ -4,7 +4,9 @@ Takes in request bodies: no more of them than is allowed, and nothing but JSON.
 
 from __future__ import annotations
 
-from typing import Final
+import asyncio
+from collections.abc import Callable
+from typing import Final, TypeVar
 
 from aiohttp import web
 
@@ -17,6 +19,10 @@ from odoo_ai_config.entrypoints.http.errors import (
 )
 from odoo_ai_config.entrypoints.http.json_body import parse_json_object
 
+T = TypeVar("T")
+
+# Bodies up to this size cost less to read than handing them to a thread does.
+_SHORT: Final = 64 * 1024
 # Where whole collections are taken in.
 _LARGE: Final = ("api/v1/", "tools/")
 
@@ -74,6 +80,15 @@ async def read_body(request: web.Request) -> bytes:
         raise BodyTooLargeError from None
     except (web.RequestPayloadError, ConnectionError):
         raise BodyUnreadableError from None
+
+
+async def made_of(raw: bytes, make: Callable[[], T]) -> T:
+    """
+    What *make* makes of the body *raw*.
+
+    It works on a large one in a thread, so that it holds up no other request.
+    """
+    return make() if len(raw) <= _SHORT else await asyncio.to_thread(make)
 
 
 def json_object(request: web.Request, raw: bytes, *, lenient: bool = False) -> JsonObject:

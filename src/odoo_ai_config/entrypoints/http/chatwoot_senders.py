@@ -22,6 +22,7 @@ from odoo_ai_config.domain.errors import InvalidApiKeyError
 from odoo_ai_config.domain.identifiers import ChatwootId
 from odoo_ai_config.domain.signing import SigningKey
 from odoo_ai_config.entrypoints.http.app_keys import LIMITS, OPTIONS, SERVICES
+from odoo_ai_config.entrypoints.http.authentication import require_signature
 from odoo_ai_config.entrypoints.http.errors import (
     RateLimitedError,
     SignatureError,
@@ -82,7 +83,9 @@ async def sender_of(request: web.Request, raw: bytes, account: ChatwootId | None
     that can be checked and is wrong is refused, whatever else there is.
 
     Raises:
-        SignatureError, InvalidApiKeyError: Nothing vouches for it.
+        SignatureError, InvalidApiKeyError: Nothing vouches for it; or a key does, and the
+            signature that a push with a key needs is missing or wrong.
+        ScopeMissingError: The key is none for pushing.
         RateLimitedError: That was tried too often from the same address, or the sender asks
             more often than it may.
         SealBrokenError, MasterKeyMissingError: A secret of the account does not open.
@@ -118,7 +121,10 @@ async def _vouched(request: web.Request, raw: bytes, account: ChatwootId | None)
                 return Sender(CHATWOOT, owner)
     key = request.headers.get(_KEY)
     if key:
-        return Sender(await services.authenticate(key), account)
+        caller = await services.authenticate(key)
+        caller.require(Scope.WEBHOOK)
+        await require_signature(request, raw)
+        return Sender(caller, account)
     raise SignatureInvalidError if token is None else WebhookTokenInvalidError
 
 

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from typing import Final, TypeVar
 from zlib import crc32
@@ -20,7 +19,7 @@ from odoo_ai_config.application.use_cases.read_collection import (
     CollectionOverview,
     CollectionReading,
 )
-from odoo_ai_config.domain.access import ApiKey, Scope
+from odoo_ai_config.domain.access import ApiKey
 from odoo_ai_config.domain.changes import Claim
 from odoo_ai_config.domain.collections import (
     CollectionHead,
@@ -36,7 +35,7 @@ from odoo_ai_config.domain.identifiers import BusinessDomain, TenantId
 from odoo_ai_config.domain.json_types import Json, JsonObject
 from odoo_ai_config.domain.outcomes import Outcome
 from odoo_ai_config.entrypoints.http.app_keys import METRICS, SERVICES
-from odoo_ai_config.entrypoints.http.bodies import json_object, read_body, require_json
+from odoo_ai_config.entrypoints.http.bodies import json_object, made_of
 from odoo_ai_config.entrypoints.http.collection_payloads import account_of, patch, snapshot
 from odoo_ai_config.entrypoints.http.conditional import is_known
 from odoo_ai_config.entrypoints.http.idempotency import REPLAYED, claim_of
@@ -48,8 +47,6 @@ _log = structlog.get_logger()
 T = TypeVar("T")
 
 DEFAULT_PAGE: Final = 500
-# Bodies up to this size cost less to read than handing them to a thread does.
-_SHORT: Final = 64 * 1024
 _HEADERS: Final = CIMultiDict(
     {hdrs.CONTENT_TYPE: "application/json; charset=utf-8", hdrs.CACHE_CONTROL: "no-cache"}
 )
@@ -113,25 +110,28 @@ async def read_item(request: web.Request, caller: ApiKey) -> web.Response:
     return shown
 
 
-async def replace_collection(request: web.Request, caller: ApiKey) -> web.Response:
+async def replace_collection(request: web.Request, caller: ApiKey, raw: bytes) -> web.Response:
     """
     Make the collection what the body says, whatever it was.
     """
-    return await _written(request, caller, snapshot)
+    return await _written(request, caller, raw, snapshot)
 
 
-async def amend_collection(request: web.Request, caller: ApiKey) -> web.Response:
+async def amend_collection(request: web.Request, caller: ApiKey, raw: bytes) -> web.Response:
     """
     Put in and take out what the body says, and leave the rest alone.
     """
-    return await _written(request, caller, patch)
+    return await _written(request, caller, raw, patch)
 
 
 async def _written(
-    request: web.Request, caller: ApiKey, read: Callable[[JsonObject], CollectionSync]
+    request: web.Request,
+    caller: ApiKey,
+    raw: bytes,
+    read: Callable[[JsonObject], CollectionSync],
 ) -> web.Response:
     name = _name(request)
-    tenant, sync, claim = await taken_in(request, caller, read)
+    tenant, sync, claim = await taken_in(request, caller, raw, read)
     outcome = await pushed(request, CollectionKey(tenant, name), sync, caller, claim)
     headers = {**_HEADERS, **(REPLAYED if outcome.replayed else {})}
     # Pushes that older versions recorded have none, and neither has a collection of nothing.
@@ -142,24 +142,18 @@ async def _written(
 
 
 async def taken_in(
-    request: web.Request, caller: ApiKey, read: Callable[[JsonObject], T]
+    request: web.Request, caller: ApiKey, raw: bytes, read: Callable[[JsonObject], T]
 ) -> tuple[TenantId, T, Claim | None]:
     """
-    Whom a body is about, what *read* makes of it, and the claim to be done once.
-
-    A large body is read by a thread, so that it holds up no other request.
+    Whom the body *raw* is about, what *read* makes of it, and the claim to be done once.
     """
-    # Before a large body is taken in for nothing.
-    caller.require(Scope.WEBHOOK)
-    require_json(request)
-    raw = await read_body(request)
 
     def make() -> tuple[TenantId, T, Claim | None]:
         body = json_object(request, raw)
         tenant = account_of(caller, request.query.getall("account_id", []), body)
         return tenant, read(body), claim_of(request, caller, raw, about=f" {tenant}")
 
-    return make() if len(raw) <= _SHORT else await asyncio.to_thread(make)
+    return await made_of(raw, make)
 
 
 async def pushed(

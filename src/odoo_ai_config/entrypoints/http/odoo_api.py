@@ -22,7 +22,7 @@ from odoo_ai_config.domain.identifiers import METADATA
 from odoo_ai_config.domain.json_types import JsonObject
 from odoo_ai_config.domain.outcomes import Outcome
 from odoo_ai_config.entrypoints.http.app_keys import METRICS, REQUEST_ID, SERVICES
-from odoo_ai_config.entrypoints.http.authentication import KeyedHandler
+from odoo_ai_config.entrypoints.http.authentication import PushHandler
 from odoo_ai_config.entrypoints.http.collection_payloads import (
     DOCUMENTS,
     PRODUCT_BATCH,
@@ -43,9 +43,11 @@ from odoo_ai_config.entrypoints.http.representations import json_bytes, timestam
 _STORED: Final = "stored"
 
 
-def _syncing(shape: OldShape, tell: Callable[[OldPush, Outcome], JsonObject]) -> KeyedHandler:
-    async def sync(request: web.Request, caller: ApiKey) -> web.Response:
-        tenant, push, claim = await taken_in(request, caller, lambda body: old_push(body, shape))
+def _syncing(shape: OldShape, tell: Callable[[OldPush, Outcome], JsonObject]) -> PushHandler:
+    async def sync(request: web.Request, caller: ApiKey, raw: bytes) -> web.Response:
+        tenant, push, claim = await taken_in(
+            request, caller, raw, lambda body: old_push(body, shape)
+        )
         outcome = await pushed(
             request, CollectionKey(tenant, shape.name), push.sync, caller, claim
         )
@@ -90,11 +92,11 @@ sync_documents: Final = _syncing(DOCUMENTS, _documents_told)
 sync_products: Final = _syncing(PRODUCT_BATCH, _products_told)
 
 
-async def clear_documents(request: web.Request, caller: ApiKey) -> web.Response:
+async def clear_documents(request: web.Request, caller: ApiKey, raw: bytes) -> web.Response:
     """
     Take every support document out.
     """
-    tenant, sync, claim = await taken_in(request, caller, _nothing)
+    tenant, sync, claim = await taken_in(request, caller, raw, _nothing)
     key = CollectionKey(tenant, SUPPORT_DOCUMENTS)
     outcome = await pushed(request, key, sync, caller, claim)
     removed: JsonObject = {"removed_docs": _removed(outcome)}
@@ -105,12 +107,12 @@ def _nothing(_body: JsonObject) -> CollectionSync:
     return CollectionSync(whole=True)
 
 
-async def sync_product(request: web.Request, caller: ApiKey) -> web.Response:
+async def sync_product(request: web.Request, caller: ApiKey, raw: bytes) -> web.Response:
     """
     Put fields of one product in, and leave its others alone.
     """
     place = request.match_info.get("id")
-    tenant, sync, claim = await taken_in(request, caller, lambda body: product(body, place))
+    tenant, sync, claim = await taken_in(request, caller, raw, lambda body: product(body, place))
     key = CollectionKey(tenant, PRODUCTS)
     outcome = await pushed(request, key, sync, caller, claim)
     (item,) = sync.items
@@ -119,11 +121,11 @@ async def sync_product(request: web.Request, caller: ApiKey) -> web.Response:
     return _enveloped(request, outcome, told(outcome), found)
 
 
-async def sync_company(request: web.Request, caller: ApiKey) -> web.Response:
+async def sync_company(request: web.Request, caller: ApiKey, raw: bytes) -> web.Response:
     """
     Merge what a company says of itself into its ``metadata`` document.
     """
-    tenant, body, claim = await taken_in(request, caller, dict)
+    tenant, body, claim = await taken_in(request, caller, raw, dict)
     outcome = await request.app[SERVICES].sync_company_metadata(
         old_company(body, tenant), caller=caller, claim=claim
     )
@@ -142,16 +144,26 @@ async def sync_company(request: web.Request, caller: ApiKey) -> web.Response:
     return _enveloped(request, outcome, data, {"vectorized_rules": 1, "sync_status": _STORED})
 
 
-def refusing(scope: Scope) -> KeyedHandler:
+async def refuse_push(_request: web.Request, _caller: ApiKey, _raw: bytes) -> web.Response:
     """
-    A handler for what the old server did and no configuration hub can do.
+    Say that the old server did this and no configuration hub can do it.
+
+    Raises:
+        AiServiceTaskError: Always.
     """
+    raise AiServiceTaskError
 
-    async def refuse(_request: web.Request, caller: ApiKey) -> web.Response:
-        caller.require(scope)
-        raise AiServiceTaskError
 
-    return refuse
+async def refuse_search(_request: web.Request, caller: ApiKey) -> web.Response:
+    """
+    Say the same of what only reads.
+
+    Raises:
+        ScopeMissingError: *caller* may not read.
+        AiServiceTaskError: Always.
+    """
+    caller.require(Scope.CONFIG_READ)
+    raise AiServiceTaskError
 
 
 def _enveloped(

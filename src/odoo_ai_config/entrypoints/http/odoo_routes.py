@@ -7,12 +7,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from odoo_ai_config.domain.access import Scope
 from odoo_ai_config.entrypoints.http import collections, odoo_api
-from odoo_ai_config.entrypoints.http.authentication import KeyedHandler
+from odoo_ai_config.entrypoints.http.authentication import KeyedHandler, PushHandler
 
 _API: Final = "/api/v1"
-_MODULES: Final[Mapping[str, Mapping[str, KeyedHandler]]] = {
+_MODULES: Final[Mapping[str, Mapping[str, PushHandler]]] = {
     "business-rules": {
         "sync": odoo_api.sync_rules,
         "sync-company-metadata": odoo_api.sync_company,
@@ -26,33 +25,42 @@ _MODULES: Final[Mapping[str, Mapping[str, KeyedHandler]]] = {
 }
 
 
-def odoo_routes() -> dict[str, dict[str, KeyedHandler]]:
+_COLLECTION: Final = f"{_API}/collections/{{name}}"
+
+
+def odoo_reads() -> dict[str, dict[str, KeyedHandler]]:
     """
-    Handlers by path and method.
+    Handlers of what is read, by path and method.
     """
-    collection = f"{_API}/collections/{{name}}"
-    asked_of_ai = odoo_api.refusing(Scope.WEBHOOK)
     return {
-        collection: {
-            "GET": collections.read_collection,
-            "PUT": collections.replace_collection,
-            "PATCH": collections.amend_collection,
-        },
-        f"{collection}/items/{{id}}": {"GET": collections.read_item},
+        _COLLECTION: {"GET": collections.read_collection},
+        f"{_COLLECTION}/items/{{id}}": {"GET": collections.read_item},
         f"{_API}/collections": {"GET": collections.list_collections},
-        **{path: {"POST": handler} for path, handler in module_routes().items()},
-        f"{_API}/business-rules/semantic-search": {"GET": odoo_api.refusing(Scope.CONFIG_READ)},
-        f"{_API}/products/sync-batch": {"POST": odoo_api.sync_products},
-        f"{_API}/products/{{id}}/sync": {"POST": odoo_api.sync_product},
-        f"{_API}/products/{{id}}/description": {"POST": asked_of_ai},
-        f"{_API}/products/search": {"POST": asked_of_ai},
-        f"{_API}/products/update-prices": {"POST": asked_of_ai},
-        "/tools/sync_product_to_vector_db": {"POST": odoo_api.sync_product},
-        "/tools/generate_product_description": {"POST": asked_of_ai},
+        f"{_API}/business-rules/semantic-search": {"GET": odoo_api.refuse_search},
     }
 
 
-def module_routes() -> dict[str, KeyedHandler]:
+def odoo_pushes() -> dict[str, dict[str, PushHandler]]:
+    """
+    Handlers of what is pushed, by path and method.
+    """
+    return {
+        _COLLECTION: {
+            "PUT": collections.replace_collection,
+            "PATCH": collections.amend_collection,
+        },
+        **{path: {"POST": handler} for path, handler in module_routes().items()},
+        f"{_API}/products/sync-batch": {"POST": odoo_api.sync_products},
+        f"{_API}/products/{{id}}/sync": {"POST": odoo_api.sync_product},
+        f"{_API}/products/{{id}}/description": {"POST": odoo_api.refuse_push},
+        f"{_API}/products/search": {"POST": odoo_api.refuse_push},
+        f"{_API}/products/update-prices": {"POST": odoo_api.refuse_push},
+        "/tools/sync_product_to_vector_db": {"POST": odoo_api.sync_product},
+        "/tools/generate_product_description": {"POST": odoo_api.refuse_push},
+    }
+
+
+def module_routes() -> dict[str, PushHandler]:
     """
     What Odoo's modules push to, by path; their names are spelt with hyphens or underscores.
     """

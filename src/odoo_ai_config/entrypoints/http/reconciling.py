@@ -14,19 +14,18 @@ from odoo_ai_config.domain.access import ApiKey
 from odoo_ai_config.domain.json_types import Json, JsonObject
 from odoo_ai_config.domain.reconciling import Finding, Held, Standing
 from odoo_ai_config.entrypoints.http.app_keys import SERVICES
-from odoo_ai_config.entrypoints.http.bodies import json_object, read_body, require_json
+from odoo_ai_config.entrypoints.http.bodies import json_object
 from odoo_ai_config.entrypoints.http.reconcile_payloads import known_areas
 from odoo_ai_config.entrypoints.http.representations import channel_shown, json_bytes
 
 _log = structlog.get_logger()
 
 
-async def reconcile(request: web.Request, caller: ApiKey) -> web.Response:
+async def reconcile(request: web.Request, caller: ApiKey, raw: bytes) -> web.Response:
     """
     What is equal, what differs, what is missing, and what the source did not name.
     """
-    require_json(request)
-    known = known_areas(json_object(request, await read_body(request)))
+    known = known_areas(json_object(request, raw))
     told = await request.app[SERVICES].reconcile(known, caller=caller)
     counts = Counter(finding.standing for area in told.areas for finding in area.all)
     summary: JsonObject = {standing.value: counts[standing] for standing in Standing}

@@ -32,18 +32,19 @@ from odoo_ai_config.entrypoints.http import (
     routing,
     tenants,
 )
-from odoo_ai_config.entrypoints.http.authentication import KeyedHandler
+from odoo_ai_config.entrypoints.http.authentication import KeyedHandler, PushHandler, signed
 from odoo_ai_config.entrypoints.http.bodies import expect_continue
 from odoo_ai_config.entrypoints.http.errors import (
     AppNotServedError,
     MethodNotAllowedError,
     RouteNotFoundError,
 )
-from odoo_ai_config.entrypoints.http.odoo_routes import odoo_routes
+from odoo_ai_config.entrypoints.http.odoo_routes import odoo_pushes, odoo_reads
 
 # By path, then by method.
 Open: TypeAlias = Mapping[str, Mapping[str, Handler]]
 Keyed: TypeAlias = Mapping[str, Mapping[str, KeyedHandler]]
+Pushes: TypeAlias = Mapping[str, Mapping[str, PushHandler]]
 
 _DOCUMENT: Final = "/configs/{tenant}/{domain}/{kind}"
 _CREDENTIAL: Final = "/v1/tenants/{tenant}/{domain}/credentials/{ref}"
@@ -59,12 +60,15 @@ class RouteGroup:
         area: What their log lines are about, one of `log_files.AREAS`; None for the server
             itself.
         keyed: Those that ask for an API key.
+        pushes: Those that ask for one with the scope ``webhook``, and for a signature where the
+            operator demands it.
         open: Those that do not, or that find out in their own way who asks.
     """
 
     app: App | None
     area: str | None
     keyed: Keyed = field(factory=dict)
+    pushes: Pushes = field(factory=dict)
     open: Open = field(factory=dict)
 
 
@@ -78,7 +82,7 @@ _ALWAYS: Final[Open] = {
     "/docs/{file}": {"GET": description.show_viewer_file},
 }
 
-_EVENTS: Final[Keyed] = {"/odoo-webhook": {"POST": odoo_webhook.receive_event}}
+_EVENTS: Final[Pushes] = {"/odoo-webhook": {"POST": odoo_webhook.receive_event}}
 
 # The most frequent path of each prefix first: aiohttp tries them in this order.
 _CONFIG: Final[Keyed] = {
@@ -102,13 +106,14 @@ _CONFIG: Final[Keyed] = {
     "/mapping/export": {"GET": mapping.export_mapping},
     "/v1/route": {"GET": routing.resolve_route},
     "/v1/route/simulate": {"POST": routing.simulate_event},
-    "/v1/reconcile": {"POST": reconciling.reconcile},
     "/v1/tenants": {"GET": tenants.list_tenants},
     "/v1/tenants/{tenant}": {"GET": tenants.read_tenant},
     "/v1/tenants/{tenant}/channels": {"GET": tenants.list_channels},
     _CREDENTIAL: {"GET": credentials.read_credential},
     "/v1/audit": {"GET": audit_trail.read_audit_trail},
 }
+
+_COMPARED: Final[Pushes] = {"/v1/reconcile": {"POST": reconciling.reconcile}}
 
 _PAGES: Final[Open] = {
     "/ui": {"GET": client_pages.show_page},
@@ -156,12 +161,12 @@ _ANSWERS: Final[Open] = {f"{_MESSAGE}/answer": {"POST": crew_answers.answer_mess
 
 _GROUPS: Final = (
     RouteGroup(None, None, open=_ALWAYS),
-    RouteGroup(App.CONFIG, "odoo-webhook", keyed=_EVENTS),
-    RouteGroup(App.CONFIG, "config", keyed=_CONFIG, open=_PAGES),
+    RouteGroup(App.CONFIG, "odoo-webhook", pushes=_EVENTS),
+    RouteGroup(App.CONFIG, "config", keyed=_CONFIG, pushes=_COMPARED, open=_PAGES),
     RouteGroup(App.CHATWOOT, "webhook", open=_CHATWOOT),
     RouteGroup(App.CHATWOOT, "config", keyed=_CHATWOOT_ACCOUNTS),
     RouteGroup(App.CHATWOOT, "hub", keyed=_MESSAGES, open=_ANSWERS),
-    RouteGroup(App.ODOO_API, "config", keyed=odoo_routes()),
+    RouteGroup(App.ODOO_API, "config", keyed=odoo_reads(), pushes=odoo_pushes()),
 )
 
 
@@ -205,14 +210,18 @@ def _rows(
             path: {method: let_in(handler) for method, handler in methods.items()}
             for path, methods in group.keyed.items()
         }
-        for path, methods in (*group.open.items(), *keyed.items()):
+        pushes = {
+            path: {method: let_in(signed(handler)) for method, handler in methods.items()}
+            for path, methods in group.pushes.items()
+        }
+        for path, methods in (*group.open.items(), *keyed.items(), *pushes.items()):
             for method, handler in methods.items():
                 yield path, method, handler
             if "GET" in methods:
                 # aiohttp leaves the body out.
                 yield path, "HEAD", methods["GET"]
     else:
-        for path in (*group.open, *group.keyed):
+        for path in (*group.open, *group.keyed, *group.pushes):
             yield path, "*", refuse_app
 
 

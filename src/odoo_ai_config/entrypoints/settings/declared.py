@@ -158,7 +158,9 @@ class Settings:
         "vazio desliga esse esquema",
     )
     require_signature: bool = environ.var(
-        default="0", converter=switch, help="Recusa webhooks sem assinatura (1 ou 0)"
+        default="0",
+        converter=switch,
+        help="Recusa o que o escopo webhook envia sem assinatura (1 ou 0)",
     )
     chatwoot_url: str | None = environ.var(
         default="",

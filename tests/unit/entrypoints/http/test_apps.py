@@ -21,7 +21,7 @@ PATHS = {
         path
         for group in routes._GROUPS
         if group.app is app
-        for path in (*group.open, *group.keyed)
+        for path in (*group.open, *group.keyed, *group.pushes)
     }
     for app in (*App, None)
 }

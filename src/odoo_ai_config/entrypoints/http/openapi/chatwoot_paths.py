@@ -41,6 +41,7 @@ _TAG: Final = "chatwoot"
 _ABOUT: Final = (
     "Any one of these must vouch for it: a signature of Chatwoot, the secret at the end of the "
     "address, or an API key with the scope `webhook`. A wrong signature is refused in any case. "
+    "A key may need one by Standard Webhooks besides. "
     "What vouches must belong to the account that the event names.\n\n"
     "The answer is sent after the event is durable and before anything is done. The same event "
     "again is answered with `duplicate` and the id of the first."

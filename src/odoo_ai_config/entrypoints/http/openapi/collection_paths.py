@@ -4,7 +4,7 @@ The Odoo API: collections, and the addresses by which Odoo's older modules know 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from odoo_ai_config.application.use_cases.read_collection import LARGEST_PAGE
@@ -499,15 +499,12 @@ def _push(
     answer: tuple[int, JsonObject],
     refusals: Iterable[RefusalClass],
 ) -> JsonObject:
-    claims: Sequence[JsonObject] = [
-        ref(name, "parameters") for name in ("webhook-id", "Idempotency-Key")
-    ]
     return operation(
         identity,
         summary,
         tag=_TAG,
         scope=Scope.WEBHOOK,
-        parameters=[*_whose(), *claims],
+        parameters=[*_whose(), ref("Idempotency-Key", "parameters")],
         body=json_body(ref(body)),
         answers=[answer],
         refusals=refusals,

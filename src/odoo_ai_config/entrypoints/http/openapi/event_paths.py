@@ -19,20 +19,11 @@ from odoo_ai_config.entrypoints.http.openapi.operations import (
 )
 from odoo_ai_config.entrypoints.http.openapi.shapes import ref
 
-_SIGNATURE_HEADERS = (
-    "webhook-timestamp",
-    "webhook-signature",
-    "X-Chatwoot-Timestamp",
-    "X-Chatwoot-Signature",
-    "X-Webhook-Signature",
-)
-
 
 def event_paths() -> JsonObject:
     """
     The webhook.
     """
-    headers = ("webhook-id", "Idempotency-Key", *_SIGNATURE_HEADERS)
     return {
         "/odoo-webhook": {
             "post": operation(
@@ -43,7 +34,7 @@ def event_paths() -> JsonObject:
                 "durable.",
                 tag="events",
                 scope=Scope.WEBHOOK,
-                parameters=[ref(name, "parameters") for name in headers],
+                parameters=[ref("Idempotency-Key", "parameters")],
                 body=json_body(ref("Event")),
                 answers=[
                     answered(
@@ -60,9 +51,6 @@ def event_paths() -> JsonObject:
                     http.UnknownEventError,
                     http.IncompleteDataError,
                     http.TokenMissingError,
-                    http.SignatureMissingError,
-                    http.SignatureInvalidError,
-                    http.SignatureTimestampError,
                     domain.InvalidYamlError,
                     domain.TenantForbiddenError,
                     domain.ChannelOwnedError,

@@ -28,6 +28,21 @@ _KEYED: Final = (
     http.BodyTooLargeError,
     *_STORE,
 )
+_PUSHED: Final = (
+    http.BodyUnreadableError,
+    http.UnsupportedMediaTypeError,
+    http.InvalidJsonError,
+    http.DepthLimitError,
+    http.SignatureMissingError,
+    http.SignatureInvalidError,
+    http.SignatureTimestampError,
+)
+_SIGNATURES: Final = (
+    "webhook-id",
+    "webhook-timestamp",
+    "webhook-signature",
+    "X-Webhook-Signature",
+)
 # What may be wrong with any body before it is known what it says.
 BODY: Final = (
     http.InvalidJsonError,
@@ -60,7 +75,7 @@ def operation(
     refusals: Iterable[RefusalClass] = (),
 ) -> JsonObject:
     """
-    An operation. One with a *scope* needs a key that has it.
+    An operation. One with a *scope* needs a key that has it, and a push may need a signature.
 
     What follows the first paragraph of its *summary* is its description.
     """
@@ -68,8 +83,10 @@ def operation(
     described: JsonObject = {"operationId": identity, "summary": short, "tags": [tag]}
     if long:
         described["description"] = long
+    pushes = scope is Scope.WEBHOOK
     described["parameters"] = [
         *parameters,
+        *(ref(name, "parameters") for name in (_SIGNATURES if pushes else ())),
         ref("X-Request-ID", "parameters"),
         ref("Accept-Language", "parameters"),
     ]
@@ -80,7 +97,7 @@ def operation(
         if scope is None
         else [{scheme: [scope.value]} for scheme in (SECURITY_SCHEME, BEARER_SCHEME)]
     )
-    common = () if scope is None else _KEYED
+    common = (*(() if scope is None else _KEYED), *(_PUSHED if pushes else ()))
     responses = {str(status): answer for status, answer in answers}
     described["responses"] = {**responses, **refused((*common, *refusals))}
     return described
