@@ -120,14 +120,14 @@ class HubConnection(models.Model):
         return self.sudo().search([("company_id", "=", company.id)], limit=1)
 
     @api.model
-    def _same_hub(self, company):
+    def _same_hub(self, companies):
         """
-        The companies that send to the same hub as *company*, itself included.
+        The companies that send to the hubs of *companies*, these included.
         """
-        url = self._of(company).url
-        if not url:
-            return company
-        return self.sudo().search([("url", "=", url)]).company_id | company
+        connections = self.sudo()
+        urls = connections.search([("company_id", "in", companies.ids)]).mapped("url")
+        found = connections.search([("url", "in", [url for url in urls if url])])
+        return found.company_id | companies
 
     def _client(self, *, patient=True):
         self.ensure_one()

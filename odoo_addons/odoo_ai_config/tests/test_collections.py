@@ -488,6 +488,29 @@ class TestKnowledge(CollectionCase):
         [(_method, _name, body)] = self.sent()
         self.assertEqual([item["id"] for item in body["items"]], [first.id, second.id])
 
+    def test_collection_of_an_account_that_companies_share_is_shown(self):
+        company = self.env["res.company"].create({"name": "Filial"})
+        self.connection.copy({"company_id": company.id, "url": self.hub.url})
+        tag = self.env.ref("odoo_ai_config.collection_business_rules")
+        other = self.new_client(
+            business_area="services", company_id=company.id, collection_ids=[Command.link(tag.id)]
+        )
+        self.new_rule()
+        self.assertTrue(self.collection().enabled)
+        self.assertEqual(
+            self.collection().web_read({"enabled": {}, "item_count": {}, "waiting_count": {}}),
+            [
+                {
+                    "id": self.collection().id,
+                    "enabled": True,
+                    "item_count": 1,
+                    "waiting_count": 1,
+                }
+            ],
+        )
+        self.assertEqual((self.shop + other)._collections(), self.collection())
+        self.assertFalse(self.shop.collections_warning)
+
 
 @tagged("post_install", "-at_install")
 class TestCollectionsReconciled(CollectionCase):
