@@ -3,7 +3,7 @@
 {
     "name": "AI Configuration Hub",
     "summary": "Keeps the configuration hub of the AI services in step with Odoo",
-    "version": "19.0.1.0.0",
+    "version": "19.0.1.1.0",
     "category": "Productivity",
     "license": "LGPL-3",
     "author": "odoo-ai-config contributors",

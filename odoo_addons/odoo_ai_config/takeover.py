@@ -105,6 +105,13 @@ class Takeover:
         )
         if connection.url or self.env["ai.hub.secret"].sudo()._of(connection):
             return connection, "known"
+        if connection._is_neutralized():
+            raise UserError(
+                self.env._(
+                    "This database is a neutralized copy: the old address, key and secret are "
+                    "left out."
+                )
+            )
         if not old.api_key:
             remarks.append(
                 self.env._("There is no API key but the one that everybody knows. Enter another.")

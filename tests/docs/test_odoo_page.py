@@ -136,3 +136,18 @@ def test_picture_is_small_enough_for_a_page(path: Path) -> None:
     [width] = struct.unpack(">I", content[16:20])
     assert width <= WIDEST
     assert len(content) <= LARGEST
+
+
+@pytest.mark.parametrize(
+    "reader",
+    [
+        "mail.group_mail_template_editor",
+        "mail.restrict.template.rendering",
+        "website.group_website_designer",
+        "ai_hub_secret",
+    ],
+)
+def test_both_languages_say_who_can_read_secrets_past_their_rights(reader: str) -> None:
+    portuguese, _, english = PAGE.partition("\n## In English\n")
+    assert reader in portuguese.partition("\n### Quem pode ler os segredos\n")[2]
+    assert reader in english.partition("\n### Who can read the secrets\n")[2]

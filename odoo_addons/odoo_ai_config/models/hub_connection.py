@@ -5,10 +5,11 @@ import uuid
 from urllib.parse import urlsplit
 
 from odoo import api, fields, models
-from odoo.exceptions import ValidationError
+from odoo.exceptions import UserError, ValidationError
 
 from .. import hub_client
 from ..uniqueness import keep_unique
+from .hub_secrets_mixin import MASK
 
 _SECRETS = ("api_key", "signing_secret")
 # With their channels they must fit into one request.
@@ -31,6 +32,11 @@ class HubConnection(models.Model):
     url = fields.Char(string="Hub URL")
     api_key = fields.Char(string="API Key", compute="_compute_hub_secrets", readonly=False)
     signing_secret = fields.Char(compute="_compute_hub_secrets", readonly=False)
+    database = fields.Char(
+        readonly=True,
+        copy=False,
+        help="The database in which the key was entered. Nothing is sent from another one.",
+    )
     reconciled_at = fields.Datetime(readonly=True)
     reconciliation = fields.Char(readonly=True)
 
@@ -91,6 +97,9 @@ class HubConnection(models.Model):
         for name in _SECRETS:
             if vals.get(name):
                 vals[name] = vals[name].strip()
+        if vals.get("api_key") and vals["api_key"] != MASK:
+            # Whoever enters a key says by that where it is to be used.
+            vals["database"] = self._this_database()
         if vals.get("url"):
             # The old module asked for the address of the webhook itself.
             url = vals["url"].strip().rstrip("/")
@@ -129,8 +138,30 @@ class HubConnection(models.Model):
         found = connections.search([("url", "in", [url for url in urls if url])])
         return found.company_id | companies
 
+    @api.model
+    def _is_neutralized(self):
+        """
+        Whether Odoo has made this database harmless, as it does with copies for tests.
+        """
+        parameters = self.env["ir.config_parameter"].sudo()
+        return bool(parameters.get_param("database.is_neutralized"))
+
+    @api.model
+    def _this_database(self):
+        """
+        A name for this database; one that was neutralized is another than it was before.
+        """
+        name = self.env["ir.config_parameter"].sudo().get_param("database.uuid")
+        return f"{name}/neutralized" if self._is_neutralized() else name
+
     def _client(self, *, patient=True):
+        """
+        Who talks to the hub. Raises UserError where nothing may be sent from here.
+        """
         self.ensure_one()
+        missing = self._missing()
+        if missing:
+            raise UserError(missing)
         secrets = self.sudo()._hub_secrets()
         return hub_client.HubClient(
             self.url,
@@ -144,6 +175,12 @@ class HubConnection(models.Model):
         """
         What has to be set before anything can be sent, in words; empty if nothing has.
         """
+        elsewhere = self.database != self._this_database()
+        if elsewhere and self._is_neutralized():
+            return self.env._(
+                "This database is a neutralized copy: nothing is sent to the hub from it. For "
+                "a hub of its own, an administrator enters its URL and its key in Settings."
+            )
         if not self.url:
             return self.env._(
                 "The hub's URL is not set yet. An administrator enters it in Settings."
@@ -151,6 +188,12 @@ class HubConnection(models.Model):
         if "api_key" not in self.env["ai.hub.secret"].sudo()._of(self):
             return self.env._(
                 "The hub's API key is not set yet. An administrator enters it in Settings."
+            )
+        if elsewhere:
+            return self.env._(
+                "The hub's API key was entered in another database, of which this one is a "
+                "copy: nothing is sent. If this one is to send, an administrator enters a key "
+                "again in Settings."
             )
         return ""
 

@@ -83,6 +83,8 @@ class HubOutbox(models.Model):
             ("done", "Sent"),
             ("failed", "Refused"),
             ("superseded", "Overtaken"),
+            # What waited when this copy of a database was neutralized. It is never sent.
+            ("aside", "Set aside"),
         ],
         default="pending",
         required=True,

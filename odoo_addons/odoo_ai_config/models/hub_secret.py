@@ -10,9 +10,10 @@ class HubSecret(models.Model):
     """
     What Odoo has to send to the hub, or to show it, and nobody is to read here.
 
-    Nobody has access to this model, administrators included: only the code that sends
-    reads it, as the superuser. It lives apart from the records that it belongs to, so that
-    no form, export, copy or RPC call on these can bring it out.
+    No access right opens this model, not even an administrator's: the code that sends reads
+    it, as the superuser. It lives apart from the records that it belongs to, so that no form,
+    export, copy or RPC call on these can bring it out. It is in clear, and whoever may have
+    Odoo run code (templates, pages, server actions) can read it as the superuser, too.
     """
 
     _name = "ai.hub.secret"

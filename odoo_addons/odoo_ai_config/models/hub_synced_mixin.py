@@ -8,6 +8,8 @@ SYNC_STATES = [
     ("retrying", "Trying again"),
     ("failed", "Refused"),
     ("done", "Up to date"),
+    # It waited when this copy of a database was neutralized, and is sent if it is saved again.
+    ("aside", "Set aside"),
 ]
 
 

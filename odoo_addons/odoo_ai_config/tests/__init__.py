@@ -3,6 +3,7 @@ from . import test_channel_trial
 from . import test_client
 from . import test_collections
 from . import test_company
+from . import test_copies
 from . import test_credentials
 from . import test_delivery
 from . import test_look

@@ -85,7 +85,8 @@ class HubLook(models.TransientModel):
                 "company_id": client.company_id.id,
                 "waiting": record.sync_state != "done",
                 # It tells nothing by itself: who goes there needs a key of their own.
-                "page_url": hub.url and hub._client().page(client.account_id, client.domain),
+                "page_url": not hub._missing()
+                and hub._client().page(client.account_id, client.domain),
             }
         )
         told, look.trouble = look._answer_to(lambda asked: asked.look(known, versions))

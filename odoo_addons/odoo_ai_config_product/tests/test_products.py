@@ -6,6 +6,7 @@ import polib
 from odoo import Command
 from odoo.addons.odoo_ai_config.tests.test_collections import CollectionCase
 from odoo.exceptions import ValidationError
+from odoo.modules.neutralize import neutralize_database
 from odoo.tests import tagged
 from odoo.tools import file_path
 
@@ -61,6 +62,19 @@ class TestProducts(CollectionCase):
             },
         )
         self.assertEqual(self.shirt.ai_hub_state, "done")
+
+    def test_neutralized_copy_forgets_what_the_original_was_to_tell_of_products(self):
+        self.assertEqual(self.shirt.ai_hub_state, "pending")
+        self.addCleanup(self.env.registry.clear_cache, "stable")
+        self.env.flush_all()
+        neutralize_database(self.env.cr)
+        self.env.invalidate_all()
+        self.env.registry.clear_cache("stable")
+        self.assertFalse(self.shirt.ai_hub_change_ids)
+        self.assertEqual(self.sent(), [])
+        self.shirt.list_price = 1
+        self.assertEqual(self.sent(), [])
+        self.assertIn("neutralized copy", self.shirt.ai_hub_message)
 
     def test_product_that_is_not_chosen_stays_in_odoo(self):
         self.settle()
