@@ -14,7 +14,9 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing, suppress
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final, TextIO, TypeAlias
+
+from odoo_ai_config.entrypoints.private_files import append_private, make_folder
 
 # A rendered line, and the area that it is about, if it is about one.
 Line: TypeAlias = tuple[str, str | None]
@@ -53,7 +55,7 @@ class LogFiles:
     def __init__(
         self, folder: Path, *, worker: int = 0, now: Callable[[], float] = time.time
     ) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         self._folder = folder
         self._suffix = f"-{worker}" if worker else ""
         self._removes = worker == 0
@@ -106,7 +108,7 @@ class LogFiles:
             file.close()
 
     def _opened(self, name: str) -> RotatingFileHandler:
-        return RotatingFileHandler(
+        return _PrivateLog(
             self._folder / f"{name}{self._suffix}.log",
             maxBytes=_MAX_BYTES,
             backupCount=_BACKUPS,
@@ -128,6 +130,11 @@ class LogFiles:
     @staticmethod
     def _day_of(moment: float) -> str:
         return time.strftime("%Y%m%d", time.localtime(moment))
+
+
+class _PrivateLog(RotatingFileHandler):
+    def _open(self) -> TextIO:  # type: ignore[override]  # Whose type is that of what it makes.
+        return append_private(Path(self.baseFilename))
 
 
 def append(file: logging.Handler, lines: Sequence[str]) -> None:

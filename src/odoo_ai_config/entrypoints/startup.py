@@ -4,7 +4,6 @@ What every start does, whoever starts: server, library or command line.
 
 from __future__ import annotations
 
-import os
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -21,6 +20,7 @@ from odoo_ai_config.domain.chatwoot import ChatwootChange
 from odoo_ai_config.domain.credentials import SecretText
 from odoo_ai_config.entrypoints.apps import App
 from odoo_ai_config.entrypoints.container import Container
+from odoo_ai_config.entrypoints.private_files import write_private
 from odoo_ai_config.entrypoints.services import Services
 from odoo_ai_config.entrypoints.settings import Settings
 
@@ -93,7 +93,7 @@ async def ensure_webhook_token(services: Services, settings: Settings) -> Secret
         return None
     token = SecretText(secrets.token_urlsafe(_TOKEN_BYTES))
     # Written down first: whoever is killed in between has a text that opens nothing.
-    _write_private(settings.webhook_token_path, token)
+    _write_down(settings.webhook_token_path, token)
     change = ChatwootChange(webhook_tokens=(token,))
     await services.set_chatwoot_account(None, change, caller=_STARTUP)
     return token
@@ -113,14 +113,10 @@ async def ensure_first_key(services: Services, settings: Settings) -> SecretText
         name="first",
         scopes=ALL_SCOPES,
         actor="startup",
-        hand_over=partial(_write_private, settings.api_key_path),
+        hand_over=partial(_write_down, settings.api_key_path),
     )
     return text
 
 
-def _write_private(path: Path, text: SecretText) -> None:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path.unlink(missing_ok=True)
-    descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(f"{text.reveal()}\n")
+def _write_down(path: Path, text: SecretText) -> None:
+    write_private(path.parent, Path(path.name), f"{text.reveal()}\n")

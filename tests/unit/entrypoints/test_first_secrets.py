@@ -57,6 +57,15 @@ async def test_first_start_makes_a_key_and_an_address_and_the_next_one_nothing(
     assert await started(tmp_path) == FirstSecrets()
 
 
+@pytest.mark.parametrize("name", ["api-key", "chatwoot-token"])
+async def test_first_secret_is_not_written_where_a_link_leads(tmp_path: Path, name: str) -> None:
+    (tmp_path / "precious").write_text("x")
+    (tmp_path / name).symlink_to(tmp_path / "precious")
+    with pytest.raises(OSError, match="link"):
+        await started(tmp_path)
+    assert (tmp_path / "precious").read_text() == "x"
+
+
 @pytest.mark.parametrize(
     "more",
     [

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import errno
+import os
 import re
+import stat
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import datetime, timedelta
@@ -175,3 +178,26 @@ def test_every_area_that_the_source_names_has_its_files() -> None:
         named |= set(re.findall(r"\barea=\"([\w-]+)\"", module.read_text("utf-8")))
     assert named <= AREAS.keys()
     assert {"config", "webhook", "odoo-webhook"} <= named
+
+
+def test_only_their_owner_can_read_them(tmp_path: Path, calendar: Calendar) -> None:
+    before = os.umask(0)
+    try:
+        with closing(LogFiles(tmp_path / "a" / "logs", now=calendar)) as files:
+            calendar.moment = NOON + timedelta(days=1)
+            files.turn_page()
+    finally:
+        os.umask(before)
+    made = list((tmp_path / "a").rglob("*"))
+    assert {stat.S_IMODE(path.stat().st_mode) for path in made if path.is_file()} == {0o600}
+    assert stat.S_IMODE((tmp_path / "a" / "logs").stat().st_mode) == 0o700
+
+
+def test_link_in_the_place_of_a_log_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "precious").write_text("x")
+    (tmp_path / "hub.log").symlink_to(tmp_path / "precious")
+    with pytest.raises(OSError, match="link") as refused:
+        LogFiles(tmp_path)
+    assert refused.value.errno == errno.ELOOP
+    assert refused.value.filename == str(tmp_path / "hub.log")
+    assert (tmp_path / "precious").read_text() == "x"

@@ -251,7 +251,8 @@ class KeyRingFile(KeyRingSource):
         with ExitStack() as stack:
             try:
                 self._path.parent.mkdir(mode=_PRIVATE_FOLDER, parents=True, exist_ok=True)
-                lock = os.open(f"{self._path}.lock", os.O_CREAT | os.O_RDWR, _PRIVATE_FILE)
+                flags = os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW
+                lock = os.open(f"{self._path}.lock", flags, _PRIVATE_FILE)
                 stack.callback(os.close, lock)
                 fcntl.flock(lock, fcntl.LOCK_EX)
             except OSError as error:

@@ -19,6 +19,7 @@ from odoo_ai_config.entrypoints.cli.refusals import CommandError
 from odoo_ai_config.entrypoints.cli.session import OPERATOR, session
 from odoo_ai_config.entrypoints.cli.terminal import say, tell
 from odoo_ai_config.entrypoints.http.mapping_payloads import mapping_object
+from odoo_ai_config.entrypoints.private_files import write_private
 
 _PAGE = 100
 
@@ -32,7 +33,8 @@ async def export(
     Exporta todos os documentos e o mapeamento, na forma que `import` lê.
 
     Credenciais saem seladas (`sealed:...`), nunca em texto claro: não é uma cópia de
-    segurança; para isso copie o banco de dados e o chaveiro.
+    segurança; para isso copie o banco de dados e o chaveiro. Só quem exporta lê os arquivos,
+    e nenhum link dentro da pasta é seguido.
     """
     written = 0
     async with session(flags) as services:
@@ -41,7 +43,7 @@ async def export(
             for overview in page:
                 for revision in overview.documents:
                     text = await yaml_of(revision.document, services.yaml)
-                    _write(folder / place_of(revision.key), text)
+                    _write(folder, place_of(revision.key), text)
                     written += 1
             after = page[-1].tenant
         try:
@@ -51,16 +53,18 @@ async def export(
         else:
             mapping = folder / MAPPING_FILE
             content = json.dumps(mapping_object(sections), ensure_ascii=False, indent=2)
-            _write(mapping, f"{content}\n")
+            _write(folder, MAPPING_FILE, f"{content}\n")
     say(f"{written} documento(s) em {folder}")
     if mapping is not None:
         say(f"mapeamento em {mapping}")
         tell(f"Para importar: odoo-ai-config import {folder} --mapping-file {mapping}")
 
 
-def _write(path: Path, text: str) -> None:
+def _write(folder: Path, place: Path | str, text: str) -> None:
+    # Seen from above it, so that the folder itself is no link either: others may put one into
+    # /tmp. What comes before it is the operator's own affair.
+    top = Path.cwd() / folder
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+        write_private(top.parent, Path(top.name) / place, text)
     except OSError as error:
-        raise CommandError(f"{path} não pode ser gravado ({error.strerror}).") from error
+        raise CommandError(f"{error.filename} não pode ser gravado ({error.strerror}).") from error

@@ -1,6 +1,10 @@
 from __future__ import annotations
 
 import json
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -224,3 +228,95 @@ def test_history_of_nothing_says_so(command: Command) -> None:
 @pytest.mark.parametrize("tokens", [("show", "a b"), ("show", "a", "--type", "X"), ("show", "a")])
 def test_what_cannot_be_shown_is_refused(tokens: tuple[str, ...], command: Command) -> None:
     assert command(*tokens).status == 1
+
+
+@contextmanager
+def careless_umask() -> Iterator[None]:
+    before = os.umask(0)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
+def test_only_its_owner_can_read_an_export(command: Command, old: Path) -> None:
+    command("import", "old", "--mapping-file", "mapping.json")
+    readable = old.parent / "a" / "out" / "retail" / "loja" / "config.yaml"
+    written(old.parent / "a" / "out", {"retail/loja/config.yaml": "lida por todos"})
+    readable.chmod(0o666)
+    with careless_umask():
+        assert command("export", "a/out").status == 0
+        assert command("export", "b/out").status == 0
+    made = [old.parent / "b", *(old.parent / "b").rglob("*")]
+    files = [path for path in made if path.is_file()]
+    assert len(files) == 3
+    assert {stat.S_IMODE(path.stat().st_mode) for path in (*files, readable)} == {0o600}
+    folders = [path for path in made if path.is_dir()]
+    assert {stat.S_IMODE(path.stat().st_mode) for path in folders} == {0o700}
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "out",
+        "out/retail",
+        "out/retail/loja",
+        "out/retail/loja/config.yaml",
+        "out/chatwoot_mapping.json",
+    ],
+)
+@pytest.mark.parametrize("dangling", [True, False], ids=["dangling", "leading somewhere"])
+def test_export_follows_no_link(link: str, dangling: bool, command: Command, old: Path) -> None:
+    command("import", "old", "--mapping-file", "mapping.json")
+    target = old.parent / "elsewhere"
+    if not dangling:
+        if link.endswith(("yaml", "json")):
+            target.write_text("precioso")
+        else:
+            target.mkdir()
+    place = old.parent / link
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.symlink_to(target)
+    ended = command("export", "out")
+    assert ended.status == 1
+    assert "link" in ended.err
+    assert place.is_symlink()
+    if target.is_dir():
+        assert list(target.iterdir()) == []
+    elif target.exists():
+        assert target.read_text() == "precioso"
+
+
+def test_export_that_was_cut_off_is_repeated_and_leaves_nothing_beside_the_files(
+    command: Command, old: Path
+) -> None:
+    command("import", "old")
+    left = old.parent / "out" / "retail" / "loja" / ".config.yaml.new"
+    written(old.parent / "out", {"retail/loja/.config.yaml.new": "meio"})
+    assert command("export", "out").status == 0
+    assert not left.exists()
+
+
+def test_export_to_a_place_that_cannot_be_written_leaves_nothing_behind(
+    command: Command, old: Path
+) -> None:
+    command("import", "old")
+    (old.parent / "out" / "retail" / "loja" / "config.yaml").mkdir(parents=True)
+    ended = command("export", "out")
+    assert ended.status == 1
+    assert "config.yaml não pode ser gravado" in ended.err
+    assert not list((old.parent / "out").rglob("*.new"))
+
+
+def test_export_goes_into_the_working_folder_and_beside_it_too(
+    command: Command, old: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command("import", "old")
+    monkeypatch.setenv("ODOO_AI_CONFIG_DATA_DIR", str(old.parent / "var"))
+    (old.parent / "here").mkdir()
+    monkeypatch.chdir(old.parent / "here")
+    for place in (".", "../beside/../there", "../there/.."):
+        assert command("export", place).status == 0
+    assert (old.parent / "here" / "retail" / "loja" / "config.yaml").read_text() == CONFIG
+    assert (old.parent / "there" / "retail" / "loja" / "config.yaml").read_text() == CONFIG
+    assert (old.parent / "retail" / "loja" / "config.yaml").read_text() == CONFIG

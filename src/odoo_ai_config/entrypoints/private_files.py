@@ -1,0 +1,118 @@
+"""
+Files that only their owner can read, put where no link leads elsewhere.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from contextlib import suppress
+from pathlib import Path
+from typing import Final, TextIO
+
+_FOLDER: Final = 0o700
+_FILE: Final = 0o600
+# Going through a folder does not take the right to list it, where the system has a word for that.
+_THROUGH: Final = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY
+
+
+def make_folder(folder: Path) -> None:
+    """
+    Make *folder*, and what is missing above it, for its owner only.
+
+    Raises:
+        OSError: It cannot be made.
+    """
+    for path in reversed((folder, *folder.parents)):
+        if not path.exists():
+            path.mkdir(mode=_FOLDER, exist_ok=True)
+
+
+def write_private(folder: Path, place: Path, text: str) -> None:
+    """
+    Write *text* to *place* below *folder*, as a whole or not at all.
+
+    Folders that are missing are made. What is there already, whoever could read it, is
+    replaced by a new file.
+
+    Raises:
+        OSError: It cannot be written, or there is a link below *folder*; its `filename` is the
+            file or the folder that is in the way.
+    """
+    make_folder(folder)
+    inside, path = os.open(folder, _THROUGH), folder
+    try:
+        for name in place.parts[:-1]:
+            path /= name
+            # Held open: whoever puts a link in its place later changes nothing.
+            outside, inside = inside, _entered(inside, path)
+            os.close(outside)
+        _replace(inside, path / place.name, text)
+    finally:
+        os.close(inside)
+
+
+def append_private(path: Path) -> TextIO:
+    """
+    Open the file at *path* for what is to come behind what is in it.
+
+    Raises:
+        OSError: It cannot be opened, or is a link.
+    """
+    flags = os.O_CREAT | os.O_APPEND | os.O_WRONLY | os.O_NOFOLLOW
+    try:
+        descriptor = os.open(path, flags, _FILE)
+    except OSError as error:
+        raise _told(error, path) from error
+    return os.fdopen(descriptor, "a", encoding="utf-8")
+
+
+def _entered(inside: int, path: Path) -> int:
+    try:
+        with suppress(FileExistsError):
+            os.mkdir(path.name, _FOLDER, dir_fd=inside)
+        return os.open(path.name, _THROUGH | os.O_NOFOLLOW, dir_fd=inside)
+    except OSError as error:
+        raise _told(error, path, inside) from error
+
+
+def _replace(inside: int, path: Path, text: str) -> None:
+    if _is_link(path, inside):
+        # It would only be replaced, but somebody expects something else of it.
+        raise _link_at(path)
+    fresh = f".{path.name}.new"
+    try:
+        # Left behind by a process that was killed here.
+        with suppress(FileNotFoundError):
+            os.unlink(fresh, dir_fd=inside)
+        descriptor = os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_WRONLY, _FILE, dir_fd=inside)
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                file.write(text)
+            os.replace(fresh, path.name, src_dir_fd=inside, dst_dir_fd=inside)
+        except OSError:
+            os.unlink(fresh, dir_fd=inside)
+            raise
+    except OSError as error:
+        raise _told(error, path, inside) from error
+
+
+def _told(error: OSError, path: Path, inside: int | None = None) -> OSError:
+    """
+    *error*, by the whole path of what it is about; a link is called one.
+    """
+    if _is_link(path, inside):
+        return _link_at(path)
+    return OSError(error.errno, error.strerror, str(path))
+
+
+def _link_at(path: Path) -> OSError:
+    return OSError(errno.ELOOP, "é um link, e links não são seguidos", str(path))
+
+
+def _is_link(path: Path, inside: int | None) -> bool:
+    name = path if inside is None else path.name
+    with suppress(OSError):
+        return stat.S_ISLNK(os.stat(name, dir_fd=inside, follow_symlinks=False).st_mode)
+    return False
