@@ -38,7 +38,12 @@ async def put(stores: Stores, *mappings: ChannelMapping) -> None:
 
 
 async def routed(stores: Stores, asked: IncomingMessage) -> Route:
-    return (await stores.channels.table_for(asked)).explain(asked)
+    table = await stores.channels.table_for(asked, explaining=True)
+    route = table.explain(asked)
+    # Less is asked for where nobody asks why.
+    found = await stores.channels.table_for(asked)
+    assert found.resolve(asked) == table.resolve(asked)
+    return route
 
 
 class ChannelDirectoryContract(StoreContract):
@@ -179,6 +184,26 @@ class ChannelDirectoryContract(StoreContract):
         assert (await routed(stores, asked)).owner == owner("b")
         await put(stores, evolve(middle, active=False))
         assert (await routed(stores, asked)).owner == owner("a")
+
+    async def test_fallback_stays_among_those_who_have_a_channel_in_the_account(
+        self, stores: Stores
+    ) -> None:
+        first = mapping("1", "7").mapping
+        common = mapping("9", None, tenant="z", fallback=True, sequence=0).mapping
+        await put(stores, first, common)
+        asked = message("1", "8")
+        assert (await routed(stores, asked)).matched_by is Rule.UNRESOLVED
+        assert (await routed(stores, message("2", "8"))).owner == owner("z")
+        own = mapping(None, None, fallback=True, sequence=5).mapping
+        neighbour = mapping("1", "9", tenant="n", fallback=True, sequence=4).mapping
+        await put(stores, own)
+        assert (await routed(stores, asked)).owner == owner()
+        await put(stores, neighbour)
+        assert (await routed(stores, asked)).owner == owner("n")
+        await put(stores, evolve(neighbour, active=False))
+        assert (await routed(stores, asked)).owner == owner()
+        await put(stores, evolve(first, active=False))
+        assert (await routed(stores, asked)).owner == owner("z")
 
     async def test_mappings_of_several_tenants_are_listed_together(self, stores: Stores) -> None:
         mine = mapping("1", "2").mapping

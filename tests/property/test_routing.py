@@ -99,6 +99,8 @@ def scanned(mappings: list[ChannelMapping], message: IncomingMessage) -> Route:
         first = min(holders, key=lambda m: (m.owner, m.sequence, str(m.key)))
         return Route(first.owner, crew_at(first, channel=False), Rule.SPECIAL_NUMBER)
     fallbacks = [mapping for mapping in active if mapping.fallback]
+    if present:
+        fallbacks = [mapping for mapping in fallbacks if mapping.owner.tenant in present]
     if fallbacks:
         first = min(fallbacks, key=lambda m: (m.sequence, m.owner))
         return Route(first.owner, crew_at(first, channel=False), Rule.FALLBACK)
@@ -167,6 +169,25 @@ def test_explanation_agrees_with_the_decision_and_names_every_rule(routing: Rout
                 assert rules.index(won[0].rule) < rules.index(considered.rule)
             if considered.verdict is Verdict.WON:
                 assert route.owner in considered.owners
+
+
+@given(routings())
+def test_message_of_an_account_never_leaves_those_who_have_a_channel_there(
+    routing: Routing,
+) -> None:
+    active = [mapping for mapping in latest(routing[0]) if mapping.active]
+    table = RoutingTable(routing[0])
+    for message in asked(routing):
+        present = {m.owner.tenant for m in active if m.key.account == message.account}
+        # An inbox without its account is its owner's wherever it is.
+        anywhere = {
+            m.owner.tenant
+            for m in active
+            if m.key.account is None and m.key.inbox is not None and m.key.inbox == message.inbox
+        }
+        owner = table.resolve(message).owner
+        if present and owner is not None:
+            assert owner.tenant in present | anywhere
 
 
 @given(routings())

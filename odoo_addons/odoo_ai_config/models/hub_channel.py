@@ -43,7 +43,8 @@ class HubChannel(models.Model):
     )
     is_fallback = fields.Boolean(
         string="Fallback",
-        help="This client takes messages that no channel claims.",
+        help="This client takes messages that no channel claims, in accounts where it has a "
+        "channel or nobody has.",
     )
     sequence = fields.Integer(
         default=10, help="Of several fallbacks the one with the lowest number takes the message."

@@ -25,7 +25,9 @@ class HubChannelTrial(models.TransientModel):
         default=True, help="Unticked, it is tried what switching the channel off would change."
     )
     is_fallback = fields.Boolean(
-        string="Fallback", help="This client takes messages that no channel claims."
+        string="Fallback",
+        help="This client takes messages that no channel claims, in accounts where it has a "
+        "channel or nobody has.",
     )
     sequence = fields.Integer(
         default=10, help="Of several fallbacks the one with the lowest number takes the message."

@@ -70,6 +70,7 @@ class HubRouteQuestion(models.TransientModel):
             "unknown_number": self.env._("the number is not a special one"),
             "ambiguous_number": self.env._("several clients have the number"),
             "no_fallback": self.env._("no client is a fallback"),
+            "no_fallback_in_account": self.env._("no client of this account is a fallback"),
         }
         for step in answer.get("considered") or ():
             rule, verdict = step["rule"], step["verdict"]

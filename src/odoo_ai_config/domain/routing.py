@@ -7,6 +7,7 @@ from __future__ import annotations
 import enum
 from bisect import bisect_left, insort
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from itertools import islice
 from typing import Final, TypeAlias
 
@@ -42,6 +43,7 @@ class Verdict(enum.Enum):
     UNKNOWN_NUMBER = "unknown_number"
     AMBIGUOUS_NUMBER = "ambiguous_number"
     NO_FALLBACK = "no_fallback"
+    NO_FALLBACK_IN_ACCOUNT = "no_fallback_in_account"
 
 
 @frozen
@@ -115,24 +117,42 @@ class RoutingTable:
 
     An index and not a value: it is kept up to date in place, by `put`. The outcome depends on
     the mappings that are in it and not on the order in which they came.
+
+    A message of an account in which some tenant has a channel goes to one of the tenants that
+    have one there, or to nobody; the hub's common fallback is for the accounts of nobody. An
+    inbox that is mapped without its account is its owner's in whichever account it is, and
+    makes that owner a tenant of no other account.
+
+    `put` costs as much as the owner has accounts if it changes the owner's lowest fallback.
     """
 
     def __init__(self, mappings: Iterable[ChannelMapping] = ()) -> None:
         self._mappings: dict[ChannelKey, ChannelMapping] = {}
         self._channels: dict[tuple[str | None, str | None], ChannelMapping] = {}
+        # How many channels which tenant has in an account; and the accounts of each tenant.
         self._accounts: dict[str | None, dict[str, int]] = {}
+        self._places: dict[str, set[str | None]] = {}
         self._numbers: dict[str, _Holders] = {}
+        # All of them, those of each tenant, and the lowest of each tenant of an account.
         self._fallbacks: list[ChannelMapping] = []
+        self._own_fallbacks: dict[str, list[ChannelMapping]] = {}
+        self._account_fallbacks: dict[str | None, list[ChannelMapping]] = {}
         for mapping in {mapping.key: mapping for mapping in mappings}.values():
             if mapping.active:
                 self._add(mapping)
-                for entries, _ in self._orders(mapping):
-                    entries.append(mapping)
+        for mapping in self._mappings.values():
+            for entries, _ in self._orders(mapping):
+                entries.append(mapping)
+            if mapping.fallback:
+                self._own_fallbacks.setdefault(mapping.owner.tenant.value, []).append(mapping)
         # Sorted once at the end: inserting a million one by one would move the lists each time.
         self._fallbacks.sort(key=_by_sequence)
         for holders in self._numbers.values():
             for entries in holders.values():
                 entries.sort(key=_by_area)
+        for own in self._own_fallbacks.values():
+            own.sort(key=_by_sequence)
+        self._rank_lowest_fallbacks()
 
     def __len__(self) -> int:
         return len(self._mappings)
@@ -151,6 +171,8 @@ class RoutingTable:
             self._add(mapping)
             for entries, order in self._orders(mapping):
                 insort(entries, mapping, key=order)
+            if mapping.fallback:
+                self._change_own_fallbacks(mapping, partial(insort, key=_by_sequence))
 
     def supposing(
         self, mapping: ChannelMapping, messages: Iterable[IncomingMessage]
@@ -178,6 +200,9 @@ class RoutingTable:
             said, _ = self._holders(message)
             tenants = owners if said is None else {*owners, *excerpt._take_number(self, said)}
             excerpt._take_presence(self, message.account, tenants)
+        for tenant in excerpt._places.keys() | owners:
+            excerpt._take_own_fallbacks(self, tenant, before)
+        excerpt._rank_lowest_fallbacks()
         excerpt.put(mapping)
         return excerpt
 
@@ -201,10 +226,10 @@ class RoutingTable:
                 first = holders[tenants[0]][0]
                 crew = first.crew_of(number)
                 return Route(first.owner, crew, Rule.SPECIAL_NUMBER, channel=first.key)
-        if self._fallbacks:
-            first = self._fallbacks[0]
-            crew = _crew(holders, first.owner, number)
-            return Route(first.owner, crew, Rule.FALLBACK, channel=first.key)
+        fallback = self._fallback(message)
+        if fallback is not None:
+            crew = _crew(holders, fallback.owner, number)
+            return Route(fallback.owner, crew, Rule.FALLBACK, channel=fallback.key)
         return Route(None, None, Rule.UNRESOLVED)
 
     def explain(self, message: IncomingMessage) -> Route:
@@ -231,8 +256,9 @@ class RoutingTable:
             mapping = self._of_account(message)
             return ((), Verdict.NO_MAPPING) if mapping is None else ((mapping.owner,), None)
         if rule is Rule.FALLBACK:
-            owners = tuple(mapping.owner for mapping in self._fallbacks[:1])
-            return owners, None if owners else Verdict.NO_FALLBACK
+            mapping = self._fallback(message)
+            lacking = Verdict.NO_FALLBACK_IN_ACCOUNT if self._fallbacks else Verdict.NO_FALLBACK
+            return ((), lacking) if mapping is None else ((mapping.owner,), None)
         number, holders = self._holders(message)
         tenants = list(self._tenants(message, holders))
         owned = {mapping.owner for tenant in tenants for mapping in holders[tenant]}
@@ -251,6 +277,13 @@ class RoutingTable:
 
     def _of_account(self, message: IncomingMessage) -> ChannelMapping | None:
         return self._channels.get((_id(message.account), None))
+
+    def _fallback(self, message: IncomingMessage) -> ChannelMapping | None:
+        account = _id(message.account)
+        entries = self._fallbacks
+        if account in self._accounts:
+            entries = self._account_fallbacks.get(account, [])
+        return entries[0] if entries else None
 
     def _holders(self, message: IncomingMessage) -> tuple[str | None, _Holders]:
         digits = digits_of(message.number)
@@ -283,10 +316,60 @@ class RoutingTable:
     def _take_presence(
         self, table: RoutingTable, account: ChatwootId | None, tenants: Iterable[str]
     ) -> None:
-        present = table._accounts.get(_id(account), {})
-        taken = {tenant: present[tenant] for tenant in tenants if tenant in present}
-        if taken:
-            self._accounts.setdefault(_id(account), {}).update(taken)
+        place = _id(account)
+        present = table._accounts.get(place, {})
+        # Two tenants may have other channels or fallbacks afterwards. Of all others the account
+        # needs the one with the lowest fallback, or any.
+        lowest = (m.owner.tenant.value for m in table._account_fallbacks.get(place, ())[:3])
+        for tenant in {*tenants, *lowest, *islice(present, 3)} & present.keys():
+            self._accounts.setdefault(place, {})[tenant] = present[tenant]
+            self._places.setdefault(tenant, set()).add(place)
+
+    def _take_own_fallbacks(
+        self, table: RoutingTable, tenant: str, before: ChannelMapping | None
+    ) -> None:
+        lowest = table._own_fallbacks.get(tenant, [])[:2]
+        if before is not None and before.fallback and before.owner.tenant.value == tenant:
+            # In its place, which is behind those if it is not among them.
+            lowest += [] if before in lowest else [before]
+        if lowest:
+            self._own_fallbacks[tenant] = lowest
+
+    def _rank_lowest_fallbacks(self) -> None:
+        for tenant, own in self._own_fallbacks.items():
+            for account in self._places.get(tenant, ()):
+                self._account_fallbacks.setdefault(account, []).append(own[0])
+        for entries in self._account_fallbacks.values():
+            entries.sort(key=_by_sequence)
+
+    def _change_own_fallbacks(
+        self,
+        mapping: ChannelMapping,
+        change: Callable[[list[ChannelMapping], ChannelMapping], None],
+    ) -> None:
+        tenant = mapping.owner.tenant.value
+        own = self._own_fallbacks.setdefault(tenant, [])
+        before = own[:1]
+        change(own, mapping)
+        if mapping in (*before, *own[:1]):
+            for account in self._places.get(tenant, ()):
+                self._replace_lowest(account, before, own[:1])
+        if not own:
+            del self._own_fallbacks[tenant]
+
+    def _replace_lowest(
+        self,
+        account: str | None,
+        before: Iterable[ChannelMapping] = (),
+        after: Iterable[ChannelMapping] = (),
+    ) -> None:
+        entries = self._account_fallbacks.setdefault(account, [])
+        for mapping in before:
+            _take_out(entries, mapping)
+        for mapping in after:
+            insort(entries, mapping, key=_by_sequence)
+        if not entries:
+            del self._account_fallbacks[account]
 
     def _orders(
         self, mapping: ChannelMapping
@@ -307,11 +390,16 @@ class RoutingTable:
         if account is not None:
             tenants = self._accounts.setdefault(account, {})
             tenant = mapping.owner.tenant.value
+            if tenant not in tenants:
+                self._places.setdefault(tenant, set()).add(account)
+                self._replace_lowest(account, after=self._own_fallbacks.get(tenant, [])[:1])
             tenants[tenant] = tenants.get(tenant, 0) + 1
 
     def _remove(self, mapping: ChannelMapping) -> None:
         for entries, order in self._orders(mapping):
-            del entries[bisect_left(entries, order(mapping), key=order)]
+            _take_out(entries, mapping, order)
+        if mapping.fallback:
+            self._change_own_fallbacks(mapping, _take_out)
         tenant = mapping.owner.tenant.value
         for number in {special.number.comparable for special in mapping.numbers}:
             holders = self._numbers[number]
@@ -325,12 +413,28 @@ class RoutingTable:
         account, inbox = _ids(mapping.key)
         del self._channels[account, inbox]
         if account is not None:
-            tenants = self._accounts[account]
-            tenants[tenant] -= 1
-            if not tenants[tenant]:
-                del tenants[tenant]
-            if not tenants:
-                del self._accounts[account]
+            self._leave(account, tenant)
+
+    def _leave(self, account: str, tenant: str) -> None:
+        tenants = self._accounts[account]
+        tenants[tenant] -= 1
+        if tenants[tenant]:
+            return
+        self._replace_lowest(account, self._own_fallbacks.get(tenant, [])[:1])
+        del tenants[tenant]
+        if not tenants:
+            del self._accounts[account]
+        self._places[tenant].remove(account)
+        if not self._places[tenant]:
+            del self._places[tenant]
+
+
+def _take_out(
+    entries: list[ChannelMapping],
+    mapping: ChannelMapping,
+    order: Callable[[ChannelMapping], _Place] = _by_sequence,
+) -> None:
+    del entries[bisect_left(entries, order(mapping), key=order)]
 
 
 def _id(of: ChatwootId | None) -> str | None:

@@ -92,6 +92,10 @@ def _probed(
     account, inbox = changed.key.account, changed.key.inbox
     yield IncomingMessage(account, inbox)
     yield _UNCLAIMED
+    # Where a tenant comes to an account or leaves it, its fallback does so too; and what it has
+    # for a fallback, it has in all of its accounts.
+    for mapping in (changed, *neighbours):
+        yield IncomingMessage(mapping.key.account)
     brought = _numbers(states)
     involved = dict.fromkeys((*brought, *_numbers(neighbours)))
     for number in involved:

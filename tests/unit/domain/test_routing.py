@@ -305,3 +305,13 @@ def test_route_names_the_mapping_that_decided() -> None:
     assert RoutingTable([special, falling]).resolve(OUTSIDE).channel == special.key
     assert RoutingTable([falling]).resolve(OUTSIDE).channel == falling.key
     assert RoutingTable().resolve(OUTSIDE).channel is None
+
+
+def test_explanation_tells_a_fallback_of_others_from_none() -> None:
+    table = RoutingTable([inbox_of(ANA)])
+    asked = IncomingMessage(ONE, ChatwootId("8"))
+    assert table.explain(asked).considered[-1].verdict is Verdict.NO_FALLBACK
+    table.put(ChannelMapping(ChannelKey(TWO), BIA, fallback=True))
+    step = table.explain(asked).considered[-1]
+    # Whose it is, is not for the tenants of this account to know.
+    assert (step.verdict, step.owners) == (Verdict.NO_FALLBACK_IN_ACCOUNT, ())

@@ -31,10 +31,13 @@ def changes(table: RoutingTable, new: ChannelMapping) -> list[Rerouting]:
 def test_channel_that_is_switched_off_goes_to_the_fallback() -> None:
     channel = mapping("1", "7").mapping
     table = RoutingTable([channel, mapping("2", "1", tenant="z", fallback=True).mapping])
-    [effect] = changes(table, evolve(channel, active=False))
+    effect, rest = changes(table, evolve(channel, active=False))
     assert effect.message == IncomingMessage(ChatwootId("1"), ChatwootId("7"))
     assert (effect.before.owner, effect.after.owner) == (owner(), owner("z"))
     assert effect.after.matched_by is Rule.FALLBACK
+    # Nobody has a channel in the account any more.
+    assert rest.message == IncomingMessage(ChatwootId("1"))
+    assert (rest.before.owner, rest.after.owner) == (None, owner("z"))
 
 
 def test_second_fallback_takes_over_from_the_first() -> None:
@@ -46,9 +49,12 @@ def test_second_fallback_takes_over_from_the_first() -> None:
             mapping("3", "1", tenant="c", fallback=True, sequence=3).mapping,
         ]
     )
-    [effect] = changes(table, evolve(first, fallback=False))
+    effect, own = changes(table, evolve(first, fallback=False))
     assert effect.message == IncomingMessage(None)
     assert (effect.before.owner, effect.after.owner) == (owner(), owner("b"))
+    # In its own account nobody else takes over.
+    assert own.message == IncomingMessage(ChatwootId("1"))
+    assert (own.before.owner, own.after.owner) == (owner(), None)
     [returned] = changes(table, evolve(first, sequence=9))
     assert returned.after.owner == owner("b")
 
@@ -58,6 +64,15 @@ def test_third_fallback_may_become_the_first() -> None:
     others = [mapping("1", str(n), fallback=True, sequence=n).mapping for n in (1, 2)]
     [effect] = changes(RoutingTable([*others, third]), evolve(third, sequence=0))
     assert (effect.message.account, effect.after.owner) == (None, owner("c"))
+
+
+def test_fallback_of_a_tenant_changes_in_all_accounts_of_the_tenant() -> None:
+    here, there = mapping("1", "1").mapping, mapping("2", "2").mapping
+    common = mapping(None, None, tenant="z", fallback=True, sequence=0).mapping
+    table = RoutingTable([here, there, common])
+    effects = changes(table, evolve(here, fallback=True))
+    assert {effect.message.account for effect in effects} == {ChatwootId("1"), ChatwootId("2")}
+    assert {effect.after.matched_by for effect in effects} == {Rule.FALLBACK}
 
 
 def test_number_changes_the_crew_in_all_channels_of_the_tenant() -> None:

@@ -54,6 +54,7 @@ class MemoryChannelDirectory(ChannelDirectory):
         self,
         *messages: IncomingMessage,  # noqa: ARG002
         supposing: ChannelMapping | None = None,  # noqa: ARG002
+        explaining: bool = False,  # noqa: ARG002
     ) -> RoutingTable:
         self.state.require_presence()
         return self.state.routing

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import TypeAlias
+from typing import Final
 
 from odoo_ai_config.adapters.mongo.database import MongoDatabase, Record
 from odoo_ai_config.adapters.mongo.documents import mapping_from
@@ -15,15 +15,17 @@ from odoo_ai_config.application.ports.channel_directory import ChannelDirectory
 from odoo_ai_config.domain.identifiers import ChatwootId, TenantId
 from odoo_ai_config.domain.mapping import ChannelKey, ChannelMapping, MappingRevision
 from odoo_ai_config.domain.phone import comparable, digits_of
-from odoo_ai_config.domain.routing import IncomingMessage, RoutingTable
+from odoo_ai_config.domain.routing import IncomingMessage, RoutingTable, Rule
 
-# An account and a tenant.
-_Pair: TypeAlias = tuple[str, str]
+_BY_CHANNEL: Final = frozenset({Rule.INBOX, Rule.ACCOUNT})
+_BY_SEQUENCE: Final = (("sequence", 1), ("owner.tenant", 1), ("owner.domain", 1), ("_id", 1))
 
 
 class MongoChannelDirectory(ChannelDirectory):
     """
     Asks for the few mappings that bear on a message, each by an index.
+
+    Where no channel decides they are as many as the account has tenants.
     """
 
     def __init__(self, database: MongoDatabase) -> None:
@@ -59,17 +61,27 @@ class MongoChannelDirectory(ChannelDirectory):
 
     @translated
     async def table_for(
-        self, *messages: IncomingMessage, supposing: ChannelMapping | None = None
+        self,
+        *messages: IncomingMessage,
+        supposing: ChannelMapping | None = None,
+        explaining: bool = False,
     ) -> RoutingTable:
+        named = await self._named_by(messages, supposing)
+        if supposing is None and not explaining:
+            table = _table_of(named)
+            if all(table.resolve(message).matched_by in _BY_CHANNEL for message in messages):
+                return table
         # One that is supposed to change may take the place of the lowest fallback.
         spare = 0 if supposing is None else 1
-        named, fallbacks = await asyncio.gather(
-            self._named_by(messages, supposing), self._records_of_lowest_fallbacks(1 + spare)
+        common, presence = await asyncio.gather(
+            self._records_of_lowest_fallbacks(1 + spare), self._presence(messages, supposing)
         )
-        strangers = _strangers(named, messages, supposing)
-        presence = await self._presence(strangers, supposing) if strangers else []
-        by_key = {record["_id"]: record for record in (*named, *fallbacks, *presence)}
-        return RoutingTable(mapping_from(record).mapping for record in by_key.values())
+        tenants = {record["owner"]["tenant"] for record in presence}
+        if supposing is not None:
+            tenants.add(supposing.owner.tenant.value)
+        own = await self._lowest_fallbacks_of(tenants, supposing) if tenants else []
+        # Those named come last: what is supposed to change stands among them as it is.
+        return _table_of([*common, *presence, *own, *named])
 
     async def _revisions(self, wanted: Record) -> list[MappingRevision]:
         cursor = self._mappings.find(wanted).sort("_id", 1)
@@ -95,26 +107,55 @@ class MongoChannelDirectory(ChannelDirectory):
         return await cursor.to_list(None)
 
     async def _records_of_lowest_fallbacks(self, count: int) -> list[Record]:
-        order = [("sequence", 1), ("owner.tenant", 1), ("owner.domain", 1), ("_id", 1)]
-        cursor = self._mappings.find({"active": True, "fallback": True}).sort(order).limit(count)
-        return await cursor.to_list(None)
+        cursor = self._mappings.find({"active": True, "fallback": True})
+        return await cursor.sort(_BY_SEQUENCE).limit(count).to_list(None)
 
     async def _presence(
-        self, strangers: Collection[_Pair], supposing: ChannelMapping | None
+        self, messages: Iterable[IncomingMessage], supposing: ChannelMapping | None
+    ) -> list[Record]:
+        """
+        A channel of each tenant in each account of *messages*, besides *supposing*.
+        """
+        accounts = {message.account.value for message in messages if message.account is not None}
+        if not accounts:
+            return []
+        group = {"account": "$account", "tenant": "$owner.tenant"}
+        return await self._first_of_each(
+            group, {"active": True, "account": {"$in": sorted(accounts)}}, supposing
+        )
+
+    async def _lowest_fallbacks_of(
+        self, tenants: Collection[str], supposing: ChannelMapping | None
     ) -> list[Record]:
         wanted: Record = {
             "active": True,
-            "account": {"$in": sorted({account for account, _ in strangers})},
-            "owner.tenant": {"$in": sorted({tenant for _, tenant in strangers})},
+            "fallback": True,
+            "owner.tenant": {"$in": sorted(tenants)},
         }
-        if supposing is not None:
-            wanted["_id"] = {"$ne": str(supposing.key)}
-        group = {"account": "$account", "tenant": "$owner.tenant"}
+        order: Record = {"$sort": dict(_BY_SEQUENCE)}
+        return await self._first_of_each("$owner.tenant", wanted, supposing, order)
+
+    async def _first_of_each(
+        self,
+        group: str | Record,
+        wanted: Record,
+        supposing: ChannelMapping | None,
+        *order: Record,
+    ) -> list[Record]:
+        others = {} if supposing is None else {"_id": {"$ne": str(supposing.key)}}
         groups = await self._database.aggregated(
             "mappings",
-            [{"$match": wanted}, {"$group": {"_id": group, "any": {"$first": "$$ROOT"}}}],
+            [
+                {"$match": {**wanted, **others}},
+                *order,
+                {"$group": {"_id": group, "first": {"$first": "$$ROOT"}}},
+            ],
         )
-        return [group["any"] for group in groups]
+        return [group["first"] for group in groups]
+
+
+def _table_of(records: Iterable[Record]) -> RoutingTable:
+    return RoutingTable(mapping_from(record).mapping for record in records)
 
 
 def _owned(tenants: Collection[TenantId]) -> Record:
@@ -128,27 +169,3 @@ def _channels(message: IncomingMessage) -> Iterable[ChannelKey]:
         yield ChannelKey(inbox=message.inbox)
     if message.account is not None and message.inbox is not None:
         yield ChannelKey(message.account, message.inbox)
-
-
-def _strangers(
-    named: Iterable[Record],
-    messages: Iterable[IncomingMessage],
-    supposing: ChannelMapping | None,
-) -> set[_Pair]:
-    """
-    Accounts and tenants with numbers, where it is not known whether the one is in the other.
-
-    Numbers count only in the accounts where their owners have a channel.
-    """
-    changing = None if supposing is None else str(supposing.key)
-    tenants = {record["owner"]["tenant"] for record in named if record["numbers"]}
-    if supposing is not None:
-        tenants.add(supposing.owner.tenant.value)
-    accounts = {message.account.value for message in messages if message.account is not None}
-    present = {
-        (record["account"], record["owner"]["tenant"])
-        for record in named
-        # The one that is supposed to change may be there no more.
-        if record["_id"] != changing
-    }
-    return {(account, tenant) for account in accounts for tenant in tenants} - present

@@ -89,6 +89,7 @@ class SqliteChannelDirectory(ChannelDirectory):
         self,
         *messages: IncomingMessage,  # noqa: ARG002
         supposing: ChannelMapping | None = None,  # noqa: ARG002
+        explaining: bool = False,  # noqa: ARG002
     ) -> RoutingTable:
         wanted = await self._database.last_commit()
         self._put_own_commits()

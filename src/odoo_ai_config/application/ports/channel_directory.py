@@ -48,12 +48,16 @@ class ChannelDirectory(Protocol):
 
     @abstractmethod
     async def table_for(
-        self, *messages: IncomingMessage, supposing: ChannelMapping | None = None
+        self,
+        *messages: IncomingMessage,
+        supposing: ChannelMapping | None = None,
+        explaining: bool = False,
     ) -> RoutingTable:
         """
-        A routing table with at least the mappings that bear on any of *messages*.
+        A routing table with at least the mappings that bear on where any of *messages* goes.
 
-        And with those that would bear on them after *supposing* was written, but for that
+        With *explaining* also with those that bear on `RoutingTable.explain`. With *supposing*
+        also with those that would bear on them after that was written, but for that
         itself, so that `RoutingTable.supposing` can be asked. It sees every commit that was
         acknowledged before the call, through whichever process. The caller only reads it, and
         only before its next await.

@@ -33,7 +33,7 @@ class ResolveRoute:
             StoreUnavailableError: The store is away.
         """
         caller.require(Scope.CONFIG_READ)
-        table = await self.channels.table_for(message)
+        table = await self.channels.table_for(message, explaining=explain)
         route = table.explain(message) if explain else table.resolve(message)
         if route.owner is not None:
             caller.require_tenant(route.owner.tenant)

@@ -341,7 +341,10 @@ def tenant_answers() -> JsonObject:
         "chatwoot_inbox_id": _CHATWOOT_OR_NULL,
         "domain": ref("BusinessArea"),
         "active": flag("False if it is switched off."),
-        "is_fallback": flag("Whether the client takes messages that no rule claims."),
+        "is_fallback": flag(
+            "Whether the client takes messages that no rule claims, of the accounts where it has a "
+            "channel and of those where nobody has one."
+        ),
         "sequence": {"type": "integer"},
         "special_whatsapp_numbers": list_of(record(special)),
         "version": _VERSION,
