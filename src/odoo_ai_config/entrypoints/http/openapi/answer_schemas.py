@@ -342,8 +342,8 @@ def tenant_answers() -> JsonObject:
         "domain": ref("BusinessArea"),
         "active": flag("False if it is switched off."),
         "is_fallback": flag(
-            "Whether the client takes messages that no rule claims, of the accounts where it has a "
-            "channel and of those where nobody has one."
+            "Whether the client takes messages that no rule claims, in accounts where it has a "
+            "channel or nobody has."
         ),
         "sequence": {"type": "integer"},
         "special_whatsapp_numbers": list_of(record(special)),
