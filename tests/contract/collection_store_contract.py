@@ -5,6 +5,7 @@ What every CollectionStore promises, and a commit that changes collections.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterable
 
 import pytest
@@ -328,7 +329,85 @@ class CollectionStoreContract(StoreContract):
         assert [state.id for state in (await page(stores, limit=777)).states] == names[:777]
         await push(stores, item("new"), whole=True)
         assert list(await stores.collections.digests(KEY)) == ["new"]
-        assert len(await told_since(stores, 1)) == 100
+        assert (
+            await told_since(stores, 1)
+            == [
+                *((name, 2, False) for name in names),
+                ("new", 2, True),
+            ][:100]
+        )
+
+    async def test_large_push_holds_nobody_up_and_is_seen_as_a_whole(
+        self, stores: Stores, second_stores: Stores
+    ) -> None:
+        names = [f"{number:05}" for number in range(1_200)]
+        await push(stores, *(item(name, version=1) for name in names), item("gone"))
+
+        async def write() -> None:
+            await push(stores, *(item(name, version=2) for name in names), whole=True)
+
+        writing = asyncio.create_task(write())
+        others = 0
+        while not writing.done():
+            # Somebody else gets through, whatever stage it is at.
+            await second_stores.config.commit(Changeset(delivery=delivery(f"meanwhile {others}")))
+            others += 1
+            found = await second_stores.collections.page(KEY, Position(0, 0), limit=2_000)
+            assert found is not None
+            version = found.head.version
+            assert {state.version for state in found.states} == {version}
+            there = [state for state in found.states if state.item is not None]
+            assert len(there) == len(names) + (version == 1)
+            digests = await second_stores.collections.digests(KEY)
+            told = await second_stores.collections.head(KEY)
+            assert told is not None
+            # It may have been shown between the two readings, and not before.
+            assert told.version == 2 or "gone" in digests
+            await asyncio.sleep(0)
+        await writing
+        assert others > 0
+        assert set(await second_stores.collections.digests(KEY)) == set(names)
+        assert await stores.collections.items(KEY, ["00007", "gone"]) == {
+            "00007": item("00007", version=2)
+        }
+        # What comes after it is written over it.
+        await push(second_stores, item("00007", version=3), removed=["00008"])
+        assert await told_since(stores, 2) == [("00007", 3, True), ("00008", 3, False)]
+        assert len(await stores.collections.digests(KEY)) == len(names) - 1
+
+    async def test_only_one_of_two_large_pushes_at_a_time_is_taken(
+        self, stores: Stores, second_stores: Stores
+    ) -> None:
+        rivals = [
+            pushed(*(item(f"{number:05}", of=of) for number in range(1_200))) for of in (1, 2)
+        ]
+        outcomes = await asyncio.gather(
+            *(
+                through.config.commit(Changeset(collections=(change,)))
+                for through, change in zip((stores, second_stores), rivals, strict=True)
+            ),
+            return_exceptions=True,
+        )
+        assert Counter(map(type, outcomes)) == {type(None): 1, RevisionConflictError: 1}
+        winner = rivals[outcomes.index(None)]
+        assert await stores.collections.digests(KEY) == {
+            one.id: one.digest for one in winner.items
+        }
+
+    async def test_large_push_that_is_given_up_leaves_nothing_or_all(self, stores: Stores) -> None:
+        names = [f"{number:05}" for number in range(1_200)]
+        await push(stores, item("old"))
+        old, new = {"old"}, {"old", *names}
+        giving_up = asyncio.create_task(push(stores, *map(item, names)))
+        for _ in range(20):
+            await asyncio.sleep(0.001)
+        giving_up.cancel()
+        await asyncio.gather(giving_up, return_exceptions=True)
+        for _ in range(2):
+            found = await page(stores, limit=2_000)
+            assert {state.id for state in found.states} in (old, new)
+            assert found.head.size == len(found.states)
+            await stores.config.prune(RetentionPolicy(), now=AT + DAY)
 
     @settings(
         suppress_health_check=[

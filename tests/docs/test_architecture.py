@@ -43,14 +43,14 @@ async def stacks_at_the_writer(
     stacks: list[Stack] = []
     write = GroupWriter.write
 
-    async def traced(writer: GroupWriter, work: Any) -> Any:
+    async def traced(writer: GroupWriter, work: Any, *, long: bool) -> Any:
         frames = [
             (Path(frame.filename).relative_to(PACKAGE).as_posix(), frame.name)
             for frame in traceback.extract_stack()
             if Path(frame.filename).is_relative_to(PACKAGE)
         ]
         stacks.append([*frames, ("adapters/sqlite/writer.py", "write")])
-        return await write(writer, work)
+        return await write(writer, work, long=long)
 
     settings = read_settings(flags={"data_dir": str(folder)}, environment={}, folder=folder)
     async with opened(Container(settings=settings)) as services:

@@ -37,6 +37,8 @@ _ENCODER: Final = json.JSONEncoder(
 _CURSOR: Final = re.compile(
     r"([0-9a-f]{8})\.([0-9]{1,15})\.([0-9]{1,15})(?:\.([A-Za-z0-9_-]{1,1400}))?", re.ASCII
 )
+# Of one push. Whoever has more puts them in a part at a time.
+MOST_ITEMS: Final = 100_000
 # What a page may hold, however many items were asked for.
 PAGE_CHARACTERS: Final = 8 * 2**20
 
@@ -231,6 +233,8 @@ class CollectionSync:
     merging: bool = False
 
     def __attrs_post_init__(self) -> None:
+        if len(self.items) + len(self.removed) > MOST_ITEMS:
+            raise InvalidValueError("items", "item_count")
         named = {item.id for item in self.items}
         if len(named) != len(self.items) or not named.isdisjoint(self.removed):
             raise InvalidValueError("items", "unique_ids")

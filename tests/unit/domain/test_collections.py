@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from odoo_ai_config.domain.collections import (
+    MOST_ITEMS,
     PRODUCTS,
     CollectionHead,
     CollectionKey,
@@ -122,6 +123,14 @@ def test_sync_that_says_two_things_of_one_item_is_refused(sync: dict[str, object
     with pytest.raises(InvalidValueError) as caught:
         CollectionSync(**sync)  # type: ignore[arg-type]  # two shapes in one list
     assert caught.value.rule == "unique_ids"
+
+
+def test_push_of_too_many_items_is_refused() -> None:
+    most = tuple(map(str, range(MOST_ITEMS)))
+    assert CollectionSync(removed=most).removed == most
+    with pytest.raises(InvalidValueError) as caught:
+        CollectionSync((Item.of("new", {}),), most)
+    assert (caught.value.field, caught.value.rule) == ("items", "item_count")
 
 
 def test_first_snapshot_makes_the_collection() -> None:

@@ -85,6 +85,7 @@ _MOVE_COLLECTION: Final = (
     "UPDATE collections SET (version, size, created_at, updated_at) = (?3, ?4, ?5, ?6) "
     "WHERE tenant = ?1 AND name = ?2 AND version = ?3 - 1 RETURNING id"
 )
+_SHOW_PUSH: Final = "UPDATE pushes SET (collection, version) = (?, ?) WHERE id = ?"
 _INSERT_AUDIT: Final = f"INSERT INTO audit ({AUDIT_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)"
 _PUT_API_KEY: Final = (
     f"INSERT OR REPLACE INTO api_keys ({API_KEY_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"
@@ -94,9 +95,15 @@ _PUT_API_KEY: Final = (
 class PreparedChangeset:
     """
     A changeset with everything done that needs no database, so that the writer only writes.
+
+    Args:
+        pushes: For each collection the push that has its items (`large_pushes`), or None if they
+            are still to be written.
     """
 
-    def __init__(self, changeset: Changeset, rows: CurrentRows) -> None:
+    def __init__(
+        self, changeset: Changeset, rows: CurrentRows, pushes: Sequence[int | None] = ()
+    ) -> None:
         # Of what there is only: most changesets are a message with its text.
         self._writes: list[Callable[[sqlite3.Connection], None]] = []
         self._changes: list[tuple[str, str, int, int]] = []
@@ -117,7 +124,7 @@ class PreparedChangeset:
         if changeset.mappings:
             self._prepare_mappings(changeset.mappings, rows)
         if changeset.collections:
-            self._prepare_collections(changeset.collections, rows)
+            self._prepare_collections(changeset.collections, pushes, rows)
         self._insert(_INSERT_SECRET, [secret_row(secret) for secret in changeset.secrets])
         self._insert(_INSERT_AUDIT, [audit_row(entry) for entry in changeset.audit])
         self._insert(_PUT_API_KEY, [api_key_row(key) for key in changeset.api_keys])
@@ -169,10 +176,14 @@ class PreparedChangeset:
         ]
 
     def _prepare_collections(
-        self, collections: Sequence[CollectionChange], rows: CurrentRows
+        self,
+        collections: Sequence[CollectionChange],
+        pushes: Sequence[int | None],
+        rows: CurrentRows,
     ) -> None:
         prepared = [
-            (collection_row(change.head), prepared_items(change)) for change in collections
+            (collection_row(change.head), prepared_items(change) if push is None else push)
+            for change, push in zip(collections, pushes, strict=True)
         ]
         self._writes.append(partial(_write_collections, prepared))
         for head in (change.head for change in collections):
@@ -234,14 +245,19 @@ def _write_mappings(rows: list[Row], connection: sqlite3.Connection) -> None:
 
 
 def _write_collections(
-    collections: list[tuple[Row, list[tuple[str, Row]]]], connection: sqlite3.Connection
+    collections: list[tuple[Row, list[tuple[str, Row]] | int]], connection: sqlite3.Connection
 ) -> None:
-    for row, statements in collections:
+    for row, items in collections:
         if row[2] == 1:
             collection = connection.execute(_INSERT_COLLECTION, row).fetchone()
         else:
             collection = connection.execute(_MOVE_COLLECTION, row[:-1]).fetchone()
         if collection is None:
             raise RevisionConflictError
-        for item_statement, values in statements:
+        if isinstance(items, int):
+            if not connection.execute(_SHOW_PUSH, (*collection, row[2], items)).rowcount:
+                # Somebody has taken it for one that was given up.
+                raise RevisionConflictError
+            continue
+        for item_statement, values in items:
             connection.execute(item_statement, collection + values)

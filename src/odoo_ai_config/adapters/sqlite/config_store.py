@@ -16,6 +16,7 @@ from attrs import frozen
 from odoo_ai_config.adapters.sqlite.commit import PreparedChangeset
 from odoo_ai_config.adapters.sqlite.connection import sequence
 from odoo_ai_config.adapters.sqlite.database import SqliteDatabase
+from odoo_ai_config.adapters.sqlite.large_pushes import commit_pushes
 from odoo_ai_config.adapters.sqlite.pruning import prune
 from odoo_ai_config.adapters.sqlite.rows import (
     REVISION_COLUMNS,
@@ -71,7 +72,9 @@ class SqliteConfigStore(ConfigStore):
     database: SqliteDatabase
 
     async def commit(self, changeset: Changeset) -> None:
-        if not changeset.empty:
+        if changeset.collections:
+            await commit_pushes(self.database, changeset)
+        elif not changeset.empty:
             prepared = PreparedChangeset(changeset, self.database.rows)
             await self.database.write(prepared.write)
 

@@ -78,14 +78,16 @@ class SqliteDatabase:
         self._probe.close()
         self._writer.close()
 
-    async def write(self, write: Write[T]) -> T:
+    async def write(self, write: Write[T], *, long: bool = False) -> T:
         """
         Run *write* in a durable transaction, which it may share with others.
+
+        One that is *long* takes milliseconds, and others go first.
 
         Raises:
             StoreUnavailableError: Nothing is known to be written.
         """
-        return await self._writer.write(write)
+        return await self._writer.write(write, long=long)
 
     async def read(self, select: Callable[[sqlite3.Connection], T]) -> T:
         """

@@ -25,7 +25,7 @@ from odoo_ai_config.domain.collections import (
 
 T = TypeVar("T")
 
-_WRITTEN_AT_ONCE: Final = 250
+WRITTEN_AT_ONCE: Final = 250
 _NAMED_AT_ONCE: Final = 500
 _DIGESTS_AT_ONCE: Final = 2000
 # Their texts may be long.
@@ -34,14 +34,14 @@ _TEXTS_AT_ONCE: Final = 50
 _ID: Final = "(SELECT id FROM collections WHERE tenant = ?1 AND name = ?2)"
 _ALL_DIGESTS: Final = f"""
 SELECT json_group_array(json_array(version, id, digest)) FROM (
-  SELECT version, id, digest FROM items
+  SELECT version, id, digest FROM present_items
   WHERE collection = {_ID} AND (version, id) > (?3, ?4) AND removed_at IS NULL
   ORDER BY version, id LIMIT {_DIGESTS_AT_ONCE}
 )
 """
 _FOLLOWING: Final = f"""
 SELECT json_group_array(json_array(id, version, digest, text)) FROM (
-  SELECT id, version, digest, text FROM items
+  SELECT id, version, digest, text FROM present_items
   WHERE collection = {_ID} AND (version, id) > (?3, ?4)
     AND (removed_at IS NULL OR version > ?5)
   ORDER BY version, id LIMIT {_TEXTS_AT_ONCE}
@@ -55,13 +55,13 @@ def prepared_items(change: CollectionChange) -> list[tuple[str, Row]]:
     """
     head = change.head
     statements: list[tuple[str, Row]] = []
-    for items in _chunks(change.items, _WRITTEN_AT_ONCE):
+    for items in chunks(change.items, WRITTEN_AT_ONCE):
         values = [value for item in items for value in (item.id, item.digest, item.text)]
         statements.append((_putting(len(items)), (head.version, *values)))
     at = microseconds(head.updated_at)
     statements += [
         (_removing(len(ids)), (head.version, at, *ids))
-        for ids in _chunks(change.removed, _NAMED_AT_ONCE)
+        for ids in chunks(change.removed, _NAMED_AT_ONCE)
     ]
     return statements
 
@@ -86,7 +86,7 @@ def digests_of(
     """
     return {
         id_: digest
-        for some in _chunks(ids, _NAMED_AT_ONCE)
+        for some in chunks(ids, _NAMED_AT_ONCE)
         for id_, digest in _read(
             connection, _naming("id, digest", len(some)), (*_key_row(key), *some)
         )
@@ -99,7 +99,7 @@ def states_of(
     """
     Those of *ids* that are there.
     """
-    for some in _chunks(ids, _TEXTS_AT_ONCE):
+    for some in chunks(ids, _TEXTS_AT_ONCE):
         statement = _naming("id, version, digest, text", len(some))
         yield from map(item_state_of, _read(connection, statement, (*_key_row(key), *some)))
 
@@ -116,7 +116,7 @@ def states_following(
         last = rows[-1][1], rows[-1][0]
 
 
-@lru_cache(maxsize=_WRITTEN_AT_ONCE)
+@lru_cache(maxsize=WRITTEN_AT_ONCE)
 def _putting(count: int) -> str:
     places = ", ".join(
         f"(?1, ?{first}, ?2, NULL, ?{first + 1}, ?{first + 2})"
@@ -140,9 +140,11 @@ def _removing(count: int) -> str:
 
 @lru_cache(maxsize=_NAMED_AT_ONCE)
 def _naming(columns: str, count: int) -> str:
+    # Without its limit, SQLite would walk through all items.
     return (
-        f"SELECT json_group_array(json_array({columns})) FROM items "
-        f"WHERE collection = {_ID} AND removed_at IS NULL AND id IN ({_places(3, count)})"
+        f"SELECT json_group_array(json_array({columns})) FROM (SELECT {columns} "
+        f"FROM present_items WHERE collection = {_ID} AND removed_at IS NULL "
+        f"AND id IN ({_places(3, count)}) LIMIT {count})"
     )
 
 
@@ -160,7 +162,10 @@ def _key_row(key: CollectionKey) -> tuple[str, str]:
     return key.tenant.value, key.name.value
 
 
-def _chunks(many: Sequence[T], size: int) -> Iterator[tuple[T, ...]]:
+def chunks(many: Sequence[T], size: int) -> Iterator[tuple[T, ...]]:
+    """
+    All of *many*, so many at a time.
+    """
     rest = iter(many)
     while some := tuple(islice(rest, size)):
         yield some

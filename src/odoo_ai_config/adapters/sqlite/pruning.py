@@ -15,6 +15,7 @@ from typing import Final
 from odoo_ai_config.adapters.sqlite.connection import sequence
 from odoo_ai_config.adapters.sqlite.current_rows import Effect
 from odoo_ai_config.adapters.sqlite.database import SqliteDatabase
+from odoo_ai_config.adapters.sqlite.large_pushes import settle_pushes
 from odoo_ai_config.adapters.sqlite.rows import Row, microseconds
 from odoo_ai_config.adapters.sqlite.writer import Transaction
 from odoo_ai_config.application.ports.config_store import PruneReport
@@ -89,7 +90,9 @@ async def prune(
     Remove what *policy* allows, expired deliveries, and sealed values that nothing names.
 
     The change log loses its oldest lines too, and collections the traces of removed items.
+    Pushes that were interrupted are ended.
     """
+    await settle_pushes(database, now=now)
     # Taken once, for others go on writing to it.
     end = await database.read(sequence) - LOG_LINES_KEPT
     while await database.write(partial(_remove, _TRIM_LOG, (end, _STEP))):

@@ -246,8 +246,37 @@ CREATE INDEX secrets_by_key ON secrets (tenant, key_id);
 CREATE INDEX credentials ON secrets (tenant, domain) WHERE purpose NOT IN ('answer', 'message');
 """
 
+# A push that is too large for one transaction is written here first, and nobody is told of it. The
+# commit of its head gives it its collection and version, and with them a place in `present_items`.
+# After that its items go to the others, which changes nothing of what is told.
+_PUSHES: Final = """
+CREATE TABLE pushes (
+    id INTEGER PRIMARY KEY,
+    collection INTEGER UNIQUE REFERENCES collections (id),
+    version INTEGER,
+    begun_at INTEGER NOT NULL
+) STRICT;
+CREATE TABLE pushed_items (
+    push INTEGER NOT NULL REFERENCES pushes (id),
+    id TEXT NOT NULL,
+    removed_at INTEGER,
+    digest TEXT NOT NULL,
+    text TEXT NOT NULL,
+    PRIMARY KEY (push, id)
+) STRICT;
+CREATE VIEW present_items AS
+SELECT collection, id, version, removed_at, digest, text FROM items
+WHERE NOT EXISTS (
+    SELECT 1 FROM pushes JOIN pushed_items ON push = pushes.id
+    WHERE pushes.collection = items.collection AND pushed_items.id = items.id
+)
+UNION ALL
+SELECT collection, pushed_items.id, version, removed_at, digest, text
+FROM pushes JOIN pushed_items ON push = pushes.id;
+"""
+
 # Item n leads from version n to version n + 1. Never change one that was released.
-_MIGRATIONS: Final = (_FIRST, _COLLECTIONS, _MESSAGES, _CLAIMS, _SECRETS_BY_TIME)
+_MIGRATIONS: Final = (_FIRST, _COLLECTIONS, _MESSAGES, _CLAIMS, _SECRETS_BY_TIME, _PUSHES)
 
 # In one statement, so that a migration by another process does not come in between.
 _STATE: Final = (

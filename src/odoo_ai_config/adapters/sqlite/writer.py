@@ -64,6 +64,9 @@ class GroupWriter:
     that of one. Writes that are handed in during one turn of the event loop go together;
     those that come while a transaction is under way go into the next. A refused one leaves
     no trace and disturbs no other, but for making them run again after a rollback.
+
+    Those that are long have a transaction each, and let everything else go first that is
+    there by then: no write waits for more than one long one.
     """
 
     def __init__(self, file: DatabaseFile, rows: CurrentRows, *, busy_timeout: float) -> None:
@@ -75,6 +78,8 @@ class GroupWriter:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="sqlite-writer")
         self._turn: Turn[Transaction] = Turn(self._take_over)
         self._queue: deque[Job[Transaction]] = deque()
+        self._long_turn: Turn[Transaction] = Turn(self._take_over_long)
+        self._long_queue: deque[Job[Transaction]] = deque()
 
     def open(self) -> None:
         """
@@ -87,21 +92,29 @@ class GroupWriter:
         Commit what was handed in, disconnect, and end the thread.
         """
         self._turn.close()
+        self._long_turn.close()
         self._thread.submit(self._connection.close)
         self._thread.shutdown()
 
-    async def write(self, write: Write[T]) -> T:
+    async def write(self, write: Write[T], *, long: bool = False) -> T:
         """
         Run *write* in a transaction and return its result once that is durable.
+
+        One that is *long* takes milliseconds, and others go first.
 
         Raises:
             StoreUnavailableError: Nothing is known to be written.
         """
-        return await self._turn.do(write)
+        return await (self._long_turn if long else self._turn).do(write)
 
     def _take_over(self, jobs: list[Job[Transaction]]) -> None:
         self._queue.extend(jobs)
         self._thread.submit(self._write_queued)
+
+    def _take_over_long(self, jobs: list[Job[Transaction]]) -> None:
+        self._long_queue.extend(jobs)
+        for _ in jobs:
+            self._thread.submit(self._write_long)
 
     def _write_queued(self) -> None:
         jobs: list[Job[Transaction]] = []
@@ -110,6 +123,10 @@ class GroupWriter:
             jobs.append(self._queue.popleft())
         if jobs:
             answer_all(jobs, self._write_together)
+
+    def _write_long(self) -> None:
+        self._write_queued()
+        answer_all([self._long_queue.popleft()], self._write_together)
 
     def _write_together(self, jobs: list[Job[Transaction]]) -> list[Answer]:
         finished = False

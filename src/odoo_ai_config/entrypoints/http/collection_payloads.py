@@ -13,6 +13,7 @@ from attrs import frozen
 from odoo_ai_config.domain.access import ApiKey
 from odoo_ai_config.domain.collections import (
     BUSINESS_RULES,
+    MOST_ITEMS,
     PRODUCTS,
     SCHEDULING_RULES,
     SUPPORT_DOCUMENTS,
@@ -225,7 +226,7 @@ def _old_entries(
     Each item with the id that it goes by and its place in the body.
     """
     names: Counter[str] = Counter()
-    for number, entry in enumerate(entries):
+    for number, entry in enumerate(_few(path, entries)):
         place = f"{path}.{number}"
         if not isinstance(entry, dict):
             faults.note(place, "object")
@@ -329,10 +330,17 @@ def _ids(body: JsonObject, faults: _Faults) -> tuple[str, ...] | None:
 def _entries(body: JsonObject, name: str, faults: _Faults) -> list[Json] | None:
     value = body.get(name)
     if isinstance(value, list):
-        return value
+        return _few(name, value)
     if not is_absent(value):
         faults.note(name, "list")
     return None
+
+
+def _few(path: str, entries: list[Json]) -> list[Json]:
+    # Looked at before each of them is read for nothing.
+    if len(entries) > MOST_ITEMS:
+        raise InvalidFieldsError([FieldError(path, "item_count")])
+    return entries
 
 
 def _sync(

@@ -231,6 +231,10 @@ RULES: Final[Mapping[str, Text]] = {
     "item_size": Text(
         "é grande demais: no máximo 1 MiB por item", "is too large: at most 1 MiB an item"
     ),
+    "item_count": Text(
+        "tem itens demais: no máximo 100.000 por envio; envie em partes",
+        "has too many items: at most 100,000 a push; send them in parts",
+    ),
     "unique_ids": Text("repete um id", "has an id twice"),
     "cursor": Text("deve ser um cursor recebido antes", "must be a cursor received before"),
     "fingerprint": Text("deve ser uma impressão digital", "must be a fingerprint"),

@@ -10,6 +10,7 @@ import pytest
 from aiohttp import ClientResponse
 
 from odoo_ai_config.domain.access import Scope
+from odoo_ai_config.domain.collections import MOST_ITEMS
 from odoo_ai_config.domain.versioning import RetentionPolicy
 from odoo_ai_config.entrypoints.http.options import HttpOptions
 from tests.contract.samples import AT
@@ -312,6 +313,29 @@ async def test_what_is_no_patch_is_refused(web: WebHub, sent: dict[str, Any], fi
     refused = await web.patch(OF_ACME, sent)
     assert refused.status == 422
     assert (await refused.json())["errors"][0]["field"] == field
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "field"),
+    [
+        ("PUT", OF_ACME, "items"),
+        ("PATCH", OF_ACME, "items"),
+        ("PATCH", OF_ACME, "removed"),
+        ("POST", "/api/v1/business-rules/sync?account_id=acme", "rules"),
+    ],
+)
+async def test_push_of_too_many_items_is_refused(method: str, path: str, field: str) -> None:
+    async with serving(MemoryHub(), HttpOptions(version="1")) as web:
+        # They are counted before any is looked at.
+        refused = await web.ask(method, path, json={field: [None] * (MOST_ITEMS + 1)})
+        assert refused.status == 422
+        assert (await refused.json())["errors"] == [
+            {
+                "field": field,
+                "message": "tem itens demais: no máximo 100.000 por envio; envie em partes",
+            }
+        ]
+        assert web.hub.state.collections == {}
 
 
 async def test_only_the_first_faults_of_a_body_are_told(web: WebHub) -> None:

@@ -10,6 +10,7 @@ from typing import Final
 from odoo_ai_config.application.use_cases.read_collection import LARGEST_PAGE
 from odoo_ai_config.domain import errors as domain
 from odoo_ai_config.domain.access import Scope
+from odoo_ai_config.domain.collections import MOST_ITEMS
 from odoo_ai_config.domain.json_types import JsonObject
 from odoo_ai_config.entrypoints.http import errors as http
 from odoo_ai_config.entrypoints.http.collections import DEFAULT_PAGE
@@ -224,13 +225,14 @@ def collection_schemas() -> JsonObject:
 def _requests() -> JsonObject:
     account = {"account_id": ref("LenientId")}
     batch = {**account, "business_rule_id": ref("LenientId")}
-    items = list_of(ref("PushedItem"), "Each with an id of its own.")
+    items = list_of(ref("PushedItem"), "Each with an id of its own.", maxItems=MOST_ITEMS)
     old_items = list_of(
         {"type": "object"},
         "With an `id` each, or a `name`. Those that are not `active`, or not `visible_in_ai`, are "
         "not kept.",
+        maxItems=MOST_ITEMS,
     )
-    removed = list_of({"type": ["string", "integer"]}, "Ids.")
+    removed = list_of({"type": ["string", "integer"]}, "Ids.", maxItems=MOST_ITEMS)
     return {
         "PushedItem": record(
             {"id": {"type": ["string", "integer"], "description": "As the source has it."}},
