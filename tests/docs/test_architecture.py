@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 import pytest
 from aiohttp import web
-from aiohttp.test_utils import TestClient, TestServer
+from aiohttp.test_utils import TestClient
 
 from odoo_ai_config.adapters.sqlite.writer import GroupWriter
 from odoo_ai_config.entrypoints.container import Container
@@ -21,6 +21,7 @@ from odoo_ai_config.entrypoints.settings import read_settings
 from odoo_ai_config.entrypoints.startup import ensure_first_key, opened
 from tests.source_tree import PACKAGE, ROOT, TESTS
 from tests.unit.application.deliveries import payload
+from tests.unit.entrypoints.http.web_hub import HubServer
 
 PAGE = (ROOT / "docs" / "architecture.md").read_text("utf-8")
 TREE = re.search(r"^```text\nsrc/odoo_ai_config/\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
@@ -58,7 +59,7 @@ async def stacks_at_the_writer(
         assert key is not None
         app = build_app(services, http_options(settings), Metrics())
         headers = {"X-API-Key": key.reveal()}
-        async with TestClient(TestServer(app), headers=headers) as client:
+        async with TestClient(HubServer(app), headers=headers) as client:
             hub = Hub(services)
             await hub.sync_mapping(chatwoot_account_id="1", tenant="1")
             await hub.publish("1", "default", "crews", ECHO)

@@ -6,19 +6,26 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import resource
 import signal
 import socket
 from collections.abc import Callable
 from typing import Final
 
+import structlog
 from aiohttp import web
 
 from odoo_ai_config.entrypoints.http.app_keys import LAST_ORDERS
+from odoo_ai_config.entrypoints.http.connections import HubRunner
+
+_log = structlog.get_logger()
 
 # How long connections that were idle at the stop are given to send one more request, which
 # is then answered and told to close.
 _LAST_REQUEST: Final = 0.5
 _BACKLOG: Final = 1024
+# Files and connections that a process may have open, where the machine allows as many.
+_OPEN_FILES: Final = 65_536
 _ALLOCATIONS_PER_COLLECTION: Final = 20_000
 
 
@@ -39,6 +46,15 @@ def listening_socket(host: str, port: int) -> socket.socket:
         listener.close()
         raise
     return listener
+
+
+def _open_as_many_as_allowed() -> None:
+    # What a shell sets is for programs that `select`, and a tenth of what one attacker opens.
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, _OPEN_FILES)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    _log.info("open_files", before=soft, limit=resource.getrlimit(resource.RLIMIT_NOFILE)[0])
 
 
 def _collect_garbage_seldom() -> None:
@@ -68,8 +84,9 @@ async def serve(
         grace: Seconds that running requests are given.
         ready: Called once the first request can be answered.
     """
+    _open_as_many_as_allowed()
     stopping = asyncio.Event()
-    runner = web.AppRunner(
+    runner = HubRunner(
         app, access_log=None, handle_signals=False, shutdown_timeout=grace, keepalive_timeout=75
     )
     loop = asyncio.get_running_loop()

@@ -66,6 +66,8 @@ def http_options(settings: Settings) -> HttpOptions:
         max_json_depth=settings.max_json_depth,
         requests_per_second=settings.rate_limit,
         failed_authentications_per_second=settings.rate_limit,
+        connections_per_address=settings.connections_per_address,
+        header_seconds=settings.header_seconds,
     )
 
 

@@ -20,7 +20,7 @@ from odoo_ai_config.entrypoints.http.metrics import Metrics
 from odoo_ai_config.entrypoints.http.options import HttpOptions
 from odoo_ai_config.entrypoints.http.rate_limit import CallerLimits, TokenBuckets
 from odoo_ai_config.entrypoints.http.representations import Representations
-from odoo_ai_config.entrypoints.http.request_trace import RequestTrace
+from odoo_ai_config.entrypoints.http.request_trace import TRACE, RequestTrace
 from odoo_ai_config.entrypoints.http.routes import add_routes
 from odoo_ai_config.entrypoints.services import Services
 
@@ -42,10 +42,11 @@ def build_app(services: Services, options: HttpOptions, metrics: Metrics) -> web
         failures=TokenBuckets(options.failed_authentications_per_second),
     )
     app[LAST_ORDERS] = last_orders = LastOrders()
+    app[TRACE] = trace = RequestTrace(metrics, last_orders)
     add_routes(
         app.router,
         apps=options.apps,
         let_in=lambda handler: keyed(handler, services.authenticate, limits),
-        served=RequestTrace(metrics, last_orders).of,
+        served=trace.of,
     )
     return app

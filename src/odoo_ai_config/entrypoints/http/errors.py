@@ -108,6 +108,28 @@ class BodyTooLargeError(HttpRefusalError):
     message_en = "Request body too large"
 
 
+class MalformedRequestError(HttpRefusalError):
+    """
+    What came is no HTTP, or more of its headers than the hub reads.
+    """
+
+    status = 400
+    code = "malformed_request"
+    message_pt = "Requisição HTTP malformada"
+    message_en = "Malformed HTTP request"
+
+
+class BodyLateError(HttpRefusalError):
+    """
+    The body comes more slowly than the hub waits for.
+    """
+
+    status = 408
+    code = "body_late"
+    message_pt = "O corpo da requisição demorou demais a chegar"
+    message_en = "The request body took too long to arrive"
+
+
 class BodyUnreadableError(HttpRefusalError):
     """
     The body broke off, or is not encoded as its headers say.
@@ -128,6 +150,24 @@ class UnsupportedMediaTypeError(HttpRefusalError):
     code = "unsupported_media_type"
     message_pt = "Tipo de conteúdo não suportado: envie application/json"
     message_en = "Unsupported content type: send application/json"
+
+
+class UnsupportedEncodingError(HttpRefusalError):
+    """
+    The body is compressed, or encoded otherwise, where that is not taken in.
+
+    Args:
+        accepted: The encodings that are.
+    """
+
+    status = 415
+    code = "unsupported_encoding"
+    message_pt = "Content-Encoding não suportado neste endereço: envie o corpo sem compressão"
+    message_en = "Unsupported Content-Encoding at this address: send the body uncompressed"
+
+    def __init__(self, accepted: Sequence[str]) -> None:
+        super().__init__()
+        self.accepted = tuple(accepted)
 
 
 class RouteNotFoundError(HttpRefusalError):

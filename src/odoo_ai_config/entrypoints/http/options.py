@@ -29,6 +29,10 @@ class HttpOptions:
         requests_per_second: What one API key may ask for; 0 for no limit.
         failed_authentications_per_second: How often one address may come with a key that is
             none before it is told to wait; 0 for no limit.
+        connections_per_address: How many one address may have open in this process; 0 for no
+            limit.
+        header_seconds: How long a connection may take to send the headers of a request.
+        body_seconds: How long a body may take, beside what its bytes add to that.
         cached_bytes: Memory for rendered documents.
         unix_time: What the timestamps of signatures are held against.
     """
@@ -41,5 +45,8 @@ class HttpOptions:
     max_json_depth: int = 32
     requests_per_second: float = 20_000
     failed_authentications_per_second: float = 1_000
+    connections_per_address: int = 512
+    header_seconds: float = 10
+    body_seconds: float = 20
     cached_bytes: int = 16 * MEBIBYTE
     unix_time: Callable[[], float] = time.time

@@ -24,6 +24,7 @@ from odoo_ai_config.domain.errors import DomainError
 from odoo_ai_config.domain.json_types import JsonObject
 from odoo_ai_config.entrypoints.http.app_keys import EVENT, REQUEST_ID
 from odoo_ai_config.entrypoints.http.errors import (
+    BodyLateError,
     BodyUnreadableError,
     FieldError,
     HttpRefusalError,
@@ -32,6 +33,7 @@ from odoo_ai_config.entrypoints.http.errors import (
     MethodNotAllowedError,
     RateLimitedError,
     SignatureError,
+    UnsupportedEncodingError,
 )
 from odoo_ai_config.entrypoints.http.messages import (
     EVENT_FAILED,
@@ -243,10 +245,11 @@ def _headers_of(error: Refusal) -> dict[str, str]:
             return {"WWW-Authenticate": "Signature"}
         case MethodNotAllowedError(allowed=allowed):
             return {"Allow": ", ".join(allowed)}
-        case RateLimitedError(wait_seconds=seconds):
-            return {"Retry-After": str(max(1, math.ceil(seconds)))}
+        case UnsupportedEncodingError(accepted=accepted):
+            return {"Accept-Encoding": ", ".join(accepted)}
         case (
-            application.CrewUnavailableError(retry_after=(float() | int()) as seconds)
+            RateLimitedError(wait_seconds=(float() | int()) as seconds)
+            | application.CrewUnavailableError(retry_after=(float() | int()) as seconds)
             | application.ChatwootUnavailableError(retry_after=(float() | int()) as seconds)
         ):
             return {"Retry-After": str(max(1, math.ceil(seconds)))}
@@ -300,7 +303,7 @@ def _field_errors_of(
     return error.errors
 
 
-def _answer(request: web.Request, problem: Problem, language: Language) -> web.Response:
+def _answer(request: web.BaseRequest, problem: Problem, language: Language) -> web.Response:
     event = request.get(EVENT)
     prefix = "" if event is None else EVENT_FAILED[event].to(language)
     body = {
@@ -324,7 +327,7 @@ def _answer(request: web.Request, problem: Problem, language: Language) -> web.R
     )
 
 
-def refuse(request: web.Request, error: Refusal) -> web.Response:
+def refuse(request: web.BaseRequest, error: Refusal) -> web.Response:
     """
     The answer to a request that was refused.
     """
@@ -335,13 +338,13 @@ def refuse(request: web.Request, error: Refusal) -> web.Response:
     log = _log.debug if quiet else _log.info
     log("request_refused", method=request.method, status=problem.status, code=problem.code)
     answer = _answer(request, problem, language)
-    if isinstance(error, BodyUnreadableError):
+    if isinstance(error, BodyUnreadableError | BodyLateError):
         # Where the next request begins on this connection, nobody can tell.
         answer.force_close()
     return answer
 
 
-def answer_to(error: Exception, request: web.Request, metrics: Metrics) -> web.Response:
+def answer_to(error: Exception, request: web.BaseRequest, metrics: Metrics) -> web.Response:
     """
     What a client is told whose request ended with *error*, foreseen or not.
     """

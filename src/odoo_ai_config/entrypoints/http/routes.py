@@ -40,6 +40,7 @@ from odoo_ai_config.entrypoints.http.errors import (
     RouteNotFoundError,
 )
 from odoo_ai_config.entrypoints.http.odoo_routes import odoo_pushes, odoo_reads
+from odoo_ai_config.entrypoints.http.request_trace import NOWHERE
 
 # By path, then by method.
 Open: TypeAlias = Mapping[str, Mapping[str, Handler]]
@@ -197,8 +198,9 @@ def add_routes(
             resource = router.add_resource(form.format(pattern) or "/")
             for method, handler in methods.items():
                 resource.add_route(method, handler, expect_handler=expect_continue)
-    nowhere = router.add_resource("/{path:.*}")
-    refused = served("/{path}", "any", refuse_path, None)
+    # A path may have line breaks in it.
+    nowhere = router.add_resource("/{path:(?s:.*)}")
+    refused = served(NOWHERE, "any", refuse_path, None)
     nowhere.add_route("*", refused, expect_handler=expect_continue)
 
 

@@ -223,6 +223,17 @@ class Settings:
         converter=count(0),
         help="Requisições por segundo de uma chave, e recusadas de um endereço; 0: sem limite",
     )
+    connections_per_address: int = environ.var(
+        default="512",
+        converter=count(0),
+        help="Conexões que um endereço pode manter abertas com cada processo; 0: sem limite. "
+        "Atrás de um proxy, todas vêm do endereço dele",
+    )
+    header_seconds: int = environ.var(
+        default="10",
+        converter=count(1, 3600),
+        help="Segundos que uma conexão tem para enviar os cabeçalhos de uma requisição",
+    )
     ngrok_authtoken: SecretText | None = environ.var(
         default="",
         name="NGROK_AUTHTOKEN",

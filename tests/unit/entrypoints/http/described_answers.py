@@ -53,11 +53,11 @@ class Description:
         Everything about *response* that the document does not say.
         """
         resource = request.match_info.route.resource
-        assert resource is not None
-        path = "/" + resource.canonical.strip("/")
+        path = "/" if resource is None else "/" + resource.canonical.strip("/")
         method = "get" if request.method == "HEAD" else request.method.lower()
         place = f"{request.method} {path} {response.status}"
-        operation = self._tight["paths"].get(path, {}).get(method)
+        operations = {} if resource is None else self._tight["paths"].get(path, {})
+        operation = operations.get(method)
         if operation is None:
             problems = self._of_no_operation(response)
         elif str(response.status) not in operation["responses"]:
@@ -80,7 +80,11 @@ class Description:
     def _of_no_operation(self, response: web.StreamResponse) -> list[str]:
         problem = {"$ref": "#/components/schemas/Problem"}
         found = self._in_body({"application/problem+json": {"schema": problem}}, response)
-        codes = {404: ("route_not_found", "app_not_served"), 405: ("method_not_allowed",)}
+        codes = {
+            404: ("route_not_found", "app_not_served"),
+            405: ("method_not_allowed",),
+            415: ("unsupported_encoding",),
+        }
         expected = codes.get(response.status, ())
         if not any(f'"code": "{code}"'.encode() in body_of(response) for code in expected):
             found.append("an undescribed operation is answered")

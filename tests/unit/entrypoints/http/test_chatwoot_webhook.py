@@ -221,13 +221,6 @@ async def test_body_that_is_announced_as_too_large_is_not_read(web: WebHub) -> N
     assert b"body_too_large" in answer.body
 
 
-async def test_connection_ends_with_a_body_that_cannot_be_read(web: WebHub) -> None:
-    headers = {"Content-Encoding": "gzip"}
-    answer = await push(web, b"abc", headers, path=f"/webhook/{TOKEN}")
-    assert await code_of(answer) == (400, "body_unreadable")
-    assert answer.headers["Connection"] == "close"
-
-
 async def test_delivery_id_that_is_none_is_left_out(web: WebHub) -> None:
     await push(web, OUTGOING, delivery="no id, but a sentence")
     assert only_message(web).origin.delivery is None

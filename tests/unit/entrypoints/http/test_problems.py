@@ -40,6 +40,7 @@ from odoo_ai_config.entrypoints.http.errors import (
     MethodNotAllowedError,
     RateLimitedError,
     SignatureError,
+    UnsupportedEncodingError,
 )
 from odoo_ai_config.entrypoints.http.messages import RULES, Language
 from odoo_ai_config.entrypoints.http.metrics import Metrics
@@ -76,6 +77,7 @@ WITH_ARGUMENTS: dict[type[Refusal], Refusal] = {
     InvalidKeyRingError: InvalidKeyRingError(CANARY),
     MasterKeyMissingError: MasterKeyMissingError(CANARY),
     MethodNotAllowedError: MethodNotAllowedError({"POST", "GET"}),
+    UnsupportedEncodingError: UnsupportedEncodingError(["identity", "gzip"]),
     RateLimitedError: RateLimitedError(1.2),
     InvalidFieldsError: InvalidFieldsError([FieldError("a", "text")]),
     IncompleteDataError: IncompleteDataError(["a", "b"], [FieldError("a", "required")]),
@@ -137,6 +139,7 @@ def test_every_rule_is_documented(rule: str) -> None:
         (domain_errors.InvalidApiKeyError(), {"WWW-Authenticate": "ApiKey"}),
         (http_errors.SignatureMissingError(), {"WWW-Authenticate": "Signature"}),
         (MethodNotAllowedError({"POST", "GET"}), {"Allow": "GET, POST"}),
+        (UnsupportedEncodingError(["identity", "gzip"]), {"Accept-Encoding": "identity, gzip"}),
         (RateLimitedError(0.0001), {"Retry-After": "1"}),
         (RateLimitedError(1.2), {"Retry-After": "2"}),
         (application_errors.StoreUnavailableError(), {"Retry-After": "2"}),

@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from aiohttp import ClientResponse
+from aiohttp import web as web_
 from aiohttp.test_utils import TestClient, TestServer
 from attrs import evolve, frozen
 
@@ -30,6 +31,7 @@ from odoo_ai_config.domain.access import ALL_SCOPES, Scope
 from odoo_ai_config.domain.identifiers import TenantId
 from odoo_ai_config.domain.versioning import RetentionPolicy
 from odoo_ai_config.entrypoints.http.app import build_app
+from odoo_ai_config.entrypoints.http.connections import HubRunner
 from odoo_ai_config.entrypoints.http.metrics import Metrics
 from odoo_ai_config.entrypoints.http.options import HttpOptions
 from odoo_ai_config.entrypoints.services import Services
@@ -130,6 +132,15 @@ def services_over(hub: MemoryHub) -> Services:
     )
 
 
+class HubServer(TestServer):
+    """
+    A server on connections of the hub's kind.
+    """
+
+    async def _make_runner(self, **arguments: Any) -> web_.BaseRunner:
+        return HubRunner(self.app, **arguments)
+
+
 @frozen
 class RawAnswer:
     status: int
@@ -211,7 +222,7 @@ async def serving(hub: MemoryHub, options: HttpOptions) -> AsyncIterator[WebHub]
     metrics = Metrics()
     app = build_app(services, options, metrics)
     witness = Witness(app)
-    async with TestClient(TestServer(app)) as client:
+    async with TestClient(HubServer(app)) as client:
         web = WebHub(hub, services, metrics, client, "")
         yield web.with_key(await web.new_key())
     assert not witness.found, witness.found

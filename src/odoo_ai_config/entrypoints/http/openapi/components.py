@@ -88,6 +88,10 @@ def headers() -> JsonObject:
             "What lacks: a key or a signature.", schema=one_of(["ApiKey", "Signature"])
         ),
         "Allow": _header("The methods that the path has."),
+        "Accept-Encoding": _header(
+            "What `Content-Encoding` of the request may say, with `unsupported_encoding`.",
+            required=False,
+        ),
         "Idempotent-Replayed": _header(
             "The answer that the first such request got.",
             schema=constant("true"),

@@ -229,6 +229,7 @@ def _deleted() -> JsonObject:
             *CLAIM,
             *COMMIT,
             *DOCUMENT_MISSING,
+            http.BodyLateError,
             http.BodyUnreadableError,
             domain.PreconditionFailedError,
         ),

@@ -29,6 +29,7 @@ _KEYED: Final = (
     *_STORE,
 )
 _PUSHED: Final = (
+    http.BodyLateError,
     http.BodyUnreadableError,
     http.UnsupportedMediaTypeError,
     http.InvalidJsonError,
@@ -47,6 +48,7 @@ _SIGNATURES: Final = (
 BODY: Final = (
     http.InvalidJsonError,
     http.DepthLimitError,
+    http.BodyLateError,
     http.BodyUnreadableError,
     http.UnsupportedMediaTypeError,
     http.InvalidFieldsError,
@@ -97,7 +99,11 @@ def operation(
         if scope is None
         else [{scheme: [scope.value]} for scheme in (SECURITY_SCHEME, BEARER_SCHEME)]
     )
-    common = (*(() if scope is None else _KEYED), *(_PUSHED if pushes else ()))
+    common = (
+        http.UnsupportedEncodingError,
+        *(() if scope is None else _KEYED),
+        *(_PUSHED if pushes else ()),
+    )
     responses = {str(status): answer for status, answer in answers}
     described["responses"] = {**responses, **refused((*common, *refusals))}
     return described

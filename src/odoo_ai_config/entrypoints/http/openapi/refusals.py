@@ -37,6 +37,7 @@ _UNFORESEEN: Final = (500, UNFORESEEN_CODE)
 _HEADERS: Final = {
     401: ("WWW-Authenticate",),
     405: ("Allow",),
+    415: ("Accept-Encoding",),
     429: ("Retry-After",),
     503: ("Retry-After",),
 }

@@ -1,0 +1,252 @@
+"""
+What a connection may cost: how many one address has, how long one may take to say what it wants.
+
+aiohttp answers some requests by itself, in its own words: those that are no HTTP, and those that
+no route is asked for. Here they get the same problem documents as all others.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Mapping
+from ipaddress import IPv6Address
+from typing import Any, Final
+
+import structlog
+from aiohttp import web
+from aiohttp.http import HttpProcessingError
+from aiohttp.http_exceptions import BadHttpMessage
+
+from odoo_ai_config.entrypoints.http.app_keys import OPTIONS
+from odoo_ai_config.entrypoints.http.errors import MalformedRequestError, RouteNotFoundError
+from odoo_ai_config.entrypoints.http.options import HttpOptions
+from odoo_ai_config.entrypoints.http.request_trace import TRACE, RequestTrace
+
+_log = structlog.get_logger()
+
+# How long one log line speaks for all connections of which the same is to be said.
+_QUIET_SECONDS: Final = 60.0
+_HANDLING: Final[Mapping[str, Any]] = {
+    # A small body could become a large one, on the event loop, before anybody knows whose it is.
+    "auto_decompress": False,
+    # How long the rest of a body is read that nobody wanted, so that its sender reads the answer.
+    "lingering_time": 5.0,
+}
+
+
+class HubRunner(web.AppRunner):
+    """
+    Runs the hub's application on connections of its own kind, in the server and in tests.
+    """
+
+    async def _make_server(self) -> web.Server:
+        server = await super()._make_server()
+        self._door = Door(self.app[OPTIONS])
+        made = _Server(
+            server.request_handler,
+            request_factory=server.request_factory,
+            **{**self._kwargs, **_HANDLING},
+        )
+        made.door, made.trace = self._door, self.app[TRACE]
+        return made
+
+    async def _cleanup_server(self) -> None:
+        self._door.tell_the_rest()
+        await super()._cleanup_server()
+
+
+class Door:
+    """
+    How many connections each address has, and what was done about those that are too many.
+    """
+
+    def __init__(self, options: HttpOptions) -> None:
+        self.header_seconds = options.header_seconds
+        self._most = options.connections_per_address
+        self._open: Counter[str] = Counter()
+        # Incidents that no line was written of yet, by their kind.
+        self._untold: dict[str, int] = {}
+        self._next_lines: dict[str, asyncio.TimerHandle] = {}
+
+    def admits(self, address: str) -> bool:
+        """
+        Count a connection of *address*, unless there are as many as there may be.
+        """
+        if self._most and self._open[address] >= self._most:
+            self._note("connection_refused", address, limit=self._most)
+            return False
+        self._open[address] += 1
+        return True
+
+    def left(self, address: str) -> None:
+        """
+        Count a connection of *address* no more.
+        """
+        self._open[address] -= 1
+        if not self._open[address]:
+            del self._open[address]
+
+    def late(self, address: str) -> None:
+        """
+        Note that a connection was closed because it did not come to the point.
+        """
+        self._note("headers_late", address, limit=self.header_seconds)
+
+    def tell_the_rest(self) -> None:
+        """
+        Write the lines that are not due yet.
+        """
+        for event in [*self._untold]:
+            self._sum_up(event)
+
+    def _note(self, event: str, address: str, *, limit: float) -> None:
+        # The first at once, those of the next minute as a number: a flood of connections must
+        # not become one of lines.
+        if event in self._untold:
+            self._untold[event] += 1
+            return
+        self._untold[event] = 0
+        self._next_lines[event] = asyncio.get_running_loop().call_later(
+            _QUIET_SECONDS, self._sum_up, event
+        )
+        _log.warning(event, connections=1, address=address, limit=limit)
+
+    def _sum_up(self, event: str) -> None:
+        self._next_lines.pop(event).cancel()
+        more = self._untold.pop(event)
+        if more:
+            _log.warning(event, connections=more)
+
+
+class _Server(web.Server):
+    """
+    Makes the connections.
+    """
+
+    door: Door
+    trace: RequestTrace
+
+    def __call__(self) -> web.RequestHandler:
+        connection = _Connection(self, loop=self._loop, **self._kwargs)
+        connection.door, connection.trace = self.door, self.trace
+        return connection
+
+
+class _Connection(web.RequestHandler):
+    """
+    One connection.
+    """
+
+    door: Door
+    trace: RequestTrace
+    # None unless it is counted.
+    _address: str | None = None
+    # Runs out while the headers of a request are awaited; None while none are.
+    _patience: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        address = _address_of(transport)
+        if not self.door.admits(address):
+            # Nothing of it is read, so nothing is answered.
+            self.force_close()
+            transport.close()
+            return
+        self._address = address
+        self._parser = _Parser(self._parser)  # type: ignore[assignment]
+        super().connection_made(transport)
+        self._await_headers()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        if self._address is not None:
+            self.door.left(self._address)
+            self._address = None
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        before = self._request_count
+        super().data_received(data)
+        if self._request_count != before:
+            self._stop_waiting()
+            current = self._current_request
+            if current is not None and not current.content.is_eof():
+                # What follows a body without an end: it broke off, and nobody tells its reader.
+                current.content.set_exception(web.RequestPayloadError())
+        elif self._patience is None and self._waiter is not None and data:
+            # Nothing is being answered, and this is no whole request: the start of its headers.
+            self._await_headers()
+
+    def _await_headers(self) -> None:
+        self._patience = self._loop.call_later(self.door.header_seconds, self._give_up)
+
+    def _stop_waiting(self) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
+
+    def _give_up(self) -> None:
+        self._patience = None
+        self.door.late(self._address or "")
+        self.force_close()
+
+    async def finish_response(
+        self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
+    ) -> tuple[web.StreamResponse, bool]:
+        if isinstance(resp, web.HTTPException):
+            # aiohttp's own, where not even the route for unknown paths was asked.
+            resp = self.trace.refused(request, RouteNotFoundError())
+        return await super().finish_response(request, resp, start_time)
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,  # noqa: ARG002 - aiohttp's signature
+        exc: BaseException | None = None,
+        message: str | None = None,  # noqa: ARG002 - it quotes the request
+    ) -> web.StreamResponse:
+        if request.writer.output_size > 0:
+            # An answer has begun: there is no room for another one.
+            raise ConnectionError
+        error = exc if isinstance(exc, Exception) else TimeoutError()
+        if isinstance(error, HttpProcessingError):
+            error = MalformedRequestError()
+        response = self.trace.refused(request, error)
+        response.force_close()
+        return response
+
+
+class _Parser:
+    """
+    aiohttp's parser of requests, which stumbles over nothing without saying that it is malformed.
+    """
+
+    def __init__(self, parser: Any) -> None:  # noqa: ANN401 - made in C, and of no type
+        self._parser = parser
+
+    def feed_data(self, data: bytes) -> object:
+        """
+        Read on.
+
+        Raises:
+            HttpProcessingError: This is no HTTP.
+        """
+        try:
+            return self._parser.feed_data(data)
+        except (LookupError, RuntimeError, TypeError, ValueError) as error:
+            # For instance an IndexError of the library that reads addresses.
+            raise BadHttpMessage("") from error
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._parser, name)
+
+
+def _address_of(transport: asyncio.BaseTransport) -> str:
+    """
+    Whom a connection counts for: an IPv4 address, or the network of 64 bits that one gets in IPv6.
+    """
+    host = str((transport.get_extra_info("peername") or ("",))[0]).partition("%")[0]
+    if ":" not in host:
+        return host
+    address = IPv6Address(host)
+    return str(address.ipv4_mapped or IPv6Address(int(address) >> 64 << 64))
