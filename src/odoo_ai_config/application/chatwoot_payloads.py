@@ -22,7 +22,7 @@ from odoo_ai_config.domain.crews import Attachment, Contact, CustomerMessage
 from odoo_ai_config.domain.errors import InvalidValueError
 from odoo_ai_config.domain.identifiers import ChatwootId
 from odoo_ai_config.domain.inbox import Origin
-from odoo_ai_config.domain.json_types import INTEGERS, Json, JsonObject
+from odoo_ai_config.domain.json_types import INTEGERS, Json, JsonObject, storable
 from odoo_ai_config.domain.phone import digits_of
 from odoo_ai_config.domain.receiving import Author, ChatwootEvent, Direction
 
@@ -274,7 +274,11 @@ def _word(value: Json, *, lower: bool = True) -> str:
 
 
 def _text(value: Json) -> str | None:
-    return value if isinstance(value, str) and value.strip() else None
+    if not isinstance(value, str):
+        return None
+    # A message must not be lost for a character that nobody sees.
+    kept = storable(value)
+    return kept if kept.strip() else None
 
 
 def _object(holder: JsonObject, name: str) -> JsonObject:

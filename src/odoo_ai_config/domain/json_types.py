@@ -23,3 +23,10 @@ def is_storable(text: str) -> bool:
     Whether *text* can be kept: it has no null character and no half of a surrogate pair.
     """
     return _NOT_STORABLE.search(text) is None
+
+
+def storable(text: str) -> str:
+    """
+    What of *text* can be kept: all but its null characters and halves of surrogate pairs.
+    """
+    return _NOT_STORABLE.sub("", text)

@@ -124,6 +124,14 @@ def test_opened_text_says_what_the_event_said() -> None:
     assert customer_message(SecretText("[]")).text is None
 
 
+def test_what_no_store_can_keep_is_left_out_of_texts() -> None:
+    odd = having(having(WHATSAPP, "Oi\x00 \ud83dtudo", "content"), "\x00 \udfff", "sender", "name")
+    sealed = SecretText(json.dumps(odd))
+    assert customer_message(sealed).text == "Oi tudo"
+    # Nothing is left of it, so that the name is the one that the conversation has.
+    assert customer_message(sealed).contact.name == "Cliente Exemplo"
+
+
 def test_message_is_the_events_and_not_the_last_one_of_the_conversation() -> None:
     event = read_event(NOTE)
     assert event.origin.message == ChatwootId("9003")

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from odoo_ai_config.domain.json_types import Json
 from odoo_ai_config.entrypoints.http.errors import (
     DepthLimitError,
+    FieldError,
     HttpRefusalError,
+    InvalidFieldsError,
     InvalidJsonError,
 )
 from odoo_ai_config.entrypoints.http.json_body import parse_json, parse_json_object
@@ -89,8 +91,7 @@ def test_any_bytes_are_a_value_or_a_refusal(raw: bytes) -> None:
         pytest.param(b'"\\uDFFF"', id="lone low surrogate"),
         pytest.param(b'{"a": ["\\udc00\\ud800"]}', id="swapped surrogates"),
         pytest.param(b'{"\\uD83D": 1}', id="surrogate in a key"),
-        pytest.param(b'["\\u0000"]', id="null character"),
-        pytest.param(b'{"a": {"b\\u0000": 1}}', id="null character in a key"),
+        pytest.param(b'["\\u0000", "\\ud800"]', id="a null character and half a pair"),
         pytest.param(b'"\x00"', id="raw null byte"),
         pytest.param(b'"\x1f"', id="raw control character"),
     ],
@@ -179,7 +180,45 @@ def test_repeated_names_and_large_numbers_are_let_pass_where_nobody_else_reads()
     assert parse_json(b"[1e999]", lenient=True) == [math.inf]
 
 
-@pytest.mark.parametrize("raw", [b"[NaN]", b"[" + b"9" * 5000 + b"]", b'["\\u0000"]'])
+@pytest.mark.parametrize(
+    ("raw", "field"),
+    [
+        (b'{"a": "x\\u0000y"}', "a"),
+        (b'{"a": {"b-c": ["", {"d": "\\u0000"}]}, "e": "\\u0000"}', "a.b-c[1].d"),
+        (b'{"a": {"b\\u0000": 1}}', "a"),
+        (b'{"\\u0000": 1}', "body"),
+        (b'"\\u0000"', "body"),
+        (b'["\\\\u0000", "\\u0000"]', "[1]"),
+        # Names that look like no field are not repeated.
+        (b'{"a": {"canary canary": "\\u0000"}}', "a"),
+        (b'{"a": {"' + b"x" * 65 + b'": "\\u0000"}}', "a"),
+        ('{"a": {"Saúde": {"b": "\\u0000"}}}'.encode(), "a"),
+    ],
+)
+def test_a_null_character_is_json_but_nothing_to_keep(raw: bytes, field: str) -> None:
+    with pytest.raises(InvalidFieldsError) as refusal:
+        parse_json(raw)
+
+    assert (refusal.value.status, refusal.value.code) == (422, "invalid_fields")
+    assert refusal.value.errors == (FieldError(field, "null_character"),)
+
+
+def test_what_is_too_deep_is_so_with_a_null_character_in_it() -> None:
+    raw = b'"\\u0000"'
+    with pytest.raises(InvalidFieldsError):
+        parse_json(b"[" * 32 + raw + b"]" * 32)
+    with pytest.raises(DepthLimitError):
+        parse_json(b"[" * 33 + raw + b"]" * 33)
+
+
+def test_texts_that_cannot_be_kept_are_let_pass_where_the_whole_is_kept_as_it_is() -> None:
+    raw = b'{"a\\u0000": ["\\u0000", "\\ud83d"]}'
+    assert parse_json(raw, lenient=True) == {"a\x00": ["\x00", "\ud83d"]}
+    with pytest.raises(DepthLimitError):
+        parse_json(raw, lenient=True, max_depth=1)
+
+
+@pytest.mark.parametrize("raw", [b"[NaN]", b"[" + b"9" * 5000 + b"]", b'["\x00"]'])
 def test_everything_else_is_refused_there_too(raw: bytes) -> None:
     with pytest.raises(InvalidJsonError):
         parse_json(raw, lenient=True)

@@ -11,17 +11,29 @@ from __future__ import annotations
 
 import json
 import math
+import re
+from collections.abc import Iterable
 from typing import NoReturn
 
 import orjson
 
-from odoo_ai_config.domain.json_types import INTEGERS, Json, JsonObject, is_storable
-from odoo_ai_config.entrypoints.http.errors import DepthLimitError, InvalidJsonError
+from odoo_ai_config.domain.json_types import INTEGERS, Json, JsonObject
+from odoo_ai_config.entrypoints.http.errors import (
+    DepthLimitError,
+    FieldError,
+    InvalidFieldsError,
+    InvalidJsonError,
+)
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 # Of a null character and of half a surrogate pair (and of some letters of Korean).
-_SUSPECT_ESCAPES = (rb"\u0000", rb"\ud", rb"\uD")
+_NULL_ESCAPE = rb"\u0000"
+_SUSPECT_ESCAPES = (_NULL_ESCAPE, rb"\ud", rb"\uD")
+
+_NULL = "\x00"
+_HALF_PAIR = re.compile("[\ud800-\udfff]")
+_STEP = re.compile(r"\[\d+\]|\.[A-Za-z_][A-Za-z0-9_-]{0,63}", re.ASCII)
 
 _LONGEST_INTEGER = len(str(INTEGERS[0]))
 
@@ -35,11 +47,14 @@ def parse_json(raw: bytes, *, max_depth: int = 32, lenient: bool = False) -> Jso
         max_depth: How deep arrays and objects may be nested.
         lenient: Whether to let pass a name that is twice in an object and a number beyond 64
             bits, where *raw* is kept as it is and nobody but the hub reads it. To look for
-            names costs four times as much. Such a number is read as a float.
+            names costs four times as much. Such a number is read as a float. Texts that cannot
+            be kept pass as well: whoever takes one out mends it.
 
     Raises:
         InvalidJsonError: *raw* is not UTF-8, not JSON, holds a duplicate key, a
-            number beyond 64 bits, a null character or half a surrogate pair.
+            number beyond 64 bits or half a surrogate pair.
+        InvalidFieldsError: There is a null character in a text or a name, which JSON has and
+            no store does.
         DepthLimitError: Arrays and objects are nested more than *max_depth* deep.
     """
     try:
@@ -50,9 +65,13 @@ def parse_json(raw: bytes, *, max_depth: int = 32, lenient: bool = False) -> Jso
         raise InvalidJsonError from None
     # Counted by what is left without them: `count` takes three to five times as long.
     may_be_deep = len(raw) - len(raw.replace(b"[", b"").replace(b"{", b"")) > max_depth
-    may_hold_bad_text = b"\\" in raw and any(escape in raw for escape in _SUSPECT_ESCAPES)
+    may_hold_bad_text = (
+        not lenient and b"\\" in raw and any(escape in raw for escape in _SUSPECT_ESCAPES)
+    )
     if may_be_deep or may_hold_bad_text:
-        _walk(value, max_depth)
+        _walk(value, max_depth, texts=may_hold_bad_text)
+    if may_hold_bad_text and _NULL_ESCAPE in raw:
+        _refuse_null(value)
     return value
 
 
@@ -80,7 +99,7 @@ def _read_leniently(text: bytes) -> Json:
     return value
 
 
-def _walk(value: Json, max_depth: int) -> None:
+def _walk(value: Json, max_depth: int, *, texts: bool) -> None:
     # Level by level instead of by recursion: the depth is the sender's choice.
     level = [value]
     depth = 0
@@ -89,7 +108,8 @@ def _walk(value: Json, max_depth: int) -> None:
         nested = False
         for part in level:
             if isinstance(part, str):
-                _refuse_bad_text(part)
+                if texts and _HALF_PAIR.search(part) is not None:
+                    raise InvalidJsonError
             elif isinstance(part, list):
                 nested = True
                 below.extend(part)
@@ -103,9 +123,28 @@ def _walk(value: Json, max_depth: int) -> None:
         level = below
 
 
-def _refuse_bad_text(text: str) -> None:
-    if not is_storable(text):
-        raise InvalidJsonError
+def _refuse_null(value: Json) -> None:
+    place = _place_of_null(value)
+    if place is not None:
+        field = "".join(place).removeprefix(".") or "body"
+        raise InvalidFieldsError([FieldError(field, "null_character")])
+
+
+def _place_of_null(value: Json) -> list[str] | None:
+    # By recursion: how deep *value* is was counted before.
+    if isinstance(value, str):
+        return [] if _NULL in value else None
+    parts: Iterable[tuple[str, Json]] = ()
+    if isinstance(value, list):
+        parts = ((f"[{number}]", part) for number, part in enumerate(value))
+    elif isinstance(value, dict):
+        parts = ((f".{name}", part) for name, part in value.items())
+    for step, part in parts:
+        below = [] if _NULL in step else _place_of_null(part)
+        if below is not None:
+            # What is named like no field is input, which is not repeated: what it is in will do.
+            return [step, *below] if _STEP.fullmatch(step) else []
+    return None
 
 
 def _unique_object(pairs: list[tuple[str, Json]]) -> JsonObject:

@@ -240,6 +240,7 @@ RULES: Final[Mapping[str, Text]] = {
     "fingerprint": Text("deve ser uma impressão digital", "must be a fingerprint"),
     "json": Text("deve poder ser escrito em JSON", "must be expressible in JSON"),
     "json_object": Text("deve ser um objeto JSON", "must be a JSON object"),
+    "null_character": Text("tem um caractere nulo (\\u0000)", "has a null character (\\u0000)"),
     "legacy_owner": Text(
         "não diz a que account_id pertence", "does not say which account_id it belongs to"
     ),

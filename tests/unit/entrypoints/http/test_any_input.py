@@ -267,7 +267,7 @@ def nested(depth: int) -> bytes:
         (b'{"a": ' + b"9" * 5000 + b"}", 400, "invalid_json"),
         (b'{"a": 1, "a": 2}', 400, "invalid_json"),
         (b'{"a": "\\ud800"}', 400, "invalid_json"),
-        (b'{"a": "\\u0000"}', 400, "invalid_json"),
+        (b'{"a": "\\u0000"}', 422, "invalid_fields"),
         (nested(10_000), 422, "too_deep"),
         (b'{"credentials":' + nested(40) + b"}", 422, "too_deep"),
     ],

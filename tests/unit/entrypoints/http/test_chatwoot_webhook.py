@@ -132,6 +132,17 @@ async def test_signed_message_is_stored_routed_and_acknowledged(web: WebHub) -> 
     assert message.origin.request_id == answer.headers["X-Request-ID"]
 
 
+@pytest.mark.parametrize("character", ["\x00", "\ud800"])
+async def test_a_character_that_cannot_be_kept_loses_no_message(
+    web: WebHub, character: str
+) -> None:
+    await map_account(web)
+    odd = having(WHATSAPP, f"Oi{character}!", "content") | {f"na{character}me": character}
+    assert await receipt_of(await push(web, odd)) == ("accepted", None)
+    shown = await (await web.get(f"/v1/messages/{only_message(web).id.value}?open=1")).json()
+    assert shown["content"]["text"] == "Oi!"
+
+
 @pytest.mark.parametrize(
     ("payload", "outcome"),
     [

@@ -412,7 +412,7 @@ async def test_same_answer_again_changes_nothing_and_another_is_refused(web: Web
         (b"[]", (400, "invalid_json")),
         (b'{"answer": 5}', (422, "invalid_value")),
         (b'{"error": "later"}', (422, "invalid_value")),
-        (b'{"answer": {"text": "\\u0000"}}', (400, "invalid_json")),
+        (b'{"answer": {"text": "\\u0000"}}', (422, "invalid_fields")),
     ],
 )
 async def test_what_is_no_answer_is_refused(
