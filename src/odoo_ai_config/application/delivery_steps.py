@@ -41,6 +41,7 @@ class Trouble(enum.Enum):
     CREW_CANNOT_SIGN = "crew_cannot_sign"
     CHATWOOT_UNCONFIGURED = "chatwoot_unconfigured"
     WORKER_LOST = "worker_lost"
+    RESTORED = "restored"
     UNEXPECTED = "unexpected_error"
 
 

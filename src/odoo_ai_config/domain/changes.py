@@ -76,6 +76,7 @@ class AuditAction(enum.Enum):
     MESSAGE_READ = "message_read"
     MESSAGE_REPLAYED = "message_replayed"
     MESSAGE_DISCARDED = "message_discarded"
+    STORE_RESTORED = "store_restored"
 
 
 @frozen

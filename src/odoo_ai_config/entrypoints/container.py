@@ -34,6 +34,7 @@ from odoo_ai_config.adapters.memory.channel_directory import MemoryChannelDirect
 from odoo_ai_config.adapters.memory.collection_store import MemoryCollectionStore
 from odoo_ai_config.adapters.memory.config_store import MemoryConfigStore
 from odoo_ai_config.adapters.memory.message_inbox import MemoryMessageInbox
+from odoo_ai_config.adapters.memory.revoked_keys import MemoryRevokedKeys
 from odoo_ai_config.adapters.memory.secret_store import MemorySecretStore
 from odoo_ai_config.adapters.memory.state import MemoryState
 from odoo_ai_config.adapters.sqlite.api_key_store import SqliteApiKeyStore
@@ -45,6 +46,7 @@ from odoo_ai_config.adapters.sqlite.database import open_sqlite
 from odoo_ai_config.adapters.sqlite.message_inbox import SqliteMessageInbox
 from odoo_ai_config.adapters.sqlite.secret_store import SqliteSecretStore
 from odoo_ai_config.adapters.system.clock import SystemClock
+from odoo_ai_config.adapters.system.revoked_keys import RevokedKeysFile
 from odoo_ai_config.adapters.system.token_source import SystemTokenSource
 from odoo_ai_config.adapters.yaml.yaml_codec import RuamelYamlCodec
 from odoo_ai_config.application.answer_posting import AnswerPosting
@@ -60,6 +62,7 @@ from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.application.ports.collection_store import CollectionStore
 from odoo_ai_config.application.ports.config_store import ConfigStore
 from odoo_ai_config.application.ports.message_inbox import MessageInbox
+from odoo_ai_config.application.ports.revoked_keys import RevokedKeys
 from odoo_ai_config.application.ports.secret_store import SecretStore
 from odoo_ai_config.application.sealing import Sealer
 from odoo_ai_config.application.use_cases.answer_message import AnswerMessage
@@ -70,6 +73,7 @@ from odoo_ai_config.application.use_cases.create_api_key import CreateApiKey
 from odoo_ai_config.application.use_cases.delete_document import DeleteDocument
 from odoo_ai_config.application.use_cases.deliver_message import DeliverMessage
 from odoo_ai_config.application.use_cases.discard_message import DiscardMessage
+from odoo_ai_config.application.use_cases.hold_messages import HoldMessages
 from odoo_ai_config.application.use_cases.list_documents import ListDocuments
 from odoo_ai_config.application.use_cases.list_messages import ListMessages
 from odoo_ai_config.application.use_cases.list_tenants import ListTenants
@@ -200,6 +204,12 @@ def _keyring_file(settings: Settings) -> Path | None:
     return None if settings.store.technology == "memory" else settings.keyring_path
 
 
+def _revoked_keys(settings: Settings) -> RevokedKeys:
+    if settings.store.technology == "memory":
+        return MemoryRevokedKeys()
+    return RevokedKeysFile(settings.revoked_keys_path)
+
+
 def _configured_key(settings: Settings, clock: Clock) -> ApiKey | None:
     if settings.api_key is None:
         return None
@@ -321,6 +331,7 @@ class Container(containers.DeclarativeContainer):
             settings.provided.lease,
         ),
         discard_message=providers.Singleton(DiscardMessage, store, inbox, clock),
+        hold_messages=providers.Singleton(HoldMessages, store, inbox, clock),
         list_documents=providers.Singleton(ListDocuments, store),
         list_messages=providers.Singleton(ListMessages, inbox),
         list_tenants=providers.Singleton(ListTenants, store),
@@ -347,7 +358,9 @@ class Container(containers.DeclarativeContainer):
         ),
         resolve_route=providers.Singleton(ResolveRoute, channels),
         reveal_credential=providers.Singleton(RevealCredential, store, secrets, vault, clock),
-        revoke_api_key=providers.Singleton(RevokeApiKey, store, api_keys, clock),
+        revoke_api_key=providers.Singleton(
+            RevokeApiKey, store, api_keys, providers.Singleton(_revoked_keys, settings), clock
+        ),
         roll_back_document=providers.Singleton(RollBackDocument, store, sealer, clock),
         rotate_master_key=providers.Singleton(RotateMasterKey, secrets, vault, store, clock),
         rotate_tenant_key=providers.Singleton(RotateTenantKey, secrets, vault, store, clock),

@@ -25,6 +25,7 @@ from odoo_ai_config.application.use_cases.create_api_key import CreateApiKey
 from odoo_ai_config.application.use_cases.delete_document import DeleteDocument
 from odoo_ai_config.application.use_cases.deliver_message import DeliverMessage
 from odoo_ai_config.application.use_cases.discard_message import DiscardMessage
+from odoo_ai_config.application.use_cases.hold_messages import HoldMessages
 from odoo_ai_config.application.use_cases.list_documents import ListDocuments
 from odoo_ai_config.application.use_cases.list_messages import ListMessages
 from odoo_ai_config.application.use_cases.list_tenants import ListTenants
@@ -83,6 +84,7 @@ class Services:
     delete_document: DeleteDocument
     deliver_message: DeliverMessage
     discard_message: DiscardMessage
+    hold_messages: HoldMessages
     list_documents: ListDocuments
     list_messages: ListMessages
     list_tenants: ListTenants

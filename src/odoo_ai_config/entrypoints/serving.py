@@ -27,7 +27,7 @@ from odoo_ai_config.entrypoints.http.signature import SignaturePolicy
 from odoo_ai_config.entrypoints.server import serve
 from odoo_ai_config.entrypoints.services import Services
 from odoo_ai_config.entrypoints.settings import PREFIX, Settings, SettingsError
-from odoo_ai_config.entrypoints.startup import FirstSecrets, ensure_first_secrets, opened
+from odoo_ai_config.entrypoints.startup import FirstSecrets, opened, set_up
 
 _log = structlog.get_logger(area="config")
 
@@ -81,9 +81,13 @@ def _signing_keys(
         raise SettingsError(f"Valor inválido em {PREFIX}_{name}") from None
 
 
-async def prepare(settings: Settings) -> FirstSecrets:
+async def prepare(settings: Settings, *, restored: bool = False) -> FirstSecrets:
     """
     Do once what every process of a server relies on: store laid out, key ring checked, first key.
+
+    Args:
+        settings: What to open.
+        restored: Whether the store is a backup.
 
     Returns:
         The first secrets, if this start made them.
@@ -93,7 +97,7 @@ async def prepare(settings: Settings) -> FirstSecrets:
         OSError: A first secret cannot be written down.
     """
     async with opened(Container(settings=settings)) as services:
-        return await ensure_first_secrets(services, settings)
+        return await set_up(services, settings, restored=restored)
 
 
 async def run_server(
@@ -103,6 +107,7 @@ async def run_server(
     *,
     ready: Callable[[FirstSecrets], None],
     upkeep: bool = True,
+    restored: bool = False,
 ) -> None:
     """
     Serve the hub on *listener* until the process is told to stop.
@@ -114,6 +119,7 @@ async def run_server(
         ready: Called once the first request can be answered, with the first secrets
             that this start made.
         upkeep: Whether this process is the one that removes what need not be kept.
+        restored: Whether the store is a backup; only for the first process after it was restored.
 
     Raises:
         ApplicationError: The store or the key ring cannot be used.
@@ -127,7 +133,7 @@ async def run_server(
         observe_crews=metrics.observe_crew,
     )
     async with opened(container) as services:
-        first = await ensure_first_secrets(services, settings)
+        first = await set_up(services, settings, restored=restored)
         app = build_app(services, options, metrics)
         async with contextlib.AsyncExitStack() as background:
             await background.enter_async_context(

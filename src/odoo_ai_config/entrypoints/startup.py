@@ -12,9 +12,11 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+import structlog
 from attrs import frozen
 
 from odoo_ai_config.application.chatwoot_accounts import documents_of, stored_accounts
+from odoo_ai_config.application.errors import StoreUnusableError
 from odoo_ai_config.domain.access import ALL_SCOPES, ApiKey
 from odoo_ai_config.domain.chatwoot import ChatwootChange
 from odoo_ai_config.domain.credentials import SecretText
@@ -28,6 +30,8 @@ _STARTUP: Final = ApiKey(
     "startup", "startup", b"", ALL_SCOPES, None, created_at=datetime(1970, 1, 1, tzinfo=UTC)
 )
 _TOKEN_BYTES: Final = 24
+
+_log = structlog.get_logger(area="config")
 
 
 @frozen
@@ -64,10 +68,33 @@ async def opened(container: Container) -> AsyncIterator[Services]:
         container.shutdown_resources()
 
 
-async def ensure_first_secrets(services: Services, settings: Settings) -> FirstSecrets:
+async def set_up(
+    services: Services, settings: Settings, *, restored: bool = False
+) -> FirstSecrets:
     """
-    Let the operator of a new hub in, and Chatwoot too.
+    See to what has to be so before the first request.
+
+    Keys that were revoked are so in a store that was restored, too. The operator of a new hub
+    can come in, and Chatwoot too.
+
+    Args:
+        services: The hub.
+        settings: What it was opened with.
+        restored: Whether the store is a backup, whose messages a person has to look at.
+
+    Raises:
+        ApplicationError: The store is away, or what was revoked cannot be read.
+        OSError: A first secret cannot be written down.
     """
+    for key in await services.revoke_api_key.again(actor=_STARTUP.id):
+        _log.warning("key_revoked_again", key=key.id)
+    try:
+        await services.revoke_api_key.note_all()
+    except StoreUnusableError as error:
+        _log.warning("revocations_not_noted", advice=error.advice)
+    if restored:
+        held = await services.hold_messages(actor=_STARTUP.id)
+        _log.warning("store_restored", messages_held=held)
     return FirstSecrets(
         await ensure_first_key(services, settings),
         await ensure_webhook_token(services, settings),

@@ -17,6 +17,7 @@ from odoo_ai_config.adapters.memory.clock import ManualClock
 from odoo_ai_config.adapters.memory.collection_store import MemoryCollectionStore
 from odoo_ai_config.adapters.memory.config_store import MemoryConfigStore
 from odoo_ai_config.adapters.memory.message_inbox import MemoryMessageInbox
+from odoo_ai_config.adapters.memory.revoked_keys import MemoryRevokedKeys
 from odoo_ai_config.adapters.memory.secret_store import MemorySecretStore
 from odoo_ai_config.adapters.memory.secret_vault import MemorySecretVault
 from odoo_ai_config.adapters.memory.state import MemoryState
@@ -37,6 +38,7 @@ from odoo_ai_config.application.use_cases.create_api_key import CreateApiKey
 from odoo_ai_config.application.use_cases.delete_document import DeleteDocument
 from odoo_ai_config.application.use_cases.deliver_message import DeliverMessage
 from odoo_ai_config.application.use_cases.discard_message import DiscardMessage
+from odoo_ai_config.application.use_cases.hold_messages import HoldMessages
 from odoo_ai_config.application.use_cases.list_documents import ListDocuments
 from odoo_ai_config.application.use_cases.list_messages import ListMessages
 from odoo_ai_config.application.use_cases.list_tenants import ListTenants
@@ -101,6 +103,7 @@ class MemoryHub:
     tokens: CountingTokenSource = field(factory=CountingTokenSource)
     doorbell: Doorbell = field(factory=Doorbell)
     chatwoot: MemoryChatwoot = field(factory=MemoryChatwoot)
+    revoked_keys: MemoryRevokedKeys = field(factory=MemoryRevokedKeys)
     crew_line: CrewLine = field(factory=EchoCrewLine)
     chatwoot_fallback: ChatwootAccess = field(factory=ChatwootAccess)
     chatwoot_accounts: ChatwootAccounts = field(init=False)
@@ -264,6 +267,10 @@ class MemoryHub:
         return DiscardMessage(self.store, self.inbox, self.clock)
 
     @property
+    def hold_messages(self) -> HoldMessages:
+        return HoldMessages(self.store, self.inbox, self.clock)
+
+    @property
     def list_messages(self) -> ListMessages:
         return ListMessages(self.inbox)
 
@@ -299,7 +306,7 @@ class MemoryHub:
 
     @property
     def revoke_api_key(self) -> RevokeApiKey:
-        return RevokeApiKey(self.store, self.api_keys, self.clock)
+        return RevokeApiKey(self.store, self.api_keys, self.revoked_keys, self.clock)
 
     def authenticate(self, configured: ApiKey | None = None) -> Authenticate:
         return Authenticate(self.api_keys, configured)

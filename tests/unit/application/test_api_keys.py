@@ -115,3 +115,49 @@ async def test_key_is_handed_over_before_it_is_good_for_anything(hub: MemoryHub)
 
     assert len(kept) == 1
     assert await hub.api_keys.api_keys() == []
+
+
+async def test_key_that_a_backup_brings_back_is_revoked_again(hub: MemoryHub) -> None:
+    key, text = await hub.create_api_key(name="crm", scopes=SCOPES)
+    kept = evolve(key, id="kept")
+    hub.state.api_keys[kept.id] = kept
+    await hub.revoke_api_key(key.id)
+    hub.state.api_keys[key.id] = key
+    hub.clock.tick()
+
+    assert [again.id for again in await hub.revoke_api_key.again(actor="startup")] == [key.id]
+
+    with pytest.raises(InvalidApiKeyError):
+        await hub.authenticate()(text.reveal())
+    assert hub.state.api_keys[kept.id] == kept
+    entry = (await hub.audit.entries())[0]
+    assert (entry.action, entry.actor, entry.subject) == (
+        AuditAction.KEY_REVOKED,
+        "startup",
+        key.id,
+    )
+    assert await hub.revoke_api_key.again(actor="startup") == []
+
+
+async def test_revocation_of_a_key_that_was_never_in_the_store_changes_nothing(
+    hub: MemoryHub,
+) -> None:
+    await hub.revoked_keys.note(["created-after-the-backup"])
+    assert await hub.revoke_api_key.again(actor="startup") == []
+    assert await hub.audit.entries() == []
+
+
+async def test_revocation_is_noted_even_if_an_earlier_attempt_could_not(hub: MemoryHub) -> None:
+    key, _ = await hub.create_api_key(name="crm", scopes=SCOPES)
+    hub.state.api_keys[key.id] = key.revoked(hub.clock.now())
+    await hub.revoke_api_key(key.id)
+    assert await hub.revoked_keys.noted() == {key.id}
+
+
+async def test_what_was_revoked_elsewhere_is_noted_at_the_start(hub: MemoryHub) -> None:
+    key, _ = await hub.create_api_key(name="crm", scopes=SCOPES)
+    hub.state.api_keys["kept"] = evolve(key, id="kept")
+    hub.state.api_keys[key.id] = key.revoked(hub.clock.now())
+    for _ in range(2):
+        await hub.revoke_api_key.note_all()
+        assert await hub.revoked_keys.noted() == {key.id}

@@ -34,7 +34,7 @@ from odoo_ai_config.domain.errors import (
     WrongStageError,
 )
 from odoo_ai_config.domain.identifiers import CREDENTIALS, HUB
-from odoo_ai_config.domain.inbox import MessageId, Stage
+from odoo_ai_config.domain.inbox import MessageId, Origin, Stage
 from odoo_ai_config.domain.json_types import JsonObject
 from tests.contract.samples import AT
 from tests.unit.application.deliveries import (
@@ -505,3 +505,38 @@ async def test_stuck_messages_are_kept_until_somebody_decides() -> None:
     await hub.discard_message(message_id, caller=ANYBODY)
     hub.clock.tick(timedelta(days=31))
     assert await hub.prune_messages() == 1
+
+
+# Restoring a backup
+
+
+async def test_messages_that_were_on_their_way_wait_for_a_person_after_a_restore() -> None:
+    hub, _, second = await ready(ANSWER, ANOTHER)
+    await delivered(hub)
+    done = await found(hub, second)
+    first = await received(hub, 2)
+
+    assert await hub.hold_messages(actor="startup") == 1
+
+    held = await found(hub, first)
+    assert (held.stage, held.reason, held.due_at) == (Stage.DEAD, "restored", None)
+    assert await found(hub, second) == done
+    assert await hub.inbox.next_due() is None
+    [entry] = [
+        entry for entry in await hub.audit.entries() if entry.action is AuditAction.STORE_RESTORED
+    ]
+    assert (entry.actor, entry.tenant, entry.subject) == ("startup", None, "messages: 1")
+    await hub.replay_messages(first, caller=ANYBODY)
+    await delivered(hub)
+    assert (await found(hub, first)).stage is Stage.DONE
+
+
+async def test_any_number_of_messages_is_held_back() -> None:
+    hub, _, first = await ready(ANSWER)
+    example = hub.state.messages[first]
+    for number in range(250):
+        id_ = MessageId(f"msg_{number:08}")
+        hub.state.messages[id_] = evolve(example, id=id_, origin=Origin("message_created"))
+    assert await hub.hold_messages(actor="startup") == 251
+    assert {message.stage for message in hub.state.messages.values()} == {Stage.DEAD}
+    assert await hub.hold_messages(actor="startup") == 0

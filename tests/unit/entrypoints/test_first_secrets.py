@@ -10,14 +10,16 @@ from pathlib import Path
 from types import MappingProxyType
 
 import pytest
+import structlog
 
+from odoo_ai_config.application.errors import StoreUnusableError
 from odoo_ai_config.domain.chatwoot import ChatwootChange
 from odoo_ai_config.domain.credentials import SecretText
 from odoo_ai_config.domain.identifiers import ChatwootId
 from odoo_ai_config.entrypoints.container import Container
 from odoo_ai_config.entrypoints.library import IN_PROCESS
 from odoo_ai_config.entrypoints.settings import read_settings
-from odoo_ai_config.entrypoints.startup import FirstSecrets, ensure_first_secrets, opened
+from odoo_ai_config.entrypoints.startup import FirstSecrets, opened, set_up
 
 
 async def started(
@@ -36,7 +38,7 @@ async def started(
         },
     )
     async with opened(Container(settings=settings)) as services:
-        first = await ensure_first_secrets(services, settings)
+        first = await set_up(services, settings)
         if change is not None:
             await services.set_chatwoot_account(ChatwootId("1"), change, caller=IN_PROCESS)
         access = await services.chatwoot_accounts.access_to(None)
@@ -86,3 +88,42 @@ async def test_no_address_is_made_where_an_account_says_how_it_proves_itself(
     change = ChatwootChange(webhook_secrets=(SecretText("segredo"),))
     await started(tmp_path, {"APPS": "config"}, change)
     assert (await started(tmp_path)).webhook_token is None
+
+
+async def test_start_goes_on_where_it_cannot_be_noted_what_was_revoked(tmp_path: Path) -> None:
+    await started(tmp_path)
+    (tmp_path / "revoked-keys").symlink_to(tmp_path / "absent")
+    settings = read_settings(flags={"data_dir": str(tmp_path)}, environment={}, folder=tmp_path)
+    async with opened(Container(settings=settings)) as services:
+        [key] = await services.api_keys.api_keys()
+        with pytest.raises(StoreUnusableError, match="revoked-keys"):
+            await services.revoke_api_key(key.id)
+        [revoked] = await services.api_keys.api_keys()
+        assert revoked.revoked_at is not None
+        with structlog.testing.capture_logs() as logged:
+            await set_up(services, settings)
+    assert [line["event"] for line in logged] == ["revocations_not_noted"]
+    (tmp_path / "revoked-keys").unlink()
+    assert await started(tmp_path) == FirstSecrets()
+    assert (tmp_path / "revoked-keys").read_text().split() == [key.id]
+
+
+async def test_start_with_a_backup_revokes_what_was_revoked_and_holds_messages(
+    tmp_path: Path,
+) -> None:
+    await started(tmp_path)
+    database, copy = tmp_path / "odoo-ai-config.db", tmp_path / "copy"
+    settings = read_settings(flags={"data_dir": str(tmp_path)}, environment={}, folder=tmp_path)
+    async with opened(Container(settings=settings)):
+        pass
+    copy.write_bytes(database.read_bytes())
+    async with opened(Container(settings=settings)) as services:
+        [key] = await services.api_keys.api_keys()
+        await services.revoke_api_key(key.id)
+    copy.replace(database)
+    async with opened(Container(settings=settings)) as services:
+        with structlog.testing.capture_logs() as logged:
+            await set_up(services, settings, restored=True)
+        [again] = await services.api_keys.api_keys()
+    assert again.revoked_at is not None
+    assert [line["event"] for line in logged] == ["key_revoked_again", "store_restored"]

@@ -1,3 +1,3 @@
 """
-What only the machine can tell: the time, fresh identifiers, log files.
+What only the machine can tell: the time, fresh identifiers, files beside the store.
 """

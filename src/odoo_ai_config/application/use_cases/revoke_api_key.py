@@ -4,11 +4,14 @@ Lock somebody out.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from attrs import frozen
 
 from odoo_ai_config.application.ports.api_key_store import ApiKeyStore
 from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.application.ports.config_store import ConfigStore
+from odoo_ai_config.application.ports.revoked_keys import RevokedKeys
 from odoo_ai_config.domain.access import ApiKey
 from odoo_ai_config.domain.changes import AuditAction, AuditEntry, Changeset
 from odoo_ai_config.domain.errors import ApiKeyNotFoundError
@@ -17,11 +20,12 @@ from odoo_ai_config.domain.errors import ApiKeyNotFoundError
 @frozen
 class RevokeApiKey:
     """
-    Make a key good for nothing, for ever.
+    Make a key good for nothing, for ever: also if an older copy of the store is restored.
     """
 
     store: ConfigStore
     api_keys: ApiKeyStore
+    noted: RevokedKeys
     clock: Clock
 
     async def __call__(self, key_id: str, *, actor: str = "cli") -> ApiKey:
@@ -31,13 +35,49 @@ class RevokeApiKey:
         Raises:
             ApiKeyNotFoundError: There is no such key.
             StoreUnavailableError: The store is away.
+            StoreUnusableError: It is revoked, but that cannot be noted beside the store.
         """
         key = await self.api_keys.api_key(key_id)
         if key is None:
             raise ApiKeyNotFoundError
+        revoked = await self._revoked(key, actor)
+        # Last, so that whoever cannot write there is at least locked out now; and every time,
+        # so that it can be made up for.
+        await self.noted.note([key_id])
+        return revoked
+
+    async def again(self, *, actor: str) -> Sequence[ApiKey]:
+        """
+        Revoke keys that were revoked before and are good all the same; tell which.
+
+        Raises:
+            StoreUnavailableError: The store is away.
+            StoreUnusableError: What was noted beside the store cannot be read.
+        """
+        noted = await self.noted.noted()
+        return [
+            await self._revoked(key, actor)
+            for key in await self.api_keys.api_keys()
+            if key.id in noted and key.revoked_at is None
+        ]
+
+    async def note_all(self) -> None:
+        """
+        Note what other machines, and versions that did not note anything, have revoked.
+
+        Raises:
+            StoreUnavailableError: The store is away.
+            StoreUnusableError: It cannot be noted beside the store.
+        """
+        revoked = {key.id for key in await self.api_keys.api_keys() if key.revoked_at is not None}
+        missing = revoked - await self.noted.noted()
+        if missing:
+            await self.noted.note(missing)
+
+    async def _revoked(self, key: ApiKey, actor: str) -> ApiKey:
         now = self.clock.now()
         revoked = key.revoked(now)
         if revoked is not key:
-            entry = AuditEntry(now, AuditAction.KEY_REVOKED, actor, key.tenant, key_id)
+            entry = AuditEntry(now, AuditAction.KEY_REVOKED, actor, key.tenant, key.id)
             await self.store.commit(Changeset(api_keys=(revoked,), audit=(entry,)))
         return revoked

@@ -31,7 +31,18 @@ from odoo_ai_config.entrypoints.startup import FirstSecrets
 _log = structlog.get_logger()
 
 
-def serve(*, flags: ServerFlags = SERVER_AS_SET) -> None:
+def serve(
+    *,
+    restored: Annotated[
+        bool,
+        Parameter(
+            help="Só na primeira vez depois de restaurar um backup: mensagens que estavam a "
+            "caminho não são enviadas; esperam como paradas, por uma pessoa.",
+            negative=(),
+        ),
+    ] = False,
+    flags: ServerFlags = SERVER_AS_SET,
+) -> None:
     """
     Inicia o servidor e o mantém até Ctrl+C ou SIGTERM.
 
@@ -55,12 +66,13 @@ def serve(*, flags: ServerFlags = SERVER_AS_SET) -> None:
                         options,
                         listener,
                         ready=lambda first: _announce(settings, first, place),
+                        restored=restored,
                     )
                 )
         else:
             # The log file is the first worker's: only one process may rotate it.
             with _logging(settings, worker=None), _files_told():
-                first = asyncio.run(prepare(settings))
+                first = asyncio.run(prepare(settings, restored=restored))
                 asyncio.run(
                     supervise(
                         flags.as_arguments(),

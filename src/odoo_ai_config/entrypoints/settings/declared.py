@@ -330,6 +330,13 @@ class Settings:
         """
         return self.data_dir / "api-key"
 
+    @property
+    def revoked_keys_path(self) -> Path:
+        """
+        Where it is noted, apart from the store, which keys were revoked.
+        """
+        return self.data_dir / "revoked-keys"
+
 
 @frozen
 class StoreLocation:

@@ -100,6 +100,7 @@ def services_over(hub: MemoryHub) -> Services:
         delete_document=hub.delete,
         deliver_message=hub.deliver_message,
         discard_message=hub.discard_message,
+        hold_messages=hub.hold_messages,
         list_documents=hub.list_documents,
         list_messages=hub.list_messages,
         list_tenants=hub.list_tenants,

@@ -1,0 +1,63 @@
+"""
+Revoked keys in a file of the data folder, apart from the database and its backups.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Collection
+from pathlib import Path
+
+from odoo_ai_config.application.errors import StoreUnusableError
+from odoo_ai_config.application.ports.revoked_keys import RevokedKeys
+
+
+class RevokedKeysFile(RevokedKeys):
+    """
+    One id a line. Lines are only ever added, by any number of processes.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    async def note(self, key_ids: Collection[str]) -> None:
+        await asyncio.to_thread(self._append, key_ids)
+
+    async def noted(self) -> frozenset[str]:
+        return await asyncio.to_thread(self._read)
+
+    def _append(self, key_ids: Collection[str]) -> None:
+        # The line break in front ends a line that was cut off by a loss of power.
+        lines = "".join(f"\n{key_id}\n" for key_id in sorted(key_ids)).encode("ascii")
+        flags = os.O_CREAT | os.O_APPEND | os.O_WRONLY | os.O_NOFOLLOW
+        try:
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            descriptor = os.open(self._path, flags, 0o600)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(lines)
+                file.flush()
+                os.fsync(file.fileno())
+            folder = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
+        except OSError as error:
+            raise StoreUnusableError(
+                f"O que foi revogado não pôde ser anotado em {self._path} ({error.strerror}): "
+                "restaurada uma cópia de segurança de antes, essas chaves valeriam de novo. "
+                "Conserte a pasta e revogue-as outra vez."
+            ) from error
+
+    def _read(self) -> frozenset[str]:
+        try:
+            content = self._path.read_text(encoding="ascii", errors="replace")
+        except FileNotFoundError:
+            return frozenset()
+        except OSError as error:
+            raise StoreUnusableError(
+                f"{self._path}, onde está quais chaves foram revogadas, não pode ser lido "
+                f"({error.strerror}); conserte as permissões."
+            ) from error
+        return frozenset(content.split())

@@ -1,0 +1,131 @@
+"""
+A store that is put back as it was when a backup of it was made.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import pymongo
+import pytest
+
+from odoo_ai_config.entrypoints.library import open_hub
+from odoo_ai_config.entrypoints.settings import read_settings
+from tests.e2e.hub_process import HubProcess, environment, run, serving
+from tests.mongo_server import mongo_uri
+from tests.unit.application.deliveries import payload
+
+__all__ = ["mongo_uri"]
+
+# More than are held back in one transaction.
+MESSAGES = 101
+CREWS = "default_crew: sales\ncrews: {sales: {type: http, url: 'https://crew.invalid/'}}"
+
+
+def backup_of_file(folder: Path) -> Callable[[], None]:
+    """
+    Make a backup as the page for operators says, and tell how to put it back.
+    """
+    database, copy = folder / "var" / "odoo-ai-config.db", folder / "copy.db"
+    with closing(sqlite3.connect(database)) as source, closing(sqlite3.connect(copy)) as target:
+        source.backup(target)
+
+    def restore() -> None:
+        for suffix in ("-wal", "-shm"):
+            Path(f"{database}{suffix}").unlink(missing_ok=True)
+        database.write_bytes(copy.read_bytes())
+
+    return restore
+
+
+def backup_of_database(url: str) -> Callable[[], None]:
+    with pymongo.MongoClient[dict[str, Any]](url) as client:
+        database = client.get_default_database()
+        copy = {name: list(database[name].find()) for name in database.list_collection_names()}
+
+    def restore() -> None:
+        with pymongo.MongoClient[dict[str, Any]](url) as client:
+            database = client.get_default_database()
+            for name in database.list_collection_names():
+                database[name].delete_many({})
+                if copy.get(name):
+                    database[name].insert_many(copy[name])
+
+    return restore
+
+
+def told(folder: Path, env: dict[str, str], *command: str) -> Any:
+    finished = run(folder, *command, "--json", env=env)
+    assert finished.returncode == 0, finished.stderr
+    return json.loads(finished.stdout)
+
+
+async def status_with(hub: HubProcess, key: str) -> int:
+    async with (
+        hub.client(force_close=True) as client,
+        client.get("/v1/tenants", headers={"X-API-Key": key}) as response,
+    ):
+        return response.status
+
+
+async def messages_in_store(folder: Path, env: dict[str, str]) -> None:
+    settings = read_settings(environment=env, flags={"data_dir": str(folder / "var")})
+    async with open_hub(settings) as hub:
+        await hub.sync_mapping(chatwoot_account_id="1", tenant="acme")
+        await hub.publish("acme", "default", "crews", CREWS)
+        for number in range(1, MESSAGES + 1):
+            await hub.receive(payload(number))
+
+
+@pytest.mark.parametrize(
+    ("technology", "more"),
+    [("sqlite", ()), ("sqlite", ("--workers", "2")), ("mongodb", ())],
+    ids=["sqlite", "workers", "mongodb"],
+)
+async def test_restored_store_brings_back_no_revoked_key_and_sends_no_message(
+    technology: str, more: tuple[str, ...], request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    env = environment()
+    url = ""
+    if technology == "mongodb":
+        server: str = request.getfixturevalue("mongo_uri")
+        url = urlsplit(server)._replace(path=f"/e2e_{uuid4().hex}").geturl()
+        env = environment(ODOO_AI_CONFIG_STORE_URL=url)
+    with serving(tmp_path, "--apps", "config", env=env) as hub:
+        created = run(
+            tmp_path, "keys", "create", "--name", "crm", "--scope", "config:read", env=env
+        )
+        key = created.stdout.strip()
+        assert await status_with(hub, key) == 200
+        assert hub.stop() == 0
+    await messages_in_store(tmp_path, env)
+    restore = backup_of_database(url) if url else backup_of_file(tmp_path)
+    assert run(tmp_path, "keys", "revoke", key.split("_")[1], env=env).returncode == 0
+
+    restore()
+
+    with serving(tmp_path, "--restored", *more, env=env) as hub:
+        assert await status_with(hub, key) == 401
+        assert await status_with(hub, hub.api_key) == 200
+        held = told(tmp_path, env, "messages", "list", "--stage", "dead", "--limit", "200")
+        assert [message["reason"] for message in held] == ["restored"] * MESSAGES
+        entries = told(tmp_path, env, "audit")
+        assert [(entry["action"], entry["actor"]) for entry in entries[:2]] == [
+            ("store_restored", "startup"),
+            ("key_revoked", "startup"),
+        ]
+        assert hub.stop() == 0
+
+    # Whoever forgets to say so has the messages sent, but the key is no good all the same.
+    restore()
+    with serving(tmp_path, "--apps", "config", env=env) as hub:
+        assert await status_with(hub, key) == 401
+        assert told(tmp_path, env, "messages", "list", "--stage", "dead") == []
+        assert hub.stop() == 0
