@@ -16,7 +16,13 @@ from odoo_ai_config.application.ports.config_store import ConfigStore
 from odoo_ai_config.domain.changes import Changeset, DeliveryId
 from odoo_ai_config.domain.documents import AuthoredYaml, Document
 from odoo_ai_config.domain.errors import RevisionConflictError
-from odoo_ai_config.domain.identifiers import CONFIG, METADATA, BusinessDomain, TenantId
+from odoo_ai_config.domain.identifiers import (
+    CONFIG,
+    METADATA,
+    BusinessDomain,
+    DocumentKey,
+    TenantId,
+)
 from odoo_ai_config.domain.json_types import Json
 from odoo_ai_config.domain.versioning import RetentionPolicy, Revision, successor
 from tests.contract.picture import picture_of
@@ -626,6 +632,59 @@ class RoundTripContract(StoreContract):
         assert await stores.config.delivery(record.claim.id) == record
 
 
+class RewritingContract(StoreContract):
+    async def test_every_document_is_listed_once_deleted_ones_too(self, stores: Stores) -> None:
+        gone = revision(key("b", kind="crews"))
+        written = [revision(key(name, area)) for name in "a-b" for area in ("x", "a_b", "default")]
+        await write(stores, *written, gone, deleted(gone))
+        listed: list[DocumentKey] = []
+        after: DocumentKey | None = None
+        while page := await stores.config.keys(after=after, limit=3):
+            assert len(page) <= 3
+            listed += page
+            after = page[-1]
+        assert sorted(listed) == sorted(item.key for item in [*written, gone])
+        assert await stores.config.keys(limit=len(listed)) == listed
+
+    @pytest.mark.parametrize(
+        "authored", [None, AuthoredYaml("a: 1 # x\n"), AuthoredYaml("", exact=False)]
+    )
+    async def test_old_version_is_rewritten_and_nothing_else_of_it(
+        self, stores: Stores, authored: AuthoredYaml | None
+    ) -> None:
+        first = revision(authored=authored, author="first", secret="canary")
+        second = revision(version=2, at=AT + DAY)
+        other = revision(key("beta"), secret="canary")
+        await write(stores, first, second, other)
+        clean = Document.of({"secret_ref": "x"}, AuthoredYaml("secret_ref: x\n"))
+        assert await stores.config.rewrite(first, clean)
+        rewritten = evolve(first, document=clean)
+        assert await stores.config.history(key()) == [second, rewritten]
+        assert await stores.config.revision(key(), 1) == rewritten
+        assert await stores.config.current([key(), other.key]) == {key(): second, other.key: other}
+        assert not await stores.config.rewrite(first, clean)
+
+    async def test_newest_version_is_not_rewritten(self, stores: Stores) -> None:
+        only = revision()
+        await write(stores, only)
+        assert not await stores.config.rewrite(only, Document.of({"a": 1}))
+        await write(stores, deleted(only))
+        assert not await stores.config.rewrite(deleted(only), Document.of({"a": 1}))
+        assert await stores.config.history(key()) == [deleted(only), only]
+        assert await stores.config.rewrite(only, Document.of({"a": 1}))
+
+    async def test_what_is_not_there_as_it_was_is_not_rewritten(self, stores: Stores) -> None:
+        first, second = revision(a=1), revision(version=2)
+        await write(stores, first, second)
+        for stale in (
+            revision(key("nobody"), a=1),
+            revision(a=2),
+            revision(a=1, authored=AuthoredYaml("a: 1\n")),
+        ):
+            assert not await stores.config.rewrite(stale, Document.of({"b": 1}))
+        assert await stores.config.history(key()) == [second, first]
+
+
 class ConcurrencyContract(StoreContract):
     async def append(self, store: ConfigStore, author: str) -> None:
         """
@@ -824,7 +883,12 @@ class ConcurrencyContract(StoreContract):
 
 
 class ConfigStoreContract(
-    CommitContract, RefusalContract, ReadingContract, RoundTripContract, ConcurrencyContract
+    CommitContract,
+    RefusalContract,
+    ReadingContract,
+    RoundTripContract,
+    RewritingContract,
+    ConcurrencyContract,
 ):
     """
     All guarantees of the port but pruning, which has a module of its own.

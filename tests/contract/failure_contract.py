@@ -19,6 +19,7 @@ from odoo_ai_config.application.ports.message_inbox import Allowance, MessageInb
 from odoo_ai_config.application.ports.secret_store import SecretStore
 from odoo_ai_config.domain.changes import Changeset, DeliveryId
 from odoo_ai_config.domain.collections import Position
+from odoo_ai_config.domain.documents import Document
 from odoo_ai_config.domain.identifiers import CONFIG, BusinessDomain, ChatwootId, TenantId
 from odoo_ai_config.domain.inbox import Stage
 from odoo_ai_config.domain.routing import IncomingMessage
@@ -60,6 +61,8 @@ CALLS: dict[str, Callable[[Stores], Awaitable[object]]] = {
     "config.documents": lambda stores: stores.config.documents(ACME, BusinessDomain()),
     "config.documents_of": lambda stores: stores.config.documents_of([ACME], [CONFIG]),
     "config.tenants": lambda stores: stores.config.tenants(),
+    "config.keys": lambda stores: stores.config.keys(),
+    "config.rewrite": lambda stores: stores.config.rewrite(revision(), Document.of({})),
     "config.delivery": lambda stores: stores.config.delivery(DeliveryId("caller", "d1")),
     "config.prune": lambda stores: stores.config.prune(RetentionPolicy(keep=1), now=AT),
     "config.check": lambda stores: stores.config.check(),

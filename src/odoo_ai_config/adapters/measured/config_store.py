@@ -11,6 +11,7 @@ from typing import Any
 from odoo_ai_config.adapters.measured.timing import Observe, Timed
 from odoo_ai_config.application.ports.config_store import ConfigStore, PruneReport
 from odoo_ai_config.domain.changes import Changeset, Delivery, DeliveryId
+from odoo_ai_config.domain.documents import Document
 from odoo_ai_config.domain.identifiers import BusinessDomain, DocumentKey, DocumentKind, TenantId
 from odoo_ai_config.domain.versioning import RetentionPolicy, Revision
 
@@ -62,6 +63,16 @@ class MeasuredConfigStore(ConfigStore):
     ) -> Sequence[TenantId]:
         with Timed(self._observe, "tenants"):
             return await self._store.tenants(after=after, limit=limit)
+
+    async def keys(
+        self, *, after: DocumentKey | None = None, limit: int = 100
+    ) -> Sequence[DocumentKey]:
+        with Timed(self._observe, "keys"):
+            return await self._store.keys(after=after, limit=limit)
+
+    async def rewrite(self, old: Revision, document: Document) -> bool:
+        with Timed(self._observe, "rewrite"):
+            return await self._store.rewrite(old, document)
 
     async def delivery(self, delivery_id: DeliveryId) -> Delivery | None:
         with Timed(self._observe, "delivery"):

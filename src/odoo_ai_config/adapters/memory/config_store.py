@@ -12,6 +12,7 @@ from attrs import evolve, frozen
 from odoo_ai_config.adapters.memory.state import KeptCollection, MemoryState
 from odoo_ai_config.application.ports.config_store import ConfigStore, PruneReport
 from odoo_ai_config.domain.changes import Changeset, Delivery, DeliveryId
+from odoo_ai_config.domain.documents import Document
 from odoo_ai_config.domain.identifiers import (
     CREDENTIALS,
     BusinessDomain,
@@ -85,6 +86,22 @@ class MemoryConfigStore(ConfigStore):
         self.state.require_presence()
         found = sorted({revision.key.tenant for revision in self._living()})
         return [tenant for tenant in found if after is None or tenant > after][:limit]
+
+    async def keys(
+        self, *, after: DocumentKey | None = None, limit: int = 100
+    ) -> Sequence[DocumentKey]:
+        self.state.require_presence()
+        return [key for key in sorted(self.state.histories) if after is None or key > after][
+            :limit
+        ]
+
+    async def rewrite(self, old: Revision, document: Document) -> bool:
+        self.state.require_presence()
+        history = self.state.histories.get(old.key, [])
+        if old not in history[:-1]:
+            return False
+        history[history.index(old)] = evolve(old, document=document)
+        return True
 
     async def delivery(self, delivery_id: DeliveryId) -> Delivery | None:
         self.state.require_presence()

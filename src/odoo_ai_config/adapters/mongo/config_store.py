@@ -8,12 +8,15 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
+from attrs import evolve
+
 from odoo_ai_config.adapters.mongo.commit import commit
 from odoo_ai_config.adapters.mongo.database import MongoDatabase
 from odoo_ai_config.adapters.mongo.documents import (
     delivery_from,
     delivery_id_record,
     revision_from,
+    revision_record,
 )
 from odoo_ai_config.adapters.mongo.driver_errors import translated
 from odoo_ai_config.adapters.mongo.pruning import (
@@ -25,6 +28,7 @@ from odoo_ai_config.adapters.mongo.pruning import (
 from odoo_ai_config.application.errors import TenantKeyChangedError
 from odoo_ai_config.application.ports.config_store import ConfigStore, PruneReport
 from odoo_ai_config.domain.changes import Changeset, Delivery, DeliveryId
+from odoo_ai_config.domain.documents import Document
 from odoo_ai_config.domain.identifiers import BusinessDomain, DocumentKey, DocumentKind, TenantId
 from odoo_ai_config.domain.versioning import RetentionPolicy, Revision
 
@@ -126,6 +130,26 @@ class MongoConfigStore(ConfigStore):
         finally:
             await cursor.close()
         return found
+
+    @translated
+    async def keys(
+        self, *, after: DocumentKey | None = None, limit: int = 100
+    ) -> Sequence[DocumentKey]:
+        beyond = {"_id": {"$gt": "" if after is None else str(after)}}
+        cursor = self._newest.find(beyond).sort("_id", 1).limit(limit)
+        return [revision_from(record).key for record in await cursor.to_list(None)]
+
+    @translated
+    async def rewrite(self, old: Revision, document: Document) -> bool:
+        # Versions only grow: what is not the newest now never is again.
+        newest = await self._newest.find_one({"_id": str(old.key)}, ["version"])
+        if newest is None or newest["version"] <= old.version:
+            return False
+        result = await self._history.update_one(
+            {"document": str(old.key), **revision_record(old)},
+            {"$set": revision_record(evolve(old, document=document))},
+        )
+        return result.matched_count == 1
 
     @translated
     async def delivery(self, delivery_id: DeliveryId) -> Delivery | None:

@@ -11,7 +11,7 @@ from collections.abc import Collection, Coroutine, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from odoo_ai_config.adapters.sqlite.commit import PreparedChangeset
 from odoo_ai_config.adapters.sqlite.connection import sequence
@@ -24,11 +24,13 @@ from odoo_ai_config.adapters.sqlite.rows import (
     document_key_of,
     document_key_row,
     revision_of,
+    revision_row,
 )
 from odoo_ai_config.adapters.sqlite.writer import Transaction
 from odoo_ai_config.application.errors import StoreUnavailableError
 from odoo_ai_config.application.ports.config_store import ConfigStore, PruneReport
 from odoo_ai_config.domain.changes import Changeset, Delivery, DeliveryId
+from odoo_ai_config.domain.documents import Document
 from odoo_ai_config.domain.identifiers import BusinessDomain, DocumentKey, DocumentKind, TenantId
 from odoo_ai_config.domain.versioning import RetentionPolicy, Revision
 
@@ -60,6 +62,16 @@ _DOCUMENTS_OF: Final = (
 _TENANTS: Final = (
     "SELECT DISTINCT tenant FROM documents WHERE tenant > ? AND NOT deleted "
     "ORDER BY tenant LIMIT ?"
+)
+_KEYS: Final = (
+    "SELECT tenant, domain, kind FROM documents WHERE (tenant, domain, kind) > (?, ?, ?) "
+    "ORDER BY tenant, domain, kind LIMIT ?"
+)
+_REWRITE: Final = (
+    "UPDATE revisions SET (body, yaml, yaml_exact) = (?, ?, ?) "
+    f"WHERE document = ({_DOCUMENT_ID}) AND (version, body) = (?, ?) "
+    "AND yaml IS ? AND yaml_exact IS ? "
+    "AND version < (SELECT documents.version FROM documents WHERE id = document)"
 )
 
 
@@ -128,6 +140,29 @@ class SqliteConfigStore(ConfigStore):
                 TenantId(tenant) for (tenant,) in connection.execute(_TENANTS, which)
             ]
         )
+
+    async def keys(
+        self, *, after: DocumentKey | None = None, limit: int = 100
+    ) -> Sequence[DocumentKey]:
+        which = *(("", "", "") if after is None else document_key_row(after)), limit
+        return await self.database.read(
+            lambda connection: [document_key_of(row) for row in connection.execute(_KEYS, which)]
+        )
+
+    async def rewrite(self, old: Revision, document: Document) -> bool:
+        before, after = revision_row(old), revision_row(evolve(old, document=document))
+        row = *after[1:4], *document_key_row(old.key), *before[:4]
+
+        def write(transaction: Transaction) -> bool:
+            connection = transaction.connection
+            # What is overwritten or freed is filled with zeros, which other writes do without.
+            connection.execute("PRAGMA secure_delete = ON")
+            try:
+                return connection.execute(_REWRITE, row).rowcount == 1
+            finally:
+                connection.execute("PRAGMA secure_delete = OFF")
+
+        return await self.database.write(write)
 
     async def delivery(self, delivery_id: DeliveryId) -> Delivery | None:
         found = await self.database.find(self.database.rows.deliveries, (delivery_id,))

@@ -12,6 +12,7 @@ from typing import Protocol
 from attrs import frozen
 
 from odoo_ai_config.domain.changes import Changeset, Delivery, DeliveryId
+from odoo_ai_config.domain.documents import Document
 from odoo_ai_config.domain.identifiers import BusinessDomain, DocumentKey, DocumentKind, TenantId
 from odoo_ai_config.domain.versioning import RetentionPolicy, Revision
 
@@ -98,6 +99,26 @@ class ConfigStore(Protocol):
     ) -> Sequence[TenantId]:
         """
         Tenants that have a living document, in order of their ids, following *after*.
+        """
+
+    @abstractmethod
+    async def keys(
+        self, *, after: DocumentKey | None = None, limit: int = 100
+    ) -> Sequence[DocumentKey]:
+        """
+        Every document that was ever written, deleted ones too: at most *limit*, after *after*.
+
+        They come in a lasting order, which is the store's own.
+        """
+
+    @abstractmethod
+    async def rewrite(self, old: Revision, document: Document) -> bool:
+        """
+        Put *document* in the place of what *old* holds, which nobody is to read any more.
+
+        False, and nothing done, if *old* is not there as it is, or is its document's newest:
+        that one gets a successor instead. Nothing of the old content stays in the store's files,
+        but for what the operating system keeps.
         """
 
     @abstractmethod
