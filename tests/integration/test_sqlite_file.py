@@ -16,6 +16,7 @@ from odoo_ai_config.adapters.sqlite.database import SqliteDatabase, open_sqlite
 from odoo_ai_config.application.errors import StoreUnavailableError, StoreUnusableError
 from odoo_ai_config.application.sealing import Sealer
 from odoo_ai_config.application.use_cases.sync_credentials import SyncCredentials
+from odoo_ai_config.application.written_credentials import CredentialsWriter
 from odoo_ai_config.domain.access import ALL_SCOPES, ApiKey
 from odoo_ai_config.domain.changes import Changeset
 from odoo_ai_config.domain.credentials import SecretText
@@ -235,7 +236,9 @@ async def test_no_secret_is_found_in_the_bytes_of_the_file(path: Path, stores: S
     secret = "c4n4ry-Password"
     sync = SyncCredentials(
         stores.config,
-        Sealer(stores.secrets, AesGcmSecretVault(fixed_ring("first"))),
+        CredentialsWriter(
+            Sealer(stores.secrets, AesGcmSecretVault(fixed_ring("first"))), JsonYamlCodec()
+        ),
         JsonYamlCodec(),
         ManualClock(AT),
     )

@@ -14,12 +14,13 @@ from odoo_ai_config.application.optimistic_commit import commit_decided
 from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.application.ports.config_store import ConfigStore
 from odoo_ai_config.application.sealing import Sealing
+from odoo_ai_config.application.written_credentials import CredentialsWriter
 from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.changes import Changeset, Claim
 from odoo_ai_config.domain.crews import require_crews
-from odoo_ai_config.domain.identifiers import CREWS, DocumentKey
-from odoo_ai_config.domain.outcomes import Outcome, WriteKind
-from odoo_ai_config.domain.versioning import Revision, require_version, version_of
+from odoo_ai_config.domain.identifiers import CREDENTIALS, CREWS, DocumentKey
+from odoo_ai_config.domain.outcomes import Notice, Outcome, WriteKind
+from odoo_ai_config.domain.versioning import Revision, require_version, successor, version_of
 
 
 @frozen
@@ -44,10 +45,15 @@ class DocumentWrite:
 class Decision:
     """
     The revision that a write makes, if any, and the secrets that came with it.
+
+    Args:
+        credentials: The revision of the ``credentials`` document that goes with it, if any.
     """
 
     revision: Revision | None
     sealing: Sealing = field(factory=lambda: Sealing({}))
+    credentials: Revision | None = None
+    notices: tuple[Notice, ...] = ()
 
 
 async def write_document(
@@ -55,16 +61,23 @@ async def write_document(
     clock: Clock,
     request: DocumentWrite,
     decide: Callable[[Revision | None, datetime], Awaitable[Decision]],
+    credentials: CredentialsWriter | None = None,
 ) -> Outcome:
     """
     Commit what *decide* makes of the document's current revision.
+
+    *credentials* takes out of it what is secret and puts it among the tenant's credentials;
+    None where nothing can be.
 
     Raises:
         ScopeMissingError: The caller may not write documents.
         TenantForbiddenError: The caller is bound to another tenant.
         PreconditionFailedError: The document is not at the expected version.
         IdempotencyKeyReusedError: The claim came before with another body.
-        InvalidValueError: It would be a ``crews`` document that crews cannot be read from.
+        InvalidValueError: It would be a ``crews`` document that crews cannot be read from, or
+            has too many secrets in it.
+        EncryptedValueError: A secret in it is one that the replaced server encrypted.
+        UnknownFingerprintError: It names a sealed value that the tenant does not have.
         ContentionError: Too many writers at a time.
         StoreUnavailableError: The store is away.
     """
@@ -76,21 +89,32 @@ async def write_document(
         if earlier is not None:
             return Changeset(), earlier
         now = clock.now()
-        current = (await store.current((request.key,))).get(request.key)
+        beside = request.key.owner.document(CREDENTIALS)
+        found = await store.current((request.key, beside))
+        current = found.get(request.key)
         require_version(request.key, current, request.expected)
         decision = await decide(current, now)
+        if credentials is not None and request.key.kind != CREDENTIALS:
+            decision = await _apart(credentials, decision, current, found.get(beside), now)
         _require_well_formed(decision.revision)
+        written = tuple(
+            revision
+            for revision in (decision.revision, decision.credentials)
+            if revision is not None
+        )
+        versions = {str(revision.key.kind): revision.version for revision in written}
         outcome = Outcome(
             WriteKind.DOCUMENT,
             request.key.owner,
-            {str(request.key.kind): version_of(decision.revision or current)},
-            changed=decision.revision is not None,
+            {str(request.key.kind): version_of(current), **versions},
+            changed=bool(written),
             at=now,
+            notices=decision.notices,
         )
         if request.dry_run:
             return Changeset(), outcome
         changeset = Changeset(
-            revisions=() if decision.revision is None else (decision.revision,),
+            revisions=written,
             secrets=decision.sealing.secrets,
             new_tenant_key=decision.sealing.new_tenant_key,
             sealed_under=decision.sealing.sealed_under,
@@ -99,6 +123,27 @@ async def write_document(
         return changeset, outcome
 
     return await commit_decided(store, attempt)
+
+
+async def _apart(
+    writer: CredentialsWriter,
+    decision: Decision,
+    current: Revision | None,
+    credentials: Revision | None,
+    at: datetime,
+) -> Decision:
+    written = decision.revision
+    if written is None:
+        return decision
+    apart = await writer.apart(
+        written.key, written.document, credentials, author=written.author, at=at
+    )
+    return Decision(
+        successor(current, written.key, apart.document, author=written.author, at=at),
+        apart.sealing,
+        apart.credentials,
+        apart.notices,
+    )
 
 
 def _require_well_formed(revision: Revision | None) -> None:

@@ -1,18 +1,48 @@
 """
-Credentials documents that somebody writes as a whole, instead of Odoo syncing them.
+Credentials that somebody writes directly: as a document of their own, or amid other settings.
 """
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime
+from typing import Final
 
-from attrs import frozen
+from attrs import field, frozen
 
+from odoo_ai_config.application.ports.yaml_codec import YamlCodec
 from odoo_ai_config.application.sealing import Sealer, Sealing
-from odoo_ai_config.domain.documents import Document
-from odoo_ai_config.domain.identifiers import TenantDomain
-from odoo_ai_config.domain.json_types import ReadOnlyJsonObject
-from odoo_ai_config.domain.merging import fingerprints_in, split_credentials, with_fingerprints
+from odoo_ai_config.domain.documents import AuthoredYaml, Document
+from odoo_ai_config.domain.errors import InvalidYamlError
+from odoo_ai_config.domain.identifiers import CREDENTIALS, DocumentKey, DocumentKind, TenantDomain
+from odoo_ai_config.domain.json_types import JsonObject, ReadOnlyJsonObject
+from odoo_ai_config.domain.merging import (
+    credentials_after,
+    fingerprints_in,
+    split_credentials,
+    with_fingerprints,
+)
+from odoo_ai_config.domain.outcomes import Notice
+from odoo_ai_config.domain.plain_secrets import TakenOut, taken_out
+from odoo_ai_config.domain.versioning import Revision, content_of, successor
+
+# Larger documents are looked through by a thread.
+_QUICKLY_READ: Final = 32 * 1024
+
+
+@frozen
+class SealedSettings:
+    """
+    A document without the secrets that came with it, and what is to be written besides.
+
+    Args:
+        credentials: The next revision of the ``credentials`` document, if there is one.
+    """
+
+    document: Document
+    credentials: Revision | None = None
+    sealing: Sealing = field(factory=lambda: Sealing({}))
+    notices: tuple[Notice, ...] = ()
 
 
 @frozen
@@ -22,6 +52,7 @@ class CredentialsWriter:
     """
 
     sealer: Sealer
+    yaml: YamlCodec
 
     async def replaced(
         self,
@@ -36,6 +67,7 @@ class CredentialsWriter:
 
         Raises:
             InvalidValueError: *body* is not references and values.
+            EncryptedValueError: A value is one that the replaced server encrypted.
             UnknownFingerprintError: It names a sealed value that the tenant does not have.
         """
         plain, masked = split_credentials(body)
@@ -45,3 +77,105 @@ class CredentialsWriter:
         # References that stay keep their place, so that writing the same again changes nothing.
         ordered = {ref: found[ref] for ref in [*known, *found] if ref in found}
         return with_fingerprints(owner.tenant, ordered), sealing
+
+    async def apart(
+        self,
+        key: DocumentKey,
+        document: Document,
+        credentials: Revision | None,
+        *,
+        author: str,
+        at: datetime,
+    ) -> SealedSettings:
+        """
+        Take the secrets out of *document*, and put them among the *credentials* beside it.
+
+        Raises:
+            EncryptedValueError: A secret is one that the replaced server encrypted.
+            InvalidValueError: There are too many secrets in it.
+            UnknownFingerprintError: It names a sealed value that the tenant does not have.
+        """
+        found = await secrets_in(key.kind, document)
+        if not found.anything:
+            return SealedSettings(document, notices=found.notices)
+        sealed = content_of(credentials)
+        sealing = await self.sealer(
+            key.owner, found.plain, known=fingerprints_in(sealed), at=at, named=found.sealed
+        )
+        beside = credentials_after(sealed, key.tenant, {**found.sealed, **sealing.fingerprints})
+        where = key.owner.document(CREDENTIALS)
+        return SealedSettings(
+            await self.cleaned(document, found),
+            successor(credentials, where, beside, author=author, at=at),
+            sealing,
+            found.notices,
+        )
+
+    async def cleaned(self, document: Document, found: TakenOut) -> Document:
+        """
+        *document* as *found* has it, its authored text too.
+        """
+        if document.authored is None:
+            return Document.of(found.body)
+        return await asyncio.to_thread(self._cleaned, document.authored.text, found)
+
+    async def stored(self, kind: DocumentKind, document: Document) -> tuple[Document, TakenOut]:
+        """
+        *document* as it would have been stored if secrets had been taken out of it then.
+
+        Raises:
+            EncryptedValueError, InvalidValueError: As `apart` says.
+        """
+        return await asyncio.to_thread(self._stored, kind, document)
+
+    def _stored(self, kind: DocumentKind, document: Document) -> tuple[Document, TakenOut]:
+        found = taken_out(kind, document.body)
+        body, authored = found.body, document.authored
+        if authored is not None:
+            try:
+                text = self.text_without_secrets(
+                    authored.text, kind, self.yaml.parse(authored.text)
+                )
+            except InvalidYamlError:
+                # Nobody can tell what is in it: the limits were others when it was written.
+                return Document.of(body), found
+            authored = AuthoredYaml(text, authored.exact)
+            body = self.yaml.parse(text) if authored.exact else body
+        return Document.of(body, authored), found
+
+    def text_without_secrets(self, text: str, kind: DocumentKind, body: JsonObject) -> str:
+        """
+        *text*, which stands for *body*, as it may be kept; for a thread to do.
+
+        Raises:
+            EncryptedValueError, InvalidValueError: As `apart` says.
+        """
+        found = taken_out(kind, body)
+        return self._amended(text, found) if found.anything else text
+
+    def _cleaned(self, text: str, found: TakenOut) -> Document:
+        amended = self._amended(text, found)
+        # In the order of the text, so that who writes it again changes nothing.
+        return Document.of(self.yaml.parse(amended), AuthoredYaml(amended))
+
+    def _amended(self, text: str, found: TakenOut) -> str:
+        body = dict(found.body)
+        amended = self.yaml.amend(text, body)
+        rendered = self.yaml.render(body)
+        for secret in found.plain.values():
+            # A comment repeats it: the comments are not worth that.
+            if secret.reveal() in amended and secret.reveal() not in rendered:
+                return rendered
+        return amended
+
+
+async def secrets_in(kind: DocumentKind, document: Document) -> TakenOut:
+    """
+    What `taken_out` finds in *document*.
+
+    Raises:
+        EncryptedValueError, InvalidValueError: As it says.
+    """
+    if len(document.text) <= _QUICKLY_READ:
+        return taken_out(kind, document.body)
+    return await asyncio.to_thread(lambda: taken_out(kind, document.body))

@@ -73,6 +73,7 @@ class AuditAction(enum.Enum):
     KEY_REVOKED = "key_revoked"
     MASTER_KEY_ROTATED = "master_key_rotated"
     TENANT_KEY_ROTATED = "tenant_key_rotated"
+    STORED_SECRETS_SEALED = "stored_secrets_sealed"
     MESSAGE_READ = "message_read"
     MESSAGE_REPLAYED = "message_replayed"
     MESSAGE_DISCARDED = "message_discarded"

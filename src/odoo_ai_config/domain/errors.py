@@ -148,6 +148,20 @@ class UnknownFingerprintError(DomainError):
     code = "unknown_fingerprint"
 
 
+class EncryptedValueError(DomainError):
+    """
+    A secret is a ciphertext of the replaced server, and would be taken for the secret itself.
+
+    *field* is where it stands.
+    """
+
+    code = "encrypted_value"
+
+    def __init__(self, field: str) -> None:
+        super().__init__(field)
+        self.field = field
+
+
 class ChannelOwnedError(DomainError):
     """
     The channel belongs to another tenant, and the caller's key is bound to one.

@@ -13,8 +13,9 @@ from attrs import frozen
 from odoo_ai_config.domain.credentials import Fingerprint, SecretText
 from odoo_ai_config.domain.documents import AuthoredYaml, Document
 from odoo_ai_config.domain.errors import InvalidValueError
-from odoo_ai_config.domain.identifiers import CredentialRef, TenantId
+from odoo_ai_config.domain.identifiers import CONFIG, CredentialRef, TenantId
 from odoo_ai_config.domain.json_types import Json, JsonObject, ReadOnlyJsonObject
+from odoo_ai_config.domain.plain_secrets import TakenOut, require_open, taken_out
 from odoo_ai_config.domain.tenant import CompanyMetadataSync, CredentialsSync, social_ref
 
 _UNENCRYPTED: Final = "ENC:"
@@ -54,10 +55,13 @@ class NamedReference:
 class MergedConfig:
     """
     A config document with what it refers to, found while its data was at hand.
+
+    *found* has the secrets that somebody wrote into it in clear; the document has none.
     """
 
     document: Document
     references: tuple[NamedReference, ...]
+    found: TakenOut
 
 
 def config_after(
@@ -68,6 +72,10 @@ def config_after(
 
     The event owns the sections that it names and overwrites them with what it says; every
     other section stays as it is. *settings* are the event's further settings, if it has any.
+
+    Raises:
+        EncryptedValueError: A secret in it is one that the replaced server encrypted.
+        InvalidValueError: There are too many secrets in it.
     """
     before = Document.of({}) if current is None else current
     body = before.body
@@ -76,8 +84,8 @@ def config_after(
         if before.authored is None and sync.settings_text is not None:
             # The event's YAML is the first text that a person wrote for this document.
             before = Document(before.text, AuthoredYaml(sync.settings_text, exact=False))
-    merged = merge_patch(body, _owned_sections(body, sync))
-    return MergedConfig(before.with_body(merged), references_in(merged))
+    found = taken_out(CONFIG, merge_patch(body, _owned_sections(body, sync)))
+    return MergedConfig(before.with_body(found.body), references_in(found.body), found)
 
 
 def _owned_sections(body: ReadOnlyJsonObject, sync: CredentialsSync) -> JsonObject:
@@ -207,6 +215,7 @@ def split_credentials(
     Raises:
         InvalidValueError: There is more in it than ``account_id`` and ``credentials``, or
             these are not references and texts.
+        EncryptedValueError: The replaced server did encrypt a value.
     """
     values = body.get("credentials")
     if values is None:
@@ -221,6 +230,7 @@ def split_credentials(
         if not isinstance(value, str):
             raise InvalidValueError("credentials", "credentials")
         ref = CredentialRef(name)
+        require_open(value, f"credentials.{name}")
         mark = Fingerprint.from_mask(value)
         text = value.removeprefix(_UNENCRYPTED)
         if mark is not None:

@@ -11,6 +11,7 @@ from attrs import field, frozen
 from odoo_ai_config.domain.credentials import SecretText
 from odoo_ai_config.domain.identifiers import CredentialRef, TenantDomain
 from odoo_ai_config.domain.json_types import ReadOnlyJsonObject
+from odoo_ai_config.domain.plain_secrets import require_open
 
 
 @frozen
@@ -58,7 +59,8 @@ class CredentialsSync:
     """
     A ``credentials_sync`` event: settings and secrets of one business area of a tenant.
 
-    None stands for "not said": the stored value stays.
+    None stands for "not said": the stored value stays. A secret that the replaced server
+    encrypted is refused with an `EncryptedValueError`.
 
     Args:
         token: Reference under which the Odoo password is sealed.
@@ -81,6 +83,13 @@ class CredentialsSync:
     enabled_collections: tuple[str, ...] | None = None
     integrations: ReadOnlyJsonObject | None = field(default=None, repr=False)
     settings_text: str | None = field(default=None, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        if self.password is not None:
+            require_open(self.password.reveal(), "odoo_password")
+        for account in self.social:
+            for name, secret in account.secrets.items():
+                require_open(secret.reveal(), f"{account.section}_{name}")
 
     def secrets(self) -> dict[CredentialRef, SecretText]:
         """

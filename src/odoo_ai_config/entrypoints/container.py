@@ -96,6 +96,7 @@ from odoo_ai_config.application.use_cases.revoke_api_key import RevokeApiKey
 from odoo_ai_config.application.use_cases.roll_back_document import RollBackDocument
 from odoo_ai_config.application.use_cases.rotate_master_key import RotateMasterKey
 from odoo_ai_config.application.use_cases.rotate_tenant_key import RotateTenantKey
+from odoo_ai_config.application.use_cases.seal_stored_secrets import SealStoredSecrets
 from odoo_ai_config.application.use_cases.set_chatwoot_account import SetChatwootAccount
 from odoo_ai_config.application.use_cases.simulate_mapping import SimulateMapping
 from odoo_ai_config.application.use_cases.sync_collection import SyncCollection
@@ -265,7 +266,7 @@ class Container(containers.DeclarativeContainer):
     audit = stores.provided.audit
 
     sealer = providers.Singleton(Sealer, secrets, vault)
-    credentials_writer = providers.Singleton(CredentialsWriter, sealer)
+    credentials_writer = providers.Singleton(CredentialsWriter, sealer, yaml)
 
     doorbell = providers.Singleton(Doorbell)
     chatwoot_accounts = providers.Singleton(
@@ -361,16 +362,23 @@ class Container(containers.DeclarativeContainer):
         revoke_api_key=providers.Singleton(
             RevokeApiKey, store, api_keys, providers.Singleton(_revoked_keys, settings), clock
         ),
-        roll_back_document=providers.Singleton(RollBackDocument, store, sealer, clock),
+        roll_back_document=providers.Singleton(RollBackDocument, store, credentials_writer, clock),
         rotate_master_key=providers.Singleton(RotateMasterKey, secrets, vault, store, clock),
         rotate_tenant_key=providers.Singleton(RotateTenantKey, secrets, vault, store, clock),
+        seal_stored_secrets=providers.Singleton(
+            SealStoredSecrets, store, credentials_writer, clock
+        ),
         set_chatwoot_account=providers.Singleton(
             SetChatwootAccount, store, sealer, chatwoot_accounts, clock
         ),
         simulate_mapping=providers.Singleton(SimulateMapping, channels, clock),
         sync_collection=providers.Singleton(SyncCollection, store, collections, clock),
-        sync_company_metadata=providers.Singleton(SyncCompanyMetadata, store, clock),
-        sync_credentials=providers.Singleton(SyncCredentials, store, sealer, yaml, clock),
+        sync_company_metadata=providers.Singleton(
+            SyncCompanyMetadata, store, credentials_writer, clock
+        ),
+        sync_credentials=providers.Singleton(
+            SyncCredentials, store, credentials_writer, yaml, clock
+        ),
         sync_mapping=providers.Singleton(SyncMapping, store, channels, clock),
         write_mapping=providers.Singleton(WriteMapping, store, channels, clock),
     )

@@ -166,6 +166,7 @@ class Hub:
 
         Raises:
             InvalidValueError: An argument does not have its form.
+            EncryptedValueError: The password is one that the replaced server encrypted.
             StoreUnavailableError: The store is away.
         """
         sync = CredentialsSync(
@@ -266,12 +267,13 @@ class Hub:
         self, tenant: str, domain: str, kind: str, yaml: str, *, expected: int | None = None
     ) -> Outcome:
         """
-        Replace a document by YAML text.
+        Replace a document by YAML text, in which references take the place of secrets.
 
         *expected* is the version that the caller saw, 0 for none, None for whatever it is.
 
         Raises:
             InvalidYamlError: It is not YAML.
+            EncryptedValueError: A secret in it is one that the replaced server encrypted.
             PreconditionFailedError: The document is not at the *expected* version.
             StoreUnavailableError: The store is away.
         """

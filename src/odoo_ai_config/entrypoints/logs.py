@@ -27,6 +27,7 @@ from aiohttp.http import HttpProcessingError
 from structlog.contextvars import merge_contextvars
 from structlog.typing import EventDict, WrappedLogger
 
+from odoo_ai_config.domain.plain_secrets import is_secret_name
 from odoo_ai_config.entrypoints.log_files import Line, LogFiles, append
 
 _T = TypeVar("_T")
@@ -34,16 +35,7 @@ _T = TypeVar("_T")
 _PAUSE: Final = 0.1
 # A second line of defence: nothing of the hub logs a secret or what a customer wrote, and
 # nothing that is called like one gets through.
-_SENSITIVE: Final = (
-    "password",
-    "senha",
-    "secret",
-    "token",
-    "api_key",
-    "authorization",
-    "phone",
-    "email",
-)
+_CUSTOMER_DATA: Final = ("phone", "email")
 _CUSTOMER_TEXT: Final = frozenset({"content", "text", "body"})
 _MASK: Final = "***"
 # Anybody who gets at the port can send what is no HTTP, or a body that breaks off.
@@ -98,7 +90,9 @@ def _private_among(names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(
         name
         for name in names
-        if name.lower() in _CUSTOMER_TEXT or any(word in name.lower() for word in _SENSITIVE)
+        if is_secret_name(name)
+        or name.lower() in _CUSTOMER_TEXT
+        or any(word in name.lower() for word in _CUSTOMER_DATA)
     )
 
 

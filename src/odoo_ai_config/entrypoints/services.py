@@ -48,6 +48,7 @@ from odoo_ai_config.application.use_cases.revoke_api_key import RevokeApiKey
 from odoo_ai_config.application.use_cases.roll_back_document import RollBackDocument
 from odoo_ai_config.application.use_cases.rotate_master_key import RotateMasterKey
 from odoo_ai_config.application.use_cases.rotate_tenant_key import RotateTenantKey
+from odoo_ai_config.application.use_cases.seal_stored_secrets import SealStoredSecrets
 from odoo_ai_config.application.use_cases.set_chatwoot_account import SetChatwootAccount
 from odoo_ai_config.application.use_cases.simulate_mapping import SimulateMapping
 from odoo_ai_config.application.use_cases.sync_collection import SyncCollection
@@ -107,6 +108,7 @@ class Services:
     roll_back_document: RollBackDocument
     rotate_master_key: RotateMasterKey
     rotate_tenant_key: RotateTenantKey
+    seal_stored_secrets: SealStoredSecrets
     set_chatwoot_account: SetChatwootAccount
     simulate_mapping: SimulateMapping
     sync_collection: SyncCollection

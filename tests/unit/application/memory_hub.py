@@ -30,6 +30,7 @@ from odoo_ai_config.application.document_writes import DocumentWrite
 from odoo_ai_config.application.doorbell import Doorbell
 from odoo_ai_config.application.message_texts import MessageTexts
 from odoo_ai_config.application.ports.crew_line import CrewLine
+from odoo_ai_config.application.ports.yaml_codec import YamlCodec
 from odoo_ai_config.application.sealing import Sealer
 from odoo_ai_config.application.use_cases.answer_message import AnswerMessage
 from odoo_ai_config.application.use_cases.authenticate import Authenticate
@@ -59,6 +60,7 @@ from odoo_ai_config.application.use_cases.resolve_route import ResolveRoute
 from odoo_ai_config.application.use_cases.reveal_credential import RevealCredential
 from odoo_ai_config.application.use_cases.revoke_api_key import RevokeApiKey
 from odoo_ai_config.application.use_cases.roll_back_document import RollBackDocument
+from odoo_ai_config.application.use_cases.seal_stored_secrets import SealStoredSecrets
 from odoo_ai_config.application.use_cases.set_chatwoot_account import SetChatwootAccount
 from odoo_ai_config.application.use_cases.simulate_mapping import SimulateMapping
 from odoo_ai_config.application.use_cases.sync_collection import SyncCollection
@@ -99,7 +101,7 @@ class MemoryHub:
     state: MemoryState = field(factory=MemoryState)
     clock: ManualClock = field(factory=lambda: ManualClock(AT))
     vault: MemorySecretVault = field(factory=MemorySecretVault)
-    yaml: JsonYamlCodec = field(factory=JsonYamlCodec)
+    yaml: YamlCodec = field(factory=JsonYamlCodec)
     tokens: CountingTokenSource = field(factory=CountingTokenSource)
     doorbell: Doorbell = field(factory=Doorbell)
     chatwoot: MemoryChatwoot = field(factory=MemoryChatwoot)
@@ -143,8 +145,12 @@ class MemoryHub:
         return Sealer(self.secrets, self.vault)
 
     @property
+    def credentials(self) -> CredentialsWriter:
+        return CredentialsWriter(self.sealer, self.yaml)
+
+    @property
     def sync_credentials(self) -> SyncCredentials:
-        return SyncCredentials(self.store, self.sealer, self.yaml, self.clock)
+        return SyncCredentials(self.store, self.credentials, self.yaml, self.clock)
 
     @property
     def collections(self) -> MemoryCollectionStore:
@@ -160,7 +166,7 @@ class MemoryHub:
 
     @property
     def sync_company_metadata(self) -> SyncCompanyMetadata:
-        return SyncCompanyMetadata(self.store, self.clock)
+        return SyncCompanyMetadata(self.store, self.credentials, self.clock)
 
     @property
     def sync_mapping(self) -> SyncMapping:
@@ -188,15 +194,15 @@ class MemoryHub:
 
     @property
     def publish(self) -> PublishDocument:
-        return PublishDocument(self.store, CredentialsWriter(self.sealer), self.yaml, self.clock)
+        return PublishDocument(self.store, self.credentials, self.yaml, self.clock)
 
     @property
     def patch(self) -> PatchDocument:
-        return PatchDocument(self.store, CredentialsWriter(self.sealer), self.clock)
+        return PatchDocument(self.store, self.credentials, self.clock)
 
     @property
     def roll_back(self) -> RollBackDocument:
-        return RollBackDocument(self.store, self.sealer, self.clock)
+        return RollBackDocument(self.store, self.credentials, self.clock)
 
     @property
     def delete(self) -> DeleteDocument:
@@ -291,6 +297,10 @@ class MemoryHub:
         return ReplayMessages(
             self.store, self.inbox, self.channels, self.texts, self.clock, self.doorbell
         )
+
+    @property
+    def seal_stored_secrets(self) -> SealStoredSecrets:
+        return SealStoredSecrets(self.store, self.credentials, self.clock)
 
     @property
     def set_chatwoot_account(self) -> SetChatwootAccount:

@@ -15,6 +15,7 @@ from odoo_ai_config.domain.inbox import Stage
 CANARY = "canary-7f3a"
 TENANT = TenantId(CANARY)
 ARGUMENTS: dict[type[DomainError], tuple[object, ...]] = {
+    errors.EncryptedValueError: ("odoo_password",),
     errors.InvalidValueError: ("mapping.sequence", "integer"),
     errors.InvalidYamlError: (3, 7),
     errors.PreconditionFailedError: (DocumentKey(TENANT, BusinessDomain(), CONFIG), 4711),

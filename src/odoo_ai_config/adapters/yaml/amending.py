@@ -131,6 +131,7 @@ class _Amendment:
         """
         Keep, change, remove and add the entries of *node*.
         """
+        wanted = self._with_old_names(node, wanted)
         kept = [entry for entry in node.entries if entry.key in wanted]
         inherited = self._inherited(node, wanted)
         if not kept and inherited is None and not is_root:
@@ -146,6 +147,25 @@ class _Amendment:
         added = {key: value for key, value in wanted.items() if key not in known}
         edit = self._flow_mapping if node.flow else self._block_mapping
         edit(node, written, kept, wanted, added)
+
+    def _with_old_names(self, node: Mapping, wanted: JsonObject) -> JsonObject:
+        """
+        *wanted*, where a value that a reference took the place of has its old name.
+
+        The entry gets its new name where it stands, so that its comments stay too.
+        """
+        names = {entry.key for entry in node.entries}
+        renamed = dict(wanted)
+        for entry in node.entries:
+            new = f"{entry.key}_ref"
+            key = entry.key_node
+            if entry.key in wanted or new not in wanted or new in names or key.anchor is not None:
+                continue
+            quote = self._text[key.end - 1] if self._text[key.start] in "\"'" else ""
+            place = key.end - len(quote)
+            self._edits.append((place, place, "_ref"))
+            renamed[entry.key] = renamed.pop(new)
+        return renamed
 
     def _inherited(self, node: Mapping, wanted: JsonObject) -> JsonObject | None:
         """

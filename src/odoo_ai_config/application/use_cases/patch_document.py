@@ -53,4 +53,4 @@ class PatchDocument:
             document = before.document.with_body(body)
             return Decision(successor(before, request.key, document, author=author, at=now))
 
-        return await write_document(self.store, self.clock, request, decide)
+        return await write_document(self.store, self.clock, request, decide, self.credentials)

@@ -56,4 +56,4 @@ class PublishDocument:
             document = Document.of(body, AuthoredYaml(text))
             return Decision(successor(current, request.key, document, author=author, at=now))
 
-        return await write_document(self.store, self.clock, request, decide)
+        return await write_document(self.store, self.clock, request, decide, self.credentials)

@@ -11,7 +11,7 @@ from attrs import frozen
 from odoo_ai_config.application.document_writes import Decision, DocumentWrite, write_document
 from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.application.ports.config_store import ConfigStore
-from odoo_ai_config.application.sealing import Sealer
+from odoo_ai_config.application.written_credentials import CredentialsWriter
 from odoo_ai_config.domain.errors import DocumentNotFoundError, RevisionNotFoundError
 from odoo_ai_config.domain.identifiers import CREDENTIALS, CredentialRef
 from odoo_ai_config.domain.merging import fingerprints_in
@@ -26,7 +26,7 @@ class RollBackDocument:
     """
 
     store: ConfigStore
-    sealer: Sealer
+    credentials: CredentialsWriter
     clock: Clock
 
     async def __call__(self, request: DocumentWrite, *, version: int) -> Outcome:
@@ -49,7 +49,7 @@ class RollBackDocument:
             if request.key.kind != CREDENTIALS:
                 return Decision(revision)
             marks = fingerprints_in(target.document)
-            sealing = await self.sealer(
+            sealing = await self.credentials.sealer(
                 request.key.owner,
                 {},
                 known=fingerprints_in(content_of(current)),
@@ -58,4 +58,4 @@ class RollBackDocument:
             )
             return Decision(revision, sealing)
 
-        return await write_document(self.store, self.clock, request, decide)
+        return await write_document(self.store, self.clock, request, decide, self.credentials)

@@ -10,9 +10,10 @@ from odoo_ai_config.application.deliveries import delivered, earlier_outcome
 from odoo_ai_config.application.optimistic_commit import commit_decided
 from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.application.ports.config_store import ConfigStore
+from odoo_ai_config.application.written_credentials import CredentialsWriter
 from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.changes import Changeset, Claim
-from odoo_ai_config.domain.identifiers import METADATA
+from odoo_ai_config.domain.identifiers import CREDENTIALS, METADATA
 from odoo_ai_config.domain.merging import metadata_after
 from odoo_ai_config.domain.outcomes import Outcome, WriteKind
 from odoo_ai_config.domain.tenant import CompanyMetadataSync
@@ -26,6 +27,7 @@ class SyncCompanyMetadata:
     """
 
     store: ConfigStore
+    credentials: CredentialsWriter
     clock: Clock
 
     async def __call__(
@@ -37,6 +39,7 @@ class SyncCompanyMetadata:
         Raises:
             ScopeMissingError: *caller* may not push events.
             TenantForbiddenError: *caller* is bound to another tenant.
+            EncryptedValueError: A text in it is a secret that the replaced server encrypted.
             IdempotencyKeyReusedError: *claim* came before with another body.
             ContentionError: Too many writers at a time.
             StoreUnavailableError: The store is away.
@@ -44,25 +47,38 @@ class SyncCompanyMetadata:
         caller.require(Scope.WEBHOOK)
         caller.require_tenant(sync.owner.tenant)
         key = sync.owner.document(METADATA)
+        beside = sync.owner.document(CREDENTIALS)
 
         async def decide() -> tuple[Changeset, Outcome]:
             earlier = await earlier_outcome(self.store, claim)
             if earlier is not None:
                 return Changeset(), earlier
             now = self.clock.now()
-            current = (await self.store.current((key,))).get(key)
-            document = metadata_after(content_of(current), sync)
-            revision = successor(current, key, document, author=caller.id, at=now)
+            found = await self.store.current((key, beside))
+            current = found.get(key)
+            apart = await self.credentials.apart(
+                key,
+                metadata_after(content_of(current), sync),
+                found.get(beside),
+                author=caller.id,
+                at=now,
+            )
+            revision = successor(current, key, apart.document, author=caller.id, at=now)
+            written = tuple(r for r in (revision, apart.credentials) if r is not None)
             outcome = Outcome(
                 WriteKind.METADATA,
                 sync.owner,
                 {"metadata": version_of(revision or current)},
-                changed=revision is not None,
+                changed=bool(written),
                 at=now,
+                notices=apart.notices,
                 digests=digests_of(metadata=revision or current),
             )
             changeset = Changeset(
-                revisions=() if revision is None else (revision,),
+                revisions=written,
+                secrets=apart.sealing.secrets,
+                new_tenant_key=apart.sealing.new_tenant_key,
+                sealed_under=apart.sealing.sealed_under,
                 delivery=delivered(claim, outcome),
             )
             return changeset, outcome

@@ -7,18 +7,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from odoo_ai_config.application.deliveries import delivered, earlier_outcome
 from odoo_ai_config.application.optimistic_commit import commit_decided
 from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.application.ports.config_store import ConfigStore
 from odoo_ai_config.application.ports.yaml_codec import YamlCodec
-from odoo_ai_config.application.sealing import Sealer
+from odoo_ai_config.application.written_credentials import CredentialsWriter, secrets_in
 from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.changes import Changeset, Claim
+from odoo_ai_config.domain.documents import Document
 from odoo_ai_config.domain.identifiers import CONFIG, CREDENTIALS, CredentialRef
+from odoo_ai_config.domain.json_types import JsonObject
 from odoo_ai_config.domain.merging import (
+    MergedConfig,
     NamedReference,
     config_after,
     credentials_after,
@@ -36,7 +39,7 @@ class SyncCredentials:
     """
 
     store: ConfigStore
-    sealer: Sealer
+    credentials: CredentialsWriter
     yaml: YamlCodec
     clock: Clock
 
@@ -50,17 +53,19 @@ class SyncCredentials:
             ScopeMissingError: *caller* may not push events.
             TenantForbiddenError: *caller* is bound to another tenant.
             InvalidYamlError: The event's settings text is not YAML.
+            EncryptedValueError: A secret is one that the replaced server encrypted.
+            InvalidValueError: There are too many secrets among the settings.
+            UnknownFingerprintError: They name a sealed value that the tenant does not have.
             IdempotencyKeyReusedError: *claim* came before with another body.
             ContentionError: Too many writers at a time.
             StoreUnavailableError: The store is away.
         """
         caller.require(Scope.WEBHOOK)
         caller.require_tenant(sync.owner.tenant)
-        settings = (
-            None
-            if sync.settings_text is None
-            else await asyncio.to_thread(self.yaml.parse, sync.settings_text)
-        )
+        settings: JsonObject | None = None
+        if sync.settings_text is not None:
+            settings, text = await asyncio.to_thread(self._read, sync.settings_text)
+            sync = evolve(sync, settings_text=text)
         config_key = sync.owner.document(CONFIG)
         credentials_key = sync.owner.document(CREDENTIALS)
 
@@ -73,12 +78,18 @@ class SyncCredentials:
             config, credentials = current.get(config_key), current.get(credentials_key)
             sealed = content_of(credentials)
             known = fingerprints_in(sealed)
-            sealing = await self.sealer(sync.owner, sync.secrets(), known=known, at=now)
             merged = config_after(content_of(config), sync, settings)
-            credentials_document = credentials_after(
-                sealed, sync.owner.tenant, sealing.fingerprints
+            sealing = await self.credentials.sealer(
+                sync.owner,
+                {**sync.secrets(), **merged.found.plain},
+                known=known,
+                at=now,
+                named=merged.found.sealed,
             )
-            new_config = successor(config, config_key, merged.document, author=caller.id, at=now)
+            fingerprints = {**merged.found.sealed, **sealing.fingerprints}
+            credentials_document = credentials_after(sealed, sync.owner.tenant, fingerprints)
+            document = await self._kept(content_of(config), merged)
+            new_config = successor(config, config_key, document, author=caller.id, at=now)
             new_credentials = successor(
                 credentials, credentials_key, credentials_document, author=caller.id, at=now
             )
@@ -91,7 +102,10 @@ class SyncCredentials:
                 },
                 changed=new_config is not None or new_credentials is not None,
                 at=now,
-                notices=_missing(merged.references, known, sealing.fingerprints),
+                notices=(
+                    *_missing(merged.references, known, fingerprints),
+                    *merged.found.notices,
+                ),
                 digests=digests_of(
                     config=new_config or config, credentials=new_credentials or credentials
                 ),
@@ -106,6 +120,18 @@ class SyncCredentials:
             return changeset, outcome
 
         return await commit_decided(self.store, decide)
+
+    def _read(self, text: str) -> tuple[JsonObject, str]:
+        settings = self.yaml.parse(text)
+        return settings, self.credentials.text_without_secrets(text, CONFIG, settings)
+
+    async def _kept(self, before: Document | None, merged: MergedConfig) -> Document:
+        # Whoever wrote the text may have left a secret in it before the hub took any out.
+        if merged.document.authored is None or before is None or not merged.found.anything:
+            return merged.document
+        if not (await secrets_in(CONFIG, before)).anything:
+            return merged.document
+        return await self.credentials.cleaned(merged.document, merged.found)
 
 
 def _missing(

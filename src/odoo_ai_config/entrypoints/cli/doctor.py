@@ -27,6 +27,7 @@ from odoo_ai_config.entrypoints.cli.findings import Finding, Verdict
 from odoo_ai_config.entrypoints.cli.flags import SERVER_AS_SET, ServerFlags, container_of
 from odoo_ai_config.entrypoints.cli.probing import hub_answers
 from odoo_ai_config.entrypoints.cli.refusals import advice_on
+from odoo_ai_config.entrypoints.cli.sealing import readable_secrets
 from odoo_ai_config.entrypoints.cli.terminal import moment, say, tell
 from odoo_ai_config.entrypoints.container import Container
 from odoo_ai_config.entrypoints.services import Services
@@ -270,6 +271,7 @@ async def _store(
         await services.store.check()
         yield Finding(Verdict.GOOD, subject, "pode ser lido e gravado")
         yield await _ring_of_data(services, settings)
+        yield await readable_secrets(services)
         yield await _history(services, now)
         yield await _key(services, settings)
         if App.CHATWOOT in settings.apps:

@@ -36,6 +36,7 @@ from odoo_ai_config.entrypoints.cli.terminal import say, tell
 from odoo_ai_config.entrypoints.http.errors import HttpRefusalError
 from odoo_ai_config.entrypoints.http.json_body import parse_json_object
 from odoo_ai_config.entrypoints.http.mapping_payloads import mapping_sections
+from odoo_ai_config.entrypoints.http.messages import NOTICES
 from odoo_ai_config.entrypoints.services import Services
 
 
@@ -146,8 +147,11 @@ class _Importer:
         if not outcome.changed:
             return FileReport(Fate.UNCHANGED, path)
         version = outcome.versions[str(key.kind)]
+        unsealed = "".join(
+            f"; {notice.field} {NOTICES[notice.code].portuguese}" for notice in outcome.notices
+        )
         return FileReport(
-            Fate.CREATED if current is None else Fate.UPDATED, path, f"{key} v{version}"
+            Fate.CREATED if current is None else Fate.UPDATED, path, f"{key} v{version}{unsealed}"
         )
 
     async def mapping(self, path: Path, *, replace: bool) -> FileReport:

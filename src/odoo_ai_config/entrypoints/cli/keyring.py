@@ -85,7 +85,7 @@ async def rotate(
     container = container_of(flags.settings())
     async with opened(container) as services:
         if tenant is not None:
-            with _progress("segredos selados de novo") as advance:
+            with progress("segredos selados de novo") as advance:
                 done = await services.rotate_tenant_key(TenantId(tenant), on_progress=advance)
             verb = "concluída" if done.resumed else "feita"
             key_id = done.key.key_id
@@ -94,7 +94,7 @@ async def rotate(
             return
         newest = container.key_ring().ring().newest
         container.key_ring().make_current(newest.id)
-        with _progress("chaves de clientes") as advance:
+        with progress("chaves de clientes") as advance:
             rotated = await services.rotate_master_key(on_progress=advance)
     say(f"Chave mestra atual: {rotated.master_id}; chaves de clientes: {rotated.rewrapped}.")
     _report_damage([str(owner) for owner in rotated.damaged])
@@ -109,7 +109,10 @@ def _report_damage(places: list[str]) -> None:
 
 
 @contextmanager
-def _progress(what: str) -> Iterator[Callable[[int], None]]:
+def progress(what: str) -> Iterator[Callable[[int], None]]:
+    """
+    Tell people at a terminal how many of *what* are done.
+    """
     columns = (SpinnerColumn(), TextColumn("{task.completed} {task.description}"))
     with Progress(
         *columns,

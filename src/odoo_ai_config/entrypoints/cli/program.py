@@ -30,6 +30,7 @@ from odoo_ai_config.entrypoints.cli.reading import (
     tenants,
 )
 from odoo_ai_config.entrypoints.cli.refusals import EXPECTED, advice_on, usage_advice
+from odoo_ai_config.entrypoints.cli.sealing import seal
 from odoo_ai_config.entrypoints.cli.send import send
 from odoo_ai_config.entrypoints.cli.serving import serve, worker
 from odoo_ai_config.entrypoints.cli.terminal import tell
@@ -60,7 +61,7 @@ def program() -> App:
     for command in (keys, keyring, chatwoot, messages, send):
         app.command(command)
     reading = (tenants, show, history, collections, export, audit)
-    for function in (serve, tunnel, *reading, doctor, settings):
+    for function in (serve, tunnel, *reading, doctor, seal, settings):
         app.command(function)
     app.command(import_, name="import")
     app.command(worker, show=False)

@@ -31,6 +31,7 @@ from odoo_ai_config.entrypoints.http.bodies import json_object, read_body, requi
 from odoo_ai_config.entrypoints.http.conditional import Precondition, is_known
 from odoo_ai_config.entrypoints.http.fields import FieldReader
 from odoo_ai_config.entrypoints.http.idempotency import REPLAYED, claim_of
+from odoo_ai_config.entrypoints.http.messages import preferred_language, shown_notices
 from odoo_ai_config.entrypoints.http.paths import (
     document_of,
     named,
@@ -228,11 +229,12 @@ async def _written(
     key = document_of(request)
     revision = await _readable(request, key, caller, outcome.versions[str(key.kind)])
     if revision is None:
-        return _answered(outcome, json_bytes(_told(key, outcome)))
+        told = _told(key, outcome) | _done(request, outcome)
+        return _answered(outcome, json_bytes(told))
     tag = entity_tag(revision)
     whole = await request.app[REPRESENTATIONS].of(revision, tag)
-    flag = b"true" if outcome.changed else b"false"
-    return _answered(outcome, whole[:-1] + b',"changed":' + flag + b"}", {"ETag": tag})
+    done = json_bytes(_done(request, outcome))
+    return _answered(outcome, whole[:-1] + b"," + done[1:], {"ETag": tag})
 
 
 async def _attempt(
@@ -310,6 +312,14 @@ def _told(key: DocumentKey, outcome: Outcome) -> JsonObject:
         "config_type": str(key.kind),
         "version": outcome.versions[str(key.kind)],
         "changed": outcome.changed,
+    }
+
+
+def _done(request: web.Request, outcome: Outcome) -> JsonObject:
+    language = preferred_language(request.headers.get("Accept-Language"))
+    return {
+        "changed": outcome.changed,
+        "warnings": shown_notices(outcome.notices, language),
     }
 
 

@@ -104,6 +104,10 @@ NOTICES: Final[Mapping[str, Text]] = {
         "a configuração cita uma credencial que ainda não foi enviada",
         "the configuration names a credential that has not been sent yet",
     ),
+    "unsealed_secret": Text(
+        "parece um segredo, mas não pôde ser selado e ficou legível na configuração",
+        "looks like a secret, but cannot be sealed and stays readable in the document",
+    ),
     "channel_of_another_tenant": Text(
         "o canal já pertence a outro cliente e não foi alterado",
         "the channel belongs to another tenant by now and was left alone",
@@ -183,6 +187,10 @@ RULES: Final[Mapping[str, Text]] = {
     "unknown_field": Text("tem um campo desconhecido", "has an unknown field"),
     "unknown_member": Text("é um campo desconhecido", "is an unknown field"),
     "unknown_value": Text("tem um valor que não é conhecido", "has a value that is not known"),
+    "not_encrypted": Text("deve vir em texto claro, sem ENC:", "must come in clear, without ENC:"),
+    "too_many_to_seal": Text(
+        "tem segredos demais: no máximo 200", "has too many secrets: at most 200"
+    ),
     "nothing_said": Text(
         "deve ter ao menos um campo preenchido", "must have at least one field that says something"
     ),

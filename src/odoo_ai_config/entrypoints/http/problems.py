@@ -125,6 +125,11 @@ WORDINGS: Final[Mapping[type[DomainError | ApplicationError], Wording]] = {
         "O documento cita uma credencial selada que não existe neste cliente",
         "The document names a sealed credential that the tenant does not have",
     ),
+    domain.EncryptedValueError: _wording(
+        422,
+        "Valor já cifrado pelo servidor antigo (ENC:...); envie o valor em texto claro",
+        "The replaced server has encrypted this value (ENC:...); send it in clear",
+    ),
     domain.ChannelOwnedError: _wording(
         409, "O canal pertence a outro cliente", "The channel belongs to another tenant"
     ),
@@ -268,6 +273,8 @@ def _particulars_of(error: Refusal, language: Language) -> str:
         case domain.InvalidYamlError(line=line, column=column) if line:
             place = Text(f"linha {line}, coluna {column}", f"line {line}, column {column}")
             return f" ({place.to(language)})"
+        case domain.EncryptedValueError(field=name):
+            return f": {name}"
         case _:
             return ""
 
@@ -279,6 +286,10 @@ def _members_of(error: Refusal, language: Language) -> JsonObject:
             members["errors"] = [
                 {"field": e.field, "message": rule_text(e.rule, e.limit, language)}
                 for e in _field_errors_of(error)
+            ]
+        case domain.EncryptedValueError(field=name):
+            members["errors"] = [
+                {"field": name, "message": rule_text("not_encrypted", None, language)}
             ]
         case domain.PreconditionFailedError(current=current):
             members["current_version"] = current

@@ -22,7 +22,7 @@ from odoo_ai_config.domain.mapping import ChannelKey
 from odoo_ai_config.domain.versioning import Revision
 
 # Plain texts: they are hashed once, and every read looks one up.
-_Place: TypeAlias = tuple[bool, str, str, str, str]
+_Place: TypeAlias = tuple[bool, str, str, str, str, int]
 
 _ENCODER: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _LARGEST_EXACT_INTEGER: Final = 2**53 - 1
@@ -113,7 +113,7 @@ class Representations:
     """
     Whole documents as JSON and as YAML, the most recently read ones kept ready.
 
-    A revision never changes, so what was rendered once is good until it is forgotten.
+    A revision hardly ever changes, so what was rendered once is good until it is forgotten.
 
     Args:
         max_bytes: What all kept representations together may weigh.
@@ -173,4 +173,6 @@ class Representations:
 
 def _place(revision: Revision, tag: str, *, as_yaml: bool) -> _Place:
     key = revision.key
-    return as_yaml, tag, key.tenant.value, key.domain.value, key.kind.value
+    # The length, too: `odoo-ai-config seal` takes secrets out of old versions.
+    length = len(revision.document.text)
+    return as_yaml, tag, key.tenant.value, key.domain.value, key.kind.value, length

@@ -39,7 +39,7 @@ async def test_published_document_comes_back_as_the_old_object(web: WebHub) -> N
     assert 0 < body["id"] < 2**53
     assert body["created_at"].endswith("Z")
     assert len(body["created_at"]) == len("2026-04-23T19:14:20.512Z")
-    assert await written.json() == {**body, "changed": True}
+    assert await written.json() == {**body, "changed": True, "warnings": []}
     assert shown.headers["ETag"] == written.headers["ETag"]
     assert shown.headers["Cache-Control"] == "no-cache"
     assert shown.content_type == "application/json"
@@ -339,6 +339,7 @@ async def test_writer_without_the_right_to_read_gets_no_content_back(web: WebHub
         "config_type": "crews",
         "version": 2,
         "changed": True,
+        "warnings": [],
     }
     assert "ETag" not in answer.headers
     refused = await writer.post(CREWS, {"yaml_content": "a: 2"}, If_None_Match="*")
@@ -372,6 +373,7 @@ async def test_repeated_write_of_a_version_that_was_pruned_tells_what_it_did(
         "config_type": "crews",
         "version": 1,
         "changed": True,
+        "warnings": [],
     }
 
 

@@ -25,6 +25,7 @@ from odoo_ai_config.application.use_cases.create_api_key import CreateApiKey
 from odoo_ai_config.application.use_cases.publish_document import PublishDocument
 from odoo_ai_config.application.use_cases.rotate_master_key import RotateMasterKey
 from odoo_ai_config.application.use_cases.rotate_tenant_key import RotateTenantKey
+from odoo_ai_config.application.use_cases.seal_stored_secrets import SealStoredSecrets
 from odoo_ai_config.application.use_cases.sync_credentials import SyncCredentials
 from odoo_ai_config.application.written_credentials import CredentialsWriter
 from odoo_ai_config.domain.access import ALL_SCOPES, Scope
@@ -79,7 +80,7 @@ def services_over(hub: MemoryHub) -> Services:
     Every use case over *hub*, with real YAML.
     """
     yaml = RuamelYamlCodec()
-    writer = CredentialsWriter(hub.sealer)
+    writer = CredentialsWriter(hub.sealer, yaml)
     return Services(
         store=hub.store,
         channels=hub.channels,
@@ -124,10 +125,11 @@ def services_over(hub: MemoryHub) -> Services:
         roll_back_document=hub.roll_back,
         rotate_master_key=RotateMasterKey(hub.secrets, hub.vault, hub.store, hub.clock),
         rotate_tenant_key=RotateTenantKey(hub.secrets, hub.vault, hub.store, hub.clock),
+        seal_stored_secrets=SealStoredSecrets(hub.store, writer, hub.clock),
         set_chatwoot_account=hub.set_chatwoot_account,
         sync_collection=hub.sync_collection,
         sync_company_metadata=hub.sync_company_metadata,
-        sync_credentials=SyncCredentials(hub.store, hub.sealer, yaml, hub.clock),
+        sync_credentials=SyncCredentials(hub.store, writer, yaml, hub.clock),
         sync_mapping=hub.sync_mapping,
         write_mapping=hub.write_mapping,
     )

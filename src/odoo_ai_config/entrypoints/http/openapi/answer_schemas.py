@@ -48,6 +48,7 @@ _DOCUMENT: Final[dict[str, JsonObject]] = {
 _CHANGED: Final = {
     "changed": flag("False if everything was so already; no version was made then.")
 }
+_WARNINGS: Final = {"warnings": list_of(ref("Notice"))}
 _CHATWOOT_OR_NULL: Final[JsonObject] = {"anyOf": [ref("ChatwootId"), {"type": "null"}]}
 _AREA: Final = {"domain": ref("BusinessArea"), "account_id": ref("TenantId")}
 _OWNER: Final = record({"tenant_id": ref("TenantId"), "domain": ref("BusinessArea")})
@@ -142,7 +143,7 @@ def event_answers() -> JsonObject:
                 **digests,
                 "timestamp": _MOMENT,
                 **_CHANGED,
-                "warnings": list_of(ref("Notice")),
+                **_WARNINGS,
             },
             optional=(*versions, "version", *digests),
             description="The event is stored for good.",
@@ -176,10 +177,11 @@ def document_answers() -> JsonObject:
         ),
         "Document": record(_DOCUMENT),
         "WrittenDocument": record(
-            {**_DOCUMENT, **_CHANGED}, description="For keys with `config:read`."
+            {**_DOCUMENT, **_CHANGED, **_WARNINGS}, description="For keys with `config:read`."
         ),
         "WriteReceipt": record(
-            {**_WHERE, **_CHANGED}, description="For keys that may write but not read."
+            {**_WHERE, **_CHANGED, **_WARNINGS},
+            description="For keys that may write but not read.",
         ),
         "DeleteReceipt": record({**_WHERE, **_CHANGED, "deleted": constant(value=True)}),
         "Comparison": record(
@@ -249,7 +251,7 @@ def mapping_answers() -> JsonObject:
                     record({**rerouting, "changed": flag("Whether it would go elsewhere.")}),
                     "Those that were asked about, in their order.",
                 ),
-                "warnings": list_of(ref("Notice")),
+                **_WARNINGS,
             }
         ),
         "Mapping": record(

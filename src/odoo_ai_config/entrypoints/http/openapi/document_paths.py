@@ -203,6 +203,7 @@ def _written(
             *VAULT,
             http.IncompleteDataError,
             domain.InvalidYamlError,
+            domain.EncryptedValueError,
             domain.UnknownFingerprintError,
             domain.PreconditionFailedError,
             *refusals,

@@ -54,6 +54,7 @@ def event_paths() -> JsonObject:
                     domain.InvalidYamlError,
                     domain.TenantForbiddenError,
                     domain.ChannelOwnedError,
+                    domain.EncryptedValueError,
                     domain.UnknownFingerprintError,
                 ),
             )

@@ -1,0 +1,394 @@
+from __future__ import annotations
+
+import json
+from base64 import urlsafe_b64encode
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from attrs import evolve
+from hypothesis import given
+
+from odoo_ai_config.adapters.yaml.yaml_codec import RuamelYamlCodec
+from odoo_ai_config.domain.changes import AuditAction, Changeset
+from odoo_ai_config.domain.credentials import SecretText
+from odoo_ai_config.domain.documents import AuthoredYaml, Document
+from odoo_ai_config.domain.errors import (
+    EncryptedValueError,
+    InvalidValueError,
+    UnknownFingerprintError,
+)
+from odoo_ai_config.domain.identifiers import (
+    CONFIG,
+    CREDENTIALS,
+    CREWS,
+    HUB,
+    METADATA,
+    CredentialRef,
+    DocumentKey,
+    DocumentKind,
+    TenantDomain,
+)
+from odoo_ai_config.domain.json_types import JsonObject
+from odoo_ai_config.domain.outcomes import Notice, Outcome
+from odoo_ai_config.domain.tenant import CompanyMetadataSync, CredentialsSync, SocialAccount
+from odoo_ai_config.domain.versioning import Revision
+from tests.contract.samples import owner
+from tests.property.test_plain_secrets import Planted, planted
+from tests.unit.application.memory_hub import ANYBODY, MemoryHub, write
+
+OWNER = owner()
+CONFIG_KEY = OWNER.document(CONFIG)
+SMTP: JsonObject = {"host": "mail", "password": "c4n4ry", "port": 25}
+REF = "config:integrations.smtp.password"
+SEALED = {"host": "mail", "password_ref": REF, "port": 25}
+OLD_CIPHERTEXT = "ENC:" + urlsafe_b64encode(b"\x80" + bytes(24 + 32 + 32)).decode()
+
+
+@pytest.fixture
+def hub() -> MemoryHub:
+    return MemoryHub(yaml=RuamelYamlCodec())
+
+
+def event(**members: Any) -> CredentialsSync:
+    return evolve(CredentialsSync(OWNER, CredentialRef("token-1")), **members)
+
+
+async def opened(hub: MemoryHub, ref: str = REF) -> str:
+    return (await hub.reveal(OWNER, CredentialRef(ref), caller=ANYBODY)).reveal()
+
+
+async def smtp(hub: MemoryHub) -> object:
+    integrations = (await hub.body(CONFIG_KEY))["integrations"]
+    assert isinstance(integrations, dict)
+    return integrations["smtp"]
+
+
+def stored_text(hub: MemoryHub) -> str:
+    histories = hub.state.histories.values()
+    documents = [revision.document for history in histories for revision in history]
+    texts = [document.authored.text for document in documents if document.authored is not None]
+    return "\n".join([*(document.text for document in documents), *texts])
+
+
+async def by_event(hub: MemoryHub, body: JsonObject) -> Outcome:
+    return await hub.sync_credentials(event(integrations=body["integrations"]), caller=ANYBODY)
+
+
+async def by_event_with_yaml(hub: MemoryHub, body: JsonObject) -> Outcome:
+    return await hub.sync_credentials(event(settings_text=hub.yaml.render(body)), caller=ANYBODY)
+
+
+async def by_publishing(hub: MemoryHub, body: JsonObject) -> Outcome:
+    return await hub.publish(write(CONFIG_KEY), text=hub.yaml.render(body))
+
+
+async def by_patching(hub: MemoryHub, body: JsonObject) -> Outcome:
+    if CONFIG_KEY not in hub.state.histories:
+        await hub.publish(write(CONFIG_KEY), text="# ours\na: 1\n")
+    return await hub.patch(write(CONFIG_KEY), patch=body)
+
+
+WAYS = [by_event, by_event_with_yaml, by_publishing, by_patching]
+Way = Callable[[MemoryHub, JsonObject], Awaitable[Outcome]]
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_password_amid_settings_is_sealed_at_its_place(hub: MemoryHub, way: Way) -> None:
+    outcome = await way(hub, {"integrations": {"smtp": SMTP}})
+    assert await smtp(hub) == SEALED
+    assert await opened(hub) == "c4n4ry"
+    assert "c4n4ry" not in stored_text(hub)
+    assert outcome.versions["credentials"] == 1
+    assert [notice for notice in outcome.notices if notice.code != "missing_credential"] == []
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_the_same_again_makes_no_version(hub: MemoryHub, way: Way) -> None:
+    await way(hub, {"integrations": {"smtp": SMTP}})
+    before = {key: history[-1] for key, history in hub.state.histories.items()}
+    again = await way(hub, {"integrations": {"smtp": SMTP}})
+    assert not again.changed
+    assert {key: history[-1] for key, history in hub.state.histories.items()} == before
+    assert len(hub.state.secrets) == 1
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_another_password_makes_a_version_of_the_credentials_alone(
+    hub: MemoryHub, way: Way
+) -> None:
+    await way(hub, {"integrations": {"smtp": SMTP}})
+    version = hub.state.histories[CONFIG_KEY][-1].version
+    outcome = await way(hub, {"integrations": {"smtp": {**SMTP, "password": "c4n4ry-2"}}})
+    assert outcome.changed
+    assert outcome.versions == {"config": version, "credentials": 2}
+    assert await opened(hub) == "c4n4ry-2"
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_what_was_read_can_be_written_back(hub: MemoryHub, way: Way) -> None:
+    await way(hub, {"integrations": {"smtp": SMTP}})
+    outcome = await by_patching(hub, await hub.body(CONFIG_KEY))
+    assert not outcome.changed
+    await by_publishing(hub, await hub.body(CONFIG_KEY))
+    assert await smtp(hub) == SEALED
+    assert await opened(hub) == "c4n4ry"
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_ciphertext_of_the_replaced_server_is_refused(hub: MemoryHub, way: Way) -> None:
+    await by_patching(hub, {"a": 2})
+    before = stored_text(hub)
+    with pytest.raises(EncryptedValueError) as caught:
+        await way(hub, {"integrations": {"smtp": {"password": OLD_CIPHERTEXT}}})
+    assert caught.value.field == "integrations.smtp.password"
+    assert stored_text(hub) == before
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_what_cannot_be_sealed_is_told(hub: MemoryHub, way: Way) -> None:
+    outcome = await way(hub, {"integrations": {"x": {"tokens": ["t"], "password": 5}}})
+    assert Notice("unsealed_secret", "integrations.x.tokens") in outcome.notices
+    assert Notice("unsealed_secret", "integrations.x.password") in outcome.notices
+
+
+@given(planted())
+async def test_each_secret_comes_back_by_its_reference(given: Planted) -> None:
+    hub = MemoryHub(yaml=RuamelYamlCodec())
+    await by_publishing(hub, given.body)
+    assert [canary for canary in given.canaries if canary in stored_text(hub)] == []
+    current = hub.state.histories.get(OWNER.document(CREDENTIALS))
+    names = current[-1].document.body["credentials"] if current else {}
+    assert isinstance(names, dict)
+    values = [await opened(hub, ref) for ref in names]
+    assert all(any(canary in value for value in values) for canary in given.canaries)
+    assert not (await by_publishing(hub, given.body)).changed
+
+
+def test_secrets_of_an_event_that_are_ciphertext_are_refused() -> None:
+    with pytest.raises(EncryptedValueError) as caught:
+        event(password=SecretText(OLD_CIPHERTEXT))
+    assert caught.value.field == "odoo_password"
+    social = SocialAccount("facebook", {}, {"app_secret": SecretText(OLD_CIPHERTEXT)})
+    with pytest.raises(EncryptedValueError) as caught:
+        event(social=(social,))
+    assert caught.value.field == "facebook_app_secret"
+
+
+async def test_ciphertext_in_a_credentials_document_is_refused(hub: MemoryHub) -> None:
+    key = OWNER.document(CREDENTIALS)
+    text = json.dumps({"credentials": {"t1": OLD_CIPHERTEXT}})
+    with pytest.raises(EncryptedValueError) as caught:
+        await hub.publish(write(key), text=text)
+    assert caught.value.field == "credentials.t1"
+
+
+async def test_comments_and_order_survive_and_the_secret_does_not(hub: MemoryHub) -> None:
+    text = (
+        "# by Ana\n"
+        "integrations:\n"
+        "  smtp:\n"
+        "    host: mail   # ours\n"
+        "    'password': 'c4n4ry'  # ask Ana\n"
+        "    port: 25\n"
+        '  redis: {"url": "redis://u:c4n4ry@h", prefix: x}\n'
+        "  only:\n"
+        "    token: c4n4ry\n"
+    )
+    expected = (
+        "# by Ana\n"
+        "integrations:\n"
+        "  smtp:\n"
+        "    host: mail   # ours\n"
+        f"    'password_ref': '{REF}'  # ask Ana\n"
+        "    port: 25\n"
+        '  redis: {"url_ref": "config:integrations.redis.url", prefix: x}\n'
+        "  only:\n"
+        "    token_ref: config:integrations.only.token\n"
+    )
+    await hub.publish(write(CONFIG_KEY), text=text)
+    document = hub.state.histories[CONFIG_KEY][-1].document
+    assert document.authored == AuthoredYaml(expected)
+    assert not (await hub.publish(write(CONFIG_KEY), text=expected)).changed
+
+
+async def test_comment_that_repeats_the_secret_goes(hub: MemoryHub) -> None:
+    await hub.publish(write(CONFIG_KEY), text="a: 1 # was c4n4ry\npassword: c4n4ry\n")
+    assert "c4n4ry" not in stored_text(hub)
+    assert (await hub.body(CONFIG_KEY))["a"] == 1
+
+
+async def test_sealed_form_keeps_the_value_that_lies_there(hub: MemoryHub) -> None:
+    await by_publishing(hub, {"integrations": {"smtp": SMTP}})
+    marks = (await hub.body(OWNER.document(CREDENTIALS)))["credentials"]
+    assert isinstance(marks, dict)
+    written: JsonObject = {"integrations": {"smtp": {**SMTP, "password": marks[REF]}}}
+    assert not (await by_publishing(hub, written)).changed
+    with pytest.raises(UnknownFingerprintError):
+        await by_publishing(hub, {"other": {"password": marks[REF]}})
+
+
+async def test_crews_are_sealed_and_still_read(hub: MemoryHub) -> None:
+    key = OWNER.document(CREWS)
+    crew = {"type": "http", "url": "https://crew.example/?token=c4n4ry", "secret": "whsec_x"}
+    outcome = await hub.publish(write(key), text=json.dumps({"crews": {"sales": crew}}))
+    assert outcome.notices == (Notice("unsealed_secret", "crews.sales.url"),)
+    assert await opened(hub, "crews:crews.sales.secret") == "whsec_x"
+
+
+async def test_company_metadata_event_is_sealed_too(hub: MemoryHub) -> None:
+    body: JsonObject = {"online_presence": {"website": "https://u:c4n4ry@shop.example"}}
+    sync = CompanyMetadataSync(OWNER, body)
+    first = await hub.sync_company_metadata(sync, caller=ANYBODY)
+    again = await hub.sync_company_metadata(sync, caller=ANYBODY)
+    assert (first.changed, again.changed) == (True, False)
+    assert "c4n4ry" not in stored_text(hub)
+    assert await opened(hub, "metadata:online_presence.website") == "https://u:c4n4ry@shop.example"
+
+
+async def test_large_documents_are_sealed_as_small_ones(hub: MemoryHub) -> None:
+    body: JsonObject = {"x": "y" * 40_000, "integrations": {"smtp": SMTP}}
+    await by_publishing(hub, body)
+    assert await smtp(hub) == SEALED
+
+
+# What lay there before secrets were taken out of documents.
+
+
+async def left_behind(
+    hub: MemoryHub,
+    *documents: Document,
+    kind: DocumentKind = CONFIG,
+    of: TenantDomain = OWNER,
+) -> DocumentKey:
+    key = of.document(kind)
+    now = hub.clock.now()
+    for number, document in enumerate(documents, 1):
+        revision = Revision(key, number, document, now, now, "before")
+        await hub.store.commit(Changeset(revisions=(revision,)))
+    return key
+
+
+def old(password: str, *, text: str | None = None, exact: bool = True) -> Document:
+    authored = None if text is None else AuthoredYaml(text, exact)
+    return Document.of({"integrations": {"smtp": {"password": password}}}, authored)
+
+
+YAML = "integrations: # ours\n  smtp:\n    password: {}\n"
+
+
+async def test_event_seals_what_lay_there_in_clear(hub: MemoryHub) -> None:
+    await left_behind(hub, old("c4n4ry", text=YAML.format("c4n4ry")))
+    await hub.sync_credentials(event(name="New"), caller=ANYBODY)
+    newest = hub.state.histories[CONFIG_KEY][-1].document
+    assert newest.authored is not None
+    assert "c4n4ry" not in newest.text + newest.authored.text
+    assert "# ours" in newest.authored.text
+    assert await opened(hub) == "c4n4ry"
+
+
+async def test_event_with_a_password_leaves_an_authored_text_alone(hub: MemoryHub) -> None:
+    await hub.publish(write(CONFIG_KEY), text="# ours\na: 1\n")
+    await by_event(hub, {"integrations": {"smtp": SMTP}})
+    newest = hub.state.histories[CONFIG_KEY][-1].document
+    assert newest.authored == AuthoredYaml("# ours\na: 1\n", exact=False)
+
+
+async def test_rollback_brings_no_secret_back(hub: MemoryHub) -> None:
+    await left_behind(hub, old("c4n4ry", text=YAML.format("c4n4ry")), old("c4n4ry-2"))
+    await hub.roll_back(write(CONFIG_KEY), version=1)
+    newest = hub.state.histories[CONFIG_KEY][-1].document
+    assert newest.authored == AuthoredYaml(
+        "integrations: # ours\n  smtp:\n    password_ref: config:integrations.smtp.password\n"
+    )
+    assert await opened(hub) == "c4n4ry"
+
+
+async def test_stored_secrets_are_sealed_through_the_whole_history(hub: MemoryHub) -> None:
+    documents = [
+        Document.of({"gone": {"token": "c4n4ry-gone"}}),
+        *(old(f"c4n4ry-{number}", text=YAML.format(f"c4n4ry-{number}")) for number in range(120)),
+    ]
+    await left_behind(hub, *documents)
+    await left_behind(hub, Document.of({"a": 1}), kind=METADATA)
+    search = await hub.seal_stored_secrets.search(10)
+    assert (search.found, search.searched, search.complete) == (CONFIG_KEY, 1, False)
+    done: list[int] = []
+    report = await hub.seal_stored_secrets(on_progress=done.append)
+    assert (report.documents, report.revisions, done) == (1, 121, [1, 2])
+    assert "c4n4ry" not in stored_text(hub)
+    history = hub.state.histories[CONFIG_KEY]
+    assert [revision.version for revision in history] == list(range(1, 123))
+    assert [revision.author for revision in history] == ["before"] * 121 + ["cli"]
+    assert await opened(hub) == "c4n4ry-119"
+    assert await opened(hub, "config:gone.token") == "c4n4ry-gone"
+    entries = [e for e in hub.state.audit if e.action is AuditAction.STORED_SECRETS_SEALED]
+    assert len(entries) == 122
+    assert str(entries[0].subject) == f"{CONFIG_KEY} v121"
+    search = await hub.seal_stored_secrets.search(10_000)
+    assert (search.found, search.complete) == (None, True)
+    again = await hub.seal_stored_secrets()
+    assert (again.documents, again.revisions) == (0, 0)
+    assert len(hub.state.audit) == len(entries) + 2
+
+
+async def test_search_ends_where_it_is_told(hub: MemoryHub) -> None:
+    await left_behind(hub, *(Document.of({"a": number}) for number in range(5)))
+    search = await hub.seal_stored_secrets.search(3)
+    assert (search.found, search.searched, search.complete) == (None, 3, False)
+
+
+async def test_text_that_the_data_has_left_behind_is_sealed_too(hub: MemoryHub) -> None:
+    document = Document.of({"a": 1}, AuthoredYaml("a: 2\npassword: c4n4ry\n", exact=False))
+    key = await left_behind(hub, document, Document.of({"b": 1}, document.authored))
+    await hub.seal_stored_secrets()
+    assert "c4n4ry" not in stored_text(hub)
+    assert [revision.document.body for revision in hub.state.histories[key]] == [
+        {"a": 1},
+        {"b": 1},
+        {"b": 1},
+    ]
+
+
+async def test_text_that_cannot_be_read_any_more_goes(hub: MemoryHub) -> None:
+    document = Document.of({"a": 1}, AuthoredYaml("a: [c4n4ry\n", exact=False))
+    await left_behind(hub, document)
+    await hub.seal_stored_secrets()
+    assert hub.state.histories[CONFIG_KEY][-1].document == Document.of({"a": 1})
+
+
+async def test_deleted_documents_keep_no_secret_in_their_history(hub: MemoryHub) -> None:
+    await left_behind(hub, old("c4n4ry"))
+    await hub.delete(write(CONFIG_KEY))
+    report = await hub.seal_stored_secrets()
+    assert (report.documents, report.revisions) == (0, 1)
+    assert "c4n4ry" not in stored_text(hub)
+    await hub.roll_back(write(CONFIG_KEY), version=1)
+    assert await opened(hub) == "c4n4ry"
+
+
+async def test_what_cannot_be_sealed_is_reported_and_left(hub: MemoryHub) -> None:
+    mask = "sealed:" + "0" * 32
+    await left_behind(hub, old(OLD_CIPHERTEXT), old(mask), old(OLD_CIPHERTEXT))
+    await left_behind(hub, Document.of({"password": 5}), kind=METADATA)
+    search = await hub.seal_stored_secrets.search(10)
+    assert search.found == CONFIG_KEY
+    report = await hub.seal_stored_secrets()
+    where = "integrations.smtp.password"
+    assert report.refused == [
+        f"{CONFIG_KEY} {where}",
+        f"{CONFIG_KEY} v2",
+        f"{CONFIG_KEY} v1 {where}",
+    ]
+    assert report.unsealed == [f"{OWNER.document(METADATA)} password"]
+
+
+async def test_settings_of_the_hub_itself_are_left_alone(hub: MemoryHub) -> None:
+    await left_behind(hub, old("c4n4ry"), of=evolve(OWNER, tenant=HUB))
+    assert (await hub.seal_stored_secrets()).documents == 0
+
+
+async def test_too_many_secrets_are_refused(hub: MemoryHub) -> None:
+    body: JsonObject = {f"a{number}": {"password": "x"} for number in range(201)}
+    with pytest.raises(InvalidValueError):
+        await by_publishing(hub, body)
