@@ -437,6 +437,9 @@ class _Walk:
     def _list(self, given: list[Json], at: _Place, *, inside: bool) -> list[Json]:
         cleaned: list[Json] = []
         for number, value in enumerate(given):
+            if not inside and not _is_any_suspicious(value):
+                cleaned.append(value)
+                continue
             # An item is known by what else it says, wherever in the list it is: the reference of
             # one must not become another's when they change places.
             place = at.item(number, f"@{self._identity(value, inside=inside)}")
@@ -448,7 +451,7 @@ class _Walk:
                 cleaned.append(value)
                 if isinstance(value, str):
                     require_open(value, place.shown)
-                    if not inside and is_secret_text(value):
+                    if not inside:
                         self._notice(place)
         return cleaned
 

@@ -246,12 +246,6 @@ async def test_company_metadata_event_is_sealed_too(hub: MemoryHub) -> None:
     assert await opened(hub, "metadata:online_presence.website") == "https://u:c4n4ry@shop.example"
 
 
-async def test_large_documents_are_sealed_as_small_ones(hub: MemoryHub) -> None:
-    body: JsonObject = {"x": "y" * 40_000, "integrations": {"smtp": SMTP}}
-    await by_publishing(hub, body)
-    assert await smtp(hub) == SEALED
-
-
 # What lay there before secrets were taken out of documents.
 
 
@@ -392,3 +386,10 @@ async def test_too_many_secrets_are_refused(hub: MemoryHub) -> None:
     body: JsonObject = {f"a{number}": {"password": "x"} for number in range(201)}
     with pytest.raises(InvalidValueError):
         await by_publishing(hub, body)
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_large_settings_are_sealed_as_small_ones(hub: MemoryHub, way: Way) -> None:
+    await way(hub, {"integrations": {"smtp": SMTP, "x": {"y": "z" * 10_000}}})
+    assert await smtp(hub) == SEALED
+    assert await opened(hub) == "c4n4ry"

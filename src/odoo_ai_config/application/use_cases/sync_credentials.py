@@ -14,12 +14,16 @@ from odoo_ai_config.application.optimistic_commit import commit_decided
 from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.application.ports.config_store import ConfigStore
 from odoo_ai_config.application.ports.yaml_codec import YamlCodec
-from odoo_ai_config.application.written_credentials import CredentialsWriter, secrets_in
+from odoo_ai_config.application.written_credentials import (
+    QUICKLY_READ,
+    CredentialsWriter,
+    secrets_in,
+)
 from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.changes import Changeset, Claim
 from odoo_ai_config.domain.documents import Document
 from odoo_ai_config.domain.identifiers import CONFIG, CREDENTIALS, CredentialRef
-from odoo_ai_config.domain.json_types import JsonObject
+from odoo_ai_config.domain.json_types import JsonObject, is_longer
 from odoo_ai_config.domain.merging import (
     MergedConfig,
     NamedReference,
@@ -78,7 +82,7 @@ class SyncCredentials:
             config, credentials = current.get(config_key), current.get(credentials_key)
             sealed = content_of(credentials)
             known = fingerprints_in(sealed)
-            merged = config_after(content_of(config), sync, settings)
+            merged = await _merged(content_of(config), sync, settings)
             sealing = await self.credentials.sealer(
                 sync.owner,
                 {**sync.secrets(), **merged.found.plain},
@@ -132,6 +136,16 @@ class SyncCredentials:
         if not (await secrets_in(CONFIG, before)).anything:
             return merged.document
         return await self.credentials.cleaned(merged.document, merged.found)
+
+
+async def _merged(
+    before: Document | None, sync: CredentialsSync, settings: JsonObject | None
+) -> MergedConfig:
+    stored = 0 if before is None else len(before.text)
+    said: JsonObject = {"integrations": dict(sync.integrations or {}), "settings": settings}
+    if is_longer(said, QUICKLY_READ - stored):
+        return await asyncio.to_thread(config_after, before, sync, settings)
+    return config_after(before, sync, settings)
 
 
 def _missing(
