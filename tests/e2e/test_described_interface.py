@@ -50,7 +50,8 @@ async def fill(hub: HubProcess) -> None:
 
 @pytest.mark.timeout(PATIENCE + 60)
 async def test_no_answer_is_a_server_error_or_not_described(tmp_path: Path) -> None:
-    with serving(tmp_path) as hub:
+    # It comes with wrong keys as fast as it can, to see a 401 everywhere.
+    with serving(tmp_path, env=environment(ODOO_AI_CONFIG_FAILURE_LIMIT="0")) as hub:
         await fill(hub)
         # The server's coverage counts; that of the one who asks does not, and would slow it.
         variables = {

@@ -4,7 +4,9 @@ How the hub gets at its Chatwoot accounts, opened and ready to use.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+import asyncio
+import hashlib
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -27,6 +29,7 @@ from odoo_ai_config.domain.identifiers import (
     CONFIG,
     CREDENTIALS,
     HUB,
+    BusinessDomain,
     ChatwootId,
     CredentialRef,
     DocumentKey,
@@ -53,6 +56,41 @@ class ChatwootAccount:
     account: ChatwootId | None
     settings: ChatwootSettings
     sealed: Mapping[str, Fingerprint]
+
+
+@frozen
+class ChatwootDirectory:
+    """
+    All accounts of which something is stored, without what holds for every account.
+    """
+
+    accounts: Mapping[ChatwootId, ChatwootAccess]
+    _owners: Mapping[bytes, ChatwootId] = field(repr=False)
+
+    @classmethod
+    def of(cls, accounts: Mapping[ChatwootId, ChatwootAccess]) -> ChatwootDirectory:
+        """
+        The directory of *accounts*.
+        """
+        owners = {
+            _digest(token.reveal()): account
+            for account, access in accounts.items()
+            for token in access.webhook_tokens
+        }
+        return cls(accounts, owners)
+
+    def owner_of(self, token: str) -> ChatwootId | None:
+        """
+        The account that has *token* as the end of an address.
+
+        It is looked up by its digest: neither does it take longer the more accounts there are,
+        nor does the time say how much of a token was right.
+        """
+        return self._owners.get(_digest(token))
+
+
+def _digest(token: str) -> bytes:
+    return hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()
 
 
 async def chatwoot_account(store: ConfigStore, account: ChatwootId | None) -> ChatwootAccount:
@@ -91,6 +129,17 @@ def account_in(
     )
 
 
+@frozen
+class _Own:
+    """
+    What one account has of its own, and the revisions that say so.
+    """
+
+    account: ChatwootId
+    stamp: tuple[object, ...]
+    access: ChatwootAccess
+
+
 @define
 class ChatwootAccounts:
     """
@@ -111,6 +160,11 @@ class ChatwootAccounts:
         factory=dict, init=False, repr=False
     )
     _opened: dict[Fingerprint, SecretText] = field(factory=dict, init=False, repr=False)
+    _all: tuple[datetime, ChatwootDirectory] | None = field(default=None, init=False, repr=False)
+    _own: dict[BusinessDomain, _Own] = field(factory=dict, init=False, repr=False)
+    _reading_all: asyncio.Lock = field(factory=asyncio.Lock, init=False, repr=False)
+    # Keys alone count, the one that was heard of last at the end.
+    _heard: dict[ChatwootId, None] = field(factory=dict, init=False, repr=False)
 
     async def access_to(self, account: ChatwootId | None) -> ChatwootAccess:
         """
@@ -137,16 +191,66 @@ class ChatwootAccounts:
         self._known[account] = now + _STALE_AFTER, access
         return access
 
-    async def each(self) -> AsyncIterator[tuple[ChatwootId, ChatwootAccess]]:
+    async def directory(self) -> ChatwootDirectory:
         """
-        Every account of which something is stored.
+        Every account of which something is stored, read together and at most every two seconds.
 
         Raises:
             SealBrokenError, MasterKeyMissingError: A secret does not open.
             StoreUnavailableError: The store is away.
         """
-        for account in await stored_accounts(self.store):
-            yield account, await self.access_to(account)
+        async with self._reading_all:
+            now = self.clock.now()
+            if self._all is None or now >= self._all[0]:
+                own = await self._read_all()
+                if self._all is None or own != self._own:
+                    accounts = {one.account: one.access for one in own.values()}
+                    directory = ChatwootDirectory.of(accounts)
+                else:
+                    _, directory = self._all
+                self._own, self._all = own, (now + _STALE_AFTER, directory)
+            return self._all[1]
+
+    async def _read_all(self) -> dict[BusinessDomain, _Own]:
+        places: dict[BusinessDomain, list[Revision]] = {}
+        for revision in await self.store.documents(HUB):
+            places.setdefault(revision.key.domain, []).append(revision)
+        found: dict[BusinessDomain, _Own] = {}
+        for place, revisions in places.items():
+            account = account_at(place)
+            if account is None:
+                continue
+            stamp = tuple((one.key.kind, one.version, one.updated_at) for one in revisions)
+            known = self._own.get(place)
+            if known is None or known.stamp != stamp:
+                current = {revision.key: revision for revision in revisions}
+                access = await self._access(account_in(current, account))
+                known = _Own(account, stamp, access)
+                # Hundreds that are new at once must not hold everybody else up.
+                await asyncio.sleep(0)
+            found[place] = known
+        return found
+
+    def heard_of(self, account: ChatwootId) -> None:
+        """
+        Note that *account* has just proved itself.
+        """
+        self._heard.pop(account, None)
+        self._heard[account] = None
+        if len(self._heard) > _MOST_KNOWN:
+            del self._heard[next(iter(self._heard))]
+
+    def by_recency(
+        self, directory: ChatwootDirectory
+    ) -> Iterator[tuple[ChatwootId, ChatwootAccess]]:
+        """
+        The accounts in *directory*, those first that were heard of last.
+        """
+        accounts = directory.accounts
+        recent = [account for account in reversed(self._heard) if account in accounts]
+        others = (account for account in accounts if account not in self._heard)
+        for account in (*recent, *others):
+            yield account, accounts[account]
 
     def forget(self) -> None:
         """
@@ -154,13 +258,17 @@ class ChatwootAccounts:
         """
         self._known.clear()
         self._opened.clear()
+        self._all = None
 
     async def _read(self, account: ChatwootId | None) -> ChatwootAccess:
         try:
             stored = await chatwoot_account(self.store, account)
         except InvalidValueError:
             return ChatwootAccess()
-        place, settings = place_of(account), stored.settings
+        return await self._access(stored)
+
+    async def _access(self, stored: ChatwootAccount) -> ChatwootAccess:
+        place, settings = place_of(stored.account), stored.settings
 
         async def opened(*refs: CredentialRef) -> tuple[SecretText, ...]:
             marks = [(ref, stored.sealed[ref.value]) for ref in refs if ref.value in stored.sealed]

@@ -156,10 +156,7 @@ class ChatwootChange:
     @webhook_tokens.validator
     def _check_tokens(self, _attribute: object, values: tuple[Value, ...] | None) -> None:
         for value in values or ():
-            if not isinstance(value, SecretText):
-                continue
-            text = value.reveal()
-            if _PATH_TOKEN.fullmatch(text) is None or is_guessable(text):
+            if isinstance(value, SecretText) and not _is_path_token(value.reveal()):
                 raise InvalidValueError("webhook_tokens", "webhook_token")
 
     def made_on(
@@ -182,6 +179,10 @@ class ChatwootChange:
         url = settings.base_url if self.base_url is None else self.base_url.rstrip("/") or None
         changed = ChatwootSettings(url, next(iter(api_token), None), tuple(secrets), tuple(tokens))
         return changed, api_token | secrets | tokens
+
+
+def _is_path_token(text: str) -> bool:
+    return _PATH_TOKEN.fullmatch(text) is not None and not is_guessable(text)
 
 
 def _placed(

@@ -95,6 +95,21 @@ async def test_configured_key_lets_in_beside_those_of_the_store(hub: MemoryHub) 
         await authenticate("a-long-configured-kez")
 
 
+async def test_keys_at_hand_are_enough_to_tell_who_calls(hub: MemoryHub) -> None:
+    configured = ApiKey(
+        "configured", "c", digest_of("a-long-configured-key"), ALL_SCOPES, None, AT
+    )
+    authenticate = hub.authenticate(configured)
+    key, text = await hub.create_api_key(name="crm", scopes=SCOPES)
+    hub.state.away = True
+
+    assert authenticate.among({key.id: key}, text.reveal()) == key
+    assert authenticate.among({}, "a-long-configured-key") is configured
+    for keys in ({}, {key.id: evolve(key, digest=b"")}, {key.id: key.revoked(AT)}):
+        with pytest.raises(InvalidApiKeyError):
+            authenticate.among(keys, text.reveal())
+
+
 def test_key_text_is_not_shown_by_its_repr() -> None:
     text = ApiKeyText.parse("oac_" + "a" * 12 + "_" + "s" * 43)
 

@@ -145,8 +145,44 @@ async def test_accounts_that_are_stored_are_listed(hub: MemoryHub) -> None:
     listed = await hub.read_chatwoot_accounts(caller=ANYBODY)
     assert [account.account for account in listed] == [ONE, TWO]
     assert listed[1].settings == ChatwootSettings(URL)
-    each = [account async for account, _ in hub.chatwoot_accounts.each()]
-    assert each == [ONE, TWO]
+    directory = await hub.chatwoot_accounts.directory()
+    assert directory.accounts == {ONE: OPENED, TWO: ChatwootAccess(URL)}
+    assert directory.owner_of(LONG) == ONE
+    assert directory.owner_of(LONG[:-1]) is None
+    assert LONG not in repr(directory)
+
+
+async def test_directory_is_read_at_most_every_two_seconds(hub: MemoryHub) -> None:
+    others = ChatwootAccounts(hub.store, hub.secrets, hub.vault, hub.clock)
+    assert (await others.directory()).accounts == {}
+    await put(hub, ONE, FULL)
+    assert (await others.directory()).accounts == {}
+    assert (await hub.chatwoot_accounts.directory()).accounts.keys() == {ONE}
+    hub.clock.tick(timedelta(seconds=2))
+    found = await others.directory()
+    assert found.accounts.keys() == {ONE}
+    hub.clock.tick(timedelta(seconds=2))
+    assert await others.directory() is found
+    await put(hub, TWO, FULL)
+    hub.clock.tick(timedelta(seconds=2))
+    assert (await others.directory()).accounts == {ONE: OPENED, TWO: OPENED}
+    others.forget()
+    hub.state.away = True
+    with pytest.raises(StoreUnavailableError):
+        await others.directory()
+
+
+async def test_accounts_come_in_the_order_in_which_they_were_heard_of(hub: MemoryHub) -> None:
+    three = ChatwootId("3")
+    for account in (ONE, TWO, three):
+        await put(hub, account, ChatwootChange(base_url=URL))
+    accounts = hub.chatwoot_accounts
+    directory = await accounts.directory()
+    assert [account for account, _ in accounts.by_recency(directory)] == [ONE, TWO, three]
+    for number in (*range(10, 1100), 1, 3, 1):
+        accounts.heard_of(ChatwootId(str(number)))
+    assert [account for account, _ in accounts.by_recency(directory)] == [ONE, three, TWO]
+    assert len(accounts._heard) == 1024
 
 
 async def test_account_of_which_nothing_is_stored_is_empty(hub: MemoryHub) -> None:

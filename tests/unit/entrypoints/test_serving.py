@@ -90,6 +90,7 @@ def test_secrets_of_every_scheme_reach_the_boundary(tmp_path: Path) -> None:
             "ODOO_AI_CONFIG_RATE_LIMIT": "7",
             "ODOO_AI_CONFIG_CONNECTIONS_PER_ADDRESS": "0",
             "ODOO_AI_CONFIG_HEADER_SECONDS": "3",
+            "ODOO_AI_CONFIG_FAILURE_LIMIT": "5",
             "ODOO_AI_CONFIG_APPS": "chatwoot",
         },
         folder=tmp_path,
@@ -101,6 +102,7 @@ def test_secrets_of_every_scheme_reach_the_boundary(tmp_path: Path) -> None:
     assert (options.max_body_bytes, options.max_json_depth) == (2048, 9)
     assert options.requests_per_second == 7
     assert (options.connections_per_address, options.header_seconds) == (0, 3)
+    assert options.failed_authentications_per_second == 5
     assert options.apps == {App.CHATWOOT}
 
 

@@ -5,6 +5,7 @@ Tell who is calling.
 from __future__ import annotations
 
 import hmac
+from collections.abc import Mapping
 
 from attrs import frozen
 
@@ -33,6 +34,22 @@ class Authenticate:
             InvalidApiKeyError: It is missing, unknown or revoked; which one is not said.
             StoreUnavailableError: The store is away.
         """
+        found = self._read(presented)
+        if isinstance(found, ApiKey):
+            return found
+        return _vouched(found, await self.api_keys.api_key(found.id))
+
+    def among(self, keys: Mapping[str, ApiKey], presented: str | None) -> ApiKey:
+        """
+        The caller's key if it is one of *keys*, by id, or the configured one.
+
+        Raises:
+            InvalidApiKeyError: It is missing, none of these, or revoked; which one is not said.
+        """
+        found = self._read(presented)
+        return found if isinstance(found, ApiKey) else _vouched(found, keys.get(found.id))
+
+    def _read(self, presented: str | None) -> ApiKey | ApiKeyText:
         if not presented:
             raise InvalidApiKeyError
         if self.configured is not None and hmac.compare_digest(
@@ -42,9 +59,12 @@ class Authenticate:
         text = ApiKeyText.parse(presented)
         if text is None:
             raise InvalidApiKeyError
-        key = await self.api_keys.api_key(text.id)
-        if key is None or not hmac.compare_digest(digest_of(text.secret), key.digest):
-            raise InvalidApiKeyError
-        if key.revoked_at is not None:
-            raise InvalidApiKeyError
-        return key
+        return text
+
+
+def _vouched(text: ApiKeyText, key: ApiKey | None) -> ApiKey:
+    if key is None or not hmac.compare_digest(digest_of(text.secret), key.digest):
+        raise InvalidApiKeyError
+    if key.revoked_at is not None:
+        raise InvalidApiKeyError
+    return key

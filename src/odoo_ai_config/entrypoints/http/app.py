@@ -18,7 +18,12 @@ from odoo_ai_config.entrypoints.http.app_keys import (
 from odoo_ai_config.entrypoints.http.authentication import keyed
 from odoo_ai_config.entrypoints.http.metrics import Metrics
 from odoo_ai_config.entrypoints.http.options import HttpOptions
-from odoo_ai_config.entrypoints.http.rate_limit import CallerLimits, TokenBuckets
+from odoo_ai_config.entrypoints.http.rate_limit import (
+    CallerLimits,
+    FailureLimits,
+    KnownKeys,
+    TokenBuckets,
+)
 from odoo_ai_config.entrypoints.http.representations import Representations
 from odoo_ai_config.entrypoints.http.request_trace import TRACE, RequestTrace
 from odoo_ai_config.entrypoints.http.routes import add_routes
@@ -37,16 +42,17 @@ def build_app(services: Services, options: HttpOptions, metrics: Metrics) -> web
     app[OPTIONS] = options
     app[METRICS] = metrics
     app[REPRESENTATIONS] = Representations(services.yaml, options.cached_bytes)
-    app[LIMITS] = limits = CallerLimits(
+    app[LIMITS] = CallerLimits(
         keys=TokenBuckets(options.requests_per_second),
-        failures=TokenBuckets(options.failed_authentications_per_second),
+        failures=FailureLimits(options.failed_authentications_per_second),
+        known_keys=KnownKeys(services.api_keys),
     )
     app[LAST_ORDERS] = last_orders = LastOrders()
     app[TRACE] = trace = RequestTrace(metrics, last_orders)
     add_routes(
         app.router,
         apps=options.apps,
-        let_in=lambda handler: keyed(handler, services.authenticate, limits),
+        let_in=keyed,
         served=trace.of,
     )
     return app

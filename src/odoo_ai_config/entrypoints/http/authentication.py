@@ -11,11 +11,10 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 from multidict import istr
 
-from odoo_ai_config.application.use_cases.authenticate import Authenticate
 from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.errors import InvalidApiKeyError, ScopeMissingError
 from odoo_ai_config.domain.json_types import Json
-from odoo_ai_config.entrypoints.http.app_keys import METRICS, OPTIONS
+from odoo_ai_config.entrypoints.http.app_keys import LIMITS, METRICS, OPTIONS, SERVICES
 from odoo_ai_config.entrypoints.http.bodies import (
     json_object,
     made_of,
@@ -28,8 +27,7 @@ from odoo_ai_config.entrypoints.http.errors import (
     HttpRefusalError,
     RateLimitedError,
 )
-from odoo_ai_config.entrypoints.http.rate_limit import CallerLimits
-from odoo_ai_config.entrypoints.http.signature import verify_signature
+from odoo_ai_config.entrypoints.http.signature import SignatureScheme, verify_signature
 
 _HEADER: Final = istr("X-API-Key")
 
@@ -38,7 +36,7 @@ KeyedHandler: TypeAlias = Callable[[web.Request, ApiKey], Awaitable[web.StreamRe
 PushHandler: TypeAlias = Callable[[web.Request, ApiKey, bytes], Awaitable[web.StreamResponse]]
 
 
-def keyed(handler: KeyedHandler, authenticate: Authenticate, limits: CallerLimits) -> Handler:
+def keyed(handler: KeyedHandler) -> Handler:
     """
     A handler for aiohttp that calls *handler* with the caller's key.
 
@@ -51,12 +49,16 @@ def keyed(handler: KeyedHandler, authenticate: Authenticate, limits: CallerLimit
         key = request.headers.get(_HEADER)
         if key is None:
             key = _bearer(request)
+        limits = request.app[LIMITS]
+        wait = limits.failures.wait(request.remote)
         try:
-            caller = await authenticate(key)
+            caller = await holder_of(request, key, throttled=wait > 0)
         except InvalidApiKeyError:
-            wait = limits.failures.take(request.remote or "")
             if wait:
                 raise RateLimitedError(wait) from None
+            # Who shows none has tried nothing.
+            if key:
+                limits.failures.failed(request.remote)
             raise
         wait = limits.keys.take(caller.id)
         if wait:
@@ -64,6 +66,28 @@ def keyed(handler: KeyedHandler, authenticate: Authenticate, limits: CallerLimit
         return await handler(request, caller)
 
     return let_in
+
+
+async def holder_of(request: web.Request, key: str | None, *, throttled: bool) -> ApiKey:
+    """
+    The holder of *key*.
+
+    Where *throttled*, or where too many keys were looked for in vain, the store is not asked for
+    one that was not there a moment ago. Whoever has a good key gets in, whoever else has the
+    same address: behind a proxy all have.
+
+    Raises:
+        InvalidApiKeyError: It is missing, unknown or revoked; which one is not said.
+        StoreUnavailableError: The store is away.
+    """
+    limits, authenticate = request.app[LIMITS], request.app[SERVICES].authenticate
+    if throttled or limits.failures.exhausted:
+        authenticate.among(await limits.known_keys.all(), key)
+    try:
+        return await authenticate(key)
+    except InvalidApiKeyError:
+        limits.failures.looked_up()
+        raise
 
 
 def signed(handler: PushHandler) -> KeyedHandler:
@@ -89,9 +113,12 @@ def signed(handler: PushHandler) -> KeyedHandler:
     return take_in
 
 
-async def require_signature(request: web.Request, raw: bytes) -> None:
+async def require_signature(request: web.Request, raw: bytes) -> SignatureScheme | None:
     """
     Refuse *raw*, pushed with a key, if a signature is wrong, or missing where one is demanded.
+
+    Returns:
+        How it is signed; None if it is not.
 
     Raises:
         SignatureError: It is.
@@ -107,8 +134,8 @@ async def require_signature(request: web.Request, raw: bytes) -> None:
             raise BodyTooLargeError
         return json_object(request, raw)
 
-    def check() -> None:
-        verify_signature(
+    def check() -> SignatureScheme | None:
+        return verify_signature(
             request.headers,
             raw,
             parsed_body=parsed,
@@ -116,7 +143,7 @@ async def require_signature(request: web.Request, raw: bytes) -> None:
             policy=options.signatures,
         )
 
-    await made_of(raw, check)
+    return await made_of(raw, check)
 
 
 def shows_key(request: web.Request) -> bool:

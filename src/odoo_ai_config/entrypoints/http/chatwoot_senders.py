@@ -4,11 +4,12 @@ Who vouches for an event of Chatwoot: a signature, a secret in the address, or a
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Final
+from typing import Final, TypeAlias
 
 from aiohttp import web
 from attrs import frozen
@@ -22,7 +23,7 @@ from odoo_ai_config.domain.errors import InvalidApiKeyError
 from odoo_ai_config.domain.identifiers import ChatwootId
 from odoo_ai_config.domain.signing import SigningKey
 from odoo_ai_config.entrypoints.http.app_keys import LIMITS, OPTIONS, SERVICES
-from odoo_ai_config.entrypoints.http.authentication import require_signature
+from odoo_ai_config.entrypoints.http.authentication import holder_of, require_signature
 from odoo_ai_config.entrypoints.http.errors import (
     RateLimitedError,
     SignatureError,
@@ -32,6 +33,7 @@ from odoo_ai_config.entrypoints.http.errors import (
 )
 from odoo_ai_config.entrypoints.http.signature import (
     SignaturePolicy,
+    SignatureScheme,
     verify_signature,
 )
 
@@ -46,8 +48,21 @@ CHATWOOT: Final = ApiKey(
 )
 _SIGNATURE: Final = istr("X-Chatwoot-Signature")
 _KEY: Final = istr("X-API-Key")
+# What of a signed request is signed itself and no other has: the headers by scheme.
+_NAMED_BY: Final = {
+    SignatureScheme.STANDARD_WEBHOOKS: istr("webhook-id"),
+    SignatureScheme.ODOO_MODULE: istr("X-Webhook-Signature"),
+}
+# Bytes to hash that cost less than handing them to a thread.
+_CHEAP: Final = 256 * 1024
+# For an event that names no account: secrets that are tried, and bytes that are hashed for it.
+_MOST_TRIED: Final = 32
+_MOST_HASHED: Final = 4 * 1024 * 1024
 # Addresses that end like this have no secret in them.
 _PLAIN: Final = frozenset({"chatwoot", "webhook"})
+
+# An account, and what may vouch for it; None stands for every account.
+Candidate: TypeAlias = tuple[ChatwootId | None, ChatwootAccess]
 
 
 @frozen
@@ -57,10 +72,21 @@ class Sender:
 
     Args:
         account: The account that what vouches belongs to, if it belongs to one.
+        signed: What names the event among all that were signed alike; None if it is not signed.
     """
 
     caller: ApiKey
     account: ChatwootId | None
+    signed: str | None = None
+
+    @property
+    def bucket(self) -> str:
+        """
+        Whose requests are counted together: an account's, or those with one key.
+        """
+        if self.caller is not CHATWOOT or self.account is None:
+            return self.caller.id
+        return f"{self.caller.id}/{self.account}"
 
 
 def require_credential(request: web.Request) -> None:
@@ -92,50 +118,101 @@ async def sender_of(request: web.Request, raw: bytes, account: ChatwootId | None
         StoreUnavailableError: The store is away.
     """
     limits = request.app[LIMITS]
+    wait = limits.failures.wait(request.remote)
     try:
-        sender = await _vouched(request, raw, account)
+        sender = await _vouched(request, raw, account, throttled=wait > 0)
     except (SignatureError, InvalidApiKeyError):
-        wait = limits.failures.take(request.remote or "")
         if wait:
             raise RateLimitedError(wait) from None
+        limits.failures.failed(request.remote)
         raise
-    wait = limits.keys.take(sender.caller.id)
+    wait = limits.keys.take(sender.bucket)
     if wait:
         raise RateLimitedError(wait)
     return sender
 
 
-async def _vouched(request: web.Request, raw: bytes, account: ChatwootId | None) -> Sender:
-    services = request.app[SERVICES]
-    candidates = await _candidates(services.chatwoot_accounts, account)
-    if _SIGNATURE in request.headers:
-        for owner, access in candidates:
-            if _is_signed_by(access, request, raw):
-                return Sender(CHATWOOT, owner)
+async def _vouched(
+    request: web.Request, raw: bytes, account: ChatwootId | None, *, throttled: bool
+) -> Sender:
+    token, signature = _token_in(request), request.headers.get(_SIGNATURE)
+    accounts = request.app[SERVICES].chatwoot_accounts
+    most = 0 if throttled or signature is None else _most_secrets(raw)
+    candidates = await _candidates(accounts, account, token, most, throttled=throttled)
+    if signature is not None:
+        found = await _signer(request, raw, candidates, throttled=throttled)
+        if found is not None:
+            owner, _ = found
+            if owner is not None:
+                accounts.heard_of(owner)
+            return Sender(CHATWOOT, owner, signature)
         if any(access.webhook_secrets for _, access in candidates):
             raise SignatureInvalidError
-    token = _token_in(request)
     if token is not None:
         for owner, access in candidates:
             if _is_among(token, access.webhook_tokens):
                 return Sender(CHATWOOT, owner)
     key = request.headers.get(_KEY)
     if key:
-        caller = await services.authenticate(key)
+        caller = await holder_of(request, key, throttled=throttled)
         caller.require(Scope.WEBHOOK)
-        await require_signature(request, raw)
-        return Sender(caller, account)
+        scheme = await require_signature(request, raw)
+        return Sender(caller, account, scheme and request.headers[_NAMED_BY[scheme]])
     raise SignatureInvalidError if token is None else WebhookTokenInvalidError
 
 
 async def _candidates(
-    accounts: ChatwootAccounts, account: ChatwootId | None
-) -> Sequence[tuple[ChatwootId | None, ChatwootAccess]]:
+    accounts: ChatwootAccounts,
+    account: ChatwootId | None,
+    token: str | None,
+    most: int,
+    *,
+    throttled: bool,
+) -> Sequence[Candidate]:
+    """
+    Whose secrets may vouch for an event of *account*.
+
+    Some versions of Chatwoot leave the account out of some events; whose secret it is tells it.
+    The end of the address says so at once. For a signature secrets are tried, *most* in all:
+    those of the installation, and of the accounts that were heard of last.
+
+    For a *throttled* address the store is not asked for accounts that do not exist.
+    """
     if account is not None:
-        return [(account, await accounts.access_to(account))]
-    # Some versions of Chatwoot leave the account out of some events; whose secret it is tells it.
-    whole: tuple[ChatwootId | None, ChatwootAccess] = None, await accounts.access_to(None)
-    return [whole, *[entry async for entry in accounts.each()]]
+        known = not throttled or account in (await accounts.directory()).accounts
+        return [(account, await accounts.access_to(account if known else None))]
+    whole = await accounts.access_to(None)
+    directory = await accounts.directory()
+    owner = None if token is None else directory.owner_of(token)
+    if owner is not None:
+        return [(owner, await accounts.access_to(owner))]
+    candidates: list[Candidate] = [(None, whole)]
+    left = most - len(whole.webhook_secrets)
+    for candidate, access in accounts.by_recency(directory):
+        left -= len(access.webhook_secrets)
+        if left < 0:
+            break
+        if access.webhook_secrets:
+            candidates.append((candidate, access))
+    return candidates
+
+
+def _most_secrets(raw: bytes) -> int:
+    return min(_MOST_TRIED, _MOST_HASHED // max(1, len(raw)))
+
+
+async def _signer(
+    request: web.Request, raw: bytes, candidates: Sequence[Candidate], *, throttled: bool
+) -> Candidate | None:
+    def find() -> Candidate | None:
+        return next((one for one in candidates if _is_signed_by(one[1], request, raw)), None)
+
+    work = len(raw) * sum(len(access.webhook_secrets) for _, access in candidates)
+    if work <= _CHEAP:
+        return find()
+    if throttled:
+        raise SignatureInvalidError
+    return await asyncio.to_thread(find)
 
 
 def _is_signed_by(access: ChatwootAccess, request: web.Request, raw: bytes) -> bool:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Mapping
-from ipaddress import IPv6Address
 from typing import Any, Final
 
 import structlog
@@ -21,6 +20,7 @@ from aiohttp.http_exceptions import BadHttpMessage
 from odoo_ai_config.entrypoints.http.app_keys import OPTIONS
 from odoo_ai_config.entrypoints.http.errors import MalformedRequestError, RouteNotFoundError
 from odoo_ai_config.entrypoints.http.options import HttpOptions
+from odoo_ai_config.entrypoints.http.rate_limit import source_of
 from odoo_ai_config.entrypoints.http.request_trace import TRACE, RequestTrace
 
 _log = structlog.get_logger()
@@ -242,11 +242,4 @@ class _Parser:
 
 
 def _address_of(transport: asyncio.BaseTransport) -> str:
-    """
-    Whom a connection counts for: an IPv4 address, or the network of 64 bits that one gets in IPv6.
-    """
-    host = str((transport.get_extra_info("peername") or ("",))[0]).partition("%")[0]
-    if ":" not in host:
-        return host
-    address = IPv6Address(host)
-    return str(address.ipv4_mapped or IPv6Address(int(address) >> 64 << 64))
+    return source_of(str((transport.get_extra_info("peername") or ("",))[0]))

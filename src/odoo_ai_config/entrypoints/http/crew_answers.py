@@ -53,8 +53,7 @@ async def answer_message(request: web.Request) -> web.StreamResponse:
         return await _answer_signed(request)
     if not shows_key(request):
         raise SignatureMissingError
-    services = request.app[SERVICES]
-    return await keyed(_answer_keyed, services.authenticate, request.app[LIMITS])(request)
+    return await keyed(_answer_keyed)(request)
 
 
 async def _answer_signed(request: web.Request) -> web.Response:
@@ -77,9 +76,11 @@ async def _answer_signed(request: web.Request) -> web.Response:
             message_id, answer, prove=prove
         )
     except SignatureError:
-        wait = request.app[LIMITS].failures.take(request.remote or "")
+        failures = request.app[LIMITS].failures
+        wait = failures.wait(request.remote)
         if wait:
             raise RateLimitedError(wait) from None
+        failures.failed(request.remote)
         raise
     return _taken_in(message, request)
 

@@ -26,9 +26,10 @@ class HttpOptions:
         apps: Whose addresses are served.
         max_collection_bytes: The same as *max_body_bytes*, for whole collections.
         signatures: What events at the webhook are checked against.
-        requests_per_second: What one API key may ask for; 0 for no limit.
-        failed_authentications_per_second: How often one address may come with a key that is
-            none before it is told to wait; 0 for no limit.
+        requests_per_second: What one API key, or one account of Chatwoot, may ask for; 0 for no
+            limit.
+        failed_authentications_per_second: How often one address may come with a key, signature or
+            secret address that is wrong before it is told to wait; 0 for no limit.
         connections_per_address: How many one address may have open in this process; 0 for no
             limit.
         header_seconds: How long a connection may take to send the headers of a request.
@@ -44,7 +45,7 @@ class HttpOptions:
     max_collection_bytes: int = 32 * MEBIBYTE
     max_json_depth: int = 32
     requests_per_second: float = 20_000
-    failed_authentications_per_second: float = 1_000
+    failed_authentications_per_second: float = 10
     connections_per_address: int = 512
     header_seconds: float = 10
     body_seconds: float = 20

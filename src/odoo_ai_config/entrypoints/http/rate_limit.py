@@ -1,16 +1,26 @@
 """
-How often one caller may ask.
+How often one caller may ask, and how often one address may fail to prove who it is.
 """
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from ipaddress import IPv6Address
 from typing import Final
 
 from attrs import frozen
 
+from odoo_ai_config.application.ports.api_key_store import ApiKeyStore
+from odoo_ai_config.domain.access import ApiKey
+
 _MAX_HOLDERS: Final = 10_000
+_LONGEST_DEBT: Final = 60.0
+# How many addresses together may make the hub look for keys that do not exist.
+_ADDRESSES: Final = 100
+_FRESH_SECONDS: Final = 2.0
 
 
 class TokenBuckets:
@@ -49,6 +59,30 @@ class TokenBuckets:
         self._full_at[holder] = full_at + self._seconds_a_token
         return 0.0
 
+    def wait(self, holder: str) -> float:
+        """
+        The seconds until there is a token; 0 if there is one.
+        """
+        full_at = self._full_at.get(holder)
+        return 0.0 if full_at is None else max(0.0, full_at - self._clock() - self._slack)
+
+    def charge(self, holder: str) -> None:
+        """
+        Take one token that may not be there yet.
+
+        Requests that began together all find one; what they take beyond that has to come in
+        first, for a minute at most.
+        """
+        if not self._seconds_a_token:
+            return
+        now = self._clock()
+        full_at = self._full_at.get(holder)
+        if full_at is None:
+            self._make_room(now)
+            full_at = now
+        most = now + self._slack + max(_LONGEST_DEBT, self._seconds_a_token)
+        self._full_at[holder] = min(max(full_at, now) + self._seconds_a_token, most)
+
     def _make_room(self, now: float) -> None:
         if len(self._full_at) >= _MAX_HOLDERS:
             self._full_at = {name: at for name, at in self._full_at.items() if at > now}
@@ -56,11 +90,95 @@ class TokenBuckets:
             del self._full_at[next(iter(self._full_at))]
 
 
+class KnownKeys:
+    """
+    Every API key as it was a moment ago.
+
+    A caller whose address has failed too often is told from a stranger by them, without asking
+    the store for each. They are read at most every two seconds.
+    """
+
+    def __init__(self, api_keys: ApiKeyStore, clock: Callable[[], float] = time.monotonic) -> None:
+        self._api_keys = api_keys
+        self._clock = clock
+        self._keys: Mapping[str, ApiKey] = {}
+        self._stale_at = clock()
+        self._reading = asyncio.Lock()
+
+    async def all(self) -> Mapping[str, ApiKey]:
+        """
+        The keys by id.
+
+        Raises:
+            StoreUnavailableError: The store is away; for two seconds it is not asked again.
+        """
+        async with self._reading:
+            if self._clock() >= self._stale_at:
+                self._stale_at = self._clock() + _FRESH_SECONDS
+                self._keys = {key.id: key for key in await self._api_keys.api_keys()}
+        return self._keys
+
+
+class FailureLimits:
+    """
+    How often one address may come with a key, a signature or a secret address that is wrong.
+
+    Args:
+        rate: Failures a second of one address; of all addresses together a hundred times as
+            many make the hub look for keys in its store. 0 for no limit.
+    """
+
+    def __init__(self, rate: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._failures = TokenBuckets(rate, clock)
+        self._look_ups = TokenBuckets(rate * _ADDRESSES, clock)
+
+    def wait(self, address: str | None) -> float:
+        """
+        The seconds until *address* may fail again; 0 if it may now.
+        """
+        return self._failures.wait(source_of(address or ""))
+
+    def failed(self, address: str | None) -> None:
+        """
+        Count a failure of *address*.
+        """
+        self._failures.charge(source_of(address or ""))
+
+    @property
+    def exhausted(self) -> bool:
+        """
+        Whether too many keys that do not exist were looked for, from wherever.
+        """
+        return self._look_ups.wait("") > 0
+
+    def looked_up(self) -> None:
+        """
+        Count a key that the store did not have.
+        """
+        self._look_ups.charge("")
+
+
+@lru_cache(maxsize=4096)
+def source_of(address: str) -> str:
+    """
+    Whom *address* counts for: an IPv4 address, or the network of 64 bits that one gets in IPv6.
+    """
+    host = address.partition("%")[0]
+    if ":" not in host:
+        return host
+    number = IPv6Address(host)
+    return str(number.ipv4_mapped or IPv6Address(int(number) >> 64 << 64))
+
+
 @frozen
 class CallerLimits:
     """
-    Buckets by API key, and by address for those who come with a key that is none.
+    What keeps one caller from being all callers.
+
+    Args:
+        keys: Buckets by API key, and by account for Chatwoot.
     """
 
     keys: TokenBuckets
-    failures: TokenBuckets
+    failures: FailureLimits
+    known_keys: KnownKeys

@@ -221,7 +221,13 @@ class Settings:
     rate_limit: int = environ.var(
         default="20000",
         converter=count(0),
-        help="Requisições por segundo de uma chave, e recusadas de um endereço; 0: sem limite",
+        help="Requisições por segundo de uma chave, ou de uma conta do Chatwoot; 0: sem limite",
+    )
+    failure_limit: int = environ.var(
+        default="10",
+        converter=count(0),
+        help="Chaves, assinaturas e endereços secretos errados por segundo de um mesmo IP; "
+        "0: sem limite",
     )
     connections_per_address: int = environ.var(
         default="512",

@@ -2,8 +2,11 @@ from __future__ import annotations
 
 import pytest
 
+from odoo_ai_config.application.errors import StoreUnavailableError
 from odoo_ai_config.entrypoints.http import rate_limit
-from odoo_ai_config.entrypoints.http.rate_limit import TokenBuckets
+from odoo_ai_config.entrypoints.http.options import HttpOptions
+from odoo_ai_config.entrypoints.http.rate_limit import FailureLimits, KnownKeys, TokenBuckets
+from tests.unit.application.memory_hub import ANYBODY, MemoryHub
 
 
 class Stopwatch:
@@ -62,3 +65,67 @@ def test_holders_never_outgrow_the_memory(monkeypatch: pytest.MonkeyPatch) -> No
         assert buckets.take(f"h{number}") == 0
     assert len(buckets._full_at) == 3
     assert buckets.take("h9") == 1
+
+
+def test_waiting_takes_nothing_and_charges_are_owed() -> None:
+    clock = Stopwatch()
+    buckets = TokenBuckets(2, clock)
+    assert [buckets.wait("a") for _ in range(9)] == [0] * 9
+    for _ in range(4):
+        buckets.charge("a")
+    assert buckets.wait("a") == 1.5
+    for _ in range(1000):
+        buckets.charge("a")
+    assert buckets.wait("a") == 60
+    clock.seconds = 61
+    assert [buckets.wait("a"), buckets.take("a")] == [0, 0]
+
+
+def test_zero_is_no_limit_for_charges_either() -> None:
+    buckets = TokenBuckets(0, Stopwatch())
+    buckets.charge("a")
+    assert (buckets.wait("a"), len(buckets._full_at)) == (0, 0)
+
+
+def test_tenth_failure_in_a_second_is_the_last() -> None:
+    limits = FailureLimits(HttpOptions("1").failed_authentications_per_second, Stopwatch())
+    for _ in range(9):
+        limits.failed("192.0.2.1")
+    assert limits.wait("192.0.2.1") == 0
+    limits.failed("192.0.2.1")
+    assert limits.wait("192.0.2.1") == pytest.approx(0.1)
+    assert limits.wait("192.0.2.2") == limits.wait(None) == 0
+
+
+def test_addresses_of_one_network_of_ipv6_fail_together() -> None:
+    limits = FailureLimits(1, Stopwatch())
+    limits.failed("2001:db8::1")
+    assert limits.wait("2001:db8::ffff:1%eth0") == 1
+    assert limits.wait("2001:db8:0:1::1") == 0
+    limits.failed("::ffff:192.0.2.1")
+    assert (limits.wait("192.0.2.1"), limits.wait("::ffff:192.0.2.2")) == (1, 0)
+
+
+def test_all_addresses_together_look_for_a_hundred_times_as_many_keys() -> None:
+    limits = FailureLimits(1, Stopwatch())
+    for _ in range(95):
+        limits.looked_up()
+    assert not limits.exhausted
+    for _ in range(10):
+        limits.looked_up()
+    assert limits.exhausted
+
+
+async def test_known_keys_are_read_at_most_every_two_seconds() -> None:
+    hub, clock = MemoryHub(), Stopwatch()
+    known = KnownKeys(hub.api_keys, clock)
+    hub.state.away = True
+    with pytest.raises(StoreUnavailableError):
+        await known.all()
+    assert await known.all() == {}
+    hub.state.away = False
+    hub.state.api_keys["k"] = ANYBODY
+    clock.seconds = 1.9
+    assert await known.all() == {}
+    clock.seconds = 2
+    assert await known.all() == {ANYBODY.id: ANYBODY}
