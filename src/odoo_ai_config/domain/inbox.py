@@ -85,7 +85,8 @@ class Origin:
         event: Chatwoot's name, for instance ``message_created``; ``""`` if it gave none.
         account: None where an event does not tell it.
         message: Chatwoot's id of the message.
-        delivery: ``X-Chatwoot-Delivery``, the same on Chatwoot's own retries.
+        delivery: ``X-Chatwoot-Delivery``, the same on Chatwoot's own retries. Behind a slash
+            follows a digest of the signature, if there was one: the header is not signed.
         request_id: Of the request that brought it; its log lines and those of the delivery
             carry the same.
     """
@@ -97,6 +98,13 @@ class Origin:
     message: ChatwootId | None = None
     delivery: str | None = None
     request_id: str | None = None
+
+    @property
+    def delivery_id(self) -> str | None:
+        """
+        What Chatwoot calls the delivery.
+        """
+        return self.delivery and self.delivery.partition("/")[0]
 
     @property
     def marks(self) -> tuple[str, ...]:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from typing import Final
 
@@ -17,6 +18,7 @@ from odoo_ai_config.application.errors import ApplicationError
 from odoo_ai_config.application.use_cases.receive_message import Receipt, Reception
 from odoo_ai_config.domain.credentials import SecretText
 from odoo_ai_config.domain.errors import DomainError
+from odoo_ai_config.domain.inbox import Origin
 from odoo_ai_config.domain.json_types import JsonObject
 from odoo_ai_config.domain.receiving import MESSAGE_CREATED, OTHER_EVENTS, ChatwootEvent
 from odoo_ai_config.entrypoints.http.app_keys import METRICS, OPTIONS, REQUEST_ID, SERVICES
@@ -25,7 +27,11 @@ from odoo_ai_config.entrypoints.http.bodies import (
     read_body,
     require_json,
 )
-from odoo_ai_config.entrypoints.http.chatwoot_senders import require_credential, sender_of
+from odoo_ai_config.entrypoints.http.chatwoot_senders import (
+    Sender,
+    require_credential,
+    sender_of,
+)
 from odoo_ai_config.entrypoints.http.errors import HttpRefusalError
 from odoo_ai_config.entrypoints.http.representations import json_bytes
 
@@ -48,8 +54,7 @@ async def receive_message(request: web.Request) -> web.Response:
         raw = await read_body(request)
         event = await _event_in(request, raw)
         sender = await sender_of(request, raw, event.origin.account)
-        if event.origin.account is None:
-            event = evolve(event, origin=evolve(event.origin, account=sender.account))
+        event = evolve(event, origin=_identified(event.origin, sender))
         receipt = await request.app[SERVICES].receive_message(
             event, SecretText.from_utf8(raw), caller=sender.caller
         )
@@ -88,6 +93,17 @@ async def _event_in(request: web.Request, raw: bytes) -> ChatwootEvent:
     return read_event(body, delivery=_delivery_of(request), request_id=request[REQUEST_ID])
 
 
+def _identified(origin: Origin, sender: Sender) -> Origin:
+    account = origin.account or sender.account
+    if sender.signed is None:
+        return evolve(origin, account=account)
+    # The header is not signed: it must not make a new event of an old one, nor the reverse.
+    proof = hashlib.sha256(sender.signed.encode("utf-8", "surrogateescape")).hexdigest()[:32]
+    named = account is not None and origin.message is not None
+    delivery = origin.delivery if named else "signed"
+    return evolve(origin, account=account, delivery=delivery and f"{delivery}/{proof}")
+
+
 def _delivery_of(request: web.Request) -> str | None:
     given = request.headers.get(_DELIVERY)
     return None if given is None or _VALID_DELIVERY.fullmatch(given) is None else given
@@ -122,6 +138,6 @@ def _tell(event: ChatwootEvent, receipt: Receipt) -> None:
         inbox=origin.inbox and origin.inbox.value,
         conversation=origin.conversation and origin.conversation.value,
         chatwoot_message=origin.message and origin.message.value,
-        delivery=origin.delivery,
+        delivery=origin.delivery_id,
         **whereto,
     )

@@ -8,6 +8,7 @@ import asyncio
 import hashlib
 import hmac
 import json
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -39,6 +40,7 @@ from tests.unit.entrypoints.http.test_any_input import JSON, mutated
 from tests.unit.entrypoints.http.web_hub import WebHub, fixture, having, serving, without
 
 NOW = 1_776_971_662
+NAMELESS = without(WHATSAPP, "id")
 SECRET, OTHER = "whs-installation", "whs-of-account-1"
 TOKEN, OTHER_TOKEN = "token-of-the-installation", "token-of-account-1-only"
 VECTOR = fixture("signatures")["chatwoot"]
@@ -128,7 +130,7 @@ async def test_signed_message_is_stored_routed_and_acknowledged(web: WebHub) -> 
     assert MessageId((await answer.json())["message_id"]) == message.id
     assert message.stage is Stage.QUEUED
     assert str(message.holder) == "acme/retail"
-    assert message.origin.delivery == "6d0f0a35-5fe3-4d6f-a8a0-1d2c6a1f0001"
+    assert message.origin.delivery_id == "6d0f0a35-5fe3-4d6f-a8a0-1d2c6a1f0001"
     assert message.origin.request_id == answer.headers["X-Request-ID"]
 
 
@@ -367,6 +369,54 @@ async def test_account_that_the_event_leaves_out_is_told_by_its_secret(web: WebH
     assert await receipt_of(by_signature) == ("accepted", None)
     assert await receipt_of(by_address) == ("accepted", None)
     assert await code_of(await push(web, raw, signed(raw, "x"))) == (401, "signature_invalid")
+
+
+# What was sent before.
+
+
+@pytest.mark.parametrize("first", ["delivery-1", None])
+@pytest.mark.parametrize("again", ["delivery-2", "delivery-1", None])
+async def test_signed_event_without_an_id_is_taken_once_whatever_its_delivery_is_called(
+    web: WebHub, first: str | None, again: str | None
+) -> None:
+    await map_account(web)
+    assert await receipt_of(await push(web, NAMELESS, delivery=first)) == ("accepted", None)
+    assert await receipt_of(await push(web, NAMELESS, delivery=again)) == ("duplicate", None)
+
+
+@pytest.mark.parametrize("payload", [NAMELESS, WHATSAPP])
+async def test_other_signed_event_is_another_one_whatever_its_delivery_is_called(
+    web: WebHub, payload: Any
+) -> None:
+    await map_account(web)
+    other = having(payload, "Outra pergunta", "content")
+    if "id" in payload:
+        other = having(other, 9100, "id")
+    for one in (payload, other):
+        assert await receipt_of(await push(web, one, delivery="delivery-1")) == ("accepted", None)
+
+
+async def test_delivery_is_shown_as_chatwoot_calls_it(web: WebHub) -> None:
+    await push(web, WHATSAPP, delivery="delivery-1")
+    await push(web, NAMELESS, delivery="delivery-2")
+    await push(web, having(WHATSAPP, 9100, "id"))
+    await push(web, having(WHATSAPP, 9101, "id"), {}, path=f"/webhook/{TOKEN}", delivery="x")
+    shown = (await (await web.get("/v1/messages")).json())["messages"]
+    assert Counter(message["delivery_id"] for message in shown) == Counter(
+        {"delivery-1": 1, "signed": 1, None: 2}
+    )
+
+
+async def test_unsigned_event_is_told_from_others_by_its_delivery(web: WebHub) -> None:
+    path = f"/webhook/{TOKEN}"
+    outcomes = [
+        await receipt_of(await push(web, NAMELESS, {"X-Chatwoot-Delivery": delivery}, path=path))
+        for delivery in ("delivery-1", "delivery-1", "delivery-2")
+    ]
+    assert [outcome for outcome, _ in outcomes] == ["unresolved", "duplicate", "unresolved"]
+
+
+# How often.
 
 
 async def test_strangers_are_slowed_down() -> None:
