@@ -155,6 +155,7 @@ _COUNTING: Final = frozenset(
     }
 )
 _LONGEST_NAME: Final = 128
+_MOST_NAMES: Final = 32
 _SEVERAL: Final = ""
 
 _WORD_ENDS: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
@@ -336,16 +337,36 @@ def taken_out(kind: DocumentKind, body: ReadOnlyJsonObject) -> TakenOut:
 
 def _is_suspicious(members: ReadOnlyJsonObject) -> bool:
     # Of nearly every document this is all that is done, so it takes the shortest way.
-    for name, value in members.items():
+    names = tuple(members)
+    if _say_secret(names) if len(names) <= _MOST_NAMES else _say_secret.__wrapped__(names):
+        return True
+    for value in members.values():
         if value.__class__ is str:
-            if name[-4:] == REF_SUFFIX:
-                if name[:-4] in members or is_secret_text(str(value)):
-                    return True
-            elif value and (is_secret_name(name) or is_secret_text(str(value))):
+            if ("://" in value or value[:2] in _BEGINNINGS or value[:1] <= " ") and is_secret_text(
+                value
+            ):
                 return True
-        elif value and value is not True and (is_secret_name(name) or _is_any_suspicious(value)):
+        elif value.__class__ is dict:
+            if _is_suspicious(value):
+                return True
+        elif value.__class__ is list and any(map(_is_any_suspicious, value)):
             return True
     return False
+
+
+# Documents of one kind have the same names in the same order.
+@lru_cache(maxsize=128)
+def _say_secret(names: tuple[str, ...]) -> bool:
+    """
+    Whether one of *names* is a secret's, or refers to what has its own name beside it.
+    """
+    known = frozenset(names)
+    return any(
+        name.removesuffix(REF_SUFFIX) in known
+        if name.endswith(REF_SUFFIX)
+        else is_secret_name(name)
+        for name in names
+    )
 
 
 def _is_any_suspicious(value: Json) -> bool:

@@ -141,9 +141,9 @@ class SyncCredentials:
 async def _merged(
     before: Document | None, sync: CredentialsSync, settings: JsonObject | None
 ) -> MergedConfig:
-    stored = 0 if before is None else len(before.text)
-    said: JsonObject = {"integrations": dict(sync.integrations or {}), "settings": settings}
-    if is_longer(said, QUICKLY_READ - stored):
+    room = QUICKLY_READ - (0 if before is None else len(before.text))
+    said = (sync.integrations, settings)
+    if room < 0 or any(part is not None and is_longer(part, room) for part in said):
         return await asyncio.to_thread(config_after, before, sync, settings)
     return config_after(before, sync, settings)
 
