@@ -312,7 +312,7 @@ def channel_mappings(
     return ChannelMapping(
         key=key,
         owner=draw(owners) if key.holder is None else key.holder,
-        sequence=draw(_either(sequences, st.integers(-(2**31) + 1, 2**31 - 1))),
+        sequence=draw(_either(sequences, st.integers(0, 2**31 - 1))),
         fallback=draw(st.booleans()),
         numbers=tuple(draw(st.lists(special_numbers(numbers), max_size=3))),
         active=draw(st.sampled_from([True, True, True, False])),
@@ -370,7 +370,7 @@ def routings(draw: DrawFn) -> tuple[list[ChannelMapping], list[IncomingMessage]]
         keys=channel_keys(owners=owners, accounts=ids, inboxes=ids),
         owners=owners,
         numbers=st.builds(PhoneNumber, numbers),
-        sequences=st.integers(-1, 2),
+        sequences=st.integers(0, 3),
     )
     spoken = messages(accounts=ids, inboxes=ids, numbers=written_numbers(numbers) | not_numbers())
     return (

@@ -276,7 +276,8 @@ class Takeover:
             "special_number_ids": [(0, 0, number) for number in self._numbers(row, remarks)],
         }
         if row.get("sequence") is not None:
-            values["sequence"] = row["sequence"]
+            # The old module let it be negative.
+            values["sequence"] = max(0, row["sequence"])
         return self._channels.create(values), "new"
 
     def _place(self, row):

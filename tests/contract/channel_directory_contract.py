@@ -4,12 +4,23 @@ What every ChannelDirectory promises: routing from it is routing from all mappin
 
 from __future__ import annotations
 
+import asyncio
+
+import pytest
 from attrs import evolve
 from hypothesis import HealthCheck, given, settings
 
 from odoo_ai_config.domain.changes import Changeset
+from odoo_ai_config.domain.errors import RevisionConflictError
 from odoo_ai_config.domain.identifiers import ChatwootId, TenantId
-from odoo_ai_config.domain.mapping import ChannelKey, ChannelMapping, MappingRevision
+from odoo_ai_config.domain.mapping import (
+    ChannelClaim,
+    ChannelKey,
+    ChannelMapping,
+    MappingRevision,
+    Rivals,
+)
+from odoo_ai_config.domain.phone import comparable
 from odoo_ai_config.domain.routing import IncomingMessage, Route, RoutingTable, Rule
 from tests import strategies
 from tests.contract.samples import AT, mapping, owner
@@ -59,7 +70,7 @@ class ChannelDirectoryContract(StoreContract):
             "a-1",
             "Z" * 64,
             fallback=True,
-            sequence=-(2**31) + 1,
+            sequence=2**31 - 1,
             numbers=((MOBILE, "boss"), ("12345678", "crew.2-b_C"), (MOBILE_WITHOUT_NINTH, "z")),
         )
         await stores.config.commit(Changeset(mappings=(written,)))
@@ -172,7 +183,7 @@ class ChannelDirectoryContract(StoreContract):
     async def test_lowest_fallback_is_the_one_left_when_a_lower_one_goes(
         self, stores: Stores
     ) -> None:
-        low = mapping(None, None, tenant="z", fallback=True, sequence=-5).mapping
+        low = mapping(None, None, tenant="z", fallback=True, sequence=0).mapping
         middle = mapping("7", "7", tenant="b", fallback=True, sequence=1).mapping
         tied = mapping(None, None, tenant="a", fallback=True, sequence=1).mapping
         await put(stores, middle, low, tied)
@@ -232,6 +243,88 @@ class ChannelDirectoryContract(StoreContract):
         assert [tenant.value for tenant in found] == ["a", "b", "c"]
         assert len(await stores.channels.tenants_in(one, limit=2)) == 2
         assert await stores.channels.tenants_in(ChatwootId("9"), limit=2) == []
+
+    async def test_rivals_are_those_who_have_what_is_claimed(self, stores: Stores) -> None:
+        number = ((MOBILE_WITHOUT_NINTH, "boss"),)
+        await put(
+            stores,
+            mapping("1", "1", tenant="a", numbers=number).mapping,
+            mapping("1", "2", tenant="b").mapping,
+            mapping("2", "1", tenant="c").mapping,
+            mapping("3", "1", tenant="off", active=False, numbers=number).mapping,
+            mapping(None, None, tenant="holder", numbers=number).mapping,
+        )
+
+        async def rivals(tenant: str, account: str | None, *numbers: str) -> Rivals:
+            claim = ChannelClaim(
+                TenantId(tenant),
+                None if account is None else ChatwootId(account),
+                numbers=frozenset(map(comparable, numbers)),
+            )
+            return evolve(await stores.channels.rivals_of(claim), as_of=0)
+
+        assert await rivals("new", "1") == Rivals(shared=True)
+        assert await rivals("b", "1") == Rivals(present=True, shared=True)
+        assert await rivals("c", "2") == Rivals(present=True)
+        for free in ("3", "9"):
+            assert await rivals("new", free, MOBILE) == Rivals()
+        a = TenantId("a")
+        # In the account that is claimed, or in another one of the same tenant.
+        assert await rivals("new", "1", MOBILE) == Rivals(shared=True, holder=a)
+        assert await rivals("b", "9", MOBILE) == Rivals(holder=a)
+        assert await rivals("b", None, MOBILE, "12345678") == Rivals(holder=a)
+        assert await rivals("c", None, MOBILE) == Rivals()
+        assert await rivals("a", None, MOBILE) == Rivals()
+
+    async def test_disputed_claim_is_refused_with_all_that_comes_along(
+        self, stores: Stores
+    ) -> None:
+        number = ((MOBILE, "boss"),)
+        new = mapping("1", "2", tenant="new")
+        here = ChannelClaim(TenantId("new"), ChatwootId("1"))
+        seen = await stores.channels.rivals_of(here)
+        await put(stores, mapping("1", "1", numbers=number).mapping)
+        with pytest.raises(RevisionConflictError):
+            await stores.config.commit(
+                Changeset(mappings=(new,), claim=evolve(here, as_of=seen.as_of))
+            )
+        assert await stores.channels.current([new.mapping.key]) == {}
+        await put(stores, mapping("1", "3", tenant="new").mapping)
+        called = ChannelClaim(TenantId("new"), numbers=frozenset({comparable(MOBILE)}))
+        seen = await stores.channels.rivals_of(called)
+        await put(stores, mapping("1", "1", numbers=number, sequence=3).mapping)
+        with pytest.raises(RevisionConflictError):
+            await stores.config.commit(
+                Changeset(mappings=(new,), claim=evolve(called, as_of=seen.as_of))
+            )
+        own = evolve(here, account=ChatwootId("5"))
+        seen = await stores.channels.rivals_of(own)
+        await put(stores, mapping("6", "1").mapping, mapping("5", "1", tenant="new").mapping)
+        await stores.config.commit(Changeset(mappings=(new,), claim=evolve(own, as_of=seen.as_of)))
+        assert await stores.channels.current([new.mapping.key]) == {new.mapping.key: new}
+
+    async def test_of_many_who_claim_an_account_at_once_one_gets_it(
+        self, stores: Stores, second_stores: Stores
+    ) -> None:
+        both = (stores, second_stores)
+        claims = [ChannelClaim(TenantId(f"t{n}"), ChatwootId("1"), whole=True) for n in range(6)]
+        seen = [await both[n % 2].channels.rivals_of(claim) for n, claim in enumerate(claims)]
+        outcomes = await asyncio.gather(
+            *(
+                both[n % 2].config.commit(
+                    Changeset(
+                        mappings=(mapping("1", str(n), tenant=f"t{n}"),),
+                        claim=evolve(claim, as_of=seen[n].as_of),
+                    )
+                )
+                for n, claim in enumerate(claims)
+            ),
+            return_exceptions=True,
+        )
+        assert sum(outcome is None for outcome in outcomes) == 1
+        refused = [outcome for outcome in outcomes if outcome is not None]
+        assert all(isinstance(outcome, RevisionConflictError) for outcome in refused)
+        assert len(await stores.channels.mappings()) == 1
 
     async def test_inbox_of_any_account_yields_to_the_accounts_own(self, stores: Stores) -> None:
         await put(

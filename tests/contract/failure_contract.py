@@ -22,6 +22,7 @@ from odoo_ai_config.domain.collections import Position
 from odoo_ai_config.domain.documents import Document
 from odoo_ai_config.domain.identifiers import CONFIG, BusinessDomain, ChatwootId, TenantId
 from odoo_ai_config.domain.inbox import Stage
+from odoo_ai_config.domain.mapping import ChannelClaim
 from odoo_ai_config.domain.routing import IncomingMessage
 from odoo_ai_config.domain.versioning import RetentionPolicy
 from tests.contract.picture import picture_of
@@ -70,6 +71,9 @@ CALLS: dict[str, Callable[[Stores], Awaitable[object]]] = {
     "channels.mappings": lambda stores: stores.channels.mappings(ACME),
     "channels.mappings_of": lambda stores: stores.channels.mappings_of([ACME]),
     "channels.tenants_in": lambda stores: stores.channels.tenants_in(ChatwootId("1"), limit=5),
+    "channels.rivals_of": lambda stores: stores.channels.rivals_of(
+        ChannelClaim(ACME, ChatwootId("1"), numbers=frozenset({"12345678"}))
+    ),
     "channels.table_for": lambda stores: stores.channels.table_for(MESSAGE),
     "collections.head": lambda stores: stores.collections.head(collection_key()),
     "collections.heads": lambda stores: stores.collections.heads(ACME),

@@ -13,7 +13,7 @@ from odoo_ai_config.application.errors import StoreUnusableError
 from odoo_ai_config.application.ports.message_inbox import Allowance
 from odoo_ai_config.domain.changes import Changeset
 from tests.contract.mongo_stores import stores_over
-from tests.contract.samples import AT, DAY, everything, message
+from tests.contract.samples import AT, DAY, everything, mapping, message
 from tests.mongo_server import open_client, secantus_server, temporary_database
 
 SECRET = "s3nha-d0-banco"
@@ -168,3 +168,13 @@ def test_database_is_named_by_the_url(path: str, name: str) -> None:
 async def test_empty_changeset_writes_nothing(database: MongoDatabase) -> None:
     await stores_over(database).config.commit(Changeset())
     assert await stored_records(database) == []
+
+
+async def test_negative_sequence_of_an_older_version_is_read_as_zero(
+    database: MongoDatabase,
+) -> None:
+    stores = stores_over(database)
+    await stores.config.commit(Changeset(mappings=(mapping("1", "1", fallback=True),)))
+    await database["mappings"].update_one({}, {"$set": {"sequence": -999}})
+    [kept] = await stores.channels.mappings()
+    assert kept.mapping.sequence == 0

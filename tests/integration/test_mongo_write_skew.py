@@ -12,7 +12,10 @@ from odoo_ai_config.adapters.mongo.transaction import Session
 from odoo_ai_config.application.errors import TenantKeyChangedError
 from odoo_ai_config.application.ports.message_inbox import Allowance
 from odoo_ai_config.domain.changes import Changeset
+from odoo_ai_config.domain.errors import RevisionConflictError
+from odoo_ai_config.domain.identifiers import ChatwootId, TenantId
 from odoo_ai_config.domain.inbox import InboxMessage, body_context
+from odoo_ai_config.domain.mapping import ChannelClaim, MappingRevision
 from odoo_ai_config.domain.versioning import RetentionPolicy
 from tests.contract.mongo_stores import stores_over
 from tests.contract.samples import (
@@ -21,6 +24,7 @@ from tests.contract.samples import (
     credentials,
     destination,
     fingerprint,
+    mapping,
     message,
     secret,
     tenant_key,
@@ -260,3 +264,41 @@ async def test_conversation_has_one_head_whatever_happens_at_the_same_time(
     known = [str(one.id) for one in (*first[:4], *first[8:])]
     assert order[:8] == known
     assert sorted(order[8:]) == [f"message-new-{number}" for number in range(8)]
+
+
+@pytest.mark.parametrize(
+    ("claims", "mappings"),
+    [
+        pytest.param(
+            [ChannelClaim(TenantId(name), ChatwootId("1")) for name in ("a", "b")],
+            [mapping("1", name, tenant=name) for name in ("a", "b")],
+            id="account",
+        ),
+        pytest.param(
+            [ChannelClaim(TenantId(name), numbers=frozenset({"12345678"})) for name in ("a", "b")],
+            [
+                mapping("1", name, 2, tenant=name, numbers=(("12345678", "boss"),))
+                for name in ("a", "b")
+            ],
+            id="number",
+        ),
+    ],
+)
+async def test_claims_of_the_same_thing_collide(
+    stores: Stores,
+    monkeypatch: pytest.MonkeyPatch,
+    claims: list[ChannelClaim],
+    mappings: list[MappingRevision],
+) -> None:
+    # Makes the collection, which they would collide in too.
+    await stores.config.commit(Changeset(mappings=(mapping("9", "9", tenant="z"),)))
+    if mappings[0].version > 1:
+        before = tuple(mapping("1", name, tenant=name) for name in ("a", "b"))
+        await stores.config.commit(Changeset(mappings=before))
+    first, second = (
+        stores.config.commit(Changeset(mappings=(new,), claim=claim))
+        for claim, new in zip(claims, mappings, strict=True)
+    )
+    won, lost = await side_by_side(monkeypatch, first, second)
+    assert won is None
+    assert isinstance(lost, RevisionConflictError)

@@ -270,3 +270,17 @@ async def test_every_revision_and_mapping_is_in_the_change_log(path: Path, store
             (3, "mapping", "channel/1/1", 1),
             (4, "document", "acme/default/config", 3),
         ]
+
+
+async def test_negative_sequence_of_an_older_version_is_read_as_zero(path: Path) -> None:
+    with open_sqlite(path) as database:
+        await stores_over(database).config.commit(
+            Changeset(mappings=(mapping("1", "1", fallback=True),))
+        )
+    with foreign(path) as connection:
+        connection.execute("UPDATE mappings SET sequence = -999")
+    with open_sqlite(path) as database:
+        stores = stores_over(database)
+        [kept] = await stores.channels.mappings()
+        [routed] = await stores.channels.table_for()
+        assert (kept.mapping.sequence, routed.sequence) == (0, 0)

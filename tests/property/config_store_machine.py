@@ -61,7 +61,7 @@ mappings = strategies.channel_mappings(
     keys=channels,
     owners=owners,
     numbers=st.just(PhoneNumber(NUMBER)),
-    sequences=st.integers(-1, 1),
+    sequences=st.integers(0, 2),
 )
 messages = strategies.messages(
     accounts=chatwoot_ids, inboxes=chatwoot_ids, numbers=st.sampled_from([None, NUMBER])

@@ -3,15 +3,23 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from odoo_ai_config.domain.errors import ChannelOwnedError
+from odoo_ai_config.domain.errors import (
+    AccountSharedError,
+    ChannelOwnedError,
+    FallbackReservedError,
+    NumberTakenError,
+)
 from odoo_ai_config.domain.identifiers import BusinessDomain, ChatwootId, TenantDomain, TenantId
 from odoo_ai_config.domain.mapping import (
+    NO_RIVALS,
     ChannelKey,
     ChannelMapping,
     MappingRevision,
+    claimed,
+    decided,
     previous_owner,
     remapped,
     require_claim,
@@ -23,7 +31,9 @@ from odoo_ai_config.domain.mapping_sections import (
     sections_of,
 )
 from odoo_ai_config.domain.phone import PhoneNumber
-from tests.strategies import channel_keys, channel_mappings, special_numbers
+from odoo_ai_config.domain.routing import RoutingTable, Rule
+from tests.property.test_routing import Routing, asked
+from tests.strategies import channel_keys, channel_mappings, routings, special_numbers
 
 NOON = datetime(2025, 1, 1, 12, tzinfo=UTC)
 OWNERS = [
@@ -34,7 +44,7 @@ OWNERS = [
 owners = st.sampled_from(OWNERS)
 ids = st.sampled_from([ChatwootId(str(number)) for number in (1, 2, 3)])
 numbers = st.sampled_from([PhoneNumber(f"55119876543{number}0") for number in (1, 2, 3)])
-sequences = st.integers(-1, 2)
+sequences = st.integers(0, 3)
 mappings = channel_mappings(
     keys=channel_keys(owners=owners, accounts=ids, inboxes=ids),
     owners=owners,
@@ -139,3 +149,35 @@ def test_inactive_channels_stay_as_they_are_unless_they_are_named(
         untouched = mapping.key.holder is None and mapping.key not in named
         if untouched:
             assert next(old for old in before if old.key == mapping.key).active
+
+
+@given(routings().filter(lambda routing: bool(routing[0])))
+def test_bound_key_never_takes_what_others_have_mapped(routing: Routing) -> None:
+    """
+    Whatever is mapped: what a channel or a number of another tenant decides stays as it is.
+    """
+    *before, claim_of = routing[0]
+    known = {mapping.key: MappingRevision(mapping, 1, NOON, NOON, "k") for mapping in before}
+    table = RoutingTable(mapping.mapping for mapping in known.values())
+    current, claim = known.get(claim_of.key), claimed(known.get(claim_of.key), claim_of)
+    # Odoo's events tell the account.
+    assume(claim_of.key.account is not None)
+    routes = [table.resolve(message) for message in asked(routing)]
+    try:
+        decision = decided(
+            current,
+            claim_of,
+            author="k",
+            at=NOON,
+            bound=True,
+            wider=[known[key] for key in claim_of.key.wider if key in known],
+            rivals=NO_RIVALS if claim is None else table.rivals_of(claim),
+        )
+    except (ChannelOwnedError, AccountSharedError, NumberTakenError, FallbackReservedError):
+        return
+    if decision.revision is not None:
+        table.put(decision.revision.mapping)
+    for message, route in zip(asked(routing), routes, strict=True):
+        strange = route.owner is not None and route.owner.tenant != claim_of.owner.tenant
+        if strange and route.matched_by is not Rule.FALLBACK:
+            assert table.resolve(message) == route

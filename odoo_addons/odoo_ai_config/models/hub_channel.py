@@ -85,6 +85,8 @@ class HubChannel(models.Model):
                         "address after /accounts/."
                     )
                 )
+            if channel.sequence < 0:
+                raise ValidationError(self.env._("The sequence is 0 or more."))
             if channel.chatwoot_inbox_id < 0:
                 raise ValidationError(
                     self.env._(

@@ -99,13 +99,29 @@ class HubChannelTrial(models.TransientModel):
         return channel._mapping_event()
 
     def _told(self, answer):
-        if answer["refusal"] == "channel_owned":
-            yield self.env._(
+        refusals = {
+            "channel_owned": self.env._(
                 "The hub would refuse this: the channel is another client's, and the API key "
                 "may write for one client only."
-            )
-        elif answer["refusal"]:
-            yield self.env._("The hub would refuse this: %(code)s", code=answer["refusal"])
+            ),
+            "account_shared": self.env._(
+                "The hub would refuse this: another client has channels in this account already, "
+                "and the API key may write for one client only."
+            ),
+            "number_taken": self.env._(
+                "The hub would refuse this: a special number is another client's in the same "
+                "account, and the API key may write for one client only."
+            ),
+            "fallback_reserved": self.env._(
+                "The hub would refuse this: a fallback takes messages of accounts that are "
+                "nobody's, and the API key may write for one client only."
+            ),
+        }
+        refusal = answer["refusal"]
+        if refusal in refusals:
+            yield refusals[refusal]
+        elif refusal:
+            yield self.env._("The hub would refuse this: %(code)s", code=refusal)
         for move in answer["moves"]:
             yield self.env._(
                 "The channel would pass from %(loser)s to %(winner)s.",

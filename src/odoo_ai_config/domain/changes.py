@@ -17,7 +17,12 @@ from odoo_ai_config.domain.credentials import SealedSecret, TenantKey
 from odoo_ai_config.domain.errors import InvalidValueError
 from odoo_ai_config.domain.identifiers import TenantId
 from odoo_ai_config.domain.inbox import InboxMessage
-from odoo_ai_config.domain.mapping import ChannelMapping, MappingRevision
+from odoo_ai_config.domain.mapping import (
+    ChannelClaim,
+    ChannelMapping,
+    MappingDecision,
+    MappingRevision,
+)
 from odoo_ai_config.domain.outcomes import Outcome
 from odoo_ai_config.domain.versioning import Revision
 
@@ -69,6 +74,9 @@ class AuditAction(enum.Enum):
 
     CREDENTIAL_READ = "credential_read"
     CHANNEL_MOVED = "channel_moved"
+    ACCOUNT_ENTERED = "account_entered"
+    FALLBACK_SET = "fallback_set"
+    NUMBER_SHARED = "number_shared"
     KEY_CREATED = "key_created"
     KEY_REVOKED = "key_revoked"
     MASTER_KEY_ROTATED = "master_key_rotated"
@@ -121,8 +129,38 @@ def channel_moved(
     """
     The trace of a channel that *loser* lost to the owner of *mapping*.
     """
-    subject = f"{mapping.key} -> {mapping.owner}"
-    return AuditEntry(at, AuditAction.CHANNEL_MOVED, actor, loser, subject)
+    return _mapped(AuditAction.CHANNEL_MOVED, mapping, loser, actor=actor, at=at)
+
+
+def mapping_traces(
+    mapping: ChannelMapping, decision: MappingDecision, *, actor: str, at: datetime
+) -> tuple[AuditEntry, ...]:
+    """
+    What the audit trail keeps of a mapping that touches what others have, one entry each.
+
+    A channel that moved is told to the tenant that lost it, and a number to the one that had it
+    before; the rest to the owner of *mapping*.
+    """
+    if decision.revision is None:
+        return ()
+    traces = []
+    if decision.loser is not None:
+        traces.append(channel_moved(mapping, decision.loser, actor=actor, at=at))
+    tenant = mapping.owner.tenant
+    for action, whose in (
+        (AuditAction.ACCOUNT_ENTERED, tenant if decision.enters else None),
+        (AuditAction.FALLBACK_SET, tenant if decision.promoted else None),
+        (AuditAction.NUMBER_SHARED, decision.rival),
+    ):
+        if whose is not None:
+            traces.append(_mapped(action, mapping, whose, actor=actor, at=at))
+    return tuple(traces)
+
+
+def _mapped(
+    action: AuditAction, mapping: ChannelMapping, tenant: TenantId, *, actor: str, at: datetime
+) -> AuditEntry:
+    return AuditEntry(at, action, actor, tenant, f"{mapping.key} -> {mapping.owner}")
 
 
 @frozen
@@ -133,9 +171,12 @@ class Changeset:
     A store refuses it as a whole, and leaves no trace of it, if any revision or collection is
     not the successor of what is stored, if the delivery is recorded already, if the tenant of
     *new_tenant_key* has a key, or if *sealed_under* is no longer a key of its tenant. So it
-    does if a message is new and was received before, or is not at the revision before.
+    does if a message is new and was received before, or is not at the revision before, and if
+    another tenant has what *claim* says.
 
     Args:
+        claim: What the mappings rely on: that no other tenant has a channel in its account,
+            nor one of its numbers together with channels in an account of both.
         secrets: Newly sealed values; one that is stored already under the same reference
             and fingerprint is left as it is.
         sealed_under: The data key that *secrets* were sealed with. Its id counts: it is the
@@ -148,6 +189,7 @@ class Changeset:
 
     revisions: tuple[Revision, ...] = ()
     mappings: tuple[MappingRevision, ...] = ()
+    claim: ChannelClaim | None = None
     secrets: tuple[SealedSecret, ...] = ()
     new_tenant_key: TenantKey | None = None
     sealed_under: TenantKey | None = None

@@ -175,6 +175,30 @@ class ChannelOwnedError(DomainError):
         self.claimant = claimant
 
 
+class AccountSharedError(DomainError):
+    """
+    Others have channels in the account, and the caller's key is bound to a tenant without one.
+    """
+
+    code = "account_shared"
+
+
+class NumberTakenError(DomainError):
+    """
+    The special number is another tenant's in an account of both, and the caller's key is bound.
+    """
+
+    code = "number_taken"
+
+
+class FallbackReservedError(DomainError):
+    """
+    A fallback takes messages of accounts that are nobody's, and the caller's key is bound.
+    """
+
+    code = "fallback_reserved"
+
+
 class InvalidApiKeyError(DomainError):
     """
     The API key is missing, unknown or revoked.

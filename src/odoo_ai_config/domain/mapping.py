@@ -6,13 +6,20 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from datetime import datetime
 from hashlib import sha256
 from typing import Final
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
-from odoo_ai_config.domain.errors import ChannelOwnedError, InvalidValueError
+from odoo_ai_config.domain.errors import (
+    AccountSharedError,
+    ChannelOwnedError,
+    FallbackReservedError,
+    InvalidValueError,
+    NumberTakenError,
+)
 from odoo_ai_config.domain.identifiers import HUB, ChatwootId, TenantDomain, TenantId
 from odoo_ai_config.domain.outcomes import Notice
 from odoo_ai_config.domain.phone import PhoneNumber
@@ -39,6 +46,15 @@ class ChannelKey:
     def __attrs_post_init__(self) -> None:
         if (self.account is None and self.inbox is None) != (self.holder is not None):
             raise InvalidValueError("channel", "channel")
+
+    @property
+    def wider(self) -> tuple[ChannelKey, ...]:
+        """
+        The channels whose mappings decide for this one while it has none of its own.
+        """
+        if self.account is None or self.inbox is None:
+            return ()
+        return ChannelKey(self.account), ChannelKey(inbox=self.inbox)
 
     def __str__(self) -> str:
         if self.holder is not None:
@@ -71,7 +87,7 @@ class ChannelMapping:
     Odoo sent last.
 
     Args:
-        sequence: Place among the fallbacks, lowest first.
+        sequence: Place among the fallbacks, lowest first; at least 0.
         fallback: Whether the owner takes messages that no rule claims.
         active: An inactive mapping routes nothing and protects nothing, but keeps its data.
     """
@@ -109,7 +125,7 @@ class ChannelMapping:
 
     @sequence.validator
     def _check_sequence(self, _attribute: object, value: int) -> None:
-        if not -_MAX_SEQUENCE <= value <= _MAX_SEQUENCE:
+        if not 0 <= value <= _MAX_SEQUENCE:
             raise InvalidValueError("sequence", "sequence")
 
 
@@ -166,6 +182,92 @@ def require_claim(
 
 
 @frozen
+class ChannelClaim:
+    """
+    What a mapping lays hands on that its tenant did not have by the same channel before.
+
+    Args:
+        account: Where the channel is, if it is a new one of the tenant's.
+        whole: It is all inboxes of the account that have no channel of their own.
+        numbers: Special numbers, in their comparable form.
+        as_of: What a store knew when it was asked for rivals; only that store understands it.
+    """
+
+    tenant: TenantId
+    account: ChatwootId | None = None
+    whole: bool = False
+    numbers: frozenset[str] = frozenset()
+    as_of: int = 0
+
+    def touches(self, mapping: ChannelMapping) -> bool:
+        """
+        Whether *mapping* is another tenant's and has some of what is claimed.
+        """
+        if not mapping.active or mapping.owner.tenant == self.tenant:
+            return False
+        here = self.account is not None and mapping.key.account == self.account
+        return here or any(s.number.comparable in self.numbers for s in mapping.numbers)
+
+
+@frozen
+class Rivals:
+    """
+    Who has what a claim is about.
+
+    Args:
+        present: The claiming tenant has other active channels in the account.
+        shared: Another tenant has one there.
+        holder: Another tenant that has one of the numbers and, in some account, channels beside
+            the claiming tenant's; the first by its id.
+        as_of: For `ChannelClaim.as_of`.
+    """
+
+    present: bool = False
+    shared: bool = False
+    holder: TenantId | None = None
+    as_of: int = 0
+
+    def dispute(self, claim: ChannelClaim) -> bool:
+        """
+        Whether *claim* touches what others have.
+        """
+        return self.crowd(claim) or self.holder is not None
+
+    def crowd(self, claim: ChannelClaim) -> bool:
+        """
+        Whether *claim* comes to an account of others, or takes all that is left of one.
+        """
+        return self.shared and (claim.whole or not self.present)
+
+
+NO_RIVALS: Final = Rivals()
+
+
+def claimed(current: MappingRevision | None, mapping: ChannelMapping) -> ChannelClaim | None:
+    """
+    What *mapping* claims anew if it is written in the place of *current*; None for nothing.
+    """
+    if not mapping.active:
+        return None
+    own = _own(current, mapping)
+    numbers = {special.number.comparable for special in mapping.numbers}
+    if own is not None:
+        numbers -= {special.number.comparable for special in own.numbers}
+    account = mapping.key.account if own is None else None
+    if account is None and not numbers:
+        return None
+    whole = account is not None and mapping.key.inbox is None
+    return ChannelClaim(mapping.owner.tenant, account, whole, frozenset(numbers))
+
+
+def _own(current: MappingRevision | None, mapping: ChannelMapping) -> ChannelMapping | None:
+    # What routes nothing any more gives no right to come back.
+    if current is None or not current.mapping.active or previous_owner(current, mapping):
+        return None
+    return current.mapping
+
+
+@frozen
 class MappingDecision:
     """
     What writing a mapping does.
@@ -174,11 +276,19 @@ class MappingDecision:
         revision: What it makes; None if nothing.
         loser: The tenant that loses the channel by it.
         notices: Why nothing is made, where the writer should know.
+        claim: What nobody else may have when the revision is committed.
+        enters: The tenant comes to an account of others by it, or takes what is left of one.
+        rival: The tenant that shares a special number from now on.
+        promoted: The channel becomes a fallback, or one that comes earlier.
     """
 
     revision: MappingRevision | None
     loser: TenantId | None = None
     notices: tuple[Notice, ...] = ()
+    claim: ChannelClaim | None = None
+    enters: bool = False
+    rival: TenantId | None = None
+    promoted: bool = False
 
 
 def decided(
@@ -188,6 +298,8 @@ def decided(
     author: str,
     at: datetime,
     bound: bool,
+    wider: Iterable[MappingRevision] = (),
+    rivals: Rivals = NO_RIVALS,
 ) -> MappingDecision:
     """
     Decide what becomes of a channel of which Odoo says *mapping*.
@@ -195,12 +307,57 @@ def decided(
     An inactive *mapping* never touches a channel that another tenant has taken over in the
     meantime: a late deactivation is not a claim.
 
+    A writer who is *bound* to the owner of *mapping* may touch nothing of others: neither what
+    *wider* mappings (of `ChannelKey.wider`) decide, nor what *rivals* of the claim have.
+
     Raises:
         ChannelOwnedError: The writer is *bound* and the channel is another tenant's.
+        AccountSharedError: Or it would be the tenant's first in an account of others, or all
+            that is left of one.
+        NumberTakenError: Or a number is another tenant's in an account of both.
+        FallbackReservedError: Or it would be a fallback, or an earlier one.
     """
     loser = previous_owner(current, mapping)
     if loser is not None and not mapping.active:
         return MappingDecision(None, notices=(Notice("channel_of_another_tenant", "mapping"),))
-    require_claim(current, mapping, bound=bound)
+    claim = claimed(current, mapping)
+    own = _own(current, mapping)
+    promoted = (
+        mapping.active
+        and mapping.fallback
+        and (own is None or not own.fallback or mapping.sequence < own.sequence)
+    )
+    if bound:
+        for revision in (current, *wider):
+            require_claim(revision, mapping, bound=bound)
+        _require_undisputed(claim, rivals)
+        if promoted:
+            raise FallbackReservedError
     revision = remapped(current, mapping, author=author, at=at)
-    return MappingDecision(revision, loser)
+    return MappingDecision(
+        revision,
+        loser,
+        claim=_guarding(claim, rivals) if bound else None,
+        # Of a channel that moves it is not known whether others had more than that one.
+        enters=claim is not None and rivals.crowd(claim) and loser is None,
+        rival=rivals.holder,
+        promoted=promoted,
+    )
+
+
+def _require_undisputed(claim: ChannelClaim | None, rivals: Rivals) -> None:
+    if claim is not None and rivals.crowd(claim):
+        raise AccountSharedError
+    if rivals.holder is not None:
+        raise NumberTakenError
+
+
+def _guarding(claim: ChannelClaim | None, rivals: Rivals) -> ChannelClaim | None:
+    # A tenant that is in the account already may have company there.
+    if claim is None:
+        return None
+    free = rivals.present and not claim.whole
+    account = None if free else claim.account
+    if account is None and not claim.numbers:
+        return None
+    return evolve(claim, account=account, as_of=rivals.as_of)

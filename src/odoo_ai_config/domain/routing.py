@@ -13,8 +13,8 @@ from typing import Final, TypeAlias
 
 from attrs import evolve, field, frozen
 
-from odoo_ai_config.domain.identifiers import ChatwootId, TenantDomain
-from odoo_ai_config.domain.mapping import ChannelKey, ChannelMapping
+from odoo_ai_config.domain.identifiers import ChatwootId, TenantDomain, TenantId
+from odoo_ai_config.domain.mapping import ChannelClaim, ChannelKey, ChannelMapping, Rivals
 from odoo_ai_config.domain.phone import comparable, digits_of
 
 
@@ -205,6 +205,26 @@ class RoutingTable:
         excerpt._rank_lowest_fallbacks()
         excerpt.put(mapping)
         return excerpt
+
+    def rivals_of(self, claim: ChannelClaim) -> Rivals:
+        """
+        Who has what *claim* is about.
+        """
+        tenant, account = claim.tenant.value, _id(claim.account)
+        tenants = self._accounts.get(account, {})
+        own, nowhere = self._places.get(tenant, set()), set[str | None]()
+        beside = [
+            holder
+            for number in claim.numbers
+            for holder in self._numbers.get(number, _NOBODY)
+            if holder != tenant
+            and (holder in tenants or not own.isdisjoint(self._places.get(holder, nowhere)))
+        ]
+        return Rivals(
+            present=tenant in tenants,
+            shared=any(other != tenant for other in islice(tenants, 2)),
+            holder=TenantId(min(beside)) if beside else None,
+        )
 
     def resolve(self, message: IncomingMessage) -> Route:
         """

@@ -8,15 +8,20 @@ from attrs import evolve
 from odoo_ai_config.domain.access import Scope
 from odoo_ai_config.domain.changes import AuditAction
 from odoo_ai_config.domain.errors import (
+    AccountSharedError,
     ChannelOwnedError,
+    DomainError,
+    FallbackReservedError,
     MappingNotFoundError,
+    NumberTakenError,
     ScopeMissingError,
     TenantForbiddenError,
 )
 from odoo_ai_config.domain.identifiers import ChatwootId
-from odoo_ai_config.domain.mapping import ChannelKey, ChannelMapping
+from odoo_ai_config.domain.mapping import ChannelKey, ChannelMapping, SpecialNumber
 from odoo_ai_config.domain.mapping_sections import MappingSections
 from odoo_ai_config.domain.outcomes import Notice
+from odoo_ai_config.domain.phone import PhoneNumber
 from odoo_ai_config.domain.routing import IncomingMessage, Rule
 from tests.contract.samples import owner
 from tests.unit.application.memory_hub import ANYBODY, STRANGER, MemoryHub, bound_to, claim
@@ -62,6 +67,128 @@ async def test_bound_key_cannot_take_a_channel_and_is_told_both_owners(hub: Memo
 
     assert (refusal.value.owner, refusal.value.claimant) == (A.tenant, B.tenant)
     assert (await hub.resolve_route(MESSAGE, caller=ANYBODY)).owner == A
+
+
+ONE, SPECIAL = ChatwootId("1"), SpecialNumber(PhoneNumber("5511987654321"), "boss")
+A_NUMBER = evolve(OF_A, numbers=(SPECIAL,))
+WHOLE_B = ChannelMapping(ChannelKey(ONE), B)
+BESIDE_B = ChannelMapping(ChannelKey(ONE, ChatwootId("8")), B)
+THIRD_B = ChannelMapping(ChannelKey(ONE, ChatwootId("9")), B)
+AWAY_B = ChannelMapping(ChannelKey(ChatwootId("2"), None), B)
+
+
+@pytest.mark.parametrize(
+    ("before", "claimed", "refusal"),
+    [
+        ([OF_A], WHOLE_B, AccountSharedError),
+        ([OF_A], BESIDE_B, AccountSharedError),
+        ([OF_A, evolve(BESIDE_B, active=False)], BESIDE_B, AccountSharedError),
+        ([OF_A, BESIDE_B], WHOLE_B, AccountSharedError),
+        ([ChannelMapping(ChannelKey(ONE), A), BESIDE_B], THIRD_B, ChannelOwnedError),
+        ([ChannelMapping(ChannelKey(inbox=ChatwootId("9")), A)], THIRD_B, ChannelOwnedError),
+        ([A_NUMBER, BESIDE_B], evolve(BESIDE_B, numbers=(SPECIAL,)), NumberTakenError),
+        ([A_NUMBER, BESIDE_B], evolve(THIRD_B, numbers=(SPECIAL,)), NumberTakenError),
+        # It is known in all accounts of its tenant, whichever channel brought it.
+        ([A_NUMBER, BESIDE_B], evolve(AWAY_B, numbers=(SPECIAL,)), NumberTakenError),
+        ([], evolve(OF_B, fallback=True), FallbackReservedError),
+        ([], evolve(AWAY_B, fallback=True, sequence=0), FallbackReservedError),
+        ([OF_B], evolve(OF_B, fallback=True), FallbackReservedError),
+        (
+            [evolve(OF_B, fallback=True)],
+            evolve(OF_B, fallback=True, sequence=9),
+            FallbackReservedError,
+        ),
+    ],
+)
+async def test_bound_key_touches_nothing_of_others(
+    hub: MemoryHub,
+    before: list[ChannelMapping],
+    claimed: ChannelMapping,
+    refusal: type[DomainError],
+) -> None:
+    for mapping in before:
+        await hub.sync_mapping(mapping, caller=ANYBODY)
+    state = vars(hub.state.routing).copy(), await hub.audit.entries()
+    # What is tried out is refused alike.
+    tried = await hub.simulate_mapping(claimed, caller=bound_to("b", Scope.CONFIG_READ))
+    with pytest.raises(refusal):
+        await hub.sync_mapping(claimed, caller=bound_to("b"))
+    assert (tried.refusal, tried.changed) == (refusal.code, False)
+    assert (vars(hub.state.routing), await hub.audit.entries()) == state
+    assert (await hub.sync_mapping(claimed, caller=ANYBODY)).changed
+
+
+@pytest.mark.parametrize(
+    ("before", "claimed"),
+    [
+        ([], WHOLE_B),
+        ([evolve(OF_A, active=False)], WHOLE_B),
+        ([OF_A], AWAY_B),
+        ([OF_A, BESIDE_B], THIRD_B),
+        ([OF_A, BESIDE_B], evolve(BESIDE_B, active=False)),
+        ([OF_A, WHOLE_B], evolve(WHOLE_B, owner=owner("b", "sales"))),
+        ([BESIDE_B], WHOLE_B),
+        # The number of another is nobody's matter where the two do not meet.
+        ([A_NUMBER], evolve(AWAY_B, numbers=(SPECIAL,))),
+        ([BESIDE_B], evolve(BESIDE_B, numbers=(SPECIAL,))),
+        (
+            [A_NUMBER, evolve(BESIDE_B, numbers=(SPECIAL,))],
+            evolve(BESIDE_B, numbers=(SPECIAL,), sequence=3),
+        ),
+        ([evolve(OF_B, fallback=True)], evolve(OF_B, fallback=True, sequence=11)),
+        ([evolve(OF_B, fallback=True)], evolve(OF_B, fallback=True, numbers=(SPECIAL,))),
+        ([OF_B], evolve(OF_B, fallback=True, active=False)),
+    ],
+)
+async def test_bound_key_does_what_touches_nobody(
+    hub: MemoryHub, before: list[ChannelMapping], claimed: ChannelMapping
+) -> None:
+    for mapping in before:
+        await hub.sync_mapping(mapping, caller=ANYBODY)
+    entries = await hub.audit.entries()
+    assert (await hub.sync_mapping(claimed, caller=bound_to("b"))).changed
+    assert await hub.audit.entries() == entries
+
+
+async def test_what_touches_others_is_written_to_the_audit_trail(hub: MemoryHub) -> None:
+    await hub.sync_mapping(A_NUMBER, caller=ANYBODY)
+    loud = evolve(BESIDE_B, fallback=True, numbers=(SPECIAL,))
+    for _ in range(2):
+        await hub.sync_mapping(loud, caller=ANYBODY)
+    subject = "channel/1/8 -> b/default"
+    kept = {(e.action, e.tenant, e.subject) for e in await hub.audit.entries()}
+    assert kept == {
+        (AuditAction.ACCOUNT_ENTERED, B.tenant, subject),
+        (AuditAction.FALLBACK_SET, B.tenant, subject),
+        (AuditAction.NUMBER_SHARED, A.tenant, subject),
+    }
+    assert len(await hub.audit.entries()) == 3
+
+
+async def test_mapping_that_is_written_as_a_whole_leaves_the_same_traces(hub: MemoryHub) -> None:
+    await hub.sync_mapping(OF_A, caller=ANYBODY)
+    sections = MappingSections(accounts={ONE: B}, fallbacks={B: 0})
+    await hub.write_mapping(sections, caller=ANYBODY)
+    kept = {(e.action, e.tenant, e.subject) for e in await hub.audit.entries()}
+    assert kept == {
+        (AuditAction.ACCOUNT_ENTERED, B.tenant, "channel/1/* -> b/default"),
+        (AuditAction.FALLBACK_SET, B.tenant, "holder/b/default -> b/default"),
+    }
+
+
+async def test_of_two_bound_keys_that_claim_an_account_at_once_one_loses(hub: MemoryHub) -> None:
+    outcomes = await asyncio.gather(
+        *(
+            hub.sync_mapping(
+                ChannelMapping(ChannelKey(ONE, ChatwootId(str(n))), owner(f"t{n}")),
+                caller=bound_to(f"t{n}"),
+            )
+            for n in range(5)
+        ),
+        return_exceptions=True,
+    )
+    refused = [one for one in outcomes if isinstance(one, AccountSharedError)]
+    assert (len(refused), len(hub.state.mappings)) == (4, 1)
 
 
 async def test_bound_key_cannot_write_for_another_tenant(hub: MemoryHub) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from attrs import evolve
@@ -14,6 +15,7 @@ from odoo_ai_config.domain.identifiers import (
     TenantId,
 )
 from odoo_ai_config.domain.mapping import (
+    ChannelClaim,
     ChannelKey,
     ChannelMapping,
     MappingRevision,
@@ -31,6 +33,7 @@ ANA = TenantDomain(TenantId("ana"), BusinessDomain("retail"))
 BIA = TenantDomain(TenantId("bia"), BusinessDomain("retail"))
 OWNED = ChannelMapping(ChannelKey(ONE), ANA)
 CURRENT = MappingRevision(OWNED, 3, NOON, NOON, "k1")
+NUMBERS = (SpecialNumber(PhoneNumber("5511987654321"), "boss"),)
 OFF = evolve(CURRENT, mapping=evolve(OWNED, active=False))
 
 
@@ -73,7 +76,7 @@ def test_holder_entry_belongs_to_its_holder() -> None:
         ChannelMapping(ChannelKey(holder=ANA), BIA)
 
 
-@pytest.mark.parametrize("sequence", [-(2**31), 2**31])
+@pytest.mark.parametrize("sequence", [-1, 2**31])
 def test_sequence_fits_an_odoo_integer(sequence: int) -> None:
     with pytest.raises(InvalidValueError) as caught:
         evolve(OWNED, sequence=sequence)
@@ -151,3 +154,27 @@ def test_caller_for_one_tenant_may_not_take_a_channel_from_another() -> None:
     with pytest.raises(ChannelOwnedError) as caught:
         require_claim(CURRENT, evolve(OWNED, owner=BIA), bound=True)
     assert (caught.value.owner, caught.value.claimant) == (ANA.tenant, BIA.tenant)
+
+
+@pytest.mark.parametrize(
+    ("changed", "touched"),
+    [
+        ({}, True),
+        ({"active": False}, False),
+        ({"owner": TenantDomain(TenantId("mine"), BusinessDomain())}, False),
+        ({"key": ChannelKey(ChatwootId("2"))}, False),
+        ({"key": ChannelKey(inbox=ChatwootId("1"))}, False),
+        ({"key": ChannelKey(ChatwootId("2")), "numbers": NUMBERS}, True),
+    ],
+)
+def test_claim_is_touched_by_what_others_have_of_it(
+    changed: dict[str, Any],
+    touched: bool,
+) -> None:
+    held = frozenset(special.number.comparable for special in NUMBERS)
+    other = TenantDomain(TenantId("other"), BusinessDomain())
+    here = ChannelMapping(ChannelKey(ChatwootId("1"), ChatwootId("7")), other)
+    claim = ChannelClaim(TenantId("mine"), ChatwootId("1"), numbers=held)
+    assert claim.touches(evolve(here, **changed)) is touched
+    # Without an account nothing but the numbers counts.
+    assert not ChannelClaim(TenantId("mine")).touches(here)

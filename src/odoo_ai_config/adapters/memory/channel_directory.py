@@ -11,7 +11,13 @@ from attrs import frozen
 from odoo_ai_config.adapters.memory.state import MemoryState
 from odoo_ai_config.application.ports.channel_directory import ChannelDirectory
 from odoo_ai_config.domain.identifiers import ChatwootId, TenantId
-from odoo_ai_config.domain.mapping import ChannelKey, ChannelMapping, MappingRevision
+from odoo_ai_config.domain.mapping import (
+    ChannelClaim,
+    ChannelKey,
+    ChannelMapping,
+    MappingRevision,
+    Rivals,
+)
 from odoo_ai_config.domain.routing import IncomingMessage, RoutingTable
 
 
@@ -48,6 +54,10 @@ class MemoryChannelDirectory(ChannelDirectory):
         mappings = (revision.mapping for revision in self.state.mappings.values())
         found = {m.owner.tenant for m in mappings if m.active and m.key.account == account}
         return sorted(found)[:limit]
+
+    async def rivals_of(self, claim: ChannelClaim) -> Rivals:
+        self.state.require_presence()
+        return self.state.routing.rivals_of(claim)
 
     # The whole table bears on every message.
     async def table_for(

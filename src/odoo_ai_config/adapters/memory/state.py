@@ -156,6 +156,9 @@ class MemoryState:
                 ):
                     raise MessageRecordedError
                 marks.update(message.origin.marks)
+        claim = changeset.claim
+        if claim is not None and self.routing.rivals_of(claim).dispute(claim):
+            raise RevisionConflictError
         self._check_versions(changeset)
 
     def _check_versions(self, changeset: Changeset) -> None:

@@ -5,20 +5,33 @@ The mapping of channels in MongoDB.
 from __future__ import annotations
 
 import asyncio
+import zlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
+
+from pymongo import UpdateOne
 
 from odoo_ai_config.adapters.mongo.database import MongoDatabase, Record
 from odoo_ai_config.adapters.mongo.documents import mapping_from
 from odoo_ai_config.adapters.mongo.driver_errors import translated
+from odoo_ai_config.adapters.mongo.key_uses import TOUCH
+from odoo_ai_config.adapters.mongo.transaction import Session
 from odoo_ai_config.application.ports.channel_directory import ChannelDirectory
 from odoo_ai_config.domain.identifiers import ChatwootId, TenantId
-from odoo_ai_config.domain.mapping import ChannelKey, ChannelMapping, MappingRevision
+from odoo_ai_config.domain.mapping import (
+    ChannelClaim,
+    ChannelKey,
+    ChannelMapping,
+    MappingRevision,
+    Rivals,
+)
 from odoo_ai_config.domain.phone import comparable, digits_of
 from odoo_ai_config.domain.routing import IncomingMessage, RoutingTable, Rule
 
 _BY_CHANNEL: Final = frozenset({Rule.INBOX, Rule.ACCOUNT})
 _BY_SEQUENCE: Final = (("sequence", 1), ("owner.tenant", 1), ("owner.domain", 1), ("_id", 1))
+
+_SHARES: Final = 1024
 
 
 class MongoChannelDirectory(ChannelDirectory):
@@ -58,6 +71,10 @@ class MongoChannelDirectory(ChannelDirectory):
             ],
         )
         return [TenantId(group["_id"]) for group in groups]
+
+    @translated
+    async def rivals_of(self, claim: ChannelClaim) -> Rivals:
+        return await rivals_of(self._database, claim)
 
     @translated
     async def table_for(
@@ -169,3 +186,66 @@ def _channels(message: IncomingMessage) -> Iterable[ChannelKey]:
         yield ChannelKey(inbox=message.inbox)
     if message.account is not None and message.inbox is not None:
         yield ChannelKey(message.account, message.inbox)
+
+
+async def rivals_of(
+    database: MongoDatabase, claim: ChannelClaim, session: Session | None = None
+) -> Rivals:
+    """
+    Who has what *claim* is about, as *session* sees it.
+    """
+    mappings, tenant = database["mappings"], claim.tenant.value
+    present = shared = False
+    if claim.account is not None:
+        here: Record = {"active": True, "account": claim.account.value}
+        own, other = {"owner.tenant": tenant}, {"owner.tenant": {"$ne": tenant}}
+        present = await mappings.find_one(here | own, session=session) is not None
+        shared = await mappings.find_one(here | other, session=session) is not None
+    if not claim.numbers:
+        return Rivals(present, shared)
+    holders = await _owners(
+        database,
+        {
+            "active": True,
+            "numbers.comparable": {"$in": sorted(claim.numbers)},
+            "owner.tenant": {"$ne": tenant},
+        },
+        session,
+    )
+    if not holders:
+        return Rivals(present, shared)
+    places = await database.aggregated(
+        "mappings",
+        [{"$match": {"active": True, "owner.tenant": tenant}}, {"$group": {"_id": "$account"}}],
+        session,
+    )
+    accounts = {place["_id"] for place in places} | {_text(claim.account)}
+    beside: Record = {
+        "active": True,
+        "account": {"$in": sorted(account for account in accounts if account is not None)},
+        "owner.tenant": {"$in": holders},
+    }
+    found = await _owners(database, beside, session)
+    return Rivals(present, shared, TenantId(min(found)) if found else None)
+
+
+async def _owners(database: MongoDatabase, wanted: Record, session: Session | None) -> list[str]:
+    groups = await database.aggregated(
+        "mappings", [{"$match": wanted}, {"$group": {"_id": "$owner.tenant"}}], session
+    )
+    return sorted(group["_id"] for group in groups)
+
+
+def claim_writes(claim: ChannelClaim) -> list[UpdateOne]:
+    """
+    What two commits collide in that claim the same account or number.
+
+    Of a fixed number of records, so that none is left of a number or an account that goes.
+    """
+    places = [*sorted(claim.numbers), *([] if claim.account is None else [f"/{claim.account}"])]
+    shares = {zlib.crc32(place.encode()) % _SHARES for place in places}
+    return [UpdateOne({"_id": share}, TOUCH, upsert=True) for share in sorted(shares)]
+
+
+def _text(account: ChatwootId | None) -> str | None:
+    return None if account is None else account.value

@@ -11,6 +11,7 @@ from attrs import field, frozen
 from pymongo import InsertOne, ReplaceOne, UpdateMany, UpdateOne
 from pymongo.errors import OperationFailure
 
+from odoo_ai_config.adapters.mongo.channel_directory import claim_writes, rivals_of
 from odoo_ai_config.adapters.mongo.conversations import write_message, written_alone
 from odoo_ai_config.adapters.mongo.database import MongoDatabase, Record
 from odoo_ai_config.adapters.mongo.documents import (
@@ -78,13 +79,16 @@ async def _commit(database: MongoDatabase, changeset: Changeset, secrets: Step) 
     steps = [step for step in _steps(database, changeset, secrets) if step.writes]
     messages = changeset.messages
     # One document is written atomically in any case.
-    if not messages and sum(len(step.writes) for step in steps) == 1:
+    alone = not messages and changeset.claim is None
+    if alone and sum(len(step.writes) for step in steps) == 1:
         await _write(database, steps[0], None)
         return
     if not steps and len(messages) == 1 and await written_alone(database, messages[0]):
         return
 
     async def write_all(session: Session) -> None:
+        # Before anything is written: what is claimed would be found to be there.
+        await _require_undisputed(database, changeset, session)
         for step in steps:
             await _write(database, step, session)
         for message in messages:
@@ -93,6 +97,17 @@ async def _commit(database: MongoDatabase, changeset: Changeset, secrets: Step) 
             await _require_key(database, changeset, session)
 
     await in_transaction(database.client, write_all)
+
+
+async def _require_undisputed(
+    database: MongoDatabase, changeset: Changeset, session: Session
+) -> None:
+    claim = changeset.claim
+    if claim is None:
+        return
+    await database["channel_claims"].bulk_write(claim_writes(claim), session=session)
+    if (await rivals_of(database, claim, session)).dispute(claim):
+        raise RevisionConflictError
 
 
 async def _write(database: MongoDatabase, step: Step, session: Session | None) -> None:

@@ -153,7 +153,7 @@ _INDEXES: Final[Mapping[str, Sequence[IndexModel]]] = {
     "api_keys": [IndexModel([("created_at", ASCENDING), ("_id", ASCENDING)], name="oldest")],
 }
 # What has no index of its own is made when it is first written to.
-_COLLECTIONS: Final = (*_INDEXES, "conversations", "key_uses", "checks")
+_COLLECTIONS: Final = (*_INDEXES, "conversations", "key_uses", "channel_claims", "checks")
 
 
 class MongoDatabase:

@@ -139,7 +139,8 @@ def mapping_from(record: Record) -> MappingRevision:
                 None if holder is None else owner_from(holder),
             ),
             owner=owner_from(record["owner"]),
-            sequence=record["sequence"],
+            # Negative ones were taken once.
+            sequence=max(0, record["sequence"]),
             fallback=record["fallback"],
             numbers=tuple(
                 SpecialNumber(PhoneNumber(number["digits"]), number["crew"])

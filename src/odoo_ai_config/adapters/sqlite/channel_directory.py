@@ -10,6 +10,8 @@ import sqlite3
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Final
 
+from attrs import evolve
+
 from odoo_ai_config.adapters.sqlite.connection import sequence
 from odoo_ai_config.adapters.sqlite.database import SqliteDatabase
 from odoo_ai_config.adapters.sqlite.rows import (
@@ -19,7 +21,13 @@ from odoo_ai_config.adapters.sqlite.rows import (
 )
 from odoo_ai_config.application.ports.channel_directory import ChannelDirectory
 from odoo_ai_config.domain.identifiers import ChatwootId, TenantId
-from odoo_ai_config.domain.mapping import ChannelKey, ChannelMapping, MappingRevision
+from odoo_ai_config.domain.mapping import (
+    ChannelClaim,
+    ChannelKey,
+    ChannelMapping,
+    MappingRevision,
+    Rivals,
+)
 from odoo_ai_config.domain.routing import IncomingMessage, RoutingTable
 
 _CHUNK: Final = 1000
@@ -44,8 +52,10 @@ _CHANGED_SINCE: Final = (
     f"{_AS_ONE} FROM mappings "
     "WHERE key IN (SELECT key FROM changes WHERE seq > ? AND what = 'mapping')"
 )
+
+
 # Without any line the log cannot say what changed.
-_OLDEST_CHANGE: Final = "SELECT ifnull(min(seq), 9223372036854775807) FROM changes"
+_FORGOTTEN: Final = "SELECT ? < ifnull(min(seq), 9223372036854775807) FROM changes"
 
 
 class SqliteChannelDirectory(ChannelDirectory):
@@ -83,6 +93,10 @@ class SqliteChannelDirectory(ChannelDirectory):
                 for (tenant,) in connection.execute(_TENANTS_IN, (f"{start}/", f"{start}0", limit))
             ]
         )
+
+    async def rivals_of(self, claim: ChannelClaim) -> Rivals:
+        table = await self.table_for()
+        return evolve(table.rivals_of(claim), as_of=self._known)
 
     # The whole table bears on every message.
     async def table_for(
@@ -129,10 +143,19 @@ class SqliteChannelDirectory(ChannelDirectory):
         self, connection: sqlite3.Connection
     ) -> tuple[int, RoutingTable | None, Sequence[ChannelMapping]]:
         known = sequence(connection)
-        (oldest,) = connection.execute(_OLDEST_CHANGE).fetchone()
-        if self._known + 1 < oldest:
+        changed = changed_since(connection, self._known)
+        if changed is None:
             return known, RoutingTable(_all_active(connection)), ()
-        return known, None, _rows(connection, _CHANGED_SINCE, self._known)
+        return known, None, changed
+
+
+def changed_since(connection: sqlite3.Connection, seq: int) -> Sequence[ChannelMapping] | None:
+    """
+    The mappings that commits after *seq* wrote; None if the change log does not go back so far.
+    """
+    if connection.execute(_FORGOTTEN, (seq + 1,)).fetchone()[0]:
+        return None
+    return _rows(connection, _CHANGED_SINCE, seq)
 
 
 def _all_active(connection: sqlite3.Connection) -> Iterator[ChannelMapping]:

@@ -12,6 +12,8 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final
 
+from odoo_ai_config.adapters.sqlite.channel_directory import changed_since
+from odoo_ai_config.adapters.sqlite.connection import sequence
 from odoo_ai_config.adapters.sqlite.current_rows import CurrentRows, Effect
 from odoo_ai_config.adapters.sqlite.item_rows import prepared_items
 from odoo_ai_config.adapters.sqlite.message_rows import message_row, write_message
@@ -43,7 +45,7 @@ from odoo_ai_config.domain.collections import CollectionChange
 from odoo_ai_config.domain.credentials import TenantKey
 from odoo_ai_config.domain.errors import RevisionConflictError
 from odoo_ai_config.domain.inbox import InboxMessage
-from odoo_ai_config.domain.mapping import MappingRevision
+from odoo_ai_config.domain.mapping import ChannelClaim, ChannelMapping, MappingRevision
 from odoo_ai_config.domain.versioning import Revision
 
 _INSERT_DELIVERY: Final = (
@@ -108,6 +110,7 @@ class PreparedChangeset:
         self._writes: list[Callable[[sqlite3.Connection], None]] = []
         self._changes: list[tuple[str, str, int, int]] = []
         self._effects: list[Effect] = []
+        self._claim = changeset.claim
         self._mapping_states = [revision.mapping for revision in changeset.mappings]
         if changeset.delivery is not None:
             self._prepare_delivery(changeset.delivery, rows)
@@ -139,8 +142,10 @@ class PreparedChangeset:
             MessageRecordedError: A new message was received before.
             TenantKeyChangedError: The tenant has a key, or no longer the one that was used.
             RevisionConflictError: A revision, message or collection does not succeed the one
-                that is there.
+                that is there, or somebody else may have what is claimed.
         """
+        if self._claim is not None:
+            _require_undisputed(self._claim, transaction)
         for write in self._writes:
             write(transaction.connection)
         transaction.changes.extend(self._changes)
@@ -195,6 +200,17 @@ class PreparedChangeset:
     def _insert(self, statement: str, rows: list[Row]) -> None:
         if rows:
             self._writes.append(partial(_insert, statement, rows))
+
+
+def _require_undisputed(claim: ChannelClaim, transaction: Transaction) -> None:
+    # Nobody had it when the decision was made: only what was written since then matters, in
+    # this very transaction too.
+    connection = transaction.connection
+    changed: Sequence[ChannelMapping] | None = ()
+    if sequence(connection) > claim.as_of:
+        changed = changed_since(connection, claim.as_of)
+    if changed is None or any(map(claim.touches, (*changed, *transaction.mappings))):
+        raise RevisionConflictError
 
 
 def _insert(statement: str, rows: list[Row], connection: sqlite3.Connection) -> None:

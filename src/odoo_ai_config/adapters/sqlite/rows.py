@@ -155,7 +155,8 @@ def mapping_of(row: Row) -> ChannelMapping:
     return ChannelMapping(
         _channel_key_of(key),
         _owner_of(tenant, domain),
-        sequence,
+        # Negative ones were taken once.
+        max(0, sequence),
         bool(fallback),
         _numbers_of(numbers),
         bool(active),

@@ -9,7 +9,13 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 from odoo_ai_config.domain.identifiers import ChatwootId, TenantId
-from odoo_ai_config.domain.mapping import ChannelKey, ChannelMapping, MappingRevision
+from odoo_ai_config.domain.mapping import (
+    ChannelClaim,
+    ChannelKey,
+    ChannelMapping,
+    MappingRevision,
+    Rivals,
+)
 from odoo_ai_config.domain.routing import IncomingMessage, RoutingTable
 
 
@@ -44,6 +50,15 @@ class ChannelDirectory(Protocol):
     async def tenants_in(self, account: ChatwootId, *, limit: int) -> Sequence[TenantId]:
         """
         At most *limit* tenants that have an active channel of *account*, by their ids.
+        """
+
+    @abstractmethod
+    async def rivals_of(self, claim: ChannelClaim) -> Rivals:
+        """
+        Who has what *claim* is about, by every commit that was acknowledged before the call.
+
+        The cost depends on the tenants that have the numbers and on the accounts of the claiming
+        one, and not on how many mappings there are.
         """
 
     @abstractmethod

@@ -6,14 +6,15 @@ from __future__ import annotations
 
 from attrs import frozen
 
+from odoo_ai_config.application.channel_claims import decided_in
 from odoo_ai_config.application.deliveries import delivered, earlier_outcome
 from odoo_ai_config.application.optimistic_commit import commit_decided
 from odoo_ai_config.application.ports.channel_directory import ChannelDirectory
 from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.application.ports.config_store import ConfigStore
 from odoo_ai_config.domain.access import ApiKey, Scope
-from odoo_ai_config.domain.changes import Changeset, Claim, channel_moved
-from odoo_ai_config.domain.mapping import ChannelMapping, decided
+from odoo_ai_config.domain.changes import Changeset, Claim, mapping_traces
+from odoo_ai_config.domain.mapping import ChannelMapping
 from odoo_ai_config.domain.outcomes import Outcome, WriteKind
 
 
@@ -39,7 +40,8 @@ class SyncMapping:
         Raises:
             ScopeMissingError: *caller* may not push events.
             TenantForbiddenError: *caller* is bound to another tenant.
-            ChannelOwnedError: *caller* is bound and the channel is another tenant's.
+            ChannelOwnedError, AccountSharedError, NumberTakenError, FallbackReservedError:
+                *caller* is bound, and the mapping touches what others have.
             IdempotencyKeyReusedError: *claim* came before with another body.
             ContentionError: Too many writers at a time.
             StoreUnavailableError: The store is away.
@@ -54,10 +56,8 @@ class SyncMapping:
                 return Changeset(), earlier
             now = self.clock.now()
             current = (await self.channels.current((key,))).get(key)
-            decision = decided(
-                current, mapping, author=caller.id, at=now, bound=caller.tenant is not None
-            )
-            revision, loser = decision.revision, decision.loser
+            decision = await decided_in(self.channels, current, mapping, caller=caller, at=now)
+            revision = decision.revision
             newest = revision or current
             # Nothing to remember of a channel that is another tenant's.
             own = None if newest is None or decision.notices else newest.mapping
@@ -70,13 +70,11 @@ class SyncMapping:
                 notices=decision.notices,
                 digests={} if own is None else {"mapping": own.digest},
             )
-            audit = (
-                () if loser is None else (channel_moved(mapping, loser, actor=caller.id, at=now),)
-            )
             changeset = Changeset(
                 mappings=() if revision is None else (revision,),
+                claim=None if revision is None else decision.claim,
                 delivery=delivered(claim, outcome),
-                audit=audit,
+                audit=mapping_traces(mapping, decision, actor=caller.id, at=now),
             )
             return changeset, outcome
 

@@ -11,14 +11,15 @@ from odoo_ai_config.application.ports.channel_directory import ChannelDirectory
 from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.application.ports.config_store import ConfigStore
 from odoo_ai_config.domain.access import ApiKey, Scope
-from odoo_ai_config.domain.changes import Changeset, channel_moved
-from odoo_ai_config.domain.mapping import previous_owner, remapped
+from odoo_ai_config.domain.changes import AuditEntry, Changeset, mapping_traces
+from odoo_ai_config.domain.mapping import NO_RIVALS, MappingDecision, claimed, decided
 from odoo_ai_config.domain.mapping_sections import (
     MappingSections,
     merged_sections,
     replaced_sections,
     sections_of,
 )
+from odoo_ai_config.domain.routing import RoutingTable
 
 
 @frozen
@@ -56,18 +57,21 @@ class WriteMapping:
             before = [revision.mapping for revision in current.values()]
             changed = decide_channels(before, sections)
             after = {mapping.key: mapping for mapping in [*before, *changed]}
-            written = (
-                remapped(current.get(mapping.key), mapping, author=caller.id, at=now)
-                for mapping in changed
-            )
-            revisions = tuple(revision for revision in written if revision is not None)
-            losers = [previous_owner(current.get(m.mapping.key), m.mapping) for m in revisions]
-            audit = tuple(
-                channel_moved(revision.mapping, loser, actor=caller.id, at=now)
-                for revision, loser in zip(revisions, losers, strict=True)
-                if loser is not None
-            )
-            changeset = Changeset(mappings=revisions, audit=audit)
+            table = RoutingTable(before)
+            decisions: list[MappingDecision] = []
+            audit: list[AuditEntry] = []
+            for mapping in changed:
+                present = current.get(mapping.key)
+                claim = claimed(present, mapping)
+                rivals = NO_RIVALS if claim is None else table.rivals_of(claim)
+                decision = decided(
+                    present, mapping, author=caller.id, at=now, bound=False, rivals=rivals
+                )
+                decisions.append(decision)
+                audit += mapping_traces(mapping, decision, actor=caller.id, at=now)
+                table.put(mapping)
+            revisions = tuple(d.revision for d in decisions if d.revision is not None)
+            changeset = Changeset(mappings=revisions, audit=tuple(audit))
             return changeset, sections_of(after.values())
 
         return await commit_decided(self.store, decide)

@@ -135,6 +135,15 @@ class FieldReader:
             return None
         return number
 
+    def sequence(self) -> int | None:
+        """
+        A place among the fallbacks.
+        """
+        sequence = self.integer("sequence")
+        if sequence is not None and sequence < 0:
+            self._reject(self._find("sequence")[0], "sequence")
+        return sequence
+
     def hour(self, name: str) -> float | None:
         """
         A time of day as Odoo keeps it: hours with a fraction.

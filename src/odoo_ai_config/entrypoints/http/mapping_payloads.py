@@ -98,7 +98,7 @@ class _SectionReader:
         found: dict[TenantDomain, int] = {}
         for entry in self.fields.sections("fallbacks"):
             owner = self._listed_owner(entry)
-            sequence = entry.integer("sequence")
+            sequence = entry.sequence()
             if owner is not None:
                 wanted = DEFAULT_SEQUENCE if sequence is None else sequence
                 found[owner] = min(wanted, found.get(owner, wanted))

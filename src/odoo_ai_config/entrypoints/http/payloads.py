@@ -185,7 +185,7 @@ def channel_mapping(body: JsonObject, *, deleted: bool) -> ChannelMapping:
     domain, _ = _business_domain(fields)
     fallback = fields.flag("is_fallback")
     active = fields.flag("active")
-    sequence = fields.integer("sequence")
+    sequence = fields.sequence()
     numbers = tuple(
         special
         for entry in fields.sections("special_whatsapp_numbers")

@@ -133,6 +133,27 @@ WORDINGS: Final[Mapping[type[DomainError | ApplicationError], Wording]] = {
     domain.ChannelOwnedError: _wording(
         409, "O canal pertence a outro cliente", "The channel belongs to another tenant"
     ),
+    domain.AccountSharedError: _wording(
+        409,
+        "Outro cliente já tem canais nesta conta do Chatwoot: peça ao operador do hub que inclua "
+        "este canal",
+        "Another tenant has channels in this Chatwoot account already: ask the operator of the "
+        "hub to add this channel",
+    ),
+    domain.NumberTakenError: _wording(
+        409,
+        "Um número especial já é de outro cliente da mesma conta do Chatwoot: retire o número ou "
+        "fale com o operador do hub",
+        "A special number is another tenant's of the same Chatwoot account already: remove the "
+        "number, or ask the operator of the hub",
+    ),
+    domain.FallbackReservedError: _wording(
+        403,
+        "A chave de API não pode definir este canal como fallback: desmarque Fallback ou fale com "
+        "o operador do hub",
+        "The API key may not make this channel a fallback: untick Fallback, or ask the operator "
+        "of the hub",
+    ),
     domain.InvalidApiKeyError: _wording(
         401, "Chave de API inválida ou não fornecida", "API key invalid or not provided"
     ),

@@ -161,6 +161,51 @@ async def test_taking_a_channel_with_a_bound_key_names_both_owners(web: WebHub) 
     assert (await web.send(payload)).status == 200
 
 
+@pytest.mark.parametrize(
+    ("change", "refusal"),
+    [
+        ({"chatwoot_inbox_id": None}, (409, "account_shared")),
+        ({"chatwoot_inbox_id": 8, "is_fallback": True, "sequence": 0}, (409, "account_shared")),
+        ({"chatwoot_account_id": 2, "is_fallback": True}, (403, "fallback_reserved")),
+    ],
+)
+@pytest.mark.parametrize("language", ["pt-BR", "en"])
+async def test_bound_key_cannot_touch_what_others_have(
+    web: WebHub, change: dict[str, Any], refusal: tuple[int, str], language: str
+) -> None:
+    taken = fixture("mapping_odoo")
+    taken["mapping"]["chatwoot_inbox_id"] = 7
+    await web.send(taken)
+    payload = fixture("mapping_odoo")
+    payload["mapping"] |= {"internal_account_id": "account_2", **change}
+    bound = web.with_key(await web.new_key(tenant="account_2"))
+    before = await (await web.get("/mapping/")).json()
+    refused = await bound.send(payload, Accept_Language=language)
+    problem = await refused.json()
+    assert (refused.status, problem["code"]) == refusal
+    # Nothing of the others is told.
+    assert "account_1" not in str(problem)
+    assert ("operador" in problem["detail"]) is (language == "pt-BR")
+    assert await (await web.get("/mapping/")).json() == before
+    assert (await web.send(payload)).status == 200
+
+
+@pytest.mark.parametrize("sequence", [-1, "-999"])
+async def test_sequence_is_at_least_zero_on_all_ways_in(web: WebHub, sequence: object) -> None:
+    event = fixture("mapping_odoo")
+    event["mapping"]["sequence"] = sequence
+    fallback = {"account_id": "account_1", "domain": "retail", "sequence": sequence}
+    sections = {"mapping_data": {"fallbacks": [fallback]}}
+    for refused, field in (
+        (await web.send(event), "mapping.sequence"),
+        (await web.post("/mapping/", sections), "mapping_data.fallbacks.0.sequence"),
+        (await web.ask("PATCH", "/mapping/", json=sections), "mapping_data.fallbacks.0.sequence"),
+    ):
+        problem = await refused.json()
+        assert (refused.status, problem["errors"][0]["field"]) == (422, field)
+    assert (await web.get("/mapping/")).status == 404
+
+
 async def test_reader_may_not_write(web: WebHub) -> None:
     reader = web.with_key(await web.new_key(Scope.CONFIG_READ))
     assert (await reader.post("/mapping/", {"mapping_data": CANONICAL})).status == 403

@@ -55,6 +55,9 @@ def event_paths() -> JsonObject:
                     domain.TenantForbiddenError,
                     domain.ChannelOwnedError,
                     domain.EncryptedValueError,
+                    domain.AccountSharedError,
+                    domain.NumberTakenError,
+                    domain.FallbackReservedError,
                     domain.UnknownFingerprintError,
                 ),
             )
