@@ -174,7 +174,7 @@ async def test_wrong_keys_of_all_addresses_together_ask_no_more_either(slow: Htt
 
 
 async def test_accounts_of_chatwoot_are_limited_each_by_itself() -> None:
-    options = HttpOptions(version="1", requests_per_second=1, unix_time=lambda: NOW)
+    options = HttpOptions(version="1", requests_per_second=0.001, unix_time=lambda: NOW)
     async with serving(hub_with_secrets(), options) as web:
 
         async def statuses(account: int) -> list[int]:
