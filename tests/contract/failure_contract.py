@@ -100,6 +100,7 @@ CALLS: dict[str, Callable[[Stores], Awaitable[object]]] = {
     "inbox.claim": lambda stores: stores.inbox.claim(
         Allowance(total=5, per_tenant=5, in_hand={}), now=AT, until=AT + DAY
     ),
+    "inbox.recall": lambda stores: stores.inbox.recall(now=AT),
     "inbox.next_due": lambda stores: stores.inbox.next_due(),
     "inbox.find": lambda stores: stores.inbox.find(message().id),
     "inbox.received": lambda stores: stores.inbox.received(message().origin),

@@ -28,6 +28,7 @@ from odoo_ai_config.domain.credentials import SealedSecret, SecretText
 from odoo_ai_config.domain.errors import RevisionConflictError
 from odoo_ai_config.domain.identifiers import HUB, ChatwootId, TenantId
 from odoo_ai_config.domain.inbox import (
+    CLOCK_SLACK,
     OPEN,
     STUCK,
     InboxMessage,
@@ -735,6 +736,78 @@ class ClaimContract(StoreContract):
         assert again.stage is Stage.ANSWERED
 
 
+class RecallContract(StoreContract):
+    async def test_message_received_by_a_clock_that_was_ahead_is_due_at_once(
+        self, stores: Stores
+    ) -> None:
+        await put(stores, message(minute=1440), message("message-2", minute=1441))
+        assert await claimed(stores, now=AT) == set()
+        assert await stores.inbox.recall(now=AT) == 2
+        (head,) = await claim(stores, now=AT, until=UNTIL)
+        assert str(head.id) == "message-1"
+        # The one behind it need not wait for the clock either.
+        await put(stores, head.done(at=AT))
+        assert await claimed(stores, now=AT) == {"message-2"}
+
+    async def test_message_that_was_put_off_waits_no_longer_than_it_was_to(
+        self, stores: Stores
+    ) -> None:
+        ahead = AT + DAY
+        late = message().put_off(until=ahead + 2 * MINUTE, reason="busy", at=ahead)
+        promised = message("message-2", "2").awaiting(until=ahead + 9 * MINUTE, at=ahead)
+        await put(stores, message(), message("message-2", "2"), late, promised)
+        assert await stores.inbox.recall(now=AT) == 2
+        assert await stores.inbox.next_due() == AT + 2 * MINUTE
+        for recalled in (late, promised):
+            assert await stores.inbox.find(recalled.id) == recalled.recalled(now=AT)
+        assert await claimed(stores, now=AT + 2 * MINUTE) == {"message-1"}
+        assert await claimed(stores, now=AT + 9 * MINUTE) == {"message-2"}
+
+    async def test_worker_keeps_what_it_has_claimed_and_goes_on_with_it(
+        self, stores: Stores, second_stores: Stores
+    ) -> None:
+        ahead = AT + DAY
+        await put(stores, message(minute=1440))
+        (held,) = await claim(stores, now=ahead, until=ahead + MINUTE)
+        assert await second_stores.inbox.recall(now=AT) == 1
+        assert await claimed(second_stores, now=AT + MINUTE - timedelta(seconds=1)) == set()
+        await put(stores, held.done(at=AT))
+        assert await second_stores.inbox.find(held.id) == held.done(at=AT)
+
+    async def test_only_what_is_ahead_is_recalled_and_only_once(self, stores: Stores) -> None:
+        at = AT + 5 * MINUTE
+        near = message("message-2", "2")
+        near = evolve(near, received_at=at, updated_at=at + CLOCK_SLACK, due_at=at + CLOCK_SLACK)
+        beyond = at + CLOCK_SLACK + timedelta(microseconds=1)
+        far = evolve(near, id=MessageId("message-3"), origin=origin("message-3", "3"))
+        far = evolve(far, updated_at=beyond, due_at=beyond)
+        finished = at_stage("message-4", Stage.DONE, minute=1440)
+        dead = at_stage("message-5", Stage.DEAD, minute=1440)
+        await put(stores, message(), near, far, finished, dead)
+        assert await stores.inbox.recall(now=at) == 1
+        assert await stores.inbox.recall(now=at) == 0
+        for one in (message(), near, finished, dead):
+            assert await stores.inbox.find(one.id) == one
+        assert await stores.inbox.find(far.id) == evolve(far, updated_at=at, due_at=at)
+
+    async def test_claim_by_the_clock_that_is_right_now_is_left_alone(
+        self, stores: Stores
+    ) -> None:
+        await put(stores, message(minute=1440), message(minute=1440).given_back(at=AT))
+        (held,) = await claim(stores, now=AT, until=UNTIL)
+        assert await stores.inbox.recall(now=AT) == 0
+        assert await stores.inbox.find(held.id) == held
+
+    async def test_many_are_recalled(self, stores: Stores) -> None:
+        many = tuple(message(f"message-{n:04}", str(n), minute=1440) for n in range(600))
+        for first in range(0, 600, 100):
+            await stores.config.commit(Changeset(messages=many[first : first + 100]))
+        assert await stores.inbox.recall(now=AT) == 600
+        assert await stores.inbox.recall(now=AT) == 0
+        found = await stores.inbox.page(ALL, limit=600)
+        assert {one.due_at for one in found} == {AT}
+
+
 class InboxListingContract(StoreContract):
     async def test_newest_come_first(self, stores: Stores) -> None:
         several = [message(f"message-{9 - number}", minute=number) for number in range(5)]
@@ -991,6 +1064,7 @@ class MessageInboxContract(
     ReceiptAtomicityContract,
     OrderContract,
     ClaimContract,
+    RecallContract,
     InboxListingContract,
     InboxPruneContract,
     TextRotationContract,

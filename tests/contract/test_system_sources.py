@@ -32,6 +32,20 @@ def test_manual_clock_goes_on_when_told() -> None:
     assert clock.tick(DAY) == clock.now() == AT + DAY + timedelta(seconds=1)
 
 
+def test_setting_a_clock_back_leaves_its_running_time_alone() -> None:
+    clock = ManualClock(AT)
+    started = clock.monotonic()
+    clock.time -= DAY
+    assert clock.monotonic() == started
+    clock.tick(timedelta(seconds=3))
+    assert clock.monotonic() == started + 3
+
+
+def test_running_time_of_the_system_clock_goes_on() -> None:
+    clock = SystemClock()
+    assert clock.monotonic() <= clock.monotonic()
+
+
 @pytest.mark.parametrize("source", [SystemTokenSource(), CountingTokenSource()])
 @pytest.mark.parametrize(("size", "length"), [(8, 11), (16, 22), (32, 43)])
 def test_tokens_are_distinct_and_as_long_as_their_bytes(

@@ -7,7 +7,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Iterator, Mapping
-from datetime import datetime, timedelta
 from typing import Final
 
 from attrs import define, field, frozen
@@ -39,7 +38,7 @@ from odoo_ai_config.domain.merging import fingerprints_in
 from odoo_ai_config.domain.versioning import Revision, content_of
 
 # How long other processes may go on with what was changed or removed.
-_STALE_AFTER: Final = timedelta(seconds=2)
+_STALE_SECONDS: Final = 2.0
 _MOST_KNOWN: Final = 1024
 
 
@@ -156,11 +155,11 @@ class ChatwootAccounts:
     vault: SecretVault
     clock: Clock
     fallback: ChatwootAccess = field(factory=ChatwootAccess)
-    _known: dict[ChatwootId | None, tuple[datetime, ChatwootAccess]] = field(
+    _known: dict[ChatwootId | None, tuple[float, ChatwootAccess]] = field(
         factory=dict, init=False, repr=False
     )
     _opened: dict[Fingerprint, SecretText] = field(factory=dict, init=False, repr=False)
-    _all: tuple[datetime, ChatwootDirectory] | None = field(default=None, init=False, repr=False)
+    _all: tuple[float, ChatwootDirectory] | None = field(default=None, init=False, repr=False)
     _own: dict[BusinessDomain, _Own] = field(factory=dict, init=False, repr=False)
     _reading_all: asyncio.Lock = field(factory=asyncio.Lock, init=False, repr=False)
     # Keys alone count, the one that was heard of last at the end.
@@ -176,7 +175,7 @@ class ChatwootAccounts:
             SealBrokenError, MasterKeyMissingError: A secret of it does not open.
             StoreUnavailableError: The store is away.
         """
-        now = self.clock.now()
+        now = self.clock.monotonic()
         known = self._known.get(account)
         if known is not None and now < known[0]:
             return known[1]
@@ -188,7 +187,7 @@ class ChatwootAccounts:
         if len(self._known) >= _MOST_KNOWN:
             # Anybody may ask for any number of accounts that do not exist.
             self._known.clear()
-        self._known[account] = now + _STALE_AFTER, access
+        self._known[account] = now + _STALE_SECONDS, access
         return access
 
     async def directory(self) -> ChatwootDirectory:
@@ -200,7 +199,7 @@ class ChatwootAccounts:
             StoreUnavailableError: The store is away.
         """
         async with self._reading_all:
-            now = self.clock.now()
+            now = self.clock.monotonic()
             if self._all is None or now >= self._all[0]:
                 own = await self._read_all()
                 if self._all is None or own != self._own:
@@ -208,7 +207,7 @@ class ChatwootAccounts:
                     directory = ChatwootDirectory.of(accounts)
                 else:
                     _, directory = self._all
-                self._own, self._all = own, (now + _STALE_AFTER, directory)
+                self._own, self._all = own, (now + _STALE_SECONDS, directory)
             return self._all[1]
 
     async def _read_all(self) -> dict[BusinessDomain, _Own]:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import enum
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from attrs import evolve, field, frozen
@@ -27,6 +27,9 @@ _MESSAGE_ID: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{7,63}", re.ASCII)
 # Where the text of a message lies that belongs to no tenant (yet).
 NOBODY: Final = TenantDomain(HUB, BusinessDomain("unresolved"))
 MAX_REPLAYS: Final = 5
+# What was written so far ahead of now was written when the clock was wrong. Clocks of processes
+# may differ by less.
+CLOCK_SLACK: Final = timedelta(seconds=5)
 # Why a message is done to which a crew had nothing to say.
 SILENT: Final = "silence"
 
@@ -227,6 +230,17 @@ class InboxMessage:
         """
         due_at = self.due_at if self.stage is Stage.ANSWERED else at
         return evolve(self, revision=self.revision + 1, due_at=due_at, claims=0)
+
+    def recalled(self, *, now: datetime) -> InboxMessage:
+        """
+        Due as if it had been written now, and not at a time that the clock was set back from.
+
+        It says the same, in the same revision: whoever works on it goes on, for as long as it
+        was to be. One that is due before it was written has been claimed or given back since.
+        """
+        if self.due_at is None or not self.due_at >= self.updated_at > now + CLOCK_SLACK:
+            return self
+        return evolve(self, due_at=now + (self.due_at - self.updated_at), updated_at=now)
 
     def awaiting(self, *, until: datetime, at: datetime) -> InboxMessage:
         """

@@ -22,7 +22,7 @@ from odoo_ai_config.application.errors import ApplicationError
 from odoo_ai_config.application.ports.message_inbox import Allowance
 from odoo_ai_config.domain.crews import Crew
 from odoo_ai_config.domain.identifiers import TenantId
-from odoo_ai_config.domain.inbox import InboxMessage
+from odoo_ai_config.domain.inbox import CLOCK_SLACK, InboxMessage
 from odoo_ai_config.entrypoints.services import Services
 from odoo_ai_config.entrypoints.settings import Settings
 
@@ -104,6 +104,8 @@ class Courier:
         self._in_hand: dict[asyncio.Task[None], _Hand] = {}
         self._ends_at: float | None = None
         self._failed_looks = 0
+        # How far the time of day was ahead of the time that only goes on, at the last look.
+        self._ahead = float("inf")
 
     def retire(self) -> float:
         """
@@ -167,7 +169,19 @@ class Courier:
         self._failed_looks = 0
         return look.result()
 
+    async def _follow_clock(self) -> None:
+        # Also at the start: it may have been set back since anybody looked.
+        clock = self._deliver.clock
+        now = clock.now()
+        ahead = now.timestamp() - clock.monotonic()
+        if ahead < self._ahead - CLOCK_SLACK.total_seconds():
+            recalled = await self._inbox.recall(now=now)
+            if recalled:
+                _log.warning("clock_set_back", messages=recalled)
+        self._ahead = ahead
+
     async def _taken(self) -> float:
+        await self._follow_clock()
         room = self._capacity.total - len(self._in_hand)
         if room <= 0:
             return _LOOK_SECONDS

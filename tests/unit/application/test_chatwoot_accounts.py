@@ -216,6 +216,18 @@ async def test_changes_of_other_processes_are_seen_after_two_seconds(hub: Memory
     assert await others.access_to(ONE) == OPENED
 
 
+async def test_what_was_removed_is_not_believed_while_the_clock_is_behind(hub: MemoryHub) -> None:
+    others = ChatwootAccounts(hub.store, hub.secrets, hub.vault, hub.clock)
+    await put(hub, ONE, FULL)
+    assert await others.access_to(ONE) == OPENED
+    assert (await others.directory()).accounts[ONE] == OPENED
+    await put(hub, ONE, ChatwootChange("", (), (), ()))
+    hub.clock.time -= timedelta(days=1)
+    hub.clock.tick(timedelta(seconds=2))
+    assert await others.access_to(ONE) == ChatwootAccess()
+    assert (await others.directory()).accounts[ONE] == ChatwootAccess()
+
+
 async def test_what_was_read_a_moment_ago_outlives_the_store(hub: MemoryHub) -> None:
     await put(hub, ONE, FULL)
     await hub.chatwoot_accounts.access_to(ONE)

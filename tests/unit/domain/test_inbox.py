@@ -18,6 +18,7 @@ from odoo_ai_config.domain.identifiers import (
     TenantId,
 )
 from odoo_ai_config.domain.inbox import (
+    CLOCK_SLACK,
     MAX_REPLAYS,
     NOBODY,
     OPEN,
@@ -184,6 +185,21 @@ def test_claims_are_counted_anew_once_somebody_says_what_became_of_it(one: Inbox
         taken.dead(reason="crew_refused", at=LATEST),
     ]
     assert [after.claims for after in said] == [0] * len(said)
+
+
+@pytest.mark.parametrize("one", at_stages(*OPEN))
+def test_message_that_is_recalled_waits_as_long_as_it_was_to(one: InboxMessage) -> None:
+    assert one.due_at is not None
+    behind = one.updated_at - timedelta(days=1)
+    recalled = one.recalled(now=behind)
+    assert recalled == evolve(one, due_at=one.due_at - timedelta(days=1), updated_at=behind)
+    assert recalled.recalled(now=behind) is recalled
+
+
+@pytest.mark.parametrize("one", EVERY)
+def test_what_is_not_ahead_or_not_open_is_not_recalled(one: InboxMessage) -> None:
+    assert one.recalled(now=one.updated_at - CLOCK_SLACK) is one
+    assert (one.recalled(now=NOON - timedelta(days=1)) is one) is not one.is_open
 
 
 @pytest.mark.parametrize("one", at_stages(Stage.QUEUED, Stage.AWAITING))

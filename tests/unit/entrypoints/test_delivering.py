@@ -19,8 +19,10 @@ from odoo_ai_config.adapters.memory.config_store import MemoryConfigStore
 from odoo_ai_config.adapters.memory.message_inbox import MemoryMessageInbox
 from odoo_ai_config.adapters.memory.secret_store import MemorySecretStore
 from odoo_ai_config.adapters.memory.state import MemoryState
+from odoo_ai_config.adapters.system.clock import SystemClock
 from odoo_ai_config.application.errors import StoreUnavailableError
 from odoo_ai_config.application.ports.chatwoot import Conversation
+from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.application.ports.crew_line import CrewLine
 from odoo_ai_config.application.ports.message_inbox import Allowance
 from odoo_ai_config.domain.changes import Changeset
@@ -436,6 +438,44 @@ async def test_store_that_was_away_is_asked_again(world: World) -> None:
             await until(lambda: world.posted() == 1)
     events = [line["event"] for line in lines]
     assert events.count("inbox_away") == events.count("inbox_back") == 1
+
+
+@define
+class Set(Clock):
+    """
+    A clock that somebody has set.
+    """
+
+    by: timedelta = timedelta()
+
+    def now(self) -> datetime:
+        return SystemClock().now() + self.by
+
+    def monotonic(self) -> float:
+        return SystemClock().monotonic()
+
+
+@pytest.mark.parametrize("when", ["before the start", "while it runs"])
+async def test_nothing_waits_for_a_clock_that_was_set_back(world: World, when: str) -> None:
+    clock = Set()
+    deliver = evolve(world.services.deliver_message, clock=clock)
+    receive = evolve(world.services.receive_message, clock=clock)
+    world.services = evolve(world.services, deliver_message=deliver, receive_message=receive)
+    clock.by = timedelta(days=1)
+    world.desk.faults[1] = RuntimeError()
+    with structlog.testing.capture_logs() as lines:
+        async with world.delivering():
+            await world.receive(1)
+            await until(lambda: "put_off" in world.outcomes)
+            if when == "while it runs":
+                clock.by = timedelta()
+                await until(lambda: world.posted() == 1)
+        if when == "before the start":
+            clock.by = timedelta()
+            async with world.delivering():
+                await until(lambda: world.posted() == 1)
+    (line,) = [line for line in lines if line["event"] == "clock_set_back"]
+    assert line["messages"] == 1
 
 
 class Forgetful(MemoryConfigStore):

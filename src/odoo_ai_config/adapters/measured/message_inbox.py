@@ -32,6 +32,10 @@ class MeasuredMessageInbox(MessageInbox):
         with Timed(self._observe, "next_due"):
             return await self._inbox.next_due(beside=beside)
 
+    async def recall(self, *, now: datetime) -> int:
+        with Timed(self._observe, "recall"):
+            return await self._inbox.recall(now=now)
+
     async def find(self, message_id: MessageId) -> InboxMessage | None:
         with Timed(self._observe, "message"):
             return await self._inbox.find(message_id)

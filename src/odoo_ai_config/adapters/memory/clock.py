@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from attrs import define
+from attrs import define, field
 
 from odoo_ai_config.application.ports.clock import Clock
 
@@ -14,17 +14,22 @@ from odoo_ai_config.application.ports.clock import Clock
 @define
 class ManualClock(Clock):
     """
-    Stands still until it is told to go on.
+    Stands still until it is told to go on; whoever assigns `time` sets it.
     """
 
     time: datetime
+    _elapsed: float = field(default=0.0, init=False)
 
     def now(self) -> datetime:
         return self.time
+
+    def monotonic(self) -> float:
+        return self._elapsed
 
     def tick(self, by: timedelta = timedelta(seconds=1)) -> datetime:
         """
         Go on by *by* and tell the new time.
         """
         self.time += by
+        self._elapsed += by.total_seconds()
         return self.time

@@ -58,6 +58,14 @@ class MemoryMessageInbox(MessageInbox):
         heads = self._heads()
         return min((due for due, head in heads if head.holder.tenant not in beside), default=None)
 
+    async def recall(self, *, now: datetime) -> int:
+        self._state.require_presence()
+        messages = self._state.messages
+        recalled = {id_: message.recalled(now=now) for id_, message in messages.items()}
+        changed = sum(message is not messages[id_] for id_, message in recalled.items())
+        messages.update(recalled)
+        return changed
+
     async def find(self, message_id: MessageId) -> InboxMessage | None:
         self._state.require_presence()
         return self._state.messages.get(message_id)

@@ -10,16 +10,24 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
-from pymongo import ASCENDING, DESCENDING, ReturnDocument
+from pymongo import ASCENDING, DESCENDING, ReturnDocument, UpdateOne
 
 from odoo_ai_config.adapters.mongo.database import MongoDatabase, Record
 from odoo_ai_config.adapters.mongo.documents import instant_from, instant_record
 from odoo_ai_config.adapters.mongo.driver_errors import translated
 from odoo_ai_config.adapters.mongo.message_documents import message_from
 from odoo_ai_config.adapters.mongo.message_pruning import prune_messages, prune_texts
+from odoo_ai_config.adapters.mongo.pruning import batches
 from odoo_ai_config.application.ports.message_inbox import Allowance, MessageInbox, StageCount
 from odoo_ai_config.domain.identifiers import TenantId
-from odoo_ai_config.domain.inbox import InboxMessage, MessageId, Origin, Stage
+from odoo_ai_config.domain.inbox import (
+    CLOCK_SLACK,
+    OPEN,
+    InboxMessage,
+    MessageId,
+    Origin,
+    Stage,
+)
 
 _EVERY_STAGE: Final = [stage.value for stage in Stage]
 
@@ -70,6 +78,32 @@ class MongoMessageInbox(MessageInbox):
         others = {tenant.value for tenant in beside}
         first = await self._first_due()
         return min((at for tenant, at in first.items() if tenant not in others), default=None)
+
+    @translated
+    async def recall(self, *, now: datetime) -> int:
+        ahead: Record = {
+            "stage": {"$in": [stage.value for stage in OPEN]},
+            "updated_at": {"$gt": instant_record(now + CLOCK_SLACK)},
+            "$expr": {"$gte": ["$due_at", "$updated_at"]},
+        }
+        recalled = 0
+        async for batch in batches(self._database, "messages", ahead, ["due_at", "updated_at"]):
+            result = await self._messages.bulk_write(
+                [
+                    UpdateOne(
+                        # Some may have been written meanwhile.
+                        record,
+                        {
+                            "$inc": {"due_at": instant_record(now) - record["updated_at"]},
+                            "$set": {"updated_at": instant_record(now)},
+                        },
+                    )
+                    for record in batch
+                ],
+                ordered=False,
+            )
+            recalled += result.modified_count
+        return recalled
 
     @translated
     async def find(self, message_id: MessageId) -> InboxMessage | None:

@@ -13,6 +13,7 @@ from functools import partial
 from typing import Final
 
 from odoo_ai_config.adapters.sqlite.database import SqliteDatabase
+from odoo_ai_config.adapters.sqlite.item_rows import chunks
 from odoo_ai_config.adapters.sqlite.message_pruning import prune_messages
 from odoo_ai_config.adapters.sqlite.message_rows import (
     MESSAGE_COLUMNS,
@@ -23,7 +24,7 @@ from odoo_ai_config.adapters.sqlite.rows import Row, microseconds, optional, tim
 from odoo_ai_config.adapters.sqlite.writer import Transaction
 from odoo_ai_config.application.ports.message_inbox import Allowance, MessageInbox, StageCount
 from odoo_ai_config.domain.identifiers import TenantId
-from odoo_ai_config.domain.inbox import InboxMessage, MessageId, Origin, Stage
+from odoo_ai_config.domain.inbox import CLOCK_SLACK, InboxMessage, MessageId, Origin, Stage
 
 _FIND: Final = f"SELECT {MESSAGE_COLUMNS} FROM messages WHERE id = ?"
 
@@ -52,6 +53,16 @@ _NEXT_DUE: Final = f"""
 SELECT min((SELECT min(due_at) FROM messages WHERE head = 1 AND messages.tenant = waiting.tenant))
 FROM waiting WHERE tenant NOT IN (SELECT value FROM json_each(?2))
 """
+_AHEAD: Final = (
+    "SELECT number FROM messages INDEXED BY open_messages "
+    "WHERE due_at IS NOT NULL AND due_at >= updated_at AND updated_at > ?"
+)
+# Some may have been written meanwhile.
+_RECALL: Final = (
+    "UPDATE messages SET due_at = due_at - updated_at + ?2, updated_at = ?2 "
+    "WHERE number = ?1 AND due_at >= updated_at AND updated_at > ?3"
+)
+_RECALLED_AT_ONCE: Final = 500
 _TAKE: Final = f"""
 UPDATE messages SET revision = revision + 1, claims = claims + 1, due_at = ?3 WHERE number = (
   SELECT number FROM messages
@@ -97,6 +108,17 @@ class SqliteMessageInbox(MessageInbox):
             return optional(time_of, connection.execute(_NEXT_DUE, which).fetchone()[0])
 
         return await self._database.read(select)
+
+    async def recall(self, *, now: datetime) -> int:
+        latest = microseconds(now + CLOCK_SLACK)
+        ahead = await self._database.read(
+            lambda connection: [number for (number,) in connection.execute(_AHEAD, (latest,))]
+        )
+        recalled = 0
+        for some in chunks(ahead, _RECALLED_AT_ONCE):
+            rows = [(number, microseconds(now), latest) for number in some]
+            recalled += await self._database.write(partial(_recall, rows), long=True)
+        return recalled
 
     async def find(self, message_id: MessageId) -> InboxMessage | None:
         def select(connection: sqlite3.Connection) -> InboxMessage | None:
@@ -190,3 +212,7 @@ class SqliteMessageInbox(MessageInbox):
             (found,) = connection.execute(_DUE_TENANTS, which).fetchone()
             turns += json.loads(found)
         return turns
+
+
+def _recall(rows: list[Row], transaction: Transaction) -> int:
+    return transaction.connection.executemany(_RECALL, rows).rowcount

@@ -4,6 +4,7 @@ The machine's clock.
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 
 from odoo_ai_config.application.ports.clock import Clock
@@ -16,3 +17,6 @@ class SystemClock(Clock):
 
     def now(self) -> datetime:
         return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        return time.monotonic()

@@ -74,6 +74,15 @@ class MessageInbox(Protocol):
         """
 
     @abstractmethod
+    async def recall(self, *, now: datetime) -> int:
+        """
+        Bring forward what was written by a clock that was ahead of *now*; say how much it was.
+
+        Each open message becomes what `InboxMessage.recalled` makes of it. Whoever has claimed it
+        keeps it for as long as it was to be. It works in short steps that do not hold writers up.
+        """
+
+    @abstractmethod
     async def find(self, message_id: MessageId) -> InboxMessage | None:
         """
         The newest state of one message.

@@ -60,12 +60,12 @@ async def show_metrics(request: web.Request) -> web.Response:
     The metrics, for Prometheus. Those of the store are left out while it is away.
     """
     metrics, services = request.app[METRICS], request.app[SERVICES]
-    now = services.deliver_message.clock.now()
-    if not metrics.queue_is_known(at=now):
+    clock = services.deliver_message.clock
+    if not metrics.queue_is_known(clock):
         try:
-            metrics.queue(await services.inbox.census(), at=now)
+            metrics.queue(await services.inbox.census(), clock)
         except ApplicationError:
-            metrics.queue({}, at=None)
+            metrics.forget_queue()
     return web.Response(
         body=metrics.exposition(),
         headers={"Content-Type": CONTENT_TYPE_LATEST},

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cache
 from itertools import accumulate
 from typing import Final
@@ -23,6 +23,7 @@ from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
 from odoo_ai_config.application.delivery_steps import Progress
+from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.application.ports.message_inbox import StageCount
 from odoo_ai_config.domain.crews import CrewKind
 from odoo_ai_config.domain.identifiers import CONFIG, CREDENTIALS, METADATA
@@ -33,7 +34,7 @@ _KINDS: Final = frozenset({str(CONFIG), str(CREDENTIALS), str(METADATA), "mappin
 _LATENCIES: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 # Crews think, and may take a minute.
 _SLOW: Final = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 45, 60)
-_QUEUE_KNOWN_FOR: Final = timedelta(seconds=5)
+_QUEUE_KNOWN_SECONDS: Final = 5.0
 _FAST: Final = (0.00001, 0.00005, 0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.1, 1)
 
 
@@ -199,6 +200,7 @@ class Metrics:
         for progress in Progress:
             self._deliveries.labels(progress.value)
         self._queue = _Queue()
+        self._queue_known_until = float("-inf")
         self.registry.register(self._queue)
         self._requests = _RequestTally()
         self.registry.register(self._requests)
@@ -284,19 +286,27 @@ class Metrics:
         """
         self._deliveries.labels(outcome).inc()
 
-    def queue_is_known(self, *, at: datetime) -> bool:
+    def queue_is_known(self, clock: Clock) -> bool:
         """
         Whether the store need not be asked again: anybody may look, as often as they like.
         """
-        known = self._queue.at
-        return known is not None and at - known < _QUEUE_KNOWN_FOR
+        return clock.monotonic() < self._queue_known_until
 
-    def queue(self, counts: Mapping[Stage, StageCount], *, at: datetime | None) -> None:
+    def queue(self, counts: Mapping[Stage, StageCount], clock: Clock) -> None:
         """
-        Note how many messages are where; None as the time if that is not known now.
+        Note how many messages are where.
         """
         self._queue.counts = counts
-        self._queue.at = at
+        self._queue.at = clock.now()
+        self._queue_known_until = clock.monotonic() + _QUEUE_KNOWN_SECONDS
+
+    def forget_queue(self) -> None:
+        """
+        Note that nobody knows now how many messages are where.
+        """
+        self._queue.counts = {}
+        self._queue.at = None
+        self._queue_known_until = float("-inf")
 
     def exposition(self) -> bytes:
         """

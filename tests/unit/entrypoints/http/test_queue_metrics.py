@@ -39,6 +39,15 @@ async def test_store_is_not_asked_for_everybody_who_looks(web: WebHub) -> None:
     assert (await gauges(web))["messages unresolved"] == 1
 
 
+async def test_store_is_asked_again_though_the_clock_was_set_back(web: WebHub) -> None:
+    await gauges(web)
+    await received(web.hub)
+    web.hub.clock.time -= timedelta(days=1)
+    web.hub.clock.tick(timedelta(seconds=5))
+    told = await gauges(web)
+    assert (told["messages unresolved"], told["oldest_message_seconds unresolved"]) == (1, 0)
+
+
 async def test_nothing_is_told_of_the_queue_while_the_store_is_away(web: WebHub) -> None:
     web.hub.state.away = True
     assert await gauges(web) == {}
