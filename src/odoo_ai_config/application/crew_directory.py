@@ -4,18 +4,21 @@ Which crew a message goes to, and what it signs with.
 
 from __future__ import annotations
 
+from functools import partial
+
 from attrs import frozen
 
+from odoo_ai_config.application.off_loop import weight_of, worked_out
 from odoo_ai_config.application.ports.config_store import ConfigStore
 from odoo_ai_config.application.ports.secret_store import SecretStore
 from odoo_ai_config.application.ports.secret_vault import SecretVault
-from odoo_ai_config.application.unsealing import unsealed
+from odoo_ai_config.application.unsealing import sealed_values, unsealed
 from odoo_ai_config.domain.credentials import SealContext, SecretText
 from odoo_ai_config.domain.crews import Crew, crew_of
+from odoo_ai_config.domain.documents import Document
 from odoo_ai_config.domain.errors import CredentialNotFoundError, CrewNotFoundError
 from odoo_ai_config.domain.identifiers import CREDENTIALS, CREWS, BusinessDomain, TenantDomain
 from odoo_ai_config.domain.inbox import Destination
-from odoo_ai_config.domain.merging import fingerprints_in
 from odoo_ai_config.domain.versioning import content_of
 
 
@@ -49,7 +52,10 @@ class CrewDirectory:
         for owner in owners:
             document = content_of(current.get(owner.document(CREWS)))
             if document is not None:
-                return crew_of(document.body, owner, destination.crew)
+                return await worked_out(
+                    partial(_crew_in, document, owner, destination.crew),
+                    weight=weight_of(document),
+                )
         raise CrewNotFoundError
 
     async def secret_of(self, crew: Crew) -> SecretText | None:
@@ -65,8 +71,12 @@ class CrewDirectory:
             return None
         key = crew.owner.document(CREDENTIALS)
         current = (await self.store.current((key,))).get(key)
-        fingerprint = fingerprints_in(content_of(current)).get(str(crew.secret))
+        fingerprint = (await sealed_values(content_of(current))).get(str(crew.secret))
         if fingerprint is None:
             raise CredentialNotFoundError
         context = SealContext(crew.owner, crew.secret)
         return await unsealed(self.secrets, self.vault, context, fingerprint)
+
+
+def _crew_in(document: Document, owner: TenantDomain, name: str | None) -> Crew:
+    return crew_of(document.body, owner, name)

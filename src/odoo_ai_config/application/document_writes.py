@@ -10,6 +10,7 @@ from datetime import datetime
 from attrs import field, frozen
 
 from odoo_ai_config.application.deliveries import delivered, earlier_outcome
+from odoo_ai_config.application.off_loop import weight_of, worked_out
 from odoo_ai_config.application.optimistic_commit import commit_decided
 from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.application.ports.config_store import ConfigStore
@@ -96,7 +97,7 @@ async def write_document(
         decision = await decide(current, now)
         if credentials is not None and request.key.kind != CREDENTIALS:
             decision = await _apart(credentials, decision, current, found.get(beside), now)
-        _require_well_formed(decision.revision)
+        await _require_well_formed(decision.revision)
         written = tuple(
             revision
             for revision in (decision.revision, decision.credentials)
@@ -146,6 +147,9 @@ async def _apart(
     )
 
 
-def _require_well_formed(revision: Revision | None) -> None:
+async def _require_well_formed(revision: Revision | None) -> None:
     if revision is not None and revision.key.kind == CREWS and not revision.deleted:
-        require_crews(revision.document.body, revision.key.owner)
+        owner, document = revision.key.owner, revision.document
+        await worked_out(
+            lambda: require_crews(document.body, owner), weight=2 * weight_of(document)
+        )

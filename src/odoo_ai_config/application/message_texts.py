@@ -11,6 +11,7 @@ from attrs import frozen
 
 from odoo_ai_config.application.chatwoot_payloads import customer_message
 from odoo_ai_config.application.errors import SealBrokenError
+from odoo_ai_config.application.off_loop import worked_out
 from odoo_ai_config.application.sealing import SealedOne, Sealer
 from odoo_ai_config.application.unsealing import unsealed
 from odoo_ai_config.domain.credentials import Fingerprint, SealContext, SecretText
@@ -44,7 +45,8 @@ class MessageTexts:
         """
         What the customer wrote.
         """
-        return customer_message(await self.body_of(message))
+        body = await self.body_of(message)
+        return await worked_out(lambda: customer_message(body), weight=len(body.reveal()))
 
     async def answer_to(self, message: InboxMessage) -> Answer:
         """

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from attrs import frozen
 
+from odoo_ai_config.application.off_loop import ENTRY, worked_out
 from odoo_ai_config.application.ports.secret_store import SecretStore
 from odoo_ai_config.application.ports.secret_vault import SecretVault
 from odoo_ai_config.application.unsealing import unsealed
@@ -82,19 +83,18 @@ class Sealer:
             SealBrokenError, MasterKeyMissingError: A data key does not open.
             StoreUnavailableError: The store is away.
         """
-        missing = {ref: mark for ref, mark in (named or {}).items() if known.get(str(ref)) != mark}
+        named = named or {}
+        missing = await worked_out(
+            lambda: {ref: mark for ref, mark in named.items() if known.get(str(ref)) != mark},
+            weight=len(named),
+        )
         if not secrets and not missing:
             return Sealing({})
         active = await self.secrets.sealing_key(owner.tenant)
         key = self.vault.new_tenant_key(owner.tenant, at=at) if active is None else active
-        fingerprints = {}
-        sealed = []
-        for ref, secret in secrets.items():
-            context = SealContext(owner, ref)
-            fingerprint = self.vault.fingerprint(key, context, secret)
-            fingerprints[ref] = fingerprint
-            if known.get(str(ref)) != fingerprint:
-                sealed.append(self.vault.seal(key, context, secret, fingerprint))
+        fingerprints, sealed = await worked_out(
+            lambda: self._sealed(key, owner, secrets, known), weight=ENTRY * len(secrets)
+        )
         for ref, fingerprint in missing.items():
             sealed.append(await self._again(key, SealContext(owner, ref), fingerprint))
         if not sealed:
@@ -119,6 +119,23 @@ class Sealer:
             return SealedOne(self.vault.seal(active, context, secret), None, active)
         key = self.vault.new_tenant_key(context.tenant, at=at)
         return SealedOne(self.vault.seal(key, context, secret), key, None)
+
+    def _sealed(
+        self,
+        key: TenantKey,
+        owner: TenantDomain,
+        secrets: Mapping[CredentialRef, SecretText],
+        known: Mapping[str, Fingerprint],
+    ) -> tuple[dict[CredentialRef, Fingerprint], list[SealedSecret]]:
+        fingerprints = {}
+        sealed = []
+        for ref, secret in secrets.items():
+            context = SealContext(owner, ref)
+            fingerprint = self.vault.fingerprint(key, context, secret)
+            fingerprints[ref] = fingerprint
+            if known.get(str(ref)) != fingerprint:
+                sealed.append(self.vault.seal(key, context, secret, fingerprint))
+        return fingerprints, sealed
 
     async def _again(
         self, key: TenantKey, context: SealContext, fingerprint: Fingerprint

@@ -1,5 +1,5 @@
 """
-Opening a sealed value while rotations may be going on.
+Finding sealed values, and opening one while rotations may be going on.
 """
 
 from __future__ import annotations
@@ -7,13 +7,23 @@ from __future__ import annotations
 from typing import Final
 
 from odoo_ai_config.application.errors import SealBrokenError
+from odoo_ai_config.application.off_loop import weight_of, worked_out
 from odoo_ai_config.application.ports.secret_store import SecretStore
 from odoo_ai_config.application.ports.secret_vault import SecretVault
 from odoo_ai_config.domain.credentials import Fingerprint, SealContext, SecretText
+from odoo_ai_config.domain.documents import Document
 from odoo_ai_config.domain.errors import CredentialNotFoundError
+from odoo_ai_config.domain.merging import fingerprints_in
 
 # A rotation may retire the data key between reading the value and reading its key.
 _ATTEMPTS: Final = 3
+
+
+async def sealed_values(credentials: Document | None) -> dict[str, Fingerprint]:
+    """
+    The sealed values that a *credentials* document names, by reference.
+    """
+    return await worked_out(lambda: fingerprints_in(credentials), weight=weight_of(credentials))
 
 
 async def unsealed(

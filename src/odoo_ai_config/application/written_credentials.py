@@ -4,30 +4,35 @@ Credentials that somebody writes directly: as a document of their own, or amid o
 
 from __future__ import annotations
 
-import asyncio
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Final
 
 from attrs import field, frozen
 
+from odoo_ai_config.application.off_loop import weight_of, weight_of_yaml, worked_out
 from odoo_ai_config.application.ports.yaml_codec import YamlCodec
 from odoo_ai_config.application.sealing import Sealer, Sealing
+from odoo_ai_config.application.unsealing import sealed_values
+from odoo_ai_config.domain.credentials import Fingerprint
 from odoo_ai_config.domain.documents import AuthoredYaml, Document
 from odoo_ai_config.domain.errors import InvalidYamlError
-from odoo_ai_config.domain.identifiers import CREDENTIALS, DocumentKey, DocumentKind, TenantDomain
+from odoo_ai_config.domain.identifiers import (
+    CREDENTIALS,
+    CredentialRef,
+    DocumentKey,
+    DocumentKind,
+    TenantDomain,
+    TenantId,
+)
 from odoo_ai_config.domain.json_types import JsonObject, ReadOnlyJsonObject
 from odoo_ai_config.domain.merging import (
     credentials_after,
-    fingerprints_in,
     split_credentials,
     with_fingerprints,
 )
 from odoo_ai_config.domain.outcomes import Notice
 from odoo_ai_config.domain.plain_secrets import TakenOut, taken_out
 from odoo_ai_config.domain.versioning import Revision, content_of, successor
-
-# Larger documents are looked through by a thread: it takes some milliseconds.
-QUICKLY_READ: Final = 8 * 1024
 
 
 @frozen
@@ -70,13 +75,13 @@ class CredentialsWriter:
             EncryptedValueError: A value is one that the replaced server encrypted.
             UnknownFingerprintError: It names a sealed value that the tenant does not have.
         """
-        plain, masked = split_credentials(body)
-        known = fingerprints_in(current)
+        weight = weight_of(body)
+        plain, masked = await worked_out(lambda: split_credentials(body), weight=weight)
+        known = await sealed_values(current)
         sealing = await self.sealer(owner, plain, known=known, at=at, named=masked)
-        found = {str(ref): mark for ref, mark in (masked | sealing.fingerprints).items()}
-        # References that stay keep their place, so that writing the same again changes nothing.
-        ordered = {ref: found[ref] for ref in [*known, *found] if ref in found}
-        return with_fingerprints(owner.tenant, ordered), sealing
+        marks = masked | sealing.fingerprints
+        document = await worked_out(lambda: _naming(owner.tenant, known, marks), weight=weight)
+        return document, sealing
 
     async def apart(
         self,
@@ -100,9 +105,12 @@ class CredentialsWriter:
             return SealedSettings(document, notices=found.notices)
         sealed = content_of(credentials)
         sealing = await self.sealer(
-            key.owner, found.plain, known=fingerprints_in(sealed), at=at, named=found.sealed
+            key.owner, found.plain, known=await sealed_values(sealed), at=at, named=found.sealed
         )
-        beside = credentials_after(sealed, key.tenant, {**found.sealed, **sealing.fingerprints})
+        marks = {**found.sealed, **sealing.fingerprints}
+        beside = await worked_out(
+            lambda: credentials_after(sealed, key.tenant, marks), weight=weight_of(sealed)
+        )
         where = key.owner.document(CREDENTIALS)
         return SealedSettings(
             await self.cleaned(document, found),
@@ -115,9 +123,12 @@ class CredentialsWriter:
         """
         *document* as *found* has it, its authored text too.
         """
-        if document.authored is None:
-            return Document.of(found.body)
-        return await asyncio.to_thread(self._cleaned, document.authored.text, found)
+        authored = document.authored
+        if authored is None:
+            return await worked_out(lambda: Document.of(found.body), weight=weight_of(document))
+        return await worked_out(
+            lambda: self._cleaned(authored.text, found), weight=weight_of_yaml(authored.text)
+        )
 
     async def stored(self, kind: DocumentKind, document: Document) -> tuple[Document, TakenOut]:
         """
@@ -126,7 +137,9 @@ class CredentialsWriter:
         Raises:
             EncryptedValueError, InvalidValueError: As `apart` says.
         """
-        return await asyncio.to_thread(self._stored, kind, document)
+        return await worked_out(
+            lambda: self._stored(kind, document), weight=weight_of_yaml(document.text)
+        )
 
     def _stored(self, kind: DocumentKind, document: Document) -> tuple[Document, TakenOut]:
         found = taken_out(kind, document.body)
@@ -176,6 +189,15 @@ async def secrets_in(kind: DocumentKind, document: Document) -> TakenOut:
     Raises:
         EncryptedValueError, InvalidValueError: As it says.
     """
-    if len(document.text) <= QUICKLY_READ:
-        return taken_out(kind, document.body)
-    return await asyncio.to_thread(lambda: taken_out(kind, document.body))
+    return await worked_out(lambda: taken_out(kind, document.body), weight=2 * weight_of(document))
+
+
+def _naming(
+    tenant: TenantId,
+    known: Mapping[str, Fingerprint],
+    marks: Mapping[CredentialRef, Fingerprint],
+) -> Document:
+    found = {str(ref): mark for ref, mark in marks.items()}
+    # References that stay keep their place, so that writing the same again changes nothing.
+    ordered = {ref: found[ref] for ref in [*known, *found] if ref in found}
+    return with_fingerprints(tenant, ordered)

@@ -206,5 +206,13 @@ class Changeset:
         """
         return self == _NOTHING
 
+    @property
+    def size(self) -> int:
+        """
+        How many things of the kinds of which there may be very many it writes.
+        """
+        items = sum(len(change.items) + len(change.removed) for change in self.collections)
+        return items + len(self.mappings) + len(self.secrets) + len(self.audit)
+
 
 _NOTHING: Final = Changeset()

@@ -4,13 +4,25 @@ What differs between two revisions of a document.
 
 from __future__ import annotations
 
+import difflib
 import enum
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
+from typing import Final
 
 from attrs import field, frozen
 
 from odoo_ai_config.domain.json_types import Json, ReadOnlyJsonObject
+
+# Places in a document can be long, and every change names its own.
+MOST_CHANGES: Final = 10_000
+MOST_POINTER_CHARACTERS: Final = 2**20
+# Lines from the first that differs to the last one: what it costs to match them grows with
+# their square, to a tenth of a second for so many.
+MOST_DIFFERING_LINES: Final = 1000
+_CONTEXT: Final = 3
+_HUNK: Final = re.compile(r"@@ -([0-9]+)(,[0-9]+)? \+([0-9]+)(,[0-9]+)? @@")
 
 
 class ChangeKind(enum.Enum):
@@ -35,32 +47,88 @@ class ValueChange:
     after: Json = field(default=None, repr=False)
 
 
-def changes_between(
-    before: ReadOnlyJsonObject, after: ReadOnlyJsonObject
-) -> tuple[ValueChange, ...]:
+@frozen
+class Changes:
+    """
+    Places at which two documents differ.
+
+    Args:
+        truncated: There are more of them.
+    """
+
+    places: tuple[ValueChange, ...]
+    truncated: bool = False
+
+
+def changes_between(before: ReadOnlyJsonObject, after: ReadOnlyJsonObject) -> Changes:
     """
     The smallest places at which *after* differs from *before*; lists count as one value.
+
+    At most `MOST_CHANGES` with `MOST_POINTER_CHARACTERS` in their pointers.
     """
-    return tuple(_walk(before, after, ""))
+    places: list[ValueChange] = []
+    characters = 0
+    for change in _walk(before, after, ()):
+        characters += len(change.pointer)
+        if len(places) == MOST_CHANGES or characters > MOST_POINTER_CHARACTERS:
+            return Changes(tuple(places), truncated=True)
+        places.append(change)
+    return Changes(tuple(places))
 
 
 def _walk(
-    before: ReadOnlyJsonObject, after: ReadOnlyJsonObject, pointer: str
+    before: ReadOnlyJsonObject, after: ReadOnlyJsonObject, path: tuple[str, ...]
 ) -> Iterator[ValueChange]:
     for key in dict.fromkeys([*before, *after]):
-        place = f"{pointer}/{key.replace('~', '~0').replace('/', '~1')}"
         if key not in after:
-            yield ValueChange(ChangeKind.REMOVED, place, before=before[key])
+            yield ValueChange(ChangeKind.REMOVED, _pointer(*path, key), before=before[key])
         elif key not in before:
-            yield ValueChange(ChangeKind.ADDED, place, after=after[key])
+            yield ValueChange(ChangeKind.ADDED, _pointer(*path, key), after=after[key])
         else:
             old, new = before[key], after[key]
             if isinstance(old, dict) and isinstance(new, dict):
-                yield from _walk(old, new, place)
+                yield from _walk(old, new, (*path, key))
             elif _text(old) != _text(new):
-                yield ValueChange(ChangeKind.CHANGED, place, old, new)
+                yield ValueChange(ChangeKind.CHANGED, _pointer(*path, key), old, new)
+
+
+def _pointer(*path: str) -> str:
+    return "".join(f"/{key.replace('~', '~0').replace('/', '~1')}" for key in path)
 
 
 def _text(value: Json) -> str:
     # Python takes 1, 1.0 and True for equal, at any depth; JSON does not.
     return json.dumps(value, sort_keys=True)
+
+
+def unified_diff(before: str, after: str, *, names: tuple[str, str]) -> str | None:
+    """
+    The lines that differ, as a unified diff; None if they are too many to be matched.
+
+    Too many are more than `MOST_DIFFERING_LINES`, from the first line that differs to the last.
+    """
+    old, new = before.splitlines(keepends=True), after.splitlines(keepends=True)
+    start = _shared(old, new)
+    end = min(_shared(old[::-1], new[::-1]), min(len(old), len(new)) - start)
+    if max(len(old), len(new)) - start - end > MOST_DIFFERING_LINES:
+        return None
+    skipped = max(0, start - _CONTEXT)
+    left = max(0, end - _CONTEXT)
+    lines = difflib.unified_diff(
+        old[skipped : len(old) - left], new[skipped : len(new) - left], *names, n=_CONTEXT
+    )
+    return "".join(_moved(line, skipped) for line in lines)
+
+
+def _shared(one: Sequence[str], other: Sequence[str]) -> int:
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((place for place, (a, b) in pairs if a != b), min(len(one), len(other)))
+
+
+def _moved(line: str, by: int) -> str:
+    # Only what introduces a hunk starts like this: a line of a text follows a sign or a space.
+    hunk = _HUNK.match(line)
+    if hunk is None:
+        return line
+    old, old_size, new, new_size = hunk.groups(default="")
+    return f"@@ -{int(old) + by}{old_size} +{int(new) + by}{new_size} @@{line[hunk.end() :]}"

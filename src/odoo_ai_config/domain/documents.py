@@ -13,6 +13,8 @@ from attrs import field, frozen
 from odoo_ai_config.domain.errors import InvalidValueError
 from odoo_ai_config.domain.json_types import JsonObject, ReadOnlyJsonObject
 
+# Many events merge into one document, and each of them reads all of it.
+LARGEST_DOCUMENT: Final = 2 * 2**20
 _ENCODER: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
@@ -54,7 +56,8 @@ class Document:
 
         Raises:
             InvalidValueError: JSON in UTF-8 cannot express it: there is a number that is not
-                finite or half a surrogate pair in it.
+                finite or half a surrogate pair in it; or it has more than `LARGEST_DOCUMENT`
+                characters.
         """
         try:
             text = _ENCODER.encode(body)
@@ -62,6 +65,8 @@ class Document:
         except ValueError:
             # Not chained: the cause quotes the value.
             raise InvalidValueError("document", "json") from None
+        if len(text) > LARGEST_DOCUMENT:
+            raise InvalidValueError("document", "document_size")
         return cls(text, authored)
 
     @property

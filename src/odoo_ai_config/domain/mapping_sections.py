@@ -38,6 +38,15 @@ class MappingSections:
             self.special_numbers or {},
         )
 
+    @property
+    def size(self) -> int:
+        """
+        How many entries there are in all sections.
+        """
+        numbers = (self.special_numbers or {}).values()
+        channels = len(self.accounts or {}) + len(self.inboxes or {})
+        return channels + len(self.fallbacks or {}) + sum(map(len, numbers))
+
     def owners(self) -> Iterator[TenantDomain]:
         """
         Everybody who is named in any section.

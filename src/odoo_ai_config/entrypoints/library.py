@@ -14,6 +14,7 @@ from attrs import field, frozen
 
 from odoo_ai_config.application.chatwoot_payloads import read_event
 from odoo_ai_config.application.document_writes import DocumentWrite
+from odoo_ai_config.application.off_loop import weight_of, worked_out
 from odoo_ai_config.application.ports.crew_registry import CrewFunction
 from odoo_ai_config.application.use_cases.read_collection import CollectionReading
 from odoo_ai_config.application.use_cases.receive_message import Receipt
@@ -248,7 +249,8 @@ class Hub:
             DocumentNotFoundError, DocumentDeletedError: There are none.
             StoreUnavailableError: The store is away.
         """
-        return (await self.document(tenant, domain, CONFIG.value)).document.body
+        document = (await self.document(tenant, domain, CONFIG.value)).document
+        return await worked_out(lambda: document.body, weight=weight_of(document))
 
     async def document(
         self, tenant: str, domain: str, kind: str, *, version: int | None = None

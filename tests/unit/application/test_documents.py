@@ -4,6 +4,7 @@ import pytest
 from attrs import evolve, frozen
 
 from odoo_ai_config.adapters.memory.config_store import MemoryConfigStore
+from odoo_ai_config.application.use_cases.compare_revisions import LARGEST_SHOWN
 from odoo_ai_config.domain.changes import AuditAction, Changeset
 from odoo_ai_config.domain.credentials import Fingerprint
 from odoo_ai_config.domain.errors import (
@@ -155,7 +156,8 @@ async def test_comparison_shows_values_and_text(hub: MemoryHub) -> None:
     comparison = await hub.compare(KEY, caller=ANYBODY)
 
     assert (comparison.before, comparison.after) == (1, 2)
-    assert [change.pointer for change in comparison.changes] == ["/b"]
+    assert [change.pointer for change in comparison.changes.places] == ["/b"]
+    assert comparison.unified is not None
     assert '- "b": 2}' in comparison.unified
     assert '+ "b": 3}' in comparison.unified
 
@@ -166,7 +168,7 @@ async def test_first_version_is_compared_with_nothing(hub: MemoryHub) -> None:
     comparison = await hub.compare(KEY, caller=ANYBODY)
 
     assert comparison.before == 0
-    assert [change.pointer for change in comparison.changes] == ["/a"]
+    assert [change.pointer for change in comparison.changes.places] == ["/a"]
 
 
 async def test_merged_text_is_brought_up_to_date_for_a_comparison(hub: MemoryHub) -> None:
@@ -175,7 +177,31 @@ async def test_merged_text_is_brought_up_to_date_for_a_comparison(hub: MemoryHub
 
     comparison = await hub.compare(KEY, caller=ANYBODY)
 
+    assert comparison.unified is not None
     assert '+  "b": 2' in comparison.unified
+
+
+@pytest.mark.parametrize(("more", "shown"), [(0, True), (1, False)])
+async def test_lines_of_documents_up_to_a_size_are_compared(
+    hub: MemoryHub, more: int, *, shown: bool
+) -> None:
+    largest = "x" * (LARGEST_SHOWN - len('{"a":""}') + more)
+    await hub.publish(write(KEY), text='{"a": 1}')
+    await hub.patch(write(KEY), patch={"a": largest})
+
+    for before, after in ((1, 2), (2, 1)):
+        comparison = await hub.compare(KEY, caller=ANYBODY, before=before, after=after)
+
+        assert (comparison.unified is not None) is shown
+        assert [change.pointer for change in comparison.changes.places] == ["/a"]
+
+
+async def test_a_long_authored_text_is_not_compared(hub: MemoryHub) -> None:
+    await hub.publish(write(KEY), text='{"a": 1}' + " " * LARGEST_SHOWN)
+
+    comparison = await hub.compare(KEY, caller=ANYBODY)
+
+    assert comparison.unified is None
 
 
 async def test_comparison_with_a_version_that_is_not_there(hub: MemoryHub) -> None:

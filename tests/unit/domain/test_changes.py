@@ -5,6 +5,13 @@ from datetime import UTC, datetime
 from attrs import evolve
 
 from odoo_ai_config.domain.changes import AuditAction, Changeset, DeliveryId, channel_moved
+from odoo_ai_config.domain.collections import (
+    PRODUCTS,
+    CollectionChange,
+    CollectionHead,
+    CollectionKey,
+    Item,
+)
 from odoo_ai_config.domain.identifiers import BusinessDomain, ChatwootId, TenantDomain, TenantId
 from odoo_ai_config.domain.mapping import ChannelKey, ChannelMapping
 from odoo_ai_config.domain.outcomes import Outcome, WriteKind
@@ -19,6 +26,13 @@ MOVE = channel_moved(
 def test_changeset_is_empty_until_there_is_something_to_commit() -> None:
     assert Changeset().empty
     assert not Changeset(audit=(MOVE,)).empty
+
+
+def test_what_there_may_be_very_many_of_is_counted() -> None:
+    head = CollectionHead(CollectionKey(ANA.tenant, PRODUCTS), 1, 1, NOON, NOON)
+    change = CollectionChange(head, (Item.of("1", {}),), ("2", "3"))
+    assert Changeset().size == 0
+    assert Changeset(collections=(change,), audit=(MOVE,)).size == 4
 
 
 def test_moved_channel_leaves_a_trace_with_the_tenant_that_lost_it() -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from odoo_ai_config.domain.documents import AuthoredYaml, Document
+from odoo_ai_config.domain.documents import LARGEST_DOCUMENT, AuthoredYaml, Document
 from odoo_ai_config.domain.errors import InvalidValueError
 from odoo_ai_config.domain.json_types import Json
 
@@ -41,6 +41,17 @@ def test_what_json_cannot_express_is_refused_without_repeating_it(value: Json) -
         Document.of({"a": [value]})
     assert caught.value.__cause__ is None
     assert caught.value.__suppress_context__
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_so_many_characters_are_a_document(more: int) -> None:
+    text = "é" * (LARGEST_DOCUMENT - len('{"a":""}') + more)
+    if more:
+        with pytest.raises(InvalidValueError) as caught:
+            Document.of({"a": text})
+        assert caught.value.rule == "document_size"
+    else:
+        assert Document.of({"a": text}).body == {"a": text}
 
 
 def test_merge_that_changes_nothing_keeps_the_authored_text_exact() -> None:

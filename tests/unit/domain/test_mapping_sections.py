@@ -41,6 +41,13 @@ def test_everybody_named_in_any_section_is_an_owner() -> None:
     assert list(MappingSections().owners()) == []
 
 
+def test_every_entry_counts() -> None:
+    assert MappingSections().size == 0
+    numbers = {ANA: frozenset({BOSS, DESK}), BIA: frozenset({BOSS})}
+    sections = MappingSections({ONE: ANA}, {ONE: ANA, TWO: BIA}, {ANA: 1}, numbers)
+    assert sections.size == 7
+
+
 def test_left_out_sections_stay_when_merging_and_go_when_replacing() -> None:
     before = [ACCOUNT, HOLDER]
     assert merged_sections(before, MappingSections()) == ()

@@ -23,6 +23,7 @@ from odoo_ai_config.application.errors import (
     CrewUnavailableError,
     TargetForbiddenError,
 )
+from odoo_ai_config.application.off_loop import ENTRY, weight_of, worked_out
 from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.application.ports.crew_line import CrewLine
 from odoo_ai_config.domain.credentials import SecretText
@@ -63,7 +64,10 @@ class HttpCrewLine(CrewLine):
     ) -> Answer | Later | Silence:
         if crew.url is None:
             raise CrewRefusedError
-        body = json.dumps(described(crew, task, self.public_url)).encode()
+        body = await worked_out(
+            lambda: json.dumps(described(crew, task, self.public_url)).encode(),
+            weight=weight_of(task.message.text) + ENTRY * len(task.message.attachments),
+        )
         headers = self._headers(crew, task, body, secret)
         try:
             session, url = self.sessions.to_crew(crew.url)

@@ -4,7 +4,7 @@ A changeset as writes: one step per collection, each with what it means if a wri
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final, TypeAlias, TypeVar
 
 from attrs import field, frozen
@@ -31,6 +31,7 @@ from odoo_ai_config.adapters.mongo.driver_errors import is_conflict, is_duplicat
 from odoo_ai_config.adapters.mongo.key_uses import TOUCH
 from odoo_ai_config.adapters.mongo.transaction import Session, in_transaction
 from odoo_ai_config.application.errors import DeliveryRecordedError, TenantKeyChangedError
+from odoo_ai_config.application.off_loop import ENTRY, worked_out
 from odoo_ai_config.domain.changes import Changeset
 from odoo_ai_config.domain.collections import CollectionChange, CollectionHead
 from odoo_ai_config.domain.errors import RevisionConflictError
@@ -70,13 +71,18 @@ async def commit(database: MongoDatabase, changeset: Changeset) -> None:
     """
     try:
         # Nearly every value is new, and a plain insert is the cheapest way to find out.
-        await _commit(database, changeset, _new_secrets(changeset))
+        await _commit(database, changeset, _new_secrets)
     except _SealedBeforeError:
-        await _commit(database, changeset, _secrets_if_absent(changeset))
+        await _commit(database, changeset, _secrets_if_absent)
 
 
-async def _commit(database: MongoDatabase, changeset: Changeset, secrets: Step) -> None:
-    steps = [step for step in _steps(database, changeset, secrets) if step.writes]
+async def _commit(
+    database: MongoDatabase, changeset: Changeset, secrets: Callable[[Changeset], Step]
+) -> None:
+    steps = await worked_out(
+        lambda: [step for step in _steps(database, changeset, secrets) if step.writes],
+        weight=ENTRY * changeset.size,
+    )
     messages = changeset.messages
     # One document is written atomically in any case.
     alone = not messages and changeset.claim is None
@@ -123,7 +129,9 @@ async def _write(database: MongoDatabase, step: Step, session: Session | None) -
         raise step.refusal
 
 
-def _steps(database: MongoDatabase, changeset: Changeset, secrets: Step) -> Iterator[Step]:
+def _steps(
+    database: MongoDatabase, changeset: Changeset, secrets: Callable[[Changeset], Step]
+) -> Iterator[Step]:
     # The order is the order of the checks: a delivery that is recorded already comes first.
     deliveries = () if changeset.delivery is None else (changeset.delivery,)
     yield Step(
@@ -157,7 +165,7 @@ def _steps(database: MongoDatabase, changeset: Changeset, secrets: Step) -> Iter
         ],
         RevisionConflictError,
     )
-    yield secrets
+    yield secrets(changeset)
     yield Step(
         "collections",
         [_moving(change.head) for change in changeset.collections],

@@ -28,6 +28,7 @@ from odoo_ai_config.adapters.sqlite.rows import (
 )
 from odoo_ai_config.adapters.sqlite.writer import Transaction
 from odoo_ai_config.application.errors import StoreUnavailableError
+from odoo_ai_config.application.off_loop import ENTRY, worked_out
 from odoo_ai_config.application.ports.config_store import ConfigStore, PruneReport
 from odoo_ai_config.domain.changes import Changeset, Delivery, DeliveryId
 from odoo_ai_config.domain.documents import Document
@@ -87,7 +88,10 @@ class SqliteConfigStore(ConfigStore):
         if changeset.collections:
             await commit_pushes(self.database, changeset)
         elif not changeset.empty:
-            prepared = PreparedChangeset(changeset, self.database.rows)
+            prepared = await worked_out(
+                lambda: PreparedChangeset(changeset, self.database.rows),
+                weight=ENTRY * changeset.size,
+            )
             await self.database.write(prepared.write)
 
     def current(

@@ -4,31 +4,40 @@ Say what changed between two versions of a document.
 
 from __future__ import annotations
 
-import difflib
+from typing import Final
 
 from attrs import frozen
 
+from odoo_ai_config.application.off_loop import weight_of, worked_out
 from odoo_ai_config.application.ports.config_store import ConfigStore
 from odoo_ai_config.application.ports.yaml_codec import YamlCodec
 from odoo_ai_config.application.yaml_text import yaml_of
 from odoo_ai_config.domain.access import ApiKey, Scope
-from odoo_ai_config.domain.diffing import ValueChange, changes_between
+from odoo_ai_config.domain.diffing import Changes, changes_between, unified_diff
 from odoo_ai_config.domain.documents import Document
 from odoo_ai_config.domain.errors import RevisionNotFoundError
 from odoo_ai_config.domain.identifiers import DocumentKey
 from odoo_ai_config.domain.versioning import living
+
+# Microseconds at worst, as long as lines are few.
+_LINE: Final = 50
+# Characters of a document as JSON, and of the YAML that a person wrote for it.
+LARGEST_SHOWN: Final = 64 * 1024
 
 
 @frozen
 class Comparison:
     """
     The values that differ, and a unified diff of the YAML texts.
+
+    Args:
+        unified: None if a document is larger than `LARGEST_SHOWN`, or too much differs.
     """
 
     before: int
     after: int
-    changes: tuple[ValueChange, ...]
-    unified: str
+    changes: Changes
+    unified: str | None
 
 
 @frozen
@@ -66,13 +75,17 @@ class CompareRevisions:
         to = newest.version if after is None else after
         from_ = to - 1 if before is None else before
         old, new = await self._content(key, from_), await self._content(key, to)
-        unified = difflib.unified_diff(
-            (await yaml_of(old, self.yaml)).splitlines(keepends=True),
-            (await yaml_of(new, self.yaml)).splitlines(keepends=True),
-            fromfile=f"v{from_}",
-            tofile=f"v{to}",
+        changes = await worked_out(
+            lambda: changes_between(old.body, new.body), weight=2 * weight_of(old, new)
         )
-        return Comparison(from_, to, changes_between(old.body, new.body), "".join(unified))
+        unified = None
+        if _is_shown(old) and _is_shown(new):
+            was, is_ = await yaml_of(old, self.yaml), await yaml_of(new, self.yaml)
+            unified = await worked_out(
+                lambda: unified_diff(was, is_, names=(f"v{from_}", f"v{to}")),
+                weight=_LINE * (was.count("\n") + is_.count("\n")),
+            )
+        return Comparison(from_, to, changes, unified)
 
     async def _content(self, key: DocumentKey, version: int) -> Document:
         if version == 0:
@@ -81,3 +94,9 @@ class CompareRevisions:
         if revision is None:
             raise RevisionNotFoundError
         return revision.document
+
+
+def _is_shown(document: Document) -> bool:
+    authored = document.authored
+    lengths = len(document.text), 0 if authored is None else len(authored.text)
+    return max(lengths) <= LARGEST_SHOWN

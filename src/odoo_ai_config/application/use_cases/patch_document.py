@@ -9,6 +9,7 @@ from datetime import datetime
 from attrs import frozen
 
 from odoo_ai_config.application.document_writes import Decision, DocumentWrite, write_document
+from odoo_ai_config.application.off_loop import weight_of, worked_out
 from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.application.ports.config_store import ConfigStore
 from odoo_ai_config.application.written_credentials import CredentialsWriter
@@ -43,14 +44,18 @@ class PatchDocument:
         async def decide(current: Revision | None, now: datetime) -> Decision:
             before = living(current)
             author = request.caller.id
-            body = merge_patch(before.document.body, patch)
+            present = before.document
+            weight = weight_of(present, patch)
             if request.key.kind == CREDENTIALS:
+                body = await worked_out(lambda: merge_patch(present.body, patch), weight=weight)
                 document, sealing = await self.credentials.replaced(
-                    request.key.owner, before.document, body, at=now
+                    request.key.owner, present, body, at=now
                 )
                 revision = successor(before, request.key, document, author=author, at=now)
                 return Decision(revision, sealing)
-            document = before.document.with_body(body)
+            document = await worked_out(
+                lambda: present.with_body(merge_patch(present.body, patch)), weight=weight
+            )
             return Decision(successor(before, request.key, document, author=author, at=now))
 
         return await write_document(self.store, self.clock, request, decide, self.credentials)

@@ -4,12 +4,12 @@ Replace a document by what a person or a service wrote.
 
 from __future__ import annotations
 
-import asyncio
 from datetime import datetime
 
 from attrs import frozen
 
 from odoo_ai_config.application.document_writes import Decision, DocumentWrite, write_document
+from odoo_ai_config.application.off_loop import weight_of_yaml, worked_out
 from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.application.ports.config_store import ConfigStore
 from odoo_ai_config.application.ports.yaml_codec import YamlCodec
@@ -43,7 +43,7 @@ class PublishDocument:
             UnknownFingerprintError: It names a sealed value that the tenant does not have.
             DomainError, ApplicationError: As `write_document` says.
         """
-        body = await asyncio.to_thread(self.yaml.parse, text)
+        body = await worked_out(lambda: self.yaml.parse(text), weight=weight_of_yaml(text))
 
         async def decide(current: Revision | None, now: datetime) -> Decision:
             author = request.caller.id
@@ -53,7 +53,9 @@ class PublishDocument:
                 )
                 revision = successor(current, request.key, document, author=author, at=now)
                 return Decision(revision, sealing)
-            document = Document.of(body, AuthoredYaml(text))
+            document = await worked_out(
+                lambda: Document.of(body, AuthoredYaml(text)), weight=len(text)
+            )
             return Decision(successor(current, request.key, document, author=author, at=now))
 
         return await write_document(self.store, self.clock, request, decide, self.credentials)

@@ -5,11 +5,12 @@ Read collections: what there is, and what is different since a reader was there.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 from attrs import frozen
 
+from odoo_ai_config.application.off_loop import weight_of, worked_out
 from odoo_ai_config.application.ports.collection_store import CollectionStore
 from odoo_ai_config.application.ports.config_store import ConfigStore
 from odoo_ai_config.domain.access import ApiKey, Scope
@@ -202,11 +203,13 @@ class ReadCollection:
         for revision in found:
             if not revision.deleted:
                 areas[revision.key.domain][revision.key.kind] = revision.document
-        return frozenset().union(
-            *(
-                enabled_collections(
-                    *(documents[kind].body for kind in (CONFIG, METADATA) if kind in documents)
-                )
-                for documents in areas.values()
-            )
+        return await worked_out(
+            lambda: frozenset().union(*map(_enabled_by, areas.values())),
+            weight=weight_of(*(one for documents in areas.values() for one in documents.values())),
         )
+
+
+def _enabled_by(documents: Mapping[DocumentKind, Document]) -> frozenset[CollectionName]:
+    return enabled_collections(
+        *(documents[kind].body for kind in (CONFIG, METADATA) if kind in documents)
+    )

@@ -6,10 +6,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Final
 
 from attrs import frozen
 
+from odoo_ai_config.application.off_loop import ENTRY, worked_out
 from odoo_ai_config.application.ports.channel_directory import ChannelDirectory
 from odoo_ai_config.application.ports.collection_store import CollectionStore
 from odoo_ai_config.application.ports.config_store import ConfigStore
@@ -176,8 +178,12 @@ class Reconcile:
             places = [place for tenant in some for place in by_tenant[tenant]]
             areas = [known[place] for place in places]
             held = await self._held(some, areas)
-            findings.update((place, held.findings(known[place])) for place in places)
-            unknown.append(held.unknown(areas))
+            named = len(held.channels) + sum(len(area.channels) for area in areas)
+            found_here, beside = await worked_out(
+                partial(_compared, held, areas), weight=ENTRY * named
+            )
+            findings.update(zip(places, found_here, strict=True))
+            unknown.append(beside)
         return _told(tuple(findings[place] for place in range(len(known))), unknown)
 
     async def _held(self, tenants: Collection[TenantId], areas: Sequence[KnownArea]) -> _Tenants:
@@ -187,14 +193,25 @@ class Reconcile:
             self.collections.heads(*tenants),
         )
         channels = {revision.mapping.key: revision for revision in owned}
-        elsewhere = {key for area in areas for key in area.channels} - channels.keys()
-        if elsewhere:
-            channels |= await self.channels.current(sorted(elsewhere, key=str))
-        return _Tenants(
-            {revision.key: held_document(revision) for revision in revisions},
-            channels,
-            {head.key: head for head in heads},
+        elsewhere = await worked_out(
+            lambda: sorted(
+                {key for area in areas for key in area.channels} - channels.keys(), key=str
+            ),
+            weight=ENTRY * sum(len(area.channels) for area in areas),
         )
+        if elsewhere:
+            channels |= await self.channels.current(elsewhere)
+        documents = await worked_out(
+            lambda: {revision.key: held_document(revision) for revision in revisions},
+            weight=sum(len(revision.document.text) for revision in revisions) // 8,
+        )
+        return _Tenants(documents, channels, {head.key: head for head in heads})
+
+
+def _compared(
+    held: _Tenants, areas: Sequence[KnownArea]
+) -> tuple[Sequence[AreaFindings], Unknown]:
+    return [held.findings(area) for area in areas], held.unknown(areas)
 
 
 def _told(areas: tuple[AreaFindings, ...], unknown: Sequence[Unknown]) -> Reconciliation:

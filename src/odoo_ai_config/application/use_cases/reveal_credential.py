@@ -10,13 +10,12 @@ from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.application.ports.config_store import ConfigStore
 from odoo_ai_config.application.ports.secret_store import SecretStore
 from odoo_ai_config.application.ports.secret_vault import SecretVault
-from odoo_ai_config.application.unsealing import unsealed
+from odoo_ai_config.application.unsealing import sealed_values, unsealed
 from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.changes import AuditAction, AuditEntry, Changeset
 from odoo_ai_config.domain.credentials import SealContext, SecretText
 from odoo_ai_config.domain.errors import CredentialNotFoundError
 from odoo_ai_config.domain.identifiers import CREDENTIALS, CredentialRef, TenantDomain
-from odoo_ai_config.domain.merging import fingerprints_in
 from odoo_ai_config.domain.versioning import content_of
 
 
@@ -53,7 +52,7 @@ class RevealCredential:
         caller.require_tenant(owner.tenant)
         key = owner.document(CREDENTIALS)
         current = (await self.store.current((key,))).get(key)
-        fingerprint = fingerprints_in(content_of(current)).get(str(ref))
+        fingerprint = (await sealed_values(content_of(current))).get(str(ref))
         if fingerprint is None:
             raise CredentialNotFoundError
         secret = await unsealed(self.secrets, self.vault, SealContext(owner, ref), fingerprint)

@@ -11,10 +11,10 @@ from attrs import frozen
 from odoo_ai_config.application.document_writes import Decision, DocumentWrite, write_document
 from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.application.ports.config_store import ConfigStore
+from odoo_ai_config.application.unsealing import sealed_values
 from odoo_ai_config.application.written_credentials import CredentialsWriter
 from odoo_ai_config.domain.errors import DocumentNotFoundError, RevisionNotFoundError
 from odoo_ai_config.domain.identifiers import CREDENTIALS, CredentialRef
-from odoo_ai_config.domain.merging import fingerprints_in
 from odoo_ai_config.domain.outcomes import Outcome
 from odoo_ai_config.domain.versioning import Revision, content_of, rolled_back
 
@@ -48,11 +48,11 @@ class RollBackDocument:
             revision = rolled_back(current, target, author=request.caller.id, at=now)
             if request.key.kind != CREDENTIALS:
                 return Decision(revision)
-            marks = fingerprints_in(target.document)
+            marks = await sealed_values(target.document)
             sealing = await self.credentials.sealer(
                 request.key.owner,
                 {},
-                known=fingerprints_in(content_of(current)),
+                known=await sealed_values(content_of(current)),
                 at=now,
                 named={CredentialRef(ref): mark for ref, mark in marks.items()},
             )

@@ -4,18 +4,27 @@ Take in what Odoo says of a collection.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from attrs import frozen
 
 from odoo_ai_config.application.deliveries import delivered, earlier_outcome
+from odoo_ai_config.application.off_loop import weight_of, worked_out
 from odoo_ai_config.application.optimistic_commit import commit_decided
 from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.application.ports.collection_store import CollectionStore
 from odoo_ai_config.application.ports.config_store import ConfigStore
 from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.changes import Changeset, Claim
-from odoo_ai_config.domain.collections import CollectionKey, CollectionSync, change_after
+from odoo_ai_config.domain.collections import (
+    CollectionChange,
+    CollectionKey,
+    CollectionSync,
+    Item,
+    change_after,
+)
 from odoo_ai_config.domain.identifiers import BusinessDomain, TenantDomain
-from odoo_ai_config.domain.outcomes import Outcome, WriteKind
+from odoo_ai_config.domain.outcomes import ItemCounts, Outcome, WriteKind
 
 
 @frozen
@@ -59,11 +68,20 @@ class SyncCollection:
             # The head first: whatever is written after it was read, the commit is refused.
             head = await self.collections.head(key)
             digests = await self.collections.digests(key, named)
-            wanted = sync
+            stored: Mapping[str, Item] = {}
             if sync.merging:
-                wanted = sync.merged_into(await self.collections.items(key, ids))
+                stored = await self.collections.items(key, ids)
             now = self.clock.now()
-            change, counts = change_after(head, digests, wanted, key=key, at=now)
+
+            def decide_items() -> tuple[CollectionChange | None, ItemCounts]:
+                wanted = sync.merged_into(stored) if sync.merging else sync
+                return change_after(head, digests, wanted, key=key, at=now)
+
+            texts = (item.text for item in (*sync.items, *stored.values())) if stored else ()
+            change, counts = await worked_out(
+                decide_items,
+                weight=len(sync.items) + len(sync.removed) + len(digests) + weight_of(*texts),
+            )
             newest = head if change is None else change.head
             outcome = Outcome(
                 WriteKind.COLLECTION,

@@ -4,9 +4,12 @@ Take in what Odoo says of a tenant's company.
 
 from __future__ import annotations
 
+from functools import partial
+
 from attrs import frozen
 
 from odoo_ai_config.application.deliveries import delivered, earlier_outcome
+from odoo_ai_config.application.off_loop import weight_of, worked_out
 from odoo_ai_config.application.optimistic_commit import commit_decided
 from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.application.ports.config_store import ConfigStore
@@ -56,9 +59,12 @@ class SyncCompanyMetadata:
             now = self.clock.now()
             found = await self.store.current((key, beside))
             current = found.get(key)
+            before = content_of(current)
             apart = await self.credentials.apart(
                 key,
-                metadata_after(content_of(current), sync),
+                await worked_out(
+                    partial(metadata_after, before, sync), weight=weight_of(before, sync.body)
+                ),
                 found.get(beside),
                 author=caller.id,
                 at=now,

@@ -4,32 +4,28 @@ Take in what Odoo says of a tenant's settings and credentials.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable
 
 from attrs import evolve, frozen
 
 from odoo_ai_config.application.deliveries import delivered, earlier_outcome
+from odoo_ai_config.application.off_loop import weight_of, weight_of_yaml, worked_out
 from odoo_ai_config.application.optimistic_commit import commit_decided
 from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.application.ports.config_store import ConfigStore
 from odoo_ai_config.application.ports.yaml_codec import YamlCodec
-from odoo_ai_config.application.written_credentials import (
-    QUICKLY_READ,
-    CredentialsWriter,
-    secrets_in,
-)
+from odoo_ai_config.application.unsealing import sealed_values
+from odoo_ai_config.application.written_credentials import CredentialsWriter, secrets_in
 from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.changes import Changeset, Claim
 from odoo_ai_config.domain.documents import Document
 from odoo_ai_config.domain.identifiers import CONFIG, CREDENTIALS, CredentialRef
-from odoo_ai_config.domain.json_types import JsonObject, is_longer
+from odoo_ai_config.domain.json_types import JsonObject
 from odoo_ai_config.domain.merging import (
     MergedConfig,
     NamedReference,
     config_after,
     credentials_after,
-    fingerprints_in,
 )
 from odoo_ai_config.domain.outcomes import Notice, Outcome, WriteKind
 from odoo_ai_config.domain.tenant import CredentialsSync
@@ -68,7 +64,10 @@ class SyncCredentials:
         caller.require_tenant(sync.owner.tenant)
         settings: JsonObject | None = None
         if sync.settings_text is not None:
-            settings, text = await asyncio.to_thread(self._read, sync.settings_text)
+            given = sync.settings_text
+            settings, text = await worked_out(
+                lambda: self._read(given), weight=weight_of_yaml(given)
+            )
             sync = evolve(sync, settings_text=text)
         config_key = sync.owner.document(CONFIG)
         credentials_key = sync.owner.document(CREDENTIALS)
@@ -81,8 +80,11 @@ class SyncCredentials:
             current = await self.store.current((config_key, credentials_key))
             config, credentials = current.get(config_key), current.get(credentials_key)
             sealed = content_of(credentials)
-            known = fingerprints_in(sealed)
-            merged = await _merged(content_of(config), sync, settings)
+            known = await sealed_values(sealed)
+            before = content_of(config)
+            # To look for secrets is what takes longest.
+            weight = 2 * weight_of(before, sealed, settings, sync.integrations)
+            merged = await worked_out(lambda: config_after(before, sync, settings), weight=weight)
             sealing = await self.credentials.sealer(
                 sync.owner,
                 {**sync.secrets(), **merged.found.plain},
@@ -91,37 +93,41 @@ class SyncCredentials:
                 named=merged.found.sealed,
             )
             fingerprints = {**merged.found.sealed, **sealing.fingerprints}
-            credentials_document = credentials_after(sealed, sync.owner.tenant, fingerprints)
-            document = await self._kept(content_of(config), merged)
-            new_config = successor(config, config_key, document, author=caller.id, at=now)
-            new_credentials = successor(
-                credentials, credentials_key, credentials_document, author=caller.id, at=now
-            )
-            outcome = Outcome(
-                WriteKind.CREDENTIALS,
-                sync.owner,
-                {
-                    "config": version_of(new_config or config),
-                    "credentials": version_of(new_credentials or credentials),
-                },
-                changed=new_config is not None or new_credentials is not None,
-                at=now,
-                notices=(
-                    *_missing(merged.references, known, fingerprints),
-                    *merged.found.notices,
-                ),
-                digests=digests_of(
-                    config=new_config or config, credentials=new_credentials or credentials
-                ),
-            )
-            changeset = Changeset(
-                revisions=tuple(r for r in (new_config, new_credentials) if r is not None),
-                secrets=sealing.secrets,
-                new_tenant_key=sealing.new_tenant_key,
-                sealed_under=sealing.sealed_under,
-                delivery=delivered(claim, outcome),
-            )
-            return changeset, outcome
+            document = await self._kept(before, merged)
+
+            def conclude() -> tuple[Changeset, Outcome]:
+                credentials_document = credentials_after(sealed, sync.owner.tenant, fingerprints)
+                new_config = successor(config, config_key, document, author=caller.id, at=now)
+                new_credentials = successor(
+                    credentials, credentials_key, credentials_document, author=caller.id, at=now
+                )
+                outcome = Outcome(
+                    WriteKind.CREDENTIALS,
+                    sync.owner,
+                    {
+                        "config": version_of(new_config or config),
+                        "credentials": version_of(new_credentials or credentials),
+                    },
+                    changed=new_config is not None or new_credentials is not None,
+                    at=now,
+                    notices=(
+                        *_missing(merged.references, known, fingerprints),
+                        *merged.found.notices,
+                    ),
+                    digests=digests_of(
+                        config=new_config or config, credentials=new_credentials or credentials
+                    ),
+                )
+                changeset = Changeset(
+                    revisions=tuple(r for r in (new_config, new_credentials) if r is not None),
+                    secrets=sealing.secrets,
+                    new_tenant_key=sealing.new_tenant_key,
+                    sealed_under=sealing.sealed_under,
+                    delivery=delivered(claim, outcome),
+                )
+                return changeset, outcome
+
+            return await worked_out(conclude, weight=weight)
 
         return await commit_decided(self.store, decide)
 
@@ -136,16 +142,6 @@ class SyncCredentials:
         if not (await secrets_in(CONFIG, before)).anything:
             return merged.document
         return await self.credentials.cleaned(merged.document, merged.found)
-
-
-async def _merged(
-    before: Document | None, sync: CredentialsSync, settings: JsonObject | None
-) -> MergedConfig:
-    room = QUICKLY_READ - (0 if before is None else len(before.text))
-    said = (sync.integrations, settings)
-    if room < 0 or any(part is not None and is_longer(part, room) for part in said):
-        return await asyncio.to_thread(config_after, before, sync, settings)
-    return config_after(before, sync, settings)
 
 
 def _missing(

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from attrs import frozen
 
+from odoo_ai_config.application.off_loop import ENTRY, worked_out
 from odoo_ai_config.application.optimistic_commit import commit_decided
 from odoo_ai_config.application.ports.channel_directory import ChannelDirectory
 from odoo_ai_config.application.ports.clock import Clock
@@ -53,25 +54,30 @@ class WriteMapping:
 
         async def decide() -> tuple[Changeset, MappingSections]:
             now = self.clock.now()
-            current = {r.mapping.key: r for r in await self.channels.mappings()}
-            before = [revision.mapping for revision in current.values()]
-            changed = decide_channels(before, sections)
-            after = {mapping.key: mapping for mapping in [*before, *changed]}
-            table = RoutingTable(before)
-            decisions: list[MappingDecision] = []
-            audit: list[AuditEntry] = []
-            for mapping in changed:
-                present = current.get(mapping.key)
-                claim = claimed(present, mapping)
-                rivals = NO_RIVALS if claim is None else table.rivals_of(claim)
-                decision = decided(
-                    present, mapping, author=caller.id, at=now, bound=False, rivals=rivals
-                )
-                decisions.append(decision)
-                audit += mapping_traces(mapping, decision, actor=caller.id, at=now)
-                table.put(mapping)
-            revisions = tuple(d.revision for d in decisions if d.revision is not None)
-            changeset = Changeset(mappings=revisions, audit=tuple(audit))
-            return changeset, sections_of(after.values())
+            stored = await self.channels.mappings()
+
+            def assign() -> tuple[Changeset, MappingSections]:
+                current = {revision.mapping.key: revision for revision in stored}
+                before = [revision.mapping for revision in stored]
+                changed = decide_channels(before, sections)
+                after = {mapping.key: mapping for mapping in [*before, *changed]}
+                table = RoutingTable(before)
+                decisions: list[MappingDecision] = []
+                audit: list[AuditEntry] = []
+                for mapping in changed:
+                    present = current.get(mapping.key)
+                    claim = claimed(present, mapping)
+                    rivals = NO_RIVALS if claim is None else table.rivals_of(claim)
+                    decision = decided(
+                        present, mapping, author=caller.id, at=now, bound=False, rivals=rivals
+                    )
+                    decisions.append(decision)
+                    audit += mapping_traces(mapping, decision, actor=caller.id, at=now)
+                    table.put(mapping)
+                revisions = tuple(d.revision for d in decisions if d.revision is not None)
+                changeset = Changeset(mappings=revisions, audit=tuple(audit))
+                return changeset, sections_of(after.values())
+
+            return await worked_out(assign, weight=ENTRY * (len(stored) + sections.size))
 
         return await commit_decided(self.store, decide)

@@ -11,13 +11,13 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 from multidict import istr
 
+from odoo_ai_config.application.off_loop import worked_out
 from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.errors import InvalidApiKeyError, ScopeMissingError
 from odoo_ai_config.domain.json_types import Json
 from odoo_ai_config.entrypoints.http.app_keys import LIMITS, METRICS, OPTIONS, SERVICES
 from odoo_ai_config.entrypoints.http.bodies import (
     json_object,
-    made_of,
     read_body,
     refuse_announced_excess,
     require_json,
@@ -143,7 +143,7 @@ async def require_signature(request: web.Request, raw: bytes) -> SignatureScheme
             policy=options.signatures,
         )
 
-    return await made_of(raw, check)
+    return await worked_out(check, weight=len(raw))
 
 
 def shows_key(request: web.Request) -> bool:

@@ -11,6 +11,7 @@ from typing import Final, TypeVar
 
 from aiohttp import StreamReader, hdrs, web
 
+from odoo_ai_config.application.off_loop import worked_out
 from odoo_ai_config.domain.json_types import JsonObject
 from odoo_ai_config.entrypoints.http.app_keys import OPTIONS
 from odoo_ai_config.entrypoints.http.errors import (
@@ -25,8 +26,6 @@ from odoo_ai_config.entrypoints.http.json_body import parse_json_object
 
 T = TypeVar("T")
 
-# Bodies up to this size cost less to read than handing them to a thread does.
-_SHORT: Final = 64 * 1024
 # Where whole collections are taken in.
 _LARGE: Final = ("api/v1/", "tools/")
 _PLAIN: Final = "identity"
@@ -165,15 +164,6 @@ def _unpacked(raw: bytes, encoding: str, limit: int) -> bytes:
     return body
 
 
-async def made_of(raw: bytes, make: Callable[[], T]) -> T:
-    """
-    What *make* makes of the body *raw*.
-
-    It works on a large one in a thread, so that it holds up no other request.
-    """
-    return make() if len(raw) <= _SHORT else await asyncio.to_thread(make)
-
-
 def json_object(request: web.Request, raw: bytes, *, lenient: bool = False) -> JsonObject:
     """
     The body *raw* as a JSON object, of which two readers think the same unless it is *lenient*.
@@ -183,6 +173,24 @@ def json_object(request: web.Request, raw: bytes, *, lenient: bool = False) -> J
         DepthLimitError: It is nested too deep.
     """
     return parse_json_object(raw, max_depth=request.app[OPTIONS].max_json_depth, lenient=lenient)
+
+
+async def read_json(
+    request: web.Request,
+    raw: bytes,
+    read: Callable[[JsonObject], T],
+    *,
+    lenient: bool = False,
+) -> T:
+    """
+    What *read* makes of the body *raw*; a large one is read where it holds up nobody else.
+
+    Raises:
+        InvalidJsonError, DepthLimitError: As `json_object` says, beside what *read* raises.
+    """
+    return await worked_out(
+        lambda: read(json_object(request, raw, lenient=lenient)), weight=len(raw)
+    )
 
 
 def _refuse_announced_excess(request: web.Request, limit: int) -> None:

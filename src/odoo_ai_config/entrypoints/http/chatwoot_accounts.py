@@ -15,7 +15,7 @@ from odoo_ai_config.domain.credentials import Fingerprint, SecretText
 from odoo_ai_config.domain.identifiers import HUB, ChatwootId, CredentialRef
 from odoo_ai_config.domain.json_types import Json, JsonObject
 from odoo_ai_config.entrypoints.http.app_keys import SERVICES
-from odoo_ai_config.entrypoints.http.bodies import json_object, read_body, require_json
+from odoo_ai_config.entrypoints.http.bodies import read_body, read_json, require_json
 from odoo_ai_config.entrypoints.http.errors import FieldError, InvalidFieldsError
 from odoo_ai_config.entrypoints.http.paths import named
 from odoo_ai_config.entrypoints.http.representations import json_bytes
@@ -55,7 +55,7 @@ async def set_account(request: web.Request, caller: ApiKey) -> web.Response:
     account = _account_of(request)
     raw = await read_body(request)
     require_json(request)
-    change = change_in(json_object(request, raw))
+    change = await read_json(request, raw, change_in)
     after = await request.app[SERVICES].set_chatwoot_account(account, change, caller=caller)
     return _answer(shown(after))
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from functools import partial
 from typing import Final
 
 import structlog
@@ -23,8 +24,8 @@ from odoo_ai_config.domain.json_types import JsonObject
 from odoo_ai_config.domain.receiving import MESSAGE_CREATED, OTHER_EVENTS, ChatwootEvent
 from odoo_ai_config.entrypoints.http.app_keys import METRICS, OPTIONS, REQUEST_ID, SERVICES
 from odoo_ai_config.entrypoints.http.bodies import (
-    json_object,
     read_body,
+    read_json,
     require_json,
 )
 from odoo_ai_config.entrypoints.http.chatwoot_senders import (
@@ -85,12 +86,16 @@ async def _event_in(request: web.Request, raw: bytes) -> ChatwootEvent:
         require_json(request)
         # Only the hub ever reads it, and always in the same way. Chatwoot does not send again
         # what was refused, so a large number among a contact's attributes must not lose it.
-        body = json_object(request, raw, lenient=True)
+        return await read_json(
+            request,
+            raw,
+            partial(read_event, delivery=_delivery_of(request), request_id=request[REQUEST_ID]),
+            lenient=True,
+        )
     except HttpRefusalError:
         # What is wrong with it is told to those only who may push.
         await sender_of(request, raw, None)
         raise
-    return read_event(body, delivery=_delivery_of(request), request_id=request[REQUEST_ID])
 
 
 def _identified(origin: Origin, sender: Sender) -> Origin:

@@ -14,6 +14,7 @@ from attrs import asdict
 from multidict import CIMultiDict
 from structlog.contextvars import bind_contextvars
 
+from odoo_ai_config.application.off_loop import worked_out
 from odoo_ai_config.application.use_cases.read_collection import (
     LARGEST_PAGE,
     CollectionOverview,
@@ -35,7 +36,7 @@ from odoo_ai_config.domain.identifiers import BusinessDomain, TenantId
 from odoo_ai_config.domain.json_types import Json, JsonObject
 from odoo_ai_config.domain.outcomes import Outcome
 from odoo_ai_config.entrypoints.http.app_keys import METRICS, SERVICES
-from odoo_ai_config.entrypoints.http.bodies import json_object, made_of
+from odoo_ai_config.entrypoints.http.bodies import json_object
 from odoo_ai_config.entrypoints.http.collection_payloads import account_of, patch, snapshot
 from odoo_ai_config.entrypoints.http.conditional import is_known
 from odoo_ai_config.entrypoints.http.idempotency import REPLAYED, claim_of
@@ -153,7 +154,7 @@ async def taken_in(
         tenant = account_of(caller, request.query.getall("account_id", []), body)
         return tenant, read(body), claim_of(request, caller, raw, about=f" {tenant}")
 
-    return await made_of(raw, make)
+    return await worked_out(make, weight=len(raw))
 
 
 async def pushed(

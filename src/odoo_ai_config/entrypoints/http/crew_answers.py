@@ -19,8 +19,8 @@ from odoo_ai_config.domain.signing import SigningKey
 from odoo_ai_config.entrypoints.http.app_keys import LIMITS, OPTIONS, SERVICES
 from odoo_ai_config.entrypoints.http.authentication import keyed, shows_key
 from odoo_ai_config.entrypoints.http.bodies import (
-    json_object,
     read_body,
+    read_json,
     require_json,
 )
 from odoo_ai_config.entrypoints.http.chatwoot_messages import (
@@ -61,7 +61,7 @@ async def _answer_signed(request: web.Request) -> web.Response:
     answer: Answer | Silence = SILENCE
     fault: HttpRefusalError | InvalidValueError | None = None
     try:
-        answer = _answer_of(request, raw)
+        answer = await _answer_of(request, raw)
     except (HttpRefusalError, InvalidValueError) as error:
         fault = error
 
@@ -89,14 +89,14 @@ async def _answer_keyed(request: web.Request, caller: ApiKey) -> web.Response:
     # Before anything is said of the body.
     caller.require(Scope.MESSAGES_WRITE)
     message_id = message_of(request)
-    answer = _answer_of(request, await read_body(request))
+    answer = await _answer_of(request, await read_body(request))
     message = await request.app[SERVICES].answer_message(message_id, answer, caller=caller)
     return _taken_in(message, request)
 
 
-def _answer_of(request: web.Request, raw: bytes) -> Answer | Silence:
+async def _answer_of(request: web.Request, raw: bytes) -> Answer | Silence:
     require_json(request)
-    return answer_in(json_object(request, raw))
+    return await read_json(request, raw, answer_in)
 
 
 def _require_signature(

@@ -8,6 +8,7 @@ import functools
 
 from aiohttp import web
 
+from odoo_ai_config.application.off_loop import LIGHT, worked_out
 from odoo_ai_config.entrypoints.apps import App
 from odoo_ai_config.entrypoints.http.app_keys import OPTIONS
 from odoo_ai_config.entrypoints.http.pages import StaticBody, shown_file, shown_page, shown_part
@@ -20,7 +21,10 @@ async def show_description(request: web.Request) -> web.Response:
     The OpenAPI document, made when it is first asked for.
     """
     options = request.app[OPTIONS]
-    return shown_file(request, _rendered(options.version, options.apps), "application/json")
+    described = await worked_out(
+        lambda: _rendered(options.version, options.apps), weight=LIGHT + 1
+    )
+    return shown_file(request, described, "application/json")
 
 
 async def show_viewer(request: web.Request) -> web.Response:

@@ -13,6 +13,7 @@ from multidict import CIMultiDict
 from structlog.contextvars import bind_contextvars
 
 from odoo_ai_config.application.document_writes import DocumentWrite
+from odoo_ai_config.application.off_loop import weight_of, worked_out
 from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.diffing import ChangeKind, ValueChange
 from odoo_ai_config.domain.errors import (
@@ -27,7 +28,7 @@ from odoo_ai_config.domain.outcomes import Outcome
 from odoo_ai_config.domain.versioning import Revision
 from odoo_ai_config.entrypoints.http.app_keys import METRICS, REPRESENTATIONS, SERVICES
 from odoo_ai_config.entrypoints.http.authentication import KeyedHandler
-from odoo_ai_config.entrypoints.http.bodies import json_object, read_body, require_json
+from odoo_ai_config.entrypoints.http.bodies import read_body, read_json, require_json
 from odoo_ai_config.entrypoints.http.conditional import Precondition, is_known
 from odoo_ai_config.entrypoints.http.fields import FieldReader
 from odoo_ai_config.entrypoints.http.idempotency import REPLAYED, claim_of
@@ -126,14 +127,22 @@ async def compare(request: web.Request, caller: ApiKey) -> web.Response:
         before=optional_number(request, "from"),
         after=optional_number(request, "to"),
     )
-    body = json_bytes(
-        {
-            "from": comparison.before,
-            "to": comparison.after,
-            "changes": [_change(change) for change in comparison.changes],
-            "unified_diff": comparison.unified,
-        }
-    )
+    places, unified = comparison.changes.places, comparison.unified
+
+    def told() -> bytes:
+        return json_bytes(
+            {
+                "from": comparison.before,
+                "to": comparison.after,
+                "changes": [_change(change) for change in places],
+                "truncated": comparison.changes.truncated,
+                "unified_diff": unified,
+                "unified_diff_omitted": "too_large" if unified is None else None,
+            }
+        )
+
+    values = (value for change in places for value in (change.before, change.after))
+    body = await worked_out(told, weight=weight_of(*values))
     return web.Response(body=body, headers=_JSON_HEADERS)
 
 
@@ -224,7 +233,7 @@ async def _written(
 ) -> web.Response:
     require_json(request)
     raw = await read_body(request)
-    body = json_object(request, raw)
+    body = await read_json(request, raw, dict)
     outcome = await _attempt(request, caller, raw, lambda wanted: write(wanted, body))
     key = document_of(request)
     revision = await _readable(request, key, caller, outcome.versions[str(key.kind)])

@@ -23,6 +23,7 @@ T = TypeVar("T")
 
 MAX_TEXT: Final = 16 * 1024
 MAX_ITEMS: Final = 200
+MOST_ERRORS: Final = 200
 _LONGEST_HOUR: Final = 24
 _MOST_DIGITS: Final = 18
 
@@ -94,7 +95,7 @@ class FieldReader:
         if value is None:
             return None
         if isinstance(value, bool) or not isinstance(value, int | str):
-            self._reject(path, "identifier")
+            self.reject(path, "identifier")
             return None
         return self.made_at(path, make, str(value).strip())
 
@@ -111,7 +112,7 @@ class FieldReader:
         try:
             return make(text)
         except InvalidValueError as error:
-            self._reject(path, error.rule)
+            self.reject(path, error.rule)
             return None
 
     def flag(self, name: str) -> bool | None:
@@ -121,7 +122,7 @@ class FieldReader:
         path, value = self._find(name, false_counts=True)
         if value is None or isinstance(value, bool):
             return value
-        self._reject(path, "boolean")
+        self.reject(path, "boolean")
         return None
 
     def integer(self, name: str) -> int | None:
@@ -131,7 +132,7 @@ class FieldReader:
         path, value = self._find(name)
         number = _whole(value)
         if value is not None and number is None:
-            self._reject(path, "integer")
+            self.reject(path, "integer")
             return None
         return number
 
@@ -141,7 +142,7 @@ class FieldReader:
         """
         sequence = self.integer("sequence")
         if sequence is not None and sequence < 0:
-            self._reject(self._find("sequence")[0], "sequence")
+            self.reject(self._find("sequence")[0], "sequence")
         return sequence
 
     def hour(self, name: str) -> float | None:
@@ -152,10 +153,10 @@ class FieldReader:
         if value is None:
             return None
         if isinstance(value, bool) or not isinstance(value, int | float):
-            self._reject(path, "number")
+            self.reject(path, "number")
             return None
         if not 0 <= value <= _LONGEST_HOUR:
-            self._reject(path, "hour")
+            self.reject(path, "hour")
             return None
         return value
 
@@ -188,7 +189,7 @@ class FieldReader:
         if value is None or value == {}:
             return None
         if not isinstance(value, dict):
-            self._reject(path, "object")
+            self.reject(path, "object")
             return None
         return path, value
 
@@ -203,7 +204,7 @@ class FieldReader:
             if isinstance(item, dict):
                 yield FieldReader({f"{path}.{place}.": item}, self.errors)
             else:
-                self._reject(f"{path}.{place}", "object")
+                self.reject(f"{path}.{place}", "object")
 
     def require(self, *names: str) -> None:
         """
@@ -211,7 +212,7 @@ class FieldReader:
         """
         for name in names:
             if not self.has(name):
-                self._reject(self._prefix + name, "required")
+                self.reject(self._prefix + name, "required")
 
     def refuse(self, *required: str) -> NoReturn:
         """
@@ -240,10 +241,10 @@ class FieldReader:
         if is_absent(value):
             return None
         if not isinstance(value, str):
-            self._reject(path, "text")
+            self.reject(path, "text")
             return None
         if limit is not None and len(value) > limit:
-            self._reject(path, "too_long", limit)
+            self.reject(path, "too_long", limit)
             return None
         return value
 
@@ -254,18 +255,26 @@ class FieldReader:
         if value is None:
             return None
         if not isinstance(value, list):
-            self._reject(path, "list")
+            self.reject(path, "list")
             return None
         if len(value) > limit:
-            self._reject(path, "too_many", limit)
+            self.reject(path, "too_many", limit)
             return None
         return path, [(place, item) for place, item in enumerate(value) if not is_absent(item)]
 
-    def _reject(self, path: str, rule: str, limit: int | None = None) -> None:
+    def reject(self, path: str, rule: str, limit: int | None = None) -> None:
+        """
+        Note that what is at *path* breaks *rule*.
+
+        Raises:
+            InvalidFieldsError: That is more than anybody mends at a time.
+        """
         error = FieldError(path, rule, limit)
         # A field may be looked at twice.
         if error not in self.errors:
             self.errors.append(error)
+            if len(self.errors) == MOST_ERRORS:
+                self.refuse()
 
 
 def _whole(value: Json) -> int | None:

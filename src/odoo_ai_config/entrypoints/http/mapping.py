@@ -4,13 +4,13 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from aiohttp import web
 
+from odoo_ai_config.application.off_loop import ENTRY, worked_out
 from odoo_ai_config.domain.access import ApiKey
+from odoo_ai_config.domain.mapping_sections import MappingSections
 from odoo_ai_config.entrypoints.http.app_keys import SERVICES
-from odoo_ai_config.entrypoints.http.bodies import json_object, read_body, require_json
+from odoo_ai_config.entrypoints.http.bodies import read_body, read_json, require_json
 from odoo_ai_config.entrypoints.http.mapping_payloads import mapping_object, mapping_sections
 from odoo_ai_config.entrypoints.http.representations import json_bytes
 
@@ -20,7 +20,7 @@ async def read_mapping(request: web.Request, caller: ApiKey) -> web.Response:
     The mapping, or the caller's part of it.
     """
     sections = await request.app[SERVICES].read_mapping(caller=caller)
-    return web.Response(body=json_bytes(mapping_object(sections)), content_type="application/json")
+    return await _shown(sections)
 
 
 async def export_mapping(request: web.Request, caller: ApiKey) -> web.Response:
@@ -29,7 +29,9 @@ async def export_mapping(request: web.Request, caller: ApiKey) -> web.Response:
     """
     services = request.app[SERVICES]
     sections = await services.read_mapping(caller=caller)
-    text = await asyncio.to_thread(services.yaml.render, mapping_object(sections))
+    text = await worked_out(
+        lambda: services.yaml.render(mapping_object(sections)), weight=ENTRY * sections.size
+    )
     return web.Response(body=text.encode(), content_type="application/x-yaml", charset="utf-8")
 
 
@@ -49,8 +51,13 @@ async def merge_mapping(request: web.Request, caller: ApiKey) -> web.Response:
 
 async def _written(request: web.Request, caller: ApiKey, *, replace: bool) -> web.Response:
     require_json(request)
-    body = json_object(request, await read_body(request))
-    sections = await request.app[SERVICES].write_mapping(
-        mapping_sections(body), caller=caller, replace=replace
+    sections = await read_json(request, await read_body(request), mapping_sections)
+    written = await request.app[SERVICES].write_mapping(sections, caller=caller, replace=replace)
+    return await _shown(written)
+
+
+async def _shown(sections: MappingSections) -> web.Response:
+    body = await worked_out(
+        lambda: json_bytes(mapping_object(sections)), weight=ENTRY * sections.size
     )
-    return web.Response(body=json_bytes(mapping_object(sections)), content_type="application/json")
+    return web.Response(body=body, content_type="application/json")

@@ -16,7 +16,6 @@ from odoo_ai_config.domain.identifiers import (
 from odoo_ai_config.domain.json_types import Json, JsonObject
 from odoo_ai_config.domain.mapping import DEFAULT_SEQUENCE, SpecialNumber
 from odoo_ai_config.domain.mapping_sections import MappingSections
-from odoo_ai_config.entrypoints.http.errors import FieldError
 from odoo_ai_config.entrypoints.http.fields import FieldReader, is_absent
 from odoo_ai_config.entrypoints.http.payloads import special_number
 
@@ -65,20 +64,23 @@ class _SectionReader:
         self.fields = FieldReader({prefix: data})
         self._prefix = prefix
         self._data = data
-        self._account_owners: dict[ChatwootId, TenantDomain] = {}
+        self._owners_of: dict[BusinessDomain | None, set[TenantDomain]] = {}
 
     def accounts(self) -> dict[ChatwootId, TenantDomain] | None:
         entries = self._entries("accounts")
         if entries is None:
             return None
+        found = {}
         for path, text, value in entries:
             account = self._channel(path, text)
             if account is not None:
                 # The replaced service made the tenant's name of the account's number.
                 owner = self._owner(path, value, absent_tenant=f"account_{account}")
                 if owner is not None:
-                    self._account_owners[account] = owner
-        return self._account_owners
+                    found[account] = owner
+        for owner in found.values():
+            self._owners_of.setdefault(owner.domain, set()).add(owner)
+        return found
 
     def inboxes(self) -> dict[ChatwootId, TenantDomain] | None:
         entries = self._entries("inboxes")
@@ -122,7 +124,7 @@ class _SectionReader:
             return None
         path = f"{self._prefix}{name}"
         if not isinstance(value, dict):
-            self.fields.errors.append(FieldError(path, "object"))
+            self.fields.reject(path, "object")
             return None
         return (
             (f"{path}.*", key, item)
@@ -138,11 +140,11 @@ class _SectionReader:
             return self._owner(path, value)
         # The oldest files name a business area only; whose it is, the accounts must tell.
         domain = self._domain_alone(path, value)
-        owners = {owner for owner in self._account_owners.values() if owner.domain == domain}
+        owners = self._owners_of.get(domain, set())
         if len(owners) == 1:
-            return owners.pop()
+            return next(iter(owners))
         if domain is not None:
-            self.fields.errors.append(FieldError(path, "legacy_owner"))
+            self.fields.reject(path, "legacy_owner")
         return None
 
     def _owner(
@@ -168,7 +170,7 @@ class _SectionReader:
 
     def _domain_alone(self, path: str, value: Json) -> BusinessDomain | None:
         if not isinstance(value, str):
-            self.fields.errors.append(FieldError(path, "object"))
+            self.fields.reject(path, "object")
             return None
         return self.fields.made_at(path, BusinessDomain.from_text, value.strip())
 

@@ -243,6 +243,10 @@ RULES: Final[Mapping[str, Text]] = {
         "tem itens demais: no máximo 100.000 por envio; envie em partes",
         "has too many items: at most 100,000 a push; send them in parts",
     ),
+    "document_size": Text(
+        "ficaria grande demais: no máximo 2 MiB por documento",
+        "would become too large: at most 2 MiB a document",
+    ),
     "unique_ids": Text("repete um id", "has an id twice"),
     "cursor": Text("deve ser um cursor recebido antes", "must be a cursor received before"),
     "fingerprint": Text("deve ser uma impressão digital", "must be a fingerprint"),

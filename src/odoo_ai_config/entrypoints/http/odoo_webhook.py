@@ -4,19 +4,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Final, TypeAlias
+
 import structlog
 from aiohttp import web
 from structlog.contextvars import bind_contextvars
 
 from odoo_ai_config.application.errors import ApplicationError
+from odoo_ai_config.application.off_loop import worked_out
 from odoo_ai_config.domain.access import ApiKey
 from odoo_ai_config.domain.changes import Claim
 from odoo_ai_config.domain.errors import DomainError
-from odoo_ai_config.domain.identifiers import TenantDomain
 from odoo_ai_config.domain.json_types import JsonObject
+from odoo_ai_config.domain.mapping import ChannelMapping
 from odoo_ai_config.domain.outcomes import Outcome, WriteKind
+from odoo_ai_config.domain.tenant import CompanyMetadataSync, CredentialsSync
 from odoo_ai_config.entrypoints.http.app_keys import EVENT, METRICS, SERVICES
-from odoo_ai_config.entrypoints.http.bodies import json_object
+from odoo_ai_config.entrypoints.http.bodies import read_json
 from odoo_ai_config.entrypoints.http.errors import HttpRefusalError
 from odoo_ai_config.entrypoints.http.idempotency import REPLAYED, claim_of
 from odoo_ai_config.entrypoints.http.messages import (
@@ -37,6 +43,14 @@ from odoo_ai_config.entrypoints.services import Services
 
 _log = structlog.get_logger()
 
+_Event: TypeAlias = CredentialsSync | CompanyMetadataSync | ChannelMapping
+_READERS: Final[Mapping[WriteKind, Callable[[JsonObject], _Event]]] = {
+    WriteKind.CREDENTIALS: credentials_sync,
+    WriteKind.METADATA: company_metadata_sync,
+    WriteKind.MAPPING: partial(channel_mapping, deleted=False),
+    WriteKind.MAPPING_DELETE: partial(channel_mapping, deleted=True),
+}
+
 
 async def receive_event(request: web.Request, caller: ApiKey, raw: bytes) -> web.Response:
     """
@@ -45,10 +59,11 @@ async def receive_event(request: web.Request, caller: ApiKey, raw: bytes) -> web
     services, metrics = request.app[SERVICES], request.app[METRICS]
     _log.info("event_received", bytes=len(raw), caller=caller.id)
     try:
-        body = json_object(request, raw)
+        body = await read_json(request, raw, dict)
         event = request[EVENT] = event_of(body)
         bind_contextvars(webhook_event=event.value)
-        outcome = await _taken_in(services, event, body, caller, claim_of(request, caller, raw))
+        read = await worked_out(lambda: _READERS[event](body), weight=len(raw))
+        outcome = await _taken_in(services, read, caller, claim_of(request, caller, raw))
     except (DomainError, ApplicationError, HttpRefusalError) as error:
         known = request.get(EVENT)
         metrics.event("unknown" if known is None else known.value, "refused", error.code)
@@ -64,26 +79,17 @@ async def receive_event(request: web.Request, caller: ApiKey, raw: bytes) -> web
 
 async def _taken_in(
     services: Services,
-    event: WriteKind,
-    body: JsonObject,
+    event: _Event,
     caller: ApiKey,
     claim: Claim | None,
 ) -> Outcome:
-    if event is WriteKind.CREDENTIALS:
-        sync = credentials_sync(body)
-        _bind(sync.owner)
-        return await services.sync_credentials(sync, caller=caller, claim=claim)
-    if event is WriteKind.METADATA:
-        metadata = company_metadata_sync(body)
-        _bind(metadata.owner)
-        return await services.sync_company_metadata(metadata, caller=caller, claim=claim)
-    mapping = channel_mapping(body, deleted=event is WriteKind.MAPPING_DELETE)
-    _bind(mapping.owner)
-    return await services.sync_mapping(mapping, caller=caller, claim=claim)
-
-
-def _bind(owner: TenantDomain) -> None:
+    owner = event.owner
     bind_contextvars(tenant=str(owner.tenant), domain=str(owner.domain))
+    if isinstance(event, CredentialsSync):
+        return await services.sync_credentials(event, caller=caller, claim=claim)
+    if isinstance(event, CompanyMetadataSync):
+        return await services.sync_company_metadata(event, caller=caller, claim=claim)
+    return await services.sync_mapping(event, caller=caller, claim=claim)
 
 
 def _record(outcome: Outcome, metrics: Metrics) -> None:

@@ -9,12 +9,13 @@ from collections import Counter
 import structlog
 from aiohttp import web
 
+from odoo_ai_config.application.off_loop import ENTRY, worked_out
 from odoo_ai_config.application.use_cases.reconcile import AreaFindings, Reconciliation
 from odoo_ai_config.domain.access import ApiKey
 from odoo_ai_config.domain.json_types import Json, JsonObject
 from odoo_ai_config.domain.reconciling import Finding, Held, Standing
 from odoo_ai_config.entrypoints.http.app_keys import SERVICES
-from odoo_ai_config.entrypoints.http.bodies import json_object
+from odoo_ai_config.entrypoints.http.bodies import read_json
 from odoo_ai_config.entrypoints.http.reconcile_payloads import known_areas
 from odoo_ai_config.entrypoints.http.representations import channel_shown, json_bytes
 
@@ -25,20 +26,30 @@ async def reconcile(request: web.Request, caller: ApiKey, raw: bytes) -> web.Res
     """
     What is equal, what differs, what is missing, and what the source did not name.
     """
-    known = known_areas(json_object(request, raw))
+    known = await read_json(request, raw, known_areas)
     told = await request.app[SERVICES].reconcile(known, caller=caller)
+    entries = sum(map(_size, told.areas))
+    summary, body = await worked_out(lambda: _answer(told), weight=ENTRY * entries)
+    _log.info("reconciled", **summary)
+    return web.Response(body=body, content_type="application/json")
+
+
+def _size(area: AreaFindings) -> int:
+    return len(area.documents) + len(area.channels) + len(area.collections)
+
+
+def _answer(told: Reconciliation) -> tuple[JsonObject, bytes]:
     counts = Counter(finding.standing for area in told.areas for finding in area.all)
     summary: JsonObject = {standing.value: counts[standing] for standing in Standing}
     unknown = _unknown(told)
     summary["unknown"] = sum(len(entries) for entries in unknown.values())
-    _log.info("reconciled", **summary)
     answer: JsonObject = {
         "summary": summary,
         "entries": [_area(area) for area in told.areas],
         "unknown": {**unknown},
         "truncated": told.truncated,
     }
-    return web.Response(body=json_bytes(answer), content_type="application/json")
+    return summary, json_bytes(answer)
 
 
 def _area(area: AreaFindings) -> JsonObject:

@@ -15,6 +15,7 @@ from zlib import crc32
 
 import orjson
 
+from odoo_ai_config.application.off_loop import worked_out
 from odoo_ai_config.application.ports.yaml_codec import YamlCodec
 from odoo_ai_config.application.yaml_text import yaml_of
 from odoo_ai_config.domain.json_types import Json, JsonObject
@@ -143,11 +144,9 @@ class Representations:
         if kept is not None:
             return kept
         text = await yaml_of(revision.document, self._yaml)
-        head = json_bytes(
-            {"id": number_of(revision), **summary_of(revision), "yaml_content": text}
+        whole = await worked_out(
+            lambda: _whole(revision, text), weight=len(text) + len(revision.document.text)
         )
-        # The body is JSON text already, possibly a large one: it goes in as it is.
-        whole = head[:-1] + b',"json_data":' + revision.document.text.encode() + b"}"
         return self._keep(_place(revision, tag, as_yaml=False), whole)
 
     async def yaml_of(self, revision: Revision, tag: str) -> bytes:
@@ -169,6 +168,12 @@ class Representations:
             _, forgotten = self._kept.popitem(last=False)
             self._weight -= len(forgotten)
         return rendered
+
+
+def _whole(revision: Revision, text: str) -> bytes:
+    head = json_bytes({"id": number_of(revision), **summary_of(revision), "yaml_content": text})
+    # The body is JSON text already, possibly a large one: it goes in as it is.
+    return head[:-1] + b',"json_data":' + revision.document.text.encode() + b"}"
 
 
 def _place(revision: Revision, tag: str, *, as_yaml: bool) -> _Place:

@@ -15,7 +15,7 @@ from odoo_ai_config.domain.json_types import Json, JsonObject
 from odoo_ai_config.domain.outcomes import WriteKind
 from odoo_ai_config.domain.routing import IncomingMessage, Route
 from odoo_ai_config.entrypoints.http.app_keys import SERVICES
-from odoo_ai_config.entrypoints.http.bodies import json_object, read_body, require_json
+from odoo_ai_config.entrypoints.http.bodies import read_body, read_json, require_json
 from odoo_ai_config.entrypoints.http.errors import (
     FieldError,
     IncompleteDataError,
@@ -59,7 +59,7 @@ async def simulate_event(request: web.Request, caller: ApiKey) -> web.Response:
         UnknownEventError: The body is another event, or none.
     """
     require_json(request)
-    body = json_object(request, await read_body(request))
+    body = await read_json(request, await read_body(request), dict)
     event = event_of(body)
     if event not in _SIMULATED:
         raise UnknownEventError

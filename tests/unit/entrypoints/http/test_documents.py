@@ -185,8 +185,22 @@ async def test_diff_tells_values_and_lines(web: WebHub) -> None:
         {"kind": "added", "pointer": "/added", "after": 1},
     ]
     assert "-  size: 3" in diff["unified_diff"]
+    assert (diff["truncated"], diff["unified_diff_omitted"]) == (False, None)
     newest = await (await web.get(f"{CREWS}/diff")).json()
     assert newest == diff
+
+
+async def test_diff_says_that_too_much_differs(web: WebHub) -> None:
+    await publish(web, "a: 1\n")
+    await web.patch(CREWS, {"l": [number % 7 for number in range(80_000)]})
+    await web.patch(CREWS, {"l": [number % 11 for number in range(80_000)]})
+    diff = await (await web.get(f"{CREWS}/diff")).json()
+    assert [change["pointer"] for change in diff["changes"]] == ["/l"]
+    assert (diff["unified_diff"], diff["unified_diff_omitted"]) == (None, "too_large")
+    many = {f"{number}": number for number in range(10_001)}
+    await web.patch(CREWS, {"l": None, **many})
+    diff = await (await web.get(f"{CREWS}/diff")).json()
+    assert (len(diff["changes"]), diff["truncated"]) == (10_000, True)
 
 
 async def test_deleted_document_is_a_404_with_its_metadata_until_it_is_rolled_back(

@@ -209,3 +209,28 @@ async def test_sequence_is_at_least_zero_on_all_ways_in(web: WebHub, sequence: o
 async def test_reader_may_not_write(web: WebHub) -> None:
     reader = web.with_key(await web.new_key(Scope.CONFIG_READ))
     assert (await reader.post("/mapping/", {"mapping_data": CANONICAL})).status == 403
+
+
+async def test_inboxes_of_old_belong_to_the_one_account_of_their_area(web: WebHub) -> None:
+    accounts = {
+        "1": {"account_id": "one", "domain": "retail"},
+        "2": {"account_id": "two", "domain": "services"},
+        "3": {"account_id": "three", "domain": "services"},
+    }
+    answer = await web.post("/mapping", {"accounts": accounts, "inboxes": {"7": "retail"}})
+    assert (await answer.json())["inboxes"] == {"7": {"account_id": "one", "domain": "retail"}}
+    for area in ("services", "nobody's"):
+        answer = await web.post("/mapping", {"accounts": accounts, "inboxes": {"8": area}})
+        assert answer.status == 422
+
+
+async def test_so_many_faults_are_told(web: WebHub) -> None:
+    entries = [{"account_id": "one", "sequence": "no"}] * 200
+    for name, faults in (("fallbacks", 200), ("accounts", 1)):
+        answer = await web.post("/mapping", {name: entries if faults > 1 else {"1": 1, "2": []}})
+        assert answer.status == 422
+        assert len((await answer.json())["errors"]) == faults
+    known: list[dict[str, Any]] = [{"mappings": [[]] * 1000}] * 2
+    answer = await web.post("/v1/reconcile", {"known": known})
+    assert answer.status == 422
+    assert len((await answer.json())["errors"]) == 200

@@ -170,7 +170,8 @@ async function history(address, before = "") {
 }
 
 async function difference(address) {
-  const { unified_diff: text } = await ask(address);
+  const { unified_diff: text, unified_diff_omitted: omitted } = await ask(address);
+  if (omitted) return paragraph(words.tooLarge);
   if (!text) return paragraph(words.noChanges);
   const kinds = { "+": "ins", "-": "del" };
   // The first two lines name files that there are not.

@@ -7,13 +7,15 @@ from __future__ import annotations
 from typing import Final
 
 from odoo_ai_config.application.ports.secret_vault import RingTrouble
-from odoo_ai_config.domain.diffing import ChangeKind
+from odoo_ai_config.application.use_cases.compare_revisions import LARGEST_SHOWN
+from odoo_ai_config.domain.diffing import MOST_CHANGES, MOST_DIFFERING_LINES, ChangeKind
 from odoo_ai_config.domain.json_types import JsonObject
 from odoo_ai_config.domain.reconciling import Standing
 from odoo_ai_config.domain.routing import Rule, Verdict
 from odoo_ai_config.entrypoints.http.messages import NOTICES
 from odoo_ai_config.entrypoints.http.openapi.shapes import (
     constant,
+    either,
     flag,
     list_of,
     map_of,
@@ -189,7 +191,18 @@ def document_answers() -> JsonObject:
                 "from": whole("0 stands for the time before the first version.", least=0),
                 "to": _VERSION,
                 "changes": list_of(change),
-                "unified_diff": text("Of the two YAML texts."),
+                "truncated": flag(
+                    f"There are more changes: {MOST_CHANGES:,} are named, and fewer if their "
+                    "places are long."
+                ),
+                "unified_diff": or_null(text("Of the two YAML texts.")),
+                "unified_diff_omitted": either(
+                    one_of(["too_large"]),
+                    {"type": "null"},
+                    description=f"Why there is none: a document has more than {LARGEST_SHOWN:,} "
+                    f"characters, or there are more than {MOST_DIFFERING_LINES:,} lines from "
+                    "the first that differs to the last.",
+                ),
             }
         ),
     }
