@@ -1,0 +1,405 @@
+"""
+How long one request keeps the event loop from all others, at its worst.
+
+Measured in processor time of the loop's thread from one turn to the next, which does not depend
+on what else the machine does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import http.client
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from aiohttp import web
+from attrs import define, field, frozen
+
+from odoo_ai_config.domain.credentials import SecretText
+from odoo_ai_config.domain.signing import SigningKey
+from odoo_ai_config.entrypoints.container import Container
+from odoo_ai_config.entrypoints.http.app import build_app
+from odoo_ai_config.entrypoints.http.metrics import Metrics
+from odoo_ai_config.entrypoints.http.odoo_routes import module_routes
+from odoo_ai_config.entrypoints.http.options import HttpOptions
+from odoo_ai_config.entrypoints.http.signature import SignaturePolicy
+from odoo_ai_config.entrypoints.settings.reading import read_settings
+from odoo_ai_config.entrypoints.startup import opened
+
+KEY: Final = "p3rfect-key-of-whoever-measures-2026"
+# Seconds that the largest bodies may take, and bodies of an eighth of that.
+LONGEST_TURN: Final = {2**20: 0.250, 2**17: 0.060}
+PLACES: Final = {
+    "tenant": "acme",
+    "domain": "retail",
+    "kind": "config",
+    "version": "1",
+    "ref": "odoo",
+    "name": "products",
+    "id": "1",
+    "account": "1",
+    "token": "chatwoot",
+    "file": "client.js",
+}
+MODULES: Final = tuple(module_routes())
+
+
+@frozen
+class Attack:
+    """
+    One request.
+
+    Args:
+        route: Method and path; what is in braces is in `PLACES`, or of the last answer.
+        reaches: Whether it is to be taken in, for otherwise it would show nothing.
+    """
+
+    route: str
+    body: bytes | None = field(default=None, repr=False)
+    query: str = ""
+    headers: Mapping[str, str] = field(factory=dict)
+    reaches: bool = False
+    places: Mapping[str, str] = field(factory=dict)
+
+
+def filled(size: int, part: Callable[[int], str]) -> str:
+    """
+    As many parts, with commas in between, as there is room for.
+    """
+    parts: list[str] = []
+    while size > 0:
+        parts.append(part(len(parts)))
+        size -= len(parts[-1]) + 1
+    return ",".join(parts[:-1])
+
+
+# Two halves of a pair, which each have to be looked at.
+ESCAPED: Final = r'"\ud83d\ude00"'
+
+
+def shapes(size: int) -> dict[str, str]:
+    """
+    Objects that cost very much for their length, as members of an object.
+    """
+    return {
+        "numbers": f'"l":[{filled(size, lambda _: "1")}]',
+        "objects": f'"l":[{filled(size, lambda _: "{}")}]',
+        "lists": f'"l":[{filled(size, lambda _: "[[]]")}]',
+        "names": filled(size, lambda number: f'"{number:x}":1'),
+        "deep": filled(size, lambda number: f'"{number:x}":' + '{"a":' * 27 + "1" + "}" * 27),
+        "escapes": f'"l":[{filled(size, lambda _: ESCAPED)}]',
+        "lines": f'"l":[{filled(size, lambda number: str(number * 7919 % 997))}]',
+        "lines in another order": f'"l":[{filled(size, lambda number: str(number * 7877 % 997))}]',
+        "faults": f'"items":[{filled(size, lambda _: "[]")}]',
+    }
+
+
+def encoded(**members: Any) -> bytes:
+    return json.dumps(members, separators=(",", ":")).encode()
+
+
+def with_more(start: dict[str, Any], members: str) -> bytes:
+    return (json.dumps(start)[:-1] + f",{members}}}").encode()
+
+
+def credentials_event(**more: Any) -> dict[str, Any]:
+    return {
+        "event_type": "credentials_sync",
+        "account_id": "acme",
+        "domain": "retail",
+        "token": "odoo",
+        **more,
+    }
+
+
+MESSAGE: Final[dict[str, Any]] = {
+    "event": "message_created",
+    "message_type": "incoming",
+    "content": "Oi",
+    "account": {"id": 1},
+    "inbox": {"id": 5},
+    "conversation": {"id": 7},
+    "sender": {"phone_number": "+5511900000001"},
+}
+DOCUMENT: Final = "/configs/{tenant}/{domain}/{kind}"
+MESSAGE_PATH: Final = "/v1/messages/{message_id}"
+
+
+def on_documents(size: int) -> Iterator[Attack]:
+    yield Attack("POST /odoo-webhook", encoded(**credentials_event()), reaches=True)
+    signed = {"X-Webhook-Signature": "0"}
+    for members in shapes(size).values():
+        body = f"{{{members}}}".encode()
+        yield Attack(f"PATCH {DOCUMENT}", body, reaches=True)
+        yield Attack(f"GET {DOCUMENT}", reaches=True)
+        yield Attack(f"GET {DOCUMENT}/yaml", reaches=True)
+        yield Attack(f"GET {DOCUMENT}/diff", reaches=True)
+        yield Attack(f"GET {DOCUMENT}/diff", query="?from=1", reaches=True)
+        yield Attack("POST /odoo-webhook", encoded(**credentials_event(name="n")), reaches=True)
+        event = with_more(credentials_event(), f'"integrations":{{{members}}}')
+        yield Attack("POST /odoo-webhook", event, reaches=True)
+        yield Attack("POST /odoo-webhook", body, headers=signed)
+        yield Attack(f"POST {DOCUMENT}/rollback", encoded(version=1), reaches=True)
+        yield Attack(f"DELETE {DOCUMENT}", body, places={"kind": "other"})
+    yield Attack(f"GET {DOCUMENT}/history", query="?limit=1000", reaches=True)
+    yield Attack(f"GET {DOCUMENT}/version/{{version}}", reaches=True)
+    yield Attack("GET /configs/{tenant}", reaches=True)
+
+
+def on_yaml(size: int) -> Iterator[Attack]:
+    size = min(size, 2**18) - 200
+    texts = {
+        "config": filled(size, lambda number: f"\na{number:x}: 1").replace(",", ""),
+        "credentials": "credentials:"
+        + filled(size, lambda number: f"\n a{number:x}: x").replace(",", ""),
+        "crews": "crews:"
+        + filled(size, lambda number: f"\n a{number:x}: {{type: echo}}").replace(",", ""),
+    }
+    for kind, text in texts.items():
+        places = {"kind": kind}
+        yield Attack(f"POST {DOCUMENT}", encoded(yaml_content=text), reaches=True, places=places)
+        yield Attack(f"PATCH {DOCUMENT}", encoded(), reaches=True, places=places)
+        yield Attack(f"GET {DOCUMENT}/diff", reaches=True, places=places)
+    event = credentials_event(odoo_password="p", yaml_content=texts["config"])
+    yield Attack("POST /odoo-webhook", encoded(**event), reaches=True)
+    yield Attack("GET /v1/tenants/{tenant}/{domain}/credentials/{ref}", reaches=True)
+
+
+def known_of(number: int) -> str:
+    channels = ",".join(f'{{"chatwoot_account_id":{number * 100 + n}}}' for n in range(100))
+    return f'{{"tenant_id":"t{number}","mappings":[{channels}]}}'
+
+
+def on_mappings(size: int) -> Iterator[Attack]:
+    accounts = filled(size, lambda n: f'"{n + 1}":{{"account_id":"t{n}","domain":"d"}}')
+    yield Attack("POST /mapping", f'{{"accounts":{{{accounts}}}}}'.encode(), reaches=True)
+    # Whose the inboxes are is to be found among the accounts.
+    half = filled(size // 2, lambda number: f'"{number + 1}":"d"')
+    yield Attack("POST /mapping", f'{{"accounts":{{{half}}},"inboxes":{{{half}}}}}'.encode())
+    faulty = filled(size, lambda number: f'"{number + 1}":[]')
+    yield Attack("POST /mapping", f'{{"accounts":{{{faulty}}}}}'.encode())
+    yield Attack("PATCH /mapping", encoded(accounts={"1": {"account_id": "acme"}}), reaches=True)
+    yield Attack("GET /mapping", reaches=True)
+    yield Attack("GET /mapping/export", reaches=True)
+    numbers = [{"number": f"55119{number:08}", "crew": f"c{number}"} for number in range(200)]
+    mapping = {
+        "chatwoot_account_id": 1,
+        "chatwoot_inbox_id": 5,
+        "internal_account_id": "acme",
+        "domain": "retail",
+        "special_whatsapp_numbers": numbers,
+    }
+    event = encoded(event_type="mapping_sync", mapping=mapping)
+    yield Attack("POST /odoo-webhook", event, reaches=True)
+    messages = [{"account_id": 1, "number": one["number"]} for one in numbers]
+    moved = {**mapping, "internal_account_id": "t1"}
+    asked = encoded(event_type="mapping_sync", mapping=moved, messages=messages)
+    yield Attack("POST /v1/route/simulate", asked, reaches=True)
+    number = "?account_id=1&number=5511900000001&explain=1"
+    yield Attack("GET /v1/route", query=number, reaches=True)
+    yield Attack("GET /v1/tenants", query="?limit=200", reaches=True)
+    yield Attack("GET /v1/tenants/{tenant}", reaches=True)
+    yield Attack("GET /v1/tenants/{tenant}/channels", reaches=True)
+    known = filled(size - 2000, known_of)
+    yield Attack("POST /v1/reconcile", f'{{"known":[{known}]}}'.encode(), reaches=True)
+    faults = filled(size, lambda _: '{"mappings":[' + "[]," * 300 + "[]]}")
+    yield Attack("POST /v1/reconcile", f'{{"known":[{faults}]}}'.encode())
+    yield Attack("GET /v1/audit", query="?limit=500", reaches=True)
+
+
+def on_messages(size: int) -> Iterator[Attack]:
+    for members in shapes(size - 500).values():
+        yield Attack("POST /webhook", with_more(MESSAGE, members), reaches=True)
+        yield Attack("POST /webhook/{token}", with_more(MESSAGE, members), reaches=True)
+        body = f"{{{members}}}".encode()
+        yield Attack(f"POST {MESSAGE_PATH}/answer", body)
+        yield Attack(f"POST {MESSAGE_PATH}/replay", body)
+        yield Attack("POST /v1/messages/replay", body)
+        yield Attack("PUT /v1/chatwoot/accounts/{account}", body)
+        yield Attack("PUT /v1/chatwoot/installation", body)
+    files = filled(size - 500, lambda _: '{"data_url":"h"}')
+    yield Attack("POST /webhook", with_more(MESSAGE, f'"attachments":[{files}]'), reaches=True)
+    yield Attack(f"GET {MESSAGE_PATH}", query="?open=1", reaches=True)
+    answer = encoded(answer={"text": "x" * (size - 100)})
+    yield Attack(f"POST {MESSAGE_PATH}/answer", answer)
+    yield Attack(f"GET {MESSAGE_PATH}", query="?open=1", reaches=True)
+    yield Attack(f"POST {MESSAGE_PATH}/discard")
+    yield Attack("GET /v1/messages", query="?limit=500", reaches=True)
+    yield Attack("GET /v1/chatwoot/accounts", reaches=True)
+    yield Attack("GET /v1/chatwoot/accounts/{account}", reaches=True)
+    yield Attack("GET /v1/chatwoot/installation", reaches=True)
+    yield Attack("GET /webhook", reaches=True)
+    yield Attack("GET /webhook/{token}", reaches=True)
+
+
+def on_collections(size: int) -> Iterator[Attack]:
+    collection = "/api/v1/collections/{name}"
+    # Not more than 100,000 of them.
+    many = filled(4 * size, lambda number: f'{{"id":{number},"name":"{"x" * 40}"}}')
+    items = f'{{"account_id":"acme","items":[{many}]}}'.encode()
+    for _ in range(2):
+        yield Attack(f"PUT {collection}", items, reaches=True)
+        yield Attack(f"PATCH {collection}", items, reaches=True)
+    yield Attack(f"GET {collection}", query="?account_id=acme&limit=1000", reaches=True)
+    numbers = filled(size - 100, lambda _: "1")
+    large = f'{{"account_id":"acme","l":[{numbers}]}}'.encode()
+    one = "/api/v1/products/{id}/sync"
+    yield Attack(f"POST {one}", large, reaches=True)
+    yield Attack(f"POST {one}", encoded(account_id="acme", m=1), reaches=True)
+    yield Attack(f"GET {collection}/items/{{id}}", query="?account_id=acme", reaches=True)
+    yield Attack("GET /api/v1/collections", query="?account_id=acme", reaches=True)
+    bodies = [large, items, *(with_more({"account_id": "acme"}, m) for m in shapes(size).values())]
+    for path in (*MODULES, "/api/v1/products/sync-batch", "/tools/sync_product_to_vector_db"):
+        for body in bodies[:2] if path != MODULES[0] else bodies:
+            yield Attack(f"POST {path}", body)
+    for path in (
+        "/api/v1/products/{id}/description",
+        "/api/v1/products/search",
+        "/api/v1/products/update-prices",
+        "/tools/generate_product_description",
+    ):
+        yield Attack(f"POST {path}", items)
+    yield Attack("GET /api/v1/business-rules/semantic-search")
+
+
+def on_pages(_size: int) -> Iterator[Attack]:
+    for path in ("/", "/health", "/ready", "/metrics", "/openapi.json", "/docs", "/ui"):
+        yield Attack(f"GET {path}", reaches=True)
+    yield Attack("GET /docs/{file}", places={"file": "openapi.js"})
+    yield Attack("GET /ui/{file}", reaches=True)
+    yield Attack("GET /ui/clients/{tenant}/{domain}", reaches=True)
+
+
+GROUPS: Final = (on_documents, on_yaml, on_mappings, on_messages, on_collections, on_pages)
+
+
+@define
+class WatchedServer:
+    """
+    A server on a loop of its own, whose longest turn is noted.
+    """
+
+    port: int
+    routes: frozenset[str]
+    longest: float = 0
+    answered: dict[str, Any] = field(factory=dict)
+
+    async def watch(self) -> None:
+        last = time.thread_time()
+        while True:
+            await asyncio.sleep(0.005)
+            now = time.thread_time()
+            self.longest = max(self.longest, now - last)
+            last = now
+
+    def turn_for(self, attack: Attack) -> tuple[int, float]:
+        """
+        The status of the answer, and the longest turn meanwhile.
+        """
+        method, _, path = attack.route.partition(" ")
+        path = path.format_map({**PLACES, **self.answered, **attack.places})
+        headers = {"X-API-Key": KEY, "Content-Type": "application/json", **attack.headers}
+        self.longest = 0
+        with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=300)) as client:
+            client.request(method, path + attack.query, attack.body, headers)
+            response = client.getresponse()
+            text = response.read()
+        # Until the loop has come round once more.
+        time.sleep(0.02)
+        if path.startswith("/webhook"):
+            self.answered |= json.loads(text)
+        return response.status, self.longest
+
+
+@contextmanager
+def watched(folder: Path) -> Iterator[WatchedServer]:
+    settings = read_settings(
+        environment={
+            "ODOO_AI_CONFIG_DATA_DIR": str(folder),
+            "ODOO_AI_CONFIG_API_KEY": KEY,
+            "ODOO_AI_CONFIG_LOG_DIR": "",
+        },
+        folder=folder,
+    )
+    signatures = SignaturePolicy(odoo_module=[SigningKey.from_text(SecretText("old secret"))])
+    started = threading.Event()
+    found: list[tuple[WatchedServer, asyncio.AbstractEventLoop, asyncio.Event]] = []
+
+    async def serve() -> None:
+        async with opened(Container(settings=settings)) as services:
+            app = build_app(services, HttpOptions("1", signatures=signatures), Metrics())
+            runner = web.AppRunner(app, access_log=None)
+            await runner.setup()
+            await web.TCPSite(runner, "127.0.0.1", 0).start()
+            server = WatchedServer(runner.addresses[0][1], routes_of(app))
+            watching = asyncio.create_task(server.watch())
+            stop = asyncio.Event()
+            found.append((server, asyncio.get_running_loop(), stop))
+            started.set()
+            await stop.wait()
+            watching.cancel()
+            await runner.cleanup()
+
+    thread = threading.Thread(target=asyncio.run, args=(serve(),))
+    thread.start()
+    # As a server does at its start: what is there stays.
+    gc.collect()
+    gc.freeze()
+    assert started.wait(30)
+    server, loop, stop = found[0]
+    try:
+        yield server
+    finally:
+        gc.unfreeze()
+        loop.call_soon_threadsafe(stop.set)
+        thread.join(60)
+
+
+def routes_of(app: web.Application) -> frozenset[str]:
+    """
+    Method and path of everything that is served, each once.
+    """
+    paths = {
+        (route.method, route.resource.canonical)
+        for route in app.router.routes()
+        if route.resource is not None and route.method not in {"HEAD", "*"}
+    }
+    return frozenset(f"{method} /{path.strip('/')}" for method, path in paths)
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[WatchedServer]:
+    with watched(tmp_path) as server:
+        yield server
+
+
+def test_each_route_has_its_worst_requests(server: WatchedServer) -> None:
+    attacked = {attack.route for group in GROUPS for attack in group(2**10)}
+    assert attacked == server.routes
+
+
+@pytest.mark.parametrize("group", GROUPS, ids=lambda group: group.__name__)
+@pytest.mark.parametrize(
+    "size", [2**17, pytest.param(2**20 - 200, marks=[pytest.mark.long, pytest.mark.timeout(900)])]
+)
+def test_no_request_keeps_the_loop_from_others(
+    server: WatchedServer, group: Callable[[int], Iterator[Attack]], size: int
+) -> None:
+    # What some of them are about.
+    server.turn_for(Attack("POST /odoo-webhook", encoded(**credentials_event())))
+    limit = min(longest for largest, longest in LONGEST_TURN.items() if size <= largest)
+    too_long = []
+    for attack in group(size):
+        status, turn = server.turn_for(attack)
+        assert status < 500, attack
+        assert status == 200 or not attack.reaches, (status, attack)
+        if turn > limit:
+            too_long.append((attack.route, attack.query, f"{turn * 1000:.0f} ms"))
+    assert too_long == []
