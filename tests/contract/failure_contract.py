@@ -5,11 +5,12 @@ What every store does while its driver fails, and afterwards.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from typing import ClassVar
 
 import pytest
 from attrs import fields
 
-from odoo_ai_config.application.errors import StoreUnavailableError
+from odoo_ai_config.application.errors import StoreFailure, StoreUnavailableError
 from odoo_ai_config.application.ports.api_key_store import ApiKeyStore
 from odoo_ai_config.application.ports.audit_log import AuditLog
 from odoo_ai_config.application.ports.channel_directory import ChannelDirectory
@@ -114,6 +115,12 @@ CALLS: dict[str, Callable[[Stores], Awaitable[object]]] = {
 
 
 class FailureContract(StoreContract):
+    """
+    A subclass says as what its outage is told.
+    """
+
+    told_as: ClassVar[StoreFailure] = StoreFailure.AWAY
+
     def test_every_method_of_every_port_is_called(self) -> None:
         assert {field.name for field in fields(Stores)} == set(PORTS)
         assert set(CALLS) == {
@@ -128,8 +135,9 @@ class FailureContract(StoreContract):
         self, stores: Stores, outage: Outage, name: str
     ) -> None:
         async with outage():
-            with pytest.raises(StoreUnavailableError):
+            with pytest.raises(StoreUnavailableError) as caught:
                 await CALLS[name](stores)
+        assert caught.value.failure is self.told_as
 
     @pytest.mark.parametrize("name", CALLS)
     async def test_every_method_works_again_without_a_restart(

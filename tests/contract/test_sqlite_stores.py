@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from odoo_ai_config.adapters.sqlite.database import open_sqlite
+from odoo_ai_config.application.errors import StoreFailure
 from tests.contract.api_key_store_contract import ApiKeyStoreContract
 from tests.contract.audit_log_contract import AuditLogContract
 from tests.contract.channel_directory_contract import ChannelDirectoryContract
@@ -81,4 +82,5 @@ class TestSqliteSecretStore(InSqlite, SecretStoreContract): ...
 class TestSqliteMessageInbox(InSqlite, MessageInboxContract): ...
 
 
-class TestSqliteFailures(InSqlite, FailureContract): ...
+class TestSqliteFailures(InSqlite, FailureContract):
+    told_as = StoreFailure.FILE_REPLACED

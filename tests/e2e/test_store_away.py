@@ -5,6 +5,8 @@ A store that goes away and comes back, under a server that stays.
 from __future__ import annotations
 
 import asyncio
+import json
+import resource
 import shutil
 import sqlite3
 from contextlib import closing
@@ -12,7 +14,14 @@ from pathlib import Path
 
 import aiohttp
 
-from tests.e2e.hub_process import PROGRAM, HubProcess, environment, run, serving
+from tests.e2e.hub_process import (
+    PROGRAM,
+    HubProcess,
+    credentials_event,
+    environment,
+    run,
+    serving,
+)
 from tests.e2e.load import Writer
 
 
@@ -94,6 +103,72 @@ async def test_backup_that_is_put_back_is_served_after_a_restart_and_not_written
             await require_away(client)
         assert hub.stop() == 0
     assert (tmp_path / "var" / "odoo-ai-config.db").read_bytes() == backup.read_bytes()
+    with serving(tmp_path) as hub:
+        async with hub.client() as client:
+            assert await writer.stored(client) == 1
+
+
+def told(hub: HubProcess) -> list[tuple[str, str, str]]:
+    """
+    What the log says of the store: event, level and cause.
+    """
+    lines = map(json.loads, (hub.folder / "stderr.txt").read_text().splitlines())
+    return [
+        (line["event"], line["level"], line["cause"])
+        for line in lines
+        if line["event"].startswith("store_")
+    ]
+
+
+async def require_cause(client: aiohttp.ClientSession, cause: str) -> None:
+    async with client.get("/ready") as response:
+        assert (response.status, (await response.json())["cause"]) == (503, cause)
+
+
+async def test_disk_that_takes_no_more_is_named_in_the_log_and_in_readiness(
+    tmp_path: Path,
+) -> None:
+    with serving(tmp_path) as hub:
+        writer = Writer("a")
+        async with hub.client() as client:
+            await writer.write(client)
+            log = database(hub).with_name(database(hub).name + "-wal")
+            before = resource.prlimit(hub.process.pid, resource.RLIMIT_FSIZE)
+            most = log.stat().st_size, before[1]
+            resource.prlimit(hub.process.pid, resource.RLIMIT_FSIZE, most)
+            event = credentials_event("b", 1)
+            for _ in range(5):
+                async with client.post("/odoo-webhook", json=event) as response:
+                    assert response.status == 503
+                    answer = await response.json()
+                    assert (answer["code"], answer["cause"]) == ("store_unavailable", "io_error")
+            await require_cause(client, "io_error")
+            resource.prlimit(hub.process.pid, resource.RLIMIT_FSIZE, before)
+            await until_ready(client)
+            await writer.write(client)
+            assert await writer.stored(client) == 2
+        assert hub.stop() == 0
+    assert told(hub) == [
+        ("store_failed", "error", "io_error"),
+        ("store_back", "warning", "io_error"),
+    ]
+
+
+async def test_removed_log_ends_all_writing_and_what_was_acknowledged_is_kept(
+    tmp_path: Path,
+) -> None:
+    with serving(tmp_path) as hub:
+        writer = Writer("a")
+        async with hub.client() as client:
+            await writer.write(client)
+            for suffix in ("-wal", "-shm"):
+                database(hub).with_name(database(hub).name + suffix).unlink()
+            event = credentials_event("b", 1)
+            async with client.post("/odoo-webhook", json=event) as response:
+                assert (await response.json())["cause"] == "log_removed"
+            await require_cause(client, "log_removed")
+        assert hub.stop() == 0
+    assert told(hub) == [("store_failed", "error", "log_removed")]
     with serving(tmp_path) as hub:
         async with hub.client() as client:
             assert await writer.stored(client) == 1

@@ -8,13 +8,24 @@ from typing import Any, TypeAlias
 
 import pytest
 from pymongo import AsyncMongoClient
-from pymongo.errors import OperationFailure
+from pymongo.errors import (
+    AutoReconnect,
+    ConfigurationError,
+    NotPrimaryError,
+    OperationFailure,
+    PyMongoError,
+    ServerSelectionTimeoutError,
+    WTimeoutError,
+)
 
 from odoo_ai_config.adapters.mongo.database import MongoDatabase
+from odoo_ai_config.adapters.mongo.driver_errors import translated
 from odoo_ai_config.application.errors import (
     ContentionError,
     DeliveryRecordedError,
+    StoreFailure,
     StoreUnavailableError,
+    StoreUnusableError,
 )
 from odoo_ai_config.domain.changes import Changeset
 from tests.contract.mongo_stores import stores_over
@@ -121,6 +132,55 @@ async def test_server_that_cannot_now_is_away(mongo_uri: str, failing: Failing, 
                 await config.current([key()])
         await reached(client)
         assert await config.current([key()]) == {}
+
+
+@pytest.mark.parametrize(
+    ("error", "failure"),
+    [
+        (OperationFailure("", 10107), StoreFailure.NO_PRIMARY),
+        (OperationFailure("", 189), StoreFailure.NO_PRIMARY),
+        (NotPrimaryError(""), StoreFailure.NO_PRIMARY),
+        (OperationFailure("", 64), StoreFailure.NO_MAJORITY),
+        (OperationFailure("", 100), StoreFailure.NO_MAJORITY),
+        (WTimeoutError("", 64), StoreFailure.NO_MAJORITY),
+        (OperationFailure("", 14031), StoreFailure.DISK_FULL),
+        (
+            OperationFailure("", 1, {"writeErrors": [{"code": 14031}]}),
+            StoreFailure.DISK_FULL,
+        ),
+        (OperationFailure("", 6), StoreFailure.AWAY),
+        (AutoReconnect(""), StoreFailure.AWAY),
+        (ServerSelectionTimeoutError(""), StoreFailure.AWAY),
+    ],
+)
+async def test_cause_of_an_outage_is_told(error: PyMongoError, failure: StoreFailure) -> None:
+    @translated
+    async def failing_call() -> None:
+        raise error
+
+    with pytest.raises(StoreUnavailableError) as caught:
+        await failing_call()
+    assert caught.value.failure is failure
+
+
+@pytest.mark.parametrize(
+    ("error", "failure"),
+    [
+        (OperationFailure("", 18), StoreFailure.LOCKED_OUT),
+        (OperationFailure("", 13), StoreFailure.LOCKED_OUT),
+        (ConfigurationError(""), StoreFailure.UNSUITABLE),
+    ],
+)
+async def test_cause_for_which_there_is_advice_is_told(
+    error: PyMongoError, failure: StoreFailure
+) -> None:
+    @translated
+    async def failing_call() -> None:
+        raise error
+
+    with pytest.raises(StoreUnusableError) as caught:
+        await failing_call()
+    assert caught.value.failure is failure
 
 
 async def test_mistake_of_ours_is_not_taken_for_an_outage(

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import errno
+import resource
 import sqlite3
 import stat
 from collections.abc import AsyncIterator, Iterator
@@ -12,8 +14,14 @@ import pytest
 from odoo_ai_config.adapters.crypto.secret_vault import AesGcmSecretVault
 from odoo_ai_config.adapters.memory.clock import ManualClock
 from odoo_ai_config.adapters.memory.yaml_codec import JsonYamlCodec
+from odoo_ai_config.adapters.sqlite import schema
+from odoo_ai_config.adapters.sqlite.connection import failure_of
 from odoo_ai_config.adapters.sqlite.database import SqliteDatabase, open_sqlite
-from odoo_ai_config.application.errors import StoreUnavailableError, StoreUnusableError
+from odoo_ai_config.application.errors import (
+    StoreFailure,
+    StoreUnavailableError,
+    StoreUnusableError,
+)
 from odoo_ai_config.application.sealing import Sealer
 from odoo_ai_config.application.use_cases.sync_credentials import SyncCredentials
 from odoo_ai_config.application.written_credentials import CredentialsWriter
@@ -51,6 +59,19 @@ def foreign(path: Path) -> Iterator[sqlite3.Connection]:
     """
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         yield connection
+
+
+@contextmanager
+def largest_file(size: int) -> Iterator[None]:
+    """
+    Make writes beyond *size* fail, as a disk does that takes no more.
+    """
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 async def test_file_and_its_log_are_for_their_owner_only(path: Path, stores: Stores) -> None:
@@ -144,6 +165,7 @@ async def test_file_that_another_process_locks_is_an_outage_until_it_is_free(
         with pytest.raises(StoreUnavailableError) as caught:
             await stores.config.commit(Changeset(revisions=(revision(),)))
         assert isinstance(caught.value.__cause__, sqlite3.OperationalError)
+        assert caught.value.failure is StoreFailure.BUSY
         with pytest.raises(StoreUnavailableError):
             await stores.config.check()
         # Readers do not mind a writer.
@@ -205,10 +227,12 @@ async def test_damaged_file_is_an_outage_until_it_is_mended(path: Path) -> None:
         store = stores_over(database).config
         with path.open("r+b") as file:
             file.write(b"garbage" * (len(healthy) // 7))
-        with pytest.raises(StoreUnavailableError):
+        with pytest.raises(StoreUnavailableError) as caught:
             await store.history(key())
-        with pytest.raises(StoreUnavailableError):
+        assert caught.value.failure is StoreFailure.CORRUPT
+        with pytest.raises(StoreUnavailableError) as caught:
             await store.commit(Changeset(revisions=(revision(version=2),)))
+        assert caught.value.failure is StoreFailure.CORRUPT
         with path.open("r+b") as file:
             file.write(healthy)
         await store.commit(Changeset(revisions=(revision(version=2),)))
@@ -226,10 +250,129 @@ async def test_full_disk_is_an_outage_and_what_was_there_stays(
     with pytest.raises(StoreUnavailableError) as caught:
         await stores.config.commit(Changeset(revisions=(large,)))
     assert isinstance(caught.value.__cause__, sqlite3.OperationalError)
+    assert caught.value.failure is StoreFailure.DISK_FULL
     assert await stores.config.current([key()]) == {key(): revision()}
     # The limit was that of the connection, which the failure has replaced: there is room again.
     await stores.config.commit(Changeset(revisions=(large,)))
     assert await stores.config.current([key()]) == {key(): large}
+
+
+async def test_check_writes(database: SqliteDatabase, stores: Stores) -> None:
+    database._writer._connection.get().execute("PRAGMA query_only = ON")
+    with pytest.raises(StoreUnavailableError) as caught:
+        await stores.config.check()
+    assert caught.value.failure is StoreFailure.READ_ONLY
+    # The limit was that of the connection, which the failure has replaced.
+    await stores.config.check()
+
+
+async def test_failure_is_known_to_the_check_however_lately_something_was_written(
+    path: Path, stores: Stores
+) -> None:
+    await stores.config.commit(Changeset(revisions=(revision(),)))
+    size = Path(f"{path}-wal").stat().st_size
+    with largest_file(size):
+        # The commit of this very moment shows that there can be another.
+        await stores.config.check()
+        with pytest.raises(StoreUnavailableError):
+            await stores.config.commit(Changeset(revisions=(revision(version=2),)))
+        with pytest.raises(StoreUnavailableError) as caught:
+            await stores.config.check()
+        assert caught.value.failure is StoreFailure.IO_ERROR
+    await stores.config.check()
+
+
+async def test_check_leaves_nothing_behind_that_others_have_to_hear_of(
+    path: Path, stores: Stores
+) -> None:
+    with foreign(path) as connection:
+        tables = "SELECT (SELECT value FROM sequence), (SELECT count(*) FROM changes)"
+        before = connection.execute(tables).fetchall()
+        version = connection.execute("PRAGMA data_version").fetchone()
+        await stores.config.check()
+        assert connection.execute(tables).fetchall() == before
+        # It went the whole way all the same.
+        assert connection.execute("PRAGMA data_version").fetchone() != version
+
+
+@pytest.mark.parametrize(
+    ("error", "failure"),
+    [
+        (OSError(errno.ENOSPC, ""), StoreFailure.DISK_FULL),
+        (OSError(errno.EDQUOT, ""), StoreFailure.DISK_FULL),
+        (OSError(errno.EROFS, ""), StoreFailure.READ_ONLY),
+        (PermissionError(errno.EACCES, ""), StoreFailure.READ_ONLY),
+        (OSError(errno.EIO, ""), StoreFailure.IO_ERROR),
+        (OSError("no number"), StoreFailure.IO_ERROR),
+        (sqlite3.ProgrammingError("closed"), StoreFailure.AWAY),
+        (StoreUnusableError("", StoreFailure.NEWER_SCHEMA), StoreFailure.NEWER_SCHEMA),
+    ],
+)
+def test_every_failure_has_a_cause(error: OSError, failure: StoreFailure) -> None:
+    assert failure_of(error) is failure
+
+
+@pytest.mark.parametrize("both", [False, True])
+async def test_nothing_is_acknowledged_any_more_once_the_log_is_gone(
+    path: Path, both: bool
+) -> None:
+    log = Path(f"{path}-wal")
+    with open_sqlite(path) as database:
+        config = stores_over(database).config
+        await config.commit(Changeset(revisions=(revision(),)))
+        log.unlink()
+        if both:
+            Path(f"{path}-shm").unlink()
+        for version in (2, 3):
+            with pytest.raises(StoreUnavailableError) as caught:
+                await config.commit(Changeset(revisions=(revision(version=version),)))
+            assert caught.value.failure is StoreFailure.LOG_REMOVED
+        with pytest.raises(StoreUnavailableError) as caught:
+            await config.check()
+        assert caught.value.failure is StoreFailure.LOG_REMOVED
+        assert not log.exists()
+    # What was acknowledged before is there after a stop that was gentle.
+    with open_sqlite(path) as database:
+        found = await stores_over(database).config.history(key())
+        assert revision() in found
+
+
+async def test_removed_log_is_found_by_the_check_of_an_idle_hub(
+    path: Path, stores: Stores
+) -> None:
+    await stores.config.check()
+    log = Path(f"{path}-wal")
+    aside = log.rename(path.with_name("aside"))
+    with pytest.raises(StoreUnavailableError) as caught:
+        await stores.config.check()
+    assert caught.value.failure is StoreFailure.LOG_REMOVED
+    with pytest.raises(StoreUnavailableError):
+        await stores.config.current([key()])
+    aside.rename(log)
+    await stores.config.check()
+    await stores.config.commit(Changeset(revisions=(revision(),)))
+
+
+async def test_program_notices_that_a_newer_one_has_changed_the_tables(
+    path: Path, stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await stores.config.commit(Changeset(revisions=(revision(),)))
+    # From memory from now on.
+    assert await stores.config.current([key()]) == {key(): revision()}
+    with monkeypatch.context() as newer, foreign(path) as connection:
+        change = "ALTER TABLE documents ADD COLUMN more TEXT;\n"
+        newer.setattr(schema, "_MIGRATIONS", (*schema._MIGRATIONS, change))
+        schema.migrate(connection)
+    for _ in range(2):
+        for attempt in (
+            stores.config.current([key()]),
+            stores.config.history(key()),
+            stores.config.commit(Changeset(revisions=(revision(version=2),))),
+            stores.config.check(),
+        ):
+            with pytest.raises(StoreUnavailableError) as caught:
+                await attempt
+            assert caught.value.failure is StoreFailure.NEWER_SCHEMA
 
 
 async def test_no_secret_is_found_in_the_bytes_of_the_file(path: Path, stores: Stores) -> None:

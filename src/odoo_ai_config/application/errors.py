@@ -4,6 +4,7 @@ What could not be done, one class per reason, each with a stable *code*.
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import ClassVar
 
 
@@ -18,12 +19,38 @@ class ApplicationError(Exception):
         return (type(self).__doc__ or "").strip().split("\n", maxsplit=1)[0]
 
 
+class StoreFailure(Enum):
+    """
+    Why a store does not do what it is asked, as far as it tells.
+
+    Clients get the same code whatever it is; an operator has something else to do about each.
+    """
+
+    AWAY = "away"
+    BUSY = "busy"
+    CORRUPT = "corrupt"
+    DISK_FULL = "disk_full"
+    FILE_REPLACED = "file_replaced"
+    IO_ERROR = "io_error"
+    LOCKED_OUT = "locked_out"
+    LOG_REMOVED = "log_removed"
+    NEWER_SCHEMA = "newer_schema"
+    NO_MAJORITY = "no_majority"
+    NO_PRIMARY = "no_primary"
+    READ_ONLY = "read_only"
+    UNSUITABLE = "unsuitable"
+
+
 class StoreUnavailableError(ApplicationError):
     """
     The store does not answer; the operation may be tried again.
     """
 
     code = "store_unavailable"
+
+    def __init__(self, failure: StoreFailure = StoreFailure.AWAY) -> None:
+        super().__init__(failure)
+        self.failure = failure
 
 
 class StoreUnusableError(ApplicationError):
@@ -36,9 +63,10 @@ class StoreUnusableError(ApplicationError):
 
     code = "store_unusable"
 
-    def __init__(self, advice: str) -> None:
-        super().__init__(advice)
+    def __init__(self, advice: str, failure: StoreFailure = StoreFailure.UNSUITABLE) -> None:
+        super().__init__(advice, failure)
         self.advice = advice
+        self.failure = failure
 
     def __str__(self) -> str:
         return self.advice

@@ -21,6 +21,7 @@ from odoo_ai_config.entrypoints.apps import App
 from odoo_ai_config.entrypoints.container import Container
 from odoo_ai_config.entrypoints.delivering import Courier, capacity_of, delivering
 from odoo_ai_config.entrypoints.http.app import build_app
+from odoo_ai_config.entrypoints.http.app_keys import STORE_WATCH
 from odoo_ai_config.entrypoints.http.metrics import Metrics
 from odoo_ai_config.entrypoints.http.options import HttpOptions
 from odoo_ai_config.entrypoints.http.signature import SignaturePolicy
@@ -139,6 +140,7 @@ async def run_server(
             await background.enter_async_context(
                 _meanwhile(watch_key_ring(services, every=_RING_SECONDS))
             )
+            await background.enter_async_context(_meanwhile(app[STORE_WATCH].watch()))
             if upkeep:
                 await background.enter_async_context(
                     _meanwhile(prune_for_ever(services, every=_PRUNE_SECONDS))

@@ -4,7 +4,7 @@ What the errors of the driver mean to the hub, decided in one place.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from functools import wraps
 from typing import Any, Final, ParamSpec, TypeVar
 
@@ -12,12 +12,18 @@ from pymongo.errors import (
     ConfigurationError,
     ConnectionFailure,
     DuplicateKeyError,
+    NotPrimaryError,
     OperationFailure,
     PyMongoError,
     ServerSelectionTimeoutError,
+    WTimeoutError,
 )
 
-from odoo_ai_config.application.errors import StoreUnavailableError, StoreUnusableError
+from odoo_ai_config.application.errors import (
+    StoreFailure,
+    StoreUnavailableError,
+    StoreUnusableError,
+)
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -28,27 +34,25 @@ _RETRYABLE: Final = "RetryableWriteError"
 _DUPLICATE_KEY: Final = 11000
 _WRITE_CONFLICT: Final = 112
 # Not now: no primary, no majority, no time, no network between the members, shutting down.
-_AWAY: Final = frozenset(
-    {
-        6,  # HostUnreachable
-        7,  # HostNotFound
-        50,  # MaxTimeMSExpired
-        64,  # WriteConcernTimeout
-        89,  # NetworkTimeout
-        91,  # ShutdownInProgress
-        100,  # UnsatisfiableWriteConcern
-        134,  # ReadConcernMajorityNotAvailableYet
-        189,  # PrimarySteppedDown
-        262,  # ExceededTimeLimit
-        9001,  # SocketException
-        10107,  # NotWritablePrimary
-        11600,  # InterruptedAtShutdown
-        11602,  # InterruptedDueToReplStateChange
-        13435,  # NotPrimaryNoSecondaryOk
-        13436,  # NotPrimaryOrSecondary
-        14031,  # OutOfDiskSpace
-    }
-)
+_PASSING: Final[Mapping[int, StoreFailure]] = {
+    6: StoreFailure.AWAY,  # HostUnreachable
+    7: StoreFailure.AWAY,  # HostNotFound
+    50: StoreFailure.AWAY,  # MaxTimeMSExpired
+    64: StoreFailure.NO_MAJORITY,  # WriteConcernTimeout
+    89: StoreFailure.AWAY,  # NetworkTimeout
+    91: StoreFailure.AWAY,  # ShutdownInProgress
+    100: StoreFailure.NO_MAJORITY,  # UnsatisfiableWriteConcern
+    134: StoreFailure.NO_MAJORITY,  # ReadConcernMajorityNotAvailableYet
+    189: StoreFailure.NO_PRIMARY,  # PrimarySteppedDown
+    262: StoreFailure.AWAY,  # ExceededTimeLimit
+    9001: StoreFailure.AWAY,  # SocketException
+    10107: StoreFailure.NO_PRIMARY,  # NotWritablePrimary
+    11600: StoreFailure.AWAY,  # InterruptedAtShutdown
+    11602: StoreFailure.NO_PRIMARY,  # InterruptedDueToReplStateChange
+    13435: StoreFailure.NO_PRIMARY,  # NotPrimaryNoSecondaryOk
+    13436: StoreFailure.NO_PRIMARY,  # NotPrimaryOrSecondary
+    14031: StoreFailure.DISK_FULL,  # OutOfDiskSpace
+}
 _LOCKED_OUT: Final = frozenset({13, 18, 8000})  # Unauthorized, AuthenticationFailed, AtlasError
 _LOCKED_OUT_ADVICE: Final = (
     "O MongoDB recusou o usuário do hub. Confira o usuário, a senha e o authSource em "
@@ -75,9 +79,10 @@ def translated(
             raise StoreUnusableError(_INCOMPATIBLE_ADVICE) from error
         except PyMongoError as error:
             if _codes(error) & _LOCKED_OUT:
-                raise StoreUnusableError(_LOCKED_OUT_ADVICE) from error
-            if _is_away(error):
-                raise StoreUnavailableError from error
+                raise StoreUnusableError(_LOCKED_OUT_ADVICE, StoreFailure.LOCKED_OUT) from error
+            failure = _failure_of(error)
+            if failure is not None:
+                raise StoreUnavailableError(failure) from error
             raise
 
     return translating
@@ -117,13 +122,19 @@ def is_passing(error: PyMongoError) -> bool:
     return error.has_error_label(_TRANSIENT) and not isinstance(error, ServerSelectionTimeoutError)
 
 
-def _is_away(error: PyMongoError) -> bool:
-    return (
+def _failure_of(error: PyMongoError) -> StoreFailure | None:
+    if isinstance(error, NotPrimaryError):
+        return StoreFailure.NO_PRIMARY
+    if isinstance(error, WTimeoutError):
+        return StoreFailure.NO_MAJORITY
+    told = next((_PASSING[code] for code in sorted(_codes(error)) if code in _PASSING), None)
+    if told is None and (
         isinstance(error, ConnectionFailure)
         or error.timeout
-        or bool(_codes(error) & _AWAY)
         or any(map(error.has_error_label, (COMMIT_UNKNOWN, _TRANSIENT, _RETRYABLE)))
-    )
+    ):
+        return StoreFailure.AWAY
+    return told
 
 
 def _codes(error: PyMongoError) -> set[int]:

@@ -14,7 +14,6 @@ from typing import Any, Final
 from attrs import evolve, frozen
 
 from odoo_ai_config.adapters.sqlite.commit import PreparedChangeset
-from odoo_ai_config.adapters.sqlite.connection import sequence
 from odoo_ai_config.adapters.sqlite.database import SqliteDatabase
 from odoo_ai_config.adapters.sqlite.large_pushes import commit_pushes
 from odoo_ai_config.adapters.sqlite.pruning import prune
@@ -27,7 +26,7 @@ from odoo_ai_config.adapters.sqlite.rows import (
     revision_row,
 )
 from odoo_ai_config.adapters.sqlite.writer import Transaction
-from odoo_ai_config.application.errors import StoreUnavailableError
+from odoo_ai_config.application.errors import StoreFailure, StoreUnavailableError
 from odoo_ai_config.application.off_loop import ENTRY, worked_out
 from odoo_ai_config.application.ports.config_store import ConfigStore, PruneReport
 from odoo_ai_config.domain.changes import Changeset, Delivery, DeliveryId
@@ -177,13 +176,11 @@ class SqliteConfigStore(ConfigStore):
         return await prune(self.database, policy, now=now)
 
     async def check(self) -> None:
-        await self.database.read(sequence)
         try:
             async with asyncio.timeout(_CHECK_SECONDS):
-                # A transaction begins for it; that it writes nothing comes later.
-                await self.database.write(_nothing)
+                await self.database.check()
         except TimeoutError as error:
-            raise StoreUnavailableError from error
+            raise StoreUnavailableError(StoreFailure.BUSY) from error
 
     async def _newest(self, statement: str, *which: str | None) -> Sequence[Revision]:
         return await self.database.read(
@@ -192,9 +189,3 @@ class SqliteConfigStore(ConfigStore):
                 for row in connection.execute(statement, which)
             ]
         )
-
-
-def _nothing(_transaction: Transaction) -> None:
-    """
-    Write nothing.
-    """

@@ -9,13 +9,17 @@ import errno
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Final, TypeVar
 from urllib.parse import quote
 
 from odoo_ai_config.adapters.sqlite.schema import migrate
-from odoo_ai_config.application.errors import StoreUnavailableError, StoreUnusableError
+from odoo_ai_config.application.errors import (
+    StoreFailure,
+    StoreUnavailableError,
+    StoreUnusableError,
+)
 
 T = TypeVar("T")
 
@@ -27,6 +31,26 @@ _PAGES_PER_CHECKPOINT: Final = 2000
 # A log that once grew large gives the space back.
 _LARGEST_IDLE_LOG: Final = 64 * 2**20
 _RETRY_PAUSE: Final = 0.001
+# By the low byte of SQLite's codes, which says what it is; the rest says where.
+_FAILURES: Final[Mapping[int, StoreFailure]] = {
+    sqlite3.SQLITE_BUSY: StoreFailure.BUSY,
+    sqlite3.SQLITE_LOCKED: StoreFailure.BUSY,
+    sqlite3.SQLITE_PROTOCOL: StoreFailure.BUSY,
+    sqlite3.SQLITE_CORRUPT: StoreFailure.CORRUPT,
+    sqlite3.SQLITE_NOTADB: StoreFailure.CORRUPT,
+    sqlite3.SQLITE_FULL: StoreFailure.DISK_FULL,
+    sqlite3.SQLITE_CANTOPEN: StoreFailure.IO_ERROR,
+    sqlite3.SQLITE_IOERR: StoreFailure.IO_ERROR,
+    sqlite3.SQLITE_PERM: StoreFailure.READ_ONLY,
+    sqlite3.SQLITE_READONLY: StoreFailure.READ_ONLY,
+}
+_SYSTEM_FAILURES: Final[Mapping[int, StoreFailure]] = {
+    errno.EDQUOT: StoreFailure.DISK_FULL,
+    errno.ENOSPC: StoreFailure.DISK_FULL,
+    errno.EACCES: StoreFailure.READ_ONLY,
+    errno.EPERM: StoreFailure.READ_ONLY,
+    errno.EROFS: StoreFailure.READ_ONLY,
+}
 
 
 @contextlib.contextmanager
@@ -37,21 +61,38 @@ def store_failures() -> Iterator[None]:
     try:
         yield
     except (sqlite3.Error, OSError, StoreUnusableError) as error:
-        raise StoreUnavailableError from error
+        raise StoreUnavailableError(failure_of(error)) from error
+
+
+def failure_of(error: sqlite3.Error | OSError | StoreUnusableError) -> StoreFailure:
+    """
+    What is the matter.
+    """
+    match error:
+        case StoreUnusableError(failure=failure):
+            return failure
+        case OSError(errno=number):
+            return _SYSTEM_FAILURES.get(number or 0, StoreFailure.IO_ERROR)
+        case _:
+            code: int = getattr(error, "sqlite_errorcode", 0)
+            return _FAILURES.get(code & 0xFF, StoreFailure.AWAY)
 
 
 class DatabaseFile:
     """
-    The file at *path*, and whether it is still there.
+    The file at *path* with the log beside it, and whether they are still there.
 
-    SQLite goes on with a file that was removed or replaced while it was open, and everything
-    written to it from then on is lost. Nor can a new file be opened in its place: the log of
-    the old one, which lies beside it, would be taken for the new one's.
+    SQLite goes on with files that were removed or replaced while they were open, and everything
+    written to them from then on is lost. Nor can a new file be opened in the place of the old
+    one, whose log, which lies beside it, would be taken for the new one's; nor can a new log.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path.absolute()
+        self._log = Path(f"{self.path}-wal")
         self._identity: tuple[int, int] | None = None
+        self._log_identity: tuple[int, int] | None = None
+        self._log_removed = False
 
     def create(self) -> None:
         """
@@ -62,20 +103,57 @@ class DatabaseFile:
         # connection of this process holds on it.
         with contextlib.suppress(FileExistsError):
             os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-        self._identity = self._found()
+        self._identity = _identity_at(self.path)
+
+    def remember_log(self) -> None:
+        """
+        Take the log that is there now for the one to go on with: a connection is open on it.
+        """
+        self._log_identity = _identity_at(self._log)
 
     def in_place(self) -> bool:
         """
-        Whether the path still leads to the file that it led to at first.
+        Whether the path still leads to the file that it led to at first, and the log was there.
         """
-        return self._found() == self._identity
+        return self._removed() is None
 
-    def _found(self) -> tuple[int, int] | None:
-        try:
-            status = self.path.stat()
-        except FileNotFoundError:
-            return None
-        return status.st_dev, status.st_ino
+    def require_in_place(self) -> None:
+        """
+        Go on only with the files that there were at first.
+
+        Raises:
+            StoreUnavailableError: The file, or when it was looked for the log, was another one.
+        """
+        removed = self._removed()
+        if removed is not None:
+            raise StoreUnavailableError(removed)
+
+    def require_log(self) -> None:
+        """
+        Look for the log: what is committed to one without a name, the next start does not find.
+
+        Raises:
+            StoreUnavailableError: It was removed or replaced.
+        """
+        self._log_removed = _identity_at(self._log) != self._log_identity
+        if self._log_removed:
+            raise StoreUnavailableError(StoreFailure.LOG_REMOVED)
+
+    def _removed(self) -> StoreFailure | None:
+        if _identity_at(self.path) != self._identity:
+            return StoreFailure.FILE_REPLACED
+        # It costs a look at the log only while that was away.
+        if self._log_removed and _identity_at(self._log) != self._log_identity:
+            return StoreFailure.LOG_REMOVED
+        return None
+
+
+def _identity_at(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 class FileConnection:
@@ -103,11 +181,10 @@ class FileConnection:
         The connection, opened if it is not.
 
         Raises:
-            FileNotFoundError: The file is no longer where it was.
+            StoreUnavailableError: The file is no longer where it was, or its log is not.
             StoreUnusableError: It is no database of this program.
         """
-        if not self._file.in_place():
-            raise FileNotFoundError(errno.ENOENT, "removed or replaced", str(self._file.path))
+        self._file.require_in_place()
         if self._connection is None:
             self._connection = self._connect()
         return self._connection

@@ -13,7 +13,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Final, TypeVar
 
-from odoo_ai_config.adapters.sqlite.connection import DatabaseFile, sequence
+from odoo_ai_config.adapters.sqlite.connection import DatabaseFile, failure_of, sequence
 from odoo_ai_config.adapters.sqlite.current_rows import CurrentRows
 from odoo_ai_config.adapters.sqlite.reader import Probe, Reader
 from odoo_ai_config.adapters.sqlite.shelf import Shelf
@@ -60,15 +60,17 @@ class SqliteDatabase:
             self._file.create()
             self._writer.open()
             self._probe.open()
+            # The connections stay open, and so does this log.
+            self._file.remember_log()
         except sqlite3.DatabaseError as error:
             if error.sqlite_errorcode != sqlite3.SQLITE_NOTADB:
-                raise StoreUnavailableError from error
+                raise StoreUnavailableError(failure_of(error)) from error
             raise StoreUnusableError(
                 "O arquivo do armazenamento não é um banco SQLite; "
                 "escolha outro caminho ou restaure um backup."
             ) from error
         except OSError as error:
-            raise StoreUnavailableError from error
+            raise StoreUnavailableError(failure_of(error)) from error
 
     def close(self) -> None:
         """
@@ -88,6 +90,16 @@ class SqliteDatabase:
             StoreUnavailableError: Nothing is known to be written.
         """
         return await self._writer.write(write, long=long)
+
+    async def check(self) -> None:
+        """
+        Return if the file can be read and written now.
+
+        Raises:
+            StoreUnavailableError: It cannot.
+        """
+        await self._reader.read(sequence)
+        await self._writer.prove()
 
     async def read(self, select: Callable[[sqlite3.Connection], T]) -> T:
         """

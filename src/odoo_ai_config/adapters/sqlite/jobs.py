@@ -16,7 +16,7 @@ from typing import Any, Generic, TypeVar
 
 from attrs import frozen
 
-from odoo_ai_config.application.errors import StoreUnavailableError
+from odoo_ai_config.application.errors import StoreFailure, StoreUnavailableError
 
 R = TypeVar("R")
 T = TypeVar("T")
@@ -115,22 +115,22 @@ def answer_all(jobs: list[Job[R]], do_together: Callable[[list[Job[R]]], list[An
     Do *jobs* in this thread, and tell their waiters; if it fails as a whole, tell them that.
     """
     answers: list[Answer] = []
-    cause: BaseException | None = None
+    failure, cause = StoreFailure.AWAY, None
     try:
         answers = do_together(jobs)
     except StoreUnavailableError as error:
-        cause = error.__cause__
+        failure, cause = error.failure, error.__cause__
     finally:
         # Also after an error that nobody foresaw: nobody may wait forever.
         if not answers:
             cause = cause or sys.exc_info()[1]
-            answers = [job.failed(_unavailable(cause)) for job in jobs]
+            answers = [job.failed(_unavailable(failure, cause)) for job in jobs]
         _give(answers)
 
 
-def _unavailable(cause: BaseException | None) -> StoreUnavailableError:
+def _unavailable(failure: StoreFailure, cause: BaseException | None) -> StoreUnavailableError:
     # One for each waiter: a traceback grows with every task that an exception passes through.
-    error = StoreUnavailableError()
+    error = StoreUnavailableError(failure)
     error.__cause__ = cause
     return error
 

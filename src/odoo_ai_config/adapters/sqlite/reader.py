@@ -19,7 +19,8 @@ from odoo_ai_config.adapters.sqlite.connection import (
 )
 from odoo_ai_config.adapters.sqlite.current_rows import CurrentRows
 from odoo_ai_config.adapters.sqlite.jobs import Answer, Job, Turn, answer_all
-from odoo_ai_config.application.errors import StoreUnavailableError
+from odoo_ai_config.adapters.sqlite.schema import require_known
+from odoo_ai_config.application.errors import ApplicationError, StoreUnavailableError
 
 T = TypeVar("T")
 
@@ -86,6 +87,7 @@ class Reader:
             with store_failures():
                 connection = idle.get()
                 connection.execute("BEGIN")
+                require_known(connection)
                 result = select(connection)
                 connection.execute("COMMIT")
             finished = True
@@ -138,6 +140,6 @@ class Probe:
         """
         try:
             self._rows.noticed(sequence(self._connection.get()))
-        except (sqlite3.Error, OSError):
+        except (sqlite3.Error, OSError, ApplicationError):
             return False
         return True

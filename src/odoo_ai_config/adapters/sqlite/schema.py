@@ -7,7 +7,7 @@ from __future__ import annotations
 import sqlite3
 from typing import Final
 
-from odoo_ai_config.application.errors import StoreUnusableError
+from odoo_ai_config.application.errors import StoreFailure, StoreUnusableError
 
 # "odoo" in ASCII; tells our files from other programs' databases.
 APPLICATION_ID: Final = 0x6F646F6F
@@ -302,15 +302,40 @@ def migrate(connection: sqlite3.Connection) -> None:
     # Another process may be doing the same: look again once nobody else can write.
     connection.execute("BEGIN IMMEDIATE")
     try:
-        for script in _MIGRATIONS[_version(connection) :]:
+        before = _version(connection)
+        for script in _MIGRATIONS[before:]:
             for statement in _statements(script):
                 connection.execute(statement)
+        if before:
+            # An older program that still serves from its memory looks at the file once more.
+            connection.execute("UPDATE sequence SET value = value + 1")
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version = {len(_MIGRATIONS)}")
         connection.execute("COMMIT")
     finally:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
+
+
+def require_known(connection: sqlite3.Connection) -> None:
+    """
+    Make sure, within a transaction, that no newer program has changed the tables meanwhile.
+
+    Raises:
+        StoreUnusableError: One has.
+    """
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version != len(_MIGRATIONS):
+        raise _too_new(version)
+
+
+def _too_new(version: int) -> StoreUnusableError:
+    return StoreUnusableError(
+        f"O arquivo do armazenamento está na versão {version}, e este programa só conhece "
+        f"até a {len(_MIGRATIONS)}; atualize o odoo-ai-config ou restaure um backup anterior "
+        f"({StoreFailure.NEWER_SCHEMA.value}).",
+        StoreFailure.NEWER_SCHEMA,
+    )
 
 
 def _version(connection: sqlite3.Connection) -> int:
@@ -324,10 +349,7 @@ def _version(connection: sqlite3.Connection) -> int:
             "escolha outro caminho."
         )
     if version > len(_MIGRATIONS):
-        raise StoreUnusableError(
-            f"O arquivo do armazenamento está na versão {version}, e este programa só conhece "
-            f"até a {len(_MIGRATIONS)}; atualize o odoo-ai-config ou restaure um backup anterior."
-        )
+        raise _too_new(version)
     return version
 
 

@@ -8,6 +8,7 @@ import sqlite3
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from time import monotonic
 from typing import Final, TypeAlias, TypeVar
 
 from attrs import field, frozen
@@ -21,6 +22,7 @@ from odoo_ai_config.adapters.sqlite.connection import (
 )
 from odoo_ai_config.adapters.sqlite.current_rows import CurrentRows, Effect
 from odoo_ai_config.adapters.sqlite.jobs import Answer, Job, Turn, answer_all
+from odoo_ai_config.adapters.sqlite.schema import require_known
 from odoo_ai_config.application.errors import ApplicationError
 from odoo_ai_config.domain.errors import DomainError
 from odoo_ai_config.domain.mapping import ChannelMapping
@@ -28,6 +30,8 @@ from odoo_ai_config.domain.mapping import ChannelMapping
 T = TypeVar("T")
 
 _CACHE_KIB: Final = 16 * 1024
+# How long a commit shows that there can be another.
+_PROOF_SECONDS: Final = 1.0
 # What one write may end with while the others go on: a refusal, or a value that SQLite cannot
 # hold (a lone surrogate, an integer beyond 64 bits).
 _REFUSALS: Final = (DomainError, ApplicationError, ValueError, OverflowError)
@@ -70,8 +74,10 @@ class GroupWriter:
     """
 
     def __init__(self, file: DatabaseFile, rows: CurrentRows, *, busy_timeout: float) -> None:
+        self._file = file
         self._rows = rows
         self._busy_timeout = busy_timeout
+        self._proven_until = 0.0
         self._connection = FileConnection(
             file, busy_timeout=busy_timeout, patient=False, cache_kib=_CACHE_KIB
         )
@@ -107,6 +113,22 @@ class GroupWriter:
         """
         return await (self._long_turn if long else self._turn).do(write)
 
+    async def prove(self) -> None:
+        """
+        Return if nobody else keeps writing and something was committed lately, or can be now.
+
+        So whoever asks often costs a busy hub next to nothing, and an idle one a commit a second.
+
+        Raises:
+            StoreUnavailableError: It cannot.
+        """
+        if monotonic() < self._proven_until:
+            # A transaction begins for it.
+            await self.write(_leave)
+            self._file.require_log()
+        else:
+            await self.write(_rewrite)
+
     def _take_over(self, jobs: list[Job[Transaction]]) -> None:
         self._queue.extend(jobs)
         self._thread.submit(self._write_queued)
@@ -136,6 +158,7 @@ class GroupWriter:
             finished = True
         finally:
             if not finished:
+                self._proven_until = 0.0
                 self._connection.drop()
                 self._rows.failed()
         return answers
@@ -147,6 +170,7 @@ class GroupWriter:
         # would cost the writer twice as much, so only after another refusal all is done again
         # with them.
         begin_writing(connection, self._busy_timeout)
+        require_known(connection)
         before = sequence(connection)
         self._rows.noticed(before)
         transaction = Transaction(connection)
@@ -165,13 +189,32 @@ class GroupWriter:
             return answers
         if not transaction.effects:
             # Nothing that is remembered anywhere: nobody need forget anything.
-            connection.execute("COMMIT")
+            self._commit(connection)
             return answers
         seq = _log(transaction, before)
         self._rows.announce(seq, transaction.effects)
-        connection.execute("COMMIT")
+        self._commit(connection)
         self._rows.committed(seq, transaction.effects, transaction.mappings)
         return answers
+
+    def _commit(self, connection: sqlite3.Connection) -> None:
+        connection.execute("COMMIT")
+        # Asked afterwards, so that nothing is acknowledged that went into a log without a name.
+        self._file.require_log()
+        self._proven_until = monotonic() + _PROOF_SECONDS
+
+
+def _leave(_transaction: Transaction) -> None:
+    """
+    Write nothing.
+    """
+
+
+def _rewrite(transaction: Transaction) -> None:
+    # A page goes the whole way to the disk, and says what it said before. Twice, because SQLite
+    # leaves a page alone that is given what it has.
+    transaction.connection.execute("UPDATE sequence SET value = value + 1")
+    transaction.connection.execute("UPDATE sequence SET value = value - 1")
 
 
 def _attempt(transaction: Transaction, job: Job[Transaction]) -> Answer:

@@ -13,6 +13,7 @@ from odoo_ai_config.entrypoints.http.app_keys import (
     OPTIONS,
     REPRESENTATIONS,
     SERVICES,
+    STORE_WATCH,
     LastOrders,
 )
 from odoo_ai_config.entrypoints.http.authentication import keyed
@@ -27,6 +28,7 @@ from odoo_ai_config.entrypoints.http.rate_limit import (
 from odoo_ai_config.entrypoints.http.representations import Representations
 from odoo_ai_config.entrypoints.http.request_trace import TRACE, RequestTrace
 from odoo_ai_config.entrypoints.http.routes import add_routes
+from odoo_ai_config.entrypoints.http.store_watch import StoreWatch
 from odoo_ai_config.entrypoints.services import Services
 
 
@@ -48,7 +50,8 @@ def build_app(services: Services, options: HttpOptions, metrics: Metrics) -> web
         known_keys=KnownKeys(services.api_keys),
     )
     app[LAST_ORDERS] = last_orders = LastOrders()
-    app[TRACE] = trace = RequestTrace(metrics, last_orders)
+    app[STORE_WATCH] = store_watch = StoreWatch(services.store.check, metrics.store_failure)
+    app[TRACE] = trace = RequestTrace(metrics, last_orders, store_watch)
     add_routes(
         app.router,
         apps=options.apps,

@@ -13,6 +13,7 @@ from odoo_ai_config.entrypoints.http.metrics import Metrics
 from odoo_ai_config.entrypoints.http.options import HttpOptions
 from odoo_ai_config.entrypoints.http.rate_limit import CallerLimits
 from odoo_ai_config.entrypoints.http.representations import Representations
+from odoo_ai_config.entrypoints.http.store_watch import StoreWatch
 from odoo_ai_config.entrypoints.services import Services
 
 
@@ -30,6 +31,8 @@ METRICS: Final = web.AppKey("metrics", Metrics)
 LIMITS: Final = web.AppKey("limits", CallerLimits)
 OPTIONS: Final = web.AppKey("options", HttpOptions)
 REPRESENTATIONS: Final = web.AppKey("representations", Representations)
+
+STORE_WATCH: Final = web.AppKey("store_watch", StoreWatch)
 
 REQUEST_ID: Final = web.RequestKey("request_id", str)
 # Which event a webhook request was found to be: its refusals are worded by it.

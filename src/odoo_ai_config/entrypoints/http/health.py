@@ -11,7 +11,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from odoo_ai_config.application.errors import ApplicationError
 from odoo_ai_config.domain.json_types import JsonObject
-from odoo_ai_config.entrypoints.http.app_keys import METRICS, OPTIONS, SERVICES
+from odoo_ai_config.entrypoints.http.app_keys import METRICS, OPTIONS, SERVICES, STORE_WATCH
 from odoo_ai_config.entrypoints.http.representations import json_bytes
 
 _HEALTHY: Final = json_bytes({"status": "healthy"})
@@ -47,7 +47,7 @@ async def show_readiness(request: web.Request) -> web.Response:
     Whether the store can be read and written now, and what would be in the next start's way.
     """
     services = request.app[SERVICES]
-    await services.store.check()
+    await request.app[STORE_WATCH].ready()
     trouble = await services.check_key_ring.meanwhile()
     # Still a 200: the hub has all that it needs, and with a 503 the balancer would take every
     # process out at once.

@@ -23,6 +23,7 @@ from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
 from odoo_ai_config.application.delivery_steps import Progress
+from odoo_ai_config.application.errors import StoreFailure
 from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.application.ports.message_inbox import StageCount
 from odoo_ai_config.domain.crews import CrewKind
@@ -226,6 +227,14 @@ class Metrics:
             "Requests that failed for a reason nobody foresaw",
             registry=self.registry,
         )
+        self._store_failures = Counter(
+            "odoo_ai_config_store_failures",
+            "Requests that the store failed, by cause",
+            ["cause"],
+            registry=self.registry,
+        )
+        for failure in StoreFailure:
+            self._store_failures.labels(failure.value)
         # Finding a labelled child costs more than counting.
         self._events_by = cache(self._events.labels)
         self._versions_by = cache(self._versions.labels)
@@ -261,6 +270,12 @@ class Metrics:
         Count an error that nobody foresaw.
         """
         self._failures.inc()
+
+    def store_failure(self, cause: str) -> None:
+        """
+        Count a request that the store failed.
+        """
+        self._store_failures.labels(cause).inc()
 
     def observe_store(self, operation: str, seconds: float) -> None:
         """

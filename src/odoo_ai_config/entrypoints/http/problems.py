@@ -312,6 +312,11 @@ def _members_of(error: Refusal, language: Language) -> JsonObject:
             members["errors"] = [
                 {"field": name, "message": rule_text("not_encrypted", None, language)}
             ]
+        case (
+            application.StoreUnavailableError(failure=failure)
+            | application.StoreUnusableError(failure=failure)
+        ):
+            members["cause"] = failure.value
         case domain.PreconditionFailedError(current=current):
             members["current_version"] = current
         case domain.DocumentDeletedError(version=version):

@@ -19,6 +19,7 @@ from odoo_ai_config.entrypoints.http.app_keys import REQUEST_ID, LastOrders
 from odoo_ai_config.entrypoints.http.bodies import refuse_encoding
 from odoo_ai_config.entrypoints.http.metrics import Metrics
 from odoo_ai_config.entrypoints.http.problems import answer_to
+from odoo_ai_config.entrypoints.http.store_watch import StoreWatch
 
 _HEADER: Final = istr("X-Request-ID")
 _NAME: Final = "odoo-ai-config"
@@ -35,9 +36,10 @@ class RequestTrace:
     what aiohttp does for middlewares costs a read as much as finding its document.
     """
 
-    def __init__(self, metrics: Metrics, last_orders: LastOrders) -> None:
+    def __init__(self, metrics: Metrics, last_orders: LastOrders, store_watch: StoreWatch) -> None:
         self._metrics = metrics
         self._last_orders = last_orders
+        self._store_watch = store_watch
         # Unique without a system call for each request.
         self._start = secrets.token_hex(6)
         self._numbers = itertools.count(1)
@@ -52,7 +54,7 @@ class RequestTrace:
         """
         metrics = self._metrics
         count = metrics.requests(template, method)
-        last_orders = self._last_orders
+        last_orders, watch = self._last_orders, self._store_watch
         about = {} if area is None else {"area": area}
         # A read logs nothing unless it is refused.
         quiet = method in {"GET", "HEAD"}
@@ -69,6 +71,7 @@ class RequestTrace:
                 response = await handler(request)
             except Exception as error:  # noqa: BLE001 - the one place where everything ends
                 bind_contextvars(request_id=request_id, **about)
+                watch.failed(error)
                 response = answer_to(error, request, metrics)
             self._sign(response, request_id)
             if last_orders.called:

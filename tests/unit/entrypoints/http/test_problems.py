@@ -51,7 +51,9 @@ from odoo_ai_config.entrypoints.http.problems import (
     problem_of,
 )
 from odoo_ai_config.entrypoints.http.request_trace import RequestTrace
+from odoo_ai_config.entrypoints.http.store_watch import StoreWatch
 from tests.source_tree import ROOT
+from tests.unit.application.memory_hub import MemoryHub
 
 CANARY = "canario-4711"
 KEY = DocumentKey(TenantId("acme"), BusinessDomain(), CONFIG)
@@ -168,7 +170,8 @@ async def test_unforeseen_error_is_a_500_that_tells_nothing_and_logs_no_message(
 
     metrics = Metrics()
     app = web.Application()
-    served = RequestTrace(metrics, LastOrders()).of("/fail", "POST", fail, None)
+    watch = StoreWatch(MemoryHub().store.check, metrics.store_failure)
+    served = RequestTrace(metrics, LastOrders(), watch).of("/fail", "POST", fail, None)
     app.router.add_post("/fail", served)
     async with TestClient(TestServer(app)) as client:
         with capture_logs() as logs:

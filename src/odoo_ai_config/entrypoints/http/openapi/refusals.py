@@ -12,7 +12,7 @@ from http import HTTPStatus
 from itertools import groupby
 from typing import Final, TypeAlias
 
-from odoo_ai_config.application.errors import ApplicationError
+from odoo_ai_config.application.errors import ApplicationError, StoreFailure
 from odoo_ai_config.domain.access import Scope
 from odoo_ai_config.domain.errors import DomainError
 from odoo_ai_config.domain.inbox import Stage
@@ -53,6 +53,10 @@ def problem() -> JsonObject:
         "errors": list_of(
             record({"field": text("Never its value."), "message": text("For people.")}),
             "What is wrong with which field.",
+        ),
+        "cause": one_of(
+            (failure.value for failure in StoreFailure),
+            "With `store_unavailable` and `store_unusable`: what the operator has to mend.",
         ),
         "current_version": whole("With `version_mismatch`; 0 for none.", least=0),
         "version": whole("With `document_deleted`: the version that is the deletion."),

@@ -1,0 +1,81 @@
+"""
+Whether the store does what it is asked, told once when that changes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import structlog
+
+from odoo_ai_config.application.errors import (
+    ApplicationError,
+    StoreFailure,
+    StoreUnavailableError,
+    StoreUnusableError,
+)
+
+_log = structlog.get_logger(area="config")
+
+_AGAIN_SECONDS: Final = 1.0
+# An idle hub too finds out that its disk is full or its log is gone.
+_IDLE_ROUNDS: Final = 30
+
+
+class StoreWatch:
+    """
+    Hears of every request that the store failed, and asks the store itself while it fails.
+
+    So the log has one line when it begins, one when the cause becomes another and one when it
+    is over, with how many requests it took, however many there are.
+
+    Args:
+        check: Returns if the store can be read and written now.
+        count: Takes the cause of each failure.
+    """
+
+    def __init__(self, check: Callable[[], Awaitable[None]], count: Callable[[str], None]) -> None:
+        self._check = check
+        self._count = count
+        self._failure: StoreFailure | None = None
+        self._times = 0
+
+    def failed(self, error: Exception) -> None:
+        """
+        Be told what a request ended with.
+        """
+        if not isinstance(error, StoreUnavailableError | StoreUnusableError):
+            return
+        self._times += 1
+        self._count(error.failure.value)
+        if error.failure is not self._failure:
+            self._failure = error.failure
+            _log.error("store_failed", cause=error.failure.value, code=error.code)
+
+    async def ready(self) -> None:
+        """
+        Return if the store can be read and written now.
+
+        Raises:
+            StoreUnavailableError, StoreUnusableError: It cannot.
+        """
+        await self._check()
+        if self._failure is not None:
+            _log.warning("store_back", cause=self._failure.value, failures=self._times)
+            self._failure, self._times = None, 0
+
+    async def watch(self, *, every: float = _AGAIN_SECONDS, idle: int = _IDLE_ROUNDS) -> None:
+        """
+        Ask again and again: at every round while the store fails, else at each *idle*-th.
+        """
+        rounds = 0
+        while True:
+            await asyncio.sleep(every)
+            rounds += 1
+            if self._failure is not None or rounds % idle == 0:
+                try:
+                    await self.ready()
+                except ApplicationError as error:
+                    self.failed(error)
