@@ -7,6 +7,8 @@ from __future__ import annotations
 import os
 import shutil
 import socket
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -38,6 +40,17 @@ def test_wrong_key_ring_is_refused_and_the_needed_one_named(tmp_path: Path) -> N
     kept.rename(ring)
     with serving(tmp_path):
         pass
+
+
+def test_database_of_a_newer_version_is_refused_with_its_code(tmp_path: Path) -> None:
+    with serving(tmp_path):
+        pass
+    with closing(sqlite3.connect(tmp_path / "var" / "odoo-ai-config.db")) as connection:
+        connection.execute("PRAGMA user_version = 99")
+    said = refused_start(tmp_path)
+    assert "99" in said
+    assert "newer_schema" in said
+    assert "newer_schema" in refused_start(tmp_path, "--workers", "2")
 
 
 def test_missing_key_ring_is_not_replaced_by_one_that_opens_nothing(tmp_path: Path) -> None:

@@ -1,9 +1,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from motor.motor_asyncio import AsyncIOMotorClient
@@ -14,7 +15,7 @@ from odoo_ai_config.application.ports.message_inbox import Allowance
 from odoo_ai_config.domain.changes import Changeset
 from tests.contract.mongo_stores import stores_over
 from tests.contract.samples import AT, DAY, everything, mapping, message
-from tests.mongo_server import open_client, secantus_server, temporary_database
+from tests.mongo_server import CLIENTS, open_client, secantus_server, temporary_database
 
 SECRET = "s3nha-d0-banco"
 
@@ -50,6 +51,25 @@ async def test_message_of_an_earlier_version_has_no_claims_yet(database: MongoDa
     assert await stores.inbox.find(message().id) == message()
     claimed = await stores.inbox.claim(Allowance(1, 1, {}), now=AT, until=AT + DAY)
     assert claimed == [message().taken(until=AT + DAY)]
+
+
+@pytest.mark.parametrize("client_kind", CLIENTS, ids=["motor", "pymongo"])
+async def test_whoever_only_looks_makes_nothing(
+    mongo_uri: str, client_kind: Callable[..., Any]
+) -> None:
+    async with open_client(client_kind, mongo_uri) as client:
+        database = MongoDatabase(client, f"test_{uuid4().hex}")
+        await database.require_transactions()
+        await database.rehearse_writing()
+        assert await client.get_database(database.name).list_collection_names() == []
+
+
+async def test_rehearsal_is_taken_back(database: MongoDatabase) -> None:
+    await stores_over(database).config.check()
+    before = await stored_records(database)
+    for _ in range(2):
+        await database.rehearse_writing()
+    assert await stored_records(database) == before
 
 
 async def test_every_index_is_there_after_the_start(database: MongoDatabase) -> None:

@@ -37,6 +37,7 @@ class StoreFailure(Enum):
     NEWER_SCHEMA = "newer_schema"
     NO_MAJORITY = "no_majority"
     NO_PRIMARY = "no_primary"
+    OLDER_SCHEMA = "older_schema"
     READ_ONLY = "read_only"
     UNSUITABLE = "unsuitable"
 

@@ -4,9 +4,12 @@ The composition root: which adapter stands behind which port, and how long it li
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from typing import Final
 
 from attrs import frozen
 from dependency_injector import containers, providers
@@ -43,6 +46,7 @@ from odoo_ai_config.adapters.sqlite.channel_directory import SqliteChannelDirect
 from odoo_ai_config.adapters.sqlite.collection_store import SqliteCollectionStore
 from odoo_ai_config.adapters.sqlite.config_store import SqliteConfigStore
 from odoo_ai_config.adapters.sqlite.database import open_sqlite
+from odoo_ai_config.adapters.sqlite.examining import examine_pages, rehearse_writing
 from odoo_ai_config.adapters.sqlite.message_inbox import SqliteMessageInbox
 from odoo_ai_config.adapters.sqlite.secret_store import SqliteSecretStore
 from odoo_ai_config.adapters.system.clock import SystemClock
@@ -112,6 +116,9 @@ from odoo_ai_config.domain.crews import CrewKind
 from odoo_ai_config.entrypoints.services import Services
 from odoo_ai_config.entrypoints.settings import Settings, StoreLocation
 
+# A large file is looked at as far as this lasts: whoever asks waits for the answer.
+_EXAMINATION_SECONDS: Final = 20.0
+
 
 @frozen
 class Stores:
@@ -119,7 +126,11 @@ class Stores:
     The stores of one technology over one database.
 
     Args:
-        ensure_ready: Lays the database out and refuses one that cannot keep the promises.
+        ensure_ready: Lays the database out and refuses one that cannot keep the promises. Where
+            it is only to be read, it refuses and lays nothing out.
+        rehearse_writing: Writes, and takes it back: nothing is changed.
+        examine: Whether there was time to look for damage everywhere; None where that is for
+            others to do.
     """
 
     config: ConfigStore
@@ -130,14 +141,20 @@ class Stores:
     api_keys: ApiKeyStore
     audit: AuditLog
     ensure_ready: Callable[[], Awaitable[None]]
+    rehearse_writing: Callable[[], Awaitable[None]]
+    examine: Callable[[], Awaitable[bool]] | None = None
 
 
 @contextmanager
-def open_stores(location: StoreLocation) -> Iterator[Stores]:
+def open_stores(location: StoreLocation, read_only: bool) -> Iterator[Stores]:  # noqa: FBT001 - from the container
     """
     Open the database at *location* with whatever technology it asks for.
+
+    One that is *read_only* is neither made nor migrated; where there is none, it is empty.
     """
-    if location.technology == "memory":
+    if location.technology == "memory" or (
+        read_only and location.url is None and not location.path.exists()
+    ):
         state = MemoryState()
         forgetful = MemoryConfigStore(state)
         yield Stores(
@@ -149,9 +166,10 @@ def open_stores(location: StoreLocation) -> Iterator[Stores]:
             MemoryApiKeyStore(state),
             MemoryAuditLog(state),
             forgetful.check,
+            forgetful.check,
         )
     elif location.url is None:
-        with open_sqlite(location.path) as sqlite:
+        with open_sqlite(location.path, read_only=read_only) as sqlite:
             documents = SqliteConfigStore(sqlite)
             yield Stores(
                 documents,
@@ -161,15 +179,19 @@ def open_stores(location: StoreLocation) -> Iterator[Stores]:
                 SqliteMessageInbox(sqlite),
                 SqliteApiKeyStore(sqlite),
                 SqliteAuditLog(sqlite),
-                documents.check,
+                sqlite.read_something if read_only else documents.check,
+                partial(asyncio.to_thread, rehearse_writing, location.path),
+                partial(
+                    asyncio.to_thread, examine_pages, location.path, seconds=_EXAMINATION_SECONDS
+                ),
             )
     else:
-        with _open_mongo(location.url) as stores:
+        with _open_mongo(location.url, read_only=read_only) as stores:
             yield stores
 
 
 @contextmanager
-def _open_mongo(url: SecretText) -> Iterator[Stores]:
+def _open_mongo(url: SecretText, *, read_only: bool) -> Iterator[Stores]:
     # Its driver costs a fifth of a second and 20 MB, which a hub on SQLite need not spend.
     from odoo_ai_config.adapters.mongo.api_key_store import MongoApiKeyStore  # noqa: PLC0415
     from odoo_ai_config.adapters.mongo.audit_log import MongoAuditLog  # noqa: PLC0415
@@ -193,7 +215,8 @@ def _open_mongo(url: SecretText) -> Iterator[Stores]:
             MongoMessageInbox(mongo),
             MongoApiKeyStore(mongo),
             MongoAuditLog(mongo),
-            mongo.ensure_ready,
+            mongo.require_transactions if read_only else mongo.ensure_ready,
+            mongo.rehearse_writing,
         )
 
 
@@ -235,10 +258,12 @@ class Container(containers.DeclarativeContainer):
     """
     Constructors and lifetimes, nothing else.
 
-    *observe_store*, *observe_vault* and *observe_crews* are told how long operations take.
+    *observe_store*, *observe_vault* and *observe_crews* are told how long operations take. With
+    *read_only* nothing is made, migrated or written, neither by opening nor later.
     """
 
     settings: providers.Dependency[Settings] = providers.Dependency(instance_of=Settings)
+    read_only: providers.Object[bool] = providers.Object(False)  # noqa: FBT003
     observe_store: providers.Object[Observe] = providers.Object(_unobserved)
     observe_vault: providers.Object[Observe] = providers.Object(_unobserved)
     observe_crews: providers.Object[Observe] = providers.Object(_unobserved)
@@ -256,7 +281,7 @@ class Container(containers.DeclarativeContainer):
         MeasuredSecretVault, providers.Singleton(AesGcmSecretVault, key_ring), observe_vault
     )
 
-    stores = providers.Resource(open_stores, settings.provided.store)
+    stores = providers.Resource(open_stores, settings.provided.store, read_only)
     store = providers.Singleton(MeasuredConfigStore, stores.provided.config, observe_store)
     channels = stores.provided.channels
     secrets = stores.provided.secrets

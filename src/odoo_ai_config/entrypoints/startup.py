@@ -59,7 +59,7 @@ async def opened(container: Container) -> AsyncIterator[Services]:
         container.init_resources()
         await container.stores().ensure_ready()
         services = container.services()
-        await services.check_key_ring()
+        await services.check_key_ring(make=not container.read_only())
         try:
             yield services
         finally:

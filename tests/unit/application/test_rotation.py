@@ -251,6 +251,16 @@ async def test_ring_without_needed_master_keys_is_refused_by_their_names(hub: Hu
     assert caught.value.master_ids == ("first", "second")
 
 
+async def test_ring_is_made_only_by_who_may(hub: Hub, tmp_path: Path) -> None:
+    path = tmp_path / "keyring.json"
+    vault = AesGcmSecretVault(KeyRingFile(path, ManualClock(AT)))
+    check = CheckKeyRing(hub.secrets, vault)
+    await check(make=False)
+    assert not path.exists()
+    await check()
+    assert path.exists()
+
+
 async def test_foreign_ring_is_taken_over_only_if_it_opens_all_that_is_stored(hub: Hub) -> None:
     vault = MemorySecretVault("first")
     check = CheckKeyRing(hub.secrets, vault)

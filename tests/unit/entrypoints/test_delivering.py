@@ -137,6 +137,7 @@ async def world() -> AsyncIterator[World]:
         api_keys=MemoryApiKeyStore(state),
         audit=MemoryAuditLog(state),
         ensure_ready=config.check,
+        rehearse_writing=config.check,
     )
     settings = read_settings(
         flags={

@@ -193,12 +193,40 @@ class MongoDatabase:
             StoreUnusableError: The server has no transactions, or does not let the hub in.
             StoreUnavailableError: It does not answer.
         """
+        await self.require_transactions()
+        for collection, indexes in _INDEXES.items():
+            await self[collection].create_indexes(indexes)
+
+    @translated
+    async def require_transactions(self) -> None:
+        """
+        Make sure that the server is one that the stores can rely on, and change nothing there.
+
+        Raises:
+            StoreUnusableError: It has no transactions, or does not let the hub in.
+            StoreUnavailableError: It does not answer.
+        """
         hello = await self.client.admin.command("hello")
         # A router of a sharded cluster names no set, and has transactions too.
         if "setName" not in hello and hello.get("msg") != "isdbgrid":
             raise StoreUnusableError(_STANDALONE)
-        for collection, indexes in _INDEXES.items():
-            await self[collection].create_indexes(indexes)
+
+    @translated
+    async def rehearse_writing(self) -> None:
+        """
+        Write in a transaction, and take it back.
+
+        Raises:
+            StoreUnusableError: The server does not let the hub write.
+            StoreUnavailableError: It does not answer, or takes no writes now.
+        """
+        session: AsyncIOMotorClientSession = await settled(self.client.start_session())
+        async with session:
+            await settled(session.start_transaction())
+            try:
+                await self["checks"].insert_one({"_id": "rehearsal"}, session=session)
+            finally:
+                await session.abort_transaction()
 
     async def aggregated(
         self,

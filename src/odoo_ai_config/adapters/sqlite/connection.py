@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 from urllib.parse import quote
 
-from odoo_ai_config.adapters.sqlite.schema import migrate
+from odoo_ai_config.adapters.sqlite.schema import migrate, require_migrated
 from odoo_ai_config.application.errors import (
     StoreFailure,
     StoreUnavailableError,
@@ -39,7 +39,6 @@ _FAILURES: Final[Mapping[int, StoreFailure]] = {
     sqlite3.SQLITE_CORRUPT: StoreFailure.CORRUPT,
     sqlite3.SQLITE_NOTADB: StoreFailure.CORRUPT,
     sqlite3.SQLITE_FULL: StoreFailure.DISK_FULL,
-    sqlite3.SQLITE_CANTOPEN: StoreFailure.IO_ERROR,
     sqlite3.SQLITE_IOERR: StoreFailure.IO_ERROR,
     sqlite3.SQLITE_PERM: StoreFailure.READ_ONLY,
     sqlite3.SQLITE_READONLY: StoreFailure.READ_ONLY,
@@ -50,6 +49,8 @@ _SYSTEM_FAILURES: Final[Mapping[int, StoreFailure]] = {
     errno.EACCES: StoreFailure.READ_ONLY,
     errno.EPERM: StoreFailure.READ_ONLY,
     errno.EROFS: StoreFailure.READ_ONLY,
+    errno.EFBIG: StoreFailure.IO_ERROR,
+    errno.EIO: StoreFailure.IO_ERROR,
 }
 
 
@@ -72,7 +73,7 @@ def failure_of(error: sqlite3.Error | OSError | StoreUnusableError) -> StoreFail
         case StoreUnusableError(failure=failure):
             return failure
         case OSError(errno=number):
-            return _SYSTEM_FAILURES.get(number or 0, StoreFailure.IO_ERROR)
+            return _SYSTEM_FAILURES.get(number or 0, StoreFailure.AWAY)
         case _:
             code: int = getattr(error, "sqlite_errorcode", 0)
             return _FAILURES.get(code & 0xFF, StoreFailure.AWAY)
@@ -85,24 +86,40 @@ class DatabaseFile:
     SQLite goes on with files that were removed or replaced while they were open, and everything
     written to them from then on is lost. Nor can a new file be opened in the place of the old
     one, whose log, which lies beside it, would be taken for the new one's; nor can a new log.
+
+    Args:
+        read_only: Whether connections change nothing, neither the tables nor the folder.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
         self.path = path.absolute()
+        self.read_only = read_only
+        self._name = f"file:{quote(str(self.path))}"
         self._log = Path(f"{self.path}-wal")
         self._identity: tuple[int, int] | None = None
         self._log_identity: tuple[int, int] | None = None
         self._log_removed = False
 
+    @property
+    def address(self) -> str:
+        """
+        How SQLite is to open it. Never so that it creates it: a missing file is an outage.
+        """
+        if not self.read_only:
+            return f"{self._name}?mode=rw"
+        # SQLite makes a log even in order to read; where there is none, nobody is writing.
+        return f"{self._name}?mode=ro{'' if self._log.exists() else '&immutable=1'}"
+
     def create(self) -> None:
         """
         Make the file if there is none; only its owner can read it and what SQLite puts beside it.
         """
-        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # An existing file is not even opened: closing it would drop the locks that another
-        # connection of this process holds on it.
-        with contextlib.suppress(FileExistsError):
-            os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        if not self.read_only:
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            # An existing file is not even opened: closing it would drop the locks that another
+            # connection of this process holds on it.
+            with contextlib.suppress(FileExistsError):
+                os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         self._identity = _identity_at(self.path)
 
     def remember_log(self) -> None:
@@ -175,6 +192,7 @@ class FileConnection:
         self._patient = patient
         self._cache_kib = cache_kib
         self._connection: sqlite3.Connection | None = None
+        self._address = ""
 
     def get(self) -> sqlite3.Connection:
         """
@@ -185,6 +203,9 @@ class FileConnection:
             StoreUnusableError: It is no database of this program.
         """
         self._file.require_in_place()
+        if self._file.read_only and self._address != self._file.address:
+            # Somebody has begun to write, or has ended, since it was opened.
+            self.close()
         if self._connection is None:
             self._connection = self._connect()
         return self._connection
@@ -218,9 +239,9 @@ class FileConnection:
         return connection
 
     def _try_to_connect(self) -> sqlite3.Connection:
+        self._address = self._file.address
         connection = sqlite3.connect(
-            # Never created here: a missing file is an outage, not an empty store.
-            f"file:{quote(str(self._file.path))}?mode=rw",
+            self._address,
             uri=True,
             timeout=0,
             isolation_level=None,
@@ -228,13 +249,12 @@ class FileConnection:
             cached_statements=_CACHED_STATEMENTS,
         )
         try:
-            _write_ahead(connection)
-            connection.execute("PRAGMA synchronous = FULL")
-            connection.execute("PRAGMA foreign_keys = ON")
-            connection.execute(f"PRAGMA wal_autocheckpoint = {_PAGES_PER_CHECKPOINT}")
-            connection.execute(f"PRAGMA journal_size_limit = {_LARGEST_IDLE_LOG}")
             connection.execute(f"PRAGMA cache_size = -{self._cache_kib}")
-            migrate(connection)
+            if self._file.read_only:
+                require_migrated(connection)
+            else:
+                _prepare(connection)
+                migrate(connection)
         except (sqlite3.Error, StoreUnusableError):
             connection.close()
             raise
@@ -249,6 +269,14 @@ def begin_writing(connection: sqlite3.Connection, patience: float) -> None:
     # of a second. Under load the lock is free for moments only, and a process that sleeps
     # through them waits for seconds.
     _once_free(lambda: connection.execute("BEGIN IMMEDIATE"), patience)
+
+
+def _prepare(connection: sqlite3.Connection) -> None:
+    _write_ahead(connection)
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute(f"PRAGMA wal_autocheckpoint = {_PAGES_PER_CHECKPOINT}")
+    connection.execute(f"PRAGMA journal_size_limit = {_LARGEST_IDLE_LOG}")
 
 
 def _write_ahead(connection: sqlite3.Connection) -> None:

@@ -18,7 +18,11 @@ from odoo_ai_config.adapters.sqlite.current_rows import CurrentRows
 from odoo_ai_config.adapters.sqlite.reader import Probe, Reader
 from odoo_ai_config.adapters.sqlite.shelf import Shelf
 from odoo_ai_config.adapters.sqlite.writer import GroupWriter, Write
-from odoo_ai_config.application.errors import StoreUnavailableError, StoreUnusableError
+from odoo_ai_config.application.errors import (
+    StoreFailure,
+    StoreUnavailableError,
+    StoreUnusableError,
+)
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -37,11 +41,17 @@ class SqliteDatabase:
 
     Several databases, in one process or in many, may be open on the same file; each sees
     the others' commits at once.
+
+    Args:
+        read_only: Whether nothing is made, migrated or written.
     """
 
-    def __init__(self, path: Path, *, busy_timeout: float = BUSY_TIMEOUT) -> None:
+    def __init__(
+        self, path: Path, *, busy_timeout: float = BUSY_TIMEOUT, read_only: bool = False
+    ) -> None:
         self.rows = CurrentRows()
-        self._file = DatabaseFile(path)
+        self._read_only = read_only
+        self._file = DatabaseFile(path, read_only=read_only)
         self._writer = GroupWriter(self._file, self.rows, busy_timeout=busy_timeout)
         self._reader = Reader(self._file, busy_timeout=busy_timeout)
         self._probe = Probe(self._file, self.rows, busy_timeout=busy_timeout)
@@ -53,12 +63,14 @@ class SqliteDatabase:
         Make the file if there is none, and connect to it.
 
         Raises:
-            StoreUnusableError: The file is not one of ours, or too new for this program.
+            StoreUnusableError: The file is not one of ours, or too new for this program; or it
+                is only to be read, and too old.
             StoreUnavailableError: It cannot be opened now.
         """
         try:
             self._file.create()
-            self._writer.open()
+            if not self._read_only:
+                self._writer.open()
             self._probe.open()
             # The connections stay open, and so does this log.
             self._file.remember_log()
@@ -89,7 +101,18 @@ class SqliteDatabase:
         Raises:
             StoreUnavailableError: Nothing is known to be written.
         """
+        if self._read_only:
+            raise StoreUnavailableError(StoreFailure.READ_ONLY)
         return await self._writer.write(write, long=long)
+
+    async def read_something(self) -> None:
+        """
+        Return if the file can be read now.
+
+        Raises:
+            StoreUnavailableError: It cannot.
+        """
+        await self._reader.read(sequence)
 
     async def check(self) -> None:
         """
@@ -98,7 +121,7 @@ class SqliteDatabase:
         Raises:
             StoreUnavailableError: It cannot.
         """
-        await self._reader.read(sequence)
+        await self.read_something()
         await self._writer.prove()
 
     async def read(self, select: Callable[[sqlite3.Connection], T]) -> T:
@@ -167,15 +190,23 @@ class SqliteDatabase:
 
 
 @contextlib.contextmanager
-def open_sqlite(path: Path, *, busy_timeout: float = BUSY_TIMEOUT) -> Iterator[SqliteDatabase]:
+def open_sqlite(
+    path: Path, *, busy_timeout: float = BUSY_TIMEOUT, read_only: bool = False
+) -> Iterator[SqliteDatabase]:
     """
     The database at *path*, made if it is not there, for as long as the context lasts.
 
+    Args:
+        path: Where it is.
+        busy_timeout: How long others are waited for, in seconds.
+        read_only: Whether nothing is made, migrated or written.
+
     Raises:
-        StoreUnusableError: The file is not one of ours, or too new for this program.
+        StoreUnusableError: The file is not one of ours, or too new for this program; or it is
+            only to be read, and too old.
         StoreUnavailableError: It cannot be opened now.
     """
-    database = SqliteDatabase(path, busy_timeout=busy_timeout)
+    database = SqliteDatabase(path, busy_timeout=busy_timeout, read_only=read_only)
     try:
         database.open()
         yield database

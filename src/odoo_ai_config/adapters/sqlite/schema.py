@@ -306,7 +306,7 @@ def migrate(connection: sqlite3.Connection) -> None:
         for script in _MIGRATIONS[before:]:
             for statement in _statements(script):
                 connection.execute(statement)
-        if before:
+        if 0 < before < len(_MIGRATIONS):
             # An older program that still serves from its memory looks at the file once more.
             connection.execute("UPDATE sequence SET value = value + 1")
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
@@ -315,6 +315,23 @@ def migrate(connection: sqlite3.Connection) -> None:
     finally:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
+
+
+def require_migrated(connection: sqlite3.Connection) -> None:
+    """
+    Make sure that the tables are those that this program knows, and change nothing.
+
+    Raises:
+        StoreUnusableError: They are not, or it is the database of another program.
+    """
+    version = _version(connection)
+    if version < len(_MIGRATIONS):
+        raise StoreUnusableError(
+            f"O arquivo do armazenamento está na versão {version}; o próximo início do servidor "
+            f"o migra para a {len(_MIGRATIONS)}. Faça antes uma cópia de segurança: só ela leva "
+            f"de volta à versão anterior ({StoreFailure.OLDER_SCHEMA.value}).",
+            StoreFailure.OLDER_SCHEMA,
+        )
 
 
 def require_known(connection: sqlite3.Connection) -> None:

@@ -23,9 +23,12 @@ class CheckKeyRing:
     secrets: SecretStore
     vault: SecretVault
 
-    async def __call__(self) -> None:
+    async def __call__(self, *, make: bool = True) -> None:
         """
         Return if the ring has every master key that is needed.
+
+        Args:
+            make: Whether to make a ring where none is and none is needed.
 
         Raises:
             MasterKeyMissingError: It lacks some; the error names all of them.
@@ -36,7 +39,8 @@ class CheckKeyRing:
         missing = needed.keys() - set(self.vault.master_ids)
         if missing:
             raise MasterKeyMissingError(*sorted(missing))
-        self.vault.ensure_ring()
+        if make:
+            self.vault.ensure_ring()
 
     async def meanwhile(self) -> RingTrouble | None:
         """

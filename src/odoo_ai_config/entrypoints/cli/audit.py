@@ -11,7 +11,7 @@ from cyclopts import Parameter
 from odoo_ai_config.domain.changes import AuditEntry, AuditId
 from odoo_ai_config.domain.identifiers import TenantId
 from odoo_ai_config.entrypoints.cli.flags import AS_SET, StoreFlags, positive
-from odoo_ai_config.entrypoints.cli.session import OPERATOR, session
+from odoo_ai_config.entrypoints.cli.session import OPERATOR, reading
 from odoo_ai_config.entrypoints.cli.terminal import moment, say_json, say_table, tell
 from odoo_ai_config.entrypoints.http.audit_trail import shown
 
@@ -36,7 +36,7 @@ async def audit(
     size = positive(limit)
     bound = None if tenant is None else TenantId(tenant)
     start = None if after is None else AuditId(after)
-    async with session(flags) as services:
+    async with reading(flags) as services:
         # One more than asked for tells whether there are more.
         found = await services.read_audit_trail(
             caller=OPERATOR, tenant=bound, after=start, limit=size + 1

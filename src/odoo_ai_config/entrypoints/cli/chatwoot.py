@@ -17,7 +17,7 @@ from odoo_ai_config.domain.credentials import SecretText
 from odoo_ai_config.domain.identifiers import ChatwootId, CredentialRef
 from odoo_ai_config.entrypoints.cli.flags import AS_SET, OPTIONS, StoreFlags
 from odoo_ai_config.entrypoints.cli.refusals import CommandError
-from odoo_ai_config.entrypoints.cli.session import OPERATOR, session
+from odoo_ai_config.entrypoints.cli.session import OPERATOR, reading, session
 from odoo_ai_config.entrypoints.cli.terminal import say, say_json, say_table, tell
 from odoo_ai_config.entrypoints.http.chatwoot_accounts import shown
 
@@ -98,7 +98,7 @@ async def show(account: Account = None, *, flags: StoreFlags = AS_SET) -> None:
     Mostra uma conta, ou o que vale para todas; dos segredos, só impressões digitais.
     """
     named = None if account is None else ChatwootId(account)
-    async with session(flags) as services:
+    async with reading(flags) as services:
         found = await services.read_chatwoot_accounts.one(named, caller=OPERATOR)
     say_json(shown(found))
 
@@ -108,7 +108,7 @@ async def list_(*, flags: StoreFlags = AS_SET) -> None:
     """
     Lista as contas de que se sabe algo, e o que vale para todas.
     """
-    async with session(flags) as services:
+    async with reading(flags) as services:
         whole = await services.read_chatwoot_accounts.one(None, caller=OPERATOR)
         accounts = await services.read_chatwoot_accounts(caller=OPERATOR)
     heading = ("CONTA", "CHATWOOT", "TOKEN DA API", "SEGREDOS", "ENDEREÇOS")

@@ -17,14 +17,14 @@ from odoo_ai_config.application.errors import (
     ApplicationError,
     InvalidKeyRingError,
     MasterKeyMissingError,
-    StoreUnavailableError,
+    StoreFailure,
     StoreUnusableError,
 )
 from odoo_ai_config.domain.errors import InvalidApiKeyError
 from odoo_ai_config.entrypoints.apps import App
 from odoo_ai_config.entrypoints.cli.answering_checks import answering
 from odoo_ai_config.entrypoints.cli.findings import Finding, Verdict
-from odoo_ai_config.entrypoints.cli.flags import SERVER_AS_SET, ServerFlags, container_of
+from odoo_ai_config.entrypoints.cli.flags import SERVER_AS_SET, ServerFlags, reader_of
 from odoo_ai_config.entrypoints.cli.probing import hub_answers
 from odoo_ai_config.entrypoints.cli.refusals import advice_on
 from odoo_ai_config.entrypoints.cli.sealing import readable_secrets
@@ -87,10 +87,14 @@ async def examined(layers: SettingLayers) -> AsyncIterator[Finding]:
             "são exigidas, mas não há segredo",
             "defina ODOO_AI_CONFIG_WEBHOOK_SECRETS",
         )
-    container = container_of(settings)
+    container = reader_of(settings)
     now = Container.clock().now()
     yield _data_folder(settings.data_dir)
     yield _space(settings.data_dir)
+    if location.technology == "sqlite" and location.path.absolute().parent != (
+        settings.data_dir.absolute()
+    ):
+        yield _space(location.path.parent)
     yield _log_folder(settings.log_dir)
     if not _ring_is_yet_to_be_made(settings):
         yield _key_ring(container)
@@ -146,7 +150,7 @@ def _space(folder: Path) -> Finding:
         path for path in (folder.absolute(), *folder.absolute().parents) if path.exists()
     )
     free = shutil.disk_usage(nearest).free
-    text = f"{free / _GIBIBYTE:.1f} GiB livres"
+    text = f"{free / _GIBIBYTE:.1f} GiB livres em {nearest}"
     if free < _SCARCE_BYTES:
         return Finding(Verdict.BAD, "disco", text, "libere espaço: gravações vão falhar")
     if free < _GIBIBYTE:
@@ -267,9 +271,14 @@ async def _store(
     subject = "armazenamento"
     try:
         container.init_resources()
-        services = container.services()
-        await services.store.check()
+        services, stores = container.services(), container.stores()
+        await stores.ensure_ready()
+        await stores.rehearse_writing()
         yield Finding(Verdict.GOOD, subject, "pode ser lido e gravado")
+        if stores.examine is not None:
+            whole = await stores.examine()
+            text = "sem danos" if whole else "sem danos até onde houve tempo de conferir"
+            yield Finding(Verdict.GOOD, subject, text)
         yield await _ring_of_data(services, settings)
         yield await readable_secrets(services)
         yield await _history(services, now)
@@ -278,14 +287,8 @@ async def _store(
             async for finding in answering(services, settings):
                 yield finding
     except StoreUnusableError as error:
-        yield Finding(Verdict.BAD, subject, error.advice)
-    except StoreUnavailableError:
-        yield Finding(
-            Verdict.BAD,
-            subject,
-            "não responde",
-            "verifique ODOO_AI_CONFIG_STORE_URL, as permissões e se o banco está no ar",
-        )
+        due = error.failure is StoreFailure.OLDER_SCHEMA
+        yield Finding(Verdict.DOUBTFUL if due else Verdict.BAD, subject, error.advice)
     except ApplicationError as error:
         yield Finding(Verdict.BAD, subject, advice_on(error))
     finally:

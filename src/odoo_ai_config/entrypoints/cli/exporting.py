@@ -16,7 +16,7 @@ from odoo_ai_config.domain.identifiers import TenantId
 from odoo_ai_config.entrypoints.cli.flags import AS_SET, StoreFlags
 from odoo_ai_config.entrypoints.cli.folders import MAPPING_FILE, place_of
 from odoo_ai_config.entrypoints.cli.refusals import CommandError
-from odoo_ai_config.entrypoints.cli.session import OPERATOR, session
+from odoo_ai_config.entrypoints.cli.session import OPERATOR, reading
 from odoo_ai_config.entrypoints.cli.terminal import say, tell
 from odoo_ai_config.entrypoints.http.mapping_payloads import mapping_object
 from odoo_ai_config.entrypoints.private_files import write_private
@@ -37,7 +37,7 @@ async def export(
     e nenhum link dentro da pasta é seguido.
     """
     written = 0
-    async with session(flags) as services:
+    async with reading(flags) as services:
         after: TenantId | None = None
         while page := await services.list_tenants(caller=OPERATOR, after=after, limit=_PAGE):
             for overview in page:

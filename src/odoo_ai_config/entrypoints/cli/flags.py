@@ -125,6 +125,13 @@ def container_of(settings: Settings) -> Container:
     return Container(settings=settings)
 
 
+def reader_of(settings: Settings) -> Container:
+    """
+    The composition root for one command that only reads.
+    """
+    return Container(settings=settings, read_only=True)
+
+
 def positive(limit: int) -> int:
     """
     How many results are asked for.

@@ -14,7 +14,13 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from odoo_ai_config.domain.identifiers import TenantId
-from odoo_ai_config.entrypoints.cli.flags import AS_SET, OPTIONS, StoreFlags, container_of
+from odoo_ai_config.entrypoints.cli.flags import (
+    AS_SET,
+    OPTIONS,
+    StoreFlags,
+    container_of,
+    reader_of,
+)
 from odoo_ai_config.entrypoints.cli.refusals import CommandError
 from odoo_ai_config.entrypoints.cli.terminal import moment, say, say_table, tell
 from odoo_ai_config.entrypoints.startup import opened
@@ -33,7 +39,7 @@ async def status(*, flags: StoreFlags = AS_SET) -> None:
 
     Só aparecem impressões digitais, nunca as chaves.
     """
-    container = container_of(flags.settings())
+    container = reader_of(flags.settings())
     async with opened(container) as services:
         used = await services.secrets.master_ids()
     seen = container.key_ring().status()

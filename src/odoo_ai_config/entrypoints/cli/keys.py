@@ -12,7 +12,7 @@ from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.identifiers import TenantId
 from odoo_ai_config.entrypoints.cli.flags import AS_SET, OPTIONS, StoreFlags
 from odoo_ai_config.entrypoints.cli.refusals import CommandError
-from odoo_ai_config.entrypoints.cli.session import session
+from odoo_ai_config.entrypoints.cli.session import reading, session
 from odoo_ai_config.entrypoints.cli.terminal import moment, say, say_table, tell
 
 keys: Final = App(
@@ -61,7 +61,7 @@ async def list_(*, flags: StoreFlags = AS_SET) -> None:
     """
     Lista as chaves, as revogadas também.
     """
-    async with session(flags) as services:
+    async with reading(flags) as services:
         found = await services.api_keys.api_keys()
     if not found:
         tell("Nenhuma chave; crie uma com: odoo-ai-config keys create")

@@ -16,7 +16,7 @@ from odoo_ai_config.domain.identifiers import TenantId
 from odoo_ai_config.domain.inbox import STUCK, InboxMessage, MessageId, Stage
 from odoo_ai_config.entrypoints.cli.flags import ARGUMENTS, AS_SET, OPTIONS, StoreFlags, positive
 from odoo_ai_config.entrypoints.cli.refusals import CommandError, refusal_text
-from odoo_ai_config.entrypoints.cli.session import OPERATOR, session
+from odoo_ai_config.entrypoints.cli.session import OPERATOR, reading, session
 from odoo_ai_config.entrypoints.cli.terminal import moment, say_json, say_table, tell
 from odoo_ai_config.entrypoints.http.chatwoot_messages import shown, shown_opened
 from odoo_ai_config.entrypoints.services import Services
@@ -61,7 +61,7 @@ async def list_(
     stages = _stages(stage, tuple(Stage))
     bound = None if tenant is None else TenantId(tenant)
     start = None if after is None else MessageId(after)
-    async with session(flags) as services:
+    async with reading(flags) as services:
         # One more than asked for tells whether there are more.
         found = await services.list_messages(
             caller=OPERATOR, stages=stages, tenant=bound, after=start, limit=size + 1
@@ -110,7 +110,8 @@ async def show(
     Mostra o que se sabe de uma mensagem.
     """
     message_id = MessageId(message)
-    async with session(flags) as services:
+    # To open a message is written down.
+    async with (session if open_ else reading)(flags) as services:
         read = services.read_message
         if open_:
             say_json(shown_opened(await read.opened(message_id, caller=OPERATOR)))

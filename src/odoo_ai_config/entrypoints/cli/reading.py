@@ -19,7 +19,7 @@ from odoo_ai_config.domain.identifiers import (
 )
 from odoo_ai_config.domain.versioning import Revision
 from odoo_ai_config.entrypoints.cli.flags import AS_SET, StoreFlags, positive
-from odoo_ai_config.entrypoints.cli.session import OPERATOR, session
+from odoo_ai_config.entrypoints.cli.session import OPERATOR, reading
 from odoo_ai_config.entrypoints.cli.terminal import (
     moment,
     say,
@@ -44,7 +44,7 @@ async def tenants(*, flags: StoreFlags = AS_SET) -> None:
     Lista os clientes e seus documentos.
     """
     rows: list[tuple[str, ...]] = []
-    async with session(flags) as services:
+    async with reading(flags) as services:
         after: TenantId | None = None
         while page := await services.list_tenants(caller=OPERATOR, after=after, limit=_PAGE):
             for overview in page:
@@ -76,7 +76,7 @@ async def show(
 
     Credenciais aparecem como `sealed:...`; os valores só saem pela API, com registro.
     """
-    async with session(flags) as services:
+    async with reading(flags) as services:
         revision = await services.read_document(
             _key(tenant, domain, kind), caller=OPERATOR, version=version
         )
@@ -100,7 +100,7 @@ async def history(
     """
     key = _key(tenant, domain, kind)
     size = positive(limit)
-    async with session(flags) as services:
+    async with reading(flags) as services:
         revisions = await services.list_documents.history(key, caller=OPERATOR, limit=size)
     if not revisions:
         tell(f"{key} nunca foi gravado.")
@@ -122,7 +122,7 @@ async def collections(
     Lista as coleções de um cliente, ou mostra os itens de uma.
     """
     owner = TenantId(tenant)
-    async with session(flags) as services:
+    async with reading(flags) as services:
         if name:
             await _say_items(services, CollectionKey(owner, CollectionName.from_text(name)))
             return

@@ -4,6 +4,9 @@ What goes wrong, as one line that says what to do about it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Final
+
 from cyclopts import (
     CoercionError,
     CycloptsError,
@@ -17,6 +20,7 @@ from odoo_ai_config.application.errors import (
     ApplicationError,
     InvalidKeyRingError,
     MasterKeyMissingError,
+    StoreFailure,
     StoreUnavailableError,
     StoreUnusableError,
 )
@@ -32,6 +36,45 @@ class CommandError(Exception):
     """
     A command could not do what it was asked; the text is for the operator and holds no secret.
     """
+
+
+_AWAY = (
+    "O armazenamento não responde; verifique ODOO_AI_CONFIG_STORE_URL, as permissões "
+    "e o espaço em disco (odoo-ai-config doctor ajuda)"
+)
+_SET_AWAY = "O replica set do MongoDB não aceita gravações agora; veja rs.status() no mongosh"
+_OTHER_SCHEMA = (
+    "As tabelas do armazenamento são de outra versão do odoo-ai-config; pare os processos "
+    "da versão antiga"
+)
+_STORE_ADVICE: Final[Mapping[StoreFailure, str]] = {
+    StoreFailure.AWAY: _AWAY,
+    StoreFailure.BUSY: "Outro programa prende o armazenamento; descubra qual (fuser) e repita",
+    StoreFailure.CORRUPT: (
+        "O armazenamento está danificado; pare o servidor, guarde uma cópia e restaure um backup"
+    ),
+    StoreFailure.DISK_FULL: "Não há espaço para gravar no armazenamento; libere espaço em disco",
+    StoreFailure.FILE_REPLACED: (
+        "O arquivo do armazenamento foi removido ou trocado; devolva-o ao lugar"
+    ),
+    StoreFailure.IO_ERROR: (
+        "O disco do armazenamento falha ou não aceita arquivos maiores; veja o log do sistema "
+        "e ulimit -f"
+    ),
+    StoreFailure.LOCKED_OUT: _AWAY,
+    StoreFailure.LOG_REMOVED: (
+        "O arquivo -wal ao lado do armazenamento foi removido; pare o servidor e inicie-o de novo"
+    ),
+    StoreFailure.NEWER_SCHEMA: _OTHER_SCHEMA,
+    StoreFailure.NO_MAJORITY: _SET_AWAY,
+    StoreFailure.NO_PRIMARY: _SET_AWAY,
+    StoreFailure.OLDER_SCHEMA: _OTHER_SCHEMA,
+    StoreFailure.READ_ONLY: (
+        "O armazenamento não pode ser gravado; confira o dono e as permissões do arquivo "
+        "e da pasta"
+    ),
+    StoreFailure.UNSUITABLE: _AWAY,
+}
 
 
 EXPECTED = (CommandError, SettingsError, DomainError, ApplicationError, HttpRefusalError)
@@ -56,11 +99,8 @@ def advice_on(
                 "foram selados; restaure o chaveiro desses dados ou indique-o com "
                 "ODOO_AI_CONFIG_KEYRING."
             )
-        case StoreUnavailableError():
-            return (
-                "O armazenamento não responde; verifique ODOO_AI_CONFIG_STORE_URL, as permissões "
-                "e o espaço em disco (odoo-ai-config doctor ajuda)."
-            )
+        case StoreUnavailableError(failure=failure):
+            return f"{_STORE_ADVICE[failure]} ({failure.value})."
         case _:
             return f"{problem_of(error, Language.PORTUGUESE).detail}."
 

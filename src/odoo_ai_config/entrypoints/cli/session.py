@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from odoo_ai_config.domain.access import ALL_SCOPES, ApiKey
-from odoo_ai_config.entrypoints.cli.flags import StoreFlags, container_of
+from odoo_ai_config.entrypoints.cli.flags import StoreFlags, container_of, reader_of
 from odoo_ai_config.entrypoints.services import Services
 from odoo_ai_config.entrypoints.startup import opened
 
@@ -18,6 +18,19 @@ from odoo_ai_config.entrypoints.startup import opened
 OPERATOR: Final = ApiKey(
     "cli", "cli", b"", ALL_SCOPES, None, created_at=datetime(1970, 1, 1, tzinfo=UTC)
 )
+
+
+@asynccontextmanager
+async def reading(flags: StoreFlags) -> AsyncIterator[Services]:
+    """
+    The use cases for a command that only reads: nothing is made, migrated or written.
+
+    Raises:
+        SettingsError, DomainError, ApplicationError: The hub cannot be opened, or has to be
+            migrated first.
+    """
+    async with opened(reader_of(flags.settings())) as services:
+        yield services
 
 
 @asynccontextmanager

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import os
+import resource
 import shutil
 import socket
 import sqlite3
@@ -12,7 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from odoo_ai_config.adapters.sqlite import examining, schema
 from tests.unit.entrypoints.cli.conftest import Command, Ended
+
+MESSAGE = "msg_" + "0" * 32
 
 
 @pytest.fixture
@@ -168,6 +172,153 @@ def test_file_that_is_no_database_is_found(command: Command, installed: Path) ->
     ended = examined(command)
     assert ended.status == 1
     assert any("armazenamento" in line for line in findings(ended, "falha"))
+
+
+def content_of(folder: Path) -> dict[str, bytes]:
+    return {str(path): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.fixture
+def newer_program(installed: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """
+    The installation, met by a program that has one more migration.
+    """
+    change = "ALTER TABLE documents ADD COLUMN more TEXT;\n"
+    monkeypatch.setattr(schema, "_MIGRATIONS", (*schema._MIGRATIONS, change))
+    return installed
+
+
+def test_doctor_of_a_newer_program_migrates_nothing_and_says_what_will_be(
+    command: Command, newer_program: Path
+) -> None:
+    before = content_of(newer_program)
+    ended = examined(command)
+    assert ended.status == 0, ended.out
+    (warning,) = findings(ended, "aviso")
+    versions = len(schema._MIGRATIONS)
+    assert f"versão {versions - 1}" in warning
+    assert f"migra para a {versions}" in warning
+    assert "pode ser lido e gravado" not in ended.out
+    assert content_of(newer_program) == before
+
+
+@pytest.mark.parametrize(
+    "tokens",
+    [
+        ("tenants",),
+        ("show", "a"),
+        ("history", "a"),
+        ("collections", "a"),
+        ("export", "out"),
+        ("audit",),
+        ("keys", "list"),
+        ("keyring", "status"),
+        ("messages", "list"),
+        ("messages", "show", MESSAGE),
+        ("chatwoot", "list"),
+        ("chatwoot", "show"),
+        ("import", "in", "--dry-run"),
+    ],
+)
+def test_command_that_only_reads_migrates_nothing(
+    command: Command, newer_program: Path, tokens: tuple[str, ...]
+) -> None:
+    before = content_of(newer_program)
+    ended = command(*tokens)
+    assert ended.status == 1
+    assert "older_schema" in ended.err
+    assert content_of(newer_program) == before
+    # A command that writes is a start like that of the server.
+    assert command("keys", "create", "--name", "x", "--scope", "admin").status == 0
+    assert "older_schema" not in command(*tokens).err
+
+
+@pytest.mark.parametrize("tokens", [("tenants",), ("keys", "list"), ("audit",), ("keyring",)])
+def test_command_that_only_reads_makes_nothing(
+    command: Command, folder: Path, tokens: tuple[str, ...]
+) -> None:
+    command(*tokens)
+    assert list(folder.iterdir()) == []
+
+
+def test_database_of_a_newer_version_is_found(command: Command, installed: Path) -> None:
+    database = installed / "var" / "odoo-ai-config.db"
+    with closing(sqlite3.connect(database)) as other:
+        other.execute("PRAGMA user_version = 99")
+    before = content_of(installed)
+    ended = examined(command)
+    assert ended.status == 1
+    assert any("99" in line and "newer_schema" in line for line in findings(ended, "falha"))
+    assert content_of(installed) == before
+
+
+def test_doctor_changes_no_byte_while_the_server_is_stopped(
+    command: Command, installed: Path
+) -> None:
+    before = content_of(installed)
+    ended = examined(command)
+    assert "pode ser lido e gravado" in ended.out
+    assert "sem danos" in ended.out
+    assert content_of(installed) == before
+
+
+def test_doctor_leaves_the_log_of_a_killed_server_where_it_is(
+    command: Command, installed: Path, tmp_path: Path
+) -> None:
+    var, killed = installed / "var", tmp_path / "killed"
+    with closing(sqlite3.connect(var / "odoo-ai-config.db", isolation_level=None)) as server:
+        server.execute("INSERT INTO changes VALUES (999, 'document', 'k', 1, 1)")
+        shutil.copytree(var, killed)
+    before = content_of(killed)
+    log = str(killed / "odoo-ai-config.db-wal")
+    assert before[log]
+    ended = examined(command, "--data-dir", str(killed))
+    assert ended.status == 0, ended.out
+    after = content_of(killed)
+    assert after[str(killed / "odoo-ai-config.db")] == before[str(killed / "odoo-ai-config.db")]
+    # What the rehearsal has left behind what was committed is nobody's.
+    assert after[log].startswith(before[log])
+    with closing(sqlite3.connect(killed / "odoo-ai-config.db")) as restarted:
+        assert restarted.execute("SELECT count(*) FROM changes WHERE seq = 999").fetchone() == (1,)
+        tables = restarted.execute("SELECT name FROM sqlite_schema").fetchall()
+        assert ("rehearsal",) not in tables
+
+
+def test_disk_that_takes_no_more_is_found(command: Command, installed: Path) -> None:
+    before = content_of(installed)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
+    try:
+        ended = examined(command)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert ended.status == 1
+    assert "pode ser lido e gravado" not in ended.out
+    assert any("io_error" in line for line in findings(ended, "falha"))
+    assert content_of(installed) == before
+
+
+def test_damage_deep_in_the_file_is_found(command: Command, installed: Path) -> None:
+    database = installed / "var" / "odoo-ai-config.db"
+    with closing(sqlite3.connect(database)) as connection:
+        (page,) = connection.execute(
+            "SELECT rootpage FROM sqlite_schema WHERE name = 'traces'"
+        ).fetchone()
+    with database.open("r+b") as file:
+        file.seek((page - 1) * 4096)
+        file.write(b"\xff" * 4096)
+    ended = examined(command)
+    assert ended.status == 1
+    assert any("danificado" in line for line in findings(ended, "falha"))
+
+
+def test_search_for_damage_ends_in_time(
+    command: Command, installed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(examining, "_STEPS_BETWEEN_LOOKS", 1)
+    database = installed / "var" / "odoo-ai-config.db"
+    assert not examining.examine_pages(database, seconds=0)
+    assert examining.examine_pages(database, seconds=600)
 
 
 def test_database_that_is_locked_does_not_pass_for_sound(
