@@ -38,6 +38,8 @@ async def decided_in(
             is bound, and the mapping touches what others have.
         StoreUnavailableError: The store is away.
     """
+    if current is not None and current.mapping == mapping:
+        return MappingDecision(None)
     claim, bound = claimed(current, mapping), caller.tenant is not None
     rivals = NO_RIVALS if claim is None else await channels.rivals_of(claim)
     wider: Mapping[ChannelKey, MappingRevision] = {}

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import enum
 from bisect import bisect_left, insort
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from itertools import islice
 from typing import Final, TypeAlias
@@ -212,14 +212,15 @@ class RoutingTable:
         """
         tenant, account = claim.tenant.value, _id(claim.account)
         tenants = self._accounts.get(account, {})
-        own, nowhere = self._places.get(tenant, set()), set[str | None]()
-        beside = [
+        places = [tenants, *(self._accounts[place] for place in self._places.get(tenant, ()))]
+        held = [self._numbers.get(number, _NOBODY) for number in claim.numbers]
+        beside = {
             holder
-            for number in claim.numbers
-            for holder in self._numbers.get(number, _NOBODY)
-            if holder != tenant
-            and (holder in tenants or not own.isdisjoint(self._places.get(holder, nowhere)))
-        ]
+            for holders in held
+            if len(holders) > (tenant in holders)
+            for present in places
+            for holder in _common(present, holders)
+        } - {tenant}
         return Rivals(
             present=tenant in tenants,
             shared=any(other != tenant for other in islice(tenants, 2)),
@@ -313,10 +314,8 @@ class RoutingTable:
         return number, self._numbers.get(number, _NOBODY)
 
     def _tenants(self, message: IncomingMessage, holders: _Holders) -> Iterator[str]:
-        # Those of the account that hold the number; whichever are fewer are gone through.
-        present = self._accounts.get(_id(message.account), {})
-        fewer, more = sorted((present.keys(), holders.keys()), key=len)
-        return filter(more.__contains__, fewer)
+        # Those of the account that hold the number.
+        return _common(self._accounts.get(_id(message.account), {}), holders)
 
     def _take_channels(self, table: RoutingTable, message: IncomingMessage) -> None:
         for ids in (
@@ -447,6 +446,12 @@ class RoutingTable:
         self._places[tenant].remove(account)
         if not self._places[tenant]:
             del self._places[tenant]
+
+
+def _common(tenants: Mapping[str, object], others: Mapping[str, object]) -> Iterator[str]:
+    # Whichever are fewer are gone through.
+    fewer, more = sorted((tenants.keys(), others.keys()), key=len)
+    return filter(more.__contains__, fewer)
 
 
 def _take_out(
