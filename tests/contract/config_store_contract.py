@@ -635,7 +635,11 @@ class RoundTripContract(StoreContract):
 class RewritingContract(StoreContract):
     async def test_every_document_is_listed_once_deleted_ones_too(self, stores: Stores) -> None:
         gone = revision(key("b", kind="crews"))
-        written = [revision(key(name, area)) for name in "a-b" for area in ("x", "a_b", "default")]
+        written = [
+            revision(key(name, area))
+            for name in ("a", "a-b", "b")
+            for area in ("x", "a_b", "default")
+        ]
         await write(stores, *written, gone, deleted(gone))
         listed: list[DocumentKey] = []
         after: DocumentKey | None = None
