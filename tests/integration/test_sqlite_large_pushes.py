@@ -216,3 +216,39 @@ async def test_short_writes_go_before_long_ones(database: SqliteDatabase) -> Non
     handed_in.set()
     await asyncio.gather(*writes)
     assert done == ["short 1", "short 2", "long 1", "long 2"]
+
+
+async def test_long_write_is_answered_although_one_that_goes_before_it_breaks_down(
+    database: SqliteDatabase,
+) -> None:
+    loop = asyncio.get_running_loop()
+    begun, handed_in = asyncio.Event(), asyncio.Event()
+
+    def hold_up(_transaction: Transaction) -> None:
+        loop.call_soon_threadsafe(begun.set)
+        asyncio.run_coroutine_threadsafe(handed_in.wait(), loop).result()
+
+    def break_down(_transaction: Transaction) -> None:
+        raise MemoryError
+
+    def name(what: str) -> Write[str]:
+        return lambda _transaction: what
+
+    async def handed(write: Write[T], *, long: bool = False) -> asyncio.Task[T]:
+        task = asyncio.create_task(database.write(write, long=long))
+        # Each in a turn of its own.
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        return task
+
+    first = await handed(hold_up)
+    await begun.wait()
+    long = await handed(name("long"), long=True)
+    broken = await handed(break_down)
+    handed_in.set()
+    await first
+    with pytest.raises(StoreUnavailableError):
+        await broken
+    async with asyncio.timeout(5):
+        assert await database.write(name("longer"), long=True) == "longer"
+        assert await long == "long"

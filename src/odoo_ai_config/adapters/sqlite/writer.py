@@ -147,8 +147,11 @@ class GroupWriter:
             answer_all(jobs, self._write_together)
 
     def _write_long(self) -> None:
-        self._write_queued()
-        answer_all([self._long_queue.popleft()], self._write_together)
+        try:
+            self._write_queued()
+        finally:
+            # Whatever became of the others: each call answers one, and nobody else does.
+            answer_all([self._long_queue.popleft()], self._write_together)
 
     def _write_together(self, jobs: list[Job[Transaction]]) -> list[Answer]:
         finished = False
