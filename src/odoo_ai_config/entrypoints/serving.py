@@ -7,7 +7,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from functools import partial
 from importlib.metadata import version
 from typing import Final
 
@@ -35,6 +36,7 @@ _log = structlog.get_logger(area="config")
 _PRUNE_SECONDS: Final = 3600.0
 # As soon as this, every process has seen a step of a rotation.
 _RING_SECONDS: Final = 5.0
+_STORE_SECONDS: Final = 1.0
 
 
 def http_options(settings: Settings) -> HttpOptions:
@@ -138,12 +140,14 @@ async def run_server(
         app = build_app(services, options, metrics)
         async with contextlib.AsyncExitStack() as background:
             await background.enter_async_context(
-                _meanwhile(watch_key_ring(services, every=_RING_SECONDS))
+                _meanwhile(partial(look_at_key_ring, services), every=_RING_SECONDS)
             )
-            await background.enter_async_context(_meanwhile(app[STORE_WATCH].watch()))
+            await background.enter_async_context(
+                _meanwhile(app[STORE_WATCH].look, every=_STORE_SECONDS)
+            )
             if upkeep:
                 await background.enter_async_context(
-                    _meanwhile(prune_for_ever(services, every=_PRUNE_SECONDS))
+                    _meanwhile(partial(prune, services), every=_PRUNE_SECONDS)
                 )
             if App.CHATWOOT in settings.apps:
                 courier = await background.enter_async_context(
@@ -167,8 +171,8 @@ def _retiring(courier: Courier) -> Callable[[web.Application], Awaitable[None]]:
 
 
 @contextlib.asynccontextmanager
-async def _meanwhile(work: Coroutine[object, object, None]) -> AsyncIterator[None]:
-    task = asyncio.create_task(work)
+async def _meanwhile(work: Callable[[], Awaitable[None]], *, every: float) -> AsyncIterator[None]:
+    task = asyncio.create_task(repeatedly(work, every=every))
     try:
         yield
     finally:
@@ -177,34 +181,49 @@ async def _meanwhile(work: Coroutine[object, object, None]) -> AsyncIterator[Non
             await task
 
 
-async def watch_key_ring(services: Services, *, every: float) -> None:
+async def repeatedly(work: Callable[[], Awaitable[None]], *, every: float) -> None:
     """
-    Look at the key ring again and again, also while nobody needs it.
+    Do *work* again and again, with pauses of *every* seconds, whatever it ends with.
+
+    An error is one that nobody foresaw. It is logged with its stack: once, and again if it
+    becomes another or comes back.
+    """
+    last: type[BaseException] | None = None
+    while True:
+        await asyncio.sleep(every)
+        (error,) = await asyncio.gather(work(), return_exceptions=True)
+        if error is None:
+            last = None
+        elif type(error) is not last:
+            last = type(error)
+            _log.error("background_failed", exc_info=error)
+
+
+async def look_at_key_ring(services: Services) -> None:
+    """
+    Look at the key ring, also while nobody needs it.
 
     So each step of a rotation is seen before the next, and a lost ring is in the log soon.
     """
-    while True:
-        await asyncio.sleep(every)
-        with contextlib.suppress(ApplicationError):
-            await services.check_key_ring.meanwhile()
+    # The store is away: the next look asks it again.
+    with contextlib.suppress(ApplicationError):
+        await services.check_key_ring.meanwhile()
 
 
-async def prune_for_ever(services: Services, *, every: float) -> None:
+async def prune(services: Services) -> None:
     """
-    Remove what need not be kept, again and again; a store that is away is asked next time.
+    Remove what need not be kept; a store that is away is asked next time.
     """
-    while True:
-        await asyncio.sleep(every)
-        try:
-            report = await services.prune_history()
-            messages = await services.prune_messages()
-        except ApplicationError as error:
-            _log.warning("pruning_failed", code=error.code)
-        else:
-            _log.info(
-                "history_pruned",
-                revisions=report.revisions,
-                deliveries=report.deliveries,
-                sealed_values=report.secrets,
-                messages=messages,
-            )
+    try:
+        report = await services.prune_history()
+        messages = await services.prune_messages()
+    except ApplicationError as error:
+        _log.warning("pruning_failed", code=error.code)
+    else:
+        _log.info(
+            "history_pruned",
+            revisions=report.revisions,
+            deliveries=report.deliveries,
+            sealed_values=report.secrets,
+            messages=messages,
+        )

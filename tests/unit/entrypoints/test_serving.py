@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -18,8 +19,9 @@ from odoo_ai_config.entrypoints.container import Container
 from odoo_ai_config.entrypoints.services import Services
 from odoo_ai_config.entrypoints.serving import (
     http_options,
-    prune_for_ever,
-    watch_key_ring,
+    look_at_key_ring,
+    prune,
+    repeatedly,
 )
 from odoo_ai_config.entrypoints.settings import SettingsError, read_settings
 from odoo_ai_config.entrypoints.startup import opened
@@ -45,7 +47,7 @@ async def test_old_versions_go_even_after_the_store_was_away(
     database = tmp_path / "odoo-ai-config.db"
     aside = database.rename(tmp_path / "aside")
     with structlog.testing.capture_logs() as logged:
-        pruning = asyncio.create_task(prune_for_ever(services, every=0.001))
+        pruning = asyncio.create_task(repeatedly(partial(prune, services), every=0.001))
         while not logged:
             await asyncio.sleep(0.001)
         assert {line["event"] for line in logged} == {"pruning_failed"}
@@ -65,7 +67,9 @@ async def test_lost_ring_is_in_the_log_although_nobody_needs_it_and_the_store_is
     (tmp_path / "odoo-ai-config.db").rename(tmp_path / "aside")
     (tmp_path / "keyring.json").write_text("{")
     with structlog.testing.capture_logs() as logged:
-        watching = asyncio.create_task(watch_key_ring(services, every=0.001))
+        watching = asyncio.create_task(
+            repeatedly(partial(look_at_key_ring, services), every=0.001)
+        )
         while not logged:
             await asyncio.sleep(0.001)
         foreign = tmp_path / "foreign" / "keyring.json"
@@ -77,6 +81,50 @@ async def test_lost_ring_is_in_the_log_although_nobody_needs_it_and_the_store_is
         with suppress(asyncio.CancelledError):
             await watching
     assert [line["event"] for line in logged] == ["key_ring_unusable", "key_ring_foreign"]
+
+
+async def test_background_work_goes_on_after_an_error_that_nobody_foresaw() -> None:
+    ends = [LookupError("a"), LookupError("b"), None, LookupError("c"), OSError("d"), None]
+    finished = asyncio.Event()
+
+    async def work() -> None:
+        if not ends:
+            finished.set()
+        elif (error := ends.pop(0)) is not None:
+            raise error
+
+    with structlog.testing.capture_logs() as logged:
+        working = asyncio.create_task(repeatedly(work, every=0.001))
+        await finished.wait()
+        working.cancel()
+        with suppress(asyncio.CancelledError):
+            await working
+    # One that repeats is told once.
+    assert [(line["event"], str(line["exc_info"])) for line in logged] == [
+        ("background_failed", "a"),
+        ("background_failed", "c"),
+        ("background_failed", "d"),
+    ]
+    assert {line["log_level"] for line in logged} == {"error"}
+
+
+async def test_background_work_that_is_under_way_ends_with_its_loop() -> None:
+    begun, ended = asyncio.Event(), asyncio.Event()
+
+    async def work() -> None:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    working = asyncio.create_task(repeatedly(work, every=0.001))
+    await begun.wait()
+    working.cancel()
+    with suppress(asyncio.CancelledError):
+        await working
+    assert working.cancelled()
+    assert ended.is_set()
 
 
 def test_secrets_of_every_scheme_reach_the_boundary(tmp_path: Path) -> None:

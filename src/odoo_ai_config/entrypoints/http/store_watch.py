@@ -4,7 +4,6 @@ Whether the store does what it is asked, told once when that changes.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Final
 
@@ -19,9 +18,8 @@ from odoo_ai_config.application.errors import (
 
 _log = structlog.get_logger(area="config")
 
-_AGAIN_SECONDS: Final = 1.0
 # An idle hub too finds out that its disk is full or its log is gone.
-_IDLE_ROUNDS: Final = 30
+_IDLE_LOOKS: Final = 30
 
 
 class StoreWatch:
@@ -34,13 +32,22 @@ class StoreWatch:
     Args:
         check: Returns if the store can be read and written now.
         count: Takes the cause of each failure.
+        idle: How many looks there are for each question to a store that does not fail.
     """
 
-    def __init__(self, check: Callable[[], Awaitable[None]], count: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        check: Callable[[], Awaitable[None]],
+        count: Callable[[str], None],
+        *,
+        idle: int = _IDLE_LOOKS,
+    ) -> None:
         self._check = check
         self._count = count
         self._failure: StoreFailure | None = None
         self._times = 0
+        self._idle = idle
+        self._looks = 0
 
     def failed(self, error: Exception) -> None:
         """
@@ -66,16 +73,13 @@ class StoreWatch:
             _log.warning("store_back", cause=self._failure.value, failures=self._times)
             self._failure, self._times = None, 0
 
-    async def watch(self, *, every: float = _AGAIN_SECONDS, idle: int = _IDLE_ROUNDS) -> None:
+    async def look(self) -> None:
         """
-        Ask again and again: at every round while the store fails, else at each *idle*-th.
+        Ask the store while it fails, else at each *idle*-th look.
         """
-        rounds = 0
-        while True:
-            await asyncio.sleep(every)
-            rounds += 1
-            if self._failure is not None or rounds % idle == 0:
-                try:
-                    await self.ready()
-                except ApplicationError as error:
-                    self.failed(error)
+        self._looks += 1
+        if self._failure is not None or self._looks % self._idle == 0:
+            try:
+                await self.ready()
+            except ApplicationError as error:
+                self.failed(error)
