@@ -13,6 +13,7 @@ from typing import Final
 
 from attrs import frozen
 
+from odoo_ai_config.application.errors import ApplicationError
 from odoo_ai_config.application.ports.api_key_store import ApiKeyStore
 from odoo_ai_config.domain.access import ApiKey
 
@@ -95,13 +96,15 @@ class KnownKeys:
     Every API key as it was a moment ago.
 
     A caller whose address has failed too often is told from a stranger by them, without asking
-    the store for each. They are read at most every two seconds.
+    the store for each. They are read at most every two seconds, and while they cannot be read,
+    nobody is taken for a stranger.
     """
 
     def __init__(self, api_keys: ApiKeyStore, clock: Callable[[], float] = time.monotonic) -> None:
         self._api_keys = api_keys
         self._clock = clock
         self._keys: Mapping[str, ApiKey] = {}
+        self._failure: ApplicationError | None = None
         self._stale_at = clock()
         self._reading = asyncio.Lock()
 
@@ -113,10 +116,20 @@ class KnownKeys:
             StoreUnavailableError: The store is away; for two seconds it is not asked again.
         """
         async with self._reading:
-            if self._clock() >= self._stale_at:
-                self._stale_at = self._clock() + _FRESH_SECONDS
-                self._keys = {key.id: key for key in await self._api_keys.api_keys()}
-        return self._keys
+            asked_at = self._clock()
+            if asked_at >= self._stale_at:
+                try:
+                    keys = await self._api_keys.api_keys()
+                except ApplicationError as error:
+                    # From now on: those who wait for the lock must not wait for the store too.
+                    self._failure, self._stale_at = error, self._clock() + _FRESH_SECONDS
+                else:
+                    self._keys = {key.id: key for key in keys}
+                    self._failure, self._stale_at = None, asked_at + _FRESH_SECONDS
+            if self._failure is not None:
+                # Otherwise its traceback would grow with each request.
+                raise self._failure.with_traceback(None)
+            return self._keys
 
 
 class FailureLimits:

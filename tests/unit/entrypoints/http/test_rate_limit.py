@@ -1,8 +1,13 @@
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
+
 import pytest
 
+from odoo_ai_config.adapters.memory.api_key_store import MemoryApiKeyStore
 from odoo_ai_config.application.errors import StoreUnavailableError
+from odoo_ai_config.domain.access import ApiKey
 from odoo_ai_config.entrypoints.http import rate_limit
 from odoo_ai_config.entrypoints.http.options import HttpOptions
 from odoo_ai_config.entrypoints.http.rate_limit import FailureLimits, KnownKeys, TokenBuckets
@@ -119,13 +124,49 @@ def test_all_addresses_together_look_for_a_hundred_times_as_many_keys() -> None:
 async def test_known_keys_are_read_at_most_every_two_seconds() -> None:
     hub, clock = MemoryHub(), Stopwatch()
     known = KnownKeys(hub.api_keys, clock)
-    hub.state.away = True
-    with pytest.raises(StoreUnavailableError):
-        await known.all()
     assert await known.all() == {}
-    hub.state.away = False
     hub.state.api_keys["k"] = ANYBODY
     clock.seconds = 1.9
     assert await known.all() == {}
     clock.seconds = 2
+    assert await known.all() == {ANYBODY.id: ANYBODY}
+
+
+async def test_keys_are_not_known_while_the_store_is_away() -> None:
+    hub, clock = MemoryHub(), Stopwatch()
+    known = KnownKeys(hub.api_keys, clock)
+    hub.state.api_keys["k"] = ANYBODY
+    assert await known.all() == {ANYBODY.id: ANYBODY}
+    clock.seconds = 2
+    hub.state.away = True
+    for _ in range(5):
+        with pytest.raises(StoreUnavailableError) as refused:
+            await known.all()
+        # The same error is raised again, and must not gather what led to it.
+        assert len(refused.traceback) == 2
+    hub.state.away = False
+    clock.seconds = 3.9
+    with pytest.raises(StoreUnavailableError):
+        await known.all()
+    clock.seconds = 4
+    assert await known.all() == {ANYBODY.id: ANYBODY}
+
+
+async def test_keys_are_asked_for_again_if_nobody_waited_for_them() -> None:
+    hub, asked = MemoryHub(), asyncio.Event()
+    hub.state.api_keys["k"] = ANYBODY
+
+    class SlowAtFirst(MemoryApiKeyStore):
+        async def api_keys(self) -> Sequence[ApiKey]:
+            if not asked.is_set():
+                asked.set()
+                await asyncio.Event().wait()
+            return await super().api_keys()
+
+    known = KnownKeys(SlowAtFirst(hub.state), Stopwatch())
+    first = asyncio.create_task(known.all())
+    await asked.wait()
+    first.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await first
     assert await known.all() == {ANYBODY.id: ANYBODY}

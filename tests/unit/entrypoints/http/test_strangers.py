@@ -152,6 +152,18 @@ async def test_good_keys_are_good_behind_an_address_that_has_failed_too_often(
         assert (await later.get("/configs/a")).status == 200
 
 
+async def test_good_keys_are_no_failures_while_the_store_is_away(slow: HttpOptions) -> None:
+    async with serving(MemoryHub(), slow) as web:
+        web.client.app[LIMITS].failures.looked_up()
+        web.hub.state.away = True
+        for key in (web.key, web.key, STRANGE):
+            assert await code_of(await web.with_key(key).get("/configs/a")) == (
+                503,
+                "store_unavailable",
+            )
+        assert web.client.app[LIMITS].failures.wait("127.0.0.1") == 0
+
+
 async def test_wrong_keys_ask_the_store_no_more_than_they_may(slow: HttpOptions) -> None:
     hub = CountingHub()
     async with serving(hub, slow) as web:
