@@ -13,9 +13,9 @@ from multidict import istr
 
 from odoo_ai_config.application.off_loop import worked_out
 from odoo_ai_config.domain.access import ApiKey, Scope
-from odoo_ai_config.domain.errors import InvalidApiKeyError, ScopeMissingError
+from odoo_ai_config.domain.errors import InvalidApiKeyError
 from odoo_ai_config.domain.json_types import Json
-from odoo_ai_config.entrypoints.http.app_keys import LIMITS, METRICS, OPTIONS, SERVICES
+from odoo_ai_config.entrypoints.http.app_keys import LIMITS, OPTIONS, SERVICES
 from odoo_ai_config.entrypoints.http.bodies import (
     json_object,
     read_body,
@@ -24,7 +24,6 @@ from odoo_ai_config.entrypoints.http.bodies import (
 )
 from odoo_ai_config.entrypoints.http.errors import (
     BodyTooLargeError,
-    HttpRefusalError,
     RateLimitedError,
 )
 from odoo_ai_config.entrypoints.http.signature import SignatureScheme, verify_signature
@@ -98,19 +97,26 @@ def signed(handler: PushHandler) -> KeyedHandler:
     """
 
     async def take_in(request: web.Request, caller: ApiKey) -> web.StreamResponse:
-        try:
-            # Before a large body is taken in for nothing.
-            caller.require(Scope.WEBHOOK)
-            if request.body_exists:
-                require_json(request)
-            raw = await read_body(request)
-            await require_signature(request, raw)
-        except (ScopeMissingError, HttpRefusalError) as error:
-            request.app[METRICS].event("unknown", "refused", error.code)
-            raise
-        return await handler(request, caller, raw)
+        return await handler(request, caller, await pushed_body(request, caller))
 
     return take_in
+
+
+async def pushed_body(request: web.Request, caller: ApiKey) -> bytes:
+    """
+    The body that *caller* pushes, which is believed.
+
+    Raises:
+        ScopeMissingError: The key is none for pushing.
+        HttpRefusalError: The body is none that is taken in, or a signature is wrong or missing.
+    """
+    # Before a large body is taken in for nothing.
+    caller.require(Scope.WEBHOOK)
+    if request.body_exists:
+        require_json(request)
+    raw = await read_body(request)
+    await require_signature(request, raw)
+    return raw
 
 
 async def require_signature(request: web.Request, raw: bytes) -> SignatureScheme | None:

@@ -22,6 +22,7 @@ from odoo_ai_config.domain.mapping import ChannelMapping
 from odoo_ai_config.domain.outcomes import Outcome, WriteKind
 from odoo_ai_config.domain.tenant import CompanyMetadataSync, CredentialsSync
 from odoo_ai_config.entrypoints.http.app_keys import EVENT, METRICS, SERVICES
+from odoo_ai_config.entrypoints.http.authentication import pushed_body
 from odoo_ai_config.entrypoints.http.bodies import read_json
 from odoo_ai_config.entrypoints.http.errors import HttpRefusalError
 from odoo_ai_config.entrypoints.http.idempotency import REPLAYED, claim_of
@@ -52,13 +53,14 @@ _READERS: Final[Mapping[WriteKind, Callable[[JsonObject], _Event]]] = {
 }
 
 
-async def receive_event(request: web.Request, caller: ApiKey, raw: bytes) -> web.Response:
+async def receive_event(request: web.Request, caller: ApiKey) -> web.Response:
     """
     Take in one event; the answer is sent after its commit is durable.
     """
     services, metrics = request.app[SERVICES], request.app[METRICS]
-    _log.info("event_received", bytes=len(raw), caller=caller.id)
     try:
+        raw = await pushed_body(request, caller)
+        _log.info("event_received", bytes=len(raw), caller=caller.id)
         body = await read_json(request, raw, dict)
         event = request[EVENT] = event_of(body)
         bind_contextvars(webhook_event=event.value)

@@ -83,7 +83,7 @@ _ALWAYS: Final[Open] = {
     "/docs/{file}": {"GET": description.show_viewer_file},
 }
 
-_EVENTS: Final[Pushes] = {"/odoo-webhook": {"POST": odoo_webhook.receive_event}}
+_EVENTS: Final[Keyed] = {"/odoo-webhook": {"POST": odoo_webhook.receive_event}}
 
 # The most frequent path of each prefix first: aiohttp tries them in this order.
 _CONFIG: Final[Keyed] = {
@@ -162,7 +162,7 @@ _ANSWERS: Final[Open] = {f"{_MESSAGE}/answer": {"POST": crew_answers.answer_mess
 
 _GROUPS: Final = (
     RouteGroup(None, None, open=_ALWAYS),
-    RouteGroup(App.CONFIG, "odoo-webhook", pushes=_EVENTS),
+    RouteGroup(App.CONFIG, "odoo-webhook", keyed=_EVENTS),
     RouteGroup(App.CONFIG, "config", keyed=_CONFIG, pushes=_COMPARED, open=_PAGES),
     RouteGroup(App.CHATWOOT, "webhook", open=_CHATWOOT),
     RouteGroup(App.CHATWOOT, "config", keyed=_CHATWOOT_ACCOUNTS),

@@ -8,6 +8,8 @@ import hashlib
 import hmac
 import io
 import json
+import re
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -151,11 +153,27 @@ async def test_key_at_the_webhook_of_chatwoot_does_not_replace_the_signature(web
     assert len(web.hub.state.messages) == 1
 
 
-async def test_refused_push_is_counted_by_its_code(web: WebHub) -> None:
+@pytest.mark.parametrize(
+    # What Chatwoot sends is counted in its own way.
+    ("path", "method"),
+    [(path, method) for path, method in PUSHES if not path.startswith("/webhook")],
+)
+async def test_only_events_are_counted_as_events_that_were_refused(
+    web: WebHub, path: str, method: str
+) -> None:
+    reader = web.with_key(await web.new_key(Scope.CONFIG_READ))
+    target = f"{filled(path)}?account_id=acme"
     with capture_logs() as logs:
-        await ask(web, "POST", "/odoo-webhook", b"{}")
-    assert [line["code"] for line in logs if line["event"] == "request_refused"] == [
-        "signature_missing"
-    ]
-    line = 'events_total{code="signature_missing",event="unknown",outcome="refused"} 1.0'
-    assert line in web.metrics.exposition().decode()
+        await ask(web, method, target, b"{}")
+        await ask(reader, method, target, b"{}")
+        await ask(web, method, target, b"{}", {"Content-Type": "text/plain"})
+    told = [line["code"] for line in logs if line["event"] == "request_refused"]
+    assert told[:2] == ["signature_missing", "scope_missing"]
+    counted = Counter(
+        re.findall(r'events_total\{code="(\w+)",.*outcome="refused"\} 1\.0', shown(web))
+    )
+    assert counted == (Counter(told) if path == "/odoo-webhook" else Counter())
+
+
+def shown(web: WebHub) -> str:
+    return web.metrics.exposition().decode()
