@@ -19,13 +19,14 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from odoo_ai_config.adapters.crypto.key_ring import KeyRing, MasterKey
 from odoo_ai_config.adapters.crypto.key_ring_file import KeyRingSetting
 from odoo_ai_config.adapters.crypto.secret_vault import AesGcmSecretVault
-from odoo_ai_config.application.api_key_text import ApiKeyText, digest_of
+from odoo_ai_config.application.api_key_text import ApiKeyText
 from odoo_ai_config.domain.credentials import (
     Fingerprint,
     SealContext,
     SealedSecret,
     SecretText,
     TenantKey,
+    digest_of,
 )
 from odoo_ai_config.domain.identifiers import BusinessDomain, CredentialRef, TenantDomain, TenantId
 

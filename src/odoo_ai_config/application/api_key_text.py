@@ -4,7 +4,6 @@ API keys as their holders write them: ``oac_<id>_<secret>``.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from typing import Final
 
@@ -13,13 +12,6 @@ from attrs import field, frozen
 _FORM: Final = re.compile(r"oac_([A-Za-z0-9-]{12})_([A-Za-z0-9_-]{43})", re.ASCII)
 ID_SIZE: Final = 12
 SECRET_BYTES: Final = 32
-
-
-def digest_of(secret: str) -> bytes:
-    """
-    What is kept of a key.
-    """
-    return hashlib.sha256(secret.encode("utf-8", "surrogateescape")).digest()
 
 
 @frozen

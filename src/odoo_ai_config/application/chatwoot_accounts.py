@@ -5,7 +5,6 @@ How the hub gets at its Chatwoot accounts, opened and ready to use.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import Iterator, Mapping
 from typing import Final
 
@@ -22,7 +21,7 @@ from odoo_ai_config.domain.chatwoot import (
     account_at,
     place_of,
 )
-from odoo_ai_config.domain.credentials import Fingerprint, SealContext, SecretText
+from odoo_ai_config.domain.credentials import Fingerprint, SealContext, SecretText, digest_of
 from odoo_ai_config.domain.errors import InvalidValueError
 from odoo_ai_config.domain.identifiers import (
     CONFIG,
@@ -72,7 +71,7 @@ class ChatwootDirectory:
         The directory of *accounts*.
         """
         owners = {
-            _digest(token.reveal()): account
+            digest_of(token.reveal()): account
             for account, access in accounts.items()
             for token in access.webhook_tokens
         }
@@ -85,11 +84,7 @@ class ChatwootDirectory:
         It is looked up by its digest: neither does it take longer the more accounts there are,
         nor does the time say how much of a token was right.
         """
-        return self._owners.get(_digest(token))
-
-
-def _digest(token: str) -> bytes:
-    return hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()
+        return self._owners.get(digest_of(token))
 
 
 async def chatwoot_account(store: ConfigStore, account: ChatwootId | None) -> ChatwootAccount:

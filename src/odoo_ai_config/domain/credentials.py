@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
+from hashlib import sha256
 from typing import Final, NoReturn
 
 from attrs import field, frozen
@@ -72,6 +73,15 @@ class SecretText:
 
     def __hash__(self) -> int:
         return hash(self.__utf8)
+
+
+def digest_of(secret: str) -> bytes:
+    """
+    The SHA-256 by which a long random text is recognised without being kept.
+
+    For what people choose there is `Fingerprint`, which nobody can guess without a key.
+    """
+    return sha256(secret.encode("utf-8", "surrogateescape")).digest()
 
 
 @frozen

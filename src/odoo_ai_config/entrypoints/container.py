@@ -54,7 +54,6 @@ from odoo_ai_config.adapters.system.revoked_keys import RevokedKeysFile
 from odoo_ai_config.adapters.system.token_source import SystemTokenSource
 from odoo_ai_config.adapters.yaml.yaml_codec import RuamelYamlCodec
 from odoo_ai_config.application.answer_posting import AnswerPosting
-from odoo_ai_config.application.api_key_text import digest_of
 from odoo_ai_config.application.chatwoot_accounts import ChatwootAccounts
 from odoo_ai_config.application.crew_directory import CrewDirectory
 from odoo_ai_config.application.doorbell import Doorbell
@@ -111,7 +110,7 @@ from odoo_ai_config.application.use_cases.write_mapping import WriteMapping
 from odoo_ai_config.application.written_credentials import CredentialsWriter
 from odoo_ai_config.domain.access import ALL_SCOPES, ApiKey
 from odoo_ai_config.domain.chatwoot import ChatwootAccess
-from odoo_ai_config.domain.credentials import SecretText
+from odoo_ai_config.domain.credentials import SecretText, digest_of
 from odoo_ai_config.domain.crews import CrewKind
 from odoo_ai_config.entrypoints.services import Services
 from odoo_ai_config.entrypoints.settings import Settings, StoreLocation

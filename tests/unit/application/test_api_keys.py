@@ -7,11 +7,11 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
-from odoo_ai_config.application.api_key_text import ApiKeyText, digest_of
+from odoo_ai_config.application.api_key_text import ApiKeyText
 from odoo_ai_config.application.ports.token_source import TokenSource
 from odoo_ai_config.domain.access import ALL_SCOPES, ApiKey, Scope
 from odoo_ai_config.domain.changes import AuditAction
-from odoo_ai_config.domain.credentials import SecretText
+from odoo_ai_config.domain.credentials import SecretText, digest_of
 from odoo_ai_config.domain.errors import ApiKeyNotFoundError, InvalidApiKeyError
 from odoo_ai_config.domain.identifiers import TenantId
 from tests.contract.samples import AT

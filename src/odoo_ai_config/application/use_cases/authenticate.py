@@ -9,9 +9,10 @@ from collections.abc import Mapping
 
 from attrs import frozen
 
-from odoo_ai_config.application.api_key_text import ApiKeyText, digest_of
+from odoo_ai_config.application.api_key_text import ApiKeyText
 from odoo_ai_config.application.ports.api_key_store import ApiKeyStore
 from odoo_ai_config.domain.access import ApiKey
+from odoo_ai_config.domain.credentials import digest_of
 from odoo_ai_config.domain.errors import InvalidApiKeyError
 
 

@@ -9,13 +9,13 @@ from typing import Final
 
 from attrs import frozen
 
-from odoo_ai_config.application.api_key_text import ID_SIZE, SECRET_BYTES, ApiKeyText, digest_of
+from odoo_ai_config.application.api_key_text import ID_SIZE, SECRET_BYTES, ApiKeyText
 from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.application.ports.config_store import ConfigStore
 from odoo_ai_config.application.ports.token_source import TokenSource
 from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.changes import AuditAction, AuditEntry, Changeset
-from odoo_ai_config.domain.credentials import SecretText
+from odoo_ai_config.domain.credentials import SecretText, digest_of
 from odoo_ai_config.domain.identifiers import TenantId
 
 # `keys revoke` takes an id as its argument, where a hyphen in front would make it an option.

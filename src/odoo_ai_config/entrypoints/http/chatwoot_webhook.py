@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from functools import partial
 from typing import Final
@@ -17,7 +16,7 @@ from multidict import istr
 from odoo_ai_config.application.chatwoot_payloads import read_event
 from odoo_ai_config.application.errors import ApplicationError
 from odoo_ai_config.application.use_cases.receive_message import Receipt, Reception
-from odoo_ai_config.domain.credentials import SecretText
+from odoo_ai_config.domain.credentials import SecretText, digest_of
 from odoo_ai_config.domain.errors import DomainError
 from odoo_ai_config.domain.inbox import Origin
 from odoo_ai_config.domain.json_types import JsonObject
@@ -103,7 +102,7 @@ def _identified(origin: Origin, sender: Sender) -> Origin:
     if sender.signed is None:
         return evolve(origin, account=account)
     # The header is not signed: it must not make a new event of an old one, nor the reverse.
-    proof = hashlib.sha256(sender.signed.encode("utf-8", "surrogateescape")).hexdigest()[:32]
+    proof = digest_of(sender.signed).hex()[:32]
     named = account is not None and origin.message is not None
     delivery = origin.delivery if named else "signed"
     return evolve(origin, account=account, delivery=delivery and f"{delivery}/{proof}")
