@@ -36,6 +36,12 @@ EMPTY_MODULE_NAMES = {
     "utils",
 }
 DOMAIN_BASES = re.compile(r"\w*Error|(Int|Str)?(Enum|Flag)|Protocol")
+# What is computed has threads of its own, those of `off_loop.py`; these wait for files.
+WAITING_FOR_FILES = {
+    "adapters/system/revoked_keys.py",
+    "entrypoints/container.py",
+    "entrypoints/http/pages.py",
+}
 # Where everything that nobody foresaw ends in a 500 without a stack.
 BROAD_EXCEPTS_ALLOWED = {"entrypoints/http/request_trace.py"}
 
@@ -153,6 +159,22 @@ def broad_excepts(path: str, tree: ast.Module) -> Iterator[str]:
             yield f"{path}:{node.lineno}"
 
 
+def computations_on_other_threads(path: str, tree: ast.Module) -> Iterator[str]:
+    if path in WAITING_FOR_FILES:
+        return
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and node.attr == "to_thread":
+            yield f"{path}:{node.lineno}"
+
+
+def threads_made_at_import(path: str, tree: ast.Module) -> Iterator[str]:
+    for statement in tree.body:
+        if isinstance(statement, ast.Assign | ast.AnnAssign) and statement.value is not None:
+            for node in ast.walk(statement.value):
+                if isinstance(node, ast.Call) and "Thread" in bare_name(node.func):
+                    yield f"{path}:{node.lineno}"
+
+
 def mocks(path: str, tree: ast.Module) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -221,6 +243,8 @@ SOURCE_RULES: list[Rule] = [
     use_cases_named_otherwise_than_their_module,
     stores_named_otherwise_than_their_port,
     broad_excepts,
+    computations_on_other_threads,
+    threads_made_at_import,
 ]
 
 
@@ -263,6 +287,8 @@ def test_tests_keep(rule: Rule) -> None:
         (broad_excepts, "adapters/a.py", "try:\n    f()\nexcept:\n    pass"),
         (broad_excepts, "adapters/a.py", "try:\n    f()\nexcept (OSError, Exception):\n    pass"),
         (broad_excepts, "adapters/a.py", "with contextlib.suppress(BaseException):\n    f()"),
+        (computations_on_other_threads, "adapters/a.py", "await asyncio.to_thread(f)"),
+        (threads_made_at_import, "adapters/a.py", "_POOL: Final = ThreadPoolExecutor(1)"),
         (mocks, "unit/test_a.py", "from unittest.mock import patch"),
         (mocks, "unit/test_a.py", "import unittest.mock"),
         (mocks, "unit/test_a.py", "def test_a(mocker): ..."),

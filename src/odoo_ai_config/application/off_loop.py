@@ -2,15 +2,18 @@
 Computations that would hold up everybody else on the event loop, done beside it.
 
 What is small is done at once: to hand it over would cost more than it does. What is large goes
-to a few threads of its own, so that many of it wait for each other and for nobody else, and the
-interpreter's lock is asked for by few.
+to three threads of its own, so that many of it wait for each other and for nobody else, and the
+interpreter's lock is asked for by few. They are made when there is something for them, and end
+with the process.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import Final, TypeVar
 
 from odoo_ai_config.domain.documents import Document
@@ -25,10 +28,8 @@ _LENGTHY: Final = 2 * 1024 * 1024
 ENTRY: Final = 64
 # YAML is read by plain Python.
 _YAML_CHARACTER: Final = 24
-
-# What takes seconds does not delay what takes a moment.
-_BRIEF_WORK: Final = ThreadPoolExecutor(1, thread_name_prefix="brief-work")
-_LENGTHY_WORK: Final = ThreadPoolExecutor(2, thread_name_prefix="lengthy-work")
+# Bytes that are hashed or unpacked in a microsecond.
+_BYTES: Final = 16
 
 
 async def worked_out(compute: Callable[[], T], *, weight: int) -> T:
@@ -39,8 +40,21 @@ async def worked_out(compute: Callable[[], T], *, weight: int) -> T:
     """
     if weight <= LIGHT:
         return compute()
-    lane = _BRIEF_WORK if weight <= _LENGTHY else _LENGTHY_WORK
+    # What takes seconds does not delay what takes a moment.
+    lane = _threads("brief-work", 1) if weight <= _LENGTHY else _threads("lengthy-work", 2)
     return await asyncio.get_running_loop().run_in_executor(lane, compute)
+
+
+@cache
+def _threads(name: str, number: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(number, thread_name_prefix=name)
+
+
+def weight_of_bytes(size: int) -> int:
+    """
+    What it weighs to hash *size* bytes, or to unpack what becomes as many.
+    """
+    return math.ceil(size / _BYTES)
 
 
 def weight_of_yaml(text: str) -> int:

@@ -8,6 +8,7 @@ import pytest
 from odoo_ai_config.application.off_loop import (
     LIGHT,
     weight_of,
+    weight_of_bytes,
     weight_of_yaml,
     worked_out,
 )
@@ -45,6 +46,11 @@ async def test_a_refusal_comes_back() -> None:
 
     with pytest.raises(KeyError):
         await worked_out(refuse, weight=LIGHT + 1)
+
+
+def test_so_many_bytes_are_hashed_at_once_and_no_more() -> None:
+    assert weight_of_bytes(256 * 1024) == LIGHT
+    assert weight_of_bytes(256 * 1024 + 1) == LIGHT + 1
 
 
 def test_yaml_is_never_light() -> None:

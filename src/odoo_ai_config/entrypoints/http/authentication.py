@@ -49,16 +49,10 @@ def keyed(handler: KeyedHandler) -> Handler:
         if key is None:
             key = _bearer(request)
         limits = request.app[LIMITS]
-        wait = limits.failures.wait(request.remote)
-        try:
-            caller = await holder_of(request, key, throttled=wait > 0)
-        except InvalidApiKeyError:
-            if wait:
-                raise RateLimitedError(wait) from None
-            # Who shows none has tried nothing.
-            if key:
-                limits.failures.failed(request.remote)
-            raise
+        with limits.failures.trying(
+            request.remote, InvalidApiKeyError, shown=bool(key)
+        ) as throttled:
+            caller = await holder_of(request, key, throttled=throttled)
         wait = limits.keys.take(caller.id)
         if wait:
             raise RateLimitedError(wait)

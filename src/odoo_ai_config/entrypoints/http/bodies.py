@@ -11,7 +11,7 @@ from typing import Final, TypeVar
 
 from aiohttp import StreamReader, hdrs, web
 
-from odoo_ai_config.application.off_loop import worked_out
+from odoo_ai_config.application.off_loop import weight_of_bytes, worked_out
 from odoo_ai_config.domain.json_types import JsonObject
 from odoo_ai_config.entrypoints.http.app_keys import OPTIONS
 from odoo_ai_config.entrypoints.http.errors import (
@@ -121,7 +121,8 @@ async def read_body(request: web.Request) -> bytes:
         raise BodyUnreadableError from None
     if encoding == _PLAIN:
         return raw
-    return await asyncio.to_thread(_unpacked, raw, encoding, limit)
+    # However small it is, it may become as large as it may be.
+    return await worked_out(lambda: _unpacked(raw, encoding, limit), weight=weight_of_bytes(limit))
 
 
 async def _received(content: StreamReader, limit: int, patience: float) -> bytes:

@@ -4,7 +4,6 @@ Who vouches for an event of Chatwoot: a signature, a secret in the address, or a
 
 from __future__ import annotations
 
-import asyncio
 import hmac
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -16,6 +15,7 @@ from attrs import frozen
 from multidict import istr
 
 from odoo_ai_config.application.chatwoot_accounts import ChatwootAccounts
+from odoo_ai_config.application.off_loop import LIGHT, weight_of_bytes, worked_out
 from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.chatwoot import ChatwootAccess
 from odoo_ai_config.domain.credentials import SecretText
@@ -53,8 +53,6 @@ _NAMED_BY: Final = {
     SignatureScheme.STANDARD_WEBHOOKS: istr("webhook-id"),
     SignatureScheme.ODOO_MODULE: istr("X-Webhook-Signature"),
 }
-# Bytes to hash that cost less than handing them to a thread.
-_CHEAP: Final = 256 * 1024
 # For an event that names no account: secrets that are tried, and bytes that are hashed for it.
 _MOST_TRIED: Final = 32
 _MOST_HASHED: Final = 4 * 1024 * 1024
@@ -118,14 +116,8 @@ async def sender_of(request: web.Request, raw: bytes, account: ChatwootId | None
         StoreUnavailableError: The store is away.
     """
     limits = request.app[LIMITS]
-    wait = limits.failures.wait(request.remote)
-    try:
-        sender = await _vouched(request, raw, account, throttled=wait > 0)
-    except (SignatureError, InvalidApiKeyError):
-        if wait:
-            raise RateLimitedError(wait) from None
-        limits.failures.failed(request.remote)
-        raise
+    with limits.failures.trying(request.remote, SignatureError, InvalidApiKeyError) as throttled:
+        sender = await _vouched(request, raw, account, throttled=throttled)
     wait = limits.keys.take(sender.bucket)
     if wait:
         raise RateLimitedError(wait)
@@ -207,12 +199,11 @@ async def _signer(
     def find() -> Candidate | None:
         return next((one for one in candidates if _is_signed_by(one[1], request, raw)), None)
 
-    work = len(raw) * sum(len(access.webhook_secrets) for _, access in candidates)
-    if work <= _CHEAP:
-        return find()
-    if throttled:
+    hashed = len(raw) * sum(len(access.webhook_secrets) for _, access in candidates)
+    weight = weight_of_bytes(hashed)
+    if throttled and weight > LIGHT:
         raise SignatureInvalidError
-    return await asyncio.to_thread(find)
+    return await worked_out(find, weight=weight)
 
 
 def _is_signed_by(access: ChatwootAccess, request: web.Request, raw: bytes) -> bool:

@@ -31,7 +31,6 @@ from odoo_ai_config.entrypoints.http.chatwoot_messages import (
 )
 from odoo_ai_config.entrypoints.http.errors import (
     HttpRefusalError,
-    RateLimitedError,
     SignatureError,
     SignatureInvalidError,
     SignatureMissingError,
@@ -71,17 +70,10 @@ async def _answer_signed(request: web.Request) -> web.Response:
         if fault is not None:
             raise fault
 
-    try:
+    with request.app[LIMITS].failures.trying(request.remote, SignatureError):
         message = await request.app[SERVICES].answer_message.from_crew(
             message_id, answer, prove=prove
         )
-    except SignatureError:
-        failures = request.app[LIMITS].failures
-        wait = failures.wait(request.remote)
-        if wait:
-            raise RateLimitedError(wait) from None
-        failures.failed(request.remote)
-        raise
     return _taken_in(message, request)
 
 

@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import lru_cache
 from ipaddress import IPv6Address
 from typing import Final
@@ -16,6 +17,7 @@ from attrs import frozen
 from odoo_ai_config.application.errors import ApplicationError
 from odoo_ai_config.application.ports.api_key_store import ApiKeyStore
 from odoo_ai_config.domain.access import ApiKey
+from odoo_ai_config.entrypoints.http.errors import RateLimitedError
 
 _MAX_HOLDERS: Final = 10_000
 _LONGEST_DEBT: Final = 60.0
@@ -150,6 +152,35 @@ class FailureLimits:
         The seconds until *address* may fail again; 0 if it may now.
         """
         return self._failures.wait(source_of(address or ""))
+
+    @contextmanager
+    def trying(
+        self, address: str | None, *wrong: type[Exception], shown: bool = True
+    ) -> Iterator[bool]:
+        """
+        Let *address* try to prove who it is.
+
+        Args:
+            address: Where the request comes from.
+            *wrong: The errors that count as a failure.
+            shown: Whether the request shows a key at all; one that shows none is no attempt.
+
+        Yields:
+            Whether the address has failed too often. What it shows may be right all the same;
+            to find that out must not cost more than an honest request does.
+
+        Raises:
+            RateLimitedError: It has failed too often, and is wrong again.
+        """
+        wait = self.wait(address)
+        try:
+            yield wait > 0
+        except wrong:
+            if wait:
+                raise RateLimitedError(wait) from None
+            if shown:
+                self.failed(address)
+            raise
 
     def failed(self, address: str | None) -> None:
         """

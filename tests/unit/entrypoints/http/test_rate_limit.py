@@ -9,6 +9,12 @@ from odoo_ai_config.adapters.memory.api_key_store import MemoryApiKeyStore
 from odoo_ai_config.application.errors import StoreUnavailableError
 from odoo_ai_config.domain.access import ApiKey
 from odoo_ai_config.entrypoints.http import rate_limit
+from odoo_ai_config.entrypoints.http.errors import (
+    RateLimitedError,
+    SignatureError,
+    SignatureInvalidError,
+    SignatureMissingError,
+)
 from odoo_ai_config.entrypoints.http.options import HttpOptions
 from odoo_ai_config.entrypoints.http.rate_limit import FailureLimits, KnownKeys, TokenBuckets
 from tests.unit.application.memory_hub import ANYBODY, MemoryHub
@@ -100,6 +106,34 @@ def test_tenth_failure_in_a_second_is_the_last() -> None:
     limits.failed("192.0.2.1")
     assert limits.wait("192.0.2.1") == pytest.approx(0.1)
     assert limits.wait("192.0.2.2") == limits.wait(None) == 0
+
+
+@pytest.mark.parametrize(
+    ("error", "shown", "counted"),
+    [
+        (SignatureInvalidError(), True, 1),
+        (SignatureMissingError(), False, 0),
+        (StoreUnavailableError(), True, 0),
+    ],
+)
+def test_only_what_is_wrong_counts_as_a_failure(
+    error: Exception, shown: bool, counted: int
+) -> None:
+    limits = FailureLimits(1, Stopwatch())
+    with pytest.raises(type(error)), limits.trying("192.0.2.1", SignatureError, shown=shown):
+        raise error
+    assert limits.wait("192.0.2.1") == counted
+
+
+def test_who_has_failed_too_often_is_told_to_wait_only_if_wrong_again() -> None:
+    limits = FailureLimits(1, Stopwatch())
+    limits.failed("192.0.2.1")
+    with limits.trying("192.0.2.1", SignatureError) as throttled:
+        assert throttled
+    with pytest.raises(RateLimitedError), limits.trying("192.0.2.1", SignatureError):
+        raise SignatureInvalidError
+    # What it owes does not grow.
+    assert limits.wait("192.0.2.1") == 1
 
 
 def test_addresses_of_one_network_of_ipv6_fail_together() -> None:
