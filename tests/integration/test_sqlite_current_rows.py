@@ -47,6 +47,8 @@ def deny_commits(database: SqliteDatabase) -> None:
 
 async def test_own_commits_are_not_read_back(stores: Stores, readings: list[str]) -> None:
     await stores.config.commit(everything())
+    # A push of a collection asks for what an earlier one has left.
+    readings.clear()
     await stores.config.current([key()])
     await stores.config.delivery(DeliveryId("caller", "d1"))
     await stores.channels.current([mapping().mapping.key])
