@@ -6,8 +6,10 @@ import os
 import stat
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 from structlog.testing import capture_logs
@@ -399,6 +401,25 @@ def test_folder_that_was_moved_away_and_back_is_no_new_ring(
 def test_trouble_of_a_ring_that_was_never_there_is_none(source: KeyRingFile, path: Path) -> None:
     assert source.trouble() is None
     assert not path.exists()
+
+
+def test_threads_that_meet_a_change_together_take_it_over_once(
+    path: Path, clock: ManualClock
+) -> None:
+    running = KeyRingFile(path, clock)
+    running.ring()
+    together = Barrier(8)
+
+    def looked() -> KeyRing:
+        together.wait()
+        return running.ring()
+
+    with capture_logs() as logged, ThreadPoolExecutor(8) as threads:
+        for change in range(1, 21):
+            KeyRingFile(path, clock).add()
+            rings = [look.result() for look in [threads.submit(looked) for _ in range(8)]]
+            assert {len(ring.ids) for ring in rings} == {1 + change}
+            assert [line["event"] for line in logged] == ["key_ring_followed"] * change
 
 
 def test_process_that_slept_through_a_rotation_takes_the_ring_over_if_it_opens_everything(

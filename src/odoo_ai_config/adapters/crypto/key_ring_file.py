@@ -14,6 +14,7 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
+from threading import Lock
 from typing import Final, NoReturn
 
 import structlog
@@ -126,7 +127,8 @@ class KeyRingFile(KeyRingSource):
     The file is replaced as a whole, so that a reader sees the old ring or the new one. Processes
     that write it take turns. A running program follows changes of the file. While the file
     cannot be used, or holds a ring without the current key, it goes on with the ring that it
-    has and says so in the log, once for each change; its next start will refuse.
+    has and says so in the log, once for each change; its next start will refuse. Several threads
+    may ask.
     """
 
     def __init__(self, path: Path, clock: Clock) -> None:
@@ -135,20 +137,23 @@ class KeyRingFile(KeyRingSource):
         self._loaded: tuple[KeyRing, os.stat_result] | None = None
         self._trouble: RingTrouble | None = None
         self._told: tuple[RingTrouble, tuple[int, int, int] | None] | None = None
+        self._following = Lock()
 
     def ring(self) -> KeyRing:
-        if self._loaded is None:
-            self._loaded = self._load_or_create()
-            return self._loaded[0]
-        return self._followed(*self._loaded)
+        with self._following:
+            if self._loaded is None:
+                self._loaded = self._load_or_create()
+                return self._loaded[0]
+            return self._followed(*self._loaded)
 
     def trouble(self) -> RingTrouble | None:
-        if self._loaded is not None:
-            self._followed(*self._loaded)
-        return self._trouble
+        with self._following:
+            if self._loaded is not None:
+                self._followed(*self._loaded)
+            return self._trouble
 
     def adopt(self, needed: Collection[str]) -> None:
-        with suppress(InvalidKeyRingError):
+        with self._following, suppress(InvalidKeyRingError):
             ring, seen = self._load()
             if needed and set(needed) <= set(ring.ids):
                 self._take_over(ring, seen)

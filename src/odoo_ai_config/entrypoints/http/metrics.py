@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from itertools import accumulate
+from threading import Lock
 from typing import Final
 
 from attrs import define
@@ -54,8 +55,8 @@ class _Timings(Collector):
     A histogram in plain numbers, which become a metric when somebody looks.
 
     Every request is timed, and most of what it asks of store and vault. The library's histograms
-    would cost a read a tenth of its time, for they reckon with several threads. Here only the
-    event loop counts.
+    would cost a read a tenth of its time. Several threads may observe, for much is sealed off the
+    event loop.
     """
 
     def __init__(self, name: str, text: str, label: str, bounds: Sequence[float]) -> None:
@@ -64,35 +65,43 @@ class _Timings(Collector):
         self._label = label
         self._bounds = bounds
         self._by_kind: dict[str, _Timing] = {}
+        self._lock = Lock()
 
     def of(self, kind: str) -> _Timing:
         """
-        Where things of *kind* are counted.
+        Where things of *kind* are counted; to count there is for one thread only.
         """
-        if kind not in self._by_kind:
-            self._by_kind[kind] = _Timing([0] * (len(self._bounds) + 1))
-        return self._by_kind[kind]
+        with self._lock:
+            return self._of(kind)
 
     def observe(self, kind: str, seconds: float) -> None:
         """
         Count a thing of *kind*.
         """
-        timing = self.of(kind)
-        timing.buckets[bisect_left(self._bounds, seconds)] += 1
-        timing.seconds += seconds
+        with self._lock:
+            timing = self._of(kind)
+            timing.buckets[bisect_left(self._bounds, seconds)] += 1
+            timing.seconds += seconds
 
     def collect(self) -> Iterator[Metric]:
         metric = HistogramMetricFamily(self._name, self._text, labels=[self._label])
         bounds = [*map(floatToGoString, self._bounds), "+Inf"]
-        for kind, timing in self._by_kind.items():
-            cumulative = accumulate(timing.buckets)
-            metric.add_metric([kind], list(zip(bounds, cumulative, strict=True)), timing.seconds)
+        with self._lock:
+            for kind, timing in self._by_kind.items():
+                cumulative = accumulate(timing.buckets)
+                counts = list(zip(bounds, cumulative, strict=True))
+                metric.add_metric([kind], counts, timing.seconds)
         yield metric
+
+    def _of(self, kind: str) -> _Timing:
+        if kind not in self._by_kind:
+            self._by_kind[kind] = _Timing([0] * (len(self._bounds) + 1))
+        return self._by_kind[kind]
 
 
 class _RequestTally(Collector):
     """
-    Counts and times requests, in plain numbers too.
+    Counts and times requests, in plain numbers too, for which only the event loop asks.
     """
 
     def __init__(self) -> None:

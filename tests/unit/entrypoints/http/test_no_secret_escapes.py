@@ -3,6 +3,11 @@ from __future__ import annotations
 import copy
 import json
 import logging
+import re
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -152,3 +157,35 @@ def test_operations_of_store_and_vault_can_be_timed() -> None:
     text = metrics.exposition().decode()
     assert 'odoo_ai_config_store_seconds_count{operation="commit"} 1.0' in text
     assert 'odoo_ai_config_vault_seconds_count{operation="seal"} 1.0' in text
+
+
+@pytest.fixture
+def restless_threads() -> Iterator[None]:
+    """
+    Threads that take turns as often as they can.
+    """
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(usual)
+
+
+@pytest.mark.usefixtures("restless_threads")
+def test_threads_that_observe_together_lose_no_count() -> None:
+    metrics, together = Metrics(), Barrier(4)
+
+    def observe() -> None:
+        together.wait()
+        for number in range(2000):
+            metrics.observe_vault(f"operation {number}", 0.001)
+
+    with ThreadPoolExecutor(4) as threads:
+        observing = [threads.submit(observe) for _ in range(4)]
+        while not all(one.done() for one in observing):
+            metrics.exposition()
+    counts = re.findall(
+        r"^odoo_ai_config_vault_seconds_count.* (\S+)$",
+        metrics.exposition().decode(),
+        re.MULTILINE,
+    )
+    assert sum(map(float, counts)) == 4 * 2000
