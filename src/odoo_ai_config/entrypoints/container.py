@@ -149,11 +149,9 @@ def open_stores(location: StoreLocation, read_only: bool) -> Iterator[Stores]:  
     """
     Open the database at *location* with whatever technology it asks for.
 
-    One that is *read_only* is neither made nor migrated; where there is none, it is empty.
+    One that is *read_only* is neither made nor migrated.
     """
-    if location.technology == "memory" or (
-        read_only and location.url is None and not location.path.exists()
-    ):
+    if location.technology == "memory":
         state = MemoryState()
         forgetful = MemoryConfigStore(state)
         yield Stores(

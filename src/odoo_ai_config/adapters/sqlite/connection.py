@@ -113,6 +113,9 @@ class DatabaseFile:
     def create(self) -> None:
         """
         Make the file if there is none; only its owner can read it and what SQLite puts beside it.
+
+        Raises:
+            StoreUnusableError: There is none, and it is only to be read.
         """
         if not self.read_only:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -121,6 +124,11 @@ class DatabaseFile:
             with contextlib.suppress(FileExistsError):
                 os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         self._identity = _identity_at(self.path)
+        if self._identity is None:
+            raise StoreUnusableError(
+                f"{self.path} não existe; confira ODOO_AI_CONFIG_STORE_URL e "
+                "ODOO_AI_CONFIG_DATA_DIR (o arquivo é criado na primeira execução do servidor)."
+            )
 
     def remember_log(self) -> None:
         """

@@ -64,7 +64,7 @@ class SqliteDatabase:
 
         Raises:
             StoreUnusableError: The file is not one of ours, or too new for this program; or it
-                is only to be read, and too old.
+                is only to be read, and missing or too old.
             StoreUnavailableError: It cannot be opened now.
         """
         try:
@@ -203,7 +203,7 @@ def open_sqlite(
 
     Raises:
         StoreUnusableError: The file is not one of ours, or too new for this program; or it is
-            only to be read, and too old.
+            only to be read, and missing or too old.
         StoreUnavailableError: It cannot be opened now.
     """
     database = SqliteDatabase(path, busy_timeout=busy_timeout, read_only=read_only)

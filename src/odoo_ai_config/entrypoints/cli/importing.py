@@ -31,7 +31,7 @@ from odoo_ai_config.domain.versioning import content_of
 from odoo_ai_config.entrypoints.cli.flags import AS_SET, StoreFlags
 from odoo_ai_config.entrypoints.cli.folders import DocumentFile, document_files
 from odoo_ai_config.entrypoints.cli.refusals import CommandError, advice_on
-from odoo_ai_config.entrypoints.cli.session import OPERATOR, reading, session
+from odoo_ai_config.entrypoints.cli.session import OPERATOR, rehearsing, session
 from odoo_ai_config.entrypoints.cli.terminal import say, tell
 from odoo_ai_config.entrypoints.http.errors import HttpRefusalError
 from odoo_ai_config.entrypoints.http.json_body import parse_json_object
@@ -88,7 +88,7 @@ async def import_(
     if not folder.is_dir():
         raise CommandError(f"{folder} não é uma pasta.")
     files = list(document_files(folder))
-    async with (reading if dry_run else session)(flags) as services:
+    async with (rehearsing if dry_run else session)(flags) as services:
         take_in = _Importer(services, dry_run=dry_run)
         bar = track(
             files,

@@ -9,6 +9,8 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Final
 
+from attrs import evolve
+
 from odoo_ai_config.domain.access import ALL_SCOPES, ApiKey
 from odoo_ai_config.entrypoints.cli.flags import StoreFlags, container_of, reader_of
 from odoo_ai_config.entrypoints.services import Services
@@ -18,6 +20,7 @@ from odoo_ai_config.entrypoints.startup import opened
 OPERATOR: Final = ApiKey(
     "cli", "cli", b"", ALL_SCOPES, None, created_at=datetime(1970, 1, 1, tzinfo=UTC)
 )
+_NO_STORE: Final = "memory://"
 
 
 @asynccontextmanager
@@ -26,9 +29,25 @@ async def reading(flags: StoreFlags) -> AsyncIterator[Services]:
     The use cases for a command that only reads: nothing is made, migrated or written.
 
     Raises:
+        SettingsError, DomainError, ApplicationError: The hub cannot be opened, is not there yet,
+            or has to be migrated first.
+    """
+    async with opened(reader_of(flags.settings())) as services:
+        yield services
+
+
+@asynccontextmanager
+async def rehearsing(flags: StoreFlags) -> AsyncIterator[Services]:
+    """
+    The use cases for a command that says what it would do: in an empty hub where none is yet.
+
+    Raises:
         SettingsError, DomainError, ApplicationError: The hub cannot be opened, or has to be
             migrated first.
     """
+    location = flags.settings().store
+    if location.technology == "sqlite" and not location.path.exists():
+        flags = evolve(flags, store_url=_NO_STORE)
     async with opened(reader_of(flags.settings())) as services:
         yield services
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from attrs import frozen
 
+from odoo_ai_config.adapters.sqlite.database import open_sqlite
 from odoo_ai_config.entrypoints.cli import main
 
 
@@ -39,6 +40,15 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.fixture
+def empty_store(folder: Path) -> None:
+    """
+    A store that nobody has written to yet.
+    """
+    with open_sqlite(folder / "var" / "odoo-ai-config.db"):
+        pass
 
 
 @pytest.fixture

@@ -40,6 +40,7 @@ def test_trail_of_one_tenant_as_json(command: Command, key_ids: list[str]) -> No
     assert (entry["tenant_id"], entry["subject"]) == ("123456", key_ids[1])
 
 
+@pytest.mark.usefixtures("empty_store")
 def test_empty_trail_is_said_to_be_empty(command: Command) -> None:
     ended = command("audit")
     assert (ended.status, ended.out) == (0, "")

@@ -81,6 +81,7 @@ def test_accounts_are_listed_after_what_holds_for_all(command: Command) -> None:
     ]
 
 
+@pytest.mark.usefixtures("empty_store")
 def test_secret_that_is_not_told_changes_nothing(command: Command, typed: io.StringIO) -> None:
     type_in(typed, "  ")
     ended = command("chatwoot", "set", "1", "--api-token")

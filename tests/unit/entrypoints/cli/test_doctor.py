@@ -233,11 +233,25 @@ def test_command_that_only_reads_migrates_nothing(
     assert "older_schema" not in command(*tokens).err
 
 
-@pytest.mark.parametrize("tokens", [("tenants",), ("keys", "list"), ("audit",), ("keyring",)])
-def test_command_that_only_reads_makes_nothing(
+@pytest.mark.parametrize(
+    "tokens",
+    [
+        ("tenants",),
+        ("history", "loja"),
+        ("export", "out"),
+        ("audit",),
+        ("keys", "list"),
+        ("keyring", "status"),
+        ("messages", "list"),
+        ("chatwoot", "list"),
+    ],
+)
+def test_command_that_only_reads_refuses_a_store_that_is_not_there(
     command: Command, folder: Path, tokens: tuple[str, ...]
 ) -> None:
-    command(*tokens)
+    ended = command(*tokens, "--store-url", "sqlite:///engano.db")
+    assert (ended.status, ended.out) == (1, "")
+    assert "engano.db não existe" in ended.err
     assert list(folder.iterdir()) == []
 
 

@@ -83,8 +83,10 @@ def test_import_again_changes_nothing(command: Command, old: Path) -> None:
 def test_rehearsal_says_the_same_and_writes_nothing(command: Command, old: Path) -> None:
     rehearsal = command("import", "old", "--mapping-file", "mapping.json", "--dry-run")
     assert "nada foi gravado" in rehearsal.err
-    assert command("tenants").out == ""
+    assert not Path("var").exists()
     assert command("import", "old", "--mapping-file", "mapping.json").out == rehearsal.out
+    again = command("import", "old", "--mapping-file", "mapping.json", "--dry-run")
+    assert set(fates(again.out).values()) == {"igual", "ignorado"}
 
 
 def test_changed_file_makes_one_more_version(command: Command, old: Path) -> None:
@@ -193,10 +195,12 @@ def test_export_to_a_place_that_cannot_be_written_is_refused(command: Command, o
     assert "mapping.json" in ended.err
 
 
+@pytest.mark.usefixtures("empty_store")
 def test_export_of_nothing_says_so(command: Command) -> None:
     assert command("export", "out").out.startswith("0 documento")
 
 
+@pytest.mark.usefixtures("empty_store")
 def test_tenants_are_listed_with_their_documents(command: Command, old: Path) -> None:
     assert "send credentials" in command("tenants").err
     command("import", "old")
@@ -219,6 +223,7 @@ def test_history_of_no_length_that_can_be_is_refused(command: Command, limit: in
     assert (ended.status, ended.out, len(ended.err.splitlines())) == (1, "", 1)
 
 
+@pytest.mark.usefixtures("empty_store")
 def test_history_of_nothing_says_so(command: Command) -> None:
     ended = command("history", "loja")
     assert (ended.status, ended.out) == (0, "")

@@ -38,6 +38,7 @@ def test_name_cannot_draw_on_the_terminal(command: Command) -> None:
         assert set(ended.out) & set("\x1b\x9b\r\u202e") == set()
 
 
+@pytest.mark.usefixtures("empty_store")
 def test_list_of_no_keys_says_how_to_make_one(command: Command) -> None:
     ended = command("keys", "list")
     assert (ended.status, ended.out) == (0, "")

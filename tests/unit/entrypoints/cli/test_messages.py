@@ -88,6 +88,7 @@ def audited(folder: Path) -> list[tuple[Any, ...]]:
         ]
 
 
+@pytest.mark.usefixtures("empty_store")
 def test_no_message_is_said_to_be_there(command: Command) -> None:
     for arguments in (("list",), ("replay", "--stage", "dead")):
         ended = command("messages", *arguments)
