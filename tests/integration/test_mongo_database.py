@@ -44,6 +44,15 @@ def field_names(value: object) -> Iterator[str]:
             yield from field_names(inner)
 
 
+async def test_keys_are_read_without_the_documents(database: MongoDatabase) -> None:
+    stores = stores_over(database)
+    await stores.config.commit(everything())
+    keys = await stores.config.keys()
+    assert keys
+    await database["documents"].update_many({}, {"$unset": {"text": "", "authored": ""}})
+    assert await stores.config.keys() == keys
+
+
 async def test_message_of_an_earlier_version_has_no_claims_yet(database: MongoDatabase) -> None:
     stores = stores_over(database)
     await stores.config.commit(Changeset(messages=(message(),)))

@@ -15,6 +15,7 @@ from odoo_ai_config.adapters.mongo.database import MongoDatabase
 from odoo_ai_config.adapters.mongo.documents import (
     delivery_from,
     delivery_id_record,
+    document_key_from,
     revision_from,
     revision_record,
 )
@@ -136,8 +137,8 @@ class MongoConfigStore(ConfigStore):
         self, *, after: DocumentKey | None = None, limit: int = 100
     ) -> Sequence[DocumentKey]:
         beyond = {"_id": {"$gt": "" if after is None else str(after)}}
-        cursor = self._newest.find(beyond).sort("_id", 1).limit(limit)
-        return [revision_from(record).key for record in await cursor.to_list(None)]
+        cursor = self._newest.find(beyond, ["tenant", "domain", "kind"]).sort("_id", 1)
+        return [document_key_from(record) for record in await cursor.limit(limit).to_list(None)]
 
     @translated
     async def rewrite(self, old: Revision, document: Document) -> bool:

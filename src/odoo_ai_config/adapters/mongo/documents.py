@@ -82,14 +82,16 @@ def revision_record(revision: Revision) -> Record:
     }
 
 
+def document_key_from(record: Record) -> DocumentKey:
+    return DocumentKey(
+        TenantId(record["tenant"]), BusinessDomain(record["domain"]), DocumentKind(record["kind"])
+    )
+
+
 def revision_from(record: Record) -> Revision:
     authored = record["authored"]
     return Revision(
-        key=DocumentKey(
-            TenantId(record["tenant"]),
-            BusinessDomain(record["domain"]),
-            DocumentKind(record["kind"]),
-        ),
+        key=document_key_from(record),
         version=record["version"],
         document=Document(
             record["text"],
