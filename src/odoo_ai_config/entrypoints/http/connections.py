@@ -3,6 +3,9 @@ What a connection may cost: how many one address has, how long one may take to s
 
 aiohttp answers some requests by itself, in its own words: those that are no HTTP, and those that
 no route is asked for. Here they get the same problem documents as all others.
+
+aiohttp has no interface for this, so the classes here rest on private names of it. That is why
+`pyproject.toml` lets in only the release that they were tried with.
 """
 
 from __future__ import annotations
@@ -42,21 +45,21 @@ class HubRunner(web.AppRunner):
 
     async def _make_server(self) -> web.Server:
         server = await super()._make_server()
-        self._door = Door(self.app[OPTIONS])
+        self._limits = ConnectionLimits(self.app[OPTIONS])
         made = _Server(
             server.request_handler,
             request_factory=server.request_factory,
             **{**self._kwargs, **_HANDLING},
         )
-        made.door, made.trace = self._door, self.app[TRACE]
+        made.limits, made.trace = self._limits, self.app[TRACE]
         return made
 
     async def _cleanup_server(self) -> None:
-        self._door.tell_the_rest()
+        self._limits.tell_the_rest()
         await super()._cleanup_server()
 
 
-class Door:
+class ConnectionLimits:
     """
     How many connections each address has, and what was done about those that are too many.
     """
@@ -124,12 +127,12 @@ class _Server(web.Server):
     Makes the connections.
     """
 
-    door: Door
+    limits: ConnectionLimits
     trace: RequestTrace
 
     def __call__(self) -> web.RequestHandler:
         connection = _Connection(self, loop=self._loop, **self._kwargs)
-        connection.door, connection.trace = self.door, self.trace
+        connection.limits, connection.trace = self.limits, self.trace
         return connection
 
 
@@ -138,7 +141,7 @@ class _Connection(web.RequestHandler):
     One connection.
     """
 
-    door: Door
+    limits: ConnectionLimits
     trace: RequestTrace
     # None unless it is counted.
     _address: str | None = None
@@ -147,7 +150,7 @@ class _Connection(web.RequestHandler):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         address = _address_of(transport)
-        if not self.door.admits(address):
+        if not self.limits.admits(address):
             # Nothing of it is read, so nothing is answered.
             self.force_close()
             transport.close()
@@ -159,7 +162,7 @@ class _Connection(web.RequestHandler):
 
     def connection_lost(self, exc: BaseException | None) -> None:
         if self._address is not None:
-            self.door.left(self._address)
+            self.limits.left(self._address)
             self._address = None
         self._stop_waiting()
         super().connection_lost(exc)
@@ -178,7 +181,7 @@ class _Connection(web.RequestHandler):
             self._await_headers()
 
     def _await_headers(self) -> None:
-        self._patience = self._loop.call_later(self.door.header_seconds, self._give_up)
+        self._patience = self._loop.call_later(self.limits.header_seconds, self._give_up)
 
     def _stop_waiting(self) -> None:
         if self._patience is not None:
@@ -187,7 +190,7 @@ class _Connection(web.RequestHandler):
 
     def _give_up(self) -> None:
         self._patience = None
-        self.door.late(self._address or "")
+        self.limits.late(self._address or "")
         self.force_close()
 
     async def finish_response(
