@@ -163,6 +163,14 @@ def test_every_alert_is_explained() -> None:
         assert rule["annotations"]["summary"]
 
 
+def test_one_request_that_the_store_failed_wakes_nobody() -> None:
+    (rule,) = [rule for rule in alerts() if rule["alert"] == "OdooAiConfigStoreFails"]
+    (window,) = re.findall(r"\[(\d+)m\]", rule["expr"])
+    # It has to go on for longer than one failure is seen.
+    assert int(rule["for"].removesuffix("m")) > int(window)
+    assert rule["labels"]["severity"] == "warning"
+
+
 @pytest.mark.parametrize(
     ("query", "legend", "faults"),
     [

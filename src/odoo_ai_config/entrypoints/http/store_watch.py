@@ -10,7 +10,6 @@ from typing import Final
 import structlog
 
 from odoo_ai_config.application.errors import (
-    ApplicationError,
     StoreFailure,
     StoreUnavailableError,
     StoreUnusableError,
@@ -27,11 +26,11 @@ class StoreWatch:
     Hears of every request that the store failed, and asks the store itself while it fails.
 
     So the log has one line when it begins, one when the cause becomes another and one when it
-    is over, with how many requests it took, however many there are.
+    is over, with how many requests the store failed.
 
     Args:
         check: Returns if the store can be read and written now.
-        count: Takes the cause of each failure.
+        count: Takes the cause of each request's failure.
         idle: How many looks there are for each question to a store that does not fail.
     """
 
@@ -45,7 +44,7 @@ class StoreWatch:
         self._check = check
         self._count = count
         self._failure: StoreFailure | None = None
-        self._times = 0
+        self._requests = 0
         self._idle = idle
         self._looks = 0
 
@@ -53,13 +52,10 @@ class StoreWatch:
         """
         Be told what a request ended with.
         """
-        if not isinstance(error, StoreUnavailableError | StoreUnusableError):
-            return
-        self._times += 1
-        self._count(error.failure.value)
-        if error.failure is not self._failure:
-            self._failure = error.failure
-            _log.error("store_failed", cause=error.failure.value, code=error.code)
+        if isinstance(error, StoreUnavailableError | StoreUnusableError):
+            self._requests += 1
+            self._count(error.failure.value)
+            self._tell(error)
 
     async def ready(self) -> None:
         """
@@ -70,8 +66,8 @@ class StoreWatch:
         """
         await self._check()
         if self._failure is not None:
-            _log.warning("store_back", cause=self._failure.value, failures=self._times)
-            self._failure, self._times = None, 0
+            _log.warning("store_back", cause=self._failure.value, failures=self._requests)
+            self._failure, self._requests = None, 0
 
     async def look(self) -> None:
         """
@@ -81,5 +77,10 @@ class StoreWatch:
         if self._failure is not None or self._looks % self._idle == 0:
             try:
                 await self.ready()
-            except ApplicationError as error:
-                self.failed(error)
+            except (StoreUnavailableError, StoreUnusableError) as error:
+                self._tell(error)
+
+    def _tell(self, error: StoreUnavailableError | StoreUnusableError) -> None:
+        if error.failure is not self._failure:
+            self._failure = error.failure
+            _log.error("store_failed", cause=error.failure.value, code=error.code)

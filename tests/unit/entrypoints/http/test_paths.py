@@ -212,19 +212,36 @@ async def test_store_that_fails_is_asked_again_without_anybody_else_asking() -> 
 
     with capture_logs() as logged:
         watch = StoreWatch(check, counted.append, idle=2)
+        watch.failed(StoreUnavailableError(StoreFailure.DISK_FULL))
         looks = 0
         while not any(line["event"] == "store_back" for line in logged):
             await watch.look()
             looks += 1
-    # One look is spared while nothing is known to be wrong.
-    assert looks == 5
-    assert counted == ["disk_full", "disk_full", "read_only"]
+    assert looks == 4
+    # A request was failed, and the hub's own questions are no requests.
+    assert counted == ["disk_full"]
     assert [(line["event"], line["cause"]) for line in logged] == [
         ("store_failed", "disk_full"),
         ("store_failed", "read_only"),
         ("store_back", "read_only"),
     ]
-    assert logged[-1]["failures"] == 3
+    assert logged[-1]["failures"] == 1
+
+
+async def test_idle_hub_finds_out_that_its_store_fails() -> None:
+    counted: list[str] = []
+
+    async def check() -> None:
+        raise StoreUnavailableError(StoreFailure.DISK_FULL)
+
+    with capture_logs() as logged:
+        watch = StoreWatch(check, counted.append, idle=2)
+        await watch.look()
+        assert logged == []
+        for _ in range(5):
+            await watch.look()
+    assert [(line["event"], line["cause"]) for line in logged] == [("store_failed", "disk_full")]
+    assert counted == []
 
 
 async def test_what_is_not_the_stores_fault_is_no_outage() -> None:
