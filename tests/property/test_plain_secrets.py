@@ -1,25 +1,29 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from base64 import urlsafe_b64encode
 from collections.abc import Callable
+from typing import Final
 
 import pytest
 from attrs import define, field
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from odoo_ai_config.domain.credentials import Fingerprint, SecretText
 from odoo_ai_config.domain.errors import EncryptedValueError, InvalidValueError
 from odoo_ai_config.domain.identifiers import CONFIG, CredentialRef
-from odoo_ai_config.domain.json_types import Json, JsonObject
+from odoo_ai_config.domain.json_types import Json, JsonObject, ReadOnlyJsonObject
+from odoo_ai_config.domain.merging import references_in
+from odoo_ai_config.domain.outcomes import MOST_NOTICES, Notice
 from odoo_ai_config.domain.plain_secrets import (
     MOST_SECRETS,
-    is_encrypted,
-    is_secret_name,
-    is_secret_text,
+    TakenOut,
+    require_all_open,
     taken_out,
 )
+from odoo_ai_config.domain.secret_names import is_encrypted, is_secret_name, is_secret_text
 from tests.strategies import json_objects
 
 SECRET_NAMES = [
@@ -52,6 +56,7 @@ OTHER_NAMES = [
     "resenha",
     "tokenizer",
     "bypass",
+    "pass_rate",
     "chave_pix",
     "public_key",
     "sort_key",
@@ -65,6 +70,7 @@ OTHER_NAMES = [
     "prefix",
     "collection",
 ]
+LONG: Final = "x" * 100_000
 CASINGS: list[Callable[[str], str]] = [str, str.upper, str.title, str.swapcase]
 
 
@@ -150,33 +156,43 @@ def test_no_secret_stays_and_each_is_under_the_reference_at_its_place(given: Pla
 @given(planted())
 def test_what_was_taken_out_stays_out_and_comes_to_the_same_place_again(given: Planted) -> None:
     found = taken_out(CONFIG, given.body)
-    assert taken_out(CONFIG, found.body) == type(found)(found.body)
+    assert taken_out(CONFIG, found.body) == TakenOut(found.body)
     again = taken_out(CONFIG, {**found.body, **given.body})
     assert (again.body, again.plain) == (found.body, found.plain)
 
 
-@given(planted(), st.randoms())
-def test_items_of_a_list_keep_their_references_wherever_they_are(
-    given: Planted, random: object
-) -> None:
+@given(planted())
+def test_items_of_a_list_keep_their_references_wherever_they_are(given: Planted) -> None:
+    one, other = items_of(given.body)
+    assert isinstance(one, dict)
+    assert isinstance(other, dict)
+    one["host"], other["host"] = "a", "b"
     found = taken_out(CONFIG, given.body)
-    items = given.body["list"]
+    turned = taken_out(CONFIG, {**given.body, "list": [other, one]})
+    assert items_of(turned.body) == items_of(found.body)[::-1]
+    assert turned.plain == found.plain
+
+
+def items_of(body: ReadOnlyJsonObject) -> list[Json]:
+    items = body["list"]
     assert isinstance(items, list)
-    turned = taken_out(CONFIG, {**given.body, "list": items[::-1]})
-    if json.dumps(items[0]) != json.dumps(items[1]):
-        assert set(turned.plain) == set(found.plain)
+    return items
 
 
 @given(json_objects())
 def test_a_body_without_secrets_is_left_as_it_is(body: JsonObject) -> None:
     names = {part for path in places(body) for part in path if isinstance(part, str)}
-    if not any(is_secret_name(name) or name.endswith("_ref") for name in names):
-        found = taken_out(CONFIG, body)
-        assert found.body is body or found.body == body
+    assume(not any(is_secret_name(name) or name.endswith("_ref") for name in names))
+    assert taken_out(CONFIG, body) == TakenOut(body)
 
 
 @given(secret_names())
 def test_a_name_says_secret_in_any_casing(name: str) -> None:
+    assert is_secret_name(name)
+
+
+@pytest.mark.parametrize("name", ["db_pass", "dbPass", "pw", "pAsSwOrD", "chaveDaApi"])
+def test_a_name_says_secret_by_a_word_of_it(name: str) -> None:
     assert is_secret_name(name)
 
 
@@ -257,14 +273,24 @@ def test_a_password_that_begins_like_one_is_not(text: str) -> None:
         ({"note": f"ENC:{fernet()}"}, "note"),
         ({"list": ["x", f"ENC:{fernet()}"]}, "list[1]"),
         ({"list": [{"pwd": f"ENC:{fernet()}"}]}, "list[0].pwd"),
+        ({"list": [[["x", f"ENC:{fernet()}"]]]}, "list[0][0][1]"),
+        ({LONG: {"c4n4ry é": f"ENC:{fernet()}"}}, "*.*"),
     ],
 )
-def test_a_value_of_the_replaced_server_is_refused_by_its_place(
+def test_a_value_of_the_replaced_server_is_refused_by_its_place_and_stays_where_it_was(
     body: JsonObject, where: str
 ) -> None:
     with pytest.raises(EncryptedValueError) as caught:
-        taken_out(CONFIG, body)
+        require_all_open(body)
     assert caught.value.field == where
+    found = taken_out(CONFIG, body)
+    assert (found.body, found.anything) == (body, False)
+    assert found.notices == (Notice("unsealed_secret", where),)
+
+
+@given(json_objects())
+def test_what_nobody_encrypted_is_let_in(body: JsonObject) -> None:
+    require_all_open(body)
 
 
 @pytest.mark.parametrize(
@@ -303,7 +329,7 @@ def test_what_cannot_be_sealed_is_a_notice(body: JsonObject, where: str) -> None
     ],
 )
 def test_what_says_nothing_or_only_tells_is_left_alone(body: JsonObject) -> None:
-    assert taken_out(CONFIG, body) == type(taken_out(CONFIG, {}))(body)
+    assert taken_out(CONFIG, body) == TakenOut(body)
 
 
 def test_a_reference_of_somebody_else_is_not_taken_over() -> None:
@@ -362,3 +388,55 @@ def test_there_may_be_so_many_secrets_and_no_more() -> None:
     with pytest.raises(InvalidValueError) as caught:
         taken_out(CONFIG, body | {names[0]: {"password": "x"}})
     assert caught.value.rule == "too_many_to_seal"
+
+
+def many(member: Callable[[int], JsonObject]) -> JsonObject:
+    return {name: value for number in range(2000) for name, value in member(number).items()}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {f"{LONG}_token": many(lambda number: {f"a{number}": 5})},
+        {LONG: {**many(lambda number: {f"p{number}_ref": f"config:{number}"}), "password": "x"}},
+        {LONG: many(lambda number: {f"p{number}": "a", f"p{number}_ref": "config:~b"})},
+        {LONG: many(lambda number: {f"p{number}": {"password": 5}})},
+        {LONG: [{"password": 5, "n": number} for number in range(2000)]},
+        {f"{LONG}{number}": {"password": "x"} for number in range(20)},
+        {"integrations": {LONG: many(lambda number: {f"p{number}_ref": "b"})}},
+    ],
+    ids=["unsealed", "referring", "left behind", "places", "items", "long names", "missing"],
+)
+def test_what_it_takes_grows_with_the_body_and_not_with_its_square(body: JsonObject) -> None:
+    tracemalloc.start()
+    try:
+        found = taken_out(CONFIG, body)
+        references = references_in(body)
+        kept, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert max(kept, peak) < 20 * len(json.dumps(body))
+    assert len(found.notices) <= MOST_NOTICES
+    assert all(reference.path.startswith("integrations.*.p") for reference in references)
+
+
+def test_names_are_not_kept() -> None:
+    tracemalloc.start()
+    try:
+        for number in range(20):
+            taken_out(CONFIG, {f"{number}{LONG}": 1})
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept < len(LONG)
+
+
+@pytest.mark.parametrize("name", ["api-key-" * 16, f"{'key_' * 100_000}", f"password{'s' * 200}"])
+def test_a_long_name_is_judged_by_its_ends(name: str) -> None:
+    assert is_secret_name(name) == is_secret_name(f"{name[:64]} {name[-64:]}")
+
+
+def test_so_many_notices_are_given_and_no_more() -> None:
+    body: JsonObject = {f"a{number}": {"password": 5} for number in range(MOST_NOTICES + 1)}
+    places = [notice.field for notice in taken_out(CONFIG, body).notices]
+    assert places == [f"a{number}.password" for number in range(MOST_NOTICES)]

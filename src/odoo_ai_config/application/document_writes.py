@@ -77,7 +77,6 @@ async def write_document(
         IdempotencyKeyReusedError: The claim came before with another body.
         InvalidValueError: It would be a ``crews`` document that crews cannot be read from, or
             has too many secrets in it.
-        EncryptedValueError: A secret in it is one that the replaced server encrypted.
         UnknownFingerprintError: It names a sealed value that the tenant does not have.
         ContentionError: Too many writers at a time.
         StoreUnavailableError: The store is away.

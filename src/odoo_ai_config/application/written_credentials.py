@@ -96,7 +96,6 @@ class CredentialsWriter:
         Take the secrets out of *document*, and put them among the *credentials* beside it.
 
         Raises:
-            EncryptedValueError: A secret is one that the replaced server encrypted.
             InvalidValueError: There are too many secrets in it.
             UnknownFingerprintError: It names a sealed value that the tenant does not have.
         """
@@ -135,7 +134,7 @@ class CredentialsWriter:
         *document* as it would have been stored if secrets had been taken out of it then.
 
         Raises:
-            EncryptedValueError, InvalidValueError: As `apart` says.
+            InvalidValueError: As `apart` says.
         """
         return await worked_out(
             lambda: self._stored(kind, document), weight=weight_of_yaml(document.text)
@@ -161,7 +160,7 @@ class CredentialsWriter:
         *text*, which stands for *body*, as it may be kept; for a thread to do.
 
         Raises:
-            EncryptedValueError, InvalidValueError: As `apart` says.
+            InvalidValueError: As `apart` says.
         """
         found = taken_out(kind, body)
         return self._amended(text, found) if found.anything else text
@@ -187,7 +186,7 @@ async def secrets_in(kind: DocumentKind, document: Document) -> TakenOut:
     What `taken_out` finds in *document*.
 
     Raises:
-        EncryptedValueError, InvalidValueError: As it says.
+        InvalidValueError: As it says.
     """
     return await worked_out(lambda: taken_out(kind, document.body), weight=2 * weight_of(document))
 

@@ -14,13 +14,19 @@ from odoo_ai_config.domain.credentials import Fingerprint, SecretText
 from odoo_ai_config.domain.documents import AuthoredYaml, Document
 from odoo_ai_config.domain.errors import InvalidValueError
 from odoo_ai_config.domain.identifiers import CONFIG, CredentialRef, TenantId
-from odoo_ai_config.domain.json_types import Json, JsonObject, ReadOnlyJsonObject
-from odoo_ai_config.domain.plain_secrets import TakenOut, require_open, taken_out
+from odoo_ai_config.domain.json_types import (
+    Json,
+    JsonObject,
+    Place,
+    ReadOnlyJsonObject,
+    shown_place,
+)
+from odoo_ai_config.domain.plain_secrets import TakenOut, require_all_open, taken_out
+from odoo_ai_config.domain.secret_names import OLD_MARK, require_open
 from odoo_ai_config.domain.tenant import CompanyMetadataSync, CredentialsSync, social_ref
 
-_UNENCRYPTED: Final = "ENC:"
 # What the replaced service made of an empty Odoo field.
-_UNENCRYPTED_FALSE: Final = "ENC:False"
+_EMPTY: Final = f"{OLD_MARK}False"
 
 
 def merge_patch(target: ReadOnlyJsonObject, patch: ReadOnlyJsonObject) -> JsonObject:
@@ -47,8 +53,15 @@ class NamedReference:
     A place in a config document that refers to a sealed value.
     """
 
-    path: str
+    place: Place
     ref: str
+
+    @property
+    def path(self) -> str:
+        """
+        The place as it may be shown.
+        """
+        return shown_place(self.place)
 
 
 @frozen
@@ -74,12 +87,15 @@ def config_after(
     other section stays as it is. *settings* are the event's further settings, if it has any.
 
     Raises:
-        EncryptedValueError: A secret in it is one that the replaced server encrypted.
+        EncryptedValueError: A secret in the event is one that the replaced server encrypted.
+            What lies in the document already stays as it is.
         InvalidValueError: There are too many secrets in it.
     """
+    require_all_open(sync.integrations or {}, ("integrations",))
     before = Document.of({}) if current is None else current
     body = before.body
     if settings is not None:
+        require_all_open(settings)
         body = merge_patch(body, settings)
         if before.authored is None and sync.settings_text is not None:
             # The event's YAML is the first text that a person wrote for this document.
@@ -172,7 +188,11 @@ def _text(body: ReadOnlyJsonObject, name: str) -> str | None:
 def metadata_after(current: Document | None, sync: CompanyMetadataSync) -> Document:
     """
     The metadata document after a company metadata event: what the event says, over what was there.
+
+    Raises:
+        EncryptedValueError: A text in the event is one that the replaced server encrypted.
     """
+    require_all_open(sync.body)
     before = Document.of({}) if current is None else current
     sections: JsonObject = {"account_id": str(sync.owner.tenant)}
     if sync.domain_label is not None:
@@ -225,14 +245,14 @@ def split_credentials(
     plain: dict[CredentialRef, SecretText] = {}
     sealed: dict[CredentialRef, Fingerprint] = {}
     for name, value in values.items():
-        if value is None or value is False or value == _UNENCRYPTED_FALSE:
+        if value is None or value is False or value == _EMPTY:
             continue
         if not isinstance(value, str):
             raise InvalidValueError("credentials", "credentials")
         ref = CredentialRef(name)
         require_open(value, f"credentials.{name}")
         mark = Fingerprint.from_mask(value)
-        text = value.removeprefix(_UNENCRYPTED)
+        text = value.removeprefix(OLD_MARK)
         if mark is not None:
             sealed[ref] = mark
         elif text:
@@ -264,17 +284,17 @@ def references_in(config: ReadOnlyJsonObject) -> tuple[NamedReference, ...]:
     Every ``credential_ref`` and ``*_ref`` of the config's integrations, with its place.
     """
     found: list[NamedReference] = []
-    _gather_references(config.get("integrations"), "integrations", found)
+    _gather_references(config.get("integrations"), ("integrations",), found)
     return tuple(found)
 
 
-def _gather_references(value: Json, path: str, found: list[NamedReference]) -> None:
+def _gather_references(value: Json, at: Place, found: list[NamedReference]) -> None:
     if isinstance(value, list):
-        for place, inner in enumerate(value):
-            _gather_references(inner, f"{path}[{place}]", found)
+        for number, inner in enumerate(value):
+            _gather_references(inner, (*at, number), found)
     elif isinstance(value, dict):
         for name, inner in value.items():
             if isinstance(inner, dict | list):
-                _gather_references(inner, f"{path}.{name}", found)
+                _gather_references(inner, (*at, name), found)
             elif name.endswith("_ref") and isinstance(inner, str) and inner:
-                found.append(NamedReference(f"{path}.{name}", inner))
+                found.append(NamedReference((*at, name), inner))

@@ -27,6 +27,9 @@ class WriteKind(enum.Enum):
     COLLECTION = "collection_sync"
 
 
+# Of one kind in one answer: more than anybody reads.
+MOST_NOTICES: Final = 200
+
 EVENTS: Final = frozenset(WriteKind) - {WriteKind.DOCUMENT, WriteKind.COLLECTION}
 
 

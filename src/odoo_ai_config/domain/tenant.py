@@ -11,7 +11,7 @@ from attrs import field, frozen
 from odoo_ai_config.domain.credentials import SecretText
 from odoo_ai_config.domain.identifiers import CredentialRef, TenantDomain
 from odoo_ai_config.domain.json_types import ReadOnlyJsonObject
-from odoo_ai_config.domain.plain_secrets import require_open
+from odoo_ai_config.domain.secret_names import require_open
 
 
 @frozen

@@ -363,18 +363,50 @@ async def test_deleted_documents_keep_no_secret_in_their_history(hub: MemoryHub)
 
 async def test_what_cannot_be_sealed_is_reported_and_left(hub: MemoryHub) -> None:
     mask = "sealed:" + "0" * 32
-    await left_behind(hub, old(OLD_CIPHERTEXT), old(mask), old(OLD_CIPHERTEXT))
+    await left_behind(hub, old("c4n4ry"), old(mask), old(mask))
     await left_behind(hub, Document.of({"password": 5}), kind=METADATA)
-    search = await hub.seal_stored_secrets.search(10)
-    assert search.found == CONFIG_KEY
     report = await hub.seal_stored_secrets()
-    where = "integrations.smtp.password"
-    assert report.refused == [
-        f"{CONFIG_KEY} {where}",
-        f"{CONFIG_KEY} v2",
-        f"{CONFIG_KEY} v1 {where}",
-    ]
+    assert report.refused == [str(CONFIG_KEY), f"{CONFIG_KEY} v2"]
     assert report.unsealed == [f"{OWNER.document(METADATA)} password"]
+    assert "c4n4ry" not in stored_text(hub)
+
+
+async def test_too_many_stored_secrets_are_reported_and_left(hub: MemoryHub) -> None:
+    crowded = Document.of({f"a{number}": {"password": "x"} for number in range(201)})
+    await left_behind(hub, crowded, Document.of({"a": 1}))
+    assert (await hub.seal_stored_secrets.search(10)).found == CONFIG_KEY
+    assert (await hub.seal_stored_secrets()).refused == [f"{CONFIG_KEY} v1"]
+
+
+async def by_event_without_it(hub: MemoryHub) -> Outcome:
+    return await hub.sync_credentials(event(name="New"), caller=ANYBODY)
+
+
+async def by_patching_another(hub: MemoryHub) -> Outcome:
+    return await hub.patch(write(CONFIG_KEY), patch={"integrations": {"smtp": {"port": 25}}})
+
+
+async def by_rolling_back(hub: MemoryHub) -> Outcome:
+    return await hub.roll_back(write(CONFIG_KEY), version=1)
+
+
+@pytest.mark.parametrize("writing", [by_event_without_it, by_patching_another, by_rolling_back])
+async def test_ciphertext_that_lay_there_stands_in_nobodys_way(
+    hub: MemoryHub, writing: Callable[[MemoryHub], Awaitable[Outcome]]
+) -> None:
+    await left_behind(hub, old(OLD_CIPHERTEXT), old(OLD_CIPHERTEXT + " "))
+    outcome = await writing(hub)
+    assert outcome.changed
+    assert outcome.notices[-1] == Notice("unsealed_secret", "integrations.smtp.password")
+
+
+async def test_ciphertext_that_lay_there_is_no_secret_in_clear(hub: MemoryHub) -> None:
+    await left_behind(hub, old(OLD_CIPHERTEXT), old(OLD_CIPHERTEXT))
+    assert (await hub.seal_stored_secrets.search(10)).found is None
+    report = await hub.seal_stored_secrets()
+    assert (report.documents, report.revisions, report.refused) == (0, 0, [])
+    assert report.unsealed == [f"{CONFIG_KEY} integrations.smtp.password"]
+    assert hub.state.audit == []
 
 
 async def test_settings_of_the_hub_itself_are_left_alone(hub: MemoryHub) -> None:

@@ -132,7 +132,9 @@ def test_event_fills_the_sections_that_it_owns() -> None:
 def test_password_alone_is_reason_enough_to_refer_to_it() -> None:
     sync = CredentialsSync(owner=OWNER, token=TOKEN, password=SecretText("p"))
     (reference,) = references_in(config_after(None, sync).document.body)
-    assert reference == NamedReference("integrations.mcp.config.credential_ref", str(TOKEN))
+    assert reference == NamedReference(
+        ("integrations", "mcp", "config", "credential_ref"), str(TOKEN)
+    )
 
 
 STORED: JsonObject = {
@@ -336,10 +338,11 @@ def test_references_are_found_wherever_they_are() -> None:
         },
     }
     assert references_in(config) == (
-        NamedReference("integrations.mcp.config.credential_ref", "a"),
-        NamedReference("integrations.list[0].token_ref", "b"),
-        NamedReference("integrations.nested_ref.inner_ref", "c"),
+        NamedReference(("integrations", "mcp", "config", "credential_ref"), "a"),
+        NamedReference(("integrations", "list", 0, "token_ref"), "b"),
+        NamedReference(("integrations", "nested_ref", "inner_ref"), "c"),
     )
+    assert references_in(config)[1].path == "integrations.list[0].token_ref"
 
 
 @pytest.mark.parametrize("integrations", [None, "text", []])

@@ -13,10 +13,12 @@ from odoo_ai_config.application.off_loop import weight_of, worked_out
 from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.application.ports.config_store import ConfigStore
 from odoo_ai_config.application.written_credentials import CredentialsWriter
+from odoo_ai_config.domain.documents import Document
 from odoo_ai_config.domain.identifiers import CREDENTIALS
 from odoo_ai_config.domain.json_types import JsonObject
 from odoo_ai_config.domain.merging import merge_patch
 from odoo_ai_config.domain.outcomes import Outcome
+from odoo_ai_config.domain.plain_secrets import require_all_open
 from odoo_ai_config.domain.versioning import Revision, living, successor
 
 
@@ -37,6 +39,7 @@ class PatchDocument:
         Raises:
             DocumentNotFoundError, DocumentDeletedError: There is nothing to patch.
             InvalidValueError: A ``credentials`` document would not be references and values.
+            EncryptedValueError: A secret in *patch* is one that the replaced server encrypted.
             UnknownFingerprintError: It would name a sealed value that the tenant does not have.
             DomainError, ApplicationError: As `write_document` says.
         """
@@ -53,9 +56,12 @@ class PatchDocument:
                 )
                 revision = successor(before, request.key, document, author=author, at=now)
                 return Decision(revision, sealing)
-            document = await worked_out(
-                lambda: present.with_body(merge_patch(present.body, patch)), weight=weight
-            )
+            document = await worked_out(lambda: _patched(present, patch), weight=weight)
             return Decision(successor(before, request.key, document, author=author, at=now))
 
         return await write_document(self.store, self.clock, request, decide, self.credentials)
+
+
+def _patched(document: Document, patch: JsonObject) -> Document:
+    require_all_open(patch)
+    return document.with_body(merge_patch(document.body, patch))

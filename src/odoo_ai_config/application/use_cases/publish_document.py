@@ -16,7 +16,9 @@ from odoo_ai_config.application.ports.yaml_codec import YamlCodec
 from odoo_ai_config.application.written_credentials import CredentialsWriter
 from odoo_ai_config.domain.documents import AuthoredYaml, Document
 from odoo_ai_config.domain.identifiers import CREDENTIALS
+from odoo_ai_config.domain.json_types import JsonObject
 from odoo_ai_config.domain.outcomes import Outcome
+from odoo_ai_config.domain.plain_secrets import require_all_open
 from odoo_ai_config.domain.versioning import Revision, content_of, successor
 
 
@@ -40,6 +42,7 @@ class PublishDocument:
         Raises:
             InvalidYamlError: *text* is not YAML.
             InvalidValueError: A ``credentials`` document is not references and values.
+            EncryptedValueError: A secret in *text* is one that the replaced server encrypted.
             UnknownFingerprintError: It names a sealed value that the tenant does not have.
             DomainError, ApplicationError: As `write_document` says.
         """
@@ -53,9 +56,12 @@ class PublishDocument:
                 )
                 revision = successor(current, request.key, document, author=author, at=now)
                 return Decision(revision, sealing)
-            document = await worked_out(
-                lambda: Document.of(body, AuthoredYaml(text)), weight=len(text)
-            )
+            document = await worked_out(lambda: _written(body, text), weight=len(text))
             return Decision(successor(current, request.key, document, author=author, at=now))
 
         return await write_document(self.store, self.clock, request, decide, self.credentials)
+
+
+def _written(body: JsonObject, text: str) -> Document:
+    require_all_open(body)
+    return Document.of(body, AuthoredYaml(text))

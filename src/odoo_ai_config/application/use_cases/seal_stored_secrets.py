@@ -15,18 +15,14 @@ from odoo_ai_config.application.ports.config_store import ConfigStore
 from odoo_ai_config.application.written_credentials import CredentialsWriter
 from odoo_ai_config.domain.changes import AuditAction, AuditEntry, Changeset
 from odoo_ai_config.domain.credentials import SecretText
-from odoo_ai_config.domain.errors import (
-    EncryptedValueError,
-    InvalidValueError,
-    UnknownFingerprintError,
-)
+from odoo_ai_config.domain.errors import InvalidValueError, UnknownFingerprintError
 from odoo_ai_config.domain.identifiers import CREDENTIALS, HUB, CredentialRef, DocumentKey
 from odoo_ai_config.domain.merging import credentials_after, fingerprints_in
 from odoo_ai_config.domain.plain_secrets import TakenOut
 from odoo_ai_config.domain.versioning import Revision, content_of, successor
 
 _PAGE: Final = 50
-_REFUSALS: Final = (EncryptedValueError, InvalidValueError, UnknownFingerprintError)
+_REFUSALS: Final = (InvalidValueError, UnknownFingerprintError)
 
 
 @define
@@ -37,8 +33,10 @@ class SealingReport:
     Args:
         documents: Documents that got a new version without secrets.
         revisions: Old versions that were rewritten.
-        refused: Places that stay as they are: ciphertext of the replaced server, or too much.
-        unsealed: Places that look like a secret and hold what cannot be sealed.
+        refused: Versions that stay as they are: too much is in them, or the sealed form of a
+            value that the tenant does not have.
+        unsealed: Places that look like a secret and hold what cannot be sealed: a number, or
+            ciphertext of the replaced server.
     """
 
     documents: int = 0
@@ -118,7 +116,7 @@ class SealStoredSecrets:
     async def _has_plain(self, revision: Revision) -> bool:
         try:
             document, _ = await self.credentials.stored(revision.key.kind, revision.document)
-        except _REFUSALS:
+        except InvalidValueError:
             return True
         return document != revision.document
 
@@ -141,8 +139,8 @@ class SealStoredSecrets:
     async def _seal(self, key: DocumentKey, actor: str, report: SealingReport) -> None:
         try:
             report.documents += await self._seal_newest(key, actor, report)
-        except _REFUSALS as error:
-            report.refused.append(f"{key}{_place_in(error)}")
+        except _REFUSALS:
+            report.refused.append(str(key))
         newest: Revision | None = None
         async for old in self._revisions(key):
             if newest is None:
@@ -150,8 +148,8 @@ class SealStoredSecrets:
                 continue
             try:
                 report.revisions += await self._seal_old(old, actor)
-            except _REFUSALS as error:
-                report.refused.append(f"{key} v{old.version}{_place_in(error)}")
+            except _REFUSALS:
+                report.refused.append(f"{key} v{old.version}")
 
     async def _seal_newest(self, key: DocumentKey, actor: str, report: SealingReport) -> bool:
         beside = key.owner.document(CREDENTIALS)
@@ -216,7 +214,3 @@ class SealStoredSecrets:
             sealed_under=sealing.sealed_under,
             audit=(AuditEntry(now, action, actor, owner.tenant, subject),),
         )
-
-
-def _place_in(error: Exception) -> str:
-    return f" {error.field}" if isinstance(error, EncryptedValueError | InvalidValueError) else ""

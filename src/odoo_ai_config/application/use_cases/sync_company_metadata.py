@@ -42,7 +42,7 @@ class SyncCompanyMetadata:
         Raises:
             ScopeMissingError: *caller* may not push events.
             TenantForbiddenError: *caller* is bound to another tenant.
-            EncryptedValueError: A text in it is a secret that the replaced server encrypted.
+            EncryptedValueError: A text in *sync* is one that the replaced server encrypted.
             IdempotencyKeyReusedError: *claim* came before with another body.
             ContentionError: Too many writers at a time.
             StoreUnavailableError: The store is away.

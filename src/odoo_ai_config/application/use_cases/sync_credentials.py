@@ -5,6 +5,7 @@ Take in what Odoo says of a tenant's settings and credentials.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import islice
 
 from attrs import evolve, frozen
 
@@ -27,7 +28,7 @@ from odoo_ai_config.domain.merging import (
     config_after,
     credentials_after,
 )
-from odoo_ai_config.domain.outcomes import Notice, Outcome, WriteKind
+from odoo_ai_config.domain.outcomes import MOST_NOTICES, Notice, Outcome, WriteKind
 from odoo_ai_config.domain.tenant import CredentialsSync
 from odoo_ai_config.domain.versioning import content_of, digests_of, successor, version_of
 
@@ -53,7 +54,7 @@ class SyncCredentials:
             ScopeMissingError: *caller* may not push events.
             TenantForbiddenError: *caller* is bound to another tenant.
             InvalidYamlError: The event's settings text is not YAML.
-            EncryptedValueError: A secret is one that the replaced server encrypted.
+            EncryptedValueError: A secret in *sync* is one that the replaced server encrypted.
             InvalidValueError: There are too many secrets among the settings.
             UnknownFingerprintError: They name a sealed value that the tenant does not have.
             IdempotencyKeyReusedError: *claim* came before with another body.
@@ -148,8 +149,7 @@ def _missing(
     references: Iterable[NamedReference], known: Iterable[str], new: Iterable[CredentialRef]
 ) -> tuple[Notice, ...]:
     sealed = {*known, *(ref.value for ref in new)}
+    missing = (reference for reference in references if reference.ref not in sealed)
     return tuple(
-        Notice("missing_credential", reference.path)
-        for reference in references
-        if reference.ref not in sealed
+        Notice("missing_credential", reference.path) for reference in islice(missing, MOST_NOTICES)
     )

@@ -70,11 +70,19 @@ def test_what_lay_in_clear_is_sealed_and_gone_from_the_file(
 def test_what_stays_is_told_by_its_place(command: Command, folder: Path) -> None:
     ciphertext = "ENC:" + urlsafe_b64encode(b"\x80" + bytes(24 + 32 + 32)).decode()
     stored(*versions(ciphertext), revision(key("beta"), password=5))
+    assert "nenhum legível nos documentos" in command("doctor", "--port", "0").out
     ended = command("seal")
-    assert ended.status == 1
+    assert ended.status == 0
     assert "acme/default/config password" in ended.err
     assert "beta/default/config password" in ended.err
     assert ciphertext not in ended.out + ended.err
+
+
+def test_what_is_to_be_mended_first_is_told(command: Command, folder: Path) -> None:
+    stored(revision(password="sealed:" + "0" * 32))
+    ended = command("seal")
+    assert ended.status == 1
+    assert "Não foi selado, corrija e repita: acme/default/config" in ended.err
 
 
 def test_search_of_the_doctor_ends_somewhere(

@@ -1,0 +1,194 @@
+"""
+What is a secret: by the name that it has, or by the form of the text.
+"""
+
+from __future__ import annotations
+
+import binascii
+import re
+from base64 import urlsafe_b64decode
+from functools import lru_cache
+from typing import Final
+
+from odoo_ai_config.domain.errors import EncryptedValueError
+
+# What makes a word of a name say secret: at its end, or as the whole word.
+_KEY_OWNERS: Final = frozenset(
+    """
+    access account api app auth client encryption master private secret service shared signing
+    webhook
+    """.split()  # noqa: SIM905
+)
+_SECRET_ENDINGS: Final = (
+    *"password passwd passphrase passcode pwd secret token authorization".split(),  # noqa: SIM905
+    *(f"{owner}key" for owner in _KEY_OWNERS),
+)
+_SECRET_WORDS: Final = frozenset({"senha", "segredo", "bearer", "jwt"})
+_LAST_WORDS: Final = frozenset({"pass", "pw"})
+_KEYS: Final = frozenset({"key", "chave"})
+_CHAVES: Final = frozenset({"api", "acesso", "mestra", "privada", "secreta"})
+# A name that ends so tells something about a secret, or where it is, and is none.
+_TELLING: Final = frozenset(
+    """
+    algorithm arn at attempt budget count day enabled endpoint env expiration expire expired expiry
+    field file format header hint hour id in label length lifetime limit location max min minute
+    name path pattern policy policie prefix ref regex required rotation rule second size suffix ttl
+    type uri url usage used user username validity variable
+    arquivo campo dica expira limite nome obrigatoria politica prefixo tamanho tipo validade
+    """.split()  # noqa: SIM905
+)
+# A name that begins so is about how many there are, or whether there is one.
+_COUNTING: Final = frozenset(
+    """
+    allow can count disable enable forgot has hide is max min no num show total use uses
+    """.split()  # noqa: SIM905
+)
+_LONGEST_NAME: Final = 128
+
+_WORD_ENDS: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+_SEPARATORS: Final = re.compile(r"[\W_]+")
+
+# Texts that are secrets by their form alone, whatever they are called.
+_TOKEN: Final = re.compile(
+    r"\s*(?:(?:Bearer|Basic)\s+[\w.+/=~-]{16}"
+    r"|-----BEGIN [A-Z ]{0,32}PRIVATE KEY"
+    r"|eyJ[\w-]{8,}\.eyJ[\w-]{8,}\."
+    r"|(?:sk|rk|pk_live)[-_][\w-]{16}|whsec_[\w+/=]{16}|oac_[\w-]{16}|hf_\w{16}|glpat-[\w-]{16}"
+    r"|gh[oprsu]_\w{16}|github_pat_\w{16}|xox[abeprs]-[\w-]{8}|AIza[\w-]{24}|ya29\.[\w-]{16}"
+    r"|SG\.[\w-]{16}|EAA\w{24}|APP_USR-[\w-]{8})",
+    re.ASCII,
+)
+_BEGINNINGS: Final = frozenset(
+    "Be Ba -- ey sk rk pk wh oa hf gl gh gi xo AI ya SG EA AP EN".split()  # noqa: SIM905
+)
+# Each is read in one go, however long the text is.
+_AUTHORITY: Final = re.compile(r"://([^\s/?#]*)")
+_REST: Final = re.compile(r"://(\S*)")
+_PARAMETER: Final = re.compile(r"[?&#]([\w.-]{1,64})=[^&#\s]", re.ASCII)
+_WEB: Final = ("http", "https", "ws", "wss", "ftp")
+_LONGEST_SCHEME: Final = 8
+
+# The replaced server put it before its secrets, whether or not it encrypted them.
+OLD_MARK: Final = "ENC:"
+# Version, time and initialisation vector; at least one block; the authentication code.
+_FERNET_FRAME: Final = 1 + 8 + 16 + 32
+_FERNET_BLOCK: Final = 16
+_FERNET_VERSION: Final = 0x80
+
+
+def is_encrypted(text: str) -> bool:
+    """
+    Whether *text* is `OLD_MARK` and a Fernet token: ciphertext of the replaced server.
+
+    Anything else that begins with the mark may be a password.
+    """
+    if not text.startswith(OLD_MARK):
+        return False
+    try:
+        token = urlsafe_b64decode(text.removeprefix(OLD_MARK).strip().encode("ascii"))
+    except (binascii.Error, UnicodeEncodeError):
+        return False
+    blocks = len(token) - _FERNET_FRAME
+    return blocks > 0 and blocks % _FERNET_BLOCK == 0 and token[0] == _FERNET_VERSION
+
+
+def require_open(text: str, where: str) -> None:
+    """
+    Refuse what the replaced server encrypted: it would be sealed as if it were the secret.
+
+    Raises:
+        EncryptedValueError: *text*, which is at *where*, is such a value.
+    """
+    if is_encrypted(text):
+        raise EncryptedValueError(where)
+
+
+def is_secret_name(name: str) -> bool:
+    """
+    Whether what is called *name* is a secret: ``smtpPassword``, ``API-KEY``, ``senha_do_banco``.
+
+    What tells something about one is none: ``token_count``, ``password_policy``, ``secret_ref``.
+    Of a long name only both ends are looked at.
+    """
+    return _is_secret_name(name if len(name) <= _LONGEST_NAME else _ends(name))
+
+
+def tells_about(name: str) -> bool:
+    """
+    Whether *name*, inside something that is called a secret, only says something about it.
+    """
+    return _singular(_words(name if len(name) <= _LONGEST_NAME else _ends(name))[-1]) in _TELLING
+
+
+def _ends(name: str) -> str:
+    # So that no name costs more than another, and few are kept that nobody sees again.
+    return f"{name[: _LONGEST_NAME // 2]} {name[-_LONGEST_NAME // 2 :]}"
+
+
+# Nearly all names come again and again.
+@lru_cache(maxsize=4096)
+def _is_secret_name(name: str) -> bool:
+    said = _says_secret(_words(name))
+    # "pAsSwOrD" has no words to be told apart.
+    return bool(_says_secret(_SEPARATORS.split(name.lower())) if said is None else said)
+
+
+def _words(name: str) -> list[str]:
+    return _SEPARATORS.split(_WORD_ENDS.sub(" ", name).lower())
+
+
+def _says_secret(parts: list[str]) -> bool | None:
+    """
+    Whether the name of these words is a secret's; None if no word has to do with one.
+    """
+    words = [word for part in parts if (word := part.rstrip("0123456789"))]
+    if not any(_is_secret_word(words, place) for place in range(len(words))):
+        return None
+    return _singular(words[-1]) not in _TELLING and words[0] not in _COUNTING
+
+
+def _is_secret_word(words: list[str], place: int) -> bool:
+    word = _singular(words[place])
+    if word in _KEYS:
+        before = words[place - 1] if place else ""
+        return before in _KEY_OWNERS or not _CHAVES.isdisjoint(words[place + 1 :])
+    if word in _LAST_WORDS:
+        return place == len(words) - 1
+    return word in _SECRET_WORDS or word.endswith(_SECRET_ENDINGS)
+
+
+def _singular(word: str) -> str:
+    return word.removesuffix("s") if word not in _LAST_WORDS else word
+
+
+def is_secret_text(text: str) -> bool:
+    """
+    Whether *text* holds a secret by its form: a URL with a password, a well-known kind of token.
+    """
+    if "://" in text and ("@" in text or "=" in text) and _has_secret_in_url(text):
+        return True
+    # Most texts begin like none of them.
+    begins = text[:2] in _BEGINNINGS or text[:1].isspace()
+    return begins and (begins_like_token(text) or is_encrypted(text))
+
+
+def begins_like_token(text: str) -> bool:
+    """
+    Whether *text* begins like a well-known kind of token or key.
+    """
+    return _TOKEN.match(text) is not None
+
+
+def _has_secret_in_url(text: str) -> bool:
+    if any(map(_has_password, _AUTHORITY.findall(text))):
+        return True
+    for found in _REST.finditer(text):
+        # Passwords of databases are often not escaped.
+        scheme = text[max(0, found.start() - _LONGEST_SCHEME) : found.start()].lower()
+        if _has_password(found[1]) and not scheme.endswith(_WEB):
+            return True
+    return any(map(is_secret_name, _PARAMETER.findall(text)))
+
+
+def _has_password(authority: str) -> bool:
+    return bool(authority.rpartition("@")[0].partition(":")[2])
