@@ -8,7 +8,7 @@ from functools import partial
 
 from attrs import frozen
 
-from odoo_ai_config.application.off_loop import weight_of, worked_out
+from odoo_ai_config.application.off_loop import cost_of, run_off_loop
 from odoo_ai_config.application.ports.config_store import ConfigStore
 from odoo_ai_config.application.ports.secret_store import SecretStore
 from odoo_ai_config.application.ports.secret_vault import SecretVault
@@ -52,9 +52,9 @@ class CrewDirectory:
         for owner in owners:
             document = content_of(current.get(owner.document(CREWS)))
             if document is not None:
-                return await worked_out(
+                return await run_off_loop(
                     partial(_crew_in, document, owner, destination.crew),
-                    weight=weight_of(document),
+                    cost=cost_of(document),
                 )
         raise CrewNotFoundError
 

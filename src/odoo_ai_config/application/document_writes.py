@@ -10,7 +10,7 @@ from datetime import datetime
 from attrs import field, frozen
 
 from odoo_ai_config.application.deliveries import delivered, earlier_outcome
-from odoo_ai_config.application.off_loop import weight_of, worked_out
+from odoo_ai_config.application.off_loop import cost_of, run_off_loop
 from odoo_ai_config.application.optimistic_commit import commit_decided
 from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.application.ports.config_store import ConfigStore
@@ -149,6 +149,4 @@ async def _apart(
 async def _require_well_formed(revision: Revision | None) -> None:
     if revision is not None and revision.key.kind == CREWS and not revision.deleted:
         owner, document = revision.key.owner, revision.document
-        await worked_out(
-            lambda: require_crews(document.body, owner), weight=2 * weight_of(document)
-        )
+        await run_off_loop(lambda: require_crews(document.body, owner), cost=2 * cost_of(document))

@@ -11,7 +11,7 @@ from attrs import frozen
 
 from odoo_ai_config.application.chatwoot_payloads import customer_message
 from odoo_ai_config.application.errors import SealBrokenError
-from odoo_ai_config.application.off_loop import worked_out
+from odoo_ai_config.application.off_loop import run_off_loop
 from odoo_ai_config.application.sealing import SealedOne, Sealer
 from odoo_ai_config.application.unsealing import unsealed
 from odoo_ai_config.domain.credentials import Fingerprint, SealContext, SecretText
@@ -46,7 +46,7 @@ class MessageTexts:
         What the customer wrote.
         """
         body = await self.body_of(message)
-        return await worked_out(lambda: customer_message(body), weight=len(body.reveal()))
+        return await run_off_loop(lambda: customer_message(body), cost=len(body.reveal()))
 
     async def answer_to(self, message: InboxMessage) -> Answer:
         """

@@ -1,7 +1,7 @@
 """
-Computations that would hold up everybody else on the event loop, done beside it.
+Runs computations off the event loop that would hold up everybody else on it.
 
-What is small is done at once: to hand it over would cost more than it does. What is large goes
+What is cheap runs at once: to hand it over would cost more than it does. What is costly goes
 to three threads of its own, so that many of it wait for each other and for nobody else, and the
 interpreter's lock is asked for by few. They are made when there is something for them, and end
 with the process.
@@ -21,8 +21,8 @@ from odoo_ai_config.domain.json_types import Json
 
 T = TypeVar("T")
 
-# Weights are microseconds at worst, which is one for each character of the most costly JSON.
-LIGHT: Final = 16 * 1024
+# Costs are microseconds at worst, which is one for each character of the most costly JSON.
+CHEAP: Final = 16 * 1024
 _LENGTHY: Final = 2 * 1024 * 1024
 # Deciding on one of many channels, items or secrets, or showing it.
 ENTRY: Final = 64
@@ -32,16 +32,16 @@ _YAML_CHARACTER: Final = 24
 _BYTES: Final = 16
 
 
-async def worked_out(compute: Callable[[], T], *, weight: int) -> T:
+async def run_off_loop(compute: Callable[[], T], *, cost: int) -> T:
     """
-    What *compute* gives, by a thread if its *weight* is more than `LIGHT`.
+    The result of *compute*, run by a thread if its *cost* is more than `CHEAP`.
 
     *compute* must touch nothing that the event loop may change meanwhile.
     """
-    if weight <= LIGHT:
+    if cost <= CHEAP:
         return compute()
     # What takes seconds does not delay what takes a moment.
-    lane = _threads("brief-work", 1) if weight <= _LENGTHY else _threads("lengthy-work", 2)
+    lane = _threads("brief-work", 1) if cost <= _LENGTHY else _threads("lengthy-work", 2)
     return await asyncio.get_running_loop().run_in_executor(lane, compute)
 
 
@@ -50,40 +50,40 @@ def _threads(name: str, number: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(number, thread_name_prefix=name)
 
 
-def weight_of_bytes(size: int) -> int:
+def cost_of_bytes(size: int) -> int:
     """
-    What it weighs to hash *size* bytes, or to unpack what becomes as many.
+    The cost of hashing *size* bytes, or of unpacking what becomes as many.
     """
     return math.ceil(size / _BYTES)
 
 
-def weight_of_yaml(text: str) -> int:
+def cost_of_yaml(text: str) -> int:
     """
-    What it weighs to read or amend YAML, which is never done on the event loop.
+    The cost of reading or amending YAML, which is never done on the event loop.
     """
-    return LIGHT + 1 + _YAML_CHARACTER * len(text)
+    return CHEAP + 1 + _YAML_CHARACTER * len(text)
 
 
-def weight_of(*parts: Document | Json | Mapping[str, Json]) -> int:
+def cost_of(*parts: Document | Json | Mapping[str, Json]) -> int:
     """
-    What it weighs to go through *parts*; of what is too heavy anyhow, not all is counted.
+    The cost of going through *parts*; what is too costly anyhow is not counted to its end.
     """
-    weight = 0
+    cost = 0
     rest: list[object] = [*parts]
-    while rest and weight <= LIGHT:
+    while rest and cost <= CHEAP:
         part = rest.pop()
-        weight += 2
+        cost += 2
         if isinstance(part, Document):
-            weight += len(part.text)
+            cost += len(part.text)
         elif isinstance(part, str):
-            weight += len(part)
+            cost += len(part)
         elif isinstance(part, Mapping):
-            weight += 4 * len(part)
-            if weight <= LIGHT:
+            cost += 4 * len(part)
+            if cost <= CHEAP:
                 rest += part.keys()
                 rest += part.values()
         elif isinstance(part, Collection):
-            weight += len(part)
-            if weight <= LIGHT:
+            cost += len(part)
+            if cost <= CHEAP:
                 rest += part
-    return weight
+    return cost

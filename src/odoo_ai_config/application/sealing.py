@@ -9,7 +9,7 @@ from datetime import datetime
 
 from attrs import frozen
 
-from odoo_ai_config.application.off_loop import ENTRY, worked_out
+from odoo_ai_config.application.off_loop import ENTRY, run_off_loop
 from odoo_ai_config.application.ports.secret_store import SecretStore
 from odoo_ai_config.application.ports.secret_vault import SecretVault
 from odoo_ai_config.application.unsealing import unsealed
@@ -84,16 +84,16 @@ class Sealer:
             StoreUnavailableError: The store is away.
         """
         named = named or {}
-        missing = await worked_out(
+        missing = await run_off_loop(
             lambda: {ref: mark for ref, mark in named.items() if known.get(str(ref)) != mark},
-            weight=len(named),
+            cost=len(named),
         )
         if not secrets and not missing:
             return Sealing({})
         active = await self.secrets.sealing_key(owner.tenant)
         key = self.vault.new_tenant_key(owner.tenant, at=at) if active is None else active
-        fingerprints, sealed = await worked_out(
-            lambda: self._sealed(key, owner, secrets, known), weight=ENTRY * len(secrets)
+        fingerprints, sealed = await run_off_loop(
+            lambda: self._sealed(key, owner, secrets, known), cost=ENTRY * len(secrets)
         )
         for ref, fingerprint in missing.items():
             sealed.append(await self._again(key, SealContext(owner, ref), fingerprint))

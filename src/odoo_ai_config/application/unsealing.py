@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Final
 
 from odoo_ai_config.application.errors import SealBrokenError
-from odoo_ai_config.application.off_loop import weight_of, worked_out
+from odoo_ai_config.application.off_loop import cost_of, run_off_loop
 from odoo_ai_config.application.ports.secret_store import SecretStore
 from odoo_ai_config.application.ports.secret_vault import SecretVault
 from odoo_ai_config.domain.credentials import Fingerprint, SealContext, SecretText
@@ -23,7 +23,7 @@ async def sealed_values(credentials: Document | None) -> dict[str, Fingerprint]:
     """
     The sealed values that a *credentials* document names, by reference.
     """
-    return await worked_out(lambda: fingerprints_in(credentials), weight=weight_of(credentials))
+    return await run_off_loop(lambda: fingerprints_in(credentials), cost=cost_of(credentials))
 
 
 async def unsealed(

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from attrs import field, frozen
 
-from odoo_ai_config.application.off_loop import weight_of, weight_of_yaml, worked_out
+from odoo_ai_config.application.off_loop import cost_of, cost_of_yaml, run_off_loop
 from odoo_ai_config.application.ports.yaml_codec import YamlCodec
 from odoo_ai_config.application.sealing import Sealer, Sealing
 from odoo_ai_config.application.unsealing import sealed_values
@@ -75,12 +75,12 @@ class CredentialsWriter:
             EncryptedValueError: A value is one that the replaced server encrypted.
             UnknownFingerprintError: It names a sealed value that the tenant does not have.
         """
-        weight = weight_of(body)
-        plain, masked = await worked_out(lambda: split_credentials(body), weight=weight)
+        cost = cost_of(body)
+        plain, masked = await run_off_loop(lambda: split_credentials(body), cost=cost)
         known = await sealed_values(current)
         sealing = await self.sealer(owner, plain, known=known, at=at, named=masked)
         marks = masked | sealing.fingerprints
-        document = await worked_out(lambda: _naming(owner.tenant, known, marks), weight=weight)
+        document = await run_off_loop(lambda: _naming(owner.tenant, known, marks), cost=cost)
         return document, sealing
 
     async def apart(
@@ -107,8 +107,8 @@ class CredentialsWriter:
             key.owner, found.plain, known=await sealed_values(sealed), at=at, named=found.sealed
         )
         marks = {**found.sealed, **sealing.fingerprints}
-        beside = await worked_out(
-            lambda: credentials_after(sealed, key.tenant, marks), weight=weight_of(sealed)
+        beside = await run_off_loop(
+            lambda: credentials_after(sealed, key.tenant, marks), cost=cost_of(sealed)
         )
         where = key.owner.document(CREDENTIALS)
         return SealedSettings(
@@ -124,9 +124,9 @@ class CredentialsWriter:
         """
         authored = document.authored
         if authored is None:
-            return await worked_out(lambda: Document.of(found.body), weight=weight_of(document))
-        return await worked_out(
-            lambda: self._cleaned(authored.text, found), weight=weight_of_yaml(authored.text)
+            return await run_off_loop(lambda: Document.of(found.body), cost=cost_of(document))
+        return await run_off_loop(
+            lambda: self._cleaned(authored.text, found), cost=cost_of_yaml(authored.text)
         )
 
     async def stored(self, kind: DocumentKind, document: Document) -> tuple[Document, TakenOut]:
@@ -136,8 +136,8 @@ class CredentialsWriter:
         Raises:
             InvalidValueError: As `apart` says.
         """
-        return await worked_out(
-            lambda: self._stored(kind, document), weight=weight_of_yaml(document.text)
+        return await run_off_loop(
+            lambda: self._stored(kind, document), cost=cost_of_yaml(document.text)
         )
 
     def _stored(self, kind: DocumentKind, document: Document) -> tuple[Document, TakenOut]:
@@ -188,7 +188,7 @@ async def secrets_in(kind: DocumentKind, document: Document) -> TakenOut:
     Raises:
         InvalidValueError: As it says.
     """
-    return await worked_out(lambda: taken_out(kind, document.body), weight=2 * weight_of(document))
+    return await run_off_loop(lambda: taken_out(kind, document.body), cost=2 * cost_of(document))
 
 
 def _naming(

@@ -4,7 +4,7 @@ The YAML text of a document, made when somebody asks for it and never before.
 
 from __future__ import annotations
 
-from odoo_ai_config.application.off_loop import weight_of_yaml, worked_out
+from odoo_ai_config.application.off_loop import cost_of_yaml, run_off_loop
 from odoo_ai_config.application.ports.yaml_codec import YamlCodec
 from odoo_ai_config.domain.documents import Document
 
@@ -17,10 +17,10 @@ async def yaml_of(document: Document, codec: YamlCodec) -> str:
     """
     authored = document.authored
     if authored is None:
-        return await worked_out(lambda: codec.render(document.body), weight=2 * len(document.text))
+        return await run_off_loop(lambda: codec.render(document.body), cost=2 * len(document.text))
     if authored.exact:
         return authored.text
-    return await worked_out(
+    return await run_off_loop(
         lambda: codec.amend(authored.text, document.body),
-        weight=weight_of_yaml(authored.text) + len(document.text),
+        cost=cost_of_yaml(authored.text) + len(document.text),
     )

@@ -14,7 +14,7 @@ from attrs import field, frozen
 
 from odoo_ai_config.application.chatwoot_payloads import read_event
 from odoo_ai_config.application.document_writes import DocumentWrite
-from odoo_ai_config.application.off_loop import weight_of, worked_out
+from odoo_ai_config.application.off_loop import cost_of, run_off_loop
 from odoo_ai_config.application.ports.crew_registry import CrewFunction
 from odoo_ai_config.application.use_cases.read_collection import CollectionReading
 from odoo_ai_config.application.use_cases.receive_message import Receipt
@@ -250,7 +250,7 @@ class Hub:
             StoreUnavailableError: The store is away.
         """
         document = (await self.document(tenant, domain, CONFIG.value)).document
-        return await worked_out(lambda: document.body, weight=weight_of(document))
+        return await run_off_loop(lambda: document.body, cost=cost_of(document))
 
     async def document(
         self, tenant: str, domain: str, kind: str, *, version: int | None = None

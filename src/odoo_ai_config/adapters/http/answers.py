@@ -11,7 +11,7 @@ from typing import Final
 
 import aiohttp
 
-from odoo_ai_config.application.off_loop import worked_out
+from odoo_ai_config.application.off_loop import run_off_loop
 from odoo_ai_config.domain.json_types import Json
 
 MOST_BYTES: Final = 1024 * 1024
@@ -64,7 +64,7 @@ async def json_in(response: aiohttp.ClientResponse) -> Json:
     if not body.strip():
         return None
     try:
-        parsed: Json = await worked_out(lambda: json.loads(body), weight=len(body))
+        parsed: Json = await run_off_loop(lambda: json.loads(body), cost=len(body))
     except (ValueError, RecursionError):
         raise UnreadableError from None
     return parsed

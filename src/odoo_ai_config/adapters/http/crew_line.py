@@ -23,7 +23,7 @@ from odoo_ai_config.application.errors import (
     CrewUnavailableError,
     TargetForbiddenError,
 )
-from odoo_ai_config.application.off_loop import ENTRY, weight_of, worked_out
+from odoo_ai_config.application.off_loop import ENTRY, cost_of, run_off_loop
 from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.application.ports.crew_line import CrewLine
 from odoo_ai_config.domain.credentials import SecretText
@@ -64,9 +64,9 @@ class HttpCrewLine(CrewLine):
     ) -> Answer | Later | Silence:
         if crew.url is None:
             raise CrewRefusedError
-        body = await worked_out(
+        body = await run_off_loop(
             lambda: json.dumps(described(crew, task, self.public_url)).encode(),
-            weight=weight_of(task.message.text) + ENTRY * len(task.message.attachments),
+            cost=cost_of(task.message.text) + ENTRY * len(task.message.attachments),
         )
         headers = self._headers(crew, task, body, secret)
         try:

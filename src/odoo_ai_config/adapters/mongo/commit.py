@@ -31,7 +31,7 @@ from odoo_ai_config.adapters.mongo.driver_errors import is_conflict, is_duplicat
 from odoo_ai_config.adapters.mongo.key_uses import TOUCH
 from odoo_ai_config.adapters.mongo.transaction import Session, in_transaction
 from odoo_ai_config.application.errors import DeliveryRecordedError, TenantKeyChangedError
-from odoo_ai_config.application.off_loop import ENTRY, worked_out
+from odoo_ai_config.application.off_loop import ENTRY, run_off_loop
 from odoo_ai_config.domain.changes import Changeset
 from odoo_ai_config.domain.collections import CollectionChange, CollectionHead
 from odoo_ai_config.domain.errors import RevisionConflictError
@@ -79,9 +79,9 @@ async def commit(database: MongoDatabase, changeset: Changeset) -> None:
 async def _commit(
     database: MongoDatabase, changeset: Changeset, secrets: Callable[[Changeset], Step]
 ) -> None:
-    steps = await worked_out(
+    steps = await run_off_loop(
         lambda: [step for step in _steps(database, changeset, secrets) if step.writes],
-        weight=ENTRY * changeset.size,
+        cost=ENTRY * changeset.size,
     )
     messages = changeset.messages
     # One document is written atomically in any case.

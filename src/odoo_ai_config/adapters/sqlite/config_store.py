@@ -27,7 +27,7 @@ from odoo_ai_config.adapters.sqlite.rows import (
 )
 from odoo_ai_config.adapters.sqlite.writer import Transaction
 from odoo_ai_config.application.errors import StoreFailure, StoreUnavailableError
-from odoo_ai_config.application.off_loop import ENTRY, worked_out
+from odoo_ai_config.application.off_loop import ENTRY, run_off_loop
 from odoo_ai_config.application.ports.config_store import ConfigStore, PruneReport
 from odoo_ai_config.domain.changes import Changeset, Delivery, DeliveryId
 from odoo_ai_config.domain.documents import Document
@@ -87,9 +87,9 @@ class SqliteConfigStore(ConfigStore):
         if changeset.collections:
             await commit_pushes(self.database, changeset)
         elif not changeset.empty:
-            prepared = await worked_out(
+            prepared = await run_off_loop(
                 lambda: PreparedChangeset(changeset, self.database.rows),
-                weight=ENTRY * changeset.size,
+                cost=ENTRY * changeset.size,
             )
             await self.database.write(prepared.write)
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from attrs import frozen
 
-from odoo_ai_config.application.off_loop import weight_of, worked_out
+from odoo_ai_config.application.off_loop import cost_of, run_off_loop
 from odoo_ai_config.application.ports.config_store import ConfigStore
 from odoo_ai_config.application.ports.yaml_codec import YamlCodec
 from odoo_ai_config.application.yaml_text import yaml_of
@@ -75,15 +75,15 @@ class CompareRevisions:
         to = newest.version if after is None else after
         from_ = to - 1 if before is None else before
         old, new = await self._content(key, from_), await self._content(key, to)
-        changes = await worked_out(
-            lambda: changes_between(old.body, new.body), weight=2 * weight_of(old, new)
+        changes = await run_off_loop(
+            lambda: changes_between(old.body, new.body), cost=2 * cost_of(old, new)
         )
         unified = None
         if _is_shown(old) and _is_shown(new):
             was, is_ = await yaml_of(old, self.yaml), await yaml_of(new, self.yaml)
-            unified = await worked_out(
+            unified = await run_off_loop(
                 lambda: unified_diff(was, is_, names=(f"v{from_}", f"v{to}")),
-                weight=_LINE * (was.count("\n") + is_.count("\n")),
+                cost=_LINE * (was.count("\n") + is_.count("\n")),
             )
         return Comparison(from_, to, changes, unified)
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from attrs import frozen
 
 from odoo_ai_config.application.document_writes import Decision, DocumentWrite, write_document
-from odoo_ai_config.application.off_loop import weight_of, worked_out
+from odoo_ai_config.application.off_loop import cost_of, run_off_loop
 from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.application.ports.config_store import ConfigStore
 from odoo_ai_config.application.written_credentials import CredentialsWriter
@@ -48,15 +48,15 @@ class PatchDocument:
             before = living(current)
             author = request.caller.id
             present = before.document
-            weight = weight_of(present, patch)
+            cost = cost_of(present, patch)
             if request.key.kind == CREDENTIALS:
-                body = await worked_out(lambda: merge_patch(present.body, patch), weight=weight)
+                body = await run_off_loop(lambda: merge_patch(present.body, patch), cost=cost)
                 document, sealing = await self.credentials.replaced(
                     request.key.owner, present, body, at=now
                 )
                 revision = successor(before, request.key, document, author=author, at=now)
                 return Decision(revision, sealing)
-            document = await worked_out(lambda: _patched(present, patch), weight=weight)
+            document = await run_off_loop(lambda: _patched(present, patch), cost=cost)
             return Decision(successor(before, request.key, document, author=author, at=now))
 
         return await write_document(self.store, self.clock, request, decide, self.credentials)

@@ -9,7 +9,7 @@ from datetime import datetime
 from attrs import frozen
 
 from odoo_ai_config.application.document_writes import Decision, DocumentWrite, write_document
-from odoo_ai_config.application.off_loop import weight_of_yaml, worked_out
+from odoo_ai_config.application.off_loop import cost_of_yaml, run_off_loop
 from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.application.ports.config_store import ConfigStore
 from odoo_ai_config.application.ports.yaml_codec import YamlCodec
@@ -46,7 +46,7 @@ class PublishDocument:
             UnknownFingerprintError: It names a sealed value that the tenant does not have.
             DomainError, ApplicationError: As `write_document` says.
         """
-        body = await worked_out(lambda: self.yaml.parse(text), weight=weight_of_yaml(text))
+        body = await run_off_loop(lambda: self.yaml.parse(text), cost=cost_of_yaml(text))
 
         async def decide(current: Revision | None, now: datetime) -> Decision:
             author = request.caller.id
@@ -56,7 +56,7 @@ class PublishDocument:
                 )
                 revision = successor(current, request.key, document, author=author, at=now)
                 return Decision(revision, sealing)
-            document = await worked_out(lambda: _written(body, text), weight=len(text))
+            document = await run_off_loop(lambda: _written(body, text), cost=len(text))
             return Decision(successor(current, request.key, document, author=author, at=now))
 
         return await write_document(self.store, self.clock, request, decide, self.credentials)

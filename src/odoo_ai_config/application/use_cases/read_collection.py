@@ -10,7 +10,7 @@ from typing import Final
 
 from attrs import frozen
 
-from odoo_ai_config.application.off_loop import weight_of, worked_out
+from odoo_ai_config.application.off_loop import cost_of, run_off_loop
 from odoo_ai_config.application.ports.collection_store import CollectionStore
 from odoo_ai_config.application.ports.config_store import ConfigStore
 from odoo_ai_config.domain.access import ApiKey, Scope
@@ -203,9 +203,9 @@ class ReadCollection:
         for revision in found:
             if not revision.deleted:
                 areas[revision.key.domain][revision.key.kind] = revision.document
-        return await worked_out(
+        return await run_off_loop(
             lambda: frozenset().union(*map(_enabled_by, areas.values())),
-            weight=weight_of(*(one for documents in areas.values() for one in documents.values())),
+            cost=cost_of(*(one for documents in areas.values() for one in documents.values())),
         )
 
 

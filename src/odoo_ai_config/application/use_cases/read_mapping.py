@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from attrs import frozen
 
-from odoo_ai_config.application.off_loop import ENTRY, worked_out
+from odoo_ai_config.application.off_loop import ENTRY, run_off_loop
 from odoo_ai_config.application.ports.channel_directory import ChannelDirectory
 from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.errors import MappingNotFoundError
@@ -38,9 +38,9 @@ class ReadMapping:
         revisions = await self.channels.mappings(caller.tenant)
         if not revisions:
             raise MappingNotFoundError
-        return await worked_out(
+        return await run_off_loop(
             lambda: sections_of(revision.mapping for revision in revisions),
-            weight=ENTRY * len(revisions),
+            cost=ENTRY * len(revisions),
         )
 
     async def of(self, tenant: TenantId, *, caller: ApiKey) -> Sequence[MappingRevision]:

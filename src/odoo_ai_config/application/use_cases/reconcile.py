@@ -11,7 +11,7 @@ from typing import Final
 
 from attrs import frozen
 
-from odoo_ai_config.application.off_loop import ENTRY, worked_out
+from odoo_ai_config.application.off_loop import ENTRY, run_off_loop
 from odoo_ai_config.application.ports.channel_directory import ChannelDirectory
 from odoo_ai_config.application.ports.collection_store import CollectionStore
 from odoo_ai_config.application.ports.config_store import ConfigStore
@@ -179,8 +179,8 @@ class Reconcile:
             areas = [known[place] for place in places]
             held = await self._held(some, areas)
             named = len(held.channels) + sum(len(area.channels) for area in areas)
-            found_here, beside = await worked_out(
-                partial(_compared, held, areas), weight=ENTRY * named
+            found_here, beside = await run_off_loop(
+                partial(_compared, held, areas), cost=ENTRY * named
             )
             findings.update(zip(places, found_here, strict=True))
             unknown.append(beside)
@@ -193,17 +193,17 @@ class Reconcile:
             self.collections.heads(*tenants),
         )
         channels = {revision.mapping.key: revision for revision in owned}
-        elsewhere = await worked_out(
+        elsewhere = await run_off_loop(
             lambda: sorted(
                 {key for area in areas for key in area.channels} - channels.keys(), key=str
             ),
-            weight=ENTRY * sum(len(area.channels) for area in areas),
+            cost=ENTRY * sum(len(area.channels) for area in areas),
         )
         if elsewhere:
             channels |= await self.channels.current(elsewhere)
-        documents = await worked_out(
+        documents = await run_off_loop(
             lambda: {revision.key: held_document(revision) for revision in revisions},
-            weight=sum(len(revision.document.text) for revision in revisions) // 8,
+            cost=sum(len(revision.document.text) for revision in revisions) // 8,
         )
         return _Tenants(documents, channels, {head.key: head for head in heads})
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from attrs import frozen
 
 from odoo_ai_config.application.deliveries import delivered, earlier_outcome
-from odoo_ai_config.application.off_loop import weight_of, worked_out
+from odoo_ai_config.application.off_loop import cost_of, run_off_loop
 from odoo_ai_config.application.optimistic_commit import commit_decided
 from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.application.ports.collection_store import CollectionStore
@@ -78,9 +78,9 @@ class SyncCollection:
                 return change_after(head, digests, wanted, key=key, at=now)
 
             texts = (item.text for item in (*sync.items, *stored.values())) if stored else ()
-            change, counts = await worked_out(
+            change, counts = await run_off_loop(
                 decide_items,
-                weight=len(sync.items) + len(sync.removed) + len(digests) + weight_of(*texts),
+                cost=len(sync.items) + len(sync.removed) + len(digests) + cost_of(*texts),
             )
             newest = head if change is None else change.head
             outcome = Outcome(

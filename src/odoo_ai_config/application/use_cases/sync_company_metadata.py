@@ -9,7 +9,7 @@ from functools import partial
 from attrs import frozen
 
 from odoo_ai_config.application.deliveries import delivered, earlier_outcome
-from odoo_ai_config.application.off_loop import weight_of, worked_out
+from odoo_ai_config.application.off_loop import cost_of, run_off_loop
 from odoo_ai_config.application.optimistic_commit import commit_decided
 from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.application.ports.config_store import ConfigStore
@@ -62,8 +62,8 @@ class SyncCompanyMetadata:
             before = content_of(current)
             apart = await self.credentials.apart(
                 key,
-                await worked_out(
-                    partial(metadata_after, before, sync), weight=weight_of(before, sync.body)
+                await run_off_loop(
+                    partial(metadata_after, before, sync), cost=cost_of(before, sync.body)
                 ),
                 found.get(beside),
                 author=caller.id,

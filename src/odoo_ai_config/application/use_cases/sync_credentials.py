@@ -10,7 +10,7 @@ from itertools import islice
 from attrs import evolve, frozen
 
 from odoo_ai_config.application.deliveries import delivered, earlier_outcome
-from odoo_ai_config.application.off_loop import weight_of, weight_of_yaml, worked_out
+from odoo_ai_config.application.off_loop import cost_of, cost_of_yaml, run_off_loop
 from odoo_ai_config.application.optimistic_commit import commit_decided
 from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.application.ports.config_store import ConfigStore
@@ -66,8 +66,8 @@ class SyncCredentials:
         settings: JsonObject | None = None
         if sync.settings_text is not None:
             given = sync.settings_text
-            settings, text = await worked_out(
-                lambda: self._read(given), weight=weight_of_yaml(given)
+            settings, text = await run_off_loop(
+                lambda: self._read(given), cost=cost_of_yaml(given)
             )
             sync = evolve(sync, settings_text=text)
         config_key = sync.owner.document(CONFIG)
@@ -84,8 +84,8 @@ class SyncCredentials:
             known = await sealed_values(sealed)
             before = content_of(config)
             # To look for secrets is what takes longest.
-            weight = 2 * weight_of(before, sealed, settings, sync.integrations)
-            merged = await worked_out(lambda: config_after(before, sync, settings), weight=weight)
+            cost = 2 * cost_of(before, sealed, settings, sync.integrations)
+            merged = await run_off_loop(lambda: config_after(before, sync, settings), cost=cost)
             sealing = await self.credentials.sealer(
                 sync.owner,
                 {**sync.secrets(), **merged.found.plain},
@@ -128,7 +128,7 @@ class SyncCredentials:
                 )
                 return changeset, outcome
 
-            return await worked_out(conclude, weight=weight)
+            return await run_off_loop(conclude, cost=cost)
 
         return await commit_decided(self.store, decide)
 

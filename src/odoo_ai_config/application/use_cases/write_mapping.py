@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from attrs import frozen
 
-from odoo_ai_config.application.off_loop import ENTRY, worked_out
+from odoo_ai_config.application.off_loop import ENTRY, run_off_loop
 from odoo_ai_config.application.optimistic_commit import commit_decided
 from odoo_ai_config.application.ports.channel_directory import ChannelDirectory
 from odoo_ai_config.application.ports.clock import Clock
@@ -78,6 +78,6 @@ class WriteMapping:
                 changeset = Changeset(mappings=revisions, audit=tuple(audit))
                 return changeset, sections_of(after.values())
 
-            return await worked_out(assign, weight=ENTRY * (len(stored) + sections.size))
+            return await run_off_loop(assign, cost=ENTRY * (len(stored) + sections.size))
 
         return await commit_decided(self.store, decide)

@@ -11,7 +11,7 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 from multidict import istr
 
-from odoo_ai_config.application.off_loop import worked_out
+from odoo_ai_config.application.off_loop import run_off_loop
 from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.errors import InvalidApiKeyError
 from odoo_ai_config.domain.json_types import Json
@@ -143,7 +143,7 @@ async def require_signature(request: web.Request, raw: bytes) -> SignatureScheme
             policy=options.signatures,
         )
 
-    return await worked_out(check, weight=len(raw))
+    return await run_off_loop(check, cost=len(raw))
 
 
 def shows_key(request: web.Request) -> bool:

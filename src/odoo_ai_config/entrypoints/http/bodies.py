@@ -11,7 +11,7 @@ from typing import Final, TypeVar
 
 from aiohttp import StreamReader, hdrs, web
 
-from odoo_ai_config.application.off_loop import weight_of_bytes, worked_out
+from odoo_ai_config.application.off_loop import cost_of_bytes, run_off_loop
 from odoo_ai_config.domain.json_types import JsonObject
 from odoo_ai_config.entrypoints.http.app_keys import OPTIONS
 from odoo_ai_config.entrypoints.http.errors import (
@@ -122,7 +122,7 @@ async def read_body(request: web.Request) -> bytes:
     if encoding == _PLAIN:
         return raw
     # However small it is, it may become as large as it may be.
-    return await worked_out(lambda: _unpacked(raw, encoding, limit), weight=weight_of_bytes(limit))
+    return await run_off_loop(lambda: _unpacked(raw, encoding, limit), cost=cost_of_bytes(limit))
 
 
 async def _received(content: StreamReader, limit: int, patience: float) -> bytes:
@@ -189,8 +189,8 @@ async def read_json(
     Raises:
         InvalidJsonError, DepthLimitError: As `json_object` says, beside what *read* raises.
     """
-    return await worked_out(
-        lambda: read(json_object(request, raw, lenient=lenient)), weight=len(raw)
+    return await run_off_loop(
+        lambda: read(json_object(request, raw, lenient=lenient)), cost=len(raw)
     )
 
 

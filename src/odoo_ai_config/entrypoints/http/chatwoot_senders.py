@@ -15,7 +15,7 @@ from attrs import frozen
 from multidict import istr
 
 from odoo_ai_config.application.chatwoot_accounts import ChatwootAccounts
-from odoo_ai_config.application.off_loop import LIGHT, weight_of_bytes, worked_out
+from odoo_ai_config.application.off_loop import CHEAP, cost_of_bytes, run_off_loop
 from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.chatwoot import ChatwootAccess
 from odoo_ai_config.domain.credentials import SecretText
@@ -200,10 +200,10 @@ async def _signer(
         return next((one for one in candidates if _is_signed_by(one[1], request, raw)), None)
 
     hashed = len(raw) * sum(len(access.webhook_secrets) for _, access in candidates)
-    weight = weight_of_bytes(hashed)
-    if throttled and weight > LIGHT:
+    cost = cost_of_bytes(hashed)
+    if throttled and cost > CHEAP:
         raise SignatureInvalidError
-    return await worked_out(find, weight=weight)
+    return await run_off_loop(find, cost=cost)
 
 
 def _is_signed_by(access: ChatwootAccess, request: web.Request, raw: bytes) -> bool:

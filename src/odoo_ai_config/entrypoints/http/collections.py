@@ -14,7 +14,7 @@ from attrs import asdict
 from multidict import CIMultiDict
 from structlog.contextvars import bind_contextvars
 
-from odoo_ai_config.application.off_loop import worked_out
+from odoo_ai_config.application.off_loop import run_off_loop
 from odoo_ai_config.application.use_cases.read_collection import (
     LARGEST_PAGE,
     CollectionOverview,
@@ -154,7 +154,7 @@ async def taken_in(
         tenant = account_of(caller, request.query.getall("account_id", []), body)
         return tenant, read(body), claim_of(request, caller, raw, about=f" {tenant}")
 
-    return await worked_out(make, weight=len(raw))
+    return await run_off_loop(make, cost=len(raw))
 
 
 async def pushed(

@@ -8,7 +8,7 @@ import functools
 
 from aiohttp import web
 
-from odoo_ai_config.application.off_loop import LIGHT, worked_out
+from odoo_ai_config.application.off_loop import CHEAP, run_off_loop
 from odoo_ai_config.entrypoints.apps import App
 from odoo_ai_config.entrypoints.http.app_keys import OPTIONS
 from odoo_ai_config.entrypoints.http.pages import StaticBody, shown_file, shown_page, shown_part
@@ -21,8 +21,8 @@ async def show_description(request: web.Request) -> web.Response:
     The OpenAPI document, made when it is first asked for.
     """
     options = request.app[OPTIONS]
-    described = await worked_out(
-        lambda: _rendered(options.version, options.apps), weight=LIGHT + 1
+    described = await run_off_loop(
+        lambda: _rendered(options.version, options.apps), cost=CHEAP + 1
     )
     return shown_file(request, described, "application/json")
 

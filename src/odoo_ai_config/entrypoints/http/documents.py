@@ -13,7 +13,7 @@ from multidict import CIMultiDict
 from structlog.contextvars import bind_contextvars
 
 from odoo_ai_config.application.document_writes import DocumentWrite
-from odoo_ai_config.application.off_loop import weight_of, worked_out
+from odoo_ai_config.application.off_loop import cost_of, run_off_loop
 from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.diffing import ChangeKind, ValueChange
 from odoo_ai_config.domain.errors import (
@@ -142,7 +142,7 @@ async def compare(request: web.Request, caller: ApiKey) -> web.Response:
         )
 
     values = (value for change in places for value in (change.before, change.after))
-    body = await worked_out(told, weight=weight_of(*values))
+    body = await run_off_loop(told, cost=cost_of(*values))
     return web.Response(body=body, headers=_JSON_HEADERS)
 
 

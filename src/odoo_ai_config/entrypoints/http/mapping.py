@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from odoo_ai_config.application.off_loop import ENTRY, worked_out
+from odoo_ai_config.application.off_loop import ENTRY, run_off_loop
 from odoo_ai_config.domain.access import ApiKey
 from odoo_ai_config.domain.mapping_sections import MappingSections
 from odoo_ai_config.entrypoints.http.app_keys import SERVICES
@@ -29,8 +29,8 @@ async def export_mapping(request: web.Request, caller: ApiKey) -> web.Response:
     """
     services = request.app[SERVICES]
     sections = await services.read_mapping(caller=caller)
-    text = await worked_out(
-        lambda: services.yaml.render(mapping_object(sections)), weight=ENTRY * sections.size
+    text = await run_off_loop(
+        lambda: services.yaml.render(mapping_object(sections)), cost=ENTRY * sections.size
     )
     return web.Response(body=text.encode(), content_type="application/x-yaml", charset="utf-8")
 
@@ -57,7 +57,7 @@ async def _written(request: web.Request, caller: ApiKey, *, replace: bool) -> we
 
 
 async def _shown(sections: MappingSections) -> web.Response:
-    body = await worked_out(
-        lambda: json_bytes(mapping_object(sections)), weight=ENTRY * sections.size
+    body = await run_off_loop(
+        lambda: json_bytes(mapping_object(sections)), cost=ENTRY * sections.size
     )
     return web.Response(body=body, content_type="application/json")

@@ -13,7 +13,7 @@ from aiohttp import web
 from structlog.contextvars import bind_contextvars
 
 from odoo_ai_config.application.errors import ApplicationError
-from odoo_ai_config.application.off_loop import worked_out
+from odoo_ai_config.application.off_loop import run_off_loop
 from odoo_ai_config.domain.access import ApiKey
 from odoo_ai_config.domain.changes import Claim
 from odoo_ai_config.domain.errors import DomainError
@@ -64,7 +64,7 @@ async def receive_event(request: web.Request, caller: ApiKey) -> web.Response:
         body = await read_json(request, raw, dict)
         event = request[EVENT] = event_of(body)
         bind_contextvars(webhook_event=event.value)
-        read = await worked_out(lambda: _READERS[event](body), weight=len(raw))
+        read = await run_off_loop(lambda: _READERS[event](body), cost=len(raw))
         outcome = await _taken_in(services, read, caller, claim_of(request, caller, raw))
     except (DomainError, ApplicationError, HttpRefusalError) as error:
         known = request.get(EVENT)

@@ -9,7 +9,7 @@ from collections import Counter
 import structlog
 from aiohttp import web
 
-from odoo_ai_config.application.off_loop import ENTRY, worked_out
+from odoo_ai_config.application.off_loop import ENTRY, run_off_loop
 from odoo_ai_config.application.use_cases.reconcile import AreaFindings, Reconciliation
 from odoo_ai_config.domain.access import ApiKey
 from odoo_ai_config.domain.json_types import Json, JsonObject
@@ -29,7 +29,7 @@ async def reconcile(request: web.Request, caller: ApiKey, raw: bytes) -> web.Res
     known = await read_json(request, raw, known_areas)
     told = await request.app[SERVICES].reconcile(known, caller=caller)
     entries = sum(map(_size, told.areas))
-    summary, body = await worked_out(lambda: _answer(told), weight=ENTRY * entries)
+    summary, body = await run_off_loop(lambda: _answer(told), cost=ENTRY * entries)
     _log.info("reconciled", **summary)
     return web.Response(body=body, content_type="application/json")
 

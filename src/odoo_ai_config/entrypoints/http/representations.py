@@ -15,7 +15,7 @@ from zlib import crc32
 
 import orjson
 
-from odoo_ai_config.application.off_loop import worked_out
+from odoo_ai_config.application.off_loop import run_off_loop
 from odoo_ai_config.application.ports.yaml_codec import YamlCodec
 from odoo_ai_config.application.yaml_text import yaml_of
 from odoo_ai_config.domain.json_types import Json, JsonObject
@@ -144,8 +144,8 @@ class Representations:
         if kept is not None:
             return kept
         text = await yaml_of(revision.document, self._yaml)
-        whole = await worked_out(
-            lambda: _whole(revision, text), weight=len(text) + len(revision.document.text)
+        whole = await run_off_loop(
+            lambda: _whole(revision, text), cost=len(text) + len(revision.document.text)
         )
         return self._keep(_place(revision, tag, as_yaml=False), whole)
 
