@@ -206,7 +206,7 @@ class KeyRingFile(KeyRingSource):
             if current_id not in stored.ids:
                 raise InvalidKeyRingError(
                     f"O chaveiro {self._path} não tem a chave mestra em uso, {current_id}; "
-                    "restaure-o da cópia de segurança."
+                    "restaure-o do backup."
                 )
             ring = change(stored)
             self._write(ring)
@@ -344,7 +344,6 @@ def _parse(content: bytes, path: Path) -> KeyRing:
         known, ring = False, None
     if ring is None or not known:
         raise InvalidKeyRingError(
-            f"O chaveiro {path} está danificado ou é de outro formato; restaure-o da cópia "
-            "de segurança."
+            f"O chaveiro {path} está danificado ou é de outro formato; restaure-o do backup."
         )
     return ring

@@ -328,8 +328,8 @@ def require_migrated(connection: sqlite3.Connection) -> None:
     if version < len(_MIGRATIONS):
         raise StoreUnusableError(
             f"O arquivo do armazenamento está na versão {version}; o próximo início do servidor "
-            f"o migra para a {len(_MIGRATIONS)}. Faça antes uma cópia de segurança: só ela leva "
-            f"de volta à versão anterior ({StoreFailure.OLDER_SCHEMA.value}).",
+            f"o migra para a {len(_MIGRATIONS)}. Faça antes um backup: ele é a única forma "
+            f"de voltar à versão anterior ({StoreFailure.OLDER_SCHEMA.value}).",
             StoreFailure.OLDER_SCHEMA,
         )
 

@@ -46,7 +46,7 @@ class RevokedKeysFile(RevokedKeys):
         except OSError as error:
             raise StoreUnusableError(
                 f"O que foi revogado não pôde ser anotado em {self._path} ({error.strerror}): "
-                "restaurada uma cópia de segurança de antes, essas chaves valeriam de novo. "
+                "se um backup anterior for restaurado, essas chaves voltarão a valer. "
                 "Conserte a pasta e revogue-as outra vez."
             ) from error
 
@@ -57,7 +57,7 @@ class RevokedKeysFile(RevokedKeys):
             return frozenset()
         except OSError as error:
             raise StoreUnusableError(
-                f"{self._path}, onde está quais chaves foram revogadas, não pode ser lido "
+                f"O arquivo {self._path}, com a lista de chaves revogadas, não pode ser lido "
                 f"({error.strerror}); conserte as permissões."
             ) from error
         return frozenset(content.split())

@@ -306,7 +306,7 @@ async def _ring_of_data(services: Services, settings: Settings) -> Finding:
             subject,
             f"falta {settings.keyring_path}, e os dados precisam da chave "
             f"{', '.join(sorted(needed))}",
-            "restaure o chaveiro da cópia de segurança antes de iniciar o servidor",
+            "restaure o chaveiro do backup antes de iniciar o servidor",
         )
     if needed:
         try:

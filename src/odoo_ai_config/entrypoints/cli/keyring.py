@@ -69,7 +69,7 @@ def add(*, flags: StoreFlags = AS_SET) -> None:
     """
     key = container_of(flags.settings()).key_ring().add()
     say(f"Chave mestra {key.id} acrescentada.")
-    tell("Distribua o chaveiro e faça a cópia de segurança; depois: odoo-ai-config keyring rotate")
+    tell("Distribua o chaveiro e faça um backup; depois: odoo-ai-config keyring rotate")
 
 
 @keyring.command
@@ -110,7 +110,7 @@ def _report_damage(places: list[str]) -> None:
     if places:
         raise CommandError(
             f"Não abriram e ficaram como estavam: {', '.join(places)}; "
-            "restaure-os de uma cópia de segurança e repita."
+            "restaure-os de um backup e repita."
         )
 
 

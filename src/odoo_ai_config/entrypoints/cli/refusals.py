@@ -49,7 +49,9 @@ _OTHER_SCHEMA = (
 )
 _STORE_ADVICE: Final[Mapping[StoreFailure, str]] = {
     StoreFailure.AWAY: _AWAY,
-    StoreFailure.BUSY: "Outro programa prende o armazenamento; descubra qual (fuser) e repita",
+    StoreFailure.BUSY: (
+        "Outro programa está bloqueando o armazenamento; descubra qual (fuser) e repita"
+    ),
     StoreFailure.CORRUPT: (
         "O armazenamento está danificado; pare o servidor, guarde uma cópia e restaure um backup"
     ),
@@ -86,7 +88,7 @@ def advice_on(
     """
     *error* in the operator's words.
 
-    An operator may know more than a sender over HTTP: which keys lack, what to mend.
+    An operator may know more than a sender over HTTP: which keys are missing, what to mend.
     """
     match error:
         case CommandError() | SettingsError():

@@ -34,7 +34,7 @@ async def seal(*, flags: StoreFlags = AS_SET) -> int:
     for place in report.refused:
         tell(f"Não foi selado, corrija e repita: {place}")
     if report.documents or report.revisions:
-        tell("Troque as senhas que ficaram legíveis e apague as cópias de segurança antigas.")
+        tell("Troque as senhas que ficaram legíveis e apague os backups antigos.")
     return 1 if report.refused else 0
 
 
@@ -49,7 +49,7 @@ async def readable_secrets(services: Services) -> Finding:
             Verdict.BAD,
             subject,
             f"{search.found} guarda segredos em texto claro (talvez outros também)",
-            "faça uma cópia de segurança, pare o servidor e execute: odoo-ai-config seal",
+            "faça um backup, pare o servidor e execute: odoo-ai-config seal",
         )
     if not search.complete:
         return Finding(

@@ -37,7 +37,7 @@ def serve(
         bool,
         Parameter(
             help="Só na primeira vez depois de restaurar um backup: mensagens que estavam a "
-            "caminho não são enviadas; esperam como paradas, por uma pessoa.",
+            "caminho não são enviadas; ficam paradas até que alguém decida o que fazer.",
             negative=(),
         ),
     ] = False,

@@ -186,7 +186,7 @@ RULES: Final[Mapping[str, Text]] = {
     ),
     "unknown_field": Text("tem um campo desconhecido", "has an unknown field"),
     "unknown_member": Text("é um campo desconhecido", "is an unknown field"),
-    "unknown_value": Text("tem um valor que não é conhecido", "has a value that is not known"),
+    "unknown_value": Text("tem um valor desconhecido", "has a value that is not known"),
     "not_encrypted": Text("deve vir em texto claro, sem ENC:", "must come in clear, without ENC:"),
     "too_many_to_seal": Text(
         "tem segredos demais: no máximo 200", "has too many secrets: at most 200"
