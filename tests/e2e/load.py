@@ -53,7 +53,7 @@ class Writer:
 
     async def stored(self, client: aiohttp.ClientSession) -> int:
         """
-        Number of the last event that is stored, after making sure that no part of it lacks.
+        Number of the last event that is stored, after making sure that no part of it is missing.
         """
         async with client.get(f"/configs/{self.tenant}/default/config") as response:
             if response.status == 404:

@@ -173,7 +173,7 @@ class SealBrokenError(ApplicationError):
 
 class MasterKeyMissingError(ApplicationError):
     """
-    The key ring lacks master keys that stored data keys are wrapped with.
+    The key ring does not have all master keys that stored data keys are wrapped with.
 
     Args:
         master_ids: Ids of the missing master keys; an id is the key's fingerprint.
@@ -186,7 +186,7 @@ class MasterKeyMissingError(ApplicationError):
         self.master_ids = master_ids
 
     def __str__(self) -> str:
-        return f"The key ring lacks the master keys {', '.join(self.master_ids)}."
+        return f"The key ring does not have the master keys {', '.join(self.master_ids)}."
 
 
 class InvalidKeyRingError(ApplicationError):

@@ -209,7 +209,7 @@ class Changeset:
     @property
     def size(self) -> int:
         """
-        How many things of the kinds of which there may be very many it writes.
+        Number of rows written, of the kinds of which there may be very many.
         """
         items = sum(len(change.items) + len(change.removed) for change in self.collections)
         return items + len(self.mappings) + len(self.secrets) + len(self.audit)

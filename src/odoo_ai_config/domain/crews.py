@@ -156,9 +156,9 @@ SILENCE: Final = Silence.SILENCE
 
 
 # What an older crew tells beside its answer, and changes nothing about it.
-_BESIDE: Final = frozenset({"error", "routing"})
+_IGNORED_MEMBERS: Final = frozenset({"error", "routing"})
 # A message as Chatwoot's own API takes it, as far as the hub posts such.
-_CHATWOOTS: Final = frozenset({"content", "private", "message_type", "content_type"})
+_CHATWOOT_MEMBERS: Final = frozenset({"content", "private", "message_type", "content_type"})
 _POSTED_AS: Final = {"message_type": "outgoing", "content_type": "text"}
 # What may be repeated to those who run the crew. Anything else is no name.
 _MEMBER: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,39}", re.ASCII)
@@ -188,21 +188,21 @@ def answer_in(body: Json) -> Answer | Silence:
         return SILENCE
     match body:
         case {"answer": dict(answer)}:
-            _require_known(body, _BESIDE | {"answer"})
+            _require_known(body, _IGNORED_MEMBERS | {"answer"})
             _require_known(answer, frozenset({"text", "private"}), within="answer.")
             return _said(answer, "text", within="answer.")
         case {"answer": None | str() as text}:
-            _require_known(body, _BESIDE | {"answer"})
+            _require_known(body, _IGNORED_MEMBERS | {"answer"})
             return said(text)
         case {"content": _}:
-            _require_known(body, _BESIDE | _CHATWOOTS)
+            _require_known(body, _IGNORED_MEMBERS | _CHATWOOT_MEMBERS)
             return _said(body, "content")
         case {"response": dict(response)}:
-            _require_known(body, _BESIDE | {"response"})
-            _require_known(response, _CHATWOOTS, within="response.")
+            _require_known(body, _IGNORED_MEMBERS | {"response"})
+            _require_known(response, _CHATWOOT_MEMBERS, within="response.")
             return _said(response, "content", within="response.")
         case {"response": None}:
-            _require_known(body, _BESIDE | {"response"})
+            _require_known(body, _IGNORED_MEMBERS | {"response"})
             return SILENCE
         case _:
             raise InvalidValueError("answer", "answer")

@@ -233,10 +233,10 @@ class InboxMessage:
 
     def recalled(self, *, now: datetime) -> InboxMessage:
         """
-        Due as if it had been written now, and not at a time that the clock was set back from.
+        Return the message with its due time moved as far as the clock was set back.
 
-        It says the same, in the same revision: whoever works on it goes on, for as long as it
-        was to be. One that is due before it was written has been claimed or given back since.
+        The revision stays, so a worker that has claimed it keeps its claim. One that is due
+        before it was written has been claimed or given back since, and stays as it is.
         """
         if self.due_at is None or not self.due_at >= self.updated_at > now + CLOCK_SLACK:
             return self

@@ -121,7 +121,7 @@ class RoutingTable:
     A message of an account in which some tenant has a channel goes to one of the tenants that
     have one there, or to nobody; the hub's common fallback is for the accounts of nobody. An
     inbox that is mapped without its account is its owner's in whichever account it is, and
-    makes that owner a tenant of no other account.
+    does not count as a channel in any account.
 
     `put` costs as much as the owner has accounts if it changes the owner's lowest fallback.
     """

@@ -104,8 +104,8 @@ class Courier:
         self._in_hand: dict[asyncio.Task[None], _Hand] = {}
         self._ends_at: float | None = None
         self._failed_looks = 0
-        # How far the time of day was ahead of the time that only goes on, at the last look.
-        self._ahead = float("inf")
+        # Wall time minus monotonic time, at the last look.
+        self._clock_offset = float("inf")
 
     def retire(self) -> float:
         """
@@ -173,12 +173,12 @@ class Courier:
         # Also at the start: it may have been set back since anybody looked.
         clock = self._deliver.clock
         now = clock.now()
-        ahead = now.timestamp() - clock.monotonic()
-        if ahead < self._ahead - CLOCK_SLACK.total_seconds():
+        offset = now.timestamp() - clock.monotonic()
+        if offset < self._clock_offset - CLOCK_SLACK.total_seconds():
             recalled = await self._inbox.recall(now=now)
             if recalled:
                 _log.warning("clock_set_back", messages=recalled)
-        self._ahead = ahead
+        self._clock_offset = offset
 
     async def _taken(self) -> float:
         await self._follow_clock()

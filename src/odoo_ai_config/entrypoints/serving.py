@@ -140,14 +140,14 @@ async def run_server(
         app = build_app(services, options, metrics)
         async with contextlib.AsyncExitStack() as background:
             await background.enter_async_context(
-                _meanwhile(partial(look_at_key_ring, services), every=_RING_SECONDS)
+                _in_background(partial(look_at_key_ring, services), every=_RING_SECONDS)
             )
             await background.enter_async_context(
-                _meanwhile(app[STORE_WATCH].look, every=_STORE_SECONDS)
+                _in_background(app[STORE_WATCH].look, every=_STORE_SECONDS)
             )
             if upkeep:
                 await background.enter_async_context(
-                    _meanwhile(partial(prune, services), every=_PRUNE_SECONDS)
+                    _in_background(partial(prune, services), every=_PRUNE_SECONDS)
                 )
             if App.CHATWOOT in settings.apps:
                 courier = await background.enter_async_context(
@@ -171,7 +171,9 @@ def _retiring(courier: Courier) -> Callable[[web.Application], Awaitable[None]]:
 
 
 @contextlib.asynccontextmanager
-async def _meanwhile(work: Callable[[], Awaitable[None]], *, every: float) -> AsyncIterator[None]:
+async def _in_background(
+    work: Callable[[], Awaitable[None]], *, every: float
+) -> AsyncIterator[None]:
     task = asyncio.create_task(repeatedly(work, every=every))
     try:
         yield
@@ -207,7 +209,7 @@ async def look_at_key_ring(services: Services) -> None:
     """
     # The store is away: the next look asks it again.
     with contextlib.suppress(ApplicationError):
-        await services.check_key_ring.meanwhile()
+        await services.check_key_ring.while_running()
 
 
 async def prune(services: Services) -> None:

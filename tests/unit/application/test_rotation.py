@@ -264,17 +264,17 @@ async def test_ring_is_made_only_by_who_may(hub: Hub, tmp_path: Path) -> None:
 async def test_foreign_ring_is_taken_over_only_if_it_opens_all_that_is_stored(hub: Hub) -> None:
     vault = MemorySecretVault("first")
     check = CheckKeyRing(hub.secrets, vault)
-    assert await check.meanwhile() is None
+    assert await check.while_running() is None
     vault.trouble = RingTrouble.FOREIGN
     # Where nothing is stored, nothing tells which ring is right.
-    assert await check.meanwhile() is RingTrouble.FOREIGN
+    assert await check.while_running() is RingTrouble.FOREIGN
     await Hub(MemorySecretVault("second"), hub.state).write(owner("second"), values())
-    assert await check.meanwhile() is RingTrouble.FOREIGN
+    assert await check.while_running() is RingTrouble.FOREIGN
     both = MemorySecretVault("first", "second")
     both.trouble = RingTrouble.FOREIGN
-    assert await CheckKeyRing(hub.secrets, both).meanwhile() is None
+    assert await CheckKeyRing(hub.secrets, both).while_running() is None
     vault.trouble = RingTrouble.MISSING
-    assert await check.meanwhile() is RingTrouble.MISSING
+    assert await check.while_running() is RingTrouble.MISSING
 
 
 # The master key

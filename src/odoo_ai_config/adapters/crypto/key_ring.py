@@ -157,7 +157,7 @@ class KeyRingSource(Protocol):
         """
         The ring as it is now; asking again costs next to nothing while it stays the same.
 
-        Where there is none yet, it is made. Where it was lost, or another one that lacks the
+        Where there is none yet, it is made. Where it was lost, or another one without the
         current key has taken its place, it is the one from before.
         """
 
@@ -170,7 +170,9 @@ class KeyRingSource(Protocol):
     @abstractmethod
     def adopt(self, needed: Collection[str]) -> None:
         """
-        Take over what is in the ring's place if it has some keys that are *needed*, and all.
+        Take over what is in the ring's place if it has every *needed* key.
+
+        Nothing is taken over if none is needed.
         """
 
     @abstractmethod

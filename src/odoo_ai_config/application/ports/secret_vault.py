@@ -34,8 +34,9 @@ class SecretVault(Protocol):
     """
     Envelope encryption: master keys wrap one data key per tenant, which seals its secrets.
 
-    Every method that takes a `TenantKey` raises `MasterKeyMissingError` if the ring lacks
-    the master key that wraps it, and `SealBrokenError`, with no cause, if it does not open.
+    Every method that takes a `TenantKey` raises `MasterKeyMissingError` if the ring does
+    not have the master key that wraps it, and `SealBrokenError`, with no cause, if it does not
+    open.
     """
 
     @property
@@ -64,14 +65,14 @@ class SecretVault(Protocol):
         """
         What is wrong now with the place that the ring comes from, if anything.
 
-        A ring there that lacks the current master key is `RingTrouble.FOREIGN` and not taken
-        over: what was sealed under it, no start with the right one would open.
+        A ring there that does not have the current master key is `RingTrouble.FOREIGN` and not
+        taken over: what was sealed under it, no start with the right one would open.
         """
 
     @abstractmethod
     def adopt_ring(self, needed: Collection[str]) -> None:
         """
-        Take a ring over that lacks the current master key, if it has all that are *needed*.
+        Take over a ring that does not have the current master key, if it has all *needed* ones.
 
         *needed* are the ids of all master keys that stored data keys are wrapped with. This is
         for whoever has slept while the current key was replaced and then removed.

@@ -31,7 +31,7 @@ class CheckKeyRing:
             make: Whether to make a ring where none is and none is needed.
 
         Raises:
-            MasterKeyMissingError: It lacks some; the error names all of them.
+            MasterKeyMissingError: It does not have some of them; the error names those.
             InvalidKeyRingError: There is no usable ring.
             StoreUnavailableError: The store is away.
         """
@@ -42,7 +42,7 @@ class CheckKeyRing:
         if make:
             self.vault.ensure_ring()
 
-    async def meanwhile(self) -> RingTrouble | None:
+    async def while_running(self) -> RingTrouble | None:
         """
         What is wrong with the ring under a running hub, which goes on with the one that it has.
 

@@ -64,7 +64,7 @@ class RotateMasterKey:
         The audit entry is written first: a change to the keys never goes unrecorded.
 
         Raises:
-            MasterKeyMissingError: The ring lacks a master key that wraps one of them.
+            MasterKeyMissingError: The ring does not have a master key that wraps one.
             StoreUnavailableError: The store is away.
         """
         rewrapped = 0

@@ -1,5 +1,5 @@
 """
-What an installation lacks to take in messages from Chatwoot and to answer them.
+What is missing in an installation to take in messages from Chatwoot and to answer them.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ async def _crews(services: Services) -> Finding:
     owners = sorted({entry.mapping.owner for entry in revisions if entry.mapping.active})
     if not owners:
         return Finding(Verdict.GOOD, subject, "nenhum canal mapeado ainda")
-    # To look at more takes longer than it is worth here: what lacks is alike everywhere.
+    # To look at more takes longer than it is worth here: what is missing is alike everywhere.
     tenants = sorted({owner.tenant for owner in owners})[:_MOST_TENANTS]
     documents = await services.store.documents_of(tenants, [CREWS])
     described = {document.key.owner for document in documents if content_of(document) is not None}

@@ -114,7 +114,7 @@ def snapshot(body: JsonObject) -> CollectionSync:
     All there is of a collection: ``{"items": [...]}``.
 
     Raises:
-        IncompleteDataError: The list lacks; an empty one is not an absent one.
+        IncompleteDataError: The list is missing; an empty one is not an absent one.
         InvalidFieldsError: It is no list of items.
     """
     faults = _Faults()
@@ -130,7 +130,7 @@ def patch(body: JsonObject) -> CollectionSync:
     What is new, different or gone: ``{"items": [...], "removed": [...]}``.
 
     Raises:
-        IncompleteDataError: Both lists lack.
+        IncompleteDataError: Both lists are missing.
         InvalidFieldsError: They are no lists of items and ids.
     """
     faults = _Faults()
@@ -178,7 +178,7 @@ def product(body: JsonObject, id_: str | None = None) -> CollectionSync:
     Some fields of one product; those that are not named stay.
 
     Raises:
-        IncompleteDataError: Its id lacks.
+        IncompleteDataError: Its id is missing.
         SourceDataMissingError: Nothing but its id is there.
         InvalidFieldsError: The id is none.
     """

@@ -246,7 +246,7 @@ class UnknownEventError(HttpRefusalError):
 
 class TokenMissingError(HttpRefusalError):
     """
-    A credentials event lacks the token under which its password is sealed.
+    The token under which its password is sealed is missing in a credentials event.
     """
 
     status = 422
@@ -290,8 +290,8 @@ class IncompleteDataError(HttpRefusalError):
     Fields that must be there are absent, empty or false.
 
     Args:
-        required: The fields that belong together, whether or not all of them lack.
-        errors: Each field that lacks, and whatever else is wrong.
+        required: The fields that belong together, whether or not all of them are missing.
+        errors: Each field that is missing, and whatever else is wrong.
     """
 
     status = 422

@@ -219,7 +219,7 @@ class FieldReader:
         Refuse the whole object for what was collected, or because of the *required* fields.
 
         Raises:
-            IncompleteDataError: One of *required* lacks.
+            IncompleteDataError: One of *required* is missing.
             InvalidFieldsError: Something else is wrong.
         """
         lacking = [name for name in required if not self.has(name)]

@@ -48,7 +48,7 @@ async def show_readiness(request: web.Request) -> web.Response:
     """
     services = request.app[SERVICES]
     await request.app[STORE_WATCH].ready()
-    trouble = await services.check_key_ring.meanwhile()
+    trouble = await services.check_key_ring.while_running()
     # Still a 200: the hub has all that it needs, and with a 503 the balancer would take every
     # process out at once.
     body = _READY if trouble is None else json_bytes(_IS_READY | {"warnings": [trouble.value]})

@@ -125,8 +125,8 @@ def credentials_sync(body: JsonObject) -> CredentialsSync:
     Read a ``credentials_sync`` event.
 
     Raises:
-        IncompleteDataError: ``account_id`` lacks.
-        TokenMissingError: The token lacks.
+        IncompleteDataError: ``account_id`` is missing.
+        TokenMissingError: The token is missing.
         InvalidFieldsError: A field holds what it must not hold.
     """
     fields = _layered(body, "credentials")
@@ -171,7 +171,7 @@ def channel_mapping(body: JsonObject, *, deleted: bool) -> ChannelMapping:
     Read a ``mapping_sync`` or, if *deleted*, a ``mapping_delete`` event.
 
     Raises:
-        IncompleteDataError: The mapping, or one of the ids in it, lacks.
+        IncompleteDataError: The mapping, or one of the ids in it, is missing.
         InvalidFieldsError: A field holds what it must not hold.
     """
     whole = FieldReader({"": body})
@@ -246,7 +246,7 @@ def company_metadata_sync(body: JsonObject) -> CompanyMetadataSync:
     Read a ``company_metadata_sync`` event into the structure that is stored.
 
     Raises:
-        IncompleteDataError: ``account_id`` lacks.
+        IncompleteDataError: ``account_id`` is missing.
         InvalidFieldsError: A field holds what it must not hold.
     """
     fields = FieldReader({"": body})

@@ -101,7 +101,7 @@ class Description:
             value = response.headers.get(name)
             if value is None:
                 if header["required"]:
-                    found.append(f"the header {name} lacks")
+                    found.append(f"the header {name} is missing")
                 continue
             shown: Any = value
             if header["schema"].get("type") == "integer":

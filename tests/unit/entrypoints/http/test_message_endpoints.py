@@ -538,7 +538,7 @@ async def test_unknown_message_is_not_told_from_a_wrong_signature(web: WebHub, a
         ("whsec_no-base64", CREWS),
         (SECRET, "sales: {opens: 18:00}\n"),
     ],
-    ids=["secret lacks", "does not sign", "echo", "secret unusable", "no crews"],
+    ids=["secret missing", "does not sign", "echo", "secret unusable", "no crews"],
 )
 async def test_crew_that_cannot_sign_proves_nothing_by_a_signature(
     web: WebHub, secret: str | None, crews: str

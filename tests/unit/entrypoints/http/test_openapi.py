@@ -287,7 +287,7 @@ async def test_witness_sees_a_header_that_lacks() -> None:
     witness = Witness(app)
     async with TestClient(TestServer(app)) as client:
         await client.get("/health")
-    assert witness.found == ["GET /health 200: the header x-request-id lacks"]
+    assert witness.found == ["GET /health 200: the header x-request-id is missing"]
 
 
 async def test_witness_sees_paths_that_are_not_described() -> None:

@@ -85,7 +85,7 @@ def headers() -> JsonObject:
         "Content-Language": _header("Of the texts.", schema=one_of(languages())),
         "Retry-After": _header("Seconds to wait.", schema=whole()),
         "WWW-Authenticate": _header(
-            "What lacks: a key or a signature.", schema=one_of(["ApiKey", "Signature"])
+            "What is missing: a key or a signature.", schema=one_of(["ApiKey", "Signature"])
         ),
         "Allow": _header("The methods that the path has."),
         "Accept-Encoding": _header(
