@@ -102,15 +102,20 @@ def test_next_start_finds_the_same_ring(source: KeyRingFile, path: Path) -> None
     assert KeyRingFile(path, ManualClock(NOW + timedelta(1))).ring() == ring
 
 
-def test_ring_is_private_whatever_the_umask(source: KeyRingFile, path: Path) -> None:
+def test_ring_is_private_whatever_the_umask(
+    source: KeyRingFile, path: Path, tmp_path: Path, clock: ManualClock
+) -> None:
+    deep = tmp_path / "a" / "b" / "keyring.json"
     before = os.umask(0)
     try:
         source.ring()
         source.add()
+        KeyRingFile(deep, clock).ring()
     finally:
         os.umask(before)
     assert mode(path) == 0o600
     assert mode(path.parent) == 0o700
+    assert [mode(folder) for folder in deep.parents[:2]] == [0o700] * 2
 
 
 def test_processes_that_start_together_get_one_ring(path: Path) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import os
 import resource
 import sqlite3
 import stat
@@ -80,6 +81,17 @@ async def test_file_and_its_log_are_for_their_owner_only(path: Path, stores: Sto
     assert mode_of(path.parent) == 0o700
     files = {file.name: mode_of(file) for file in path.parent.iterdir()}
     assert files == {"hub.db": 0o600, "hub.db-wal": 0o600, "hub.db-shm": 0o600}
+
+
+def test_folders_above_the_file_are_for_its_owner_only(tmp_path: Path) -> None:
+    path = tmp_path / "a" / "b" / "hub.db"
+    before = os.umask(0)
+    try:
+        with open_sqlite(path):
+            pass
+    finally:
+        os.umask(before)
+    assert [mode_of(folder) for folder in path.parents[:2]] == [0o700] * 2
 
 
 async def test_closed_database_is_one_file(path: Path) -> None:

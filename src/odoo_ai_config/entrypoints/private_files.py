@@ -90,6 +90,9 @@ def _replace(inside: int, path: Path, text: str) -> None:
         try:
             with os.fdopen(descriptor, "w", encoding="utf-8") as file:
                 file.write(text)
+                file.flush()
+                # Else a loss of power may leave the new name without the text.
+                os.fsync(file.fileno())
             os.replace(fresh, path.name, src_dir_fd=inside, dst_dir_fd=inside)
         except OSError:
             os.unlink(fresh, dir_fd=inside)

@@ -255,7 +255,9 @@ class KeyRingFile(KeyRingSource):
     def _turn(self) -> Iterator[None]:
         with ExitStack() as stack:
             try:
-                self._path.parent.mkdir(mode=_PRIVATE_FOLDER, parents=True, exist_ok=True)
+                # Not with `parents`, which makes those above as the umask lets it.
+                for folder in reversed(self._path.parents):
+                    folder.mkdir(mode=_PRIVATE_FOLDER, exist_ok=True)
                 flags = os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW
                 lock = os.open(f"{self._path}.lock", flags, _PRIVATE_FILE)
                 stack.callback(os.close, lock)

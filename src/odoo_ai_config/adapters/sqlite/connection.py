@@ -118,7 +118,9 @@ class DatabaseFile:
             StoreUnusableError: There is none, and it is only to be read.
         """
         if not self.read_only:
-            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            # Not with `parents`, which makes those above as the umask lets it.
+            for folder in reversed(self.path.parents):
+                folder.mkdir(mode=0o700, exist_ok=True)
             # An existing file is not even opened: closing it would drop the locks that another
             # connection of this process holds on it.
             with contextlib.suppress(FileExistsError):

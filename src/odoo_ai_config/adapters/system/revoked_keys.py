@@ -32,7 +32,9 @@ class RevokedKeysFile(RevokedKeys):
         lines = "".join(f"\n{key_id}\n" for key_id in sorted(key_ids)).encode("ascii")
         flags = os.O_CREAT | os.O_APPEND | os.O_WRONLY | os.O_NOFOLLOW
         try:
-            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            # Not with `parents`, which makes those above as the umask lets it.
+            for above in reversed(self._path.parents):
+                above.mkdir(mode=0o700, exist_ok=True)
             descriptor = os.open(self._path, flags, 0o600)
             with os.fdopen(descriptor, "wb") as file:
                 file.write(lines)

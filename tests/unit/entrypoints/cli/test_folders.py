@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import json
 import os
 import stat
@@ -311,6 +312,28 @@ def test_export_to_a_place_that_cannot_be_written_leaves_nothing_behind(
     assert ended.status == 1
     assert "config.yaml não pode ser gravado" in ended.err
     assert not list((old.parent / "out").rglob("*.new"))
+
+
+def test_export_that_does_not_reach_the_disk_leaves_the_file_from_before(
+    command: Command, old: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command("import", "old")
+    assert command("export", "out").status == 0
+    file = old.parent / "out" / "retail" / "loja" / "config.yaml"
+    before = file.read_text()
+    (old / "retail/loja/config.yaml").write_text("name: Outra\n")
+    command("import", "old")
+
+    def fail(_descriptor: int) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with monkeypatch.context() as disk:
+        disk.setattr(os, "fsync", fail)
+        assert command("export", "out").status == 1
+    assert file.read_text() == before
+    assert not list((old.parent / "out").rglob("*.new"))
+    assert command("export", "out").status == 0
+    assert "Outra" in file.read_text()
 
 
 def test_export_goes_into_the_working_folder_and_beside_it_too(
