@@ -178,6 +178,6 @@ def _whole(revision: Revision, text: str) -> bytes:
 
 def _place(revision: Revision, tag: str, *, as_yaml: bool) -> _Place:
     key = revision.key
-    # The length, too: `odoo-ai-config seal` takes secrets out of old versions.
-    length = len(revision.document.text)
-    return as_yaml, tag, key.tenant.value, key.domain.value, key.kind.value, length
+    # The content, too: `odoo-ai-config seal` takes secrets out of old versions.
+    content = hash(revision.document)
+    return as_yaml, tag, key.tenant.value, key.domain.value, key.kind.value, content

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from odoo_ai_config.adapters.memory.yaml_codec import JsonYamlCodec
-from odoo_ai_config.domain.documents import Document
+from odoo_ai_config.domain.documents import AuthoredYaml, Document
 from odoo_ai_config.domain.identifiers import CONFIG, BusinessDomain, DocumentKey, TenantId
 from odoo_ai_config.domain.json_types import Json, JsonObject
 from odoo_ai_config.domain.versioning import Revision
@@ -113,3 +113,21 @@ async def test_representation_larger_than_the_memory_is_given_and_not_kept() -> 
     for _ in range(2):
         assert json.loads(await kept.of(one, entity_tag(one)))["version"] == 1
     assert codec.rendered == 2
+
+
+async def test_a_version_that_was_rewritten_is_shown_as_it_is_now() -> None:
+    kept = Representations(JsonYamlCodec(), 10_000)
+    before, after = revision(password=123456), revision(pass_count=1234)
+    assert len(before.document.text) == len(after.document.text)
+    authored = evolve(after, document=Document.of({"a": 1}, AuthoredYaml("a: 1 # c4n4ry")))
+    cleaned = evolve(after, document=Document.of({"a": 1}, AuthoredYaml("a: 1")))
+    for shown, rewritten in ((before, after), (authored, cleaned)):
+        tag = entity_tag(shown)
+        await kept.of(shown, tag)
+        await kept.yaml_of(shown, tag)
+        assert await kept.of(rewritten, tag) == await Representations(JsonYamlCodec(), 0).of(
+            rewritten, tag
+        )
+        assert await kept.yaml_of(rewritten, tag) == (
+            await Representations(JsonYamlCodec(), 0).yaml_of(rewritten, tag)
+        )
