@@ -117,8 +117,9 @@ class ConfigStore(Protocol):
         Put *document* in the place of what *old* holds, which nobody is to read any more.
 
         False, and nothing done, if *old* is not there as it is, or is its document's newest:
-        that one gets a successor instead. Nothing of the old content stays in the store's files,
-        but for what the operating system keeps.
+        that one gets a successor instead. No read gives the old content again. The store may keep
+        it in its files for a while: SQLite in its log until that is written back, which happens
+        at the latest when the last process closes the file; MongoDB in its journal and oplog.
         """
 
     @abstractmethod
