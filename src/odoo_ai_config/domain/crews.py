@@ -15,7 +15,13 @@ from attrs import field, frozen
 from odoo_ai_config.domain.errors import CrewNotFoundError, InvalidValueError
 from odoo_ai_config.domain.identifiers import CredentialRef, TenantDomain
 from odoo_ai_config.domain.inbox import InboxMessage
-from odoo_ai_config.domain.json_types import Json, JsonObject, ReadOnlyJsonObject, is_storable
+from odoo_ai_config.domain.json_types import (
+    Json,
+    JsonObject,
+    ReadOnlyJsonObject,
+    is_storable,
+    shown_name,
+)
 from odoo_ai_config.domain.mapping import CREW_NAME
 
 SHORTEST_TIMEOUT: Final = timedelta(seconds=0.1)
@@ -160,8 +166,6 @@ _IGNORED_MEMBERS: Final = frozenset({"error", "routing"})
 # A message as Chatwoot's own API takes it, as far as the hub posts such.
 _CHATWOOT_MEMBERS: Final = frozenset({"content", "private", "message_type", "content_type"})
 _POSTED_AS: Final = {"message_type": "outgoing", "content_type": "text"}
-# What may be repeated to those who run the crew. Anything else is no name.
-_MEMBER: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,39}", re.ASCII)
 
 
 def said(text: str | None, *, private: bool = False) -> Answer | Silence:
@@ -211,8 +215,7 @@ def answer_in(body: Json) -> Answer | Silence:
 def _require_known(of: JsonObject, known: frozenset[str], *, within: str = "") -> None:
     unknown = min(of.keys() - known, default=None)
     if unknown is not None:
-        name = unknown if _MEMBER.fullmatch(unknown) else "*"
-        raise InvalidValueError(f"{within}{name}", "unknown_member")
+        raise InvalidValueError(f"{within}{shown_name(unknown)}", "unknown_member")
 
 
 def _said(of: JsonObject, words: str, *, within: str = "") -> Answer | Silence:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from odoo_ai_config.domain.json_types import is_storable, storable
+from odoo_ai_config.domain.json_types import Place, is_storable, shown_name, shown_place, storable
 
 
 @pytest.mark.parametrize("text", ["", "Olá 🙂", "a\nb\t", "\ue000", "\ud7ff"])
@@ -21,3 +21,21 @@ def test_null_characters_and_half_surrogates_cannot_be_kept(text: str) -> None:
 )
 def test_what_of_a_text_can_be_kept(text: str, kept: str) -> None:
     assert storable(text) == kept
+
+
+@pytest.mark.parametrize("name", ["a", "_b", "odoo-mcp", "x" * 64])
+def test_what_looks_like_a_name_is_shown(name: str) -> None:
+    assert shown_name(name) == name
+
+
+@pytest.mark.parametrize("name", ["", "x" * 65, "5511999990000", "a b", "ação", "a\n", "a.b"])
+def test_anything_else_is_not_repeated(name: str) -> None:
+    assert shown_name(name) == "*"
+
+
+@pytest.mark.parametrize(
+    ("place", "shown"),
+    [((), ""), (("a", 0, 12, "b"), "a[0][12].b"), ((3, "a b", "c"), "[3].*.c")],
+)
+def test_places_are_shown_by_the_names_on_the_way(place: Place, shown: str) -> None:
+    assert shown_place(place) == shown

@@ -17,7 +17,13 @@ from typing import NoReturn
 
 import orjson
 
-from odoo_ai_config.domain.json_types import INTEGERS, Json, JsonObject
+from odoo_ai_config.domain.json_types import (
+    INTEGERS,
+    Json,
+    JsonObject,
+    Place,
+    shown_place,
+)
 from odoo_ai_config.entrypoints.http.errors import (
     DepthLimitError,
     FieldError,
@@ -33,7 +39,6 @@ _SUSPECT_ESCAPES = (_NULL_ESCAPE, rb"\ud", rb"\uD")
 
 _NULL = "\x00"
 _HALF_PAIR = re.compile("[\ud800-\udfff]")
-_STEP = re.compile(r"\[\d+\]|\.[A-Za-z_][A-Za-z0-9_-]{0,63}", re.ASCII)
 
 _LONGEST_INTEGER = len(str(INTEGERS[0]))
 
@@ -126,24 +131,23 @@ def _walk(value: Json, max_depth: int, *, texts: bool) -> None:
 def _refuse_null(value: Json) -> None:
     place = _place_of_null(value)
     if place is not None:
-        field = "".join(place).removeprefix(".") or "body"
+        field = shown_place(place) or "body"
         raise InvalidFieldsError([FieldError(field, "null_character")])
 
 
-def _place_of_null(value: Json) -> list[str] | None:
+def _place_of_null(value: Json) -> Place | None:
     # By recursion: how deep *value* is was counted before.
     if isinstance(value, str):
-        return [] if _NULL in value else None
-    parts: Iterable[tuple[str, Json]] = ()
+        return () if _NULL in value else None
+    parts: Iterable[tuple[str | int, Json]] = ()
     if isinstance(value, list):
-        parts = ((f"[{number}]", part) for number, part in enumerate(value))
+        parts = enumerate(value)
     elif isinstance(value, dict):
-        parts = ((f".{name}", part) for name, part in value.items())
+        parts = value.items()
     for step, part in parts:
-        below = [] if _NULL in step else _place_of_null(part)
+        below = () if isinstance(step, str) and _NULL in step else _place_of_null(part)
         if below is not None:
-            # What is named like no field is input, which is not repeated: what it is in will do.
-            return [step, *below] if _STEP.fullmatch(step) else []
+            return (step, *below)
     return None
 
 
