@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Final
 
@@ -28,6 +29,8 @@ from odoo_ai_config.domain.json_types import (
 )
 from odoo_ai_config.domain.outcomes import MOST_NOTICES, Notice
 from odoo_ai_config.domain.secret_names import (
+    LONGEST_NAME,
+    TOKEN_BEGINNINGS,
     begins_like_token,
     is_encrypted,
     is_secret_name,
@@ -109,25 +112,42 @@ def require_all_open(value: ReadOnlyJsonObject | list[Json], at: Place = ()) -> 
             require_all_open(part, (*at, step))
 
 
-def _is_suspicious(value: Json | ReadOnlyJsonObject) -> bool:
+def _is_suspicious(members: ReadOnlyJsonObject) -> bool:
     """
-    Whether something in *value* is a secret, or refers to what has its own name beside it.
+    Whether something in *members* is a secret, or refers to what has its own name beside it.
     """
-    # Of nearly every document this is all that is done.
-    parts: Iterable[Json] = ()
-    if isinstance(value, Mapping):
-        for name in value:
-            if name.endswith(REF_SUFFIX):
-                if name.removesuffix(REF_SUFFIX) in value:
-                    return True
-            elif is_secret_name(name):
+    # Of nearly every document this is all that is done, so it takes the shortest way.
+    for name, value in members.items():
+        if (len(name) > LONGEST_NAME or _matters(name)) and (
+            name.removesuffix(REF_SUFFIX) in members
+            if name.endswith(REF_SUFFIX)
+            else is_secret_name(name)
+        ):
+            return True
+        if value.__class__ is str:
+            if (
+                "://" in value or value[:2] in TOKEN_BEGINNINGS or value[:1] <= " "
+            ) and is_secret_text(value):
                 return True
-        parts = value.values()
-    elif isinstance(value, list):
-        parts = value
-    return any(
-        is_secret_text(part) if isinstance(part, str) else _is_suspicious(part) for part in parts
-    )
+        elif value.__class__ is dict:
+            if _is_suspicious(value):
+                return True
+        elif value.__class__ is list and any(map(_is_suspicious_item, value)):
+            return True
+    return False
+
+
+@lru_cache(maxsize=4096)
+def _matters(name: str) -> bool:
+    return name.endswith(REF_SUFFIX) or is_secret_name(name)
+
+
+def _is_suspicious_item(value: Json) -> bool:
+    if isinstance(value, dict):
+        return _is_suspicious(value)
+    if isinstance(value, list):
+        return any(map(_is_suspicious_item, value))
+    return isinstance(value, str) and is_secret_text(value)
 
 
 def _is_reference(name: str, value: Json) -> bool:

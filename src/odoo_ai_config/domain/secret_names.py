@@ -43,7 +43,7 @@ _COUNTING: Final = frozenset(
     allow can count disable enable forgot has hide is max min no num show total use uses
     """.split()  # noqa: SIM905
 )
-_LONGEST_NAME: Final = 128
+LONGEST_NAME: Final = 128
 
 _WORD_ENDS: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _SEPARATORS: Final = re.compile(r"[\W_]+")
@@ -58,7 +58,7 @@ _TOKEN: Final = re.compile(
     r"|SG\.[\w-]{16}|EAA\w{24}|APP_USR-[\w-]{8})",
     re.ASCII,
 )
-_BEGINNINGS: Final = frozenset(
+TOKEN_BEGINNINGS: Final = frozenset(
     "Be Ba -- ey sk rk pk wh oa hf gl gh gi xo AI ya SG EA AP EN".split()  # noqa: SIM905
 )
 # Each is read in one go, however long the text is.
@@ -110,19 +110,19 @@ def is_secret_name(name: str) -> bool:
     What tells something about one is none: ``token_count``, ``password_policy``, ``secret_ref``.
     Of a long name only both ends are looked at.
     """
-    return _is_secret_name(name if len(name) <= _LONGEST_NAME else _ends(name))
+    return _is_secret_name(name if len(name) <= LONGEST_NAME else _ends(name))
 
 
 def tells_about(name: str) -> bool:
     """
     Whether *name*, inside something that is called a secret, only says something about it.
     """
-    return _singular(_words(name if len(name) <= _LONGEST_NAME else _ends(name))[-1]) in _TELLING
+    return _singular(_words(name if len(name) <= LONGEST_NAME else _ends(name))[-1]) in _TELLING
 
 
 def _ends(name: str) -> str:
     # So that no name costs more than another, and few are kept that nobody sees again.
-    return f"{name[: _LONGEST_NAME // 2]} {name[-_LONGEST_NAME // 2 :]}"
+    return f"{name[: LONGEST_NAME // 2]} {name[-LONGEST_NAME // 2 :]}"
 
 
 # Nearly all names come again and again.
@@ -168,7 +168,7 @@ def is_secret_text(text: str) -> bool:
     if "://" in text and ("@" in text or "=" in text) and _has_secret_in_url(text):
         return True
     # Most texts begin like none of them.
-    begins = text[:2] in _BEGINNINGS or text[:1].isspace()
+    begins = text[:2] in TOKEN_BEGINNINGS or text[:1].isspace()
     return begins and (begins_like_token(text) or is_encrypted(text))
 
 
