@@ -12,6 +12,7 @@ import asyncio
 import gc
 import http.client
 import json
+import resource
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -27,6 +28,7 @@ from odoo_ai_config.domain.credentials import SecretText
 from odoo_ai_config.domain.signing import SigningKey
 from odoo_ai_config.entrypoints.container import Container
 from odoo_ai_config.entrypoints.http.app import build_app
+from odoo_ai_config.entrypoints.http.connections import HubRunner
 from odoo_ai_config.entrypoints.http.metrics import Metrics
 from odoo_ai_config.entrypoints.http.odoo_routes import module_routes
 from odoo_ai_config.entrypoints.http.options import HttpOptions
@@ -37,6 +39,8 @@ from odoo_ai_config.entrypoints.startup import opened
 KEY: Final = "p3rfect-key-of-whoever-measures-2026"
 # Seconds that the largest bodies may take, and bodies of an eighth of that.
 LONGEST_TURN: Final = {2**20: 0.250, 2**17: 0.060}
+# KiB that the process may grow by, whatever it is sent of that size.
+MOST_MEMORY: Final = {2**20: 2**20, 2**17: 2**18}
 # Seconds that `plain_work` takes where those limits were set.
 PLAIN_SECONDS: Final = 0.004
 PLACES: Final = {
@@ -83,6 +87,14 @@ def filled(size: int, part: Callable[[int], str]) -> str:
     return ",".join(parts[:-1])
 
 
+def unsealable(number: int) -> str:
+    return f'"{number:x}token":5'
+
+
+def reference(number: int) -> str:
+    return f'"{number:x}":1,"{number:x}_ref":"config:{number:x}"'
+
+
 # Two halves of a pair, which each have to be looked at.
 ESCAPED: Final = r'"\ud83d\ude00"'
 
@@ -101,6 +113,10 @@ def shapes(size: int) -> dict[str, str]:
         "lines": f'"l":[{filled(size, lambda number: str(number * 7919 % 997))}]',
         "lines in another order": f'"l":[{filled(size, lambda number: str(number * 7877 % 997))}]',
         "faults": f'"items":[{filled(size, lambda _: "[]")}]',
+        "secret": '"password":"x",' + filled(size, lambda number: f'"{number:x}":1'),
+        "long name": f'"{"x" * (size // 2)}":{{{filled(size // 2, unsealable)}}}',
+        "references": f'"{"x" * (size // 2)}":{{"pwd":"x",{filled(size // 2, reference)}}}',
+        "unsealable": filled(size, unsealable),
     }
 
 
@@ -140,6 +156,7 @@ def on_documents(size: int) -> Iterator[Attack]:
     signed = {"X-Webhook-Signature": "0"}
     for members in shapes(size).values():
         body = f"{{{members}}}".encode()
+        yield Attack(f"POST {DOCUMENT}", encoded(yaml_content="a: 1"), reaches=True)
         yield Attack(f"PATCH {DOCUMENT}", body, reaches=True)
         yield Attack(f"GET {DOCUMENT}", reaches=True)
         yield Attack(f"GET {DOCUMENT}/yaml", reaches=True)
@@ -338,7 +355,7 @@ def watched(folder: Path) -> Iterator[WatchedServer]:
     async def serve() -> None:
         async with opened(Container(settings=settings)) as services:
             app = build_app(services, HttpOptions("1", signatures=signatures), Metrics())
-            runner = web.AppRunner(app, access_log=None)
+            runner = HubRunner(app, access_log=None)
             await runner.setup()
             await web.TCPSite(runner, "127.0.0.1", 0).start()
             server = WatchedServer(runner.addresses[0][1], routes_of(app))
@@ -416,7 +433,9 @@ def test_no_request_keeps_the_loop_from_others(
 ) -> None:
     # What some of them are about.
     server.turn_for(Attack("POST /odoo-webhook", encoded(**credentials_event())))
-    limit = min(longest for largest, longest in LONGEST_TURN.items() if size <= largest) * slowness
+    allowed = min(largest for largest in LONGEST_TURN if size <= largest)
+    limit = LONGEST_TURN[allowed] * slowness
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     too_long = []
     for attack in group(size):
         status, turn = server.turn_for(attack)
@@ -425,3 +444,5 @@ def test_no_request_keeps_the_loop_from_others(
         if turn > limit:
             too_long.append((attack.route, attack.query, f"{turn * 1000:.0f} ms"))
     assert too_long == []
+    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - memory
+    assert grown < MOST_MEMORY[allowed]

@@ -108,7 +108,7 @@ def _record(outcome: Outcome, metrics: Metrics) -> None:
     _log.info(
         "event_" + became,
         versions=outcome.versions,
-        warnings=[notice.code for notice in outcome.notices],
+        warnings=sorted({notice.code for notice in outcome.notices}),
     )
 
 
