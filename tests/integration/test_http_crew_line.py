@@ -218,6 +218,11 @@ async def test_answers_that_say_nothing(
         b"<html>It works!</html>",
         gzip.compress(b'{"answer": {"text": "sim"}}'),
         b" " * (MOST_BYTES + 1),
+        # The last of two would decide in silence whether the customer reads it.
+        b'{"content": "nota", "private": true, "private": false}',
+        b'{"answer": {"text": "a"}, "answer": {"text": "b"}}',
+        b'{"answer": {"text": "a", "text": "b"}}',
+        b'{"content": "a", "routing": [{"score": 1, "score": 1}]}',
     ],
 )
 async def test_answers_that_are_not_understood_are_refused(

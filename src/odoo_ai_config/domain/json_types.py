@@ -23,6 +23,19 @@ _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}", re.ASCII)
 _NOT_STORABLE: Final = re.compile("[\x00\ud800-\udfff]")
 
 
+def unique_members(pairs: list[tuple[str, Json]]) -> JsonObject:
+    """
+    The object of *pairs*, for readers of JSON, which by themselves let the last of a name win.
+
+    Raises:
+        ValueError: A name is there twice.
+    """
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("a name is there twice")
+    return members
+
+
 def is_storable(text: str) -> bool:
     """
     Whether *text* can be kept: it has no null character and no half of a surrogate pair.

@@ -2,7 +2,14 @@ from __future__ import annotations
 
 import pytest
 
-from odoo_ai_config.domain.json_types import Place, is_storable, shown_name, shown_place, storable
+from odoo_ai_config.domain.json_types import (
+    Place,
+    is_storable,
+    shown_name,
+    shown_place,
+    storable,
+    unique_members,
+)
 
 
 @pytest.mark.parametrize("text", ["", "Olá 🙂", "a\nb\t", "\ue000", "\ud7ff"])
@@ -39,3 +46,9 @@ def test_anything_else_is_not_repeated(name: str) -> None:
 )
 def test_places_are_shown_by_the_names_on_the_way(place: Place, shown: str) -> None:
     assert shown_place(place) == shown
+
+
+def test_object_has_each_member_once() -> None:
+    assert unique_members([("a", 1), ("b", 1)]) == {"a": 1, "b": 1}
+    with pytest.raises(ValueError, match="twice"):
+        unique_members([("a", 1), ("a", 1)])

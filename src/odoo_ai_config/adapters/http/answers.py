@@ -12,7 +12,7 @@ from typing import Final
 import aiohttp
 
 from odoo_ai_config.application.off_loop import run_off_loop
-from odoo_ai_config.domain.json_types import Json
+from odoo_ai_config.domain.json_types import Json, unique_members
 
 MOST_BYTES: Final = 1024 * 1024
 LONGEST_PAUSE: Final = 3600.0
@@ -21,7 +21,7 @@ _PASSING: Final = frozenset({408, 425, 429})
 
 class UnreadableError(Exception):
     """
-    The body is too large, or not JSON.
+    The body is too large, not JSON, or has a member twice.
     """
 
 
@@ -54,7 +54,7 @@ async def json_in(response: aiohttp.ClientResponse) -> Json:
     The body as JSON; None if it is blank.
 
     Raises:
-        UnreadableError: It is too large or not JSON.
+        UnreadableError: It is too large, not JSON, or has an object with the same member twice.
     """
     body = bytearray()
     async for chunk in response.content.iter_any():
@@ -64,7 +64,9 @@ async def json_in(response: aiohttp.ClientResponse) -> Json:
     if not body.strip():
         return None
     try:
-        parsed: Json = await run_off_loop(lambda: json.loads(body), cost=len(body))
+        parsed: Json = await run_off_loop(
+            lambda: json.loads(body, object_pairs_hook=unique_members), cost=len(body)
+        )
     except (ValueError, RecursionError):
         raise UnreadableError from None
     return parsed

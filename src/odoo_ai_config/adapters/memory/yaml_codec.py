@@ -9,7 +9,13 @@ from typing import NoReturn
 
 from odoo_ai_config.application.ports.yaml_codec import MAX_DEPTH, YamlCodec
 from odoo_ai_config.domain.errors import InvalidYamlError
-from odoo_ai_config.domain.json_types import INTEGERS, Json, JsonObject, is_storable
+from odoo_ai_config.domain.json_types import (
+    INTEGERS,
+    Json,
+    JsonObject,
+    is_storable,
+    unique_members,
+)
 
 _BYTE_ORDER_MARK = "\ufeff"
 
@@ -70,15 +76,8 @@ def _check(value: Json, depth: int) -> None:
             _check(part, depth + 1)
 
 
-def _unique_object(pairs: list[tuple[str, Json]]) -> JsonObject:
-    read = dict(pairs)
-    if len(read) != len(pairs):
-        raise InvalidYamlError
-    return read
-
-
 def _refuse_constant(_: str) -> NoReturn:
     raise InvalidYamlError
 
 
-_DECODER = json.JSONDecoder(object_pairs_hook=_unique_object, parse_constant=_refuse_constant)
+_DECODER = json.JSONDecoder(object_pairs_hook=unique_members, parse_constant=_refuse_constant)

@@ -23,6 +23,7 @@ from odoo_ai_config.domain.json_types import (
     JsonObject,
     Place,
     shown_place,
+    unique_members,
 )
 from odoo_ai_config.entrypoints.http.errors import (
     DepthLimitError,
@@ -151,13 +152,6 @@ def _place_of_null(value: Json) -> Place | None:
     return None
 
 
-def _unique_object(pairs: list[tuple[str, Json]]) -> JsonObject:
-    read = dict(pairs)
-    if len(read) != len(pairs):
-        raise InvalidJsonError
-    return read
-
-
 def _refuse_constant(_: str) -> NoReturn:
     raise InvalidJsonError
 
@@ -180,7 +174,7 @@ def _finite_float(digits: str) -> float:
 
 
 _DECODER = json.JSONDecoder(
-    object_pairs_hook=_unique_object,
+    object_pairs_hook=unique_members,
     parse_constant=_refuse_constant,
     parse_int=_bounded_int,
     parse_float=_finite_float,
