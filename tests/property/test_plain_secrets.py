@@ -157,6 +157,7 @@ def test_no_secret_stays_and_each_is_under_the_reference_at_its_place(given: Pla
 def test_what_was_taken_out_stays_out_and_comes_to_the_same_place_again(given: Planted) -> None:
     found = taken_out(CONFIG, given.body)
     assert taken_out(CONFIG, found.body) == TakenOut(found.body)
+    assert found.changed == (found.body != given.body)
     again = taken_out(CONFIG, {**found.body, **given.body})
     assert (again.body, again.plain) == (found.body, found.plain)
 

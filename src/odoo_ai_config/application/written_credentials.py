@@ -100,6 +100,8 @@ class CredentialsWriter:
             UnknownFingerprintError: It names a sealed value that the tenant does not have.
         """
         found = await secrets_in(key.kind, document)
+        if found.changed:
+            document = await self.cleaned(document, found)
         if not found.anything:
             return SealedSettings(document, notices=found.notices)
         sealed = content_of(credentials)
@@ -112,7 +114,7 @@ class CredentialsWriter:
         )
         where = key.owner.document(CREDENTIALS)
         return SealedSettings(
-            await self.cleaned(document, found),
+            document,
             successor(credentials, where, beside, author=author, at=at),
             sealing,
             found.notices,
@@ -163,7 +165,7 @@ class CredentialsWriter:
             InvalidValueError: As `apart` says.
         """
         found = taken_out(kind, body)
-        return self._amended(text, found) if found.anything else text
+        return self._amended(text, found) if found.changed else text
 
     def _cleaned(self, text: str, found: TakenOut) -> Document:
         amended = self._amended(text, found)

@@ -62,12 +62,15 @@ class TakenOut:
         sealed: What was written as ``sealed:<fingerprint>``, by its reference.
         notices: Places that look like a secret and hold what cannot be sealed, at most
             `MOST_NOTICES`.
+        changed: Whether *body* is other than what was looked through. It may be so without
+            `anything` to seal: a reference goes when its place says something else in clear.
     """
 
     body: ReadOnlyJsonObject = field(repr=False)
     plain: Mapping[CredentialRef, SecretText] = field(factory=dict)
     sealed: Mapping[CredentialRef, Fingerprint] = field(factory=dict)
     notices: tuple[Notice, ...] = ()
+    changed: bool = False
 
     @property
     def anything(self) -> bool:
@@ -92,7 +95,8 @@ def taken_out(kind: DocumentKind, body: ReadOnlyJsonObject) -> TakenOut:
         return TakenOut(body)
     walk = _Walk(kind, body)
     cleaned = walk.object(body, _Spot(), inside=False)
-    return TakenOut(cleaned, walk.plain, walk.sealed, tuple(walk.notices))
+    notices = tuple(walk.notices)
+    return TakenOut(cleaned, walk.plain, walk.sealed, notices, changed=cleaned != body)
 
 
 def require_all_open(value: ReadOnlyJsonObject | list[Json], at: Place = ()) -> None:

@@ -425,3 +425,61 @@ async def test_large_settings_are_sealed_as_small_ones(hub: MemoryHub, way: Way)
     await way(hub, {"integrations": {"smtp": SMTP, "x": {"y": "z" * 10_000}}})
     assert await smtp(hub) == SEALED
     assert await opened(hub) == "c4n4ry"
+
+
+# What a place says by now, and what was sealed there before.
+
+MAIL_KEY = OWNER.document(DocumentKind("mail"))
+STALE: JsonObject = {"u_ref": "mail:u", "u": "redis://h2"}
+
+
+@pytest.mark.parametrize("text", ["u: redis://x:pw@h1\n", "# ours\nu: redis://x:pw@h1\n"])
+async def test_patching_a_value_in_clear_takes_its_old_reference_away(
+    hub: MemoryHub, text: str
+) -> None:
+    await hub.publish(write(MAIL_KEY), text=text)
+    assert await hub.body(MAIL_KEY) == {"u_ref": "mail:u"}
+    await hub.patch(write(MAIL_KEY), patch={"u": "redis://h2"})
+    assert await hub.body(MAIL_KEY) == {"u": "redis://h2"}
+    assert not (await hub.patch(write(MAIL_KEY), patch={"u": "redis://h2"})).changed
+
+
+async def test_a_number_in_the_place_of_a_password_takes_its_reference_away(
+    hub: MemoryHub,
+) -> None:
+    await by_publishing(hub, {"smtp": {"host": "mail", "password": "c4n4ry"}})
+    outcome = await by_patching(hub, {"smtp": {"password": 12345678}})
+    assert await hub.body(CONFIG_KEY) == {"smtp": {"host": "mail", "password": 12345678}}
+    assert outcome.notices == (Notice("unsealed_secret", "smtp.password"),)
+
+
+async def test_publishing_both_keeps_the_value_and_makes_no_credentials(hub: MemoryHub) -> None:
+    text = "# ours\nu_ref: mail:u\nu: redis://h2 # by Ana\n"
+    await hub.publish(write(MAIL_KEY), text=text)
+    newest = hub.state.histories[MAIL_KEY][-1].document
+    assert newest == Document.of(
+        {"u": "redis://h2"}, AuthoredYaml("# ours\nu: redis://h2 # by Ana\n")
+    )
+    assert OWNER.document(CREDENTIALS) not in hub.state.histories
+    assert not (await hub.publish(write(MAIL_KEY), text=text)).changed
+
+
+async def test_company_metadata_in_clear_takes_its_old_reference_away(hub: MemoryHub) -> None:
+    for site in ("https://u:c4n4ry@shop.example", "https://shop.example"):
+        await hub.sync_company_metadata(CompanyMetadataSync(OWNER, {"site": site}), caller=ANYBODY)
+    body = await hub.body(OWNER.document(METADATA))
+    assert (body.get("site"), body.get("site_ref")) == ("https://shop.example", None)
+
+
+@pytest.mark.parametrize("exact", [True, False])
+async def test_old_references_beside_values_in_clear_are_taken_from_what_lay_there(
+    hub: MemoryHub, *, exact: bool
+) -> None:
+    text = "u_ref: mail:u\nu: redis://h2 # ours\n"
+    document = Document.of(STALE, AuthoredYaml(text, exact))
+    await left_behind(hub, document, document, kind=MAIL_KEY.kind)
+    assert (await hub.seal_stored_secrets.search(10)).found == MAIL_KEY
+    await hub.seal_stored_secrets()
+    cleaned = Document.of({"u": "redis://h2"}, AuthoredYaml("u: redis://h2 # ours\n", exact))
+    history = hub.state.histories[MAIL_KEY]
+    assert [revision.document for revision in history] == [cleaned] * 3
