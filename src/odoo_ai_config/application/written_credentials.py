@@ -13,7 +13,7 @@ from odoo_ai_config.application.off_loop import cost_of, cost_of_yaml, run_off_l
 from odoo_ai_config.application.ports.yaml_codec import YamlCodec
 from odoo_ai_config.application.sealing import Sealer, Sealing
 from odoo_ai_config.application.unsealing import sealed_values
-from odoo_ai_config.domain.credentials import Fingerprint
+from odoo_ai_config.domain.credentials import Fingerprint, SecretText
 from odoo_ai_config.domain.documents import AuthoredYaml, Document
 from odoo_ai_config.domain.errors import InvalidYamlError
 from odoo_ai_config.domain.identifiers import (
@@ -101,7 +101,7 @@ class CredentialsWriter:
         """
         found = await secrets_in(key.kind, document)
         if found.changed:
-            document = await self.cleaned(document, found)
+            document = await self.cleaned(key.kind, document, found)
         if not found.anything:
             return SealedSettings(document, notices=found.notices)
         sealed = content_of(credentials)
@@ -120,15 +120,14 @@ class CredentialsWriter:
             found.notices,
         )
 
-    async def cleaned(self, document: Document, found: TakenOut) -> Document:
+    async def cleaned(self, kind: DocumentKind, document: Document, found: TakenOut) -> Document:
         """
-        *document* as *found* has it, its authored text too.
+        *document*, which is of *kind*, as *found* has it, its authored text too.
         """
         authored = document.authored
-        if authored is None:
-            return await run_off_loop(lambda: Document.of(found.body), cost=cost_of(document))
         return await run_off_loop(
-            lambda: self._cleaned(authored.text, found), cost=cost_of_yaml(authored.text)
+            lambda: self._cleaned(kind, document, found),
+            cost=cost_of(document) if authored is None else cost_of_yaml(authored.text),
         )
 
     async def stored(self, kind: DocumentKind, document: Document) -> tuple[Document, TakenOut]:
@@ -144,43 +143,57 @@ class CredentialsWriter:
 
     def _stored(self, kind: DocumentKind, document: Document) -> tuple[Document, TakenOut]:
         found = taken_out(kind, document.body)
-        body, authored = found.body, document.authored
-        if authored is not None:
-            try:
-                text = self.text_without_secrets(
-                    authored.text, kind, self.yaml.parse(authored.text)
-                )
-            except InvalidYamlError:
-                # Nobody can tell what is in it: the limits were others when it was written.
-                return Document.of(body), found
-            authored = AuthoredYaml(text, authored.exact)
-            body = self.yaml.parse(text) if authored.exact else body
-        return Document.of(body, authored), found
+        return self._cleaned(kind, document, found), found
 
-    def text_without_secrets(self, text: str, kind: DocumentKind, body: JsonObject) -> str:
+    def text_without_secrets(
+        self, text: str, kind: DocumentKind, body: JsonObject, *others: SecretText
+    ) -> str | None:
         """
         *text*, which stands for *body*, as it may be kept; for a thread to do.
+
+        None if it cannot be kept: with references in it, it is longer than a text may be. No
+        comment in it repeats a secret, one of *others* included.
 
         Raises:
             InvalidValueError: As `apart` says.
         """
         found = taken_out(kind, body)
-        return self._amended(text, found) if found.changed else text
+        if not found.changed and not any(other.reveal() in text for other in others):
+            return text
+        try:
+            return self._amended(text, found, *others)[0]
+        except InvalidYamlError:
+            return None
 
-    def _cleaned(self, text: str, found: TakenOut) -> Document:
-        amended = self._amended(text, found)
-        # In the order of the text, so that who writes it again changes nothing.
-        return Document.of(self.yaml.parse(amended), AuthoredYaml(amended))
+    def _cleaned(self, kind: DocumentKind, document: Document, found: TakenOut) -> Document:
+        authored = document.authored
+        if authored is None or (authored.exact and not found.changed):
+            return Document.of(found.body, authored)
+        try:
+            if authored.exact:
+                # In the order of the text, so that who writes it again changes nothing.
+                text, body = self._amended(authored.text, found)
+                return Document.of(body, AuthoredYaml(text))
+            # The data has moved on since, and may be larger by now than a text can be.
+            kept = self.text_without_secrets(
+                authored.text, kind, self.yaml.parse(authored.text), *found.plain.values()
+            )
+        except InvalidYamlError:
+            # With references in it, it is too long to be read again; or it cannot be read at all,
+            # because the limits were others when it was written.
+            return Document.of(found.body)
+        left = None if kept is None else AuthoredYaml(kept, exact=False)
+        return Document.of(found.body, left)
 
-    def _amended(self, text: str, found: TakenOut) -> str:
+    def _amended(self, text: str, found: TakenOut, *others: SecretText) -> tuple[str, JsonObject]:
         body = dict(found.body)
         amended = self.yaml.amend(text, body)
         rendered = self.yaml.render(body)
-        for secret in found.plain.values():
+        for secret in (*found.plain.values(), *others):
             # A comment repeats it: the comments are not worth that.
             if secret.reveal() in amended and secret.reveal() not in rendered:
-                return rendered
-        return amended
+                amended = rendered
+        return amended, self.yaml.parse(amended)
 
 
 async def secrets_in(kind: DocumentKind, document: Document) -> TakenOut:

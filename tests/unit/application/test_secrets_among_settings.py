@@ -483,3 +483,59 @@ async def test_old_references_beside_values_in_clear_are_taken_from_what_lay_the
     cleaned = Document.of({"u": "redis://h2"}, AuthoredYaml("u: redis://h2 # ours\n", exact))
     history = hub.state.histories[MAIL_KEY]
     assert [revision.document for revision in history] == [cleaned] * 3
+
+
+# Documents larger than a text that may be sent.
+
+LARGEST_TEXT = 256 * 1024
+
+
+async def test_a_document_larger_than_a_text_may_be_takes_a_secret(hub: MemoryHub) -> None:
+    await hub.publish(write(CONFIG_KEY), text="# ours\nk: 1\n")
+    await by_patching(hub, {"rows": ["x" * 90] * 3500})
+    outcome = await by_patching(hub, {"smtp": {"password": "p"}})
+    assert outcome.changed
+    body = await hub.body(CONFIG_KEY)
+    assert body["smtp"] == {"password_ref": "config:smtp.password"}
+    assert await opened(hub, "config:smtp.password") == "p"
+    newest = hub.state.histories[CONFIG_KEY][-1].document
+    assert newest.authored == AuthoredYaml("# ours\nk: 1\n", exact=False)
+
+
+def full_text() -> str:
+    text = "smtp:\n  password: c4n4ry # ours\nrows: "
+    return text + "x" * (LARGEST_TEXT - len(text) - 1) + "\n"
+
+
+async def test_a_text_that_references_make_too_long_goes(hub: MemoryHub) -> None:
+    await hub.publish(write(CONFIG_KEY), text=full_text())
+    newest = hub.state.histories[CONFIG_KEY][-1].document
+    assert newest.authored is None
+    assert newest.body["smtp"] == {"password_ref": "config:smtp.password"}
+    assert not (await hub.publish(write(CONFIG_KEY), text=full_text())).changed
+    await by_patching(hub, {"smtp": {"port": 25}})
+
+
+async def test_a_text_of_an_event_that_references_make_too_long_goes(hub: MemoryHub) -> None:
+    await hub.sync_credentials(event(settings_text=full_text()), caller=ANYBODY)
+    newest = hub.state.histories[CONFIG_KEY][-1].document
+    assert newest.authored is None
+    assert newest.body["smtp"] == {"password_ref": "config:smtp.password"}
+
+
+@pytest.mark.parametrize("exact", [True, False])
+async def test_a_stored_text_that_references_make_too_long_goes(
+    hub: MemoryHub, *, exact: bool
+) -> None:
+    text = full_text()
+    await left_behind(hub, Document.of(hub.yaml.parse(text), AuthoredYaml(text, exact)))
+    report = await hub.seal_stored_secrets()
+    assert (report.documents, report.refused) == (1, [])
+    assert "c4n4ry" not in stored_text(hub)
+
+
+async def test_comment_on_what_is_patched_in_goes(hub: MemoryHub) -> None:
+    await hub.publish(write(CONFIG_KEY), text="a: 1 # was c4n4ry\n")
+    await by_patching(hub, {"password": "c4n4ry"})
+    newest = hub.state.histories[CONFIG_KEY][-1].document
+    assert newest.authored == AuthoredYaml("a: 1\n", exact=False)

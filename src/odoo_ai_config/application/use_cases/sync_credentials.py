@@ -132,7 +132,7 @@ class SyncCredentials:
 
         return await commit_decided(self.store, decide)
 
-    def _read(self, text: str) -> tuple[JsonObject, str]:
+    def _read(self, text: str) -> tuple[JsonObject, str | None]:
         settings = self.yaml.parse(text)
         return settings, self.credentials.text_without_secrets(text, CONFIG, settings)
 
@@ -142,7 +142,7 @@ class SyncCredentials:
             return merged.document
         if not (await secrets_in(CONFIG, before)).anything:
             return merged.document
-        return await self.credentials.cleaned(merged.document, merged.found)
+        return await self.credentials.cleaned(CONFIG, merged.document, merged.found)
 
 
 def _missing(
