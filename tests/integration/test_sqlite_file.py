@@ -295,6 +295,33 @@ async def test_failure_is_known_to_the_check_however_lately_something_was_writte
     await stores.config.check()
 
 
+async def test_check_after_a_failed_write_needs_room_for_an_event_and_not_for_a_page_only(
+    path: Path, stores: Stores
+) -> None:
+    await stores.config.commit(Changeset(revisions=(revision(),)))
+    log = Path(f"{path}-wal")
+    large = revision(key("b"), text="x" * 200_000)
+    with largest_file(log.stat().st_size + 100_000):
+        with pytest.raises(StoreUnavailableError):
+            await stores.config.commit(Changeset(revisions=(large,)))
+        for _ in range(2):
+            with pytest.raises(StoreUnavailableError) as caught:
+                await stores.config.check()
+            assert caught.value.failure is StoreFailure.IO_ERROR
+        # What clients write is what counts: one write that succeeds ends it.
+        await stores.config.commit(Changeset(revisions=(revision(version=2),)))
+        await stores.config.check()
+        with pytest.raises(StoreUnavailableError):
+            await stores.config.commit(Changeset(revisions=(large,)))
+    # Nobody need write for it to be over.
+    with foreign(path) as connection:
+        tables = "SELECT (SELECT value FROM sequence), (SELECT count(*) FROM changes)"
+        before = connection.execute(tables).fetchall()
+        await stores.config.check()
+        assert connection.execute(tables).fetchall() == before
+    await stores.config.commit(Changeset(revisions=(large,)))
+
+
 async def test_check_leaves_nothing_behind_that_others_have_to_hear_of(
     path: Path, stores: Stores
 ) -> None:

@@ -32,6 +32,8 @@ T = TypeVar("T")
 _CACHE_KIB: Final = 16 * 1024
 # How long a commit shows that there can be another.
 _PROOF_SECONDS: Final = 1.0
+# More than an event of a mebibyte writes: its body, its YAML, and what is kept beside them.
+_AS_MUCH_AS_AN_EVENT: Final = 4 * 1024 * 1024
 # What one write may end with while the others go on: a refusal, or a value that SQLite cannot
 # hold (a lone surrogate, an integer beyond 64 bits).
 _REFUSALS: Final = (DomainError, ApplicationError, ValueError, OverflowError)
@@ -78,6 +80,8 @@ class GroupWriter:
         self._rows = rows
         self._busy_timeout = busy_timeout
         self._proven_until = 0.0
+        # Whether the last transaction failed.
+        self._failing = False
         self._connection = FileConnection(
             file, busy_timeout=busy_timeout, patient=False, cache_kib=_CACHE_KIB
         )
@@ -118,6 +122,8 @@ class GroupWriter:
         Return if nobody else keeps writing and something was committed lately, or can be now.
 
         So whoever asks often costs a busy hub next to nothing, and an idle one a commit a second.
+        After a failed write it takes a commit of 4 MiB, or a write that succeeds meanwhile: there
+        may be room for a page of ours, and none for what clients send.
 
         Raises:
             StoreUnavailableError: It cannot.
@@ -126,6 +132,9 @@ class GroupWriter:
             # A transaction begins for it.
             await self.write(_leave)
             self._file.require_log()
+        elif self._failing:
+            # By itself, so that it fails for no write that there is room for.
+            await self.write(_write_as_much_as_an_event, long=True)
         else:
             await self.write(_rewrite)
 
@@ -162,6 +171,7 @@ class GroupWriter:
         finally:
             if not finished:
                 self._proven_until = 0.0
+                self._failing = True
                 self._connection.drop()
                 self._rows.failed()
         return answers
@@ -205,6 +215,7 @@ class GroupWriter:
         # Asked afterwards, so that nothing is acknowledged that went into a log without a name.
         self._file.require_log()
         self._proven_until = monotonic() + _PROOF_SECONDS
+        self._failing = False
 
 
 def _leave(_transaction: Transaction) -> None:
@@ -218,6 +229,14 @@ def _rewrite(transaction: Transaction) -> None:
     # leaves a page alone that is given what it has.
     transaction.connection.execute("UPDATE sequence SET value = value + 1")
     transaction.connection.execute("UPDATE sequence SET value = value - 1")
+
+
+def _write_as_much_as_an_event(transaction: Transaction) -> None:
+    # The pages go to the log although nothing is on them in the end; the file keeps them free
+    # for the next writes.
+    text = "x" * _AS_MUCH_AS_AN_EVENT
+    transaction.connection.execute("INSERT INTO changes VALUES (-1, ?, '', 0, 0)", (text,))
+    transaction.connection.execute("DELETE FROM changes WHERE seq = -1")
 
 
 def _attempt(transaction: Transaction, job: Job[Transaction]) -> Answer:
