@@ -30,6 +30,7 @@ class StoreFailure(Enum):
     BUSY = "busy"
     CORRUPT = "corrupt"
     DISK_FULL = "disk_full"
+    EMPTY = "empty"
     FILE_REPLACED = "file_replaced"
     IO_ERROR = "io_error"
     LOCKED_OUT = "locked_out"

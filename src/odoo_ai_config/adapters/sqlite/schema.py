@@ -325,6 +325,12 @@ def require_migrated(connection: sqlite3.Connection) -> None:
         StoreUnusableError: They are not, or it is the database of another program.
     """
     version = _version(connection)
+    if version == 0:
+        raise StoreUnusableError(
+            "O arquivo do armazenamento está vazio; o próximo início do servidor cria as tabelas "
+            f"({StoreFailure.EMPTY.value}).",
+            StoreFailure.EMPTY,
+        )
     if version < len(_MIGRATIONS):
         raise StoreUnusableError(
             f"O arquivo do armazenamento está na versão {version}; o próximo início do servidor "

@@ -287,12 +287,28 @@ async def _store(
             async for finding in answering(services, settings):
                 yield finding
     except StoreUnusableError as error:
-        due = error.failure is StoreFailure.OLDER_SCHEMA
-        yield Finding(Verdict.DOUBTFUL if due else Verdict.BAD, subject, error.advice)
+        yield _unusable(error, settings)
     except ApplicationError as error:
         yield Finding(Verdict.BAD, subject, advice_on(error))
     finally:
         container.shutdown_resources()
+
+
+def _unusable(error: StoreUnusableError, settings: Settings) -> Finding:
+    subject = "armazenamento"
+    # A start makes the tables first, and these after them.
+    left = (settings.keyring_path, settings.api_key_path, settings.revoked_keys_path)
+    used = next((path for path in left if path.exists()), None)
+    if error.failure is StoreFailure.EMPTY and used is not None:
+        return Finding(
+            Verdict.BAD,
+            subject,
+            f"está vazio, mas há {used} de antes: os dados estavam no arquivo -wal, que foi "
+            "removido, ou o arquivo foi trocado",
+            "restaure um backup antes de iniciar o servidor, que começaria do zero",
+        )
+    due = error.failure in (StoreFailure.EMPTY, StoreFailure.OLDER_SCHEMA)
+    return Finding(Verdict.DOUBTFUL if due else Verdict.BAD, subject, error.advice)
 
 
 async def _ring_of_data(services: Services, settings: Settings) -> Finding:

@@ -56,6 +56,7 @@ _STORE_ADVICE: Final[Mapping[StoreFailure, str]] = {
         "O armazenamento está danificado; pare o servidor, guarde uma cópia e restaure um backup"
     ),
     StoreFailure.DISK_FULL: "Não há espaço para gravar no armazenamento; libere espaço em disco",
+    StoreFailure.EMPTY: "O arquivo do armazenamento está vazio; execute odoo-ai-config doctor",
     StoreFailure.FILE_REPLACED: (
         "O arquivo do armazenamento foi removido ou trocado; devolva-o ao lugar"
     ),

@@ -46,6 +46,16 @@ def findings(ended: Ended, verdict: str) -> list[str]:
     return [line for line in ended.lines if line.startswith(verdict)]
 
 
+def emptied(database: Path) -> None:
+    """
+    Leave what a start has written when its log is lost before anything of it was copied.
+    """
+    database.unlink(missing_ok=True)
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+    assert database.stat().st_size == 4096
+
+
 def test_sound_installation_passes_every_check(command: Command, installed: Path) -> None:
     ended = examined(command)
     assert ended.status == 0, ended.out
@@ -200,6 +210,32 @@ def test_doctor_of_a_newer_program_migrates_nothing_and_says_what_will_be(
     assert f"migra para a {versions}" in warning
     assert "pode ser lido e gravado" not in ended.out
     assert content_of(newer_program) == before
+
+
+@pytest.mark.parametrize("left", ["api-key", "keyring.json", "revoked-keys"])
+def test_database_whose_log_was_removed_is_found(
+    command: Command, installed: Path, left: str
+) -> None:
+    database = installed / "var" / "odoo-ai-config.db"
+    emptied(database)
+    (installed / "var" / "revoked-keys").touch()
+    for name in {"api-key", "keyring.json", "revoked-keys"} - {left}:
+        (installed / "var" / name).unlink()
+    ended = examined(command)
+    assert ended.status == 1
+    (failure,) = findings(ended, "falha")
+    assert left in failure
+    assert "restaure um backup" in failure
+    assert "migra" not in ended.out
+
+
+def test_first_start_that_was_cut_off_is_no_failure(command: Command, folder: Path) -> None:
+    (folder / "var").mkdir(mode=0o700)
+    emptied(folder / "var" / "odoo-ai-config.db")
+    ended = examined(command)
+    assert ended.status == 0, ended.out
+    assert any("vazio" in line for line in findings(ended, "aviso"))
+    assert "(empty)" in command("tenants").err
 
 
 @pytest.mark.parametrize(
