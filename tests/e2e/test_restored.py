@@ -112,6 +112,8 @@ async def test_restored_store_brings_back_no_revoked_key_and_sends_no_message(
     restore()
 
     with serving(tmp_path, "--restored", *more, env=env) as hub:
+        assert any("1 chave(s) revogada(s)" in line for line in hub.printed)
+        assert not any(line.startswith("Aviso") for line in hub.printed)
         assert await status_with(hub, key) == 401
         assert await status_with(hub, hub.api_key) == 200
         held = told(tmp_path, env, "messages", "list", "--stage", "dead", "--limit", "200")
@@ -128,4 +130,12 @@ async def test_restored_store_brings_back_no_revoked_key_and_sends_no_message(
     with serving(tmp_path, "--apps", "config", env=env) as hub:
         assert await status_with(hub, key) == 401
         assert told(tmp_path, env, "messages", "list", "--stage", "dead") == []
+        assert hub.stop() == 0
+
+    # Nothing tells any more which key it was, but that nothing does.
+    restore()
+    (tmp_path / "var" / "revoked-keys").write_text("")
+    with serving(tmp_path, "--restored", *more, env=env) as hub:
+        assert any("0 chave(s) revogada(s)" in line for line in hub.printed)
+        assert any(line.startswith("Aviso") and "keys revoke" in line for line in hub.printed)
         assert hub.stop() == 0

@@ -9,7 +9,8 @@ from typing import Final
 
 from attrs import field, frozen
 
-_FORM: Final = re.compile(r"oac_([A-Za-z0-9-]{12})_([A-Za-z0-9_-]{43})", re.ASCII)
+_ID: Final = re.compile(r"[A-Za-z0-9-]{12}", re.ASCII)
+_FORM: Final = re.compile(rf"oac_({_ID.pattern})_([A-Za-z0-9_-]{{43}})", re.ASCII)
 ID_SIZE: Final = 12
 SECRET_BYTES: Final = 32
 
@@ -36,3 +37,10 @@ class ApiKeyText:
         The key to be handed over, once.
         """
         return f"oac_{self.id}_{self.secret}"
+
+
+def is_key_id(text: str) -> bool:
+    """
+    Whether *text* has the form of a key's id.
+    """
+    return _ID.fullmatch(text) is not None

@@ -17,6 +17,7 @@ from attrs import frozen
 
 from odoo_ai_config.application.chatwoot_accounts import documents_of, stored_accounts
 from odoo_ai_config.application.errors import StoreUnusableError
+from odoo_ai_config.application.use_cases.revoke_api_key import NotedRevocations
 from odoo_ai_config.domain.access import ALL_SCOPES, ApiKey
 from odoo_ai_config.domain.chatwoot import ChatwootChange
 from odoo_ai_config.domain.credentials import SecretText
@@ -38,10 +39,15 @@ _log = structlog.get_logger(area="config")
 class FirstSecrets:
     """
     What a start made, to be shown once; None for what was there or set before.
+
+    Args:
+        revocations: Of a start with a backup, what it knew of revoked keys: it is the operator
+            who can tell whether that is all.
     """
 
     api_key: SecretText | None = None
     webhook_token: SecretText | None = None
+    revocations: NotedRevocations | None = None
 
 
 @asynccontextmanager
@@ -88,16 +94,25 @@ async def set_up(
     """
     for key in await services.revoke_api_key.again(actor=_STARTUP.id):
         _log.warning("key_revoked_again", key=key.id)
+    revocations = await services.revoke_api_key.noted_so_far() if restored else None
     try:
         await services.revoke_api_key.note_all()
     except StoreUnusableError as error:
         _log.warning("revocations_not_noted", advice=error.advice)
-    if restored:
+    if revocations is not None:
         held = await services.hold_messages(actor=_STARTUP.id)
-        _log.warning("store_restored", messages_held=held)
+        _log.warning("store_restored", messages_held=held, revoked_keys=len(revocations.ids))
+        if revocations.doubtful or not revocations.ids:
+            _log.warning(
+                "revocations_doubtful",
+                known=len(revocations.ids),
+                missing=len(revocations.missing),
+                torn=revocations.torn,
+            )
     return FirstSecrets(
         await ensure_first_key(services, settings),
         await ensure_webhook_token(services, settings),
+        revocations,
     )
 
 

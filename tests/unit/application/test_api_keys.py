@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from odoo_ai_config.application.api_key_text import ApiKeyText
 from odoo_ai_config.application.ports.token_source import TokenSource
+from odoo_ai_config.application.use_cases.revoke_api_key import NotedRevocations
 from odoo_ai_config.domain.access import ALL_SCOPES, ApiKey, Scope
 from odoo_ai_config.domain.changes import AuditAction
 from odoo_ai_config.domain.credentials import SecretText, digest_of
@@ -176,3 +177,29 @@ async def test_what_was_revoked_elsewhere_is_noted_at_the_start(hub: MemoryHub) 
     for _ in range(2):
         await hub.revoke_api_key.note_all()
         assert await hub.revoked_keys.noted() == {key.id}
+
+
+async def test_noted_revocations_tell_what_is_missing_and_what_is_torn(hub: MemoryHub) -> None:
+    key, _ = await hub.create_api_key(name="crm", scopes=SCOPES)
+    await hub.revoked_keys.note(["abcdefghijkl", "abcdef", "abcdefghijk_"])
+    await hub.revoke_api_key(key.id)
+    assert await hub.revoke_api_key.noted_so_far() == NotedRevocations(
+        frozenset({key.id, "abcdefghijkl"}), missing=frozenset(), torn=2
+    )
+    hub.state.api_keys["ABCDEFGHIJKL"] = evolve(hub.state.api_keys[key.id], id="ABCDEFGHIJKL")
+    assert (await hub.revoke_api_key.noted_so_far()).missing == {"ABCDEFGHIJKL"}
+
+
+@pytest.mark.parametrize(
+    ("noted", "doubtful"),
+    [
+        (NotedRevocations(frozenset({"a"}), missing=frozenset(), torn=0), False),
+        (NotedRevocations(frozenset(), missing=frozenset(), torn=0), False),
+        (NotedRevocations(frozenset({"a"}), missing=frozenset({"b"}), torn=0), True),
+        (NotedRevocations(frozenset({"a"}), missing=frozenset(), torn=1), True),
+    ],
+)
+def test_revocations_that_are_missing_or_torn_are_doubtful(
+    noted: NotedRevocations, *, doubtful: bool
+) -> None:
+    assert noted.doubtful is doubtful

@@ -13,6 +13,7 @@ import pytest
 import structlog
 
 from odoo_ai_config.application.errors import StoreUnusableError
+from odoo_ai_config.application.use_cases.revoke_api_key import NotedRevocations
 from odoo_ai_config.domain.chatwoot import ChatwootChange
 from odoo_ai_config.domain.credentials import SecretText
 from odoo_ai_config.domain.identifiers import ChatwootId
@@ -108,6 +109,25 @@ async def test_start_goes_on_where_it_cannot_be_noted_what_was_revoked(tmp_path:
     assert (tmp_path / "revoked-keys").read_text().split() == [key.id]
 
 
+@pytest.mark.parametrize("content", [None, "", "abcdef"])
+async def test_start_with_a_backup_and_no_whole_list_of_revoked_keys_warns(
+    content: str | None, tmp_path: Path
+) -> None:
+    await started(tmp_path)
+    if content is not None:
+        (tmp_path / "revoked-keys").write_text(content)
+    settings = read_settings(flags={"data_dir": str(tmp_path)}, environment={}, folder=tmp_path)
+    async with opened(Container(settings=settings)) as services:
+        with structlog.testing.capture_logs() as logged:
+            first = await set_up(services, settings, restored=True)
+    assert first.revocations is not None
+    assert first.revocations.ids == frozenset()
+    assert [(line["event"], line["log_level"]) for line in logged] == [
+        ("store_restored", "warning"),
+        ("revocations_doubtful", "warning"),
+    ]
+
+
 async def test_start_with_a_backup_revokes_what_was_revoked_and_holds_messages(
     tmp_path: Path,
 ) -> None:
@@ -123,7 +143,10 @@ async def test_start_with_a_backup_revokes_what_was_revoked_and_holds_messages(
     copy.replace(database)
     async with opened(Container(settings=settings)) as services:
         with structlog.testing.capture_logs() as logged:
-            await set_up(services, settings, restored=True)
+            first = await set_up(services, settings, restored=True)
+        assert first.revocations == NotedRevocations(
+            frozenset({key.id}), missing=frozenset(), torn=0
+        )
         [again] = await services.api_keys.api_keys()
     assert again.revoked_at is not None
     assert [line["event"] for line in logged] == ["key_revoked_again", "store_restored"]

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from attrs import frozen
 
+from odoo_ai_config.application.api_key_text import is_key_id
 from odoo_ai_config.application.ports.api_key_store import ApiKeyStore
 from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.application.ports.config_store import ConfigStore
@@ -15,6 +16,29 @@ from odoo_ai_config.application.ports.revoked_keys import RevokedKeys
 from odoo_ai_config.domain.access import ApiKey
 from odoo_ai_config.domain.changes import AuditAction, AuditEntry, Changeset
 from odoo_ai_config.domain.errors import ApiKeyNotFoundError
+
+
+@frozen
+class NotedRevocations:
+    """
+    What is noted beside the store of the keys that were revoked.
+
+    Args:
+        ids: The keys that are noted.
+        missing: Keys that are revoked in the store and not noted.
+        torn: How many entries are not the id of a key; something has damaged them.
+    """
+
+    ids: frozenset[str]
+    missing: frozenset[str]
+    torn: int
+
+    @property
+    def doubtful(self) -> bool:
+        """
+        Whether there are signs that more was noted once.
+        """
+        return bool(self.missing or self.torn)
 
 
 @frozen
@@ -69,10 +93,22 @@ class RevokeApiKey:
             StoreUnavailableError: The store is away.
             StoreUnusableError: It cannot be noted beside the store.
         """
-        revoked = {key.id for key in await self.api_keys.api_keys() if key.revoked_at is not None}
-        missing = revoked - await self.noted.noted()
+        missing = (await self.noted_so_far()).missing
         if missing:
             await self.noted.note(missing)
+
+    async def noted_so_far(self) -> NotedRevocations:
+        """
+        Tell what is noted, and what should be.
+
+        Raises:
+            StoreUnavailableError: The store is away.
+            StoreUnusableError: What was noted beside the store cannot be read.
+        """
+        noted = await self.noted.noted()
+        ids = frozenset(filter(is_key_id, noted))
+        revoked = {key.id for key in await self.api_keys.api_keys() if key.revoked_at is not None}
+        return NotedRevocations(ids, frozenset(revoked - noted), len(noted - ids))
 
     async def _revoked(self, key: ApiKey, actor: str) -> ApiKey:
         now = self.clock.now()

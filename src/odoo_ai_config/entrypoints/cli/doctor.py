@@ -283,6 +283,7 @@ async def _store(
         yield await readable_secrets(services)
         yield await _history(services, now)
         yield await _key(services, settings)
+        yield await _revocations(services, settings)
         if App.CHATWOOT in settings.apps:
             async for finding in answering(services, settings):
                 yield finding
@@ -368,3 +369,22 @@ async def _key(services: Services, settings: Settings) -> Finding:
     except (OSError, UnicodeDecodeError):
         return Finding(Verdict.BAD, subject, f"{path} não pode ser lida", "verifique o dono")
     return Finding(Verdict.GOOD, subject, f"{path} é aceita; {len(active)} em vigor")
+
+
+async def _revocations(services: Services, settings: Settings) -> Finding:
+    subject, path = "chaves revogadas", settings.revoked_keys_path
+    try:
+        noted = await services.revoke_api_key.noted_so_far()
+    except StoreUnusableError as error:
+        return Finding(Verdict.BAD, subject, error.advice)
+    text = f"{len(noted.ids)} anotada(s) em {path}"
+    if noted.doubtful:
+        return Finding(
+            Verdict.DOUBTFUL,
+            subject,
+            f"{text}; faltam {len(noted.missing)} que já foram revogadas, e {noted.torn} linha(s) "
+            "estão danificadas",
+            "confira as chaves em vigor (keys list); o próximo início do servidor anota as que "
+            "faltam",
+        )
+    return Finding(Verdict.GOOD, subject, text)

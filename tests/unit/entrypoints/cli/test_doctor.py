@@ -405,6 +405,39 @@ def test_key_file_whose_key_was_revoked_is_a_warning(command: Command, installed
     assert "não vale mais" in findings(ended, "aviso")[0]
 
 
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("", "0 anotada(s)"),
+        ("abcdefghijkl\nabcdef", "1 anotada(s)"),
+        ("abcdef", "1 linha(s)"),
+    ],
+)
+def test_list_of_revoked_keys_that_is_damaged_is_a_warning(
+    content: str, said: str, command: Command, installed: Path
+) -> None:
+    made = command("keys", "create", "--name", "crm", "--scope", "admin").out
+    assert command("keys", "revoke", made.split("_")[1]).status == 0
+    assert "1 anotada(s)" in examined(command).out
+    assert findings(examined(command), "aviso") == []
+    (installed / "var" / "revoked-keys").write_text(content)
+    ended = examined(command)
+    assert ended.status == 0
+    (warning,) = findings(ended, "aviso")
+    assert "faltam 1" in warning
+    assert said in warning
+
+
+def test_list_of_revoked_keys_that_cannot_be_read_is_found(
+    command: Command, installed: Path
+) -> None:
+    (installed / "var" / "revoked-keys").mkdir()
+    ended = examined(command)
+    assert ended.status == 1
+    (failure,) = findings(ended, "falha")
+    assert "revoked-keys" in failure
+
+
 def test_hub_that_nobody_can_call_is_a_warning(command: Command, installed: Path) -> None:
     key_id = (installed / "var" / "api-key").read_text().split("_")[1]
     command("keys", "revoke", key_id)
