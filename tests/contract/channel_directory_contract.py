@@ -276,6 +276,30 @@ class ChannelDirectoryContract(StoreContract):
         assert await rivals("c", None, MOBILE) == Rivals()
         assert await rivals("a", None, MOBILE) == Rivals()
 
+    async def test_whoever_comes_to_an_account_brings_numbers_and_fallbacks(
+        self, stores: Stores
+    ) -> None:
+        number = ((MOBILE, "boss"),)
+        await put(
+            stores,
+            mapping("1", "1", tenant="a", numbers=number).mapping,
+            mapping("2", "1", tenant="b").mapping,
+            mapping("5", "1", tenant="new", numbers=number, fallback=True).mapping,
+            mapping("6", "1", tenant="off", numbers=number, fallback=True).mapping,
+            mapping("6", "1", tenant="off", numbers=number, fallback=True, active=False).mapping,
+        )
+
+        async def rivals(tenant: str, account: str) -> Rivals:
+            claim = ChannelClaim(TenantId(tenant), ChatwootId(account))
+            return evolve(await stores.channels.rivals_of(claim), as_of=0)
+
+        assert await rivals("new", "1") == Rivals(shared=True, holder=TenantId("a"), fallback=True)
+        assert await rivals("new", "2") == Rivals(shared=True, fallback=True)
+        assert await rivals("new", "9") == Rivals()
+        assert await rivals("off", "1") == Rivals(shared=True)
+        await put(stores, mapping("1", "2", tenant="new").mapping)
+        assert await rivals("new", "1") == Rivals(present=True, shared=True)
+
     async def test_disputed_claim_is_refused_with_all_that_comes_along(
         self, stores: Stores
     ) -> None:

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from odoo_ai_config.domain.changes import mapping_traces
 from odoo_ai_config.domain.errors import (
     AccountSharedError,
     ChannelOwnedError,
@@ -31,7 +32,7 @@ from odoo_ai_config.domain.mapping_sections import (
     sections_of,
 )
 from odoo_ai_config.domain.phone import PhoneNumber
-from odoo_ai_config.domain.routing import RoutingTable, Rule
+from odoo_ai_config.domain.routing import IncomingMessage, RoutingTable, Rule
 from tests.property.test_routing import Routing, asked
 from tests.strategies import channel_keys, channel_mappings, routings, special_numbers
 
@@ -181,3 +182,43 @@ def test_bound_key_never_takes_what_others_have_mapped(routing: Routing) -> None
         strange = route.owner is not None and route.owner.tenant != claim_of.owner.tenant
         if strange and route.matched_by is not Rule.FALLBACK:
             assert table.resolve(message) == route
+
+
+MESSAGES = [
+    IncomingMessage(account, inbox, number)
+    for account in map(ChatwootId, "12")
+    for inbox in (None, *map(ChatwootId, "12"))
+    for number in (None, "5511987654310", "5511987654320")
+]
+
+
+@given(st.lists(mappings, max_size=6), mappings)
+def test_what_an_unbound_key_takes_from_others_leaves_a_trace(
+    before: list[ChannelMapping], written: ChannelMapping
+) -> None:
+    known = {mapping.key: MappingRevision(mapping, 1, NOON, NOON, "k") for mapping in before}
+    table = RoutingTable(mapping.mapping for mapping in known.values())
+    current, claim = known.get(written.key), claimed(known.get(written.key), written)
+    own = current is not None and current.mapping.owner.tenant == written.owner.tenant
+    # What somebody gives up is nobody's claim.
+    assume(written.active and not (own and current is not None and current.mapping.active))
+    mapped = {mapping.key.account for mapping in table}
+    routes = [(message, table.resolve(message)) for message in MESSAGES]
+    decision = decided(
+        current,
+        written,
+        author="k",
+        at=NOON,
+        bound=False,
+        wider=[known[key] for key in written.key.wider if key in known],
+        rivals=NO_RIVALS if claim is None else table.rivals_of(claim),
+    )
+    traces = mapping_traces(written, decision, actor="k", at=NOON)
+    table.put(written)
+    for message, route in routes:
+        now = table.resolve(message)
+        strange = route.owner is not None and route.owner.tenant != written.owner.tenant
+        # Of a rule that comes before the old one only what is nobody's can be claimed.
+        taken = route.matched_by in {Rule.INBOX, Rule.ACCOUNT, now.matched_by} or now.owner is None
+        if strange and taken and now.owner != route.owner and message.account in mapped:
+            assert traces

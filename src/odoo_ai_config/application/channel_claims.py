@@ -40,17 +40,17 @@ async def decided_in(
     """
     if current is not None and current.mapping == mapping:
         return MappingDecision(None)
-    claim, bound = claimed(current, mapping), caller.tenant is not None
+    claim = claimed(current, mapping)
     rivals = NO_RIVALS if claim is None else await channels.rivals_of(claim)
     wider: Mapping[ChannelKey, MappingRevision] = {}
-    if bound and claim is not None and claim.account is not None:
+    if claim is not None and claim.account is not None:
         wider = await channels.current(mapping.key.wider)
     return decided(
         current,
         mapping,
         author=caller.id,
         at=at,
-        bound=bound,
-        wider=wider.values(),
+        bound=caller.tenant is not None,
+        wider=[wider[key] for key in mapping.key.wider if key in wider],
         rivals=rivals,
     )

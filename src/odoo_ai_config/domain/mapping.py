@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import datetime
 from hashlib import sha256
 from typing import Final
@@ -50,11 +50,11 @@ class ChannelKey:
     @property
     def wider(self) -> tuple[ChannelKey, ...]:
         """
-        The channels whose mappings decide for this one while it has none of its own.
+        The channels whose mappings decide for this one while it has none, strongest first.
         """
         if self.account is None or self.inbox is None:
             return ()
-        return ChannelKey(self.account), ChannelKey(inbox=self.inbox)
+        return ChannelKey(inbox=self.inbox), ChannelKey(self.account)
 
     def __str__(self) -> str:
         if self.holder is not None:
@@ -218,13 +218,17 @@ class Rivals:
         present: The claiming tenant has other active channels in the account.
         shared: Another tenant has one there.
         holder: Another tenant that has one of the numbers and, in some account, channels beside
-            the claiming tenant's; the first by its id.
+            the claiming tenant's; the first by its id. Where the claiming tenant comes to an
+            account, all of its numbers count there, whichever channels brought them.
+        fallback: The claiming tenant comes to an account of others and has a fallback already,
+            which counts there from then on.
         as_of: For `ChannelClaim.as_of`.
     """
 
     present: bool = False
     shared: bool = False
     holder: TenantId | None = None
+    fallback: bool = False
     as_of: int = 0
 
     def dispute(self, claim: ChannelClaim) -> bool:
@@ -274,12 +278,14 @@ class MappingDecision:
 
     Args:
         revision: What it makes; None if nothing.
-        loser: The tenant that loses the channel by it.
+        loser: The tenant that loses the channel by it, or what a wider mapping gave it of that.
         notices: Why nothing is made, where the writer should know.
         claim: What nobody else may have when the revision is committed.
-        enters: The tenant comes to an account of others by it, or takes what is left of one.
+        enters: The tenant comes to an account of others by it, takes what is left of one, or an
+            inbox in whichever account that is.
         rival: The tenant that shares a special number from now on.
-        promoted: The channel becomes a fallback, or one that comes earlier.
+        promoted: The channel becomes a fallback, or one that comes earlier, or it brings its
+            tenant's fallback to an account of others.
     """
 
     revision: MappingRevision | None
@@ -298,7 +304,7 @@ def decided(
     author: str,
     at: datetime,
     bound: bool,
-    wider: Iterable[MappingRevision] = (),
+    wider: Sequence[MappingRevision] = (),
     rivals: Rivals = NO_RIVALS,
 ) -> MappingDecision:
     """
@@ -308,7 +314,8 @@ def decided(
     meantime: a late deactivation is not a claim.
 
     A writer who is *bound* to the owner of *mapping* may touch nothing of others: neither what
-    *wider* mappings (of `ChannelKey.wider`) decide, nor what *rivals* of the claim have.
+    *wider* mappings (of `ChannelKey.wider`, in its order) decide, nor what *rivals* of the claim
+    have.
 
     Raises:
         ChannelOwnedError: The writer is *bound* and the channel is another tenant's.
@@ -334,14 +341,19 @@ def decided(
         if promoted:
             raise FallbackReservedError
     revision = remapped(current, mapping, author=author, at=at)
+    anew = mapping.active and own is None
+    # In which account an inbox of any account is, nobody knows.
+    anywhere = anew and mapping.key.account is None and mapping.key.inbox is not None
+    crowds = claim is not None and rivals.crowd(claim)
+    deciding = next((one for one in wider if one.mapping.active), None) if anew else None
     return MappingDecision(
         revision,
-        loser,
+        loser or previous_owner(deciding, mapping),
         claim=_guarding(claim, rivals) if bound else None,
         # Of a channel that moves it is not known whether others had more than that one.
-        enters=claim is not None and rivals.crowd(claim) and loser is None,
+        enters=(crowds or anywhere) and loser is None,
         rival=rivals.holder,
-        promoted=promoted,
+        promoted=promoted or rivals.fallback,
     )
 
 

@@ -132,7 +132,9 @@ class RoutingTable:
         # How many channels which tenant has in an account; and the accounts of each tenant.
         self._accounts: dict[str | None, dict[str, int]] = {}
         self._places: dict[str, set[str | None]] = {}
+        # Who has a number, and the numbers of each tenant.
         self._numbers: dict[str, _Holders] = {}
+        self._own_numbers: dict[str, set[str]] = {}
         # All of them, those of each tenant, and the lowest of each tenant of an account.
         self._fallbacks: list[ChannelMapping] = []
         self._own_fallbacks: dict[str, list[ChannelMapping]] = {}
@@ -221,10 +223,15 @@ class RoutingTable:
             for present in places
             for holder in _common(present, holders)
         } - {tenant}
+        present = tenant in tenants
+        if not present:
+            for number in self._own_numbers.get(tenant, ()) if tenants else ():
+                beside.update(_common(tenants, self._numbers[number]))
         return Rivals(
-            present=tenant in tenants,
+            present=present,
             shared=any(other != tenant for other in islice(tenants, 2)),
             holder=TenantId(min(beside)) if beside else None,
+            fallback=bool(tenants) and not present and tenant in self._own_fallbacks,
         )
 
     def resolve(self, message: IncomingMessage) -> Route:
@@ -398,6 +405,7 @@ class RoutingTable:
             yield self._fallbacks, _by_sequence
         tenant = mapping.owner.tenant.value
         for number in {special.number.comparable for special in mapping.numbers}:
+            self._own_numbers.setdefault(tenant, set()).add(number)
             yield self._numbers.setdefault(number, {}).setdefault(tenant, []), _by_area
 
     def _add(self, mapping: ChannelMapping) -> None:
@@ -424,8 +432,11 @@ class RoutingTable:
             holders = self._numbers[number]
             if not holders[tenant]:
                 del holders[tenant]
+                self._own_numbers[tenant].remove(number)
             if not holders:
                 del self._numbers[number]
+        if not self._own_numbers.get(tenant, True):
+            del self._own_numbers[tenant]
         del self._mappings[mapping.key]
         if mapping.key.holder is not None:
             return

@@ -17,7 +17,7 @@ from odoo_ai_config.domain.errors import (
     ScopeMissingError,
     TenantForbiddenError,
 )
-from odoo_ai_config.domain.identifiers import ChatwootId
+from odoo_ai_config.domain.identifiers import ChatwootId, TenantId
 from odoo_ai_config.domain.mapping import ChannelKey, ChannelMapping, SpecialNumber
 from odoo_ai_config.domain.mapping_sections import MappingSections
 from odoo_ai_config.domain.outcomes import Notice
@@ -174,6 +174,82 @@ async def test_mapping_that_is_written_as_a_whole_leaves_the_same_traces(hub: Me
         (AuditAction.ACCOUNT_ENTERED, B.tenant, "channel/1/* -> b/default"),
         (AuditAction.FALLBACK_SET, B.tenant, "holder/b/default -> b/default"),
     }
+
+
+C = owner("c")
+TWO = ChatwootId("2")
+IN_TWO = ChannelMapping(ChannelKey(TWO, ChatwootId("1")), B)
+IN_TWO_A = ChannelMapping(ChannelKey(TWO, ChatwootId("2")), A)
+ANYWHERE_A = ChannelMapping(ChannelKey(inbox=ChatwootId("9")), A)
+
+
+@pytest.mark.parametrize(
+    ("before", "written", "kept"),
+    [
+        # The number of another channel counts in the account from now on.
+        (
+            [evolve(IN_TWO_A, numbers=(SPECIAL,)), evolve(OF_B, numbers=(SPECIAL,))],
+            ChannelMapping(ChannelKey(ONE, ChatwootId("8")), A),
+            {(AuditAction.ACCOUNT_ENTERED, A.tenant), (AuditAction.NUMBER_SHARED, B.tenant)},
+        ),
+        # So it does if the channel is one that moves.
+        (
+            [
+                evolve(IN_TWO_A, numbers=(SPECIAL,)),
+                evolve(OF_B, numbers=(SPECIAL,)),
+                ChannelMapping(BESIDE_B.key, C),
+            ],
+            ChannelMapping(BESIDE_B.key, A),
+            {(AuditAction.CHANNEL_MOVED, C.tenant), (AuditAction.NUMBER_SHARED, B.tenant)},
+        ),
+        # And the fallback of another channel.
+        (
+            [evolve(IN_TWO_A, fallback=True, sequence=0), evolve(OF_B, fallback=True)],
+            ChannelMapping(ChannelKey(ONE, ChatwootId("8")), A),
+            {(AuditAction.ACCOUNT_ENTERED, A.tenant), (AuditAction.FALLBACK_SET, A.tenant)},
+        ),
+        # Where nobody else is they touch nobody.
+        (
+            [evolve(IN_TWO_A, fallback=True, numbers=(SPECIAL,)), evolve(IN_TWO, active=False)],
+            OF_A,
+            set(),
+        ),
+        # An inbox is taken from the account as a whole, or from whoever has it in any account.
+        (
+            [WHOLE_B, OF_A],
+            ChannelMapping(THIRD_B.key, A),
+            {(AuditAction.CHANNEL_MOVED, B.tenant)},
+        ),
+        ([ANYWHERE_A, WHOLE_B], THIRD_B, {(AuditAction.CHANNEL_MOVED, A.tenant)}),
+        ([WHOLE_B], evolve(ANYWHERE_A, active=False), set()),
+        ([WHOLE_B, evolve(ANYWHERE_A, active=False)], THIRD_B, set()),
+    ],
+)
+async def test_what_a_write_changes_for_others_is_audited(
+    hub: MemoryHub,
+    before: list[ChannelMapping],
+    written: ChannelMapping,
+    kept: set[tuple[AuditAction, TenantId]],
+) -> None:
+    for mapping in before:
+        await hub.sync_mapping(mapping, caller=ANYBODY)
+    known = len(await hub.audit.entries())
+    await hub.sync_mapping(written, caller=ANYBODY)
+    entries = await hub.audit.entries()
+    new = entries[: len(entries) - known]
+    assert {(entry.action, entry.tenant) for entry in new} == kept
+    assert {entry.subject for entry in new} <= {f"{written.key} -> {written.owner}"}
+
+
+async def test_inbox_of_any_account_that_comes_before_the_accounts_is_audited(
+    hub: MemoryHub,
+) -> None:
+    await hub.sync_mapping(WHOLE_B, caller=ANYBODY)
+    for _ in range(2):
+        await hub.write_mapping(MappingSections(inboxes={ChatwootId("9"): A}), caller=ANYBODY)
+    (entry,) = await hub.audit.entries()
+    assert (entry.action, entry.tenant) == (AuditAction.ACCOUNT_ENTERED, A.tenant)
+    assert entry.subject == "channel/*/9 -> a/default"
 
 
 async def test_of_two_bound_keys_that_claim_an_account_at_once_one_loses(hub: MemoryHub) -> None:

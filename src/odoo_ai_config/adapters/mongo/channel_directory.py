@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 import zlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 from pymongo import UpdateOne
 
@@ -201,39 +201,58 @@ async def rivals_of(
         own, other = {"owner.tenant": tenant}, {"owner.tenant": {"$ne": tenant}}
         present = await mappings.find_one(here | own, session=session) is not None
         shared = await mappings.find_one(here | other, session=session) is not None
-    if not claim.numbers:
-        return Rivals(present, shared)
-    holders = await _owners(
-        database,
-        {
-            "active": True,
-            "numbers.comparable": {"$in": sorted(claim.numbers)},
-            "owner.tenant": {"$ne": tenant},
-        },
-        session,
-    )
-    if not holders:
-        return Rivals(present, shared)
-    places = await database.aggregated(
-        "mappings",
-        [{"$match": {"active": True, "owner.tenant": tenant}}, {"$group": {"_id": "$account"}}],
-        session,
-    )
-    accounts = {place["_id"] for place in places} | {_text(claim.account)}
-    beside: Record = {
+    found: set[str] = set()
+    fallback = False
+    of_tenant: Record = {"active": True, "owner.tenant": tenant}
+    if claim.numbers:
+        places = await _distinct(database, of_tenant, "$account", session)
+        accounts = {*places, _text(claim.account)} - {None}
+        found |= await _beside(database, tenant, claim.numbers, accounts, session)
+    if shared and not present:
+        cursor = mappings.find(of_tenant, {"numbers.comparable": 1}, session=session)
+        records = await cursor.to_list(None)
+        known = {number["comparable"] for record in records for number in record["numbers"]}
+        found |= await _beside(database, tenant, known, {_text(claim.account)}, session)
+        fallback = (
+            await mappings.find_one(of_tenant | {"fallback": True}, session=session) is not None
+        )
+    holder = TenantId(min(found)) if found else None
+    return Rivals(present, shared, holder, fallback)
+
+
+async def _beside(
+    database: MongoDatabase,
+    tenant: str,
+    numbers: Collection[str],
+    accounts: Collection[str | None],
+    session: Session | None,
+) -> set[str]:
+    # The other tenants that have one of the numbers and a channel in one of the accounts.
+    if not numbers or not accounts:
+        return set()
+    called: Record = {
         "active": True,
-        "account": {"$in": sorted(account for account in accounts if account is not None)},
+        "numbers.comparable": {"$in": sorted(numbers)},
+        "owner.tenant": {"$ne": tenant},
+    }
+    holders = await _distinct(database, called, "$owner.tenant", session)
+    if not holders:
+        return set()
+    there: Record = {
+        "active": True,
+        "account": {"$in": list(accounts)},
         "owner.tenant": {"$in": holders},
     }
-    found = await _owners(database, beside, session)
-    return Rivals(present, shared, TenantId(min(found)) if found else None)
+    return set(await _distinct(database, there, "$owner.tenant", session))
 
 
-async def _owners(database: MongoDatabase, wanted: Record, session: Session | None) -> list[str]:
+async def _distinct(
+    database: MongoDatabase, wanted: Record, what: str, session: Session | None
+) -> list[Any]:
     groups = await database.aggregated(
-        "mappings", [{"$match": wanted}, {"$group": {"_id": "$owner.tenant"}}], session
+        "mappings", [{"$match": wanted}, {"$group": {"_id": what}}], session
     )
-    return sorted(group["_id"] for group in groups)
+    return [group["_id"] for group in groups]
 
 
 def claim_writes(claim: ChannelClaim) -> list[UpdateOne]:

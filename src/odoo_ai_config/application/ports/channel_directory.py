@@ -57,8 +57,8 @@ class ChannelDirectory(Protocol):
         """
         Who has what *claim* is about, by every commit that was acknowledged before the call.
 
-        The cost depends on the tenants that have the numbers and on the accounts of the claiming
-        one, and not on how many mappings there are.
+        The cost depends on the tenants that have the numbers and on the accounts and numbers of
+        the claiming one, and not on how many mappings there are.
         """
 
     @abstractmethod
