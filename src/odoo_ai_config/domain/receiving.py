@@ -85,6 +85,12 @@ class ChatwootEvent:
     author: Author
     number: str | None = field(repr=False)
 
+    def seen_as(self, origin: Origin) -> ChatwootEvent:
+        """
+        The same event of *origin*.
+        """
+        return ChatwootEvent(origin, self.direction, self.private, self.author, self.number)
+
     @property
     def incoming(self) -> IncomingMessage | None:
         """

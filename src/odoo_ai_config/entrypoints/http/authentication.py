@@ -48,11 +48,12 @@ def keyed(handler: KeyedHandler) -> Handler:
         key = request.headers.get(_HEADER)
         if key is None:
             key = _bearer(request)
-        limits = request.app[LIMITS]
+        app = request.app
+        limits = app[LIMITS]
         with limits.failures.trying(
             request.remote, InvalidApiKeyError, shown=bool(key)
         ) as throttled:
-            caller = await holder_of(request, key, throttled=throttled)
+            caller = await holder_of(app, key, throttled=throttled)
         wait = limits.keys.take(caller.id)
         if wait:
             raise RateLimitedError(wait)
@@ -61,7 +62,7 @@ def keyed(handler: KeyedHandler) -> Handler:
     return let_in
 
 
-async def holder_of(request: web.Request, key: str | None, *, throttled: bool) -> ApiKey:
+async def holder_of(app: web.Application, key: str | None, *, throttled: bool) -> ApiKey:
     """
     The holder of *key*.
 
@@ -73,7 +74,7 @@ async def holder_of(request: web.Request, key: str | None, *, throttled: bool) -
         InvalidApiKeyError: It is missing, unknown or revoked; which one is not said.
         StoreUnavailableError: The store is away.
     """
-    limits, authenticate = request.app[LIMITS], request.app[SERVICES].authenticate
+    limits, authenticate = app[LIMITS], app[SERVICES].authenticate
     if throttled or limits.failures.exhausted:
         authenticate.among(await limits.known_keys.all(), key)
     try:

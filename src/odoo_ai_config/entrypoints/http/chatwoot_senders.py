@@ -146,7 +146,7 @@ async def _vouched(
                 return Sender(CHATWOOT, owner)
     key = request.headers.get(_KEY)
     if key:
-        caller = await holder_of(request, key, throttled=throttled)
+        caller = await holder_of(request.app, key, throttled=throttled)
         caller.require(Scope.WEBHOOK)
         scheme = await require_signature(request, raw)
         return Sender(caller, account, scheme and request.headers[_NAMED_BY[scheme]])

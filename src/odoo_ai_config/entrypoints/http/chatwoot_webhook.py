@@ -10,7 +10,6 @@ from typing import Final
 
 import structlog
 from aiohttp import web
-from attrs import evolve
 from multidict import istr
 
 from odoo_ai_config.application.chatwoot_payloads import read_event
@@ -54,7 +53,7 @@ async def receive_message(request: web.Request) -> web.Response:
         raw = await read_body(request)
         event = await _event_in(request, raw)
         sender = await sender_of(request, raw, event.origin.account)
-        event = evolve(event, origin=_identified(event.origin, sender))
+        event = event.seen_as(_identified(event.origin, sender))
         receipt = await request.app[SERVICES].receive_message(
             event, SecretText.from_utf8(raw), caller=sender.caller
         )
@@ -100,12 +99,12 @@ async def _event_in(request: web.Request, raw: bytes) -> ChatwootEvent:
 def _identified(origin: Origin, sender: Sender) -> Origin:
     account = origin.account or sender.account
     if sender.signed is None:
-        return evolve(origin, account=account)
+        return origin.seen_as(account, origin.delivery)
     # The header is not signed: it must not make a new event of an old one, nor the reverse.
     proof = digest_of(sender.signed).hex()[:32]
     named = account is not None and origin.message is not None
     delivery = origin.delivery if named else "signed"
-    return evolve(origin, account=account, delivery=delivery and f"{delivery}/{proof}")
+    return origin.seen_as(account, delivery and f"{delivery}/{proof}")
 
 
 def _delivery_of(request: web.Request) -> str | None:

@@ -156,7 +156,6 @@ class _Connection(web.RequestHandler):
             transport.close()
             return
         self._address = address
-        self._parser = _Parser(self._parser)  # type: ignore[assignment]
         super().connection_made(transport)
         self._await_headers()
 
@@ -169,7 +168,14 @@ class _Connection(web.RequestHandler):
 
     def data_received(self, data: bytes) -> None:
         before = self._request_count
-        super().data_received(data)
+        try:
+            super().data_received(data)
+        except (LookupError, RuntimeError, TypeError, ValueError):
+            # aiohttp's parser stumbles over some requests without saying that they are malformed,
+            # for instance with an IndexError of the library that reads addresses.
+            parser, self._parser = self._parser, _Malformed()  # type: ignore[assignment]
+            super().data_received(data)
+            self._parser = parser
         if self._request_count != before:
             self._stop_waiting()
             current = self._current_request
@@ -219,29 +225,19 @@ class _Connection(web.RequestHandler):
         return response
 
 
-class _Parser:
+class _Malformed:
     """
-    aiohttp's parser of requests, which stumbles over nothing without saying that it is malformed.
+    A parser that has given up: to it nothing is HTTP.
     """
 
-    def __init__(self, parser: Any) -> None:  # noqa: ANN401 - made in C, and of no type
-        self._parser = parser
-
-    def feed_data(self, data: bytes) -> object:
+    def feed_data(self, _data: bytes) -> object:
         """
-        Read on.
+        Refuse to read on.
 
         Raises:
-            HttpProcessingError: This is no HTTP.
+            HttpProcessingError: Always.
         """
-        try:
-            return self._parser.feed_data(data)
-        except (LookupError, RuntimeError, TypeError, ValueError) as error:
-            # For instance an IndexError of the library that reads addresses.
-            raise BadHttpMessage("") from error
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(self._parser, name)
+        raise BadHttpMessage("")
 
 
 def _address_of(transport: asyncio.BaseTransport) -> str:

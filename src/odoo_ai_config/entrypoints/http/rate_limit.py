@@ -6,10 +6,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from ipaddress import IPv6Address
+from types import TracebackType
 from typing import Final
 
 from attrs import frozen
@@ -61,6 +61,10 @@ class TokenBuckets:
             return wait
         self._full_at[holder] = full_at + self._seconds_a_token
         return 0.0
+
+    def __bool__(self) -> bool:
+        # Whether any bucket is known not to be full.
+        return bool(self._full_at)
 
     def wait(self, holder: str) -> float:
         """
@@ -151,36 +155,23 @@ class FailureLimits:
         """
         The seconds until *address* may fail again; 0 if it may now.
         """
-        return self._failures.wait(source_of(address or ""))
+        # Nearly always nobody has failed, and every request asks.
+        return self._failures.wait(source_of(address or "")) if self._failures else 0.0
 
-    @contextmanager
-    def trying(
-        self, address: str | None, *wrong: type[Exception], shown: bool = True
-    ) -> Iterator[bool]:
+    def trying(self, address: str | None, *wrong: type[Exception], shown: bool = True) -> _Attempt:
         """
-        Let *address* try to prove who it is.
+        Let *address* try to prove who it is, in a ``with`` statement.
+
+        The statement tells whether the address has failed too often. What it shows may be right
+        all the same; to find that out must not cost more than an honest request does. If it has,
+        and is wrong again, the statement ends with a `RateLimitedError`.
 
         Args:
             address: Where the request comes from.
             *wrong: The errors that count as a failure.
             shown: Whether the request shows a key at all; one that shows none is no attempt.
-
-        Yields:
-            Whether the address has failed too often. What it shows may be right all the same;
-            to find that out must not cost more than an honest request does.
-
-        Raises:
-            RateLimitedError: It has failed too often, and is wrong again.
         """
-        wait = self.wait(address)
-        try:
-            yield wait > 0
-        except wrong:
-            if wait:
-                raise RateLimitedError(wait) from None
-            if shown:
-                self.failed(address)
-            raise
+        return _Attempt(self, address, wrong, shown=shown)
 
     def failed(self, address: str | None) -> None:
         """
@@ -193,13 +184,46 @@ class FailureLimits:
         """
         Whether too many keys that do not exist were looked for, from wherever.
         """
-        return self._look_ups.wait("") > 0
+        return bool(self._look_ups) and self._look_ups.wait("") > 0
 
     def looked_up(self) -> None:
         """
         Count a key that the store did not have.
         """
         self._look_ups.charge("")
+
+
+class _Attempt:
+    """
+    What `FailureLimits.trying` gives; every request makes one.
+    """
+
+    __slots__ = ("_address", "_limits", "_shown", "_wait", "_wrong")
+
+    def __init__(
+        self,
+        limits: FailureLimits,
+        address: str | None,
+        wrong: tuple[type[Exception], ...],
+        *,
+        shown: bool,
+    ) -> None:
+        self._limits, self._address, self._wrong, self._shown = limits, address, wrong, shown
+        self._wait = 0.0
+
+    def __enter__(self) -> bool:
+        self._wait = self._limits.wait(self._address)
+        return self._wait > 0
+
+    def __exit__(
+        self, _type: object, error: BaseException | None, _traceback: TracebackType | None
+    ) -> None:
+        if error is None or not isinstance(error, self._wrong):
+            return
+        if self._wait:
+            raise RateLimitedError(self._wait) from None
+        if self._shown:
+            self._limits.failed(self._address)
 
 
 @lru_cache(maxsize=4096)
