@@ -244,23 +244,36 @@ def fernet(blocks: int = 1, version: int = 0x80, more: int = 0) -> str:
     return urlsafe_b64encode(raw).decode()
 
 
-@given(st.integers(1, 20))
-def test_a_fernet_token_after_the_old_mark_is_encrypted(blocks: int) -> None:
-    assert is_encrypted(f"ENC:{fernet(blocks)}")
+@given(
+    blocks=st.integers(1, 20),
+    mark=st.sampled_from(["ENC:", "enc:", "Enc: ", " ENC:", "\tENC:\n"]),
+    padded=st.booleans(),
+    twice=st.booleans(),
+)
+def test_a_fernet_token_after_the_old_mark_is_encrypted(
+    blocks: int, mark: str, *, padded: bool, twice: bool
+) -> None:
+    token = fernet(blocks)
+    if twice:
+        # So wrote the programs of the replaced server what Fernet had given them.
+        token = urlsafe_b64encode(token.encode()).decode()
+    assert is_encrypted(mark + (token if padded else token.rstrip("=")) + " ")
 
 
 @pytest.mark.parametrize(
     "text",
     [
         fernet(),
-        f"enc:{fernet()}",
         "ENC:",
+        "enc",
+        " e",
+        "Encanto: doce",
         "ENC:hunter2",
         "ENC:ação",
         f"ENC:{fernet(0)}",
         f"ENC:{fernet(version=0x81)}",
         f"ENC:{fernet(more=1)}",
-        f"ENC:{fernet()[:-1]}",
+        f"ENC:{fernet()[:-4]}",
     ],
 )
 def test_a_password_that_begins_like_one_is_not(text: str) -> None:

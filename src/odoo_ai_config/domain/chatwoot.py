@@ -23,6 +23,7 @@ from odoo_ai_config.domain.identifiers import (
     TenantDomain,
 )
 from odoo_ai_config.domain.json_types import Json, JsonObject, ReadOnlyJsonObject
+from odoo_ai_config.domain.secret_names import require_open
 
 # Where that lies which holds for every account.
 INSTALLATION: Final = TenantDomain(HUB, BusinessDomain("chatwoot"))
@@ -138,7 +139,7 @@ class ChatwootChange:
     """
 
     base_url: str | None = field(default=None)
-    api_token: tuple[Value, ...] | None = None
+    api_token: tuple[Value, ...] | None = field(default=None)
     webhook_secrets: tuple[Value, ...] | None = field(default=None)
     webhook_tokens: tuple[Value, ...] | None = field(default=None)
 
@@ -146,6 +147,14 @@ class ChatwootChange:
     def _check_base_url(self, _attribute: object, value: str | None) -> None:
         if value and (len(value) > _LONGEST_URL or _URL.fullmatch(value) is None):
             raise InvalidValueError("base_url", "base_url")
+
+    @api_token.validator
+    @webhook_secrets.validator
+    def _check_open(self, attribute: Attribute[object], values: tuple[Value, ...] | None) -> None:
+        where = "api_access_token" if attribute.name == "api_token" else attribute.name
+        for value in values or ():
+            if isinstance(value, SecretText):
+                require_open(value.reveal(), where)
 
     @webhook_secrets.validator
     @webhook_tokens.validator

@@ -80,14 +80,29 @@ def is_encrypted(text: str) -> bool:
     """
     Whether *text* is `OLD_MARK` and a Fernet token: ciphertext of the replaced server.
 
-    Anything else that begins with the mark may be a password.
+    Its programs wrote the token as it is, or in base64 once more. Anything else that begins
+    with the mark may be a password.
     """
-    if not text.startswith(OLD_MARK):
+    # Nearly every text ends here.
+    if text[:1] not in "eE" and not text[:1].isspace():
         return False
+    marked = text.strip()
+    if marked[: len(OLD_MARK)].upper() != OLD_MARK:
+        return False
+    token = _decoded(marked[len(OLD_MARK) :].strip())
+    return _is_fernet(token) or _is_fernet(_decoded(token.decode("latin-1")))
+
+
+def _decoded(text: str) -> bytes:
+    # Whoever copies a token may lose its padding.
+    bare = text.rstrip("=")
     try:
-        token = urlsafe_b64decode(text.removeprefix(OLD_MARK).strip().encode("ascii"))
+        return urlsafe_b64decode(bare.encode("ascii") + b"=" * (-len(bare) % 4))
     except (binascii.Error, UnicodeEncodeError):
-        return False
+        return b""
+
+
+def _is_fernet(token: bytes) -> bool:
     blocks = len(token) - _FERNET_FRAME
     return blocks > 0 and blocks % _FERNET_BLOCK == 0 and token[0] == _FERNET_VERSION
 

@@ -1,8 +1,9 @@
 from __future__ import annotations
 
+from base64 import urlsafe_b64encode
 from contextlib import suppress
 from datetime import timedelta
-from typing import TypedDict
+from typing import Any, TypedDict
 
 import pytest
 from attrs import evolve
@@ -19,6 +20,7 @@ from odoo_ai_config.domain.chatwoot import (
 )
 from odoo_ai_config.domain.credentials import Fingerprint, SecretText
 from odoo_ai_config.domain.errors import (
+    EncryptedValueError,
     InvalidValueError,
     ScopeMissingError,
     TenantForbiddenError,
@@ -54,6 +56,7 @@ def secrets(*texts: str) -> tuple[SecretText, ...]:
     return tuple(map(SecretText, texts))
 
 
+ENCRYPTED = "ENC:" + urlsafe_b64encode(b"\x80" + bytes(8 + 16 + 16 + 32)).decode()
 FULL = ChatwootChange(URL, secrets("api"), secrets("s1", "s2"), secrets(LONG))
 OPENED = ChatwootAccess(URL, SecretText("api"), secrets("s1", "s2"), secrets(LONG))
 
@@ -236,6 +239,19 @@ async def test_what_was_read_a_moment_ago_outlives_the_store(hub: MemoryHub) -> 
     hub.clock.tick(timedelta(seconds=2))
     with pytest.raises(StoreUnavailableError):
         await hub.chatwoot_accounts.access_to(ONE)
+
+
+@pytest.mark.parametrize(
+    ("change", "where"),
+    [
+        ({"api_token": (SecretText(ENCRYPTED),)}, "api_access_token"),
+        ({"webhook_secrets": (SecretText("good"), SecretText(ENCRYPTED))}, "webhook_secrets"),
+    ],
+)
+def test_ciphertext_of_the_replaced_server_is_refused(change: Any, where: str) -> None:
+    with pytest.raises(EncryptedValueError) as caught:
+        ChatwootChange(**change)
+    assert caught.value.field == where
 
 
 async def test_accounts_that_do_not_exist_do_not_pile_up(hub: MemoryHub) -> None:

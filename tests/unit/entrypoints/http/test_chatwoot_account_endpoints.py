@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from base64 import urlsafe_b64encode
 from typing import Any
 
 import pytest
@@ -142,3 +143,12 @@ async def test_settings_of_accounts_are_no_tenants_documents(web: WebHub) -> Non
     ):
         assert (await web.with_key(key).get(path)).status == 403
         assert (await web.get(path)).status == 200
+
+
+async def test_ciphertext_of_the_replaced_server_is_refused_by_its_field(web: WebHub) -> None:
+    token = urlsafe_b64encode(b"\x80" + bytes(8 + 16 + 16 + 32)).decode()
+    answer = await web.ask("PUT", ACCOUNT, json={**FULL, "api_access_token": f"ENC:{token}"})
+    body = await answer.json()
+    assert (answer.status, body["code"]) == (422, "encrypted_value")
+    assert [error["field"] for error in body["errors"]] == ["api_access_token"]
+    assert await (await web.get(ACCOUNT)).json() == EMPTY | {"account_id": "1"}

@@ -210,7 +210,8 @@ def _of_account(
     schema: str = "ChatwootAccount",
     body: JsonObject | None = None,
 ) -> JsonObject:
-    writes = () if body is None else (*BODY, *COMMIT, *VAULT, domain.UnknownFingerprintError)
+    refused = (domain.EncryptedValueError, domain.UnknownFingerprintError)
+    writes = () if body is None else (*BODY, *COMMIT, *VAULT, *refused)
     return operation(
         identity,
         summary,
