@@ -23,7 +23,12 @@ from odoo_ai_config.domain.plain_secrets import (
     require_all_open,
     taken_out,
 )
-from odoo_ai_config.domain.secret_names import is_encrypted, is_secret_name, is_secret_text
+from odoo_ai_config.domain.secret_names import (
+    is_encrypted,
+    is_name_of_secret_text,
+    is_secret_name,
+    is_secret_text,
+)
 from tests.strategies import json_objects
 
 SECRET_NAMES = [
@@ -69,6 +74,42 @@ OTHER_NAMES = [
     "url",
     "prefix",
     "collection",
+    "author",
+    "authority",
+    "auth_type",
+    "auth_url",
+    "use_auth",
+    "pinned",
+    "pin_color",
+    "session_timeout",
+    "cookie_policy",
+    "has_cookies",
+    "palabra_clave",
+    "clave_producto",
+    "seed",
+]
+
+
+def wide(text: str) -> str:
+    """
+    *text* in full-width letters.
+    """
+    return "".join(chr(ord(char) + 0xFEE0) for char in text)
+
+
+# Names that make a text a secret, and no object.
+NAMES_OF_TEXTS = [
+    "credential",
+    "Credentials",
+    "auth",
+    "basic_auth",
+    "X-Auth",
+    "cookie",
+    "sessionCookies",
+    "pin",
+    "PIN",
+    "clave",
+    wide("auth"),
 ]
 LONG: Final = "x" * 100_000
 CASINGS: list[Callable[[str], str]] = [str, str.upper, str.title, str.swapcase]
@@ -183,7 +224,7 @@ def items_of(body: ReadOnlyJsonObject) -> list[Json]:
 @given(json_objects())
 def test_a_body_without_secrets_is_left_as_it_is(body: JsonObject) -> None:
     names = {part for path in places(body) for part in path if isinstance(part, str)}
-    assume(not any(is_secret_name(name) or name.endswith("_ref") for name in names))
+    assume(not any(is_name_of_secret_text(name) or name.endswith("_ref") for name in names))
     assert taken_out(CONFIG, body) == TakenOut(body)
 
 
@@ -192,14 +233,33 @@ def test_a_name_says_secret_in_any_casing(name: str) -> None:
     assert is_secret_name(name)
 
 
-@pytest.mark.parametrize("name", ["db_pass", "dbPass", "pw", "pAsSwOrD", "chaveDaApi"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *["db_pass", "dbPass", "pw", "pAsSwOrD", "chaveDaApi", "session_key", "hmacKey"],
+        *["license-key", "otp_seed", "contraseña", "CONTRASEN\u0303A", "clave_maestra"],
+        *["pássword", "otpSeed", "OTPSEED", wide("password"), wide("API_KEY")],
+    ],
+)
 def test_a_name_says_secret_by_a_word_of_it(name: str) -> None:
     assert is_secret_name(name)
 
 
-@pytest.mark.parametrize("name", OTHER_NAMES)
+@pytest.mark.parametrize("name", NAMES_OF_TEXTS)
+def test_some_names_say_secret_of_a_text_and_not_of_what_is_in_an_object(name: str) -> None:
+    assert is_name_of_secret_text(name)
+    assert not is_secret_name(name)
+    assert SecretText("c4n4ry") in taken_out(CONFIG, {name: "c4n4ry"}).plain.values()
+    settings: JsonObject = {name: {"host": "h", "timeout": "5s"}}
+    assert taken_out(CONFIG, settings) == TakenOut(settings)
+    assert taken_out(CONFIG, {name: "Basic"}) == TakenOut({name: "Basic"})
+    assert taken_out(CONFIG, {"secrets": {name: "Basic"}}).plain
+
+
+@pytest.mark.parametrize("name", [*OTHER_NAMES, "", "_", "2"])
 def test_what_only_tells_about_a_secret_is_none(name: str) -> None:
     assert not is_secret_name(name)
+    assert not is_name_of_secret_text(name)
 
 
 @pytest.mark.parametrize(
@@ -215,6 +275,8 @@ def test_what_only_tells_about_a_secret_is_none(name: str) -> None:
         "-----BEGIN RSA PRIVATE KEY-----\nx",
         "sk-proj-abcdefghijklmnopqrs",
         "Bearer abcdefghijklmnopqrst",
+        "AKIAIOSFODNN7EXAMPLE",
+        "https://x/?auth=1",
     ],
 )
 def test_a_secret_is_known_by_its_form(text: str) -> None:

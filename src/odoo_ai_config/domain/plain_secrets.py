@@ -33,6 +33,7 @@ from odoo_ai_config.domain.secret_names import (
     TOKEN_BEGINNINGS,
     begins_like_token,
     is_encrypted,
+    is_name_of_secret_text,
     is_secret_name,
     is_secret_text,
     require_open,
@@ -43,6 +44,10 @@ from odoo_ai_config.domain.secret_names import (
 MOST_SECRETS: Final = 200
 REF_SUFFIX: Final = "_ref"
 
+# What an "auth" says that is no secret.
+_WAYS: Final = frozenset(
+    "none basic bearer digest login oauth oauth2 plain token".split()  # noqa: SIM905
+)
 _NOT_IN_REF: Final = re.compile(r"[^A-Za-z0-9_@-]")
 _LONGEST_REF: Final = 256
 _DIGEST_BYTES: Final = 6
@@ -125,7 +130,7 @@ def _is_suspicious(members: ReadOnlyJsonObject) -> bool:
         if (len(name) > LONGEST_NAME or _matters(name)) and (
             name.removesuffix(REF_SUFFIX) in members
             if name.endswith(REF_SUFFIX)
-            else is_secret_name(name)
+            else is_name_of_secret_text(name)
         ):
             return True
         if value.__class__ is str:
@@ -143,7 +148,7 @@ def _is_suspicious(members: ReadOnlyJsonObject) -> bool:
 
 @lru_cache(maxsize=4096)
 def _matters(name: str) -> bool:
-    return name.endswith(REF_SUFFIX) or is_secret_name(name)
+    return name.endswith(REF_SUFFIX) or is_name_of_secret_text(name)
 
 
 def _is_suspicious_item(value: Json) -> bool:
@@ -160,7 +165,14 @@ def _is_reference(name: str, value: Json) -> bool:
 
 def _says(name: str, *, inside: bool) -> bool:
     """
-    Whether what is called *name* is a secret; *inside* one, all is but what tells about it.
+    Whether a text that is called *name* is a secret; *inside* one, all is but what tells about it.
+    """
+    return is_name_of_secret_text(name) or (inside and not tells_about(name))
+
+
+def _holds(name: str, *, inside: bool) -> bool:
+    """
+    Whether all texts in what is called *name* are secrets, but what tells about them.
     """
     return is_secret_name(name) or (inside and not tells_about(name))
 
@@ -238,11 +250,11 @@ class _Walk:
     def _value(self, name: str, value: Json, at: _Spot, *, inside: bool) -> Json:
         secret = _says(name, inside=inside)
         if isinstance(value, dict):
-            return self.object(value, _Spot(at, name), inside=secret)
+            return self.object(value, _Spot(at, name), inside=_holds(name, inside=inside))
         if isinstance(value, list):
             if secret and any(inner and isinstance(inner, str | int | float) for inner in value):
                 self._notice(at, name)
-            return self._list(value, _Spot(at, name), inside=secret)
+            return self._list(value, _Spot(at, name), inside=_holds(name, inside=inside))
         if isinstance(value, str):
             # Within prose, in a reference, in what the hub reads itself, or encrypted long ago.
             if is_secret_text(value):
@@ -271,7 +283,7 @@ class _Walk:
         if not value.strip() or name.endswith(REF_SUFFIX) or is_encrypted(value):
             return False
         if _says(name, inside=inside):
-            return True
+            return inside or is_secret_name(name) or value.strip().lower() not in _WAYS
         is_prose = any(map(str.isspace, value.strip())) and not begins_like_token(value)
         # Where a crew is called is for the hub to read.
         is_read = self._kind == CREWS and name == "url"

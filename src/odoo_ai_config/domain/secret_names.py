@@ -9,24 +9,31 @@ import re
 from base64 import urlsafe_b64decode
 from functools import lru_cache
 from typing import Final
+from unicodedata import combining, normalize
 
 from odoo_ai_config.domain.errors import EncryptedValueError
 
 # What makes a word of a name say secret: at its end, or as the whole word.
 _KEY_OWNERS: Final = frozenset(
     """
-    access account api app auth client encryption master private secret service shared signing
-    webhook
+    access account api app auth client encryption hmac license master private secret service
+    session shared signing webhook
     """.split()  # noqa: SIM905
 )
 _SECRET_ENDINGS: Final = (
     *"password passwd passphrase passcode pwd secret token authorization".split(),  # noqa: SIM905
-    *(f"{owner}key" for owner in _KEY_OWNERS),
+    *("contrasena", "otpseed", *(f"{owner}key" for owner in _KEY_OWNERS)),
 )
 _SECRET_WORDS: Final = frozenset({"senha", "segredo", "bearer", "jwt"})
 _LAST_WORDS: Final = frozenset({"pass", "pw"})
-_KEYS: Final = frozenset({"key", "chave"})
-_CHAVES: Final = frozenset({"api", "acesso", "mestra", "privada", "secreta"})
+_KEYS: Final = frozenset({"key", "chave", "clave"})
+_CHAVES: Final = frozenset(
+    "api acesso acceso mestra maestra privada secreta".split()  # noqa: SIM905
+)
+_SEED_OWNERS: Final = frozenset({"otp", "totp"})
+# What is called so is a secret if it is a text: settings of an "auth" or a "cookie" are none.
+_LAST_WORDS_OF_TEXTS: Final = frozenset({"auth", "cookie", "credential"})
+_NAMES_OF_TEXTS: Final = frozenset({"clave", "pin"})
 # A name that ends so tells something about a secret, or where it is, and is none.
 _TELLING: Final = frozenset(
     """
@@ -55,11 +62,11 @@ _TOKEN: Final = re.compile(
     r"|eyJ[\w-]{8,}\.eyJ[\w-]{8,}\."
     r"|(?:sk|rk|pk_live)[-_][\w-]{16}|whsec_[\w+/=]{16}|oac_[\w-]{16}|hf_\w{16}|glpat-[\w-]{16}"
     r"|gh[oprsu]_\w{16}|github_pat_\w{16}|xox[abeprs]-[\w-]{8}|AIza[\w-]{24}|ya29\.[\w-]{16}"
-    r"|SG\.[\w-]{16}|EAA\w{24}|APP_USR-[\w-]{8})",
+    r"|SG\.[\w-]{16}|EAA\w{24}|APP_USR-[\w-]{8}|A[KS]IA[A-Z0-9]{16}\b)",
     re.ASCII,
 )
 TOKEN_BEGINNINGS: Final = frozenset(
-    "Be Ba -- ey sk rk pk wh oa hf gl gh gi xo AI ya SG EA AP EN".split()  # noqa: SIM905
+    "Be Ba -- ey sk rk pk wh oa hf gl gh gi xo AI ya SG EA AP AK AS EN".split()  # noqa: SIM905
 )
 # Each is read in one go, however long the text is.
 _AUTHORITY: Final = re.compile(r"://([^\s/?#]*)")
@@ -128,6 +135,15 @@ def is_secret_name(name: str) -> bool:
     return _is_secret_name(name if len(name) <= LONGEST_NAME else _ends(name))
 
 
+def is_name_of_secret_text(name: str) -> bool:
+    """
+    Whether a text that is called *name* is a secret: also ``auth``, ``cookie`` and the like.
+
+    An object that is called so may hold settings.
+    """
+    return _is_name_of_secret_text(name if len(name) <= LONGEST_NAME else _ends(name))
+
+
 def tells_about(name: str) -> bool:
     """
     Whether *name*, inside something that is called a secret, only says something about it.
@@ -145,11 +161,30 @@ def _ends(name: str) -> str:
 def _is_secret_name(name: str) -> bool:
     said = _says_secret(_words(name))
     # "pAsSwOrD" has no words to be told apart.
-    return bool(_says_secret(_SEPARATORS.split(name.lower())) if said is None else said)
+    return bool(_says_secret(_SEPARATORS.split(_folded(name).lower())) if said is None else said)
+
+
+@lru_cache(maxsize=4096)
+def _is_name_of_secret_text(name: str) -> bool:
+    words = [word for part in _words(name) if (word := part.rstrip("0123456789"))]
+    if words and words[0] not in _COUNTING:
+        last = _singular(words[-1])
+        if last in _LAST_WORDS_OF_TEXTS or (len(words) == 1 and last in _NAMES_OF_TEXTS):
+            return True
+    return _is_secret_name(name)
 
 
 def _words(name: str) -> list[str]:
-    return _SEPARATORS.split(_WORD_ENDS.sub(" ", name).lower())
+    return _SEPARATORS.split(_WORD_ENDS.sub(" ", _folded(name)).lower())
+
+
+def _folded(name: str) -> str:
+    """
+    *name* without accents, and full-width letters as usual ones.
+    """
+    if name.isascii():
+        return name
+    return "".join(char for char in normalize("NFKD", name) if not combining(char))
 
 
 def _says_secret(parts: list[str]) -> bool | None:
@@ -164,8 +199,10 @@ def _says_secret(parts: list[str]) -> bool | None:
 
 def _is_secret_word(words: list[str], place: int) -> bool:
     word = _singular(words[place])
+    before = words[place - 1] if place else ""
+    if word == "seed":
+        return before in _SEED_OWNERS
     if word in _KEYS:
-        before = words[place - 1] if place else ""
         return before in _KEY_OWNERS or not _CHAVES.isdisjoint(words[place + 1 :])
     if word in _LAST_WORDS:
         return place == len(words) - 1
@@ -202,7 +239,7 @@ def _has_secret_in_url(text: str) -> bool:
         scheme = text[max(0, found.start() - _LONGEST_SCHEME) : found.start()].lower()
         if _has_password(found[1]) and not scheme.endswith(_WEB):
             return True
-    return any(map(is_secret_name, _PARAMETER.findall(text)))
+    return any(map(is_name_of_secret_text, _PARAMETER.findall(text)))
 
 
 def _has_password(authority: str) -> bool:
