@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from odoo_ai_config.domain.credentials import Fingerprint, SecretText
 from odoo_ai_config.domain.errors import EncryptedValueError, InvalidValueError
-from odoo_ai_config.domain.identifiers import CONFIG, CredentialRef
+from odoo_ai_config.domain.identifiers import CONFIG, CREWS, CredentialRef, DocumentKind
 from odoo_ai_config.domain.json_types import Json, JsonObject, ReadOnlyJsonObject
 from odoo_ai_config.domain.merging import references_in
 from odoo_ai_config.domain.outcomes import MOST_NOTICES, Notice
@@ -201,6 +201,46 @@ def test_what_was_taken_out_stays_out_and_comes_to_the_same_place_again(given: P
     assert found.changed == (found.body != given.body)
     again = taken_out(CONFIG, {**found.body, **given.body})
     assert (again.body, again.plain) == (found.body, found.plain)
+
+
+@given(planted(), st.sampled_from(["x", "note", "host"]))
+def test_what_is_a_secret_at_one_place_is_one_wherever_it_stands(
+    given: Planted, name: str
+) -> None:
+    assume(given.canaries)
+    secrets = [secret.reveal() for secret in taken_out(CONFIG, given.body).plain.values()]
+    body: JsonObject = {"copies": [{name: secret} for secret in secrets], **given.body}
+    found = taken_out(CONFIG, body)
+    assert [canary for canary in given.canaries if canary in json.dumps(found.body)] == []
+    assert len(found.plain) == 2 * len(secrets)
+    assert taken_out(CONFIG, found.body) == TakenOut(found.body)
+    assert taken_out(CONFIG, body).body == found.body
+
+
+@pytest.mark.parametrize(
+    ("kind", "member", "where"),
+    [
+        (CONFIG, {"note": "1234567"}, "note"),
+        (CONFIG, {"username": "12345678"}, "username"),
+        (CONFIG, {"list": ["1", "12345678"]}, "list[1]"),
+        (CONFIG, {"other_ref": "12345678"}, "other_ref"),
+        (CREWS, {"note": "12345678"}, "note"),
+        (CREWS, {"a": {"url": "redis://u:p@h"}}, "a.url"),
+    ],
+)
+def test_a_repeated_secret_that_cannot_be_told_from_a_setting_is_a_notice(
+    kind: DocumentKind, member: JsonObject, where: str
+) -> None:
+    body: JsonObject = {**member, "token": "12345678", "password": "1234567"}
+    found = taken_out(kind, body)
+    assert found.notices == (Notice("unsealed_secret", where),)
+    assert len(found.plain) == 2
+
+
+def test_a_sealed_form_that_stands_elsewhere_is_no_secret() -> None:
+    mask = Fingerprint("0" * 32).mask
+    found = taken_out(CONFIG, {"password": mask, "note": mask})
+    assert (found.body["note"], found.notices) == (mask, ())
 
 
 @given(planted())

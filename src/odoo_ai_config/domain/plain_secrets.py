@@ -43,6 +43,8 @@ from odoo_ai_config.domain.secret_names import (
 # More than any settings have; sealing them is work for one request.
 MOST_SECRETS: Final = 200
 REF_SUFFIX: Final = "_ref"
+# A shorter secret that stands elsewhere may be a word like any other ("admin").
+SHORTEST_REPEATED: Final = 8
 
 # What an "auth" says that is no secret.
 _WAYS: Final = frozenset(
@@ -223,7 +225,9 @@ class _Walk:
         self._kind = kind
         # What the document refers to already, by reference: the place has it, and no other.
         self._holders: dict[str, Place] = {}
-        self._gather_references(body, ())
+        # What is in clear somewhere: it is a secret wherever else it stands.
+        self._secrets: set[str] = set()
+        self._gather(body, (), inside=False)
         self._identities: dict[int, str] = {}
 
     def object(self, given: ReadOnlyJsonObject, at: _Spot, *, inside: bool) -> JsonObject:
@@ -257,7 +261,7 @@ class _Walk:
             return self._list(value, _Spot(at, name), inside=_holds(name, inside=inside))
         if isinstance(value, str):
             # Within prose, in a reference, in what the hub reads itself, or encrypted long ago.
-            if is_secret_text(value):
+            if self._is_secret(value):
                 self._notice(at, name)
         elif (
             secret and value and value is not True and not name.rstrip("0123456789").endswith("s")
@@ -275,7 +279,7 @@ class _Walk:
                 cleaned.append(self._list(value, _Spot(at, number, value, inside), inside=inside))
             else:
                 cleaned.append(value)
-                if not inside and isinstance(value, str) and is_secret_text(value):
+                if not inside and isinstance(value, str) and self._is_secret(value):
                     self._notice(at, number)
         return cleaned
 
@@ -287,7 +291,14 @@ class _Walk:
         is_prose = any(map(str.isspace, value.strip())) and not begins_like_token(value)
         # Where a crew is called is for the hub to read.
         is_read = self._kind == CREWS and name == "url"
-        return not is_prose and not is_read and is_secret_text(value)
+        if not is_prose and not is_read and is_secret_text(value):
+            return True
+        # What something is called, and what a crew is, is for the hub and for people to read.
+        is_setting = self._kind == CREWS or tells_about(name) or len(value) < SHORTEST_REPEATED
+        return not is_setting and value in self._secrets
+
+    def _is_secret(self, text: str) -> bool:
+        return is_secret_text(text) or text in self._secrets
 
     def _is_left_behind(
         self, given: ReadOnlyJsonObject, at: _Spot, name: str, value: Json
@@ -350,7 +361,7 @@ class _Walk:
                     *self._identifying(value, inside=inside)
                 )
             return known
-        if isinstance(value, str) and (inside or is_secret_text(value)):
+        if isinstance(value, str) and (inside or self._is_secret(value)):
             return ""
         return _digest(json.dumps(value))
 
@@ -367,19 +378,25 @@ class _Walk:
         if len(self.notices) < MOST_NOTICES:
             self.notices.append(Notice("unsealed_secret", shown_place(at.place(step))))
 
-    def _gather_references(self, value: ReadOnlyJsonObject | list[Json], at: Place) -> None:
+    def _gather(self, value: ReadOnlyJsonObject | list[Json], at: Place, *, inside: bool) -> None:
         if isinstance(value, list):
             for number, inner in enumerate(value):
                 if isinstance(inner, dict | list):
-                    self._gather_references(inner, (*at, number))
-        else:
-            for name, inner in value.items():
-                if isinstance(inner, dict | list):
-                    self._gather_references(inner, (*at, name))
-                elif _is_reference(name, inner) and str(inner).startswith(f"{self._kind}:"):
-                    place = (*at, name)
-                    holder = self._holders.setdefault(str(inner), place)
-                    self._holders[str(inner)] = place if holder is place else _SEVERAL
+                    self._gather(inner, (*at, number), inside=inside)
+            return
+        for name, inner in value.items():
+            if isinstance(inner, dict | list):
+                self._gather(inner, (*at, name), inside=_holds(name, inside=inside))
+            elif isinstance(inner, str):
+                self._gather_text(name, inner, (*at, name), inside=inside)
+
+    def _gather_text(self, name: str, text: str, place: Place, *, inside: bool) -> None:
+        if _is_reference(name, text):
+            if text.startswith(f"{self._kind}:"):
+                holder = self._holders.setdefault(text, place)
+                self._holders[text] = place if holder is place else _SEVERAL
+        elif self._is_sealable(name, text, inside=inside) and not Fingerprint.from_mask(text):
+            self._secrets.add(text)
 
 
 def _spelled(step: str) -> str:

@@ -539,3 +539,14 @@ async def test_comment_on_what_is_patched_in_goes(hub: MemoryHub) -> None:
     await by_patching(hub, {"password": "c4n4ry"})
     newest = hub.state.histories[CONFIG_KEY][-1].document
     assert newest.authored == AuthoredYaml("a: 1\n", exact=False)
+
+
+async def test_a_secret_that_an_alias_repeats_is_sealed_at_each_place(hub: MemoryHub) -> None:
+    await hub.publish(
+        write(CONFIG_KEY), text="plain: &p c4n4ry-1  # ours\npassword: *p\nother: c4n4ry-1\n"
+    )
+    assert "c4n4ry" not in stored_text(hub)
+    assert await hub.body(CONFIG_KEY) == {
+        f"{name}_ref": f"config:{name}" for name in ("plain", "password", "other")
+    }
+    assert await opened(hub, "config:other") == "c4n4ry-1"
