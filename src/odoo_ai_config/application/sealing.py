@@ -83,11 +83,15 @@ class Sealer:
             SealBrokenError, MasterKeyMissingError: A data key does not open.
             StoreUnavailableError: The store is away.
         """
-        named = named or {}
-        missing = await run_off_loop(
-            lambda: {ref: mark for ref, mark in named.items() if known.get(str(ref)) != mark},
-            cost=len(named),
-        )
+        missing: Mapping[CredentialRef, Fingerprint] = {}
+        if named:
+            written = named
+            missing = await run_off_loop(
+                lambda: {
+                    ref: mark for ref, mark in written.items() if known.get(str(ref)) != mark
+                },
+                cost=len(named),
+            )
         if not secrets and not missing:
             return Sealing({})
         active = await self.secrets.sealing_key(owner.tenant)
