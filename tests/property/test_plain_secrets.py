@@ -237,6 +237,59 @@ def test_a_repeated_secret_that_cannot_be_told_from_a_setting_is_a_notice(
     assert len(found.plain) == 2
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("name", "value"),
+        ("key", "value"),
+        ("header", "value"),
+        ("Key", "Value"),
+        ("nome", "valor"),
+    ],
+)
+@pytest.mark.parametrize("said", ["X-Api-Key", "DB_PASSWORD", "cookie", "chave da minha API"])
+def test_a_value_beside_the_name_of_a_secret_is_one(name: str, value: str, said: str) -> None:
+    pair: JsonObject = {name: said, value: "c4n4ry"}
+    body: JsonObject = {"headers": [{name: "Accept", value: "json"}, pair], "one": pair}
+    found = taken_out(CONFIG, body)
+    assert [secret.reveal() for secret in found.plain.values()] == ["c4n4ry"] * 2
+    assert CredentialRef(f"config:one.{value}") in found.plain
+    listed = places(dict(found.body))["headers", 1, f"{value}_ref"]
+    assert listed != f"config:headers.{value}"
+    assert taken_out(CONFIG, found.body) == TakenOut(found.body)
+    other = taken_out(CONFIG, {"headers": [{name: said, value: "another"}]})
+    assert [str(ref) for ref in other.plain] == [listed]
+
+
+def test_the_value_in_what_is_called_a_credential_is_one() -> None:
+    body: JsonObject = {"credentials": {"value": "c4n4ry", "host": "h"}}
+    assert taken_out(CONFIG, body).body == {
+        "credentials": {"value_ref": "config:credentials.value", "host": "h"}
+    }
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"name": "Accept", "value": "json"},
+        {"name": "token_count", "value": "json"},
+        {"name": "How do I reset my password", "value": "Ask"},
+        {"name": 5, "value": "json"},
+        {"title": "password", "value": "json"},
+        {"name": "password", "text": "json"},
+        {"x" * 200: "json", "name": "password"},
+    ],
+)
+def test_other_pairs_are_left_alone(body: JsonObject) -> None:
+    assert taken_out(CONFIG, {"list": [body]}) == TakenOut({"list": [body]})
+
+
+@pytest.mark.parametrize("value", [5, [5]])
+def test_a_value_of_a_pair_that_is_no_text_is_a_notice(value: Json) -> None:
+    found = taken_out(CONFIG, {"name": "password", "value": value})
+    assert found.notices == (Notice("unsealed_secret", "value"),)
+
+
 def test_a_sealed_form_that_stands_elsewhere_is_no_secret() -> None:
     mask = Fingerprint("0" * 32).mask
     found = taken_out(CONFIG, {"password": mask, "note": mask})

@@ -30,12 +30,14 @@ from odoo_ai_config.domain.json_types import (
 from odoo_ai_config.domain.outcomes import MOST_NOTICES, Notice
 from odoo_ai_config.domain.secret_names import (
     LONGEST_NAME,
+    PAIR_VALUES,
     TOKEN_BEGINNINGS,
     begins_like_token,
     is_encrypted,
     is_name_of_secret_text,
     is_secret_name,
     is_secret_text,
+    names_secret,
     require_open,
     tells_about,
 )
@@ -129,11 +131,7 @@ def _is_suspicious(members: ReadOnlyJsonObject) -> bool:
     """
     # Of nearly every document this is all that is done, so it takes the shortest way.
     for name, value in members.items():
-        if (len(name) > LONGEST_NAME or _matters(name)) and (
-            name.removesuffix(REF_SUFFIX) in members
-            if name.endswith(REF_SUFFIX)
-            else is_name_of_secret_text(name)
-        ):
+        if (len(name) > LONGEST_NAME or _matters(name)) and _is_suspicious_name(name, members):
             return True
         if value.__class__ is str:
             if (
@@ -150,7 +148,17 @@ def _is_suspicious(members: ReadOnlyJsonObject) -> bool:
 
 @lru_cache(maxsize=4096)
 def _matters(name: str) -> bool:
-    return name.endswith(REF_SUFFIX) or is_name_of_secret_text(name)
+    return name.endswith(REF_SUFFIX) or is_name_of_secret_text(name) or name in PAIR_VALUES
+
+
+def _is_suspicious_name(name: str, members: ReadOnlyJsonObject) -> bool:
+    if name.endswith(REF_SUFFIX):
+        return name.removesuffix(REF_SUFFIX) in members
+    return is_name_of_secret_text(name) or _is_paired(name, members)
+
+
+def _is_paired(name: str, members: ReadOnlyJsonObject) -> bool:
+    return name in PAIR_VALUES and names_secret(members)
 
 
 def _is_suspicious_item(value: Json) -> bool:
@@ -177,6 +185,16 @@ def _holds(name: str, *, inside: bool) -> bool:
     Whether all texts in what is called *name* are secrets, but what tells about them.
     """
     return is_secret_name(name) or (inside and not tells_about(name))
+
+
+def _paired(members: ReadOnlyJsonObject, step: str | int = "") -> frozenset[str]:
+    """
+    Which of *members*, which are called *step* as a whole, have a secret's name beside them.
+    """
+    if PAIR_VALUES.isdisjoint(members):
+        return frozenset()
+    named = names_secret(members) or is_name_of_secret_text(str(step))
+    return PAIR_VALUES if named else frozenset()
 
 
 @frozen
@@ -234,10 +252,12 @@ class _Walk:
         """
         *given* with references; *inside* something that is called a secret.
         """
+        paired = _paired(given, at.step)
         refs = {
             f"{name}{REF_SUFFIX}": self._sealed(at, name, value)
             for name, value in given.items()
-            if isinstance(value, str) and self._is_sealable(name, value, inside=inside)
+            if isinstance(value, str)
+            and self._is_sealable(name, value, inside=inside or name in paired)
         }
         cleaned: JsonObject = {}
         for name, value in given.items():
@@ -248,7 +268,7 @@ class _Walk:
             elif name in refs:
                 cleaned[name] = refs[name]
             elif not self._is_left_behind(given, at, name, value):
-                cleaned[name] = self._value(name, value, at, inside=inside)
+                cleaned[name] = self._value(name, value, at, inside=inside or name in paired)
         return cleaned
 
     def _value(self, name: str, value: Json, at: _Spot, *, inside: bool) -> Json:
@@ -368,10 +388,11 @@ class _Walk:
     def _identifying(self, value: JsonObject | list[Json], *, inside: bool) -> Iterable[str]:
         if isinstance(value, list):
             return (self._identity(inner, inside=inside) for inner in value)
+        paired = _paired(value)
         return (
             f"{name}={self._identity(inner, inside=False)}"
             for name, inner in value.items()
-            if not name.endswith(REF_SUFFIX) and not _says(name, inside=inside)
+            if not name.endswith(REF_SUFFIX) and not _says(name, inside=inside or name in paired)
         )
 
     def _notice(self, at: _Spot, step: str | int) -> None:
@@ -384,11 +405,13 @@ class _Walk:
                 if isinstance(inner, dict | list):
                     self._gather(inner, (*at, number), inside=inside)
             return
+        paired = _paired(value, at[-1] if at else "")
         for name, inner in value.items():
+            within = inside or name in paired
             if isinstance(inner, dict | list):
-                self._gather(inner, (*at, name), inside=_holds(name, inside=inside))
+                self._gather(inner, (*at, name), inside=_holds(name, inside=within))
             elif isinstance(inner, str):
-                self._gather_text(name, inner, (*at, name), inside=inside)
+                self._gather_text(name, inner, (*at, name), inside=within)
 
     def _gather_text(self, name: str, text: str, place: Place, *, inside: bool) -> None:
         if _is_reference(name, text):

@@ -7,11 +7,13 @@ from __future__ import annotations
 import binascii
 import re
 from base64 import urlsafe_b64decode
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final
 from unicodedata import combining, normalize
 
 from odoo_ai_config.domain.errors import EncryptedValueError
+from odoo_ai_config.domain.json_types import Json
 
 # What makes a word of a name say secret: at its end, or as the whole word.
 _KEY_OWNERS: Final = frozenset(
@@ -51,6 +53,11 @@ _COUNTING: Final = frozenset(
     """.split()  # noqa: SIM905
 )
 LONGEST_NAME: Final = 128
+# Members that say together what one alone says elsewhere: {"name": "X-Api-Key", "value": ...}.
+_PAIR_NAMES: Final = ("name", "key", "header", "nome", "chave", "Name", "Key")
+PAIR_VALUES: Final = frozenset({"value", "valor", "Value"})
+# A longer one is a sentence.
+_MOST_PAIR_WORDS: Final = 4
 
 _WORD_ENDS: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _SEPARATORS: Final = re.compile(r"[\W_]+")
@@ -142,6 +149,18 @@ def is_name_of_secret_text(name: str) -> bool:
     An object that is called so may hold settings.
     """
     return _is_name_of_secret_text(name if len(name) <= LONGEST_NAME else _ends(name))
+
+
+def names_secret(members: Mapping[str, Json]) -> bool:
+    """
+    Whether one of *members* is the name of a secret, whose value is another of them.
+    """
+    return any(
+        isinstance(name := members.get(member), str)
+        and name.count(" ") < _MOST_PAIR_WORDS
+        and is_name_of_secret_text(name)
+        for member in _PAIR_NAMES
+    )
 
 
 def tells_about(name: str) -> bool:

@@ -550,3 +550,18 @@ async def test_a_secret_that_an_alias_repeats_is_sealed_at_each_place(hub: Memor
         f"{name}_ref": f"config:{name}" for name in ("plain", "password", "other")
     }
     assert await opened(hub, "config:other") == "c4n4ry-1"
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_the_value_of_a_header_that_says_secret_is_sealed(hub: MemoryHub, way: Way) -> None:
+    headers: list[Any] = [
+        {"name": "Accept", "value": "json"},
+        {"name": "X-Api-Key", "value": "c4n4ry"},
+    ]
+    await way(hub, {"integrations": {"headers": headers}})
+    assert "c4n4ry" not in stored_text(hub)
+    integrations: Any = (await hub.body(CONFIG_KEY))["integrations"]
+    first, second = integrations["headers"]
+    assert first == headers[0]
+    assert await opened(hub, second["value_ref"]) == "c4n4ry"
+    assert not (await way(hub, {"integrations": {"headers": headers}})).changed
