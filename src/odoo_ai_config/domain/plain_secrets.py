@@ -32,10 +32,12 @@ from odoo_ai_config.domain.secret_names import (
     LONGEST_NAME,
     PAIR_VALUES,
     TOKEN_BEGINNINGS,
+    assigns_secret,
     begins_like_token,
     is_encrypted,
     is_name_of_secret_text,
     is_secret_name,
+    is_secret_option,
     is_secret_text,
     names_secret,
     require_open,
@@ -135,8 +137,8 @@ def _is_suspicious(members: ReadOnlyJsonObject) -> bool:
             return True
         if value.__class__ is str:
             if (
-                "://" in value or value[:2] in TOKEN_BEGINNINGS or value[:1] <= " "
-            ) and is_secret_text(value):
+                "=" in value or "://" in value or value[:2] in TOKEN_BEGINNINGS or value[:1] <= " "
+            ) and (is_secret_text(value) or _assigns(name, value)):
                 return True
         elif value.__class__ is dict:
             if _is_suspicious(value):
@@ -148,13 +150,39 @@ def _is_suspicious(members: ReadOnlyJsonObject) -> bool:
 
 @lru_cache(maxsize=4096)
 def _matters(name: str) -> bool:
-    return name.endswith(REF_SUFFIX) or is_name_of_secret_text(name) or name in PAIR_VALUES
+    return (
+        name.endswith(REF_SUFFIX)
+        or is_name_of_secret_text(name)
+        or name in PAIR_VALUES
+        or "://" in name
+    )
 
 
 def _is_suspicious_name(name: str, members: ReadOnlyJsonObject) -> bool:
     if name.endswith(REF_SUFFIX):
         return name.removesuffix(REF_SUFFIX) in members
-    return is_name_of_secret_text(name) or _is_paired(name, members)
+    return is_name_of_secret_text(name) or _is_paired(name, members) or _has_secret_in_itself(name)
+
+
+def _has_secret_in_itself(name: str) -> bool:
+    return "://" in name and is_secret_text(name)
+
+
+def _assigns(name: str, value: str) -> bool:
+    # The second reference of the same name ends in "=2".
+    return not name.endswith(REF_SUFFIX) and assigns_secret(value)
+
+
+def _is_argument(before: Json, value: str) -> bool:
+    """
+    Whether *value* is the secret that the option *before* it in a list asks for.
+    """
+    return (
+        isinstance(before, str)
+        and is_secret_option(before)
+        and not value.startswith("-")
+        and bool(value.strip())
+    )
 
 
 def _is_paired(name: str, members: ReadOnlyJsonObject) -> bool:
@@ -166,7 +194,11 @@ def _is_suspicious_item(value: Json) -> bool:
         return _is_suspicious(value)
     if isinstance(value, list):
         return any(map(_is_suspicious_item, value))
-    return isinstance(value, str) and is_secret_text(value)
+    if not isinstance(value, str):
+        return False
+    return is_secret_text(value) or (
+        ("=" in value or value[:2] == "--") and (assigns_secret(value) or is_secret_option(value))
+    )
 
 
 def _is_reference(name: str, value: Json) -> bool:
@@ -261,6 +293,8 @@ class _Walk:
         }
         cleaned: JsonObject = {}
         for name, value in given.items():
+            if _has_secret_in_itself(name):
+                self._notice(at, name)
             if refs and f"{name}{REF_SUFFIX}" in refs:
                 # A reference that is there keeps its place.
                 if f"{name}{REF_SUFFIX}" not in given:
@@ -281,7 +315,7 @@ class _Walk:
             return self._list(value, _Spot(at, name), inside=_holds(name, inside=inside))
         if isinstance(value, str):
             # Within prose, in a reference, in what the hub reads itself, or encrypted long ago.
-            if self._is_secret(value):
+            if self._is_secret(value) or _assigns(name, value):
                 self._notice(at, name)
         elif (
             secret and value and value is not True and not name.rstrip("0123456789").endswith("s")
@@ -299,7 +333,16 @@ class _Walk:
                 cleaned.append(self._list(value, _Spot(at, number, value, inside), inside=inside))
             else:
                 cleaned.append(value)
-                if not inside and isinstance(value, str) and self._is_secret(value):
+                before = given[number - 1] if number else None
+                if (
+                    not inside
+                    and isinstance(value, str)
+                    and (
+                        self._is_secret(value)
+                        or assigns_secret(value)
+                        or _is_argument(before, value)
+                    )
+                ):
                     self._notice(at, number)
         return cleaned
 

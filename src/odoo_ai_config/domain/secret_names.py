@@ -9,6 +9,7 @@ import re
 from base64 import urlsafe_b64decode
 from collections.abc import Mapping
 from functools import lru_cache
+from itertools import pairwise
 from typing import Final
 from unicodedata import combining, normalize
 
@@ -79,6 +80,13 @@ TOKEN_BEGINNINGS: Final = frozenset(
 _AUTHORITY: Final = re.compile(r"://([^\s/?#]*)")
 _REST: Final = re.compile(r"://(\S*)")
 _PARAMETER: Final = re.compile(r"[?&#]([\w.-]{1,64})=[^&#\s]", re.ASCII)
+# What a program or a person is given: "DB_PASSWORD=x", "Server=h;Password=x", "--token x".
+MOST_ASSIGNMENTS: Final = 64
+_LONGEST_ASSIGNED: Final = 64
+_NOT_ASSIGNED: Final = re.compile(r"[^\w.-]")
+_QUOTES: Final = " \"'"
+# Where a value begins so there is none, or something else is put in its place later.
+_NO_VALUE: Final = "${<%*;&,)\r\n"
 _WEB: Final = ("http", "https", "ws", "wss", "ftp")
 _LONGEST_SCHEME: Final = 8
 
@@ -241,6 +249,42 @@ def is_secret_text(text: str) -> bool:
     # Most texts begin like none of them.
     begins = text[:2] in TOKEN_BEGINNINGS or text[:1].isspace()
     return begins and (begins_like_token(text) or is_encrypted(text))
+
+
+def assigns_secret(text: str) -> bool:
+    """
+    Whether *text* gives a secret its value amid other things: ``export TOKEN=x``, ``--token x``.
+
+    The first `MOST_ASSIGNMENTS` are looked at.
+    """
+    if text.startswith("--"):
+        option, _, value = text.partition(" ")
+        if value.strip() and is_secret_option(option):
+            return True
+    return "=" in text and any(
+        _is_assigned(before, after)
+        for before, after in pairwise(text.split("=", MOST_ASSIGNMENTS))
+    )
+
+
+def _is_assigned(before: str, after: str) -> bool:
+    if after[:2].lstrip(_QUOTES)[:1] in _NO_VALUE:
+        return False
+    return is_name_of_secret_text(
+        _NOT_ASSIGNED.split(before[-_LONGEST_ASSIGNED:].rstrip(_QUOTES))[-1]
+    )
+
+
+def is_secret_option(text: str) -> bool:
+    """
+    Whether what follows *text* in a list of arguments is a secret: ``--token``.
+    """
+    return (
+        text.startswith("--")
+        and "=" not in text
+        and " " not in text
+        and is_name_of_secret_text(text.removeprefix("--"))
+    )
 
 
 def begins_like_token(text: str) -> bool:
