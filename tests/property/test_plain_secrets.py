@@ -346,8 +346,9 @@ def test_some_names_say_secret_of_a_text_and_not_of_what_is_in_an_object(name: s
     assert SecretText("c4n4ry") in taken_out(CONFIG, {name: "c4n4ry"}).plain.values()
     settings: JsonObject = {name: {"host": "h", "timeout": "5s"}}
     assert taken_out(CONFIG, settings) == TakenOut(settings)
-    assert taken_out(CONFIG, {name: "Basic"}) == TakenOut({name: "Basic"})
-    assert taken_out(CONFIG, {"secrets": {name: "Basic"}}).plain
+    for way in ("Basic", "hmac", "api_key"):
+        assert taken_out(CONFIG, {name: way}) == TakenOut({name: way})
+        assert taken_out(CONFIG, {"secrets": {name: way}}).plain
 
 
 @pytest.mark.parametrize("name", [*OTHER_NAMES, "", "_", "2"])

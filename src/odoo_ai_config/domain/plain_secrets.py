@@ -52,7 +52,11 @@ SHORTEST_REPEATED: Final = 8
 
 # What an "auth" says that is no secret.
 _WAYS: Final = frozenset(
-    "none basic bearer digest login oauth oauth2 plain token".split()  # noqa: SIM905
+    """
+    none optional required
+    api_key apikey basic bearer digest header hmac jwt ldap login ntlm oauth oauth2 oidc plain saml
+    token
+    """.split()  # noqa: SIM905
 )
 _NOT_IN_REF: Final = re.compile(r"[^A-Za-z0-9_@-]")
 _LONGEST_REF: Final = 256
