@@ -7,6 +7,8 @@ from __future__ import annotations
 import asyncio
 import importlib
 import os
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -20,6 +22,11 @@ from pymongo.errors import AutoReconnect
 
 from odoo_ai_config.adapters.mongo.database import CLIENT_OPTIONS, MongoDatabase, settled
 
+_SERVER = (
+    "import signal, sys; from secantus import SecantusDBServer; "
+    "server = SecantusDBServer(storage_path=sys.argv[1]); server.start(); "
+    "print(server.uri, flush=True); signal.pause()"
+)
 URI_VARIABLE = "ODOO_AI_CONFIG_TEST_MONGODB_URI"
 # motor is what the hub runs on; pymongo's own client is what will follow it.
 CLIENTS: list[Callable[..., Any]] = [AsyncIOMotorClient, AsyncMongoClient]
@@ -29,14 +36,17 @@ def secantus_server(**options: Any) -> Any:
     """
     A SecantusDB that is not started yet, or none with the reason in the test's report.
     """
+    return _secantus().SecantusDBServer(**options)
+
+
+def _secantus() -> Any:
     try:
-        secantus = importlib.import_module("secantus")
+        return importlib.import_module("secantus")
     except ImportError as error:
         reason = f"no MongoDB: set {URI_VARIABLE} or install SecantusDB ({error})"
         if os.environ.get("CI"):
             pytest.fail(reason)
         pytest.skip(reason)
-    return secantus.SecantusDBServer(**options)
 
 
 @pytest.fixture(scope="session")
@@ -47,8 +57,19 @@ def mongo_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if uri := os.environ.get(URI_VARIABLE):
         yield uri
         return
-    with secantus_server(storage_path=str(tmp_path_factory.mktemp("mongodb"))) as server:
-        yield server.uri
+    _secantus()
+    command = [sys.executable, "-c", _SERVER, str(tmp_path_factory.mktemp("mongodb"))]
+    # Its own process: some tests limit what files this one may write. And nobody asks for its
+    # coverage, which would slow it.
+    variables = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("COVERAGE", "COV_"))
+    }
+    with subprocess.Popen(command, env=variables, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        yield server.stdout.readline().strip()
+        server.kill()
 
 
 class Gate:

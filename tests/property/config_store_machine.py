@@ -418,8 +418,11 @@ class ConfigStoreMachine(RuleBasedStateMachine):
 
     @rule(message=messages)
     def route(self, message: IncomingMessage) -> None:
+        model = self.model.routing()
         table = self.run(self.stores.channels.table_for(message))
-        assert table.explain(message) == self.model.routing().explain(message)
+        assert table.resolve(message) == model.resolve(message)
+        telling = self.run(self.stores.channels.table_for(message, explaining=True))
+        assert telling.explain(message) == model.explain(message)
 
     @rule(tenant=st.sampled_from(TENANTS), limit=st.integers(0, 3))
     def read_tenants(self, tenant: TenantId, limit: int) -> None:

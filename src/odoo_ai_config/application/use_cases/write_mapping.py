@@ -81,8 +81,7 @@ class WriteMapping:
                     decisions.append(decision)
                     audit += mapping_traces(mapping, decision, actor=caller.id, at=now)
                     table.put(mapping)
-                    if decision.revision is not None:
-                        current[mapping.key] = decision.revision
+                    current |= {r.mapping.key: r for r in (decision.revision,) if r is not None}
                 revisions = tuple(d.revision for d in decisions if d.revision is not None)
                 changeset = Changeset(mappings=revisions, audit=tuple(audit))
                 return changeset, sections_of(after.values())
