@@ -229,6 +229,8 @@ class ChatwootAccounts:
         """
         Note that *account* has just proved itself.
         """
+        if account is next(reversed(self._heard), None):
+            return
         self._heard.pop(account, None)
         self._heard[account] = None
         if len(self._heard) > _MOST_KNOWN:

@@ -10,7 +10,6 @@ with the process.
 from __future__ import annotations
 
 import asyncio
-import math
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -55,7 +54,7 @@ def cost_of_bytes(size: int) -> int:
     """
     The cost of hashing *size* bytes, or of unpacking what becomes as many.
     """
-    return math.ceil(size / _BYTES)
+    return -(-size // _BYTES)
 
 
 def cost_of_yaml(text: str) -> int:

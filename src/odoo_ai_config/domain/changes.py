@@ -211,8 +211,10 @@ class Changeset:
         """
         Number of rows written, of the kinds of which there may be very many.
         """
-        items = sum(len(change.items) + len(change.removed) for change in self.collections)
-        return items + len(self.mappings) + len(self.secrets) + len(self.audit)
+        rows = len(self.mappings) + len(self.secrets) + len(self.audit)
+        for change in self.collections:
+            rows += len(change.items) + len(change.removed)
+        return rows
 
 
 _NOTHING: Final = Changeset()

@@ -102,21 +102,6 @@ class Origin:
     delivery: str | None = None
     request_id: str | None = None
 
-    def seen_as(self, account: ChatwootId | None, delivery: str | None) -> Origin:
-        """
-        The same, once it is known whose account it is and what recognises the delivery.
-        """
-        # Written out: `evolve` costs a fiftieth of all that a message costs.
-        return Origin(
-            self.event,
-            account,
-            self.inbox,
-            self.conversation,
-            self.message,
-            delivery,
-            self.request_id,
-        )
-
     @property
     def delivery_id(self) -> str | None:
         """

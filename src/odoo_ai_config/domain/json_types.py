@@ -47,7 +47,8 @@ def storable(text: str) -> str:
     """
     What of *text* can be kept: all but its null characters and halves of surrogate pairs.
     """
-    return _NOT_STORABLE.sub("", text)
+    # What can be printed has neither.
+    return text if text.isprintable() else _NOT_STORABLE.sub("", text)
 
 
 def shown_name(name: str) -> str:

@@ -289,12 +289,13 @@ def references_in(config: ReadOnlyJsonObject) -> tuple[NamedReference, ...]:
 
 
 def _gather_references(value: Json, at: Place, found: list[NamedReference]) -> None:
-    if isinstance(value, list):
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            if isinstance(inner, str):
+                if inner and name.endswith("_ref"):
+                    found.append(NamedReference((*at, name), inner))
+            else:
+                _gather_references(inner, (*at, name), found)
+    elif isinstance(value, list):
         for number, inner in enumerate(value):
             _gather_references(inner, (*at, number), found)
-    elif isinstance(value, dict):
-        for name, inner in value.items():
-            if isinstance(inner, dict | list):
-                _gather_references(inner, (*at, name), found)
-            elif name.endswith("_ref") and isinstance(inner, str) and inner:
-                found.append(NamedReference((*at, name), inner))

@@ -9,6 +9,7 @@ from typing import Final
 
 from attrs import field, frozen
 
+from odoo_ai_config.domain.identifiers import ChatwootId
 from odoo_ai_config.domain.inbox import Origin
 from odoo_ai_config.domain.routing import IncomingMessage
 
@@ -85,10 +86,21 @@ class ChatwootEvent:
     author: Author
     number: str | None = field(repr=False)
 
-    def seen_as(self, origin: Origin) -> ChatwootEvent:
+    def seen_as(self, account: ChatwootId | None, delivery: str | None) -> ChatwootEvent:
         """
-        The same event of *origin*.
+        The same, once it is known whose account it is and what recognises the delivery.
         """
+        # Written out: `evolve` costs a fiftieth of all that a message costs.
+        known = self.origin
+        origin = Origin(
+            known.event,
+            account,
+            known.inbox,
+            known.conversation,
+            known.message,
+            delivery,
+            known.request_id,
+        )
         return ChatwootEvent(origin, self.direction, self.private, self.author, self.number)
 
     @property

@@ -71,6 +71,8 @@ def logging_to(*, folder: Path | None, level: str, form: str, worker: int = 0) -
         processors=[writer.rendered],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),
         logger_factory=writer.logger,
+        # To put one together for each line takes as long as to render it.
+        cache_logger_on_first_use=True,
     )
     root.addHandler(bridge)
     root.setLevel(threshold)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Final
+from typing import Final, TypeVar
 
 from odoo_ai_config.adapters.sqlite.channel_directory import changed_since
 from odoo_ai_config.adapters.sqlite.connection import sequence
@@ -47,6 +47,8 @@ from odoo_ai_config.domain.errors import RevisionConflictError
 from odoo_ai_config.domain.inbox import InboxMessage
 from odoo_ai_config.domain.mapping import ChannelClaim, ChannelMapping, MappingRevision
 from odoo_ai_config.domain.versioning import Revision
+
+T = TypeVar("T")
 
 _INSERT_DELIVERY: Final = (
     f"INSERT INTO deliveries ({DELIVERY_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
@@ -128,9 +130,9 @@ class PreparedChangeset:
             self._prepare_mappings(changeset.mappings, rows)
         if changeset.collections:
             self._prepare_collections(changeset.collections, pushes, rows)
-        self._insert(_INSERT_SECRET, [secret_row(secret) for secret in changeset.secrets])
-        self._insert(_INSERT_AUDIT, [audit_row(entry) for entry in changeset.audit])
-        self._insert(_PUT_API_KEY, [api_key_row(key) for key in changeset.api_keys])
+        self._insert(_INSERT_SECRET, secret_row, changeset.secrets)
+        self._insert(_INSERT_AUDIT, audit_row, changeset.audit)
+        self._insert(_PUT_API_KEY, api_key_row, changeset.api_keys)
         self._effects += [Effect(rows.api_keys, key.id, key) for key in changeset.api_keys]
 
     def write(self, transaction: Transaction) -> None:
@@ -197,9 +199,9 @@ class PreparedChangeset:
             # The floor that the row has is not at hand.
             self._effects.append(Effect(rows.collections, head.key, forget=True))
 
-    def _insert(self, statement: str, rows: list[Row]) -> None:
-        if rows:
-            self._writes.append(partial(_insert, statement, rows))
+    def _insert(self, statement: str, row_of: Callable[[T], Row], new: Sequence[T]) -> None:
+        if new:
+            self._writes.append(partial(_insert, statement, [row_of(one) for one in new]))
 
 
 def _require_undisputed(claim: ChannelClaim, transaction: Transaction) -> None:

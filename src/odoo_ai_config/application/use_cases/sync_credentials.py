@@ -15,7 +15,6 @@ from odoo_ai_config.application.optimistic_commit import commit_decided
 from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.application.ports.config_store import ConfigStore
 from odoo_ai_config.application.ports.yaml_codec import YamlCodec
-from odoo_ai_config.application.unsealing import sealed_values
 from odoo_ai_config.application.written_credentials import CredentialsWriter, secrets_in
 from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.changes import Changeset, Claim
@@ -27,6 +26,7 @@ from odoo_ai_config.domain.merging import (
     NamedReference,
     config_after,
     credentials_after,
+    fingerprints_in,
 )
 from odoo_ai_config.domain.outcomes import MOST_NOTICES, Notice, Outcome, WriteKind
 from odoo_ai_config.domain.tenant import CredentialsSync
@@ -81,11 +81,12 @@ class SyncCredentials:
             current = await self.store.current((config_key, credentials_key))
             config, credentials = current.get(config_key), current.get(credentials_key)
             sealed = content_of(credentials)
-            known = await sealed_values(sealed)
             before = content_of(config)
             # To look for secrets is what takes longest.
             cost = 2 * cost_of(before, sealed, settings, sync.integrations)
-            merged = await run_off_loop(lambda: config_after(before, sync, settings), cost=cost)
+            known, merged = await run_off_loop(
+                lambda: (fingerprints_in(sealed), config_after(before, sync, settings)), cost=cost
+            )
             sealing = await self.credentials.sealer(
                 sync.owner,
                 {**sync.secrets(), **merged.found.plain},

@@ -4,6 +4,8 @@ The aiohttp application: routes and what handlers need, put together.
 
 from __future__ import annotations
 
+from functools import partial
+
 from aiohttp import web
 
 from odoo_ai_config.entrypoints.http.app_keys import (
@@ -55,7 +57,7 @@ def build_app(services: Services, options: HttpOptions, metrics: Metrics) -> web
     add_routes(
         app.router,
         apps=options.apps,
-        let_in=keyed,
+        let_in=partial(keyed, app=app),
         served=trace.of,
     )
     return app

@@ -12,6 +12,7 @@ from aiohttp.typedefs import Handler
 from multidict import istr
 
 from odoo_ai_config.application.off_loop import run_off_loop
+from odoo_ai_config.application.use_cases.authenticate import Authenticate
 from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.errors import InvalidApiKeyError
 from odoo_ai_config.domain.json_types import Json
@@ -26,6 +27,7 @@ from odoo_ai_config.entrypoints.http.errors import (
     BodyTooLargeError,
     RateLimitedError,
 )
+from odoo_ai_config.entrypoints.http.rate_limit import CallerLimits
 from odoo_ai_config.entrypoints.http.signature import SignatureScheme, verify_signature
 
 _HEADER: Final = istr("X-API-Key")
@@ -35,12 +37,14 @@ KeyedHandler: TypeAlias = Callable[[web.Request, ApiKey], Awaitable[web.StreamRe
 PushHandler: TypeAlias = Callable[[web.Request, ApiKey, bytes], Awaitable[web.StreamResponse]]
 
 
-def keyed(handler: KeyedHandler) -> Handler:
+def keyed(handler: KeyedHandler, *, app: web.Application) -> Handler:
     """
-    A handler for aiohttp that calls *handler* with the caller's key.
+    A handler for *app* that calls *handler* with the caller's key.
 
     What the key may do is for the use cases to say.
     """
+    limits, authenticate = app[LIMITS], app[SERVICES].authenticate
+    failures = limits.failures
 
     async def let_in(request: web.Request) -> web.StreamResponse:
         if request.body_exists:
@@ -48,12 +52,18 @@ def keyed(handler: KeyedHandler) -> Handler:
         key = request.headers.get(_HEADER)
         if key is None:
             key = _bearer(request)
-        app = request.app
-        limits = app[LIMITS]
-        with limits.failures.trying(
-            request.remote, InvalidApiKeyError, shown=bool(key)
-        ) as throttled:
-            caller = await holder_of(app, key, throttled=throttled)
+        wait = 0.0 if failures.calm else failures.wait(request.remote)
+        try:
+            caller = await (
+                authenticate(key)
+                if failures.calm
+                else holder_of(key, authenticate, limits, throttled=wait > 0)
+            )
+        except InvalidApiKeyError:
+            # Without any key it was no attempt.
+            if key or wait:
+                failures.failed(request.remote, wait)
+            raise
         wait = limits.keys.take(caller.id)
         if wait:
             raise RateLimitedError(wait)
@@ -62,26 +72,23 @@ def keyed(handler: KeyedHandler) -> Handler:
     return let_in
 
 
-async def holder_of(app: web.Application, key: str | None, *, throttled: bool) -> ApiKey:
+async def holder_of(
+    key: str | None, authenticate: Authenticate, limits: CallerLimits, *, throttled: bool
+) -> ApiKey:
     """
     The holder of *key*.
 
-    Where *throttled*, or where too many keys were looked for in vain, the store is not asked for
-    one that was not there a moment ago. Whoever has a good key gets in, whoever else has the
+    Where *throttled*, or where too many have failed altogether, the store is not asked for a key
+    that was not there a moment ago. Whoever has a good key gets in, whoever else has the
     same address: behind a proxy all have.
 
     Raises:
         InvalidApiKeyError: It is missing, unknown or revoked; which one is not said.
         StoreUnavailableError: The store is away.
     """
-    limits, authenticate = app[LIMITS], app[SERVICES].authenticate
     if throttled or limits.failures.exhausted:
         authenticate.among(await limits.known_keys.all(), key)
-    try:
-        return await authenticate(key)
-    except InvalidApiKeyError:
-        limits.failures.looked_up()
-        raise
+    return await authenticate(key)
 
 
 def signed(handler: PushHandler) -> KeyedHandler:
@@ -128,6 +135,8 @@ async def require_signature(request: web.Request, raw: bytes) -> SignatureScheme
         InvalidJsonError, DepthLimitError: That scheme signs JSON, and it is none.
     """
     options = request.app[OPTIONS]
+    if options.signatures.idle:
+        return None
 
     def parsed() -> Json:
         # To be read and written anew costs much more than to be hashed.

@@ -113,12 +113,20 @@ async def read_body(request: web.Request) -> bytes:
     encoding = _encoding_of(request)
     limit = body_limit(request)
     _refuse_announced_excess(request, limit)
+    content = request.content
     try:
-        raw = await _received(request.content, limit, request.app[OPTIONS].body_seconds)
+        # Nearly always a small body comes together with its headers.
+        raw = (
+            content.read_nowait()
+            if content.is_eof()
+            else await _received(content, limit, request.app[OPTIONS].body_seconds)
+        )
     except TimeoutError:
         raise BodyLateError from None
     except (web.RequestPayloadError, ConnectionError):
         raise BodyUnreadableError from None
+    if len(raw) > limit:
+        raise BodyTooLargeError
     if encoding == _PLAIN:
         return raw
     # However small it is, it may become as large as it may be.
@@ -126,12 +134,6 @@ async def read_body(request: web.Request) -> bytes:
 
 
 async def _received(content: StreamReader, limit: int, patience: float) -> bytes:
-    if content.is_eof():
-        # Nearly always: a small body comes together with its headers.
-        body = content.read_nowait()
-        if len(body) > limit:
-            raise BodyTooLargeError
-        return body
     # As much may come between two looks as the whole is allowed to be.
     content.set_read_chunk_size(limit)
     pieces: list[bytes] = []

@@ -84,7 +84,7 @@ class Sender:
         """
         if self.caller is not CHATWOOT or self.account is None:
             return self.caller.id
-        return f"{self.caller.id}/{self.account}"
+        return f"{self.caller.id}/{self.account.value}"
 
 
 def require_credential(request: web.Request) -> None:
@@ -115,9 +115,14 @@ async def sender_of(request: web.Request, raw: bytes, account: ChatwootId | None
         SealBrokenError, MasterKeyMissingError: A secret of the account does not open.
         StoreUnavailableError: The store is away.
     """
-    limits = request.app[LIMITS]
-    with limits.failures.trying(request.remote, SignatureError, InvalidApiKeyError) as throttled:
-        sender = await _vouched(request, raw, account, throttled=throttled)
+    app = request.app
+    limits = app[LIMITS]
+    wait = 0.0 if limits.failures.calm else limits.failures.wait(request.remote)
+    try:
+        sender = await _vouched(request, raw, account, app=app, throttled=wait > 0)
+    except (SignatureError, InvalidApiKeyError):
+        limits.failures.failed(request.remote, wait)
+        raise
     wait = limits.keys.take(sender.bucket)
     if wait:
         raise RateLimitedError(wait)
@@ -125,12 +130,17 @@ async def sender_of(request: web.Request, raw: bytes, account: ChatwootId | None
 
 
 async def _vouched(
-    request: web.Request, raw: bytes, account: ChatwootId | None, *, throttled: bool
+    request: web.Request,
+    raw: bytes,
+    account: ChatwootId | None,
+    *,
+    app: web.Application,
+    throttled: bool,
 ) -> Sender:
     token, signature = _token_in(request), request.headers.get(_SIGNATURE)
-    accounts = request.app[SERVICES].chatwoot_accounts
-    most = 0 if throttled or signature is None else _most_secrets(raw)
-    candidates = await _candidates(accounts, account, token, most, throttled=throttled)
+    accounts = app[SERVICES].chatwoot_accounts
+    hashed = len(raw) if signature is not None and not throttled else None
+    candidates = await _candidates(accounts, account, token, hashed, throttled=throttled)
     if signature is not None:
         found = await _signer(request, raw, candidates, throttled=throttled)
         if found is not None:
@@ -146,7 +156,7 @@ async def _vouched(
                 return Sender(CHATWOOT, owner)
     key = request.headers.get(_KEY)
     if key:
-        caller = await holder_of(request.app, key, throttled=throttled)
+        caller = await holder_of(key, app[SERVICES].authenticate, app[LIMITS], throttled=throttled)
         caller.require(Scope.WEBHOOK)
         scheme = await require_signature(request, raw)
         return Sender(caller, account, scheme and request.headers[_NAMED_BY[scheme]])
@@ -157,7 +167,7 @@ async def _candidates(
     accounts: ChatwootAccounts,
     account: ChatwootId | None,
     token: str | None,
-    most: int,
+    hashed: int | None,
     *,
     throttled: bool,
 ) -> Sequence[Candidate]:
@@ -165,8 +175,9 @@ async def _candidates(
     Whose secrets may vouch for an event of *account*.
 
     Some versions of Chatwoot leave the account out of some events; whose secret it is tells it.
-    The end of the address says so at once. For a signature secrets are tried, *most* in all:
-    those of the installation, and of the accounts that were heard of last.
+    The end of the address says so at once. For a signature of so many *hashed* bytes secrets are
+    tried: those of the installation, and of the accounts that were heard of last. None is tried
+    if that is None.
 
     For a *throttled* address the store is not asked for accounts that do not exist.
     """
@@ -179,6 +190,7 @@ async def _candidates(
     if owner is not None:
         return [(owner, await accounts.access_to(owner))]
     candidates: list[Candidate] = [(None, whole)]
+    most = 0 if hashed is None else min(_MOST_TRIED, _MOST_HASHED // max(1, hashed))
     left = most - len(whole.webhook_secrets)
     for candidate, access in accounts.by_recency(directory):
         left -= len(access.webhook_secrets)
@@ -189,21 +201,25 @@ async def _candidates(
     return candidates
 
 
-def _most_secrets(raw: bytes) -> int:
-    return min(_MOST_TRIED, _MOST_HASHED // max(1, len(raw)))
-
-
 async def _signer(
     request: web.Request, raw: bytes, candidates: Sequence[Candidate], *, throttled: bool
 ) -> Candidate | None:
-    def find() -> Candidate | None:
-        return next((one for one in candidates if _is_signed_by(one[1], request, raw)), None)
-
-    hashed = len(raw) * sum(len(access.webhook_secrets) for _, access in candidates)
-    cost = cost_of_bytes(hashed)
+    secrets = 0
+    for _, access in candidates:
+        secrets += len(access.webhook_secrets)
+    cost = cost_of_bytes(len(raw) * secrets)
     if throttled and cost > CHEAP:
         raise SignatureInvalidError
-    return await run_off_loop(find, cost=cost)
+    return await run_off_loop(lambda: _found_signer(request, raw, candidates), cost=cost)
+
+
+def _found_signer(
+    request: web.Request, raw: bytes, candidates: Sequence[Candidate]
+) -> Candidate | None:
+    for candidate in candidates:
+        if _is_signed_by(candidate[1], request, raw):
+            return candidate
+    return None
 
 
 def _is_signed_by(access: ChatwootAccess, request: web.Request, raw: bytes) -> bool:

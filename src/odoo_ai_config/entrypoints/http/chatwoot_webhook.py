@@ -17,7 +17,6 @@ from odoo_ai_config.application.errors import ApplicationError
 from odoo_ai_config.application.use_cases.receive_message import Receipt, Reception
 from odoo_ai_config.domain.credentials import SecretText, digest_of
 from odoo_ai_config.domain.errors import DomainError
-from odoo_ai_config.domain.inbox import Origin
 from odoo_ai_config.domain.json_types import JsonObject
 from odoo_ai_config.domain.receiving import MESSAGE_CREATED, OTHER_EVENTS, ChatwootEvent
 from odoo_ai_config.entrypoints.http.app_keys import METRICS, OPTIONS, REQUEST_ID, SERVICES
@@ -47,20 +46,20 @@ async def receive_message(request: web.Request) -> web.Response:
     """
     Take in one event; the answer is sent after it is durable, and before anything is done.
     """
-    event = None
+    event, app = None, request.app
     try:
         require_credential(request)
         raw = await read_body(request)
         event = await _event_in(request, raw)
         sender = await sender_of(request, raw, event.origin.account)
-        event = event.seen_as(_identified(event.origin, sender))
-        receipt = await request.app[SERVICES].receive_message(
+        event = _identified(event, sender)
+        receipt = await app[SERVICES].receive_message(
             event, SecretText.from_utf8(raw), caller=sender.caller
         )
     except (DomainError, ApplicationError, HttpRefusalError) as error:
-        request.app[METRICS].event(_name_of(event), "refused", error.code)
+        app[METRICS].event(_name_of(event), "refused", error.code)
         raise
-    request.app[METRICS].event(_name_of(event), receipt.reception.value, receipt.reason or "")
+    app[METRICS].event(_name_of(event), receipt.reception.value, receipt.reason or "")
     _tell(event, receipt)
     answer: JsonObject = {
         "success": True,
@@ -96,15 +95,16 @@ async def _event_in(request: web.Request, raw: bytes) -> ChatwootEvent:
         raise
 
 
-def _identified(origin: Origin, sender: Sender) -> Origin:
+def _identified(event: ChatwootEvent, sender: Sender) -> ChatwootEvent:
+    origin = event.origin
     account = origin.account or sender.account
     if sender.signed is None:
-        return origin.seen_as(account, origin.delivery)
+        return event.seen_as(account, origin.delivery)
     # The header is not signed: it must not make a new event of an old one, nor the reverse.
     proof = digest_of(sender.signed).hex()[:32]
     named = account is not None and origin.message is not None
     delivery = origin.delivery if named else "signed"
-    return origin.seen_as(account, delivery and f"{delivery}/{proof}")
+    return event.seen_as(account, delivery and f"{delivery}/{proof}")
 
 
 def _delivery_of(request: web.Request) -> str | None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from typing import Any, Final
 
 import structlog
@@ -131,9 +131,7 @@ class _Server(web.Server):
     trace: RequestTrace
 
     def __call__(self) -> web.RequestHandler:
-        connection = _Connection(self, loop=self._loop, **self._kwargs)
-        connection.limits, connection.trace = self.limits, self.trace
-        return connection
+        return _Connection(self, loop=self._loop, **self._kwargs)
 
 
 class _Connection(web.RequestHandler):
@@ -141,16 +139,26 @@ class _Connection(web.RequestHandler):
     One connection.
     """
 
-    limits: ConnectionLimits
-    trace: RequestTrace
-    # None unless it is counted.
-    _address: str | None = None
-    # Runs out while the headers of a request are awaited; None while none are.
-    _patience: asyncio.TimerHandle | None = None
+    # Like the base class: every request looks several of them up.
+    __slots__ = ("_address", "_limits", "_patience", "_trace")
+
+    def __init__(
+        self,
+        server: _Server,
+        *,
+        loop: asyncio.AbstractEventLoop,
+        **settings: Any,  # noqa: ANN401 - aiohttp knows them
+    ) -> None:
+        super().__init__(server, loop=loop, **settings)
+        self._limits, self._trace = server.limits, server.trace
+        # None unless it is counted.
+        self._address: str | None = None
+        # Runs out while the headers of a request are awaited; None while none are.
+        self._patience: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         address = _address_of(transport)
-        if not self.limits.admits(address):
+        if not self._limits.admits(address):
             # Nothing of it is read, so nothing is answered.
             self.force_close()
             transport.close()
@@ -161,7 +169,7 @@ class _Connection(web.RequestHandler):
 
     def connection_lost(self, exc: BaseException | None) -> None:
         if self._address is not None:
-            self.limits.left(self._address)
+            self._limits.left(self._address)
             self._address = None
         self._stop_waiting()
         super().connection_lost(exc)
@@ -169,7 +177,8 @@ class _Connection(web.RequestHandler):
     def data_received(self, data: bytes) -> None:
         before = self._request_count
         try:
-            super().data_received(data)
+            # Not by `super`, which takes as long as all the rest: every packet comes through here.
+            web.RequestHandler.data_received(self, data)
         except (LookupError, RuntimeError, TypeError, ValueError):
             # aiohttp's parser stumbles over some requests without saying that they are malformed,
             # for instance with an IndexError of the library that reads addresses.
@@ -177,7 +186,8 @@ class _Connection(web.RequestHandler):
             super().data_received(data)
             self._parser = parser
         if self._request_count != before:
-            self._stop_waiting()
+            if self._patience is not None:
+                self._stop_waiting()
             current = self._current_request
             if current is not None and not current.content.is_eof():
                 # What follows a body without an end: it broke off, and nobody tells its reader.
@@ -187,7 +197,7 @@ class _Connection(web.RequestHandler):
             self._await_headers()
 
     def _await_headers(self) -> None:
-        self._patience = self._loop.call_later(self.limits.header_seconds, self._give_up)
+        self._patience = self._loop.call_later(self._limits.header_seconds, self._give_up)
 
     def _stop_waiting(self) -> None:
         if self._patience is not None:
@@ -196,16 +206,17 @@ class _Connection(web.RequestHandler):
 
     def _give_up(self) -> None:
         self._patience = None
-        self.limits.late(self._address or "")
+        self._limits.late(self._address or "")
         self.force_close()
 
-    async def finish_response(
+    def finish_response(
         self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
-    ) -> tuple[web.StreamResponse, bool]:
-        if isinstance(resp, web.HTTPException):
+    ) -> Coroutine[Any, Any, tuple[web.StreamResponse, bool]]:
+        # Asking for the class first is quicker: what can be asked for items is an abstract class.
+        if resp.__class__ is not web.Response and isinstance(resp, web.HTTPException):
             # aiohttp's own, where not even the route for unknown paths was asked.
-            resp = self.trace.refused(request, RouteNotFoundError())
-        return await super().finish_response(request, resp, start_time)
+            resp = self._trace.refused(request, RouteNotFoundError())
+        return web.RequestHandler.finish_response(self, request, resp, start_time)
 
     def handle_error(
         self,
@@ -220,7 +231,7 @@ class _Connection(web.RequestHandler):
         error = exc if isinstance(exc, Exception) else TimeoutError()
         if isinstance(error, HttpProcessingError):
             error = MalformedRequestError()
-        response = self.trace.refused(request, error)
+        response = self._trace.refused(request, error)
         response.force_close()
         return response
 

@@ -52,7 +52,7 @@ async def answer_message(request: web.Request) -> web.StreamResponse:
         return await _answer_signed(request)
     if not shows_key(request):
         raise SignatureMissingError
-    return await keyed(_answer_keyed)(request)
+    return await keyed(_answer_keyed, app=request.app)(request)
 
 
 async def _answer_signed(request: web.Request) -> web.Response:
@@ -70,10 +70,15 @@ async def _answer_signed(request: web.Request) -> web.Response:
         if fault is not None:
             raise fault
 
-    with request.app[LIMITS].failures.trying(request.remote, SignatureError):
+    failures = request.app[LIMITS].failures
+    wait = failures.wait(request.remote)
+    try:
         message = await request.app[SERVICES].answer_message.from_crew(
             message_id, answer, prove=prove
         )
+    except SignatureError:
+        failures.failed(request.remote, wait)
+        raise
     return _taken_in(message, request)
 
 

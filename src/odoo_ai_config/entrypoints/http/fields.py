@@ -68,23 +68,21 @@ class FieldReader:
         """
         Text without the space around it.
         """
-        path, value = self._find(name)
-        text = self._text(path, value, limit)
+        text = self.verbatim(name, limit=limit)
         return None if text is None else text.strip()
 
     def verbatim(self, name: str, *, limit: int | None = None) -> str | None:
         """
         Text exactly as it came.
         """
-        path, value = self._find(name)
-        return self._text(path, value, limit)
+        found = self._said.get(name)
+        return None if found is None else self._text(*found, limit)
 
     def secret(self, name: str) -> SecretText | None:
         """
         Text exactly as it came, which nobody is to see.
         """
-        path, value = self._find(name)
-        text = self._text(path, value, MAX_TEXT)
+        text = self.verbatim(name, limit=MAX_TEXT)
         return None if text is None else SecretText(text)
 
     def named(self, name: str, make: Callable[[str], T]) -> T | None:
@@ -238,8 +236,6 @@ class FieldReader:
         return self._said.get(name, (name, None))
 
     def _text(self, path: str, value: Json, limit: int | None) -> str | None:
-        if is_absent(value):
-            return None
         if not isinstance(value, str):
             self.reject(path, "text")
             return None

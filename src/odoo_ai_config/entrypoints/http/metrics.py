@@ -79,7 +79,7 @@ class _Timings(Collector):
         Count a thing of *kind*.
         """
         with self._lock:
-            timing = self._of(kind)
+            timing = self._by_kind.get(kind) or self._of(kind)
             timing.buckets[bisect_left(self._bounds, seconds)] += 1
             timing.seconds += seconds
 

@@ -60,17 +60,17 @@ async def receive_event(request: web.Request, caller: ApiKey) -> web.Response:
     services, metrics = request.app[SERVICES], request.app[METRICS]
     try:
         raw = await pushed_body(request, caller)
-        _log.info("event_received", bytes=len(raw), caller=caller.id)
         body = await read_json(request, raw, dict)
         event = request[EVENT] = event_of(body)
-        bind_contextvars(webhook_event=event.value)
         read = await run_off_loop(lambda: _READERS[event](body), cost=len(raw))
         outcome = await _taken_in(services, read, caller, claim_of(request, caller, raw))
     except (DomainError, ApplicationError, HttpRefusalError) as error:
         known = request.get(EVENT)
-        metrics.event("unknown" if known is None else known.value, "refused", error.code)
+        name = "unknown" if known is None else known.value
+        bind_contextvars(webhook_event=name)
+        metrics.event(name, "refused", error.code)
         raise
-    _record(outcome, metrics)
+    _record(outcome, metrics, caller=caller, size=len(raw))
     language = preferred_language(request.headers.get("Accept-Language"))
     return web.Response(
         body=json_bytes(_answer(outcome, language)),
@@ -94,7 +94,7 @@ async def _taken_in(
     return await services.sync_mapping(event, caller=caller, claim=claim)
 
 
-def _record(outcome: Outcome, metrics: Metrics) -> None:
+def _record(outcome: Outcome, metrics: Metrics, *, caller: ApiKey, size: int) -> None:
     if outcome.replayed:
         became = "replayed"
         metrics.replay()
@@ -105,8 +105,12 @@ def _record(outcome: Outcome, metrics: Metrics) -> None:
     else:
         became = "unchanged"
     metrics.event(outcome.kind.value, became)
+    # One line an event: each is work.
     _log.info(
         "event_" + became,
+        webhook_event=outcome.kind.value,
+        caller=caller.id,
+        bytes=size,
         versions=outcome.versions,
         warnings=sorted({notice.code for notice in outcome.notices}),
     )

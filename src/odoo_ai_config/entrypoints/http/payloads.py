@@ -290,10 +290,13 @@ def special_number(entry: FieldReader) -> SpecialNumber | None:
 
 
 def _layered(body: JsonObject, nested: str) -> FieldReader:
+    inner = body.get(nested)
+    if inner and isinstance(inner, dict):
+        return FieldReader({f"{nested}.": inner, "": body})
     whole = FieldReader({"": body})
-    found = whole.mapping(nested)
-    layers = {"": body} if found is None else {f"{found[0]}.": found[1], "": body}
-    return FieldReader(layers, whole.errors)
+    # Anything else is refused, unless it is an absent one.
+    whole.mapping(nested)
+    return whole
 
 
 def _business_domain(fields: FieldReader) -> tuple[BusinessDomain | None, str | None]:
@@ -320,13 +323,11 @@ def _told(mapping: JsonObject) -> JsonObject:
 
 
 def _texts(fields: FieldReader, *names: str) -> JsonObject:
-    found = {name: fields.text(name) for name in names}
-    return {name: text for name, text in found.items() if text is not None}
+    return {name: text for name in names if (text := fields.text(name)) is not None}
 
 
 def _flags(fields: FieldReader, *names: str) -> JsonObject:
-    found = {name: fields.flag(name) for name in names}
-    return {name: flag for name, flag in found.items() if flag is not None}
+    return {name: flag for name in names if (flag := fields.flag(name)) is not None}
 
 
 def _address(fields: FieldReader | None) -> JsonObject:
@@ -364,12 +365,14 @@ def _social_accounts(
 def _social_account(
     section: str, names: _SocialFields, fields: FieldReader, *, prefix: str = ""
 ) -> SocialAccount:
-    settings = {name: fields.text(prefix + name) for name in names.public}
-    secrets = {name: fields.secret(prefix + name) for name in names.secret}
     return SocialAccount(
         section,
-        {name: text for name, text in settings.items() if text is not None},
-        {name: secret for name, secret in secrets.items() if secret is not None},
+        {name: text for name in names.public if (text := fields.text(prefix + name)) is not None},
+        {
+            name: secret
+            for name in names.secret
+            if (secret := fields.secret(prefix + name)) is not None
+        },
     )
 
 
@@ -388,10 +391,10 @@ class _Integrations:
 
     @classmethod
     def read(cls, fields: FieldReader) -> _Integrations:
-        found = fields.section("integrations")
         given = fields.mapping("integrations")
-        if found is None or given is None:
-            return cls()
+        if given is None:
+            return _NO_INTEGRATIONS
+        found = FieldReader({f"{given[0]}.": given[1]}, fields.errors)
         remaining = _without_empty(given[1])
         for section in (*_SOCIAL, *_LEAVES):
             _take_out_absent(remaining, (), section)
@@ -428,6 +431,9 @@ class _Integrations:
             return cls(remaining, password=password, social=social)
         _take_out(remaining, place, "url", "db", "username", "credential_ref")
         return cls(remaining or None, odoo, password, social)
+
+
+_NO_INTEGRATIONS: Final = _Integrations()
 
 
 def _without_empty(given: JsonObject) -> JsonObject:

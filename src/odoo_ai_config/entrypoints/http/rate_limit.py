@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from ipaddress import IPv6Address
-from types import TracebackType
 from typing import Final
 
 from attrs import frozen
@@ -21,7 +20,7 @@ from odoo_ai_config.entrypoints.http.errors import RateLimitedError
 
 _MAX_HOLDERS: Final = 10_000
 _LONGEST_DEBT: Final = 60.0
-# How many addresses together may make the hub look for keys that do not exist.
+# How many addresses may fail as often as one may.
 _ADDRESSES: Final = 100
 _FRESH_SECONDS: Final = 2.0
 
@@ -61,10 +60,6 @@ class TokenBuckets:
             return wait
         self._full_at[holder] = full_at + self._seconds_a_token
         return 0.0
-
-    def __bool__(self) -> bool:
-        # Whether any bucket is known not to be full.
-        return bool(self._full_at)
 
     def wait(self, holder: str) -> float:
         """
@@ -142,88 +137,45 @@ class FailureLimits:
     """
     How often one address may come with a key, a signature or a secret address that is wrong.
 
+    What an address shows that has failed too often may be right all the same; to find that out
+    must not cost more than an honest request does.
+
     Args:
-        rate: Failures a second of one address; of all addresses together a hundred times as
-            many make the hub look for keys in its store. 0 for no limit.
+        rate: Failures a second of one address, and a hundredth of those of all addresses
+            together; 0 for no limit.
     """
 
     def __init__(self, rate: float, clock: Callable[[], float] = time.monotonic) -> None:
-        self._failures = TokenBuckets(rate, clock)
-        self._look_ups = TokenBuckets(rate * _ADDRESSES, clock)
+        self._by_address = TokenBuckets(rate, clock)
+        self._altogether = TokenBuckets(rate * _ADDRESSES, clock)
+        # Whether nobody has ever failed: every request asks, and hardly ever has anybody.
+        self.calm = True
 
     def wait(self, address: str | None) -> float:
         """
         The seconds until *address* may fail again; 0 if it may now.
         """
-        # Nearly always nobody has failed, and every request asks.
-        return self._failures.wait(source_of(address or "")) if self._failures else 0.0
-
-    def trying(self, address: str | None, *wrong: type[Exception], shown: bool = True) -> _Attempt:
-        """
-        Let *address* try to prove who it is, in a ``with`` statement.
-
-        The statement tells whether the address has failed too often. What it shows may be right
-        all the same; to find that out must not cost more than an honest request does. If it has,
-        and is wrong again, the statement ends with a `RateLimitedError`.
-
-        Args:
-            address: Where the request comes from.
-            *wrong: The errors that count as a failure.
-            shown: Whether the request shows a key at all; one that shows none is no attempt.
-        """
-        return _Attempt(self, address, wrong, shown=shown)
-
-    def failed(self, address: str | None) -> None:
-        """
-        Count a failure of *address*.
-        """
-        self._failures.charge(source_of(address or ""))
+        return self._by_address.wait(source_of(address or ""))
 
     @property
     def exhausted(self) -> bool:
         """
-        Whether too many keys that do not exist were looked for, from wherever.
+        Whether there were too many failures, from wherever.
         """
-        return bool(self._look_ups) and self._look_ups.wait("") > 0
+        return self._altogether.wait("") > 0
 
-    def looked_up(self) -> None:
+    def failed(self, address: str | None, wait: float = 0.0) -> None:
         """
-        Count a key that the store did not have.
+        Count a failure of *address*, which had to *wait* for it.
+
+        Raises:
+            RateLimitedError: It did not wait. What it owes does not grow.
         """
-        self._look_ups.charge("")
-
-
-class _Attempt:
-    """
-    What `FailureLimits.trying` gives; every request makes one.
-    """
-
-    __slots__ = ("_address", "_limits", "_shown", "_wait", "_wrong")
-
-    def __init__(
-        self,
-        limits: FailureLimits,
-        address: str | None,
-        wrong: tuple[type[Exception], ...],
-        *,
-        shown: bool,
-    ) -> None:
-        self._limits, self._address, self._wrong, self._shown = limits, address, wrong, shown
-        self._wait = 0.0
-
-    def __enter__(self) -> bool:
-        self._wait = self._limits.wait(self._address)
-        return self._wait > 0
-
-    def __exit__(
-        self, _type: object, error: BaseException | None, _traceback: TracebackType | None
-    ) -> None:
-        if error is None or not isinstance(error, self._wrong):
-            return
-        if self._wait:
-            raise RateLimitedError(self._wait) from None
-        if self._shown:
-            self._limits.failed(self._address)
+        if wait:
+            raise RateLimitedError(wait) from None
+        self.calm = False
+        self._by_address.charge(source_of(address or ""))
+        self._altogether.charge("")
 
 
 @lru_cache(maxsize=4096)

@@ -179,5 +179,6 @@ def _whole(revision: Revision, text: str) -> bytes:
 def _place(revision: Revision, tag: str, *, as_yaml: bool) -> _Place:
     key = revision.key
     # The content, too: `odoo-ai-config seal` takes secrets out of old versions.
-    content = hash(revision.document)
+    document = revision.document
+    content = hash((document.text, document.authored and document.authored.text))
     return as_yaml, tag, key.tenant.value, key.domain.value, key.kind.value, content

@@ -66,7 +66,7 @@ class RequestTrace:
                 # aiohttp runs each request in a context of its own: nothing to unbind.
                 bind_contextvars(request_id=request_id, **about)
             try:
-                if request.body_exists:
+                if hdrs.CONTENT_ENCODING in request.headers and request.body_exists:
                     refuse_encoding(request)
                 response = await handler(request)
             except Exception as error:  # noqa: BLE001 - the one place where everything ends

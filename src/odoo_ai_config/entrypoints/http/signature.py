@@ -62,6 +62,13 @@ class SignaturePolicy:
     required: bool = False
     tolerance_seconds: int = 300
 
+    @property
+    def idle(self) -> bool:
+        """
+        Whether there is nothing to check and nothing to demand.
+        """
+        return not (self.required or self.standard_webhooks or self.chatwoot or self.odoo_module)
+
 
 def verify_signature(
     headers: Mapping[str, str],

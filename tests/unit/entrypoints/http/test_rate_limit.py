@@ -11,9 +11,6 @@ from odoo_ai_config.domain.access import ApiKey
 from odoo_ai_config.entrypoints.http import rate_limit
 from odoo_ai_config.entrypoints.http.errors import (
     RateLimitedError,
-    SignatureError,
-    SignatureInvalidError,
-    SignatureMissingError,
 )
 from odoo_ai_config.entrypoints.http.options import HttpOptions
 from odoo_ai_config.entrypoints.http.rate_limit import FailureLimits, KnownKeys, TokenBuckets
@@ -108,32 +105,14 @@ def test_tenth_failure_in_a_second_is_the_last() -> None:
     assert limits.wait("192.0.2.2") == limits.wait(None) == 0
 
 
-@pytest.mark.parametrize(
-    ("error", "shown", "counted"),
-    [
-        (SignatureInvalidError(), True, 1),
-        (SignatureMissingError(), False, 0),
-        (StoreUnavailableError(), True, 0),
-    ],
-)
-def test_only_what_is_wrong_counts_as_a_failure(
-    error: Exception, shown: bool, counted: int
-) -> None:
-    limits = FailureLimits(1, Stopwatch())
-    with pytest.raises(type(error)), limits.trying("192.0.2.1", SignatureError, shown=shown):
-        raise error
-    assert limits.wait("192.0.2.1") == counted
-
-
-def test_who_has_failed_too_often_is_told_to_wait_only_if_wrong_again() -> None:
+def test_who_has_failed_too_often_and_is_wrong_again_is_told_to_wait() -> None:
     limits = FailureLimits(1, Stopwatch())
     limits.failed("192.0.2.1")
-    with limits.trying("192.0.2.1", SignatureError) as throttled:
-        assert throttled
-    with pytest.raises(RateLimitedError), limits.trying("192.0.2.1", SignatureError):
-        raise SignatureInvalidError
+    wait = limits.wait("192.0.2.1")
+    with pytest.raises(RateLimitedError):
+        limits.failed("192.0.2.1", wait)
     # What it owes does not grow.
-    assert limits.wait("192.0.2.1") == 1
+    assert limits.wait("192.0.2.1") == wait == 1
 
 
 def test_addresses_of_one_network_of_ipv6_fail_together() -> None:
@@ -145,13 +124,13 @@ def test_addresses_of_one_network_of_ipv6_fail_together() -> None:
     assert (limits.wait("192.0.2.1"), limits.wait("::ffff:192.0.2.2")) == (1, 0)
 
 
-def test_all_addresses_together_look_for_a_hundred_times_as_many_keys() -> None:
+def test_all_addresses_together_fail_a_hundred_times_as_often() -> None:
     limits = FailureLimits(1, Stopwatch())
-    for _ in range(95):
-        limits.looked_up()
+    for number in range(95):
+        limits.failed(f"192.0.2.{number}")
     assert not limits.exhausted
-    for _ in range(10):
-        limits.looked_up()
+    for number in range(10):
+        limits.failed(f"198.51.100.{number}")
     assert limits.exhausted
 
 

@@ -154,7 +154,7 @@ async def test_good_keys_are_good_behind_an_address_that_has_failed_too_often(
 
 async def test_good_keys_are_no_failures_while_the_store_is_away(slow: HttpOptions) -> None:
     async with serving(MemoryHub(), slow) as web:
-        web.client.app[LIMITS].failures.looked_up()
+        web.client.app[LIMITS].failures.failed("192.0.2.1")
         web.hub.state.away = True
         for key in (web.key, web.key, STRANGE):
             assert await code_of(await web.with_key(key).get("/configs/a")) == (
@@ -176,7 +176,7 @@ async def test_wrong_keys_ask_the_store_no_more_than_they_may(slow: HttpOptions)
 async def test_wrong_keys_of_all_addresses_together_ask_no_more_either(slow: HttpOptions) -> None:
     hub = CountingHub()
     async with serving(hub, slow) as web:
-        web.client.app[LIMITS].failures.looked_up()
+        web.client.app[LIMITS].failures.failed("192.0.2.1")
         assert (await web.with_key(STRANGE).get("/configs/a")).status == 401
         assert hub.keys.asked == {"all": 1}
         assert (await web.get("/configs/a")).status == 200
