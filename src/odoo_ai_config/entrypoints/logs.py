@@ -67,12 +67,10 @@ def logging_to(*, folder: Path | None, level: str, form: str, worker: int = 0) -
     root = logging.getLogger()
     before = root.level
     structlog.configure(
-        # One and not a chain: a busy server logs twice for each event.
+        # One and not a chain: a busy server logs something for each event and message.
         processors=[writer.rendered],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),
         logger_factory=writer.logger,
-        # To put one together for each line takes as long as to render it.
-        cache_logger_on_first_use=True,
     )
     root.addHandler(bridge)
     root.setLevel(threshold)

@@ -6,11 +6,13 @@ from __future__ import annotations
 
 from functools import partial
 
+import structlog
 from aiohttp import web
 
 from odoo_ai_config.entrypoints.http.app_keys import (
     LAST_ORDERS,
     LIMITS,
+    LOG,
     METRICS,
     OPTIONS,
     REPRESENTATIONS,
@@ -45,6 +47,7 @@ def build_app(services: Services, options: HttpOptions, metrics: Metrics) -> web
     app[SERVICES] = services
     app[OPTIONS] = options
     app[METRICS] = metrics
+    app[LOG] = structlog.wrap_logger(None, cache_logger_on_first_use=True)
     app[REPRESENTATIONS] = Representations(services.yaml, options.cached_bytes)
     app[LIMITS] = CallerLimits(
         keys=TokenBuckets(options.requests_per_second),

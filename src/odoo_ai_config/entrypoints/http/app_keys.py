@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Final
 
 from aiohttp import web
+from structlog.typing import FilteringBoundLogger
 
 from odoo_ai_config.domain.outcomes import WriteKind
 from odoo_ai_config.entrypoints.http.metrics import Metrics
@@ -28,6 +29,9 @@ class LastOrders:
 LAST_ORDERS: Final = web.AppKey("last_orders", LastOrders)
 SERVICES: Final = web.AppKey("services", Services)
 METRICS: Final = web.AppKey("metrics", Metrics)
+# For the line that each event and each message leaves: to put a logger together takes as long as
+# to render the line.
+LOG: Final = web.AppKey("log", FilteringBoundLogger)
 LIMITS: Final = web.AppKey("limits", CallerLimits)
 OPTIONS: Final = web.AppKey("options", HttpOptions)
 REPRESENTATIONS: Final = web.AppKey("representations", Representations)

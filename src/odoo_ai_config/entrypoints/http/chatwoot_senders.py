@@ -139,8 +139,13 @@ async def _vouched(
 ) -> Sender:
     token, signature = _token_in(request), request.headers.get(_SIGNATURE)
     accounts = app[SERVICES].chatwoot_accounts
-    hashed = len(raw) if signature is not None and not throttled else None
-    candidates = await _candidates(accounts, account, token, hashed, throttled=throttled)
+    candidates = await _candidates(
+        accounts,
+        account,
+        token,
+        signed=raw if signature is not None else None,
+        throttled=throttled,
+    )
     if signature is not None:
         found = await _signer(request, raw, candidates, throttled=throttled)
         if found is not None:
@@ -167,19 +172,19 @@ async def _candidates(
     accounts: ChatwootAccounts,
     account: ChatwootId | None,
     token: str | None,
-    hashed: int | None,
     *,
+    signed: bytes | None,
     throttled: bool,
 ) -> Sequence[Candidate]:
     """
     Whose secrets may vouch for an event of *account*.
 
     Some versions of Chatwoot leave the account out of some events; whose secret it is tells it.
-    The end of the address says so at once. For a signature of so many *hashed* bytes secrets are
-    tried: those of the installation, and of the accounts that were heard of last. None is tried
-    if that is None.
+    The end of the address says so at once. For what is *signed* secrets are tried: those of the
+    installation, and of the accounts that were heard of last, fewer the longer it is.
 
-    For a *throttled* address the store is not asked for accounts that do not exist.
+    For a *throttled* address the store is not asked for accounts that do not exist, and only the
+    secrets of the installation are tried.
     """
     if account is not None:
         known = not throttled or account in (await accounts.directory()).accounts
@@ -190,7 +195,9 @@ async def _candidates(
     if owner is not None:
         return [(owner, await accounts.access_to(owner))]
     candidates: list[Candidate] = [(None, whole)]
-    most = 0 if hashed is None else min(_MOST_TRIED, _MOST_HASHED // max(1, hashed))
+    most = 0
+    if signed is not None and not throttled:
+        most = min(_MOST_TRIED, _MOST_HASHED // max(1, len(signed)))
     left = most - len(whole.webhook_secrets)
     for candidate, access in accounts.by_recency(directory):
         left -= len(access.webhook_secrets)

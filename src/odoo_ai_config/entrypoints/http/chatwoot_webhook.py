@@ -8,9 +8,9 @@ import re
 from functools import partial
 from typing import Final
 
-import structlog
 from aiohttp import web
 from multidict import istr
+from structlog.typing import FilteringBoundLogger
 
 from odoo_ai_config.application.chatwoot_payloads import read_event
 from odoo_ai_config.application.errors import ApplicationError
@@ -19,7 +19,7 @@ from odoo_ai_config.domain.credentials import SecretText, digest_of
 from odoo_ai_config.domain.errors import DomainError
 from odoo_ai_config.domain.json_types import JsonObject
 from odoo_ai_config.domain.receiving import MESSAGE_CREATED, OTHER_EVENTS, ChatwootEvent
-from odoo_ai_config.entrypoints.http.app_keys import METRICS, OPTIONS, REQUEST_ID, SERVICES
+from odoo_ai_config.entrypoints.http.app_keys import LOG, METRICS, OPTIONS, REQUEST_ID, SERVICES
 from odoo_ai_config.entrypoints.http.bodies import (
     read_body,
     read_json,
@@ -32,8 +32,6 @@ from odoo_ai_config.entrypoints.http.chatwoot_senders import (
 )
 from odoo_ai_config.entrypoints.http.errors import HttpRefusalError
 from odoo_ai_config.entrypoints.http.representations import json_bytes
-
-_log = structlog.get_logger()
 
 _ROUTED: Final = frozenset({Reception.ACCEPTED, Reception.UNRESOLVED})
 
@@ -60,7 +58,7 @@ async def receive_message(request: web.Request) -> web.Response:
         app[METRICS].event(_name_of(event), "refused", error.code)
         raise
     app[METRICS].event(_name_of(event), receipt.reception.value, receipt.reason or "")
-    _tell(event, receipt)
+    _tell(event, receipt, app[LOG])
     answer: JsonObject = {
         "success": True,
         "status": receipt.reception.value,
@@ -118,7 +116,7 @@ def _name_of(event: ChatwootEvent | None) -> str:
     return name if name == MESSAGE_CREATED or name in OTHER_EVENTS else _UNKNOWN
 
 
-def _tell(event: ChatwootEvent, receipt: Receipt) -> None:
+def _tell(event: ChatwootEvent, receipt: Receipt, log: FilteringBoundLogger) -> None:
     origin, destination = event.origin, receipt.destination
     whereto = (
         {}
@@ -130,7 +128,7 @@ def _tell(event: ChatwootEvent, receipt: Receipt) -> None:
             "matched_by": destination.matched_by.value,
         }
     )
-    _log.info(
+    log.info(
         "message_received",
         area="message" if receipt.reception in _ROUTED else "webhook",
         message=receipt.id.value,

@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Final, TypeAlias
 
-import structlog
 from aiohttp import web
 from structlog.contextvars import bind_contextvars
 
@@ -21,7 +20,7 @@ from odoo_ai_config.domain.json_types import JsonObject
 from odoo_ai_config.domain.mapping import ChannelMapping
 from odoo_ai_config.domain.outcomes import Outcome, WriteKind
 from odoo_ai_config.domain.tenant import CompanyMetadataSync, CredentialsSync
-from odoo_ai_config.entrypoints.http.app_keys import EVENT, METRICS, SERVICES
+from odoo_ai_config.entrypoints.http.app_keys import EVENT, LOG, METRICS, SERVICES
 from odoo_ai_config.entrypoints.http.authentication import pushed_body
 from odoo_ai_config.entrypoints.http.bodies import read_json
 from odoo_ai_config.entrypoints.http.errors import HttpRefusalError
@@ -42,8 +41,6 @@ from odoo_ai_config.entrypoints.http.payloads import (
 from odoo_ai_config.entrypoints.http.representations import json_bytes, timestamp
 from odoo_ai_config.entrypoints.services import Services
 
-_log = structlog.get_logger()
-
 _Event: TypeAlias = CredentialsSync | CompanyMetadataSync | ChannelMapping
 _READERS: Final[Mapping[WriteKind, Callable[[JsonObject], _Event]]] = {
     WriteKind.CREDENTIALS: credentials_sync,
@@ -57,20 +54,32 @@ async def receive_event(request: web.Request, caller: ApiKey) -> web.Response:
     """
     Take in one event; the answer is sent after its commit is durable.
     """
-    services, metrics = request.app[SERVICES], request.app[METRICS]
+    app, raw = request.app, b""
+    metrics = app[METRICS]
     try:
         raw = await pushed_body(request, caller)
         body = await read_json(request, raw, dict)
         event = request[EVENT] = event_of(body)
         read = await run_off_loop(lambda: _READERS[event](body), cost=len(raw))
-        outcome = await _taken_in(services, read, caller, claim_of(request, caller, raw))
-    except (DomainError, ApplicationError, HttpRefusalError) as error:
+        outcome = await _taken_in(app[SERVICES], read, caller, claim_of(request, caller, raw))
+    except Exception as error:
         known = request.get(EVENT)
         name = "unknown" if known is None else known.value
-        bind_contextvars(webhook_event=name)
-        metrics.event(name, "refused", error.code)
+        # The line that tells the refusal is written by whoever answers it.
+        bind_contextvars(webhook_event=name, caller=caller.id, bytes=len(raw))
+        if isinstance(error, DomainError | ApplicationError | HttpRefusalError):
+            metrics.event(name, "refused", error.code)
         raise
-    _record(outcome, metrics, caller=caller, size=len(raw))
+    became = _counted(outcome, metrics)
+    # One line an event: each is work.
+    app[LOG].info(
+        "event_" + became,
+        webhook_event=outcome.kind.value,
+        caller=caller.id,
+        bytes=len(raw),
+        versions=outcome.versions,
+        warnings=sorted({notice.code for notice in outcome.notices}),
+    )
     language = preferred_language(request.headers.get("Accept-Language"))
     return web.Response(
         body=json_bytes(_answer(outcome, language)),
@@ -94,7 +103,7 @@ async def _taken_in(
     return await services.sync_mapping(event, caller=caller, claim=claim)
 
 
-def _record(outcome: Outcome, metrics: Metrics, *, caller: ApiKey, size: int) -> None:
+def _counted(outcome: Outcome, metrics: Metrics) -> str:
     if outcome.replayed:
         became = "replayed"
         metrics.replay()
@@ -105,15 +114,7 @@ def _record(outcome: Outcome, metrics: Metrics, *, caller: ApiKey, size: int) ->
     else:
         became = "unchanged"
     metrics.event(outcome.kind.value, became)
-    # One line an event: each is work.
-    _log.info(
-        "event_" + became,
-        webhook_event=outcome.kind.value,
-        caller=caller.id,
-        bytes=size,
-        versions=outcome.versions,
-        warnings=sorted({notice.code for notice in outcome.notices}),
-    )
+    return became
 
 
 def _answer(outcome: Outcome, language: Language) -> JsonObject:

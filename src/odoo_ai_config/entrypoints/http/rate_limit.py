@@ -20,7 +20,7 @@ from odoo_ai_config.entrypoints.http.errors import RateLimitedError
 
 _MAX_HOLDERS: Final = 10_000
 _LONGEST_DEBT: Final = 60.0
-# How many addresses may fail as often as one may.
+# How many times as often as one address all addresses together may fail.
 _ADDRESSES: Final = 100
 _FRESH_SECONDS: Final = 2.0
 
@@ -39,6 +39,8 @@ class TokenBuckets:
         self._clock = clock
         # A bucket that needs longer than this to be full has no whole token left.
         self._slack = (max(rate, 1.0) - 1) * self._seconds_a_token
+        # How long after its last charge any bucket is full again.
+        self.longest = self._slack + max(_LONGEST_DEBT, self._seconds_a_token)
         # When each bucket is full; one that was never asked, or is not here, is full already.
         self._full_at: dict[str, float] = {}
 
@@ -82,8 +84,7 @@ class TokenBuckets:
         if full_at is None:
             self._make_room(now)
             full_at = now
-        most = now + self._slack + max(_LONGEST_DEBT, self._seconds_a_token)
-        self._full_at[holder] = min(max(full_at, now) + self._seconds_a_token, most)
+        self._full_at[holder] = min(max(full_at, now) + self._seconds_a_token, now + self.longest)
 
     def _make_room(self, now: float) -> None:
         if len(self._full_at) >= _MAX_HOLDERS:
@@ -141,41 +142,46 @@ class FailureLimits:
     must not cost more than an honest request does.
 
     Args:
-        rate: Failures a second of one address, and a hundredth of those of all addresses
-            together; 0 for no limit.
+        rate: Failures a second of one address; all addresses together may fail a hundred times
+            as often. 0 for no limit.
     """
 
     def __init__(self, rate: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self._by_address = TokenBuckets(rate, clock)
         self._altogether = TokenBuckets(rate * _ADDRESSES, clock)
-        # Whether nobody has ever failed: every request asks, and hardly ever has anybody.
+        # Whether nobody has failed lately: every request asks, and hardly ever has anybody.
         self.calm = True
+        self._calm_at = 0.0
 
     def wait(self, address: str | None) -> float:
         """
         The seconds until *address* may fail again; 0 if it may now.
         """
-        return self._by_address.wait(source_of(address or ""))
+        self.calm = self._clock() >= self._calm_at
+        return 0.0 if self.calm else self._by_address.wait(source_of(address or ""))
 
     @property
     def exhausted(self) -> bool:
         """
-        Whether there were too many failures, from wherever.
+        Whether all addresses together have just failed too often.
         """
         return self._altogether.wait("") > 0
 
     def failed(self, address: str | None, wait: float = 0.0) -> None:
         """
-        Count a failure of *address*, which had to *wait* for it.
+        Count a failure of *address*, or refuse to if `wait` said before that it had to wait.
 
         Raises:
-            RateLimitedError: It did not wait. What it owes does not grow.
+            RateLimitedError: *wait* is not 0.
         """
         if wait:
             raise RateLimitedError(wait) from None
         self.calm = False
+        self._calm_at = self._clock() + self._by_address.longest
         self._by_address.charge(source_of(address or ""))
-        self._altogether.charge("")
+        # What is beyond the limit is not owed: a flood must not outlast its end.
+        self._altogether.take("")
 
 
 @lru_cache(maxsize=4096)

@@ -11,8 +11,10 @@ from threading import Barrier
 from typing import Any
 
 import pytest
+from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 
+from odoo_ai_config.entrypoints.http import odoo_webhook
 from odoo_ai_config.entrypoints.http.metrics import Metrics
 from tests.unit.entrypoints.http.web_hub import WebHub, fixture
 
@@ -105,12 +107,43 @@ async def test_opened_secrets_prove_that_the_canaries_were_stored(web: WebHub) -
 
 async def test_refused_event_is_logged_with_its_code_and_without_its_content(web: WebHub) -> None:
     payload = fixture("credentials_flat") | {"name": ["segredo"]}
-    with capture_logs() as logs:
+    with capture_logs(processors=[merge_contextvars]) as logs:
         await web.send(payload)
     (refusal,) = [line for line in logs if line["event"] == "request_refused"]
     assert (refusal["code"], refusal["status"]) == ("invalid_fields", 422)
     assert refusal["log_level"] == "info"
+    assert refusal["webhook_event"] == "credentials_sync"
+    assert refusal["caller"] == web.key.split("_")[1]
+    assert refusal["bytes"] > 100
     assert "segredo" not in str(logs)
+
+
+async def test_event_leaves_one_line_that_says_who_sent_how_much(web: WebHub) -> None:
+    with capture_logs(processors=[merge_contextvars]) as logs:
+        await web.send(fixture("credentials_flat"))
+        await web.send(fixture("credentials_flat"))
+        await web.send([])
+    lines = [line for line in logs if line.get("caller") == web.key.split("_")[1]]
+    assert [(line["event"], line["webhook_event"]) for line in lines] == [
+        ("event_accepted", "credentials_sync"),
+        ("event_unchanged", "credentials_sync"),
+        ("request_refused", "unknown"),
+    ]
+    assert lines[0]["bytes"] == lines[1]["bytes"] > lines[2]["bytes"] > 0
+
+
+async def test_event_that_fails_unforeseen_says_who_sent_which(
+    web: WebHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(*_given: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(odoo_webhook, "_taken_in", fail)
+    with capture_logs(processors=[merge_contextvars]) as logs:
+        assert (await web.send(fixture("credentials_flat"))).status == 500
+    (failure,) = [line for line in logs if line["event"] == "request_failed"]
+    assert failure["webhook_event"] == "credentials_sync"
+    assert failure["caller"] == web.key.split("_")[1]
 
 
 async def test_reads_leave_no_line_above_debug(web: WebHub) -> None:

@@ -134,6 +134,29 @@ def test_all_addresses_together_fail_a_hundred_times_as_often() -> None:
     assert limits.exhausted
 
 
+def test_flood_of_failures_does_not_outlast_its_end() -> None:
+    clock = Stopwatch()
+    limits = FailureLimits(1, clock)
+    for number in range(1000):
+        limits.failed(f"192.0.{number // 250}.{number % 250}")
+    assert limits.exhausted
+    clock.seconds = 0.01
+    assert not limits.exhausted
+
+
+def test_failures_are_forgotten_once_nothing_is_owed_for_them() -> None:
+    clock = Stopwatch()
+    limits = FailureLimits(10, clock)
+    for _ in range(10_000):
+        limits.failed("192.0.2.1")
+    clock.seconds = 60.89
+    assert limits.wait("192.0.2.1") == 0
+    assert not limits.calm
+    clock.seconds = 60.91
+    assert limits.wait("192.0.2.1") == 0
+    assert limits.calm
+
+
 async def test_known_keys_are_read_at_most_every_two_seconds() -> None:
     hub, clock = MemoryHub(), Stopwatch()
     known = KnownKeys(hub.api_keys, clock)
