@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import asyncio
 import zlib
-from collections.abc import Callable
-from typing import Final, TypeVar
+from collections.abc import Callable, Coroutine
+from typing import Any, Final, TypeVar
 
 from aiohttp import StreamReader, hdrs, web
 
@@ -178,22 +178,20 @@ def json_object(request: web.Request, raw: bytes, *, lenient: bool = False) -> J
     return parse_json_object(raw, max_depth=request.app[OPTIONS].max_json_depth, lenient=lenient)
 
 
-async def read_json(
+def read_json(
     request: web.Request,
     raw: bytes,
     read: Callable[[JsonObject], T],
     *,
     lenient: bool = False,
-) -> T:
+) -> Coroutine[Any, Any, T]:
     """
     What *read* makes of the body *raw*; a large one is read where it holds up nobody else.
 
     Raises:
         InvalidJsonError, DepthLimitError: As `json_object` says, beside what *read* raises.
     """
-    return await run_off_loop(
-        lambda: read(json_object(request, raw, lenient=lenient)), cost=len(raw)
-    )
+    return run_off_loop(lambda: read(json_object(request, raw, lenient=lenient)), cost=len(raw))
 
 
 def _refuse_announced_excess(request: web.Request, limit: int) -> None:

@@ -57,8 +57,9 @@ async def receive_message(request: web.Request) -> web.Response:
     except (DomainError, ApplicationError, HttpRefusalError) as error:
         app[METRICS].event(_name_of(event), "refused", error.code)
         raise
-    app[METRICS].event(_name_of(event), receipt.reception.value, receipt.reason or "")
-    _tell(event, receipt, app[LOG])
+    name = _name_of(event)
+    app[METRICS].event(name, receipt.reception.value, receipt.reason or "")
+    _tell(event, receipt, name, app[LOG])
     answer: JsonObject = {
         "success": True,
         "status": receipt.reception.value,
@@ -116,7 +117,7 @@ def _name_of(event: ChatwootEvent | None) -> str:
     return name if name == MESSAGE_CREATED or name in OTHER_EVENTS else _UNKNOWN
 
 
-def _tell(event: ChatwootEvent, receipt: Receipt, log: FilteringBoundLogger) -> None:
+def _tell(event: ChatwootEvent, receipt: Receipt, name: str, log: FilteringBoundLogger) -> None:
     origin, destination = event.origin, receipt.destination
     whereto = (
         {}
@@ -134,7 +135,7 @@ def _tell(event: ChatwootEvent, receipt: Receipt, log: FilteringBoundLogger) -> 
         message=receipt.id.value,
         status=receipt.reception.value,
         reason=receipt.reason,
-        webhook_event=_name_of(event),
+        webhook_event=name,
         account=origin.account and origin.account.value,
         inbox=origin.inbox and origin.inbox.value,
         conversation=origin.conversation and origin.conversation.value,
