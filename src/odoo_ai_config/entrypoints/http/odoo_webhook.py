@@ -54,7 +54,7 @@ async def receive_event(request: web.Request, caller: ApiKey) -> web.Response:
     """
     Take in one event; the answer is sent after its commit is durable.
     """
-    app, raw = request.app, b""
+    app, raw, outcome = request.app, b"", None
     metrics = app[METRICS]
     try:
         raw = await pushed_body(request, caller)
@@ -62,14 +62,13 @@ async def receive_event(request: web.Request, caller: ApiKey) -> web.Response:
         event = request[EVENT] = event_of(body)
         read = await run_off_loop(lambda: _READERS[event](body), cost=len(raw))
         outcome = await _taken_in(app[SERVICES], read, caller, claim_of(request, caller, raw))
-    except Exception as error:
-        known = request.get(EVENT)
-        name = "unknown" if known is None else known.value
-        # The line that tells the refusal is written by whoever answers it.
-        bind_contextvars(webhook_event=name, caller=caller.id, bytes=len(raw))
-        if isinstance(error, DomainError | ApplicationError | HttpRefusalError):
-            metrics.event(name, "refused", error.code)
+    except (DomainError, ApplicationError, HttpRefusalError) as error:
+        metrics.event(_name_of(request), "refused", error.code)
         raise
+    finally:
+        if outcome is None:
+            # For the line of whoever answers it.
+            bind_contextvars(webhook_event=_name_of(request), caller=caller.id, bytes=len(raw))
     became = _counted(outcome, metrics)
     # One line an event: each is work.
     app[LOG].info(
@@ -86,6 +85,11 @@ async def receive_event(request: web.Request, caller: ApiKey) -> web.Response:
         content_type="application/json",
         headers=REPLAYED if outcome.replayed else None,
     )
+
+
+def _name_of(request: web.Request) -> str:
+    known = request.get(EVENT)
+    return "unknown" if known is None else known.value
 
 
 async def _taken_in(
