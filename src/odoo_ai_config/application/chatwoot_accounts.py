@@ -229,6 +229,7 @@ class ChatwootAccounts:
         """
         Note that *account* has just proved itself.
         """
+        # One account after another is rare; ids that come again are the same objects.
         if account is next(reversed(self._heard), None):
             return
         self._heard.pop(account, None)

@@ -22,7 +22,8 @@ MOST_PROBES: Final = 1000
 MOST_EFFECTS: Final = 200
 MOST_TENANTS: Final = 50
 
-_UNCLAIMED: Final = IncomingMessage(None)
+# Stands for every account that is not mapped.
+UNCLAIMED: Final = IncomingMessage(None)
 
 
 @frozen
@@ -71,7 +72,7 @@ def probes_of(
 
     *neighbours* are the active mappings of the tenants that own the channel in the two, and
     *others* those of other tenants in the account, whose numbers go by themselves where the
-    channel does not decide.
+    channel does not decide, and of everybody's fallback, which may lose them.
     """
     states = [state for state in (before, after) if state is not None and state.active]
     found: dict[IncomingMessage, None] = {}
@@ -91,7 +92,7 @@ def _probed(
     # The most telling first: there is an end to what is tried.
     account, inbox = changed.key.account, changed.key.inbox
     yield IncomingMessage(account, inbox)
-    yield _UNCLAIMED
+    yield UNCLAIMED
     # Where a tenant comes to an account or leaves it, its fallback does so too; and what it has
     # for a fallback, it has in all of its accounts.
     for mapping in (changed, *neighbours):
@@ -110,6 +111,8 @@ def _probed(
             yield IncomingMessage(mapping.key.account, None, number)
     for number in _numbers(others):
         yield IncomingMessage(account, inbox, number)
+        # One of them may have been everybody's fallback until now, with crews by number.
+        yield IncomingMessage(None, None, number)
 
 
 def _numbers(mappings: Iterable[ChannelMapping]) -> list[str]:
@@ -136,7 +139,7 @@ def telling(found: Iterable[Rerouting]) -> tuple[Rerouting, ...]:
     told: dict[IncomingMessage, Rerouting] = {}
     for rerouting in found:
         message = rerouting.message
-        stand_ins = (IncomingMessage(message.account, message.inbox), _UNCLAIMED)
+        stand_ins = (IncomingMessage(message.account, message.inbox), UNCLAIMED)
         said = ((told[m].before, told[m].after) for m in stand_ins if m in told)
         if rerouting.differs and (rerouting.before, rerouting.after) not in said:
             told[message] = rerouting

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from attrs import evolve
 
 from odoo_ai_config.domain.changes import Changeset
 from odoo_ai_config.domain.errors import ScopeMissingError
@@ -27,6 +28,30 @@ async def test_number_of_another_tenant_goes_by_itself_where_the_channel_goes(
     assert with_number.after is not None
     assert with_number.after.owner == owner("b")
     assert with_number.after.matched_by is Rule.SPECIAL_NUMBER
+
+
+@pytest.mark.parametrize("account", ["1", "3"])
+async def test_numbers_that_a_fallback_loses_are_told_of(hub: MemoryHub, account: str) -> None:
+    losing = mapping(account, "7", tenant="b", fallback=True, sequence=1, numbers=(NUMBER,))
+    await hub.store.commit(Changeset(mappings=(losing,)))
+
+    taking = mapping("1", None, fallback=True, sequence=0).mapping
+    effects = (await hub.simulate_mapping(taking, caller=ANYBODY)).effects
+
+    [told] = [e for e in effects if (e.message.account, e.message.number) == (None, NUMBER[0])]
+    assert told.before is not None
+    assert told.after is not None
+    assert (told.before.owner, told.before.crew) == (owner("b"), NUMBER[1])
+    assert told.after.owner == owner()
+
+
+async def test_bound_caller_sees_no_numbers_of_everybodys_fallback(hub: MemoryHub) -> None:
+    fallback = mapping("3", "7", tenant="b", fallback=True, numbers=(NUMBER,))
+    await hub.store.commit(Changeset(mappings=(fallback,)))
+    bound = evolve(ANYBODY, tenant=owner().tenant)
+    simulation = await hub.simulate_mapping(mapping("1", "7").mapping, caller=bound)
+    assert simulation.effects
+    assert NUMBER[0] not in str(simulation)
 
 
 async def test_mapping_without_an_account_is_simulated_too(hub: MemoryHub) -> None:

@@ -25,6 +25,7 @@ from odoo_ai_config.domain.routing import IncomingMessage, Route
 from odoo_ai_config.domain.simulating import (
     MOST_EFFECTS,
     MOST_TENANTS,
+    UNCLAIMED,
     Probes,
     Rerouting,
     probes_of,
@@ -120,7 +121,11 @@ class SimulateMapping:
         supposed = mapping if newest is None else newest.mapping
         probes = Probes((), complete=True)
         if decision.revision is not None:
-            probes = await self._probes(None if current is None else current.mapping, mapping)
+            probes = await self._probes(
+                None if current is None else current.mapping,
+                mapping,
+                bound=caller.tenant is not None,
+            )
         everything = (*probes.messages, *messages)
         table = await self.channels.table_for(*everything, supposing=supposed)
         found = reroutings(table, supposed, everything)
@@ -139,12 +144,20 @@ class SimulateMapping:
             messages=tuple(_seen(rerouting, caller.tenant) for rerouting in asked),
         )
 
-    async def _probes(self, before: ChannelMapping | None, after: ChannelMapping) -> Probes:
+    async def _probes(
+        self, before: ChannelMapping | None, after: ChannelMapping, *, bound: bool
+    ) -> Probes:
         owners = {state.owner.tenant for state in (before, after) if state is not None}
         present: Sequence[TenantId] = ()
         if after.key.account is not None:
             present = await self.channels.tenants_in(after.key.account, limit=MOST_TENANTS + 1)
-        revisions = await self.channels.mappings_of({*owners, *present})
+        others = {*present}
+        if not bound:
+            # Whoever is everybody's fallback now may lose it, with its crews by number. Who is
+            # bound to a tenant cannot take it away, and is not to see whose numbers those are.
+            fallback = (await self.channels.table_for(UNCLAIMED)).resolve(UNCLAIMED).owner
+            others |= {fallback.tenant} if fallback is not None else set()
+        revisions = await self.channels.mappings_of(owners | others)
         active = [revision.mapping for revision in revisions if revision.mapping.active]
         probes = probes_of(
             before,
