@@ -21,6 +21,7 @@ from odoo_ai_config.domain import identifiers, inbox, mapping, phone
 from odoo_ai_config.domain.access import Scope
 from odoo_ai_config.entrypoints.http import description
 from odoo_ai_config.entrypoints.http.openapi import request_schemas
+from tests.golden_description import golden_description
 from tests.source_tree import ROOT
 from tests.unit.entrypoints.http.described_answers import Schema, Witness, the_description
 from tests.unit.entrypoints.http.test_any_input import MAPPING
@@ -214,6 +215,13 @@ async def test_document_is_served_to_anybody_once(web: WebHub) -> None:
     known = await anybody.get("/openapi.json", If_None_Match=shown.headers["ETag"])
     assert (known.status, await known.read()) == (304, b"")
     assert known.headers["ETag"] == shown.headers["ETag"]
+
+
+async def test_document_is_the_one_that_was_reviewed(web: WebHub) -> None:
+    shown = await (await web.with_key("").get("/openapi.json")).json()
+    assert shown == golden_description(), (
+        "If the change is meant: python -m tests.golden_description, and look at the difference."
+    )
 
 
 async def test_document_is_not_made_before_somebody_asks(web: WebHub) -> None:
