@@ -83,14 +83,7 @@ class Hub:
         marks = {str(ref): mark for ref, mark in sealing.fingerprints.items()}
         document = with_fingerprints(where.tenant, marks)
         revision = Revision(where.document(CREDENTIALS), 1, document, AT, AT, "writer")
-        await self.store.commit(
-            Changeset(
-                revisions=(revision,),
-                secrets=sealing.secrets,
-                new_tenant_key=sealing.new_tenant_key,
-                sealed_under=sealing.sealed_under,
-            )
-        )
+        await self.store.commit(sealing.added_to(Changeset(revisions=(revision,))))
 
     async def reads(self, where: TenantDomain, *, values: int) -> None:
         reveal = RevealCredential(self.store, self.secrets, self.vault, ManualClock(AT))

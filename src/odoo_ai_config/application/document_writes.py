@@ -113,14 +113,8 @@ async def write_document(
         )
         if request.dry_run:
             return Changeset(), outcome
-        changeset = Changeset(
-            revisions=written,
-            secrets=decision.sealing.secrets,
-            new_tenant_key=decision.sealing.new_tenant_key,
-            sealed_under=decision.sealing.sealed_under,
-            delivery=delivered(request.claim, outcome),
-        )
-        return changeset, outcome
+        changeset = Changeset(revisions=written, delivery=delivered(request.claim, outcome))
+        return decision.sealing.added_to(changeset), outcome
 
     return await commit_decided(store, attempt)
 

@@ -12,7 +12,7 @@ from attrs import frozen
 from odoo_ai_config.application.chatwoot_payloads import customer_message
 from odoo_ai_config.application.errors import SealBrokenError
 from odoo_ai_config.application.off_loop import run_off_loop
-from odoo_ai_config.application.sealing import SealedOne, Sealer
+from odoo_ai_config.application.sealing import Sealer, Sealing
 from odoo_ai_config.application.unsealing import unsealed
 from odoo_ai_config.domain.credentials import Fingerprint, SealContext, SecretText
 from odoo_ai_config.domain.crews import Answer, CustomerMessage
@@ -56,17 +56,17 @@ class MessageTexts:
 
     async def sealed_body(
         self, message: InboxMessage, body: SecretText, *, at: datetime
-    ) -> SealedOne:
+    ) -> tuple[Fingerprint, Sealing]:
         """
-        The payload *body*, sealed for whoever holds *message*.
+        Seal the payload *body* for the owner of *message*.
         """
         return await self.sealer.one(body_context(message), body, at=at)
 
     async def sealed_answer(
         self, message: InboxMessage, answer: Answer, *, at: datetime
-    ) -> SealedOne:
+    ) -> tuple[Fingerprint, Sealing]:
         """
-        *answer*, sealed for whoever holds *message*.
+        Seal *answer* for the owner of *message*.
         """
         return await self.sealer.one(answer_context(message), _kept(answer), at=at)
 

@@ -7,12 +7,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from odoo_ai_config.application.off_loop import ENTRY, run_off_loop
 from odoo_ai_config.application.ports.secret_store import SecretStore
 from odoo_ai_config.application.ports.secret_vault import SecretVault
 from odoo_ai_config.application.unsealing import unsealed
+from odoo_ai_config.domain.changes import Changeset
 from odoo_ai_config.domain.credentials import (
     Fingerprint,
     SealContext,
@@ -27,7 +28,7 @@ from odoo_ai_config.domain.identifiers import CredentialRef, TenantDomain
 @frozen
 class Sealing:
     """
-    What sealing came to: every fingerprint, the values that are new, and the key that did it.
+    The result of sealing: every fingerprint, the sealed values that are new, and their key.
     """
 
     fingerprints: dict[CredentialRef, Fingerprint]
@@ -35,16 +36,16 @@ class Sealing:
     new_tenant_key: TenantKey | None = None
     sealed_under: TenantKey | None = None
 
-
-@frozen
-class SealedOne:
-    """
-    One sealed value, and what a changeset needs to know of the key that did it.
-    """
-
-    secret: SealedSecret
-    new_tenant_key: TenantKey | None
-    sealed_under: TenantKey | None
+    def added_to(self, changeset: Changeset) -> Changeset:
+        """
+        *changeset* with the sealed values and the key that they rely on.
+        """
+        return evolve(
+            changeset,
+            secrets=self.secrets,
+            new_tenant_key=self.new_tenant_key,
+            sealed_under=self.sealed_under,
+        )
 
 
 @frozen
@@ -110,19 +111,22 @@ class Sealer:
             sealed_under=active,
         )
 
-    async def one(self, context: SealContext, secret: SecretText, *, at: datetime) -> SealedOne:
+    async def one(
+        self, context: SealContext, secret: SecretText, *, at: datetime
+    ) -> tuple[Fingerprint, Sealing]:
         """
-        Seal *secret* in *context*, whether or not it was sealed there before.
+        Seal *secret* in *context*, even if it was sealed there before.
 
         Raises:
             SealBrokenError, MasterKeyMissingError: The tenant's data key does not open.
             StoreUnavailableError: The store is away.
         """
         active = await self.secrets.sealing_key(context.tenant)
-        if active is not None:
-            return SealedOne(self.vault.seal(active, context, secret), None, active)
-        key = self.vault.new_tenant_key(context.tenant, at=at)
-        return SealedOne(self.vault.seal(key, context, secret), key, None)
+        key = self.vault.new_tenant_key(context.tenant, at=at) if active is None else active
+        sealed = self.vault.seal(key, context, secret)
+        fingerprints = {context.ref: sealed.fingerprint}
+        new = key if active is None else None
+        return sealed.fingerprint, Sealing(fingerprints, (sealed,), new, active)
 
     def _sealed(
         self,

@@ -182,11 +182,8 @@ class Hub:
         version = 1 if latest is None else latest.version + 1
         document = with_fingerprints(where.tenant, marks)
         await self.store.commit(
-            Changeset(
-                revisions=(Revision(key, version, document, AT, AT, "writer"),),
-                secrets=sealing.secrets,
-                new_tenant_key=sealing.new_tenant_key,
-                sealed_under=sealing.sealed_under,
+            sealing.added_to(
+                Changeset(revisions=(Revision(key, version, document, AT, AT, "writer"),))
             )
         )
 

@@ -107,17 +107,11 @@ class AnswerMessage:
                     return Changeset(), message
                 silent = message.silent(at=now)
                 return Changeset(messages=(silent,)), silent
-            sealed = await self.texts.sealed_answer(message, answer, at=now)
-            if message.answer == sealed.secret.fingerprint:
+            fingerprint, sealing = await self.texts.sealed_answer(message, answer, at=now)
+            if message.answer == fingerprint:
                 return Changeset(), message
-            answered = message.answered(sealed.secret.fingerprint, at=now)
-            changeset = Changeset(
-                messages=(answered,),
-                secrets=(sealed.secret,),
-                new_tenant_key=sealed.new_tenant_key,
-                sealed_under=sealed.sealed_under,
-            )
-            return changeset, answered
+            answered = message.answered(fingerprint, at=now)
+            return sealing.added_to(Changeset(messages=(answered,))), answered
 
         answered = await commit_decided(self.store, decide)
         self.doorbell.ring()

@@ -177,16 +177,10 @@ class DeliverMessage:
     async def _answered(self, message: InboxMessage, answer: Answer, crew: Crew) -> Step:
         for _ in range(_SEALINGS):
             now = self.clock.now()
-            sealed = await self.texts.sealed_answer(message, answer, at=now)
-            answered = message.answered(sealed.secret.fingerprint, at=now, until=now + self.lease)
-            changeset = Changeset(
-                messages=(answered,),
-                secrets=(sealed.secret,),
-                new_tenant_key=sealed.new_tenant_key,
-                sealed_under=sealed.sealed_under,
-            )
+            fingerprint, sealing = await self.texts.sealed_answer(message, answer, at=now)
+            answered = message.answered(fingerprint, at=now, until=now + self.lease)
             try:
-                await self.store.commit(changeset)
+                await self.store.commit(sealing.added_to(Changeset(messages=(answered,))))
             except TenantKeyChangedError:
                 continue
             except RevisionConflictError:

@@ -119,8 +119,7 @@ class ReceiveMessage:
                 return Changeset(messages=(message,)), _receipt(message, Reception.IGNORED)
             destination = await destination_of(route, channels=self.channels, store=self.store)
             place = place_of_body(message_id, destination)
-            sealed = await self.sealer.one(place, payload, at=now)
-            body = sealed.secret.fingerprint
+            body, sealing = await self.sealer.one(place, payload, at=now)
             if destination is None:
                 message = InboxMessage(
                     message_id,
@@ -144,13 +143,7 @@ class ReceiveMessage:
                     body=body,
                 )
                 receipt = _receipt(message, Reception.ACCEPTED)
-            changeset = Changeset(
-                messages=(message,),
-                secrets=(sealed.secret,),
-                new_tenant_key=sealed.new_tenant_key,
-                sealed_under=sealed.sealed_under,
-            )
-            return changeset, receipt
+            return sealing.added_to(Changeset(messages=(message,))), receipt
 
         try:
             receipt = await commit_decided(self.store, decide)

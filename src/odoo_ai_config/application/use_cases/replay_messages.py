@@ -25,7 +25,13 @@ from odoo_ai_config.domain.changes import AuditAction, AuditEntry, Changeset
 from odoo_ai_config.domain.credentials import SecretText
 from odoo_ai_config.domain.errors import DomainError, WrongStageError
 from odoo_ai_config.domain.identifiers import TenantId
-from odoo_ai_config.domain.inbox import STUCK, Destination, InboxMessage, MessageId, Stage
+from odoo_ai_config.domain.inbox import (
+    STUCK,
+    Destination,
+    InboxMessage,
+    MessageId,
+    Stage,
+)
 from odoo_ai_config.domain.routing import IncomingMessage
 
 MOST_AT_ONCE: Final = 100
@@ -93,16 +99,9 @@ class ReplayMessages:
             replayed = message.replayed(destination, at=now)
             if replayed.holder == message.holder:
                 return Changeset(messages=(replayed,), audit=(audit,)), replayed
-            sealed = await self.texts.sealed_body(replayed, body, at=now)
-            moved = message.replayed(destination, at=now, body=sealed.secret.fingerprint)
-            changeset = Changeset(
-                messages=(moved,),
-                secrets=(sealed.secret,),
-                new_tenant_key=sealed.new_tenant_key,
-                sealed_under=sealed.sealed_under,
-                audit=(audit,),
-            )
-            return changeset, moved
+            fingerprint, sealing = await self.texts.sealed_body(replayed, body, at=now)
+            moved = message.replayed(destination, at=now, body=fingerprint)
+            return sealing.added_to(Changeset(messages=(moved,), audit=(audit,))), moved
 
         message = await commit_decided(self.store, decide)
         self.doorbell.ring()

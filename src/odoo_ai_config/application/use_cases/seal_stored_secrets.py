@@ -207,10 +207,8 @@ class SealStoredSecrets:
             revision = successor(credentials, where, document, author=actor, at=now)
         subject = f"{of.key} v{of.version}"
         action = AuditAction.STORED_SECRETS_SEALED
-        return Changeset(
+        changeset = Changeset(
             revisions=() if revision is None else (revision,),
-            secrets=sealing.secrets,
-            new_tenant_key=sealing.new_tenant_key,
-            sealed_under=sealing.sealed_under,
             audit=(AuditEntry(now, action, actor, owner.tenant, subject),),
         )
+        return sealing.added_to(changeset)

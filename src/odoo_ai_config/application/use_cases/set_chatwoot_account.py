@@ -88,11 +88,8 @@ class SetChatwootAccount:
             )
             changeset = Changeset(
                 revisions=tuple(revision for revision in revisions if revision is not None),
-                secrets=sealing.secrets,
-                new_tenant_key=sealing.new_tenant_key,
-                sealed_under=sealing.sealed_under,
             )
-            return changeset, ChatwootAccount(account, settings, marks)
+            return sealing.added_to(changeset), ChatwootAccount(account, settings, marks)
 
         result = await commit_decided(self.store, decide)
         self.accounts.forget()

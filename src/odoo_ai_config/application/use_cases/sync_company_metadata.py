@@ -80,13 +80,7 @@ class SyncCompanyMetadata:
                 notices=apart.notices,
                 digests=digests_of(metadata=revision or current),
             )
-            changeset = Changeset(
-                revisions=written,
-                secrets=apart.sealing.secrets,
-                new_tenant_key=apart.sealing.new_tenant_key,
-                sealed_under=apart.sealing.sealed_under,
-                delivery=delivered(claim, outcome),
-            )
-            return changeset, outcome
+            changeset = Changeset(revisions=written, delivery=delivered(claim, outcome))
+            return apart.sealing.added_to(changeset), outcome
 
         return await commit_decided(self.store, decide)

@@ -122,12 +122,9 @@ class SyncCredentials:
                 )
                 changeset = Changeset(
                     revisions=tuple(r for r in (new_config, new_credentials) if r is not None),
-                    secrets=sealing.secrets,
-                    new_tenant_key=sealing.new_tenant_key,
-                    sealed_under=sealing.sealed_under,
                     delivery=delivered(claim, outcome),
                 )
-                return changeset, outcome
+                return sealing.added_to(changeset), outcome
 
             return await run_off_loop(conclude, cost=cost)
 
