@@ -5,8 +5,13 @@ Where the source lies and how tests that read it as text get at it.
 from __future__ import annotations
 
 import ast
+import importlib
+import pkgutil
 from collections.abc import Iterator
 from pathlib import Path
+
+from odoo_ai_config import domain
+from odoo_ai_config.domain.errors import DomainError
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "src" / "odoo_ai_config"
@@ -27,3 +32,12 @@ def dotted_names() -> list[str]:
         parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
         names.append(".".join(parts[:-1] if parts[-1] == "__init__" else parts))
     return names
+
+
+def domain_errors() -> list[type[DomainError]]:
+    """
+    Every refusal of the domain, whichever module it stands in.
+    """
+    for module in pkgutil.walk_packages(domain.__path__, f"{domain.__name__}."):
+        importlib.import_module(module.name)
+    return sorted(DomainError.__subclasses__(), key=lambda error: error.__name__)

@@ -37,9 +37,8 @@ from odoo_ai_config.application.use_cases.deliver_message import DeliverMessage
 from odoo_ai_config.domain.changes import Changeset
 from odoo_ai_config.domain.credentials import Fingerprint, SealContext, SealedSecret, SecretText
 from odoo_ai_config.domain.crews import LATER, SILENCE, Answer, Crew, CrewTask, Later, Silence
-from odoo_ai_config.domain.errors import WrongStageError
 from odoo_ai_config.domain.identifiers import DocumentKey, TenantId
-from odoo_ai_config.domain.inbox import InboxMessage, MessageId, Stage
+from odoo_ai_config.domain.inbox import InboxMessage, MessageId, Stage, WrongStageError
 from odoo_ai_config.domain.versioning import Revision
 from tests.unit.application.deliveries import (
     ACME,

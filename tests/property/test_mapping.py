@@ -7,18 +7,16 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from odoo_ai_config.domain.changes import mapping_traces
-from odoo_ai_config.domain.errors import (
-    AccountSharedError,
-    ChannelOwnedError,
-    FallbackReservedError,
-    NumberTakenError,
-)
 from odoo_ai_config.domain.identifiers import BusinessDomain, ChatwootId, TenantDomain, TenantId
 from odoo_ai_config.domain.mapping import (
     NO_RIVALS,
+    AccountSharedError,
     ChannelKey,
     ChannelMapping,
+    ChannelOwnedError,
+    FallbackReservedError,
     MappingRevision,
+    NumberTakenError,
     claimed,
     decided,
     previous_owner,

@@ -106,10 +106,10 @@ def test_only_a_writer_who_is_out_of_date_is_refused(
     if current is None or current.deleted:
         allowed.add(0)
     if expected in allowed:
-        require_version(KEY, current, expected)
+        require_version(current, expected)
     else:
         with pytest.raises(PreconditionFailedError) as caught:
-            require_version(KEY, current, expected)
+            require_version(current, expected)
         assert caught.value.current == version_of(current)
 
 

@@ -8,18 +8,17 @@ import pytest
 
 from odoo_ai_config.application import errors as application_errors
 from odoo_ai_config.application.errors import ApplicationError
-from odoo_ai_config.domain import errors as domain_errors
 from odoo_ai_config.domain.errors import DomainError
-from tests.source_tree import ROOT
+from tests.source_tree import ROOT, domain_errors
 
 ROOTS = (DomainError, ApplicationError)
 ERRORS = sorted(
     {
         error
-        for module in (domain_errors, application_errors)
-        for _, error in inspect.getmembers(module, inspect.isclass)
+        for _, error in inspect.getmembers(application_errors, inspect.isclass)
         if issubclass(error, ROOTS) and error not in ROOTS
-    },
+    }
+    | {*domain_errors()},
     key=lambda error: error.__name__,
 )
 

@@ -34,8 +34,8 @@ async def decided_in(
     Others are asked about only if something is claimed anew: a repeated event costs nothing.
 
     Raises:
-        ChannelOwnedError, AccountSharedError, NumberTakenError, FallbackReservedError: *caller*
-            is bound, and the mapping touches what others have.
+        DomainError: One of `MAPPING_REFUSALS`: *caller* is bound, and *mapping* touches what
+            others have.
         StoreUnavailableError: The store is away.
     """
     if current is not None and current.mapping == mapping:

@@ -92,7 +92,7 @@ async def write_document(
         beside = request.key.owner.document(CREDENTIALS)
         found = await store.current((request.key, beside))
         current = found.get(request.key)
-        require_version(request.key, current, request.expected)
+        require_version(current, request.expected)
         decision = await decide(current, now)
         if credentials is not None and request.key.kind != CREDENTIALS:
             decision = await _apart(credentials, decision, current, found.get(beside), now)

@@ -11,7 +11,7 @@ from typing import Final
 
 from attrs import evolve, field, frozen
 
-from odoo_ai_config.domain.errors import ScopeMissingError, TenantForbiddenError
+from odoo_ai_config.domain.errors import DomainError, TenantForbiddenError
 from odoo_ai_config.domain.identifiers import HUB, TenantId
 
 
@@ -30,6 +30,19 @@ class Scope(enum.Enum):
 
 
 ALL_SCOPES = frozenset(Scope)
+
+
+class ScopeMissingError(DomainError):
+    """
+    The API key does not have the scope that the operation requires.
+    """
+
+    code = "scope_missing"
+
+    def __init__(self, scope: Scope) -> None:
+        super().__init__(scope)
+        self.scope = scope
+
 
 SHORTEST_SECRET: Final = 20
 _FEWEST_DIFFERENT: Final = 6

@@ -1,19 +1,15 @@
 """
-Refusals of the domain, one class per reason, each with a stable *code*.
+Refusals of the domain, one class for each reason, each with a stable *code*.
 
-The texts here are for developers. What an Odoo user reads is made from *code*
-and the typed attributes at the HTTP boundary, so that no message can repeat
-input by accident.
+The texts are for developers. The HTTP boundary makes the text that a user of Odoo reads from the
+code and the attributes, so that no message repeats input by accident.
+
+A refusal with an attribute of a domain type stands in the module of that type.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
-
-if TYPE_CHECKING:
-    from odoo_ai_config.domain.access import Scope
-    from odoo_ai_config.domain.identifiers import DocumentKey, TenantId
-    from odoo_ai_config.domain.inbox import Stage
+from typing import ClassVar
 
 
 class DomainError(Exception):
@@ -82,9 +78,8 @@ class PreconditionFailedError(DomainError):
 
     code = "version_mismatch"
 
-    def __init__(self, key: DocumentKey, current: int) -> None:
-        super().__init__(key, current)
-        self.key = key
+    def __init__(self, current: int) -> None:
+        super().__init__(current)
         self.current = current
 
 
@@ -162,43 +157,6 @@ class EncryptedValueError(DomainError):
         self.field = field
 
 
-class ChannelOwnedError(DomainError):
-    """
-    The channel belongs to another tenant, and the caller's key is bound to one.
-    """
-
-    code = "channel_owned"
-
-    def __init__(self, owner: TenantId, claimant: TenantId) -> None:
-        super().__init__(owner, claimant)
-        self.owner = owner
-        self.claimant = claimant
-
-
-class AccountSharedError(DomainError):
-    """
-    Others have channels in the account, and the caller's key is bound to a tenant without one.
-    """
-
-    code = "account_shared"
-
-
-class NumberTakenError(DomainError):
-    """
-    The special number is another tenant's in an account of both, and the caller's key is bound.
-    """
-
-    code = "number_taken"
-
-
-class FallbackReservedError(DomainError):
-    """
-    A fallback takes messages of accounts that are nobody's, and the caller's key is bound.
-    """
-
-    code = "fallback_reserved"
-
-
 class InvalidApiKeyError(DomainError):
     """
     The API key is missing, unknown or revoked.
@@ -213,18 +171,6 @@ class ApiKeyNotFoundError(DomainError):
     """
 
     code = "api_key_not_found"
-
-
-class ScopeMissingError(DomainError):
-    """
-    The API key lacks the scope that the operation asks for.
-    """
-
-    code = "scope_missing"
-
-    def __init__(self, scope: Scope) -> None:
-        super().__init__(scope)
-        self.scope = scope
 
 
 class TenantForbiddenError(DomainError):
@@ -257,18 +203,6 @@ class CrewNotFoundError(DomainError):
     """
 
     code = "crew_not_found"
-
-
-class WrongStageError(DomainError):
-    """
-    The message is at a stage where this cannot be done with it.
-    """
-
-    code = "wrong_stage"
-
-    def __init__(self, stage: Stage) -> None:
-        super().__init__(stage)
-        self.stage = stage
 
 
 class CollectionNotFoundError(DomainError):

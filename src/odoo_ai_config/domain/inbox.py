@@ -12,7 +12,7 @@ from typing import Final
 from attrs import evolve, field, frozen
 
 from odoo_ai_config.domain.credentials import Fingerprint, SealContext
-from odoo_ai_config.domain.errors import InvalidValueError, WrongStageError
+from odoo_ai_config.domain.errors import DomainError, InvalidValueError
 from odoo_ai_config.domain.identifiers import (
     HUB,
     BusinessDomain,
@@ -77,6 +77,18 @@ class Stage(enum.Enum):
 OPEN: Final = frozenset({Stage.QUEUED, Stage.AWAITING, Stage.ANSWERED})
 STUCK: Final = frozenset({Stage.UNRESOLVED, Stage.DEAD})
 _ASKED: Final = frozenset({Stage.QUEUED, Stage.AWAITING})
+
+
+class WrongStageError(DomainError):
+    """
+    The operation is not possible at the message's present stage.
+    """
+
+    code = "wrong_stage"
+
+    def __init__(self, stage: Stage) -> None:
+        super().__init__(stage)
+        self.stage = stage
 
 
 @frozen

@@ -13,13 +13,7 @@ from typing import Final
 
 from attrs import evolve, field, frozen
 
-from odoo_ai_config.domain.errors import (
-    AccountSharedError,
-    ChannelOwnedError,
-    FallbackReservedError,
-    InvalidValueError,
-    NumberTakenError,
-)
+from odoo_ai_config.domain.errors import DomainError, InvalidValueError
 from odoo_ai_config.domain.identifiers import HUB, ChatwootId, TenantDomain, TenantId
 from odoo_ai_config.domain.outcomes import Notice
 from odoo_ai_config.domain.phone import PhoneNumber
@@ -27,6 +21,52 @@ from odoo_ai_config.domain.phone import PhoneNumber
 DEFAULT_SEQUENCE: Final = 10
 CREW_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 _MAX_SEQUENCE: Final = 2**31 - 1
+
+
+class ChannelOwnedError(DomainError):
+    """
+    The channel belongs to another tenant, and the caller's key is bound to one.
+    """
+
+    code = "channel_owned"
+
+    def __init__(self, owner: TenantId, claimant: TenantId) -> None:
+        super().__init__(owner, claimant)
+        self.owner = owner
+        self.claimant = claimant
+
+
+class AccountSharedError(DomainError):
+    """
+    The account has channels of other tenants only, and the caller's key is bound to one tenant.
+    """
+
+    code = "account_shared"
+
+
+class NumberTakenError(DomainError):
+    """
+    Another tenant has the special number in a shared account, and the caller's key is bound.
+    """
+
+    code = "number_taken"
+
+
+class FallbackReservedError(DomainError):
+    """
+    A fallback takes messages of unmapped accounts, and the caller's key is bound to one tenant.
+    """
+
+    code = "fallback_reserved"
+
+
+# Why a key that is bound to one tenant may not write a mapping.
+MAPPING_REFUSALS: Final = (
+    ChannelOwnedError,
+    AccountSharedError,
+    NumberTakenError,
+    FallbackReservedError,
+)
 
 
 @frozen
@@ -318,11 +358,8 @@ def decided(
     have.
 
     Raises:
-        ChannelOwnedError: The writer is *bound* and the channel is another tenant's.
-        AccountSharedError: Or it would be the tenant's first in an account of others, or all
-            that is left of one.
-        NumberTakenError: Or a number is another tenant's in an account of both.
-        FallbackReservedError: Or it would be a fallback, or an earlier one.
+        DomainError: One of `MAPPING_REFUSALS`: the writer is *bound*, and *mapping* touches what
+            others have.
     """
     loser = previous_owner(current, mapping)
     if loser is not None and not mapping.active:

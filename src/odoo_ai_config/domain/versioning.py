@@ -134,7 +134,7 @@ def version_of(current: Revision | None) -> int:
     return 0 if current is None else current.version
 
 
-def require_version(key: DocumentKey, current: Revision | None, expected: int | None) -> None:
+def require_version(current: Revision | None, expected: int | None) -> None:
     """
     Refuse a writer whose picture of the document is out of date.
 
@@ -148,7 +148,7 @@ def require_version(key: DocumentKey, current: Revision | None, expected: int | 
         return
     seen = 0 if current is not None and current.deleted and expected == 0 else version_of(current)
     if seen != expected:
-        raise PreconditionFailedError(key, version_of(current))
+        raise PreconditionFailedError(version_of(current))
 
 
 @frozen

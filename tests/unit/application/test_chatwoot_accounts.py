@@ -10,7 +10,7 @@ from attrs import evolve
 
 from odoo_ai_config.application.chatwoot_accounts import ChatwootAccounts
 from odoo_ai_config.application.errors import StoreUnavailableError
-from odoo_ai_config.domain.access import Scope
+from odoo_ai_config.domain.access import Scope, ScopeMissingError
 from odoo_ai_config.domain.chatwoot import (
     ChatwootAccess,
     ChatwootChange,
@@ -22,7 +22,6 @@ from odoo_ai_config.domain.credentials import Fingerprint, SecretText
 from odoo_ai_config.domain.errors import (
     EncryptedValueError,
     InvalidValueError,
-    ScopeMissingError,
     TenantForbiddenError,
     UnknownFingerprintError,
 )

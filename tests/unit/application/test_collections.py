@@ -7,7 +7,7 @@ from attrs import frozen
 
 from odoo_ai_config.adapters.memory.collection_store import MemoryCollectionStore
 from odoo_ai_config.application.use_cases.read_collection import ReadCollection
-from odoo_ai_config.domain.access import Scope
+from odoo_ai_config.domain.access import Scope, ScopeMissingError
 from odoo_ai_config.domain.changes import Changeset
 from odoo_ai_config.domain.collections import (
     PRODUCTS,
@@ -27,7 +27,6 @@ from odoo_ai_config.domain.errors import (
     IdempotencyKeyReusedError,
     InvalidValueError,
     ItemNotFoundError,
-    ScopeMissingError,
     TenantForbiddenError,
 )
 from odoo_ai_config.domain.identifiers import METADATA, BusinessDomain, TenantId

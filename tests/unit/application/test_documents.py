@@ -5,6 +5,7 @@ from attrs import evolve, frozen
 
 from odoo_ai_config.adapters.memory.config_store import MemoryConfigStore
 from odoo_ai_config.application.use_cases.compare_revisions import LARGEST_SHOWN
+from odoo_ai_config.domain.access import ScopeMissingError
 from odoo_ai_config.domain.changes import AuditAction, Changeset
 from odoo_ai_config.domain.credentials import Fingerprint
 from odoo_ai_config.domain.errors import (
@@ -14,7 +15,6 @@ from odoo_ai_config.domain.errors import (
     InvalidValueError,
     PreconditionFailedError,
     RevisionNotFoundError,
-    ScopeMissingError,
     TenantForbiddenError,
     TenantNotFoundError,
     UnknownFingerprintError,

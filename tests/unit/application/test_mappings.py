@@ -5,20 +5,19 @@ import asyncio
 import pytest
 from attrs import evolve
 
-from odoo_ai_config.domain.access import Scope
+from odoo_ai_config.domain.access import Scope, ScopeMissingError
 from odoo_ai_config.domain.changes import AuditAction
-from odoo_ai_config.domain.errors import (
-    AccountSharedError,
-    ChannelOwnedError,
-    DomainError,
-    FallbackReservedError,
-    MappingNotFoundError,
-    NumberTakenError,
-    ScopeMissingError,
-    TenantForbiddenError,
-)
+from odoo_ai_config.domain.errors import DomainError, MappingNotFoundError, TenantForbiddenError
 from odoo_ai_config.domain.identifiers import ChatwootId, TenantId
-from odoo_ai_config.domain.mapping import ChannelKey, ChannelMapping, SpecialNumber
+from odoo_ai_config.domain.mapping import (
+    AccountSharedError,
+    ChannelKey,
+    ChannelMapping,
+    ChannelOwnedError,
+    FallbackReservedError,
+    NumberTakenError,
+    SpecialNumber,
+)
 from odoo_ai_config.domain.mapping_sections import MappingSections
 from odoo_ai_config.domain.outcomes import Notice
 from odoo_ai_config.domain.phone import PhoneNumber

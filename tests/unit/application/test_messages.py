@@ -22,19 +22,17 @@ from odoo_ai_config.application.errors import (
 )
 from odoo_ai_config.application.use_cases.prune_messages import PruneMessages
 from odoo_ai_config.application.use_cases.replay_messages import Replay
-from odoo_ai_config.domain.access import ApiKey, Scope
+from odoo_ai_config.domain.access import ApiKey, Scope, ScopeMissingError
 from odoo_ai_config.domain.changes import AuditAction, Changeset
 from odoo_ai_config.domain.credentials import SecretText
 from odoo_ai_config.domain.crews import LATER, SILENCE, Answer, Silence
 from odoo_ai_config.domain.errors import (
     CrewNotFoundError,
     MessageNotFoundError,
-    ScopeMissingError,
     TenantForbiddenError,
-    WrongStageError,
 )
 from odoo_ai_config.domain.identifiers import CREDENTIALS, HUB
-from odoo_ai_config.domain.inbox import MessageId, Origin, Stage
+from odoo_ai_config.domain.inbox import MessageId, Origin, Stage, WrongStageError
 from odoo_ai_config.domain.json_types import JsonObject
 from tests.contract.samples import AT
 from tests.unit.application.deliveries import (

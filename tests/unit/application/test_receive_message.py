@@ -14,10 +14,10 @@ from odoo_ai_config.application.chatwoot_payloads import customer_message, read_
 from odoo_ai_config.application.errors import MessageRecordedError, StoreUnavailableError
 from odoo_ai_config.application.unsealing import unsealed
 from odoo_ai_config.application.use_cases.receive_message import Receipt, Reception
-from odoo_ai_config.domain.access import ApiKey, Scope
+from odoo_ai_config.domain.access import ApiKey, Scope, ScopeMissingError
 from odoo_ai_config.domain.changes import Changeset
 from odoo_ai_config.domain.credentials import SecretText
-from odoo_ai_config.domain.errors import ScopeMissingError, TenantForbiddenError
+from odoo_ai_config.domain.errors import TenantForbiddenError
 from odoo_ai_config.domain.identifiers import (
     BusinessDomain,
     ChatwootId,

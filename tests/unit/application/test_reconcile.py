@@ -7,9 +7,9 @@ from attrs import define, field, frozen
 
 from odoo_ai_config.adapters.memory.config_store import MemoryConfigStore
 from odoo_ai_config.application.use_cases.reconcile import MOST_UNKNOWN, Reconcile
-from odoo_ai_config.domain.access import Scope
+from odoo_ai_config.domain.access import Scope, ScopeMissingError
 from odoo_ai_config.domain.changes import Changeset
-from odoo_ai_config.domain.errors import ScopeMissingError, TenantForbiddenError
+from odoo_ai_config.domain.errors import TenantForbiddenError
 from odoo_ai_config.domain.identifiers import CONFIG, DocumentKind, TenantId
 from odoo_ai_config.domain.reconciling import Acknowledged, KnownArea, Standing
 from odoo_ai_config.domain.versioning import Revision

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 from attrs import evolve
 
+from odoo_ai_config.domain.access import ScopeMissingError
 from odoo_ai_config.domain.changes import Changeset
-from odoo_ai_config.domain.errors import ScopeMissingError
 from odoo_ai_config.domain.routing import Rule
 from odoo_ai_config.domain.simulating import MOST_TENANTS
 from tests.contract.samples import mapping, owner

@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 from attrs import evolve
 
-from odoo_ai_config.domain.errors import ScopeMissingError, TenantForbiddenError
+from odoo_ai_config.domain.access import ScopeMissingError
+from odoo_ai_config.domain.errors import TenantForbiddenError
 from odoo_ai_config.domain.identifiers import METADATA
 from odoo_ai_config.domain.tenant import CompanyMetadataSync
 from tests.contract.samples import owner

@@ -7,12 +7,11 @@ import pytest
 from attrs import evolve
 
 from odoo_ai_config.application.errors import StoreUnavailableError
-from odoo_ai_config.domain.access import Scope
+from odoo_ai_config.domain.access import Scope, ScopeMissingError
 from odoo_ai_config.domain.credentials import SecretText
 from odoo_ai_config.domain.errors import (
     IdempotencyKeyReusedError,
     InvalidYamlError,
-    ScopeMissingError,
     TenantForbiddenError,
 )
 from odoo_ai_config.domain.identifiers import CONFIG, CREDENTIALS, CredentialRef

@@ -8,8 +8,8 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
-from odoo_ai_config.domain.access import ALL_SCOPES, ApiKey, Scope, is_guessable
-from odoo_ai_config.domain.errors import ScopeMissingError, TenantForbiddenError
+from odoo_ai_config.domain.access import ALL_SCOPES, ApiKey, Scope, ScopeMissingError, is_guessable
+from odoo_ai_config.domain.errors import TenantForbiddenError
 from odoo_ai_config.domain.identifiers import HUB, TenantId
 
 NOON = datetime(2025, 1, 1, 12, tzinfo=UTC)

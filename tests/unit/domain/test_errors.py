@@ -1,16 +1,17 @@
 from __future__ import annotations
 
 import copy
-import inspect
 import pickle
 
 import pytest
 
 from odoo_ai_config.domain import errors
-from odoo_ai_config.domain.access import Scope
+from odoo_ai_config.domain.access import Scope, ScopeMissingError
 from odoo_ai_config.domain.errors import DomainError
-from odoo_ai_config.domain.identifiers import CONFIG, BusinessDomain, DocumentKey, TenantId
-from odoo_ai_config.domain.inbox import Stage
+from odoo_ai_config.domain.identifiers import TenantId
+from odoo_ai_config.domain.inbox import Stage, WrongStageError
+from odoo_ai_config.domain.mapping import ChannelOwnedError
+from tests.source_tree import domain_errors
 
 CANARY = "canary-7f3a"
 TENANT = TenantId(CANARY)
@@ -18,20 +19,15 @@ ARGUMENTS: dict[type[DomainError], tuple[object, ...]] = {
     errors.EncryptedValueError: ("odoo_password",),
     errors.InvalidValueError: ("mapping.sequence", "integer"),
     errors.InvalidYamlError: (3, 7),
-    errors.PreconditionFailedError: (DocumentKey(TENANT, BusinessDomain(), CONFIG), 4711),
+    errors.PreconditionFailedError: (4711,),
     errors.DocumentDeletedError: (4711,),
-    errors.ChannelOwnedError: (TENANT, TENANT),
-    errors.ScopeMissingError: (Scope.ADMIN,),
-    errors.WrongStageError: (Stage.DONE,),
+    ChannelOwnedError: (TENANT, TENANT),
+    ScopeMissingError: (Scope.ADMIN,),
+    WrongStageError: (Stage.DONE,),
 }
-CLASSES = [
-    error
-    for _, error in inspect.getmembers(errors, inspect.isclass)
-    if issubclass(error, DomainError) and error is not DomainError
-]
 
 
-@pytest.mark.parametrize("error", CLASSES)
+@pytest.mark.parametrize("error", domain_errors())
 def test_message_is_a_sentence_without_values(error: type[DomainError]) -> None:
     message = str(error(*ARGUMENTS.get(error, ())))
     assert message.endswith((".", "?"))
@@ -40,7 +36,7 @@ def test_message_is_a_sentence_without_values(error: type[DomainError]) -> None:
     assert "4711" not in message
 
 
-@pytest.mark.parametrize("error", CLASSES)
+@pytest.mark.parametrize("error", domain_errors())
 def test_error_survives_copying_and_pickling(error: type[DomainError]) -> None:
     raised = error(*ARGUMENTS.get(error, ()))
     for twin in (copy.copy(raised), pickle.loads(pickle.dumps(raised))):

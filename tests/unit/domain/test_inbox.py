@@ -8,7 +8,7 @@ from attrs import evolve
 from hypothesis import given
 
 from odoo_ai_config.domain.credentials import Fingerprint, SealContext
-from odoo_ai_config.domain.errors import InvalidValueError, WrongStageError
+from odoo_ai_config.domain.errors import InvalidValueError
 from odoo_ai_config.domain.identifiers import (
     HUB,
     BusinessDomain,
@@ -31,6 +31,7 @@ from odoo_ai_config.domain.inbox import (
     Origin,
     Release,
     Stage,
+    WrongStageError,
     answer_context,
     body_context,
 )

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from attrs import evolve
 
-from odoo_ai_config.domain.errors import ChannelOwnedError, InvalidValueError
+from odoo_ai_config.domain.errors import InvalidValueError
 from odoo_ai_config.domain.identifiers import (
     HUB,
     BusinessDomain,
@@ -18,6 +18,7 @@ from odoo_ai_config.domain.mapping import (
     ChannelClaim,
     ChannelKey,
     ChannelMapping,
+    ChannelOwnedError,
     MappingRevision,
     SpecialNumber,
     previous_owner,

@@ -7,8 +7,8 @@ import pytest
 
 from odoo_ai_config.adapters.memory.chatwoot import MemoryChatwoot
 from odoo_ai_config.domain.crews import LATER, Answer, CrewTask, Later
-from odoo_ai_config.domain.errors import InvalidValueError, WrongStageError
-from odoo_ai_config.domain.inbox import Stage
+from odoo_ai_config.domain.errors import InvalidValueError
+from odoo_ai_config.domain.inbox import Stage, WrongStageError
 from odoo_ai_config.entrypoints.container import Container
 from odoo_ai_config.entrypoints.delivering import Capacity
 from odoo_ai_config.entrypoints.library import Hub, open_hub

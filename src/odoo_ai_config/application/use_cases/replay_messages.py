@@ -23,7 +23,7 @@ from odoo_ai_config.application.ports.message_inbox import MessageInbox
 from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.changes import AuditAction, AuditEntry, Changeset
 from odoo_ai_config.domain.credentials import SecretText
-from odoo_ai_config.domain.errors import DomainError, WrongStageError
+from odoo_ai_config.domain.errors import DomainError
 from odoo_ai_config.domain.identifiers import TenantId
 from odoo_ai_config.domain.inbox import (
     STUCK,
@@ -31,6 +31,7 @@ from odoo_ai_config.domain.inbox import (
     InboxMessage,
     MessageId,
     Stage,
+    WrongStageError,
 )
 from odoo_ai_config.domain.routing import IncomingMessage
 

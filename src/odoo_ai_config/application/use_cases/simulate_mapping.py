@@ -12,14 +12,8 @@ from odoo_ai_config.application.channel_claims import decided_in
 from odoo_ai_config.application.ports.channel_directory import ChannelDirectory
 from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.domain.access import ApiKey, Scope
-from odoo_ai_config.domain.errors import (
-    AccountSharedError,
-    ChannelOwnedError,
-    FallbackReservedError,
-    NumberTakenError,
-)
 from odoo_ai_config.domain.identifiers import TenantId
-from odoo_ai_config.domain.mapping import ChannelMapping, MappingDecision
+from odoo_ai_config.domain.mapping import MAPPING_REFUSALS, ChannelMapping, MappingDecision
 from odoo_ai_config.domain.outcomes import Notice
 from odoo_ai_config.domain.routing import IncomingMessage, Route
 from odoo_ai_config.domain.simulating import (
@@ -109,12 +103,7 @@ class SimulateMapping:
             decision = await decided_in(
                 self.channels, current, mapping, caller=caller, at=self.clock.now()
             )
-        except (
-            ChannelOwnedError,
-            AccountSharedError,
-            NumberTakenError,
-            FallbackReservedError,
-        ) as error:
+        except MAPPING_REFUSALS as error:
             refusal = error.code
         newest = decision.revision or current
         # What is not written changes nothing.

@@ -40,8 +40,8 @@ class SyncMapping:
         Raises:
             ScopeMissingError: *caller* may not push events.
             TenantForbiddenError: *caller* is bound to another tenant.
-            ChannelOwnedError, AccountSharedError, NumberTakenError, FallbackReservedError:
-                *caller* is bound, and the mapping touches what others have.
+            DomainError: One of `MAPPING_REFUSALS`: *caller* is bound, and *mapping* touches what
+                others have.
             IdempotencyKeyReusedError: *claim* came before with another body.
             ContentionError: Too many writers at a time.
             StoreUnavailableError: The store is away.

@@ -20,8 +20,16 @@ from attrs import field, frozen
 from odoo_ai_config.application import errors as application
 from odoo_ai_config.application.errors import ApplicationError
 from odoo_ai_config.domain import errors as domain
+from odoo_ai_config.domain.access import ScopeMissingError
 from odoo_ai_config.domain.errors import DomainError
+from odoo_ai_config.domain.inbox import WrongStageError
 from odoo_ai_config.domain.json_types import JsonObject
+from odoo_ai_config.domain.mapping import (
+    AccountSharedError,
+    ChannelOwnedError,
+    FallbackReservedError,
+    NumberTakenError,
+)
 from odoo_ai_config.entrypoints.http.app_keys import EVENT, REQUEST_ID
 from odoo_ai_config.entrypoints.http.errors import (
     BodyLateError,
@@ -130,24 +138,24 @@ WORDINGS: Final[Mapping[type[DomainError | ApplicationError], Wording]] = {
         "Valor já cifrado pelo servidor antigo (ENC:...); envie o valor em texto claro",
         "The replaced server has encrypted this value (ENC:...); send it in clear",
     ),
-    domain.ChannelOwnedError: _wording(
+    ChannelOwnedError: _wording(
         409, "O canal pertence a outro cliente", "The channel belongs to another tenant"
     ),
-    domain.AccountSharedError: _wording(
+    AccountSharedError: _wording(
         409,
         "Outro cliente já tem canais nesta conta do Chatwoot: peça ao operador do hub que inclua "
         "este canal",
         "Another tenant has channels in this Chatwoot account already: ask the operator of the "
         "hub to add this channel",
     ),
-    domain.NumberTakenError: _wording(
+    NumberTakenError: _wording(
         409,
         "Um número especial já é de outro cliente da mesma conta do Chatwoot: retire o número ou "
         "fale com o operador do hub",
         "A special number is another tenant's of the same Chatwoot account already: remove the "
         "number, or ask the operator of the hub",
     ),
-    domain.FallbackReservedError: _wording(
+    FallbackReservedError: _wording(
         403,
         "A chave de API não pode definir este canal como fallback: desmarque Fallback ou fale com "
         "o operador do hub",
@@ -158,7 +166,7 @@ WORDINGS: Final[Mapping[type[DomainError | ApplicationError], Wording]] = {
         401, "Chave de API inválida ou não fornecida", "API key invalid or not provided"
     ),
     domain.ApiKeyNotFoundError: _wording(404, "Chave de API não encontrada", "API key not found"),
-    domain.ScopeMissingError: _wording(
+    ScopeMissingError: _wording(
         403,
         "A chave de API não tem permissão para esta operação",
         "The API key lacks the scope for this operation",
@@ -175,7 +183,7 @@ WORDINGS: Final[Mapping[type[DomainError | ApplicationError], Wording]] = {
     ),
     domain.MessageNotFoundError: _wording(404, "Mensagem não encontrada", "Message not found"),
     domain.CrewNotFoundError: _wording(404, "Equipe não encontrada", "Crew not found"),
-    domain.WrongStageError: _wording(
+    WrongStageError: _wording(
         409,
         "A mensagem não está num estágio que permita esta operação",
         "The message is at a stage that does not allow this operation",
@@ -321,11 +329,11 @@ def _members_of(error: Refusal, language: Language) -> JsonObject:
             members["current_version"] = current
         case domain.DocumentDeletedError(version=version):
             members = {"version": version, "deleted": True}
-        case domain.ChannelOwnedError(owner=owner, claimant=claimant):
+        case ChannelOwnedError(owner=owner, claimant=claimant):
             members = {"owner": str(owner), "claimant": str(claimant)}
-        case domain.ScopeMissingError(scope=scope):
+        case ScopeMissingError(scope=scope):
             members["scope"] = scope.value
-        case domain.WrongStageError(stage=stage):
+        case WrongStageError(stage=stage):
             members["stage"] = stage.value
         case _:
             pass

@@ -16,21 +16,19 @@ from odoo_ai_config.application.errors import (
     MasterKeyMissingError,
     StoreUnusableError,
 )
-from odoo_ai_config.domain import errors as domain_errors
-from odoo_ai_config.domain.access import Scope
+from odoo_ai_config.domain.access import Scope, ScopeMissingError
 from odoo_ai_config.domain.errors import (
-    ChannelOwnedError,
     DocumentDeletedError,
     DomainError,
     EncryptedValueError,
+    InvalidApiKeyError,
     InvalidValueError,
     InvalidYamlError,
     PreconditionFailedError,
-    ScopeMissingError,
-    WrongStageError,
 )
-from odoo_ai_config.domain.identifiers import CONFIG, BusinessDomain, DocumentKey, TenantId
-from odoo_ai_config.domain.inbox import Stage
+from odoo_ai_config.domain.identifiers import TenantId
+from odoo_ai_config.domain.inbox import Stage, WrongStageError
+from odoo_ai_config.domain.mapping import ChannelOwnedError
 from odoo_ai_config.entrypoints.http import errors as http_errors
 from odoo_ai_config.entrypoints.http.app_keys import LastOrders
 from odoo_ai_config.entrypoints.http.errors import (
@@ -52,26 +50,25 @@ from odoo_ai_config.entrypoints.http.problems import (
 )
 from odoo_ai_config.entrypoints.http.request_trace import RequestTrace
 from odoo_ai_config.entrypoints.http.store_watch import StoreWatch
-from tests.source_tree import ROOT
+from tests.source_tree import ROOT, domain_errors
 from tests.unit.application.memory_hub import MemoryHub
 
 CANARY = "canario-4711"
-KEY = DocumentKey(TenantId("acme"), BusinessDomain(), CONFIG)
 ROOTS = {DomainError, ApplicationError, HttpRefusalError, SignatureError}
 CLASSES: list[type[Refusal]] = sorted(
     {
         error
-        for module in (domain_errors, application_errors, http_errors)
+        for module in (application_errors, http_errors)
         for _, error in inspect.getmembers(module, inspect.isclass)
-        if issubclass(error, DomainError | ApplicationError | HttpRefusalError)
-        and error not in ROOTS
-    },
+        if issubclass(error, ApplicationError | HttpRefusalError) and error not in ROOTS
+    }
+    | {*domain_errors()},
     key=lambda error: error.__name__,
 )
 WITH_ARGUMENTS: dict[type[Refusal], Refusal] = {
     InvalidValueError: InvalidValueError("mapping.sequence", "sequence"),
     InvalidYamlError: InvalidYamlError(3, 7),
-    PreconditionFailedError: PreconditionFailedError(KEY, 4),
+    PreconditionFailedError: PreconditionFailedError(4),
     DocumentDeletedError: DocumentDeletedError(5),
     EncryptedValueError: EncryptedValueError("odoo_password"),
     ChannelOwnedError: ChannelOwnedError(TenantId("a"), TenantId("b")),
@@ -140,7 +137,7 @@ def test_every_rule_is_documented(rule: str) -> None:
 @pytest.mark.parametrize(
     ("error", "headers"),
     [
-        (domain_errors.InvalidApiKeyError(), {"WWW-Authenticate": "ApiKey"}),
+        (InvalidApiKeyError(), {"WWW-Authenticate": "ApiKey"}),
         (http_errors.SignatureMissingError(), {"WWW-Authenticate": "Signature"}),
         (MethodNotAllowedError({"POST", "GET"}), {"Allow": "GET, POST"}),
         (UnsupportedEncodingError(["identity", "gzip"]), {"Accept-Encoding": "identity, gzip"}),

@@ -10,7 +10,7 @@ from odoo_ai_config.application import errors as application
 from odoo_ai_config.application.message_routing import NO_ROUTE
 from odoo_ai_config.application.use_cases.receive_message import Reception
 from odoo_ai_config.domain import errors as domain
-from odoo_ai_config.domain.access import Scope
+from odoo_ai_config.domain.access import Scope, ScopeMissingError
 from odoo_ai_config.domain.chatwoot import MOST_SECRETS
 from odoo_ai_config.domain.json_types import Json, JsonObject
 from odoo_ai_config.domain.receiving import Ignored
@@ -58,7 +58,7 @@ _REFUSALS: Final = (
     http.SignatureTimestampError,
     http.WebhookTokenInvalidError,
     domain.InvalidApiKeyError,
-    domain.ScopeMissingError,
+    ScopeMissingError,
     domain.TenantForbiddenError,
     application.MessageRecordedError,
     application.StoreUnavailableError,

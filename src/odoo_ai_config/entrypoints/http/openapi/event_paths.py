@@ -7,6 +7,7 @@ from __future__ import annotations
 from odoo_ai_config.domain import errors as domain
 from odoo_ai_config.domain.access import Scope
 from odoo_ai_config.domain.json_types import JsonObject
+from odoo_ai_config.domain.mapping import MAPPING_REFUSALS
 from odoo_ai_config.entrypoints.http import errors as http
 from odoo_ai_config.entrypoints.http.openapi.operations import (
     BODY,
@@ -53,11 +54,8 @@ def event_paths() -> JsonObject:
                     http.TokenMissingError,
                     domain.InvalidYamlError,
                     domain.TenantForbiddenError,
-                    domain.ChannelOwnedError,
                     domain.EncryptedValueError,
-                    domain.AccountSharedError,
-                    domain.NumberTakenError,
-                    domain.FallbackReservedError,
+                    *MAPPING_REFUSALS,
                     domain.UnknownFingerprintError,
                 ),
             )

@@ -10,7 +10,7 @@ from typing import Final
 from odoo_ai_config.application.use_cases.replay_messages import MOST_AT_ONCE
 from odoo_ai_config.domain import errors as domain
 from odoo_ai_config.domain.access import Scope
-from odoo_ai_config.domain.inbox import MAX_REPLAYS, STUCK, Stage
+from odoo_ai_config.domain.inbox import MAX_REPLAYS, STUCK, Stage, WrongStageError
 from odoo_ai_config.domain.json_types import Json, JsonObject
 from odoo_ai_config.domain.routing import Rule
 from odoo_ai_config.entrypoints.http import errors as http
@@ -279,7 +279,7 @@ def _moving(identity: str, summary: str, *, refusals: tuple[RefusalClass, ...] =
             http.InvalidFieldsError,
             domain.MessageNotFoundError,
             domain.TenantForbiddenError,
-            domain.WrongStageError,
+            WrongStageError,
         ),
     )
 
@@ -306,7 +306,7 @@ def _answering() -> JsonObject:
             http.SignatureTimestampError,
             domain.MessageNotFoundError,
             domain.TenantForbiddenError,
-            domain.WrongStageError,
+            WrongStageError,
         ),
     )
     scopes: list[Json] = [Scope.MESSAGES_WRITE.value]

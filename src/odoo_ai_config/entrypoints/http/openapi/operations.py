@@ -10,7 +10,7 @@ from typing import Final
 
 from odoo_ai_config.application import errors as application
 from odoo_ai_config.domain import errors as domain
-from odoo_ai_config.domain.access import Scope
+from odoo_ai_config.domain.access import Scope, ScopeMissingError
 from odoo_ai_config.domain.json_types import Json, JsonObject
 from odoo_ai_config.entrypoints.http import errors as http
 from odoo_ai_config.entrypoints.http.openapi.refusals import RefusalClass, refused
@@ -23,7 +23,7 @@ BEARER_SCHEME: Final = "Bearer"
 _STORE: Final = (application.StoreUnavailableError, application.StoreUnusableError)
 _KEYED: Final = (
     domain.InvalidApiKeyError,
-    domain.ScopeMissingError,
+    ScopeMissingError,
     http.RateLimitedError,
     http.BodyTooLargeError,
     *_STORE,
