@@ -31,8 +31,8 @@ from benchmarks.figures import Figure, at_least
 from benchmarks.over_http import credentials_event
 from benchmarks.processes import mongodb
 from odoo_ai_config.adapters.mongo.database import DURABLE, Client, MongoDatabase, Record
-from odoo_ai_config.domain.tenant import CredentialsSync
-from odoo_ai_config.entrypoints.http.payloads import credentials_sync
+from odoo_ai_config.domain.documents.syncs import CredentialsSync
+from odoo_ai_config.entrypoints.http.odoo_events.payloads import credentials_sync
 from odoo_ai_config.entrypoints.library import Hub, open_hub
 from odoo_ai_config.entrypoints.settings import read_settings
 

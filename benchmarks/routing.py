@@ -17,10 +17,10 @@ from attrs import evolve
 
 from benchmarks.figures import Figure, at_most
 from odoo_ai_config.domain.access import Scope
+from odoo_ai_config.domain.channels.mapping import ChannelKey, ChannelMapping, SpecialNumber
+from odoo_ai_config.domain.channels.phone import PhoneNumber
+from odoo_ai_config.domain.channels.routing import IncomingMessage, RoutingTable
 from odoo_ai_config.domain.identifiers import BusinessDomain, ChatwootId, TenantDomain, TenantId
-from odoo_ai_config.domain.mapping import ChannelKey, ChannelMapping, SpecialNumber
-from odoo_ai_config.domain.phone import PhoneNumber
-from odoo_ai_config.domain.routing import IncomingMessage, RoutingTable
 from odoo_ai_config.entrypoints.library import Hub, open_hub
 from odoo_ai_config.entrypoints.settings import read_settings
 

@@ -24,6 +24,14 @@ from odoo_ai_config.domain.changes import (
     Delivery,
     DeliveryId,
 )
+from odoo_ai_config.domain.channels.mapping import (
+    ChannelKey,
+    ChannelMapping,
+    MappingRevision,
+    SpecialNumber,
+)
+from odoo_ai_config.domain.channels.phone import PhoneNumber
+from odoo_ai_config.domain.channels.routing import IncomingMessage, Rule
 from odoo_ai_config.domain.collections import (
     CollectionChange,
     CollectionHead,
@@ -33,7 +41,7 @@ from odoo_ai_config.domain.collections import (
     Item,
     change_after,
 )
-from odoo_ai_config.domain.credentials import (
+from odoo_ai_config.domain.credentials.secrets import (
     Fingerprint,
     SealContext,
     SealedSecret,
@@ -51,7 +59,14 @@ from odoo_ai_config.domain.crews import (
     CrewKind,
     CustomerMessage,
 )
-from odoo_ai_config.domain.documents import AuthoredYaml, Document
+from odoo_ai_config.domain.documents.document import AuthoredYaml, Document
+from odoo_ai_config.domain.documents.revisions import RetentionPolicy, Revision
+from odoo_ai_config.domain.documents.syncs import (
+    CompanyMetadataSync,
+    CredentialsSync,
+    OdooConnection,
+    SocialAccount,
+)
 from odoo_ai_config.domain.identifiers import (
     CONFIG,
     CREDENTIALS,
@@ -64,7 +79,8 @@ from odoo_ai_config.domain.identifiers import (
     TenantDomain,
     TenantId,
 )
-from odoo_ai_config.domain.inbox import (
+from odoo_ai_config.domain.json_types import Json, JsonObject
+from odoo_ai_config.domain.messages.inbox import (
     OPEN,
     Destination,
     InboxMessage,
@@ -73,23 +89,7 @@ from odoo_ai_config.domain.inbox import (
     Release,
     Stage,
 )
-from odoo_ai_config.domain.json_types import Json, JsonObject
-from odoo_ai_config.domain.mapping import (
-    ChannelKey,
-    ChannelMapping,
-    MappingRevision,
-    SpecialNumber,
-)
 from odoo_ai_config.domain.outcomes import ItemCounts, Notice, Outcome, WriteKind
-from odoo_ai_config.domain.phone import PhoneNumber
-from odoo_ai_config.domain.routing import IncomingMessage, Rule
-from odoo_ai_config.domain.tenant import (
-    CompanyMetadataSync,
-    CredentialsSync,
-    OdooConnection,
-    SocialAccount,
-)
-from odoo_ai_config.domain.versioning import RetentionPolicy, Revision
 
 T = TypeVar("T")
 

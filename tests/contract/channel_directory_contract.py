@@ -11,17 +11,17 @@ from attrs import evolve
 from hypothesis import HealthCheck, given, settings
 
 from odoo_ai_config.domain.changes import Changeset
-from odoo_ai_config.domain.errors import RevisionConflictError
-from odoo_ai_config.domain.identifiers import ChatwootId, TenantId
-from odoo_ai_config.domain.mapping import (
+from odoo_ai_config.domain.channels.mapping import (
     ChannelClaim,
     ChannelKey,
     ChannelMapping,
     MappingRevision,
     Rivals,
 )
-from odoo_ai_config.domain.phone import comparable
-from odoo_ai_config.domain.routing import IncomingMessage, Route, RoutingTable, Rule
+from odoo_ai_config.domain.channels.phone import comparable
+from odoo_ai_config.domain.channels.routing import IncomingMessage, Route, RoutingTable, Rule
+from odoo_ai_config.domain.errors import RevisionConflictError
+from odoo_ai_config.domain.identifiers import ChatwootId, TenantId
 from tests import strategies
 from tests.contract.samples import AT, mapping, owner
 from tests.contract.stores import StoreContract, Stores

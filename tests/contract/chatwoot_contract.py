@@ -8,11 +8,11 @@ import pytest
 from attrs import evolve
 
 from odoo_ai_config.application.errors import ChatwootRefusedError, ChatwootUnavailableError
-from odoo_ai_config.application.ports.chatwoot import Chatwoot, Conversation
-from odoo_ai_config.domain.credentials import SecretText
+from odoo_ai_config.application.ports.chatwoot_client import Chatwoot, Conversation
+from odoo_ai_config.domain.credentials.secrets import SecretText
 from odoo_ai_config.domain.crews import Answer
 from odoo_ai_config.domain.identifiers import ChatwootId
-from odoo_ai_config.domain.inbox import MessageId
+from odoo_ai_config.domain.messages.inbox import MessageId
 
 ANSWER = Answer("Das 9h às 18h. 😀\n*Até já!*")
 NOTE = Answer("Cliente em atraso.", private=True)

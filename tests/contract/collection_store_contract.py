@@ -29,10 +29,10 @@ from odoo_ai_config.domain.collections import (
     change_after,
     position_at,
 )
+from odoo_ai_config.domain.documents.revisions import RetentionPolicy
 from odoo_ai_config.domain.errors import CursorExpiredError, RevisionConflictError
 from odoo_ai_config.domain.identifiers import TenantId
 from odoo_ai_config.domain.outcomes import ItemCounts
-from odoo_ai_config.domain.versioning import RetentionPolicy
 from tests import strategies
 from tests.contract.samples import AT, DAY, collection_key, delivery, item, pushed
 from tests.contract.stores import StoreContract, Stores

@@ -14,7 +14,8 @@ from attrs import evolve
 from odoo_ai_config.application.errors import DeliveryRecordedError, TenantKeyChangedError
 from odoo_ai_config.application.ports.config_store import ConfigStore
 from odoo_ai_config.domain.changes import Changeset, DeliveryId
-from odoo_ai_config.domain.documents import AuthoredYaml, Document
+from odoo_ai_config.domain.documents.document import AuthoredYaml, Document
+from odoo_ai_config.domain.documents.revisions import RetentionPolicy, Revision, successor
 from odoo_ai_config.domain.errors import RevisionConflictError
 from odoo_ai_config.domain.identifiers import (
     CONFIG,
@@ -24,7 +25,6 @@ from odoo_ai_config.domain.identifiers import (
     TenantId,
 )
 from odoo_ai_config.domain.json_types import Json
-from odoo_ai_config.domain.versioning import RetentionPolicy, Revision, successor
 from tests.contract.picture import picture_of
 from tests.contract.samples import (
     AT,

@@ -10,7 +10,7 @@ import pytest
 from attrs import evolve
 
 from odoo_ai_config.application.errors import CrewRefusedError, CrewUnavailableError
-from odoo_ai_config.application.ports.crew_line import CrewLine
+from odoo_ai_config.application.ports.crew_client import CrewLine
 from odoo_ai_config.domain.crews import (
     LATER,
     SILENCE,

@@ -19,13 +19,13 @@ from odoo_ai_config.application.ports.config_store import ConfigStore
 from odoo_ai_config.application.ports.message_inbox import Allowance, MessageInbox
 from odoo_ai_config.application.ports.secret_store import SecretStore
 from odoo_ai_config.domain.changes import Changeset, DeliveryId
+from odoo_ai_config.domain.channels.mapping import ChannelClaim
+from odoo_ai_config.domain.channels.routing import IncomingMessage
 from odoo_ai_config.domain.collections import Position
-from odoo_ai_config.domain.documents import Document
+from odoo_ai_config.domain.documents.document import Document
+from odoo_ai_config.domain.documents.revisions import RetentionPolicy
 from odoo_ai_config.domain.identifiers import CONFIG, BusinessDomain, ChatwootId, TenantId
-from odoo_ai_config.domain.inbox import Stage
-from odoo_ai_config.domain.mapping import ChannelClaim
-from odoo_ai_config.domain.routing import IncomingMessage
-from odoo_ai_config.domain.versioning import RetentionPolicy
+from odoo_ai_config.domain.messages.inbox import Stage
 from tests.contract.picture import picture_of
 from tests.contract.samples import (
     AT,

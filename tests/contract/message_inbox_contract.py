@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 
 from odoo_ai_config.adapters.memory.clock import ManualClock
 from odoo_ai_config.adapters.memory.secret_vault import MemorySecretVault
+from odoo_ai_config.application.credentials.rotate_tenant_key import RotateTenantKey
 from odoo_ai_config.application.errors import (
     DeliveryRecordedError,
     MessageRecordedError,
@@ -22,12 +23,12 @@ from odoo_ai_config.application.errors import (
 )
 from odoo_ai_config.application.ports.config_store import PruneReport
 from odoo_ai_config.application.ports.message_inbox import Allowance, StageCount
-from odoo_ai_config.application.use_cases.rotate_tenant_key import RotateTenantKey
 from odoo_ai_config.domain.changes import Changeset
-from odoo_ai_config.domain.credentials import SealedSecret, SecretText
+from odoo_ai_config.domain.credentials.secrets import SealedSecret, SecretText
+from odoo_ai_config.domain.documents.revisions import RetentionPolicy
 from odoo_ai_config.domain.errors import RevisionConflictError
 from odoo_ai_config.domain.identifiers import HUB, ChatwootId, TenantId
-from odoo_ai_config.domain.inbox import (
+from odoo_ai_config.domain.messages.inbox import (
     CLOCK_SLACK,
     OPEN,
     STUCK,
@@ -38,7 +39,6 @@ from odoo_ai_config.domain.inbox import (
     answer_context,
     body_context,
 )
-from odoo_ai_config.domain.versioning import RetentionPolicy
 from tests import strategies
 from tests.contract.picture import picture_of
 from tests.contract.samples import (

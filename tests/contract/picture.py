@@ -11,12 +11,12 @@ from attrs import frozen
 
 from odoo_ai_config.domain.access import ApiKey
 from odoo_ai_config.domain.changes import AuditEntry, Changeset, Delivery
+from odoo_ai_config.domain.channels.mapping import MappingRevision
 from odoo_ai_config.domain.collections import CollectionPage, Position
-from odoo_ai_config.domain.credentials import SealedSecret, TenantKey
+from odoo_ai_config.domain.credentials.secrets import SealedSecret, TenantKey
+from odoo_ai_config.domain.documents.revisions import Revision
 from odoo_ai_config.domain.identifiers import TenantId
-from odoo_ai_config.domain.inbox import InboxMessage, Stage
-from odoo_ai_config.domain.mapping import MappingRevision
-from odoo_ai_config.domain.versioning import Revision
+from odoo_ai_config.domain.messages.inbox import InboxMessage, Stage
 from tests.contract.stores import Stores
 
 T = TypeVar("T")

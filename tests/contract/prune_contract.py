@@ -12,9 +12,9 @@ from attrs import evolve
 
 from odoo_ai_config.application.ports.config_store import PruneReport
 from odoo_ai_config.domain.changes import Changeset
+from odoo_ai_config.domain.documents.revisions import RetentionPolicy
 from odoo_ai_config.domain.identifiers import CREDENTIALS, TenantId
 from odoo_ai_config.domain.json_types import Json
-from odoo_ai_config.domain.versioning import RetentionPolicy
 from tests.contract.picture import Picture, picture_of
 from tests.contract.samples import (
     AT,

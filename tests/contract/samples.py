@@ -17,6 +17,14 @@ from odoo_ai_config.domain.changes import (
     Delivery,
     DeliveryId,
 )
+from odoo_ai_config.domain.channels.mapping import (
+    ChannelKey,
+    ChannelMapping,
+    MappingRevision,
+    SpecialNumber,
+)
+from odoo_ai_config.domain.channels.phone import PhoneNumber
+from odoo_ai_config.domain.channels.routing import Rule
 from odoo_ai_config.domain.collections import (
     CollectionChange,
     CollectionKey,
@@ -25,8 +33,14 @@ from odoo_ai_config.domain.collections import (
     Item,
     change_after,
 )
-from odoo_ai_config.domain.credentials import Fingerprint, SealContext, SealedSecret, TenantKey
-from odoo_ai_config.domain.documents import AuthoredYaml, Document
+from odoo_ai_config.domain.credentials.secrets import (
+    Fingerprint,
+    SealContext,
+    SealedSecret,
+    TenantKey,
+)
+from odoo_ai_config.domain.documents.document import AuthoredYaml, Document
+from odoo_ai_config.domain.documents.revisions import Revision, tombstone
 from odoo_ai_config.domain.identifiers import (
     CONFIG,
     CREDENTIALS,
@@ -38,7 +52,8 @@ from odoo_ai_config.domain.identifiers import (
     TenantDomain,
     TenantId,
 )
-from odoo_ai_config.domain.inbox import (
+from odoo_ai_config.domain.json_types import Json
+from odoo_ai_config.domain.messages.inbox import (
     Destination,
     InboxMessage,
     MessageId,
@@ -48,17 +63,7 @@ from odoo_ai_config.domain.inbox import (
     answer_context,
     body_context,
 )
-from odoo_ai_config.domain.json_types import Json
-from odoo_ai_config.domain.mapping import (
-    ChannelKey,
-    ChannelMapping,
-    MappingRevision,
-    SpecialNumber,
-)
 from odoo_ai_config.domain.outcomes import Notice, Outcome, WriteKind
-from odoo_ai_config.domain.phone import PhoneNumber
-from odoo_ai_config.domain.routing import Rule
-from odoo_ai_config.domain.versioning import Revision, tombstone
 
 # In the future of every machine that runs this: a store that forgets by its own clock
 # must not forget anything here. Microseconds, because a store has to keep them.

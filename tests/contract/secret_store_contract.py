@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 
 from odoo_ai_config.application.errors import TenantKeyChangedError
 from odoo_ai_config.domain.changes import Changeset
-from odoo_ai_config.domain.credentials import SealedSecret, TenantKey
+from odoo_ai_config.domain.credentials.secrets import SealedSecret, TenantKey
 from odoo_ai_config.domain.identifiers import TenantId
 from tests import strategies
 from tests.contract.samples import fingerprint, secret, tenant_key

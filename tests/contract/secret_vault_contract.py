@@ -9,7 +9,7 @@ from attrs import evolve
 
 from odoo_ai_config.application.errors import MasterKeyMissingError, SealBrokenError
 from odoo_ai_config.application.ports.secret_vault import SecretVault
-from odoo_ai_config.domain.credentials import SealContext, SealedSecret, SecretText
+from odoo_ai_config.domain.credentials.secrets import SealContext, SealedSecret, SecretText
 from odoo_ai_config.domain.identifiers import (
     BusinessDomain,
     CredentialRef,

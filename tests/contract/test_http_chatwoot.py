@@ -4,11 +4,11 @@ from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
-from odoo_ai_config.adapters.http.chatwoot import HttpChatwoot
-from odoo_ai_config.adapters.http.sessions import HttpSessions
+from odoo_ai_config.adapters.chatwoot.chatwoot_client import HttpChatwoot
+from odoo_ai_config.adapters.outbound.sessions import HttpSessions
 from odoo_ai_config.adapters.system.clock import SystemClock
-from odoo_ai_config.application.ports.chatwoot import Conversation
-from odoo_ai_config.domain.credentials import SecretText
+from odoo_ai_config.application.ports.chatwoot_client import Conversation
+from odoo_ai_config.domain.credentials.secrets import SecretText
 from odoo_ai_config.domain.identifiers import ChatwootId
 from tests.contract.chatwoot_contract import ChatwootBench, ChatwootContract
 from tests.stand_ins.chatwoot import TOKEN, ChatwootStandIn, answers_with

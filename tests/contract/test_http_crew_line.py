@@ -7,8 +7,8 @@ from ipaddress import ip_network
 
 import pytest
 
-from odoo_ai_config.adapters.http.crew_line import HttpCrewLine
-from odoo_ai_config.adapters.http.sessions import HttpSessions
+from odoo_ai_config.adapters.crews.http_crew_client import HttpCrewLine
+from odoo_ai_config.adapters.outbound.sessions import HttpSessions
 from odoo_ai_config.adapters.system.clock import SystemClock
 from odoo_ai_config.domain.crews import Crew, CrewKind
 from tests.contract.crew_line_contract import CrewLineContract, CrewsBench

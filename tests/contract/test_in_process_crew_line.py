@@ -7,7 +7,7 @@ from typing import cast
 import pytest
 import structlog
 
-from odoo_ai_config.adapters.crews.crew_line import (
+from odoo_ai_config.adapters.crews.crew_client import (
     CrewLineByKind,
     EchoCrewLine,
     InProcessCrewLine,

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from odoo_ai_config.adapters.memory.chatwoot import MemoryChatwoot
+from odoo_ai_config.adapters.memory.chatwoot_client import MemoryChatwoot
 from odoo_ai_config.application.errors import ChatwootUnavailableError
-from odoo_ai_config.application.ports.chatwoot import Conversation
+from odoo_ai_config.application.ports.chatwoot_client import Conversation
 from odoo_ai_config.domain.identifiers import ChatwootId
 from tests.contract.chatwoot_contract import ChatwootBench, ChatwootContract
 

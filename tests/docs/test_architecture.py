@@ -14,7 +14,7 @@ from aiohttp.test_utils import TestClient
 from odoo_ai_config.adapters.sqlite.writer import GroupWriter
 from odoo_ai_config.entrypoints.container import Container
 from odoo_ai_config.entrypoints.http.app import build_app
-from odoo_ai_config.entrypoints.http.metrics import Metrics
+from odoo_ai_config.entrypoints.http.platform.metrics import Metrics
 from odoo_ai_config.entrypoints.library import Hub
 from odoo_ai_config.entrypoints.serving import http_options
 from odoo_ai_config.entrypoints.settings import read_settings
@@ -110,7 +110,7 @@ async def test_way_of_a_message_is_as_described(
     assert_is(claimed, described_after("A claim is"))
     assert_is(answered, described_after("What the crew says"))
     # Nobody has said where this Chatwoot is.
-    assert ("application/use_cases/deliver_message.py", "_post") in given_up
+    assert ("application/messages/delivery.py", "_post") in given_up
 
 
 def test_every_module_that_is_named_exists() -> None:

@@ -15,12 +15,12 @@ from pathlib import Path
 
 import pytest
 
-from odoo_ai_config.adapters.http.crew_line import HttpCrewLine, described
-from odoo_ai_config.adapters.http.sessions import HttpSessions
+from odoo_ai_config.adapters.crews.http_crew_client import HttpCrewLine, described
+from odoo_ai_config.adapters.outbound.sessions import HttpSessions
 from odoo_ai_config.adapters.system.clock import SystemClock
 from odoo_ai_config.adapters.yaml.yaml_codec import RuamelYamlCodec
 from odoo_ai_config.application.errors import CrewRefusedError
-from odoo_ai_config.domain.credentials import SecretText
+from odoo_ai_config.domain.credentials.secrets import SecretText
 from odoo_ai_config.domain.crews import Answer, Crew, CrewKind, crew_of, require_crews
 from tests.contract.crew_line_contract import QUESTION, task
 from tests.contract.samples import owner

@@ -13,9 +13,9 @@ from pathlib import Path
 
 from odoo_ai_config.adapters.sqlite.database import open_sqlite
 from odoo_ai_config.domain.changes import Changeset
+from odoo_ai_config.domain.documents.revisions import version_of
 from odoo_ai_config.domain.errors import RevisionConflictError
 from odoo_ai_config.domain.identifiers import DocumentKind
-from odoo_ai_config.domain.versioning import version_of
 from tests.contract.samples import (
     AT,
     api_key,

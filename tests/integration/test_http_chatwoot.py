@@ -11,17 +11,17 @@ import structlog
 from aiohttp import web
 from attrs import evolve
 
-from odoo_ai_config.adapters.http.chatwoot import HttpChatwoot
-from odoo_ai_config.adapters.http.sessions import HttpSessions
+from odoo_ai_config.adapters.chatwoot.chatwoot_client import HttpChatwoot
+from odoo_ai_config.adapters.outbound.sessions import HttpSessions
 from odoo_ai_config.adapters.system.clock import SystemClock
 from odoo_ai_config.application.errors import ChatwootRefusedError, ChatwootUnavailableError
-from odoo_ai_config.application.ports.chatwoot import Conversation
-from odoo_ai_config.domain.credentials import SecretText
+from odoo_ai_config.application.ports.chatwoot_client import Conversation
+from odoo_ai_config.domain.credentials.secrets import SecretText
+from odoo_ai_config.domain.credentials.signing import SigningKey
 from odoo_ai_config.domain.crews import Answer
 from odoo_ai_config.domain.identifiers import ChatwootId
-from odoo_ai_config.domain.inbox import MessageId
-from odoo_ai_config.domain.signing import SigningKey
-from odoo_ai_config.entrypoints.http.signature import (
+from odoo_ai_config.domain.messages.inbox import MessageId
+from odoo_ai_config.entrypoints.http.platform.signature import (
     SignaturePolicy,
     SignatureScheme,
     verify_signature,

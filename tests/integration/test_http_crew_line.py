@@ -18,11 +18,11 @@ from aiohttp import web
 from aiohttp.abc import AbstractResolver, ResolveResult
 from attrs import evolve
 
-from odoo_ai_config.adapters.http.answers import LONGEST_PAUSE, MOST_BYTES
-from odoo_ai_config.adapters.http.crew_line import HttpCrewLine
-from odoo_ai_config.adapters.http.sessions import HttpSessions
-from odoo_ai_config.adapters.http.targets import Network
+from odoo_ai_config.adapters.crews.http_crew_client import HttpCrewLine
 from odoo_ai_config.adapters.memory.clock import ManualClock
+from odoo_ai_config.adapters.outbound.answers import LONGEST_PAUSE, MOST_BYTES
+from odoo_ai_config.adapters.outbound.egress_policy import Network
+from odoo_ai_config.adapters.outbound.sessions import HttpSessions
 from odoo_ai_config.adapters.system.clock import SystemClock
 from odoo_ai_config.application.errors import (
     ApplicationError,
@@ -30,7 +30,7 @@ from odoo_ai_config.application.errors import (
     CrewUnavailableError,
     TargetForbiddenError,
 )
-from odoo_ai_config.domain.credentials import SecretText
+from odoo_ai_config.domain.credentials.secrets import SecretText
 from odoo_ai_config.domain.crews import (
     LATER,
     SILENCE,

@@ -24,15 +24,15 @@ import pytest
 from aiohttp import web
 from attrs import define, field, frozen
 
-from odoo_ai_config.domain.credentials import SecretText
-from odoo_ai_config.domain.signing import SigningKey
+from odoo_ai_config.domain.credentials.secrets import SecretText
+from odoo_ai_config.domain.credentials.signing import SigningKey
 from odoo_ai_config.entrypoints.container import Container
 from odoo_ai_config.entrypoints.http.app import build_app
-from odoo_ai_config.entrypoints.http.connections import HubRunner
-from odoo_ai_config.entrypoints.http.metrics import Metrics
-from odoo_ai_config.entrypoints.http.odoo_routes import module_routes
-from odoo_ai_config.entrypoints.http.options import HttpOptions
-from odoo_ai_config.entrypoints.http.signature import SignaturePolicy
+from odoo_ai_config.entrypoints.http.legacy_odoo.routes import module_routes
+from odoo_ai_config.entrypoints.http.platform.connections import HubRunner
+from odoo_ai_config.entrypoints.http.platform.metrics import Metrics
+from odoo_ai_config.entrypoints.http.platform.options import HttpOptions
+from odoo_ai_config.entrypoints.http.platform.signature import SignaturePolicy
 from odoo_ai_config.entrypoints.settings.reading import read_settings
 from odoo_ai_config.entrypoints.startup import opened
 

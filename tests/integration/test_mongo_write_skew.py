@@ -12,11 +12,11 @@ from odoo_ai_config.adapters.mongo.transaction import Session
 from odoo_ai_config.application.errors import TenantKeyChangedError
 from odoo_ai_config.application.ports.message_inbox import Allowance
 from odoo_ai_config.domain.changes import Changeset
+from odoo_ai_config.domain.channels.mapping import ChannelClaim, MappingRevision
+from odoo_ai_config.domain.documents.revisions import RetentionPolicy
 from odoo_ai_config.domain.errors import RevisionConflictError
 from odoo_ai_config.domain.identifiers import ChatwootId, TenantId
-from odoo_ai_config.domain.inbox import InboxMessage, body_context
-from odoo_ai_config.domain.mapping import ChannelClaim, MappingRevision
-from odoo_ai_config.domain.versioning import RetentionPolicy
+from odoo_ai_config.domain.messages.inbox import InboxMessage, body_context
 from tests.contract.mongo_stores import stores_over
 from tests.contract.samples import (
     AT,

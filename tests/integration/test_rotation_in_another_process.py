@@ -16,16 +16,16 @@ from odoo_ai_config.adapters.memory.clock import ManualClock
 from odoo_ai_config.adapters.sqlite.config_store import SqliteConfigStore
 from odoo_ai_config.adapters.sqlite.database import SqliteDatabase, open_sqlite
 from odoo_ai_config.adapters.sqlite.secret_store import SqliteSecretStore
-from odoo_ai_config.application.sealing import Sealer
-from odoo_ai_config.application.use_cases.reveal_credential import RevealCredential
-from odoo_ai_config.application.use_cases.rotate_master_key import RotateMasterKey
-from odoo_ai_config.application.use_cases.rotate_tenant_key import RotateTenantKey
+from odoo_ai_config.application.credentials.reveal import RevealCredential
+from odoo_ai_config.application.credentials.rotate_tenant_key import RotateTenantKey
+from odoo_ai_config.application.credentials.rotation import RotateMasterKey
+from odoo_ai_config.application.credentials.sealing import Sealer
 from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.changes import Changeset
-from odoo_ai_config.domain.credentials import SecretText
+from odoo_ai_config.domain.credentials.secrets import SecretText
+from odoo_ai_config.domain.documents.merging import with_fingerprints
+from odoo_ai_config.domain.documents.revisions import Revision
 from odoo_ai_config.domain.identifiers import CREDENTIALS, CredentialRef, TenantDomain, TenantId
-from odoo_ai_config.domain.merging import with_fingerprints
-from odoo_ai_config.domain.versioning import Revision
 from tests.contract.samples import AT, owner
 from tests.source_tree import ROOT
 

@@ -8,9 +8,9 @@ import pytest
 from odoo_ai_config.adapters.sqlite import pruning
 from odoo_ai_config.adapters.sqlite.database import open_sqlite
 from odoo_ai_config.domain.changes import Changeset
+from odoo_ai_config.domain.channels.routing import IncomingMessage
+from odoo_ai_config.domain.documents.revisions import RetentionPolicy
 from odoo_ai_config.domain.identifiers import ChatwootId
-from odoo_ai_config.domain.routing import IncomingMessage
-from odoo_ai_config.domain.versioning import RetentionPolicy
 from tests.contract.samples import AT, mapping, owner
 from tests.contract.sqlite_stores import stores_over
 

@@ -11,9 +11,9 @@ from odoo_ai_config.adapters.sqlite.database import SqliteDatabase, open_sqlite
 from odoo_ai_config.adapters.sqlite.shelf import Shelf
 from odoo_ai_config.application.errors import DeliveryRecordedError, StoreUnavailableError
 from odoo_ai_config.domain.changes import Changeset, DeliveryId
+from odoo_ai_config.domain.channels.routing import IncomingMessage
+from odoo_ai_config.domain.documents.revisions import Revision
 from odoo_ai_config.domain.identifiers import ChatwootId, DocumentKey, TenantId
-from odoo_ai_config.domain.routing import IncomingMessage
-from odoo_ai_config.domain.versioning import Revision
 from tests.contract.samples import delivery, everything, key, mapping, owner, revision, tenant_key
 from tests.contract.sqlite_stores import stores_over
 from tests.contract.stores import Stores

@@ -19,19 +19,19 @@ from odoo_ai_config.adapters.memory.yaml_codec import JsonYamlCodec
 from odoo_ai_config.adapters.sqlite import schema
 from odoo_ai_config.adapters.sqlite.connection import failure_of
 from odoo_ai_config.adapters.sqlite.database import SqliteDatabase, open_sqlite
+from odoo_ai_config.application.credentials.sealing import Sealer
+from odoo_ai_config.application.credentials.written import CredentialsWriter
+from odoo_ai_config.application.documents.sync import SyncCredentials
 from odoo_ai_config.application.errors import (
     StoreFailure,
     StoreUnavailableError,
     StoreUnusableError,
 )
-from odoo_ai_config.application.sealing import Sealer
-from odoo_ai_config.application.use_cases.sync_credentials import SyncCredentials
-from odoo_ai_config.application.written_credentials import CredentialsWriter
 from odoo_ai_config.domain.access import ALL_SCOPES, ApiKey
 from odoo_ai_config.domain.changes import Changeset
-from odoo_ai_config.domain.credentials import SecretText
+from odoo_ai_config.domain.credentials.secrets import SecretText
+from odoo_ai_config.domain.documents.syncs import CredentialsSync
 from odoo_ai_config.domain.identifiers import CredentialRef
-from odoo_ai_config.domain.tenant import CredentialsSync
 from tests.contract.samples import AT, key, mapping, owner, revision
 from tests.contract.sqlite_stores import stores_over
 from tests.contract.stores import Stores

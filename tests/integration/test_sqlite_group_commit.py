@@ -10,9 +10,9 @@ from odoo_ai_config.adapters.sqlite.database import SqliteDatabase, open_sqlite
 from odoo_ai_config.adapters.sqlite.writer import Transaction
 from odoo_ai_config.application.errors import DeliveryRecordedError, StoreUnavailableError
 from odoo_ai_config.domain.changes import Changeset
-from odoo_ai_config.domain.documents import Document
+from odoo_ai_config.domain.documents.document import Document
+from odoo_ai_config.domain.documents.revisions import Revision
 from odoo_ai_config.domain.errors import RevisionConflictError
-from odoo_ai_config.domain.versioning import Revision
 from tests.contract.picture import picture_of
 from tests.contract.samples import AT, delivery, everything, key, revision
 from tests.contract.sqlite_stores import stores_over

@@ -24,8 +24,8 @@ from odoo_ai_config.domain.collections import (
     Position,
     change_after,
 )
+from odoo_ai_config.domain.documents.revisions import RetentionPolicy
 from odoo_ai_config.domain.errors import RevisionConflictError
-from odoo_ai_config.domain.versioning import RetentionPolicy
 from tests.contract.samples import AT, DAY, collection_key, delivery, item
 from tests.contract.sqlite_stores import stores_over
 from tests.contract.stores import Stores

@@ -12,9 +12,9 @@ from odoo_ai_config.adapters.sqlite.database import SqliteDatabase, open_sqlite
 from odoo_ai_config.adapters.sqlite.message_rows import message_row
 from odoo_ai_config.application.ports.message_inbox import Allowance
 from odoo_ai_config.domain.changes import Changeset
+from odoo_ai_config.domain.documents.revisions import RetentionPolicy
 from odoo_ai_config.domain.identifiers import TenantId
-from odoo_ai_config.domain.inbox import InboxMessage
-from odoo_ai_config.domain.versioning import RetentionPolicy
+from odoo_ai_config.domain.messages.inbox import InboxMessage
 from tests.contract.samples import (
     AT,
     DAY,

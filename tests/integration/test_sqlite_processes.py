@@ -11,8 +11,8 @@ from pathlib import Path
 from odoo_ai_config.adapters.sqlite.database import open_sqlite
 from odoo_ai_config.application.ports.message_inbox import Allowance
 from odoo_ai_config.domain.changes import Changeset, DeliveryId
+from odoo_ai_config.domain.channels.routing import IncomingMessage
 from odoo_ai_config.domain.identifiers import CREDENTIALS, ChatwootId
-from odoo_ai_config.domain.routing import IncomingMessage
 from tests.contract.picture import picture_of
 from tests.contract.samples import AT, DAY, api_key, key, mapping, owner, revision
 from tests.contract.sqlite_stores import stores_over

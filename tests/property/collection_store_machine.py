@@ -27,8 +27,8 @@ from odoo_ai_config.domain.collections import (
     change_after,
     position_at,
 )
+from odoo_ai_config.domain.documents.revisions import RetentionPolicy
 from odoo_ai_config.domain.errors import CursorExpiredError, RevisionConflictError
-from odoo_ai_config.domain.versioning import RetentionPolicy
 from tests.contract.samples import AT, DAY, collection_key
 from tests.contract.stores import Stores
 

@@ -20,8 +20,17 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invaria
 from odoo_ai_config.application.errors import DeliveryRecordedError, TenantKeyChangedError
 from odoo_ai_config.application.ports.config_store import PruneReport
 from odoo_ai_config.domain.changes import Changeset, Delivery, DeliveryId
-from odoo_ai_config.domain.credentials import Fingerprint, SealContext, SealedSecret, TenantKey
-from odoo_ai_config.domain.documents import Document
+from odoo_ai_config.domain.channels.mapping import ChannelKey, ChannelMapping, MappingRevision
+from odoo_ai_config.domain.channels.phone import PhoneNumber
+from odoo_ai_config.domain.channels.routing import IncomingMessage, RoutingTable
+from odoo_ai_config.domain.credentials.secrets import (
+    Fingerprint,
+    SealContext,
+    SealedSecret,
+    TenantKey,
+)
+from odoo_ai_config.domain.documents.document import Document
+from odoo_ai_config.domain.documents.revisions import RetentionPolicy, Revision
 from odoo_ai_config.domain.errors import RevisionConflictError
 from odoo_ai_config.domain.identifiers import (
     CONFIG,
@@ -33,10 +42,6 @@ from odoo_ai_config.domain.identifiers import (
     TenantId,
 )
 from odoo_ai_config.domain.json_types import Json
-from odoo_ai_config.domain.mapping import ChannelKey, ChannelMapping, MappingRevision
-from odoo_ai_config.domain.phone import PhoneNumber
-from odoo_ai_config.domain.routing import IncomingMessage, RoutingTable
-from odoo_ai_config.domain.versioning import RetentionPolicy, Revision
 from tests import strategies
 from tests.contract.samples import AT, delivery, fingerprint, secret, tenant_key
 from tests.contract.stores import Stores

@@ -21,10 +21,10 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, multip
 from odoo_ai_config.application.errors import MessageRecordedError
 from odoo_ai_config.application.ports.message_inbox import Allowance, StageCount
 from odoo_ai_config.domain.changes import Changeset
-from odoo_ai_config.domain.credentials import SealedSecret
+from odoo_ai_config.domain.credentials.secrets import SealedSecret
 from odoo_ai_config.domain.errors import RevisionConflictError
 from odoo_ai_config.domain.identifiers import HUB, ChatwootId, TenantId
-from odoo_ai_config.domain.inbox import InboxMessage, Origin, Stage, WrongStageError
+from odoo_ai_config.domain.messages.inbox import InboxMessage, Origin, Stage, WrongStageError
 from tests.contract.samples import (
     AT,
     MINUTE,

@@ -16,30 +16,35 @@ from attrs import define, evolve, field, frozen
 from hypothesis import given
 from hypothesis import strategies as st
 
-from odoo_ai_config.adapters.memory.chatwoot import MemoryChatwoot
+from odoo_ai_config.adapters.memory.chatwoot_client import MemoryChatwoot
 from odoo_ai_config.adapters.memory.config_store import MemoryConfigStore
 from odoo_ai_config.adapters.memory.secret_store import MemorySecretStore
-from odoo_ai_config.application.answer_posting import AnswerPosting
-from odoo_ai_config.application.crew_directory import CrewDirectory
-from odoo_ai_config.application.delivery_steps import Progress
+from odoo_ai_config.application.credentials.sealing import Sealer
+from odoo_ai_config.application.crews import CrewDirectory
 from odoo_ai_config.application.errors import (
     ChatwootUnavailableError,
     CrewRefusedError,
     CrewUnavailableError,
     StoreUnavailableError,
 )
-from odoo_ai_config.application.message_texts import MessageTexts
-from odoo_ai_config.application.ports.chatwoot import Chatwoot, Conversation
-from odoo_ai_config.application.ports.crew_line import CrewLine
+from odoo_ai_config.application.messages.delivery import DeliverMessage
+from odoo_ai_config.application.messages.delivery_steps import Progress
+from odoo_ai_config.application.messages.reply_sender import AnswerPosting
+from odoo_ai_config.application.messages.texts import MessageTexts
+from odoo_ai_config.application.ports.chatwoot_client import Chatwoot, Conversation
+from odoo_ai_config.application.ports.crew_client import CrewLine
 from odoo_ai_config.application.ports.message_inbox import Allowance
-from odoo_ai_config.application.sealing import Sealer
-from odoo_ai_config.application.use_cases.deliver_message import DeliverMessage
 from odoo_ai_config.domain.changes import Changeset
-from odoo_ai_config.domain.credentials import Fingerprint, SealContext, SealedSecret, SecretText
+from odoo_ai_config.domain.credentials.secrets import (
+    Fingerprint,
+    SealContext,
+    SealedSecret,
+    SecretText,
+)
 from odoo_ai_config.domain.crews import LATER, SILENCE, Answer, Crew, CrewTask, Later, Silence
+from odoo_ai_config.domain.documents.revisions import Revision
 from odoo_ai_config.domain.identifiers import DocumentKey, TenantId
-from odoo_ai_config.domain.inbox import InboxMessage, MessageId, Stage, WrongStageError
-from odoo_ai_config.domain.versioning import Revision
+from odoo_ai_config.domain.messages.inbox import InboxMessage, MessageId, Stage, WrongStageError
 from tests.unit.application.deliveries import (
     ACME,
     OTHER,

@@ -5,7 +5,12 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from odoo_ai_config.domain.diffing import ChangeKind, ValueChange, changes_between, unified_diff
+from odoo_ai_config.domain.documents.diffing import (
+    ChangeKind,
+    ValueChange,
+    changes_between,
+    unified_diff,
+)
 from odoo_ai_config.domain.json_types import Json, JsonObject
 from tests.strategies import json_objects
 

@@ -12,7 +12,7 @@ from odoo_ai_config.adapters.crypto.key_ring_file import KeyRingFile
 from odoo_ai_config.adapters.crypto.secret_vault import AesGcmSecretVault
 from odoo_ai_config.adapters.memory.clock import ManualClock
 from odoo_ai_config.application.ports.secret_vault import RingTrouble
-from odoo_ai_config.domain.credentials import TenantKey
+from odoo_ai_config.domain.credentials.secrets import TenantKey
 from tests.contract.secret_vault_contract import NOW, SECRET, TENANT, context
 
 # What an operator does step by step, and what goes wrong in between.

@@ -7,8 +7,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from odoo_ai_config.domain.changes import mapping_traces
-from odoo_ai_config.domain.identifiers import BusinessDomain, ChatwootId, TenantDomain, TenantId
-from odoo_ai_config.domain.mapping import (
+from odoo_ai_config.domain.channels.mapping import (
     NO_RIVALS,
     AccountSharedError,
     ChannelKey,
@@ -23,14 +22,15 @@ from odoo_ai_config.domain.mapping import (
     remapped,
     require_claim,
 )
-from odoo_ai_config.domain.mapping_sections import (
+from odoo_ai_config.domain.channels.phone import PhoneNumber
+from odoo_ai_config.domain.channels.routing import IncomingMessage, RoutingTable, Rule
+from odoo_ai_config.domain.channels.sections import (
     MappingSections,
     merged_sections,
     replaced_sections,
     sections_of,
 )
-from odoo_ai_config.domain.phone import PhoneNumber
-from odoo_ai_config.domain.routing import IncomingMessage, RoutingTable, Rule
+from odoo_ai_config.domain.identifiers import BusinessDomain, ChatwootId, TenantDomain, TenantId
 from tests.property.test_routing import Routing, asked
 from tests.strategies import channel_keys, channel_mappings, routings, special_numbers
 

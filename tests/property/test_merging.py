@@ -6,11 +6,9 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
-from odoo_ai_config.domain.credentials import Fingerprint, SecretText
-from odoo_ai_config.domain.documents import AuthoredYaml, Document
-from odoo_ai_config.domain.identifiers import CredentialRef, TenantId
-from odoo_ai_config.domain.json_types import Json, JsonObject
-from odoo_ai_config.domain.merging import (
+from odoo_ai_config.domain.credentials.secrets import Fingerprint, SecretText
+from odoo_ai_config.domain.documents.document import AuthoredYaml, Document
+from odoo_ai_config.domain.documents.merging import (
     config_after,
     credentials_after,
     fingerprints_in,
@@ -19,7 +17,9 @@ from odoo_ai_config.domain.merging import (
     references_in,
     split_credentials,
 )
-from odoo_ai_config.domain.tenant import CompanyMetadataSync, CredentialsSync
+from odoo_ai_config.domain.documents.syncs import CompanyMetadataSync, CredentialsSync
+from odoo_ai_config.domain.identifiers import CredentialRef, TenantId
+from odoo_ai_config.domain.json_types import Json, JsonObject
 from tests.strategies import (
     company_metadata_syncs,
     credential_refs,

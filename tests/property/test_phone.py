@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from odoo_ai_config.domain.phone import PhoneNumber, comparable, digits_of
+from odoo_ai_config.domain.channels.phone import PhoneNumber, comparable, digits_of
 from tests.strategies import brazilian_mobiles, not_numbers, number_digits, written_numbers
 
 area_codes = st.integers(11, 99)

@@ -11,25 +11,25 @@ from attrs import define, field
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from odoo_ai_config.domain.credentials import Fingerprint, SecretText
-from odoo_ai_config.domain.errors import EncryptedValueError, InvalidValueError
-from odoo_ai_config.domain.identifiers import CONFIG, CREWS, CredentialRef, DocumentKind
-from odoo_ai_config.domain.json_types import Json, JsonObject, ReadOnlyJsonObject
-from odoo_ai_config.domain.merging import references_in
-from odoo_ai_config.domain.outcomes import MOST_NOTICES, Notice
-from odoo_ai_config.domain.plain_secrets import (
+from odoo_ai_config.domain.credentials.plain_secrets import (
     MOST_SECRETS,
     TakenOut,
     require_all_open,
     taken_out,
 )
-from odoo_ai_config.domain.secret_names import (
+from odoo_ai_config.domain.credentials.secret_names import (
     MOST_ASSIGNMENTS,
     is_encrypted,
     is_name_of_secret_text,
     is_secret_name,
     is_secret_text,
 )
+from odoo_ai_config.domain.credentials.secrets import Fingerprint, SecretText
+from odoo_ai_config.domain.documents.merging import references_in
+from odoo_ai_config.domain.errors import EncryptedValueError, InvalidValueError
+from odoo_ai_config.domain.identifiers import CONFIG, CREWS, CredentialRef, DocumentKind
+from odoo_ai_config.domain.json_types import Json, JsonObject, ReadOnlyJsonObject
+from odoo_ai_config.domain.outcomes import MOST_NOTICES, Notice
 from tests.strategies import json_objects
 
 SECRET_NAMES = [

@@ -11,11 +11,11 @@ from typing import TypeAlias
 from hypothesis import given
 from hypothesis import strategies as st
 
+from odoo_ai_config.domain.channels.mapping import ChannelKey, ChannelMapping
+from odoo_ai_config.domain.documents.syncs import CompanyMetadataSync
 from odoo_ai_config.domain.identifiers import METADATA, ChatwootId, TenantDomain
-from odoo_ai_config.domain.mapping import ChannelKey, ChannelMapping
 from odoo_ai_config.domain.outcomes import Outcome
-from odoo_ai_config.domain.reconciling import Acknowledged, KnownArea, Standing
-from odoo_ai_config.domain.tenant import CompanyMetadataSync
+from odoo_ai_config.domain.reconciliation import Acknowledged, KnownArea, Standing
 from tests.contract.samples import owner
 from tests.unit.application.memory_hub import ANYBODY, MemoryHub
 

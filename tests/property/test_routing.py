@@ -8,9 +8,15 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
+from odoo_ai_config.domain.channels.mapping import ChannelMapping
+from odoo_ai_config.domain.channels.routing import (
+    IncomingMessage,
+    Route,
+    RoutingTable,
+    Rule,
+    Verdict,
+)
 from odoo_ai_config.domain.identifiers import ChatwootId
-from odoo_ai_config.domain.mapping import ChannelMapping
-from odoo_ai_config.domain.routing import IncomingMessage, Route, RoutingTable, Rule, Verdict
 from tests.strategies import routings
 
 Routing = tuple[list[ChannelMapping], list[IncomingMessage]]

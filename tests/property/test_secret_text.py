@@ -15,11 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from odoo_ai_config.domain.changes import Changeset
-from odoo_ai_config.domain.credentials import SecretText
+from odoo_ai_config.domain.credentials.secrets import SecretText
 from odoo_ai_config.domain.crews import Attachment, Contact
-from odoo_ai_config.domain.diffing import ChangeKind, ValueChange
-from odoo_ai_config.domain.documents import AuthoredYaml, Document
-from odoo_ai_config.domain.tenant import CredentialsSync, SocialAccount
+from odoo_ai_config.domain.documents.diffing import ChangeKind, ValueChange
+from odoo_ai_config.domain.documents.document import AuthoredYaml, Document
+from odoo_ai_config.domain.documents.syncs import CredentialsSync, SocialAccount
 from tests.strategies import (
     answers,
     api_keys,

@@ -3,11 +3,11 @@ from __future__ import annotations
 from attrs import evolve
 from hypothesis import given
 
+from odoo_ai_config.domain.channels.mapping import ChannelKey, ChannelMapping
+from odoo_ai_config.domain.channels.phone import comparable, digits_of
+from odoo_ai_config.domain.channels.routing import IncomingMessage, Route, RoutingTable
+from odoo_ai_config.domain.channels.simulation import Rerouting, probes_of, reroutings, telling
 from odoo_ai_config.domain.identifiers import ChatwootId
-from odoo_ai_config.domain.mapping import ChannelKey, ChannelMapping
-from odoo_ai_config.domain.phone import comparable, digits_of
-from odoo_ai_config.domain.routing import IncomingMessage, Route, RoutingTable
-from odoo_ai_config.domain.simulating import Rerouting, probes_of, reroutings, telling
 from tests.property.test_routing import Routing, asked, latest
 from tests.strategies import routings
 

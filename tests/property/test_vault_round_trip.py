@@ -11,7 +11,7 @@ from odoo_ai_config.adapters.crypto.secret_vault import AesGcmSecretVault
 from odoo_ai_config.adapters.memory.secret_vault import MemorySecretVault
 from odoo_ai_config.application.errors import SealBrokenError
 from odoo_ai_config.application.ports.secret_vault import SecretVault
-from odoo_ai_config.domain.credentials import (
+from odoo_ai_config.domain.credentials.secrets import (
     Fingerprint,
     SealContext,
     SealedSecret,

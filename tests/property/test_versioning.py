@@ -7,10 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from odoo_ai_config.domain.documents import Document
-from odoo_ai_config.domain.errors import DocumentDeletedError, PreconditionFailedError
-from odoo_ai_config.domain.identifiers import CONFIG, BusinessDomain, TenantDomain, TenantId
-from odoo_ai_config.domain.versioning import (
+from odoo_ai_config.domain.documents.document import Document
+from odoo_ai_config.domain.documents.revisions import (
     RetentionPolicy,
     Revision,
     content_of,
@@ -20,6 +18,8 @@ from odoo_ai_config.domain.versioning import (
     tombstone,
     version_of,
 )
+from odoo_ai_config.domain.errors import DocumentDeletedError, PreconditionFailedError
+from odoo_ai_config.domain.identifiers import CONFIG, BusinessDomain, TenantDomain, TenantId
 from tests.strategies import documents, instants, retention_policies, revisions
 
 KEY = TenantDomain(TenantId("t"), BusinessDomain()).document(CONFIG)

@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import Final, TypeVar
 
-from odoo_ai_config.domain.documents import Document
+from odoo_ai_config.domain.documents.document import Document
 from odoo_ai_config.domain.json_types import Json
 
 T = TypeVar("T")

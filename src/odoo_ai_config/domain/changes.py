@@ -12,19 +12,19 @@ from typing import Final
 from attrs import field, frozen
 
 from odoo_ai_config.domain.access import ApiKey
-from odoo_ai_config.domain.collections import CollectionChange
-from odoo_ai_config.domain.credentials import SealedSecret, TenantKey
-from odoo_ai_config.domain.errors import InvalidValueError
-from odoo_ai_config.domain.identifiers import TenantId
-from odoo_ai_config.domain.inbox import InboxMessage
-from odoo_ai_config.domain.mapping import (
+from odoo_ai_config.domain.channels.mapping import (
     ChannelClaim,
     ChannelMapping,
     MappingDecision,
     MappingRevision,
 )
+from odoo_ai_config.domain.collections import CollectionChange
+from odoo_ai_config.domain.credentials.secrets import SealedSecret, TenantKey
+from odoo_ai_config.domain.documents.revisions import Revision
+from odoo_ai_config.domain.errors import InvalidValueError
+from odoo_ai_config.domain.identifiers import TenantId
+from odoo_ai_config.domain.messages.inbox import InboxMessage
 from odoo_ai_config.domain.outcomes import Outcome
-from odoo_ai_config.domain.versioning import Revision
 
 _AUDIT_ID: Final = re.compile(r"[0-9a-f]{1,24}", re.ASCII)
 

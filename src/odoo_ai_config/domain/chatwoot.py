@@ -13,7 +13,8 @@ from typing import Final, TypeAlias
 from attrs import Attribute, field, frozen
 
 from odoo_ai_config.domain.access import is_guessable
-from odoo_ai_config.domain.credentials import Fingerprint, SecretText
+from odoo_ai_config.domain.credentials.secret_names import require_open
+from odoo_ai_config.domain.credentials.secrets import Fingerprint, SecretText
 from odoo_ai_config.domain.errors import InvalidValueError, UnknownFingerprintError
 from odoo_ai_config.domain.identifiers import (
     HUB,
@@ -23,7 +24,6 @@ from odoo_ai_config.domain.identifiers import (
     TenantDomain,
 )
 from odoo_ai_config.domain.json_types import Json, JsonObject, ReadOnlyJsonObject
-from odoo_ai_config.domain.secret_names import require_open
 
 # Where that lies which holds for every account.
 INSTALLATION: Final = TenantDomain(HUB, BusinessDomain("chatwoot"))

@@ -12,9 +12,9 @@ from typing import Final
 
 from attrs import field, frozen
 
+from odoo_ai_config.domain.channels.mapping import CREW_NAME
 from odoo_ai_config.domain.errors import CrewNotFoundError, InvalidValueError
 from odoo_ai_config.domain.identifiers import CredentialRef, TenantDomain
-from odoo_ai_config.domain.inbox import InboxMessage
 from odoo_ai_config.domain.json_types import (
     Json,
     JsonObject,
@@ -22,7 +22,7 @@ from odoo_ai_config.domain.json_types import (
     is_storable,
     shown_name,
 )
-from odoo_ai_config.domain.mapping import CREW_NAME
+from odoo_ai_config.domain.messages.inbox import InboxMessage
 
 SHORTEST_TIMEOUT: Final = timedelta(seconds=0.1)
 LONGEST_TIMEOUT: Final = timedelta(seconds=60)

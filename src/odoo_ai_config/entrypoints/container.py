@@ -14,23 +14,18 @@ from typing import Final
 from attrs import frozen
 from dependency_injector import containers, providers
 
-from odoo_ai_config.adapters.crews.crew_line import (
+from odoo_ai_config.adapters.crews.crew_client import (
     CrewLineByKind,
     EchoCrewLine,
     InProcessCrewLine,
 )
 from odoo_ai_config.adapters.crypto.key_ring_file import key_ring_source
 from odoo_ai_config.adapters.crypto.secret_vault import AesGcmSecretVault
-from odoo_ai_config.adapters.http.on_demand import (
-    HttpChatwootOnDemand,
-    HttpCrewLineOnDemand,
-    SessionsOnDemand,
-)
-from odoo_ai_config.adapters.measured.config_store import MeasuredConfigStore
-from odoo_ai_config.adapters.measured.crew_line import MeasuredCrewLine
-from odoo_ai_config.adapters.measured.message_inbox import MeasuredMessageInbox
-from odoo_ai_config.adapters.measured.secret_vault import MeasuredSecretVault
-from odoo_ai_config.adapters.measured.timing import Observe
+from odoo_ai_config.adapters.instrumented.config_store import MeasuredConfigStore
+from odoo_ai_config.adapters.instrumented.crew_client import MeasuredCrewLine
+from odoo_ai_config.adapters.instrumented.message_inbox import MeasuredMessageInbox
+from odoo_ai_config.adapters.instrumented.secret_vault import MeasuredSecretVault
+from odoo_ai_config.adapters.instrumented.timing import Observe
 from odoo_ai_config.adapters.memory.api_key_store import MemoryApiKeyStore
 from odoo_ai_config.adapters.memory.audit_log import MemoryAuditLog
 from odoo_ai_config.adapters.memory.channel_directory import MemoryChannelDirectory
@@ -40,6 +35,11 @@ from odoo_ai_config.adapters.memory.message_inbox import MemoryMessageInbox
 from odoo_ai_config.adapters.memory.revoked_keys import MemoryRevokedKeys
 from odoo_ai_config.adapters.memory.secret_store import MemorySecretStore
 from odoo_ai_config.adapters.memory.state import MemoryState
+from odoo_ai_config.adapters.on_demand import (
+    HttpChatwootOnDemand,
+    HttpCrewLineOnDemand,
+    SessionsOnDemand,
+)
 from odoo_ai_config.adapters.sqlite.api_key_store import SqliteApiKeyStore
 from odoo_ai_config.adapters.sqlite.audit_log import SqliteAuditLog
 from odoo_ai_config.adapters.sqlite.channel_directory import SqliteChannelDirectory
@@ -53,11 +53,45 @@ from odoo_ai_config.adapters.system.clock import SystemClock
 from odoo_ai_config.adapters.system.revoked_keys import RevokedKeysFile
 from odoo_ai_config.adapters.system.token_source import SystemTokenSource
 from odoo_ai_config.adapters.yaml.yaml_codec import RuamelYamlCodec
-from odoo_ai_config.application.answer_posting import AnswerPosting
-from odoo_ai_config.application.chatwoot_accounts import ChatwootAccounts
-from odoo_ai_config.application.crew_directory import CrewDirectory
-from odoo_ai_config.application.doorbell import Doorbell
-from odoo_ai_config.application.message_texts import MessageTexts
+from odoo_ai_config.application.audit import ReadAuditTrail
+from odoo_ai_config.application.authenticate import Authenticate
+from odoo_ai_config.application.channels.mapping import WriteMapping
+from odoo_ai_config.application.channels.read_mapping import ReadMapping
+from odoo_ai_config.application.channels.routing import ResolveRoute
+from odoo_ai_config.application.channels.simulation import SimulateMapping
+from odoo_ai_config.application.channels.sync_mapping import SyncMapping
+from odoo_ai_config.application.chatwoot.accounts import ChatwootAccounts
+from odoo_ai_config.application.chatwoot.read_chatwoot_accounts import ReadChatwootAccounts
+from odoo_ai_config.application.chatwoot.settings import SetChatwootAccount
+from odoo_ai_config.application.collections import ReadCollection
+from odoo_ai_config.application.credentials.check_key_ring import CheckKeyRing
+from odoo_ai_config.application.credentials.reveal import RevealCredential
+from odoo_ai_config.application.credentials.rotate_tenant_key import RotateTenantKey
+from odoo_ai_config.application.credentials.rotation import RotateMasterKey
+from odoo_ai_config.application.credentials.sealing import Sealer
+from odoo_ai_config.application.credentials.stored import SealStoredSecrets
+from odoo_ai_config.application.credentials.written import CredentialsWriter
+from odoo_ai_config.application.crews import CrewDirectory
+from odoo_ai_config.application.documents.comparing import CompareRevisions
+from odoo_ai_config.application.documents.delete_document import DeleteDocument
+from odoo_ai_config.application.documents.list_documents import ListDocuments
+from odoo_ai_config.application.documents.patch_document import PatchDocument
+from odoo_ai_config.application.documents.publish_document import PublishDocument
+from odoo_ai_config.application.documents.reading import ReadDocument
+from odoo_ai_config.application.documents.roll_back_document import RollBackDocument
+from odoo_ai_config.application.documents.sync import SyncCredentials
+from odoo_ai_config.application.documents.sync_company_metadata import SyncCompanyMetadata
+from odoo_ai_config.application.keys import CreateApiKey
+from odoo_ai_config.application.messages.answers import AnswerMessage
+from odoo_ai_config.application.messages.delivery import DeliverMessage
+from odoo_ai_config.application.messages.discard_message import DiscardMessage
+from odoo_ai_config.application.messages.hold_messages import HoldMessages
+from odoo_ai_config.application.messages.intake import ReceiveMessage
+from odoo_ai_config.application.messages.read_message import ReadMessage
+from odoo_ai_config.application.messages.reading import ListMessages
+from odoo_ai_config.application.messages.replay import ReplayMessages
+from odoo_ai_config.application.messages.reply_sender import AnswerPosting
+from odoo_ai_config.application.messages.texts import MessageTexts
 from odoo_ai_config.application.ports.api_key_store import ApiKeyStore
 from odoo_ai_config.application.ports.audit_log import AuditLog
 from odoo_ai_config.application.ports.channel_directory import ChannelDirectory
@@ -67,50 +101,16 @@ from odoo_ai_config.application.ports.config_store import ConfigStore
 from odoo_ai_config.application.ports.message_inbox import MessageInbox
 from odoo_ai_config.application.ports.revoked_keys import RevokedKeys
 from odoo_ai_config.application.ports.secret_store import SecretStore
-from odoo_ai_config.application.sealing import Sealer
-from odoo_ai_config.application.use_cases.answer_message import AnswerMessage
-from odoo_ai_config.application.use_cases.authenticate import Authenticate
-from odoo_ai_config.application.use_cases.check_key_ring import CheckKeyRing
-from odoo_ai_config.application.use_cases.compare_revisions import CompareRevisions
-from odoo_ai_config.application.use_cases.create_api_key import CreateApiKey
-from odoo_ai_config.application.use_cases.delete_document import DeleteDocument
-from odoo_ai_config.application.use_cases.deliver_message import DeliverMessage
-from odoo_ai_config.application.use_cases.discard_message import DiscardMessage
-from odoo_ai_config.application.use_cases.hold_messages import HoldMessages
-from odoo_ai_config.application.use_cases.list_documents import ListDocuments
-from odoo_ai_config.application.use_cases.list_messages import ListMessages
-from odoo_ai_config.application.use_cases.list_tenants import ListTenants
-from odoo_ai_config.application.use_cases.patch_document import PatchDocument
-from odoo_ai_config.application.use_cases.prune_history import PruneHistory
-from odoo_ai_config.application.use_cases.prune_messages import PruneMessages
-from odoo_ai_config.application.use_cases.publish_document import PublishDocument
-from odoo_ai_config.application.use_cases.read_audit_trail import ReadAuditTrail
-from odoo_ai_config.application.use_cases.read_chatwoot_accounts import ReadChatwootAccounts
-from odoo_ai_config.application.use_cases.read_collection import ReadCollection
-from odoo_ai_config.application.use_cases.read_document import ReadDocument
-from odoo_ai_config.application.use_cases.read_mapping import ReadMapping
-from odoo_ai_config.application.use_cases.read_message import ReadMessage
-from odoo_ai_config.application.use_cases.receive_message import ReceiveMessage
-from odoo_ai_config.application.use_cases.reconcile import Reconcile
-from odoo_ai_config.application.use_cases.replay_messages import ReplayMessages
-from odoo_ai_config.application.use_cases.resolve_route import ResolveRoute
-from odoo_ai_config.application.use_cases.reveal_credential import RevealCredential
-from odoo_ai_config.application.use_cases.revoke_api_key import RevokeApiKey
-from odoo_ai_config.application.use_cases.roll_back_document import RollBackDocument
-from odoo_ai_config.application.use_cases.rotate_master_key import RotateMasterKey
-from odoo_ai_config.application.use_cases.rotate_tenant_key import RotateTenantKey
-from odoo_ai_config.application.use_cases.seal_stored_secrets import SealStoredSecrets
-from odoo_ai_config.application.use_cases.set_chatwoot_account import SetChatwootAccount
-from odoo_ai_config.application.use_cases.simulate_mapping import SimulateMapping
-from odoo_ai_config.application.use_cases.sync_collection import SyncCollection
-from odoo_ai_config.application.use_cases.sync_company_metadata import SyncCompanyMetadata
-from odoo_ai_config.application.use_cases.sync_credentials import SyncCredentials
-from odoo_ai_config.application.use_cases.sync_mapping import SyncMapping
-from odoo_ai_config.application.use_cases.write_mapping import WriteMapping
-from odoo_ai_config.application.written_credentials import CredentialsWriter
+from odoo_ai_config.application.prune_messages import PruneMessages
+from odoo_ai_config.application.reconciliation import Reconcile
+from odoo_ai_config.application.retention import PruneHistory
+from odoo_ai_config.application.revoke_api_key import RevokeApiKey
+from odoo_ai_config.application.sync_collection import SyncCollection
+from odoo_ai_config.application.tenants import ListTenants
+from odoo_ai_config.application.work_signal import Doorbell
 from odoo_ai_config.domain.access import ALL_SCOPES, ApiKey
 from odoo_ai_config.domain.chatwoot import ChatwootAccess
-from odoo_ai_config.domain.credentials import SecretText, digest_of
+from odoo_ai_config.domain.credentials.secrets import SecretText, digest_of
 from odoo_ai_config.domain.crews import CrewKind
 from odoo_ai_config.entrypoints.services import Services
 from odoo_ai_config.entrypoints.settings import Settings, StoreLocation

@@ -12,15 +12,23 @@ from typing import Final
 
 from attrs import field, frozen
 
-from odoo_ai_config.application.chatwoot_payloads import read_event
-from odoo_ai_config.application.document_writes import DocumentWrite
+from odoo_ai_config.application.channels.simulation import Simulation
+from odoo_ai_config.application.collections import CollectionReading
+from odoo_ai_config.application.documents.writing import DocumentWrite
+from odoo_ai_config.application.messages.intake import Receipt
+from odoo_ai_config.application.messages.payloads import read_event
 from odoo_ai_config.application.off_loop import cost_of, run_off_loop
 from odoo_ai_config.application.ports.crew_registry import CrewFunction
-from odoo_ai_config.application.use_cases.read_collection import CollectionReading
-from odoo_ai_config.application.use_cases.receive_message import Receipt
-from odoo_ai_config.application.use_cases.reconcile import Reconciliation
-from odoo_ai_config.application.use_cases.simulate_mapping import Simulation
+from odoo_ai_config.application.reconciliation import Reconciliation
 from odoo_ai_config.domain.access import ALL_SCOPES, ApiKey
+from odoo_ai_config.domain.channels.mapping import (
+    DEFAULT_SEQUENCE,
+    ChannelKey,
+    ChannelMapping,
+    SpecialNumber,
+)
+from odoo_ai_config.domain.channels.phone import PhoneNumber
+from odoo_ai_config.domain.channels.routing import IncomingMessage, Route
 from odoo_ai_config.domain.collections import (
     CollectionKey,
     CollectionName,
@@ -28,8 +36,10 @@ from odoo_ai_config.domain.collections import (
     Item,
     item_id,
 )
-from odoo_ai_config.domain.credentials import SecretText
+from odoo_ai_config.domain.credentials.secrets import SecretText
 from odoo_ai_config.domain.crews import said
+from odoo_ai_config.domain.documents.revisions import Revision
+from odoo_ai_config.domain.documents.syncs import CredentialsSync, OdooConnection
 from odoo_ai_config.domain.errors import InvalidValueError
 from odoo_ai_config.domain.identifiers import (
     CONFIG,
@@ -41,22 +51,12 @@ from odoo_ai_config.domain.identifiers import (
     TenantDomain,
     TenantId,
 )
-from odoo_ai_config.domain.inbox import InboxMessage, MessageId, Stage
 from odoo_ai_config.domain.json_types import JsonObject, ReadOnlyJsonObject
-from odoo_ai_config.domain.mapping import (
-    DEFAULT_SEQUENCE,
-    ChannelKey,
-    ChannelMapping,
-    SpecialNumber,
-)
+from odoo_ai_config.domain.messages.inbox import InboxMessage, MessageId, Stage
 from odoo_ai_config.domain.outcomes import Outcome
-from odoo_ai_config.domain.phone import PhoneNumber
-from odoo_ai_config.domain.reconciling import KnownArea
-from odoo_ai_config.domain.routing import IncomingMessage, Route
-from odoo_ai_config.domain.tenant import CredentialsSync, OdooConnection
-from odoo_ai_config.domain.versioning import Revision
+from odoo_ai_config.domain.reconciliation import KnownArea
 from odoo_ai_config.entrypoints.container import Container
-from odoo_ai_config.entrypoints.delivering import Capacity, capacity_of, delivering
+from odoo_ai_config.entrypoints.delivery_worker import Capacity, capacity_of, delivering
 from odoo_ai_config.entrypoints.services import Services
 from odoo_ai_config.entrypoints.settings import Settings, read_settings
 from odoo_ai_config.entrypoints.startup import opened

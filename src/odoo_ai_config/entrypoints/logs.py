@@ -27,7 +27,7 @@ from aiohttp.http import HttpProcessingError
 from structlog.contextvars import merge_contextvars
 from structlog.typing import EventDict, WrappedLogger
 
-from odoo_ai_config.domain.secret_names import is_secret_name
+from odoo_ai_config.domain.credentials.secret_names import is_secret_name
 from odoo_ai_config.entrypoints.log_files import Line, LogFiles, append
 
 _T = TypeVar("_T")

@@ -15,8 +15,8 @@ from typing import Final
 import structlog
 from aiohttp import web
 
-from odoo_ai_config.entrypoints.http.app_keys import LAST_ORDERS
-from odoo_ai_config.entrypoints.http.connections import HubRunner
+from odoo_ai_config.entrypoints.http.platform.app_keys import LAST_ORDERS
+from odoo_ai_config.entrypoints.http.platform.connections import HubRunner
 
 _log = structlog.get_logger()
 

@@ -16,16 +16,16 @@ import structlog
 from aiohttp import web
 
 from odoo_ai_config.application.errors import ApplicationError
-from odoo_ai_config.domain.credentials import SecretText
-from odoo_ai_config.domain.signing import SigningKey
+from odoo_ai_config.domain.credentials.secrets import SecretText
+from odoo_ai_config.domain.credentials.signing import SigningKey
 from odoo_ai_config.entrypoints.apps import App
 from odoo_ai_config.entrypoints.container import Container
-from odoo_ai_config.entrypoints.delivering import Courier, capacity_of, delivering
+from odoo_ai_config.entrypoints.delivery_worker import Courier, capacity_of, delivering
 from odoo_ai_config.entrypoints.http.app import build_app
-from odoo_ai_config.entrypoints.http.app_keys import STORE_WATCH
-from odoo_ai_config.entrypoints.http.metrics import Metrics
-from odoo_ai_config.entrypoints.http.options import HttpOptions
-from odoo_ai_config.entrypoints.http.signature import SignaturePolicy
+from odoo_ai_config.entrypoints.http.platform.app_keys import STORE_WATCH
+from odoo_ai_config.entrypoints.http.platform.metrics import Metrics
+from odoo_ai_config.entrypoints.http.platform.options import HttpOptions
+from odoo_ai_config.entrypoints.http.platform.signature import SignaturePolicy
 from odoo_ai_config.entrypoints.server import serve
 from odoo_ai_config.entrypoints.services import Services
 from odoo_ai_config.entrypoints.settings import PREFIX, Settings, SettingsError

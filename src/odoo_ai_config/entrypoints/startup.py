@@ -15,12 +15,12 @@ from typing import Final
 import structlog
 from attrs import frozen
 
-from odoo_ai_config.application.chatwoot_accounts import documents_of, stored_accounts
+from odoo_ai_config.application.chatwoot.accounts import documents_of, stored_accounts
 from odoo_ai_config.application.errors import StoreUnusableError
-from odoo_ai_config.application.use_cases.revoke_api_key import NotedRevocations
+from odoo_ai_config.application.revoke_api_key import NotedRevocations
 from odoo_ai_config.domain.access import ALL_SCOPES, ApiKey
 from odoo_ai_config.domain.chatwoot import ChatwootChange
-from odoo_ai_config.domain.credentials import SecretText
+from odoo_ai_config.domain.credentials.secrets import SecretText
 from odoo_ai_config.entrypoints.apps import App
 from odoo_ai_config.entrypoints.container import Container
 from odoo_ai_config.entrypoints.private_files import write_private

@@ -9,7 +9,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from hypothesis import given
 from hypothesis import strategies as st
 
-from odoo_ai_config.adapters.http.targets import (
+from odoo_ai_config.adapters.outbound.egress_policy import (
     Gate,
     GuardedResolver,
     PrivateTargets,

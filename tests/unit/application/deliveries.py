@@ -11,12 +11,13 @@ from typing import TypeAlias
 
 from attrs import define, field
 
-from odoo_ai_config.application.chatwoot_payloads import read_event
-from odoo_ai_config.application.delivery_steps import Progress, Step
-from odoo_ai_config.application.ports.crew_line import CrewLine
+from odoo_ai_config.application.messages.delivery_steps import Progress, Step
+from odoo_ai_config.application.messages.payloads import read_event
+from odoo_ai_config.application.ports.crew_client import CrewLine
 from odoo_ai_config.application.ports.message_inbox import Allowance
+from odoo_ai_config.domain.channels.mapping import ChannelKey, ChannelMapping
 from odoo_ai_config.domain.chatwoot import ChatwootAccess
-from odoo_ai_config.domain.credentials import SecretText
+from odoo_ai_config.domain.credentials.secrets import SecretText
 from odoo_ai_config.domain.crews import Answer, Crew, CrewTask, Later, Silence
 from odoo_ai_config.domain.identifiers import (
     CREWS,
@@ -25,9 +26,8 @@ from odoo_ai_config.domain.identifiers import (
     TenantDomain,
     TenantId,
 )
-from odoo_ai_config.domain.inbox import InboxMessage, MessageId
 from odoo_ai_config.domain.json_types import JsonObject
-from odoo_ai_config.domain.mapping import ChannelKey, ChannelMapping
+from odoo_ai_config.domain.messages.inbox import InboxMessage, MessageId
 from tests.unit.application.memory_hub import ANYBODY, MemoryHub, write
 
 ACME = TenantDomain(TenantId("acme"), BusinessDomain("retail"))

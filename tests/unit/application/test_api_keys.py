@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from odoo_ai_config.application.api_key_text import ApiKeyText
 from odoo_ai_config.application.ports.token_source import TokenSource
-from odoo_ai_config.application.use_cases.revoke_api_key import NotedRevocations
+from odoo_ai_config.application.revoke_api_key import NotedRevocations
 from odoo_ai_config.domain.access import ALL_SCOPES, ApiKey, Scope
 from odoo_ai_config.domain.changes import AuditAction
-from odoo_ai_config.domain.credentials import SecretText, digest_of
+from odoo_ai_config.domain.credentials.secrets import SecretText, digest_of
 from odoo_ai_config.domain.errors import ApiKeyNotFoundError, InvalidApiKeyError
 from odoo_ai_config.domain.identifiers import TenantId
 from tests.contract.samples import AT

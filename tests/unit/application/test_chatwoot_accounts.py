@@ -8,7 +8,7 @@ from typing import Any, TypedDict
 import pytest
 from attrs import evolve
 
-from odoo_ai_config.application.chatwoot_accounts import ChatwootAccounts
+from odoo_ai_config.application.chatwoot.accounts import ChatwootAccounts
 from odoo_ai_config.application.errors import StoreUnavailableError
 from odoo_ai_config.domain.access import Scope, ScopeMissingError
 from odoo_ai_config.domain.chatwoot import (
@@ -18,7 +18,8 @@ from odoo_ai_config.domain.chatwoot import (
     account_at,
     place_of,
 )
-from odoo_ai_config.domain.credentials import Fingerprint, SecretText
+from odoo_ai_config.domain.credentials.secrets import Fingerprint, SecretText
+from odoo_ai_config.domain.documents.syncs import CredentialsSync
 from odoo_ai_config.domain.errors import (
     EncryptedValueError,
     InvalidValueError,
@@ -36,7 +37,6 @@ from odoo_ai_config.domain.identifiers import (
     TenantId,
 )
 from odoo_ai_config.domain.json_types import JsonObject
-from odoo_ai_config.domain.tenant import CredentialsSync
 from tests.unit.application.memory_hub import ANYBODY, MemoryHub, bound_to
 
 

@@ -13,15 +13,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from odoo_ai_config.application.chatwoot_payloads import (
+from odoo_ai_config.application.messages.payloads import (
     customer_message,
     read_event,
     read_message,
 )
-from odoo_ai_config.domain.credentials import SecretText
+from odoo_ai_config.domain.credentials.secrets import SecretText
 from odoo_ai_config.domain.crews import Attachment, Contact
 from odoo_ai_config.domain.identifiers import ChatwootId
-from odoo_ai_config.domain.receiving import (
+from odoo_ai_config.domain.messages.receiving import (
     Author,
     ChatwootEvent,
     Direction,

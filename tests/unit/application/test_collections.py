@@ -6,7 +6,7 @@ import pytest
 from attrs import frozen
 
 from odoo_ai_config.adapters.memory.collection_store import MemoryCollectionStore
-from odoo_ai_config.application.use_cases.read_collection import ReadCollection
+from odoo_ai_config.application.collections import ReadCollection
 from odoo_ai_config.domain.access import Scope, ScopeMissingError
 from odoo_ai_config.domain.changes import Changeset
 from odoo_ai_config.domain.collections import (
@@ -19,6 +19,7 @@ from odoo_ai_config.domain.collections import (
     Item,
     Position,
 )
+from odoo_ai_config.domain.documents.revisions import RetentionPolicy
 from odoo_ai_config.domain.errors import (
     CollectionNotEnabledError,
     CollectionNotFoundError,
@@ -31,7 +32,6 @@ from odoo_ai_config.domain.errors import (
 )
 from odoo_ai_config.domain.identifiers import METADATA, BusinessDomain, TenantId
 from odoo_ai_config.domain.outcomes import ItemCounts, Outcome, WriteKind
-from odoo_ai_config.domain.versioning import RetentionPolicy
 from tests.contract.samples import AT, collection_key, deleted, item, key, owner, revision
 from tests.unit.application.memory_hub import ANYBODY, STRANGER, MemoryHub, bound_to, claim
 

@@ -8,7 +8,6 @@ import pytest
 from attrs import evolve
 
 from odoo_ai_config.adapters.memory.config_store import MemoryConfigStore
-from odoo_ai_config.application.delivery_steps import Progress
 from odoo_ai_config.application.errors import (
     ApplicationError,
     ChatwootRefusedError,
@@ -20,9 +19,10 @@ from odoo_ai_config.application.errors import (
     TargetForbiddenError,
     TenantKeyChangedError,
 )
+from odoo_ai_config.application.messages.delivery_steps import Progress
 from odoo_ai_config.domain.changes import Changeset
 from odoo_ai_config.domain.chatwoot import ChatwootAccess
-from odoo_ai_config.domain.credentials import SecretText
+from odoo_ai_config.domain.credentials.secrets import SecretText
 from odoo_ai_config.domain.crews import LATER, SILENCE, Answer, Crew
 from odoo_ai_config.domain.identifiers import (
     CREDENTIALS,
@@ -31,8 +31,8 @@ from odoo_ai_config.domain.identifiers import (
     ChatwootId,
     TenantDomain,
 )
-from odoo_ai_config.domain.inbox import Stage
 from odoo_ai_config.domain.json_types import JsonObject
+from odoo_ai_config.domain.messages.inbox import Stage
 from tests.unit.application.deliveries import (
     ACME,
     ANOTHER,

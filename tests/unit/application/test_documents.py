@@ -4,10 +4,11 @@ import pytest
 from attrs import evolve, frozen
 
 from odoo_ai_config.adapters.memory.config_store import MemoryConfigStore
-from odoo_ai_config.application.use_cases.compare_revisions import LARGEST_SHOWN
+from odoo_ai_config.application.documents.comparing import LARGEST_SHOWN
 from odoo_ai_config.domain.access import ScopeMissingError
 from odoo_ai_config.domain.changes import AuditAction, Changeset
-from odoo_ai_config.domain.credentials import Fingerprint
+from odoo_ai_config.domain.credentials.secrets import Fingerprint
+from odoo_ai_config.domain.documents.revisions import RetentionPolicy
 from odoo_ai_config.domain.errors import (
     CredentialNotFoundError,
     DocumentDeletedError,
@@ -26,7 +27,6 @@ from odoo_ai_config.domain.identifiers import (
     CredentialRef,
     TenantId,
 )
-from odoo_ai_config.domain.versioning import RetentionPolicy
 from tests.contract.samples import AT, owner
 from tests.unit.application.memory_hub import ANYBODY, STRANGER, MemoryHub, bound_to, write
 

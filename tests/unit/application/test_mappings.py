@@ -7,9 +7,7 @@ from attrs import evolve
 
 from odoo_ai_config.domain.access import Scope, ScopeMissingError
 from odoo_ai_config.domain.changes import AuditAction
-from odoo_ai_config.domain.errors import DomainError, MappingNotFoundError, TenantForbiddenError
-from odoo_ai_config.domain.identifiers import ChatwootId, TenantId
-from odoo_ai_config.domain.mapping import (
+from odoo_ai_config.domain.channels.mapping import (
     AccountSharedError,
     ChannelKey,
     ChannelMapping,
@@ -18,10 +16,12 @@ from odoo_ai_config.domain.mapping import (
     NumberTakenError,
     SpecialNumber,
 )
-from odoo_ai_config.domain.mapping_sections import MappingSections
+from odoo_ai_config.domain.channels.phone import PhoneNumber
+from odoo_ai_config.domain.channels.routing import IncomingMessage, Rule
+from odoo_ai_config.domain.channels.sections import MappingSections
+from odoo_ai_config.domain.errors import DomainError, MappingNotFoundError, TenantForbiddenError
+from odoo_ai_config.domain.identifiers import ChatwootId, TenantId
 from odoo_ai_config.domain.outcomes import Notice
-from odoo_ai_config.domain.phone import PhoneNumber
-from odoo_ai_config.domain.routing import IncomingMessage, Rule
 from tests.contract.samples import owner
 from tests.unit.application.memory_hub import ANYBODY, STRANGER, MemoryHub, bound_to, claim
 

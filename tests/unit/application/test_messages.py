@@ -12,19 +12,19 @@ import pytest
 from attrs import evolve
 
 from odoo_ai_config.adapters.memory.config_store import MemoryConfigStore
-from odoo_ai_config.application.crew_directory import CrewDirectory
-from odoo_ai_config.application.doorbell import Doorbell
+from odoo_ai_config.application.crews import CrewDirectory
 from odoo_ai_config.application.errors import (
     ChatwootRefusedError,
     CrewRefusedError,
     SealBrokenError,
     StoreUnavailableError,
 )
-from odoo_ai_config.application.use_cases.prune_messages import PruneMessages
-from odoo_ai_config.application.use_cases.replay_messages import Replay
+from odoo_ai_config.application.messages.replay import Replay
+from odoo_ai_config.application.prune_messages import PruneMessages
+from odoo_ai_config.application.work_signal import Doorbell
 from odoo_ai_config.domain.access import ApiKey, Scope, ScopeMissingError
 from odoo_ai_config.domain.changes import AuditAction, Changeset
-from odoo_ai_config.domain.credentials import SecretText
+from odoo_ai_config.domain.credentials.secrets import SecretText
 from odoo_ai_config.domain.crews import LATER, SILENCE, Answer, Silence
 from odoo_ai_config.domain.errors import (
     CrewNotFoundError,
@@ -32,8 +32,8 @@ from odoo_ai_config.domain.errors import (
     TenantForbiddenError,
 )
 from odoo_ai_config.domain.identifiers import CREDENTIALS, HUB
-from odoo_ai_config.domain.inbox import MessageId, Origin, Stage, WrongStageError
 from odoo_ai_config.domain.json_types import JsonObject
+from odoo_ai_config.domain.messages.inbox import MessageId, Origin, Stage, WrongStageError
 from tests.contract.samples import AT
 from tests.unit.application.deliveries import (
     ACME,

@@ -12,7 +12,7 @@ from odoo_ai_config.application.off_loop import (
     cost_of_yaml,
     run_off_loop,
 )
-from odoo_ai_config.domain.documents import Document
+from odoo_ai_config.domain.documents.document import Document
 from odoo_ai_config.domain.json_types import Json
 
 

@@ -5,9 +5,9 @@ import pytest
 from odoo_ai_config.adapters.memory.config_store import MemoryConfigStore
 from odoo_ai_config.adapters.memory.state import MemoryState
 from odoo_ai_config.application import optimistic_commit
+from odoo_ai_config.application.credentials.reveal import RevealCredential
 from odoo_ai_config.application.errors import ContentionError, SealBrokenError
 from odoo_ai_config.application.optimistic_commit import commit_decided
-from odoo_ai_config.application.use_cases.reveal_credential import RevealCredential
 from odoo_ai_config.domain.changes import Changeset
 from odoo_ai_config.domain.identifiers import CREDENTIALS, CredentialRef
 from tests.contract.samples import owner, revision

@@ -10,13 +10,17 @@ from attrs import evolve
 
 from odoo_ai_config.adapters.memory.config_store import MemoryConfigStore
 from odoo_ai_config.adapters.memory.message_inbox import MemoryMessageInbox
-from odoo_ai_config.application.chatwoot_payloads import customer_message, read_event
+from odoo_ai_config.application.credentials.unsealing import unsealed
 from odoo_ai_config.application.errors import MessageRecordedError, StoreUnavailableError
-from odoo_ai_config.application.unsealing import unsealed
-from odoo_ai_config.application.use_cases.receive_message import Receipt, Reception
+from odoo_ai_config.application.messages.intake import Receipt, Reception
+from odoo_ai_config.application.messages.payloads import customer_message, read_event
 from odoo_ai_config.domain.access import ApiKey, Scope, ScopeMissingError
 from odoo_ai_config.domain.changes import Changeset
-from odoo_ai_config.domain.credentials import SecretText
+from odoo_ai_config.domain.channels.mapping import ChannelKey, ChannelMapping, SpecialNumber
+from odoo_ai_config.domain.channels.phone import PhoneNumber
+from odoo_ai_config.domain.channels.routing import Rule
+from odoo_ai_config.domain.credentials.secrets import SecretText
+from odoo_ai_config.domain.documents.syncs import CredentialsSync
 from odoo_ai_config.domain.errors import TenantForbiddenError
 from odoo_ai_config.domain.identifiers import (
     BusinessDomain,
@@ -25,7 +29,7 @@ from odoo_ai_config.domain.identifiers import (
     TenantDomain,
     TenantId,
 )
-from odoo_ai_config.domain.inbox import (
+from odoo_ai_config.domain.messages.inbox import (
     NOBODY,
     Destination,
     InboxMessage,
@@ -35,10 +39,6 @@ from odoo_ai_config.domain.inbox import (
     Stage,
     body_context,
 )
-from odoo_ai_config.domain.mapping import ChannelKey, ChannelMapping, SpecialNumber
-from odoo_ai_config.domain.phone import PhoneNumber
-from odoo_ai_config.domain.routing import Rule
-from odoo_ai_config.domain.tenant import CredentialsSync
 from tests.unit.application.memory_hub import ANYBODY, STRANGER, MemoryHub, bound_to
 from tests.unit.entrypoints.http.web_hub import fixture, having, without
 

@@ -6,13 +6,13 @@ import pytest
 from attrs import define, field, frozen
 
 from odoo_ai_config.adapters.memory.config_store import MemoryConfigStore
-from odoo_ai_config.application.use_cases.reconcile import MOST_UNKNOWN, Reconcile
+from odoo_ai_config.application.reconciliation import MOST_UNKNOWN, Reconcile
 from odoo_ai_config.domain.access import Scope, ScopeMissingError
 from odoo_ai_config.domain.changes import Changeset
+from odoo_ai_config.domain.documents.revisions import Revision
 from odoo_ai_config.domain.errors import TenantForbiddenError
 from odoo_ai_config.domain.identifiers import CONFIG, DocumentKind, TenantId
-from odoo_ai_config.domain.reconciling import Acknowledged, KnownArea, Standing
-from odoo_ai_config.domain.versioning import Revision
+from odoo_ai_config.domain.reconciliation import Acknowledged, KnownArea, Standing
 from tests.contract.samples import key, mapping, owner, revision
 from tests.unit.application.memory_hub import ANYBODY, STRANGER, MemoryHub, bound_to
 

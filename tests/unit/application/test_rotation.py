@@ -20,6 +20,17 @@ from odoo_ai_config.adapters.memory.config_store import MemoryConfigStore
 from odoo_ai_config.adapters.memory.secret_store import MemorySecretStore
 from odoo_ai_config.adapters.memory.secret_vault import MemorySecretVault
 from odoo_ai_config.adapters.memory.state import MemoryState
+from odoo_ai_config.application.credentials.check_key_ring import CheckKeyRing
+from odoo_ai_config.application.credentials.reveal import RevealCredential
+from odoo_ai_config.application.credentials.rotate_tenant_key import (
+    RotateTenantKey,
+    TenantKeyRotation,
+)
+from odoo_ai_config.application.credentials.rotation import (
+    MasterKeyRotation,
+    RotateMasterKey,
+)
+from odoo_ai_config.application.credentials.sealing import Sealer
 from odoo_ai_config.application.errors import (
     MasterKeyMissingError,
     SealBrokenError,
@@ -27,30 +38,19 @@ from odoo_ai_config.application.errors import (
 )
 from odoo_ai_config.application.ports.secret_store import SecretStore
 from odoo_ai_config.application.ports.secret_vault import RingTrouble, SecretVault
-from odoo_ai_config.application.sealing import Sealer
-from odoo_ai_config.application.use_cases.check_key_ring import CheckKeyRing
-from odoo_ai_config.application.use_cases.reveal_credential import RevealCredential
-from odoo_ai_config.application.use_cases.rotate_master_key import (
-    MasterKeyRotation,
-    RotateMasterKey,
-)
-from odoo_ai_config.application.use_cases.rotate_tenant_key import (
-    RotateTenantKey,
-    TenantKeyRotation,
-)
 from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.changes import AuditAction, AuditEntry, Changeset
-from odoo_ai_config.domain.credentials import (
+from odoo_ai_config.domain.credentials.secrets import (
     Fingerprint,
     SealContext,
     SealedSecret,
     SecretText,
     TenantKey,
 )
+from odoo_ai_config.domain.documents.merging import with_fingerprints
+from odoo_ai_config.domain.documents.revisions import Revision
 from odoo_ai_config.domain.errors import TenantNotFoundError
 from odoo_ai_config.domain.identifiers import CREDENTIALS, CredentialRef, TenantDomain, TenantId
-from odoo_ai_config.domain.merging import with_fingerprints
-from odoo_ai_config.domain.versioning import Revision
 from tests.contract.samples import AT, owner
 
 TENANT, NEIGHBOUR = TenantId("acme"), TenantId("neighbour")

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from odoo_ai_config.domain.changes import Changeset
-from odoo_ai_config.domain.credentials import SealContext, SecretText
+from odoo_ai_config.domain.credentials.secrets import SealContext, SecretText
 from odoo_ai_config.domain.identifiers import CredentialRef
 from tests.contract.samples import AT, owner
 from tests.unit.application.memory_hub import MemoryHub

@@ -11,8 +11,14 @@ from hypothesis import given
 
 from odoo_ai_config.adapters.yaml.yaml_codec import RuamelYamlCodec
 from odoo_ai_config.domain.changes import AuditAction, Changeset
-from odoo_ai_config.domain.credentials import SecretText
-from odoo_ai_config.domain.documents import AuthoredYaml, Document
+from odoo_ai_config.domain.credentials.secrets import SecretText
+from odoo_ai_config.domain.documents.document import AuthoredYaml, Document
+from odoo_ai_config.domain.documents.revisions import Revision
+from odoo_ai_config.domain.documents.syncs import (
+    CompanyMetadataSync,
+    CredentialsSync,
+    SocialAccount,
+)
 from odoo_ai_config.domain.errors import (
     EncryptedValueError,
     InvalidValueError,
@@ -31,8 +37,6 @@ from odoo_ai_config.domain.identifiers import (
 )
 from odoo_ai_config.domain.json_types import JsonObject
 from odoo_ai_config.domain.outcomes import Notice, Outcome
-from odoo_ai_config.domain.tenant import CompanyMetadataSync, CredentialsSync, SocialAccount
-from odoo_ai_config.domain.versioning import Revision
 from tests.contract.samples import owner
 from tests.property.test_plain_secrets import Planted, planted
 from tests.unit.application.memory_hub import ANYBODY, MemoryHub, write

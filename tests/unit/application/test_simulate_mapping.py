@@ -5,8 +5,8 @@ from attrs import evolve
 
 from odoo_ai_config.domain.access import ScopeMissingError
 from odoo_ai_config.domain.changes import Changeset
-from odoo_ai_config.domain.routing import Rule
-from odoo_ai_config.domain.simulating import MOST_TENANTS
+from odoo_ai_config.domain.channels.routing import Rule
+from odoo_ai_config.domain.channels.simulation import MOST_TENANTS
 from tests.contract.samples import mapping, owner
 from tests.unit.application.memory_hub import ANYBODY, STRANGER, MemoryHub
 

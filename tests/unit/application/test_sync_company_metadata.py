@@ -4,9 +4,9 @@ import pytest
 from attrs import evolve
 
 from odoo_ai_config.domain.access import ScopeMissingError
+from odoo_ai_config.domain.documents.syncs import CompanyMetadataSync
 from odoo_ai_config.domain.errors import TenantForbiddenError
 from odoo_ai_config.domain.identifiers import METADATA
-from odoo_ai_config.domain.tenant import CompanyMetadataSync
 from tests.contract.samples import owner
 from tests.unit.application.memory_hub import ANYBODY, STRANGER, MemoryHub, bound_to, claim
 

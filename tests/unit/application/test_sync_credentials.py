@@ -8,7 +8,8 @@ from attrs import evolve
 
 from odoo_ai_config.application.errors import StoreUnavailableError
 from odoo_ai_config.domain.access import Scope, ScopeMissingError
-from odoo_ai_config.domain.credentials import SecretText
+from odoo_ai_config.domain.credentials.secrets import SecretText
+from odoo_ai_config.domain.documents.syncs import CredentialsSync, OdooConnection, SocialAccount
 from odoo_ai_config.domain.errors import (
     IdempotencyKeyReusedError,
     InvalidYamlError,
@@ -16,7 +17,6 @@ from odoo_ai_config.domain.errors import (
 )
 from odoo_ai_config.domain.identifiers import CONFIG, CREDENTIALS, CredentialRef
 from odoo_ai_config.domain.outcomes import Notice
-from odoo_ai_config.domain.tenant import CredentialsSync, OdooConnection, SocialAccount
 from tests.contract.samples import owner
 from tests.unit.application.memory_hub import ANYBODY, STRANGER, MemoryHub, bound_to, claim, write
 

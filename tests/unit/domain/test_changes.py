@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from attrs import evolve
 
 from odoo_ai_config.domain.changes import AuditAction, Changeset, DeliveryId, channel_moved
+from odoo_ai_config.domain.channels.mapping import ChannelKey, ChannelMapping
 from odoo_ai_config.domain.collections import (
     PRODUCTS,
     CollectionChange,
@@ -13,7 +14,6 @@ from odoo_ai_config.domain.collections import (
     Item,
 )
 from odoo_ai_config.domain.identifiers import BusinessDomain, ChatwootId, TenantDomain, TenantId
-from odoo_ai_config.domain.mapping import ChannelKey, ChannelMapping
 from odoo_ai_config.domain.outcomes import Outcome, WriteKind
 
 NOON = datetime(2025, 1, 1, 12, tzinfo=UTC)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from odoo_ai_config.domain.diffing import (
+from odoo_ai_config.domain.documents.diffing import (
     MOST_CHANGES,
     MOST_DIFFERING_LINES,
     MOST_POINTER_CHARACTERS,

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from odoo_ai_config.domain.documents import LARGEST_DOCUMENT, AuthoredYaml, Document
+from odoo_ai_config.domain.documents.document import LARGEST_DOCUMENT, AuthoredYaml, Document
 from odoo_ai_config.domain.errors import InvalidValueError
 from odoo_ai_config.domain.json_types import Json
 

@@ -7,10 +7,10 @@ import pytest
 
 from odoo_ai_config.domain import errors
 from odoo_ai_config.domain.access import Scope, ScopeMissingError
+from odoo_ai_config.domain.channels.mapping import ChannelOwnedError
 from odoo_ai_config.domain.errors import DomainError
 from odoo_ai_config.domain.identifiers import TenantId
-from odoo_ai_config.domain.inbox import Stage, WrongStageError
-from odoo_ai_config.domain.mapping import ChannelOwnedError
+from odoo_ai_config.domain.messages.inbox import Stage, WrongStageError
 from tests.source_tree import domain_errors
 
 CANARY = "canary-7f3a"

@@ -7,7 +7,8 @@ import pytest
 from attrs import evolve
 from hypothesis import given
 
-from odoo_ai_config.domain.credentials import Fingerprint, SealContext
+from odoo_ai_config.domain.channels.routing import Rule
+from odoo_ai_config.domain.credentials.secrets import Fingerprint, SealContext
 from odoo_ai_config.domain.errors import InvalidValueError
 from odoo_ai_config.domain.identifiers import (
     HUB,
@@ -17,7 +18,7 @@ from odoo_ai_config.domain.identifiers import (
     TenantDomain,
     TenantId,
 )
-from odoo_ai_config.domain.inbox import (
+from odoo_ai_config.domain.messages.inbox import (
     CLOCK_SLACK,
     MAX_REPLAYS,
     NOBODY,
@@ -35,7 +36,6 @@ from odoo_ai_config.domain.inbox import (
     answer_context,
     body_context,
 )
-from odoo_ai_config.domain.routing import Rule
 from tests import strategies
 
 NOON = datetime(2025, 1, 1, 12, tzinfo=UTC)

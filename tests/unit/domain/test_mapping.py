@@ -6,15 +6,7 @@ from typing import Any
 import pytest
 from attrs import evolve
 
-from odoo_ai_config.domain.errors import InvalidValueError
-from odoo_ai_config.domain.identifiers import (
-    HUB,
-    BusinessDomain,
-    ChatwootId,
-    TenantDomain,
-    TenantId,
-)
-from odoo_ai_config.domain.mapping import (
+from odoo_ai_config.domain.channels.mapping import (
     ChannelClaim,
     ChannelKey,
     ChannelMapping,
@@ -25,7 +17,15 @@ from odoo_ai_config.domain.mapping import (
     remapped,
     require_claim,
 )
-from odoo_ai_config.domain.phone import PhoneNumber
+from odoo_ai_config.domain.channels.phone import PhoneNumber
+from odoo_ai_config.domain.errors import InvalidValueError
+from odoo_ai_config.domain.identifiers import (
+    HUB,
+    BusinessDomain,
+    ChatwootId,
+    TenantDomain,
+    TenantId,
+)
 
 NOON = datetime(2025, 1, 1, 12, tzinfo=UTC)
 LATER = NOON + timedelta(hours=1)

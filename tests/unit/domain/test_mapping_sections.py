@@ -2,15 +2,15 @@ from __future__ import annotations
 
 from attrs import evolve
 
-from odoo_ai_config.domain.identifiers import BusinessDomain, ChatwootId, TenantDomain, TenantId
-from odoo_ai_config.domain.mapping import ChannelKey, ChannelMapping, SpecialNumber
-from odoo_ai_config.domain.mapping_sections import (
+from odoo_ai_config.domain.channels.mapping import ChannelKey, ChannelMapping, SpecialNumber
+from odoo_ai_config.domain.channels.phone import PhoneNumber
+from odoo_ai_config.domain.channels.sections import (
     MappingSections,
     merged_sections,
     replaced_sections,
     sections_of,
 )
-from odoo_ai_config.domain.phone import PhoneNumber
+from odoo_ai_config.domain.identifiers import BusinessDomain, ChatwootId, TenantDomain, TenantId
 
 ONE, TWO = ChatwootId("1"), ChatwootId("2")
 ANA = TenantDomain(TenantId("ana"), BusinessDomain("retail"))

@@ -4,17 +4,9 @@ import json
 
 import pytest
 
-from odoo_ai_config.domain.credentials import Fingerprint, SecretText
-from odoo_ai_config.domain.documents import AuthoredYaml, Document
-from odoo_ai_config.domain.errors import InvalidValueError
-from odoo_ai_config.domain.identifiers import (
-    BusinessDomain,
-    CredentialRef,
-    TenantDomain,
-    TenantId,
-)
-from odoo_ai_config.domain.json_types import Json, JsonObject
-from odoo_ai_config.domain.merging import (
+from odoo_ai_config.domain.credentials.secrets import Fingerprint, SecretText
+from odoo_ai_config.domain.documents.document import AuthoredYaml, Document
+from odoo_ai_config.domain.documents.merging import (
     NamedReference,
     config_after,
     credentials_after,
@@ -25,12 +17,20 @@ from odoo_ai_config.domain.merging import (
     split_credentials,
     with_fingerprints,
 )
-from odoo_ai_config.domain.tenant import (
+from odoo_ai_config.domain.documents.syncs import (
     CompanyMetadataSync,
     CredentialsSync,
     OdooConnection,
     SocialAccount,
 )
+from odoo_ai_config.domain.errors import InvalidValueError
+from odoo_ai_config.domain.identifiers import (
+    BusinessDomain,
+    CredentialRef,
+    TenantDomain,
+    TenantId,
+)
+from odoo_ai_config.domain.json_types import Json, JsonObject
 
 TENANT = TenantId("account_1")
 OWNER = TenantDomain(TENANT, BusinessDomain("retail"))

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from odoo_ai_config.domain.channels.phone import PhoneNumber, comparable, digits_of
 from odoo_ai_config.domain.errors import InvalidValueError
-from odoo_ai_config.domain.phone import PhoneNumber, comparable, digits_of
 
 # Every area code that Anatel has assigned.
 AREA_CODES = [

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 from attrs import evolve
 
-from odoo_ai_config.domain.mapping import MappingRevision
-from odoo_ai_config.domain.reconciling import (
+from odoo_ai_config.domain.channels.mapping import MappingRevision
+from odoo_ai_config.domain.reconciliation import (
     Acknowledged,
     Held,
     Standing,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from odoo_ai_config.domain.retrying import RetryPolicy
+from odoo_ai_config.domain.messages.retrying import RetryPolicy
 from tests.strategies import message_ids
 
 NOTHING = timedelta()

@@ -8,10 +8,9 @@ from typing import TypedDict, Unpack
 import pytest
 from attrs import evolve
 
-from odoo_ai_config.domain.identifiers import BusinessDomain, ChatwootId, TenantDomain, TenantId
-from odoo_ai_config.domain.mapping import ChannelKey, ChannelMapping, SpecialNumber
-from odoo_ai_config.domain.phone import PhoneNumber
-from odoo_ai_config.domain.routing import (
+from odoo_ai_config.domain.channels.mapping import ChannelKey, ChannelMapping, SpecialNumber
+from odoo_ai_config.domain.channels.phone import PhoneNumber
+from odoo_ai_config.domain.channels.routing import (
     Consideration,
     IncomingMessage,
     Route,
@@ -19,6 +18,7 @@ from odoo_ai_config.domain.routing import (
     Rule,
     Verdict,
 )
+from odoo_ai_config.domain.identifiers import BusinessDomain, ChatwootId, TenantDomain, TenantId
 
 ONE, TWO = ChatwootId("1"), ChatwootId("2")
 RETAIL, HEALTH = BusinessDomain("retail"), BusinessDomain("health")

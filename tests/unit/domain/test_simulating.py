@@ -5,17 +5,17 @@ from typing import Any
 
 from attrs import evolve
 
-from odoo_ai_config.domain.identifiers import ChatwootId
-from odoo_ai_config.domain.mapping import ChannelKey, ChannelMapping, SpecialNumber
-from odoo_ai_config.domain.phone import PhoneNumber
-from odoo_ai_config.domain.routing import IncomingMessage, RoutingTable, Rule
-from odoo_ai_config.domain.simulating import (
+from odoo_ai_config.domain.channels.mapping import ChannelKey, ChannelMapping, SpecialNumber
+from odoo_ai_config.domain.channels.phone import PhoneNumber
+from odoo_ai_config.domain.channels.routing import IncomingMessage, RoutingTable, Rule
+from odoo_ai_config.domain.channels.simulation import (
     MOST_PROBES,
     Rerouting,
     probes_of,
     reroutings,
     telling,
 )
+from odoo_ai_config.domain.identifiers import ChatwootId
 from tests.contract.samples import mapping, owner
 
 NUMBER = "5511987654321"

@@ -2,14 +2,14 @@ from __future__ import annotations
 
 import pytest
 
-from odoo_ai_config.domain.credentials import SecretText
+from odoo_ai_config.domain.credentials.secrets import SecretText
+from odoo_ai_config.domain.documents.syncs import CredentialsSync, SocialAccount, social_ref
 from odoo_ai_config.domain.identifiers import (
     BusinessDomain,
     CredentialRef,
     TenantDomain,
     TenantId,
 )
-from odoo_ai_config.domain.tenant import CredentialsSync, SocialAccount, social_ref
 
 OWNER = TenantDomain(TenantId("account_1"), BusinessDomain("retail"))
 

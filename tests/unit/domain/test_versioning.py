@@ -5,15 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from attrs import evolve
 
-from odoo_ai_config.domain.documents import AuthoredYaml, Document
-from odoo_ai_config.domain.errors import (
-    DocumentDeletedError,
-    DocumentNotFoundError,
-    InvalidValueError,
-    PreconditionFailedError,
-)
-from odoo_ai_config.domain.identifiers import CONFIG, BusinessDomain, TenantDomain, TenantId
-from odoo_ai_config.domain.versioning import (
+from odoo_ai_config.domain.documents.document import AuthoredYaml, Document
+from odoo_ai_config.domain.documents.revisions import (
     RetentionPolicy,
     Revision,
     content_of,
@@ -24,6 +17,13 @@ from odoo_ai_config.domain.versioning import (
     tombstone,
     version_of,
 )
+from odoo_ai_config.domain.errors import (
+    DocumentDeletedError,
+    DocumentNotFoundError,
+    InvalidValueError,
+    PreconditionFailedError,
+)
+from odoo_ai_config.domain.identifiers import CONFIG, BusinessDomain, TenantDomain, TenantId
 
 KEY = TenantDomain(TenantId("t"), BusinessDomain()).document(CONFIG)
 NOON = datetime(2025, 1, 1, 12, tzinfo=UTC)

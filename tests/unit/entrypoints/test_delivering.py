@@ -13,7 +13,7 @@ from structlog.contextvars import clear_contextvars
 from odoo_ai_config.adapters.memory.api_key_store import MemoryApiKeyStore
 from odoo_ai_config.adapters.memory.audit_log import MemoryAuditLog
 from odoo_ai_config.adapters.memory.channel_directory import MemoryChannelDirectory
-from odoo_ai_config.adapters.memory.chatwoot import MemoryChatwoot
+from odoo_ai_config.adapters.memory.chatwoot_client import MemoryChatwoot
 from odoo_ai_config.adapters.memory.collection_store import MemoryCollectionStore
 from odoo_ai_config.adapters.memory.config_store import MemoryConfigStore
 from odoo_ai_config.adapters.memory.message_inbox import MemoryMessageInbox
@@ -21,17 +21,17 @@ from odoo_ai_config.adapters.memory.secret_store import MemorySecretStore
 from odoo_ai_config.adapters.memory.state import MemoryState
 from odoo_ai_config.adapters.system.clock import SystemClock
 from odoo_ai_config.application.errors import StoreUnavailableError
-from odoo_ai_config.application.ports.chatwoot import Conversation
+from odoo_ai_config.application.ports.chatwoot_client import Conversation
 from odoo_ai_config.application.ports.clock import Clock
-from odoo_ai_config.application.ports.crew_line import CrewLine
+from odoo_ai_config.application.ports.crew_client import CrewLine
 from odoo_ai_config.application.ports.message_inbox import Allowance
 from odoo_ai_config.domain.changes import Changeset
-from odoo_ai_config.domain.credentials import SecretText
+from odoo_ai_config.domain.credentials.secrets import SecretText
 from odoo_ai_config.domain.crews import Answer, Crew, CrewTask, Later, Silence
 from odoo_ai_config.domain.identifiers import TenantId
-from odoo_ai_config.domain.inbox import InboxMessage, MessageId, Stage
+from odoo_ai_config.domain.messages.inbox import InboxMessage, MessageId, Stage
 from odoo_ai_config.entrypoints.container import Container, Stores
-from odoo_ai_config.entrypoints.delivering import Capacity, capacity_of, delivering
+from odoo_ai_config.entrypoints.delivery_worker import Capacity, capacity_of, delivering
 from odoo_ai_config.entrypoints.library import Hub
 from odoo_ai_config.entrypoints.services import Services
 from odoo_ai_config.entrypoints.settings import read_settings

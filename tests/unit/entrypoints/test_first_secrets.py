@@ -13,9 +13,9 @@ import pytest
 import structlog
 
 from odoo_ai_config.application.errors import StoreUnusableError
-from odoo_ai_config.application.use_cases.revoke_api_key import NotedRevocations
+from odoo_ai_config.application.revoke_api_key import NotedRevocations
 from odoo_ai_config.domain.chatwoot import ChatwootChange
-from odoo_ai_config.domain.credentials import SecretText
+from odoo_ai_config.domain.credentials.secrets import SecretText
 from odoo_ai_config.domain.identifiers import ChatwootId
 from odoo_ai_config.entrypoints.container import Container
 from odoo_ai_config.entrypoints.library import IN_PROCESS

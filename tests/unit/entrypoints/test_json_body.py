@@ -9,14 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from odoo_ai_config.domain.json_types import Json
-from odoo_ai_config.entrypoints.http.errors import (
+from odoo_ai_config.entrypoints.http.platform.errors import (
     DepthLimitError,
     FieldError,
     HttpRefusalError,
     InvalidFieldsError,
     InvalidJsonError,
 )
-from odoo_ai_config.entrypoints.http.json_body import parse_json, parse_json_object
+from odoo_ai_config.entrypoints.http.platform.json_body import parse_json, parse_json_object
 
 FIXTURES = sorted((Path(__file__).parents[2] / "fixtures").glob("*.json"))
 

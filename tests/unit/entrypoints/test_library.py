@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from odoo_ai_config.application.errors import MasterKeyMissingError
+from odoo_ai_config.domain.channels.mapping import ChannelKey, ChannelMapping
+from odoo_ai_config.domain.channels.routing import IncomingMessage, Rule
 from odoo_ai_config.domain.errors import (
     InvalidValueError,
     ItemNotFoundError,
@@ -19,9 +21,7 @@ from odoo_ai_config.domain.identifiers import (
     TenantDomain,
     TenantId,
 )
-from odoo_ai_config.domain.mapping import ChannelKey, ChannelMapping
-from odoo_ai_config.domain.reconciling import Acknowledged, KnownArea, Standing
-from odoo_ai_config.domain.routing import IncomingMessage, Rule
+from odoo_ai_config.domain.reconciliation import Acknowledged, KnownArea, Standing
 from odoo_ai_config.entrypoints.library import Hub, open_hub
 from odoo_ai_config.entrypoints.settings import SettingsError, read_settings
 

@@ -5,12 +5,12 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from odoo_ai_config.adapters.memory.chatwoot import MemoryChatwoot
+from odoo_ai_config.adapters.memory.chatwoot_client import MemoryChatwoot
 from odoo_ai_config.domain.crews import LATER, Answer, CrewTask, Later
 from odoo_ai_config.domain.errors import InvalidValueError
-from odoo_ai_config.domain.inbox import Stage, WrongStageError
+from odoo_ai_config.domain.messages.inbox import Stage, WrongStageError
 from odoo_ai_config.entrypoints.container import Container
-from odoo_ai_config.entrypoints.delivering import Capacity
+from odoo_ai_config.entrypoints.delivery_worker import Capacity
 from odoo_ai_config.entrypoints.library import Hub, open_hub
 from odoo_ai_config.entrypoints.settings import read_settings
 from odoo_ai_config.entrypoints.startup import opened

@@ -14,7 +14,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from structlog.contextvars import bound_contextvars
 
-from odoo_ai_config.domain.credentials import SecretText
+from odoo_ai_config.domain.credentials.secrets import SecretText
 from odoo_ai_config.entrypoints.logs import logging_to
 
 CANARY = "canary-7f3a"

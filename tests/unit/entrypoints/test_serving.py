@@ -11,7 +11,7 @@ import structlog
 
 from odoo_ai_config.adapters.crypto.key_ring_file import KeyRingFile
 from odoo_ai_config.adapters.system.clock import SystemClock
-from odoo_ai_config.application.document_writes import DocumentWrite
+from odoo_ai_config.application.documents.writing import DocumentWrite
 from odoo_ai_config.domain.identifiers import CONFIG, BusinessDomain, DocumentKey, TenantId
 from odoo_ai_config.entrypoints.apps import App
 from odoo_ai_config.entrypoints.cli.session import OPERATOR

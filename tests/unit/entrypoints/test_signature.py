@@ -15,18 +15,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from multidict import CIMultiDict
 
-from odoo_ai_config.domain.credentials import SecretText
+from odoo_ai_config.domain.credentials.secrets import SecretText
+from odoo_ai_config.domain.credentials.signing import SigningKey
 from odoo_ai_config.domain.json_types import Json
-from odoo_ai_config.domain.signing import SigningKey
-from odoo_ai_config.entrypoints.http.errors import (
+from odoo_ai_config.entrypoints.http.platform.errors import (
     InvalidJsonError,
     SignatureError,
     SignatureInvalidError,
     SignatureMissingError,
     SignatureTimestampError,
 )
-from odoo_ai_config.entrypoints.http.json_body import parse_json
-from odoo_ai_config.entrypoints.http.signature import (
+from odoo_ai_config.entrypoints.http.platform.json_body import parse_json
+from odoo_ai_config.entrypoints.http.platform.signature import (
     SignaturePolicy,
     SignatureScheme,
     verify_signature,

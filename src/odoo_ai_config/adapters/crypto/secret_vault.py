@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from odoo_ai_config.adapters.crypto.key_ring import KEY_BYTES, KeyRingSource, MasterKey
 from odoo_ai_config.application.errors import SealBrokenError
 from odoo_ai_config.application.ports.secret_vault import RingTrouble, SecretVault
-from odoo_ai_config.domain.credentials import (
+from odoo_ai_config.domain.credentials.secrets import (
     Fingerprint,
     SealContext,
     SealedSecret,

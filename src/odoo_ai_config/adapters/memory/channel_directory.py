@@ -10,15 +10,15 @@ from attrs import frozen
 
 from odoo_ai_config.adapters.memory.state import MemoryState
 from odoo_ai_config.application.ports.channel_directory import ChannelDirectory
-from odoo_ai_config.domain.identifiers import ChatwootId, TenantId
-from odoo_ai_config.domain.mapping import (
+from odoo_ai_config.domain.channels.mapping import (
     ChannelClaim,
     ChannelKey,
     ChannelMapping,
     MappingRevision,
     Rivals,
 )
-from odoo_ai_config.domain.routing import IncomingMessage, RoutingTable
+from odoo_ai_config.domain.channels.routing import IncomingMessage, RoutingTable
+from odoo_ai_config.domain.identifiers import ChatwootId, TenantId
 
 
 @frozen

@@ -12,7 +12,9 @@ from attrs import evolve, frozen
 from odoo_ai_config.adapters.memory.state import KeptCollection, MemoryState
 from odoo_ai_config.application.ports.config_store import ConfigStore, PruneReport
 from odoo_ai_config.domain.changes import Changeset, Delivery, DeliveryId
-from odoo_ai_config.domain.documents import Document
+from odoo_ai_config.domain.documents.document import Document
+from odoo_ai_config.domain.documents.merging import fingerprints_in
+from odoo_ai_config.domain.documents.revisions import RetentionPolicy, Revision
 from odoo_ai_config.domain.identifiers import (
     CREDENTIALS,
     BusinessDomain,
@@ -21,9 +23,7 @@ from odoo_ai_config.domain.identifiers import (
     TenantDomain,
     TenantId,
 )
-from odoo_ai_config.domain.inbox import TEXT_PURPOSES
-from odoo_ai_config.domain.merging import fingerprints_in
-from odoo_ai_config.domain.versioning import RetentionPolicy, Revision
+from odoo_ai_config.domain.messages.inbox import TEXT_PURPOSES
 
 
 @frozen

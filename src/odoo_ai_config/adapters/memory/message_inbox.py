@@ -12,7 +12,7 @@ from itertools import islice
 from odoo_ai_config.adapters.memory.state import MemoryState
 from odoo_ai_config.application.ports.message_inbox import Allowance, MessageInbox, StageCount
 from odoo_ai_config.domain.identifiers import TenantId
-from odoo_ai_config.domain.inbox import (
+from odoo_ai_config.domain.messages.inbox import (
     OPEN,
     STUCK,
     TEXT_PURPOSES,

@@ -11,7 +11,12 @@ from attrs import frozen
 
 from odoo_ai_config.adapters.memory.state import MemoryState
 from odoo_ai_config.application.ports.secret_store import SecretStore
-from odoo_ai_config.domain.credentials import Fingerprint, SealContext, SealedSecret, TenantKey
+from odoo_ai_config.domain.credentials.secrets import (
+    Fingerprint,
+    SealContext,
+    SealedSecret,
+    TenantKey,
+)
 from odoo_ai_config.domain.identifiers import TenantId
 
 

@@ -18,19 +18,24 @@ from odoo_ai_config.application.errors import (
 )
 from odoo_ai_config.domain.access import ApiKey
 from odoo_ai_config.domain.changes import AuditEntry, AuditId, Changeset, Delivery, DeliveryId
+from odoo_ai_config.domain.channels.mapping import ChannelKey, MappingRevision
+from odoo_ai_config.domain.channels.routing import RoutingTable
 from odoo_ai_config.domain.collections import (
     CollectionChange,
     CollectionHead,
     CollectionKey,
     ItemState,
 )
-from odoo_ai_config.domain.credentials import Fingerprint, SealContext, SealedSecret, TenantKey
+from odoo_ai_config.domain.credentials.secrets import (
+    Fingerprint,
+    SealContext,
+    SealedSecret,
+    TenantKey,
+)
+from odoo_ai_config.domain.documents.revisions import Revision
 from odoo_ai_config.domain.errors import RevisionConflictError
 from odoo_ai_config.domain.identifiers import DocumentKey, TenantId
-from odoo_ai_config.domain.inbox import InboxMessage, MessageId, Origin
-from odoo_ai_config.domain.mapping import ChannelKey, MappingRevision
-from odoo_ai_config.domain.routing import RoutingTable
-from odoo_ai_config.domain.versioning import Revision
+from odoo_ai_config.domain.messages.inbox import InboxMessage, MessageId, Origin
 
 _Versioned: TypeAlias = DocumentKey | ChannelKey | CollectionKey | MessageId
 

@@ -17,16 +17,16 @@ from odoo_ai_config.adapters.mongo.driver_errors import translated
 from odoo_ai_config.adapters.mongo.key_uses import TOUCH
 from odoo_ai_config.adapters.mongo.transaction import Session
 from odoo_ai_config.application.ports.channel_directory import ChannelDirectory
-from odoo_ai_config.domain.identifiers import ChatwootId, TenantId
-from odoo_ai_config.domain.mapping import (
+from odoo_ai_config.domain.channels.mapping import (
     ChannelClaim,
     ChannelKey,
     ChannelMapping,
     MappingRevision,
     Rivals,
 )
-from odoo_ai_config.domain.phone import comparable, digits_of
-from odoo_ai_config.domain.routing import IncomingMessage, RoutingTable, Rule
+from odoo_ai_config.domain.channels.phone import comparable, digits_of
+from odoo_ai_config.domain.channels.routing import IncomingMessage, RoutingTable, Rule
+from odoo_ai_config.domain.identifiers import ChatwootId, TenantId
 
 _BY_CHANNEL: Final = frozenset({Rule.INBOX, Rule.ACCOUNT})
 _BY_SEQUENCE: Final = (("sequence", 1), ("owner.tenant", 1), ("owner.domain", 1), ("_id", 1))

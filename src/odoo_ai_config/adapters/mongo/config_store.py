@@ -29,9 +29,9 @@ from odoo_ai_config.adapters.mongo.pruning import (
 from odoo_ai_config.application.errors import TenantKeyChangedError
 from odoo_ai_config.application.ports.config_store import ConfigStore, PruneReport
 from odoo_ai_config.domain.changes import Changeset, Delivery, DeliveryId
-from odoo_ai_config.domain.documents import Document
+from odoo_ai_config.domain.documents.document import Document
+from odoo_ai_config.domain.documents.revisions import RetentionPolicy, Revision
 from odoo_ai_config.domain.identifiers import BusinessDomain, DocumentKey, DocumentKind, TenantId
-from odoo_ai_config.domain.versioning import RetentionPolicy, Revision
 
 # What BSON can compare with; no document gets there.
 _BEYOND_VERSIONS: Final = 2**63 - 1

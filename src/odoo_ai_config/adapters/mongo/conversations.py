@@ -18,7 +18,7 @@ from odoo_ai_config.adapters.mongo.message_documents import message_record
 from odoo_ai_config.adapters.mongo.transaction import Session
 from odoo_ai_config.application.errors import MessageRecordedError
 from odoo_ai_config.domain.errors import RevisionConflictError
-from odoo_ai_config.domain.inbox import OPEN, STUCK, InboxMessage
+from odoo_ai_config.domain.messages.inbox import OPEN, STUCK, InboxMessage
 
 # Others never go on, and no conversation waits for them.
 _TAKES_A_TURN = OPEN | STUCK

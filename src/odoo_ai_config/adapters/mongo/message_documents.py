@@ -11,9 +11,10 @@ from odoo_ai_config.adapters.mongo.documents import (
     owner_from,
     owner_record,
 )
-from odoo_ai_config.domain.credentials import Fingerprint
+from odoo_ai_config.domain.channels.routing import Rule
+from odoo_ai_config.domain.credentials.secrets import Fingerprint
 from odoo_ai_config.domain.identifiers import ChatwootId
-from odoo_ai_config.domain.inbox import (
+from odoo_ai_config.domain.messages.inbox import (
     Destination,
     InboxMessage,
     MessageId,
@@ -21,7 +22,6 @@ from odoo_ai_config.domain.inbox import (
     Release,
     Stage,
 )
-from odoo_ai_config.domain.routing import Rule
 
 
 def message_record(message: InboxMessage) -> Record:

@@ -20,7 +20,7 @@ from odoo_ai_config.adapters.mongo.message_pruning import prune_messages, prune_
 from odoo_ai_config.adapters.mongo.pruning import batches
 from odoo_ai_config.application.ports.message_inbox import Allowance, MessageInbox, StageCount
 from odoo_ai_config.domain.identifiers import TenantId
-from odoo_ai_config.domain.inbox import (
+from odoo_ai_config.domain.messages.inbox import (
     CLOCK_SLACK,
     OPEN,
     InboxMessage,

@@ -13,7 +13,7 @@ from odoo_ai_config.adapters.mongo.documents import instant_record, owner_from
 from odoo_ai_config.adapters.mongo.pruning import batches
 from odoo_ai_config.adapters.mongo.transaction import Session, in_transaction
 from odoo_ai_config.domain.identifiers import TenantDomain
-from odoo_ai_config.domain.inbox import OPEN, STUCK, TEXT_PURPOSES, Stage
+from odoo_ai_config.domain.messages.inbox import OPEN, STUCK, TEXT_PURPOSES, Stage
 
 _FINISHED: Final = [stage.value for stage in Stage if stage not in OPEN | STUCK]
 

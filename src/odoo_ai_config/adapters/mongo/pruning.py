@@ -17,11 +17,11 @@ from odoo_ai_config.adapters.mongo.documents import (
     revision_from,
 )
 from odoo_ai_config.adapters.mongo.transaction import Session, in_transaction
-from odoo_ai_config.domain.documents import Document
+from odoo_ai_config.domain.documents.document import Document
+from odoo_ai_config.domain.documents.merging import fingerprints_in
+from odoo_ai_config.domain.documents.revisions import RetentionPolicy
 from odoo_ai_config.domain.identifiers import CREDENTIALS, TenantDomain
-from odoo_ai_config.domain.inbox import TEXT_PURPOSES
-from odoo_ai_config.domain.merging import fingerprints_in
-from odoo_ai_config.domain.versioning import RetentionPolicy
+from odoo_ai_config.domain.messages.inbox import TEXT_PURPOSES
 
 _BATCH: Final = 500
 # The texts of messages are no document's; the inbox prunes them.

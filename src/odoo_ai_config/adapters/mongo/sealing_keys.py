@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from odoo_ai_config.domain.credentials import TenantKey
+from odoo_ai_config.domain.credentials.secrets import TenantKey
 from odoo_ai_config.domain.identifiers import TenantId
 
 # A few megabytes of wrapped keys.

@@ -17,7 +17,12 @@ from odoo_ai_config.adapters.mongo.driver_errors import translated
 from odoo_ai_config.adapters.mongo.key_uses import TOUCH
 from odoo_ai_config.adapters.mongo.transaction import Session, in_transaction
 from odoo_ai_config.application.ports.secret_store import SecretStore
-from odoo_ai_config.domain.credentials import Fingerprint, SealContext, SealedSecret, TenantKey
+from odoo_ai_config.domain.credentials.secrets import (
+    Fingerprint,
+    SealContext,
+    SealedSecret,
+    TenantKey,
+)
 from odoo_ai_config.domain.identifiers import TenantId
 
 

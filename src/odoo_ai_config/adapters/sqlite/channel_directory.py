@@ -20,15 +20,15 @@ from odoo_ai_config.adapters.sqlite.rows import (
     mapping_revision_of,
 )
 from odoo_ai_config.application.ports.channel_directory import ChannelDirectory
-from odoo_ai_config.domain.identifiers import ChatwootId, TenantId
-from odoo_ai_config.domain.mapping import (
+from odoo_ai_config.domain.channels.mapping import (
     ChannelClaim,
     ChannelKey,
     ChannelMapping,
     MappingRevision,
     Rivals,
 )
-from odoo_ai_config.domain.routing import IncomingMessage, RoutingTable
+from odoo_ai_config.domain.channels.routing import IncomingMessage, RoutingTable
+from odoo_ai_config.domain.identifiers import ChatwootId, TenantId
 
 _CHUNK: Final = 1000
 _NOT_LOADED: Final = -2

@@ -41,12 +41,12 @@ from odoo_ai_config.adapters.sqlite.rows import (
 from odoo_ai_config.adapters.sqlite.writer import Transaction
 from odoo_ai_config.application.errors import DeliveryRecordedError, TenantKeyChangedError
 from odoo_ai_config.domain.changes import Changeset, Delivery
+from odoo_ai_config.domain.channels.mapping import ChannelClaim, ChannelMapping, MappingRevision
 from odoo_ai_config.domain.collections import CollectionChange
-from odoo_ai_config.domain.credentials import TenantKey
+from odoo_ai_config.domain.credentials.secrets import TenantKey
+from odoo_ai_config.domain.documents.revisions import Revision
 from odoo_ai_config.domain.errors import RevisionConflictError
-from odoo_ai_config.domain.inbox import InboxMessage
-from odoo_ai_config.domain.mapping import ChannelClaim, ChannelMapping, MappingRevision
-from odoo_ai_config.domain.versioning import Revision
+from odoo_ai_config.domain.messages.inbox import InboxMessage
 
 T = TypeVar("T")
 

@@ -30,9 +30,9 @@ from odoo_ai_config.application.errors import StoreFailure, StoreUnavailableErro
 from odoo_ai_config.application.off_loop import ENTRY, run_off_loop
 from odoo_ai_config.application.ports.config_store import ConfigStore, PruneReport
 from odoo_ai_config.domain.changes import Changeset, Delivery, DeliveryId
-from odoo_ai_config.domain.documents import Document
+from odoo_ai_config.domain.documents.document import Document
+from odoo_ai_config.domain.documents.revisions import RetentionPolicy, Revision
 from odoo_ai_config.domain.identifiers import BusinessDomain, DocumentKey, DocumentKind, TenantId
-from odoo_ai_config.domain.versioning import RetentionPolicy, Revision
 
 # The largest integer of SQLite, and beyond every version.
 _HIGHEST: Final = 2**63 - 1

@@ -35,11 +35,11 @@ from odoo_ai_config.adapters.sqlite.rows import (
 from odoo_ai_config.adapters.sqlite.shelf import Shelf
 from odoo_ai_config.domain.access import ApiKey
 from odoo_ai_config.domain.changes import DeliveryId
+from odoo_ai_config.domain.channels.mapping import ChannelKey, ChannelMapping, MappingRevision
 from odoo_ai_config.domain.collections import CollectionHead, CollectionKey
-from odoo_ai_config.domain.credentials import TenantKey
+from odoo_ai_config.domain.credentials.secrets import TenantKey
+from odoo_ai_config.domain.documents.revisions import Revision
 from odoo_ai_config.domain.identifiers import DocumentKey, TenantId
-from odoo_ai_config.domain.mapping import ChannelKey, ChannelMapping, MappingRevision
-from odoo_ai_config.domain.versioning import Revision
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")

@@ -24,7 +24,13 @@ from odoo_ai_config.adapters.sqlite.rows import Row, microseconds, optional, tim
 from odoo_ai_config.adapters.sqlite.writer import Transaction
 from odoo_ai_config.application.ports.message_inbox import Allowance, MessageInbox, StageCount
 from odoo_ai_config.domain.identifiers import TenantId
-from odoo_ai_config.domain.inbox import CLOCK_SLACK, InboxMessage, MessageId, Origin, Stage
+from odoo_ai_config.domain.messages.inbox import (
+    CLOCK_SLACK,
+    InboxMessage,
+    MessageId,
+    Origin,
+    Stage,
+)
 
 _FIND: Final = f"SELECT {MESSAGE_COLUMNS} FROM messages WHERE id = ?"
 

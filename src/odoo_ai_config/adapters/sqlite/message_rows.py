@@ -10,7 +10,8 @@ from typing import Final
 
 from odoo_ai_config.adapters.sqlite.rows import Row, microseconds, optional, time_of
 from odoo_ai_config.application.errors import MessageRecordedError
-from odoo_ai_config.domain.credentials import Fingerprint
+from odoo_ai_config.domain.channels.routing import Rule
+from odoo_ai_config.domain.credentials.secrets import Fingerprint
 from odoo_ai_config.domain.errors import RevisionConflictError
 from odoo_ai_config.domain.identifiers import (
     BusinessDomain,
@@ -18,7 +19,7 @@ from odoo_ai_config.domain.identifiers import (
     TenantDomain,
     TenantId,
 )
-from odoo_ai_config.domain.inbox import (
+from odoo_ai_config.domain.messages.inbox import (
     Destination,
     InboxMessage,
     MessageId,
@@ -26,7 +27,6 @@ from odoo_ai_config.domain.inbox import (
     Release,
     Stage,
 )
-from odoo_ai_config.domain.routing import Rule
 
 _SHARED_OWNERS: Final = 4096
 

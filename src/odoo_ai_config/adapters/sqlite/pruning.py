@@ -21,10 +21,10 @@ from odoo_ai_config.adapters.sqlite.writer import Transaction
 from odoo_ai_config.application.ports.config_store import PruneReport
 from odoo_ai_config.domain.changes import DeliveryId
 from odoo_ai_config.domain.collections import CollectionKey, CollectionName
-from odoo_ai_config.domain.documents import Document
+from odoo_ai_config.domain.documents.document import Document
+from odoo_ai_config.domain.documents.merging import fingerprints_in
+from odoo_ai_config.domain.documents.revisions import RetentionPolicy
 from odoo_ai_config.domain.identifiers import CREDENTIALS, TenantId
-from odoo_ai_config.domain.merging import fingerprints_in
-from odoo_ai_config.domain.versioning import RetentionPolicy
 
 _STEP: Final = 500
 # Who has been away for longer reads everything anew instead.

@@ -21,6 +21,13 @@ from odoo_ai_config.domain.changes import (
     Delivery,
     DeliveryId,
 )
+from odoo_ai_config.domain.channels.mapping import (
+    ChannelKey,
+    ChannelMapping,
+    MappingRevision,
+    SpecialNumber,
+)
+from odoo_ai_config.domain.channels.phone import PhoneNumber
 from odoo_ai_config.domain.collections import (
     CollectionHead,
     CollectionKey,
@@ -28,8 +35,14 @@ from odoo_ai_config.domain.collections import (
     Item,
     ItemState,
 )
-from odoo_ai_config.domain.credentials import Fingerprint, SealContext, SealedSecret, TenantKey
-from odoo_ai_config.domain.documents import AuthoredYaml, Document
+from odoo_ai_config.domain.credentials.secrets import (
+    Fingerprint,
+    SealContext,
+    SealedSecret,
+    TenantKey,
+)
+from odoo_ai_config.domain.documents.document import AuthoredYaml, Document
+from odoo_ai_config.domain.documents.revisions import Revision
 from odoo_ai_config.domain.identifiers import (
     BusinessDomain,
     ChatwootId,
@@ -39,15 +52,7 @@ from odoo_ai_config.domain.identifiers import (
     TenantDomain,
     TenantId,
 )
-from odoo_ai_config.domain.mapping import (
-    ChannelKey,
-    ChannelMapping,
-    MappingRevision,
-    SpecialNumber,
-)
 from odoo_ai_config.domain.outcomes import ItemCounts, Notice, Outcome, WriteKind
-from odoo_ai_config.domain.phone import PhoneNumber
-from odoo_ai_config.domain.versioning import Revision
 
 Row: TypeAlias = tuple[Any, ...]
 S = TypeVar("S")

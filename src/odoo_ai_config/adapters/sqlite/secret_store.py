@@ -25,7 +25,12 @@ from odoo_ai_config.adapters.sqlite.rows import (
 )
 from odoo_ai_config.adapters.sqlite.writer import Transaction
 from odoo_ai_config.application.ports.secret_store import SecretStore
-from odoo_ai_config.domain.credentials import Fingerprint, SealContext, SealedSecret, TenantKey
+from odoo_ai_config.domain.credentials.secrets import (
+    Fingerprint,
+    SealContext,
+    SealedSecret,
+    TenantKey,
+)
 from odoo_ai_config.domain.identifiers import TenantId
 
 _KEY: Final = f"SELECT {TENANT_KEY_COLUMNS} FROM tenant_keys WHERE tenant = ? AND key_id = ?"

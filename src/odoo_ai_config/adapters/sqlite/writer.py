@@ -24,8 +24,8 @@ from odoo_ai_config.adapters.sqlite.current_rows import CurrentRows, Effect
 from odoo_ai_config.adapters.sqlite.jobs import Answer, Job, Turn, answer_all
 from odoo_ai_config.adapters.sqlite.schema import require_known
 from odoo_ai_config.application.errors import ApplicationError
+from odoo_ai_config.domain.channels.mapping import ChannelMapping
 from odoo_ai_config.domain.errors import DomainError
-from odoo_ai_config.domain.mapping import ChannelMapping
 
 T = TypeVar("T")
 

@@ -8,15 +8,15 @@ from abc import abstractmethod
 from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
-from odoo_ai_config.domain.identifiers import ChatwootId, TenantId
-from odoo_ai_config.domain.mapping import (
+from odoo_ai_config.domain.channels.mapping import (
     ChannelClaim,
     ChannelKey,
     ChannelMapping,
     MappingRevision,
     Rivals,
 )
-from odoo_ai_config.domain.routing import IncomingMessage, RoutingTable
+from odoo_ai_config.domain.channels.routing import IncomingMessage, RoutingTable
+from odoo_ai_config.domain.identifiers import ChatwootId, TenantId
 
 
 class ChannelDirectory(Protocol):

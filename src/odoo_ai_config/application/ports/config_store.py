@@ -12,9 +12,9 @@ from typing import Protocol
 from attrs import frozen
 
 from odoo_ai_config.domain.changes import Changeset, Delivery, DeliveryId
-from odoo_ai_config.domain.documents import Document
+from odoo_ai_config.domain.documents.document import Document
+from odoo_ai_config.domain.documents.revisions import RetentionPolicy, Revision
 from odoo_ai_config.domain.identifiers import BusinessDomain, DocumentKey, DocumentKind, TenantId
-from odoo_ai_config.domain.versioning import RetentionPolicy, Revision
 
 
 @frozen

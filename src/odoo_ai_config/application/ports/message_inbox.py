@@ -12,7 +12,7 @@ from typing import Protocol
 from attrs import frozen
 
 from odoo_ai_config.domain.identifiers import TenantId
-from odoo_ai_config.domain.inbox import InboxMessage, MessageId, Origin, Stage
+from odoo_ai_config.domain.messages.inbox import InboxMessage, MessageId, Origin, Stage
 
 
 @frozen

@@ -8,7 +8,12 @@ from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from odoo_ai_config.domain.credentials import Fingerprint, SealContext, SealedSecret, TenantKey
+from odoo_ai_config.domain.credentials.secrets import (
+    Fingerprint,
+    SealContext,
+    SealedSecret,
+    TenantKey,
+)
 from odoo_ai_config.domain.identifiers import TenantId
 
 

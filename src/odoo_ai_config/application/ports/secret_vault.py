@@ -10,7 +10,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Protocol
 
-from odoo_ai_config.domain.credentials import (
+from odoo_ai_config.domain.credentials.secrets import (
     Fingerprint,
     SealContext,
     SealedSecret,

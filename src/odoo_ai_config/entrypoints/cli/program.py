@@ -12,29 +12,29 @@ from typing import Final
 
 from cyclopts import App, CycloptsError, Group
 
-from odoo_ai_config.entrypoints.cli.audit import audit
-from odoo_ai_config.entrypoints.cli.chatwoot import chatwoot
-from odoo_ai_config.entrypoints.cli.doctor import doctor
-from odoo_ai_config.entrypoints.cli.exporting import export
-from odoo_ai_config.entrypoints.cli.flags import ARGUMENTS, OPTIONS
-from odoo_ai_config.entrypoints.cli.help_pages import PortugueseFormatter
-from odoo_ai_config.entrypoints.cli.importing import import_
-from odoo_ai_config.entrypoints.cli.keyring import keyring
-from odoo_ai_config.entrypoints.cli.keys import keys
-from odoo_ai_config.entrypoints.cli.listing import settings
-from odoo_ai_config.entrypoints.cli.messages import messages
-from odoo_ai_config.entrypoints.cli.reading import (
+from odoo_ai_config.entrypoints.cli.commands.audit import audit
+from odoo_ai_config.entrypoints.cli.commands.chatwoot import chatwoot
+from odoo_ai_config.entrypoints.cli.commands.doctor import doctor
+from odoo_ai_config.entrypoints.cli.commands.exporting import export
+from odoo_ai_config.entrypoints.cli.commands.importing import import_
+from odoo_ai_config.entrypoints.cli.commands.keyring import keyring
+from odoo_ai_config.entrypoints.cli.commands.keys import keys
+from odoo_ai_config.entrypoints.cli.commands.messages import messages
+from odoo_ai_config.entrypoints.cli.commands.reading import (
     collections,
     history,
     show,
     tenants,
 )
+from odoo_ai_config.entrypoints.cli.commands.sealing import seal
+from odoo_ai_config.entrypoints.cli.commands.send import send
+from odoo_ai_config.entrypoints.cli.commands.settings import settings
+from odoo_ai_config.entrypoints.cli.commands.tunnel import tunnel
+from odoo_ai_config.entrypoints.cli.flags import ARGUMENTS, OPTIONS
+from odoo_ai_config.entrypoints.cli.help_pages import PortugueseFormatter
 from odoo_ai_config.entrypoints.cli.refusals import EXPECTED, advice_on, usage_advice
-from odoo_ai_config.entrypoints.cli.sealing import seal
-from odoo_ai_config.entrypoints.cli.send import send
-from odoo_ai_config.entrypoints.cli.serving import serve, worker
+from odoo_ai_config.entrypoints.cli.serve.serving import serve, worker
 from odoo_ai_config.entrypoints.cli.terminal import tell
-from odoo_ai_config.entrypoints.cli.tunnel import tunnel
 
 NAME: Final = "odoo-ai-config"
 _FAILED: Final = 1

@@ -24,11 +24,11 @@ from odoo_ai_config.application.errors import (
     StoreUnavailableError,
     StoreUnusableError,
 )
-from odoo_ai_config.application.message_routing import NO_ROUTE
+from odoo_ai_config.application.messages.routing import NO_ROUTE
 from odoo_ai_config.domain.errors import DomainError
-from odoo_ai_config.entrypoints.http.errors import HttpRefusalError
-from odoo_ai_config.entrypoints.http.messages import Language
-from odoo_ai_config.entrypoints.http.problems import WORDINGS, problem_of
+from odoo_ai_config.entrypoints.http.platform.errors import HttpRefusalError
+from odoo_ai_config.entrypoints.http.platform.problems import WORDINGS, problem_of
+from odoo_ai_config.entrypoints.http.platform.texts import Language
 from odoo_ai_config.entrypoints.settings import SettingsError
 
 

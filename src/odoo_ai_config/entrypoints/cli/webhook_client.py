@@ -16,9 +16,9 @@ from attrs import field, frozen
 from stamina.instrumentation import RetryDetails, get_on_retry_hooks, set_on_retry_hooks
 from yarl import URL
 
-from odoo_ai_config.domain.credentials import SecretText
+from odoo_ai_config.domain.credentials.secrets import SecretText
+from odoo_ai_config.domain.credentials.signing import SigningKey
 from odoo_ai_config.domain.json_types import Json, JsonObject
-from odoo_ai_config.domain.signing import SigningKey
 from odoo_ai_config.entrypoints.cli.refusals import CommandError
 from odoo_ai_config.entrypoints.cli.terminal import tell
 

@@ -9,7 +9,7 @@ from functools import partial
 import structlog
 from aiohttp import web
 
-from odoo_ai_config.entrypoints.http.app_keys import (
+from odoo_ai_config.entrypoints.http.platform.app_keys import (
     LAST_ORDERS,
     LIMITS,
     LOG,
@@ -20,19 +20,19 @@ from odoo_ai_config.entrypoints.http.app_keys import (
     STORE_WATCH,
     LastOrders,
 )
-from odoo_ai_config.entrypoints.http.authentication import keyed
-from odoo_ai_config.entrypoints.http.metrics import Metrics
-from odoo_ai_config.entrypoints.http.options import HttpOptions
-from odoo_ai_config.entrypoints.http.rate_limit import (
+from odoo_ai_config.entrypoints.http.platform.authentication import keyed
+from odoo_ai_config.entrypoints.http.platform.metrics import Metrics
+from odoo_ai_config.entrypoints.http.platform.options import HttpOptions
+from odoo_ai_config.entrypoints.http.platform.rate_limit import (
     CallerLimits,
     FailureLimits,
     KnownKeys,
     TokenBuckets,
 )
-from odoo_ai_config.entrypoints.http.representations import Representations
-from odoo_ai_config.entrypoints.http.request_trace import TRACE, RequestTrace
+from odoo_ai_config.entrypoints.http.platform.representations import Representations
+from odoo_ai_config.entrypoints.http.platform.request_trace import TRACE, RequestTrace
+from odoo_ai_config.entrypoints.http.platform.store_watch import StoreWatch
 from odoo_ai_config.entrypoints.http.routes import add_routes
-from odoo_ai_config.entrypoints.http.store_watch import StoreWatch
 from odoo_ai_config.entrypoints.services import Services
 
 

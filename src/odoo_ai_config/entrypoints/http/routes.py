@@ -15,32 +15,34 @@ from aiohttp.typedefs import Handler
 from attrs import field, frozen
 
 from odoo_ai_config.entrypoints.apps import App
-from odoo_ai_config.entrypoints.http import (
-    audit_trail,
-    chatwoot_accounts,
-    chatwoot_messages,
-    chatwoot_webhook,
-    client_pages,
-    credentials,
-    crew_answers,
-    description,
-    documents,
-    health,
-    mapping,
-    odoo_webhook,
-    reconciling,
-    routing,
-    tenants,
+from odoo_ai_config.entrypoints.http.audit import handlers as audit_trail
+from odoo_ai_config.entrypoints.http.channels import handlers as mapping
+from odoo_ai_config.entrypoints.http.channels import routing
+from odoo_ai_config.entrypoints.http.chatwoot import accounts as chatwoot_accounts
+from odoo_ai_config.entrypoints.http.chatwoot import webhook as chatwoot_webhook
+from odoo_ai_config.entrypoints.http.credentials import handlers as credentials
+from odoo_ai_config.entrypoints.http.documents import handlers as documents
+from odoo_ai_config.entrypoints.http.legacy_odoo.routes import odoo_pushes, odoo_reads
+from odoo_ai_config.entrypoints.http.messages import answers as crew_answers
+from odoo_ai_config.entrypoints.http.messages import handlers as chatwoot_messages
+from odoo_ai_config.entrypoints.http.odoo_events import handlers as odoo_webhook
+from odoo_ai_config.entrypoints.http.openapi import handlers as description
+from odoo_ai_config.entrypoints.http.platform.authentication import (
+    KeyedHandler,
+    PushHandler,
+    signed,
 )
-from odoo_ai_config.entrypoints.http.authentication import KeyedHandler, PushHandler, signed
-from odoo_ai_config.entrypoints.http.bodies import expect_continue
-from odoo_ai_config.entrypoints.http.errors import (
+from odoo_ai_config.entrypoints.http.platform.bodies import expect_continue
+from odoo_ai_config.entrypoints.http.platform.errors import (
     AppNotServedError,
     MethodNotAllowedError,
     RouteNotFoundError,
 )
-from odoo_ai_config.entrypoints.http.odoo_routes import odoo_pushes, odoo_reads
-from odoo_ai_config.entrypoints.http.request_trace import NOWHERE
+from odoo_ai_config.entrypoints.http.platform.request_trace import NOWHERE
+from odoo_ai_config.entrypoints.http.reconciliation import handlers as reconciling
+from odoo_ai_config.entrypoints.http.status import handlers as health
+from odoo_ai_config.entrypoints.http.tenants import handlers as tenants
+from odoo_ai_config.entrypoints.http.ui import handlers as client_pages
 
 # By path, then by method.
 Open: TypeAlias = Mapping[str, Mapping[str, Handler]]

@@ -6,15 +6,15 @@ Flags win over the environment, the environment over ``.env``, and that over the
 
 from __future__ import annotations
 
-from odoo_ai_config.entrypoints.settings.declared import (
+from odoo_ai_config.entrypoints.settings.errors import SettingsError
+from odoo_ai_config.entrypoints.settings.reading import read_layers, read_settings
+from odoo_ai_config.entrypoints.settings.schema import (
     PREFIX,
     Settings,
     StoreLocation,
     setting_names,
 )
-from odoo_ai_config.entrypoints.settings.errors import SettingsError
-from odoo_ai_config.entrypoints.settings.layers import Origin, SettingLayers, SettingState
-from odoo_ai_config.entrypoints.settings.reading import read_layers, read_settings
+from odoo_ai_config.entrypoints.settings.sources import Origin, SettingLayers, SettingState
 
 __all__ = [
     "PREFIX",

@@ -12,9 +12,9 @@ from typing import Final
 from dotenv import dotenv_values
 
 from odoo_ai_config.domain.json_types import JsonObject
-from odoo_ai_config.entrypoints.settings.declared import PREFIX, Settings, setting_names
 from odoo_ai_config.entrypoints.settings.errors import SettingsError
-from odoo_ai_config.entrypoints.settings.layers import Origin, SettingLayers
+from odoo_ai_config.entrypoints.settings.schema import PREFIX, Settings, setting_names
+from odoo_ai_config.entrypoints.settings.sources import Origin, SettingLayers
 
 _ALSO_NAMED: Final = {
     "NGROK_AUTH_TOKEN": "NGROK_AUTHTOKEN",

@@ -11,7 +11,7 @@ from typing import Final, TypeAlias
 
 from odoo_ai_config.domain.access import is_guessable
 from odoo_ai_config.domain.chatwoot import ChatwootChange
-from odoo_ai_config.domain.credentials import SecretText
+from odoo_ai_config.domain.credentials.secrets import SecretText
 from odoo_ai_config.domain.errors import InvalidValueError
 
 # The name of a host, or a network.

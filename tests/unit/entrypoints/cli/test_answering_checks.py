@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from odoo_ai_config.domain.channels.mapping import ChannelKey, ChannelMapping
 from odoo_ai_config.domain.identifiers import BusinessDomain, ChatwootId, TenantDomain, TenantId
-from odoo_ai_config.domain.mapping import ChannelKey, ChannelMapping
 from odoo_ai_config.entrypoints.cli.flags import AS_SET
 from odoo_ai_config.entrypoints.cli.session import OPERATOR, session
 from tests.unit.entrypoints.cli.conftest import Command
@@ -148,7 +148,7 @@ def test_channel_that_is_switched_off_needs_no_crews(command: Command) -> None:
 def test_so_many_tenants_are_looked_at_and_no_more(
     command: Command, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("odoo_ai_config.entrypoints.cli.answering_checks._MOST_TENANTS", 1)
+    monkeypatch.setattr("odoo_ai_config.entrypoints.cli.checks.answering._MOST_TENANTS", 1)
     map_channels("acme/retail", "beta/retail")
     assert "crews: acme/retail ->" in found(command, "equipes")
     describe_crews(command, folder, "acme/retail")

@@ -11,16 +11,16 @@ from typing import Any
 
 import pytest
 
-from odoo_ai_config.application.chatwoot_payloads import read_event
+from odoo_ai_config.application.messages.payloads import read_event
 from odoo_ai_config.domain.changes import Changeset
-from odoo_ai_config.domain.credentials import SecretText
+from odoo_ai_config.domain.channels.mapping import ChannelKey, ChannelMapping
+from odoo_ai_config.domain.credentials.secrets import SecretText
 from odoo_ai_config.domain.identifiers import (
     BusinessDomain,
     ChatwootId,
     TenantDomain,
     TenantId,
 )
-from odoo_ai_config.domain.mapping import ChannelKey, ChannelMapping
 from odoo_ai_config.entrypoints.cli.flags import AS_SET
 from odoo_ai_config.entrypoints.cli.session import OPERATOR, session
 from tests.unit.entrypoints.cli.conftest import Command
@@ -192,7 +192,7 @@ def test_stuck_messages_are_sent_on_their_way_by_stage(command: Command) -> None
 def test_more_messages_than_a_page_holds_are_sent_on_their_way(
     command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("odoo_ai_config.application.use_cases.replay_messages.MOST_AT_ONCE", 2)
+    monkeypatch.setattr("odoo_ai_config.application.messages.replay.MOST_AT_ONCE", 2)
     map_account()
     names = receive(1, 2, 3, 4, 5)
     kill(names)

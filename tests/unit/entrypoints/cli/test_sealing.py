@@ -9,9 +9,9 @@ import pytest
 from attrs import evolve
 
 from odoo_ai_config.domain.changes import Changeset
-from odoo_ai_config.domain.documents import AuthoredYaml, Document
-from odoo_ai_config.domain.versioning import Revision
-from odoo_ai_config.entrypoints.cli import sealing
+from odoo_ai_config.domain.documents.document import AuthoredYaml, Document
+from odoo_ai_config.domain.documents.revisions import Revision
+from odoo_ai_config.entrypoints.cli.commands import sealing
 from odoo_ai_config.entrypoints.library import open_hub
 from tests.contract.samples import key, revision
 from tests.unit.entrypoints.cli.conftest import Command

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from odoo_ai_config.domain.credentials import SecretText
-from odoo_ai_config.entrypoints.cli import tunnel as module
+from odoo_ai_config.domain.credentials.secrets import SecretText
+from odoo_ai_config.entrypoints.cli.commands import tunnel as module
 from odoo_ai_config.entrypoints.cli.refusals import CommandError
 from odoo_ai_config.entrypoints.settings import read_settings
 

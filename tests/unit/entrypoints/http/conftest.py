@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from odoo_ai_config.entrypoints.http.options import HttpOptions
+from odoo_ai_config.entrypoints.http.platform.options import HttpOptions
 from tests.unit.application.memory_hub import MemoryHub
 from tests.unit.entrypoints.http.web_hub import WebHub, serving
 

@@ -12,8 +12,8 @@ import jsonschema_rs
 from aiohttp import web
 
 from odoo_ai_config.entrypoints.apps import ALL_APPS, App
-from odoo_ai_config.entrypoints.http.app_keys import OPTIONS
 from odoo_ai_config.entrypoints.http.openapi.document import description
+from odoo_ai_config.entrypoints.http.platform.app_keys import OPTIONS
 
 # Of the protocol, not of the interface.
 UNDESCRIBED_HEADERS: Final = {"content-type", "content-length", "connection", "date", "server"}

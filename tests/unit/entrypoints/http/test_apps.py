@@ -10,7 +10,7 @@ import pytest
 
 from odoo_ai_config.entrypoints.apps import App
 from odoo_ai_config.entrypoints.http import routes
-from odoo_ai_config.entrypoints.http.options import HttpOptions
+from odoo_ai_config.entrypoints.http.platform.options import HttpOptions
 from tests.unit.application.memory_hub import MemoryHub
 from tests.unit.entrypoints.http.described_answers import the_description
 from tests.unit.entrypoints.http.web_hub import WebHub, serving

@@ -15,8 +15,8 @@ import pytest
 from aiohttp import ClientResponse
 from aiohttp.http_parser import DeflateBuffer
 
-from odoo_ai_config.entrypoints.http import bodies
-from odoo_ai_config.entrypoints.http.options import HttpOptions
+from odoo_ai_config.entrypoints.http.platform import bodies
+from odoo_ai_config.entrypoints.http.platform.options import HttpOptions
 from tests.unit.application.memory_hub import MemoryHub
 from tests.unit.entrypoints.http.web_hub import WebHub, serving
 

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from odoo_ai_config.application.chatwoot_payloads import customer_message
-from odoo_ai_config.application.delivery_steps import Progress
-from odoo_ai_config.application.unsealing import unsealed
+from odoo_ai_config.application.credentials.unsealing import unsealed
+from odoo_ai_config.application.messages.delivery_steps import Progress
+from odoo_ai_config.application.messages.payloads import customer_message
 from odoo_ai_config.domain.identifiers import BusinessDomain, TenantDomain, TenantId
-from odoo_ai_config.domain.inbox import InboxMessage, Stage, body_context
-from odoo_ai_config.entrypoints.http.options import HttpOptions
+from odoo_ai_config.domain.messages.inbox import InboxMessage, Stage, body_context
+from odoo_ai_config.entrypoints.http.platform.options import HttpOptions
 from tests.unit.application.deliveries import delivered, has_crews, hub_with
 from tests.unit.application.test_chatwoot_payloads import (
     NOTE,

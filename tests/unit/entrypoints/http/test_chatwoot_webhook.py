@@ -20,11 +20,11 @@ from structlog.testing import capture_logs
 
 from odoo_ai_config.domain.access import Scope
 from odoo_ai_config.domain.chatwoot import ChatwootAccess
-from odoo_ai_config.domain.credentials import SecretText
-from odoo_ai_config.domain.inbox import InboxMessage, MessageId, Stage
-from odoo_ai_config.entrypoints.http.errors import InvalidJsonError
-from odoo_ai_config.entrypoints.http.json_body import parse_json_object
-from odoo_ai_config.entrypoints.http.options import HttpOptions
+from odoo_ai_config.domain.credentials.secrets import SecretText
+from odoo_ai_config.domain.messages.inbox import InboxMessage, MessageId, Stage
+from odoo_ai_config.entrypoints.http.platform.errors import InvalidJsonError
+from odoo_ai_config.entrypoints.http.platform.json_body import parse_json_object
+from odoo_ai_config.entrypoints.http.platform.options import HttpOptions
 from tests.unit.application.memory_hub import MemoryHub
 from tests.unit.application.test_chatwoot_payloads import (
     FAKE,

@@ -11,10 +11,10 @@ from urllib.parse import urljoin
 
 import pytest
 
-from odoo_ai_config.domain.inbox import Stage
-from odoo_ai_config.entrypoints.http.client_pages import FOLDER, MEDIA_TYPES
-from odoo_ai_config.entrypoints.http.messages import Language
-from odoo_ai_config.entrypoints.http.pages import packaged
+from odoo_ai_config.domain.messages.inbox import Stage
+from odoo_ai_config.entrypoints.http.platform.pages import packaged
+from odoo_ai_config.entrypoints.http.platform.texts import Language
+from odoo_ai_config.entrypoints.http.ui.handlers import FOLDER, MEDIA_TYPES
 from tests.unit.entrypoints.http.test_viewer import Page
 from tests.unit.entrypoints.http.web_hub import WebHub
 

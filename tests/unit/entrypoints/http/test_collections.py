@@ -11,8 +11,8 @@ from aiohttp import ClientResponse
 
 from odoo_ai_config.domain.access import Scope
 from odoo_ai_config.domain.collections import MOST_ITEMS
-from odoo_ai_config.domain.versioning import RetentionPolicy
-from odoo_ai_config.entrypoints.http.options import HttpOptions
+from odoo_ai_config.domain.documents.revisions import RetentionPolicy
+from odoo_ai_config.entrypoints.http.platform.options import HttpOptions
 from tests.contract.samples import AT
 from tests.unit.application.memory_hub import MemoryHub
 from tests.unit.entrypoints.http.web_hub import WebHub, fixture, serving

@@ -17,9 +17,9 @@ import pytest
 from aiohttp import web as web_
 from structlog.testing import capture_logs
 
-from odoo_ai_config.entrypoints.http import connections
-from odoo_ai_config.entrypoints.http.connections import ConnectionLimits
-from odoo_ai_config.entrypoints.http.options import HttpOptions
+from odoo_ai_config.entrypoints.http.platform import connections
+from odoo_ai_config.entrypoints.http.platform.connections import ConnectionLimits
+from odoo_ai_config.entrypoints.http.platform.options import HttpOptions
 from tests.source_tree import ROOT
 from tests.unit.application.memory_hub import MemoryHub
 from tests.unit.entrypoints.http.web_hub import WebHub, serving

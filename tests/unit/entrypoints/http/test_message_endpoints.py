@@ -16,8 +16,8 @@ from structlog.testing import capture_logs
 
 from odoo_ai_config.domain.access import Scope
 from odoo_ai_config.domain.changes import AuditAction, Changeset
-from odoo_ai_config.domain.inbox import MAX_REPLAYS, InboxMessage, MessageId, Stage
-from odoo_ai_config.entrypoints.http.options import HttpOptions
+from odoo_ai_config.domain.messages.inbox import MAX_REPLAYS, InboxMessage, MessageId, Stage
+from odoo_ai_config.entrypoints.http.platform.options import HttpOptions
 from tests.unit.application.memory_hub import MemoryHub
 from tests.unit.entrypoints.http.web_hub import WebHub, fixture, having, serving
 

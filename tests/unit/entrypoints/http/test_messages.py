@@ -5,7 +5,7 @@ import ast
 import pytest
 
 from odoo_ai_config.domain.outcomes import EVENTS
-from odoo_ai_config.entrypoints.http.messages import (
+from odoo_ai_config.entrypoints.http.platform.texts import (
     EVENT_DONE,
     EVENT_FAILED,
     NOTICES,

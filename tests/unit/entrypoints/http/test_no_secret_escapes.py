@@ -14,8 +14,8 @@ import pytest
 from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 
-from odoo_ai_config.entrypoints.http import odoo_webhook
-from odoo_ai_config.entrypoints.http.metrics import Metrics
+from odoo_ai_config.entrypoints.http.odoo_events import handlers as odoo_webhook
+from odoo_ai_config.entrypoints.http.platform.metrics import Metrics
 from tests.unit.entrypoints.http.web_hub import WebHub, fixture
 
 SECRETS = {

@@ -17,9 +17,11 @@ from aiohttp import web as web_
 from aiohttp.test_utils import TestClient, TestServer
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from odoo_ai_config.domain import identifiers, inbox, mapping, phone
+from odoo_ai_config.domain import identifiers
 from odoo_ai_config.domain.access import Scope
-from odoo_ai_config.entrypoints.http import description
+from odoo_ai_config.domain.channels import mapping, phone
+from odoo_ai_config.domain.messages import inbox
+from odoo_ai_config.entrypoints.http.openapi import handlers as description
 from odoo_ai_config.entrypoints.http.openapi import request_schemas
 from tests.golden_description import golden_description
 from tests.source_tree import ROOT

@@ -17,6 +17,7 @@ from odoo_ai_config.application.errors import (
     StoreUnusableError,
 )
 from odoo_ai_config.domain.access import Scope, ScopeMissingError
+from odoo_ai_config.domain.channels.mapping import ChannelOwnedError
 from odoo_ai_config.domain.errors import (
     DocumentDeletedError,
     DomainError,
@@ -27,11 +28,10 @@ from odoo_ai_config.domain.errors import (
     PreconditionFailedError,
 )
 from odoo_ai_config.domain.identifiers import TenantId
-from odoo_ai_config.domain.inbox import Stage, WrongStageError
-from odoo_ai_config.domain.mapping import ChannelOwnedError
-from odoo_ai_config.entrypoints.http import errors as http_errors
-from odoo_ai_config.entrypoints.http.app_keys import LastOrders
-from odoo_ai_config.entrypoints.http.errors import (
+from odoo_ai_config.domain.messages.inbox import Stage, WrongStageError
+from odoo_ai_config.entrypoints.http.platform import errors as http_errors
+from odoo_ai_config.entrypoints.http.platform.app_keys import LastOrders
+from odoo_ai_config.entrypoints.http.platform.errors import (
     FieldError,
     HttpRefusalError,
     IncompleteDataError,
@@ -41,15 +41,15 @@ from odoo_ai_config.entrypoints.http.errors import (
     SignatureError,
     UnsupportedEncodingError,
 )
-from odoo_ai_config.entrypoints.http.messages import RULES, Language
-from odoo_ai_config.entrypoints.http.metrics import Metrics
-from odoo_ai_config.entrypoints.http.problems import (
+from odoo_ai_config.entrypoints.http.platform.metrics import Metrics
+from odoo_ai_config.entrypoints.http.platform.problems import (
     WORDINGS,
     Refusal,
     problem_of,
 )
-from odoo_ai_config.entrypoints.http.request_trace import RequestTrace
-from odoo_ai_config.entrypoints.http.store_watch import StoreWatch
+from odoo_ai_config.entrypoints.http.platform.request_trace import RequestTrace
+from odoo_ai_config.entrypoints.http.platform.store_watch import StoreWatch
+from odoo_ai_config.entrypoints.http.platform.texts import RULES, Language
 from tests.source_tree import ROOT, domain_errors
 from tests.unit.application.memory_hub import MemoryHub
 

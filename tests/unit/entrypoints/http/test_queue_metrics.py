@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 
-from odoo_ai_config.entrypoints.http.metrics import Metrics
+from odoo_ai_config.entrypoints.http.platform.metrics import Metrics
 from tests.unit.application.deliveries import received
 from tests.unit.entrypoints.http.web_hub import WebHub
 

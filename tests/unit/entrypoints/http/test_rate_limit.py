@@ -8,12 +8,16 @@ import pytest
 from odoo_ai_config.adapters.memory.api_key_store import MemoryApiKeyStore
 from odoo_ai_config.application.errors import StoreUnavailableError
 from odoo_ai_config.domain.access import ApiKey
-from odoo_ai_config.entrypoints.http import rate_limit
-from odoo_ai_config.entrypoints.http.errors import (
+from odoo_ai_config.entrypoints.http.platform import rate_limit
+from odoo_ai_config.entrypoints.http.platform.errors import (
     RateLimitedError,
 )
-from odoo_ai_config.entrypoints.http.options import HttpOptions
-from odoo_ai_config.entrypoints.http.rate_limit import FailureLimits, KnownKeys, TokenBuckets
+from odoo_ai_config.entrypoints.http.platform.options import HttpOptions
+from odoo_ai_config.entrypoints.http.platform.rate_limit import (
+    FailureLimits,
+    KnownKeys,
+    TokenBuckets,
+)
 from tests.unit.application.memory_hub import ANYBODY, MemoryHub
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from odoo_ai_config.domain.access import Scope
-from odoo_ai_config.entrypoints.http.reconcile_payloads import MOST_ENTRIES
+from odoo_ai_config.entrypoints.http.reconciliation.payloads import MOST_ENTRIES
 from tests.unit.entrypoints.http.web_hub import WebHub, fixture, having
 
 ACCOUNT = fixture("credentials_flat")["account_id"]

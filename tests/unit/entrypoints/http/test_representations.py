@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from odoo_ai_config.adapters.memory.yaml_codec import JsonYamlCodec
-from odoo_ai_config.domain.documents import AuthoredYaml, Document
+from odoo_ai_config.domain.documents.document import AuthoredYaml, Document
+from odoo_ai_config.domain.documents.revisions import Revision
 from odoo_ai_config.domain.identifiers import CONFIG, BusinessDomain, DocumentKey, TenantId
 from odoo_ai_config.domain.json_types import Json, JsonObject
-from odoo_ai_config.domain.versioning import Revision
-from odoo_ai_config.entrypoints.http.representations import (
+from odoo_ai_config.entrypoints.http.platform.representations import (
     Representations,
     entity_tag,
     json_bytes,

@@ -17,10 +17,10 @@ from aiohttp import ClientResponse
 from structlog.testing import capture_logs
 
 from odoo_ai_config.domain.access import Scope
-from odoo_ai_config.domain.credentials import SecretText
-from odoo_ai_config.domain.signing import SigningKey
-from odoo_ai_config.entrypoints.http.options import HttpOptions
-from odoo_ai_config.entrypoints.http.signature import SignaturePolicy
+from odoo_ai_config.domain.credentials.secrets import SecretText
+from odoo_ai_config.domain.credentials.signing import SigningKey
+from odoo_ai_config.entrypoints.http.platform.options import HttpOptions
+from odoo_ai_config.entrypoints.http.platform.signature import SignaturePolicy
 from tests.unit.application.test_chatwoot_payloads import WHATSAPP
 from tests.unit.entrypoints.http.test_any_input import MAPPING
 from tests.unit.entrypoints.http.test_openapi import DOCUMENT, KEYED, filled

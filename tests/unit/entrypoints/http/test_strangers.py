@@ -15,10 +15,10 @@ from attrs import define, field
 
 from odoo_ai_config.adapters.memory.api_key_store import MemoryApiKeyStore
 from odoo_ai_config.domain.access import ApiKey, Scope
-from odoo_ai_config.domain.signing import SigningKey
-from odoo_ai_config.entrypoints.http import chatwoot_senders
-from odoo_ai_config.entrypoints.http.app_keys import LIMITS
-from odoo_ai_config.entrypoints.http.options import HttpOptions
+from odoo_ai_config.domain.credentials.signing import SigningKey
+from odoo_ai_config.entrypoints.http.chatwoot import senders as chatwoot_senders
+from odoo_ai_config.entrypoints.http.platform.app_keys import LIMITS
+from odoo_ai_config.entrypoints.http.platform.options import HttpOptions
 from tests.unit.application.memory_hub import MemoryHub
 from tests.unit.application.test_chatwoot_payloads import FAKE, WHATSAPP
 from tests.unit.entrypoints.http.test_chatwoot_webhook import (

@@ -11,8 +11,8 @@ from urllib.parse import urljoin
 
 import pytest
 
-from odoo_ai_config.entrypoints.http.pages import packaged
-from odoo_ai_config.entrypoints.http.viewer_files import FOLDER, MEDIA_TYPES
+from odoo_ai_config.entrypoints.http.openapi.viewer_files import FOLDER, MEDIA_TYPES
+from odoo_ai_config.entrypoints.http.platform.pages import packaged
 from tests.source_tree import ROOT
 from tests.unit.entrypoints.http.web_hub import WebHub
 

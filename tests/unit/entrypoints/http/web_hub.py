@@ -16,25 +16,25 @@ from aiohttp import web as web_
 from aiohttp.test_utils import TestClient, TestServer
 from attrs import evolve, frozen
 
-from odoo_ai_config.adapters.crews.crew_line import InProcessCrewLine
+from odoo_ai_config.adapters.crews.crew_client import InProcessCrewLine
 from odoo_ai_config.adapters.system.token_source import SystemTokenSource
 from odoo_ai_config.adapters.yaml.yaml_codec import RuamelYamlCodec
-from odoo_ai_config.application.use_cases.check_key_ring import CheckKeyRing
-from odoo_ai_config.application.use_cases.compare_revisions import CompareRevisions
-from odoo_ai_config.application.use_cases.create_api_key import CreateApiKey
-from odoo_ai_config.application.use_cases.publish_document import PublishDocument
-from odoo_ai_config.application.use_cases.rotate_master_key import RotateMasterKey
-from odoo_ai_config.application.use_cases.rotate_tenant_key import RotateTenantKey
-from odoo_ai_config.application.use_cases.seal_stored_secrets import SealStoredSecrets
-from odoo_ai_config.application.use_cases.sync_credentials import SyncCredentials
-from odoo_ai_config.application.written_credentials import CredentialsWriter
+from odoo_ai_config.application.credentials.check_key_ring import CheckKeyRing
+from odoo_ai_config.application.credentials.rotate_tenant_key import RotateTenantKey
+from odoo_ai_config.application.credentials.rotation import RotateMasterKey
+from odoo_ai_config.application.credentials.stored import SealStoredSecrets
+from odoo_ai_config.application.credentials.written import CredentialsWriter
+from odoo_ai_config.application.documents.comparing import CompareRevisions
+from odoo_ai_config.application.documents.publish_document import PublishDocument
+from odoo_ai_config.application.documents.sync import SyncCredentials
+from odoo_ai_config.application.keys import CreateApiKey
 from odoo_ai_config.domain.access import ALL_SCOPES, Scope
+from odoo_ai_config.domain.documents.revisions import RetentionPolicy
 from odoo_ai_config.domain.identifiers import TenantId
-from odoo_ai_config.domain.versioning import RetentionPolicy
 from odoo_ai_config.entrypoints.http.app import build_app
-from odoo_ai_config.entrypoints.http.connections import HubRunner
-from odoo_ai_config.entrypoints.http.metrics import Metrics
-from odoo_ai_config.entrypoints.http.options import HttpOptions
+from odoo_ai_config.entrypoints.http.platform.connections import HubRunner
+from odoo_ai_config.entrypoints.http.platform.metrics import Metrics
+from odoo_ai_config.entrypoints.http.platform.options import HttpOptions
 from odoo_ai_config.entrypoints.services import Services
 from tests.source_tree import TESTS
 from tests.unit.application.memory_hub import MemoryHub

@@ -6,13 +6,12 @@ from __future__ import annotations
 
 from typing import Final
 
+from odoo_ai_config.application.documents.comparing import LARGEST_SHOWN
 from odoo_ai_config.application.ports.secret_vault import RingTrouble
-from odoo_ai_config.application.use_cases.compare_revisions import LARGEST_SHOWN
-from odoo_ai_config.domain.diffing import MOST_CHANGES, MOST_DIFFERING_LINES, ChangeKind
+from odoo_ai_config.domain.channels.routing import Rule, Verdict
+from odoo_ai_config.domain.documents.diffing import MOST_CHANGES, MOST_DIFFERING_LINES, ChangeKind
 from odoo_ai_config.domain.json_types import JsonObject
-from odoo_ai_config.domain.reconciling import Standing
-from odoo_ai_config.domain.routing import Rule, Verdict
-from odoo_ai_config.entrypoints.http.messages import NOTICES
+from odoo_ai_config.domain.reconciliation import Standing
 from odoo_ai_config.entrypoints.http.openapi.shapes import (
     constant,
     either,
@@ -26,6 +25,7 @@ from odoo_ai_config.entrypoints.http.openapi.shapes import (
     text,
     whole,
 )
+from odoo_ai_config.entrypoints.http.platform.texts import NOTICES
 
 _VERSION: Final = whole("Counts from 1; each document has its own count.")
 _MOMENT: Final = text("In UTC.", format="date-time", examples=["2026-04-23T19:14:20.512Z"])

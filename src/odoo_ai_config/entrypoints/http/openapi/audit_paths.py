@@ -10,8 +10,7 @@ from odoo_ai_config.domain import errors as domain
 from odoo_ai_config.domain.access import Scope
 from odoo_ai_config.domain.changes import AuditAction
 from odoo_ai_config.domain.json_types import JsonObject
-from odoo_ai_config.entrypoints.http import errors as http
-from odoo_ai_config.entrypoints.http.audit_trail import DEFAULT_PAGE, LARGEST_PAGE
+from odoo_ai_config.entrypoints.http.audit.handlers import DEFAULT_PAGE, LARGEST_PAGE
 from odoo_ai_config.entrypoints.http.openapi.operations import answered, operation, query
 from odoo_ai_config.entrypoints.http.openapi.shapes import (
     either,
@@ -23,6 +22,7 @@ from odoo_ai_config.entrypoints.http.openapi.shapes import (
     text,
     whole,
 )
+from odoo_ai_config.entrypoints.http.platform import errors as http
 
 _TAG: Final = "audit"
 

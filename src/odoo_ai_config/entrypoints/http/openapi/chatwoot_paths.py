@@ -7,14 +7,13 @@ from __future__ import annotations
 from typing import Final
 
 from odoo_ai_config.application import errors as application
-from odoo_ai_config.application.message_routing import NO_ROUTE
-from odoo_ai_config.application.use_cases.receive_message import Reception
+from odoo_ai_config.application.messages.intake import Reception
+from odoo_ai_config.application.messages.routing import NO_ROUTE
 from odoo_ai_config.domain import errors as domain
 from odoo_ai_config.domain.access import Scope, ScopeMissingError
 from odoo_ai_config.domain.chatwoot import MOST_SECRETS
 from odoo_ai_config.domain.json_types import Json, JsonObject
-from odoo_ai_config.domain.receiving import Ignored
-from odoo_ai_config.entrypoints.http import errors as http
+from odoo_ai_config.domain.messages.receiving import Ignored
 from odoo_ai_config.entrypoints.http.openapi.operations import (
     BODY,
     COMMIT,
@@ -35,6 +34,7 @@ from odoo_ai_config.entrypoints.http.openapi.shapes import (
     ref,
     text,
 )
+from odoo_ai_config.entrypoints.http.platform import errors as http
 
 SIGNATURE_SCHEME: Final = "ChatwootSignature"
 _TAG: Final = "chatwoot"

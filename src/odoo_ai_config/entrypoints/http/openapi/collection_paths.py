@@ -7,13 +7,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from odoo_ai_config.application.use_cases.read_collection import LARGEST_PAGE
+from odoo_ai_config.application.collections import LARGEST_PAGE
 from odoo_ai_config.domain import errors as domain
 from odoo_ai_config.domain.access import Scope
 from odoo_ai_config.domain.collections import MOST_ITEMS
 from odoo_ai_config.domain.json_types import JsonObject
-from odoo_ai_config.entrypoints.http import errors as http
-from odoo_ai_config.entrypoints.http.collections import DEFAULT_PAGE
+from odoo_ai_config.entrypoints.http.collections.handlers import DEFAULT_PAGE
 from odoo_ai_config.entrypoints.http.openapi.operations import (
     BODY,
     CLAIM,
@@ -38,6 +37,7 @@ from odoo_ai_config.entrypoints.http.openapi.shapes import (
     text,
     whole,
 )
+from odoo_ai_config.entrypoints.http.platform import errors as http
 
 _TAG: Final = "collections"
 _API: Final = "/api/v1"

@@ -10,8 +10,7 @@ from typing import Final
 from odoo_ai_config.domain import errors as domain
 from odoo_ai_config.domain.access import Scope
 from odoo_ai_config.domain.json_types import Json, JsonObject
-from odoo_ai_config.entrypoints.http import errors as http
-from odoo_ai_config.entrypoints.http.documents import DEFAULT_PAGE, LARGEST_PAGE
+from odoo_ai_config.entrypoints.http.documents.handlers import DEFAULT_PAGE, LARGEST_PAGE
 from odoo_ai_config.entrypoints.http.openapi.operations import (
     BODY,
     CLAIM,
@@ -27,6 +26,7 @@ from odoo_ai_config.entrypoints.http.openapi.operations import (
 )
 from odoo_ai_config.entrypoints.http.openapi.refusals import RefusalClass
 from odoo_ai_config.entrypoints.http.openapi.shapes import either, list_of, ref, text, whole
+from odoo_ai_config.entrypoints.http.platform import errors as http
 
 _TAG: Final = "documents"
 _DOCUMENT: Final = "/configs/{tenant}/{domain}/{kind}"

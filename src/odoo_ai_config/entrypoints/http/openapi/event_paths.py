@@ -6,9 +6,8 @@ from __future__ import annotations
 
 from odoo_ai_config.domain import errors as domain
 from odoo_ai_config.domain.access import Scope
+from odoo_ai_config.domain.channels.mapping import MAPPING_REFUSALS
 from odoo_ai_config.domain.json_types import JsonObject
-from odoo_ai_config.domain.mapping import MAPPING_REFUSALS
-from odoo_ai_config.entrypoints.http import errors as http
 from odoo_ai_config.entrypoints.http.openapi.operations import (
     BODY,
     CLAIM,
@@ -19,6 +18,7 @@ from odoo_ai_config.entrypoints.http.openapi.operations import (
     operation,
 )
 from odoo_ai_config.entrypoints.http.openapi.shapes import ref
+from odoo_ai_config.entrypoints.http.platform import errors as http
 
 
 def event_paths() -> JsonObject:

@@ -9,7 +9,6 @@ from typing import Final
 from odoo_ai_config.domain import errors as domain
 from odoo_ai_config.domain.access import Scope
 from odoo_ai_config.domain.json_types import JsonObject
-from odoo_ai_config.entrypoints.http import errors as http
 from odoo_ai_config.entrypoints.http.openapi.operations import (
     BODY,
     COMMIT,
@@ -19,6 +18,7 @@ from odoo_ai_config.entrypoints.http.openapi.operations import (
     query,
 )
 from odoo_ai_config.entrypoints.http.openapi.shapes import ref, text
+from odoo_ai_config.entrypoints.http.platform import errors as http
 
 _TAG: Final = "mapping"
 

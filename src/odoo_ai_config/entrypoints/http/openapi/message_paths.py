@@ -7,14 +7,13 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Final
 
-from odoo_ai_config.application.use_cases.replay_messages import MOST_AT_ONCE
+from odoo_ai_config.application.messages.replay import MOST_AT_ONCE
 from odoo_ai_config.domain import errors as domain
 from odoo_ai_config.domain.access import Scope
-from odoo_ai_config.domain.inbox import MAX_REPLAYS, STUCK, Stage, WrongStageError
+from odoo_ai_config.domain.channels.routing import Rule
 from odoo_ai_config.domain.json_types import Json, JsonObject
-from odoo_ai_config.domain.routing import Rule
-from odoo_ai_config.entrypoints.http import errors as http
-from odoo_ai_config.entrypoints.http.chatwoot_messages import DEFAULT_PAGE, LARGEST_PAGE
+from odoo_ai_config.domain.messages.inbox import MAX_REPLAYS, STUCK, Stage, WrongStageError
+from odoo_ai_config.entrypoints.http.messages.handlers import DEFAULT_PAGE, LARGEST_PAGE
 from odoo_ai_config.entrypoints.http.openapi.operations import (
     BEARER_SCHEME,
     BODY,
@@ -40,6 +39,7 @@ from odoo_ai_config.entrypoints.http.openapi.shapes import (
     text,
     whole,
 )
+from odoo_ai_config.entrypoints.http.platform import errors as http
 
 CREW_SCHEME: Final = "CrewSignature"
 _TAG: Final = "messages"

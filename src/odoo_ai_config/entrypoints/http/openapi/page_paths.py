@@ -8,8 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from odoo_ai_config.domain.json_types import JsonObject
-from odoo_ai_config.entrypoints.http import client_pages, viewer_files
-from odoo_ai_config.entrypoints.http.errors import RouteNotFoundError
+from odoo_ai_config.entrypoints.http.openapi import viewer_files
 from odoo_ai_config.entrypoints.http.openapi.operations import (
     FRESHNESS,
     answered,
@@ -18,6 +17,8 @@ from odoo_ai_config.entrypoints.http.openapi.operations import (
     unchanged,
 )
 from odoo_ai_config.entrypoints.http.openapi.shapes import one_of, ref, text
+from odoo_ai_config.entrypoints.http.platform.errors import RouteNotFoundError
+from odoo_ai_config.entrypoints.http.ui import handlers as client_pages
 
 _TAG: Final = "pages"
 _FILE_HEADERS: Final = (*FRESHNESS, "X-Content-Type-Options")

@@ -15,10 +15,8 @@ from typing import Final, TypeAlias
 from odoo_ai_config.application.errors import ApplicationError, StoreFailure
 from odoo_ai_config.domain.access import Scope
 from odoo_ai_config.domain.errors import DomainError
-from odoo_ai_config.domain.inbox import Stage
 from odoo_ai_config.domain.json_types import JsonObject
-from odoo_ai_config.entrypoints.http.errors import HttpRefusalError
-from odoo_ai_config.entrypoints.http.messages import Language
+from odoo_ai_config.domain.messages.inbox import Stage
 from odoo_ai_config.entrypoints.http.openapi.shapes import (
     constant,
     flag,
@@ -29,7 +27,9 @@ from odoo_ai_config.entrypoints.http.openapi.shapes import (
     text,
     whole,
 )
-from odoo_ai_config.entrypoints.http.problems import UNFORESEEN_CODE, WORDINGS
+from odoo_ai_config.entrypoints.http.platform.errors import HttpRefusalError
+from odoo_ai_config.entrypoints.http.platform.problems import UNFORESEEN_CODE, WORDINGS
+from odoo_ai_config.entrypoints.http.platform.texts import Language
 
 RefusalClass: TypeAlias = type[DomainError] | type[ApplicationError] | type[HttpRefusalError]
 

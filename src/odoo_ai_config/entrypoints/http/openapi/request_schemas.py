@@ -11,7 +11,6 @@ from typing import Final
 
 from odoo_ai_config.domain.json_types import Json, JsonObject
 from odoo_ai_config.domain.outcomes import WriteKind
-from odoo_ai_config.entrypoints.http.fields import MAX_ITEMS, MAX_TEXT
 from odoo_ai_config.entrypoints.http.openapi.shapes import (
     either,
     list_of,
@@ -22,7 +21,8 @@ from odoo_ai_config.entrypoints.http.openapi.shapes import (
     text,
     whole,
 )
-from odoo_ai_config.entrypoints.http.reconcile_payloads import MOST_ENTRIES
+from odoo_ai_config.entrypoints.http.platform.fields import MAX_ITEMS, MAX_TEXT
+from odoo_ai_config.entrypoints.http.reconciliation.payloads import MOST_ENTRIES
 
 _EMPTY: Final[JsonObject] = {
     "enum": [False, None, ""],

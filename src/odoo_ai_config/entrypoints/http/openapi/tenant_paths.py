@@ -9,7 +9,6 @@ from typing import Final
 from odoo_ai_config.domain import errors as domain
 from odoo_ai_config.domain.access import Scope
 from odoo_ai_config.domain.json_types import JsonObject
-from odoo_ai_config.entrypoints.http import errors as http
 from odoo_ai_config.entrypoints.http.openapi.operations import (
     VAULT,
     answered,
@@ -18,7 +17,8 @@ from odoo_ai_config.entrypoints.http.openapi.operations import (
     query,
 )
 from odoo_ai_config.entrypoints.http.openapi.shapes import ref, whole
-from odoo_ai_config.entrypoints.http.tenants import DEFAULT_PAGE, LARGEST_PAGE
+from odoo_ai_config.entrypoints.http.platform import errors as http
+from odoo_ai_config.entrypoints.http.tenants.handlers import DEFAULT_PAGE, LARGEST_PAGE
 
 _TAG: Final = "tenants"
 

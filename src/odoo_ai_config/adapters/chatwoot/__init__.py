@@ -1,0 +1,3 @@
+"""
+Chatwoot over HTTP.
+"""

@@ -1,0 +1,128 @@
+"""
+Crews that need no network: one that echoes, functions of this program; and the choice by kind.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+import structlog
+from attrs import frozen
+
+from odoo_ai_config.application.errors import CrewRefusedError, CrewUnavailableError
+from odoo_ai_config.application.ports.crew_client import CrewLine
+from odoo_ai_config.application.ports.crew_registry import CrewFunction, CrewRegistry, Said
+from odoo_ai_config.domain.credentials.secrets import SecretText
+from odoo_ai_config.domain.crews import (
+    SILENCE,
+    Answer,
+    Crew,
+    CrewKind,
+    CrewTask,
+    Later,
+    Silence,
+    said,
+)
+from odoo_ai_config.domain.errors import InvalidValueError
+
+_log = structlog.get_logger(area="hub")
+
+
+@frozen
+class CrewLineByKind(CrewLine):
+    """
+    Asks a crew on the line of its kind.
+    """
+
+    lines: Mapping[CrewKind, CrewLine]
+
+    async def ask(
+        self, crew: Crew, task: CrewTask, *, secret: SecretText | None
+    ) -> Answer | Later | Silence:
+        return await self.lines[crew.kind].ask(crew, task, secret=secret)
+
+
+@frozen
+class EchoCrewLine(CrewLine):
+    """
+    A crew that says what the customer said, for trying a channel out.
+    """
+
+    async def ask(
+        self,
+        crew: Crew,  # noqa: ARG002 - the port's signature
+        task: CrewTask,
+        *,
+        secret: SecretText | None,  # noqa: ARG002 - the port's signature
+    ) -> Answer | Later | Silence:
+        return said(task.message.text)
+
+
+class InProcessCrewLine(CrewLine, CrewRegistry):
+    """
+    Crews that are functions of this program.
+
+    Whatever goes wrong in one stays in it: it runs as a task of its own, of whose exceptions
+    only the type is logged, for their text may hold what the customer wrote.
+    """
+
+    def __init__(self) -> None:
+        self._handlers: dict[str, CrewFunction] = {}
+
+    def register(self, name: str, crew: CrewFunction) -> None:
+        self._handlers[name] = crew
+
+    async def ask(
+        self,
+        crew: Crew,
+        task: CrewTask,
+        *,
+        secret: SecretText | None,  # noqa: ARG002 - the port's signature
+    ) -> Answer | Later | Silence:
+        function = self._handlers.get(crew.name)
+        if function is None:
+            # Perhaps not yet, perhaps in another process over the same store.
+            _log.warning("crew_not_registered", crew=crew.name)
+            raise CrewUnavailableError
+        run = asyncio.create_task(_run(function, task))
+        run.add_done_callback(_notice)
+        try:
+            await asyncio.wait((run,), timeout=crew.timeout.total_seconds())
+        finally:
+            run.cancel()
+        if not run.done() or run.cancelled():
+            _log.warning("crew_failed", crew=crew.name, error="TimeoutError")
+            raise CrewUnavailableError
+        error = run.exception()
+        if isinstance(error, CrewUnavailableError | CrewRefusedError):
+            raise error
+        if error is not None:
+            _log.warning("crew_failed", crew=crew.name, error=type(error).__name__)
+            raise CrewUnavailableError
+        return _understood(run.result())
+
+
+async def _run(function: CrewFunction, task: CrewTask) -> Said:
+    return await function(task)
+
+
+def _notice(run: asyncio.Task[Said]) -> None:
+    # An exception that nobody looks at would be logged, text and all, by asyncio.
+    if not run.cancelled():
+        run.exception()
+
+
+def _understood(answer: Said) -> Answer | Later | Silence:
+    match answer:
+        case Answer() | Later() | Silence():
+            return answer
+        case None:
+            return SILENCE
+        case str():
+            try:
+                return said(answer)
+            except InvalidValueError:
+                raise CrewRefusedError from None
+        case _:
+            raise CrewRefusedError

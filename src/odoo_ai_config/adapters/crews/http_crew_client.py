@@ -1,0 +1,171 @@
+"""
+Crews that are services of their own, asked by a signed POST.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Final
+
+import aiohttp
+import structlog
+from attrs import frozen
+
+from odoo_ai_config.adapters.outbound.answers import (
+    UnreadableError,
+    json_in,
+    may_pass,
+    pause_asked_for,
+)
+from odoo_ai_config.adapters.outbound.sessions import HttpSessions, time_allowed
+from odoo_ai_config.application.errors import (
+    CrewRefusedError,
+    CrewUnavailableError,
+    TargetForbiddenError,
+)
+from odoo_ai_config.application.off_loop import ENTRY, cost_of, run_off_loop
+from odoo_ai_config.application.ports.clock import Clock
+from odoo_ai_config.application.ports.crew_client import CrewLine
+from odoo_ai_config.domain.credentials.secrets import SecretText
+from odoo_ai_config.domain.credentials.signing import SigningKey
+from odoo_ai_config.domain.crews import (
+    LATER,
+    Answer,
+    Crew,
+    CrewTask,
+    Later,
+    Silence,
+    answer_in,
+)
+from odoo_ai_config.domain.errors import InvalidValueError
+from odoo_ai_config.domain.json_types import JsonObject
+
+_ACCEPTED: Final = 202
+_SUCCESS: Final = range(200, 300)
+
+_log = structlog.get_logger(area="hub")
+
+
+@frozen
+class HttpCrewLine(CrewLine):
+    """
+    Posts a task to the crew's address and reads its answer.
+
+    Args:
+        public_url: Where crews reach this hub with answers that they give later, if they can.
+    """
+
+    sessions: HttpSessions
+    clock: Clock
+    public_url: str | None = None
+
+    async def ask(
+        self, crew: Crew, task: CrewTask, *, secret: SecretText | None
+    ) -> Answer | Later | Silence:
+        if crew.url is None:
+            raise CrewRefusedError
+        body = await run_off_loop(
+            lambda: json.dumps(described(crew, task, self.public_url)).encode(),
+            cost=cost_of(task.message.text) + ENTRY * len(task.message.attachments),
+        )
+        headers = self._headers(crew, task, body, secret)
+        try:
+            session, url = self.sessions.to_crew(crew.url)
+            async with session.post(
+                url,
+                data=body,
+                headers=headers,
+                allow_redirects=False,
+                timeout=time_allowed(crew.timeout.total_seconds()),
+            ) as response:
+                return await self._understood(crew, response)
+        except ValueError:
+            # No name of a host: a label of it is empty or too long.
+            raise TargetForbiddenError from None
+        except (aiohttp.ClientError, OSError) as error:
+            # Not chained: the text of the error has the address, which may hold a token.
+            _log.warning("crew_unreachable", crew=crew.name, error=type(error).__name__)
+            raise CrewUnavailableError from None
+
+    def _headers(
+        self, crew: Crew, task: CrewTask, body: bytes, secret: SecretText | None
+    ) -> dict[str, str]:
+        message_id = task.received.id.value
+        headers = {"Content-Type": "application/json", "Idempotency-Key": message_id}
+        if secret is None:
+            return headers
+        try:
+            key = SigningKey.from_standard_webhooks(secret)
+        except ValueError:
+            _log.warning("crew_secret_unusable", crew=crew.name)
+            raise CrewRefusedError from None
+        return headers | key.standard_webhook_headers(message_id, body, at=self.clock.now())
+
+    async def _understood(
+        self, crew: Crew, response: aiohttp.ClientResponse
+    ) -> Answer | Later | Silence:
+        if may_pass(response.status):
+            _log.warning("crew_unavailable", crew=crew.name, status=response.status)
+            raise CrewUnavailableError(pause_asked_for(response, now=self.clock.now()))
+        if response.status not in _SUCCESS:
+            _log.warning("crew_refused", crew=crew.name, status=response.status)
+            raise CrewRefusedError
+        if response.status == _ACCEPTED:
+            return LATER
+        try:
+            body = await json_in(response)
+        except UnreadableError:
+            _log.warning("crew_answer_unreadable", crew=crew.name, status=response.status)
+            raise CrewRefusedError from None
+        try:
+            return answer_in(body)
+        except InvalidValueError as error:
+            if error.rule == "answer" and isinstance(body, dict) and body.get("error"):
+                _log.warning("crew_failed", crew=crew.name, status=response.status)
+                raise CrewUnavailableError from None
+            _log.warning(
+                "crew_answer_unreadable", crew=crew.name, field=error.field, rule=error.rule
+            )
+            raise CrewRefusedError from None
+
+
+def described(crew: Crew, task: CrewTask, public_url: str | None) -> JsonObject:
+    """
+    The body that a crew is sent.
+    """
+    received, message = task.received, task.message
+    origin, destination = received.origin, received.destination
+    owner = crew.owner if destination is None else destination.owner
+    return {
+        "id": received.id.value,
+        "tenant": owner.tenant.value,
+        "domain": owner.domain.value,
+        "crew": crew.name,
+        "channel": {
+            "account_id": None if origin.account is None else origin.account.value,
+            "inbox_id": None if origin.inbox is None else origin.inbox.value,
+            "inbox_name": message.inbox_name,
+            "kind": message.channel,
+        },
+        "contact": {
+            "id": message.contact.id,
+            "name": message.contact.name,
+            "number": message.contact.number,
+            "identifier": message.contact.identifier,
+        },
+        "conversation_id": None if origin.conversation is None else origin.conversation.value,
+        "text": message.text,
+        "attachments": [{"kind": file.kind, "url": file.url} for file in message.attachments],
+        "matched_by": None if destination is None else destination.matched_by.value,
+        "release": None
+        if destination is None
+        else {
+            "config_version": destination.release.config_version,
+            "mapping_version": destination.release.mapping_version,
+        },
+        "received_at": received.received_at.isoformat(),
+        "attempt": received.attempts + 1,
+        "callback_url": None
+        if public_url is None
+        else f"{public_url.rstrip('/')}/v1/messages/{received.id}/answer",
+    }

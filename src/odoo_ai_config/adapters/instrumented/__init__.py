@@ -1,0 +1,3 @@
+"""
+Ports that time what they are asked.
+"""

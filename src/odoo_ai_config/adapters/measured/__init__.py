@@ -1,3 +1,0 @@
-"""
-Adapters that time the adapters behind them.
-"""

@@ -1,0 +1,3 @@
+"""
+Calls to other services: connections, answers, and where they may go.
+"""

@@ -1,0 +1,3 @@
+"""
+Use cases for the mapping of channels and for routing.
+"""

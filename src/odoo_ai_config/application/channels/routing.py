@@ -1,0 +1,48 @@
+"""
+Decide where a Chatwoot message goes.
+"""
+
+from __future__ import annotations
+
+from attrs import evolve, frozen
+
+from odoo_ai_config.application.ports.channel_directory import ChannelDirectory
+from odoo_ai_config.domain.access import ApiKey, Scope
+from odoo_ai_config.domain.channels.routing import IncomingMessage, Route
+
+
+@frozen
+class ResolveRoute:
+    """
+    Route a message by the mapping as it is now.
+    """
+
+    channels: ChannelDirectory
+
+    async def __call__(
+        self, message: IncomingMessage, *, caller: ApiKey, explain: bool = False
+    ) -> Route:
+        """
+        The route, with what became of every rule if *explain* is set.
+
+        A caller that is bound to a tenant learns nothing of the others.
+
+        Raises:
+            ScopeMissingError: *caller* may not read the configuration.
+            TenantForbiddenError: The message goes to a tenant that *caller* may not see.
+            StoreUnavailableError: The store is away.
+        """
+        caller.require(Scope.CONFIG_READ)
+        table = await self.channels.table_for(message, explaining=explain)
+        route = table.explain(message) if explain else table.resolve(message)
+        if route.owner is not None:
+            caller.require_tenant(route.owner.tenant)
+        if caller.tenant is None:
+            return route
+        return evolve(
+            route,
+            considered=tuple(
+                evolve(step, owners=tuple(o for o in step.owners if o.tenant == caller.tenant))
+                for step in route.considered
+            ),
+        )

@@ -1,0 +1,184 @@
+"""
+Tell what an event about a Chatwoot channel would change, without taking it in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from attrs import evolve, frozen
+
+from odoo_ai_config.application.channels.claims import decided_in
+from odoo_ai_config.application.ports.channel_directory import ChannelDirectory
+from odoo_ai_config.application.ports.clock import Clock
+from odoo_ai_config.domain.access import ApiKey, Scope
+from odoo_ai_config.domain.channels.mapping import (
+    MAPPING_REFUSALS,
+    ChannelMapping,
+    MappingDecision,
+)
+from odoo_ai_config.domain.channels.routing import IncomingMessage, Route
+from odoo_ai_config.domain.channels.simulation import (
+    MOST_EFFECTS,
+    MOST_TENANTS,
+    UNCLAIMED,
+    Probes,
+    Rerouting,
+    probes_of,
+    reroutings,
+    telling,
+)
+from odoo_ai_config.domain.identifiers import TenantId
+from odoo_ai_config.domain.outcomes import Notice
+
+
+@frozen
+class SeenRerouting:
+    """
+    Where a message goes and would go; None for a route that is not for the caller to see.
+    """
+
+    message: IncomingMessage
+    before: Route | None
+    after: Route | None
+    differs: bool
+
+
+@frozen
+class Simulation:
+    """
+    What an event would do.
+
+    Args:
+        version: The version that the channel's mapping would be at; 0 if there would be none.
+        changed: Whether there would be a new one.
+        refusal: The code of the error that the event would meet.
+        loser: The tenant that would lose the channel.
+        effects: What would be routed otherwise.
+        truncated: There is more of that.
+        messages: Where the messages that were asked about go and would go.
+    """
+
+    mapping: ChannelMapping
+    version: int
+    changed: bool
+    refusal: str | None = None
+    loser: TenantId | None = None
+    notices: tuple[Notice, ...] = ()
+    effects: tuple[SeenRerouting, ...] = ()
+    truncated: bool = False
+    messages: tuple[SeenRerouting, ...] = ()
+
+
+@frozen
+class SimulateMapping:
+    """
+    Decide as `SyncMapping` does, and compare routes in the place of a commit.
+
+    It costs as much as the owners' own mappings are many, up to a limit, and reads few others.
+    """
+
+    channels: ChannelDirectory
+    clock: Clock
+
+    async def __call__(
+        self,
+        mapping: ChannelMapping,
+        *,
+        caller: ApiKey,
+        messages: Sequence[IncomingMessage] = (),
+    ) -> Simulation:
+        """
+        What the event would do, and where *messages* would go.
+
+        A caller that is bound to a tenant sees that tenant's part of it.
+
+        Raises:
+            ScopeMissingError: *caller* may not read the configuration.
+            TenantForbiddenError: *caller* is bound to another tenant.
+            StoreUnavailableError: The store is away.
+        """
+        caller.require(Scope.CONFIG_READ)
+        caller.require_tenant(mapping.owner.tenant)
+        current = (await self.channels.current((mapping.key,))).get(mapping.key)
+        refusal = None
+        decision = MappingDecision(None)
+        try:
+            decision = await decided_in(
+                self.channels, current, mapping, caller=caller, at=self.clock.now()
+            )
+        except MAPPING_REFUSALS as error:
+            refusal = error.code
+        newest = decision.revision or current
+        # What is not written changes nothing.
+        supposed = mapping if newest is None else newest.mapping
+        probes = Probes((), complete=True)
+        if decision.revision is not None:
+            probes = await self._probes(
+                None if current is None else current.mapping,
+                mapping,
+                bound=caller.tenant is not None,
+            )
+        everything = (*probes.messages, *messages)
+        table = await self.channels.table_for(*everything, supposing=supposed)
+        found = reroutings(table, supposed, everything)
+        tried, asked = found[: len(probes.messages)], found[len(probes.messages) :]
+        seen = (_seen(rerouting, caller.tenant) for rerouting in telling(tried))
+        effects = tuple(effect for effect in seen if _concerns(effect, caller.tenant))
+        return Simulation(
+            mapping,
+            0 if newest is None else newest.version,
+            changed=decision.revision is not None,
+            refusal=refusal,
+            loser=decision.loser,
+            notices=decision.notices,
+            effects=effects[:MOST_EFFECTS],
+            truncated=len(effects) > MOST_EFFECTS or not probes.complete,
+            messages=tuple(_seen(rerouting, caller.tenant) for rerouting in asked),
+        )
+
+    async def _probes(
+        self, before: ChannelMapping | None, after: ChannelMapping, *, bound: bool
+    ) -> Probes:
+        owners = {state.owner.tenant for state in (before, after) if state is not None}
+        present: Sequence[TenantId] = ()
+        if after.key.account is not None:
+            present = await self.channels.tenants_in(after.key.account, limit=MOST_TENANTS + 1)
+        others = {*present}
+        if not bound:
+            # Whoever is everybody's fallback now may lose it, with its crews by number. Who is
+            # bound to a tenant cannot take it away, and is not to see whose numbers those are.
+            fallback = (await self.channels.table_for(UNCLAIMED)).resolve(UNCLAIMED).owner
+            others |= {fallback.tenant} if fallback is not None else set()
+        revisions = await self.channels.mappings_of(owners | others)
+        active = [revision.mapping for revision in revisions if revision.mapping.active]
+        probes = probes_of(
+            before,
+            after,
+            [mapping for mapping in active if mapping.owner.tenant in owners],
+            [mapping for mapping in active if mapping.owner.tenant not in owners],
+        )
+        return evolve(probes, complete=probes.complete and len(present) <= MOST_TENANTS)
+
+
+def _seen(rerouting: Rerouting, bound_to: TenantId | None) -> SeenRerouting:
+    return SeenRerouting(
+        rerouting.message,
+        _visible(rerouting.before, bound_to),
+        _visible(rerouting.after, bound_to),
+        rerouting.differs,
+    )
+
+
+def _visible(route: Route, bound_to: TenantId | None) -> Route | None:
+    strange = route.owner is not None and bound_to not in {None, route.owner.tenant}
+    return None if strange else route
+
+
+def _concerns(effect: SeenRerouting, bound_to: TenantId | None) -> bool:
+    owners = {
+        route.owner.tenant
+        for route in (effect.before, effect.after)
+        if route is not None and route.owner is not None
+    }
+    return bound_to is None or bound_to in owners

@@ -1,0 +1,3 @@
+"""
+Use cases for the hub's Chatwoot accounts.
+"""

@@ -1,0 +1,96 @@
+"""
+Tell the hub how a Chatwoot account signs and where its answers go.
+"""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from odoo_ai_config.application.chatwoot.accounts import (
+    ChatwootAccount,
+    ChatwootAccounts,
+    account_in,
+    documents_of,
+)
+from odoo_ai_config.application.credentials.sealing import Sealer
+from odoo_ai_config.application.optimistic_commit import commit_decided
+from odoo_ai_config.application.ports.clock import Clock
+from odoo_ai_config.application.ports.config_store import ConfigStore
+from odoo_ai_config.domain.access import ApiKey
+from odoo_ai_config.domain.changes import Changeset
+from odoo_ai_config.domain.chatwoot import ChatwootChange, place_of
+from odoo_ai_config.domain.credentials.secrets import Fingerprint, SecretText
+from odoo_ai_config.domain.documents.document import Document
+from odoo_ai_config.domain.documents.merging import with_fingerprints
+from odoo_ai_config.domain.documents.revisions import successor
+from odoo_ai_config.domain.identifiers import HUB, ChatwootId
+
+
+@frozen
+class SetChatwootAccount:
+    """
+    Write the settings of one account, or of all, and seal the secrets in them.
+    """
+
+    store: ConfigStore
+    sealer: Sealer
+    accounts: ChatwootAccounts
+    clock: Clock
+
+    async def __call__(
+        self, account: ChatwootId | None, change: ChatwootChange, *, caller: ApiKey
+    ) -> ChatwootAccount:
+        """
+        Make *change*, and say how things stand then.
+
+        Args:
+            account: None for what holds for every account.
+            change: What is to be different.
+            caller: Who wants it.
+
+        Raises:
+            ScopeMissingError, TenantForbiddenError: *caller* may not touch what is the hub's.
+            InvalidValueError: Nothing can be kept for an account of this id.
+            UnknownFingerprintError: *change* keeps a value that is not there.
+            ContentionError: Too many writers at a time.
+            StoreUnavailableError: The store is away.
+        """
+        caller.require_tenant(HUB)
+        place = place_of(account)
+        keys = config_key, credentials_key = documents_of(account)
+
+        async def decide() -> tuple[Changeset, ChatwootAccount]:
+            now = self.clock.now()
+            current = await self.store.current(keys)
+            stored = account_in(current, account)
+            settings, values = change.made_on(stored.settings, stored.sealed)
+            plain = {ref: value for ref, value in values.items() if isinstance(value, SecretText)}
+            sealing = await self.sealer(place, plain, known=stored.sealed, at=now)
+            marks = {
+                ref.value: value if isinstance(value, Fingerprint) else sealing.fingerprints[ref]
+                for ref, value in values.items()
+            }
+            revisions = (
+                successor(
+                    current.get(config_key),
+                    config_key,
+                    Document.of(settings.body),
+                    author=caller.id,
+                    at=now,
+                ),
+                successor(
+                    current.get(credentials_key),
+                    credentials_key,
+                    with_fingerprints(HUB, marks),
+                    author=caller.id,
+                    at=now,
+                ),
+            )
+            changeset = Changeset(
+                revisions=tuple(revision for revision in revisions if revision is not None),
+            )
+            return sealing.added_to(changeset), ChatwootAccount(account, settings, marks)
+
+        result = await commit_decided(self.store, decide)
+        self.accounts.forget()
+        return result

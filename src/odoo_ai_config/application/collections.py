@@ -1,0 +1,215 @@
+"""
+Read collections: what there is, and what is different since a reader was there.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Final
+
+from attrs import frozen
+
+from odoo_ai_config.application.off_loop import cost_of, run_off_loop
+from odoo_ai_config.application.ports.collection_store import CollectionStore
+from odoo_ai_config.application.ports.config_store import ConfigStore
+from odoo_ai_config.domain.access import ApiKey, Scope
+from odoo_ai_config.domain.collections import (
+    CollectionHead,
+    CollectionKey,
+    CollectionName,
+    CollectionPage,
+    Item,
+    Position,
+    enabled_collections,
+    position_at,
+)
+from odoo_ai_config.domain.documents.document import Document
+from odoo_ai_config.domain.documents.revisions import Revision
+from odoo_ai_config.domain.errors import (
+    CollectionNotEnabledError,
+    CollectionNotFoundError,
+    ItemNotFoundError,
+)
+from odoo_ai_config.domain.identifiers import (
+    CONFIG,
+    METADATA,
+    BusinessDomain,
+    DocumentKind,
+    TenantDomain,
+    TenantId,
+)
+
+LARGEST_PAGE: Final = 1000
+
+
+@frozen
+class CollectionReading:
+    """
+    What a reader is told: some items, and by which cursor to go on.
+
+    Args:
+        page: None if the reader has said to know already what there is to tell.
+    """
+
+    head: CollectionHead
+    position: Position
+    page: CollectionPage | None = None
+
+    @property
+    def cursor(self) -> str:
+        """
+        Where the next reading starts.
+        """
+        return self.position.cursor(self.head)
+
+
+@frozen
+class CollectionOverview:
+    """
+    A collection in a list: one that was pushed, or one that is enabled, or both.
+
+    Args:
+        head: None if nothing was ever pushed into it.
+    """
+
+    name: CollectionName
+    enabled: bool
+    head: CollectionHead | None
+
+
+def _unknown(_head: CollectionHead) -> bool:
+    return False
+
+
+@frozen
+class ReadCollection:
+    """
+    Collections for crews, which are served the enabled ones only; an ``admin`` reads all.
+
+    Where a business area is named, it is the one that has to enable a collection; without it
+    any of the tenant's may.
+    """
+
+    store: ConfigStore
+    collections: CollectionStore
+
+    async def __call__(
+        self,
+        key: CollectionKey,
+        *,
+        caller: ApiKey,
+        domain: BusinessDomain | None = None,
+        since: str | None = None,
+        limit: int = LARGEST_PAGE,
+        known: Callable[[CollectionHead], bool] = _unknown,
+    ) -> CollectionReading:
+        """
+        At most *limit* changes after the cursor *since*; all items from the first without it.
+
+        Of a reader who has everything, or who *known* says knows all up to the head, nothing
+        is asked but that head.
+
+        Raises:
+            ScopeMissingError: *caller* may not read.
+            TenantForbiddenError: *caller* is bound to another tenant.
+            CollectionNotEnabledError: The collection is not enabled.
+            CollectionNotFoundError: Nothing was ever pushed into it.
+            InvalidValueError: *since* is no cursor.
+            CursorExpiredError: What changed since then is no longer known.
+            StoreUnavailableError: The store is away.
+        """
+        await self._require_open(key, caller, domain)
+        head = await self.collections.head(key)
+        if head is None:
+            raise CollectionNotFoundError
+        position = position_at(since, head)
+        if known(head):
+            return CollectionReading(head, position)
+        if position == Position(head.version, head.version):
+            return CollectionReading(head, position, CollectionPage(head, (), complete=True))
+        page = await self.collections.page(key, position, limit=limit)
+        if page is None:
+            raise CollectionNotFoundError
+        # Traces may have been pruned since the head was read.
+        position = position_at(since, page.head)
+        return CollectionReading(page.head, page.position_after(position), page)
+
+    async def item(
+        self,
+        key: CollectionKey,
+        id_: str,
+        *,
+        caller: ApiKey,
+        domain: BusinessDomain | None = None,
+    ) -> Item:
+        """
+        The item that the source calls *id_*.
+
+        Raises:
+            ItemNotFoundError: There is none.
+            DomainError, ApplicationError: As reading the collection does.
+        """
+        await self._require_open(key, caller, domain)
+        found = await self.collections.items(key, [id_])
+        if id_ in found:
+            return found[id_]
+        if await self.collections.head(key) is None:
+            raise CollectionNotFoundError
+        raise ItemNotFoundError
+
+    async def all_of(
+        self, tenant: TenantId, *, caller: ApiKey, domain: BusinessDomain | None = None
+    ) -> Sequence[CollectionOverview]:
+        """
+        Every collection that was pushed or is enabled, by name, enabled or not.
+
+        Raises:
+            ScopeMissingError: *caller* may not read.
+            TenantForbiddenError: *caller* is bound to another tenant.
+            StoreUnavailableError: The store is away.
+        """
+        caller.require(Scope.CONFIG_READ)
+        caller.require_tenant(tenant)
+        enabled = await self._enabled(tenant, domain)
+        heads = {head.key.name: head for head in await self.collections.heads(tenant)}
+        return [
+            CollectionOverview(name, name in enabled, heads.get(name))
+            for name in sorted(enabled | heads.keys())
+        ]
+
+    async def _require_open(
+        self, key: CollectionKey, caller: ApiKey, domain: BusinessDomain | None
+    ) -> None:
+        caller.require(Scope.CONFIG_READ)
+        caller.require_tenant(key.tenant)
+        # Before anything is read, so that nobody learns of a collection that is not for them.
+        if Scope.ADMIN not in caller.scopes and key.name not in await self._enabled(
+            key.tenant, domain
+        ):
+            raise CollectionNotEnabledError
+
+    async def _enabled(
+        self, tenant: TenantId, domain: BusinessDomain | None
+    ) -> frozenset[CollectionName]:
+        if domain is None:
+            found: Iterable[Revision] = await self.store.documents(tenant)
+        else:
+            area = TenantDomain(tenant, domain)
+            keys = [area.document(kind) for kind in (CONFIG, METADATA)]
+            found = (await self.store.current(keys)).values()
+        # What the settings say counts before what the company says of itself.
+        areas: dict[BusinessDomain, dict[DocumentKind, Document]] = defaultdict(dict)
+        for revision in found:
+            if not revision.deleted:
+                areas[revision.key.domain][revision.key.kind] = revision.document
+        return await run_off_loop(
+            lambda: frozenset().union(*map(_enabled_by, areas.values())),
+            cost=cost_of(*(one for documents in areas.values() for one in documents.values())),
+        )
+
+
+def _enabled_by(documents: Mapping[DocumentKind, Document]) -> frozenset[CollectionName]:
+    return enabled_collections(
+        *(documents[kind].body for kind in (CONFIG, METADATA) if kind in documents)
+    )

@@ -1,0 +1,3 @@
+"""
+Use cases for sealed values and for the keys that seal them.
+"""

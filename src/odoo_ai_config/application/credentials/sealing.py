@@ -1,0 +1,155 @@
+"""
+Sealing the secrets of one write under the tenant's data key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from attrs import evolve, frozen
+
+from odoo_ai_config.application.credentials.unsealing import unsealed
+from odoo_ai_config.application.off_loop import ENTRY, run_off_loop
+from odoo_ai_config.application.ports.secret_store import SecretStore
+from odoo_ai_config.application.ports.secret_vault import SecretVault
+from odoo_ai_config.domain.changes import Changeset
+from odoo_ai_config.domain.credentials.secrets import (
+    Fingerprint,
+    SealContext,
+    SealedSecret,
+    SecretText,
+    TenantKey,
+)
+from odoo_ai_config.domain.errors import CredentialNotFoundError, UnknownFingerprintError
+from odoo_ai_config.domain.identifiers import CredentialRef, TenantDomain
+
+
+@frozen
+class Sealing:
+    """
+    The result of sealing: every fingerprint, the sealed values that are new, and their key.
+    """
+
+    fingerprints: dict[CredentialRef, Fingerprint]
+    secrets: tuple[SealedSecret, ...] = ()
+    new_tenant_key: TenantKey | None = None
+    sealed_under: TenantKey | None = None
+
+    def added_to(self, changeset: Changeset) -> Changeset:
+        """
+        *changeset* with the sealed values and the key that they rely on.
+        """
+        return evolve(
+            changeset,
+            secrets=self.secrets,
+            new_tenant_key=self.new_tenant_key,
+            sealed_under=self.sealed_under,
+        )
+
+
+@frozen
+class Sealer:
+    """
+    Seals what is new and recognises what is not.
+    """
+
+    secrets: SecretStore
+    vault: SecretVault
+
+    async def __call__(
+        self,
+        owner: TenantDomain,
+        secrets: Mapping[CredentialRef, SecretText],
+        *,
+        known: Mapping[str, Fingerprint],
+        at: datetime,
+        named: Mapping[CredentialRef, Fingerprint] | None = None,
+    ) -> Sealing:
+        """
+        Seal those of *secrets* whose fingerprint is not the one that *known* has for them.
+
+        A tenant's first secret makes its data key.
+
+        Args:
+            owner: Whose secrets they are.
+            secrets: Plain values.
+            known: What the current document names; its values stay as they are.
+            at: The time of the write.
+            named: Values sealed earlier that the write names. They are written again with it,
+                so that a pruning at the same moment cannot take them.
+
+        Raises:
+            UnknownFingerprintError: One of *named* is not there.
+            SealBrokenError, MasterKeyMissingError: A data key does not open.
+            StoreUnavailableError: The store is away.
+        """
+        missing: Mapping[CredentialRef, Fingerprint] = {}
+        if named:
+            written = named
+            missing = await run_off_loop(
+                lambda: {
+                    ref: mark for ref, mark in written.items() if known.get(str(ref)) != mark
+                },
+                cost=len(named),
+            )
+        if not secrets and not missing:
+            return Sealing({})
+        active = await self.secrets.sealing_key(owner.tenant)
+        key = self.vault.new_tenant_key(owner.tenant, at=at) if active is None else active
+        fingerprints, sealed = await run_off_loop(
+            lambda: self._sealed(key, owner, secrets, known), cost=ENTRY * len(secrets)
+        )
+        for ref, fingerprint in missing.items():
+            sealed.append(await self._again(key, SealContext(owner, ref), fingerprint))
+        if not sealed:
+            return Sealing(fingerprints)
+        return Sealing(
+            fingerprints,
+            tuple(sealed),
+            new_tenant_key=key if active is None else None,
+            sealed_under=active,
+        )
+
+    async def one(
+        self, context: SealContext, secret: SecretText, *, at: datetime
+    ) -> tuple[Fingerprint, Sealing]:
+        """
+        Seal *secret* in *context*, even if it was sealed there before.
+
+        Raises:
+            SealBrokenError, MasterKeyMissingError: The tenant's data key does not open.
+            StoreUnavailableError: The store is away.
+        """
+        active = await self.secrets.sealing_key(context.tenant)
+        key = self.vault.new_tenant_key(context.tenant, at=at) if active is None else active
+        sealed = self.vault.seal(key, context, secret)
+        fingerprints = {context.ref: sealed.fingerprint}
+        new = key if active is None else None
+        return sealed.fingerprint, Sealing(fingerprints, (sealed,), new, active)
+
+    def _sealed(
+        self,
+        key: TenantKey,
+        owner: TenantDomain,
+        secrets: Mapping[CredentialRef, SecretText],
+        known: Mapping[str, Fingerprint],
+    ) -> tuple[dict[CredentialRef, Fingerprint], list[SealedSecret]]:
+        fingerprints = {}
+        sealed = []
+        for ref, secret in secrets.items():
+            context = SealContext(owner, ref)
+            fingerprint = self.vault.fingerprint(key, context, secret)
+            fingerprints[ref] = fingerprint
+            if known.get(str(ref)) != fingerprint:
+                sealed.append(self.vault.seal(key, context, secret, fingerprint))
+        return fingerprints, sealed
+
+    async def _again(
+        self, key: TenantKey, context: SealContext, fingerprint: Fingerprint
+    ) -> SealedSecret:
+        try:
+            secret = await unsealed(self.secrets, self.vault, context, fingerprint)
+        except CredentialNotFoundError as error:
+            raise UnknownFingerprintError from error
+        return self.vault.seal(key, context, secret, fingerprint)

@@ -1,0 +1,214 @@
+"""
+Seal the secrets that lie in clear in documents from before the hub took them out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Final
+
+from attrs import define, evolve, field, frozen
+
+from odoo_ai_config.application.credentials.written import CredentialsWriter
+from odoo_ai_config.application.optimistic_commit import commit_decided
+from odoo_ai_config.application.ports.clock import Clock
+from odoo_ai_config.application.ports.config_store import ConfigStore
+from odoo_ai_config.domain.changes import AuditAction, AuditEntry, Changeset
+from odoo_ai_config.domain.credentials.plain_secrets import TakenOut
+from odoo_ai_config.domain.credentials.secrets import SecretText
+from odoo_ai_config.domain.documents.merging import credentials_after, fingerprints_in
+from odoo_ai_config.domain.documents.revisions import Revision, content_of, successor
+from odoo_ai_config.domain.errors import InvalidValueError, UnknownFingerprintError
+from odoo_ai_config.domain.identifiers import CREDENTIALS, HUB, CredentialRef, DocumentKey
+
+_PAGE: Final = 50
+_REFUSALS: Final = (InvalidValueError, UnknownFingerprintError)
+
+
+@define
+class SealingReport:
+    """
+    What sealing came to.
+
+    Args:
+        documents: Documents that got a new version without secrets.
+        revisions: Old versions that were rewritten.
+        refused: Versions that stay as they are: too much is in them, or the sealed form of a
+            value that the tenant does not have.
+        unsealed: Places that look like a secret and hold what cannot be sealed: a number, or
+            ciphertext of the replaced server.
+    """
+
+    documents: int = 0
+    revisions: int = 0
+    refused: list[str] = field(factory=list)
+    unsealed: list[str] = field(factory=list)
+
+
+@frozen
+class Search:
+    """
+    How far a search for secrets in clear has come.
+
+    Args:
+        found: The first document that has one, in any of its versions.
+        searched: How many versions were looked at.
+        complete: Whether these are all that there are.
+    """
+
+    found: DocumentKey | None
+    searched: int
+    complete: bool
+
+
+@frozen
+class SealStoredSecrets:
+    """
+    Go through every document and its whole history, a few versions at a time.
+
+    The newest version gets a successor, as if somebody had written it again. Older ones are
+    rewritten in their place, which happens to a version by nothing else: their numbers and times
+    stay, and their secrets give way to references. Under a reference lies the newest value that
+    its place had; older ones are gone. Cut short, it goes on when it is called again.
+    """
+
+    store: ConfigStore
+    credentials: CredentialsWriter
+    clock: Clock
+
+    async def __call__(
+        self, *, actor: str = "cli", on_progress: Callable[[int], None] | None = None
+    ) -> SealingReport:
+        """
+        Seal what there is, and tell *on_progress* after each document how many are done.
+
+        Raises:
+            MasterKeyMissingError, SealBrokenError: A tenant's data key does not open.
+            ContentionError: Too many writers at a time.
+            StoreUnavailableError: The store is away.
+        """
+        report = SealingReport()
+        done = 0
+        async for key in self._documents():
+            await self._seal(key, actor, report)
+            done += 1
+            if on_progress is not None:
+                on_progress(done)
+        return report
+
+    async def search(self, most: int) -> Search:
+        """
+        Look for a document with a secret in clear in at most about *most* versions.
+
+        Raises:
+            StoreUnavailableError: The store is away.
+        """
+        searched = 0
+        async for key in self._documents():
+            async for revision in self._revisions(key):
+                if searched >= most:
+                    return Search(None, searched, complete=False)
+                searched += 1
+                if await self._has_plain(revision):
+                    return Search(key, searched, complete=False)
+        return Search(None, searched, complete=True)
+
+    async def _has_plain(self, revision: Revision) -> bool:
+        try:
+            document, _ = await self.credentials.stored(revision.key.kind, revision.document)
+        except InvalidValueError:
+            return True
+        return document != revision.document
+
+    async def _documents(self) -> AsyncIterator[DocumentKey]:
+        after: DocumentKey | None = None
+        while page := await self.store.keys(after=after, limit=_PAGE):
+            for key in page:
+                # The hub reads its own settings itself.
+                if key.kind != CREDENTIALS and key.tenant != HUB:
+                    yield key
+            after = page[-1]
+
+    async def _revisions(self, key: DocumentKey) -> AsyncIterator[Revision]:
+        before: int | None = None
+        while page := await self.store.history(key, before=before, limit=_PAGE):
+            for revision in page:
+                yield revision
+            before = page[-1].version
+
+    async def _seal(self, key: DocumentKey, actor: str, report: SealingReport) -> None:
+        try:
+            report.documents += await self._seal_newest(key, actor, report)
+        except _REFUSALS:
+            report.refused.append(str(key))
+        newest: Revision | None = None
+        async for old in self._revisions(key):
+            if newest is None:
+                newest = old
+                continue
+            try:
+                report.revisions += await self._seal_old(old, actor)
+            except _REFUSALS:
+                report.refused.append(f"{key} v{old.version}")
+
+    async def _seal_newest(self, key: DocumentKey, actor: str, report: SealingReport) -> bool:
+        beside = key.owner.document(CREDENTIALS)
+
+        async def decide() -> tuple[Changeset, tuple[bool, TakenOut]]:
+            current = await self.store.current((key, beside))
+            newest = current[key]
+            document, found = await self.credentials.stored(key.kind, newest.document)
+            if newest.deleted or document == newest.document:
+                return Changeset(), (False, found)
+            now = self.clock.now()
+            changeset = await self._sealed(newest, found, current.get(beside), found.plain, actor)
+            revision = successor(newest, key, document, author=actor, at=now)
+            written = () if revision is None else (revision,)
+            return evolve(changeset, revisions=(*written, *changeset.revisions)), (True, found)
+
+        changed, found = await commit_decided(self.store, decide)
+        report.unsealed += [f"{key} {notice.field}" for notice in found.notices]
+        return changed
+
+    async def _seal_old(self, old: Revision, actor: str) -> bool:
+        document, found = await self.credentials.stored(old.key.kind, old.document)
+        if document == old.document:
+            return False
+        beside = old.key.owner.document(CREDENTIALS)
+
+        async def decide() -> tuple[Changeset, None]:
+            current = (await self.store.current((beside,))).get(beside)
+            known = fingerprints_in(content_of(current))
+            lost = {ref: value for ref, value in found.plain.items() if str(ref) not in known}
+            return await self._sealed(old, found, current, lost, actor), None
+
+        # The values and the trace of it, before the version is touched.
+        await commit_decided(self.store, decide)
+        return await self.store.rewrite(old, document)
+
+    async def _sealed(
+        self,
+        of: Revision,
+        found: TakenOut,
+        credentials: Revision | None,
+        plain: Mapping[CredentialRef, SecretText],
+        actor: str,
+    ) -> Changeset:
+        now, owner = self.clock.now(), of.key.owner
+        before = content_of(credentials)
+        sealing = await self.credentials.sealer(
+            owner, plain, known=fingerprints_in(before), at=now, named=found.sealed
+        )
+        fingerprints = {**found.sealed, **sealing.fingerprints}
+        revision = None
+        if fingerprints:
+            document = credentials_after(before, owner.tenant, fingerprints)
+            where = owner.document(CREDENTIALS)
+            revision = successor(credentials, where, document, author=actor, at=now)
+        subject = f"{of.key} v{of.version}"
+        action = AuditAction.STORED_SECRETS_SEALED
+        changeset = Changeset(
+            revisions=() if revision is None else (revision,),
+            audit=(AuditEntry(now, action, actor, owner.tenant, subject),),
+        )
+        return sealing.added_to(changeset)

@@ -1,0 +1,217 @@
+"""
+Credentials that somebody writes directly: as a document of their own, or amid other settings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from attrs import field, frozen
+
+from odoo_ai_config.application.credentials.sealing import Sealer, Sealing
+from odoo_ai_config.application.credentials.unsealing import sealed_values
+from odoo_ai_config.application.off_loop import cost_of, cost_of_yaml, run_off_loop
+from odoo_ai_config.application.ports.yaml_codec import YamlCodec
+from odoo_ai_config.domain.credentials.plain_secrets import TakenOut, taken_out
+from odoo_ai_config.domain.credentials.secrets import Fingerprint, SecretText
+from odoo_ai_config.domain.documents.document import AuthoredYaml, Document
+from odoo_ai_config.domain.documents.merging import (
+    credentials_after,
+    split_credentials,
+    with_fingerprints,
+)
+from odoo_ai_config.domain.documents.revisions import Revision, content_of, successor
+from odoo_ai_config.domain.errors import InvalidYamlError
+from odoo_ai_config.domain.identifiers import (
+    CREDENTIALS,
+    CredentialRef,
+    DocumentKey,
+    DocumentKind,
+    TenantDomain,
+    TenantId,
+)
+from odoo_ai_config.domain.json_types import JsonObject, ReadOnlyJsonObject
+from odoo_ai_config.domain.outcomes import Notice
+
+
+@frozen
+class SealedSettings:
+    """
+    A document without the secrets that came with it, and what is to be written besides.
+
+    Args:
+        credentials: The next revision of the ``credentials`` document, if there is one.
+    """
+
+    document: Document
+    credentials: Revision | None = None
+    sealing: Sealing = field(factory=lambda: Sealing({}))
+    notices: tuple[Notice, ...] = ()
+
+
+@frozen
+class CredentialsWriter:
+    """
+    Turns references and values into references and fingerprints, sealing what is new.
+    """
+
+    sealer: Sealer
+    yaml: YamlCodec
+
+    async def replaced(
+        self,
+        owner: TenantDomain,
+        current: Document | None,
+        body: ReadOnlyJsonObject,
+        *,
+        at: datetime,
+    ) -> tuple[Document, Sealing]:
+        """
+        The document that *body* stands for, with every plain value sealed.
+
+        Raises:
+            InvalidValueError: *body* is not references and values.
+            EncryptedValueError: A value is one that the replaced server encrypted.
+            UnknownFingerprintError: It names a sealed value that the tenant does not have.
+        """
+        cost = cost_of(body)
+        plain, masked = await run_off_loop(lambda: split_credentials(body), cost=cost)
+        known = await sealed_values(current)
+        sealing = await self.sealer(owner, plain, known=known, at=at, named=masked)
+        marks = masked | sealing.fingerprints
+        document = await run_off_loop(lambda: _naming(owner.tenant, known, marks), cost=cost)
+        return document, sealing
+
+    async def apart(
+        self,
+        key: DocumentKey,
+        document: Document,
+        credentials: Revision | None,
+        *,
+        author: str,
+        at: datetime,
+    ) -> SealedSettings:
+        """
+        Take the secrets out of *document*, and put them among the *credentials* beside it.
+
+        Raises:
+            InvalidValueError: There are too many secrets in it.
+            UnknownFingerprintError: It names a sealed value that the tenant does not have.
+        """
+        found = await secrets_in(key.kind, document)
+        if found.changed:
+            document = await self.cleaned(key.kind, document, found)
+        if not found.anything:
+            return SealedSettings(document, notices=found.notices)
+        sealed = content_of(credentials)
+        sealing = await self.sealer(
+            key.owner, found.plain, known=await sealed_values(sealed), at=at, named=found.sealed
+        )
+        marks = {**found.sealed, **sealing.fingerprints}
+        beside = await run_off_loop(
+            lambda: credentials_after(sealed, key.tenant, marks), cost=cost_of(sealed)
+        )
+        where = key.owner.document(CREDENTIALS)
+        return SealedSettings(
+            document,
+            successor(credentials, where, beside, author=author, at=at),
+            sealing,
+            found.notices,
+        )
+
+    async def cleaned(self, kind: DocumentKind, document: Document, found: TakenOut) -> Document:
+        """
+        *document*, which is of *kind*, as *found* has it, its authored text too.
+        """
+        authored = document.authored
+        return await run_off_loop(
+            lambda: self._cleaned(kind, document, found),
+            cost=cost_of(document) if authored is None else cost_of_yaml(authored.text),
+        )
+
+    async def stored(self, kind: DocumentKind, document: Document) -> tuple[Document, TakenOut]:
+        """
+        *document* as it would have been stored if secrets had been taken out of it then.
+
+        Raises:
+            InvalidValueError: As `apart` says.
+        """
+        return await run_off_loop(
+            lambda: self._stored(kind, document), cost=cost_of_yaml(document.text)
+        )
+
+    def _stored(self, kind: DocumentKind, document: Document) -> tuple[Document, TakenOut]:
+        found = taken_out(kind, document.body)
+        return self._cleaned(kind, document, found), found
+
+    def text_without_secrets(
+        self, text: str, kind: DocumentKind, body: JsonObject, *others: SecretText
+    ) -> str | None:
+        """
+        *text*, which stands for *body*, as it may be kept; for a thread to do.
+
+        None if it cannot be kept: with references in it, it is longer than a text may be. No
+        comment in it repeats a secret, one of *others* included.
+
+        Raises:
+            InvalidValueError: As `apart` says.
+        """
+        found = taken_out(kind, body)
+        if not found.changed and not any(other.reveal() in text for other in others):
+            return text
+        try:
+            return self._amended(text, found, *others)[0]
+        except InvalidYamlError:
+            return None
+
+    def _cleaned(self, kind: DocumentKind, document: Document, found: TakenOut) -> Document:
+        authored = document.authored
+        if authored is None or (authored.exact and not found.changed):
+            return Document.of(found.body, authored)
+        try:
+            if authored.exact:
+                # In the order of the text, so that who writes it again changes nothing.
+                text, body = self._amended(authored.text, found)
+                return Document.of(body, AuthoredYaml(text))
+            # The data has moved on since, and may be larger by now than a text can be.
+            kept = self.text_without_secrets(
+                authored.text, kind, self.yaml.parse(authored.text), *found.plain.values()
+            )
+        except InvalidYamlError:
+            # With references in it, it is too long to be read again; or it cannot be read at all,
+            # because the limits were others when it was written.
+            return Document.of(found.body)
+        left = None if kept is None else AuthoredYaml(kept, exact=False)
+        return Document.of(found.body, left)
+
+    def _amended(self, text: str, found: TakenOut, *others: SecretText) -> tuple[str, JsonObject]:
+        body = dict(found.body)
+        amended = self.yaml.amend(text, body)
+        rendered = self.yaml.render(body)
+        for secret in (*found.plain.values(), *others):
+            # A comment repeats it: the comments are not worth that.
+            if secret.reveal() in amended and secret.reveal() not in rendered:
+                amended = rendered
+        return amended, self.yaml.parse(amended)
+
+
+async def secrets_in(kind: DocumentKind, document: Document) -> TakenOut:
+    """
+    What `taken_out` finds in *document*.
+
+    Raises:
+        InvalidValueError: As it says.
+    """
+    return await run_off_loop(lambda: taken_out(kind, document.body), cost=2 * cost_of(document))
+
+
+def _naming(
+    tenant: TenantId,
+    known: Mapping[str, Fingerprint],
+    marks: Mapping[CredentialRef, Fingerprint],
+) -> Document:
+    found = {str(ref): mark for ref, mark in marks.items()}
+    # References that stay keep their place, so that writing the same again changes nothing.
+    ordered = {ref: found[ref] for ref in [*known, *found] if ref in found}
+    return with_fingerprints(tenant, ordered)

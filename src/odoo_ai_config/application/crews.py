@@ -1,0 +1,82 @@
+"""
+Which crew a message goes to, and what it signs with.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from attrs import frozen
+
+from odoo_ai_config.application.credentials.unsealing import sealed_values, unsealed
+from odoo_ai_config.application.off_loop import cost_of, run_off_loop
+from odoo_ai_config.application.ports.config_store import ConfigStore
+from odoo_ai_config.application.ports.secret_store import SecretStore
+from odoo_ai_config.application.ports.secret_vault import SecretVault
+from odoo_ai_config.domain.credentials.secrets import SealContext, SecretText
+from odoo_ai_config.domain.crews import Crew, crew_of
+from odoo_ai_config.domain.documents.document import Document
+from odoo_ai_config.domain.documents.revisions import content_of
+from odoo_ai_config.domain.errors import CredentialNotFoundError, CrewNotFoundError
+from odoo_ai_config.domain.identifiers import CREDENTIALS, CREWS, BusinessDomain, TenantDomain
+from odoo_ai_config.domain.messages.inbox import Destination
+
+
+@frozen
+class CrewDirectory:
+    """
+    The crews of tenants, as their ``crews`` documents describe them now.
+    """
+
+    store: ConfigStore
+    secrets: SecretStore
+    vault: SecretVault
+
+    async def crew_at(self, destination: Destination | None) -> Crew:
+        """
+        The crew that *destination* means; nowhere is none.
+
+        A business area without a ``crews`` document has the crews of the tenant's default
+        area, which then sign with that area's secrets.
+
+        Raises:
+            CrewNotFoundError: There is none.
+            InvalidValueError: Its description is not one of a crew.
+            StoreUnavailableError: The store is away.
+        """
+        if destination is None:
+            raise CrewNotFoundError
+        own = destination.owner
+        owners = (own, TenantDomain(own.tenant, BusinessDomain()))
+        current = await self.store.current([owner.document(CREWS) for owner in owners])
+        for owner in owners:
+            document = content_of(current.get(owner.document(CREWS)))
+            if document is not None:
+                return await run_off_loop(
+                    partial(_crew_in, document, owner, destination.crew),
+                    cost=cost_of(document),
+                )
+        raise CrewNotFoundError
+
+    async def secret_of(self, crew: Crew) -> SecretText | None:
+        """
+        What *crew* and the hub sign with, or None if they do not.
+
+        Raises:
+            CredentialNotFoundError: The crew's description names a secret that is not there.
+            SealBrokenError, MasterKeyMissingError: It does not open.
+            StoreUnavailableError: The store is away.
+        """
+        if crew.secret is None:
+            return None
+        key = crew.owner.document(CREDENTIALS)
+        current = (await self.store.current((key,))).get(key)
+        fingerprint = (await sealed_values(content_of(current))).get(str(crew.secret))
+        if fingerprint is None:
+            raise CredentialNotFoundError
+        context = SealContext(crew.owner, crew.secret)
+        return await unsealed(self.secrets, self.vault, context, fingerprint)
+
+
+def _crew_in(document: Document, owner: TenantDomain, name: str | None) -> Crew:
+    return crew_of(document.body, owner, name)

@@ -1,0 +1,153 @@
+"""
+Take in what Odoo says of a tenant's settings and credentials.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import islice
+
+from attrs import evolve, frozen
+
+from odoo_ai_config.application.credentials.written import CredentialsWriter, secrets_in
+from odoo_ai_config.application.deliveries import delivered, earlier_outcome
+from odoo_ai_config.application.off_loop import cost_of, cost_of_yaml, run_off_loop
+from odoo_ai_config.application.optimistic_commit import commit_decided
+from odoo_ai_config.application.ports.clock import Clock
+from odoo_ai_config.application.ports.config_store import ConfigStore
+from odoo_ai_config.application.ports.yaml_codec import YamlCodec
+from odoo_ai_config.domain.access import ApiKey, Scope
+from odoo_ai_config.domain.changes import Changeset, Claim
+from odoo_ai_config.domain.documents.document import Document
+from odoo_ai_config.domain.documents.merging import (
+    MergedConfig,
+    NamedReference,
+    config_after,
+    credentials_after,
+    fingerprints_in,
+)
+from odoo_ai_config.domain.documents.revisions import content_of, digests_of, successor, version_of
+from odoo_ai_config.domain.documents.syncs import CredentialsSync
+from odoo_ai_config.domain.identifiers import CONFIG, CREDENTIALS, CredentialRef
+from odoo_ai_config.domain.json_types import JsonObject
+from odoo_ai_config.domain.outcomes import MOST_NOTICES, Notice, Outcome, WriteKind
+
+
+@frozen
+class SyncCredentials:
+    """
+    Merge a ``credentials_sync`` event into the tenant's config and seal its secrets.
+    """
+
+    store: ConfigStore
+    credentials: CredentialsWriter
+    yaml: YamlCodec
+    clock: Clock
+
+    async def __call__(
+        self, sync: CredentialsSync, *, caller: ApiKey, claim: Claim | None = None
+    ) -> Outcome:
+        """
+        Commit config and credentials as one, or find that nothing changed.
+
+        Raises:
+            ScopeMissingError: *caller* may not push events.
+            TenantForbiddenError: *caller* is bound to another tenant.
+            InvalidYamlError: The event's settings text is not YAML.
+            EncryptedValueError: A secret in *sync* is one that the replaced server encrypted.
+            InvalidValueError: There are too many secrets among the settings.
+            UnknownFingerprintError: They name a sealed value that the tenant does not have.
+            IdempotencyKeyReusedError: *claim* came before with another body.
+            ContentionError: Too many writers at a time.
+            StoreUnavailableError: The store is away.
+        """
+        caller.require(Scope.WEBHOOK)
+        caller.require_tenant(sync.owner.tenant)
+        settings: JsonObject | None = None
+        if sync.settings_text is not None:
+            given = sync.settings_text
+            settings, text = await run_off_loop(
+                lambda: self._read(given), cost=cost_of_yaml(given)
+            )
+            sync = evolve(sync, settings_text=text)
+        config_key = sync.owner.document(CONFIG)
+        credentials_key = sync.owner.document(CREDENTIALS)
+
+        async def decide() -> tuple[Changeset, Outcome]:
+            earlier = await earlier_outcome(self.store, claim)
+            if earlier is not None:
+                return Changeset(), earlier
+            now = self.clock.now()
+            current = await self.store.current((config_key, credentials_key))
+            config, credentials = current.get(config_key), current.get(credentials_key)
+            sealed = content_of(credentials)
+            before = content_of(config)
+            # To look for secrets is what takes longest.
+            cost = 2 * cost_of(before, sealed, settings, sync.integrations)
+            known, merged = await run_off_loop(
+                lambda: (fingerprints_in(sealed), config_after(before, sync, settings)), cost=cost
+            )
+            sealing = await self.credentials.sealer(
+                sync.owner,
+                {**sync.secrets(), **merged.found.plain},
+                known=known,
+                at=now,
+                named=merged.found.sealed,
+            )
+            fingerprints = {**merged.found.sealed, **sealing.fingerprints}
+            document = await self._kept(before, merged)
+
+            def conclude() -> tuple[Changeset, Outcome]:
+                credentials_document = credentials_after(sealed, sync.owner.tenant, fingerprints)
+                new_config = successor(config, config_key, document, author=caller.id, at=now)
+                new_credentials = successor(
+                    credentials, credentials_key, credentials_document, author=caller.id, at=now
+                )
+                outcome = Outcome(
+                    WriteKind.CREDENTIALS,
+                    sync.owner,
+                    {
+                        "config": version_of(new_config or config),
+                        "credentials": version_of(new_credentials or credentials),
+                    },
+                    changed=new_config is not None or new_credentials is not None,
+                    at=now,
+                    notices=(
+                        *_missing(merged.references, known, fingerprints),
+                        *merged.found.notices,
+                    ),
+                    digests=digests_of(
+                        config=new_config or config, credentials=new_credentials or credentials
+                    ),
+                )
+                changeset = Changeset(
+                    revisions=tuple(r for r in (new_config, new_credentials) if r is not None),
+                    delivery=delivered(claim, outcome),
+                )
+                return sealing.added_to(changeset), outcome
+
+            return await run_off_loop(conclude, cost=cost)
+
+        return await commit_decided(self.store, decide)
+
+    def _read(self, text: str) -> tuple[JsonObject, str | None]:
+        settings = self.yaml.parse(text)
+        return settings, self.credentials.text_without_secrets(text, CONFIG, settings)
+
+    async def _kept(self, before: Document | None, merged: MergedConfig) -> Document:
+        # Whoever wrote the text may have left a secret in it before the hub took any out.
+        if merged.document.authored is None or before is None or not merged.found.anything:
+            return merged.document
+        if not (await secrets_in(CONFIG, before)).anything:
+            return merged.document
+        return await self.credentials.cleaned(CONFIG, merged.document, merged.found)
+
+
+def _missing(
+    references: Iterable[NamedReference], known: Iterable[str], new: Iterable[CredentialRef]
+) -> tuple[Notice, ...]:
+    sealed = {*known, *(ref.value for ref in new)}
+    missing = (reference for reference in references if reference.ref not in sealed)
+    return tuple(
+        Notice("missing_credential", reference.path) for reference in islice(missing, MOST_NOTICES)
+    )

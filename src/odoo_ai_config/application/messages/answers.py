@@ -1,0 +1,118 @@
+"""
+Take in the answer that a crew gives later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from attrs import frozen
+
+from odoo_ai_config.application.crews import CrewDirectory
+from odoo_ai_config.application.messages.access import visible
+from odoo_ai_config.application.messages.texts import MessageTexts
+from odoo_ai_config.application.optimistic_commit import commit_decided
+from odoo_ai_config.application.ports.clock import Clock
+from odoo_ai_config.application.ports.config_store import ConfigStore
+from odoo_ai_config.application.ports.message_inbox import MessageInbox
+from odoo_ai_config.application.work_signal import Doorbell
+from odoo_ai_config.domain.access import ApiKey, Scope
+from odoo_ai_config.domain.changes import Changeset
+from odoo_ai_config.domain.credentials.secrets import SecretText
+from odoo_ai_config.domain.crews import Answer, Silence
+from odoo_ai_config.domain.errors import (
+    CredentialNotFoundError,
+    CrewNotFoundError,
+    InvalidValueError,
+    MessageNotFoundError,
+)
+from odoo_ai_config.domain.messages.inbox import SILENT, InboxMessage, MessageId
+
+
+@frozen
+class AnswerMessage:
+    """
+    Write down what a crew says, to be posted by whoever delivers.
+
+    An answer counts even while the crew is still being asked, or asked again.
+    """
+
+    store: ConfigStore
+    inbox: MessageInbox
+    texts: MessageTexts
+    crews: CrewDirectory
+    clock: Clock
+    doorbell: Doorbell
+
+    async def __call__(
+        self, message_id: MessageId, answer: Answer | Silence, *, caller: ApiKey
+    ) -> InboxMessage:
+        """
+        The message, answered; the same answer a second time changes nothing.
+
+        Raises:
+            ScopeMissingError: *caller* may not write messages.
+            MessageNotFoundError: There is no such message.
+            TenantForbiddenError: It is not one of the caller's tenant.
+            WrongStageError: It has another answer, or nobody waits for one.
+            SealBrokenError, MasterKeyMissingError: The tenant's data key does not open.
+            ContentionError: Too many writers at a time.
+            StoreUnavailableError: The store is away.
+        """
+        caller.require(Scope.MESSAGES_WRITE)
+        await visible(self.inbox, message_id, to=caller)
+        return await self._answered(message_id, answer)
+
+    async def from_crew(
+        self,
+        message_id: MessageId,
+        answer: Answer | Silence,
+        *,
+        prove: Callable[[SecretText | None], None],
+    ) -> InboxMessage:
+        """
+        The same for the message's crew, which has no key of the hub but signs.
+
+        *prove* is given what the crew signs with, and raises if that is not what signed
+        *answer*. None stands for a message that is not there or a crew that does not sign:
+        there is nothing then that proves anything.
+
+        Raises:
+            WrongStageError: It has another answer, or nobody waits for one.
+            SealBrokenError, MasterKeyMissingError: A key or secret does not open.
+            ContentionError: Too many writers at a time.
+            StoreUnavailableError: The store is away.
+        """
+        prove(await self._secret_for(message_id))
+        return await self._answered(message_id, answer)
+
+    async def _secret_for(self, message_id: MessageId) -> SecretText | None:
+        message = await self.inbox.find(message_id)
+        if message is None:
+            return None
+        try:
+            crew = await self.crews.crew_at(message.destination)
+            return await self.crews.secret_of(crew)
+        except (CrewNotFoundError, CredentialNotFoundError, InvalidValueError):
+            return None
+
+    async def _answered(self, message_id: MessageId, answer: Answer | Silence) -> InboxMessage:
+        async def decide() -> tuple[Changeset, InboxMessage]:
+            message = await self.inbox.find(message_id)
+            if message is None:
+                raise MessageNotFoundError
+            now = self.clock.now()
+            if isinstance(answer, Silence):
+                if message.reason == SILENT:
+                    return Changeset(), message
+                silent = message.silent(at=now)
+                return Changeset(messages=(silent,)), silent
+            fingerprint, sealing = await self.texts.sealed_answer(message, answer, at=now)
+            if message.answer == fingerprint:
+                return Changeset(), message
+            answered = message.answered(fingerprint, at=now)
+            return sealing.added_to(Changeset(messages=(answered,))), answered
+
+        answered = await commit_decided(self.store, decide)
+        self.doorbell.ring()
+        return answered

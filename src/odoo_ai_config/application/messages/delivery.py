@@ -1,0 +1,220 @@
+"""
+Bring a message that was received to its crew, and the crew's answer to the customer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Final
+
+from attrs import frozen
+
+from odoo_ai_config.application.crews import CrewDirectory
+from odoo_ai_config.application.errors import (
+    ChatwootRefusedError,
+    ChatwootUnavailableError,
+    ContentionError,
+    CrewRefusedError,
+    CrewUnavailableError,
+    MasterKeyMissingError,
+    SealBrokenError,
+    TargetForbiddenError,
+    TenantKeyChangedError,
+)
+from odoo_ai_config.application.messages.delivery_steps import Progress, Step, Trouble
+from odoo_ai_config.application.messages.reply_sender import AnswerPosting
+from odoo_ai_config.application.messages.texts import MessageTexts
+from odoo_ai_config.application.ports.clock import Clock
+from odoo_ai_config.application.ports.config_store import ConfigStore
+from odoo_ai_config.application.ports.crew_client import CrewLine
+from odoo_ai_config.domain.changes import Changeset
+from odoo_ai_config.domain.crews import LATER, Answer, Crew, CrewTask
+from odoo_ai_config.domain.errors import (
+    CredentialNotFoundError,
+    CrewNotFoundError,
+    InvalidValueError,
+    RevisionConflictError,
+)
+from odoo_ai_config.domain.messages.inbox import InboxMessage, Stage
+from odoo_ai_config.domain.messages.retrying import RetryPolicy
+
+# Rotations of a tenant's key that may come between sealing an answer and committing it.
+_SEALINGS: Final = 3
+
+
+def _unheard(_crew: Crew) -> None:
+    return
+
+
+@frozen
+class DeliverMessage:
+    """
+    One step on the way of a message that the caller has claimed.
+
+    Each step ends with a commit that succeeds only if nobody else has gone on with the message
+    meanwhile. Whoever is too slow, or dies, leaves it to the next; a crew may be asked twice
+    then, and recognises that by the message's id.
+
+    Args:
+        lease: How long whoever received an answer from a crew has to post it.
+    """
+
+    store: ConfigStore
+    texts: MessageTexts
+    crews: CrewDirectory
+    line: CrewLine
+    posting: AnswerPosting
+    clock: Clock
+    policy: RetryPolicy
+    lease: timedelta
+
+    async def __call__(
+        self,
+        message: InboxMessage,
+        *,
+        unposted: bool = False,
+        on_asking: Callable[[Crew], None] = _unheard,
+    ) -> Step:
+        """
+        Go on with *message*: ask its crew, or post the answer.
+
+        Args:
+            message: As it was claimed, or as the step before has left it.
+            unposted: The caller knows that nobody has tried to post the answer, because it has
+                just got it from the crew.
+            on_asking: Told which crew is asked, before it is.
+
+        Raises:
+            StoreUnavailableError, ContentionError: What was done could not be written down; the
+                message comes back when the claim runs out.
+        """
+        if message.due_at is None or message.due_at <= self.clock.now():
+            # The claim has run out: it is somebody else's, or about to be.
+            return Step(Progress.OVERTAKEN, message)
+        if self.policy.abandons(message.claims - 1):
+            # Whoever took it never came back: perhaps it is what ends them.
+            return await self._dead(message, Trouble.WORKER_LOST.value)
+        try:
+            match message.stage:
+                case Stage.AWAITING:
+                    step = await self.failed(message, reason=Trouble.NO_ANSWER_IN_TIME.value)
+                case Stage.ANSWERED:
+                    step = await self._post(message, first=unposted and not message.replays)
+                case _:
+                    step = await self._ask(message, on_asking)
+        except (CrewUnavailableError, ChatwootUnavailableError) as error:
+            return await self.failed(message, reason=error.code, wish=error.retry_after)
+        except MasterKeyMissingError as error:
+            # The operator may bring it back.
+            return await self.failed(message, reason=error.code)
+        except (
+            CrewRefusedError,
+            TargetForbiddenError,
+            ChatwootRefusedError,
+            SealBrokenError,
+        ) as error:
+            return await self._dead(message, error.code)
+        return step
+
+    async def failed(
+        self, message: InboxMessage, *, reason: str, wish: float | None = None
+    ) -> Step:
+        """
+        Put *message* off, or give it up if it has failed often enough.
+
+        Args:
+            message: As the last step has left it.
+            reason: A stable code.
+            wish: Seconds that the other side wants to be left alone for.
+
+        Raises:
+            StoreUnavailableError: The store is away.
+        """
+        failures = message.attempts + 1
+        if self.policy.gives_up(failures):
+            return await self._dead(message, reason)
+        now = self.clock.now()
+        pause = self.policy.pause(failures, of=str(message.id), wish=wish)
+        later = message.put_off(until=now + pause, reason=reason, at=now)
+        return await self._settled(Progress.PUT_OFF, message, later)
+
+    async def give_back(self, message: InboxMessage) -> Step:
+        """
+        Leave *message* to others.
+
+        They need not wait for the claim to run out, unless an answer may be on its way.
+
+        Raises:
+            StoreUnavailableError: The store is away.
+        """
+        returned = message.given_back(at=self.clock.now())
+        return await self._settled(Progress.GIVEN_BACK, message, returned)
+
+    async def _ask(self, message: InboxMessage, on_asking: Callable[[Crew], None]) -> Step:
+        try:
+            crew = await self.crews.crew_at(message.destination)
+            secret = await self.crews.secret_of(crew)
+        except CrewNotFoundError as error:
+            return await self._unresolved(message, error.code)
+        except InvalidValueError:
+            return await self._unresolved(message, Trouble.CREW_INVALID.value)
+        except CredentialNotFoundError:
+            return await self._unresolved(message, Trouble.CREW_CANNOT_SIGN.value)
+        task = CrewTask(message, await self.texts.read(message))
+        on_asking(crew)
+        said = await self.line.ask(crew, task, secret=secret)
+        now = self.clock.now()
+        if isinstance(said, Answer):
+            return await self._answered(message, said, crew)
+        if said is LATER:
+            waiting = message.awaiting(until=now + crew.patience, at=now)
+            return await self._settled(Progress.AWAITING, message, waiting, crew=crew.name)
+        return await self._settled(
+            Progress.SILENT, message, message.silent(at=now), crew=crew.name
+        )
+
+    async def _answered(self, message: InboxMessage, answer: Answer, crew: Crew) -> Step:
+        for _ in range(_SEALINGS):
+            now = self.clock.now()
+            fingerprint, sealing = await self.texts.sealed_answer(message, answer, at=now)
+            answered = message.answered(fingerprint, at=now, until=now + self.lease)
+            try:
+                await self.store.commit(sealing.added_to(Changeset(messages=(answered,))))
+            except TenantKeyChangedError:
+                continue
+            except RevisionConflictError:
+                return Step(Progress.OVERTAKEN, message, crew.name)
+            return Step(Progress.ANSWERED, answered, crew.name)
+        raise ContentionError
+
+    async def _post(self, message: InboxMessage, *, first: bool) -> Step:
+        answer = await self.texts.answer_to(message)
+        conversation = await self.posting.conversation_of(message)
+        if conversation is None:
+            return await self._dead(message, Trouble.CHATWOOT_UNCONFIGURED.value)
+        posted = await self.posting.bring(answer, conversation, message, first=first)
+        progress = Progress.POSTED if posted else Progress.FOUND_POSTED
+        return await self._settled(progress, message, message.done(at=self.clock.now()))
+
+    async def _dead(self, message: InboxMessage, reason: str) -> Step:
+        dead = message.dead(reason=reason, at=self.clock.now())
+        return await self._settled(Progress.DEAD, message, dead)
+
+    async def _unresolved(self, message: InboxMessage, reason: str) -> Step:
+        unresolved = message.unresolved(reason=reason, at=self.clock.now())
+        return await self._settled(Progress.UNRESOLVED, message, unresolved)
+
+    async def _settled(
+        self,
+        progress: Progress,
+        before: InboxMessage,
+        after: InboxMessage,
+        *,
+        crew: str | None = None,
+    ) -> Step:
+        try:
+            await self.store.commit(Changeset(messages=(after,)))
+        except RevisionConflictError:
+            return Step(Progress.OVERTAKEN, before, crew)
+        return Step(progress, after, crew)

@@ -1,0 +1,180 @@
+"""
+Take in what Chatwoot sends, so that nothing that was acknowledged is ever lost.
+"""
+
+from __future__ import annotations
+
+import enum
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from attrs import frozen
+
+from odoo_ai_config.application.credentials.sealing import Sealer
+from odoo_ai_config.application.errors import MessageRecordedError
+from odoo_ai_config.application.messages.routing import NO_ROUTE, destination_of
+from odoo_ai_config.application.optimistic_commit import commit_decided
+from odoo_ai_config.application.ports.channel_directory import ChannelDirectory
+from odoo_ai_config.application.ports.clock import Clock
+from odoo_ai_config.application.ports.config_store import ConfigStore
+from odoo_ai_config.application.ports.message_inbox import MessageInbox
+from odoo_ai_config.application.ports.token_source import TokenSource
+from odoo_ai_config.application.work_signal import Doorbell
+from odoo_ai_config.domain.access import ApiKey, Scope
+from odoo_ai_config.domain.changes import Changeset
+from odoo_ai_config.domain.channels.routing import Route
+from odoo_ai_config.domain.credentials.secrets import SecretText
+from odoo_ai_config.domain.errors import TenantForbiddenError
+from odoo_ai_config.domain.messages.inbox import (
+    Destination,
+    InboxMessage,
+    MessageId,
+    Stage,
+    place_of_body,
+)
+from odoo_ai_config.domain.messages.receiving import ChatwootEvent, reason_to_ignore
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND: Final = timedelta(milliseconds=1)
+_RANDOM_BYTES: Final = 12
+
+
+class Reception(enum.Enum):
+    """
+    What became of an event when it came.
+    """
+
+    ACCEPTED = "accepted"
+    IGNORED = "ignored"
+    UNRESOLVED = "unresolved"
+    DUPLICATE = "duplicate"
+
+
+@frozen
+class Receipt:
+    """
+    What the sender of an event is told.
+
+    Args:
+        id: Of the message that the event is kept as; of the first one if it came before.
+        reason: Why it was ignored or goes nowhere.
+        destination: Whom it goes to, if it was accepted.
+    """
+
+    id: MessageId
+    reception: Reception
+    reason: str | None = None
+    destination: Destination | None = None
+
+
+@frozen
+class ReceiveMessage:
+    """
+    Keep an event, and the customer's message in it sealed for the tenant that it goes to.
+    """
+
+    store: ConfigStore
+    inbox: MessageInbox
+    channels: ChannelDirectory
+    sealer: Sealer
+    tokens: TokenSource
+    doorbell: Doorbell
+    clock: Clock
+
+    async def __call__(
+        self, event: ChatwootEvent, payload: SecretText, *, caller: ApiKey
+    ) -> Receipt:
+        """
+        Route *event* and commit it; when this returns, it survives whatever happens.
+
+        Args:
+            event: What *payload* says.
+            payload: The event as it came. Of those that nobody acts on it is not kept.
+            caller: Who vouches for it. One that is bound to a tenant does so only for what
+                goes to that tenant.
+
+        Raises:
+            ScopeMissingError: *caller* may not push events.
+            TenantForbiddenError: It does not go to the tenant that *caller* is bound to.
+            MessageRecordedError: It came before, and was removed just now.
+            SealBrokenError, MasterKeyMissingError: The tenant's data key does not open.
+            ContentionError: Too many writers at a time.
+            StoreUnavailableError: The store is away.
+        """
+        caller.require(Scope.WEBHOOK)
+        now = self.clock.now()
+        message_id = self._new_id(now)
+
+        async def decide() -> tuple[Changeset, Receipt]:
+            ignored = reason_to_ignore(event)
+            route = None
+            # Nobody needs to know where that would have gone on which nobody acts.
+            if ignored is None or caller.tenant is not None:
+                route = await self._route(event)
+                _require_reach(caller, route)
+            if ignored is not None:
+                message = InboxMessage(
+                    message_id, event.origin, Stage.IGNORED, now, now, reason=ignored.value
+                )
+                return Changeset(messages=(message,)), _receipt(message, Reception.IGNORED)
+            destination = await destination_of(route, channels=self.channels, store=self.store)
+            place = place_of_body(message_id, destination)
+            body, sealing = await self.sealer.one(place, payload, at=now)
+            if destination is None:
+                message = InboxMessage(
+                    message_id,
+                    event.origin,
+                    Stage.UNRESOLVED,
+                    now,
+                    now,
+                    reason=NO_ROUTE,
+                    body=body,
+                )
+                receipt = _receipt(message, Reception.UNRESOLVED)
+            else:
+                message = InboxMessage(
+                    message_id,
+                    event.origin,
+                    Stage.QUEUED,
+                    now,
+                    now,
+                    due_at=now,
+                    destination=destination,
+                    body=body,
+                )
+                receipt = _receipt(message, Reception.ACCEPTED)
+            return sealing.added_to(Changeset(messages=(message,))), receipt
+
+        try:
+            receipt = await commit_decided(self.store, decide)
+        except MessageRecordedError:
+            first = await self.inbox.received(event.origin)
+            if first is None:
+                raise
+            return Receipt(first.id, Reception.DUPLICATE)
+        if receipt.reception is Reception.ACCEPTED:
+            self.doorbell.ring()
+        return receipt
+
+    def _new_id(self, now: datetime) -> MessageId:
+        # The time in front keeps what comes together together in the indexes of stores.
+        milliseconds = (now - _EPOCH) // _MILLISECOND
+        return MessageId(f"msg_{milliseconds:012x}{self.tokens.token(_RANDOM_BYTES)}")
+
+    async def _route(self, event: ChatwootEvent) -> Route | None:
+        incoming = event.incoming
+        if incoming is None:
+            return None
+        return (await self.channels.table_for(incoming)).resolve(incoming)
+
+
+def _require_reach(caller: ApiKey, route: Route | None) -> None:
+    if caller.tenant is None:
+        return
+    if route is None or route.owner is None:
+        raise TenantForbiddenError
+    caller.require_tenant(route.owner.tenant)
+
+
+def _receipt(message: InboxMessage, reception: Reception) -> Receipt:
+    return Receipt(message.id, reception, message.reason, message.destination)

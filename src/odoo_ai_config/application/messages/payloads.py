@@ -1,0 +1,286 @@
+"""
+Reads what Chatwoot sends: account webhooks, API inboxes, agent bots, and old test scripts.
+
+The webhook reads an event when it comes, and the delivery reads it again when it opens the
+sealed text, perhaps a version of the hub later. Nothing here refuses anything: a field that is
+not what it should be counts as absent.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Final
+
+from attrs import frozen
+
+from odoo_ai_config.domain.channels.phone import digits_of
+from odoo_ai_config.domain.credentials.secrets import SecretText
+from odoo_ai_config.domain.crews import Attachment, Contact, CustomerMessage
+from odoo_ai_config.domain.errors import InvalidValueError
+from odoo_ai_config.domain.identifiers import ChatwootId
+from odoo_ai_config.domain.json_types import INTEGERS, Json, JsonObject, storable
+from odoo_ai_config.domain.messages.inbox import Origin
+from odoo_ai_config.domain.messages.receiving import Author, ChatwootEvent, Direction
+
+_NOTHING: Final[JsonObject] = {}
+# Events whose body is a conversation and not something in one.
+_OF_CONVERSATION: Final = frozenset(
+    {
+        "conversation_created",
+        "conversation_updated",
+        "conversation_status_changed",
+        "conversation_opened",
+        "conversation_resolved",
+    }
+)
+# At the top of a message stands a word, inside of it Chatwoot's own number.
+_DIRECTIONS: Final = {
+    "incoming": Direction.INCOMING,
+    "0": Direction.INCOMING,
+    "outgoing": Direction.OUTGOING,
+    "1": Direction.OUTGOING,
+    "activity": Direction.OUTGOING,
+    "2": Direction.OUTGOING,
+    "template": Direction.OUTGOING,
+    "3": Direction.OUTGOING,
+}
+_AUTHORS: Final = {
+    "user": Author.USER,
+    "agent_bot": Author.BOT,
+    "agentbot": Author.BOT,
+    "captain_assistant": Author.BOT,
+    "captain::assistant": Author.BOT,
+}
+_PUBLIC: Final = frozenset({"", "0", "false", "none", "null"})
+# Elsewhere a source id is of another kind: a Telegram user id looks like a number and is none.
+_CHANNELS_OF_NUMBERS: Final = frozenset(
+    {None, "Channel::Whatsapp", "Channel::TwilioSms", "Channel::Sms"}
+)
+_WHATSAPP_USER: Final = "@s.whatsapp.net"
+_SHARED_IDS: Final = 4096
+_EVENT_NAME: Final = re.compile(r"[a-z][a-z0-9_.]{0,63}", re.ASCII)
+
+
+def customer_message(sealed_text: SecretText) -> CustomerMessage:
+    """
+    What a customer wrote, read from the opened payload of an event that was taken in.
+    """
+    body = json.loads(sealed_text.reveal())
+    return read_message(body if isinstance(body, dict) else {})
+
+
+def read_message(body: JsonObject) -> CustomerMessage:
+    """
+    What was written, if *body* is an event about a message.
+    """
+    parts = _Parts.of(body)
+    message = parts.message
+    return CustomerMessage(
+        text=_text(message.get("content")),
+        contact=_contact(parts.senders, parts.number),
+        channel=parts.channel,
+        inbox_name=_text(parts.inbox.get("name")),
+        attachments=tuple(_attachments(message)),
+        sent_at=_moment(message.get("created_at")),
+    )
+
+
+def read_event(
+    body: JsonObject, *, delivery: str | None = None, request_id: str | None = None
+) -> ChatwootEvent:
+    """
+    What *body* says, but for what was written: nobody asks for that before it is delivered.
+
+    ``conversation.messages`` is the last public message of the conversation and not the one
+    that the event is about, so only the account is taken from there, where nothing else says it.
+    """
+    parts = _Parts.of(body)
+    name, conversation, message = parts.name, parts.conversation, parts.message
+    origin = Origin(
+        name,
+        account=_first_id(_accounts(body, conversation)),
+        inbox=_first_id(_inboxes(body, conversation, parts.inbox)),
+        conversation=_first_id((conversation.get("id"), body.get("conversation_id"))),
+        message=_id(message.get("id")) if name.startswith("message_") else None,
+        delivery=delivery,
+        request_id=request_id,
+    )
+    return ChatwootEvent(
+        origin,
+        direction=_DIRECTIONS.get(_word(message.get("message_type")), Direction.UNKNOWN),
+        private=any(_word(level.get("private")) not in _PUBLIC for level in parts.levels),
+        author=_author(parts.levels),
+        number=parts.number,
+    )
+
+
+@frozen(repr=False)
+class _Parts:
+    """
+    Where in an event what is.
+
+    Args:
+        levels: The event and, where that is an object of its own, the message in it.
+    """
+
+    name: str
+    conversation: JsonObject
+    message: JsonObject
+    levels: tuple[JsonObject, ...]
+    inbox: JsonObject
+    senders: list[JsonObject]
+    channel: str | None
+    number: str | None
+
+    @classmethod
+    def of(cls, body: JsonObject) -> _Parts:
+        name = _word(body.get("event"), lower=False)
+        if _EVENT_NAME.fullmatch(name) is None:
+            name = ""
+        conversation = body if name in _OF_CONVERSATION else _object(body, "conversation")
+        # The test scripts of the replaced service put the message into an object of its own.
+        message = _object(body, "message") if "message_type" not in body else body
+        levels = (body,) if message is body else (body, message)
+        inbox = _object(body, "inbox")
+        senders = [_object(level, "sender") for level in levels]
+        senders += _object(_object(conversation, "meta"), "sender"), _object(body, "contact")
+        channel = _text(conversation.get("channel")) or _text(inbox.get("channel_type"))
+        number = _first_number(_numbers(senders, conversation, channel))
+        return cls(name, conversation, message, levels, inbox, senders, channel, number)
+
+
+def _accounts(body: JsonObject, conversation: JsonObject) -> Iterator[Json]:
+    yield _object(body, "account").get("id")
+    yield _object(conversation, "account").get("id")
+    yield body.get("account_id")
+    # Conversation events of older versions tell it nowhere else.
+    messages = conversation.get("messages")
+    for message in messages if isinstance(messages, list) else []:
+        if isinstance(message, dict):
+            yield message.get("account_id")
+
+
+def _inboxes(body: JsonObject, conversation: JsonObject, inbox: JsonObject) -> Iterator[Json]:
+    yield inbox.get("id")
+    yield body.get("inbox_id")
+    yield conversation.get("inbox_id")
+    yield _object(conversation, "contact_inbox").get("inbox_id")
+
+
+def _contact(senders: list[JsonObject], number: str | None) -> Contact:
+    contact_id = _first_id(sender.get("id") for sender in senders)
+    return Contact(
+        id=None if contact_id is None else contact_id.value,
+        name=_first_text([sender.get("name") for sender in senders]),
+        number=number,
+        identifier=_first_text([sender.get("identifier") for sender in senders]),
+    )
+
+
+def _numbers(
+    senders: list[JsonObject], conversation: JsonObject, channel: str | None
+) -> Iterator[Json]:
+    for sender in senders:
+        yield sender.get("phone_number")
+    if channel in _CHANNELS_OF_NUMBERS:
+        yield _object(conversation, "contact_inbox").get("source_id")
+    for sender in senders:
+        identifier = sender.get("identifier")
+        if isinstance(identifier, str) and identifier.endswith(_WHATSAPP_USER):
+            yield identifier
+
+
+def _first_number(candidates: Iterable[Json]) -> str | None:
+    for candidate in candidates:
+        digits = digits_of(_text(candidate))
+        if digits is not None:
+            return f"+{digits}"
+    return None
+
+
+def _author(levels: Iterable[JsonObject]) -> Author:
+    for level in levels:
+        for said in (_object(level, "sender").get("type"), level.get("sender_type")):
+            author = _AUTHORS.get(_word(said))
+            if author is not None:
+                return author
+    return Author.CUSTOMER
+
+
+def _attachments(message: JsonObject) -> Iterator[Attachment]:
+    found = message.get("attachments")
+    for attachment in found if isinstance(found, list) else []:
+        if isinstance(attachment, dict):
+            url = _text(attachment.get("data_url"))
+            if url is not None:
+                yield Attachment(_text(attachment.get("file_type")) or "file", url)
+
+
+def _moment(value: Json) -> datetime | None:
+    try:
+        if isinstance(value, str):
+            moment = datetime.fromisoformat(value)
+            return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return datetime.fromtimestamp(value, UTC)
+    except (ValueError, OverflowError, OSError):
+        # A year that no calendar has, or no time at all.
+        return None
+    return None
+
+
+def _first_id(candidates: Iterable[Json]) -> ChatwootId | None:
+    for candidate in candidates:
+        found = _id(candidate)
+        if found is not None:
+            return found
+    return None
+
+
+def _first_text(values: Iterable[Json]) -> str | None:
+    return next(filter(None, map(_text, values)), None)
+
+
+def _id(value: Json) -> ChatwootId | None:
+    if type(value) is int and value in INTEGERS:
+        return _counted(value)
+    # The test scripts wrote ids as text, and None as "None".
+    text = _word(value, lower=False)
+    if text in {"0", "None"}:
+        return None
+    try:
+        return ChatwootId(text)
+    except InvalidValueError:
+        return None
+
+
+@lru_cache(maxsize=_SHARED_IDS)
+def _counted(number: int) -> ChatwootId | None:
+    # Chatwoot counts from 1. The same accounts, inboxes and conversations come again and again.
+    return ChatwootId(str(number)) if number > 0 else None
+
+
+def _word(value: Json, *, lower: bool = True) -> str:
+    # A short text or a whole number as text; "?" is nothing's name.
+    if value is None or value is False:
+        return ""
+    if isinstance(value, str):
+        return value.strip().lower() if lower else value.strip()
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else "?"
+
+
+def _text(value: Json) -> str | None:
+    if not isinstance(value, str):
+        return None
+    # A message must not be lost for a character that nobody sees.
+    kept = storable(value)
+    return kept if kept.strip() else None
+
+
+def _object(holder: JsonObject, name: str) -> JsonObject:
+    value = holder.get(name)
+    return value if isinstance(value, dict) else _NOTHING

@@ -1,0 +1,179 @@
+"""
+Send stuck messages on their way again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Final
+
+from attrs import frozen
+
+from odoo_ai_config.application.errors import MasterKeyMissingError, SealBrokenError
+from odoo_ai_config.application.messages.access import listed_tenant, visible
+from odoo_ai_config.application.messages.payloads import customer_message
+from odoo_ai_config.application.messages.routing import NO_ROUTE, destination_of
+from odoo_ai_config.application.messages.texts import MessageTexts
+from odoo_ai_config.application.optimistic_commit import commit_decided
+from odoo_ai_config.application.ports.channel_directory import ChannelDirectory
+from odoo_ai_config.application.ports.clock import Clock
+from odoo_ai_config.application.ports.config_store import ConfigStore
+from odoo_ai_config.application.ports.message_inbox import MessageInbox
+from odoo_ai_config.application.work_signal import Doorbell
+from odoo_ai_config.domain.access import ApiKey, Scope
+from odoo_ai_config.domain.changes import AuditAction, AuditEntry, Changeset
+from odoo_ai_config.domain.channels.routing import IncomingMessage
+from odoo_ai_config.domain.credentials.secrets import SecretText
+from odoo_ai_config.domain.errors import DomainError
+from odoo_ai_config.domain.identifiers import TenantId
+from odoo_ai_config.domain.messages.inbox import (
+    STUCK,
+    Destination,
+    InboxMessage,
+    MessageId,
+    Stage,
+    WrongStageError,
+)
+
+MOST_AT_ONCE: Final = 100
+
+
+@frozen
+class Replay:
+    """
+    What became of one message that was to be sent on its way again.
+
+    Args:
+        refusal: Why it was not: the code of an error, or `NO_ROUTE`.
+    """
+
+    id: MessageId
+    refusal: str | None = None
+
+
+@frozen
+class ReplayMessages:
+    """
+    Route messages by the mapping as it is now and hand them to whoever delivers.
+
+    A message that changes its holder is sealed anew, under the new holder's key.
+    """
+
+    store: ConfigStore
+    inbox: MessageInbox
+    channels: ChannelDirectory
+    texts: MessageTexts
+    clock: Clock
+    doorbell: Doorbell
+
+    async def __call__(
+        self, message_id: MessageId, *, caller: ApiKey, request_id: str | None = None
+    ) -> InboxMessage:
+        """
+        The message, on its way; or as it is, if no mapping claims it now either.
+
+        Raises:
+            ScopeMissingError: *caller* may not write messages.
+            MessageNotFoundError: There is no such message.
+            TenantForbiddenError: It is not one of the caller's tenant, or would go to another.
+            WrongStageError: It is not stuck, or was sent on its way too often.
+            SealBrokenError, MasterKeyMissingError: Its text does not open.
+            ContentionError: Too many writers at a time.
+            StoreUnavailableError: The store is away.
+        """
+        caller.require(Scope.MESSAGES_WRITE)
+
+        async def decide() -> tuple[Changeset, InboxMessage]:
+            message = await visible(self.inbox, message_id, to=caller)
+            if message.stage not in STUCK:
+                raise WrongStageError(message.stage)
+            body = await self.texts.body_of(message)
+            destination = await self._destination(message, body)
+            if destination is None:
+                return Changeset(), message
+            tenant = destination.owner.tenant
+            caller.require_tenant(tenant)
+            now = self.clock.now()
+            audit = AuditEntry(
+                now, AuditAction.MESSAGE_REPLAYED, caller.id, tenant, str(message_id), request_id
+            )
+            replayed = message.replayed(destination, at=now)
+            if replayed.holder == message.holder:
+                return Changeset(messages=(replayed,), audit=(audit,)), replayed
+            fingerprint, sealing = await self.texts.sealed_body(replayed, body, at=now)
+            moved = message.replayed(destination, at=now, body=fingerprint)
+            return sealing.added_to(Changeset(messages=(moved,), audit=(audit,))), moved
+
+        message = await commit_decided(self.store, decide)
+        self.doorbell.ring()
+        return message
+
+    async def matching(
+        self,
+        *,
+        caller: ApiKey,
+        stages: Collection[Stage] = STUCK,
+        tenant: TenantId | None = None,
+        after: MessageId | None = None,
+        limit: int = MOST_AT_ONCE,
+        request_id: str | None = None,
+    ) -> Sequence[Replay]:
+        """
+        Send stuck messages on their way, those received first before the others.
+
+        A hundred at most, beginning behind *after*: so those of one conversation go in their
+        order, however many there are. Of *stages*, only those count where messages are stuck.
+
+        Raises:
+            ScopeMissingError: *caller* may not write messages.
+            TenantForbiddenError: *caller* is bound to another tenant than *tenant*.
+            ContentionError: Too many writers at a time.
+            StoreUnavailableError: The store is away; some may be on their way already.
+        """
+        caller.require(Scope.MESSAGES_WRITE)
+        found = await self.inbox.page(
+            STUCK & frozenset(stages),
+            tenant=listed_tenant(caller, tenant),
+            after=after,
+            limit=min(limit, MOST_AT_ONCE),
+            oldest_first=True,
+        )
+        return await self.each(
+            [message.id for message in found], caller=caller, request_id=request_id
+        )
+
+    async def each(
+        self,
+        message_ids: Sequence[MessageId],
+        *,
+        caller: ApiKey,
+        request_id: str | None = None,
+    ) -> Sequence[Replay]:
+        """
+        Send several messages on their way; one that cannot be does not keep the others.
+
+        Raises:
+            ContentionError: Too many writers at a time.
+            StoreUnavailableError: The store is away; some may be on their way already.
+        """
+        return [
+            Replay(message_id, await self._refusal(message_id, caller, request_id))
+            for message_id in message_ids
+        ]
+
+    async def _refusal(
+        self, message_id: MessageId, caller: ApiKey, request_id: str | None
+    ) -> str | None:
+        try:
+            message = await self(message_id, caller=caller, request_id=request_id)
+        except (DomainError, SealBrokenError, MasterKeyMissingError) as error:
+            return error.code
+        return None if message.is_open else NO_ROUTE
+
+    async def _destination(self, message: InboxMessage, body: SecretText) -> Destination | None:
+        if message.origin.account is None:
+            return None
+        number = customer_message(body).contact.number
+        incoming = IncomingMessage(message.origin.account, message.origin.inbox, number)
+        route = (await self.channels.table_for(incoming)).resolve(incoming)
+        return await destination_of(route, channels=self.channels, store=self.store)

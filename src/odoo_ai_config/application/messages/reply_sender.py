@@ -1,0 +1,58 @@
+"""
+Bringing a crew's answer to the customer, once.
+"""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from odoo_ai_config.application.chatwoot.accounts import ChatwootAccounts
+from odoo_ai_config.application.ports.chatwoot_client import Chatwoot, Conversation
+from odoo_ai_config.domain.crews import Answer
+from odoo_ai_config.domain.messages.inbox import InboxMessage
+
+
+@frozen
+class AnswerPosting:
+    """
+    The way to the conversations of every Chatwoot account that the hub may write to.
+    """
+
+    accounts: ChatwootAccounts
+    chatwoot: Chatwoot
+
+    async def conversation_of(self, message: InboxMessage) -> Conversation | None:
+        """
+        Where the answer to *message* goes; None if the hub does not know how to get there.
+
+        Raises:
+            SealBrokenError, MasterKeyMissingError: The account's token does not open.
+            StoreUnavailableError: The store is away.
+        """
+        origin = message.origin
+        if origin.account is None or origin.conversation is None:
+            return None
+        access = await self.accounts.access_to(origin.account)
+        if access.base_url is None or access.api_token is None:
+            return None
+        return Conversation(access.base_url, access.api_token, origin.account, origin.conversation)
+
+    async def bring(
+        self, answer: Answer, conversation: Conversation, message: InboxMessage, *, first: bool
+    ) -> bool:
+        """
+        Post *answer* to *message*, or find that it was posted before.
+
+        With *first* it is certain that nobody has tried before.
+
+        Returns:
+            Whether it was posted now.
+
+        Raises:
+            ChatwootUnavailableError: It may be tried again.
+            ChatwootRefusedError: It is of no use.
+        """
+        if not first and await self.chatwoot.has_answer(conversation, answer, to=message.id):
+            return False
+        await self.chatwoot.post(conversation, answer, to=message.id)
+        return True

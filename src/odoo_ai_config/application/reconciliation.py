@@ -1,0 +1,227 @@
+"""
+Tell a source what the hub has of what it pushed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Final
+
+from attrs import frozen
+
+from odoo_ai_config.application.off_loop import ENTRY, run_off_loop
+from odoo_ai_config.application.ports.channel_directory import ChannelDirectory
+from odoo_ai_config.application.ports.collection_store import CollectionStore
+from odoo_ai_config.application.ports.config_store import ConfigStore
+from odoo_ai_config.domain.access import ApiKey, Scope
+from odoo_ai_config.domain.channels.mapping import ChannelKey, MappingRevision
+from odoo_ai_config.domain.collections import CollectionHead, CollectionKey, CollectionName
+from odoo_ai_config.domain.identifiers import DocumentKey, DocumentKind, TenantId
+from odoo_ai_config.domain.reconciliation import (
+    PUSHED_KINDS,
+    Finding,
+    Held,
+    KnownArea,
+    found,
+    found_channel,
+    held_channel,
+    held_collection,
+    held_document,
+    worth_naming,
+)
+
+# Of what the source did not name; the rest is told once that is put right.
+MOST_UNKNOWN: Final = 1000
+# Their documents are in memory together.
+_TENANTS_AT_A_TIME: Final = 50
+
+
+@frozen
+class AreaFindings:
+    """
+    How the things of one business area stand.
+    """
+
+    known: KnownArea
+    documents: Mapping[DocumentKind, Finding]
+    channels: Mapping[ChannelKey, Finding]
+    collections: Mapping[CollectionName, Finding]
+
+    @property
+    def all(self) -> Iterator[Finding]:
+        """
+        Each of them, whatever it is about.
+        """
+        yield from self.documents.values()
+        yield from self.channels.values()
+        yield from self.collections.values()
+
+
+@frozen
+class Unknown:
+    """
+    What the hub has of the tenants that a source named, beside what it named of them.
+    """
+
+    documents: tuple[tuple[DocumentKey, Held], ...] = ()
+    channels: tuple[tuple[MappingRevision, Held], ...] = ()
+    collections: tuple[tuple[CollectionKey, Held], ...] = ()
+
+
+@frozen
+class Reconciliation:
+    """
+    What a source is told.
+
+    Args:
+        areas: In the order in which it named them.
+        truncated: There is more that it did not name.
+    """
+
+    areas: tuple[AreaFindings, ...]
+    unknown: Unknown
+    truncated: bool = False
+
+
+@frozen
+class _Tenants:
+    """
+    What the hub has of some tenants, and of channels that they named.
+    """
+
+    documents: Mapping[DocumentKey, Held]
+    channels: Mapping[ChannelKey, MappingRevision]
+    heads: Mapping[CollectionKey, CollectionHead]
+
+    def findings(self, area: KnownArea) -> AreaFindings:
+        owner = area.owner
+        return AreaFindings(
+            area,
+            {
+                kind: found(known, self.documents.get(owner.document(kind)))
+                for kind, known in area.documents.items()
+            },
+            {
+                key: found_channel(known, self.channels.get(key), owner)
+                for key, known in area.channels.items()
+            },
+            {
+                name: found(known, self._collection(CollectionKey(owner.tenant, name)))
+                for name, known in area.collections.items()
+            },
+        )
+
+    def _collection(self, key: CollectionKey) -> Held | None:
+        head = self.heads.get(key)
+        return None if head is None else held_collection(head)
+
+    def unknown(self, areas: Sequence[KnownArea]) -> Unknown:
+        tenants = {area.owner.tenant for area in areas}
+        documents = {area.owner.document(kind) for area in areas for kind in area.documents}
+        channels = {key for area in areas for key in area.channels}
+        collections = {
+            CollectionKey(area.owner.tenant, name) for area in areas for name in area.collections
+        }
+        return Unknown(
+            tuple(
+                (key, held)
+                for key, held in self.documents.items()
+                if key not in documents and not held.deleted
+            ),
+            tuple(
+                (revision, held_channel(revision))
+                for revision in worth_naming(self.channels.values())
+                if revision.mapping.key not in channels
+                and revision.mapping.owner.tenant in tenants
+            ),
+            tuple(
+                (key, held_collection(head))
+                for key, head in self.heads.items()
+                if key not in collections
+            ),
+        )
+
+
+@frozen
+class Reconcile:
+    """
+    Compare what a source believes to be current with what the hub has.
+
+    Read for many tenants at a time; that costs what those tenants have.
+    """
+
+    store: ConfigStore
+    channels: ChannelDirectory
+    collections: CollectionStore
+
+    async def __call__(self, known: Sequence[KnownArea], *, caller: ApiKey) -> Reconciliation:
+        """
+        How each thing of *known* stands, and what there is beside it.
+
+        Raises:
+            ScopeMissingError: *caller* may not push events.
+            TenantForbiddenError: *caller* is bound to another tenant than one of these.
+            StoreUnavailableError: The store is away.
+        """
+        caller.require(Scope.WEBHOOK)
+        by_tenant: dict[TenantId, list[int]] = {}
+        for place, area in enumerate(known):
+            caller.require_tenant(area.owner.tenant)
+            by_tenant.setdefault(area.owner.tenant, []).append(place)
+        findings: dict[int, AreaFindings] = {}
+        unknown = []
+        tenants = list(by_tenant)
+        for start in range(0, len(tenants), _TENANTS_AT_A_TIME):
+            some = tenants[start : start + _TENANTS_AT_A_TIME]
+            places = [place for tenant in some for place in by_tenant[tenant]]
+            areas = [known[place] for place in places]
+            held = await self._held(some, areas)
+            named = len(held.channels) + sum(len(area.channels) for area in areas)
+            found_here, beside = await run_off_loop(
+                partial(_compared, held, areas), cost=ENTRY * named
+            )
+            findings.update(zip(places, found_here, strict=True))
+            unknown.append(beside)
+        return _told(tuple(findings[place] for place in range(len(known))), unknown)
+
+    async def _held(self, tenants: Collection[TenantId], areas: Sequence[KnownArea]) -> _Tenants:
+        revisions, owned, heads = await asyncio.gather(
+            self.store.documents_of(tenants, PUSHED_KINDS),
+            self.channels.mappings_of(tenants),
+            self.collections.heads(*tenants),
+        )
+        channels = {revision.mapping.key: revision for revision in owned}
+        elsewhere = await run_off_loop(
+            lambda: sorted(
+                {key for area in areas for key in area.channels} - channels.keys(), key=str
+            ),
+            cost=ENTRY * sum(len(area.channels) for area in areas),
+        )
+        if elsewhere:
+            channels |= await self.channels.current(elsewhere)
+        documents = await run_off_loop(
+            lambda: {revision.key: held_document(revision) for revision in revisions},
+            cost=sum(len(revision.document.text) for revision in revisions) // 8,
+        )
+        return _Tenants(documents, channels, {head.key: head for head in heads})
+
+
+def _compared(
+    held: _Tenants, areas: Sequence[KnownArea]
+) -> tuple[Sequence[AreaFindings], Unknown]:
+    return [held.findings(area) for area in areas], held.unknown(areas)
+
+
+def _told(areas: tuple[AreaFindings, ...], unknown: Sequence[Unknown]) -> Reconciliation:
+    documents = [entry for some in unknown for entry in some.documents]
+    channels = [entry for some in unknown for entry in some.channels]
+    collections = [entry for some in unknown for entry in some.collections]
+    shown = Unknown(
+        tuple(documents[:MOST_UNKNOWN]),
+        tuple(channels[:MOST_UNKNOWN]),
+        tuple(collections[:MOST_UNKNOWN]),
+    )
+    most = max(len(documents), len(channels), len(collections))
+    return Reconciliation(areas, shown, truncated=most > MOST_UNKNOWN)

@@ -1,0 +1,3 @@
+"""
+Chatwoot channels: whose they are, and where their messages go.
+"""

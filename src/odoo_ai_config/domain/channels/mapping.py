@@ -1,0 +1,412 @@
+"""
+Which Chatwoot channel belongs to which tenant, and who may change that.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from datetime import datetime
+from hashlib import sha256
+from typing import Final
+
+from attrs import evolve, field, frozen
+
+from odoo_ai_config.domain.channels.phone import PhoneNumber
+from odoo_ai_config.domain.errors import DomainError, InvalidValueError
+from odoo_ai_config.domain.identifiers import HUB, ChatwootId, TenantDomain, TenantId
+from odoo_ai_config.domain.outcomes import Notice
+
+DEFAULT_SEQUENCE: Final = 10
+CREW_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
+_MAX_SEQUENCE: Final = 2**31 - 1
+
+
+class ChannelOwnedError(DomainError):
+    """
+    The channel belongs to another tenant, and the caller's key is bound to one.
+    """
+
+    code = "channel_owned"
+
+    def __init__(self, owner: TenantId, claimant: TenantId) -> None:
+        super().__init__(owner, claimant)
+        self.owner = owner
+        self.claimant = claimant
+
+
+class AccountSharedError(DomainError):
+    """
+    The account has channels of other tenants only, and the caller's key is bound to one tenant.
+    """
+
+    code = "account_shared"
+
+
+class NumberTakenError(DomainError):
+    """
+    Another tenant has the special number in a shared account, and the caller's key is bound.
+    """
+
+    code = "number_taken"
+
+
+class FallbackReservedError(DomainError):
+    """
+    A fallback takes messages of unmapped accounts, and the caller's key is bound to one tenant.
+    """
+
+    code = "fallback_reserved"
+
+
+# Why a key that is bound to one tenant may not write a mapping.
+MAPPING_REFUSALS: Final = (
+    ChannelOwnedError,
+    AccountSharedError,
+    NumberTakenError,
+    FallbackReservedError,
+)
+
+
+@frozen
+class ChannelKey:
+    """
+    The channel that a mapping is about.
+
+    *inbox* None stands for any inbox of the account. *account* None stands for any account:
+    the replaced service kept inboxes without their account. With neither, the mapping is of
+    no channel at all and only holds the fallback and the special numbers of *holder*.
+    """
+
+    account: ChatwootId | None = None
+    inbox: ChatwootId | None = None
+    holder: TenantDomain | None = None
+
+    def __attrs_post_init__(self) -> None:
+        if (self.account is None and self.inbox is None) != (self.holder is not None):
+            raise InvalidValueError("channel", "channel")
+
+    @property
+    def wider(self) -> tuple[ChannelKey, ...]:
+        """
+        The channels whose mappings decide for this one while it has none, strongest first.
+        """
+        if self.account is None or self.inbox is None:
+            return ()
+        return ChannelKey(inbox=self.inbox), ChannelKey(self.account)
+
+    def __str__(self) -> str:
+        if self.holder is not None:
+            return f"holder/{self.holder}"
+        return f"channel/{self.account or '*'}/{self.inbox or '*'}"
+
+
+@frozen
+class SpecialNumber:
+    """
+    A number whose messages go to a crew of their own, for instance the owner's.
+    """
+
+    number: PhoneNumber
+    crew: str = field()
+
+    @crew.validator
+    def _check_crew(self, _attribute: object, value: str) -> None:
+        if CREW_NAME.fullmatch(value) is None:
+            raise InvalidValueError("crew", "crew")
+
+
+@frozen
+class ChannelMapping:
+    """
+    What is known of one channel.
+
+    Fallback, sequence and special numbers belong to the channel that brought them, not to
+    the tenant as a whole: otherwise the outcome would depend on which of a tenant's channels
+    Odoo sent last.
+
+    Args:
+        sequence: Place among the fallbacks, lowest first; at least 0.
+        fallback: Whether the owner takes messages that no rule claims.
+        active: An inactive mapping routes nothing and protects nothing, but keeps its data.
+    """
+
+    key: ChannelKey
+    owner: TenantDomain
+    sequence: int = field(default=DEFAULT_SEQUENCE)
+    fallback: bool = False
+    numbers: tuple[SpecialNumber, ...] = ()
+    active: bool = True
+
+    def __attrs_post_init__(self) -> None:
+        if self.key.holder is not None and self.key.holder != self.owner:
+            raise InvalidValueError("channel", "channel")
+        if self.owner.tenant == HUB:
+            raise InvalidValueError("account_id", "account_id")
+
+    def crew_of(self, number: str | None) -> str | None:
+        """
+        The crew that serves *number* (in its comparable form) here, if it is a special one.
+        """
+        for special in self.numbers:
+            if special.number.comparable == number:
+                return special.crew
+        return None
+
+    @property
+    def digest(self) -> str:
+        """
+        SHA-256 of all that is known of the channel.
+        """
+        numbers = [(special.number.digits, special.crew) for special in self.numbers]
+        content = (str(self.key), str(self.owner), self.sequence, self.fallback, self.active)
+        return sha256(json.dumps((*content, numbers)).encode()).hexdigest()
+
+    @sequence.validator
+    def _check_sequence(self, _attribute: object, value: int) -> None:
+        if not 0 <= value <= _MAX_SEQUENCE:
+            raise InvalidValueError("sequence", "sequence")
+
+
+@frozen
+class MappingRevision:
+    """
+    A version of a channel's mapping. Versions count from 1 without gaps, per channel.
+    """
+
+    mapping: ChannelMapping
+    version: int
+    created_at: datetime
+    updated_at: datetime
+    author: str
+
+
+def remapped(
+    current: MappingRevision | None, mapping: ChannelMapping, *, author: str, at: datetime
+) -> MappingRevision | None:
+    """
+    The revision that writing *mapping* makes, or None if it would change nothing.
+    """
+    if current is None:
+        return MappingRevision(mapping, 1, created_at=at, updated_at=at, author=author)
+    if current.mapping == mapping:
+        return None
+    return MappingRevision(
+        mapping, current.version + 1, created_at=current.created_at, updated_at=at, author=author
+    )
+
+
+def previous_owner(current: MappingRevision | None, mapping: ChannelMapping) -> TenantId | None:
+    """
+    The tenant that would lose the channel to *mapping*, if any.
+    """
+    if current is None or not current.mapping.active:
+        return None
+    owner = current.mapping.owner.tenant
+    return owner if owner != mapping.owner.tenant else None
+
+
+def require_claim(
+    current: MappingRevision | None, mapping: ChannelMapping, *, bound: bool
+) -> None:
+    """
+    Refuse that a caller bound to one tenant takes a channel from another.
+
+    Raises:
+        ChannelOwnedError: It would.
+    """
+    owner = previous_owner(current, mapping)
+    if owner is not None and bound:
+        raise ChannelOwnedError(owner, mapping.owner.tenant)
+
+
+@frozen
+class ChannelClaim:
+    """
+    What a mapping lays hands on that its tenant did not have by the same channel before.
+
+    Args:
+        account: Where the channel is, if it is a new one of the tenant's.
+        whole: It is all inboxes of the account that have no channel of their own.
+        numbers: Special numbers, in their comparable form.
+        as_of: What a store knew when it was asked for rivals; only that store understands it.
+    """
+
+    tenant: TenantId
+    account: ChatwootId | None = None
+    whole: bool = False
+    numbers: frozenset[str] = frozenset()
+    as_of: int = 0
+
+    def touches(self, mapping: ChannelMapping) -> bool:
+        """
+        Whether *mapping* is another tenant's and has some of what is claimed.
+        """
+        if not mapping.active or mapping.owner.tenant == self.tenant:
+            return False
+        here = self.account is not None and mapping.key.account == self.account
+        return here or any(s.number.comparable in self.numbers for s in mapping.numbers)
+
+
+@frozen
+class Rivals:
+    """
+    Who has what a claim is about.
+
+    Args:
+        present: The claiming tenant has other active channels in the account.
+        shared: Another tenant has one there.
+        holder: Another tenant that has one of the numbers and, in some account, channels beside
+            the claiming tenant's; the first by its id. Where the claiming tenant comes to an
+            account, all of its numbers count there, whichever channels brought them.
+        fallback: The claiming tenant comes to an account of others and has a fallback already,
+            which counts there from then on.
+        as_of: For `ChannelClaim.as_of`.
+    """
+
+    present: bool = False
+    shared: bool = False
+    holder: TenantId | None = None
+    fallback: bool = False
+    as_of: int = 0
+
+    def dispute(self, claim: ChannelClaim) -> bool:
+        """
+        Whether *claim* touches what others have.
+        """
+        return self.crowd(claim) or self.holder is not None
+
+    def crowd(self, claim: ChannelClaim) -> bool:
+        """
+        Whether *claim* comes to an account of others, or takes all that is left of one.
+        """
+        return self.shared and (claim.whole or not self.present)
+
+
+NO_RIVALS: Final = Rivals()
+
+
+def claimed(current: MappingRevision | None, mapping: ChannelMapping) -> ChannelClaim | None:
+    """
+    What *mapping* claims anew if it is written in the place of *current*; None for nothing.
+    """
+    if not mapping.active:
+        return None
+    own = _own(current, mapping)
+    numbers = {special.number.comparable for special in mapping.numbers}
+    if own is not None:
+        numbers -= {special.number.comparable for special in own.numbers}
+    account = mapping.key.account if own is None else None
+    if account is None and not numbers:
+        return None
+    whole = account is not None and mapping.key.inbox is None
+    return ChannelClaim(mapping.owner.tenant, account, whole, frozenset(numbers))
+
+
+def _own(current: MappingRevision | None, mapping: ChannelMapping) -> ChannelMapping | None:
+    # What routes nothing any more gives no right to come back.
+    if current is None or not current.mapping.active or previous_owner(current, mapping):
+        return None
+    return current.mapping
+
+
+@frozen
+class MappingDecision:
+    """
+    What writing a mapping does.
+
+    Args:
+        revision: What it makes; None if nothing.
+        loser: The tenant that loses the channel by it, or what a wider mapping gave it of that.
+        notices: Why nothing is made, where the writer should know.
+        claim: What nobody else may have when the revision is committed.
+        enters: The tenant comes to an account of others by it, takes what is left of one, or an
+            inbox in whichever account that is.
+        rival: The tenant that shares a special number from now on.
+        promoted: The channel becomes a fallback, or one that comes earlier, or it brings its
+            tenant's fallback to an account of others.
+    """
+
+    revision: MappingRevision | None
+    loser: TenantId | None = None
+    notices: tuple[Notice, ...] = ()
+    claim: ChannelClaim | None = None
+    enters: bool = False
+    rival: TenantId | None = None
+    promoted: bool = False
+
+
+def decided(
+    current: MappingRevision | None,
+    mapping: ChannelMapping,
+    *,
+    author: str,
+    at: datetime,
+    bound: bool,
+    wider: Sequence[MappingRevision] = (),
+    rivals: Rivals = NO_RIVALS,
+) -> MappingDecision:
+    """
+    Decide what becomes of a channel of which Odoo says *mapping*.
+
+    An inactive *mapping* never touches a channel that another tenant has taken over in the
+    meantime: a late deactivation is not a claim.
+
+    A writer who is *bound* to the owner of *mapping* may touch nothing of others: neither what
+    *wider* mappings (of `ChannelKey.wider`, in its order) decide, nor what *rivals* of the claim
+    have.
+
+    Raises:
+        DomainError: One of `MAPPING_REFUSALS`: the writer is *bound*, and *mapping* touches what
+            others have.
+    """
+    loser = previous_owner(current, mapping)
+    if loser is not None and not mapping.active:
+        return MappingDecision(None, notices=(Notice("channel_of_another_tenant", "mapping"),))
+    claim = claimed(current, mapping)
+    own = _own(current, mapping)
+    promoted = (
+        mapping.active
+        and mapping.fallback
+        and (own is None or not own.fallback or mapping.sequence < own.sequence)
+    )
+    if bound:
+        for revision in (current, *wider):
+            require_claim(revision, mapping, bound=bound)
+        _require_undisputed(claim, rivals)
+        if promoted:
+            raise FallbackReservedError
+    revision = remapped(current, mapping, author=author, at=at)
+    anew = mapping.active and own is None
+    # In which account an inbox of any account is, nobody knows.
+    anywhere = anew and mapping.key.account is None and mapping.key.inbox is not None
+    crowds = claim is not None and rivals.crowd(claim)
+    deciding = next((one for one in wider if one.mapping.active), None) if anew else None
+    return MappingDecision(
+        revision,
+        loser or previous_owner(deciding, mapping),
+        claim=_guarding(claim, rivals) if bound else None,
+        # Of a channel that moves it is not known whether others had more than that one.
+        enters=(crowds or anywhere) and loser is None,
+        rival=rivals.holder,
+        promoted=promoted or rivals.fallback,
+    )
+
+
+def _require_undisputed(claim: ChannelClaim | None, rivals: Rivals) -> None:
+    if claim is not None and rivals.crowd(claim):
+        raise AccountSharedError
+    if rivals.holder is not None:
+        raise NumberTakenError
+
+
+def _guarding(claim: ChannelClaim | None, rivals: Rivals) -> ChannelClaim | None:
+    # A tenant that is in the account already may have company there.
+    if claim is None:
+        return None
+    free = rivals.present and not claim.whole
+    account = None if free else claim.account
+    if account is None and not claim.numbers:
+        return None
+    return evolve(claim, account=account, as_of=rivals.as_of)

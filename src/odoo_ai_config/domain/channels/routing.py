@@ -1,0 +1,491 @@
+"""
+Where a Chatwoot message goes, and why.
+"""
+
+from __future__ import annotations
+
+import enum
+from bisect import bisect_left, insort
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
+from itertools import islice
+from typing import Final, TypeAlias
+
+from attrs import evolve, field, frozen
+
+from odoo_ai_config.domain.channels.mapping import ChannelClaim, ChannelKey, ChannelMapping, Rivals
+from odoo_ai_config.domain.channels.phone import comparable, digits_of
+from odoo_ai_config.domain.identifiers import ChatwootId, TenantDomain, TenantId
+
+
+class Rule(enum.Enum):
+    """
+    The rules that can settle where a message goes, strongest first.
+    """
+
+    INBOX = "inbox"
+    ACCOUNT = "account"
+    SPECIAL_NUMBER = "special_number"
+    FALLBACK = "fallback"
+    UNRESOLVED = "unresolved"
+
+
+class Verdict(enum.Enum):
+    """
+    What became of one rule.
+    """
+
+    WON = "won"
+    NOT_NEEDED = "not_needed"
+    NO_MAPPING = "no_mapping"
+    NO_INBOX = "no_inbox"
+    NO_NUMBER = "no_number"
+    UNKNOWN_NUMBER = "unknown_number"
+    AMBIGUOUS_NUMBER = "ambiguous_number"
+    NO_FALLBACK = "no_fallback"
+    NO_FALLBACK_IN_ACCOUNT = "no_fallback_in_account"
+
+
+@frozen
+class Consideration:
+    """
+    One rule, what became of it, and the tenants that it would have chosen.
+    """
+
+    rule: Rule
+    verdict: Verdict
+    owners: tuple[TenantDomain, ...] = ()
+
+
+@frozen
+class IncomingMessage:
+    """
+    What is known of a message before it is routed.
+
+    Args:
+        account: None stands for any account that is not mentioned in the mapping.
+        number: The sender's number as Chatwoot gives it; None, a business-scoped user id
+            or an ``@lid`` simply match nothing.
+    """
+
+    account: ChatwootId | None
+    inbox: ChatwootId | None = None
+    number: str | None = None
+
+
+@frozen
+class Route:
+    """
+    The decision: owner and crew, or *unresolved* said explicitly by ``owner`` None.
+
+    Args:
+        considered: Empty unless it was asked for.
+        channel: The mapping that decided for the owner. Routes that lead to the same place by
+            the same rule are equal, whichever mapping that was.
+    """
+
+    owner: TenantDomain | None
+    crew: str | None
+    matched_by: Rule
+    considered: tuple[Consideration, ...] = ()
+    channel: ChannelKey | None = field(default=None, eq=False)
+
+
+# The mappings of one number by tenant, in the order of `_by_area`. Ids are kept as plain text
+# in the indexes: hashing a frozen class costs more than all the rest of a look-up.
+_Holders: TypeAlias = dict[str, list[ChannelMapping]]
+_Place: TypeAlias = tuple[int | str, ...]
+_NOBODY: Final[_Holders] = {}
+
+
+def _by_sequence(mapping: ChannelMapping) -> _Place:
+    owner = mapping.owner
+    return mapping.sequence, owner.tenant.value, owner.domain.value, str(mapping.key)
+
+
+def _area(mapping: ChannelMapping) -> str:
+    return mapping.owner.domain.value
+
+
+def _by_area(mapping: ChannelMapping) -> _Place:
+    return _area(mapping), mapping.sequence, str(mapping.key)
+
+
+class RoutingTable:
+    """
+    The active mappings, indexed so that routing costs the same whatever their number.
+
+    An index and not a value: it is kept up to date in place, by `put`. The outcome depends on
+    the mappings that are in it and not on the order in which they came.
+
+    A message of an account in which some tenant has a channel goes to one of the tenants that
+    have one there, or to nobody; the hub's common fallback is for the accounts of nobody. An
+    inbox that is mapped without its account is its owner's in whichever account it is, and
+    does not count as a channel in any account.
+
+    `put` costs as much as the owner has accounts if it changes the owner's lowest fallback.
+    """
+
+    def __init__(self, mappings: Iterable[ChannelMapping] = ()) -> None:
+        self._mappings: dict[ChannelKey, ChannelMapping] = {}
+        self._channels: dict[tuple[str | None, str | None], ChannelMapping] = {}
+        # How many channels which tenant has in an account; and the accounts of each tenant.
+        self._accounts: dict[str | None, dict[str, int]] = {}
+        self._places: dict[str, set[str | None]] = {}
+        # Who has a number, and the numbers of each tenant.
+        self._numbers: dict[str, _Holders] = {}
+        self._own_numbers: dict[str, set[str]] = {}
+        # All of them, those of each tenant, and the lowest of each tenant of an account.
+        self._fallbacks: list[ChannelMapping] = []
+        self._own_fallbacks: dict[str, list[ChannelMapping]] = {}
+        self._account_fallbacks: dict[str | None, list[ChannelMapping]] = {}
+        for mapping in {mapping.key: mapping for mapping in mappings}.values():
+            if mapping.active:
+                self._add(mapping)
+        for mapping in self._mappings.values():
+            for entries, _ in self._orders(mapping):
+                entries.append(mapping)
+            if mapping.fallback:
+                self._own_fallbacks.setdefault(mapping.owner.tenant.value, []).append(mapping)
+        # Sorted once at the end: inserting a million one by one would move the lists each time.
+        self._fallbacks.sort(key=_by_sequence)
+        for holders in self._numbers.values():
+            for entries in holders.values():
+                entries.sort(key=_by_area)
+        for own in self._own_fallbacks.values():
+            own.sort(key=_by_sequence)
+        self._rank_lowest_fallbacks()
+
+    def __len__(self) -> int:
+        return len(self._mappings)
+
+    def __iter__(self) -> Iterator[ChannelMapping]:
+        return iter(self._mappings.values())
+
+    def put(self, mapping: ChannelMapping) -> None:
+        """
+        Take in the newest state of one channel; an inactive mapping leaves the table.
+        """
+        before = self._mappings.get(mapping.key)
+        if before is not None:
+            self._remove(before)
+        if mapping.active:
+            self._add(mapping)
+            for entries, order in self._orders(mapping):
+                insort(entries, mapping, key=order)
+            if mapping.fallback:
+                self._change_own_fallbacks(mapping, partial(insort, key=_by_sequence))
+
+    def supposing(
+        self, mapping: ChannelMapping, messages: Iterable[IncomingMessage]
+    ) -> RoutingTable:
+        """
+        A table of its own that routes *messages* as this one would after ``put(mapping)``.
+
+        It is made of what bears on them only, whatever the number of mappings here.
+        """
+        excerpt = RoutingTable()
+        before = self._mappings.get(mapping.key)
+        here = IncomingMessage(mapping.key.account, mapping.key.inbox)
+        owners = {mapping.owner.tenant.value}
+        excerpt._fallbacks = self._fallbacks[:2]
+        if before is not None:
+            # What `put` takes out must be in, with all of its places.
+            excerpt._mappings[before.key] = before
+            owners.add(before.owner.tenant.value)
+            for number in {special.number.comparable for special in before.numbers}:
+                excerpt._take_number(self, number)
+            if before.fallback and before not in excerpt._fallbacks:
+                insort(excerpt._fallbacks, before, key=_by_sequence)
+        for message in (here, *messages):
+            excerpt._take_channels(self, message)
+            said, _ = self._holders(message)
+            tenants = owners if said is None else {*owners, *excerpt._take_number(self, said)}
+            excerpt._take_presence(self, message.account, tenants)
+        for tenant in excerpt._places.keys() | owners:
+            excerpt._take_own_fallbacks(self, tenant, before)
+        excerpt._rank_lowest_fallbacks()
+        excerpt.put(mapping)
+        return excerpt
+
+    def rivals_of(self, claim: ChannelClaim) -> Rivals:
+        """
+        Who has what *claim* is about.
+        """
+        tenant, account = claim.tenant.value, _id(claim.account)
+        tenants = self._accounts.get(account, {})
+        places = [tenants, *(self._accounts[place] for place in self._places.get(tenant, ()))]
+        held = [self._numbers.get(number, _NOBODY) for number in claim.numbers]
+        beside = {
+            holder
+            for holders in held
+            if len(holders) > (tenant in holders)
+            for present in places
+            for holder in _common(present, holders)
+        } - {tenant}
+        present = tenant in tenants
+        if not present:
+            for number in self._own_numbers.get(tenant, ()) if tenants else ():
+                beside.update(_common(tenants, self._numbers[number]))
+        return Rivals(
+            present=present,
+            shared=any(other != tenant for other in islice(tenants, 2)),
+            holder=TenantId(min(beside)) if beside else None,
+            fallback=bool(tenants) and not present and tenant in self._own_fallbacks,
+        )
+
+    def resolve(self, message: IncomingMessage) -> Route:
+        """
+        Decide where *message* goes.
+        """
+        number, holders = self._holders(message)
+        rule = Rule.INBOX
+        mapping = self._of_inbox(message)
+        if mapping is None:
+            rule = Rule.ACCOUNT
+            mapping = self._of_account(message)
+        if mapping is not None:
+            own = mapping.crew_of(number) if holders else None
+            crew = own or _crew(holders, mapping.owner, number)
+            return Route(mapping.owner, crew, rule, channel=mapping.key)
+        if holders:
+            tenants = list(islice(self._tenants(message, holders), 2))
+            if len(tenants) == 1:
+                first = holders[tenants[0]][0]
+                crew = first.crew_of(number)
+                return Route(first.owner, crew, Rule.SPECIAL_NUMBER, channel=first.key)
+        fallback = self._fallback(message)
+        if fallback is not None:
+            crew = _crew(holders, fallback.owner, number)
+            return Route(fallback.owner, crew, Rule.FALLBACK, channel=fallback.key)
+        return Route(None, None, Rule.UNRESOLVED)
+
+    def explain(self, message: IncomingMessage) -> Route:
+        """
+        Decide where *message* goes and say what became of every rule.
+        """
+        route = self.resolve(message)
+        considered = []
+        for rule in (Rule.INBOX, Rule.ACCOUNT, Rule.SPECIAL_NUMBER, Rule.FALLBACK):
+            owners, lost = self._candidates(rule, message)
+            verdict = Verdict.WON if rule is route.matched_by else lost or Verdict.NOT_NEEDED
+            considered.append(Consideration(rule, verdict, owners))
+        return evolve(route, considered=tuple(considered))
+
+    def _candidates(
+        self, rule: Rule, message: IncomingMessage
+    ) -> tuple[tuple[TenantDomain, ...], Verdict | None]:
+        # Whom the rule would choose, and why it cannot win, if it cannot.
+        if rule is Rule.INBOX:
+            mapping = self._of_inbox(message)
+            lacking = Verdict.NO_INBOX if message.inbox is None else Verdict.NO_MAPPING
+            return ((), lacking) if mapping is None else ((mapping.owner,), None)
+        if rule is Rule.ACCOUNT:
+            mapping = self._of_account(message)
+            return ((), Verdict.NO_MAPPING) if mapping is None else ((mapping.owner,), None)
+        if rule is Rule.FALLBACK:
+            mapping = self._fallback(message)
+            lacking = Verdict.NO_FALLBACK_IN_ACCOUNT if self._fallbacks else Verdict.NO_FALLBACK
+            return ((), lacking) if mapping is None else ((mapping.owner,), None)
+        number, holders = self._holders(message)
+        tenants = list(self._tenants(message, holders))
+        owned = {mapping.owner for tenant in tenants for mapping in holders[tenant]}
+        if number is None:
+            return (), Verdict.NO_NUMBER
+        if not tenants:
+            return (), Verdict.UNKNOWN_NUMBER
+        return tuple(sorted(owned)), Verdict.AMBIGUOUS_NUMBER if len(tenants) > 1 else None
+
+    def _of_inbox(self, message: IncomingMessage) -> ChannelMapping | None:
+        if message.inbox is None:
+            return None
+        inbox = message.inbox.value
+        exact = self._channels.get((_id(message.account), inbox))
+        return self._channels.get((None, inbox)) if exact is None else exact
+
+    def _of_account(self, message: IncomingMessage) -> ChannelMapping | None:
+        return self._channels.get((_id(message.account), None))
+
+    def _fallback(self, message: IncomingMessage) -> ChannelMapping | None:
+        account = _id(message.account)
+        entries = self._fallbacks
+        if account in self._accounts:
+            entries = self._account_fallbacks.get(account, [])
+        return entries[0] if entries else None
+
+    def _holders(self, message: IncomingMessage) -> tuple[str | None, _Holders]:
+        digits = digits_of(message.number)
+        if digits is None:
+            return None, _NOBODY
+        number = comparable(digits)
+        return number, self._numbers.get(number, _NOBODY)
+
+    def _tenants(self, message: IncomingMessage, holders: _Holders) -> Iterator[str]:
+        # Those of the account that hold the number.
+        return _common(self._accounts.get(_id(message.account), {}), holders)
+
+    def _take_channels(self, table: RoutingTable, message: IncomingMessage) -> None:
+        for ids in (
+            (_id(message.account), _id(message.inbox)),
+            (_id(message.account), None),
+            (None, _id(message.inbox)),
+        ):
+            if ids in table._channels:
+                self._channels[ids] = table._channels[ids]
+
+    def _take_number(self, table: RoutingTable, number: str) -> _Holders:
+        if number not in self._numbers and number in table._numbers:
+            holders = table._numbers[number]
+            self._numbers[number] = {tenant: [*entries] for tenant, entries in holders.items()}
+        return self._numbers.get(number, _NOBODY)
+
+    def _take_presence(
+        self, table: RoutingTable, account: ChatwootId | None, tenants: Iterable[str]
+    ) -> None:
+        place = _id(account)
+        present = table._accounts.get(place, {})
+        # Two tenants may have other channels or fallbacks afterwards. Of all others the account
+        # needs the one with the lowest fallback, or any.
+        lowest = (m.owner.tenant.value for m in table._account_fallbacks.get(place, ())[:3])
+        for tenant in {*tenants, *lowest, *islice(present, 3)} & present.keys():
+            self._accounts.setdefault(place, {})[tenant] = present[tenant]
+            self._places.setdefault(tenant, set()).add(place)
+
+    def _take_own_fallbacks(
+        self, table: RoutingTable, tenant: str, before: ChannelMapping | None
+    ) -> None:
+        lowest = table._own_fallbacks.get(tenant, [])[:2]
+        if before is not None and before.fallback and before.owner.tenant.value == tenant:
+            # In its place, which is behind those if it is not among them.
+            lowest += [] if before in lowest else [before]
+        if lowest:
+            self._own_fallbacks[tenant] = lowest
+
+    def _rank_lowest_fallbacks(self) -> None:
+        for tenant, own in self._own_fallbacks.items():
+            for account in self._places.get(tenant, ()):
+                self._account_fallbacks.setdefault(account, []).append(own[0])
+        for entries in self._account_fallbacks.values():
+            entries.sort(key=_by_sequence)
+
+    def _change_own_fallbacks(
+        self,
+        mapping: ChannelMapping,
+        change: Callable[[list[ChannelMapping], ChannelMapping], None],
+    ) -> None:
+        tenant = mapping.owner.tenant.value
+        own = self._own_fallbacks.setdefault(tenant, [])
+        before = own[:1]
+        change(own, mapping)
+        if mapping in (*before, *own[:1]):
+            for account in self._places.get(tenant, ()):
+                self._replace_lowest(account, before, own[:1])
+        if not own:
+            del self._own_fallbacks[tenant]
+
+    def _replace_lowest(
+        self,
+        account: str | None,
+        before: Iterable[ChannelMapping] = (),
+        after: Iterable[ChannelMapping] = (),
+    ) -> None:
+        entries = self._account_fallbacks.setdefault(account, [])
+        for mapping in before:
+            _take_out(entries, mapping)
+        for mapping in after:
+            insort(entries, mapping, key=_by_sequence)
+        if not entries:
+            del self._account_fallbacks[account]
+
+    def _orders(
+        self, mapping: ChannelMapping
+    ) -> Iterator[tuple[list[ChannelMapping], Callable[[ChannelMapping], _Place]]]:
+        # The ordered lists that the mapping has a place in.
+        if mapping.fallback:
+            yield self._fallbacks, _by_sequence
+        tenant = mapping.owner.tenant.value
+        for number in {special.number.comparable for special in mapping.numbers}:
+            self._own_numbers.setdefault(tenant, set()).add(number)
+            yield self._numbers.setdefault(number, {}).setdefault(tenant, []), _by_area
+
+    def _add(self, mapping: ChannelMapping) -> None:
+        self._mappings[mapping.key] = mapping
+        if mapping.key.holder is not None:
+            return
+        account, inbox = _ids(mapping.key)
+        self._channels[account, inbox] = mapping
+        if account is not None:
+            tenants = self._accounts.setdefault(account, {})
+            tenant = mapping.owner.tenant.value
+            if tenant not in tenants:
+                self._places.setdefault(tenant, set()).add(account)
+                self._replace_lowest(account, after=self._own_fallbacks.get(tenant, [])[:1])
+            tenants[tenant] = tenants.get(tenant, 0) + 1
+
+    def _remove(self, mapping: ChannelMapping) -> None:
+        for entries, order in self._orders(mapping):
+            _take_out(entries, mapping, order)
+        if mapping.fallback:
+            self._change_own_fallbacks(mapping, _take_out)
+        tenant = mapping.owner.tenant.value
+        for number in {special.number.comparable for special in mapping.numbers}:
+            holders = self._numbers[number]
+            if not holders[tenant]:
+                del holders[tenant]
+                self._own_numbers[tenant].remove(number)
+            if not holders:
+                del self._numbers[number]
+        if not self._own_numbers.get(tenant, True):
+            del self._own_numbers[tenant]
+        del self._mappings[mapping.key]
+        if mapping.key.holder is not None:
+            return
+        account, inbox = _ids(mapping.key)
+        del self._channels[account, inbox]
+        if account is not None:
+            self._leave(account, tenant)
+
+    def _leave(self, account: str, tenant: str) -> None:
+        tenants = self._accounts[account]
+        tenants[tenant] -= 1
+        if tenants[tenant]:
+            return
+        self._replace_lowest(account, self._own_fallbacks.get(tenant, [])[:1])
+        del tenants[tenant]
+        if not tenants:
+            del self._accounts[account]
+        self._places[tenant].remove(account)
+        if not self._places[tenant]:
+            del self._places[tenant]
+
+
+def _common(tenants: Mapping[str, object], others: Mapping[str, object]) -> Iterator[str]:
+    # Whichever are fewer are gone through.
+    fewer, more = sorted((tenants.keys(), others.keys()), key=len)
+    return filter(more.__contains__, fewer)
+
+
+def _take_out(
+    entries: list[ChannelMapping],
+    mapping: ChannelMapping,
+    order: Callable[[ChannelMapping], _Place] = _by_sequence,
+) -> None:
+    del entries[bisect_left(entries, order(mapping), key=order)]
+
+
+def _id(of: ChatwootId | None) -> str | None:
+    return None if of is None else of.value
+
+
+def _ids(key: ChannelKey) -> tuple[str | None, str | None]:
+    return _id(key.account), _id(key.inbox)
+
+
+def _crew(holders: _Holders, owner: TenantDomain, number: str | None) -> str | None:
+    entries = holders.get(owner.tenant.value)
+    if entries is None:
+        return None
+    # The first of the same business area, or else of any.
+    place = bisect_left(entries, owner.domain.value, key=_area)
+    same = place < len(entries) and _area(entries[place]) == owner.domain.value
+    return entries[place if same else 0].crew_of(number)

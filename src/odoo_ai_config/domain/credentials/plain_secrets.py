@@ -1,0 +1,482 @@
+"""
+Secrets that somebody wrote in clear into a document, taken out of it.
+
+A member whose name says secret, or whose text is one by its form, gives way to a reference:
+``password: ...`` becomes ``password_ref: config:integrations.smtp.password``. The reference is
+made of the place, so that the same document names the same references whenever it is sent.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from hashlib import blake2b
+from typing import Final
+
+from attrs import define, field, frozen
+
+from odoo_ai_config.domain.credentials.secret_names import (
+    LONGEST_NAME,
+    PAIR_VALUES,
+    TOKEN_BEGINNINGS,
+    assigns_secret,
+    begins_like_token,
+    is_encrypted,
+    is_name_of_secret_text,
+    is_secret_name,
+    is_secret_option,
+    is_secret_text,
+    names_secret,
+    require_open,
+    tells_about,
+)
+from odoo_ai_config.domain.credentials.secrets import Fingerprint, SecretText
+from odoo_ai_config.domain.errors import InvalidValueError
+from odoo_ai_config.domain.identifiers import CREWS, CredentialRef, DocumentKind
+from odoo_ai_config.domain.json_types import (
+    Json,
+    JsonObject,
+    Place,
+    ReadOnlyJsonObject,
+    shown_place,
+)
+from odoo_ai_config.domain.outcomes import MOST_NOTICES, Notice
+
+# More than any settings have; sealing them is work for one request.
+MOST_SECRETS: Final = 200
+REF_SUFFIX: Final = "_ref"
+# A shorter secret that stands elsewhere may be a word like any other ("admin").
+SHORTEST_REPEATED: Final = 8
+
+# What an "auth" says that is no secret.
+_WAYS: Final = frozenset(
+    """
+    none optional required
+    api_key apikey basic bearer digest header hmac jwt ldap login ntlm oauth oauth2 oidc plain saml
+    token
+    """.split()  # noqa: SIM905
+)
+_NOT_IN_REF: Final = re.compile(r"[^A-Za-z0-9_@-]")
+_LONGEST_REF: Final = 256
+_DIGEST_BYTES: Final = 6
+# A document with half a surrogate pair is refused elsewhere.
+_ENCODING: Final = ("utf-8", "surrogatepass")
+_SEVERAL: Final[Place] = ()
+
+
+@frozen
+class TakenOut:
+    """
+    A document's data without the secrets that were in it.
+
+    Args:
+        body: The data, with references in place of secrets.
+        plain: What was in clear, by the reference that is in its place.
+        sealed: What was written as ``sealed:<fingerprint>``, by its reference.
+        notices: Places that look like a secret and hold what cannot be sealed, at most
+            `MOST_NOTICES`.
+        changed: Whether *body* is other than what was looked through. It may be so without
+            `anything` to seal: a reference goes when its place says something else in clear.
+    """
+
+    body: ReadOnlyJsonObject = field(repr=False)
+    plain: Mapping[CredentialRef, SecretText] = field(factory=dict)
+    sealed: Mapping[CredentialRef, Fingerprint] = field(factory=dict)
+    notices: tuple[Notice, ...] = ()
+    changed: bool = False
+
+    @property
+    def anything(self) -> bool:
+        """
+        Whether there was something to seal.
+        """
+        return bool(self.plain or self.sealed)
+
+
+def taken_out(kind: DocumentKind, body: ReadOnlyJsonObject) -> TakenOut:
+    """
+    Take every secret out of *body*, which is that of a document of *kind*.
+
+    Doing it again changes nothing. A place that had a secret before and says something else in
+    clear by now loses its reference. Ciphertext of the replaced server stays, with a notice:
+    `require_all_open` keeps out what is new.
+
+    Raises:
+        InvalidValueError: There are more than `MOST_SECRETS`.
+    """
+    if not _is_suspicious(body):
+        return TakenOut(body)
+    walk = _Walk(kind, body)
+    cleaned = walk.object(body, _Spot(), inside=False)
+    notices = tuple(walk.notices)
+    return TakenOut(cleaned, walk.plain, walk.sealed, notices, changed=cleaned != body)
+
+
+def require_all_open(value: ReadOnlyJsonObject | list[Json], at: Place = ()) -> None:
+    """
+    Refuse *value*, which somebody sent, if the replaced server encrypted a text in it.
+
+    Raises:
+        EncryptedValueError: There is one, with its place below *at*.
+    """
+    parts: Iterable[tuple[str | int, Json]]
+    parts = enumerate(value) if isinstance(value, list) else value.items()
+    for step, part in parts:
+        if isinstance(part, str):
+            if is_encrypted(part):
+                require_open(part, shown_place((*at, step)))
+        elif isinstance(part, dict | list):
+            require_all_open(part, (*at, step))
+
+
+def _is_suspicious(members: ReadOnlyJsonObject) -> bool:
+    """
+    Whether something in *members* is a secret, or refers to what has its own name beside it.
+    """
+    # Of nearly every document this is all that is done, so it takes the shortest way.
+    for name, value in members.items():
+        if (len(name) > LONGEST_NAME or _matters(name)) and _is_suspicious_name(name, members):
+            return True
+        if value.__class__ is str:
+            if (
+                "=" in value or "://" in value or value[:2] in TOKEN_BEGINNINGS or value[:1] <= " "
+            ) and (is_secret_text(value) or _assigns(name, value)):
+                return True
+        elif value.__class__ is dict:
+            if _is_suspicious(value):
+                return True
+        elif value.__class__ is list and any(map(_is_suspicious_item, value)):
+            return True
+    return False
+
+
+@lru_cache(maxsize=4096)
+def _matters(name: str) -> bool:
+    return (
+        name.endswith(REF_SUFFIX)
+        or is_name_of_secret_text(name)
+        or name in PAIR_VALUES
+        or "://" in name
+    )
+
+
+def _is_suspicious_name(name: str, members: ReadOnlyJsonObject) -> bool:
+    if name.endswith(REF_SUFFIX):
+        return name.removesuffix(REF_SUFFIX) in members
+    return is_name_of_secret_text(name) or _is_paired(name, members) or _has_secret_in_itself(name)
+
+
+def _has_secret_in_itself(name: str) -> bool:
+    return "://" in name and is_secret_text(name)
+
+
+def _assigns(name: str, value: str) -> bool:
+    # The second reference of the same name ends in "=2".
+    return not name.endswith(REF_SUFFIX) and assigns_secret(value)
+
+
+def _is_argument(before: Json, value: str) -> bool:
+    """
+    Whether *value* is the secret that the option *before* it in a list asks for.
+    """
+    return (
+        isinstance(before, str)
+        and is_secret_option(before)
+        and not value.startswith("-")
+        and bool(value.strip())
+    )
+
+
+def _is_paired(name: str, members: ReadOnlyJsonObject) -> bool:
+    return name in PAIR_VALUES and names_secret(members)
+
+
+def _is_suspicious_item(value: Json) -> bool:
+    if isinstance(value, dict):
+        return _is_suspicious(value)
+    if isinstance(value, list):
+        return any(map(_is_suspicious_item, value))
+    if not isinstance(value, str):
+        return False
+    return is_secret_text(value) or (
+        ("=" in value or value[:2] == "--") and (assigns_secret(value) or is_secret_option(value))
+    )
+
+
+def _is_reference(name: str, value: Json) -> bool:
+    return name.endswith(REF_SUFFIX) and isinstance(value, str)
+
+
+def _says(name: str, *, inside: bool) -> bool:
+    """
+    Whether a text that is called *name* is a secret; *inside* one, all is but what tells about it.
+    """
+    return is_name_of_secret_text(name) or (inside and not tells_about(name))
+
+
+def _holds(name: str, *, inside: bool) -> bool:
+    """
+    Whether all texts in what is called *name* are secrets, but what tells about them.
+    """
+    return is_secret_name(name) or (inside and not tells_about(name))
+
+
+def _paired(members: ReadOnlyJsonObject, step: str | int = "") -> frozenset[str]:
+    """
+    Which of *members*, which are called *step* as a whole, have a secret's name beside them.
+    """
+    if PAIR_VALUES.isdisjoint(members):
+        return frozenset()
+    named = names_secret(members) or is_name_of_secret_text(str(step))
+    return PAIR_VALUES if named else frozenset()
+
+
+@frozen
+class _Reference:
+    """
+    The reference to a place: its text if that is short enough, and the digest of all of it.
+    """
+
+    text: str
+    digest: blake2b = field(factory=lambda: blake2b(digest_size=_DIGEST_BYTES))
+
+    def to(self, more: str) -> _Reference:
+        digest = self.digest.copy()
+        digest.update(more.encode())
+        return _Reference((self.text + more)[: _LONGEST_REF + 1], digest)
+
+
+@define(eq=False)
+class _Spot:
+    """
+    Where an object or a list is.
+
+    Texts are made of it only when they are asked for: names may be as long as a body, and what
+    they name as many.
+
+    Args:
+        item: What is there, if *above* is a list.
+        inside: Whether that is inside something that is called a secret.
+    """
+
+    above: _Spot | None = None
+    step: str | int = ""
+    item: Json = field(default=None, repr=False)
+    inside: bool = False
+    reference: _Reference | None = None
+
+    def place(self, *below: str | int) -> Place:
+        return below if self.above is None else self.above.place(self.step, *below)
+
+
+class _Walk:
+    def __init__(self, kind: DocumentKind, body: ReadOnlyJsonObject) -> None:
+        self.plain: dict[CredentialRef, SecretText] = {}
+        self.sealed: dict[CredentialRef, Fingerprint] = {}
+        self.notices: list[Notice] = []
+        self._kind = kind
+        # What the document refers to already, by reference: the place has it, and no other.
+        self._holders: dict[str, Place] = {}
+        # What is in clear somewhere: it is a secret wherever else it stands.
+        self._secrets: set[str] = set()
+        self._gather(body, (), inside=False)
+        self._identities: dict[int, str] = {}
+
+    def object(self, given: ReadOnlyJsonObject, at: _Spot, *, inside: bool) -> JsonObject:
+        """
+        *given* with references; *inside* something that is called a secret.
+        """
+        paired = _paired(given, at.step)
+        refs = {
+            f"{name}{REF_SUFFIX}": self._sealed(at, name, value)
+            for name, value in given.items()
+            if isinstance(value, str)
+            and self._is_sealable(name, value, inside=inside or name in paired)
+        }
+        cleaned: JsonObject = {}
+        for name, value in given.items():
+            if _has_secret_in_itself(name):
+                self._notice(at, name)
+            if refs and f"{name}{REF_SUFFIX}" in refs:
+                # A reference that is there keeps its place.
+                if f"{name}{REF_SUFFIX}" not in given:
+                    cleaned[f"{name}{REF_SUFFIX}"] = refs[f"{name}{REF_SUFFIX}"]
+            elif name in refs:
+                cleaned[name] = refs[name]
+            elif not self._is_left_behind(given, at, name, value):
+                cleaned[name] = self._value(name, value, at, inside=inside or name in paired)
+        return cleaned
+
+    def _value(self, name: str, value: Json, at: _Spot, *, inside: bool) -> Json:
+        secret = _says(name, inside=inside)
+        if isinstance(value, dict):
+            return self.object(value, _Spot(at, name), inside=_holds(name, inside=inside))
+        if isinstance(value, list):
+            if secret and any(inner and isinstance(inner, str | int | float) for inner in value):
+                self._notice(at, name)
+            return self._list(value, _Spot(at, name), inside=_holds(name, inside=inside))
+        if isinstance(value, str):
+            # Within prose, in a reference, in what the hub reads itself, or encrypted long ago.
+            if self._is_secret(value) or _assigns(name, value):
+                self._notice(at, name)
+        elif (
+            secret and value and value is not True and not name.rstrip("0123456789").endswith("s")
+        ):
+            self._notice(at, name)
+        return value
+
+    def _list(self, given: list[Json], at: _Spot, *, inside: bool) -> list[Json]:
+        cleaned: list[Json] = []
+        for number, value in enumerate(given):
+            if isinstance(value, dict):
+                spot = _Spot(at, number, value, inside)
+                cleaned.append(self.object(value, spot, inside=inside))
+            elif isinstance(value, list):
+                cleaned.append(self._list(value, _Spot(at, number, value, inside), inside=inside))
+            else:
+                cleaned.append(value)
+                before = given[number - 1] if number else None
+                if (
+                    not inside
+                    and isinstance(value, str)
+                    and (
+                        self._is_secret(value)
+                        or assigns_secret(value)
+                        or _is_argument(before, value)
+                    )
+                ):
+                    self._notice(at, number)
+        return cleaned
+
+    def _is_sealable(self, name: str, value: str, *, inside: bool) -> bool:
+        if not value.strip() or name.endswith(REF_SUFFIX) or is_encrypted(value):
+            return False
+        if _says(name, inside=inside):
+            return inside or is_secret_name(name) or value.strip().lower() not in _WAYS
+        is_prose = any(map(str.isspace, value.strip())) and not begins_like_token(value)
+        # Where a crew is called is for the hub to read.
+        is_read = self._kind == CREWS and name == "url"
+        if not is_prose and not is_read and is_secret_text(value):
+            return True
+        # What something is called, and what a crew is, is for the hub and for people to read.
+        is_setting = self._kind == CREWS or tells_about(name) or len(value) < SHORTEST_REPEATED
+        return not is_setting and value in self._secrets
+
+    def _is_secret(self, text: str) -> bool:
+        return is_secret_text(text) or text in self._secrets
+
+    def _is_left_behind(
+        self, given: ReadOnlyJsonObject, at: _Spot, name: str, value: Json
+    ) -> bool:
+        """
+        Whether *name* refers to what is no secret any more: a URL that lost its password.
+        """
+        plain_name = name.removesuffix(REF_SUFFIX)
+        if not _is_reference(name, value) or not given.get(plain_name):
+            return False
+        return str(value).partition("=")[0] == self._reference(at, plain_name)
+
+    def _sealed(self, at: _Spot, name: str, value: str) -> str:
+        if len(self.plain) + len(self.sealed) >= MOST_SECRETS:
+            raise InvalidValueError("document", "too_many_to_seal")
+        holder = at.place(f"{name}{REF_SUFFIX}")
+        base = text = self._reference(at, name)
+        number = 1
+        while self._holders.setdefault(text, holder) != holder:
+            number += 1
+            text = f"{base}={number}"
+        ref = CredentialRef(text)
+        mark = Fingerprint.from_mask(value)
+        if mark is None:
+            self.plain[ref] = SecretText(value)
+        else:
+            self.sealed[ref] = mark
+        return text
+
+    def _reference(self, at: _Spot, name: str) -> str:
+        found = self._reference_to(at).to(_spelled(name))
+        if len(found.text) <= _LONGEST_REF:
+            return found.text
+        return f"{self._kind}:~{found.digest.hexdigest()}"
+
+    def _reference_to(self, at: _Spot) -> _Reference:
+        """
+        What references to all that is in *at* begin with.
+        """
+        if at.reference is None:
+            if at.above is None:
+                at.reference = _Reference("").to(f"{self._kind}:")
+            elif isinstance(at.step, str):
+                at.reference = self._reference_to(at.above).to(f"{_spelled(at.step)}.")
+            else:
+                # An item is known by what else it says, wherever in the list it is: the
+                # reference of one must not become another's when they change places.
+                identity = self._identity(at.item, inside=at.inside)
+                at.reference = self._reference_to(at.above).to(f"@{identity}.")
+        return at.reference
+
+    def _identity(self, value: Json, *, inside: bool) -> str:
+        """
+        What tells an item of a list from others, made of nothing that may be secret.
+        """
+        if isinstance(value, dict | list):
+            known = self._identities.get(id(value))
+            if known is None:
+                known = self._identities[id(value)] = _digest(
+                    *self._identifying(value, inside=inside)
+                )
+            return known
+        if isinstance(value, str) and (inside or self._is_secret(value)):
+            return ""
+        return _digest(json.dumps(value))
+
+    def _identifying(self, value: JsonObject | list[Json], *, inside: bool) -> Iterable[str]:
+        if isinstance(value, list):
+            return (self._identity(inner, inside=inside) for inner in value)
+        paired = _paired(value)
+        return (
+            f"{name}={self._identity(inner, inside=False)}"
+            for name, inner in value.items()
+            if not name.endswith(REF_SUFFIX) and not _says(name, inside=inside or name in paired)
+        )
+
+    def _notice(self, at: _Spot, step: str | int) -> None:
+        if len(self.notices) < MOST_NOTICES:
+            self.notices.append(Notice("unsealed_secret", shown_place(at.place(step))))
+
+    def _gather(self, value: ReadOnlyJsonObject | list[Json], at: Place, *, inside: bool) -> None:
+        if isinstance(value, list):
+            for number, inner in enumerate(value):
+                if isinstance(inner, dict | list):
+                    self._gather(inner, (*at, number), inside=inside)
+            return
+        paired = _paired(value, at[-1] if at else "")
+        for name, inner in value.items():
+            within = inside or name in paired
+            if isinstance(inner, dict | list):
+                self._gather(inner, (*at, name), inside=_holds(name, inside=within))
+            elif isinstance(inner, str):
+                self._gather_text(name, inner, (*at, name), inside=within)
+
+    def _gather_text(self, name: str, text: str, place: Place, *, inside: bool) -> None:
+        if _is_reference(name, text):
+            if text.startswith(f"{self._kind}:"):
+                holder = self._holders.setdefault(text, place)
+                self._holders[text] = place if holder is place else _SEVERAL
+        elif self._is_sealable(name, text, inside=inside) and not Fingerprint.from_mask(text):
+            self._secrets.add(text)
+
+
+def _spelled(step: str) -> str:
+    """
+    *step* in letters that a reference may have.
+    """
+    return _NOT_IN_REF.sub(
+        lambda char: "".join(f"~{byte:02x}" for byte in char[0].encode(*_ENCODING)), step
+    )
+
+
+def _digest(*parts: str) -> str:
+    return blake2b("\0".join(parts).encode(*_ENCODING), digest_size=_DIGEST_BYTES).hexdigest()

@@ -1,0 +1,3 @@
+"""
+Documents of tenants: what they hold, their revisions, and how events change them.
+"""

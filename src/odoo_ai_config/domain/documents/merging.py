@@ -1,0 +1,301 @@
+"""
+How an event or a patch is merged into a document without losing what others wrote.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Final
+
+from attrs import frozen
+
+from odoo_ai_config.domain.credentials.plain_secrets import TakenOut, require_all_open, taken_out
+from odoo_ai_config.domain.credentials.secret_names import OLD_MARK, require_open
+from odoo_ai_config.domain.credentials.secrets import Fingerprint, SecretText
+from odoo_ai_config.domain.documents.document import AuthoredYaml, Document
+from odoo_ai_config.domain.documents.syncs import CompanyMetadataSync, CredentialsSync, social_ref
+from odoo_ai_config.domain.errors import InvalidValueError
+from odoo_ai_config.domain.identifiers import CONFIG, CredentialRef, TenantId
+from odoo_ai_config.domain.json_types import (
+    Json,
+    JsonObject,
+    Place,
+    ReadOnlyJsonObject,
+    shown_place,
+)
+
+# What the replaced service made of an empty Odoo field.
+_EMPTY: Final = f"{OLD_MARK}False"
+
+
+def merge_patch(target: ReadOnlyJsonObject, patch: ReadOnlyJsonObject) -> JsonObject:
+    """
+    Merge *patch* into *target* by RFC 7396: objects merge, null removes, the rest replaces.
+
+    Keys that stay keep their place; new ones come last.
+    """
+    merged = dict(target)
+    for key, value in patch.items():
+        if value is None:
+            merged.pop(key, None)
+        elif isinstance(value, dict):
+            present = merged.get(key)
+            merged[key] = merge_patch(present if isinstance(present, dict) else {}, value)
+        else:
+            merged[key] = value
+    return merged
+
+
+@frozen
+class NamedReference:
+    """
+    A place in a config document that refers to a sealed value.
+    """
+
+    place: Place
+    ref: str
+
+    @property
+    def path(self) -> str:
+        """
+        The place as it may be shown.
+        """
+        return shown_place(self.place)
+
+
+@frozen
+class MergedConfig:
+    """
+    A config document with what it refers to, found while its data was at hand.
+
+    *found* has the secrets that somebody wrote into it in clear; the document has none.
+    """
+
+    document: Document
+    references: tuple[NamedReference, ...]
+    found: TakenOut
+
+
+def config_after(
+    current: Document | None, sync: CredentialsSync, settings: ReadOnlyJsonObject | None = None
+) -> MergedConfig:
+    """
+    The config document after a credentials event.
+
+    The event owns the sections that it names and overwrites them with what it says; every
+    other section stays as it is. *settings* are the event's further settings, if it has any.
+
+    Raises:
+        EncryptedValueError: A secret in the event is one that the replaced server encrypted.
+            What lies in the document already stays as it is.
+        InvalidValueError: There are too many secrets in it.
+    """
+    require_all_open(sync.integrations or {}, ("integrations",))
+    before = Document.of({}) if current is None else current
+    body = before.body
+    if settings is not None:
+        require_all_open(settings)
+        body = merge_patch(body, settings)
+        if before.authored is None and sync.settings_text is not None:
+            # The event's YAML is the first text that a person wrote for this document.
+            before = Document(before.text, AuthoredYaml(sync.settings_text, exact=False))
+    found = taken_out(CONFIG, merge_patch(body, _owned_sections(body, sync)))
+    return MergedConfig(before.with_body(found.body), references_in(found.body), found)
+
+
+def _owned_sections(body: ReadOnlyJsonObject, sync: CredentialsSync) -> JsonObject:
+    tenant = str(sync.owner.tenant)
+    integrations = body.get("integrations")
+    stored = integrations if isinstance(integrations, dict) else {}
+    sections: JsonObject = {
+        "account_id": tenant,
+        "name": sync.name or _text(body, "name") or f"Cliente {tenant}",
+        "description": sync.description
+        or _text(body, "description")
+        or f"Configuração para {tenant}",
+    }
+    if sync.domain_label is not None:
+        sections["domain_label"] = sync.domain_label
+    given = _said(sync.integrations or {}, stored)
+    named = _integrations(stored, given, sync)
+    sections["integrations"] = merge_patch(given, named) if given else named
+    if sync.enabled_collections is not None:
+        sections["enabled_collections"] = list(sync.enabled_collections)
+    return sections
+
+
+def _said(given: ReadOnlyJsonObject, stored: ReadOnlyJsonObject) -> JsonObject:
+    # Odoo sends null, "" or false for a field that is empty; false is a value only for a switch.
+    said: JsonObject = {}
+    for name, value in given.items():
+        present = stored.get(name)
+        if isinstance(value, dict):
+            said[name] = _said(value, present if isinstance(present, dict) else {})
+        elif value is False:
+            if present is None or isinstance(present, bool):
+                said[name] = value
+        elif value is not None and value != "":
+            said[name] = value
+    return said
+
+
+def _integrations(
+    stored: ReadOnlyJsonObject, given: ReadOnlyJsonObject, sync: CredentialsSync
+) -> JsonObject:
+    tenant = str(sync.owner.tenant)
+    sections: JsonObject = {}
+    connection = {
+        "url": sync.odoo.url,
+        "db": sync.odoo.db,
+        "username": sync.odoo.username,
+    }
+    said: JsonObject = {name: value for name, value in connection.items() if value}
+    if said or sync.password is not None:
+        said["credential_ref"] = str(sync.token)
+        sections["mcp"] = {"type": "odoo-mcp", "config": said}
+    sections["qdrant"] = {
+        "collection": sync.qdrant_collection
+        or _leaf(given, "qdrant", "collection")
+        or _leaf(stored, "qdrant", "collection")
+        or f"business_rules_{tenant}"
+    }
+    sections["redis"] = {
+        "prefix": sync.redis_prefix
+        or _leaf(given, "redis", "prefix")
+        or _leaf(stored, "redis", "prefix")
+        or tenant
+    }
+    for account in sync.social:
+        section: JsonObject = dict(account.settings)
+        for name in account.secrets:
+            section[f"{name}_ref"] = str(social_ref(sync.owner, account.section, name))
+        if section:
+            sections[account.section] = section
+    return sections
+
+
+def _leaf(sections: ReadOnlyJsonObject, section: str, name: str) -> str | None:
+    found = sections.get(section)
+    return _text(found, name) if isinstance(found, dict) else None
+
+
+def _text(body: ReadOnlyJsonObject, name: str) -> str | None:
+    value = body.get(name)
+    return value if isinstance(value, str) and value else None
+
+
+def metadata_after(current: Document | None, sync: CompanyMetadataSync) -> Document:
+    """
+    The metadata document after a company metadata event: what the event says, over what was there.
+
+    Raises:
+        EncryptedValueError: A text in the event is one that the replaced server encrypted.
+    """
+    require_all_open(sync.body)
+    before = Document.of({}) if current is None else current
+    sections: JsonObject = {"account_id": str(sync.owner.tenant)}
+    if sync.domain_label is not None:
+        sections["domain_label"] = sync.domain_label
+    return before.with_body(merge_patch(merge_patch(before.body, sections), sync.body))
+
+
+def credentials_after(
+    current: Document | None,
+    tenant: TenantId,
+    fingerprints: dict[CredentialRef, Fingerprint],
+) -> Document:
+    """
+    The credentials document with *fingerprints* in place; other references stay.
+    """
+    known = fingerprints_in(current)
+    new = {str(ref): mark for ref, mark in fingerprints.items()}
+    if current is not None and all(known.get(ref) == mark for ref, mark in new.items()):
+        return current
+    return with_fingerprints(tenant, {**known, **new})
+
+
+def with_fingerprints(tenant: TenantId, fingerprints: dict[str, Fingerprint]) -> Document:
+    """
+    A credentials document that names exactly *fingerprints*.
+    """
+    sealed: JsonObject = {ref: mark.mask for ref, mark in fingerprints.items()}
+    return Document.of({"account_id": str(tenant), "credentials": sealed})
+
+
+def split_credentials(
+    body: ReadOnlyJsonObject,
+) -> tuple[dict[CredentialRef, SecretText], dict[CredentialRef, Fingerprint]]:
+    """
+    The plain and the sealed values of a credentials document as somebody wrote it.
+
+    The replaced service marked its values ``ENC:`` without encrypting them; the mark falls
+    away. Empty values (``false``, ``null``, ``""``) count as absent.
+
+    Raises:
+        InvalidValueError: There is more in it than ``account_id`` and ``credentials``, or
+            these are not references and texts.
+        EncryptedValueError: The replaced server did encrypt a value.
+    """
+    values = body.get("credentials")
+    if values is None:
+        values = {}
+    if not isinstance(values, dict) or set(body) - {"account_id", "credentials"}:
+        raise InvalidValueError("credentials", "credentials")
+    plain: dict[CredentialRef, SecretText] = {}
+    sealed: dict[CredentialRef, Fingerprint] = {}
+    for name, value in values.items():
+        if value is None or value is False or value == _EMPTY:
+            continue
+        if not isinstance(value, str):
+            raise InvalidValueError("credentials", "credentials")
+        ref = CredentialRef(name)
+        require_open(value, f"credentials.{name}")
+        mark = Fingerprint.from_mask(value)
+        text = value.removeprefix(OLD_MARK)
+        if mark is not None:
+            sealed[ref] = mark
+        elif text:
+            plain[ref] = SecretText(text)
+    return plain, sealed
+
+
+def fingerprints_in(document: Document | None) -> dict[str, Fingerprint]:
+    """
+    The sealed values that a credentials document names, by reference.
+    """
+    return {} if document is None else dict(_fingerprints_in(document))
+
+
+# A write asks several times of the same document.
+@lru_cache(maxsize=256)
+def _fingerprints_in(document: Document) -> Mapping[str, Fingerprint]:
+    sealed = document.body.get("credentials")
+    if not isinstance(sealed, dict):
+        return {}
+    marks = {
+        ref: Fingerprint.from_mask(text) for ref, text in sealed.items() if isinstance(text, str)
+    }
+    return {ref: mark for ref, mark in marks.items() if mark is not None}
+
+
+def references_in(config: ReadOnlyJsonObject) -> tuple[NamedReference, ...]:
+    """
+    Every ``credential_ref`` and ``*_ref`` of the config's integrations, with its place.
+    """
+    found: list[NamedReference] = []
+    _gather_references(config.get("integrations"), ("integrations",), found)
+    return tuple(found)
+
+
+def _gather_references(value: Json, at: Place, found: list[NamedReference]) -> None:
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            if isinstance(inner, str):
+                if inner and name.endswith("_ref"):
+                    found.append(NamedReference((*at, name), inner))
+            else:
+                _gather_references(inner, (*at, name), found)
+    elif isinstance(value, list):
+        for number, inner in enumerate(value):
+            _gather_references(inner, (*at, number), found)

@@ -1,0 +1,3 @@
+"""
+Messages from Chatwoot on their way to a crew and back.
+"""

@@ -1,0 +1,3 @@
+"""
+What `doctor` checks.
+"""

@@ -1,0 +1,137 @@
+"""
+``chatwoot``: how the hub recognises Chatwoot, and where its answers go.
+"""
+
+from __future__ import annotations
+
+import getpass
+import secrets
+import sys
+from typing import Annotated, Final
+
+from cyclopts import App, Parameter
+
+from odoo_ai_config.application.chatwoot.accounts import ChatwootAccount
+from odoo_ai_config.domain.chatwoot import ChatwootChange, Value
+from odoo_ai_config.domain.credentials.secrets import SecretText
+from odoo_ai_config.domain.identifiers import ChatwootId, CredentialRef
+from odoo_ai_config.entrypoints.cli.flags import AS_SET, OPTIONS, StoreFlags
+from odoo_ai_config.entrypoints.cli.refusals import CommandError
+from odoo_ai_config.entrypoints.cli.session import OPERATOR, reading, session
+from odoo_ai_config.entrypoints.cli.terminal import say, say_json, say_table, tell
+from odoo_ai_config.entrypoints.http.chatwoot.accounts import shown
+
+chatwoot: Final = App(
+    name="chatwoot",
+    help="Diz como o Chatwoot assina o que envia e como as respostas chegam a ele.",
+    group_parameters=OPTIONS,
+)
+
+_ALL: Final = "todas"
+_TOKEN_BYTES: Final = 24
+
+Account = Annotated[
+    str | None,
+    Parameter(help="Número da conta no Chatwoot; sem ele, o que vale para todas as contas."),
+]
+
+
+@chatwoot.command(name="set")
+async def set_(
+    account: Account = None,
+    *,
+    url: Annotated[
+        str | None, Parameter(help="Endereço do Chatwoot, https://...; vazio para remover.")
+    ] = None,
+    api_token: Annotated[
+        bool, Parameter(help="Pergunta o api_access_token.", negative=())
+    ] = False,
+    add_secret: Annotated[
+        bool,
+        Parameter(help="Pergunta mais um segredo com que o Chatwoot assina.", negative=()),
+    ] = False,
+    remove_secrets: Annotated[
+        bool, Parameter(help="Remove os segredos que havia.", negative=())
+    ] = False,
+    new_address: Annotated[
+        bool,
+        Parameter(help="Cria mais um endereço secreto e o mostra uma única vez.", negative=()),
+    ] = False,
+    remove_addresses: Annotated[
+        bool, Parameter(help="Remove os endereços secretos que havia.", negative=())
+    ] = False,
+    flags: StoreFlags = AS_SET,
+) -> None:
+    """
+    Muda o que se sabe de uma conta do Chatwoot, ou de todas.
+
+    O que não é citado fica como está. Segredos são lidos da entrada padrão, um por linha: num
+    terminal, são perguntados e não aparecem. Os servidores os usam em até dois segundos.
+    """
+    named = None if account is None else ChatwootId(account)
+    token = (_asked("api_access_token"),) if api_token else None
+    secret = (_asked("Segredo da assinatura"),) if add_secret else ()
+    made = (SecretText(secrets.token_urlsafe(_TOKEN_BYTES)),) if new_address else ()
+    async with session(flags) as services:
+        before = await services.read_chatwoot_accounts.one(named, caller=OPERATOR)
+        settings = before.settings
+        kept_secrets = () if remove_secrets else _sealed(before, settings.webhook_secrets)
+        kept_tokens = () if remove_addresses else _sealed(before, settings.webhook_tokens)
+        change = ChatwootChange(
+            None if url is None else url.strip(),
+            token,
+            (*kept_secrets, *secret),
+            (*kept_tokens, *made),
+        )
+        after = await services.set_chatwoot_account(named, change, caller=OPERATOR)
+    tell(f"Chatwoot, {'todas as contas' if named is None else f'conta {named}'}:")
+    say_json(shown(after))
+    for fresh in made:
+        public = flags.settings().public_url or "http://SERVIDOR:PORTA"
+        tell("Endereço para o Chatwoot; guarde-o agora, ele não será mostrado de novo:")
+        say(f"{public}/webhook/{fresh.reveal()}")
+
+
+@chatwoot.command
+async def show(account: Account = None, *, flags: StoreFlags = AS_SET) -> None:
+    """
+    Mostra uma conta, ou o que vale para todas; dos segredos, só impressões digitais.
+    """
+    named = None if account is None else ChatwootId(account)
+    async with reading(flags) as services:
+        found = await services.read_chatwoot_accounts.one(named, caller=OPERATOR)
+    say_json(shown(found))
+
+
+@chatwoot.command(name="list")
+async def list_(*, flags: StoreFlags = AS_SET) -> None:
+    """
+    Lista as contas de que se sabe algo, e o que vale para todas.
+    """
+    async with reading(flags) as services:
+        whole = await services.read_chatwoot_accounts.one(None, caller=OPERATOR)
+        accounts = await services.read_chatwoot_accounts(caller=OPERATOR)
+    heading = ("CONTA", "CHATWOOT", "TOKEN DA API", "SEGREDOS", "ENDEREÇOS")
+    say_table(heading, [_row(found) for found in (whole, *accounts)])
+
+
+def _row(found: ChatwootAccount) -> tuple[str, ...]:
+    settings = found.settings
+    return (
+        _ALL if found.account is None else str(found.account),
+        settings.base_url or "-",
+        "não" if settings.api_token is None else "sim",
+        str(len(settings.webhook_secrets)),
+        str(len(settings.webhook_tokens)),
+    )
+
+
+def _sealed(account: ChatwootAccount, refs: tuple[CredentialRef, ...]) -> tuple[Value, ...]:
+    return tuple(account.sealed[ref.value] for ref in refs if ref.value in account.sealed)
+
+
+def _asked(what: str) -> SecretText:
+    text = getpass.getpass(f"{what}: ") if sys.stdin.isatty() else sys.stdin.readline()
+    if not text.strip():
+        raise CommandError(f"{what} não informado; escreva-o na entrada padrão.")
+    return SecretText(text.strip())

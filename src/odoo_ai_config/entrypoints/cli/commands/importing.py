@@ -1,0 +1,191 @@
+"""
+``import``: take over the files of another installation, or of the service replaced.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Callable
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+from attrs import frozen
+from cyclopts import Parameter
+from rich.console import Console
+from rich.progress import track
+
+from odoo_ai_config.application.documents.writing import DocumentWrite
+from odoo_ai_config.application.documents.yaml_text import yaml_of
+from odoo_ai_config.application.errors import ApplicationError, StoreUnavailableError
+from odoo_ai_config.domain.channels.sections import (
+    MappingSections,
+    merged_sections,
+    replaced_sections,
+)
+from odoo_ai_config.domain.documents.revisions import content_of
+from odoo_ai_config.domain.errors import DomainError
+from odoo_ai_config.domain.identifiers import DocumentKey
+from odoo_ai_config.domain.json_types import JsonObject
+from odoo_ai_config.entrypoints.cli.document_files import DocumentFile, document_files
+from odoo_ai_config.entrypoints.cli.flags import AS_SET, StoreFlags
+from odoo_ai_config.entrypoints.cli.refusals import CommandError, advice_on
+from odoo_ai_config.entrypoints.cli.session import OPERATOR, rehearsing, session
+from odoo_ai_config.entrypoints.cli.terminal import say, tell
+from odoo_ai_config.entrypoints.http.channels.payloads import mapping_sections
+from odoo_ai_config.entrypoints.http.platform.errors import HttpRefusalError
+from odoo_ai_config.entrypoints.http.platform.json_body import parse_json_object
+from odoo_ai_config.entrypoints.http.platform.texts import NOTICES
+from odoo_ai_config.entrypoints.services import Services
+
+
+class Fate(Enum):
+    """
+    What became of a file.
+    """
+
+    CREATED = "criado"
+    UPDATED = "atualizado"
+    UNCHANGED = "igual"
+    IGNORED = "ignorado"
+    FAILED = "falhou"
+
+
+@frozen
+class FileReport:
+    """
+    One line of the report.
+    """
+
+    fate: Fate
+    path: Path
+    remark: str = ""
+
+
+async def import_(
+    folder: Annotated[Path, Parameter(help="Pasta com <área>/<cliente>/<tipo>.yaml.")],
+    *,
+    mapping_file: Annotated[
+        Path | None,
+        Parameter(help="Mapeamento do Chatwoot, JSON ou YAML: accounts, inboxes, fallbacks..."),
+    ] = None,
+    replace_mapping: Annotated[
+        bool,
+        Parameter(help="O arquivo é o mapeamento inteiro: o que não está nele sai.", negative=()),
+    ] = False,
+    dry_run: Annotated[
+        bool, Parameter(help="Só diz o que seria feito; nada é gravado.", negative=())
+    ] = False,
+    flags: StoreFlags = AS_SET,
+) -> int:
+    """
+    Importa uma pasta de documentos e, se indicado, o mapeamento.
+
+    Repetir não cria versões; um arquivo ruim não impede os outros. Valores de credentials
+    são selados; `sealed:...` de uma exportação só vale no armazenamento de onde veio.
+    """
+    if not folder.is_dir():
+        raise CommandError(f"{folder} não é uma pasta.")
+    files = list(document_files(folder))
+    async with (rehearsing if dry_run else session)(flags) as services:
+        take_in = _Importer(services, dry_run=dry_run)
+        bar = track(
+            files,
+            description="Importando",
+            console=Console(file=sys.stderr),
+            transient=True,
+            disable=not sys.stderr.isatty(),
+        )
+        reports = [await take_in.document(file) for file in bar]
+        if mapping_file is not None:
+            reports.append(await take_in.mapping(mapping_file, replace=replace_mapping))
+    for report in reports:
+        remark = f": {report.remark}" if report.remark else ""
+        say(f"{report.fate.value:10}  {report.path}{remark}")
+    counted = Counter(report.fate for report in reports)
+    summary = ", ".join(f"{counted[fate]} {fate.value}(s)" for fate in Fate if counted[fate])
+    tell(f"{summary or 'Nenhum arquivo'}{' (ensaio: nada foi gravado)' if dry_run else ''}.")
+    return 1 if counted[Fate.FAILED] else 0
+
+
+class _Importer:
+    def __init__(self, services: Services, *, dry_run: bool) -> None:
+        self._services = services
+        self._dry_run = dry_run
+        self._seen: dict[DocumentKey, Path] = {}
+
+    async def document(self, file: DocumentFile) -> FileReport:
+        """
+        Write one file's document.
+
+        Raises:
+            StoreUnavailableError: There is no use in trying the others.
+        """
+        if file.refused:
+            return FileReport(Fate.FAILED, file.path, file.refused)
+        if file.key is None:
+            return FileReport(Fate.IGNORED, file.path, file.ignored)
+        twin = self._seen.setdefault(file.key, file.path)
+        if twin != file.path:
+            return FileReport(Fate.FAILED, file.path, f"é o mesmo documento que {twin}")
+        try:
+            return await self._publish(file.path, file.key)
+        except StoreUnavailableError:
+            raise
+        except (CommandError, DomainError, ApplicationError) as error:
+            return FileReport(Fate.FAILED, file.path, advice_on(error))
+
+    async def _publish(self, path: Path, key: DocumentKey) -> FileReport:
+        text = _text_of(path)
+        current = content_of((await self._services.store.current((key,))).get(key))
+        # What an export wrote is no news, even where nobody ever wrote it as YAML.
+        if current is not None and await yaml_of(current, self._services.yaml) == text:
+            return FileReport(Fate.UNCHANGED, path)
+        request = DocumentWrite(key, OPERATOR, dry_run=self._dry_run)
+        outcome = await self._services.publish_document(request, text=text)
+        if not outcome.changed:
+            return FileReport(Fate.UNCHANGED, path)
+        version = outcome.versions[str(key.kind)]
+        unsealed = "".join(
+            f"; {notice.field} {NOTICES[notice.code].portuguese}" for notice in outcome.notices
+        )
+        return FileReport(
+            Fate.CREATED if current is None else Fate.UPDATED, path, f"{key} v{version}{unsealed}"
+        )
+
+    async def mapping(self, path: Path, *, replace: bool) -> FileReport:
+        """
+        Write the mapping.
+
+        Raises:
+            StoreUnavailableError: The store is away.
+        """
+        try:
+            sections = _sections_of(path, self._services.yaml.parse)
+        except (CommandError, DomainError, HttpRefusalError) as error:
+            return FileReport(Fate.FAILED, path, advice_on(error))
+        known = [revision.mapping for revision in await self._services.channels.mappings()]
+        changed = (replaced_sections if replace else merged_sections)(known, sections)
+        if not changed:
+            return FileReport(Fate.UNCHANGED, path)
+        if not self._dry_run:
+            await self._services.write_mapping(sections, caller=OPERATOR, replace=replace)
+        fate = Fate.UPDATED if known else Fate.CREATED
+        return FileReport(fate, path, f"{len(changed)} canal(is)")
+
+
+def _text_of(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise CommandError(f"não pode ser lido ({error.strerror})") from error
+    except UnicodeDecodeError:
+        raise CommandError("não está em UTF-8") from None
+
+
+def _sections_of(path: Path, parse_yaml: Callable[[str], JsonObject]) -> MappingSections:
+    text = _text_of(path)
+    if path.suffix == ".json":
+        return mapping_sections(parse_json_object(text.encode()))
+    return mapping_sections(parse_yaml(text))

@@ -1,0 +1,226 @@
+"""
+``messages``: what became of the messages from Chatwoot, and what to do about stuck ones.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Collection, Sequence
+from typing import Annotated, Final
+
+from cyclopts import App, Parameter
+
+from odoo_ai_config.application.messages.replay import MOST_AT_ONCE, Replay
+from odoo_ai_config.domain.errors import DomainError
+from odoo_ai_config.domain.identifiers import TenantId
+from odoo_ai_config.domain.messages.inbox import STUCK, InboxMessage, MessageId, Stage
+from odoo_ai_config.entrypoints.cli.flags import ARGUMENTS, AS_SET, OPTIONS, StoreFlags, positive
+from odoo_ai_config.entrypoints.cli.refusals import CommandError, refusal_text
+from odoo_ai_config.entrypoints.cli.session import OPERATOR, reading, session
+from odoo_ai_config.entrypoints.cli.terminal import moment, say_json, say_table, tell
+from odoo_ai_config.entrypoints.http.messages.handlers import shown, shown_opened
+from odoo_ai_config.entrypoints.services import Services
+
+messages: Final = App(
+    name="messages",
+    help="Mostra as mensagens do Chatwoot, reenvia e descarta as que estão paradas.",
+    group_parameters=OPTIONS,
+    group_arguments=ARGUMENTS,
+)
+
+_STAGES: Final = ", ".join(stage.value for stage in Stage)
+_STUCK: Final = tuple(stage for stage in Stage if stage in STUCK)
+
+Ids = Annotated[str, Parameter(help="Mensagem, como `messages list` mostra.")]
+Tenant = Annotated[str | None, Parameter(help="Só as deste cliente.")]
+
+
+@messages.command(name="list")
+async def list_(
+    *,
+    stage: Annotated[
+        list[str] | None,
+        Parameter(help=f"Só as deste estágio; repita para mais de um: {_STAGES}.", negative=()),
+    ] = None,
+    tenant: Tenant = None,
+    after: Annotated[
+        str | None, Parameter(help="Continua depois desta mensagem, a última da página anterior.")
+    ] = None,
+    limit: Annotated[int, Parameter(help="Quantas, das mais novas.")] = 50,
+    json: Annotated[
+        bool, Parameter(help="Mostra JSON, com tudo o que se sabe de cada uma.", negative=())
+    ] = False,
+    flags: StoreFlags = AS_SET,
+) -> None:
+    """
+    Lista mensagens, das mais novas para as mais antigas, sem o que foi escrito.
+
+    As que esperam por alguém: --stage unresolved --stage dead
+    """
+    size = positive(limit)
+    stages = _stages(stage, tuple(Stage))
+    bound = None if tenant is None else TenantId(tenant)
+    start = None if after is None else MessageId(after)
+    async with reading(flags) as services:
+        # One more than asked for tells whether there are more.
+        found = await services.list_messages(
+            caller=OPERATOR, stages=stages, tenant=bound, after=start, limit=size + 1
+        )
+    page = found[:size]
+    if json:
+        say_json([shown(message) for message in page])
+    elif page:
+        heading = ("MENSAGEM", "ESTÁGIO", "MOTIVO", "CLIENTE", "ÁREA", "FALHAS", "RECEBIDA")
+        say_table(heading, [_row(message) for message in page])
+    else:
+        tell("Nenhuma mensagem.")
+    if len(found) > size:
+        tell(f"Há mais; continue com: --after {page[-1].id}")
+
+
+def _row(message: InboxMessage) -> tuple[str, ...]:
+    destination = message.destination
+    owner = None if destination is None else destination.owner
+    return (
+        str(message.id),
+        message.stage.value,
+        message.reason or "-",
+        "-" if owner is None else str(owner.tenant),
+        "-" if owner is None else str(owner.domain),
+        str(message.attempts),
+        moment(message.received_at),
+    )
+
+
+@messages.command
+async def show(
+    message: Ids,
+    *,
+    open_: Annotated[
+        bool,
+        Parameter(
+            name="--open",
+            help="Mostra também o que o cliente e a equipe escreveram; fica registrado.",
+            negative=(),
+        ),
+    ] = False,
+    flags: StoreFlags = AS_SET,
+) -> None:
+    """
+    Mostra o que se sabe de uma mensagem.
+    """
+    message_id = MessageId(message)
+    # To open a message is written down.
+    async with (session if open_ else reading)(flags) as services:
+        read = services.read_message
+        if open_:
+            say_json(shown_opened(await read.opened(message_id, caller=OPERATOR)))
+        else:
+            say_json(shown(await read(message_id, caller=OPERATOR)))
+
+
+@messages.command
+async def replay(
+    *ids: Ids,
+    stage: Annotated[
+        list[str] | None,
+        Parameter(help="Em vez de citar mensagens: as paradas neste estágio.", negative=()),
+    ] = None,
+    tenant: Tenant = None,
+    limit: Annotated[int, Parameter(help="Quantas no máximo, das mais novas.")] = MOST_AT_ONCE,
+    flags: StoreFlags = AS_SET,
+) -> int:
+    """
+    Põe mensagens paradas a caminho outra vez, pelo mapeamento de agora.
+
+    Termina com 1 se alguma ficou onde estava. Uma resposta que a equipe já deu é só enviada.
+    """
+    if bool(ids) == (stage is not None or tenant is not None):
+        raise CommandError("Cite as mensagens, ou então diga quais com --stage ou --tenant.")
+    names = [MessageId(text) for text in ids]
+    stages = _stages(stage, _STUCK)
+    bound = None if tenant is None else TenantId(tenant)
+    size = positive(limit)
+    async with session(flags) as services:
+        if names:
+            replays = await services.replay_messages.each(names, caller=OPERATOR)
+        else:
+            replays = await _replayed(services, stages, bound, size)
+    return _told([(entry.id, "a caminho", entry.refusal) for entry in replays])
+
+
+async def _replayed(
+    services: Services, stages: Collection[Stage], tenant: TenantId | None, limit: int
+) -> Sequence[Replay]:
+    replays: list[Replay] = []
+    after: MessageId | None = None
+    while page := await services.replay_messages.matching(
+        caller=OPERATOR, stages=stages, tenant=tenant, after=after, limit=limit - len(replays)
+    ):
+        replays += page
+        after = page[-1].id
+        if len(replays) == limit:
+            break
+    return replays
+
+
+@messages.command
+async def discard(
+    *ids: Ids,
+    yes: Annotated[bool, Parameter(help="Não pergunta antes.", negative=())] = False,
+    flags: StoreFlags = AS_SET,
+) -> int:
+    """
+    Descarta mensagens paradas, para sempre; a retenção as remove depois.
+    """
+    if not ids:
+        raise CommandError("Cite ao menos uma mensagem.")
+    names = [MessageId(text) for text in ids]
+    if not yes and not _confirmed(len(names)):
+        tell("Nada foi descartado.")
+        return 1
+    outcomes: list[tuple[MessageId, str, str | None]] = []
+    async with session(flags) as services:
+        for name in names:
+            try:
+                await services.discard_message(name, caller=OPERATOR)
+            except DomainError as error:
+                outcomes.append((name, "", error.code))
+            else:
+                outcomes.append((name, "descartada", None))
+    return _told(outcomes)
+
+
+def _confirmed(count: int) -> bool:
+    if not sys.stdin.isatty():
+        raise CommandError("Sem terminal para perguntar; confirme com --yes.")
+    what = "esta mensagem? Ninguém a" if count == 1 else f"estas {count} mensagens? Ninguém as"
+    sys.stderr.write(f"Descartar {what} responderá. [s/N] ")
+    sys.stderr.flush()
+    return sys.stdin.readline().strip().lower() in {"s", "sim"}
+
+
+def _told(outcomes: Sequence[tuple[MessageId, str, str | None]]) -> int:
+    """
+    Print what became of each message, or the refusal that its code stands for.
+
+    The status says whether something is wrong with any.
+    """
+    if not outcomes:
+        tell("Nenhuma mensagem.")
+        return 0
+    rows = [
+        (str(name), done if refusal is None else refusal_text(refusal))
+        for name, done, refusal in outcomes
+    ]
+    say_table(("MENSAGEM", "RESULTADO"), rows)
+    return int(any(refusal is not None for _, _, refusal in outcomes))
+
+
+def _stages(names: Sequence[str] | None, among: Sequence[Stage]) -> Collection[Stage]:
+    known = {stage.value: stage for stage in among}
+    if names is None:
+        return among
+    if not known.keys() >= set(names):
+        raise CommandError(f"Estágio inválido; escolha entre {', '.join(known)}.")
+    return [known[name] for name in names]

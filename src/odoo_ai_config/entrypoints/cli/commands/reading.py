@@ -1,0 +1,158 @@
+"""
+``tenants``, ``show``, ``history`` and ``collections``: what is stored.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from odoo_ai_config.application.collections import CollectionOverview
+from odoo_ai_config.application.documents.yaml_text import yaml_of
+from odoo_ai_config.domain.collections import CollectionKey, CollectionName
+from odoo_ai_config.domain.documents.revisions import Revision
+from odoo_ai_config.domain.identifiers import (
+    BusinessDomain,
+    DocumentKey,
+    DocumentKind,
+    TenantId,
+)
+from odoo_ai_config.entrypoints.cli.flags import AS_SET, StoreFlags, positive
+from odoo_ai_config.entrypoints.cli.session import OPERATOR, reading
+from odoo_ai_config.entrypoints.cli.terminal import (
+    moment,
+    say,
+    say_json,
+    say_table,
+    say_text,
+    tell,
+)
+from odoo_ai_config.entrypoints.services import Services
+
+_PAGE = 100
+
+Tenant = Annotated[str, Parameter(help="Cliente (account_id).")]
+Domain = Annotated[str, Parameter(help="Área de negócio.")]
+Kind = Annotated[
+    str, Parameter(name="--type", help="Tipo do documento: config, credentials, metadata...")
+]
+
+
+async def tenants(*, flags: StoreFlags = AS_SET) -> None:
+    """
+    Lista os clientes e seus documentos.
+    """
+    rows: list[tuple[str, ...]] = []
+    async with reading(flags) as services:
+        after: TenantId | None = None
+        while page := await services.list_tenants(caller=OPERATOR, after=after, limit=_PAGE):
+            for overview in page:
+                rows += map(_row, overview.documents)
+            after = page[-1].tenant
+    if not rows:
+        tell("Nenhum cliente ainda; envie um evento com: odoo-ai-config send credentials")
+        return
+    say_table(("CLIENTE", "ÁREA", "TIPO", "VERSÃO", "ATUALIZADO"), rows)
+
+
+def _row(revision: Revision) -> tuple[str, ...]:
+    key = revision.key
+    updated = moment(revision.updated_at)
+    return (str(key.tenant), str(key.domain), str(key.kind), str(revision.version), updated)
+
+
+async def show(
+    tenant: Tenant,
+    *,
+    domain: Domain = "default",
+    kind: Kind = "config",
+    version: Annotated[int | None, Parameter(help="Uma versão antiga, em vez da atual.")] = None,
+    yaml: Annotated[bool, Parameter(help="Mostra YAML em vez de JSON.", negative=())] = False,
+    flags: StoreFlags = AS_SET,
+) -> None:
+    """
+    Mostra um documento de um cliente.
+
+    Credenciais aparecem como `sealed:...`; os valores só saem pela API, com registro.
+    """
+    async with reading(flags) as services:
+        revision = await services.read_document(
+            _key(tenant, domain, kind), caller=OPERATOR, version=version
+        )
+        if yaml:
+            say_text((await yaml_of(revision.document, services.yaml)).rstrip("\n"))
+        else:
+            say_json(revision.document.body)
+    tell(f"{revision.key}, versão {revision.version}, de {moment(revision.updated_at)}")
+
+
+async def history(
+    tenant: Tenant,
+    *,
+    domain: Domain = "default",
+    kind: Kind = "config",
+    limit: Annotated[int, Parameter(help="Quantas versões, das mais novas.")] = 20,
+    flags: StoreFlags = AS_SET,
+) -> None:
+    """
+    Lista as versões de um documento, das mais novas para as mais antigas.
+    """
+    key = _key(tenant, domain, kind)
+    size = positive(limit)
+    async with reading(flags) as services:
+        revisions = await services.list_documents.history(key, caller=OPERATOR, limit=size)
+    if not revisions:
+        tell(f"{key} nunca foi gravado.")
+        return
+    rows = [
+        (str(r.version), moment(r.updated_at), r.author, "removido" if r.deleted else "")
+        for r in revisions
+    ]
+    say_table(("VERSÃO", "GRAVADA", "CHAVE", ""), rows)
+
+
+async def collections(
+    tenant: Tenant,
+    name: Annotated[str, Parameter(help="Coleção a mostrar, item por item (JSON).")] = "",
+    *,
+    flags: StoreFlags = AS_SET,
+) -> None:
+    """
+    Lista as coleções de um cliente, ou mostra os itens de uma.
+    """
+    owner = TenantId(tenant)
+    async with reading(flags) as services:
+        if name:
+            await _say_items(services, CollectionKey(owner, CollectionName.from_text(name)))
+            return
+        found = await services.read_collection.all_of(owner, caller=OPERATOR)
+    if not found:
+        tell(f"{owner} não tem coleções.")
+        return
+    say_table(
+        ("COLEÇÃO", "HABILITADA", "VERSÃO", "ITENS", "ATUALIZADA"), [*map(_overview_row, found)]
+    )
+
+
+def _overview_row(one: CollectionOverview) -> tuple[str, ...]:
+    head = one.head
+    enabled = "sim" if one.enabled else "não"
+    if head is None:
+        return (str(one.name), enabled, "", "", "")
+    return (str(one.name), enabled, str(head.version), str(head.size), moment(head.updated_at))
+
+
+async def _say_items(services: Services, key: CollectionKey) -> None:
+    cursor, complete = None, False
+    while not complete:
+        reading = await services.read_collection(key, caller=OPERATOR, since=cursor)
+        for state in () if reading.page is None else reading.page.states:
+            if state.item is not None:
+                say(state.item.text)
+        cursor = reading.cursor
+        complete = reading.page is None or reading.page.complete
+
+
+def _key(tenant: str, domain: str, kind: str) -> DocumentKey:
+    return DocumentKey(TenantId(tenant), BusinessDomain.from_text(domain), DocumentKind(kind))

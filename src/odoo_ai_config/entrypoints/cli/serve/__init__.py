@@ -1,0 +1,3 @@
+"""
+The server as one process or several.
+"""

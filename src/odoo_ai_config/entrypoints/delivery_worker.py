@@ -1,0 +1,324 @@
+"""
+The worker of a process: takes messages that are due and delivers them, many at a time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager, suppress
+from contextvars import copy_context
+from datetime import datetime
+from typing import Final, TypeAlias
+
+import structlog
+from attrs import define, frozen
+from structlog.contextvars import bind_contextvars
+
+from odoo_ai_config.application.errors import ApplicationError
+from odoo_ai_config.application.messages.delivery_steps import Progress, Step, Trouble
+from odoo_ai_config.application.ports.message_inbox import Allowance
+from odoo_ai_config.application.work_signal import Doorbell
+from odoo_ai_config.domain.crews import Crew
+from odoo_ai_config.domain.identifiers import TenantId
+from odoo_ai_config.domain.messages.inbox import CLOCK_SLACK, InboxMessage
+from odoo_ai_config.entrypoints.services import Services
+from odoo_ai_config.entrypoints.settings import Settings
+
+Count: TypeAlias = Callable[[str], None]
+"""
+Takes what a step of a delivery has come to.
+"""
+
+_log = structlog.get_logger(area="hub")
+
+# How long a message waits at most that another process has received and does not deliver.
+_LOOK_SECONDS: Final = 1.0
+# What comes meanwhile is taken in one go: receiving goes before delivering. A delivery that ends
+# cuts the rest short: nothing more would come while its place is empty.
+_REST_SECONDS: Final = 0.01
+_BACKOFF_SECONDS: Final = (0.5, 10.0)
+# What giving messages back may take at the very end.
+_LAST_SECONDS: Final = 2.0
+_UNEXPECTED: Final = Trouble.UNEXPECTED.value
+_SEVERITIES: Final = {
+    Progress.PUT_OFF: "warning",
+    Progress.UNRESOLVED: "warning",
+    Progress.DEAD: "error",
+}
+
+
+@frozen
+class Capacity:
+    """
+    How much one process delivers at a time.
+
+    Args:
+        total: Messages at most.
+        per_tenant: Messages of one tenant at most.
+        grace: Seconds that deliveries are given to be finished when the process stops.
+    """
+
+    total: int = 64
+    per_tenant: int = 16
+    grace: float = 20.0
+
+
+def capacity_of(settings: Settings) -> Capacity:
+    """
+    What the operator has set.
+    """
+    return Capacity(settings.deliveries, settings.deliveries_per_tenant, settings.shutdown_seconds)
+
+
+@define(eq=False)
+class _Hand:
+    """
+    What one delivery is at.
+
+    Args:
+        at_fault: Whether it has ended with something that nobody foresaw.
+    """
+
+    message: InboxMessage
+    at_fault: bool = False
+
+
+class Courier:
+    """
+    Takes messages and brings them to where they go, until it is retired.
+
+    One delivery never keeps another one waiting, however it goes wrong.
+    """
+
+    def __init__(
+        self, services: Services, capacity: Capacity, *, count: Count = lambda _progress: None
+    ) -> None:
+        self._inbox = services.inbox
+        self._deliver = services.deliver_message
+        self._bell = services.doorbell
+        self._ended = Doorbell()
+        self._capacity = capacity
+        self._count = count
+        self._in_hand: dict[asyncio.Task[None], _Hand] = {}
+        self._ends_at: float | None = None
+        self._failed_looks = 0
+        # Wall time minus monotonic time, at the last look.
+        self._clock_offset = float("inf")
+
+    def retire(self) -> float:
+        """
+        Take nothing more; the grace for what is in hand begins with the first call.
+
+        Returns:
+            When it ends, by the loop's clock.
+        """
+        if self._ends_at is None:
+            self._ends_at = asyncio.get_running_loop().time() + self._capacity.grace
+            self._bell.ring()
+        return self._ends_at
+
+    async def work(self) -> None:
+        """
+        Take what is due, again and again, until somebody calls `retire`.
+        """
+        pause = 0.0
+        while True:
+            await self._bell.wait(pause)
+            if self._ends_at is not None:
+                return
+            pause = await self._looked()
+            await self._ended.wait(_REST_SECONDS)
+
+    async def finish(self) -> None:
+        """
+        Let what is in hand be finished within the grace, and give back what is not.
+        """
+        ends_at, loop = self.retire(), asyncio.get_running_loop()
+        # One that fails is followed by another that puts the message off.
+        while self._in_hand and loop.time() < ends_at:
+            await asyncio.wait(set(self._in_hand), timeout=ends_at - loop.time())
+        left = dict(self._in_hand)
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LAST_SECONDS):
+                await asyncio.gather(*(self._given_back(hand.message) for hand in left.values()))
+
+    async def _looked(self) -> float:
+        # How long there is nothing to look for, unless the bell rings.
+        look = asyncio.create_task(self._taken())
+        try:
+            await asyncio.wait({look})
+        finally:
+            look.cancel()
+        error = look.exception()
+        if error is not None:
+            code = _code_of(error)
+            if not self._failed_looks:
+                _log.warning("inbox_away", code=code)
+            self._failed_looks += 1
+            first, longest = _BACKOFF_SECONDS
+            # The bell does not bring the store back.
+            await asyncio.sleep(min(first * 2 ** min(self._failed_looks - 1, 10), longest))
+            return 0.0
+        if self._failed_looks:
+            _log.info("inbox_back")
+        self._failed_looks = 0
+        return look.result()
+
+    async def _follow_clock(self) -> None:
+        # Also at the start: it may have been set back since anybody looked.
+        clock = self._deliver.clock
+        now = clock.now()
+        offset = now.timestamp() - clock.monotonic()
+        if offset < self._clock_offset - CLOCK_SLACK.total_seconds():
+            recalled = await self._inbox.recall(now=now)
+            if recalled:
+                _log.warning("clock_set_back", messages=recalled)
+        self._clock_offset = offset
+
+    async def _taken(self) -> float:
+        await self._follow_clock()
+        room = self._capacity.total - len(self._in_hand)
+        if room <= 0:
+            return _LOOK_SECONDS
+        # Until a delivery of theirs ends, nothing of these can be taken, whatever comes.
+        most = self._capacity.per_tenant
+        full = [tenant for tenant, count in self._by_tenant().items() if count >= most]
+        # Reading costs less than looking for something to take.
+        due = await self._inbox.next_due(beside=full)
+        now = self._deliver.clock.now()
+        if due is None or due > now:
+            return _LOOK_SECONDS if due is None else min(_LOOK_SECONDS, _seconds(now, due))
+        allowance = Allowance(room, most, self._by_tenant())
+        messages = await self._inbox.claim(allowance, now=now, until=now + self._deliver.lease)
+        for message in messages:
+            hand = _Hand(message)
+            self._hold(hand, self._delivered(hand))
+        # If there was none, another process has been faster.
+        return 0.0 if messages else _LOOK_SECONDS
+
+    def _by_tenant(self) -> Counter[TenantId]:
+        return Counter(hand.message.holder.tenant for hand in self._in_hand.values())
+
+    def _hold(self, hand: _Hand, work: Coroutine[object, object, None]) -> None:
+        # The task has a context of its own, so that adapters' lines say whose they are too, and
+        # those about its end.
+        context = copy_context()
+        task = asyncio.create_task(work, context=context)
+        self._in_hand[task] = hand
+        task.add_done_callback(self._put_down, context=context)
+
+    def _put_down(self, task: asyncio.Task[None]) -> None:
+        hand = self._in_hand.pop(task)
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            self._failed(hand, _code_of(error))
+        # There is room for another one, or the next of the conversation can be taken.
+        self._ended.ring()
+        self._bell.ring()
+
+    def _failed(self, hand: _Hand, code: str) -> None:
+        if code == _UNEXPECTED and not hand.at_fault:
+            # Uncounted, it would come back each time that its claim runs out.
+            hand.at_fault = True
+            self._hold(hand, self._put_off(hand))
+            return
+        _log.warning("delivery_left", code=code)
+        self._count("left")
+
+    async def _put_off(self, hand: _Hand) -> None:
+        self._tell(await self._deliver.failed(hand.message, reason=_UNEXPECTED))
+
+    async def _delivered(self, hand: _Hand) -> None:
+        message = hand.message
+        bind_contextvars(
+            area="hub",
+            request_id=message.origin.request_id,
+            message=str(message.id),
+            tenant=str(message.holder.tenant),
+        )
+        unposted = False
+        while True:
+            step = await self._step(hand.message, unposted=unposted)
+            hand.message = step.message
+            self._tell(step)
+            if step.progress is not Progress.ANSWERED:
+                return
+            unposted = True
+
+    async def _step(self, message: InboxMessage, *, unposted: bool) -> Step:
+        def tell(crew: Crew) -> None:
+            _log.info("crew_asked", crew=crew.name, attempt=message.attempts + 1)
+
+        claim = asyncio.timeout(_time_left(message, self._deliver.clock.now()))
+        try:
+            async with claim:
+                return await self._deliver(message, unposted=unposted, on_asking=tell)
+        except TimeoutError:
+            if not claim.expired():
+                raise
+            # It is somebody else's now.
+            return Step(Progress.OVERTAKEN, message)
+
+    async def _given_back(self, message: InboxMessage) -> None:
+        with suppress(ApplicationError):
+            self._tell(await self._deliver.give_back(message))
+
+    def _tell(self, step: Step) -> None:
+        self._count(step.progress.value)
+        message = step.message
+        log = getattr(_log, _SEVERITIES.get(step.progress, "info"))
+        log(
+            f"delivery_{step.progress.value}",
+            message=str(message.id),
+            tenant=str(message.holder.tenant),
+            crew=step.crew,
+            failures=message.attempts,
+            reason=message.reason,
+        )
+
+
+@asynccontextmanager
+async def delivering(
+    services: Services, capacity: Capacity, *, count: Count = lambda _progress: None
+) -> AsyncIterator[Courier]:
+    """
+    Deliver messages in the background.
+
+    At the end nothing more is taken, and what is in hand is finished or given back.
+    """
+    courier = Courier(services, capacity, count=count)
+    work = asyncio.create_task(courier.work())
+    try:
+        yield courier
+    finally:
+        courier.retire()
+        await asyncio.wait({work}, timeout=capacity.grace)
+        work.cancel()
+        with suppress(asyncio.CancelledError):
+            await work
+        await courier.finish()
+
+
+def _code_of(error: BaseException) -> str:
+    """
+    What has ended a task.
+
+    What nobody foresaw, a fault of the hub or of something that it uses, is logged with its stack.
+    """
+    if isinstance(error, ApplicationError):
+        return error.code
+    _log.error(_UNEXPECTED, exc_info=error)
+    return _UNEXPECTED
+
+
+def _time_left(message: InboxMessage, now: datetime) -> float:
+    return 0.0 if message.due_at is None else _seconds(now, message.due_at)
+
+
+def _seconds(start: datetime, end: datetime) -> float:
+    return (end - start).total_seconds()

@@ -1,0 +1,3 @@
+"""
+The mapping of channels and routing over HTTP.
+"""

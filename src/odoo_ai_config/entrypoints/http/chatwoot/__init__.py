@@ -1,0 +1,3 @@
+"""
+Chatwoot's webhook, and the hub's Chatwoot accounts over HTTP.
+"""

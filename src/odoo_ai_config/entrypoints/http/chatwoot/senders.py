@@ -1,0 +1,261 @@
+"""
+Who vouches for an event of Chatwoot: a signature, a secret in the address, or an API key.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Final, TypeAlias
+
+from aiohttp import web
+from attrs import frozen
+from multidict import istr
+
+from odoo_ai_config.application.chatwoot.accounts import ChatwootAccounts
+from odoo_ai_config.application.off_loop import CHEAP, cost_of_bytes, run_off_loop
+from odoo_ai_config.domain.access import ApiKey, Scope
+from odoo_ai_config.domain.chatwoot import ChatwootAccess
+from odoo_ai_config.domain.credentials.secrets import SecretText
+from odoo_ai_config.domain.credentials.signing import SigningKey
+from odoo_ai_config.domain.errors import InvalidApiKeyError
+from odoo_ai_config.domain.identifiers import ChatwootId
+from odoo_ai_config.entrypoints.http.platform.app_keys import LIMITS, OPTIONS, SERVICES
+from odoo_ai_config.entrypoints.http.platform.authentication import holder_of, require_signature
+from odoo_ai_config.entrypoints.http.platform.errors import (
+    RateLimitedError,
+    SignatureError,
+    SignatureInvalidError,
+    SignatureMissingError,
+    WebhookTokenInvalidError,
+)
+from odoo_ai_config.entrypoints.http.platform.signature import (
+    SignaturePolicy,
+    SignatureScheme,
+    verify_signature,
+)
+
+# Whoever proves to be Chatwoot may do what a key for webhooks may.
+CHATWOOT: Final = ApiKey(
+    "chatwoot",
+    "chatwoot",
+    b"",
+    frozenset({Scope.WEBHOOK}),
+    None,
+    created_at=datetime(1970, 1, 1, tzinfo=UTC),
+)
+_SIGNATURE: Final = istr("X-Chatwoot-Signature")
+_KEY: Final = istr("X-API-Key")
+# What of a signed request is signed itself and no other has: the headers by scheme.
+_NAMED_BY: Final = {
+    SignatureScheme.STANDARD_WEBHOOKS: istr("webhook-id"),
+    SignatureScheme.ODOO_MODULE: istr("X-Webhook-Signature"),
+}
+# For an event that names no account: secrets that are tried, and bytes that are hashed for it.
+_MOST_TRIED: Final = 32
+_MOST_HASHED: Final = 4 * 1024 * 1024
+# Addresses that end like this have no secret in them.
+_PLAIN: Final = frozenset({"chatwoot", "webhook"})
+
+# An account, and what may vouch for it; None stands for every account.
+Candidate: TypeAlias = tuple[ChatwootId | None, ChatwootAccess]
+
+
+@frozen
+class Sender:
+    """
+    Somebody who may push events.
+
+    Args:
+        account: The account that what vouches belongs to, if it belongs to one.
+        signed: What names the event among all that were signed alike; None if it is not signed.
+    """
+
+    caller: ApiKey
+    account: ChatwootId | None
+    signed: str | None = None
+
+    @property
+    def bucket(self) -> str:
+        """
+        Whose requests are counted together: an account's, or those with one key.
+        """
+        if self.caller is not CHATWOOT or self.account is None:
+            return self.caller.id
+        return f"{self.caller.id}/{self.account.value}"
+
+
+def require_credential(request: web.Request) -> None:
+    """
+    Refuse a request that nothing could vouch for before its body is read.
+
+    Raises:
+        SignatureMissingError: There is neither signature nor token nor key.
+    """
+    given = request.headers.get(_SIGNATURE) or request.headers.get(_KEY)
+    if not given and _token_in(request) is None:
+        raise SignatureMissingError
+
+
+async def sender_of(request: web.Request, raw: bytes, account: ChatwootId | None) -> Sender:
+    """
+    Find out who sent *raw*, an event that says it is of *account*.
+
+    What belongs to another account than the one in the event vouches for nothing. A signature
+    that can be checked and is wrong is refused, whatever else there is.
+
+    Raises:
+        SignatureError, InvalidApiKeyError: Nothing vouches for it; or a key does, and the
+            signature that a push with a key needs is missing or wrong.
+        ScopeMissingError: The key is none for pushing.
+        RateLimitedError: That was tried too often from the same address, or the sender asks
+            more often than it may.
+        SealBrokenError, MasterKeyMissingError: A secret of the account does not open.
+        StoreUnavailableError: The store is away.
+    """
+    app = request.app
+    limits = app[LIMITS]
+    wait = 0.0 if limits.failures.calm else limits.failures.wait(request.remote)
+    try:
+        sender = await _vouched(request, raw, account, app=app, throttled=wait > 0)
+    except (SignatureError, InvalidApiKeyError):
+        limits.failures.failed(request.remote, wait)
+        raise
+    wait = limits.keys.take(sender.bucket)
+    if wait:
+        raise RateLimitedError(wait)
+    return sender
+
+
+async def _vouched(
+    request: web.Request,
+    raw: bytes,
+    account: ChatwootId | None,
+    *,
+    app: web.Application,
+    throttled: bool,
+) -> Sender:
+    token, signature = _token_in(request), request.headers.get(_SIGNATURE)
+    accounts = app[SERVICES].chatwoot_accounts
+    candidates = await _candidates(
+        accounts,
+        account,
+        token,
+        signed=raw if signature is not None else None,
+        throttled=throttled,
+    )
+    if signature is not None:
+        found = await _signer(request, raw, candidates, throttled=throttled)
+        if found is not None:
+            owner, _ = found
+            if owner is not None:
+                accounts.heard_of(owner)
+            return Sender(CHATWOOT, owner, signature)
+        if any(access.webhook_secrets for _, access in candidates):
+            raise SignatureInvalidError
+    if token is not None:
+        for owner, access in candidates:
+            if _is_among(token, access.webhook_tokens):
+                return Sender(CHATWOOT, owner)
+    key = request.headers.get(_KEY)
+    if key:
+        caller = await holder_of(key, app[SERVICES].authenticate, app[LIMITS], throttled=throttled)
+        caller.require(Scope.WEBHOOK)
+        scheme = await require_signature(request, raw)
+        return Sender(caller, account, scheme and request.headers[_NAMED_BY[scheme]])
+    raise SignatureInvalidError if token is None else WebhookTokenInvalidError
+
+
+async def _candidates(
+    accounts: ChatwootAccounts,
+    account: ChatwootId | None,
+    token: str | None,
+    *,
+    signed: bytes | None,
+    throttled: bool,
+) -> Sequence[Candidate]:
+    """
+    Whose secrets may vouch for an event of *account*.
+
+    Some versions of Chatwoot leave the account out of some events; whose secret it is tells it.
+    The end of the address says so at once. For what is *signed* secrets are tried: those of the
+    installation, and of the accounts that were heard of last, fewer the longer it is.
+
+    For a *throttled* address the store is not asked for accounts that do not exist, and only the
+    secrets of the installation are tried.
+    """
+    if account is not None:
+        known = not throttled or account in (await accounts.directory()).accounts
+        return [(account, await accounts.access_to(account if known else None))]
+    whole = await accounts.access_to(None)
+    directory = await accounts.directory()
+    owner = None if token is None else directory.owner_of(token)
+    if owner is not None:
+        return [(owner, await accounts.access_to(owner))]
+    candidates: list[Candidate] = [(None, whole)]
+    most = 0
+    if signed is not None and not throttled:
+        most = min(_MOST_TRIED, _MOST_HASHED // max(1, len(signed)))
+    left = most - len(whole.webhook_secrets)
+    for candidate, access in accounts.by_recency(directory):
+        left -= len(access.webhook_secrets)
+        if left < 0:
+            break
+        if access.webhook_secrets:
+            candidates.append((candidate, access))
+    return candidates
+
+
+async def _signer(
+    request: web.Request, raw: bytes, candidates: Sequence[Candidate], *, throttled: bool
+) -> Candidate | None:
+    secrets = 0
+    for _, access in candidates:
+        secrets += len(access.webhook_secrets)
+    cost = cost_of_bytes(len(raw) * secrets)
+    if throttled and cost > CHEAP:
+        raise SignatureInvalidError
+    return await run_off_loop(lambda: _found_signer(request, raw, candidates), cost=cost)
+
+
+def _found_signer(
+    request: web.Request, raw: bytes, candidates: Sequence[Candidate]
+) -> Candidate | None:
+    for candidate in candidates:
+        if _is_signed_by(candidate[1], request, raw):
+            return candidate
+    return None
+
+
+def _is_signed_by(access: ChatwootAccess, request: web.Request, raw: bytes) -> bool:
+    try:
+        scheme = verify_signature(
+            request.headers,
+            raw,
+            # Only the old Odoo module's scheme asks for it.
+            parsed_body=dict,
+            now=request.app[OPTIONS].unix_time(),
+            policy=_policy(access.webhook_secrets),
+        )
+    except SignatureInvalidError:
+        return False
+    return scheme is not None
+
+
+@lru_cache(maxsize=1024)
+def _policy(secrets: tuple[SecretText, ...]) -> SignaturePolicy:
+    return SignaturePolicy(chatwoot=tuple(map(SigningKey.from_text, secrets)))
+
+
+def _token_in(request: web.Request) -> str | None:
+    token = request.match_info.get("token")
+    return None if token in _PLAIN else token
+
+
+def _is_among(token: str, known: Sequence[SecretText]) -> bool:
+    given = token.encode("utf-8", "surrogateescape")
+    # Every one is compared, so that the time says nothing of which it was.
+    matches = [hmac.compare_digest(given, secret.reveal().encode()) for secret in known]
+    return any(matches)

@@ -1,0 +1,3 @@
+"""
+Sealed credentials over HTTP.
+"""

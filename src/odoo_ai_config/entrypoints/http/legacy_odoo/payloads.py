@@ -1,0 +1,108 @@
+"""
+What Odoo's older modules say of a company, as the event that the hub has for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from odoo_ai_config.domain.documents.syncs import CompanyMetadataSync
+from odoo_ai_config.domain.identifiers import TenantId
+from odoo_ai_config.domain.json_types import Json, JsonObject
+from odoo_ai_config.entrypoints.http.odoo_events.payloads import company_metadata_sync
+from odoo_ai_config.entrypoints.http.platform.errors import SourceDataMissingError
+from odoo_ai_config.entrypoints.http.platform.fields import is_absent
+
+# Where the company may be described, the likeliest first.
+_PLACES: Final = ("company_metadata", "rules", "metadata", "data")
+_NOT_SAID: Final = frozenset(
+    {"account_id", "business_rule_id", "domain", "module", "operation", *_PLACES}
+)
+_ELSEWHERE: Final[Mapping[str, str]] = {"company_name": "name"}
+_HOURS: Final[Mapping[str, str]] = {
+    "start": "business_hours_start",
+    "end": "business_hours_end",
+}
+_LUNCH: Final[Mapping[str, str]] = {
+    "enabled": "has_lunch_break",
+    "start": "lunch_break_start",
+    "end": "lunch_break_end",
+}
+_SATURDAY: Final[Mapping[str, str]] = {
+    "start": "saturday_hours_start",
+    "end": "saturday_hours_end",
+}
+_SHOWN: Final[Mapping[str, str]] = {
+    "show_website": "mention_website_at_end",
+    "show_facebook": "mention_facebook_at_end",
+    "show_instagram": "mention_instagram_at_end",
+}
+_OTHER: Final = "other"
+
+
+def old_company(body: JsonObject, tenant: TenantId) -> CompanyMetadataSync:
+    """
+    Read a company's description: flat, as the webhook takes it, or in the sections of old.
+
+    Where no business area is named, it is what the company does, as in Odoo's credentials.
+
+    Raises:
+        SourceDataMissingError: Nothing is said of the company.
+        InvalidFieldsError: A field holds what it must not hold.
+    """
+    said = next(
+        (found for name in _PLACES if isinstance(found := body.get(name), dict) and _says(found)),
+        body,
+    )
+    flat = _flat(said)
+    if not _says(flat):
+        raise SourceDataMissingError
+    collections = body.get("enabled_collections")
+    if "enabled_collections" not in flat and collections is not None:
+        flat["enabled_collections"] = collections
+    domain = body.get("domain")
+    flat["domain"] = _area(flat) if is_absent(domain) else domain
+    return company_metadata_sync({**flat, "account_id": tenant.value})
+
+
+def _says(company: JsonObject) -> bool:
+    return any(
+        name not in _NOT_SAID and not is_absent(value) and value not in ({}, [])
+        for name, value in company.items()
+    )
+
+
+def _area(flat: JsonObject) -> Json:
+    area = flat.get("business_area")
+    return flat.get("business_area_other") if area == _OTHER else area
+
+
+def _flat(said: JsonObject) -> JsonObject:
+    flat: JsonObject = {name: value for name, value in said.items() if name not in _NOT_SAID}
+    for section in ("company_info", "customer_service"):
+        flat |= _named(_taken(flat, section), _ELSEWHERE)
+    flat |= _named(_taken(flat, "social_media"), _SHOWN)
+    hours = flat.get("business_hours")
+    if isinstance(hours, dict):
+        hours = _named(hours, _HOURS)
+        hours |= _only(_taken(hours, "lunch_break"), _LUNCH)
+        days = _taken(hours, "days")
+        hours |= _only(_taken(days, "saturday_hours"), _SATURDAY)
+        flat["business_hours"] = hours | days
+    return flat
+
+
+def _taken(section: JsonObject, name: str) -> JsonObject:
+    if not isinstance(section.get(name), dict):
+        return {}
+    inner = section.pop(name)
+    return dict(inner) if isinstance(inner, dict) else {}
+
+
+def _named(section: JsonObject, names: Mapping[str, str]) -> JsonObject:
+    return {names.get(name, name): value for name, value in section.items()}
+
+
+def _only(section: JsonObject, names: Mapping[str, str]) -> JsonObject:
+    return {names[name]: value for name, value in section.items() if name in names}

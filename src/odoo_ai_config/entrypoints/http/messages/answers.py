@@ -1,0 +1,128 @@
+"""
+``POST /v1/messages/{message_id}/answer``: what a crew says that took its time.
+"""
+
+from __future__ import annotations
+
+import secrets
+from typing import Final
+
+from aiohttp import web
+from multidict import istr
+
+from odoo_ai_config.domain.access import ApiKey, Scope
+from odoo_ai_config.domain.credentials.secrets import SecretText
+from odoo_ai_config.domain.credentials.signing import SigningKey
+from odoo_ai_config.domain.crews import SILENCE, Answer, Silence, answer_in
+from odoo_ai_config.domain.errors import InvalidValueError
+from odoo_ai_config.domain.messages.inbox import InboxMessage, MessageId
+from odoo_ai_config.entrypoints.http.messages.handlers import (
+    answer_with,
+    message_of,
+    receipt_of,
+    tell_of,
+)
+from odoo_ai_config.entrypoints.http.platform.app_keys import LIMITS, OPTIONS, SERVICES
+from odoo_ai_config.entrypoints.http.platform.authentication import keyed, shows_key
+from odoo_ai_config.entrypoints.http.platform.bodies import (
+    read_body,
+    read_json,
+    require_json,
+)
+from odoo_ai_config.entrypoints.http.platform.errors import (
+    HttpRefusalError,
+    SignatureError,
+    SignatureInvalidError,
+    SignatureMissingError,
+)
+from odoo_ai_config.entrypoints.http.platform.signature import SignaturePolicy, verify_signature
+
+_SIGNATURE: Final = istr("webhook-signature")
+_MESSAGE_ID: Final = istr("webhook-id")
+_KEY_BYTES: Final = 32
+
+
+async def answer_message(request: web.Request) -> web.StreamResponse:
+    """
+    Take in the answer to one message, from its crew or from whoever has a key.
+
+    Whoever signs is a crew, whatever else the request has.
+    """
+    if _SIGNATURE in request.headers:
+        return await _answer_signed(request)
+    if not shows_key(request):
+        raise SignatureMissingError
+    return await keyed(_answer_keyed, app=request.app)(request)
+
+
+async def _answer_signed(request: web.Request) -> web.Response:
+    message_id, raw = message_of(request), await read_body(request)
+    answer: Answer | Silence = SILENCE
+    fault: HttpRefusalError | InvalidValueError | None = None
+    try:
+        answer = await _answer_of(request, raw)
+    except (HttpRefusalError, InvalidValueError) as error:
+        fault = error
+
+    def prove(secret: SecretText | None) -> None:
+        _require_signature(request, raw, message_id, secret)
+        # What is wrong with it is told to those only who may answer.
+        if fault is not None:
+            raise fault
+
+    failures = request.app[LIMITS].failures
+    wait = failures.wait(request.remote)
+    try:
+        message = await request.app[SERVICES].answer_message.from_crew(
+            message_id, answer, prove=prove
+        )
+    except SignatureError:
+        failures.failed(request.remote, wait)
+        raise
+    return _taken_in(message, request)
+
+
+async def _answer_keyed(request: web.Request, caller: ApiKey) -> web.Response:
+    # Before anything is said of the body.
+    caller.require(Scope.MESSAGES_WRITE)
+    message_id = message_of(request)
+    answer = await _answer_of(request, await read_body(request))
+    message = await request.app[SERVICES].answer_message(message_id, answer, caller=caller)
+    return _taken_in(message, request)
+
+
+async def _answer_of(request: web.Request, raw: bytes) -> Answer | Silence:
+    require_json(request)
+    return await read_json(request, raw, answer_in)
+
+
+def _require_signature(
+    request: web.Request, raw: bytes, message_id: MessageId, secret: SecretText | None
+) -> None:
+    verify_signature(
+        request.headers,
+        raw,
+        # Only the old Odoo module's scheme asks for it.
+        parsed_body=dict,
+        now=request.app[OPTIONS].unix_time(),
+        policy=SignaturePolicy(standard_webhooks=(_key_of(secret),)),
+    )
+    # Otherwise the answer to one message could be given to another one of the same crew.
+    if request.headers[_MESSAGE_ID] != message_id.value:
+        raise SignatureInvalidError
+
+
+def _key_of(secret: SecretText | None) -> SigningKey:
+    try:
+        if secret is not None:
+            return SigningKey.from_standard_webhooks(secret)
+    except ValueError:
+        pass
+    # A key that nobody has: what is refused because there is no message, or nothing to check
+    # with, is refused in every particular as if the signature were wrong.
+    return SigningKey(secrets.token_bytes(_KEY_BYTES))
+
+
+def _taken_in(message: InboxMessage, request: web.Request) -> web.Response:
+    tell_of("message_answered", message, request)
+    return answer_with(receipt_of(message))

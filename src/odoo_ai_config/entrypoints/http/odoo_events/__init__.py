@@ -1,0 +1,3 @@
+"""
+Odoo's events.
+"""

@@ -1,0 +1,141 @@
+"""
+``POST /odoo-webhook``: what Odoo says, taken in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Final, TypeAlias
+
+from aiohttp import web
+from structlog.contextvars import bind_contextvars
+
+from odoo_ai_config.application.errors import ApplicationError
+from odoo_ai_config.application.off_loop import run_off_loop
+from odoo_ai_config.domain.access import ApiKey
+from odoo_ai_config.domain.changes import Claim
+from odoo_ai_config.domain.channels.mapping import ChannelMapping
+from odoo_ai_config.domain.documents.syncs import CompanyMetadataSync, CredentialsSync
+from odoo_ai_config.domain.errors import DomainError
+from odoo_ai_config.domain.json_types import JsonObject
+from odoo_ai_config.domain.outcomes import Outcome, WriteKind
+from odoo_ai_config.entrypoints.http.odoo_events.payloads import (
+    channel_mapping,
+    company_metadata_sync,
+    credentials_sync,
+    event_of,
+)
+from odoo_ai_config.entrypoints.http.platform.app_keys import EVENT, LOG, METRICS, SERVICES
+from odoo_ai_config.entrypoints.http.platform.authentication import pushed_body
+from odoo_ai_config.entrypoints.http.platform.bodies import read_json
+from odoo_ai_config.entrypoints.http.platform.errors import HttpRefusalError
+from odoo_ai_config.entrypoints.http.platform.idempotency import REPLAYED, claim_of
+from odoo_ai_config.entrypoints.http.platform.metrics import Metrics
+from odoo_ai_config.entrypoints.http.platform.representations import json_bytes, timestamp
+from odoo_ai_config.entrypoints.http.platform.texts import (
+    EVENT_DONE,
+    Language,
+    preferred_language,
+    shown_notices,
+)
+from odoo_ai_config.entrypoints.services import Services
+
+_Event: TypeAlias = CredentialsSync | CompanyMetadataSync | ChannelMapping
+_READERS: Final[Mapping[WriteKind, Callable[[JsonObject], _Event]]] = {
+    WriteKind.CREDENTIALS: credentials_sync,
+    WriteKind.METADATA: company_metadata_sync,
+    WriteKind.MAPPING: partial(channel_mapping, deleted=False),
+    WriteKind.MAPPING_DELETE: partial(channel_mapping, deleted=True),
+}
+
+
+async def receive_event(request: web.Request, caller: ApiKey) -> web.Response:
+    """
+    Take in one event; the answer is sent after its commit is durable.
+    """
+    app, raw, outcome = request.app, b"", None
+    metrics = app[METRICS]
+    try:
+        raw = await pushed_body(request, caller)
+        body = await read_json(request, raw, dict)
+        event = request[EVENT] = event_of(body)
+        read = await run_off_loop(lambda: _READERS[event](body), cost=len(raw))
+        outcome = await _taken_in(app[SERVICES], read, caller, claim_of(request, caller, raw))
+    except (DomainError, ApplicationError, HttpRefusalError) as error:
+        metrics.event(_name_of(request), "refused", error.code)
+        raise
+    finally:
+        if outcome is None:
+            # For the line of whoever answers it.
+            bind_contextvars(webhook_event=_name_of(request), caller=caller.id, bytes=len(raw))
+    became = _counted(outcome, metrics)
+    # One line an event: each is work.
+    app[LOG].info(
+        "event_" + became,
+        webhook_event=outcome.kind.value,
+        caller=caller.id,
+        bytes=len(raw),
+        versions=outcome.versions,
+        warnings=sorted({notice.code for notice in outcome.notices}),
+    )
+    language = preferred_language(request.headers.get("Accept-Language"))
+    return web.Response(
+        body=json_bytes(_answer(outcome, language)),
+        content_type="application/json",
+        headers=REPLAYED if outcome.replayed else None,
+    )
+
+
+def _name_of(request: web.Request) -> str:
+    known = request.get(EVENT)
+    return "unknown" if known is None else known.value
+
+
+async def _taken_in(
+    services: Services,
+    event: _Event,
+    caller: ApiKey,
+    claim: Claim | None,
+) -> Outcome:
+    owner = event.owner
+    bind_contextvars(tenant=str(owner.tenant), domain=str(owner.domain))
+    if isinstance(event, CredentialsSync):
+        return await services.sync_credentials(event, caller=caller, claim=claim)
+    if isinstance(event, CompanyMetadataSync):
+        return await services.sync_company_metadata(event, caller=caller, claim=claim)
+    return await services.sync_mapping(event, caller=caller, claim=claim)
+
+
+def _counted(outcome: Outcome, metrics: Metrics) -> str:
+    if outcome.replayed:
+        became = "replayed"
+        metrics.replay()
+    elif outcome.changed:
+        became = "accepted"
+        for kind in outcome.versions:
+            metrics.version(kind)
+    else:
+        became = "unchanged"
+    metrics.event(outcome.kind.value, became)
+    return became
+
+
+def _answer(outcome: Outcome, language: Language) -> JsonObject:
+    answer: JsonObject = {
+        "success": True,
+        "message": EVENT_DONE[outcome.kind].to(language),
+        "tenant_id": str(outcome.owner.tenant),
+        "domain": str(outcome.owner.domain),
+    }
+    for kind, version in outcome.versions.items():
+        answer[f"{kind}_version"] = version
+    for kind, digest in outcome.digests.items():
+        answer[f"{kind}_digest"] = digest
+    if "mapping" in outcome.versions:
+        # The replaced service's name for it.
+        answer["version"] = outcome.versions["mapping"]
+    answer["timestamp"] = timestamp(outcome.at)
+    answer["changed"] = outcome.changed
+    answer["warnings"] = shown_notices(outcome.notices, language)
+    return answer

@@ -1,0 +1,3 @@
+"""
+What every resource of the HTTP interface stands on.
+"""

@@ -1,0 +1,43 @@
+"""
+Typed keys under which handlers find what they need.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from aiohttp import web
+from structlog.typing import FilteringBoundLogger
+
+from odoo_ai_config.domain.outcomes import WriteKind
+from odoo_ai_config.entrypoints.http.platform.metrics import Metrics
+from odoo_ai_config.entrypoints.http.platform.options import HttpOptions
+from odoo_ai_config.entrypoints.http.platform.rate_limit import CallerLimits
+from odoo_ai_config.entrypoints.http.platform.representations import Representations
+from odoo_ai_config.entrypoints.http.platform.store_watch import StoreWatch
+from odoo_ai_config.entrypoints.services import Services
+
+
+class LastOrders:
+    """
+    Whether the server is stopping, so that every answer is its connection's last.
+    """
+
+    called: bool = False
+
+
+LAST_ORDERS: Final = web.AppKey("last_orders", LastOrders)
+SERVICES: Final = web.AppKey("services", Services)
+METRICS: Final = web.AppKey("metrics", Metrics)
+# For the line that each event and each message leaves: to put a logger together takes as long as
+# to render the line.
+LOG: Final = web.AppKey("log", FilteringBoundLogger)
+LIMITS: Final = web.AppKey("limits", CallerLimits)
+OPTIONS: Final = web.AppKey("options", HttpOptions)
+REPRESENTATIONS: Final = web.AppKey("representations", Representations)
+
+STORE_WATCH: Final = web.AppKey("store_watch", StoreWatch)
+
+REQUEST_ID: Final = web.RequestKey("request_id", str)
+# Which event a webhook request was found to be: its refusals are worded by it.
+EVENT: Final = web.RequestKey("event", WriteKind)

@@ -1,0 +1,40 @@
+"""
+The idempotency key of a request: Standard Webhooks' message id, or ``Idempotency-Key``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import Final
+
+from aiohttp import web
+
+from odoo_ai_config.domain.access import ApiKey
+from odoo_ai_config.domain.changes import Claim, DeliveryId
+from odoo_ai_config.entrypoints.http.platform.errors import InvalidIdempotencyKeyError
+
+_HEADERS: Final = ("webhook-id", "Idempotency-Key")
+_VALID_KEY: Final = re.compile(r"[!-~]{1,256}")
+REPLAYED: Final = {"Idempotent-Replayed": "true"}
+
+
+def claim_of(request: web.Request, caller: ApiKey, raw: bytes, *, about: str = "") -> Claim | None:
+    """
+    The claim that a request makes to be done once; None if it makes none.
+
+    *about* is what the query adds to the path and the body *raw*.
+
+    Raises:
+        InvalidIdempotencyKeyError: The key is empty, too long or not visible ASCII.
+    """
+    for header in _HEADERS:
+        key = request.headers.get(header)
+        if key is None:
+            continue
+        if _VALID_KEY.fullmatch(key) is None:
+            raise InvalidIdempotencyKeyError
+        target = f"{request.method} /{request.path.strip('/')}{about}\n"
+        digest = hashlib.sha256(target.encode("utf-8", "surrogateescape") + raw).hexdigest()
+        return Claim(DeliveryId(caller.id, key), digest)
+    return None

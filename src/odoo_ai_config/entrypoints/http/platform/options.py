@@ -1,0 +1,53 @@
+"""
+How the HTTP boundary is set up.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+from attrs import field, frozen
+
+from odoo_ai_config.entrypoints.apps import ALL_APPS, App
+from odoo_ai_config.entrypoints.http.platform.signature import SignaturePolicy
+
+MEBIBYTE: Final = 1024 * 1024
+
+
+@frozen
+class HttpOptions:
+    """
+    Limits of the HTTP boundary, and the secrets that its senders sign with.
+
+    Args:
+        version: Of the hub, as ``GET /`` tells it.
+        apps: Whose addresses are served.
+        max_collection_bytes: The same as *max_body_bytes*, for whole collections.
+        signatures: What events at the webhook are checked against.
+        requests_per_second: What one API key, or one account of Chatwoot, may ask for; 0 for no
+            limit.
+        failed_authentications_per_second: How often one address may come with a key, signature or
+            secret address that is wrong before it is told to wait; 0 for no limit.
+        connections_per_address: How many one address may have open in this process; 0 for no
+            limit.
+        header_seconds: How long a connection may take to send the headers of a request.
+        body_seconds: How long a body may take, beside what its bytes add to that.
+        cached_bytes: Memory for rendered documents.
+        unix_time: What the timestamps of signatures are held against.
+    """
+
+    version: str
+    apps: frozenset[App] = ALL_APPS
+    signatures: SignaturePolicy = field(factory=SignaturePolicy)
+    max_body_bytes: int = MEBIBYTE
+    max_collection_bytes: int = 32 * MEBIBYTE
+    max_json_depth: int = 32
+    requests_per_second: float = 20_000
+    failed_authentications_per_second: float = 10
+    connections_per_address: int = 512
+    header_seconds: float = 10
+    body_seconds: float = 20
+    cached_bytes: int = 16 * MEBIBYTE
+    unix_time: Callable[[], float] = time.time

@@ -1,0 +1,98 @@
+"""
+Pages for people: made of the hub's own files, with nothing from elsewhere and nothing in line.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import hashlib
+from collections.abc import Mapping
+from importlib.resources import files
+from typing import Final
+
+from aiohttp import web
+from attrs import frozen
+
+from odoo_ai_config.entrypoints.http.platform.conditional import is_known
+from odoo_ai_config.entrypoints.http.platform.errors import RouteNotFoundError
+
+_GUARDED: Final = {"X-Content-Type-Options": "nosniff"}
+# Icons stand in style sheets and links, as data.
+_CONTENT_POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+# No text can become markup, whatever a script does with it.
+TEXT_ONLY: Final = "; require-trusted-types-for 'script'; trusted-types 'none'"
+
+
+@frozen
+class StaticBody:
+    """
+    Bytes that are the same for everybody, and the entity tag that stands for them.
+    """
+
+    content: bytes
+    tag: str
+
+    @classmethod
+    def of(cls, content: bytes) -> StaticBody:
+        """
+        Tag *content* by its digest.
+        """
+        return cls(content, f'"{hashlib.sha256(content).hexdigest()[:32]}"')
+
+
+@functools.cache
+def packaged(folder: str, name: str) -> StaticBody:
+    """
+    A file that comes with this package, read when it is first asked for.
+    """
+    return StaticBody.of((files("odoo_ai_config.entrypoints.http") / folder / name).read_bytes())
+
+
+def shown_page(text: str, headers: Mapping[str, str], policy: str = "") -> web.Response:
+    """
+    A page that may load the hub's own files only. *policy* is what else it denies itself.
+    """
+    return web.Response(
+        text=text,
+        content_type="text/html",
+        headers={
+            **_GUARDED,
+            **headers,
+            "Cache-Control": "no-cache",
+            "Content-Security-Policy": _CONTENT_POLICY + policy,
+            "Referrer-Policy": "no-referrer",
+        },
+    )
+
+
+async def shown_part(
+    request: web.Request, folder: str, media_types: Mapping[str, str]
+) -> web.Response:
+    """
+    What the page in *folder* is made of: the one of *media_types* that the address names.
+
+    Raises:
+        RouteNotFoundError: It is not made of that.
+    """
+    name = request.match_info["file"]
+    if name not in media_types:
+        raise RouteNotFoundError
+    file = await asyncio.to_thread(packaged, folder, name)
+    return shown_file(request, file, media_types[name])
+
+
+def shown_file(request: web.Request, body: StaticBody, media_type: str) -> web.Response:
+    """
+    *body*, unless the reader has it already.
+    """
+    headers = {**_GUARDED, "ETag": body.tag, "Cache-Control": "no-cache"}
+    known = request.headers.get("If-None-Match")
+    if known is not None and is_known(known, body.tag):
+        return web.Response(status=304, headers=headers)
+    return web.Response(
+        body=body.content, content_type=media_type, charset="utf-8", headers=headers
+    )

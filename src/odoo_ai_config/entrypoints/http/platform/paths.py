@@ -1,0 +1,106 @@
+"""
+The parts of a path and the parameters of a query, read as what they stand for.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Final, TypeVar
+
+from aiohttp import web
+from structlog.contextvars import bind_contextvars
+
+from odoo_ai_config.domain.errors import InvalidValueError
+from odoo_ai_config.domain.identifiers import BusinessDomain, DocumentKey, DocumentKind, TenantId
+from odoo_ai_config.entrypoints.http.platform.errors import FieldError, InvalidFieldsError
+
+T = TypeVar("T")
+
+# Beyond any version, and short enough to be an integer to every store.
+_MOST_DIGITS: Final = 15
+_YES: Final = frozenset({"1", "true", "yes"})
+
+
+def named(name: str, make: Callable[[str], T], text: str) -> T:
+    """
+    What *make* makes of *text*, which stands at *name* in the request's target.
+
+    Raises:
+        InvalidFieldsError: It refuses.
+    """
+    try:
+        return make(text)
+    except InvalidValueError as error:
+        raise InvalidFieldsError([FieldError(name, error.rule)]) from None
+
+
+def tenant_of(request: web.Request) -> TenantId:
+    """
+    The tenant that the path names.
+    """
+    tenant = named("tenant_id", TenantId, request.match_info["tenant"])
+    bind_contextvars(tenant=tenant.value)
+    return tenant
+
+
+def domain_of(request: web.Request) -> BusinessDomain:
+    """
+    The business area that the path names, as a slug or as people write it.
+    """
+    return named("domain", BusinessDomain.from_text, request.match_info["domain"])
+
+
+def document_of(request: web.Request) -> DocumentKey:
+    """
+    The document that the path names.
+    """
+    parts = request.match_info
+    return _document_key(parts["tenant"], parts["domain"], parts["kind"])
+
+
+@functools.lru_cache(maxsize=4096)
+def _document_key(tenant: str, domain: str, kind: str) -> DocumentKey:
+    return DocumentKey(
+        named("tenant_id", TenantId, tenant),
+        named("domain", BusinessDomain.from_text, domain),
+        named("config_type", DocumentKind, kind),
+    )
+
+
+def whole_number(name: str, text: str, *, rule: str = "positive", most: int | None = None) -> int:
+    """
+    A positive integer.
+
+    Raises:
+        InvalidFieldsError: *text* is none, or it is beyond *most*.
+    """
+    # int() would also take "1_000", "+5" and full-width digits.
+    well_formed = text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS
+    number = int(text) if well_formed else 0
+    if number < 1 or (most is not None and number > most):
+        raise InvalidFieldsError([FieldError(name, rule, most)])
+    return number
+
+
+def optional_number(request: web.Request, name: str) -> int | None:
+    """
+    The positive integer that the query gives for *name*, if it gives one.
+    """
+    text = request.query.get(name, "")
+    return whole_number(name, text) if text else None
+
+
+def is_asked(request: web.Request, name: str) -> bool:
+    """
+    Whether the query says yes to *name*.
+    """
+    return request.query.get(name, "").lower() in _YES
+
+
+def page_size(request: web.Request, *, default: int, most: int) -> int:
+    """
+    How many items the query asks for.
+    """
+    text = request.query.get("limit", "")
+    return whole_number("limit", text, rule="page_size", most=most) if text else default

@@ -1,0 +1,109 @@
+"""
+Gives each request an id and an answer, and each answer its place in the metrics.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+import secrets
+from time import perf_counter
+from typing import Final
+
+from aiohttp import hdrs, web
+from aiohttp.typedefs import Handler
+from multidict import istr
+from structlog.contextvars import bind_contextvars
+
+from odoo_ai_config.entrypoints.http.platform.app_keys import REQUEST_ID, LastOrders
+from odoo_ai_config.entrypoints.http.platform.bodies import refuse_encoding
+from odoo_ai_config.entrypoints.http.platform.metrics import Metrics
+from odoo_ai_config.entrypoints.http.platform.problems import answer_to
+from odoo_ai_config.entrypoints.http.platform.store_watch import StoreWatch
+
+_HEADER: Final = istr("X-Request-ID")
+_NAME: Final = "odoo-ai-config"
+# Unknown paths are one to the metrics.
+NOWHERE: Final = "/{path}"
+_VALID_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,128}")
+
+
+class RequestTrace:
+    """
+    Wraps handlers of one application.
+
+    A wrapper and not a middleware: every path has a handler here, the unknown ones too, and
+    what aiohttp does for middlewares costs a read as much as finding its document.
+    """
+
+    def __init__(self, metrics: Metrics, last_orders: LastOrders, store_watch: StoreWatch) -> None:
+        self._metrics = metrics
+        self._last_orders = last_orders
+        self._store_watch = store_watch
+        # Unique without a system call for each request.
+        self._start = secrets.token_hex(6)
+        self._numbers = itertools.count(1)
+        self._count_unrouted = metrics.requests(NOWHERE, "any")
+
+    def of(self, template: str, method: str, handler: Handler, area: str | None) -> Handler:
+        """
+        *handler* of *method* at the path *template*, its requests named, counted and answered.
+
+        No exception comes through any more but a cancellation. Log lines of a request have its
+        id and, unless they name one themselves, the *area*.
+        """
+        metrics = self._metrics
+        count = metrics.requests(template, method)
+        last_orders, watch = self._last_orders, self._store_watch
+        about = {} if area is None else {"area": area}
+        # A read logs nothing unless it is refused.
+        quiet = method in {"GET", "HEAD"}
+
+        async def trace(request: web.Request) -> web.StreamResponse:
+            started = perf_counter()
+            request_id = self._name(request)
+            if not quiet:
+                # aiohttp runs each request in a context of its own: nothing to unbind.
+                bind_contextvars(request_id=request_id, **about)
+            try:
+                if hdrs.CONTENT_ENCODING in request.headers and request.body_exists:
+                    refuse_encoding(request)
+                response = await handler(request)
+            except Exception as error:  # noqa: BLE001 - the one place where everything ends
+                bind_contextvars(request_id=request_id, **about)
+                watch.failed(error)
+                response = answer_to(error, request, metrics)
+            self._sign(response, request_id)
+            if last_orders.called:
+                response.force_close()
+            count(response.status, perf_counter() - started)
+            return response
+
+        return trace
+
+    def refused(self, request: web.BaseRequest, error: Exception) -> web.Response:
+        """
+        The answer to a *request* that no route can be found for.
+        """
+        request_id = self._name(request)
+        bind_contextvars(request_id=request_id)
+        response = answer_to(error, request, self._metrics)
+        self._sign(response, request_id)
+        self._count_unrouted(response.status, 0.0)
+        return response
+
+    def _name(self, request: web.BaseRequest) -> str:
+        request_id = request.headers.get(_HEADER)
+        if request_id is None or _VALID_ID.fullmatch(request_id) is None:
+            request_id = f"{self._start}-{next(self._numbers):x}"
+        request[REQUEST_ID] = request_id
+        return request_id
+
+    def _sign(self, response: web.StreamResponse, request_id: str) -> None:
+        headers = response.headers
+        headers[_HEADER] = request_id
+        # What it is made of is nobody's business.
+        headers[hdrs.SERVER] = _NAME
+
+
+TRACE: Final = web.AppKey("trace", RequestTrace)

@@ -1,0 +1,3 @@
+"""
+Reconciliation over HTTP.
+"""

@@ -1,0 +1,3 @@
+"""
+What the hub says of itself without a key.
+"""

@@ -1,0 +1,70 @@
+"""
+``/ui``: what the hub has of a client, for the eye. Nothing can be changed there.
+
+The page is the same for everybody and holds nothing of a client: it asks for an API key, and
+its script reads what that key may read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from aiohttp import web
+
+from odoo_ai_config.entrypoints.http.platform.pages import TEXT_ONLY, shown_page, shown_part
+from odoo_ai_config.entrypoints.http.platform.texts import preferred_language
+
+FOLDER: Final = "ui/client_page"
+MEDIA_TYPES: Final[Mapping[str, str]] = {
+    "client.css": "text/css",
+    "client.js": "text/javascript",
+    "words.js": "text/javascript",
+}
+
+
+async def show_page(request: web.Request) -> web.Response:
+    """
+    The page, in the language that the browser likes better.
+    """
+    language = preferred_language(request.headers.get("Accept-Language")).value
+    # Relative addresses, so that the page also works behind a proxy that adds a prefix.
+    below = request.rel_url.raw_path.partition("/ui")[2].count("/")
+    files_at = "../" * (below - 1) if below else "ui/"
+    return shown_page(
+        _PAGE.format(language=language, files=files_at),
+        {"Content-Language": language},
+        TEXT_ONLY,
+    )
+
+
+async def show_file(request: web.Request) -> web.Response:
+    """
+    What the page is made of.
+    """
+    return await shown_part(request, FOLDER, MEDIA_TYPES)
+
+
+_PAGE: Final = """\
+<!DOCTYPE html>
+<html lang="{language}">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>odoo-ai-config</title>
+<link rel="icon" href="data:,">
+<link rel="stylesheet" href="{files}client.css">
+</head>
+<body data-hub="{files}../">
+<header>
+<strong>odoo-ai-config</strong>
+<button type="button" id="language"></button>
+<button type="button" id="forget" hidden></button>
+</header>
+<main id="main" aria-live="polite">
+<noscript>Esta página precisa de JavaScript. This page needs JavaScript.</noscript>
+</main>
+<script type="module" src="{files}client.js"></script>
+</body>
+</html>
+"""

@@ -1,0 +1,370 @@
+"""
+What the operator can set: names, types, defaults and meaning.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Final, cast
+
+import environ
+from attrs import Attribute, AttrsInstance, fields, frozen
+
+from odoo_ai_config.domain.access import SHORTEST_SECRET
+from odoo_ai_config.domain.credentials.secrets import SecretText
+from odoo_ai_config.domain.documents.revisions import RetentionPolicy
+from odoo_ai_config.domain.messages.retrying import RetryPolicy
+from odoo_ai_config.entrypoints.apps import ALL_APPS, App, apps_named, names_of
+from odoo_ai_config.entrypoints.settings.errors import SettingsError
+from odoo_ai_config.entrypoints.settings.values import (
+    Target,
+    address,
+    api_key,
+    count,
+    one_of,
+    secret,
+    secrets,
+    switch,
+    targets,
+    webhook_tokens,
+)
+
+PREFIX: Final = "ODOO_AI_CONFIG"
+# Longer than asking a crew takes, and longer than posting its answer.
+SHORTEST_LEASE: Final = 75
+_LOG_LEVELS: Final = ("debug", "info", "warning", "error")
+_LOG_FORMATS: Final = ("auto", "console", "json")
+_MAX_PORT: Final = 65535
+# What is never shown.
+SECRET: Final = (
+    "store_url",
+    "keyring",
+    "api_key",
+    "webhook_secrets",
+    "legacy_odoo_secrets",
+    "chatwoot_api_token",
+    "chatwoot_secrets",
+    "chatwoot_tokens",
+    "ngrok_authtoken",
+)
+# Variables that others have named.
+_OWN_NAMES: Final = {
+    "host": "SERVER_HOST",
+    "port": "SERVER_PORT",
+    "ngrok_authtoken": "NGROK_AUTHTOKEN",
+}
+# What a value has to be, where its variable's name does not say it.
+RULES: Final = {
+    "api_key": f" (pelo menos {SHORTEST_SECRET} caracteres, sem espaços nas pontas e difíceis de "
+    "adivinhar: não 123... nem repetições; crie uma com: openssl rand -hex 32)",
+    "chatwoot_tokens": f" (de {SHORTEST_SECRET} a 128 letras sem acento, dígitos, _ ou -, "
+    "difíceis de adivinhar; crie um com: openssl rand -hex 32)",
+    "public_url": " (https://servidor ou http://servidor)",
+    "private_targets": " (nomes de hosts e redes como 10.0.0.0/8, separados por vírgula)",
+    "lease_seconds": f" (pelo menos {SHORTEST_LEASE})",
+    "apps": f" (use {', '.join(names_of(ALL_APPS))}, separados por vírgula)",
+}
+
+
+@environ.config(prefix=PREFIX, frozen=True)
+class Settings:
+    """
+    Everything that can be set. `environ-config` documents it by ``help``.
+    """
+
+    data_dir: Path = environ.var(
+        default="var",
+        converter=Path,
+        help="Pasta do banco de dados, do chaveiro e da primeira chave de API",
+    )
+    store_url: SecretText | None = environ.var(
+        default="",
+        converter=secret,
+        help="sqlite:///arquivo, mongodb://servidor/banco?replicaSet=rs0 ou memory://; "
+        "se vazio, odoo-ai-config.db na pasta de dados",
+    )
+    keyring: SecretText | None = environ.var(
+        default="",
+        converter=secret,
+        help="Caminho do arquivo do chaveiro, ou as próprias chaves (base64, a atual primeiro, "
+        "separadas por vírgula); se vazio, keyring.json na pasta de dados",
+    )
+    api_key: SecretText | None = environ.var(
+        default="",
+        converter=api_key,
+        help="Chave de pelo menos 20 caracteres difíceis de adivinhar, com todos os escopos; se "
+        "vazia, a primeira execução cria uma e a guarda no arquivo api-key da pasta de dados",
+    )
+    log_dir: Path | None = environ.var(
+        default="logs",
+        converter=lambda text: Path(text) if text else None,
+        help="Pasta de AAAAMMDD_unified_server.log, webhook.log, hub.log e config_service.log; "
+        "vazio para não gravar arquivos",
+    )
+    log_level: str = environ.var(
+        default="info", converter=one_of(_LOG_LEVELS), help="debug, info, warning ou error"
+    )
+    log_format: str = environ.var(
+        default="auto",
+        converter=one_of(_LOG_FORMATS),
+        help="Saída de erros: console, json ou auto (console num terminal, json fora dele)",
+    )
+    host: str = environ.var(
+        default="127.0.0.1",
+        name="SERVER_HOST",
+        help="Endereço em que o servidor escuta; 0.0.0.0 para todos",
+    )
+    port: int = environ.var(
+        default="8000",
+        name="SERVER_PORT",
+        converter=count(0, _MAX_PORT),
+        help="Porta em que o servidor escuta; 0 para qualquer uma livre",
+    )
+    apps: frozenset[App] = environ.var(
+        default=",".join(names_of(ALL_APPS)),
+        converter=apps_named,
+        help="O que este processo atende: config, chatwoot, odoo-api, separados por vírgula",
+    )
+    workers: int = environ.var(
+        default="1", converter=count(1, 64), help="Processos que atendem a mesma porta"
+    )
+    shutdown_seconds: int = environ.var(
+        default="20",
+        converter=count(1, 3600),
+        help="Segundos que uma parada espera pelas requisições já aceitas",
+    )
+    public_url: str | None = environ.var(
+        default="",
+        converter=address,
+        help="Endereço público deste servidor (https://...), dado às equipes para respostas "
+        "posteriores; sem ele, só respondem na hora",
+    )
+    private_targets: tuple[Target, ...] = environ.var(
+        default="",
+        converter=targets,
+        help="Hosts e redes privados, ou sem TLS, em que equipes podem estar, separados por "
+        "vírgula: crew.local, 127.0.0.0/8",
+    )
+    webhook_secrets: tuple[SecretText, ...] = environ.var(
+        default="",
+        converter=secrets,
+        help="Segredos das assinaturas Standard Webhooks (whsec_...), separados por vírgula",
+    )
+    legacy_odoo_secrets: tuple[SecretText, ...] = environ.var(
+        default="",
+        converter=secrets,
+        help="Segredos do X-Webhook-Signature do módulo Odoo antigo, separados por vírgula; "
+        "vazio desliga esse esquema",
+    )
+    require_signature: bool = environ.var(
+        default="0",
+        converter=switch,
+        help="Recusa o que o escopo webhook envia sem assinatura (1 ou 0)",
+    )
+    chatwoot_url: str | None = environ.var(
+        default="",
+        converter=address,
+        help="Endereço do Chatwoot (https://...), para contas sem endereço próprio; "
+        "CHATWOOT_BASE_URL também vale",
+    )
+    chatwoot_api_token: SecretText | None = environ.var(
+        default="",
+        converter=secret,
+        help="api_access_token do Chatwoot, para contas sem token próprio; CHATWOOT_API_KEY "
+        "também vale",
+    )
+    chatwoot_secrets: tuple[SecretText, ...] = environ.var(
+        default="",
+        converter=secrets,
+        help="Segredos com que o Chatwoot assina, de qualquer conta, separados por vírgula",
+    )
+    chatwoot_tokens: tuple[SecretText, ...] = environ.var(
+        default="",
+        converter=webhook_tokens,
+        help="Finais secretos do endereço /webhook/<token>, para Chatwoot que não assina, "
+        "separados por vírgula",
+    )
+    deliveries: int = environ.var(
+        default="64",
+        converter=count(1, 10_000),
+        help="Mensagens que cada processo entrega ao mesmo tempo",
+    )
+    deliveries_per_tenant: int = environ.var(
+        default="16",
+        converter=count(1, 10_000),
+        help="Dessas, as de um mesmo cliente",
+    )
+    delivery_attempts: int = environ.var(
+        default="12",
+        converter=count(1, 100),
+        help="Tentativas de entregar uma mensagem antes de desistir dela",
+    )
+    lease_seconds: int = environ.var(
+        default="90",
+        converter=count(SHORTEST_LEASE, 3600),
+        help="Segundos até que outro processo retome a mensagem de um que parou de repente",
+    )
+    max_body_bytes: int = environ.var(
+        default=str(1024 * 1024),
+        converter=count(1024),
+        help="Maior corpo de requisição, em bytes",
+    )
+    max_collection_bytes: int = environ.var(
+        default=str(32 * 1024 * 1024),
+        converter=count(1024),
+        help="Maior corpo de uma coleção inteira (/api/v1), em bytes",
+    )
+    max_json_depth: int = environ.var(
+        default="32", converter=count(8, 256), help="Maior aninhamento do corpo de uma requisição"
+    )
+    rate_limit: int = environ.var(
+        default="20000",
+        converter=count(0),
+        help="Requisições por segundo de uma chave, ou de uma conta do Chatwoot; 0: sem limite",
+    )
+    failure_limit: int = environ.var(
+        default="10",
+        converter=count(0),
+        help="Chaves, assinaturas e endereços secretos errados por segundo de um mesmo IP; "
+        "0: sem limite",
+    )
+    connections_per_address: int = environ.var(
+        default="512",
+        converter=count(0),
+        help="Conexões que um endereço pode manter abertas com cada processo; 0: sem limite. "
+        "Atrás de um proxy, todas vêm do endereço dele",
+    )
+    header_seconds: int = environ.var(
+        default="10",
+        converter=count(1, 3600),
+        help="Segundos que uma conexão tem para enviar os cabeçalhos de uma requisição",
+    )
+    ngrok_authtoken: SecretText | None = environ.var(
+        default="",
+        name="NGROK_AUTHTOKEN",
+        converter=secret,
+        help="Token do ngrok, para odoo-ai-config tunnel; NGROK_AUTH_TOKEN também vale",
+    )
+    keep_versions: int = environ.var(
+        default="1000",
+        converter=count(0),
+        help="Versões mais novas guardadas de um documento; 0 para todas",
+    )
+    keep_days: int = environ.var(
+        default="0",
+        converter=count(0),
+        help="Dias que versões antigas são guardadas; 0 para sempre",
+    )
+    keep_messages_days: int = environ.var(
+        default="30",
+        converter=count(0, 36_500),
+        help="Dias que mensagens já tratadas são guardadas; 0 para sempre",
+    )
+
+    @property
+    def retention(self) -> RetentionPolicy:
+        """
+        Which old versions may go.
+        """
+        return RetentionPolicy(
+            keep=self.keep_versions or None,
+            max_age=timedelta(days=self.keep_days) if self.keep_days else None,
+        )
+
+    @property
+    def retries(self) -> RetryPolicy:
+        """
+        When a delivery that failed is tried again.
+        """
+        return RetryPolicy(attempts=self.delivery_attempts)
+
+    @property
+    def lease(self) -> timedelta:
+        """
+        How long a message that is being delivered is nobody else's.
+        """
+        return timedelta(seconds=self.lease_seconds)
+
+    @property
+    def messages_kept(self) -> timedelta | None:
+        """
+        How long finished messages are kept; None for ever.
+        """
+        return timedelta(days=self.keep_messages_days) if self.keep_messages_days else None
+
+    @property
+    def store(self) -> StoreLocation:
+        """
+        Where the data is.
+
+        Raises:
+            SettingsError: The store's URL has another scheme.
+        """
+        if self.store_url is None:
+            return StoreLocation("sqlite", path=self.data_dir / "odoo-ai-config.db")
+        url = self.store_url.reveal()
+        scheme, separator, rest = url.partition("://")
+        if scheme == "sqlite" and rest.startswith("/"):
+            return StoreLocation(scheme, path=Path(rest[1:]))
+        if scheme == "memory" and separator:
+            return StoreLocation(scheme)
+        if scheme in {"mongodb", "mongodb+srv"}:
+            return StoreLocation("mongodb", url=self.store_url)
+        raise SettingsError(
+            f"{PREFIX}_STORE_URL deve começar com sqlite:///, mongodb:// ou memory://"
+        )
+
+    @property
+    def keyring_path(self) -> Path:
+        """
+        The key ring's file, unless the keys themselves are set.
+        """
+        return self.data_dir / "keyring.json"
+
+    @property
+    def webhook_token_path(self) -> Path:
+        """
+        Where the first start leaves the end of the webhook's address that it makes.
+        """
+        return self.data_dir / "chatwoot-token"
+
+    @property
+    def api_key_path(self) -> Path:
+        """
+        Where the first start leaves the key that it makes.
+        """
+        return self.data_dir / "api-key"
+
+    @property
+    def revoked_keys_path(self) -> Path:
+        """
+        Where it is noted, apart from the store, which keys were revoked.
+        """
+        return self.data_dir / "revoked-keys"
+
+
+@frozen
+class StoreLocation:
+    """
+    A store's technology, and its file or its URL.
+    """
+
+    technology: str
+    path: Path = Path()
+    url: SecretText | None = None
+
+
+def setting_names() -> dict[str, str]:
+    """
+    The environment variable of each setting, by the setting's name.
+    """
+    return {
+        setting.name: _OWN_NAMES.get(setting.name, f"{PREFIX}_{setting.name.upper()}")
+        for setting in declared_settings()
+    }
+
+
+def declared_settings() -> tuple[Attribute[object], ...]:
+    # environ-config's decorator hides from mypy that it makes an attrs class.
+    return tuple(fields(cast("type[AttrsInstance]", Settings)))
