@@ -27,9 +27,8 @@ from benchmarks.figures import Figure, at_least, at_most, rate_of_at_least
 from benchmarks.load import Load, request, send
 from benchmarks.processes import API_KEY, Server, floor, hub
 from benchmarks.routing import fill, hub_in, message
-from odoo_ai_config.application.messages.intake import Reception
+from odoo_ai_config.application.messages.intake import Reception, destination_of
 from odoo_ai_config.application.messages.payloads import read_event
-from odoo_ai_config.application.messages.routing import destination_of
 from odoo_ai_config.domain.credentials.secrets import SecretText
 from odoo_ai_config.entrypoints.library import Hub
 

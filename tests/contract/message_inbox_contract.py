@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 
 from odoo_ai_config.adapters.memory.clock import ManualClock
 from odoo_ai_config.adapters.memory.secret_vault import MemorySecretVault
-from odoo_ai_config.application.credentials.rotate_tenant_key import RotateTenantKey
+from odoo_ai_config.application.credentials.rotation import RotateTenantKey
 from odoo_ai_config.application.errors import (
     DeliveryRecordedError,
     MessageRecordedError,

@@ -17,8 +17,8 @@ from typing import Final
 import pytest
 
 from odoo_ai_config.application import errors as application
-from odoo_ai_config.application.messages.delivery_steps import Trouble
-from odoo_ai_config.application.messages.routing import NO_ROUTE
+from odoo_ai_config.application.messages.delivery import Trouble
+from odoo_ai_config.application.messages.intake import NO_ROUTE
 from odoo_ai_config.domain.errors import CrewNotFoundError
 from odoo_ai_config.domain.messages.inbox import SILENT, Stage
 from tests.source_tree import ROOT

@@ -7,7 +7,7 @@ import pytest
 from motor.motor_asyncio import AsyncIOMotorClient
 
 from odoo_ai_config.adapters.memory.clock import ManualClock
-from odoo_ai_config.application.sync_collection import SyncCollection
+from odoo_ai_config.application.collections import SyncCollection
 from odoo_ai_config.domain.collections import CollectionSync
 from tests.contract.mongo_stores import stores_over
 from tests.contract.samples import AT, collection_key, item

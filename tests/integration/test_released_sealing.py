@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from odoo_ai_config.adapters.crypto.key_ring import KeyRing, MasterKey
 from odoo_ai_config.adapters.crypto.key_ring_file import KeyRingSetting
 from odoo_ai_config.adapters.crypto.secret_vault import AesGcmSecretVault
-from odoo_ai_config.application.api_key_text import ApiKeyText
+from odoo_ai_config.application.keys import ApiKeyText
 from odoo_ai_config.domain.credentials.secrets import (
     Fingerprint,
     SealContext,

@@ -17,8 +17,7 @@ from odoo_ai_config.adapters.sqlite.config_store import SqliteConfigStore
 from odoo_ai_config.adapters.sqlite.database import SqliteDatabase, open_sqlite
 from odoo_ai_config.adapters.sqlite.secret_store import SqliteSecretStore
 from odoo_ai_config.application.credentials.reveal import RevealCredential
-from odoo_ai_config.application.credentials.rotate_tenant_key import RotateTenantKey
-from odoo_ai_config.application.credentials.rotation import RotateMasterKey
+from odoo_ai_config.application.credentials.rotation import RotateMasterKey, RotateTenantKey
 from odoo_ai_config.application.credentials.sealing import Sealer
 from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.changes import Changeset

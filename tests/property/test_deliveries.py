@@ -27,8 +27,7 @@ from odoo_ai_config.application.errors import (
     CrewUnavailableError,
     StoreUnavailableError,
 )
-from odoo_ai_config.application.messages.delivery import DeliverMessage
-from odoo_ai_config.application.messages.delivery_steps import Progress
+from odoo_ai_config.application.messages.delivery import DeliverMessage, Progress
 from odoo_ai_config.application.messages.reply_sender import AnswerPosting
 from odoo_ai_config.application.messages.texts import MessageTexts
 from odoo_ai_config.application.ports.chatwoot_client import Chatwoot, Conversation

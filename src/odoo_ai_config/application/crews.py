@@ -8,7 +8,7 @@ from functools import partial
 
 from attrs import frozen
 
-from odoo_ai_config.application.credentials.unsealing import sealed_values, unsealed
+from odoo_ai_config.application.credentials.sealing import sealed_values, unsealed
 from odoo_ai_config.application.off_loop import cost_of, run_off_loop
 from odoo_ai_config.application.ports.config_store import ConfigStore
 from odoo_ai_config.application.ports.secret_store import SecretStore

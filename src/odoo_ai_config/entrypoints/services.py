@@ -7,39 +7,34 @@ from __future__ import annotations
 from attrs import frozen
 
 from odoo_ai_config.application.audit import ReadAuditTrail
-from odoo_ai_config.application.authenticate import Authenticate
-from odoo_ai_config.application.channels.mapping import WriteMapping
-from odoo_ai_config.application.channels.read_mapping import ReadMapping
+from odoo_ai_config.application.channels.mapping import ReadMapping, SyncMapping, WriteMapping
 from odoo_ai_config.application.channels.routing import ResolveRoute
 from odoo_ai_config.application.channels.simulation import SimulateMapping
-from odoo_ai_config.application.channels.sync_mapping import SyncMapping
 from odoo_ai_config.application.chatwoot.accounts import ChatwootAccounts
-from odoo_ai_config.application.chatwoot.read_chatwoot_accounts import ReadChatwootAccounts
-from odoo_ai_config.application.chatwoot.settings import SetChatwootAccount
-from odoo_ai_config.application.collections import ReadCollection
-from odoo_ai_config.application.credentials.check_key_ring import CheckKeyRing
+from odoo_ai_config.application.chatwoot.settings import ReadChatwootAccounts, SetChatwootAccount
+from odoo_ai_config.application.collections import ReadCollection, SyncCollection
 from odoo_ai_config.application.credentials.reveal import RevealCredential
-from odoo_ai_config.application.credentials.rotate_tenant_key import RotateTenantKey
-from odoo_ai_config.application.credentials.rotation import RotateMasterKey
+from odoo_ai_config.application.credentials.rotation import (
+    CheckKeyRing,
+    RotateMasterKey,
+    RotateTenantKey,
+)
 from odoo_ai_config.application.credentials.stored import SealStoredSecrets
 from odoo_ai_config.application.documents.comparing import CompareRevisions
-from odoo_ai_config.application.documents.delete_document import DeleteDocument
-from odoo_ai_config.application.documents.list_documents import ListDocuments
-from odoo_ai_config.application.documents.patch_document import PatchDocument
-from odoo_ai_config.application.documents.publish_document import PublishDocument
-from odoo_ai_config.application.documents.reading import ReadDocument
-from odoo_ai_config.application.documents.roll_back_document import RollBackDocument
-from odoo_ai_config.application.documents.sync import SyncCredentials
-from odoo_ai_config.application.documents.sync_company_metadata import SyncCompanyMetadata
-from odoo_ai_config.application.keys import CreateApiKey
+from odoo_ai_config.application.documents.reading import ListDocuments, ReadDocument
+from odoo_ai_config.application.documents.sync import SyncCompanyMetadata, SyncCredentials
+from odoo_ai_config.application.documents.writing import (
+    DeleteDocument,
+    PatchDocument,
+    PublishDocument,
+    RollBackDocument,
+)
+from odoo_ai_config.application.keys import Authenticate, CreateApiKey, RevokeApiKey
 from odoo_ai_config.application.messages.answers import AnswerMessage
 from odoo_ai_config.application.messages.delivery import DeliverMessage
-from odoo_ai_config.application.messages.discard_message import DiscardMessage
-from odoo_ai_config.application.messages.hold_messages import HoldMessages
 from odoo_ai_config.application.messages.intake import ReceiveMessage
-from odoo_ai_config.application.messages.read_message import ReadMessage
-from odoo_ai_config.application.messages.reading import ListMessages
-from odoo_ai_config.application.messages.replay import ReplayMessages
+from odoo_ai_config.application.messages.reading import ListMessages, ReadMessage
+from odoo_ai_config.application.messages.replay import DiscardMessage, HoldMessages, ReplayMessages
 from odoo_ai_config.application.ports.api_key_store import ApiKeyStore
 from odoo_ai_config.application.ports.audit_log import AuditLog
 from odoo_ai_config.application.ports.channel_directory import ChannelDirectory
@@ -49,11 +44,8 @@ from odoo_ai_config.application.ports.message_inbox import MessageInbox
 from odoo_ai_config.application.ports.secret_store import SecretStore
 from odoo_ai_config.application.ports.secret_vault import SecretVault
 from odoo_ai_config.application.ports.yaml_codec import YamlCodec
-from odoo_ai_config.application.prune_messages import PruneMessages
 from odoo_ai_config.application.reconciliation import Reconcile
-from odoo_ai_config.application.retention import PruneHistory
-from odoo_ai_config.application.revoke_api_key import RevokeApiKey
-from odoo_ai_config.application.sync_collection import SyncCollection
+from odoo_ai_config.application.retention import PruneHistory, PruneMessages
 from odoo_ai_config.application.tenants import ListTenants
 from odoo_ai_config.application.work_signal import Doorbell
 

@@ -17,7 +17,7 @@ from attrs import frozen
 
 from odoo_ai_config.application.chatwoot.accounts import documents_of, stored_accounts
 from odoo_ai_config.application.errors import StoreUnusableError
-from odoo_ai_config.application.revoke_api_key import NotedRevocations
+from odoo_ai_config.application.keys import NotedRevocations
 from odoo_ai_config.domain.access import ALL_SCOPES, ApiKey
 from odoo_ai_config.domain.chatwoot import ChatwootChange
 from odoo_ai_config.domain.credentials.secrets import SecretText

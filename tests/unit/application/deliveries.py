@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 from attrs import define, field
 
-from odoo_ai_config.application.messages.delivery_steps import Progress, Step
+from odoo_ai_config.application.messages.delivery import Progress, Step
 from odoo_ai_config.application.messages.payloads import read_event
 from odoo_ai_config.application.ports.crew_client import CrewLine
 from odoo_ai_config.application.ports.message_inbox import Allowance

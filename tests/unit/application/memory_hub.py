@@ -24,49 +24,39 @@ from odoo_ai_config.adapters.memory.state import MemoryState
 from odoo_ai_config.adapters.memory.token_source import CountingTokenSource
 from odoo_ai_config.adapters.memory.yaml_codec import JsonYamlCodec
 from odoo_ai_config.application.audit import ReadAuditTrail
-from odoo_ai_config.application.authenticate import Authenticate
-from odoo_ai_config.application.channels.mapping import WriteMapping
-from odoo_ai_config.application.channels.read_mapping import ReadMapping
+from odoo_ai_config.application.channels.mapping import ReadMapping, SyncMapping, WriteMapping
 from odoo_ai_config.application.channels.routing import ResolveRoute
 from odoo_ai_config.application.channels.simulation import SimulateMapping
-from odoo_ai_config.application.channels.sync_mapping import SyncMapping
 from odoo_ai_config.application.chatwoot.accounts import ChatwootAccounts
-from odoo_ai_config.application.chatwoot.read_chatwoot_accounts import ReadChatwootAccounts
-from odoo_ai_config.application.chatwoot.settings import SetChatwootAccount
-from odoo_ai_config.application.collections import ReadCollection
+from odoo_ai_config.application.chatwoot.settings import ReadChatwootAccounts, SetChatwootAccount
+from odoo_ai_config.application.collections import ReadCollection, SyncCollection
 from odoo_ai_config.application.credentials.reveal import RevealCredential
 from odoo_ai_config.application.credentials.sealing import Sealer
 from odoo_ai_config.application.credentials.stored import SealStoredSecrets
 from odoo_ai_config.application.credentials.written import CredentialsWriter
 from odoo_ai_config.application.crews import CrewDirectory
 from odoo_ai_config.application.documents.comparing import CompareRevisions
-from odoo_ai_config.application.documents.delete_document import DeleteDocument
-from odoo_ai_config.application.documents.list_documents import ListDocuments
-from odoo_ai_config.application.documents.patch_document import PatchDocument
-from odoo_ai_config.application.documents.publish_document import PublishDocument
-from odoo_ai_config.application.documents.reading import ReadDocument
-from odoo_ai_config.application.documents.roll_back_document import RollBackDocument
-from odoo_ai_config.application.documents.sync import SyncCredentials
-from odoo_ai_config.application.documents.sync_company_metadata import SyncCompanyMetadata
-from odoo_ai_config.application.documents.writing import DocumentWrite
-from odoo_ai_config.application.keys import CreateApiKey
+from odoo_ai_config.application.documents.reading import ListDocuments, ReadDocument
+from odoo_ai_config.application.documents.sync import SyncCompanyMetadata, SyncCredentials
+from odoo_ai_config.application.documents.writing import (
+    DeleteDocument,
+    DocumentWrite,
+    PatchDocument,
+    PublishDocument,
+    RollBackDocument,
+)
+from odoo_ai_config.application.keys import Authenticate, CreateApiKey, RevokeApiKey
 from odoo_ai_config.application.messages.answers import AnswerMessage
 from odoo_ai_config.application.messages.delivery import DeliverMessage
-from odoo_ai_config.application.messages.discard_message import DiscardMessage
-from odoo_ai_config.application.messages.hold_messages import HoldMessages
 from odoo_ai_config.application.messages.intake import ReceiveMessage
-from odoo_ai_config.application.messages.read_message import ReadMessage
-from odoo_ai_config.application.messages.reading import ListMessages
-from odoo_ai_config.application.messages.replay import ReplayMessages
+from odoo_ai_config.application.messages.reading import ListMessages, ReadMessage
+from odoo_ai_config.application.messages.replay import DiscardMessage, HoldMessages, ReplayMessages
 from odoo_ai_config.application.messages.reply_sender import AnswerPosting
 from odoo_ai_config.application.messages.texts import MessageTexts
 from odoo_ai_config.application.ports.crew_client import CrewLine
 from odoo_ai_config.application.ports.yaml_codec import YamlCodec
-from odoo_ai_config.application.prune_messages import PruneMessages
 from odoo_ai_config.application.reconciliation import Reconcile
-from odoo_ai_config.application.retention import PruneHistory
-from odoo_ai_config.application.revoke_api_key import RevokeApiKey
-from odoo_ai_config.application.sync_collection import SyncCollection
+from odoo_ai_config.application.retention import PruneHistory, PruneMessages
 from odoo_ai_config.application.tenants import ListTenants
 from odoo_ai_config.application.work_signal import Doorbell
 from odoo_ai_config.domain.access import ALL_SCOPES, ApiKey, Scope

@@ -7,9 +7,8 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
-from odoo_ai_config.application.api_key_text import ApiKeyText
+from odoo_ai_config.application.keys import ApiKeyText, NotedRevocations
 from odoo_ai_config.application.ports.token_source import TokenSource
-from odoo_ai_config.application.revoke_api_key import NotedRevocations
 from odoo_ai_config.domain.access import ALL_SCOPES, ApiKey, Scope
 from odoo_ai_config.domain.changes import AuditAction
 from odoo_ai_config.domain.credentials.secrets import SecretText, digest_of

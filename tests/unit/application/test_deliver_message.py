@@ -19,7 +19,7 @@ from odoo_ai_config.application.errors import (
     TargetForbiddenError,
     TenantKeyChangedError,
 )
-from odoo_ai_config.application.messages.delivery_steps import Progress
+from odoo_ai_config.application.messages.delivery import Progress
 from odoo_ai_config.domain.changes import Changeset
 from odoo_ai_config.domain.chatwoot import ChatwootAccess
 from odoo_ai_config.domain.credentials.secrets import SecretText

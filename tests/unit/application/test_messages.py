@@ -20,7 +20,7 @@ from odoo_ai_config.application.errors import (
     StoreUnavailableError,
 )
 from odoo_ai_config.application.messages.replay import Replay
-from odoo_ai_config.application.prune_messages import PruneMessages
+from odoo_ai_config.application.retention import PruneMessages
 from odoo_ai_config.application.work_signal import Doorbell
 from odoo_ai_config.domain.access import ApiKey, Scope, ScopeMissingError
 from odoo_ai_config.domain.changes import AuditAction, Changeset

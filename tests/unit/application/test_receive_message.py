@@ -10,7 +10,7 @@ from attrs import evolve
 
 from odoo_ai_config.adapters.memory.config_store import MemoryConfigStore
 from odoo_ai_config.adapters.memory.message_inbox import MemoryMessageInbox
-from odoo_ai_config.application.credentials.unsealing import unsealed
+from odoo_ai_config.application.credentials.sealing import unsealed
 from odoo_ai_config.application.errors import MessageRecordedError, StoreUnavailableError
 from odoo_ai_config.application.messages.intake import Receipt, Reception
 from odoo_ai_config.application.messages.payloads import customer_message, read_event

@@ -20,15 +20,13 @@ from odoo_ai_config.adapters.memory.config_store import MemoryConfigStore
 from odoo_ai_config.adapters.memory.secret_store import MemorySecretStore
 from odoo_ai_config.adapters.memory.secret_vault import MemorySecretVault
 from odoo_ai_config.adapters.memory.state import MemoryState
-from odoo_ai_config.application.credentials.check_key_ring import CheckKeyRing
 from odoo_ai_config.application.credentials.reveal import RevealCredential
-from odoo_ai_config.application.credentials.rotate_tenant_key import (
-    RotateTenantKey,
-    TenantKeyRotation,
-)
 from odoo_ai_config.application.credentials.rotation import (
+    CheckKeyRing,
     MasterKeyRotation,
     RotateMasterKey,
+    RotateTenantKey,
+    TenantKeyRotation,
 )
 from odoo_ai_config.application.credentials.sealing import Sealer
 from odoo_ai_config.application.errors import (

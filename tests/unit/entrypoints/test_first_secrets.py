@@ -13,7 +13,7 @@ import pytest
 import structlog
 
 from odoo_ai_config.application.errors import StoreUnusableError
-from odoo_ai_config.application.revoke_api_key import NotedRevocations
+from odoo_ai_config.application.keys import NotedRevocations
 from odoo_ai_config.domain.chatwoot import ChatwootChange
 from odoo_ai_config.domain.credentials.secrets import SecretText
 from odoo_ai_config.domain.identifiers import ChatwootId

@@ -1,19 +1,31 @@
 """
-Change the mapping as a whole.
+Read and write the mapping of channels.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
 from attrs import frozen
 
+from odoo_ai_config.application.deliveries import delivered, earlier_outcome
 from odoo_ai_config.application.off_loop import ENTRY, run_off_loop
 from odoo_ai_config.application.optimistic_commit import commit_decided
 from odoo_ai_config.application.ports.channel_directory import ChannelDirectory
 from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.application.ports.config_store import ConfigStore
 from odoo_ai_config.domain.access import ApiKey, Scope
-from odoo_ai_config.domain.changes import AuditEntry, Changeset, mapping_traces
-from odoo_ai_config.domain.channels.mapping import NO_RIVALS, MappingDecision, claimed, decided
+from odoo_ai_config.domain.changes import AuditEntry, Changeset, Claim, mapping_traces
+from odoo_ai_config.domain.channels.mapping import (
+    NO_RIVALS,
+    ChannelKey,
+    ChannelMapping,
+    MappingDecision,
+    MappingRevision,
+    claimed,
+    decided,
+)
 from odoo_ai_config.domain.channels.routing import RoutingTable
 from odoo_ai_config.domain.channels.sections import (
     MappingSections,
@@ -21,6 +33,148 @@ from odoo_ai_config.domain.channels.sections import (
     replaced_sections,
     sections_of,
 )
+from odoo_ai_config.domain.errors import MappingNotFoundError
+from odoo_ai_config.domain.identifiers import TenantId
+from odoo_ai_config.domain.outcomes import Outcome, WriteKind
+
+
+async def decided_in(
+    channels: ChannelDirectory,
+    current: MappingRevision | None,
+    mapping: ChannelMapping,
+    *,
+    caller: ApiKey,
+    at: datetime,
+) -> MappingDecision:
+    """
+    What *mapping* of *caller* makes of the channel that is mapped as *current*.
+
+    Others are asked about only if something is claimed anew: a repeated event costs nothing.
+
+    Raises:
+        DomainError: One of `MAPPING_REFUSALS`: *caller* is bound, and *mapping* touches what
+            others have.
+        StoreUnavailableError: The store is away.
+    """
+    if current is not None and current.mapping == mapping:
+        return MappingDecision(None)
+    claim = claimed(current, mapping)
+    rivals = NO_RIVALS if claim is None else await channels.rivals_of(claim)
+    wider: Mapping[ChannelKey, MappingRevision] = {}
+    if claim is not None and claim.account is not None:
+        wider = await channels.current(mapping.key.wider)
+    return decided(
+        current,
+        mapping,
+        author=caller.id,
+        at=at,
+        bound=caller.tenant is not None,
+        wider=[wider[key] for key in mapping.key.wider if key in wider],
+        rivals=rivals,
+    )
+
+
+@frozen
+class ReadMapping:
+    """
+    The mapping as the one object that clients of the replaced service expect.
+    """
+
+    channels: ChannelDirectory
+
+    async def __call__(self, *, caller: ApiKey) -> MappingSections:
+        """
+        The active mappings, or only those of the tenant that *caller* is bound to.
+
+        Raises:
+            ScopeMissingError: *caller* may not read the configuration.
+            MappingNotFoundError: No channel has ever been mapped.
+            StoreUnavailableError: The store is away.
+        """
+        caller.require(Scope.CONFIG_READ)
+        revisions = await self.channels.mappings(caller.tenant)
+        if not revisions:
+            raise MappingNotFoundError
+        return await run_off_loop(
+            lambda: sections_of(revision.mapping for revision in revisions),
+            cost=ENTRY * len(revisions),
+        )
+
+    async def of(self, tenant: TenantId, *, caller: ApiKey) -> Sequence[MappingRevision]:
+        """
+        The channels of *tenant*, those that are switched off included.
+
+        Raises:
+            ScopeMissingError: *caller* may not read the configuration.
+            TenantForbiddenError: *caller* is bound to another tenant.
+            StoreUnavailableError: The store is away.
+        """
+        caller.require(Scope.CONFIG_READ)
+        caller.require_tenant(tenant)
+        return await self.channels.mappings(tenant)
+
+
+@frozen
+class SyncMapping:
+    """
+    Upsert the one channel that a ``mapping_sync`` event is about, or switch it off.
+    """
+
+    store: ConfigStore
+    channels: ChannelDirectory
+    clock: Clock
+
+    async def __call__(
+        self, mapping: ChannelMapping, *, caller: ApiKey, claim: Claim | None = None
+    ) -> Outcome:
+        """
+        Commit the mapping, or find that nothing changed.
+
+        An inactive *mapping* never touches a channel that another tenant has taken over in
+        the meantime: a late deactivation is not a claim.
+
+        Raises:
+            ScopeMissingError: *caller* may not push events.
+            TenantForbiddenError: *caller* is bound to another tenant.
+            DomainError: One of `MAPPING_REFUSALS`: *caller* is bound, and *mapping* touches what
+                others have.
+            IdempotencyKeyReusedError: *claim* came before with another body.
+            ContentionError: Too many writers at a time.
+            StoreUnavailableError: The store is away.
+        """
+        caller.require(Scope.WEBHOOK)
+        caller.require_tenant(mapping.owner.tenant)
+        key = mapping.key
+
+        async def decide() -> tuple[Changeset, Outcome]:
+            earlier = await earlier_outcome(self.store, claim)
+            if earlier is not None:
+                return Changeset(), earlier
+            now = self.clock.now()
+            current = (await self.channels.current((key,))).get(key)
+            decision = await decided_in(self.channels, current, mapping, caller=caller, at=now)
+            revision = decision.revision
+            newest = revision or current
+            # Nothing to remember of a channel that is another tenant's.
+            own = None if newest is None or decision.notices else newest.mapping
+            outcome = Outcome(
+                WriteKind.MAPPING if mapping.active else WriteKind.MAPPING_DELETE,
+                mapping.owner,
+                {"mapping": 0 if newest is None else newest.version},
+                changed=revision is not None,
+                at=now,
+                notices=decision.notices,
+                digests={} if own is None else {"mapping": own.digest},
+            )
+            changeset = Changeset(
+                mappings=() if revision is None else (revision,),
+                claim=None if revision is None else decision.claim,
+                delivery=delivered(claim, outcome),
+                audit=mapping_traces(mapping, decision, actor=caller.id, at=now),
+            )
+            return changeset, outcome
+
+        return await commit_decided(self.store, decide)
 
 
 @frozen

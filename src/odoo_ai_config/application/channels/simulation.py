@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from attrs import evolve, frozen
 
-from odoo_ai_config.application.channels.claims import decided_in
+from odoo_ai_config.application.channels.mapping import decided_in
 from odoo_ai_config.application.ports.channel_directory import ChannelDirectory
 from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.domain.access import ApiKey, Scope

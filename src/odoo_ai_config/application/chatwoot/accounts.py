@@ -10,7 +10,7 @@ from typing import Final
 
 from attrs import define, field, frozen
 
-from odoo_ai_config.application.credentials.unsealing import unsealed
+from odoo_ai_config.application.credentials.sealing import unsealed
 from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.application.ports.config_store import ConfigStore
 from odoo_ai_config.application.ports.secret_store import SecretStore

@@ -1,8 +1,10 @@
 """
-Tell the hub how a Chatwoot account signs and where its answers go.
+Set and show how the hub reaches its Chatwoot accounts.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from attrs import frozen
 
@@ -10,7 +12,9 @@ from odoo_ai_config.application.chatwoot.accounts import (
     ChatwootAccount,
     ChatwootAccounts,
     account_in,
+    chatwoot_account,
     documents_of,
+    stored_accounts,
 )
 from odoo_ai_config.application.credentials.sealing import Sealer
 from odoo_ai_config.application.optimistic_commit import commit_decided
@@ -94,3 +98,36 @@ class SetChatwootAccount:
         result = await commit_decided(self.store, decide)
         self.accounts.forget()
         return result
+
+
+@frozen
+class ReadChatwootAccounts:
+    """
+    Read what is stored of one account, or of each.
+    """
+
+    store: ConfigStore
+
+    async def __call__(self, *, caller: ApiKey) -> Sequence[ChatwootAccount]:
+        """
+        Every account of which something is stored.
+
+        Raises:
+            ScopeMissingError, TenantForbiddenError: *caller* may not see what is the hub's.
+            StoreUnavailableError: The store is away.
+        """
+        caller.require_tenant(HUB)
+        accounts = await stored_accounts(self.store)
+        return [await chatwoot_account(self.store, account) for account in accounts]
+
+    async def one(self, account: ChatwootId | None, *, caller: ApiKey) -> ChatwootAccount:
+        """
+        One of them, empty if nothing is stored; None for what holds for every account.
+
+        Raises:
+            ScopeMissingError, TenantForbiddenError: *caller* may not see what is the hub's.
+            InvalidValueError: Nothing can be kept for an account of this id.
+            StoreUnavailableError: The store is away.
+        """
+        caller.require_tenant(HUB)
+        return await chatwoot_account(self.store, account)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from attrs import frozen
 
-from odoo_ai_config.application.credentials.unsealing import sealed_values, unsealed
+from odoo_ai_config.application.credentials.sealing import sealed_values, unsealed
 from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.application.ports.config_store import ConfigStore
 from odoo_ai_config.application.ports.secret_store import SecretStore

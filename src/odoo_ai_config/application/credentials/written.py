@@ -9,8 +9,7 @@ from datetime import datetime
 
 from attrs import field, frozen
 
-from odoo_ai_config.application.credentials.sealing import Sealer, Sealing
-from odoo_ai_config.application.credentials.unsealing import sealed_values
+from odoo_ai_config.application.credentials.sealing import Sealer, Sealing, sealed_values
 from odoo_ai_config.application.off_loop import cost_of, cost_of_yaml, run_off_loop
 from odoo_ai_config.application.ports.yaml_codec import YamlCodec
 from odoo_ai_config.domain.credentials.plain_secrets import TakenOut, taken_out

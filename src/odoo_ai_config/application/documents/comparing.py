@@ -8,7 +8,7 @@ from typing import Final
 
 from attrs import frozen
 
-from odoo_ai_config.application.documents.yaml_text import yaml_of
+from odoo_ai_config.application.documents.reading import yaml_of
 from odoo_ai_config.application.off_loop import cost_of, run_off_loop
 from odoo_ai_config.application.ports.config_store import ConfigStore
 from odoo_ai_config.application.ports.yaml_codec import YamlCodec

@@ -1,16 +1,21 @@
 """
-Read one document.
+Reading documents and their history.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from attrs import frozen
 
+from odoo_ai_config.application.off_loop import cost_of_yaml, run_off_loop
 from odoo_ai_config.application.ports.config_store import ConfigStore
+from odoo_ai_config.application.ports.yaml_codec import YamlCodec
 from odoo_ai_config.domain.access import ApiKey, Scope
+from odoo_ai_config.domain.documents.document import Document
 from odoo_ai_config.domain.documents.revisions import Revision, living
 from odoo_ai_config.domain.errors import DocumentNotFoundError, RevisionNotFoundError
-from odoo_ai_config.domain.identifiers import DocumentKey
+from odoo_ai_config.domain.identifiers import BusinessDomain, DocumentKey, TenantId
 
 
 @frozen
@@ -49,3 +54,59 @@ class ReadDocument:
         if revision is None or revision.deleted:
             raise RevisionNotFoundError
         return revision
+
+
+@frozen
+class ListDocuments:
+    """
+    The documents of a tenant, and the revisions of a document.
+    """
+
+    store: ConfigStore
+
+    async def __call__(
+        self, tenant: TenantId, *, caller: ApiKey, domain: BusinessDomain | None = None
+    ) -> Sequence[Revision]:
+        """
+        The newest revision of each living document of *tenant*.
+
+        Raises:
+            ScopeMissingError: *caller* may not read documents.
+            TenantForbiddenError: *caller* is bound to another tenant.
+            StoreUnavailableError: The store is away.
+        """
+        caller.require(Scope.CONFIG_READ)
+        caller.require_tenant(tenant)
+        return await self.store.documents(tenant, domain)
+
+    async def history(
+        self, key: DocumentKey, *, caller: ApiKey, before: int | None = None, limit: int = 100
+    ) -> Sequence[Revision]:
+        """
+        At most *limit* revisions below version *before*, newest first, deletions included.
+
+        Raises:
+            ScopeMissingError: *caller* may not read documents.
+            TenantForbiddenError: *caller* is bound to another tenant.
+            StoreUnavailableError: The store is away.
+        """
+        caller.require(Scope.CONFIG_READ)
+        caller.require_tenant(key.tenant)
+        return await self.store.history(key, before=before, limit=limit)
+
+
+async def yaml_of(document: Document, codec: YamlCodec) -> str:
+    """
+    Show *document* as YAML: as authored, if a person wrote it.
+
+    A text that later merges have left behind is brought up to date, its comments kept.
+    """
+    authored = document.authored
+    if authored is None:
+        return await run_off_loop(lambda: codec.render(document.body), cost=2 * len(document.text))
+    if authored.exact:
+        return authored.text
+    return await run_off_loop(
+        lambda: codec.amend(authored.text, document.body),
+        cost=cost_of_yaml(authored.text) + len(document.text),
+    )

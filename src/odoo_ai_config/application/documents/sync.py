@@ -1,10 +1,11 @@
 """
-Take in what Odoo says of a tenant's settings and credentials.
+What Odoo's events make of documents.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from itertools import islice
 
 from attrs import evolve, frozen
@@ -25,10 +26,11 @@ from odoo_ai_config.domain.documents.merging import (
     config_after,
     credentials_after,
     fingerprints_in,
+    metadata_after,
 )
 from odoo_ai_config.domain.documents.revisions import content_of, digests_of, successor, version_of
-from odoo_ai_config.domain.documents.syncs import CredentialsSync
-from odoo_ai_config.domain.identifiers import CONFIG, CREDENTIALS, CredentialRef
+from odoo_ai_config.domain.documents.syncs import CompanyMetadataSync, CredentialsSync
+from odoo_ai_config.domain.identifiers import CONFIG, CREDENTIALS, METADATA, CredentialRef
 from odoo_ai_config.domain.json_types import JsonObject
 from odoo_ai_config.domain.outcomes import MOST_NOTICES, Notice, Outcome, WriteKind
 
@@ -151,3 +153,66 @@ def _missing(
     return tuple(
         Notice("missing_credential", reference.path) for reference in islice(missing, MOST_NOTICES)
     )
+
+
+@frozen
+class SyncCompanyMetadata:
+    """
+    Merge a ``company_metadata_sync`` event into the tenant's metadata document.
+    """
+
+    store: ConfigStore
+    credentials: CredentialsWriter
+    clock: Clock
+
+    async def __call__(
+        self, sync: CompanyMetadataSync, *, caller: ApiKey, claim: Claim | None = None
+    ) -> Outcome:
+        """
+        Commit the metadata, or find that nothing changed.
+
+        Raises:
+            ScopeMissingError: *caller* may not push events.
+            TenantForbiddenError: *caller* is bound to another tenant.
+            EncryptedValueError: A text in *sync* is one that the replaced server encrypted.
+            IdempotencyKeyReusedError: *claim* came before with another body.
+            ContentionError: Too many writers at a time.
+            StoreUnavailableError: The store is away.
+        """
+        caller.require(Scope.WEBHOOK)
+        caller.require_tenant(sync.owner.tenant)
+        key = sync.owner.document(METADATA)
+        beside = sync.owner.document(CREDENTIALS)
+
+        async def decide() -> tuple[Changeset, Outcome]:
+            earlier = await earlier_outcome(self.store, claim)
+            if earlier is not None:
+                return Changeset(), earlier
+            now = self.clock.now()
+            found = await self.store.current((key, beside))
+            current = found.get(key)
+            before = content_of(current)
+            apart = await self.credentials.apart(
+                key,
+                await run_off_loop(
+                    partial(metadata_after, before, sync), cost=cost_of(before, sync.body)
+                ),
+                found.get(beside),
+                author=caller.id,
+                at=now,
+            )
+            revision = successor(current, key, apart.document, author=caller.id, at=now)
+            written = tuple(r for r in (revision, apart.credentials) if r is not None)
+            outcome = Outcome(
+                WriteKind.METADATA,
+                sync.owner,
+                {"metadata": version_of(revision or current)},
+                changed=bool(written),
+                at=now,
+                notices=apart.notices,
+                digests=digests_of(metadata=revision or current),
+            )
+            changeset = Changeset(revisions=written, delivery=delivered(claim, outcome))
+            return apart.sealing.added_to(changeset), outcome
+
+        return await commit_decided(self.store, decide)

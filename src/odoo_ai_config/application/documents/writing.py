@@ -1,5 +1,5 @@
 """
-Writing one document directly: the steps that every such use case shares.
+Writing one document directly: publish, patch, roll back, delete.
 """
 
 from __future__ import annotations
@@ -9,23 +9,33 @@ from datetime import datetime
 
 from attrs import field, frozen
 
-from odoo_ai_config.application.credentials.sealing import Sealing
+from odoo_ai_config.application.credentials.sealing import Sealing, sealed_values
 from odoo_ai_config.application.credentials.written import CredentialsWriter
 from odoo_ai_config.application.deliveries import delivered, earlier_outcome
-from odoo_ai_config.application.off_loop import cost_of, run_off_loop
+from odoo_ai_config.application.off_loop import cost_of, cost_of_yaml, run_off_loop
 from odoo_ai_config.application.optimistic_commit import commit_decided
 from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.application.ports.config_store import ConfigStore
+from odoo_ai_config.application.ports.yaml_codec import YamlCodec
 from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.changes import Changeset, Claim
+from odoo_ai_config.domain.credentials.plain_secrets import require_all_open
 from odoo_ai_config.domain.crews import require_crews
+from odoo_ai_config.domain.documents.document import AuthoredYaml, Document
+from odoo_ai_config.domain.documents.merging import merge_patch
 from odoo_ai_config.domain.documents.revisions import (
     Revision,
+    content_of,
+    living,
     require_version,
+    rolled_back,
     successor,
+    tombstone,
     version_of,
 )
-from odoo_ai_config.domain.identifiers import CREDENTIALS, CREWS, DocumentKey
+from odoo_ai_config.domain.errors import DocumentNotFoundError, RevisionNotFoundError
+from odoo_ai_config.domain.identifiers import CREDENTIALS, CREWS, CredentialRef, DocumentKey
+from odoo_ai_config.domain.json_types import JsonObject
 from odoo_ai_config.domain.outcomes import Notice, Outcome, WriteKind
 
 
@@ -149,3 +159,159 @@ async def _require_well_formed(revision: Revision | None) -> None:
     if revision is not None and revision.key.kind == CREWS and not revision.deleted:
         owner, document = revision.key.owner, revision.document
         await run_off_loop(lambda: require_crews(document.body, owner), cost=2 * cost_of(document))
+
+
+@frozen
+class PublishDocument:
+    """
+    Make YAML text the next version of a document, comments and all.
+
+    The text of a ``credentials`` document is not kept: its values are sealed.
+    """
+
+    store: ConfigStore
+    credentials: CredentialsWriter
+    yaml: YamlCodec
+    clock: Clock
+
+    async def __call__(self, request: DocumentWrite, *, text: str) -> Outcome:
+        """
+        Write *text*; a text that is there already makes no version.
+
+        Raises:
+            InvalidYamlError: *text* is not YAML.
+            InvalidValueError: A ``credentials`` document is not references and values.
+            EncryptedValueError: A secret in *text* is one that the replaced server encrypted.
+            UnknownFingerprintError: It names a sealed value that the tenant does not have.
+            DomainError, ApplicationError: As `write_document` says.
+        """
+        body = await run_off_loop(lambda: self.yaml.parse(text), cost=cost_of_yaml(text))
+
+        async def decide(current: Revision | None, now: datetime) -> Decision:
+            author = request.caller.id
+            if request.key.kind == CREDENTIALS:
+                document, sealing = await self.credentials.replaced(
+                    request.key.owner, content_of(current), body, at=now
+                )
+                revision = successor(current, request.key, document, author=author, at=now)
+                return Decision(revision, sealing)
+            document = await run_off_loop(lambda: _written(body, text), cost=len(text))
+            return Decision(successor(current, request.key, document, author=author, at=now))
+
+        return await write_document(self.store, self.clock, request, decide, self.credentials)
+
+
+def _written(body: JsonObject, text: str) -> Document:
+    require_all_open(body)
+    return Document.of(body, AuthoredYaml(text))
+
+
+@frozen
+class PatchDocument:
+    """
+    Merge a JSON merge patch (RFC 7396) into a document; the comments of its YAML survive.
+    """
+
+    store: ConfigStore
+    credentials: CredentialsWriter
+    clock: Clock
+
+    async def __call__(self, request: DocumentWrite, *, patch: JsonObject) -> Outcome:
+        """
+        Apply *patch* to whatever the document is when the commit succeeds.
+
+        Raises:
+            DocumentNotFoundError, DocumentDeletedError: There is nothing to patch.
+            InvalidValueError: A ``credentials`` document would not be references and values.
+            EncryptedValueError: A secret in *patch* is one that the replaced server encrypted.
+            UnknownFingerprintError: It would name a sealed value that the tenant does not have.
+            DomainError, ApplicationError: As `write_document` says.
+        """
+
+        async def decide(current: Revision | None, now: datetime) -> Decision:
+            before = living(current)
+            author = request.caller.id
+            present = before.document
+            cost = cost_of(present, patch)
+            if request.key.kind == CREDENTIALS:
+                body = await run_off_loop(lambda: merge_patch(present.body, patch), cost=cost)
+                document, sealing = await self.credentials.replaced(
+                    request.key.owner, present, body, at=now
+                )
+                revision = successor(before, request.key, document, author=author, at=now)
+                return Decision(revision, sealing)
+            document = await run_off_loop(lambda: _patched(present, patch), cost=cost)
+            return Decision(successor(before, request.key, document, author=author, at=now))
+
+        return await write_document(self.store, self.clock, request, decide, self.credentials)
+
+
+def _patched(document: Document, patch: JsonObject) -> Document:
+    require_all_open(patch)
+    return document.with_body(merge_patch(document.body, patch))
+
+
+@frozen
+class RollBackDocument:
+    """
+    Append a revision with the body of an earlier one; also the way back from a deletion.
+    """
+
+    store: ConfigStore
+    credentials: CredentialsWriter
+    clock: Clock
+
+    async def __call__(self, request: DocumentWrite, *, version: int) -> Outcome:
+        """
+        Write the body of *version* again.
+
+        Raises:
+            DocumentNotFoundError: The document was never written.
+            RevisionNotFoundError: It has no such version, or the version is a deletion.
+            DomainError, ApplicationError: As `write_document` says.
+        """
+
+        async def decide(current: Revision | None, now: datetime) -> Decision:
+            if current is None:
+                raise DocumentNotFoundError
+            target = await self.store.revision(request.key, version)
+            if target is None or target.deleted:
+                raise RevisionNotFoundError
+            revision = rolled_back(current, target, author=request.caller.id, at=now)
+            if request.key.kind != CREDENTIALS:
+                return Decision(revision)
+            marks = await sealed_values(target.document)
+            sealing = await self.credentials.sealer(
+                request.key.owner,
+                {},
+                known=await sealed_values(content_of(current)),
+                at=now,
+                named={CredentialRef(ref): mark for ref, mark in marks.items()},
+            )
+            return Decision(revision, sealing)
+
+        return await write_document(self.store, self.clock, request, decide, self.credentials)
+
+
+@frozen
+class DeleteDocument:
+    """
+    Append a tombstone; a rollback brings the document back.
+    """
+
+    store: ConfigStore
+    clock: Clock
+
+    async def __call__(self, request: DocumentWrite) -> Outcome:
+        """
+        Delete the document.
+
+        Raises:
+            DocumentNotFoundError, DocumentDeletedError: There is none.
+            DomainError, ApplicationError: As `write_document` says.
+        """
+
+        async def decide(current: Revision | None, now: datetime) -> Decision:
+            return Decision(tombstone(current, author=request.caller.id, at=now))
+
+        return await write_document(self.store, self.clock, request, decide)

@@ -1,9 +1,10 @@
 """
-Bring a message that was received to its crew, and the crew's answer to the customer.
+Deliver a message to its crew, and the crew's answer to the customer.
 """
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Final
@@ -22,7 +23,6 @@ from odoo_ai_config.application.errors import (
     TargetForbiddenError,
     TenantKeyChangedError,
 )
-from odoo_ai_config.application.messages.delivery_steps import Progress, Step, Trouble
 from odoo_ai_config.application.messages.reply_sender import AnswerPosting
 from odoo_ai_config.application.messages.texts import MessageTexts
 from odoo_ai_config.application.ports.clock import Clock
@@ -38,6 +38,56 @@ from odoo_ai_config.domain.errors import (
 )
 from odoo_ai_config.domain.messages.inbox import InboxMessage, Stage
 from odoo_ai_config.domain.messages.retrying import RetryPolicy
+
+
+class Progress(enum.Enum):
+    """
+    What a step has come to.
+
+    ANSWERED alone has a further step: whoever took the message brings the answer to Chatwoot.
+    After OVERTAKEN the message is somebody else's.
+    """
+
+    ANSWERED = "answered"
+    AWAITING = "awaiting"
+    SILENT = "silent"
+    POSTED = "posted"
+    FOUND_POSTED = "found_posted"
+    PUT_OFF = "put_off"
+    DEAD = "dead"
+    UNRESOLVED = "unresolved"
+    GIVEN_BACK = "given_back"
+    OVERTAKEN = "overtaken"
+
+
+class Trouble(enum.Enum):
+    """
+    Why a message is put off, dead or unresolved where no error's code says it. Public.
+    """
+
+    NO_ANSWER_IN_TIME = "no_answer_in_time"
+    CREW_INVALID = "crew_invalid"
+    CREW_CANNOT_SIGN = "crew_cannot_sign"
+    CHATWOOT_UNCONFIGURED = "chatwoot_unconfigured"
+    WORKER_LOST = "worker_lost"
+    RESTORED = "restored"
+    UNEXPECTED = "unexpected_error"
+
+
+@frozen
+class Step:
+    """
+    One step of a delivery.
+
+    Args:
+        message: As it is after the step; as it was before, if it was OVERTAKEN.
+        crew: Who was asked, if somebody was.
+    """
+
+    progress: Progress
+    message: InboxMessage
+    crew: str | None = None
+
 
 # Rotations of a tenant's key that may come between sealing an answer and committing it.
 _SEALINGS: Final = 3

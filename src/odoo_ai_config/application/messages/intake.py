@@ -1,5 +1,5 @@
 """
-Take in what Chatwoot sends, so that nothing that was acknowledged is ever lost.
+Take in what Chatwoot sends: an acknowledged message is never lost.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from attrs import frozen
 
 from odoo_ai_config.application.credentials.sealing import Sealer
 from odoo_ai_config.application.errors import MessageRecordedError
-from odoo_ai_config.application.messages.routing import NO_ROUTE, destination_of
 from odoo_ai_config.application.optimistic_commit import commit_decided
 from odoo_ai_config.application.ports.channel_directory import ChannelDirectory
 from odoo_ai_config.application.ports.clock import Clock
@@ -24,15 +23,44 @@ from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.changes import Changeset
 from odoo_ai_config.domain.channels.routing import Route
 from odoo_ai_config.domain.credentials.secrets import SecretText
+from odoo_ai_config.domain.documents.revisions import version_of
 from odoo_ai_config.domain.errors import TenantForbiddenError
+from odoo_ai_config.domain.identifiers import CONFIG
 from odoo_ai_config.domain.messages.inbox import (
     Destination,
     InboxMessage,
     MessageId,
+    Release,
     Stage,
     place_of_body,
 )
 from odoo_ai_config.domain.messages.receiving import ChatwootEvent, reason_to_ignore
+
+# Why a message is unresolved that no mapping claims.
+NO_ROUTE: Final = "no_route"
+
+
+async def destination_of(
+    route: Route | None, *, channels: ChannelDirectory, store: ConfigStore
+) -> Destination | None:
+    """
+    Where *route* leads, with the versions of what led there; None if it leads nowhere.
+
+    Raises:
+        StoreUnavailableError: The store is away.
+    """
+    if route is None or route.owner is None or route.channel is None:
+        return None
+    config = route.owner.document(CONFIG)
+    revision = (await store.current((config,))).get(config)
+    mapping = (await channels.current((route.channel,))).get(route.channel)
+    return Destination(
+        route.owner,
+        route.crew,
+        route.matched_by,
+        Release(version_of(revision), 0 if mapping is None else mapping.version),
+    )
+
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)

@@ -1,5 +1,5 @@
 """
-Which messages there are.
+List messages, and read one.
 """
 
 from __future__ import annotations
@@ -9,9 +9,14 @@ from typing import Final
 
 from attrs import frozen
 
-from odoo_ai_config.application.messages.access import listed_tenant
+from odoo_ai_config.application.messages.access import listed_tenant, tenant_of, visible
+from odoo_ai_config.application.messages.texts import MessageTexts
+from odoo_ai_config.application.ports.clock import Clock
+from odoo_ai_config.application.ports.config_store import ConfigStore
 from odoo_ai_config.application.ports.message_inbox import MessageInbox
 from odoo_ai_config.domain.access import ApiKey, Scope
+from odoo_ai_config.domain.changes import AuditAction, AuditEntry, Changeset
+from odoo_ai_config.domain.crews import Answer, CustomerMessage
 from odoo_ai_config.domain.identifiers import TenantId
 from odoo_ai_config.domain.messages.inbox import InboxMessage, MessageId, Stage
 
@@ -47,3 +52,70 @@ class ListMessages:
         return await self.inbox.page(
             stages, tenant=listed_tenant(caller, tenant), after=after, limit=limit
         )
+
+
+@frozen
+class OpenedMessage:
+    """
+    A message with what was written.
+
+    Args:
+        text: None if it is not kept: nobody acts on the message.
+    """
+
+    message: InboxMessage
+    text: CustomerMessage | None
+    answer: Answer | None
+
+
+@frozen
+class ReadMessage:
+    """
+    How far a message is; and, for those who may, what the customer wrote.
+    """
+
+    store: ConfigStore
+    inbox: MessageInbox
+    texts: MessageTexts
+    clock: Clock
+
+    async def __call__(self, message_id: MessageId, *, caller: ApiKey) -> InboxMessage:
+        """
+        What is known of the message in the clear.
+
+        Raises:
+            ScopeMissingError: *caller* may not read messages.
+            MessageNotFoundError: There is no such message.
+            TenantForbiddenError: It is not one of the caller's tenant.
+            StoreUnavailableError: The store is away.
+        """
+        caller.require(Scope.MESSAGES_READ)
+        return await visible(self.inbox, message_id, to=caller)
+
+    async def opened(
+        self, message_id: MessageId, *, caller: ApiKey, request_id: str | None = None
+    ) -> OpenedMessage:
+        """
+        The message with its texts, after it was written down who asked.
+
+        Raises:
+            ScopeMissingError: *caller* may not read messages, or may not read secrets.
+            MessageNotFoundError: There is no such message.
+            TenantForbiddenError: It is not one of the caller's tenant.
+            SealBrokenError, MasterKeyMissingError: A text does not open.
+            StoreUnavailableError: The store is away; nothing was handed out.
+        """
+        caller.require(Scope.SECRETS_READ)
+        message = await self(message_id, caller=caller)
+        text = None if message.body is None else await self.texts.read(message)
+        answer = None if message.answer is None else await self.texts.answer_to(message)
+        entry = AuditEntry(
+            self.clock.now(),
+            AuditAction.MESSAGE_READ,
+            caller.id,
+            tenant_of(message),
+            str(message_id),
+            request_id,
+        )
+        await self.store.commit(Changeset(audit=(entry,)))
+        return OpenedMessage(message, text, answer)

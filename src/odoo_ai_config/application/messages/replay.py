@@ -1,5 +1,5 @@
 """
-Send stuck messages on their way again.
+What people do about messages: replay, discard, hold.
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ from typing import Final
 from attrs import frozen
 
 from odoo_ai_config.application.errors import MasterKeyMissingError, SealBrokenError
-from odoo_ai_config.application.messages.access import listed_tenant, visible
+from odoo_ai_config.application.messages.access import listed_tenant, tenant_of, visible
+from odoo_ai_config.application.messages.delivery import Trouble
+from odoo_ai_config.application.messages.intake import NO_ROUTE, destination_of
 from odoo_ai_config.application.messages.payloads import customer_message
-from odoo_ai_config.application.messages.routing import NO_ROUTE, destination_of
 from odoo_ai_config.application.messages.texts import MessageTexts
 from odoo_ai_config.application.optimistic_commit import commit_decided
 from odoo_ai_config.application.ports.channel_directory import ChannelDirectory
@@ -27,6 +28,7 @@ from odoo_ai_config.domain.credentials.secrets import SecretText
 from odoo_ai_config.domain.errors import DomainError
 from odoo_ai_config.domain.identifiers import TenantId
 from odoo_ai_config.domain.messages.inbox import (
+    OPEN,
     STUCK,
     Destination,
     InboxMessage,
@@ -177,3 +179,87 @@ class ReplayMessages:
         incoming = IncomingMessage(message.origin.account, message.origin.inbox, number)
         route = (await self.channels.table_for(incoming)).resolve(incoming)
         return await destination_of(route, channels=self.channels, store=self.store)
+
+
+@frozen
+class DiscardMessage:
+    """
+    Decide that nothing will become of a message; pruning removes it in time.
+    """
+
+    store: ConfigStore
+    inbox: MessageInbox
+    clock: Clock
+
+    async def __call__(
+        self, message_id: MessageId, *, caller: ApiKey, request_id: str | None = None
+    ) -> InboxMessage:
+        """
+        The message, discarded; a second time changes nothing.
+
+        Raises:
+            ScopeMissingError: *caller* may not write messages.
+            MessageNotFoundError: There is no such message.
+            TenantForbiddenError: It is not one of the caller's tenant.
+            WrongStageError: It is not stuck.
+            ContentionError: Too many writers at a time.
+            StoreUnavailableError: The store is away.
+        """
+        caller.require(Scope.MESSAGES_WRITE)
+
+        async def decide() -> tuple[Changeset, InboxMessage]:
+            message = await visible(self.inbox, message_id, to=caller)
+            if message.stage is Stage.DISCARDED:
+                return Changeset(), message
+            now = self.clock.now()
+            discarded = message.discarded(at=now)
+            audit = AuditEntry(
+                now,
+                AuditAction.MESSAGE_DISCARDED,
+                caller.id,
+                tenant_of(message),
+                str(message_id),
+                request_id,
+            )
+            return Changeset(messages=(discarded,), audit=(audit,)), discarded
+
+        return await commit_decided(self.store, decide)
+
+
+_AT_A_TIME: Final = 100
+
+
+@frozen
+class HoldMessages:
+    """
+    Leave every message that was on its way to a person, who sends it on or puts it aside.
+
+    What became of it after the backup is not known: the customer may have the answer.
+    """
+
+    store: ConfigStore
+    inbox: MessageInbox
+    clock: Clock
+
+    async def __call__(self, *, actor: str) -> int:
+        """
+        How many there were. The audit trail says so too, even if there were none.
+
+        Raises:
+            ContentionError: Somebody goes on with the messages meanwhile.
+            StoreUnavailableError: The store is away; some may be held already.
+        """
+        count = 0
+        while held := await commit_decided(self.store, self._some):
+            count += held
+        now = self.clock.now()
+        subject = f"messages: {count}"
+        entry = AuditEntry(now, AuditAction.STORE_RESTORED, actor, None, subject)
+        await self.store.commit(Changeset(audit=(entry,)))
+        return count
+
+    async def _some(self) -> tuple[Changeset, int]:
+        now = self.clock.now()
+        found = await self.inbox.page(OPEN, limit=_AT_A_TIME, oldest_first=True)
+        held = tuple(message.dead(reason=Trouble.RESTORED.value, at=now) for message in found)
+        return Changeset(messages=held), len(held)

@@ -9,8 +9,7 @@ from typing import Final
 
 from attrs import frozen
 
-from odoo_ai_config.application.credentials.sealing import Sealer, Sealing
-from odoo_ai_config.application.credentials.unsealing import unsealed
+from odoo_ai_config.application.credentials.sealing import Sealer, Sealing, unsealed
 from odoo_ai_config.application.errors import SealBrokenError
 from odoo_ai_config.application.messages.payloads import customer_message
 from odoo_ai_config.application.off_loop import run_off_loop

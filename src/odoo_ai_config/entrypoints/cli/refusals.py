@@ -24,7 +24,7 @@ from odoo_ai_config.application.errors import (
     StoreUnavailableError,
     StoreUnusableError,
 )
-from odoo_ai_config.application.messages.routing import NO_ROUTE
+from odoo_ai_config.application.messages.intake import NO_ROUTE
 from odoo_ai_config.domain.errors import DomainError
 from odoo_ai_config.entrypoints.http.platform.errors import HttpRefusalError
 from odoo_ai_config.entrypoints.http.platform.problems import WORDINGS, problem_of

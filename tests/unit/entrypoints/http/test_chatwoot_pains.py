@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from odoo_ai_config.application.credentials.unsealing import unsealed
-from odoo_ai_config.application.messages.delivery_steps import Progress
+from odoo_ai_config.application.credentials.sealing import unsealed
+from odoo_ai_config.application.messages.delivery import Progress
 from odoo_ai_config.application.messages.payloads import customer_message
 from odoo_ai_config.domain.identifiers import BusinessDomain, TenantDomain, TenantId
 from odoo_ai_config.domain.messages.inbox import InboxMessage, Stage, body_context

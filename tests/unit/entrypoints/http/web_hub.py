@@ -19,14 +19,16 @@ from attrs import evolve, frozen
 from odoo_ai_config.adapters.crews.crew_client import InProcessCrewLine
 from odoo_ai_config.adapters.system.token_source import SystemTokenSource
 from odoo_ai_config.adapters.yaml.yaml_codec import RuamelYamlCodec
-from odoo_ai_config.application.credentials.check_key_ring import CheckKeyRing
-from odoo_ai_config.application.credentials.rotate_tenant_key import RotateTenantKey
-from odoo_ai_config.application.credentials.rotation import RotateMasterKey
+from odoo_ai_config.application.credentials.rotation import (
+    CheckKeyRing,
+    RotateMasterKey,
+    RotateTenantKey,
+)
 from odoo_ai_config.application.credentials.stored import SealStoredSecrets
 from odoo_ai_config.application.credentials.written import CredentialsWriter
 from odoo_ai_config.application.documents.comparing import CompareRevisions
-from odoo_ai_config.application.documents.publish_document import PublishDocument
 from odoo_ai_config.application.documents.sync import SyncCredentials
+from odoo_ai_config.application.documents.writing import PublishDocument
 from odoo_ai_config.application.keys import CreateApiKey
 from odoo_ai_config.domain.access import ALL_SCOPES, Scope
 from odoo_ai_config.domain.documents.revisions import RetentionPolicy

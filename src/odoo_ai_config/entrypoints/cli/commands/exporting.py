@@ -10,7 +10,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from odoo_ai_config.application.documents.yaml_text import yaml_of
+from odoo_ai_config.application.documents.reading import yaml_of
 from odoo_ai_config.domain.errors import MappingNotFoundError
 from odoo_ai_config.domain.identifiers import TenantId
 from odoo_ai_config.entrypoints.cli.document_files import MAPPING_FILE, place_of

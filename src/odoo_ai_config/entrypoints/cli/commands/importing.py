@@ -16,8 +16,8 @@ from cyclopts import Parameter
 from rich.console import Console
 from rich.progress import track
 
+from odoo_ai_config.application.documents.reading import yaml_of
 from odoo_ai_config.application.documents.writing import DocumentWrite
-from odoo_ai_config.application.documents.yaml_text import yaml_of
 from odoo_ai_config.application.errors import ApplicationError, StoreUnavailableError
 from odoo_ai_config.domain.channels.sections import (
     MappingSections,

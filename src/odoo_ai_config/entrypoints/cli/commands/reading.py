@@ -9,7 +9,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from odoo_ai_config.application.collections import CollectionOverview
-from odoo_ai_config.application.documents.yaml_text import yaml_of
+from odoo_ai_config.application.documents.reading import yaml_of
 from odoo_ai_config.domain.collections import CollectionKey, CollectionName
 from odoo_ai_config.domain.documents.revisions import Revision
 from odoo_ai_config.domain.identifiers import (

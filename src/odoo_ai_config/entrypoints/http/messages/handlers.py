@@ -10,7 +10,7 @@ from typing import Final
 import structlog
 from aiohttp import web
 
-from odoo_ai_config.application.messages.read_message import OpenedMessage
+from odoo_ai_config.application.messages.reading import OpenedMessage
 from odoo_ai_config.application.messages.replay import MOST_AT_ONCE, Replay
 from odoo_ai_config.domain.access import ApiKey
 from odoo_ai_config.domain.crews import Answer, CustomerMessage

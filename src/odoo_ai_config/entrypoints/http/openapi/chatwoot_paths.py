@@ -7,8 +7,7 @@ from __future__ import annotations
 from typing import Final
 
 from odoo_ai_config.application import errors as application
-from odoo_ai_config.application.messages.intake import Reception
-from odoo_ai_config.application.messages.routing import NO_ROUTE
+from odoo_ai_config.application.messages.intake import NO_ROUTE, Reception
 from odoo_ai_config.domain import errors as domain
 from odoo_ai_config.domain.access import Scope, ScopeMissingError
 from odoo_ai_config.domain.chatwoot import MOST_SECRETS

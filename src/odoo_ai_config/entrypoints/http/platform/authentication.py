@@ -11,7 +11,7 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 from multidict import istr
 
-from odoo_ai_config.application.authenticate import Authenticate
+from odoo_ai_config.application.keys import Authenticate
 from odoo_ai_config.application.off_loop import run_off_loop
 from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.errors import InvalidApiKeyError

@@ -15,7 +15,7 @@ from zlib import crc32
 
 import orjson
 
-from odoo_ai_config.application.documents.yaml_text import yaml_of
+from odoo_ai_config.application.documents.reading import yaml_of
 from odoo_ai_config.application.off_loop import run_off_loop
 from odoo_ai_config.application.ports.yaml_codec import YamlCodec
 from odoo_ai_config.domain.channels.mapping import ChannelKey
