@@ -16,7 +16,7 @@ from odoo_ai_config.application.ports.audit_log import AuditLog
 from odoo_ai_config.application.ports.channel_directory import ChannelDirectory
 from odoo_ai_config.application.ports.collection_store import CollectionStore
 from odoo_ai_config.application.ports.config_store import ConfigStore
-from odoo_ai_config.application.ports.message_inbox import Allowance, MessageInbox
+from odoo_ai_config.application.ports.message_inbox import ClaimLimits, MessageInbox
 from odoo_ai_config.application.ports.secret_store import SecretStore
 from odoo_ai_config.domain.changes import Changeset, DeliveryId
 from odoo_ai_config.domain.channels.mapping import ChannelClaim
@@ -99,7 +99,7 @@ CALLS: dict[str, Callable[[Stores], Awaitable[object]]] = {
     "secrets.reseal": lambda stores: stores.secrets.reseal(secret(), secret(key_id="k2")),
     "secrets.retire_keys": lambda stores: stores.secrets.retire_keys(OLD),
     "inbox.claim": lambda stores: stores.inbox.claim(
-        Allowance(total=5, per_tenant=5, in_hand={}), now=AT, until=AT + DAY
+        ClaimLimits(total=5, per_tenant=5, in_hand={}), now=AT, until=AT + DAY
     ),
     "inbox.recall": lambda stores: stores.inbox.recall(now=AT),
     "inbox.next_due": lambda stores: stores.inbox.next_due(),

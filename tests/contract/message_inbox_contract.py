@@ -22,7 +22,7 @@ from odoo_ai_config.application.errors import (
     TenantKeyChangedError,
 )
 from odoo_ai_config.application.ports.config_store import PruneReport
-from odoo_ai_config.application.ports.message_inbox import Allowance, StageCount
+from odoo_ai_config.application.ports.message_inbox import ClaimLimits, StageCount
 from odoo_ai_config.domain.changes import Changeset
 from odoo_ai_config.domain.credentials.secrets import SealedSecret, SecretText
 from odoo_ai_config.domain.documents.revisions import RetentionPolicy
@@ -63,7 +63,7 @@ from tests.contract.stores import StoreContract, Stores
 SOON = AT + MINUTE
 UNTIL = AT + 10 * MINUTE
 LATER = AT + 30 * MINUTE
-PLENTY = Allowance(total=1000, per_tenant=1000, in_hand={})
+PLENTY = ClaimLimits(total=1000, per_tenant=1000, in_hand={})
 ALL = frozenset(Stage)
 FINISHED = ALL - OPEN - STUCK
 ROUND_TRIPS = settings(
@@ -92,8 +92,8 @@ async def claim(
     **in_hand: int,
 ) -> Sequence[InboxMessage]:
     hands = {TenantId(tenant): number for tenant, number in in_hand.items()}
-    allowance = Allowance(total, per_tenant, hands)
-    return await stores.inbox.claim(allowance, now=now, until=until or now + DAY)
+    claim_limits = ClaimLimits(total, per_tenant, hands)
+    return await stores.inbox.claim(claim_limits, now=now, until=until or now + DAY)
 
 
 async def claimed(stores: Stores, *, now: datetime = LATER) -> set[str]:

@@ -15,14 +15,14 @@ from pathlib import Path
 
 import pytest
 
-from odoo_ai_config.adapters.crews.http_crew_client import HttpCrewLine, described
+from odoo_ai_config.adapters.crews.http_crew_client import HttpCrewClient, described
 from odoo_ai_config.adapters.outbound.sessions import HttpSessions
 from odoo_ai_config.adapters.system.clock import SystemClock
 from odoo_ai_config.adapters.yaml.yaml_codec import RuamelYamlCodec
 from odoo_ai_config.application.errors import CrewRefusedError
 from odoo_ai_config.domain.credentials.secrets import SecretText
 from odoo_ai_config.domain.crews import Answer, Crew, CrewKind, crew_of, require_crews
-from tests.contract.crew_line_contract import QUESTION, task
+from tests.contract.crew_client_contract import QUESTION, task
 from tests.contract.samples import owner
 from tests.docs.test_examples import blocks_in
 from tests.source_tree import ROOT
@@ -95,7 +95,7 @@ async def crew_url(tmp_path: Path) -> AsyncIterator[str]:
 
 async def test_crew_of_the_page_answers_whoever_signs(crew_url: str) -> None:
     sessions = HttpSessions([ip_network("127.0.0.0/8")])
-    line = HttpCrewLine(sessions, SystemClock())
+    line = HttpCrewClient(sessions, SystemClock())
     crew = Crew("atendimento", owner(), CrewKind.HTTP, url=crew_url)
     try:
         for _ in range(2):

@@ -11,7 +11,7 @@ from motor.motor_asyncio import AsyncIOMotorClient
 
 from odoo_ai_config.adapters.mongo.database import MongoDatabase, open_database
 from odoo_ai_config.application.errors import StoreUnusableError
-from odoo_ai_config.application.ports.message_inbox import Allowance
+from odoo_ai_config.application.ports.message_inbox import ClaimLimits
 from odoo_ai_config.domain.changes import Changeset
 from tests.contract.mongo_stores import stores_over
 from tests.contract.samples import AT, DAY, everything, mapping, message
@@ -58,7 +58,7 @@ async def test_message_of_an_earlier_version_has_no_claims_yet(database: MongoDa
     await stores.config.commit(Changeset(messages=(message(),)))
     await database["messages"].update_one({}, {"$unset": {"claims": ""}})
     assert await stores.inbox.find(message().id) == message()
-    claimed = await stores.inbox.claim(Allowance(1, 1, {}), now=AT, until=AT + DAY)
+    claimed = await stores.inbox.claim(ClaimLimits(1, 1, {}), now=AT, until=AT + DAY)
     assert claimed == [message().taken(until=AT + DAY)]
 
 

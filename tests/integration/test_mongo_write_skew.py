@@ -10,7 +10,7 @@ from motor.motor_asyncio import AsyncIOMotorClient
 from odoo_ai_config.adapters.mongo import transaction
 from odoo_ai_config.adapters.mongo.transaction import Session
 from odoo_ai_config.application.errors import TenantKeyChangedError
-from odoo_ai_config.application.ports.message_inbox import Allowance
+from odoo_ai_config.application.ports.message_inbox import ClaimLimits
 from odoo_ai_config.domain.changes import Changeset
 from odoo_ai_config.domain.channels.mapping import ChannelClaim, MappingRevision
 from odoo_ai_config.domain.documents.revisions import RetentionPolicy
@@ -164,8 +164,8 @@ async def order_of_conversation(stores: Stores) -> list[str]:
     """
     The open messages of a conversation, each claimed and done before the next can be.
     """
-    allowance, order = Allowance(total=99, per_tenant=99, in_hand={}), []
-    while heads := await stores.inbox.claim(allowance, now=AT + DAY, until=AT + 2 * DAY):
+    claim_limits, order = ClaimLimits(total=99, per_tenant=99, in_hand={}), []
+    while heads := await stores.inbox.claim(claim_limits, now=AT + DAY, until=AT + 2 * DAY):
         (head,) = heads
         order.append(str(head.id))
         await stores.config.commit(Changeset(messages=(head.done(at=AT),)))

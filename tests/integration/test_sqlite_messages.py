@@ -10,7 +10,7 @@ import pytest
 from odoo_ai_config.adapters.sqlite import schema
 from odoo_ai_config.adapters.sqlite.database import SqliteDatabase, open_sqlite
 from odoo_ai_config.adapters.sqlite.message_rows import message_row
-from odoo_ai_config.application.ports.message_inbox import Allowance
+from odoo_ai_config.application.ports.message_inbox import ClaimLimits
 from odoo_ai_config.domain.changes import Changeset
 from odoo_ai_config.domain.documents.revisions import RetentionPolicy
 from odoo_ai_config.domain.identifiers import TenantId
@@ -31,7 +31,7 @@ from tests.contract.sqlite_stores import stores_over
 from tests.contract.stores import Stores
 
 MANY = 1500
-PLENTY = Allowance(total=10, per_tenant=10, in_hand={})
+PLENTY = ClaimLimits(total=10, per_tenant=10, in_hand={})
 
 
 async def test_messages_of_another_process_make_nobody_forget_the_configuration(
@@ -111,8 +111,8 @@ async def test_nothing_costs_more_the_more_messages_wait(
         hands: list[InboxMessage] = []
 
         async def claim() -> None:
-            allowance = Allowance(3, 3, {TenantId("busy"): 3})
-            hands.extend(await stores.inbox.claim(allowance, now=AT + DAY, until=AT + 2 * DAY))
+            claim_limits = ClaimLimits(3, 3, {TenantId("busy"): 3})
+            hands.extend(await stores.inbox.claim(claim_limits, now=AT + DAY, until=AT + 2 * DAY))
 
         cost = [
             await steps_of(database, lambda: put(new)),
@@ -165,7 +165,7 @@ async def test_messages_of_an_earlier_version_have_no_claims_yet(
     with open_sqlite(path) as database:
         inbox = stores_over(database).inbox
         assert await inbox.find(message().id) == message()
-        assert await inbox.claim(Allowance(1, 1, {}), now=AT, until=AT + DAY) == [
+        assert await inbox.claim(ClaimLimits(1, 1, {}), now=AT, until=AT + DAY) == [
             message().taken(until=AT + DAY)
         ]
 

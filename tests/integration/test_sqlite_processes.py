@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from odoo_ai_config.adapters.sqlite.database import open_sqlite
-from odoo_ai_config.application.ports.message_inbox import Allowance
+from odoo_ai_config.application.ports.message_inbox import ClaimLimits
 from odoo_ai_config.domain.changes import Changeset, DeliveryId
 from odoo_ai_config.domain.channels.routing import IncomingMessage
 from odoo_ai_config.domain.identifiers import CREDENTIALS, ChatwootId
@@ -20,7 +20,7 @@ from tests.contract.stores import Stores
 from tests.integration.sqlite_process import TENANTS, event, succeed
 from tests.source_tree import ROOT
 
-EVERYTHING = Allowance(total=100, per_tenant=100, in_hand={})
+EVERYTHING = ClaimLimits(total=100, per_tenant=100, in_hand={})
 MESSAGE = IncomingMessage(ChatwootId("1"), ChatwootId("1"))
 
 

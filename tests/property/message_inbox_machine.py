@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, multiple, rule
 
 from odoo_ai_config.application.errors import MessageRecordedError
-from odoo_ai_config.application.ports.message_inbox import Allowance, StageCount
+from odoo_ai_config.application.ports.message_inbox import ClaimLimits, StageCount
 from odoo_ai_config.domain.changes import Changeset
 from odoo_ai_config.domain.credentials.secrets import SealedSecret
 from odoo_ai_config.domain.errors import RevisionConflictError
@@ -221,7 +221,9 @@ class MessageInboxMachine(RuleBasedStateMachine):
         until = self.now + 3 * MINUTE
         due = self.model.due(self.now)
         taken = self.run(
-            self.stores.inbox.claim(Allowance(total, per_tenant, hands), now=self.now, until=until)
+            self.stores.inbox.claim(
+                ClaimLimits(total, per_tenant, hands), now=self.now, until=until
+            )
         )
         could = {
             tenant: max(0, min(per_tenant - in_hand.get(tenant, 0), len(due[tenant])))

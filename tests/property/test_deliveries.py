@@ -16,11 +16,11 @@ from attrs import define, evolve, field, frozen
 from hypothesis import given
 from hypothesis import strategies as st
 
-from odoo_ai_config.adapters.memory.chatwoot_client import MemoryChatwoot
+from odoo_ai_config.adapters.memory.chatwoot_client import MemoryChatwootClient
 from odoo_ai_config.adapters.memory.config_store import MemoryConfigStore
 from odoo_ai_config.adapters.memory.secret_store import MemorySecretStore
 from odoo_ai_config.application.credentials.sealing import Sealer
-from odoo_ai_config.application.crews import CrewDirectory
+from odoo_ai_config.application.crews import CrewLookup
 from odoo_ai_config.application.errors import (
     ChatwootUnavailableError,
     CrewRefusedError,
@@ -28,11 +28,11 @@ from odoo_ai_config.application.errors import (
     StoreUnavailableError,
 )
 from odoo_ai_config.application.messages.delivery import DeliverMessage, Progress
-from odoo_ai_config.application.messages.reply_sender import AnswerPosting
+from odoo_ai_config.application.messages.reply_sender import ReplySender
 from odoo_ai_config.application.messages.texts import MessageTexts
-from odoo_ai_config.application.ports.chatwoot_client import Chatwoot, Conversation
-from odoo_ai_config.application.ports.crew_client import CrewLine
-from odoo_ai_config.application.ports.message_inbox import Allowance
+from odoo_ai_config.application.ports.chatwoot_client import ChatwootClient, Conversation
+from odoo_ai_config.application.ports.crew_client import CrewClient
+from odoo_ai_config.application.ports.message_inbox import ClaimLimits
 from odoo_ai_config.domain.changes import Changeset
 from odoo_ai_config.domain.credentials.secrets import (
     Fingerprint,
@@ -127,12 +127,12 @@ class PerilousSecrets(MemorySecretStore):
 
 
 @define
-class PerilousChatwoot(Chatwoot):
+class PerilousChatwoot(ChatwootClient):
     """
     A Chatwoot that may have posted what it says it has not.
     """
 
-    chatwoot: MemoryChatwoot
+    chatwoot: MemoryChatwootClient
     fates: Fates
 
     async def post(self, conversation: Conversation, answer: Answer, *, to: MessageId) -> None:
@@ -160,7 +160,7 @@ class Mood(enum.Enum):
 
 
 @define
-class MoodyCrew(CrewLine):
+class MoodyCrew(CrewClient):
     """
     Never says the same twice.
     """
@@ -217,8 +217,8 @@ class World:
         hub = self.hub
         in_hand: dict[TenantId, int] = {}
         now = hub.clock.now()
-        allowance = Allowance(number, number, in_hand)
-        messages = await hub.inbox.claim(allowance, now=now, until=now + self.deliver.lease)
+        claim_limits = ClaimLimits(number, number, in_hand)
+        messages = await hub.inbox.claim(claim_limits, now=now, until=now + self.deliver.lease)
         heads = Counter(message.conversation for message in messages)
         assert set(heads.values()) <= {1}
         self.hands += map(Delivery, messages)
@@ -278,9 +278,9 @@ async def world_of(fates: Sequence[Fate], moods: Sequence[Mood]) -> World:
         hub.deliver_message,
         store=store,
         texts=MessageTexts(Sealer(secrets, hub.vault)),
-        crews=CrewDirectory(store, secrets, hub.vault),
+        crews=CrewLookup(store, secrets, hub.vault),
         line=MoodyCrew(deque(moods), coming),
-        posting=AnswerPosting(hub.chatwoot_accounts, PerilousChatwoot(hub.chatwoot, coming)),
+        posting=ReplySender(hub.chatwoot_accounts, PerilousChatwoot(hub.chatwoot, coming)),
     )
     return World(hub, deliver, coming)
 

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
-from odoo_ai_config.application.ports.chatwoot_client import Chatwoot, Conversation
+from odoo_ai_config.application.ports.chatwoot_client import ChatwootClient, Conversation
 from odoo_ai_config.application.ports.clock import Clock
-from odoo_ai_config.application.ports.crew_client import CrewLine
+from odoo_ai_config.application.ports.crew_client import CrewClient
 from odoo_ai_config.domain.credentials.secrets import SecretText
 from odoo_ai_config.domain.crews import Answer, Crew, CrewTask, Later, Silence
 from odoo_ai_config.domain.messages.inbox import MessageId
@@ -55,9 +55,9 @@ class SessionsOnDemand:
 
 
 @frozen
-class HttpCrewLineOnDemand(CrewLine):
+class HttpCrewClientOnDemand(CrewClient):
     """
-    Asks crews as `HttpCrewLine` does.
+    Asks crews as `HttpCrewClient` does.
     """
 
     sessions: SessionsOnDemand
@@ -67,16 +67,16 @@ class HttpCrewLineOnDemand(CrewLine):
     async def ask(
         self, crew: Crew, task: CrewTask, *, secret: SecretText | None
     ) -> Answer | Later | Silence:
-        from odoo_ai_config.adapters.crews.http_crew_client import HttpCrewLine  # noqa: PLC0415
+        from odoo_ai_config.adapters.crews.http_crew_client import HttpCrewClient  # noqa: PLC0415
 
-        line = HttpCrewLine(self.sessions(), self.clock, self.public_url)
+        line = HttpCrewClient(self.sessions(), self.clock, self.public_url)
         return await line.ask(crew, task, secret=secret)
 
 
 @frozen
-class HttpChatwootOnDemand(Chatwoot):
+class HttpChatwootClientOnDemand(ChatwootClient):
     """
-    Posts and looks for answers as `HttpChatwoot` does.
+    Posts and looks for answers as `HttpChatwootClient` does.
     """
 
     sessions: SessionsOnDemand
@@ -90,7 +90,7 @@ class HttpChatwootOnDemand(Chatwoot):
     ) -> bool:
         return await self._chatwoot().has_answer(conversation, answer, to=to)
 
-    def _chatwoot(self) -> Chatwoot:
-        from odoo_ai_config.adapters.chatwoot.chatwoot_client import HttpChatwoot  # noqa: PLC0415
+    def _chatwoot(self) -> ChatwootClient:
+        from odoo_ai_config.adapters.chatwoot.chatwoot_client import HttpChatwootClient  # noqa: PLC0415
 
-        return HttpChatwoot(self.sessions(), self.clock)
+        return HttpChatwootClient(self.sessions(), self.clock)

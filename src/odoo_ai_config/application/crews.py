@@ -23,7 +23,7 @@ from odoo_ai_config.domain.messages.inbox import Destination
 
 
 @frozen
-class CrewDirectory:
+class CrewLookup:
     """
     The crews of tenants, as their ``crews`` documents describe them now.
     """

@@ -11,7 +11,7 @@ from attrs import define, field
 
 
 @define(eq=False)
-class Doorbell:
+class WorkSignal:
     """
     Rung when a message can be gone on with, so that nobody has to look all the time.
 

@@ -15,16 +15,16 @@ from attrs import frozen
 from dependency_injector import containers, providers
 
 from odoo_ai_config.adapters.crews.crew_client import (
-    CrewLineByKind,
-    EchoCrewLine,
-    InProcessCrewLine,
+    CrewClientByKind,
+    EchoCrewClient,
+    InProcessCrewClient,
 )
 from odoo_ai_config.adapters.crypto.key_ring_file import key_ring_source
 from odoo_ai_config.adapters.crypto.secret_vault import AesGcmSecretVault
-from odoo_ai_config.adapters.instrumented.config_store import MeasuredConfigStore
-from odoo_ai_config.adapters.instrumented.crew_client import MeasuredCrewLine
-from odoo_ai_config.adapters.instrumented.message_inbox import MeasuredMessageInbox
-from odoo_ai_config.adapters.instrumented.secret_vault import MeasuredSecretVault
+from odoo_ai_config.adapters.instrumented.config_store import InstrumentedConfigStore
+from odoo_ai_config.adapters.instrumented.crew_client import InstrumentedCrewClient
+from odoo_ai_config.adapters.instrumented.message_inbox import InstrumentedMessageInbox
+from odoo_ai_config.adapters.instrumented.secret_vault import InstrumentedSecretVault
 from odoo_ai_config.adapters.instrumented.timing import Observe
 from odoo_ai_config.adapters.memory.api_key_store import MemoryApiKeyStore
 from odoo_ai_config.adapters.memory.audit_log import MemoryAuditLog
@@ -36,8 +36,8 @@ from odoo_ai_config.adapters.memory.revoked_keys import MemoryRevokedKeys
 from odoo_ai_config.adapters.memory.secret_store import MemorySecretStore
 from odoo_ai_config.adapters.memory.state import MemoryState
 from odoo_ai_config.adapters.on_demand import (
-    HttpChatwootOnDemand,
-    HttpCrewLineOnDemand,
+    HttpChatwootClientOnDemand,
+    HttpCrewClientOnDemand,
     SessionsOnDemand,
 )
 from odoo_ai_config.adapters.sqlite.api_key_store import SqliteApiKeyStore
@@ -69,7 +69,7 @@ from odoo_ai_config.application.credentials.rotation import (
 from odoo_ai_config.application.credentials.sealing import Sealer
 from odoo_ai_config.application.credentials.stored import SealStoredSecrets
 from odoo_ai_config.application.credentials.written import CredentialsWriter
-from odoo_ai_config.application.crews import CrewDirectory
+from odoo_ai_config.application.crews import CrewLookup
 from odoo_ai_config.application.documents.comparing import CompareRevisions
 from odoo_ai_config.application.documents.reading import ListDocuments, ReadDocument
 from odoo_ai_config.application.documents.sync import SyncCompanyMetadata, SyncCredentials
@@ -85,7 +85,7 @@ from odoo_ai_config.application.messages.delivery import DeliverMessage
 from odoo_ai_config.application.messages.intake import ReceiveMessage
 from odoo_ai_config.application.messages.reading import ListMessages, ReadMessage
 from odoo_ai_config.application.messages.replay import DiscardMessage, HoldMessages, ReplayMessages
-from odoo_ai_config.application.messages.reply_sender import AnswerPosting
+from odoo_ai_config.application.messages.reply_sender import ReplySender
 from odoo_ai_config.application.messages.texts import MessageTexts
 from odoo_ai_config.application.ports.api_key_store import ApiKeyStore
 from odoo_ai_config.application.ports.audit_log import AuditLog
@@ -99,7 +99,7 @@ from odoo_ai_config.application.ports.secret_store import SecretStore
 from odoo_ai_config.application.reconciliation import Reconcile
 from odoo_ai_config.application.retention import PruneHistory, PruneMessages
 from odoo_ai_config.application.tenants import ListTenants
-from odoo_ai_config.application.work_signal import Doorbell
+from odoo_ai_config.application.work_signal import WorkSignal
 from odoo_ai_config.domain.access import ALL_SCOPES, ApiKey
 from odoo_ai_config.domain.chatwoot import ChatwootAccess
 from odoo_ai_config.domain.credentials.secrets import SecretText, digest_of
@@ -267,22 +267,22 @@ class Container(containers.DeclarativeContainer):
         clock=clock,
     )
     vault = providers.Singleton(
-        MeasuredSecretVault, providers.Singleton(AesGcmSecretVault, key_ring), observe_vault
+        InstrumentedSecretVault, providers.Singleton(AesGcmSecretVault, key_ring), observe_vault
     )
 
     stores = providers.Resource(open_stores, settings.provided.store, read_only)
-    store = providers.Singleton(MeasuredConfigStore, stores.provided.config, observe_store)
+    store = providers.Singleton(InstrumentedConfigStore, stores.provided.config, observe_store)
     channels = stores.provided.channels
     secrets = stores.provided.secrets
     collections = stores.provided.collections
-    inbox = providers.Singleton(MeasuredMessageInbox, stores.provided.inbox, observe_store)
+    inbox = providers.Singleton(InstrumentedMessageInbox, stores.provided.inbox, observe_store)
     api_keys = stores.provided.api_keys
     audit = stores.provided.audit
 
     sealer = providers.Singleton(Sealer, secrets, vault)
     credentials_writer = providers.Singleton(CredentialsWriter, sealer, yaml)
 
-    doorbell = providers.Singleton(Doorbell)
+    work_signal = providers.Singleton(WorkSignal)
     chatwoot_accounts = providers.Singleton(
         ChatwootAccounts,
         store,
@@ -293,23 +293,23 @@ class Container(containers.DeclarativeContainer):
     )
 
     http_sessions = providers.Singleton(SessionsOnDemand, settings.provided.private_targets)
-    in_process_crews = providers.Singleton(InProcessCrewLine)
-    crew_line = providers.Singleton(
-        CrewLineByKind,
+    in_process_crews = providers.Singleton(InProcessCrewClient)
+    crew_client = providers.Singleton(
+        CrewClientByKind,
         providers.Dict(
             {
                 CrewKind.HTTP: providers.Singleton(
-                    HttpCrewLineOnDemand, http_sessions, clock, settings.provided.public_url
+                    HttpCrewClientOnDemand, http_sessions, clock, settings.provided.public_url
                 ),
                 CrewKind.IN_PROCESS: in_process_crews,
-                CrewKind.ECHO: providers.Singleton(EchoCrewLine),
+                CrewKind.ECHO: providers.Singleton(EchoCrewClient),
             }
         ),
     )
-    chatwoot = providers.Singleton(HttpChatwootOnDemand, http_sessions, clock)
+    chatwoot = providers.Singleton(HttpChatwootClientOnDemand, http_sessions, clock)
 
     message_texts = providers.Singleton(MessageTexts, sealer)
-    crew_directory = providers.Singleton(CrewDirectory, store, secrets, vault)
+    crew_lookup = providers.Singleton(CrewLookup, store, secrets, vault)
 
     services = providers.Singleton(
         Services,
@@ -323,9 +323,9 @@ class Container(containers.DeclarativeContainer):
         vault=vault,
         yaml=yaml,
         crews=in_process_crews,
-        doorbell=doorbell,
+        work_signal=work_signal,
         answer_message=providers.Singleton(
-            AnswerMessage, store, inbox, message_texts, crew_directory, clock, doorbell
+            AnswerMessage, store, inbox, message_texts, crew_lookup, clock, work_signal
         ),
         authenticate=providers.Singleton(
             Authenticate, api_keys, providers.Callable(_configured_key, settings, clock)
@@ -338,9 +338,9 @@ class Container(containers.DeclarativeContainer):
             DeliverMessage,
             store,
             message_texts,
-            crew_directory,
-            providers.Singleton(MeasuredCrewLine, crew_line, observe_crews),
-            providers.Singleton(AnswerPosting, chatwoot_accounts, chatwoot),
+            crew_lookup,
+            providers.Singleton(InstrumentedCrewClient, crew_client, observe_crews),
+            providers.Singleton(ReplySender, chatwoot_accounts, chatwoot),
             clock,
             settings.provided.retries,
             settings.provided.lease,
@@ -365,11 +365,11 @@ class Container(containers.DeclarativeContainer):
         read_mapping=providers.Singleton(ReadMapping, channels),
         read_message=providers.Singleton(ReadMessage, store, inbox, message_texts, clock),
         receive_message=providers.Singleton(
-            ReceiveMessage, store, inbox, channels, sealer, tokens, doorbell, clock
+            ReceiveMessage, store, inbox, channels, sealer, tokens, work_signal, clock
         ),
         reconcile=providers.Singleton(Reconcile, store, channels, collections),
         replay_messages=providers.Singleton(
-            ReplayMessages, store, inbox, channels, message_texts, clock, doorbell
+            ReplayMessages, store, inbox, channels, message_texts, clock, work_signal
         ),
         resolve_route=providers.Singleton(ResolveRoute, channels),
         reveal_credential=providers.Singleton(RevealCredential, store, secrets, vault, clock),

@@ -18,8 +18,8 @@ from structlog.contextvars import bind_contextvars
 
 from odoo_ai_config.application.errors import ApplicationError
 from odoo_ai_config.application.messages.delivery import Progress, Step, Trouble
-from odoo_ai_config.application.ports.message_inbox import Allowance
-from odoo_ai_config.application.work_signal import Doorbell
+from odoo_ai_config.application.ports.message_inbox import ClaimLimits
+from odoo_ai_config.application.work_signal import WorkSignal
 from odoo_ai_config.domain.crews import Crew
 from odoo_ai_config.domain.identifiers import TenantId
 from odoo_ai_config.domain.messages.inbox import CLOCK_SLACK, InboxMessage
@@ -85,7 +85,7 @@ class _Hand:
     at_fault: bool = False
 
 
-class Courier:
+class DeliveryWorker:
     """
     Takes messages and brings them to where they go, until it is retired.
 
@@ -97,8 +97,8 @@ class Courier:
     ) -> None:
         self._inbox = services.inbox
         self._deliver = services.deliver_message
-        self._bell = services.doorbell
-        self._ended = Doorbell()
+        self._bell = services.work_signal
+        self._ended = WorkSignal()
         self._capacity = capacity
         self._count = count
         self._in_hand: dict[asyncio.Task[None], _Hand] = {}
@@ -193,8 +193,8 @@ class Courier:
         now = self._deliver.clock.now()
         if due is None or due > now:
             return _LOOK_SECONDS if due is None else min(_LOOK_SECONDS, _seconds(now, due))
-        allowance = Allowance(room, most, self._by_tenant())
-        messages = await self._inbox.claim(allowance, now=now, until=now + self._deliver.lease)
+        claim_limits = ClaimLimits(room, most, self._by_tenant())
+        messages = await self._inbox.claim(claim_limits, now=now, until=now + self._deliver.lease)
         for message in messages:
             hand = _Hand(message)
             self._hold(hand, self._delivered(hand))
@@ -285,23 +285,23 @@ class Courier:
 @asynccontextmanager
 async def delivering(
     services: Services, capacity: Capacity, *, count: Count = lambda _progress: None
-) -> AsyncIterator[Courier]:
+) -> AsyncIterator[DeliveryWorker]:
     """
     Deliver messages in the background.
 
     At the end nothing more is taken, and what is in hand is finished or given back.
     """
-    courier = Courier(services, capacity, count=count)
-    work = asyncio.create_task(courier.work())
+    worker = DeliveryWorker(services, capacity, count=count)
+    work = asyncio.create_task(worker.work())
     try:
-        yield courier
+        yield worker
     finally:
-        courier.retire()
+        worker.retire()
         await asyncio.wait({work}, timeout=capacity.grace)
         work.cancel()
         with suppress(asyncio.CancelledError):
             await work
-        await courier.finish()
+        await worker.finish()
 
 
 def _code_of(error: BaseException) -> str:

@@ -47,7 +47,7 @@ from odoo_ai_config.application.ports.yaml_codec import YamlCodec
 from odoo_ai_config.application.reconciliation import Reconcile
 from odoo_ai_config.application.retention import PruneHistory, PruneMessages
 from odoo_ai_config.application.tenants import ListTenants
-from odoo_ai_config.application.work_signal import Doorbell
+from odoo_ai_config.application.work_signal import WorkSignal
 
 
 @frozen
@@ -68,7 +68,7 @@ class Services:
     yaml: YamlCodec
     chatwoot_accounts: ChatwootAccounts
     crews: CrewRegistry
-    doorbell: Doorbell
+    work_signal: WorkSignal
     answer_message: AnswerMessage
     authenticate: Authenticate
     check_key_ring: CheckKeyRing

@@ -20,7 +20,7 @@ from odoo_ai_config.domain.credentials.secrets import SecretText
 from odoo_ai_config.domain.credentials.signing import SigningKey
 from odoo_ai_config.entrypoints.apps import App
 from odoo_ai_config.entrypoints.container import Container
-from odoo_ai_config.entrypoints.delivery_worker import Courier, capacity_of, delivering
+from odoo_ai_config.entrypoints.delivery_worker import DeliveryWorker, capacity_of, delivering
 from odoo_ai_config.entrypoints.http.app import build_app
 from odoo_ai_config.entrypoints.http.platform.app_keys import STORE_WATCH
 from odoo_ai_config.entrypoints.http.platform.metrics import Metrics
@@ -150,10 +150,10 @@ async def run_server(
                     _in_background(partial(prune, services), every=_PRUNE_SECONDS)
                 )
             if App.CHATWOOT in settings.apps:
-                courier = await background.enter_async_context(
+                worker = await background.enter_async_context(
                     delivering(services, capacity_of(settings), count=metrics.delivery)
                 )
-                app.on_shutdown.append(_retiring(courier))
+                app.on_shutdown.append(_retiring(worker))
             await serve(
                 app,
                 listener,
@@ -162,10 +162,10 @@ async def run_server(
             )
 
 
-def _retiring(courier: Courier) -> Callable[[web.Application], Awaitable[None]]:
+def _retiring(worker: DeliveryWorker) -> Callable[[web.Application], Awaitable[None]]:
     # Requests and deliveries share the grace, rather than having it one after the other.
     async def retire(_app: web.Application) -> None:
-        courier.retire()
+        worker.retire()
 
     return retire
 

@@ -13,8 +13,8 @@ from attrs import define, field
 
 from odoo_ai_config.application.messages.delivery import Progress, Step
 from odoo_ai_config.application.messages.payloads import read_event
-from odoo_ai_config.application.ports.crew_client import CrewLine
-from odoo_ai_config.application.ports.message_inbox import Allowance
+from odoo_ai_config.application.ports.crew_client import CrewClient
+from odoo_ai_config.application.ports.message_inbox import ClaimLimits
 from odoo_ai_config.domain.channels.mapping import ChannelKey, ChannelMapping
 from odoo_ai_config.domain.chatwoot import ChatwootAccess
 from odoo_ai_config.domain.credentials.secrets import SecretText
@@ -32,7 +32,7 @@ from tests.unit.application.memory_hub import ANYBODY, MemoryHub, write
 
 ACME = TenantDomain(TenantId("acme"), BusinessDomain("retail"))
 OTHER = TenantDomain(TenantId("other"), BusinessDomain())
-PLENTY = Allowance(total=1000, per_tenant=1000, in_hand={})
+PLENTY = ClaimLimits(total=1000, per_tenant=1000, in_hand={})
 CREWS_DOCUMENT: JsonObject = {
     "default_crew": "sales",
     "crews": {"sales": {"type": "in_process", "answer_within_seconds": 600}},
@@ -45,7 +45,7 @@ Reaction: TypeAlias = "Answer | Later | Silence | Exception"
 
 
 @define
-class ScriptedCrew(CrewLine):
+class ScriptedCrew(CrewClient):
     """
     Says what it was told to, one after the other, and the last of it for ever.
 
@@ -76,7 +76,7 @@ def hub_with(*says: Reaction) -> tuple[MemoryHub, ScriptedCrew]:
     """
     crew = ScriptedCrew(deque(says or [ANSWER]))
     access = ChatwootAccess("https://chatwoot.example.com", SecretText("chatwoot-token"))
-    return MemoryHub(crew_line=crew, chatwoot_fallback=access), crew
+    return MemoryHub(crew_client=crew, chatwoot_fallback=access), crew
 
 
 async def owns(hub: MemoryHub, owner: TenantDomain, *, account: str = "1") -> None:

@@ -8,11 +8,11 @@ from datetime import timedelta
 
 from attrs import define, field
 
-from odoo_ai_config.adapters.crews.crew_client import EchoCrewLine
+from odoo_ai_config.adapters.crews.crew_client import EchoCrewClient
 from odoo_ai_config.adapters.memory.api_key_store import MemoryApiKeyStore
 from odoo_ai_config.adapters.memory.audit_log import MemoryAuditLog
 from odoo_ai_config.adapters.memory.channel_directory import MemoryChannelDirectory
-from odoo_ai_config.adapters.memory.chatwoot_client import MemoryChatwoot
+from odoo_ai_config.adapters.memory.chatwoot_client import MemoryChatwootClient
 from odoo_ai_config.adapters.memory.clock import ManualClock
 from odoo_ai_config.adapters.memory.collection_store import MemoryCollectionStore
 from odoo_ai_config.adapters.memory.config_store import MemoryConfigStore
@@ -34,7 +34,7 @@ from odoo_ai_config.application.credentials.reveal import RevealCredential
 from odoo_ai_config.application.credentials.sealing import Sealer
 from odoo_ai_config.application.credentials.stored import SealStoredSecrets
 from odoo_ai_config.application.credentials.written import CredentialsWriter
-from odoo_ai_config.application.crews import CrewDirectory
+from odoo_ai_config.application.crews import CrewLookup
 from odoo_ai_config.application.documents.comparing import CompareRevisions
 from odoo_ai_config.application.documents.reading import ListDocuments, ReadDocument
 from odoo_ai_config.application.documents.sync import SyncCompanyMetadata, SyncCredentials
@@ -51,14 +51,14 @@ from odoo_ai_config.application.messages.delivery import DeliverMessage
 from odoo_ai_config.application.messages.intake import ReceiveMessage
 from odoo_ai_config.application.messages.reading import ListMessages, ReadMessage
 from odoo_ai_config.application.messages.replay import DiscardMessage, HoldMessages, ReplayMessages
-from odoo_ai_config.application.messages.reply_sender import AnswerPosting
+from odoo_ai_config.application.messages.reply_sender import ReplySender
 from odoo_ai_config.application.messages.texts import MessageTexts
-from odoo_ai_config.application.ports.crew_client import CrewLine
+from odoo_ai_config.application.ports.crew_client import CrewClient
 from odoo_ai_config.application.ports.yaml_codec import YamlCodec
 from odoo_ai_config.application.reconciliation import Reconcile
 from odoo_ai_config.application.retention import PruneHistory, PruneMessages
 from odoo_ai_config.application.tenants import ListTenants
-from odoo_ai_config.application.work_signal import Doorbell
+from odoo_ai_config.application.work_signal import WorkSignal
 from odoo_ai_config.domain.access import ALL_SCOPES, ApiKey, Scope
 from odoo_ai_config.domain.changes import Claim, DeliveryId
 from odoo_ai_config.domain.chatwoot import ChatwootAccess
@@ -93,10 +93,10 @@ class MemoryHub:
     vault: MemorySecretVault = field(factory=MemorySecretVault)
     yaml: YamlCodec = field(factory=JsonYamlCodec)
     tokens: CountingTokenSource = field(factory=CountingTokenSource)
-    doorbell: Doorbell = field(factory=Doorbell)
-    chatwoot: MemoryChatwoot = field(factory=MemoryChatwoot)
+    work_signal: WorkSignal = field(factory=WorkSignal)
+    chatwoot: MemoryChatwootClient = field(factory=MemoryChatwootClient)
     revoked_keys: MemoryRevokedKeys = field(factory=MemoryRevokedKeys)
-    crew_line: CrewLine = field(factory=EchoCrewLine)
+    crew_client: CrewClient = field(factory=EchoCrewClient)
     chatwoot_fallback: ChatwootAccess = field(factory=ChatwootAccess)
     chatwoot_accounts: ChatwootAccounts = field(init=False)
 
@@ -226,7 +226,7 @@ class MemoryHub:
             self.channels,
             self.sealer,
             self.tokens,
-            self.doorbell,
+            self.work_signal,
             self.clock,
         )
 
@@ -235,17 +235,17 @@ class MemoryHub:
         return MessageTexts(self.sealer)
 
     @property
-    def crews(self) -> CrewDirectory:
-        return CrewDirectory(self.store, self.secrets, self.vault)
+    def crews(self) -> CrewLookup:
+        return CrewLookup(self.store, self.secrets, self.vault)
 
     @property
     def deliver_message(self) -> DeliverMessage:
-        posting = AnswerPosting(self.chatwoot_accounts, self.chatwoot)
+        posting = ReplySender(self.chatwoot_accounts, self.chatwoot)
         return DeliverMessage(
             self.store,
             self.texts,
             self.crews,
-            self.crew_line,
+            self.crew_client,
             posting,
             self.clock,
             RetryPolicy(),
@@ -255,7 +255,7 @@ class MemoryHub:
     @property
     def answer_message(self) -> AnswerMessage:
         return AnswerMessage(
-            self.store, self.inbox, self.texts, self.crews, self.clock, self.doorbell
+            self.store, self.inbox, self.texts, self.crews, self.clock, self.work_signal
         )
 
     @property
@@ -285,7 +285,7 @@ class MemoryHub:
     @property
     def replay_messages(self) -> ReplayMessages:
         return ReplayMessages(
-            self.store, self.inbox, self.channels, self.texts, self.clock, self.doorbell
+            self.store, self.inbox, self.channels, self.texts, self.clock, self.work_signal
         )
 
     @property

@@ -12,7 +12,7 @@ import pytest
 from attrs import evolve
 
 from odoo_ai_config.adapters.memory.config_store import MemoryConfigStore
-from odoo_ai_config.application.crews import CrewDirectory
+from odoo_ai_config.application.crews import CrewLookup
 from odoo_ai_config.application.errors import (
     ChatwootRefusedError,
     CrewRefusedError,
@@ -21,7 +21,7 @@ from odoo_ai_config.application.errors import (
 )
 from odoo_ai_config.application.messages.replay import Replay
 from odoo_ai_config.application.retention import PruneMessages
-from odoo_ai_config.application.work_signal import Doorbell
+from odoo_ai_config.application.work_signal import WorkSignal
 from odoo_ai_config.domain.access import ApiKey, Scope, ScopeMissingError
 from odoo_ai_config.domain.changes import AuditAction, Changeset
 from odoo_ai_config.domain.credentials.secrets import SecretText
@@ -209,8 +209,8 @@ async def test_message_that_goes_away_while_it_is_answered_is_not_found() -> Non
 
 async def test_answer_wakes_who_delivers() -> None:
     hub, message_id = await awaiting()
-    await hub.doorbell.wait(0)
-    waiting = asyncio.create_task(hub.doorbell.wait(3600))
+    await hub.work_signal.wait(0)
+    waiting = asyncio.create_task(hub.work_signal.wait(3600))
     await asyncio.sleep(0)
     assert not waiting.done()
     await hub.answer_message(message_id, ANSWER, caller=ANYBODY)
@@ -218,13 +218,13 @@ async def test_answer_wakes_who_delivers() -> None:
 
 
 async def test_nowhere_is_no_crew() -> None:
-    directory = CrewDirectory(MemoryHub().store, MemoryHub().secrets, MemoryHub().vault)
+    directory = CrewLookup(MemoryHub().store, MemoryHub().secrets, MemoryHub().vault)
     with pytest.raises(CrewNotFoundError):
         await directory.crew_at(None)
 
 
 async def test_bell_that_nobody_rings_is_waited_for_no_longer_than_that() -> None:
-    bell, loop = Doorbell(), asyncio.get_running_loop()
+    bell, loop = WorkSignal(), asyncio.get_running_loop()
     before = loop.time()
     await bell.wait(0.01)
     assert loop.time() >= before + 0.01

@@ -125,7 +125,7 @@ async def test_ignored_event_is_kept_without_its_text(hub: MemoryHub) -> None:
 
 
 async def test_worker_is_woken_by_what_it_can_work_on_and_by_nothing_else(hub: MemoryHub) -> None:
-    waiting = asyncio.create_task(hub.doorbell.wait(60))
+    waiting = asyncio.create_task(hub.work_signal.wait(60))
     await receive(hub, OUTGOING)
     await receive(hub, WHATSAPP, delivery="d-2")
     await asyncio.sleep(0)

@@ -14,7 +14,7 @@ from odoo_ai_config.entrypoints.container import Container
 from odoo_ai_config.entrypoints.services import Services
 from odoo_ai_config.entrypoints.settings import Settings, read_settings
 from odoo_ai_config.entrypoints.startup import opened
-from tests.contract.crew_line_contract import QUESTION, task
+from tests.contract.crew_client_contract import QUESTION, task
 from tests.contract.samples import owner
 from tests.stand_ins.crew import CrewStandIn
 
@@ -119,7 +119,7 @@ async def test_crews_of_every_kind_have_a_line(tmp_path: Path) -> None:
         for kind in CrewKind:
             container.in_process_crews().register("crew", echo)
             url = crew.url if kind is CrewKind.HTTP else None
-            answer = await container.crew_line().ask(
+            answer = await container.crew_client().ask(
                 Crew("crew", owner(), kind, url=url), task(), secret=None
             )
             assert answer == Answer(QUESTION)

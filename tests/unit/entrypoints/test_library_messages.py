@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from odoo_ai_config.adapters.memory.chatwoot_client import MemoryChatwoot
+from odoo_ai_config.adapters.memory.chatwoot_client import MemoryChatwootClient
 from odoo_ai_config.domain.crews import LATER, Answer, CrewTask, Later
 from odoo_ai_config.domain.errors import InvalidValueError
 from odoo_ai_config.domain.messages.inbox import Stage, WrongStageError
@@ -20,12 +20,12 @@ CREWS = "default_crew: sales\ncrews: {sales: {type: in_process}}"
 
 
 @pytest.fixture
-def chatwoot() -> MemoryChatwoot:
-    return MemoryChatwoot()
+def chatwoot() -> MemoryChatwootClient:
+    return MemoryChatwootClient()
 
 
 @pytest.fixture
-async def hub(chatwoot: MemoryChatwoot) -> AsyncIterator[Hub]:
+async def hub(chatwoot: MemoryChatwootClient) -> AsyncIterator[Hub]:
     settings = read_settings(
         flags={
             "store_url": "memory://",
@@ -49,7 +49,7 @@ async def until_one_is(hub: Hub, stage: str) -> str:
 
 
 async def test_function_of_the_program_answers_the_customer(
-    hub: Hub, chatwoot: MemoryChatwoot
+    hub: Hub, chatwoot: MemoryChatwootClient
 ) -> None:
     @hub.crew("sales")
     async def sales(task: CrewTask) -> str:
@@ -64,7 +64,7 @@ async def test_function_of_the_program_answers_the_customer(
     assert callable(sales)
 
 
-async def test_answer_may_come_later(hub: Hub, chatwoot: MemoryChatwoot) -> None:
+async def test_answer_may_come_later(hub: Hub, chatwoot: MemoryChatwootClient) -> None:
     @hub.crew("sales")
     async def sales(_task: CrewTask) -> Later:
         return LATER
@@ -81,7 +81,7 @@ async def test_answer_may_come_later(hub: Hub, chatwoot: MemoryChatwoot) -> None
 
 @pytest.mark.parametrize("later", [False, True])
 async def test_function_may_leave_a_note(
-    hub: Hub, chatwoot: MemoryChatwoot, *, later: bool
+    hub: Hub, chatwoot: MemoryChatwootClient, *, later: bool
 ) -> None:
     note = Answer("Cliente em atraso.", private=True)
 
@@ -98,7 +98,9 @@ async def test_function_may_leave_a_note(
     assert [posted.answer for posted in chatwoot.posted] == [note]
 
 
-async def test_stuck_message_is_sent_on_its_way_again(hub: Hub, chatwoot: MemoryChatwoot) -> None:
+async def test_stuck_message_is_sent_on_its_way_again(
+    hub: Hub, chatwoot: MemoryChatwootClient
+) -> None:
     await hub.receive(payload(account=2))
     message_id = await until_one_is(hub, "unresolved")
     await hub.sync_mapping(chatwoot_account_id="2", tenant="acme")

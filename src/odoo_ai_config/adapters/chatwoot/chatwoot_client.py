@@ -21,7 +21,7 @@ from odoo_ai_config.adapters.outbound.answers import (
 )
 from odoo_ai_config.adapters.outbound.sessions import HttpSessions, time_allowed
 from odoo_ai_config.application.errors import ChatwootRefusedError, ChatwootUnavailableError
-from odoo_ai_config.application.ports.chatwoot_client import Chatwoot, Conversation
+from odoo_ai_config.application.ports.chatwoot_client import ChatwootClient, Conversation
 from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.domain.crews import Answer
 from odoo_ai_config.domain.json_types import Json, JsonObject
@@ -43,7 +43,7 @@ _log = structlog.get_logger(area="hub")
 
 
 @frozen
-class HttpChatwoot(Chatwoot):
+class HttpChatwootClient(ChatwootClient):
     """
     Posts outgoing messages and looks for those that were posted.
 

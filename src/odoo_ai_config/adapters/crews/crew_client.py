@@ -11,7 +11,7 @@ import structlog
 from attrs import frozen
 
 from odoo_ai_config.application.errors import CrewRefusedError, CrewUnavailableError
-from odoo_ai_config.application.ports.crew_client import CrewLine
+from odoo_ai_config.application.ports.crew_client import CrewClient
 from odoo_ai_config.application.ports.crew_registry import CrewFunction, CrewRegistry, Said
 from odoo_ai_config.domain.credentials.secrets import SecretText
 from odoo_ai_config.domain.crews import (
@@ -30,12 +30,12 @@ _log = structlog.get_logger(area="hub")
 
 
 @frozen
-class CrewLineByKind(CrewLine):
+class CrewClientByKind(CrewClient):
     """
     Asks a crew on the line of its kind.
     """
 
-    lines: Mapping[CrewKind, CrewLine]
+    lines: Mapping[CrewKind, CrewClient]
 
     async def ask(
         self, crew: Crew, task: CrewTask, *, secret: SecretText | None
@@ -44,7 +44,7 @@ class CrewLineByKind(CrewLine):
 
 
 @frozen
-class EchoCrewLine(CrewLine):
+class EchoCrewClient(CrewClient):
     """
     A crew that says what the customer said, for trying a channel out.
     """
@@ -59,7 +59,7 @@ class EchoCrewLine(CrewLine):
         return said(task.message.text)
 
 
-class InProcessCrewLine(CrewLine, CrewRegistry):
+class InProcessCrewClient(CrewClient, CrewRegistry):
     """
     Crews that are functions of this program.
 

@@ -25,7 +25,7 @@ from odoo_ai_config.application.errors import (
 )
 from odoo_ai_config.application.off_loop import ENTRY, cost_of, run_off_loop
 from odoo_ai_config.application.ports.clock import Clock
-from odoo_ai_config.application.ports.crew_client import CrewLine
+from odoo_ai_config.application.ports.crew_client import CrewClient
 from odoo_ai_config.domain.credentials.secrets import SecretText
 from odoo_ai_config.domain.credentials.signing import SigningKey
 from odoo_ai_config.domain.crews import (
@@ -47,7 +47,7 @@ _log = structlog.get_logger(area="hub")
 
 
 @frozen
-class HttpCrewLine(CrewLine):
+class HttpCrewClient(CrewClient):
     """
     Posts a task to the crew's address and reads its answer.
 

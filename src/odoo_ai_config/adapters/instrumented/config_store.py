@@ -16,7 +16,7 @@ from odoo_ai_config.domain.documents.revisions import RetentionPolicy, Revision
 from odoo_ai_config.domain.identifiers import BusinessDomain, DocumentKey, DocumentKind, TenantId
 
 
-class MeasuredConfigStore(ConfigStore):
+class InstrumentedConfigStore(ConfigStore):
     """
     Another store, with its operations timed.
     """

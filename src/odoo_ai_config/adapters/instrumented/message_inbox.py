@@ -8,12 +8,12 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from odoo_ai_config.adapters.instrumented.timing import Observe, Timed
-from odoo_ai_config.application.ports.message_inbox import Allowance, MessageInbox, StageCount
+from odoo_ai_config.application.ports.message_inbox import ClaimLimits, MessageInbox, StageCount
 from odoo_ai_config.domain.identifiers import TenantId
 from odoo_ai_config.domain.messages.inbox import InboxMessage, MessageId, Origin, Stage
 
 
-class MeasuredMessageInbox(MessageInbox):
+class InstrumentedMessageInbox(MessageInbox):
     """
     Another inbox, with its operations timed.
     """
@@ -23,10 +23,10 @@ class MeasuredMessageInbox(MessageInbox):
         self._observe = observe
 
     async def claim(
-        self, allowance: Allowance, *, now: datetime, until: datetime
+        self, claim_limits: ClaimLimits, *, now: datetime, until: datetime
     ) -> Sequence[InboxMessage]:
         with Timed(self._observe, "claim"):
-            return await self._inbox.claim(allowance, now=now, until=until)
+            return await self._inbox.claim(claim_limits, now=now, until=until)
 
     async def next_due(self, *, beside: Collection[TenantId] = ()) -> datetime | None:
         with Timed(self._observe, "next_due"):

@@ -19,7 +19,7 @@ from odoo_ai_config.domain.credentials.secrets import (
 from odoo_ai_config.domain.identifiers import TenantId
 
 
-class MeasuredSecretVault(SecretVault):
+class InstrumentedSecretVault(SecretVault):
     """
     Another vault, with its operations timed.
     """

@@ -9,7 +9,7 @@ from collections import deque
 from attrs import define, field, frozen
 
 from odoo_ai_config.application.errors import ApplicationError, ChatwootRefusedError
-from odoo_ai_config.application.ports.chatwoot_client import Chatwoot, Conversation
+from odoo_ai_config.application.ports.chatwoot_client import ChatwootClient, Conversation
 from odoo_ai_config.domain.credentials.secrets import SecretText
 from odoo_ai_config.domain.crews import Answer
 from odoo_ai_config.domain.identifiers import ChatwootId
@@ -29,7 +29,7 @@ class Posted:
 
 
 @define
-class MemoryChatwoot(Chatwoot):
+class MemoryChatwootClient(ChatwootClient):
     """
     Every conversation is there but those *missing*, to whoever has the *token*.
 

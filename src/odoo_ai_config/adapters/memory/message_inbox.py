@@ -10,7 +10,7 @@ from datetime import datetime
 from itertools import islice
 
 from odoo_ai_config.adapters.memory.state import MemoryState
-from odoo_ai_config.application.ports.message_inbox import Allowance, MessageInbox, StageCount
+from odoo_ai_config.application.ports.message_inbox import ClaimLimits, MessageInbox, StageCount
 from odoo_ai_config.domain.identifiers import TenantId
 from odoo_ai_config.domain.messages.inbox import (
     OPEN,
@@ -34,14 +34,16 @@ class MemoryMessageInbox(MessageInbox):
         self._served: TenantId | None = None
 
     async def claim(
-        self, allowance: Allowance, *, now: datetime, until: datetime
+        self, claim_limits: ClaimLimits, *, now: datetime, until: datetime
     ) -> Sequence[InboxMessage]:
         self._state.require_presence()
         due = self._due_by_tenant(now)
-        free = {tenant: allowance.per_tenant - allowance.in_hand.get(tenant, 0) for tenant in due}
+        free = {
+            tenant: claim_limits.per_tenant - claim_limits.in_hand.get(tenant, 0) for tenant in due
+        }
         turns = deque(sorted(due, key=self._turn))
         taken: list[InboxMessage] = []
-        while turns and len(taken) < allowance.total:
+        while turns and len(taken) < claim_limits.total:
             tenant = turns.popleft()
             if free[tenant] <= 0 or not due[tenant]:
                 continue

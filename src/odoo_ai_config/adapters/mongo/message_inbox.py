@@ -18,7 +18,7 @@ from odoo_ai_config.adapters.mongo.driver_errors import translated
 from odoo_ai_config.adapters.mongo.message_documents import message_from
 from odoo_ai_config.adapters.mongo.message_pruning import prune_messages, prune_texts
 from odoo_ai_config.adapters.mongo.pruning import batches
-from odoo_ai_config.application.ports.message_inbox import Allowance, MessageInbox, StageCount
+from odoo_ai_config.application.ports.message_inbox import ClaimLimits, MessageInbox, StageCount
 from odoo_ai_config.domain.identifiers import TenantId
 from odoo_ai_config.domain.messages.inbox import (
     CLOCK_SLACK,
@@ -48,19 +48,19 @@ class MongoMessageInbox(MessageInbox):
 
     @translated
     async def claim(
-        self, allowance: Allowance, *, now: datetime, until: datetime
+        self, claim_limits: ClaimLimits, *, now: datetime, until: datetime
     ) -> Sequence[InboxMessage]:
-        if allowance.total < 1:
+        if claim_limits.total < 1:
             return []
         due = [tenant for tenant, at in (await self._first_due()).items() if at <= now]
         free = {
-            tenant: allowance.per_tenant - allowance.in_hand.get(TenantId(tenant), 0)
+            tenant: claim_limits.per_tenant - claim_limits.in_hand.get(TenantId(tenant), 0)
             for tenant in due
         }
         turns = deque(sorted((tenant for tenant in due if free[tenant] > 0), key=self._turn))
         taken: list[InboxMessage] = []
-        while turns and len(taken) < allowance.total:
-            room = min(len(turns), allowance.total - len(taken))
+        while turns and len(taken) < claim_limits.total:
+            room = min(len(turns), claim_limits.total - len(taken))
             served = [turns.popleft() for _ in range(room)]
             heads = await asyncio.gather(*(self._take(tenant, now, until) for tenant in served))
             for tenant, head in zip(served, heads, strict=True):

@@ -22,7 +22,7 @@ from odoo_ai_config.adapters.sqlite.message_rows import (
 )
 from odoo_ai_config.adapters.sqlite.rows import Row, microseconds, optional, time_of
 from odoo_ai_config.adapters.sqlite.writer import Transaction
-from odoo_ai_config.application.ports.message_inbox import Allowance, MessageInbox, StageCount
+from odoo_ai_config.application.ports.message_inbox import ClaimLimits, MessageInbox, StageCount
 from odoo_ai_config.domain.identifiers import TenantId
 from odoo_ai_config.domain.messages.inbox import (
     CLOCK_SLACK,
@@ -102,9 +102,9 @@ class SqliteMessageInbox(MessageInbox):
         self._served = ""
 
     async def claim(
-        self, allowance: Allowance, *, now: datetime, until: datetime
+        self, claim_limits: ClaimLimits, *, now: datetime, until: datetime
     ) -> Sequence[InboxMessage]:
-        take = partial(self._take, allowance, microseconds(now), microseconds(until))
+        take = partial(self._take, claim_limits, microseconds(now), microseconds(until))
         return [message_of(row) for row in await self._database.write(take)]
 
     async def next_due(self, *, beside: Collection[TenantId] = ()) -> datetime | None:
@@ -178,16 +178,16 @@ class SqliteMessageInbox(MessageInbox):
         return await prune_messages(self._database, before=before)
 
     def _take(
-        self, allowance: Allowance, now: int, until: int, transaction: Transaction
+        self, claim_limits: ClaimLimits, now: int, until: int, transaction: Transaction
     ) -> list[Row]:
         connection = transaction.connection
-        turns = deque(self._turns(allowance, now, connection))
+        turns = deque(self._turns(claim_limits, now, connection))
         free = {
-            tenant: allowance.per_tenant - allowance.in_hand.get(TenantId(tenant), 0)
+            tenant: claim_limits.per_tenant - claim_limits.in_hand.get(TenantId(tenant), 0)
             for tenant in turns
         }
         taken: list[Row] = []
-        while turns and len(taken) < allowance.total:
+        while turns and len(taken) < claim_limits.total:
             tenant = turns.popleft()
             row = connection.execute(_TAKE, (tenant, now, until)).fetchone()
             if row is None:
@@ -199,22 +199,24 @@ class SqliteMessageInbox(MessageInbox):
                 turns.append(tenant)
         return taken
 
-    def _turns(self, allowance: Allowance, now: int, connection: sqlite3.Connection) -> list[str]:
+    def _turns(
+        self, claim_limits: ClaimLimits, now: int, connection: sqlite3.Connection
+    ) -> list[str]:
         """
         Tenants with something to take, beginning behind the one that was served last.
         """
-        if allowance.per_tenant <= 0:
+        if claim_limits.per_tenant <= 0:
             return []
         busy = json.dumps(
             [
                 tenant.value
-                for tenant, in_hand in allowance.in_hand.items()
-                if in_hand >= allowance.per_tenant
+                for tenant, in_hand in claim_limits.in_hand.items()
+                if in_hand >= claim_limits.per_tenant
             ]
         )
         turns: list[str] = []
         for behind, up_to in ((self._served, _LAST), ("", self._served)):
-            which = behind, up_to, busy, now, allowance.total - len(turns)
+            which = behind, up_to, busy, now, claim_limits.total - len(turns)
             (found,) = connection.execute(_DUE_TENANTS, which).fetchone()
             turns += json.loads(found)
         return turns

@@ -8,14 +8,14 @@ from collections.abc import Callable
 
 from attrs import frozen
 
-from odoo_ai_config.application.crews import CrewDirectory
+from odoo_ai_config.application.crews import CrewLookup
 from odoo_ai_config.application.messages.access import visible
 from odoo_ai_config.application.messages.texts import MessageTexts
 from odoo_ai_config.application.optimistic_commit import commit_decided
 from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.application.ports.config_store import ConfigStore
 from odoo_ai_config.application.ports.message_inbox import MessageInbox
-from odoo_ai_config.application.work_signal import Doorbell
+from odoo_ai_config.application.work_signal import WorkSignal
 from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.changes import Changeset
 from odoo_ai_config.domain.credentials.secrets import SecretText
@@ -40,9 +40,9 @@ class AnswerMessage:
     store: ConfigStore
     inbox: MessageInbox
     texts: MessageTexts
-    crews: CrewDirectory
+    crews: CrewLookup
     clock: Clock
-    doorbell: Doorbell
+    work_signal: WorkSignal
 
     async def __call__(
         self, message_id: MessageId, answer: Answer | Silence, *, caller: ApiKey
@@ -114,5 +114,5 @@ class AnswerMessage:
             return sealing.added_to(Changeset(messages=(answered,))), answered
 
         answered = await commit_decided(self.store, decide)
-        self.doorbell.ring()
+        self.work_signal.ring()
         return answered

@@ -11,7 +11,7 @@ from typing import Final
 
 from attrs import frozen
 
-from odoo_ai_config.application.crews import CrewDirectory
+from odoo_ai_config.application.crews import CrewLookup
 from odoo_ai_config.application.errors import (
     ChatwootRefusedError,
     ChatwootUnavailableError,
@@ -23,11 +23,11 @@ from odoo_ai_config.application.errors import (
     TargetForbiddenError,
     TenantKeyChangedError,
 )
-from odoo_ai_config.application.messages.reply_sender import AnswerPosting
+from odoo_ai_config.application.messages.reply_sender import ReplySender
 from odoo_ai_config.application.messages.texts import MessageTexts
 from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.application.ports.config_store import ConfigStore
-from odoo_ai_config.application.ports.crew_client import CrewLine
+from odoo_ai_config.application.ports.crew_client import CrewClient
 from odoo_ai_config.domain.changes import Changeset
 from odoo_ai_config.domain.crews import LATER, Answer, Crew, CrewTask
 from odoo_ai_config.domain.errors import (
@@ -112,9 +112,9 @@ class DeliverMessage:
 
     store: ConfigStore
     texts: MessageTexts
-    crews: CrewDirectory
-    line: CrewLine
-    posting: AnswerPosting
+    crews: CrewLookup
+    line: CrewClient
+    posting: ReplySender
     clock: Clock
     policy: RetryPolicy
     lease: timedelta

@@ -18,7 +18,7 @@ from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.application.ports.config_store import ConfigStore
 from odoo_ai_config.application.ports.message_inbox import MessageInbox
 from odoo_ai_config.application.ports.token_source import TokenSource
-from odoo_ai_config.application.work_signal import Doorbell
+from odoo_ai_config.application.work_signal import WorkSignal
 from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.changes import Changeset
 from odoo_ai_config.domain.channels.routing import Route
@@ -106,7 +106,7 @@ class ReceiveMessage:
     channels: ChannelDirectory
     sealer: Sealer
     tokens: TokenSource
-    doorbell: Doorbell
+    work_signal: WorkSignal
     clock: Clock
 
     async def __call__(
@@ -181,7 +181,7 @@ class ReceiveMessage:
                 raise
             return Receipt(first.id, Reception.DUPLICATE)
         if receipt.reception is Reception.ACCEPTED:
-            self.doorbell.ring()
+            self.work_signal.ring()
         return receipt
 
     def _new_id(self, now: datetime) -> MessageId:

@@ -20,7 +20,7 @@ from odoo_ai_config.application.ports.channel_directory import ChannelDirectory
 from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.application.ports.config_store import ConfigStore
 from odoo_ai_config.application.ports.message_inbox import MessageInbox
-from odoo_ai_config.application.work_signal import Doorbell
+from odoo_ai_config.application.work_signal import WorkSignal
 from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.changes import AuditAction, AuditEntry, Changeset
 from odoo_ai_config.domain.channels.routing import IncomingMessage
@@ -66,7 +66,7 @@ class ReplayMessages:
     channels: ChannelDirectory
     texts: MessageTexts
     clock: Clock
-    doorbell: Doorbell
+    work_signal: WorkSignal
 
     async def __call__(
         self, message_id: MessageId, *, caller: ApiKey, request_id: str | None = None
@@ -107,7 +107,7 @@ class ReplayMessages:
             return sealing.added_to(Changeset(messages=(moved,), audit=(audit,))), moved
 
         message = await commit_decided(self.store, decide)
-        self.doorbell.ring()
+        self.work_signal.ring()
         return message
 
     async def matching(

@@ -7,19 +7,19 @@ from __future__ import annotations
 from attrs import frozen
 
 from odoo_ai_config.application.chatwoot.accounts import ChatwootAccounts
-from odoo_ai_config.application.ports.chatwoot_client import Chatwoot, Conversation
+from odoo_ai_config.application.ports.chatwoot_client import ChatwootClient, Conversation
 from odoo_ai_config.domain.crews import Answer
 from odoo_ai_config.domain.messages.inbox import InboxMessage
 
 
 @frozen
-class AnswerPosting:
+class ReplySender:
     """
     The way to the conversations of every Chatwoot account that the hub may write to.
     """
 
     accounts: ChatwootAccounts
-    chatwoot: Chatwoot
+    chatwoot: ChatwootClient
 
     async def conversation_of(self, message: InboxMessage) -> Conversation | None:
         """

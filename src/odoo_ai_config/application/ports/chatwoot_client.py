@@ -27,7 +27,7 @@ class Conversation:
     id: ChatwootId
 
 
-class Chatwoot(Protocol):
+class ChatwootClient(Protocol):
     """
     Posts answers where the customer reads them, and private ones where only others do.
 

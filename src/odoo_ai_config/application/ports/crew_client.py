@@ -11,7 +11,7 @@ from odoo_ai_config.domain.credentials.secrets import SecretText
 from odoo_ai_config.domain.crews import Answer, Crew, CrewTask, Later, Silence
 
 
-class CrewLine(Protocol):
+class CrewClient(Protocol):
     """
     Gives a message to a crew and brings back what it says.
     """

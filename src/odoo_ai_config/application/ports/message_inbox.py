@@ -16,7 +16,7 @@ from odoo_ai_config.domain.messages.inbox import InboxMessage, MessageId, Origin
 
 
 @frozen
-class Allowance:
+class ClaimLimits:
     """
     How much a worker can take on.
 
@@ -53,7 +53,7 @@ class MessageInbox(Protocol):
 
     @abstractmethod
     async def claim(
-        self, allowance: Allowance, *, now: datetime, until: datetime
+        self, claim_limits: ClaimLimits, *, now: datetime, until: datetime
     ) -> Sequence[InboxMessage]:
         """
         Take over heads that are due at *now*, each `taken` until *until*, durably.

@@ -16,7 +16,7 @@ from aiohttp import web as web_
 from aiohttp.test_utils import TestClient, TestServer
 from attrs import evolve, frozen
 
-from odoo_ai_config.adapters.crews.crew_client import InProcessCrewLine
+from odoo_ai_config.adapters.crews.crew_client import InProcessCrewClient
 from odoo_ai_config.adapters.system.token_source import SystemTokenSource
 from odoo_ai_config.adapters.yaml.yaml_codec import RuamelYamlCodec
 from odoo_ai_config.application.credentials.rotation import (
@@ -93,8 +93,8 @@ def services_over(hub: MemoryHub) -> Services:
         vault=hub.vault,
         yaml=yaml,
         chatwoot_accounts=hub.chatwoot_accounts,
-        crews=InProcessCrewLine(),
-        doorbell=hub.doorbell,
+        crews=InProcessCrewClient(),
+        work_signal=hub.work_signal,
         answer_message=hub.answer_message,
         authenticate=hub.authenticate(),
         check_key_ring=CheckKeyRing(hub.secrets, hub.vault),

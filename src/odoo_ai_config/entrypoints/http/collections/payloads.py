@@ -43,7 +43,7 @@ _TEMPORARY: Final = "temporary_rules"
 
 
 @frozen
-class OldShape:
+class LegacyShape:
     """
     How Odoo's older modules push one collection.
 
@@ -57,16 +57,16 @@ class OldShape:
     whole: bool = True
 
 
-RULES: Final = OldShape(BUSINESS_RULES, ("rules", "items"))
-SCHEDULING: Final = OldShape(SCHEDULING_RULES, ("scheduling_rules", "rules", "items"))
-DOCUMENTS: Final = OldShape(
+RULES: Final = LegacyShape(BUSINESS_RULES, ("rules", "items"))
+SCHEDULING: Final = LegacyShape(SCHEDULING_RULES, ("scheduling_rules", "rules", "items"))
+DOCUMENTS: Final = LegacyShape(
     SUPPORT_DOCUMENTS, ("documents", "support_documents", "rules", "items")
 )
-PRODUCT_BATCH: Final = OldShape(PRODUCTS, ("products", "items"), whole=False)
+PRODUCT_BATCH: Final = LegacyShape(PRODUCTS, ("products", "items"), whole=False)
 
 
 @frozen
-class OldPush:
+class LegacyPush:
     """
     A push in an old shape.
 
@@ -143,7 +143,7 @@ def patch(body: JsonObject) -> CollectionSync:
     return _sync(items or (), removed or ())
 
 
-def old_push(body: JsonObject, shape: OldShape) -> OldPush:
+def old_push(body: JsonObject, shape: LegacyShape) -> LegacyPush:
     """
     A push of Odoo's older modules.
 
@@ -170,7 +170,7 @@ def old_push(body: JsonObject, shape: OldShape) -> OldPush:
     removed = () if shape.whole else tuple(hidden)
     temporary = sum(len(entries) for kind, entries in lists.values() if kind == _TEMPORARY)
     sync = _sync(tuple(kept), removed, whole=shape.whole)
-    return OldPush(sync, len(kept) + len(hidden), len(hidden), temporary)
+    return LegacyPush(sync, len(kept) + len(hidden), len(hidden), temporary)
 
 
 def product(body: JsonObject, id_: str | None = None) -> CollectionSync:
@@ -197,7 +197,7 @@ def product(body: JsonObject, id_: str | None = None) -> CollectionSync:
     return CollectionSync((Item.of(found, {"id": found, **data}),), merging=True)
 
 
-def _lists(body: JsonObject, shape: OldShape) -> Iterator[tuple[str, tuple[str, list[Json]]]]:
+def _lists(body: JsonObject, shape: LegacyShape) -> Iterator[tuple[str, tuple[str, list[Json]]]]:
     for name in shape.fields:
         found = body.get(name)
         if isinstance(found, list):

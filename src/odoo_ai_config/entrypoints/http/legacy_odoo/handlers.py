@@ -27,8 +27,8 @@ from odoo_ai_config.entrypoints.http.collections.payloads import (
     PRODUCT_BATCH,
     RULES,
     SCHEDULING,
-    OldPush,
-    OldShape,
+    LegacyPush,
+    LegacyShape,
     old_push,
     product,
 )
@@ -43,7 +43,7 @@ from odoo_ai_config.entrypoints.http.platform.representations import json_bytes,
 _STORED: Final = "stored"
 
 
-def _syncing(shape: OldShape, tell: Callable[[OldPush, Outcome], JsonObject]) -> PushHandler:
+def _syncing(shape: LegacyShape, tell: Callable[[LegacyPush, Outcome], JsonObject]) -> PushHandler:
     async def sync(request: web.Request, caller: ApiKey, raw: bytes) -> web.Response:
         tenant, push, claim = await taken_in(
             request, caller, raw, lambda body: old_push(body, shape)
@@ -57,7 +57,7 @@ def _syncing(shape: OldShape, tell: Callable[[OldPush, Outcome], JsonObject]) ->
     return sync
 
 
-def _rules_told(push: OldPush, outcome: Outcome) -> JsonObject:
+def _rules_told(push: LegacyPush, outcome: Outcome) -> JsonObject:
     return {
         "permanent_rules": push.received - push.temporary,
         "temporary_rules": push.temporary,
@@ -68,7 +68,7 @@ def _rules_told(push: OldPush, outcome: Outcome) -> JsonObject:
     }
 
 
-def _documents_told(push: OldPush, outcome: Outcome) -> JsonObject:
+def _documents_told(push: LegacyPush, outcome: Outcome) -> JsonObject:
     synced = len(push.sync.items)
     return {
         "synced_docs": synced,
@@ -78,7 +78,7 @@ def _documents_told(push: OldPush, outcome: Outcome) -> JsonObject:
     }
 
 
-def _products_told(push: OldPush, _outcome: Outcome) -> JsonObject:
+def _products_told(push: LegacyPush, _outcome: Outcome) -> JsonObject:
     return {"synced_products": len(push.sync.items), "sync_status": _STORED}
 
 

@@ -11,7 +11,7 @@ import structlog
 from aiohttp import web
 from attrs import evolve
 
-from odoo_ai_config.adapters.chatwoot.chatwoot_client import HttpChatwoot
+from odoo_ai_config.adapters.chatwoot.chatwoot_client import HttpChatwootClient
 from odoo_ai_config.adapters.outbound.sessions import HttpSessions
 from odoo_ai_config.adapters.system.clock import SystemClock
 from odoo_ai_config.application.errors import ChatwootRefusedError, ChatwootUnavailableError
@@ -26,7 +26,7 @@ from odoo_ai_config.entrypoints.http.platform.signature import (
     SignatureScheme,
     verify_signature,
 )
-from tests.contract.chatwoot_contract import ANSWER, FIRST, WRONG_TOKEN
+from tests.contract.chatwoot_client_contract import ANSWER, FIRST, WRONG_TOKEN
 from tests.stand_ins.chatwoot import (
     BOT_TOKEN,
     PAGE,
@@ -50,9 +50,9 @@ async def server() -> AsyncIterator[ChatwootStandIn]:
 
 
 @pytest.fixture
-async def chatwoot() -> AsyncIterator[HttpChatwoot]:
+async def chatwoot() -> AsyncIterator[HttpChatwootClient]:
     sessions = HttpSessions()
-    yield HttpChatwoot(sessions, SystemClock())
+    yield HttpChatwootClient(sessions, SystemClock())
     await sessions.close()
 
 
@@ -61,7 +61,7 @@ def conversation(server: ChatwootStandIn) -> Conversation:
     return Conversation(server.url, SecretText(TOKEN), ChatwootId("1"), ChatwootId("301"))
 
 
-async def test_request_is_the_one_that_chatwoot_documents(chatwoot: HttpChatwoot) -> None:
+async def test_request_is_the_one_that_chatwoot_documents(chatwoot: HttpChatwootClient) -> None:
     seen: list[tuple[str, str, Any]] = []
 
     async def note(request: web.Request) -> web.Response:
@@ -89,7 +89,7 @@ async def test_request_is_the_one_that_chatwoot_documents(chatwoot: HttpChatwoot
 
 @pytest.mark.parametrize("status", [301, 302, 307, 400, 401, 402, 403, 404, 409, 413, 422])
 async def test_refusals_are_final(
-    chatwoot: HttpChatwoot, server: ChatwootStandIn, conversation: Conversation, status: int
+    chatwoot: HttpChatwootClient, server: ChatwootStandIn, conversation: Conversation, status: int
 ) -> None:
     server.failures.append(answers_with(status))
 
@@ -101,7 +101,7 @@ async def test_refusals_are_final(
 
 @pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504])
 async def test_failures_may_pass(
-    chatwoot: HttpChatwoot, server: ChatwootStandIn, conversation: Conversation, status: int
+    chatwoot: HttpChatwootClient, server: ChatwootStandIn, conversation: Conversation, status: int
 ) -> None:
     server.failures.append(answers_with(status, retry_after="17"))
 
@@ -112,7 +112,7 @@ async def test_failures_may_pass(
 
 
 async def test_chatwoot_that_hangs_is_given_its_time_and_no_more(
-    chatwoot: HttpChatwoot, server: ChatwootStandIn, conversation: Conversation
+    chatwoot: HttpChatwootClient, server: ChatwootStandIn, conversation: Conversation
 ) -> None:
     server.failures.append(hangs())
 
@@ -121,14 +121,14 @@ async def test_chatwoot_that_hangs_is_given_its_time_and_no_more(
 
 
 async def test_chatwoot_that_nobody_hears_may_come_back(
-    chatwoot: HttpChatwoot, conversation: Conversation
+    chatwoot: HttpChatwootClient, conversation: Conversation
 ) -> None:
     with pytest.raises(ChatwootUnavailableError):
         await chatwoot.post(evolve(conversation, base_url="http://127.0.0.1:1"), ANSWER, to=FIRST)
 
 
 async def test_answer_whose_acknowledgement_was_lost_is_found(
-    chatwoot: HttpChatwoot, server: ChatwootStandIn, conversation: Conversation
+    chatwoot: HttpChatwootClient, server: ChatwootStandIn, conversation: Conversation
 ) -> None:
     server.lost_answers = 1
 
@@ -140,7 +140,7 @@ async def test_answer_whose_acknowledgement_was_lost_is_found(
 
 
 async def test_token_of_a_bot_may_post_but_finds_nothing(
-    chatwoot: HttpChatwoot, conversation: Conversation
+    chatwoot: HttpChatwootClient, conversation: Conversation
 ) -> None:
     bot = evolve(conversation, token=SecretText(BOT_TOKEN))
     await chatwoot.post(bot, ANSWER, to=FIRST)
@@ -152,7 +152,7 @@ async def test_token_of_a_bot_may_post_but_finds_nothing(
 
 
 async def test_notes_of_agents_push_no_answer_out_of_sight(
-    chatwoot: HttpChatwoot, server: ChatwootStandIn, conversation: Conversation
+    chatwoot: HttpChatwootClient, server: ChatwootStandIn, conversation: Conversation
 ) -> None:
     await chatwoot.post(conversation, ANSWER, to=FIRST)
     for number in range(PAGE * 2):
@@ -172,7 +172,7 @@ async def test_notes_of_agents_push_no_answer_out_of_sight(
     ],
 )
 async def test_answer_is_no_template(
-    chatwoot: HttpChatwoot, server: ChatwootStandIn, conversation: Conversation, text: str
+    chatwoot: HttpChatwootClient, server: ChatwootStandIn, conversation: Conversation, text: str
 ) -> None:
     await chatwoot.post(conversation, Answer(text), to=FIRST)
 
@@ -182,7 +182,7 @@ async def test_answer_is_no_template(
 
 @pytest.mark.parametrize("body", ["<!DOCTYPE html>", "", "[]", "{}", '{"payload": 1}', "{"])
 async def test_yes_of_something_that_is_not_chatwoot_is_none(
-    chatwoot: HttpChatwoot, server: ChatwootStandIn, conversation: Conversation, body: str
+    chatwoot: HttpChatwootClient, server: ChatwootStandIn, conversation: Conversation, body: str
 ) -> None:
     server.failures.extend([answers_with(200, body=body)] * 2)
 
@@ -193,7 +193,7 @@ async def test_yes_of_something_that_is_not_chatwoot_is_none(
 
 
 async def test_list_of_other_things_holds_no_answer(
-    chatwoot: HttpChatwoot, server: ChatwootStandIn, conversation: Conversation
+    chatwoot: HttpChatwootClient, server: ChatwootStandIn, conversation: Conversation
 ) -> None:
     listed = [None, 1, {}, {"content_attributes": None}, {"content_attributes": {"x": 1}}]
     server.failures.append(answers_with(200, body=json.dumps({"payload": listed})))
@@ -212,7 +212,7 @@ async def test_list_of_other_things_holds_no_answer(
     ],
 )
 async def test_access_that_is_none_is_refused_and_not_shown(
-    chatwoot: HttpChatwoot, conversation: Conversation, wrong: dict[str, Any]
+    chatwoot: HttpChatwootClient, conversation: Conversation, wrong: dict[str, Any]
 ) -> None:
     with structlog.testing.capture_logs() as lines, pytest.raises(ChatwootRefusedError) as refusal:
         await chatwoot.post(evolve(conversation, **wrong), ANSWER, to=FIRST)
@@ -221,7 +221,7 @@ async def test_access_that_is_none_is_refused_and_not_shown(
 
 
 async def test_log_shows_neither_token_nor_answer(
-    chatwoot: HttpChatwoot, server: ChatwootStandIn, conversation: Conversation
+    chatwoot: HttpChatwootClient, server: ChatwootStandIn, conversation: Conversation
 ) -> None:
     server.failures.extend(
         [answers_with(503, body=ANSWER.text), answers_with(422, body=ANSWER.text)]
@@ -237,7 +237,7 @@ async def test_log_shows_neither_token_nor_answer(
     assert ANSWER.text not in str(lines)
 
 
-async def test_connection_is_kept_for_the_next_answer(chatwoot: HttpChatwoot) -> None:
+async def test_connection_is_kept_for_the_next_answer(chatwoot: HttpChatwootClient) -> None:
     ports: set[int] = set()
 
     async def note(request: web.Request) -> web.Response:
@@ -267,7 +267,7 @@ def shape(value: Any) -> Any:
 
 
 async def test_stand_in_tells_every_message_in_the_recorded_shape_and_signed(
-    chatwoot: HttpChatwoot, server: ChatwootStandIn, conversation: Conversation
+    chatwoot: HttpChatwootClient, server: ChatwootStandIn, conversation: Conversation
 ) -> None:
     events: list[Any] = []
     policy = SignaturePolicy(chatwoot=[SigningKey.from_text(SecretText(SECRET))], required=True)
@@ -306,7 +306,7 @@ async def test_stand_in_tells_every_message_in_the_recorded_shape_and_signed(
 
 
 async def test_stand_in_does_not_send_what_came_from_the_channel(
-    server: ChatwootStandIn, chatwoot: HttpChatwoot, conversation: Conversation
+    server: ChatwootStandIn, chatwoot: HttpChatwootClient, conversation: Conversation
 ) -> None:
     session = chatwoot.sessions.to_chatwoot()
     message = {"content": "x", "message_type": "outgoing", "source_id": "wamid.1"}

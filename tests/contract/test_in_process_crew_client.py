@@ -8,18 +8,18 @@ import pytest
 import structlog
 
 from odoo_ai_config.adapters.crews.crew_client import (
-    CrewLineByKind,
-    EchoCrewLine,
-    InProcessCrewLine,
+    CrewClientByKind,
+    EchoCrewClient,
+    InProcessCrewClient,
 )
 from odoo_ai_config.application.errors import CrewRefusedError, CrewUnavailableError
 from odoo_ai_config.application.ports.crew_registry import CrewFunction, Said
 from odoo_ai_config.domain.crews import LATER, SILENCE, Answer, Crew, CrewKind, CrewTask
-from tests.contract.crew_line_contract import (
+from tests.contract.crew_client_contract import (
     ANSWER,
     INSTANT,
     QUESTION,
-    CrewLineContract,
+    CrewClientContract,
     CrewsBench,
     task,
 )
@@ -28,7 +28,7 @@ from tests.contract.samples import owner
 
 class InProcessBench(CrewsBench):
     def __init__(self) -> None:
-        self.line: InProcessCrewLine = InProcessCrewLine()
+        self.line: InProcessCrewClient = InProcessCrewClient()
         self._asked: list[tuple[str, str | None]] = []
         self._crews = 0
 
@@ -88,7 +88,7 @@ def bench() -> InProcessBench:
     return InProcessBench()
 
 
-class TestInProcessCrewLine(CrewLineContract):
+class TestInProcessCrewClient(CrewClientContract):
     @pytest.fixture
     def bench(self) -> CrewsBench:
         return InProcessBench()
@@ -173,14 +173,14 @@ async def test_log_tells_the_type_of_an_exception_and_not_its_text(
 async def test_echo_says_what_the_customer_said(text: str | None, said: object) -> None:
     crew = Crew("echo", owner(), CrewKind.ECHO)
 
-    assert await EchoCrewLine().ask(crew, task(text=text), secret=None) == said
+    assert await EchoCrewClient().ask(crew, task(text=text), secret=None) == said
 
 
 @pytest.mark.parametrize("kind", CrewKind)
 async def test_crew_is_asked_on_the_line_of_its_kind(kind: CrewKind) -> None:
     lines = {one: InProcessBench() for one in CrewKind}
     crew = lines[kind].crew_that_says(ANSWER)
-    by_kind = CrewLineByKind({one: bench.line for one, bench in lines.items()})
+    by_kind = CrewClientByKind({one: bench.line for one, bench in lines.items()})
 
     await by_kind.ask(Crew(crew.name, owner(), kind), task(), secret=None)
 

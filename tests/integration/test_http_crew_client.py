@@ -18,7 +18,7 @@ from aiohttp import web
 from aiohttp.abc import AbstractResolver, ResolveResult
 from attrs import evolve
 
-from odoo_ai_config.adapters.crews.http_crew_client import HttpCrewLine
+from odoo_ai_config.adapters.crews.http_crew_client import HttpCrewClient
 from odoo_ai_config.adapters.memory.clock import ManualClock
 from odoo_ai_config.adapters.outbound.answers import LONGEST_PAUSE, MOST_BYTES
 from odoo_ai_config.adapters.outbound.egress_policy import Network
@@ -41,7 +41,7 @@ from odoo_ai_config.domain.crews import (
     CrewTask,
     CustomerMessage,
 )
-from tests.contract.crew_line_contract import QUESTION, task
+from tests.contract.crew_client_contract import QUESTION, task
 from tests.contract.samples import AT, owner, stray
 from tests.stand_ins.crew import (
     Behaviour,
@@ -71,8 +71,8 @@ async def sessions() -> AsyncIterator[HttpSessions]:
 
 
 @pytest.fixture
-def line(sessions: HttpSessions) -> HttpCrewLine:
-    return HttpCrewLine(sessions, SystemClock(), public_url="https://hub.example/base/")
+def line(sessions: HttpSessions) -> HttpCrewClient:
+    return HttpCrewClient(sessions, SystemClock(), public_url="https://hub.example/base/")
 
 
 def crew_at(url: str) -> Crew:
@@ -80,7 +80,7 @@ def crew_at(url: str) -> Crew:
 
 
 async def test_crew_is_told_all_that_the_documentation_says(
-    line: HttpCrewLine, server: CrewStandIn
+    line: HttpCrewClient, server: CrewStandIn
 ) -> None:
     await line.ask(crew_at(server.url), task(), secret=None)
 
@@ -119,7 +119,7 @@ async def test_crew_is_told_what_is_not_known(sessions: HttpSessions, server: Cr
     nothing = CustomerMessage(None, Contact())
     bare = evolve(lost, origin=evolve(lost.origin, account=None, inbox=None, conversation=None))
 
-    await HttpCrewLine(sessions, SystemClock()).ask(
+    await HttpCrewClient(sessions, SystemClock()).ask(
         crew_at(server.url), CrewTask(bare, nothing), secret=None
     )
 
@@ -133,7 +133,7 @@ async def test_crew_is_told_what_is_not_known(sessions: HttpSessions, server: Cr
 
 @pytest.mark.parametrize("secret", [WHSEC, WHSEC.rstrip("=")])
 async def test_task_is_signed_by_standard_webhooks(
-    line: HttpCrewLine, server: CrewStandIn, secret: str
+    line: HttpCrewClient, server: CrewStandIn, secret: str
 ) -> None:
     server.secret = WHSEC
 
@@ -148,7 +148,7 @@ async def test_repetition_is_signed_anew_under_the_same_id(
     sessions: HttpSessions, server: CrewStandIn
 ) -> None:
     clock = ManualClock(AT)
-    line = HttpCrewLine(sessions, clock)
+    line = HttpCrewClient(sessions, clock)
     for _ in range(2):
         await line.ask(crew_at(server.url), task(), secret=SecretText(WHSEC))
         clock.tick(timedelta(hours=1))
@@ -162,7 +162,7 @@ async def test_repetition_is_signed_anew_under_the_same_id(
 
 
 async def test_crew_that_does_not_believe_the_signature_refuses(
-    line: HttpCrewLine, server: CrewStandIn
+    line: HttpCrewClient, server: CrewStandIn
 ) -> None:
     server.secret = WHSEC
 
@@ -172,7 +172,7 @@ async def test_crew_that_does_not_believe_the_signature_refuses(
 
 
 async def test_secret_that_cannot_sign_is_not_used_nor_shown(
-    line: HttpCrewLine, server: CrewStandIn
+    line: HttpCrewClient, server: CrewStandIn
 ) -> None:
     with structlog.testing.capture_logs() as lines, pytest.raises(CrewRefusedError) as refusal:
         await line.ask(crew_at(server.url), task(), secret=SecretText("whsec_!canary!"))
@@ -182,7 +182,7 @@ async def test_secret_that_cannot_sign_is_not_used_nor_shown(
 
 
 async def test_answer_is_read_as_the_domain_reads_it(
-    line: HttpCrewLine, server: CrewStandIn
+    line: HttpCrewClient, server: CrewStandIn
 ) -> None:
     server.then = replies(body='{"response": {"content": "s\\u00ed"}}')
 
@@ -200,7 +200,7 @@ async def test_answer_is_read_as_the_domain_reads_it(
     ],
 )
 async def test_answers_that_say_nothing(
-    line: HttpCrewLine, server: CrewStandIn, body: str
+    line: HttpCrewClient, server: CrewStandIn, body: str
 ) -> None:
     server.then = replies(body=body)
 
@@ -226,7 +226,7 @@ async def test_answers_that_say_nothing(
     ],
 )
 async def test_answers_that_are_not_understood_are_refused(
-    line: HttpCrewLine, server: CrewStandIn, body: bytes
+    line: HttpCrewClient, server: CrewStandIn, body: bytes
 ) -> None:
     server.then = replies(body=body)
 
@@ -235,7 +235,7 @@ async def test_answers_that_are_not_understood_are_refused(
 
 
 async def test_answer_that_asks_for_more_than_the_hub_can_do_is_refused_by_name(
-    line: HttpCrewLine, server: CrewStandIn
+    line: HttpCrewClient, server: CrewStandIn
 ) -> None:
     server.then = replies(body='{"answer": {"text": "canary"}, "handover": true, "error": "x"}')
 
@@ -248,21 +248,23 @@ async def test_answer_that_asks_for_more_than_the_hub_can_do_is_refused_by_name(
 
 
 async def test_answer_counts_though_an_error_is_named_beside_it(
-    line: HttpCrewLine, server: CrewStandIn
+    line: HttpCrewClient, server: CrewStandIn
 ) -> None:
     server.then = replies(body='{"answer": "sim", "error": "slow"}')
 
     assert await line.ask(crew_at(server.url), task(), secret=None) == Answer("sim")
 
 
-async def test_answer_that_names_an_error_is_none(line: HttpCrewLine, server: CrewStandIn) -> None:
+async def test_answer_that_names_an_error_is_none(
+    line: HttpCrewClient, server: CrewStandIn
+) -> None:
     server.then = replies(body='{"error": "model overloaded"}')
 
     with pytest.raises(CrewUnavailableError):
         await line.ask(crew_at(server.url), task(), secret=None)
 
 
-async def test_largest_answer_is_read(line: HttpCrewLine, server: CrewStandIn) -> None:
+async def test_largest_answer_is_read(line: HttpCrewClient, server: CrewStandIn) -> None:
     text = "x" * (MOST_BYTES - len('{"answer":""}'))
     server.then = replies(body=json.dumps({"answer": text}, separators=(",", ":")))
 
@@ -270,7 +272,7 @@ async def test_largest_answer_is_read(line: HttpCrewLine, server: CrewStandIn) -
 
 
 async def test_answer_without_end_is_not_read_to_the_end(
-    line: HttpCrewLine, server: CrewStandIn
+    line: HttpCrewClient, server: CrewStandIn
 ) -> None:
     server.then = floods()
 
@@ -279,7 +281,7 @@ async def test_answer_without_end_is_not_read_to_the_end(
 
 
 async def test_answer_that_breaks_off_may_come_again(
-    line: HttpCrewLine, server: CrewStandIn
+    line: HttpCrewClient, server: CrewStandIn
 ) -> None:
     server.then = breaks_off()
 
@@ -301,7 +303,7 @@ async def test_answer_that_breaks_off_may_come_again(
     ],
 )
 async def test_statuses(
-    line: HttpCrewLine,
+    line: HttpCrewClient,
     server: CrewStandIn,
     status: int,
     outcome: object,
@@ -340,7 +342,7 @@ async def test_pause_that_a_crew_asks_for(
     sessions: HttpSessions, server: CrewStandIn, header: str, seconds: float | None
 ) -> None:
     server.then = replies(429, headers={"Retry-After": header})
-    line = HttpCrewLine(sessions, ManualClock(AT.replace(second=59, microsecond=0)))
+    line = HttpCrewClient(sessions, ManualClock(AT.replace(second=59, microsecond=0)))
 
     with pytest.raises(CrewUnavailableError) as failure:
         await line.ask(crew_at(server.url), task(), secret=None)
@@ -349,7 +351,7 @@ async def test_pause_that_a_crew_asks_for(
 
 
 async def test_connection_is_kept_for_the_next_message(
-    line: HttpCrewLine, server: CrewStandIn
+    line: HttpCrewClient, server: CrewStandIn
 ) -> None:
     for number in range(5):
         await line.ask(crew_at(server.url), task(f"message-{number}"), secret=None)
@@ -357,7 +359,7 @@ async def test_connection_is_kept_for_the_next_message(
     assert len({asked.port for asked in server.asked}) == 1
 
 
-async def test_cookies_are_not_kept(line: HttpCrewLine, server: CrewStandIn) -> None:
+async def test_cookies_are_not_kept(line: HttpCrewClient, server: CrewStandIn) -> None:
     server.then = replies(headers={"Set-Cookie": "session=of-another-tenant; Path=/"})
 
     for _ in range(2):
@@ -367,7 +369,7 @@ async def test_cookies_are_not_kept(line: HttpCrewLine, server: CrewStandIn) -> 
 
 
 async def test_environment_chooses_no_proxy(
-    line: HttpCrewLine, server: CrewStandIn, monkeypatch: pytest.MonkeyPatch
+    line: HttpCrewClient, server: CrewStandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for variable in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.setenv(variable, "http://127.0.0.1:1")
@@ -378,7 +380,7 @@ async def test_environment_chooses_no_proxy(
 
 
 async def test_sessions_that_were_closed_open_again(
-    sessions: HttpSessions, line: HttpCrewLine, server: CrewStandIn
+    sessions: HttpSessions, line: HttpCrewClient, server: CrewStandIn
 ) -> None:
     await line.ask(crew_at(server.url), task(), secret=None)
     await sessions.close()
@@ -388,7 +390,7 @@ async def test_sessions_that_were_closed_open_again(
 
 
 async def test_log_shows_neither_the_address_nor_the_message(
-    line: HttpCrewLine, server: CrewStandIn
+    line: HttpCrewClient, server: CrewStandIn
 ) -> None:
     behaviours: list[Behaviour] = [
         replies(500, body=QUESTION),
@@ -413,7 +415,7 @@ async def test_log_shows_neither_the_address_nor_the_message(
 class LineWith(Protocol):
     def __call__(
         self, *private: Network | str, names: AbstractResolver | None = None
-    ) -> HttpCrewLine: ...
+    ) -> HttpCrewClient: ...
 
 
 @pytest.fixture
@@ -423,14 +425,14 @@ async def line_with() -> AsyncIterator[LineWith]:
     """
     async with AsyncExitStack() as stack:
 
-        def make(*private: Network | str, names: AbstractResolver | None = None) -> HttpCrewLine:
+        def make(*private: Network | str, names: AbstractResolver | None = None) -> HttpCrewClient:
             sessions = (
                 HttpSessions(private)
                 if names is None
                 else HttpSessions(private, resolver=lambda: names)
             )
             stack.push_async_callback(sessions.close)
-            return HttpCrewLine(sessions, SystemClock())
+            return HttpCrewClient(sessions, SystemClock())
 
         yield make
 
@@ -556,18 +558,18 @@ async def test_host_that_the_operator_names_may_be_private_and_without_tls(
         await line.ask(crew_at(server.url), task(), secret=None)
 
 
-async def test_crew_without_an_address_is_refused(line: HttpCrewLine) -> None:
+async def test_crew_without_an_address_is_refused(line: HttpCrewClient) -> None:
     with pytest.raises(CrewRefusedError):
         await line.ask(Crew("x", owner(), CrewKind.HTTP), task(), secret=None)
 
 
 @pytest.mark.parametrize("host", ["x" * 64 + ".example", "crew..example", "-"])
-async def test_name_that_is_none_leads_nowhere(line: HttpCrewLine, host: str) -> None:
+async def test_name_that_is_none_leads_nowhere(line: HttpCrewClient, host: str) -> None:
     with pytest.raises((TargetForbiddenError, CrewUnavailableError)):
         await line.ask(crew_at(f"https://{host}/"), task(), secret=None)
 
 
-async def test_what_speaks_no_http_may_do_so_later(line: HttpCrewLine) -> None:
+async def test_what_speaks_no_http_may_do_so_later(line: HttpCrewClient) -> None:
     async def talk(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"220 mail.example ESMTP\r\n\r\n")
         writer.close()
@@ -580,7 +582,7 @@ async def test_what_speaks_no_http_may_do_so_later(line: HttpCrewLine) -> None:
 
 
 async def test_stand_in_does_what_its_script_says_and_then_the_rest(
-    line: HttpCrewLine, server: CrewStandIn
+    line: HttpCrewClient, server: CrewStandIn
 ) -> None:
     server.script.extend([replies(503), answers("primeiro")])
     crew = crew_at(server.url)
@@ -603,7 +605,7 @@ async def test_stand_in_answers_later_and_proves_that_it_is_it(
     app = web.Application()
     app.router.add_post("/{path:.*}", note)
     async with listening(app) as hub:
-        line = HttpCrewLine(sessions, SystemClock(), public_url=hub)
+        line = HttpCrewClient(sessions, SystemClock(), public_url=hub)
         server.secret = WHSEC
         server.script.extend([server.later("sim"), server.later("não", api_key="a key")])
         for _ in range(2):

@@ -8,7 +8,7 @@ import pytest
 from attrs import evolve
 
 from odoo_ai_config.application.errors import ChatwootRefusedError, ChatwootUnavailableError
-from odoo_ai_config.application.ports.chatwoot_client import Chatwoot, Conversation
+from odoo_ai_config.application.ports.chatwoot_client import ChatwootClient, Conversation
 from odoo_ai_config.domain.credentials.secrets import SecretText
 from odoo_ai_config.domain.crews import Answer
 from odoo_ai_config.domain.identifiers import ChatwootId
@@ -25,7 +25,7 @@ class ChatwootBench(ABC):
     A Chatwoot with two conversations that the token opens.
     """
 
-    chatwoot: Chatwoot
+    chatwoot: ChatwootClient
     conversation: Conversation
     other: Conversation
 

@@ -4,16 +4,16 @@ from collections.abc import Sequence
 
 import pytest
 
-from odoo_ai_config.adapters.memory.chatwoot_client import MemoryChatwoot
+from odoo_ai_config.adapters.memory.chatwoot_client import MemoryChatwootClient
 from odoo_ai_config.application.errors import ChatwootUnavailableError
 from odoo_ai_config.application.ports.chatwoot_client import Conversation
 from odoo_ai_config.domain.identifiers import ChatwootId
-from tests.contract.chatwoot_contract import ChatwootBench, ChatwootContract
+from tests.contract.chatwoot_client_contract import ChatwootBench, ChatwootContract
 
 
 class MemoryBench(ChatwootBench):
     def __init__(self) -> None:
-        self.chatwoot: MemoryChatwoot = MemoryChatwoot(missing={ChatwootId("404404")})
+        self.chatwoot: MemoryChatwootClient = MemoryChatwootClient(missing={ChatwootId("404404")})
         self.conversation, self.other = (
             Conversation("", self.chatwoot.token, ChatwootId("1"), ChatwootId(number))
             for number in ("301", "302")
@@ -31,7 +31,7 @@ class MemoryBench(ChatwootBench):
         self.chatwoot.failures.append(ChatwootUnavailableError())
 
 
-class TestMemoryChatwoot(ChatwootContract):
+class TestMemoryChatwootClient(ChatwootContract):
     @pytest.fixture
     def bench(self) -> ChatwootBench:
         return MemoryBench()

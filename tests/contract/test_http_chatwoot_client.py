@@ -4,19 +4,19 @@ from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
-from odoo_ai_config.adapters.chatwoot.chatwoot_client import HttpChatwoot
+from odoo_ai_config.adapters.chatwoot.chatwoot_client import HttpChatwootClient
 from odoo_ai_config.adapters.outbound.sessions import HttpSessions
 from odoo_ai_config.adapters.system.clock import SystemClock
 from odoo_ai_config.application.ports.chatwoot_client import Conversation
 from odoo_ai_config.domain.credentials.secrets import SecretText
 from odoo_ai_config.domain.identifiers import ChatwootId
-from tests.contract.chatwoot_contract import ChatwootBench, ChatwootContract
+from tests.contract.chatwoot_client_contract import ChatwootBench, ChatwootContract
 from tests.stand_ins.chatwoot import TOKEN, ChatwootStandIn, answers_with
 
 
 class HttpBench(ChatwootBench):
     def __init__(self, sessions: HttpSessions, server: ChatwootStandIn) -> None:
-        self.chatwoot = HttpChatwoot(sessions, SystemClock())
+        self.chatwoot = HttpChatwootClient(sessions, SystemClock())
         self._server = server
         self.conversation, self.other = (
             Conversation(server.url, SecretText(TOKEN), ChatwootId("1"), ChatwootId(str(number)))
@@ -32,7 +32,7 @@ class HttpBench(ChatwootBench):
         self._server.failures.append(answers_with(503))
 
 
-class TestHttpChatwoot(ChatwootContract):
+class TestHttpChatwootClient(ChatwootContract):
     @pytest.fixture
     async def bench(self) -> AsyncIterator[ChatwootBench]:
         sessions = HttpSessions()

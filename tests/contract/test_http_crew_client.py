@@ -7,11 +7,11 @@ from ipaddress import ip_network
 
 import pytest
 
-from odoo_ai_config.adapters.crews.http_crew_client import HttpCrewLine
+from odoo_ai_config.adapters.crews.http_crew_client import HttpCrewClient
 from odoo_ai_config.adapters.outbound.sessions import HttpSessions
 from odoo_ai_config.adapters.system.clock import SystemClock
 from odoo_ai_config.domain.crews import Crew, CrewKind
-from tests.contract.crew_line_contract import CrewLineContract, CrewsBench
+from tests.contract.crew_client_contract import CrewClientContract, CrewsBench
 from tests.contract.samples import owner
 from tests.stand_ins.crew import Behaviour, CrewStandIn, fails, hangs, replies
 
@@ -22,7 +22,7 @@ class HttpBench(CrewsBench):
     """
 
     def __init__(self, sessions: HttpSessions, servers: Sequence[CrewStandIn]) -> None:
-        self.line = HttpCrewLine(sessions, SystemClock())
+        self.line = HttpCrewClient(sessions, SystemClock())
         self._servers = servers
         self._free = iter(servers)
 
@@ -61,7 +61,7 @@ class HttpBench(CrewsBench):
         ]
 
 
-class TestHttpCrewLine(CrewLineContract):
+class TestHttpCrewClient(CrewClientContract):
     @pytest.fixture
     async def bench(self) -> AsyncIterator[CrewsBench]:
         async with AsyncExitStack() as stack:

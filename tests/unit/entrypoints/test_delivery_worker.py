@@ -13,7 +13,7 @@ from structlog.contextvars import clear_contextvars
 from odoo_ai_config.adapters.memory.api_key_store import MemoryApiKeyStore
 from odoo_ai_config.adapters.memory.audit_log import MemoryAuditLog
 from odoo_ai_config.adapters.memory.channel_directory import MemoryChannelDirectory
-from odoo_ai_config.adapters.memory.chatwoot_client import MemoryChatwoot
+from odoo_ai_config.adapters.memory.chatwoot_client import MemoryChatwootClient
 from odoo_ai_config.adapters.memory.collection_store import MemoryCollectionStore
 from odoo_ai_config.adapters.memory.config_store import MemoryConfigStore
 from odoo_ai_config.adapters.memory.message_inbox import MemoryMessageInbox
@@ -23,8 +23,8 @@ from odoo_ai_config.adapters.system.clock import SystemClock
 from odoo_ai_config.application.errors import StoreUnavailableError
 from odoo_ai_config.application.ports.chatwoot_client import Conversation
 from odoo_ai_config.application.ports.clock import Clock
-from odoo_ai_config.application.ports.crew_client import CrewLine
-from odoo_ai_config.application.ports.message_inbox import Allowance
+from odoo_ai_config.application.ports.crew_client import CrewClient
+from odoo_ai_config.application.ports.message_inbox import ClaimLimits
 from odoo_ai_config.domain.changes import Changeset
 from odoo_ai_config.domain.credentials.secrets import SecretText
 from odoo_ai_config.domain.crews import Answer, Crew, CrewTask, Later, Silence
@@ -45,7 +45,7 @@ HASTY = Capacity(total=8, per_tenant=4, grace=0)
 
 
 @define(eq=False)
-class Desk(CrewLine):
+class Desk(CrewClient):
     """
     A crew that answers what it is let answer.
 
@@ -78,7 +78,7 @@ class World:
     services: Services
     state: MemoryState
     desk: Desk
-    chatwoot: MemoryChatwoot
+    chatwoot: MemoryChatwootClient
     outcomes: list[str] = field(factory=list)
 
     async def tenant(self, name: str, *, account: int) -> None:
@@ -147,8 +147,8 @@ async def world() -> AsyncIterator[World]:
         },
         environment={},
     )
-    desk, chatwoot = Desk(), MemoryChatwoot()
-    container = Container(settings=settings, stores=stores, crew_line=desk, chatwoot=chatwoot)
+    desk, chatwoot = Desk(), MemoryChatwootClient()
+    container = Container(settings=settings, stores=stores, crew_client=desk, chatwoot=chatwoot)
     async with opened(container) as services:
         world = World(services, state, desk, chatwoot)
         await world.tenant("acme", account=1)
@@ -201,7 +201,9 @@ async def test_each_step_is_a_line_that_names_the_request_and_no_text(world: Wor
 
 async def test_message_of_another_process_is_noticed_without_a_bell(world: World) -> None:
     async with world.delivering():
-        receive = evolve(world.services.receive_message, doorbell=type(world.services.doorbell)())
+        receive = evolve(
+            world.services.receive_message, work_signal=type(world.services.work_signal)()
+        )
         world.services = evolve(world.services, receive_message=receive)
         await world.receive(1)
         await until(lambda: world.posted() == 1)
@@ -284,9 +286,9 @@ async def test_fault_at_the_very_end_is_put_off_too(world: World) -> None:
     world.desk.hung.add(1)
     world.desk.faults[1] = RuntimeError()
     message_id = await world.receive(1)
-    async with world.delivering() as courier:
+    async with world.delivering() as worker:
         await until(lambda: world.desk.asked == [1])
-        courier.retire()
+        worker.retire()
         world.desk.open.set()
     assert world.message(message_id).attempts == 1
 
@@ -321,9 +323,9 @@ class Watched(MemoryMessageInbox):
         return await super().next_due(beside=beside)
 
     async def claim(
-        self, allowance: Allowance, *, now: datetime, until: datetime
+        self, claim_limits: ClaimLimits, *, now: datetime, until: datetime
     ) -> Sequence[InboxMessage]:
-        messages = await super().claim(allowance, now=now, until=until)
+        messages = await super().claim(claim_limits, now=now, until=until)
         self.in_vain += not messages
         return messages
 
@@ -372,9 +374,9 @@ async def test_no_more_is_taken_than_there_is_room_for(world: World) -> None:
 async def test_what_is_in_hand_is_finished_at_the_end(world: World) -> None:
     world.desk.hung = {1}
     message_id = await world.receive(1)
-    async with world.delivering() as courier:
+    async with world.delivering() as worker:
         await until(lambda: world.desk.asked == [1])
-        courier.retire()
+        worker.retire()
         later = await world.receive(2)
         world.desk.open.set()
     assert world.message(message_id).stage is Stage.DONE
@@ -398,7 +400,7 @@ async def test_answer_that_may_be_on_its_way_is_given_back_for_when_the_claim_en
 ) -> None:
     posting = asyncio.Event()
 
-    class Slow(MemoryChatwoot):
+    class Slow(MemoryChatwootClient):
         async def post(self, conversation: Conversation, answer: Answer, *, to: MessageId) -> None:
             posting.set()
             await asyncio.Event().wait()

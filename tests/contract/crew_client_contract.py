@@ -10,7 +10,7 @@ import pytest
 from attrs import evolve
 
 from odoo_ai_config.application.errors import CrewRefusedError, CrewUnavailableError
-from odoo_ai_config.application.ports.crew_client import CrewLine
+from odoo_ai_config.application.ports.crew_client import CrewClient
 from odoo_ai_config.domain.crews import (
     LATER,
     SILENCE,
@@ -40,7 +40,7 @@ class CrewsBench(ABC):
     A line, and crews on it that do as they are told.
     """
 
-    line: CrewLine
+    line: CrewClient
 
     @abstractmethod
     def crew_that_says(self, text: str) -> Crew: ...
@@ -70,9 +70,9 @@ class CrewsBench(ABC):
         """
 
 
-class CrewLineContract:
+class CrewClientContract:
     """
-    What every CrewLine to crews of somebody else promises.
+    What every CrewClient to crews of somebody else promises.
     """
 
     @pytest.fixture
