@@ -115,19 +115,30 @@ def port_methods_with_a_body_to_inherit(path: str, tree: ast.Module) -> Iterator
                 yield f"{path}: {cls.name}.{node.name} is not abstract"
 
 
-def use_cases_named_otherwise_than_their_module(path: str, tree: ast.Module) -> Iterator[str]:
-    folder, _, file = path.rpartition("/")
-    if folder != "application/use_cases" or file == "__init__.py":
-        return
-    expected = file.removesuffix(".py").title().replace("_", "")
-    if not any(
-        cls.name == expected
+@cache
+def use_cases() -> frozenset[str]:
+    """
+    What can be awaited and is named as an order is; a `Sealer` is a part of several.
+    """
+    return frozenset(
+        cls.name
+        for path, tree in modules(PACKAGE / "application")
+        if not path.startswith("ports/")
+        for cls in classes(tree)
+        if not cls.name.endswith("er")
         and any(
             isinstance(node, ast.AsyncFunctionDef) and node.name == "__call__" for node in cls.body
         )
-        for cls in classes(tree)
-    ):
-        yield f"{path}: no class {expected} that can be awaited"
+    )
+
+
+def use_cases_that_call_each_other(path: str, tree: ast.Module) -> Iterator[str]:
+    if not path.startswith("application/"):
+        return
+    for cls in classes(tree):
+        for node in cls.body:
+            if isinstance(node, ast.AnnAssign) and bare_name(node.annotation) in use_cases():
+                yield f"{path}: {cls.name} holds {bare_name(node.annotation)}"
 
 
 def stores_named_otherwise_than_their_port(path: str, tree: ast.Module) -> Iterator[str]:
@@ -240,7 +251,7 @@ SOURCE_RULES: list[Rule] = [
     modules_without_content,
     domain_classes_that_inherit,
     port_methods_with_a_body_to_inherit,
-    use_cases_named_otherwise_than_their_module,
+    use_cases_that_call_each_other,
     stores_named_otherwise_than_their_port,
     broad_excepts,
     computations_on_other_threads,
@@ -275,14 +286,9 @@ def test_tests_keep(rule: Rule) -> None:
             "class Clock(Protocol):\n    def now(self): ...",
         ),
         (
-            use_cases_named_otherwise_than_their_module,
-            "application/documents/reading.py",
-            "class DocumentService:\n    async def __call__(self): ...",
-        ),
-        (
-            use_cases_named_otherwise_than_their_module,
-            "application/documents/reading.py",
-            "class ReadDocument:\n    async def execute(self): ...",
+            use_cases_that_call_each_other,
+            "application/documents/writing.py",
+            "class PublishDocument:\n    reading: ReadDocument",
         ),
         (broad_excepts, "adapters/a.py", "try:\n    f()\nexcept:\n    pass"),
         (broad_excepts, "adapters/a.py", "try:\n    f()\nexcept (OSError, Exception):\n    pass"),
