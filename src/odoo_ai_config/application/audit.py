@@ -38,7 +38,6 @@ class ReadAuditTrail:
         Raises:
             ScopeMissingError: *caller* lacks the scope ``admin``.
             TenantForbiddenError: *caller* is bound to a tenant.
-            StoreUnavailableError: The store is away.
         """
         caller.require(Scope.ADMIN)
         caller.require_unbound()

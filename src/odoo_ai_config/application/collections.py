@@ -119,13 +119,10 @@ class ReadCollection:
         is asked but that head.
 
         Raises:
-            ScopeMissingError: *caller* may not read.
-            TenantForbiddenError: *caller* is bound to another tenant.
             CollectionNotEnabledError: The collection is not enabled.
             CollectionNotFoundError: Nothing was ever pushed into it.
             InvalidValueError: *since* is no cursor.
             CursorExpiredError: What changed since then is no longer known.
-            StoreUnavailableError: The store is away.
         """
         await self._require_open(key, caller, domain)
         head = await self.collections.head(key)
@@ -171,11 +168,6 @@ class ReadCollection:
     ) -> Sequence[CollectionOverview]:
         """
         Every collection that was pushed or is enabled, by name, enabled or not.
-
-        Raises:
-            ScopeMissingError: *caller* may not read.
-            TenantForbiddenError: *caller* is bound to another tenant.
-            StoreUnavailableError: The store is away.
         """
         caller.require(Scope.CONFIG_READ)
         caller.require_tenant(tenant)
@@ -245,12 +237,7 @@ class SyncCollection:
         Commit what is new, different or gone, or find that nothing is.
 
         Raises:
-            ScopeMissingError: *caller* may not push.
-            TenantForbiddenError: *caller* is bound to another tenant.
             InvalidValueError: An item becomes too large by merging.
-            IdempotencyKeyReusedError: *claim* came before with another body.
-            ContentionError: Too many writers at a time.
-            StoreUnavailableError: The store is away.
         """
         caller.require(Scope.WEBHOOK)
         caller.require_tenant(key.tenant)

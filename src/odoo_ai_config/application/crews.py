@@ -42,7 +42,6 @@ class CrewLookup:
         Raises:
             CrewNotFoundError: There is none.
             InvalidValueError: Its description is not one of a crew.
-            StoreUnavailableError: The store is away.
         """
         if destination is None:
             raise CrewNotFoundError
@@ -65,7 +64,6 @@ class CrewLookup:
         Raises:
             CredentialNotFoundError: The crew's description names a secret that is not there.
             SealBrokenError, MasterKeyMissingError: It does not open.
-            StoreUnavailableError: The store is away.
         """
         if crew.secret is None:
             return None

@@ -87,9 +87,6 @@ class CreateApiKey:
 
         *hand_over* is given the text before the key is good for anything: whoever is killed
         in between has a text that opens nothing, and not a key that nobody has.
-
-        Raises:
-            StoreUnavailableError: The store is away.
         """
         key_id = self.tokens.token(ID_SIZE).translate(_LETTERS_ONLY)[:ID_SIZE]
         text = ApiKeyText(key_id, self.tokens.token(SECRET_BYTES))
@@ -143,7 +140,6 @@ class RevokeApiKey:
 
         Raises:
             ApiKeyNotFoundError: There is no such key.
-            StoreUnavailableError: The store is away.
             StoreUnusableError: It is revoked, but that cannot be noted beside the store.
         """
         key = await self.api_keys.api_key(key_id)
@@ -160,7 +156,6 @@ class RevokeApiKey:
         Revoke keys that were revoked before and are good all the same; tell which.
 
         Raises:
-            StoreUnavailableError: The store is away.
             StoreUnusableError: What was noted beside the store cannot be read.
         """
         noted = await self.noted.noted()
@@ -175,7 +170,6 @@ class RevokeApiKey:
         Note what other machines, and versions that did not note anything, have revoked.
 
         Raises:
-            StoreUnavailableError: The store is away.
             StoreUnusableError: It cannot be noted beside the store.
         """
         missing = (await self.noted_so_far()).missing
@@ -187,7 +181,6 @@ class RevokeApiKey:
         Tell what is noted, and what should be.
 
         Raises:
-            StoreUnavailableError: The store is away.
             StoreUnusableError: What was noted beside the store cannot be read.
         """
         noted = await self.noted.noted()
@@ -221,7 +214,6 @@ class Authenticate:
 
         Raises:
             InvalidApiKeyError: It is missing, unknown or revoked; which one is not said.
-            StoreUnavailableError: The store is away.
         """
         found = self._read(presented)
         if isinstance(found, ApiKey):

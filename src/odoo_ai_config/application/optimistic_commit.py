@@ -32,7 +32,6 @@ async def commit_decided(
 
     Raises:
         ContentionError: It moved on a thousand times.
-        StoreUnavailableError: The store is away.
     """
     for round_ in range(_MAX_ROUNDS):
         changeset, result = await decide()

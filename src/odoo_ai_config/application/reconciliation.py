@@ -161,9 +161,7 @@ class Reconcile:
         How each thing of *known* stands, and what there is beside it.
 
         Raises:
-            ScopeMissingError: *caller* may not push events.
             TenantForbiddenError: *caller* is bound to another tenant than one of these.
-            StoreUnavailableError: The store is away.
         """
         caller.require(Scope.WEBHOOK)
         by_tenant: dict[TenantId, list[int]] = {}

@@ -41,10 +41,6 @@ class ListTenants:
         At most *limit* tenants that follow *after*; a bound caller sees its own only.
 
         The hub itself is none of them.
-
-        Raises:
-            ScopeMissingError: *caller* may not read documents.
-            StoreUnavailableError: The store is away.
         """
         caller.require(Scope.CONFIG_READ)
         if caller.tenant is not None:
@@ -61,10 +57,7 @@ class ListTenants:
         One tenant.
 
         Raises:
-            ScopeMissingError: *caller* may not read documents.
-            TenantForbiddenError: *caller* is bound to another tenant.
             TenantNotFoundError: It has no living document.
-            StoreUnavailableError: The store is away.
         """
         caller.require(Scope.CONFIG_READ)
         caller.require_tenant(tenant)

@@ -54,7 +54,6 @@ async def decided_in(
     Raises:
         DomainError: One of `MAPPING_REFUSALS`: *caller* is bound, and *mapping* touches what
             others have.
-        StoreUnavailableError: The store is away.
     """
     if current is not None and current.mapping == mapping:
         return MappingDecision(None)
@@ -87,9 +86,7 @@ class ReadMapping:
         The active mappings, or only those of the tenant that *caller* is bound to.
 
         Raises:
-            ScopeMissingError: *caller* may not read the configuration.
             MappingNotFoundError: No channel has ever been mapped.
-            StoreUnavailableError: The store is away.
         """
         caller.require(Scope.CONFIG_READ)
         revisions = await self.channels.mappings(caller.tenant)
@@ -103,11 +100,6 @@ class ReadMapping:
     async def of(self, tenant: TenantId, *, caller: ApiKey) -> Sequence[MappingRevision]:
         """
         The channels of *tenant*, those that are switched off included.
-
-        Raises:
-            ScopeMissingError: *caller* may not read the configuration.
-            TenantForbiddenError: *caller* is bound to another tenant.
-            StoreUnavailableError: The store is away.
         """
         caller.require(Scope.CONFIG_READ)
         caller.require_tenant(tenant)
@@ -134,13 +126,8 @@ class SyncMapping:
         the meantime: a late deactivation is not a claim.
 
         Raises:
-            ScopeMissingError: *caller* may not push events.
-            TenantForbiddenError: *caller* is bound to another tenant.
             DomainError: One of `MAPPING_REFUSALS`: *caller* is bound, and *mapping* touches what
                 others have.
-            IdempotencyKeyReusedError: *claim* came before with another body.
-            ContentionError: Too many writers at a time.
-            StoreUnavailableError: The store is away.
         """
         caller.require(Scope.WEBHOOK)
         caller.require_tenant(mapping.owner.tenant)
@@ -197,10 +184,7 @@ class WriteMapping:
         The mapping after the write.
 
         Raises:
-            ScopeMissingError: *caller* may not write the configuration.
             TenantForbiddenError: *caller* is bound to one tenant.
-            ContentionError: Too many writers at a time.
-            StoreUnavailableError: The store is away.
         """
         caller.require(Scope.CONFIG_WRITE)
         caller.require_unbound()

@@ -28,9 +28,7 @@ class ResolveRoute:
         A caller that is bound to a tenant learns nothing of the others.
 
         Raises:
-            ScopeMissingError: *caller* may not read the configuration.
             TenantForbiddenError: The message goes to a tenant that *caller* may not see.
-            StoreUnavailableError: The store is away.
         """
         caller.require(Scope.CONFIG_READ)
         table = await self.channels.table_for(message, explaining=explain)

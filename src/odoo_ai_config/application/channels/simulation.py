@@ -92,11 +92,6 @@ class SimulateMapping:
         What the event would do, and where *messages* would go.
 
         A caller that is bound to a tenant sees that tenant's part of it.
-
-        Raises:
-            ScopeMissingError: *caller* may not read the configuration.
-            TenantForbiddenError: *caller* is bound to another tenant.
-            StoreUnavailableError: The store is away.
         """
         caller.require(Scope.CONFIG_READ)
         caller.require_tenant(mapping.owner.tenant)

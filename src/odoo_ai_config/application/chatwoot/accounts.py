@@ -98,7 +98,6 @@ async def chatwoot_account(store: ConfigStore, account: ChatwootId | None) -> Ch
 
     Raises:
         InvalidValueError: Nothing can be kept for an account of this id.
-        StoreUnavailableError: The store is away.
     """
     return account_in(await store.current(documents_of(account)), account)
 
@@ -173,7 +172,6 @@ class ChatwootAccounts:
 
         Raises:
             SealBrokenError, MasterKeyMissingError: A secret of it does not open.
-            StoreUnavailableError: The store is away.
         """
         now = self.clock.monotonic()
         known = self._known.get(account)
@@ -196,7 +194,6 @@ class ChatwootAccounts:
 
         Raises:
             SealBrokenError, MasterKeyMissingError: A secret does not open.
-            StoreUnavailableError: The store is away.
         """
         async with self._reading_all:
             now = self.clock.monotonic()
@@ -297,9 +294,6 @@ class ChatwootAccounts:
 async def stored_accounts(store: ConfigStore) -> list[ChatwootId]:
     """
     The accounts of which something is stored.
-
-    Raises:
-        StoreUnavailableError: The store is away.
     """
     documents = await store.documents(HUB)
     found = {account_at(revision.key.domain) for revision in documents}

@@ -56,8 +56,6 @@ class SetChatwootAccount:
             ScopeMissingError, TenantForbiddenError: *caller* may not touch what is the hub's.
             InvalidValueError: Nothing can be kept for an account of this id.
             UnknownFingerprintError: *change* keeps a value that is not there.
-            ContentionError: Too many writers at a time.
-            StoreUnavailableError: The store is away.
         """
         caller.require_tenant(HUB)
         place = place_of(account)
@@ -114,7 +112,6 @@ class ReadChatwootAccounts:
 
         Raises:
             ScopeMissingError, TenantForbiddenError: *caller* may not see what is the hub's.
-            StoreUnavailableError: The store is away.
         """
         caller.require_tenant(HUB)
         accounts = await stored_accounts(self.store)
@@ -127,7 +124,6 @@ class ReadChatwootAccounts:
         Raises:
             ScopeMissingError, TenantForbiddenError: *caller* may not see what is the hub's.
             InvalidValueError: Nothing can be kept for an account of this id.
-            StoreUnavailableError: The store is away.
         """
         caller.require_tenant(HUB)
         return await chatwoot_account(self.store, account)

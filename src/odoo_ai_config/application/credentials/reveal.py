@@ -42,8 +42,6 @@ class RevealCredential:
         The current value under *ref*.
 
         Raises:
-            ScopeMissingError: *caller* may not read secrets.
-            TenantForbiddenError: *caller* is bound to another tenant.
             CredentialNotFoundError: Nothing is sealed under *ref*.
             SealBrokenError, MasterKeyMissingError: It does not open.
             StoreUnavailableError: The store is away; nothing was handed out.

@@ -75,7 +75,6 @@ class RotateMasterKey:
 
         Raises:
             MasterKeyMissingError: The ring does not have a master key that wraps one.
-            StoreUnavailableError: The store is away.
         """
         rewrapped = 0
         damaged: dict[TenantKey, None] = {}
@@ -169,7 +168,6 @@ class RotateTenantKey:
             TenantNotFoundError: The tenant has no data key, hence no secret.
             TenantKeyChangedError: Somebody else rotated the same key meanwhile.
             MasterKeyMissingError, SealBrokenError: A data key does not open.
-            StoreUnavailableError: The store is away.
         """
         active = await self.secrets.active_key(tenant)
         if active is None:
@@ -253,7 +251,6 @@ class CheckKeyRing:
         Raises:
             MasterKeyMissingError: It does not have some of them; the error names those.
             InvalidKeyRingError: There is no usable ring.
-            StoreUnavailableError: The store is away.
         """
         needed = await self.secrets.master_ids()
         missing = needed.keys() - set(self.vault.master_ids)

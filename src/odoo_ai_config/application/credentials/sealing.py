@@ -85,7 +85,6 @@ class Sealer:
         Raises:
             UnknownFingerprintError: One of *named* is not there.
             SealBrokenError, MasterKeyMissingError: A data key does not open.
-            StoreUnavailableError: The store is away.
         """
         missing: Mapping[CredentialRef, Fingerprint] = {}
         if named:
@@ -122,7 +121,6 @@ class Sealer:
 
         Raises:
             SealBrokenError, MasterKeyMissingError: The tenant's data key does not open.
-            StoreUnavailableError: The store is away.
         """
         active = await self.secrets.sealing_key(context.tenant)
         key = self.vault.new_tenant_key(context.tenant, at=at) if active is None else active
@@ -178,7 +176,6 @@ async def unsealed(
     Raises:
         CredentialNotFoundError: There is none.
         SealBrokenError, MasterKeyMissingError: It does not open.
-        StoreUnavailableError: The store is away.
     """
     for _ in range(_ATTEMPTS):
         sealed = await secrets.sealed(context, fingerprint)

@@ -84,8 +84,6 @@ class SealStoredSecrets:
 
         Raises:
             MasterKeyMissingError, SealBrokenError: A tenant's data key does not open.
-            ContentionError: Too many writers at a time.
-            StoreUnavailableError: The store is away.
         """
         report = SealingReport()
         done = 0
@@ -99,9 +97,6 @@ class SealStoredSecrets:
     async def search(self, most: int) -> Search:
         """
         Look for a document with a secret in clear in at most about *most* versions.
-
-        Raises:
-            StoreUnavailableError: The store is away.
         """
         searched = 0
         async for key in self._documents():

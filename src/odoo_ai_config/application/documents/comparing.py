@@ -63,11 +63,8 @@ class CompareRevisions:
         A deleted version counts as empty.
 
         Raises:
-            ScopeMissingError: *caller* may not read documents.
-            TenantForbiddenError: *caller* is bound to another tenant.
             DocumentNotFoundError, DocumentDeletedError: There is no document to compare.
             RevisionNotFoundError: One of the versions is not there.
-            StoreUnavailableError: The store is away.
         """
         caller.require(Scope.CONFIG_READ)
         caller.require_tenant(key.tenant)

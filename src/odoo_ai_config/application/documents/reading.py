@@ -33,12 +33,9 @@ class ReadDocument:
         The newest revision, or the one with number *version*.
 
         Raises:
-            ScopeMissingError: *caller* may not read documents.
-            TenantForbiddenError: *caller* is bound to another tenant.
             DocumentNotFoundError: The document was never written.
             DocumentDeletedError: It was deleted, and no version was asked for.
             RevisionNotFoundError: It has no such version, or the version is a deletion.
-            StoreUnavailableError: The store is away.
         """
         caller.require(Scope.CONFIG_READ)
         caller.require_tenant(key.tenant)
@@ -69,11 +66,6 @@ class ListDocuments:
     ) -> Sequence[Revision]:
         """
         The newest revision of each living document of *tenant*.
-
-        Raises:
-            ScopeMissingError: *caller* may not read documents.
-            TenantForbiddenError: *caller* is bound to another tenant.
-            StoreUnavailableError: The store is away.
         """
         caller.require(Scope.CONFIG_READ)
         caller.require_tenant(tenant)
@@ -84,11 +76,6 @@ class ListDocuments:
     ) -> Sequence[Revision]:
         """
         At most *limit* revisions below version *before*, newest first, deletions included.
-
-        Raises:
-            ScopeMissingError: *caller* may not read documents.
-            TenantForbiddenError: *caller* is bound to another tenant.
-            StoreUnavailableError: The store is away.
         """
         caller.require(Scope.CONFIG_READ)
         caller.require_tenant(key.tenant)

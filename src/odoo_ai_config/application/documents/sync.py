@@ -53,15 +53,10 @@ class SyncCredentials:
         Commit config and credentials as one, or find that nothing changed.
 
         Raises:
-            ScopeMissingError: *caller* may not push events.
-            TenantForbiddenError: *caller* is bound to another tenant.
             InvalidYamlError: The event's settings text is not YAML.
             EncryptedValueError: A secret in *sync* is one that the replaced server encrypted.
             InvalidValueError: There are too many secrets among the settings.
             UnknownFingerprintError: They name a sealed value that the tenant does not have.
-            IdempotencyKeyReusedError: *claim* came before with another body.
-            ContentionError: Too many writers at a time.
-            StoreUnavailableError: The store is away.
         """
         caller.require(Scope.WEBHOOK)
         caller.require_tenant(sync.owner.tenant)
@@ -172,12 +167,7 @@ class SyncCompanyMetadata:
         Commit the metadata, or find that nothing changed.
 
         Raises:
-            ScopeMissingError: *caller* may not push events.
-            TenantForbiddenError: *caller* is bound to another tenant.
             EncryptedValueError: A text in *sync* is one that the replaced server encrypted.
-            IdempotencyKeyReusedError: *claim* came before with another body.
-            ContentionError: Too many writers at a time.
-            StoreUnavailableError: The store is away.
         """
         caller.require(Scope.WEBHOOK)
         caller.require_tenant(sync.owner.tenant)

@@ -86,15 +86,10 @@ async def write_document(
     None where nothing can be.
 
     Raises:
-        ScopeMissingError: The caller may not write documents.
-        TenantForbiddenError: The caller is bound to another tenant.
         PreconditionFailedError: The document is not at the expected version.
-        IdempotencyKeyReusedError: The claim came before with another body.
         InvalidValueError: It would be a ``crews`` document that crews cannot be read from, or
             has too many secrets in it.
         UnknownFingerprintError: It names a sealed value that the tenant does not have.
-        ContentionError: Too many writers at a time.
-        StoreUnavailableError: The store is away.
     """
     request.caller.require(Scope.CONFIG_WRITE)
     request.caller.require_tenant(request.key.tenant)

@@ -20,7 +20,6 @@ async def visible(inbox: MessageInbox, message_id: MessageId, *, to: ApiKey) -> 
     Raises:
         MessageNotFoundError: There is no such message.
         TenantForbiddenError: It is not one of the caller's tenant.
-        StoreUnavailableError: The store is away.
     """
     message = await inbox.find(message_id)
     if message is None:
@@ -45,7 +44,6 @@ def listed_tenant(caller: ApiKey, asked: TenantId | None) -> TenantId | None:
     Whose messages *caller* gets to see that asks for those of *asked*; None for everybody's.
 
     Raises:
-        TenantForbiddenError: *caller* is bound to another tenant.
         ScopeMissingError: The hub's own are asked for, and *caller* is not for that.
     """
     if asked is None:

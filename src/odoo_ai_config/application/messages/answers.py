@@ -51,13 +51,10 @@ class AnswerMessage:
         The message, answered; the same answer a second time changes nothing.
 
         Raises:
-            ScopeMissingError: *caller* may not write messages.
             MessageNotFoundError: There is no such message.
             TenantForbiddenError: It is not one of the caller's tenant.
             WrongStageError: It has another answer, or nobody waits for one.
             SealBrokenError, MasterKeyMissingError: The tenant's data key does not open.
-            ContentionError: Too many writers at a time.
-            StoreUnavailableError: The store is away.
         """
         caller.require(Scope.MESSAGES_WRITE)
         await visible(self.inbox, message_id, to=caller)
@@ -80,8 +77,6 @@ class AnswerMessage:
         Raises:
             WrongStageError: It has another answer, or nobody waits for one.
             SealBrokenError, MasterKeyMissingError: A key or secret does not open.
-            ContentionError: Too many writers at a time.
-            StoreUnavailableError: The store is away.
         """
         prove(await self._secret_for(message_id))
         return await self._answered(message_id, answer)

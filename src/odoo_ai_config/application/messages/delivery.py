@@ -177,9 +177,6 @@ class DeliverMessage:
             message: As the last step has left it.
             reason: A stable code.
             wish: Seconds that the other side wants to be left alone for.
-
-        Raises:
-            StoreUnavailableError: The store is away.
         """
         failures = message.attempts + 1
         if self.policy.gives_up(failures):
@@ -194,9 +191,6 @@ class DeliverMessage:
         Leave *message* to others.
 
         They need not wait for the claim to run out, unless an answer may be on its way.
-
-        Raises:
-            StoreUnavailableError: The store is away.
         """
         returned = message.given_back(at=self.clock.now())
         return await self._settled(Progress.GIVEN_BACK, message, returned)

@@ -45,9 +45,6 @@ async def destination_of(
 ) -> Destination | None:
     """
     Where *route* leads, with the versions of what led there; None if it leads nowhere.
-
-    Raises:
-        StoreUnavailableError: The store is away.
     """
     if route is None or route.owner is None or route.channel is None:
         return None
@@ -122,12 +119,9 @@ class ReceiveMessage:
                 goes to that tenant.
 
         Raises:
-            ScopeMissingError: *caller* may not push events.
             TenantForbiddenError: It does not go to the tenant that *caller* is bound to.
             MessageRecordedError: It came before, and was removed just now.
             SealBrokenError, MasterKeyMissingError: The tenant's data key does not open.
-            ContentionError: Too many writers at a time.
-            StoreUnavailableError: The store is away.
         """
         caller.require(Scope.WEBHOOK)
         now = self.clock.now()

@@ -44,9 +44,7 @@ class ListMessages:
         At most *limit* messages behind *after*, newest first; a bound caller sees its own only.
 
         Raises:
-            ScopeMissingError: *caller* may not read messages.
             TenantForbiddenError: *caller* is bound to another tenant than *tenant*.
-            StoreUnavailableError: The store is away.
         """
         caller.require(Scope.MESSAGES_READ)
         return await self.inbox.page(
@@ -84,10 +82,8 @@ class ReadMessage:
         What is known of the message in the clear.
 
         Raises:
-            ScopeMissingError: *caller* may not read messages.
             MessageNotFoundError: There is no such message.
             TenantForbiddenError: It is not one of the caller's tenant.
-            StoreUnavailableError: The store is away.
         """
         caller.require(Scope.MESSAGES_READ)
         return await visible(self.inbox, message_id, to=caller)
@@ -99,7 +95,6 @@ class ReadMessage:
         The message with its texts, after it was written down who asked.
 
         Raises:
-            ScopeMissingError: *caller* may not read messages, or may not read secrets.
             MessageNotFoundError: There is no such message.
             TenantForbiddenError: It is not one of the caller's tenant.
             SealBrokenError, MasterKeyMissingError: A text does not open.

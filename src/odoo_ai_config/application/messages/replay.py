@@ -75,13 +75,10 @@ class ReplayMessages:
         The message, on its way; or as it is, if no mapping claims it now either.
 
         Raises:
-            ScopeMissingError: *caller* may not write messages.
             MessageNotFoundError: There is no such message.
             TenantForbiddenError: It is not one of the caller's tenant, or would go to another.
             WrongStageError: It is not stuck, or was sent on its way too often.
             SealBrokenError, MasterKeyMissingError: Its text does not open.
-            ContentionError: Too many writers at a time.
-            StoreUnavailableError: The store is away.
         """
         caller.require(Scope.MESSAGES_WRITE)
 
@@ -127,9 +124,7 @@ class ReplayMessages:
         order, however many there are. Of *stages*, only those count where messages are stuck.
 
         Raises:
-            ScopeMissingError: *caller* may not write messages.
             TenantForbiddenError: *caller* is bound to another tenant than *tenant*.
-            ContentionError: Too many writers at a time.
             StoreUnavailableError: The store is away; some may be on their way already.
         """
         caller.require(Scope.MESSAGES_WRITE)
@@ -155,7 +150,6 @@ class ReplayMessages:
         Send several messages on their way; one that cannot be does not keep the others.
 
         Raises:
-            ContentionError: Too many writers at a time.
             StoreUnavailableError: The store is away; some may be on their way already.
         """
         return [
@@ -198,12 +192,9 @@ class DiscardMessage:
         The message, discarded; a second time changes nothing.
 
         Raises:
-            ScopeMissingError: *caller* may not write messages.
             MessageNotFoundError: There is no such message.
             TenantForbiddenError: It is not one of the caller's tenant.
             WrongStageError: It is not stuck.
-            ContentionError: Too many writers at a time.
-            StoreUnavailableError: The store is away.
         """
         caller.require(Scope.MESSAGES_WRITE)
 

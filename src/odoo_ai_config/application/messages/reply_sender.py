@@ -27,7 +27,6 @@ class ReplySender:
 
         Raises:
             SealBrokenError, MasterKeyMissingError: The account's token does not open.
-            StoreUnavailableError: The store is away.
         """
         origin = message.origin
         if origin.account is None or origin.conversation is None:

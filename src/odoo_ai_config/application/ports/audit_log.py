@@ -26,7 +26,4 @@ class AuditLog(Protocol):
 
         Each has an id. *after* continues behind the last of a page; one that is not there ends
         the listing.
-
-        Raises:
-            StoreUnavailableError: The store is away.
         """
