@@ -17,9 +17,9 @@ from odoo_ai_config.domain.identifiers import TenantId
 @frozen
 class ReadAuditTrail:
     """
-    The audit trail, for whoever is responsible for the hub as a whole.
+    The audit trail, for operators of the whole hub.
 
-    An entry about one tenant may name another one, to which a channel has moved.
+    An entry about one tenant may name another: the one to which a channel moved.
     """
 
     audit: AuditLog

@@ -54,10 +54,10 @@ LARGEST_PAGE: Final = 1000
 @frozen
 class CollectionReading:
     """
-    What a reader is told: some items, and by which cursor to go on.
+    One page of items, and the cursor of the next.
 
     Args:
-        page: None if the reader has said to know already what there is to tell.
+        page: None if the reader already has everything.
     """
 
     head: CollectionHead
@@ -93,10 +93,10 @@ def _unknown(_head: CollectionHead) -> bool:
 @frozen
 class ReadCollection:
     """
-    Collections for crews, which are served the enabled ones only; an ``admin`` reads all.
+    Collections for crews. They read only enabled ones; an ``admin`` reads all.
 
-    Where a business area is named, it is the one that has to enable a collection; without it
-    any of the tenant's may.
+    If a business area is named, that area must enable the collection; otherwise any area of the
+    tenant may.
     """
 
     store: ConfigStore
@@ -113,10 +113,9 @@ class ReadCollection:
         known: Callable[[CollectionHead], bool] = _unknown,
     ) -> CollectionReading:
         """
-        At most *limit* changes after the cursor *since*; all items from the first without it.
+        At most *limit* changes after the cursor *since*; without it, items from the first on.
 
-        Of a reader who has everything, or who *known* says knows all up to the head, nothing
-        is asked but that head.
+        For a reader who has everything, by its cursor or by *known*, only the head is read.
 
         Raises:
             CollectionNotEnabledError: The collection is not enabled.
@@ -183,7 +182,7 @@ class ReadCollection:
     ) -> None:
         caller.require(Scope.CONFIG_READ)
         caller.require_tenant(key.tenant)
-        # Before anything is read, so that nobody learns of a collection that is not for them.
+        # Checked before anything is read: nobody learns of a collection that they may not read.
         if Scope.ADMIN not in caller.scopes and key.name not in await self._enabled(
             key.tenant, domain
         ):
@@ -198,7 +197,7 @@ class ReadCollection:
             area = TenantDomain(tenant, domain)
             keys = [area.document(kind) for kind in (CONFIG, METADATA)]
             found = (await self.store.current(keys)).values()
-        # What the settings say counts before what the company says of itself.
+        # The settings come before the company's metadata.
         areas: dict[BusinessDomain, dict[DocumentKind, Document]] = defaultdict(dict)
         for revision in found:
             if not revision.deleted:
@@ -218,7 +217,7 @@ def _enabled_by(documents: Mapping[DocumentKind, Document]) -> frozenset[Collect
 @frozen
 class SyncCollection:
     """
-    Make a collection what its source says, in one commit however many items that is.
+    Write what a source pushed of a collection, in one commit however many items there are.
     """
 
     store: ConfigStore
@@ -234,7 +233,7 @@ class SyncCollection:
         claim: Claim | None = None,
     ) -> Outcome:
         """
-        Commit what is new, different or gone, or find that nothing is.
+        Commit new, changed and removed items; commit nothing if there are none.
 
         Raises:
             InvalidValueError: An item becomes too large by merging.
@@ -248,7 +247,7 @@ class SyncCollection:
             earlier = await earlier_outcome(self.store, claim)
             if earlier is not None:
                 return Changeset(), earlier
-            # The head first: whatever is written after it was read, the commit is refused.
+            # Read the head first: the commit is refused if anything is written after that.
             head = await self.collections.head(key)
             digests = await self.collections.digests(key, named)
             stored: Mapping[str, Item] = {}

@@ -34,14 +34,14 @@ class CrewLookup:
 
     async def crew_at(self, destination: Destination | None) -> Crew:
         """
-        The crew that *destination* means; nowhere is none.
+        The crew of *destination*.
 
         A business area without a ``crews`` document has the crews of the tenant's default
         area, which then sign with that area's secrets.
 
         Raises:
-            CrewNotFoundError: There is none.
-            InvalidValueError: Its description is not one of a crew.
+            CrewNotFoundError: There is none, or there is no destination.
+            InvalidValueError: Its description is invalid.
         """
         if destination is None:
             raise CrewNotFoundError
@@ -59,10 +59,10 @@ class CrewLookup:
 
     async def secret_of(self, crew: Crew) -> SecretText | None:
         """
-        What *crew* and the hub sign with, or None if they do not.
+        The secret that *crew* and the hub sign with, or None if they do not sign.
 
         Raises:
-            CredentialNotFoundError: The crew's description names a secret that is not there.
+            CredentialNotFoundError: The crew's description names a secret that does not exist.
             SealBrokenError, MasterKeyMissingError: It does not open.
         """
         if crew.secret is None:

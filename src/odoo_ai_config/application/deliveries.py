@@ -36,7 +36,7 @@ async def earlier_outcome(store: ConfigStore, claim: Claim | None) -> Outcome | 
 
 def delivered(claim: Claim | None, outcome: Outcome) -> Delivery | None:
     """
-    The record that makes a repetition of *claim* answer *outcome* again.
+    The record by which a repeated request with *claim* gets *outcome* again.
     """
     if claim is None:
         return None

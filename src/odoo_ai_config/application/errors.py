@@ -1,5 +1,5 @@
 """
-What could not be done, one class per reason, each with a stable *code*.
+Errors of the application, one class per reason, each with a stable *code*.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import ClassVar
 
 class ApplicationError(Exception):
     """
-    Something outside the domain kept an operation from being done. Never raised itself.
+    Something outside the domain prevented an operation. Never raised itself.
     """
 
     code: ClassVar[str]
@@ -21,9 +21,9 @@ class ApplicationError(Exception):
 
 class StoreFailure(Enum):
     """
-    Why a store does not do what it is asked, as far as it tells.
+    Why a store fails, as far as it tells.
 
-    Clients get the same code whatever it is; an operator has something else to do about each.
+    Clients get one code for all of them; an operator does something different about each.
     """
 
     AWAY = "away"
@@ -92,10 +92,10 @@ class MessageRecordedError(ApplicationError):
 
 class CrewUnavailableError(ApplicationError):
     """
-    The crew could not be reached or could not answer now; it may be asked again.
+    The crew cannot be reached or cannot answer now; it may be asked again.
 
     Args:
-        retry_after: How long it wants to be left alone, in seconds, if it said so.
+        retry_after: Seconds that the crew asks to wait, if it does.
     """
 
     code = "crew_unavailable"
@@ -107,7 +107,7 @@ class CrewUnavailableError(ApplicationError):
 
 class CrewRefusedError(ApplicationError):
     """
-    The crew will not take the message, however often it is asked.
+    The crew refuses the message; asking again is useless.
     """
 
     code = "crew_refused"
@@ -115,9 +115,9 @@ class CrewRefusedError(ApplicationError):
 
 class TargetForbiddenError(ApplicationError):
     """
-    The address is not one that the hub may call.
+    The hub may not call this address.
 
-    It leads into a private network, or goes without TLS to a place that the operator did not name.
+    It is in a private network, or it has no TLS and the operator does not allow it.
     """
 
     code = "target_forbidden"
@@ -125,10 +125,10 @@ class TargetForbiddenError(ApplicationError):
 
 class ChatwootUnavailableError(ApplicationError):
     """
-    Chatwoot could not be reached or could not take the answer now; it may be tried again.
+    Chatwoot cannot be reached or cannot take the answer now; it may be tried again.
 
     Args:
-        retry_after: How long it wants to be left alone, in seconds, if it said so.
+        retry_after: Seconds that Chatwoot asks to wait, if it does.
     """
 
     code = "chatwoot_unavailable"
@@ -140,7 +140,7 @@ class ChatwootUnavailableError(ApplicationError):
 
 class ChatwootRefusedError(ApplicationError):
     """
-    Chatwoot does not take the answer: the token, the account or the conversation is wrong.
+    Chatwoot refuses the answer: the token, the account or the conversation is wrong.
     """
 
     code = "chatwoot_refused"
@@ -166,7 +166,7 @@ class SealBrokenError(ApplicationError):
     """
     A sealed value does not open.
 
-    Whatever the cause (wrong key, wrong place, damaged bytes), this is all that is said.
+    The cause (wrong key, wrong place, damaged bytes) is never told.
     """
 
     code = "seal_broken"
@@ -174,7 +174,7 @@ class SealBrokenError(ApplicationError):
 
 class MasterKeyMissingError(ApplicationError):
     """
-    The key ring does not have all master keys that stored data keys are wrapped with.
+    A master key that wraps stored data keys is missing in the key ring.
 
     Args:
         master_ids: Ids of the missing master keys; an id is the key's fingerprint.

@@ -31,7 +31,7 @@ SECRET_BYTES: Final = 32
 @frozen
 class ApiKeyText:
     """
-    A key in the hands of its holder.
+    A key as its holder writes it: ``oac_<id>_<secret>``.
     """
 
     id: str
@@ -40,14 +40,14 @@ class ApiKeyText:
     @classmethod
     def parse(cls, text: str) -> ApiKeyText | None:
         """
-        Read a key; None if *text* does not have the form of one.
+        Read a key; None if *text* is not one.
         """
         match = _FORM.fullmatch(text)
         return None if match is None else cls(match[1], match[2])
 
     def reveal(self) -> str:
         """
-        The key to be handed over, once.
+        The text to hand over, once.
         """
         return f"oac_{self.id}_{self.secret}"
 
@@ -66,7 +66,7 @@ _LETTERS_ONLY: Final = str.maketrans("-_", "xy")
 @frozen
 class CreateApiKey:
     """
-    Make an API key. The key itself is handed over once and kept nowhere.
+    Make an API key. Its text is handed over once and stored nowhere.
     """
 
     store: ConfigStore
@@ -85,8 +85,8 @@ class CreateApiKey:
         """
         The new key, and its text for its holder.
 
-        *hand_over* is given the text before the key is good for anything: whoever is killed
-        in between has a text that opens nothing, and not a key that nobody has.
+        *hand_over* gets the text before the key is stored. A crash in between leaves a text that
+        opens nothing, never a key that nobody holds.
         """
         key_id = self.tokens.token(ID_SIZE).translate(_LETTERS_ONLY)[:ID_SIZE]
         text = ApiKeyText(key_id, self.tokens.token(SECRET_BYTES))
@@ -103,12 +103,12 @@ class CreateApiKey:
 @frozen
 class NotedRevocations:
     """
-    What is noted beside the store of the keys that were revoked.
+    The list of revoked keys that is kept beside the store.
 
     Args:
-        ids: The keys that are noted.
-        missing: Keys that are revoked in the store and not noted.
-        torn: How many entries are not the id of a key; something has damaged them.
+        ids: The keys in the list.
+        missing: Keys that are revoked in the store and not in the list.
+        torn: How many entries are damaged: they are no ids of keys.
     """
 
     ids: frozenset[str]
@@ -118,7 +118,7 @@ class NotedRevocations:
     @property
     def doubtful(self) -> bool:
         """
-        Whether there are signs that more was noted once.
+        Whether the list may have lost entries.
         """
         return bool(self.missing or self.torn)
 
@@ -126,7 +126,7 @@ class NotedRevocations:
 @frozen
 class RevokeApiKey:
     """
-    Make a key good for nothing, for ever: also if an older copy of the store is restored.
+    Revoke a key for ever, even if an older copy of the store is restored.
     """
 
     store: ConfigStore
@@ -140,23 +140,23 @@ class RevokeApiKey:
 
         Raises:
             ApiKeyNotFoundError: There is no such key.
-            StoreUnusableError: It is revoked, but that cannot be noted beside the store.
+            StoreUnusableError: The key is revoked, but the list cannot be written.
         """
         key = await self.api_keys.api_key(key_id)
         if key is None:
             raise ApiKeyNotFoundError
         revoked = await self._revoked(key, actor)
-        # Last, so that whoever cannot write there is at least locked out now; and every time,
-        # so that it can be made up for.
+        # Last, so that the key is revoked now even if the list cannot be written; and every
+        # time, so that a later call can complete it.
         await self.noted.note([key_id])
         return revoked
 
     async def again(self, *, actor: str) -> Sequence[ApiKey]:
         """
-        Revoke keys that were revoked before and are good all the same; tell which.
+        Revoke again each key that is in the list and valid in the store; return their ids.
 
         Raises:
-            StoreUnusableError: What was noted beside the store cannot be read.
+            StoreUnusableError: The list beside the store cannot be read.
         """
         noted = await self.noted.noted()
         return [
@@ -167,10 +167,10 @@ class RevokeApiKey:
 
     async def note_all(self) -> None:
         """
-        Note what other machines, and versions that did not note anything, have revoked.
+        Add keys to the list that other machines or earlier versions have revoked.
 
         Raises:
-            StoreUnusableError: It cannot be noted beside the store.
+            StoreUnusableError: The list beside the store cannot be written.
         """
         missing = (await self.noted_so_far()).missing
         if missing:
@@ -178,10 +178,10 @@ class RevokeApiKey:
 
     async def noted_so_far(self) -> NotedRevocations:
         """
-        Tell what is noted, and what should be.
+        Compare the list with the store.
 
         Raises:
-            StoreUnusableError: What was noted beside the store cannot be read.
+            StoreUnusableError: The list beside the store cannot be read.
         """
         noted = await self.noted.noted()
         ids = frozenset(filter(is_key_id, noted))
@@ -213,7 +213,7 @@ class Authenticate:
         The caller's key.
 
         Raises:
-            InvalidApiKeyError: It is missing, unknown or revoked; which one is not said.
+            InvalidApiKeyError: It is missing, unknown or revoked; the error does not tell which.
         """
         found = self._read(presented)
         if isinstance(found, ApiKey):
@@ -225,7 +225,7 @@ class Authenticate:
         The caller's key if it is one of *keys*, by id, or the configured one.
 
         Raises:
-            InvalidApiKeyError: It is missing, none of these, or revoked; which one is not said.
+            InvalidApiKeyError: It is missing, none of these, or revoked.
         """
         found = self._read(presented)
         return found if isinstance(found, ApiKey) else _vouched(found, keys.get(found.id))

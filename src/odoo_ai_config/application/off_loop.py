@@ -1,10 +1,9 @@
 """
-Runs computations off the event loop that would hold up everybody else on it.
+Runs costly computations off the event loop.
 
-What is cheap runs at once: to hand it over would cost more than it does. What is costly goes
-to three threads of its own, so that many of it wait for each other and for nobody else, and the
-interpreter's lock is asked for by few. They are made when there is something for them, and end
-with the process.
+Cheap ones run at once, because handing them over costs more. Costly ones go to three threads of
+their own: they wait for each other and delay nobody else, and few threads compete for the
+interpreter's lock. The threads start when they are first needed and end with the process.
 """
 
 from __future__ import annotations
@@ -20,27 +19,27 @@ from odoo_ai_config.domain.json_types import Json
 
 T = TypeVar("T")
 
-# Costs are microseconds at worst, which is one for each character of the most costly JSON.
+# Costs are microseconds in the worst case: one per character of the most costly JSON.
 CHEAP: Final = 16 * 1024
 _LENGTHY: Final = 2 * 1024 * 1024
-# Deciding on one of many channels, items or secrets, or showing it.
+# To decide on one of many channels, items or secrets, or to show it.
 ENTRY: Final = 64
 # YAML is read by plain Python.
 _YAML_CHARACTER: Final = 24
 _ATOMS: Final = frozenset({type(None), bool, int, float})
-# Bytes that are hashed or unpacked in a microsecond.
+# Bytes that are hashed or unpacked per microsecond.
 _BYTES: Final = 16
 
 
 async def run_off_loop(compute: Callable[[], T], *, cost: int) -> T:
     """
-    The result of *compute*, run by a thread if its *cost* is more than `CHEAP`.
+    The result of *compute*, run by a thread if its *cost* is above `CHEAP`.
 
-    *compute* must touch nothing that the event loop may change meanwhile.
+    *compute* must not touch anything that the event loop may change meanwhile.
     """
     if cost <= CHEAP:
         return compute()
-    # What takes seconds does not delay what takes a moment.
+    # Short computations do not wait for long ones.
     lane = _threads("brief-work", 1) if cost <= _LENGTHY else _threads("lengthy-work", 2)
     return await asyncio.get_running_loop().run_in_executor(lane, compute)
 
@@ -66,14 +65,14 @@ def cost_of_yaml(text: str) -> int:
 
 def cost_of(*parts: Document | Json | Mapping[str, Json]) -> int:
     """
-    The cost of going through *parts*; what is too costly anyhow is not counted to its end.
+    The cost of going through *parts*; counting stops once it is above `CHEAP`.
     """
     cost = 0
     rest: list[object] = [*parts]
     while rest and cost <= CHEAP:
         part = rest.pop()
         cost += 2
-        # The frequent kinds first: asking an abstract class costs more than all the rest.
+        # Frequent types first: checks against an abstract class cost the most.
         if part.__class__ is str:
             cost += len(part)
         elif isinstance(part, Document):

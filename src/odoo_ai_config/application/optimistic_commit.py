@@ -1,5 +1,5 @@
 """
-Read, decide, commit; and again if somebody else was faster.
+Read, decide, commit; again if another writer was faster.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from odoo_ai_config.domain.errors import RevisionConflictError
 
 T = TypeVar("T")
 
-# Of n writers of one document one wins each round, so this many may write it at a time.
+# One of n writers wins each round, so this many may write one document at a time.
 _MAX_ROUNDS: Final = 1000
 _LONGEST_PAUSE: Final = 0.02
 
@@ -28,10 +28,10 @@ async def commit_decided(
     store: ConfigStore, decide: Callable[[], Awaitable[tuple[Changeset, T]]]
 ) -> T:
     """
-    Commit what *decide* makes of the present state, deciding anew whenever the state moved on.
+    Commit what *decide* makes of the current state; decide again if the state changed.
 
     Raises:
-        ContentionError: It moved on a thousand times.
+        ContentionError: It changed a thousand times.
     """
     for round_ in range(_MAX_ROUNDS):
         changeset, result = await decide()

@@ -41,7 +41,7 @@ def place_of(account: ChatwootId | None) -> TenantDomain:
     Where the settings of *account* lie; None for those that hold for every account.
 
     Raises:
-        InvalidValueError: Nothing can be kept for an account of this id. Chatwoot counts its
+        InvalidValueError: The id of *account* is not valid. Chatwoot counts its
             accounts, so only ids of old test scripts are like that.
     """
     if account is None:

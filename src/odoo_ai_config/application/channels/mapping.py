@@ -47,9 +47,10 @@ async def decided_in(
     at: datetime,
 ) -> MappingDecision:
     """
-    What *mapping* of *caller* makes of the channel that is mapped as *current*.
+    Decide what *mapping* changes, given the channel's *current* mapping.
 
-    Others are asked about only if something is claimed anew: a repeated event costs nothing.
+    Other tenants are looked up only if *mapping* claims something new: a repeated event costs
+    nothing.
 
     Raises:
         DomainError: One of `MAPPING_REFUSALS`: *caller* is bound, and *mapping* touches what
@@ -142,7 +143,7 @@ class SyncMapping:
             decision = await decided_in(self.channels, current, mapping, caller=caller, at=now)
             revision = decision.revision
             newest = revision or current
-            # Nothing to remember of a channel that is another tenant's.
+            # The channel is another tenant's: there is nothing to store.
             own = None if newest is None or decision.notices else newest.mapping
             outcome = Outcome(
                 WriteKind.MAPPING if mapping.active else WriteKind.MAPPING_DELETE,
@@ -167,10 +168,10 @@ class SyncMapping:
 @frozen
 class WriteMapping:
     """
-    Merge sections into the mapping, or replace it by them.
+    Merge sections into the mapping, or replace the whole mapping.
 
-    It concerns every tenant and costs as much as there are mappings; Odoo's events, which
-    do not, go through `SyncMapping`.
+    It concerns every tenant, and its cost grows with the number of mappings. Odoo's events go
+    through `SyncMapping`, whose cost does not.
     """
 
     store: ConfigStore

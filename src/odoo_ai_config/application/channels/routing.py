@@ -23,9 +23,9 @@ class ResolveRoute:
         self, message: IncomingMessage, *, caller: ApiKey, explain: bool = False
     ) -> Route:
         """
-        The route, with what became of every rule if *explain* is set.
+        The route; with *explain*, also the verdict of every rule.
 
-        A caller that is bound to a tenant learns nothing of the others.
+        A caller that is bound to a tenant learns nothing about other tenants.
 
         Raises:
             TenantForbiddenError: The message goes to a tenant that *caller* may not see.

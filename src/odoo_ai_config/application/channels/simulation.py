@@ -1,5 +1,5 @@
 """
-Tell what an event about a Chatwoot channel would change, without taking it in.
+Preview what an event about a Chatwoot channel would change.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from odoo_ai_config.domain.outcomes import Notice
 @frozen
 class SeenRerouting:
     """
-    Where a message goes and would go; None for a route that is not for the caller to see.
+    Where a message goes now and would go then; None for a route that the caller may not see.
     """
 
     message: IncomingMessage
@@ -50,13 +50,13 @@ class Simulation:
     What an event would do.
 
     Args:
-        version: The version that the channel's mapping would be at; 0 if there would be none.
+        version: The version that the channel's mapping would have; 0 for no mapping.
         changed: Whether there would be a new one.
         refusal: The code of the error that the event would meet.
         loser: The tenant that would lose the channel.
-        effects: What would be routed otherwise.
-        truncated: There is more of that.
-        messages: Where the messages that were asked about go and would go.
+        effects: What would be routed differently.
+        truncated: There are more effects.
+        messages: Where each of the given messages goes now and would go then.
     """
 
     mapping: ChannelMapping
@@ -73,9 +73,9 @@ class Simulation:
 @frozen
 class SimulateMapping:
     """
-    Decide as `SyncMapping` does, and compare routes in the place of a commit.
+    Decide as `SyncMapping` does, and compare routes instead of committing.
 
-    It costs as much as the owners' own mappings are many, up to a limit, and reads few others.
+    The cost grows with the number of the owners' own mappings, up to a limit.
     """
 
     channels: ChannelDirectory
@@ -105,7 +105,7 @@ class SimulateMapping:
         except MAPPING_REFUSALS as error:
             refusal = error.code
         newest = decision.revision or current
-        # What is not written changes nothing.
+        # Nothing would be written, so nothing would change.
         supposed = mapping if newest is None else newest.mapping
         probes = Probes((), complete=True)
         if decision.revision is not None:

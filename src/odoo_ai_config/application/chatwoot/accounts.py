@@ -1,5 +1,5 @@
 """
-How the hub gets at its Chatwoot accounts, opened and ready to use.
+The hub's Chatwoot accounts, with their secrets opened.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from odoo_ai_config.domain.identifiers import (
     TenantDomain,
 )
 
-# How long other processes may go on with what was changed or removed.
+# Seconds for which other processes may still use what was changed or removed.
 _STALE_SECONDS: Final = 2.0
 _MOST_KNOWN: Final = 1024
 
@@ -49,10 +49,10 @@ _MOST_KNOWN: Final = 1024
 @frozen
 class ChatwootAccount:
     """
-    The settings of one account, or of all, and what is sealed of them, still closed.
+    The settings of one account, or of all, with their secrets still sealed.
 
     Args:
-        account: None for what holds for every account.
+        account: None for the settings of every account.
         sealed: Fingerprints by reference.
     """
 
@@ -64,7 +64,7 @@ class ChatwootAccount:
 @frozen
 class ChatwootDirectory:
     """
-    All accounts of which something is stored, without what holds for every account.
+    All accounts that have settings of their own.
     """
 
     accounts: Mapping[ChatwootId, ChatwootAccess]
@@ -84,30 +84,30 @@ class ChatwootDirectory:
 
     def owner_of(self, token: str) -> ChatwootId | None:
         """
-        The account that has *token* as the end of an address.
+        The account whose webhook address ends in *token*.
 
-        It is looked up by its digest: neither does it take longer the more accounts there are,
-        nor does the time say how much of a token was right.
+        It is looked up by its digest. So the time depends neither on the number of accounts nor
+        on how much of a guessed token is right.
         """
         return self._owners.get(digest_of(token))
 
 
 async def chatwoot_account(store: ConfigStore, account: ChatwootId | None) -> ChatwootAccount:
     """
-    The settings of *account* as they are stored; empty ones if there are none.
+    The stored settings of *account*, empty if there are none.
 
     Raises:
-        InvalidValueError: Nothing can be kept for an account of this id.
+        InvalidValueError: The id of *account* is not valid.
     """
     return account_in(await store.current(documents_of(account)), account)
 
 
 def documents_of(account: ChatwootId | None) -> tuple[DocumentKey, DocumentKey]:
     """
-    Where the settings of *account* are, and where the values that are sealed of them.
+    The documents with the settings of *account* and with its sealed values.
 
     Raises:
-        InvalidValueError: Nothing can be kept for an account of this id.
+        InvalidValueError: The id of *account* is not valid.
     """
     place = place_of(account)
     return place.document(CONFIG), place.document(CREDENTIALS)
@@ -130,7 +130,7 @@ def account_in(
 @frozen
 class _Own:
     """
-    What one account has of its own, and the revisions that say so.
+    The settings of one account, and the revisions that they come from.
     """
 
     account: ChatwootId
@@ -141,12 +141,12 @@ class _Own:
 @define
 class ChatwootAccounts:
     """
-    Opens what is stored of accounts, and remembers it for two seconds.
+    Opens the settings of accounts, and caches them for two seconds.
 
-    Every message asks; what it asks for hardly ever changes.
+    Every message needs them, and they hardly ever change.
 
     Args:
-        fallback: What the operator set for every account, beside what is stored.
+        fallback: The operator's settings for every account; stored settings come first.
     """
 
     store: ConfigStore
@@ -161,14 +161,14 @@ class ChatwootAccounts:
     _all: tuple[float, ChatwootDirectory] | None = field(default=None, init=False, repr=False)
     _own: dict[BusinessDomain, _Own] = field(factory=dict, init=False, repr=False)
     _reading_all: asyncio.Lock = field(factory=asyncio.Lock, init=False, repr=False)
-    # Keys alone count, the one that was heard of last at the end.
+    # An ordered set: only keys matter; the account heard of last comes last.
     _heard: dict[ChatwootId, None] = field(factory=dict, init=False, repr=False)
 
     async def access_to(self, account: ChatwootId | None) -> ChatwootAccess:
         """
-        What is known of *account*: its own, then what holds for every account.
+        The settings of *account*; what it lacks comes from the settings of every account.
 
-        None asks for what holds for every account.
+        None asks for the settings of every account.
 
         Raises:
             SealBrokenError, MasterKeyMissingError: A secret of it does not open.
@@ -183,14 +183,14 @@ class ChatwootAccounts:
         else:
             access = access.over(await self.access_to(None))
         if len(self._known) >= _MOST_KNOWN:
-            # Anybody may ask for any number of accounts that do not exist.
+            # Anybody may ask for any number of accounts that do not exist: keep no entry for them.
             self._known.clear()
         self._known[account] = now + _STALE_SECONDS, access
         return access
 
     async def directory(self) -> ChatwootDirectory:
         """
-        Every account of which something is stored, read together and at most every two seconds.
+        Every account that has settings, read together at most every two seconds.
 
         Raises:
             SealBrokenError, MasterKeyMissingError: A secret does not open.
@@ -222,16 +222,16 @@ class ChatwootAccounts:
                 current = {revision.key: revision for revision in revisions}
                 access = await self._access(account_in(current, account))
                 known = _Own(account, stamp, access)
-                # Hundreds that are new at once must not hold everybody else up.
+                # Hundreds of new ones at once must not delay everybody else.
                 await asyncio.sleep(0)
             found[place] = known
         return found
 
     def heard_of(self, account: ChatwootId) -> None:
         """
-        Note that *account* has just proved itself.
+        Note that *account* has just sent an authentic event.
         """
-        # One account after another is rare; ids that come again are the same objects.
+        # The same account often comes twice in a row; then the ids are the same object.
         if account is next(reversed(self._heard), None):
             return
         self._heard.pop(account, None)
@@ -253,7 +253,7 @@ class ChatwootAccounts:
 
     def forget(self) -> None:
         """
-        Look everything up again, because something was changed.
+        Empty the cache because something was changed.
         """
         self._known.clear()
         self._opened.clear()

@@ -45,17 +45,14 @@ class SetChatwootAccount:
         self, account: ChatwootId | None, change: ChatwootChange, *, caller: ApiKey
     ) -> ChatwootAccount:
         """
-        Make *change*, and say how things stand then.
+        Apply *change* and return the new settings.
 
-        Args:
-            account: None for what holds for every account.
-            change: What is to be different.
-            caller: Who wants it.
+        None as *account* means the settings of every account.
 
         Raises:
-            ScopeMissingError, TenantForbiddenError: *caller* may not touch what is the hub's.
-            InvalidValueError: Nothing can be kept for an account of this id.
-            UnknownFingerprintError: *change* keeps a value that is not there.
+            ScopeMissingError, TenantForbiddenError: *caller* may not change the hub's settings.
+            InvalidValueError: The id of *account* is not valid.
+            UnknownFingerprintError: *change* keeps a value that does not exist.
         """
         caller.require_tenant(HUB)
         place = place_of(account)
@@ -101,7 +98,7 @@ class SetChatwootAccount:
 @frozen
 class ReadChatwootAccounts:
     """
-    Read what is stored of one account, or of each.
+    Read the settings of one account, or of every account that has some.
     """
 
     store: ConfigStore
@@ -111,7 +108,7 @@ class ReadChatwootAccounts:
         Every account of which something is stored.
 
         Raises:
-            ScopeMissingError, TenantForbiddenError: *caller* may not see what is the hub's.
+            ScopeMissingError, TenantForbiddenError: *caller* may not read the hub's settings.
         """
         caller.require_tenant(HUB)
         accounts = await stored_accounts(self.store)
@@ -122,8 +119,8 @@ class ReadChatwootAccounts:
         One of them, empty if nothing is stored; None for what holds for every account.
 
         Raises:
-            ScopeMissingError, TenantForbiddenError: *caller* may not see what is the hub's.
-            InvalidValueError: Nothing can be kept for an account of this id.
+            ScopeMissingError, TenantForbiddenError: *caller* may not read the hub's settings.
+            InvalidValueError: The id of *account* is not valid.
         """
         caller.require_tenant(HUB)
         return await chatwoot_account(self.store, account)
