@@ -1,5 +1,5 @@
 """
-Tell a source what the hub has of what it pushed.
+Compare what a source pushed with what the hub has.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ from odoo_ai_config.domain.reconciliation import (
     worth_naming,
 )
 
-# Of what the source did not name; the rest is told once that is put right.
+# Things that the source did not name; the rest is shown once these are settled.
 MOST_UNKNOWN: Final = 1000
-# Their documents are in memory together.
+# Documents of so many tenants are in memory at a time.
 _TENANTS_AT_A_TIME: Final = 50
 
 
 @frozen
 class AreaFindings:
     """
-    How the things of one business area stand.
+    The drift of one business area.
     """
 
     known: KnownArea
@@ -62,7 +62,7 @@ class AreaFindings:
 @frozen
 class Unknown:
     """
-    What the hub has of the tenants that a source named, beside what it named of them.
+    What the hub has of the named tenants that the source did not name.
     """
 
     documents: tuple[tuple[DocumentKey, Held], ...] = ()
@@ -73,11 +73,11 @@ class Unknown:
 @frozen
 class Reconciliation:
     """
-    What a source is told.
+    The answer to a source.
 
     Args:
-        areas: In the order in which it named them.
-        truncated: There is more that it did not name.
+        areas: In the order in which the source named them.
+        truncated: There are more unknown things.
     """
 
     areas: tuple[AreaFindings, ...]
@@ -88,7 +88,7 @@ class Reconciliation:
 @frozen
 class _Tenants:
     """
-    What the hub has of some tenants, and of channels that they named.
+    What the hub has of some tenants and of the channels that the source named.
     """
 
     documents: Mapping[DocumentKey, Held]
@@ -149,7 +149,7 @@ class Reconcile:
     """
     Compare what a source believes to be current with what the hub has.
 
-    Read for many tenants at a time; that costs what those tenants have.
+    The cost grows with what the named tenants have.
     """
 
     store: ConfigStore
@@ -158,10 +158,10 @@ class Reconcile:
 
     async def __call__(self, known: Sequence[KnownArea], *, caller: ApiKey) -> Reconciliation:
         """
-        How each thing of *known* stands, and what there is beside it.
+        The drift of each thing in *known*, and what else the hub has.
 
         Raises:
-            TenantForbiddenError: *caller* is bound to another tenant than one of these.
+            TenantForbiddenError: *caller* is bound to a tenant, and another one is named.
         """
         caller.require(Scope.WEBHOOK)
         by_tenant: dict[TenantId, list[int]] = {}

@@ -1,5 +1,5 @@
 """
-Forget what need not be kept.
+Remove what need not be kept any longer.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from odoo_ai_config.domain.documents.revisions import RetentionPolicy
 @frozen
 class PruneHistory:
     """
-    Apply the retention policy; the server does it from time to time.
+    Apply the retention policy; the server runs this periodically.
     """
 
     store: ConfigStore
@@ -27,10 +27,7 @@ class PruneHistory:
 
     async def __call__(self) -> PruneReport:
         """
-        Remove old revisions, expired deliveries and values that nothing names any more.
-
-        Raises:
-            StoreUnavailableError: The store is away; what is left is removed next time.
+        Remove old revisions, expired deliveries and values that nothing refers to any more.
         """
         return await self.store.prune(self.policy, now=self.clock.now())
 
@@ -41,10 +38,10 @@ _NEVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
 @frozen
 class PruneMessages:
     """
-    Remove finished messages and their texts; the server does it from time to time.
+    Remove finished messages and their texts; the server runs this periodically.
 
     Args:
-        keep: For how long after they were finished; None for ever.
+        keep: How long to keep them after they were finished; None for ever.
     """
 
     inbox: MessageInbox
@@ -53,10 +50,7 @@ class PruneMessages:
 
     async def __call__(self) -> int:
         """
-        How many were removed. Open and stuck ones stay; texts without a message go in any case.
-
-        Raises:
-            StoreUnavailableError: The store is away; what is left is removed next time.
+        Return how many were removed. Open and stuck ones stay; texts without a message always go.
         """
         before = _NEVER if self.keep is None else self.clock.now() - self.keep
         return await self.inbox.prune(before=before)

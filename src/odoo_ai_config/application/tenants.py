@@ -1,5 +1,5 @@
 """
-Which tenants the hub knows.
+List the tenants that the hub knows.
 """
 
 from __future__ import annotations
@@ -38,16 +38,16 @@ class ListTenants:
         self, *, caller: ApiKey, after: TenantId | None = None, limit: int = 50
     ) -> Sequence[TenantOverview]:
         """
-        At most *limit* tenants that follow *after*; a bound caller sees its own only.
+        At most *limit* tenants following *after*; a bound caller sees only its own.
 
-        The hub itself is none of them.
+        The hub's own tenant is left out.
         """
         caller.require(Scope.CONFIG_READ)
         if caller.tenant is not None:
             own = await self._overview(caller.tenant)
             seen = after is not None and after >= caller.tenant
             return [own] if own.documents and not seen else []
-        # One more than asked for, for the hub may be among them.
+        # One more than asked for, because the hub's own may be among them.
         found = await self.store.tenants(after=after, limit=limit + 1)
         tenants = [tenant for tenant in found if tenant != HUB][:limit]
         return await asyncio.gather(*(self._overview(tenant) for tenant in tenants))
@@ -57,7 +57,7 @@ class ListTenants:
         One tenant.
 
         Raises:
-            TenantNotFoundError: It has no living document.
+            TenantNotFoundError: It has no document.
         """
         caller.require(Scope.CONFIG_READ)
         caller.require_tenant(tenant)

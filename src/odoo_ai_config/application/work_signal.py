@@ -1,5 +1,5 @@
 """
-Tells who works on messages in this process that there is something to do.
+Wakes the delivery worker of this process when there is something to do.
 """
 
 from __future__ import annotations
@@ -13,22 +13,22 @@ from attrs import define, field
 @define(eq=False)
 class WorkSignal:
     """
-    Rung when a message can be gone on with, so that nobody has to look all the time.
+    Rung when a message can be delivered, so that the worker need not poll all the time.
 
-    It saves waiting and is nothing to rely on: other processes are not heard here.
+    It only saves time: signals of other processes do not arrive here.
     """
 
     _rung: asyncio.Event = field(init=False, factory=asyncio.Event)
 
     def ring(self) -> None:
         """
-        Wake who waits, or else let the next one not wait at all.
+        Wake the waiter; if there is none, the next one does not wait.
         """
         self._rung.set()
 
     async def wait(self, seconds: float) -> None:
         """
-        Return when it is rung, and after *seconds* in any case.
+        Return when it is rung, or after *seconds*.
         """
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):

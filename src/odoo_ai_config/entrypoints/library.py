@@ -403,7 +403,7 @@ class Hub:
 
         Raises:
             MessageNotFoundError: There is no such message.
-            WrongStageError: It has another answer, or nobody waits for one.
+            WrongStageError: It has another answer already, or expects none.
             StoreUnavailableError: The store is away.
         """
         return await self.services.answer_message(

@@ -1,5 +1,5 @@
 """
-Hand a sealed value to a service that may have it.
+Open a sealed value for a service that may read it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from odoo_ai_config.domain.identifiers import CREDENTIALS, CredentialRef, Tenant
 @frozen
 class RevealCredential:
     """
-    Open one sealed value, and write down who asked before it leaves.
+    Open one sealed value; who asked is audited first.
     """
 
     store: ConfigStore

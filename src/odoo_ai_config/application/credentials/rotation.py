@@ -34,11 +34,11 @@ _BATCH: Final = 100
 @frozen
 class MasterKeyRotation:
     """
-    What a rotation of the master key came to.
+    The result of a rotation of the master key.
 
     Args:
-        master_id: The master key that data keys are under now.
-        rewrapped: How many this run brought there.
+        master_id: The master key that wraps the data keys now.
+        rewrapped: How many data keys this run wrapped again.
         damaged: Tenants with a data key that does not open and was left as it is.
     """
 
@@ -50,10 +50,10 @@ class MasterKeyRotation:
 @frozen
 class RotateMasterKey:
     """
-    Wrap every data key anew that another master key than the vault's current one wraps.
+    Wrap every data key with the current master key.
 
-    Sealed values stay as they are, so that readers and writers go on meanwhile. A run that was
-    cut is completed by the next one; one that finds nothing to do does nothing.
+    Sealed values stay as they are, so readers and writers go on meanwhile. The next run completes
+    one that was interrupted; a run that finds nothing to do does nothing.
     """
 
     secrets: SecretStore
@@ -69,12 +69,12 @@ class RotateMasterKey:
         on_progress: Callable[[int], None] | None = None,
     ) -> MasterKeyRotation:
         """
-        Rotate, and tell *on_progress* after each step how many data keys are done.
+        Rotate, and call *on_progress* after each step with the number of data keys done.
 
-        The audit entry is written first: a change to the keys never goes unrecorded.
+        The audit entry is written first: no change to the keys goes unrecorded.
 
         Raises:
-            MasterKeyMissingError: The ring does not have a master key that wraps one.
+            MasterKeyMissingError: A master key that wraps a data key is not in the ring.
         """
         rewrapped = 0
         damaged: dict[TenantKey, None] = {}
@@ -85,10 +85,10 @@ class RotateMasterKey:
                 try:
                     fresh = self.vault.rewrap(key)
                 except SealBrokenError:
-                    # One damaged record must not keep all others under the old key.
+                    # One damaged record must not stop the rotation of all others.
                     damaged[key] = None
                 else:
-                    # If somebody else changed it meanwhile, the next batch shows it again.
+                    # If another run changed it meanwhile, the next batch has it again.
                     rewrapped += await self.secrets.rewrap(key, fresh)
             if on_progress is not None:
                 on_progress(rewrapped)
@@ -97,7 +97,7 @@ class RotateMasterKey:
         )
 
     async def _batch(self, damaged: dict[TenantKey, None]) -> list[TenantKey]:
-        # Asked anew each time: the operator may make another key current meanwhile.
+        # Read each time: the operator may make another key current meanwhile.
         master_id = self.vault.current_master_id
         found = await self.secrets.keys_not_wrapped_by(master_id, limit=_BATCH + len(damaged))
         return [key for key in found if key not in damaged]
@@ -117,14 +117,14 @@ class RotateMasterKey:
 @frozen
 class TenantKeyRotation:
     """
-    What a rotation of a tenant's data key came to.
+    The result of a rotation of a tenant's data key.
 
     Args:
-        key: The data key that the tenant's secrets are under now.
-        resealed: How many this run brought there.
-        resumed: The run completed an earlier one, so that *key* is from then.
-        damaged: Places of values that do not open. They were left as they are, and their data
-            keys with them.
+        key: The data key that seals the tenant's secrets now.
+        resealed: How many values this run sealed again.
+        resumed: The run completed an earlier one, which made *key*.
+        damaged: Places of values that do not open. They and their data keys were left as they
+            are.
     """
 
     key: TenantKey
@@ -136,12 +136,12 @@ class TenantKeyRotation:
 @frozen
 class RotateTenantKey:
     """
-    Make a new data key, seal every secret of the tenant anew, remove the old data keys.
+    Make a new data key, seal every secret of the tenant with it, remove the old data keys.
 
-    Readers and writers go on meanwhile: an old key goes only when nothing is sealed by it any
-    more. A writer that sealed something by it at that very moment is refused by the store and
-    seals again; a reader that finds it gone reads again. Fingerprints stay, so no document
-    changes.
+    Readers and writers go on meanwhile: an old key is removed only when it seals nothing any
+    more. If a writer seals with it at that moment, the store refuses the commit and the writer
+    seals again; a reader that finds the key gone reads again. Fingerprints stay the same, so no
+    document changes.
     """
 
     secrets: SecretStore
@@ -158,15 +158,14 @@ class RotateTenantKey:
         on_progress: Callable[[int], None] | None = None,
     ) -> TenantKeyRotation:
         """
-        Rotate, and tell *on_progress* after each step how many secrets are done.
+        Rotate, and call *on_progress* after each step with the number of secrets done.
 
-        What an earlier run left when it was cut is completed, and that is all then: call again
-        for a fresh key. The audit entry is written before the key: a change to the keys never
-        goes unrecorded.
+        If an earlier run was interrupted, this one only completes it: call again for a new key.
+        The audit entry is written before the key: no change to the keys goes unrecorded.
 
         Raises:
             TenantNotFoundError: The tenant has no data key, hence no secret.
-            TenantKeyChangedError: Somebody else rotated the same key meanwhile.
+            TenantKeyChangedError: Another run rotated the same key meanwhile.
             MasterKeyMissingError, SealBrokenError: A data key does not open.
         """
         active = await self.secrets.active_key(tenant)
@@ -194,7 +193,7 @@ class RotateTenantKey:
             active = await self._still_active(key)
             found = await self.secrets.secrets_not_sealed_by(active, limit=_BATCH + len(damaged))
             batch = [sealed for sealed in found if sealed not in damaged]
-            # What a writer seals by an old key before that is removed makes another round.
+            # A writer may seal with an old key until that is removed, so look again.
             if not batch and (damaged or await self.secrets.retire_keys(active)):
                 places = tuple(sealed.context for sealed in damaged)
                 return TenantKeyRotation(active, resealed, damaged=places)
@@ -212,7 +211,7 @@ class RotateTenantKey:
         active = await self.secrets.active_key(key.tenant)
         if active is None or active.key_id != key.key_id:
             raise TenantKeyChangedError
-        # The same data key, perhaps wrapped anew by a rotation of the master key.
+        # The same data key; a rotation of the master key may have wrapped it again.
         return active
 
     async def _opened(self, sealed: SealedSecret) -> SecretText | None:
@@ -225,17 +224,17 @@ class RotateTenantKey:
             return None
 
     async def _is_stored(self, sealed: SealedSecret) -> bool:
-        # Another run may have sealed it anew and removed the old key in between.
+        # Another run may have sealed it again and removed the old key in between.
         return await self.secrets.sealed(sealed.context, sealed.fingerprint) == sealed
 
 
 @frozen
 class CheckKeyRing:
     """
-    Compare the key ring with the master keys that stored data keys are wrapped with.
+    Compare the key ring with the master keys that wrap stored data keys.
 
-    The ring of a new hub is made only then: where it is merely missing, a new one would look as
-    if it were the right one, and be in the way of the one that is restored.
+    A ring is made only for a new hub. If the ring of an old hub is missing, a new one would look
+    like the right one and block its restoration.
     """
 
     secrets: SecretStore
@@ -246,10 +245,10 @@ class CheckKeyRing:
         Return if the ring has every master key that is needed.
 
         Args:
-            make: Whether to make a ring where none is and none is needed.
+            make: Whether to make a ring if there is none and none is needed.
 
         Raises:
-            MasterKeyMissingError: It does not have some of them; the error names those.
+            MasterKeyMissingError: Some are missing; the error names them.
             InvalidKeyRingError: There is no usable ring.
         """
         needed = await self.secrets.master_ids()
@@ -261,13 +260,10 @@ class CheckKeyRing:
 
     async def while_running(self) -> RingTrouble | None:
         """
-        What is wrong with the ring under a running hub, which goes on with the one that it has.
+        What is wrong with the stored ring while the hub runs on the one in memory.
 
-        A ring without the current key is taken over after all if it opens everything that is
-        stored: then the key was retired while this process did not look.
-
-        Raises:
-            StoreUnavailableError: The store is away, and has to be asked.
+        A stored ring without the current key is adopted if it opens everything that is stored:
+        then the key was retired while this process slept.
         """
         if self.vault.ring_trouble is RingTrouble.FOREIGN:
             needed = await self.secrets.master_ids()

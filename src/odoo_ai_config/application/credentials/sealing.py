@@ -31,7 +31,7 @@ from odoo_ai_config.domain.identifiers import CredentialRef, TenantDomain
 @frozen
 class Sealing:
     """
-    The result of sealing: every fingerprint, the sealed values that are new, and their key.
+    The result of sealing: all fingerprints, the new sealed values, and their key.
     """
 
     fingerprints: dict[CredentialRef, Fingerprint]
@@ -41,7 +41,7 @@ class Sealing:
 
     def added_to(self, changeset: Changeset) -> Changeset:
         """
-        *changeset* with the sealed values and the key that they rely on.
+        Add the sealed values, and the key that they need, to *changeset*.
         """
         return evolve(
             changeset,
@@ -54,7 +54,7 @@ class Sealing:
 @frozen
 class Sealer:
     """
-    Seals what is new and recognises what is not.
+    Seals new values and recognises known ones.
     """
 
     secrets: SecretStore
@@ -70,20 +70,20 @@ class Sealer:
         named: Mapping[CredentialRef, Fingerprint] | None = None,
     ) -> Sealing:
         """
-        Seal those of *secrets* whose fingerprint is not the one that *known* has for them.
+        Seal each of *secrets* whose fingerprint differs from the one in *known*.
 
         A tenant's first secret makes its data key.
 
         Args:
             owner: Whose secrets they are.
             secrets: Plain values.
-            known: What the current document names; its values stay as they are.
+            known: Fingerprints in the current document; their values stay as they are.
             at: The time of the write.
-            named: Values sealed earlier that the write names. They are written again with it,
-                so that a pruning at the same moment cannot take them.
+            named: Values sealed earlier that the write refers to. They are written again with
+                it, so that a pruning at the same moment cannot remove them.
 
         Raises:
-            UnknownFingerprintError: One of *named* is not there.
+            UnknownFingerprintError: One of *named* does not exist.
             SealBrokenError, MasterKeyMissingError: A data key does not open.
         """
         missing: Mapping[CredentialRef, Fingerprint] = {}
@@ -117,7 +117,7 @@ class Sealer:
         self, context: SealContext, secret: SecretText, *, at: datetime
     ) -> tuple[Fingerprint, Sealing]:
         """
-        Seal *secret* in *context*, even if it was sealed there before.
+        Seal *secret* in *context*, even if it is sealed there already.
 
         Raises:
             SealBrokenError, MasterKeyMissingError: The tenant's data key does not open.
@@ -156,13 +156,13 @@ class Sealer:
         return self.vault.seal(key, context, secret, fingerprint)
 
 
-# A rotation may retire the data key between reading the value and reading its key.
+# A rotation may remove the data key after the value was read: read both again.
 _ATTEMPTS: Final = 3
 
 
 async def sealed_values(credentials: Document | None) -> dict[str, Fingerprint]:
     """
-    The sealed values that a *credentials* document names, by reference.
+    The fingerprints in a *credentials* document, by reference.
     """
     return await run_off_loop(lambda: fingerprints_in(credentials), cost=cost_of(credentials))
 
@@ -171,7 +171,7 @@ async def unsealed(
     secrets: SecretStore, vault: SecretVault, context: SealContext, fingerprint: Fingerprint
 ) -> SecretText:
     """
-    The value that is sealed in *context* under *fingerprint*.
+    Open the value sealed in *context* under *fingerprint*.
 
     Raises:
         CredentialNotFoundError: There is none.

@@ -1,5 +1,5 @@
 """
-Seal the secrets that lie in clear in documents from before the hub took them out.
+Seal secrets that documents of earlier versions of the hub hold in clear text.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ _REFUSALS: Final = (InvalidValueError, UnknownFingerprintError)
 @define
 class SealingReport:
     """
-    What sealing came to.
+    The result of sealing.
 
     Args:
         documents: Documents that got a new version without secrets.
         revisions: Old versions that were rewritten.
-        refused: Versions that stay as they are: too much is in them, or the sealed form of a
-            value that the tenant does not have.
-        unsealed: Places that look like a secret and hold what cannot be sealed: a number, or
+        refused: Versions that stay as they are: they hold too many secrets, or the fingerprint
+            of a value that the tenant does not have.
+        unsealed: Places that look like a secret but cannot be sealed: they hold a number, or
             ciphertext of the replaced server.
     """
 
@@ -48,12 +48,12 @@ class SealingReport:
 @frozen
 class Search:
     """
-    How far a search for secrets in clear has come.
+    The result of a search for secrets in clear text.
 
     Args:
-        found: The first document that has one, in any of its versions.
-        searched: How many versions were looked at.
-        complete: Whether these are all that there are.
+        found: The first document with one, in any of its versions.
+        searched: The number of versions searched.
+        complete: Whether every version was searched.
     """
 
     found: DocumentKey | None
@@ -64,12 +64,12 @@ class Search:
 @frozen
 class SealStoredSecrets:
     """
-    Go through every document and its whole history, a few versions at a time.
+    Seal the secrets in every document and its whole history, a few versions at a time.
 
-    The newest version gets a successor, as if somebody had written it again. Older ones are
-    rewritten in their place, which happens to a version by nothing else: their numbers and times
-    stay, and their secrets give way to references. Under a reference lies the newest value that
-    its place had; older ones are gone. Cut short, it goes on when it is called again.
+    The newest version gets a successor, as if somebody had written it again. Older versions are
+    rewritten in place, which nothing else does: their numbers and times stay, and references
+    replace their secrets. A reference leads to the newest value of its place; older values are
+    lost. An interrupted run continues when it is called again.
     """
 
     store: ConfigStore
@@ -80,7 +80,7 @@ class SealStoredSecrets:
         self, *, actor: str = "cli", on_progress: Callable[[int], None] | None = None
     ) -> SealingReport:
         """
-        Seal what there is, and tell *on_progress* after each document how many are done.
+        Seal everything, and call *on_progress* after each document with the number done.
 
         Raises:
             MasterKeyMissingError, SealBrokenError: A tenant's data key does not open.
@@ -96,7 +96,7 @@ class SealStoredSecrets:
 
     async def search(self, most: int) -> Search:
         """
-        Look for a document with a secret in clear in at most about *most* versions.
+        Search about *most* versions for a document with a secret in clear text.
         """
         searched = 0
         async for key in self._documents():
@@ -119,7 +119,7 @@ class SealStoredSecrets:
         after: DocumentKey | None = None
         while page := await self.store.keys(after=after, limit=_PAGE):
             for key in page:
-                # The hub reads its own settings itself.
+                # The hub's own settings hold no secrets of tenants.
                 if key.kind != CREDENTIALS and key.tenant != HUB:
                     yield key
             after = page[-1]
@@ -177,7 +177,7 @@ class SealStoredSecrets:
             lost = {ref: value for ref, value in found.plain.items() if str(ref) not in known}
             return await self._sealed(old, found, current, lost, actor), None
 
-        # The values and the trace of it, before the version is touched.
+        # The values and the audit entry come first, then the version.
         await commit_decided(self.store, decide)
         return await self.store.rewrite(old, document)
 

@@ -1,5 +1,5 @@
 """
-Credentials that somebody writes directly: as a document of their own, or amid other settings.
+Credentials that somebody writes directly: as their own document, or among other settings.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ from odoo_ai_config.domain.outcomes import Notice
 @frozen
 class SealedSettings:
     """
-    A document without the secrets that came with it, and what is to be written besides.
+    A document without its secrets, and what to write with it.
 
     Args:
-        credentials: The next revision of the ``credentials`` document, if there is one.
+        credentials: The next revision of the ``credentials`` document, if it changes.
     """
 
     document: Document
@@ -52,7 +52,7 @@ class SealedSettings:
 @frozen
 class CredentialsWriter:
     """
-    Turns references and values into references and fingerprints, sealing what is new.
+    Replaces secret values by references and fingerprints, and seals new values.
     """
 
     sealer: Sealer
@@ -67,11 +67,11 @@ class CredentialsWriter:
         at: datetime,
     ) -> tuple[Document, Sealing]:
         """
-        The document that *body* stands for, with every plain value sealed.
+        The ``credentials`` document that *body* describes, with every plain value sealed.
 
         Raises:
             InvalidValueError: *body* is not references and values.
-            EncryptedValueError: A value is one that the replaced server encrypted.
+            EncryptedValueError: A value is ciphertext of the replaced server.
             UnknownFingerprintError: It names a sealed value that the tenant does not have.
         """
         cost = cost_of(body)
@@ -92,10 +92,10 @@ class CredentialsWriter:
         at: datetime,
     ) -> SealedSettings:
         """
-        Take the secrets out of *document*, and put them among the *credentials* beside it.
+        Move the secrets in *document* into the *credentials* document.
 
         Raises:
-            InvalidValueError: There are too many secrets in it.
+            InvalidValueError: It holds too many secrets.
             UnknownFingerprintError: It names a sealed value that the tenant does not have.
         """
         found = await secrets_in(key.kind, document)
@@ -121,7 +121,7 @@ class CredentialsWriter:
 
     async def cleaned(self, kind: DocumentKind, document: Document, found: TakenOut) -> Document:
         """
-        *document*, which is of *kind*, as *found* has it, its authored text too.
+        *document*, of *kind*, without the secrets in *found*, also in its authored text.
         """
         authored = document.authored
         return await run_off_loop(
@@ -131,7 +131,7 @@ class CredentialsWriter:
 
     async def stored(self, kind: DocumentKind, document: Document) -> tuple[Document, TakenOut]:
         """
-        *document* as it would have been stored if secrets had been taken out of it then.
+        *document* as the hub would store it today.
 
         Raises:
             InvalidValueError: As `apart` says.
@@ -148,10 +148,10 @@ class CredentialsWriter:
         self, text: str, kind: DocumentKind, body: JsonObject, *others: SecretText
     ) -> str | None:
         """
-        *text*, which stands for *body*, as it may be kept; for a thread to do.
+        *text*, which stands for *body*, with references in place of secrets; run it off the loop.
 
-        None if it cannot be kept: with references in it, it is longer than a text may be. No
-        comment in it repeats a secret, one of *others* included.
+        None if it cannot be stored because references make it too long. Comments that repeat a
+        secret, one of *others* included, are removed.
 
         Raises:
             InvalidValueError: As `apart` says.
@@ -170,16 +170,16 @@ class CredentialsWriter:
             return Document.of(found.body, authored)
         try:
             if authored.exact:
-                # In the order of the text, so that who writes it again changes nothing.
+                # In the order of the text, so that writing it again changes nothing.
                 text, body = self._amended(authored.text, found)
                 return Document.of(body, AuthoredYaml(text))
-            # The data has moved on since, and may be larger by now than a text can be.
+            # The data has changed since, and may be larger now than a text can be.
             kept = self.text_without_secrets(
                 authored.text, kind, self.yaml.parse(authored.text), *found.plain.values()
             )
         except InvalidYamlError:
-            # With references in it, it is too long to be read again; or it cannot be read at all,
-            # because the limits were others when it was written.
+            # References make it too long to be read again, or it was written under other limits
+            # and cannot be read at all.
             return Document.of(found.body)
         left = None if kept is None else AuthoredYaml(kept, exact=False)
         return Document.of(found.body, left)
@@ -189,7 +189,7 @@ class CredentialsWriter:
         amended = self.yaml.amend(text, body)
         rendered = self.yaml.render(body)
         for secret in (*found.plain.values(), *others):
-            # A comment repeats it: the comments are not worth that.
+            # A comment repeats the secret: drop all comments.
             if secret.reveal() in amended and secret.reveal() not in rendered:
                 amended = rendered
         return amended, self.yaml.parse(amended)
@@ -211,6 +211,6 @@ def _naming(
     marks: Mapping[CredentialRef, Fingerprint],
 ) -> Document:
     found = {str(ref): mark for ref, mark in marks.items()}
-    # References that stay keep their place, so that writing the same again changes nothing.
+    # Known references keep their place, so that writing the same again changes nothing.
     ordered = {ref: found[ref] for ref in [*known, *found] if ref in found}
     return with_fingerprints(tenant, ordered)

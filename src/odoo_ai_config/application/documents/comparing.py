@@ -1,5 +1,5 @@
 """
-Say what changed between two versions of a document.
+Compare two versions of a document.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from odoo_ai_config.domain.documents.revisions import living
 from odoo_ai_config.domain.errors import RevisionNotFoundError
 from odoo_ai_config.domain.identifiers import DocumentKey
 
-# Microseconds at worst, as long as lines are few.
+# Microseconds in the worst case, as long as lines are few.
 _LINE: Final = 50
-# Characters of a document as JSON, and of the YAML that a person wrote for it.
+# Characters of a document: of its JSON, and of its authored YAML.
 LARGEST_SHOWN: Final = 64 * 1024
 
 
@@ -58,13 +58,13 @@ class CompareRevisions:
         after: int | None = None,
     ) -> Comparison:
         """
-        What version *after* (the newest by default) has that *before* (its predecessor) had not.
+        Compare versions *before* and *after*.
 
-        A deleted version counts as empty.
+        By default *after* is the newest, and *before* the one before it. A deleted version counts as empty.
 
         Raises:
             DocumentNotFoundError, DocumentDeletedError: There is no document to compare.
-            RevisionNotFoundError: One of the versions is not there.
+            RevisionNotFoundError: One of the versions does not exist.
         """
         caller.require(Scope.CONFIG_READ)
         caller.require_tenant(key.tenant)

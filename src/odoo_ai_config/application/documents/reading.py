@@ -84,9 +84,9 @@ class ListDocuments:
 
 async def yaml_of(document: Document, codec: YamlCodec) -> str:
     """
-    Show *document* as YAML: as authored, if a person wrote it.
+    *document* as YAML: the authored text, if a person wrote it.
 
-    A text that later merges have left behind is brought up to date, its comments kept.
+    If later merges changed the document, the text is amended and keeps its comments.
     """
     authored = document.authored
     if authored is None:

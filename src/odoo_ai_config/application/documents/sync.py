@@ -1,5 +1,5 @@
 """
-What Odoo's events make of documents.
+Merge Odoo's events into documents.
 """
 
 from __future__ import annotations
@@ -50,12 +50,12 @@ class SyncCredentials:
         self, sync: CredentialsSync, *, caller: ApiKey, claim: Claim | None = None
     ) -> Outcome:
         """
-        Commit config and credentials as one, or find that nothing changed.
+        Commit both documents together; commit nothing if nothing changed.
 
         Raises:
             InvalidYamlError: The event's settings text is not YAML.
-            EncryptedValueError: A secret in *sync* is one that the replaced server encrypted.
-            InvalidValueError: There are too many secrets among the settings.
+            EncryptedValueError: A secret in *sync* is ciphertext of the replaced server.
+            InvalidValueError: The settings hold too many secrets.
             UnknownFingerprintError: They name a sealed value that the tenant does not have.
         """
         caller.require(Scope.WEBHOOK)
@@ -79,7 +79,7 @@ class SyncCredentials:
             config, credentials = current.get(config_key), current.get(credentials_key)
             sealed = content_of(credentials)
             before = content_of(config)
-            # To look for secrets is what takes longest.
+            # The search for secrets takes longest.
             cost = 2 * cost_of(before, sealed, settings, sync.integrations)
             known, merged = await run_off_loop(
                 lambda: (fingerprints_in(sealed), config_after(before, sync, settings)), cost=cost
@@ -132,7 +132,7 @@ class SyncCredentials:
         return settings, self.credentials.text_without_secrets(text, CONFIG, settings)
 
     async def _kept(self, before: Document | None, merged: MergedConfig) -> Document:
-        # Whoever wrote the text may have left a secret in it before the hub took any out.
+        # The text may hold a secret from before the hub took secrets out.
         if merged.document.authored is None or before is None or not merged.found.anything:
             return merged.document
         if not (await secrets_in(CONFIG, before)).anything:
@@ -164,10 +164,10 @@ class SyncCompanyMetadata:
         self, sync: CompanyMetadataSync, *, caller: ApiKey, claim: Claim | None = None
     ) -> Outcome:
         """
-        Commit the metadata, or find that nothing changed.
+        Commit the metadata; commit nothing if nothing changed.
 
         Raises:
-            EncryptedValueError: A text in *sync* is one that the replaced server encrypted.
+            EncryptedValueError: A text in *sync* is ciphertext of the replaced server.
         """
         caller.require(Scope.WEBHOOK)
         caller.require_tenant(sync.owner.tenant)

@@ -1,5 +1,5 @@
 """
-Writing one document directly: publish, patch, roll back, delete.
+Write one document directly: publish, patch, roll back, delete.
 """
 
 from __future__ import annotations
@@ -42,12 +42,12 @@ from odoo_ai_config.domain.outcomes import Notice, Outcome, WriteKind
 @frozen
 class DocumentWrite:
     """
-    Who wants to write which document.
+    A request to write one document.
 
     Args:
-        expected: The version that the writer saw: 0 for none, None for "whatever it is".
+        expected: The version that the writer read: 0 for none, None for any.
         claim: The request's idempotency key, if it has one.
-        dry_run: Only say what would be done.
+        dry_run: Only return what would be done.
     """
 
     key: DocumentKey
@@ -60,10 +60,11 @@ class DocumentWrite:
 @frozen
 class Decision:
     """
-    The revision that a write makes, if any, and the secrets that came with it.
+    What a write changes.
 
     Args:
-        credentials: The revision of the ``credentials`` document that goes with it, if any.
+        revision: The new revision, if any.
+        credentials: The new revision of the ``credentials`` document, if any.
     """
 
     revision: Revision | None
@@ -82,13 +83,12 @@ async def write_document(
     """
     Commit what *decide* makes of the document's current revision.
 
-    *credentials* takes out of it what is secret and puts it among the tenant's credentials;
-    None where nothing can be.
+    *credentials* moves the document's secrets to the tenant's credentials; None if the write
+    brings no content.
 
     Raises:
         PreconditionFailedError: The document is not at the expected version.
-        InvalidValueError: It would be a ``crews`` document that crews cannot be read from, or
-            has too many secrets in it.
+        InvalidValueError: It is an invalid ``crews`` document, or holds too many secrets.
         UnknownFingerprintError: It names a sealed value that the tenant does not have.
     """
     request.caller.require(Scope.CONFIG_WRITE)
@@ -159,9 +159,9 @@ async def _require_well_formed(revision: Revision | None) -> None:
 @frozen
 class PublishDocument:
     """
-    Make YAML text the next version of a document, comments and all.
+    Make YAML text, with its comments, the next version of a document.
 
-    The text of a ``credentials`` document is not kept: its values are sealed.
+    The text of a ``credentials`` document is not stored: its values are sealed.
     """
 
     store: ConfigStore
@@ -171,12 +171,12 @@ class PublishDocument:
 
     async def __call__(self, request: DocumentWrite, *, text: str) -> Outcome:
         """
-        Write *text*; a text that is there already makes no version.
+        Write *text*; the same text again makes no version.
 
         Raises:
             InvalidYamlError: *text* is not YAML.
             InvalidValueError: A ``credentials`` document is not references and values.
-            EncryptedValueError: A secret in *text* is one that the replaced server encrypted.
+            EncryptedValueError: A secret in *text* is ciphertext of the replaced server.
             UnknownFingerprintError: It names a sealed value that the tenant does not have.
             DomainError, ApplicationError: As `write_document` says.
         """
@@ -213,12 +213,12 @@ class PatchDocument:
 
     async def __call__(self, request: DocumentWrite, *, patch: JsonObject) -> Outcome:
         """
-        Apply *patch* to whatever the document is when the commit succeeds.
+        Apply *patch* to the current document.
 
         Raises:
             DocumentNotFoundError, DocumentDeletedError: There is nothing to patch.
             InvalidValueError: A ``credentials`` document would not be references and values.
-            EncryptedValueError: A secret in *patch* is one that the replaced server encrypted.
+            EncryptedValueError: A secret in *patch* is ciphertext of the replaced server.
             UnknownFingerprintError: It would name a sealed value that the tenant does not have.
             DomainError, ApplicationError: As `write_document` says.
         """
@@ -249,7 +249,7 @@ def _patched(document: Document, patch: JsonObject) -> Document:
 @frozen
 class RollBackDocument:
     """
-    Append a revision with the body of an earlier one; also the way back from a deletion.
+    Append a revision with the body of an earlier one; this also undoes a deletion.
     """
 
     store: ConfigStore

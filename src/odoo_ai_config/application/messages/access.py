@@ -13,13 +13,14 @@ from odoo_ai_config.domain.messages.inbox import InboxMessage, MessageId
 
 async def visible(inbox: MessageInbox, message_id: MessageId, *, to: ApiKey) -> InboxMessage:
     """
-    A message that the caller *to* may see: one of its tenant, if it is bound to one.
+    The message, if the caller *to* may see it.
 
-    Those that belong to no tenant are for whoever is not bound.
+    A bound caller sees its own tenant's messages. Only unbound callers see messages that belong
+    to no tenant.
 
     Raises:
         MessageNotFoundError: There is no such message.
-        TenantForbiddenError: It is not one of the caller's tenant.
+        TenantForbiddenError: It is not a message of the caller's tenant.
     """
     message = await inbox.find(message_id)
     if message is None:
@@ -34,17 +35,17 @@ async def visible(inbox: MessageInbox, message_id: MessageId, *, to: ApiKey) -> 
 
 def tenant_of(message: InboxMessage) -> TenantId | None:
     """
-    Whose message it is; None if it is nobody's.
+    The tenant that the message belongs to, if any.
     """
     return None if message.destination is None else message.destination.owner.tenant
 
 
 def listed_tenant(caller: ApiKey, asked: TenantId | None) -> TenantId | None:
     """
-    Whose messages *caller* gets to see that asks for those of *asked*; None for everybody's.
+    The tenant whose messages *caller* sees if it asks for those of *asked*; None for all.
 
     Raises:
-        ScopeMissingError: The hub's own are asked for, and *caller* is not for that.
+        ScopeMissingError: The hub's own messages are asked for, and *caller* lacks the scope.
     """
     if asked is None:
         return caller.tenant

@@ -32,7 +32,7 @@ from odoo_ai_config.domain.messages.inbox import SILENT, InboxMessage, MessageId
 @frozen
 class AnswerMessage:
     """
-    Write down what a crew says, to be posted by whoever delivers.
+    Store the answer of a crew; a delivery worker posts it.
 
     An answer counts even while the crew is still being asked, or asked again.
     """
@@ -52,8 +52,8 @@ class AnswerMessage:
 
         Raises:
             MessageNotFoundError: There is no such message.
-            TenantForbiddenError: It is not one of the caller's tenant.
-            WrongStageError: It has another answer, or nobody waits for one.
+            TenantForbiddenError: It is not a message of the caller's tenant.
+            WrongStageError: It has another answer already, or expects none.
             SealBrokenError, MasterKeyMissingError: The tenant's data key does not open.
         """
         caller.require(Scope.MESSAGES_WRITE)
@@ -68,14 +68,13 @@ class AnswerMessage:
         prove: Callable[[SecretText | None], None],
     ) -> InboxMessage:
         """
-        The same for the message's crew, which has no key of the hub but signs.
+        The same for the message's crew, which has no API key but signs its answer.
 
-        *prove* is given what the crew signs with, and raises if that is not what signed
-        *answer*. None stands for a message that is not there or a crew that does not sign:
-        there is nothing then that proves anything.
+        *prove* gets the crew's secret and raises if the signature is not made with it. It gets
+        None if there is no such message or the crew does not sign: nothing is proof then.
 
         Raises:
-            WrongStageError: It has another answer, or nobody waits for one.
+            WrongStageError: It has another answer already, or expects none.
             SealBrokenError, MasterKeyMissingError: A key or secret does not open.
         """
         prove(await self._secret_for(message_id))

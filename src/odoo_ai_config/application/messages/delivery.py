@@ -42,10 +42,10 @@ from odoo_ai_config.domain.messages.retrying import RetryPolicy
 
 class Progress(enum.Enum):
     """
-    What a step has come to.
+    The result of a step.
 
-    ANSWERED alone has a further step: whoever took the message brings the answer to Chatwoot.
-    After OVERTAKEN the message is somebody else's.
+    After ANSWERED the same worker posts the answer. After OVERTAKEN the message belongs to
+    another worker. After all others nothing is left to do now.
     """
 
     ANSWERED = "answered"
@@ -62,7 +62,7 @@ class Progress(enum.Enum):
 
 class Trouble(enum.Enum):
     """
-    Why a message is put off, dead or unresolved where no error's code says it. Public.
+    Why a message is put off, dead or unresolved, if it is no error's code. Public.
     """
 
     NO_ANSWER_IN_TIME = "no_answer_in_time"
@@ -80,8 +80,8 @@ class Step:
     One step of a delivery.
 
     Args:
-        message: As it is after the step; as it was before, if it was OVERTAKEN.
-        crew: Who was asked, if somebody was.
+        message: The message after the step; before it, if it is OVERTAKEN.
+        crew: The crew that was asked, if any.
     """
 
     progress: Progress
@@ -89,7 +89,7 @@ class Step:
     crew: str | None = None
 
 
-# Rotations of a tenant's key that may come between sealing an answer and committing it.
+# How many rotations of a tenant's key may happen between sealing and committing an answer.
 _SEALINGS: Final = 3
 
 
@@ -100,14 +100,14 @@ def _unheard(_crew: Crew) -> None:
 @frozen
 class DeliverMessage:
     """
-    One step on the way of a message that the caller has claimed.
+    One step in the delivery of a message that the caller has claimed.
 
-    Each step ends with a commit that succeeds only if nobody else has gone on with the message
-    meanwhile. Whoever is too slow, or dies, leaves it to the next; a crew may be asked twice
-    then, and recognises that by the message's id.
+    Each step ends with a commit that fails if another worker has taken the message meanwhile. If
+    a worker is too slow or dies, the next one goes on; then a crew may be asked twice, and
+    recognises that by the message's id.
 
     Args:
-        lease: How long whoever received an answer from a crew has to post it.
+        lease: How long the worker that got an answer from a crew has to post it.
     """
 
     store: ConfigStore
@@ -127,23 +127,23 @@ class DeliverMessage:
         on_asking: Callable[[Crew], None] = _unheard,
     ) -> Step:
         """
-        Go on with *message*: ask its crew, or post the answer.
+        Take the next step with *message*: ask its crew, or post the answer.
 
         Args:
-            message: As it was claimed, or as the step before has left it.
-            unposted: The caller knows that nobody has tried to post the answer, because it has
-                just got it from the crew.
-            on_asking: Told which crew is asked, before it is.
+            message: As it was claimed, or as the previous step left it.
+            unposted: Nobody has tried to post the answer yet: the caller just got it from the
+                crew.
+            on_asking: Called with the crew before it is asked.
 
         Raises:
-            StoreUnavailableError, ContentionError: What was done could not be written down; the
-                message comes back when the claim runs out.
+            StoreUnavailableError, ContentionError: The result could not be stored; the message
+                is due again when the claim expires.
         """
         if message.due_at is None or message.due_at <= self.clock.now():
-            # The claim has run out: it is somebody else's, or about to be.
+            # The claim has expired: another worker has the message, or soon will.
             return Step(Progress.OVERTAKEN, message)
         if self.policy.abandons(message.claims - 1):
-            # Whoever took it never came back: perhaps it is what ends them.
+            # Workers that took it never came back: perhaps the message crashes them.
             return await self._dead(message, Trouble.WORKER_LOST.value)
         try:
             match message.stage:
@@ -156,7 +156,7 @@ class DeliverMessage:
         except (CrewUnavailableError, ChatwootUnavailableError) as error:
             return await self.failed(message, reason=error.code, wish=error.retry_after)
         except MasterKeyMissingError as error:
-            # The operator may bring it back.
+            # The operator may restore the key.
             return await self.failed(message, reason=error.code)
         except (
             CrewRefusedError,
@@ -171,12 +171,12 @@ class DeliverMessage:
         self, message: InboxMessage, *, reason: str, wish: float | None = None
     ) -> Step:
         """
-        Put *message* off, or give it up if it has failed often enough.
+        Put *message* off, or give up if it has failed too often.
 
         Args:
-            message: As the last step has left it.
+            message: As the last step left it.
             reason: A stable code.
-            wish: Seconds that the other side wants to be left alone for.
+            wish: Seconds that the other side asks to wait.
         """
         failures = message.attempts + 1
         if self.policy.gives_up(failures):
@@ -188,9 +188,9 @@ class DeliverMessage:
 
     async def give_back(self, message: InboxMessage) -> Step:
         """
-        Leave *message* to others.
+        Give up the claim on *message*.
 
-        They need not wait for the claim to run out, unless an answer may be on its way.
+        Other workers may take it at once, unless an answer may be on its way.
         """
         returned = message.given_back(at=self.clock.now())
         return await self._settled(Progress.GIVEN_BACK, message, returned)

@@ -36,7 +36,7 @@ from odoo_ai_config.domain.messages.inbox import (
 )
 from odoo_ai_config.domain.messages.receiving import ChatwootEvent, reason_to_ignore
 
-# Why a message is unresolved that no mapping claims.
+# The reason of a message that no mapping claims.
 NO_ROUTE: Final = "no_route"
 
 
@@ -44,7 +44,7 @@ async def destination_of(
     route: Route | None, *, channels: ChannelDirectory, store: ConfigStore
 ) -> Destination | None:
     """
-    Where *route* leads, with the versions of what led there; None if it leads nowhere.
+    The destination of *route*, with the versions that decided it; None if there is none.
     """
     if route is None or route.owner is None or route.channel is None:
         return None
@@ -66,7 +66,7 @@ _RANDOM_BYTES: Final = 12
 
 class Reception(enum.Enum):
     """
-    What became of an event when it came.
+    What the hub did with an event when it came.
     """
 
     ACCEPTED = "accepted"
@@ -78,12 +78,12 @@ class Reception(enum.Enum):
 @frozen
 class Receipt:
     """
-    What the sender of an event is told.
+    What the sender of an event learns.
 
     Args:
-        id: Of the message that the event is kept as; of the first one if it came before.
-        reason: Why it was ignored or goes nowhere.
-        destination: Whom it goes to, if it was accepted.
+        id: The id of the stored message; of the first one if the event came before.
+        reason: Why it was ignored or has no destination.
+        destination: Who gets it, if it was accepted.
     """
 
     id: MessageId
@@ -95,7 +95,7 @@ class Receipt:
 @frozen
 class ReceiveMessage:
     """
-    Keep an event, and the customer's message in it sealed for the tenant that it goes to.
+    Store an event, with the customer's message sealed for the tenant that it goes to.
     """
 
     store: ConfigStore
@@ -110,17 +110,16 @@ class ReceiveMessage:
         self, event: ChatwootEvent, payload: SecretText, *, caller: ApiKey
     ) -> Receipt:
         """
-        Route *event* and commit it; when this returns, it survives whatever happens.
+        Route *event* and commit it; when this returns, it is durable.
 
         Args:
             event: What *payload* says.
-            payload: The event as it came. Of those that nobody acts on it is not kept.
-            caller: Who vouches for it. One that is bound to a tenant does so only for what
-                goes to that tenant.
+            payload: The event as it came. It is not stored if the event is ignored.
+            caller: Who vouches for it; a bound caller only for messages to its tenant.
 
         Raises:
             TenantForbiddenError: It does not go to the tenant that *caller* is bound to.
-            MessageRecordedError: It came before, and was removed just now.
+            MessageRecordedError: It came before and was removed just now.
             SealBrokenError, MasterKeyMissingError: The tenant's data key does not open.
         """
         caller.require(Scope.WEBHOOK)
@@ -130,7 +129,7 @@ class ReceiveMessage:
         async def decide() -> tuple[Changeset, Receipt]:
             ignored = reason_to_ignore(event)
             route = None
-            # Nobody needs to know where that would have gone on which nobody acts.
+            # Ignored events need no route.
             if ignored is None or caller.tenant is not None:
                 route = await self._route(event)
                 _require_reach(caller, route)
@@ -179,7 +178,7 @@ class ReceiveMessage:
         return receipt
 
     def _new_id(self, now: datetime) -> MessageId:
-        # The time in front keeps what comes together together in the indexes of stores.
+        # Ids begin with the time, so that neighbours in time are neighbours in indexes.
         milliseconds = (now - _EPOCH) // _MILLISECOND
         return MessageId(f"msg_{milliseconds:012x}{self.tokens.token(_RANDOM_BYTES)}")
 

@@ -1,9 +1,9 @@
 """
 Reads what Chatwoot sends: account webhooks, API inboxes, agent bots, and old test scripts.
 
-The webhook reads an event when it comes, and the delivery reads it again when it opens the
-sealed text, perhaps a version of the hub later. Nothing here refuses anything: a field that is
-not what it should be counts as absent.
+The webhook reads an event when it comes. The delivery reads it again when it opens the sealed
+text, perhaps with a later version of the hub. Nothing is refused here: a field with an unexpected
+value counts as absent.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from odoo_ai_config.domain.messages.inbox import Origin
 from odoo_ai_config.domain.messages.receiving import Author, ChatwootEvent, Direction
 
 _NOTHING: Final[JsonObject] = {}
-# Events whose body is a conversation and not something in one.
+# Events whose body is the conversation itself.
 _OF_CONVERSATION: Final = frozenset(
     {
         "conversation_created",
@@ -37,7 +37,7 @@ _OF_CONVERSATION: Final = frozenset(
         "conversation_resolved",
     }
 )
-# At the top of a message stands a word, inside of it Chatwoot's own number.
+# The type is a word at the top of a message, and Chatwoot's own number inside.
 _DIRECTIONS: Final = {
     "incoming": Direction.INCOMING,
     "0": Direction.INCOMING,
@@ -56,7 +56,7 @@ _AUTHORS: Final = {
     "captain::assistant": Author.BOT,
 }
 _PUBLIC: Final = frozenset({"", "0", "false", "none", "null"})
-# Elsewhere a source id is of another kind: a Telegram user id looks like a number and is none.
+# On other channels a source id is no phone number, though a Telegram user id looks like one.
 _CHANNELS_OF_NUMBERS: Final = frozenset(
     {None, "Channel::Whatsapp", "Channel::TwilioSms", "Channel::Sms"}
 )
@@ -67,7 +67,7 @@ _EVENT_NAME: Final = re.compile(r"[a-z][a-z0-9_.]{0,63}", re.ASCII)
 
 def customer_message(sealed_text: SecretText) -> CustomerMessage:
     """
-    What a customer wrote, read from the opened payload of an event that was taken in.
+    What a customer wrote, read from the opened payload of a stored event.
     """
     body = json.loads(sealed_text.reveal())
     return read_message(body if isinstance(body, dict) else {})
@@ -75,7 +75,7 @@ def customer_message(sealed_text: SecretText) -> CustomerMessage:
 
 def read_message(body: JsonObject) -> CustomerMessage:
     """
-    What was written, if *body* is an event about a message.
+    The text, if *body* is an event about a message.
     """
     parts = _Parts.of(body)
     message = parts.message
@@ -93,10 +93,10 @@ def read_event(
     body: JsonObject, *, delivery: str | None = None, request_id: str | None = None
 ) -> ChatwootEvent:
     """
-    What *body* says, but for what was written: nobody asks for that before it is delivered.
+    What *body* says, without the text, which is not needed before the delivery.
 
-    ``conversation.messages`` is the last public message of the conversation and not the one
-    that the event is about, so only the account is taken from there, where nothing else says it.
+    ``conversation.messages`` is the last public message of the conversation, not the one that the
+    event is about. So only the account is taken from there, if it is nowhere else.
     """
     parts = _Parts.of(body)
     name, conversation, message = parts.name, parts.conversation, parts.message
@@ -121,10 +121,10 @@ def read_event(
 @frozen(repr=False)
 class _Parts:
     """
-    Where in an event what is.
+    The parts of an event.
 
     Args:
-        levels: The event and, where that is an object of its own, the message in it.
+        levels: The event and, if it is a separate object, the message in it.
     """
 
     name: str
@@ -142,7 +142,7 @@ class _Parts:
         if _EVENT_NAME.fullmatch(name) is None:
             name = ""
         conversation = body if name in _OF_CONVERSATION else _object(body, "conversation")
-        # The test scripts of the replaced service put the message into an object of its own.
+        # The test scripts of the replaced service put the message into a separate object.
         message = _object(body, "message") if "message_type" not in body else body
         levels = (body,) if message is body else (body, message)
         inbox = _object(body, "inbox")
@@ -157,7 +157,7 @@ def _accounts(body: JsonObject, conversation: JsonObject) -> Iterator[Json]:
     yield _object(body, "account").get("id")
     yield _object(conversation, "account").get("id")
     yield body.get("account_id")
-    # Conversation events of older versions tell it nowhere else.
+    # Conversation events of older versions have it only here.
     messages = conversation.get("messages")
     for message in messages if isinstance(messages, list) else []:
         if isinstance(message, dict):
@@ -228,7 +228,7 @@ def _moment(value: Json) -> datetime | None:
         if isinstance(value, int | float) and not isinstance(value, bool):
             return datetime.fromtimestamp(value, UTC)
     except (ValueError, OverflowError, OSError):
-        # A year that no calendar has, or no time at all.
+        # Out of the calendar's range, or no number.
         return None
     return None
 
@@ -260,12 +260,12 @@ def _id(value: Json) -> ChatwootId | None:
 
 @lru_cache(maxsize=_SHARED_IDS)
 def _counted(number: int) -> ChatwootId | None:
-    # Chatwoot counts from 1. The same accounts, inboxes and conversations come again and again.
+    # Chatwoot counts from 1. The cache helps because the same ids come again and again.
     return ChatwootId(str(number)) if number > 0 else None
 
 
 def _word(value: Json, *, lower: bool = True) -> str:
-    # A short text or a whole number as text; "?" is nothing's name.
+    # A short text, or a whole number as text; "?" is no name.
     if value is None or value is False:
         return ""
     if isinstance(value, str):
@@ -276,7 +276,7 @@ def _word(value: Json, *, lower: bool = True) -> str:
 def _text(value: Json) -> str | None:
     if not isinstance(value, str):
         return None
-    # A message must not be lost for a character that nobody sees.
+    # A message must not be lost for an invisible character.
     kept = storable(value)
     return kept if kept.strip() else None
 

@@ -26,7 +26,7 @@ _ALL_STAGES: Final = frozenset(Stage)
 @frozen
 class ListMessages:
     """
-    The messages that a caller may see, without what was written.
+    The messages that a caller may see, without their texts.
     """
 
     inbox: MessageInbox
@@ -55,10 +55,10 @@ class ListMessages:
 @frozen
 class OpenedMessage:
     """
-    A message with what was written.
+    A message with its texts.
 
     Args:
-        text: None if it is not kept: nobody acts on the message.
+        text: None if it is not stored because the message was ignored.
     """
 
     message: InboxMessage
@@ -69,7 +69,7 @@ class OpenedMessage:
 @frozen
 class ReadMessage:
     """
-    How far a message is; and, for those who may, what the customer wrote.
+    The state of a message; with the right scope, also what the customer wrote.
     """
 
     store: ConfigStore
@@ -79,11 +79,11 @@ class ReadMessage:
 
     async def __call__(self, message_id: MessageId, *, caller: ApiKey) -> InboxMessage:
         """
-        What is known of the message in the clear.
+        The message without its texts.
 
         Raises:
             MessageNotFoundError: There is no such message.
-            TenantForbiddenError: It is not one of the caller's tenant.
+            TenantForbiddenError: It is not a message of the caller's tenant.
         """
         caller.require(Scope.MESSAGES_READ)
         return await visible(self.inbox, message_id, to=caller)
@@ -92,11 +92,11 @@ class ReadMessage:
         self, message_id: MessageId, *, caller: ApiKey, request_id: str | None = None
     ) -> OpenedMessage:
         """
-        The message with its texts, after it was written down who asked.
+        The message with its texts; the read is audited first.
 
         Raises:
             MessageNotFoundError: There is no such message.
-            TenantForbiddenError: It is not one of the caller's tenant.
+            TenantForbiddenError: It is not a message of the caller's tenant.
             SealBrokenError, MasterKeyMissingError: A text does not open.
             StoreUnavailableError: The store is away; nothing was handed out.
         """

@@ -43,10 +43,10 @@ MOST_AT_ONCE: Final = 100
 @frozen
 class Replay:
     """
-    What became of one message that was to be sent on its way again.
+    The result of replaying one message.
 
     Args:
-        refusal: Why it was not: the code of an error, or `NO_ROUTE`.
+        refusal: Why it was not replayed: the code of an error, or `NO_ROUTE`.
     """
 
     id: MessageId
@@ -56,9 +56,9 @@ class Replay:
 @frozen
 class ReplayMessages:
     """
-    Route messages by the mapping as it is now and hand them to whoever delivers.
+    Route stuck messages by the current mapping and queue them again.
 
-    A message that changes its holder is sealed anew, under the new holder's key.
+    A message that gets another holder is sealed again under the new holder's key.
     """
 
     store: ConfigStore
@@ -72,12 +72,12 @@ class ReplayMessages:
         self, message_id: MessageId, *, caller: ApiKey, request_id: str | None = None
     ) -> InboxMessage:
         """
-        The message, on its way; or as it is, if no mapping claims it now either.
+        The message, queued; or unchanged, if still no mapping claims it.
 
         Raises:
             MessageNotFoundError: There is no such message.
-            TenantForbiddenError: It is not one of the caller's tenant, or would go to another.
-            WrongStageError: It is not stuck, or was sent on its way too often.
+            TenantForbiddenError: It is not one of the caller's tenant, or goes to another.
+            WrongStageError: It is not stuck, or was replayed too often.
             SealBrokenError, MasterKeyMissingError: Its text does not open.
         """
         caller.require(Scope.MESSAGES_WRITE)
@@ -118,14 +118,14 @@ class ReplayMessages:
         request_id: str | None = None,
     ) -> Sequence[Replay]:
         """
-        Send stuck messages on their way, those received first before the others.
+        Replay stuck messages, oldest first.
 
-        A hundred at most, beginning behind *after*: so those of one conversation go in their
-        order, however many there are. Of *stages*, only those count where messages are stuck.
+        At most a hundred, from behind *after*. So the messages of one conversation keep their
+        order, however many there are. Stages at which no message is stuck are ignored.
 
         Raises:
             TenantForbiddenError: *caller* is bound to another tenant than *tenant*.
-            StoreUnavailableError: The store is away; some may be on their way already.
+            StoreUnavailableError: The store is away; some may be queued already.
         """
         caller.require(Scope.MESSAGES_WRITE)
         found = await self.inbox.page(
@@ -147,10 +147,10 @@ class ReplayMessages:
         request_id: str | None = None,
     ) -> Sequence[Replay]:
         """
-        Send several messages on their way; one that cannot be does not keep the others.
+        Replay several messages; a refusal of one does not stop the others.
 
         Raises:
-            StoreUnavailableError: The store is away; some may be on their way already.
+            StoreUnavailableError: The store is away; some may be queued already.
         """
         return [
             Replay(message_id, await self._refusal(message_id, caller, request_id))
@@ -178,7 +178,7 @@ class ReplayMessages:
 @frozen
 class DiscardMessage:
     """
-    Decide that nothing will become of a message; pruning removes it in time.
+    Give up a stuck message; pruning removes it later.
     """
 
     store: ConfigStore
@@ -193,7 +193,7 @@ class DiscardMessage:
 
         Raises:
             MessageNotFoundError: There is no such message.
-            TenantForbiddenError: It is not one of the caller's tenant.
+            TenantForbiddenError: It is not a message of the caller's tenant.
             WrongStageError: It is not stuck.
         """
         caller.require(Scope.MESSAGES_WRITE)
@@ -223,9 +223,9 @@ _AT_A_TIME: Final = 100
 @frozen
 class HoldMessages:
     """
-    Leave every message that was on its way to a person, who sends it on or puts it aside.
+    Hold every open message of a restored store until a person replays or discards it.
 
-    What became of it after the backup is not known: the customer may have the answer.
+    Nobody knows what happened to it after the backup: the customer may have the answer.
     """
 
     store: ConfigStore
@@ -234,10 +234,10 @@ class HoldMessages:
 
     async def __call__(self, *, actor: str) -> int:
         """
-        How many there were. The audit trail says so too, even if there were none.
+        Return how many were held. The number is audited, even if it is zero.
 
         Raises:
-            ContentionError: Somebody goes on with the messages meanwhile.
+            ContentionError: Delivery workers are changing the messages meanwhile.
             StoreUnavailableError: The store is away; some may be held already.
         """
         count = 0

@@ -1,5 +1,5 @@
 """
-Bringing a crew's answer to the customer, once.
+Post a crew's answer to the customer, once.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from odoo_ai_config.domain.messages.inbox import InboxMessage
 @frozen
 class ReplySender:
     """
-    The way to the conversations of every Chatwoot account that the hub may write to.
+    Posts answers to the conversations of every Chatwoot account that the hub may write to.
     """
 
     accounts: ChatwootAccounts
@@ -23,7 +23,7 @@ class ReplySender:
 
     async def conversation_of(self, message: InboxMessage) -> Conversation | None:
         """
-        Where the answer to *message* goes; None if the hub does not know how to get there.
+        Where the answer to *message* goes; None if its Chatwoot account is not configured.
 
         Raises:
             SealBrokenError, MasterKeyMissingError: The account's token does not open.
@@ -40,16 +40,13 @@ class ReplySender:
         self, answer: Answer, conversation: Conversation, message: InboxMessage, *, first: bool
     ) -> bool:
         """
-        Post *answer* to *message*, or find that it was posted before.
+        Post *answer* to *message*; return False if it was posted before.
 
-        With *first* it is certain that nobody has tried before.
-
-        Returns:
-            Whether it was posted now.
+        With *first* nobody has tried before, so Chatwoot is not asked.
 
         Raises:
             ChatwootUnavailableError: It may be tried again.
-            ChatwootRefusedError: It is of no use.
+            ChatwootRefusedError: Trying again is useless.
         """
         if not first and await self.chatwoot.has_answer(conversation, answer, to=message.id):
             return False

@@ -1,5 +1,5 @@
 """
-What customers wrote and crews answered: sealed when it is kept, opened when it is needed.
+What customers wrote and crews answered: stored sealed, opened when it is needed.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from odoo_ai_config.domain.crews import Answer, CustomerMessage
 from odoo_ai_config.domain.errors import CredentialNotFoundError
 from odoo_ai_config.domain.messages.inbox import InboxMessage, answer_context, body_context
 
-# What a note begins with when it is kept. No answer can: a hub that knows of no notes finds no
-# answer in it, and cannot take it to the customer.
+# The mark of a stored note. No answer begins with it: a version of the hub that knows no notes
+# finds no answer there, and cannot post it to the customer.
 _NOTE: Final = "\x00note\x00"
 
 
@@ -28,8 +28,8 @@ class MessageTexts:
     """
     The sealed texts of messages.
 
-    Every method raises `SealBrokenError` or `MasterKeyMissingError` if something does not open
-    (or is not there any more), and `StoreUnavailableError` while the store is away.
+    Every method raises `SealBrokenError` or `MasterKeyMissingError` if a text does not open or is
+    gone.
     """
 
     sealer: Sealer

@@ -1,5 +1,5 @@
 """
-Where API keys are kept, without the keys themselves. Written through `ConfigStore.commit`.
+Reads API keys, stored without their secrets. `ConfigStore.commit` writes them.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ class ApiKeyStore(Protocol):
         """
         One key, revoked ones included.
 
-        A revocation may take up to two seconds to be seen by another process that uses a
-        remote store; through the process that revoked it is seen at once.
+        The process that revokes a key sees it revoked at once; with a remote store, other
+        processes see it within two seconds.
         """
 
     @abstractmethod

@@ -1,5 +1,5 @@
 """
-Where the audit trail is read. It is written through `ConfigStore.commit`.
+Reads the audit trail. `ConfigStore.commit` writes it.
 """
 
 from __future__ import annotations
@@ -24,6 +24,6 @@ class AuditLog(Protocol):
         """
         At most *limit* entries, newest first, of *tenant* if it is given.
 
-        Each has an id. *after* continues behind the last of a page; one that is not there ends
-        the listing.
+        Each has an id. *after* continues behind the last of a page; an unknown id ends the
+        listing.
         """

@@ -1,5 +1,5 @@
 """
-Where the mapping of Chatwoot channels is kept. It is written through `ConfigStore.commit`.
+Reads the mapping of Chatwoot channels. `ConfigStore.commit` writes it.
 """
 
 from __future__ import annotations
@@ -55,10 +55,10 @@ class ChannelDirectory(Protocol):
     @abstractmethod
     async def rivals_of(self, claim: ChannelClaim) -> Rivals:
         """
-        Who has what *claim* is about, by every commit that was acknowledged before the call.
+        Who owns what *claim* touches, after every commit acknowledged before the call.
 
         The cost depends on the tenants that have the numbers and on the accounts and numbers of
-        the claiming one, and not on how many mappings there are.
+        the claiming tenant, not on the number of mappings.
         """
 
     @abstractmethod

@@ -1,5 +1,5 @@
 """
-The customer's side of a conversation.
+Chatwoot, as far as the hub writes there.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from odoo_ai_config.domain.messages.inbox import MessageId
 @frozen
 class Conversation:
     """
-    A conversation in Chatwoot, and what lets the hub write there.
+    A conversation in Chatwoot, and what the hub needs to write there.
     """
 
     base_url: str
@@ -29,16 +29,16 @@ class Conversation:
 
 class ChatwootClient(Protocol):
     """
-    Posts answers where the customer reads them, and private ones where only others do.
+    Posts answers to the customer, and private ones as notes to people in Chatwoot.
 
-    Both methods raise `ChatwootUnavailableError` if it may be tried again and
-    `ChatwootRefusedError` if that is of no use.
+    Both methods raise `ChatwootUnavailableError` if trying again may help, and
+    `ChatwootRefusedError` if it is useless.
     """
 
     @abstractmethod
     async def post(self, conversation: Conversation, answer: Answer, *, to: MessageId) -> None:
         """
-        Post *answer*, marked as the one to the message *to*.
+        Post *answer*, marked as the answer to the message *to*.
         """
 
     @abstractmethod
@@ -46,9 +46,8 @@ class ChatwootClient(Protocol):
         self, conversation: Conversation, answer: Answer, *, to: MessageId
     ) -> bool:
         """
-        Whether an answer marked as the one to *to* is among the newest of the conversation.
+        Whether one of the newest messages of the conversation is marked as the answer to *to*.
 
-        Asked before *answer* is posted, if it is not known whether it was posted before. A note
-        does not count for an answer that the customer is to read. To a token that may write
-        there but not read, nothing ever is.
+        Asked before *answer* is posted, if it may have been posted before. A note does not count
+        as an answer to the customer. A token that may write but not read finds nothing.
         """

@@ -11,10 +11,10 @@ from typing import Protocol
 
 class Clock(Protocol):
     """
-    The time, as an argument that tests can choose.
+    The time, so that tests can choose it.
 
-    Somebody may set the machine's clock, also back. So what lies between two moments of one
-    process is measured by `monotonic`; `now` is for what is kept and for what others are told.
+    Somebody may set the machine's clock, even back. So durations within a process are measured
+    by `monotonic`; `now` is for what is stored and for what others are told.
     """
 
     @abstractmethod
@@ -26,5 +26,5 @@ class Clock(Protocol):
     @abstractmethod
     def monotonic(self) -> float:
         """
-        Seconds since some moment, which go on whatever happens to the time of day.
+        Seconds since some moment; setting the time of day does not change them.
         """

@@ -1,5 +1,5 @@
 """
-Where the items of collections are read. Written through `ConfigStore.commit`.
+Reads the items of collections. `ConfigStore.commit` writes them.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class CollectionStore(Protocol):
     @abstractmethod
     async def head(self, key: CollectionKey) -> CollectionHead | None:
         """
-        Where the collection is at, at a cost that does not depend on its size; None for none.
+        The head of the collection, at a cost that does not depend on its size.
         """
 
     @abstractmethod
@@ -42,17 +42,16 @@ class CollectionStore(Protocol):
         self, key: CollectionKey, ids: Sequence[str] | None = None
     ) -> Mapping[str, str]:
         """
-        The digest of each item that is there, by id: of all of them, or of those in *ids*.
+        The digest of each item, by id: of all items, or of those in *ids*.
 
-        They are as of the last commit that was acknowledged before the call, or as of later
-        ones. Who commits what follows from them asks for the head first, so that a change in
-        between is noticed.
+        They include every commit acknowledged before the call, and perhaps later ones. A writer
+        reads the head first, so that its commit is refused if anything changed in between.
         """
 
     @abstractmethod
     async def items(self, key: CollectionKey, ids: Sequence[str]) -> Mapping[str, Item]:
         """
-        Those of *ids* that are there; as fresh as `digests`.
+        The items with these *ids*, as fresh as `digests`.
         """
 
     @abstractmethod
@@ -60,9 +59,8 @@ class CollectionStore(Protocol):
         self, key: CollectionKey, position: Position, *, limit: int
     ) -> CollectionPage | None:
         """
-        What a reader at *position* is to be told next, all of one moment; None for no collection.
+        The changes after *position*, a consistent snapshot; None if there is no collection.
 
-        At most *limit* states, and fewer where their texts are long together: no more after
-        `PAGE_CHARACTERS` are reached. What was removed up to the version that the reader set
-        out from is left out.
+        At most *limit* states, and fewer if their texts are long: the page ends when
+        `PAGE_CHARACTERS` are reached. Removals up to the reader's first version are left out.
         """

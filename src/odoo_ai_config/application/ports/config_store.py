@@ -1,5 +1,5 @@
 """
-Where documents, their history and the records of deliveries are kept.
+Stores documents with their history, and commits every change of the hub.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from odoo_ai_config.domain.identifiers import BusinessDomain, DocumentKey, Docum
 @frozen
 class PruneReport:
     """
-    What a pruning removed.
+    How much a pruning removed.
     """
 
     revisions: int = 0
@@ -46,13 +46,13 @@ class ConfigStore(Protocol):
         and every read through any process sees it. An empty changeset does nothing.
 
         Raises:
-            DeliveryRecordedError: Its delivery is recorded already (checked first).
-            TenantKeyChangedError: The tenant of *new_tenant_key* has a data key already, or
-                *sealed_under* is not a data key of its tenant any more, or is the one that
-                `SecretStore.sealing_key` gave and not active any more.
+            DeliveryRecordedError: Its delivery is already recorded; this is checked first.
+            TenantKeyChangedError: The tenant of *new_tenant_key* already has a data key, or
+                *sealed_under* is no longer a data key of its tenant, or it came from
+                `SecretStore.sealing_key` and is no longer active.
             MessageRecordedError: A new message was received before.
-            RevisionConflictError: A revision, mapping revision or message is not the successor
-                of what is stored (version 1 where nothing is).
+            RevisionConflictError: A revision, mapping revision or message does not succeed what
+                is stored (version 1 if nothing is).
         """
 
     @abstractmethod
@@ -64,7 +64,7 @@ class ConfigStore(Protocol):
     @abstractmethod
     async def revision(self, key: DocumentKey, version: int) -> Revision | None:
         """
-        One revision; None if it never was or was pruned, and for any *version* below 1.
+        One revision; None if it never existed or was pruned, and for any *version* below 1.
         """
 
     @abstractmethod
@@ -88,9 +88,9 @@ class ConfigStore(Protocol):
         self, tenants: Collection[TenantId], kinds: Collection[DocumentKind]
     ) -> Sequence[Revision]:
         """
-        The newest revision of each document of these *kinds* that any of *tenants* has.
+        The newest revision of each document of these *kinds* and *tenants*.
 
-        Tombstones are included; they come by tenant, domain and kind.
+        Tombstones are included. The order is by tenant, domain and kind.
         """
 
     @abstractmethod
@@ -106,20 +106,20 @@ class ConfigStore(Protocol):
         self, *, after: DocumentKey | None = None, limit: int = 100
     ) -> Sequence[DocumentKey]:
         """
-        Every document that was ever written, deleted ones too: at most *limit*, after *after*.
+        Every document ever written, deleted ones too: at most *limit*, following *after*.
 
-        They come in a lasting order, which is the store's own.
+        The order is the store's own and stable.
         """
 
     @abstractmethod
     async def rewrite(self, old: Revision, document: Document) -> bool:
         """
-        Put *document* in the place of what *old* holds, which nobody is to read any more.
+        Replace the content of *old* by *document*; no read returns the old content again.
 
-        False, and nothing done, if *old* is not there as it is, or is its document's newest:
-        that one gets a successor instead. No read gives the old content again. The store may keep
-        it in its files for a while: SQLite in its log until that is written back, which happens
-        at the latest when the last process closes the file; MongoDB in its journal and oplog.
+        Returns False and does nothing if *old* has changed or is the newest revision, which gets
+        a successor instead. The old content may stay in the store's files for a while: SQLite
+        keeps it in its log, at the latest until the last process closes the file; MongoDB in its
+        journal and oplog.
         """
 
     @abstractmethod
@@ -131,11 +131,11 @@ class ConfigStore(Protocol):
     @abstractmethod
     async def prune(self, policy: RetentionPolicy, *, now: datetime) -> PruneReport:
         """
-        Remove what *policy* allows, in short steps that do not hold writers up.
+        Remove what *policy* allows, in short steps that do not delay writers.
 
         Deliveries that expired before *now* go too, and sealed values that no remaining
         revision of their credentials document names. Current revisions stay, and so do the
-        texts of messages, which are `MessageInbox.prune`'s.
+        texts of messages, which `MessageInbox.prune` removes.
         """
 
     @abstractmethod

@@ -1,5 +1,5 @@
 """
-The way to the crews.
+Asks crews.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ class CrewClient(Protocol):
         self, crew: Crew, task: CrewTask, *, secret: SecretText | None
     ) -> Answer | Later | Silence:
         """
-        Ask *crew*; `Crew.timeout` is kept to.
+        Ask *crew*, for at most `Crew.timeout`.
 
-        A task may be asked again after a crash; it has the same id then.
+        After a crash the same task, with the same id, may be asked again.
 
         Raises:
             CrewUnavailableError: It does not answer now.
-            CrewRefusedError: It does not take the task, or its answer cannot be read.
-            TargetForbiddenError: Its address is not one that the hub may call.
+            CrewRefusedError: It refuses the task, or its answer cannot be read.
+            TargetForbiddenError: The hub may not call its address.
         """

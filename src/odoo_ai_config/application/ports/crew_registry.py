@@ -1,5 +1,5 @@
 """
-Where a program says what its own crews are.
+Where a program registers crews of its own.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ class CrewRegistry(Protocol):
     @abstractmethod
     def register(self, name: str, crew: CrewFunction) -> None:
         """
-        Let *crew* answer for the crews called *name*, whichever tenant's.
+        Let *crew* answer for the crews called *name*, of every tenant.
 
         It returns the answer's text, an `Answer`, which may be private, `LATER`, or None for no
-        answer. It may raise
-        `CrewRefusedError` or `CrewUnavailableError`; any other exception counts as the latter.
+        answer. It may raise `CrewRefusedError` or `CrewUnavailableError`; any other exception
+        counts as the latter.
         """

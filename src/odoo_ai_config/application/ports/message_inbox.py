@@ -1,5 +1,5 @@
 """
-Where received messages wait and are kept. They are written through `ConfigStore.commit`.
+Reads and claims received messages. `ConfigStore.commit` writes them.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from odoo_ai_config.domain.messages.inbox import InboxMessage, MessageId, Origin
 @frozen
 class ClaimLimits:
     """
-    How much a worker can take on.
+    How many messages a worker may claim.
 
     Args:
-        total: Messages at most.
-        per_tenant: Messages of one tenant that it may have in hand at most, so that one
-            tenant whose crew hangs does not keep the others' messages waiting.
-        in_hand: What it has in hand already, by tenant.
+        total: At most so many.
+        per_tenant: At most so many of one tenant in hand, so that a tenant whose crew hangs does
+            not delay the others.
+        in_hand: How many the worker has already, by tenant.
     """
 
     total: int
@@ -46,8 +46,9 @@ class MessageInbox(Protocol):
     """
     Messages by id, and the open ones in the order of each conversation.
 
-    The head of a conversation is the open message in it that was received first. Others wait
-    until it is not open any more; the messages of other conversations do not.
+    The head of a conversation is its oldest open message. The others of the conversation wait
+    until the head is no longer open.
+
     Every method raises `StoreUnavailableError` while the store is away.
     """
 
@@ -56,12 +57,12 @@ class MessageInbox(Protocol):
         self, claim_limits: ClaimLimits, *, now: datetime, until: datetime
     ) -> Sequence[InboxMessage]:
         """
-        Take over heads that are due at *now*, each `taken` until *until*, durably.
+        Claim heads that are due at *now*, each `taken` until *until*, durably.
 
-        No two callers, in whatever processes, get the same one before it is due again. Tenants
-        take turns: one with many due messages gets no more than others as long as they have
-        any, and the turn goes on from one call to the next. Those due longest come first
-        within a tenant. What it costs does not grow with the number of messages that wait.
+        No two callers, in any process, get the same message before it is due again. Tenants take
+        turns, from one call to the next: one with many due messages gets no more than others
+        that have any. Within a tenant, messages due longest come first. The cost does not grow
+        with the number of waiting messages.
         """
 
     @abstractmethod
@@ -70,16 +71,16 @@ class MessageInbox(Protocol):
         When the next head is due (perhaps in the past), or None if nothing is open.
 
         Args:
-            beside: Tenants whose heads do not count: there is no room for any.
+            beside: Tenants whose heads do not count, because the worker has no room for them.
         """
 
     @abstractmethod
     async def recall(self, *, now: datetime) -> int:
         """
-        Bring forward what was written by a clock that was ahead of *now*; say how much it was.
+        Correct open messages written by a clock that was ahead of *now*; return how many.
 
-        Each open message becomes what `InboxMessage.recalled` makes of it. Whoever has claimed it
-        keeps it for as long as it was to be. It works in short steps that do not hold writers up.
+        `InboxMessage.recalled` decides how. A claim keeps its duration. The work is done in short
+        steps that do not delay writers.
         """
 
     @abstractmethod
@@ -91,7 +92,7 @@ class MessageInbox(Protocol):
     @abstractmethod
     async def received(self, origin: Origin) -> InboxMessage | None:
         """
-        The message of the same delivery id, or of the same account, message id and event.
+        The message with the same delivery id, or the same account, message id and event.
         """
 
     @abstractmethod
@@ -107,23 +108,23 @@ class MessageInbox(Protocol):
         """
         At most *limit* messages at one of *stages*, of *tenant* or of all, newest first.
 
-        A message is of its holder's tenant, so that those that belong to nobody are the hub's.
+        A message counts to its holder's tenant: one that belongs to nobody, to the hub's.
 
-        Newest is the one received last; *oldest_first* turns the order round. *after* continues
-        behind the last of a page; one that is not there any more ends the listing.
+        Newest means received last; *oldest_first* reverses the order. *after* continues behind
+        the last of a page; an id that is gone ends the listing.
         """
 
     @abstractmethod
     async def census(self) -> Mapping[Stage, StageCount]:
         """
-        What is where; stages without a message are left out.
+        How many messages are at each stage; empty stages are left out.
         """
 
     @abstractmethod
     async def prune(self, *, before: datetime) -> int:
         """
-        Remove finished messages last written *before* with what is sealed of them; say how many.
+        Remove finished messages last written *before*, with their texts; return how many.
 
-        Open and stuck ones stay. Sealed texts go too whose message is not there or belongs to
-        somebody else now. It works in short steps that do not hold writers up.
+        Open and stuck ones stay. Sealed texts go too if their message is gone or has another
+        holder now. The work is done in short steps that do not delay writers.
         """

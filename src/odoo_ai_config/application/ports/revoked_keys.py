@@ -1,5 +1,5 @@
 """
-Which keys were revoked, as told by something that is not the store.
+Revoked API keys, in a list beside the store.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ class RevokedKeys(Protocol):
     """
     Ids of revoked API keys, kept beside the store.
 
-    An older copy of the store does not make such a key good again. Both methods raise
-    `StoreUnusableError` if they cannot be written or read.
+    A restored older copy of the store does not make such a key valid again. Both methods raise
+    `StoreUnusableError` if the list cannot be written or read.
     """
 
     @abstractmethod
     async def note(self, key_ids: Collection[str]) -> None:
         """
-        Keep *key_ids* too, durably; to note one again does no harm.
+        Add *key_ids*, durably; adding one again does no harm.
         """
 
     @abstractmethod
     async def noted(self) -> frozenset[str]:
         """
-        All that were ever noted.
+        All ids in the list.
         """

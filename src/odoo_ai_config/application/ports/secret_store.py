@@ -1,5 +1,5 @@
 """
-Where wrapped data keys and sealed values are kept. New ones come through `ConfigStore.commit`.
+Reads wrapped data keys and sealed values, and rotates them. `ConfigStore.commit` adds new ones.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ class SecretStore(Protocol):
     @abstractmethod
     async def active_key(self, tenant: TenantId) -> TenantKey | None:
         """
-        The data key that new values of *tenant* are sealed with: its newest.
+        The newest data key of *tenant*, which seals its new values.
         """
 
     @abstractmethod
     async def sealing_key(self, tenant: TenantId) -> TenantKey | None:
         """
-        The active key, or one that was active when it was read some time ago.
+        The active key, perhaps from a cache, so that it may be out of date.
 
-        It derives the same fingerprints in any case. A commit that is sealed under one that
-        is not active any more raises `TenantKeyChangedError`, and after that this gives the
-        active one. One that is remembered is given even while the store is away.
+        It derives the same fingerprints in any case. A commit under a key that is no longer
+        active raises `TenantKeyChangedError`; after that this returns the active one. A cached
+        key is returned even while the store is away.
         """
 
     @abstractmethod
@@ -55,21 +55,21 @@ class SecretStore(Protocol):
     @abstractmethod
     async def master_ids(self) -> Mapping[str, int]:
         """
-        How many data keys each master key wraps, by master key id.
+        The number of data keys that each master key wraps, by master key id.
         """
 
     @abstractmethod
     async def keys_not_wrapped_by(self, master_id: str, *, limit: int) -> Sequence[TenantKey]:
         """
-        At most *limit* data keys that another master key wraps, in a stable order.
+        At most *limit* data keys wrapped by other master keys, in a stable order.
         """
 
     @abstractmethod
     async def rewrap(self, old: TenantKey, new: TenantKey) -> bool:
         """
-        Put *new* in the place of *old*, which has the same tenant and key id.
+        Replace *old* by *new*, which has the same tenant and key id.
 
-        False, and nothing done, if *old* is not there as it is any more.
+        Returns False and does nothing if *old* has changed.
         """
 
     @abstractmethod
@@ -77,22 +77,22 @@ class SecretStore(Protocol):
         """
         Make *key* the tenant's active data key.
 
-        False, and nothing done, if *successor_of* is not the active one any more.
+        Returns False and does nothing if *successor_of* is no longer the active one.
         """
 
     @abstractmethod
     async def secrets_not_sealed_by(self, key: TenantKey, *, limit: int) -> Sequence[SealedSecret]:
         """
-        At most *limit* values of the key's tenant that another data key seals.
+        At most *limit* values of the key's tenant that other data keys seal.
         """
 
     @abstractmethod
     async def reseal(self, old: SealedSecret, new: SealedSecret) -> bool:
         """
-        Put *new* in the place of *old*, which has the same context and fingerprint.
+        Replace *old* by *new*, which has the same context and fingerprint.
 
-        False, and nothing done, if *old* is not there as it is any more, or if the data key
-        that seals *new* is not a key of the tenant any more: a value must never outlive its key.
+        Returns False and does nothing if *old* has changed, or if the data key of *new* is no
+        longer a key of the tenant: a value must never outlive its key.
         """
 
     @abstractmethod
@@ -100,6 +100,6 @@ class SecretStore(Protocol):
         """
         Remove the tenant's data keys other than *active*.
 
-        False, and nothing removed, while one of them still seals a value, or if *active* is
-        not the tenant's active key any more.
+        Returns False and removes nothing while one of them still seals a value, or if *active*
+        is no longer the tenant's active key.
         """

@@ -1,5 +1,5 @@
 """
-What seals secrets and opens them again.
+Seals secrets and opens them.
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ from odoo_ai_config.domain.identifiers import TenantId
 
 class RingTrouble(Enum):
     """
-    Why the vault goes on with the ring that it has, and the next start may not find one.
+    What is wrong with the stored ring while the vault goes on with the one in memory.
+
+    The next start may fail.
     """
 
     MISSING = "key_ring_missing"
@@ -34,48 +36,47 @@ class SecretVault(Protocol):
     """
     Envelope encryption: master keys wrap one data key per tenant, which seals its secrets.
 
-    Every method that takes a `TenantKey` raises `MasterKeyMissingError` if the ring does
-    not have the master key that wraps it, and `SealBrokenError`, with no cause, if it does not
-    open.
+    Every method that takes a `TenantKey` raises `MasterKeyMissingError` if its master key is not
+    in the ring, and `SealBrokenError`, without a cause, if it does not open.
     """
 
     @property
     @abstractmethod
     def current_master_id(self) -> str:
         """
-        Id of the master key that new data keys are wrapped with; it is the key's fingerprint.
+        Id of the master key that wraps new data keys: its fingerprint.
         """
 
     @property
     @abstractmethod
     def master_ids(self) -> Collection[str]:
         """
-        Ids of every master key in the ring; none as long as nobody has made it.
+        Ids of all master keys in the ring; empty before the ring is made.
         """
 
     @abstractmethod
     def ensure_ring(self) -> None:
         """
-        Make a ring, of one new master key, where there is none.
+        Make a ring with one new master key if there is none.
         """
 
     @property
     @abstractmethod
     def ring_trouble(self) -> RingTrouble | None:
         """
-        What is wrong now with the place that the ring comes from, if anything.
+        What is wrong now with the stored ring, if anything.
 
-        A ring there that does not have the current master key is `RingTrouble.FOREIGN` and not
-        taken over: what was sealed under it, no start with the right one would open.
+        A stored ring without the current master key is `RingTrouble.FOREIGN` and is not adopted:
+        values sealed under it would not open with the right ring.
         """
 
     @abstractmethod
     def adopt_ring(self, needed: Collection[str]) -> None:
         """
-        Take over a ring that does not have the current master key, if it has all *needed* ones.
+        Adopt a stored ring without the current master key if it has all *needed* ones.
 
-        *needed* are the ids of all master keys that stored data keys are wrapped with. This is
-        for whoever has slept while the current key was replaced and then removed.
+        *needed* are the ids of all master keys that wrap stored data keys. This is for a process
+        that slept while the current key was replaced and removed.
         """
 
     @abstractmethod
@@ -85,8 +86,7 @@ class SecretVault(Protocol):
         """
         Make a data key, wrapped by the current master key.
 
-        One that succeeds another takes over its fingerprint key, so that fingerprints in
-        documents stay valid.
+        A successor keeps the fingerprint key, so that fingerprints in documents stay valid.
         """
 
     @abstractmethod
@@ -94,7 +94,7 @@ class SecretVault(Protocol):
         """
         The keyed digest by which *secret* is recognised in *context*.
 
-        It is the same whichever of the tenant's data keys is given.
+        It is the same for all data keys of the tenant.
         """
 
     @abstractmethod
@@ -108,8 +108,7 @@ class SecretVault(Protocol):
         """
         Encrypt *secret* so that it opens only in *context*.
 
-        *fingerprint* is what `fingerprint` says of the same arguments, from a caller who has
-        asked already.
+        A caller that already has the `fingerprint` of the same arguments passes it on.
         """
 
     @abstractmethod

@@ -1,5 +1,5 @@
 """
-Where unguessable text comes from.
+Makes unguessable text.
 """
 
 from __future__ import annotations
