@@ -11,6 +11,7 @@ import json
 from typing import Any, Final
 
 from odoo_ai_config.entrypoints.http.openapi.document import description
+from odoo_ai_config.entrypoints.http.routes import GROUPS
 from tests.source_tree import ROOT
 
 GOLDEN: Final = ROOT / "tests" / "fixtures" / "openapi.json"
@@ -23,5 +24,5 @@ def golden_description() -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    text = json.dumps(description(VERSION), ensure_ascii=False, indent=1)
+    text = json.dumps(description(GROUPS, VERSION), ensure_ascii=False, indent=1)
     GOLDEN.write_text(f"{text}\n", "utf-8")

@@ -13,10 +13,10 @@ from attrs import Attribute, field, frozen
 
 from odoo_ai_config.domain.errors import InvalidValueError
 
-_TENANT_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,127}", re.ASCII)
-_SLUG: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}", re.ASCII)
-_CREDENTIAL_REF: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._@:+=~-]{0,255}", re.ASCII)
-_CHATWOOT_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", re.ASCII)
+TENANT_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,127}", re.ASCII)
+SLUG: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}", re.ASCII)
+CREDENTIAL_REF: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._@:+=~-]{0,255}", re.ASCII)
+CHATWOOT_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", re.ASCII)
 _NOT_SLUG: Final = re.compile(r"[^a-z0-9_]+", re.ASCII)
 _MAX_DISPLAY: Final = 128
 
@@ -35,7 +35,7 @@ class TenantId:
     A client of the hub, named as Odoo names it (``account_id``).
     """
 
-    value: str = field(validator=_matches("account_id", _TENANT_ID))
+    value: str = field(validator=_matches("account_id", TENANT_ID))
 
     def __str__(self) -> str:
         return self.value
@@ -52,7 +52,7 @@ class BusinessDomain:
     A business area of a tenant; its settings live apart from the others'.
     """
 
-    value: str = field(default="default", validator=_matches("domain", _SLUG))
+    value: str = field(default="default", validator=_matches("domain", SLUG))
 
     @classmethod
     def from_text(cls, text: str) -> BusinessDomain:
@@ -67,7 +67,7 @@ class BusinessDomain:
         """
         if len(text) > _MAX_DISPLAY:
             raise InvalidValueError("domain", "domain")
-        if _SLUG.fullmatch(text) is not None:
+        if SLUG.fullmatch(text) is not None:
             return cls(text)
         decomposed = unicodedata.normalize("NFKD", text)
         letters = "".join(char for char in decomposed if not unicodedata.combining(char))
@@ -84,7 +84,7 @@ class DocumentKind:
     What a document is about: ``config``, ``credentials``, ``metadata``, ``crews`` or any slug.
     """
 
-    value: str = field(validator=_matches("config_type", _SLUG))
+    value: str = field(validator=_matches("config_type", SLUG))
 
     def __str__(self) -> str:
         return self.value
@@ -102,7 +102,7 @@ class CredentialRef:
     The name under which a config document refers to a sealed value.
     """
 
-    value: str = field(validator=_matches("credential_ref", _CREDENTIAL_REF))
+    value: str = field(validator=_matches("credential_ref", CREDENTIAL_REF))
 
     def __str__(self) -> str:
         return self.value
@@ -114,7 +114,7 @@ class ChatwootId:
     Id of a Chatwoot account or inbox; Chatwoot counts, older files hold text.
     """
 
-    value: str = field(validator=_matches("chatwoot_id", _CHATWOOT_ID))
+    value: str = field(validator=_matches("chatwoot_id", CHATWOOT_ID))
 
     def __str__(self) -> str:
         return self.value

@@ -12,7 +12,7 @@ from attrs import field, frozen
 from odoo_ai_config.domain.errors import InvalidValueError
 
 # E.164 allows 15 digits; below 8 there is no number with an area code.
-_DIGITS: Final = re.compile(r"[0-9]{8,15}", re.ASCII)
+DIGITS: Final = re.compile(r"[0-9]{8,15}", re.ASCII)
 _E164: Final = re.compile(r"\+?([0-9]{8,15})", re.ASCII)
 _BRAZILIAN_MOBILE: Final = re.compile(r"55[1-9][0-9]9[0-9]{8}", re.ASCII)
 # A number copied from WhatsApp brings non-breaking spaces and hyphens, and invisible marks
@@ -39,7 +39,7 @@ def digits_of(text: str | None) -> str | None:
     if plain is not None:
         return plain[1]
     digits = text.strip().removeprefix(_PREFIX).removesuffix(_SUFFIX).translate(_PUNCTUATION)
-    return digits if _DIGITS.fullmatch(digits) is not None else None
+    return digits if DIGITS.fullmatch(digits) is not None else None
 
 
 def comparable(digits: str) -> str:
@@ -65,7 +65,7 @@ class PhoneNumber:
 
     @digits.validator
     def _check_digits(self, _attribute: object, value: str) -> None:
-        if _DIGITS.fullmatch(value) is None:
+        if DIGITS.fullmatch(value) is None:
             raise InvalidValueError("number", "phone_number")
 
     def __attrs_post_init__(self) -> None:

@@ -23,7 +23,7 @@ from odoo_ai_config.domain.identifiers import (
 )
 
 # A credential reference too, for that is what the sealed text is found by.
-_MESSAGE_ID: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{7,63}", re.ASCII)
+MESSAGE_ID: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{7,63}", re.ASCII)
 # Where the text of a message lies that belongs to no tenant (yet).
 NOBODY: Final = TenantDomain(HUB, BusinessDomain("unresolved"))
 MAX_REPLAYS: Final = 5
@@ -49,7 +49,7 @@ class MessageId:
 
     @value.validator
     def _check(self, _attribute: object, value: str) -> None:
-        if _MESSAGE_ID.fullmatch(value) is None:
+        if MESSAGE_ID.fullmatch(value) is None:
             raise InvalidValueError("message_id", "message_id")
 
     def __str__(self) -> str:

@@ -10,6 +10,7 @@ import structlog
 from aiohttp import web
 
 from odoo_ai_config.entrypoints.http.platform.app_keys import (
+    GROUPS,
     LAST_ORDERS,
     LIMITS,
     LOG,
@@ -32,6 +33,7 @@ from odoo_ai_config.entrypoints.http.platform.rate_limit import (
 from odoo_ai_config.entrypoints.http.platform.representations import Representations
 from odoo_ai_config.entrypoints.http.platform.request_trace import TRACE, RequestTrace
 from odoo_ai_config.entrypoints.http.platform.store_watch import StoreWatch
+from odoo_ai_config.entrypoints.http.routes import GROUPS as ROUTE_GROUPS
 from odoo_ai_config.entrypoints.http.routes import add_routes
 from odoo_ai_config.entrypoints.services import Services
 
@@ -47,6 +49,7 @@ def build_app(services: Services, options: HttpOptions, metrics: Metrics) -> web
     app[SERVICES] = services
     app[OPTIONS] = options
     app[METRICS] = metrics
+    app[GROUPS] = ROUTE_GROUPS
     app[LOG] = structlog.wrap_logger(None, cache_logger_on_first_use=True)
     app[REPRESENTATIONS] = Representations(services.yaml, options.cached_bytes)
     app[LIMITS] = CallerLimits(

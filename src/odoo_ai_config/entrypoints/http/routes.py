@@ -20,13 +20,14 @@ from odoo_ai_config.entrypoints.http.channels import handlers as mapping
 from odoo_ai_config.entrypoints.http.channels import routing
 from odoo_ai_config.entrypoints.http.chatwoot import accounts as chatwoot_accounts
 from odoo_ai_config.entrypoints.http.chatwoot import webhook as chatwoot_webhook
-from odoo_ai_config.entrypoints.http.credentials import handlers as credentials
+from odoo_ai_config.entrypoints.http.credentials.handlers import ROUTES as CREDENTIALS
 from odoo_ai_config.entrypoints.http.documents import handlers as documents
 from odoo_ai_config.entrypoints.http.legacy_odoo.routes import odoo_pushes, odoo_reads
 from odoo_ai_config.entrypoints.http.messages import answers as crew_answers
 from odoo_ai_config.entrypoints.http.messages import handlers as chatwoot_messages
 from odoo_ai_config.entrypoints.http.odoo_events import handlers as odoo_webhook
 from odoo_ai_config.entrypoints.http.openapi import handlers as description
+from odoo_ai_config.entrypoints.http.platform import operations
 from odoo_ai_config.entrypoints.http.platform.authentication import (
     KeyedHandler,
     PushHandler,
@@ -38,10 +39,11 @@ from odoo_ai_config.entrypoints.http.platform.errors import (
     MethodNotAllowedError,
     RouteNotFoundError,
 )
+from odoo_ai_config.entrypoints.http.platform.operations import Access, AnyHandler
 from odoo_ai_config.entrypoints.http.platform.request_trace import NOWHERE
 from odoo_ai_config.entrypoints.http.reconciliation import handlers as reconciling
 from odoo_ai_config.entrypoints.http.status import handlers as health
-from odoo_ai_config.entrypoints.http.tenants import handlers as tenants
+from odoo_ai_config.entrypoints.http.tenants.handlers import ROUTES as TENANTS
 from odoo_ai_config.entrypoints.http.ui import handlers as client_pages
 
 # By path, then by method.
@@ -50,7 +52,6 @@ Keyed: TypeAlias = Mapping[str, Mapping[str, KeyedHandler]]
 Pushes: TypeAlias = Mapping[str, Mapping[str, PushHandler]]
 
 _DOCUMENT: Final = "/configs/{tenant}/{domain}/{kind}"
-_CREDENTIAL: Final = "/v1/tenants/{tenant}/{domain}/credentials/{ref}"
 
 
 @frozen
@@ -109,10 +110,6 @@ _CONFIG: Final[Keyed] = {
     "/mapping/export": {"GET": mapping.export_mapping},
     "/v1/route": {"GET": routing.resolve_route},
     "/v1/route/simulate": {"POST": routing.simulate_event},
-    "/v1/tenants": {"GET": tenants.list_tenants},
-    "/v1/tenants/{tenant}": {"GET": tenants.read_tenant},
-    "/v1/tenants/{tenant}/channels": {"GET": tenants.list_channels},
-    _CREDENTIAL: {"GET": credentials.read_credential},
     "/v1/audit": {"GET": audit_trail.read_audit_trail},
 }
 
@@ -173,6 +170,10 @@ _GROUPS: Final = (
 )
 
 
+# Those that carry their operations.
+GROUPS: Final = (TENANTS, CREDENTIALS)
+
+
 def add_routes(
     router: web.UrlDispatcher,
     *,
@@ -194,6 +195,9 @@ def add_routes(
     for group in _GROUPS:
         for path, method, handler in _rows(group, apps, let_in):
             final.setdefault(path, {})[method] = served(path, method, handler, group.area)
+    for described in GROUPS:
+        for path, method, handler in _served(described, apps, let_in):
+            final.setdefault(path, {})[method] = served(path, method, handler, described.area)
     for form in ("{}", "{}/", "/{}", "/{}/"):
         for path, methods in final.items():
             pattern = path.removesuffix("/").replace(*_NO_MESSAGE)
@@ -227,6 +231,32 @@ def _rows(
     else:
         for path in (*group.open, *group.keyed, *group.pushes):
             yield path, "*", refuse_app
+
+
+def _served(
+    group: operations.RouteGroup, apps: frozenset[App], let_in: Callable[[KeyedHandler], Handler]
+) -> Iterator[tuple[str, str, Handler]]:
+    for operation, handler in group.served:
+        if group.app is None or group.app in apps:
+            guarded = _guarded(operation.access, handler, let_in)
+            yield operation.path, operation.method, guarded
+            if operation.method == "GET":
+                # aiohttp leaves the body out.
+                yield operation.path, "HEAD", guarded
+        else:
+            yield operation.path, "*", refuse_app
+
+
+def _guarded(
+    access: Access, handler: AnyHandler, let_in: Callable[[KeyedHandler], Handler]
+) -> Handler:
+    match access:
+        case Access.OPEN:
+            return handler
+        case Access.KEYED:
+            return let_in(handler)
+        case Access.PUSHED:
+            return let_in(signed(handler))
 
 
 # The handler's form is aiohttp's; the answer needs nothing of the request.

@@ -14,6 +14,7 @@ from aiohttp import web
 from odoo_ai_config.entrypoints.apps import ALL_APPS, App
 from odoo_ai_config.entrypoints.http.openapi.document import description
 from odoo_ai_config.entrypoints.http.platform.app_keys import OPTIONS
+from odoo_ai_config.entrypoints.http.routes import GROUPS
 
 # Of the protocol, not of the interface.
 UNDESCRIBED_HEADERS: Final = {"content-type", "content-length", "connection", "date", "server"}
@@ -44,7 +45,7 @@ class Description:
     """
 
     def __init__(self, apps: frozenset[App]) -> None:
-        self.document: Schema = description("1.2.3", apps)
+        self.document: Schema = description(GROUPS, "1.2.3", apps)
         self._tight: Schema = tightened(self.document)
         self.validator = functools.cache(self._validator)
 
@@ -63,7 +64,7 @@ class Description:
         elif str(response.status) not in operation["responses"]:
             problems = ["the status is not described"]
         else:
-            answer = operation["responses"][str(response.status)]
+            answer = self._resolved(operation["responses"][str(response.status)])
             problems = [
                 *self._in_headers(answer, response),
                 *self._in_body(answer.get("content", {}), response),
@@ -130,7 +131,8 @@ class Description:
     def _resolved(self, entry: Schema) -> Schema:
         if "$ref" not in entry:
             return entry
-        found: Schema = self.document["components"]["headers"][entry["$ref"].rpartition("/")[2]]
+        _, _, section, name = entry["$ref"].split("/")
+        found: Schema = self._tight["components"][section][name]
         return found
 
     def _validator(self, schema: str) -> jsonschema_rs.Draft202012Validator:

@@ -23,6 +23,12 @@ PATHS = {
         if group.app is app
         for path in (*group.open, *group.keyed, *group.pushes)
     }
+    | {
+        operation.path
+        for group in routes.GROUPS
+        if group.app is app
+        for operation, _ in group.served
+    }
     for app in (*App, None)
 }
 

@@ -120,14 +120,17 @@ def test_codes_are_those_of_the_documentation() -> None:
 @pytest.mark.parametrize(("path", "method"), OPERATIONS)
 def test_refusals_are_problems_with_documented_codes(path: str, method: str) -> None:
     page = (ROOT / "docs" / "errors.md").read_text("utf-8")
-    for status, answer in operation(path, method)["responses"].items():
+    for status, refusal in operation(path, method)["responses"].items():
         if status < "400":
             continue
+        name = refusal["$ref"].removeprefix("#/components/responses/")
+        answer = DOCUMENT["components"]["responses"][name]
         ((media_type, content),) = answer["content"].items()
         assert media_type == "application/problem+json"
-        problem, particular = content["schema"]["allOf"]
-        assert problem == schema("Problem")
-        for code in particular["properties"]["code"]["enum"]:
+        particular = content["schema"]["properties"]
+        assert content["schema"] == {**schema("Problem"), "properties": particular}
+        assert particular["status"] == {"const": int(status)}
+        for code in particular["code"]["enum"]:
             assert f"| `{code}` | {status} |" in page
 
 
@@ -160,14 +163,14 @@ async def test_key_is_needed_where_the_document_says_so(
 @pytest.mark.parametrize(
     ("name", "pattern"),
     [
-        ("TenantId", identifiers._TENANT_ID),
-        ("BusinessArea", identifiers._SLUG),
-        ("DocumentType", identifiers._SLUG),
-        ("CredentialRef", identifiers._CREDENTIAL_REF),
-        ("ChatwootId", identifiers._CHATWOOT_ID),
-        ("MessageId", inbox._MESSAGE_ID),
+        ("TenantId", identifiers.TENANT_ID),
+        ("BusinessArea", identifiers.SLUG),
+        ("DocumentType", identifiers.SLUG),
+        ("CredentialRef", identifiers.CREDENTIAL_REF),
+        ("ChatwootId", identifiers.CHATWOOT_ID),
+        ("MessageId", inbox.MESSAGE_ID),
         ("Crew", mapping.CREW_NAME),
-        ("PhoneNumber", phone._DIGITS),
+        ("PhoneNumber", phone.DIGITS),
     ],
 )
 def test_patterns_are_those_of_the_domain(name: str, pattern: re.Pattern[str]) -> None:

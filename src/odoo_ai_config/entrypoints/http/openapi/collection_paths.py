@@ -25,7 +25,6 @@ from odoo_ai_config.entrypoints.http.openapi.operations import (
     query,
     unchanged,
 )
-from odoo_ai_config.entrypoints.http.openapi.refusals import RefusalClass
 from odoo_ai_config.entrypoints.http.openapi.shapes import (
     constant,
     flag,
@@ -38,6 +37,7 @@ from odoo_ai_config.entrypoints.http.openapi.shapes import (
     whole,
 )
 from odoo_ai_config.entrypoints.http.platform import errors as http
+from odoo_ai_config.entrypoints.http.platform.operations import RefusalClass
 
 _TAG: Final = "collections"
 _API: Final = "/api/v1"

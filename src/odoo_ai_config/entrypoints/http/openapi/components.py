@@ -4,13 +4,45 @@ Parameters and headers that several operations share.
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Annotated, Final
+
+from msgspec import Meta
 
 from odoo_ai_config.domain.json_types import Json, JsonObject
 from odoo_ai_config.entrypoints.http.openapi.operations import header, path_part
 from odoo_ai_config.entrypoints.http.openapi.refusals import languages
 from odoo_ai_config.entrypoints.http.openapi.shapes import constant, one_of, ref, text, whole
+from odoo_ai_config.entrypoints.http.platform.schema import (
+    BusinessAreaName,
+    CredentialRefText,
+    DocumentTypeText,
+    MessageIdText,
+    TenantIdText,
+)
 
+# What stands in the places of a path, by their names.
+PATH_PARTS: Final[Mapping[str, object]] = {
+    "tenant": TenantIdText,
+    "domain": BusinessAreaName,
+    "kind": DocumentTypeText,
+    "version": Annotated[int, Meta(ge=1, examples=[1])],
+    "ref": CredentialRefText,
+    "message_id": MessageIdText,
+    "account": Annotated[str, Meta(description="Chatwoot's id of the account.", examples=["1"])],
+    "name": Annotated[
+        str,
+        Meta(
+            description="With hyphens or underscores.",
+            max_length=64,
+            examples=["products_informations"],
+        ),
+    ],
+    "id": Annotated[
+        str,
+        Meta(description="As the source has it.", min_length=1, max_length=256, examples=["7"]),
+    ],
+}
 _REQUEST_ID: Final = r"^[A-Za-z0-9._-]{1,128}$"
 _IDEMPOTENCY_KEY: Final = r"^[!-~]{1,256}$"
 _ETAG: Final = r'^"[!#-~]+"$'

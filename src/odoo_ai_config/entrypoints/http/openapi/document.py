@@ -4,6 +4,8 @@ The whole description, put together when somebody first asks for it.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from odoo_ai_config.domain.json_types import JsonObject
 from odoo_ai_config.entrypoints.apps import ALL_APPS, App
 from odoo_ai_config.entrypoints.http.openapi import answer_schemas, request_schemas
@@ -18,6 +20,7 @@ from odoo_ai_config.entrypoints.http.openapi.collection_paths import (
     collection_schemas,
 )
 from odoo_ai_config.entrypoints.http.openapi.components import headers, parameters
+from odoo_ai_config.entrypoints.http.openapi.described import Describer
 from odoo_ai_config.entrypoints.http.openapi.document_paths import document_paths
 from odoo_ai_config.entrypoints.http.openapi.event_paths import event_paths
 from odoo_ai_config.entrypoints.http.openapi.mapping_paths import mapping_paths
@@ -28,9 +31,9 @@ from odoo_ai_config.entrypoints.http.openapi.message_paths import (
 )
 from odoo_ai_config.entrypoints.http.openapi.operations import BEARER_SCHEME, SECURITY_SCHEME
 from odoo_ai_config.entrypoints.http.openapi.page_paths import client_page_paths, viewer_paths
-from odoo_ai_config.entrypoints.http.openapi.refusals import problem
+from odoo_ai_config.entrypoints.http.openapi.refusals import RESPONSES, problem
 from odoo_ai_config.entrypoints.http.openapi.status_paths import status_paths
-from odoo_ai_config.entrypoints.http.openapi.tenant_paths import tenant_paths
+from odoo_ai_config.entrypoints.http.platform.operations import RouteGroup
 
 _ABOUT = """\
 The configuration hub between Odoo, Chatwoot and AI services.
@@ -42,10 +45,14 @@ a path does not have is a 405 with `method_not_allowed`, and `Allow` tells those
 """
 
 
-def description(version: str, apps: frozenset[App] = ALL_APPS) -> JsonObject:
+def description(
+    groups: Iterable[RouteGroup], version: str, apps: frozenset[App] = ALL_APPS
+) -> JsonObject:
     """
-    The OpenAPI document of a hub in this *version* that serves *apps*.
+    The OpenAPI document of a hub in this *version* that serves *apps* with *groups*.
     """
+    described = Describer()
+    paths = {**_paths(apps), **status_paths(), **viewer_paths(), **described.paths(groups, apps)}
     return {
         "openapi": "3.1.0",
         "info": {
@@ -68,7 +75,7 @@ def description(version: str, apps: frozenset[App] = ALL_APPS) -> JsonObject:
             {"name": "pages", "description": "For people, in the browser."},
             {"name": "status", "description": "What anybody may ask."},
         ],
-        "paths": {**_paths(apps), **status_paths(), **viewer_paths()},
+        "paths": paths,
         "components": {
             "securitySchemes": {
                 SECURITY_SCHEME: {
@@ -100,6 +107,7 @@ def description(version: str, apps: frozenset[App] = ALL_APPS) -> JsonObject:
             },
             "parameters": parameters(),
             "headers": headers(),
+            "responses": {**RESPONSES, **described.responses},
             "schemas": {
                 "Problem": problem(),
                 **answer_schemas.identifiers(),
@@ -108,7 +116,6 @@ def description(version: str, apps: frozenset[App] = ALL_APPS) -> JsonObject:
                 **answer_schemas.document_answers(),
                 **answer_schemas.mapping_answers(),
                 **answer_schemas.reconciliation_answers(),
-                **answer_schemas.tenant_answers(),
                 **audit_schemas(),
                 **chatwoot_schemas(),
                 **message_schemas(),
@@ -118,6 +125,7 @@ def description(version: str, apps: frozenset[App] = ALL_APPS) -> JsonObject:
                 **request_schemas.questions(),
                 **request_schemas.documents(),
                 **request_schemas.mapping(),
+                **described.schemas,
             },
         },
     }
@@ -129,7 +137,6 @@ def _paths(apps: frozenset[App]) -> JsonObject:
             **event_paths(),
             **document_paths(),
             **mapping_paths(),
-            **tenant_paths(),
             **client_page_paths(),
             **audit_paths(),
         },

@@ -24,9 +24,9 @@ from odoo_ai_config.entrypoints.http.openapi.operations import (
     query,
     unchanged,
 )
-from odoo_ai_config.entrypoints.http.openapi.refusals import RefusalClass
 from odoo_ai_config.entrypoints.http.openapi.shapes import either, list_of, ref, text, whole
 from odoo_ai_config.entrypoints.http.platform import errors as http
+from odoo_ai_config.entrypoints.http.platform.operations import RefusalClass
 
 _TAG: Final = "documents"
 _DOCUMENT: Final = "/configs/{tenant}/{domain}/{kind}"

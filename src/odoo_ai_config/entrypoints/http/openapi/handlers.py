@@ -11,7 +11,8 @@ from aiohttp import web
 from odoo_ai_config.application.off_loop import CHEAP, run_off_loop
 from odoo_ai_config.entrypoints.apps import App
 from odoo_ai_config.entrypoints.http.openapi.viewer_files import FOLDER, MEDIA_TYPES, viewer_page
-from odoo_ai_config.entrypoints.http.platform.app_keys import OPTIONS
+from odoo_ai_config.entrypoints.http.platform.app_keys import GROUPS, OPTIONS
+from odoo_ai_config.entrypoints.http.platform.operations import RouteGroup
 from odoo_ai_config.entrypoints.http.platform.pages import (
     StaticBody,
     shown_file,
@@ -25,9 +26,9 @@ async def show_description(request: web.Request) -> web.Response:
     """
     The OpenAPI document, made when it is first asked for.
     """
-    options = request.app[OPTIONS]
+    options, groups = request.app[OPTIONS], request.app[GROUPS]
     described = await run_off_loop(
-        lambda: _rendered(options.version, options.apps), cost=CHEAP + 1
+        lambda: _rendered(groups, options.version, options.apps), cost=CHEAP + 1
     )
     return shown_file(request, described, "application/json")
 
@@ -51,8 +52,8 @@ async def show_viewer_file(request: web.Request) -> web.Response:
 
 
 @functools.lru_cache(maxsize=1)
-def _rendered(version: str, apps: frozenset[App]) -> StaticBody:
+def _rendered(groups: tuple[RouteGroup, ...], version: str, apps: frozenset[App]) -> StaticBody:
     # Most hubs are never asked, and no start is to wait for what nobody asks for.
     from odoo_ai_config.entrypoints.http.openapi.document import description  # noqa: PLC0415
 
-    return StaticBody.of(json_bytes(description(version, apps)))
+    return StaticBody.of(json_bytes(description(groups, version, apps)))

@@ -27,7 +27,6 @@ from odoo_ai_config.entrypoints.http.openapi.operations import (
     path_part,
     query,
 )
-from odoo_ai_config.entrypoints.http.openapi.refusals import RefusalClass
 from odoo_ai_config.entrypoints.http.openapi.shapes import (
     either,
     flag,
@@ -40,6 +39,7 @@ from odoo_ai_config.entrypoints.http.openapi.shapes import (
     whole,
 )
 from odoo_ai_config.entrypoints.http.platform import errors as http
+from odoo_ai_config.entrypoints.http.platform.operations import RefusalClass
 
 CREW_SCHEME: Final = "CrewSignature"
 _TAG: Final = "messages"

@@ -12,9 +12,10 @@ from odoo_ai_config.application import errors as application
 from odoo_ai_config.domain import errors as domain
 from odoo_ai_config.domain.access import Scope, ScopeMissingError
 from odoo_ai_config.domain.json_types import Json, JsonObject
-from odoo_ai_config.entrypoints.http.openapi.refusals import RefusalClass, refused
+from odoo_ai_config.entrypoints.http.openapi.refusals import refused
 from odoo_ai_config.entrypoints.http.openapi.shapes import ref
 from odoo_ai_config.entrypoints.http.platform import errors as http
+from odoo_ai_config.entrypoints.http.platform.operations import RefusalClass
 
 JSON: Final = "application/json"
 SECURITY_SCHEME: Final = "ApiKey"

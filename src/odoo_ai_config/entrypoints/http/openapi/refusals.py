@@ -10,11 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from http import HTTPStatus
 from itertools import groupby
-from typing import Final, TypeAlias
+from typing import Final
 
-from odoo_ai_config.application.errors import ApplicationError, StoreFailure
+from odoo_ai_config.application.errors import StoreFailure
 from odoo_ai_config.domain.access import Scope
-from odoo_ai_config.domain.errors import DomainError
 from odoo_ai_config.domain.json_types import JsonObject
 from odoo_ai_config.domain.messages.inbox import Stage
 from odoo_ai_config.entrypoints.http.openapi.shapes import (
@@ -28,10 +27,9 @@ from odoo_ai_config.entrypoints.http.openapi.shapes import (
     whole,
 )
 from odoo_ai_config.entrypoints.http.platform.errors import HttpRefusalError
+from odoo_ai_config.entrypoints.http.platform.operations import RefusalClass
 from odoo_ai_config.entrypoints.http.platform.problems import UNFORESEEN_CODE, WORDINGS
 from odoo_ai_config.entrypoints.http.platform.texts import Language
-
-RefusalClass: TypeAlias = type[DomainError] | type[ApplicationError] | type[HttpRefusalError]
 
 _UNFORESEEN: Final = (500, UNFORESEEN_CODE)
 _HEADERS: Final = {
@@ -81,21 +79,27 @@ def problem() -> JsonObject:
     )
 
 
-def refused(errors: Iterable[RefusalClass]) -> dict[str, JsonObject]:
+# Of operations that are not yet described beside their handlers.
+RESPONSES: Final[JsonObject] = {}
+
+
+def refused(errors: Iterable[RefusalClass], responses: JsonObject = RESPONSES) -> JsonObject:
     """
     The answers, by status, of an operation that may refuse with *errors*.
+
+    Operations share them: they are kept among *responses*.
     """
-    codes = sorted({_UNFORESEEN, *((_status_of(error), error.code) for error in errors)})
-    return {
-        str(status): refusal(status, [code for _, code in group])
-        for status, group in groupby(codes, key=lambda entry: entry[0])
-    }
+    found = sorted({_UNFORESEEN, *((_status_of(error), error.code) for error in errors)})
+    refusals: JsonObject = {}
+    for status, group in groupby(found, key=lambda entry: entry[0]):
+        codes = [code for _, code in group]
+        name = ".".join((str(status), *codes))
+        responses[name] = _refusal(status, codes)
+        refusals[str(status)] = ref(name, "responses")
+    return refusals
 
 
-def refusal(status: int, codes: list[str]) -> JsonObject:
-    """
-    An answer of *status* with one of *codes*.
-    """
+def _refusal(status: int, codes: list[str]) -> JsonObject:
     headers: JsonObject = {
         name: ref(name, "headers")
         for name in (
@@ -107,11 +111,10 @@ def refusal(status: int, codes: list[str]) -> JsonObject:
     }
     if status == HTTPStatus.PRECONDITION_FAILED:
         headers["ETag"] = ref("ETagIfReadable", "headers")
+    # Validators look at what stands beside a reference; generators of clients have one class.
     schema: JsonObject = {
-        "allOf": [
-            ref("Problem"),
-            {"properties": {"status": constant(status), "code": one_of(codes)}},
-        ]
+        **ref("Problem"),
+        "properties": {"status": constant(status), "code": one_of(codes)},
     }
     return {
         "description": f"{HTTPStatus(status).phrase}: {', '.join(f'`{code}`' for code in codes)}",

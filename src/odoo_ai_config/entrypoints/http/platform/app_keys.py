@@ -11,6 +11,7 @@ from structlog.typing import FilteringBoundLogger
 
 from odoo_ai_config.domain.outcomes import WriteKind
 from odoo_ai_config.entrypoints.http.platform.metrics import Metrics
+from odoo_ai_config.entrypoints.http.platform.operations import RouteGroup
 from odoo_ai_config.entrypoints.http.platform.options import HttpOptions
 from odoo_ai_config.entrypoints.http.platform.rate_limit import CallerLimits
 from odoo_ai_config.entrypoints.http.platform.representations import Representations
@@ -33,6 +34,7 @@ METRICS: Final = web.AppKey("metrics", Metrics)
 # to render the line.
 LOG: Final = web.AppKey("log", FilteringBoundLogger)
 LIMITS: Final = web.AppKey("limits", CallerLimits)
+GROUPS: Final = web.AppKey("groups", tuple[RouteGroup, ...])
 OPTIONS: Final = web.AppKey("options", HttpOptions)
 REPRESENTATIONS: Final = web.AppKey("representations", Representations)
 

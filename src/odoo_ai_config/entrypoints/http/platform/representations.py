@@ -4,28 +4,30 @@ Documents as the JSON objects that clients read.
 
 from __future__ import annotations
 
-import json
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Final, TypeAlias
 from zlib import crc32
 
-import orjson
+import msgspec
+from aiohttp import web
 
 from odoo_ai_config.application.documents.reading import yaml_of
 from odoo_ai_config.application.off_loop import run_off_loop
 from odoo_ai_config.application.ports.yaml_codec import YamlCodec
 from odoo_ai_config.domain.channels.mapping import ChannelKey
 from odoo_ai_config.domain.documents.revisions import Revision
-from odoo_ai_config.domain.json_types import Json, JsonObject
+from odoo_ai_config.domain.json_types import JsonObject
 
 # Plain texts: they are hashed once, and every read looks one up.
 _Place: TypeAlias = tuple[bool, str, str, str, str, int]
 
-_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+# The answer is for this reader, now.
+NO_STORE: Final = {"Cache-Control": "no-store"}
+_ENCODER: Final = msgspec.json.Encoder()
 _LARGEST_EXACT_INTEGER: Final = 2**53 - 1
 
 
@@ -36,15 +38,18 @@ def timestamp(at: datetime) -> str:
     return at.astimezone(UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
 
 
-def json_bytes(value: Json) -> bytes:
+def json_bytes(value: object) -> bytes:
     """
     *value* as the bytes of a response.
     """
-    try:
-        return orjson.dumps(value)
-    except TypeError:
-        # A number beyond 64 bits, which a user of the library can put into a document.
-        return _ENCODER.encode(value).encode()
+    return _ENCODER.encode(value)
+
+
+def shown(answer: object, headers: Mapping[str, str] | None = None) -> web.Response:
+    """
+    A response that is *answer* in JSON.
+    """
+    return web.Response(body=json_bytes(answer), content_type="application/json", headers=headers)
 
 
 def entity_tag(revision: Revision) -> str:
@@ -75,7 +80,7 @@ def number_of(revision: Revision) -> int:
     return int.from_bytes(blake2b(seed, digest_size=8).digest()) % _LARGEST_EXACT_INTEGER + 1
 
 
-def channel_shown(key: ChannelKey) -> JsonObject:
+def channel_shown(key: ChannelKey) -> dict[str, str | None]:
     """
     A channel, by the names that Odoo's events have for its parts.
     """

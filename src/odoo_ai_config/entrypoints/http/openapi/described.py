@@ -1,0 +1,248 @@
+"""
+Describes the operations of route groups: paths, and the components that they need.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from odoo_ai_config.application import errors as application
+from odoo_ai_config.domain import errors as domain
+from odoo_ai_config.domain.access import Scope, ScopeMissingError
+from odoo_ai_config.domain.json_types import Json, JsonObject
+from odoo_ai_config.entrypoints.apps import App
+from odoo_ai_config.entrypoints.http.openapi.components import PATH_PARTS
+from odoo_ai_config.entrypoints.http.openapi.refusals import refused
+from odoo_ai_config.entrypoints.http.platform import errors as http
+from odoo_ai_config.entrypoints.http.platform.operations import (
+    Access,
+    AnyHandler,
+    Operation,
+    RefusalClass,
+    RouteGroup,
+)
+
+_PLACE: Final = re.compile(r"{(\w+)}")
+_KEYED: Final = (
+    domain.InvalidApiKeyError,
+    ScopeMissingError,
+    http.RateLimitedError,
+    http.BodyTooLargeError,
+    application.StoreUnavailableError,
+    application.StoreUnusableError,
+)
+_BODY: Final = (
+    http.InvalidJsonError,
+    http.DepthLimitError,
+    http.BodyLateError,
+    http.BodyUnreadableError,
+    http.UnsupportedMediaTypeError,
+    http.InvalidFieldsError,
+    domain.InvalidValueError,
+)
+_PUSHED: Final = (
+    http.BodyLateError,
+    http.BodyUnreadableError,
+    http.UnsupportedMediaTypeError,
+    http.InvalidJsonError,
+    http.DepthLimitError,
+    http.SignatureMissingError,
+    http.SignatureInvalidError,
+    http.SignatureTimestampError,
+)
+_CLAIM: Final = (http.InvalidIdempotencyKeyError, domain.IdempotencyKeyReusedError)
+_SIGNATURES: Final = (
+    "webhook-id",
+    "webhook-timestamp",
+    "webhook-signature",
+    "X-Webhook-Signature",
+)
+
+
+class Describer:
+    """
+    Makes paths of operations, and keeps what these refer to.
+    """
+
+    def __init__(self) -> None:
+        self.schemas: JsonObject = {}
+        self.responses: JsonObject = {}
+        self.security_schemes: JsonObject = {}
+
+    def paths(self, groups: Iterable[RouteGroup], apps: frozenset[App]) -> JsonObject:
+        """
+        What is at each path of the *groups* that belong to *apps*.
+        """
+        paths: dict[str, JsonObject] = {}
+        for group in groups:
+            if group.app is None or group.app in apps:
+                for operation, handler in group.served:
+                    methods = paths.setdefault(operation.path, {})
+                    methods[operation.method.lower()] = self._operation(group, operation, handler)
+        return {**paths}
+
+    def schema(self, type_: object) -> JsonObject:
+        """
+        The schema of *type_*; classes are components.
+        """
+        (schema,), components = msgspec.json.schema_components(
+            [type_], ref_template="#/components/schemas/{name}"
+        )
+        for name, component in components.items():
+            plain = _plain(component)
+            if self.schemas.setdefault(name, plain) != plain:
+                raise ValueError(f"Two classes are called {name}.")
+        return _plain(schema)
+
+    def _operation(
+        self, group: RouteGroup, operation: Operation, handler: AnyHandler
+    ) -> JsonObject:
+        summary, description = operation.about(handler)
+        about: JsonObject = {"operationId": operation.identity_of(handler), "summary": summary}
+        if description:
+            about["description"] = description
+        if operation.body is not None:
+            about["requestBody"] = {
+                "required": True,
+                "content": {operation.body_media_type: {"schema": self.schema(operation.body)}},
+            }
+        return {
+            **about,
+            "tags": [group.tag],
+            "parameters": [*self._parameters(operation)],
+            "security": self._security(operation),
+            "responses": {
+                **self._answers(operation),
+                **refused(_refusals(operation), self.responses),
+            },
+        }
+
+    def _parameters(self, operation: Operation) -> Iterator[JsonObject]:
+        for name in _PLACE.findall(operation.path):
+            type_ = operation.path_parts.get(name) or PATH_PARTS[name]
+            yield self._parameter("path", name, type_, required=True)
+        for query in operation.parameters:
+            yield self._parameter(
+                "query", query.name, query.type, query.description, required=query.required
+            )
+        for name in _request_headers(operation):
+            yield {"$ref": f"#/components/parameters/{name}"}
+
+    def _parameter(
+        self, where: str, name: str, type_: object, description: str = "", *, required: bool
+    ) -> JsonObject:
+        schema = self.schema(type_)
+        about = description or schema.pop("description", "")
+        parameter: JsonObject = {"name": name, "in": where, "required": required}
+        return parameter | ({"description": about} if about else {}) | {"schema": schema}
+
+    def _security(self, operation: Operation) -> list[Json]:
+        if operation.scope is None:
+            return []
+        scope = operation.scope.value
+        security: list[Json] = [{"ApiKey": [scope]}, {"Bearer": [scope]}]
+        signature = operation.signature
+        if signature is not None:
+            security.append({signature.name: []})
+            self.security_schemes[signature.name] = {
+                "type": "apiKey",
+                "in": "header",
+                "name": signature.header,
+                "description": signature.description,
+            }
+        return security
+
+    def _answers(self, operation: Operation) -> JsonObject:
+        if operation.answer is None:
+            return {}
+        fresh = ("ETag", "Cache-Control") if operation.conditional else ()
+        replayed = ("Idempotent-Replayed",) if operation.idempotent else ()
+        schema = self.schema(operation.answer)
+        answers: JsonObject = {
+            "200": {
+                "description": operation.says or self._first_line(schema),
+                "headers": _headers((*fresh, *operation.answer_headers, *replayed)),
+                "content": {
+                    media_type: {"schema": schema} for media_type in operation.media_types
+                },
+            }
+        }
+        if operation.conditional:
+            answers["304"] = {
+                "description": "It is as the reader has it.",
+                "headers": _headers((*fresh, *operation.answer_headers)),
+            }
+        return answers
+
+    def _first_line(self, schema: Mapping[str, Any]) -> str:
+        name = schema["$ref"].rpartition("/")[2]
+        component: Mapping[str, Any] = self.schemas[name]  # type: ignore[assignment]
+        return str(component["description"]).partition("\n\n")[0]
+
+
+def _request_headers(operation: Operation) -> Iterator[str]:
+    yield from operation.request_headers
+    if operation.conditional:
+        yield "If-None-Match"
+    pushes = operation.scope is Scope.WEBHOOK and operation.signature is None
+    if operation.idempotent:
+        yield from ("Idempotency-Key",) if pushes else ("Idempotency-Key", "webhook-id")
+    if pushes:
+        yield from _SIGNATURES
+    yield from ("X-Request-ID", "Accept-Language")
+
+
+def _refusals(operation: Operation) -> Iterator[RefusalClass]:
+    yield http.UnsupportedEncodingError
+    yield from operation.refusals
+    if operation.access is not Access.OPEN:
+        yield from _KEYED
+        if "{tenant}" in operation.path:
+            yield domain.TenantForbiddenError
+        if operation.answer is not None and (operation.parameters or "{" in operation.path):
+            yield http.InvalidFieldsError
+        if operation.scope is Scope.WEBHOOK:
+            yield from _PUSHED
+    if operation.body is not None:
+        yield from _BODY
+    if operation.idempotent:
+        yield from _CLAIM
+
+
+def _headers(names: Sequence[str]) -> JsonObject:
+    return {
+        name.removesuffix("IfReadable"): {"$ref": f"#/components/headers/{name}"}
+        for name in ("X-Request-ID", *names)
+    }
+
+
+def _plain(schema: JsonObject) -> JsonObject:
+    """
+    *schema* in the words that generators of clients understand.
+
+    The title of a class is its name already, and what has no type is anything to them.
+    """
+    plain = {
+        name: _plain_part(part)
+        for name, part in schema.items()
+        if not (name == "title" and isinstance(part, str))
+    }
+    match plain.get("enum"):
+        case [str() as only]:
+            del plain["enum"]
+            plain = {**plain, "type": "string", "const": only}
+        case [str(), *_]:
+            plain = {**plain, "type": "string"}
+        case _:
+            pass
+    return plain
+
+
+def _plain_part(part: Json) -> Json:
+    if isinstance(part, list):
+        return [_plain_part(inner) for inner in part]
+    return _plain(part) if isinstance(part, dict) else part
