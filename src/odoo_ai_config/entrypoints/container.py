@@ -5,7 +5,7 @@ The composition root: which adapter stands behind which port, and how long it li
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -21,11 +21,7 @@ from odoo_ai_config.adapters.crews.crew_client import (
 )
 from odoo_ai_config.adapters.crypto.key_ring_file import key_ring_source
 from odoo_ai_config.adapters.crypto.secret_vault import AesGcmSecretVault
-from odoo_ai_config.adapters.instrumented.config_store import InstrumentedConfigStore
-from odoo_ai_config.adapters.instrumented.crew_client import InstrumentedCrewClient
-from odoo_ai_config.adapters.instrumented.message_inbox import InstrumentedMessageInbox
-from odoo_ai_config.adapters.instrumented.secret_vault import InstrumentedSecretVault
-from odoo_ai_config.adapters.instrumented.timing import Observe
+from odoo_ai_config.adapters.instrumented import Observe, instrumented
 from odoo_ai_config.adapters.memory.api_key_store import MemoryApiKeyStore
 from odoo_ai_config.adapters.memory.audit_log import MemoryAuditLog
 from odoo_ai_config.adapters.memory.channel_directory import MemoryChannelDirectory
@@ -93,9 +89,11 @@ from odoo_ai_config.application.ports.channel_directory import ChannelDirectory
 from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.application.ports.collection_store import CollectionStore
 from odoo_ai_config.application.ports.config_store import ConfigStore
+from odoo_ai_config.application.ports.crew_client import CrewClient
 from odoo_ai_config.application.ports.message_inbox import MessageInbox
 from odoo_ai_config.application.ports.revoked_keys import RevokedKeys
 from odoo_ai_config.application.ports.secret_store import SecretStore
+from odoo_ai_config.application.ports.secret_vault import SecretVault
 from odoo_ai_config.application.reconciliation import Reconcile
 from odoo_ai_config.application.retention import PruneHistory, PruneMessages
 from odoo_ai_config.application.tenants import ListTenants
@@ -239,8 +237,17 @@ def _chatwoot_fallback(settings: Settings) -> ChatwootAccess:
     )
 
 
-def _unobserved(_operation: str, _seconds: float) -> None:
-    return
+def _crew_client(clients: Mapping[CrewKind, CrewClient], observe: Observe) -> CrewClient:
+    return CrewClientByKind(
+        {
+            kind: instrumented(CrewClient, client, observe, names={"ask": kind.value})
+            for kind, client in clients.items()
+        }
+    )
+
+
+def _unobserved(_operation: str) -> Callable[[float], None]:
+    return lambda _seconds: None
 
 
 class Container(containers.DeclarativeContainer):
@@ -266,16 +273,34 @@ class Container(containers.DeclarativeContainer):
         default=providers.Callable(_keyring_file, settings),
         clock=clock,
     )
-    vault = providers.Singleton(
-        InstrumentedSecretVault, providers.Singleton(AesGcmSecretVault, key_ring), observe_vault
+    vault: providers.Singleton[SecretVault] = providers.Singleton(
+        instrumented,
+        SecretVault,
+        providers.Singleton(AesGcmSecretVault, key_ring),
+        observe_vault,
+        # Fingerprints take less than timing them.
+        untimed={"adopt_ring", "ensure_ring", "fingerprint"},
     )
 
     stores = providers.Resource(open_stores, settings.provided.store, read_only)
-    store = providers.Singleton(InstrumentedConfigStore, stores.provided.config, observe_store)
+    store: providers.Singleton[ConfigStore] = providers.Singleton(
+        instrumented,
+        ConfigStore,
+        stores.provided.config,
+        observe_store,
+        # Answered from memory most of the time: timing it would cost more than it does.
+        untimed={"current"},
+    )
     channels = stores.provided.channels
     secrets = stores.provided.secrets
     collections = stores.provided.collections
-    inbox = providers.Singleton(InstrumentedMessageInbox, stores.provided.inbox, observe_store)
+    inbox: providers.Singleton[MessageInbox] = providers.Singleton(
+        instrumented,
+        MessageInbox,
+        stores.provided.inbox,
+        observe_store,
+        names={"find": "message", "page": "messages", "prune": "prune_messages"},
+    )
     api_keys = stores.provided.api_keys
     audit = stores.provided.audit
 
@@ -295,7 +320,7 @@ class Container(containers.DeclarativeContainer):
     http_sessions = providers.Singleton(SessionsOnDemand, settings.provided.private_targets)
     in_process_crews = providers.Singleton(InProcessCrewClient)
     crew_client = providers.Singleton(
-        CrewClientByKind,
+        _crew_client,
         providers.Dict(
             {
                 CrewKind.HTTP: providers.Singleton(
@@ -305,6 +330,7 @@ class Container(containers.DeclarativeContainer):
                 CrewKind.ECHO: providers.Singleton(EchoCrewClient),
             }
         ),
+        observe_crews,
     )
     chatwoot = providers.Singleton(HttpChatwootClientOnDemand, http_sessions, clock)
 
@@ -339,7 +365,7 @@ class Container(containers.DeclarativeContainer):
             store,
             message_texts,
             crew_lookup,
-            providers.Singleton(InstrumentedCrewClient, crew_client, observe_crews),
+            crew_client,
             providers.Singleton(ReplySender, chatwoot_accounts, chatwoot),
             clock,
             settings.provided.retries,

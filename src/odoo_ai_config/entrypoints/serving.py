@@ -131,9 +131,9 @@ async def run_server(
     metrics = Metrics()
     container = Container(
         settings=settings,
-        observe_store=metrics.observe_store,
-        observe_vault=metrics.observe_vault,
-        observe_crews=metrics.observe_crew,
+        observe_store=metrics.store,
+        observe_vault=metrics.vault,
+        observe_crews=metrics.crew,
     )
     async with opened(container) as services:
         first = await set_up(services, settings, restored=restored)

@@ -185,8 +185,8 @@ async def test_metrics_name_routes_and_events_and_no_tenant(web: WebHub) -> None
 
 def test_operations_of_store_and_vault_can_be_timed() -> None:
     metrics = Metrics()
-    metrics.observe_store("commit", 0.002)
-    metrics.observe_vault("seal", 0.0001)
+    metrics.store("commit")(0.002)
+    metrics.vault("seal")(0.0001)
     text = metrics.exposition().decode()
     assert 'odoo_ai_config_store_seconds_count{operation="commit"} 1.0' in text
     assert 'odoo_ai_config_vault_seconds_count{operation="seal"} 1.0' in text
@@ -210,7 +210,7 @@ def test_threads_that_observe_together_lose_no_count() -> None:
     def observe() -> None:
         together.wait()
         for number in range(2000):
-            metrics.observe_vault(f"operation {number}", 0.001)
+            metrics.vault(f"operation {number}")(0.001)
 
     with ThreadPoolExecutor(4) as threads:
         observing = [threads.submit(observe) for _ in range(4)]

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from odoo_ai_config.entrypoints.http.platform.metrics import Metrics
 from tests.unit.application.deliveries import received
-from tests.unit.entrypoints.http.web_hub import WebHub
+from tests.unit.entrypoints.http.web_hub import FIXTURES, WebHub
 
 
 async def gauges(web: WebHub) -> dict[str, float]:
@@ -58,7 +58,26 @@ async def test_nothing_is_told_of_the_queue_while_the_store_is_away(web: WebHub)
 def test_deliveries_and_crews_are_counted() -> None:
     metrics = Metrics()
     metrics.delivery("posted")
-    metrics.observe_crew("http", 3.0)
+    metrics.crew("http")(3.0)
     text = metrics.exposition().decode()
     assert 'odoo_ai_config_delivery_steps_total{outcome="posted"} 1.0' in text
     assert 'odoo_ai_config_crew_seconds_bucket{kind="http",le="5.0"} 1.0' in text
+
+
+async def test_dashboards_find_the_same_series_as_ever(web: WebHub) -> None:
+    metrics = Metrics()
+    metrics.requests("/odoo-webhook", "POST")(200, 0.1)
+    metrics.store("commit")(0.001)
+    metrics.vault("seal")(0.001)
+    metrics.crew("http")(0.001)
+    metrics.event("credentials_sync", "accepted")
+    metrics.version("config")
+    metrics.replay()
+    metrics.failure()
+    await metrics.queue.refresh(web.hub.inbox.census, web.hub.clock)
+    series = {
+        line.rpartition(" ")[0]
+        for line in metrics.exposition().decode().splitlines()
+        if not line.startswith("#")
+    }
+    assert series == set((FIXTURES / "exposed_series.txt").read_text("utf-8").splitlines())

@@ -9,7 +9,6 @@ from typing import Final
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from odoo_ai_config.application.errors import ApplicationError
 from odoo_ai_config.domain.json_types import JsonObject
 from odoo_ai_config.entrypoints.http.platform.app_keys import (
     METRICS,
@@ -65,12 +64,7 @@ async def show_metrics(request: web.Request) -> web.Response:
     The metrics, for Prometheus. Those of the store are left out while it is away.
     """
     metrics, services = request.app[METRICS], request.app[SERVICES]
-    clock = services.deliver_message.clock
-    if not metrics.queue_is_known(clock):
-        try:
-            metrics.queue(await services.inbox.census(), clock)
-        except ApplicationError:
-            metrics.forget_queue()
+    await metrics.queue.refresh(services.inbox.census, services.deliver_message.clock)
     return web.Response(
         body=metrics.exposition(),
         headers={"Content-Type": CONTENT_TYPE_LATEST},

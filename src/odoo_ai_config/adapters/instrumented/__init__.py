@@ -1,3 +1,0 @@
-"""
-Ports that time what they are asked.
-"""
