@@ -22,6 +22,7 @@ from odoo_ai_config.entrypoints.http.platform.operations import (
     Access,
     AnyHandler,
     Operation,
+    Ref,
     RefusalClass,
     RouteGroup,
 )
@@ -89,6 +90,8 @@ class Describer:
         """
         The schema of *type_*; classes are components.
         """
+        if isinstance(type_, Ref):
+            return {"$ref": f"#/components/schemas/{type_.name}"}
         (schema,), components = msgspec.json.schema_components(
             [type_], ref_template="#/components/schemas/{name}"
         )

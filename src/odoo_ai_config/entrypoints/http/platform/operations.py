@@ -52,6 +52,15 @@ class Access(Enum):
 
 
 @frozen
+class Ref:
+    """
+    A schema that no class stands for: a component of the description, by its name.
+    """
+
+    name: str
+
+
+@frozen
 class Query(Generic[T]):
     """
     A parameter of the query.
