@@ -12,8 +12,8 @@ from attrs import evolve
 from odoo_ai_config.application.errors import CrewRefusedError, CrewUnavailableError
 from odoo_ai_config.application.ports.crew_client import CrewClient
 from odoo_ai_config.domain.crews import (
-    LATER,
-    SILENCE,
+    DEFERRED,
+    NO_REPLY,
     Answer,
     Attachment,
     Contact,
@@ -112,18 +112,18 @@ class CrewClientContract:
     async def test_crew_may_have_nothing_to_say(self, bench: CrewsBench) -> None:
         crew = bench.crew_that_has_nothing_to_say()
 
-        assert await bench.line.ask(crew, task(), secret=None) is SILENCE
+        assert await bench.line.ask(crew, task(), secret=None) is NO_REPLY
 
     @pytest.mark.parametrize("blank", ["", " \n\t"])
     async def test_blank_answer_is_none(self, bench: CrewsBench, blank: str) -> None:
         crew = bench.crew_that_says(blank)
 
-        assert await bench.line.ask(crew, task(), secret=None) is SILENCE
+        assert await bench.line.ask(crew, task(), secret=None) is NO_REPLY
 
     async def test_crew_may_answer_later(self, bench: CrewsBench) -> None:
         crew = bench.crew_that_answers_later()
 
-        assert await bench.line.ask(crew, task(), secret=None) is LATER
+        assert await bench.line.ask(crew, task(), secret=None) is DEFERRED
 
     async def test_crew_that_fails_may_be_asked_again(self, bench: CrewsBench) -> None:
         crew = bench.crew_that_fails()

@@ -14,7 +14,7 @@ from odoo_ai_config.adapters.crews.crew_client import (
 )
 from odoo_ai_config.application.errors import CrewRefusedError, CrewUnavailableError
 from odoo_ai_config.application.ports.crew_registry import CrewFunction, Said
-from odoo_ai_config.domain.crews import LATER, SILENCE, Answer, Crew, CrewKind, CrewTask
+from odoo_ai_config.domain.crews import DEFERRED, NO_REPLY, Answer, Crew, CrewKind, CrewTask
 from tests.contract.crew_client_contract import (
     ANSWER,
     INSTANT,
@@ -61,7 +61,7 @@ class InProcessBench(CrewsBench):
         return self.crew_that_returns(None)
 
     def crew_that_answers_later(self) -> Crew:
-        return self.crew_that_returns(LATER)
+        return self.crew_that_returns(DEFERRED)
 
     def crew_that_fails(self) -> Crew:
         return self.crew_that_raises(KeyError(QUESTION))
@@ -94,7 +94,7 @@ class TestInProcessCrewClient(CrewClientContract):
         return InProcessBench()
 
 
-@pytest.mark.parametrize("said", [Answer(ANSWER), LATER, SILENCE])
+@pytest.mark.parametrize("said", [Answer(ANSWER), DEFERRED, NO_REPLY])
 async def test_function_may_return_what_the_line_does(bench: InProcessBench, said: Said) -> None:
     assert await bench.line.ask(bench.crew_that_returns(said), task(), secret=None) == said
 
@@ -169,7 +169,7 @@ async def test_log_tells_the_type_of_an_exception_and_not_its_text(
     assert QUESTION not in str(lines)
 
 
-@pytest.mark.parametrize(("text", "said"), [(QUESTION, Answer(QUESTION)), (None, SILENCE)])
+@pytest.mark.parametrize(("text", "said"), [(QUESTION, Answer(QUESTION)), (None, NO_REPLY)])
 async def test_echo_says_what_the_customer_said(text: str | None, said: object) -> None:
     crew = Crew("echo", owner(), CrewKind.ECHO)
 

@@ -32,8 +32,8 @@ from odoo_ai_config.application.errors import (
 )
 from odoo_ai_config.domain.credentials.secrets import SecretText
 from odoo_ai_config.domain.crews import (
-    LATER,
-    SILENCE,
+    DEFERRED,
+    NO_REPLY,
     Answer,
     Contact,
     Crew,
@@ -204,7 +204,7 @@ async def test_answers_that_say_nothing(
 ) -> None:
     server.then = replies(body=body)
 
-    assert await line.ask(crew_at(server.url), task(), secret=None) is SILENCE
+    assert await line.ask(crew_at(server.url), task(), secret=None) is NO_REPLY
 
 
 @pytest.mark.parametrize(
@@ -292,10 +292,10 @@ async def test_answer_that_breaks_off_may_come_again(
 @pytest.mark.parametrize(
     ("status", "outcome"),
     [
-        (200, SILENCE),
-        (201, SILENCE),
-        (202, LATER),
-        (204, SILENCE),
+        (200, NO_REPLY),
+        (201, NO_REPLY),
+        (202, DEFERRED),
+        (204, NO_REPLY),
         *((status, CrewRefusedError) for status in (301, 302, 303, 304, 307, 308)),
         *((status, CrewRefusedError) for status in (400, 401, 402, 403, 404, 409, 410, 413, 422)),
         *((status, CrewUnavailableError) for status in (408, 425, 429)),
@@ -610,7 +610,7 @@ async def test_stand_in_answers_later_and_proves_that_it_is_it(
         server.script.extend([server.later("sim"), server.later("não", api_key="a key")])
         for _ in range(2):
             said = await line.ask(crew_at(server.url), task(), secret=SecretText(WHSEC))
-            assert said is LATER
+            assert said is DEFERRED
         await server.calls_made()
 
     (path, body, headers), (_, _, keyed) = called

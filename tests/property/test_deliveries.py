@@ -40,7 +40,15 @@ from odoo_ai_config.domain.credentials.secrets import (
     SealedSecret,
     SecretText,
 )
-from odoo_ai_config.domain.crews import LATER, SILENCE, Answer, Crew, CrewTask, Later, Silence
+from odoo_ai_config.domain.crews import (
+    DEFERRED,
+    NO_REPLY,
+    Answer,
+    Crew,
+    CrewTask,
+    Deferred,
+    NoReply,
+)
 from odoo_ai_config.domain.documents.revisions import Revision
 from odoo_ai_config.domain.identifiers import DocumentKey, TenantId
 from odoo_ai_config.domain.messages.inbox import InboxMessage, MessageId, Stage, WrongStageError
@@ -153,7 +161,7 @@ class Mood(enum.Enum):
 
     ANSWERS = "answers"
     NOTES = "notes"
-    LATER = "later"
+    DEFERRED = "later"
     SILENT = "silent"
     AWAY = "away"
     REFUSES = "refuses"
@@ -171,20 +179,20 @@ class MoodyCrew(CrewClient):
 
     async def ask(
         self, crew: Crew, task: CrewTask, *, secret: SecretText | None
-    ) -> Answer | Later | Silence:
+    ) -> Answer | Deferred | NoReply:
         return await self.fates.meet(self._said(), CrewUnavailableError())
 
-    async def _said(self) -> Answer | Later | Silence:
+    async def _said(self) -> Answer | Deferred | NoReply:
         self.number += 1
         match self.moods.popleft() if self.moods else Mood.ANSWERS:
             case Mood.ANSWERS:
                 return Answer(f"resposta {self.number}")
             case Mood.NOTES:
                 return Answer(f"nota {self.number}", private=True)
-            case Mood.LATER:
-                return LATER
+            case Mood.DEFERRED:
+                return DEFERRED
             case Mood.SILENT:
-                return SILENCE
+                return NO_REPLY
             case Mood.AWAY:
                 raise CrewUnavailableError
             case Mood.REFUSES:
@@ -344,7 +352,7 @@ def test_poison_message_blocks_no_other_conversation_and_no_other_tenant() -> No
         class Poisoned(MoodyCrew):
             async def ask(
                 self, crew: Crew, task: CrewTask, *, secret: SecretText | None
-            ) -> Answer | Later | Silence:
+            ) -> Answer | Deferred | NoReply:
                 if task.received.id == poison:
                     raise CrewUnavailableError
                 return await super().ask(crew, task, secret=secret)

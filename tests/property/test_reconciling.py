@@ -15,13 +15,13 @@ from odoo_ai_config.domain.channels.mapping import ChannelKey, ChannelMapping
 from odoo_ai_config.domain.documents.syncs import CompanyMetadataSync
 from odoo_ai_config.domain.identifiers import METADATA, ChatwootId, TenantDomain
 from odoo_ai_config.domain.outcomes import Outcome
-from odoo_ai_config.domain.reconciliation import Acknowledged, KnownArea, Standing
+from odoo_ai_config.domain.reconciliation import DriftStatus, ExpectedArea, ExpectedState
 from tests.contract.samples import owner
 from tests.unit.application.memory_hub import ANYBODY, MemoryHub
 
 Pushed: TypeAlias = ChannelMapping | CompanyMetadataSync
 Subject: TypeAlias = ChannelKey | TenantDomain
-Memory: TypeAlias = dict[Subject, tuple[Pushed, Acknowledged]]
+Memory: TypeAlias = dict[Subject, tuple[Pushed, ExpectedState]]
 
 INBOXES = [ChatwootId("7"), ChatwootId("8")]
 AREAS = [owner(tenant, domain) for tenant in ("a", "b") for domain in ("default", "sales")]
@@ -50,20 +50,20 @@ async def push(hub: MemoryHub, pushed: Pushed, memory: Memory) -> Outcome:
         subject = pushed.owner
     if not outcome.notices:
         ((name, version),) = outcome.versions.items()
-        memory[subject] = pushed, Acknowledged(version, outcome.digests[name])
+        memory[subject] = pushed, ExpectedState(version, outcome.digests[name])
     return outcome
 
 
-async def standings(hub: MemoryHub, memory: Memory) -> dict[Subject, Standing]:
+async def statuses(hub: MemoryHub, memory: Memory) -> dict[Subject, DriftStatus]:
     known = [
-        KnownArea(pushed.owner, {METADATA: acknowledged})
+        ExpectedArea(pushed.owner, {METADATA: acknowledged})
         if isinstance(pushed, CompanyMetadataSync)
-        else KnownArea(pushed.owner, channels={pushed.key: acknowledged})
+        else ExpectedArea(pushed.owner, channels={pushed.key: acknowledged})
         for pushed, acknowledged in memory.values()
     ]
     told = await hub.reconcile(known, caller=ANYBODY)
     assert told.unknown.channels == ()
-    found = [next(area.all).standing for area in told.areas]
+    found = [next(area.all).status for area in told.areas]
     return dict(zip(memory, found, strict=True))
 
 
@@ -82,26 +82,26 @@ def test_pushing_again_what_is_not_equal_brings_the_hub_back_in_step(
         backup = copy.deepcopy(hub.state)
         for pushed in lost:
             await push(hub, pushed, memory)
-        assert set((await standings(hub, memory)).values()) <= {Standing.EQUAL}
+        assert set((await statuses(hub, memory)).values()) <= {DriftStatus.EQUAL}
 
         restored = MemoryHub(state=backup)
         # Somebody else may write what takes the numbers of the versions that were lost.
         for pushed in strange:
             if (pushed.key if isinstance(pushed, ChannelMapping) else pushed.owner) in memory:
                 await push(restored, pushed, {})
-        for subject, standing in (await standings(restored, memory)).items():
-            if standing is not Standing.EQUAL:
+        for subject, status in (await statuses(restored, memory)).items():
+            if status is not DriftStatus.EQUAL:
                 await push(restored, memory[subject][0], memory)
 
-        for subject, standing in (await standings(restored, memory)).items():
+        for subject, status in (await statuses(restored, memory)).items():
             last = memory[subject][0]
             if isinstance(last, ChannelMapping):
                 current = (await restored.channels.current((last.key,)))[last.key].mapping
                 # Switching off is no claim: what another tenant has meanwhile stays with it.
                 given_up = not last.active and current.owner.tenant != last.owner.tenant
-                assert standing is (Standing.TAKEN if given_up else Standing.EQUAL)
+                assert status is (DriftStatus.TAKEN if given_up else DriftStatus.EQUAL)
                 assert given_up or current == last
             else:
-                assert standing is Standing.EQUAL
+                assert status is DriftStatus.EQUAL
 
     asyncio.run(go())

@@ -17,7 +17,7 @@ from odoo_ai_config.application.ports.chatwoot_client import ChatwootClient, Con
 from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.application.ports.crew_client import CrewClient
 from odoo_ai_config.domain.credentials.secrets import SecretText
-from odoo_ai_config.domain.crews import Answer, Crew, CrewTask, Later, Silence
+from odoo_ai_config.domain.crews import Answer, Crew, CrewTask, Deferred, NoReply
 from odoo_ai_config.domain.messages.inbox import MessageId
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class HttpCrewClientOnDemand(CrewClient):
 
     async def ask(
         self, crew: Crew, task: CrewTask, *, secret: SecretText | None
-    ) -> Answer | Later | Silence:
+    ) -> Answer | Deferred | NoReply:
         from odoo_ai_config.adapters.crews.http_crew_client import HttpCrewClient  # noqa: PLC0415
 
         line = HttpCrewClient(self.sessions(), self.clock, self.public_url)

@@ -21,14 +21,14 @@ from odoo_ai_config.domain.collections import CollectionHead, CollectionKey, Col
 from odoo_ai_config.domain.identifiers import DocumentKey, DocumentKind, TenantId
 from odoo_ai_config.domain.reconciliation import (
     PUSHED_KINDS,
-    Finding,
-    Held,
-    KnownArea,
-    found,
-    found_channel,
-    held_channel,
-    held_collection,
-    held_document,
+    ActualState,
+    Drift,
+    ExpectedArea,
+    actual_channel,
+    actual_collection,
+    actual_document,
+    channel_drift,
+    drift_of,
     worth_naming,
 )
 
@@ -39,20 +39,20 @@ _TENANTS_AT_A_TIME: Final = 50
 
 
 @frozen
-class AreaFindings:
+class AreaDrift:
     """
     The drift of one business area.
     """
 
-    known: KnownArea
-    documents: Mapping[DocumentKind, Finding]
-    channels: Mapping[ChannelKey, Finding]
-    collections: Mapping[CollectionName, Finding]
+    expected: ExpectedArea
+    documents: Mapping[DocumentKind, Drift]
+    channels: Mapping[ChannelKey, Drift]
+    collections: Mapping[CollectionName, Drift]
 
     @property
-    def all(self) -> Iterator[Finding]:
+    def all(self) -> Iterator[Drift]:
         """
-        Each of them, whatever it is about.
+        The drift of documents, channels and collections, one after the other.
         """
         yield from self.documents.values()
         yield from self.channels.values()
@@ -65,9 +65,9 @@ class Unknown:
     What the hub has of the named tenants that the source did not name.
     """
 
-    documents: tuple[tuple[DocumentKey, Held], ...] = ()
-    channels: tuple[tuple[MappingRevision, Held], ...] = ()
-    collections: tuple[tuple[CollectionKey, Held], ...] = ()
+    documents: tuple[tuple[DocumentKey, ActualState], ...] = ()
+    channels: tuple[tuple[MappingRevision, ActualState], ...] = ()
+    collections: tuple[tuple[CollectionKey, ActualState], ...] = ()
 
 
 @frozen
@@ -80,7 +80,7 @@ class Reconciliation:
         truncated: There are more unknown things.
     """
 
-    areas: tuple[AreaFindings, ...]
+    areas: tuple[AreaDrift, ...]
     unknown: Unknown
     truncated: bool = False
 
@@ -91,33 +91,33 @@ class _Tenants:
     What the hub has of some tenants and of the channels that the source named.
     """
 
-    documents: Mapping[DocumentKey, Held]
+    documents: Mapping[DocumentKey, ActualState]
     channels: Mapping[ChannelKey, MappingRevision]
     heads: Mapping[CollectionKey, CollectionHead]
 
-    def findings(self, area: KnownArea) -> AreaFindings:
+    def drift(self, area: ExpectedArea) -> AreaDrift:
         owner = area.owner
-        return AreaFindings(
+        return AreaDrift(
             area,
             {
-                kind: found(known, self.documents.get(owner.document(kind)))
-                for kind, known in area.documents.items()
+                kind: drift_of(expected, self.documents.get(owner.document(kind)))
+                for kind, expected in area.documents.items()
             },
             {
-                key: found_channel(known, self.channels.get(key), owner)
-                for key, known in area.channels.items()
+                key: channel_drift(expected, self.channels.get(key), owner)
+                for key, expected in area.channels.items()
             },
             {
-                name: found(known, self._collection(CollectionKey(owner.tenant, name)))
-                for name, known in area.collections.items()
+                name: drift_of(expected, self._collection(CollectionKey(owner.tenant, name)))
+                for name, expected in area.collections.items()
             },
         )
 
-    def _collection(self, key: CollectionKey) -> Held | None:
+    def _collection(self, key: CollectionKey) -> ActualState | None:
         head = self.heads.get(key)
-        return None if head is None else held_collection(head)
+        return None if head is None else actual_collection(head)
 
-    def unknown(self, areas: Sequence[KnownArea]) -> Unknown:
+    def unknown(self, areas: Sequence[ExpectedArea]) -> Unknown:
         tenants = {area.owner.tenant for area in areas}
         documents = {area.owner.document(kind) for area in areas for kind in area.documents}
         channels = {key for area in areas for key in area.channels}
@@ -126,18 +126,18 @@ class _Tenants:
         }
         return Unknown(
             tuple(
-                (key, held)
-                for key, held in self.documents.items()
-                if key not in documents and not held.deleted
+                (key, actual)
+                for key, actual in self.documents.items()
+                if key not in documents and not actual.deleted
             ),
             tuple(
-                (revision, held_channel(revision))
+                (revision, actual_channel(revision))
                 for revision in worth_naming(self.channels.values())
                 if revision.mapping.key not in channels
                 and revision.mapping.owner.tenant in tenants
             ),
             tuple(
-                (key, held_collection(head))
+                (key, actual_collection(head))
                 for key, head in self.heads.items()
                 if key not in collections
             ),
@@ -147,7 +147,7 @@ class _Tenants:
 @frozen
 class Reconcile:
     """
-    Compare what a source believes to be current with what the hub has.
+    Compare what a source expects with what the hub has.
 
     The cost grows with what the named tenants have.
     """
@@ -156,7 +156,7 @@ class Reconcile:
     channels: ChannelDirectory
     collections: CollectionStore
 
-    async def __call__(self, known: Sequence[KnownArea], *, caller: ApiKey) -> Reconciliation:
+    async def __call__(self, known: Sequence[ExpectedArea], *, caller: ApiKey) -> Reconciliation:
         """
         The drift of each thing in *known*, and what else the hub has.
 
@@ -168,23 +168,25 @@ class Reconcile:
         for place, area in enumerate(known):
             caller.require_tenant(area.owner.tenant)
             by_tenant.setdefault(area.owner.tenant, []).append(place)
-        findings: dict[int, AreaFindings] = {}
+        drifts: dict[int, AreaDrift] = {}
         unknown = []
         tenants = list(by_tenant)
         for start in range(0, len(tenants), _TENANTS_AT_A_TIME):
             some = tenants[start : start + _TENANTS_AT_A_TIME]
             places = [place for tenant in some for place in by_tenant[tenant]]
             areas = [known[place] for place in places]
-            held = await self._held(some, areas)
-            named = len(held.channels) + sum(len(area.channels) for area in areas)
+            actual = await self._actual(some, areas)
+            named = len(actual.channels) + sum(len(area.channels) for area in areas)
             found_here, beside = await run_off_loop(
-                partial(_compared, held, areas), cost=ENTRY * named
+                partial(_compared, actual, areas), cost=ENTRY * named
             )
-            findings.update(zip(places, found_here, strict=True))
+            drifts.update(zip(places, found_here, strict=True))
             unknown.append(beside)
-        return _told(tuple(findings[place] for place in range(len(known))), unknown)
+        return _told(tuple(drifts[place] for place in range(len(known))), unknown)
 
-    async def _held(self, tenants: Collection[TenantId], areas: Sequence[KnownArea]) -> _Tenants:
+    async def _actual(
+        self, tenants: Collection[TenantId], areas: Sequence[ExpectedArea]
+    ) -> _Tenants:
         revisions, owned, heads = await asyncio.gather(
             self.store.documents_of(tenants, PUSHED_KINDS),
             self.channels.mappings_of(tenants),
@@ -200,19 +202,19 @@ class Reconcile:
         if elsewhere:
             channels |= await self.channels.current(elsewhere)
         documents = await run_off_loop(
-            lambda: {revision.key: held_document(revision) for revision in revisions},
+            lambda: {revision.key: actual_document(revision) for revision in revisions},
             cost=sum(len(revision.document.text) for revision in revisions) // 8,
         )
         return _Tenants(documents, channels, {head.key: head for head in heads})
 
 
 def _compared(
-    held: _Tenants, areas: Sequence[KnownArea]
-) -> tuple[Sequence[AreaFindings], Unknown]:
-    return [held.findings(area) for area in areas], held.unknown(areas)
+    actual: _Tenants, areas: Sequence[ExpectedArea]
+) -> tuple[Sequence[AreaDrift], Unknown]:
+    return [actual.drift(area) for area in areas], actual.unknown(areas)
 
 
-def _told(areas: tuple[AreaFindings, ...], unknown: Sequence[Unknown]) -> Reconciliation:
+def _told(areas: tuple[AreaDrift, ...], unknown: Sequence[Unknown]) -> Reconciliation:
     documents = [entry for some in unknown for entry in some.documents]
     channels = [entry for some in unknown for entry in some.channels]
     collections = [entry for some in unknown for entry in some.collections]

@@ -141,24 +141,24 @@ class Answer:
             raise InvalidValueError("text", "required")
 
 
-class Later(enum.Enum):
+class Deferred(enum.Enum):
     """
     A crew that took the message and answers later.
     """
 
-    LATER = "later"
+    DEFERRED = "later"
 
 
-class Silence(enum.Enum):
+class NoReply(enum.Enum):
     """
     A crew that took the message and has nothing to say to it.
     """
 
-    SILENCE = "silence"
+    NO_REPLY = "silence"
 
 
-LATER: Final = Later.LATER
-SILENCE: Final = Silence.SILENCE
+DEFERRED: Final = Deferred.DEFERRED
+NO_REPLY: Final = NoReply.NO_REPLY
 
 
 # What an older crew tells beside its answer, and changes nothing about it.
@@ -168,14 +168,14 @@ _CHATWOOT_MEMBERS: Final = frozenset({"content", "private", "message_type", "con
 _POSTED_AS: Final = {"message_type": "outgoing", "content_type": "text"}
 
 
-def said(text: str | None, *, private: bool = False) -> Answer | Silence:
+def said(text: str | None, *, private: bool = False) -> Answer | NoReply:
     """
     What *text* of a crew amounts to: a blank one is no answer.
     """
-    return SILENCE if text is None or not text.strip() else Answer(text, private)
+    return NO_REPLY if text is None or not text.strip() else Answer(text, private)
 
 
-def answer_in(body: Json) -> Answer | Silence:
+def answer_in(body: Json) -> Answer | NoReply:
     """
     What a crew says by a body: ``{"answer": {"text": ..., "private": ...}}``.
 
@@ -189,7 +189,7 @@ def answer_in(body: Json) -> Answer | Silence:
     if not isinstance(body, dict | None):
         raise InvalidValueError("answer", "answer")
     if not body:
-        return SILENCE
+        return NO_REPLY
     match body:
         case {"answer": dict(answer)}:
             _require_known(body, _IGNORED_MEMBERS | {"answer"})
@@ -207,7 +207,7 @@ def answer_in(body: Json) -> Answer | Silence:
             return _said(response, "content", within="response.")
         case {"response": None}:
             _require_known(body, _IGNORED_MEMBERS | {"response"})
-            return SILENCE
+            return NO_REPLY
         case _:
             raise InvalidValueError("answer", "answer")
 
@@ -218,7 +218,7 @@ def _require_known(of: JsonObject, known: frozenset[str], *, within: str = "") -
         raise InvalidValueError(f"{within}{shown_name(unknown)}", "unknown_member")
 
 
-def _said(of: JsonObject, words: str, *, within: str = "") -> Answer | Silence:
+def _said(of: JsonObject, words: str, *, within: str = "") -> Answer | NoReply:
     text, private = of.get(words), of.get("private")
     if not isinstance(private, bool | None):
         raise InvalidValueError(f"{within}private", "boolean")

@@ -1,8 +1,8 @@
 """
 Whether the hub still has what it acknowledged to a source.
 
-Sources that push do not always retry, and a hub may have been restored from a backup. So a
-source says what it believes to be current, and what differs shows what it has to send again.
+A source that pushes does not always retry, and a hub may have been restored from a backup. So a
+source tells the hub what it expects there, and the drift shows what it must send again.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from odoo_ai_config.domain.identifiers import (
     TenantDomain,
 )
 
-# What Odoo's events write.
+# The documents that Odoo's events write.
 PUSHED_KINDS = (CONFIG, CREDENTIALS, METADATA)
 
 
-class Standing(enum.Enum):
+class DriftStatus(enum.Enum):
     """
-    How what the hub has stands to what a source knows of. The values are public.
+    How the hub's state compares with what a source expects. The values are public.
     """
 
     EQUAL = "equal"
@@ -39,14 +39,14 @@ class Standing(enum.Enum):
 
 
 @frozen
-class Acknowledged:
+class ExpectedState:
     """
-    What a source was told when it last pushed a thing.
+    What the hub acknowledged when a source last pushed a thing.
 
     Args:
-        version: None if it was never told one.
-        digest: None if it kept none; a version alone may have come to stand for another
-            content after a restore.
+        version: None if the source has none.
+        digest: None if the source did not keep it. After a restore, the same version may stand
+            for another content, so the digest is the better evidence.
     """
 
     version: int | None = None
@@ -54,12 +54,12 @@ class Acknowledged:
 
 
 @frozen
-class Held:
+class ActualState:
     """
-    What the hub has of a thing.
+    The state of a thing in the hub.
 
     Args:
-        deleted: There is but the trace of it.
+        deleted: Only its tombstone is left.
     """
 
     version: int
@@ -68,95 +68,99 @@ class Held:
 
 
 @frozen
-class KnownArea:
+class ExpectedArea:
     """
-    What a source believes to be current of one business area.
+    What a source expects of one business area.
 
     Args:
-        collections: Those of the tenant, whose business areas share them.
+        collections: Those of the tenant, which all of its business areas share.
     """
 
     owner: TenantDomain
-    documents: Mapping[DocumentKind, Acknowledged] = field(factory=dict)
-    channels: Mapping[ChannelKey, Acknowledged] = field(factory=dict)
-    collections: Mapping[CollectionName, Acknowledged] = field(factory=dict)
+    documents: Mapping[DocumentKind, ExpectedState] = field(factory=dict)
+    channels: Mapping[ChannelKey, ExpectedState] = field(factory=dict)
+    collections: Mapping[CollectionName, ExpectedState] = field(factory=dict)
 
 
 @frozen
-class Finding:
+class Drift:
     """
-    How one thing stands, and what the hub has of it, if anything.
+    How one thing compares, and its state in the hub, if it is there.
     """
 
-    standing: Standing
-    held: Held | None
+    status: DriftStatus
+    actual: ActualState | None
 
 
-def found(known: Acknowledged, held: Held | None) -> Finding:
+def drift_of(expected: ExpectedState, actual: ActualState | None) -> Drift:
     """
-    Compare what a source knows with what is *held*.
+    Compare what a source expects with the *actual* state.
 
-    The digest decides where the source kept it, whatever the versions. What was acknowledged
-    at a version that the hub has not reached is missing.
+    If the source kept the digest, the digest decides, whatever the versions are. A version that
+    the hub has not reached is missing.
     """
-    return Finding(_standing(known, held), held)
+    return Drift(_status(expected, actual), actual)
 
 
-def _standing(known: Acknowledged, held: Held | None) -> Standing:
-    if held is None or held.deleted:
-        return Standing.MISSING
-    same = held.version == known.version if known.digest is None else held.digest == known.digest
+def _status(expected: ExpectedState, actual: ActualState | None) -> DriftStatus:
+    if actual is None or actual.deleted:
+        return DriftStatus.MISSING
+    if expected.digest is None:
+        same = actual.version == expected.version
+    else:
+        same = actual.digest == expected.digest
     if same:
-        return Standing.EQUAL
-    if known.version is not None and held.version < known.version:
-        return Standing.MISSING
-    return Standing.DIFFERS
+        return DriftStatus.EQUAL
+    if expected.version is not None and actual.version < expected.version:
+        return DriftStatus.MISSING
+    return DriftStatus.DIFFERS
 
 
-def found_channel(
-    known: Acknowledged, current: MappingRevision | None, owner: TenantDomain
-) -> Finding:
+def channel_drift(
+    expected: ExpectedState, current: MappingRevision | None, owner: TenantDomain
+) -> Drift:
     """
-    Compare what *owner* knows of a channel with its *current* mapping.
+    Compare what *owner* expects of a channel with its *current* mapping.
 
-    What the hub has of a channel that is another tenant's now is not for *owner* to see.
+    *owner* does not see the state of a channel that another tenant has now.
     """
-    if current is not None and current.mapping.owner.tenant != owner.tenant:
+    if current is None:
+        return drift_of(expected, None)
+    if current.mapping.owner.tenant != owner.tenant:
         taken = current.mapping.active
-        return Finding(Standing.TAKEN if taken else Standing.MISSING, None)
-    finding = found(known, None if current is None else held_channel(current))
-    elsewhere = current is not None and current.mapping.owner != owner
-    if elsewhere and finding.standing is Standing.EQUAL:
-        return Finding(Standing.DIFFERS, finding.held)
-    return finding
+        return Drift(DriftStatus.TAKEN if taken else DriftStatus.MISSING, None)
+    drift = drift_of(expected, actual_channel(current))
+    if drift.status is DriftStatus.EQUAL and current.mapping.owner != owner:
+        return Drift(DriftStatus.DIFFERS, drift.actual)
+    return drift
 
 
-def held_document(revision: Revision) -> Held:
+def actual_document(revision: Revision) -> ActualState:
     """
-    What the hub has of a document.
+    The state of a document.
     """
-    return Held(revision.version, revision.document.digest, revision.deleted)
+    return ActualState(revision.version, revision.document.digest, revision.deleted)
 
 
-def held_channel(revision: MappingRevision) -> Held:
+def actual_channel(revision: MappingRevision) -> ActualState:
     """
-    What the hub has of a channel.
+    The state of a channel's mapping.
     """
-    return Held(revision.version, revision.mapping.digest)
+    return ActualState(revision.version, revision.mapping.digest)
 
 
-def held_collection(head: CollectionHead) -> Held:
+def actual_collection(head: CollectionHead) -> ActualState:
     """
-    What the hub has of a collection.
+    The state of a collection.
     """
-    return Held(head.version, head.digest)
+    return ActualState(head.version, head.digest)
 
 
 def worth_naming(revisions: Iterable[MappingRevision]) -> list[MappingRevision]:
     """
-    Those of *revisions* that a source may be missing: active ones of channels.
+    Those of *revisions* that a source may be missing: active mappings of channels.
 
-    A channel that is switched off may well be forgotten by its source.
+    A source may have good reason to forget a channel that is switched off.
     """
     return [
         revision

@@ -54,7 +54,7 @@ from odoo_ai_config.domain.identifiers import (
 from odoo_ai_config.domain.json_types import JsonObject, ReadOnlyJsonObject
 from odoo_ai_config.domain.messages.inbox import InboxMessage, MessageId, Stage
 from odoo_ai_config.domain.outcomes import Outcome
-from odoo_ai_config.domain.reconciliation import KnownArea
+from odoo_ai_config.domain.reconciliation import ExpectedArea
 from odoo_ai_config.entrypoints.container import Container
 from odoo_ai_config.entrypoints.delivery_worker import Capacity, capacity_of, delivering
 from odoo_ai_config.entrypoints.services import Services
@@ -232,7 +232,7 @@ class Hub:
         """
         return await self.services.simulate_mapping(mapping, caller=self.caller, messages=messages)
 
-    async def reconcile(self, *known: KnownArea) -> Reconciliation:
+    async def reconcile(self, *known: ExpectedArea) -> Reconciliation:
         """
         How the hub stands to what a source believes to be current, an area at a time.
 
@@ -338,7 +338,7 @@ class Hub:
         """
         Let the function below answer for the crews of the kind ``in_process`` called *name*.
 
-        It is given a `CrewTask`, and returns the answer's text, `LATER`, or None for no answer.
+        It is given a `CrewTask`, and returns the answer's text, `DEFERRED`, or None for no answer.
         """
 
         def register(function: CrewFunction) -> CrewFunction:
@@ -397,7 +397,7 @@ class Hub:
         self, message_id: str, text: str | None, *, private: bool = False
     ) -> InboxMessage:
         """
-        Give the answer of a crew that said `LATER`; None if it has none after all.
+        Give the answer of a crew that said `DEFERRED`; None if it has none after all.
 
         A *private* one is a note in Chatwoot, which the customer does not see.
 

@@ -18,7 +18,7 @@ from odoo_ai_config.application.ports.message_inbox import ClaimLimits
 from odoo_ai_config.domain.channels.mapping import ChannelKey, ChannelMapping
 from odoo_ai_config.domain.chatwoot import ChatwootAccess
 from odoo_ai_config.domain.credentials.secrets import SecretText
-from odoo_ai_config.domain.crews import Answer, Crew, CrewTask, Later, Silence
+from odoo_ai_config.domain.crews import Answer, Crew, CrewTask, Deferred, NoReply
 from odoo_ai_config.domain.identifiers import (
     CREWS,
     BusinessDomain,
@@ -41,7 +41,7 @@ ANSWER = Answer("Das 8 às 18.")
 ANOTHER = Answer("Das 9 às 17.")
 NOTE = Answer("Cliente em atraso.", private=True)
 
-Reaction: TypeAlias = "Answer | Later | Silence | Exception"
+Reaction: TypeAlias = "Answer | Deferred | NoReply | Exception"
 
 
 @define
@@ -60,7 +60,7 @@ class ScriptedCrew(CrewClient):
 
     async def ask(
         self, crew: Crew, task: CrewTask, *, secret: SecretText | None
-    ) -> Answer | Later | Silence:
+    ) -> Answer | Deferred | NoReply:
         self.asked.append((crew, task, secret))
         if self.meanwhile is not None:
             self.meanwhile()

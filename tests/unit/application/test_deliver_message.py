@@ -23,7 +23,7 @@ from odoo_ai_config.application.messages.delivery import Progress
 from odoo_ai_config.domain.changes import Changeset
 from odoo_ai_config.domain.chatwoot import ChatwootAccess
 from odoo_ai_config.domain.credentials.secrets import SecretText
-from odoo_ai_config.domain.crews import LATER, SILENCE, Answer, Crew
+from odoo_ai_config.domain.crews import DEFERRED, NO_REPLY, Answer, Crew
 from odoo_ai_config.domain.identifiers import (
     CREDENTIALS,
     CREWS,
@@ -105,7 +105,7 @@ async def test_crew_is_told_of_before_it_is_asked() -> None:
 
 
 async def test_crew_with_nothing_to_say_ends_it() -> None:
-    hub, _, message_id = await ready(SILENCE)
+    hub, _, message_id = await ready(NO_REPLY)
     step = await delivered(hub)
     message = await found(hub, message_id)
     assert step.progress is Progress.SILENT
@@ -114,7 +114,7 @@ async def test_crew_with_nothing_to_say_ends_it() -> None:
 
 
 async def test_crew_that_answers_later_is_asked_again_if_it_does_not() -> None:
-    hub, crew, message_id = await ready(LATER)
+    hub, crew, message_id = await ready(DEFERRED)
     assert (await delivered(hub)).progress is Progress.AWAITING
     message = await found(hub, message_id)
     assert message.due_at == hub.clock.now() + timedelta(minutes=10)
@@ -127,7 +127,7 @@ async def test_crew_that_answers_later_is_asked_again_if_it_does_not() -> None:
 
 
 async def test_crew_that_always_promises_and_never_answers_is_given_up() -> None:
-    hub, crew, message_id = await ready(LATER)
+    hub, crew, message_id = await ready(DEFERRED)
     for _ in range(23):
         await delivered(hub)
         await skip_to_due(hub)
@@ -303,7 +303,7 @@ async def test_replayed_answer_is_looked_for_even_by_who_has_just_got_another() 
 
 
 async def test_callback_that_overtakes_the_crews_first_word_wins() -> None:
-    hub, crew, message_id = await ready(LATER)
+    hub, crew, message_id = await ready(DEFERRED)
     message = await claimed(hub)
     await hub.answer_message(message_id, ANOTHER, caller=ANYBODY)
     step = await hub.deliver_message(message)

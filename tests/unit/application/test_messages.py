@@ -25,7 +25,7 @@ from odoo_ai_config.application.work_signal import WorkSignal
 from odoo_ai_config.domain.access import ApiKey, Scope, ScopeMissingError
 from odoo_ai_config.domain.changes import AuditAction, Changeset
 from odoo_ai_config.domain.credentials.secrets import SecretText
-from odoo_ai_config.domain.crews import LATER, SILENCE, Answer, Silence
+from odoo_ai_config.domain.crews import DEFERRED, NO_REPLY, Answer, NoReply
 from odoo_ai_config.domain.errors import (
     CrewNotFoundError,
     MessageNotFoundError,
@@ -78,9 +78,9 @@ async def awaiting(document: JsonObject | None = None) -> tuple[MemoryHub, Messa
     A message with a crew that answers later.
     """
     if document is None:
-        hub, _, message_id = await ready(LATER)
+        hub, _, message_id = await ready(DEFERRED)
     else:
-        hub, _, message_id = await ready(LATER, document=document)
+        hub, _, message_id = await ready(DEFERRED, document=document)
         body: JsonObject = {"credentials": {"sign": SECRET.reveal()}}
         await hub.publish(write(ACME.document(CREDENTIALS)), text=json.dumps(body))
     await delivered(hub)
@@ -124,8 +124,8 @@ async def test_same_answer_again_changes_nothing(finished: bool) -> None:
     assert await found(hub, message_id) == before
 
 
-@pytest.mark.parametrize("other", [ANOTHER, SILENCE])
-async def test_another_answer_is_refused(other: Answer | Silence) -> None:
+@pytest.mark.parametrize("other", [ANOTHER, NO_REPLY])
+async def test_another_answer_is_refused(other: Answer | NoReply) -> None:
     hub, message_id = await awaiting()
     await hub.answer_message(message_id, ANSWER, caller=ANYBODY)
     with pytest.raises(WrongStageError) as refusal:
@@ -136,7 +136,7 @@ async def test_another_answer_is_refused(other: Answer | Silence) -> None:
 async def test_crew_may_have_nothing_to_say_after_all() -> None:
     hub, message_id = await awaiting()
     for _ in range(2):
-        message = await hub.answer_message(message_id, SILENCE, caller=ANYBODY)
+        message = await hub.answer_message(message_id, NO_REPLY, caller=ANYBODY)
         assert (message.stage, message.reason) == (Stage.DONE, "silence")
     with pytest.raises(WrongStageError):
         await hub.answer_message(message_id, ANSWER, caller=ANYBODY)

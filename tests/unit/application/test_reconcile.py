@@ -12,7 +12,7 @@ from odoo_ai_config.domain.changes import Changeset
 from odoo_ai_config.domain.documents.revisions import Revision
 from odoo_ai_config.domain.errors import TenantForbiddenError
 from odoo_ai_config.domain.identifiers import CONFIG, DocumentKind, TenantId
-from odoo_ai_config.domain.reconciliation import Acknowledged, KnownArea, Standing
+from odoo_ai_config.domain.reconciliation import DriftStatus, ExpectedArea, ExpectedState
 from tests.contract.samples import key, mapping, owner, revision
 from tests.unit.application.memory_hub import ANYBODY, STRANGER, MemoryHub, bound_to
 
@@ -33,8 +33,8 @@ class CountingStore(MemoryConfigStore):
         return await super().documents_of(tenants, kinds)
 
 
-def area(tenant: str, version: int = 1) -> KnownArea:
-    return KnownArea(owner(tenant), {CONFIG: Acknowledged(version)})
+def area(tenant: str, version: int = 1) -> ExpectedArea:
+    return ExpectedArea(owner(tenant), {CONFIG: ExpectedState(version)})
 
 
 async def test_many_tenants_are_read_together(hub: MemoryHub) -> None:
@@ -45,18 +45,18 @@ async def test_many_tenants_are_read_together(hub: MemoryHub) -> None:
 
     told = await reconcile([area(name) for name in names], caller=ANYBODY)
 
-    assert [found.known.owner.tenant.value for found in told.areas] == names
-    assert {finding.standing for found in told.areas for finding in found.all} == {Standing.EQUAL}
+    assert [found.expected.owner.tenant.value for found in told.areas] == names
+    assert {drift.status for found in told.areas for drift in found.all} == {DriftStatus.EQUAL}
     assert store.readings.count < 10
 
 
 async def test_same_area_may_be_asked_about_twice(hub: MemoryHub) -> None:
     await hub.store.commit(Changeset(revisions=(revision(key("a")),)))
     told = await hub.reconcile([area("a"), area("b"), area("a", 2)], caller=ANYBODY)
-    assert [next(found.all).standing for found in told.areas] == [
-        Standing.EQUAL,
-        Standing.MISSING,
-        Standing.MISSING,
+    assert [next(found.all).status for found in told.areas] == [
+        DriftStatus.EQUAL,
+        DriftStatus.MISSING,
+        DriftStatus.MISSING,
     ]
 
 

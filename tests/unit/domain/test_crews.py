@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from odoo_ai_config.domain.crews import (
-    SILENCE,
+    NO_REPLY,
     Answer,
     Crew,
     CrewKind,
@@ -209,7 +209,7 @@ def test_addresses_that_a_crew_may_not_have(url: str) -> None:
 
 @pytest.mark.parametrize("text", [None, "", " \n\t\u2003"])
 def test_blank_text_is_no_answer(text: str | None) -> None:
-    assert said(text) is SILENCE
+    assert said(text) is NO_REPLY
 
 
 def test_text_is_an_answer_as_it_is() -> None:
@@ -305,7 +305,7 @@ def test_more_than_the_hub_can_do_is_refused_by_name(body: Json, field: str) -> 
     ],
 )
 def test_answers_that_say_nothing(body: Json) -> None:
-    assert answer_in(body) is SILENCE
+    assert answer_in(body) is NO_REPLY
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ from odoo_ai_config.application.ports.crew_client import CrewClient
 from odoo_ai_config.application.ports.message_inbox import ClaimLimits
 from odoo_ai_config.domain.changes import Changeset
 from odoo_ai_config.domain.credentials.secrets import SecretText
-from odoo_ai_config.domain.crews import Answer, Crew, CrewTask, Later, Silence
+from odoo_ai_config.domain.crews import Answer, Crew, CrewTask, Deferred, NoReply
 from odoo_ai_config.domain.identifiers import TenantId
 from odoo_ai_config.domain.messages.inbox import InboxMessage, MessageId, Stage
 from odoo_ai_config.entrypoints.container import Container, Stores
@@ -62,7 +62,7 @@ class Desk(CrewClient):
 
     async def ask(
         self, crew: Crew, task: CrewTask, *, secret: SecretText | None
-    ) -> Answer | Later | Silence:
+    ) -> Answer | Deferred | NoReply:
         assert (crew.name, secret) == ("sales", None)
         number = int(str(task.received.origin.message))
         self.asked.append(number)

@@ -21,7 +21,7 @@ from odoo_ai_config.domain.identifiers import (
     TenantDomain,
     TenantId,
 )
-from odoo_ai_config.domain.reconciliation import Acknowledged, KnownArea, Standing
+from odoo_ai_config.domain.reconciliation import DriftStatus, ExpectedArea, ExpectedState
 from odoo_ai_config.entrypoints.library import Hub, open_hub
 from odoo_ai_config.entrypoints.settings import SettingsError, read_settings
 
@@ -157,11 +157,11 @@ async def test_simulated_mapping_is_not_written(hub: Hub) -> None:
 
 async def test_what_an_outcome_said_is_found_again(hub: Hub) -> None:
     outcome = await hub.sync_credentials(account_id="acme", token="t")
-    acknowledged = Acknowledged(outcome.versions["config"], outcome.digests["config"])
-    area = KnownArea(TenantDomain(TenantId("acme"), BusinessDomain()), {CONFIG: acknowledged})
+    acknowledged = ExpectedState(outcome.versions["config"], outcome.digests["config"])
+    area = ExpectedArea(TenantDomain(TenantId("acme"), BusinessDomain()), {CONFIG: acknowledged})
 
     told = await hub.reconcile(area)
 
     [finding] = told.areas[0].all
-    assert finding.standing is Standing.EQUAL
+    assert finding.status is DriftStatus.EQUAL
     assert [key.kind for key, _ in told.unknown.documents] == [CREDENTIALS]

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from odoo_ai_config.adapters.memory.chatwoot_client import MemoryChatwootClient
-from odoo_ai_config.domain.crews import LATER, Answer, CrewTask, Later
+from odoo_ai_config.domain.crews import DEFERRED, Answer, CrewTask, Deferred
 from odoo_ai_config.domain.errors import InvalidValueError
 from odoo_ai_config.domain.messages.inbox import Stage, WrongStageError
 from odoo_ai_config.entrypoints.container import Container
@@ -66,8 +66,8 @@ async def test_function_of_the_program_answers_the_customer(
 
 async def test_answer_may_come_later(hub: Hub, chatwoot: MemoryChatwootClient) -> None:
     @hub.crew("sales")
-    async def sales(_task: CrewTask) -> Later:
-        return LATER
+    async def sales(_task: CrewTask) -> Deferred:
+        return DEFERRED
 
     async with hub.deliveries():
         await hub.receive(payload())
@@ -86,8 +86,8 @@ async def test_function_may_leave_a_note(
     note = Answer("Cliente em atraso.", private=True)
 
     @hub.crew("sales")
-    async def sales(_task: CrewTask) -> Answer | Later:
-        return LATER if later else note
+    async def sales(_task: CrewTask) -> Answer | Deferred:
+        return DEFERRED if later else note
 
     async with hub.deliveries():
         await hub.receive(payload())

@@ -15,13 +15,13 @@ from odoo_ai_config.application.ports.crew_client import CrewClient
 from odoo_ai_config.application.ports.crew_registry import CrewFunction, CrewRegistry, Said
 from odoo_ai_config.domain.credentials.secrets import SecretText
 from odoo_ai_config.domain.crews import (
-    SILENCE,
+    NO_REPLY,
     Answer,
     Crew,
     CrewKind,
     CrewTask,
-    Later,
-    Silence,
+    Deferred,
+    NoReply,
     said,
 )
 from odoo_ai_config.domain.errors import InvalidValueError
@@ -39,7 +39,7 @@ class CrewClientByKind(CrewClient):
 
     async def ask(
         self, crew: Crew, task: CrewTask, *, secret: SecretText | None
-    ) -> Answer | Later | Silence:
+    ) -> Answer | Deferred | NoReply:
         return await self.lines[crew.kind].ask(crew, task, secret=secret)
 
 
@@ -55,7 +55,7 @@ class EchoCrewClient(CrewClient):
         task: CrewTask,
         *,
         secret: SecretText | None,  # noqa: ARG002 - the port's signature
-    ) -> Answer | Later | Silence:
+    ) -> Answer | Deferred | NoReply:
         return said(task.message.text)
 
 
@@ -79,7 +79,7 @@ class InProcessCrewClient(CrewClient, CrewRegistry):
         task: CrewTask,
         *,
         secret: SecretText | None,  # noqa: ARG002 - the port's signature
-    ) -> Answer | Later | Silence:
+    ) -> Answer | Deferred | NoReply:
         function = self._handlers.get(crew.name)
         if function is None:
             # Perhaps not yet, perhaps in another process over the same store.
@@ -113,12 +113,12 @@ def _notice(run: asyncio.Task[Said]) -> None:
         run.exception()
 
 
-def _understood(answer: Said) -> Answer | Later | Silence:
+def _understood(answer: Said) -> Answer | Deferred | NoReply:
     match answer:
-        case Answer() | Later() | Silence():
+        case Answer() | Deferred() | NoReply():
             return answer
         case None:
-            return SILENCE
+            return NO_REPLY
         case str():
             try:
                 return said(answer)

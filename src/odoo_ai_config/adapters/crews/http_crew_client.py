@@ -29,12 +29,12 @@ from odoo_ai_config.application.ports.crew_client import CrewClient
 from odoo_ai_config.domain.credentials.secrets import SecretText
 from odoo_ai_config.domain.credentials.signing import SigningKey
 from odoo_ai_config.domain.crews import (
-    LATER,
+    DEFERRED,
     Answer,
     Crew,
     CrewTask,
-    Later,
-    Silence,
+    Deferred,
+    NoReply,
     answer_in,
 )
 from odoo_ai_config.domain.errors import InvalidValueError
@@ -61,7 +61,7 @@ class HttpCrewClient(CrewClient):
 
     async def ask(
         self, crew: Crew, task: CrewTask, *, secret: SecretText | None
-    ) -> Answer | Later | Silence:
+    ) -> Answer | Deferred | NoReply:
         if crew.url is None:
             raise CrewRefusedError
         body = await run_off_loop(
@@ -103,7 +103,7 @@ class HttpCrewClient(CrewClient):
 
     async def _understood(
         self, crew: Crew, response: aiohttp.ClientResponse
-    ) -> Answer | Later | Silence:
+    ) -> Answer | Deferred | NoReply:
         if may_pass(response.status):
             _log.warning("crew_unavailable", crew=crew.name, status=response.status)
             raise CrewUnavailableError(pause_asked_for(response, now=self.clock.now()))
@@ -111,7 +111,7 @@ class HttpCrewClient(CrewClient):
             _log.warning("crew_refused", crew=crew.name, status=response.status)
             raise CrewRefusedError
         if response.status == _ACCEPTED:
-            return LATER
+            return DEFERRED
         try:
             body = await json_in(response)
         except UnreadableError:

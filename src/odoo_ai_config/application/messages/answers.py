@@ -19,7 +19,7 @@ from odoo_ai_config.application.work_signal import WorkSignal
 from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.changes import Changeset
 from odoo_ai_config.domain.credentials.secrets import SecretText
-from odoo_ai_config.domain.crews import Answer, Silence
+from odoo_ai_config.domain.crews import Answer, NoReply
 from odoo_ai_config.domain.errors import (
     CredentialNotFoundError,
     CrewNotFoundError,
@@ -45,7 +45,7 @@ class AnswerMessage:
     work_signal: WorkSignal
 
     async def __call__(
-        self, message_id: MessageId, answer: Answer | Silence, *, caller: ApiKey
+        self, message_id: MessageId, answer: Answer | NoReply, *, caller: ApiKey
     ) -> InboxMessage:
         """
         The message, answered; the same answer a second time changes nothing.
@@ -63,7 +63,7 @@ class AnswerMessage:
     async def from_crew(
         self,
         message_id: MessageId,
-        answer: Answer | Silence,
+        answer: Answer | NoReply,
         *,
         prove: Callable[[SecretText | None], None],
     ) -> InboxMessage:
@@ -90,13 +90,13 @@ class AnswerMessage:
         except (CrewNotFoundError, CredentialNotFoundError, InvalidValueError):
             return None
 
-    async def _answered(self, message_id: MessageId, answer: Answer | Silence) -> InboxMessage:
+    async def _answered(self, message_id: MessageId, answer: Answer | NoReply) -> InboxMessage:
         async def decide() -> tuple[Changeset, InboxMessage]:
             message = await self.inbox.find(message_id)
             if message is None:
                 raise MessageNotFoundError
             now = self.clock.now()
-            if isinstance(answer, Silence):
+            if isinstance(answer, NoReply):
                 if message.reason == SILENT:
                     return Changeset(), message
                 silent = message.silent(at=now)

@@ -29,7 +29,7 @@ from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.application.ports.config_store import ConfigStore
 from odoo_ai_config.application.ports.crew_client import CrewClient
 from odoo_ai_config.domain.changes import Changeset
-from odoo_ai_config.domain.crews import LATER, Answer, Crew, CrewTask
+from odoo_ai_config.domain.crews import DEFERRED, Answer, Crew, CrewTask
 from odoo_ai_config.domain.errors import (
     CredentialNotFoundError,
     CrewNotFoundError,
@@ -211,7 +211,7 @@ class DeliverMessage:
         now = self.clock.now()
         if isinstance(said, Answer):
             return await self._answered(message, said, crew)
-        if said is LATER:
+        if said is DEFERRED:
             waiting = message.awaiting(until=now + crew.patience, at=now)
             return await self._settled(Progress.AWAITING, message, waiting, crew=crew.name)
         return await self._settled(

@@ -8,7 +8,7 @@ from abc import abstractmethod
 from typing import Protocol
 
 from odoo_ai_config.domain.credentials.secrets import SecretText
-from odoo_ai_config.domain.crews import Answer, Crew, CrewTask, Later, Silence
+from odoo_ai_config.domain.crews import Answer, Crew, CrewTask, Deferred, NoReply
 
 
 class CrewClient(Protocol):
@@ -19,7 +19,7 @@ class CrewClient(Protocol):
     @abstractmethod
     async def ask(
         self, crew: Crew, task: CrewTask, *, secret: SecretText | None
-    ) -> Answer | Later | Silence:
+    ) -> Answer | Deferred | NoReply:
         """
         Ask *crew*, for at most `Crew.timeout`.
 

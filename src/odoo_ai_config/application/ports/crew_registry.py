@@ -8,9 +8,9 @@ from abc import abstractmethod
 from collections.abc import Awaitable, Callable
 from typing import Protocol, TypeAlias
 
-from odoo_ai_config.domain.crews import Answer, CrewTask, Later, Silence
+from odoo_ai_config.domain.crews import Answer, CrewTask, Deferred, NoReply
 
-Said: TypeAlias = "str | Answer | Later | Silence | None"
+Said: TypeAlias = "str | Answer | Deferred | NoReply | None"
 CrewFunction: TypeAlias = Callable[[CrewTask], Awaitable[Said]]
 
 
@@ -24,7 +24,7 @@ class CrewRegistry(Protocol):
         """
         Let *crew* answer for the crews called *name*, of every tenant.
 
-        It returns the answer's text, an `Answer`, which may be private, `LATER`, or None for no
+        It returns the answer's text, an `Answer`, which may be private, `DEFERRED`, or None for no
         answer. It may raise `CrewRefusedError` or `CrewUnavailableError`; any other exception
         counts as the latter.
         """

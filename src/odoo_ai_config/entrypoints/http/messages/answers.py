@@ -13,7 +13,7 @@ from multidict import istr
 from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.credentials.secrets import SecretText
 from odoo_ai_config.domain.credentials.signing import SigningKey
-from odoo_ai_config.domain.crews import SILENCE, Answer, Silence, answer_in
+from odoo_ai_config.domain.crews import NO_REPLY, Answer, NoReply, answer_in
 from odoo_ai_config.domain.errors import InvalidValueError
 from odoo_ai_config.domain.messages.inbox import InboxMessage, MessageId
 from odoo_ai_config.entrypoints.http.messages.handlers import (
@@ -57,7 +57,7 @@ async def answer_message(request: web.Request) -> web.StreamResponse:
 
 async def _answer_signed(request: web.Request) -> web.Response:
     message_id, raw = message_of(request), await read_body(request)
-    answer: Answer | Silence = SILENCE
+    answer: Answer | NoReply = NO_REPLY
     fault: HttpRefusalError | InvalidValueError | None = None
     try:
         answer = await _answer_of(request, raw)
@@ -91,7 +91,7 @@ async def _answer_keyed(request: web.Request, caller: ApiKey) -> web.Response:
     return _taken_in(message, request)
 
 
-async def _answer_of(request: web.Request, raw: bytes) -> Answer | Silence:
+async def _answer_of(request: web.Request, raw: bytes) -> Answer | NoReply:
     require_json(request)
     return await read_json(request, raw, answer_in)
 

@@ -11,7 +11,7 @@ from odoo_ai_config.application.ports.secret_vault import RingTrouble
 from odoo_ai_config.domain.channels.routing import Rule, Verdict
 from odoo_ai_config.domain.documents.diffing import MOST_CHANGES, MOST_DIFFERING_LINES, ChangeKind
 from odoo_ai_config.domain.json_types import JsonObject
-from odoo_ai_config.domain.reconciliation import Standing
+from odoo_ai_config.domain.reconciliation import DriftStatus
 from odoo_ai_config.entrypoints.http.openapi.shapes import (
     constant,
     either,
@@ -293,7 +293,7 @@ def reconciliation_answers() -> JsonObject:
     channel = {"chatwoot_account_id": _CHATWOOT_OR_NULL, "chatwoot_inbox_id": _CHATWOOT_OR_NULL}
     finding: dict[str, JsonObject] = {
         "status": one_of(
-            (standing.value for standing in Standing),
+            (standing.value for standing in DriftStatus),
             "`equal`; `differs`: the hub has another content or a later version; `missing`: it "
             "has none, or only an earlier version; `taken`: the channel is another tenant's.",
         ),
@@ -310,7 +310,7 @@ def reconciliation_answers() -> JsonObject:
 
     of_tenant = {"tenant_id": ref("TenantId")}
     of_area = {**of_tenant, "domain": ref("BusinessArea")}
-    statuses = (*(standing.value for standing in Standing), "unknown")
+    statuses = (*(standing.value for standing in DriftStatus), "unknown")
     return {
         "Reconciliation": record(
             {

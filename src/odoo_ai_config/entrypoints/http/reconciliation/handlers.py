@@ -10,10 +10,10 @@ import structlog
 from aiohttp import web
 
 from odoo_ai_config.application.off_loop import ENTRY, run_off_loop
-from odoo_ai_config.application.reconciliation import AreaFindings, Reconciliation
+from odoo_ai_config.application.reconciliation import AreaDrift, Reconciliation
 from odoo_ai_config.domain.access import ApiKey
 from odoo_ai_config.domain.json_types import Json, JsonObject
-from odoo_ai_config.domain.reconciliation import Finding, Held, Standing
+from odoo_ai_config.domain.reconciliation import ActualState, Drift, DriftStatus
 from odoo_ai_config.entrypoints.http.platform.app_keys import SERVICES
 from odoo_ai_config.entrypoints.http.platform.bodies import read_json
 from odoo_ai_config.entrypoints.http.platform.representations import channel_shown, json_bytes
@@ -34,13 +34,13 @@ async def reconcile(request: web.Request, caller: ApiKey, raw: bytes) -> web.Res
     return web.Response(body=body, content_type="application/json")
 
 
-def _size(area: AreaFindings) -> int:
+def _size(area: AreaDrift) -> int:
     return len(area.documents) + len(area.channels) + len(area.collections)
 
 
 def _answer(told: Reconciliation) -> tuple[JsonObject, bytes]:
-    counts = Counter(finding.standing for area in told.areas for finding in area.all)
-    summary: JsonObject = {standing.value: counts[standing] for standing in Standing}
+    counts = Counter(drift.status for area in told.areas for drift in area.all)
+    summary: JsonObject = {status.value: counts[status] for status in DriftStatus}
     unknown = _unknown(told)
     summary["unknown"] = sum(len(entries) for entries in unknown.values())
     answer: JsonObject = {
@@ -52,19 +52,18 @@ def _answer(told: Reconciliation) -> tuple[JsonObject, bytes]:
     return summary, json_bytes(answer)
 
 
-def _area(area: AreaFindings) -> JsonObject:
+def _area(area: AreaDrift) -> JsonObject:
     return {
-        "tenant_id": str(area.known.owner.tenant),
-        "domain": str(area.known.owner.domain),
+        "tenant_id": str(area.expected.owner.tenant),
+        "domain": str(area.expected.owner.domain),
         "documents": [
-            {"config_type": str(kind), **_finding(finding)}
-            for kind, finding in area.documents.items()
+            {"config_type": str(kind), **_drift(drift)} for kind, drift in area.documents.items()
         ],
         "mappings": [
-            {**channel_shown(key), **_finding(finding)} for key, finding in area.channels.items()
+            {**channel_shown(key), **_drift(drift)} for key, drift in area.channels.items()
         ],
         "collections": [
-            {"name": str(name), **_finding(finding)} for name, finding in area.collections.items()
+            {"name": str(name), **_drift(drift)} for name, drift in area.collections.items()
         ],
     }
 
@@ -76,35 +75,35 @@ def _unknown(told: Reconciliation) -> dict[str, list[Json]]:
                 "tenant_id": str(key.tenant),
                 "domain": str(key.domain),
                 "config_type": str(key.kind),
-                **_held(held),
+                **_state(actual),
             }
-            for key, held in told.unknown.documents
+            for key, actual in told.unknown.documents
         ],
         "mappings": [
             {
                 "tenant_id": str(revision.mapping.owner.tenant),
                 "domain": str(revision.mapping.owner.domain),
                 **channel_shown(revision.mapping.key),
-                **_held(held),
+                **_state(actual),
             }
-            for revision, held in told.unknown.channels
+            for revision, actual in told.unknown.channels
         ],
         "collections": [
-            {"tenant_id": str(key.tenant), "name": str(key.name), **_held(held)}
-            for key, held in told.unknown.collections
+            {"tenant_id": str(key.tenant), "name": str(key.name), **_state(actual)}
+            for key, actual in told.unknown.collections
         ],
     }
 
 
-def _finding(finding: Finding) -> JsonObject:
-    held = finding.held
-    shown: JsonObject = {"status": finding.standing.value}
-    if held is None:
+def _drift(drift: Drift) -> JsonObject:
+    actual = drift.actual
+    shown: JsonObject = {"status": drift.status.value}
+    if actual is None:
         return {**shown, "version": 0, "digest": None}
-    if held.deleted:
-        return {**shown, "version": held.version, "digest": None, "deleted": True}
-    return {**shown, **_held(held)}
+    if actual.deleted:
+        return {**shown, "version": actual.version, "digest": None, "deleted": True}
+    return {**shown, **_state(actual)}
 
 
-def _held(held: Held) -> JsonObject:
-    return {"version": held.version, "digest": held.digest}
+def _state(actual: ActualState) -> JsonObject:
+    return {"version": actual.version, "digest": actual.digest}

@@ -10,14 +10,14 @@ from odoo_ai_config.domain.channels.mapping import ChannelKey
 from odoo_ai_config.domain.collections import CollectionName
 from odoo_ai_config.domain.identifiers import ChatwootId, DocumentKind, TenantDomain, TenantId
 from odoo_ai_config.domain.json_types import JsonObject
-from odoo_ai_config.domain.reconciliation import PUSHED_KINDS, Acknowledged, KnownArea
+from odoo_ai_config.domain.reconciliation import PUSHED_KINDS, ExpectedArea, ExpectedState
 from odoo_ai_config.entrypoints.http.odoo_events.payloads import business_domain, channel_id
 from odoo_ai_config.entrypoints.http.platform.fields import FieldReader
 
 MOST_ENTRIES: Final = 1000
 
 
-def known_areas(body: JsonObject) -> tuple[KnownArea, ...]:
+def known_areas(body: JsonObject) -> tuple[ExpectedArea, ...]:
     """
     Read ``{"known": [...]}``.
 
@@ -32,7 +32,7 @@ def known_areas(body: JsonObject) -> tuple[KnownArea, ...]:
     return tuple(area for area in found if area is not None)
 
 
-def _area(entry: FieldReader) -> KnownArea | None:
+def _area(entry: FieldReader) -> ExpectedArea | None:
     tenant = entry.named("tenant_id", TenantId)
     entry.require("tenant_id")
     domain = business_domain(entry)
@@ -51,12 +51,12 @@ def _area(entry: FieldReader) -> KnownArea | None:
     }
     if tenant is None or domain is None:
         return None
-    return KnownArea(TenantDomain(tenant, domain), documents, channels, collections)
+    return ExpectedArea(TenantDomain(tenant, domain), documents, channels, collections)
 
 
-def _document(entry: FieldReader, kind: DocumentKind) -> Acknowledged | None:
+def _document(entry: FieldReader, kind: DocumentKind) -> ExpectedState | None:
     known = _acknowledged(entry, f"{kind}_")
-    return None if known == Acknowledged() else known
+    return None if known == ExpectedState() else known
 
 
 def _account(entry: FieldReader) -> ChatwootId | None:
@@ -71,9 +71,9 @@ def _collection(entry: FieldReader) -> CollectionName | None:
     return name
 
 
-def _acknowledged(entry: FieldReader, prefix: str = "") -> Acknowledged:
+def _acknowledged(entry: FieldReader, prefix: str = "") -> ExpectedState:
     version = entry.integer(f"{prefix}version")
     # The hub counts from 1: what is below was never acknowledged.
-    return Acknowledged(
+    return ExpectedState(
         version if version is not None and version > 0 else None, entry.text(f"{prefix}digest")
     )
