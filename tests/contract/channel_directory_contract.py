@@ -416,8 +416,8 @@ class ChannelDirectoryContract(StoreContract):
 
         table = await stores.channels.table_for(*asked, supposing=last)
 
-        supposed = table.supposing(last, asked)
-        assert list(map(supposed.resolve, asked)) == list(map(changed.resolve, asked))
+        with table.supposing(last):
+            assert list(map(table.resolve, asked)) == list(map(changed.resolve, asked))
         present = RoutingTable(mappings)
         assert list(map(table.resolve, asked)) == list(map(present.resolve, asked))
 

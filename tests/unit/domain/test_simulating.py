@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import pytest
 from attrs import evolve
 
 from odoo_ai_config.domain.channels.mapping import ChannelKey, ChannelMapping, SpecialNumber
@@ -131,6 +132,14 @@ def test_supposing_does_not_go_through_the_mappings() -> None:
     table._mappings = Watched(table._mappings)
     table._channels = Watched(table._channels)
     asked = IncomingMessage(ChatwootId("1"), ChatwootId("1"))
-    supposed = table.supposing(mapping("1", "1", tenant="b").mapping, [asked])
-    assert supposed.resolve(asked).owner == owner("b")
-    assert len(supposed) == 1
+    with table.supposing(mapping("1", "1", tenant="b").mapping):
+        assert table.resolve(asked).owner == owner("b")
+    assert table.resolve(asked).owner == owner()
+
+
+def test_supposing_ends_with_an_error_inside_it() -> None:
+    table = RoutingTable([mapping("1", "1").mapping])
+    asked = IncomingMessage(ChatwootId("1"), ChatwootId("1"))
+    with pytest.raises(KeyError), table.supposing(mapping("1", "1", tenant="b").mapping):
+        raise KeyError
+    assert table.resolve(asked).owner == owner()

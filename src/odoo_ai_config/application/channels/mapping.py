@@ -207,20 +207,14 @@ class WriteMapping:
                     present = current.get(mapping.key)
                     claim = claimed(present, mapping)
                     rivals = NO_RIVALS if claim is None else table.rivals_of(claim)
-                    wider = [current[key] for key in mapping.key.wider if key in current]
+                    # No wider mapping decides for a channel that sections change: they bring
+                    # no new one that has an account and an inbox.
                     decision = decided(
-                        present,
-                        mapping,
-                        author=caller.id,
-                        at=now,
-                        bound=False,
-                        wider=wider,
-                        rivals=rivals,
+                        present, mapping, author=caller.id, at=now, bound=False, rivals=rivals
                     )
                     decisions.append(decision)
                     audit += mapping_traces(mapping, decision, actor=caller.id, at=now)
                     table.put(mapping)
-                    current |= {r.mapping.key: r for r in (decision.revision,) if r is not None}
                 revisions = tuple(d.revision for d in decisions if d.revision is not None)
                 changeset = Changeset(mappings=revisions, audit=tuple(audit))
                 return changeset, sections_of(after.values())

@@ -71,9 +71,9 @@ class ChannelDirectory(Protocol):
         """
         A routing table with at least the mappings that bear on where any of *messages* goes.
 
-        With *explaining* also with those that bear on `RoutingTable.explain`. With *supposing*
-        also with those that would bear on them after that was written, but for that
-        itself, so that `RoutingTable.supposing` can be asked. It sees every commit that was
-        acknowledged before the call, through whichever process. The caller only reads it, and
-        only before its next await.
+        With *explaining*, the table also holds those that bear on `RoutingTable.explain`. With
+        *supposing*, it also holds those that would bear on the messages after that mapping was
+        written, as `RoutingTable.supposing` needs them. It sees every commit that any process
+        acknowledged before the call. The table may be shared: the caller must leave it as it is,
+        and use it only before its next await.
         """

@@ -7,6 +7,7 @@ from __future__ import annotations
 import enum
 from bisect import bisect_left, insort
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from itertools import islice
 from typing import Final, TypeAlias
@@ -129,32 +130,31 @@ class RoutingTable:
     def __init__(self, mappings: Iterable[ChannelMapping] = ()) -> None:
         self._mappings: dict[ChannelKey, ChannelMapping] = {}
         self._channels: dict[tuple[str | None, str | None], ChannelMapping] = {}
-        # How many channels which tenant has in an account; and the accounts of each tenant.
+        # How many channels each tenant has in an account, and the accounts of each tenant.
         self._accounts: dict[str | None, dict[str, int]] = {}
         self._places: dict[str, set[str | None]] = {}
-        # Who has a number, and the numbers of each tenant.
+        # The tenants that have a number, and the numbers of each tenant.
         self._numbers: dict[str, _Holders] = {}
         self._own_numbers: dict[str, set[str]] = {}
-        # All of them, those of each tenant, and the lowest of each tenant of an account.
+        # All fallbacks, those of each tenant, and in an account the first one of each tenant.
         self._fallbacks: list[ChannelMapping] = []
         self._own_fallbacks: dict[str, list[ChannelMapping]] = {}
         self._account_fallbacks: dict[str | None, list[ChannelMapping]] = {}
         for mapping in {mapping.key: mapping for mapping in mappings}.values():
             if mapping.active:
                 self._add(mapping)
-        for mapping in self._mappings.values():
-            for entries, _ in self._orders(mapping):
+        # In order, for a list that a million mappings go into one by one would move each time.
+        for mapping in sorted((one for one in self if one.numbers), key=_by_area):
+            for entries in self._number_lists(mapping):
                 entries.append(mapping)
-            if mapping.fallback:
-                self._own_fallbacks.setdefault(mapping.owner.tenant.value, []).append(mapping)
-        # Sorted once at the end: inserting a million one by one would move the lists each time.
-        self._fallbacks.sort(key=_by_sequence)
-        for holders in self._numbers.values():
-            for entries in holders.values():
-                entries.sort(key=_by_area)
-        for own in self._own_fallbacks.values():
-            own.sort(key=_by_sequence)
-        self._rank_lowest_fallbacks()
+        for mapping in sorted((one for one in self if one.fallback), key=_by_sequence):
+            self._fallbacks.append(mapping)
+            self._own_fallbacks.setdefault(mapping.owner.tenant.value, []).append(mapping)
+        for first in self._fallbacks:
+            tenant = first.owner.tenant.value
+            if first is self._own_fallbacks[tenant][0]:
+                for account in self._places.get(tenant, ()):
+                    self._account_fallbacks.setdefault(account, []).append(first)
 
     def __len__(self) -> int:
         return len(self._mappings)
@@ -171,42 +171,22 @@ class RoutingTable:
             self._remove(before)
         if mapping.active:
             self._add(mapping)
-            for entries, order in self._orders(mapping):
-                insort(entries, mapping, key=order)
+            for entries in self._number_lists(mapping):
+                insort(entries, mapping, key=_by_area)
             if mapping.fallback:
-                self._change_own_fallbacks(mapping, partial(insort, key=_by_sequence))
+                self._change_fallbacks(mapping, partial(insort, key=_by_sequence))
 
-    def supposing(
-        self, mapping: ChannelMapping, messages: Iterable[IncomingMessage]
-    ) -> RoutingTable:
+    @contextmanager
+    def supposing(self, mapping: ChannelMapping) -> Iterator[None]:
         """
-        A table of its own that routes *messages* as this one would after ``put(mapping)``.
-
-        It is made of what bears on them only, whatever the number of mappings here.
+        Route as after ``put(mapping)`` inside a ``with`` block, and as before it afterwards.
         """
-        excerpt = RoutingTable()
-        before = self._mappings.get(mapping.key)
-        here = IncomingMessage(mapping.key.account, mapping.key.inbox)
-        owners = {mapping.owner.tenant.value}
-        excerpt._fallbacks = self._fallbacks[:2]
-        if before is not None:
-            # What `put` takes out must be in, with all of its places.
-            excerpt._mappings[before.key] = before
-            owners.add(before.owner.tenant.value)
-            for number in {special.number.comparable for special in before.numbers}:
-                excerpt._take_number(self, number)
-            if before.fallback and before not in excerpt._fallbacks:
-                insort(excerpt._fallbacks, before, key=_by_sequence)
-        for message in (here, *messages):
-            excerpt._take_channels(self, message)
-            said, _ = self._holders(message)
-            tenants = owners if said is None else {*owners, *excerpt._take_number(self, said)}
-            excerpt._take_presence(self, message.account, tenants)
-        for tenant in excerpt._places.keys() | owners:
-            excerpt._take_own_fallbacks(self, tenant, before)
-        excerpt._rank_lowest_fallbacks()
-        excerpt.put(mapping)
-        return excerpt
+        before = self._mappings.get(mapping.key, evolve(mapping, active=False))
+        self.put(mapping)
+        try:
+            yield
+        finally:
+            self.put(before)
 
     def rivals_of(self, claim: ChannelClaim) -> Rivals:
         """
@@ -324,55 +304,12 @@ class RoutingTable:
         # Those of the account that hold the number.
         return _common(self._accounts.get(_id(message.account), {}), holders)
 
-    def _take_channels(self, table: RoutingTable, message: IncomingMessage) -> None:
-        for ids in (
-            (_id(message.account), _id(message.inbox)),
-            (_id(message.account), None),
-            (None, _id(message.inbox)),
-        ):
-            if ids in table._channels:
-                self._channels[ids] = table._channels[ids]
-
-    def _take_number(self, table: RoutingTable, number: str) -> _Holders:
-        if number not in self._numbers and number in table._numbers:
-            holders = table._numbers[number]
-            self._numbers[number] = {tenant: [*entries] for tenant, entries in holders.items()}
-        return self._numbers.get(number, _NOBODY)
-
-    def _take_presence(
-        self, table: RoutingTable, account: ChatwootId | None, tenants: Iterable[str]
-    ) -> None:
-        place = _id(account)
-        present = table._accounts.get(place, {})
-        # Two tenants may have other channels or fallbacks afterwards. Of all others the account
-        # needs the one with the lowest fallback, or any.
-        lowest = (m.owner.tenant.value for m in table._account_fallbacks.get(place, ())[:3])
-        for tenant in {*tenants, *lowest, *islice(present, 3)} & present.keys():
-            self._accounts.setdefault(place, {})[tenant] = present[tenant]
-            self._places.setdefault(tenant, set()).add(place)
-
-    def _take_own_fallbacks(
-        self, table: RoutingTable, tenant: str, before: ChannelMapping | None
-    ) -> None:
-        lowest = table._own_fallbacks.get(tenant, [])[:2]
-        if before is not None and before.fallback and before.owner.tenant.value == tenant:
-            # In its place, which is behind those if it is not among them.
-            lowest += [] if before in lowest else [before]
-        if lowest:
-            self._own_fallbacks[tenant] = lowest
-
-    def _rank_lowest_fallbacks(self) -> None:
-        for tenant, own in self._own_fallbacks.items():
-            for account in self._places.get(tenant, ()):
-                self._account_fallbacks.setdefault(account, []).append(own[0])
-        for entries in self._account_fallbacks.values():
-            entries.sort(key=_by_sequence)
-
-    def _change_own_fallbacks(
+    def _change_fallbacks(
         self,
         mapping: ChannelMapping,
         change: Callable[[list[ChannelMapping], ChannelMapping], None],
     ) -> None:
+        change(self._fallbacks, mapping)
         tenant = mapping.owner.tenant.value
         own = self._own_fallbacks.setdefault(tenant, [])
         before = own[:1]
@@ -397,16 +334,12 @@ class RoutingTable:
         if not entries:
             del self._account_fallbacks[account]
 
-    def _orders(
-        self, mapping: ChannelMapping
-    ) -> Iterator[tuple[list[ChannelMapping], Callable[[ChannelMapping], _Place]]]:
-        # The ordered lists that the mapping has a place in.
-        if mapping.fallback:
-            yield self._fallbacks, _by_sequence
+    def _number_lists(self, mapping: ChannelMapping) -> Iterator[list[ChannelMapping]]:
+        # The lists in which the mapping stands for its numbers, in the order of `_by_area`.
         tenant = mapping.owner.tenant.value
         for number in {special.number.comparable for special in mapping.numbers}:
             self._own_numbers.setdefault(tenant, set()).add(number)
-            yield self._numbers.setdefault(number, {}).setdefault(tenant, []), _by_area
+            yield self._numbers.setdefault(number, {}).setdefault(tenant, [])
 
     def _add(self, mapping: ChannelMapping) -> None:
         self._mappings[mapping.key] = mapping
@@ -423,10 +356,10 @@ class RoutingTable:
             tenants[tenant] = tenants.get(tenant, 0) + 1
 
     def _remove(self, mapping: ChannelMapping) -> None:
-        for entries, order in self._orders(mapping):
-            _take_out(entries, mapping, order)
+        for entries in self._number_lists(mapping):
+            _take_out(entries, mapping, _by_area)
         if mapping.fallback:
-            self._change_own_fallbacks(mapping, _take_out)
+            self._change_fallbacks(mapping, _take_out)
         tenant = mapping.owner.tenant.value
         for number in {special.number.comparable for special in mapping.numbers}:
             holders = self._numbers[number]

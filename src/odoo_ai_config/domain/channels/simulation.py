@@ -126,10 +126,10 @@ def reroutings(
     What would become of each of *messages* if *mapping* were put into *table*.
     """
     asked = tuple(messages)
-    supposed = table.supposing(mapping, asked)
-    return tuple(
-        Rerouting(message, table.resolve(message), supposed.resolve(message)) for message in asked
-    )
+    before = [table.resolve(message) for message in asked]
+    with table.supposing(mapping):
+        after = [table.resolve(message) for message in asked]
+    return tuple(map(Rerouting, asked, before, after))
 
 
 def telling(found: Iterable[Rerouting]) -> tuple[Rerouting, ...]:
