@@ -550,16 +550,18 @@ def message_ids() -> SearchStrategy[MessageId]:
 
 def origins() -> SearchStrategy[Origin]:
     ids = st.none() | chatwoot_ids()
-    return st.builds(
+    made = st.builds(
         Origin,
         event=st.just("message_created") | printable(),
         account=ids,
         inbox=ids,
         conversation=ids,
         message=ids,
-        delivery=st.none() | printable(min_size=1),
+        delivery=st.none() | printable(min_size=1).filter(lambda text: "/" not in text),
+        proof=st.none() | printable(),
         request_id=st.none() | printable(min_size=1),
     )
+    return made.filter(lambda origin: origin.delivery is not None or origin.proof is None)
 
 
 def destinations() -> SearchStrategy[Destination]:

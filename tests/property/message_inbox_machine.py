@@ -67,7 +67,7 @@ class Model:
         return [
             one
             for one in self.messages
-            if (origin.delivery is not None and one.origin.delivery == origin.delivery)
+            if (origin.delivery is not None and one.origin.delivery_mark == origin.delivery_mark)
             or (
                 origin.message is not None
                 and (one.origin.account, one.origin.message, one.origin.event)

@@ -103,7 +103,7 @@ def test_every_stage_is_one_of_the_cases_above() -> None:
         (Origin("message_created"), ()),
         (Origin("message_created", account=ONE), ()),
         (Origin("message_created", message=ONE), ()),
-        (Origin("", delivery="d/1"), ("delivery/d/1",)),
+        (Origin("", delivery="d", proof="1"), ("delivery/d/1",)),
         (Origin("a/b", account=ONE, message=TWO), ("message/1/2/a/b",)),
         (
             Origin("created", account=ONE, message=TWO, delivery="d1"),

@@ -21,6 +21,7 @@ from odoo_ai_config.domain.messages.inbox import (
     Origin,
     Release,
     Stage,
+    delivery_parts,
 )
 
 
@@ -78,19 +79,21 @@ def _origin_record(origin: Origin) -> Record:
         "inbox": _value_of(origin.inbox),
         "conversation": _value_of(origin.conversation),
         "message": _value_of(origin.message),
-        "delivery": origin.delivery,
+        "delivery": origin.delivery_mark,
         "request_id": origin.request_id,
     }
 
 
 def _origin_from(record: Record) -> Origin:
+    delivery, proof = delivery_parts(record["delivery"])
     return Origin(
         event=record["event"],
         account=_id_from(record["account"]),
         inbox=_id_from(record["inbox"]),
         conversation=_id_from(record["conversation"]),
         message=_id_from(record["message"]),
-        delivery=record["delivery"],
+        delivery=delivery,
+        proof=proof,
         request_id=record["request_id"],
     )
 

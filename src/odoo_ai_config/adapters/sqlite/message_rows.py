@@ -26,6 +26,7 @@ from odoo_ai_config.domain.messages.inbox import (
     Origin,
     Release,
     Stage,
+    delivery_parts,
 )
 
 _SHARED_OWNERS: Final = 4096
@@ -80,7 +81,7 @@ def message_row(message: InboxMessage) -> Row:
         None if origin.inbox is None else origin.inbox.value,
         None if origin.conversation is None else origin.conversation.value,
         None if origin.message is None else origin.message.value,
-        origin.delivery,
+        origin.delivery_mark,
         origin.request_id,
         microseconds(message.received_at),
         message.stage.value,
@@ -123,7 +124,7 @@ def message_of(row: Row) -> InboxMessage:
             optional(ChatwootId, inbox),
             optional(ChatwootId, conversation),
             optional(ChatwootId, message),
-            delivery,
+            *delivery_parts(delivery),
             request_id,
         ),
         Stage(stage),
@@ -187,7 +188,7 @@ def find_received(connection: sqlite3.Connection, origin: Origin) -> InboxMessag
     """
     row: Row | None = None
     if origin.delivery is not None:
-        row = connection.execute(_SAME_DELIVERY, (origin.delivery,)).fetchone()
+        row = connection.execute(_SAME_DELIVERY, (origin.delivery_mark,)).fetchone()
     if row is None and origin.account is not None and origin.message is not None:
         which = origin.account.value, origin.message.value, origin.event
         row = connection.execute(_SAME_MESSAGE, which).fetchone()

@@ -94,16 +94,17 @@ class WrongStageError(DomainError):
 @frozen
 class Origin:
     """
-    What Chatwoot calls the message: all that is kept of it in the clear.
+    Chatwoot's ids of the message: all that the hub keeps of it in clear.
 
     Args:
         event: Chatwoot's name, for instance ``message_created``; ``""`` if it gave none.
         account: None where an event does not tell it.
         message: Chatwoot's id of the message.
-        delivery: ``X-Chatwoot-Delivery``, the same on Chatwoot's own retries. Behind a slash
-            follows a digest of the signature, if there was one: the header is not signed.
-        request_id: Of the request that brought it; its log lines and those of the delivery
-            carry the same.
+        delivery: ``X-Chatwoot-Delivery``, the same on Chatwoot's own retries.
+        proof: A digest of the signature, if there was one. The signature does not cover the
+            header, so the header alone does not recognise a signed event.
+        request_id: Of the request that brought it; the log lines of the request and of the
+            message's delivery carry it.
     """
 
     event: str
@@ -112,27 +113,40 @@ class Origin:
     conversation: ChatwootId | None = None
     message: ChatwootId | None = None
     delivery: str | None = None
+    proof: str | None = None
     request_id: str | None = None
 
     @property
-    def delivery_id(self) -> str | None:
+    def delivery_mark(self) -> str | None:
         """
-        What Chatwoot calls the delivery.
+        The delivery and its proof in one text, as stores keep it; `delivery_parts` reads it.
         """
-        return self.delivery and self.delivery.partition("/")[0]
+        if self.delivery is None or self.proof is None:
+            return self.delivery
+        return f"{self.delivery}/{self.proof}"
 
     @property
     def marks(self) -> tuple[str, ...]:
         """
-        What the same message is recognised by when it comes again; any one of them will do.
+        The texts that recognise the message when it comes again; each of them is enough.
         """
         marks = []
         if self.delivery is not None:
-            marks.append(f"delivery/{self.delivery}")
+            marks.append(f"delivery/{self.delivery_mark}")
         if self.account is not None and self.message is not None:
-            # Ids hold no slash, so that this is unambiguous.
+            # Ids hold no slash, so this is unambiguous.
             marks.append(f"message/{self.account}/{self.message}/{self.event}")
         return tuple(marks)
+
+
+def delivery_parts(mark: str | None) -> tuple[str | None, str | None]:
+    """
+    The delivery and the proof of an `Origin.delivery_mark`.
+    """
+    if mark is None:
+        return None, None
+    delivery, slash, proof = mark.partition("/")
+    return delivery, proof if slash else None
 
 
 @frozen

@@ -86,11 +86,13 @@ class ChatwootEvent:
     author: Author
     number: str | None = field(repr=False)
 
-    def seen_as(self, account: ChatwootId | None, delivery: str | None) -> ChatwootEvent:
+    def seen_as(
+        self, account: ChatwootId | None, delivery: str | None, proof: str | None = None
+    ) -> ChatwootEvent:
         """
-        The same, once it is known whose account it is and what recognises the delivery.
+        The same event with its account and with what recognises its delivery.
         """
-        # Written out: `evolve` costs a fiftieth of all that a message costs.
+        # Written out: `evolve` costs a fiftieth of the whole work on a message.
         known = self.origin
         origin = Origin(
             known.event,
@@ -99,6 +101,7 @@ class ChatwootEvent:
             known.conversation,
             known.message,
             delivery,
+            proof,
             known.request_id,
         )
         return ChatwootEvent(origin, self.direction, self.private, self.author, self.number)

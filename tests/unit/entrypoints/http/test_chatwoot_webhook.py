@@ -130,7 +130,7 @@ async def test_signed_message_is_stored_routed_and_acknowledged(web: WebHub) -> 
     assert MessageId((await answer.json())["message_id"]) == message.id
     assert message.stage is Stage.QUEUED
     assert str(message.holder) == "acme/retail"
-    assert message.origin.delivery_id == "6d0f0a35-5fe3-4d6f-a8a0-1d2c6a1f0001"
+    assert message.origin.delivery == "6d0f0a35-5fe3-4d6f-a8a0-1d2c6a1f0001"
     assert message.origin.request_id == answer.headers["X-Request-ID"]
 
 

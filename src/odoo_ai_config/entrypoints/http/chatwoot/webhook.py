@@ -109,7 +109,7 @@ def _identified(event: ChatwootEvent, sender: Sender) -> ChatwootEvent:
     proof = digest_of(sender.signed).hex()[:32]
     named = account is not None and origin.message is not None
     delivery = origin.delivery if named else "signed"
-    return event.seen_as(account, delivery and f"{delivery}/{proof}")
+    return event.seen_as(account, delivery, None if delivery is None else proof)
 
 
 def _delivery_of(request: web.Request) -> str | None:
@@ -146,6 +146,6 @@ def _tell(event: ChatwootEvent, receipt: Receipt, name: str, log: FilteringBound
         inbox=origin.inbox and origin.inbox.value,
         conversation=origin.conversation and origin.conversation.value,
         chatwoot_message=origin.message and origin.message.value,
-        delivery=origin.delivery_id,
+        delivery=origin.delivery,
         **whereto,
     )

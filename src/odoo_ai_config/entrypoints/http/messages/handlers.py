@@ -211,7 +211,7 @@ def _shown_origin(origin: Origin) -> JsonObject:
         "inbox_id": text(origin.inbox),
         "conversation_id": text(origin.conversation),
         "chatwoot_message_id": text(origin.message),
-        "delivery_id": origin.delivery_id,
+        "delivery_id": origin.delivery,
         "request_id": origin.request_id,
     }
 
