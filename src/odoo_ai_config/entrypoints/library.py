@@ -280,7 +280,7 @@ class Hub:
             StoreUnavailableError: The store is away.
         """
         write = DocumentWrite(_document(tenant, domain, kind), self.caller, expected)
-        return await self.services.publish_document(write, text=yaml)
+        return (await self.services.publish_document(write, text=yaml)).outcome
 
     async def roll_back(self, tenant: str, domain: str, kind: str, version: int) -> Outcome:
         """
@@ -291,7 +291,7 @@ class Hub:
             StoreUnavailableError: The store is away.
         """
         write = DocumentWrite(_document(tenant, domain, kind), self.caller)
-        return await self.services.roll_back_document(write, version=version)
+        return (await self.services.roll_back_document(write, version=version)).outcome
 
     def collection(self, tenant: str, name: str) -> CollectionHandle:
         """

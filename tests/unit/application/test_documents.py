@@ -37,7 +37,7 @@ REF = CredentialRef("ref")
 
 
 async def test_published_text_is_kept_as_authored(hub: MemoryHub) -> None:
-    outcome = await hub.publish(write(KEY), text='{"a":   1}')
+    outcome = (await hub.publish(write(KEY), text='{"a":   1}')).outcome
 
     revision = await hub.read(KEY, caller=ANYBODY)
     assert outcome.versions == {"config": 1}
@@ -49,7 +49,7 @@ async def test_published_text_is_kept_as_authored(hub: MemoryHub) -> None:
 async def test_publishing_the_same_text_makes_no_version(hub: MemoryHub) -> None:
     await hub.publish(write(KEY), text='{"a": 1}')
 
-    again = await hub.publish(write(KEY), text='{"a": 1}')
+    again = (await hub.publish(write(KEY), text='{"a": 1}')).outcome
 
     assert (again.versions, again.changed) == ({"config": 1}, False)
 
@@ -84,7 +84,7 @@ async def test_rollback_makes_a_new_version_with_the_old_body(hub: MemoryHub) ->
     await hub.publish(write(KEY), text='{"a": 1}')
     await hub.publish(write(KEY), text='{"a": 2}')
 
-    outcome = await hub.roll_back(write(KEY), version=1)
+    outcome = (await hub.roll_back(write(KEY), version=1)).outcome
 
     assert outcome.versions == {"config": 3}
     assert await hub.body(KEY) == {"a": 1}
@@ -226,7 +226,7 @@ async def test_credentials_can_be_written_back_as_they_were_read(hub: MemoryHub)
     await hub.publish(write(SECRETS), text='{"credentials": {"ref": "canary", "b": "x"}}')
     shown = (await hub.read(SECRETS, caller=ANYBODY)).document.text
 
-    again = await hub.publish(write(SECRETS), text=shown)
+    again = (await hub.publish(write(SECRETS), text=shown)).outcome
 
     assert not again.changed
 

@@ -84,13 +84,13 @@ async def by_event_with_yaml(hub: MemoryHub, body: JsonObject) -> Outcome:
 
 
 async def by_publishing(hub: MemoryHub, body: JsonObject) -> Outcome:
-    return await hub.publish(write(CONFIG_KEY), text=hub.yaml.render(body))
+    return (await hub.publish(write(CONFIG_KEY), text=hub.yaml.render(body))).outcome
 
 
 async def by_patching(hub: MemoryHub, body: JsonObject) -> Outcome:
     if CONFIG_KEY not in hub.state.histories:
         await hub.publish(write(CONFIG_KEY), text="# ours\na: 1\n")
-    return await hub.patch(write(CONFIG_KEY), patch=body)
+    return (await hub.patch(write(CONFIG_KEY), patch=body)).outcome
 
 
 WAYS = [by_event, by_event_with_yaml, by_publishing, by_patching]
@@ -213,7 +213,7 @@ async def test_comments_and_order_survive_and_the_secret_does_not(hub: MemoryHub
     await hub.publish(write(CONFIG_KEY), text=text)
     document = hub.state.histories[CONFIG_KEY][-1].document
     assert document.authored == AuthoredYaml(expected)
-    assert not (await hub.publish(write(CONFIG_KEY), text=expected)).changed
+    assert not (await hub.publish(write(CONFIG_KEY), text=expected)).outcome.changed
 
 
 async def test_comment_that_repeats_the_secret_goes(hub: MemoryHub) -> None:
@@ -235,7 +235,7 @@ async def test_sealed_form_keeps_the_value_that_lies_there(hub: MemoryHub) -> No
 async def test_crews_are_sealed_and_still_read(hub: MemoryHub) -> None:
     key = OWNER.document(CREWS)
     crew = {"type": "http", "url": "https://crew.example/?token=c4n4ry", "secret": "whsec_x"}
-    outcome = await hub.publish(write(key), text=json.dumps({"crews": {"sales": crew}}))
+    outcome = (await hub.publish(write(key), text=json.dumps({"crews": {"sales": crew}}))).outcome
     assert outcome.notices == (Notice("unsealed_secret", "crews.sales.url"),)
     assert await opened(hub, "crews:crews.sales.secret") == "whsec_x"
 
@@ -387,11 +387,13 @@ async def by_event_without_it(hub: MemoryHub) -> Outcome:
 
 
 async def by_patching_another(hub: MemoryHub) -> Outcome:
-    return await hub.patch(write(CONFIG_KEY), patch={"integrations": {"smtp": {"port": 25}}})
+    return (
+        await hub.patch(write(CONFIG_KEY), patch={"integrations": {"smtp": {"port": 25}}})
+    ).outcome
 
 
 async def by_rolling_back(hub: MemoryHub) -> Outcome:
-    return await hub.roll_back(write(CONFIG_KEY), version=1)
+    return (await hub.roll_back(write(CONFIG_KEY), version=1)).outcome
 
 
 @pytest.mark.parametrize("writing", [by_event_without_it, by_patching_another, by_rolling_back])
@@ -445,7 +447,7 @@ async def test_patching_a_value_in_clear_takes_its_old_reference_away(
     assert await hub.body(MAIL_KEY) == {"u_ref": "mail:u"}
     await hub.patch(write(MAIL_KEY), patch={"u": "redis://h2"})
     assert await hub.body(MAIL_KEY) == {"u": "redis://h2"}
-    assert not (await hub.patch(write(MAIL_KEY), patch={"u": "redis://h2"})).changed
+    assert not (await hub.patch(write(MAIL_KEY), patch={"u": "redis://h2"})).outcome.changed
 
 
 async def test_a_number_in_the_place_of_a_password_takes_its_reference_away(
@@ -465,7 +467,7 @@ async def test_publishing_both_keeps_the_value_and_makes_no_credentials(hub: Mem
         {"u": "redis://h2"}, AuthoredYaml("# ours\nu: redis://h2 # by Ana\n")
     )
     assert OWNER.document(CREDENTIALS) not in hub.state.histories
-    assert not (await hub.publish(write(MAIL_KEY), text=text)).changed
+    assert not (await hub.publish(write(MAIL_KEY), text=text)).outcome.changed
 
 
 async def test_company_metadata_in_clear_takes_its_old_reference_away(hub: MemoryHub) -> None:
@@ -516,7 +518,7 @@ async def test_a_text_that_references_make_too_long_goes(hub: MemoryHub) -> None
     newest = hub.state.histories[CONFIG_KEY][-1].document
     assert newest.authored is None
     assert newest.body["smtp"] == {"password_ref": "config:smtp.password"}
-    assert not (await hub.publish(write(CONFIG_KEY), text=full_text())).changed
+    assert not (await hub.publish(write(CONFIG_KEY), text=full_text())).outcome.changed
     await by_patching(hub, {"smtp": {"port": 25}})
 
 

@@ -73,13 +73,26 @@ class Decision:
     notices: tuple[Notice, ...] = ()
 
 
+@frozen
+class WrittenDocument:
+    """
+    What a write did, and the revision that the document is at.
+
+    Args:
+        revision: None for a repeated request: its version may be pruned by now.
+    """
+
+    outcome: Outcome
+    revision: Revision | None
+
+
 async def write_document(
     store: ConfigStore,
     clock: Clock,
     request: DocumentWrite,
     decide: Callable[[Revision | None, datetime], Awaitable[Decision]],
     credentials: CredentialsWriter | None = None,
-) -> Outcome:
+) -> WrittenDocument:
     """
     Commit what *decide* makes of the document's current revision.
 
@@ -94,10 +107,10 @@ async def write_document(
     request.caller.require(Scope.CONFIG_WRITE)
     request.caller.require_tenant(request.key.tenant)
 
-    async def attempt() -> tuple[Changeset, Outcome]:
+    async def attempt() -> tuple[Changeset, WrittenDocument]:
         earlier = await earlier_outcome(store, request.claim)
         if earlier is not None:
-            return Changeset(), earlier
+            return Changeset(), WrittenDocument(earlier, None)
         now = clock.now()
         beside = request.key.owner.document(CREDENTIALS)
         found = await store.current((request.key, beside))
@@ -121,10 +134,11 @@ async def write_document(
             at=now,
             notices=decision.notices,
         )
+        result = WrittenDocument(outcome, decision.revision or current)
         if request.dry_run:
-            return Changeset(), outcome
+            return Changeset(), result
         changeset = Changeset(revisions=written, delivery=delivered(request.claim, outcome))
-        return decision.sealing.added_to(changeset), outcome
+        return decision.sealing.added_to(changeset), result
 
     return await commit_decided(store, attempt)
 
@@ -169,7 +183,7 @@ class PublishDocument:
     yaml: YamlCodec
     clock: Clock
 
-    async def __call__(self, request: DocumentWrite, *, text: str) -> Outcome:
+    async def __call__(self, request: DocumentWrite, *, text: str) -> WrittenDocument:
         """
         Write *text*; the same text again makes no version.
 
@@ -211,7 +225,7 @@ class PatchDocument:
     credentials: CredentialsWriter
     clock: Clock
 
-    async def __call__(self, request: DocumentWrite, *, patch: JsonObject) -> Outcome:
+    async def __call__(self, request: DocumentWrite, *, patch: JsonObject) -> WrittenDocument:
         """
         Apply *patch* to the current document.
 
@@ -256,7 +270,7 @@ class RollBackDocument:
     credentials: CredentialsWriter
     clock: Clock
 
-    async def __call__(self, request: DocumentWrite, *, version: int) -> Outcome:
+    async def __call__(self, request: DocumentWrite, *, version: int) -> WrittenDocument:
         """
         Write the body of *version* again.
 
@@ -297,7 +311,7 @@ class DeleteDocument:
     store: ConfigStore
     clock: Clock
 
-    async def __call__(self, request: DocumentWrite) -> Outcome:
+    async def __call__(self, request: DocumentWrite) -> WrittenDocument:
         """
         Delete the document.
 

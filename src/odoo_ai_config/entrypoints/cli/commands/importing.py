@@ -143,7 +143,7 @@ class _Importer:
         if current is not None and await yaml_of(current, self._services.yaml) == text:
             return FileReport(Fate.UNCHANGED, path)
         request = DocumentWrite(key, OPERATOR, dry_run=self._dry_run)
-        outcome = await self._services.publish_document(request, text=text)
+        outcome = (await self._services.publish_document(request, text=text)).outcome
         if not outcome.changed:
             return FileReport(Fate.UNCHANGED, path)
         version = outcome.versions[str(key.kind)]

@@ -12,7 +12,7 @@ from aiohttp import hdrs, web
 from multidict import CIMultiDict
 from structlog.contextvars import bind_contextvars
 
-from odoo_ai_config.application.documents.writing import DocumentWrite
+from odoo_ai_config.application.documents.writing import DocumentWrite, WrittenDocument
 from odoo_ai_config.application.off_loop import cost_of, run_off_loop
 from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.documents.diffing import ChangeKind, ValueChange
@@ -174,7 +174,7 @@ async def publish(request: web.Request, caller: ApiKey) -> web.Response:
     """
     services = request.app[SERVICES]
 
-    async def write(wanted: DocumentWrite, body: JsonObject) -> Outcome:
+    async def write(wanted: DocumentWrite, body: JsonObject) -> WrittenDocument:
         text = body.get("yaml_content")
         if not isinstance(text, str):
             fields = FieldReader({"": body})
@@ -192,7 +192,7 @@ async def patch(request: web.Request, caller: ApiKey) -> web.Response:
     """
     services = request.app[SERVICES]
 
-    async def write(wanted: DocumentWrite, body: JsonObject) -> Outcome:
+    async def write(wanted: DocumentWrite, body: JsonObject) -> WrittenDocument:
         return await services.patch_document(wanted, patch=body)
 
     return await _written(request, caller, write)
@@ -205,7 +205,7 @@ async def roll_back(request: web.Request, caller: ApiKey) -> web.Response:
     """
     services = request.app[SERVICES]
 
-    async def write(wanted: DocumentWrite, body: JsonObject) -> Outcome:
+    async def write(wanted: DocumentWrite, body: JsonObject) -> WrittenDocument:
         fields = FieldReader({"": body})
         version = fields.integer("version")
         if version is None:
@@ -221,23 +221,25 @@ async def delete(request: web.Request, caller: ApiKey) -> web.Response:
     Delete a document; its history stays.
     """
     raw = await read_body(request)
-    outcome = await _attempt(request, caller, raw, request.app[SERVICES].delete_document)
-    key = document_of(request)
+    written = await _attempt(request, caller, raw, request.app[SERVICES].delete_document)
+    key, outcome = document_of(request), written.outcome
     return _answered(outcome, json_bytes({**_told(key, outcome), "deleted": True}))
 
 
 async def _written(
     request: web.Request,
     caller: ApiKey,
-    write: Callable[[DocumentWrite, JsonObject], Awaitable[Outcome]],
+    write: Callable[[DocumentWrite, JsonObject], Awaitable[WrittenDocument]],
 ) -> web.Response:
     require_json(request)
     raw = await read_body(request)
     body = await read_json(request, raw, dict)
-    outcome = await _attempt(request, caller, raw, lambda wanted: write(wanted, body))
-    key = document_of(request)
-    revision = await _readable(request, key, caller, outcome.versions[str(key.kind)])
-    if revision is None:
+    written = await _attempt(request, caller, raw, lambda wanted: write(wanted, body))
+    key, outcome, revision = document_of(request), written.outcome, written.revision
+    readable = _may_read(caller)
+    if readable and revision is None:
+        revision = await _repeated(request, key, caller, outcome.versions[str(key.kind)])
+    if not readable or revision is None:
         told = _told(key, outcome) | _done(request, outcome)
         return _answered(outcome, json_bytes(told))
     tag = entity_tag(revision)
@@ -250,8 +252,8 @@ async def _attempt(
     request: web.Request,
     caller: ApiKey,
     raw: bytes,
-    write: Callable[[DocumentWrite], Awaitable[Outcome]],
-) -> Outcome:
+    write: Callable[[DocumentWrite], Awaitable[WrittenDocument]],
+) -> WrittenDocument:
     key = document_of(request)
     bind_contextvars(tenant=str(key.tenant), domain=str(key.domain))
     claim = claim_of(request, caller, raw)
@@ -260,13 +262,13 @@ async def _attempt(
     )
     present = await _present(request, key, caller) if precondition.needs_present else None
     expected = precondition.expected_version(present)
-    outcome = await write(DocumentWrite(key, caller, expected, claim))
+    written = await write(DocumentWrite(key, caller, expected, claim))
     metrics = request.app[METRICS]
-    if outcome.replayed:
+    if written.outcome.replayed:
         metrics.replay()
-    elif outcome.changed:
+    elif written.outcome.changed:
         metrics.version(str(key.kind))
-    return outcome
+    return written
 
 
 async def _present(request: web.Request, key: DocumentKey, caller: ApiKey) -> Revision | None:
@@ -276,18 +278,15 @@ async def _present(request: web.Request, key: DocumentKey, caller: ApiKey) -> Re
         return None
 
 
-async def _readable(
+async def _repeated(
     request: web.Request, key: DocumentKey, caller: ApiKey, version: int
 ) -> Revision | None:
     """
-    The revision that was written, for a caller who may read what others wrote into it.
+    The revision that a repeated request wrote the first time; None if it is pruned by now.
     """
-    if not _may_read(caller):
-        return None
     try:
         return await request.app[SERVICES].read_document(key, caller=caller, version=version)
     except RevisionNotFoundError:
-        # A repeated request may be about a version that was pruned meanwhile.
         return None
 
 
