@@ -108,15 +108,16 @@ def routing_added(mappings: int = 100_000, rounds: int = 20) -> Iterator[Figure]
 
 async def _routing_microseconds(folder: Path, mappings: int, rounds: int) -> float:
     async with hub_in(folder) as hub_:
-        services = hub_.services
+        ports = hub_.services.ports
         await fill(hub_, mappings)
         chosen = [message(number) for number in range(0, mappings, mappings // 1000)]
         found = []
         for _ in range(rounds):
             start = perf_counter()
             for incoming in chosen:
-                route = (await services.channels.table_for(incoming)).resolve(incoming)
-                await destination_of(route, channels=services.channels, store=services.store)
+                table = await ports.channels.table_for(incoming)
+                route = table.resolve(incoming)
+                await destination_of(route, channels=ports.channels, store=ports.store)
             found.append((perf_counter() - start) / len(chosen) * 1e6)
     return median(found)
 

@@ -226,7 +226,9 @@ class World:
         in_hand: dict[TenantId, int] = {}
         now = hub.clock.now()
         claim_limits = ClaimLimits(number, number, in_hand)
-        messages = await hub.inbox.claim(claim_limits, now=now, until=now + self.deliver.lease)
+        messages = await hub.ports.inbox.claim(
+            claim_limits, now=now, until=now + self.deliver.lease
+        )
         heads = Counter(message.conversation for message in messages)
         assert set(heads.values()) <= {1}
         self.hands += map(Delivery, messages)
@@ -266,7 +268,7 @@ class World:
         for _ in range(1000):
             while self.hands:
                 await self.step(0)
-            due = await self.hub.inbox.next_due()
+            due = await self.hub.ports.inbox.next_due()
             if due is None:
                 return
             self.hub.clock.time = max(self.hub.clock.time, due)

@@ -96,7 +96,7 @@ def test_pushing_again_what_is_not_equal_brings_the_hub_back_in_step(
         for subject, status in (await statuses(restored, memory)).items():
             last = memory[subject][0]
             if isinstance(last, ChannelMapping):
-                current = (await restored.channels.current((last.key,)))[last.key].mapping
+                current = (await restored.ports.channels.current((last.key,)))[last.key].mapping
                 # Switching off is no claim: what another tenant has meanwhile stays with it.
                 given_up = not last.active and current.owner.tenant != last.owner.tenant
                 assert status is (DriftStatus.TAKEN if given_up else DriftStatus.EQUAL)

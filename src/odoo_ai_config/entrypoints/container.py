@@ -49,40 +49,6 @@ from odoo_ai_config.adapters.system.clock import SystemClock
 from odoo_ai_config.adapters.system.revoked_keys import RevokedKeysFile
 from odoo_ai_config.adapters.system.token_source import SystemTokenSource
 from odoo_ai_config.adapters.yaml.yaml_codec import RuamelYamlCodec
-from odoo_ai_config.application.audit import ReadAuditTrail
-from odoo_ai_config.application.channels.mapping import ReadMapping, SyncMapping, WriteMapping
-from odoo_ai_config.application.channels.routing import ResolveRoute
-from odoo_ai_config.application.channels.simulation import SimulateMapping
-from odoo_ai_config.application.chatwoot.accounts import ChatwootAccounts
-from odoo_ai_config.application.chatwoot.settings import ReadChatwootAccounts, SetChatwootAccount
-from odoo_ai_config.application.collections import ReadCollection, SyncCollection
-from odoo_ai_config.application.credentials.reveal import RevealCredential
-from odoo_ai_config.application.credentials.rotation import (
-    CheckKeyRing,
-    RotateMasterKey,
-    RotateTenantKey,
-)
-from odoo_ai_config.application.credentials.sealing import Sealer
-from odoo_ai_config.application.credentials.stored import SealStoredSecrets
-from odoo_ai_config.application.credentials.written import CredentialsWriter
-from odoo_ai_config.application.crews import CrewLookup
-from odoo_ai_config.application.documents.comparing import CompareRevisions
-from odoo_ai_config.application.documents.reading import ListDocuments, ReadDocument
-from odoo_ai_config.application.documents.sync import SyncCompanyMetadata, SyncCredentials
-from odoo_ai_config.application.documents.writing import (
-    DeleteDocument,
-    PatchDocument,
-    PublishDocument,
-    RollBackDocument,
-)
-from odoo_ai_config.application.keys import Authenticate, CreateApiKey, RevokeApiKey
-from odoo_ai_config.application.messages.answers import AnswerMessage
-from odoo_ai_config.application.messages.delivery import DeliverMessage
-from odoo_ai_config.application.messages.intake import ReceiveMessage
-from odoo_ai_config.application.messages.reading import ListMessages, ReadMessage
-from odoo_ai_config.application.messages.replay import DiscardMessage, HoldMessages, ReplayMessages
-from odoo_ai_config.application.messages.reply_sender import ReplySender
-from odoo_ai_config.application.messages.texts import MessageTexts
 from odoo_ai_config.application.ports.api_key_store import ApiKeyStore
 from odoo_ai_config.application.ports.audit_log import AuditLog
 from odoo_ai_config.application.ports.channel_directory import ChannelDirectory
@@ -94,16 +60,12 @@ from odoo_ai_config.application.ports.message_inbox import MessageInbox
 from odoo_ai_config.application.ports.revoked_keys import RevokedKeys
 from odoo_ai_config.application.ports.secret_store import SecretStore
 from odoo_ai_config.application.ports.secret_vault import SecretVault
-from odoo_ai_config.application.reconciliation import Reconcile
-from odoo_ai_config.application.retention import PruneHistory, PruneMessages
-from odoo_ai_config.application.tenants import ListTenants
-from odoo_ai_config.application.work_signal import WorkSignal
 from odoo_ai_config.domain.access import ALL_SCOPES, ApiKey
 from odoo_ai_config.domain.chatwoot import ChatwootAccess
 from odoo_ai_config.domain.credentials.secrets import SecretText, digest_of
 from odoo_ai_config.domain.crews import CrewKind
-from odoo_ai_config.entrypoints.services import Services
 from odoo_ai_config.entrypoints.settings import Settings, StoreLocation
+from odoo_ai_config.entrypoints.wiring import Policies, Ports, build_services
 
 # A large file is looked at as far as this lasts: whoever asks waits for the answer.
 _EXAMINATION_SECONDS: Final = 20.0
@@ -221,20 +183,26 @@ def _revoked_keys(settings: Settings) -> RevokedKeys:
     return RevokedKeysFile(settings.revoked_keys_path)
 
 
-def _configured_key(settings: Settings, clock: Clock) -> ApiKey | None:
-    if settings.api_key is None:
-        return None
-    digest = digest_of(settings.api_key.reveal())
-    return ApiKey("configured", "configured", digest, ALL_SCOPES, None, created_at=clock.now())
-
-
-def _chatwoot_fallback(settings: Settings) -> ChatwootAccess:
-    return ChatwootAccess(
-        settings.chatwoot_url,
-        settings.chatwoot_api_token,
-        settings.chatwoot_secrets,
-        settings.chatwoot_tokens,
+def _policies(settings: Settings, clock: Clock) -> Policies:
+    key = settings.api_key
+    return Policies(
+        configured_key=None if key is None else _configured_key(key, clock),
+        chatwoot=ChatwootAccess(
+            settings.chatwoot_url,
+            settings.chatwoot_api_token,
+            settings.chatwoot_secrets,
+            settings.chatwoot_tokens,
+        ),
+        retries=settings.retries,
+        lease=settings.lease,
+        retention=settings.retention,
+        messages_kept=settings.messages_kept,
     )
+
+
+def _configured_key(key: SecretText, clock: Clock) -> ApiKey:
+    digest = digest_of(key.reveal())
+    return ApiKey("configured", "configured", digest, ALL_SCOPES, None, created_at=clock.now())
 
 
 def _crew_client(clients: Mapping[CrewKind, CrewClient], observe: Observe) -> CrewClient:
@@ -291,9 +259,6 @@ class Container(containers.DeclarativeContainer):
         # Answered from memory most of the time: timing it would cost more than it does.
         untimed={"current"},
     )
-    channels = stores.provided.channels
-    secrets = stores.provided.secrets
-    collections = stores.provided.collections
     inbox: providers.Singleton[MessageInbox] = providers.Singleton(
         instrumented,
         MessageInbox,
@@ -301,21 +266,8 @@ class Container(containers.DeclarativeContainer):
         observe_store,
         names={"find": "message", "page": "messages", "prune": "prune_messages"},
     )
-    api_keys = stores.provided.api_keys
-    audit = stores.provided.audit
 
-    sealer = providers.Singleton(Sealer, secrets, vault)
-    credentials_writer = providers.Singleton(CredentialsWriter, sealer, yaml)
-
-    work_signal = providers.Singleton(WorkSignal)
-    chatwoot_accounts = providers.Singleton(
-        ChatwootAccounts,
-        store,
-        secrets,
-        vault,
-        clock,
-        providers.Callable(_chatwoot_fallback, settings),
-    )
+    revoked_keys = providers.Singleton(_revoked_keys, settings)
 
     http_sessions = providers.Singleton(SessionsOnDemand, settings.provided.private_targets)
     in_process_crews = providers.Singleton(InProcessCrewClient)
@@ -334,91 +286,24 @@ class Container(containers.DeclarativeContainer):
     )
     chatwoot = providers.Singleton(HttpChatwootClientOnDemand, http_sessions, clock)
 
-    message_texts = providers.Singleton(MessageTexts, sealer)
-    crew_lookup = providers.Singleton(CrewLookup, store, secrets, vault)
-
-    services = providers.Singleton(
-        Services,
+    ports = providers.Singleton(
+        Ports,
         store=store,
-        channels=channels,
-        secrets=secrets,
+        channels=stores.provided.channels,
+        secrets=stores.provided.secrets,
+        collections=stores.provided.collections,
         inbox=inbox,
-        api_keys=api_keys,
-        audit=audit,
-        chatwoot_accounts=chatwoot_accounts,
+        api_keys=stores.provided.api_keys,
+        audit=stores.provided.audit,
+        revoked_keys=revoked_keys,
         vault=vault,
+        clock=clock,
+        tokens=tokens,
         yaml=yaml,
         crews=in_process_crews,
-        work_signal=work_signal,
-        answer_message=providers.Singleton(
-            AnswerMessage, store, inbox, message_texts, crew_lookup, clock, work_signal
-        ),
-        authenticate=providers.Singleton(
-            Authenticate, api_keys, providers.Callable(_configured_key, settings, clock)
-        ),
-        check_key_ring=providers.Singleton(CheckKeyRing, secrets, vault),
-        compare_revisions=providers.Singleton(CompareRevisions, store, yaml),
-        create_api_key=providers.Singleton(CreateApiKey, store, tokens, clock),
-        delete_document=providers.Singleton(DeleteDocument, store, clock),
-        deliver_message=providers.Singleton(
-            DeliverMessage,
-            store,
-            message_texts,
-            crew_lookup,
-            crew_client,
-            providers.Singleton(ReplySender, chatwoot_accounts, chatwoot),
-            clock,
-            settings.provided.retries,
-            settings.provided.lease,
-        ),
-        discard_message=providers.Singleton(DiscardMessage, store, inbox, clock),
-        hold_messages=providers.Singleton(HoldMessages, store, inbox, clock),
-        list_documents=providers.Singleton(ListDocuments, store),
-        list_messages=providers.Singleton(ListMessages, inbox),
-        list_tenants=providers.Singleton(ListTenants, store),
-        patch_document=providers.Singleton(PatchDocument, store, credentials_writer, clock),
-        prune_history=providers.Singleton(PruneHistory, store, clock, settings.provided.retention),
-        prune_messages=providers.Singleton(
-            PruneMessages, inbox, clock, settings.provided.messages_kept
-        ),
-        publish_document=providers.Singleton(
-            PublishDocument, store, credentials_writer, yaml, clock
-        ),
-        read_audit_trail=providers.Singleton(ReadAuditTrail, audit),
-        read_chatwoot_accounts=providers.Singleton(ReadChatwootAccounts, store),
-        read_collection=providers.Singleton(ReadCollection, store, collections),
-        read_document=providers.Singleton(ReadDocument, store),
-        read_mapping=providers.Singleton(ReadMapping, channels),
-        read_message=providers.Singleton(ReadMessage, store, inbox, message_texts, clock),
-        receive_message=providers.Singleton(
-            ReceiveMessage, store, inbox, channels, sealer, tokens, work_signal, clock
-        ),
-        reconcile=providers.Singleton(Reconcile, store, channels, collections),
-        replay_messages=providers.Singleton(
-            ReplayMessages, store, inbox, channels, message_texts, clock, work_signal
-        ),
-        resolve_route=providers.Singleton(ResolveRoute, channels),
-        reveal_credential=providers.Singleton(RevealCredential, store, secrets, vault, clock),
-        revoke_api_key=providers.Singleton(
-            RevokeApiKey, store, api_keys, providers.Singleton(_revoked_keys, settings), clock
-        ),
-        roll_back_document=providers.Singleton(RollBackDocument, store, credentials_writer, clock),
-        rotate_master_key=providers.Singleton(RotateMasterKey, secrets, vault, store, clock),
-        rotate_tenant_key=providers.Singleton(RotateTenantKey, secrets, vault, store, clock),
-        seal_stored_secrets=providers.Singleton(
-            SealStoredSecrets, store, credentials_writer, clock
-        ),
-        set_chatwoot_account=providers.Singleton(
-            SetChatwootAccount, store, sealer, chatwoot_accounts, clock
-        ),
-        simulate_mapping=providers.Singleton(SimulateMapping, channels, clock),
-        sync_collection=providers.Singleton(SyncCollection, store, collections, clock),
-        sync_company_metadata=providers.Singleton(
-            SyncCompanyMetadata, store, credentials_writer, clock
-        ),
-        sync_credentials=providers.Singleton(
-            SyncCredentials, store, credentials_writer, yaml, clock
-        ),
-        sync_mapping=providers.Singleton(SyncMapping, store, channels, clock),
-        write_mapping=providers.Singleton(WriteMapping, store, channels, clock),
+        crew_client=crew_client,
+        chatwoot=chatwoot,
+    )
+    services = providers.Singleton(
+        build_services, ports, providers.Singleton(_policies, settings, clock)
     )

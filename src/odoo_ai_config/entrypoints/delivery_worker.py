@@ -23,8 +23,8 @@ from odoo_ai_config.application.work_signal import WorkSignal
 from odoo_ai_config.domain.crews import Crew
 from odoo_ai_config.domain.identifiers import TenantId
 from odoo_ai_config.domain.messages.inbox import CLOCK_SLACK, InboxMessage
-from odoo_ai_config.entrypoints.services import Services
 from odoo_ai_config.entrypoints.settings import Settings
+from odoo_ai_config.entrypoints.wiring import Services
 
 Count: TypeAlias = Callable[[str], None]
 """
@@ -95,7 +95,7 @@ class DeliveryWorker:
     def __init__(
         self, services: Services, capacity: Capacity, *, count: Count = lambda _progress: None
     ) -> None:
-        self._inbox = services.inbox
+        self._inbox = services.ports.inbox
         self._deliver = services.deliver_message
         self._bell = services.work_signal
         self._ended = WorkSignal()

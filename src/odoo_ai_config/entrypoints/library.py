@@ -57,9 +57,9 @@ from odoo_ai_config.domain.outcomes import Outcome
 from odoo_ai_config.domain.reconciliation import ExpectedArea
 from odoo_ai_config.entrypoints.container import Container
 from odoo_ai_config.entrypoints.delivery_worker import Capacity, capacity_of, delivering
-from odoo_ai_config.entrypoints.services import Services
 from odoo_ai_config.entrypoints.settings import Settings, read_settings
 from odoo_ai_config.entrypoints.startup import opened
+from odoo_ai_config.entrypoints.wiring import Services
 
 IN_PROCESS: Final = ApiKey(
     "library", "library", b"", ALL_SCOPES, None, created_at=datetime(1970, 1, 1, tzinfo=UTC)
@@ -342,7 +342,7 @@ class Hub:
         """
 
         def register(function: CrewFunction) -> CrewFunction:
-            self.services.crews.register(name, function)
+            self.services.ports.crews.register(name, function)
             return function
 
         return register

@@ -27,9 +27,9 @@ from odoo_ai_config.entrypoints.http.platform.metrics import Metrics
 from odoo_ai_config.entrypoints.http.platform.options import HttpOptions
 from odoo_ai_config.entrypoints.http.platform.signature import SignaturePolicy
 from odoo_ai_config.entrypoints.server import serve
-from odoo_ai_config.entrypoints.services import Services
 from odoo_ai_config.entrypoints.settings import PREFIX, Settings, SettingsError
 from odoo_ai_config.entrypoints.startup import FirstSecrets, opened, set_up
+from odoo_ai_config.entrypoints.wiring import Services
 
 _log = structlog.get_logger(area="config")
 

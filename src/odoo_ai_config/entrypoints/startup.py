@@ -24,8 +24,8 @@ from odoo_ai_config.domain.credentials.secrets import SecretText
 from odoo_ai_config.entrypoints.apps import App
 from odoo_ai_config.entrypoints.container import Container
 from odoo_ai_config.entrypoints.private_files import write_private
-from odoo_ai_config.entrypoints.services import Services
 from odoo_ai_config.entrypoints.settings import Settings
+from odoo_ai_config.entrypoints.wiring import Services
 
 _STARTUP: Final = ApiKey(
     "startup", "startup", b"", ALL_SCOPES, None, created_at=datetime(1970, 1, 1, tzinfo=UTC)
@@ -128,8 +128,8 @@ async def ensure_webhook_token(services: Services, settings: Settings) -> Secret
         App.CHATWOOT not in settings.apps
         or settings.chatwoot_tokens
         or settings.chatwoot_secrets
-        or await services.store.current(documents_of(None))
-        or await stored_accounts(services.store)
+        or await services.ports.store.current(documents_of(None))
+        or await stored_accounts(services.ports.store)
     )
     if needless:
         return None
@@ -149,7 +149,7 @@ async def ensure_first_key(services: Services, settings: Settings) -> SecretText
         The key, to be shown once; it is kept in the data folder's file ``api-key`` too. None
         if a key was set or made before.
     """
-    if settings.api_key is not None or await services.api_keys.api_keys():
+    if settings.api_key is not None or await services.ports.api_keys.api_keys():
         return None
     _key, text = await services.create_api_key(
         name="first",

@@ -90,7 +90,7 @@ async def owns(hub: MemoryHub, owner: TenantDomain, *, account: str = "1") -> No
 async def has_crews(
     hub: MemoryHub, owner: TenantDomain, document: JsonObject = CREWS_DOCUMENT
 ) -> None:
-    await hub.publish(write(owner.document(CREWS)), text=json.dumps(document))
+    await hub.publish_document(write(owner.document(CREWS)), text=json.dumps(document))
 
 
 def payload(number: int = 1, *, conversation: int = 301, account: int = 1) -> JsonObject:
@@ -130,7 +130,7 @@ async def ready(
 
 
 async def found(hub: MemoryHub, message_id: MessageId) -> InboxMessage:
-    message = await hub.inbox.find(message_id)
+    message = await hub.ports.inbox.find(message_id)
     assert message is not None
     return message
 
@@ -140,7 +140,9 @@ async def claimed(hub: MemoryHub) -> InboxMessage:
     The only message that is due, taken.
     """
     now = hub.clock.now()
-    (message,) = await hub.inbox.claim(PLENTY, now=now, until=now + hub.deliver_message.lease)
+    (message,) = await hub.ports.inbox.claim(
+        PLENTY, now=now, until=now + hub.deliver_message.lease
+    )
     return message
 
 
@@ -155,6 +157,6 @@ async def delivered(hub: MemoryHub) -> Step:
 
 
 async def skip_to_due(hub: MemoryHub) -> None:
-    due = await hub.inbox.next_due()
+    due = await hub.ports.inbox.next_due()
     assert due is not None
     hub.clock.time = max(hub.clock.time, due)

@@ -23,7 +23,7 @@ SCOPES = frozenset({Scope.CONFIG_READ})
 async def test_created_key_lets_its_holder_in_with_its_scopes(hub: MemoryHub) -> None:
     key, text = await hub.create_api_key(name="crm", scopes=SCOPES, tenant=TenantId("acme"))
 
-    found = await hub.authenticate()(text.reveal())
+    found = await hub.authenticate(text.reveal())
 
     assert found == key
     assert (found.scopes, found.tenant) == (SCOPES, TenantId("acme"))
@@ -41,7 +41,7 @@ async def test_id_of_a_key_cannot_be_taken_for_an_option(hub: MemoryHub) -> None
     key, text = await create(name="crm", scopes=SCOPES)
 
     assert key.id.isalnum()
-    assert await hub.authenticate()(text.reveal()) == key
+    assert await hub.authenticate(text.reveal()) == key
 
 
 async def test_key_itself_is_kept_nowhere(hub: MemoryHub) -> None:
@@ -60,8 +60,8 @@ async def test_revoked_key_lets_nobody_in(hub: MemoryHub) -> None:
 
     assert revoked.revoked_at == again.revoked_at == hub.clock.time
     with pytest.raises(InvalidApiKeyError):
-        await hub.authenticate()(text.reveal())
-    actions = [entry.action for entry in await hub.audit.entries()]
+        await hub.authenticate(text.reveal())
+    actions = [entry.action for entry in await hub.ports.audit.entries()]
     assert actions == [AuditAction.KEY_REVOKED, AuditAction.KEY_CREATED]
 
 
@@ -75,19 +75,19 @@ async def test_wrong_secret_lets_nobody_in(hub: MemoryHub) -> None:
     wrong = text.reveal()[:-1] + ("A" if text.reveal()[-1] != "A" else "B")
 
     with pytest.raises(InvalidApiKeyError):
-        await hub.authenticate()(wrong)
+        await hub.authenticate(wrong)
 
 
 @given(presented=st.none() | st.text() | st.from_regex(r"oac_[A-Za-z0-9-]{12}_[\w-]{43}"))
 async def test_whatever_is_presented_the_answer_is_the_same(presented: str | None) -> None:
     with pytest.raises(InvalidApiKeyError):
-        await MemoryHub().authenticate()(presented)
+        await MemoryHub().authenticate(presented)
 
 
 async def test_configured_key_lets_in_beside_those_of_the_store(hub: MemoryHub) -> None:
     configured = ApiKey("c", "c", digest_of("a-long-configured-key"), ALL_SCOPES, None, AT)
     key, text = await hub.create_api_key(name="crm", scopes=SCOPES)
-    authenticate = hub.authenticate(configured)
+    authenticate = evolve(hub.authenticate, configured=configured)
 
     assert await authenticate("a-long-configured-key") is configured
     assert await authenticate(text.reveal()) == key
@@ -99,7 +99,7 @@ async def test_keys_at_hand_are_enough_to_tell_who_calls(hub: MemoryHub) -> None
     configured = ApiKey(
         "configured", "c", digest_of("a-long-configured-key"), ALL_SCOPES, None, AT
     )
-    authenticate = hub.authenticate(configured)
+    authenticate = evolve(hub.authenticate, configured=configured)
     key, text = await hub.create_api_key(name="crm", scopes=SCOPES)
     hub.state.away = True
 
@@ -129,7 +129,7 @@ async def test_key_is_handed_over_before_it_is_good_for_anything(hub: MemoryHub)
         await hub.create_api_key(name="first", scopes=SCOPES, hand_over=keep_and_die)
 
     assert len(kept) == 1
-    assert await hub.api_keys.api_keys() == []
+    assert await hub.ports.api_keys.api_keys() == []
 
 
 async def test_key_that_a_backup_brings_back_is_revoked_again(hub: MemoryHub) -> None:
@@ -143,9 +143,9 @@ async def test_key_that_a_backup_brings_back_is_revoked_again(hub: MemoryHub) ->
     assert [again.id for again in await hub.revoke_api_key.again(actor="startup")] == [key.id]
 
     with pytest.raises(InvalidApiKeyError):
-        await hub.authenticate()(text.reveal())
+        await hub.authenticate(text.reveal())
     assert hub.state.api_keys[kept.id] == kept
-    entry = (await hub.audit.entries())[0]
+    entry = (await hub.ports.audit.entries())[0]
     assert (entry.action, entry.actor, entry.subject) == (
         AuditAction.KEY_REVOKED,
         "startup",
@@ -159,7 +159,7 @@ async def test_revocation_of_a_key_that_was_never_in_the_store_changes_nothing(
 ) -> None:
     await hub.revoked_keys.note(["created-after-the-backup"])
     assert await hub.revoke_api_key.again(actor="startup") == []
-    assert await hub.audit.entries() == []
+    assert await hub.ports.audit.entries() == []
 
 
 async def test_revocation_is_noted_even_if_an_earlier_attempt_could_not(hub: MemoryHub) -> None:

@@ -51,7 +51,7 @@ async def enable(
     hub: MemoryHub, *names: str, domain: str = "default", kind: str = "config"
 ) -> None:
     body = revision(key(domain=domain, kind=kind), enabled_collections=list(names))
-    await hub.store.commit(Changeset(revisions=(body,)))
+    await hub.ports.store.commit(Changeset(revisions=(body,)))
 
 
 async def test_push_says_what_it_did(hub: MemoryHub) -> None:
@@ -83,13 +83,13 @@ async def test_push_of_the_same_makes_no_version(hub: MemoryHub) -> None:
 async def test_patch_that_finds_nothing_leaves_no_collection(hub: MemoryHub) -> None:
     outcome = await push(hub, removed=("9",))
     assert outcome.versions == {"products_informations": 0}
-    assert await hub.collections.head(KEY) is None
+    assert await hub.ports.collections.head(KEY) is None
 
 
 async def test_merge_keeps_the_fields_that_it_does_not_name(hub: MemoryHub) -> None:
     await push(hub, item("1", name="Camisa", price=5))
     await push(hub, item("1", price=6), item("2", price=7), merging=True)
-    found = await hub.collections.items(KEY, ["1", "2"])
+    found = await hub.ports.collections.items(KEY, ["1", "2"])
     assert found["1"].body == {"name": "Camisa", "price": 6}
     assert found["2"].body == {"price": 7}
     again = await push(hub, item("1", price=6), merging=True)
@@ -103,7 +103,7 @@ async def test_repeated_push_answers_as_the_first_did(hub: MemoryHub) -> None:
     again = await hub.sync_collection(KEY, sync, caller=ODOO, claim=claim())
     assert again == first
     assert again.replayed
-    assert set(await hub.collections.digests(KEY)) == {"1", "2"}
+    assert set(await hub.ports.collections.digests(KEY)) == {"1", "2"}
 
 
 async def test_idempotency_key_with_another_body_is_refused(hub: MemoryHub) -> None:
@@ -115,7 +115,7 @@ async def test_idempotency_key_with_another_body_is_refused(hub: MemoryHub) -> N
 
 async def test_writers_of_one_collection_lose_nothing(hub: MemoryHub) -> None:
     await asyncio.gather(*(push(hub, item(str(number))) for number in range(20)))
-    head = await hub.collections.head(KEY)
+    head = await hub.ports.collections.head(KEY)
     assert head is not None
     assert (head.version, head.size) == (20, 20)
 
@@ -134,7 +134,7 @@ async def test_who_may_not_push_is_refused(
     assert isinstance(caller, type(ANYBODY))
     with pytest.raises(error):
         await hub.sync_collection(KEY, CollectionSync(whole=True), caller=caller)
-    assert await hub.collections.head(KEY) is None
+    assert await hub.ports.collections.head(KEY) is None
 
 
 async def test_crew_reads_what_changed_since(hub: MemoryHub) -> None:
@@ -187,7 +187,7 @@ async def test_reader_who_has_everything_costs_no_look_at_items(hub: MemoryHub) 
     await enable(hub, "products_informations")
     await push(hub, item("1"))
     store = CountingStore(hub.state)
-    read = ReadCollection(hub.store, store)
+    read = ReadCollection(hub.ports.store, store)
     cursor = (await read(KEY, caller=CREW)).cursor
     looks = CountingStore.looks
     await read(KEY, caller=CREW, since=cursor)
@@ -202,7 +202,7 @@ async def test_expired_and_odd_cursors_are_refused(hub: MemoryHub) -> None:
     old = (await hub.read_collection(KEY, caller=CREW)).cursor
     await push(hub, removed=("1",))
     await push(hub, item("3"))
-    await hub.store.prune(RetentionPolicy(keep=1), now=AT)
+    await hub.ports.store.prune(RetentionPolicy(keep=1), now=AT)
     with pytest.raises(CursorExpiredError):
         await hub.read_collection(KEY, caller=CREW, since=old)
     with pytest.raises(InvalidValueError):
@@ -230,18 +230,20 @@ async def test_traces_that_go_while_a_page_is_read_are_noticed(hub: MemoryHub) -
     await push(hub, item("1"), item("2"))
     cursor = (await hub.read_collection(KEY, caller=ANYBODY)).cursor
     await push(hub, removed=("1",))
-    head = await hub.collections.head(KEY)
+    head = await hub.ports.collections.head(KEY)
     assert head is not None
     await push(hub, item("3"))
-    await hub.store.prune(RetentionPolicy(keep=1), now=AT)
+    await hub.ports.store.prune(RetentionPolicy(keep=1), now=AT)
     with pytest.raises(CursorExpiredError):
-        await ReadCollection(hub.store, Late(hub.state, head))(KEY, caller=ANYBODY, since=cursor)
+        await ReadCollection(hub.ports.store, Late(hub.state, head))(
+            KEY, caller=ANYBODY, since=cursor
+        )
 
 
 async def test_collection_that_goes_while_it_is_read_is_not_found(hub: MemoryHub) -> None:
     head = CollectionHead(KEY, 1, 0, AT, AT)
     with pytest.raises(CollectionNotFoundError):
-        await ReadCollection(hub.store, Late(hub.state, head))(KEY, caller=ANYBODY)
+        await ReadCollection(hub.ports.store, Late(hub.state, head))(KEY, caller=ANYBODY)
 
 
 async def test_only_enabled_collections_are_served_to_crews(hub: MemoryHub) -> None:
@@ -272,8 +274,8 @@ async def test_settings_count_before_what_the_company_says(hub: MemoryHub) -> No
 async def test_deleted_settings_enable_nothing(hub: MemoryHub) -> None:
     await push(hub, item("1"))
     settings = revision(key(), enabled_collections=["products"])
-    await hub.store.commit(Changeset(revisions=(settings,)))
-    await hub.store.commit(Changeset(revisions=(deleted(settings),)))
+    await hub.ports.store.commit(Changeset(revisions=(settings,)))
+    await hub.ports.store.commit(Changeset(revisions=(deleted(settings),)))
     with pytest.raises(CollectionNotEnabledError):
         await hub.read_collection(KEY, caller=CREW, domain=BusinessDomain())
 

@@ -8,6 +8,7 @@ import pytest
 from attrs import evolve
 
 from odoo_ai_config.adapters.memory.config_store import MemoryConfigStore
+from odoo_ai_config.adapters.memory.secret_vault import MemorySecretVault
 from odoo_ai_config.application.errors import (
     ApplicationError,
     ChatwootRefusedError,
@@ -33,6 +34,7 @@ from odoo_ai_config.domain.identifiers import (
 )
 from odoo_ai_config.domain.json_types import JsonObject
 from odoo_ai_config.domain.messages.inbox import Stage
+from odoo_ai_config.entrypoints.wiring import build_services
 from tests.unit.application.deliveries import (
     ACME,
     ANOTHER,
@@ -78,7 +80,7 @@ async def test_answer_is_kept_before_it_is_posted_and_sealed() -> None:
     assert (step.progress, step.crew) == (Progress.ANSWERED, "sales")
     assert (message.stage, hub.chatwoot.posted) == (Stage.ANSWERED, [])
     assert message.due_at == hub.clock.now() + hub.deliver_message.lease
-    assert await hub.texts.answer_to(message) == ANSWER
+    assert await hub.read_message.texts.answer_to(message) == ANSWER
     assert "Das 8" not in repr(hub.state)
 
 
@@ -90,7 +92,7 @@ async def test_note_is_kept_sealed_and_posted_as_a_note() -> None:
     # By another worker, who knows of it from what is kept only.
     assert (await delivered(hub)).progress is Progress.POSTED
     assert [posted.answer for posted in hub.chatwoot.posted] == [NOTE]
-    assert await hub.texts.answer_to(await found(hub, message_id)) == NOTE
+    assert await hub.read_message.texts.answer_to(await found(hub, message_id)) == NOTE
 
 
 async def test_crew_is_told_of_before_it_is_asked() -> None:
@@ -185,7 +187,7 @@ async def test_area_that_has_crews_does_not_use_those_of_the_default_area() -> N
 
 async def test_message_without_crews_waits_for_somebody() -> None:
     hub, crew, message_id = await ready()
-    await hub.delete(write(ACME.document(CREWS)))
+    await hub.delete_document(write(ACME.document(CREWS)))
     assert (await delivered(hub)).progress is Progress.UNRESOLVED
     message = await found(hub, message_id)
     assert (message.stage, message.reason) == (Stage.UNRESOLVED, "crew_not_found")
@@ -205,7 +207,7 @@ async def test_message_whose_crew_cannot_be_read_waits_for_somebody() -> None:
 async def test_crew_gets_the_secret_that_it_signs_with() -> None:
     hub, crew, _ = await ready(document=SIGNED)
     body: JsonObject = {"credentials": {"sign": "whsec_c2VncmVkbw=="}}
-    await hub.publish(write(ACME.document(CREDENTIALS)), text=json.dumps(body))
+    await hub.publish_document(write(ACME.document(CREDENTIALS)), text=json.dumps(body))
     await delivered(hub)
     assert crew.asked[0][2] == SecretText("whsec_c2VncmVkbw==")
 
@@ -227,11 +229,9 @@ async def test_text_that_does_not_open_is_given_up() -> None:
 
 async def test_missing_master_key_may_come_back() -> None:
     hub, _, _ = await ready()
-    lost = hub.vault
-    hub.vault = type(lost)("another")
-    step = await delivered(hub)
+    away = build_services(evolve(hub.ports, vault=MemorySecretVault("another")), hub.policies)
+    step = await away.deliver_message(await claimed(hub))
     assert (step.progress, step.message.reason) == (Progress.PUT_OFF, "master_key_missing")
-    hub.vault = lost
     await skip_to_due(hub)
     assert (await delivered(hub)).progress is Progress.POSTED
 
@@ -252,7 +252,10 @@ async def test_answer_that_chatwoot_refuses_is_kept_for_a_replay() -> None:
     hub.chatwoot.failures.append(ChatwootRefusedError())
     assert (await delivered(hub)).progress is Progress.DEAD
     message = await found(hub, message_id)
-    assert (message.reason, await hub.texts.answer_to(message)) == ("chatwoot_refused", ANSWER)
+    assert (message.reason, await hub.read_message.texts.answer_to(message)) == (
+        "chatwoot_refused",
+        ANSWER,
+    )
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,7 @@ async def test_unbound_key_moves_a_channel_and_the_loser_can_see_it(hub: MemoryH
     outcome = await hub.sync_mapping(OF_B, caller=ANYBODY)
 
     assert outcome.versions == {"mapping": 2}
-    (entry,) = await hub.audit.entries(tenant=A.tenant)
+    (entry,) = await hub.ports.audit.entries(tenant=A.tenant)
     assert entry.action is AuditAction.CHANNEL_MOVED
     assert "b/default" in entry.subject
 
@@ -107,13 +107,13 @@ async def test_bound_key_touches_nothing_of_others(
 ) -> None:
     for mapping in before:
         await hub.sync_mapping(mapping, caller=ANYBODY)
-    state = vars(hub.state.routing).copy(), await hub.audit.entries()
+    state = vars(hub.state.routing).copy(), await hub.ports.audit.entries()
     # What is tried out is refused alike.
     tried = await hub.simulate_mapping(claimed, caller=bound_to("b", Scope.CONFIG_READ))
     with pytest.raises(refusal):
         await hub.sync_mapping(claimed, caller=bound_to("b"))
     assert (tried.refusal, tried.changed) == (refusal.code, False)
-    assert (vars(hub.state.routing), await hub.audit.entries()) == state
+    assert (vars(hub.state.routing), await hub.ports.audit.entries()) == state
     assert (await hub.sync_mapping(claimed, caller=ANYBODY)).changed
 
 
@@ -144,9 +144,9 @@ async def test_bound_key_does_what_touches_nobody(
 ) -> None:
     for mapping in before:
         await hub.sync_mapping(mapping, caller=ANYBODY)
-    entries = await hub.audit.entries()
+    entries = await hub.ports.audit.entries()
     assert (await hub.sync_mapping(claimed, caller=bound_to("b"))).changed
-    assert await hub.audit.entries() == entries
+    assert await hub.ports.audit.entries() == entries
 
 
 async def test_what_touches_others_is_written_to_the_audit_trail(hub: MemoryHub) -> None:
@@ -155,20 +155,20 @@ async def test_what_touches_others_is_written_to_the_audit_trail(hub: MemoryHub)
     for _ in range(2):
         await hub.sync_mapping(loud, caller=ANYBODY)
     subject = "channel/1/8 -> b/default"
-    kept = {(e.action, e.tenant, e.subject) for e in await hub.audit.entries()}
+    kept = {(e.action, e.tenant, e.subject) for e in await hub.ports.audit.entries()}
     assert kept == {
         (AuditAction.ACCOUNT_ENTERED, B.tenant, subject),
         (AuditAction.FALLBACK_SET, B.tenant, subject),
         (AuditAction.NUMBER_SHARED, A.tenant, subject),
     }
-    assert len(await hub.audit.entries()) == 3
+    assert len(await hub.ports.audit.entries()) == 3
 
 
 async def test_mapping_that_is_written_as_a_whole_leaves_the_same_traces(hub: MemoryHub) -> None:
     await hub.sync_mapping(OF_A, caller=ANYBODY)
     sections = MappingSections(accounts={ONE: B}, fallbacks={B: 0})
     await hub.write_mapping(sections, caller=ANYBODY)
-    kept = {(e.action, e.tenant, e.subject) for e in await hub.audit.entries()}
+    kept = {(e.action, e.tenant, e.subject) for e in await hub.ports.audit.entries()}
     assert kept == {
         (AuditAction.ACCOUNT_ENTERED, B.tenant, "channel/1/* -> b/default"),
         (AuditAction.FALLBACK_SET, B.tenant, "holder/b/default -> b/default"),
@@ -232,9 +232,9 @@ async def test_what_a_write_changes_for_others_is_audited(
 ) -> None:
     for mapping in before:
         await hub.sync_mapping(mapping, caller=ANYBODY)
-    known = len(await hub.audit.entries())
+    known = len(await hub.ports.audit.entries())
     await hub.sync_mapping(written, caller=ANYBODY)
-    entries = await hub.audit.entries()
+    entries = await hub.ports.audit.entries()
     new = entries[: len(entries) - known]
     assert {(entry.action, entry.tenant) for entry in new} == kept
     assert {entry.subject for entry in new} <= {f"{written.key} -> {written.owner}"}
@@ -246,7 +246,7 @@ async def test_inbox_of_any_account_that_comes_before_the_accounts_is_audited(
     await hub.sync_mapping(WHOLE_B, caller=ANYBODY)
     for _ in range(2):
         await hub.write_mapping(MappingSections(inboxes={ChatwootId("9"): A}), caller=ANYBODY)
-    (entry,) = await hub.audit.entries()
+    (entry,) = await hub.ports.audit.entries()
     assert (entry.action, entry.tenant) == (AuditAction.ACCOUNT_ENTERED, A.tenant)
     assert entry.subject == "channel/*/9 -> a/default"
 
@@ -372,7 +372,7 @@ async def test_replacing_sections_removes_what_is_not_in_them_and_audits_moves(
     )
 
     assert after == MappingSections({}, {ChatwootId("7"): B}, {}, {})
-    assert [entry.tenant for entry in await hub.audit.entries()] == [A.tenant]
+    assert [entry.tenant for entry in await hub.ports.audit.entries()] == [A.tenant]
 
 
 async def test_writing_the_same_sections_again_makes_no_versions(hub: MemoryHub) -> None:

@@ -12,7 +12,6 @@ import pytest
 from attrs import evolve
 
 from odoo_ai_config.adapters.memory.config_store import MemoryConfigStore
-from odoo_ai_config.application.crews import CrewLookup
 from odoo_ai_config.application.errors import (
     ChatwootRefusedError,
     CrewRefusedError,
@@ -82,7 +81,7 @@ async def awaiting(document: JsonObject | None = None) -> tuple[MemoryHub, Messa
     else:
         hub, _, message_id = await ready(DEFERRED, document=document)
         body: JsonObject = {"credentials": {"sign": SECRET.reveal()}}
-        await hub.publish(write(ACME.document(CREDENTIALS)), text=json.dumps(body))
+        await hub.publish_document(write(ACME.document(CREDENTIALS)), text=json.dumps(body))
     await delivered(hub)
     return hub, message_id
 
@@ -146,7 +145,7 @@ async def test_first_thing_sealed_under_a_new_key_may_be_an_answer() -> None:
     hub, message_id = await awaiting()
     hub.state.keys.clear()
     message = await hub.answer_message(message_id, ANSWER, caller=ANYBODY)
-    assert await hub.texts.answer_to(message) == ANSWER
+    assert await hub.read_message.texts.answer_to(message) == ANSWER
 
 
 async def test_of_two_answers_at_the_same_time_one_counts() -> None:
@@ -185,7 +184,7 @@ async def test_nothing_proves_an_answer_of_a_crew_that_does_not_sign() -> None:
 
 async def test_nothing_proves_an_answer_if_the_secret_is_gone() -> None:
     hub, message_id = await awaiting(SIGNED)
-    await hub.delete(write(ACME.document(CREDENTIALS)))
+    await hub.delete_document(write(ACME.document(CREDENTIALS)))
     with pytest.raises(NotProvenError):
         await hub.answer_message.from_crew(message_id, ANSWER, prove=prove)
 
@@ -218,9 +217,9 @@ async def test_answer_wakes_who_delivers() -> None:
 
 
 async def test_nowhere_is_no_crew() -> None:
-    directory = CrewLookup(MemoryHub().store, MemoryHub().secrets, MemoryHub().vault)
+    crews = MemoryHub().deliver_message.crews
     with pytest.raises(CrewNotFoundError):
-        await directory.crew_at(None)
+        await crews.crew_at(None)
 
 
 async def test_bell_that_nobody_rings_is_waited_for_no_longer_than_that() -> None:
@@ -266,7 +265,7 @@ async def test_message_of_nobody_finds_its_owner_and_is_sealed_for_it() -> None:
     message = await hub.replay_messages(message_id, caller=ANYBODY)
     assert (message.stage, message.holder) == (Stage.QUEUED, ACME)
     assert message.body != before.body
-    assert (await hub.texts.read(message)).text == "Olá 1"
+    assert (await hub.read_message.texts.read(message)).text == "Olá 1"
     assert message.destination is not None
     assert message.destination.release.mapping_version == 1
     await delivered(hub)
@@ -490,9 +489,9 @@ async def test_finished_messages_are_forgotten_in_time() -> None:
     hub.clock.tick(timedelta(days=30))
     assert await hub.prune_messages() == 0
     hub.clock.tick()
-    assert await PruneMessages(hub.inbox, hub.clock, None)() == 0
+    assert await PruneMessages(hub.ports.inbox, hub.clock, None)() == 0
     assert await hub.prune_messages() == 1
-    assert await hub.inbox.find(message_id) is None
+    assert await hub.ports.inbox.find(message_id) is None
     assert hub.state.secrets == {}
 
 
@@ -519,9 +518,11 @@ async def test_messages_that_were_on_their_way_wait_for_a_person_after_a_restore
     held = await found(hub, first)
     assert (held.stage, held.reason, held.due_at) == (Stage.DEAD, "restored", None)
     assert await found(hub, second) == done
-    assert await hub.inbox.next_due() is None
+    assert await hub.ports.inbox.next_due() is None
     [entry] = [
-        entry for entry in await hub.audit.entries() if entry.action is AuditAction.STORE_RESTORED
+        entry
+        for entry in await hub.ports.audit.entries()
+        if entry.action is AuditAction.STORE_RESTORED
     ]
     assert (entry.actor, entry.tenant, entry.subject) == ("startup", None, "messages: 1")
     await hub.replay_messages(first, caller=ANYBODY)

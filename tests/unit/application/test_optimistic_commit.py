@@ -42,12 +42,12 @@ async def test_empty_changeset_is_not_committed() -> None:
 
 async def test_value_whose_data_key_stays_away_is_broken_and_not_audited(hub: MemoryHub) -> None:
     where = owner()
-    await hub.publish(
+    await hub.publish_document(
         write(where.document(CREDENTIALS)), text='{"credentials": {"ref": "canary"}}'
     )
     hub.state.keys.clear()
-    reveal: RevealCredential = hub.reveal
+    reveal: RevealCredential = hub.reveal_credential
 
     with pytest.raises(SealBrokenError):
         await reveal(where, CredentialRef("ref"), caller=ANYBODY)
-    assert await hub.audit.entries() == []
+    assert await hub.ports.audit.entries() == []

@@ -61,14 +61,14 @@ async def receive(
 
 
 async def kept(hub: MemoryHub, receipt: Receipt) -> InboxMessage:
-    message = await hub.inbox.find(receipt.id)
+    message = await hub.ports.inbox.find(receipt.id)
     assert message is not None
     return message
 
 
 async def text_of(hub: MemoryHub, message: InboxMessage) -> str | None:
     assert message.body is not None
-    opened = await unsealed(hub.secrets, hub.vault, body_context(message), message.body)
+    opened = await unsealed(hub.ports.secrets, hub.vault, body_context(message), message.body)
     return customer_message(opened).text
 
 
@@ -221,7 +221,7 @@ async def test_store_that_is_away_keeps_nothing(hub: MemoryHub) -> None:
 async def test_data_key_that_is_rotated_meanwhile_costs_another_round(hub: MemoryHub) -> None:
     await mapped(hub, ChannelMapping(ChannelKey(ONE), ACME))
     await receive(hub, WHATSAPP)
-    store = hub.store
+    store = hub.ports.store
     rounds: list[Changeset] = []
 
     class Rotating(MemoryConfigStore):

@@ -39,9 +39,9 @@ def area(tenant: str, version: int = 1) -> ExpectedArea:
 
 async def test_many_tenants_are_read_together(hub: MemoryHub) -> None:
     names = [f"t{number}" for number in range(200)]
-    await hub.store.commit(Changeset(revisions=tuple(revision(key(name)) for name in names)))
+    await hub.ports.store.commit(Changeset(revisions=tuple(revision(key(name)) for name in names)))
     store = CountingStore(hub.state)
-    reconcile = Reconcile(store, hub.channels, hub.collections)
+    reconcile = Reconcile(store, hub.ports.channels, hub.ports.collections)
 
     told = await reconcile([area(name) for name in names], caller=ANYBODY)
 
@@ -51,7 +51,7 @@ async def test_many_tenants_are_read_together(hub: MemoryHub) -> None:
 
 
 async def test_same_area_may_be_asked_about_twice(hub: MemoryHub) -> None:
-    await hub.store.commit(Changeset(revisions=(revision(key("a")),)))
+    await hub.ports.store.commit(Changeset(revisions=(revision(key("a")),)))
     told = await hub.reconcile([area("a"), area("b"), area("a", 2)], caller=ANYBODY)
     assert [next(found.all).status for found in told.areas] == [
         DriftStatus.EQUAL,
@@ -63,7 +63,7 @@ async def test_same_area_may_be_asked_about_twice(hub: MemoryHub) -> None:
 @pytest.mark.parametrize("more", [0, 1])
 async def test_there_is_an_end_to_what_is_unknown(hub: MemoryHub, more: int) -> None:
     mappings = tuple(mapping("1", str(number)) for number in range(MOST_UNKNOWN + more))
-    await hub.store.commit(Changeset(mappings=mappings))
+    await hub.ports.store.commit(Changeset(mappings=mappings))
     told = await hub.reconcile([area("acme")], caller=ANYBODY)
     assert len(told.unknown.channels) == MOST_UNKNOWN
     assert told.truncated is bool(more)

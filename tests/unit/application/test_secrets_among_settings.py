@@ -59,7 +59,7 @@ def event(**members: Any) -> CredentialsSync:
 
 
 async def opened(hub: MemoryHub, ref: str = REF) -> str:
-    return (await hub.reveal(OWNER, CredentialRef(ref), caller=ANYBODY)).reveal()
+    return (await hub.reveal_credential(OWNER, CredentialRef(ref), caller=ANYBODY)).reveal()
 
 
 async def smtp(hub: MemoryHub) -> object:
@@ -80,17 +80,21 @@ async def by_event(hub: MemoryHub, body: JsonObject) -> Outcome:
 
 
 async def by_event_with_yaml(hub: MemoryHub, body: JsonObject) -> Outcome:
-    return await hub.sync_credentials(event(settings_text=hub.yaml.render(body)), caller=ANYBODY)
+    return await hub.sync_credentials(
+        event(settings_text=hub.ports.yaml.render(body)), caller=ANYBODY
+    )
 
 
 async def by_publishing(hub: MemoryHub, body: JsonObject) -> Outcome:
-    return (await hub.publish(write(CONFIG_KEY), text=hub.yaml.render(body))).outcome
+    return (
+        await hub.publish_document(write(CONFIG_KEY), text=hub.ports.yaml.render(body))
+    ).outcome
 
 
 async def by_patching(hub: MemoryHub, body: JsonObject) -> Outcome:
     if CONFIG_KEY not in hub.state.histories:
-        await hub.publish(write(CONFIG_KEY), text="# ours\na: 1\n")
-    return (await hub.patch(write(CONFIG_KEY), patch=body)).outcome
+        await hub.publish_document(write(CONFIG_KEY), text="# ours\na: 1\n")
+    return (await hub.patch_document(write(CONFIG_KEY), patch=body)).outcome
 
 
 WAYS = [by_event, by_event_with_yaml, by_publishing, by_patching]
@@ -183,7 +187,7 @@ async def test_ciphertext_in_a_credentials_document_is_refused(hub: MemoryHub) -
     key = OWNER.document(CREDENTIALS)
     text = json.dumps({"credentials": {"t1": OLD_CIPHERTEXT}})
     with pytest.raises(EncryptedValueError) as caught:
-        await hub.publish(write(key), text=text)
+        await hub.publish_document(write(key), text=text)
     assert caught.value.field == "credentials.t1"
 
 
@@ -210,14 +214,14 @@ async def test_comments_and_order_survive_and_the_secret_does_not(hub: MemoryHub
         "  only:\n"
         "    token_ref: config:integrations.only.token\n"
     )
-    await hub.publish(write(CONFIG_KEY), text=text)
+    await hub.publish_document(write(CONFIG_KEY), text=text)
     document = hub.state.histories[CONFIG_KEY][-1].document
     assert document.authored == AuthoredYaml(expected)
-    assert not (await hub.publish(write(CONFIG_KEY), text=expected)).outcome.changed
+    assert not (await hub.publish_document(write(CONFIG_KEY), text=expected)).outcome.changed
 
 
 async def test_comment_that_repeats_the_secret_goes(hub: MemoryHub) -> None:
-    await hub.publish(write(CONFIG_KEY), text="a: 1 # was c4n4ry\npassword: c4n4ry\n")
+    await hub.publish_document(write(CONFIG_KEY), text="a: 1 # was c4n4ry\npassword: c4n4ry\n")
     assert "c4n4ry" not in stored_text(hub)
     assert (await hub.body(CONFIG_KEY))["a"] == 1
 
@@ -235,7 +239,9 @@ async def test_sealed_form_keeps_the_value_that_lies_there(hub: MemoryHub) -> No
 async def test_crews_are_sealed_and_still_read(hub: MemoryHub) -> None:
     key = OWNER.document(CREWS)
     crew = {"type": "http", "url": "https://crew.example/?token=c4n4ry", "secret": "whsec_x"}
-    outcome = (await hub.publish(write(key), text=json.dumps({"crews": {"sales": crew}}))).outcome
+    outcome = (
+        await hub.publish_document(write(key), text=json.dumps({"crews": {"sales": crew}}))
+    ).outcome
     assert outcome.notices == (Notice("unsealed_secret", "crews.sales.url"),)
     assert await opened(hub, "crews:crews.sales.secret") == "whsec_x"
 
@@ -263,7 +269,7 @@ async def left_behind(
     now = hub.clock.now()
     for number, document in enumerate(documents, 1):
         revision = Revision(key, number, document, now, now, "before")
-        await hub.store.commit(Changeset(revisions=(revision,)))
+        await hub.ports.store.commit(Changeset(revisions=(revision,)))
     return key
 
 
@@ -286,7 +292,7 @@ async def test_event_seals_what_lay_there_in_clear(hub: MemoryHub) -> None:
 
 
 async def test_event_with_a_password_leaves_an_authored_text_alone(hub: MemoryHub) -> None:
-    await hub.publish(write(CONFIG_KEY), text="# ours\na: 1\n")
+    await hub.publish_document(write(CONFIG_KEY), text="# ours\na: 1\n")
     await by_event(hub, {"integrations": {"smtp": SMTP}})
     newest = hub.state.histories[CONFIG_KEY][-1].document
     assert newest.authored == AuthoredYaml("# ours\na: 1\n", exact=False)
@@ -294,7 +300,7 @@ async def test_event_with_a_password_leaves_an_authored_text_alone(hub: MemoryHu
 
 async def test_rollback_brings_no_secret_back(hub: MemoryHub) -> None:
     await left_behind(hub, old("c4n4ry", text=YAML.format("c4n4ry")), old("c4n4ry-2"))
-    await hub.roll_back(write(CONFIG_KEY), version=1)
+    await hub.roll_back_document(write(CONFIG_KEY), version=1)
     newest = hub.state.histories[CONFIG_KEY][-1].document
     assert newest.authored == AuthoredYaml(
         "integrations: # ours\n  smtp:\n    password_ref: config:integrations.smtp.password\n"
@@ -357,11 +363,11 @@ async def test_text_that_cannot_be_read_any_more_goes(hub: MemoryHub) -> None:
 
 async def test_deleted_documents_keep_no_secret_in_their_history(hub: MemoryHub) -> None:
     await left_behind(hub, old("c4n4ry"))
-    await hub.delete(write(CONFIG_KEY))
+    await hub.delete_document(write(CONFIG_KEY))
     report = await hub.seal_stored_secrets()
     assert (report.documents, report.revisions) == (0, 1)
     assert "c4n4ry" not in stored_text(hub)
-    await hub.roll_back(write(CONFIG_KEY), version=1)
+    await hub.roll_back_document(write(CONFIG_KEY), version=1)
     assert await opened(hub) == "c4n4ry"
 
 
@@ -388,12 +394,12 @@ async def by_event_without_it(hub: MemoryHub) -> Outcome:
 
 async def by_patching_another(hub: MemoryHub) -> Outcome:
     return (
-        await hub.patch(write(CONFIG_KEY), patch={"integrations": {"smtp": {"port": 25}}})
+        await hub.patch_document(write(CONFIG_KEY), patch={"integrations": {"smtp": {"port": 25}}})
     ).outcome
 
 
 async def by_rolling_back(hub: MemoryHub) -> Outcome:
-    return (await hub.roll_back(write(CONFIG_KEY), version=1)).outcome
+    return (await hub.roll_back_document(write(CONFIG_KEY), version=1)).outcome
 
 
 @pytest.mark.parametrize("writing", [by_event_without_it, by_patching_another, by_rolling_back])
@@ -443,11 +449,13 @@ STALE: JsonObject = {"u_ref": "mail:u", "u": "redis://h2"}
 async def test_patching_a_value_in_clear_takes_its_old_reference_away(
     hub: MemoryHub, text: str
 ) -> None:
-    await hub.publish(write(MAIL_KEY), text=text)
+    await hub.publish_document(write(MAIL_KEY), text=text)
     assert await hub.body(MAIL_KEY) == {"u_ref": "mail:u"}
-    await hub.patch(write(MAIL_KEY), patch={"u": "redis://h2"})
+    await hub.patch_document(write(MAIL_KEY), patch={"u": "redis://h2"})
     assert await hub.body(MAIL_KEY) == {"u": "redis://h2"}
-    assert not (await hub.patch(write(MAIL_KEY), patch={"u": "redis://h2"})).outcome.changed
+    assert not (
+        await hub.patch_document(write(MAIL_KEY), patch={"u": "redis://h2"})
+    ).outcome.changed
 
 
 async def test_a_number_in_the_place_of_a_password_takes_its_reference_away(
@@ -461,13 +469,13 @@ async def test_a_number_in_the_place_of_a_password_takes_its_reference_away(
 
 async def test_publishing_both_keeps_the_value_and_makes_no_credentials(hub: MemoryHub) -> None:
     text = "# ours\nu_ref: mail:u\nu: redis://h2 # by Ana\n"
-    await hub.publish(write(MAIL_KEY), text=text)
+    await hub.publish_document(write(MAIL_KEY), text=text)
     newest = hub.state.histories[MAIL_KEY][-1].document
     assert newest == Document.of(
         {"u": "redis://h2"}, AuthoredYaml("# ours\nu: redis://h2 # by Ana\n")
     )
     assert OWNER.document(CREDENTIALS) not in hub.state.histories
-    assert not (await hub.publish(write(MAIL_KEY), text=text)).outcome.changed
+    assert not (await hub.publish_document(write(MAIL_KEY), text=text)).outcome.changed
 
 
 async def test_company_metadata_in_clear_takes_its_old_reference_away(hub: MemoryHub) -> None:
@@ -497,7 +505,7 @@ LARGEST_TEXT = 256 * 1024
 
 
 async def test_a_document_larger_than_a_text_may_be_takes_a_secret(hub: MemoryHub) -> None:
-    await hub.publish(write(CONFIG_KEY), text="# ours\nk: 1\n")
+    await hub.publish_document(write(CONFIG_KEY), text="# ours\nk: 1\n")
     await by_patching(hub, {"rows": ["x" * 90] * 3500})
     outcome = await by_patching(hub, {"smtp": {"password": "p"}})
     assert outcome.changed
@@ -514,11 +522,11 @@ def full_text() -> str:
 
 
 async def test_a_text_that_references_make_too_long_goes(hub: MemoryHub) -> None:
-    await hub.publish(write(CONFIG_KEY), text=full_text())
+    await hub.publish_document(write(CONFIG_KEY), text=full_text())
     newest = hub.state.histories[CONFIG_KEY][-1].document
     assert newest.authored is None
     assert newest.body["smtp"] == {"password_ref": "config:smtp.password"}
-    assert not (await hub.publish(write(CONFIG_KEY), text=full_text())).outcome.changed
+    assert not (await hub.publish_document(write(CONFIG_KEY), text=full_text())).outcome.changed
     await by_patching(hub, {"smtp": {"port": 25}})
 
 
@@ -534,21 +542,21 @@ async def test_a_stored_text_that_references_make_too_long_goes(
     hub: MemoryHub, *, exact: bool
 ) -> None:
     text = full_text()
-    await left_behind(hub, Document.of(hub.yaml.parse(text), AuthoredYaml(text, exact)))
+    await left_behind(hub, Document.of(hub.ports.yaml.parse(text), AuthoredYaml(text, exact)))
     report = await hub.seal_stored_secrets()
     assert (report.documents, report.refused) == (1, [])
     assert "c4n4ry" not in stored_text(hub)
 
 
 async def test_comment_on_what_is_patched_in_goes(hub: MemoryHub) -> None:
-    await hub.publish(write(CONFIG_KEY), text="a: 1 # was c4n4ry\n")
+    await hub.publish_document(write(CONFIG_KEY), text="a: 1 # was c4n4ry\n")
     await by_patching(hub, {"password": "c4n4ry"})
     newest = hub.state.histories[CONFIG_KEY][-1].document
     assert newest.authored == AuthoredYaml("a: 1\n", exact=False)
 
 
 async def test_a_secret_that_an_alias_repeats_is_sealed_at_each_place(hub: MemoryHub) -> None:
-    await hub.publish(
+    await hub.publish_document(
         write(CONFIG_KEY), text="plain: &p c4n4ry-1  # ours\npassword: *p\nother: c4n4ry-1\n"
     )
     assert "c4n4ry" not in stored_text(hub)

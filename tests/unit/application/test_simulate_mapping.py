@@ -18,7 +18,7 @@ async def test_number_of_another_tenant_goes_by_itself_where_the_channel_goes(
 ) -> None:
     channel = mapping("1", "7")
     special = mapping("1", "8", tenant="b", numbers=(NUMBER,))
-    await hub.store.commit(Changeset(mappings=(channel, special)))
+    await hub.ports.store.commit(Changeset(mappings=(channel, special)))
 
     off = mapping("1", "7", active=False).mapping
     plain, with_number = (await hub.simulate_mapping(off, caller=ANYBODY)).effects
@@ -33,7 +33,7 @@ async def test_number_of_another_tenant_goes_by_itself_where_the_channel_goes(
 @pytest.mark.parametrize("account", ["1", "3"])
 async def test_numbers_that_a_fallback_loses_are_told_of(hub: MemoryHub, account: str) -> None:
     losing = mapping(account, "7", tenant="b", fallback=True, sequence=1, numbers=(NUMBER,))
-    await hub.store.commit(Changeset(mappings=(losing,)))
+    await hub.ports.store.commit(Changeset(mappings=(losing,)))
 
     taking = mapping("1", None, fallback=True, sequence=0).mapping
     effects = (await hub.simulate_mapping(taking, caller=ANYBODY)).effects
@@ -47,7 +47,7 @@ async def test_numbers_that_a_fallback_loses_are_told_of(hub: MemoryHub, account
 
 async def test_bound_caller_sees_no_numbers_of_everybodys_fallback(hub: MemoryHub) -> None:
     fallback = mapping("3", "7", tenant="b", fallback=True, numbers=(NUMBER,))
-    await hub.store.commit(Changeset(mappings=(fallback,)))
+    await hub.ports.store.commit(Changeset(mappings=(fallback,)))
     bound = evolve(ANYBODY, tenant=owner().tenant)
     simulation = await hub.simulate_mapping(mapping("1", "7").mapping, caller=bound)
     assert simulation.effects
@@ -63,7 +63,7 @@ async def test_mapping_without_an_account_is_simulated_too(hub: MemoryHub) -> No
 @pytest.mark.parametrize("more", [0, 1])
 async def test_account_with_very_many_tenants_is_not_tried_out(hub: MemoryHub, more: int) -> None:
     crowd = tuple(mapping("1", str(n), tenant=f"t{n}") for n in range(MOST_TENANTS + more))
-    await hub.store.commit(Changeset(mappings=crowd))
+    await hub.ports.store.commit(Changeset(mappings=crowd))
     simulation = await hub.simulate_mapping(mapping("1", "x").mapping, caller=ANYBODY)
     assert simulation.truncated is bool(more)
 

@@ -77,7 +77,7 @@ async def test_changed_password_changes_the_credentials_only(hub: MemoryHub) -> 
     )
 
     assert outcome.versions == {"config": 1, "credentials": 2}
-    revealed = await hub.reveal(OWNER, SYNC.token, caller=ANYBODY)
+    revealed = await hub.reveal_credential(OWNER, SYNC.token, caller=ANYBODY)
     assert revealed.reveal() == "other"
 
 
@@ -90,7 +90,9 @@ async def test_missing_password_keeps_the_sealed_one(hub: MemoryHub) -> None:
 
     assert outcome.versions == {"config": 2, "credentials": 1}
     assert outcome.notices == ()
-    assert (await hub.reveal(OWNER, SYNC.token, caller=ANYBODY)).reveal() == "canary-password"
+    assert (
+        await hub.reveal_credential(OWNER, SYNC.token, caller=ANYBODY)
+    ).reveal() == "canary-password"
 
 
 async def test_reference_without_a_sealed_value_is_accepted_with_a_notice(hub: MemoryHub) -> None:
@@ -123,7 +125,7 @@ async def test_settings_text_that_is_not_yaml_stores_nothing(hub: MemoryHub) -> 
 
 async def test_sections_of_other_writers_survive_a_sync(hub: MemoryHub) -> None:
     text = '{"company_metadata": {"hours": "9-18"}, "integrations": {"crm": {"url": "x"}}}'
-    await hub.publish(write(CONFIG_KEY), text=text)
+    await hub.publish_document(write(CONFIG_KEY), text=text)
 
     await hub.sync_credentials(SYNC, caller=ANYBODY)
 
@@ -136,8 +138,8 @@ async def test_sections_of_other_writers_survive_a_sync(hub: MemoryHub) -> None:
 
 async def test_sync_after_a_deletion_starts_from_nothing_in_a_new_version(hub: MemoryHub) -> None:
     await hub.sync_credentials(SYNC, caller=ANYBODY)
-    await hub.delete(write(CONFIG_KEY))
-    await hub.delete(write(CREDENTIALS_KEY))
+    await hub.delete_document(write(CONFIG_KEY))
+    await hub.delete_document(write(CREDENTIALS_KEY))
 
     outcome = await hub.sync_credentials(evolve(SYNC, password=None), caller=ANYBODY)
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,11 +12,12 @@ from odoo_ai_config.application.errors import StoreUnusableError
 from odoo_ai_config.domain.access import ALL_SCOPES
 from odoo_ai_config.domain.crews import Answer, Crew, CrewKind, CrewTask
 from odoo_ai_config.entrypoints.container import Container
-from odoo_ai_config.entrypoints.services import Services
 from odoo_ai_config.entrypoints.settings import Settings, read_settings
 from odoo_ai_config.entrypoints.startup import opened
+from odoo_ai_config.entrypoints.wiring import Ports, Services
 from tests.contract.crew_client_contract import QUESTION, task
 from tests.contract.samples import owner
+from tests.source_tree import PACKAGE
 from tests.stand_ins.crew import CrewStandIn
 
 
@@ -45,10 +47,24 @@ def test_every_provider_provides(container: Container) -> None:
             assert isinstance(provided, provider.provides), name
 
 
-def test_services_are_of_the_types_that_they_are_said_to_be(container: Container) -> None:
+@pytest.mark.parametrize("bundle", [Services, Ports])
+def test_fields_hold_what_they_are_said_to_hold(
+    container: Container, bundle: type[Services | Ports]
+) -> None:
     services = container.services()
-    for field in attrs.fields(attrs.resolve_types(Services)):
-        assert is_a(getattr(services, field.name), field.type), field.name
+    bundled = services if bundle is Services else services.ports
+    for field in attrs.fields(attrs.resolve_types(bundle)):
+        assert is_a(getattr(bundled, field.name), field.type), field.name
+
+
+def test_use_cases_are_made_by_the_wiring_only() -> None:
+    types = (field.type for field in attrs.fields(attrs.resolve_types(Services)))
+    use_cases = {type_.__name__ for type_ in types if type_} - {"WorkSignal"}
+    for module in (PACKAGE / "entrypoints").rglob("*.py"):
+        if module.name != "wiring.py":
+            nodes = ast.walk(ast.parse(module.read_text("utf-8")))
+            called = {ast.unparse(node.func) for node in nodes if isinstance(node, ast.Call)}
+            assert not called & use_cases, module
 
 
 def test_use_cases_hold_what_their_fields_say(container: Container) -> None:

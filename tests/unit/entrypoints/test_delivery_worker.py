@@ -33,9 +33,9 @@ from odoo_ai_config.domain.messages.inbox import InboxMessage, MessageId, Stage
 from odoo_ai_config.entrypoints.container import Container, Stores
 from odoo_ai_config.entrypoints.delivery_worker import Capacity, capacity_of, delivering
 from odoo_ai_config.entrypoints.library import Hub
-from odoo_ai_config.entrypoints.services import Services
 from odoo_ai_config.entrypoints.settings import read_settings
 from odoo_ai_config.entrypoints.startup import opened
+from odoo_ai_config.entrypoints.wiring import Services
 from tests.unit.application.deliveries import payload
 
 ANSWER = Answer("Das 8 às 18.")
@@ -343,7 +343,8 @@ async def test_place_that_becomes_free_is_taken_at_once(world: World, capacity: 
 
 async def test_nothing_is_claimed_for_a_tenant_without_a_place(world: World) -> None:
     inbox = Watched(world.state)
-    world.services = evolve(world.services, inbox=inbox)
+    ports = evolve(world.services.ports, inbox=inbox)
+    world.services = evolve(world.services, ports=ports)
     world.desk.hung = set(range(1, 9))
     for number in range(1, 6):
         await world.receive(number)
@@ -519,7 +520,8 @@ class Faulty(MemoryMessageInbox):
 
 
 async def test_fault_of_the_inbox_does_not_end_the_worker(world: World) -> None:
-    world.services = evolve(world.services, inbox=Faulty(world.state))
+    ports = evolve(world.services.ports, inbox=Faulty(world.state))
+    world.services = evolve(world.services, ports=ports)
     with structlog.testing.capture_logs() as lines:
         async with world.delivering():
             await world.receive(1)

@@ -96,10 +96,10 @@ async def test_start_goes_on_where_it_cannot_be_noted_what_was_revoked(tmp_path:
     (tmp_path / "revoked-keys").symlink_to(tmp_path / "absent")
     settings = read_settings(flags={"data_dir": str(tmp_path)}, environment={}, folder=tmp_path)
     async with opened(Container(settings=settings)) as services:
-        [key] = await services.api_keys.api_keys()
+        [key] = await services.ports.api_keys.api_keys()
         with pytest.raises(StoreUnusableError, match="revoked-keys"):
             await services.revoke_api_key(key.id)
-        [revoked] = await services.api_keys.api_keys()
+        [revoked] = await services.ports.api_keys.api_keys()
         assert revoked.revoked_at is not None
         with structlog.testing.capture_logs() as logged:
             await set_up(services, settings)
@@ -138,7 +138,7 @@ async def test_start_with_a_backup_revokes_what_was_revoked_and_holds_messages(
         pass
     copy.write_bytes(database.read_bytes())
     async with opened(Container(settings=settings)) as services:
-        [key] = await services.api_keys.api_keys()
+        [key] = await services.ports.api_keys.api_keys()
         await services.revoke_api_key(key.id)
     copy.replace(database)
     async with opened(Container(settings=settings)) as services:
@@ -147,6 +147,6 @@ async def test_start_with_a_backup_revokes_what_was_revoked_and_holds_messages(
         assert first.revocations == NotedRevocations(
             frozenset({key.id}), missing=frozenset(), torn=0
         )
-        [again] = await services.api_keys.api_keys()
+        [again] = await services.ports.api_keys.api_keys()
     assert again.revoked_at is not None
     assert [line["event"] for line in logged] == ["key_revoked_again", "store_restored"]

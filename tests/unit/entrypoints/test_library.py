@@ -99,7 +99,7 @@ async def test_hub_does_not_open_with_another_key_ring(tmp_path: Path) -> None:
     settings = read_settings(environment={"ODOO_AI_CONFIG_DATA_DIR": str(tmp_path)})
     async with open_hub(settings) as hub:
         await hub.sync_credentials(account_id="a", token="t", odoo_password="senha")
-        needed = hub.services.vault.current_master_id
+        needed = hub.services.ports.vault.current_master_id
     settings.keyring_path.unlink()
 
     with pytest.raises(MasterKeyMissingError) as refusal:

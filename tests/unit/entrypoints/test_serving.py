@@ -16,7 +16,6 @@ from odoo_ai_config.domain.identifiers import CONFIG, BusinessDomain, DocumentKe
 from odoo_ai_config.entrypoints.apps import App
 from odoo_ai_config.entrypoints.cli.session import OPERATOR
 from odoo_ai_config.entrypoints.container import Container
-from odoo_ai_config.entrypoints.services import Services
 from odoo_ai_config.entrypoints.serving import (
     http_options,
     look_at_key_ring,
@@ -25,6 +24,7 @@ from odoo_ai_config.entrypoints.serving import (
 )
 from odoo_ai_config.entrypoints.settings import SettingsError, read_settings
 from odoo_ai_config.entrypoints.startup import opened
+from odoo_ai_config.entrypoints.wiring import Services
 
 KEY = DocumentKey(TenantId("a"), BusinessDomain(), CONFIG)
 SECRET = "whsec_c2VncmVkby1kZS10ZXN0ZS1jb20tMzItYnl0ZXM="

@@ -13,8 +13,8 @@ from attrs import evolve
 
 from odoo_ai_config.domain.access import ALL_SCOPES, ApiKey
 from odoo_ai_config.entrypoints.cli.flags import StoreFlags, container_of, reader_of
-from odoo_ai_config.entrypoints.services import Services
 from odoo_ai_config.entrypoints.startup import opened
+from odoo_ai_config.entrypoints.wiring import Services
 
 # Whoever can read the store's file and the key ring needs no key.
 OPERATOR: Final = ApiKey(

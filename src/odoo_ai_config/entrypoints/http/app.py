@@ -35,7 +35,7 @@ from odoo_ai_config.entrypoints.http.platform.request_trace import TRACE, Reques
 from odoo_ai_config.entrypoints.http.platform.store_watch import StoreWatch
 from odoo_ai_config.entrypoints.http.routes import GROUPS as ROUTE_GROUPS
 from odoo_ai_config.entrypoints.http.routes import add_routes
-from odoo_ai_config.entrypoints.services import Services
+from odoo_ai_config.entrypoints.wiring import Services
 
 
 def build_app(services: Services, options: HttpOptions, metrics: Metrics) -> web.Application:
@@ -51,14 +51,14 @@ def build_app(services: Services, options: HttpOptions, metrics: Metrics) -> web
     app[METRICS] = metrics
     app[GROUPS] = ROUTE_GROUPS
     app[LOG] = structlog.wrap_logger(None, cache_logger_on_first_use=True)
-    app[REPRESENTATIONS] = Representations(services.yaml, options.cached_bytes)
+    app[REPRESENTATIONS] = Representations(services.ports.yaml, options.cached_bytes)
     app[LIMITS] = CallerLimits(
         keys=TokenBuckets(options.requests_per_second),
         failures=FailureLimits(options.failed_authentications_per_second),
-        known_keys=KnownKeys(services.api_keys),
+        known_keys=KnownKeys(services.ports.api_keys),
     )
     app[LAST_ORDERS] = last_orders = LastOrders()
-    app[STORE_WATCH] = store_watch = StoreWatch(services.store.check, metrics.store_failure)
+    app[STORE_WATCH] = store_watch = StoreWatch(services.ports.store.check, metrics.store_failure)
     app[TRACE] = trace = RequestTrace(metrics, last_orders, store_watch)
     add_routes(
         app.router,

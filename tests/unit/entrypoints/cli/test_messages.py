@@ -69,7 +69,7 @@ def kill(names: Sequence[str]) -> None:
             for message in await services.list_messages(caller=OPERATOR):
                 if str(message.id) in names:
                     dead = message.dead(reason="crew_refused", at=message.updated_at)
-                    await services.store.commit(Changeset(messages=(dead,)))
+                    await services.ports.store.commit(Changeset(messages=(dead,)))
 
     asyncio.run(write())
 

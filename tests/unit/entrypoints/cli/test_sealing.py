@@ -35,7 +35,7 @@ def stored(*revisions: Revision) -> None:
     async def commit() -> None:
         async with open_hub() as hub:
             for new in revisions:
-                await hub.services.store.commit(Changeset(revisions=(new,)))
+                await hub.services.ports.store.commit(Changeset(revisions=(new,)))
 
     asyncio.run(commit())
 

@@ -63,7 +63,7 @@ async def test_pain_30_real_payload_has_no_message_object_and_is_read_all_the_sa
     assert message.origin.message.value == "9001"
     assert message.body is not None
     hub = web.hub
-    opened = await unsealed(hub.secrets, hub.vault, body_context(message), message.body)
+    opened = await unsealed(hub.ports.secrets, hub.vault, body_context(message), message.body)
     read = customer_message(opened)
     assert read.text == "Olá, qual o horário de funcionamento?"
     assert read.contact.id == "42"

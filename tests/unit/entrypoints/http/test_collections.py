@@ -219,7 +219,7 @@ async def test_expired_cursor_is_gone_and_an_odd_one_is_wrong(web: WebHub) -> No
     cursor = (await body(await web.get(OF_ACME)))["cursor"]
     await put(web, SHOE)
     await put(web, SHOE, {"id": 3})
-    await web.hub.store.prune(RetentionPolicy(keep=1), now=AT)
+    await web.hub.ports.store.prune(RetentionPolicy(keep=1), now=AT)
     assert await problem(await web.get(f"{OF_ACME}&since={cursor}")) == (410, "cursor_expired")
     odd = await web.get(f"{OF_ACME}&since=yesterday")
     assert await problem(odd) == (422, "invalid_value")

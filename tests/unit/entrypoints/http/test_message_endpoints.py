@@ -81,7 +81,7 @@ def kept(web: WebHub, message_id: str) -> InboxMessage:
 
 
 async def put(web: WebHub, message: InboxMessage) -> None:
-    await web.hub.store.commit(Changeset(messages=(message,)))
+    await web.hub.ports.store.commit(Changeset(messages=(message,)))
 
 
 async def kill(web: WebHub, message_id: str, reason: str = "crew_refused") -> None:

@@ -246,7 +246,7 @@ async def test_idle_hub_finds_out_that_its_store_fails() -> None:
 
 async def test_what_is_not_the_stores_fault_is_no_outage() -> None:
     with capture_logs() as logged:
-        StoreWatch(MemoryHub().store.check, Metrics().store_failure).failed(LookupError())
+        StoreWatch(MemoryHub().ports.store.check, Metrics().store_failure).failed(LookupError())
     assert logged == []
 
 

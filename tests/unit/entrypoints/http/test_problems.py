@@ -167,7 +167,7 @@ async def test_unforeseen_error_is_a_500_that_tells_nothing_and_logs_no_message(
 
     metrics = Metrics()
     app = web.Application()
-    watch = StoreWatch(MemoryHub().store.check, metrics.store_failure)
+    watch = StoreWatch(MemoryHub().ports.store.check, metrics.store_failure)
     served = RequestTrace(metrics, LastOrders(), watch).of("/fail", "POST", fail, None)
     app.router.add_post("/fail", served)
     async with TestClient(TestServer(app)) as client:

@@ -74,7 +74,7 @@ async def test_dashboards_find_the_same_series_as_ever(web: WebHub) -> None:
     metrics.version("config")
     metrics.replay()
     metrics.failure()
-    await metrics.queue.refresh(web.hub.inbox.census, web.hub.clock)
+    await metrics.queue.refresh(web.hub.ports.inbox.census, web.hub.clock)
     series = {
         line.rpartition(" ")[0]
         for line in metrics.exposition().decode().splitlines()

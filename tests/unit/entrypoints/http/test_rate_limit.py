@@ -163,7 +163,7 @@ def test_failures_are_forgotten_once_nothing_is_owed_for_them() -> None:
 
 async def test_known_keys_are_read_at_most_every_two_seconds() -> None:
     hub, clock = MemoryHub(), Stopwatch()
-    known = KnownKeys(hub.api_keys, clock)
+    known = KnownKeys(hub.ports.api_keys, clock)
     assert await known.all() == {}
     hub.state.api_keys["k"] = ANYBODY
     clock.seconds = 1.9
@@ -174,7 +174,7 @@ async def test_known_keys_are_read_at_most_every_two_seconds() -> None:
 
 async def test_keys_are_not_known_while_the_store_is_away() -> None:
     hub, clock = MemoryHub(), Stopwatch()
-    known = KnownKeys(hub.api_keys, clock)
+    known = KnownKeys(hub.ports.api_keys, clock)
     hub.state.api_keys["k"] = ANYBODY
     assert await known.all() == {ANYBODY.id: ANYBODY}
     clock.seconds = 2

@@ -14,6 +14,7 @@ import pytest
 from attrs import define, field
 
 from odoo_ai_config.adapters.memory.api_key_store import MemoryApiKeyStore
+from odoo_ai_config.adapters.memory.state import MemoryState
 from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.credentials.signing import SigningKey
 from odoo_ai_config.entrypoints.http.chatwoot import senders as chatwoot_senders
@@ -53,22 +54,6 @@ class CountingKeys(MemoryApiKeyStore):
     async def api_keys(self) -> Sequence[ApiKey]:
         self.asked["all"] += 1
         return await super().api_keys()
-
-
-@define
-class CountingHub(MemoryHub):
-    """
-    A hub with such a store.
-    """
-
-    keys: CountingKeys = field(init=False)
-
-    def __attrs_post_init__(self) -> None:
-        self.keys = CountingKeys(self.state)
-
-    @property
-    def api_keys(self) -> CountingKeys:
-        return self.keys
 
 
 @define
@@ -165,20 +150,20 @@ async def test_good_keys_are_no_failures_while_the_store_is_away(slow: HttpOptio
 
 
 async def test_wrong_keys_ask_the_store_no_more_than_they_may(slow: HttpOptions) -> None:
-    hub = CountingHub()
-    async with serving(hub, slow) as web:
+    keys = CountingKeys(MemoryState())
+    async with serving(MemoryHub(keys.state, api_keys=keys), slow) as web:
         for _ in range(50):
             await web.with_key(STRANGE).get("/configs/a")
             await push(web, FAKE, {"X-API-Key": STRANGE})
-        assert hub.keys.asked["one"] == 1
+        assert keys.asked["one"] == 1
 
 
 async def test_wrong_keys_of_all_addresses_together_ask_no_more_either(slow: HttpOptions) -> None:
-    hub = CountingHub()
-    async with serving(hub, slow) as web:
+    keys = CountingKeys(MemoryState())
+    async with serving(MemoryHub(keys.state, api_keys=keys), slow) as web:
         web.client.app[LIMITS].failures.failed("192.0.2.1")
         assert (await web.with_key(STRANGE).get("/configs/a")).status == 401
-        assert hub.keys.asked == {"all": 1}
+        assert keys.asked == {"all": 1}
         assert (await web.get("/configs/a")).status == 200
 
 

@@ -16,28 +16,15 @@ from aiohttp import web as web_
 from aiohttp.test_utils import TestClient, TestServer
 from attrs import evolve, frozen
 
-from odoo_ai_config.adapters.crews.crew_client import InProcessCrewClient
 from odoo_ai_config.adapters.system.token_source import SystemTokenSource
 from odoo_ai_config.adapters.yaml.yaml_codec import RuamelYamlCodec
-from odoo_ai_config.application.credentials.rotation import (
-    CheckKeyRing,
-    RotateMasterKey,
-    RotateTenantKey,
-)
-from odoo_ai_config.application.credentials.stored import SealStoredSecrets
-from odoo_ai_config.application.credentials.written import CredentialsWriter
-from odoo_ai_config.application.documents.comparing import CompareRevisions
-from odoo_ai_config.application.documents.sync import SyncCredentials
-from odoo_ai_config.application.documents.writing import PublishDocument
-from odoo_ai_config.application.keys import CreateApiKey
 from odoo_ai_config.domain.access import ALL_SCOPES, Scope
-from odoo_ai_config.domain.documents.revisions import RetentionPolicy
 from odoo_ai_config.domain.identifiers import TenantId
 from odoo_ai_config.entrypoints.http.app import build_app
 from odoo_ai_config.entrypoints.http.platform.connections import HubRunner
 from odoo_ai_config.entrypoints.http.platform.metrics import Metrics
 from odoo_ai_config.entrypoints.http.platform.options import HttpOptions
-from odoo_ai_config.entrypoints.services import Services
+from odoo_ai_config.entrypoints.wiring import Services, build_services
 from tests.source_tree import TESTS
 from tests.unit.application.memory_hub import MemoryHub
 from tests.unit.entrypoints.http.described_answers import Witness
@@ -75,66 +62,6 @@ def having(payload: Mapping[str, Any], value: Any, *path: str) -> dict[str, Any]
         inner = inner.setdefault(step, {})
     inner[path[-1]] = value
     return changed
-
-
-def services_over(hub: MemoryHub) -> Services:
-    """
-    Every use case over *hub*, with real YAML.
-    """
-    yaml = RuamelYamlCodec()
-    writer = CredentialsWriter(hub.sealer, yaml)
-    return Services(
-        store=hub.store,
-        channels=hub.channels,
-        secrets=hub.secrets,
-        api_keys=hub.api_keys,
-        audit=hub.audit,
-        inbox=hub.inbox,
-        vault=hub.vault,
-        yaml=yaml,
-        chatwoot_accounts=hub.chatwoot_accounts,
-        crews=InProcessCrewClient(),
-        work_signal=hub.work_signal,
-        answer_message=hub.answer_message,
-        authenticate=hub.authenticate(),
-        check_key_ring=CheckKeyRing(hub.secrets, hub.vault),
-        compare_revisions=CompareRevisions(hub.store, yaml),
-        create_api_key=CreateApiKey(hub.store, SystemTokenSource(), hub.clock),
-        delete_document=hub.delete,
-        deliver_message=hub.deliver_message,
-        discard_message=hub.discard_message,
-        hold_messages=hub.hold_messages,
-        list_documents=hub.list_documents,
-        list_messages=hub.list_messages,
-        list_tenants=hub.list_tenants,
-        patch_document=hub.patch,
-        prune_history=hub.prune(RetentionPolicy()),
-        prune_messages=hub.prune_messages,
-        publish_document=PublishDocument(hub.store, writer, yaml, hub.clock),
-        read_audit_trail=hub.read_audit_trail,
-        read_chatwoot_accounts=hub.read_chatwoot_accounts,
-        read_collection=hub.read_collection,
-        read_document=hub.read,
-        read_mapping=hub.read_mapping,
-        read_message=hub.read_message,
-        receive_message=hub.receive_message,
-        replay_messages=hub.replay_messages,
-        reconcile=hub.reconcile,
-        resolve_route=hub.resolve_route,
-        simulate_mapping=hub.simulate_mapping,
-        reveal_credential=hub.reveal,
-        revoke_api_key=hub.revoke_api_key,
-        roll_back_document=hub.roll_back,
-        rotate_master_key=RotateMasterKey(hub.secrets, hub.vault, hub.store, hub.clock),
-        rotate_tenant_key=RotateTenantKey(hub.secrets, hub.vault, hub.store, hub.clock),
-        seal_stored_secrets=SealStoredSecrets(hub.store, writer, hub.clock),
-        set_chatwoot_account=hub.set_chatwoot_account,
-        sync_collection=hub.sync_collection,
-        sync_company_metadata=hub.sync_company_metadata,
-        sync_credentials=SyncCredentials(hub.store, writer, yaml, hub.clock),
-        sync_mapping=hub.sync_mapping,
-        write_mapping=hub.write_mapping,
-    )
 
 
 class HubServer(TestServer):
@@ -223,7 +150,8 @@ def _dashed(headers: dict[str, str]) -> dict[str, str]:
 
 @asynccontextmanager
 async def serving(hub: MemoryHub, options: HttpOptions) -> AsyncIterator[WebHub]:
-    services = services_over(hub)
+    real = evolve(hub.ports, yaml=RuamelYamlCodec(), tokens=SystemTokenSource())
+    services = build_services(real, hub.policies)
     metrics = Metrics()
     app = build_app(services, options, metrics)
     witness = Witness(app)

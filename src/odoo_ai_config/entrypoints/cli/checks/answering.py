@@ -13,8 +13,8 @@ from odoo_ai_config.domain.identifiers import CREWS, BusinessDomain, TenantDomai
 from odoo_ai_config.domain.messages.inbox import STUCK, Stage
 from odoo_ai_config.entrypoints.cli.checks.results import Finding, Verdict
 from odoo_ai_config.entrypoints.cli.session import OPERATOR
-from odoo_ai_config.entrypoints.services import Services
 from odoo_ai_config.entrypoints.settings import Settings
+from odoo_ai_config.entrypoints.wiring import Services
 
 _MOST_NAMED: Final = 5
 _MOST_TENANTS: Final = 500
@@ -83,7 +83,7 @@ def _proof(
 
 async def _stuck(services: Services) -> Finding:
     subject = "mensagens"
-    census = await services.inbox.census()
+    census = await services.ports.inbox.census()
     counts = [
         f"{census[stage].count} {stage.value}"
         for stage in Stage
@@ -101,13 +101,13 @@ async def _stuck(services: Services) -> Finding:
 
 async def _crews(services: Services) -> Finding:
     subject = "equipes"
-    revisions = await services.channels.mappings()
+    revisions = await services.ports.channels.mappings()
     owners = sorted({entry.mapping.owner for entry in revisions if entry.mapping.active})
     if not owners:
         return Finding(Verdict.GOOD, subject, "nenhum canal mapeado ainda")
     # To look at more takes longer than it is worth here: what is missing is alike everywhere.
     tenants = sorted({owner.tenant for owner in owners})[:_MOST_TENANTS]
-    documents = await services.store.documents_of(tenants, [CREWS])
+    documents = await services.ports.store.documents_of(tenants, [CREWS])
     described = {document.key.owner for document in documents if content_of(document) is not None}
     lacking = [
         str(owner)

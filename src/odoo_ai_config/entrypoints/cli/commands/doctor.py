@@ -30,8 +30,8 @@ from odoo_ai_config.entrypoints.cli.flags import SERVER_AS_SET, ServerFlags, rea
 from odoo_ai_config.entrypoints.cli.refusals import advice_on
 from odoo_ai_config.entrypoints.cli.terminal import moment, say, tell
 from odoo_ai_config.entrypoints.container import Container
-from odoo_ai_config.entrypoints.services import Services
 from odoo_ai_config.entrypoints.settings import SettingLayers, Settings, SettingsError
+from odoo_ai_config.entrypoints.wiring import Services
 
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 _CLOCK_SLACK: Final = timedelta(minutes=2)
@@ -314,7 +314,7 @@ def _unusable(error: StoreUnusableError, settings: Settings) -> Finding:
 
 async def _ring_of_data(services: Services, settings: Settings) -> Finding:
     subject = "chaveiro"
-    needed = await services.secrets.master_ids()
+    needed = await services.ports.secrets.master_ids()
     if _ring_is_yet_to_be_made(settings):
         if not needed:
             return _first_ring(settings)
@@ -334,7 +334,7 @@ async def _ring_of_data(services: Services, settings: Settings) -> Finding:
 
 
 async def _history(services: Services, now: datetime) -> Finding:
-    newest = next(iter(await services.audit.entries(limit=1)), None)
+    newest = next(iter(await services.ports.audit.entries(limit=1)), None)
     if newest is not None and newest.at > now + _CLOCK_SLACK:
         return Finding(
             Verdict.BAD,
@@ -351,7 +351,7 @@ async def _key(services: Services, settings: Settings) -> Finding:
         return found
     create = "crie uma com: odoo-ai-config keys create --name operador --scope admin"
     subject, path = "chave de API", settings.api_key_path
-    active = [key for key in await services.api_keys.api_keys() if key.revoked_at is None]
+    active = [key for key in await services.ports.api_keys.api_keys() if key.revoked_at is None]
     if not active:
         # The first start makes one only where there has never been any.
         return Finding(Verdict.DOUBTFUL, subject, "nenhuma chave em vigor", create)

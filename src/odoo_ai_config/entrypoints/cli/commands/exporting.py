@@ -42,7 +42,7 @@ async def export(
         while page := await services.list_tenants(caller=OPERATOR, after=after, limit=_PAGE):
             for overview in page:
                 for revision in overview.documents:
-                    text = await yaml_of(revision.document, services.yaml)
+                    text = await yaml_of(revision.document, services.ports.yaml)
                     _write(folder, place_of(revision.key), text)
                     written += 1
             after = page[-1].tenant

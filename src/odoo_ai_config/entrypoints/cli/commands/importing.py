@@ -37,7 +37,7 @@ from odoo_ai_config.entrypoints.http.channels.payloads import mapping_sections
 from odoo_ai_config.entrypoints.http.platform.errors import HttpRefusalError
 from odoo_ai_config.entrypoints.http.platform.json_body import parse_json_object
 from odoo_ai_config.entrypoints.http.platform.texts import NOTICES
-from odoo_ai_config.entrypoints.services import Services
+from odoo_ai_config.entrypoints.wiring import Services
 
 
 class Fate(Enum):
@@ -138,9 +138,9 @@ class _Importer:
 
     async def _publish(self, path: Path, key: DocumentKey) -> FileReport:
         text = _text_of(path)
-        current = content_of((await self._services.store.current((key,))).get(key))
+        current = content_of((await self._services.ports.store.current((key,))).get(key))
         # What an export wrote is no news, even where nobody ever wrote it as YAML.
-        if current is not None and await yaml_of(current, self._services.yaml) == text:
+        if current is not None and await yaml_of(current, self._services.ports.yaml) == text:
             return FileReport(Fate.UNCHANGED, path)
         request = DocumentWrite(key, OPERATOR, dry_run=self._dry_run)
         outcome = (await self._services.publish_document(request, text=text)).outcome
@@ -162,10 +162,10 @@ class _Importer:
             StoreUnavailableError: The store is away.
         """
         try:
-            sections = _sections_of(path, self._services.yaml.parse)
+            sections = _sections_of(path, self._services.ports.yaml.parse)
         except (CommandError, DomainError, HttpRefusalError) as error:
             return FileReport(Fate.FAILED, path, advice_on(error))
-        known = [revision.mapping for revision in await self._services.channels.mappings()]
+        known = [revision.mapping for revision in await self._services.ports.channels.mappings()]
         changed = (replaced_sections if replace else merged_sections)(known, sections)
         if not changed:
             return FileReport(Fate.UNCHANGED, path)

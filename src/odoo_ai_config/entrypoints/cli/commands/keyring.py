@@ -41,7 +41,7 @@ async def status(*, flags: StoreFlags = AS_SET) -> None:
     """
     container = reader_of(flags.settings())
     async with opened(container) as services:
-        used = await services.secrets.master_ids()
+        used = await services.ports.secrets.master_ids()
     seen = container.key_ring().status()
     ring = seen.ring
     heading = ("CHAVE MESTRA", "CRIADA", "ATUAL", "CHAVES DE CLIENTES")

@@ -62,7 +62,7 @@ async def list_(*, flags: StoreFlags = AS_SET) -> None:
     Lista as chaves, as revogadas também.
     """
     async with reading(flags) as services:
-        found = await services.api_keys.api_keys()
+        found = await services.ports.api_keys.api_keys()
     if not found:
         tell("Nenhuma chave; crie uma com: odoo-ai-config keys create")
         return

@@ -19,7 +19,7 @@ from odoo_ai_config.entrypoints.cli.refusals import CommandError, refusal_text
 from odoo_ai_config.entrypoints.cli.session import OPERATOR, reading, session
 from odoo_ai_config.entrypoints.cli.terminal import moment, say_json, say_table, tell
 from odoo_ai_config.entrypoints.http.messages.handlers import shown, shown_opened
-from odoo_ai_config.entrypoints.services import Services
+from odoo_ai_config.entrypoints.wiring import Services
 
 messages: Final = App(
     name="messages",

@@ -28,7 +28,7 @@ from odoo_ai_config.entrypoints.cli.terminal import (
     say_text,
     tell,
 )
-from odoo_ai_config.entrypoints.services import Services
+from odoo_ai_config.entrypoints.wiring import Services
 
 _PAGE = 100
 
@@ -81,7 +81,7 @@ async def show(
             _key(tenant, domain, kind), caller=OPERATOR, version=version
         )
         if yaml:
-            say_text((await yaml_of(revision.document, services.yaml)).rstrip("\n"))
+            say_text((await yaml_of(revision.document, services.ports.yaml)).rstrip("\n"))
         else:
             say_json(revision.document.body)
     tell(f"{revision.key}, versão {revision.version}, de {moment(revision.updated_at)}")

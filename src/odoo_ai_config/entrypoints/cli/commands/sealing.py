@@ -11,7 +11,7 @@ from odoo_ai_config.entrypoints.cli.commands.keyring import progress
 from odoo_ai_config.entrypoints.cli.flags import AS_SET, StoreFlags
 from odoo_ai_config.entrypoints.cli.session import session
 from odoo_ai_config.entrypoints.cli.terminal import say, tell
-from odoo_ai_config.entrypoints.services import Services
+from odoo_ai_config.entrypoints.wiring import Services
 
 # As many as a second or two will do.
 _MOST_SEARCHED: Final = 5000

@@ -30,7 +30,7 @@ async def export_mapping(request: web.Request, caller: ApiKey) -> web.Response:
     services = request.app[SERVICES]
     sections = await services.read_mapping(caller=caller)
     text = await run_off_loop(
-        lambda: services.yaml.render(mapping_object(sections)), cost=ENTRY * sections.size
+        lambda: services.ports.yaml.render(mapping_object(sections)), cost=ENTRY * sections.size
     )
     return web.Response(body=text.encode(), content_type="application/x-yaml", charset="utf-8")
 

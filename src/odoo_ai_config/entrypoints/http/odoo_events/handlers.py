@@ -39,7 +39,7 @@ from odoo_ai_config.entrypoints.http.platform.texts import (
     preferred_language,
     shown_notices,
 )
-from odoo_ai_config.entrypoints.services import Services
+from odoo_ai_config.entrypoints.wiring import Services
 
 _Event: TypeAlias = CredentialsSync | CompanyMetadataSync | ChannelMapping
 _READERS: Final[Mapping[WriteKind, Callable[[JsonObject], _Event]]] = {

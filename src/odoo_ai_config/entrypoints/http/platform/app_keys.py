@@ -16,7 +16,7 @@ from odoo_ai_config.entrypoints.http.platform.options import HttpOptions
 from odoo_ai_config.entrypoints.http.platform.rate_limit import CallerLimits
 from odoo_ai_config.entrypoints.http.platform.representations import Representations
 from odoo_ai_config.entrypoints.http.platform.store_watch import StoreWatch
-from odoo_ai_config.entrypoints.services import Services
+from odoo_ai_config.entrypoints.wiring import Services
 
 
 class LastOrders:

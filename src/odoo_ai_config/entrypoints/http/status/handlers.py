@@ -64,7 +64,7 @@ async def show_metrics(request: web.Request) -> web.Response:
     The metrics, for Prometheus. Those of the store are left out while it is away.
     """
     metrics, services = request.app[METRICS], request.app[SERVICES]
-    await metrics.queue.refresh(services.inbox.census, services.deliver_message.clock)
+    await metrics.queue.refresh(services.ports.inbox.census, services.deliver_message.clock)
     return web.Response(
         body=metrics.exposition(),
         headers={"Content-Type": CONTENT_TYPE_LATEST},

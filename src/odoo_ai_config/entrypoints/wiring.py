@@ -1,0 +1,234 @@
+"""
+Where the use cases are put together, from ports and policies.
+
+A new use case is named here and nowhere else: its import, its field and its line.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from attrs import field, frozen
+
+from odoo_ai_config.application.audit import ReadAuditTrail
+from odoo_ai_config.application.channels.mapping import ReadMapping, SyncMapping, WriteMapping
+from odoo_ai_config.application.channels.routing import ResolveRoute
+from odoo_ai_config.application.channels.simulation import SimulateMapping
+from odoo_ai_config.application.chatwoot.accounts import ChatwootAccounts
+from odoo_ai_config.application.chatwoot.settings import ReadChatwootAccounts, SetChatwootAccount
+from odoo_ai_config.application.collections import ReadCollection, SyncCollection
+from odoo_ai_config.application.credentials.reveal import RevealCredential
+from odoo_ai_config.application.credentials.rotation import (
+    CheckKeyRing,
+    RotateMasterKey,
+    RotateTenantKey,
+)
+from odoo_ai_config.application.credentials.sealing import Sealer
+from odoo_ai_config.application.credentials.stored import SealStoredSecrets
+from odoo_ai_config.application.credentials.written import CredentialsWriter
+from odoo_ai_config.application.crews import CrewLookup
+from odoo_ai_config.application.documents.comparing import CompareRevisions
+from odoo_ai_config.application.documents.reading import ListDocuments, ReadDocument
+from odoo_ai_config.application.documents.sync import SyncCompanyMetadata, SyncCredentials
+from odoo_ai_config.application.documents.writing import (
+    DeleteDocument,
+    PatchDocument,
+    PublishDocument,
+    RollBackDocument,
+)
+from odoo_ai_config.application.keys import Authenticate, CreateApiKey, RevokeApiKey
+from odoo_ai_config.application.messages.answers import AnswerMessage
+from odoo_ai_config.application.messages.delivery import DeliverMessage
+from odoo_ai_config.application.messages.intake import ReceiveMessage
+from odoo_ai_config.application.messages.reading import ListMessages, ReadMessage
+from odoo_ai_config.application.messages.replay import DiscardMessage, HoldMessages, ReplayMessages
+from odoo_ai_config.application.messages.reply_sender import ReplySender
+from odoo_ai_config.application.messages.texts import MessageTexts
+from odoo_ai_config.application.ports.api_key_store import ApiKeyStore
+from odoo_ai_config.application.ports.audit_log import AuditLog
+from odoo_ai_config.application.ports.channel_directory import ChannelDirectory
+from odoo_ai_config.application.ports.chatwoot_client import ChatwootClient
+from odoo_ai_config.application.ports.clock import Clock
+from odoo_ai_config.application.ports.collection_store import CollectionStore
+from odoo_ai_config.application.ports.config_store import ConfigStore
+from odoo_ai_config.application.ports.crew_client import CrewClient
+from odoo_ai_config.application.ports.crew_registry import CrewRegistry
+from odoo_ai_config.application.ports.message_inbox import MessageInbox
+from odoo_ai_config.application.ports.revoked_keys import RevokedKeys
+from odoo_ai_config.application.ports.secret_store import SecretStore
+from odoo_ai_config.application.ports.secret_vault import SecretVault
+from odoo_ai_config.application.ports.token_source import TokenSource
+from odoo_ai_config.application.ports.yaml_codec import YamlCodec
+from odoo_ai_config.application.reconciliation import Reconcile
+from odoo_ai_config.application.retention import PruneHistory, PruneMessages
+from odoo_ai_config.application.tenants import ListTenants
+from odoo_ai_config.application.work_signal import WorkSignal
+from odoo_ai_config.domain.access import ApiKey
+from odoo_ai_config.domain.chatwoot import ChatwootAccess
+from odoo_ai_config.domain.documents.revisions import RetentionPolicy
+from odoo_ai_config.domain.messages.retrying import RetryPolicy
+
+
+@frozen
+class Ports:
+    """
+    What the hub drives: its stores, its clock, its vault and the systems around it.
+    """
+
+    store: ConfigStore
+    channels: ChannelDirectory
+    secrets: SecretStore
+    collections: CollectionStore
+    inbox: MessageInbox
+    api_keys: ApiKeyStore
+    audit: AuditLog
+    revoked_keys: RevokedKeys
+    vault: SecretVault
+    clock: Clock
+    tokens: TokenSource
+    yaml: YamlCodec
+    crews: CrewRegistry
+    crew_client: CrewClient
+    chatwoot: ChatwootClient
+
+
+@frozen(kw_only=True)
+class Policies:
+    """
+    What the operator decides about the use cases.
+
+    Args:
+        configured_key: An API key that is in the settings and not in the store.
+        chatwoot: How to reach Chatwoot for accounts that have no settings of their own.
+        retries: When a delivery that failed is tried again.
+        lease: How long a message that is being delivered belongs to one process.
+        retention: Which old versions may go.
+        messages_kept: How long finished messages are kept; None means for ever.
+    """
+
+    configured_key: ApiKey | None = None
+    chatwoot: ChatwootAccess = field(factory=ChatwootAccess)
+    retries: RetryPolicy = field(factory=RetryPolicy)
+    lease: timedelta
+    retention: RetentionPolicy = field(factory=RetentionPolicy)
+    messages_kept: timedelta | None
+
+
+@frozen
+class Services:
+    """
+    The use cases, and the *ports* for questions that need no decision.
+    """
+
+    ports: Ports
+    chatwoot_accounts: ChatwootAccounts
+    work_signal: WorkSignal
+    answer_message: AnswerMessage
+    authenticate: Authenticate
+    check_key_ring: CheckKeyRing
+    compare_revisions: CompareRevisions
+    create_api_key: CreateApiKey
+    delete_document: DeleteDocument
+    deliver_message: DeliverMessage
+    discard_message: DiscardMessage
+    hold_messages: HoldMessages
+    list_documents: ListDocuments
+    list_messages: ListMessages
+    list_tenants: ListTenants
+    patch_document: PatchDocument
+    prune_history: PruneHistory
+    prune_messages: PruneMessages
+    publish_document: PublishDocument
+    read_audit_trail: ReadAuditTrail
+    read_chatwoot_accounts: ReadChatwootAccounts
+    read_collection: ReadCollection
+    read_document: ReadDocument
+    read_mapping: ReadMapping
+    read_message: ReadMessage
+    receive_message: ReceiveMessage
+    reconcile: Reconcile
+    replay_messages: ReplayMessages
+    resolve_route: ResolveRoute
+    reveal_credential: RevealCredential
+    revoke_api_key: RevokeApiKey
+    roll_back_document: RollBackDocument
+    rotate_master_key: RotateMasterKey
+    rotate_tenant_key: RotateTenantKey
+    seal_stored_secrets: SealStoredSecrets
+    set_chatwoot_account: SetChatwootAccount
+    simulate_mapping: SimulateMapping
+    sync_collection: SyncCollection
+    sync_company_metadata: SyncCompanyMetadata
+    sync_credentials: SyncCredentials
+    sync_mapping: SyncMapping
+    write_mapping: WriteMapping
+
+
+def build_services(ports: Ports, policies: Policies) -> Services:
+    """
+    Put the use cases together over *ports*.
+    """
+    store, clock = ports.store, ports.clock
+    channels, inbox = ports.channels, ports.inbox
+    secrets, vault = ports.secrets, ports.vault
+    sealer = Sealer(secrets, vault)
+    credentials = CredentialsWriter(sealer, ports.yaml)
+    texts = MessageTexts(sealer)
+    crews = CrewLookup(store, secrets, vault)
+    accounts = ChatwootAccounts(store, secrets, vault, clock, policies.chatwoot)
+    work_signal = WorkSignal()
+    return Services(
+        ports=ports,
+        chatwoot_accounts=accounts,
+        work_signal=work_signal,
+        answer_message=AnswerMessage(store, inbox, texts, crews, clock, work_signal),
+        authenticate=Authenticate(ports.api_keys, policies.configured_key),
+        check_key_ring=CheckKeyRing(secrets, vault),
+        compare_revisions=CompareRevisions(store, ports.yaml),
+        create_api_key=CreateApiKey(store, ports.tokens, clock),
+        delete_document=DeleteDocument(store, clock),
+        deliver_message=DeliverMessage(
+            store,
+            texts,
+            crews,
+            ports.crew_client,
+            ReplySender(accounts, ports.chatwoot),
+            clock,
+            policies.retries,
+            policies.lease,
+        ),
+        discard_message=DiscardMessage(store, inbox, clock),
+        hold_messages=HoldMessages(store, inbox, clock),
+        list_documents=ListDocuments(store),
+        list_messages=ListMessages(inbox),
+        list_tenants=ListTenants(store),
+        patch_document=PatchDocument(store, credentials, clock),
+        prune_history=PruneHistory(store, clock, policies.retention),
+        prune_messages=PruneMessages(inbox, clock, policies.messages_kept),
+        publish_document=PublishDocument(store, credentials, ports.yaml, clock),
+        read_audit_trail=ReadAuditTrail(ports.audit),
+        read_chatwoot_accounts=ReadChatwootAccounts(store),
+        read_collection=ReadCollection(store, ports.collections),
+        read_document=ReadDocument(store),
+        read_mapping=ReadMapping(channels),
+        read_message=ReadMessage(store, inbox, texts, clock),
+        receive_message=ReceiveMessage(
+            store, inbox, channels, sealer, ports.tokens, work_signal, clock
+        ),
+        reconcile=Reconcile(store, channels, ports.collections),
+        replay_messages=ReplayMessages(store, inbox, channels, texts, clock, work_signal),
+        resolve_route=ResolveRoute(channels),
+        reveal_credential=RevealCredential(store, secrets, vault, clock),
+        revoke_api_key=RevokeApiKey(store, ports.api_keys, ports.revoked_keys, clock),
+        roll_back_document=RollBackDocument(store, credentials, clock),
+        rotate_master_key=RotateMasterKey(secrets, vault, store, clock),
+        rotate_tenant_key=RotateTenantKey(secrets, vault, store, clock),
+        seal_stored_secrets=SealStoredSecrets(store, credentials, clock),
+        set_chatwoot_account=SetChatwootAccount(store, sealer, accounts, clock),
+        simulate_mapping=SimulateMapping(channels, clock),
+        sync_collection=SyncCollection(store, ports.collections, clock),
+        sync_company_metadata=SyncCompanyMetadata(store, credentials, clock),
+        sync_credentials=SyncCredentials(store, credentials, ports.yaml, clock),
+        sync_mapping=SyncMapping(store, channels, clock),
+        write_mapping=WriteMapping(store, channels, clock),
+    )
