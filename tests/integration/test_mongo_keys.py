@@ -8,7 +8,8 @@ from motor.motor_asyncio import AsyncIOMotorClient
 from odoo_ai_config.adapters.mongo.api_key_store import MongoApiKeyStore
 from odoo_ai_config.adapters.mongo.config_store import MongoConfigStore
 from odoo_ai_config.adapters.mongo.database import MongoDatabase
-from odoo_ai_config.adapters.mongo.recent_api_keys import RecentApiKeys
+from odoo_ai_config.adapters.mongo.read_cache import ReadCache
+from odoo_ai_config.domain.access import ApiKey
 from odoo_ai_config.domain.changes import Changeset
 from tests.contract.samples import AT, DAY, api_key
 from tests.mongo_server import open_client, temporary_database
@@ -21,6 +22,7 @@ class Stopwatch:
         self.seconds = 100.0
 
     def __call__(self) -> float:
+        self.seconds += 1e-6
         return self.seconds
 
 
@@ -35,7 +37,7 @@ async def database(mongo_uri: str, stopwatch: Stopwatch) -> AsyncIterator[MongoD
         open_client(AsyncIOMotorClient, mongo_uri) as client,
         temporary_database(client) as database,
     ):
-        database.recent_api_keys = RecentApiKeys(stopwatch)
+        database.api_keys = ReadCache(2, now=stopwatch)
         yield database
 
 
@@ -79,10 +81,10 @@ async def test_new_key_of_another_process_is_good_at_once(
 
 
 def test_key_that_was_read_while_keys_were_written_is_not_remembered() -> None:
-    recent = RecentApiKeys(Stopwatch())
-    reading = recent.begin()
-    recent.forget()
-    recent.remember(api_key(), reading)
-    assert recent.get("a1") is None
-    recent.remember(api_key(), recent.begin())
-    assert recent.get("a1") == api_key()
+    cache = ReadCache[str, ApiKey](now=Stopwatch())
+    read_at = cache.now()
+    cache.clear()
+    cache.remember("a1", api_key(), read_at=read_at)
+    assert cache.get("a1") is None
+    cache.remember("a1", api_key(), read_at=cache.now())
+    assert cache.get("a1") == api_key()

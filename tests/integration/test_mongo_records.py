@@ -84,8 +84,11 @@ BOUND_KEY: Final = api_key("bound", tenant="acme").revoked(AT + DAY)
 FREE_KEY: Final = api_key("free", day=1)
 OF_TENANT: Final = audit_entry()
 OF_HUB: Final = evolve(audit_entry(tenant=None, day=1), request_id=None)
+RECEIVED: Final = evolve(
+    message("message-whole"), origin=evolve(message("message-whole").origin, proof="0f1e")
+)
 WHOLE: Final = evolve(
-    message("message-whole"),
+    RECEIVED,
     stage=Stage.ANSWERED,
     revision=2,
     attempts=2,
@@ -128,7 +131,7 @@ async def test_records_of_today_are_written(
             secrets=(SECRET,),
             new_tenant_key=OLD_KEY,
             collections=(CollectionChange(HEAD, (SHIRT, TEA)),),
-            messages=(message("message-whole"), LOST, IGNORED),
+            messages=(RECEIVED, LOST, IGNORED),
             delivery=EVENT,
             audit=(OF_TENANT,),
             api_keys=(BOUND_KEY, FREE_KEY),

@@ -9,11 +9,12 @@ from collections.abc import AsyncIterator
 import pytest
 from motor.motor_asyncio import AsyncIOMotorClient
 
-from odoo_ai_config.adapters.mongo import sealing_keys
 from odoo_ai_config.adapters.mongo.database import MongoDatabase
-from odoo_ai_config.adapters.mongo.sealing_keys import SealingKeys
+from odoo_ai_config.adapters.mongo.read_cache import ReadCache
 from odoo_ai_config.application.errors import TenantKeyChangedError
 from odoo_ai_config.domain.changes import Changeset
+from odoo_ai_config.domain.credentials.secrets import TenantKey
+from odoo_ai_config.domain.identifiers import TenantId
 from tests.contract.mongo_stores import stores_over
 from tests.contract.samples import secret, tenant_key
 from tests.mongo_server import open_client, temporary_database
@@ -49,10 +50,9 @@ async def test_remembered_key_seals_until_a_commit_finds_its_successor(
     await stores.config.commit(sealing)
 
 
-def test_tenant_that_was_first_remembered_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sealing_keys, "_MOST", 2)
-    keys = SealingKeys()
+def test_tenant_that_was_first_remembered_makes_room() -> None:
+    keys = ReadCache[TenantId, TenantKey](most=2)
     for tenant in ("first", "second", "third"):
-        keys.remember(tenant_key(tenant))
-    found = [keys.get(tenant_key(tenant).tenant) for tenant in ("first", "second", "third")]
+        keys.remember(TenantId(tenant), tenant_key(tenant), read_at=keys.now())
+    found = [keys.get(TenantId(tenant)) for tenant in ("first", "second", "third")]
     assert found == [None, tenant_key("second"), tenant_key("third")]

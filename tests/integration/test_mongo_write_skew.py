@@ -8,7 +8,7 @@ import pytest
 from motor.motor_asyncio import AsyncIOMotorClient
 
 from odoo_ai_config.adapters.mongo import transaction
-from odoo_ai_config.adapters.mongo.transaction import Session
+from odoo_ai_config.adapters.mongo.database import Session
 from odoo_ai_config.application.errors import TenantKeyChangedError
 from odoo_ai_config.application.ports.message_inbox import ClaimLimits
 from odoo_ai_config.domain.changes import Changeset

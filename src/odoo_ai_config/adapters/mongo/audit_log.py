@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from bson import ObjectId
 
 from odoo_ai_config.adapters.mongo.database import MongoDatabase, Record
-from odoo_ai_config.adapters.mongo.documents import audit_from
 from odoo_ai_config.adapters.mongo.driver_errors import translated
+from odoo_ai_config.adapters.mongo.records import read_all
 from odoo_ai_config.application.ports.audit_log import AuditLog
 from odoo_ai_config.domain.changes import AuditEntry, AuditId
 from odoo_ai_config.domain.identifiers import TenantId
@@ -18,7 +18,7 @@ from odoo_ai_config.domain.identifiers import TenantId
 
 class MongoAuditLog(AuditLog):
     """
-    Entries by their time; among those of one microsecond by when they were written.
+    Entries in the order of their time; those of one microsecond in the order of writing.
     """
 
     def __init__(self, database: MongoDatabase) -> None:
@@ -38,7 +38,7 @@ class MongoAuditLog(AuditLog):
             older: Record = {"at": {"$lt": last["at"]}}
             wanted["$or"] = [older, {"at": last["at"], "_id": {"$lt": last["_id"]}}]
         cursor = self._entries.find(wanted).sort([("at", -1), ("_id", -1)]).limit(limit)
-        return [audit_from(record) for record in await cursor.to_list(None)]
+        return await read_all(cursor, AuditEntry)
 
 
 def _object_id(id_: AuditId) -> ObjectId | None:

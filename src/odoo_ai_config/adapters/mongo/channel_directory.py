@@ -11,11 +11,10 @@ from typing import Any, Final
 
 from pymongo import UpdateOne
 
-from odoo_ai_config.adapters.mongo.database import MongoDatabase, Record
-from odoo_ai_config.adapters.mongo.documents import mapping_from
+from odoo_ai_config.adapters.mongo.database import MongoDatabase, Record, Session
 from odoo_ai_config.adapters.mongo.driver_errors import translated
 from odoo_ai_config.adapters.mongo.key_uses import TOUCH
-from odoo_ai_config.adapters.mongo.transaction import Session
+from odoo_ai_config.adapters.mongo.records import from_record, read_all
 from odoo_ai_config.application.ports.channel_directory import ChannelDirectory
 from odoo_ai_config.domain.channels.mapping import (
     ChannelClaim,
@@ -36,9 +35,9 @@ _SHARES: Final = 1024
 
 class MongoChannelDirectory(ChannelDirectory):
     """
-    Asks for the few mappings that bear on a message, each by an index.
+    Reads only the mappings that matter to a message, each by an index.
 
-    Where no channel decides they are as many as the account has tenants.
+    If no channel decides, these are as many as the account has tenants.
     """
 
     def __init__(self, database: MongoDatabase) -> None:
@@ -48,7 +47,7 @@ class MongoChannelDirectory(ChannelDirectory):
     @translated
     async def current(self, keys: Sequence[ChannelKey]) -> Mapping[ChannelKey, MappingRevision]:
         cursor = self._mappings.find({"_id": {"$in": [str(key) for key in keys]}})
-        found = [mapping_from(record) for record in await cursor.to_list(None)]
+        found = await read_all(cursor, MappingRevision)
         return {revision.mapping.key: revision for revision in found}
 
     @translated
@@ -88,21 +87,21 @@ class MongoChannelDirectory(ChannelDirectory):
             table = _table_of(named)
             if all(table.resolve(message).matched_by in _BY_CHANNEL for message in messages):
                 return table
-        # One that is supposed to change may take the place of the lowest fallback.
-        spare = 0 if supposing is None else 1
+        # The supposed mapping may be the lowest fallback now.
+        count = 1 if supposing is None else 2
         common, presence = await asyncio.gather(
-            self._records_of_lowest_fallbacks(1 + spare), self._presence(messages, supposing)
+            self._lowest_fallbacks(count), self._presence(messages, supposing)
         )
         tenants = {record["owner"]["tenant"] for record in presence}
         if supposing is not None:
             tenants.add(supposing.owner.tenant.value)
         own = await self._lowest_fallbacks_of(tenants, supposing) if tenants else []
-        # Those named come last: what is supposed to change stands among them as it is.
+        # The named ones come last: they include the supposed mapping as it is stored.
         return _table_of([*common, *presence, *own, *named])
 
     async def _revisions(self, wanted: Record) -> list[MappingRevision]:
         cursor = self._mappings.find(wanted).sort("_id", 1)
-        return [mapping_from(record) for record in await cursor.to_list(None)]
+        return await read_all(cursor, MappingRevision)
 
     async def _named_by(
         self, messages: Iterable[IncomingMessage], supposing: ChannelMapping | None
@@ -114,16 +113,15 @@ class MongoChannelDirectory(ChannelDirectory):
             digits = digits_of(message.number)
             if digits is not None:
                 numbers.add(comparable(digits))
-        # Each reason says all of itself, so that each finds its own index.
+        # Each alternative is complete, so that each uses its own index.
         reasons: list[Record] = [
             {"_id": {"$in": sorted(str(channel) for channel in channels)}, "active": True}
         ]
         if numbers:
             reasons.append({"numbers.comparable": {"$in": sorted(numbers)}, "active": True})
-        cursor = self._mappings.find({"$or": reasons})
-        return await cursor.to_list(None)
+        return await self._mappings.find({"$or": reasons}).to_list(None)
 
-    async def _records_of_lowest_fallbacks(self, count: int) -> list[Record]:
+    async def _lowest_fallbacks(self, count: int) -> list[Record]:
         cursor = self._mappings.find({"active": True, "fallback": True})
         return await cursor.sort(_BY_SEQUENCE).limit(count).to_list(None)
 
@@ -131,7 +129,7 @@ class MongoChannelDirectory(ChannelDirectory):
         self, messages: Iterable[IncomingMessage], supposing: ChannelMapping | None
     ) -> list[Record]:
         """
-        A channel of each tenant in each account of *messages*, besides *supposing*.
+        A channel of each tenant in each account of *messages*, other than *supposing*.
         """
         accounts = {message.account.value for message in messages if message.account is not None}
         if not accounts:
@@ -172,7 +170,7 @@ class MongoChannelDirectory(ChannelDirectory):
 
 
 def _table_of(records: Iterable[Record]) -> RoutingTable:
-    return RoutingTable(mapping_from(record).mapping for record in records)
+    return RoutingTable(from_record(record, MappingRevision).mapping for record in records)
 
 
 def _owned(tenants: Collection[TenantId]) -> Record:
@@ -192,7 +190,7 @@ async def rivals_of(
     database: MongoDatabase, claim: ChannelClaim, session: Session | None = None
 ) -> Rivals:
     """
-    Who has what *claim* is about, as *session* sees it.
+    The rivals of *claim* that *session* sees.
     """
     mappings, tenant = database["mappings"], claim.tenant.value
     present = shared = False
@@ -227,7 +225,7 @@ async def _beside(
     accounts: Collection[str | None],
     session: Session | None,
 ) -> set[str]:
-    # The other tenants that have one of the numbers and a channel in one of the accounts.
+    # Other tenants that have one of the numbers and a channel in one of the accounts.
     if not numbers or not accounts:
         return set()
     called: Record = {
@@ -257,9 +255,9 @@ async def _distinct(
 
 def claim_writes(claim: ChannelClaim) -> list[UpdateOne]:
     """
-    What two commits collide in that claim the same account or number.
+    Writes that make two commits collide if they claim the same account or number.
 
-    Of a fixed number of records, so that none is left of a number or an account that goes.
+    They go to a fixed set of records, so that numbers and accounts leave none behind.
     """
     places = [*sorted(claim.numbers), *([] if claim.account is None else [f"/{claim.account}"])]
     shares = {zlib.crc32(place.encode()) % _SHARES for place in places}

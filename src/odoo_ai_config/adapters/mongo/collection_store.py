@@ -1,5 +1,5 @@
 """
-Collections in MongoDB: the head of each in one collection of the database, its items in another.
+Collections in MongoDB: their heads in one collection of the database, their items in another.
 """
 
 from __future__ import annotations
@@ -7,15 +7,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from odoo_ai_config.adapters.mongo.commit import chunks
-from odoo_ai_config.adapters.mongo.database import MongoDatabase, Record
-from odoo_ai_config.adapters.mongo.documents import (
-    collection_from,
-    item_from,
+from odoo_ai_config.adapters.mongo.database import MongoDatabase, Record, Session
+from odoo_ai_config.adapters.mongo.driver_errors import translated
+from odoo_ai_config.adapters.mongo.records import (
+    from_record,
     item_place,
     item_state_from,
+    read_all,
+    read_one,
 )
-from odoo_ai_config.adapters.mongo.driver_errors import translated
-from odoo_ai_config.adapters.mongo.transaction import Session, in_transaction
+from odoo_ai_config.adapters.mongo.transaction import in_transaction
 from odoo_ai_config.application.ports.collection_store import CollectionStore
 from odoo_ai_config.domain.collections import (
     PAGE_CHARACTERS,
@@ -31,7 +32,7 @@ from odoo_ai_config.domain.identifiers import TenantId
 
 class MongoCollectionStore(CollectionStore):
     """
-    Each item is a document of its own, however large the collection.
+    Each item is a record of its own, however large the collection.
     """
 
     def __init__(self, database: MongoDatabase) -> None:
@@ -47,7 +48,7 @@ class MongoCollectionStore(CollectionStore):
     async def heads(self, *tenants: TenantId) -> Sequence[CollectionHead]:
         wanted = {"tenant": {"$in": sorted(tenant.value for tenant in tenants)}}
         cursor = self._heads.find(wanted).sort([("tenant", 1), ("name", 1)])
-        return [collection_from(record) for record in await cursor.to_list(None)]
+        return await read_all(cursor, CollectionHead)
 
     @translated
     async def digests(
@@ -64,7 +65,7 @@ class MongoCollectionStore(CollectionStore):
         found: dict[str, Item] = {}
         for wanted in _wanted(key, ids):
             cursor = self._items.find(wanted)
-            found |= {record["id"]: item_from(record) async for record in cursor}
+            found |= {record["id"]: from_record(record, Item) async for record in cursor}
         return found
 
     @translated
@@ -84,8 +85,7 @@ class MongoCollectionStore(CollectionStore):
     async def _head(
         self, key: CollectionKey, session: Session | None = None
     ) -> CollectionHead | None:
-        record = await self._heads.find_one({"_id": str(key)}, session=session)
-        return None if record is None else collection_from(record)
+        return await read_one(self._heads, {"_id": str(key)}, CollectionHead, session)
 
     async def _following(
         self, key: CollectionKey, position: Position, limit: int, session: Session
@@ -112,7 +112,7 @@ class MongoCollectionStore(CollectionStore):
             async for record in cursor:
                 states.append(item_state_from(record))
                 if characters >= PAGE_CHARACTERS:
-                    # One beyond the page tells that there is more.
+                    # One state beyond the page shows that there are more.
                     break
                 characters += len(record["text"] or "")
         finally:
@@ -121,13 +121,11 @@ class MongoCollectionStore(CollectionStore):
 
 
 def _wanted(key: CollectionKey, ids: Sequence[str] | None) -> Iterator[Record]:
-    """
-    Queries for what is there; several, if so many ids are named that one would be too large.
-    """
+    # Queries for the items that exist; several if there are too many ids for one.
     there: Record = {"digest": {"$ne": None}}
     if ids is None:
         yield {"collection": str(key), **there}
         return
     for some in chunks(ids):
-        # Nothing of the collection: its index would lead to all its items.
+        # Without the collection: its index would lead to all of its items.
         yield {"_id": {"$in": [item_place(key, id_) for id_ in some]}, **there}

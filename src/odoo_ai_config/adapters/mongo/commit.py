@@ -1,5 +1,5 @@
 """
-A changeset as writes: one step per collection, each with what it means if a write is refused.
+A changeset as bulk writes, one per collection, each with what a refused write means.
 """
 
 from __future__ import annotations
@@ -7,29 +7,24 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final, TypeAlias, TypeVar
 
-from attrs import field, frozen
+from attrs import frozen
 from pymongo import InsertOne, ReplaceOne, UpdateMany, UpdateOne
-from pymongo.errors import OperationFailure
+from pymongo.errors import OperationFailure, PyMongoError
 
 from odoo_ai_config.adapters.mongo.channel_directory import claim_writes, rivals_of
 from odoo_ai_config.adapters.mongo.conversations import write_message, written_alone
-from odoo_ai_config.adapters.mongo.database import MongoDatabase, Record
-from odoo_ai_config.adapters.mongo.documents import (
-    api_key_record,
-    audit_record,
-    collection_record,
-    delivery_record,
+from odoo_ai_config.adapters.mongo.database import MongoDatabase, Record, Session
+from odoo_ai_config.adapters.mongo.driver_errors import is_conflict, is_duplicate
+from odoo_ai_config.adapters.mongo.key_uses import TOUCH
+from odoo_ai_config.adapters.mongo.records import (
     item_place,
     item_record,
     mapping_record,
-    revision_record,
     secret_record,
-    tenant_key_record,
-    trace_record,
+    to_record,
+    tombstone_record,
 )
-from odoo_ai_config.adapters.mongo.driver_errors import is_conflict, is_duplicate
-from odoo_ai_config.adapters.mongo.key_uses import TOUCH
-from odoo_ai_config.adapters.mongo.transaction import Session, in_transaction
+from odoo_ai_config.adapters.mongo.transaction import in_transaction
 from odoo_ai_config.application.errors import DeliveryRecordedError, TenantKeyChangedError
 from odoo_ai_config.application.off_loop import ENTRY, run_off_loop
 from odoo_ai_config.domain.changes import Changeset
@@ -38,25 +33,25 @@ from odoo_ai_config.domain.errors import RevisionConflictError
 
 T = TypeVar("T")
 Write: TypeAlias = InsertOne[Record] | ReplaceOne[Record] | UpdateOne | UpdateMany
-# What the server does well within the time that the driver waits for an answer.
+# The server handles so many within the time that the driver waits for an answer.
 _CHUNK: Final = 250
 
 
 @frozen
-class Step:
+class BulkWrite:
     """
-    Writes to one collection that go out together.
+    Writes that go to one collection in one command.
 
     Args:
-        refusal: What it means if one of them finds a document there already, or not there
-            in the state that it follows; None if that cannot be.
-        yields: Whether it means the same if another transaction has one of them in hand.
+        refusal: Raised if a write finds a record where there should be none, or does not find
+            the state that it follows; None if that cannot happen.
+        is_refused: Whether an error of the driver means the same.
     """
 
     collection: str
     writes: Sequence[Write]
-    refusal: type[Exception] | None = field(default=None)
-    yields: bool = False
+    refusal: type[Exception] | None = None
+    is_refused: Callable[[PyMongoError], bool] = is_duplicate
 
 
 class _SealedBeforeError(Exception):
@@ -77,26 +72,26 @@ async def commit(database: MongoDatabase, changeset: Changeset) -> None:
 
 
 async def _commit(
-    database: MongoDatabase, changeset: Changeset, secrets: Callable[[Changeset], Step]
+    database: MongoDatabase, changeset: Changeset, secrets: Callable[[Changeset], BulkWrite]
 ) -> None:
-    steps = await run_off_loop(
-        lambda: [step for step in _steps(database, changeset, secrets) if step.writes],
+    bulks = await run_off_loop(
+        lambda: [bulk for bulk in _bulk_writes(database, changeset, secrets) if bulk.writes],
         cost=ENTRY * changeset.size,
     )
     messages = changeset.messages
-    # One document is written atomically in any case.
+    # A write of one record is atomic without a transaction.
     alone = not messages and changeset.claim is None
-    if alone and sum(len(step.writes) for step in steps) == 1:
-        await _write(database, steps[0], None)
+    if alone and sum(len(bulk.writes) for bulk in bulks) == 1:
+        await _send(database, bulks[0], None)
         return
-    if not steps and len(messages) == 1 and await written_alone(database, messages[0]):
+    if not bulks and len(messages) == 1 and await written_alone(database, messages[0]):
         return
 
     async def write_all(session: Session) -> None:
-        # Before anything is written: what is claimed would be found to be there.
+        # First: afterwards a claim would find its own mappings.
         await _require_undisputed(database, changeset, session)
-        for step in steps:
-            await _write(database, step, session)
+        for bulk in bulks:
+            await _send(database, bulk, session)
         for message in messages:
             await write_message(database, message, session)
         if messages:
@@ -116,97 +111,84 @@ async def _require_undisputed(
         raise RevisionConflictError
 
 
-async def _write(database: MongoDatabase, step: Step, session: Session | None) -> None:
+async def _send(database: MongoDatabase, bulk: BulkWrite, session: Session | None) -> None:
     try:
-        result = await database[step.collection].bulk_write(step.writes, session=session)
+        result = await database[bulk.collection].bulk_write(bulk.writes, session=session)
     except OperationFailure as error:
-        refused = is_conflict if step.yields else is_duplicate
-        if step.refusal is not None and refused(error):
-            raise step.refusal from error
+        if bulk.refusal is not None and bulk.is_refused(error):
+            raise bulk.refusal from error
         raise
     done = result.inserted_count + result.matched_count + result.upserted_count
-    if step.refusal is not None and done != len(step.writes):
-        raise step.refusal
+    if bulk.refusal is not None and done != len(bulk.writes):
+        raise bulk.refusal
 
 
-def _steps(
-    database: MongoDatabase, changeset: Changeset, secrets: Callable[[Changeset], Step]
-) -> Iterator[Step]:
-    # The order is the order of the checks: a delivery that is recorded already comes first.
+def _bulk_writes(
+    database: MongoDatabase, changeset: Changeset, secrets: Callable[[Changeset], BulkWrite]
+) -> Iterator[BulkWrite]:
+    # The order decides which refusal comes first: that of a recorded delivery.
     deliveries = () if changeset.delivery is None else (changeset.delivery,)
-    yield Step(
+    documents = [(str(revision.key), to_record(revision)) for revision in changeset.revisions]
+    yield BulkWrite(
         "deliveries",
-        [InsertOne(delivery_record(delivery)) for delivery in deliveries],
+        [InsertOne(to_record(delivery)) for delivery in deliveries],
         DeliveryRecordedError,
     )
-    yield Step("tenant_keys", list(_key_writes(database, changeset)), TenantKeyChangedError)
-    yield Step("key_uses", list(_use_writes(database, changeset)))
-    yield Step(
+    yield BulkWrite("tenant_keys", list(_key_writes(database, changeset)), TenantKeyChangedError)
+    yield BulkWrite("key_uses", list(_use_writes(database, changeset)))
+    yield BulkWrite(
         "documents",
-        [
-            _succeeding(str(revision.key), revision.version, revision_record(revision))
-            for revision in changeset.revisions
-        ],
+        [_succeeding({"_id": name, **record}) for name, record in documents],
         RevisionConflictError,
     )
-    yield Step(
+    yield BulkWrite(
         "revisions",
-        [
-            InsertOne({"document": str(revision.key), **revision_record(revision)})
-            for revision in changeset.revisions
-        ],
+        [InsertOne({"document": name, **record}) for name, record in documents],
         RevisionConflictError,
     )
-    yield Step(
+    yield BulkWrite(
         "mappings",
-        [
-            _succeeding(str(revision.mapping.key), revision.version, mapping_record(revision))
-            for revision in changeset.mappings
-        ],
+        [_succeeding(mapping_record(revision)) for revision in changeset.mappings],
         RevisionConflictError,
     )
     yield secrets(changeset)
-    yield Step(
+    yield BulkWrite(
         "collections",
         [_moving(change.head) for change in changeset.collections],
         RevisionConflictError,
-        # The other one may write thousands of items, and most of what this one would write
-        # is to be decided anew in any case.
-        yields=True,
+        # Another push may write thousands of items, and most of what this one would write has
+        # to be decided again anyway.
+        is_refused=is_conflict,
     )
     for change in changeset.collections:
-        yield from _item_steps(change)
-    yield Step("audit", [InsertOne(audit_record(entry)) for entry in changeset.audit])
-    yield Step(
+        yield from _item_writes(change)
+    yield BulkWrite("audit", [InsertOne(to_record(entry)) for entry in changeset.audit])
+    yield BulkWrite(
         "api_keys",
-        [
-            ReplaceOne({"_id": key.id}, api_key_record(key), upsert=True)
-            for key in changeset.api_keys
-        ],
+        [ReplaceOne({"_id": key.id}, to_record(key), upsert=True) for key in changeset.api_keys],
     )
 
 
-def _succeeding(name: str, version: int, record: Record) -> Write:
-    named = {"_id": name, **record}
-    if version == 1:
-        return InsertOne(named)
-    return ReplaceOne({"_id": name, "version": version - 1}, named)
+def _succeeding(record: Record) -> Write:
+    if record["version"] == 1:
+        return InsertOne(record)
+    return ReplaceOne({"_id": record["_id"], "version": record["version"] - 1}, record)
 
 
 def _moving(head: CollectionHead) -> Write:
-    record = collection_record(head)
+    record = to_record(head)
     if head.version == 1:
         return InsertOne({"_id": str(head.key), **record, "floor": 0})
     return UpdateOne({"_id": str(head.key), "version": head.version - 1}, {"$set": record})
 
 
-def _item_steps(change: CollectionChange) -> Iterator[Step]:
+def _item_writes(change: CollectionChange) -> Iterator[BulkWrite]:
     head = change.head
     for items in chunks(change.items):
-        yield Step("items", [_put(head, item_record(head, item)) for item in items])
+        yield BulkWrite("items", [_put(head, item_record(head, item)) for item in items])
     for ids in chunks(change.removed):
-        places = [item_place(head.key, id_) for id_ in ids]
-        yield Step("items", [UpdateMany({"_id": {"$in": places}}, {"$set": trace_record(head)})])
+        removed = {"_id": {"$in": [item_place(head.key, id_) for id_ in ids]}}
+        yield BulkWrite("items", [UpdateMany(removed, {"$set": tombstone_record(head)})])
 
 
 def _put(head: CollectionHead, record: Record) -> Write:
@@ -217,22 +199,19 @@ def _put(head: CollectionHead, record: Record) -> Write:
 
 def chunks(many: Sequence[T]) -> Iterator[Sequence[T]]:
     """
-    *many* in parts of what one command should hold.
+    *many* in parts of the size of one command.
     """
     return (many[start : start + _CHUNK] for start in range(0, len(many), _CHUNK))
 
 
-def _new_secrets(changeset: Changeset) -> Step:
-    return Step(
-        "secrets",
-        [InsertOne(secret_record(secret)) for secret in changeset.secrets],
-        _SealedBeforeError,
-    )
+def _new_secrets(changeset: Changeset) -> BulkWrite:
+    writes = [InsertOne(secret_record(secret)) for secret in changeset.secrets]
+    return BulkWrite("secrets", writes, _SealedBeforeError)
 
 
-def _secrets_if_absent(changeset: Changeset) -> Step:
+def _secrets_if_absent(changeset: Changeset) -> BulkWrite:
     records = [secret_record(secret) for secret in changeset.secrets]
-    return Step(
+    return BulkWrite(
         "secrets",
         [
             UpdateOne({"_id": record["_id"]}, {"$setOnInsert": record, **TOUCH}, upsert=True)
@@ -246,12 +225,12 @@ def _key_writes(database: MongoDatabase, changeset: Changeset) -> Iterator[Write
     if relied_on is not None and not changeset.messages:
         yield UpdateOne(relied_on, TOUCH)
     if new is not None:
-        keys = [tenant_key_record(new)]
+        keys = [to_record(new)]
         yield InsertOne({"_id": new.tenant.value, "active": new.key_id, "keys": keys, "uses": 0})
 
 
 def _use_writes(database: MongoDatabase, changeset: Changeset) -> Iterator[Write]:
-    # A tenant has many messages at a time, and they must not collide in the record of its keys.
+    # A tenant has many messages at a time: they must not collide in the record of its keys.
     used = changeset.sealed_under
     if used is not None and changeset.messages:
         yield database.key_uses.one_of(used.tenant)
@@ -269,7 +248,7 @@ def _relied_on(database: MongoDatabase, changeset: Changeset) -> Record | None:
     used = changeset.sealed_under
     if used is None or used == changeset.new_tenant_key:
         return None
-    # One from memory may have had a successor for long: it has to be active still.
-    remembered = database.sealing_keys.get(used.tenant) == used
-    place = {"active": used.key_id} if remembered else {"keys.id": used.key_id}
+    # A key from the cache may have been replaced long ago: it must still be the active one.
+    cached = database.sealing_keys.get(used.tenant) == used
+    place = {"active": used.key_id} if cached else {"keys.id": used.key_id}
     return {"_id": used.tenant.value, **place}

@@ -12,20 +12,14 @@ from attrs import evolve
 
 from odoo_ai_config.adapters.mongo.commit import commit
 from odoo_ai_config.adapters.mongo.database import MongoDatabase
-from odoo_ai_config.adapters.mongo.documents import (
-    delivery_from,
-    delivery_id_record,
-    document_key_from,
-    revision_from,
-    revision_record,
-)
 from odoo_ai_config.adapters.mongo.driver_errors import translated
 from odoo_ai_config.adapters.mongo.pruning import (
     prune_deliveries,
     prune_revisions,
     prune_secrets,
-    prune_traces,
+    prune_tombstones,
 )
+from odoo_ai_config.adapters.mongo.records import read_all, read_one, to_record
 from odoo_ai_config.application.errors import TenantKeyChangedError
 from odoo_ai_config.application.ports.config_store import ConfigStore, PruneReport
 from odoo_ai_config.domain.changes import Changeset, Delivery, DeliveryId
@@ -33,7 +27,7 @@ from odoo_ai_config.domain.documents.document import Document
 from odoo_ai_config.domain.documents.revisions import RetentionPolicy, Revision
 from odoo_ai_config.domain.identifiers import BusinessDomain, DocumentKey, DocumentKind, TenantId
 
-# What BSON can compare with; no document gets there.
+# The largest integer of BSON, which no version reaches.
 _BEYOND_VERSIONS: Final = 2**63 - 1
 
 
@@ -58,22 +52,21 @@ class MongoConfigStore(ConfigStore):
                 self._database.sealing_keys.forget(changeset.sealed_under.tenant)
             raise
         finally:
-            # Even if it failed: a commit whose answer was lost may have happened.
+            # Also after an error: a commit whose answer was lost may have happened.
             if changeset.api_keys:
-                self._database.recent_api_keys.forget()
+                self._database.api_keys.clear()
 
     @translated
     async def current(self, keys: Sequence[DocumentKey]) -> Mapping[DocumentKey, Revision]:
         cursor = self._newest.find({"_id": {"$in": [str(key) for key in keys]}})
-        revisions = [revision_from(record) for record in await cursor.to_list(None)]
+        revisions = await read_all(cursor, Revision)
         return {revision.key: revision for revision in revisions}
 
     @translated
     async def revision(self, key: DocumentKey, version: int) -> Revision | None:
         if not 1 <= version <= _BEYOND_VERSIONS:
             return None
-        record = await self._history.find_one({"document": str(key), "version": version})
-        return None if record is None else revision_from(record)
+        return await read_one(self._history, {"document": str(key), "version": version}, Revision)
 
     @translated
     async def history(
@@ -89,7 +82,7 @@ class MongoConfigStore(ConfigStore):
             .sort("version", -1)
             .limit(limit)
         )
-        return [revision_from(record) for record in await cursor.to_list(None)]
+        return await read_all(cursor, Revision)
 
     @translated
     async def documents(
@@ -99,27 +92,27 @@ class MongoConfigStore(ConfigStore):
         if domain is not None:
             wanted["domain"] = domain.value
         cursor = self._newest.find(wanted).sort([("domain", 1), ("kind", 1)])
-        return [revision_from(record) for record in await cursor.to_list(None)]
+        return await read_all(cursor, Revision)
 
     @translated
     async def documents_of(
         self, tenants: Collection[TenantId], kinds: Collection[DocumentKind]
     ) -> Sequence[Revision]:
         wanted = {
-            # Both values of it, so that the index serves.
+            # Both values, so that the index is used.
             "deleted": {"$in": [False, True]},
             "tenant": {"$in": sorted(tenant.value for tenant in tenants)},
             "kind": {"$in": sorted(kind.value for kind in kinds)},
         }
         cursor = self._newest.find(wanted).sort([("tenant", 1), ("domain", 1), ("kind", 1)])
-        return [revision_from(record) for record in await cursor.to_list(None)]
+        return await read_all(cursor, Revision)
 
     @translated
     async def tenants(
         self, *, after: TenantId | None = None, limit: int = 100
     ) -> Sequence[TenantId]:
         beyond = {"$gt": "" if after is None else after.value}
-        # Read off the index in order, as far as needed; grouping would read it to its end.
+        # Reads the index in order only as far as needed; grouping would read all of it.
         cursor = self._newest.find(
             {"tenant": beyond, "deleted": False}, {"_id": False, "tenant": True}
         ).sort("tenant", 1)
@@ -138,26 +131,25 @@ class MongoConfigStore(ConfigStore):
     ) -> Sequence[DocumentKey]:
         beyond = {"_id": {"$gt": "" if after is None else str(after)}}
         cursor = self._newest.find(beyond, ["tenant", "domain", "kind"]).sort("_id", 1)
-        return [document_key_from(record) for record in await cursor.limit(limit).to_list(None)]
+        return await read_all(cursor.limit(limit), DocumentKey)
 
     @translated
     async def rewrite(self, old: Revision, document: Document) -> bool:
-        # Versions only grow: what is not the newest now never is again.
+        # Versions only grow: a superseded revision is never the newest again.
         newest = await self._newest.find_one({"_id": str(old.key)}, ["version"])
         if newest is None or newest["version"] <= old.version:
             return False
         result = await self._history.update_one(
-            {"document": str(old.key), **revision_record(old)},
-            {"$set": revision_record(evolve(old, document=document))},
+            {"document": str(old.key), **to_record(old)},
+            {"$set": to_record(evolve(old, document=document))},
         )
         return result.matched_count == 1
 
     @translated
     async def delivery(self, delivery_id: DeliveryId) -> Delivery | None:
-        record = await self._database["deliveries"].find_one(
-            {"_id": delivery_id_record(delivery_id)}
+        return await read_one(
+            self._database["deliveries"], {"_id": to_record(delivery_id)}, Delivery
         )
-        return None if record is None else delivery_from(record)
 
     @translated
     async def prune(self, policy: RetentionPolicy, *, now: datetime) -> PruneReport:
@@ -165,12 +157,12 @@ class MongoConfigStore(ConfigStore):
             revisions=await prune_revisions(self._database, policy, now),
             deliveries=await prune_deliveries(self._database, now),
             secrets=await prune_secrets(self._database),
-            tombstones=await prune_traces(self._database, policy, now),
+            tombstones=await prune_tombstones(self._database, policy, now),
         )
 
     @translated
     async def check(self) -> None:
-        # A write needs all that a ping would ask for: a server, a primary and a majority.
+        # A write needs a server, a primary and a majority; a ping only the first.
         await self._database["checks"].update_one(
             {"_id": "check"}, {"$inc": {"count": 1}}, upsert=True
         )

@@ -1,9 +1,9 @@
 """
-Received messages as writes, and the order of those of one conversation.
+Writes of received messages, and the order of the messages in a conversation.
 
-Each conversation has a record that whoever accepts, closes or reopens a message of it writes to.
-By it such transactions collide, of which one would miss what the other does; and so there is
-exactly one head, marked `ready`, in every conversation that has an open message.
+Each transaction that accepts, closes or reopens a message writes to the record of its
+conversation. Two of one conversation therefore collide, and neither misses what the other does:
+every conversation with an open message has exactly one head, marked `ready`.
 """
 
 from __future__ import annotations
@@ -12,21 +12,20 @@ from bson import ObjectId
 from pymongo import ReturnDocument, UpdateMany, UpdateOne
 from pymongo.errors import DuplicateKeyError
 
-from odoo_ai_config.adapters.mongo.database import MongoDatabase, Record
+from odoo_ai_config.adapters.mongo.database import MongoDatabase, Record, Session
 from odoo_ai_config.adapters.mongo.driver_errors import duplicate_field
-from odoo_ai_config.adapters.mongo.message_documents import message_record
-from odoo_ai_config.adapters.mongo.transaction import Session
+from odoo_ai_config.adapters.mongo.records import message_record
 from odoo_ai_config.application.errors import MessageRecordedError
 from odoo_ai_config.domain.errors import RevisionConflictError
 from odoo_ai_config.domain.messages.inbox import OPEN, STUCK, InboxMessage
 
-# Others never go on, and no conversation waits for them.
+# Messages at other stages are finished: no conversation waits for them.
 _TAKES_A_TURN = OPEN | STUCK
 
 
 async def write_message(database: MongoDatabase, message: InboxMessage, session: Session) -> None:
     """
-    Accept *message* if it is new, or else put it in the place of the revision before it.
+    Accept *message* if it is new, or replace the revision before it.
     """
     if message.revision == 1:
         await _accept(database, message, session)
@@ -36,9 +35,9 @@ async def write_message(database: MongoDatabase, message: InboxMessage, session:
 
 async def written_alone(database: MongoDatabase, message: InboxMessage) -> bool:
     """
-    Write *message* if that takes one write and no transaction; say whether it is written.
+    Write *message* if one write without a transaction is enough, and return whether it was.
 
-    So it is if it does not change which messages of its conversation are open.
+    It is if the message does not change which ones of its conversation are open.
     """
     if message.revision == 1:
         if message.stage in _TAKES_A_TURN:
@@ -102,7 +101,7 @@ async def _appoint_head(database: MongoDatabase, conversation: str, session: Ses
     if head is not None and head["ready"] is None:
         await database["messages"].bulk_write(
             [
-                # One that was replayed goes before the one that became head meanwhile.
+                # A replayed message goes before the one that became head in the meantime.
                 UpdateMany({**waiting, "ready": {"$gte": ""}}, {"$set": {"ready": None}}),
                 UpdateOne({"_id": head["_id"]}, {"$set": {"ready": head["holder"]["tenant"]}}),
             ],
@@ -124,7 +123,7 @@ def _new_record(message: InboxMessage) -> Record:
     return {
         "_id": message.id.value,
         **message_record(message),
-        # Orders messages by when they came, whatever clocks say that their times come from.
+        # The order in which messages came, whatever the clocks of the processes say.
         "arrival": ObjectId(),
         "conversation": None,
         "turn": None,

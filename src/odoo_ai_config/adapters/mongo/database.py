@@ -1,5 +1,5 @@
 """
-The MongoDB database behind the stores: how it is reached, laid out and checked.
+The MongoDB database behind the stores: its connection, layout and checks.
 """
 
 from __future__ import annotations
@@ -13,29 +13,36 @@ from motor.motor_asyncio import (
     AsyncIOMotorClient,
     AsyncIOMotorClientSession,
     AsyncIOMotorCollection,
+    AsyncIOMotorCursor,
 )
-from pymongo import ASCENDING, DESCENDING, IndexModel, ReadPreference, WriteConcern
+from pymongo import DESCENDING, IndexModel, ReadPreference, WriteConcern
 from pymongo.errors import PyMongoError
 from pymongo.read_concern import ReadConcern
 
 from odoo_ai_config.adapters.mongo.driver_errors import translated
 from odoo_ai_config.adapters.mongo.key_uses import KeyUses
-from odoo_ai_config.adapters.mongo.recent_api_keys import RecentApiKeys
-from odoo_ai_config.adapters.mongo.sealing_keys import SealingKeys
+from odoo_ai_config.adapters.mongo.read_cache import ReadCache
 from odoo_ai_config.application.errors import StoreUnusableError
+from odoo_ai_config.domain.access import ApiKey
+from odoo_ai_config.domain.credentials.secrets import TenantKey
+from odoo_ai_config.domain.identifiers import TenantId
 
 T = TypeVar("T")
 Record: TypeAlias = dict[str, Any]
+Session: TypeAlias = AsyncIOMotorClientSession
 Client: TypeAlias = "AsyncIOMotorClient[Record]"
 Collection: TypeAlias = "AsyncIOMotorCollection[Record]"
+Cursor: TypeAlias = "AsyncIOMotorCursor[Record]"
 
+# The port lets a revocation by another process take this long.
+_API_KEY_SECONDS: Final = 2.0
 DEFAULT_NAME: Final = "odoo_ai_config"
-# A majority that takes longer than this is away.
+# A majority that takes longer counts as away.
 _MAJORITY_MS: Final = 5_000
 DURABLE: Final = WriteConcern("majority", wtimeout=_MAJORITY_MS, j=True)
 CLIENT_OPTIONS: Final[Mapping[str, Any]] = {
     "appname": "odoo-ai-config",
-    # A caller is told to come back rather than kept waiting.
+    # A caller gets an error to retry on rather than wait long.
     "serverSelectionTimeoutMS": 2_500,
     "connectTimeoutMS": 2_000,
     "socketTimeoutMS": 10_000,
@@ -52,117 +59,75 @@ _STANDALONE: Final = (
     "Este MongoDB é um servidor avulso e não oferece transações. Transforme-o em um replica set "
     "de um nó: reinicie o mongod com --replSet rs0 e execute uma vez rs.initiate() no mongosh."
 )
+_ACTIVE: Final[Record] = {"active": True}
+# True of every text, and of nothing else.
+_IS_TEXT: Final[Record] = {"$gte": ""}
 _INDEXES: Final[Mapping[str, Sequence[IndexModel]]] = {
     "documents": [
-        IndexModel(
-            # All that listing tenants asks for: no document is read for it.
-            [
-                ("deleted", ASCENDING),
-                ("tenant", ASCENDING),
-                ("domain", ASCENDING),
-                ("kind", ASCENDING),
-            ],
-            name="living",
-        ),
+        # Covers the listing of tenants: no document is read for it.
+        IndexModel(["deleted", "tenant", "domain", "kind"], name="living"),
     ],
-    "revisions": [
-        IndexModel([("document", ASCENDING), ("version", ASCENDING)], name="version", unique=True),
-    ],
+    "revisions": [IndexModel(["document", "version"], name="version", unique=True)],
     "mappings": [
-        IndexModel([("owner.tenant", ASCENDING)], name="owner"),
+        IndexModel(["owner.tenant"], name="owner"),
+        IndexModel(["account", "owner.tenant"], name="presence", partialFilterExpression=_ACTIVE),
+        IndexModel(["numbers.comparable"], name="number", partialFilterExpression=_ACTIVE),
         IndexModel(
-            [("account", ASCENDING), ("owner.tenant", ASCENDING)],
-            name="presence",
-            partialFilterExpression={"active": True},
-        ),
-        IndexModel(
-            [("numbers.comparable", ASCENDING)],
-            name="number",
-            partialFilterExpression={"active": True},
-        ),
-        IndexModel(
-            [
-                ("sequence", ASCENDING),
-                ("owner.tenant", ASCENDING),
-                ("owner.domain", ASCENDING),
-                ("_id", ASCENDING),
-            ],
+            ["sequence", "owner.tenant", "owner.domain", "_id"],
             name="fallback",
             partialFilterExpression={"active": True, "fallback": True},
         ),
     ],
     "secrets": [
-        IndexModel([("tenant", ASCENDING), ("key_id", ASCENDING)], name="sealed_by"),
+        IndexModel(["tenant", "key_id"], name="sealed_by"),
         # Messages have many sealed texts and tenants few credentials: each prunes its own.
-        IndexModel(
-            [("purpose", ASCENDING), ("tenant", ASCENDING), ("domain", ASCENDING)], name="purpose"
-        ),
+        IndexModel(["purpose", "tenant", "domain"], name="purpose"),
     ],
-    "tenant_keys": [IndexModel([("keys.master_id", ASCENDING)], name="wrapped_by")],
-    "deliveries": [IndexModel([("expires_at", ASCENDING)], name="expiry")],
-    "collections": [
-        IndexModel([("tenant", ASCENDING), ("name", ASCENDING)], name="of_tenant"),
-    ],
+    "tenant_keys": [IndexModel(["keys.master_id"], name="wrapped_by")],
+    "deliveries": [IndexModel(["expires_at"], name="expiry")],
+    "collections": [IndexModel(["tenant", "name"], name="of_tenant")],
     "items": [
+        IndexModel(["collection", "version", "id"], name="of_collection"),
         IndexModel(
-            [("collection", ASCENDING), ("version", ASCENDING), ("id", ASCENDING)],
-            name="of_collection",
-        ),
-        IndexModel(
-            [("collection", ASCENDING), ("version", ASCENDING)],
+            ["collection", "version"],
             name="traces",
-            # Only what was removed has this field with a number in it.
+            # Only tombstones have a number in this field.
             partialFilterExpression={"removed_at": {"$gt": 0}},
         ),
     ],
     "audit": [
         IndexModel([("at", DESCENDING), ("_id", DESCENDING)], name="newest"),
-        IndexModel(
-            [("tenant", ASCENDING), ("at", DESCENDING), ("_id", DESCENDING)], name="of_tenant"
-        ),
+        IndexModel(["tenant", ("at", DESCENDING), ("_id", DESCENDING)], name="of_tenant"),
     ],
     "messages": [
         IndexModel(
-            [("marks", ASCENDING)],
-            name="marks",
-            unique=True,
-            # Whoever has no mark shares it with nobody.
-            partialFilterExpression={"marks": {"$gte": ""}},
+            ["marks"], name="marks", unique=True, partialFilterExpression={"marks": _IS_TEXT}
         ),
+        IndexModel(["ready", "due_at"], name="ready", partialFilterExpression={"ready": _IS_TEXT}),
         IndexModel(
-            [("ready", ASCENDING), ("due_at", ASCENDING)],
-            name="ready",
-            partialFilterExpression={"ready": {"$gte": ""}},
-        ),
-        IndexModel(
-            [("conversation", ASCENDING), ("open", ASCENDING), ("turn", ASCENDING)],
+            ["conversation", "open", "turn"],
             name="turns",
-            partialFilterExpression={"conversation": {"$gte": ""}},
+            partialFilterExpression={"conversation": _IS_TEXT},
         ),
-        IndexModel(
-            # With the time, counting does not read the messages.
-            [("stage", ASCENDING), ("arrival", DESCENDING), ("received_at", ASCENDING)],
-            name="newest",
-        ),
-        IndexModel(
-            [("holder.tenant", ASCENDING), ("stage", ASCENDING), ("arrival", DESCENDING)],
-            name="of_tenant",
-        ),
-        IndexModel([("stage", ASCENDING), ("updated_at", ASCENDING)], name="finished"),
+        # Covers the counting of messages by stage: no message is read for it.
+        IndexModel(["stage", ("arrival", DESCENDING), "received_at"], name="newest"),
+        IndexModel(["holder.tenant", "stage", ("arrival", DESCENDING)], name="of_tenant"),
+        IndexModel(["stage", "updated_at"], name="finished"),
     ],
-    "api_keys": [IndexModel([("created_at", ASCENDING), ("_id", ASCENDING)], name="oldest")],
+    "api_keys": [IndexModel(["created_at", "_id"], name="oldest")],
 }
-# What has no index of its own is made when it is first written to.
 _COLLECTIONS: Final = (*_INDEXES, "conversations", "key_uses", "channel_claims", "checks")
 
 
 class MongoDatabase:
     """
-    One database, with the durability that the hub promises whatever its URL asks for.
+    One database, with the durability that the hub promises whatever its URL says.
+
+    Its methods raise `StoreUnusableError` if the server has no transactions or refuses the hub's
+    user, and `StoreUnavailableError` if it does not answer.
 
     Args:
-        client: A motor client. Only what pymongo's own asynchronous client has too is used
-            of it, so that either will do.
+        client: A motor client, or pymongo's own asynchronous one: only what both have is used.
     """
 
     def __init__(self, client: Client, name: str = DEFAULT_NAME) -> None:
@@ -171,14 +136,15 @@ class MongoDatabase:
         database = client.get_database(
             name,
             write_concern=DURABLE,
-            # What was acknowledged by a majority is seen, and nothing that could roll back.
+            # Only what a majority acknowledged is read: it cannot be rolled back.
             read_concern=ReadConcern("majority"),
             read_preference=ReadPreference.PRIMARY,
         )
-        # Made once: the driver makes them anew whenever it is asked.
+        # The driver makes a new object at every access.
         self._collections = {collection: database[collection] for collection in _COLLECTIONS}
-        self.recent_api_keys = RecentApiKeys()
-        self.sealing_keys = SealingKeys()
+        self.api_keys = ReadCache[str, ApiKey](_API_KEY_SECONDS)
+        # Some may be out of date: a commit that seals with one checks that it is still active.
+        self.sealing_keys = ReadCache[TenantId, TenantKey]()
         self.key_uses = KeyUses()
 
     def __getitem__(self, collection: str) -> Collection:
@@ -187,11 +153,7 @@ class MongoDatabase:
     @translated
     async def ensure_ready(self) -> None:
         """
-        Make the indexes that the stores rely on.
-
-        Raises:
-            StoreUnusableError: The server has no transactions, or does not let the hub in.
-            StoreUnavailableError: It does not answer.
+        Create the indexes that the stores rely on.
         """
         await self.require_transactions()
         for collection, indexes in _INDEXES.items():
@@ -200,27 +162,19 @@ class MongoDatabase:
     @translated
     async def require_transactions(self) -> None:
         """
-        Make sure that the server is one that the stores can rely on, and change nothing there.
-
-        Raises:
-            StoreUnusableError: It has no transactions, or does not let the hub in.
-            StoreUnavailableError: It does not answer.
+        Check that the server offers transactions, without a change.
         """
         hello = await self.client.admin.command("hello")
-        # A router of a sharded cluster names no set, and has transactions too.
+        # A router of a sharded cluster offers transactions too, but names no set.
         if "setName" not in hello and hello.get("msg") != "isdbgrid":
             raise StoreUnusableError(_STANDALONE)
 
     @translated
     async def rehearse_writing(self) -> None:
         """
-        Write in a transaction, and take it back.
-
-        Raises:
-            StoreUnusableError: The server does not let the hub write.
-            StoreUnavailableError: It does not answer, or takes no writes now.
+        Write in a transaction, and roll it back.
         """
-        session: AsyncIOMotorClientSession = await settled(self.client.start_session())
+        session: Session = await settled(self.client.start_session())
         async with session:
             await settled(session.start_transaction())
             try:
@@ -232,10 +186,10 @@ class MongoDatabase:
         self,
         collection: str,
         pipeline: Sequence[Record],
-        session: AsyncIOMotorClientSession | None = None,
+        session: Session | None = None,
     ) -> list[Record]:
         """
-        Everything that *pipeline* makes of *collection*.
+        Return all results of *pipeline* over *collection*.
         """
         cursor = await settled(self[collection].aggregate(pipeline, session=session))
         return await cursor.to_list(None)
@@ -244,10 +198,10 @@ class MongoDatabase:
 @contextmanager
 def open_database(url: str) -> Iterator[MongoDatabase]:
     """
-    Hold a connection to the database that *url* names; it is made when it is first used.
+    Open the database that *url* names; the connection is made on first use.
 
     Raises:
-        StoreUnusableError: *url* cannot be read. Nothing of it is repeated.
+        StoreUnusableError: *url* is malformed. The error does not quote it.
     """
     try:
         client: Client = AsyncIOMotorClient(url, **CLIENT_OPTIONS)
@@ -263,10 +217,10 @@ def open_database(url: str) -> Iterator[MongoDatabase]:
 
 async def settled(value: Awaitable[T] | T) -> T:
     """
-    The value itself, awaited if need be.
+    Return *value*, awaited if it is awaitable.
 
-    This is where motor and pymongo's asynchronous client differ: sessions, transactions and
-    aggregations start with an await in one and without in the other.
+    Motor and pymongo's asynchronous client differ here: sessions, transactions and aggregations
+    start with an await in one and without in the other.
     """
     if inspect.isawaitable(value):
         result: T = await value

@@ -1,5 +1,5 @@
 """
-What the errors of the driver mean to the hub, decided in one place.
+Translates errors of the driver into errors of the hub.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _TRANSIENT: Final = "TransientTransactionError"
 _RETRYABLE: Final = "RetryableWriteError"
 _DUPLICATE_KEY: Final = 11000
 _WRITE_CONFLICT: Final = 112
-# Not now: no primary, no majority, no time, no network between the members, shutting down.
+# Temporary: no primary, no majority, no time, no network between the members, shutting down.
 _PASSING: Final[Mapping[int, StoreFailure]] = {
     6: StoreFailure.AWAY,  # HostUnreachable
     7: StoreFailure.AWAY,  # HostNotFound
@@ -68,7 +68,7 @@ def translated(
     method: Callable[P, Awaitable[R]],
 ) -> Callable[P, Coroutine[Any, Any, R]]:
     """
-    Let no error of the driver leave *method* that has a name of ours.
+    Raise an error of the hub from *method* in place of the driver's, where there is one.
     """
 
     @wraps(method)
@@ -97,17 +97,17 @@ def is_duplicate(error: PyMongoError) -> bool:
 
 def duplicate_field(error: DuplicateKeyError) -> str | None:
     """
-    Which field the unique index is of that refused a write.
+    The first field of the unique index that refused a write.
     """
     return next(iter((error.details or {}).get("keyPattern", ())), None)
 
 
 def is_conflict(error: PyMongoError) -> bool:
     """
-    Whether another transaction got hold of the same documents first.
+    Whether another transaction wrote to the same records first.
 
-    A duplicate counts: where one is a refusal it never comes this far, and elsewhere the
-    other writer of the same new document was faster, which the next snapshot shows.
+    A duplicate counts: where it is a refusal it is caught before, and elsewhere another writer
+    of the same new record was faster, which the next snapshot shows.
     """
     return bool(_codes(error) & {_WRITE_CONFLICT, _DUPLICATE_KEY})
 
@@ -116,8 +116,7 @@ def is_passing(error: PyMongoError) -> bool:
     """
     Whether the server may accept the same transaction after an interruption.
 
-    Not if none answered for as long as the driver waits for one: the caller has waited
-    long enough.
+    Not if no server answered within the driver's timeout: the caller has waited long enough.
     """
     return error.has_error_label(_TRANSIENT) and not isinstance(error, ServerSelectionTimeoutError)
 

@@ -1,5 +1,5 @@
 """
-What transactions write to that rely on a data key, so that they collide with its removal.
+Records that make a transaction which relies on a data key collide with the key's removal.
 """
 
 from __future__ import annotations
@@ -12,34 +12,34 @@ from pymongo import UpdateOne
 
 from odoo_ai_config.domain.identifiers import TenantId
 
-# Writing what one relies on, not only reading it, is what makes two transactions collide of
-# which one uses a key or a sealed value and the other takes it away.
+# A transaction that only reads what it relies on does not collide with one that removes it. One
+# that writes to it does.
 TOUCH: Final[dict[str, Any]] = {"$inc": {"uses": 1}}
-# More than the messages of one tenant that are on their way into the store at a time.
+# More than the messages of one tenant that are being stored at the same time.
 _SHARES: Final = 64
 
 
 class KeyUses:
     """
-    Many records a tenant: who relies on its key touches one, who removes a key touches all.
+    Many records per tenant: relying on a key writes to one of them, removing a key to all.
 
-    So all who rely on it collide with the removal, and hardly ever with each other.
+    So every use collides with the removal, and uses hardly ever collide with each other.
     """
 
     def __init__(self) -> None:
-        # In turn, for then those of one process differ; from anywhere, for those of others.
+        # In turn, so that uses of one process differ; from a random start, for other processes.
         first = SystemRandom().randrange(_SHARES)
         self._turns = cycle([*range(first, _SHARES), *range(first)])
 
     def one_of(self, tenant: TenantId) -> UpdateOne:
         """
-        For a transaction that relies on a key of *tenant*.
+        What a transaction writes that relies on a key of *tenant*.
         """
         return _touching(tenant, next(self._turns))
 
     def all_of(self, tenant: TenantId) -> list[UpdateOne]:
         """
-        For a transaction that removes a key of *tenant*.
+        What a transaction writes that removes a key of *tenant*.
         """
         return [_touching(tenant, share) for share in range(_SHARES)]
 

@@ -13,11 +13,16 @@ from typing import Final
 from pymongo import ASCENDING, DESCENDING, ReturnDocument, UpdateOne
 
 from odoo_ai_config.adapters.mongo.database import MongoDatabase, Record
-from odoo_ai_config.adapters.mongo.documents import instant_from, instant_record
 from odoo_ai_config.adapters.mongo.driver_errors import translated
-from odoo_ai_config.adapters.mongo.message_documents import message_from
 from odoo_ai_config.adapters.mongo.message_pruning import prune_messages, prune_texts
 from odoo_ai_config.adapters.mongo.pruning import batches
+from odoo_ai_config.adapters.mongo.records import (
+    from_instant,
+    from_record,
+    read_all,
+    read_one,
+    to_instant,
+)
 from odoo_ai_config.application.ports.message_inbox import ClaimLimits, MessageInbox, StageCount
 from odoo_ai_config.domain.identifiers import TenantId
 from odoo_ai_config.domain.messages.inbox import (
@@ -34,16 +39,15 @@ _EVERY_STAGE: Final = [stage.value for stage in Stage]
 
 class MongoMessageInbox(MessageInbox):
     """
-    Claims a head by one update of its record, which no two callers can make.
+    Claims a head by one update of its record, which only one caller can make.
 
-    Heads lie in an index of their own (`ready`, by tenant and time); those who wait behind
-    them do not.
+    Only heads are in the index `ready`, by tenant and time; the messages behind them are not.
     """
 
     def __init__(self, database: MongoDatabase) -> None:
         self._database = database
         self._messages = database["messages"]
-        # Who had the last turn.
+        # The tenant that had the last turn.
         self._served = ""
 
     @translated
@@ -83,7 +87,7 @@ class MongoMessageInbox(MessageInbox):
     async def recall(self, *, now: datetime) -> int:
         ahead: Record = {
             "stage": {"$in": [stage.value for stage in OPEN]},
-            "updated_at": {"$gt": instant_record(now + CLOCK_SLACK)},
+            "updated_at": {"$gt": to_instant(now + CLOCK_SLACK)},
             "$expr": {"$gte": ["$due_at", "$updated_at"]},
         }
         recalled = 0
@@ -91,11 +95,11 @@ class MongoMessageInbox(MessageInbox):
             result = await self._messages.bulk_write(
                 [
                     UpdateOne(
-                        # Some may have been written meanwhile.
+                        # Skips what was written in the meantime.
                         record,
                         {
-                            "$inc": {"due_at": instant_record(now) - record["updated_at"]},
-                            "$set": {"updated_at": instant_record(now)},
+                            "$inc": {"due_at": to_instant(now) - record["updated_at"]},
+                            "$set": {"updated_at": to_instant(now)},
                         },
                     )
                     for record in batch
@@ -107,13 +111,11 @@ class MongoMessageInbox(MessageInbox):
 
     @translated
     async def find(self, message_id: MessageId) -> InboxMessage | None:
-        record = await self._messages.find_one({"_id": message_id.value})
-        return None if record is None else message_from(record)
+        return await read_one(self._messages, {"_id": message_id.value}, InboxMessage)
 
     @translated
     async def received(self, origin: Origin) -> InboxMessage | None:
-        record = await self._messages.find_one({"marks": {"$in": list(origin.marks)}})
-        return None if record is None else message_from(record)
+        return await read_one(self._messages, {"marks": {"$in": list(origin.marks)}}, InboxMessage)
 
     @translated
     async def page(
@@ -137,14 +139,14 @@ class MongoMessageInbox(MessageInbox):
             wanted["arrival"] = {"$gt" if oldest_first else "$lt": last["arrival"]}
         order = ASCENDING if oldest_first else DESCENDING
         cursor = self._messages.find(wanted).sort("arrival", order).limit(limit)
-        return [message_from(record) for record in await cursor.to_list(None)]
+        return await read_all(cursor, InboxMessage)
 
     @translated
     async def census(self) -> Mapping[Stage, StageCount]:
         groups = await self._database.aggregated(
             "messages",
             [
-                # True of all, and said so that only an index is read.
+                # True of all messages; with it only an index is read.
                 {"$match": {"stage": {"$in": _EVERY_STAGE}}},
                 {
                     "$group": {
@@ -156,7 +158,7 @@ class MongoMessageInbox(MessageInbox):
             ],
         )
         return {
-            Stage(group["_id"]): StageCount(group["count"], instant_from(group["oldest"]))
+            Stage(group["_id"]): StageCount(group["count"], from_instant(group["oldest"]))
             for group in groups
         }
 
@@ -167,7 +169,7 @@ class MongoMessageInbox(MessageInbox):
         return removed
 
     async def _first_due(self) -> dict[str, datetime]:
-        # In the order of the index and only the first of each: the server skips the others.
+        # In the order of the index: the server reads the first of each group and skips the rest.
         groups = await self._database.aggregated(
             "messages",
             [
@@ -176,17 +178,17 @@ class MongoMessageInbox(MessageInbox):
                 {"$group": {"_id": "$ready", "due_at": {"$first": "$due_at"}}},
             ],
         )
-        return {group["_id"]: instant_from(group["due_at"]) for group in groups}
+        return {group["_id"]: from_instant(group["due_at"]) for group in groups}
 
     async def _take(self, tenant: str, now: datetime, until: datetime) -> InboxMessage | None:
         record = await self._messages.find_one_and_update(
-            {"ready": tenant, "due_at": {"$lte": instant_record(now)}},
-            {"$set": {"due_at": instant_record(until)}, "$inc": {"revision": 1, "claims": 1}},
+            {"ready": tenant, "due_at": {"$lte": to_instant(now)}},
+            {"$set": {"due_at": to_instant(until)}, "$inc": {"revision": 1, "claims": 1}},
             sort=[("due_at", 1)],
             return_document=ReturnDocument.AFTER,
         )
-        return message_from(record) if record else None
+        return from_record(record, InboxMessage) if record else None
 
     def _turn(self, tenant: str) -> tuple[bool, str]:
-        # Those behind the one that was served last, then from the beginning.
+        # Tenants after the one that was served last, then from the beginning.
         return tenant <= self._served, tenant

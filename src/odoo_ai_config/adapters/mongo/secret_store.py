@@ -1,21 +1,22 @@
 """
-Data keys in MongoDB, all of a tenant in one record, and sealed values.
+Sealed values in MongoDB, and the data keys of each tenant in one record.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from odoo_ai_config.adapters.mongo.database import MongoDatabase, Record
-from odoo_ai_config.adapters.mongo.documents import (
-    secret_from,
-    secret_id,
-    tenant_key_record,
-    tenant_keys_from,
-)
+from odoo_ai_config.adapters.mongo.database import MongoDatabase, Record, Session
 from odoo_ai_config.adapters.mongo.driver_errors import translated
 from odoo_ai_config.adapters.mongo.key_uses import TOUCH
-from odoo_ai_config.adapters.mongo.transaction import Session, in_transaction
+from odoo_ai_config.adapters.mongo.records import (
+    read_all,
+    read_one,
+    secret_id,
+    tenant_keys_from,
+    to_record,
+)
+from odoo_ai_config.adapters.mongo.transaction import in_transaction
 from odoo_ai_config.application.ports.secret_store import SecretStore
 from odoo_ai_config.domain.credentials.secrets import (
     Fingerprint,
@@ -28,7 +29,7 @@ from odoo_ai_config.domain.identifiers import TenantId
 
 class MongoSecretStore(SecretStore):
     """
-    Wrapped keys and envelopes; nothing here can open them.
+    Holds wrapped keys and envelopes, which nothing here can open.
     """
 
     def __init__(self, database: MongoDatabase) -> None:
@@ -45,9 +46,10 @@ class MongoSecretStore(SecretStore):
     async def sealing_key(self, tenant: TenantId) -> TenantKey | None:
         key = self._sealing_keys.get(tenant)
         if key is None:
+            read_at = self._sealing_keys.now()
             key = await self.active_key(tenant)
             if key is not None:
-                self._sealing_keys.remember(key)
+                self._sealing_keys.remember(tenant, key, read_at=read_at)
         return key
 
     @translated
@@ -57,8 +59,9 @@ class MongoSecretStore(SecretStore):
 
     @translated
     async def sealed(self, context: SealContext, fingerprint: Fingerprint) -> SealedSecret | None:
-        record = await self._secrets.find_one({"_id": secret_id(context, fingerprint)})
-        return None if record is None else secret_from(record)
+        return await read_one(
+            self._secrets, {"_id": secret_id(context, fingerprint)}, SealedSecret
+        )
 
     @translated
     async def master_ids(self) -> Mapping[str, int]:
@@ -88,16 +91,14 @@ class MongoSecretStore(SecretStore):
 
     @translated
     async def rewrap(self, old: TenantKey, new: TenantKey) -> bool:
-        result = await self._keys.update_one(
-            _exactly(old), {"$set": {"keys.$": tenant_key_record(new)}}
-        )
+        result = await self._keys.update_one(_exactly(old), {"$set": {"keys.$": to_record(new)}})
         return result.matched_count == 1
 
     @translated
     async def add_key(self, key: TenantKey, *, successor_of: TenantKey) -> bool:
         result = await self._keys.update_one(
             _exactly(successor_of) | {"active": successor_of.key_id},
-            {"$push": {"keys": tenant_key_record(key)}, "$set": {"active": key.key_id}},
+            {"$push": {"keys": to_record(key)}, "$set": {"active": key.key_id}},
         )
         return result.matched_count == 1
 
@@ -106,7 +107,7 @@ class MongoSecretStore(SecretStore):
         if limit < 1:
             return []
         cursor = self._secrets.find(_sealed_by_others(key)).limit(limit)
-        return [secret_from(record) for record in await cursor.to_list(None)]
+        return await read_all(cursor, SealedSecret)
 
     @translated
     async def reseal(self, old: SealedSecret, new: SealedSecret) -> bool:
@@ -133,8 +134,8 @@ class MongoSecretStore(SecretStore):
         async def remove_others(session: Session) -> bool:
             if await self._secrets.find_one(_sealed_by_others(active), session=session):
                 return False
-            # A commit that seals with one of the others has touched one of these records or the
-            # next one, and collides.
+            # A commit that seals with another key writes to one of these records or to the
+            # tenant's own, and collides.
             await self._database["key_uses"].bulk_write(
                 self._database.key_uses.all_of(active.tenant), session=session
             )
@@ -153,7 +154,7 @@ class MongoSecretStore(SecretStore):
 
 
 def _exactly(key: TenantKey) -> Record:
-    return {"_id": key.tenant.value, "keys": {"$elemMatch": tenant_key_record(key)}}
+    return {"_id": key.tenant.value, "keys": {"$elemMatch": to_record(key)}}
 
 
 def _sealed_by_others(key: TenantKey) -> Record:

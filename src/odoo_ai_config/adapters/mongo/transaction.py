@@ -1,5 +1,5 @@
 """
-Short transactions that are repeated when they collide.
+Short transactions, repeated when they collide.
 """
 
 from __future__ import annotations
@@ -9,28 +9,22 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from random import SystemRandom
 from typing import Any, Final, TypeAlias, TypeVar
 
-from motor.motor_asyncio import AsyncIOMotorClientSession
 from pymongo import ReadPreference
 from pymongo.errors import PyMongoError, ServerSelectionTimeoutError
 from pymongo.read_concern import ReadConcern
 
-from odoo_ai_config.adapters.mongo.database import DURABLE, Client, settled
-from odoo_ai_config.adapters.mongo.driver_errors import (
-    COMMIT_UNKNOWN,
-    is_conflict,
-    is_passing,
-)
+from odoo_ai_config.adapters.mongo.database import DURABLE, Client, Session, settled
+from odoo_ai_config.adapters.mongo.driver_errors import COMMIT_UNKNOWN, is_conflict, is_passing
 from odoo_ai_config.application.errors import ContentionError
 
 T = TypeVar("T")
-Session: TypeAlias = AsyncIOMotorClientSession
 Work: TypeAlias = Callable[[Session], Awaitable[T]]
 
-# Together a second and a half of pauses on average: the time of a hundred short transactions.
+# The pauses add up to 1.5 seconds on average: the time of a hundred short transactions.
 _ATTEMPTS: Final = 25
 _FIRST_PAUSE: Final = 0.002
 _LONGEST_PAUSE: Final = 0.16
-# A primary that stepped down has a successor soon; more than that is an outage.
+# A primary that stepped down soon has a successor; more interruptions are an outage.
 _INTERRUPTIONS: Final = 2
 _COMMIT_REPEATS: Final = 2
 _random: Final = SystemRandom()
@@ -38,13 +32,13 @@ _random: Final = SystemRandom()
 
 async def in_transaction(client: Client, work: Work[T]) -> T:
     """
-    Do *work* in one transaction, again if it collides with another one, and say what it returned.
+    Return what *work* does in one transaction, repeated if it collides with another one.
 
-    A cancelled caller does not interrupt it: a transaction that nobody ends keeps others from
-    its documents for a minute.
+    Cancelling the caller does not interrupt it: a transaction that nobody ends blocks its
+    records for a minute.
 
     Raises:
-        ContentionError: It collided every time.
+        ContentionError: Every attempt collided.
     """
     return await _uninterrupted(_repeatedly(client, work))
 
@@ -59,7 +53,7 @@ async def _uninterrupted(work: Coroutine[Any, Any, T]) -> T:
 
 
 async def _repeatedly(client: Client, work: Work[T]) -> T:
-    # Not causally consistent: each transaction starts from the newest majority anyway.
+    # Causal consistency adds nothing: each transaction starts from the newest majority.
     session: Session = await settled(client.start_session(causal_consistency=False))
     interruptions = 0
     async with session:
@@ -101,7 +95,7 @@ async def _commit(session: Session) -> None:
         except ServerSelectionTimeoutError:
             raise
         except PyMongoError as error:
-            # The server recognises a commit that it has seen: repeating one is safe.
+            # Repeating a commit is safe: the server recognises one that it has seen.
             if not error.has_error_label(COMMIT_UNKNOWN):
                 raise
     return await session.commit_transaction()
