@@ -10,6 +10,7 @@ import pytest
 import structlog
 from aiohttp import web
 from attrs import evolve
+from yarl import URL
 
 from odoo_ai_config.adapters.chatwoot.chatwoot_client import HttpChatwootClient
 from odoo_ai_config.adapters.outbound.sessions import HttpSessions
@@ -308,10 +309,16 @@ async def test_stand_in_tells_every_message_in_the_recorded_shape_and_signed(
 async def test_stand_in_does_not_send_what_came_from_the_channel(
     server: ChatwootStandIn, chatwoot: HttpChatwootClient, conversation: Conversation
 ) -> None:
-    session = chatwoot.sessions.to_chatwoot()
     message = {"content": "x", "message_type": "outgoing", "source_id": "wamid.1"}
     path = f"{server.url}/api/v1/accounts/1/conversations/301/messages"
-    async with session.post(path, json=message, headers={"api_access_token": TOKEN}) as answer:
+    async with chatwoot.sessions.to_chatwoot(
+        "POST",
+        URL(path),
+        json=message,
+        headers={"api_access_token": TOKEN},
+        timeout=chatwoot.timeout,
+        clock=chatwoot.clock,
+    ) as answer:
         assert answer.status == 200
 
     assert server.conversation(301).sent == []

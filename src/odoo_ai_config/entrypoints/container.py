@@ -14,11 +14,13 @@ from typing import Final
 from attrs import frozen
 from dependency_injector import containers, providers
 
+from odoo_ai_config.adapters.chatwoot.chatwoot_client import HttpChatwootClient
 from odoo_ai_config.adapters.crews.crew_client import (
     CrewClientByKind,
     EchoCrewClient,
     InProcessCrewClient,
 )
+from odoo_ai_config.adapters.crews.http_crew_client import HttpCrewClient
 from odoo_ai_config.adapters.crypto.key_ring_file import key_ring_source
 from odoo_ai_config.adapters.crypto.secret_vault import AesGcmSecretVault
 from odoo_ai_config.adapters.instrumented import Observe, instrumented
@@ -31,11 +33,7 @@ from odoo_ai_config.adapters.memory.message_inbox import MemoryMessageInbox
 from odoo_ai_config.adapters.memory.revoked_keys import MemoryRevokedKeys
 from odoo_ai_config.adapters.memory.secret_store import MemorySecretStore
 from odoo_ai_config.adapters.memory.state import MemoryState
-from odoo_ai_config.adapters.on_demand import (
-    HttpChatwootClientOnDemand,
-    HttpCrewClientOnDemand,
-    SessionsOnDemand,
-)
+from odoo_ai_config.adapters.outbound.sessions import HttpSessions
 from odoo_ai_config.adapters.sqlite.api_key_store import SqliteApiKeyStore
 from odoo_ai_config.adapters.sqlite.audit_log import SqliteAuditLog
 from odoo_ai_config.adapters.sqlite.channel_directory import SqliteChannelDirectory
@@ -269,14 +267,14 @@ class Container(containers.DeclarativeContainer):
 
     revoked_keys = providers.Singleton(_revoked_keys, settings)
 
-    http_sessions = providers.Singleton(SessionsOnDemand, settings.provided.private_targets)
+    http_sessions = providers.Singleton(HttpSessions, settings.provided.private_targets)
     in_process_crews = providers.Singleton(InProcessCrewClient)
     crew_client = providers.Singleton(
         _crew_client,
         providers.Dict(
             {
                 CrewKind.HTTP: providers.Singleton(
-                    HttpCrewClientOnDemand, http_sessions, clock, settings.provided.public_url
+                    HttpCrewClient, http_sessions, clock, settings.provided.public_url
                 ),
                 CrewKind.IN_PROCESS: in_process_crews,
                 CrewKind.ECHO: providers.Singleton(EchoCrewClient),
@@ -284,7 +282,7 @@ class Container(containers.DeclarativeContainer):
         ),
         observe_crews,
     )
-    chatwoot = providers.Singleton(HttpChatwootClientOnDemand, http_sessions, clock)
+    chatwoot = providers.Singleton(HttpChatwootClient, http_sessions, clock)
 
     ports = providers.Singleton(
         Ports,

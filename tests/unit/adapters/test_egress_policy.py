@@ -9,17 +9,11 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from hypothesis import given
 from hypothesis import strategies as st
 
-from odoo_ai_config.adapters.outbound.egress_policy import (
-    Gate,
-    GuardedResolver,
-    PrivateTargets,
-    is_public,
-    plain_address,
-    target_at,
-)
+from odoo_ai_config.adapters.outbound.connections import GuardedResolver
+from odoo_ai_config.adapters.outbound.egress_policy import EgressPolicy, is_public, plain_address
 from odoo_ai_config.application.errors import TargetForbiddenError
 
-NONE = PrivateTargets()
+PUBLIC_ONLY = EgressPolicy()
 PUBLIC = ["8.8.8.8", "200.147.3.157", "2606:4700:4700::1111", "64:ff9b::808:808"]
 NOT_PUBLIC = [
     "0.0.0.0",
@@ -60,15 +54,15 @@ NOT_PUBLIC = [
 
 
 @pytest.mark.parametrize("address", PUBLIC)
-def test_public_addresses_are_let_through_under_tls_only(address: str) -> None:
-    assert Gate(NONE, encrypted=True).lets("crew.example", address)
-    assert not Gate(NONE, encrypted=False).lets("crew.example", address)
+def test_public_addresses_are_allowed_under_tls_only(address: str) -> None:
+    assert PUBLIC_ONLY.allows("crew.example", address, encrypted=True)
+    assert not PUBLIC_ONLY.allows("crew.example", address, encrypted=False)
 
 
 @pytest.mark.parametrize("address", NOT_PUBLIC)
 @pytest.mark.parametrize("encrypted", [True, False])
-def test_other_addresses_are_not_let_through(address: str, encrypted: bool) -> None:
-    assert not Gate(NONE, encrypted=encrypted).lets("crew.example", address)
+def test_other_addresses_are_not_allowed(address: str, encrypted: bool) -> None:
+    assert not PUBLIC_ONLY.allows("crew.example", address, encrypted=encrypted)
 
 
 @given(st.ip_addresses(v=4))
@@ -93,21 +87,21 @@ def test_public_addresses_of_ipv6_are_global_unicast(address: IPv6Address) -> No
 
 
 @pytest.mark.parametrize("encrypted", [True, False])
-def test_named_networks_are_let_through(encrypted: bool) -> None:
-    gate = Gate(PrivateTargets.of([ip_network("10.1.0.0/16")]), encrypted=encrypted)
+def test_named_networks_are_allowed(encrypted: bool) -> None:
+    policy = EgressPolicy.of([ip_network("10.1.0.0/16")])
 
-    assert gate.lets("crew.local", "10.1.2.3")
-    assert gate.lets("crew.local", "::ffff:10.1.2.3")
-    assert not gate.lets("crew.local", "10.2.0.1")
+    assert policy.allows("crew.local", "10.1.2.3", encrypted=encrypted)
+    assert policy.allows("crew.local", "::ffff:10.1.2.3", encrypted=encrypted)
+    assert not policy.allows("crew.local", "10.2.0.1", encrypted=encrypted)
 
 
 @pytest.mark.parametrize("host", ["crew.local", "CREW.local", "crew.local."])
-def test_named_hosts_are_let_through_wherever_they_are(host: str) -> None:
-    gate = Gate(PrivateTargets.of(["Crew.local"]), encrypted=False)
+def test_named_hosts_are_allowed_wherever_they_are(host: str) -> None:
+    policy = EgressPolicy.of(["Crew.local"])
 
-    assert gate.lets(host, "10.1.2.3")
-    assert not gate.lets("xcrew.local", "10.1.2.3")
-    assert not gate.lets("sub.crew.local", "10.1.2.3")
+    assert policy.allows(host, "10.1.2.3", encrypted=False)
+    assert not policy.allows("xcrew.local", "10.1.2.3", encrypted=False)
+    assert not policy.allows("sub.crew.local", "10.1.2.3", encrypted=False)
 
 
 @pytest.mark.parametrize(
@@ -145,7 +139,7 @@ def test_named_hosts_are_let_through_wherever_they_are(host: str) -> None:
 )
 def test_address_that_is_forbidden_by_itself(address: str) -> None:
     with pytest.raises(TargetForbiddenError):
-        target_at(address, NONE)
+        PUBLIC_ONLY.checked(address)
 
 
 @pytest.mark.parametrize(
@@ -153,10 +147,7 @@ def test_address_that_is_forbidden_by_itself(address: str) -> None:
     ["https://crew.example/tasks?token=1", "https://8.8.8.8/", "https://[2606:4700:4700::1111]/"],
 )
 def test_address_that_may_be_asked(address: str) -> None:
-    url, gate = target_at(address, NONE)
-
-    assert str(url) == address
-    assert gate == Gate(NONE, encrypted=True)
+    assert str(PUBLIC_ONLY.checked(address)) == address
 
 
 class Resolver(AbstractResolver):
@@ -191,7 +182,7 @@ class Resolver(AbstractResolver):
 
 async def test_only_addresses_that_may_be_called_are_resolved_to() -> None:
     inner = Resolver("10.0.0.1", "8.8.8.8", "::1", "2606:4700:4700::1111")
-    resolver = GuardedResolver(Gate(NONE, encrypted=True), inner)
+    resolver = GuardedResolver(PUBLIC_ONLY, inner, encrypted=True)
 
     found = await resolver.resolve("crew.example", 443)
 
@@ -201,7 +192,7 @@ async def test_only_addresses_that_may_be_called_are_resolved_to() -> None:
 
 
 async def test_name_without_an_address_that_may_be_called_is_forbidden() -> None:
-    resolver = GuardedResolver(Gate(NONE, encrypted=True), Resolver("10.0.0.1", "fe80::1%lo"))
+    resolver = GuardedResolver(PUBLIC_ONLY, Resolver("10.0.0.1", "fe80::1%lo"), encrypted=True)
 
     with pytest.raises(TargetForbiddenError):
         await resolver.resolve("crew.example", 443)

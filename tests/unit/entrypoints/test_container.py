@@ -8,9 +8,13 @@ import attrs
 import pytest
 from dependency_injector import providers
 
-from odoo_ai_config.application.errors import StoreUnusableError
+from odoo_ai_config.application.errors import ChatwootRefusedError, StoreUnusableError
+from odoo_ai_config.application.ports.chatwoot_client import Conversation
 from odoo_ai_config.domain.access import ALL_SCOPES
+from odoo_ai_config.domain.credentials.secrets import SecretText
 from odoo_ai_config.domain.crews import Answer, Crew, CrewKind, CrewTask
+from odoo_ai_config.domain.identifiers import ChatwootId
+from odoo_ai_config.domain.messages.inbox import MessageId
 from odoo_ai_config.entrypoints.container import Container
 from odoo_ai_config.entrypoints.settings import Settings, read_settings
 from odoo_ai_config.entrypoints.startup import opened
@@ -115,8 +119,11 @@ def test_address_that_is_none_is_refused_without_repeating_it(tmp_path: Path) ->
 async def test_connections_are_closed_with_the_hub(tmp_path: Path) -> None:
     container = Container(settings=settings_of(tmp_path, ODOO_AI_CONFIG_STORE_URL="memory://"))
 
-    async with opened(container):
-        session = container.http_sessions()().to_chatwoot()
+    async with opened(container), CrewStandIn().open() as server:
+        place = Conversation(server.url, SecretText("t"), ChatwootId("1"), ChatwootId("1"))
+        with pytest.raises(ChatwootRefusedError):
+            await container.chatwoot().post(place, Answer("x"), to=MessageId("message-1"))
+        (session,) = container.http_sessions()._sessions.values()
         assert not session.closed
 
     assert session.closed

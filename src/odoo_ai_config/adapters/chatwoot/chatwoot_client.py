@@ -6,26 +6,27 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-import aiohttp
 import structlog
 from attrs import frozen
 from yarl import URL
 
 from odoo_ai_config.adapters.outbound.answers import (
+    CallFailedError,
     UnreadableError,
     json_in,
-    may_pass,
-    pause_asked_for,
 )
-from odoo_ai_config.adapters.outbound.sessions import HttpSessions, time_allowed
+from odoo_ai_config.adapters.outbound.sessions import HttpSessions
 from odoo_ai_config.application.errors import ChatwootRefusedError, ChatwootUnavailableError
 from odoo_ai_config.application.ports.chatwoot_client import ChatwootClient, Conversation
 from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.domain.crews import Answer
 from odoo_ai_config.domain.json_types import Json, JsonObject
 from odoo_ai_config.domain.messages.inbox import MessageId
+
+if TYPE_CHECKING:
+    from aiohttp import ClientResponse
 
 # Chatwoot keeps `content_attributes` of a text message as they are and shows them in lists. A
 # `source_id` would not do for a mark: a message that has one counts as coming from the channel
@@ -91,37 +92,27 @@ class HttpChatwootClient(ChatwootClient):
         params: dict[str, str] | None = None,
     ) -> tuple[int, Json]:
         try:
-            async with self.sessions.to_chatwoot().request(
+            async with self.sessions.to_chatwoot(
                 method,
                 _messages_of(conversation),
                 json=json,
                 params=params,
                 headers={"api_access_token": conversation.token.reveal()},
-                allow_redirects=False,
-                timeout=time_allowed(self.timeout.total_seconds()),
+                timeout=self.timeout,
+                clock=self.clock,
             ) as response:
-                if may_pass(response.status):
-                    _log.warning(
-                        "chatwoot_unavailable",
-                        account=str(conversation.account),
-                        status=response.status,
-                    )
-                    pause = pause_asked_for(response, now=self.clock.now())
-                    raise ChatwootUnavailableError(pause)
                 return response.status, await _json_or_none(response)
-        except (ValueError, aiohttp.NonHttpUrlClientError):
-            # The base URL is none, or the token has a line break. Neither is to be shown.
+        except ValueError:
+            # The base URL or the token. Neither is to be shown.
             raise _refusal(conversation, None) from None
-        except (aiohttp.ClientError, OSError) as error:
+        except CallFailedError as failure:
             _log.warning(
-                "chatwoot_unreachable",
-                account=str(conversation.account),
-                error=type(error).__name__,
+                f"chatwoot_{failure.event}", account=str(conversation.account), **failure.told
             )
-            raise ChatwootUnavailableError from None
+            raise ChatwootUnavailableError(failure.retry_after) from None
 
 
-async def _json_or_none(response: aiohttp.ClientResponse) -> Json:
+async def _json_or_none(response: ClientResponse) -> Json:
     try:
         return await json_in(response)
     except UnreadableError:

@@ -1,5 +1,5 @@
 """
-Crews that need no network: one that echoes, functions of this program; and the choice by kind.
+Crews that need no network, an echo and functions of this program, and the choice by kind.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ _log = structlog.get_logger(area="hub")
 @frozen
 class CrewClientByKind(CrewClient):
     """
-    Asks a crew on the line of its kind.
+    Asks each crew by the client for its kind.
     """
 
-    lines: Mapping[CrewKind, CrewClient]
+    clients: Mapping[CrewKind, CrewClient]
 
     async def ask(
         self, crew: Crew, task: CrewTask, *, secret: SecretText | None
     ) -> Answer | Deferred | NoReply:
-        return await self.lines[crew.kind].ask(crew, task, secret=secret)
+        return await self.clients[crew.kind].ask(crew, task, secret=secret)
 
 
 @frozen
@@ -63,8 +63,8 @@ class InProcessCrewClient(CrewClient, CrewRegistry):
     """
     Crews that are functions of this program.
 
-    Whatever goes wrong in one stays in it: it runs as a task of its own, of whose exceptions
-    only the type is logged, for their text may hold what the customer wrote.
+    Each call runs as a task of its own. Of its exceptions only the type is logged: their text
+    may hold what the customer wrote.
     """
 
     def __init__(self) -> None:

@@ -5,19 +5,17 @@ Crews that are services of their own, asked by a signed POST.
 from __future__ import annotations
 
 import json
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-import aiohttp
 import structlog
 from attrs import frozen
 
 from odoo_ai_config.adapters.outbound.answers import (
+    CallFailedError,
     UnreadableError,
     json_in,
-    may_pass,
-    pause_asked_for,
 )
-from odoo_ai_config.adapters.outbound.sessions import HttpSessions, time_allowed
+from odoo_ai_config.adapters.outbound.sessions import HttpSessions
 from odoo_ai_config.application.errors import (
     CrewRefusedError,
     CrewUnavailableError,
@@ -39,6 +37,9 @@ from odoo_ai_config.domain.crews import (
 )
 from odoo_ai_config.domain.errors import InvalidValueError
 from odoo_ai_config.domain.json_types import JsonObject
+
+if TYPE_CHECKING:
+    from aiohttp import ClientResponse
 
 _ACCEPTED: Final = 202
 _SUCCESS: Final = range(200, 300)
@@ -68,24 +69,21 @@ class HttpCrewClient(CrewClient):
             lambda: json.dumps(described(crew, task, self.public_url)).encode(),
             cost=cost_of(task.message.text) + ENTRY * len(task.message.attachments),
         )
-        headers = self._headers(crew, task, body, secret)
         try:
-            session, url = self.sessions.to_crew(crew.url)
-            async with session.post(
-                url,
+            async with self.sessions.to_crew(
+                crew.url,
                 data=body,
-                headers=headers,
-                allow_redirects=False,
-                timeout=time_allowed(crew.timeout.total_seconds()),
+                headers=self._headers(crew, task, body, secret),
+                timeout=crew.timeout,
+                clock=self.clock,
             ) as response:
-                return await self._understood(crew, response)
+                return await _understood(crew, response)
         except ValueError:
-            # No name of a host: a label of it is empty or too long.
+            # Its host has a label that is empty or too long.
             raise TargetForbiddenError from None
-        except (aiohttp.ClientError, OSError) as error:
-            # Not chained: the text of the error has the address, which may hold a token.
-            _log.warning("crew_unreachable", crew=crew.name, error=type(error).__name__)
-            raise CrewUnavailableError from None
+        except CallFailedError as failure:
+            _log.warning(f"crew_{failure.event}", crew=crew.name, **failure.told)
+            raise CrewUnavailableError(failure.retry_after) from None
 
     def _headers(
         self, crew: Crew, task: CrewTask, body: bytes, secret: SecretText | None
@@ -101,32 +99,26 @@ class HttpCrewClient(CrewClient):
             raise CrewRefusedError from None
         return headers | key.standard_webhook_headers(message_id, body, at=self.clock.now())
 
-    async def _understood(
-        self, crew: Crew, response: aiohttp.ClientResponse
-    ) -> Answer | Deferred | NoReply:
-        if may_pass(response.status):
-            _log.warning("crew_unavailable", crew=crew.name, status=response.status)
-            raise CrewUnavailableError(pause_asked_for(response, now=self.clock.now()))
-        if response.status not in _SUCCESS:
-            _log.warning("crew_refused", crew=crew.name, status=response.status)
-            raise CrewRefusedError
-        if response.status == _ACCEPTED:
-            return DEFERRED
-        try:
-            body = await json_in(response)
-        except UnreadableError:
-            _log.warning("crew_answer_unreadable", crew=crew.name, status=response.status)
-            raise CrewRefusedError from None
-        try:
-            return answer_in(body)
-        except InvalidValueError as error:
-            if error.rule == "answer" and isinstance(body, dict) and body.get("error"):
-                _log.warning("crew_failed", crew=crew.name, status=response.status)
-                raise CrewUnavailableError from None
-            _log.warning(
-                "crew_answer_unreadable", crew=crew.name, field=error.field, rule=error.rule
-            )
-            raise CrewRefusedError from None
+
+async def _understood(crew: Crew, response: ClientResponse) -> Answer | Deferred | NoReply:
+    if response.status not in _SUCCESS:
+        _log.warning("crew_refused", crew=crew.name, status=response.status)
+        raise CrewRefusedError
+    if response.status == _ACCEPTED:
+        return DEFERRED
+    try:
+        body = await json_in(response)
+    except UnreadableError:
+        _log.warning("crew_answer_unreadable", crew=crew.name, status=response.status)
+        raise CrewRefusedError from None
+    try:
+        return answer_in(body)
+    except InvalidValueError as error:
+        if error.rule == "answer" and isinstance(body, dict) and body.get("error"):
+            _log.warning("crew_failed", crew=crew.name, status=response.status)
+            raise CrewUnavailableError from None
+        _log.warning("crew_answer_unreadable", crew=crew.name, field=error.field, rule=error.rule)
+        raise CrewRefusedError from None
 
 
 def described(crew: Crew, task: CrewTask, public_url: str | None) -> JsonObject:

@@ -1,5 +1,5 @@
 """
-Reading what the other side answers, as far as it is to be believed.
+What the other side answers, read within limits, and what went wrong when it did not.
 """
 
 from __future__ import annotations
@@ -7,16 +7,34 @@ from __future__ import annotations
 import email.utils
 import json
 from datetime import UTC, datetime
-from typing import Final
-
-import aiohttp
+from typing import TYPE_CHECKING, Final
 
 from odoo_ai_config.application.off_loop import run_off_loop
 from odoo_ai_config.domain.json_types import Json, unique_members
 
+if TYPE_CHECKING:
+    from aiohttp import ClientResponse
+
 MOST_BYTES: Final = 1024 * 1024
 LONGEST_PAUSE: Final = 3600.0
 _PASSING: Final = frozenset({408, 425, 429})
+
+
+class CallFailedError(Exception):
+    """
+    Nobody answered, or the answer says that another attempt may do better.
+
+    Args:
+        event: Which of the two, as logs name it.
+        retry_after: The seconds that the other side asks to wait for.
+        told: What logs may tell of it.
+    """
+
+    def __init__(self, event: str, retry_after: float | None = None, **told: object) -> None:
+        super().__init__(event)
+        self.event = event
+        self.retry_after = retry_after
+        self.told = told
 
 
 class UnreadableError(Exception):
@@ -27,12 +45,12 @@ class UnreadableError(Exception):
 
 def may_pass(status: int) -> bool:
     """
-    Whether an answer of *status* says that another attempt may do better.
+    Whether *status* says that another attempt may do better.
     """
     return status in _PASSING or status >= 500  # noqa: PLR2004 - HTTP's
 
 
-def pause_asked_for(response: aiohttp.ClientResponse, *, now: datetime) -> float | None:
+def pause_asked_for(response: ClientResponse, *, now: datetime) -> float | None:
     """
     The seconds of a ``Retry-After``, bounded, or None if there is none that can be read.
     """
@@ -49,7 +67,7 @@ def pause_asked_for(response: aiohttp.ClientResponse, *, now: datetime) -> float
     return max(0.0, min((until - now).total_seconds(), LONGEST_PAUSE))
 
 
-async def json_in(response: aiohttp.ClientResponse) -> Json:
+async def json_in(response: ClientResponse) -> Json:
     """
     The body as JSON; None if it is blank.
 

@@ -2,25 +2,17 @@
 Which addresses a crew may have: public ones under TLS, and those that the operator names.
 
 A tenant writes the address of its crew, and the hub calls it from inside the operator's
-network. So names are resolved here and their addresses are checked, and aiohttp connects to
-the very addresses that were checked: a name that points elsewhere a moment later gains nothing.
+network. So the hub resolves names itself and checks their addresses, and aiohttp connects to
+the addresses that were checked. It does not matter if the name points elsewhere a moment later.
 """
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterable
-from ipaddress import (
-    IPv4Address,
-    IPv4Network,
-    IPv6Address,
-    IPv6Network,
-    ip_address,
-)
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Final, TypeAlias
 
-from aiohttp.abc import AbstractResolver, ResolveResult
-from attrs import field, frozen
+from attrs import frozen
 from yarl import URL
 
 from odoo_ai_config.application.errors import TargetForbiddenError
@@ -37,104 +29,64 @@ _IPV4_BITS: Final = 2**32 - 1
 
 
 @frozen
-class PrivateTargets:
+class EgressPolicy:
     """
-    The exceptions: hosts and networks that crews may be in although the public is not.
+    Where crews may be.
+
+    Args:
+        hosts: Names of hosts that are allowed wherever they are, also without TLS.
+        networks: Networks that are allowed, also without TLS.
     """
 
-    hosts: frozenset[str] = field(default=frozenset())
+    hosts: frozenset[str] = frozenset()
     networks: tuple[Network, ...] = ()
 
     @classmethod
-    def of(cls, targets: Iterable[Network | str]) -> PrivateTargets:
+    def of(cls, private: Iterable[Network | str]) -> EgressPolicy:
         """
-        Take networks as they are and texts as the names of hosts.
+        The policy that allows *private* networks and names of hosts besides public ones.
         """
-        listed = list(targets)
+        listed = list(private)
         return cls(
             frozenset(_plain_name(target) for target in listed if isinstance(target, str)),
             tuple(target for target in listed if not isinstance(target, str)),
         )
 
-    def name(self, host: str, address: Address) -> bool:
+    def allows(self, host: str, address: str, *, encrypted: bool) -> bool:
         """
-        Whether *host*, or its *address*, is one of the exceptions.
-        """
-        return _plain_name(host) in self.hosts or any(
-            address in network for network in self.networks
-        )
-
-
-@frozen
-class Gate:
-    """
-    Lets addresses through.
-
-    Args:
-        encrypted: Whether what is sent there is under TLS. Without it, only the exceptions may
-            be called.
-    """
-
-    private: PrivateTargets
-    encrypted: bool
-
-    def lets(self, host: str, address: str) -> bool:
-        """
-        Whether *address*, which *host* resolved to, may be called.
+        Whether *address*, which *host* resolved to, may be called, under TLS or without.
         """
         plain = plain_address(ip_address(address))
-        return self.private.name(host, plain) or (self.encrypted and is_public(plain))
+        return (
+            _plain_name(host) in self.hosts
+            or any(plain in network for network in self.networks)
+            or (encrypted and is_public(plain))
+        )
 
-
-class GuardedResolver(AbstractResolver):
-    """
-    Resolves names to those of their addresses that a gate lets through.
-    """
-
-    def __init__(self, gate: Gate, resolver: AbstractResolver) -> None:
-        self._gate = gate
-        self._resolver = resolver
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
-    ) -> list[ResolveResult]:
+    def checked(self, address: str) -> URL:
         """
-        The addresses of *host* that may be called.
+        The URL of a crew at *address*, as far as it can be checked before its name is resolved.
 
         Raises:
-            TargetForbiddenError: No address is left.
-            OSError: The name cannot be resolved.
+            TargetForbiddenError: It is not HTTP, has a user's name, or its host is a number that
+                is not allowed or has an unusual form.
         """
-        found = await self._resolver.resolve(host, port, family)
-        left = [result for result in found if self._gate.lets(host, result["host"])]
-        if not left:
+        try:
+            url = URL(address)
+        except ValueError:
+            raise TargetForbiddenError from None
+        if url.scheme not in {"http", "https"} or not url.host or "@" in url.raw_authority:
             raise TargetForbiddenError
-        return left
+        if _is_number(url.host) and not self._allows_number(url.host, url.scheme == "https"):
+            raise TargetForbiddenError
+        return url
 
-    async def close(self) -> None:
-        await self._resolver.close()
-
-
-def target_at(text: str, private: PrivateTargets) -> tuple[URL, Gate]:
-    """
-    Read the address of a crew, and the gate that its name has to go through.
-
-    An address that is a number needs no resolving and is checked at once.
-
-    Raises:
-        TargetForbiddenError: It is not HTTP, names a user, or is a number that is not let
-            through or is not written as numbers are.
-    """
-    try:
-        url = URL(text)
-    except ValueError:
-        raise TargetForbiddenError from None
-    if url.scheme not in {"http", "https"} or not url.host or "@" in url.raw_authority:
-        raise TargetForbiddenError
-    gate = Gate(private, encrypted=url.scheme == "https")
-    if _is_number(url.host) and not _lets_number(gate, url.host):
-        raise TargetForbiddenError
-    return url, gate
+    def _allows_number(self, host: str, encrypted: bool) -> bool:  # noqa: FBT001 - named above
+        try:
+            return self.allows(host, host, encrypted=encrypted)
+        except ValueError:
+            # 2130706433, 0177.0.0.1 and 127.1 are addresses to some and names to others.
+            return False
 
 
 def is_public(address: Address) -> bool:
@@ -148,7 +100,7 @@ def is_public(address: Address) -> bool:
 
 def plain_address(address: Address) -> Address:
     """
-    The IPv4 address that is meant by an IPv6 address which only carries one.
+    The IPv4 address inside an IPv6 address that only carries one.
     """
     if isinstance(address, IPv4Address):
         return address
@@ -158,16 +110,8 @@ def plain_address(address: Address) -> Address:
 
 
 def _is_number(host: str) -> bool:
-    # As aiohttp tells: such hosts are never handed to a resolver.
+    # aiohttp hands such hosts to no resolver.
     return ":" in host or host.replace(".", "").isdigit()
-
-
-def _lets_number(gate: Gate, host: str) -> bool:
-    try:
-        return gate.lets(host, host)
-    except ValueError:
-        # 2130706433, 0177.0.0.1 and 127.1 are addresses to some and names to others.
-        return False
 
 
 def _plain_name(host: str) -> str:

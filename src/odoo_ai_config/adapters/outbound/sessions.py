@@ -1,35 +1,30 @@
 """
 The connections of a hub to crews and to Chatwoot, kept open from one message to the next.
+
+The first call loads aiohttp, which takes a tenth of a second and 8 MB. A program whose crews are
+functions of its own makes no call.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Final
+from contextlib import AbstractAsyncContextManager
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-import aiohttp
-from aiohttp.abc import AbstractResolver
 from yarl import URL
 
-from odoo_ai_config.adapters.outbound.egress_policy import (
-    Gate,
-    GuardedResolver,
-    Network,
-    PrivateTargets,
-    target_at,
-)
+from odoo_ai_config.adapters.outbound.egress_policy import EgressPolicy, Network
 
-_HEADERS: Final = {"User-Agent": "odoo-ai-config", "Accept-Encoding": "identity"}
-_CONNECT_SECONDS: Final = 5.0
+if TYPE_CHECKING:
+    from aiohttp import ClientResponse, ClientSession
+    from aiohttp.abc import AbstractResolver
+
+Response: TypeAlias = "AbstractAsyncContextManager[ClientResponse]"
 
 
 class HttpSessions:
     """
     Sessions that are opened when they are first needed, on the loop that needs them.
-
-    None of them follows a redirect, keeps a cookie, asks the environment for a proxy, or
-    limits how many connections there are: who asks how many crews at a time is decided
-    elsewhere, and one crew that hangs must not use up the connections of the others.
 
     Args:
         private: Where crews may be although it is no public place.
@@ -40,59 +35,50 @@ class HttpSessions:
         self,
         private: Iterable[Network | str] = (),
         *,
-        resolver: Callable[[], AbstractResolver] = aiohttp.ThreadedResolver,
+        resolver: Callable[[], AbstractResolver] | None = None,
     ) -> None:
-        self._private = PrivateTargets.of(private)
+        self._policy = EgressPolicy.of(private)
         self._resolver = resolver
-        self._to_crews: dict[Gate, aiohttp.ClientSession] = {}
-        self._to_chatwoot: aiohttp.ClientSession | None = None
+        # To crews under TLS, to crews without it, and to Chatwoot (None).
+        self._sessions: dict[bool | None, ClientSession] = {}
 
-    def to_crew(self, address: str) -> tuple[aiohttp.ClientSession, URL]:
+    def to_crew(self, address: str, **request: Any) -> Response:  # noqa: ANN401 - see `response_to`
         """
-        A session that reaches *address*, but no place where crews must not be.
+        Post to the crew at *address*, unless crews must not be there.
 
         Raises:
             TargetForbiddenError: The address says by itself that it is not allowed. One whose
-                name resolves to such a place raises it when it is called.
+                name resolves to such a place raises it when the context is entered.
         """
-        url, gate = target_at(address, self._private)
-        if gate not in self._to_crews:
-            self._to_crews[gate] = _session(GuardedResolver(gate, self._resolver()))
-        return self._to_crews[gate], url
+        url = self._policy.checked(address)
+        return self._response(url.scheme == "https", "POST", url, request)
 
-    def to_chatwoot(self) -> aiohttp.ClientSession:
+    def to_chatwoot(self, method: str, url: URL, **request: Any) -> Response:  # noqa: ANN401 - see `response_to`
         """
-        A session that reaches wherever the operator says that Chatwoot is.
+        Call Chatwoot, wherever the operator says that it is.
         """
-        if self._to_chatwoot is None:
-            self._to_chatwoot = _session(self._resolver())
-        return self._to_chatwoot
+        return self._response(None, method, url, request)
 
     async def close(self) -> None:
         """
         Close every connection. What is called after it opens new ones.
         """
-        sessions = [*self._to_crews.values()]
-        if self._to_chatwoot is not None:
-            sessions.append(self._to_chatwoot)
-        self._to_crews = {}
-        self._to_chatwoot = None
-        for session in sessions:
+        sessions, self._sessions = self._sessions, {}
+        for session in sessions.values():
             await session.close()
 
+    def _response(
+        self,
+        to: bool | None,  # noqa: FBT001 - a key of `_sessions`
+        method: str,
+        url: URL,
+        request: dict[str, Any],
+    ) -> Response:
+        from odoo_ai_config.adapters.outbound import connections  # noqa: PLC0415 - see above
 
-def time_allowed(seconds: float) -> aiohttp.ClientTimeout:
-    """
-    So long for everything, of which connecting may take no more than its share.
-    """
-    return aiohttp.ClientTimeout(total=seconds, sock_connect=min(seconds, _CONNECT_SECONDS))
-
-
-def _session(resolver: AbstractResolver) -> aiohttp.ClientSession:
-    return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=0, resolver=resolver),
-        cookie_jar=aiohttp.DummyCookieJar(),
-        headers=_HEADERS,
-        auto_decompress=False,
-        trust_env=False,
-    )
+        if to not in self._sessions:
+            resolver = (self._resolver or connections.default_resolver)()
+            if to is not None:
+                resolver = connections.GuardedResolver(self._policy, resolver, encrypted=to)
+            self._sessions[to] = connections.new_session(resolver)
+        return connections.response_to(self._sessions[to], method, url, **request)
