@@ -60,7 +60,8 @@ class CompareRevisions:
         """
         Compare versions *before* and *after*.
 
-        By default *after* is the newest, and *before* the one before it. A deleted version counts as empty.
+        By default *after* is the newest, and *before* the one before it. A deleted version
+        counts as empty.
 
         Raises:
             DocumentNotFoundError, DocumentDeletedError: There is no document to compare.

@@ -5,10 +5,10 @@ import ast
 import pytest
 
 from odoo_ai_config.domain.outcomes import EVENTS
+from odoo_ai_config.entrypoints.http.platform.notices import NOTICES
 from odoo_ai_config.entrypoints.http.platform.texts import (
     EVENT_DONE,
     EVENT_FAILED,
-    NOTICES,
     RULES,
     Language,
     enumeration,

@@ -36,7 +36,7 @@ from odoo_ai_config.entrypoints.cli.terminal import say, tell
 from odoo_ai_config.entrypoints.http.channels.payloads import mapping_sections
 from odoo_ai_config.entrypoints.http.platform.errors import HttpRefusalError
 from odoo_ai_config.entrypoints.http.platform.json_body import parse_json_object
-from odoo_ai_config.entrypoints.http.platform.texts import NOTICES
+from odoo_ai_config.entrypoints.http.platform.notices import NOTICES
 from odoo_ai_config.entrypoints.wiring import Services
 
 

@@ -26,9 +26,10 @@ from odoo_ai_config.entrypoints.http.platform.errors import (
     IncompleteDataError,
     UnknownEventError,
 )
+from odoo_ai_config.entrypoints.http.platform.notices import shown_notices
 from odoo_ai_config.entrypoints.http.platform.paths import is_asked, named
 from odoo_ai_config.entrypoints.http.platform.representations import channel_shown, json_bytes
-from odoo_ai_config.entrypoints.http.platform.texts import preferred_language, shown_notices
+from odoo_ai_config.entrypoints.http.platform.texts import preferred_language
 
 _SIMULATED: Final = frozenset({WriteKind.MAPPING, WriteKind.MAPPING_DELETE})
 _NONE: Final = frozenset({"", "0", "None", "False", "null"})
@@ -72,7 +73,7 @@ async def simulate_event(request: web.Request, caller: ApiKey) -> web.Response:
         mapping, caller=caller, messages=incoming_messages(body)
     )
     language = preferred_language(request.headers.get("Accept-Language"))
-    answer: JsonObject = {
+    answer = {
         "event": event.value,
         "tenant_id": str(mapping.owner.tenant),
         "domain": str(mapping.owner.domain),

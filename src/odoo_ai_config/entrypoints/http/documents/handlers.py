@@ -32,6 +32,7 @@ from odoo_ai_config.entrypoints.http.platform.bodies import read_body, read_json
 from odoo_ai_config.entrypoints.http.platform.conditional import Precondition, is_known
 from odoo_ai_config.entrypoints.http.platform.fields import FieldReader
 from odoo_ai_config.entrypoints.http.platform.idempotency import REPLAYED, claim_of
+from odoo_ai_config.entrypoints.http.platform.notices import shown_notices
 from odoo_ai_config.entrypoints.http.platform.paths import (
     document_of,
     named,
@@ -47,7 +48,7 @@ from odoo_ai_config.entrypoints.http.platform.representations import (
     summaries_of,
     summary_of,
 )
-from odoo_ai_config.entrypoints.http.platform.texts import preferred_language, shown_notices
+from odoo_ai_config.entrypoints.http.platform.texts import preferred_language
 
 _JSON: Final = "application/json"
 # Of the type that a response copies them into.
@@ -323,7 +324,7 @@ def _told(key: DocumentKey, outcome: Outcome) -> JsonObject:
     }
 
 
-def _done(request: web.Request, outcome: Outcome) -> JsonObject:
+def _done(request: web.Request, outcome: Outcome) -> dict[str, object]:
     language = preferred_language(request.headers.get("Accept-Language"))
     return {
         "changed": outcome.changed,

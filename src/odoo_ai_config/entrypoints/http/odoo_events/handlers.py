@@ -32,12 +32,12 @@ from odoo_ai_config.entrypoints.http.platform.bodies import read_json
 from odoo_ai_config.entrypoints.http.platform.errors import HttpRefusalError
 from odoo_ai_config.entrypoints.http.platform.idempotency import REPLAYED, claim_of
 from odoo_ai_config.entrypoints.http.platform.metrics import Metrics
+from odoo_ai_config.entrypoints.http.platform.notices import shown_notices
 from odoo_ai_config.entrypoints.http.platform.representations import json_bytes, timestamp
 from odoo_ai_config.entrypoints.http.platform.texts import (
     EVENT_DONE,
     Language,
     preferred_language,
-    shown_notices,
 )
 from odoo_ai_config.entrypoints.wiring import Services
 
@@ -121,8 +121,8 @@ def _counted(outcome: Outcome, metrics: Metrics) -> str:
     return became
 
 
-def _answer(outcome: Outcome, language: Language) -> JsonObject:
-    answer: JsonObject = {
+def _answer(outcome: Outcome, language: Language) -> Mapping[str, object]:
+    answer: dict[str, object] = {
         "success": True,
         "message": EVENT_DONE[outcome.kind].to(language),
         "tenant_id": str(outcome.owner.tenant),

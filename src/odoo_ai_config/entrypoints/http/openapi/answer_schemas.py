@@ -25,7 +25,7 @@ from odoo_ai_config.entrypoints.http.openapi.shapes import (
     text,
     whole,
 )
-from odoo_ai_config.entrypoints.http.platform.texts import NOTICES
+from odoo_ai_config.entrypoints.http.platform.notices import NOTICES
 
 _VERSION: Final = whole("Counts from 1; each document has its own count.")
 _MOMENT: Final = text("In UTC.", format="date-time", examples=["2026-04-23T19:14:20.512Z"])

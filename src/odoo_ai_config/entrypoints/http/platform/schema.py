@@ -122,6 +122,9 @@ Digest: TypeAlias = Annotated[
         pattern="^[0-9a-f]{64}$",
     ),
 ]
+Changed: TypeAlias = Annotated[
+    bool, Meta(description="False if everything was so already; no version was made then.")
+]
 AuthorText: TypeAlias = Annotated[
     str,
     Meta(description="Id of the API key that wrote it, or the name of a process of the hub."),

@@ -5,13 +5,12 @@ What people read, in Portuguese and in English. No text here has room for input.
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from attrs import frozen
 
-from odoo_ai_config.domain.json_types import Json
-from odoo_ai_config.domain.outcomes import Notice, WriteKind
+from odoo_ai_config.domain.outcomes import WriteKind
 
 _MOST_LANGUAGES: Final = 16
 
@@ -97,37 +96,6 @@ EVENT_DONE: Final[Mapping[WriteKind, Text]] = {
         "Metadados da empresa sincronizados com sucesso", "Company metadata synchronised"
     ),
 }
-
-# By code; what happened although the event was accepted.
-NOTICES: Final[Mapping[str, Text]] = {
-    "missing_credential": Text(
-        "a configuração cita uma credencial que ainda não foi enviada",
-        "the configuration names a credential that has not been sent yet",
-    ),
-    "unsealed_secret": Text(
-        "parece um segredo, mas não pôde ser selado e ficou legível na configuração",
-        "looks like a secret, but cannot be sealed and stays readable in the document",
-    ),
-    "channel_of_another_tenant": Text(
-        "o canal já pertence a outro cliente e não foi alterado",
-        "the channel belongs to another tenant by now and was left alone",
-    ),
-}
-
-
-def shown_notices(notices: Iterable[Notice], language: Language) -> list[Json]:
-    """
-    What a sender should know, in words.
-    """
-    return [
-        {
-            "code": notice.code,
-            "field": notice.field,
-            "message": NOTICES[notice.code].to(language),
-        }
-        for notice in notices
-    ]
-
 
 # By rule; each completes a sentence that starts with the name of a field.
 RULES: Final[Mapping[str, Text]] = {
