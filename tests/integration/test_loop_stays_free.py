@@ -28,7 +28,7 @@ from odoo_ai_config.domain.credentials.secrets import SecretText
 from odoo_ai_config.domain.credentials.signing import SigningKey
 from odoo_ai_config.entrypoints.container import Container
 from odoo_ai_config.entrypoints.http.app import build_app
-from odoo_ai_config.entrypoints.http.legacy_odoo.routes import module_routes
+from odoo_ai_config.entrypoints.http.legacy_odoo.handlers import ROUTES
 from odoo_ai_config.entrypoints.http.platform.connections import HubRunner
 from odoo_ai_config.entrypoints.http.platform.metrics import Metrics
 from odoo_ai_config.entrypoints.http.platform.options import HttpOptions
@@ -55,7 +55,11 @@ PLACES: Final = {
     "token": "chatwoot",
     "file": "client.js",
 }
-MODULES: Final = tuple(module_routes())
+MODULES: Final = tuple(
+    operation.path
+    for operation, _ in ROUTES.served
+    if operation.body and operation.path.startswith("/api/v1/") and "product" not in operation.path
+)
 
 
 @frozen

@@ -20,9 +20,10 @@ from odoo_ai_config.entrypoints.http.channels import handlers as mapping
 from odoo_ai_config.entrypoints.http.channels import routing
 from odoo_ai_config.entrypoints.http.chatwoot import accounts as chatwoot_accounts
 from odoo_ai_config.entrypoints.http.chatwoot import webhook as chatwoot_webhook
+from odoo_ai_config.entrypoints.http.collections.handlers import ROUTES as COLLECTIONS
 from odoo_ai_config.entrypoints.http.credentials.handlers import ROUTES as CREDENTIALS
 from odoo_ai_config.entrypoints.http.documents import handlers as documents
-from odoo_ai_config.entrypoints.http.legacy_odoo.routes import odoo_pushes, odoo_reads
+from odoo_ai_config.entrypoints.http.legacy_odoo.handlers import ROUTES as LEGACY_ODOO
 from odoo_ai_config.entrypoints.http.messages import answers as crew_answers
 from odoo_ai_config.entrypoints.http.messages import handlers as chatwoot_messages
 from odoo_ai_config.entrypoints.http.odoo_events import handlers as odoo_webhook
@@ -166,12 +167,11 @@ _GROUPS: Final = (
     RouteGroup(App.CHATWOOT, "webhook", open=_CHATWOOT),
     RouteGroup(App.CHATWOOT, "config", keyed=_CHATWOOT_ACCOUNTS),
     RouteGroup(App.CHATWOOT, "hub", keyed=_MESSAGES, open=_ANSWERS),
-    RouteGroup(App.ODOO_API, "config", keyed=odoo_reads(), pushes=odoo_pushes()),
 )
 
 
 # Those that carry their operations.
-GROUPS: Final = (TENANTS, CREDENTIALS)
+GROUPS: Final = (TENANTS, CREDENTIALS, COLLECTIONS, LEGACY_ODOO)
 
 
 def add_routes(

@@ -5,12 +5,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 from zlib import crc32
 
 import structlog
 from aiohttp import hdrs, web
 from attrs import asdict
+from msgspec import UNSET, Meta, Raw
 from multidict import CIMultiDict
 from structlog.contextvars import bind_contextvars
 
@@ -20,56 +21,128 @@ from odoo_ai_config.application.collections import (
     CollectionReading,
 )
 from odoo_ai_config.application.off_loop import run_off_loop
-from odoo_ai_config.domain.access import ApiKey
+from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.changes import Claim
 from odoo_ai_config.domain.collections import (
     CollectionHead,
     CollectionKey,
     CollectionName,
-    CollectionPage,
     CollectionSync,
-    Item,
-    ItemState,
     item_id,
 )
+from odoo_ai_config.domain.collections import CollectionPage as StoredPage
+from odoo_ai_config.domain.errors import (
+    CollectionNotEnabledError,
+    CollectionNotFoundError,
+    CursorExpiredError,
+    InvalidValueError,
+    ItemNotFoundError,
+    TenantForbiddenError,
+)
 from odoo_ai_config.domain.identifiers import BusinessDomain, TenantId
-from odoo_ai_config.domain.json_types import Json, JsonObject
+from odoo_ai_config.domain.json_types import JsonObject
 from odoo_ai_config.domain.outcomes import Outcome
+from odoo_ai_config.entrypoints.apps import App
 from odoo_ai_config.entrypoints.http.collections.payloads import account_of, patch, snapshot
+from odoo_ai_config.entrypoints.http.collections.schemas import (
+    ChangedItem,
+    CollectionItem,
+    CollectionList,
+    CollectionPage,
+    CollectionPushed,
+    CollectionSummary,
+    RemovedItem,
+)
 from odoo_ai_config.entrypoints.http.platform.app_keys import METRICS, SERVICES
 from odoo_ai_config.entrypoints.http.platform.bodies import json_object
 from odoo_ai_config.entrypoints.http.platform.conditional import is_known
+from odoo_ai_config.entrypoints.http.platform.errors import (
+    AccountMismatchError,
+    IncompleteDataError,
+)
 from odoo_ai_config.entrypoints.http.platform.idempotency import REPLAYED, claim_of
-from odoo_ai_config.entrypoints.http.platform.paths import named, page_size
+from odoo_ai_config.entrypoints.http.platform.operations import (
+    COMMIT,
+    Operation,
+    PageSize,
+    Query,
+    Ref,
+    RouteGroup,
+)
+from odoo_ai_config.entrypoints.http.platform.paths import named
 from odoo_ai_config.entrypoints.http.platform.representations import json_bytes, timestamp
+from odoo_ai_config.entrypoints.http.platform.schema import TenantIdText
 
 _log = structlog.get_logger()
 
 T = TypeVar("T")
 
-DEFAULT_PAGE: Final = 500
+ROUTES: Final = RouteGroup("collections", App.ODOO_API, "config")
+# `account_of` reads it, because the body and the key may name a tenant too.
+ACCOUNT: Final = Query(
+    "account_id",
+    TenantIdText,
+    str,
+    "Needed unless the key is bound to one, or the body has it. If several name one, they must "
+    "name the same.",
+)
+_DOMAIN: Final = Query(
+    "domain",
+    Annotated[str, Meta(max_length=128, examples=["retail"])],
+    BusinessDomain.from_text,
+    "The business area that must enable the collection.",
+)
+_SINCE: Final = Query("since", str, str, "The `cursor` of the answer before.")
+_LIMIT: Final = PageSize(default=500, most=LARGEST_PAGE)
+# What a tenant may be refused with, and a collection.
+WHOSE: Final = (IncompleteDataError, AccountMismatchError, TenantForbiddenError)
+_OPEN: Final = (*WHOSE, CollectionNotEnabledError, CollectionNotFoundError)
+_COLLECTION: Final = "/api/v1/collections/{name}"
 _HEADERS: Final = CIMultiDict(
     {hdrs.CONTENT_TYPE: "application/json; charset=utf-8", hdrs.CACHE_CONTROL: "no-cache"}
 )
 _UNCHANGED: Final = CIMultiDict({hdrs.CACHE_CONTROL: "no-cache"})
 
 
+@Operation(
+    ROUTES,
+    "GET",
+    "/api/v1/collections",
+    scope=Scope.CONFIG_READ,
+    parameters=(ACCOUNT, _DOMAIN),
+    answer=CollectionList,
+    answer_headers=("Cache-Control",),
+    refusals=WHOSE,
+)
 async def list_collections(request: web.Request, caller: ApiKey) -> web.Response:
     """
-    The collections of a tenant, with their versions and sizes, enabled or not.
+    List a tenant's collections.
     """
     tenant = queried_tenant(request, caller)
     found = await request.app[SERVICES].read_collection.all_of(
-        tenant, caller=caller, domain=_domain(request)
+        tenant, caller=caller, domain=_DOMAIN.of(request)
     )
-    shown: list[Json] = [_overview(one) for one in found]
-    body = json_bytes({"tenant_id": str(tenant), "collections": shown})
-    return web.Response(body=body, headers=_HEADERS)
+    answer = CollectionList(tenant_id=str(tenant), collections=[_summary(one) for one in found])
+    return web.Response(body=json_bytes(answer), headers=_HEADERS)
 
 
+@Operation(
+    ROUTES,
+    "GET",
+    _COLLECTION,
+    scope=Scope.CONFIG_READ,
+    parameters=(ACCOUNT, _DOMAIN, _SINCE, _LIMIT),
+    conditional=True,
+    answer=CollectionPage,
+    refusals=(*_OPEN, InvalidValueError, CursorExpiredError),
+)
 async def read_collection(request: web.Request, caller: ApiKey) -> web.Response:
     """
-    What changed since a cursor, or all items; page by page.
+    Read what changed since a cursor, or all items.
+
+    A reader goes on with the `cursor` of each answer: at once while there is `more`, later from
+    time to time with the last `ETag` in `If-None-Match`. An unchanged collection is a 304,
+    whatever its size.
     """
     key = CollectionKey(queried_tenant(request, caller), _name(request))
     bind_contextvars(collection=str(key))
@@ -77,9 +150,9 @@ async def read_collection(request: web.Request, caller: ApiKey) -> web.Response:
     reading = await request.app[SERVICES].read_collection(
         key,
         caller=caller,
-        domain=_domain(request),
-        since=request.query.get("since") or None,
-        limit=page_size(request, default=DEFAULT_PAGE, most=LARGEST_PAGE),
+        domain=_DOMAIN.of(request),
+        since=_SINCE.of(request),
+        limit=_LIMIT.of(request),
         known=lambda head: known is not None and is_known(known, _tag(head)),
     )
     page = reading.page
@@ -88,39 +161,74 @@ async def read_collection(request: web.Request, caller: ApiKey) -> web.Response:
     tag = _tag(reading.head, "" if page is None or page.complete else reading.cursor)
     if page is None or (known is not None and is_known(known, tag)):
         return web.Response(status=304, headers=[*_UNCHANGED.items(), (hdrs.ETAG, tag)])
-    shown = web.Response(body=_page(reading, page), headers=_HEADERS)
-    shown.headers[hdrs.ETAG] = tag
-    return shown
+    return web.Response(
+        body=json_bytes(_page(reading, page)), headers=[*_HEADERS.items(), (hdrs.ETAG, tag)]
+    )
 
 
+@Operation(
+    ROUTES,
+    "GET",
+    f"{_COLLECTION}/items/{{id}}",
+    scope=Scope.CONFIG_READ,
+    parameters=(ACCOUNT, _DOMAIN),
+    conditional=True,
+    answer=CollectionItem,
+    refusals=(*_OPEN, ItemNotFoundError),
+)
 async def read_item(request: web.Request, caller: ApiKey) -> web.Response:
     """
-    One item.
+    Read one item.
     """
     key = CollectionKey(queried_tenant(request, caller), _name(request))
     id_ = named("id", item_id, request.match_info["id"])
     item = await request.app[SERVICES].read_collection.item(
-        key, id_, caller=caller, domain=_domain(request)
+        key, id_, caller=caller, domain=_DOMAIN.of(request)
     )
     tag = f'"{item.digest}"'
     known = request.headers.get(hdrs.IF_NONE_MATCH)
     if known is not None and is_known(known, tag):
         return web.Response(status=304, headers=[*_UNCHANGED.items(), (hdrs.ETAG, tag)])
-    shown = web.Response(body=b"{" + _item(item) + b"}", headers=_HEADERS)
-    shown.headers[hdrs.ETAG] = tag
-    return shown
+    answer = CollectionItem(id=item.id, digest=item.digest, data=Raw(item.text))
+    return web.Response(body=json_bytes(answer), headers=[*_HEADERS.items(), (hdrs.ETAG, tag)])
 
 
+@Operation(
+    ROUTES,
+    "PUT",
+    _COLLECTION,
+    scope=Scope.WEBHOOK,
+    parameters=(ACCOUNT,),
+    body=Ref("CollectionSnapshot"),
+    idempotent=True,
+    answer=CollectionPushed,
+    answer_headers=("Cache-Control",),
+    refusals=(*COMMIT, *WHOSE),
+)
 async def replace_collection(request: web.Request, caller: ApiKey, raw: bytes) -> web.Response:
     """
-    Make the collection what the body says, whatever it was.
+    Make the collection what the body says.
+
+    Items that are not in it go. Only what differs makes a version.
     """
     return await _written(request, caller, raw, snapshot)
 
 
+@Operation(
+    ROUTES,
+    "PATCH",
+    _COLLECTION,
+    scope=Scope.WEBHOOK,
+    parameters=(ACCOUNT,),
+    body=Ref("CollectionPatch"),
+    idempotent=True,
+    answer=CollectionPushed,
+    answer_headers=("Cache-Control",),
+    refusals=(*COMMIT, *WHOSE),
+)
 async def amend_collection(request: web.Request, caller: ApiKey, raw: bytes) -> web.Response:
     """
-    Put in and take out what the body says, and leave the rest alone.
+    Put items in and take items out, and leave the others alone.
     """
     return await _written(request, caller, raw, patch)
 
@@ -136,9 +244,8 @@ async def _written(
     outcome = await pushed(request, CollectionKey(tenant, name), sync, caller, claim)
     headers = {**_HEADERS, **(REPLAYED if outcome.replayed else {})}
     # Pushes that older versions recorded have none, and neither has a collection of nothing.
-    answer = told(outcome)
-    for digest in outcome.digests.values():
-        answer["digest"] = digest
+    digest = next(iter(outcome.digests.values()), UNSET)
+    answer = CollectionPushed(**pushed_fields(outcome), digest=digest)
     return web.Response(body=json_bytes(answer), headers=headers)
 
 
@@ -174,7 +281,14 @@ async def pushed(
         metrics.replay()
     elif outcome.changed:
         metrics.version("collection")
-    _log.info("collection_pushed", **counted(outcome), replayed=outcome.replayed)
+    (version,) = outcome.versions.values()
+    _log.info(
+        "collection_pushed",
+        version=version,
+        changed=outcome.changed,
+        counts=_counts(outcome),
+        replayed=outcome.replayed,
+    )
     return outcome
 
 
@@ -187,35 +301,27 @@ def queried_tenant(request: web.Request, caller: ApiKey) -> TenantId:
     return tenant
 
 
-def told(outcome: Outcome) -> JsonObject:
+def pushed_fields(outcome: Outcome) -> dict[str, Any]:
     """
-    What a push did.
+    The members of every answer to a push.
     """
-    (name,) = outcome.versions
+    ((name, version),) = outcome.versions.items()
     return {
         "tenant_id": str(outcome.owner.tenant),
         "collection": name,
-        **counted(outcome),
+        "version": version,
+        "changed": outcome.changed,
+        "counts": _counts(outcome),
         "timestamp": timestamp(outcome.at),
     }
 
 
-def counted(outcome: Outcome) -> JsonObject:
-    """
-    The numbers of a push.
-    """
-    (version,) = outcome.versions.values()
-    counts = {} if outcome.items is None else asdict(outcome.items)
-    return {"version": version, "changed": outcome.changed, "counts": counts}
+def _counts(outcome: Outcome) -> dict[str, int]:
+    return {} if outcome.items is None else asdict(outcome.items)
 
 
 def _name(request: web.Request) -> CollectionName:
     return named("collection", CollectionName.from_text, request.match_info["name"])
-
-
-def _domain(request: web.Request) -> BusinessDomain | None:
-    text = request.query.get("domain", "")
-    return named("domain", BusinessDomain.from_text, text) if text else None
 
 
 def _tag(head: CollectionHead, cursor: str = "") -> str:
@@ -225,51 +331,41 @@ def _tag(head: CollectionHead, cursor: str = "") -> str:
     return f'"{head.version}-{crc32(seed.encode()):08x}"'
 
 
-def _overview(one: CollectionOverview) -> JsonObject:
+def _summary(one: CollectionOverview) -> CollectionSummary:
     head = one.head
-    return {
-        "collection": str(one.name),
-        "enabled": one.enabled,
-        "version": 0 if head is None else head.version,
-        "count": 0 if head is None else head.size,
-        "updated_at": None if head is None else timestamp(head.updated_at),
-    }
+    return CollectionSummary(
+        collection=str(one.name),
+        enabled=one.enabled,
+        version=0 if head is None else head.version,
+        count=0 if head is None else head.size,
+        updated_at=None if head is None else timestamp(head.updated_at),
+    )
 
 
-def _page(reading: CollectionReading, page: CollectionPage) -> bytes:
+def _page(reading: CollectionReading, page: StoredPage) -> CollectionPage:
     head = reading.head
-    start = json_bytes(
-        {
-            "tenant_id": str(head.key.tenant),
-            "collection": str(head.key.name),
-            "version": head.version,
-            "count": head.size,
-            "updated_at": timestamp(head.updated_at),
-        }
-    )
-    end = json_bytes(
-        {
-            "removed": [
-                {"id": state.id, "version": state.version}
-                for state in page.states
-                if state.item is None
-            ],
-            "cursor": reading.cursor,
-            "more": not page.complete,
-        }
-    )
-    # The texts are JSON already, possibly megabytes of it: they go in as they are.
-    items = b",".join(_state(state, state.item) for state in page.states if state.item is not None)
-    return start[:-1] + b',"items":[' + items + b"]," + end[1:]
-
-
-def _state(state: ItemState, item: Item) -> bytes:
-    return b'{"version":%d,' % state.version + _item(item) + b"}"
-
-
-def _item(item: Item) -> bytes:
-    return b'"id":%b,"digest":"%b","data":%b' % (
-        json_bytes(item.id),
-        item.digest.encode(),
-        item.text.encode(),
+    return CollectionPage(
+        tenant_id=str(head.key.tenant),
+        collection=str(head.key.name),
+        version=head.version,
+        count=head.size,
+        updated_at=timestamp(head.updated_at),
+        # The texts are JSON already, possibly megabytes of it: they go in as they are.
+        items=[
+            ChangedItem(
+                version=state.version,
+                id=state.item.id,
+                digest=state.item.digest,
+                data=Raw(state.item.text),
+            )
+            for state in page.states
+            if state.item is not None
+        ],
+        removed=[
+            RemovedItem(id=state.id, version=state.version)
+            for state in page.states
+            if state.item is None
+        ],
+        cursor=reading.cursor,
+        more=not page.complete,
     )

@@ -6,10 +6,11 @@ Beside the answer that they know, each has the same numbers as a push to the col
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
 from aiohttp import web
+from attrs import frozen
 
 from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.collections import (
@@ -21,7 +22,14 @@ from odoo_ai_config.domain.collections import (
 from odoo_ai_config.domain.identifiers import METADATA
 from odoo_ai_config.domain.json_types import JsonObject
 from odoo_ai_config.domain.outcomes import Outcome
-from odoo_ai_config.entrypoints.http.collections.handlers import pushed, taken_in, told
+from odoo_ai_config.entrypoints.apps import App
+from odoo_ai_config.entrypoints.http.collections.handlers import (
+    ACCOUNT,
+    WHOSE,
+    pushed,
+    pushed_fields,
+    taken_in,
+)
 from odoo_ai_config.entrypoints.http.collections.payloads import (
     DOCUMENTS,
     PRODUCT_BATCH,
@@ -33,98 +41,100 @@ from odoo_ai_config.entrypoints.http.collections.payloads import (
     product,
 )
 from odoo_ai_config.entrypoints.http.legacy_odoo.payloads import old_company
+from odoo_ai_config.entrypoints.http.legacy_odoo.schemas import (
+    CompanyPushed,
+    CompanyPushedData,
+    DocumentsCleared,
+    DocumentsClearedData,
+    DocumentsPushed,
+    DocumentsPushedData,
+    LegacyMeta,
+    ProductPushed,
+    ProductPushedData,
+    ProductsPushed,
+    ProductsPushedData,
+    RulesPushed,
+    RulesPushedData,
+)
 from odoo_ai_config.entrypoints.http.platform.app_keys import METRICS, REQUEST_ID, SERVICES
 from odoo_ai_config.entrypoints.http.platform.authentication import PushHandler
-from odoo_ai_config.entrypoints.http.platform.errors import AiServiceTaskError
+from odoo_ai_config.entrypoints.http.platform.errors import (
+    AiServiceTaskError,
+    SourceDataMissingError,
+)
 from odoo_ai_config.entrypoints.http.platform.idempotency import REPLAYED
-from odoo_ai_config.entrypoints.http.platform.representations import json_bytes, timestamp
+from odoo_ai_config.entrypoints.http.platform.operations import (
+    COMMIT,
+    Operation,
+    Ref,
+    RouteGroup,
+)
+from odoo_ai_config.entrypoints.http.platform.representations import shown, timestamp
 
+ROUTES: Final = RouteGroup("collections", App.ODOO_API, "config")
+_API: Final = "/api/v1"
 # What a sync is said to have become: the hub keeps it, an indexer fetches it from there.
-_STORED: Final = "stored"
+_STORED: Final = {"sync_status": "stored"}
 
 
-def _syncing(shape: LegacyShape, tell: Callable[[LegacyPush, Outcome], JsonObject]) -> PushHandler:
+def _syncing(
+    shape: LegacyShape,
+    answer: Callable[..., object],
+    data: Callable[..., object],
+    tell: Callable[[LegacyPush, Outcome], Mapping[str, int]],
+) -> PushHandler:
     async def sync(request: web.Request, caller: ApiKey, raw: bytes) -> web.Response:
         tenant, push, claim = await taken_in(
             request, caller, raw, lambda body: old_push(body, shape)
         )
-        outcome = await pushed(
-            request, CollectionKey(tenant, shape.name), push.sync, caller, claim
-        )
-        top = tell(push, outcome)
-        return _enveloped(request, outcome, {**told(outcome), "hidden": push.hidden}, top)
+        key = CollectionKey(tenant, shape.name)
+        outcome = await pushed(request, key, push.sync, caller, claim)
+        top = {**tell(push, outcome), **_STORED}
+        told = data(**pushed_fields(outcome), hidden=push.hidden, **top)
+        return _enveloped(request, outcome, answer, told, top)
 
     return sync
 
 
-def _rules_told(push: LegacyPush, outcome: Outcome) -> JsonObject:
+def _rules_told(push: LegacyPush, outcome: Outcome) -> Mapping[str, int]:
     return {
         "permanent_rules": push.received - push.temporary,
         "temporary_rules": push.temporary,
-        # Its readers show it as the number of rules that have arrived.
         "vectorized_rules": len(push.sync.items),
         "removed_rules": _removed(outcome),
-        "sync_status": _STORED,
     }
 
 
-def _documents_told(push: LegacyPush, outcome: Outcome) -> JsonObject:
+def _documents_told(push: LegacyPush, outcome: Outcome) -> Mapping[str, int]:
     synced = len(push.sync.items)
     return {
         "synced_docs": synced,
         "vectorized_rules": synced,
         "removed_docs": _removed(outcome),
-        "sync_status": _STORED,
     }
 
 
-def _products_told(push: LegacyPush, _outcome: Outcome) -> JsonObject:
-    return {"synced_products": len(push.sync.items), "sync_status": _STORED}
+def _products_told(push: LegacyPush, _outcome: Outcome) -> Mapping[str, int]:
+    return {"synced_products": len(push.sync.items)}
 
 
 def _removed(outcome: Outcome) -> int:
     return 0 if outcome.items is None else outcome.items.removed
 
 
-sync_rules: Final = _syncing(RULES, _rules_told)
-sync_scheduling: Final = _syncing(SCHEDULING, _rules_told)
-sync_documents: Final = _syncing(DOCUMENTS, _documents_told)
-sync_products: Final = _syncing(PRODUCT_BATCH, _products_told)
-
-
-async def clear_documents(request: web.Request, caller: ApiKey, raw: bytes) -> web.Response:
-    """
-    Take every support document out.
-    """
+async def _clear_documents(request: web.Request, caller: ApiKey, raw: bytes) -> web.Response:
     tenant, sync, claim = await taken_in(request, caller, raw, _nothing)
-    key = CollectionKey(tenant, SUPPORT_DOCUMENTS)
-    outcome = await pushed(request, key, sync, caller, claim)
-    removed: JsonObject = {"removed_docs": _removed(outcome)}
-    return _enveloped(request, outcome, told(outcome), removed)
+    outcome = await pushed(request, CollectionKey(tenant, SUPPORT_DOCUMENTS), sync, caller, claim)
+    top: dict[str, Any] = {"removed_docs": _removed(outcome)}
+    told = DocumentsClearedData(**pushed_fields(outcome), **top)
+    return _enveloped(request, outcome, DocumentsCleared, told, top)
 
 
 def _nothing(_body: JsonObject) -> CollectionSync:
     return CollectionSync(whole=True)
 
 
-async def sync_product(request: web.Request, caller: ApiKey, raw: bytes) -> web.Response:
-    """
-    Put fields of one product in, and leave its others alone.
-    """
-    place = request.match_info.get("id")
-    tenant, sync, claim = await taken_in(request, caller, raw, lambda body: product(body, place))
-    key = CollectionKey(tenant, PRODUCTS)
-    outcome = await pushed(request, key, sync, caller, claim)
-    (item,) = sync.items
-    # What the old server called the place in its vector store: the id to find the product by.
-    found: JsonObject = {"vector_id": item.id, "product_id": item.id, "sync_status": _STORED}
-    return _enveloped(request, outcome, told(outcome), found)
-
-
-async def sync_company(request: web.Request, caller: ApiKey, raw: bytes) -> web.Response:
-    """
-    Merge what a company says of itself into its ``metadata`` document.
-    """
+async def _sync_company(request: web.Request, caller: ApiKey, raw: bytes) -> web.Response:
     tenant, body, claim = await taken_in(request, caller, raw, dict)
     outcome = await request.app[SERVICES].sync_company_metadata(
         old_company(body, tenant), caller=caller, claim=claim
@@ -134,51 +144,151 @@ async def sync_company(request: web.Request, caller: ApiKey, raw: bytes) -> web.
         metrics.replay()
     elif outcome.changed:
         metrics.version(str(METADATA))
-    data: JsonObject = {
-        "tenant_id": str(outcome.owner.tenant),
-        "domain": str(outcome.owner.domain),
-        "metadata_version": outcome.versions[str(METADATA)],
-        "changed": outcome.changed,
-        "timestamp": timestamp(outcome.at),
-    }
-    return _enveloped(request, outcome, data, {"vectorized_rules": 1, "sync_status": _STORED})
+    top: dict[str, Any] = {"vectorized_rules": 1, **_STORED}
+    told = CompanyPushedData(
+        tenant_id=str(outcome.owner.tenant),
+        domain=str(outcome.owner.domain),
+        metadata_version=outcome.versions[str(METADATA)],
+        changed=outcome.changed,
+        timestamp=timestamp(outcome.at),
+        **top,
+    )
+    return _enveloped(request, outcome, CompanyPushed, told, top)
 
 
-async def refuse_push(_request: web.Request, _caller: ApiKey, _raw: bytes) -> web.Response:
-    """
-    Say that the old server did this and no configuration hub can do it.
-
-    Raises:
-        AiServiceTaskError: Always.
-    """
-    raise AiServiceTaskError
-
-
-async def refuse_search(_request: web.Request, caller: ApiKey) -> web.Response:
-    """
-    Say the same of what only reads.
-
-    Raises:
-        ScopeMissingError: *caller* may not read.
-        AiServiceTaskError: Always.
-    """
-    caller.require(Scope.CONFIG_READ)
-    raise AiServiceTaskError
+async def _sync_product(request: web.Request, caller: ApiKey, raw: bytes) -> web.Response:
+    place = request.match_info.get("id")
+    tenant, sync, claim = await taken_in(request, caller, raw, lambda body: product(body, place))
+    outcome = await pushed(request, CollectionKey(tenant, PRODUCTS), sync, caller, claim)
+    (item,) = sync.items
+    top: dict[str, Any] = {"vector_id": item.id, "product_id": item.id, **_STORED}
+    told = ProductPushedData(**pushed_fields(outcome), **top)
+    return _enveloped(request, outcome, ProductPushed, told, top)
 
 
 def _enveloped(
-    request: web.Request, outcome: Outcome, data: JsonObject, top: JsonObject
+    request: web.Request,
+    outcome: Outcome,
+    answer: Callable[..., object],
+    data: object,
+    top: Mapping[str, object],
 ) -> web.Response:
-    body: JsonObject = {
-        "success": True,
-        "data": {**data, **top},
-        "meta": {"request_id": request[REQUEST_ID], "timestamp": timestamp(outcome.at)},
-        "error": None,
-        # Some readers look for the numbers here.
-        **top,
-    }
-    return web.Response(
-        body=json_bytes(body),
-        content_type="application/json",
-        headers=REPLAYED if outcome.replayed else None,
+    meta = LegacyMeta(request_id=request[REQUEST_ID], timestamp=timestamp(outcome.at))
+    return shown(
+        # Some readers look for the numbers beside `data`.
+        answer(success=True, data=data, meta=meta, error=None, **top),
+        REPLAYED if outcome.replayed else None,
     )
+
+
+@frozen
+class _Push:
+    summary: str
+    body: str
+    answer: object
+    handler: PushHandler
+
+    def at(self, path: str, identity: str) -> None:
+        """
+        Serve the push at *path*.
+        """
+        Operation(
+            ROUTES,
+            "POST",
+            path,
+            identity=identity,
+            summary=self.summary,
+            scope=Scope.WEBHOOK,
+            parameters=(ACCOUNT,),
+            body=Ref(self.body),
+            idempotent=True,
+            answer=self.answer,
+            refusals=(*COMMIT, *WHOSE, SourceDataMissingError),
+        )(self.handler)
+
+
+_RULES: Final = _Push(
+    "Push all rules",
+    "RulesPush",
+    RulesPushed,
+    _syncing(RULES, RulesPushed, RulesPushedData, _rules_told),
+)
+_SCHEDULING: Final = _Push(
+    "Push all scheduling rules",
+    "SchedulingPush",
+    RulesPushed,
+    _syncing(SCHEDULING, RulesPushed, RulesPushedData, _rules_told),
+)
+_DOCUMENTS: Final = _Push(
+    "Push all support documents",
+    "DocumentsPush",
+    DocumentsPushed,
+    _syncing(DOCUMENTS, DocumentsPushed, DocumentsPushedData, _documents_told),
+)
+_CLEARING: Final = _Push(
+    "Take all support documents out", "ClearPush", DocumentsCleared, _clear_documents
+)
+_COMPANY: Final = _Push(
+    "Push what a company says of itself", "CompanyPush", CompanyPushed, _sync_company
+)
+_PRODUCTS: Final = _Push(
+    "Push some products",
+    "ProductsPush",
+    ProductsPushed,
+    _syncing(PRODUCT_BATCH, ProductsPushed, ProductsPushedData, _products_told),
+)
+# By module and what is done; later versions of the modules have addresses of their own.
+_MODULES: Final[Mapping[str, tuple[_Push, str]]] = {
+    "business-rules/sync": (_RULES, "syncBusinessRules"),
+    "business-rules/sync-company-metadata": (_COMPANY, "syncCompanyMetadata"),
+    "business-rules/sync-support-documents": (_DOCUMENTS, "syncSupportDocuments"),
+    "business-rules/sync-scheduling-rules": (_SCHEDULING, "syncSchedulingRules"),
+    "business-rules/clear-support-documents": (_CLEARING, "clearSupportDocuments"),
+    "scheduling-rules/sync": (_SCHEDULING, "syncSchedulingRulesLegacy"),
+    "support-documents/sync": (_DOCUMENTS, "syncSupportDocumentsLegacy"),
+    "company-metadata/sync": (_COMPANY, "syncCompanyMetadataLegacy"),
+}
+for _path, (_module_push, _identity) in _MODULES.items():
+    _module, _, _what = _path.partition("/")
+    _module_push.at(f"{_API}/{_path}", _identity)
+    # Some versions spell the module's name with underscores.
+    _module_push.at(f"{_API}/{_module.replace('-', '_')}/{_what}", f"{_identity}Underscored")
+_PRODUCTS.at(f"{_API}/products/sync-batch", "syncProducts")
+_Push("Push fields of one product", "ProductPush", ProductPushed, _sync_product).at(
+    f"{_API}/products/{{id}}/sync", "syncProduct"
+)
+_Push("Push fields of one product", "NamedProductPush", ProductPushed, _sync_product).at(
+    "/tools/sync_product_to_vector_db", "syncProductLegacy"
+)
+
+
+def _ai_task(method: str, path: str, identity: str, scope: Scope) -> Operation:
+    return Operation(
+        ROUTES,
+        method,
+        path,
+        identity=identity,
+        scope=scope,
+        answer=None,
+        refusals=(AiServiceTaskError,),
+    )
+
+
+@_ai_task("POST", f"{_API}/products/search", "searchProducts", Scope.WEBHOOK)
+@_ai_task("POST", f"{_API}/products/update-prices", "updatePrices", Scope.WEBHOOK)
+@_ai_task("POST", f"{_API}/products/{{id}}/description", "describeProduct", Scope.WEBHOOK)
+@_ai_task("POST", "/tools/generate_product_description", "generateDescription", Scope.WEBHOOK)
+async def refuse_push(_request: web.Request, _caller: ApiKey, _raw: bytes) -> web.Response:
+    """
+    Refused: a task of the AI service.
+    """
+    raise AiServiceTaskError
+
+
+@_ai_task("GET", f"{_API}/business-rules/semantic-search", "searchRules", Scope.CONFIG_READ)
+async def refuse_search(_request: web.Request, caller: ApiKey) -> web.Response:
+    """
+    Refused: a task of the AI service.
+    """
+    caller.require(Scope.CONFIG_READ)
+    raise AiServiceTaskError

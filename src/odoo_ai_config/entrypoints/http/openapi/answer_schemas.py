@@ -86,6 +86,11 @@ def identifiers() -> JsonObject:
             pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$",
             examples=["7"],
         ),
+        "CollectionName": text(
+            "As `enabled_collections` has it.",
+            pattern="^[a-z0-9][a-z0-9_]{0,63}$",
+            examples=["products_informations"],
+        ),
         "PhoneNumber": text("Digits only.", pattern=r"^[0-9]{8,15}$", examples=["5511999999999"]),
         "Crew": text(
             "The crew that answers.",

@@ -15,10 +15,7 @@ from odoo_ai_config.entrypoints.http.openapi.chatwoot_paths import (
     chatwoot_paths,
     chatwoot_schemas,
 )
-from odoo_ai_config.entrypoints.http.openapi.collection_paths import (
-    collection_paths,
-    collection_schemas,
-)
+from odoo_ai_config.entrypoints.http.openapi.collection_requests import collection_schemas
 from odoo_ai_config.entrypoints.http.openapi.components import headers, parameters
 from odoo_ai_config.entrypoints.http.openapi.described import Describer
 from odoo_ai_config.entrypoints.http.openapi.document_paths import document_paths
@@ -141,7 +138,6 @@ def _paths(apps: frozenset[App]) -> JsonObject:
             **audit_paths(),
         },
         App.CHATWOOT: {**chatwoot_paths(), **message_paths()},
-        App.ODOO_API: collection_paths(),
     }
     return {
         path: item for app, paths in by_app.items() if app in apps for path, item in paths.items()

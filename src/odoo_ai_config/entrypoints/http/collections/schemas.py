@@ -1,0 +1,166 @@
+"""
+What is answered about collections.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, TypeAlias
+
+from msgspec import UNSET, Meta, Raw, UnsetType
+
+from odoo_ai_config.entrypoints.http.platform.schema import (
+    Moment,
+    TenantIdText,
+    answer,
+)
+
+CollectionNameText: TypeAlias = Annotated[
+    str,
+    Meta(
+        description="As `enabled_collections` has it.",
+        pattern="^[a-z0-9][a-z0-9_]{0,63}$",
+        examples=["products_informations"],
+    ),
+]
+ItemIdText: TypeAlias = Annotated[
+    str,
+    Meta(description="As the source has it.", min_length=1, max_length=256, examples=["7"]),
+]
+ItemDigest: TypeAlias = Annotated[
+    str,
+    Meta(
+        description="SHA-256 of the data as JSON with sorted keys, without spaces, in UTF-8.",
+        pattern="^[0-9a-f]{64}$",
+    ),
+]
+ItemData: TypeAlias = Annotated[
+    Raw, Meta(description="As it was pushed.", extra_json_schema={"type": "object"})
+]
+Count: TypeAlias = Annotated[int, Meta(ge=0)]
+CollectionVersion: TypeAlias = Annotated[
+    int, Meta(description="Counts the pushes that changed anything.", ge=1)
+]
+
+
+@answer
+class ItemCounts:
+    """
+    What a push did to the items.
+    """
+
+    received: Annotated[int, Meta(description="How many items the push named.", ge=0)]
+    added: Count
+    changed: Count
+    removed: Count
+    unchanged: Count
+
+
+@answer
+class CollectionSummary:
+    """
+    A collection, without its items.
+    """
+
+    collection: CollectionNameText
+    enabled: Annotated[bool, Meta(description="Whether crews may read it.")]
+    version: Annotated[int, Meta(description="0 if nothing was pushed yet.", ge=0)]
+    count: Count
+    updated_at: Moment | None
+
+
+@answer
+class CollectionList:
+    """
+    The collections that were pushed or are enabled.
+    """
+
+    tenant_id: TenantIdText
+    collections: list[CollectionSummary]
+
+
+@answer
+class CollectionItem:
+    """
+    One item.
+    """
+
+    id: ItemIdText
+    digest: ItemDigest
+    data: ItemData
+
+
+@answer
+class ChangedItem:
+    """
+    A new or changed item.
+    """
+
+    version: Annotated[int, Meta(description="The version that it came with.", ge=1)]
+    id: ItemIdText
+    digest: ItemDigest
+    data: ItemData
+
+
+@answer
+class RemovedItem:
+    """
+    An item that is gone.
+    """
+
+    id: ItemIdText
+    version: CollectionVersion
+
+
+@answer
+class CollectionPage:
+    """
+    One page of changes.
+    """
+
+    tenant_id: TenantIdText
+    collection: CollectionNameText
+    version: CollectionVersion
+    count: Annotated[int, Meta(description="Of all items, not only of this page's.", ge=0)]
+    updated_at: Moment
+    items: Annotated[
+        list[ChangedItem], Meta(description="New and changed items, by version and id.")
+    ]
+    removed: list[RemovedItem]
+    cursor: Annotated[str, Meta(description="The `since` of the next request.")]
+    more: Annotated[bool, Meta(description="Whether there is more to read now.")]
+
+
+@answer
+class Pushed:
+    """
+    What a push did.
+    """
+
+    tenant_id: TenantIdText
+    collection: CollectionNameText
+    version: Annotated[int, Meta(description="Counts the pushes that changed anything.", ge=0)]
+    changed: Annotated[
+        bool,
+        Meta(description="False if everything was so already; no version was made then."),
+    ]
+    counts: ItemCounts
+    timestamp: Moment
+
+
+@answer
+class CollectionPushed(Pushed):
+    """
+    What the push did.
+    """
+
+    digest: (
+        Annotated[
+            str,
+            Meta(
+                description="Tells this state of the collection from any other that had the same "
+                "version; for `POST /v1/reconcile`.",
+                pattern="^[0-9a-f]{64}$",
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
