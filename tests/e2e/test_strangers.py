@@ -7,7 +7,6 @@ from __future__ import annotations
 import asyncio
 import json
 import resource
-import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -15,11 +14,9 @@ from typing import Any
 
 import pytest
 
+from tests.bomb import bomb
 from tests.e2e.hub_process import HubProcess, environment, serving
 
-MEBIBYTE = 1024 * 1024
-# 1 MB that becomes a thousand.
-BOMB = zlib.compress(b" " * MEBIBYTE * 1000)
 MANY = 999
 USUAL_LIMIT = 1024
 LIMIT = 512
@@ -82,9 +79,9 @@ async def test_what_would_unpack_to_a_thousand_times_its_size_is_not_unpacked(
             head = (
                 f"PUT {path} HTTP/1.1\r\nHost: hub\r\nX-API-Key: {key}\r\n"
                 "Content-Type: application/json\r\nContent-Encoding: deflate\r\n"
-                f"Content-Length: {len(BOMB)}\r\n\r\n"
+                f"Content-Length: {len(bomb())}\r\n\r\n"
             ).replace("PUT", "PUT" if "/api/" in path else "POST")
-            reader, writer = await connected(hub, head.encode() + BOMB)
+            reader, writer = await connected(hub, head.encode() + bomb())
             assert await healthy(hub)
             answer = await reader.readuntil(b"\r\n")
             assert answer.split()[1] == str(status).encode(), (path, answer)

@@ -17,12 +17,10 @@ from aiohttp.http_parser import DeflateBuffer
 
 from odoo_ai_config.entrypoints.http.platform import bodies
 from odoo_ai_config.entrypoints.http.platform.options import HttpOptions
+from tests.bomb import MEBIBYTE, bomb
 from tests.unit.application.memory_hub import MemoryHub
 from tests.unit.entrypoints.http.web_hub import WebHub, serving
 
-MEBIBYTE = 1024 * 1024
-# 1 MB that becomes a thousand.
-BOMB = zlib.compress(b" " * MEBIBYTE * 1000)
 COLLECTION = "/api/v1/collections/products?account_id=acme"
 ITEMS = json.dumps({"items": [{"id": 1}]}).encode()
 RAW_DEFLATE = zlib.compressobj(wbits=-zlib.MAX_WBITS)
@@ -86,8 +84,8 @@ async def test_a_compressed_body_is_refused_unread(
     web: WebHub, unpacked: list[int], method: str, path: str, key: str
 ) -> None:
     caller = web if key == "good" else web.with_key(key)
-    more = b"Content-Encoding: deflate\r\nContent-Length: %d\r\n\r\n" % len(BOMB)
-    answer = await caller.raw(path.encode(), method.encode(), more + BOMB)
+    more = b"Content-Encoding: deflate\r\nContent-Length: %d\r\n\r\n" % len(bomb())
+    answer = await caller.raw(path.encode(), method.encode(), more + bomb())
     assert (answer.status, json.loads(answer.body)["code"]) == (415, "unsupported_encoding")
     assert b"accept-encoding: identity\r\n" in answer.head + b"\r\n"
     assert unpacked == []
@@ -137,8 +135,8 @@ async def test_a_cautious_client_is_not_invited_to_send_it(web: WebHub) -> None:
 @pytest.mark.parametrize(
     ("encoding", "body"),
     [
-        ("gzip", gzip.compress(ITEMS)),
-        ("X-GZip", gzip.compress(ITEMS)),
+        ("gzip", gzip.compress(ITEMS, mtime=0)),
+        ("X-GZip", gzip.compress(ITEMS, mtime=0)),
         ("deflate", zlib.compress(ITEMS)),
         ("deflate", BARE),
     ],
@@ -152,7 +150,7 @@ async def test_pushes_may_be_compressed(
 
 
 async def test_but_not_by_whom_nobody_knows(web: WebHub, unpacked: list[int]) -> None:
-    answer = await put(web.with_key("none"), gzip.compress(ITEMS), "gzip")
+    answer = await put(web.with_key("none"), gzip.compress(ITEMS, mtime=0), "gzip")
     assert await code_of(answer) == (401, "invalid_api_key")
     assert unpacked == []
 
@@ -169,11 +167,11 @@ async def test_nor_in_other_ways(web: WebHub, encoding: str) -> None:
     [
         ("gzip", b"abc"),
         ("gzip", b""),
-        ("gzip", gzip.compress(ITEMS)[:-1]),
-        ("gzip", gzip.compress(ITEMS) + b"x"),
-        ("gzip", gzip.compress(ITEMS) * 2),
+        ("gzip", gzip.compress(ITEMS, mtime=0)[:-1]),
+        ("gzip", gzip.compress(ITEMS, mtime=0) + b"x"),
+        ("gzip", gzip.compress(ITEMS, mtime=0) * 2),
         ("gzip", zlib.compress(ITEMS)),
-        ("deflate", gzip.compress(ITEMS)),
+        ("deflate", gzip.compress(ITEMS, mtime=0)),
         ("deflate", zlib.compress(ITEMS)[:-4] + b"\0\0\0\0"),
     ],
 )
@@ -190,7 +188,7 @@ async def test_what_becomes_too_large_is_given_up_at_the_limit(
 ) -> None:
     options = HttpOptions(version="1", max_collection_bytes=2 * MEBIBYTE)
     async with serving(MemoryHub(), options) as web:
-        assert await code_of(await put(web, BOMB, "deflate")) == (413, "body_too_large")
+        assert await code_of(await put(web, bomb(), "deflate")) == (413, "body_too_large")
         assert unpacked == []
         full = ITEMS.ljust(2 * MEBIBYTE)
         assert (await put(web, zlib.compress(full), "deflate")).status == 200

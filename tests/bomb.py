@@ -1,0 +1,28 @@
+"""
+A compressed body that becomes a thousand times as long.
+"""
+
+from __future__ import annotations
+
+import functools
+import zlib
+from typing import Final
+
+MEBIBYTE: Final = 1024 * 1024
+TIMES: Final = 1000
+
+
+@functools.cache
+def bomb() -> bytes:
+    """
+    1 MB of zlib's that becomes a thousand, made of one block that is repeated.
+    """
+    block = b" " * MEBIBYTE
+    packing = zlib.compressobj()
+    opening = packing.compress(block) + packing.flush(zlib.Z_FULL_FLUSH)
+    again = packing.compress(block) + packing.flush(zlib.Z_FULL_FLUSH)
+    ending = packing.flush()[:-4]
+    checksum = 1
+    for _ in range(TIMES):
+        checksum = zlib.adler32(block, checksum)
+    return opening + again * (TIMES - 1) + ending + checksum.to_bytes(4, "big")
