@@ -25,7 +25,6 @@ from odoo_ai_config.domain.identifiers import (
     TenantId,
 )
 from odoo_ai_config.domain.json_types import Json
-from tests.contract.picture import picture_of
 from tests.contract.samples import (
     AT,
     DAY,
@@ -41,6 +40,7 @@ from tests.contract.samples import (
     secret,
     tenant_key,
 )
+from tests.contract.snapshot import snapshot_of
 from tests.contract.stores import StoreContract, Stores
 
 HUGE_VERSIONS = [2**31, 2**63 - 1, 2**63, 10**30]
@@ -89,9 +89,9 @@ class CommitContract(StoreContract):
 
     async def test_empty_changeset_does_nothing(self, stores: Stores) -> None:
         await stores.config.commit(everything())
-        before = await picture_of(stores, everything())
+        before = await snapshot_of(stores, everything())
         await stores.config.commit(Changeset())
-        assert await picture_of(stores, everything()) == before
+        assert await snapshot_of(stores, everything()) == before
 
     @pytest.mark.parametrize("version", [2, 3, 10])
     async def test_first_revision_is_1(self, stores: Stores, version: int) -> None:
@@ -331,10 +331,10 @@ class RefusalContract(StoreContract):
         await self.prepare(stores)
         refused, welcome = with_neighbours(culprit), with_neighbours(Changeset())
         spoken_of = (everything(), refused, welcome)
-        before = await picture_of(stores, *spoken_of)
+        before = await snapshot_of(stores, *spoken_of)
         with pytest.raises(error):
             await stores.config.commit(refused)
-        assert await picture_of(stores, *spoken_of) == before
+        assert await snapshot_of(stores, *spoken_of) == before
 
     @pytest.mark.parametrize(
         ("culprit", "error"),
@@ -842,7 +842,7 @@ class ConcurrencyContract(StoreContract):
         changes = everything()
         assert await second_stores.config.current([key()]) == {}
         await stores.config.commit(changes)
-        assert await picture_of(second_stores, changes) == await picture_of(stores, changes)
+        assert await snapshot_of(second_stores, changes) == await snapshot_of(stores, changes)
         await second_stores.config.commit(Changeset(revisions=(revision(version=2),)))
         assert await stores.config.current([key()]) == {key(): revision(version=2)}
 
@@ -850,11 +850,11 @@ class ConcurrencyContract(StoreContract):
         self, stores: Stores, second_stores: Stores
     ) -> None:
         await stores.config.commit(everything())
-        before = await picture_of(stores, everything())
+        before = await snapshot_of(stores, everything())
         for _, culprit, error in REFUSALS:
             with pytest.raises(error):
                 await second_stores.config.commit(culprit)
-        assert await picture_of(stores, everything()) == before
+        assert await snapshot_of(stores, everything()) == before
 
     async def test_writers_of_two_instances_leave_no_gap(
         self, stores: Stores, second_stores: Stores

@@ -40,7 +40,6 @@ from odoo_ai_config.domain.messages.inbox import (
     body_context,
 )
 from tests import strategies
-from tests.contract.picture import picture_of
 from tests.contract.samples import (
     AT,
     DAY,
@@ -58,6 +57,7 @@ from tests.contract.samples import (
     tenant_key,
     text_of,
 )
+from tests.contract.snapshot import snapshot_of
 from tests.contract.stores import StoreContract, Stores
 
 SOON = AT + MINUTE
@@ -364,17 +364,17 @@ class ReceiptAtomicityContract(StoreContract):
             messages=spoiler.messages or (message(),),
             secrets=(text_of(message()), secret(ref="other")),
         )
-        before = await picture_of(stores, neighbours, refused)
+        before = await snapshot_of(stores, neighbours, refused)
         with pytest.raises(refusal or (MessageRecordedError, RevisionConflictError)):
             await stores.config.commit(refused)
-        assert await picture_of(stores, neighbours, refused) == before
+        assert await snapshot_of(stores, neighbours, refused) == before
         assert await stores.inbox.find(message().id) is None
 
     async def test_refused_message_takes_the_rest_of_its_changeset_with_it(
         self, stores: Stores
     ) -> None:
         await put(stores, message())
-        before = await picture_of(stores, everything())
+        before = await snapshot_of(stores, everything())
         for wrong in (message("message-2"), message()):
             spoilt = evolve(wrong, origin=message().origin, revision=1)
             with pytest.raises((MessageRecordedError, RevisionConflictError)):
@@ -382,7 +382,7 @@ class ReceiptAtomicityContract(StoreContract):
             stale = evolve(message().done(at=SOON), revision=3)
             with pytest.raises(RevisionConflictError):
                 await stores.config.commit(evolve(everything(), messages=(stale,)))
-        assert await picture_of(stores, everything()) == before
+        assert await snapshot_of(stores, everything()) == before
 
     async def test_answer_comes_with_the_state_that_has_it(self, stores: Stores) -> None:
         answered = message().answered(fingerprint(2), at=SOON)
@@ -969,9 +969,9 @@ class InboxPruneContract(StoreContract):
         # A credential that happens to be called as a message, or that no document names.
         namesake = secret(ref="message-9")
         await stores.config.commit(Changeset(secrets=(namesake,)))
-        before = await picture_of(stores, others, Changeset(secrets=(namesake,)))
+        before = await snapshot_of(stores, others, Changeset(secrets=(namesake,)))
         assert await stores.inbox.prune(before=AT + 99 * DAY) == 0
-        assert await picture_of(stores, others, Changeset(secrets=(namesake,))) == before
+        assert await snapshot_of(stores, others, Changeset(secrets=(namesake,))) == before
 
     async def test_pruning_of_history_leaves_texts_of_messages_alone(self, stores: Stores) -> None:
         texts = [text_of(message()), answer_to(message()), text_of(stray("message-2"))]

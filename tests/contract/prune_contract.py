@@ -15,7 +15,6 @@ from odoo_ai_config.domain.changes import Changeset
 from odoo_ai_config.domain.documents.revisions import RetentionPolicy
 from odoo_ai_config.domain.identifiers import CREDENTIALS, TenantId
 from odoo_ai_config.domain.json_types import Json
-from tests.contract.picture import Picture, picture_of
 from tests.contract.samples import (
     AT,
     DAY,
@@ -31,6 +30,7 @@ from tests.contract.samples import (
     secret,
     tenant_key,
 )
+from tests.contract.snapshot import Snapshot, snapshot_of
 from tests.contract.stores import StoreContract, Stores
 
 KEEP_ONE = RetentionPolicy(keep=1)
@@ -45,9 +45,9 @@ async def write(stores: Stores, *changes: Changeset) -> None:
 
 
 class PruneContract(StoreContract):
-    async def neighbours(self, stores: Stores) -> Picture:
+    async def neighbours(self, stores: Stores) -> Snapshot:
         await stores.config.commit(NEIGHBOURS)
-        return await picture_of(stores, NEIGHBOURS)
+        return await snapshot_of(stores, NEIGHBOURS)
 
     async def versions(self, stores: Stores, kind: str = "config") -> list[int]:
         return [new.version for new in await stores.config.history(key(kind=kind), limit=1000)]
@@ -59,7 +59,7 @@ class PruneContract(StoreContract):
         before = await self.neighbours(stores)
         policy = RetentionPolicy(keep=1, max_age=DAY)
         assert await stores.config.prune(policy, now=NOW) == PruneReport()
-        assert await picture_of(stores, NEIGHBOURS) == before
+        assert await snapshot_of(stores, NEIGHBOURS) == before
 
     @pytest.mark.parametrize(
         ("keep", "left"), [(1, [5]), (2, [5, 4]), (4, [5, 4, 3, 2]), (5, [5, 4, 3, 2, 1])]
@@ -77,7 +77,7 @@ class PruneContract(StoreContract):
             found = await stores.config.revision(key(), version)
             assert found == (revision(version=version) if version in left else None)
         await write(stores, Changeset(revisions=(revision(version=6),)))
-        after = await picture_of(stores, NEIGHBOURS)
+        after = await snapshot_of(stores, NEIGHBOURS)
         assert evolve(after, tenants=before.tenants) == before
 
     async def test_each_document_keeps_its_own_newest(self, stores: Stores) -> None:
@@ -158,7 +158,7 @@ class PruneContract(StoreContract):
             found = await stores.config.delivery(record.claim.id)
             assert found == (None if name == "expired" else record)
         await write(stores, Changeset(delivery=records["expired"]))
-        assert await picture_of(stores, NEIGHBOURS) == before
+        assert await snapshot_of(stores, NEIGHBOURS) == before
 
     async def test_sealed_values_stay_as_long_as_a_revision_names_them(
         self, stores: Stores
@@ -187,7 +187,7 @@ class PruneContract(StoreContract):
         for stored in [*left, secret(number=1)]:
             found = await stores.secrets.sealed(stored.context, stored.fingerprint)
             assert found == (stored if stored in left else None)
-        after = await picture_of(stores, NEIGHBOURS)
+        after = await snapshot_of(stores, NEIGHBOURS)
         assert evolve(after, tenants=before.tenants, masters=before.masters) == before
 
     async def test_only_the_own_credentials_document_keeps_a_sealed_value(
@@ -254,10 +254,10 @@ class PruneContract(StoreContract):
             audit=NEIGHBOURS.audit,
         )
         await write(stores, others)
-        before = await picture_of(stores, others)
+        before = await snapshot_of(stores, others)
         policy = RetentionPolicy(keep=1, max_age=DAY)
         assert await stores.config.prune(policy, now=AT + 9999 * DAY) == PruneReport()
-        assert await picture_of(stores, others) == before
+        assert await snapshot_of(stores, others) == before
 
     async def test_second_pruning_finds_nothing(self, stores: Stores) -> None:
         for version in range(1, 4):

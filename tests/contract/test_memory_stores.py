@@ -43,8 +43,10 @@ class InMemory(StoreContract):
         @asynccontextmanager
         async def away() -> AsyncIterator[None]:
             state.away = True
-            yield
-            state.away = False
+            try:
+                yield
+            finally:
+                state.away = False
 
         return away
 

@@ -49,8 +49,10 @@ class InSqlite(StoreContract):
         async def away() -> AsyncIterator[None]:
             hidden = path.with_suffix(".hidden")
             path.rename(hidden)
-            yield
-            hidden.rename(path)
+            try:
+                yield
+            finally:
+                hidden.rename(path)
 
         return away
 

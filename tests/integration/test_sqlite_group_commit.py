@@ -13,8 +13,8 @@ from odoo_ai_config.domain.changes import Changeset
 from odoo_ai_config.domain.documents.document import Document
 from odoo_ai_config.domain.documents.revisions import Revision
 from odoo_ai_config.domain.errors import RevisionConflictError
-from tests.contract.picture import picture_of
 from tests.contract.samples import AT, delivery, everything, key, revision
+from tests.contract.snapshot import snapshot_of
 from tests.contract.sqlite_stores import stores_over
 from tests.contract.stores import Stores
 
@@ -127,7 +127,7 @@ async def test_failed_transaction_fails_all_who_share_it(
     stores: Stores, database: SqliteDatabase
 ) -> None:
     await stores.config.commit(everything())
-    before = await picture_of(stores, everything())
+    before = await snapshot_of(stores, everything())
 
     def deny(action: int, operation: str | None, *_: object) -> int:
         commits = action == sqlite3.SQLITE_TRANSACTION and operation == "COMMIT"
@@ -141,7 +141,7 @@ async def test_failed_transaction_fails_all_who_share_it(
         return_exceptions=True,
     )
     assert [type(outcome) for outcome in outcomes] == [StoreUnavailableError] * 2
-    assert await picture_of(stores, everything(), document(1)) == before
+    assert await snapshot_of(stores, everything(), document(1)) == before
     await stores.config.commit(following)
     assert await stores.config.current([key()]) == {key(): revision(version=2)}
 

@@ -13,8 +13,8 @@ from odoo_ai_config.application.ports.message_inbox import ClaimLimits
 from odoo_ai_config.domain.changes import Changeset, DeliveryId
 from odoo_ai_config.domain.channels.routing import IncomingMessage
 from odoo_ai_config.domain.identifiers import CREDENTIALS, ChatwootId
-from tests.contract.picture import picture_of
 from tests.contract.samples import AT, DAY, api_key, key, mapping, owner, revision
+from tests.contract.snapshot import snapshot_of
 from tests.contract.sqlite_stores import stores_over
 from tests.contract.stores import Stores
 from tests.integration.sqlite_process import TENANTS, event, succeed
@@ -71,15 +71,15 @@ async def assert_whole(stores: Stores, acknowledged: dict[str, int]) -> None:
         history = await stores.config.history(key(tenant), limit=10_000)
         assert len(history) >= acknowledged[tenant]
         written = [event(tenant, version) for version in range(1, len(history) + 1)]
-        picture = await picture_of(stores, *written)
+        snapshot = await snapshot_of(stores, *written)
         sealed = [revision for changes in written for revision in changes.revisions]
-        assert len(picture.history) == len(sealed)
-        assert set(picture.history) == set(sealed)
-        assert picture.deliveries == [changes.delivery for changes in written]
-        assert picture.secrets == [changes.secrets[0] for changes in written]
+        assert len(snapshot.history) == len(sealed)
+        assert set(snapshot.history) == set(sealed)
+        assert snapshot.deliveries == [changes.delivery for changes in written]
+        assert snapshot.secrets == [changes.secrets[0] for changes in written]
         for (received,) in (changes.messages for changes in written):
             assert await stores.inbox.find(received.id) == received
-        mapped = [one for one in picture.mappings if one.mapping.owner == owner(tenant)]
+        mapped = [one for one in snapshot.mappings if one.mapping.owner == owner(tenant)]
         assert mapped == ([written[-1].mappings[0]] if written else [])
         # Nothing of the event that was under way, not even the first thing it writes.
         (unwritten,) = event(tenant, len(history) + 1).messages

@@ -40,7 +40,7 @@ from tests.e2e.customers import (
     open_messages,
 )
 from tests.e2e.hub_process import environment
-from tests.soak.weather import Keeper, moody, trouble
+from tests.soak.chaos import Keeper, moody, trouble
 from tests.stand_ins.chatwoot import ChatwootStandIn, Webhook
 from tests.stand_ins.crew import hangs
 
@@ -152,7 +152,7 @@ class Soak:
             unmapped = self.shops[-1]
             for shop in self.shops:
                 await shop.open(client, mapped=shop is not unmapped)
-            weather = asyncio.create_task(trouble(self.chatwoot, chance, self.met))
+            chaos = asyncio.create_task(trouble(self.chatwoot, chance, self.met))
             watching = asyncio.create_task(self.traffic.watch(self.database))
             writing = [
                 asyncio.create_task(
@@ -162,7 +162,7 @@ class Soak:
             ]
             # From the first trouble on, none of these may end by itself.
             done, _ = await asyncio.wait(
-                [*keeping, *writing, weather, watching],
+                [*keeping, *writing, chaos, watching],
                 timeout=seconds,
                 return_when=asyncio.FIRST_COMPLETED,
             )
@@ -170,7 +170,7 @@ class Soak:
             for task in done:
                 task.result()
             await asyncio.gather(*writing)
-            weather.cancel()
+            chaos.cancel()
             watching.cancel()
             self.chatwoot.failures.clear()
             self.chatwoot.lost_answers = 0

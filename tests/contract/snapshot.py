@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 
 @frozen
-class Picture:
+class Snapshot:
     tenants: list[TenantId]
     documents: list[Revision]
     history: list[Revision]
@@ -39,7 +39,7 @@ class Picture:
     api_keys: list[ApiKey]
 
 
-async def picture_of(stores: Stores, *changesets: Changeset) -> Picture:
+async def snapshot_of(stores: Stores, *changesets: Changeset) -> Snapshot:
     """
     What *stores* hold now of everything that *changesets* speak of, and of all that can be listed.
     """
@@ -60,7 +60,7 @@ async def picture_of(stores: Stores, *changesets: Changeset) -> Picture:
         await stores.config.history(key, limit=1000)
         for key in sorted({new.key for new in revisions})
     ]
-    return Picture(
+    return Snapshot(
         tenants=list(await stores.config.tenants(limit=1000)),
         documents=[new for tenant in tenants for new in await stores.config.documents(tenant)],
         history=[new for history in histories for new in history],
