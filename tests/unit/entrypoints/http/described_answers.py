@@ -48,6 +48,7 @@ class Description:
         self.document: Schema = description(GROUPS, "1.2.3", apps)
         self._tight: Schema = tightened(self.document)
         self.validator = functools.cache(self._validator)
+        self.lenient = functools.cache(self._lenient)
 
     def problems_of(self, request: web.Request, response: web.StreamResponse) -> list[str]:
         """
@@ -75,8 +76,7 @@ class Description:
         """
         What is wrong with *value*, if its *schema* may refer to components as they are.
         """
-        whole = {**schema, "components": self.document["components"]}
-        return [error.message for error in jsonschema_rs.iter_errors(whole, value)]
+        return [error.message for error in self.lenient(json.dumps(schema)).iter_errors(value)]
 
     def _of_no_operation(self, response: web.StreamResponse) -> list[str]:
         problem = {"$ref": "#/components/schemas/Problem"}
@@ -138,6 +138,10 @@ class Description:
     def _validator(self, schema: str) -> jsonschema_rs.Draft202012Validator:
         whole = {**json.loads(schema), "components": self._tight["components"]}
         return jsonschema_rs.Draft202012Validator(whole, validate_formats=True)
+
+    def _lenient(self, schema: str) -> jsonschema_rs.Draft202012Validator:
+        whole = {**json.loads(schema), "components": self.document["components"]}
+        return jsonschema_rs.Draft202012Validator(whole)
 
 
 def body_of(response: web.StreamResponse) -> bytes:
