@@ -12,17 +12,35 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 	&& echo $$python && break; done)
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Tests start the program hundreds of times, which compiles itself once if it may keep the result.
+unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test test-long soak test-odoo odoo-screenshots check bench clean
+# One worker per core; another number: make test WORKERS=4.
+WORKERS ?= auto
+PYTEST := -m pytest -n $(WORKERS) --dist worksteal
+
+# The databases of the tests lie in memory where there is room: on a disk they wait for it.
+ifndef TMPDIR
+MEMORY := $(shell df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 1048576 {print "/dev/shm"}')
+ifneq ($(MEMORY),)
+test test-all: export TMPDIR := $(MEMORY)
+endif
+endif
+
+.PHONY: run test test-all test-long soak test-odoo odoo-screenshots check bench clean
 
 # More flags for the server: make run ARGS="--port 8100".
 run: $(RUN_STAMP)
 	@$(BIN)/odoo-ai-config serve $(ARGS)
 
-# Less than everything: make test ARGS="tests/unit" (the coverage thresholds then say so).
+# What proves the rules. A part of it: make test ARGS=tests/unit. See docs/testing.md.
 test: $(DEV_STAMP)
+	$(BIN)/python $(PYTEST) $(or $(ARGS),--parity)
+
+# That again with coverage, and everything that takes longer.
+test-all: $(DEV_STAMP)
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest $(ARGS)
+	$(BIN)/coverage run $(PYTEST) --parity -m "not long and not odoo" tests
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 	$(BIN)/coverage report --fail-under=100 \

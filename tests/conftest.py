@@ -4,7 +4,7 @@ import os
 
 from hypothesis import HealthCheck, settings
 
-pytest_plugins = ["tests.mongo_server"]
+pytest_plugins = ["pytester", "tests.contract.parity", "tests.mongo_server"]
 
 # Two shared cores make the first example of anything slow; what is too slow for good
 # is caught by the timeout of pytest.

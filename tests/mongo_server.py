@@ -22,14 +22,18 @@ from pymongo.errors import AutoReconnect
 
 from odoo_ai_config.adapters.mongo.database import CLIENT_OPTIONS, MongoDatabase, settled
 
+# It ends with whoever started it, also when that is killed.
 _SERVER = (
-    "import signal, sys; from secantus import SecantusDBServer; "
+    "import sys; from secantus import SecantusDBServer; "
     "server = SecantusDBServer(storage_path=sys.argv[1]); server.start(); "
-    "print(server.uri, flush=True); signal.pause()"
+    "print(server.uri, flush=True); sys.stdin.read()"
 )
 URI_VARIABLE = "ODOO_AI_CONFIG_TEST_MONGODB_URI"
 # motor is what the hub runs on; pymongo's own client is what will follow it.
-CLIENTS: list[Callable[..., Any]] = [AsyncIOMotorClient, AsyncMongoClient]
+CLIENTS = [
+    pytest.param(AsyncIOMotorClient, id="motor"),
+    pytest.param(AsyncMongoClient, id="pymongo", marks=pytest.mark.twin),
+]
 
 
 def secantus_server(**options: Any) -> Any:
@@ -66,7 +70,8 @@ def mongo_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         for name, value in os.environ.items()
         if not name.startswith(("COVERAGE", "COV_"))
     }
-    with subprocess.Popen(command, env=variables, stdout=subprocess.PIPE, text=True) as server:
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, env=variables, stdin=pipe, stdout=pipe, text=True) as server:
         assert server.stdout is not None
         yield server.stdout.readline().strip()
         server.kill()

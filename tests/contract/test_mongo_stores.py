@@ -37,7 +37,7 @@ class InMongo(StoreContract):
     technology = "mongo"
     shared = True
 
-    @pytest.fixture(params=CLIENTS, ids=["motor", "pymongo"])
+    @pytest.fixture(params=CLIENTS)
     async def database(
         self, mongo_uri: str, request: pytest.FixtureRequest
     ) -> AsyncIterator[MongoDatabase]:
@@ -92,7 +92,7 @@ class TestMongoFailures(InMongo, FailureContract):
         async with open_gate(mongo_uri) as gate:
             yield gate
 
-    @pytest.fixture(params=CLIENTS, ids=["motor", "pymongo"])
+    @pytest.fixture(params=CLIENTS)
     async def client(self, gate: Gate, request: pytest.FixtureRequest) -> AsyncIterator[Any]:
         async with impatient_client(request.param, gate.uri) as client:
             yield client
@@ -107,8 +107,10 @@ class TestMongoFailures(InMongo, FailureContract):
         @asynccontextmanager
         async def away() -> AsyncIterator[None]:
             await gate.close()
-            yield
-            await gate.open()
-            await reached(client)
+            try:
+                yield
+            finally:
+                await gate.open()
+                await reached(client)
 
         return away

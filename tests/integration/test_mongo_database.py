@@ -62,7 +62,7 @@ async def test_message_of_an_earlier_version_has_no_claims_yet(database: MongoDa
     assert claimed == [message().taken(until=AT + DAY)]
 
 
-@pytest.mark.parametrize("client_kind", CLIENTS, ids=["motor", "pymongo"])
+@pytest.mark.parametrize("client_kind", CLIENTS)
 async def test_whoever_only_looks_makes_nothing(
     mongo_uri: str, client_kind: Callable[..., Any]
 ) -> None:

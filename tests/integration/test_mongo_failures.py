@@ -44,7 +44,7 @@ COMMAND_NOT_FOUND = 59
 Failing: TypeAlias = Callable[..., AbstractAsyncContextManager[None]]
 
 
-@pytest.fixture(params=CLIENTS, ids=["motor", "pymongo"])
+@pytest.fixture(params=CLIENTS)
 async def database(mongo_uri: str, request: pytest.FixtureRequest) -> AsyncIterator[MongoDatabase]:
     async with (
         open_client(request.param, mongo_uri) as client,
@@ -211,7 +211,7 @@ async def test_cancelled_commit_leaves_no_transaction_behind(
     assert len(await stores.config.history(key())) == 1
 
 
-@pytest.mark.parametrize("client_kind", CLIENTS, ids=["motor", "pymongo"])
+@pytest.mark.parametrize("client_kind", CLIENTS)
 async def test_hub_works_again_when_the_database_was_restarted(
     tmp_path: Path, client_kind: Callable[..., Any]
 ) -> None:
