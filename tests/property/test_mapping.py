@@ -6,7 +6,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from odoo_ai_config.domain.changes import mapping_traces
+from odoo_ai_config.domain.changes import mapping_audit
 from odoo_ai_config.domain.channels.mapping import (
     NO_RIVALS,
     AccountSharedError,
@@ -211,7 +211,7 @@ def test_what_an_unbound_key_takes_from_others_leaves_a_trace(
         wider=[known[key] for key in written.key.wider if key in known],
         rivals=NO_RIVALS if claim is None else table.rivals_of(claim),
     )
-    traces = mapping_traces(written, decision, actor="k", at=NOON)
+    traces = mapping_audit(written, decision, actor="k", at=NOON)
     table.put(written)
     for message, route in routes:
         now = table.resolve(message)

@@ -1,5 +1,5 @@
 """
-Who may do what, and to which tenant.
+Who may do what, and for which tenant.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from odoo_ai_config.domain.identifiers import HUB, TenantId
 
 class Scope(enum.Enum):
     """
-    What a key is good for. ``admin`` includes every other scope.
+    What a key permits. ``admin`` includes every other scope.
     """
 
     WEBHOOK = "webhook"
@@ -47,7 +47,7 @@ class ScopeMissingError(DomainError):
 SHORTEST_SECRET: Final = 20
 _FEWEST_DIFFERENT: Final = 6
 _FEWEST_SURPRISES: Final = 8
-# What people write when they have to write something, and the key that the replaced server had.
+# Words that people type for want of a better secret, and the key of the replaced server.
 _WELL_KNOWN: Final = re.compile(
     "development-api-key|api[-_ ]?key|password|senha|secret|segredo|token|chave|admin|changeme"
     "|odoo|chatwoot|qwertyuiop|asdfghjkl|zxcvbnm",
@@ -57,12 +57,13 @@ _WELL_KNOWN: Final = re.compile(
 
 def is_guessable(secret: str) -> bool:
     """
-    Whether *secret* is too short or too regular to keep out strangers who may try.
+    Whether *secret* is too short or too regular to resist guessing.
 
-    It has to have 20 characters, 6 different ones, and 8 that do not follow from those before
-    them. Those that do: the same again, the next or the previous letter or digit, the next of
-    evenly spaced ones, what followed the same character before, and words that everybody tries.
-    A random text of 20 hexadecimal digits passes; of 20 decimal digits some do not.
+    It needs 20 characters, 6 different ones, and 8 that are not predictable. A character is
+    predictable if it repeats the last one, is its neighbour in the alphabet or among the digits,
+    continues a series with an even step, follows the same character as earlier in the text, or
+    belongs to a well-known word. A random text of 20 hexadecimal digits passes; of 20 decimal
+    digits some do not.
     """
     if len(secret) < SHORTEST_SECRET or len(set(secret)) < _FEWEST_DIFFERENT:
         return True
@@ -82,12 +83,12 @@ def is_guessable(secret: str) -> bool:
 @frozen
 class ApiKey:
     """
-    A caller of the hub: what is kept of a key, which is everything but the key itself.
+    A caller of the hub: everything that the hub keeps of a key, which is not the key itself.
 
     Args:
-        digest: SHA-256 of the secret part. The secret has 256 random bits, so a slow
-            password hash would cost time and add nothing.
-        tenant: The only tenant that the key may see, or None for all.
+        digest: SHA-256 of the secret part. The secret has 256 random bits, so a slow password
+            hash would only cost time.
+        tenant: The only tenant that the key may see; None for all.
     """
 
     id: str
@@ -100,23 +101,23 @@ class ApiKey:
 
     def require(self, scope: Scope) -> None:
         """
-        Refuse if the key lacks *scope*.
+        Refuse a key without *scope*.
 
         Raises:
-            ScopeMissingError: It does.
+            ScopeMissingError: The key has neither *scope* nor ``admin``.
         """
         if scope not in self.scopes and Scope.ADMIN not in self.scopes:
             raise ScopeMissingError(scope)
 
     def require_tenant(self, tenant: TenantId) -> None:
         """
-        Refuse if the key is bound to a tenant other than *tenant*.
+        Refuse a key that is bound to another tenant.
 
-        What belongs to the hub itself is for keys with the scope ``admin``.
+        The hub's own settings need the scope ``admin``.
 
         Raises:
-            TenantForbiddenError: It is.
-            ScopeMissingError: *tenant* is the hub itself, and the key is not for that.
+            TenantForbiddenError: The key is bound to another tenant than *tenant*.
+            ScopeMissingError: *tenant* is the hub itself, and the key is not ``admin``.
         """
         if tenant == HUB:
             self.require(Scope.ADMIN)
@@ -125,16 +126,16 @@ class ApiKey:
 
     def require_unbound(self) -> None:
         """
-        Refuse a key that is bound to one tenant where all tenants are concerned.
+        Refuse a key that is bound to one tenant, for an operation on all tenants.
 
         Raises:
-            TenantForbiddenError: It is bound.
+            TenantForbiddenError: The key is bound.
         """
         if self.tenant is not None:
             raise TenantForbiddenError
 
     def revoked(self, at: datetime) -> ApiKey:
         """
-        The same key, no longer good for anything; the first revocation counts.
+        The same key, revoked. The first revocation counts.
         """
         return self if self.revoked_at is not None else evolve(self, revoked_at=at)

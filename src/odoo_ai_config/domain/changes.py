@@ -1,5 +1,5 @@
 """
-What one event writes: a changeset that is there as a whole or not at all.
+What one event writes: a changeset, which a store commits as a whole or not at all.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _AUDIT_ID: Final = re.compile(r"[0-9a-f]{1,24}", re.ASCII)
 @frozen
 class DeliveryId:
     """
-    An idempotency key together with the caller that chose it; callers do not share keys.
+    An idempotency key and the caller that chose it: callers do not share keys.
     """
 
     caller: str
@@ -45,7 +45,7 @@ class DeliveryId:
 @frozen
 class Claim:
     """
-    A request that wants to be done once: its id and the digest of what it asks for.
+    A request that is to be done once: its idempotency key and the digest of its content.
     """
 
     id: DeliveryId
@@ -55,10 +55,10 @@ class Claim:
 @frozen
 class Delivery:
     """
-    The record of a request that was done: what a repetition of it is answered with.
+    The record of a request that was done, for the answer to its repetition.
 
     Args:
-        expires_at: When it may be forgotten.
+        expires_at: When the hub may forget it.
     """
 
     claim: Claim
@@ -69,7 +69,7 @@ class Delivery:
 
 class AuditAction(enum.Enum):
     """
-    What is written to the audit trail.
+    The actions that the audit trail records.
     """
 
     CREDENTIAL_READ = "credential_read"
@@ -110,8 +110,9 @@ class AuditEntry:
     """
     Who did what to which tenant, and when.
 
-    *subject* names the thing (a reference, a channel, a key id), never a value. An entry that
-    was read has an *id*, which its store gave it; it says nothing of what was done.
+    Args:
+        subject: Names the thing (a reference, a channel, a key id); never a value.
+        id: The store's name for an entry that it has read; None for a new one.
     """
 
     at: datetime
@@ -127,25 +128,25 @@ def channel_moved(
     mapping: ChannelMapping, loser: TenantId, *, actor: str, at: datetime
 ) -> AuditEntry:
     """
-    The trace of a channel that *loser* lost to the owner of *mapping*.
+    The audit entry for a channel that *loser* lost to the owner of *mapping*.
     """
     return _mapped(AuditAction.CHANNEL_MOVED, mapping, loser, actor=actor, at=at)
 
 
-def mapping_traces(
+def mapping_audit(
     mapping: ChannelMapping, decision: MappingDecision, *, actor: str, at: datetime
 ) -> tuple[AuditEntry, ...]:
     """
-    What the audit trail keeps of a mapping that touches what others have, one entry each.
+    The audit entries for a mapping that affects what others have.
 
-    A channel that moved is told to the tenant that lost it, and a number to the one that had it
-    before; the rest to the owner of *mapping*.
+    The entry for a channel that moves belongs to the tenant that loses it, and the entry for a
+    shared number to the tenant that had it before. The others belong to the owner of *mapping*.
     """
     if decision.revision is None:
         return ()
-    traces = []
+    entries = []
     if decision.loser is not None:
-        traces.append(channel_moved(mapping, decision.loser, actor=actor, at=at))
+        entries.append(channel_moved(mapping, decision.loser, actor=actor, at=at))
     tenant = mapping.owner.tenant
     for action, whose in (
         (AuditAction.ACCOUNT_ENTERED, tenant if decision.enters else None),
@@ -153,8 +154,8 @@ def mapping_traces(
         (AuditAction.NUMBER_SHARED, decision.rival),
     ):
         if whose is not None:
-            traces.append(_mapped(action, mapping, whose, actor=actor, at=at))
-    return tuple(traces)
+            entries.append(_mapped(action, mapping, whose, actor=actor, at=at))
+    return tuple(entries)
 
 
 def _mapped(
@@ -168,23 +169,26 @@ class Changeset:
     """
     Everything that one event writes, committed atomically.
 
-    A store refuses it as a whole, and leaves no trace of it, if any revision or collection is
-    not the successor of what is stored, if the delivery is recorded already, if the tenant of
-    *new_tenant_key* has a key, or if *sealed_under* is no longer a key of its tenant. So it
-    does if a message is new and was received before, or is not at the revision before, and if
-    another tenant has what *claim* says.
+    A store refuses the whole changeset and writes nothing of it if
+
+    - a revision, collection or message is not the successor of the stored one,
+    - a new message was received before,
+    - the delivery is already recorded,
+    - the tenant of *new_tenant_key* already has a key,
+    - *sealed_under* is no longer a key of its tenant, or
+    - another tenant has what *claim* names.
 
     Args:
-        claim: What the mappings rely on: that no other tenant has a channel in its account,
-            nor one of its numbers together with channels in an account of both.
-        secrets: Newly sealed values; one that is stored already under the same reference
-            and fingerprint is left as it is.
-        sealed_under: The data key that *secrets* were sealed with. Its id counts: it is the
-            same key still when another master key wraps it meanwhile.
-        collections: At most one change of each.
-        messages: New ones (revision 1) and new states of others. A message was received before
-            if one that is stored has its delivery id, or its account, message id and event.
-        api_keys: Keys to add, or to replace by a revoked form of themselves.
+        claim: What the mappings rely on: no other tenant has a channel in the claimed account,
+            nor a claimed number together with a channel in an account that both tenants share.
+        secrets: Newly sealed values. A value that is already stored under the same reference
+            and fingerprint stays as it is.
+        sealed_under: The data key of *secrets*. Only its id counts: the key stays the same when
+            another master key wraps it.
+        collections: At most one change for each collection.
+        messages: New ones (revision 1) and new states of others. A new message was received
+            before if a stored one has its delivery, or its account, message id and event.
+        api_keys: Keys to add, or the revoked forms of stored ones.
     """
 
     revisions: tuple[Revision, ...] = ()
@@ -209,7 +213,7 @@ class Changeset:
     @property
     def size(self) -> int:
         """
-        Number of rows written, of the kinds of which there may be very many.
+        Number of rows to write, counting only the kinds that may be very many.
         """
         rows = len(self.mappings) + len(self.secrets) + len(self.audit)
         for change in self.collections:

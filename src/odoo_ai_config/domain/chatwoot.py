@@ -1,5 +1,5 @@
 """
-What the hub needs to know of a Chatwoot account: how its events are recognised, where answers go.
+What the hub knows about a Chatwoot account: how to recognise its events, where to send answers.
 """
 
 from __future__ import annotations
@@ -25,24 +25,24 @@ from odoo_ai_config.domain.identifiers import (
 )
 from odoo_ai_config.domain.json_types import Json, JsonObject, ReadOnlyJsonObject
 
-# Where that lies which holds for every account.
+# Holds the settings that apply to every account.
 INSTALLATION: Final = TenantDomain(HUB, BusinessDomain("chatwoot"))
 _PREFIX: Final = "chatwoot-"
 MOST_SECRETS: Final = 16
 _LONGEST_URL: Final = 2048
-# No user, query or fragment: paths of its API are put behind it.
+# No user, query or fragment: the hub appends the paths of Chatwoot's API.
 _URL: Final = re.compile(r"https?://[A-Za-z0-9._\[\]:-]+(/[A-Za-z0-9._~/-]*)?", re.ASCII)
-# What can stand in a path as it is.
+# Needs no escaping in a path.
 _PATH_TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{20,128}", re.ASCII)
 
 
 def place_of(account: ChatwootId | None) -> TenantDomain:
     """
-    Where the settings of *account* lie; None for those that hold for every account.
+    Where the settings of *account* are kept; for None, those that apply to every account.
 
     Raises:
-        InvalidValueError: The id of *account* is not valid. Chatwoot counts its
-            accounts, so only ids of old test scripts are like that.
+        InvalidValueError: No place can be named after this id. Chatwoot numbers its accounts, so
+            this happens only with ids of old test scripts.
     """
     if account is None:
         return INSTALLATION
@@ -54,7 +54,7 @@ def place_of(account: ChatwootId | None) -> TenantDomain:
 
 def account_at(place: BusinessDomain) -> ChatwootId | None:
     """
-    The account whose settings lie at *place*, one of the hub's own; None for any other place.
+    The account whose settings are at *place*, a place of the hub's own; None if it has none.
     """
     text = place.value
     return ChatwootId(text.removeprefix(_PREFIX)) if text.startswith(_PREFIX) else None
@@ -63,13 +63,13 @@ def account_at(place: BusinessDomain) -> ChatwootId | None:
 @frozen
 class ChatwootAccess:
     """
-    What lets the hub recognise events of an account and answer in it, opened.
+    The unsealed settings of an account: how to recognise its events and to answer in it.
 
     Args:
-        base_url: Without a last slash.
-        webhook_secrets: What Chatwoot signs with; each webhook, inbox and bot has its own.
-        webhook_tokens: Last parts of webhook addresses that are secrets by themselves, for
-            versions of Chatwoot that do not sign.
+        base_url: Without a slash at the end.
+        webhook_secrets: Chatwoot's signing secrets; each webhook, inbox and bot has its own.
+        webhook_tokens: Secret last parts of webhook addresses, for versions of Chatwoot that
+            do not sign.
     """
 
     base_url: str | None = None
@@ -79,7 +79,7 @@ class ChatwootAccess:
 
     def over(self, other: ChatwootAccess) -> ChatwootAccess:
         """
-        What is here, and what *other* has beyond it.
+        These settings, completed by those of *other*.
         """
         return ChatwootAccess(
             self.base_url or other.base_url,
@@ -92,7 +92,7 @@ class ChatwootAccess:
 @frozen
 class ChatwootSettings:
     """
-    The settings of an account as its documents hold them: references in place of secrets.
+    The settings of an account as its documents hold them, with references in place of secrets.
     """
 
     base_url: str | None = None
@@ -103,7 +103,7 @@ class ChatwootSettings:
     @classmethod
     def read(cls, body: ReadOnlyJsonObject) -> ChatwootSettings:
         """
-        Read a ``config`` document. What is not as it should be counts as absent.
+        Read a ``config`` document. An invalid value counts as absent.
         """
         url, token = body.get("base_url"), body.get("api_access_token_ref")
         return cls(
@@ -126,16 +126,14 @@ class ChatwootSettings:
         }
 
 
-# A plain value, or the fingerprint of one that is there already and is to stay.
+# A plain value, or the fingerprint of a sealed one that stays.
 Value: TypeAlias = SecretText | Fingerprint
 
 
 @frozen
 class ChatwootChange:
     """
-    What is to be changed in the settings of an account.
-
-    None stands for "not said", and what is empty removes what is there.
+    A change of the settings of an account: None leaves a setting, an empty value removes it.
     """
 
     base_url: str | None = field(default=None)
@@ -175,11 +173,11 @@ class ChatwootChange:
         The settings after the change, and the value of every reference in them.
 
         Args:
-            settings: As they are.
-            known: The fingerprints of what is sealed, by reference.
+            settings: The present ones.
+            known: The fingerprints of the sealed values, by reference.
 
         Raises:
-            UnknownFingerprintError: The change keeps a value that is not there.
+            UnknownFingerprintError: The change keeps a value that does not exist.
         """
         present = () if settings.api_token is None else (settings.api_token,)
         api_token = _placed(self.api_token, present, known, "api_access_token")
@@ -200,8 +198,9 @@ def _placed(
     known: Mapping[str, Fingerprint],
     stem: str,
 ) -> dict[CredentialRef, Value]:
-    # A fingerprint belongs to its reference, so what stays keeps that; the others are numbered
-    # from 1 around it, so that writing the same values again changes nothing.
+    # A fingerprint holds under its own reference only, so a value that stays keeps its
+    # reference. The others take the free numbers from 1, so that writing the same values again
+    # changes nothing.
     sealed = {known[ref.value]: ref for ref in present if ref.value in known}
     if values is None:
         return {ref: mark for mark, ref in sealed.items()}

@@ -1,9 +1,9 @@
 """
-Collections: what Odoo knows many of (products, rules, documents), kept for AI services to index.
+Collections: things that Odoo has many of (products, rules, documents), for AI services to index.
 
-A collection is at a version, which counts the pushes that changed anything. Each item carries
-the version that it came with, and so does the trace that a removed one leaves, so that a
-reader who was there at one version is told what is different now and nothing else.
+The version of a collection counts the pushes that changed something. Each item carries the
+version of the push that wrote it, and the tombstone of a removed item carries the version of the
+push that removed it. So a reader who knows one version learns only what changed since.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from odoo_ai_config.domain.json_types import Json, JsonObject, ReadOnlyJsonObjec
 from odoo_ai_config.domain.outcomes import ItemCounts
 
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9_]{0,63}", re.ASCII)
-# Odoo's modules speak of the products, its list of collections of their descriptions.
+# Odoo's modules say "products" where its list of collections says "products_informations".
 _SAME: Final = {"products": "products_informations"}
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 _LONGEST_ID: Final = 256
@@ -37,16 +37,16 @@ _ENCODER: Final = json.JSONEncoder(
 _CURSOR: Final = re.compile(
     r"([0-9a-f]{8})\.([0-9]{1,15})\.([0-9]{1,15})(?:\.([A-Za-z0-9_-]{1,1400}))?", re.ASCII
 )
-# Of one push. Whoever has more puts them in a part at a time.
+# In one push. A source with more items pushes them in parts.
 MOST_ITEMS: Final = 100_000
-# What a page may hold, however many items were asked for.
+# A page ends here even if the reader asked for more items.
 PAGE_CHARACTERS: Final = 8 * 2**20
 
 
 @frozen(order=True)
 class CollectionName:
     """
-    What a collection is called, as the tenant's ``enabled_collections`` call it.
+    The name of a collection, as in the tenant's ``enabled_collections``.
     """
 
     value: str = field()
@@ -59,10 +59,10 @@ class CollectionName:
     @classmethod
     def from_text(cls, text: str) -> CollectionName:
         """
-        The name that *text* means: ``business-rules`` is ``business_rules``.
+        Read a name in any of its spellings: ``business-rules`` is ``business_rules``.
 
         Raises:
-            InvalidValueError: It means none.
+            InvalidValueError: *text* is not a name.
         """
         name = text.strip().lower().replace("-", "_")
         return cls(_SAME.get(name, name))
@@ -80,7 +80,7 @@ SUPPORT_DOCUMENTS: Final = CollectionName("support_documents")
 @frozen(order=True, cache_hash=True)
 class CollectionKey:
     """
-    Where a collection lives: its tenant, whose business areas share it, and its name.
+    Where a collection is: its tenant, whose business areas share it, and its name.
     """
 
     tenant: TenantId
@@ -92,10 +92,10 @@ class CollectionKey:
 
 def item_id(text: str) -> str:
     """
-    *text* as the id that the source has for an item.
+    Read the source's id of an item.
 
     Raises:
-        InvalidValueError: It is empty, too long, or holds what no id needs.
+        InvalidValueError: It is empty or too long, or has a control character.
     """
     trimmed = text.strip()
     if (
@@ -110,10 +110,10 @@ def item_id(text: str) -> str:
 @frozen
 class Item:
     """
-    One thing of a collection, as its source sent it last.
+    One thing in a collection, as the source last sent it.
 
     Args:
-        text: The data as JSON with sorted keys, so that the same data is the same text.
+        text: The data as JSON with sorted keys, so that equal data is equal text.
         digest: SHA-256 of *text* in UTF-8.
     """
 
@@ -124,10 +124,10 @@ class Item:
     @classmethod
     def of(cls, id_: str, body: ReadOnlyJsonObject) -> Item:
         """
-        The item that the source calls *id_*.
+        Make an item of *body*.
 
         Raises:
-            InvalidValueError: The id is none, or the data is too large or no JSON.
+            InvalidValueError: The id is invalid, or the data is too large or not JSON.
         """
         id_ = item_id(id_)
         try:
@@ -150,7 +150,7 @@ class Item:
 
     def added_to(self, earlier: Item | None) -> Item:
         """
-        The fields of this one over those of an *earlier* state of it.
+        This item, completed by the fields of an *earlier* state.
         """
         return self if earlier is None else Item.of(self.id, {**earlier.body, **self.body})
 
@@ -158,7 +158,7 @@ class Item:
 @frozen
 class ItemState:
     """
-    What became of an item, and with which version: there it is, or it is gone.
+    An item and its version. *item* is None for the tombstone of a removed item.
     """
 
     id: str
@@ -169,12 +169,12 @@ class ItemState:
 @frozen
 class CollectionHead:
     """
-    Where a collection is at.
+    The state of a collection as a whole.
 
     Args:
-        version: How many pushes have changed it.
+        version: Counts the pushes that changed it.
         size: How many items it has.
-        floor: Of what was removed up to this version, traces may be missing.
+        floor: Tombstones up to this version may be pruned.
     """
 
     key: CollectionKey
@@ -187,16 +187,16 @@ class CollectionHead:
     @property
     def mark(self) -> str:
         """
-        What tells this collection from one of the same name that was there before it.
+        Distinguishes this collection from an earlier one of the same name.
         """
         return f"{crc32(f'{self.key}/{self.created_at.timestamp()}'.encode()):08x}"
 
     @property
     def digest(self) -> str:
         """
-        What tells this state of the collection from any other that had the same version.
+        Distinguishes this state from any other state that had the same version.
 
-        Made of when it came about and not of its items, of which there may be very many.
+        It is made of the times of the writes and not of the items, which may be very many.
         """
         moments = f"{self.created_at.timestamp()}/{self.updated_at.timestamp()}"
         return sha256(f"{self.key}/{self.version}/{self.size}/{moments}".encode()).hexdigest()
@@ -205,10 +205,10 @@ class CollectionHead:
 @frozen
 class CollectionChange:
     """
-    What a push does to a collection: the items that are new or different, and those that go.
+    What a push changes: the items that are new or different, and the ids of removed ones.
 
     Args:
-        head: Where the collection is at afterwards; a store keeps the floor that it has.
+        head: The state afterwards. A store keeps its own compaction floor.
     """
 
     head: CollectionHead
@@ -219,12 +219,12 @@ class CollectionChange:
 @frozen
 class CollectionSync:
     """
-    What a source says of a collection.
+    What a source pushes into a collection.
 
     Args:
-        removed: Ids of items that it no longer has.
-        whole: The items are all there are: whatever else is stored goes.
-        merging: Fields that an item does not name stay as they are stored.
+        removed: Ids of items that the source no longer has.
+        whole: The push is complete: stored items that it does not name go.
+        merging: A stored item keeps the fields that the push does not name.
     """
 
     items: tuple[Item, ...] = field(default=(), repr=False)
@@ -241,7 +241,7 @@ class CollectionSync:
 
     def merged_into(self, stored: Mapping[str, Item]) -> CollectionSync:
         """
-        The same with every item completed by what is *stored* of it.
+        The same push with every item completed by its *stored* fields.
         """
         items = tuple(item.added_to(stored.get(item.id)) for item in self.items)
         return evolve(self, items=items, merging=False)
@@ -256,10 +256,17 @@ def change_after(
     at: datetime,
 ) -> tuple[CollectionChange | None, ItemCounts]:
     """
-    What *sync* changes in a collection at *head* whose items have these *digests*, if anything.
+    What *sync* changes in a collection; None if it changes nothing.
 
-    Of an incomplete sync only the digests of the items that it names count. A complete one
-    makes a collection even of nothing, so that readers know that there is none of the thing.
+    A complete push creates a collection even if it has no items, so that readers know that there
+    are none.
+
+    Args:
+        head: The present state; None if there is no such collection.
+        digests: Of the stored items, by id. For an incomplete push, those that it names suffice.
+        sync: The push.
+        key: Where the collection is.
+        at: The time of the push.
     """
     put = tuple(item for item in sync.items if digests.get(item.id) != item.digest)
     added = sum(item.id not in digests for item in put)
@@ -289,13 +296,13 @@ def change_after(
 @frozen
 class Position:
     """
-    How far a reader has come.
+    How far a reader has read.
 
     Args:
-        since: The version that the reader had when it set out: of what was removed up to
-            then it need not be told.
-        version: Everything up to this version is read, except...
-        after: ...that of this very version only the items up to this id are; None if all are.
+        since: The version that the reader knew when it began. It does not need the tombstones
+            up to that version.
+        version: The reader has everything up to this version.
+        after: If not None, it has only the items up to this id of *version* itself.
     """
 
     since: int
@@ -305,14 +312,14 @@ class Position:
     @property
     def start(self) -> tuple[int, str]:
         """
-        The version and id that everything still to be read comes after.
+        The version and id after which the reader goes on.
         """
-        # No id is empty: this is before everything of the version that follows.
+        # No id is empty, so this is before every item of the next version.
         return (self.version + 1, "") if self.after is None else (self.version, self.after)
 
     def cursor(self, head: CollectionHead) -> str:
         """
-        The text by which the reader goes on from here.
+        The text with which the reader asks for the next page.
         """
         text = f"{head.mark}.{self.since}.{self.version}"
         if self.after is None:
@@ -322,11 +329,11 @@ class Position:
 
 def position_at(cursor: str | None, head: CollectionHead) -> Position:
     """
-    Where a reader with *cursor* stands in the collection at *head*; at its beginning without one.
+    The position that *cursor* stands for; without one, the beginning.
 
     Raises:
-        InvalidValueError: *cursor* is none of ours.
-        CursorExpiredError: What it stands for is no longer known: read from the beginning.
+        InvalidValueError: The hub never gave such a cursor.
+        CursorExpiredError: The hub no longer knows all changes since: read from the beginning.
     """
     if cursor is None:
         return Position(since=head.version, version=0)
@@ -335,7 +342,7 @@ def position_at(cursor: str | None, head: CollectionHead) -> Position:
         raise InvalidValueError("since", "cursor")
     mark, since, version, after = parts.groups()
     position = Position(int(since), int(version), None if after is None else _decoded(after))
-    # Ahead of the collection are those who read it before it was restored from a backup.
+    # A reader is ahead of the collection if it read before a backup was restored.
     ahead = max(position.since, position.version) > head.version
     if mark != head.mark or ahead or position.since < head.floor:
         raise CursorExpiredError
@@ -352,11 +359,11 @@ def _decoded(after: str) -> str:
 @frozen
 class CollectionPage:
     """
-    Some of what a reader is to be told, all of one moment.
+    Some of the changes for a reader, all as of the same moment.
 
     Args:
-        states: In order of their versions, and of their ids within one.
-        complete: Whether these are all up to *head*.
+        states: In the order of their versions, and within a version of their ids.
+        complete: Whether nothing follows up to *head*.
     """
 
     head: CollectionHead
@@ -368,9 +375,9 @@ class CollectionPage:
         cls, head: CollectionHead, following: Iterable[ItemState], *, limit: int
     ) -> CollectionPage:
         """
-        As much of the states *following* a position as belongs on one page.
+        Make a page of the states *following* a position.
 
-        One more than that is taken from *following*, to see whether there is one.
+        It takes one more state from *following* to see whether the page is the last one.
         """
         states: list[ItemState] = []
         characters = 0
@@ -383,7 +390,7 @@ class CollectionPage:
 
     def position_after(self, before: Position) -> Position:
         """
-        How far a reader who was at *before* has come with this page.
+        The position of a reader who was at *before* and has read this page.
         """
         if self.complete:
             return Position(self.head.version, self.head.version)
@@ -393,7 +400,7 @@ class CollectionPage:
 
 def enabled_collections(*bodies: ReadOnlyJsonObject) -> frozenset[CollectionName]:
     """
-    The collections that a business area enables: the first of its *bodies* with a list decides.
+    The collections that a business area enables. The first of its *bodies* with a list decides.
     """
     lists = (body.get("enabled_collections") for body in bodies)
     texts: list[Json] = next((found for found in lists if isinstance(found, list)), [])
@@ -404,5 +411,5 @@ def _named(value: Json) -> CollectionName | None:
     try:
         return CollectionName.from_text(value) if isinstance(value, str) else None
     except InvalidValueError:
-        # People write this list by hand; a name that is none enables nothing.
+        # People write this list by hand; an invalid name enables nothing.
         return None

@@ -27,8 +27,8 @@ from odoo_ai_config.domain.messages.inbox import InboxMessage
 SHORTEST_TIMEOUT: Final = timedelta(seconds=0.1)
 LONGEST_TIMEOUT: Final = timedelta(seconds=60)
 LONGEST_PATIENCE: Final = timedelta(hours=24)
-# Without user, password and fragment; visible ASCII, so that every reader of it finds the same
-# host. Whether that host may be called is found out when it is.
+# No user, password or fragment. Visible ASCII only, so that every parser finds the same host.
+# The call itself checks whether that host is permitted.
 _URL: Final = re.compile(
     r"https?://(?:[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?(?:[/?][!\"$-\[\]-~]*)?"
 )
@@ -37,7 +37,7 @@ _LONGEST_URL: Final = 2048
 
 class CrewKind(enum.Enum):
     """
-    How a crew is reached.
+    How the hub reaches a crew.
     """
 
     HTTP = "http"
@@ -51,10 +51,10 @@ class Crew:
     One crew of a tenant, as its ``crews`` document describes it.
 
     Args:
-        url: Where messages are posted; only and always of an HTTP crew. It may hold a token.
+        url: Where the hub posts messages; set for HTTP crews only. It may contain a token.
         secret: Reference of the signing secret (``whsec_...``) among the tenant's credentials.
-        timeout: How long it may take to say anything.
-        patience: How long an answer may take that it gives later.
+        timeout: How long the crew may take to respond.
+        patience: How long a deferred answer may take.
     """
 
     name: str
@@ -69,7 +69,7 @@ class Crew:
 @frozen
 class Contact:
     """
-    The customer who wrote, as far as Chatwoot tells.
+    The customer who wrote, as far as Chatwoot says.
     """
 
     id: str | None = None
@@ -81,7 +81,7 @@ class Contact:
 @frozen
 class Attachment:
     """
-    A file of a message; Chatwoot keeps it.
+    A file of a message, which Chatwoot stores.
     """
 
     kind: str
@@ -94,7 +94,7 @@ class CustomerMessage:
     What a customer wrote.
 
     Args:
-        channel: Chatwoot's name of the kind of channel, for instance ``Channel::Whatsapp``.
+        channel: Chatwoot's name for the kind of channel, for instance ``Channel::Whatsapp``.
         sent_at: By Chatwoot's clock.
     """
 
@@ -109,9 +109,7 @@ class CustomerMessage:
 @frozen
 class CrewTask:
     """
-    What a crew is given: a received message, opened.
-
-    Asking again for the same one is recognised by its id.
+    A received message, unsealed for a crew. Its id identifies repeated requests.
     """
 
     received: InboxMessage
@@ -121,13 +119,13 @@ class CrewTask:
 @frozen
 class Answer:
     """
-    What a crew has to say.
+    A crew's answer to a message.
 
     Args:
-        private: It is for the people in Chatwoot, as a note that the customer does not see.
+        private: It is a note for the people in Chatwoot, which the customer does not see.
 
     Raises:
-        InvalidValueError: There is nothing in it, or something that cannot be kept.
+        InvalidValueError: The text is blank, or a store cannot keep it.
     """
 
     text: str = field(repr=False)
@@ -143,7 +141,7 @@ class Answer:
 
 class Deferred(enum.Enum):
     """
-    A crew that took the message and answers later.
+    The crew took the message and answers later.
     """
 
     DEFERRED = "later"
@@ -151,7 +149,7 @@ class Deferred(enum.Enum):
 
 class NoReply(enum.Enum):
     """
-    A crew that took the message and has nothing to say to it.
+    The crew took the message and does not answer it.
     """
 
     NO_REPLY = "silence"
@@ -161,30 +159,30 @@ DEFERRED: Final = Deferred.DEFERRED
 NO_REPLY: Final = NoReply.NO_REPLY
 
 
-# What an older crew tells beside its answer, and changes nothing about it.
+# Older crews send these members beside the answer; they do not change it.
 _IGNORED_MEMBERS: Final = frozenset({"error", "routing"})
-# A message as Chatwoot's own API takes it, as far as the hub posts such.
+# The members of a message in Chatwoot's own API that the hub supports.
 _CHATWOOT_MEMBERS: Final = frozenset({"content", "private", "message_type", "content_type"})
 _POSTED_AS: Final = {"message_type": "outgoing", "content_type": "text"}
 
 
 def said(text: str | None, *, private: bool = False) -> Answer | NoReply:
     """
-    What *text* of a crew amounts to: a blank one is no answer.
+    Read a crew's *text*: a blank one is no answer.
     """
     return NO_REPLY if text is None or not text.strip() else Answer(text, private)
 
 
 def answer_in(body: Json) -> Answer | NoReply:
     """
-    What a crew says by a body: ``{"answer": {"text": ..., "private": ...}}``.
+    Read a crew's body: ``{"answer": {"text": ..., "private": ...}}``.
 
-    ``{"content": ...}`` and ``{"response": {"content": ...}}`` are understood too, as the
-    functions of older crews return them. No body, ``{}`` and an empty text are no answer.
+    ``{"content": ...}`` and ``{"response": {"content": ...}}``, which older crews return, work
+    too. No body, ``{}`` and a blank text mean no answer.
 
     Raises:
-        InvalidValueError: It says something else, a text that cannot be kept, or more than the
-            hub can do. Half of an answer is never done.
+        InvalidValueError: The body has another form, asks for more than the hub can do, or a
+            store cannot keep its text. The hub never does a part of an answer.
     """
     if not isinstance(body, dict | None):
         raise InvalidValueError("answer", "answer")
@@ -244,11 +242,11 @@ def crew_of(body: ReadOnlyJsonObject, owner: TenantDomain, name: str | None) -> 
     """
     Find the crew called *name*, or the default one, in the ``crews`` document of *owner*.
 
-    A fault in the description of another crew does not matter.
+    Faults in the descriptions of other crews do not matter.
 
     Raises:
-        CrewNotFoundError: There is none of that name, or no default one.
-        InvalidValueError: Its description is not one of a crew.
+        CrewNotFoundError: There is no crew of that name, or no default one.
+        InvalidValueError: The description of the crew has a fault.
     """
     described = _described(body)
     chosen = _default(body, described) if name is None else name
@@ -259,13 +257,13 @@ def crew_of(body: ReadOnlyJsonObject, owner: TenantDomain, name: str | None) -> 
 
 def require_crews(body: ReadOnlyJsonObject, owner: TenantDomain) -> None:
     """
-    Refuse a ``crews`` document of *owner* that has any fault.
+    Refuse a ``crews`` document of *owner* that has a fault.
 
-    One that describes no crews at all is left alone: there are older ones of another form, which
-    whoever wrote them goes on reading.
+    A document without any of the sections passes: older documents have another form, which
+    their writers still read.
 
     Raises:
-        InvalidValueError: The first fault.
+        InvalidValueError: For the first fault.
     """
     if not body.keys() & _SECTIONS:
         return
@@ -300,7 +298,7 @@ def _default(body: ReadOnlyJsonObject, described: ReadOnlyJsonObject) -> str | N
 
 
 def _crew(name: str, description: Json, owner: TenantDomain) -> Crew:
-    # Names are input, which no refusal repeats.
+    # The name is input, so no refusal repeats it.
     where = "crews.*"
     if not isinstance(description, dict):
         raise InvalidValueError(where, "object")
@@ -355,7 +353,7 @@ def _secret(value: Json, where: str) -> CredentialRef | None:
 def _duration(value: Json, longest: timedelta, where: str) -> timedelta:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise InvalidValueError(where, "number")
-    # Compared as a number: it may be more, or less, than a duration can be.
+    # As a number, for a timedelta cannot hold every value.
     if not SHORTEST_TIMEOUT.total_seconds() <= value <= longest.total_seconds():
         raise InvalidValueError(where, "seconds")
     return timedelta(seconds=value)

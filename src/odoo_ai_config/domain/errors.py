@@ -14,7 +14,7 @@ from typing import ClassVar
 
 class DomainError(Exception):
     """
-    A rule of the domain refused. Never raised itself.
+    A rule of the domain refused a request. Only subclasses are raised.
     """
 
     code: ClassVar[str]
@@ -25,11 +25,11 @@ class DomainError(Exception):
 
 class InvalidValueError(DomainError):
     """
-    A value does not have the form that its field asks for.
+    A value does not have the form that its field requires.
 
     Args:
         field: Path of the field, for instance ``mapping.sequence``.
-        rule: Stable name of the rule that was broken, for instance ``tenant_id``.
+        rule: Stable name of the broken rule, for instance ``tenant_id``.
     """
 
     code = "invalid_value"
@@ -47,7 +47,9 @@ class InvalidYamlError(DomainError):
     """
     A text is not acceptable YAML 1.2.
 
-    *line* and *column* count from 1 and are 0 where the place is unknown.
+    Args:
+        line: Counted from 1; 0 if it is unknown.
+        column: Likewise.
     """
 
     code = "invalid_yaml"
@@ -63,7 +65,7 @@ class InvalidYamlError(DomainError):
 
 class RevisionConflictError(DomainError):
     """
-    Somebody else wrote the same document or channel first.
+    Another writer changed the same thing first.
     """
 
     code = "revision_conflict"
@@ -71,9 +73,10 @@ class RevisionConflictError(DomainError):
 
 class PreconditionFailedError(DomainError):
     """
-    The document is not at the version that the writer had seen.
+    The document is not at the version that the writer expects.
 
-    *current* is the version it is at, 0 if there is none.
+    Args:
+        current: Its present version; 0 if it was never written.
     """
 
     code = "version_mismatch"
@@ -85,7 +88,7 @@ class PreconditionFailedError(DomainError):
 
 class DocumentNotFoundError(DomainError):
     """
-    There is no such document.
+    The document does not exist.
     """
 
     code = "document_not_found"
@@ -93,7 +96,7 @@ class DocumentNotFoundError(DomainError):
 
 class DocumentDeletedError(DomainError):
     """
-    The document was deleted; its versions remain in the history.
+    The document is deleted; the history keeps its versions.
     """
 
     code = "document_deleted"
@@ -105,7 +108,7 @@ class DocumentDeletedError(DomainError):
 
 class RevisionNotFoundError(DomainError):
     """
-    The document has no such version, or no longer has it.
+    The document has no such version, or it is pruned.
     """
 
     code = "version_not_found"
@@ -113,7 +116,7 @@ class RevisionNotFoundError(DomainError):
 
 class TenantNotFoundError(DomainError):
     """
-    There is no such tenant.
+    The tenant does not exist.
     """
 
     code = "tenant_not_found"
@@ -121,7 +124,7 @@ class TenantNotFoundError(DomainError):
 
 class MappingNotFoundError(DomainError):
     """
-    No channel has ever been mapped.
+    No channel was ever mapped.
     """
 
     code = "mapping_not_found"
@@ -145,9 +148,10 @@ class UnknownFingerprintError(DomainError):
 
 class EncryptedValueError(DomainError):
     """
-    A secret is a ciphertext of the replaced server, and would be taken for the secret itself.
+    A value is ciphertext of the replaced server, which the hub cannot open.
 
-    *field* is where it stands.
+    Args:
+        field: The place of the value.
     """
 
     code = "encrypted_value"
@@ -167,7 +171,7 @@ class InvalidApiKeyError(DomainError):
 
 class ApiKeyNotFoundError(DomainError):
     """
-    There is no API key with this id.
+    No API key has this id.
     """
 
     code = "api_key_not_found"
@@ -183,7 +187,7 @@ class TenantForbiddenError(DomainError):
 
 class IdempotencyKeyReusedError(DomainError):
     """
-    The idempotency key came before with another body.
+    An earlier request used the idempotency key with another body.
     """
 
     code = "idempotency_key_reused"
@@ -191,7 +195,7 @@ class IdempotencyKeyReusedError(DomainError):
 
 class MessageNotFoundError(DomainError):
     """
-    There is no such message, or no longer.
+    The message does not exist, or is pruned.
     """
 
     code = "message_not_found"
@@ -199,7 +203,7 @@ class MessageNotFoundError(DomainError):
 
 class CrewNotFoundError(DomainError):
     """
-    The tenant has no crew of that name, or none that is the default one.
+    The tenant has no crew of that name, or no default crew.
     """
 
     code = "crew_not_found"
@@ -215,7 +219,7 @@ class CollectionNotFoundError(DomainError):
 
 class CollectionNotEnabledError(DomainError):
     """
-    The tenant's settings do not enable the collection, so that crews are not served it.
+    The tenant's settings do not enable the collection.
     """
 
     code = "collection_not_enabled"
@@ -223,7 +227,7 @@ class CollectionNotEnabledError(DomainError):
 
 class ItemNotFoundError(DomainError):
     """
-    The collection has no item with this id, or no longer has it.
+    The collection has no item with this id.
     """
 
     code = "item_not_found"
@@ -231,7 +235,7 @@ class ItemNotFoundError(DomainError):
 
 class CursorExpiredError(DomainError):
     """
-    What changed since the cursor was given is no longer known: read from the beginning.
+    The hub no longer knows all changes since the cursor was given.
     """
 
     code = "cursor_expired"

@@ -1,5 +1,5 @@
 """
-Names of tenants, business areas, documents and credentials, validated once.
+Identifiers of tenants, business areas, documents and credentials, validated when they are made.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def _matches(rule: str, pattern: re.Pattern[str]) -> Callable[[object, Attribute
 @frozen(order=True)
 class TenantId:
     """
-    A client of the hub, named as Odoo names it (``account_id``).
+    A client of the hub, by its name in Odoo (``account_id``).
     """
 
     value: str = field(validator=_matches("account_id", TENANT_ID))
@@ -41,15 +41,15 @@ class TenantId:
         return self.value
 
 
-# The hub's own settings and secrets, those of Chatwoot accounts for instance, live under this
-# id. No client is called so: only keys with the scope `admin` get to it, and no channel does.
+# Owns the hub's own settings and secrets, for instance those of Chatwoot accounts. No client has
+# this id: it needs a key with the scope `admin`, and no channel can belong to it.
 HUB: Final = TenantId("odoo-ai-config")
 
 
 @frozen(order=True)
 class BusinessDomain:
     """
-    A business area of a tenant; its settings live apart from the others'.
+    A business area of a tenant. Each area has its own settings.
     """
 
     value: str = field(default="default", validator=_matches("domain", SLUG))
@@ -59,11 +59,11 @@ class BusinessDomain:
         """
         Slug the free text of an Odoo user: ``Saúde e Bem-Estar`` becomes ``saude-e-bem-estar``.
 
-        A slug is left as it is, so that slugging twice changes nothing.
+        A slug stays as it is.
 
         Raises:
-            InvalidValueError: The text is longer than 128 characters, or has no Latin letter
-                and no digit to make a slug of.
+            InvalidValueError: The text has more than 128 characters, or no Latin letter and no
+                digit.
         """
         if len(text) > _MAX_DISPLAY:
             raise InvalidValueError("domain", "domain")
@@ -81,7 +81,7 @@ class BusinessDomain:
 @frozen(order=True)
 class DocumentKind:
     """
-    What a document is about: ``config``, ``credentials``, ``metadata``, ``crews`` or any slug.
+    The kind of a document: ``config``, ``credentials``, ``metadata``, ``crews`` or any slug.
     """
 
     value: str = field(validator=_matches("config_type", SLUG))
@@ -99,7 +99,7 @@ CREWS: Final = DocumentKind("crews")
 @frozen(order=True)
 class CredentialRef:
     """
-    The name under which a config document refers to a sealed value.
+    The name by which a document refers to a sealed value.
     """
 
     value: str = field(validator=_matches("credential_ref", CREDENTIAL_REF))
@@ -111,7 +111,7 @@ class CredentialRef:
 @frozen(order=True)
 class ChatwootId:
     """
-    Id of a Chatwoot account or inbox; Chatwoot counts, older files hold text.
+    Id of a Chatwoot account or inbox. Chatwoot's ids are numbers; older files have texts.
     """
 
     value: str = field(validator=_matches("chatwoot_id", CHATWOOT_ID))
@@ -123,7 +123,7 @@ class ChatwootId:
 @frozen(order=True, cache_hash=True)
 class TenantDomain:
     """
-    One business area of one tenant: the unit that Odoo configures and messages are routed to.
+    One business area of one tenant. Odoo configures it, and messages are routed to it.
     """
 
     tenant: TenantId
@@ -134,7 +134,7 @@ class TenantDomain:
 
     def document(self, kind: DocumentKind) -> DocumentKey:
         """
-        Name the document of *kind* that belongs to this business area.
+        The key of this area's document of *kind*.
         """
         return DocumentKey(self.tenant, self.domain, kind)
 
@@ -142,7 +142,7 @@ class TenantDomain:
 @frozen(order=True, cache_hash=True)
 class DocumentKey:
     """
-    Where a document lives: tenant, business area and kind.
+    Where a document is: tenant, business area and kind.
     """
 
     tenant: TenantId

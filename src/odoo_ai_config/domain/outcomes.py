@@ -1,5 +1,5 @@
 """
-What a write did, in a form that can be recorded and answered again.
+The outcome of a write, in a form that the hub can record and answer again.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from odoo_ai_config.domain.identifiers import TenantDomain
 
 class WriteKind(enum.Enum):
     """
-    The kinds of writes: the events that Odoo sends, and what is written directly.
+    The kinds of writes: Odoo's events, and direct writes.
     """
 
     CREDENTIALS = "credentials_sync"
@@ -27,7 +27,7 @@ class WriteKind(enum.Enum):
     COLLECTION = "collection_sync"
 
 
-# Of one kind in one answer: more than anybody reads.
+# Of one kind in one answer. Nobody reads more.
 MOST_NOTICES: Final = 200
 
 EVENTS: Final = frozenset(WriteKind) - {WriteKind.DOCUMENT, WriteKind.COLLECTION}
@@ -36,11 +36,11 @@ EVENTS: Final = frozenset(WriteKind) - {WriteKind.DOCUMENT, WriteKind.COLLECTION
 @frozen
 class Notice:
     """
-    Something that Odoo's user should know although the event was accepted.
+    Something that Odoo's user should know although the hub accepted the event.
 
     Args:
         code: Stable name of the notice, for instance ``missing_credential``.
-        field: The place that it is about, never a value.
+        field: The place that it is about; never a value.
     """
 
     code: str
@@ -53,8 +53,7 @@ class ItemCounts:
     What a push did to the items of a collection.
 
     Args:
-        received: How many it spoke of; of each that it did not add, change or remove, nothing
-            was different.
+        received: How many items the push named.
     """
 
     received: int
@@ -70,13 +69,13 @@ class Outcome:
     What a write did.
 
     Args:
-        versions: The version that each thing is at now, by document kind, ``mapping`` or the
-            name of a collection.
-        digests: What tells its content from every other that ever had the same version, by the
-            same names; only for what Odoo pushes.
-        changed: False if everything was as the request says already.
-        items: What it did to the items of a collection, if it is about one.
-        replayed: The request came before; this is the answer that it got then.
+        versions: The present version of each thing, by document kind, ``mapping`` or the name
+            of a collection.
+        digests: The present digest of each thing, by the same names. It distinguishes contents
+            that had the same version. Only for things that Odoo pushes.
+        changed: False if the request repeats the present state.
+        items: What the write did to the items, if it is a push into a collection.
+        replayed: The request is a repetition; this is the answer to the first one.
     """
 
     kind: WriteKind

@@ -16,7 +16,7 @@ from odoo_ai_config.application.ports.channel_directory import ChannelDirectory
 from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.application.ports.config_store import ConfigStore
 from odoo_ai_config.domain.access import ApiKey, Scope
-from odoo_ai_config.domain.changes import AuditEntry, Changeset, Claim, mapping_traces
+from odoo_ai_config.domain.changes import AuditEntry, Changeset, Claim, mapping_audit
 from odoo_ai_config.domain.channels.mapping import (
     NO_RIVALS,
     ChannelKey,
@@ -158,7 +158,7 @@ class SyncMapping:
                 mappings=() if revision is None else (revision,),
                 claim=None if revision is None else decision.claim,
                 delivery=delivered(claim, outcome),
-                audit=mapping_traces(mapping, decision, actor=caller.id, at=now),
+                audit=mapping_audit(mapping, decision, actor=caller.id, at=now),
             )
             return changeset, outcome
 
@@ -213,7 +213,7 @@ class WriteMapping:
                         present, mapping, author=caller.id, at=now, bound=False, rivals=rivals
                     )
                     decisions.append(decision)
-                    audit += mapping_traces(mapping, decision, actor=caller.id, at=now)
+                    audit += mapping_audit(mapping, decision, actor=caller.id, at=now)
                     table.put(mapping)
                 revisions = tuple(d.revision for d in decisions if d.revision is not None)
                 changeset = Changeset(mappings=revisions, audit=tuple(audit))

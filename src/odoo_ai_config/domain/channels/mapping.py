@@ -1,5 +1,5 @@
 """
-Which Chatwoot channel belongs to which tenant, and who may change that.
+Which tenant owns a Chatwoot channel, and who may change that.
 """
 
 from __future__ import annotations
@@ -72,11 +72,13 @@ MAPPING_REFUSALS: Final = (
 @frozen
 class ChannelKey:
     """
-    The channel that a mapping is about.
+    The channel of a mapping.
 
-    *inbox* None stands for any inbox of the account. *account* None stands for any account:
-    the replaced service kept inboxes without their account. With neither, the mapping is of
-    no channel at all and only holds the fallback and the special numbers of *holder*.
+    Args:
+        account: None for any account: the replaced service kept inboxes without their account.
+        inbox: None for any inbox of the account.
+        holder: Set if there is no channel at all: the mapping only holds the fallback and the
+            special numbers of this owner.
     """
 
     account: ChatwootId | None = None
@@ -90,7 +92,7 @@ class ChannelKey:
     @property
     def wider(self) -> tuple[ChannelKey, ...]:
         """
-        The channels whose mappings decide for this one while it has none, strongest first.
+        The channels whose mappings decide for this one if it has none, strongest first.
         """
         if self.account is None or self.inbox is None:
             return ()
@@ -105,7 +107,7 @@ class ChannelKey:
 @frozen
 class SpecialNumber:
     """
-    A number whose messages go to a crew of their own, for instance the owner's.
+    A number whose messages go to a special crew, for instance the number of the shop's owner.
     """
 
     number: PhoneNumber
@@ -120,15 +122,14 @@ class SpecialNumber:
 @frozen
 class ChannelMapping:
     """
-    What is known of one channel.
+    The mapping of one channel.
 
-    Fallback, sequence and special numbers belong to the channel that brought them, not to
-    the tenant as a whole: otherwise the outcome would depend on which of a tenant's channels
-    Odoo sent last.
+    Fallback, sequence and special numbers belong to the channel and not to the tenant.
+    Otherwise the result would depend on which of a tenant's channels Odoo sent last.
 
     Args:
-        sequence: Place among the fallbacks, lowest first; at least 0.
-        fallback: Whether the owner takes messages that no rule claims.
+        sequence: Position among the fallbacks, lowest first; at least 0.
+        fallback: Whether the owner takes messages that no other rule claims.
         active: An inactive mapping routes nothing and protects nothing, but keeps its data.
     """
 
@@ -147,7 +148,7 @@ class ChannelMapping:
 
     def crew_of(self, number: str | None) -> str | None:
         """
-        The crew that serves *number* (in its comparable form) here, if it is a special one.
+        The crew for *number* (in its comparable form), if it is a special number here.
         """
         for special in self.numbers:
             if special.number.comparable == number:
@@ -157,7 +158,7 @@ class ChannelMapping:
     @property
     def digest(self) -> str:
         """
-        SHA-256 of all that is known of the channel.
+        SHA-256 of the whole mapping.
         """
         numbers = [(special.number.digits, special.crew) for special in self.numbers]
         content = (str(self.key), str(self.owner), self.sequence, self.fallback, self.active)
@@ -172,7 +173,7 @@ class ChannelMapping:
 @frozen
 class MappingRevision:
     """
-    A version of a channel's mapping. Versions count from 1 without gaps, per channel.
+    A version of a channel's mapping. Each channel counts its versions from 1 without gaps.
     """
 
     mapping: ChannelMapping
@@ -186,7 +187,7 @@ def remapped(
     current: MappingRevision | None, mapping: ChannelMapping, *, author: str, at: datetime
 ) -> MappingRevision | None:
     """
-    The revision that writing *mapping* makes, or None if it would change nothing.
+    The revision that a write of *mapping* makes; None if it changes nothing.
     """
     if current is None:
         return MappingRevision(mapping, 1, created_at=at, updated_at=at, author=author)
@@ -199,7 +200,7 @@ def remapped(
 
 def previous_owner(current: MappingRevision | None, mapping: ChannelMapping) -> TenantId | None:
     """
-    The tenant that would lose the channel to *mapping*, if any.
+    The tenant that would lose the channel to *mapping*; None if nobody would.
     """
     if current is None or not current.mapping.active:
         return None
@@ -211,10 +212,10 @@ def require_claim(
     current: MappingRevision | None, mapping: ChannelMapping, *, bound: bool
 ) -> None:
     """
-    Refuse that a caller bound to one tenant takes a channel from another.
+    Refuse a caller that is bound to one tenant and takes a channel from another.
 
     Raises:
-        ChannelOwnedError: It would.
+        ChannelOwnedError: Another tenant has the channel, and the caller is *bound*.
     """
     owner = previous_owner(current, mapping)
     if owner is not None and bound:
@@ -224,13 +225,13 @@ def require_claim(
 @frozen
 class ChannelClaim:
     """
-    What a mapping lays hands on that its tenant did not have by the same channel before.
+    What a mapping claims that its tenant did not have through the same channel before.
 
     Args:
-        account: Where the channel is, if it is a new one of the tenant's.
-        whole: It is all inboxes of the account that have no channel of their own.
+        account: The account of the channel, if the channel is new for the tenant.
+        whole: The channel is the whole account: every inbox without a mapping of its own.
         numbers: Special numbers, in their comparable form.
-        as_of: What a store knew when it was asked for rivals; only that store understands it.
+        as_of: What the store knew when it was asked for rivals; only that store understands it.
     """
 
     tenant: TenantId
@@ -241,7 +242,7 @@ class ChannelClaim:
 
     def touches(self, mapping: ChannelMapping) -> bool:
         """
-        Whether *mapping* is another tenant's and has some of what is claimed.
+        Whether *mapping* belongs to another tenant and has a part of the claim.
         """
         if not mapping.active or mapping.owner.tenant == self.tenant:
             return False
@@ -252,16 +253,16 @@ class ChannelClaim:
 @frozen
 class Rivals:
     """
-    Who has what a claim is about.
+    What other tenants have of a claim.
 
     Args:
-        present: The claiming tenant has other active channels in the account.
-        shared: Another tenant has one there.
-        holder: Another tenant that has one of the numbers and, in some account, channels beside
-            the claiming tenant's; the first by its id. Where the claiming tenant comes to an
-            account, all of its numbers count there, whichever channels brought them.
-        fallback: The claiming tenant comes to an account of others and has a fallback already,
-            which counts there from then on.
+        present: The claiming tenant already has another active channel in the account.
+        shared: Another tenant has an active channel in the account.
+        holder: Another tenant that has one of the numbers, and shares an account with the
+            claiming tenant; the first one by its id. In an account that is new for the claiming
+            tenant, all of its numbers count, from whichever channel.
+        fallback: The account is new for the claiming tenant and has others in it, and a fallback
+            that the tenant has already counts there from now on.
         as_of: For `ChannelClaim.as_of`.
     """
 
@@ -273,13 +274,13 @@ class Rivals:
 
     def dispute(self, claim: ChannelClaim) -> bool:
         """
-        Whether *claim* touches what others have.
+        Whether others have a part of *claim*.
         """
         return self.crowd(claim) or self.holder is not None
 
     def crowd(self, claim: ChannelClaim) -> bool:
         """
-        Whether *claim* comes to an account of others, or takes all that is left of one.
+        Whether *claim* enters an account of others, or takes the rest of such an account.
         """
         return self.shared and (claim.whole or not self.present)
 
@@ -289,7 +290,7 @@ NO_RIVALS: Final = Rivals()
 
 def claimed(current: MappingRevision | None, mapping: ChannelMapping) -> ChannelClaim | None:
     """
-    What *mapping* claims anew if it is written in the place of *current*; None for nothing.
+    What *mapping* newly claims if it replaces *current*; None if nothing.
     """
     if not mapping.active:
         return None
@@ -305,7 +306,7 @@ def claimed(current: MappingRevision | None, mapping: ChannelMapping) -> Channel
 
 
 def _own(current: MappingRevision | None, mapping: ChannelMapping) -> ChannelMapping | None:
-    # What routes nothing any more gives no right to come back.
+    # A mapping that is switched off gives no right to the channel.
     if current is None or not current.mapping.active or previous_owner(current, mapping):
         return None
     return current.mapping
@@ -314,18 +315,18 @@ def _own(current: MappingRevision | None, mapping: ChannelMapping) -> ChannelMap
 @frozen
 class MappingDecision:
     """
-    What writing a mapping does.
+    What a write of a mapping does.
 
     Args:
-        revision: What it makes; None if nothing.
-        loser: The tenant that loses the channel by it, or what a wider mapping gave it of that.
-        notices: Why nothing is made, where the writer should know.
+        revision: The new revision; None if nothing changes.
+        loser: The tenant that loses the channel, or that a wider mapping gave its messages to.
+        notices: Why there is no revision, if the writer should know.
         claim: What nobody else may have when the revision is committed.
-        enters: The tenant comes to an account of others by it, takes what is left of one, or an
-            inbox in whichever account that is.
+        enters: The tenant enters an account of others, takes the rest of such an account, or
+            takes an inbox of any account.
         rival: The tenant that shares a special number from now on.
-        promoted: The channel becomes a fallback, or one that comes earlier, or it brings its
-            tenant's fallback to an account of others.
+        promoted: The channel becomes a fallback or an earlier one, or it brings its tenant's
+            fallback to an account of others.
     """
 
     revision: MappingRevision | None
@@ -348,14 +349,14 @@ def decided(
     rivals: Rivals = NO_RIVALS,
 ) -> MappingDecision:
     """
-    Decide what becomes of a channel of which Odoo says *mapping*.
+    Decide what a write of *mapping* does to its channel.
 
-    An inactive *mapping* never touches a channel that another tenant has taken over in the
-    meantime: a late deactivation is not a claim.
+    An inactive *mapping* never changes a channel that another tenant has taken over: a late
+    deactivation is not a claim.
 
-    A writer who is *bound* to the owner of *mapping* may touch nothing of others: neither what
-    *wider* mappings (of `ChannelKey.wider`, in its order) decide, nor what *rivals* of the claim
-    have.
+    A writer who is *bound* to the owner of *mapping* may not affect others: neither messages
+    that their *wider* mappings decide on (those of `ChannelKey.wider`, in its order), nor what
+    the *rivals* of the claim have.
 
     Raises:
         DomainError: One of `MAPPING_REFUSALS`: the writer is *bound*, and *mapping* touches what
@@ -379,7 +380,7 @@ def decided(
             raise FallbackReservedError
     revision = remapped(current, mapping, author=author, at=at)
     anew = mapping.active and own is None
-    # In which account an inbox of any account is, nobody knows.
+    # Nobody knows the account of an inbox that is mapped without one.
     anywhere = anew and mapping.key.account is None and mapping.key.inbox is not None
     crowds = claim is not None and rivals.crowd(claim)
     deciding = next((one for one in wider if one.mapping.active), None) if anew else None
@@ -387,7 +388,7 @@ def decided(
         revision,
         loser or previous_owner(deciding, mapping),
         claim=_guarding(claim, rivals) if bound else None,
-        # Of a channel that moves it is not known whether others had more than that one.
+        # If a channel moves, it may have been the only one of others in the account.
         enters=(crowds or anywhere) and loser is None,
         rival=rivals.holder,
         promoted=promoted or rivals.fallback,
@@ -402,7 +403,7 @@ def _require_undisputed(claim: ChannelClaim | None, rivals: Rivals) -> None:
 
 
 def _guarding(claim: ChannelClaim | None, rivals: Rivals) -> ChannelClaim | None:
-    # A tenant that is in the account already may have company there.
+    # A tenant that is in the account already may share it.
     if claim is None:
         return None
     free = rivals.present and not claim.whole

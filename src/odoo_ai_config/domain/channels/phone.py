@@ -1,5 +1,5 @@
 """
-WhatsApp numbers as Chatwoot, Twilio, Evolution and people write them.
+WhatsApp numbers, as Chatwoot, Twilio, Evolution and people write them.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from attrs import field, frozen
 
 from odoo_ai_config.domain.errors import InvalidValueError
 
-# E.164 allows 15 digits; below 8 there is no number with an area code.
+# E.164 allows 15 digits; no number with an area code has fewer than 8.
 DIGITS: Final = re.compile(r"[0-9]{8,15}", re.ASCII)
 _E164: Final = re.compile(r"\+?([0-9]{8,15})", re.ASCII)
 _BRAZILIAN_MOBILE: Final = re.compile(r"55[1-9][0-9]9[0-9]{8}", re.ASCII)
-# A number copied from WhatsApp brings non-breaking spaces and hyphens, and invisible marks
-# that keep it left to right.
+# A number copied from WhatsApp contains non-breaking spaces and hyphens, and invisible marks for
+# the direction of writing.
 _PUNCTUATION: Final = str.maketrans(
     "", "", " +-().\t\u00a0\u2010\u2011\u2013\u200e\u202a\u202c\u202f\u2066\u2069"
 )
@@ -28,10 +28,10 @@ _MAX_TEXT: Final = 64
 
 def digits_of(text: str | None) -> str | None:
     """
-    Read the digits of a number, or None if *text* is not a number.
+    The digits of a number; None if *text* is not a number.
 
-    ``+``, spaces, punctuation, ``whatsapp:`` and ``@s.whatsapp.net`` fall away. A Meta
-    business-scoped user id (``BR.123...``) and an ``@lid`` are not numbers.
+    ``+``, spaces, punctuation, ``whatsapp:`` and ``@s.whatsapp.net`` are ignored. Meta's
+    business-scoped user ids (``BR.123...``) and ``@lid`` ids are not numbers.
     """
     if text is None or len(text) > _MAX_TEXT:
         return None
@@ -44,10 +44,10 @@ def digits_of(text: str | None) -> str | None:
 
 def comparable(digits: str) -> str:
     """
-    Reduce *digits* so that both ways to write one Brazilian mobile number become the same.
+    Reduce *digits* to a form that is equal for both spellings of a Brazilian mobile number.
 
-    WhatsApp knows many Brazilian mobiles by the form they had before Anatel's resolution
-    553/2010 added the ninth digit (``55 DD 9XXXXXXXX`` is ``55 DD XXXXXXXX`` there).
+    WhatsApp knows many Brazilian mobile numbers without the ninth digit, which Anatel's
+    resolution 553/2010 added: ``55 DD 9XXXXXXXX`` is ``55 DD XXXXXXXX`` there.
     """
     if _BRAZILIAN_MOBILE.fullmatch(digits) is not None:
         return digits[:_NINTH_DIGIT] + digits[_NINTH_DIGIT + 1 :]
@@ -57,7 +57,7 @@ def comparable(digits: str) -> str:
 @frozen
 class PhoneNumber:
     """
-    A WhatsApp number, equal to the same number with or without its Brazilian ninth digit.
+    A WhatsApp number. It is equal to the same number with or without the Brazilian ninth digit.
     """
 
     digits: str = field(eq=False)
@@ -77,7 +77,7 @@ class PhoneNumber:
         Read a number that a person typed.
 
         Raises:
-            InvalidValueError: There are not 8 to 15 digits in it.
+            InvalidValueError: *text* is not a number of 8 to 15 digits.
         """
         digits = digits_of(text)
         if digits is None:

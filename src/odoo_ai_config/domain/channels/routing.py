@@ -1,5 +1,5 @@
 """
-Where a Chatwoot message goes, and why.
+Where a message from Chatwoot goes, and why.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from odoo_ai_config.domain.identifiers import ChatwootId, TenantDomain, TenantId
 
 class Rule(enum.Enum):
     """
-    The rules that can settle where a message goes, strongest first.
+    The rules that route a message, strongest first.
     """
 
     INBOX = "inbox"
@@ -33,7 +33,7 @@ class Rule(enum.Enum):
 
 class Verdict(enum.Enum):
     """
-    What became of one rule.
+    The result of one rule.
     """
 
     WON = "won"
@@ -50,7 +50,7 @@ class Verdict(enum.Enum):
 @frozen
 class Consideration:
     """
-    One rule, what became of it, and the tenants that it would have chosen.
+    One rule, its verdict, and the owners that it would have chosen.
     """
 
     rule: Rule
@@ -61,12 +61,12 @@ class Consideration:
 @frozen
 class IncomingMessage:
     """
-    What is known of a message before it is routed.
+    The facts that route a message.
 
     Args:
-        account: None stands for any account that is not mentioned in the mapping.
-        number: The sender's number as Chatwoot gives it; None, a business-scoped user id
-            or an ``@lid`` simply match nothing.
+        account: None for any account that no mapping names.
+        number: The sender's number as Chatwoot gives it. None, a business-scoped user id and
+            an ``@lid`` match no special number.
     """
 
     account: ChatwootId | None
@@ -77,12 +77,11 @@ class IncomingMessage:
 @frozen
 class Route:
     """
-    The decision: owner and crew, or *unresolved* said explicitly by ``owner`` None.
+    The decision on a message. If no rule claims it, *owner* is None.
 
     Args:
-        considered: Empty unless it was asked for.
-        channel: The mapping that decided for the owner. Routes that lead to the same place by
-            the same rule are equal, whichever mapping that was.
+        considered: Only filled by `RoutingTable.explain`.
+        channel: The channel whose mapping decided. It does not count when routes are compared.
     """
 
     owner: TenantDomain | None
@@ -92,8 +91,8 @@ class Route:
     channel: ChannelKey | None = field(default=None, eq=False)
 
 
-# The mappings of one number by tenant, in the order of `_by_area`. Ids are kept as plain text
-# in the indexes: hashing a frozen class costs more than all the rest of a look-up.
+# The mappings with one number, by tenant, in the order of `_by_area`. The indexes hold ids as
+# plain text: hashing a frozen class costs more than the rest of a look-up.
 _Holders: TypeAlias = dict[str, list[ChannelMapping]]
 _Place: TypeAlias = tuple[int | str, ...]
 _NOBODY: Final[_Holders] = {}
@@ -114,17 +113,18 @@ def _by_area(mapping: ChannelMapping) -> _Place:
 
 class RoutingTable:
     """
-    The active mappings, indexed so that routing costs the same whatever their number.
+    The active mappings, indexed so that the cost of routing does not grow with their number.
 
-    An index and not a value: it is kept up to date in place, by `put`. The outcome depends on
-    the mappings that are in it and not on the order in which they came.
+    `put` keeps the table up to date in place. Routes depend only on the mappings in the table
+    and not on the order in which they arrived.
 
-    A message of an account in which some tenant has a channel goes to one of the tenants that
-    have one there, or to nobody; the hub's common fallback is for the accounts of nobody. An
-    inbox that is mapped without its account is its owner's in whichever account it is, and
-    does not count as a channel in any account.
+    If tenants have channels in an account, a message of that account goes to one of them or to
+    nobody. The common fallback, the first of all, is only for accounts without any channel. An
+    inbox that is mapped without an account belongs to its owner in every account, and does not
+    count as a channel in any.
 
-    `put` costs as much as the owner has accounts if it changes the owner's lowest fallback.
+    The cost of a `put` that changes a tenant's lowest fallback grows with the accounts of that
+    tenant.
     """
 
     def __init__(self, mappings: Iterable[ChannelMapping] = ()) -> None:
@@ -164,7 +164,7 @@ class RoutingTable:
 
     def put(self, mapping: ChannelMapping) -> None:
         """
-        Take in the newest state of one channel; an inactive mapping leaves the table.
+        Take in the newest mapping of one channel; an inactive one leaves the table.
         """
         before = self._mappings.get(mapping.key)
         if before is not None:
@@ -190,7 +190,7 @@ class RoutingTable:
 
     def rivals_of(self, claim: ChannelClaim) -> Rivals:
         """
-        Who has what *claim* is about.
+        What other tenants have of *claim*.
         """
         tenant, account = claim.tenant.value, _id(claim.account)
         tenants = self._accounts.get(account, {})
@@ -242,7 +242,7 @@ class RoutingTable:
 
     def explain(self, message: IncomingMessage) -> Route:
         """
-        Decide where *message* goes and say what became of every rule.
+        Decide where *message* goes, and give the verdict of every rule.
         """
         route = self.resolve(message)
         considered = []
@@ -255,7 +255,7 @@ class RoutingTable:
     def _candidates(
         self, rule: Rule, message: IncomingMessage
     ) -> tuple[tuple[TenantDomain, ...], Verdict | None]:
-        # Whom the rule would choose, and why it cannot win, if it cannot.
+        # The owners that the rule would choose, and why it cannot win, if it cannot.
         if rule is Rule.INBOX:
             mapping = self._of_inbox(message)
             lacking = Verdict.NO_INBOX if message.inbox is None else Verdict.NO_MAPPING
@@ -301,7 +301,7 @@ class RoutingTable:
         return number, self._numbers.get(number, _NOBODY)
 
     def _tenants(self, message: IncomingMessage, holders: _Holders) -> Iterator[str]:
-        # Those of the account that hold the number.
+        # The tenants in the account that have the number.
         return _common(self._accounts.get(_id(message.account), {}), holders)
 
     def _change_fallbacks(
@@ -393,7 +393,7 @@ class RoutingTable:
 
 
 def _common(tenants: Mapping[str, object], others: Mapping[str, object]) -> Iterator[str]:
-    # Whichever are fewer are gone through.
+    # Iterates over the smaller of the two.
     fewer, more = sorted((tenants.keys(), others.keys()), key=len)
     return filter(more.__contains__, fewer)
 
@@ -418,7 +418,7 @@ def _crew(holders: _Holders, owner: TenantDomain, number: str | None) -> str | N
     entries = holders.get(owner.tenant.value)
     if entries is None:
         return None
-    # The first of the same business area, or else of any.
+    # The first mapping of the owner's business area, or else the first of the tenant.
     place = bisect_left(entries, owner.domain.value, key=_area)
     same = place < len(entries) and _area(entries[place]) == owner.domain.value
     return entries[place if same else 0].crew_of(number)

@@ -1,9 +1,8 @@
 """
-The mapping as one object of four sections, as the replaced service kept it.
+The mapping as one object of four sections, as clients of the replaced service use it.
 
-Its clients still read and write it so. Inboxes stand without their account there, and
-fallbacks and special numbers belong to a tenant and not to a channel; this module says
-what such an object means for the channels, and how the channels look as such an object.
+In the sections an inbox has no account, and fallbacks and special numbers belong to a tenant and
+not to a channel. This module translates between the sections and the mappings of channels.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from odoo_ai_config.domain.identifiers import ChatwootId, TenantDomain
 @frozen
 class MappingSections:
     """
-    The four sections; None is a section that a writer left out.
+    The four sections; None for a section that a writer left out.
     """
 
     accounts: dict[ChatwootId, TenantDomain] | None = None
@@ -29,7 +28,7 @@ class MappingSections:
 
     def complete(self) -> MappingSections:
         """
-        The same with empty sections in place of those left out: what replacing all means.
+        The same with empty sections in place of those left out.
         """
         return MappingSections(
             self.accounts or {},
@@ -41,7 +40,7 @@ class MappingSections:
     @property
     def size(self) -> int:
         """
-        How many entries there are in all sections.
+        The number of entries in all sections.
         """
         numbers = (self.special_numbers or {}).values()
         channels = len(self.accounts or {}) + len(self.inboxes or {})
@@ -49,7 +48,7 @@ class MappingSections:
 
     def owners(self) -> Iterator[TenantDomain]:
         """
-        Everybody who is named in any section.
+        Every owner that a section names.
         """
         yield from (self.accounts or {}).values()
         yield from (self.inboxes or {}).values()
@@ -59,7 +58,7 @@ class MappingSections:
 
 def sections_of(mappings: Iterable[ChannelMapping]) -> MappingSections:
     """
-    Show the active *mappings* as sections: each tenant's lowest fallback and all its numbers.
+    The active *mappings* as sections, with the lowest fallback and all numbers of each owner.
     """
     accounts: dict[ChatwootId, TenantDomain] = {}
     inboxes: dict[ChatwootId, TenantDomain] = {}
@@ -84,10 +83,10 @@ def merged_sections(
     mappings: Iterable[ChannelMapping], sections: MappingSections
 ) -> tuple[ChannelMapping, ...]:
     """
-    The channels that differ after merging *sections* in.
+    The mappings that change when *sections* are merged in.
 
-    Accounts and inboxes are merged key by key; fallbacks and special numbers, where given,
-    replace what every tenant had.
+    Accounts and inboxes are merged key by key. Fallbacks and special numbers, if given, replace
+    those of all tenants.
     """
     channels = _Channels(mappings)
     channels.assign(sections)
@@ -98,7 +97,7 @@ def replaced_sections(
     mappings: Iterable[ChannelMapping], sections: MappingSections
 ) -> tuple[ChannelMapping, ...]:
     """
-    The channels that differ after replacing the whole mapping by *sections*.
+    The mappings that change when *sections* replace the whole mapping.
     """
     channels = _Channels(mappings)
     channels.switch_off_all_but(sections.accounts or {}, sections.inboxes or {})
@@ -108,7 +107,7 @@ def replaced_sections(
 
 class _Channels:
     """
-    The channels while sections are being worked into them.
+    The mappings while sections are applied to them.
     """
 
     def __init__(self, mappings: Iterable[ChannelMapping]) -> None:
@@ -136,8 +135,8 @@ class _Channels:
         for mapping in self._active():
             known.setdefault(mapping.key.inbox, []).append(mapping.key)
         for inbox, owner in (sections.inboxes or {}).items():
-            # Inbox ids are unique in a Chatwoot installation, so an inbox that is known with
-            # its account is the same one.
+            # Inbox ids are unique in a Chatwoot installation, so this is the same inbox as the
+            # one that is mapped with its account.
             for key in known.get(inbox) or [ChannelKey(inbox=inbox)]:
                 self._give(key, owner)
         if sections.fallbacks is not None:
@@ -160,7 +159,7 @@ class _Channels:
     def _give(self, key: ChannelKey, owner: TenantDomain) -> None:
         present = self._after.get(key)
         if present is None or not present.active or present.owner != owner:
-            # A channel that moves leaves its fallback and numbers behind: they are the loser's.
+            # The fallback and the numbers of a channel that moves were those of its old owner.
             self._put(ChannelMapping(key, owner))
 
     def _replace_fallbacks(self, wanted: dict[TenantDomain, int]) -> None:

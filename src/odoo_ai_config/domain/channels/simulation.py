@@ -1,9 +1,9 @@
 """
-What a change of the mapping would do to messages, told without making it.
+What a change of the mapping would do to messages: a preview.
 
-Of all messages that there could be, few can be routed otherwise by a change of one channel:
-those of the channel itself, those of the numbers that it and its owners claim, and those that
-no rule claims. These are tried, each standing for all others like it.
+Of all possible messages, a change of one channel can reroute only a few kinds: those of the
+channel itself, those from the special numbers of the channel and its owners, and those that no
+rule claims. The preview tries one message of each kind.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ UNCLAIMED: Final = IncomingMessage(None)
 @frozen
 class Rerouting:
     """
-    Where a message goes, and where it would go.
+    Where a message goes now, and where it would go.
     """
 
     message: IncomingMessage
@@ -39,7 +39,7 @@ class Rerouting:
     @property
     def differs(self) -> bool:
         """
-        Whether it would go elsewhere, to another crew, or by another rule.
+        Whether the owner, the crew or the rule would change.
         """
         return self.before != self.after
 
@@ -47,14 +47,14 @@ class Rerouting:
 @frozen
 class Probes:
     """
-    Messages that a change may route otherwise.
+    Messages that a change may reroute.
 
-    A message without an inbox stands for every inbox of its account that has no mapping of its
-    own, one without an account for every account that is not mapped, and one without a number
-    for every number that is not special.
+    A message without an inbox stands for every inbox of its account without a mapping of its
+    own, a message without an account for every account that is not mapped, and a message without
+    a number for every number that is not special.
 
     Args:
-        complete: False if there were more than can be tried.
+        complete: False if there were too many to try.
     """
 
     messages: tuple[IncomingMessage, ...]
@@ -68,11 +68,14 @@ def probes_of(
     others: Collection[ChannelMapping] = (),
 ) -> Probes:
     """
-    The messages to try for a channel that was mapped as *before* and would be as *after*.
+    The messages to try for a channel whose mapping changes from *before* to *after*.
 
-    *neighbours* are the active mappings of the tenants that own the channel in the two, and
-    *others* those of other tenants in the account, whose numbers go by themselves where the
-    channel does not decide, and of everybody's fallback, which may lose them.
+    Args:
+        before: The present mapping, if there is one.
+        after: The mapping that is previewed.
+        neighbours: The active mappings of the tenants that own the channel before and after.
+        others: The active mappings of other tenants in the account, whose numbers decide if the
+            channel does not, and those of the common fallback, which may lose its messages.
     """
     states = [state for state in (before, after) if state is not None and state.active]
     found: dict[IncomingMessage, None] = {}
@@ -89,19 +92,19 @@ def _probed(
     neighbours: Collection[ChannelMapping],
     others: Collection[ChannelMapping],
 ) -> Iterator[IncomingMessage]:
-    # The most telling first: there is an end to what is tried.
+    # The most informative first, because the number of probes is limited.
     account, inbox = changed.key.account, changed.key.inbox
     yield IncomingMessage(account, inbox)
     yield UNCLAIMED
-    # Where a tenant comes to an account or leaves it, its fallback does so too; and what it has
-    # for a fallback, it has in all of its accounts.
+    # A tenant that enters or leaves an account brings or takes its fallback, and its fallback
+    # applies in all of its accounts.
     for mapping in (changed, *neighbours):
         yield IncomingMessage(mapping.key.account)
     brought = _numbers(states)
     involved = dict.fromkeys((*brought, *_numbers(neighbours)))
     for number in involved:
         yield IncomingMessage(account, inbox, number)
-    # Where a tenant comes to an account or leaves it, its numbers do so too.
+    # A tenant that enters or leaves an account brings or takes its numbers.
     for number in involved:
         yield IncomingMessage(account, None, number)
         yield IncomingMessage(None, None, number)
@@ -111,7 +114,7 @@ def _probed(
             yield IncomingMessage(mapping.key.account, None, number)
     for number in _numbers(others):
         yield IncomingMessage(account, inbox, number)
-        # One of them may have been everybody's fallback until now, with crews by number.
+        # One of them may be the common fallback until now, with crews for its numbers.
         yield IncomingMessage(None, None, number)
 
 
@@ -123,7 +126,7 @@ def reroutings(
     table: RoutingTable, mapping: ChannelMapping, messages: Iterable[IncomingMessage]
 ) -> tuple[Rerouting, ...]:
     """
-    What would become of each of *messages* if *mapping* were put into *table*.
+    The routes of *messages* by *table*, and by *table* with *mapping* put into it.
     """
     asked = tuple(messages)
     before = [table.resolve(message) for message in asked]
@@ -134,7 +137,7 @@ def reroutings(
 
 def telling(found: Iterable[Rerouting]) -> tuple[Rerouting, ...]:
     """
-    Those of *found* that differ and say more than the one that stands for them says already.
+    Those of *found* that differ, without those that a more general one already shows.
     """
     told: dict[IncomingMessage, Rerouting] = {}
     for rerouting in found:

@@ -1,9 +1,9 @@
 """
-Secrets that somebody wrote in clear into a document, taken out of it.
+Taking secrets out of a document into which somebody wrote them in clear.
 
-A member whose name says secret, or whose text is one by its form, gives way to a reference:
+A member is a secret by its name, or by the form of its text. A reference replaces it:
 ``password: ...`` becomes ``password_ref: config:integrations.smtp.password``. The reference is
-made of the place, so that the same document names the same references whenever it is sent.
+made of the place, so the same document gets the same references each time it is sent.
 """
 
 from __future__ import annotations
@@ -44,13 +44,13 @@ from odoo_ai_config.domain.json_types import (
 )
 from odoo_ai_config.domain.outcomes import MOST_NOTICES, Notice
 
-# More than any settings have; sealing them is work for one request.
+# No real settings have more. One request can seal so many.
 MOST_SECRETS: Final = 200
 REF_SUFFIX: Final = "_ref"
-# A shorter secret that stands elsewhere may be a word like any other ("admin").
+# A shorter secret that occurs elsewhere may be an ordinary word ("admin").
 SHORTEST_REPEATED: Final = 8
 
-# What an "auth" says that is no secret.
+# Values of an "auth" that are not secrets.
 _WAYS: Final = frozenset(
     """
     none optional required
@@ -61,7 +61,7 @@ _WAYS: Final = frozenset(
 _NOT_IN_REF: Final = re.compile(r"[^A-Za-z0-9_@-]")
 _LONGEST_REF: Final = 256
 _DIGEST_BYTES: Final = 6
-# A document with half a surrogate pair is refused elsewhere.
+# Other code refuses a document with half a surrogate pair.
 _ENCODING: Final = ("utf-8", "surrogatepass")
 _SEVERAL: Final[Place] = ()
 
@@ -73,12 +73,11 @@ class TakenOut:
 
     Args:
         body: The data, with references in place of secrets.
-        plain: What was in clear, by the reference that is in its place.
-        sealed: What was written as ``sealed:<fingerprint>``, by its reference.
-        notices: Places that look like a secret and hold what cannot be sealed, at most
-            `MOST_NOTICES`.
-        changed: Whether *body* is other than what was looked through. It may be so without
-            `anything` to seal: a reference goes when its place says something else in clear.
+        plain: The secrets that were in clear, by their new references.
+        sealed: The values that were written as ``sealed:<fingerprint>``, by their references.
+        notices: Places that look like a secret but cannot be sealed; at most `MOST_NOTICES`.
+        changed: Whether *body* differs from the given data. It may differ without `anything` to
+            seal: a reference is removed if its place now has a plain value that is no secret.
     """
 
     body: ReadOnlyJsonObject = field(repr=False)
@@ -97,14 +96,14 @@ class TakenOut:
 
 def taken_out(kind: DocumentKind, body: ReadOnlyJsonObject) -> TakenOut:
     """
-    Take every secret out of *body*, which is that of a document of *kind*.
+    Take every secret out of *body*, the data of a document of *kind*.
 
-    Doing it again changes nothing. A place that had a secret before and says something else in
-    clear by now loses its reference. Ciphertext of the replaced server stays, with a notice:
-    `require_all_open` keeps out what is new.
+    Taking out twice changes nothing. A place loses its reference if it now has a plain value that
+    is no secret. Ciphertext of the replaced server stays, with a notice: `require_all_open`
+    refuses it in new data.
 
     Raises:
-        InvalidValueError: There are more than `MOST_SECRETS`.
+        InvalidValueError: There are more than `MOST_SECRETS` secrets.
     """
     if not _is_suspicious(body):
         return TakenOut(body)
@@ -116,10 +115,10 @@ def taken_out(kind: DocumentKind, body: ReadOnlyJsonObject) -> TakenOut:
 
 def require_all_open(value: ReadOnlyJsonObject | list[Json], at: Place = ()) -> None:
     """
-    Refuse *value*, which somebody sent, if the replaced server encrypted a text in it.
+    Refuse new data if the replaced server encrypted a text in it.
 
     Raises:
-        EncryptedValueError: There is one, with its place below *at*.
+        EncryptedValueError: For the first such text, with its place below *at*.
     """
     parts: Iterable[tuple[str | int, Json]]
     parts = enumerate(value) if isinstance(value, list) else value.items()
@@ -133,9 +132,9 @@ def require_all_open(value: ReadOnlyJsonObject | list[Json], at: Place = ()) -> 
 
 def _is_suspicious(members: ReadOnlyJsonObject) -> bool:
     """
-    Whether something in *members* is a secret, or refers to what has its own name beside it.
+    Whether *members* may hold a secret, or a reference and a plain value for the same name.
     """
-    # Of nearly every document this is all that is done, so it takes the shortest way.
+    # For nearly every document this is the whole work, so it is written for speed.
     for name, value in members.items():
         if (len(name) > LONGEST_NAME or _matters(name)) and _is_suspicious_name(name, members):
             return True
@@ -173,13 +172,13 @@ def _has_secret_in_itself(name: str) -> bool:
 
 
 def _assigns(name: str, value: str) -> bool:
-    # The second reference of the same name ends in "=2".
+    # Not in references: the second one with the same text ends in "=2".
     return not name.endswith(REF_SUFFIX) and assigns_secret(value)
 
 
 def _is_argument(before: Json, value: str) -> bool:
     """
-    Whether *value* is the secret that the option *before* it in a list asks for.
+    Whether *value* is the secret of the option *before* it in a list of arguments.
     """
     return (
         isinstance(before, str)
@@ -211,21 +210,25 @@ def _is_reference(name: str, value: Json) -> bool:
 
 def _says(name: str, *, inside: bool) -> bool:
     """
-    Whether a text that is called *name* is a secret; *inside* one, all is but what tells about it.
+    Whether a text called *name* is a secret.
+
+    *Inside* a secret every text is one, except a text that describes it.
     """
     return is_name_of_secret_text(name) or (inside and not tells_about(name))
 
 
 def _holds(name: str, *, inside: bool) -> bool:
     """
-    Whether all texts in what is called *name* are secrets, but what tells about them.
+    Whether all texts in an object or list called *name* are secrets, except descriptions.
     """
     return is_secret_name(name) or (inside and not tells_about(name))
 
 
 def _paired(members: ReadOnlyJsonObject, step: str | int = "") -> frozenset[str]:
     """
-    Which of *members*, which are called *step* as a whole, have a secret's name beside them.
+    The names of *members* whose value is a secret because another member, or *step*, says so.
+
+    *step* is the name of the whole object.
     """
     if PAIR_VALUES.isdisjoint(members):
         return frozenset()
@@ -236,7 +239,7 @@ def _paired(members: ReadOnlyJsonObject, step: str | int = "") -> frozenset[str]
 @frozen
 class _Reference:
     """
-    The reference to a place: its text if that is short enough, and the digest of all of it.
+    A reference under construction: its text up to the longest length, and its whole digest.
     """
 
     text: str
@@ -251,14 +254,13 @@ class _Reference:
 @define(eq=False)
 class _Spot:
     """
-    Where an object or a list is.
+    The place of an object or a list.
 
-    Texts are made of it only when they are asked for: names may be as long as a body, and what
-    they name as many.
+    Its texts are only made when they are needed: names may be as long as a body, and as many.
 
     Args:
-        item: What is there, if *above* is a list.
-        inside: Whether that is inside something that is called a secret.
+        item: The value at the place, if *above* is a list.
+        inside: Whether the place is inside a secret.
     """
 
     above: _Spot | None = None
@@ -277,16 +279,16 @@ class _Walk:
         self.sealed: dict[CredentialRef, Fingerprint] = {}
         self.notices: list[Notice] = []
         self._kind = kind
-        # What the document refers to already, by reference: the place has it, and no other.
+        # The references in the document, and the one place that may use each of them.
         self._holders: dict[str, Place] = {}
-        # What is in clear somewhere: it is a secret wherever else it stands.
+        # The secrets in clear. They are secrets in every other place, too.
         self._secrets: set[str] = set()
         self._gather(body, (), inside=False)
         self._identities: dict[int, str] = {}
 
     def object(self, given: ReadOnlyJsonObject, at: _Spot, *, inside: bool) -> JsonObject:
         """
-        *given* with references; *inside* something that is called a secret.
+        *given* with references in place of secrets; *inside* if it is in a secret.
         """
         paired = _paired(given, at.step)
         refs = {
@@ -300,7 +302,7 @@ class _Walk:
             if _has_secret_in_itself(name):
                 self._notice(at, name)
             if refs and f"{name}{REF_SUFFIX}" in refs:
-                # A reference that is there keeps its place.
+                # A reference that is already there keeps its place.
                 if f"{name}{REF_SUFFIX}" not in given:
                     cleaned[f"{name}{REF_SUFFIX}"] = refs[f"{name}{REF_SUFFIX}"]
             elif name in refs:
@@ -318,7 +320,7 @@ class _Walk:
                 self._notice(at, name)
             return self._list(value, _Spot(at, name), inside=_holds(name, inside=inside))
         if isinstance(value, str):
-            # Within prose, in a reference, in what the hub reads itself, or encrypted long ago.
+            # It is part of prose, in a reference, read by the hub itself, or encrypted.
             if self._is_secret(value) or _assigns(name, value):
                 self._notice(at, name)
         elif (
@@ -356,11 +358,11 @@ class _Walk:
         if _says(name, inside=inside):
             return inside or is_secret_name(name) or value.strip().lower() not in _WAYS
         is_prose = any(map(str.isspace, value.strip())) and not begins_like_token(value)
-        # Where a crew is called is for the hub to read.
+        # The hub itself must read the URL of a crew.
         is_read = self._kind == CREWS and name == "url"
         if not is_prose and not is_read and is_secret_text(value):
             return True
-        # What something is called, and what a crew is, is for the hub and for people to read.
+        # Descriptions, and everything about a crew, must stay readable.
         is_setting = self._kind == CREWS or tells_about(name) or len(value) < SHORTEST_REPEATED
         return not is_setting and value in self._secrets
 
@@ -371,7 +373,7 @@ class _Walk:
         self, given: ReadOnlyJsonObject, at: _Spot, name: str, value: Json
     ) -> bool:
         """
-        Whether *name* refers to what is no secret any more: a URL that lost its password.
+        Whether *name* refers to a value that is no longer a secret: a URL without its password.
         """
         plain_name = name.removesuffix(REF_SUFFIX)
         if not _is_reference(name, value) or not given.get(plain_name):
@@ -403,7 +405,7 @@ class _Walk:
 
     def _reference_to(self, at: _Spot) -> _Reference:
         """
-        What references to all that is in *at* begin with.
+        The first part of the references to everything in *at*.
         """
         if at.reference is None:
             if at.above is None:
@@ -411,15 +413,15 @@ class _Walk:
             elif isinstance(at.step, str):
                 at.reference = self._reference_to(at.above).to(f"{_spelled(at.step)}.")
             else:
-                # An item is known by what else it says, wherever in the list it is: the
-                # reference of one must not become another's when they change places.
+                # The identity of an item is its other content and not its position: when
+                # items change places, each must keep its own reference.
                 identity = self._identity(at.item, inside=at.inside)
                 at.reference = self._reference_to(at.above).to(f"@{identity}.")
         return at.reference
 
     def _identity(self, value: Json, *, inside: bool) -> str:
         """
-        What tells an item of a list from others, made of nothing that may be secret.
+        Distinguishes an item of a list from the others. Made of nothing that may be secret.
         """
         if isinstance(value, dict | list):
             known = self._identities.get(id(value))
@@ -471,7 +473,7 @@ class _Walk:
 
 def _spelled(step: str) -> str:
     """
-    *step* in letters that a reference may have.
+    *step* in the characters that a reference may have.
     """
     return _NOT_IN_REF.sub(
         lambda char: "".join(f"~{byte:02x}" for byte in char[0].encode(*_ENCODING)), step

@@ -1,5 +1,5 @@
 """
-What is a secret: by the name that it has, or by the form of the text.
+Which values are secrets: by their names, or by the form of their texts.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from unicodedata import combining, normalize
 from odoo_ai_config.domain.errors import EncryptedValueError
 from odoo_ai_config.domain.json_types import Json
 
-# What makes a word of a name say secret: at its end, or as the whole word.
+# A word in a name means a secret if it has one of these endings, or is one of these words.
 _KEY_OWNERS: Final = frozenset(
     """
     access account api app auth client encryption hmac license master private secret service
@@ -34,10 +34,10 @@ _CHAVES: Final = frozenset(
     "api acesso acceso mestra maestra privada secreta".split()  # noqa: SIM905
 )
 _SEED_OWNERS: Final = frozenset({"otp", "totp"})
-# What is called so is a secret if it is a text: settings of an "auth" or a "cookie" are none.
+# A text with such a name is a secret. An object is not: it holds the settings of an "auth".
 _LAST_WORDS_OF_TEXTS: Final = frozenset({"auth", "cookie", "credential"})
 _NAMES_OF_TEXTS: Final = frozenset({"clave", "pin"})
-# A name that ends so tells something about a secret, or where it is, and is none.
+# A name with such an ending describes a secret, or says where it is.
 _TELLING: Final = frozenset(
     """
     algorithm arn at attempt budget count day enabled endpoint env expiration expire expired expiry
@@ -47,14 +47,14 @@ _TELLING: Final = frozenset(
     arquivo campo dica expira limite nome obrigatoria politica prefixo tamanho tipo validade
     """.split()  # noqa: SIM905
 )
-# A name that begins so is about how many there are, or whether there is one.
+# A name with such a beginning counts secrets, or says whether there is one.
 _COUNTING: Final = frozenset(
     """
     allow can count disable enable forgot has hide is max min no num show total use uses
     """.split()  # noqa: SIM905
 )
 LONGEST_NAME: Final = 128
-# Members that say together what one alone says elsewhere: {"name": "X-Api-Key", "value": ...}.
+# Two members can stand for one: {"name": "X-Api-Key", "value": ...}.
 _PAIR_NAMES: Final = ("name", "key", "header", "nome", "chave", "Name", "Key")
 PAIR_VALUES: Final = frozenset({"value", "valor", "Value"})
 # A longer one is a sentence.
@@ -63,7 +63,7 @@ _MOST_PAIR_WORDS: Final = 4
 _WORD_ENDS: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _SEPARATORS: Final = re.compile(r"[\W_]+")
 
-# Texts that are secrets by their form alone, whatever they are called.
+# Texts with such a form are secrets under any name.
 _TOKEN: Final = re.compile(
     r"\s*(?:(?:Bearer|Basic)\s+[\w.+/=~-]{16}"
     r"|-----BEGIN [A-Z ]{0,32}PRIVATE KEY"
@@ -76,21 +76,21 @@ _TOKEN: Final = re.compile(
 TOKEN_BEGINNINGS: Final = frozenset(
     "Be Ba -- ey sk rk pk wh oa hf gl gh gi xo AI ya SG EA AP AK AS EN".split()  # noqa: SIM905
 )
-# Each is read in one go, however long the text is.
+# Each matches in linear time, however long the text is.
 _AUTHORITY: Final = re.compile(r"://([^\s/?#]*)")
 _REST: Final = re.compile(r"://(\S*)")
 _PARAMETER: Final = re.compile(r"[?&#]([\w.-]{1,64})=[^&#\s]", re.ASCII)
-# What a program or a person is given: "DB_PASSWORD=x", "Server=h;Password=x", "--token x".
+# Settings for a program or a person: "DB_PASSWORD=x", "Server=h;Password=x", "--token x".
 MOST_ASSIGNMENTS: Final = 64
 _LONGEST_ASSIGNED: Final = 64
 _NOT_ASSIGNED: Final = re.compile(r"[^\w.-]")
 _QUOTES: Final = " \"'"
-# Where a value begins so there is none, or something else is put in its place later.
+# A value with such a beginning is empty, or a placeholder.
 _NO_VALUE: Final = "${<%*;&,)\r\n"
 _WEB: Final = ("http", "https", "ws", "wss", "ftp")
 _LONGEST_SCHEME: Final = 8
 
-# The replaced server put it before its secrets, whether or not it encrypted them.
+# The replaced server wrote it before its secrets, encrypted or not.
 OLD_MARK: Final = "ENC:"
 # Version, time and initialisation vector; at least one block; the authentication code.
 _FERNET_FRAME: Final = 1 + 8 + 16 + 32
@@ -100,12 +100,12 @@ _FERNET_VERSION: Final = 0x80
 
 def is_encrypted(text: str) -> bool:
     """
-    Whether *text* is `OLD_MARK` and a Fernet token: ciphertext of the replaced server.
+    Whether *text* is ciphertext of the replaced server: `OLD_MARK` and a Fernet token.
 
-    Its programs wrote the token as it is, or in base64 once more. Anything else that begins
+    Its programs wrote the token as it is, or in base64 once more. Any other text that begins
     with the mark may be a password.
     """
-    # Nearly every text ends here.
+    # Nearly every text is decided here.
     if text[:1] not in "eE" and not text[:1].isspace():
         return False
     marked = text.strip()
@@ -116,7 +116,7 @@ def is_encrypted(text: str) -> bool:
 
 
 def _decoded(text: str) -> bytes:
-    # Whoever copies a token may lose its padding.
+    # A copied token may have lost its padding.
     bare = text.rstrip("=")
     try:
         return urlsafe_b64decode(bare.encode("ascii") + b"=" * (-len(bare) % 4))
@@ -131,10 +131,10 @@ def _is_fernet(token: bytes) -> bool:
 
 def require_open(text: str, where: str) -> None:
     """
-    Refuse what the replaced server encrypted: it would be sealed as if it were the secret.
+    Refuse ciphertext of the replaced server, because the hub would seal it as if it were a secret.
 
     Raises:
-        EncryptedValueError: *text*, which is at *where*, is such a value.
+        EncryptedValueError: *text*, at *where*, is such ciphertext.
     """
     if is_encrypted(text):
         raise EncryptedValueError(where)
@@ -142,26 +142,26 @@ def require_open(text: str, where: str) -> None:
 
 def is_secret_name(name: str) -> bool:
     """
-    Whether what is called *name* is a secret: ``smtpPassword``, ``API-KEY``, ``senha_do_banco``.
+    Whether *name* names a secret: ``smtpPassword``, ``API-KEY``, ``senha_do_banco``.
 
-    What tells something about one is none: ``token_count``, ``password_policy``, ``secret_ref``.
-    Of a long name only both ends are looked at.
+    A name that describes a secret does not: ``token_count``, ``password_policy``, ``secret_ref``.
+    In a long name only the two ends count.
     """
     return _is_secret_name(name if len(name) <= LONGEST_NAME else _ends(name))
 
 
 def is_name_of_secret_text(name: str) -> bool:
     """
-    Whether a text that is called *name* is a secret: also ``auth``, ``cookie`` and the like.
+    Whether a text called *name* is a secret: also ``auth``, ``cookie`` and the like.
 
-    An object that is called so may hold settings.
+    An object with such a name may hold settings.
     """
     return _is_name_of_secret_text(name if len(name) <= LONGEST_NAME else _ends(name))
 
 
 def names_secret(members: Mapping[str, Json]) -> bool:
     """
-    Whether one of *members* is the name of a secret, whose value is another of them.
+    Whether one of *members* has the name of a secret as its value.
     """
     return any(
         isinstance(name := members.get(member), str)
@@ -173,21 +173,21 @@ def names_secret(members: Mapping[str, Json]) -> bool:
 
 def tells_about(name: str) -> bool:
     """
-    Whether *name*, inside something that is called a secret, only says something about it.
+    Whether *name*, inside a secret, only describes it.
     """
     return _singular(_words(name if len(name) <= LONGEST_NAME else _ends(name))[-1]) in _TELLING
 
 
 def _ends(name: str) -> str:
-    # So that no name costs more than another, and few are kept that nobody sees again.
+    # So a long name costs no more than others, and does not fill the caches.
     return f"{name[: LONGEST_NAME // 2]} {name[-LONGEST_NAME // 2 :]}"
 
 
-# Nearly all names come again and again.
+# Nearly all names repeat.
 @lru_cache(maxsize=4096)
 def _is_secret_name(name: str) -> bool:
     said = _says_secret(_words(name))
-    # "pAsSwOrD" has no words to be told apart.
+    # "pAsSwOrD" does not split into words.
     return bool(_says_secret(_SEPARATORS.split(_folded(name).lower())) if said is None else said)
 
 
@@ -207,7 +207,7 @@ def _words(name: str) -> list[str]:
 
 def _folded(name: str) -> str:
     """
-    *name* without accents, and full-width letters as usual ones.
+    *name* without accents, and with full-width letters as usual ones.
     """
     if name.isascii():
         return name
@@ -216,7 +216,7 @@ def _folded(name: str) -> str:
 
 def _says_secret(parts: list[str]) -> bool | None:
     """
-    Whether the name of these words is a secret's; None if no word has to do with one.
+    Whether these words name a secret; None if no word is about secrets.
     """
     words = [word for part in parts if (word := part.rstrip("0123456789"))]
     if not any(_is_secret_word(words, place) for place in range(len(words))):
@@ -242,20 +242,20 @@ def _singular(word: str) -> str:
 
 def is_secret_text(text: str) -> bool:
     """
-    Whether *text* holds a secret by its form: a URL with a password, a well-known kind of token.
+    Whether *text* has the form of a secret: a URL with a password, a well-known kind of token.
     """
     if "://" in text and ("@" in text or "=" in text) and _has_secret_in_url(text):
         return True
-    # Most texts begin like none of them.
+    # Most texts have none of these beginnings.
     begins = text[:2] in TOKEN_BEGINNINGS or text[:1].isspace()
     return begins and (begins_like_token(text) or is_encrypted(text))
 
 
 def assigns_secret(text: str) -> bool:
     """
-    Whether *text* gives a secret its value amid other things: ``export TOKEN=x``, ``--token x``.
+    Whether *text* assigns a value to a secret: ``export TOKEN=x``, ``--token x``.
 
-    The first `MOST_ASSIGNMENTS` are looked at.
+    Only the first `MOST_ASSIGNMENTS` are checked.
     """
     if text.startswith("--"):
         option, _, value = text.partition(" ")
@@ -277,7 +277,7 @@ def _is_assigned(before: str, after: str) -> bool:
 
 def is_secret_option(text: str) -> bool:
     """
-    Whether what follows *text* in a list of arguments is a secret: ``--token``.
+    Whether *text* is an option like ``--token``, so that a secret follows it in a list.
     """
     return (
         text.startswith("--")
@@ -298,7 +298,7 @@ def _has_secret_in_url(text: str) -> bool:
     if any(map(_has_password, _AUTHORITY.findall(text))):
         return True
     for found in _REST.finditer(text):
-        # Passwords of databases are often not escaped.
+        # People often leave the password of a database unescaped.
         scheme = text[max(0, found.start() - _LONGEST_SCHEME) : found.start()].lower()
         if _has_password(found[1]) and not scheme.endswith(_WEB):
             return True

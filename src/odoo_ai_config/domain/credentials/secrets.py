@@ -1,5 +1,5 @@
 """
-Secrets: text that cannot be printed, and the sealed form in which it is kept.
+Secrets: text that cannot be printed, and its sealed form for the store.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ _FINGERPRINT: Final = re.compile(r"[0-9a-f]{32}", re.ASCII)
 
 class SecretText:
     """
-    A secret on its way from the request into the vault, or out of it.
+    A secret on its way from a request into the vault, or out of it.
 
-    It has no repr, str, format, pickle or JSON form that shows it; ``reveal()`` and
-    ``reveal_utf8()`` are the only ways to the text, easy to find in a review.
+    No repr, str, format, pickle or JSON form shows it. Only ``reveal()`` and ``reveal_utf8()``
+    give the text, and they are easy to find in a review.
     """
 
-    # As bytes, for that is how texts come and how they are sealed. Half a surrogate pair passes:
+    # Bytes, because texts arrive and are sealed as bytes. Half a surrogate pair passes, because
     # an error about it would carry the secret.
     __slots__ = ("__utf8",)
 
@@ -36,10 +36,10 @@ class SecretText:
     @classmethod
     def from_utf8(cls, encoded: bytes) -> SecretText:
         """
-        Take a text that is known to be UTF-8, because it was read or sealed as such.
+        Take a text that is known to be UTF-8.
         """
         secret = cls.__new__(cls)
-        secret.__utf8 = encoded  # noqa: SLF001 - one of its own kind
+        secret.__utf8 = encoded  # noqa: SLF001 - of this class
         return secret
 
     def reveal(self) -> str:
@@ -50,7 +50,7 @@ class SecretText:
 
     def reveal_utf8(self) -> bytes:
         """
-        The text as it is sealed.
+        The text in UTF-8, as the vault seals it.
         """
         return self.__utf8
 
@@ -77,9 +77,9 @@ class SecretText:
 
 def digest_of(secret: str) -> bytes:
     """
-    The SHA-256 by which a long random text is recognised without being kept.
+    The SHA-256 that recognises a long random text.
 
-    For what people choose there is `Fingerprint`, which nobody can guess without a key.
+    For a secret that people choose use `Fingerprint`: without its key nobody can test guesses.
     """
     return sha256(secret.encode("utf-8", "surrogateescape")).digest()
 
@@ -87,7 +87,7 @@ def digest_of(secret: str) -> bytes:
 @frozen
 class Fingerprint:
     """
-    Keyed digest of a secret: equal for equal secrets under one reference, useless without the key.
+    Keyed digest of a secret, equal for equal secrets under one reference.
     """
 
     value: str = field()
@@ -112,7 +112,7 @@ class Fingerprint:
     @property
     def mask(self) -> str:
         """
-        What a document shows in place of the secret.
+        The text that stands for the secret in a document.
         """
         return MASK + self.value
 
@@ -120,7 +120,7 @@ class Fingerprint:
 @frozen
 class SealContext:
     """
-    What a ciphertext belongs to. It is authenticated with it: moved elsewhere, it does not open.
+    What a ciphertext belongs to. The vault authenticates it: a moved ciphertext does not open.
     """
 
     owner: TenantDomain
@@ -142,14 +142,14 @@ class SealContext:
         return self.owner.domain
 
 
-# Every value is sealed by way of looking its key up.
+# Hashed for each value that is sealed.
 @frozen(cache_hash=True)
 class TenantKey:
     """
     A tenant's data key, wrapped by a master key of the key ring.
 
     Args:
-        key_id: Names this data key; every envelope that it sealed carries it.
+        key_id: Names this data key, in every envelope that it sealed.
         master_id: Names the master key that wraps it.
         wrapped: The data key and the fingerprint key, encrypted.
     """
@@ -164,7 +164,7 @@ class TenantKey:
 @frozen
 class SealedSecret:
     """
-    A secret as it is kept: an opaque envelope and the fingerprint by which it is recognised.
+    A secret in its stored form: an opaque envelope, and the fingerprint that recognises it.
     """
 
     context: SealContext

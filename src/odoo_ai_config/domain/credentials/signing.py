@@ -1,5 +1,5 @@
 """
-Signing keys, and the text that Standard Webhooks sign.
+Signing keys, and signatures by the Standard Webhooks specification.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from typing import Final, NoReturn
 from odoo_ai_config.domain.credentials.secrets import SecretText
 
 _WHSEC: Final = "whsec_"
-# Longer pieces are hashed without the interpreter's lock, which takes a busy server longer to get
-# back than the hashing.
+# CPython releases its lock to hash a longer piece. A busy server waits longer to get the lock back
+# than the hashing takes.
 _WITHOUT_PAUSE: Final = 2047
-# Of a message this long that is little, and the others need the lock meanwhile.
+# For a longer message the wait does not matter, and other threads need the lock.
 _LONG: Final = 64 * 1024
 
 
 class SigningKey:
     """
-    A secret shared with one other side; it signs, and shows itself to nobody.
+    A secret shared with one other side. It signs, and nothing shows it.
     """
 
     __slots__ = ("__keyed",)
@@ -30,20 +30,20 @@ class SigningKey:
     def __init__(self, key: bytes) -> None:
         if not key:
             raise ValueError("a signing secret must not be empty")
-        # What the key itself needs is hashed once.
+        # The key is hashed once, and copied for each message.
         self.__keyed = hmac.new(key, digestmod="sha256")
 
     @classmethod
     def from_text(cls, secret: SecretText) -> SigningKey:
         """
-        Take the secret as the bytes of its text, as Chatwoot and the Odoo module do.
+        Take the bytes of the text as the key, as Chatwoot and the Odoo module do.
         """
         return cls(secret.reveal().encode())
 
     @classmethod
     def from_standard_webhooks(cls, secret: SecretText) -> SigningKey:
         """
-        Take ``whsec_`` and base64 as the Standard Webhooks write it, or else the text as it is.
+        Take the key after ``whsec_``, in base64; without that prefix, the text itself.
         """
         text = secret.reveal()
         if not text.startswith(_WHSEC):
@@ -67,7 +67,7 @@ class SigningKey:
 
     def standard_webhook(self, message_id: bytes, timestamp: bytes, body: bytes) -> bytes:
         """
-        What ``webhook-signature`` says of a message by the Standard Webhooks.
+        The ``webhook-signature`` of a message.
         """
         message = b".".join((message_id, timestamp, body))
         return b"v1," + base64.b64encode(self.digest(message))
@@ -76,7 +76,7 @@ class SigningKey:
         self, message_id: str, body: bytes, *, at: datetime
     ) -> dict[str, str]:
         """
-        The headers of a message that is sent *at* a moment by the Standard Webhooks.
+        The headers of a message that is sent *at* a moment.
         """
         timestamp = str(int(at.timestamp()))
         signature = self.standard_webhook(message_id.encode(), timestamp.encode(), body)

@@ -15,11 +15,11 @@ from attrs import field, frozen
 
 from odoo_ai_config.domain.json_types import Json, ReadOnlyJsonObject
 
-# Places in a document can be long, and every change names its own.
+# Each change names its place, and places can be long.
 MOST_CHANGES: Final = 10_000
 MOST_POINTER_CHARACTERS: Final = 2**20
-# Lines from the first that differs to the last one: what it costs to match them grows with
-# their square, to a tenth of a second for so many.
+# Counted from the first line that differs to the last one. The cost of matching them grows with
+# the square of their number; for so many it is a tenth of a second.
 MOST_DIFFERING_LINES: Final = 1000
 _CONTEXT: Final = 3
 _HUNK: Final = re.compile(r"@@ -([0-9]+)(,[0-9]+)? \+([0-9]+)(,[0-9]+)? @@")
@@ -50,10 +50,10 @@ class ValueChange:
 @frozen
 class Changes:
     """
-    Places at which two documents differ.
+    The places where two documents differ.
 
     Args:
-        truncated: There are more of them.
+        truncated: There are more.
     """
 
     places: tuple[ValueChange, ...]
@@ -62,9 +62,9 @@ class Changes:
 
 def changes_between(before: ReadOnlyJsonObject, after: ReadOnlyJsonObject) -> Changes:
     """
-    The smallest places at which *after* differs from *before*; lists count as one value.
+    The innermost places where *after* differs from *before*. A list counts as one value.
 
-    At most `MOST_CHANGES` with `MOST_POINTER_CHARACTERS` in their pointers.
+    There are at most `MOST_CHANGES`, with at most `MOST_POINTER_CHARACTERS` in their pointers.
     """
     places: list[ValueChange] = []
     characters = 0
@@ -97,15 +97,13 @@ def _pointer(*path: str) -> str:
 
 
 def _text(value: Json) -> str:
-    # Python takes 1, 1.0 and True for equal, at any depth; JSON does not.
+    # In Python 1, 1.0 and True are equal at any depth; in JSON they are not.
     return json.dumps(value, sort_keys=True)
 
 
 def unified_diff(before: str, after: str, *, names: tuple[str, str]) -> str | None:
     """
-    The lines that differ, as a unified diff; None if they are too many to be matched.
-
-    Too many are more than `MOST_DIFFERING_LINES`, from the first line that differs to the last.
+    The lines that differ, as a unified diff; None for more than `MOST_DIFFERING_LINES`.
     """
     old, new = before.splitlines(keepends=True), after.splitlines(keepends=True)
     start = _shared(old, new)
@@ -126,7 +124,7 @@ def _shared(one: Sequence[str], other: Sequence[str]) -> int:
 
 
 def _moved(line: str, by: int) -> str:
-    # Only what introduces a hunk starts like this: a line of a text follows a sign or a space.
+    # Only the header of a hunk starts like this: lines of the texts follow a sign or a space.
     hunk = _HUNK.match(line)
     if hunk is None:
         return line

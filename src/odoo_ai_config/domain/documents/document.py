@@ -1,5 +1,5 @@
 """
-What a document holds: structured data, and the YAML text that a person wrote, if any.
+The content of a document: structured data, and the YAML text if a person wrote one.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from attrs import field, frozen
 from odoo_ai_config.domain.errors import InvalidValueError
 from odoo_ai_config.domain.json_types import JsonObject, ReadOnlyJsonObject
 
-# Many events merge into one document, and each of them reads all of it.
+# Many events merge into the same document, and each of them reads all of it.
 LARGEST_DOCUMENT: Final = 2 * 2**20
 _ENCODER: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
@@ -23,8 +23,9 @@ class AuthoredYaml:
     """
     YAML as a person wrote it, kept for its comments and its key order.
 
-    *exact* says that the text still means exactly the document's body; a sync that merges
-    into the body leaves the text alone, and it is brought up to date when somebody asks for it.
+    Args:
+        exact: The text still means the same as the document's body. An event that merges into
+            the body leaves the text as it is; a reader who asks for YAML gets an updated text.
     """
 
     text: str = field(repr=False)
@@ -34,11 +35,12 @@ class AuthoredYaml:
 @frozen
 class Document:
     """
-    An immutable JSON object, equal to one with the same data in the same order and the same text.
+    An immutable JSON object, with the YAML text that a person wrote for it.
 
-    The body is kept as JSON text: nobody can change it from outside, stores write it as it
-    is, and comparing two of them is comparing two strings. A store hands back the text that
-    `of` made, so that a read costs no parsing; only its frame is checked.
+    Two documents are equal if they have the same data in the same order and the same YAML. The
+    data is kept as JSON text: nobody can change it from outside, stores write it as it is, and
+    a comparison compares two strings. A store returns the text that `of` made, so reading does
+    not parse it and only checks its first and last character.
     """
 
     text: str = field(repr=False)
@@ -55,9 +57,8 @@ class Document:
         Make a document of *body*, in its key order.
 
         Raises:
-            InvalidValueError: JSON in UTF-8 cannot express it: there is a number that is not
-                finite or half a surrogate pair in it; or it has more than `LARGEST_DOCUMENT`
-                characters.
+            InvalidValueError: It has a number that is not finite, half a surrogate pair, or
+                more than `LARGEST_DOCUMENT` characters.
         """
         try:
             text = _ENCODER.encode(body)
@@ -80,13 +81,13 @@ class Document:
     @property
     def digest(self) -> str:
         """
-        SHA-256 of the data, by which two hubs, or one and its backup, are compared.
+        SHA-256 of the data. Sources use it to compare what they pushed with what the hub has.
         """
         return sha256(self.text.encode()).hexdigest()
 
     def with_body(self, body: ReadOnlyJsonObject) -> Document:
         """
-        Replace the data by a merge of it; an authored text stays, marked as no longer exact.
+        Replace the data; a YAML text stays, marked as no longer exact.
         """
         merged = Document.of(body)
         if merged.text == self.text:

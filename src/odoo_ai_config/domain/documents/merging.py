@@ -1,5 +1,5 @@
 """
-How an event or a patch is merged into a document without losing what others wrote.
+Merging an event or a patch into a document, without losing what others wrote.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from odoo_ai_config.domain.json_types import (
     shown_place,
 )
 
-# What the replaced service made of an empty Odoo field.
+# The replaced service wrote this for an empty field of Odoo.
 _EMPTY: Final = f"{OLD_MARK}False"
 
 
 def merge_patch(target: ReadOnlyJsonObject, patch: ReadOnlyJsonObject) -> JsonObject:
     """
-    Merge *patch* into *target* by RFC 7396: objects merge, null removes, the rest replaces.
+    Merge *patch* into *target* by RFC 7396: objects merge, null removes, other values replace.
 
-    Keys that stay keep their place; new ones come last.
+    Existing keys keep their order; new keys come last.
     """
     merged = dict(target)
     for key, value in patch.items():
@@ -50,7 +50,7 @@ def merge_patch(target: ReadOnlyJsonObject, patch: ReadOnlyJsonObject) -> JsonOb
 @frozen
 class NamedReference:
     """
-    A place in a config document that refers to a sealed value.
+    A place in a config document that names a sealed value.
     """
 
     place: Place
@@ -59,7 +59,7 @@ class NamedReference:
     @property
     def path(self) -> str:
         """
-        The place as it may be shown.
+        The place, for an answer or a page.
         """
         return shown_place(self.place)
 
@@ -67,9 +67,7 @@ class NamedReference:
 @frozen
 class MergedConfig:
     """
-    A config document with what it refers to, found while its data was at hand.
-
-    *found* has the secrets that somebody wrote into it in clear; the document has none.
+    A config document, the references in it, and the secrets that were taken out of it.
     """
 
     document: Document
@@ -83,12 +81,16 @@ def config_after(
     """
     The config document after a credentials event.
 
-    The event owns the sections that it names and overwrites them with what it says; every
-    other section stays as it is. *settings* are the event's further settings, if it has any.
+    The event replaces the sections that it names; every other section stays.
+
+    Args:
+        current: The present document, if there is one.
+        sync: The event.
+        settings: The further settings of the event (``yaml_content``), parsed.
 
     Raises:
-        EncryptedValueError: A secret in the event is one that the replaced server encrypted.
-            What lies in the document already stays as it is.
+        EncryptedValueError: The replaced server encrypted a secret in the event. Such a secret
+            that is already in the document stays.
         InvalidValueError: There are too many secrets in it.
     """
     require_all_open(sync.integrations or {}, ("integrations",))
@@ -98,7 +100,7 @@ def config_after(
         require_all_open(settings)
         body = merge_patch(body, settings)
         if before.authored is None and sync.settings_text is not None:
-            # The event's YAML is the first text that a person wrote for this document.
+            # The document has no YAML text yet, so the text of the event becomes it.
             before = Document(before.text, AuthoredYaml(sync.settings_text, exact=False))
     found = taken_out(CONFIG, merge_patch(body, _owned_sections(body, sync)))
     return MergedConfig(before.with_body(found.body), references_in(found.body), found)
@@ -126,7 +128,8 @@ def _owned_sections(body: ReadOnlyJsonObject, sync: CredentialsSync) -> JsonObje
 
 
 def _said(given: ReadOnlyJsonObject, stored: ReadOnlyJsonObject) -> JsonObject:
-    # Odoo sends null, "" or false for a field that is empty; false is a value only for a switch.
+    # Odoo sends null, "" or false for an empty field. False is a value only if the stored one is
+    # a boolean, or if there is none.
     said: JsonObject = {}
     for name, value in given.items():
         present = stored.get(name)
@@ -187,10 +190,10 @@ def _text(body: ReadOnlyJsonObject, name: str) -> str | None:
 
 def metadata_after(current: Document | None, sync: CompanyMetadataSync) -> Document:
     """
-    The metadata document after a company metadata event: what the event says, over what was there.
+    The metadata document after a company metadata event, which is merged into the present one.
 
     Raises:
-        EncryptedValueError: A text in the event is one that the replaced server encrypted.
+        EncryptedValueError: The replaced server encrypted a text in the event.
     """
     require_all_open(sync.body)
     before = Document.of({}) if current is None else current
@@ -206,7 +209,7 @@ def credentials_after(
     fingerprints: dict[CredentialRef, Fingerprint],
 ) -> Document:
     """
-    The credentials document with *fingerprints* in place; other references stay.
+    The credentials document with *fingerprints*; other references stay.
     """
     known = fingerprints_in(current)
     new = {str(ref): mark for ref, mark in fingerprints.items()}
@@ -217,7 +220,7 @@ def credentials_after(
 
 def with_fingerprints(tenant: TenantId, fingerprints: dict[str, Fingerprint]) -> Document:
     """
-    A credentials document that names exactly *fingerprints*.
+    A credentials document with exactly *fingerprints*.
     """
     sealed: JsonObject = {ref: mark.mask for ref, mark in fingerprints.items()}
     return Document.of({"account_id": str(tenant), "credentials": sealed})
@@ -227,15 +230,15 @@ def split_credentials(
     body: ReadOnlyJsonObject,
 ) -> tuple[dict[CredentialRef, SecretText], dict[CredentialRef, Fingerprint]]:
     """
-    The plain and the sealed values of a credentials document as somebody wrote it.
+    The plain and the sealed values of a credentials document that somebody wrote.
 
-    The replaced service marked its values ``ENC:`` without encrypting them; the mark falls
-    away. Empty values (``false``, ``null``, ``""``) count as absent.
+    The replaced service put ``ENC:`` before values that it did not encrypt; the mark is dropped.
+    Empty values (``false``, ``null``, ``""``) count as absent.
 
     Raises:
-        InvalidValueError: There is more in it than ``account_id`` and ``credentials``, or
-            these are not references and texts.
-        EncryptedValueError: The replaced server did encrypt a value.
+        InvalidValueError: It has other members than ``account_id`` and ``credentials``, or the
+            credentials are not references and texts.
+        EncryptedValueError: The replaced server encrypted a value.
     """
     values = body.get("credentials")
     if values is None:
@@ -262,12 +265,12 @@ def split_credentials(
 
 def fingerprints_in(document: Document | None) -> dict[str, Fingerprint]:
     """
-    The sealed values that a credentials document names, by reference.
+    The fingerprints in a credentials document, by reference.
     """
     return {} if document is None else dict(_fingerprints_in(document))
 
 
-# A write asks several times of the same document.
+# One write asks for the same document several times.
 @lru_cache(maxsize=256)
 def _fingerprints_in(document: Document) -> Mapping[str, Fingerprint]:
     sealed = document.body.get("credentials")
@@ -281,7 +284,7 @@ def _fingerprints_in(document: Document) -> Mapping[str, Fingerprint]:
 
 def references_in(config: ReadOnlyJsonObject) -> tuple[NamedReference, ...]:
     """
-    Every ``credential_ref`` and ``*_ref`` of the config's integrations, with its place.
+    Every ``*_ref`` in the config's integrations, with its place.
     """
     found: list[NamedReference] = []
     _gather_references(config.get("integrations"), ("integrations",), found)

@@ -1,5 +1,5 @@
 """
-Versions: numbered from 1 without gaps, immutable, and made only by a real change.
+Versions of documents: counted from 1 without gaps, immutable, and made only by a real change.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ class Revision:
     One version of one document.
 
     Args:
-        created_at: When the document's first revision was made.
-        updated_at: When this revision was made.
+        created_at: The time of the document's first revision.
+        updated_at: The time of this revision.
         author: Id of the API key that wrote it, or the name of a process of the hub.
-        deleted: A tombstone: the document does not exist from this version on.
+        deleted: This is a tombstone: the document does not exist from this version on.
     """
 
     key: DocumentKey
@@ -48,7 +48,7 @@ def successor(
     current: Revision | None, key: DocumentKey, document: Document, *, author: str, at: datetime
 ) -> Revision | None:
     """
-    The revision that writing *document* makes, or None if it would change nothing.
+    The revision that a write of *document* makes; None if it changes nothing.
     """
     if current is None:
         return Revision(key, 1, document, created_at=at, updated_at=at, author=author)
@@ -68,12 +68,10 @@ def rolled_back(
     current: Revision | None, target: Revision, *, author: str, at: datetime
 ) -> Revision | None:
     """
-    A new revision with the content of *target*, or None if that is the content already.
-
-    History never shrinks.
+    A new revision with the content of *target*; None if the document already has that content.
 
     Raises:
-        DocumentDeletedError: *target* is a tombstone and has no content.
+        DocumentDeletedError: *target* is a tombstone.
     """
     return successor(current, target.key, living(target).document, author=author, at=at)
 
@@ -83,8 +81,8 @@ def tombstone(current: Revision | None, *, author: str, at: datetime) -> Revisio
     The revision that deletes the document.
 
     Raises:
-        DocumentNotFoundError: There is none.
-        DocumentDeletedError: It is deleted already.
+        DocumentNotFoundError: The document was never written.
+        DocumentDeletedError: It is already deleted.
     """
     current = living(current)
     return evolve(
@@ -102,8 +100,8 @@ def living(current: Revision | None) -> Revision:
     *current*, if the document exists.
 
     Raises:
-        DocumentNotFoundError: It never did.
-        DocumentDeletedError: It did.
+        DocumentNotFoundError: The document was never written.
+        DocumentDeletedError: It is deleted.
     """
     if current is None:
         raise DocumentNotFoundError
@@ -114,14 +112,14 @@ def living(current: Revision | None) -> Revision:
 
 def content_of(current: Revision | None) -> Document | None:
     """
-    What the document holds; None if it does not exist, or no longer.
+    The content of the document; None if it does not exist.
     """
     return None if current is None or current.deleted else current.document
 
 
 def digests_of(**newest: Revision | None) -> dict[str, str]:
     """
-    The digests of those of the *newest* revisions that hold anything, by their names.
+    The digests of those *newest* revisions that have content, by their names.
     """
     contents = {name: content_of(revision) for name, revision in newest.items()}
     return {name: content.digest for name, content in contents.items() if content is not None}
@@ -129,17 +127,17 @@ def digests_of(**newest: Revision | None) -> dict[str, str]:
 
 def version_of(current: Revision | None) -> int:
     """
-    The version a document is at; 0 if it has never been written.
+    The present version of a document; 0 if it was never written.
     """
     return 0 if current is None else current.version
 
 
 def require_version(current: Revision | None, expected: int | None) -> None:
     """
-    Refuse a writer whose picture of the document is out of date.
+    Refuse a writer who expects another version.
 
-    *expected* is the version that the writer saw, 0 for "I want to create it", None for
-    "I do not care". A deleted document counts as absent for a writer who wants to create it.
+    *expected* is 0 if the writer wants to create the document, and None if any version will do.
+    A deleted document counts as absent for a writer who wants to create it.
 
     Raises:
         PreconditionFailedError: The document is at another version.
@@ -154,9 +152,9 @@ def require_version(current: Revision | None, expected: int | None) -> None:
 @frozen
 class RetentionPolicy:
     """
-    Which old revisions may go: those beyond the newest *keep* or older than *max_age*.
+    Which old revisions may go: those beyond the newest *keep*, and those older than *max_age*.
 
-    None switches a rule off. The current revision always stays.
+    None turns a rule off. The current revision always stays.
     """
 
     keep: int | None = None
@@ -170,7 +168,7 @@ class RetentionPolicy:
 
     def allows_pruning(self, revision: Revision, *, latest: int, now: datetime) -> bool:
         """
-        Whether *revision* of a document that is at version *latest* may go.
+        Whether *revision* may go, if *latest* is the present version.
         """
         if revision.version >= latest:
             return False

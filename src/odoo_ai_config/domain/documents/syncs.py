@@ -1,5 +1,5 @@
 """
-What Odoo says of a tenant, as the events bring it.
+Odoo's events about a tenant.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from odoo_ai_config.domain.json_types import ReadOnlyJsonObject
 @frozen
 class OdooConnection:
     """
-    How an AI service reaches the tenant's Odoo; the password is sealed apart from it.
+    How an AI service reaches the tenant's Odoo. The password is sealed separately.
     """
 
     url: str | None = None
@@ -28,10 +28,10 @@ class OdooConnection:
 @frozen
 class SocialAccount:
     """
-    A social network or marketplace app of the tenant: public id and, sealed apart, its secrets.
+    The tenant's app at a social network or marketplace. Its secrets are sealed separately.
 
     Args:
-        section: Its name below ``integrations``, for instance ``facebook``.
+        section: Its section in ``integrations``, for instance ``facebook``.
         settings: Public fields by name, for instance ``{"app_id": "1"}``.
         secrets: Secret fields by name; each becomes ``<name>_ref`` in the config.
     """
@@ -41,14 +41,14 @@ class SocialAccount:
     secrets: Mapping[str, SecretText] = field(factory=dict)
 
 
-# References by which consumers of the replaced service find the values (its stored files).
+# Consumers of the replaced service find the values under these references.
 _SOCIAL_PREFIX = {"facebook": "fb", "instagram": "ig", "mercado_livre": "ml"}
 _SOCIAL_SUFFIX = {"access_token": "token", "app_secret": "secret", "client_secret": "secret"}
 
 
 def social_ref(owner: TenantDomain, section: str, secret: str) -> CredentialRef:
     """
-    Name the sealed value of a social app's secret: ``fb_token_<account>`` and the like.
+    The reference of a social app's secret, for instance ``fb_token_<account>``.
     """
     suffix = _SOCIAL_SUFFIX[secret]
     return CredentialRef(f"{_SOCIAL_PREFIX[section]}_{suffix}_{owner.tenant}")
@@ -59,15 +59,17 @@ class CredentialsSync:
     """
     A ``credentials_sync`` event: settings and secrets of one business area of a tenant.
 
-    None stands for "not said": the stored value stays. A secret that the replaced server
-    encrypted is refused with an `EncryptedValueError`.
+    If a field is None, the stored value stays.
 
     Args:
-        token: Reference under which the Odoo password is sealed.
-        domain_label: The business area as the Odoo user wrote it, kept for display.
-        enabled_collections: Replaces the stored list if it is given, even when empty.
-        integrations: Further integrations; what is empty in them counts as not said.
-        settings_text: More settings of the tenant as YAML text (``yaml_content``).
+        token: The reference under which the Odoo password is sealed.
+        domain_label: The business area as the Odoo user wrote it, for display.
+        enabled_collections: Replaces the stored list if it is given, even if it is empty.
+        integrations: Further integrations. An empty value in them leaves the stored one.
+        settings_text: Further settings of the tenant as YAML text (``yaml_content``).
+
+    Raises:
+        EncryptedValueError: The replaced server encrypted one of the secrets.
     """
 
     owner: TenantDomain
@@ -93,7 +95,7 @@ class CredentialsSync:
 
     def secrets(self) -> dict[CredentialRef, SecretText]:
         """
-        Every secret of the event under the reference that the config will name.
+        Every secret of the event, by the reference that the config gets for it.
         """
         found = {}
         if self.password is not None:
@@ -107,9 +109,10 @@ class CredentialsSync:
 @frozen
 class CompanyMetadataSync:
     """
-    A ``company_metadata_sync`` event: what the company says of itself.
+    A ``company_metadata_sync`` event: the company's description of itself.
 
-    *body* holds the fields that were given, already in the document's structure.
+    Args:
+        body: The given fields, in the structure of the document.
     """
 
     owner: TenantDomain

@@ -22,18 +22,18 @@ from odoo_ai_config.domain.identifiers import (
     TenantDomain,
 )
 
-# A credential reference too, for that is what the sealed text is found by.
+# Must also be a valid credential reference, because the sealed text is stored under it.
 MESSAGE_ID: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{7,63}", re.ASCII)
-# Where the text of a message lies that belongs to no tenant (yet).
+# Owns the text of a message that belongs to no tenant (yet).
 NOBODY: Final = TenantDomain(HUB, BusinessDomain("unresolved"))
 MAX_REPLAYS: Final = 5
-# What was written so far ahead of now was written when the clock was wrong. Clocks of processes
-# may differ by less.
+# A time of writing that is further in the future means that the clock was wrong. The clocks of
+# processes may differ by less.
 CLOCK_SLACK: Final = timedelta(seconds=5)
-# Why a message is done to which a crew had nothing to say.
+# The reason of a message that is done without an answer.
 SILENT: Final = "silence"
 
-# What message texts are sealed for.
+# The purposes for which message texts are sealed.
 _BODY: Final = "message"
 _ANSWER: Final = "answer"
 TEXT_PURPOSES: Final = (_BODY, _ANSWER)
@@ -42,7 +42,7 @@ TEXT_PURPOSES: Final = (_BODY, _ANSWER)
 @frozen(order=True)
 class MessageId:
     """
-    Names a received message; crews and callers see it.
+    Id of a received message. Crews and callers see it.
     """
 
     value: str = field()
@@ -58,10 +58,10 @@ class MessageId:
 
 class Stage(enum.Enum):
     """
-    How far a message is.
+    The stage of a message.
 
-    QUEUED, AWAITING and ANSWERED are open: the hub goes on with them by itself. The others
-    wait for somebody (UNRESOLVED, DEAD) or for nothing any more.
+    QUEUED, AWAITING and ANSWERED are open: the hub continues with them by itself. UNRESOLVED and
+    DEAD are stuck: a person has to act. The other stages are final.
     """
 
     QUEUED = "queued"
@@ -97,8 +97,8 @@ class Origin:
     Chatwoot's ids of the message: all that the hub keeps of it in clear.
 
     Args:
-        event: Chatwoot's name, for instance ``message_created``; ``""`` if it gave none.
-        account: None where an event does not tell it.
+        event: Chatwoot's name, for instance ``message_created``; ``""`` if there was none.
+        account: None if the event does not say it.
         message: Chatwoot's id of the message.
         delivery: ``X-Chatwoot-Delivery``, the same on Chatwoot's own retries.
         proof: A digest of the signature, if there was one. The signature does not cover the
@@ -152,7 +152,7 @@ def delivery_parts(mark: str | None) -> tuple[str | None, str | None]:
 @frozen
 class Release:
     """
-    The state of the configuration that a message was routed with.
+    The versions of the configuration that routed a message.
 
     Args:
         config_version: Of the owner's ``config`` document; 0 if there is none.
@@ -166,10 +166,10 @@ class Release:
 @frozen
 class Destination:
     """
-    Whom a message belongs to, and why.
+    The owner of a message, and why it is the owner.
 
     Args:
-        crew: The crew that a special number sets; None for the owner's default one.
+        crew: The crew of a special number; None for the owner's default crew.
     """
 
     owner: TenantDomain
@@ -184,16 +184,17 @@ class InboxMessage:
     One received message. Its text and its answer are sealed apart from it.
 
     Args:
-        revision: Counts the writes, from 1; a store takes only the successor of what it has.
-        due_at: When an open message is gone on with. Whoever works on it has put that off,
-            so that nobody else takes it meanwhile and it comes back if the worker dies.
-        attempts: Failed ones, of asking the crew or, since it is answered, of posting.
+        revision: Counts the writes, from 1. A store accepts only the successor of its revision.
+        due_at: When the hub continues with an open message. The worker that takes the message
+            moves this time, so that nobody else takes it meanwhile and it comes back if the
+            worker dies.
+        attempts: Failed attempts to ask the crew or, once it is answered, to post the answer.
         reason: Why it was ignored, is unresolved or dead, or failed last: a stable code.
-        body: Recognises the sealed payload; None for what was ignored.
-        answer: Recognises the sealed answer of the crew.
-        replays: How often somebody sent it on its way again.
-        claims: How often it was taken since somebody last said what became of it. Whoever took
-            it before that did not come back.
+        body: Fingerprint of the sealed payload; None for an ignored event.
+        answer: Fingerprint of the crew's sealed answer.
+        replays: How often somebody replayed it.
+        claims: How often workers took it since the last result. All but the last worker
+            were lost.
     """
 
     id: MessageId
@@ -220,14 +221,14 @@ class InboxMessage:
     @property
     def holder(self) -> TenantDomain:
         """
-        Under whose data key its text is sealed.
+        The owner whose data key seals its text.
         """
         return _holder(self.destination)
 
     @property
     def conversation(self) -> str:
         """
-        Names the conversation whose messages go one after the other.
+        The lane whose messages are processed one after the other.
         """
         origin = self.origin
         if origin.account is None or origin.conversation is None:
@@ -237,32 +238,32 @@ class InboxMessage:
     @property
     def is_open(self) -> bool:
         """
-        Whether the hub goes on with it by itself.
+        Whether the hub continues with it by itself.
         """
         return self.stage in OPEN
 
     def taken(self, *, until: datetime) -> InboxMessage:
         """
-        In the hands of a worker, who has until *until* to say what became of it.
+        Taken by a worker, which has until *until* to report a result.
         """
         return evolve(self, revision=self.revision + 1, due_at=until, claims=self.claims + 1)
 
     def given_back(self, *, at: datetime) -> InboxMessage:
         """
-        Left by a worker that does not go on with it; the next may do so at once.
+        Given back by a worker that stops; the next worker may take it at once.
 
-        An answer may be on its way to Chatwoot. Who looks for it there too soon posts it twice,
-        so the next has to wait as if the worker had been lost.
+        An answered message keeps its due time: the answer may still be on its way to Chatwoot,
+        and a worker that looks for it too soon posts it twice.
         """
         due_at = self.due_at if self.stage is Stage.ANSWERED else at
         return evolve(self, revision=self.revision + 1, due_at=due_at, claims=0)
 
     def recalled(self, *, now: datetime) -> InboxMessage:
         """
-        Return the message with its due time moved as far as the clock was set back.
+        The message with its due time corrected after the clock was set back.
 
-        The revision stays, so a worker that has claimed it keeps its claim. One that is due
-        before it was written has been claimed or given back since, and stays as it is.
+        The revision stays, so a worker that has claimed it keeps its claim. A message that is
+        due before it was written has been claimed or given back since, and stays as it is.
         """
         if self.due_at is None or not self.due_at >= self.updated_at > now + CLOCK_SLACK:
             return self
@@ -270,7 +271,7 @@ class InboxMessage:
 
     def awaiting(self, *, until: datetime, at: datetime) -> InboxMessage:
         """
-        With a crew that answers later, *until* at the latest.
+        Waiting for the deferred answer of a crew, at most until *until*.
         """
         return self._next(Stage.AWAITING, at, due_at=until)
 
@@ -278,12 +279,12 @@ class InboxMessage:
         self, answer: Fingerprint, *, at: datetime, until: datetime | None = None
     ) -> InboxMessage:
         """
-        With an answer that is to go to Chatwoot now.
+        Answered, and ready to be posted to Chatwoot.
 
-        A worker that brings it there itself has until *until* to do so.
+        A worker that posts the answer itself has until *until* to do so.
 
         Raises:
-            WrongStageError: It is answered already, or nobody waits for an answer.
+            WrongStageError: It has an answer already, or does not wait for one.
         """
         if self.stage not in _ASKED:
             raise WrongStageError(self.stage)
@@ -292,10 +293,10 @@ class InboxMessage:
 
     def silent(self, *, at: datetime) -> InboxMessage:
         """
-        Left without an answer by a crew that has none.
+        Done without an answer, because the crew has none.
 
         Raises:
-            WrongStageError: It is answered already, or nobody waits for an answer.
+            WrongStageError: It has an answer already, or does not wait for one.
         """
         if self.stage not in _ASKED:
             raise WrongStageError(self.stage)
@@ -303,15 +304,15 @@ class InboxMessage:
 
     def done(self, *, at: datetime, reason: str | None = None) -> InboxMessage:
         """
-        Answered in Chatwoot, or finished otherwise for *reason*.
+        Answered in Chatwoot, or finished without an answer for *reason*.
         """
         return self._next(Stage.DONE, at, reason=reason)
 
     def put_off(self, *, until: datetime, reason: str, at: datetime) -> InboxMessage:
         """
-        Failed, to be tried again.
+        Failed, with another attempt at *until*.
 
-        A crew that was to answer later and did not is asked again.
+        A crew that did not give its deferred answer is asked again.
         """
         stage = Stage.ANSWERED if self.stage is Stage.ANSWERED else Stage.QUEUED
         return evolve(
@@ -320,19 +321,19 @@ class InboxMessage:
 
     def dead(self, *, reason: str, at: datetime) -> InboxMessage:
         """
-        Given up; somebody has to look at it.
+        Given up; a person has to look at it.
         """
         return evolve(self._next(Stage.DEAD, at, reason=reason), attempts=self.attempts + 1)
 
     def unresolved(self, *, reason: str, at: datetime) -> InboxMessage:
         """
-        Without anybody to give it to, as it turned out when it was to be given.
+        Without a crew, as delivery found out.
         """
         return self._next(Stage.UNRESOLVED, at, reason=reason)
 
     def discarded(self, *, at: datetime) -> InboxMessage:
         """
-        Put aside by a person.
+        Discarded by a person.
 
         Raises:
             WrongStageError: It is not stuck.
@@ -345,20 +346,20 @@ class InboxMessage:
         self, destination: Destination, *, at: datetime, body: Fingerprint | None = None
     ) -> InboxMessage:
         """
-        On its way again, to *destination*; an answer that was given already is only posted.
+        Sent to *destination* again. If the crew has answered already, only the answer is posted.
 
-        A new holder needs the text sealed under its own key, as *body*. Its crew has not
-        answered yet, whatever that of the one before has said.
+        A new owner needs the text sealed under its own key, as *body*, and its crew has not
+        answered yet.
 
         Raises:
-            WrongStageError: It is not stuck, or has been sent on its way too often.
+            WrongStageError: It is not stuck, or was replayed too often.
         """
         if self.stage not in STUCK or self.replays >= MAX_REPLAYS:
             raise WrongStageError(self.stage)
         stays = destination.owner == self.holder
         answer = self.answer if stays else None
         stage = Stage.QUEUED if answer is None else Stage.ANSWERED
-        # In one step: without a destination it could not be open in between.
+        # In one step, because an open message must have a destination.
         return evolve(
             self,
             revision=self.revision + 1,
@@ -394,21 +395,21 @@ class InboxMessage:
 
 def body_context(message: InboxMessage) -> SealContext:
     """
-    Where the sealed payload of *message* belongs.
+    The context of the sealed payload of *message*.
     """
     return place_of_body(message.id, message.destination)
 
 
 def place_of_body(message_id: MessageId, destination: Destination | None) -> SealContext:
     """
-    Where the sealed payload of a message that goes to *destination* will belong.
+    The context of the sealed payload of a message that goes to *destination*.
     """
     return SealContext(_holder(destination), CredentialRef(message_id.value), _BODY)
 
 
 def answer_context(message: InboxMessage) -> SealContext:
     """
-    Where the sealed answer to *message* belongs.
+    The context of the sealed answer to *message*.
     """
     return SealContext(message.holder, CredentialRef(message.id.value), _ANSWER)
 

@@ -1,5 +1,5 @@
 """
-Which events of Chatwoot the hub acts on: what a customer wrote, and nothing else.
+Which events of Chatwoot the hub processes: messages from customers, and nothing else.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from odoo_ai_config.domain.identifiers import ChatwootId
 from odoo_ai_config.domain.messages.inbox import Origin
 
 MESSAGE_CREATED: Final = "message_created"
-# Whatever else Chatwoot sends, by what it calls it.
+# The other events that Chatwoot sends.
 OTHER_EVENTS: Final = frozenset(
     {
         "message_updated",
@@ -36,7 +36,7 @@ OTHER_EVENTS: Final = frozenset(
 
 class Direction(enum.Enum):
     """
-    Which way a message goes. Templates and the notes of what happened go out.
+    The direction of a message. Templates and activity notes are outgoing.
     """
 
     INCOMING = "incoming"
@@ -46,7 +46,7 @@ class Direction(enum.Enum):
 
 class Author(enum.Enum):
     """
-    Who wrote a message; a customer unless Chatwoot says otherwise.
+    Who wrote a message: a customer, unless Chatwoot says otherwise.
     """
 
     CUSTOMER = "customer"
@@ -56,7 +56,7 @@ class Author(enum.Enum):
 
 class Ignored(enum.Enum):
     """
-    Why the hub does not act on an event. The values are public: callers and people read them.
+    Why the hub ignores an event. The values are public.
     """
 
     UNKNOWN_EVENT = "unknown_event"
@@ -73,10 +73,10 @@ class Ignored(enum.Enum):
 @frozen
 class ChatwootEvent:
     """
-    What an event says, whichever version of Chatwoot, or test script, it comes from.
+    An event, in the same form for every version of Chatwoot and every test script.
 
     Args:
-        private: A note among the people who answer; anything but a clear no counts as yes.
+        private: A note among the agents; anything but a clear no counts as yes.
         number: The customer's WhatsApp number, if there is one.
     """
 
@@ -109,7 +109,7 @@ class ChatwootEvent:
     @property
     def incoming(self) -> IncomingMessage | None:
         """
-        What routing needs to know; None if the event tells no account.
+        The input of routing; None if the event has no account.
         """
         if self.origin.account is None:
             return None
@@ -118,10 +118,10 @@ class ChatwootEvent:
 
 def reason_to_ignore(event: ChatwootEvent) -> Ignored | None:
     """
-    Why the hub does not act on *event*; None if it does.
+    Why the hub ignores *event*; None if it does not.
 
-    Everything the hub posts comes back as an event, and so does what people write to each
-    other beside the customer: acting on one of those would answer it for ever.
+    Everything that the hub or an agent writes comes back as an event. If the hub processed one
+    of those, it would answer its own answers for ever.
     """
     origin = event.origin
     rules = (

@@ -20,10 +20,10 @@ class RetryPolicy:
     Exponential backoff with jitter.
 
     Args:
-        attempts: How many may fail, the first one included.
-        first: The longest pause after the first failure; it doubles with each further one.
-        longest: No pause grows beyond it by doubling.
-        longest_wish: How long the other side may ask to be left alone.
+        attempts: How many may fail, including the first one.
+        first: The longest pause after the first failure. It doubles with each further failure.
+        longest: The limit of that doubling.
+        longest_wish: The longest pause that the other side may ask for.
     """
 
     attempts: int = 12
@@ -33,38 +33,38 @@ class RetryPolicy:
 
     def gives_up(self, failures: int) -> bool:
         """
-        Whether there is no further attempt after so many *failures*.
+        Whether there is no further attempt after that many *failures*.
         """
         return failures >= self.attempts
 
     def abandons(self, losses: int) -> bool:
         """
-        Whether nobody is to try any more after so many who did never came back.
+        Whether there is no further attempt after that many workers were lost.
 
-        One or two say nothing, however few attempts there are: a power cut, a deploy gone wrong.
+        One or two losses are never enough: a power cut or a failed deploy can explain them.
         """
         return losses >= max(self.attempts, _FEWEST_LOSSES)
 
     def pause(self, failures: int, *, of: str, wish: float | None = None) -> timedelta:
         """
-        How long to wait after so many *failures*.
+        How long to wait after that many *failures*.
 
-        Half of the pause is certain; the rest is a matter of chance, though always the same for
-        the same *of* and number, so that what failed together does not come back together.
+        Half of the pause is fixed. The other half depends on a hash of *of* and the number of
+        failures, so that attempts that failed together do not come back together.
 
         Args:
             failures: Counted from 1.
-            of: Names what is tried.
-            wish: Seconds that the other side asked for. They are waited for in any case, up to
+            of: Names the thing that is tried.
+            wish: Seconds that the other side asked for. The pause is at least that long, up to
                 a limit.
         """
-        # So many lead beyond the longest; many more would not fit into a duration.
+        # This many doublings reach the longest pause; many more would overflow a timedelta.
         enough = (self.longest // self.first).bit_length()
         pause = min(self.first * (1 << min(failures - 1, enough)), self.longest)
         chosen = pause / 2 + pause / 2 * _fraction(f"{of}/{failures}")
         if wish is None:
             return chosen
-        # It came over the network, and can be any number or none at all.
+        # It came over the network: it may be any number, or NaN.
         granted = min(self.longest_wish.total_seconds(), max(0.0, wish))
         return max(chosen, timedelta(seconds=granted))
 
