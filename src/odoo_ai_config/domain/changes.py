@@ -124,15 +124,6 @@ class AuditEntry:
     id: AuditId | None = field(default=None, eq=False)
 
 
-def channel_moved(
-    mapping: ChannelMapping, loser: TenantId, *, actor: str, at: datetime
-) -> AuditEntry:
-    """
-    The audit entry for a channel that *loser* lost to the owner of *mapping*.
-    """
-    return _mapped(AuditAction.CHANNEL_MOVED, mapping, loser, actor=actor, at=at)
-
-
 def mapping_audit(
     mapping: ChannelMapping, decision: MappingDecision, *, actor: str, at: datetime
 ) -> tuple[AuditEntry, ...]:
@@ -144,24 +135,19 @@ def mapping_audit(
     """
     if decision.revision is None:
         return ()
-    entries = []
-    if decision.loser is not None:
-        entries.append(channel_moved(mapping, decision.loser, actor=actor, at=at))
     tenant = mapping.owner.tenant
-    for action, whose in (
+    affected = (
+        (AuditAction.CHANNEL_MOVED, decision.loser),
         (AuditAction.ACCOUNT_ENTERED, tenant if decision.enters else None),
         (AuditAction.FALLBACK_SET, tenant if decision.promoted else None),
         (AuditAction.NUMBER_SHARED, decision.rival),
-    ):
-        if whose is not None:
-            entries.append(_mapped(action, mapping, whose, actor=actor, at=at))
-    return tuple(entries)
-
-
-def _mapped(
-    action: AuditAction, mapping: ChannelMapping, tenant: TenantId, *, actor: str, at: datetime
-) -> AuditEntry:
-    return AuditEntry(at, action, actor, tenant, f"{mapping.key} -> {mapping.owner}")
+    )
+    subject = f"{mapping.key} -> {mapping.owner}"
+    return tuple(
+        AuditEntry(at, action, actor, whose, subject)
+        for action, whose in affected
+        if whose is not None
+    )
 
 
 @frozen

@@ -150,7 +150,7 @@ class Item:
 
     def added_to(self, earlier: Item | None) -> Item:
         """
-        This item, completed by the fields of an *earlier* state.
+        The item, completed by the fields of an *earlier* state.
         """
         return self if earlier is None else Item.of(self.id, {**earlier.body, **self.body})
 
@@ -185,7 +185,7 @@ class CollectionHead:
     floor: int = 0
 
     @property
-    def mark(self) -> str:
+    def generation(self) -> str:
         """
         Distinguishes this collection from an earlier one of the same name.
         """
@@ -321,7 +321,7 @@ class Position:
         """
         The text with which the reader asks for the next page.
         """
-        text = f"{head.mark}.{self.since}.{self.version}"
+        text = f"{head.generation}.{self.since}.{self.version}"
         if self.after is None:
             return text
         return f"{text}.{urlsafe_b64encode(self.after.encode()).decode().rstrip('=')}"
@@ -340,11 +340,11 @@ def position_at(cursor: str | None, head: CollectionHead) -> Position:
     parts = _CURSOR.fullmatch(cursor)
     if parts is None:
         raise InvalidValueError("since", "cursor")
-    mark, since, version, after = parts.groups()
+    generation, since, version, after = parts.groups()
     position = Position(int(since), int(version), None if after is None else _decoded(after))
     # A reader is ahead of the collection if it read before a backup was restored.
     ahead = max(position.since, position.version) > head.version
-    if mark != head.mark or ahead or position.since < head.floor:
+    if generation != head.generation or ahead or position.since < head.floor:
         raise CursorExpiredError
     return position
 

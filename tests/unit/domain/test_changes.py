@@ -4,8 +4,13 @@ from datetime import UTC, datetime
 
 from attrs import evolve
 
-from odoo_ai_config.domain.changes import AuditAction, Changeset, DeliveryId, channel_moved
-from odoo_ai_config.domain.channels.mapping import ChannelKey, ChannelMapping
+from odoo_ai_config.domain.changes import AuditAction, Changeset, DeliveryId, mapping_audit
+from odoo_ai_config.domain.channels.mapping import (
+    ChannelKey,
+    ChannelMapping,
+    MappingDecision,
+    MappingRevision,
+)
 from odoo_ai_config.domain.collections import (
     PRODUCTS,
     CollectionChange,
@@ -18,8 +23,9 @@ from odoo_ai_config.domain.outcomes import Outcome, WriteKind
 
 NOON = datetime(2025, 1, 1, 12, tzinfo=UTC)
 ANA = TenantDomain(TenantId("ana"), BusinessDomain())
-MOVE = channel_moved(
-    ChannelMapping(ChannelKey(ChatwootId("1")), ANA), TenantId("bia"), actor="k1", at=NOON
+MOVED = MappingRevision(ChannelMapping(ChannelKey(ChatwootId("1")), ANA), 2, NOON, NOON, "k1")
+[MOVE] = mapping_audit(
+    MOVED.mapping, MappingDecision(MOVED, loser=TenantId("bia")), actor="k1", at=NOON
 )
 
 

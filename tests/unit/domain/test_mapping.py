@@ -13,9 +13,9 @@ from odoo_ai_config.domain.channels.mapping import (
     ChannelOwnedError,
     MappingRevision,
     SpecialNumber,
+    decided,
     previous_owner,
     remapped,
-    require_claim,
 )
 from odoo_ai_config.domain.channels.phone import PhoneNumber
 from odoo_ai_config.domain.errors import InvalidValueError
@@ -130,30 +130,34 @@ def test_switching_a_channel_off_is_the_next_version() -> None:
     )
 
 
+def write(current: MappingRevision | None, mapping: ChannelMapping, *, bound: bool) -> None:
+    decided(current, mapping, author="k", at=NOON, bound=bound)
+
+
 @pytest.mark.parametrize("bound", [True, False])
 def test_free_channel_may_be_claimed(bound: bool) -> None:
     taken = evolve(OWNED, owner=BIA)
     for current in (None, OFF):
         assert previous_owner(current, taken) is None
-        require_claim(current, taken, bound=bound)
+        write(current, taken, bound=bound)
 
 
 @pytest.mark.parametrize("bound", [True, False])
 def test_tenant_may_change_its_own_channel_and_its_business_area(bound: bool) -> None:
     own = evolve(OWNED, owner=TenantDomain(ANA.tenant, BusinessDomain("health")))
     assert previous_owner(CURRENT, own) is None
-    require_claim(CURRENT, own, bound=bound)
+    write(CURRENT, own, bound=bound)
 
 
 def test_caller_for_all_tenants_may_move_a_channel() -> None:
     moved = evolve(OWNED, owner=BIA)
     assert previous_owner(CURRENT, moved) == ANA.tenant
-    require_claim(CURRENT, moved, bound=False)
+    write(CURRENT, moved, bound=False)
 
 
 def test_caller_for_one_tenant_may_not_take_a_channel_from_another() -> None:
     with pytest.raises(ChannelOwnedError) as caught:
-        require_claim(CURRENT, evolve(OWNED, owner=BIA), bound=True)
+        write(CURRENT, evolve(OWNED, owner=BIA), bound=True)
     assert (caught.value.owner, caught.value.claimant) == (ANA.tenant, BIA.tenant)
 
 

@@ -208,20 +208,6 @@ def previous_owner(current: MappingRevision | None, mapping: ChannelMapping) -> 
     return owner if owner != mapping.owner.tenant else None
 
 
-def require_claim(
-    current: MappingRevision | None, mapping: ChannelMapping, *, bound: bool
-) -> None:
-    """
-    Refuse a caller that is bound to one tenant and takes a channel from another.
-
-    Raises:
-        ChannelOwnedError: Another tenant has the channel, and the caller is *bound*.
-    """
-    owner = previous_owner(current, mapping)
-    if owner is not None and bound:
-        raise ChannelOwnedError(owner, mapping.owner.tenant)
-
-
 @frozen
 class ChannelClaim:
     """
@@ -374,7 +360,9 @@ def decided(
     )
     if bound:
         for revision in (current, *wider):
-            require_claim(revision, mapping, bound=bound)
+            owner = previous_owner(revision, mapping)
+            if owner is not None:
+                raise ChannelOwnedError(owner, mapping.owner.tenant)
         _require_undisputed(claim, rivals)
         if promoted:
             raise FallbackReservedError
