@@ -9,6 +9,10 @@ from functools import partial
 import structlog
 from aiohttp import web
 
+from odoo_ai_config.entrypoints.http.documents.representations import (
+    REPRESENTATIONS,
+    Representations,
+)
 from odoo_ai_config.entrypoints.http.platform.app_keys import (
     GROUPS,
     LAST_ORDERS,
@@ -16,7 +20,6 @@ from odoo_ai_config.entrypoints.http.platform.app_keys import (
     LOG,
     METRICS,
     OPTIONS,
-    REPRESENTATIONS,
     SERVICES,
     STORE_WATCH,
     LastOrders,
@@ -30,7 +33,6 @@ from odoo_ai_config.entrypoints.http.platform.rate_limit import (
     KnownKeys,
     TokenBuckets,
 )
-from odoo_ai_config.entrypoints.http.platform.representations import Representations
 from odoo_ai_config.entrypoints.http.platform.request_trace import TRACE, RequestTrace
 from odoo_ai_config.entrypoints.http.platform.store_watch import StoreWatch
 from odoo_ai_config.entrypoints.http.routes import GROUPS as ROUTE_GROUPS

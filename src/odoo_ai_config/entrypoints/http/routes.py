@@ -22,12 +22,12 @@ from odoo_ai_config.entrypoints.http.chatwoot import accounts as chatwoot_accoun
 from odoo_ai_config.entrypoints.http.chatwoot import webhook as chatwoot_webhook
 from odoo_ai_config.entrypoints.http.collections.handlers import ROUTES as COLLECTIONS
 from odoo_ai_config.entrypoints.http.credentials.handlers import ROUTES as CREDENTIALS
-from odoo_ai_config.entrypoints.http.documents import handlers as documents
+from odoo_ai_config.entrypoints.http.documents.handlers import ROUTES as DOCUMENTS
 from odoo_ai_config.entrypoints.http.legacy_odoo.handlers import ROUTES as LEGACY_ODOO
 from odoo_ai_config.entrypoints.http.messages import answers as crew_answers
 from odoo_ai_config.entrypoints.http.messages import handlers as chatwoot_messages
 from odoo_ai_config.entrypoints.http.odoo_events import handlers as odoo_webhook
-from odoo_ai_config.entrypoints.http.openapi import handlers as description
+from odoo_ai_config.entrypoints.http.openapi.handlers import DESCRIPTION, VIEWER
 from odoo_ai_config.entrypoints.http.platform import operations
 from odoo_ai_config.entrypoints.http.platform.authentication import (
     KeyedHandler,
@@ -43,16 +43,14 @@ from odoo_ai_config.entrypoints.http.platform.errors import (
 from odoo_ai_config.entrypoints.http.platform.operations import Access, AnyHandler
 from odoo_ai_config.entrypoints.http.platform.request_trace import NOWHERE
 from odoo_ai_config.entrypoints.http.reconciliation import handlers as reconciling
-from odoo_ai_config.entrypoints.http.status import handlers as health
+from odoo_ai_config.entrypoints.http.status.handlers import ROUTES as STATUS
 from odoo_ai_config.entrypoints.http.tenants.handlers import ROUTES as TENANTS
-from odoo_ai_config.entrypoints.http.ui import handlers as client_pages
+from odoo_ai_config.entrypoints.http.ui.handlers import ROUTES as PAGES
 
 # By path, then by method.
 Open: TypeAlias = Mapping[str, Mapping[str, Handler]]
 Keyed: TypeAlias = Mapping[str, Mapping[str, KeyedHandler]]
 Pushes: TypeAlias = Mapping[str, Mapping[str, PushHandler]]
-
-_DOCUMENT: Final = "/configs/{tenant}/{domain}/{kind}"
 
 
 @frozen
@@ -77,32 +75,10 @@ class RouteGroup:
     open: Open = field(factory=dict)
 
 
-_ALWAYS: Final[Open] = {
-    "/": {"GET": health.show_identity},
-    "/health": {"GET": health.show_health},
-    "/ready": {"GET": health.show_readiness},
-    "/metrics": {"GET": health.show_metrics},
-    "/openapi.json": {"GET": description.show_description},
-    "/docs": {"GET": description.show_viewer},
-    "/docs/{file}": {"GET": description.show_viewer_file},
-}
-
 _EVENTS: Final[Keyed] = {"/odoo-webhook": {"POST": odoo_webhook.receive_event}}
 
 # The most frequent path of each prefix first: aiohttp tries them in this order.
 _CONFIG: Final[Keyed] = {
-    _DOCUMENT: {
-        "GET": documents.read_document,
-        "POST": documents.publish,
-        "PATCH": documents.patch,
-        "DELETE": documents.delete,
-    },
-    f"{_DOCUMENT}/yaml": {"GET": documents.read_yaml},
-    f"{_DOCUMENT}/history": {"GET": documents.read_history},
-    f"{_DOCUMENT}/version/{{version}}": {"GET": documents.read_version},
-    f"{_DOCUMENT}/diff": {"GET": documents.compare},
-    f"{_DOCUMENT}/rollback": {"POST": documents.roll_back},
-    "/configs/{tenant}": {"GET": documents.list_documents},
     "/mapping": {
         "GET": mapping.read_mapping,
         "POST": mapping.replace_mapping,
@@ -115,12 +91,6 @@ _CONFIG: Final[Keyed] = {
 }
 
 _COMPARED: Final[Pushes] = {"/v1/reconcile": {"POST": reconciling.reconcile}}
-
-_PAGES: Final[Open] = {
-    "/ui": {"GET": client_pages.show_page},
-    "/ui/{file}": {"GET": client_pages.show_file},
-    "/ui/clients/{tenant}/{domain}": {"GET": client_pages.show_page},
-}
 
 _CHATWOOT: Final[Open] = {
     "/webhook": {
@@ -161,9 +131,8 @@ _MESSAGES: Final[Keyed] = {
 _ANSWERS: Final[Open] = {f"{_MESSAGE}/answer": {"POST": crew_answers.answer_message}}
 
 _GROUPS: Final = (
-    RouteGroup(None, None, open=_ALWAYS),
     RouteGroup(App.CONFIG, "odoo-webhook", keyed=_EVENTS),
-    RouteGroup(App.CONFIG, "config", keyed=_CONFIG, pushes=_COMPARED, open=_PAGES),
+    RouteGroup(App.CONFIG, "config", keyed=_CONFIG, pushes=_COMPARED),
     RouteGroup(App.CHATWOOT, "webhook", open=_CHATWOOT),
     RouteGroup(App.CHATWOOT, "config", keyed=_CHATWOOT_ACCOUNTS),
     RouteGroup(App.CHATWOOT, "hub", keyed=_MESSAGES, open=_ANSWERS),
@@ -171,7 +140,17 @@ _GROUPS: Final = (
 
 
 # Those that carry their operations.
-GROUPS: Final = (TENANTS, CREDENTIALS, COLLECTIONS, LEGACY_ODOO)
+GROUPS: Final = (
+    STATUS,
+    DESCRIPTION,
+    VIEWER,
+    DOCUMENTS,
+    PAGES,
+    TENANTS,
+    CREDENTIALS,
+    COLLECTIONS,
+    LEGACY_ODOO,
+)
 
 
 def add_routes(

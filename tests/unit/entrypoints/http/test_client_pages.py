@@ -14,7 +14,7 @@ import pytest
 from odoo_ai_config.domain.messages.inbox import Stage
 from odoo_ai_config.entrypoints.http.platform.pages import packaged
 from odoo_ai_config.entrypoints.http.platform.texts import Language
-from odoo_ai_config.entrypoints.http.ui.handlers import FOLDER, MEDIA_TYPES
+from odoo_ai_config.entrypoints.http.ui.handlers import FOLDER, ClientFile
 from tests.unit.entrypoints.http.test_viewer import Page
 from tests.unit.entrypoints.http.web_hub import WebHub
 
@@ -78,11 +78,11 @@ async def test_page_speaks_the_language_of_its_reader(
     assert f'<html lang="{language}">' in await shown.text()
 
 
-@pytest.mark.parametrize("name", MEDIA_TYPES)
+@pytest.mark.parametrize("name", ClientFile)
 async def test_file_of_the_page_is_served_once(web: WebHub, name: str) -> None:
     anybody = web.with_key("")
     shown = await anybody.get(f"/ui/{name}")
-    assert shown.content_type == MEDIA_TYPES[name]
+    assert shown.content_type == ("text/css" if name.endswith(".css") else "text/javascript")
     known = await anybody.get(f"/ui/{name}", If_None_Match=shown.headers["ETag"])
     assert (known.status, await known.read()) == (304, b"")
 
@@ -92,7 +92,7 @@ async def test_other_files_are_not_served(web: WebHub, target: bytes) -> None:
     assert (await web.raw(target)).status == 404
 
 
-@pytest.mark.parametrize("name", [name for name in MEDIA_TYPES if name.endswith(".js")])
+@pytest.mark.parametrize("name", [name for name in ClientFile if name.endswith(".js")])
 def test_script_has_no_way_to_make_markup_of_a_text(name: str) -> None:
     assert MARKUP.search(source(name)) is None
 

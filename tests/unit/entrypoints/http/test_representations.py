@@ -12,13 +12,12 @@ from odoo_ai_config.domain.documents.document import AuthoredYaml, Document
 from odoo_ai_config.domain.documents.revisions import Revision
 from odoo_ai_config.domain.identifiers import CONFIG, BusinessDomain, DocumentKey, TenantId
 from odoo_ai_config.domain.json_types import Json, JsonObject
-from odoo_ai_config.entrypoints.http.platform.representations import (
+from odoo_ai_config.entrypoints.http.documents.representations import (
     Representations,
     entity_tag,
-    json_bytes,
     number_of,
-    timestamp,
 )
+from odoo_ai_config.entrypoints.http.platform.representations import json_bytes, timestamp
 
 AT = datetime(2026, 4, 23, 19, 14, 20, 512999, tzinfo=UTC)
 KEY = DocumentKey(TenantId("acme"), BusinessDomain("retail"), CONFIG)
@@ -124,10 +123,10 @@ async def test_a_version_that_was_rewritten_is_shown_as_it_is_now() -> None:
     for shown, rewritten in ((before, after), (authored, cleaned)):
         tag = entity_tag(shown)
         await kept.of(shown, tag)
-        await kept.yaml_of(shown, tag)
+        await kept.of(shown, tag, as_yaml=True)
         assert await kept.of(rewritten, tag) == await Representations(JsonYamlCodec(), 0).of(
             rewritten, tag
         )
-        assert await kept.yaml_of(rewritten, tag) == (
-            await Representations(JsonYamlCodec(), 0).yaml_of(rewritten, tag)
+        assert await kept.of(rewritten, tag, as_yaml=True) == (
+            await Representations(JsonYamlCodec(), 0).of(rewritten, tag, as_yaml=True)
         )

@@ -11,7 +11,7 @@ from urllib.parse import urljoin
 
 import pytest
 
-from odoo_ai_config.entrypoints.http.openapi.viewer_files import FOLDER, MEDIA_TYPES
+from odoo_ai_config.entrypoints.http.openapi.handlers import FOLDER, ViewerFile
 from odoo_ai_config.entrypoints.http.platform.pages import packaged
 from tests.source_tree import ROOT
 from tests.unit.entrypoints.http.web_hub import WebHub
@@ -54,7 +54,7 @@ async def test_page_loads_what_is_there_and_runs_nothing_in_line(web: WebHub, pa
     loaded = {urljoin(f"http://hub{path}", address) for address in page.loaded}
     assert loaded == {
         "http://hub/openapi.json",
-        *(f"http://hub/docs/{name}" for name in MEDIA_TYPES),
+        *(f"http://hub/docs/{name}" for name in ViewerFile),
     }
     for address in loaded:
         assert (await anybody.get(address.removeprefix("http://hub"))).status == 200
@@ -70,11 +70,11 @@ async def test_page_may_load_nothing_from_elsewhere(web: WebHub) -> None:
     assert headers["X-Content-Type-Options"] == "nosniff"
 
 
-@pytest.mark.parametrize("name", MEDIA_TYPES)
+@pytest.mark.parametrize("name", ViewerFile)
 async def test_file_of_the_page_is_served_once(web: WebHub, name: str) -> None:
     anybody = web.with_key("")
     shown = await anybody.get(f"/docs/{name}")
-    assert shown.content_type == MEDIA_TYPES[name]
+    assert shown.content_type == ("text/css" if name.endswith(".css") else "text/javascript")
     known = await anybody.get(f"/docs/{name}", If_None_Match=shown.headers["ETag"])
     assert (known.status, await known.read()) == (304, b"")
 
@@ -93,7 +93,7 @@ async def test_other_files_are_not_served(web: WebHub, target: bytes) -> None:
     assert (await web.raw(target)).status == 404
 
 
-@pytest.mark.parametrize("name", [name for name in MEDIA_TYPES if name.startswith("swagger-ui")])
+@pytest.mark.parametrize("name", [name for name in ViewerFile if name.startswith("swagger-ui")])
 def test_files_of_others_are_those_that_the_documentation_names(name: str) -> None:
     page = (ROOT / "docs" / "dependencies.md").read_text("utf-8")
     digest = hashlib.sha256(packaged(FOLDER, name).content).hexdigest()

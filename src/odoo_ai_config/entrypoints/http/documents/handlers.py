@@ -6,9 +6,10 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Final
+from typing import Annotated, Any, Final, TypeVar
 
 from aiohttp import hdrs, web
+from msgspec import UNSET, Meta
 from multidict import CIMultiDict
 from structlog.contextvars import bind_contextvars
 
@@ -20,131 +21,106 @@ from odoo_ai_config.domain.documents.revisions import Revision
 from odoo_ai_config.domain.errors import (
     DocumentDeletedError,
     DocumentNotFoundError,
+    EncryptedValueError,
+    InvalidYamlError,
     PreconditionFailedError,
     RevisionNotFoundError,
+    UnknownFingerprintError,
 )
 from odoo_ai_config.domain.identifiers import BusinessDomain, DocumentKey
 from odoo_ai_config.domain.json_types import JsonObject
 from odoo_ai_config.domain.outcomes import Outcome
-from odoo_ai_config.entrypoints.http.platform.app_keys import METRICS, REPRESENTATIONS, SERVICES
+from odoo_ai_config.entrypoints.apps import App
+from odoo_ai_config.entrypoints.http.documents import schemas
+from odoo_ai_config.entrypoints.http.documents.preconditions import Precondition
+from odoo_ai_config.entrypoints.http.documents.representations import (
+    REPRESENTATIONS,
+    entity_tag,
+    of_revision,
+)
+from odoo_ai_config.entrypoints.http.platform.app_keys import METRICS, SERVICES
 from odoo_ai_config.entrypoints.http.platform.authentication import KeyedHandler
 from odoo_ai_config.entrypoints.http.platform.bodies import read_body, read_json, require_json
-from odoo_ai_config.entrypoints.http.platform.conditional import Precondition, is_known
+from odoo_ai_config.entrypoints.http.platform.conditional import is_known
+from odoo_ai_config.entrypoints.http.platform.errors import (
+    BodyLateError,
+    BodyUnreadableError,
+    IncompleteDataError,
+)
 from odoo_ai_config.entrypoints.http.platform.fields import FieldReader
 from odoo_ai_config.entrypoints.http.platform.idempotency import REPLAYED, claim_of
-from odoo_ai_config.entrypoints.http.platform.notices import shown_notices
+from odoo_ai_config.entrypoints.http.platform.notices import Notice, shown_notices
+from odoo_ai_config.entrypoints.http.platform.operations import (
+    COMMIT,
+    VAULT,
+    Operation,
+    PageSize,
+    Query,
+    Ref,
+    RouteGroup,
+    number_query,
+)
 from odoo_ai_config.entrypoints.http.platform.paths import (
     document_of,
-    named,
-    optional_number,
-    page_size,
     tenant_of,
     whole_number,
 )
 from odoo_ai_config.entrypoints.http.platform.problems import refuse
-from odoo_ai_config.entrypoints.http.platform.representations import (
-    entity_tag,
-    json_bytes,
-    summaries_of,
-    summary_of,
-)
+from odoo_ai_config.entrypoints.http.platform.representations import json_bytes
 from odoo_ai_config.entrypoints.http.platform.texts import preferred_language
 
-_JSON: Final = "application/json"
+T = TypeVar("T")
+
+ROUTES: Final = RouteGroup("documents", App.CONFIG, "config")
+_DOCUMENT: Final = "/configs/{tenant}/{domain}/{kind}"
+_YAML: Final = "application/x-yaml"
 # Of the type that a response copies them into.
 _UNCHANGED_HEADERS: Final = CIMultiDict({hdrs.CACHE_CONTROL: "no-cache"})
 _JSON_HEADERS: Final = CIMultiDict(
-    {hdrs.CONTENT_TYPE: f"{_JSON}; charset=utf-8", hdrs.CACHE_CONTROL: "no-cache"}
+    {hdrs.CONTENT_TYPE: "application/json; charset=utf-8", hdrs.CACHE_CONTROL: "no-cache"}
 )
 _YAML_HEADERS: Final = CIMultiDict(
-    {hdrs.CONTENT_TYPE: "application/x-yaml; charset=utf-8", hdrs.CACHE_CONTROL: "no-cache"}
+    {hdrs.CONTENT_TYPE: f"{_YAML}; charset=utf-8", hdrs.CACHE_CONTROL: "no-cache"}
 )
-DEFAULT_PAGE: Final = 100
-LARGEST_PAGE: Final = 1000
+_AREA: Final = Query(
+    "domain",
+    Annotated[str, Meta(max_length=128)],
+    BusinessDomain.from_text,
+    "Of this business area only.",
+)
+_BEFORE: Final = number_query("before", "Older than this version only.")
+_LIMIT: Final = PageSize(default=100, most=1000)
+_FROM: Final = number_query("from", "The one before `to` if it is not given.")
+_TO: Final = number_query("to", "The newest one if it is not given.")
+_MISSING: Final = (DocumentNotFoundError, DocumentDeletedError)
+_UNKNOWN_VERSION: Final = (DocumentNotFoundError, RevisionNotFoundError)
+_PRECONDITIONS: Final = ("If-Match", "If-None-Match")
+_WRITING: Final = (
+    *COMMIT,
+    *VAULT,
+    IncompleteDataError,
+    InvalidYamlError,
+    EncryptedValueError,
+    UnknownFingerprintError,
+    PreconditionFailedError,
+)
 
 
-async def list_documents(request: web.Request, caller: ApiKey) -> web.Response:
-    """
-    The documents of a tenant, without their content.
-    """
-    text = request.query.get("domain", "")
-    domain = named("domain", BusinessDomain.from_text, text) if text else None
-    revisions = await request.app[SERVICES].list_documents(
-        tenant_of(request), caller=caller, domain=domain
-    )
-    return web.Response(body=summaries_of(revisions), headers=_JSON_HEADERS)
-
-
+@Operation(
+    ROUTES,
+    "GET",
+    _DOCUMENT,
+    scope=Scope.CONFIG_READ,
+    answer=schemas.Document,
+    conditional=True,
+    refusals=_MISSING,
+)
 async def read_document(request: web.Request, caller: ApiKey) -> web.Response:
     """
-    A document as a JSON object.
+    Read a document.
     """
     revision = await request.app[SERVICES].read_document(document_of(request), caller=caller)
     return await _shown(request, revision)
-
-
-async def read_version(request: web.Request, caller: ApiKey) -> web.Response:
-    """
-    A document as it was.
-    """
-    version = whole_number("version", request.match_info["version"])
-    revision = await request.app[SERVICES].read_document(
-        document_of(request), caller=caller, version=version
-    )
-    return await _shown(request, revision)
-
-
-async def read_yaml(request: web.Request, caller: ApiKey) -> web.Response:
-    """
-    A document as the YAML that was authored, or as YAML made of it.
-    """
-    revision = await request.app[SERVICES].read_document(document_of(request), caller=caller)
-    return await _shown(request, revision, as_yaml=True)
-
-
-async def read_history(request: web.Request, caller: ApiKey) -> web.Response:
-    """
-    The revisions of a document and who wrote them, newest first, without their content.
-    """
-    revisions = await request.app[SERVICES].list_documents.history(
-        document_of(request),
-        caller=caller,
-        before=optional_number(request, "before"),
-        limit=page_size(request, default=DEFAULT_PAGE, most=LARGEST_PAGE),
-    )
-    body = json_bytes(
-        [{**summary_of(revision), "author": revision.author} for revision in revisions]
-    )
-    return web.Response(body=body, headers=_JSON_HEADERS)
-
-
-async def compare(request: web.Request, caller: ApiKey) -> web.Response:
-    """
-    What differs between two versions of a document.
-    """
-    comparison = await request.app[SERVICES].compare_revisions(
-        document_of(request),
-        caller=caller,
-        before=optional_number(request, "from"),
-        after=optional_number(request, "to"),
-    )
-    places, unified = comparison.changes.places, comparison.unified
-
-    def told() -> bytes:
-        return json_bytes(
-            {
-                "from": comparison.before,
-                "to": comparison.after,
-                "changes": [_change(change) for change in places],
-                "truncated": comparison.changes.truncated,
-                "unified_diff": unified,
-                "unified_diff_omitted": "too_large" if unified is None else None,
-            }
-        )
-
-    values = (value for change in places for value in (change.before, change.after))
-    body = await run_off_loop(told, cost=cost_of(*values))
-    return web.Response(body=body, headers=_JSON_HEADERS)
 
 
 def _tells_what_is_there(handler: KeyedHandler) -> KeyedHandler:
@@ -168,10 +144,23 @@ def _tells_what_is_there(handler: KeyedHandler) -> KeyedHandler:
     return tell
 
 
+@Operation(
+    ROUTES,
+    "POST",
+    _DOCUMENT,
+    scope=Scope.CONFIG_WRITE,
+    body=Ref("YamlText"),
+    answer=schemas.Written,
+    says="It is stored, or was so already.",
+    answer_headers=("Cache-Control", "ETagIfReadable"),
+    request_headers=_PRECONDITIONS,
+    idempotent=True,
+    refusals=_WRITING,
+)
 @_tells_what_is_there
-async def publish(request: web.Request, caller: ApiKey) -> web.Response:
+async def publish_document(request: web.Request, caller: ApiKey) -> web.Response:
     """
-    Replace a document by YAML text.
+    Replace a document by YAML.
     """
     services = request.app[SERVICES]
 
@@ -186,10 +175,24 @@ async def publish(request: web.Request, caller: ApiKey) -> web.Response:
     return await _written(request, caller, write)
 
 
+@Operation(
+    ROUTES,
+    "PATCH",
+    _DOCUMENT,
+    scope=Scope.CONFIG_WRITE,
+    body=Ref("MergePatch"),
+    body_media_type="application/merge-patch+json",
+    answer=schemas.Written,
+    says="It is stored, or was so already.",
+    answer_headers=("Cache-Control", "ETagIfReadable"),
+    request_headers=_PRECONDITIONS,
+    idempotent=True,
+    refusals=(*_WRITING, *_MISSING),
+)
 @_tells_what_is_there
-async def patch(request: web.Request, caller: ApiKey) -> web.Response:
+async def patch_document(request: web.Request, caller: ApiKey) -> web.Response:
     """
-    Merge a JSON merge patch into a document.
+    Merge into a document.
     """
     services = request.app[SERVICES]
 
@@ -199,10 +202,154 @@ async def patch(request: web.Request, caller: ApiKey) -> web.Response:
     return await _written(request, caller, write)
 
 
+@Operation(
+    ROUTES,
+    "DELETE",
+    _DOCUMENT,
+    scope=Scope.CONFIG_WRITE,
+    answer=schemas.DeleteReceipt,
+    answer_headers=("Cache-Control",),
+    request_headers=_PRECONDITIONS,
+    idempotent=True,
+    refusals=(*COMMIT, *_MISSING, BodyLateError, BodyUnreadableError, PreconditionFailedError),
+)
 @_tells_what_is_there
-async def roll_back(request: web.Request, caller: ApiKey) -> web.Response:
+async def delete_document(request: web.Request, caller: ApiKey) -> web.Response:
     """
-    Bring an old version of a document back as a new one.
+    Delete a document.
+
+    Its history stays, and a rollback brings it back.
+    """
+    raw = await read_body(request)
+    written = await _attempt(request, caller, raw, request.app[SERVICES].delete_document)
+    key, outcome = document_of(request), written.outcome
+    return _answered(
+        outcome, json_bytes(_receipt(schemas.DeleteReceipt, key, outcome, deleted=True))
+    )
+
+
+@Operation(
+    ROUTES,
+    "GET",
+    f"{_DOCUMENT}/yaml",
+    scope=Scope.CONFIG_READ,
+    # Whatever the document says, to those who parse it.
+    answer=Any,
+    says="The text as authored, or YAML made of the document.",
+    media_types=(_YAML,),
+    conditional=True,
+    refusals=_MISSING,
+)
+async def read_yaml(request: web.Request, caller: ApiKey) -> web.Response:
+    """
+    Read a document as YAML.
+    """
+    revision = await request.app[SERVICES].read_document(document_of(request), caller=caller)
+    return await _shown(request, revision, as_yaml=True)
+
+
+@Operation(
+    ROUTES,
+    "GET",
+    f"{_DOCUMENT}/history",
+    scope=Scope.CONFIG_READ,
+    parameters=(_BEFORE, _LIMIT),
+    answer=list[schemas.HistoryEntry],
+    says="Newest first.",
+    answer_headers=("Cache-Control",),
+)
+async def read_history(request: web.Request, caller: ApiKey) -> web.Response:
+    """
+    List the versions of a document.
+    """
+    revisions = await request.app[SERVICES].list_documents.history(
+        document_of(request),
+        caller=caller,
+        before=_BEFORE.of(request),
+        limit=_LIMIT.of(request),
+    )
+    body = json_bytes(
+        [
+            _summary(schemas.HistoryEntry, revision, author=revision.author)
+            for revision in revisions
+        ]
+    )
+    return web.Response(body=body, headers=_JSON_HEADERS)
+
+
+@Operation(
+    ROUTES,
+    "GET",
+    f"{_DOCUMENT}/version/{{version}}",
+    scope=Scope.CONFIG_READ,
+    answer=schemas.Document,
+    conditional=True,
+    refusals=_UNKNOWN_VERSION,
+)
+async def read_version(request: web.Request, caller: ApiKey) -> web.Response:
+    """
+    Read a document as it was.
+    """
+    version = whole_number("version", request.match_info["version"])
+    revision = await request.app[SERVICES].read_document(
+        document_of(request), caller=caller, version=version
+    )
+    return await _shown(request, revision)
+
+
+@Operation(
+    ROUTES,
+    "GET",
+    f"{_DOCUMENT}/diff",
+    scope=Scope.CONFIG_READ,
+    parameters=(_FROM, _TO),
+    answer=schemas.Comparison,
+    says="What differs.",
+    answer_headers=("Cache-Control",),
+    refusals=(*_MISSING, RevisionNotFoundError),
+)
+async def compare_versions(request: web.Request, caller: ApiKey) -> web.Response:
+    """
+    Compare two versions of a document.
+    """
+    comparison = await request.app[SERVICES].compare_revisions(
+        document_of(request),
+        caller=caller,
+        before=_FROM.of(request),
+        after=_TO.of(request),
+    )
+    places, unified = comparison.changes.places, comparison.unified
+
+    answer: schemas.Comparison = {
+        "from": comparison.before,
+        "to": comparison.after,
+        "changes": [_change(change) for change in places],
+        "truncated": comparison.changes.truncated,
+        "unified_diff": unified,
+        "unified_diff_omitted": "too_large" if unified is None else None,
+    }
+    values = (value for change in places for value in (change.before, change.after))
+    body = await run_off_loop(lambda: json_bytes(answer), cost=cost_of(*values))
+    return web.Response(body=body, headers=_JSON_HEADERS)
+
+
+@Operation(
+    ROUTES,
+    "POST",
+    f"{_DOCUMENT}/rollback",
+    scope=Scope.CONFIG_WRITE,
+    body=Ref("VersionChoice"),
+    answer=schemas.Written,
+    says="It is stored, or was so already.",
+    answer_headers=("Cache-Control", "ETagIfReadable"),
+    request_headers=_PRECONDITIONS,
+    idempotent=True,
+    refusals=(*_WRITING, *_UNKNOWN_VERSION),
+)
+@_tells_what_is_there
+async def roll_back_document(request: web.Request, caller: ApiKey) -> web.Response:
+    """
+    Bring an old version back as a new one.
     """
     services = request.app[SERVICES]
 
@@ -216,15 +363,25 @@ async def roll_back(request: web.Request, caller: ApiKey) -> web.Response:
     return await _written(request, caller, write)
 
 
-@_tells_what_is_there
-async def delete(request: web.Request, caller: ApiKey) -> web.Response:
+@Operation(
+    ROUTES,
+    "GET",
+    "/configs/{tenant}",
+    scope=Scope.CONFIG_READ,
+    parameters=(_AREA,),
+    answer=list[schemas.DocumentSummary],
+    says="An empty list if there are none.",
+    answer_headers=("Cache-Control",),
+)
+async def list_documents(request: web.Request, caller: ApiKey) -> web.Response:
     """
-    Delete a document; its history stays.
+    List the documents of a tenant.
     """
-    raw = await read_body(request)
-    written = await _attempt(request, caller, raw, request.app[SERVICES].delete_document)
-    key, outcome = document_of(request), written.outcome
-    return _answered(outcome, json_bytes({**_told(key, outcome), "deleted": True}))
+    revisions = await request.app[SERVICES].list_documents(
+        tenant_of(request), caller=caller, domain=_AREA.of(request)
+    )
+    body = json_bytes([_summary(schemas.DocumentSummary, revision) for revision in revisions])
+    return web.Response(body=body, headers=_JSON_HEADERS)
 
 
 async def _written(
@@ -241,11 +398,13 @@ async def _written(
     if readable and revision is None:
         revision = await _repeated(request, key, caller, outcome.versions[str(key.kind)])
     if not readable or revision is None:
-        told = _told(key, outcome) | _done(request, outcome)
-        return _answered(outcome, json_bytes(told))
+        receipt = _receipt(
+            schemas.WriteReceipt, key, outcome, warnings=_warnings(request, outcome)
+        )
+        return _answered(outcome, json_bytes(receipt))
     tag = entity_tag(revision)
     whole = await request.app[REPRESENTATIONS].of(revision, tag)
-    done = json_bytes(_done(request, outcome))
+    done = json_bytes({"changed": outcome.changed, "warnings": _warnings(request, outcome)})
     return _answered(outcome, whole[:-1] + b"," + done[1:], {"ETag": tag})
 
 
@@ -307,29 +466,30 @@ async def _shown(
     representations = request.app[REPRESENTATIONS]
     body = representations.ready(revision, tag, as_yaml=as_yaml)
     if body is None:
-        render = representations.yaml_of if as_yaml else representations.of
-        body = await render(revision, tag)
+        body = await representations.of(revision, tag, as_yaml=as_yaml)
     shown = web.Response(body=body, headers=_YAML_HEADERS if as_yaml else _JSON_HEADERS)
     shown.headers[hdrs.ETAG] = tag
     return shown
 
 
-def _told(key: DocumentKey, outcome: Outcome) -> JsonObject:
-    return {
-        "tenant_id": str(key.tenant),
-        "domain": str(key.domain),
-        "config_type": str(key.kind),
-        "version": outcome.versions[str(key.kind)],
-        "changed": outcome.changed,
-    }
+def _summary(make: Callable[..., T], revision: Revision, **more: object) -> T:
+    return of_revision(make, revision, deleted=revision.deleted or UNSET, **more)
 
 
-def _done(request: web.Request, outcome: Outcome) -> dict[str, object]:
+def _receipt(make: Callable[..., T], key: DocumentKey, outcome: Outcome, **more: object) -> T:
+    return make(
+        tenant_id=str(key.tenant),
+        domain=str(key.domain),
+        config_type=str(key.kind),
+        version=outcome.versions[str(key.kind)],
+        changed=outcome.changed,
+        **more,
+    )
+
+
+def _warnings(request: web.Request, outcome: Outcome) -> list[Notice]:
     language = preferred_language(request.headers.get("Accept-Language"))
-    return {
-        "changed": outcome.changed,
-        "warnings": shown_notices(outcome.notices, language),
-    }
+    return shown_notices(outcome.notices, language)
 
 
 def _answered(
@@ -339,10 +499,10 @@ def _answered(
     return web.Response(body=body, headers={**_JSON_HEADERS, **replayed, **(headers or {})})
 
 
-def _change(change: ValueChange) -> JsonObject:
-    told: JsonObject = {"kind": change.kind.value, "pointer": change.pointer}
-    if change.kind is not ChangeKind.ADDED:
-        told["before"] = change.before
-    if change.kind is not ChangeKind.REMOVED:
-        told["after"] = change.after
-    return told
+def _change(change: ValueChange) -> schemas.ValueChange:
+    return schemas.ValueChange(
+        kind=change.kind,
+        pointer=change.pointer,
+        before=UNSET if change.kind is ChangeKind.ADDED else change.before,
+        after=UNSET if change.kind is ChangeKind.REMOVED else change.after,
+    )

@@ -6,15 +6,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from odoo_ai_config.application.documents.comparing import LARGEST_SHOWN
-from odoo_ai_config.application.ports.secret_vault import RingTrouble
 from odoo_ai_config.domain.channels.routing import Rule, Verdict
-from odoo_ai_config.domain.documents.diffing import MOST_CHANGES, MOST_DIFFERING_LINES, ChangeKind
 from odoo_ai_config.domain.json_types import JsonObject
 from odoo_ai_config.domain.reconciliation import DriftStatus
 from odoo_ai_config.entrypoints.http.openapi.shapes import (
     constant,
-    either,
     flag,
     list_of,
     map_of,
@@ -100,28 +96,6 @@ def identifiers() -> JsonObject:
     }
 
 
-def status_answers() -> JsonObject:
-    """
-    What the hub says of itself.
-    """
-    return {
-        "Identity": record(
-            {"name": text(), "version": text(), "description": text(), "docs": text()}
-        ),
-        "Healthy": record({"status": constant("healthy")}),
-        "Ready": record(
-            {
-                "status": constant("ready"),
-                "warnings": list_of(
-                    one_of(trouble.value for trouble in RingTrouble),
-                    "What does no harm now and keeps the next start from succeeding.",
-                ),
-            },
-            optional=["warnings"],
-        ),
-    }
-
-
 def event_answers() -> JsonObject:
     """
     What the webhook answers.
@@ -154,61 +128,6 @@ def event_answers() -> JsonObject:
             },
             optional=(*versions, "version", *digests),
             description="The event is stored for good.",
-        ),
-    }
-
-
-def document_answers() -> JsonObject:
-    """
-    Documents, whole and in part.
-    """
-    change = record(
-        {
-            "kind": one_of(kind.value for kind in ChangeKind),
-            "pointer": text("A JSON pointer (RFC 6901)."),
-            "before": {"description": "Unless it was added."},
-            "after": {"description": "Unless it was removed."},
-        },
-        optional=("before", "after"),
-    )
-    return {
-        "DocumentSummary": record(
-            {**_SUMMARY, "deleted": constant(value=True)},
-            optional=("deleted",),
-            description="A version of a document without its content.",
-        ),
-        "HistoryEntry": record(
-            {**_SUMMARY, "deleted": constant(value=True), "author": _AUTHOR},
-            optional=("deleted",),
-            description="A version of a document, and who made it.",
-        ),
-        "Document": record(_DOCUMENT),
-        "WrittenDocument": record(
-            {**_DOCUMENT, **_CHANGED, **_WARNINGS}, description="For keys with `config:read`."
-        ),
-        "WriteReceipt": record(
-            {**_WHERE, **_CHANGED, **_WARNINGS},
-            description="For keys that may write but not read.",
-        ),
-        "DeleteReceipt": record({**_WHERE, **_CHANGED, "deleted": constant(value=True)}),
-        "Comparison": record(
-            {
-                "from": whole("0 stands for the time before the first version.", least=0),
-                "to": _VERSION,
-                "changes": list_of(change),
-                "truncated": flag(
-                    f"There are more changes: {MOST_CHANGES:,} are named, and fewer if their "
-                    "places are long."
-                ),
-                "unified_diff": or_null(text("Of the two YAML texts.")),
-                "unified_diff_omitted": either(
-                    one_of(["too_large"]),
-                    {"type": "null"},
-                    description=f"Why there is none: a document has more than {LARGEST_SHOWN:,} "
-                    f"characters, or there are more than {MOST_DIFFERING_LINES:,} lines from "
-                    "the first that differs to the last.",
-                ),
-            }
         ),
     }
 

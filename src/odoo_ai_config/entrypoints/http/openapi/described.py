@@ -6,8 +6,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final
+from types import UnionType
+from typing import Any, Final, get_args, get_origin
 
+import attrs
 import msgspec
 
 from odoo_ai_config.application import errors as application
@@ -92,6 +94,9 @@ class Describer:
         """
         if isinstance(type_, Ref):
             return {"$ref": f"#/components/schemas/{type_.name}"}
+        if get_origin(type_) is UnionType and all(map(attrs.has, get_args(type_))):
+            # Nothing in an answer says which of them it is, so that msgspec knows no such type.
+            return {"anyOf": [self.schema(one) for one in get_args(type_)]}
         (schema,), components = msgspec.json.schema_components(
             [type_], ref_template="#/components/schemas/{name}"
         )

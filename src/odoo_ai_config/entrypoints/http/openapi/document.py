@@ -18,7 +18,6 @@ from odoo_ai_config.entrypoints.http.openapi.chatwoot_paths import (
 from odoo_ai_config.entrypoints.http.openapi.collection_requests import collection_schemas
 from odoo_ai_config.entrypoints.http.openapi.components import headers, parameters
 from odoo_ai_config.entrypoints.http.openapi.described import Describer
-from odoo_ai_config.entrypoints.http.openapi.document_paths import document_paths
 from odoo_ai_config.entrypoints.http.openapi.event_paths import event_paths
 from odoo_ai_config.entrypoints.http.openapi.mapping_paths import mapping_paths
 from odoo_ai_config.entrypoints.http.openapi.message_paths import (
@@ -27,9 +26,7 @@ from odoo_ai_config.entrypoints.http.openapi.message_paths import (
     message_schemas,
 )
 from odoo_ai_config.entrypoints.http.openapi.operations import BEARER_SCHEME, SECURITY_SCHEME
-from odoo_ai_config.entrypoints.http.openapi.page_paths import client_page_paths, viewer_paths
 from odoo_ai_config.entrypoints.http.openapi.refusals import RESPONSES, problem
-from odoo_ai_config.entrypoints.http.openapi.status_paths import status_paths
 from odoo_ai_config.entrypoints.http.platform.operations import RouteGroup
 
 _ABOUT = """\
@@ -49,7 +46,7 @@ def description(
     The OpenAPI document of a hub in this *version* that serves *apps* with *groups*.
     """
     described = Describer()
-    paths = {**_paths(apps), **status_paths(), **viewer_paths(), **described.paths(groups, apps)}
+    paths = {**_paths(apps), **described.paths(groups, apps)}
     return {
         "openapi": "3.1.0",
         "info": {
@@ -108,9 +105,7 @@ def description(
             "schemas": {
                 "Problem": problem(),
                 **answer_schemas.identifiers(),
-                **answer_schemas.status_answers(),
                 **answer_schemas.event_answers(),
-                **answer_schemas.document_answers(),
                 **answer_schemas.mapping_answers(),
                 **answer_schemas.reconciliation_answers(),
                 **audit_schemas(),
@@ -132,9 +127,7 @@ def _paths(apps: frozenset[App]) -> JsonObject:
     by_app: dict[App, JsonObject] = {
         App.CONFIG: {
             **event_paths(),
-            **document_paths(),
             **mapping_paths(),
-            **client_page_paths(),
             **audit_paths(),
         },
         App.CHATWOOT: {**chatwoot_paths(), **message_paths()},

@@ -14,7 +14,6 @@ from odoo_ai_config.entrypoints.http.platform.metrics import Metrics
 from odoo_ai_config.entrypoints.http.platform.operations import RouteGroup
 from odoo_ai_config.entrypoints.http.platform.options import HttpOptions
 from odoo_ai_config.entrypoints.http.platform.rate_limit import CallerLimits
-from odoo_ai_config.entrypoints.http.platform.representations import Representations
 from odoo_ai_config.entrypoints.http.platform.store_watch import StoreWatch
 from odoo_ai_config.entrypoints.wiring import Services
 
@@ -36,8 +35,6 @@ LOG: Final = web.AppKey("log", FilteringBoundLogger)
 LIMITS: Final = web.AppKey("limits", CallerLimits)
 GROUPS: Final = web.AppKey("groups", tuple[RouteGroup, ...])
 OPTIONS: Final = web.AppKey("options", HttpOptions)
-REPRESENTATIONS: Final = web.AppKey("representations", Representations)
-
 STORE_WATCH: Final = web.AppKey("store_watch", StoreWatch)
 
 REQUEST_ID: Final = web.RequestKey("request_id", str)

@@ -1,18 +1,8 @@
 """
-Requests that depend on the version that the client has: ``If-None-Match`` and ``If-Match``.
+``If-None-Match``: whether the reader has the thing already.
 """
 
 from __future__ import annotations
-
-from typing import Final
-
-from attrs import frozen
-
-from odoo_ai_config.domain.documents.revisions import Revision
-from odoo_ai_config.entrypoints.http.platform.representations import entity_tag
-
-# No document is ever at this version.
-IMPOSSIBLE: Final = -1
 
 
 def is_known(if_none_match: str, tag: str) -> bool:
@@ -24,43 +14,3 @@ def is_known(if_none_match: str, tag: str) -> bool:
     if if_none_match.strip() == "*":
         return True
     return any(given.strip().removeprefix("W/") == tag for given in if_none_match.split(","))
-
-
-@frozen
-class Precondition:
-    """
-    What a writer demands of the present state, as its headers say it.
-    """
-
-    if_match: str | None
-    if_none_match: str | None
-
-    @property
-    def needs_present(self) -> bool:
-        """
-        Whether the present revision must be known to judge it.
-        """
-        return self.if_match is not None or self.if_none_match not in {None, "*"}
-
-    def expected_version(self, present: Revision | None) -> int | None:
-        """
-        The version that the write may succeed: 0 for none, None for any.
-
-        `IMPOSSIBLE` if *present* is not what the writer demands: the use case refuses then,
-        unless the request is the repetition of one that it has done already.
-
-        A bare number is taken for a version (``If-Match: "3"``), for those who only know that.
-        """
-        if self.if_none_match is not None:
-            if self.if_none_match.strip() == "*":
-                return 0
-            if present is not None and is_known(self.if_none_match, entity_tag(present)):
-                return IMPOSSIBLE
-        if self.if_match is None:
-            return None
-        if present is None:
-            return IMPOSSIBLE
-        acceptable = {"*", entity_tag(present), f'"{present.version}"'}
-        if any(given.strip() in acceptable for given in self.if_match.split(",")):
-            return present.version
-        return IMPOSSIBLE

@@ -8,6 +8,7 @@ import asyncio
 import functools
 import hashlib
 from collections.abc import Mapping
+from enum import StrEnum
 from importlib.resources import files
 from typing import Final
 
@@ -23,6 +24,15 @@ _CONTENT_POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
+PAGE_HEADERS: Final = (
+    "Cache-Control",
+    "Content-Security-Policy",
+    "Referrer-Policy",
+    "X-Content-Type-Options",
+)
+FILE_HEADERS: Final = ("X-Content-Type-Options",)
+_FILE_TYPES: Final = {"css": "text/css", "js": "text/javascript"}
+FILE_TYPES: Final = tuple(_FILE_TYPES.values())
 # No text can become markup, whatever a script does with it.
 TEXT_ONLY: Final = "; require-trusted-types-for 'script'; trusted-types 'none'"
 
@@ -69,20 +79,19 @@ def shown_page(text: str, headers: Mapping[str, str], policy: str = "") -> web.R
     )
 
 
-async def shown_part(
-    request: web.Request, folder: str, media_types: Mapping[str, str]
-) -> web.Response:
+async def shown_part(request: web.Request, folder: str, files: type[StrEnum]) -> web.Response:
     """
-    What the page in *folder* is made of: the one of *media_types* that the address names.
+    What the page in *folder* is made of: the one of *files* that the address names.
 
     Raises:
         RouteNotFoundError: It is not made of that.
     """
-    name = request.match_info["file"]
-    if name not in media_types:
-        raise RouteNotFoundError
+    try:
+        name = files(request.match_info["file"])
+    except ValueError:
+        raise RouteNotFoundError from None
     file = await asyncio.to_thread(packaged, folder, name)
-    return shown_file(request, file, media_types[name])
+    return shown_file(request, file, _FILE_TYPES[name.rpartition(".")[2]])
 
 
 def shown_file(request: web.Request, body: StaticBody, media_type: str) -> web.Response:

@@ -7,61 +7,80 @@ from __future__ import annotations
 from typing import Final
 
 from aiohttp import web
+from msgspec import UNSET
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from odoo_ai_config.domain.json_types import JsonObject
+from odoo_ai_config.application.errors import StoreUnavailableError, StoreUnusableError
 from odoo_ai_config.entrypoints.http.platform.app_keys import (
     METRICS,
     OPTIONS,
     SERVICES,
     STORE_WATCH,
 )
-from odoo_ai_config.entrypoints.http.platform.representations import json_bytes
+from odoo_ai_config.entrypoints.http.platform.operations import Operation, RouteGroup
+from odoo_ai_config.entrypoints.http.platform.representations import json_bytes, shown
+from odoo_ai_config.entrypoints.http.status.schemas import Healthy, Identity, Ready
 
-_HEALTHY: Final = json_bytes({"status": "healthy"})
-_IS_READY: Final[JsonObject] = {"status": "ready"}
-_READY: Final = json_bytes(_IS_READY)
+ROUTES: Final = RouteGroup("status")
+_HEALTHY: Final = json_bytes(Healthy(status="healthy"))
 
 
+@Operation(ROUTES, "GET", "/", answer=Identity)
 async def show_identity(request: web.Request) -> web.Response:
     """
     What answers here.
     """
-    body = json_bytes(
-        {
-            "name": "odoo-ai-config",
-            "version": request.app[OPTIONS].version,
-            "description": "Configuration hub between Odoo, Chatwoot and AI services",
-            "docs": "/docs",
-        }
+    return shown(
+        Identity(
+            name="odoo-ai-config",
+            version=request.app[OPTIONS].version,
+            description="Configuration hub between Odoo, Chatwoot and AI services",
+            docs="/docs",
+        )
     )
-    return web.Response(body=body, content_type="application/json")
 
 
 # The handler's form is aiohttp's; the answer needs nothing of the request.
+@Operation(ROUTES, "GET", "/health", answer=Healthy)
 async def show_health(_request: web.Request) -> web.Response:
     """
-    Whether the process answers; it touches nothing else.
+    Whether the process answers.
     """
     return web.Response(body=_HEALTHY, content_type="application/json")
 
 
+@Operation(
+    ROUTES,
+    "GET",
+    "/ready",
+    answer=Ready,
+    refusals=(StoreUnavailableError, StoreUnusableError),
+)
 async def show_readiness(request: web.Request) -> web.Response:
     """
-    Whether the store can be read and written now, and what would be in the next start's way.
+    Whether the store can be read and written.
     """
     services = request.app[SERVICES]
     await request.app[STORE_WATCH].ready()
     trouble = await services.check_key_ring.while_running()
     # Still a 200: the hub has all that it needs, and with a 503 the balancer would take every
     # process out at once.
-    body = _READY if trouble is None else json_bytes(_IS_READY | {"warnings": [trouble.value]})
-    return web.Response(body=body, content_type="application/json")
+    return shown(Ready(status="ready", warnings=UNSET if trouble is None else [trouble]))
 
 
+@Operation(
+    ROUTES,
+    "GET",
+    "/metrics",
+    answer=str,
+    says="Without names of tenants.",
+    media_types=(CONTENT_TYPE_LATEST.partition(";")[0],),
+)
 async def show_metrics(request: web.Request) -> web.Response:
     """
-    The metrics, for Prometheus. Those of the store are left out while it is away.
+    Metrics for Prometheus.
+
+    Those of the store are left out while it is away.
     """
     metrics, services = request.app[METRICS], request.app[SERVICES]
     await metrics.queue.refresh(services.ports.inbox.census, services.deliver_message.clock)

@@ -7,25 +7,60 @@ its script reads what that key may read.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from enum import StrEnum
+from functools import partial
 from typing import Final
 
 from aiohttp import web
 
-from odoo_ai_config.entrypoints.http.platform.pages import TEXT_ONLY, shown_page, shown_part
+from odoo_ai_config.entrypoints.apps import App
+from odoo_ai_config.entrypoints.http.platform.errors import RouteNotFoundError
+from odoo_ai_config.entrypoints.http.platform.operations import Operation, RouteGroup
+from odoo_ai_config.entrypoints.http.platform.pages import (
+    FILE_HEADERS,
+    FILE_TYPES,
+    PAGE_HEADERS,
+    TEXT_ONLY,
+    shown_page,
+    shown_part,
+)
 from odoo_ai_config.entrypoints.http.platform.texts import preferred_language
 
 FOLDER: Final = "ui/client_page"
-MEDIA_TYPES: Final[Mapping[str, str]] = {
-    "client.css": "text/css",
-    "client.js": "text/javascript",
-    "words.js": "text/javascript",
-}
 
 
+class ClientFile(StrEnum):
+    """
+    What the page is made of.
+    """
+
+    STYLE = "client.css"
+    SCRIPT = "client.js"
+    WORDS = "words.js"
+
+
+ROUTES: Final = RouteGroup("pages", App.CONFIG, "config")
+_page = partial(
+    Operation,
+    ROUTES,
+    "GET",
+    answer=str,
+    says="A page that loads nothing from elsewhere.",
+    media_types=("text/html",),
+    answer_headers=(*PAGE_HEADERS, "Content-Language"),
+)
+
+
+@_page("/ui", identity="showClients", summary="Show the clients that a key may see.")
+@_page(
+    "/ui/clients/{tenant}/{domain}",
+    identity="showClient",
+    summary="Show what the hub has of a client.\n\n"
+    "The page is the same for everybody and asks for an API key.",
+)
 async def show_page(request: web.Request) -> web.Response:
     """
-    The page, in the language that the browser likes better.
+    The page, in the language that the browser prefers.
     """
     language = preferred_language(request.headers.get("Accept-Language")).value
     # Relative addresses, so that the page also works behind a proxy that adds a prefix.
@@ -38,11 +73,23 @@ async def show_page(request: web.Request) -> web.Response:
     )
 
 
-async def show_file(request: web.Request) -> web.Response:
+@Operation(
+    ROUTES,
+    "GET",
+    "/ui/{file}",
+    answer=str,
+    says="The file.",
+    media_types=FILE_TYPES,
+    path_parts={"file": ClientFile},
+    answer_headers=FILE_HEADERS,
+    conditional=True,
+    refusals=(RouteNotFoundError,),
+)
+async def show_client_file(request: web.Request) -> web.Response:
     """
     What the page is made of.
     """
-    return await shown_part(request, FOLDER, MEDIA_TYPES)
+    return await shown_part(request, FOLDER, ClientFile)
 
 
 _PAGE: Final = """\

@@ -1,0 +1,144 @@
+"""
+Documents as the bytes that clients read.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from datetime import datetime
+from functools import lru_cache
+from hashlib import blake2b
+from typing import Final, TypeAlias, TypeVar
+from zlib import crc32
+
+from aiohttp import web
+from msgspec import Raw
+
+from odoo_ai_config.application.documents.reading import yaml_of
+from odoo_ai_config.application.off_loop import run_off_loop
+from odoo_ai_config.application.ports.yaml_codec import YamlCodec
+from odoo_ai_config.domain.documents.revisions import Revision
+from odoo_ai_config.entrypoints.http.documents.schemas import Document
+from odoo_ai_config.entrypoints.http.platform.representations import json_bytes, timestamp
+
+T = TypeVar("T")
+# Plain texts: they are hashed once, and every read looks one up.
+_Place: TypeAlias = tuple[bool, str, str, str, str, int]
+
+_LARGEST_EXACT_INTEGER: Final = 2**53 - 1
+
+
+def entity_tag(revision: Revision) -> str:
+    """
+    The strong ETag of *revision*.
+
+    The moment counts too: after a restore from a backup, the same number may come to stand
+    for another content.
+    """
+    key = revision.key
+    return _tag(
+        key.tenant.value, key.domain.value, key.kind.value, revision.version, revision.updated_at
+    )
+
+
+@lru_cache(maxsize=16_384)
+def _tag(tenant: str, domain: str, kind: str, version: int, at: datetime) -> str:
+    # A checksum suffices: the version tells revisions apart, the rest only restored ones.
+    checksum = crc32(f"{tenant}/{domain}/{kind}/{at.timestamp()}".encode())
+    return f'"{version}-{checksum:08x}"'
+
+
+def number_of(revision: Revision) -> int:
+    """
+    A positive integer that stays the same for a revision: old clients expect a row's id.
+    """
+    seed = f"{revision.key}\n{revision.version}".encode()
+    return int.from_bytes(blake2b(seed, digest_size=8).digest()) % _LARGEST_EXACT_INTEGER + 1
+
+
+def of_revision(make: Callable[..., T], revision: Revision, **more: object) -> T:
+    """
+    An answer that says which revision it is about.
+    """
+    key = revision.key
+    return make(
+        tenant_id=str(key.tenant),
+        domain=str(key.domain),
+        config_type=str(key.kind),
+        version=revision.version,
+        created_at=timestamp(revision.created_at),
+        updated_at=timestamp(revision.updated_at),
+        **more,
+    )
+
+
+class Representations:
+    """
+    Whole documents as JSON and as YAML, the most recently read ones kept ready.
+
+    A revision hardly ever changes, so what was rendered once is good until it is forgotten.
+
+    Args:
+        max_bytes: What all kept representations together may weigh.
+    """
+
+    def __init__(self, yaml: YamlCodec, max_bytes: int) -> None:
+        self._yaml = yaml
+        self._max_bytes = max_bytes
+        self._kept: OrderedDict[_Place, bytes] = OrderedDict()
+        self._weight = 0
+
+    def ready(self, revision: Revision, tag: str, *, as_yaml: bool = False) -> bytes | None:
+        """
+        What `of` would give, if it is kept.
+        """
+        place = _place(revision, tag, as_yaml=as_yaml)
+        kept = self._kept.get(place)
+        if kept is not None:
+            self._kept.move_to_end(place)
+        return kept
+
+    async def of(self, revision: Revision, tag: str, *, as_yaml: bool = False) -> bytes:
+        """
+        The document as a JSON object or as YAML; *tag* is its entity tag.
+        """
+        kept = self.ready(revision, tag, as_yaml=as_yaml)
+        if kept is not None:
+            return kept
+        text = await yaml_of(revision.document, self._yaml)
+        if as_yaml:
+            rendered = text.encode()
+        else:
+            rendered = await run_off_loop(
+                lambda: _whole(revision, text), cost=len(text) + len(revision.document.text)
+            )
+        place = _place(revision, tag, as_yaml=as_yaml)
+        # Two requests may have rendered the same one at the same time.
+        if place not in self._kept:
+            self._kept[place] = rendered
+            self._weight += len(rendered)
+        while self._weight > self._max_bytes:
+            _, forgotten = self._kept.popitem(last=False)
+            self._weight -= len(forgotten)
+        return rendered
+
+
+def _whole(revision: Revision, text: str) -> bytes:
+    # The body is JSON text already, possibly a large one: it goes in as it is.
+    content = Raw(revision.document.text.encode())
+    identity = number_of(revision)
+    return json_bytes(
+        of_revision(Document, revision, id=identity, yaml_content=text, json_data=content)
+    )
+
+
+def _place(revision: Revision, tag: str, *, as_yaml: bool) -> _Place:
+    key = revision.key
+    # The content, too: `odoo-ai-config seal` takes secrets out of old versions.
+    document = revision.document
+    content = hash((document.text, document.authored and document.authored.text))
+    return as_yaml, tag, key.tenant.value, key.domain.value, key.kind.value, content
+
+
+REPRESENTATIONS: Final = web.AppKey("representations", Representations)

@@ -1,0 +1,51 @@
+"""
+What the hub says of itself.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import UNSET, Meta, UnsetType
+
+from odoo_ai_config.application.ports.secret_vault import RingTrouble
+from odoo_ai_config.entrypoints.http.platform.schema import answer
+
+
+@answer
+class Identity:
+    """
+    Name, version, and where the documentation is.
+    """
+
+    name: str
+    version: str
+    description: str
+    docs: str
+
+
+@answer
+class Healthy:
+    """
+    The process answers; nothing else was touched.
+    """
+
+    status: Literal["healthy"]
+
+
+@answer
+class Ready:
+    """
+    The store can be read and written.
+    """
+
+    status: Literal["ready"]
+    warnings: (
+        Annotated[
+            list[RingTrouble],
+            Meta(
+                description="What does no harm now and keeps the next start from succeeding.",
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
