@@ -29,7 +29,7 @@ from typing import Any
 import pytest
 from attrs import frozen
 
-from odoo_ai_config.entrypoints.settings import SettingLayers
+from odoo_ai_config.entrypoints.settings import SettingSources
 from tests.e2e.hub_process import PATIENCE, HubProcess, environment, serving
 from tests.source_tree import ROOT
 
@@ -224,14 +224,14 @@ def test_both_readmes_have_the_same_examples() -> None:
 
 
 def test_readmes_list_the_settings_with_their_defaults() -> None:
-    settings = [(state.variable, state.default) for state in SettingLayers({}).states()]
+    settings = [(state.variable, state.default) for state in SettingSources({}).states()]
     for name in ("README.md", "README.pt-BR.md"):
         rows = SETTING.findall((ROOT / name).read_text("utf-8"))
         assert [(variable, default) for variable, default, _ in rows] == settings
 
 
 def test_portuguese_readme_explains_the_settings_as_the_program_does() -> None:
-    helps = [state.help for state in SettingLayers({}).states()]
+    helps = [state.help for state in SettingSources({}).states()]
     rows = SETTING.findall((ROOT / "README.pt-BR.md").read_text("utf-8"))
     assert [text for _, _, text in rows] == helps
 

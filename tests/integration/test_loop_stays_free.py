@@ -33,7 +33,7 @@ from odoo_ai_config.entrypoints.http.platform.connections import HubRunner
 from odoo_ai_config.entrypoints.http.platform.metrics import Metrics
 from odoo_ai_config.entrypoints.http.platform.options import HttpOptions
 from odoo_ai_config.entrypoints.http.platform.signature import SignaturePolicy
-from odoo_ai_config.entrypoints.settings.reading import read_settings
+from odoo_ai_config.entrypoints.settings import read_settings
 from odoo_ai_config.entrypoints.startup import opened
 
 KEY: Final = "p3rfect-key-of-whoever-measures-2026"

@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -62,6 +63,8 @@ from odoo_ai_config.domain.access import ALL_SCOPES, ApiKey
 from odoo_ai_config.domain.chatwoot import ChatwootAccess
 from odoo_ai_config.domain.credentials.secrets import SecretText, digest_of
 from odoo_ai_config.domain.crews import CrewKind
+from odoo_ai_config.domain.documents.revisions import RetentionPolicy
+from odoo_ai_config.domain.messages.retrying import RetryPolicy
 from odoo_ai_config.entrypoints.settings import Settings, StoreLocation
 from odoo_ai_config.entrypoints.wiring import Policies, Ports, build_services
 
@@ -191,11 +194,17 @@ def _policies(settings: Settings, clock: Clock) -> Policies:
             settings.chatwoot_secrets,
             settings.chatwoot_tokens,
         ),
-        retries=settings.retries,
-        lease=settings.lease,
-        retention=settings.retention,
-        messages_kept=settings.messages_kept,
+        retries=RetryPolicy(attempts=settings.delivery_attempts),
+        lease=timedelta(seconds=settings.lease_seconds),
+        retention=RetentionPolicy(
+            keep=settings.keep_versions or None, max_age=_days(settings.keep_days)
+        ),
+        messages_kept=_days(settings.keep_messages_days),
     )
+
+
+def _days(count: int) -> timedelta | None:
+    return timedelta(days=count) if count else None
 
 
 def _configured_key(key: SecretText, clock: Clock) -> ApiKey:
@@ -302,6 +311,5 @@ class Container(containers.DeclarativeContainer):
         crew_client=crew_client,
         chatwoot=chatwoot,
     )
-    services = providers.Singleton(
-        build_services, ports, providers.Singleton(_policies, settings, clock)
-    )
+    policies = providers.Singleton(_policies, settings, clock)
+    services = providers.Singleton(build_services, ports, policies)

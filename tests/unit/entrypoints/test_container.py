@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import attrs
@@ -93,6 +94,15 @@ def test_configured_key_has_every_scope_and_is_not_kept(tmp_path: Path) -> None:
     assert configured.scopes == ALL_SCOPES
     assert "20-characters" not in repr(container.settings())
     container.shutdown_resources()
+
+
+def test_retention_follows_versions_and_days(tmp_path: Path) -> None:
+    settings = settings_of(
+        tmp_path, ODOO_AI_CONFIG_KEEP_VERSIONS="0", ODOO_AI_CONFIG_KEEP_DAYS="30"
+    )
+    policy = Container(settings=settings).policies().retention
+    assert policy.keep is None
+    assert policy.max_age == timedelta(days=30)
 
 
 def test_memory_leaves_nothing_on_the_disk(tmp_path: Path) -> None:

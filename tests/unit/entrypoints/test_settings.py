@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
 from ipaddress import ip_network
 from pathlib import Path
 
@@ -10,13 +9,13 @@ import pytest
 from odoo_ai_config.domain.json_types import JsonObject
 from odoo_ai_config.entrypoints.apps import App, names_of
 from odoo_ai_config.entrypoints.settings import (
-    Origin,
     Settings,
     SettingsError,
-    read_layers,
+    Source,
     read_settings,
-    setting_names,
+    read_sources,
 )
+from odoo_ai_config.entrypoints.settings.schema import SCHEMA
 
 TOKEN, OTHER_TOKEN = "x7Kq2-wP9_zR4vT8mB1n", "hJ3s-Lc6_Yd0Fg5uNe8a"
 SECRET = "um-segredo-que-nao-pode-aparecer"
@@ -49,13 +48,13 @@ def test_flags_win_over_environment_over_dotenv_over_file(tmp_path: Path) -> Non
     )
     file = tmp_path / "hub.yaml"
     file.write_text('{"port": 4, "workers": 4, "host": "4.4.4.4", "data_dir": "4"}')
-    settings = read_settings(
+    settings = read_sources(
         flags={"port": "1"},
         environment={"SERVER_PORT": "2", "ODOO_AI_CONFIG_WORKERS": "2"},
         folder=tmp_path,
         file=file,
         parse_yaml=json_yaml,
-    )
+    ).settings()
     assert settings.port == 1
     assert settings.workers == 2
     assert settings.host == "3.3.3.3"
@@ -152,21 +151,15 @@ def test_switches_take_words(text: str, value: bool, tmp_path: Path) -> None:
     assert settings.require_signature is value
 
 
-def test_retention_follows_versions_and_days(tmp_path: Path) -> None:
-    policy = as_set(
-        tmp_path, ODOO_AI_CONFIG_KEEP_VERSIONS="0", ODOO_AI_CONFIG_KEEP_DAYS="30"
-    ).retention
-    assert policy.keep is None
-    assert policy.max_age == timedelta(days=30)
-
-
 def test_list_in_the_file_is_joined(tmp_path: Path) -> None:
     file = tmp_path / "hub.yaml"
     file.write_text(
         '{"webhook_secrets": ["whsec_a", "whsec_b"], "apps": ["config", "chatwoot"],'
         ' "store_url": null}'
     )
-    settings = read_settings(file=file, parse_yaml=json_yaml, folder=tmp_path, environment={})
+    settings = read_sources(
+        file=file, parse_yaml=json_yaml, folder=tmp_path, environment={}
+    ).settings()
     assert len(settings.webhook_secrets) == 2
     assert settings.apps == {App.CONFIG, App.CHATWOOT}
     assert settings.store_url is None
@@ -176,7 +169,7 @@ def test_unknown_setting_in_the_file_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "hub.yaml"
     file.write_text('{"prot": 8000}')
     with pytest.raises(SettingsError, match="prot"):
-        read_settings(file=file, parse_yaml=json_yaml, folder=tmp_path, environment={})
+        read_sources(file=file, parse_yaml=json_yaml, folder=tmp_path, environment={}).settings()
 
 
 @pytest.mark.parametrize("content", [None, b"\xff"])
@@ -187,7 +180,7 @@ def test_file_that_cannot_be_read_is_refused_by_its_name(
     if content is not None:
         file.write_bytes(content)
     with pytest.raises(SettingsError, match=r"hub\.yaml"):
-        read_settings(file=file, parse_yaml=json_yaml, folder=tmp_path, environment={})
+        read_sources(file=file, parse_yaml=json_yaml, folder=tmp_path, environment={}).settings()
 
 
 def test_dotenv_that_cannot_be_read_is_refused_by_its_name(tmp_path: Path) -> None:
@@ -198,30 +191,30 @@ def test_dotenv_that_cannot_be_read_is_refused_by_its_name(tmp_path: Path) -> No
 
 def test_origin_of_each_value_is_known_and_secrets_are_masked(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text(f"ODOO_AI_CONFIG_API_KEY={SECRET}\n")
-    layers = read_layers(
+    sources = read_sources(
         flags={"data_dir": "dados"}, folder=tmp_path, environment={"SERVER_PORT": "8100"}
     )
-    states = {state.variable: state for state in layers.states()}
-    assert states["ODOO_AI_CONFIG_DATA_DIR"].origin is Origin.FLAG
-    assert (states["SERVER_PORT"].value, states["SERVER_PORT"].origin) == (
+    states = {state.variable: state for state in sources.states()}
+    assert states["ODOO_AI_CONFIG_DATA_DIR"].source is Source.FLAG
+    assert (states["SERVER_PORT"].value, states["SERVER_PORT"].source) == (
         "8100",
-        Origin.ENVIRONMENT,
+        Source.ENVIRONMENT,
     )
-    assert states["ODOO_AI_CONFIG_API_KEY"].origin is Origin.DOTENV
-    assert states["SERVER_HOST"].origin is Origin.DEFAULT
-    assert set(states) == set(setting_names().values())
-    assert SECRET not in repr(states) + repr(layers) + repr(layers.settings())
+    assert states["ODOO_AI_CONFIG_API_KEY"].source is Source.DOTENV
+    assert states["SERVER_HOST"].source is Source.DEFAULT
+    assert set(states) == {setting.variable for setting in SCHEMA}
+    assert SECRET not in repr(states) + repr(sources) + repr(sources.settings())
 
 
 @pytest.mark.parametrize("name", ["NGROK_AUTHTOKEN", "NGROK_AUTH_TOKEN"])
 def test_token_of_the_tunnel_goes_by_two_names(name: str, tmp_path: Path) -> None:
     (tmp_path / ".env").write_text(f"{name}={SECRET}\n")
-    layers = read_layers(folder=tmp_path, environment={})
-    token = layers.settings().ngrok_authtoken
+    sources = read_sources(folder=tmp_path, environment={})
+    token = sources.settings().ngrok_authtoken
     assert token is not None
     assert token.reveal() == SECRET
-    (state,) = [state for state in layers.states() if state.variable == "NGROK_AUTHTOKEN"]
-    assert (state.value, state.origin) == ("***", Origin.DOTENV)
+    (state,) = [state for state in sources.states() if state.variable == "NGROK_AUTHTOKEN"]
+    assert (state.value, state.source) == ("***", Source.DOTENV)
 
 
 def test_first_name_of_the_token_wins_where_both_are_set(tmp_path: Path) -> None:
@@ -232,8 +225,8 @@ def test_first_name_of_the_token_wins_where_both_are_set(tmp_path: Path) -> None
 
 def test_variables_of_others_are_found_wherever_they_are_set(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("DATABASE_URL=x\nEMPTY=\n")
-    layers = read_layers(folder=tmp_path, environment={"API_KEY": "y"})
-    assert layers.present(["API_KEY", "DATABASE_URL", "EMPTY", "ABSENT"]) == (
+    sources = read_sources(folder=tmp_path, environment={"API_KEY": "y"})
+    assert sources.present(["API_KEY", "DATABASE_URL", "EMPTY", "ABSENT"]) == (
         "API_KEY",
         "DATABASE_URL",
     )

@@ -12,7 +12,7 @@ from cyclopts import Group, Parameter
 
 from odoo_ai_config.entrypoints.cli.refusals import CommandError
 from odoo_ai_config.entrypoints.container import Container
-from odoo_ai_config.entrypoints.settings import SettingLayers, Settings, read_layers
+from odoo_ai_config.entrypoints.settings import Settings, SettingSources, read_sources
 
 # Named here because commands of commands do not take it over from the program.
 OPTIONS: Final = Group("Opções")
@@ -44,7 +44,7 @@ class StoreFlags:
         Path | None, Parameter(help="Arquivo YAML com as configurações, pelo nome de cada uma.")
     ] = None
 
-    def layers(self) -> SettingLayers:
+    def sources(self) -> SettingSources:
         """
         What is set where, these flags included.
 
@@ -57,7 +57,7 @@ class StoreFlags:
             for name, value in asdict(self).items()
             if value is not None and name != "config"
         }
-        return read_layers(flags=given, file=self.config, parse_yaml=Container.yaml().parse)
+        return read_sources(flags=given, file=self.config, parse_yaml=Container.yaml().parse)
 
     def settings(self) -> Settings:
         """
@@ -67,7 +67,7 @@ class StoreFlags:
             SettingsError: A setting cannot be used.
             InvalidYamlError: The YAML file is not YAML.
         """
-        return self.layers().settings()
+        return self.sources().settings()
 
 
 # No flag given: everything is as it is set elsewhere.

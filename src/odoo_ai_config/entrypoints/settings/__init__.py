@@ -6,25 +6,28 @@ Flags win over the environment, the environment over ``.env``, and that over the
 
 from __future__ import annotations
 
-from odoo_ai_config.entrypoints.settings.errors import SettingsError
-from odoo_ai_config.entrypoints.settings.reading import read_layers, read_settings
 from odoo_ai_config.entrypoints.settings.schema import (
     PREFIX,
     Settings,
+    SettingsError,
     StoreLocation,
-    setting_names,
 )
-from odoo_ai_config.entrypoints.settings.sources import Origin, SettingLayers, SettingState
+from odoo_ai_config.entrypoints.settings.sources import (
+    SettingSources,
+    SettingState,
+    Source,
+    read_settings,
+    read_sources,
+)
 
 __all__ = [
     "PREFIX",
-    "Origin",
-    "SettingLayers",
+    "SettingSources",
     "SettingState",
     "Settings",
     "SettingsError",
+    "Source",
     "StoreLocation",
-    "read_layers",
     "read_settings",
-    "setting_names",
+    "read_sources",
 ]

@@ -1,10 +1,10 @@
 """
-What the operator can set: names, types, defaults and meaning.
+The schema of the settings: names, types, defaults and meaning.
 """
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final, cast
 
@@ -13,10 +13,7 @@ from attrs import Attribute, AttrsInstance, fields, frozen
 
 from odoo_ai_config.domain.access import SHORTEST_SECRET
 from odoo_ai_config.domain.credentials.secrets import SecretText
-from odoo_ai_config.domain.documents.revisions import RetentionPolicy
-from odoo_ai_config.domain.messages.retrying import RetryPolicy
 from odoo_ai_config.entrypoints.apps import ALL_APPS, App, apps_named, names_of
-from odoo_ai_config.entrypoints.settings.errors import SettingsError
 from odoo_ai_config.entrypoints.settings.values import (
     Target,
     address,
@@ -36,26 +33,8 @@ SHORTEST_LEASE: Final = 75
 _LOG_LEVELS: Final = ("debug", "info", "warning", "error")
 _LOG_FORMATS: Final = ("auto", "console", "json")
 _MAX_PORT: Final = 65535
-# What is never shown.
-SECRET: Final = (
-    "store_url",
-    "keyring",
-    "api_key",
-    "webhook_secrets",
-    "legacy_odoo_secrets",
-    "chatwoot_api_token",
-    "chatwoot_secrets",
-    "chatwoot_tokens",
-    "ngrok_authtoken",
-)
-# Variables that others have named.
-_OWN_NAMES: Final = {
-    "host": "SERVER_HOST",
-    "port": "SERVER_PORT",
-    "ngrok_authtoken": "NGROK_AUTHTOKEN",
-}
-# What a value has to be, where its variable's name does not say it.
-RULES: Final = {
+# What a value has to be, where the name of its variable does not say it.
+_RULES: Final = {
     "api_key": f" (pelo menos {SHORTEST_SECRET} caracteres, sem espaços nas pontas e difíceis de "
     "adivinhar: não 123... nem repetições; crie uma com: openssl rand -hex 32)",
     "chatwoot_tokens": f" (de {SHORTEST_SECRET} a 128 letras sem acento, dígitos, _ ou -, "
@@ -67,231 +46,182 @@ RULES: Final = {
 }
 
 
+class SettingsError(Exception):
+    """
+    A setting cannot be used. The text is for the operator and names the setting, never its value.
+    """
+
+
 @environ.config(prefix=PREFIX, frozen=True)
 class Settings:
     """
-    Everything that can be set. `environ-config` documents it by ``help``.
+    Everything that an operator can set.
     """
 
     data_dir: Path = environ.var(
-        default="var",
-        converter=Path,
-        help="Pasta do banco de dados, do chaveiro e da primeira chave de API",
+        "var", Path, help="Pasta do banco de dados, do chaveiro e da primeira chave de API"
     )
     store_url: SecretText | None = environ.var(
-        default="",
-        converter=secret,
+        "",
+        secret,
         help="sqlite:///arquivo, mongodb://servidor/banco?replicaSet=rs0 ou memory://; "
         "se vazio, odoo-ai-config.db na pasta de dados",
     )
     keyring: SecretText | None = environ.var(
-        default="",
-        converter=secret,
+        "",
+        secret,
         help="Caminho do arquivo do chaveiro, ou as próprias chaves (base64, a atual primeiro, "
         "separadas por vírgula); se vazio, keyring.json na pasta de dados",
     )
     api_key: SecretText | None = environ.var(
-        default="",
-        converter=api_key,
+        "",
+        api_key,
         help="Chave de pelo menos 20 caracteres difíceis de adivinhar, com todos os escopos; se "
         "vazia, a primeira execução cria uma e a guarda no arquivo api-key da pasta de dados",
     )
     log_dir: Path | None = environ.var(
-        default="logs",
-        converter=lambda text: Path(text) if text else None,
+        "logs",
+        lambda text: Path(text) if text else None,
         help="Pasta de AAAAMMDD_unified_server.log, webhook.log, hub.log e config_service.log; "
         "vazio para não gravar arquivos",
     )
-    log_level: str = environ.var(
-        default="info", converter=one_of(_LOG_LEVELS), help="debug, info, warning ou error"
-    )
+    log_level: str = environ.var("info", one_of(_LOG_LEVELS), help="debug, info, warning ou error")
     log_format: str = environ.var(
-        default="auto",
-        converter=one_of(_LOG_FORMATS),
+        "auto",
+        one_of(_LOG_FORMATS),
         help="Saída de erros: console, json ou auto (console num terminal, json fora dele)",
     )
     host: str = environ.var(
-        default="127.0.0.1",
+        "127.0.0.1",
         name="SERVER_HOST",
         help="Endereço em que o servidor escuta; 0.0.0.0 para todos",
     )
     port: int = environ.var(
-        default="8000",
+        "8000",
+        count(0, _MAX_PORT),
         name="SERVER_PORT",
-        converter=count(0, _MAX_PORT),
         help="Porta em que o servidor escuta; 0 para qualquer uma livre",
     )
     apps: frozenset[App] = environ.var(
-        default=",".join(names_of(ALL_APPS)),
-        converter=apps_named,
+        ",".join(names_of(ALL_APPS)),
+        apps_named,
         help="O que este processo atende: config, chatwoot, odoo-api, separados por vírgula",
     )
-    workers: int = environ.var(
-        default="1", converter=count(1, 64), help="Processos que atendem a mesma porta"
-    )
+    workers: int = environ.var("1", count(1, 64), help="Processos que atendem a mesma porta")
     shutdown_seconds: int = environ.var(
-        default="20",
-        converter=count(1, 3600),
-        help="Segundos que uma parada espera pelas requisições já aceitas",
+        "20", count(1, 3600), help="Segundos que uma parada espera pelas requisições já aceitas"
     )
     public_url: str | None = environ.var(
-        default="",
-        converter=address,
+        "",
+        address,
         help="Endereço público deste servidor (https://...), dado às equipes para respostas "
         "posteriores; sem ele, só respondem na hora",
     )
     private_targets: tuple[Target, ...] = environ.var(
-        default="",
-        converter=targets,
+        "",
+        targets,
         help="Hosts e redes privados, ou sem TLS, em que equipes podem estar, separados por "
         "vírgula: crew.local, 127.0.0.0/8",
     )
     webhook_secrets: tuple[SecretText, ...] = environ.var(
-        default="",
-        converter=secrets,
+        "",
+        secrets,
         help="Segredos das assinaturas Standard Webhooks (whsec_...), separados por vírgula",
     )
     legacy_odoo_secrets: tuple[SecretText, ...] = environ.var(
-        default="",
-        converter=secrets,
+        "",
+        secrets,
         help="Segredos do X-Webhook-Signature do módulo Odoo antigo, separados por vírgula; "
         "vazio desliga esse esquema",
     )
     require_signature: bool = environ.var(
-        default="0",
-        converter=switch,
-        help="Recusa o que o escopo webhook envia sem assinatura (1 ou 0)",
+        "0", switch, help="Recusa o que o escopo webhook envia sem assinatura (1 ou 0)"
     )
     chatwoot_url: str | None = environ.var(
-        default="",
-        converter=address,
+        "",
+        address,
         help="Endereço do Chatwoot (https://...), para contas sem endereço próprio; "
         "CHATWOOT_BASE_URL também vale",
     )
     chatwoot_api_token: SecretText | None = environ.var(
-        default="",
-        converter=secret,
+        "",
+        secret,
         help="api_access_token do Chatwoot, para contas sem token próprio; CHATWOOT_API_KEY "
         "também vale",
     )
     chatwoot_secrets: tuple[SecretText, ...] = environ.var(
-        default="",
-        converter=secrets,
+        "",
+        secrets,
         help="Segredos com que o Chatwoot assina, de qualquer conta, separados por vírgula",
     )
     chatwoot_tokens: tuple[SecretText, ...] = environ.var(
-        default="",
-        converter=webhook_tokens,
+        "",
+        webhook_tokens,
         help="Finais secretos do endereço /webhook/<token>, para Chatwoot que não assina, "
         "separados por vírgula",
     )
     deliveries: int = environ.var(
-        default="64",
-        converter=count(1, 10_000),
-        help="Mensagens que cada processo entrega ao mesmo tempo",
+        "64", count(1, 10_000), help="Mensagens que cada processo entrega ao mesmo tempo"
     )
     deliveries_per_tenant: int = environ.var(
-        default="16",
-        converter=count(1, 10_000),
-        help="Dessas, as de um mesmo cliente",
+        "16", count(1, 10_000), help="Dessas, as de um mesmo cliente"
     )
     delivery_attempts: int = environ.var(
-        default="12",
-        converter=count(1, 100),
-        help="Tentativas de entregar uma mensagem antes de desistir dela",
+        "12", count(1, 100), help="Tentativas de entregar uma mensagem antes de desistir dela"
     )
     lease_seconds: int = environ.var(
-        default="90",
-        converter=count(SHORTEST_LEASE, 3600),
+        "90",
+        count(SHORTEST_LEASE, 3600),
         help="Segundos até que outro processo retome a mensagem de um que parou de repente",
     )
     max_body_bytes: int = environ.var(
-        default=str(1024 * 1024),
-        converter=count(1024),
-        help="Maior corpo de requisição, em bytes",
+        str(1024 * 1024), count(1024), help="Maior corpo de requisição, em bytes"
     )
     max_collection_bytes: int = environ.var(
-        default=str(32 * 1024 * 1024),
-        converter=count(1024),
+        str(32 * 1024 * 1024),
+        count(1024),
         help="Maior corpo de uma coleção inteira (/api/v1), em bytes",
     )
     max_json_depth: int = environ.var(
-        default="32", converter=count(8, 256), help="Maior aninhamento do corpo de uma requisição"
+        "32", count(8, 256), help="Maior aninhamento do corpo de uma requisição"
     )
     rate_limit: int = environ.var(
-        default="20000",
-        converter=count(0),
+        "20000",
+        count(0),
         help="Requisições por segundo de uma chave, ou de uma conta do Chatwoot; 0: sem limite",
     )
     failure_limit: int = environ.var(
-        default="10",
-        converter=count(0),
+        "10",
+        count(0),
         help="Chaves, assinaturas e endereços secretos errados por segundo de um mesmo IP; "
         "0: sem limite",
     )
     connections_per_address: int = environ.var(
-        default="512",
-        converter=count(0),
+        "512",
+        count(0),
         help="Conexões que um endereço pode manter abertas com cada processo; 0: sem limite. "
         "Atrás de um proxy, todas vêm do endereço dele",
     )
     header_seconds: int = environ.var(
-        default="10",
-        converter=count(1, 3600),
+        "10",
+        count(1, 3600),
         help="Segundos que uma conexão tem para enviar os cabeçalhos de uma requisição",
     )
     ngrok_authtoken: SecretText | None = environ.var(
-        default="",
+        "",
+        secret,
         name="NGROK_AUTHTOKEN",
-        converter=secret,
         help="Token do ngrok, para odoo-ai-config tunnel; NGROK_AUTH_TOKEN também vale",
     )
     keep_versions: int = environ.var(
-        default="1000",
-        converter=count(0),
-        help="Versões mais novas guardadas de um documento; 0 para todas",
+        "1000", count(0), help="Versões mais novas guardadas de um documento; 0 para todas"
     )
     keep_days: int = environ.var(
-        default="0",
-        converter=count(0),
-        help="Dias que versões antigas são guardadas; 0 para sempre",
+        "0", count(0), help="Dias que versões antigas são guardadas; 0 para sempre"
     )
     keep_messages_days: int = environ.var(
-        default="30",
-        converter=count(0, 36_500),
-        help="Dias que mensagens já tratadas são guardadas; 0 para sempre",
+        "30", count(0, 36_500), help="Dias que mensagens já tratadas são guardadas; 0 para sempre"
     )
-
-    @property
-    def retention(self) -> RetentionPolicy:
-        """
-        Which old versions may go.
-        """
-        return RetentionPolicy(
-            keep=self.keep_versions or None,
-            max_age=timedelta(days=self.keep_days) if self.keep_days else None,
-        )
-
-    @property
-    def retries(self) -> RetryPolicy:
-        """
-        When a delivery that failed is tried again.
-        """
-        return RetryPolicy(attempts=self.delivery_attempts)
-
-    @property
-    def lease(self) -> timedelta:
-        """
-        How long a message that is being delivered is nobody else's.
-        """
-        return timedelta(seconds=self.lease_seconds)
-
-    @property
-    def messages_kept(self) -> timedelta | None:
-        """
-        How long finished messages are kept; None for ever.
-        """
-        return timedelta(days=self.keep_messages_days) if self.keep_messages_days else None
 
     @property
     def store(self) -> StoreLocation:
@@ -299,7 +229,7 @@ class Settings:
         Where the data is.
 
         Raises:
-            SettingsError: The store's URL has another scheme.
+            SettingsError: The scheme of the store's URL is unknown.
         """
         if self.store_url is None:
             return StoreLocation("sqlite", path=self.data_dir / "odoo-ai-config.db")
@@ -318,28 +248,28 @@ class Settings:
     @property
     def keyring_path(self) -> Path:
         """
-        The key ring's file, unless the keys themselves are set.
+        The file of the key ring, unless the keys themselves are set.
         """
         return self.data_dir / "keyring.json"
 
     @property
     def webhook_token_path(self) -> Path:
         """
-        Where the first start leaves the end of the webhook's address that it makes.
+        Where the first start writes the secret end of the webhook's address.
         """
         return self.data_dir / "chatwoot-token"
 
     @property
     def api_key_path(self) -> Path:
         """
-        Where the first start leaves the key that it makes.
+        Where the first start writes the first API key.
         """
         return self.data_dir / "api-key"
 
     @property
     def revoked_keys_path(self) -> Path:
         """
-        Where it is noted, apart from the store, which keys were revoked.
+        The list of revoked keys, which is kept apart from the store.
         """
         return self.data_dir / "revoked-keys"
 
@@ -355,16 +285,41 @@ class StoreLocation:
     url: SecretText | None = None
 
 
-def setting_names() -> dict[str, str]:
+@frozen
+class Setting:
     """
-    The environment variable of each setting, by the setting's name.
+    One setting.
+
+    Args:
+        name: Its name as a flag and in the YAML file.
+        variable: Its name in the environment and in ``.env``.
+        secret: Whether its value is never shown.
+        convert: Makes a text into its value, or raises ValueError.
+        rule: What its value has to be, for the text of a refusal.
     """
-    return {
-        setting.name: _OWN_NAMES.get(setting.name, f"{PREFIX}_{setting.name.upper()}")
-        for setting in declared_settings()
-    }
+
+    name: str
+    variable: str
+    default: str
+    help: str
+    secret: bool
+    convert: Callable[[str], object]
+    rule: str
 
 
-def declared_settings() -> tuple[Attribute[object], ...]:
-    # environ-config's decorator hides from mypy that it makes an attrs class.
-    return tuple(fields(cast("type[AttrsInstance]", Settings)))
+def _setting(attribute: Attribute[object]) -> Setting:
+    # The key under which environ-config keeps what `environ.var` was told.
+    entry = attribute.metadata["environ_config"]
+    return Setting(
+        attribute.name,
+        entry.name or f"{PREFIX}_{attribute.name.upper()}",
+        entry.default,
+        entry.help,
+        "SecretText" in str(attribute.type),
+        cast("Callable[[str], object]", attribute.converter or str),
+        _RULES.get(attribute.name, ""),
+    )
+
+
+# environ-config's decorator hides from mypy that it makes an attrs class.
+SCHEMA: Final = tuple(map(_setting, fields(cast("type[AttrsInstance]", Settings))))

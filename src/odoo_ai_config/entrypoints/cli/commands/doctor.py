@@ -30,7 +30,7 @@ from odoo_ai_config.entrypoints.cli.flags import SERVER_AS_SET, ServerFlags, rea
 from odoo_ai_config.entrypoints.cli.refusals import advice_on
 from odoo_ai_config.entrypoints.cli.terminal import moment, say, tell
 from odoo_ai_config.entrypoints.container import Container
-from odoo_ai_config.entrypoints.settings import SettingLayers, Settings, SettingsError
+from odoo_ai_config.entrypoints.settings import Settings, SettingsError, SettingSources
 from odoo_ai_config.entrypoints.wiring import Services
 
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
@@ -56,23 +56,23 @@ async def doctor(*, flags: ServerFlags = SERVER_AS_SET) -> int:
     Termina com 0 se nada falhou; avisos não contam. Não cria nem altera nada.
     """
     failed = 0
-    async for finding in examined(flags.layers()):
+    async for finding in examined(flags.sources()):
         say(str(finding))
         failed += finding.verdict is Verdict.BAD
     tell(f"{failed} falha(s)." if failed else "Nenhuma falha.")
     return 1 if failed else 0
 
 
-async def examined(layers: SettingLayers) -> AsyncIterator[Finding]:
+async def examined(sources: SettingSources) -> AsyncIterator[Finding]:
     """
     Every finding, each as soon as it is known.
     """
-    for name in layers.present(list(_OLD_NAMES)):
+    for name in sources.present(list(_OLD_NAMES)):
         yield Finding(
             Verdict.DOUBTFUL, "ambiente", f"{name} não é lida", f"use {_OLD_NAMES[name]}"
         )
     try:
-        settings = layers.settings()
+        settings = sources.settings()
         location = settings.store
     except SettingsError as error:
         yield Finding(Verdict.BAD, "configurações", str(error), "corrija a variável ou a opção")

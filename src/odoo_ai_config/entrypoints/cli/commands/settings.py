@@ -10,7 +10,7 @@ from cyclopts import Parameter
 
 from odoo_ai_config.entrypoints.cli.flags import SERVER_AS_SET, ServerFlags
 from odoo_ai_config.entrypoints.cli.terminal import say_table, say_text
-from odoo_ai_config.entrypoints.settings import SettingLayers, SettingState
+from odoo_ai_config.entrypoints.settings import SettingSources, SettingState
 
 
 def settings(
@@ -28,9 +28,9 @@ def settings(
     if env:
         say_text(env_template())
         return
-    states = flags.layers().states()
+    states = flags.sources().states()
     heading = ("VARIÁVEL", "VALOR", "ORIGEM", "PADRÃO")
-    say_table(heading, [(s.variable, s.value, s.origin.value, s.default) for s in states])
+    say_table(heading, [(s.variable, s.value, s.source.value, s.default) for s in states])
     flags.settings()
 
 
@@ -39,7 +39,7 @@ def env_template() -> str:
     Every setting with its default, commented out: what ``.env.example`` holds.
     """
     head = "# Copie para .env e descomente o que quiser mudar; o ambiente e as opções vencem.\n"
-    states = SettingLayers({}).states()
+    states = SettingSources({}).states()
     return head + "\n".join(map(_template_line, states))
 
 
