@@ -7,7 +7,6 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from typing import Final
 
 from attrs import field, frozen
@@ -20,7 +19,7 @@ from odoo_ai_config.application.messages.payloads import read_event
 from odoo_ai_config.application.off_loop import cost_of, run_off_loop
 from odoo_ai_config.application.ports.crew_registry import CrewFunction
 from odoo_ai_config.application.reconciliation import Reconciliation
-from odoo_ai_config.domain.access import ALL_SCOPES, ApiKey
+from odoo_ai_config.domain.access import ApiKey
 from odoo_ai_config.domain.channels.mapping import (
     DEFAULT_SEQUENCE,
     ChannelKey,
@@ -58,18 +57,18 @@ from odoo_ai_config.domain.reconciliation import ExpectedArea
 from odoo_ai_config.entrypoints.container import Container
 from odoo_ai_config.entrypoints.delivery_worker import Capacity, capacity_of, delivering
 from odoo_ai_config.entrypoints.settings import Settings, read_settings
-from odoo_ai_config.entrypoints.startup import opened
+from odoo_ai_config.entrypoints.startup import opened, trusted
 from odoo_ai_config.entrypoints.wiring import Services
 
-IN_PROCESS: Final = ApiKey(
-    "library", "library", b"", ALL_SCOPES, None, created_at=datetime(1970, 1, 1, tzinfo=UTC)
-)
+IN_PROCESS: Final = trusted("library")
 
 
 @frozen
 class CollectionHandle:
     """
     One collection of a tenant; made by `Hub.collection`.
+
+    Refuses malformed arguments, and a store that is away, as `Hub` does.
     """
 
     services: Services
@@ -78,11 +77,7 @@ class CollectionHandle:
 
     async def replace(self, items: Mapping[str, ReadOnlyJsonObject]) -> Outcome:
         """
-        Make the collection what *items*, by the ids of their source, say.
-
-        Raises:
-            InvalidValueError: An id is none, or an item is too large.
-            StoreUnavailableError: The store is away.
+        Replace the whole collection by *items*, which are by the ids of their source.
         """
         return await self._push(CollectionSync(_items(items), whole=True))
 
@@ -90,25 +85,19 @@ class CollectionHandle:
         self, items: Mapping[str, ReadOnlyJsonObject], *, removed: Sequence[str] = ()
     ) -> Outcome:
         """
-        Put *items* in, take *removed* out, and leave the others alone.
-
-        Raises:
-            InvalidValueError: An id is none, or comes twice, or an item is too large.
-            StoreUnavailableError: The store is away.
+        Add or change *items*, remove *removed*, and leave the others alone.
         """
         return await self._push(CollectionSync(_items(items), tuple(map(item_id, removed))))
 
     async def read(self, since: str | None = None, *, limit: int = 1000) -> CollectionReading:
         """
-        At most *limit* changes after the cursor *since*; all items from the first without it.
+        At most *limit* changes after the cursor *since*; without it, the items from the first.
 
-        The reading's `cursor` is where the next one starts, at once unless its page is
-        `complete`.
+        Continue from the `cursor` of the result: at once if its page is not `complete`.
 
         Raises:
-            CollectionNotFoundError: Nothing was ever pushed into it.
-            CursorExpiredError: Read from the beginning, in the place of what is there.
-            StoreUnavailableError: The store is away.
+            CollectionNotFoundError: Nothing was ever pushed into the collection.
+            CursorExpiredError: Read from the beginning, and replace what you have.
         """
         return await self.services.read_collection(
             self.key, caller=self.caller, since=since, limit=limit
@@ -119,8 +108,7 @@ class CollectionHandle:
         The data of one item.
 
         Raises:
-            CollectionNotFoundError, ItemNotFoundError: It is not there.
-            StoreUnavailableError: The store is away.
+            CollectionNotFoundError, ItemNotFoundError: There is no such item.
         """
         item = await self.services.read_collection.item(self.key, item_id(id_), caller=self.caller)
         return item.body
@@ -138,8 +126,12 @@ class Hub:
     """
     What a program can ask of the hub; made by `open_hub`.
 
-    Arguments are plain text and are checked as those of HTTP requests are. *services* has
-    the use cases themselves, for whatever is not here.
+    Arguments are plain text and are checked like those of HTTP requests. *services* has all use
+    cases, for what the hub has no method for.
+
+    Raises:
+        InvalidValueError: An argument is malformed. Every method may raise it.
+        StoreUnavailableError: The store is away. Every coroutine may raise it.
     """
 
     services: Services
@@ -161,14 +153,12 @@ class Hub:
         enabled_collections: Sequence[str] | None = None,
     ) -> Outcome:
         """
-        Take in a tenant's settings and seal its password, as Odoo's ``credentials_sync`` does.
+        Store a tenant's settings and seal its password, as Odoo's ``credentials_sync`` does.
 
         What is None stays as it is stored.
 
         Raises:
-            InvalidValueError: An argument does not have its form.
-            EncryptedValueError: The password is one that the replaced server encrypted.
-            StoreUnavailableError: The store is away.
+            EncryptedValueError: The replaced server encrypted the password.
         """
         sync = CredentialsSync(
             _owner(account_id, domain),
@@ -198,12 +188,8 @@ class Hub:
         """
         Give a Chatwoot channel to a tenant, as Odoo's ``mapping_sync`` does.
 
-        Without an inbox, every inbox of the account is meant. *special_whatsapp_numbers* are
+        Without an inbox, the mapping is for the whole account. *special_whatsapp_numbers* are
         crews by number.
-
-        Raises:
-            InvalidValueError: An argument does not have its form.
-            StoreUnavailableError: The store is away.
         """
         inbox = None if chatwoot_inbox_id is None else ChatwootId(chatwoot_inbox_id)
         mapping = ChannelMapping(
@@ -223,21 +209,13 @@ class Hub:
         self, mapping: ChannelMapping, *, messages: Sequence[IncomingMessage] = ()
     ) -> Simulation:
         """
-        What giving a channel to a tenant would change, and where *messages* would go.
-
-        Nothing is written.
-
-        Raises:
-            StoreUnavailableError: The store is away.
+        What *mapping* would change, and where *messages* would go; nothing is written.
         """
         return await self.services.simulate_mapping(mapping, caller=self.caller, messages=messages)
 
     async def reconcile(self, *known: ExpectedArea) -> Reconciliation:
         """
-        How the hub stands to what a source believes to be current, an area at a time.
-
-        Raises:
-            StoreUnavailableError: The store is away.
+        How the hub differs from what a source believes to be current, area by area.
         """
         return await self.services.reconcile(known, caller=self.caller)
 
@@ -246,8 +224,7 @@ class Hub:
         The tenant's settings, with references in place of secrets.
 
         Raises:
-            DocumentNotFoundError, DocumentDeletedError: There are none.
-            StoreUnavailableError: The store is away.
+            DocumentNotFoundError, DocumentDeletedError: There are no settings.
         """
         document = (await self.document(tenant, domain, CONFIG.value)).document
         return await run_off_loop(lambda: document.body, cost=cost_of(document))
@@ -256,11 +233,10 @@ class Hub:
         self, tenant: str, domain: str, kind: str, *, version: int | None = None
     ) -> Revision:
         """
-        A document as it is, or as it was at *version*.
+        A document: the current version, or an old one.
 
         Raises:
-            DocumentNotFoundError, DocumentDeletedError, RevisionNotFoundError: It is not there.
-            StoreUnavailableError: The store is away.
+            DocumentNotFoundError, DocumentDeletedError, RevisionNotFoundError: There is none.
         """
         key = _document(tenant, domain, kind)
         return await self.services.read_document(key, caller=self.caller, version=version)
@@ -269,47 +245,41 @@ class Hub:
         self, tenant: str, domain: str, kind: str, yaml: str, *, expected: int | None = None
     ) -> Outcome:
         """
-        Replace a document by YAML text, in which references take the place of secrets.
+        Replace a document by YAML text, which has references in place of secrets.
 
-        *expected* is the version that the caller saw, 0 for none, None for whatever it is.
+        *expected* is the version that the caller saw: 0 for no document, None for any.
 
         Raises:
-            InvalidYamlError: It is not YAML.
-            EncryptedValueError: A secret in it is one that the replaced server encrypted.
+            InvalidYamlError: The text is not YAML.
+            EncryptedValueError: The replaced server encrypted a secret in it.
             PreconditionFailedError: The document is not at the *expected* version.
-            StoreUnavailableError: The store is away.
         """
         write = DocumentWrite(_document(tenant, domain, kind), self.caller, expected)
         return (await self.services.publish_document(write, text=yaml)).outcome
 
     async def roll_back(self, tenant: str, domain: str, kind: str, version: int) -> Outcome:
         """
-        Bring an old version back, as a new one.
+        Store the content of an old version again, as a new version.
 
         Raises:
-            DocumentNotFoundError, RevisionNotFoundError: It is not there.
-            StoreUnavailableError: The store is away.
+            DocumentNotFoundError, RevisionNotFoundError: There is no such version.
         """
         write = DocumentWrite(_document(tenant, domain, kind), self.caller)
         return (await self.services.roll_back_document(write, version=version)).outcome
 
     def collection(self, tenant: str, name: str) -> CollectionHandle:
         """
-        The collection *name* of *tenant*, whether or not it is there or enabled.
-
-        Raises:
-            InvalidValueError: An argument does not have its form.
+        The collection *name* of *tenant*, whether or not it exists or is enabled.
         """
         key = CollectionKey(TenantId(tenant), CollectionName.from_text(name))
         return CollectionHandle(self.services, self.caller, key)
 
     async def credential(self, tenant: str, domain: str, ref: str) -> SecretText:
         """
-        A sealed value, opened; the audit trail says who asked.
+        Open a sealed value; the audit trail notes who asked.
 
         Raises:
-            CredentialNotFoundError: Nothing is sealed under *ref*.
-            StoreUnavailableError: The store is away.
+            CredentialNotFoundError: No value is sealed under *ref*.
         """
         return await self.services.reveal_credential(
             _owner(tenant, domain), CredentialRef(ref), caller=self.caller
@@ -325,10 +295,6 @@ class Hub:
     ) -> Route:
         """
         Where a Chatwoot message goes.
-
-        Raises:
-            InvalidValueError: An id is not one of Chatwoot's.
-            StoreUnavailableError: The store is away.
         """
         inbox = None if inbox_id is None else ChatwootId(inbox_id)
         message = IncomingMessage(ChatwootId(account_id), inbox, number)
@@ -336,9 +302,9 @@ class Hub:
 
     def crew(self, name: str) -> Callable[[CrewFunction], CrewFunction]:
         """
-        Let the function below answer for the crews of the kind ``in_process`` called *name*.
+        Decorate the function that answers for crews of the kind ``in_process`` called *name*.
 
-        It is given a `CrewTask`, and returns the answer's text, `DEFERRED`, or None for no answer.
+        It takes a `CrewTask` and returns the answer's text, `DEFERRED`, or None for no answer.
         """
 
         def register(function: CrewFunction) -> CrewFunction:
@@ -350,21 +316,18 @@ class Hub:
     @asynccontextmanager
     async def deliveries(self) -> AsyncIterator[None]:
         """
-        Bring received messages to their crews, and answers to Chatwoot, inside the context.
+        Inside the context, deliver received messages to their crews, and answers to Chatwoot.
 
-        Several programs and servers over one store may do so; each message is taken by one.
+        Several programs and servers may do so over one store; each message is delivered by one.
         """
         async with delivering(self.services, self.capacity):
             yield
 
     async def receive(self, payload: JsonObject, *, delivery: str | None = None) -> Receipt:
         """
-        Take in an event of Chatwoot, as its webhook does.
+        Take in an event of Chatwoot, as the webhook does.
 
-        *delivery* is Chatwoot's own id of it, by which it is recognised when it comes again.
-
-        Raises:
-            StoreUnavailableError: The store is away.
+        *delivery* is Chatwoot's id of the event: it tells a repetition from a new event.
         """
         event = read_event(payload, delivery=delivery)
         text = SecretText(json.dumps(payload))
@@ -379,11 +342,7 @@ class Hub:
         limit: int = 50,
     ) -> Sequence[InboxMessage]:
         """
-        Received messages, newest first: all, or those at *stage*, of *tenant*, behind *after*.
-
-        Raises:
-            InvalidValueError: An argument does not have its form.
-            StoreUnavailableError: The store is away.
+        Received messages, newest first: all, or those at *stage*, of *tenant*, older than *after*.
         """
         return await self.services.list_messages(
             caller=self.caller,
@@ -397,14 +356,13 @@ class Hub:
         self, message_id: str, text: str | None, *, private: bool = False
     ) -> InboxMessage:
         """
-        Give the answer of a crew that said `DEFERRED`; None if it has none after all.
+        Give the answer of a crew that said `DEFERRED`; None means that there is no answer.
 
-        A *private* one is a note in Chatwoot, which the customer does not see.
+        A *private* answer is a note in Chatwoot, which the customer does not see.
 
         Raises:
             MessageNotFoundError: There is no such message.
-            WrongStageError: It has another answer already, or expects none.
-            StoreUnavailableError: The store is away.
+            WrongStageError: The message has another answer, or does not wait for one.
         """
         return await self.services.answer_message(
             MessageId(message_id), said(text, private=private), caller=self.caller
@@ -412,12 +370,11 @@ class Hub:
 
     async def replay(self, message_id: str) -> InboxMessage:
         """
-        Send a stuck message on its way again, by the mapping as it is now.
+        Deliver a stuck message again, by the current mapping.
 
         Raises:
             MessageNotFoundError: There is no such message.
-            WrongStageError: It is not stuck, or was sent on its way too often.
-            StoreUnavailableError: The store is away.
+            WrongStageError: The message is not stuck, or was replayed too often.
         """
         return await self.services.replay_messages(MessageId(message_id), caller=self.caller)
 
@@ -425,16 +382,16 @@ class Hub:
 @asynccontextmanager
 async def open_hub(store: str | Settings | None = None) -> AsyncIterator[Hub]:
     """
-    Open the hub on a store: a URL as ``ODOO_AI_CONFIG_STORE_URL`` takes it, or all settings.
+    Open the hub on a store: a URL like ``ODOO_AI_CONFIG_STORE_URL``, or all settings.
 
-    Without an argument, the settings are read as the server reads them. Use it on one event
+    Without an argument, the settings are read as the server reads them. Use the hub on one event
     loop, and only inside the context.
 
     Raises:
         SettingsError: A setting cannot be used.
         StoreUnavailableError: The store is away.
         StoreUnusableError: The store cannot keep the hub's promises.
-        InvalidKeyRingError, MasterKeyMissingError: The key ring is not usable for this store.
+        InvalidKeyRingError, MasterKeyMissingError: The key ring does not fit the store.
     """
     if isinstance(store, Settings):
         settings = store

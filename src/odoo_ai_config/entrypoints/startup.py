@@ -27,12 +27,19 @@ from odoo_ai_config.entrypoints.private_files import write_private
 from odoo_ai_config.entrypoints.settings import Settings
 from odoo_ai_config.entrypoints.wiring import Services
 
-_STARTUP: Final = ApiKey(
-    "startup", "startup", b"", ALL_SCOPES, None, created_at=datetime(1970, 1, 1, tzinfo=UTC)
-)
 _TOKEN_BYTES: Final = 24
 
 _log = structlog.get_logger(area="config")
+
+
+def trusted(name: str) -> ApiKey:
+    """
+    A caller of this process, for whom the store's file and the key ring stand open anyway.
+    """
+    return ApiKey(name, name, b"", ALL_SCOPES, None, created_at=datetime(1970, 1, 1, tzinfo=UTC))
+
+
+_STARTUP: Final = trusted("startup")
 
 
 @frozen
