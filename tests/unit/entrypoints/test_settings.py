@@ -9,13 +9,13 @@ import pytest
 from odoo_ai_config.domain.json_types import JsonObject
 from odoo_ai_config.entrypoints.apps import App, names_of
 from odoo_ai_config.entrypoints.settings import (
+    SCHEMA,
     Settings,
     SettingsError,
     Source,
     read_settings,
     read_sources,
 )
-from odoo_ai_config.entrypoints.settings.schema import SCHEMA
 
 TOKEN, OTHER_TOKEN = "x7Kq2-wP9_zR4vT8mB1n", "hJ3s-Lc6_Yd0Fg5uNe8a"
 SECRET = "um-segredo-que-nao-pode-aparecer"

@@ -1,5 +1,5 @@
 """
-The command line, in Portuguese: `main` is what the program ``odoo-ai-config`` runs.
+The command line, in Portuguese: the program ``odoo-ai-config`` runs `main`.
 """
 
 from __future__ import annotations

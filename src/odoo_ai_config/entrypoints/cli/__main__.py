@@ -1,5 +1,5 @@
 """
-The command line as ``python -m odoo_ai_config.entrypoints.cli``: how workers are started.
+The command line as ``python -m odoo_ai_config.entrypoints.cli``, which starts workers.
 """
 
 from __future__ import annotations

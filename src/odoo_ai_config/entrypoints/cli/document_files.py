@@ -11,12 +11,7 @@ from typing import Final
 from attrs import frozen
 
 from odoo_ai_config.domain.errors import InvalidValueError
-from odoo_ai_config.domain.identifiers import (
-    BusinessDomain,
-    DocumentKey,
-    DocumentKind,
-    TenantId,
-)
+from odoo_ai_config.domain.identifiers import BusinessDomain, DocumentKey, DocumentKind, TenantId
 
 MAPPING_FILE: Final = "chatwoot_mapping.json"
 _SUFFIXES: Final = (".yaml", ".yml")
@@ -26,11 +21,11 @@ _DEPTH: Final = 3
 @frozen
 class DocumentFile:
     """
-    A file and the document that its place stands for.
+    A file and the document that its path names.
 
     Args:
-        ignored: Why it is none and is not meant to be one.
-        refused: Why it is none although it looks like one.
+        ignored: Why the file is not meant to be a document.
+        refused: Why the file is no document although it looks like one.
     """
 
     path: Path
@@ -41,9 +36,9 @@ class DocumentFile:
 
 def document_files(folder: Path) -> Iterator[DocumentFile]:
     """
-    Every file below *folder*, in order of their names.
+    Every file below *folder* but the mapping, sorted by name.
 
-    Names that start with ``_`` or ``.`` are templates and the like, and no documents.
+    Names with ``_`` or ``.`` at the start are no documents: they are templates or hidden files.
     """
     for path in sorted(folder.rglob("*")):
         if path.is_file() and path != folder / MAPPING_FILE:
@@ -68,6 +63,6 @@ def _document_file(path: Path, place: Path) -> DocumentFile:
 
 def place_of(key: DocumentKey) -> Path:
     """
-    Where the file of a document is, below the folder.
+    The path of a document's file below the folder.
     """
     return Path(str(key.domain), str(key.tenant), f"{key.kind}.yaml")

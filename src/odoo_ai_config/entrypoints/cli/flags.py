@@ -12,7 +12,7 @@ from cyclopts import Group, Parameter
 
 from odoo_ai_config.entrypoints.cli.refusals import CommandError
 from odoo_ai_config.entrypoints.container import Container
-from odoo_ai_config.entrypoints.settings import Settings, SettingSources, read_sources
+from odoo_ai_config.entrypoints.settings import SCHEMA, Settings, SettingSources, read_sources
 
 # Named here because commands of commands do not take it over from the program.
 OPTIONS: Final = Group("Opções")
@@ -21,24 +21,27 @@ SETTINGS: Final = Group(
     "Configuração",
     help="Vencem o ambiente, que vence .env, que vence o arquivo YAML; veja `settings`.",
 )
+_HELP: Final = {setting.name: setting.help for setting in SCHEMA}
 _MOST: Final = 1_000_000
+
+
+def explained(name: str) -> Parameter:
+    """
+    Explain a flag as the setting of that name.
+    """
+    return Parameter(help=f"{_HELP[name]}.")
 
 
 @Parameter(name="*", group=SETTINGS)
 @frozen
 class StoreFlags:
     """
-    Where the data of the hub is.
+    The settings that say where the data of the hub is.
     """
 
-    data_dir: Annotated[
-        str | None,
-        Parameter(help="Pasta do banco de dados, do chaveiro e da primeira chave de API."),
-    ] = None
-    store_url: Annotated[
-        str | None,
-        Parameter(help="sqlite:///arquivo, mongodb://... ou memory://."),
-    ] = None
+    data_dir: Annotated[str | None, explained("data_dir")] = None
+    store_url: Annotated[str | None, explained("store_url")] = None
+    # Not the keys themselves: others see the arguments of a process.
     keyring: Annotated[str | None, Parameter(help="Caminho do arquivo do chaveiro.")] = None
     config: Annotated[
         Path | None, Parameter(help="Arquivo YAML com as configurações, pelo nome de cada uma.")
@@ -46,11 +49,11 @@ class StoreFlags:
 
     def sources(self) -> SettingSources:
         """
-        What is set where, these flags included.
+        All sources of settings, with these flags among them.
 
         Raises:
             SettingsError: The YAML file cannot be read or has an unknown setting.
-            InvalidYamlError: It is not YAML.
+            InvalidYamlError: The file is not YAML.
         """
         given = {
             name: str(value)
@@ -61,7 +64,7 @@ class StoreFlags:
 
     def settings(self) -> Settings:
         """
-        The settings, these flags included.
+        The settings, which these flags override.
 
         Raises:
             SettingsError: A setting cannot be used.
@@ -70,7 +73,7 @@ class StoreFlags:
         return self.sources().settings()
 
 
-# No flag given: everything is as it is set elsewhere.
+# Without flags: everything as other sources set it.
 AS_SET: Final = StoreFlags()
 
 
@@ -78,30 +81,19 @@ AS_SET: Final = StoreFlags()
 @frozen
 class ServerFlags(StoreFlags):
     """
-    How the server runs.
+    The settings that say how the server runs, too.
     """
 
-    host: Annotated[str | None, Parameter(help="Endereço em que escuta; 0.0.0.0 para todos.")] = (
-        None
-    )
-    port: Annotated[
-        int | None, Parameter(help="Porta em que escuta; 0 para qualquer uma livre.")
-    ] = None
-    apps: Annotated[
-        str | None,
-        Parameter(help="config, chatwoot, odoo-api, ou alguns deles separados por vírgula."),
-    ] = None
-    workers: Annotated[int | None, Parameter(help="Processos que atendem a mesma porta.")] = None
-    log_level: Annotated[str | None, Parameter(help="debug, info, warning ou error.")] = None
-    log_format: Annotated[str | None, Parameter(help="auto, console ou json.")] = None
-    log_dir: Annotated[
-        str | None, Parameter(help="Pasta dos arquivos de log; vazio para não gravar.")
-    ] = None
-    shutdown_seconds: Annotated[
-        int | None, Parameter(help="Quanto uma parada espera pelas requisições aceitas.")
-    ] = None
+    host: Annotated[str | None, explained("host")] = None
+    port: Annotated[int | None, explained("port")] = None
+    apps: Annotated[str | None, explained("apps")] = None
+    workers: Annotated[int | None, explained("workers")] = None
+    log_level: Annotated[str | None, explained("log_level")] = None
+    log_format: Annotated[str | None, explained("log_format")] = None
+    log_dir: Annotated[str | None, explained("log_dir")] = None
+    shutdown_seconds: Annotated[int | None, explained("shutdown_seconds")] = None
     require_signature: Annotated[
-        bool | None, Parameter(help="Recusa webhooks sem assinatura.", negative=())
+        bool | None, Parameter(help="Recusa o que o escopo webhook envia sem assinatura.")
     ] = None
 
     def as_arguments(self) -> list[str]:
@@ -118,26 +110,12 @@ class ServerFlags(StoreFlags):
 SERVER_AS_SET: Final = ServerFlags()
 
 
-def container_of(settings: Settings) -> Container:
-    """
-    The composition root for one command.
-    """
-    return Container(settings=settings)
-
-
-def reader_of(settings: Settings) -> Container:
-    """
-    The composition root for one command that only reads.
-    """
-    return Container(settings=settings, read_only=True)
-
-
 def positive(limit: int) -> int:
     """
-    How many results are asked for.
+    Check how many results are asked for.
 
     Raises:
-        CommandError: None or fewer, or more than a store can count.
+        CommandError: *limit* is below 1 or more than a store can count.
     """
     if not 1 <= limit <= _MOST:
         raise CommandError(f"--limit deve ser um inteiro de 1 a {_MOST}.")

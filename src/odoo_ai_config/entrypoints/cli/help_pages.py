@@ -1,5 +1,5 @@
 """
-Help pages in Portuguese throughout: what cyclopts adds to our own texts is in English.
+Help pages wholly in Portuguese: what cyclopts adds to our texts is in English.
 """
 
 from __future__ import annotations
@@ -7,13 +7,7 @@ from __future__ import annotations
 from typing import Final
 
 from attrs import evolve
-from cyclopts.help import (
-    ColumnSpec,
-    DefaultFormatter,
-    DescriptionRenderer,
-    HelpEntry,
-    InlineText,
-)
+from cyclopts.help import ColumnSpec, DefaultFormatter, DescriptionRenderer, HelpEntry, InlineText
 from cyclopts.help.specs import get_default_parameter_columns
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.text import Text
@@ -23,7 +17,7 @@ _WORDS: Final = {"COMMAND": "COMANDO", "[OPTIONS]": "[OPÇÕES]", "[ARGS]": "[AR
 
 class PortugueseFormatter(DefaultFormatter):
     """
-    Lays pages out as cyclopts does, in other words.
+    The layout of cyclopts with Portuguese words.
     """
 
     def __init__(self) -> None:
@@ -31,7 +25,7 @@ class PortugueseFormatter(DefaultFormatter):
 
     def render_usage(self, console: Console, _options: ConsoleOptions, usage: object) -> None:
         """
-        Show the form of the command.
+        Show the syntax of the command.
         """
         words = " ".join(_WORDS.get(word, word) for word in str(usage).split())
         console.print(Text(f"Uso: {words}\n", style="bold"))
@@ -42,7 +36,7 @@ class _Description(DescriptionRenderer):
         notes = []
         if entry.choices:
             notes.append(f"[opções: {', '.join(entry.choices)}]")
-        # A switch that is not given is off; that goes without saying.
+        # Every switch is off by default.
         if entry.default not in (None, str(False)):
             notes.append(f"[padrão: {entry.default}]")
         if entry.required:

@@ -1,5 +1,5 @@
 """
-The program: its commands, and how each of its ends is told.
+The program: its commands, and what it says and returns at the end.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Final
 
-from cyclopts import App, CycloptsError, Group
+from cyclopts import App, CycloptsError, Group, Parameter
 
 from odoo_ai_config.entrypoints.cli.commands.audit import audit
 from odoo_ai_config.entrypoints.cli.commands.chatwoot import chatwoot
@@ -20,12 +20,7 @@ from odoo_ai_config.entrypoints.cli.commands.importing import import_
 from odoo_ai_config.entrypoints.cli.commands.keyring import keyring
 from odoo_ai_config.entrypoints.cli.commands.keys import keys
 from odoo_ai_config.entrypoints.cli.commands.messages import messages
-from odoo_ai_config.entrypoints.cli.commands.reading import (
-    collections,
-    history,
-    show,
-    tenants,
-)
+from odoo_ai_config.entrypoints.cli.commands.reading import collections, history, show, tenants
 from odoo_ai_config.entrypoints.cli.commands.sealing import seal
 from odoo_ai_config.entrypoints.cli.commands.send import send
 from odoo_ai_config.entrypoints.cli.commands.settings import settings
@@ -48,8 +43,8 @@ def program() -> App:
     """
     app = App(
         name=NAME,
-        help="Recebe do Odoo a configuração e as credenciais dos clientes, sela, versiona e "
-        "serve aos serviços de IA.",
+        help="Recebe do Odoo a configuração e as credenciais dos clientes, criptografa, guarda as "
+        "versões e serve aos serviços de IA.",
         help_epilogue="Cada comando tem sua ajuda: odoo-ai-config keys create --help",
         version=version(NAME),
         help_format="plaintext",
@@ -57,6 +52,8 @@ def program() -> App:
         group_commands=Group("Comandos"),
         group_parameters=OPTIONS,
         group_arguments=ARGUMENTS,
+        # No --no-json beside --json.
+        default_parameter=Parameter(negative=()),
     )
     for command in (keys, keyring, chatwoot, messages, send):
         app.command(command)
@@ -72,7 +69,7 @@ def program() -> App:
 
 def main(tokens: Sequence[str] | None = None) -> int:
     """
-    Run one command line and say with which status the process ends.
+    Run one command line and return the exit status of the process.
     """
     try:
         result = program()(
@@ -88,7 +85,7 @@ def main(tokens: Sequence[str] | None = None) -> int:
         tell(f"Erro: {advice_on(error)}")
         return _FAILED
     except BrokenPipeError:
-        # Whoever read the results has seen enough; the last flush must not fail again.
+        # The reader of the results has closed the pipe; the last flush must not fail again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _FAILED
     except KeyboardInterrupt:

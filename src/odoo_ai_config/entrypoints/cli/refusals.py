@@ -1,5 +1,5 @@
 """
-What goes wrong, as one line that says what to do about it.
+Errors as one line that says what to do about them.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from odoo_ai_config.entrypoints.settings import SettingsError
 
 class CommandError(Exception):
     """
-    A command could not do what it was asked; the text is for the operator and holds no secret.
+    A command cannot do what it was asked; the text is for the operator and holds no secret.
     """
 
 
@@ -87,9 +87,7 @@ def advice_on(
     error: CommandError | SettingsError | DomainError | ApplicationError | HttpRefusalError,
 ) -> str:
     """
-    *error* in the operator's words.
-
-    An operator may know more than a sender over HTTP: which keys are missing, what to mend.
+    The text for the operator, who may see more than a client over HTTP: which keys are missing.
     """
     match error:
         case CommandError() | SettingsError():
@@ -99,7 +97,7 @@ def advice_on(
         case MasterKeyMissingError(master_ids=master_ids):
             return (
                 f"O chaveiro não tem a chave mestra {', '.join(master_ids)}, com que os dados "
-                "foram selados; restaure o chaveiro desses dados ou indique-o com "
+                "foram criptografados; restaure o chaveiro desses dados ou indique-o com "
                 "ODOO_AI_CONFIG_KEYRING."
             )
         case StoreUnavailableError(failure=failure):
@@ -110,7 +108,7 @@ def advice_on(
 
 def refusal_text(code: str) -> str:
     """
-    What the *code* of a refusal means, and the code itself, by which pages and programs know it.
+    The meaning of the *code* of a refusal, and the code itself.
     """
     if code == NO_ROUTE:
         text = "Nenhum canal mapeado a recebe"
@@ -121,7 +119,7 @@ def refusal_text(code: str) -> str:
 
 def usage_advice(error: CycloptsError) -> str:
     """
-    What is wrong with the command line, without the values in it.
+    What is wrong with the command line, without its values.
     """
     name = "" if error.argument is None else error.argument.name
     match error:

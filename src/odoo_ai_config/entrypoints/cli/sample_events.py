@@ -6,18 +6,42 @@ from __future__ import annotations
 
 from typing import Annotated, Final
 
-from attrs import frozen
+from attrs import asdict, frozen
 from cyclopts import Group, Parameter
 
 from odoo_ai_config.domain.json_types import Json, JsonObject
+from odoo_ai_config.entrypoints.cli.flags import OPTIONS
 from odoo_ai_config.entrypoints.cli.refusals import CommandError
 
 _EVENT: Final = Group("Evento", help="Sem estas opções, o evento leva valores de exemplo.")
+_COLLECTIONS: Final = (
+    "business_rules",
+    "products_informations",
+    "scheduling_rules",
+    "support_documents",
+)
+_WORKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday")
+
+
+@frozen
+class EventSample:
+    """
+    What every event has. Fields are named as in the event, unless they are parts of one.
+    """
+
+    account_id: Annotated[str, Parameter(help="Cliente (account_id).", group=OPTIONS)] = "123456"
+    domain: Annotated[str, Parameter(help="Área de negócio.", group=OPTIONS)] = "default"
+
+    def event(self) -> JsonObject:
+        """
+        The fields that have a value.
+        """
+        return {name: value for name, value in asdict(self).items() if value is not None}
 
 
 @Parameter(name="*", group=_EVENT)
 @frozen
-class CredentialsSample:
+class CredentialsSample(EventSample):
     """
     The fields of a ``credentials_sync`` event.
     """
@@ -27,15 +51,14 @@ class CredentialsSample:
     odoo_url: Annotated[str, Parameter(help="Endereço do Odoo.")] = "https://odoo.example.com"
     odoo_db: Annotated[str, Parameter(help="Banco de dados do Odoo.")] = "odoo_db"
     odoo_username: Annotated[str, Parameter(help="Usuário do Odoo.")] = "admin"
-    odoo_password: Annotated[str, Parameter(help="Senha do Odoo; é selada pelo servidor.")] = (
+    odoo_password: Annotated[str, Parameter(help="Senha do Odoo; o servidor a criptografa.")] = (
         "senha_segura"  # noqa: S105 - a sample
     )
     token: Annotated[str, Parameter(help="Referência sob a qual a senha é guardada.")] = (
         "token_referencia"  # noqa: S105 - the name of a secret
     )
-    collection: Annotated[
-        list[str] | None,
-        Parameter(name="--collection", help="Coleção habilitada; repita.", negative=()),
+    enabled_collections: Annotated[
+        list[str] | None, Parameter(name="--collection", help="Coleção habilitada; repita.")
     ] = None
     qdrant_collection: Annotated[str | None, Parameter(help="Coleção no Qdrant.")] = None
     redis_prefix: Annotated[str | None, Parameter(help="Prefixo no Redis.")] = None
@@ -43,43 +66,18 @@ class CredentialsSample:
         str | None, Parameter(help="Mais configurações do cliente, em texto YAML.")
     ] = None
 
-    def event(self, account_id: str, domain: str) -> JsonObject:
-        """
-        The event for *account_id*.
-        """
-        collections = self.collection or list(_COLLECTIONS)
-        optional: JsonObject = {
-            "qdrant_collection": self.qdrant_collection,
-            "redis_prefix": self.redis_prefix,
-            "yaml_content": self.yaml_content,
-        }
+    def event(self) -> JsonObject:
         return {
             "event_type": "credentials_sync",
-            "account_id": account_id,
-            "domain": domain,
-            "name": self.name,
-            "description": self.description or f"Configuração para {self.name}",
-            "odoo_url": self.odoo_url,
-            "odoo_db": self.odoo_db,
-            "odoo_username": self.odoo_username,
-            "odoo_password": self.odoo_password,
-            "token": self.token,
-            "enabled_collections": [*collections],
-            **_given(optional),
+            "description": f"Configuração para {self.name}",
+            "enabled_collections": [*_COLLECTIONS],
+            **super().event(),
         }
-
-
-_COLLECTIONS: Final = (
-    "business_rules",
-    "products_informations",
-    "scheduling_rules",
-    "support_documents",
-)
 
 
 @Parameter(name="*", group=_EVENT)
 @frozen
-class MappingSample:
+class MappingSample(EventSample):
     """
     The fields of a ``mapping_sync`` event.
     """
@@ -89,32 +87,27 @@ class MappingSample:
         str, Parameter(help="Caixa de entrada do Chatwoot; vazia para a conta toda.")
     ] = "12345"
     fallback: Annotated[
-        bool, Parameter(help="Se o cliente recebe mensagens que nenhuma regra encaminha.")
+        bool,
+        Parameter(
+            help="Se o cliente recebe mensagens que nenhuma regra encaminha.",
+            negative="--no-fallback",
+        ),
     ] = True
     sequence: Annotated[int, Parameter(help="Ordem entre os de reserva, menor primeiro.")] = 10
     number: Annotated[
         list[str] | None,
-        Parameter(
-            help="Número especial e sua equipe, como 5511999999999=analytics; repita.",
-            negative=(),
-        ),
+        Parameter(help="Número especial e sua equipe, como 5511999999999=analytics; repita."),
     ] = None
-    delete: Annotated[bool, Parameter(help="Remove o mapeamento.", negative=())] = False
+    delete: Annotated[bool, Parameter(help="Remove o mapeamento.")] = False
 
-    def event(self, account_id: str, domain: str) -> JsonObject:
-        """
-        The event for *account_id*.
-
-        Raises:
-            CommandError: A number has no crew.
-        """
+    def event(self) -> JsonObject:
         return {
             "event_type": "mapping_delete" if self.delete else "mapping_sync",
             "mapping": {
                 "chatwoot_account_id": self.chatwoot_account_id,
                 "chatwoot_inbox_id": self.chatwoot_inbox_id or None,
-                "internal_account_id": account_id,
-                "domain": domain,
+                "internal_account_id": self.account_id,
+                "domain": self.domain,
                 "is_fallback": self.fallback,
                 "sequence": self.sequence,
                 "special_whatsapp_numbers": [
@@ -135,7 +128,7 @@ def _special(text: str) -> Json:
 
 @Parameter(name="*", group=_EVENT)
 @frozen
-class MetadataSample:
+class MetadataSample(EventSample):
     """
     The fields of a ``company_metadata_sync`` event.
     """
@@ -157,44 +150,24 @@ class MetadataSample:
     opens_at: Annotated[float, Parameter(help="Hora em que abre em dias úteis.")] = 9.0
     closes_at: Annotated[float, Parameter(help="Hora em que fecha em dias úteis.")] = 18.0
 
-    def event(self, account_id: str, domain: str) -> JsonObject:
-        """
-        The event for *account_id*.
-        """
-        workdays: JsonObject = dict.fromkeys(_WORKDAYS, True)
+    def event(self) -> JsonObject:
+        fields = super().event()
         return {
             "event_type": "company_metadata_sync",
-            "account_id": account_id,
-            "domain": domain,
-            "name": self.name,
-            "description": self.description,
-            "business_area": self.business_area,
-            "company_values": self.company_values,
-            "website": self.website,
             "mention_website_at_end": True,
-            "greeting_message": self.greeting_message,
-            "communication_style": self.communication_style,
-            "emoji_usage": self.emoji_usage,
             "address": {
-                "city": self.city,
-                "state": self.state,
+                "city": fields.pop("city"),
+                "state": fields.pop("state"),
                 "country": "Brasil",
                 "share_address": True,
             },
             "business_hours": {
-                **workdays,
+                **dict.fromkeys(_WORKDAYS, True),
                 "saturday": False,
                 "sunday": False,
-                "business_hours_start": self.opens_at,
-                "business_hours_end": self.closes_at,
+                "business_hours_start": fields.pop("opens_at"),
+                "business_hours_end": fields.pop("closes_at"),
                 "has_lunch_break": False,
             },
-            **_given({"facebook_url": self.facebook_url, "instagram_url": self.instagram_url}),
+            **fields,
         }
-
-
-_WORKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday")
-
-
-def _given(fields: JsonObject) -> JsonObject:
-    return {name: value for name, value in fields.items() if value is not None}

@@ -1,64 +1,60 @@
 """
-The hub as a command sees it: opened on the store itself, beside a server that may be running.
+The use cases for one command: opened on the store itself, beside a server that may be running.
+
+Opening raises `SettingsError`, `DomainError` or `ApplicationError`.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from contextlib import AbstractAsyncContextManager
 from typing import Final
 
 from attrs import evolve
 
-from odoo_ai_config.domain.access import ALL_SCOPES, ApiKey
-from odoo_ai_config.entrypoints.cli.flags import StoreFlags, container_of, reader_of
-from odoo_ai_config.entrypoints.startup import opened
+from odoo_ai_config.application.tenants import TenantOverview
+from odoo_ai_config.domain.identifiers import TenantId
+from odoo_ai_config.entrypoints.cli.flags import StoreFlags
+from odoo_ai_config.entrypoints.container import Container
+from odoo_ai_config.entrypoints.startup import opened, trusted
 from odoo_ai_config.entrypoints.wiring import Services
 
 # Whoever can read the store's file and the key ring needs no key.
-OPERATOR: Final = ApiKey(
-    "cli", "cli", b"", ALL_SCOPES, None, created_at=datetime(1970, 1, 1, tzinfo=UTC)
-)
+OPERATOR: Final = trusted("cli")
 _NO_STORE: Final = "memory://"
+_PAGE: Final = 100
 
 
-@asynccontextmanager
-async def reading(flags: StoreFlags) -> AsyncIterator[Services]:
+def session(flags: StoreFlags) -> AbstractAsyncContextManager[Services]:
+    """
+    The use cases, for as long as one command runs.
+    """
+    return opened(Container(settings=flags.settings()))
+
+
+def reading(flags: StoreFlags) -> AbstractAsyncContextManager[Services]:
     """
     The use cases for a command that only reads: nothing is made, migrated or written.
-
-    Raises:
-        SettingsError, DomainError, ApplicationError: The hub cannot be opened, is not there yet,
-            or has to be migrated first.
     """
-    async with opened(reader_of(flags.settings())) as services:
-        yield services
+    return opened(Container(settings=flags.settings(), read_only=True))
 
 
-@asynccontextmanager
-async def rehearsing(flags: StoreFlags) -> AsyncIterator[Services]:
+def rehearsing(flags: StoreFlags) -> AbstractAsyncContextManager[Services]:
     """
-    The use cases for a command that says what it would do: in an empty hub where none is yet.
-
-    Raises:
-        SettingsError, DomainError, ApplicationError: The hub cannot be opened, or has to be
-            migrated first.
+    The use cases for a command that says what it would do: in an empty hub if there is none yet.
     """
     location = flags.settings().store
     if location.technology == "sqlite" and not location.path.exists():
         flags = evolve(flags, store_url=_NO_STORE)
-    async with opened(reader_of(flags.settings())) as services:
-        yield services
+    return reading(flags)
 
 
-@asynccontextmanager
-async def session(flags: StoreFlags) -> AsyncIterator[Services]:
+async def all_tenants(services: Services) -> AsyncIterator[TenantOverview]:
     """
-    The use cases, for as long as one command runs.
-
-    Raises:
-        SettingsError, DomainError, ApplicationError: The hub cannot be opened.
+    Every tenant with its documents, read page by page.
     """
-    async with opened(container_of(flags.settings())) as services:
-        yield services
+    after: TenantId | None = None
+    while page := await services.list_tenants(caller=OPERATOR, after=after, limit=_PAGE):
+        for overview in page:
+            yield overview
+        after = page[-1].tenant

@@ -1,8 +1,8 @@
 """
 What commands print: results on stdout, everything else on stderr.
 
-Names and texts come from others. What a terminal would obey or hide is written as JSON escapes it:
-a name cannot clear the screen, forge a line or show itself backwards.
+Names and texts come from outside. Characters that a terminal obeys or hides are escaped as in
+JSON: a name cannot clear the screen, forge a line or reverse its direction.
 """
 
 from __future__ import annotations
@@ -10,14 +10,18 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Final, TextIO
 
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
 from odoo_ai_config.domain.json_types import Json
 
-# Control characters, ends of lines, what turns the direction of a text, what is invisible, and
-# halves of surrogate pairs, which no terminal can be given.
+# Control characters, ends of lines, changes of direction, invisible characters, and halves of
+# surrogate pairs, which cannot be encoded.
 _UNSEEN: Final = re.compile(
     r"[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff"
     r"\ud800-\udfff\U000e0000-\U000e007f]"
@@ -26,21 +30,21 @@ _UNSEEN: Final = re.compile(
 
 def say(text: str) -> None:
     """
-    A line of the result, for people and for pipes.
+    Print a line of the result.
     """
     _write(sys.stdout, _plain(text))
 
 
 def say_text(text: str) -> None:
     """
-    A document of several lines: as it is for a pipe or a file, escaped on a terminal.
+    Print a document of several lines: unchanged to a pipe or a file, escaped on a terminal.
     """
     _write(sys.stdout, _plain_lines(text) if sys.stdout.isatty() else text)
 
 
 def tell(text: str) -> None:
     """
-    A line of remarks about the work, beside the results.
+    Print a remark, which is no result.
     """
     _write(sys.stderr, _plain(text))
 
@@ -60,14 +64,14 @@ def _plain(text: str) -> str:
 
 def say_json(value: Json) -> None:
     """
-    A result as JSON that people can read.
+    Print a result as indented JSON.
     """
     _write(sys.stdout, _plain_lines(json.dumps(value, ensure_ascii=False, indent=2)))
 
 
 def say_table(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """
-    Columns as wide as what is in them, whatever the width of the terminal: lines stay lines.
+    Print columns as wide as their content, whatever the width of the terminal.
     """
     lines = [[_plain(cell) for cell in row] for row in (heading, *rows)]
     widths = [max(len(row[column]) for row in lines) for column in range(len(heading))]
@@ -77,6 +81,22 @@ def say_table(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 def moment(at: datetime | None) -> str:
     """
-    A moment in UTC, to the second.
+    The time in UTC, to the second.
     """
     return "-" if at is None else at.strftime("%Y-%m-%d %H:%M:%SZ")
+
+
+@contextmanager
+def progress(what: str) -> Iterator[Callable[[int], None]]:
+    """
+    Show people at a terminal how many of *what* are done.
+    """
+    with Progress(
+        SpinnerColumn(),
+        TextColumn("{task.completed} {task.description}"),
+        TimeElapsedColumn(),
+        console=Console(file=sys.stderr),
+        disable=not sys.stderr.isatty(),
+    ) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done: bar.update(task, completed=done)

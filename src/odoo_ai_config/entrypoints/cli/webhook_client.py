@@ -1,5 +1,5 @@
 """
-A sender of events that does not give up at the first mishap and is never done twice.
+A sender of events that retries, with one id for all attempts so that the hub acts once.
 """
 
 from __future__ import annotations
@@ -28,12 +28,9 @@ _LONGEST_PAUSE: Final = 30.0
 
 
 @frozen
-class Answer:
+class HubReply:
     """
-    What the hub answered.
-
-    Args:
-        replayed: It had done the same event before.
+    A response of the hub; *replayed* if it had taken in the same event before.
     """
 
     status: int
@@ -43,12 +40,12 @@ class Answer:
 
 class PassingFailureError(Exception):
     """
-    The hub is away for a moment and may have said for how long.
+    The hub cannot answer at the moment, and may say for how long.
     """
 
-    def __init__(self, answer: Answer, pause: float | None) -> None:
-        super().__init__(answer.status)
-        self.answer = answer
+    def __init__(self, response: HubReply, pause: float | None) -> None:
+        super().__init__(response.status)
+        self.response = response
         self.pause = pause
 
 
@@ -58,10 +55,10 @@ class WebhookClient:
     Posts events to one hub.
 
     Args:
-        url: Of the webhook itself.
-        signing_key: Signs by Standard Webhooks if it is given.
-        attempts: How often an event is sent before the client gives up.
-        timeout: Seconds that one attempt may take.
+        url: The address of the webhook.
+        signing_key: Signs by Standard Webhooks, if there is one.
+        attempts: How often an event is sent at most.
+        timeout: The seconds that one attempt may take.
     """
 
     url: URL
@@ -71,9 +68,9 @@ class WebhookClient:
     timeout: float = 30.0
     wait: float = field(default=0.5)
 
-    async def send(self, event: JsonObject, *, webhook_id: str, at: datetime) -> Answer:
+    async def send(self, event: JsonObject, *, webhook_id: str, at: datetime) -> HubReply:
         """
-        Post *event*; every attempt carries the same id, so that it is done once.
+        Post *event*.
 
         Raises:
             CommandError: The hub cannot be reached.
@@ -91,11 +88,11 @@ class WebhookClient:
                 with _pauses_told():
                     return await self._attempt(session, body)
             except PassingFailureError as failure:
-                return failure.answer
+                return failure.response
             except (aiohttp.ClientError, TimeoutError) as error:
                 raise CommandError(_unreachable(self.url, error)) from error
 
-    async def _attempt(self, session: aiohttp.ClientSession, body: bytes) -> Answer:
+    async def _attempt(self, session: aiohttp.ClientSession, body: bytes) -> HubReply:
         async for attempt in stamina.retry_context(
             on=_pause_after,
             attempts=self.attempts,
@@ -105,15 +102,15 @@ class WebhookClient:
         ):
             with attempt:
                 async with session.post(self.url, data=body, allow_redirects=False) as response:
-                    answer = Answer(
+                    answered = HubReply(
                         response.status,
                         _parsed(await response.text(errors="replace")),
                         response.headers.get("Idempotent-Replayed") == "true",
                     )
                     if response.status in _PASSING:
                         pause = _seconds(response.headers.get("Retry-After"))
-                        raise PassingFailureError(answer, pause)
-                    return answer
+                        raise PassingFailureError(answered, pause)
+                    return answered
         raise AssertionError("a retry context returns or raises")
 
     def _signature(self, webhook_id: str, body: bytes, at: datetime) -> dict[str, str]:
@@ -125,7 +122,7 @@ class WebhookClient:
 def _pause_after(error: Exception) -> bool | float:
     if isinstance(error, PassingFailureError):
         return True if error.pause is None else min(error.pause, _LONGEST_PAUSE)
-    # A body that is cut off or a URL that is none will not get better.
+    # A truncated body or a malformed URL stays as it is.
     return isinstance(error, aiohttp.ClientConnectionError | TimeoutError)
 
 
@@ -143,7 +140,7 @@ def _pauses_told() -> Iterator[None]:
 
 
 def _seconds(retry_after: str | None) -> float | None:
-    # The other form of the header, a date, is left to the usual pauses.
+    # If the header has a date instead, the usual pauses apply.
     return float(retry_after) if retry_after is not None and retry_after.isdecimal() else None
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from odoo_ai_config.entrypoints.settings.schema import (
     PREFIX,
+    SCHEMA,
     Settings,
     SettingsError,
     StoreLocation,
@@ -22,6 +23,7 @@ from odoo_ai_config.entrypoints.settings.sources import (
 
 __all__ = [
     "PREFIX",
+    "SCHEMA",
     "SettingSources",
     "SettingState",
     "Settings",

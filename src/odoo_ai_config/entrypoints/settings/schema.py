@@ -157,7 +157,7 @@ class Settings:
     chatwoot_tokens: tuple[SecretText, ...] = environ.var(
         "",
         webhook_tokens,
-        help="Finais secretos do endereço /webhook/<token>, para Chatwoot que não assina, "
+        help="Finais secretos do endereço `/webhook/<token>`, para Chatwoot que não assina, "
         "separados por vírgula",
     )
     deliveries: int = environ.var(

@@ -107,11 +107,11 @@ def test_messages_are_listed_newest_first(command: Command) -> None:
     heading, first, second = (line.split() for line in ended.lines)
     assert heading == [
         "MENSAGEM",
-        "ESTÁGIO",
+        "ETAPA",
         "MOTIVO",
         "CLIENTE",
         "ÁREA",
-        "FALHAS",
+        "TENTATIVAS",
         "RECEBIDA",
     ]
     assert first[:6] == [nobodys, "unresolved", "no_route", "-", "-", "0"]

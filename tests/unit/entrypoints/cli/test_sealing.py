@@ -11,13 +11,14 @@ from attrs import evolve
 from odoo_ai_config.domain.changes import Changeset
 from odoo_ai_config.domain.documents.document import AuthoredYaml, Document
 from odoo_ai_config.domain.documents.revisions import Revision
-from odoo_ai_config.entrypoints.cli.commands import sealing
+from odoo_ai_config.entrypoints.cli.checks import store
 from odoo_ai_config.entrypoints.library import open_hub
 from tests.contract.samples import key, revision
 from tests.unit.entrypoints.cli.conftest import Command
 
 CANARY = "c4n4ry"
 LONG = "x" * 20_000
+SEALED = "Segredos criptografados em {} documento(s); {} versão(ões) reescrita(s)."
 
 
 def versions(*passwords: str) -> Iterator[Revision]:
@@ -56,13 +57,17 @@ def test_what_lay_in_clear_is_sealed_and_gone_from_the_file(
     assert "odoo-ai-config seal" in line
     ended = command("seal")
     assert ended.status == 0
-    assert ended.lines == ["1 documento(s) selado(s), 2 versão(ões) reescrita(s)."]
+    assert ended.lines == [
+        "Segredos criptografados em 1 documento(s); 2 versão(ões) reescrita(s)."
+    ]
     assert "Troque as senhas" in ended.err
     assert CANARY.encode() not in database(folder)
     assert CANARY not in ended.out + ended.err
     assert "password_ref: config:password" in command("show", "acme", "--yaml").out
     again = command("seal")
-    assert again.lines == ["0 documento(s) selado(s), 0 versão(ões) reescrita(s)."]
+    assert again.lines == [
+        "Segredos criptografados em 0 documento(s); 0 versão(ões) reescrita(s)."
+    ]
     assert "Troque" not in again.err
     assert "nenhum legível nos documentos" in command("doctor", "--port", "0").out
 
@@ -82,14 +87,14 @@ def test_what_is_to_be_mended_first_is_told(command: Command, folder: Path) -> N
     stored(revision(password="sealed:" + "0" * 32))
     ended = command("seal")
     assert ended.status == 1
-    assert "Não foi selado, corrija e repita: acme/default/config" in ended.err
+    assert "Não foi criptografado, corrija e repita: acme/default/config" in ended.err
 
 
 def test_search_of_the_doctor_ends_somewhere(
     command: Command, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stored(revision(), revision(version=2))
-    monkeypatch.setattr(sealing, "_MOST_SEARCHED", 1)
+    monkeypatch.setattr(store, "_MOST_SEARCHED", 1)
     assert "nenhum legível nas primeiras 1 versões" in command("doctor", "--port", "0").out
 
 

@@ -1,5 +1,5 @@
 """
-Whether a server runs where the settings say.
+Whether a server runs at the address in the settings.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _ANYWHERE: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared
 
 def reachable_place(settings: Settings) -> str:
     """
-    Host and port at which this machine reaches its own server.
+    The host and port at which this machine reaches its own server.
     """
     host = "localhost" if settings.host in _ANYWHERE else settings.host
     return f"[{host}]:{settings.port}" if ":" in host else f"{host}:{settings.port}"
@@ -24,7 +24,7 @@ def reachable_place(settings: Settings) -> str:
 
 async def hub_answers(settings: Settings) -> bool:
     """
-    Whether it is an odoo-ai-config that answers there.
+    Whether an odoo-ai-config answers there.
     """
     timeout = aiohttp.ClientTimeout(total=_PROBE_SECONDS)
     try:

@@ -1,35 +1,42 @@
 """
-What an examination of an installation finds.
+The result of a check, as `doctor` prints it.
 """
 
 from __future__ import annotations
 
 from enum import Enum
+from functools import partial
+from typing import Final
 
 from attrs import frozen
 
 
-class Verdict(Enum):
+class CheckStatus(Enum):
     """
     How a check came out.
     """
 
-    GOOD = "ok"
-    DOUBTFUL = "aviso"
-    BAD = "falha"
+    PASSED = "ok"
+    WARNING = "aviso"
+    FAILED = "falha"
 
 
 @frozen
-class Finding:
+class CheckResult:
     """
-    One line of the report; *advice* says what to do where something is not as it should be.
+    One line of the report; *advice* says what to do if something is wrong.
     """
 
-    verdict: Verdict
+    status: CheckStatus
     subject: str
     text: str
     advice: str = ""
 
     def __str__(self) -> str:
         advice = f" -> {self.advice}" if self.advice else ""
-        return f"{self.verdict.value:5}  {self.subject}: {self.text}{advice}"
+        return f"{self.status.value:5}  {self.subject}: {self.text}{advice}"
+
+
+passed: Final = partial(CheckResult, CheckStatus.PASSED)
+warning: Final = partial(CheckResult, CheckStatus.WARNING)
+failed: Final = partial(CheckResult, CheckStatus.FAILED)

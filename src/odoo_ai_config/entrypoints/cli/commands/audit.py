@@ -24,7 +24,7 @@ async def audit(
     ] = None,
     limit: Annotated[int, Parameter(help="Quantos, dos mais novos.")] = 50,
     json: Annotated[
-        bool, Parameter(help="Mostra JSON, com o ID da requisição de cada um.", negative=())
+        bool, Parameter(help="Mostra JSON, com o ID da requisição de cada um.")
     ] = False,
     flags: StoreFlags = AS_SET,
 ) -> None:
@@ -37,7 +37,7 @@ async def audit(
     bound = None if tenant is None else TenantId(tenant)
     start = None if after is None else AuditId(after)
     async with reading(flags) as services:
-        # One more than asked for tells whether there are more.
+        # One more than asked for shows whether there are more.
         found = await services.read_audit_trail(
             caller=OPERATOR, tenant=bound, after=start, limit=size + 1
         )

@@ -1,5 +1,5 @@
 """
-``chatwoot``: how the hub recognises Chatwoot, and where its answers go.
+``chatwoot``: how Chatwoot proves itself, and where the hub sends answers.
 """
 
 from __future__ import annotations
@@ -43,22 +43,16 @@ async def set_(
     url: Annotated[
         str | None, Parameter(help="Endereço do Chatwoot, https://...; vazio para remover.")
     ] = None,
-    api_token: Annotated[
-        bool, Parameter(help="Pergunta o api_access_token.", negative=())
-    ] = False,
+    api_token: Annotated[bool, Parameter(help="Pergunta o api_access_token.")] = False,
     add_secret: Annotated[
-        bool,
-        Parameter(help="Pergunta mais um segredo com que o Chatwoot assina.", negative=()),
+        bool, Parameter(help="Pergunta mais um segredo com que o Chatwoot assina.")
     ] = False,
-    remove_secrets: Annotated[
-        bool, Parameter(help="Remove os segredos que havia.", negative=())
-    ] = False,
+    remove_secrets: Annotated[bool, Parameter(help="Remove os segredos que havia.")] = False,
     new_address: Annotated[
-        bool,
-        Parameter(help="Cria mais um endereço secreto e o mostra uma única vez.", negative=()),
+        bool, Parameter(help="Cria mais um endereço secreto e o mostra uma única vez.")
     ] = False,
     remove_addresses: Annotated[
-        bool, Parameter(help="Remove os endereços secretos que havia.", negative=())
+        bool, Parameter(help="Remove os endereços secretos que havia.")
     ] = False,
     flags: StoreFlags = AS_SET,
 ) -> None:

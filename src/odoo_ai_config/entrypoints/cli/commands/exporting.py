@@ -12,16 +12,13 @@ from cyclopts import Parameter
 
 from odoo_ai_config.application.documents.reading import yaml_of
 from odoo_ai_config.domain.errors import MappingNotFoundError
-from odoo_ai_config.domain.identifiers import TenantId
 from odoo_ai_config.entrypoints.cli.document_files import MAPPING_FILE, place_of
 from odoo_ai_config.entrypoints.cli.flags import AS_SET, StoreFlags
 from odoo_ai_config.entrypoints.cli.refusals import CommandError
-from odoo_ai_config.entrypoints.cli.session import OPERATOR, reading
+from odoo_ai_config.entrypoints.cli.session import OPERATOR, all_tenants, reading
 from odoo_ai_config.entrypoints.cli.terminal import say, tell
 from odoo_ai_config.entrypoints.http.channels.payloads import mapping_object
 from odoo_ai_config.entrypoints.private_files import write_private
-
-_PAGE = 100
 
 
 async def export(
@@ -32,20 +29,17 @@ async def export(
     """
     Exporta todos os documentos e o mapeamento, na forma que `import` lê.
 
-    Credenciais saem seladas (`sealed:...`), nunca em texto claro: não é uma cópia de
+    Credenciais saem como referências (`sealed:...`), nunca em texto claro: não é uma cópia de
     segurança; para isso copie o banco de dados e o chaveiro. Só quem exporta lê os arquivos,
     e nenhum link dentro da pasta é seguido.
     """
     written = 0
     async with reading(flags) as services:
-        after: TenantId | None = None
-        while page := await services.list_tenants(caller=OPERATOR, after=after, limit=_PAGE):
-            for overview in page:
-                for revision in overview.documents:
-                    text = await yaml_of(revision.document, services.ports.yaml)
-                    _write(folder, place_of(revision.key), text)
-                    written += 1
-            after = page[-1].tenant
+        async for tenant in all_tenants(services):
+            for revision in tenant.documents:
+                text = await yaml_of(revision.document, services.ports.yaml)
+                _write(folder, place_of(revision.key), text)
+                written += 1
         try:
             sections = await services.read_mapping(caller=OPERATOR)
         except MappingNotFoundError:
@@ -61,8 +55,8 @@ async def export(
 
 
 def _write(folder: Path, place: Path | str, text: str) -> None:
-    # Seen from above it, so that the folder itself is no link either: others may put one into
-    # /tmp. What comes before it is the operator's own affair.
+    # Opened from its parent, so that the folder itself is no link either: others may put one into
+    # /tmp. The path to the parent is up to the operator.
     top = Path.cwd() / folder
     try:
         write_private(top.parent, Path(top.name) / place, text)

@@ -1,5 +1,5 @@
 """
-``import``: take over the files of another installation, or of the service replaced.
+``import``: read the files of another installation, or of the replaced service.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from odoo_ai_config.entrypoints.wiring import Services
 
 class Fate(Enum):
     """
-    What became of a file.
+    What happened to a file.
     """
 
     CREATED = "criado"
@@ -71,19 +71,16 @@ async def import_(
         Parameter(help="Mapeamento do Chatwoot, JSON ou YAML: accounts, inboxes, fallbacks..."),
     ] = None,
     replace_mapping: Annotated[
-        bool,
-        Parameter(help="O arquivo é o mapeamento inteiro: o que não está nele sai.", negative=()),
+        bool, Parameter(help="O arquivo é o mapeamento inteiro: o que não está nele sai.")
     ] = False,
-    dry_run: Annotated[
-        bool, Parameter(help="Só diz o que seria feito; nada é gravado.", negative=())
-    ] = False,
+    dry_run: Annotated[bool, Parameter(help="Só diz o que seria feito; nada é gravado.")] = False,
     flags: StoreFlags = AS_SET,
 ) -> int:
     """
     Importa uma pasta de documentos e, se indicado, o mapeamento.
 
     Repetir não cria versões; um arquivo ruim não impede os outros. Valores de credentials
-    são selados; `sealed:...` de uma exportação só vale no armazenamento de onde veio.
+    são criptografados; `sealed:...` de uma exportação só vale no armazenamento de onde veio.
     """
     if not folder.is_dir():
         raise CommandError(f"{folder} não é uma pasta.")
@@ -117,10 +114,10 @@ class _Importer:
 
     async def document(self, file: DocumentFile) -> FileReport:
         """
-        Write one file's document.
+        Write the document of one file.
 
         Raises:
-            StoreUnavailableError: There is no use in trying the others.
+            StoreUnavailableError: The store is away, for the other files too.
         """
         if file.refused:
             return FileReport(Fate.FAILED, file.path, file.refused)
@@ -139,7 +136,7 @@ class _Importer:
     async def _publish(self, path: Path, key: DocumentKey) -> FileReport:
         text = _text_of(path)
         current = content_of((await self._services.ports.store.current((key,))).get(key))
-        # What an export wrote is no news, even where nobody ever wrote it as YAML.
+        # An exported file is no change, even if the document was never written as YAML.
         if current is not None and await yaml_of(current, self._services.ports.yaml) == text:
             return FileReport(Fate.UNCHANGED, path)
         request = DocumentWrite(key, OPERATOR, dry_run=self._dry_run)
@@ -157,9 +154,6 @@ class _Importer:
     async def mapping(self, path: Path, *, replace: bool) -> FileReport:
         """
         Write the mapping.
-
-        Raises:
-            StoreUnavailableError: The store is away.
         """
         try:
             sections = _sections_of(path, self._services.ports.yaml.parse)

@@ -1,28 +1,18 @@
 """
-``keyring``: the master keys that everything sealed depends on.
+``keyring``: the master keys, which all sealed values depend on.
 """
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Annotated, Final
 
 from cyclopts import App, Parameter
-from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from odoo_ai_config.domain.identifiers import TenantId
-from odoo_ai_config.entrypoints.cli.flags import (
-    AS_SET,
-    OPTIONS,
-    StoreFlags,
-    container_of,
-    reader_of,
-)
+from odoo_ai_config.entrypoints.cli.flags import AS_SET, OPTIONS, StoreFlags
 from odoo_ai_config.entrypoints.cli.refusals import CommandError
-from odoo_ai_config.entrypoints.cli.terminal import moment, say, say_table, tell
+from odoo_ai_config.entrypoints.cli.terminal import moment, progress, say, say_table, tell
+from odoo_ai_config.entrypoints.container import Container
 from odoo_ai_config.entrypoints.startup import opened
 
 keyring: Final = App(
@@ -39,7 +29,7 @@ async def status(*, flags: StoreFlags = AS_SET) -> None:
 
     Só aparecem impressões digitais, nunca as chaves.
     """
-    container = reader_of(flags.settings())
+    container = Container(settings=flags.settings(), read_only=True)
     async with opened(container) as services:
         used = await services.ports.secrets.master_ids()
     seen = container.key_ring().status()
@@ -67,7 +57,7 @@ def add(*, flags: StoreFlags = AS_SET) -> None:
 
     Assim ela pode ser copiada para todas as máquinas antes de `keyring rotate`.
     """
-    key = container_of(flags.settings()).key_ring().add()
+    key = Container(settings=flags.settings()).key_ring().add()
     say(f"Chave mestra {key.id} acrescentada.")
     tell("Distribua o chaveiro e faça um backup; depois: odoo-ai-config keyring rotate")
 
@@ -78,7 +68,7 @@ async def rotate(
     tenant: Annotated[
         str | None,
         Parameter(
-            help="Rotaciona só a chave de dados deste cliente e sela de novo seus segredos."
+            help="Rotaciona só a chave de dados deste cliente e criptografa de novo seus segredos."
         ),
     ] = None,
     flags: StoreFlags = AS_SET,
@@ -88,47 +78,27 @@ async def rotate(
 
     Pode rodar com o servidor no ar. Interrompida, continua de onde parou quando repetida.
     """
-    container = container_of(flags.settings())
+    container = Container(settings=flags.settings())
     async with opened(container) as services:
         if tenant is not None:
-            with progress("segredos selados de novo") as advance:
+            with progress("segredos criptografados de novo") as advance:
                 done = await services.rotate_tenant_key(TenantId(tenant), on_progress=advance)
             verb = "concluída" if done.resumed else "feita"
             key_id = done.key.key_id
             say(f"Rotação do cliente {verb}: {done.resealed} segredos sob a chave {key_id}.")
-            _report_damage([f"{place.owner}/{place.ref}" for place in done.damaged])
+            _refuse_damage([f"{place.owner}/{place.ref}" for place in done.damaged])
             return
         newest = container.key_ring().ring().newest
         container.key_ring().make_current(newest.id)
         with progress("chaves de clientes") as advance:
             rotated = await services.rotate_master_key(on_progress=advance)
     say(f"Chave mestra atual: {rotated.master_id}; chaves de clientes: {rotated.rewrapped}.")
-    _report_damage([str(owner) for owner in rotated.damaged])
+    _refuse_damage([str(owner) for owner in rotated.damaged])
 
 
-def _report_damage(places: list[str]) -> None:
+def _refuse_damage(places: list[str]) -> None:
     if places:
         raise CommandError(
             f"Não abriram e ficaram como estavam: {', '.join(places)}; "
             "restaure-os de um backup e repita."
         )
-
-
-@contextmanager
-def progress(what: str) -> Iterator[Callable[[int], None]]:
-    """
-    Tell people at a terminal how many of *what* are done.
-    """
-    columns = (SpinnerColumn(), TextColumn("{task.completed} {task.description}"))
-    with Progress(
-        *columns,
-        TimeElapsedColumn(),
-        console=Console(file=sys.stderr),
-        disable=not sys.stderr.isatty(),
-    ) as progress:
-        task = progress.add_task(what, total=None)
-
-        def advance(done: int) -> None:
-            progress.update(task, completed=done)
-
-        yield advance

@@ -1,5 +1,5 @@
 """
-``keys``: who may call the hub.
+``keys``: the API keys.
 """
 
 from __future__ import annotations
@@ -34,8 +34,7 @@ async def create(
     *,
     name: Annotated[str, Parameter(help="Para quem é a chave.")],
     scope: Annotated[
-        list[str],
-        Parameter(help=f"O que ela permite; repita para mais de um: {_SCOPES}.", negative=()),
+        list[str], Parameter(help=f"O que ela permite; repita para mais de um: {_SCOPES}.")
     ],
     tenant: Annotated[
         str | None, Parameter(help="Único cliente que ela alcança; sem esta opção, todos.")

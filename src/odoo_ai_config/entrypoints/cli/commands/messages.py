@@ -1,5 +1,5 @@
 """
-``messages``: what became of the messages from Chatwoot, and what to do about stuck ones.
+``messages``: the messages from Chatwoot, and what to do about stuck ones.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ async def list_(
     *,
     stage: Annotated[
         list[str] | None,
-        Parameter(help=f"Só as deste estágio; repita para mais de um: {_STAGES}.", negative=()),
+        Parameter(help=f"Só as desta etapa; repita para mais de um: {_STAGES}."),
     ] = None,
     tenant: Tenant = None,
     after: Annotated[
@@ -48,7 +48,7 @@ async def list_(
     ] = None,
     limit: Annotated[int, Parameter(help="Quantas, das mais novas.")] = 50,
     json: Annotated[
-        bool, Parameter(help="Mostra JSON, com tudo o que se sabe de cada uma.", negative=())
+        bool, Parameter(help="Mostra JSON, com tudo o que se sabe de cada uma.")
     ] = False,
     flags: StoreFlags = AS_SET,
 ) -> None:
@@ -62,7 +62,7 @@ async def list_(
     bound = None if tenant is None else TenantId(tenant)
     start = None if after is None else MessageId(after)
     async with reading(flags) as services:
-        # One more than asked for tells whether there are more.
+        # One more than asked for shows whether there are more.
         found = await services.list_messages(
             caller=OPERATOR, stages=stages, tenant=bound, after=start, limit=size + 1
         )
@@ -70,7 +70,7 @@ async def list_(
     if json:
         say_json([shown(message) for message in page])
     elif page:
-        heading = ("MENSAGEM", "ESTÁGIO", "MOTIVO", "CLIENTE", "ÁREA", "FALHAS", "RECEBIDA")
+        heading = ("MENSAGEM", "ETAPA", "MOTIVO", "CLIENTE", "ÁREA", "TENTATIVAS", "RECEBIDA")
         say_table(heading, [_row(message) for message in page])
     else:
         tell("Nenhuma mensagem.")
@@ -101,7 +101,6 @@ async def show(
         Parameter(
             name="--open",
             help="Mostra também o que o cliente e a equipe escreveram; fica registrado.",
-            negative=(),
         ),
     ] = False,
     flags: StoreFlags = AS_SET,
@@ -110,7 +109,7 @@ async def show(
     Mostra o que se sabe de uma mensagem.
     """
     message_id = MessageId(message)
-    # To open a message is written down.
+    # Opening a message is noted in the audit trail.
     async with (session if open_ else reading)(flags) as services:
         read = services.read_message
         if open_:
@@ -123,8 +122,7 @@ async def show(
 async def replay(
     *ids: Ids,
     stage: Annotated[
-        list[str] | None,
-        Parameter(help="Em vez de citar mensagens: as paradas neste estágio.", negative=()),
+        list[str] | None, Parameter(help="Em vez de citar mensagens: as paradas nesta etapa.")
     ] = None,
     tenant: Tenant = None,
     limit: Annotated[int, Parameter(help="Quantas no máximo, das mais novas.")] = MOST_AT_ONCE,
@@ -167,7 +165,7 @@ async def _replayed(
 @messages.command
 async def discard(
     *ids: Ids,
-    yes: Annotated[bool, Parameter(help="Não pergunta antes.", negative=())] = False,
+    yes: Annotated[bool, Parameter(help="Não pergunta antes.")] = False,
     flags: StoreFlags = AS_SET,
 ) -> int:
     """
@@ -202,9 +200,7 @@ def _confirmed(count: int) -> bool:
 
 def _told(outcomes: Sequence[tuple[MessageId, str, str | None]]) -> int:
     """
-    Print what became of each message, or the refusal that its code stands for.
-
-    The status says whether something is wrong with any.
+    Print the result of each message; the exit status is 1 if one was refused.
     """
     if not outcomes:
         tell("Nenhuma mensagem.")
@@ -222,5 +218,5 @@ def _stages(names: Sequence[str] | None, among: Sequence[Stage]) -> Collection[S
     if names is None:
         return among
     if not known.keys() >= set(names):
-        raise CommandError(f"Estágio inválido; escolha entre {', '.join(known)}.")
+        raise CommandError(f"Etapa inválida; escolha entre {', '.join(known)}.")
     return [known[name] for name in names]

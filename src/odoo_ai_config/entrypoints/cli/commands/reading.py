@@ -12,14 +12,9 @@ from odoo_ai_config.application.collections import CollectionOverview
 from odoo_ai_config.application.documents.reading import yaml_of
 from odoo_ai_config.domain.collections import CollectionKey, CollectionName
 from odoo_ai_config.domain.documents.revisions import Revision
-from odoo_ai_config.domain.identifiers import (
-    BusinessDomain,
-    DocumentKey,
-    DocumentKind,
-    TenantId,
-)
+from odoo_ai_config.domain.identifiers import BusinessDomain, DocumentKey, DocumentKind, TenantId
 from odoo_ai_config.entrypoints.cli.flags import AS_SET, StoreFlags, positive
-from odoo_ai_config.entrypoints.cli.session import OPERATOR, reading
+from odoo_ai_config.entrypoints.cli.session import OPERATOR, all_tenants, reading
 from odoo_ai_config.entrypoints.cli.terminal import (
     moment,
     say,
@@ -29,8 +24,6 @@ from odoo_ai_config.entrypoints.cli.terminal import (
     tell,
 )
 from odoo_ai_config.entrypoints.wiring import Services
-
-_PAGE = 100
 
 Tenant = Annotated[str, Parameter(help="Cliente (account_id).")]
 Domain = Annotated[str, Parameter(help="Área de negócio.")]
@@ -43,13 +36,8 @@ async def tenants(*, flags: StoreFlags = AS_SET) -> None:
     """
     Lista os clientes e seus documentos.
     """
-    rows: list[tuple[str, ...]] = []
     async with reading(flags) as services:
-        after: TenantId | None = None
-        while page := await services.list_tenants(caller=OPERATOR, after=after, limit=_PAGE):
-            for overview in page:
-                rows += map(_row, overview.documents)
-            after = page[-1].tenant
+        rows = [_row(doc) async for one in all_tenants(services) for doc in one.documents]
     if not rows:
         tell("Nenhum cliente ainda; envie um evento com: odoo-ai-config send credentials")
         return
@@ -68,7 +56,7 @@ async def show(
     domain: Domain = "default",
     kind: Kind = "config",
     version: Annotated[int | None, Parameter(help="Uma versão antiga, em vez da atual.")] = None,
-    yaml: Annotated[bool, Parameter(help="Mostra YAML em vez de JSON.", negative=())] = False,
+    yaml: Annotated[bool, Parameter(help="Mostra YAML em vez de JSON.")] = False,
     flags: StoreFlags = AS_SET,
 ) -> None:
     """

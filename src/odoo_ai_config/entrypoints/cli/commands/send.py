@@ -1,5 +1,5 @@
 """
-``send``: try a hub out with the events that Odoo would send.
+``send``: try a hub out with events like Odoo's.
 """
 
 from __future__ import annotations
@@ -20,11 +20,12 @@ from odoo_ai_config.entrypoints.cli.flags import AS_SET, OPTIONS, StoreFlags
 from odoo_ai_config.entrypoints.cli.refusals import CommandError
 from odoo_ai_config.entrypoints.cli.sample_events import (
     CredentialsSample,
+    EventSample,
     MappingSample,
     MetadataSample,
 )
 from odoo_ai_config.entrypoints.cli.terminal import say_json, tell
-from odoo_ai_config.entrypoints.cli.webhook_client import PATH, Answer, WebhookClient
+from odoo_ai_config.entrypoints.cli.webhook_client import PATH, HubReply, WebhookClient
 from odoo_ai_config.entrypoints.container import Container
 from odoo_ai_config.entrypoints.settings import Settings
 
@@ -42,12 +43,11 @@ _ID_BYTES: Final = 18
 @frozen
 class SendFlags:
     """
-    Where an event goes, and how.
+    Where and how an event is sent.
     """
 
     url: Annotated[
-        str | None,
-        Parameter(help="Endereço do servidor; sem ele, http://localhost:SERVER_PORT."),
+        str | None, Parameter(help="Endereço do servidor; sem ele, http://localhost:SERVER_PORT.")
     ] = None
     api_key: Annotated[
         str | None,
@@ -67,8 +67,7 @@ class SendFlags:
         ),
     ] = None
     webhook_id: Annotated[
-        str | None,
-        Parameter(help="Identificador do envio; o mesmo de novo não grava duas vezes."),
+        str | None, Parameter(help="Identificador do envio; o mesmo de novo não grava duas vezes.")
     ] = None
     attempts: Annotated[int, Parameter(help="Tentativas enquanto o servidor não responde.")] = 4
     timeout: Annotated[float, Parameter(help="Segundos por tentativa.")] = 30.0
@@ -78,59 +77,50 @@ _BY_DEFAULT: Final = SendFlags()
 _CREDENTIALS: Final = CredentialsSample()
 _MAPPING: Final = MappingSample()
 _METADATA: Final = MetadataSample()
-Account = Annotated[str, Parameter(help="Cliente (account_id).")]
-Domain = Annotated[str, Parameter(help="Área de negócio.")]
 
 
 @send.command
 async def credentials(
     *,
-    account_id: Account = "123456",
-    domain: Domain = "default",
-    event: CredentialsSample = _CREDENTIALS,
+    sample: CredentialsSample = _CREDENTIALS,
     delivery: SendFlags = _BY_DEFAULT,
     flags: StoreFlags = AS_SET,
 ) -> int:
     """
     Envia a configuração e as credenciais de um cliente (credentials_sync).
     """
-    return await _deliver(event.event(account_id, domain), delivery, flags)
+    return await _deliver(sample, delivery, flags)
 
 
 @send.command
 async def mapping(
     *,
-    account_id: Account = "123456",
-    domain: Domain = "default",
-    event: MappingSample = _MAPPING,
+    sample: MappingSample = _MAPPING,
     delivery: SendFlags = _BY_DEFAULT,
     flags: StoreFlags = AS_SET,
 ) -> int:
     """
     Envia o mapeamento de um canal do Chatwoot (mapping_sync).
     """
-    return await _deliver(event.event(account_id, domain), delivery, flags)
+    return await _deliver(sample, delivery, flags)
 
 
 @send.command
 async def metadata(
     *,
-    account_id: Account = "123456",
-    domain: Domain = "default",
-    event: MetadataSample = _METADATA,
+    sample: MetadataSample = _METADATA,
     delivery: SendFlags = _BY_DEFAULT,
     flags: StoreFlags = AS_SET,
 ) -> int:
     """
     Envia os dados da empresa (company_metadata_sync).
     """
-    return await _deliver(event.event(account_id, domain), delivery, flags)
+    return await _deliver(sample, delivery, flags)
 
 
-async def _deliver(event: JsonObject, delivery: SendFlags, flags: StoreFlags) -> int:
+async def _deliver(sample: EventSample, delivery: SendFlags, flags: StoreFlags) -> int:
     settings = flags.settings()
-    if delivery.file is not None:
-        event = _event_in(delivery.file)
+    event = sample.event() if delivery.file is None else _event_in(delivery.file)
     client = WebhookClient(
         _webhook_url(delivery.url, settings),
         _api_key(delivery.api_key, settings),
@@ -139,8 +129,8 @@ async def _deliver(event: JsonObject, delivery: SendFlags, flags: StoreFlags) ->
         timeout=delivery.timeout,
     )
     webhook_id = delivery.webhook_id or f"msg_{Container.tokens().token(_ID_BYTES)}"
-    answer = await client.send(event, webhook_id=webhook_id, at=Container.clock().now())
-    return _report(answer)
+    response = await client.send(event, webhook_id=webhook_id, at=Container.clock().now())
+    return _report(response)
 
 
 def _event_in(file: Path) -> JsonObject:
@@ -190,7 +180,7 @@ def _signing_key(given: str | None, settings: Settings) -> SigningKey | None:
         raise CommandError("O segredo de assinatura não é válido (whsec_ e base64).") from None
 
 
-# By the stable code of the refusal.
+# By the code of the refusal.
 _REMEDIES: Final[Mapping[str, str]] = {
     "invalid_api_key": "use a chave que a primeira execução guardou em <pasta de dados>/api-key, "
     "ou crie outra com: odoo-ai-config keys create",
@@ -204,30 +194,30 @@ _REMEDIES: Final[Mapping[str, str]] = {
 }
 
 
-def _report(answer: Answer) -> int:
-    body = answer.body
+def _report(response: HubReply) -> int:
+    body = response.body
     if not isinstance(body, dict):
         raise CommandError(
-            f"O servidor respondeu {answer.status} sem JSON; o endereço em --url é mesmo o de um "
-            "odoo-ai-config?"
+            f"O servidor respondeu {response.status} sem JSON; o endereço em --url é mesmo o de "
+            "um odoo-ai-config?"
         )
     say_json(body)
-    if answer.status == 200 and body.get("success") is True:  # noqa: PLR2004 - HTTP's OK
-        tell(_done(answer, body))
+    if response.status == 200 and body.get("success") is True:  # noqa: PLR2004 - HTTP's OK
+        tell(_done(response, body))
         return 0
     detail = body.get("detail")
     remedy = _REMEDIES.get(str(body.get("code")))
     advice = f" — {remedy}" if remedy else ""
-    raise CommandError(f"Recusado ({answer.status}): {detail or 'sem explicação'}{advice}.")
+    raise CommandError(f"Recusado ({response.status}): {detail or 'sem explicação'}{advice}.")
 
 
-def _done(answer: Answer, body: JsonObject) -> str:
+def _done(response: HubReply, body: JsonObject) -> str:
     versions = ", ".join(
         f"{name.removesuffix('_version')} v{value}"
         for name, value in body.items()
         if name.endswith("_version")
     )
-    if answer.replayed:
+    if response.replayed:
         news = "já recebido antes"
     elif body.get("changed") is False:
         news = "nada mudou"

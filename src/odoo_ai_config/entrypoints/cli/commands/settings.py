@@ -1,5 +1,5 @@
 """
-``settings``: what can be set, and what is.
+``settings``: all settings and their values.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from odoo_ai_config.entrypoints.settings import SettingSources, SettingState
 def settings(
     *,
     env: Annotated[
-        bool, Parameter(help="Escreve um modelo de arquivo .env com os padrões.", negative=())
+        bool, Parameter(help="Escreve um modelo de arquivo .env com os padrões.")
     ] = False,
     flags: ServerFlags = SERVER_AS_SET,
 ) -> None:
@@ -36,7 +36,7 @@ def settings(
 
 def env_template() -> str:
     """
-    Every setting with its default, commented out: what ``.env.example`` holds.
+    The content of ``.env.example``: every setting with its default, commented out.
     """
     head = "# Copie para .env e descomente o que quiser mudar; o ambiente e as opções vencem.\n"
     states = SettingSources({}).states()

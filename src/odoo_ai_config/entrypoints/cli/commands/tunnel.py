@@ -1,5 +1,5 @@
 """
-``tunnel``: the server on this machine, reachable from the internet for a while.
+``tunnel``: make the server on this machine reachable from the internet for a while.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from odoo_ai_config.entrypoints.settings import Settings
 
 _CONNECT_SECONDS: Final = 30.0
 _TOKEN_PAGE: Final = "https://dashboard.ngrok.com/get-started/your-authtoken"  # noqa: S105 - an address
-# The text beside it may quote the token.
+# The rest of the text may quote the token.
 _ERROR_CODE: Final = re.compile(r"ERR_NGROK_\d+")
 _TOKEN_REFUSED: Final = frozenset(
     {"ERR_NGROK_105", "ERR_NGROK_106", "ERR_NGROK_107", "ERR_NGROK_4018"}
@@ -34,7 +34,7 @@ _TOO_MANY: Final = frozenset({"ERR_NGROK_108", "ERR_NGROK_334"})
 
 class Listener(Protocol):
     """
-    A tunnel, as the package ``ngrok`` has it.
+    A tunnel of the package ``ngrok``.
     """
 
     def url(self) -> str: ...
@@ -44,7 +44,7 @@ class Listener(Protocol):
 
 class Ngrok(Protocol):
     """
-    What is used of the package ``ngrok``, from 1.4 on.
+    The part of the package ``ngrok`` (1.4 or newer) that is used.
     """
 
     def forward(self, addr: str, **options: str) -> Awaitable[Listener]: ...
@@ -87,7 +87,7 @@ async def tunnel(
 
 def instructions(url: str, settings: Settings) -> Iterator[str]:
     """
-    What to change elsewhere so that everybody comes to *url*.
+    What to change elsewhere so that all requests go to *url*.
     """
     yield f"Túnel aberto: {url} -> http://{reachable_place(settings)}"
     yield ""
@@ -169,7 +169,7 @@ async def _open(
     try:
         yield listener.url()
     finally:
-        # Ngrok may have ended it before.
+        # Ngrok may have closed it already.
         with suppress(ValueError):
             await listener.close()
 

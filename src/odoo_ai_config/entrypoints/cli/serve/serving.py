@@ -9,7 +9,7 @@ import os
 import signal
 import socket
 from collections.abc import AsyncIterator, Coroutine, Iterator
-from contextlib import ExitStack, asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from importlib.metadata import version
 from typing import Annotated
 
@@ -37,8 +37,7 @@ def serve(
         bool,
         Parameter(
             help="Só na primeira vez depois de restaurar um backup: mensagens que estavam a "
-            "caminho não são enviadas; ficam paradas até que alguém decida o que fazer.",
-            negative=(),
+            "caminho não são enviadas; ficam paradas até que alguém decida o que fazer."
         ),
     ] = False,
     flags: ServerFlags = SERVER_AS_SET,
@@ -59,7 +58,7 @@ def serve(
     with _listening(settings) as listener:
         place = _place(settings, listener)
         if settings.workers == 1:
-            with _logging(settings, worker=0), _files_told():
+            with _logging(settings, worker=0):
                 _run(
                     run_server(
                         settings,
@@ -71,7 +70,7 @@ def serve(
                 )
         else:
             # The log file is the first worker's: only one process may rotate it.
-            with _logging(settings, worker=None), _files_told():
+            with _logging(settings, worker=None):
                 first = asyncio.run(prepare(settings, restored=restored))
                 asyncio.run(
                     supervise(
@@ -95,7 +94,7 @@ def worker(
     Um dos processos de `serve --workers N`; só o próprio `serve` o inicia.
     """
     settings = flags.settings()
-    with _logging(settings, worker=number), _files_told():
+    with _logging(settings, worker=number):
         _run(
             _work(settings, socket.socket(fileno=listener), socket.socket(fileno=lifeline), number)
         )
@@ -154,24 +153,15 @@ def _listening(settings: Settings) -> Iterator[socket.socket]:
 
 @contextmanager
 def _logging(settings: Settings, *, worker: int | None) -> Iterator[None]:
-    folder = None if worker is None else settings.log_dir
-    with ExitStack() as stack:
-        with _files_told():
-            stack.enter_context(
-                logging_to(
-                    folder=folder,
-                    level=settings.log_level,
-                    form=settings.log_format,
-                    worker=worker or 0,
-                )
-            )
-        yield
-
-
-@contextmanager
-def _files_told() -> Iterator[None]:
+    log = logging_to(
+        folder=None if worker is None else settings.log_dir,
+        level=settings.log_level,
+        form=settings.log_format,
+        worker=worker or 0,
+    )
     try:
-        yield
+        with log:
+            yield
     except OSError as error:
         if error.filename is None:
             raise

@@ -1,5 +1,5 @@
 """
-A parent that keeps several server processes alive on one socket.
+The parent process, which keeps several server processes running on one socket.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from odoo_ai_config.entrypoints.cli.refusals import CommandError
 
 _log = structlog.get_logger()
 
-# What a worker sends its parent once it can answer requests.
+# A worker sends this to its parent when it can answer requests.
 LIFE_SIGN: Final = b"r"
 _FIRST_PAUSE: Final = 0.1
 _LONGEST_PAUSE: Final = 10.0
-# A worker that lived so long did not fail at starting: the next pause is the first one again.
+# A worker that ran for so long did not fail at the start: the pauses begin again.
 _SETTLED_SECONDS: Final = 30.0
 _KILL_MARGIN: Final = 5.0
 
@@ -38,15 +38,15 @@ async def supervise(
     """
     Run *count* workers until SIGTERM or SIGINT, then stop them and wait for them.
 
-    A worker that ends by itself is started again, after a pause that grows while that keeps
-    happening. If one cannot even start the first time, all are stopped.
+    A worker that ends by itself is started again, after a pause that grows with each time. If a
+    worker cannot start the first time, all are stopped.
 
     Args:
-        arguments: Flags of the server, for each worker.
-        listener: What they accept from.
-        count: How many there are.
-        grace: Seconds that a worker is given to finish its requests.
-        ready: Called once all of them answer.
+        arguments: The flags of the server, for each worker.
+        listener: The socket that the workers accept from.
+        count: The number of workers.
+        grace: The seconds that a worker has to finish its requests.
+        ready: Called when all workers answer.
 
     Raises:
         CommandError: A worker could not start.
@@ -55,10 +55,10 @@ async def supervise(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
-    crew = [_Worker(n, arguments, listener, grace, stopping) for n in range(count)]
-    tasks = [asyncio.create_task(worker.keep_alive()) for worker in crew]
+    workers = [_Worker(n, arguments, listener, grace, stopping) for n in range(count)]
+    tasks = [asyncio.create_task(worker.keep_alive()) for worker in workers]
     try:
-        if await _all_started(crew, stopping):
+        if await _all_started(workers, stopping):
             ready()
         await stopping.wait()
     finally:
@@ -68,9 +68,9 @@ async def supervise(
             loop.remove_signal_handler(number)
 
 
-async def _all_started(crew: Sequence[_Worker], stopping: asyncio.Event) -> bool:
+async def _all_started(workers: Sequence[_Worker], stopping: asyncio.Event) -> bool:
     stopped: asyncio.Task[bool] = asyncio.create_task(stopping.wait())
-    for worker in crew:
+    for worker in workers:
         either: set[asyncio.Future[bool]] = {worker.started, stopped}
         await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
         if worker.started.done() and not worker.started.result():
@@ -83,9 +83,9 @@ async def _all_started(crew: Sequence[_Worker], stopping: asyncio.Event) -> bool
 
 class _Worker:
     """
-    One place in the crew, whichever process fills it at the time.
+    One worker, with the processes that run for it one after the other.
 
-    *started* tells, once, whether its first process came to answer requests.
+    *started* is set once: whether the first process could answer requests.
     """
 
     def __init__(
@@ -111,7 +111,7 @@ class _Worker:
             try:
                 status = await self._one_life()
             except OSError:
-                # No process, no file descriptor: the machine is out of something.
+                # The machine is out of processes, file descriptors or memory.
                 _log.exception("worker_not_started", worker=self._number)
                 self._know_start(good=False)
                 status = -1
