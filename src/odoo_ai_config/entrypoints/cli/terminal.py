@@ -15,10 +15,9 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Final, TextIO
 
+from msgspec import to_builtins
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-from odoo_ai_config.domain.json_types import Json
 
 # Control characters, ends of lines, changes of direction, invisible characters, and halves of
 # surrogate pairs, which cannot be encoded.
@@ -62,11 +61,11 @@ def _plain(text: str) -> str:
     return _UNSEEN.sub(lambda found: json.dumps(found[0])[1:-1], text)
 
 
-def say_json(value: Json) -> None:
+def say_json(value: object) -> None:
     """
     Print a result as indented JSON.
     """
-    _write(sys.stdout, _plain_lines(json.dumps(value, ensure_ascii=False, indent=2)))
+    _write(sys.stdout, _plain_lines(json.dumps(to_builtins(value), ensure_ascii=False, indent=2)))
 
 
 def say_table(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -15,17 +15,17 @@ from aiohttp.typedefs import Handler
 from attrs import field, frozen
 
 from odoo_ai_config.entrypoints.apps import App
-from odoo_ai_config.entrypoints.http.audit import handlers as audit_trail
+from odoo_ai_config.entrypoints.http.audit.handlers import ROUTES as AUDIT
 from odoo_ai_config.entrypoints.http.channels import handlers as mapping
 from odoo_ai_config.entrypoints.http.channels import routing
-from odoo_ai_config.entrypoints.http.chatwoot import accounts as chatwoot_accounts
-from odoo_ai_config.entrypoints.http.chatwoot import webhook as chatwoot_webhook
+from odoo_ai_config.entrypoints.http.chatwoot.accounts import ROUTES as CHATWOOT_ACCOUNTS
+from odoo_ai_config.entrypoints.http.chatwoot.webhook import ROUTES as CHATWOOT
 from odoo_ai_config.entrypoints.http.collections.handlers import ROUTES as COLLECTIONS
 from odoo_ai_config.entrypoints.http.credentials.handlers import ROUTES as CREDENTIALS
 from odoo_ai_config.entrypoints.http.documents.handlers import ROUTES as DOCUMENTS
 from odoo_ai_config.entrypoints.http.legacy_odoo.handlers import ROUTES as LEGACY_ODOO
-from odoo_ai_config.entrypoints.http.messages import answers as crew_answers
-from odoo_ai_config.entrypoints.http.messages import handlers as chatwoot_messages
+from odoo_ai_config.entrypoints.http.messages.answers import ANSWERS
+from odoo_ai_config.entrypoints.http.messages.handlers import ROUTES as MESSAGES
 from odoo_ai_config.entrypoints.http.odoo_events import handlers as odoo_webhook
 from odoo_ai_config.entrypoints.http.openapi.handlers import DESCRIPTION, VIEWER
 from odoo_ai_config.entrypoints.http.platform import operations
@@ -87,55 +87,16 @@ _CONFIG: Final[Keyed] = {
     "/mapping/export": {"GET": mapping.export_mapping},
     "/v1/route": {"GET": routing.resolve_route},
     "/v1/route/simulate": {"POST": routing.simulate_event},
-    "/v1/audit": {"GET": audit_trail.read_audit_trail},
 }
 
 _COMPARED: Final[Pushes] = {"/v1/reconcile": {"POST": reconciling.reconcile}}
 
-_CHATWOOT: Final[Open] = {
-    "/webhook": {
-        "POST": chatwoot_webhook.receive_message,
-        "GET": chatwoot_webhook.show_webhook,
-    },
-    # The replaced server's /webhook/webhook and /webhook/health, and /webhook/chatwoot, too.
-    "/webhook/{token}": {
-        "POST": chatwoot_webhook.receive_message,
-        "GET": chatwoot_webhook.show_webhook,
-    },
-}
-
-_CHATWOOT_ACCOUNTS: Final[Keyed] = {
-    "/v1/chatwoot/accounts": {"GET": chatwoot_accounts.list_accounts},
-    "/v1/chatwoot/accounts/{account}": {
-        "GET": chatwoot_accounts.read_account,
-        "PUT": chatwoot_accounts.set_account,
-    },
-    "/v1/chatwoot/installation": {
-        "GET": chatwoot_accounts.read_account,
-        "PUT": chatwoot_accounts.set_account,
-    },
-}
-
-_MESSAGE: Final = "/v1/messages/{message_id}"
 # Too short for an id, so that it has the methods of its own path only.
 _NO_MESSAGE: Final = ("{message_id}", "{message_id:(?!replay(?:/|$))[^/]+}")
-
-_MESSAGES: Final[Keyed] = {
-    "/v1/messages": {"GET": chatwoot_messages.list_messages},
-    "/v1/messages/replay": {"POST": chatwoot_messages.replay_messages},
-    _MESSAGE: {"GET": chatwoot_messages.read_message},
-    f"{_MESSAGE}/replay": {"POST": chatwoot_messages.replay_message},
-    f"{_MESSAGE}/discard": {"POST": chatwoot_messages.discard_message},
-}
-
-_ANSWERS: Final[Open] = {f"{_MESSAGE}/answer": {"POST": crew_answers.answer_message}}
 
 _GROUPS: Final = (
     RouteGroup(App.CONFIG, "odoo-webhook", keyed=_EVENTS),
     RouteGroup(App.CONFIG, "config", keyed=_CONFIG, pushes=_COMPARED),
-    RouteGroup(App.CHATWOOT, "webhook", open=_CHATWOOT),
-    RouteGroup(App.CHATWOOT, "config", keyed=_CHATWOOT_ACCOUNTS),
-    RouteGroup(App.CHATWOOT, "hub", keyed=_MESSAGES, open=_ANSWERS),
 )
 
 
@@ -150,6 +111,11 @@ GROUPS: Final = (
     CREDENTIALS,
     COLLECTIONS,
     LEGACY_ODOO,
+    CHATWOOT,
+    CHATWOOT_ACCOUNTS,
+    MESSAGES,
+    ANSWERS,
+    AUDIT,
 )
 
 

@@ -20,7 +20,6 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from odoo_ai_config.domain import identifiers
 from odoo_ai_config.domain.access import Scope
 from odoo_ai_config.domain.channels import mapping, phone
-from odoo_ai_config.domain.messages import inbox
 from odoo_ai_config.entrypoints.http.openapi import handlers as description
 from odoo_ai_config.entrypoints.http.openapi import request_schemas
 from tests.golden_description import golden_description
@@ -168,7 +167,6 @@ async def test_key_is_needed_where_the_document_says_so(
         ("DocumentType", identifiers.SLUG),
         ("CredentialRef", identifiers.CREDENTIAL_REF),
         ("ChatwootId", identifiers.CHATWOOT_ID),
-        ("MessageId", inbox.MESSAGE_ID),
         ("Crew", mapping.CREW_NAME),
         ("PhoneNumber", phone.DIGITS),
     ],

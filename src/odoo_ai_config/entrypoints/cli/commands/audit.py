@@ -13,7 +13,7 @@ from odoo_ai_config.domain.identifiers import TenantId
 from odoo_ai_config.entrypoints.cli.flags import AS_SET, StoreFlags, positive
 from odoo_ai_config.entrypoints.cli.session import OPERATOR, reading
 from odoo_ai_config.entrypoints.cli.terminal import moment, say_json, say_table, tell
-from odoo_ai_config.entrypoints.http.audit.handlers import shown
+from odoo_ai_config.entrypoints.http.audit.handlers import entry_of
 
 
 async def audit(
@@ -43,7 +43,7 @@ async def audit(
         )
     page = found[:size]
     if json:
-        say_json([shown(entry) for entry in page])
+        say_json([entry_of(entry) for entry in page])
     elif page:
         say_table(("QUANDO", "AÇÃO", "QUEM", "CLIENTE", "O QUÊ"), [_row(entry) for entry in page])
     else:

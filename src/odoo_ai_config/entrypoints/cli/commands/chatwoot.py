@@ -19,7 +19,7 @@ from odoo_ai_config.entrypoints.cli.flags import AS_SET, OPTIONS, StoreFlags
 from odoo_ai_config.entrypoints.cli.refusals import CommandError
 from odoo_ai_config.entrypoints.cli.session import OPERATOR, reading, session
 from odoo_ai_config.entrypoints.cli.terminal import say, say_json, say_table, tell
-from odoo_ai_config.entrypoints.http.chatwoot.accounts import shown
+from odoo_ai_config.entrypoints.http.chatwoot.accounts import account_shown
 
 chatwoot: Final = App(
     name="chatwoot",
@@ -79,7 +79,7 @@ async def set_(
         )
         after = await services.set_chatwoot_account(named, change, caller=OPERATOR)
     tell(f"Chatwoot, {'todas as contas' if named is None else f'conta {named}'}:")
-    say_json(shown(after))
+    say_json(account_shown(after))
     for fresh in made:
         public = flags.settings().public_url or "http://SERVIDOR:PORTA"
         tell("Endereço para o Chatwoot; guarde-o agora, ele não será mostrado de novo:")
@@ -94,7 +94,7 @@ async def show(account: Account = None, *, flags: StoreFlags = AS_SET) -> None:
     named = None if account is None else ChatwootId(account)
     async with reading(flags) as services:
         found = await services.read_chatwoot_accounts.one(named, caller=OPERATOR)
-    say_json(shown(found))
+    say_json(account_shown(found))
 
 
 @chatwoot.command(name="list")

@@ -8,48 +8,65 @@ from typing import Final
 
 from aiohttp import web
 
-from odoo_ai_config.domain.access import ApiKey
-from odoo_ai_config.domain.changes import AuditEntry, AuditId
+from odoo_ai_config.domain import changes
+from odoo_ai_config.domain.access import ApiKey, Scope
+from odoo_ai_config.domain.changes import AuditId
+from odoo_ai_config.domain.errors import TenantForbiddenError
 from odoo_ai_config.domain.identifiers import TenantId
-from odoo_ai_config.domain.json_types import JsonObject
+from odoo_ai_config.entrypoints.apps import App
+from odoo_ai_config.entrypoints.http.audit.schemas import AuditEntry, AuditIdText, AuditPage
 from odoo_ai_config.entrypoints.http.platform.app_keys import SERVICES
-from odoo_ai_config.entrypoints.http.platform.paths import named, page_size
-from odoo_ai_config.entrypoints.http.platform.representations import json_bytes, timestamp
+from odoo_ai_config.entrypoints.http.platform.operations import (
+    Operation,
+    PageSize,
+    Query,
+    RouteGroup,
+)
+from odoo_ai_config.entrypoints.http.platform.representations import NO_STORE, shown, timestamp
+from odoo_ai_config.entrypoints.http.platform.schema import TenantIdText
 
-DEFAULT_PAGE: Final = 50
-LARGEST_PAGE: Final = 500
-_NO_STORE: Final = {"Cache-Control": "no-store"}
+ROUTES: Final = RouteGroup("audit", App.CONFIG, "config")
+_TENANT: Final = Query("tenant", TenantIdText, TenantId, "Whose; everybody's if it is absent.")
+_AFTER: Final = Query("after", AuditIdText, AuditId, "The `next` of the page before.")
+_LIMIT: Final = PageSize(default=50, most=500)
 
 
+@Operation(
+    ROUTES,
+    "GET",
+    "/v1/audit",
+    scope=Scope.ADMIN,
+    parameters=(_TENANT, _AFTER, _LIMIT),
+    answer=AuditPage,
+    answer_headers=("Cache-Control",),
+    refusals=(TenantForbiddenError,),
+)
 async def read_audit_trail(request: web.Request, caller: ApiKey) -> web.Response:
     """
-    One page of the trail, newest first, and where the next one starts.
+    Who did what, newest first.
+
+    For keys that are not bound to one tenant.
     """
-    size = page_size(request, default=DEFAULT_PAGE, most=LARGEST_PAGE)
-    tenant, after = request.query.get("tenant", ""), request.query.get("after", "")
+    size = _LIMIT.of(request)
     # One more than asked for tells whether there is a next page.
     found = await request.app[SERVICES].read_audit_trail(
-        caller=caller,
-        tenant=named("tenant", TenantId, tenant) if tenant else None,
-        after=named("after", AuditId, after) if after else None,
-        limit=size + 1,
+        caller=caller, tenant=_TENANT.of(request), after=_AFTER.of(request), limit=size + 1
     )
     page = found[:size]
     following = str(page[-1].id) if len(found) > size else None
-    body = json_bytes({"entries": [shown(entry) for entry in page], "next": following})
-    return web.Response(body=body, content_type="application/json", headers=_NO_STORE)
+    return shown(AuditPage(entries=[entry_of(entry) for entry in page], next=following), NO_STORE)
 
 
-def shown(entry: AuditEntry) -> JsonObject:
+def entry_of(entry: changes.AuditEntry) -> AuditEntry:
     """
     One entry, for people and programs.
     """
-    return {
-        "id": str(entry.id),
-        "at": timestamp(entry.at),
-        "action": entry.action.value,
-        "actor": entry.actor,
-        "tenant_id": None if entry.tenant is None else entry.tenant.value,
-        "subject": entry.subject,
-        "request_id": entry.request_id,
-    }
+    return AuditEntry(
+        id=str(entry.id),
+        at=timestamp(entry.at),
+        action=entry.action,
+        actor=entry.actor,
+        tenant_id=None if entry.tenant is None else entry.tenant.value,
+        subject=entry.subject,
+        request_id=entry.request_id,
+    )

@@ -9,46 +9,113 @@ from typing import Final
 from aiohttp import web
 
 from odoo_ai_config.application.chatwoot.accounts import ChatwootAccount
-from odoo_ai_config.domain.access import ApiKey
+from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.chatwoot import ChatwootChange, Value
 from odoo_ai_config.domain.credentials.secrets import Fingerprint, SecretText
+from odoo_ai_config.domain.errors import (
+    EncryptedValueError,
+    InvalidValueError,
+    TenantForbiddenError,
+    UnknownFingerprintError,
+)
 from odoo_ai_config.domain.identifiers import HUB, ChatwootId, CredentialRef
 from odoo_ai_config.domain.json_types import Json, JsonObject
+from odoo_ai_config.entrypoints.apps import App
+from odoo_ai_config.entrypoints.http.chatwoot.schemas import (
+    ChatwootAccount as ChatwootAccountAnswer,
+)
+from odoo_ai_config.entrypoints.http.chatwoot.schemas import ChatwootAccountList
 from odoo_ai_config.entrypoints.http.platform.app_keys import SERVICES
 from odoo_ai_config.entrypoints.http.platform.bodies import read_body, read_json, require_json
 from odoo_ai_config.entrypoints.http.platform.errors import FieldError, InvalidFieldsError
+from odoo_ai_config.entrypoints.http.platform.operations import (
+    COMMIT,
+    VAULT,
+    Operation,
+    Ref,
+    RouteGroup,
+)
 from odoo_ai_config.entrypoints.http.platform.paths import named
-from odoo_ai_config.entrypoints.http.platform.representations import json_bytes
+from odoo_ai_config.entrypoints.http.platform.representations import NO_STORE, shown
 
+ROUTES: Final = RouteGroup("chatwoot", App.CHATWOOT, "config")
 _URL: Final = "base_url"
 _API_TOKEN: Final = "api_access_token"  # noqa: S105 - the name of a field
 _SECRETS: Final = "webhook_secrets"
 _TOKENS: Final = "webhook_tokens"
 _FIELDS: Final = frozenset({_URL, _API_TOKEN, _SECRETS, _TOKENS})
 _NOTHING: Final = ChatwootChange()
-_NO_STORE: Final = {"Cache-Control": "no-store"}
 
 
+def _of_account(
+    method: str,
+    path: str,
+    identity: str,
+    summary: str = "",
+    *,
+    answer: object = ChatwootAccountAnswer,
+) -> Operation:
+    writes = method == "PUT"
+    return Operation(
+        ROUTES,
+        method,
+        path,
+        identity=identity,
+        summary=summary,
+        scope=Scope.ADMIN,
+        body=Ref("ChatwootAccountChange") if writes else None,
+        answer=answer,
+        answer_headers=("Cache-Control",),
+        refusals=(
+            *((*COMMIT, *VAULT, EncryptedValueError, UnknownFingerprintError) if writes else ()),
+            InvalidFieldsError,
+            InvalidValueError,
+            TenantForbiddenError,
+        ),
+    )
+
+
+@_of_account("GET", "/v1/chatwoot/accounts", "listChatwootAccounts", answer=ChatwootAccountList)
 async def list_accounts(request: web.Request, caller: ApiKey) -> web.Response:
     """
-    Every account of which something is stored.
+    List the accounts of which something is stored.
     """
     found = await request.app[SERVICES].read_chatwoot_accounts(caller=caller)
-    return _answer({"accounts": [shown(account) for account in found]})
+    return shown(
+        ChatwootAccountList(accounts=[account_shown(account) for account in found]), NO_STORE
+    )
 
 
+@_of_account("GET", "/v1/chatwoot/accounts/{account}", "readChatwootAccount")
+@_of_account(
+    "GET",
+    "/v1/chatwoot/installation",
+    "readChatwootInstallation",
+    "What holds for every account, beside its own",
+)
 async def read_account(request: web.Request, caller: ApiKey) -> web.Response:
     """
-    One account, or what holds for every account.
+    How one account is reached.
     """
     account = _account_of(request)
     found = await request.app[SERVICES].read_chatwoot_accounts.one(account, caller=caller)
-    return _answer(shown(found))
+    return shown(account_shown(found), NO_STORE)
 
 
+@_of_account("PUT", "/v1/chatwoot/accounts/{account}", "setChatwootAccount")
+@_of_account(
+    "PUT",
+    "/v1/chatwoot/installation",
+    "setChatwootInstallation",
+    "Say what holds for every account\n\nFields as for one account.",
+)
 async def set_account(request: web.Request, caller: ApiKey) -> web.Response:
     """
-    Change what is said of one account, or of every account.
+    Say how one account is reached.
+
+    A field that is absent stays as it is; `null` or an empty list removes. A value `sealed:...`
+    that was read stays. Unknown fields, `account_id` among them, and a body that says nothing are
+    refused.
     """
     # Before anything is said of the body.
     caller.require_tenant(HUB)
@@ -57,7 +124,7 @@ async def set_account(request: web.Request, caller: ApiKey) -> web.Response:
     require_json(request)
     change = await read_json(request, raw, change_in)
     after = await request.app[SERVICES].set_chatwoot_account(account, change, caller=caller)
-    return _answer(shown(after))
+    return shown(account_shown(after), NO_STORE)
 
 
 def change_in(body: JsonObject) -> ChatwootChange:
@@ -96,23 +163,23 @@ def change_in(body: JsonObject) -> ChatwootChange:
     return change
 
 
-def shown(account: ChatwootAccount) -> JsonObject:
+def account_shown(account: ChatwootAccount) -> ChatwootAccountAnswer:
     """
     An account as everybody with the right to ask may see it.
     """
 
-    def masks(*refs: CredentialRef) -> list[Json]:
+    def masks(*refs: CredentialRef) -> list[str]:
         return [account.sealed[ref.value].mask for ref in refs if ref.value in account.sealed]
 
     settings = account.settings
     tokens = [] if settings.api_token is None else masks(settings.api_token)
-    return {
-        "account_id": None if account.account is None else account.account.value,
-        _URL: settings.base_url,
-        _API_TOKEN: next(iter(tokens), None),
-        _SECRETS: masks(*settings.webhook_secrets),
-        _TOKENS: masks(*settings.webhook_tokens),
-    }
+    return ChatwootAccountAnswer(
+        account_id=None if account.account is None else account.account.value,
+        base_url=settings.base_url,
+        api_access_token=next(iter(tokens), None),
+        webhook_secrets=masks(*settings.webhook_secrets),
+        webhook_tokens=masks(*settings.webhook_tokens),
+    )
 
 
 def _values(values: Json) -> tuple[Value, ...]:
@@ -124,7 +191,3 @@ def _values(values: Json) -> tuple[Value, ...]:
 def _account_of(request: web.Request) -> ChatwootId | None:
     text = request.match_info.get("account")
     return None if text is None else named("account_id", ChatwootId, text)
-
-
-def _answer(body: JsonObject) -> web.Response:
-    return web.Response(body=json_bytes(body), content_type="application/json", headers=_NO_STORE)

@@ -6,19 +6,28 @@ from __future__ import annotations
 
 import re
 from functools import partial
-from typing import Final
+from typing import Annotated, Final
 
 from aiohttp import web
+from msgspec import Meta
 from multidict import istr
 from structlog.typing import FilteringBoundLogger
 
-from odoo_ai_config.application.errors import ApplicationError
+from odoo_ai_config.application.errors import (
+    ApplicationError,
+    MessageRecordedError,
+    StoreUnavailableError,
+    StoreUnusableError,
+)
 from odoo_ai_config.application.messages.intake import Receipt, Reception
 from odoo_ai_config.application.messages.payloads import read_event
+from odoo_ai_config.domain.access import Scope, ScopeMissingError
 from odoo_ai_config.domain.credentials.secrets import SecretText, digest_of
-from odoo_ai_config.domain.errors import DomainError
-from odoo_ai_config.domain.json_types import JsonObject
+from odoo_ai_config.domain.errors import DomainError, InvalidApiKeyError, TenantForbiddenError
 from odoo_ai_config.domain.messages.receiving import MESSAGE_CREATED, OTHER_EVENTS, ChatwootEvent
+from odoo_ai_config.entrypoints.apps import App
+from odoo_ai_config.entrypoints.http.chatwoot.schemas import Receipt as ReceiptAnswer
+from odoo_ai_config.entrypoints.http.chatwoot.schemas import WebhookHealth
 from odoo_ai_config.entrypoints.http.chatwoot.senders import (
     Sender,
     require_credential,
@@ -36,9 +45,60 @@ from odoo_ai_config.entrypoints.http.platform.bodies import (
     read_json,
     require_json,
 )
-from odoo_ai_config.entrypoints.http.platform.errors import HttpRefusalError
-from odoo_ai_config.entrypoints.http.platform.representations import json_bytes
+from odoo_ai_config.entrypoints.http.platform.errors import (
+    BodyTooLargeError,
+    HttpRefusalError,
+    RateLimitedError,
+    SignatureInvalidError,
+    SignatureMissingError,
+    SignatureTimestampError,
+    WebhookTokenInvalidError,
+)
+from odoo_ai_config.entrypoints.http.platform.operations import (
+    COMMIT,
+    VAULT,
+    Access,
+    Operation,
+    Ref,
+    RouteGroup,
+    SignatureScheme,
+)
+from odoo_ai_config.entrypoints.http.platform.representations import shown
 
+ROUTES: Final = RouteGroup("chatwoot", App.CHATWOOT, "webhook")
+_ABOUT: Final = (
+    "Any one of these must vouch for it: a signature of Chatwoot, the secret at the end of the "
+    "address, or an API key with the scope `webhook`. A wrong signature is refused in any case. "
+    "A key may need one by Standard Webhooks besides. "
+    "What vouches must belong to the account that the event names.\n\n"
+    "The answer is sent after the event is durable and before anything is done. The same event "
+    "again is answered with `duplicate` and the id of the first."
+)
+_PATH_PARTS: Final = {
+    "token": Annotated[
+        str,
+        Meta(
+            description="The secret of the address; `chatwoot` or `webhook` for none.",
+            extra_json_schema={"format": "password"},
+        ),
+    ]
+}
+_REFUSALS: Final = (
+    *COMMIT,
+    *VAULT,
+    BodyTooLargeError,
+    RateLimitedError,
+    SignatureMissingError,
+    SignatureInvalidError,
+    SignatureTimestampError,
+    WebhookTokenInvalidError,
+    InvalidApiKeyError,
+    ScopeMissingError,
+    TenantForbiddenError,
+    MessageRecordedError,
+    StoreUnavailableError,
+    StoreUnusableError,
+)
 _ROUTED: Final = frozenset({Reception.ACCEPTED, Reception.UNRESOLVED})
 
 _DELIVERY: Final = istr("X-Chatwoot-Delivery")
@@ -46,6 +106,34 @@ _VALID_DELIVERY: Final = re.compile(r"[A-Za-z0-9-]{8,64}", re.ASCII)
 _UNKNOWN: Final = "unknown"
 
 
+def _receiving(path: str, identity: str, summary: str) -> Operation:
+    return Operation(
+        ROUTES,
+        "POST",
+        path,
+        identity=identity,
+        summary=f"{summary}\n\n{_ABOUT}",
+        scope=Scope.WEBHOOK,
+        access=Access.OPEN,
+        bearer=False,
+        # Any one of them; that the address may vouch too, OpenAPI has no word for.
+        signature=SignatureScheme(
+            "ChatwootSignature",
+            "X-Chatwoot-Signature",
+            "`sha256=` and the hexadecimal HMAC-SHA256 of `<X-Chatwoot-Timestamp>.<body>`, by the "
+            "secret that Chatwoot shows.",
+        ),
+        request_headers=("X-Chatwoot-Signature", "X-Chatwoot-Timestamp", "X-Chatwoot-Delivery"),
+        path_parts=_PATH_PARTS,
+        body=Ref("ChatwootEvent"),
+        answer=ReceiptAnswer,
+        refusals=_REFUSALS,
+    )
+
+
+@_receiving("/webhook", "receiveMessage", "Take in an event of Chatwoot")
+# The replaced server's /webhook/webhook, and /webhook/chatwoot, too.
+@_receiving("/webhook/{token}", "receiveMessageWithToken", "The same, vouched for by the address")
 async def receive_message(request: web.Request) -> web.Response:
     """
     Take in one event; the answer is sent after it is durable, and before anything is done.
@@ -66,21 +154,30 @@ async def receive_message(request: web.Request) -> web.Response:
     name = _name_of(event)
     app[METRICS].event(name, receipt.reception.value, receipt.reason or "")
     _tell(event, receipt, name, app[LOG])
-    answer: JsonObject = {
-        "success": True,
-        "status": receipt.reception.value,
-        "message_id": receipt.id.value,
-        "reason": receipt.reason,
-    }
-    return web.Response(body=json_bytes(answer), content_type="application/json")
+    return shown(
+        ReceiptAnswer(
+            success=True,
+            status=receipt.reception,
+            message_id=receipt.id.value,
+            reason=receipt.reason,
+        )
+    )
 
 
+@Operation(ROUTES, "GET", "/webhook", answer=WebhookHealth)
+@Operation(
+    ROUTES,
+    "GET",
+    "/webhook/{token}",
+    identity="showWebhookWithToken",
+    path_parts=_PATH_PARTS,
+    answer=WebhookHealth,
+)
 async def show_webhook(request: web.Request) -> web.Response:
     """
-    For whoever opens the webhook's address in a browser, or watches it.
+    Whether the webhook answers.
     """
-    body: JsonObject = {"status": "healthy", "timestamp": request.app[OPTIONS].unix_time()}
-    return web.Response(body=json_bytes(body), content_type="application/json")
+    return shown(WebhookHealth(status="healthy", timestamp=request.app[OPTIONS].unix_time()))
 
 
 async def _event_in(request: web.Request, raw: bytes) -> ChatwootEvent:

@@ -10,18 +10,25 @@ from typing import Final
 from aiohttp import web
 from multidict import istr
 
-from odoo_ai_config.domain.access import ApiKey, Scope
+from odoo_ai_config.application.errors import StoreUnavailableError, StoreUnusableError
+from odoo_ai_config.domain.access import ApiKey, Scope, ScopeMissingError
 from odoo_ai_config.domain.credentials.secrets import SecretText
 from odoo_ai_config.domain.credentials.signing import SigningKey
 from odoo_ai_config.domain.crews import NO_REPLY, Answer, NoReply, answer_in
-from odoo_ai_config.domain.errors import InvalidValueError
-from odoo_ai_config.domain.messages.inbox import InboxMessage, MessageId
+from odoo_ai_config.domain.errors import (
+    InvalidApiKeyError,
+    InvalidValueError,
+    MessageNotFoundError,
+    TenantForbiddenError,
+)
+from odoo_ai_config.domain.messages.inbox import InboxMessage, MessageId, WrongStageError
+from odoo_ai_config.entrypoints.apps import App
 from odoo_ai_config.entrypoints.http.messages.handlers import (
-    answer_with,
     message_of,
     receipt_of,
     tell_of,
 )
+from odoo_ai_config.entrypoints.http.messages.schemas import MessageReceipt
 from odoo_ai_config.entrypoints.http.platform.app_keys import LIMITS, OPTIONS, SERVICES
 from odoo_ai_config.entrypoints.http.platform.authentication import keyed, shows_key
 from odoo_ai_config.entrypoints.http.platform.bodies import (
@@ -30,23 +37,71 @@ from odoo_ai_config.entrypoints.http.platform.bodies import (
     require_json,
 )
 from odoo_ai_config.entrypoints.http.platform.errors import (
+    BodyTooLargeError,
     HttpRefusalError,
+    RateLimitedError,
     SignatureError,
     SignatureInvalidError,
     SignatureMissingError,
+    SignatureTimestampError,
 )
+from odoo_ai_config.entrypoints.http.platform.operations import (
+    COMMIT,
+    VAULT,
+    Access,
+    Operation,
+    Ref,
+    RouteGroup,
+    SignatureScheme,
+)
+from odoo_ai_config.entrypoints.http.platform.representations import NO_STORE, shown
 from odoo_ai_config.entrypoints.http.platform.signature import SignaturePolicy, verify_signature
 
+ANSWERS: Final = RouteGroup("messages", App.CHATWOOT, "hub")
 _SIGNATURE: Final = istr("webhook-signature")
 _MESSAGE_ID: Final = istr("webhook-id")
 _KEY_BYTES: Final = 32
 
 
+@Operation(
+    ANSWERS,
+    "POST",
+    "/v1/messages/{message_id}/answer",
+    scope=Scope.MESSAGES_WRITE,
+    access=Access.OPEN,
+    signature=SignatureScheme(
+        "CrewSignature",
+        "webhook-signature",
+        "Standard Webhooks, by the secret of the crew that the message went to; `webhook-id` is "
+        "the id of the message.",
+    ),
+    request_headers=("CrewWebhookId", "webhook-timestamp", "webhook-signature"),
+    body=Ref("CrewAnswer"),
+    answer=MessageReceipt,
+    answer_headers=("Cache-Control",),
+    refusals=(
+        *COMMIT,
+        *VAULT,
+        StoreUnavailableError,
+        StoreUnusableError,
+        BodyTooLargeError,
+        RateLimitedError,
+        InvalidApiKeyError,
+        ScopeMissingError,
+        SignatureMissingError,
+        SignatureInvalidError,
+        SignatureTimestampError,
+        MessageNotFoundError,
+        TenantForbiddenError,
+        WrongStageError,
+    ),
+)
 async def answer_message(request: web.Request) -> web.StreamResponse:
     """
-    Take in the answer to one message, from its crew or from whoever has a key.
+    Answer a message.
 
-    Whoever signs is a crew, whatever else the request has.
+    Signed by the crew's secret, or with a key. Whoever signs is taken for the crew, whatever key
+    there is. The same answer again changes nothing; one that overtakes the crew's 202 counts.
     """
     if _SIGNATURE in request.headers:
         return await _answer_signed(request)
@@ -125,4 +180,4 @@ def _key_of(secret: SecretText | None) -> SigningKey:
 
 def _taken_in(message: InboxMessage, request: web.Request) -> web.Response:
     tell_of("message_answered", message, request)
-    return answer_with(receipt_of(message))
+    return shown(receipt_of(message), NO_STORE)

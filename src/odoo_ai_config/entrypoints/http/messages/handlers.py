@@ -5,106 +5,228 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Final
+from enum import StrEnum
+from typing import Annotated, Any, Final
 
 import structlog
 from aiohttp import web
+from msgspec import Meta
 
 from odoo_ai_config.application.messages.reading import OpenedMessage
 from odoo_ai_config.application.messages.replay import MOST_AT_ONCE, Replay
-from odoo_ai_config.domain.access import ApiKey
-from odoo_ai_config.domain.crews import Answer, CustomerMessage
+from odoo_ai_config.domain.access import ApiKey, Scope
+from odoo_ai_config.domain.crews import CustomerMessage
+from odoo_ai_config.domain.errors import MessageNotFoundError, TenantForbiddenError
 from odoo_ai_config.domain.identifiers import ChatwootId, TenantId
-from odoo_ai_config.domain.json_types import JsonObject
-from odoo_ai_config.domain.messages.inbox import STUCK, InboxMessage, MessageId, Origin, Stage
+from odoo_ai_config.domain.messages.inbox import (
+    MAX_REPLAYS,
+    STUCK,
+    InboxMessage,
+    MessageId,
+    Stage,
+    WrongStageError,
+)
+from odoo_ai_config.entrypoints.apps import App
+from odoo_ai_config.entrypoints.http.messages.schemas import (
+    MessageAnswer,
+    MessageAttachment,
+    MessageContact,
+    MessageContent,
+    MessagePage,
+    MessageReceipt,
+    MessageState,
+    MessageSummary,
+    Release,
+    ReplayedMessage,
+    Replays,
+)
 from odoo_ai_config.entrypoints.http.platform.app_keys import REQUEST_ID, SERVICES
 from odoo_ai_config.entrypoints.http.platform.errors import FieldError, InvalidFieldsError
-from odoo_ai_config.entrypoints.http.platform.paths import is_asked, named, page_size
-from odoo_ai_config.entrypoints.http.platform.representations import json_bytes, timestamp
-
-DEFAULT_PAGE: Final = 50
-LARGEST_PAGE: Final = 500
-_ALL_STAGES: Final = frozenset(Stage)
-_NO_STORE: Final = {"Cache-Control": "no-store"}
+from odoo_ai_config.entrypoints.http.platform.operations import (
+    COMMIT,
+    VAULT,
+    Operation,
+    PageSize,
+    Query,
+    RouteGroup,
+)
+from odoo_ai_config.entrypoints.http.platform.paths import is_asked, named
+from odoo_ai_config.entrypoints.http.platform.representations import NO_STORE, shown, timestamp
+from odoo_ai_config.entrypoints.http.platform.schema import MessageIdText, TenantIdText
 
 _log = structlog.get_logger()
 
+ROUTES: Final = RouteGroup("messages", App.CHATWOOT, "hub")
+_MESSAGE: Final = "/v1/messages/{message_id}"
+_ABOUT_REPLAY: Final = (
+    "They are routed by the mapping as it is now; an answer that a crew has given already is "
+    f"only posted. A message can be sent on its way {MAX_REPLAYS} times."
+)
 
+
+def _stage_query(stages: Collection[Stage]) -> Query[Collection[Stage]]:
+    known = {stage.value: stage for stage in stages}
+    names = "|".join(sorted(known))
+
+    def read(text: str) -> Collection[Stage]:
+        wanted = text.split(",")
+        if not known.keys() >= set(wanted):
+            raise InvalidFieldsError([FieldError("stage", "stage")])
+        return frozenset(known[name] for name in wanted)
+
+    type_ = Annotated[str, Meta(pattern=f"^({names})(,({names}))*$", examples=["unresolved,dead"])]
+    return Query("stage", type_, read, "All of them if it is absent.")
+
+
+_ANY_STAGE: Final = _stage_query(tuple(Stage))
+_STUCK_STAGE: Final = _stage_query(STUCK)
+_TENANT: Final = Query(
+    "tenant", TenantIdText, TenantId, "Whose messages; the key's, or else everybody's."
+)
+_AFTER: Final = Query("after", MessageIdText, MessageId, "The `next` of the page before.")
+_LIMIT: Final = PageSize(default=50, most=500)
+_REPLAY_LIMIT: Final = PageSize(default=MOST_AT_ONCE, most=MOST_AT_ONCE)
+_OPEN: Final = Query(
+    "open",
+    Annotated[StrEnum("Asked", {"NO": "0", "YES": "1"}), Meta(extra_json_schema={"default": "0"})],
+    str,
+)
+
+
+@Operation(
+    ROUTES,
+    "GET",
+    "/v1/messages",
+    scope=Scope.MESSAGES_READ,
+    parameters=(_ANY_STAGE, _TENANT, _AFTER, _LIMIT),
+    answer=MessagePage,
+    answer_headers=("Cache-Control",),
+    refusals=(TenantForbiddenError,),
+)
 async def list_messages(request: web.Request, caller: ApiKey) -> web.Response:
     """
-    One page of messages, newest first, and where the next one starts.
+    List messages, newest first, without what was written.
+
+    `unresolved` and `dead` are where somebody has to look.
     """
-    size = page_size(request, default=DEFAULT_PAGE, most=LARGEST_PAGE)
+    size = _LIMIT.of(request)
     # One more than asked for tells whether there is a next page.
     found = await request.app[SERVICES].list_messages(
         caller=caller,
-        stages=_stages_of(request, _ALL_STAGES),
-        tenant=_tenant_of(request),
-        after=_after_of(request),
+        stages=_ANY_STAGE.of(request) or frozenset(Stage),
+        tenant=_TENANT.of(request),
+        after=_AFTER.of(request),
         limit=size + 1,
     )
     page = found[:size]
     following = str(page[-1].id) if len(found) > size else None
-    return answer_with({"messages": [shown(message) for message in page], "next": following})
+    return shown(
+        MessagePage(messages=[summary_of(message) for message in page], next=following), NO_STORE
+    )
 
 
+@Operation(
+    ROUTES,
+    "GET",
+    _MESSAGE,
+    scope=Scope.MESSAGES_READ,
+    parameters=(_OPEN,),
+    answer=MessageState,
+    answer_headers=("Cache-Control",),
+    refusals=(*VAULT, *COMMIT, TenantForbiddenError, MessageNotFoundError),
+)
 async def read_message(request: web.Request, caller: ApiKey) -> web.Response:
     """
-    One message; with its texts if that is asked for.
+    What became of a message.
+
+    With `open=1` also what was written, for keys with `secrets:read`; that is audited.
     """
     read, message_id = request.app[SERVICES].read_message, message_of(request)
-    if not is_asked(request, "open"):
-        return answer_with(shown(await read(message_id, caller=caller)))
+    if not is_asked(request, _OPEN.name):
+        return shown(summary_of(await read(message_id, caller=caller)), NO_STORE)
     opened = await read.opened(message_id, caller=caller, request_id=request[REQUEST_ID])
-    return answer_with(shown_opened(opened))
+    return shown(state_of(opened), NO_STORE)
 
 
-async def replay_message(request: web.Request, caller: ApiKey) -> web.Response:
-    """
-    Send one message on its way again.
-    """
-    message = await request.app[SERVICES].replay_messages(
-        message_of(request), caller=caller, request_id=request[REQUEST_ID]
-    )
-    tell_of("message_replayed", message, request)
-    return answer_with(receipt_of(message))
-
-
+@Operation(
+    ROUTES,
+    "POST",
+    "/v1/messages/replay",
+    summary=f"Send stuck messages on their way again, the oldest first\n\n{_ABOUT_REPLAY} "
+    "`after` is the `next` of the answer before, not that of a listing.",
+    scope=Scope.MESSAGES_WRITE,
+    parameters=(_STUCK_STAGE, _TENANT, _AFTER, _REPLAY_LIMIT),
+    answer=Replays,
+    answer_headers=("Cache-Control",),
+    refusals=(*COMMIT, TenantForbiddenError),
+)
 async def replay_messages(request: web.Request, caller: ApiKey) -> web.Response:
     """
-    Send stuck messages on their way again, the oldest first, and say where to go on.
+    Replay stuck messages, the oldest first, and say where to go on.
     """
-    size = page_size(request, default=MOST_AT_ONCE, most=MOST_AT_ONCE)
+    size = _REPLAY_LIMIT.of(request)
     replays = await request.app[SERVICES].replay_messages.matching(
         caller=caller,
-        stages=_stages_of(request, STUCK),
-        tenant=_tenant_of(request),
-        after=_after_of(request),
+        stages=_STUCK_STAGE.of(request) or STUCK,
+        tenant=_TENANT.of(request),
+        after=_AFTER.of(request),
         limit=size,
         request_id=request[REQUEST_ID],
     )
     replayed = sum(replay.refusal is None for replay in replays)
     left = len(replays) - replayed
     _log.info("messages_replayed", area="hub", replayed=replayed, left=left)
-    return answer_with(
-        {
-            "replayed": replayed,
-            "left": left,
-            "messages": [shown_replay(replay) for replay in replays],
-            "next": str(replays[-1].id) if len(replays) == size else None,
-        }
+    return shown(
+        Replays(
+            replayed=replayed,
+            left=left,
+            messages=[replayed_of(replay) for replay in replays],
+            next=str(replays[-1].id) if len(replays) == size else None,
+        ),
+        NO_STORE,
     )
 
 
+@Operation(
+    ROUTES,
+    "POST",
+    f"{_MESSAGE}/replay",
+    summary=f"Send a stuck message on its way again\n\n{_ABOUT_REPLAY} It stays where it is if "
+    "no mapping claims it.",
+    scope=Scope.MESSAGES_WRITE,
+    answer=MessageReceipt,
+    answer_headers=("Cache-Control",),
+    refusals=(*VAULT, *COMMIT, MessageNotFoundError, TenantForbiddenError, WrongStageError),
+)
+async def replay_message(request: web.Request, caller: ApiKey) -> web.Response:
+    """
+    Replay one message.
+    """
+    message = await request.app[SERVICES].replay_messages(
+        message_of(request), caller=caller, request_id=request[REQUEST_ID]
+    )
+    tell_of("message_replayed", message, request)
+    return shown(receipt_of(message), NO_STORE)
+
+
+@Operation(
+    ROUTES,
+    "POST",
+    f"{_MESSAGE}/discard",
+    scope=Scope.MESSAGES_WRITE,
+    answer=MessageReceipt,
+    answer_headers=("Cache-Control",),
+    refusals=(*COMMIT, MessageNotFoundError, TenantForbiddenError, WrongStageError),
+)
 async def discard_message(request: web.Request, caller: ApiKey) -> web.Response:
     """
-    Put one message aside for good.
+    Put a stuck message aside for good.
     """
     message = await request.app[SERVICES].discard_message(
         message_of(request), caller=caller, request_id=request[REQUEST_ID]
     )
     tell_of("message_discarded", message, request)
-    return answer_with(receipt_of(message))
+    return shown(receipt_of(message), NO_STORE)
 
 
 def message_of(request: web.Request) -> MessageId:
@@ -112,13 +234,6 @@ def message_of(request: web.Request) -> MessageId:
     The message that the path names.
     """
     return named("message_id", MessageId, request.match_info["message_id"])
-
-
-def answer_with(body: JsonObject) -> web.Response:
-    """
-    *body* for this reader, now: it is another one in a moment.
-    """
-    return web.Response(body=json_bytes(body), content_type="application/json", headers=_NO_STORE)
 
 
 def tell_of(event: str, message: InboxMessage, request: web.Request) -> None:
@@ -137,37 +252,62 @@ def tell_of(event: str, message: InboxMessage, request: web.Request) -> None:
     )
 
 
-def receipt_of(message: InboxMessage) -> JsonObject:
+def receipt_of(message: InboxMessage) -> MessageReceipt:
     """
     Where a message is now, for those who may write to it and perhaps not read it.
     """
-    return {
-        "message_id": message.id.value,
-        "stage": message.stage.value,
-        "reason": message.reason,
-    }
+    return MessageReceipt(message_id=message.id.value, stage=message.stage, reason=message.reason)
 
 
-def shown_replay(replay: Replay) -> JsonObject:
+def replayed_of(replay: Replay) -> ReplayedMessage:
     """
     What became of one message of several.
     """
-    return {"message_id": replay.id.value, "reason": replay.refusal}
+    return ReplayedMessage(message_id=replay.id.value, reason=replay.refusal)
 
 
-def shown(message: InboxMessage) -> JsonObject:
+def summary_of(message: InboxMessage) -> MessageSummary:
     """
-    All that is known of a message in the clear.
+    All that is known of a message in clear text.
     """
-    destination = message.destination
-    shown: JsonObject = {
-        **receipt_of(message),
-        "tenant_id": None,
-        "domain": None,
-        "crew": None,
-        "matched_by": None,
-        "release": None,
-        **_shown_origin(message.origin),
+    return MessageSummary(**_members_of(message))
+
+
+def state_of(opened: OpenedMessage) -> MessageState:
+    """
+    A message with its texts.
+    """
+    text, answer = opened.text, opened.answer
+    return MessageState(
+        **_members_of(opened.message),
+        content=None if text is None else _content_of(text),
+        answer=None if answer is None else MessageAnswer(text=answer.text, private=answer.private),
+    )
+
+
+def _members_of(message: InboxMessage) -> dict[str, Any]:
+    origin, destination = message.origin, message.destination
+    release = None if destination is None else destination.release
+    return {
+        "message_id": message.id.value,
+        "stage": message.stage,
+        "reason": message.reason,
+        "tenant_id": None if destination is None else destination.owner.tenant.value,
+        "domain": None if destination is None else destination.owner.domain.value,
+        "crew": None if destination is None else destination.crew,
+        "matched_by": None if destination is None else destination.matched_by,
+        "release": None
+        if release is None
+        else Release(
+            config_version=release.config_version, mapping_version=release.mapping_version
+        ),
+        "event": origin.event,
+        "account_id": _text(origin.account),
+        "inbox_id": _text(origin.inbox),
+        "conversation_id": _text(origin.conversation),
+        "chatwoot_message_id": _text(origin.message),
+        "delivery_id": origin.delivery,
+        "request_id": origin.request_id,
         "attempts": message.attempts,
         "replays": message.replays,
         "received_at": timestamp(message.received_at),
@@ -176,83 +316,26 @@ def shown(message: InboxMessage) -> JsonObject:
         "has_text": message.body is not None,
         "has_answer": message.answer is not None,
     }
-    if destination is not None:
-        shown |= {
-            "tenant_id": destination.owner.tenant.value,
-            "domain": destination.owner.domain.value,
-            "crew": destination.crew,
-            "matched_by": destination.matched_by.value,
-            "release": {
-                "config_version": destination.release.config_version,
-                "mapping_version": destination.release.mapping_version,
-            },
-        }
-    return shown
 
 
-def shown_opened(opened: OpenedMessage) -> JsonObject:
-    """
-    A message with what was written.
-    """
-    return {
-        **shown(opened.message),
-        "content": None if opened.text is None else _shown_content(opened.text),
-        "answer": None if opened.answer is None else _shown_answer(opened.answer),
-    }
+def _text(id_: ChatwootId | None) -> str | None:
+    return None if id_ is None else id_.value
 
 
-def _shown_origin(origin: Origin) -> JsonObject:
-    def text(id_: ChatwootId | None) -> str | None:
-        return None if id_ is None else id_.value
-
-    return {
-        "event": origin.event,
-        "account_id": text(origin.account),
-        "inbox_id": text(origin.inbox),
-        "conversation_id": text(origin.conversation),
-        "chatwoot_message_id": text(origin.message),
-        "delivery_id": origin.delivery,
-        "request_id": origin.request_id,
-    }
-
-
-def _shown_content(content: CustomerMessage) -> JsonObject:
+def _content_of(content: CustomerMessage) -> MessageContent:
     contact = content.contact
-    return {
-        "text": content.text,
-        "contact": {
-            "id": contact.id,
-            "name": contact.name,
-            "number": contact.number,
-            "identifier": contact.identifier,
-        },
-        "channel": content.channel,
-        "inbox_name": content.inbox_name,
-        "attachments": [{"kind": file.kind, "url": file.url} for file in content.attachments],
-        "sent_at": None if content.sent_at is None else timestamp(content.sent_at),
-    }
-
-
-def _shown_answer(answer: Answer) -> JsonObject:
-    return {"text": answer.text, "private": answer.private}
-
-
-def _stages_of(request: web.Request, among: Collection[Stage]) -> Collection[Stage]:
-    text = request.query.get("stage", "")
-    if not text:
-        return among
-    known = {stage.value: stage for stage in among}
-    names = text.split(",")
-    if not known.keys() >= set(names):
-        raise InvalidFieldsError([FieldError("stage", "stage")])
-    return frozenset(known[name] for name in names)
-
-
-def _tenant_of(request: web.Request) -> TenantId | None:
-    text = request.query.get("tenant", "")
-    return named("tenant", TenantId, text) if text else None
-
-
-def _after_of(request: web.Request) -> MessageId | None:
-    text = request.query.get("after", "")
-    return named("after", MessageId, text) if text else None
+    return MessageContent(
+        text=content.text,
+        contact=MessageContact(
+            id=contact.id,
+            name=contact.name,
+            number=contact.number,
+            identifier=contact.identifier,
+        ),
+        channel=content.channel,
+        inbox_name=content.inbox_name,
+        attachments=[
+            MessageAttachment(kind=file.kind, url=file.url) for file in content.attachments
+        ],
+        sent_at=None if content.sent_at is None else timestamp(content.sent_at),
+    )

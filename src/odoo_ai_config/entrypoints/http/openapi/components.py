@@ -81,6 +81,7 @@ def parameters() -> JsonObject:
         "webhook-id": header(
             "webhook-id", f"Standard Webhooks. {idempotency}", pattern=_IDEMPOTENCY_KEY
         ),
+        "CrewWebhookId": header("webhook-id", "Standard Webhooks: the id of the message."),
         "webhook-timestamp": header("webhook-timestamp", "Standard Webhooks: Unix seconds."),
         "webhook-signature": header("webhook-signature", "Standard Webhooks: `v1,<base64>`."),
         "X-Chatwoot-Timestamp": header("X-Chatwoot-Timestamp", "Chatwoot: Unix seconds."),

@@ -152,7 +152,9 @@ class Describer:
         if operation.scope is None:
             return []
         scope = operation.scope.value
-        security: list[Json] = [{"ApiKey": [scope]}, {"Bearer": [scope]}]
+        security: list[Json] = [{"ApiKey": [scope]}]
+        if operation.bearer:
+            security.append({"Bearer": [scope]})
         signature = operation.signature
         if signature is not None:
             security.append({signature.name: []})

@@ -9,22 +9,12 @@ from collections.abc import Iterable
 from odoo_ai_config.domain.json_types import JsonObject
 from odoo_ai_config.entrypoints.apps import ALL_APPS, App
 from odoo_ai_config.entrypoints.http.openapi import answer_schemas, request_schemas
-from odoo_ai_config.entrypoints.http.openapi.audit_paths import audit_paths, audit_schemas
-from odoo_ai_config.entrypoints.http.openapi.chatwoot_paths import (
-    SIGNATURE_SCHEME,
-    chatwoot_paths,
-    chatwoot_schemas,
-)
 from odoo_ai_config.entrypoints.http.openapi.collection_requests import collection_schemas
 from odoo_ai_config.entrypoints.http.openapi.components import headers, parameters
 from odoo_ai_config.entrypoints.http.openapi.described import Describer
 from odoo_ai_config.entrypoints.http.openapi.event_paths import event_paths
 from odoo_ai_config.entrypoints.http.openapi.mapping_paths import mapping_paths
-from odoo_ai_config.entrypoints.http.openapi.message_paths import (
-    CREW_SCHEME,
-    message_paths,
-    message_schemas,
-)
+from odoo_ai_config.entrypoints.http.openapi.message_requests import message_schemas
 from odoo_ai_config.entrypoints.http.openapi.operations import BEARER_SCHEME, SECURITY_SCHEME
 from odoo_ai_config.entrypoints.http.openapi.refusals import RESPONSES, problem
 from odoo_ai_config.entrypoints.http.platform.operations import RouteGroup
@@ -79,20 +69,6 @@ def description(
                     "description": "A key needs the scope that an operation names; `admin` "
                     "includes every other. It may be bound to one tenant.",
                 },
-                SIGNATURE_SCHEME: {
-                    "type": "apiKey",
-                    "in": "header",
-                    "name": "X-Chatwoot-Signature",
-                    "description": "`sha256=` and the hexadecimal HMAC-SHA256 of "
-                    "`<X-Chatwoot-Timestamp>.<body>`, by the secret that Chatwoot shows.",
-                },
-                CREW_SCHEME: {
-                    "type": "apiKey",
-                    "in": "header",
-                    "name": "webhook-signature",
-                    "description": "Standard Webhooks, by the secret of the crew that the "
-                    "message went to; `webhook-id` is the id of the message.",
-                },
                 BEARER_SCHEME: {
                     "type": "http",
                     "scheme": "bearer",
@@ -108,8 +84,6 @@ def description(
                 **answer_schemas.event_answers(),
                 **answer_schemas.mapping_answers(),
                 **answer_schemas.reconciliation_answers(),
-                **audit_schemas(),
-                **chatwoot_schemas(),
                 **message_schemas(),
                 **collection_schemas(),
                 **request_schemas.lenient_values(),
@@ -128,9 +102,7 @@ def _paths(apps: frozenset[App]) -> JsonObject:
         App.CONFIG: {
             **event_paths(),
             **mapping_paths(),
-            **audit_paths(),
         },
-        App.CHATWOOT: {**chatwoot_paths(), **message_paths()},
     }
     return {
         path: item for app, paths in by_app.items() if app in apps for path, item in paths.items()

@@ -176,6 +176,7 @@ class Operation:
         body: The type of the body; None if it has none.
         conditional: Whether ``If-None-Match`` may make it a 304.
         idempotent: Whether an idempotency key is heeded.
+        bearer: Whether the key may come as a bearer token, too.
         signature: What vouches for a caller as well as a key does.
         refusals: What it may be refused with beyond what follows from the rest.
     """
@@ -198,6 +199,7 @@ class Operation:
     body_media_type: str = field(default=JSON, kw_only=True)
     conditional: bool = field(default=False, kw_only=True)
     idempotent: bool = field(default=False, kw_only=True)
+    bearer: bool = field(default=True, kw_only=True)
     signature: SignatureScheme | None = field(default=None, kw_only=True)
     refusals: tuple[RefusalClass, ...] = field(default=(), kw_only=True)
 

@@ -1,0 +1,48 @@
+"""
+What is answered about the audit trail.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, TypeAlias
+
+from msgspec import Meta
+
+from odoo_ai_config.domain.changes import AuditAction
+from odoo_ai_config.entrypoints.http.platform.schema import (
+    Moment,
+    NextPage,
+    TenantIdText,
+    answer,
+)
+
+AuditIdText: TypeAlias = Annotated[
+    str, Meta(description="The store's own.", pattern="^[0-9a-f]{1,24}$", examples=["42"])
+]
+
+
+@answer
+class AuditEntry:
+    """
+    Who did what.
+    """
+
+    id: AuditIdText
+    at: Moment
+    action: AuditAction
+    actor: Annotated[str, Meta(description="The id of a key, or `cli`, `library`, `startup`.")]
+    tenant_id: TenantIdText | None
+    subject: Annotated[str, Meta(description="A reference, a channel, an id: never a value.")]
+    request_id: Annotated[
+        str | None, Meta(description="The same as in the log lines of the request.")
+    ]
+
+
+@answer
+class AuditPage:
+    """
+    One page of the trail.
+    """
+
+    entries: list[AuditEntry]
+    next: NextPage

@@ -1,0 +1,70 @@
+"""
+What Chatwoot is answered, and what is answered about the hub's accounts there.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Final, Literal, TypeAlias
+
+from msgspec import Meta
+
+from odoo_ai_config.application.messages.intake import NO_ROUTE, Reception
+from odoo_ai_config.domain.messages.receiving import Ignored
+from odoo_ai_config.entrypoints.http.platform.schema import Always, answer
+
+# Why a message is ignored or goes nowhere.
+_REASONS: Final = (*(reason.value for reason in Ignored), NO_ROUTE)
+ReasonText: TypeAlias = Annotated[str, Meta(extra_json_schema={"enum": list(_REASONS)})]
+Mask: TypeAlias = Annotated[
+    str,
+    Meta(description="The fingerprint of a sealed value.", pattern="^sealed:[0-9a-f]{32}$"),
+]
+
+
+@answer
+class Receipt:
+    """
+    It is kept.
+    """
+
+    success: Always
+    status: Reception
+    message_id: Annotated[
+        str, Meta(description="The hub's id; of the first one if it came before.")
+    ]
+    reason: Annotated[
+        ReasonText | None,
+        Meta(description="Why it is ignored, or goes nowhere (`no_route`)."),
+    ]
+
+
+@answer
+class WebhookHealth:
+    """
+    The webhook answers.
+    """
+
+    status: Literal["healthy"]
+    timestamp: float
+
+
+@answer
+class ChatwootAccount:
+    """
+    How an account is reached, with fingerprints for secrets.
+    """
+
+    account_id: Annotated[str | None, Meta(description="Null for what holds for every account.")]
+    base_url: str | None
+    api_access_token: Mask | None
+    webhook_secrets: list[Mask]
+    webhook_tokens: list[Mask]
+
+
+@answer
+class ChatwootAccountList:
+    """
+    The accounts that have settings.
+    """
+
+    accounts: list[ChatwootAccount]

@@ -1,0 +1,172 @@
+"""
+What is answered about messages.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, TypeAlias
+
+from msgspec import UNSET, Meta, UnsetType
+
+from odoo_ai_config.domain.channels.routing import Rule
+from odoo_ai_config.domain.messages.inbox import Stage
+from odoo_ai_config.entrypoints.http.platform.schema import (
+    BusinessAreaText,
+    CrewText,
+    MessageIdText,
+    Moment,
+    NextPage,
+    TenantIdText,
+    answer,
+)
+
+Reason: TypeAlias = Annotated[
+    str, Meta(description="A stable code.", pattern="^[a-z_]+$", examples=["no_route"])
+]
+Count: TypeAlias = Annotated[int, Meta(ge=0)]
+
+
+@answer
+class MessageReceipt:
+    """
+    Where a message is now.
+    """
+
+    message_id: MessageIdText
+    stage: Stage
+    reason: Annotated[Reason | None, Meta(description="Why it is there, or failed last.")]
+
+
+@answer
+class Release:
+    """
+    The versions that a message was routed with.
+    """
+
+    config_version: Annotated[int, Meta(description="0 if there was none.", ge=0)]
+    mapping_version: Annotated[
+        int, Meta(description="The version of the mapping that decided.", ge=0)
+    ]
+
+
+@answer
+class MessageSummary(MessageReceipt):
+    """
+    What is known of a message in clear text.
+    """
+
+    tenant_id: Annotated[TenantIdText | None, Meta(description="Null if it belongs to no tenant.")]
+    domain: BusinessAreaText | None
+    crew: Annotated[CrewText | None, Meta(description="Null for the default one.")]
+    matched_by: Rule | None
+    release: Release | None
+    event: Annotated[str, Meta(description="Chatwoot's name.", examples=["message_created"])]
+    account_id: str | None
+    inbox_id: str | None
+    conversation_id: str | None
+    chatwoot_message_id: str | None
+    delivery_id: Annotated[str | None, Meta(description="Chatwoot's own.")]
+    request_id: Annotated[
+        str | None, Meta(description="Of the webhook, and of every log line since.")
+    ]
+    attempts: Annotated[int, Meta(description="How many failed.", ge=0)]
+    replays: Annotated[int, Meta(description="How often somebody replayed it.", ge=0)]
+    received_at: Moment
+    updated_at: Moment
+    due_at: Annotated[Moment | None, Meta(description="When the hub goes on with it.")]
+    has_text: Annotated[bool, Meta(description="Whether what the customer wrote is kept.")]
+    has_answer: Annotated[bool, Meta(description="Whether its crew has answered.")]
+
+
+@answer
+class MessageContact:
+    """
+    Who wrote it.
+    """
+
+    id: str | None
+    name: str | None
+    number: str | None
+    identifier: str | None
+
+
+@answer
+class MessageAttachment:
+    """
+    A file that came with it.
+    """
+
+    kind: str
+    url: str
+
+
+@answer
+class MessageContent:
+    """
+    What the customer wrote.
+    """
+
+    text: str | None
+    contact: MessageContact
+    channel: Annotated[str | None, Meta(examples=["Channel::Whatsapp"])]
+    inbox_name: str | None
+    attachments: list[MessageAttachment]
+    sent_at: Annotated[Moment | None, Meta(description="By Chatwoot's clock.")]
+
+
+@answer
+class MessageAnswer:
+    """
+    What the crew answered.
+    """
+
+    text: str
+    private: Annotated[
+        bool, Meta(description="A note in Chatwoot, which the customer does not see.")
+    ]
+
+
+@answer
+class MessageState(MessageSummary):
+    """
+    What became of a message.
+    """
+
+    content: Annotated[MessageContent | None, Meta(description="With `open=1`.")] | UnsetType = (
+        UNSET
+    )
+    answer: Annotated[MessageAnswer | None, Meta(description="With `open=1`.")] | UnsetType = UNSET
+
+
+@answer
+class MessagePage:
+    """
+    One page of messages.
+    """
+
+    messages: list[MessageSummary]
+    next: NextPage
+
+
+@answer
+class ReplayedMessage:
+    """
+    What became of one message.
+    """
+
+    message_id: MessageIdText
+    reason: Annotated[Reason | None, Meta(description="Why it stays where it is.")]
+
+
+@answer
+class Replays:
+    """
+    What became of each.
+    """
+
+    replayed: Count
+    left: Annotated[int, Meta(description="Those that stay where they are.", ge=0)]
+    messages: list[ReplayedMessage]
+    next: Annotated[
+        str | None, Meta(description="What to send as `after`; null if nothing is behind.")
+    ]
