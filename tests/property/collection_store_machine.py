@@ -1,8 +1,8 @@
 """
-A model of collections, and a machine that holds a store against it through random histories.
+A model of collections, and a machine that compares a store with it over random histories.
 
-Its readers are the point: each reads on from wherever it has come to, a page at a time, while
-others push and prune, and ends with what the collection is, or is told to start again.
+Each reader continues from its own position, one page at a time, while others push and prune. It
+must end with the content of the collection, or get the error that makes it start again.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ policies = st.builds(
 @attrs.define
 class Model:
     """
-    A collection, its past states, and the versions at which items went.
+    A collection, its past states, and the versions that removed items.
     """
 
     states: list[dict[str, Item]] = attrs.field(factory=lambda: [{}])
@@ -82,7 +82,7 @@ class Model:
 @attrs.define
 class Reader:
     """
-    Someone who keeps a copy of a collection.
+    A reader that keeps a copy of a collection.
     """
 
     key: CollectionKey
@@ -116,7 +116,7 @@ class CollectionStoreMachine(RuleBasedStateMachine):
     @rule(target=changes, key=keys, sync=syncs)
     def decide(self, key: CollectionKey, sync: CollectionSync) -> CollectionChange | None:
         """
-        Prepare a push, to be committed at once, later or never.
+        Prepare a push, which is committed at once, later or never.
         """
         named = None if sync.whole else [*(item.id for item in sync.items), *sync.removed]
         digests = self.run(self.stores.collections.digests(key, named))
@@ -201,7 +201,7 @@ class CollectionStoreMachine(RuleBasedStateMachine):
 
 def collection_store_machine(open_stores: OpenStores) -> type[RuleBasedStateMachine]:
     """
-    A machine over the stores that *open_stores* opens: empty ones, once for every run.
+    A machine over the stores of *open_stores*, which opens empty ones for each run.
     """
 
     class OpeningMachine(CollectionStoreMachine):

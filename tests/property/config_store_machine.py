@@ -1,8 +1,8 @@
 """
-A model of the stores, and a machine that holds a store against it through random histories.
+A model of the stores, and a machine that compares a store with it over random histories.
 
-Its bundles are the point: they hold what somebody read or made some time ago, so that stale
-writers, retired keys and repeated deliveries turn up all the time.
+The bundles hold things that somebody read or made earlier, so stale writers, retired keys and
+repeated deliveries occur often.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ deliveries = st.builds(
 @attrs.define
 class Model:
     """
-    What the stores ought to hold: lists and dictionaries, and the rules once more.
+    The expected content of the stores: lists and dictionaries, and their rules.
     """
 
     histories: dict[DocumentKey, list[Revision]] = attrs.field(factory=dict)
@@ -109,7 +109,7 @@ class Model:
 
     def refusals(self, changeset: Changeset) -> set[type[Exception]]:
         """
-        The errors that may refuse *changeset*; none if it has to be accepted.
+        The errors that may refuse *changeset*; none if the store must accept it.
         """
         if changeset.delivery is not None and changeset.delivery.claim.id in self.deliveries:
             return {DeliveryRecordedError}
@@ -455,14 +455,14 @@ class ConfigStoreMachine(RuleBasedStateMachine):
 
     @invariant()
     def no_sealed_value_has_lost_its_key(self) -> None:
-        # A rule of the model itself: the machine has to be able to get there.
+        # Checks the model itself: the machine must be able to reach this state.
         for sealed in self.model.secrets.values():
             assert sealed.key_id in self.model.key_ids(sealed.context.tenant)
 
 
 def config_store_machine(open_stores: OpenStores) -> type[RuleBasedStateMachine]:
     """
-    A machine over the stores that *open_stores* opens: empty ones, once for every run.
+    A machine over the stores of *open_stores*, which opens empty ones for each run.
     """
 
     class OpeningMachine(ConfigStoreMachine):

@@ -1,8 +1,8 @@
 """
-A model of the inbox, and a machine that holds a store against it through random histories.
+A model of the inbox, and a machine that compares a store with it over random histories.
 
-Its bundle holds states that somebody read some time ago, so that workers which were too slow
-and callbacks which overtake each other turn up all the time.
+The bundle holds states that somebody read earlier, so slow workers and callbacks that overtake
+each other occur often.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ few = st.integers(0, 4)
 @attrs.define
 class Model:
     """
-    What the inbox ought to hold: a list in the order of receipt, and the rules once more.
+    The expected content of the inbox: a list in the order of receipt, and its rules.
     """
 
     messages: list[InboxMessage] = attrs.field(factory=list)
@@ -233,7 +233,7 @@ class MessageInboxMachine(RuleBasedStateMachine):
         got = Counter(map(tenant_of, taken))
         for tenant in TENANTS:
             assert got[tenant] <= could[tenant]
-            # Whoever got fewer than somebody else could not have got more.
+            # A claimer with fewer messages than another could not get more.
             assert got[tenant] >= min(could[tenant], max(got.values(), default=0) - 1)
             own = [one for one in taken if tenant_of(one) == tenant]
             before = [self.model.messages[self.model.at(one) or 0] for one in own]
@@ -264,7 +264,7 @@ class MessageInboxMachine(RuleBasedStateMachine):
     )
     def go_on(self, state: InboxMessage, act: str, delay: timedelta, tenant: str) -> Any:
         if act in {"put_off", "awaiting", "done", "dead", "unresolved"} and not state.is_open:
-            # Only what is open is worked on; the use cases see to that.
+            # The use cases only process open messages.
             return multiple()
         at, number = self.tick(), self.number()
         mark = fingerprint(number)
@@ -366,7 +366,7 @@ class MessageInboxMachine(RuleBasedStateMachine):
 
     @invariant()
     def no_message_has_lost_its_text(self) -> None:
-        # A rule of the model itself: the machine has to be able to get there.
+        # Checks the model itself: the machine must be able to reach this state.
         for one in self.model.messages:
             marks = {
                 text.fingerprint
@@ -379,7 +379,7 @@ class MessageInboxMachine(RuleBasedStateMachine):
 
 def message_inbox_machine(open_stores: OpenStores) -> type[RuleBasedStateMachine]:
     """
-    A machine over the stores that *open_stores* opens: empty ones, once for every run.
+    A machine over the stores of *open_stores*, which opens empty ones for each run.
     """
 
     class OpeningMachine(MessageInboxMachine):

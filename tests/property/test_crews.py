@@ -44,7 +44,7 @@ def test_any_document_gives_a_crew_or_a_refusal(
 
 
 @given(crews_bodies(), st.data(), tenant_domains())
-def test_document_that_is_let_be_has_no_crew_with_a_fault(
+def test_accepted_document_has_no_crew_with_a_fault(
     body: JsonObject, data: st.DataObject, owner: TenantDomain
 ) -> None:
     described = body["crews"]

@@ -1,5 +1,5 @@
 """
-Whole deliveries, with everything that can go wrong going wrong at every step.
+Whole deliveries, with every failure at every step.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ ENDS = {Stage.DONE, Stage.DEAD, Stage.UNRESOLVED}
 
 class Fate(enum.Enum):
     """
-    What happens at one call of a port.
+    The fate of one call of a port.
     """
 
     WORKS = "works"
@@ -82,14 +82,14 @@ class Fate(enum.Enum):
 
 class KilledError(BaseException):
     """
-    The process of the worker ends here.
+    The worker's process dies here.
     """
 
 
 @define
 class Fates:
     """
-    What happens at the next calls; when none is left, everything works.
+    The fates of the next calls; after the last of them every call works.
     """
 
     left: deque[Fate]
@@ -125,7 +125,7 @@ class PerilousStore(MemoryConfigStore):
 @frozen
 class PerilousSecrets(MemorySecretStore):
     """
-    The same for sealed values.
+    A store of sealed values that fails, or whose callers die, at any call.
     """
 
     fates: Fates
@@ -137,7 +137,7 @@ class PerilousSecrets(MemorySecretStore):
 @define
 class PerilousChatwoot(ChatwootClient):
     """
-    A Chatwoot that may have posted what it says it has not.
+    A Chatwoot that may have posted a message although it reports a failure.
     """
 
     chatwoot: MemoryChatwootClient
@@ -170,7 +170,7 @@ class Mood(enum.Enum):
 @define
 class MoodyCrew(CrewClient):
     """
-    Never says the same twice.
+    Never gives the same answer twice.
     """
 
     moods: deque[Mood]
@@ -202,7 +202,7 @@ class MoodyCrew(CrewClient):
 @define
 class Delivery:
     """
-    A message in the hands of one worker.
+    A message that one worker has taken.
     """
 
     message: InboxMessage
@@ -309,7 +309,7 @@ moods = st.lists(st.sampled_from(Mood), max_size=20)
 
 
 @given(actions, fates, moods)
-def test_every_message_comes_to_an_end_once_and_in_its_turn(
+def test_every_message_ends_once_and_in_order(
     chosen: list[tuple[str, int]], coming: list[Fate], moods_of_crews: list[Mood]
 ) -> None:
     asyncio.run(_run(chosen, coming, moods_of_crews))

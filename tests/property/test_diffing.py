@@ -20,7 +20,7 @@ def canonical(value: Json) -> str:
 
 
 def applied(before: JsonObject, changes: tuple[ValueChange, ...]) -> JsonObject:
-    # Through JSON: a deep copy would keep two places that share one object shared.
+    # Through JSON, because in a deep copy two places would still share one object.
     after: JsonObject = json.loads(json.dumps(before))
     for change in changes:
         *path, last = (
@@ -62,7 +62,7 @@ def test_there_are_no_changes_exactly_if_the_data_are_the_same(
 
 
 @given(related_objects())
-def test_way_back_mirrors_the_way_there(pair: tuple[JsonObject, JsonObject]) -> None:
+def test_changes_back_mirror_the_changes_there(pair: tuple[JsonObject, JsonObject]) -> None:
     mirror = {
         ChangeKind.ADDED: ChangeKind.REMOVED,
         ChangeKind.REMOVED: ChangeKind.ADDED,

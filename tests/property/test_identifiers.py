@@ -60,7 +60,7 @@ def test_tenant_id_follows_the_published_pattern(tenant: TenantId) -> None:
     st.text(max_size=140) | st.from_regex(r"[\w.@: /$-]{1,20}"),
     st.sampled_from([TenantId, ChatwootId, CredentialRef]),
 )
-def test_name_is_kept_unchanged_or_refused(
+def test_name_stays_unchanged_or_is_refused(
     text: str, kind: type[TenantId | ChatwootId | CredentialRef]
 ) -> None:
     with suppress(InvalidValueError):

@@ -15,7 +15,7 @@ from odoo_ai_config.application.ports.secret_vault import RingTrouble
 from odoo_ai_config.domain.credentials.secrets import TenantKey
 from tests.contract.secret_vault_contract import NOW, SECRET, TENANT, context
 
-# What an operator does step by step, and what goes wrong in between.
+# The steps of an operator, and the failures between them.
 STEPS = ("add", "rotate", "retire")
 MISHAPS = {
     "foreign": RingTrouble.FOREIGN,
@@ -49,11 +49,11 @@ def restore(path: Path, content: bytes) -> None:
     events=st.lists(st.sampled_from([*STEPS, *MISHAPS]), max_size=12),
     looking=st.lists(st.booleans(), min_size=12, max_size=12),
 )
-def test_whatever_becomes_of_the_file_all_that_is_sealed_opens_with_the_right_ring(
+def test_right_key_ring_opens_everything_whatever_happens_to_its_file(
     events: list[str], looking: list[bool]
 ) -> None:
     """
-    Two processes: one looks after every event, the other one only now and then.
+    Two processes: one reads the key ring after every event, the other one now and then.
     """
     with TemporaryDirectory() as folder:
         path = Path(folder) / "keyring.json"
@@ -77,7 +77,7 @@ def test_whatever_becomes_of_the_file_all_that_is_sealed_opens_with_the_right_ri
             elif event == "rotate":
                 operator.make_current(operator.ring().newest.id)
             else:
-                # The order of docs/security.md: a key is retired when nothing needs it any more.
+                # In the order of docs/security.md: a key is retired when nothing needs it.
                 stored = [AesGcmSecretVault(operator).rewrap(key) for key in stored]
                 _retire(operator, path)
             for vault in vaults:

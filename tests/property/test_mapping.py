@@ -155,13 +155,13 @@ def test_inactive_channels_stay_as_they_are_unless_they_are_named(
 @given(routings().filter(lambda routing: bool(routing[0])))
 def test_bound_key_never_takes_what_others_have_mapped(routing: Routing) -> None:
     """
-    Whatever is mapped: what a channel or a number of another tenant decides stays as it is.
+    No mapping of a bound key changes what a channel or a number of another tenant decides.
     """
     *before, claim_of = routing[0]
     known = {mapping.key: MappingRevision(mapping, 1, NOON, NOON, "k") for mapping in before}
     table = RoutingTable(mapping.mapping for mapping in known.values())
     current, claim = known.get(claim_of.key), claimed(known.get(claim_of.key), claim_of)
-    # Odoo's events tell the account.
+    # Odoo's events name the account.
     assume(claim_of.key.account is not None)
     routes = [table.resolve(message) for message in asked(routing)]
     try:
@@ -193,14 +193,14 @@ MESSAGES = [
 
 
 @given(st.lists(mappings, max_size=6), mappings)
-def test_what_an_unbound_key_takes_from_others_leaves_a_trace(
+def test_mapping_of_an_unbound_key_that_affects_others_is_audited(
     before: list[ChannelMapping], written: ChannelMapping
 ) -> None:
     known = {mapping.key: MappingRevision(mapping, 1, NOON, NOON, "k") for mapping in before}
     table = RoutingTable(mapping.mapping for mapping in known.values())
     current, claim = known.get(written.key), claimed(known.get(written.key), written)
     own = current is not None and current.mapping.owner.tenant == written.owner.tenant
-    # What somebody gives up is nobody's claim.
+    # A tenant that gives something up claims nothing.
     assume(written.active and not (own and current is not None and current.mapping.active))
     mapped = {mapping.key.account for mapping in table}
     routes = [(message, table.resolve(message)) for message in MESSAGES]
@@ -218,7 +218,7 @@ def test_what_an_unbound_key_takes_from_others_leaves_a_trace(
     for message, route in routes:
         now = table.resolve(message)
         strange = route.owner is not None and route.owner.tenant != written.owner.tenant
-        # Of a rule that comes before the old one only what is nobody's can be claimed.
+        # By a stronger rule than the old one, only what belongs to nobody can be claimed.
         taken = route.matched_by in {Rule.INBOX, Rule.ACCOUNT, now.matched_by} or now.owner is None
         if strange and taken and now.owner != route.owner and message.account in mapped:
             assert traces

@@ -54,7 +54,7 @@ def section(body: JsonObject, *path: str) -> JsonObject:
 @st.composite
 def stored_configs(draw: st.DrawFn) -> Document:
     """
-    A config that was written before, with sections that an event owns and others.
+    An earlier config, with sections of the event and others.
     """
     texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
     body: JsonObject = {
@@ -108,7 +108,7 @@ def test_merging_the_same_patch_again_changes_nothing(
 
 
 @given(json_objects(), json_objects())
-def test_keys_that_stay_keep_their_place(target: JsonObject, patch: JsonObject) -> None:
+def test_existing_keys_keep_their_order(target: JsonObject, patch: JsonObject) -> None:
     merged = list(merge_patch(target, patch))
     stayed = [name for name in target if name in merged]
     assert merged[: len(stayed)] == stayed
@@ -121,7 +121,7 @@ def test_retried_event_changes_nothing(before: Document | None, sync: Credential
 
 
 @given(configs, credentials_syncs())
-def test_event_touches_nothing_but_the_sections_that_it_owns(
+def test_event_changes_only_its_own_sections(
     before: Document | None, sync: CredentialsSync
 ) -> None:
     old = {} if before is None else before.body
@@ -140,7 +140,7 @@ def test_event_touches_nothing_but_the_sections_that_it_owns(
 
 
 @given(configs, credentials_syncs())
-def test_what_the_event_says_is_in_the_config_and_the_rest_has_defaults(
+def test_config_has_the_values_of_the_event_and_defaults_for_the_rest(
     before: Document | None, sync: CredentialsSync
 ) -> None:
     tenant = str(sync.owner.tenant)
@@ -200,9 +200,7 @@ def test_config_refers_to_every_secret_and_holds_none(
 
 
 @given(configs, st.data())
-def test_references_are_where_they_are_said_to_be(
-    before: Document | None, data: st.DataObject
-) -> None:
+def test_references_have_the_right_places(before: Document | None, data: st.DataObject) -> None:
     config = config_after(before, data.draw(credentials_syncs())).document.body
     for reference in references_in(config):
         assert reference.path.startswith("integrations.")
@@ -233,7 +231,7 @@ def test_credentials_document_can_be_written_back_as_it_is_shown(
 
 
 @given(st.none() | documents(), company_metadata_syncs())
-def test_metadata_event_merges_what_it_says_over_what_was_there(
+def test_metadata_event_is_merged_into_the_document(
     before: Document | None, sync: CompanyMetadataSync
 ) -> None:
     after = metadata_after(before, sync)

@@ -15,7 +15,7 @@ from tests.property.collection_store_machine import collection_store_machine
 from tests.property.config_store_machine import OpenStores, config_store_machine
 from tests.property.message_inbox_machine import message_inbox_machine
 
-# Every step asks the server a dozen times; the quicker stores try more histories.
+# Each step makes a dozen requests to the server; the faster stores try more histories.
 _SHARE = 4
 
 

@@ -17,7 +17,7 @@ def test_however_a_number_is_written_its_digits_are_read(data: st.DataObject) ->
 
 
 @given(not_numbers())
-def test_what_is_no_number_has_no_digits(text: str | None) -> None:
+def test_text_that_is_not_a_number_has_no_digits(text: str | None) -> None:
     assert digits_of(text) is None
 
 
@@ -33,12 +33,12 @@ def test_ninth_digit_does_not_matter(area: int, local: str) -> None:
 
 
 @given(number_digits())
-def test_comparable_form_does_not_get_shorter_again(digits: str) -> None:
+def test_comparable_form_of_a_comparable_form_is_the_same(digits: str) -> None:
     assert comparable(comparable(digits)) == comparable(digits)
 
 
 @given(number_digits(), number_digits() | brazilian_mobiles())
-def test_only_the_ninth_digit_of_a_brazilian_mobile_falls_away(one: str, other: str) -> None:
+def test_only_the_ninth_digit_of_a_brazilian_mobile_is_ignored(one: str, other: str) -> None:
     if PhoneNumber(one) == PhoneNumber(other) and one != other:
         short, long = sorted((one, other), key=len)
         assert (len(short), len(long)) == (12, 13)

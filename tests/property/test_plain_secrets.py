@@ -98,7 +98,7 @@ def wide(text: str) -> str:
     return "".join(chr(ord(char) + 0xFEE0) for char in text)
 
 
-# Names that make a text a secret, and no object.
+# Names that make a text a secret, but not an object.
 NAMES_OF_TEXTS = [
     "credential",
     "Credentials",
@@ -131,7 +131,7 @@ def secret_names(draw: st.DrawFn) -> str:
 @define
 class Planted:
     """
-    A body with secrets in it, and which they are.
+    A body, and the secrets in it.
     """
 
     body: JsonObject
@@ -180,7 +180,7 @@ def places(value: Json, path: tuple[str | int, ...] = ()) -> dict[tuple[str | in
 
 
 @given(planted())
-def test_no_secret_stays_and_each_is_under_the_reference_at_its_place(given: Planted) -> None:
+def test_every_secret_is_replaced_by_the_reference_of_its_place(given: Planted) -> None:
     found = taken_out(CONFIG, given.body)
     text = json.dumps(found.body)
     assert [canary for canary in given.canaries if canary in text] == []
@@ -196,7 +196,7 @@ def test_no_secret_stays_and_each_is_under_the_reference_at_its_place(given: Pla
 
 
 @given(planted())
-def test_what_was_taken_out_stays_out_and_comes_to_the_same_place_again(given: Planted) -> None:
+def test_taking_out_twice_changes_nothing(given: Planted) -> None:
     found = taken_out(CONFIG, given.body)
     assert taken_out(CONFIG, found.body) == TakenOut(found.body)
     assert found.changed == (found.body != given.body)
@@ -205,9 +205,7 @@ def test_what_was_taken_out_stays_out_and_comes_to_the_same_place_again(given: P
 
 
 @given(planted(), st.sampled_from(["x", "note", "host"]))
-def test_what_is_a_secret_at_one_place_is_one_wherever_it_stands(
-    given: Planted, name: str
-) -> None:
+def test_secret_is_a_secret_in_every_place(given: Planted, name: str) -> None:
     assume(given.canaries)
     secrets = [secret.reveal() for secret in taken_out(CONFIG, given.body).plain.values()]
     body: JsonObject = {"copies": [{name: secret} for secret in secrets], **given.body}
@@ -229,7 +227,7 @@ def test_what_is_a_secret_at_one_place_is_one_wherever_it_stands(
         (CREWS, {"a": {"url": "redis://u:p@h"}}, "a.url"),
     ],
 )
-def test_a_repeated_secret_that_cannot_be_told_from_a_setting_is_a_notice(
+def test_repeated_secret_that_may_be_a_setting_gives_a_notice(
     kind: DocumentKind, member: JsonObject, where: str
 ) -> None:
     body: JsonObject = {**member, "token": "12345678", "password": "1234567"}
@@ -249,7 +247,7 @@ def test_a_repeated_secret_that_cannot_be_told_from_a_setting_is_a_notice(
     ],
 )
 @pytest.mark.parametrize("said", ["X-Api-Key", "DB_PASSWORD", "cookie", "chave da minha API"])
-def test_a_value_beside_the_name_of_a_secret_is_one(name: str, value: str, said: str) -> None:
+def test_value_beside_the_name_of_a_secret_is_a_secret(name: str, value: str, said: str) -> None:
     pair: JsonObject = {name: said, value: "c4n4ry"}
     body: JsonObject = {"headers": [{name: "Accept", value: "json"}, pair], "one": pair}
     found = taken_out(CONFIG, body)
@@ -262,7 +260,7 @@ def test_a_value_beside_the_name_of_a_secret_is_one(name: str, value: str, said:
     assert [str(ref) for ref in other.plain] == [listed]
 
 
-def test_the_value_in_what_is_called_a_credential_is_one() -> None:
+def test_value_in_an_object_called_credential_is_a_secret() -> None:
     body: JsonObject = {"credentials": {"value": "c4n4ry", "host": "h"}}
     assert taken_out(CONFIG, body).body == {
         "credentials": {"value_ref": "config:credentials.value", "host": "h"}
@@ -281,17 +279,17 @@ def test_the_value_in_what_is_called_a_credential_is_one() -> None:
         {"x" * 200: "json", "name": "password"},
     ],
 )
-def test_other_pairs_are_left_alone(body: JsonObject) -> None:
+def test_other_pairs_stay(body: JsonObject) -> None:
     assert taken_out(CONFIG, {"list": [body]}) == TakenOut({"list": [body]})
 
 
 @pytest.mark.parametrize("value", [5, [5]])
-def test_a_value_of_a_pair_that_is_no_text_is_a_notice(value: Json) -> None:
+def test_value_of_a_pair_that_is_not_a_text_gives_a_notice(value: Json) -> None:
     found = taken_out(CONFIG, {"name": "password", "value": value})
     assert found.notices == (Notice("unsealed_secret", "value"),)
 
 
-def test_a_sealed_form_that_stands_elsewhere_is_no_secret() -> None:
+def test_sealed_form_in_another_place_is_not_a_secret() -> None:
     mask = Fingerprint("0" * 32).mask
     found = taken_out(CONFIG, {"password": mask, "note": mask})
     assert (found.body["note"], found.notices) == (mask, ())
@@ -323,7 +321,7 @@ def test_a_body_without_secrets_is_left_as_it_is(body: JsonObject) -> None:
 
 
 @given(secret_names())
-def test_a_name_says_secret_in_any_casing(name: str) -> None:
+def test_case_of_a_name_does_not_matter(name: str) -> None:
     assert is_secret_name(name)
 
 
@@ -335,12 +333,12 @@ def test_a_name_says_secret_in_any_casing(name: str) -> None:
         *["pássword", "otpSeed", "OTPSEED", wide("password"), wide("API_KEY")],
     ],
 )
-def test_a_name_says_secret_by_a_word_of_it(name: str) -> None:
+def test_name_of_a_secret_has_a_telling_word(name: str) -> None:
     assert is_secret_name(name)
 
 
 @pytest.mark.parametrize("name", NAMES_OF_TEXTS)
-def test_some_names_say_secret_of_a_text_and_not_of_what_is_in_an_object(name: str) -> None:
+def test_some_names_make_a_text_a_secret_but_not_an_object(name: str) -> None:
     assert is_name_of_secret_text(name)
     assert not is_secret_name(name)
     assert SecretText("c4n4ry") in taken_out(CONFIG, {name: "c4n4ry"}).plain.values()
@@ -352,7 +350,7 @@ def test_some_names_say_secret_of_a_text_and_not_of_what_is_in_an_object(name: s
 
 
 @pytest.mark.parametrize("name", [*OTHER_NAMES, "", "_", "2"])
-def test_what_only_tells_about_a_secret_is_none(name: str) -> None:
+def test_description_of_a_secret_is_not_a_secret(name: str) -> None:
     assert not is_secret_name(name)
     assert not is_name_of_secret_text(name)
 
@@ -392,7 +390,7 @@ def test_a_secret_is_known_by_its_form(text: str) -> None:
         "",
     ],
 )
-def test_other_texts_are_none(text: str) -> None:
+def test_other_texts_are_not_secrets(text: str) -> None:
     assert not is_secret_text(text)
 
 
@@ -412,7 +410,7 @@ def test_a_fernet_token_after_the_old_mark_is_encrypted(
 ) -> None:
     token = fernet(blocks)
     if twice:
-        # So wrote the programs of the replaced server what Fernet had given them.
+        # The programs of the replaced server wrote Fernet's tokens like this.
         token = urlsafe_b64encode(token.encode()).decode()
     assert is_encrypted(mark + (token if padded else token.rstrip("=")) + " ")
 
@@ -433,7 +431,7 @@ def test_a_fernet_token_after_the_old_mark_is_encrypted(
         f"ENC:{fernet()[:-4]}",
     ],
 )
-def test_a_password_that_begins_like_one_is_not(text: str) -> None:
+def test_password_that_begins_with_the_old_mark_is_not_encrypted(text: str) -> None:
     assert not is_encrypted(text)
 
 
@@ -460,7 +458,7 @@ def test_a_value_of_the_replaced_server_is_refused_by_its_place_and_stays_where_
 
 
 @given(json_objects())
-def test_what_nobody_encrypted_is_let_in(body: JsonObject) -> None:
+def test_value_that_nobody_encrypted_is_accepted(body: JsonObject) -> None:
     require_all_open(body)
 
 
@@ -488,7 +486,7 @@ def test_what_nobody_encrypted_is_let_in(body: JsonObject) -> None:
         ({"a": {f"redis://u:p@{'h' * 200}": 1}}, "a.*"),
     ],
 )
-def test_what_cannot_be_sealed_is_a_notice(body: JsonObject, where: str) -> None:
+def test_secret_that_cannot_be_sealed_gives_a_notice(body: JsonObject, where: str) -> None:
     found = taken_out(CONFIG, body)
     assert found.body == body
     assert [(notice.code, notice.field) for notice in found.notices] == [
@@ -529,7 +527,7 @@ def test_what_cannot_be_sealed_is_a_notice(body: JsonObject, where: str) -> None
         {"x" * 200: 1},
     ],
 )
-def test_what_says_nothing_or_only_tells_is_left_alone(body: JsonObject) -> None:
+def test_empty_values_and_descriptions_stay(body: JsonObject) -> None:
     assert taken_out(CONFIG, body) == TakenOut(body)
 
 
@@ -564,7 +562,7 @@ def test_a_url_that_lost_its_password_loses_its_reference() -> None:
     assert taken_out(CONFIG, others).body == others
 
 
-def test_a_sealed_form_names_what_was_sealed_there_before() -> None:
+def test_sealed_form_keeps_the_value_that_was_sealed_at_that_place() -> None:
     mark = Fingerprint("0" * 32)
     found = taken_out(CONFIG, {"smtp": {"password": mark.mask}})
     assert found.sealed == {CredentialRef("config:smtp.password"): mark}
@@ -582,7 +580,7 @@ def test_names_of_any_letters_and_length_make_references() -> None:
     assert CredentialRef("config:a~c3~a7~c3~a3o~2e.senha") in found.plain
 
 
-def test_there_may_be_so_many_secrets_and_no_more() -> None:
+def test_secrets_are_limited_in_number() -> None:
     names = [f"area{number}" for number in range(MOST_SECRETS + 1)]
     body: JsonObject = {name: {"password": "x"} for name in names[1:]}
     assert len(taken_out(CONFIG, body).plain) == MOST_SECRETS
@@ -608,7 +606,7 @@ def many(member: Callable[[int], JsonObject]) -> JsonObject:
     ],
     ids=["unsealed", "referring", "left behind", "places", "items", "long names", "missing"],
 )
-def test_what_it_takes_grows_with_the_body_and_not_with_its_square(body: JsonObject) -> None:
+def test_memory_grows_linearly_with_the_body(body: JsonObject) -> None:
     tracemalloc.start()
     try:
         found = taken_out(CONFIG, body)
@@ -621,7 +619,7 @@ def test_what_it_takes_grows_with_the_body_and_not_with_its_square(body: JsonObj
     assert all(reference.path.startswith("integrations.*.p") for reference in references)
 
 
-def test_names_are_not_kept() -> None:
+def test_invalid_names_are_refused() -> None:
     tracemalloc.start()
     try:
         for number in range(20):
@@ -637,7 +635,7 @@ def test_a_long_name_is_judged_by_its_ends(name: str) -> None:
     assert is_secret_name(name) == is_secret_name(f"{name[:64]} {name[-64:]}")
 
 
-def test_so_many_notices_are_given_and_no_more() -> None:
+def test_notices_are_limited_in_number() -> None:
     body: JsonObject = {f"a{number}": {"password": 5} for number in range(MOST_NOTICES + 1)}
     places = [notice.field for notice in taken_out(CONFIG, body).notices]
     assert places == [f"a{number}.password" for number in range(MOST_NOTICES)]

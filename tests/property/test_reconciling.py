@@ -1,5 +1,5 @@
 """
-Whatever a hub lost, pushing again what it says it lacks brings it back in step.
+Whatever a hub lost, a source restores it by pushing what the hub reports as drifted.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ async def statuses(hub: MemoryHub, memory: Memory) -> dict[Subject, DriftStatus]
     lost=st.lists(pushes, max_size=6),
     strange=st.lists(pushes, max_size=4),
 )
-def test_pushing_again_what_is_not_equal_brings_the_hub_back_in_step(
+def test_pushing_everything_that_drifted_restores_the_hub(
     before: list[Pushed], lost: list[Pushed], strange: list[Pushed]
 ) -> None:
     async def go() -> None:
@@ -85,7 +85,7 @@ def test_pushing_again_what_is_not_equal_brings_the_hub_back_in_step(
         assert set((await statuses(hub, memory)).values()) <= {DriftStatus.EQUAL}
 
         restored = MemoryHub(state=backup)
-        # Somebody else may write what takes the numbers of the versions that were lost.
+        # Another writer may reuse the numbers of the lost versions.
         for pushed in strange:
             if (pushed.key if isinstance(pushed, ChannelMapping) else pushed.owner) in memory:
                 await push(restored, pushed, {})
@@ -97,7 +97,7 @@ def test_pushing_again_what_is_not_equal_brings_the_hub_back_in_step(
             last = memory[subject][0]
             if isinstance(last, ChannelMapping):
                 current = (await restored.ports.channels.current((last.key,)))[last.key].mapping
-                # Switching off is no claim: what another tenant has meanwhile stays with it.
+                # A deactivation is not a claim: another tenant keeps the channel.
                 given_up = not last.active and current.owner.tenant != last.owner.tenant
                 assert status is (DriftStatus.TAKEN if given_up else DriftStatus.EQUAL)
                 assert given_up or current == last

@@ -28,7 +28,7 @@ def latest(mappings: Iterable[ChannelMapping]) -> list[ChannelMapping]:
 
 def every_message(numbers: Iterable[str | None]) -> list[IncomingMessage]:
     """
-    From every account and inbox that the mappings name and one that they do not.
+    Messages of every account and inbox in the mappings, and of one that is not there.
     """
     one, two, nowhere = (ChatwootId(name) for name in ("1", "2", "404"))
     return [
@@ -46,7 +46,7 @@ def asked(routing: Routing) -> list[IncomingMessage]:
     return [*messages, *every_message({None, *spoken, *special})]
 
 
-# The rules once more, by going through all mappings, and told by nothing but their text.
+# The rules again, written from their description: they scan all mappings.
 
 
 def said_number(text: str | None) -> str | None:
@@ -141,12 +141,12 @@ def test_history_of_the_mappings_does_not_matter(routing: Routing, data: st.Data
     final = RoutingTable(latest(puts))
     for message in asked(routing):
         assert table.explain(message) == final.explain(message)
-    # Nothing is left behind in an index either, to come back later.
+    # No index keeps anything that could come back later.
     assert vars(table) == vars(final)
 
 
 @given(routings())
-def test_table_of_nothing_but_deactivated_mappings_is_empty(routing: Routing) -> None:
+def test_table_of_inactive_mappings_is_empty(routing: Routing) -> None:
     table = RoutingTable(routing[0])
     for mapping in routing[0]:
         table.put(evolve(mapping, active=False))
@@ -185,7 +185,7 @@ def test_message_of_an_account_never_leaves_those_who_have_a_channel_there(
     table = RoutingTable(routing[0])
     for message in asked(routing):
         present = {m.owner.tenant for m in active if m.key.account == message.account}
-        # An inbox without its account is its owner's wherever it is.
+        # An inbox without an account belongs to its owner in every account.
         anywhere = {
             m.owner.tenant
             for m in active
@@ -207,7 +207,7 @@ def test_number_of_another_tenant_never_captures_a_message(routing: Routing) -> 
         tenant = route.owner.tenant
         own = [m if m.owner.tenant == tenant else evolve(m, numbers=()) for m in mappings]
         alone = RoutingTable(own).resolve(message)
-        # Without the others' numbers a number can only become unambiguous.
+        # Without the numbers of others, a number can only become unambiguous.
         if route.matched_by is not Rule.FALLBACK:
             assert alone == route
         crews = {
@@ -227,7 +227,7 @@ def test_ninth_digit_of_the_sender_does_not_matter(routing: Routing) -> None:
 
 
 @given(routings())
-def test_what_is_no_number_is_as_good_as_none(routing: Routing) -> None:
+def test_text_that_is_not_a_number_routes_like_no_number(routing: Routing) -> None:
     table = RoutingTable(routing[0])
     for message in asked(routing):
         for text in ("BR.13491208655302741918", "176415330668607@lid", ""):

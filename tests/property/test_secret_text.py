@@ -100,7 +100,7 @@ def test_no_rendering_of_an_event_shows_its_secrets(event: CredentialsSync, soci
 
 
 DOCUMENT = Document.of({"password": CANARY}, AuthoredYaml(f"password: {CANARY}"))
-# What is no secret by its type, but is not for logs either.
+# Data that is not a secret by its type, but must not appear in logs.
 confidential: list[st.SearchStrategy[object]] = [
     st.sampled_from([DOCUMENT, DOCUMENT.authored]),
     st.just(ValueChange(ChangeKind.CHANGED, "/x", CANARY, [CANARY])),
@@ -126,7 +126,7 @@ confidential: list[st.SearchStrategy[object]] = [
 
 
 @given(st.one_of(confidential))
-def test_what_is_confidential_is_not_in_a_log_line(value: object) -> None:
+def test_no_log_line_has_confidential_data(value: object) -> None:
     for form in LOGGED:
         assert CANARY not in RENDERINGS[form](value), form
 
@@ -145,7 +145,7 @@ def test_every_secret_looks_the_same(one: SecretText, other: SecretText) -> None
 
 
 @given(secret_texts(), st.text(max_size=5))
-def test_no_format_gets_at_a_secret(secret: SecretText, spec: str) -> None:
+def test_no_format_shows_a_secret(secret: SecretText, spec: str) -> None:
     assert format(secret, spec) == "***"
 
 

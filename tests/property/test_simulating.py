@@ -16,11 +16,11 @@ SOME_ROUTINGS = routings().filter(lambda routing: bool(routing[0]))
 
 def changed(routing: Routing) -> tuple[list[ChannelMapping], ChannelMapping]:
     """
-    Some mappings, and one more that may take the place of one of them.
+    Some mappings, and another one that may replace one of them.
     """
     *mappings, last = routing[0]
     if last.key.account is None:
-        # Odoo's events tell the account.
+        # Odoo's events name the account.
         last = evolve(last, key=ChannelKey(ChatwootId("1"), last.key.inbox))
     return latest(mappings), last
 
@@ -57,7 +57,7 @@ def test_supposed_table_routes_as_one_that_was_changed(routing: Routing) -> None
 
 
 @given(SOME_ROUTINGS)
-def test_every_message_that_would_be_routed_otherwise_is_told_of(routing: Routing) -> None:
+def test_preview_shows_every_message_that_would_be_rerouted(routing: Routing) -> None:
     mappings, new = changed(routing)
     table, rebuilt = RoutingTable(mappings), RoutingTable([*mappings, new])
     old = next((mapping for mapping in mappings if mapping.key == new.key), None)
@@ -83,5 +83,5 @@ def explains(
         return False
     if spoken(message) is None or spoken(message) in held:
         return (told.before, told.after) == (before, after)
-    # The crews that others have for their own numbers are theirs to know.
+    # The preview does not show the crews of the numbers of others.
     return (whither(told.before), whither(told.after)) == (whither(before), whither(after))

@@ -33,7 +33,7 @@ ROTATED: dict[str, SecretVault] = {
 }
 each_vault = pytest.mark.parametrize("name", VAULTS)
 
-# Lone surrogates too: the vault is total.
+# With lone surrogates, because the vault seals every text.
 texts = st.text(st.characters(exclude_categories=()), max_size=200)
 
 
@@ -140,7 +140,7 @@ def test_rewrapping_keeps_the_plaintext_and_changes_the_master_key(
     values=("x", "x"),
     generations=0,
 )
-def test_fingerprints_are_equal_for_the_same_value_in_the_same_place_only(
+def test_fingerprints_are_equal_only_for_the_same_value_in_the_same_context(
     name: str,
     tenant: TenantId,
     places: tuple[SealContext, SealContext],
@@ -187,6 +187,6 @@ def test_no_other_key_opens_what_a_destroyed_key_sealed(
 @each_vault
 @given(context=seal_contexts(), text=st.text(min_size=6, max_size=200))
 def test_no_record_holds_the_plaintext(name: str, context: SealContext, text: str) -> None:
-    # Six characters do not turn up in ciphertext by chance.
+    # Six characters do not occur in ciphertext by chance.
     key, sealed = sealed_by(VAULTS[name], context, text)
     assert text.encode() not in sealed.envelope + key.wrapped

@@ -30,7 +30,7 @@ bodies = st.sampled_from([Document.of({}), Document.of({"a": 1}), Document.of({"
 @st.composite
 def histories(draw: st.DrawFn) -> list[Revision]:
     """
-    What a number of writes, deletes and roll-backs left, oldest first.
+    The revisions of some writes, deletions and roll-backs, oldest first.
     """
     history: list[Revision] = []
     for step in range(draw(st.integers(1, 12))):
@@ -121,7 +121,7 @@ def test_current_version_and_the_newest_ones_are_never_pruned(
     gone = [old for old in history if policy.allows_pruning(old, latest=latest, now=now)]
     kept = [old for old in history if old not in gone]
     assert kept[-1] == history[-1]
-    # What goes is the oldest part: what is left has no holes.
+    # Pruning removes the oldest revisions and leaves no gaps.
     assert gone + kept == history
     if policy.keep is not None:
         assert len(kept) <= policy.keep

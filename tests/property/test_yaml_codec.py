@@ -61,7 +61,7 @@ def test_a_text_that_looks_like_something_else_stays_text(text: str) -> None:
 
 
 @given(authored_texts())
-def test_what_a_person_may_write_can_be_read(text: str) -> None:
+def test_text_that_a_person_may_write_can_be_parsed(text: str) -> None:
     CODEC.parse(text)
 
 
@@ -101,7 +101,7 @@ def test_adding_and_removing_a_key_gives_the_first_lines_back(
     text: str, key: str, value: int | JsonObject
 ) -> None:
     if not text.endswith("\n"):
-        # A block text that the end of the file cuts off cannot be continued as it is.
+        # A block text that ends with the file cannot be continued.
         text += "\n"
     body = CODEC.parse(text)
 

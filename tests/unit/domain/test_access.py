@@ -17,7 +17,7 @@ ANA = TenantId("ana")
 KEY = ApiKey("k1", "odoo", b"digest", frozenset({Scope.WEBHOOK}), None, NOON)
 
 
-def test_key_is_good_for_its_scopes_only() -> None:
+def test_key_permits_only_its_scopes() -> None:
     KEY.require(Scope.WEBHOOK)
     for scope in ALL_SCOPES - {Scope.WEBHOOK}:
         with pytest.raises(ScopeMissingError) as caught:
@@ -45,7 +45,7 @@ def test_bound_key_sees_its_own_tenant_only() -> None:
 
 
 @pytest.mark.parametrize("scope", Scope)
-def test_what_is_the_hubs_own_is_for_admins_only(scope: Scope) -> None:
+def test_settings_of_the_hub_are_for_admins_only(scope: Scope) -> None:
     caller = evolve(KEY, scopes=frozenset({scope}))
     if scope is Scope.ADMIN:
         caller.require_tenant(HUB)
@@ -100,12 +100,12 @@ def test_short_or_regular_secret_is_guessable(secret: str) -> None:
         "6d0f0a35-5fe3-4d6f-a8a0-1d2c6a1f0001",
     ],
 )
-def test_secret_that_takes_guessing_is_not(secret: str) -> None:
+def test_irregular_secret_is_not_guessable(secret: str) -> None:
     assert not is_guessable(secret)
 
 
 @given(part=st.text(min_size=1, max_size=6), times=st.integers(5, 30))
-def test_short_text_is_guessable_however_often_it_is_repeated(part: str, times: int) -> None:
+def test_repeated_short_text_is_guessable(part: str, times: int) -> None:
     assert is_guessable(part * times)
 
 

@@ -34,14 +34,14 @@ def test_changeset_is_empty_until_there_is_something_to_commit() -> None:
     assert not Changeset(audit=(MOVE,)).empty
 
 
-def test_what_there_may_be_very_many_of_is_counted() -> None:
+def test_size_counts_the_rows_that_may_be_very_many() -> None:
     head = CollectionHead(CollectionKey(ANA.tenant, PRODUCTS), 1, 1, NOON, NOON)
     change = CollectionChange(head, (Item.of("1", {}),), ("2", "3"))
     assert Changeset().size == 0
     assert Changeset(collections=(change,), audit=(MOVE,)).size == 4
 
 
-def test_moved_channel_leaves_a_trace_with_the_tenant_that_lost_it() -> None:
+def test_moved_channel_is_audited_for_the_tenant_that_lost_it() -> None:
     assert (MOVE.at, MOVE.actor, MOVE.tenant) == (NOON, "k1", TenantId("bia"))
     assert MOVE.action is AuditAction.CHANNEL_MOVED
     assert MOVE.subject == "channel/1/* -> ana/default"

@@ -52,13 +52,13 @@ def test_old_names_mean_the_same_collection(text: str, name: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["", " ", "-a", "_a", "a b", "a/b", "preços", "a" * 65, "a.b"])
-def test_what_is_no_name_is_refused(text: str) -> None:
+def test_invalid_collection_name_is_refused(text: str) -> None:
     with pytest.raises(InvalidValueError) as caught:
         CollectionName.from_text(text)
     assert caught.value.rule == "collection"
 
 
-def test_names_that_need_mending_are_no_names_by_themselves() -> None:
+def test_spelling_of_a_name_is_not_a_name_itself() -> None:
     with pytest.raises(InvalidValueError):
         CollectionName("business-rules")
 
@@ -70,12 +70,12 @@ def test_key_names_tenant_and_collection() -> None:
 @pytest.mark.parametrize(
     ("text", "id_"), [("7", "7"), (" SKU 1/2 ", "SKU 1/2"), ("ção", "ção"), ("x" * 256, "x" * 256)]
 )
-def test_id_is_the_sources_without_the_space_around_it(text: str, id_: str) -> None:
+def test_item_id_is_trimmed(text: str, id_: str) -> None:
     assert item_id(text) == id_
 
 
 @pytest.mark.parametrize("text", ["", "  ", "a\nb", "\x00", "a\x7f", "x" * 257, "\ud800"])
-def test_what_is_no_id_is_refused(text: str) -> None:
+def test_invalid_item_id_is_refused(text: str) -> None:
     with pytest.raises(InvalidValueError) as caught:
         item_id(text)
     assert caught.value.rule == "item_id"
@@ -87,7 +87,7 @@ def test_order_of_fields_makes_no_difference() -> None:
     )
 
 
-def test_digest_is_what_anybody_can_compute() -> None:
+def test_digest_is_the_sha256_of_the_json_text() -> None:
     item = Item.of("1", {"name": "Ação", "id": 1})
     assert item.text == '{"id":1,"name":"Ação"}'
     # printf '{"id":1,"name":"Ação"}' | sha256sum
@@ -119,7 +119,7 @@ def test_content_of_items_is_in_no_rendering() -> None:
 @pytest.mark.parametrize(
     "sync", [{"items": (SHIRT, SHIRT)}, {"items": (SHIRT,), "removed": ("1",)}]
 )
-def test_sync_that_says_two_things_of_one_item_is_refused(sync: dict[str, object]) -> None:
+def test_push_that_names_an_item_twice_is_refused(sync: dict[str, object]) -> None:
     with pytest.raises(InvalidValueError) as caught:
         CollectionSync(**sync)  # type: ignore[arg-type]  # two shapes in one list
     assert caught.value.rule == "unique_ids"
@@ -265,14 +265,14 @@ def test_text_that_is_no_cursor_is_refused(cursor: str) -> None:
     ],
     ids=["pruned", "ahead", "set out ahead", "made anew", "another tenant's"],
 )
-def test_cursor_of_what_is_no_longer_known_has_expired(
+def test_cursor_expires_when_the_changes_since_are_no_longer_known(
     position: Position, of: CollectionHead
 ) -> None:
     with pytest.raises(CursorExpiredError):
         position_at(position.cursor(of), HEAD)
 
 
-def test_page_says_how_far_its_reader_has_come() -> None:
+def test_page_gives_the_next_position() -> None:
     states = (ItemState("1", 2, SHIRT), ItemState("2", 4, None))
     start = Position(6, 1)
     assert CollectionPage(HEAD, states, complete=False).position_after(start) == Position(

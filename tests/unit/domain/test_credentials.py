@@ -35,7 +35,7 @@ def test_fingerprint_is_read_back_from_its_mask() -> None:
 
 
 @pytest.mark.parametrize("text", ["", DIGEST, "sealed:", f"sealed:{DIGEST}0", f"SEALED:{DIGEST}"])
-def test_other_text_is_no_mask(text: str) -> None:
+def test_other_text_is_not_a_mask(text: str) -> None:
     assert Fingerprint.from_mask(text) is None
 
 

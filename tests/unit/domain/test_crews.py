@@ -62,7 +62,7 @@ def test_crew_is_what_the_document_describes(name: str | None) -> None:
     )
 
 
-def test_what_is_not_said_of_a_crew_has_a_default() -> None:
+def test_missing_fields_of_a_crew_have_defaults() -> None:
     assert crew_of(BODY, OWNER, "analytics") == Crew("analytics", OWNER, CrewKind.ECHO)
     assert crew_of(BODY, OWNER, "admin") == Crew(
         "admin", OWNER, CrewKind.IN_PROCESS, timeout=timedelta(seconds=5)
@@ -84,7 +84,7 @@ def test_crew_that_is_not_described_is_not_found(body: JsonObject, name: str | N
         crew_of(body, OWNER, name)
 
 
-def test_fault_of_one_crew_does_not_keep_the_others_from_work() -> None:
+def test_fault_in_one_crew_does_not_affect_the_others() -> None:
     body: JsonObject = {"crews": {"good": HTTP, "bad": {"type": "smoke signals"}}}
 
     assert crew_of(body, OWNER, "good").url == URL
@@ -92,14 +92,14 @@ def test_fault_of_one_crew_does_not_keep_the_others_from_work() -> None:
         crew_of(body, OWNER, "bad")
 
 
-def test_good_document_is_let_be_and_a_fault_in_it_is_not() -> None:
+def test_good_document_is_accepted_and_one_with_a_fault_is_refused() -> None:
     require_crews(BODY, OWNER)
     require_crews({"crews": {}}, OWNER)
     with pytest.raises(InvalidValueError, match=r"crews\.\*\.type"):
         require_crews({"crews": {"good": HTTP, "bad": {"type": "smoke signals"}}}, OWNER)
 
 
-def test_older_document_that_describes_no_crews_is_let_be() -> None:
+def test_older_document_without_crews_is_accepted() -> None:
     require_crews({"sales": {"model": "small"}}, OWNER)
 
     with pytest.raises(InvalidValueError, match="crews"):
@@ -212,14 +212,14 @@ def test_blank_text_is_no_answer(text: str | None) -> None:
     assert said(text) is NO_REPLY
 
 
-def test_text_is_an_answer_as_it_is() -> None:
+def test_text_of_an_answer_is_not_trimmed() -> None:
     assert said(" sim ") == Answer(" sim ")
 
 
 @pytest.mark.parametrize(
     ("text", "rule"), [("a\x00", "text"), ("\udc80", "text"), ("", "required"), (" ", "required")]
 )
-def test_answer_holds_something_that_can_be_kept(text: str, rule: str) -> None:
+def test_answer_has_a_text_that_can_be_stored(text: str, rule: str) -> None:
     with pytest.raises(InvalidValueError) as fault:
         Answer(text)
 
@@ -272,7 +272,7 @@ def test_private_answer_is_a_note(body: Json) -> None:
         ({"response": None, "handover": True}, "handover"),
         ({"answer": {"text": "sim", "Private": True}}, "answer.Private"),
         ({"answer": {"text": "sim", "x" * 64: 1}}, f"answer.{'x' * 64}"),
-        # No names: nothing of them is repeated.
+        # These are not names, so nothing repeats them.
         ({"answer": {"text": "sim", "x" * 65: 1}}, "answer.*"),
         ({"content": "sim", "a b": 1}, "*"),
         ({"content": "sim", "": 1}, "*"),
@@ -281,7 +281,7 @@ def test_private_answer_is_a_note(body: Json) -> None:
         ({"answer": {"text": "sim", "private": 1}}, "answer.private"),
     ],
 )
-def test_more_than_the_hub_can_do_is_refused_by_name(body: Json, field: str) -> None:
+def test_unknown_member_is_refused_by_its_name(body: Json, field: str) -> None:
     with pytest.raises(InvalidValueError) as fault:
         answer_in(body)
 
@@ -304,7 +304,7 @@ def test_more_than_the_hub_can_do_is_refused_by_name(body: Json, field: str) -> 
         {"answer": {"text": " ", "private": True}},
     ],
 )
-def test_answers_that_say_nothing(body: Json) -> None:
+def test_bodies_without_an_answer(body: Json) -> None:
     assert answer_in(body) is NO_REPLY
 
 

@@ -15,7 +15,7 @@ from odoo_ai_config.domain.documents.diffing import (
 from odoo_ai_config.domain.json_types import Json
 
 
-def test_equal_documents_do_not_differ() -> None:
+def test_equal_documents_have_no_changes() -> None:
     same: dict[str, Json] = {"a": {"b": [1, {"c": None}]}}
     assert changes_between(same, {"a": {"b": [1, {"c": None}]}}) == Changes(())
 
@@ -55,14 +55,14 @@ def test_pointers_are_escaped() -> None:
         ("1", 1),
     ],
 )
-def test_values_of_different_types_differ(old: Json, new: Json) -> None:
+def test_values_of_different_types_are_different(old: Json, new: Json) -> None:
     assert changes_between({"k": old}, {"k": new}).places == (
         ValueChange(ChangeKind.CHANGED, "/k", old, new),
     )
 
 
 @pytest.mark.parametrize(("more", "truncated"), [(0, False), (1, True)])
-def test_so_many_changes_are_named(more: int, *, truncated: bool) -> None:
+def test_changes_are_limited_in_number(more: int, *, truncated: bool) -> None:
     after: dict[str, Json] = {f"{number}": 1 for number in range(MOST_CHANGES + more)}
     changes = changes_between({}, after)
     assert len(changes.places) == MOST_CHANGES
@@ -70,8 +70,8 @@ def test_so_many_changes_are_named(more: int, *, truncated: bool) -> None:
 
 
 @pytest.mark.parametrize(("more", "named"), [(0, 4), (1, 3)])
-def test_places_of_changes_are_so_long_together(more: int, named: int) -> None:
-    # Of four changes in one place with a long name.
+def test_pointers_are_limited_in_total_length(more: int, named: int) -> None:
+    # Four changes in one place with a long name.
     name = "x" * (MOST_POINTER_CHARACTERS // 4 - len("//1"))
     inner: dict[str, Json] = {"1": 1, "2": 1, "3": 1, "4" + "x" * more: 1}
     changes = changes_between({name: {}}, {name: inner})
@@ -84,7 +84,7 @@ def lines(*numbers: int) -> str:
 
 
 @pytest.mark.parametrize(("more", "shown"), [(0, True), (1, False)])
-def test_so_many_lines_are_matched(more: int, *, shown: bool) -> None:
+def test_differing_lines_are_limited_in_number(more: int, *, shown: bool) -> None:
     same = range(5000)
     different = range(-MOST_DIFFERING_LINES - more, 0)
     before, after = lines(*same, *same), lines(*same, *different, *same)

@@ -36,7 +36,7 @@ def test_only_an_object_is_a_document(text: str) -> None:
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf"), "\ud800"])
-def test_what_json_cannot_express_is_refused_without_repeating_it(value: Json) -> None:
+def test_value_that_json_cannot_express_is_refused_without_repeating_it(value: Json) -> None:
     with pytest.raises(InvalidValueError) as caught:
         Document.of({"a": [value]})
     assert caught.value.__cause__ is None
@@ -44,7 +44,7 @@ def test_what_json_cannot_express_is_refused_without_repeating_it(value: Json) -
 
 
 @pytest.mark.parametrize("more", [0, 1])
-def test_so_many_characters_are_a_document(more: int) -> None:
+def test_document_is_limited_in_size(more: int) -> None:
     text = "é" * (LARGEST_DOCUMENT - len('{"a":""}') + more)
     if more:
         with pytest.raises(InvalidValueError) as caught:

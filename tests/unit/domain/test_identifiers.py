@@ -48,7 +48,7 @@ def test_text_without_a_slug_is_refused(text: str) -> None:
     assert (caught.value.field, caught.value.rule) == ("domain", "domain")
 
 
-def test_business_domain_is_default_unless_said() -> None:
+def test_business_area_is_named_default_by_default() -> None:
     assert BusinessDomain().value == "default"
 
 
@@ -66,7 +66,7 @@ def test_business_domain_is_default_unless_said() -> None:
         (ChatwootId, "account_1"),
     ],
 )
-def test_names_are_kept_as_they_are(kind: Callable[[str], object], text: str) -> None:
+def test_valid_names_stay_unchanged(kind: Callable[[str], object], text: str) -> None:
     assert str(kind(text)) == text
 
 

@@ -79,7 +79,7 @@ def except_stages(*stages: Stage) -> list[InboxMessage]:
 @pytest.mark.parametrize("text", ["message-1", "_______8", "a" * 64, "msg_0AZaz-9"])
 def test_message_id_is_a_short_name(text: str) -> None:
     assert str(MessageId(text)) == text
-    # What is sealed of the message is found by it.
+    # It is also the reference of the sealed texts.
     assert str(CredentialRef(text)) == text
 
 
@@ -87,7 +87,7 @@ def test_message_id_is_a_short_name(text: str) -> None:
     "text",
     ["", "a" * 7, "a" * 65, "-message", "message/1", "message 1", "mensagém", "message-1\n"],
 )
-def test_other_text_is_no_message_id(text: str) -> None:
+def test_other_text_is_not_a_message_id(text: str) -> None:
     with pytest.raises(InvalidValueError) as caught:
         MessageId(text)
     assert caught.value.rule == "message_id"
@@ -117,12 +117,12 @@ def test_message_is_recognised_by_its_delivery_and_by_its_chatwoot_id(
     assert origin.marks == marks
 
 
-def test_where_else_a_message_came_through_does_not_matter() -> None:
+def test_inbox_conversation_and_request_do_not_identify_a_message() -> None:
     elsewhere = evolve(QUEUED.origin, inbox=TWO, conversation=ONE, request_id="r2")
     assert elsewhere.marks == QUEUED.origin.marks
 
 
-def test_open_message_is_due_some_time_and_goes_somewhere() -> None:
+def test_open_message_has_a_due_time_and_a_destination() -> None:
     with pytest.raises(InvalidValueError) as caught:
         evolve(QUEUED, due_at=None)
     assert caught.value.rule == "due_at"
@@ -131,13 +131,13 @@ def test_open_message_is_due_some_time_and_goes_somewhere() -> None:
     assert caught.value.rule == "destination"
 
 
-def test_closed_message_is_never_due() -> None:
+def test_message_that_is_not_open_is_never_due() -> None:
     with pytest.raises(InvalidValueError) as caught:
         evolve(DEAD, due_at=NOON)
     assert caught.value.rule == "due_at"
 
 
-def test_message_belongs_to_its_destination_or_to_nobody() -> None:
+def test_message_belongs_to_the_owner_of_its_destination_or_to_nobody() -> None:
     assert QUEUED.holder == ANA
     assert UNRESOLVED.holder == ANA
     assert STRAY.holder == NOBODY
@@ -159,13 +159,13 @@ def test_conversation_is_named_by_its_account_and_id() -> None:
 @pytest.mark.parametrize(
     "origin", [evolve(QUEUED.origin, account=None), evolve(QUEUED.origin, conversation=None)]
 )
-def test_message_of_no_known_conversation_is_one_of_its_own(origin: Origin) -> None:
+def test_message_without_a_conversation_has_a_lane_of_its_own(origin: Origin) -> None:
     alone = evolve(QUEUED, origin=origin)
     assert alone.conversation == "message/message-1"
 
 
 @pytest.mark.parametrize("one", EVERY)
-def test_only_what_the_hub_goes_on_with_is_open(one: InboxMessage) -> None:
+def test_only_queued_awaiting_and_answered_messages_are_open(one: InboxMessage) -> None:
     assert one.is_open == (one.stage in {Stage.QUEUED, Stage.AWAITING, Stage.ANSWERED})
 
 
@@ -177,7 +177,7 @@ def test_taken_message_is_put_off_and_the_claim_is_counted(one: InboxMessage) ->
 
 
 @pytest.mark.parametrize("one", at_stages(*OPEN))
-def test_claims_are_counted_anew_once_somebody_says_what_became_of_it(one: InboxMessage) -> None:
+def test_result_resets_the_count_of_claims(one: InboxMessage) -> None:
     taken = one.taken(until=LATEST)
     said = [
         taken.given_back(at=LATEST),
@@ -189,7 +189,7 @@ def test_claims_are_counted_anew_once_somebody_says_what_became_of_it(one: Inbox
 
 
 @pytest.mark.parametrize("one", at_stages(*OPEN))
-def test_message_that_is_recalled_waits_as_long_as_it_was_to(one: InboxMessage) -> None:
+def test_recalled_message_waits_as_long_as_before(one: InboxMessage) -> None:
     assert one.due_at is not None
     behind = one.updated_at - timedelta(days=1)
     recalled = one.recalled(now=behind)
@@ -198,7 +198,7 @@ def test_message_that_is_recalled_waits_as_long_as_it_was_to(one: InboxMessage) 
 
 
 @pytest.mark.parametrize("one", EVERY)
-def test_what_is_not_ahead_or_not_open_is_not_recalled(one: InboxMessage) -> None:
+def test_only_an_open_message_from_the_future_is_recalled(one: InboxMessage) -> None:
     assert one.recalled(now=one.updated_at - CLOCK_SLACK) is one
     assert (one.recalled(now=NOON - timedelta(days=1)) is one) is not one.is_open
 
@@ -210,7 +210,7 @@ def test_message_that_is_given_back_is_due_at_once(one: InboxMessage) -> None:
 
 
 @pytest.mark.parametrize("one", at_stages(Stage.ANSWERED))
-def test_answer_that_is_given_back_may_be_on_its_way_until_the_claim_ends(
+def test_answered_message_that_is_given_back_keeps_its_due_time(
     one: InboxMessage,
 ) -> None:
     taken = one.taken(until=LATEST)
@@ -223,7 +223,7 @@ def test_message_waits_for_a_crew_that_answers_later() -> None:
 
 
 @pytest.mark.parametrize("one", at_stages(Stage.QUEUED, Stage.AWAITING))
-def test_answered_message_is_posted_at_once_and_counts_anew(one: InboxMessage) -> None:
+def test_answered_message_is_due_at_once_with_no_failed_attempts(one: InboxMessage) -> None:
     failed = one.put_off(until=LATER, reason="crew_unavailable", at=NOON)
     answered = evolve(failed, stage=one.stage).answered(ANSWER, at=LATER)
     assert answered == evolve(
@@ -238,7 +238,7 @@ def test_answered_message_is_posted_at_once_and_counts_anew(one: InboxMessage) -
     )
 
 
-def test_worker_that_posts_the_answer_itself_keeps_the_message_in_hand() -> None:
+def test_worker_that_posts_the_answer_itself_keeps_its_claim() -> None:
     answered = QUEUED.answered(ANSWER, at=LATER, until=LATEST)
     assert (answered.updated_at, answered.due_at) == (LATER, LATEST)
 
@@ -249,7 +249,7 @@ def test_worker_that_posts_the_answer_itself_keeps_the_message_in_hand() -> None
     [lambda one: one.answered(ANSWER, at=LATER), lambda one: one.silent(at=LATER)],
     ids=["answered", "silent"],
 )
-def test_nobody_answers_what_is_not_asked(
+def test_answer_is_refused_if_the_message_does_not_wait_for_one(
     one: InboxMessage, act: Callable[[InboxMessage], InboxMessage]
 ) -> None:
     with pytest.raises(WrongStageError) as caught:
@@ -258,7 +258,7 @@ def test_nobody_answers_what_is_not_asked(
 
 
 @pytest.mark.parametrize("one", at_stages(Stage.QUEUED, Stage.AWAITING))
-def test_message_to_which_a_crew_has_nothing_to_say_is_done(one: InboxMessage) -> None:
+def test_message_without_a_reply_is_done(one: InboxMessage) -> None:
     silent = one.silent(at=LATEST)
     assert (silent.stage, silent.reason, silent.answer) == (Stage.DONE, SILENT, None)
     assert (silent.due_at, silent.updated_at) == (None, LATEST)
@@ -305,13 +305,13 @@ def test_message_that_is_given_up_says_why(one: InboxMessage) -> None:
     assert (dead.attempts, dead.answer) == (one.attempts + 1, one.answer)
 
 
-def test_message_without_a_crew_is_unresolved_but_stays_its_owners() -> None:
+def test_message_without_a_crew_is_unresolved_and_keeps_its_owner() -> None:
     assert (UNRESOLVED.stage, UNRESOLVED.reason) == (Stage.UNRESOLVED, "crew_not_found")
     assert (UNRESOLVED.due_at, UNRESOLVED.destination) == (None, TO_ANA)
 
 
 @pytest.mark.parametrize("one", at_stages(*STUCK))
-def test_stuck_message_may_be_discarded_and_still_says_why_it_was_stuck(
+def test_discarded_message_keeps_the_reason_why_it_was_stuck(
     one: InboxMessage,
 ) -> None:
     discarded = one.discarded(at=LATEST)
@@ -320,7 +320,7 @@ def test_stuck_message_may_be_discarded_and_still_says_why_it_was_stuck(
 
 
 @pytest.mark.parametrize("one", except_stages(*STUCK))
-def test_only_what_is_stuck_is_discarded_or_replayed(one: InboxMessage) -> None:
+def test_only_a_stuck_message_is_discarded_or_replayed(one: InboxMessage) -> None:
     with pytest.raises(WrongStageError) as caught:
         one.discarded(at=LATEST)
     assert caught.value.stage is one.stage
@@ -351,14 +351,14 @@ def test_replayed_message_that_was_answered_is_only_posted() -> None:
     assert (replayed.due_at, replayed.attempts) == (LATEST, 0)
 
 
-def test_new_owner_gets_the_text_sealed_anew_and_asks_its_own_crew() -> None:
+def test_new_owner_gets_the_text_under_its_own_key_and_asks_its_own_crew() -> None:
     dead = ANSWERED.dead(reason="chatwoot_refused", at=LATER)
     replayed = dead.replayed(TO_BIA, at=LATEST, body=OTHER_BODY)
     assert (replayed.stage, replayed.holder) == (Stage.QUEUED, BIA)
     assert (replayed.body, replayed.answer) == (OTHER_BODY, None)
 
 
-def test_message_of_nobody_may_find_its_owner() -> None:
+def test_message_without_an_owner_may_get_one_by_a_replay() -> None:
     replayed = STRAY.replayed(TO_ANA, at=LATEST, body=OTHER_BODY)
     assert (replayed.stage, replayed.holder) == (Stage.QUEUED, ANA)
     assert (replayed.body, replayed.replays) == (OTHER_BODY, 1)
@@ -373,7 +373,7 @@ def test_message_is_replayed_a_few_times_only() -> None:
     with pytest.raises(WrongStageError) as caught:
         one.replayed(TO_ANA, at=LATEST)
     assert caught.value.stage is Stage.DEAD
-    # It can still be put aside.
+    # It can still be discarded.
     assert one.discarded(at=LATEST).stage is Stage.DISCARDED
 
 

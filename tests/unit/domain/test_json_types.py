@@ -13,7 +13,7 @@ from odoo_ai_config.domain.json_types import (
 
 
 @pytest.mark.parametrize("text", ["", "Olá 🙂", "a\nb\t", "\ue000", "\ud7ff"])
-def test_text_of_whole_characters_can_be_kept(text: str) -> None:
+def test_text_of_whole_characters_can_be_stored(text: str) -> None:
     assert is_storable(text)
 
 
@@ -26,17 +26,17 @@ def test_null_characters_and_half_surrogates_cannot_be_kept(text: str) -> None:
     ("text", "kept"),
     [("Olá 🙂", "Olá 🙂"), ("a\x00b\x00", "ab"), ("\ud83dx\udfff", "x"), ("\x00", "")],
 )
-def test_what_of_a_text_can_be_kept(text: str, kept: str) -> None:
+def test_storable_part_of_a_text(text: str, kept: str) -> None:
     assert storable(text) == kept
 
 
 @pytest.mark.parametrize("name", ["a", "_b", "odoo-mcp", "x" * 64])
-def test_what_looks_like_a_name_is_shown(name: str) -> None:
+def test_name_of_the_usual_form_is_shown(name: str) -> None:
     assert shown_name(name) == name
 
 
 @pytest.mark.parametrize("name", ["", "x" * 65, "5511999990000", "a b", "ação", "a\n", "a.b"])
-def test_anything_else_is_not_repeated(name: str) -> None:
+def test_name_of_another_form_is_hidden(name: str) -> None:
     assert shown_name(name) == "*"
 
 

@@ -172,7 +172,7 @@ def test_caller_for_one_tenant_may_not_take_a_channel_from_another() -> None:
         ({"key": ChannelKey(ChatwootId("2")), "numbers": NUMBERS}, True),
     ],
 )
-def test_claim_is_touched_by_what_others_have_of_it(
+def test_claim_affects_mappings_of_others_that_have_a_part_of_it(
     changed: dict[str, Any],
     touched: bool,
 ) -> None:
@@ -181,5 +181,5 @@ def test_claim_is_touched_by_what_others_have_of_it(
     here = ChannelMapping(ChannelKey(ChatwootId("1"), ChatwootId("7")), other)
     claim = ChannelClaim(TenantId("mine"), ChatwootId("1"), numbers=held)
     assert claim.touches(evolve(here, **changed)) is touched
-    # Without an account nothing but the numbers counts.
+    # Without an account only the numbers count.
     assert not ChannelClaim(TenantId("mine")).touches(here)

@@ -48,7 +48,7 @@ def test_every_entry_counts() -> None:
     assert sections.size == 7
 
 
-def test_left_out_sections_stay_when_merging_and_go_when_replacing() -> None:
+def test_missing_sections_stay_when_merging_and_are_emptied_when_replacing() -> None:
     before = [ACCOUNT, HOLDER]
     assert merged_sections(before, MappingSections()) == ()
     assert replaced_sections(before, MappingSections()) == (
@@ -57,7 +57,7 @@ def test_left_out_sections_stay_when_merging_and_go_when_replacing() -> None:
     )
 
 
-def test_saying_what_is_there_changes_nothing() -> None:
+def test_writing_the_present_sections_changes_nothing() -> None:
     before = [ACCOUNT, INBOX, HOLDER]
     assert merged_sections(before, sections_of(before)) == ()
     assert replaced_sections(before, sections_of(before)) == ()
@@ -93,7 +93,7 @@ def test_fallback_of_a_tenant_moves_to_an_entry_of_its_own() -> None:
     }
 
 
-def test_fallback_of_a_tenant_that_is_not_named_goes() -> None:
+def test_fallback_of_a_tenant_that_is_not_named_is_removed() -> None:
     assert merged_sections([HOLDER], MappingSections(fallbacks={})) == (
         evolve(HOLDER, fallback=False),
     )
@@ -112,7 +112,7 @@ def test_special_numbers_are_kept_where_they_are_and_new_ones_join_the_holder() 
     )
 
 
-def test_holder_that_was_switched_off_starts_anew() -> None:
+def test_inactive_holder_entry_starts_empty() -> None:
     off = evolve(HOLDER, active=False, numbers=(BOSS,))
     assert merged_sections([off], MappingSections(fallbacks={BIA: 9})) == (
         ChannelMapping(HOLDER.key, BIA, sequence=9, fallback=True),
@@ -131,7 +131,7 @@ def test_fallback_is_taken_from_every_channel_of_its_tenant() -> None:
     assert changed == (evolve(ACCOUNT, fallback=False), evolve(INBOX, fallback=False))
 
 
-def test_number_that_joins_keeps_those_of_the_holder() -> None:
+def test_new_number_is_added_to_the_holder_entry() -> None:
     holder = evolve(HOLDER, numbers=(BOSS,))
     bare = ChannelMapping(ChannelKey(TWO), BIA)
     wanted = {BIA: frozenset({BOSS, DESK})}

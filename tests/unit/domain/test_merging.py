@@ -129,7 +129,7 @@ def test_event_fills_the_sections_that_it_owns() -> None:
     }
 
 
-def test_password_alone_is_reason_enough_to_refer_to_it() -> None:
+def test_password_alone_makes_a_reference() -> None:
     sync = CredentialsSync(owner=OWNER, token=TOKEN, password=SecretText("p"))
     (reference,) = references_in(config_after(None, sync).document.body)
     assert reference == NamedReference(
@@ -151,7 +151,7 @@ STORED: JsonObject = {
 }
 
 
-def test_event_that_says_nothing_changes_nothing() -> None:
+def test_empty_event_changes_nothing() -> None:
     before = Document.of({"account_id": "account_1", **STORED})
     assert config_after(before, BARE).document is before
 
@@ -184,7 +184,7 @@ def with_integrations(given: JsonObject) -> JsonObject:
 
 
 @pytest.mark.parametrize("empty", [None, False, ""])
-def test_empty_field_of_an_event_overwrites_nothing(empty: Json) -> None:
+def test_empty_field_of_an_event_leaves_the_stored_value(empty: Json) -> None:
     given: JsonObject = {
         "erp": empty,
         "mcp": {"config": {"url": empty}},
@@ -194,7 +194,7 @@ def test_empty_field_of_an_event_overwrites_nothing(empty: Json) -> None:
     assert with_integrations(given) == STORED["integrations"]
 
 
-def test_false_switches_a_switch_off() -> None:
+def test_false_turns_a_switch_off() -> None:
     merged = with_integrations({"mcp": {"config": {"verify_ssl": False}}, "new": {"on": False}})
     assert merged["mcp"] == {"config": {"url": "https://odoo", "verify_ssl": False}}
     assert merged["new"] == {"on": False}
@@ -210,7 +210,7 @@ def test_integrations_of_an_event_are_merged_in() -> None:
 
 
 @pytest.mark.parametrize("broken", [None, [], "text", {"qdrant": "text", "redis": None}])
-def test_config_that_somebody_broke_is_mended(broken: Json) -> None:
+def test_event_repairs_a_broken_config(broken: Json) -> None:
     body = config_after(Document.of({"name": 5, "integrations": broken}), BARE).document.body
     assert body["name"] == "Cliente account_1"
     assert body["integrations"] == {
@@ -228,7 +228,7 @@ def test_settings_are_merged_before_what_the_event_owns() -> None:
     assert config_after(config, sync, settings).document is config
 
 
-def test_text_that_a_person_wrote_is_not_displaced_by_an_event() -> None:
+def test_event_keeps_the_text_that_a_person_wrote() -> None:
     authored = Document.of({"a": 1}, AuthoredYaml("a: 1 # one\n"))
     sync = CredentialsSync(owner=OWNER, token=TOKEN, settings_text="b: 2\n")
     assert config_after(authored, sync, {"b": 2}).document.authored == AuthoredYaml(
@@ -237,7 +237,7 @@ def test_text_that_a_person_wrote_is_not_displaced_by_an_event() -> None:
     assert config_after(Document.of({}), BARE, {"b": 2}).document.authored is None
 
 
-def test_metadata_are_merged_over_what_was_there() -> None:
+def test_metadata_event_keeps_other_fields() -> None:
     before = Document.of({"greeting": "Oi", "site": "x", "domain_label": "Loja"})
     body: JsonObject = {"greeting": "Olá", "address": {"city": "Ouro Preto"}}
     after = metadata_after(before, CompanyMetadataSync(OWNER, body))
@@ -256,7 +256,7 @@ def test_first_metadata_begin_with_the_tenant() -> None:
     assert list(metadata_after(None, sync).body) == ["account_id", "domain_label", "name"]
 
 
-def test_new_fingerprints_join_those_that_are_there() -> None:
+def test_new_fingerprints_are_added_to_the_document() -> None:
     first = credentials_after(None, TENANT, {CredentialRef("a"): ONE})
     both = credentials_after(first, TENANT, {CredentialRef("b"): ONE})
     changed = credentials_after(both, TENANT, {CredentialRef("a"): TWO})

@@ -56,7 +56,7 @@ def test_number_is_read_in_every_form_in_which_it_is_written(text: str) -> None:
         " " * 60 + "55119876",
     ],
 )
-def test_what_is_no_number_simply_has_no_digits(text: str | None) -> None:
+def test_other_text_has_no_digits(text: str | None) -> None:
     assert digits_of(text) is None
 
 

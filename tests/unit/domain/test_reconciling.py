@@ -36,14 +36,14 @@ from tests.contract.samples import AT, DAY, deleted, item, mapping, owner, pushe
         (ExpectedState(), None, DriftStatus.MISSING),
     ],
 )
-def test_digest_decides_and_else_the_version(
+def test_digest_decides_and_without_one_the_version(
     known: ExpectedState, held: ActualState | None, status: DriftStatus
 ) -> None:
     drift = drift_of(known, held)
     assert (drift.status, drift.actual) == (status, held)
 
 
-def test_channel_of_another_tenant_is_taken_and_nothing_is_told_of_it() -> None:
+def test_channel_of_another_tenant_is_taken_and_its_state_is_hidden() -> None:
     current = mapping("1", "7", tenant="other")
     drift = channel_drift(ExpectedState(1), current, owner())
     assert (drift.status, drift.actual) == (DriftStatus.TAKEN, None)
@@ -60,7 +60,7 @@ def test_channel_of_another_area_differs_even_at_the_same_version() -> None:
     assert channel_drift(ExpectedState(1), None, sales).status is DriftStatus.MISSING
 
 
-def test_digest_of_a_channel_tells_every_part_of_it() -> None:
+def test_every_part_of_a_mapping_changes_its_digest() -> None:
     current = mapping("1", "7", numbers=(("12345678", "boss"),))
     part_of = current.mapping
     others = [
@@ -84,14 +84,14 @@ def test_digest_of_a_document_is_that_of_its_data() -> None:
     assert actual_document(deleted(first)).deleted
 
 
-def test_collection_that_was_pushed_at_another_time_has_another_digest() -> None:
+def test_collection_pushed_at_another_time_has_another_digest() -> None:
     head = pushed(item("1")).head
     assert actual_collection(head) == actual_collection(evolve(head))
     later = evolve(head, updated_at=AT + DAY)
     assert actual_collection(head).digest != actual_collection(later).digest
 
 
-def test_channels_that_are_off_and_holders_are_not_worth_naming() -> None:
+def test_inactive_channels_and_holder_entries_are_not_named() -> None:
     shown = mapping("1", "7")
     others: list[MappingRevision] = [
         mapping("1", "8", active=False),

@@ -22,7 +22,7 @@ def policies(draw: st.DrawFn) -> RetryPolicy:
     return RetryPolicy(draw(st.integers(1, 100)), first, longest, draw(durations))
 
 
-def test_pauses_double_until_they_are_long_enough() -> None:
+def test_pauses_double_up_to_the_limit() -> None:
     policy = RetryPolicy(first=timedelta(seconds=2), longest=timedelta(seconds=10))
     pauses = [policy.pause(number, of="m").total_seconds() for number in range(1, 6)]
     for pause, most in zip(pauses, [2, 4, 8, 10, 10], strict=True):
@@ -30,7 +30,7 @@ def test_pauses_double_until_they_are_long_enough() -> None:
 
 
 @given(policies(), failures, message_ids())
-def test_pause_is_at_least_half_of_what_it_may_be(
+def test_pause_is_at_least_half_of_the_longest(
     policy: RetryPolicy, number: int, message_id: object
 ) -> None:
     pause = policy.pause(number, of=str(message_id))
@@ -43,7 +43,7 @@ def test_pause_is_the_same_whenever_it_is_asked_for(policy: RetryPolicy, number:
     assert policy.pause(number, of="a") == policy.pause(number, of="a")
 
 
-def test_what_failed_together_does_not_come_back_together() -> None:
+def test_pauses_of_different_messages_are_spread() -> None:
     pauses = [POLICY.pause(5, of=f"message-{number}") for number in range(200)]
     assert len(set(pauses)) == 200
     most = timedelta(seconds=32)
@@ -52,7 +52,9 @@ def test_what_failed_together_does_not_come_back_together() -> None:
 
 
 @given(policies(), failures, st.floats(allow_nan=True, allow_infinity=True))
-def test_wish_is_waited_for_up_to_a_limit(policy: RetryPolicy, number: int, wish: float) -> None:
+def test_pause_that_the_other_side_asks_for_has_a_limit(
+    policy: RetryPolicy, number: int, wish: float
+) -> None:
     without = policy.pause(number, of="a")
     pause = policy.pause(number, of="a", wish=wish)
     assert without <= pause <= max(without, policy.longest_wish)
@@ -66,9 +68,7 @@ def test_attempts_are_counted(number: int, over: bool) -> None:
 
 
 @pytest.mark.parametrize(("attempts", "losses"), [(1, 3), (3, 3), (4, 4), (12, 12)])
-def test_a_few_lost_workers_are_forgiven_however_few_attempts_there_are(
-    attempts: int, losses: int
-) -> None:
+def test_one_or_two_lost_workers_never_end_the_attempts(attempts: int, losses: int) -> None:
     policy = RetryPolicy(attempts=attempts)
     assert not policy.abandons(losses - 1)
     assert policy.abandons(losses)

@@ -125,7 +125,7 @@ def test_lowest_sequence_falls_back_and_ties_go_to_the_first_tenant() -> None:
 
 def test_fallbacks_of_one_sequence_go_by_tenant_then_by_business_area() -> None:
     elsewhere = IncomingMessage(ChatwootId("404"))
-    # A channel's key would order them the other way round.
+    # The order of the keys would be the opposite one.
     owners = [
         TenantDomain(TenantId(tenant), BusinessDomain(area))
         for tenant, area in (("ana", "a"), ("ana", "b"), ("bia", "a"), ("bia", "b"))
@@ -170,7 +170,7 @@ def test_crew_comes_from_the_channel_then_the_business_area_then_the_tenant() ->
     assert RoutingTable([last, later, area]).resolve(IN_INBOX).crew == "area"
 
 
-def test_explanation_says_what_became_of_every_rule() -> None:
+def test_explanation_has_a_verdict_for_every_rule() -> None:
     table = RoutingTable(
         [
             inbox_of(ANA),
@@ -191,7 +191,7 @@ def test_explanation_says_what_became_of_every_rule() -> None:
     )
 
 
-def test_explanation_of_nothing_says_what_is_lacking() -> None:
+def test_explanation_says_what_is_missing() -> None:
     def verdicts(message: IncomingMessage) -> list[Verdict]:
         return [considered.verdict for considered in RoutingTable().explain(message).considered]
 
@@ -227,7 +227,7 @@ def test_channel_that_moves_or_goes_leaves_nothing_behind() -> None:
     assert list(table) == []
 
 
-def test_of_two_states_of_one_channel_the_last_counts() -> None:
+def test_last_mapping_of_a_channel_counts() -> None:
     table = RoutingTable([inbox_of(ANA, fallback=True, numbers=number("admin")), inbox_of(BIA)])
     assert list(table) == [inbox_of(BIA)]
     assert table.explain(OUTSIDE) == RoutingTable([inbox_of(BIA)]).explain(OUTSIDE)
@@ -236,7 +236,7 @@ def test_of_two_states_of_one_channel_the_last_counts() -> None:
 def calls_made(routed: Callable[[IncomingMessage], Route], message: IncomingMessage) -> int:
     calls = 0
 
-    # The collector may run at any moment, and calls whoever asked to be told of it.
+    # The garbage collector may run at any moment and call its hooks.
     def count(frame: FrameType, event: str, _argument: object) -> None:
         nonlocal calls
         rules = frame.f_globals["__name__"].startswith("odoo_ai_config.")
@@ -307,11 +307,11 @@ def test_route_names_the_mapping_that_decided() -> None:
     assert RoutingTable().resolve(OUTSIDE).channel is None
 
 
-def test_explanation_tells_a_fallback_of_others_from_none() -> None:
+def test_explanation_distinguishes_no_fallback_from_a_fallback_of_others() -> None:
     table = RoutingTable([inbox_of(ANA)])
     asked = IncomingMessage(ONE, ChatwootId("8"))
     assert table.explain(asked).considered[-1].verdict is Verdict.NO_FALLBACK
     table.put(ChannelMapping(ChannelKey(TWO), BIA, fallback=True))
     step = table.explain(asked).considered[-1]
-    # Whose it is, is not for the tenants of this account to know.
+    # The tenants of this account must not learn the owner.
     assert (step.verdict, step.owners) == (Verdict.NO_FALLBACK_IN_ACCOUNT, ())

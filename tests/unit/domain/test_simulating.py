@@ -36,7 +36,7 @@ def test_channel_that_is_switched_off_goes_to_the_fallback() -> None:
     assert effect.message == IncomingMessage(ChatwootId("1"), ChatwootId("7"))
     assert (effect.before.owner, effect.after.owner) == (owner(), owner("z"))
     assert effect.after.matched_by is Rule.FALLBACK
-    # Nobody has a channel in the account any more.
+    # The account has no channel any more.
     assert rest.message == IncomingMessage(ChatwootId("1"))
     assert (rest.before.owner, rest.after.owner) == (None, owner("z"))
 
@@ -53,7 +53,7 @@ def test_second_fallback_takes_over_from_the_first() -> None:
     effect, own = changes(table, evolve(first, fallback=False))
     assert effect.message == IncomingMessage(None)
     assert (effect.before.owner, effect.after.owner) == (owner(), owner("b"))
-    # In its own account nobody else takes over.
+    # In its own account there is no other fallback.
     assert own.message == IncomingMessage(ChatwootId("1"))
     assert (own.before.owner, own.after.owner) == (owner(), None)
     [returned] = changes(table, evolve(first, sequence=9))
@@ -92,7 +92,7 @@ def test_number_changes_the_crew_in_all_channels_of_the_tenant() -> None:
     assert {effect.message.number for effect in effects} == {NUMBER}
 
 
-def test_tenant_that_comes_to_an_account_brings_its_numbers() -> None:
+def test_tenant_that_enters_an_account_brings_its_numbers() -> None:
     elsewhere = mapping("2", "2", numbers=((NUMBER, "boss"),)).mapping
     effects = changes(RoutingTable([elsewhere]), mapping("1", "1").mapping)
     unmapped = [effect for effect in effects if effect.message.inbox is None]
@@ -107,7 +107,7 @@ def test_channel_that_stays_switched_off_is_not_probed() -> None:
     assert (probes.messages, probes.complete) == ((), True)
 
 
-def test_there_is_an_end_to_what_is_tried() -> None:
+def test_probes_are_limited_in_number() -> None:
     numbers = tuple(
         SpecialNumber(PhoneNumber.from_text(str(30_000_000 + n)), "c") for n in range(100)
     )

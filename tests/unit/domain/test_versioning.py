@@ -99,7 +99,7 @@ def test_deleted_document_cannot_be_deleted_again() -> None:
         tombstone(revision(2, deleted=True), author="bia", at=LATER)
 
 
-def test_document_that_never_was_cannot_be_deleted() -> None:
+def test_document_that_never_existed_cannot_be_deleted() -> None:
     with pytest.raises(DocumentNotFoundError):
         tombstone(None, author="bia", at=LATER)
 
@@ -180,7 +180,7 @@ def test_policy_that_would_keep_nothing_is_refused(policy: dict[str, int | timed
         (RetentionPolicy(keep=2, max_age=timedelta(days=9)), [1, 2]),
     ],
 )
-def test_policy_lets_go_what_is_beyond_its_number_or_its_age(
+def test_policy_prunes_revisions_beyond_its_number_or_age(
     policy: RetentionPolicy, pruned: list[int]
 ) -> None:
     now = NOON + timedelta(days=4)
