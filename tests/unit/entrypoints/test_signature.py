@@ -26,6 +26,7 @@ from odoo_ai_config.entrypoints.http.platform.errors import (
     SignatureTimestampError,
 )
 from odoo_ai_config.entrypoints.http.platform.json_body import parse_json
+from odoo_ai_config.entrypoints.http.platform.refusals import REFUSALS
 from odoo_ai_config.entrypoints.http.platform.signature import (
     SignaturePolicy,
     SignatureScheme,
@@ -172,7 +173,7 @@ def test_another_body_or_secret_is_refused(
     with pytest.raises(SignatureInvalidError):
         verify(sign(secret=other_secret), policy)
 
-    assert (refusal.value.status, refusal.value.code) == (401, "signature_invalid")
+    assert (REFUSALS[refusal.type].status, refusal.value.code) == (401, "signature_invalid")
 
 
 @pytest.mark.parametrize(("sign", "policy", "scheme"), TIMED)
@@ -197,7 +198,7 @@ def test_a_moment_outside_the_replay_window_is_refused(
     with pytest.raises(SignatureTimestampError) as refusal:
         verify(sign(), policy, now=NOW + drift)
 
-    assert (refusal.value.status, refusal.value.code) == (401, "signature_timestamp")
+    assert (REFUSALS[refusal.type].status, refusal.value.code) == (401, "signature_timestamp")
 
 
 MALFORMED_TIMESTAMPS = [
@@ -408,7 +409,7 @@ def test_an_unsigned_request_passes_only_where_no_signature_is_required() -> Non
     for policy in (STANDARD, CHATWOOT, ODOO):
         with pytest.raises(SignatureMissingError) as refusal:
             verify({}, policy)
-        assert (refusal.value.status, refusal.value.code) == (401, "signature_missing")
+        assert (REFUSALS[refusal.type].status, refusal.value.code) == (401, "signature_missing")
 
 
 def test_a_scheme_without_secrets_is_ignored_unless_a_signature_is_required() -> None:

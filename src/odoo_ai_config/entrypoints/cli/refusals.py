@@ -27,7 +27,8 @@ from odoo_ai_config.application.errors import (
 from odoo_ai_config.application.messages.intake import NO_ROUTE
 from odoo_ai_config.domain.errors import DomainError
 from odoo_ai_config.entrypoints.http.platform.errors import HttpRefusalError
-from odoo_ai_config.entrypoints.http.platform.problems import WORDINGS, problem_of
+from odoo_ai_config.entrypoints.http.platform.problems import problem_of
+from odoo_ai_config.entrypoints.http.platform.refusals import REFUSALS
 from odoo_ai_config.entrypoints.http.platform.texts import Language
 from odoo_ai_config.entrypoints.settings import SettingsError
 
@@ -113,7 +114,7 @@ def refusal_text(code: str) -> str:
     if code == NO_ROUTE:
         text = "Nenhum canal mapeado a recebe"
     else:
-        text = next(w.text.portuguese for kind, w in WORDINGS.items() if kind.code == code)
+        text = next(row.portuguese for kind, row in REFUSALS.items() if kind.code == code)
     return f"{text} ({code})"
 
 

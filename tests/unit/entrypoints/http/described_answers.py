@@ -87,7 +87,7 @@ class Description:
             415: ("unsupported_encoding",),
         }
         expected = codes.get(response.status, ())
-        if not any(f'"code": "{code}"'.encode() in body_of(response) for code in expected):
+        if not any(f'"code":"{code}"'.encode() in body_of(response) for code in expected):
             found.append("an undescribed operation is answered")
         if (response.status == 405) != ("Allow" in response.headers):
             found.append("Allow")

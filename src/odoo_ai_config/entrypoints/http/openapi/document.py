@@ -16,8 +16,9 @@ from odoo_ai_config.entrypoints.http.openapi.event_paths import event_paths
 from odoo_ai_config.entrypoints.http.openapi.mapping_paths import mapping_paths
 from odoo_ai_config.entrypoints.http.openapi.message_requests import message_schemas
 from odoo_ai_config.entrypoints.http.openapi.operations import BEARER_SCHEME, SECURITY_SCHEME
-from odoo_ai_config.entrypoints.http.openapi.refusals import RESPONSES, problem
+from odoo_ai_config.entrypoints.http.openapi.refusals import RESPONSES
 from odoo_ai_config.entrypoints.http.platform.operations import RouteGroup
+from odoo_ai_config.entrypoints.http.platform.problems import Problem
 
 _ABOUT = """\
 The configuration hub between Odoo, Chatwoot and AI services.
@@ -36,6 +37,7 @@ def description(
     The OpenAPI document of a hub in this *version* that serves *apps* with *groups*.
     """
     described = Describer()
+    described.schema(Problem)
     paths = {**_paths(apps), **described.paths(groups, apps)}
     return {
         "openapi": "3.1.0",
@@ -79,7 +81,6 @@ def description(
             "headers": headers(),
             "responses": {**RESPONSES, **described.responses},
             "schemas": {
-                "Problem": problem(),
                 **answer_schemas.identifiers(),
                 **answer_schemas.event_answers(),
                 **answer_schemas.mapping_answers(),

@@ -7,31 +7,22 @@ document without anybody writing it down twice.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from http import HTTPStatus
 from itertools import groupby
 from typing import Final
 
-from odoo_ai_config.application.errors import StoreFailure
-from odoo_ai_config.domain.access import Scope
 from odoo_ai_config.domain.json_types import JsonObject
-from odoo_ai_config.domain.messages.inbox import Stage
 from odoo_ai_config.entrypoints.http.openapi.shapes import (
     constant,
-    flag,
-    list_of,
     one_of,
-    record,
     ref,
-    text,
-    whole,
 )
-from odoo_ai_config.entrypoints.http.platform.errors import HttpRefusalError
+from odoo_ai_config.entrypoints.http.platform.errors import UnforeseenError
 from odoo_ai_config.entrypoints.http.platform.operations import RefusalClass
-from odoo_ai_config.entrypoints.http.platform.problems import UNFORESEEN_CODE, WORDINGS
+from odoo_ai_config.entrypoints.http.platform.refusals import REFUSALS
 from odoo_ai_config.entrypoints.http.platform.texts import Language
 
-_UNFORESEEN: Final = (500, UNFORESEEN_CODE)
 _HEADERS: Final = {
     401: ("WWW-Authenticate",),
     405: ("Allow",),
@@ -39,44 +30,6 @@ _HEADERS: Final = {
     429: ("Retry-After",),
     503: ("Retry-After",),
 }
-
-
-def problem() -> JsonObject:
-    """
-    The shape of every refusal.
-    """
-    inner = {error.code for error in WORDINGS}
-    outer = {error.code for error in _http_refusals(HttpRefusalError)}
-    members = {
-        "errors": list_of(
-            record({"field": text("Never its value."), "message": text("For people.")}),
-            "What is wrong with which field.",
-        ),
-        "cause": one_of(
-            (failure.value for failure in StoreFailure),
-            "With `store_unavailable` and `store_unusable`: what the operator has to mend.",
-        ),
-        "current_version": whole("With `version_mismatch`; 0 for none.", least=0),
-        "version": whole("With `document_deleted`: the version that is the deletion."),
-        "deleted": flag("With `document_deleted`."),
-        "scope": one_of((scope.value for scope in Scope), "With `scope_missing`."),
-        "stage": one_of((stage.value for stage in Stage), "With `wrong_stage`."),
-        "owner": text("With `channel_owned`."),
-        "claimant": text("With `channel_owned`."),
-    }
-    return record(
-        {
-            "type": constant("about:blank"),
-            "title": text("The phrase of the status."),
-            "status": whole(least=400, maximum=599),
-            "detail": text("For people, in their language; it repeats nothing of the request."),
-            "code": one_of(sorted({*inner, *outer, UNFORESEEN_CODE}), "For programs."),
-            "request_id": text("The same as in `X-Request-ID`."),
-            **members,
-        },
-        optional=tuple(members),
-        description="A problem document (RFC 9457).",
-    )
 
 
 # Of operations that are not yet described beside their handlers.
@@ -89,7 +42,7 @@ def refused(errors: Iterable[RefusalClass], responses: JsonObject = RESPONSES) -
 
     Operations share them: they are kept among *responses*.
     """
-    found = sorted({_UNFORESEEN, *((_status_of(error), error.code) for error in errors)})
+    found = sorted({(REFUSALS[error].status, error.code) for error in (UnforeseenError, *errors)})
     refusals: JsonObject = {}
     for status, group in groupby(found, key=lambda entry: entry[0]):
         codes = [code for _, code in group]
@@ -128,16 +81,3 @@ def languages() -> list[str]:
     What ``Content-Language`` may say.
     """
     return [language.value for language in Language]
-
-
-def _status_of(error: RefusalClass) -> int:
-    if issubclass(error, HttpRefusalError):
-        return error.status
-    return WORDINGS[error].status
-
-
-def _http_refusals(root: type[HttpRefusalError]) -> Iterator[type[HttpRefusalError]]:
-    for error in root.__subclasses__():
-        if "code" in vars(error):
-            yield error
-        yield from _http_refusals(error)

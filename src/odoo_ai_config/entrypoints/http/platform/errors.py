@@ -13,18 +13,12 @@ from attrs import frozen
 class HttpRefusalError(Exception):
     """
     A request cannot be taken in. Never raised itself.
-
-    The messages are shown to users word for word and therefore carry no part of
-    the request.
     """
 
-    status: ClassVar[int]
     code: ClassVar[str]
-    message_pt: ClassVar[str]
-    message_en: ClassVar[str]
 
     def __str__(self) -> str:
-        return self.message_en
+        return (type(self).__doc__ or "").strip().split("\n", maxsplit=1)[0]
 
 
 class InvalidJsonError(HttpRefusalError):
@@ -32,10 +26,7 @@ class InvalidJsonError(HttpRefusalError):
     The body is not JSON that every JSON reader understands in the same way.
     """
 
-    status = 400
     code = "invalid_json"
-    message_pt = "JSON inválido: envie um objeto JSON em UTF-8"
-    message_en = "Invalid JSON: send one JSON object in UTF-8"
 
 
 class DepthLimitError(HttpRefusalError):
@@ -43,18 +34,13 @@ class DepthLimitError(HttpRefusalError):
     The body is nested deeper than any document needs.
     """
 
-    status = 422
     code = "too_deep"
-    message_pt = "JSON aninhado demais"
-    message_en = "JSON nested too deeply"
 
 
 class SignatureError(HttpRefusalError):
     """
     The sender of a request could not be verified. Never raised itself.
     """
-
-    status = 401
 
 
 class SignatureMissingError(SignatureError):
@@ -63,8 +49,6 @@ class SignatureMissingError(SignatureError):
     """
 
     code = "signature_missing"
-    message_pt = "Assinatura não fornecida"
-    message_en = "Signature not provided"
 
 
 class SignatureInvalidError(SignatureError):
@@ -73,8 +57,6 @@ class SignatureInvalidError(SignatureError):
     """
 
     code = "signature_invalid"
-    message_pt = "Assinatura inválida"
-    message_en = "Invalid signature"
 
 
 class SignatureTimestampError(SignatureError):
@@ -83,8 +65,6 @@ class SignatureTimestampError(SignatureError):
     """
 
     code = "signature_timestamp"
-    message_pt = "Assinatura expirada ou com horário inválido"
-    message_en = "Signature expired or with an invalid timestamp"
 
 
 class WebhookTokenInvalidError(SignatureError):
@@ -93,8 +73,6 @@ class WebhookTokenInvalidError(SignatureError):
     """
 
     code = "webhook_token_invalid"
-    message_pt = "O endereço do webhook não é válido para esta conta"
-    message_en = "The address of the webhook is not valid for this account"
 
 
 class BodyTooLargeError(HttpRefusalError):
@@ -102,10 +80,7 @@ class BodyTooLargeError(HttpRefusalError):
     The body is larger than the hub takes in.
     """
 
-    status = 413
     code = "body_too_large"
-    message_pt = "Corpo da requisição grande demais"
-    message_en = "Request body too large"
 
 
 class MalformedRequestError(HttpRefusalError):
@@ -113,10 +88,7 @@ class MalformedRequestError(HttpRefusalError):
     What came is no HTTP, or more of its headers than the hub reads.
     """
 
-    status = 400
     code = "malformed_request"
-    message_pt = "Requisição HTTP malformada"
-    message_en = "Malformed HTTP request"
 
 
 class BodyLateError(HttpRefusalError):
@@ -124,10 +96,7 @@ class BodyLateError(HttpRefusalError):
     The body comes more slowly than the hub waits for.
     """
 
-    status = 408
     code = "body_late"
-    message_pt = "O corpo da requisição demorou demais a chegar"
-    message_en = "The request body took too long to arrive"
 
 
 class BodyUnreadableError(HttpRefusalError):
@@ -135,10 +104,7 @@ class BodyUnreadableError(HttpRefusalError):
     The body broke off, or is not encoded as its headers say.
     """
 
-    status = 400
     code = "body_unreadable"
-    message_pt = "Corpo da requisição ilegível"
-    message_en = "Unreadable request body"
 
 
 class UnsupportedMediaTypeError(HttpRefusalError):
@@ -146,10 +112,7 @@ class UnsupportedMediaTypeError(HttpRefusalError):
     The body is said to be something else than JSON.
     """
 
-    status = 415
     code = "unsupported_media_type"
-    message_pt = "Tipo de conteúdo não suportado: envie application/json"
-    message_en = "Unsupported content type: send application/json"
 
 
 class UnsupportedEncodingError(HttpRefusalError):
@@ -160,10 +123,7 @@ class UnsupportedEncodingError(HttpRefusalError):
         accepted: The encodings that are.
     """
 
-    status = 415
     code = "unsupported_encoding"
-    message_pt = "Content-Encoding não suportado neste endereço: envie o corpo sem compressão"
-    message_en = "Unsupported Content-Encoding at this address: send the body uncompressed"
 
     def __init__(self, accepted: Sequence[str]) -> None:
         super().__init__()
@@ -175,10 +135,7 @@ class RouteNotFoundError(HttpRefusalError):
     There is nothing at this path.
     """
 
-    status = 404
     code = "route_not_found"
-    message_pt = "Endereço não encontrado"
-    message_en = "No such address"
 
 
 class AppNotServedError(HttpRefusalError):
@@ -186,10 +143,7 @@ class AppNotServedError(HttpRefusalError):
     The path belongs to an app that this process was told not to serve.
     """
 
-    status = 404
     code = "app_not_served"
-    message_pt = "Este servidor não atende este endereço; confira a opção --apps dele"
-    message_en = "This server does not serve this address; check its option --apps"
 
 
 class MethodNotAllowedError(HttpRefusalError):
@@ -197,10 +151,7 @@ class MethodNotAllowedError(HttpRefusalError):
     There is something at this path, but not for this method.
     """
 
-    status = 405
     code = "method_not_allowed"
-    message_pt = "Método não permitido neste endereço"
-    message_en = "Method not allowed at this address"
 
     def __init__(self, allowed: Collection[str]) -> None:
         super().__init__()
@@ -212,10 +163,7 @@ class RateLimitedError(HttpRefusalError):
     The caller asks more often than it may.
     """
 
-    status = 429
     code = "rate_limited"
-    message_pt = "Requisições demais; tente novamente em instantes"
-    message_en = "Too many requests; try again shortly"
 
     def __init__(self, wait_seconds: float) -> None:
         super().__init__(wait_seconds)
@@ -227,10 +175,7 @@ class InvalidIdempotencyKeyError(HttpRefusalError):
     The idempotency key is empty, too long or not visible ASCII.
     """
 
-    status = 400
     code = "invalid_idempotency_key"
-    message_pt = "Chave de idempotência inválida: use de 1 a 256 caracteres ASCII visíveis"
-    message_en = "Invalid idempotency key: use 1 to 256 visible ASCII characters"
 
 
 class UnknownEventError(HttpRefusalError):
@@ -238,10 +183,7 @@ class UnknownEventError(HttpRefusalError):
     Nothing in the body tells which event it is, or the event is none that the hub knows.
     """
 
-    status = 400
     code = "unknown_event"
-    message_pt = "Tipo de evento não suportado ou não identificado"
-    message_en = "Event type not supported or not identified"
 
 
 class TokenMissingError(HttpRefusalError):
@@ -249,10 +191,7 @@ class TokenMissingError(HttpRefusalError):
     The token under which its password is sealed is missing in a credentials event.
     """
 
-    status = 422
     code = "token_missing"
-    message_pt = "Token de autenticação não fornecido"
-    message_en = "Authentication token not provided"
 
 
 @frozen
@@ -275,10 +214,7 @@ class InvalidFieldsError(HttpRefusalError):
     Fields hold what they must not hold.
     """
 
-    status = 422
     code = "invalid_fields"
-    message_pt = "Dados inválidos"
-    message_en = "Invalid data"
 
     def __init__(self, errors: Sequence[FieldError]) -> None:
         super().__init__(*errors)
@@ -294,10 +230,7 @@ class IncompleteDataError(HttpRefusalError):
         errors: Each field that is missing, and whatever else is wrong.
     """
 
-    status = 422
     code = "incomplete_data"
-    message_pt = "Dados incompletos"
-    message_en = "Incomplete data"
 
     def __init__(self, required: Sequence[str], errors: Sequence[FieldError]) -> None:
         super().__init__(*errors)
@@ -310,10 +243,7 @@ class AccountMismatchError(HttpRefusalError):
     The query and the body name different tenants; none of them wins.
     """
 
-    status = 422
     code = "account_mismatch"
-    message_pt = "A requisição cita mais de um account_id"
-    message_en = "The request names more than one account_id"
 
 
 class SourceDataMissingError(HttpRefusalError):
@@ -321,10 +251,7 @@ class SourceDataMissingError(HttpRefusalError):
     A sync that brings no data: the hub cannot fetch it from Odoo.
     """
 
-    status = 422
     code = "source_data_missing"
-    message_pt = "Envie os dados a sincronizar; o hub não os busca no Odoo"
-    message_en = "Send the data to synchronise; the hub does not fetch it from Odoo"
 
 
 class AiServiceTaskError(HttpRefusalError):
@@ -332,7 +259,12 @@ class AiServiceTaskError(HttpRefusalError):
     An operation of the old server that takes an AI service: writing texts, searching by meaning.
     """
 
-    status = 422
     code = "ai_service_task"
-    message_pt = "Esta operação é do serviço de IA; o hub de configuração só guarda os dados"
-    message_en = "This is a task of the AI service; the configuration hub only keeps the data"
+
+
+class UnforeseenError(HttpRefusalError):
+    """
+    Something goes wrong that nobody foresaw.
+    """
+
+    code = "internal_error"

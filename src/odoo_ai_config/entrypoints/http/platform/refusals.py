@@ -1,0 +1,454 @@
+"""
+Every refusal that a client may meet: status, texts, and what it tells beyond them.
+
+The description of the interface takes codes and statuses from here, and a test holds
+``docs/errors.md`` against it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated, Any, Final, Generic, TypeAlias, TypeVar
+
+from attrs import evolve, field, frozen
+from msgspec import Meta
+
+from odoo_ai_config.application import errors as application
+from odoo_ai_config.application.errors import ApplicationError
+from odoo_ai_config.domain import errors as domain
+from odoo_ai_config.domain.access import ScopeMissingError
+from odoo_ai_config.domain.channels.mapping import (
+    AccountSharedError,
+    ChannelOwnedError,
+    FallbackReservedError,
+    NumberTakenError,
+)
+from odoo_ai_config.domain.errors import DomainError
+from odoo_ai_config.domain.messages.inbox import WrongStageError
+from odoo_ai_config.entrypoints.http.platform import errors as http
+from odoo_ai_config.entrypoints.http.platform.errors import FieldError, HttpRefusalError
+from odoo_ai_config.entrypoints.http.platform.schema import answer
+from odoo_ai_config.entrypoints.http.platform.texts import (
+    Language,
+    Text,
+    enumeration,
+    rule_text,
+)
+
+Refusal: TypeAlias = DomainError | ApplicationError | HttpRefusalError
+E = TypeVar("E", bound=Refusal)
+
+_RETRY_AFTER_SECONDS: Final = 2
+_REQUIRED: Final = Text("é obrigatório", "is required")
+_ALL_REQUIRED: Final = Text("são obrigatórios", "are required")
+
+
+@answer
+class FieldProblem:
+    """
+    What is wrong with one field.
+    """
+
+    field: Annotated[str, Meta(description="Never its value.")]
+    message: Annotated[str, Meta(description="For people.")]
+
+
+@frozen
+class Row(Generic[E]):
+    """
+    What a client is told that meets one class of refusals.
+
+    Args:
+        members: What the problem document has beyond the common members.
+        particulars: What ends the text.
+        headers: What the answer has beyond those of its status.
+    """
+
+    kind: type[E]
+    portuguese: str
+    english: str
+    members: Callable[[E, Language], Mapping[str, object]] = field(
+        default=lambda *_: {}, kw_only=True
+    )
+    particulars: Callable[[E, Language], str] = field(default=lambda *_: "", kw_only=True)
+    headers: Callable[[E], Mapping[str, str]] = field(default=lambda _: {}, kw_only=True)
+    status: int = field(default=0, kw_only=True)
+
+    def text(self, error: E, language: Language) -> str:
+        """
+        What *error* means, for a reader of *language*.
+        """
+        text = Text(self.portuguese, self.english).to(language)
+        return text + self.particulars(error, language)
+
+
+def _retry_after(seconds: float | None) -> Mapping[str, str]:
+    wait = _RETRY_AFTER_SECONDS if seconds is None else max(1, math.ceil(seconds))
+    return {"Retry-After": str(wait)}
+
+
+def _errors_told(
+    error: http.InvalidFieldsError | http.IncompleteDataError, language: Language
+) -> Mapping[str, object]:
+    return _told(error.errors, language)
+
+
+def _told(errors: Sequence[FieldError], language: Language) -> Mapping[str, object]:
+    told = (
+        FieldProblem(field=e.field, message=rule_text(e.rule, e.limit, language)) for e in errors
+    )
+    return {"errors": [*told]}
+
+
+def _first(errors: Sequence[FieldError], language: Language) -> str:
+    return "".join(f": {e.field} {rule_text(e.rule, e.limit, language)}" for e in errors[:1])
+
+
+def _broken(error: domain.InvalidValueError) -> Sequence[FieldError]:
+    return [FieldError(error.field, error.rule)]
+
+
+def _all_required(error: http.IncompleteDataError, language: Language) -> str:
+    verb = _REQUIRED if len(error.required) == 1 else _ALL_REQUIRED
+    return f": {enumeration(error.required, language)} {verb.to(language)}"
+
+
+def _place(error: domain.InvalidYamlError, language: Language) -> str:
+    if not error.line:
+        return ""
+    place = Text(
+        f"linha {error.line}, coluna {error.column}", f"line {error.line}, column {error.column}"
+    )
+    return f" ({place.to(language)})"
+
+
+_INVALID: Final = ("Dados inválidos", "Invalid data")
+_STORE_AWAY: Final = (
+    "Armazenamento indisponível; tente novamente em instantes",
+    "The store is unavailable; try again shortly",
+)
+_BUSY: Final = (
+    "Gravações simultâneas demais; tente novamente em instantes",
+    "Too many writers at a time; try again shortly",
+)
+_VAULT_AWAY: Final = (
+    "Cofre de credenciais indisponível; avise o operador",
+    "The credential vault is unavailable; tell the operator",
+)
+
+_ROWS: Final[Mapping[int, tuple[Row[Any], ...]]] = {
+    400: (
+        Row(
+            http.InvalidJsonError,
+            "JSON inválido: envie um objeto JSON em UTF-8",
+            "Invalid JSON: send one JSON object in UTF-8",
+        ),
+        Row(http.MalformedRequestError, "Requisição HTTP malformada", "Malformed HTTP request"),
+        Row(http.BodyUnreadableError, "Corpo da requisição ilegível", "Unreadable request body"),
+        Row(
+            http.InvalidIdempotencyKeyError,
+            "Chave de idempotência inválida: use de 1 a 256 caracteres ASCII visíveis",
+            "Invalid idempotency key: use 1 to 256 visible ASCII characters",
+        ),
+        Row(
+            http.UnknownEventError,
+            "Tipo de evento não suportado ou não identificado",
+            "Event type not supported or not identified",
+        ),
+    ),
+    401: (
+        Row(http.SignatureMissingError, "Assinatura não fornecida", "Signature not provided"),
+        Row(http.SignatureInvalidError, "Assinatura inválida", "Invalid signature"),
+        Row(
+            http.SignatureTimestampError,
+            "Assinatura expirada ou com horário inválido",
+            "Signature expired or with an invalid timestamp",
+        ),
+        Row(
+            http.WebhookTokenInvalidError,
+            "O endereço do webhook não é válido para esta conta",
+            "The address of the webhook is not valid for this account",
+        ),
+        Row(
+            domain.InvalidApiKeyError,
+            "Chave de API inválida ou não fornecida",
+            "API key invalid or not provided",
+            headers=lambda _: {"WWW-Authenticate": "ApiKey"},
+        ),
+    ),
+    403: (
+        Row(
+            FallbackReservedError,
+            "A chave de API não pode definir este canal como fallback: desmarque Fallback ou fale "
+            "com o operador do hub",
+            "The API key may not make this channel a fallback: untick Fallback, or ask the "
+            "operator of the hub",
+        ),
+        Row(
+            ScopeMissingError,
+            "A chave de API não tem permissão para esta operação",
+            "The API key lacks the scope for this operation",
+            members=lambda error, _: {"scope": error.scope},
+        ),
+        Row(
+            domain.TenantForbiddenError,
+            "A chave de API não dá acesso a este cliente",
+            "The API key gives no access to this tenant",
+        ),
+        Row(
+            domain.CollectionNotEnabledError,
+            "A coleção não está nas coleções habilitadas deste cliente",
+            "The collection is not among the enabled collections of this tenant",
+        ),
+    ),
+    404: (
+        Row(http.RouteNotFoundError, "Endereço não encontrado", "No such address"),
+        Row(
+            http.AppNotServedError,
+            "Este servidor não atende este endereço; confira a opção --apps dele",
+            "This server does not serve this address; check its option --apps",
+        ),
+        Row(
+            domain.DocumentNotFoundError, "Configuração não encontrada", "Configuration not found"
+        ),
+        Row(
+            domain.DocumentDeletedError,
+            "Configuração removida",
+            "Configuration was deleted",
+            members=lambda error, _: {"version": error.version, "deleted": True},
+        ),
+        Row(domain.RevisionNotFoundError, "Versão não encontrada", "Version not found"),
+        Row(domain.TenantNotFoundError, "Cliente não encontrado", "Tenant not found"),
+        Row(domain.MappingNotFoundError, "Mapeamento não encontrado", "Mapping not found"),
+        Row(domain.CredentialNotFoundError, "Credencial não encontrada", "Credential not found"),
+        Row(domain.ApiKeyNotFoundError, "Chave de API não encontrada", "API key not found"),
+        Row(domain.MessageNotFoundError, "Mensagem não encontrada", "Message not found"),
+        Row(domain.CrewNotFoundError, "Equipe não encontrada", "Crew not found"),
+        Row(domain.CollectionNotFoundError, "Coleção não encontrada", "Collection not found"),
+        Row(domain.ItemNotFoundError, "Item não encontrado", "Item not found"),
+    ),
+    405: (
+        Row(
+            http.MethodNotAllowedError,
+            "Método não permitido neste endereço",
+            "Method not allowed at this address",
+            headers=lambda error: {"Allow": ", ".join(error.allowed)},
+        ),
+    ),
+    408: (
+        Row(
+            http.BodyLateError,
+            "O corpo da requisição demorou demais a chegar",
+            "The request body took too long to arrive",
+        ),
+    ),
+    409: (
+        Row(
+            domain.RevisionConflictError,
+            "Outra gravação ocorreu ao mesmo tempo; tente novamente",
+            "Somebody else wrote at the same time; try again",
+        ),
+        Row(
+            ChannelOwnedError,
+            "O canal pertence a outro cliente",
+            "The channel belongs to another tenant",
+            members=lambda error, _: {
+                "owner": str(error.owner),
+                "claimant": str(error.claimant),
+            },
+        ),
+        Row(
+            AccountSharedError,
+            "Outro cliente já tem canais nesta conta do Chatwoot: peça ao operador do hub que "
+            "inclua este canal",
+            "Another tenant has channels in this Chatwoot account already: ask the operator of "
+            "the hub to add this channel",
+        ),
+        Row(
+            NumberTakenError,
+            "Um número especial já é de outro cliente da mesma conta do Chatwoot: retire o número "
+            "ou fale com o operador do hub",
+            "A special number is another tenant's of the same Chatwoot account already: remove "
+            "the number, or ask the operator of the hub",
+        ),
+        Row(
+            domain.IdempotencyKeyReusedError,
+            "Chave de idempotência já usada com outro conteúdo",
+            "Idempotency key already used with another body",
+        ),
+        Row(
+            WrongStageError,
+            "A mensagem não está num estágio que permita esta operação",
+            "The message is at a stage that does not allow this operation",
+            members=lambda error, _: {"stage": error.stage},
+        ),
+    ),
+    410: (
+        Row(
+            domain.CursorExpiredError,
+            "O cursor expirou; leia a coleção desde o início",
+            "The cursor has expired; read the collection from its beginning",
+        ),
+    ),
+    412: (
+        Row(
+            domain.PreconditionFailedError,
+            "O documento não está na versão informada",
+            "The document is not at the version that was given",
+            members=lambda error, _: {"current_version": error.current},
+        ),
+    ),
+    413: (
+        Row(http.BodyTooLargeError, "Corpo da requisição grande demais", "Request body too large"),
+    ),
+    415: (
+        Row(
+            http.UnsupportedMediaTypeError,
+            "Tipo de conteúdo não suportado: envie application/json",
+            "Unsupported content type: send application/json",
+        ),
+        Row(
+            http.UnsupportedEncodingError,
+            "Content-Encoding não suportado neste endereço: envie o corpo sem compressão",
+            "Unsupported Content-Encoding at this address: send the body uncompressed",
+            headers=lambda error: {"Accept-Encoding": ", ".join(error.accepted)},
+        ),
+    ),
+    422: (
+        Row(http.DepthLimitError, "JSON aninhado demais", "JSON nested too deeply"),
+        Row(
+            http.TokenMissingError,
+            "Token de autenticação não fornecido",
+            "Authentication token not provided",
+        ),
+        Row(
+            http.InvalidFieldsError,
+            *_INVALID,
+            members=_errors_told,
+            particulars=lambda error, language: _first(error.errors, language),
+        ),
+        Row(
+            http.IncompleteDataError,
+            "Dados incompletos",
+            "Incomplete data",
+            members=_errors_told,
+            particulars=_all_required,
+        ),
+        Row(
+            http.AccountMismatchError,
+            "A requisição cita mais de um account_id",
+            "The request names more than one account_id",
+        ),
+        Row(
+            http.SourceDataMissingError,
+            "Envie os dados a sincronizar; o hub não os busca no Odoo",
+            "Send the data to synchronise; the hub does not fetch it from Odoo",
+        ),
+        Row(
+            http.AiServiceTaskError,
+            "Esta operação é do serviço de IA; o hub de configuração só guarda os dados",
+            "This is a task of the AI service; the configuration hub only keeps the data",
+        ),
+        Row(
+            domain.InvalidValueError,
+            *_INVALID,
+            members=lambda error, language: _told(_broken(error), language),
+            particulars=lambda error, language: _first(_broken(error), language),
+        ),
+        Row(domain.InvalidYamlError, "YAML inválido", "Invalid YAML", particulars=_place),
+        Row(
+            domain.UnknownFingerprintError,
+            "O documento cita uma credencial selada que não existe neste cliente",
+            "The document names a sealed credential that the tenant does not have",
+        ),
+        Row(
+            domain.EncryptedValueError,
+            "Valor já cifrado pelo servidor antigo (ENC:...); envie o valor em texto claro",
+            "The replaced server has encrypted this value (ENC:...); send it in clear",
+            members=lambda error, language: _told(
+                [FieldError(error.field, "not_encrypted")], language
+            ),
+            particulars=lambda error, _: f": {error.field}",
+        ),
+        Row(
+            application.TargetForbiddenError,
+            "O endereço informado leva a uma rede privada, ou não usa https",
+            "The address leads into a private network, or does not use https",
+        ),
+    ),
+    429: (
+        Row(
+            http.RateLimitedError,
+            "Requisições demais; tente novamente em instantes",
+            "Too many requests; try again shortly",
+            headers=lambda error: _retry_after(error.wait_seconds),
+        ),
+    ),
+    500: (
+        Row(
+            http.UnforeseenError,
+            "Erro interno; a falha foi registrada",
+            "Internal error; it was logged",
+        ),
+        Row(
+            application.SealBrokenError,
+            "A credencial não pôde ser aberta",
+            "The credential could not be opened",
+        ),
+    ),
+    502: (
+        Row(
+            application.CrewRefusedError,
+            "A equipe de IA recusou a mensagem",
+            "The crew refused the message",
+        ),
+        Row(
+            application.ChatwootRefusedError,
+            "O Chatwoot recusou a resposta",
+            "Chatwoot refused the answer",
+        ),
+    ),
+    503: (
+        Row(
+            application.StoreUnavailableError,
+            *_STORE_AWAY,
+            members=lambda error, _: {"cause": error.failure},
+        ),
+        Row(
+            application.StoreUnusableError,
+            *_STORE_AWAY,
+            members=lambda error, _: {"cause": error.failure},
+        ),
+        Row(application.DeliveryRecordedError, *_BUSY),
+        Row(application.MessageRecordedError, *_BUSY),
+        Row(application.TenantKeyChangedError, *_BUSY),
+        Row(application.ContentionError, *_BUSY),
+        Row(application.MasterKeyMissingError, *_VAULT_AWAY),
+        Row(application.InvalidKeyRingError, *_VAULT_AWAY),
+        Row(
+            application.CrewUnavailableError,
+            "A equipe de IA não responde; tente novamente em instantes",
+            "The crew does not answer; try again shortly",
+            headers=lambda error: _retry_after(error.retry_after),
+        ),
+        Row(
+            application.ChatwootUnavailableError,
+            "O Chatwoot não responde; tente novamente em instantes",
+            "Chatwoot does not answer; try again shortly",
+            headers=lambda error: _retry_after(error.retry_after),
+        ),
+    ),
+}
+REFUSALS: Final[Mapping[type[Refusal], Row[Any]]] = {
+    row.kind: evolve(row, status=status) for status, rows in _ROWS.items() for row in rows
+}
+_HEADERS: Final = {401: {"WWW-Authenticate": "Signature"}, 503: _retry_after(None)}
+
+
+def headers_of(error: Refusal) -> Mapping[str, str]:
+    """
+    The headers that say what to do about *error*.
+    """
+    row = REFUSALS[type(error)]
+    return {**_HEADERS.get(row.status, {}), **row.headers(error)}
