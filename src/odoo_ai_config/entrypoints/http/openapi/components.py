@@ -132,7 +132,7 @@ def headers() -> JsonObject:
         ),
         "Content-Security-Policy": _header("Nothing from elsewhere, nothing in line."),
         "X-Content-Type-Options": _header("Not to be guessed.", schema=constant("nosniff")),
-        "Referrer-Policy": _header("Tells nobody.", schema=constant("no-referrer")),
+        "Referrer-Policy": _header("Always `no-referrer`.", schema=constant("no-referrer")),
     }
 
 

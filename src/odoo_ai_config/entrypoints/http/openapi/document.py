@@ -24,8 +24,8 @@ _ABOUT = """\
 The configuration hub between Odoo, Chatwoot and AI services.
 
 Every path works with and without its last slash, without a redirect, and `HEAD` works wherever
-`GET` does. Refusals are problem documents (RFC 9457), in Portuguese unless `Accept-Language` likes
-English better. A path that does not exist is a 404 with the code `route_not_found`; a method that
+`GET` does. Refusals are problem documents (RFC 9457), in Portuguese unless `Accept-Language`
+prefers English. A path that does not exist is a 404 with the code `route_not_found`; a method that
 a path does not have is a 405 with `method_not_allowed`, and `Allow` tells those it has.
 """
 

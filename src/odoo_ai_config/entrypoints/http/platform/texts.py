@@ -42,7 +42,7 @@ class Text:
 
 def preferred_language(accept_language: str | None) -> Language:
     """
-    Portuguese, unless ``Accept-Language`` says that English is liked better.
+    Portuguese, unless ``Accept-Language`` prefers English.
     """
     if not accept_language:
         return Language.PORTUGUESE
