@@ -25,7 +25,7 @@ from odoo_ai_config.domain.identifiers import TenantId
 from odoo_ai_config.domain.json_types import Json, JsonObject, ReadOnlyJsonObject, is_storable
 from odoo_ai_config.domain.outcomes import ItemCounts
 
-_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_]{0,63}", re.ASCII)
+COLLECTION_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_]{0,63}", re.ASCII)
 # Odoo's modules say "products" where its list of collections says "products_informations".
 _SAME: Final = {"products": "products_informations"}
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
@@ -53,7 +53,7 @@ class CollectionName:
 
     @value.validator
     def _check_value(self, _attribute: Attribute[str], value: str) -> None:
-        if _NAME.fullmatch(value) is None:
+        if COLLECTION_NAME.fullmatch(value) is None:
             raise InvalidValueError("collection", "collection")
 
     @classmethod

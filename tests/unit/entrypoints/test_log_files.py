@@ -173,8 +173,7 @@ def test_line_of_no_known_area_is_in_the_file_of_the_day_only(
 
 
 def test_every_area_that_the_source_names_has_its_files() -> None:
-    groups = (*routes._GROUPS, *routes.GROUPS)
-    named = {group.area for group in groups if group.area is not None}
+    named = {group.area for group in routes.GROUPS if group.area is not None}
     for module in PACKAGE.rglob("*.py"):
         named |= set(re.findall(r"\barea=\"([\w-]+)\"", module.read_text("utf-8")))
     assert named <= AREAS.keys()

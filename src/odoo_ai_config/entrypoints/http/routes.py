@@ -7,17 +7,16 @@ clients do not agree on that; a redirect would cost them a round trip, and some 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Final, TypeAlias
+from collections.abc import Callable, Iterator
+from typing import Final
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
-from attrs import field, frozen
 
 from odoo_ai_config.entrypoints.apps import App
 from odoo_ai_config.entrypoints.http.audit.handlers import ROUTES as AUDIT
-from odoo_ai_config.entrypoints.http.channels import handlers as mapping
-from odoo_ai_config.entrypoints.http.channels import routing
+from odoo_ai_config.entrypoints.http.channels.handlers import ROUTES as CHANNELS
+from odoo_ai_config.entrypoints.http.channels.routing import ROUTES as ROUTING
 from odoo_ai_config.entrypoints.http.chatwoot.accounts import ROUTES as CHATWOOT_ACCOUNTS
 from odoo_ai_config.entrypoints.http.chatwoot.webhook import ROUTES as CHATWOOT
 from odoo_ai_config.entrypoints.http.collections.handlers import ROUTES as COLLECTIONS
@@ -26,12 +25,10 @@ from odoo_ai_config.entrypoints.http.documents.handlers import ROUTES as DOCUMEN
 from odoo_ai_config.entrypoints.http.legacy_odoo.handlers import ROUTES as LEGACY_ODOO
 from odoo_ai_config.entrypoints.http.messages.answers import ANSWERS
 from odoo_ai_config.entrypoints.http.messages.handlers import ROUTES as MESSAGES
-from odoo_ai_config.entrypoints.http.odoo_events import handlers as odoo_webhook
+from odoo_ai_config.entrypoints.http.odoo_events.handlers import ROUTES as ODOO_EVENTS
 from odoo_ai_config.entrypoints.http.openapi.handlers import DESCRIPTION, VIEWER
-from odoo_ai_config.entrypoints.http.platform import operations
 from odoo_ai_config.entrypoints.http.platform.authentication import (
     KeyedHandler,
-    PushHandler,
     signed,
 )
 from odoo_ai_config.entrypoints.http.platform.bodies import expect_continue
@@ -40,72 +37,25 @@ from odoo_ai_config.entrypoints.http.platform.errors import (
     MethodNotAllowedError,
     RouteNotFoundError,
 )
-from odoo_ai_config.entrypoints.http.platform.operations import Access, AnyHandler
+from odoo_ai_config.entrypoints.http.platform.operations import Access, AnyHandler, RouteGroup
 from odoo_ai_config.entrypoints.http.platform.request_trace import NOWHERE
-from odoo_ai_config.entrypoints.http.reconciliation import handlers as reconciling
+from odoo_ai_config.entrypoints.http.reconciliation.handlers import ROUTES as RECONCILIATION
 from odoo_ai_config.entrypoints.http.status.handlers import ROUTES as STATUS
 from odoo_ai_config.entrypoints.http.tenants.handlers import ROUTES as TENANTS
 from odoo_ai_config.entrypoints.http.ui.handlers import ROUTES as PAGES
 
-# By path, then by method.
-Open: TypeAlias = Mapping[str, Mapping[str, Handler]]
-Keyed: TypeAlias = Mapping[str, Mapping[str, KeyedHandler]]
-Pushes: TypeAlias = Mapping[str, Mapping[str, PushHandler]]
-
-
-@frozen
-class RouteGroup:
-    """
-    Addresses that belong together.
-
-    Args:
-        app: The app that they belong to; None if they are always served.
-        area: What their log lines are about, one of `log_files.AREAS`; None for the server
-            itself.
-        keyed: Those that ask for an API key.
-        pushes: Those that ask for one with the scope ``webhook``, and for a signature where the
-            operator demands it.
-        open: Those that do not, or that find out in their own way who asks.
-    """
-
-    app: App | None
-    area: str | None
-    keyed: Keyed = field(factory=dict)
-    pushes: Pushes = field(factory=dict)
-    open: Open = field(factory=dict)
-
-
-_EVENTS: Final[Keyed] = {"/odoo-webhook": {"POST": odoo_webhook.receive_event}}
-
-# The most frequent path of each prefix first: aiohttp tries them in this order.
-_CONFIG: Final[Keyed] = {
-    "/mapping": {
-        "GET": mapping.read_mapping,
-        "POST": mapping.replace_mapping,
-        "PATCH": mapping.merge_mapping,
-    },
-    "/mapping/export": {"GET": mapping.export_mapping},
-    "/v1/route": {"GET": routing.resolve_route},
-    "/v1/route/simulate": {"POST": routing.simulate_event},
-}
-
-_COMPARED: Final[Pushes] = {"/v1/reconcile": {"POST": reconciling.reconcile}}
-
 # Too short for an id, so that it has the methods of its own path only.
 _NO_MESSAGE: Final = ("{message_id}", "{message_id:(?!replay(?:/|$))[^/]+}")
 
-_GROUPS: Final = (
-    RouteGroup(App.CONFIG, "odoo-webhook", keyed=_EVENTS),
-    RouteGroup(App.CONFIG, "config", keyed=_CONFIG, pushes=_COMPARED),
-)
-
-
-# Those that carry their operations.
 GROUPS: Final = (
     STATUS,
+    ODOO_EVENTS,
     DESCRIPTION,
     VIEWER,
     DOCUMENTS,
+    CHANNELS,
+    ROUTING,
+    RECONCILIATION,
     PAGES,
     TENANTS,
     CREDENTIALS,
@@ -137,12 +87,9 @@ def add_routes(
             what aiohttp is to call.
     """
     final: dict[str, dict[str, Handler]] = {}
-    for group in _GROUPS:
-        for path, method, handler in _rows(group, apps, let_in):
+    for group in GROUPS:
+        for path, method, handler in _served(group, apps, let_in):
             final.setdefault(path, {})[method] = served(path, method, handler, group.area)
-    for described in GROUPS:
-        for path, method, handler in _served(described, apps, let_in):
-            final.setdefault(path, {})[method] = served(path, method, handler, described.area)
     for form in ("{}", "{}/", "/{}", "/{}/"):
         for path, methods in final.items():
             pattern = path.removesuffix("/").replace(*_NO_MESSAGE)
@@ -155,31 +102,8 @@ def add_routes(
     nowhere.add_route("*", refused, expect_handler=expect_continue)
 
 
-def _rows(
-    group: RouteGroup, apps: frozenset[App], let_in: Callable[[KeyedHandler], Handler]
-) -> Iterator[tuple[str, str, Handler]]:
-    if group.app is None or group.app in apps:
-        keyed = {
-            path: {method: let_in(handler) for method, handler in methods.items()}
-            for path, methods in group.keyed.items()
-        }
-        pushes = {
-            path: {method: let_in(signed(handler)) for method, handler in methods.items()}
-            for path, methods in group.pushes.items()
-        }
-        for path, methods in (*group.open.items(), *keyed.items(), *pushes.items()):
-            for method, handler in methods.items():
-                yield path, method, handler
-            if "GET" in methods:
-                # aiohttp leaves the body out.
-                yield path, "HEAD", methods["GET"]
-    else:
-        for path in (*group.open, *group.keyed, *group.pushes):
-            yield path, "*", refuse_app
-
-
 def _served(
-    group: operations.RouteGroup, apps: frozenset[App], let_in: Callable[[KeyedHandler], Handler]
+    group: RouteGroup, apps: frozenset[App], let_in: Callable[[KeyedHandler], Handler]
 ) -> Iterator[tuple[str, str, Handler]]:
     for operation, handler in group.served:
         if group.app is None or group.app in apps:

@@ -18,12 +18,6 @@ from tests.unit.entrypoints.http.web_hub import WebHub, serving
 ALWAYS = {"/", "/health", "/ready", "/metrics", "/openapi.json", "/docs", "/docs/{file}"}
 PATHS = {
     app: {
-        path
-        for group in routes._GROUPS
-        if group.app is app
-        for path in (*group.open, *group.keyed, *group.pushes)
-    }
-    | {
         operation.path
         for group in routes.GROUPS
         if group.app is app

@@ -17,9 +17,7 @@ from aiohttp import web as web_
 from aiohttp.test_utils import TestClient, TestServer
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from odoo_ai_config.domain import identifiers
 from odoo_ai_config.domain.access import Scope
-from odoo_ai_config.domain.channels import mapping, phone
 from odoo_ai_config.entrypoints.http.openapi import handlers as description
 from odoo_ai_config.entrypoints.http.openapi import request_schemas
 from tests.golden_description import golden_description
@@ -157,22 +155,6 @@ async def test_key_is_needed_where_the_document_says_so(
 ) -> None:
     answer = await web.with_key("").ask(method, filled(path))
     assert (answer.status == 401) == ((path, method) in KEYED)
-
-
-@pytest.mark.parametrize(
-    ("name", "pattern"),
-    [
-        ("TenantId", identifiers.TENANT_ID),
-        ("BusinessArea", identifiers.SLUG),
-        ("DocumentType", identifiers.SLUG),
-        ("CredentialRef", identifiers.CREDENTIAL_REF),
-        ("ChatwootId", identifiers.CHATWOOT_ID),
-        ("Crew", mapping.CREW_NAME),
-        ("PhoneNumber", phone.DIGITS),
-    ],
-)
-def test_patterns_are_those_of_the_domain(name: str, pattern: re.Pattern[str]) -> None:
-    assert DOCUMENT["components"]["schemas"][name]["pattern"] == f"^{pattern.pattern}$"
 
 
 @pytest.mark.parametrize("name", EVENTS)

@@ -4,28 +4,59 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from aiohttp import web
 
 from odoo_ai_config.application.off_loop import ENTRY, run_off_loop
-from odoo_ai_config.domain.access import ApiKey
+from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.channels.sections import MappingSections
+from odoo_ai_config.domain.errors import MappingNotFoundError, TenantForbiddenError
+from odoo_ai_config.entrypoints.apps import App
 from odoo_ai_config.entrypoints.http.channels.payloads import mapping_object, mapping_sections
+from odoo_ai_config.entrypoints.http.channels.schemas import Mapping
 from odoo_ai_config.entrypoints.http.platform.app_keys import SERVICES
 from odoo_ai_config.entrypoints.http.platform.bodies import read_body, read_json, require_json
+from odoo_ai_config.entrypoints.http.platform.errors import IncompleteDataError
+from odoo_ai_config.entrypoints.http.platform.operations import (
+    COMMIT,
+    Operation,
+    Ref,
+    RouteGroup,
+)
 from odoo_ai_config.entrypoints.http.platform.representations import json_bytes
 
+ROUTES: Final = RouteGroup("mapping", App.CONFIG, "config")
 
+
+@Operation(
+    ROUTES,
+    "GET",
+    "/mapping",
+    scope=Scope.CONFIG_READ,
+    answer=Mapping,
+    refusals=(MappingNotFoundError,),
+)
 async def read_mapping(request: web.Request, caller: ApiKey) -> web.Response:
     """
-    The mapping, or the caller's part of it.
+    Read the mapping, or the part of it that the key may see.
     """
     sections = await request.app[SERVICES].read_mapping(caller=caller)
     return await _shown(sections)
 
 
+@Operation(
+    ROUTES,
+    "GET",
+    "/mapping/export",
+    scope=Scope.CONFIG_READ,
+    answer=Mapping,
+    media_types=("application/x-yaml",),
+    refusals=(MappingNotFoundError,),
+)
 async def export_mapping(request: web.Request, caller: ApiKey) -> web.Response:
     """
-    The mapping as YAML.
+    Read the mapping as YAML.
     """
     services = request.app[SERVICES]
     sections = await services.read_mapping(caller=caller)
@@ -35,6 +66,19 @@ async def export_mapping(request: web.Request, caller: ApiKey) -> web.Response:
     return web.Response(body=text.encode(), content_type="application/x-yaml", charset="utf-8")
 
 
+def _writing(method: str) -> Operation:
+    return Operation(
+        ROUTES,
+        method,
+        "/mapping",
+        scope=Scope.CONFIG_WRITE,
+        body=Ref("MappingData"),
+        answer=Mapping,
+        refusals=(*COMMIT, IncompleteDataError, TenantForbiddenError),
+    )
+
+
+@_writing("POST")
 async def replace_mapping(request: web.Request, caller: ApiKey) -> web.Response:
     """
     Replace the whole mapping.
@@ -42,9 +86,10 @@ async def replace_mapping(request: web.Request, caller: ApiKey) -> web.Response:
     return await _written(request, caller, replace=True)
 
 
+@_writing("PATCH")
 async def merge_mapping(request: web.Request, caller: ApiKey) -> web.Response:
     """
-    Merge accounts and inboxes key by key; fallbacks and numbers, where given, as wholes.
+    Merge accounts and inboxes by key, and replace the lists that are given.
     """
     return await _written(request, caller, replace=False)
 

@@ -4,16 +4,29 @@
 
 from __future__ import annotations
 
-from typing import Final
+from enum import StrEnum
+from typing import Annotated, Any, Final
 
 from aiohttp import web
+from msgspec import UNSET, Meta
 
 from odoo_ai_config.application.channels.simulation import SeenRerouting, Simulation
-from odoo_ai_config.domain.access import ApiKey
-from odoo_ai_config.domain.channels.routing import IncomingMessage, Route
-from odoo_ai_config.domain.identifiers import ChatwootId, TenantDomain
-from odoo_ai_config.domain.json_types import Json, JsonObject
+from odoo_ai_config.domain.access import ApiKey, Scope
+from odoo_ai_config.domain.channels.routing import Consideration, IncomingMessage, Route
+from odoo_ai_config.domain.errors import TenantForbiddenError
+from odoo_ai_config.domain.identifiers import ChatwootId
 from odoo_ai_config.domain.outcomes import WriteKind
+from odoo_ai_config.entrypoints.apps import App
+from odoo_ai_config.entrypoints.http.channels.schemas import (
+    Considered,
+    MessageRerouting,
+    Move,
+    Rerouting,
+    RouteOwner,
+    SeenRoute,
+)
+from odoo_ai_config.entrypoints.http.channels.schemas import Route as RouteAnswer
+from odoo_ai_config.entrypoints.http.channels.schemas import Simulation as SimulationAnswer
 from odoo_ai_config.entrypoints.http.odoo_events.payloads import (
     channel_mapping,
     event_of,
@@ -27,41 +40,68 @@ from odoo_ai_config.entrypoints.http.platform.errors import (
     UnknownEventError,
 )
 from odoo_ai_config.entrypoints.http.platform.notices import shown_notices
-from odoo_ai_config.entrypoints.http.platform.paths import is_asked, named
-from odoo_ai_config.entrypoints.http.platform.representations import channel_shown, json_bytes
+from odoo_ai_config.entrypoints.http.platform.operations import Operation, Query, Ref, RouteGroup
+from odoo_ai_config.entrypoints.http.platform.paths import is_asked
+from odoo_ai_config.entrypoints.http.platform.representations import channel_shown, shown
+from odoo_ai_config.entrypoints.http.platform.schema import ChatwootIdText
 from odoo_ai_config.entrypoints.http.platform.texts import preferred_language
 
 _SIMULATED: Final = frozenset({WriteKind.MAPPING, WriteKind.MAPPING_DELETE})
 _NONE: Final = frozenset({"", "0", "None", "False", "null"})
 
 
+ROUTES: Final = RouteGroup("mapping", App.CONFIG, "config")
+_ACCOUNT: Final = Query("account_id", ChatwootIdText, ChatwootId, required=True)
+_INBOX: Final = Query("inbox_id", ChatwootIdText, ChatwootId)
+_NUMBER: Final = Query(
+    "number",
+    Annotated[str, Meta(examples=["5511999999999"])],
+    str,
+    "The sender's, in any form.",
+)
+_EXPLAIN: Final = Query(
+    "explain", StrEnum("YesOrNo", ["1", "true", "yes", "0", "false", "no"]), str
+)
+
+
+@Operation(
+    ROUTES,
+    "GET",
+    "/v1/route",
+    scope=Scope.CONFIG_READ,
+    parameters=(_ACCOUNT, _INBOX, _NUMBER, _EXPLAIN),
+    answer=RouteAnswer,
+    refusals=(IncompleteDataError, TenantForbiddenError),
+)
 async def resolve_route(request: web.Request, caller: ApiKey) -> web.Response:
     """
-    The route of a message, with what became of every rule if that is asked for.
+    Where a Chatwoot message goes.
     """
-    query = request.query
-    account = query.get("account_id", "")
-    inbox = query.get("inbox_id", "")
-    if account in _NONE:
+    account = _given(_ACCOUNT, request)
+    if account is None:
         raise IncompleteDataError(["account_id"], [FieldError("account_id", "required")])
-    message = IncomingMessage(
-        named("account_id", ChatwootId, account),
-        None if inbox in _NONE else named("inbox_id", ChatwootId, inbox),
-        query.get("number") or None,
-    )
-    explain = is_asked(request, "explain")
+    message = IncomingMessage(account, _given(_INBOX, request), _NUMBER.of(request))
+    explain = is_asked(request, _EXPLAIN.name)
     route = await request.app[SERVICES].resolve_route(message, caller=caller, explain=explain)
-    return web.Response(
-        body=json_bytes(_shown(route, explain=explain)), content_type="application/json"
-    )
+    considered = [_considered(step) for step in route.considered] if explain else UNSET
+    return shown(RouteAnswer(**_members_of(route), considered=considered))
 
 
+@Operation(
+    ROUTES,
+    "POST",
+    "/v1/route/simulate",
+    scope=Scope.CONFIG_READ,
+    body=Ref("SimulatedEvent"),
+    answer=SimulationAnswer,
+    refusals=(UnknownEventError, IncompleteDataError, TenantForbiddenError),
+)
 async def simulate_event(request: web.Request, caller: ApiKey) -> web.Response:
     """
     What an event about a channel would change.
 
-    Raises:
-        UnknownEventError: The body is another event, or none.
+    Nothing is written. Of the messages that the hub could get, those are shown whose route would
+    be another; a bound key sees its tenant's part.
     """
     require_json(request)
     body = await read_json(request, await read_body(request), dict)
@@ -73,36 +113,46 @@ async def simulate_event(request: web.Request, caller: ApiKey) -> web.Response:
         mapping, caller=caller, messages=incoming_messages(body)
     )
     language = preferred_language(request.headers.get("Accept-Language"))
-    answer = {
-        "event": event.value,
-        "tenant_id": str(mapping.owner.tenant),
-        "domain": str(mapping.owner.domain),
-        "mapping_version": simulation.version,
-        "changed": simulation.changed,
-        "refusal": simulation.refusal,
-        "moves": _moves(simulation),
-        "effects": [_rerouting(effect) for effect in simulation.effects],
-        "truncated": simulation.truncated,
-        "messages": [{**_rerouting(one), "changed": one.differs} for one in simulation.messages],
-        "warnings": shown_notices(simulation.notices, language),
-    }
-    return web.Response(body=json_bytes(answer), content_type="application/json")
+    return shown(
+        SimulationAnswer(
+            event=event.value,
+            tenant_id=str(mapping.owner.tenant),
+            domain=str(mapping.owner.domain),
+            mapping_version=simulation.version,
+            changed=simulation.changed,
+            refusal=simulation.refusal,
+            moves=_moves(simulation),
+            effects=[Rerouting(**_rerouting(effect)) for effect in simulation.effects],
+            truncated=simulation.truncated,
+            messages=[
+                MessageRerouting(**_rerouting(one), changed=one.differs)
+                for one in simulation.messages
+            ],
+            warnings=shown_notices(simulation.notices, language),
+        )
+    )
 
 
-def _moves(simulation: Simulation) -> list[Json]:
+def _given(query: Query[ChatwootId], request: web.Request) -> ChatwootId | None:
+    return None if request.query.get(query.name, "") in _NONE else query.of(request)
+
+
+def _moves(simulation: Simulation) -> list[Move]:
     if simulation.loser is None:
         return []
     mapping = simulation.mapping
+    channel = channel_shown(mapping.key)
     return [
         {
-            **channel_shown(mapping.key),
+            "chatwoot_account_id": channel["chatwoot_account_id"],
+            "chatwoot_inbox_id": channel["chatwoot_inbox_id"],
             "from": str(simulation.loser),
             "to": str(mapping.owner.tenant),
         }
     ]
 
 
-def _rerouting(rerouting: SeenRerouting) -> JsonObject:
+def _rerouting(rerouting: SeenRerouting) -> dict[str, Any]:
     message = rerouting.message
     return {
         "account_id": None if message.account is None else str(message.account),
@@ -113,32 +163,25 @@ def _rerouting(rerouting: SeenRerouting) -> JsonObject:
     }
 
 
-def _seen(route: Route | None) -> JsonObject:
+def _seen(route: Route | None) -> SeenRoute:
     if route is None:
-        return {"resolved": True, "hidden": True}
-    return _shown(route, explain=False)
+        return SeenRoute(resolved=True, hidden=True)
+    return SeenRoute(**_members_of(route))
 
 
-def _shown(route: Route, *, explain: bool) -> JsonObject:
+def _members_of(route: Route) -> dict[str, Any]:
     owner = route.owner
-    shown: JsonObject = {
+    return {
         "resolved": owner is not None,
         "tenant_id": None if owner is None else str(owner.tenant),
         "domain": None if owner is None else str(owner.domain),
         "crew": route.crew,
-        "matched_by": route.matched_by.value,
+        "matched_by": route.matched_by,
     }
-    if explain:
-        shown["considered"] = [
-            {
-                "rule": step.rule.value,
-                "verdict": step.verdict.value,
-                "owners": [_owner(owner) for owner in step.owners],
-            }
-            for step in route.considered
-        ]
-    return shown
 
 
-def _owner(owner: TenantDomain) -> JsonObject:
-    return {"tenant_id": str(owner.tenant), "domain": str(owner.domain)}
+def _considered(step: Consideration) -> Considered:
+    owners = [
+        RouteOwner(tenant_id=str(owner.tenant), domain=str(owner.domain)) for owner in step.owners
+    ]
+    return Considered(rule=step.rule, verdict=step.verdict, owners=owners)

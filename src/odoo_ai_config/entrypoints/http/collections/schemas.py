@@ -9,19 +9,12 @@ from typing import Annotated, TypeAlias
 from msgspec import UNSET, Meta, Raw, UnsetType
 
 from odoo_ai_config.entrypoints.http.platform.schema import (
+    CollectionNameText,
     Moment,
     TenantIdText,
     answer,
 )
 
-CollectionNameText: TypeAlias = Annotated[
-    str,
-    Meta(
-        description="As `enabled_collections` has it.",
-        pattern="^[a-z0-9][a-z0-9_]{0,63}$",
-        examples=["products_informations"],
-    ),
-]
 ItemIdText: TypeAlias = Annotated[
     str,
     Meta(description="As the source has it.", min_length=1, max_length=256, examples=["7"]),

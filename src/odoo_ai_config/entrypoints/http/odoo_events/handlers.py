@@ -6,34 +6,56 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from aiohttp import web
+from msgspec import UNSET
 from structlog.contextvars import bind_contextvars
 
 from odoo_ai_config.application.errors import ApplicationError
 from odoo_ai_config.application.off_loop import run_off_loop
-from odoo_ai_config.domain.access import ApiKey
+from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.changes import Claim
-from odoo_ai_config.domain.channels.mapping import ChannelMapping
+from odoo_ai_config.domain.channels.mapping import MAPPING_REFUSALS, ChannelMapping
 from odoo_ai_config.domain.documents.syncs import CompanyMetadataSync, CredentialsSync
-from odoo_ai_config.domain.errors import DomainError
+from odoo_ai_config.domain.errors import (
+    DomainError,
+    EncryptedValueError,
+    InvalidYamlError,
+    TenantForbiddenError,
+    UnknownFingerprintError,
+)
 from odoo_ai_config.domain.json_types import JsonObject
 from odoo_ai_config.domain.outcomes import Outcome, WriteKind
+from odoo_ai_config.entrypoints.apps import App
 from odoo_ai_config.entrypoints.http.odoo_events.payloads import (
     channel_mapping,
     company_metadata_sync,
     credentials_sync,
     event_of,
 )
+from odoo_ai_config.entrypoints.http.odoo_events.schemas import EventAccepted
 from odoo_ai_config.entrypoints.http.platform.app_keys import EVENT, LOG, METRICS, SERVICES
 from odoo_ai_config.entrypoints.http.platform.authentication import pushed_body
 from odoo_ai_config.entrypoints.http.platform.bodies import read_json
-from odoo_ai_config.entrypoints.http.platform.errors import HttpRefusalError
+from odoo_ai_config.entrypoints.http.platform.errors import (
+    HttpRefusalError,
+    IncompleteDataError,
+    TokenMissingError,
+    UnknownEventError,
+)
 from odoo_ai_config.entrypoints.http.platform.idempotency import REPLAYED, claim_of
 from odoo_ai_config.entrypoints.http.platform.metrics import Metrics
 from odoo_ai_config.entrypoints.http.platform.notices import shown_notices
-from odoo_ai_config.entrypoints.http.platform.representations import json_bytes, timestamp
+from odoo_ai_config.entrypoints.http.platform.operations import (
+    COMMIT,
+    VAULT,
+    Access,
+    Operation,
+    Ref,
+    RouteGroup,
+)
+from odoo_ai_config.entrypoints.http.platform.representations import shown, timestamp
 from odoo_ai_config.entrypoints.http.platform.texts import (
     EVENT_DONE,
     Language,
@@ -50,9 +72,38 @@ _READERS: Final[Mapping[WriteKind, Callable[[JsonObject], _Event]]] = {
 }
 
 
+ROUTES: Final = RouteGroup("events", App.CONFIG, "odoo-webhook")
+
+
+@Operation(
+    ROUTES,
+    "POST",
+    "/odoo-webhook",
+    scope=Scope.WEBHOOK,
+    # It reads the body itself, to log and count what is refused.
+    access=Access.KEYED,
+    body=Ref("Event"),
+    idempotent=True,
+    answer=EventAccepted,
+    refusals=(
+        *COMMIT,
+        *VAULT,
+        UnknownEventError,
+        IncompleteDataError,
+        TokenMissingError,
+        InvalidYamlError,
+        TenantForbiddenError,
+        EncryptedValueError,
+        *MAPPING_REFUSALS,
+        UnknownFingerprintError,
+    ),
+)
 async def receive_event(request: web.Request, caller: ApiKey) -> web.Response:
     """
-    Take in one event; the answer is sent after its commit is durable.
+    Take in an event of Odoo.
+
+    Which event it is says `event_type`, or else `event`, or else the object that is there, or
+    else `source`. The answer is sent after the commit is durable.
     """
     app, raw, outcome = request.app, b"", None
     metrics = app[METRICS]
@@ -80,11 +131,7 @@ async def receive_event(request: web.Request, caller: ApiKey) -> web.Response:
         warnings=sorted({notice.code for notice in outcome.notices}),
     )
     language = preferred_language(request.headers.get("Accept-Language"))
-    return web.Response(
-        body=json_bytes(_answer(outcome, language)),
-        content_type="application/json",
-        headers=REPLAYED if outcome.replayed else None,
-    )
+    return shown(_answer(outcome, language), REPLAYED if outcome.replayed else None)
 
 
 def _name_of(request: web.Request) -> str:
@@ -121,21 +168,19 @@ def _counted(outcome: Outcome, metrics: Metrics) -> str:
     return became
 
 
-def _answer(outcome: Outcome, language: Language) -> Mapping[str, object]:
-    answer: dict[str, object] = {
-        "success": True,
-        "message": EVENT_DONE[outcome.kind].to(language),
-        "tenant_id": str(outcome.owner.tenant),
-        "domain": str(outcome.owner.domain),
+def _answer(outcome: Outcome, language: Language) -> EventAccepted:
+    numbers: dict[str, Any] = {
+        f"{kind}_version": version for kind, version in outcome.versions.items()
     }
-    for kind, version in outcome.versions.items():
-        answer[f"{kind}_version"] = version
-    for kind, digest in outcome.digests.items():
-        answer[f"{kind}_digest"] = digest
-    if "mapping" in outcome.versions:
-        # The replaced service's name for it.
-        answer["version"] = outcome.versions["mapping"]
-    answer["timestamp"] = timestamp(outcome.at)
-    answer["changed"] = outcome.changed
-    answer["warnings"] = shown_notices(outcome.notices, language)
-    return answer
+    numbers |= {f"{kind}_digest": digest for kind, digest in outcome.digests.items()}
+    return EventAccepted(
+        success=True,
+        message=EVENT_DONE[outcome.kind].to(language),
+        tenant_id=str(outcome.owner.tenant),
+        domain=str(outcome.owner.domain),
+        **numbers,
+        version=outcome.versions.get("mapping", UNSET),
+        timestamp=timestamp(outcome.at),
+        changed=outcome.changed,
+        warnings=shown_notices(outcome.notices, language),
+    )

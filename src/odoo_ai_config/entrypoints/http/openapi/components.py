@@ -10,9 +10,9 @@ from typing import Annotated, Final
 from msgspec import Meta
 
 from odoo_ai_config.domain.json_types import Json, JsonObject
-from odoo_ai_config.entrypoints.http.openapi.operations import header, path_part
+from odoo_ai_config.entrypoints.http.openapi.operations import header
 from odoo_ai_config.entrypoints.http.openapi.refusals import languages
-from odoo_ai_config.entrypoints.http.openapi.shapes import constant, one_of, ref, text, whole
+from odoo_ai_config.entrypoints.http.openapi.shapes import constant, one_of, whole
 from odoo_ai_config.entrypoints.http.platform.schema import (
     BusinessAreaName,
     CredentialRefText,
@@ -50,16 +50,10 @@ _ETAG: Final = r'^"[!#-~]+"$'
 
 def parameters() -> JsonObject:
     """
-    Parts of paths, and headers of requests.
+    Headers of requests.
     """
-    area = text(
-        "A slug, or the text that it is made of.",
-        minLength=1,
-        maxLength=128,
-        examples=["retail"],
-    )
     idempotency = "The same key with the same request is done once; its answer is repeated."
-    named = {
+    return {
         "X-Request-ID": header(
             "X-Request-ID",
             "Comes back if it is 1 to 128 of `A-Z a-z 0-9 . _ -`, and is replaced if not.",
@@ -90,13 +84,6 @@ def parameters() -> JsonObject:
             "X-Chatwoot-Delivery", "Chatwoot: the same when it sends the same again."
         ),
         "X-Webhook-Signature": header("X-Webhook-Signature", "The old Odoo module: hex."),
-    }
-    return {
-        "tenant": path_part("tenant", ref("TenantId")),
-        "domain": path_part("domain", area, "The business area."),
-        "kind": path_part("kind", ref("DocumentType")),
-        "version": path_part("version", whole(examples=[1])),
-        **named,
     }
 
 

@@ -8,12 +8,10 @@ from collections.abc import Iterable
 
 from odoo_ai_config.domain.json_types import JsonObject
 from odoo_ai_config.entrypoints.apps import ALL_APPS, App
-from odoo_ai_config.entrypoints.http.openapi import answer_schemas, request_schemas
+from odoo_ai_config.entrypoints.http.openapi import request_schemas
 from odoo_ai_config.entrypoints.http.openapi.collection_requests import collection_schemas
 from odoo_ai_config.entrypoints.http.openapi.components import headers, parameters
 from odoo_ai_config.entrypoints.http.openapi.described import Describer
-from odoo_ai_config.entrypoints.http.openapi.event_paths import event_paths
-from odoo_ai_config.entrypoints.http.openapi.mapping_paths import mapping_paths
 from odoo_ai_config.entrypoints.http.openapi.message_requests import message_schemas
 from odoo_ai_config.entrypoints.http.openapi.operations import BEARER_SCHEME, SECURITY_SCHEME
 from odoo_ai_config.entrypoints.http.openapi.refusals import RESPONSES
@@ -38,7 +36,7 @@ def description(
     """
     described = Describer()
     described.schema(Problem)
-    paths = {**_paths(apps), **described.paths(groups, apps)}
+    paths = described.paths(groups, apps)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -81,10 +79,6 @@ def description(
             "headers": headers(),
             "responses": {**RESPONSES, **described.responses},
             "schemas": {
-                **answer_schemas.identifiers(),
-                **answer_schemas.event_answers(),
-                **answer_schemas.mapping_answers(),
-                **answer_schemas.reconciliation_answers(),
                 **message_schemas(),
                 **collection_schemas(),
                 **request_schemas.lenient_values(),
@@ -95,16 +89,4 @@ def description(
                 **described.schemas,
             },
         },
-    }
-
-
-def _paths(apps: frozenset[App]) -> JsonObject:
-    by_app: dict[App, JsonObject] = {
-        App.CONFIG: {
-            **event_paths(),
-            **mapping_paths(),
-        },
-    }
-    return {
-        path: item for app, paths in by_app.items() if app in apps for path, item in paths.items()
     }

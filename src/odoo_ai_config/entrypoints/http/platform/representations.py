@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from aiohttp import web
@@ -39,7 +39,7 @@ def shown(answer: object, headers: Mapping[str, str] | None = None) -> web.Respo
     return web.Response(body=json_bytes(answer), content_type="application/json", headers=headers)
 
 
-def channel_shown(key: ChannelKey) -> dict[str, str | None]:
+def channel_shown(key: ChannelKey) -> dict[str, Any]:
     """
     A channel, by the names that Odoo's events have for its parts.
     """

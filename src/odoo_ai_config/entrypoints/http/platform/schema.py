@@ -16,6 +16,7 @@ from msgspec import Meta
 from odoo_ai_config.domain import identifiers
 from odoo_ai_config.domain.channels import phone
 from odoo_ai_config.domain.channels.mapping import CREW_NAME
+from odoo_ai_config.domain.collections import COLLECTION_NAME
 from odoo_ai_config.domain.messages import inbox
 
 T = TypeVar("T")
@@ -77,6 +78,14 @@ CredentialRefText: TypeAlias = Annotated[
         description="The name under which a config refers to a sealed value.",
         pattern=_whole(identifiers.CREDENTIAL_REF),
         examples=["token_referencia"],
+    ),
+]
+CollectionNameText: TypeAlias = Annotated[
+    str,
+    Meta(
+        description="As `enabled_collections` has it.",
+        pattern=_whole(COLLECTION_NAME),
+        examples=["products_informations"],
     ),
 ]
 ChatwootIdText: TypeAlias = Annotated[

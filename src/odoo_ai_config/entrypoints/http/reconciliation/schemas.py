@@ -1,0 +1,162 @@
+"""
+What a source is answered about its pushes.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, TypeAlias
+
+from msgspec import UNSET, Meta, UnsetType
+
+from odoo_ai_config.domain.reconciliation import DriftStatus
+from odoo_ai_config.entrypoints.http.platform.schema import (
+    Always,
+    BusinessAreaText,
+    ChatwootIdText,
+    CollectionNameText,
+    Digest,
+    DocumentTypeText,
+    TenantIdText,
+    Version,
+    answer,
+)
+
+Count: TypeAlias = Annotated[int, Meta(ge=0)]
+
+
+@answer
+class _State:
+    version: Version
+    digest: Digest
+
+
+@answer
+class _Drift:
+    status: Annotated[
+        DriftStatus,
+        Meta(
+            description="`equal`; `differs`: the hub has another content or a later version; "
+            "`missing`: it has none, or only an earlier version; `taken`: the channel is another "
+            "tenant's."
+        ),
+    ]
+    version: Annotated[int, Meta(description="The hub's; 0 for none.", ge=0)]
+    digest: Digest | None
+    deleted: Always | UnsetType = UNSET
+
+
+@answer
+class _Channel:
+    chatwoot_account_id: ChatwootIdText | None
+    chatwoot_inbox_id: ChatwootIdText | None
+
+
+@answer
+class _Document:
+    config_type: DocumentTypeText
+
+
+@answer
+class _Collection:
+    name: CollectionNameText
+
+
+@answer
+class _Tenant:
+    tenant_id: TenantIdText
+
+
+@answer
+class _Area(_Tenant):
+    domain: BusinessAreaText
+
+
+@answer
+class DocumentDrift(_Drift, _Document):
+    """
+    How a document stands.
+    """
+
+
+@answer
+class ChannelDrift(_Drift, _Channel):
+    """
+    How a channel stands.
+    """
+
+
+@answer
+class CollectionDrift(_Drift, _Collection):
+    """
+    How a collection stands.
+    """
+
+
+@answer
+class AreaDrift(_Area):
+    """
+    How the things of one business area stand.
+    """
+
+    documents: list[DocumentDrift]
+    mappings: list[ChannelDrift]
+    collections: list[CollectionDrift]
+
+
+@answer
+class UnknownDocument(_State, _Document, _Area):
+    """
+    A document that the source did not name.
+    """
+
+
+@answer
+class UnknownChannel(_State, _Channel, _Area):
+    """
+    A channel that the source did not name.
+    """
+
+
+@answer
+class UnknownCollection(_State, _Collection, _Tenant):
+    """
+    A collection that the source did not name.
+    """
+
+
+@answer
+class Unknown:
+    """
+    What else the hub has of these tenants.
+    """
+
+    documents: list[UnknownDocument]
+    mappings: list[UnknownChannel]
+    collections: list[UnknownCollection]
+
+
+@answer
+class DriftSummary:
+    """
+    How many things stand how.
+    """
+
+    equal: Count
+    differs: Count
+    missing: Count
+    taken: Count
+    unknown: Count
+
+
+@answer
+class Reconciliation:
+    """
+    How each thing stands.
+    """
+
+    summary: DriftSummary
+    entries: Annotated[
+        list[AreaDrift], Meta(description="In the order in which they were asked about.")
+    ]
+    unknown: Unknown
+    truncated: Annotated[bool, Meta(description="There is more that is unknown than is shown.")]
