@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import os
 import shutil
 import subprocess
 import tempfile
@@ -192,6 +193,8 @@ async def browsing() -> AsyncIterator[Page]:
             [browser(), "--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars",
              "--lang=pt-BR", "--accept-lang=pt-BR", "--remote-debugging-port=0",
              f"--user-data-dir={profile}", "about:blank"],
+            # It leaves a folder behind wherever it may.
+            env=os.environ | {"TMPDIR": profile},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
