@@ -1,7 +1,11 @@
 from __future__ import annotations
 
+import gc
 import os
+import signal
+from types import FrameType
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 pytest_plugins = ["pytester", "tests.contract.parity", "tests.mongo_server"]
@@ -21,3 +25,18 @@ settings.register_profile("nightly", parent=settings.get_profile("dev"), max_exa
 settings.load_profile(
     os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "dev")
 )
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    # What is there before the first test stays: nobody has to look whether it is garbage.
+    gc.collect()
+    gc.freeze()
+
+
+def interrupt(number: int, frame: FrameType | None) -> None:
+    signal.default_int_handler(number, frame)
+
+
+# asyncio replaces Python's own handler for each test, and signal.signal() formats what it is
+# given: the task and everything that its result holds, a whole store for instance.
+signal.signal(signal.SIGINT, interrupt)
