@@ -139,7 +139,9 @@ class _PrivateLog(RotatingFileHandler):
 
 def append(file: logging.Handler, lines: Sequence[str]) -> None:
     """
-    Write *lines* to *file*.
+    Write *lines* to *file*, if there are any.
     """
+    if not lines:
+        return
     # In one piece: handlers count bytes and look for the end of the file at each record.
     file.handle(logging.LogRecord("", logging.INFO, "", 0, "\n".join(lines), None, None))
