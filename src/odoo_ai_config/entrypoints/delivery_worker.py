@@ -1,5 +1,5 @@
 """
-The worker of a process: takes messages that are due and delivers them, many at a time.
+The delivery worker of a process: takes messages that are due and delivers many at a time.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ from odoo_ai_config.entrypoints.wiring import Services
 
 Count: TypeAlias = Callable[[str], None]
 """
-Takes what a step of a delivery has come to.
+Takes the outcome of a step of a delivery.
 """
 
 _log = structlog.get_logger(area="hub")
 
-# How long a message waits at most that another process has received and does not deliver.
+# How long a message waits at most if another process received it and does not deliver it.
 _LOOK_SECONDS: Final = 1.0
-# What comes meanwhile is taken in one go: receiving goes before delivering. A delivery that ends
-# cuts the rest short: nothing more would come while its place is empty.
+# Messages that arrive meanwhile are taken together: receiving goes before delivering. The end of
+# a delivery cuts this short, so that its place is not left empty.
 _REST_SECONDS: Final = 0.01
 _BACKOFF_SECONDS: Final = (0.5, 10.0)
-# What giving messages back may take at the very end.
+# How long giving messages back may take at the end.
 _LAST_SECONDS: Final = 2.0
 _UNEXPECTED: Final = Trouble.UNEXPECTED.value
 _SEVERITIES: Final = {
@@ -57,7 +57,7 @@ class Capacity:
     Args:
         total: Messages at most.
         per_tenant: Messages of one tenant at most.
-        grace: Seconds that deliveries are given to be finished when the process stops.
+        grace: Seconds for running deliveries when the process stops.
     """
 
     total: int = 64
@@ -67,29 +67,30 @@ class Capacity:
 
 def capacity_of(settings: Settings) -> Capacity:
     """
-    What the operator has set.
+    The operator's settings.
     """
     return Capacity(settings.deliveries, settings.deliveries_per_tenant, settings.shutdown_seconds)
 
 
 @define(eq=False)
-class _Hand:
+class _Delivery:
     """
-    What one delivery is at.
+    A delivery that runs.
 
     Args:
-        at_fault: Whether it has ended with something that nobody foresaw.
+        message: Its message, as of the last step.
+        failed: Whether it has ended with an unexpected error.
     """
 
     message: InboxMessage
-    at_fault: bool = False
+    failed: bool = False
 
 
 class DeliveryWorker:
     """
-    Takes messages and brings them to where they go, until it is retired.
+    Takes messages and delivers them, until it is retired.
 
-    One delivery never keeps another one waiting, however it goes wrong.
+    No delivery delays another one, whatever goes wrong with it.
     """
 
     def __init__(
@@ -97,11 +98,11 @@ class DeliveryWorker:
     ) -> None:
         self._inbox = services.ports.inbox
         self._deliver = services.deliver_message
-        self._bell = services.work_signal
+        self._signal = services.work_signal
         self._ended = WorkSignal()
         self._capacity = capacity
         self._count = count
-        self._in_hand: dict[asyncio.Task[None], _Hand] = {}
+        self._running: dict[asyncio.Task[None], _Delivery] = {}
         self._ends_at: float | None = None
         self._failed_looks = 0
         # Wall time minus monotonic time, at the last look.
@@ -109,14 +110,14 @@ class DeliveryWorker:
 
     def retire(self) -> float:
         """
-        Take nothing more; the grace for what is in hand begins with the first call.
+        Take nothing more. The first call starts the grace for running deliveries.
 
         Returns:
             When it ends, by the loop's clock.
         """
         if self._ends_at is None:
             self._ends_at = asyncio.get_running_loop().time() + self._capacity.grace
-            self._bell.ring()
+            self._signal.ring()
         return self._ends_at
 
     async def work(self) -> None:
@@ -125,7 +126,7 @@ class DeliveryWorker:
         """
         pause = 0.0
         while True:
-            await self._bell.wait(pause)
+            await self._signal.wait(pause)
             if self._ends_at is not None:
                 return
             pause = await self._looked()
@@ -133,41 +134,39 @@ class DeliveryWorker:
 
     async def finish(self) -> None:
         """
-        Let what is in hand be finished within the grace, and give back what is not.
+        Let running deliveries end within the grace, and give back the messages of the others.
         """
         ends_at, loop = self.retire(), asyncio.get_running_loop()
-        # One that fails is followed by another that puts the message off.
-        while self._in_hand and loop.time() < ends_at:
-            await asyncio.wait(set(self._in_hand), timeout=ends_at - loop.time())
-        left = dict(self._in_hand)
+        # One that fails starts another one, which puts the message off.
+        while self._running and loop.time() < ends_at:
+            await asyncio.wait(set(self._running), timeout=ends_at - loop.time())
+        left = dict(self._running)
         for task in left:
             task.cancel()
         await asyncio.gather(*left, return_exceptions=True)
         with suppress(TimeoutError):
             async with asyncio.timeout(_LAST_SECONDS):
-                await asyncio.gather(*(self._given_back(hand.message) for hand in left.values()))
+                await asyncio.gather(
+                    *(self._given_back(delivery.message) for delivery in left.values())
+                )
 
     async def _looked(self) -> float:
-        # How long there is nothing to look for, unless the bell rings.
-        look = asyncio.create_task(self._taken())
-        try:
-            await asyncio.wait({look})
-        finally:
-            look.cancel()
-        error = look.exception()
-        if error is not None:
-            code = _code_of(error)
+        # For how many seconds there is nothing to look for, unless the signal comes.
+        (looked,) = await asyncio.gather(self._taken(), return_exceptions=True)
+        if isinstance(looked, BaseException):
+            code = _code_of(looked)
             if not self._failed_looks:
                 _log.warning("inbox_away", code=code)
-            self._failed_looks += 1
             first, longest = _BACKOFF_SECONDS
-            # The bell does not bring the store back.
-            await asyncio.sleep(min(first * 2 ** min(self._failed_looks - 1, 10), longest))
+            pause = min(first * 2 ** min(self._failed_looks, 10), longest)
+            self._failed_looks += 1
+            # The signal does not bring the store back.
+            await asyncio.sleep(pause)
             return 0.0
         if self._failed_looks:
             _log.info("inbox_back")
         self._failed_looks = 0
-        return look.result()
+        return looked
 
     async def _follow_clock(self) -> None:
         # Also at the start: it may have been set back since anybody looked.
@@ -182,10 +181,10 @@ class DeliveryWorker:
 
     async def _taken(self) -> float:
         await self._follow_clock()
-        room = self._capacity.total - len(self._in_hand)
+        room = self._capacity.total - len(self._running)
         if room <= 0:
             return _LOOK_SECONDS
-        # Until a delivery of theirs ends, nothing of these can be taken, whatever comes.
+        # Nothing of these tenants can be taken until one of their deliveries ends.
         most = self._capacity.per_tenant
         full = [tenant for tenant, count in self._by_tenant().items() if count >= most]
         # Reading costs less than looking for something to take.
@@ -196,45 +195,45 @@ class DeliveryWorker:
         claim_limits = ClaimLimits(room, most, self._by_tenant())
         messages = await self._inbox.claim(claim_limits, now=now, until=now + self._deliver.lease)
         for message in messages:
-            hand = _Hand(message)
-            self._hold(hand, self._delivered(hand))
-        # If there was none, another process has been faster.
+            delivery = _Delivery(message)
+            self._start(delivery, self._delivered(delivery))
+        # If there is none, another process was faster.
         return 0.0 if messages else _LOOK_SECONDS
 
     def _by_tenant(self) -> Counter[TenantId]:
-        return Counter(hand.message.holder.tenant for hand in self._in_hand.values())
+        return Counter(delivery.message.holder.tenant for delivery in self._running.values())
 
-    def _hold(self, hand: _Hand, work: Coroutine[object, object, None]) -> None:
-        # The task has a context of its own, so that adapters' lines say whose they are too, and
-        # those about its end.
+    def _start(self, delivery: _Delivery, work: Coroutine[object, object, None]) -> None:
+        # With a context of its own, log lines of adapters name the message too, and so do those
+        # about the end of the task.
         context = copy_context()
         task = asyncio.create_task(work, context=context)
-        self._in_hand[task] = hand
-        task.add_done_callback(self._put_down, context=context)
+        self._running[task] = delivery
+        task.add_done_callback(self._on_end, context=context)
 
-    def _put_down(self, task: asyncio.Task[None]) -> None:
-        hand = self._in_hand.pop(task)
+    def _on_end(self, task: asyncio.Task[None]) -> None:
+        delivery = self._running.pop(task)
         error = None if task.cancelled() else task.exception()
         if error is not None:
-            self._failed(hand, _code_of(error))
-        # There is room for another one, or the next of the conversation can be taken.
+            self._failed(delivery, _code_of(error))
+        # Now there is room for another one, or the next of the conversation can be taken.
         self._ended.ring()
-        self._bell.ring()
+        self._signal.ring()
 
-    def _failed(self, hand: _Hand, code: str) -> None:
-        if code == _UNEXPECTED and not hand.at_fault:
-            # Uncounted, it would come back each time that its claim runs out.
-            hand.at_fault = True
-            self._hold(hand, self._put_off(hand))
+    def _failed(self, delivery: _Delivery, code: str) -> None:
+        if code == _UNEXPECTED and not delivery.failed:
+            # If the failure was not counted, the message would come back with each claim.
+            delivery.failed = True
+            self._start(delivery, self._put_off(delivery))
             return
         _log.warning("delivery_left", code=code)
         self._count("left")
 
-    async def _put_off(self, hand: _Hand) -> None:
-        self._tell(await self._deliver.failed(hand.message, reason=_UNEXPECTED))
+    async def _put_off(self, delivery: _Delivery) -> None:
+        self._tell(await self._deliver.failed(delivery.message, reason=_UNEXPECTED))
 
-    async def _delivered(self, hand: _Hand) -> None:
-        message = hand.message
+    async def _delivered(self, delivery: _Delivery) -> None:
+        message = delivery.message
         bind_contextvars(
             area="hub",
             request_id=message.origin.request_id,
@@ -243,8 +242,8 @@ class DeliveryWorker:
         )
         unposted = False
         while True:
-            step = await self._step(hand.message, unposted=unposted)
-            hand.message = step.message
+            step = await self._step(delivery.message, unposted=unposted)
+            delivery.message = step.message
             self._tell(step)
             if step.progress is not Progress.ANSWERED:
                 return
@@ -261,7 +260,7 @@ class DeliveryWorker:
         except TimeoutError:
             if not claim.expired():
                 raise
-            # It is somebody else's now.
+            # Another process may have it now.
             return Step(Progress.OVERTAKEN, message)
 
     async def _given_back(self, message: InboxMessage) -> None:
@@ -289,7 +288,7 @@ async def delivering(
     """
     Deliver messages in the background.
 
-    At the end nothing more is taken, and what is in hand is finished or given back.
+    At the end it takes no more messages, and finishes or gives back those that it has.
     """
     worker = DeliveryWorker(services, capacity, count=count)
     work = asyncio.create_task(worker.work())
@@ -305,11 +304,7 @@ async def delivering(
 
 
 def _code_of(error: BaseException) -> str:
-    """
-    What has ended a task.
-
-    What nobody foresaw, a fault of the hub or of something that it uses, is logged with its stack.
-    """
+    # An unexpected error is a fault of the hub or of something that it uses.
     if isinstance(error, ApplicationError):
         return error.code
     _log.error(_UNEXPECTED, exc_info=error)

@@ -52,11 +52,12 @@ def keyed(handler: KeyedHandler, *, app: web.Application) -> Handler:
         key = request.headers.get(_HEADER)
         if key is None:
             key = _bearer(request)
-        wait = 0.0 if failures.calm else failures.wait(request.remote)
+        calm = failures.calm
+        wait = 0.0 if calm else failures.wait(request.remote)
         try:
             caller = await (
                 authenticate(key)
-                if failures.calm
+                if calm
                 else holder_of(key, authenticate, limits, throttled=wait > 0)
             )
         except InvalidApiKeyError:

@@ -27,7 +27,7 @@ _FRESH_SECONDS: Final = 2.0
 
 class TokenBuckets:
     """
-    One bucket per holder, filled steadily and holding a second's worth of requests.
+    One bucket per holder, which fills steadily and has room for the requests of one second.
 
     Args:
         rate: Requests a second; 0 for no limit.
@@ -41,7 +41,7 @@ class TokenBuckets:
         self._slack = (max(rate, 1.0) - 1) * self._seconds_a_token
         # How long after its last charge any bucket is full again.
         self.longest = self._slack + max(_LONGEST_DEBT, self._seconds_a_token)
-        # When each bucket is full; one that was never asked, or is not here, is full already.
+        # When each bucket is full. Buckets that are not here are full already.
         self._full_at: dict[str, float] = {}
 
     def take(self, holder: str) -> float:
@@ -52,15 +52,12 @@ class TokenBuckets:
             return 0.0
         now = self._clock()
         full_at = self._full_at.get(holder)
-        if full_at is None:
-            self._make_room(now)
-            full_at = now
-        elif full_at < now:
+        if full_at is None or full_at < now:
             full_at = now
         wait = full_at - now - self._slack
         if wait > 0:
             return wait
-        self._full_at[holder] = full_at + self._seconds_a_token
+        self._note(holder, full_at + self._seconds_a_token, now)
         return 0.0
 
     def wait(self, holder: str) -> float:
@@ -80,26 +77,24 @@ class TokenBuckets:
         if not self._seconds_a_token:
             return
         now = self._clock()
-        full_at = self._full_at.get(holder)
-        if full_at is None:
-            self._make_room(now)
-            full_at = now
-        self._full_at[holder] = min(max(full_at, now) + self._seconds_a_token, now + self.longest)
+        full_at = max(self._full_at.get(holder, now), now) + self._seconds_a_token
+        self._note(holder, min(full_at, now + self.longest), now)
 
-    def _make_room(self, now: float) -> None:
-        if len(self._full_at) >= _MAX_HOLDERS:
+    def _note(self, holder: str, full_at: float, now: float) -> None:
+        if holder not in self._full_at and len(self._full_at) >= _MAX_HOLDERS:
             self._full_at = {name: at for name, at in self._full_at.items() if at > now}
-        while len(self._full_at) >= _MAX_HOLDERS:
-            del self._full_at[next(iter(self._full_at))]
+            while len(self._full_at) >= _MAX_HOLDERS:
+                del self._full_at[next(iter(self._full_at))]
+        self._full_at[holder] = full_at
 
 
 class KnownKeys:
     """
     Every API key as it was a moment ago.
 
-    A caller whose address has failed too often is told from a stranger by them, without asking
-    the store for each. They are read at most every two seconds, and while they cannot be read,
-    nobody is taken for a stranger.
+    They tell callers from strangers at addresses that have failed too often, without asking the
+    store for each. They are read at most every two seconds. While they cannot be read, nobody
+    counts as a stranger.
     """
 
     def __init__(self, api_keys: ApiKeyStore, clock: Callable[[], float] = time.monotonic) -> None:
@@ -123,13 +118,13 @@ class KnownKeys:
                 try:
                     keys = await self._api_keys.api_keys()
                 except ApplicationError as error:
-                    # From now on: those who wait for the lock must not wait for the store too.
+                    # As of now: those who wait for the lock must not wait for the store too.
                     self._failure, self._stale_at = error, self._clock() + _FRESH_SECONDS
                 else:
                     self._keys = {key.id: key for key in keys}
                     self._failure, self._stale_at = None, asked_at + _FRESH_SECONDS
             if self._failure is not None:
-                # Otherwise its traceback would grow with each request.
+                # Or else its traceback would grow with each request.
                 raise self._failure.with_traceback(None)
             return self._keys
 
@@ -138,8 +133,8 @@ class FailureLimits:
     """
     How often one address may come with a key, a signature or a secret address that is wrong.
 
-    What an address shows that has failed too often may be right all the same; to find that out
-    must not cost more than an honest request does.
+    An address that has failed too often may still be right the next time. To find that out must
+    not cost more than an honest request does.
 
     Args:
         rate: Failures a second of one address; all addresses together may fail a hundred times
@@ -150,15 +145,20 @@ class FailureLimits:
         self._clock = clock
         self._by_address = TokenBuckets(rate, clock)
         self._altogether = TokenBuckets(rate * _ADDRESSES, clock)
-        # Whether nobody has failed lately: every request asks, and hardly ever has anybody.
-        self.calm = True
+        # When each bucket of an address is full again; 0 while nobody has failed.
         self._calm_at = 0.0
+
+    @property
+    def calm(self) -> bool:
+        """
+        Whether nobody has failed lately. Every request asks.
+        """
+        return not self._calm_at or self._clock() >= self._calm_at
 
     def wait(self, address: str | None) -> float:
         """
         The seconds until *address* may fail again; 0 if it may now.
         """
-        self.calm = self._clock() >= self._calm_at
         return 0.0 if self.calm else self._by_address.wait(source_of(address or ""))
 
     @property
@@ -170,24 +170,23 @@ class FailureLimits:
 
     def failed(self, address: str | None, wait: float = 0.0) -> None:
         """
-        Count a failure of *address*, or refuse to if `wait` said before that it had to wait.
+        Count a failure of *address*, or refuse it if `wait` said that it had to wait.
 
         Raises:
             RateLimitedError: *wait* is not 0.
         """
         if wait:
             raise RateLimitedError(wait) from None
-        self.calm = False
         self._calm_at = self._clock() + self._by_address.longest
         self._by_address.charge(source_of(address or ""))
-        # What is beyond the limit is not owed: a flood must not outlast its end.
+        # Nothing is owed beyond the limit: the effect of a flood ends with it.
         self._altogether.take("")
 
 
 @lru_cache(maxsize=4096)
 def source_of(address: str) -> str:
     """
-    Whom *address* counts for: an IPv4 address, or the network of 64 bits that one gets in IPv6.
+    What *address* counts as: an IPv4 address, or its network of 64 bits in IPv6.
     """
     host = address.partition("%")[0]
     if ":" not in host:
@@ -199,7 +198,7 @@ def source_of(address: str) -> str:
 @frozen
 class CallerLimits:
     """
-    What keeps one caller from being all callers.
+    Limits that keep one caller from taking the place of all others.
 
     Args:
         keys: Buckets by API key, and by account for Chatwoot.
