@@ -337,3 +337,19 @@ def test_no_aiohttp_is_let_in_that_was_not_tried() -> None:
     major, minor, *_ = map(int, version("aiohttp").split("."))
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     assert f"aiohttp>={major}.{minor},<{major}.{minor + 1}" in project["dependencies"]
+
+
+@pytest.mark.parametrize("most", [2, 4096])
+async def test_path_that_came_before_is_answered_alike(
+    web: WebHub, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    monkeypatch.setattr(connections, "_MAX_PATHS", most)
+    for tenant in ("acme", "other", "third"):
+        await web.post(f"/configs/{tenant}/default/notes", {"yaml_content": f"of: {tenant}"})
+    for expect in ("", "100-continue", ""):
+        for tenant in ("acme", "other", "third"):
+            headers = {"Expect": expect} if expect else {}
+            answer = await web.get(f"/configs/{tenant}/default/notes", **headers)
+            assert answer.status == 200
+            assert f"of: {tenant}" in await answer.text()
+            assert (await web.ask("DELETE", "/health")).status == 405

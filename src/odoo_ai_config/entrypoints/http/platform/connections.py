@@ -1,22 +1,22 @@
 """
-What a connection may cost: how many one address has, how long one may take to say what it wants.
+Limits on connections: how many one address has, and how long one may take to send headers.
 
-aiohttp answers some requests by itself, in its own words: those that are no HTTP, and those that
-no route is asked for. Here they get the same problem documents as all others.
+aiohttp answers some requests by itself, in its own words: those that are not HTTP, and those that
+no route matches. Here they get the same problem documents as all others.
 
-aiohttp has no interface for this, so the classes here rest on private names of it. That is why
-`pyproject.toml` lets in only the release that they were tried with.
+aiohttp has no interface for this, so the classes here use private names of it. That is why
+`pyproject.toml` allows only the release that they were tried with.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Coroutine, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 import structlog
-from aiohttp import web
+from aiohttp import hdrs, web
 from aiohttp.http import HttpProcessingError
 from aiohttp.http_exceptions import BadHttpMessage
 
@@ -31,12 +31,13 @@ from odoo_ai_config.entrypoints.http.platform.request_trace import TRACE, Reques
 
 _log = structlog.get_logger()
 
-# How long one log line speaks for all connections of which the same is to be said.
+# How long one log line stands for all connections with the same event.
 _QUIET_SECONDS: Final = 60.0
+_MAX_PATHS: Final = 4096
 _HANDLING: Final[Mapping[str, Any]] = {
-    # A small body could become a large one, on the event loop, before anybody knows whose it is.
+    # A small body could become a large one, on the event loop, before the sender is known.
     "auto_decompress": False,
-    # How long the rest of a body is read that nobody wanted, so that its sender reads the answer.
+    # How long the rest of an unwanted body is read, so that its sender reads the answer.
     "lingering_time": 5.0,
 }
 
@@ -50,7 +51,7 @@ class HubRunner(web.AppRunner):
         server = await super()._make_server()
         self._limits = ConnectionLimits(self.app[OPTIONS])
         made = _Server(
-            server.request_handler,
+            _RememberedRoutes(self.app).handle,  # type: ignore[arg-type]  # Of requests of an app.
             request_factory=server.request_factory,
             **{**self._kwargs, **_HANDLING},
         )
@@ -64,15 +65,15 @@ class HubRunner(web.AppRunner):
 
 class ConnectionLimits:
     """
-    How many connections each address has, and what was done about those that are too many.
+    How many connections each address has, and log lines about those that were closed.
     """
 
     def __init__(self, options: HttpOptions) -> None:
         self.header_seconds = options.header_seconds
         self._most = options.connections_per_address
         self._open: Counter[str] = Counter()
-        # Incidents that no line was written of yet, by their kind.
-        self._untold: dict[str, int] = {}
+        # By event: how many have no line yet, and what writes their line.
+        self._untold: Counter[str] = Counter()
         self._next_lines: dict[str, asyncio.TimerHandle] = {}
 
     def admits(self, address: str) -> bool:
@@ -87,7 +88,7 @@ class ConnectionLimits:
 
     def left(self, address: str) -> None:
         """
-        Count a connection of *address* no more.
+        Stop counting a connection of *address*.
         """
         self._open[address] -= 1
         if not self._open[address]:
@@ -95,7 +96,7 @@ class ConnectionLimits:
 
     def late(self, address: str) -> None:
         """
-        Note that a connection was closed because it did not come to the point.
+        Note that a connection was closed because its headers did not come in time.
         """
         self._note("headers_late", address, limit=self.header_seconds)
 
@@ -103,16 +104,15 @@ class ConnectionLimits:
         """
         Write the lines that are not due yet.
         """
-        for event in [*self._untold]:
+        for event in [*self._next_lines]:
             self._sum_up(event)
 
     def _note(self, event: str, address: str, *, limit: float) -> None:
         # The first at once, those of the next minute as a number: a flood of connections must
         # not become one of lines.
-        if event in self._untold:
+        if event in self._next_lines:
             self._untold[event] += 1
             return
-        self._untold[event] = 0
         self._next_lines[event] = asyncio.get_running_loop().call_later(
             _QUIET_SECONDS, self._sum_up, event
         )
@@ -120,9 +120,47 @@ class ConnectionLimits:
 
     def _sum_up(self, event: str) -> None:
         self._next_lines.pop(event).cancel()
-        more = self._untold.pop(event)
+        more = self._untold.pop(event, 0)
         if more:
             _log.warning(event, connections=more)
+
+
+class _RememberedRoutes:
+    """
+    Handles requests as the application does, but matches no path that it has matched before.
+
+    To match a path and check the match is a tenth of a read.
+    """
+
+    def __init__(self, app: web.Application) -> None:
+        self._app = app
+        self._trace = app[TRACE]
+        self._known: dict[tuple[str, str], tuple[dict[str, str], web.AbstractRoute]] = {}
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        """
+        The answer to *request*.
+        """
+        asked = request.method, request.rel_url.path_safe
+        known = self._known.get(asked)
+        if known is None or hdrs.EXPECT in request.headers:
+            return await self._match(request, asked)
+        match = web.UrlMappingMatchInfo(*known)
+        match.add_app(self._app)
+        match.freeze()
+        request._match_info = match  # noqa: SLF001 - as the application does
+        return await match.handler(request)
+
+    async def _match(self, request: web.Request, asked: tuple[str, str]) -> web.StreamResponse:
+        try:
+            response = await self._app._handle(request)  # noqa: SLF001 - see above
+        except web.HTTPException:
+            # Not even the route for unknown paths matched, or an `Expect` cannot be met.
+            return self._trace.refused(request, RouteNotFoundError())
+        if len(self._known) >= _MAX_PATHS:
+            self._known.clear()
+        self._known[asked] = dict(request.match_info), request.match_info.route
+        return response
 
 
 class _Server(web.Server):
@@ -180,11 +218,11 @@ class _Connection(web.RequestHandler):
     def data_received(self, data: bytes) -> None:
         before = self._request_count
         try:
-            # Not by `super`, which takes as long as all the rest: every packet comes through here.
+            # Not by `super`, which takes as long as all the rest, for each packet.
             web.RequestHandler.data_received(self, data)
         except (LookupError, RuntimeError, TypeError, ValueError):
-            # aiohttp's parser stumbles over some requests without saying that they are malformed,
-            # for instance with an IndexError of the library that reads addresses.
+            # aiohttp's parser fails on some malformed requests without saying so, for instance
+            # with an IndexError of the library that reads addresses.
             parser, self._parser = self._parser, _Malformed()  # type: ignore[assignment]
             super().data_received(data)
             self._parser = parser
@@ -193,10 +231,10 @@ class _Connection(web.RequestHandler):
                 self._stop_waiting()
             current = self._current_request
             if current is not None and not current.content.is_eof():
-                # What follows a body without an end: it broke off, and nobody tells its reader.
+                # A request follows a body that has not ended: it broke off. Tell its reader.
                 current.content.set_exception(web.RequestPayloadError())
         elif self._patience is None and self._waiter is not None and data:
-            # Nothing is being answered, and this is no whole request: the start of its headers.
+            # Nothing is being answered, and this is not a whole request: its headers begin.
             self._await_headers()
 
     def _await_headers(self) -> None:
@@ -211,15 +249,6 @@ class _Connection(web.RequestHandler):
         self._patience = None
         self._limits.late(self._address or "")
         self.force_close()
-
-    def finish_response(
-        self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
-    ) -> Coroutine[Any, Any, tuple[web.StreamResponse, bool]]:
-        # Asking for the class first is quicker: what can be asked for items is an abstract class.
-        if resp.__class__ is not web.Response and isinstance(resp, web.HTTPException):
-            # aiohttp's own, where not even the route for unknown paths was asked.
-            resp = self._trace.refused(request, RouteNotFoundError())
-        return web.RequestHandler.finish_response(self, request, resp, start_time)
 
     def handle_error(
         self,
@@ -241,15 +270,12 @@ class _Connection(web.RequestHandler):
 
 class _Malformed:
     """
-    A parser that has given up: to it nothing is HTTP.
+    A parser that refuses everything.
     """
 
     def feed_data(self, _data: bytes) -> object:
         """
-        Refuse to read on.
-
-        Raises:
-            HttpProcessingError: Always.
+        Always refuse.
         """
         raise BadHttpMessage("")
 

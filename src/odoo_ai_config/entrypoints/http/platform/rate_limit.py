@@ -52,12 +52,15 @@ class TokenBuckets:
             return 0.0
         now = self._clock()
         full_at = self._full_at.get(holder)
-        if full_at is None or full_at < now:
+        if full_at is None:
+            self._make_room(now)
+            full_at = now
+        elif full_at < now:
             full_at = now
         wait = full_at - now - self._slack
         if wait > 0:
             return wait
-        self._note(holder, full_at + self._seconds_a_token, now)
+        self._full_at[holder] = full_at + self._seconds_a_token
         return 0.0
 
     def wait(self, holder: str) -> float:
@@ -77,15 +80,16 @@ class TokenBuckets:
         if not self._seconds_a_token:
             return
         now = self._clock()
+        if holder not in self._full_at:
+            self._make_room(now)
         full_at = max(self._full_at.get(holder, now), now) + self._seconds_a_token
-        self._note(holder, min(full_at, now + self.longest), now)
+        self._full_at[holder] = min(full_at, now + self.longest)
 
-    def _note(self, holder: str, full_at: float, now: float) -> None:
-        if holder not in self._full_at and len(self._full_at) >= _MAX_HOLDERS:
+    def _make_room(self, now: float) -> None:
+        if len(self._full_at) >= _MAX_HOLDERS:
             self._full_at = {name: at for name, at in self._full_at.items() if at > now}
             while len(self._full_at) >= _MAX_HOLDERS:
                 del self._full_at[next(iter(self._full_at))]
-        self._full_at[holder] = full_at
 
 
 class KnownKeys:
