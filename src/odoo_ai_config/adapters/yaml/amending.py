@@ -1,14 +1,16 @@
 """
-Changes authored YAML text in the places that differ from a wanted value, and nowhere else.
+Changes authored YAML text only where it differs from a wanted value.
 
-The text is cut and spliced by the places of its nodes instead of being loaded and
-dumped, so that whatever is not touched stays byte for byte. The caller reads the
-result again and compares; a text that is too intricate to be spliced is given up.
+The text is spliced at the places of its nodes instead of being loaded and dumped, so that every
+other byte stays. The caller reads the result again and compares. A text that is too intricate
+to splice is not amended.
 """
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Iterable
 from itertools import pairwise
 from typing import Final
 
@@ -35,16 +37,16 @@ _PROPERTIES: Final = re.compile(r"(?:[&!]\S*[ \t]*)+")
 
 class IntricateError(Exception):
     """
-    A place cannot be amended by splicing.
+    The text cannot be amended by splicing.
     """
 
 
 def amend(text: str, root: Mapping, body: JsonObject) -> str:
     """
-    *text*, whose lines all end in a line feed, with its *root* changed to *body*.
+    *text* with its *root* changed to *body*; every line of *text* ends in a line feed.
 
     Raises:
-        IntricateError: The text uses forms that splicing does not know.
+        IntricateError: The text uses forms that splicing cannot handle.
     """
     amendment = _Amendment(text)
     try:
@@ -52,40 +54,32 @@ def amend(text: str, root: Mapping, body: JsonObject) -> str:
     except IntricateError:
         if not root.flow:
             raise
-        # As good as new, but for the comments around it.
+        # Only the comments around the root stay.
         return text[: root.start] + rendering.render(body).rstrip("\n") + text[root.end :]
     return amendment.applied()
 
 
 def same_json(one: Json, other: Json) -> bool:
     """
-    Whether two values are equal, and true is not 1, nor 1 the same as 1.0.
+    Whether two values are the same JSON: true, 1 and 1.0 differ, the order of keys does not count.
     """
-    if type(one) is not type(other):
-        return False
-    if isinstance(one, dict) and isinstance(other, dict):
-        return one.keys() == other.keys() and all(
-            same_json(value, other[key]) for key, value in one.items()
-        )
-    if isinstance(one, list) and isinstance(other, list):
-        return len(one) == len(other) and all(map(same_json, one, other))
-    return one == other
+    return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
 
 
 class _Amendment:
     """
-    The edits of one text, gathered in the order of the text.
+    The edits of one text.
     """
 
     def __init__(self, text: str) -> None:
         self._text = text
         self._edits: list[tuple[int, int, str]] = []
-        # What anchored nodes stand for once the edits are made; None where they vanish.
+        # The values of anchored nodes after the edits, by node; None for a removed node.
         self._anchored: dict[int, tuple[Json] | None] = {}
 
     def applied(self) -> str:
         """
-        The text with all edits made.
+        The text after all edits.
         """
         pieces: list[str] = []
         position = 0
@@ -98,13 +92,10 @@ class _Amendment:
 
     def node(self, node: Node, wanted: Json, head: int, indent: int) -> None:
         """
-        Make *node* stand for *wanted*.
+        Change *node*, the value of an entry or an item of a sequence, to *wanted*.
 
-        Args:
-            node: The value of an entry or an item of a sequence.
-            wanted: What it should be.
-            head: Where the colon or dash before it ends; nothing is below one in flow style.
-            indent: The column for lines below that of the colon or dash.
+        *head* is where the colon or dash before it ends, or `_IN_FLOW`; *indent* is the column
+        for lines below that of the colon or dash.
         """
         if isinstance(node, Alias):
             if not self._stands_for(node, wanted):
@@ -132,27 +123,24 @@ class _Amendment:
         Keep, change, remove and add the entries of *node*.
         """
         wanted = self._with_old_names(node, wanted)
-        kept = [entry for entry in node.entries if entry.key in wanted]
         inherited = self._inherited(node, wanted)
-        if not kept and inherited is None and not is_root:
+        kept = [
+            entry
+            for entry in node.written
+            if (inherited is not None if entry is node.merge else entry.key in wanted)
+        ]
+        if not kept and not is_root:
             raise IntricateError
-        written = list(node.entries)
-        if node.merge is not None:
-            if inherited is not None:
-                kept.append(node.merge)
-            written.append(node.merge)
-            written.sort(key=lambda entry: entry.key_node.start)
-            kept.sort(key=lambda entry: entry.key_node.start)
         known = {entry.key for entry in node.entries} | (inherited or {}).keys()
         added = {key: value for key, value in wanted.items() if key not in known}
         edit = self._flow_mapping if node.flow else self._block_mapping
-        edit(node, written, kept, wanted, added)
+        edit(node, kept, wanted, added)
 
     def _with_old_names(self, node: Mapping, wanted: JsonObject) -> JsonObject:
         """
-        *wanted*, where a value that a reference took the place of has its old name.
+        *wanted*, where a value that a reference replaced has its old name.
 
-        The entry gets its new name where it stands, so that its comments stay too.
+        The entry is renamed in its place, so that its comments stay.
         """
         names = {entry.key for entry in node.entries}
         renamed = dict(wanted)
@@ -169,7 +157,7 @@ class _Amendment:
 
     def _inherited(self, node: Mapping, wanted: JsonObject) -> JsonObject | None:
         """
-        What *node* may go on merging in; None if it has to say everything itself.
+        What *node* still inherits by its merge entry; None if that entry cannot stay.
         """
         if node.merge is None:
             return None
@@ -200,11 +188,11 @@ class _Amendment:
     def _block_mapping(
         self,
         node: Mapping,
-        written: list[Entry],
         kept: list[Entry],
         wanted: JsonObject,
         added: JsonObject,
     ) -> None:
+        written = node.written
         column = written[0].key_node.column
         compact = self._prefix(written[0].key_node).strip() != ""
         if compact and not kept:
@@ -219,7 +207,7 @@ class _Amendment:
             self._forget(entry.value)
             start = entry.key_node.start
             if entry is written[0] and compact:
-                # The dash before the first key goes over to the first one that stays.
+                # The first key that stays moves to the dash before the first key.
                 self._cut(start, kept[0].key_node.start)
             elif not compact or start > kept[0].key_node.start:
                 if self._prefix(entry.key_node).strip():
@@ -231,7 +219,6 @@ class _Amendment:
     def _flow_mapping(
         self,
         node: Mapping,
-        written: list[Entry],
         kept: list[Entry],
         wanted: JsonObject,
         added: JsonObject,
@@ -243,6 +230,7 @@ class _Amendment:
                 raise IntricateError
             if entry is not node.merge:
                 self.node(entry.value, wanted[entry.key], _IN_FLOW, 0)
+        written = node.written
         self._cut_from_flow(written, kept)
         as_json = self._text[written[0].key_node.start] == '"'
         separator = ", "
@@ -255,7 +243,7 @@ class _Amendment:
 
     def _cut_from_flow(self, written: list[Entry], kept: list[Entry]) -> None:
         """
-        Cut removed entries out, each with the comma after it, the last ones with that before.
+        Cut removed entries with the comma after each, the last ones with the comma before.
         """
         last = written.index(kept[-1])
         staying = set(kept)
@@ -281,7 +269,7 @@ class _Amendment:
 
     def _block_sequence(self, node: Sequence, wanted: list[Json]) -> None:
         """
-        Pair the items up to those that both end with; add or remove what is left over.
+        Pair the items before the common end one by one; add or remove the rest.
         """
         after = _common_end([self._value_after(item) for item in node.items], wanted)
         paired = min(len(node.items), len(wanted)) - after
@@ -291,7 +279,9 @@ class _Amendment:
             *([None] * surplus),
             *((value,) for value in wanted[len(wanted) - after :]),
         ]
-        column = self._dash_column(node)
+        # The event of a sequence that is not indented ends after the first dash, not before it.
+        first_dash = self._text.rfind("-", 0, node.content + 1)
+        column = first_dash - self._line_start(first_dash)
         dashes = [self._dash(item, column) for item in node.items]
         for item, dash, counterpart in zip(node.items, dashes, counterparts, strict=True):
             if counterpart is None:
@@ -305,7 +295,7 @@ class _Amendment:
 
     def _replace(self, node: Node, wanted: Json, head: int, indent: int) -> None:
         """
-        Write *wanted* in the place of *node*; *head* as for `node`.
+        Write *wanted* in the place of *node*; *head* and *indent* as for `node`.
         """
         self._forget(node)
         anchor = ""
@@ -341,37 +331,25 @@ class _Amendment:
         if inline:
             inline = f" {inline}"
         if node.content < line_end:
-            # It starts on the line of its dash: "- a: 1".
+            # The block starts on the line of its dash: "- a: 1".
             self._edits.append((head, self._content_end(node), inline))
             self._insert(self._below(node), nested)
             return
         self._edits.append((head, head_end, inline))
-        self._edits.append(
-            (
-                self._line_start(node.content),
-                self._below(node),
-                "".join(f"{line}\n" for line in nested),
-            )
-        )
+        self._cut(self._line_start(node.content), self._below(node), nested)
 
     def _forget(self, node: Node) -> None:
         """
-        Note that the anchors of a part that vanishes can no longer be referred to.
+        Note that the anchors in a removed part cannot be referred to.
         """
         if node.anchor is not None:
             self._anchored[id(node)] = None
-        if isinstance(node, Mapping):
-            entries = node.entries if node.merge is None else [*node.entries, node.merge]
-            for entry in entries:
-                self._forget(entry.key_node)
-                self._forget(entry.value)
-        elif isinstance(node, Sequence):
-            for item in node.items:
-                self._forget(item)
+        for part in node.parts:
+            self._forget(part)
 
     def _dash(self, item: Node, column: int) -> int:
         """
-        The place of the dash of *item*, which may stand on a line above it.
+        The place of the dash of *item*, perhaps on a line above it.
         """
         line = self._line_start(item.start)
         while not self._text.startswith("-", line + column, self._line_end(line)):
@@ -386,34 +364,20 @@ class _Amendment:
             raise IntricateError
         return match.end()
 
-    def _dash_column(self, node: Sequence) -> int:
-        properties = _PROPERTIES.match(self._text, node.start)
-        if properties is None:
-            return node.column
-        start = self._line_start(node.items[0].start)
-        line = self._text[start : self._line_end(start)]
-        return len(line) - len(line.lstrip(" "))
-
     def _content_end(self, node: Node) -> int:
         """
-        Where the last character of *node* is, without the blank lines after it.
+        Where the last character of *node* ends, without the blank lines after it.
         """
         last = node
-        while True:
-            if isinstance(last, Mapping) and not last.flow:
-                parts = [*last.entries, *([last.merge] if last.merge else [])]
-                last = max(parts, key=lambda entry: entry.key_node.start).value
-            elif isinstance(last, Sequence) and not last.flow:
-                last = last.items[-1]
-            else:
-                break
+        while isinstance(last, Collection) and not last.flow:
+            last = last.parts[-1]
         if not isinstance(last, Scalar) or last.style not in {"|", ">"}:
             return last.end
         return last.start + len(self._text[last.start : last.end].rstrip())
 
     def _below(self, node: Node) -> int:
         """
-        Where the line after the last one of *node* starts.
+        Where the line after *node* starts.
         """
         return self._line_end(self._content_end(node)) + 1
 
@@ -435,17 +399,17 @@ class _Amendment:
             raise IntricateError
         return end
 
-    def _cut(self, start: int, end: int) -> None:
-        self._edits.append((start, end, ""))
+    def _cut(self, start: int, end: int, lines: Iterable[str] = ()) -> None:
+        self._edits.append((start, end, "".join(f"{line}\n" for line in lines)))
 
     def _insert(self, position: int, lines: list[str]) -> None:
         if lines:
-            self._edits.append((position, position, "".join(f"{line}\n" for line in lines)))
+            self._cut(position, position, lines)
 
 
 def _common_end(old: list[Json], new: list[Json]) -> int:
     """
-    How many items both end with, not counting those that both start with.
+    The number of items that both end with, without those that both start with.
     """
     shortest = min(len(old), len(new))
     before = 0

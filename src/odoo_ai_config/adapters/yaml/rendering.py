@@ -1,5 +1,5 @@
 """
-Writes JSON values as YAML that people like to read.
+Writes JSON values as readable YAML.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from odoo_ai_config.application.ports.yaml_codec import MAX_DEPTH
 from odoo_ai_config.domain.errors import InvalidYamlError
 from odoo_ai_config.domain.json_types import Json, JsonObject
 
-# Behind this length a key cannot be found by the colon after it (YAML allows 1024).
+# A longer key needs "? " before it (YAML allows 1024 characters without).
 _LONGEST_SIMPLE_KEY = 1000
 
 _PLAIN = re.compile(r"[^\W\d][^#:]*(?:(?::(?! )|(?<! )#)[^#:]*)*|[/(][^#:]*|[0-9][^#:]*")
@@ -70,7 +70,7 @@ def entry_lines(key: str, value: Json, indent: int, depth: int) -> list[str]:
 
 def value_lines(value: Json, indent: int, depth: int) -> tuple[str, list[str]]:
     """
-    What stands on the line of a key, and the lines below it, at column *indent*.
+    The text on the line of a key, and the lines below it, at column *indent*.
     """
     if isinstance(value, (dict, list)):
         if value:
@@ -86,7 +86,7 @@ def value_lines(value: Json, indent: int, depth: int) -> tuple[str, list[str]]:
 
 def flow(value: Json, *, as_json: bool) -> str:
     """
-    *value* on one line, as part of a flow collection.
+    *value* on one line, as a part of a flow collection.
     """
     if isinstance(value, dict):
         parts = (flow_entry(key, part, as_json=as_json) for key, part in value.items())
@@ -109,7 +109,7 @@ def flow_entry(key: str, value: Json, *, as_json: bool) -> str:
 
 def scalar(value: JsonScalar) -> str:
     """
-    A value on one line, quoted where it would not read back as itself.
+    A value on one line, quoted if it would not read back as itself.
     """
     if isinstance(value, str):
         return value if _is_plain(value) else double_quoted(value)
@@ -120,20 +120,20 @@ def scalar(value: JsonScalar) -> str:
     if isinstance(value, int):
         return str(value)
     digits = repr(value)
-    # YAML 1.1 takes 1e+16 for text and 1.0e+16 for a number.
+    # In YAML 1.1, 1e+16 is text and 1.0e+16 is a number.
     return digits if "." in digits else digits.replace("e", ".0e")
 
 
 def double_quoted(text: str) -> str:
     """
-    *text* between double quotes, as JSON and YAML both read it.
+    *text* between double quotes, for readers of JSON and of YAML.
     """
     return f'"{_ESCAPED.sub(_escape, text)}"'
 
 
 def single_quoted(text: str) -> str:
     """
-    *text* between single quotes, unless it holds what these cannot.
+    *text* between single quotes if they can hold it, else between double ones.
     """
     if _ESCAPED.search(text.replace('"', "").replace("\\", "")):
         return double_quoted(text)

@@ -1,9 +1,8 @@
 """
 Reads YAML text into nodes that know their place in it, within limits.
 
-Built from ruamel.yaml's events and not by its constructors: these resolve scalars
-by rules that mix YAML 1.1 and 1.2, expand whatever an alias bomb asks for, and
-recurse as deep as a stranger's text goes.
+The nodes are built from ruamel.yaml's events. Its constructors mix the rules of YAML 1.1 and 1.2
+for scalars, expand alias bombs, and recurse as deep as the text does.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ from odoo_ai_config.domain.errors import InvalidYamlError
 from odoo_ai_config.domain.json_types import INTEGERS, Json, JsonObject
 
 JsonScalar: TypeAlias = bool | int | float | str | None
-# The attributes that matter here have no types in ruamel.yaml.
+# ruamel.yaml has no types for the attributes that are used here.
 _Event: TypeAlias = Any
 
 # From the end of a key to where its value may start.
@@ -46,9 +45,11 @@ _BOOLEANS = {
     **dict.fromkeys(("true", "True", "TRUE"), True),
     **dict.fromkeys(("false", "False", "FALSE"), False),
 }
-_DECIMAL = re.compile(r"[-+]?0*([0-9]+)")
-_OCTAL = re.compile(r"0o([0-7]+)")
-_HEXADECIMAL = re.compile(r"0x([0-9a-fA-F]+)")
+_INTEGERS_BY_BASE = {
+    10: re.compile(r"([-+]?[0-9]+)"),
+    8: re.compile(r"0o([0-7]+)"),
+    16: re.compile(r"0x([0-9a-fA-F]+)"),
+}
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
 _NOT_FINITE = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
 _TIMESTAMP = re.compile(
@@ -56,7 +57,6 @@ _TIMESTAMP = re.compile(
     r"([0-9]{1,2}):([0-9]{2}):([0-9]{2}(?:\.[0-9]*)?)"
     r"(?:[ \t]*(Z|[-+][0-9]{1,2}(?::?[0-9]{2})?))?"
 )
-_LONGEST_INTEGER = 19
 
 _TAG = "tag:yaml.org,2002:"
 _SCALAR_TAGS = {
@@ -71,11 +71,11 @@ _TEXT_TAGS = frozenset({"!", f"{_TAG}str", f"{_TAG}timestamp"})
 @define(eq=False)
 class Node:
     """
-    A part of a text, from *start* to before *end*, properties such as an anchor included.
+    A part of a text, from *start* to before *end*, including properties such as an anchor.
 
     Args:
-        weight: How long the part would be with its aliases written out.
-        height: How many collections lie within each other, at most.
+        weight: The length of the part with its aliases expanded.
+        height: How deep collections are nested in it.
         has_alias: Whether its value depends on an anchor.
     """
 
@@ -88,11 +88,18 @@ class Node:
     height: int = 0
     has_alias: bool = False
 
+    @property
+    def parts(self) -> list[Node]:
+        """
+        The nodes directly in this one, in the order of the text.
+        """
+        return []
+
 
 @define(eq=False)
 class Scalar(Node):
     """
-    A value without parts; *style* is its quote or block indicator, None if it is plain.
+    A value without parts; *style* is its quote or block indicator, None for a plain one.
     """
 
     value: JsonScalar = None
@@ -111,7 +118,7 @@ class Alias(Node):
 @define(eq=False)
 class Entry:
     """
-    One key of a mapping with its value; *key* is the text that JSON shows.
+    One key of a mapping with its value; *key* is its text in JSON.
     """
 
     key: str
@@ -122,7 +129,7 @@ class Entry:
 @define(eq=False)
 class Collection(Node):
     """
-    What a mapping and a sequence share; *content* is where it starts without its properties.
+    A mapping or a sequence; *content* is where it starts without its properties.
     """
 
     flow: bool = False
@@ -132,11 +139,22 @@ class Collection(Node):
 @define(eq=False)
 class Mapping(Collection):
     """
-    Keys as they are written; what *merge* brings in is not among the *entries*.
+    Keys with their values as *written*, including the *merge* entry (``<<``).
     """
 
-    entries: list[Entry] = Factory(list)
+    written: list[Entry] = Factory(list)
     merge: Entry | None = None
+
+    @property
+    def entries(self) -> list[Entry]:
+        """
+        The entries other than the merge entry.
+        """
+        return [entry for entry in self.written if entry is not self.merge]
+
+    @property
+    def parts(self) -> list[Node]:
+        return [node for entry in self.written for node in (entry.key_node, entry.value)]
 
 
 @define(eq=False)
@@ -147,13 +165,17 @@ class Sequence(Collection):
 
     items: list[Node] = Factory(list)
 
+    @property
+    def parts(self) -> list[Node]:
+        return self.items
+
 
 def read(text: str, max_length: int) -> Node | None:
     """
-    The one document of *text*; None if there is nothing in it.
+    The one document of *text*; None if it is empty.
 
     Raises:
-        InvalidYamlError: Whatever the text holds.
+        InvalidYamlError: The text is not YAML, or beyond the limits.
     """
     if len(text) > max_length:
         raise InvalidYamlError
@@ -184,7 +206,7 @@ def to_json(node: Node) -> Json:
 
 def merge_sources(node: Mapping) -> list[Node]:
     """
-    The mappings that *node* merges, the strongest first.
+    The mappings that *node* merges, in the order of precedence.
     """
     if node.merge is None:
         return []
@@ -194,17 +216,17 @@ def merge_sources(node: Mapping) -> list[Node]:
 
 def resolved(node: Node) -> Node:
     """
-    What *node* stands for where it is an alias.
+    The target of *node* if it is an alias, else *node*.
     """
     return node.target if isinstance(node, Alias) else node
 
 
 def resolve_plain(text: str) -> JsonScalar:
     """
-    What an unquoted scalar means in the core schema of YAML 1.2.
+    The value of an unquoted scalar in the core schema of YAML 1.2.
 
     Raises:
-        ValueError: It means a number that JSON or 64 bits do not have.
+        ValueError: It is a number that JSON or 64 bits cannot hold.
     """
     if text in _NULLS:
         return None
@@ -215,14 +237,12 @@ def resolve_plain(text: str) -> JsonScalar:
 
 
 def _number(text: str) -> int | float | None:
-    if match := _DECIMAL.fullmatch(text):
-        if len(match[1]) > _LONGEST_INTEGER:
-            raise ValueError("integer beyond 64 bits")
-        return _bounded(int(text))
-    if match := _OCTAL.fullmatch(text):
-        return _bounded(int(match[1], 8))
-    if match := _HEXADECIMAL.fullmatch(text):
-        return _bounded(int(match[1], 16))
+    for base, pattern in _INTEGERS_BY_BASE.items():
+        if match := pattern.fullmatch(text):
+            integer = int(match[1], base)
+            if integer not in INTEGERS:
+                raise ValueError("integer beyond 64 bits")
+            return integer
     if _FLOAT.fullmatch(text):
         number = float(text)
         if math.isinf(number):
@@ -233,15 +253,9 @@ def _number(text: str) -> int | float | None:
     return None
 
 
-def _bounded(number: int) -> int:
-    if number not in INTEGERS:
-        raise ValueError("integer beyond 64 bits")
-    return number
-
-
 def _iso(text: str) -> str:
     """
-    A timestamp of YAML 1.1 in the spelling of ISO 8601; any other text as it is.
+    A timestamp of YAML 1.1 in the form of ISO 8601; any other text unchanged.
     """
     match = _TIMESTAMP.fullmatch(text)
     if match is None:
@@ -280,7 +294,7 @@ class _Reader:
         self._text = text
         self._events = _events(text)
         self._anchors: dict[str, Node | None] = {}
-        # What aliases may add: as much again as the longest text.
+        # Aliases may add the length of the longest text.
         self._allowance = max_length
 
     def document(self) -> Node | None:
@@ -300,7 +314,7 @@ class _Reader:
             return self._alias(event, depth)
         anchor = event.anchor
         if anchor is not None:
-            # Known, but not yet complete: a node that holds itself is refused.
+            # Known, but incomplete: a node that contains itself is refused.
             self._anchors[anchor] = None
         if isinstance(event, ScalarEvent):
             node: Node = _scalar(event)
@@ -334,10 +348,8 @@ class _Reader:
             raise _refusal(event)
         node = Sequence(*_place(event), flow=event.flow_style)
         while not isinstance(item_event := next(self._events), SequenceEndEvent):
-            item = self._node(item_event, depth)
-            node.items.append(item)
-            _hold(node, item)
-        _close(node, item_event, node.items)
+            node.items.append(self._node(item_event, depth))
+        _close(node, item_event)
         return node
 
     def _mapping(self, event: _Event, depth: int) -> Mapping:
@@ -345,13 +357,11 @@ class _Reader:
             raise _refusal(event)
         node = Mapping(*_place(event), flow=event.flow_style)
         keys: set[str] = set()
-        parts: list[Node] = []
         while not isinstance(key_event := next(self._events), MappingEndEvent):
             key_node = self._node(key_event, depth)
-            value_event = next(self._events)
-            value = self._node(value_event, depth)
+            value = self._node(next(self._events), depth)
             if value.start == value.end:
-                self._place_behind_colon(value, key_node)
+                self._place_after_colon(value, key_node)
             entry = Entry(_key_text(key_node, key_event), key_node, value)
             if _is_merge(key_event):
                 if node.merge is not None or not _can_merge(value):
@@ -361,15 +371,12 @@ class _Reader:
                 raise _refusal(key_event)
             else:
                 keys.add(entry.key)
-                node.entries.append(entry)
-            for part in (key_node, value):
-                parts.append(part)
-                _hold(node, part)
-        _close(node, key_event, parts)
+            node.written.append(entry)
+        _close(node, key_event)
         return node
 
-    def _place_behind_colon(self, value: Node, key_node: Node) -> None:
-        # The event of a value that is left out is at the start of whatever follows.
+    def _place_after_colon(self, value: Node, key_node: Node) -> None:
+        # The event of an omitted value is at the start of what follows.
         colon = COLON.match(self._text, key_node.end)
         value.start = value.end = colon.end() if colon else key_node.end
 
@@ -380,21 +387,18 @@ def _place(event: _Event) -> tuple[int, int, int, int, str | None]:
     return start.index, event.end_mark.index, start.line, start.column, anchor
 
 
-def _hold(node: Node, part: Node) -> None:
-    node.weight += part.weight
-    node.height = max(node.height, part.height + 1)
-    node.has_alias = node.has_alias or part.has_alias
-
-
-def _close(node: Collection, end_event: _Event, parts: list[Node]) -> None:
-    node.height = max(node.height, 1)
+def _close(node: Collection, end_event: _Event) -> None:
+    parts = node.parts
+    node.weight += sum(part.weight for part in parts)
+    node.height = 1 + max((part.height for part in parts), default=0)
+    node.has_alias = any(part.has_alias for part in parts)
     if node.flow:
-        # The start event ends behind the opening bracket.
+        # The start event ends after the opening bracket.
         node.content = node.end - 1
         node.end = end_event.end_mark.index
     else:
-        # A block ends where its last part does; the event is the start of what follows.
-        node.content = parts[0].start if isinstance(node, Mapping) else node.end
+        # A block ends with its last part; the event is at the start of what follows.
+        node.content = node.end
         node.end = parts[-1].end
 
 
@@ -454,6 +458,6 @@ def _events(text: str) -> Iterator[_Event]:
             raise InvalidYamlError from None
         raise InvalidYamlError(mark.line + 1, mark.column + 1) from None
     except (YAMLError, AssertionError, OverflowError, ValueError):
-        # An escape beyond Unicode reaches chr() unchecked, a version other than 1.1 and
-        # 1.2 an assertion.
+        # ruamel.yaml passes escapes beyond Unicode to chr(), and asserts that the version is 1.1
+        # or 1.2.
         raise InvalidYamlError from None

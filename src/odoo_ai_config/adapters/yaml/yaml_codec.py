@@ -1,8 +1,10 @@
 """
-YAML as people write it, read and amended without losing their comments.
+YAML as people write it, read and amended without the loss of their comments.
 """
 
 from __future__ import annotations
+
+from contextlib import suppress
 
 from odoo_ai_config.adapters.yaml.amending import IntricateError, amend, same_json
 from odoo_ai_config.adapters.yaml.rendering import render
@@ -16,12 +18,11 @@ _BYTE_ORDER_MARK = "\ufeff"
 
 class RuamelYamlCodec(YamlCodec):
     """
-    Keeps nothing between calls, so any number of threads may use one.
+    Has no state, so any number of threads may use one.
 
     Args:
-        max_length: Characters that a text may have. The parser is plain Python and
-            takes about a second for this default, so that a much longer text would be
-            a way to keep the whole process busy.
+        max_length: Characters that a text may have. The parser is plain Python and takes about
+            a second for this default; a much longer text would keep the whole process busy.
     """
 
     def __init__(self, max_length: int = 256 * 1024) -> None:
@@ -37,39 +38,30 @@ class RuamelYamlCodec(YamlCodec):
         root = self._read(text)
         if same_json(_body(root), body):
             return text
-        rendered = render(body)
-        if not isinstance(root, Mapping):
-            # A text without any value may still hold comments worth keeping.
-            candidate = _with_final_line_break(text) + rendered if root is None else rendered
-            return candidate if self._stands_for(candidate, body) else rendered
-        lines = text.removeprefix(_BYTE_ORDER_MARK)
-        has_crlf = "\r\n" in lines
-        if has_crlf:
-            lines = lines.replace("\r\n", "\n")
+        with suppress(IntricateError, InvalidYamlError):
+            amended = self._amended(text, root, body)
+            if same_json(self.parse(amended), body):
+                return amended
+        return render(body)
+
+    def _amended(self, text: str, root: Node | None, body: JsonObject) -> str:
+        if root is None:
+            # A text without a value may still hold comments.
+            return _with_final_line_break(text) + render(body)
+        lines = text.removeprefix(_BYTE_ORDER_MARK).replace("\r\n", "\n")
         lines = _with_final_line_break(lines)
         if lines != text:
-            # Places have moved, and a final line break may even add to the last value.
+            # Places have moved, and a final line break may even change the last value.
             root = self._read(lines)
         if not isinstance(root, Mapping):
-            return rendered
-        try:
-            amended = amend(lines, root, body)
-        except IntricateError:
-            return rendered
-        if has_crlf:
+            raise IntricateError
+        amended = amend(lines, root, body)
+        if "\r\n" in text:
             amended = amended.replace("\n", "\r\n")
-        if text.startswith(_BYTE_ORDER_MARK):
-            amended = _BYTE_ORDER_MARK + amended
-        return amended if self._stands_for(amended, body) else rendered
+        return _BYTE_ORDER_MARK + amended if text.startswith(_BYTE_ORDER_MARK) else amended
 
     def _read(self, text: str) -> Node | None:
         return read(text.removeprefix(_BYTE_ORDER_MARK), self._max_length)
-
-    def _stands_for(self, text: str, body: JsonObject) -> bool:
-        try:
-            return same_json(self.parse(text), body)
-        except InvalidYamlError:
-            return False
 
 
 def _body(root: Node | None) -> JsonObject:
