@@ -1,5 +1,5 @@
 """
-Master keys: the few secrets that everything else is wrapped with.
+Master keys, which wrap the data keys of all tenants.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ class MasterKey:
     A key that wraps tenants' data keys.
 
     Args:
-        created_at: None where nobody wrote it down.
-        id: The fingerprint of the key, so that two rings mean the same key by it.
+        created_at: None if it is unknown.
+        id: The fingerprint of the key, the same in every ring.
     """
 
     material: bytes = field(repr=False)
@@ -49,19 +49,16 @@ class MasterKey:
 
     @classmethod
     def generate(cls, *, at: datetime) -> MasterKey:
-        """
-        A new random key.
-        """
         return cls(secrets.token_bytes(KEY_BYTES), at)
 
 
 @frozen
 class KeyRing:
     """
-    The master keys at hand. New wrapping uses the current one, unwrapping any of them.
+    The master keys. The current one wraps; any of them unwraps.
 
     Raises:
-        InvalidKeyRingError: A key is there twice.
+        InvalidKeyRingError: A key is in the ring twice.
         MasterKeyMissingError: The current key is not among the keys.
     """
 
@@ -83,28 +80,25 @@ class KeyRing:
     @property
     def ids(self) -> tuple[str, ...]:
         """
-        Ids of all keys, in the order in which they were added.
+        The ids of all keys, in the order in which they were added.
         """
         return tuple(key.id for key in self.keys)
 
     @property
     def current(self) -> MasterKey:
-        """
-        The key that new data keys are wrapped with.
-        """
         return self.key(self.current_id)
 
     @property
     def newest(self) -> MasterKey:
         """
-        The key that was added last; the current one where nobody wrote that down.
+        The key that was added last; the current one if that is unknown.
         """
         last = self.keys[-1]
         return self.current if last.created_at is None else last
 
     def key(self, master_id: str) -> MasterKey:
         """
-        One key.
+        The key with this id.
 
         Raises:
             MasterKeyMissingError: It is not in the ring.
@@ -116,28 +110,22 @@ class KeyRing:
 
     def with_key(self, key: MasterKey) -> KeyRing:
         """
-        The ring with one more key, which is not current yet.
+        The ring with one more key, which does not become current.
         """
         return evolve(self, keys=(*self.keys, key))
 
     def with_current(self, master_id: str) -> KeyRing:
-        """
-        The ring with another current key.
-
-        Raises:
-            MasterKeyMissingError: It is not in the ring.
-        """
         return evolve(self, current_id=master_id)
 
 
 @frozen
 class KeyRingStatus:
     """
-    What an operator may see of a ring.
+    What operators see of a ring.
 
     Args:
-        place: Where it comes from.
-        private: Whether nobody but its owner can read it there.
+        place: The file or the setting that it comes from.
+        private: Whether only its owner can read it there.
     """
 
     ring: KeyRing
@@ -147,57 +135,55 @@ class KeyRingStatus:
 
 class KeyRingSource(Protocol):
     """
-    Where the ring comes from, and how an operator changes it.
+    The place of the ring, where operators change it.
 
-    Every method raises `InvalidKeyRingError` if the ring cannot be used or changed there.
+    Every method raises `InvalidKeyRingError` if the ring cannot be used or changed there, and
+    `MasterKeyMissingError` if a named key is not in it.
     """
 
     @abstractmethod
     def ring(self) -> KeyRing:
         """
-        The ring as it is now; asking again costs next to nothing while it stays the same.
+        The ring as it is now; cheap while it does not change.
 
-        Where there is none yet, it is made. Where it was lost, or another one without the
-        current key has taken its place, it is the one from before.
+        Creates the ring if there is none yet. Keeps the ring from before if the place lost it or
+        now holds one without the current key.
         """
 
     @abstractmethod
     def trouble(self) -> RingTrouble | None:
         """
-        Why `ring` is not what is in its place now, if it is not; nothing is made.
+        Why `ring` differs from what is in its place now, if it does. Creates nothing.
         """
 
     @abstractmethod
     def adopt(self, needed: Collection[str]) -> None:
         """
-        Take over what is in the ring's place if it has every *needed* key.
+        Take over the ring that is in its place now if it has every *needed* key.
 
-        Nothing is taken over if none is needed.
+        Does nothing if no key is needed.
         """
 
     @abstractmethod
     def found(self) -> KeyRing | None:
         """
-        The ring as it is now, if there is one; nothing is made.
+        The ring as it is now, if there is one. Creates nothing.
         """
 
     @abstractmethod
     def status(self) -> KeyRingStatus:
         """
-        What there is, however badly it is kept; nothing is made or changed.
+        The ring, however badly it is protected. Creates and changes nothing.
         """
 
     @abstractmethod
     def add(self) -> MasterKey:
         """
-        Add a new random key that is not current yet, so that it can be handed out first.
+        Add a new random key that is not current yet, so that every machine can get it first.
         """
 
     @abstractmethod
     def make_current(self, master_id: str) -> KeyRing:
         """
         Wrap new data keys with *master_id* from now on.
-
-        Raises:
-            MasterKeyMissingError: It is not in the ring.
         """

@@ -1,5 +1,5 @@
 """
-Where master keys are kept: a private file, or a setting for machines that hand secrets out so.
+The places of master keys: a private file, or a setting where the environment holds secrets.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ import fcntl
 import json
 import os
 import stat
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from threading import Lock
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn
 
 import structlog
 from attrs import frozen
@@ -42,16 +42,16 @@ _PATH_STARTS: Final = ("/", "./", "../", "~/")
 
 def key_ring_source(setting: str | None, *, default: Path | None, clock: Clock) -> KeyRingSource:
     """
-    The ring that *setting* means: a path, or keys as ``base64key[,base64key...]``.
+    The ring of *setting*: a path, or keys as ``base64key[,base64key...]``.
 
-    Without a setting it is the file *default*, or, if that is None, a key that lasts as long
-    as the process: all that a store that forgets needs.
+    Without a setting it is the file *default*. If that is None, it is a key that lasts as long as
+    the process, which is enough for the store in memory.
 
-    Keys are told from a path by their form, never by trying: a mistyped key must not end as
-    the name of a file or in a message.
+    The form of the text tells keys from a path, without a try: a mistyped key must not become
+    the name of a file or a part of a message.
 
     Raises:
-        InvalidKeyRingError: It is neither.
+        InvalidKeyRingError: *setting* is neither a path nor keys.
     """
     text = (setting or "").strip()
     if not text:
@@ -83,7 +83,7 @@ def _from_setting(text: str) -> MasterKey:
 @frozen
 class KeyRingSetting(KeyRingSource):
     """
-    A ring given as text; whoever sets it changes it.
+    A ring given as text; only the setting changes it.
     """
 
     _ring: KeyRing
@@ -125,18 +125,16 @@ class KeyRingFile(KeyRingSource):
     A ring in a JSON file that only its owner can read.
 
     The file is replaced as a whole, so that a reader sees the old ring or the new one. Processes
-    that write it take turns. A running program follows changes of the file. While the file
-    cannot be used, or holds a ring without the current key, it goes on with the ring that it
-    has and says so in the log, once for each change; its next start will refuse. Several threads
-    may ask.
+    that write it take turns. A running program follows changes of the file. While the file is
+    unusable, or holds a ring without the current key, the program keeps the ring that it has and
+    logs an error once for each change; its next start fails. Any thread may call the methods.
     """
 
     def __init__(self, path: Path, clock: Clock) -> None:
         self._path = path
         self._clock = clock
         self._loaded: tuple[KeyRing, os.stat_result] | None = None
-        self._trouble: RingTrouble | None = None
-        self._told: tuple[RingTrouble, tuple[int, int, int] | None] | None = None
+        self._trouble: tuple[RingTrouble, tuple[int, int, int] | None] | None = None
         self._following = Lock()
 
     def ring(self) -> KeyRing:
@@ -150,7 +148,7 @@ class KeyRingFile(KeyRingSource):
         with self._following:
             if self._loaded is not None:
                 self._followed(*self._loaded)
-            return self._trouble
+            return self._trouble and self._trouble[0]
 
     def adopt(self, needed: Collection[str]) -> None:
         with self._following, suppress(InvalidKeyRingError):
@@ -159,8 +157,8 @@ class KeyRingFile(KeyRingSource):
                 self._take_over(ring, seen)
 
     def _followed(self, ring: KeyRing, seen: os.stat_result) -> KeyRing:
-        if self._is_as(seen):
-            self._trouble = self._told = None
+        if self._sight() == _sight_of(seen):
+            self._trouble = None
             return ring
         try:
             fresh, seen = self._load()
@@ -174,14 +172,13 @@ class KeyRingFile(KeyRingSource):
         return fresh
 
     def _take_over(self, ring: KeyRing, seen: os.stat_result) -> None:
-        self._loaded, self._trouble, self._told = (ring, seen), None, None
+        self._loaded, self._trouble = (ring, seen), None
         _log.info("key_ring_followed", current=ring.current_id, found=ring.ids)
 
     def _go_on(self, trouble: RingTrouble, ring: KeyRing, found: Collection[str] = ()) -> None:
-        self._trouble = trouble
-        told = trouble, self._sight()
-        if told != self._told:
-            self._told = told
+        noticed = trouble, self._sight()
+        if noticed != self._trouble:
+            self._trouble = noticed
             _log.error(trouble.value, place=str(self._path), current=ring.current_id, found=found)
 
     def found(self) -> KeyRing | None:
@@ -212,9 +209,6 @@ class KeyRingFile(KeyRingSource):
             self._write(ring)
         return ring
 
-    def _is_as(self, seen: os.stat_result) -> bool:
-        return self._sight() == _sight_of(seen)
-
     def _sight(self) -> tuple[int, int, int] | None:
         try:
             return _sight_of(self._path.stat())
@@ -224,7 +218,7 @@ class KeyRingFile(KeyRingSource):
     def _load_or_create(self) -> tuple[KeyRing, os.stat_result]:
         if self._missing():
             with self._turn():
-                # Another process may have had the turn before.
+                # Another process may have created it in the meantime.
                 if self._missing():
                     self._write(KeyRing.of(MasterKey.generate(at=self._clock.now())))
         return self._load()
@@ -241,7 +235,7 @@ class KeyRingFile(KeyRingSource):
     def _load(self, *, checked: bool = True) -> tuple[KeyRing, os.stat_result]:
         try:
             with self._path.open("rb") as file:
-                # Asked of the open file: what is checked is what is read.
+                # Of the open file: what is checked is what is read.
                 seen = os.fstat(file.fileno())
                 content = file.read()
         except OSError as error:
@@ -255,7 +249,7 @@ class KeyRingFile(KeyRingSource):
     def _turn(self) -> Iterator[None]:
         with ExitStack() as stack:
             try:
-                # Not with `parents`, which makes those above as the umask lets it.
+                # Not with `parents=True`, which leaves the mode of parents to the umask.
                 for folder in reversed(self._path.parents):
                     folder.mkdir(mode=_PRIVATE_FOLDER, exist_ok=True)
                 flags = os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW
@@ -269,7 +263,7 @@ class KeyRingFile(KeyRingSource):
     def _write(self, ring: KeyRing) -> None:
         fresh = Path(f"{self._path}.new")
         try:
-            # Left behind by a process that was killed here.
+            # A process that was killed here leaves it behind.
             fresh.unlink(missing_ok=True)
             descriptor = os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_WRONLY, _PRIVATE_FILE)
             with os.fdopen(descriptor, "wb") as file:
@@ -296,13 +290,13 @@ class KeyRingFile(KeyRingSource):
 
 
 def _sight_of(seen: os.stat_result) -> tuple[int, int, int]:
-    # Whatever is done to a file, one of them is not what it was.
+    # Any change of a file changes one of these.
     return seen.st_ino, seen.st_size, seen.st_ctime_ns
 
 
 def _advice(path: Path, seen: os.stat_result) -> str | None:
     """
-    What to do so that only its owner, who must be who runs the hub or root, can read the file.
+    How to make the file readable by its owner only, who must be root or run the hub.
     """
     if stat.S_IMODE(seen.st_mode) & _OTHERS:
         return f"O chaveiro está acessível a outros usuários; execute: chmod 600 {path}"
@@ -325,27 +319,21 @@ def _render(ring: KeyRing) -> bytes:
 
 
 def _parse(content: bytes, path: Path) -> KeyRing:
-    # Errors of the parsers quote what they read, so none of them goes along as a cause.
-    try:
+    # Errors of the parsers quote what they read, so none of them becomes the cause.
+    with suppress(ValueError, TypeError, KeyError, InvalidKeyRingError, MasterKeyMissingError):
         document = json.loads(content)
-        keys = [
-            (
-                entry["id"],
-                MasterKey(
-                    base64.b64decode(entry["key"], validate=True),
-                    None
-                    if entry["created_at"] is None
-                    else datetime.fromisoformat(entry["created_at"]),
-                ),
-            )
-            for entry in document["keys"]
-        ]
-        known = document["format"] == _FORMAT and all(name == key.id for name, key in keys)
-        ring = KeyRing(tuple(key for _, key in keys), document["current"])
-    except (ValueError, TypeError, KeyError, InvalidKeyRingError, MasterKeyMissingError):
-        known, ring = False, None
-    if ring is None or not known:
-        raise InvalidKeyRingError(
-            f"O chaveiro {path} está danificado ou é de outro formato; restaure-o do backup."
-        )
-    return ring
+        ring = KeyRing(tuple(map(_key_from, document["keys"])), document["current"])
+        written_ids = tuple(entry["id"] for entry in document["keys"])
+        if document["format"] == _FORMAT and ring.ids == written_ids:
+            return ring
+    raise InvalidKeyRingError(
+        f"O chaveiro {path} está danificado ou é de outro formato; restaure-o do backup."
+    )
+
+
+def _key_from(entry: Mapping[str, Any]) -> MasterKey:
+    created_at = entry["created_at"]
+    return MasterKey(
+        base64.b64decode(entry["key"], validate=True),
+        None if created_at is None else datetime.fromisoformat(created_at),
+    )

@@ -32,14 +32,14 @@ _NONCE_BYTES: Final = 12
 _KEY_ID_BYTES: Final = 8
 _HEADER_BYTES: Final = len(_FORMAT) + _KEY_ID_BYTES
 _FINGERPRINT_BYTES: Final = 16
-# What a ciphertext or digest is of, so that none can stand for another kind.
+# The kind of a ciphertext or digest, so that none can replace one of another kind.
 _TENANT_KEY: Final = b"odoo-ai-config/tenant-key\0"
 _SECRET: Final = b"odoo-ai-config/secret\0"
 _RECOGNITION: Final = b"odoo-ai-config/fingerprint\0"
 
 
 def _place(context: SealContext) -> bytes:
-    # Nothing that follows can be taken for a part of it: names hold no NUL.
+    # Names hold no NUL, so nothing that follows can be read as a part of the place.
     owner = context.owner
     names = (owner.tenant.value, owner.domain.value, context.ref.value, context.purpose)
     return "\0".join(names).encode() + b"\0"
@@ -54,7 +54,7 @@ def _decrypted(cipher: AESGCM, sealed: bytes, associated: bytes) -> bytes:
     try:
         return cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], associated)
     except (InvalidTag, ValueError):
-        # ValueError is a nonce that was cut short.
+        # A ValueError is a truncated nonce.
         raise SealBrokenError from None
 
 
@@ -72,11 +72,11 @@ class AesGcmSecretVault(SecretVault):
     """
     A vault whose master keys come from *source*.
 
-    The source is asked anew whenever a master key is needed, so that a running program takes
-    part in a rotation.
+    It reads the source whenever it needs a master key, so that a running program follows a
+    rotation.
 
     Args:
-        opened_keys: How many tenants' data keys are kept unwrapped at a time.
+        opened_keys: The most data keys of tenants that are kept unwrapped.
     """
 
     def __init__(self, source: KeyRingSource, *, opened_keys: int = 4096) -> None:
@@ -152,7 +152,7 @@ class AesGcmSecretVault(SecretVault):
         return evolve(key, master_id=master.id, wrapped=wrapped)
 
     def _opened_for(self, tenant: TenantId, key: TenantKey) -> _OpenKey:
-        # A value sealed under another tenant's key would outlive its own tenant's.
+        # A value sealed with another tenant's key would outlive the key of its own.
         if key.tenant != tenant:
             raise SealBrokenError
         return self._opened(key)
@@ -180,16 +180,16 @@ def _key_associated(tenant: TenantId, key_id: str) -> bytes:
 
 def _recognised(opened: _OpenKey, place: bytes, plain: bytes) -> Fingerprint:
     message = _RECOGNITION + place + plain
-    # Keyed BLAKE2 (RFC 7693): as good a MAC as HMAC, and it does not give up the interpreter's
-    # lock for so short a message, as OpenSSL's does.
+    # Keyed BLAKE2 (RFC 7693) is as good a MAC as HMAC. Unlike OpenSSL's HMAC it does not release
+    # the interpreter's lock for such a short message.
     digest = blake2b(message, key=opened.fingerprint_key, digest_size=_FINGERPRINT_BYTES)
     return Fingerprint(digest.hexdigest())
 
 
 def _associated(header: bytes, place: bytes, fingerprint: Fingerprint) -> bytes:
     """
-    What a value is bound to: format, key, place, and the fingerprint that documents know it by.
+    The data that a value is bound to: format, key, place, and its fingerprint in documents.
 
-    Without the fingerprint, an older value of the same reference could be put in its stead.
+    Without the fingerprint, an older value of the same reference could replace it.
     """
     return _SECRET + place + header + fingerprint.value.encode()

@@ -12,6 +12,7 @@ import json
 import re
 from collections.abc import Iterable
 from itertools import pairwise
+from math import nan
 from typing import Final
 
 from odoo_ai_config.adapters.yaml import rendering
@@ -32,6 +33,8 @@ from odoo_ai_config.domain.json_types import Json, JsonObject
 
 _BLANKS: Final = re.compile(r"[ \t]+")
 _IN_FLOW: Final = -1
+# Differs from every value that can be wanted.
+_REMOVED: Final = nan
 _PROPERTIES: Final = re.compile(r"(?:[&!]\S*[ \t]*)+")
 
 
@@ -74,8 +77,8 @@ class _Amendment:
     def __init__(self, text: str) -> None:
         self._text = text
         self._edits: list[tuple[int, int, str]] = []
-        # The values of anchored nodes after the edits, by node; None for a removed node.
-        self._anchored: dict[int, tuple[Json] | None] = {}
+        # The values of anchored nodes after the edits, by node.
+        self._anchored: dict[int, Json] = {}
 
     def applied(self) -> str:
         """
@@ -98,11 +101,11 @@ class _Amendment:
         for lines below that of the colon or dash.
         """
         if isinstance(node, Alias):
-            if not self._stands_for(node, wanted):
+            if not same_json(self._value_after(node), wanted):
                 self._replace(node, wanted, head, indent)
             return
         if node.anchor is not None:
-            self._anchored[id(node)] = (wanted,)
+            self._anchored[id(node)] = wanted
         if not node.has_alias and same_json(to_json(node), wanted):
             return
         edits = len(self._edits)
@@ -178,19 +181,10 @@ class _Amendment:
 
     def _value_after(self, node: Node) -> Json:
         target = resolved(node)
-        after = self._anchored.get(id(target), (to_json(target),))
-        return None if after is None else after[0]
-
-    def _stands_for(self, alias: Alias, wanted: Json) -> bool:
-        after = self._anchored.get(id(alias.target), (to_json(alias.target),))
-        return after is not None and same_json(after[0], wanted)
+        return self._anchored.get(id(target), to_json(target))
 
     def _block_mapping(
-        self,
-        node: Mapping,
-        kept: list[Entry],
-        wanted: JsonObject,
-        added: JsonObject,
+        self, node: Mapping, kept: list[Entry], wanted: JsonObject, added: JsonObject
     ) -> None:
         written = node.written
         column = written[0].key_node.column
@@ -217,11 +211,7 @@ class _Amendment:
         self._insert(self._below(written[-1].value), lines)
 
     def _flow_mapping(
-        self,
-        node: Mapping,
-        kept: list[Entry],
-        wanted: JsonObject,
-        added: JsonObject,
+        self, node: Mapping, kept: list[Entry], wanted: JsonObject, added: JsonObject
     ) -> None:
         if self._text[node.end - 1] != "}" or not kept:
             raise IntricateError
@@ -273,24 +263,23 @@ class _Amendment:
         """
         after = _common_end([self._value_after(item) for item in node.items], wanted)
         paired = min(len(node.items), len(wanted)) - after
-        surplus = len(node.items) - after - paired
-        counterparts: list[tuple[Json] | None] = [
-            *((value,) for value in wanted[:paired]),
-            *([None] * surplus),
-            *((value,) for value in wanted[len(wanted) - after :]),
-        ]
+        end = len(node.items) - after
         # The event of a sequence that is not indented ends after the first dash, not before it.
         first_dash = self._text.rfind("-", 0, node.content + 1)
         column = first_dash - self._line_start(first_dash)
-        dashes = [self._dash(item, column) for item in node.items]
-        for item, dash, counterpart in zip(node.items, dashes, counterparts, strict=True):
-            if counterpart is None:
+        for index, item in enumerate(node.items):
+            dash = self._dash(item, column)
+            if paired <= index < end:
                 self._forget(item)
                 self._cut(self._own_line(dash), self._below(item))
             else:
-                self.node(item, counterpart[0], dash + 1, column + 2)
+                value = wanted[index if index < paired else index - len(node.items)]
+                self.node(item, value, dash + 1, column + 2)
         if added := wanted[paired : len(wanted) - after]:
-            place = self._below(node.items[paired - 1]) if paired else self._own_line(dashes[0])
+            if paired:
+                place = self._below(node.items[paired - 1])
+            else:
+                place = self._own_line(self._dash(node.items[0], column))
             self._insert(place, rendering.block_lines(added, column, 1))
 
     def _replace(self, node: Node, wanted: Json, head: int, indent: int) -> None:
@@ -300,7 +289,7 @@ class _Amendment:
         self._forget(node)
         anchor = ""
         if node.anchor is not None and not isinstance(node, Alias):
-            self._anchored[id(node)] = (wanted,)
+            self._anchored[id(node)] = wanted
             anchor = f"&{node.anchor} "
         if head == _IN_FLOW:
             if node.start == node.end:
@@ -343,7 +332,7 @@ class _Amendment:
         Note that the anchors in a removed part cannot be referred to.
         """
         if node.anchor is not None:
-            self._anchored[id(node)] = None
+            self._anchored[id(node)] = _REMOVED
         for part in node.parts:
             self._forget(part)
 
