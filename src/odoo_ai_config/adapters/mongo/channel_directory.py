@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 import zlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 from pymongo import UpdateOne
 
@@ -151,11 +151,7 @@ class MongoChannelDirectory(ChannelDirectory):
         return await self._first_of_each("$owner.tenant", wanted, supposing, order)
 
     async def _first_of_each(
-        self,
-        group: str | Record,
-        wanted: Record,
-        supposing: ChannelMapping | None,
-        *order: Record,
+        self, group: str | Record, wanted: Record, supposing: ChannelMapping | None, *order: Record
     ) -> list[Record]:
         others = {} if supposing is None else {"_id": {"$ne": str(supposing.key)}}
         groups = await self._database.aggregated(
@@ -192,65 +188,41 @@ async def rivals_of(
     """
     The rivals of *claim* that *session* sees.
     """
-    mappings, tenant = database["mappings"], claim.tenant.value
-    present = shared = False
-    if claim.account is not None:
-        here: Record = {"active": True, "account": claim.account.value}
-        own, other = {"owner.tenant": tenant}, {"owner.tenant": {"$ne": tenant}}
-        present = await mappings.find_one(here | own, session=session) is not None
-        shared = await mappings.find_one(here | other, session=session) is not None
-    found: set[str] = set()
+    tenant = claim.tenant.value
+    account = None if claim.account is None else claim.account.value
+    own: Record = {"active": True, "owner.tenant": tenant}
+    others: Record = {"active": True, "owner.tenant": {"$ne": tenant}}
+
+    async def exists(wanted: Record) -> bool:
+        return await database["mappings"].find_one(wanted, session=session) is not None
+
+    async def beside(numbers: Collection[str], accounts: Collection[str]) -> list[str]:
+        # Other tenants that have one of the numbers and a channel in one of the accounts.
+        if not numbers or not accounts:
+            return []
+        called = others | {"numbers.comparable": {"$in": sorted(numbers)}}
+        holders = await database.distinct("mappings", "$owner.tenant", called, session)
+        there: Record = {
+            "active": True,
+            "account": {"$in": sorted(accounts)},
+            "owner.tenant": {"$in": holders},
+        }
+        return await database.distinct("mappings", "$owner.tenant", there, session)
+
+    present = account is not None and await exists(own | {"account": account})
+    shared = account is not None and await exists(others | {"account": account})
+    found: list[str] = []
     fallback = False
-    of_tenant: Record = {"active": True, "owner.tenant": tenant}
     if claim.numbers:
-        places = await _distinct(database, of_tenant, "$account", session)
-        accounts = {*places, _text(claim.account)} - {None}
-        found |= await _beside(database, tenant, claim.numbers, accounts, session)
-    if shared and not present:
-        cursor = mappings.find(of_tenant, {"numbers.comparable": 1}, session=session)
-        records = await cursor.to_list(None)
-        known = {number["comparable"] for record in records for number in record["numbers"]}
-        found |= await _beside(database, tenant, known, {_text(claim.account)}, session)
-        fallback = (
-            await mappings.find_one(of_tenant | {"fallback": True}, session=session) is not None
-        )
+        places = await database.distinct("mappings", "$account", own, session)
+        found += await beside(claim.numbers, {*places, account} - {None})
+    if account is not None and shared and not present:
+        cursor = database["mappings"].find(own, ["numbers.comparable"], session=session)
+        known = {number["comparable"] async for record in cursor for number in record["numbers"]}
+        found += await beside(known, {account})
+        fallback = await exists(own | {"fallback": True})
     holder = TenantId(min(found)) if found else None
     return Rivals(present, shared, holder, fallback)
-
-
-async def _beside(
-    database: MongoDatabase,
-    tenant: str,
-    numbers: Collection[str],
-    accounts: Collection[str | None],
-    session: Session | None,
-) -> set[str]:
-    # Other tenants that have one of the numbers and a channel in one of the accounts.
-    if not numbers or not accounts:
-        return set()
-    called: Record = {
-        "active": True,
-        "numbers.comparable": {"$in": sorted(numbers)},
-        "owner.tenant": {"$ne": tenant},
-    }
-    holders = await _distinct(database, called, "$owner.tenant", session)
-    if not holders:
-        return set()
-    there: Record = {
-        "active": True,
-        "account": {"$in": list(accounts)},
-        "owner.tenant": {"$in": holders},
-    }
-    return set(await _distinct(database, there, "$owner.tenant", session))
-
-
-async def _distinct(
-    database: MongoDatabase, wanted: Record, what: str, session: Session | None
-) -> list[Any]:
-    groups = await database.aggregated(
-        "mappings", [{"$match": wanted}, {"$group": {"_id": what}}], session
-    )
-    return [group["_id"] for group in groups]
 
 
 def claim_writes(claim: ChannelClaim) -> list[UpdateOne]:
@@ -262,7 +234,3 @@ def claim_writes(claim: ChannelClaim) -> list[UpdateOne]:
     places = [*sorted(claim.numbers), *([] if claim.account is None else [f"/{claim.account}"])]
     shares = {zlib.crc32(place.encode()) % _SHARES for place in places}
     return [UpdateOne({"_id": share}, TOUCH, upsert=True) for share in sorted(shares)]
-
-
-def _text(account: ChatwootId | None) -> str | None:
-    return None if account is None else account.value

@@ -42,7 +42,7 @@ class MongoCollectionStore(CollectionStore):
 
     @translated
     async def head(self, key: CollectionKey) -> CollectionHead | None:
-        return await self._head(key)
+        return await read_one(self._heads, {"_id": str(key)}, CollectionHead)
 
     @translated
     async def heads(self, *tenants: TenantId) -> Sequence[CollectionHead]:
@@ -73,7 +73,7 @@ class MongoCollectionStore(CollectionStore):
         self, key: CollectionKey, position: Position, *, limit: int
     ) -> CollectionPage | None:
         async def read(session: Session) -> CollectionPage | None:
-            head = await self._head(key, session)
+            head = await read_one(self._heads, {"_id": str(key)}, CollectionHead, session)
             if head is None:
                 return None
             following = await self._following(key, position, limit, session)
@@ -81,11 +81,6 @@ class MongoCollectionStore(CollectionStore):
 
         # In one snapshot, so that no half of a push is seen.
         return await in_transaction(self._database.client, read)
-
-    async def _head(
-        self, key: CollectionKey, session: Session | None = None
-    ) -> CollectionHead | None:
-        return await read_one(self._heads, {"_id": str(key)}, CollectionHead, session)
 
     async def _following(
         self, key: CollectionKey, position: Position, limit: int, session: Session

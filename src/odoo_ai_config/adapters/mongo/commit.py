@@ -28,6 +28,7 @@ from odoo_ai_config.adapters.mongo.transaction import in_transaction
 from odoo_ai_config.application.errors import DeliveryRecordedError, TenantKeyChangedError
 from odoo_ai_config.application.off_loop import ENTRY, run_off_loop
 from odoo_ai_config.domain.changes import Changeset
+from odoo_ai_config.domain.channels.mapping import ChannelClaim
 from odoo_ai_config.domain.collections import CollectionChange, CollectionHead
 from odoo_ai_config.domain.errors import RevisionConflictError
 
@@ -89,7 +90,8 @@ async def _commit(
 
     async def write_all(session: Session) -> None:
         # First: afterwards a claim would find its own mappings.
-        await _require_undisputed(database, changeset, session)
+        if changeset.claim is not None:
+            await _require_undisputed(database, changeset.claim, session)
         for bulk in bulks:
             await _send(database, bulk, session)
         for message in messages:
@@ -101,11 +103,8 @@ async def _commit(
 
 
 async def _require_undisputed(
-    database: MongoDatabase, changeset: Changeset, session: Session
+    database: MongoDatabase, claim: ChannelClaim, session: Session
 ) -> None:
-    claim = changeset.claim
-    if claim is None:
-        return
     await database["channel_claims"].bulk_write(claim_writes(claim), session=session)
     if (await rivals_of(database, claim, session)).dispute(claim):
         raise RevisionConflictError

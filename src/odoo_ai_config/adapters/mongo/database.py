@@ -65,7 +65,7 @@ _IS_TEXT: Final[Record] = {"$gte": ""}
 _INDEXES: Final[Mapping[str, Sequence[IndexModel]]] = {
     "documents": [
         # Covers the listing of tenants: no document is read for it.
-        IndexModel(["deleted", "tenant", "domain", "kind"], name="living"),
+        IndexModel(["deleted", "tenant", "domain", "kind"], name="living")
     ],
     "revisions": [IndexModel(["document", "version"], name="version", unique=True)],
     "mappings": [
@@ -183,16 +183,24 @@ class MongoDatabase:
                 await session.abort_transaction()
 
     async def aggregated(
-        self,
-        collection: str,
-        pipeline: Sequence[Record],
-        session: Session | None = None,
+        self, collection: str, pipeline: Sequence[Record], session: Session | None = None
     ) -> list[Record]:
         """
         Return all results of *pipeline* over *collection*.
         """
         cursor = await settled(self[collection].aggregate(pipeline, session=session))
         return await cursor.to_list(None)
+
+    async def distinct(
+        self, collection: str, field: str, wanted: Record, session: Session | None = None
+    ) -> list[Any]:
+        """
+        Return the different values of *field* (``$field``) in the wanted records.
+
+        By an aggregation: the server's command of this name fails beyond the size of one document.
+        """
+        pipeline: list[Record] = [{"$match": wanted}, {"$group": {"_id": field}}]
+        return [group["_id"] for group in await self.aggregated(collection, pipeline, session)]
 
 
 @contextmanager

@@ -64,9 +64,7 @@ _INCOMPATIBLE_ADVICE: Final = (
 )
 
 
-def translated(
-    method: Callable[P, Awaitable[R]],
-) -> Callable[P, Coroutine[Any, Any, R]]:
+def translated(method: Callable[P, Awaitable[R]]) -> Callable[P, Coroutine[Any, Any, R]]:
     """
     Raise an error of the hub from *method* in place of the driver's, where there is one.
     """

@@ -14,8 +14,7 @@ from pymongo import ASCENDING, DESCENDING, ReturnDocument, UpdateOne
 
 from odoo_ai_config.adapters.mongo.database import MongoDatabase, Record
 from odoo_ai_config.adapters.mongo.driver_errors import translated
-from odoo_ai_config.adapters.mongo.message_pruning import prune_messages, prune_texts
-from odoo_ai_config.adapters.mongo.pruning import batches
+from odoo_ai_config.adapters.mongo.pruning import batches, prune_messages, prune_texts
 from odoo_ai_config.adapters.mongo.records import (
     from_instant,
     from_record,

@@ -24,11 +24,7 @@ class ReadCache(Generic[K, V]):
     """
 
     def __init__(
-        self,
-        seconds: float = inf,
-        *,
-        most: int = _MOST,
-        now: Callable[[], float] = time.monotonic,
+        self, seconds: float = inf, *, most: int = _MOST, now: Callable[[], float] = time.monotonic
     ) -> None:
         self.now = now
         self._seconds = seconds

@@ -147,8 +147,8 @@ def _describe(
     """
     Tell the converter what the record of a *cls* looks like; first those of its parts.
 
-    The fields of the parts named in *flat* are fields of this record. What is *only_read* comes
-    from elsewhere than from what is written here.
+    The fields of the parts named in *flat* are fields of this record. Those in *only_read* are
+    read, and written by other code or not at all.
     """
     omitted = dict.fromkeys(only_read, override(omit=True))
     write = make_dict_unstructure_fn(cls, _RECORDS, **{**fields, **omitted})
@@ -192,17 +192,10 @@ _RECORDS.register_structure_hook_func(_is_named_value, lambda value, cls: cls(va
 
 _describe(Revision, flat=("key", "document"))
 _RECORDS.register_unstructure_hook(
-    SpecialNumber,
-    lambda special: {
-        "digits": special.number.digits,
-        "comparable": special.number.comparable,
-        "crew": special.crew,
-    },
+    PhoneNumber,
+    make_dict_unstructure_fn(PhoneNumber, _RECORDS, _cattrs_include_init_false=True),
 )
-_RECORDS.register_structure_hook(
-    SpecialNumber,
-    lambda record, _: SpecialNumber(PhoneNumber(record["digits"]), record["crew"]),
-)
+_describe(SpecialNumber, flat=("number",))
 # Negative sequences were accepted once.
 _describe(
     ChannelMapping, flat=("key",), sequence=override(struct_hook=lambda value, _: max(0, value))
