@@ -18,7 +18,7 @@ from odoo_ai_config.domain.documents.revisions import RetentionPolicy, Revision
 from odoo_ai_config.domain.identifiers import CREDENTIALS, TenantDomain
 from odoo_ai_config.domain.messages.inbox import OPEN, STUCK, TEXT_PURPOSES, Stage
 
-_BATCH: Final = 500
+_BATCH: Final = 250
 _CREDENTIAL: Final[Record] = {"purpose": {"$nin": list(TEXT_PURPOSES)}}
 _TEXT: Final[Record] = {"purpose": {"$in": list(TEXT_PURPOSES)}}
 _FINISHED: Final = [stage.value for stage in Stage if stage not in OPEN | STUCK]
