@@ -9,6 +9,7 @@ import pytest
 
 from odoo_ai_config.adapters.sqlite import schema
 from odoo_ai_config.adapters.sqlite.database import SqliteDatabase, open_sqlite
+from odoo_ai_config.adapters.sqlite.lookups import find_revision
 from odoo_ai_config.adapters.sqlite.message_rows import message_row
 from odoo_ai_config.application.ports.message_inbox import ClaimLimits
 from odoo_ai_config.domain.changes import Changeset
@@ -38,7 +39,7 @@ async def test_messages_of_another_process_make_nobody_forget_the_configuration(
     path: Path, database: SqliteDatabase, stores: Stores
 ) -> None:
     await stores.config.commit(everything())
-    known = database.rows.known
+    known = database.cache.known
     with open_sqlite(path) as elsewhere:
         other = stores_over(elsewhere)
         new = message("message-1", "another")
@@ -51,9 +52,8 @@ async def test_messages_of_another_process_make_nobody_forget_the_configuration(
             await other.config.commit(Changeset(messages=(answered.done(at=AT),)))
         assert await other.inbox.prune(before=AT + DAY) == 2
         assert await stores.config.current([key()]) == {key(): revision()}
-    assert database.rows.known == known
-    rows = database.rows
-    assert rows.find(rows.revisions, [key()]) == {key(): revision()}
+    assert database.cache.known == known
+    assert database.cache.find(find_revision, [key()]) == {key(): revision()}
 
 
 async def test_message_that_comes_with_something_else_is_heard_of(

@@ -28,12 +28,12 @@ async def test_value_that_is_named_again_after_it_was_found_is_left_alone(
     unhindered = database.write
     came_between = []
 
-    async def write_after_a_commit(step: Callable[..., Any]) -> Any:
+    async def write_after_a_commit(step: Callable[..., Any], **how: Any) -> Any:
         if getattr(step, "func", None) is pruning._remove_orphans:
             came_between.append(step)
             monkeypatch.undo()
             await stores.config.commit(sealed(3, 1))
-        return await unhindered(step)
+        return await unhindered(step, **how)
 
     monkeypatch.setattr(database, "write", write_after_a_commit)
     await stores.config.prune(KEEP_ONE, now=NOW)

@@ -129,7 +129,7 @@ def open_stores(location: StoreLocation, read_only: bool) -> Iterator[Stores]:  
                 SqliteMessageInbox(sqlite),
                 SqliteApiKeyStore(sqlite),
                 SqliteAuditLog(sqlite),
-                sqlite.read_something if read_only else documents.check,
+                documents.check,
                 partial(asyncio.to_thread, rehearse_writing, location.path),
                 partial(
                     asyncio.to_thread, examine_pages, location.path, seconds=_EXAMINATION_SECONDS

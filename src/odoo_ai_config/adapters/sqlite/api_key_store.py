@@ -10,6 +10,7 @@ from typing import Final
 from attrs import frozen
 
 from odoo_ai_config.adapters.sqlite.database import SqliteDatabase
+from odoo_ai_config.adapters.sqlite.lookups import find_api_key
 from odoo_ai_config.adapters.sqlite.rows import API_KEY_COLUMNS, api_key_of
 from odoo_ai_config.application.ports.api_key_store import ApiKeyStore
 from odoo_ai_config.domain.access import ApiKey
@@ -26,10 +27,7 @@ class SqliteApiKeyStore(ApiKeyStore):
     database: SqliteDatabase
 
     async def api_key(self, key_id: str) -> ApiKey | None:
-        found = await self.database.find(self.database.rows.api_keys, (key_id,))
-        return found.get(key_id)
+        return (await self.database.find(find_api_key, (key_id,))).get(key_id)
 
     async def api_keys(self) -> Sequence[ApiKey]:
-        return await self.database.read(
-            lambda connection: [api_key_of(row) for row in connection.execute(_API_KEYS)]
-        )
+        return await self.database.select(_API_KEYS, (), api_key_of)

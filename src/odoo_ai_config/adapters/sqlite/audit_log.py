@@ -41,8 +41,4 @@ class SqliteAuditLog(AuditLog):
             conditions.append(_BEHIND)
         which = f"WHERE {' AND '.join(conditions)}" if conditions else ""
         statement = _ENTRIES.format(which=which)
-        return await self.database.read(
-            lambda connection: [
-                audit_entry_of(row) for row in connection.execute(statement, values)
-            ]
-        )
+        return await self.database.select(statement, values, audit_entry_of)

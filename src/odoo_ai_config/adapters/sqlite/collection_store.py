@@ -4,14 +4,12 @@ Collections in SQLite.
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Mapping, Sequence
 from typing import Final
 
 from attrs import frozen
 
-from odoo_ai_config.adapters.sqlite.current_rows import select_collection
 from odoo_ai_config.adapters.sqlite.database import SqliteDatabase
 from odoo_ai_config.adapters.sqlite.item_rows import (
     all_digests,
@@ -19,7 +17,8 @@ from odoo_ai_config.adapters.sqlite.item_rows import (
     states_following,
     states_of,
 )
-from odoo_ai_config.adapters.sqlite.rows import COLLECTION_COLUMNS, collection_of
+from odoo_ai_config.adapters.sqlite.lookups import find_collection
+from odoo_ai_config.adapters.sqlite.rows import COLLECTION_COLUMNS, collection_of, json_values
 from odoo_ai_config.application.ports.collection_store import CollectionStore
 from odoo_ai_config.domain.collections import (
     CollectionHead,
@@ -45,14 +44,10 @@ class SqliteCollectionStore(CollectionStore):
     database: SqliteDatabase
 
     async def head(self, key: CollectionKey) -> CollectionHead | None:
-        found = await self.database.find(self.database.rows.collections, (key,))
-        return found.get(key)
+        return (await self.database.find(find_collection, (key,))).get(key)
 
     async def heads(self, *tenants: TenantId) -> Sequence[CollectionHead]:
-        which = (json.dumps([tenant.value for tenant in tenants]),)
-        return await self.database.read(
-            lambda connection: [collection_of(row) for row in connection.execute(_HEADS, which)]
-        )
+        return await self.database.select(_HEADS, (json_values(tenants),), collection_of)
 
     async def digests(
         self, key: CollectionKey, ids: Sequence[str] | None = None
@@ -69,7 +64,7 @@ class SqliteCollectionStore(CollectionStore):
         self, key: CollectionKey, position: Position, *, limit: int
     ) -> CollectionPage | None:
         def select(connection: sqlite3.Connection) -> CollectionPage | None:
-            head = select_collection(connection, key)
+            head = find_collection(connection, key)
             if head is None:
                 return None
             following = states_following(connection, head, position)

@@ -8,14 +8,21 @@ or no longer, makes them touch nothing.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from functools import partial
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
-from odoo_ai_config.adapters.sqlite.channel_directory import changed_since
-from odoo_ai_config.adapters.sqlite.connection import sequence
-from odoo_ai_config.adapters.sqlite.current_rows import CurrentRows, Effect
+from odoo_ai_config.adapters.sqlite.cache import UNKNOWN_ROW, Lookup
+from odoo_ai_config.adapters.sqlite.connection import change_number
 from odoo_ai_config.adapters.sqlite.item_rows import prepared_items
+from odoo_ai_config.adapters.sqlite.live_routing import changed_since
+from odoo_ai_config.adapters.sqlite.lookups import (
+    find_active_key,
+    find_api_key,
+    find_collection,
+    find_mapping,
+    find_revision,
+)
 from odoo_ai_config.adapters.sqlite.message_rows import message_row, write_message
 from odoo_ai_config.adapters.sqlite.rows import (
     API_KEY_COLUMNS,
@@ -40,10 +47,9 @@ from odoo_ai_config.adapters.sqlite.rows import (
 )
 from odoo_ai_config.adapters.sqlite.writer import Transaction
 from odoo_ai_config.application.errors import DeliveryRecordedError, TenantKeyChangedError
-from odoo_ai_config.domain.changes import Changeset, Delivery
+from odoo_ai_config.domain.changes import Changeset
 from odoo_ai_config.domain.channels.mapping import ChannelClaim, ChannelMapping, MappingRevision
 from odoo_ai_config.domain.collections import CollectionChange
-from odoo_ai_config.domain.credentials.secrets import TenantKey
 from odoo_ai_config.domain.documents.revisions import Revision
 from odoo_ai_config.domain.errors import RevisionConflictError
 from odoo_ai_config.domain.messages.inbox import InboxMessage
@@ -84,7 +90,7 @@ _INSERT_COLLECTION: Final = (
     f"INSERT INTO collections ({COLLECTION_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?) "
     "ON CONFLICT DO NOTHING RETURNING id"
 )
-# How far traces were pruned is not for a push to say.
+# The floor below which tombstones were pruned stays.
 _MOVE_COLLECTION: Final = (
     "UPDATE collections SET (version, size, created_at, updated_at) = (?3, ?4, ?5, ?6) "
     "WHERE tenant = ?1 AND name = ?2 AND version = ?3 - 1 RETURNING id"
@@ -101,92 +107,73 @@ class PreparedChangeset:
     A changeset with everything done that needs no database, so that the writer only writes.
 
     Args:
+        decided_at: The change number as of which nobody had what the changeset claims.
         pushes: For each collection the push that has its items (`large_pushes`), or None if they
             are still to be written.
     """
 
     def __init__(
-        self, changeset: Changeset, rows: CurrentRows, pushes: Sequence[int | None] = ()
+        self, changeset: Changeset, *, decided_at: int = 0, pushes: Sequence[int | None] = ()
     ) -> None:
-        # Of what there is only: most changesets are a message with its text.
+        # Nothing for empty parts: most changesets are a message with its text.
         self._writes: list[Callable[[sqlite3.Connection], None]] = []
         self._changes: list[tuple[str, str, int, int]] = []
-        self._effects: list[Effect] = []
+        self._mappings = [revision.mapping for revision in changeset.mappings]
+        self._updates: dict[tuple[Lookup[Any, Any], Hashable], object] = {}
         self._claim = changeset.claim
-        self._mapping_states = [revision.mapping for revision in changeset.mappings]
+        self._decided_at = decided_at
         if changeset.delivery is not None:
-            self._prepare_delivery(changeset.delivery, rows)
+            self._writes.append(partial(_write_delivery, delivery_row(changeset.delivery)))
         if changeset.messages:
             messages = [(message, message_row(message)) for message in changeset.messages]
             self._writes.append(partial(_write_messages, messages))
         if changeset.new_tenant_key is not None:
-            self._prepare_new_key(changeset.new_tenant_key, rows)
+            key = changeset.new_tenant_key
+            self._writes.append(partial(_write_new_key, tenant_key_row(key)))
+            self._updates[find_active_key, key.tenant] = key
         if changeset.sealed_under is not None:
             key = changeset.sealed_under
             self._writes.append(partial(_require_key, (key.tenant.value, key.key_id)))
         if changeset.revisions:
-            self._prepare_revisions(changeset.revisions, rows)
+            self._prepare_revisions(changeset.revisions)
         if changeset.mappings:
-            self._prepare_mappings(changeset.mappings, rows)
+            self._prepare_mappings(changeset.mappings)
         if changeset.collections:
-            self._prepare_collections(changeset.collections, pushes, rows)
+            self._prepare_collections(changeset.collections, pushes)
         self._insert(_INSERT_SECRET, secret_row, changeset.secrets)
         self._insert(_INSERT_AUDIT, audit_row, changeset.audit)
         self._insert(_PUT_API_KEY, api_key_row, changeset.api_keys)
-        self._effects += [Effect(rows.api_keys, key.id, key) for key in changeset.api_keys]
+        for api_key in changeset.api_keys:
+            self._updates[find_api_key, api_key.id] = api_key
 
     def write(self, transaction: Transaction) -> None:
         """
-        Write everything.
-
-        Raises:
-            DeliveryRecordedError: The delivery is there.
-            MessageRecordedError: A new message was received before.
-            TenantKeyChangedError: The tenant has a key, or no longer the one that was used.
-            RevisionConflictError: A revision, message or collection does not succeed the one
-                that is there, or somebody else may have what is claimed.
+        Write everything, or refuse it as `ConfigStore.commit` does.
         """
         if self._claim is not None:
-            _require_undisputed(self._claim, transaction)
+            _require_undisputed(self._claim, self._decided_at, transaction)
         for write in self._writes:
             write(transaction.connection)
         transaction.changes.extend(self._changes)
-        transaction.mappings.extend(self._mapping_states)
-        transaction.effects.extend(self._effects)
+        transaction.mappings.extend(self._mappings)
+        transaction.updates.update(self._updates)
 
-    def _prepare_delivery(self, delivery: Delivery, rows: CurrentRows) -> None:
-        row = delivery_row(delivery)
-        self._writes.append(partial(_write_delivery, row))
-        self._effects.append(Effect(rows.deliveries, delivery.claim.id, row))
-
-    def _prepare_new_key(self, key: TenantKey, rows: CurrentRows) -> None:
-        self._writes.append(partial(_write_new_key, tenant_key_row(key)))
-        self._effects.append(Effect(rows.active_keys, key.tenant, key))
-
-    def _prepare_revisions(self, revisions: Sequence[Revision], rows: CurrentRows) -> None:
+    def _prepare_revisions(self, revisions: Sequence[Revision]) -> None:
         prepared = [
             (document_key_row(revision.key), revision_row(revision)) for revision in revisions
         ]
         self._writes.append(partial(_write_revisions, prepared))
         self._changes += [("document", "/".join(key), row[0], row[5]) for key, row in prepared]
-        self._effects += [Effect(rows.revisions, revision.key, revision) for revision in revisions]
+        self._updates |= {(find_revision, revision.key): revision for revision in revisions}
 
-    def _prepare_mappings(self, mappings: Sequence[MappingRevision], rows: CurrentRows) -> None:
-        prepared = [mapping_row(revision) for revision in mappings]
-        self._writes.append(partial(_write_mappings, prepared))
-        self._changes += [
-            ("mapping", row[0], revision.version, microseconds(revision.updated_at))
-            for revision, row in zip(mappings, prepared, strict=True)
-        ]
-        self._effects += [
-            Effect(rows.mappings, revision.mapping.key, revision) for revision in mappings
-        ]
+    def _prepare_mappings(self, mappings: Sequence[MappingRevision]) -> None:
+        rows = [mapping_row(revision) for revision in mappings]
+        self._writes.append(partial(_write_mappings, rows))
+        self._changes += [("mapping", row[0], row[7], row[9]) for row in rows]
+        self._updates |= {(find_mapping, revision.mapping.key): revision for revision in mappings}
 
     def _prepare_collections(
-        self,
-        collections: Sequence[CollectionChange],
-        pushes: Sequence[int | None],
-        rows: CurrentRows,
+        self, collections: Sequence[CollectionChange], pushes: Sequence[int | None]
     ) -> None:
         prepared = [
             (collection_row(change.head), prepared_items(change) if push is None else push)
@@ -196,21 +183,20 @@ class PreparedChangeset:
         for head in (change.head for change in collections):
             at = microseconds(head.updated_at)
             self._changes.append(("collection", str(head.key), head.version, at))
-            # The floor that the row has is not at hand.
-            self._effects.append(Effect(rows.collections, head.key, forget=True))
+            # A push does not know the compaction floor that the row has.
+            self._updates[find_collection, head.key] = UNKNOWN_ROW
 
     def _insert(self, statement: str, row_of: Callable[[T], Row], new: Sequence[T]) -> None:
         if new:
             self._writes.append(partial(_insert, statement, [row_of(one) for one in new]))
 
 
-def _require_undisputed(claim: ChannelClaim, transaction: Transaction) -> None:
-    # Nobody had it when the decision was made: only what was written since then matters, in
-    # this very transaction too.
+def _require_undisputed(claim: ChannelClaim, decided_at: int, transaction: Transaction) -> None:
+    # What was written since then matters, in this very transaction too.
     connection = transaction.connection
     changed: Sequence[ChannelMapping] | None = ()
-    if sequence(connection) > claim.as_of:
-        changed = changed_since(connection, claim.as_of)
+    if change_number(connection) > decided_at:
+        changed = changed_since(connection, decided_at)
     if changed is None or any(map(claim.touches, (*changed, *transaction.mappings))):
         raise RevisionConflictError
 

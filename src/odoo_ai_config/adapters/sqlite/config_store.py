@@ -5,10 +5,9 @@ Documents in SQLite.
 from __future__ import annotations
 
 import asyncio
-import json
-import sqlite3
 from collections.abc import Collection, Coroutine, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 
 from attrs import evolve, frozen
@@ -16,12 +15,16 @@ from attrs import evolve, frozen
 from odoo_ai_config.adapters.sqlite.commit import PreparedChangeset
 from odoo_ai_config.adapters.sqlite.database import SqliteDatabase
 from odoo_ai_config.adapters.sqlite.large_pushes import commit_pushes
+from odoo_ai_config.adapters.sqlite.lookups import find_revision
 from odoo_ai_config.adapters.sqlite.pruning import prune
 from odoo_ai_config.adapters.sqlite.rows import (
+    DELIVERY_COLUMNS,
     REVISION_COLUMNS,
+    Row,
     delivery_of,
     document_key_of,
     document_key_row,
+    json_values,
     revision_of,
     revision_row,
 )
@@ -32,6 +35,7 @@ from odoo_ai_config.application.ports.config_store import ConfigStore, PruneRepo
 from odoo_ai_config.domain.changes import Changeset, Delivery, DeliveryId
 from odoo_ai_config.domain.documents.document import Document
 from odoo_ai_config.domain.documents.revisions import RetentionPolicy, Revision
+from odoo_ai_config.domain.errors import RevisionConflictError
 from odoo_ai_config.domain.identifiers import BusinessDomain, DocumentKey, DocumentKind, TenantId
 
 # The largest integer of SQLite, and beyond every version.
@@ -67,6 +71,7 @@ _KEYS: Final = (
     "SELECT tenant, domain, kind FROM documents WHERE (tenant, domain, kind) > (?, ?, ?) "
     "ORDER BY tenant, domain, kind LIMIT ?"
 )
+_DELIVERY: Final = f"SELECT {DELIVERY_COLUMNS} FROM deliveries WHERE caller = ? AND key = ?"
 _REWRITE: Final = (
     "UPDATE revisions SET (body, yaml, yaml_exact) = (?, ?, ?) "
     f"WHERE document = ({_DOCUMENT_ID}) AND (version, body) = (?, ?) "
@@ -84,11 +89,16 @@ class SqliteConfigStore(ConfigStore):
     database: SqliteDatabase
 
     async def commit(self, changeset: Changeset) -> None:
+        decided_at = 0
+        if changeset.claim is not None:
+            table, decided_at = await self.database.routing.table()
+            if table.rivals_of(changeset.claim).dispute(changeset.claim):
+                raise RevisionConflictError
         if changeset.collections:
-            await commit_pushes(self.database, changeset)
+            await commit_pushes(self.database, changeset, decided_at=decided_at)
         elif not changeset.empty:
             prepared = await run_off_loop(
-                lambda: PreparedChangeset(changeset, self.database.rows),
+                lambda: PreparedChangeset(changeset, decided_at=decided_at),
                 cost=ENTRY * changeset.size,
             )
             await self.database.write(prepared.write)
@@ -96,61 +106,42 @@ class SqliteConfigStore(ConfigStore):
     def current(
         self, keys: Sequence[DocumentKey]
     ) -> Coroutine[Any, Any, Mapping[DocumentKey, Revision]]:
-        return self.database.find(self.database.rows.revisions, keys)
+        return self.database.find(find_revision, keys)
 
     async def revision(self, key: DocumentKey, version: int) -> Revision | None:
         which = *document_key_row(key), max(0, min(version, _HIGHEST))
-
-        def select(connection: sqlite3.Connection) -> Revision | None:
-            row = connection.execute(_REVISION, which).fetchone()
-            return None if row is None else revision_of(key, row)
-
-        return await self.database.read(select)
+        return await self.database.select_one(_REVISION, which, partial(revision_of, key))
 
     async def history(
         self, key: DocumentKey, *, before: int | None = None, limit: int = 100
     ) -> Sequence[Revision]:
         below = _HIGHEST if before is None else max(0, min(before, _HIGHEST))
         which = *document_key_row(key), below, limit
-        return await self.database.read(
-            lambda connection: [
-                revision_of(key, row) for row in connection.execute(_HISTORY, which)
-            ]
-        )
+        return await self.database.select(_HISTORY, which, partial(revision_of, key))
 
     async def documents(
         self, tenant: TenantId, domain: BusinessDomain | None = None
     ) -> Sequence[Revision]:
-        return await self._newest(
-            _DOCUMENTS, tenant.value, None if domain is None else domain.value
-        )
+        which = tenant.value, None if domain is None else domain.value
+        return await self.database.select(_DOCUMENTS, which, _newest_of)
 
     async def documents_of(
         self, tenants: Collection[TenantId], kinds: Collection[DocumentKind]
     ) -> Sequence[Revision]:
-        return await self._newest(
-            _DOCUMENTS_OF,
-            json.dumps([tenant.value for tenant in tenants]),
-            json.dumps([kind.value for kind in kinds]),
-        )
+        which = json_values(tenants), json_values(kinds)
+        return await self.database.select(_DOCUMENTS_OF, which, _newest_of)
 
     async def tenants(
         self, *, after: TenantId | None = None, limit: int = 100
     ) -> Sequence[TenantId]:
         which = "" if after is None else after.value, limit
-        return await self.database.read(
-            lambda connection: [
-                TenantId(tenant) for (tenant,) in connection.execute(_TENANTS, which)
-            ]
-        )
+        return await self.database.select(_TENANTS, which, lambda row: TenantId(*row))
 
     async def keys(
         self, *, after: DocumentKey | None = None, limit: int = 100
     ) -> Sequence[DocumentKey]:
         which = *(("", "", "") if after is None else document_key_row(after)), limit
-        return await self.database.read(
-            lambda connection: [document_key_of(row) for row in connection.execute(_KEYS, which)]
-        )
+        return await self.database.select(_KEYS, which, document_key_of)
 
     async def rewrite(self, old: Revision, document: Document) -> bool:
         before, after = revision_row(old), revision_row(evolve(old, document=document))
@@ -168,9 +159,8 @@ class SqliteConfigStore(ConfigStore):
         return await self.database.write(write)
 
     async def delivery(self, delivery_id: DeliveryId) -> Delivery | None:
-        found = await self.database.find(self.database.rows.deliveries, (delivery_id,))
-        # Kept as a row and not as an object: an outcome has a dictionary that a caller may change.
-        return None if not found else delivery_of(found[delivery_id])
+        which = delivery_id.caller, delivery_id.key
+        return await self.database.select_one(_DELIVERY, which, delivery_of)
 
     async def prune(self, policy: RetentionPolicy, *, now: datetime) -> PruneReport:
         return await prune(self.database, policy, now=now)
@@ -182,10 +172,6 @@ class SqliteConfigStore(ConfigStore):
         except TimeoutError as error:
             raise StoreUnavailableError(StoreFailure.BUSY) from error
 
-    async def _newest(self, statement: str, *which: str | None) -> Sequence[Revision]:
-        return await self.database.read(
-            lambda connection: [
-                revision_of(document_key_of(row[:3]), row[3:])
-                for row in connection.execute(statement, which)
-            ]
-        )
+
+def _newest_of(row: Row) -> Revision:
+    return revision_of(document_key_of(row[:3]), row[3:])

@@ -311,9 +311,9 @@ def _once_free(attempt: Callable[[], T], patience: float) -> T:
             time.sleep(_RETRY_PAUSE)
 
 
-def sequence(connection: sqlite3.Connection) -> int:
+def change_number(connection: sqlite3.Connection) -> int:
     """
-    The number of the last commit.
+    The number of the last commit that changed what processes remember.
     """
     value: int = connection.execute("SELECT value FROM sequence").fetchone()[0]
     return value

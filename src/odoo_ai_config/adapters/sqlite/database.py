@@ -13,10 +13,11 @@ from pathlib import Path
 from time import perf_counter
 from typing import Final, TypeVar
 
-from odoo_ai_config.adapters.sqlite.connection import DatabaseFile, failure_of, sequence
-from odoo_ai_config.adapters.sqlite.current_rows import CurrentRows
-from odoo_ai_config.adapters.sqlite.reader import Probe, Reader
-from odoo_ai_config.adapters.sqlite.shelf import Shelf
+from odoo_ai_config.adapters.sqlite.cache import Lookup, RowCache
+from odoo_ai_config.adapters.sqlite.connection import DatabaseFile, change_number, failure_of
+from odoo_ai_config.adapters.sqlite.live_routing import LiveRouting
+from odoo_ai_config.adapters.sqlite.reader import ChangeDetector, Reader
+from odoo_ai_config.adapters.sqlite.rows import Row, optional
 from odoo_ai_config.adapters.sqlite.writer import GroupWriter, Write
 from odoo_ai_config.application.errors import (
     StoreFailure,
@@ -49,13 +50,14 @@ class SqliteDatabase:
     def __init__(
         self, path: Path, *, busy_timeout: float = BUSY_TIMEOUT, read_only: bool = False
     ) -> None:
-        self.rows = CurrentRows()
+        self.cache = RowCache()
         self._read_only = read_only
         self._file = DatabaseFile(path, read_only=read_only)
-        self._writer = GroupWriter(self._file, self.rows, busy_timeout=busy_timeout)
+        self._writer = GroupWriter(self._file, self.cache, busy_timeout=busy_timeout)
         self._reader = Reader(self._file, busy_timeout=busy_timeout)
-        self._probe = Probe(self._file, self.rows, busy_timeout=busy_timeout)
-        # Until when what the last probe said may be relied on; 0 for no longer.
+        self._detector = ChangeDetector(self._file, busy_timeout=busy_timeout)
+        self.routing = LiveRouting(self.cache, self._reader, self.last_commit)
+        # Until when the change number that was read last may be relied on; 0 for no longer.
         self._fresh_until = 0.0
 
     def open(self) -> None:
@@ -71,7 +73,7 @@ class SqliteDatabase:
             self._file.create()
             if not self._read_only:
                 self._writer.open()
-            self._probe.open()
+            self._detector.open()
             # The connections stay open, and so does this log.
             self._file.remember_log()
         except sqlite3.DatabaseError as error:
@@ -89,88 +91,94 @@ class SqliteDatabase:
         Commit what was handed in, and end the threads; whoever waits for a commit is told.
         """
         self._reader.close()
-        self._probe.close()
+        self._detector.close()
         self._writer.close()
 
     async def write(self, write: Write[T], *, long: bool = False) -> T:
         """
         Run *write* in a durable transaction, which it may share with others.
 
-        One that is *long* takes milliseconds, and others go first.
-
-        Raises:
-            StoreUnavailableError: Nothing is known to be written.
+        A *long* one takes milliseconds, and others go first.
         """
         if self._read_only:
             raise StoreUnavailableError(StoreFailure.READ_ONLY)
         return await self._writer.write(write, long=long)
 
-    async def read_something(self) -> None:
+    async def write_all(self, statement: str, rows: Sequence[Row], *, long: bool = False) -> int:
         """
-        Return if the file can be read now.
-
-        Raises:
-            StoreUnavailableError: It cannot.
+        Run *statement* for each of *rows* in one transaction, and return how many it changed.
         """
-        await self._reader.read(sequence)
+        return await self.write(
+            lambda transaction: transaction.connection.executemany(statement, rows).rowcount,
+            long=long,
+        )
 
     async def check(self) -> None:
         """
-        Return if the file can be read and written now.
-
-        Raises:
-            StoreUnavailableError: It cannot.
+        Return if the file can be read now, and written where it is not only to be read.
         """
-        await self.read_something()
-        await self._writer.prove()
+        await self.read(change_number)
+        if not self._read_only:
+            await self._writer.prove()
 
-    async def read(self, select: Callable[[sqlite3.Connection], T]) -> T:
+    async def read(self, read: Callable[[sqlite3.Connection], T]) -> T:
         """
-        Run *select* in a snapshot of its own, off the event loop.
+        Run *read* in a snapshot of its own, off the event loop.
+        """
+        return await self._reader.read(read)
 
-        Raises:
-            StoreUnavailableError: The store is away.
+    async def select(
+        self, statement: str, values: Row | dict[str, str | int], make: Callable[[Row], T]
+    ) -> list[T]:
         """
-        return await self._reader.read(select)
+        What *make* makes of each row of a query.
+        """
+        return await self.read(
+            lambda connection: [make(row) for row in connection.execute(statement, values)]
+        )
 
-    async def find(self, shelf: Shelf[K, V], keys: Sequence[K]) -> dict[K, V]:
+    async def select_one(self, statement: str, values: Row, make: Callable[[Row], T]) -> T | None:
         """
-        The newest rows of *keys*, from memory if that is known to hold; unknown keys are left out.
+        What *make* makes of the one row of a query, or None if there is none.
+        """
+        return await self.read(
+            lambda connection: optional(make, connection.execute(statement, values).fetchone())
+        )
 
-        Raises:
-            StoreUnavailableError: The store is away.
+    async def find(self, lookup: Lookup[K, V], keys: Sequence[K]) -> dict[K, V]:
         """
-        found = self.rows.find(shelf, keys) if self._up_to_date() else None
+        The newest rows of *keys*, from memory if they are current; unknown keys are left out.
+        """
+        found = self.cache.find(lookup, keys) if self._up_to_date() else None
         if found is None:
             # All of them, even if only one is missing: they belong to one moment.
-            found = await self._reader.look_up(partial(self._select, shelf, keys))
+            found = await self._reader.look_up(partial(self._look_up, lookup, keys))
         return found
 
     async def last_commit(self) -> int:
         """
-        The last commit that was acknowledged before the call, or a later one.
-
-        Raises:
-            StoreUnavailableError: The store is away.
+        The change number of the last commit acknowledged before the call, or of a later one.
         """
         if not self._up_to_date():
-            return await self._reader.look_up(sequence)
-        return self.rows.known
+            return await self._reader.look_up(change_number)
+        return self.cache.known
 
     def _up_to_date(self) -> bool:
         """
-        Whether the rows are those of this turn of the event loop, or newer.
+        Whether the cache is as of this turn of the event loop, or newer.
 
-        One probe a turn is enough: whoever can be waiting for an answer now had sent the
-        request, or its first byte, before the turn began, so the answer may be of any moment
-        since. Under load many requests share a turn, and a probe is what costs a read most:
-        it gives up the interpreter's lock to the threads that write. The time limit is for
-        coroutines that block the loop until something has happened elsewhere.
+        One reading of the change number per turn is enough: whoever waits for an answer now had
+        sent the request, or its first byte, before the turn began, so the answer may be of any
+        moment since. Under load many requests share a turn, and that reading is what costs a
+        lookup most: it gives up the interpreter's lock to the threads that write. The time limit
+        is for coroutines that block the loop until something has happened elsewhere.
         """
         if perf_counter() < self._fresh_until:
             return True
-        if not self._probe.up_to_date():
+        number = self._detector.change_number()
+        if number is None:
             return False
+        self.cache.observe(number)
         self._fresh_until = perf_counter() + _LONGEST_TURN
         asyncio.get_running_loop().call_soon(self._turn_over)
         return True
@@ -178,15 +186,14 @@ class SqliteDatabase:
     def _turn_over(self) -> None:
         self._fresh_until = 0.0
 
-    def _select(
-        self, shelf: Shelf[K, V], keys: Sequence[K], connection: sqlite3.Connection
+    def _look_up(
+        self, lookup: Lookup[K, V], keys: Sequence[K], connection: sqlite3.Connection
     ) -> dict[K, V]:
-        epoch = self.rows.epoch
-        seq = sequence(connection)
-        self.rows.noticed(seq)
-        rows = [(key, shelf.select(connection, key)) for key in keys]
-        self.rows.keep(shelf, rows, epoch=epoch, seq=seq)
-        return {key: value for key, value in rows if value is not None}
+        number = change_number(connection)
+        self.cache.observe(number)
+        rows = {key: lookup(connection, key) for key in keys}
+        self.cache.keep(lookup, rows, number)
+        return {key: row for key, row in rows.items() if row is not None}
 
 
 @contextlib.contextmanager

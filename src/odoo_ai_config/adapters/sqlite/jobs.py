@@ -1,8 +1,8 @@
 """
-Work that is handed from the event loop to a thread, many pieces at a time.
+Work that the event loop hands to a thread, many jobs at a time.
 
-Each hand-over costs a thread switch there and one back, which is more than most of the work
-itself. So what comes up during one turn of the event loop goes over together.
+Each hand-over costs a thread switch there and one back, more than most of the work itself. So
+everything that comes up during one turn of the event loop goes over together.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ import asyncio
 import contextlib
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
-from attrs import frozen
+from attrs import define
 
 from odoo_ai_config.application.errors import StoreFailure, StoreUnavailableError
 
@@ -22,41 +22,30 @@ R = TypeVar("R")
 T = TypeVar("T")
 
 
-@frozen(eq=False)
+@define(eq=False)
 class Job(Generic[R]):
     """
-    Something to be done with a resource of the thread, and whoever waits for it.
+    Work with a resource of the thread, whoever waits for it, and how it ended.
     """
 
     work: Callable[[R], object]
     waiter: asyncio.Future[Any]
+    result: object = None
+    error: Exception | None = None
 
-    def done(self, result: object) -> Answer:
+    def run(self, resource: R, *refusals: type[Exception]) -> None:
         """
-        What its waiter is told if it succeeded.
+        Do the work. An error among *refusals* concerns its waiter only.
         """
-        return Answer(self.waiter, result, None)
+        self.error = None
+        try:
+            self.result = self.work(resource)
+        except refusals as refusal:
+            self.error = refusal
 
-    def failed(self, error: Exception) -> Answer:
+    def tell(self) -> None:
         """
-        What its waiter is told if it did not.
-        """
-        return Answer(self.waiter, None, error)
-
-
-@frozen(eq=False)
-class Answer:
-    """
-    What a waiter is told.
-    """
-
-    waiter: asyncio.Future[Any]
-    result: object
-    error: Exception | None
-
-    def give(self) -> None:
-        """
-        Let the waiter go on, unless it has given up; on its event loop.
+        Let the waiter go on, unless it has given up. Runs on its event loop.
         """
         if self.waiter.done():
             return
@@ -66,11 +55,11 @@ class Answer:
             self.waiter.set_exception(self.error)
 
 
-class Turn(Generic[R]):
+class Batcher(Generic[R]):
     """
-    Gathers what is handed in during one turn of the event loop.
+    Collects the jobs of one turn of the event loop and hands them over as a batch.
 
-    To be used from one event loop at a time.
+    One event loop uses it at a time.
     """
 
     def __init__(self, hand_over: Callable[[list[Job[R]]], object]) -> None:
@@ -81,10 +70,7 @@ class Turn(Generic[R]):
 
     async def do(self, work: Callable[[R], T]) -> T:
         """
-        Hand *work* in and return its result; if the caller is cancelled, it is done all the same.
-
-        Raises:
-            StoreUnavailableError: It was not done, as far as is known.
+        Hand *work* in and return its result. A caller that is cancelled does not stop it.
         """
         if self._closed:
             raise StoreUnavailableError
@@ -110,41 +96,38 @@ class Turn(Generic[R]):
             self._hand_over(jobs)
 
 
-def answer_all(jobs: list[Job[R]], do_together: Callable[[list[Job[R]]], list[Answer]]) -> None:
+def run_batch(jobs: list[Job[R]], run_together: Callable[[list[Job[R]]], None]) -> None:
     """
-    Do *jobs* in this thread, and tell their waiters; if it fails as a whole, tell them that.
+    Run *jobs* in this thread and tell their waiters; an error of all of them goes to each.
     """
-    answers: list[Answer] = []
     failure, cause = StoreFailure.AWAY, None
+    finished = False
     try:
-        answers = do_together(jobs)
+        run_together(jobs)
+        finished = True
     except StoreUnavailableError as error:
         failure, cause = error.failure, error.__cause__
     finally:
-        # Also after an error that nobody foresaw: nobody may wait forever.
-        if not answers:
+        # Also after an unexpected error: nobody may wait forever.
+        if not finished:
             cause = cause or sys.exc_info()[1]
-            answers = [job.failed(_unavailable(failure, cause)) for job in jobs]
-        _give(answers)
+            for job in jobs:
+                # One for each: a traceback grows with every task that an exception goes through.
+                job.error = StoreUnavailableError(failure)
+                job.error.__cause__ = cause
+        _tell(jobs)
 
 
-def _unavailable(failure: StoreFailure, cause: BaseException | None) -> StoreUnavailableError:
-    # One for each waiter: a traceback grows with every task that an exception passes through.
-    error = StoreUnavailableError(failure)
-    error.__cause__ = cause
-    return error
-
-
-def _give(answers: Iterable[Answer]) -> None:
-    by_loop: dict[asyncio.AbstractEventLoop, list[Answer]] = defaultdict(list)
-    for answer in answers:
-        by_loop[answer.waiter.get_loop()].append(answer)
+def _tell(jobs: list[Job[R]]) -> None:
+    by_loop: dict[asyncio.AbstractEventLoop, list[Job[R]]] = defaultdict(list)
+    for job in jobs:
+        by_loop[job.waiter.get_loop()].append(job)
     for loop, group in by_loop.items():
-        # A loop that was closed meanwhile has nobody waiting.
+        # On a loop that was closed meanwhile, nobody waits.
         with contextlib.suppress(RuntimeError):
-            loop.call_soon_threadsafe(_give_here, group)
+            loop.call_soon_threadsafe(_tell_here, group)
 
 
-def _give_here(answers: list[Answer]) -> None:
-    for answer in answers:
-        answer.give()
+def _tell_here(jobs: list[Job[R]]) -> None:
+    for job in jobs:
+        job.tell()

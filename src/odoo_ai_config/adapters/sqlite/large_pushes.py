@@ -63,7 +63,9 @@ _REMOVE: Final = "DELETE FROM pushed_items WHERE push = ?1 AND id <= ?2"
 _END: Final = "DELETE FROM pushes WHERE id = ?"
 
 
-async def commit_pushes(database: SqliteDatabase, changeset: Changeset) -> None:
+async def commit_pushes(
+    database: SqliteDatabase, changeset: Changeset, *, decided_at: int
+) -> None:
     """
     Commit *changeset*, which changes collections, however large they are.
 
@@ -80,7 +82,7 @@ async def commit_pushes(database: SqliteDatabase, changeset: Changeset) -> None:
             if _is_large(change):
                 pushes[place] = push = await _begun(database, change)
                 await _write_items(database, change, push)
-        prepared = PreparedChangeset(changeset, database.rows, pushes)
+        prepared = PreparedChangeset(changeset, decided_at=decided_at, pushes=pushes)
         await database.write(prepared.write, long=True)
     except (RevisionConflictError, TenantKeyChangedError, DeliveryRecordedError):
         await _settle_all(database, pushes)

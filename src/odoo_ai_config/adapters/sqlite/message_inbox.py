@@ -20,7 +20,13 @@ from odoo_ai_config.adapters.sqlite.message_rows import (
     find_received,
     message_of,
 )
-from odoo_ai_config.adapters.sqlite.rows import Row, microseconds, optional, time_of
+from odoo_ai_config.adapters.sqlite.rows import (
+    Row,
+    json_values,
+    microseconds,
+    optional,
+    time_of,
+)
 from odoo_ai_config.adapters.sqlite.writer import Transaction
 from odoo_ai_config.application.ports.message_inbox import ClaimLimits, MessageInbox, StageCount
 from odoo_ai_config.domain.identifiers import TenantId
@@ -60,8 +66,8 @@ SELECT min((SELECT min(due_at) FROM messages WHERE head = 1 AND messages.tenant 
 FROM waiting WHERE tenant NOT IN (SELECT value FROM json_each(?2))
 """
 _AHEAD: Final = (
-    "SELECT number FROM messages INDEXED BY open_messages "
-    "WHERE due_at IS NOT NULL AND due_at >= updated_at AND updated_at > ?"
+    "SELECT number, ?1, ?2 FROM messages INDEXED BY open_messages "
+    "WHERE due_at IS NOT NULL AND due_at >= updated_at AND updated_at > ?2"
 )
 # Some may have been written meanwhile.
 _RECALL: Final = (
@@ -108,29 +114,21 @@ class SqliteMessageInbox(MessageInbox):
         return [message_of(row) for row in await self._database.write(take)]
 
     async def next_due(self, *, beside: Collection[TenantId] = ()) -> datetime | None:
-        which = "", json.dumps([tenant.value for tenant in beside])
-
-        def select(connection: sqlite3.Connection) -> datetime | None:
-            return optional(time_of, connection.execute(_NEXT_DUE, which).fetchone()[0])
-
-        return await self._database.read(select)
+        which = "", json_values(beside)
+        return await self._database.select_one(
+            _NEXT_DUE, which, lambda row: optional(time_of, row[0])
+        )
 
     async def recall(self, *, now: datetime) -> int:
         latest = microseconds(now + CLOCK_SLACK)
-        ahead = await self._database.read(
-            lambda connection: [number for (number,) in connection.execute(_AHEAD, (latest,))]
-        )
+        ahead = await self._database.select(_AHEAD, (microseconds(now), latest), tuple)
         recalled = 0
-        for some in chunks(ahead, _RECALLED_AT_ONCE):
-            rows = [(number, microseconds(now), latest) for number in some]
-            recalled += await self._database.write(partial(_recall, rows), long=True)
+        for rows in chunks(ahead, _RECALLED_AT_ONCE):
+            recalled += await self._database.write_all(_RECALL, rows, long=True)
         return recalled
 
     async def find(self, message_id: MessageId) -> InboxMessage | None:
-        def select(connection: sqlite3.Connection) -> InboxMessage | None:
-            return optional(message_of, connection.execute(_FIND, (message_id.value,)).fetchone())
-
-        return await self._database.read(select)
+        return await self._database.select_one(_FIND, (message_id.value,), message_of)
 
     async def received(self, origin: Origin) -> InboxMessage | None:
         return await self._database.read(lambda connection: find_received(connection, origin))
@@ -167,12 +165,10 @@ class SqliteMessageInbox(MessageInbox):
         return await self._database.read(select)
 
     async def census(self) -> Mapping[Stage, StageCount]:
-        return await self._database.read(
-            lambda connection: {
-                Stage(stage): StageCount(count, time_of(oldest))
-                for stage, count, oldest in connection.execute(_CENSUS)
-            }
-        )
+        counts = await self._database.select(_CENSUS, (), tuple)
+        return {
+            Stage(stage): StageCount(count, time_of(oldest)) for stage, count, oldest in counts
+        }
 
     async def prune(self, *, before: datetime) -> int:
         return await prune_messages(self._database, before=before)
@@ -207,12 +203,10 @@ class SqliteMessageInbox(MessageInbox):
         """
         if claim_limits.per_tenant <= 0:
             return []
-        busy = json.dumps(
-            [
-                tenant.value
-                for tenant, in_hand in claim_limits.in_hand.items()
-                if in_hand >= claim_limits.per_tenant
-            ]
+        busy = json_values(
+            tenant
+            for tenant, in_hand in claim_limits.in_hand.items()
+            if in_hand >= claim_limits.per_tenant
         )
         turns: list[str] = []
         for behind, up_to in ((self._served, _LAST), ("", self._served)):
@@ -220,7 +214,3 @@ class SqliteMessageInbox(MessageInbox):
             (found,) = connection.execute(_DUE_TENANTS, which).fetchone()
             turns += json.loads(found)
         return turns
-
-
-def _recall(rows: list[Row], transaction: Transaction) -> int:
-    return transaction.connection.executemany(_RECALL, rows).rowcount

@@ -4,7 +4,6 @@ Messages that are done with, found by readers and removed with their texts in sh
 
 from __future__ import annotations
 
-import sqlite3
 from datetime import datetime
 from functools import partial
 from typing import Final
@@ -50,17 +49,13 @@ async def prune_messages(database: SqliteDatabase, *, before: datetime) -> int:
     """
     which = microseconds(before), _STEP
     removed = 0
-    while old := await database.read(partial(_select, _OLD, which)):
+    while old := await database.select(_OLD, which, tuple):
         removed += await database.write(partial(_remove, old))
     last = _FIRST
-    while lost := await database.read(partial(_select, _LOST, (*last, _STEP))):
-        await database.write(partial(_remove_lost, lost))
+    while lost := await database.select(_LOST, (*last, _STEP), tuple):
+        await database.write_all(_REMOVE_LOST, lost)
         last = lost[-1]
     return removed
-
-
-def _select(statement: str, which: Row, connection: sqlite3.Connection) -> list[Row]:
-    return connection.execute(statement, which).fetchall()
 
 
 def _remove(old: list[Row], transaction: Transaction) -> int:
@@ -72,7 +67,3 @@ def _remove(old: list[Row], transaction: Transaction) -> int:
             transaction.connection.execute(_REMOVE_TEXTS, holder + which)
             removed += 1
     return removed
-
-
-def _remove_lost(lost: list[Row], transaction: Transaction) -> None:
-    transaction.connection.executemany(_REMOVE_LOST, lost)

@@ -12,14 +12,14 @@ from datetime import datetime
 from functools import partial
 from typing import Final
 
-from odoo_ai_config.adapters.sqlite.connection import sequence
-from odoo_ai_config.adapters.sqlite.current_rows import Effect
+from odoo_ai_config.adapters.sqlite.cache import UNKNOWN_ROW
+from odoo_ai_config.adapters.sqlite.connection import change_number
 from odoo_ai_config.adapters.sqlite.database import SqliteDatabase
 from odoo_ai_config.adapters.sqlite.large_pushes import settle_pushes
+from odoo_ai_config.adapters.sqlite.lookups import find_collection
 from odoo_ai_config.adapters.sqlite.rows import Row, microseconds
 from odoo_ai_config.adapters.sqlite.writer import Transaction
 from odoo_ai_config.application.ports.config_store import PruneReport
-from odoo_ai_config.domain.changes import DeliveryId
 from odoo_ai_config.domain.collections import CollectionKey, CollectionName
 from odoo_ai_config.domain.documents.document import Document
 from odoo_ai_config.domain.documents.merging import fingerprints_in
@@ -27,10 +27,10 @@ from odoo_ai_config.domain.documents.revisions import RetentionPolicy
 from odoo_ai_config.domain.identifiers import CREDENTIALS, TenantId
 
 _STEP: Final = 500
-# Who has been away for longer reads everything anew instead.
+# A process that missed more reads everything anew instead.
 LOG_LINES_KEPT: Final = 100_000
 
-_EXPIRED: Final = "SELECT caller, key FROM deliveries WHERE expires_at < ? LIMIT ?"
+_EXPIRED: Final = "SELECT caller, key, ?1 FROM deliveries WHERE expires_at < ?1 LIMIT ?2"
 _REMOVE_DELIVERY: Final = "DELETE FROM deliveries WHERE caller = ? AND key = ? AND expires_at < ?"
 
 # The rule of `RetentionPolicy.allows_pruning`; comparing with the NULL of a rule that is
@@ -43,8 +43,7 @@ ORDER BY document, revisions.version LIMIT ?4
 """
 _REMOVE_REVISION: Final = "DELETE FROM revisions WHERE document = ? AND version = ?"
 
-# Without the texts of messages; the many that there are must not be walked through. So it says
-# what the index says, in the same words.
+# Without the many texts of messages. In the same words as the index, or SQLite does not use it.
 _IS_CREDENTIAL: Final = "purpose NOT IN ('answer', 'message')"
 _OWNERS: Final = f"""
 SELECT DISTINCT tenant, domain FROM secrets INDEXED BY credentials
@@ -62,7 +61,7 @@ _REMOVE_SEALED: Final = (
     "DELETE FROM secrets WHERE ref = ? AND fingerprint = ? AND purpose = ? "
     "AND tenant = ? AND domain = ?"
 )
-_OLD_TRACES: Final = """
+_OLD_TOMBSTONES: Final = """
 SELECT collection, tenant, name, max(items.version)
 FROM items JOIN collections ON collection = collections.id
 WHERE removed_at IS NOT NULL
@@ -70,7 +69,7 @@ WHERE removed_at IS NOT NULL
 GROUP BY collection
 """
 _RAISE_FLOOR: Final = "UPDATE collections SET floor = max(floor, ?2) WHERE id = ?1"
-_REMOVE_TRACES: Final = """
+_REMOVE_TOMBSTONES: Final = """
 DELETE FROM items WHERE collection = ?1 AND id IN (
   SELECT id FROM items
   WHERE collection = ?1 AND removed_at IS NOT NULL AND version <= ?2 LIMIT ?3
@@ -89,42 +88,26 @@ async def prune(
     """
     Remove what *policy* allows, expired deliveries, and sealed values that nothing names.
 
-    The change log loses its oldest lines too, and collections the traces of removed items.
-    Pushes that were interrupted are ended.
+    The change log loses its oldest lines too, and collections lose tombstones. Interrupted pushes
+    are ended.
     """
     await settle_pushes(database, now=now)
     # Taken once, for others go on writing to it.
-    end = await database.read(sequence) - LOG_LINES_KEPT
-    while await database.write(partial(_remove, _TRIM_LOG, (end, _STEP))):
+    end = await database.read(change_number) - LOG_LINES_KEPT
+    while await database.write_all(_TRIM_LOG, [(end, _STEP)]):
         pass
     return PruneReport(
         deliveries=await _prune_deliveries(database, now),
         revisions=await _prune_revisions(database, policy, now),
         secrets=await _prune_secrets(database),
-        tombstones=await _prune_traces(database, policy, now),
+        tombstones=await _prune_tombstones(database, policy, now),
     )
 
 
 async def _prune_deliveries(database: SqliteDatabase, now: datetime) -> int:
-    moment = microseconds(now)
     removed = 0
-    while True:
-        expired = await database.read(partial(_select_all, _EXPIRED, (moment, _STEP)))
-        if not expired:
-            return removed
-        removed += await database.write(partial(_remove_deliveries, expired, moment, database))
-
-
-def _remove_deliveries(
-    expired: list[Row], moment: int, database: SqliteDatabase, transaction: Transaction
-) -> int:
-    removed = 0
-    for caller, key in expired:
-        cursor = transaction.connection.execute(_REMOVE_DELIVERY, (caller, key, moment))
-        removed += cursor.rowcount
-        transaction.effects.append(
-            Effect(database.rows.deliveries, DeliveryId(caller, key), forget=True)
-        )
+    while expired := await database.select(_EXPIRED, (microseconds(now), _STEP), tuple):
+        removed += await database.write_all(_REMOVE_DELIVERY, expired)
     return removed
 
 
@@ -132,28 +115,22 @@ async def _prune_revisions(
     database: SqliteDatabase, policy: RetentionPolicy, now: datetime
 ) -> int:
     oldest = _oldest(policy, now)
-    removed = 0
-    document = 0
-    while True:
-        which = document, policy.keep, oldest, _STEP
-        old = await database.read(partial(_select_all, _OLD, which))
-        if not old:
-            return removed
+    removed = document = 0
+    while old := await database.select(_OLD, (document, policy.keep, oldest, _STEP), tuple):
         # What was old stays old: nothing has to be checked again.
-        removed += await database.write(partial(_remove_all, _REMOVE_REVISION, old))
+        removed += await database.write_all(_REMOVE_REVISION, old)
         document = old[-1][0]
+    return removed
 
 
 async def _prune_secrets(database: SqliteDatabase) -> int:
     removed = 0
     owner: Row = ("", "")
-    while True:
-        owners = await database.read(partial(_select_all, _OWNERS, (*owner, _STEP)))
-        if not owners:
-            return removed
+    while owners := await database.select(_OWNERS, (*owner, _STEP), tuple):
         for owner in await database.read(partial(_with_orphans, owners)):
             removed += await database.write(partial(_remove_orphans, owner))
         owner = owners[-1]
+    return removed
 
 
 def _with_orphans(owners: list[Row], connection: sqlite3.Connection) -> list[Row]:
@@ -162,8 +139,8 @@ def _with_orphans(owners: list[Row], connection: sqlite3.Connection) -> list[Row
 
 def _remove_orphans(owner: Row, transaction: Transaction) -> int:
     # Looked for again: meanwhile a revision may have been written that names one.
-    orphans = _orphans(owner, transaction.connection)
-    return _remove_all(_REMOVE_SEALED, [(*orphan, *owner) for orphan in orphans], transaction)
+    rows = [(*orphan, *owner) for orphan in _orphans(owner, transaction.connection)]
+    return transaction.connection.executemany(_REMOVE_SEALED, rows).rowcount
 
 
 def _orphans(owner: Row, connection: sqlite3.Connection) -> set[Row]:
@@ -177,42 +154,25 @@ def _orphans(owner: Row, connection: sqlite3.Connection) -> set[Row]:
     return orphans
 
 
-async def _prune_traces(database: SqliteDatabase, policy: RetentionPolicy, now: datetime) -> int:
-    which = policy.keep, _oldest(policy, now)
+async def _prune_tombstones(
+    database: SqliteDatabase, policy: RetentionPolicy, now: datetime
+) -> int:
     removed = 0
-    for collection, tenant, name, floor in await database.read(
-        partial(_select_all, _OLD_TRACES, which)
-    ):
+    which = policy.keep, _oldest(policy, now)
+    for collection, tenant, name, floor in await database.select(_OLD_TOMBSTONES, which, tuple):
         key = CollectionKey(TenantId(tenant), CollectionName(name))
-        while gone := await database.write(
-            partial(
-                _remove_traces,
-                (collection, floor),
-                Effect(database.rows.collections, key, forget=True),
-            )
-        ):
+        remove = partial(_remove_tombstones, (collection, floor), key)
+        while gone := await database.write(remove):
             removed += gone
     return removed
 
 
-def _remove_traces(which: Row, effect: Effect, transaction: Transaction) -> int:
-    # The floor first: no reader may miss a trace and not be told.
+def _remove_tombstones(which: Row, key: CollectionKey, transaction: Transaction) -> int:
+    # The floor first: no reader may miss a tombstone without being told.
     transaction.connection.execute(_RAISE_FLOOR, which)
-    transaction.effects.append(effect)
-    return transaction.connection.execute(_REMOVE_TRACES, (*which, _STEP)).rowcount
+    transaction.updates[find_collection, key] = UNKNOWN_ROW
+    return transaction.connection.execute(_REMOVE_TOMBSTONES, (*which, _STEP)).rowcount
 
 
 def _oldest(policy: RetentionPolicy, now: datetime) -> int | None:
     return None if policy.max_age is None else microseconds(now - policy.max_age)
-
-
-def _select_all(statement: str, which: Row, connection: sqlite3.Connection) -> list[Row]:
-    return connection.execute(statement, which).fetchall()
-
-
-def _remove(statement: str, which: Row, transaction: Transaction) -> int:
-    return transaction.connection.execute(statement, which).rowcount
-
-
-def _remove_all(statement: str, which: list[Row], transaction: Transaction) -> int:
-    return transaction.connection.executemany(statement, which).rowcount

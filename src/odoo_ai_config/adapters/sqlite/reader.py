@@ -1,5 +1,5 @@
 """
-The threads that read, and the question that need not leave the event loop.
+The threads that read, and the one reading that the event loop does itself.
 """
 
 from __future__ import annotations
@@ -14,20 +14,19 @@ from typing import Final, TypeVar
 from odoo_ai_config.adapters.sqlite.connection import (
     DatabaseFile,
     FileConnection,
-    sequence,
+    change_number,
     store_failures,
 )
-from odoo_ai_config.adapters.sqlite.current_rows import CurrentRows
-from odoo_ai_config.adapters.sqlite.jobs import Answer, Job, Turn, answer_all
+from odoo_ai_config.adapters.sqlite.jobs import Batcher, Job, run_batch
 from odoo_ai_config.adapters.sqlite.schema import require_known
 from odoo_ai_config.application.errors import ApplicationError, StoreUnavailableError
 
 T = TypeVar("T")
 
-# Two, so that a long reading does not keep the short ones waiting.
+# Two, so that short readings do not wait for a long one.
 _THREADS: Final = 2
 _CACHE_KIB: Final = 4 * 1024
-_PROBE_CACHE_KIB: Final = 64
+_DETECTOR_CACHE_KIB: Final = 64
 
 
 class Reader:
@@ -41,14 +40,16 @@ class Reader:
             FileConnection(file, busy_timeout=busy_timeout, patient=True, cache_kib=_CACHE_KIB)
             for _ in range(_THREADS)
         )
-        self._turn: Turn[sqlite3.Connection] = Turn(self._take_over)
+        self._batcher: Batcher[sqlite3.Connection] = Batcher(
+            lambda jobs: self._threads.submit(run_batch, jobs, self._look_up_together)
+        )
         self._closed = False
 
     def close(self) -> None:
         """
         Finish what is being read, and end the threads.
         """
-        self._turn.close()
+        self._batcher.close()
         self._closed = True
         self._threads.shutdown()
         for connection in self._idle:
@@ -57,9 +58,6 @@ class Reader:
     async def read(self, select: Callable[[sqlite3.Connection], T]) -> T:
         """
         Run *select* in a snapshot.
-
-        Raises:
-            StoreUnavailableError: The store is away.
         """
         if self._closed:
             raise StoreUnavailableError
@@ -67,18 +65,17 @@ class Reader:
 
     async def look_up(self, select: Callable[[sqlite3.Connection], T]) -> T:
         """
-        Run *select*, which takes no time worth mentioning, in a snapshot shared with others.
-
-        Raises:
-            StoreUnavailableError: The store is away.
+        Run *select*, which is very short, in a snapshot shared with others.
         """
-        return await self._turn.do(select)
+        return await self._batcher.do(select)
 
-    def _take_over(self, jobs: list[Job[sqlite3.Connection]]) -> None:
-        self._threads.submit(answer_all, jobs, self._look_up_together)
+    def _look_up_together(self, jobs: list[Job[sqlite3.Connection]]) -> None:
+        def select(connection: sqlite3.Connection) -> None:
+            for job in jobs:
+                # A name that SQLite cannot hold, for instance a lone surrogate, is a ValueError.
+                job.run(connection, ValueError)
 
-    def _look_up_together(self, jobs: list[Job[sqlite3.Connection]]) -> list[Answer]:
-        return self._read(lambda connection: [_look_up(connection, job) for job in jobs])
+        self._read(select)
 
     def _read(self, select: Callable[[sqlite3.Connection], T]) -> T:
         idle = self._idle.pop()
@@ -98,48 +95,31 @@ class Reader:
         return result
 
 
-def _look_up(connection: sqlite3.Connection, job: Job[sqlite3.Connection]) -> Answer:
-    try:
-        return job.done(job.work(connection))
-    except ValueError as error:
-        # A name that SQLite cannot hold, for instance a lone surrogate, concerns nobody else.
-        return job.failed(error)
-
-
-class Probe:
+class ChangeDetector:
     """
-    Asks whether anybody committed since it asked last.
+    Reads the change number on the event loop.
 
-    That is quick enough for the event loop: a look at the file's status and one row, which waits
-    for no other process and is in memory, in SQLite's or after a commit in the operating
-    system's. ``PRAGMA data_version`` is not asked first: SQLite does nearly all that reading
-    the row takes to answer it, and gives up the interpreter's lock as often.
+    That is quick enough: a look at the file's status and one row, which waits for no other
+    process and is in memory. ``PRAGMA data_version`` is no cheaper: SQLite does nearly all of
+    that reading to answer it, and gives up the interpreter's lock as often.
     """
 
-    def __init__(self, file: DatabaseFile, rows: CurrentRows, *, busy_timeout: float) -> None:
-        self._rows = rows
+    def __init__(self, file: DatabaseFile, *, busy_timeout: float) -> None:
         self._connection = FileConnection(
-            file, busy_timeout=busy_timeout, patient=False, cache_kib=_PROBE_CACHE_KIB
+            file, busy_timeout=busy_timeout, patient=False, cache_kib=_DETECTOR_CACHE_KIB
         )
 
     def open(self) -> None:
-        """
-        Connect.
-        """
         self._connection.get()
 
     def close(self) -> None:
-        """
-        Disconnect.
-        """
         self._connection.close()
 
-    def up_to_date(self) -> bool:
+    def change_number(self) -> int | None:
         """
-        Tell the rows about commits of others; False if that is not possible at the moment.
+        The change number, or None if it cannot be read at the moment.
         """
         try:
-            self._rows.noticed(sequence(self._connection.get()))
+            return change_number(self._connection.get())
         except (sqlite3.Error, OSError, ApplicationError):
-            return False
-        return True
+            return None

@@ -5,7 +5,7 @@ Domain objects as rows, and rows as domain objects.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any, Final, TypeAlias, TypeVar
@@ -365,6 +365,13 @@ def api_key_of(row: Row) -> ApiKey:
         time_of(created_at),
         optional(time_of, revoked_at),
     )
+
+
+def json_values(parts: Iterable[TenantId | DocumentKind]) -> str:
+    """
+    Identifiers as a text for ``json_each``.
+    """
+    return json.dumps([part.value for part in parts])
 
 
 def optional(make: Callable[[S], T], stored: S | None) -> T | None:

@@ -4,15 +4,15 @@ Wrapped data keys and sealed values in SQLite.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Final
 
 from attrs import frozen
 
-from odoo_ai_config.adapters.sqlite.current_rows import Effect
+from odoo_ai_config.adapters.sqlite.cache import UNKNOWN_ROW
 from odoo_ai_config.adapters.sqlite.database import SqliteDatabase
+from odoo_ai_config.adapters.sqlite.lookups import find_active_key
 from odoo_ai_config.adapters.sqlite.rows import (
     SEALED_COLUMNS,
     TENANT_KEY_COLUMNS,
@@ -77,56 +77,36 @@ class SqliteSecretStore(SecretStore):
     database: SqliteDatabase
 
     async def active_key(self, tenant: TenantId) -> TenantKey | None:
-        found = await self.database.find(self.database.rows.active_keys, (tenant,))
-        return found.get(tenant)
+        return (await self.database.find(find_active_key, (tenant,))).get(tenant)
 
     async def sealing_key(self, tenant: TenantId) -> TenantKey | None:
         return await self.active_key(tenant)
 
     async def tenant_key(self, tenant: TenantId, key_id: str) -> TenantKey | None:
-        def select(connection: sqlite3.Connection) -> TenantKey | None:
-            row = connection.execute(_KEY, (tenant.value, key_id)).fetchone()
-            return None if row is None else tenant_key_of(row)
-
-        return await self.database.read(select)
+        return await self.database.select_one(_KEY, (tenant.value, key_id), tenant_key_of)
 
     async def sealed(self, context: SealContext, fingerprint: Fingerprint) -> SealedSecret | None:
-        def select(connection: sqlite3.Connection) -> SealedSecret | None:
-            row = connection.execute(_SECRET, secret_place(context, fingerprint)).fetchone()
-            return None if row is None else secret_of(row)
-
-        return await self.database.read(select)
+        which = secret_place(context, fingerprint)
+        return await self.database.select_one(_SECRET, which, secret_of)
 
     async def master_ids(self) -> Mapping[str, int]:
-        return await self.database.read(
-            lambda connection: dict(connection.execute(_MASTER_IDS).fetchall())
-        )
+        return dict(await self.database.select(_MASTER_IDS, (), lambda row: (row[0], row[1])))
 
     async def keys_not_wrapped_by(self, master_id: str, *, limit: int) -> Sequence[TenantKey]:
-        return await self.database.read(
-            lambda connection: [
-                tenant_key_of(row)
-                for row in connection.execute(_WRAPPED_BY_OTHERS, (master_id, limit))
-            ]
-        )
+        which = master_id, limit
+        return await self.database.select(_WRAPPED_BY_OTHERS, which, tenant_key_of)
 
     async def rewrap(self, old: TenantKey, new: TenantKey) -> bool:
         row = *tenant_key_row(new)[2:], *tenant_key_row(old)
-
-        return await self.database.write(partial(self._change_key, _REWRAP, row, old.tenant))
+        return await self.database.write(partial(_change_key, _REWRAP, row, old.tenant))
 
     async def add_key(self, key: TenantKey, *, successor_of: TenantKey) -> bool:
         row = *tenant_key_row(successor_of), *tenant_key_row(key)
-
-        return await self.database.write(partial(self._change_key, _ADD_KEY, row, key.tenant))
+        return await self.database.write(partial(_change_key, _ADD_KEY, row, key.tenant))
 
     async def secrets_not_sealed_by(self, key: TenantKey, *, limit: int) -> Sequence[SealedSecret]:
         which = key.tenant.value, key.key_id, limit
-        return await self.database.read(
-            lambda connection: [
-                secret_of(row) for row in connection.execute(_SEALED_BY_OTHERS, which)
-            ]
-        )
+        return await self.database.select(_SEALED_BY_OTHERS, which, secret_of)
 
     async def reseal(self, old: SealedSecret, new: SealedSecret) -> bool:
         # The key must be there: a value sealed with a retired one could never be opened again.
@@ -150,11 +130,9 @@ class SqliteSecretStore(SecretStore):
 
         return await self.database.write(write)
 
-    def _change_key(
-        self, statement: str, row: Row, tenant: TenantId, transaction: Transaction
-    ) -> bool:
-        changed = transaction.connection.execute(statement, row).rowcount == 1
-        if changed:
-            active_keys = self.database.rows.active_keys
-            transaction.effects.append(Effect(active_keys, tenant, forget=True))
-        return changed
+
+def _change_key(statement: str, row: Row, tenant: TenantId, transaction: Transaction) -> bool:
+    changed = transaction.connection.execute(statement, row).rowcount == 1
+    if changed:
+        transaction.updates[find_active_key, tenant] = UNKNOWN_ROW
+    return changed

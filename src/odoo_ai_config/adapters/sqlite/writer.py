@@ -6,22 +6,22 @@ from __future__ import annotations
 
 import sqlite3
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
 from time import monotonic
-from typing import Final, TypeAlias, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
 from attrs import field, frozen
 
+from odoo_ai_config.adapters.sqlite.cache import Lookup, RowCache
 from odoo_ai_config.adapters.sqlite.connection import (
     DatabaseFile,
     FileConnection,
     begin_writing,
-    sequence,
+    change_number,
     store_failures,
 )
-from odoo_ai_config.adapters.sqlite.current_rows import CurrentRows, Effect
-from odoo_ai_config.adapters.sqlite.jobs import Answer, Job, Turn, answer_all
+from odoo_ai_config.adapters.sqlite.jobs import Batcher, Job, run_batch
 from odoo_ai_config.adapters.sqlite.schema import require_known
 from odoo_ai_config.application.errors import ApplicationError
 from odoo_ai_config.domain.channels.mapping import ChannelMapping
@@ -49,14 +49,14 @@ class Transaction:
     Args:
         changes: Lines of the change log: what, key, version, time.
         mappings: New states of channels.
-        effects: New states of rows that are remembered (`CurrentRows`). Without any, the commit
-            is nothing that others have to hear of, a received message for instance.
+        updates: New rows of kinds that are cached. Without any, other processes need not hear of
+            the commit, which may be a received message for instance.
     """
 
     connection: sqlite3.Connection
     changes: list[tuple[str, str, int, int]] = field(factory=list)
     mappings: list[ChannelMapping] = field(factory=list)
-    effects: list[Effect] = field(factory=list)
+    updates: dict[tuple[Lookup[Any, Any], Hashable], object] = field(factory=dict)
 
 
 Write: TypeAlias = Callable[[Transaction], T]
@@ -69,15 +69,15 @@ class GroupWriter:
     A commit waits for the disk, and a transaction of fifty changesets waits no longer than
     that of one. Writes that are handed in during one turn of the event loop go together;
     those that come while a transaction is under way go into the next. A refused one leaves
-    no trace and disturbs no other, but for making them run again after a rollback.
+    nothing behind and does not disturb the others, which at most run again after a rollback.
 
-    Those that are long have a transaction each, and let everything else go first that is
-    there by then: no write waits for more than one long one.
+    Each long write has a transaction of its own, after everything else that is there by then:
+    no write waits for more than one long one.
     """
 
-    def __init__(self, file: DatabaseFile, rows: CurrentRows, *, busy_timeout: float) -> None:
+    def __init__(self, file: DatabaseFile, cache: RowCache, *, busy_timeout: float) -> None:
         self._file = file
-        self._rows = rows
+        self._cache = cache
         self._busy_timeout = busy_timeout
         self._proven_until = 0.0
         # Whether the last transaction failed.
@@ -86,14 +86,14 @@ class GroupWriter:
             file, busy_timeout=busy_timeout, patient=False, cache_kib=_CACHE_KIB
         )
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="sqlite-writer")
-        self._turn: Turn[Transaction] = Turn(self._take_over)
+        self._batcher: Batcher[Transaction] = Batcher(self._take_over)
         self._queue: deque[Job[Transaction]] = deque()
-        self._long_turn: Turn[Transaction] = Turn(self._take_over_long)
+        self._long_batcher: Batcher[Transaction] = Batcher(self._take_over_long)
         self._long_queue: deque[Job[Transaction]] = deque()
 
     def open(self) -> None:
         """
-        Connect now, so that a file that cannot be used is told at the start.
+        Connect now, so that a file that cannot be used is reported at the start.
         """
         self._thread.submit(self._connection.get).result()
 
@@ -101,8 +101,8 @@ class GroupWriter:
         """
         Commit what was handed in, disconnect, and end the thread.
         """
-        self._turn.close()
-        self._long_turn.close()
+        self._batcher.close()
+        self._long_batcher.close()
         self._thread.submit(self._connection.close)
         self._thread.shutdown()
 
@@ -110,27 +110,21 @@ class GroupWriter:
         """
         Run *write* in a transaction and return its result once that is durable.
 
-        One that is *long* takes milliseconds, and others go first.
-
-        Raises:
-            StoreUnavailableError: Nothing is known to be written.
+        A *long* one takes milliseconds, and others go first.
         """
-        return await (self._long_turn if long else self._turn).do(write)
+        return await (self._long_batcher if long else self._batcher).do(write)
 
     async def prove(self) -> None:
         """
         Return if nobody else keeps writing and something was committed lately, or can be now.
 
-        So whoever asks often costs a busy hub next to nothing, and an idle one a commit a second.
-        After a failed write it takes a commit of 4 MiB, or a write that succeeds meanwhile: there
-        may be room for a page of ours, and none for what clients send.
-
-        Raises:
-            StoreUnavailableError: It cannot.
+        Frequent calls cost a busy hub next to nothing, and an idle one a commit a second. After a
+        failed write it takes a commit of 4 MiB, or a write that succeeds meanwhile: there may be
+        room for a page of ours, and none for what clients send.
         """
         if monotonic() < self._proven_until:
             # A transaction begins for it.
-            await self.write(_leave)
+            await self.write(_write_nothing)
             self._file.require_log()
         elif self._failing:
             # By itself, so that it fails for no write that there is room for.
@@ -153,62 +147,61 @@ class GroupWriter:
         while self._queue:
             jobs.append(self._queue.popleft())
         if jobs:
-            answer_all(jobs, self._write_together)
+            run_batch(jobs, self._write_together)
 
     def _write_long(self) -> None:
         try:
             self._write_queued()
         finally:
-            # Whatever became of the others: each call answers one, and nobody else does.
-            answer_all([self._long_queue.popleft()], self._write_together)
+            # Whatever became of the others: each call runs one, and nobody else does.
+            run_batch([self._long_queue.popleft()], self._write_together)
 
-    def _write_together(self, jobs: list[Job[Transaction]]) -> list[Answer]:
+    def _write_together(self, jobs: list[Job[Transaction]]) -> None:
         finished = False
         try:
             with store_failures():
-                answers = self._write_in(self._connection.get(), jobs)
+                self._write_in(self._connection.get(), jobs)
             finished = True
         finally:
             if not finished:
                 self._proven_until = 0.0
                 self._failing = True
                 self._connection.drop()
-                self._rows.failed()
-        return answers
+                self._cache.failed()
 
     def _write_in(
         self, connection: sqlite3.Connection, jobs: list[Job[Transaction]], *, apart: bool = False
-    ) -> list[Answer]:
+    ) -> None:
         # Most refusals come before anything is written. With a savepoint for each job, a message
-        # would cost the writer twice as much, so only after another refusal all is done again
-        # with them.
+        # would cost the writer twice as much, so only after another refusal everything runs
+        # again with them.
         begin_writing(connection, self._busy_timeout)
         require_known(connection)
-        before = sequence(connection)
-        self._rows.noticed(before)
+        before = change_number(connection)
+        self._cache.observe(before)
         transaction = Transaction(connection)
-        answers, changed = [], False
+        changed = False
         for job in jobs:
             untouched = connection.total_changes
-            answer = (_attempt_apart if apart else _attempt)(transaction, job)
-            answers.append(answer)
-            touched = connection.total_changes > untouched
-            if touched and answer.error is not None and not apart:
-                connection.execute("ROLLBACK")
-                return self._write_in(connection, jobs, apart=True)
-            changed |= touched and answer.error is None
+            if apart:
+                _run_apart(transaction, job)
+            else:
+                job.run(transaction, *_REFUSALS)
+            if connection.total_changes > untouched:
+                if job.error is None:
+                    changed = True
+                elif not apart:
+                    connection.execute("ROLLBACK")
+                    self._write_in(connection, jobs, apart=True)
+                    return
         if not changed:
             connection.execute("ROLLBACK")
-            return answers
-        if not transaction.effects:
-            # Nothing that is remembered anywhere: nobody need forget anything.
+        elif transaction.updates:
+            self._cache.announce(_log(transaction, before), transaction.updates)
             self._commit(connection)
-            return answers
-        seq = _log(transaction, before)
-        self._rows.announce(seq, transaction.effects)
-        self._commit(connection)
-        self._rows.committed(seq, transaction.effects, transaction.mappings)
-        return answers
+            self._cache.committed(transaction.mappings)
+        else:
+            self._commit(connection)
 
     def _commit(self, connection: sqlite3.Connection) -> None:
         connection.execute("COMMIT")
@@ -218,10 +211,8 @@ class GroupWriter:
         self._failing = False
 
 
-def _leave(_transaction: Transaction) -> None:
-    """
-    Write nothing.
-    """
+def _write_nothing(_transaction: Transaction) -> None:
+    pass
 
 
 def _rewrite(transaction: Transaction) -> None:
@@ -239,27 +230,19 @@ def _write_as_much_as_an_event(transaction: Transaction) -> None:
     transaction.connection.execute("DELETE FROM changes WHERE seq = -1")
 
 
-def _attempt(transaction: Transaction, job: Job[Transaction]) -> Answer:
-    try:
-        return job.done(job.work(transaction))
-    except _REFUSALS as refusal:
-        return job.failed(refusal)
-
-
-def _attempt_apart(transaction: Transaction, job: Job[Transaction]) -> Answer:
+def _run_apart(transaction: Transaction, job: Job[Transaction]) -> None:
     connection = transaction.connection
     connection.execute("SAVEPOINT job")
-    answer = _attempt(transaction, job)
-    if answer.error is not None:
+    job.run(transaction, *_REFUSALS)
+    if job.error is not None:
         connection.execute("ROLLBACK TO job")
     connection.execute("RELEASE job")
-    return answer
 
 
 def _log(transaction: Transaction, before: int) -> int:
     # A commit without a line in the log takes a number all the same: caches go by it.
     rows = [(before + n, *change) for n, change in enumerate(transaction.changes, start=1)]
-    seq = before + max(len(rows), 1)
+    number = before + max(len(rows), 1)
     transaction.connection.executemany("INSERT INTO changes VALUES (?, ?, ?, ?, ?)", rows)
-    transaction.connection.execute("UPDATE sequence SET value = ?", (seq,))
-    return seq
+    transaction.connection.execute("UPDATE sequence SET value = ?", (number,))
+    return number

@@ -217,14 +217,12 @@ class ChannelClaim:
         account: The account of the channel, if the channel is new for the tenant.
         whole: The channel is the whole account: every inbox without a mapping of its own.
         numbers: Special numbers, in their comparable form.
-        as_of: What the store knew when it was asked for rivals; only that store understands it.
     """
 
     tenant: TenantId
     account: ChatwootId | None = None
     whole: bool = False
     numbers: frozenset[str] = frozenset()
-    as_of: int = 0
 
     def touches(self, mapping: ChannelMapping) -> bool:
         """
@@ -249,14 +247,12 @@ class Rivals:
             tenant, all of its numbers count, from whichever channel.
         fallback: The account is new for the claiming tenant and has others in it, and a fallback
             that the tenant has already counts there from now on.
-        as_of: For `ChannelClaim.as_of`.
     """
 
     present: bool = False
     shared: bool = False
     holder: TenantId | None = None
     fallback: bool = False
-    as_of: int = 0
 
     def dispute(self, claim: ChannelClaim) -> bool:
         """
@@ -398,4 +394,4 @@ def _guarding(claim: ChannelClaim | None, rivals: Rivals) -> ChannelClaim | None
     account = None if free else claim.account
     if account is None and not claim.numbers:
         return None
-    return evolve(claim, account=account, as_of=rivals.as_of)
+    return evolve(claim, account=account)

@@ -3,15 +3,21 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
+from collections import deque
 from pathlib import Path
 
 import pytest
+from attrs import evolve
 
+from odoo_ai_config.adapters.sqlite import lookups
+from odoo_ai_config.adapters.sqlite.cache import UNKNOWN_ROW, RowCache
 from odoo_ai_config.adapters.sqlite.database import SqliteDatabase, open_sqlite
-from odoo_ai_config.adapters.sqlite.shelf import Shelf
+from odoo_ai_config.adapters.sqlite.lookups import find_revision
+from odoo_ai_config.adapters.sqlite.rows import Row, revision_of
 from odoo_ai_config.application.errors import DeliveryRecordedError, StoreUnavailableError
-from odoo_ai_config.domain.changes import Changeset, DeliveryId
+from odoo_ai_config.domain.changes import Changeset
 from odoo_ai_config.domain.channels.routing import IncomingMessage
+from odoo_ai_config.domain.documents.document import Document
 from odoo_ai_config.domain.documents.revisions import Revision
 from odoo_ai_config.domain.identifiers import ChatwootId, DocumentKey, TenantId
 from tests.contract.samples import delivery, everything, key, mapping, owner, revision, tenant_key
@@ -50,7 +56,6 @@ async def test_own_commits_are_not_read_back(stores: Stores, readings: list[str]
     # A push of a collection asks for what an earlier one has left.
     readings.clear()
     await stores.config.current([key()])
-    await stores.config.delivery(DeliveryId("caller", "d1"))
     await stores.channels.current([mapping().mapping.key])
     await stores.secrets.active_key(TenantId("acme"))
     await stores.api_keys.api_key("api-key-of-acme")
@@ -71,11 +76,11 @@ async def test_what_was_read_is_not_read_again_not_even_if_it_is_not_there(
 async def test_asking_for_what_is_not_there_does_not_fill_the_memory(
     database: SqliteDatabase, stores: Stores
 ) -> None:
-    shelf = database.rows.revisions
-    shelf.capacity = 10_000
+    cache = database.cache
+    cache._capacity = 10_000
     for number in range(50):
         await stores.config.current([key(f"unknown{number}")])
-    assert 0 < len(shelf.entries) < 10
+    assert 0 < len(cache._rows) < 10
 
 
 async def test_refused_commit_leaves_what_is_known(stores: Stores, readings: list[str]) -> None:
@@ -94,30 +99,27 @@ async def test_lookups_at_one_time_share_a_snapshot(stores: Stores, readings: li
 
 
 async def test_lookup_that_cannot_be_made_disturbs_no_other(stores: Stores) -> None:
-    await stores.config.commit(Changeset(delivery=delivery()))
     outcomes = await asyncio.gather(
-        stores.config.delivery(DeliveryId("caller", "\ud800")),
-        stores.config.delivery(DeliveryId("caller", "unknown")),
+        stores.api_keys.api_key("\ud800"),
+        stores.api_keys.api_key("unknown"),
         return_exceptions=True,
     )
     assert [type(outcome) for outcome in outcomes] == [UnicodeEncodeError, type(None)]
 
 
 async def test_slow_reader_does_not_bring_back_what_was_overwritten_meanwhile(
-    database: SqliteDatabase, stores: Stores, path: Path
+    monkeypatch: pytest.MonkeyPatch, stores: Stores, path: Path
 ) -> None:
     with open_sqlite(path) as other:
         await stores_over(other).config.commit(Changeset(revisions=(revision(),)))
-    shelf = database.rows.revisions
-    select, has_read, may_go_on = shelf.select, threading.Event(), threading.Event()
+    has_read, may_go_on = threading.Event(), threading.Event()
 
-    def hesitate(connection: sqlite3.Connection, where: DocumentKey) -> Revision | None:
-        found = select(connection, where)
+    def hesitate(where: DocumentKey, row: Row) -> Revision:
         has_read.set()
         may_go_on.wait()
-        return found
+        return revision_of(where, row)
 
-    shelf.select = hesitate
+    monkeypatch.setattr(lookups, "revision_of", hesitate)
     slow = asyncio.create_task(stores.config.current([key()]))
     await asyncio.to_thread(has_read.wait)
     await stores.config.commit(Changeset(revisions=(revision(version=2),)))
@@ -130,17 +132,17 @@ async def test_nobody_is_given_a_row_whose_commit_is_under_way(
     database: SqliteDatabase, stores: Stores
 ) -> None:
     await stores.config.commit(Changeset(revisions=(revision(),)))
-    rows = database.rows
+    cache = database.cache
     found: list[object] = []
 
     def look(statement: str) -> None:
         if statement == "COMMIT":
-            found.append(rows.find(rows.revisions, [key()]))
+            found.append(cache.find(find_revision, [key()]))
 
     database._writer._connection.get().set_trace_callback(look)
     await stores.config.commit(Changeset(revisions=(revision(version=2),)))
     assert found == [None]
-    assert rows.find(rows.revisions, [key()]) == {key(): revision(version=2)}
+    assert cache.find(find_revision, [key()]) == {key(): revision(version=2)}
 
 
 async def test_nothing_is_believed_after_a_commit_that_failed_half_way(
@@ -197,9 +199,9 @@ async def test_routing_table_follows_own_commits_without_reading(
 
 
 async def test_routing_table_reads_what_is_too_much_to_remember(
-    stores: Stores, monkeypatch: pytest.MonkeyPatch
+    database: SqliteDatabase, stores: Stores
 ) -> None:
-    monkeypatch.setattr("odoo_ai_config.adapters.sqlite.current_rows._LONGEST_TAIL", 3)
+    database.cache.own_commits = deque(maxlen=3)
     await stores.channels.table_for(MESSAGE)
     for number in range(10):
         await stores.config.commit(Changeset(mappings=(mapping(str(number)),)))
@@ -221,50 +223,108 @@ async def test_reading_of_the_routing_table_outlives_a_caller_who_gives_up(
     assert (await patient).resolve(MESSAGE).owner == owner()
 
 
-def shelf_of(capacity: int) -> Shelf[str, str]:
-    return Shelf(lambda _connection, _key: None, capacity, lambda value: len(value or ""))
+def lookup(_connection: sqlite3.Connection, _key: str) -> str | None:
+    """
+    Stands for a lookup whose rows a test puts into the cache itself.
+    """
 
 
-def test_shelf_forgets_what_was_used_least_recently() -> None:
-    shelf = shelf_of(6)
-    for name in ("a", "b", "c"):
-        shelf.keep(name, "xx", 1)
-    shelf.find(["a"])
-    shelf.keep("d", "xx", 1)
-    assert [name for name in "abcd" if shelf.find([name]) is not None] == ["a", "c", "d"]
+def cache_of(rows: int) -> RowCache:
+    cache = RowCache(capacity=rows * 1024)
+    cache.observe(1)
+    return cache
 
 
-def test_shelf_never_holds_more_than_its_capacity() -> None:
-    shelf = shelf_of(5)
-    shelf.keep("large", "x" * 6, 1)
-    assert shelf.find(["large"]) is None
-    assert shelf.weight == 0
+def keep(cache: RowCache, number: int, **rows: str) -> None:
+    cache.keep(lookup, rows, number)
 
 
-def test_row_read_before_a_newer_one_was_forgotten_is_not_taken_in() -> None:
-    shelf = shelf_of(2)
-    shelf.replace("a", "n2", 2)
-    # Pushes out the row that commit 2 wrote.
-    shelf.keep("b", "xx", 2)
-    shelf.keep("a", "o1", 1)
-    assert shelf.find(["a"]) is None
-    shelf.keep("a", "n2", 2)
-    assert shelf.find(["a"]) == {"a": "n2"}
+def found(cache: RowCache, *keys: str) -> dict[str, str] | None:
+    return cache.find(lookup, keys)
 
 
-def test_row_read_before_it_was_changed_unseen_is_not_taken_in() -> None:
-    shelf = shelf_of(10)
-    shelf.drop("a", 5)
-    shelf.keep("a", "old", 4)
-    assert shelf.find(["a"]) is None
+def commit(cache: RowCache, number: int, **rows: object) -> None:
+    cache.announce(number, {(lookup, key): row for key, row in rows.items()})
+    cache.committed(())
 
 
-def test_row_in_doubt_is_neither_given_nor_taken_in() -> None:
-    shelf = shelf_of(10)
-    shelf.keep("a", "old", 1)
-    shelf.doubt("a", 2)
-    assert shelf.find(["a"]) is None
-    shelf.keep("a", "old", 1)
-    assert shelf.find(["a"]) is None
-    shelf.replace("a", "new", 2)
-    assert shelf.find(["a"]) == {"a": "new"}
+def test_row_used_least_recently_leaves_first() -> None:
+    cache = cache_of(3)
+    keep(cache, 1, a="1", b="1", c="1")
+    found(cache, "a")
+    keep(cache, 1, d="1")
+    assert [name for name in "abcd" if found(cache, name) is not None] == ["a", "c", "d"]
+
+
+async def test_document_weighs_as_much_as_its_text() -> None:
+    cache = RowCache(capacity=2000)
+    cache.observe(1)
+    large = evolve(revision(), document=Document('{"text": "%s"}' % ("x" * 1000)))
+    cache.keep(find_revision, {key(): large}, 1)
+    assert cache.find(find_revision, [key()]) is None
+    cache.keep(find_revision, {key(): revision()}, 1)
+    assert cache.find(find_revision, [key()]) == {key(): revision()}
+
+
+def test_row_read_before_a_commit_is_not_taken_in_after_it() -> None:
+    cache = cache_of(9)
+    commit(cache, 2, a="new")
+    keep(cache, 1, a="old", b="old")
+    assert (found(cache, "a"), found(cache, "b")) == ({"a": "new"}, None)
+
+
+def test_row_that_was_changed_unseen_is_read_again() -> None:
+    cache = cache_of(9)
+    keep(cache, 1, a="old")
+    commit(cache, 2, a=UNKNOWN_ROW)
+    keep(cache, 1, a="old")
+    assert found(cache, "a") is None
+    keep(cache, 2, a="new")
+    assert found(cache, "a") == {"a": "new"}
+
+
+def test_row_of_a_commit_under_way_is_neither_given_nor_taken_in() -> None:
+    cache = cache_of(9)
+    keep(cache, 1, a="old", b="other")
+    cache.announce(2, {(lookup, "a"): "new"})
+    assert (found(cache, "a"), found(cache, "b")) == (None, {"b": "other"})
+    # The database is at one number or the other.
+    keep(cache, 1, a="old")
+    keep(cache, 2, a="new", c="another")
+    cache.observe(2)
+    assert (found(cache, "a"), found(cache, "c")) == (None, {"c": "another"})
+    cache.committed(())
+    assert found(cache, "a", "b", "c") == {"a": "new", "b": "other", "c": "another"}
+
+
+def test_commit_of_another_process_empties_the_cache() -> None:
+    cache = cache_of(9)
+    keep(cache, 1, a="old")
+    cache.observe(2)
+    assert found(cache, "a") is None
+    keep(cache, 1, a="old")
+    assert found(cache, "a") is None
+
+
+def test_commit_of_another_process_right_behind_an_own_one_empties_the_cache() -> None:
+    cache = cache_of(9)
+    cache.announce(2, {(lookup, "a"): "old"})
+    cache.observe(3)
+    keep(cache, 3, b="new")
+    cache.committed(())
+    assert (found(cache, "a"), found(cache, "b")) == (None, {"b": "new"})
+    assert cache.known == 3
+
+
+def test_nothing_is_known_after_an_announced_commit_failed() -> None:
+    cache = cache_of(9)
+    keep(cache, 1, a="old")
+    cache.failed()
+    assert found(cache, "a") == {"a": "old"}
+    cache.announce(2, {(lookup, "b"): "new"})
+    cache.failed()
+    keep(cache, 2, b="new")
+    assert (found(cache, "a"), found(cache, "b")) == (None, None)
+    cache.observe(1)
+    keep(cache, 1, a="old")
+    assert found(cache, "a") == {"a": "old"}
