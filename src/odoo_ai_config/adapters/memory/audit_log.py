@@ -7,26 +7,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import islice
 
-from attrs import frozen
-
-from odoo_ai_config.adapters.memory.state import MemoryState
+from odoo_ai_config.adapters.memory.state import MemoryAdapter
 from odoo_ai_config.application.ports.audit_log import AuditLog
 from odoo_ai_config.domain.changes import AuditEntry, AuditId
 from odoo_ai_config.domain.identifiers import TenantId
 
 
-@frozen
-class MemoryAuditLog(AuditLog):
+class MemoryAuditLog(MemoryAdapter, AuditLog):
     """
     Reads the entries that commits brought.
     """
 
-    state: MemoryState
-
     async def entries(
         self, *, tenant: TenantId | None = None, after: AuditId | None = None, limit: int = 100
     ) -> Sequence[AuditEntry]:
-        self.state.require_presence()
         newest_first = reversed(self.state.audit)
         if after is not None:
             # Consumes what comes before it, and everything if it is not there.

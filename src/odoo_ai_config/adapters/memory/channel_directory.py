@@ -6,9 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from attrs import frozen
-
-from odoo_ai_config.adapters.memory.state import MemoryState
+from odoo_ai_config.adapters.memory.state import MemoryAdapter
 from odoo_ai_config.application.ports.channel_directory import ChannelDirectory
 from odoo_ai_config.domain.channels.mapping import (
     ChannelClaim,
@@ -21,27 +19,21 @@ from odoo_ai_config.domain.channels.routing import IncomingMessage, RoutingTable
 from odoo_ai_config.domain.identifiers import ChatwootId, TenantId
 
 
-@frozen
-class MemoryChannelDirectory(ChannelDirectory):
+class MemoryChannelDirectory(MemoryAdapter, ChannelDirectory):
     """
     Hands out the live routing table itself, which every commit keeps up to date.
     """
 
-    state: MemoryState
-
     async def current(self, keys: Sequence[ChannelKey]) -> Mapping[ChannelKey, MappingRevision]:
-        self.state.require_presence()
         mappings = self.state.mappings
         return {key: mappings[key] for key in keys if key in mappings}
 
     async def mappings(self, tenant: TenantId | None = None) -> Sequence[MappingRevision]:
         if tenant is not None:
             return await self.mappings_of((tenant,))
-        self.state.require_presence()
         return sorted(self.state.mappings.values(), key=_place)
 
     async def mappings_of(self, tenants: Collection[TenantId]) -> Sequence[MappingRevision]:
-        self.state.require_presence()
         found = (
             revision
             for revision in self.state.mappings.values()
@@ -50,13 +42,11 @@ class MemoryChannelDirectory(ChannelDirectory):
         return sorted(found, key=_place)
 
     async def tenants_in(self, account: ChatwootId, *, limit: int) -> Sequence[TenantId]:
-        self.state.require_presence()
         mappings = (revision.mapping for revision in self.state.mappings.values())
         found = {m.owner.tenant for m in mappings if m.active and m.key.account == account}
         return sorted(found)[:limit]
 
     async def rivals_of(self, claim: ChannelClaim) -> Rivals:
-        self.state.require_presence()
         return self.state.routing.rivals_of(claim)
 
     # The whole table bears on every message.
@@ -66,7 +56,6 @@ class MemoryChannelDirectory(ChannelDirectory):
         supposing: ChannelMapping | None = None,  # noqa: ARG002
         explaining: bool = False,  # noqa: ARG002
     ) -> RoutingTable:
-        self.state.require_presence()
         return self.state.routing
 
 

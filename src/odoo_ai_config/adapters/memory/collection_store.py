@@ -6,9 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from attrs import frozen
-
-from odoo_ai_config.adapters.memory.state import MemoryState
+from odoo_ai_config.adapters.memory.state import MemoryAdapter
 from odoo_ai_config.application.ports.collection_store import CollectionStore
 from odoo_ai_config.domain.collections import (
     CollectionHead,
@@ -21,21 +19,16 @@ from odoo_ai_config.domain.collections import (
 from odoo_ai_config.domain.identifiers import TenantId
 
 
-@frozen
-class MemoryCollectionStore(CollectionStore):
+class MemoryCollectionStore(MemoryAdapter, CollectionStore):
     """
-    Reads what `MemoryState` keeps.
+    Reads the collections that commits brought.
     """
-
-    state: MemoryState
 
     async def head(self, key: CollectionKey) -> CollectionHead | None:
-        self.state.require_presence()
         kept = self.state.collections.get(key)
         return None if kept is None else kept.head
 
     async def heads(self, *tenants: TenantId) -> Sequence[CollectionHead]:
-        self.state.require_presence()
         heads = [kept.head for kept in self.state.collections.values()]
         return sorted(
             (head for head in heads if head.key.tenant in tenants), key=lambda head: head.key
@@ -71,6 +64,5 @@ class MemoryCollectionStore(CollectionStore):
         return CollectionPage.of(head, following, limit=limit)
 
     def _states(self, key: CollectionKey) -> dict[str, ItemState]:
-        self.state.require_presence()
         kept = self.state.collections.get(key)
         return {} if kept is None else kept.states

@@ -7,9 +7,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 
-from attrs import evolve, frozen
+from attrs import evolve
 
-from odoo_ai_config.adapters.memory.state import KeptCollection, MemoryState
+from odoo_ai_config.adapters.memory.state import KeptCollection, MemoryAdapter
 from odoo_ai_config.application.ports.config_store import ConfigStore, PruneReport
 from odoo_ai_config.domain.changes import Changeset, Delivery, DeliveryId
 from odoo_ai_config.domain.documents.document import Document
@@ -26,32 +26,25 @@ from odoo_ai_config.domain.identifiers import (
 from odoo_ai_config.domain.messages.inbox import TEXT_PURPOSES
 
 
-@frozen
-class MemoryConfigStore(ConfigStore):
+class MemoryConfigStore(MemoryAdapter, ConfigStore):
     """
     Forgets everything when the process ends.
     """
 
-    state: MemoryState
-
     async def commit(self, changeset: Changeset) -> None:
-        self.state.require_presence()
         self.state.apply(changeset)
 
     async def current(self, keys: Sequence[DocumentKey]) -> Mapping[DocumentKey, Revision]:
-        self.state.require_presence()
         histories = self.state.histories
         return {key: histories[key][-1] for key in keys if key in histories}
 
     async def revision(self, key: DocumentKey, version: int) -> Revision | None:
-        self.state.require_presence()
         history = self.state.histories.get(key, ())
         return next((revision for revision in history if revision.version == version), None)
 
     async def history(
         self, key: DocumentKey, *, before: int | None = None, limit: int = 100
     ) -> Sequence[Revision]:
-        self.state.require_presence()
         newest_first = reversed(self.state.histories.get(key, ()))
         below = [
             revision for revision in newest_first if before is None or revision.version < before
@@ -61,7 +54,6 @@ class MemoryConfigStore(ConfigStore):
     async def documents(
         self, tenant: TenantId, domain: BusinessDomain | None = None
     ) -> Sequence[Revision]:
-        self.state.require_presence()
         found = [
             revision
             for revision in self._living()
@@ -72,7 +64,6 @@ class MemoryConfigStore(ConfigStore):
     async def documents_of(
         self, tenants: Collection[TenantId], kinds: Collection[DocumentKind]
     ) -> Sequence[Revision]:
-        self.state.require_presence()
         found = [
             revision
             for revision in self._newest()
@@ -83,20 +74,16 @@ class MemoryConfigStore(ConfigStore):
     async def tenants(
         self, *, after: TenantId | None = None, limit: int = 100
     ) -> Sequence[TenantId]:
-        self.state.require_presence()
         found = sorted({revision.key.tenant for revision in self._living()})
         return [tenant for tenant in found if after is None or tenant > after][:limit]
 
     async def keys(
         self, *, after: DocumentKey | None = None, limit: int = 100
     ) -> Sequence[DocumentKey]:
-        self.state.require_presence()
-        return [key for key in sorted(self.state.histories) if after is None or key > after][
-            :limit
-        ]
+        found = sorted(self.state.histories)
+        return [key for key in found if after is None or key > after][:limit]
 
     async def rewrite(self, old: Revision, document: Document) -> bool:
-        self.state.require_presence()
         history = self.state.histories.get(old.key, [])
         if old not in history[:-1]:
             return False
@@ -104,22 +91,19 @@ class MemoryConfigStore(ConfigStore):
         return True
 
     async def delivery(self, delivery_id: DeliveryId) -> Delivery | None:
-        self.state.require_presence()
         return self.state.deliveries.get(delivery_id)
 
     async def prune(self, policy: RetentionPolicy, *, now: datetime) -> PruneReport:
-        self.state.require_presence()
+        collections = self.state.collections.values()
         return PruneReport(
             revisions=self._prune_revisions(policy, now),
             deliveries=self._prune_deliveries(now),
             secrets=self._prune_secrets(),
-            tombstones=sum(
-                _prune_tombstones(kept, policy, now) for kept in self.state.collections.values()
-            ),
+            tombstones=sum(_prune_tombstones(kept, policy, now) for kept in collections),
         )
 
     async def check(self) -> None:
-        self.state.require_presence()
+        self._state.require_presence()
 
     def _living(self) -> list[Revision]:
         return [revision for revision in self._newest() if not revision.deleted]
@@ -131,13 +115,10 @@ class MemoryConfigStore(ConfigStore):
         removed = 0
         for history in self.state.histories.values():
             latest = history[-1].version
-            kept = [
-                revision
-                for revision in history
-                if not policy.allows_pruning(revision, latest=latest, now=now)
-            ]
-            removed += len(history) - len(kept)
-            history[:] = kept
+            for revision in list(history):
+                if policy.allows_pruning(revision, latest=latest, now=now):
+                    history.remove(revision)
+                    removed += 1
         return removed
 
     def _prune_deliveries(self, now: datetime) -> int:
@@ -168,14 +149,14 @@ class MemoryConfigStore(ConfigStore):
 
 
 def _prune_tombstones(kept: KeptCollection, policy: RetentionPolicy, now: datetime) -> int:
-    traces = {id_: state.version for id_, state in kept.states.items() if state.item is None}
     floor = 0
-    for id_, version in traces.items():
+    for id_, removed_at in kept.removed_at.items():
+        version = kept.states[id_].version
         too_many = policy.keep is not None and version <= kept.head.version - policy.keep
-        too_old = policy.max_age is not None and now - kept.removed_at[id_] > policy.max_age
+        too_old = policy.max_age is not None and now - removed_at > policy.max_age
         if too_many or too_old:
             floor = max(floor, version)
-    gone = [id_ for id_, version in traces.items() if version <= floor]
+    gone = [id_ for id_ in kept.removed_at if kept.states[id_].version <= floor]
     for id_ in gone:
         del kept.states[id_], kept.removed_at[id_]
     if gone:

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
 
-from odoo_ai_config.adapters.memory.state import MemoryState
+from odoo_ai_config.adapters.memory.state import MemoryAdapter, MemoryState
 from odoo_ai_config.application.ports.message_inbox import ClaimLimits, MessageInbox, StageCount
 from odoo_ai_config.domain.identifiers import TenantId
 from odoo_ai_config.domain.messages.inbox import (
@@ -23,20 +23,19 @@ from odoo_ai_config.domain.messages.inbox import (
 )
 
 
-class MemoryMessageInbox(MessageInbox):
+class MemoryMessageInbox(MemoryAdapter, MessageInbox):
     """
     Looks at every message whenever it is asked: for trying things out.
     """
 
     def __init__(self, state: MemoryState) -> None:
-        self._state = state
+        super().__init__(state)
         # Who had the last turn.
         self._served: TenantId | None = None
 
     async def claim(
         self, claim_limits: ClaimLimits, *, now: datetime, until: datetime
     ) -> Sequence[InboxMessage]:
-        self._state.require_presence()
         due = self._due_by_tenant(now)
         free = {
             tenant: claim_limits.per_tenant - claim_limits.in_hand.get(tenant, 0) for tenant in due
@@ -48,7 +47,7 @@ class MemoryMessageInbox(MessageInbox):
             if free[tenant] <= 0 or not due[tenant]:
                 continue
             message = due[tenant].popleft().taken(until=until)
-            self._state.messages[message.id] = message
+            self.state.messages[message.id] = message
             taken.append(message)
             free[tenant] -= 1
             turns.append(tenant)
@@ -56,25 +55,21 @@ class MemoryMessageInbox(MessageInbox):
         return taken
 
     async def next_due(self, *, beside: Collection[TenantId] = ()) -> datetime | None:
-        self._state.require_presence()
         heads = self._heads()
         return min((due for due, head in heads if head.holder.tenant not in beside), default=None)
 
     async def recall(self, *, now: datetime) -> int:
-        self._state.require_presence()
-        messages = self._state.messages
+        messages = self.state.messages
         recalled = {id_: message.recalled(now=now) for id_, message in messages.items()}
         changed = sum(message is not messages[id_] for id_, message in recalled.items())
         messages.update(recalled)
         return changed
 
     async def find(self, message_id: MessageId) -> InboxMessage | None:
-        self._state.require_presence()
-        return self._state.messages.get(message_id)
+        return self.state.messages.get(message_id)
 
     async def received(self, origin: Origin) -> InboxMessage | None:
-        self._state.require_presence()
-        return next(map(self._state.messages.__getitem__, self._state.received(origin)), None)
+        return next(map(self.state.messages.__getitem__, self.state.received(origin)), None)
 
     async def page(
         self,
@@ -85,8 +80,7 @@ class MemoryMessageInbox(MessageInbox):
         limit: int,
         oldest_first: bool = False,
     ) -> Sequence[InboxMessage]:
-        self._state.require_presence()
-        messages = self._state.messages.values()
+        messages = self.state.messages.values()
         ordered = iter(messages) if oldest_first else reversed(messages)
         if after is not None:
             # Consumes what comes before it, and everything if it is not there.
@@ -99,8 +93,7 @@ class MemoryMessageInbox(MessageInbox):
         return list(islice(found, limit))
 
     async def census(self) -> Mapping[Stage, StageCount]:
-        self._state.require_presence()
-        messages = self._state.messages.values()
+        messages = self.state.messages.values()
         counts = Counter(message.stage for message in messages)
         oldest: dict[Stage, datetime] = {}
         for message in messages:
@@ -108,8 +101,7 @@ class MemoryMessageInbox(MessageInbox):
         return {stage: StageCount(count, oldest[stage]) for stage, count in counts.items()}
 
     async def prune(self, *, before: datetime) -> int:
-        self._state.require_presence()
-        messages, kept = self._state.messages, OPEN | STUCK
+        messages, kept = self.state.messages, OPEN | STUCK
         finished = [
             message.id
             for message in messages.values()
@@ -118,7 +110,7 @@ class MemoryMessageInbox(MessageInbox):
         for id_ in finished:
             del messages[id_]
         holders = {message.id.value: message.holder for message in messages.values()}
-        secrets = self._state.secrets
+        secrets = self.state.secrets
         orphans = [
             (context, fingerprint)
             for context, fingerprint in secrets
@@ -130,7 +122,7 @@ class MemoryMessageInbox(MessageInbox):
 
     def _heads(self) -> Iterator[tuple[datetime, InboxMessage]]:
         heads: dict[str, InboxMessage] = {}
-        for message in self._state.messages.values():
+        for message in self.state.messages.values():
             if message.due_at is not None and message.conversation not in heads:
                 heads[message.conversation] = message
                 yield message.due_at, message

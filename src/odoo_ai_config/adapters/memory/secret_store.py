@@ -7,9 +7,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from attrs import frozen
-
-from odoo_ai_config.adapters.memory.state import MemoryState
+from odoo_ai_config.adapters.memory.state import MemoryAdapter
 from odoo_ai_config.application.ports.secret_store import SecretStore
 from odoo_ai_config.domain.credentials.secrets import (
     Fingerprint,
@@ -20,36 +18,28 @@ from odoo_ai_config.domain.credentials.secrets import (
 from odoo_ai_config.domain.identifiers import TenantId
 
 
-@frozen
-class MemorySecretStore(SecretStore):
+class MemorySecretStore(MemoryAdapter, SecretStore):
     """
     Keeps what the vault made; it could not open it.
     """
 
-    state: MemoryState
-
     async def active_key(self, tenant: TenantId) -> TenantKey | None:
-        self.state.require_presence()
         return self._active(tenant)
 
     async def sealing_key(self, tenant: TenantId) -> TenantKey | None:
         return await self.active_key(tenant)
 
     async def tenant_key(self, tenant: TenantId, key_id: str) -> TenantKey | None:
-        self.state.require_presence()
         keys = self.state.keys.get(tenant, ())
         return next((key for key in keys if key.key_id == key_id), None)
 
     async def sealed(self, context: SealContext, fingerprint: Fingerprint) -> SealedSecret | None:
-        self.state.require_presence()
         return self.state.secrets.get((context, fingerprint))
 
     async def master_ids(self) -> Mapping[str, int]:
-        self.state.require_presence()
         return Counter(key.master_id for keys in self.state.keys.values() for key in keys)
 
     async def keys_not_wrapped_by(self, master_id: str, *, limit: int) -> Sequence[TenantKey]:
-        self.state.require_presence()
         found = [
             key
             for _, keys in sorted(self.state.keys.items())
@@ -59,7 +49,6 @@ class MemorySecretStore(SecretStore):
         return found[:limit]
 
     async def rewrap(self, old: TenantKey, new: TenantKey) -> bool:
-        self.state.require_presence()
         keys = self.state.keys.get(old.tenant, [])
         if old not in keys:
             return False
@@ -67,18 +56,15 @@ class MemorySecretStore(SecretStore):
         return True
 
     async def add_key(self, key: TenantKey, *, successor_of: TenantKey) -> bool:
-        self.state.require_presence()
         if self._active(key.tenant) != successor_of:
             return False
         self.state.keys[key.tenant].append(key)
         return True
 
     async def secrets_not_sealed_by(self, key: TenantKey, *, limit: int) -> Sequence[SealedSecret]:
-        self.state.require_presence()
         return self._sealed_by_others(key)[:limit]
 
     async def reseal(self, old: SealedSecret, new: SealedSecret) -> bool:
-        self.state.require_presence()
         place = old.context, old.fingerprint
         key_is_there = self.state.holds_key(new.context.tenant, new.key_id)
         if not key_is_there or self.state.secrets.get(place) != old:
@@ -87,7 +73,6 @@ class MemorySecretStore(SecretStore):
         return True
 
     async def retire_keys(self, active: TenantKey) -> bool:
-        self.state.require_presence()
         if self._active(active.tenant) != active or self._sealed_by_others(active):
             return False
         self.state.keys[active.tenant] = [active]

@@ -43,10 +43,10 @@ _Versioned: TypeAlias = DocumentKey | ChannelKey | CollectionKey | MessageId
 @define
 class KeptCollection:
     """
-    A collection with what is there and with the traces of what was.
+    A collection: its items and the tombstones of removed ones.
 
     Args:
-        removed_at: When each item went that left a trace.
+        removed_at: When each item was removed that left a tombstone.
     """
 
     head: CollectionHead
@@ -95,10 +95,7 @@ class MemoryState:
 
     def require_presence(self) -> None:
         """
-        Refuse to answer during a rehearsed outage.
-
-        Raises:
-            StoreUnavailableError: There is one.
+        Raise `StoreUnavailableError` during a rehearsed outage.
         """
         if self.away:
             raise StoreUnavailableError
@@ -153,38 +150,35 @@ class MemoryState:
             raise TenantKeyChangedError
         if under is not None and under != new and not self.holds_key(under.tenant, under.key_id):
             raise TenantKeyChangedError
-        marks: set[str] = set()
-        for message in changeset.messages:
-            if message.revision == 1:
-                if any(self.received(message.origin)) or not marks.isdisjoint(
-                    message.origin.marks
-                ):
-                    raise MessageRecordedError
-                marks.update(message.origin.marks)
+        self._check_receipts([m for m in changeset.messages if m.revision == 1])
         claim = changeset.claim
         if claim is not None and self.routing.rivals_of(claim).dispute(claim):
             raise RevisionConflictError
         self._check_versions(changeset)
 
     def _check_versions(self, changeset: Changeset) -> None:
+        written: list[tuple[_Versioned, int]] = [
+            *((revision.key, revision.version) for revision in changeset.revisions),
+            *((revision.mapping.key, revision.version) for revision in changeset.mappings),
+            *((change.head.key, change.head.version) for change in changeset.collections),
+            *((message.id, message.revision) for message in changeset.messages),
+        ]
         # A changeset may hold several revisions of one document, each succeeding the last.
         latest: dict[_Versioned, int] = {}
-        for revision in changeset.revisions:
-            before = (
-                self.histories[revision.key][-1].version if revision.key in self.histories else 0
-            )
-            _advance(latest, revision.key, before, revision.version)
-        for mapped in changeset.mappings:
-            key = mapped.mapping.key
-            before = self.mappings[key].version if key in self.mappings else 0
-            _advance(latest, key, before, mapped.version)
-        for change in changeset.collections:
-            head = change.head
-            kept = self.collections.get(head.key)
-            _advance(latest, head.key, 0 if kept is None else kept.head.version, head.version)
-        for message in changeset.messages:
-            before = self.messages[message.id].revision if message.id in self.messages else 0
-            _advance(latest, message.id, before, message.revision)
+        for key, version in written:
+            if version != latest.get(key, self._version_of(key)) + 1:
+                raise RevisionConflictError
+            latest[key] = version
+
+    def _version_of(self, key: _Versioned) -> int:
+        if isinstance(key, DocumentKey):
+            history = self.histories.get(key)
+            return history[-1].version if history else 0
+        if isinstance(key, ChannelKey):
+            return self.mappings[key].version if key in self.mappings else 0
+        if isinstance(key, CollectionKey):
+            return self.collections[key].head.version if key in self.collections else 0
+        return self.messages[key].revision if key in self.messages else 0
 
     def _check_receipts(self, received: list[InboxMessage]) -> None:
         marks = [mark for message in received for mark in message.origin.marks]
@@ -193,10 +187,18 @@ class MemoryState:
             raise MessageRecordedError
 
 
-def _advance(latest: dict[_Versioned, int], key: _Versioned, stored: int, version: int) -> None:
-    if version != latest.get(key, stored) + 1:
-        raise RevisionConflictError
-    latest[key] = version
+class MemoryAdapter:
+    """
+    An adapter over *state*, whose every use of the state is refused during an outage.
+    """
+
+    def __init__(self, state: MemoryState) -> None:
+        self._state = state
+
+    @property
+    def state(self) -> MemoryState:
+        self._state.require_presence()
+        return self._state
 
 
 def _unaliased(delivery: Delivery) -> Delivery:
