@@ -9,17 +9,17 @@ from pathlib import Path
 import pytest
 from attrs import evolve
 
-from odoo_ai_config.adapters.sqlite import lookups
 from odoo_ai_config.adapters.sqlite.cache import UNKNOWN_ROW, RowCache
 from odoo_ai_config.adapters.sqlite.database import SqliteDatabase, open_sqlite
 from odoo_ai_config.adapters.sqlite.lookups import find_revision
-from odoo_ai_config.adapters.sqlite.rows import Row, revision_of
+from odoo_ai_config.adapters.sqlite.row_layout import Row
+from odoo_ai_config.adapters.sqlite.rows import REVISIONS
 from odoo_ai_config.application.errors import DeliveryRecordedError, StoreUnavailableError
 from odoo_ai_config.domain.changes import Changeset
 from odoo_ai_config.domain.channels.routing import IncomingMessage
 from odoo_ai_config.domain.documents.document import Document
 from odoo_ai_config.domain.documents.revisions import Revision
-from odoo_ai_config.domain.identifiers import ChatwootId, DocumentKey, TenantId
+from odoo_ai_config.domain.identifiers import ChatwootId, TenantId
 from tests.contract.samples import delivery, everything, key, mapping, owner, revision, tenant_key
 from tests.contract.sqlite_stores import stores_over
 from tests.contract.stores import Stores
@@ -114,12 +114,13 @@ async def test_slow_reader_does_not_bring_back_what_was_overwritten_meanwhile(
         await stores_over(other).config.commit(Changeset(revisions=(revision(),)))
     has_read, may_go_on = threading.Event(), threading.Event()
 
-    def hesitate(where: DocumentKey, row: Row) -> Revision:
+    def hesitate(row: Row) -> Revision:
         has_read.set()
         may_go_on.wait()
-        return revision_of(where, row)
+        return made(row)
 
-    monkeypatch.setattr(lookups, "revision_of", hesitate)
+    made = REVISIONS.of
+    monkeypatch.setattr(REVISIONS, "of", hesitate)
     slow = asyncio.create_task(stores.config.current([key()]))
     await asyncio.to_thread(has_read.wait)
     await stores.config.commit(Changeset(revisions=(revision(version=2),)))

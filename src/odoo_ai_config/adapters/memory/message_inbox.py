@@ -9,7 +9,9 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
 
-from odoo_ai_config.adapters.memory.state import MemoryAdapter, MemoryState
+from attrs import define, field
+
+from odoo_ai_config.adapters.memory.state import MemoryAdapter
 from odoo_ai_config.application.ports.message_inbox import ClaimLimits, MessageInbox, StageCount
 from odoo_ai_config.domain.identifiers import TenantId
 from odoo_ai_config.domain.messages.inbox import (
@@ -23,15 +25,14 @@ from odoo_ai_config.domain.messages.inbox import (
 )
 
 
+@define
 class MemoryMessageInbox(MemoryAdapter, MessageInbox):
     """
     Looks at every message whenever it is asked: for trying things out.
     """
 
-    def __init__(self, state: MemoryState) -> None:
-        super().__init__(state)
-        # Who had the last turn.
-        self._served: TenantId | None = None
+    # Who had the last turn.
+    _served: TenantId | None = field(default=None, init=False)
 
     async def claim(
         self, claim_limits: ClaimLimits, *, now: datetime, until: datetime

@@ -187,13 +187,13 @@ class MemoryState:
             raise MessageRecordedError
 
 
+@define
 class MemoryAdapter:
     """
     An adapter over *state*, whose every use of the state is refused during an outage.
     """
 
-    def __init__(self, state: MemoryState) -> None:
-        self._state = state
+    _state: MemoryState
 
     @property
     def state(self) -> MemoryState:

@@ -10,12 +10,12 @@ from typing import Final
 from attrs import frozen
 
 from odoo_ai_config.adapters.sqlite.database import SqliteDatabase
-from odoo_ai_config.adapters.sqlite.rows import AUDIT_COLUMNS, audit_entry_of
+from odoo_ai_config.adapters.sqlite.rows import AUDIT
 from odoo_ai_config.application.ports.audit_log import AuditLog
 from odoo_ai_config.domain.changes import AuditEntry, AuditId
 from odoo_ai_config.domain.identifiers import TenantId
 
-_ENTRIES: Final = f"SELECT {AUDIT_COLUMNS}, id FROM audit {{which}} ORDER BY id DESC LIMIT :limit"
+_ENTRIES: Final = f"SELECT {AUDIT.columns} FROM audit {{which}} ORDER BY id DESC LIMIT :limit"
 _OF_TENANT: Final = "tenant = :tenant"
 _BEHIND: Final = "id < (SELECT id FROM audit WHERE id = :after)"
 
@@ -41,4 +41,4 @@ class SqliteAuditLog(AuditLog):
             conditions.append(_BEHIND)
         which = f"WHERE {' AND '.join(conditions)}" if conditions else ""
         statement = _ENTRIES.format(which=which)
-        return await self.database.select(statement, values, audit_entry_of)
+        return await self.database.select(statement, values, AUDIT.of)

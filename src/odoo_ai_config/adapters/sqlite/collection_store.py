@@ -18,7 +18,7 @@ from odoo_ai_config.adapters.sqlite.item_rows import (
     states_of,
 )
 from odoo_ai_config.adapters.sqlite.lookups import find_collection
-from odoo_ai_config.adapters.sqlite.rows import COLLECTION_COLUMNS, collection_of, json_values
+from odoo_ai_config.adapters.sqlite.rows import COLLECTIONS, json_values
 from odoo_ai_config.application.ports.collection_store import CollectionStore
 from odoo_ai_config.domain.collections import (
     CollectionHead,
@@ -30,7 +30,7 @@ from odoo_ai_config.domain.collections import (
 from odoo_ai_config.domain.identifiers import TenantId
 
 _HEADS: Final = (
-    f"SELECT {COLLECTION_COLUMNS} FROM collections "
+    f"SELECT {COLLECTIONS.columns} FROM collections "
     "WHERE tenant IN (SELECT value FROM json_each(?)) ORDER BY tenant, name"
 )
 
@@ -47,7 +47,7 @@ class SqliteCollectionStore(CollectionStore):
         return (await self.database.find(find_collection, (key,))).get(key)
 
     async def heads(self, *tenants: TenantId) -> Sequence[CollectionHead]:
-        return await self.database.select(_HEADS, (json_values(tenants),), collection_of)
+        return await self.database.select(_HEADS, (json_values(tenants),), COLLECTIONS.of)
 
     async def digests(
         self, key: CollectionKey, ids: Sequence[str] | None = None

@@ -12,6 +12,8 @@ from collections.abc import Callable, Hashable, Sequence
 from functools import partial
 from typing import Any, Final, TypeVar
 
+from attrs import AttrsInstance
+
 from odoo_ai_config.adapters.sqlite.cache import UNKNOWN_ROW, Lookup
 from odoo_ai_config.adapters.sqlite.connection import change_number
 from odoo_ai_config.adapters.sqlite.item_rows import prepared_items
@@ -24,26 +26,18 @@ from odoo_ai_config.adapters.sqlite.lookups import (
     find_revision,
 )
 from odoo_ai_config.adapters.sqlite.message_rows import message_row, write_message
+from odoo_ai_config.adapters.sqlite.row_layout import Row, RowLayout, microseconds
 from odoo_ai_config.adapters.sqlite.rows import (
-    API_KEY_COLUMNS,
-    AUDIT_COLUMNS,
-    COLLECTION_COLUMNS,
-    DELIVERY_COLUMNS,
+    API_KEYS,
+    AUDIT,
+    COLLECTIONS,
+    DELIVERIES,
     MAPPING_COLUMNS,
     REVISION_COLUMNS,
-    SEALED_COLUMNS,
-    TENANT_KEY_COLUMNS,
-    Row,
-    api_key_row,
-    audit_row,
-    collection_row,
-    delivery_row,
-    document_key_row,
+    REVISIONS,
+    SECRETS,
+    TENANT_KEYS,
     mapping_row,
-    microseconds,
-    revision_row,
-    secret_row,
-    tenant_key_row,
 )
 from odoo_ai_config.adapters.sqlite.writer import Transaction
 from odoo_ai_config.application.errors import DeliveryRecordedError, TenantKeyChangedError
@@ -54,13 +48,14 @@ from odoo_ai_config.domain.documents.revisions import Revision
 from odoo_ai_config.domain.errors import RevisionConflictError
 from odoo_ai_config.domain.messages.inbox import InboxMessage
 
-T = TypeVar("T")
+T = TypeVar("T", bound=AttrsInstance)
 
 _INSERT_DELIVERY: Final = (
-    f"INSERT INTO deliveries ({DELIVERY_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+    f"INSERT INTO deliveries ({DELIVERIES.columns}) VALUES ({DELIVERIES.places}) "
+    "ON CONFLICT DO NOTHING"
 )
 _INSERT_FIRST_KEY: Final = (
-    f"INSERT INTO tenant_keys ({TENANT_KEY_COLUMNS}) SELECT ?1, ?2, ?3, ?4, ?5 "
+    f"INSERT INTO tenant_keys ({TENANT_KEYS.columns}) SELECT ?1, ?2, ?3, ?4, ?5 "
     "WHERE NOT EXISTS (SELECT 1 FROM tenant_keys WHERE tenant = ?1)"
 )
 _HAS_KEY: Final = "SELECT 1 FROM tenant_keys WHERE tenant = ? AND key_id = ?"
@@ -84,10 +79,10 @@ _REPLACE_MAPPING: Final = (
     "WHERE key = ?1 AND version = ?8 - 1"
 )
 _INSERT_SECRET: Final = (
-    f"INSERT INTO secrets ({SEALED_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+    f"INSERT INTO secrets ({SECRETS.columns}) VALUES ({SECRETS.places}) ON CONFLICT DO NOTHING"
 )
 _INSERT_COLLECTION: Final = (
-    f"INSERT INTO collections ({COLLECTION_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?) "
+    f"INSERT INTO collections ({COLLECTIONS.columns}) VALUES ({COLLECTIONS.places}) "
     "ON CONFLICT DO NOTHING RETURNING id"
 )
 # The floor below which tombstones were pruned stays.
@@ -96,9 +91,9 @@ _MOVE_COLLECTION: Final = (
     "WHERE tenant = ?1 AND name = ?2 AND version = ?3 - 1 RETURNING id"
 )
 _SHOW_PUSH: Final = "UPDATE pushes SET (collection, version) = (?, ?) WHERE id = ?"
-_INSERT_AUDIT: Final = f"INSERT INTO audit ({AUDIT_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)"
+_INSERT_AUDIT: Final = f"INSERT INTO audit ({AUDIT.columns}) VALUES ({AUDIT.places})"
 _PUT_API_KEY: Final = (
-    f"INSERT OR REPLACE INTO api_keys ({API_KEY_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"
+    f"INSERT OR REPLACE INTO api_keys ({API_KEYS.columns}) VALUES ({API_KEYS.places})"
 )
 
 
@@ -123,13 +118,13 @@ class PreparedChangeset:
         self._claim = changeset.claim
         self._decided_at = decided_at
         if changeset.delivery is not None:
-            self._writes.append(partial(_write_delivery, delivery_row(changeset.delivery)))
+            self._writes.append(partial(_write_delivery, DELIVERIES.row(changeset.delivery)))
         if changeset.messages:
             messages = [(message, message_row(message)) for message in changeset.messages]
             self._writes.append(partial(_write_messages, messages))
         if changeset.new_tenant_key is not None:
             key = changeset.new_tenant_key
-            self._writes.append(partial(_write_new_key, tenant_key_row(key)))
+            self._writes.append(partial(_write_new_key, TENANT_KEYS.row(key)))
             self._updates[find_active_key, key.tenant] = key
         if changeset.sealed_under is not None:
             key = changeset.sealed_under
@@ -140,9 +135,9 @@ class PreparedChangeset:
             self._prepare_mappings(changeset.mappings)
         if changeset.collections:
             self._prepare_collections(changeset.collections, pushes)
-        self._insert(_INSERT_SECRET, secret_row, changeset.secrets)
-        self._insert(_INSERT_AUDIT, audit_row, changeset.audit)
-        self._insert(_PUT_API_KEY, api_key_row, changeset.api_keys)
+        self._insert(_INSERT_SECRET, SECRETS, changeset.secrets)
+        self._insert(_INSERT_AUDIT, AUDIT, changeset.audit)
+        self._insert(_PUT_API_KEY, API_KEYS, changeset.api_keys)
         for api_key in changeset.api_keys:
             self._updates[find_api_key, api_key.id] = api_key
 
@@ -159,11 +154,9 @@ class PreparedChangeset:
         transaction.updates.update(self._updates)
 
     def _prepare_revisions(self, revisions: Sequence[Revision]) -> None:
-        prepared = [
-            (document_key_row(revision.key), revision_row(revision)) for revision in revisions
-        ]
-        self._writes.append(partial(_write_revisions, prepared))
-        self._changes += [("document", "/".join(key), row[0], row[5]) for key, row in prepared]
+        rows = [REVISIONS.row(revision) for revision in revisions]
+        self._writes.append(partial(_write_revisions, rows))
+        self._changes += [("document", "/".join(row[:3]), row[3], row[8]) for row in rows]
         self._updates |= {(find_revision, revision.key): revision for revision in revisions}
 
     def _prepare_mappings(self, mappings: Sequence[MappingRevision]) -> None:
@@ -176,7 +169,7 @@ class PreparedChangeset:
         self, collections: Sequence[CollectionChange], pushes: Sequence[int | None]
     ) -> None:
         prepared = [
-            (collection_row(change.head), prepared_items(change) if push is None else push)
+            (COLLECTIONS.row(change.head), prepared_items(change) if push is None else push)
             for change, push in zip(collections, pushes, strict=True)
         ]
         self._writes.append(partial(_write_collections, prepared))
@@ -186,9 +179,9 @@ class PreparedChangeset:
             # A push does not know the compaction floor that the row has.
             self._updates[find_collection, head.key] = UNKNOWN_ROW
 
-    def _insert(self, statement: str, row_of: Callable[[T], Row], new: Sequence[T]) -> None:
+    def _insert(self, statement: str, layout: RowLayout[T], new: Sequence[T]) -> None:
         if new:
-            self._writes.append(partial(_insert, statement, [row_of(one) for one in new]))
+            self._writes.append(partial(_insert, statement, [layout.row(one) for one in new]))
 
 
 def _require_undisputed(claim: ChannelClaim, decided_at: int, transaction: Transaction) -> None:
@@ -227,17 +220,17 @@ def _require_key(which: Row, connection: sqlite3.Connection) -> None:
         raise TenantKeyChangedError
 
 
-def _write_revisions(revisions: list[tuple[Row, Row]], connection: sqlite3.Connection) -> None:
+def _write_revisions(revisions: list[Row], connection: sqlite3.Connection) -> None:
     rows: list[Row] = []
-    for key, revision in revisions:
-        version, deleted = revision[0], revision[-1]
+    for revision in revisions:
+        key, version, deleted = revision[:3], revision[3], revision[-1]
         document = connection.execute(
             _INSERT_DOCUMENT if version == 1 else _MOVE_DOCUMENT,
             (deleted, *key, version - 1),
         ).fetchone()
         if document is None:
             raise RevisionConflictError
-        rows.append(document + revision)
+        rows.append(document + revision[3:])
     connection.executemany(_INSERT_REVISION, rows)
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Coroutine, Mapping, Sequence
 from datetime import datetime
-from functools import partial
 from typing import Any, Final
 
 from attrs import evolve, frozen
@@ -18,15 +17,11 @@ from odoo_ai_config.adapters.sqlite.large_pushes import commit_pushes
 from odoo_ai_config.adapters.sqlite.lookups import find_revision
 from odoo_ai_config.adapters.sqlite.pruning import prune
 from odoo_ai_config.adapters.sqlite.rows import (
-    DELIVERY_COLUMNS,
+    DELIVERIES,
+    DOCUMENT_KEYS,
     REVISION_COLUMNS,
-    Row,
-    delivery_of,
-    document_key_of,
-    document_key_row,
+    REVISIONS,
     json_values,
-    revision_of,
-    revision_row,
 )
 from odoo_ai_config.adapters.sqlite.writer import Transaction
 from odoo_ai_config.application.errors import StoreFailure, StoreUnavailableError
@@ -42,13 +37,14 @@ from odoo_ai_config.domain.identifiers import BusinessDomain, DocumentKey, Docum
 _HIGHEST: Final = 2**63 - 1
 _CHECK_SECONDS: Final = 2.0
 
-_DOCUMENT_ID: Final = "SELECT id FROM documents WHERE tenant = ? AND domain = ? AND kind = ?"
+_DOCUMENT_ID: Final = "SELECT id FROM documents WHERE tenant = ?1 AND domain = ?2 AND kind = ?3"
 _REVISION: Final = (
-    f"SELECT {REVISION_COLUMNS} FROM revisions WHERE document = ({_DOCUMENT_ID}) AND version = ?"
+    f"SELECT ?1, ?2, ?3, {REVISION_COLUMNS} FROM revisions "
+    f"WHERE document = ({_DOCUMENT_ID}) AND version = ?4"
 )
 _HISTORY: Final = (
-    f"SELECT {REVISION_COLUMNS} FROM revisions WHERE document = ({_DOCUMENT_ID}) AND version < ? "
-    "ORDER BY version DESC LIMIT ?"
+    f"SELECT ?1, ?2, ?3, {REVISION_COLUMNS} FROM revisions "
+    f"WHERE document = ({_DOCUMENT_ID}) AND version < ?4 ORDER BY version DESC LIMIT ?5"
 )
 _NEWEST: Final = (
     "SELECT tenant, domain, kind, "
@@ -71,11 +67,11 @@ _KEYS: Final = (
     "SELECT tenant, domain, kind FROM documents WHERE (tenant, domain, kind) > (?, ?, ?) "
     "ORDER BY tenant, domain, kind LIMIT ?"
 )
-_DELIVERY: Final = f"SELECT {DELIVERY_COLUMNS} FROM deliveries WHERE caller = ? AND key = ?"
+_DELIVERY: Final = f"SELECT {DELIVERIES.columns} FROM deliveries WHERE caller = ? AND key = ?"
 _REWRITE: Final = (
-    "UPDATE revisions SET (body, yaml, yaml_exact) = (?, ?, ?) "
-    f"WHERE document = ({_DOCUMENT_ID}) AND (version, body) = (?, ?) "
-    "AND yaml IS ? AND yaml_exact IS ? "
+    "UPDATE revisions SET (body, yaml, yaml_exact) = (?8, ?9, ?10) "
+    f"WHERE document = ({_DOCUMENT_ID}) AND (version, body) = (?4, ?5) "
+    "AND yaml IS ?6 AND yaml_exact IS ?7 "
     "AND version < (SELECT documents.version FROM documents WHERE id = document)"
 )
 
@@ -109,27 +105,27 @@ class SqliteConfigStore(ConfigStore):
         return self.database.find(find_revision, keys)
 
     async def revision(self, key: DocumentKey, version: int) -> Revision | None:
-        which = *document_key_row(key), max(0, min(version, _HIGHEST))
-        return await self.database.select_one(_REVISION, which, partial(revision_of, key))
+        which = *DOCUMENT_KEYS.row(key), max(0, min(version, _HIGHEST))
+        return await self.database.select_one(_REVISION, which, REVISIONS.of)
 
     async def history(
         self, key: DocumentKey, *, before: int | None = None, limit: int = 100
     ) -> Sequence[Revision]:
         below = _HIGHEST if before is None else max(0, min(before, _HIGHEST))
-        which = *document_key_row(key), below, limit
-        return await self.database.select(_HISTORY, which, partial(revision_of, key))
+        which = *DOCUMENT_KEYS.row(key), below, limit
+        return await self.database.select(_HISTORY, which, REVISIONS.of)
 
     async def documents(
         self, tenant: TenantId, domain: BusinessDomain | None = None
     ) -> Sequence[Revision]:
         which = tenant.value, None if domain is None else domain.value
-        return await self.database.select(_DOCUMENTS, which, _newest_of)
+        return await self.database.select(_DOCUMENTS, which, REVISIONS.of)
 
     async def documents_of(
         self, tenants: Collection[TenantId], kinds: Collection[DocumentKind]
     ) -> Sequence[Revision]:
         which = json_values(tenants), json_values(kinds)
-        return await self.database.select(_DOCUMENTS_OF, which, _newest_of)
+        return await self.database.select(_DOCUMENTS_OF, which, REVISIONS.of)
 
     async def tenants(
         self, *, after: TenantId | None = None, limit: int = 100
@@ -140,12 +136,11 @@ class SqliteConfigStore(ConfigStore):
     async def keys(
         self, *, after: DocumentKey | None = None, limit: int = 100
     ) -> Sequence[DocumentKey]:
-        which = *(("", "", "") if after is None else document_key_row(after)), limit
-        return await self.database.select(_KEYS, which, document_key_of)
+        which = *(("", "", "") if after is None else DOCUMENT_KEYS.row(after)), limit
+        return await self.database.select(_KEYS, which, DOCUMENT_KEYS.of)
 
     async def rewrite(self, old: Revision, document: Document) -> bool:
-        before, after = revision_row(old), revision_row(evolve(old, document=document))
-        row = *after[1:4], *document_key_row(old.key), *before[:4]
+        row = *REVISIONS.row(old)[:7], *REVISIONS.row(evolve(old, document=document))[4:7]
 
         def write(transaction: Transaction) -> bool:
             connection = transaction.connection
@@ -160,7 +155,7 @@ class SqliteConfigStore(ConfigStore):
 
     async def delivery(self, delivery_id: DeliveryId) -> Delivery | None:
         which = delivery_id.caller, delivery_id.key
-        return await self.database.select_one(_DELIVERY, which, delivery_of)
+        return await self.database.select_one(_DELIVERY, which, DELIVERIES.of)
 
     async def prune(self, policy: RetentionPolicy, *, now: datetime) -> PruneReport:
         return await prune(self.database, policy, now=now)
@@ -171,7 +166,3 @@ class SqliteConfigStore(ConfigStore):
                 await self.database.check()
         except TimeoutError as error:
             raise StoreUnavailableError(StoreFailure.BUSY) from error
-
-
-def _newest_of(row: Row) -> Revision:
-    return revision_of(document_key_of(row[:3]), row[3:])

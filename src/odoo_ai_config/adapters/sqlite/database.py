@@ -17,7 +17,8 @@ from odoo_ai_config.adapters.sqlite.cache import Lookup, RowCache
 from odoo_ai_config.adapters.sqlite.connection import DatabaseFile, change_number, failure_of
 from odoo_ai_config.adapters.sqlite.live_routing import LiveRouting
 from odoo_ai_config.adapters.sqlite.reader import ChangeDetector, Reader
-from odoo_ai_config.adapters.sqlite.rows import Row, optional
+from odoo_ai_config.adapters.sqlite.row_layout import Row
+from odoo_ai_config.adapters.sqlite.rows import optional
 from odoo_ai_config.adapters.sqlite.writer import GroupWriter, Write
 from odoo_ai_config.application.errors import (
     StoreFailure,

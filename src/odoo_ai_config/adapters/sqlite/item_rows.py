@@ -14,11 +14,12 @@ from functools import lru_cache
 from itertools import islice
 from typing import Final, TypeVar
 
-from odoo_ai_config.adapters.sqlite.rows import Row, item_state_of, microseconds
+from odoo_ai_config.adapters.sqlite.row_layout import Row, microseconds
 from odoo_ai_config.domain.collections import (
     CollectionChange,
     CollectionHead,
     CollectionKey,
+    Item,
     ItemState,
     Position,
 )
@@ -101,7 +102,7 @@ def states_of(
     """
     for some in chunks(ids, _TEXTS_AT_ONCE):
         statement = _naming("id, version, digest, text", len(some))
-        yield from map(item_state_of, _read(connection, statement, (*_key_row(key), *some)))
+        yield from map(_state_of, _read(connection, statement, (*_key_row(key), *some)))
 
 
 def states_following(
@@ -112,7 +113,7 @@ def states_following(
     """
     last: tuple[int, str] = position.start
     while rows := _read(connection, _FOLLOWING, (*_key_row(head.key), *last, position.since)):
-        yield from map(item_state_of, rows)
+        yield from map(_state_of, rows)
         last = rows[-1][1], rows[-1][0]
 
 
@@ -150,6 +151,11 @@ def _naming(columns: str, count: int) -> str:
 
 def _places(first: int, count: int) -> str:
     return ", ".join(f"?{number}" for number in range(first, first + count))
+
+
+def _state_of(row: Row) -> ItemState:
+    id_, version, digest, text = row
+    return ItemState(id_, version, Item(id_, text, digest) if digest else None)
 
 
 def _read(connection: sqlite3.Connection, statement: str, which: Row) -> list[Row]:

@@ -20,7 +20,7 @@ from typing import Final
 from odoo_ai_config.adapters.sqlite.commit import PreparedChangeset
 from odoo_ai_config.adapters.sqlite.database import SqliteDatabase
 from odoo_ai_config.adapters.sqlite.item_rows import WRITTEN_AT_ONCE, chunks
-from odoo_ai_config.adapters.sqlite.rows import Row, microseconds
+from odoo_ai_config.adapters.sqlite.row_layout import Row, microseconds
 from odoo_ai_config.adapters.sqlite.writer import Transaction
 from odoo_ai_config.application.errors import (
     DeliveryRecordedError,

@@ -11,18 +11,15 @@ import sqlite3
 from typing import Final
 
 from odoo_ai_config.adapters.sqlite.rows import (
-    API_KEY_COLUMNS,
-    COLLECTION_COLUMNS,
+    API_KEYS,
+    COLLECTIONS,
+    DOCUMENT_KEYS,
     MAPPING_COLUMNS,
     REVISION_COLUMNS,
-    TENANT_KEY_COLUMNS,
-    api_key_of,
-    collection_of,
-    document_key_row,
+    REVISIONS,
+    TENANT_KEYS,
     mapping_revision_of,
     optional,
-    revision_of,
-    tenant_key_of,
 )
 from odoo_ai_config.domain.access import ApiKey
 from odoo_ai_config.domain.channels.mapping import ChannelKey, MappingRevision
@@ -32,20 +29,20 @@ from odoo_ai_config.domain.documents.revisions import Revision
 from odoo_ai_config.domain.identifiers import DocumentKey, TenantId
 
 _REVISION: Final = (
-    f"SELECT {REVISION_COLUMNS} FROM revisions WHERE (document, version) = "
-    "(SELECT id, version FROM documents WHERE tenant = ? AND domain = ? AND kind = ?)"
+    f"SELECT ?1, ?2, ?3, {REVISION_COLUMNS} FROM revisions WHERE (document, version) = "
+    "(SELECT id, version FROM documents WHERE tenant = ?1 AND domain = ?2 AND kind = ?3)"
 )
 _MAPPING: Final = f"SELECT {MAPPING_COLUMNS} FROM mappings WHERE key = ?"
-_API_KEY: Final = f"SELECT {API_KEY_COLUMNS} FROM api_keys WHERE id = ?"
+_API_KEY: Final = f"SELECT {API_KEYS.columns} FROM api_keys WHERE id = ?"
 _ACTIVE_KEY: Final = (
-    f"SELECT {TENANT_KEY_COLUMNS} FROM tenant_keys WHERE tenant = ? ORDER BY id DESC LIMIT 1"
+    f"SELECT {TENANT_KEYS.columns} FROM tenant_keys WHERE tenant = ? ORDER BY id DESC LIMIT 1"
 )
-_COLLECTION: Final = f"SELECT {COLLECTION_COLUMNS} FROM collections WHERE tenant = ? AND name = ?"
+_COLLECTION: Final = f"SELECT {COLLECTIONS.columns} FROM collections WHERE tenant = ? AND name = ?"
 
 
 def find_revision(connection: sqlite3.Connection, key: DocumentKey) -> Revision | None:
-    row = connection.execute(_REVISION, document_key_row(key)).fetchone()
-    return None if row is None else revision_of(key, row)
+    row = connection.execute(_REVISION, DOCUMENT_KEYS.row(key)).fetchone()
+    return optional(REVISIONS.of, row)
 
 
 def find_mapping(connection: sqlite3.Connection, key: ChannelKey) -> MappingRevision | None:
@@ -53,13 +50,13 @@ def find_mapping(connection: sqlite3.Connection, key: ChannelKey) -> MappingRevi
 
 
 def find_api_key(connection: sqlite3.Connection, key_id: str) -> ApiKey | None:
-    return optional(api_key_of, connection.execute(_API_KEY, (key_id,)).fetchone())
+    return optional(API_KEYS.of, connection.execute(_API_KEY, (key_id,)).fetchone())
 
 
 def find_active_key(connection: sqlite3.Connection, tenant: TenantId) -> TenantKey | None:
-    return optional(tenant_key_of, connection.execute(_ACTIVE_KEY, (tenant.value,)).fetchone())
+    return optional(TENANT_KEYS.of, connection.execute(_ACTIVE_KEY, (tenant.value,)).fetchone())
 
 
 def find_collection(connection: sqlite3.Connection, key: CollectionKey) -> CollectionHead | None:
     which = key.tenant.value, key.name.value
-    return optional(collection_of, connection.execute(_COLLECTION, which).fetchone())
+    return optional(COLLECTIONS.of, connection.execute(_COLLECTION, which).fetchone())

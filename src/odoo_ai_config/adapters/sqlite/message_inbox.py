@@ -20,13 +20,8 @@ from odoo_ai_config.adapters.sqlite.message_rows import (
     find_received,
     message_of,
 )
-from odoo_ai_config.adapters.sqlite.rows import (
-    Row,
-    json_values,
-    microseconds,
-    optional,
-    time_of,
-)
+from odoo_ai_config.adapters.sqlite.row_layout import Row, microseconds, time_of
+from odoo_ai_config.adapters.sqlite.rows import json_values, optional
 from odoo_ai_config.adapters.sqlite.writer import Transaction
 from odoo_ai_config.application.ports.message_inbox import ClaimLimits, MessageInbox, StageCount
 from odoo_ai_config.domain.identifiers import TenantId

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Final
 
 from odoo_ai_config.adapters.sqlite.database import SqliteDatabase
-from odoo_ai_config.adapters.sqlite.rows import Row, microseconds
+from odoo_ai_config.adapters.sqlite.row_layout import Row, microseconds
 from odoo_ai_config.adapters.sqlite.writer import Transaction
 
 _STEP: Final = 500

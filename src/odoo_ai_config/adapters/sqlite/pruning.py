@@ -17,7 +17,7 @@ from odoo_ai_config.adapters.sqlite.connection import change_number
 from odoo_ai_config.adapters.sqlite.database import SqliteDatabase
 from odoo_ai_config.adapters.sqlite.large_pushes import settle_pushes
 from odoo_ai_config.adapters.sqlite.lookups import find_collection
-from odoo_ai_config.adapters.sqlite.rows import Row, microseconds
+from odoo_ai_config.adapters.sqlite.row_layout import Row, microseconds
 from odoo_ai_config.adapters.sqlite.writer import Transaction
 from odoo_ai_config.application.ports.config_store import PruneReport
 from odoo_ai_config.domain.collections import CollectionKey, CollectionName

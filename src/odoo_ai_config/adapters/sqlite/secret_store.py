@@ -13,16 +13,8 @@ from attrs import frozen
 from odoo_ai_config.adapters.sqlite.cache import UNKNOWN_ROW
 from odoo_ai_config.adapters.sqlite.database import SqliteDatabase
 from odoo_ai_config.adapters.sqlite.lookups import find_active_key
-from odoo_ai_config.adapters.sqlite.rows import (
-    SEALED_COLUMNS,
-    TENANT_KEY_COLUMNS,
-    Row,
-    secret_of,
-    secret_place,
-    secret_row,
-    tenant_key_of,
-    tenant_key_row,
-)
+from odoo_ai_config.adapters.sqlite.row_layout import Row
+from odoo_ai_config.adapters.sqlite.rows import SEAL_CONTEXTS, SECRETS, TENANT_KEYS
 from odoo_ai_config.adapters.sqlite.writer import Transaction
 from odoo_ai_config.application.ports.secret_store import SecretStore
 from odoo_ai_config.domain.credentials.secrets import (
@@ -33,10 +25,10 @@ from odoo_ai_config.domain.credentials.secrets import (
 )
 from odoo_ai_config.domain.identifiers import TenantId
 
-_KEY: Final = f"SELECT {TENANT_KEY_COLUMNS} FROM tenant_keys WHERE tenant = ? AND key_id = ?"
+_KEY: Final = f"SELECT {TENANT_KEYS.columns} FROM tenant_keys WHERE tenant = ? AND key_id = ?"
 _MASTER_IDS: Final = "SELECT master_id, count(*) FROM tenant_keys GROUP BY master_id"
 _WRAPPED_BY_OTHERS: Final = (
-    f"SELECT {TENANT_KEY_COLUMNS} FROM tenant_keys WHERE master_id <> ? "
+    f"SELECT {TENANT_KEYS.columns} FROM tenant_keys WHERE master_id <> ? "
     "ORDER BY master_id, id LIMIT ?"
 )
 _REWRAP: Final = (
@@ -45,22 +37,22 @@ _REWRAP: Final = (
 )
 # The key whose columns are the first parameters is the tenant's newest.
 _IS_ACTIVE: Final = (
-    f"(SELECT id FROM tenant_keys WHERE ({TENANT_KEY_COLUMNS}) = (?1, ?2, ?3, ?4, ?5)) "
+    f"(SELECT id FROM tenant_keys WHERE ({TENANT_KEYS.columns}) = (?1, ?2, ?3, ?4, ?5)) "
     "= (SELECT max(id) FROM tenant_keys WHERE tenant = ?1)"
 )
 _ADD_KEY: Final = (
-    f"INSERT INTO tenant_keys ({TENANT_KEY_COLUMNS}) SELECT ?6, ?7, ?8, ?9, ?10 "
+    f"INSERT INTO tenant_keys ({TENANT_KEYS.columns}) SELECT ?6, ?7, ?8, ?9, ?10 "
     f"WHERE {_IS_ACTIVE} ON CONFLICT DO NOTHING"
 )
 # Not "<>", which would walk through all that the key itself sealed.
 _SEALED_BY_OTHERS: Final = (
-    f"SELECT {SEALED_COLUMNS} FROM secrets WHERE tenant = ?1 AND key_id < ?2 "
-    f"UNION ALL SELECT {SEALED_COLUMNS} FROM secrets WHERE tenant = ?1 AND key_id > ?2 "
+    f"SELECT {SECRETS.columns} FROM secrets WHERE tenant = ?1 AND key_id < ?2 "
+    f"UNION ALL SELECT {SECRETS.columns} FROM secrets WHERE tenant = ?1 AND key_id > ?2 "
     "LIMIT ?3"
 )
 _REMOVE_OTHERS: Final = "DELETE FROM tenant_keys WHERE tenant = ? AND key_id <> ?"
 _PLACE: Final = "(tenant, domain, ref, purpose, fingerprint) = (?, ?, ?, ?, ?)"
-_SECRET: Final = f"SELECT {SEALED_COLUMNS} FROM secrets WHERE {_PLACE}"
+_SECRET: Final = f"SELECT {SECRETS.columns} FROM secrets WHERE {_PLACE}"
 _RESEAL: Final = (
     "UPDATE secrets SET key_id = ?, envelope = ? "
     f"WHERE {_PLACE} AND key_id = ? AND envelope = ? "
@@ -83,40 +75,40 @@ class SqliteSecretStore(SecretStore):
         return await self.active_key(tenant)
 
     async def tenant_key(self, tenant: TenantId, key_id: str) -> TenantKey | None:
-        return await self.database.select_one(_KEY, (tenant.value, key_id), tenant_key_of)
+        return await self.database.select_one(_KEY, (tenant.value, key_id), TENANT_KEYS.of)
 
     async def sealed(self, context: SealContext, fingerprint: Fingerprint) -> SealedSecret | None:
-        which = secret_place(context, fingerprint)
-        return await self.database.select_one(_SECRET, which, secret_of)
+        which = *SEAL_CONTEXTS.row(context), fingerprint.value
+        return await self.database.select_one(_SECRET, which, SECRETS.of)
 
     async def master_ids(self) -> Mapping[str, int]:
         return dict(await self.database.select(_MASTER_IDS, (), lambda row: (row[0], row[1])))
 
     async def keys_not_wrapped_by(self, master_id: str, *, limit: int) -> Sequence[TenantKey]:
         which = master_id, limit
-        return await self.database.select(_WRAPPED_BY_OTHERS, which, tenant_key_of)
+        return await self.database.select(_WRAPPED_BY_OTHERS, which, TENANT_KEYS.of)
 
     async def rewrap(self, old: TenantKey, new: TenantKey) -> bool:
-        row = *tenant_key_row(new)[2:], *tenant_key_row(old)
+        row = *TENANT_KEYS.row(new)[2:], *TENANT_KEYS.row(old)
         return await self.database.write(partial(_change_key, _REWRAP, row, old.tenant))
 
     async def add_key(self, key: TenantKey, *, successor_of: TenantKey) -> bool:
-        row = *tenant_key_row(successor_of), *tenant_key_row(key)
+        row = *TENANT_KEYS.row(successor_of), *TENANT_KEYS.row(key)
         return await self.database.write(partial(_change_key, _ADD_KEY, row, key.tenant))
 
     async def secrets_not_sealed_by(self, key: TenantKey, *, limit: int) -> Sequence[SealedSecret]:
         which = key.tenant.value, key.key_id, limit
-        return await self.database.select(_SEALED_BY_OTHERS, which, secret_of)
+        return await self.database.select(_SEALED_BY_OTHERS, which, SECRETS.of)
 
     async def reseal(self, old: SealedSecret, new: SealedSecret) -> bool:
         # The key must be there: a value sealed with a retired one could never be opened again.
-        row = *secret_row(new)[-2:], *secret_row(old), new.context.tenant.value, new.key_id
+        row = *SECRETS.row(new)[-2:], *SECRETS.row(old), new.context.tenant.value, new.key_id
         return await self.database.write(
             lambda transaction: transaction.connection.execute(_RESEAL, row).rowcount == 1
         )
 
     async def retire_keys(self, active: TenantKey) -> bool:
-        row = tenant_key_row(active)
+        row = TENANT_KEYS.row(active)
 
         def write(transaction: Transaction) -> bool:
             connection = transaction.connection
