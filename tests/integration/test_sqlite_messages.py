@@ -10,7 +10,7 @@ import pytest
 from odoo_ai_config.adapters.sqlite import schema
 from odoo_ai_config.adapters.sqlite.database import SqliteDatabase, open_sqlite
 from odoo_ai_config.adapters.sqlite.lookups import find_revision
-from odoo_ai_config.adapters.sqlite.message_rows import message_row
+from odoo_ai_config.adapters.sqlite.message_rows import MESSAGE_COLUMNS, message_row
 from odoo_ai_config.application.ports.message_inbox import ClaimLimits
 from odoo_ai_config.domain.changes import Changeset
 from odoo_ai_config.domain.documents.revisions import RetentionPolicy
@@ -160,8 +160,11 @@ async def test_messages_of_an_earlier_version_have_no_claims_yet(
             schema.migrate(connection)
             # As it was written then: without the count behind its lane and the number of replays.
             *row, _claims, lane = message_row(message())
+            columns = f"number, {MESSAGE_COLUMNS.removesuffix(', claims')}, lane, head"
             places = ", ".join("?" * (len(row) + 3))
-            connection.execute(f"INSERT INTO messages VALUES ({places})", (1, *row, lane, 1))
+            connection.execute(
+                f"INSERT INTO messages ({columns}) VALUES ({places})", (1, *row, lane, 1)
+            )
     with open_sqlite(path) as database:
         inbox = stores_over(database).inbox
         assert await inbox.find(message().id) == message()

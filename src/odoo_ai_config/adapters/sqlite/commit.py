@@ -26,7 +26,7 @@ from odoo_ai_config.adapters.sqlite.lookups import (
     find_revision,
 )
 from odoo_ai_config.adapters.sqlite.message_rows import message_row, write_message
-from odoo_ai_config.adapters.sqlite.row_layout import Row, RowLayout, microseconds
+from odoo_ai_config.adapters.sqlite.row_layout import Row, RowLayout
 from odoo_ai_config.adapters.sqlite.rows import (
     API_KEYS,
     AUDIT,
@@ -42,21 +42,18 @@ from odoo_ai_config.adapters.sqlite.rows import (
 from odoo_ai_config.adapters.sqlite.writer import Transaction
 from odoo_ai_config.application.errors import DeliveryRecordedError, TenantKeyChangedError
 from odoo_ai_config.domain.changes import Changeset
-from odoo_ai_config.domain.channels.mapping import ChannelClaim, ChannelMapping, MappingRevision
-from odoo_ai_config.domain.collections import CollectionChange
-from odoo_ai_config.domain.documents.revisions import Revision
+from odoo_ai_config.domain.channels.mapping import ChannelClaim, ChannelMapping
 from odoo_ai_config.domain.errors import RevisionConflictError
-from odoo_ai_config.domain.messages.inbox import InboxMessage
 
 T = TypeVar("T", bound=AttrsInstance)
 
 _INSERT_DELIVERY: Final = (
     f"INSERT INTO deliveries ({DELIVERIES.columns}) VALUES ({DELIVERIES.places}) "
-    "ON CONFLICT DO NOTHING"
+    "ON CONFLICT DO NOTHING RETURNING 1"
 )
 _INSERT_FIRST_KEY: Final = (
     f"INSERT INTO tenant_keys ({TENANT_KEYS.columns}) SELECT ?1, ?2, ?3, ?4, ?5 "
-    "WHERE NOT EXISTS (SELECT 1 FROM tenant_keys WHERE tenant = ?1)"
+    "WHERE NOT EXISTS (SELECT 1 FROM tenant_keys WHERE tenant = ?1) RETURNING 1"
 )
 _HAS_KEY: Final = "SELECT 1 FROM tenant_keys WHERE tenant = ? AND key_id = ?"
 _INSERT_DOCUMENT: Final = (
@@ -72,11 +69,11 @@ _INSERT_REVISION: Final = (
 )
 _INSERT_MAPPING: Final = (
     f"INSERT INTO mappings ({MAPPING_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
-    "ON CONFLICT DO NOTHING"
+    "ON CONFLICT DO NOTHING RETURNING 1"
 )
 _REPLACE_MAPPING: Final = (
     f"UPDATE mappings SET ({MAPPING_COLUMNS}) = (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) "
-    "WHERE key = ?1 AND version = ?8 - 1"
+    "WHERE key = ?1 AND version = ?8 - 1 RETURNING 1"
 )
 _INSERT_SECRET: Final = (
     f"INSERT INTO secrets ({SECRETS.columns}) VALUES ({SECRETS.places}) ON CONFLICT DO NOTHING"
@@ -110,7 +107,6 @@ class PreparedChangeset:
     def __init__(
         self, changeset: Changeset, *, decided_at: int = 0, pushes: Sequence[int | None] = ()
     ) -> None:
-        # Nothing for empty parts: most changesets are a message with its text.
         self._writes: list[Callable[[sqlite3.Connection], None]] = []
         self._changes: list[tuple[str, str, int, int]] = []
         self._mappings = [revision.mapping for revision in changeset.mappings]
@@ -118,23 +114,36 @@ class PreparedChangeset:
         self._claim = changeset.claim
         self._decided_at = decided_at
         if changeset.delivery is not None:
-            self._writes.append(partial(_write_delivery, DELIVERIES.row(changeset.delivery)))
-        if changeset.messages:
-            messages = [(message, message_row(message)) for message in changeset.messages]
-            self._writes.append(partial(_write_messages, messages))
+            row = DELIVERIES.row(changeset.delivery)
+            self._require(_INSERT_DELIVERY, row, DeliveryRecordedError)
+        for message in changeset.messages:
+            self._writes.append(partial(write_message, message, message_row(message)))
         if changeset.new_tenant_key is not None:
             key = changeset.new_tenant_key
-            self._writes.append(partial(_write_new_key, TENANT_KEYS.row(key)))
+            self._require(_INSERT_FIRST_KEY, TENANT_KEYS.row(key), TenantKeyChangedError)
             self._updates[find_active_key, key.tenant] = key
         if changeset.sealed_under is not None:
             key = changeset.sealed_under
-            self._writes.append(partial(_require_key, (key.tenant.value, key.key_id)))
-        if changeset.revisions:
-            self._prepare_revisions(changeset.revisions)
-        if changeset.mappings:
-            self._prepare_mappings(changeset.mappings)
-        if changeset.collections:
-            self._prepare_collections(changeset.collections, pushes)
+            self._require(_HAS_KEY, (key.tenant.value, key.key_id), TenantKeyChangedError)
+        for revision in changeset.revisions:
+            row = REVISIONS.row(revision)
+            self._writes.append(partial(_write_revision, row))
+            self._changes.append(("document", "/".join(row[:3]), row[3], row[8]))
+            self._updates[find_revision, revision.key] = revision
+        for mapped in changeset.mappings:
+            row = mapping_row(mapped)
+            statement = _INSERT_MAPPING if mapped.version == 1 else _REPLACE_MAPPING
+            self._require(statement, row, RevisionConflictError)
+            self._changes.append(("mapping", row[0], row[7], row[9]))
+            self._updates[find_mapping, mapped.mapping.key] = mapped
+        for change, push in zip(changeset.collections, pushes, strict=True):
+            row = COLLECTIONS.row(change.head)
+            self._writes.append(
+                partial(_write_collection, row, prepared_items(change) if push is None else push)
+            )
+            self._changes.append(("collection", str(change.head.key), row[2], row[5]))
+            # A push does not know the compaction floor that the row has.
+            self._updates[find_collection, change.head.key] = UNKNOWN_ROW
         self._insert(_INSERT_SECRET, SECRETS, changeset.secrets)
         self._insert(_INSERT_AUDIT, AUDIT, changeset.audit)
         self._insert(_PUT_API_KEY, API_KEYS, changeset.api_keys)
@@ -153,31 +162,8 @@ class PreparedChangeset:
         transaction.mappings.extend(self._mappings)
         transaction.updates.update(self._updates)
 
-    def _prepare_revisions(self, revisions: Sequence[Revision]) -> None:
-        rows = [REVISIONS.row(revision) for revision in revisions]
-        self._writes.append(partial(_write_revisions, rows))
-        self._changes += [("document", "/".join(row[:3]), row[3], row[8]) for row in rows]
-        self._updates |= {(find_revision, revision.key): revision for revision in revisions}
-
-    def _prepare_mappings(self, mappings: Sequence[MappingRevision]) -> None:
-        rows = [mapping_row(revision) for revision in mappings]
-        self._writes.append(partial(_write_mappings, rows))
-        self._changes += [("mapping", row[0], row[7], row[9]) for row in rows]
-        self._updates |= {(find_mapping, revision.mapping.key): revision for revision in mappings}
-
-    def _prepare_collections(
-        self, collections: Sequence[CollectionChange], pushes: Sequence[int | None]
-    ) -> None:
-        prepared = [
-            (COLLECTIONS.row(change.head), prepared_items(change) if push is None else push)
-            for change, push in zip(collections, pushes, strict=True)
-        ]
-        self._writes.append(partial(_write_collections, prepared))
-        for head in (change.head for change in collections):
-            at = microseconds(head.updated_at)
-            self._changes.append(("collection", str(head.key), head.version, at))
-            # A push does not know the compaction floor that the row has.
-            self._updates[find_collection, head.key] = UNKNOWN_ROW
+    def _require(self, statement: str, row: Row, refusal: type[Exception]) -> None:
+        self._writes.append(partial(_require, statement, row, refusal))
 
     def _insert(self, statement: str, layout: RowLayout[T], new: Sequence[T]) -> None:
         if new:
@@ -198,63 +184,35 @@ def _insert(statement: str, rows: list[Row], connection: sqlite3.Connection) -> 
     connection.executemany(statement, rows)
 
 
-def _write_delivery(row: Row, connection: sqlite3.Connection) -> None:
-    if not connection.execute(_INSERT_DELIVERY, row).rowcount:
-        raise DeliveryRecordedError
-
-
-def _write_messages(
-    messages: list[tuple[InboxMessage, Row]], connection: sqlite3.Connection
+def _require(
+    statement: str, row: Row, refusal: type[Exception], connection: sqlite3.Connection
 ) -> None:
-    for message, row in messages:
-        write_message(connection, message, row)
+    if connection.execute(statement, row).fetchone() is None:
+        raise refusal
 
 
-def _write_new_key(row: Row, connection: sqlite3.Connection) -> None:
-    if not connection.execute(_INSERT_FIRST_KEY, row).rowcount:
-        raise TenantKeyChangedError
+def _write_revision(row: Row, connection: sqlite3.Connection) -> None:
+    key, version, deleted = row[:3], row[3], row[-1]
+    document = connection.execute(
+        _INSERT_DOCUMENT if version == 1 else _MOVE_DOCUMENT, (deleted, *key, version - 1)
+    ).fetchone()
+    if document is None:
+        raise RevisionConflictError
+    connection.execute(_INSERT_REVISION, document + row[3:])
 
 
-def _require_key(which: Row, connection: sqlite3.Connection) -> None:
-    if connection.execute(_HAS_KEY, which).fetchone() is None:
-        raise TenantKeyChangedError
-
-
-def _write_revisions(revisions: list[Row], connection: sqlite3.Connection) -> None:
-    rows: list[Row] = []
-    for revision in revisions:
-        key, version, deleted = revision[:3], revision[3], revision[-1]
-        document = connection.execute(
-            _INSERT_DOCUMENT if version == 1 else _MOVE_DOCUMENT,
-            (deleted, *key, version - 1),
-        ).fetchone()
-        if document is None:
-            raise RevisionConflictError
-        rows.append(document + revision[3:])
-    connection.executemany(_INSERT_REVISION, rows)
-
-
-def _write_mappings(rows: list[Row], connection: sqlite3.Connection) -> None:
-    for row in rows:
-        statement = _INSERT_MAPPING if row[7] == 1 else _REPLACE_MAPPING
-        if not connection.execute(statement, row).rowcount:
-            raise RevisionConflictError
-
-
-def _write_collections(
-    collections: list[tuple[Row, list[tuple[str, Row]] | int]], connection: sqlite3.Connection
+def _write_collection(
+    row: Row, items: list[tuple[str, Row]] | int, connection: sqlite3.Connection
 ) -> None:
-    for row, items in collections:
-        if row[2] == 1:
-            collection = connection.execute(_INSERT_COLLECTION, row).fetchone()
-        else:
-            collection = connection.execute(_MOVE_COLLECTION, row[:-1]).fetchone()
-        if collection is None:
-            raise RevisionConflictError
-        if isinstance(items, int):
-            if not connection.execute(_SHOW_PUSH, (*collection, row[2], items)).rowcount:
-                # Somebody has taken it for one that was given up.
-                raise RevisionConflictError
-            continue
-        for item_statement, values in items:
-            connection.execute(item_statement, collection + values)
+    if row[2] == 1:
+        collection = connection.execute(_INSERT_COLLECTION, row).fetchone()
+    else:
+        collection = connection.execute(_MOVE_COLLECTION, row[:-1]).fetchone()
+    if collection is None:
+        raise RevisionConflictError
+    if isinstance(items, list):
+        for statement, values in items:
+            connection.execute(statement, collection + values)
+    elif not connection.execute(_SHOW_PUSH, (*collection, row[2], items)).rowcount:
+        # Somebody has taken it for one that was given up.
+        raise RevisionConflictError

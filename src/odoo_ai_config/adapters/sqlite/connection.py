@@ -57,7 +57,7 @@ _SYSTEM_FAILURES: Final[Mapping[int, StoreFailure]] = {
 @contextlib.contextmanager
 def store_failures() -> Iterator[None]:
     """
-    Tell failures of SQLite, of the file system and of a file that was replaced by something else.
+    Turn errors of SQLite and of the file system into `StoreUnavailableError`.
     """
     try:
         yield
@@ -67,7 +67,7 @@ def store_failures() -> Iterator[None]:
 
 def failure_of(error: sqlite3.Error | OSError | StoreUnusableError) -> StoreFailure:
     """
-    What is the matter.
+    What is wrong with the store.
     """
     match error:
         case StoreUnusableError(failure=failure):
@@ -84,11 +84,11 @@ class DatabaseFile:
     The file at *path* with the log beside it, and whether they are still there.
 
     SQLite goes on with files that were removed or replaced while they were open, and everything
-    written to them from then on is lost. Nor can a new file be opened in the place of the old
-    one, whose log, which lies beside it, would be taken for the new one's; nor can a new log.
+    written to them from then on is lost. A new file cannot be opened in the place of the old one
+    either: the old log, which lies beside it, would be taken for the new one's; nor can a new log.
 
     Args:
-        read_only: Whether connections change nothing, neither the tables nor the folder.
+        read_only: Whether connections change neither the tables nor the folder.
     """
 
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
@@ -103,7 +103,7 @@ class DatabaseFile:
     @property
     def address(self) -> str:
         """
-        How SQLite is to open it. Never so that it creates it: a missing file is an outage.
+        How SQLite opens it, without ever creating it: a missing file is an outage.
         """
         if not self.read_only:
             return f"{self._name}?mode=rw"
@@ -114,8 +114,7 @@ class DatabaseFile:
         """
         Make the file if there is none; only its owner can read it and what SQLite puts beside it.
 
-        Raises:
-            StoreUnusableError: There is none, and it is only to be read.
+        Raises `StoreUnusableError` if there is none and it is only to be read.
         """
         if not self.read_only:
             # Not with `parents`, which makes those above as the umask lets it.
@@ -134,45 +133,28 @@ class DatabaseFile:
 
     def remember_log(self) -> None:
         """
-        Take the log that is there now for the one to go on with: a connection is open on it.
+        Expect the log that is there now from here on: a connection is open on it.
         """
         self._log_identity = _identity_at(self._log)
 
-    def in_place(self) -> bool:
+    def removed(self) -> StoreFailure | None:
         """
-        Whether the path still leads to the file that it led to at first, and the log was there.
+        What was removed or replaced: the file, or the log when it was last looked for.
         """
-        return self._removed() is None
-
-    def require_in_place(self) -> None:
-        """
-        Go on only with the files that there were at first.
-
-        Raises:
-            StoreUnavailableError: The file, or when it was looked for the log, was another one.
-        """
-        removed = self._removed()
-        if removed is not None:
-            raise StoreUnavailableError(removed)
+        if _identity_at(self.path) != self._identity:
+            return StoreFailure.FILE_REPLACED
+        # Looking at the log costs something; only while it was away.
+        if self._log_removed and _identity_at(self._log) != self._log_identity:
+            return StoreFailure.LOG_REMOVED
+        return None
 
     def require_log(self) -> None:
         """
         Look for the log: what is committed to one without a name, the next start does not find.
-
-        Raises:
-            StoreUnavailableError: It was removed or replaced.
         """
         self._log_removed = _identity_at(self._log) != self._log_identity
         if self._log_removed:
             raise StoreUnavailableError(StoreFailure.LOG_REMOVED)
-
-    def _removed(self) -> StoreFailure | None:
-        if _identity_at(self.path) != self._identity:
-            return StoreFailure.FILE_REPLACED
-        # It costs a look at the log only while that was away.
-        if self._log_removed and _identity_at(self._log) != self._log_identity:
-            return StoreFailure.LOG_REMOVED
-        return None
 
 
 def _identity_at(path: Path) -> tuple[int, int] | None:
@@ -207,12 +189,10 @@ class FileConnection:
     def get(self) -> sqlite3.Connection:
         """
         The connection, opened if it is not.
-
-        Raises:
-            StoreUnavailableError: The file is no longer where it was, or its log is not.
-            StoreUnusableError: It is no database of this program.
         """
-        self._file.require_in_place()
+        removed = self._file.removed()
+        if removed is not None:
+            raise StoreUnavailableError(removed)
         if self._file.read_only and self._address != self._file.address:
             # Somebody has begun to write, or has ended, since it was opened.
             self.close()
@@ -224,7 +204,7 @@ class FileConnection:
         """
         Let go of the connection after a failure, so that the next use starts afresh.
         """
-        if self._file.in_place():
+        if self._file.removed() is None:
             self.close()
         elif self._connection is not None:
             # Closing the last connection removes the log by its name, and that may be the name
@@ -233,9 +213,6 @@ class FileConnection:
                 self._connection.rollback()
 
     def close(self) -> None:
-        """
-        Close the connection, if it is open.
-        """
         connection, self._connection = self._connection, None
         if connection is not None:
             # What could not be rolled back was never committed either.
@@ -263,7 +240,7 @@ class FileConnection:
             if self._file.read_only:
                 require_migrated(connection)
             else:
-                _prepare(connection)
+                _set_up(connection)
                 migrate(connection)
         except (sqlite3.Error, StoreUnusableError):
             connection.close()
@@ -281,21 +258,17 @@ def begin_writing(connection: sqlite3.Connection, patience: float) -> None:
     _once_free(lambda: connection.execute("BEGIN IMMEDIATE"), patience)
 
 
-def _prepare(connection: sqlite3.Connection) -> None:
-    _write_ahead(connection)
-    connection.execute("PRAGMA synchronous = FULL")
-    connection.execute("PRAGMA foreign_keys = ON")
-    connection.execute(f"PRAGMA wal_autocheckpoint = {_PAGES_PER_CHECKPOINT}")
-    connection.execute(f"PRAGMA journal_size_limit = {_LARGEST_IDLE_LOG}")
-
-
-def _write_ahead(connection: sqlite3.Connection) -> None:
+def _set_up(connection: sqlite3.Connection) -> None:
     (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
     if mode != "wal":
         raise StoreUnusableError(
             "O sistema de arquivos do armazenamento não permite o modo WAL do SQLite; "
             "use um disco local."
         )
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute(f"PRAGMA wal_autocheckpoint = {_PAGES_PER_CHECKPOINT}")
+    connection.execute(f"PRAGMA journal_size_limit = {_LARGEST_IDLE_LOG}")
 
 
 def _once_free(attempt: Callable[[], T], patience: float) -> T:

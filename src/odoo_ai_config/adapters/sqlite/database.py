@@ -62,14 +62,6 @@ class SqliteDatabase:
         self._fresh_until = 0.0
 
     def open(self) -> None:
-        """
-        Make the file if there is none, and connect to it.
-
-        Raises:
-            StoreUnusableError: The file is not one of ours, or too new for this program; or it
-                is only to be read, and missing or too old.
-            StoreUnavailableError: It cannot be opened now.
-        """
         try:
             self._file.create()
             if not self._read_only:
@@ -77,15 +69,13 @@ class SqliteDatabase:
             self._detector.open()
             # The connections stay open, and so does this log.
             self._file.remember_log()
-        except sqlite3.DatabaseError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_NOTADB:
+        except (sqlite3.Error, OSError) as error:
+            if getattr(error, "sqlite_errorcode", 0) != sqlite3.SQLITE_NOTADB:
                 raise StoreUnavailableError(failure_of(error)) from error
             raise StoreUnusableError(
                 "O arquivo do armazenamento não é um banco SQLite; "
                 "escolha outro caminho ou restaure um backup."
             ) from error
-        except OSError as error:
-            raise StoreUnavailableError(failure_of(error)) from error
 
     def close(self) -> None:
         """

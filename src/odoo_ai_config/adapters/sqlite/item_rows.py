@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import islice
 from typing import Final, TypeVar
 
 from odoo_ai_config.adapters.sqlite.row_layout import Row, microseconds
+from odoo_ai_config.adapters.sqlite.rows import COLLECTION_KEYS
 from odoo_ai_config.domain.collections import (
     CollectionChange,
     CollectionHead,
@@ -54,17 +55,36 @@ def prepared_items(change: CollectionChange) -> list[tuple[str, Row]]:
     """
     What writes the items of *change*: statements, and their values after the collection's id.
     """
-    head = change.head
-    statements: list[tuple[str, Row]] = []
-    for items in chunks(change.items, WRITTEN_AT_ONCE):
-        values = [value for item in items for value in (item.id, item.digest, item.text)]
-        statements.append((_putting(len(items)), (head.version, *values)))
-    at = microseconds(head.updated_at)
-    statements += [
-        (_removing(len(ids)), (head.version, at, *ids))
-        for ids in chunks(change.removed, _NAMED_AT_ONCE)
+    return [
+        (_putting(len(rows)), (change.head.version, *flattened(rows)))
+        for rows in chunks(item_rows(change), WRITTEN_AT_ONCE)
     ]
-    return statements
+
+
+def item_rows(change: CollectionChange) -> Iterator[Row]:
+    """
+    Each item's id, when it was removed, digest and text; a removed one leaves a tombstone.
+    """
+    at = microseconds(change.head.updated_at)
+    for item in change.items:
+        yield item.id, None, item.digest, item.text
+    for id_ in change.removed:
+        yield id_, at, "", ""
+
+
+def item_places(before: int, count: int) -> str:
+    """
+    The parameters of *count* rows of items, each behind the first *before* parameters.
+    """
+    shared = "".join(f"?{number}, " for number in range(1, before + 1))
+    return ", ".join(
+        f"({shared}?{first}, ?{first + 1}, ?{first + 2}, ?{first + 3})"
+        for first in range(before + 1, before + 1 + 4 * count, 4)
+    )
+
+
+def flattened(rows: Iterable[Row]) -> Iterator[object]:
+    return (value for row in rows for value in row)
 
 
 def all_digests(connection: sqlite3.Connection, key: CollectionKey) -> dict[str, str]:
@@ -73,7 +93,7 @@ def all_digests(connection: sqlite3.Connection, key: CollectionKey) -> dict[str,
     """
     digests: dict[str, str] = {}
     last: Row = (0, "")
-    while rows := _read(connection, _ALL_DIGESTS, (*_key_row(key), *last)):
+    while rows := _read(connection, _ALL_DIGESTS, (*COLLECTION_KEYS.row(key), *last)):
         digests.update((id_, digest) for _, id_, digest in rows)
         last = rows[-1][0], rows[-1][1]
     return digests
@@ -89,7 +109,7 @@ def digests_of(
         id_: digest
         for some in chunks(ids, _NAMED_AT_ONCE)
         for id_, digest in _read(
-            connection, _naming("id, digest", len(some)), (*_key_row(key), *some)
+            connection, _naming("id, digest", len(some)), (*COLLECTION_KEYS.row(key), *some)
         )
     }
 
@@ -102,7 +122,7 @@ def states_of(
     """
     for some in chunks(ids, _TEXTS_AT_ONCE):
         statement = _naming("id, version, digest, text", len(some))
-        yield from map(_state_of, _read(connection, statement, (*_key_row(key), *some)))
+        yield from map(_state_of, _read(connection, statement, (*COLLECTION_KEYS.row(key), *some)))
 
 
 def states_following(
@@ -112,45 +132,32 @@ def states_following(
     What comes after *position*, read as it is taken.
     """
     last: tuple[int, str] = position.start
-    while rows := _read(connection, _FOLLOWING, (*_key_row(head.key), *last, position.since)):
+    while rows := _read(
+        connection, _FOLLOWING, (*COLLECTION_KEYS.row(head.key), *last, position.since)
+    ):
         yield from map(_state_of, rows)
         last = rows[-1][1], rows[-1][0]
 
 
 @lru_cache(maxsize=WRITTEN_AT_ONCE)
 def _putting(count: int) -> str:
-    places = ", ".join(
-        f"(?1, ?{first}, ?2, NULL, ?{first + 1}, ?{first + 2})"
-        for first in range(3, 3 + 3 * count, 3)
-    )
     return (
-        "INSERT INTO items (collection, id, version, removed_at, digest, text) "
-        f"VALUES {places} ON CONFLICT (collection, id) DO UPDATE SET "
-        "version = excluded.version, removed_at = NULL, "
-        "digest = excluded.digest, text = excluded.text"
-    )
-
-
-@lru_cache(maxsize=_NAMED_AT_ONCE)
-def _removing(count: int) -> str:
-    return (
-        "UPDATE items SET version = ?2, removed_at = ?3, digest = '', text = '' "
-        f"WHERE collection = ?1 AND id IN ({_places(4, count)})"
+        "INSERT INTO items (collection, version, id, removed_at, digest, text) "
+        f"VALUES {item_places(2, count)} ON CONFLICT (collection, id) DO UPDATE SET "
+        "(version, removed_at, digest, text) = "
+        "(excluded.version, excluded.removed_at, excluded.digest, excluded.text)"
     )
 
 
 @lru_cache(maxsize=_NAMED_AT_ONCE)
 def _naming(columns: str, count: int) -> str:
+    places = ", ".join(f"?{number}" for number in range(3, 3 + count))
     # Without its limit, SQLite would walk through all items.
     return (
         f"SELECT json_group_array(json_array({columns})) FROM (SELECT {columns} "
         f"FROM present_items WHERE collection = {_ID} AND removed_at IS NULL "
-        f"AND id IN ({_places(3, count)}) LIMIT {count})"
+        f"AND id IN ({places}) LIMIT {count})"
     )
-
-
-def _places(first: int, count: int) -> str:
-    return ", ".join(f"?{number}" for number in range(first, first + count))
 
 
 def _state_of(row: Row) -> ItemState:
@@ -164,11 +171,7 @@ def _read(connection: sqlite3.Connection, statement: str, which: Row) -> list[Ro
     return rows
 
 
-def _key_row(key: CollectionKey) -> tuple[str, str]:
-    return key.tenant.value, key.name.value
-
-
-def chunks(many: Sequence[T], size: int) -> Iterator[tuple[T, ...]]:
+def chunks(many: Iterable[T], size: int) -> Iterator[tuple[T, ...]]:
     """
     All of *many*, so many at a time.
     """

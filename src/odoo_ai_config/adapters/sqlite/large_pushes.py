@@ -1,17 +1,16 @@
 """
-Pushes of collections, of which the large ones are written a little at a time.
+Pushes of collections. Large ones are written a little at a time.
 
-The one thread that writes has no time for a hundred thousand items: everybody else would wait
-meanwhile. So they are written in slices, each a transaction, to a place of their own where
-nobody looks for them. What shows them all at once is a short commit, that of their collection's
-head. In slices again they go from there to the other items, while readers are told of them
-already. Whatever is interrupted in between is taken up by the next push, or by pruning.
+The one thread that writes has no time for a hundred thousand items: everybody else would wait.
+So they are written in slices, each a transaction, to a table of their own where nobody reads
+them. A short commit of their collection's head shows them all at once. After that they move to
+the other items in slices again, while readers see them already. The next push, or pruning,
+settles what was interrupted in between.
 """
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import lru_cache, partial
@@ -19,8 +18,15 @@ from typing import Final
 
 from odoo_ai_config.adapters.sqlite.commit import PreparedChangeset
 from odoo_ai_config.adapters.sqlite.database import SqliteDatabase
-from odoo_ai_config.adapters.sqlite.item_rows import WRITTEN_AT_ONCE, chunks
+from odoo_ai_config.adapters.sqlite.item_rows import (
+    WRITTEN_AT_ONCE,
+    chunks,
+    flattened,
+    item_places,
+    item_rows,
+)
 from odoo_ai_config.adapters.sqlite.row_layout import Row, microseconds
+from odoo_ai_config.adapters.sqlite.rows import COLLECTION_KEYS
 from odoo_ai_config.adapters.sqlite.writer import Transaction
 from odoo_ai_config.application.errors import (
     DeliveryRecordedError,
@@ -28,13 +34,13 @@ from odoo_ai_config.application.errors import (
     TenantKeyChangedError,
 )
 from odoo_ai_config.domain.changes import Changeset
-from odoo_ai_config.domain.collections import CollectionChange, CollectionKey
+from odoo_ai_config.domain.collections import CollectionChange
 from odoo_ai_config.domain.errors import RevisionConflictError
 
 # What one transaction writes at most: some 20 ms, and one item more than so many characters.
 SLICE_ITEMS: Final = 1000
 SLICE_CHARACTERS: Final = 2**20
-# Nobody pushes for so long: it was given up, or whoever did it is gone.
+# No push takes so long: it was given up, or its process is gone.
 _GIVEN_UP: Final = timedelta(hours=1)
 
 _BEGIN: Final = "INSERT INTO pushes (begun_at) VALUES (?) RETURNING id"
@@ -47,8 +53,7 @@ _SHOWN: Final = """
 SELECT pushes.id FROM pushes JOIN collections ON collection = collections.id
 WHERE tenant = ? AND name = ?
 """
-_ALL_SHOWN: Final = "SELECT id FROM pushes WHERE collection IS NOT NULL"
-_ALL_GIVEN_UP: Final = "SELECT id FROM pushes WHERE collection IS NULL AND begun_at < ?"
+_UNSETTLED: Final = "SELECT id FROM pushes WHERE collection IS NOT NULL OR begun_at < ?"
 _FIRST: Final = "SELECT id, length(text) FROM pushed_items WHERE push = ? ORDER BY id LIMIT ?"
 _MOVE: Final = """
 INSERT INTO items (collection, id, version, removed_at, digest, text)
@@ -67,71 +72,57 @@ async def commit_pushes(
     database: SqliteDatabase, changeset: Changeset, *, decided_at: int
 ) -> None:
     """
-    Commit *changeset*, which changes collections, however large they are.
-
-    Raises:
-        What `PreparedChangeset.write` raises, with nothing of it to be seen.
-        StoreUnavailableError: The store is away.
+    Commit *changeset*, which changes collections of any size, or refuse it and show nothing of it.
     """
     changes = changeset.collections
     for change in changes:
-        await _settle_shown(database, change.head.key)
+        await _settle(
+            database, await database.select(_SHOWN, COLLECTION_KEYS.row(change.head.key), _id_of)
+        )
     pushes: list[int | None] = [None] * len(changes)
     try:
         for place, change in enumerate(changes):
             if _is_large(change):
-                pushes[place] = push = await _begun(database, change)
+                pushes[place] = push = await database.write(partial(_begin, change), long=True)
                 await _write_items(database, change, push)
         prepared = PreparedChangeset(changeset, decided_at=decided_at, pushes=pushes)
         await database.write(prepared.write, long=True)
     except (RevisionConflictError, TenantKeyChangedError, DeliveryRecordedError):
-        await _settle_all(database, pushes)
+        await _settle(database, pushes)
         raise
     # What was committed stays so, even if the rest has to wait.
     with suppress(StoreUnavailableError):
-        await _settle_all(database, pushes)
+        await _settle(database, pushes)
 
 
 async def settle_pushes(database: SqliteDatabase, *, now: datetime) -> None:
     """
-    End what was interrupted: forget pushes that were given up, put shown items among the others.
+    End interrupted pushes: move shown items to the others, and forget what was given up.
     """
-    given_up = await database.read(partial(_ids, _ALL_GIVEN_UP, (microseconds(now - _GIVEN_UP),)))
-    shown = await database.read(partial(_ids, _ALL_SHOWN, ()))
-    await _settle_all(database, given_up + shown)
+    given_up = microseconds(now - _GIVEN_UP)
+    await _settle(database, await database.select(_UNSETTLED, (given_up,), _id_of))
 
 
-async def _settle_shown(database: SqliteDatabase, key: CollectionKey) -> None:
-    which = key.tenant.value, key.name.value
-    await _settle_all(database, await database.read(partial(_ids, _SHOWN, which)))
-
-
-async def _settle_all(database: SqliteDatabase, pushes: list[int | None]) -> None:
+async def _settle(database: SqliteDatabase, pushes: Iterable[int | None]) -> None:
     for push in pushes:
         if push is not None:
             while await database.write(partial(_settle_some, push), long=True):
                 pass
 
 
-async def _begun(database: SqliteDatabase, change: CollectionChange) -> int:
-    at = microseconds(change.head.updated_at)
-
-    def begin(transaction: Transaction) -> int:
-        push: int = transaction.connection.execute(_BEGIN, (at,)).fetchone()[0]
-        return push
-
-    return await database.write(begin, long=True)
-
-
 async def _write_items(database: SqliteDatabase, change: CollectionChange, push: int) -> None:
-    key = change.head.key
-    place = push, key.tenant.value, key.name.value, change.head.version
+    place = push, *COLLECTION_KEYS.row(change.head.key), change.head.version
     for rows in _slices(change):
         statements = [
-            (_putting(len(some)), (push, *(value for row in some for value in row)))
+            (_putting(len(some)), (push, *flattened(some)))
             for some in chunks(rows, WRITTEN_AT_ONCE)
         ]
         await database.write(partial(_write_slice, place, statements), long=True)
+
+
+def _begin(change: CollectionChange, transaction: Transaction) -> int:
+    at = microseconds(change.head.updated_at)
+    return _id_of(transaction.connection.execute(_BEGIN, (at,)).fetchone())
 
 
 def _is_large(change: CollectionChange) -> bool:
@@ -141,10 +132,9 @@ def _is_large(change: CollectionChange) -> bool:
 
 
 def _slices(change: CollectionChange) -> Iterator[list[Row]]:
-    at = microseconds(change.head.updated_at)
     rows: list[Row] = []
     characters = 0
-    for row in _rows(change, at):
+    for row in item_rows(change):
         if len(rows) == SLICE_ITEMS or characters >= SLICE_CHARACTERS:
             yield rows
             rows, characters = [], 0
@@ -154,26 +144,16 @@ def _slices(change: CollectionChange) -> Iterator[list[Row]]:
         yield rows
 
 
-def _rows(change: CollectionChange, at: int) -> Iterator[Row]:
-    for item in change.items:
-        yield item.id, None, item.digest, item.text
-    for id_ in change.removed:
-        yield id_, at, "", ""
-
-
 @lru_cache(maxsize=WRITTEN_AT_ONCE)
 def _putting(count: int) -> str:
-    places = ", ".join(
-        f"(?1, ?{first}, ?{first + 1}, ?{first + 2}, ?{first + 3})"
-        for first in range(2, 2 + 4 * count, 4)
-    )
-    return f"INSERT INTO pushed_items (push, id, removed_at, digest, text) VALUES {places}"
+    columns = "push, id, removed_at, digest, text"
+    return f"INSERT INTO pushed_items ({columns}) VALUES {item_places(1, count)}"
 
 
 def _write_slice(place: Row, statements: list[tuple[str, Row]], transaction: Transaction) -> None:
     connection = transaction.connection
     if connection.execute(_GOES_ON, place).fetchone() is None:
-        # Another push was faster: the rest would be for nothing.
+        # Another push was faster: the rest would be in vain.
         raise RevisionConflictError
     for statement, values in statements:
         connection.execute(statement, values)
@@ -198,5 +178,6 @@ def _settle_some(push: int, transaction: Transaction) -> bool:
     return True
 
 
-def _ids(statement: str, which: Row, connection: sqlite3.Connection) -> list[int | None]:
-    return [id_ for (id_,) in connection.execute(statement, which)]
+def _id_of(row: Row) -> int:
+    id_: int = row[0]
+    return id_

@@ -12,6 +12,7 @@ from typing import Final
 
 from odoo_ai_config.adapters.sqlite.rows import (
     API_KEYS,
+    COLLECTION_KEYS,
     COLLECTIONS,
     DOCUMENT_KEYS,
     MAPPING_COLUMNS,
@@ -58,5 +59,5 @@ def find_active_key(connection: sqlite3.Connection, tenant: TenantId) -> TenantK
 
 
 def find_collection(connection: sqlite3.Connection, key: CollectionKey) -> CollectionHead | None:
-    which = key.tenant.value, key.name.value
-    return optional(COLLECTIONS.of, connection.execute(_COLLECTION, which).fetchone())
+    row = connection.execute(_COLLECTION, COLLECTION_KEYS.row(key)).fetchone()
+    return optional(COLLECTIONS.of, row)

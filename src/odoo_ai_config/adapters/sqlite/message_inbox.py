@@ -14,12 +14,12 @@ from typing import Final
 
 from odoo_ai_config.adapters.sqlite.database import SqliteDatabase
 from odoo_ai_config.adapters.sqlite.item_rows import chunks
-from odoo_ai_config.adapters.sqlite.message_pruning import prune_messages
 from odoo_ai_config.adapters.sqlite.message_rows import (
     MESSAGE_COLUMNS,
     find_received,
     message_of,
 )
+from odoo_ai_config.adapters.sqlite.pruning import prune_messages
 from odoo_ai_config.adapters.sqlite.row_layout import Row, microseconds, time_of
 from odoo_ai_config.adapters.sqlite.rows import json_values, optional
 from odoo_ai_config.adapters.sqlite.writer import Transaction

@@ -73,13 +73,9 @@ def message_of(row: Row) -> InboxMessage:
     return _LAYOUT.of((*row[:6], *delivery_parts(row[6]), *row[7:13], *owner, *row[15:]))
 
 
-def write_message(connection: sqlite3.Connection, message: InboxMessage, row: Row) -> None:
+def write_message(message: InboxMessage, row: Row, connection: sqlite3.Connection) -> None:
     """
-    Write *message*, whose row is *row*.
-
-    Raises:
-        MessageRecordedError: It is new and was received before.
-        RevisionConflictError: It does not succeed what is there.
+    Write *message*, whose row is *row*, or refuse it as `ConfigStore.commit` does.
     """
     if message.revision > 1:
         _move(connection, row)

@@ -1,8 +1,8 @@
 """
-What may be forgotten: found by readers, removed by the writer in short transactions.
+What may be forgotten: readers find it, and the writer removes it in short transactions.
 
-Searching takes long and holds nobody up; removing is quick and is checked again where
-something may have changed in between.
+Searching takes long and blocks nobody. Removing is quick, and checks again where something may
+have changed in between.
 """
 
 from __future__ import annotations
@@ -80,6 +80,35 @@ DELETE FROM changes WHERE seq IN (
   SELECT seq FROM changes WHERE seq <= ? ORDER BY seq LIMIT ?
 )
 """
+# Nothing leads back from these stages, so that what was found may be removed later.
+_FINISHED: Final = "stage IN ('done', 'ignored', 'discarded')"
+_FINISHED_LONG_AGO: Final = (
+    "SELECT id FROM messages INDEXED BY finished_messages "
+    f"WHERE {_FINISHED} AND updated_at < ? LIMIT ?"
+)
+_REMOVE_MESSAGE: Final = (
+    f"DELETE FROM messages WHERE id = ? AND {_FINISHED} RETURNING tenant, domain"
+)
+_REMOVE_TEXTS: Final = (
+    "DELETE FROM secrets "
+    "WHERE tenant = ? AND domain = ? AND purpose IN ('message', 'answer') AND ref = ?"
+)
+
+_TEXT_COLUMNS: Final = "ref, purpose, fingerprint, tenant, domain"
+_IS_ORPHAN: Final = """
+purpose IN ('message', 'answer') AND NOT EXISTS (
+  SELECT 1 FROM messages
+  WHERE id = ref AND messages.tenant = secrets.tenant AND messages.domain = secrets.domain
+)
+"""
+_LOST_TEXTS: Final = f"""
+SELECT {_TEXT_COLUMNS} FROM secrets WHERE ({_TEXT_COLUMNS}) > (?, ?, ?, ?, ?) AND {_IS_ORPHAN}
+ORDER BY {_TEXT_COLUMNS} LIMIT ?
+"""
+_REMOVE_LOST_TEXTS: Final = (
+    f"DELETE FROM secrets WHERE ({_TEXT_COLUMNS}) = (?, ?, ?, ?, ?) AND {_IS_ORPHAN}"
+)
+_BEFORE_ALL: Final[Row] = ("",) * 5
 
 
 async def prune(
@@ -176,3 +205,29 @@ def _remove_tombstones(which: Row, key: CollectionKey, transaction: Transaction)
 
 def _oldest(policy: RetentionPolicy, now: datetime) -> int | None:
     return None if policy.max_age is None else microseconds(now - policy.max_age)
+
+
+async def prune_messages(database: SqliteDatabase, *, before: datetime) -> int:
+    """
+    Remove finished messages last written *before*, and texts that belong to no message.
+    """
+    which = microseconds(before), _STEP
+    removed = 0
+    while old := await database.select(_FINISHED_LONG_AGO, which, tuple):
+        removed += await database.write(partial(_remove_messages, old))
+    last = _BEFORE_ALL
+    while lost := await database.select(_LOST_TEXTS, (*last, _STEP), tuple):
+        await database.write_all(_REMOVE_LOST_TEXTS, lost)
+        last = lost[-1]
+    return removed
+
+
+def _remove_messages(old: list[Row], transaction: Transaction) -> int:
+    removed = 0
+    for which in old:
+        holder = transaction.connection.execute(_REMOVE_MESSAGE, which).fetchone()
+        # Another pruning may have been here.
+        if holder is not None:
+            transaction.connection.execute(_REMOVE_TEXTS, holder + which)
+            removed += 1
+    return removed

@@ -27,6 +27,7 @@ from odoo_ai_config.domain.channels.mapping import (
 from odoo_ai_config.domain.channels.phone import PhoneNumber
 from odoo_ai_config.domain.collections import (
     CollectionHead,
+    CollectionKey,
 )
 from odoo_ai_config.domain.credentials.secrets import (
     SealContext,
@@ -189,6 +190,7 @@ DELIVERIES: Final = RowLayout(
     "caller, key, digest, outcome, recorded_at, expires_at",
     {Outcome: (_outcome_text, _outcome_of)},
 )
+COLLECTION_KEYS: Final = RowLayout(CollectionKey, "tenant, name")
 COLLECTIONS: Final = RowLayout(
     CollectionHead, "tenant, name, version, size, created_at, updated_at, floor"
 )
