@@ -13,7 +13,6 @@ import pytest
 from attrs import evolve
 from hypothesis import HealthCheck, given, settings
 
-from odoo_ai_config.adapters.memory.clock import ManualClock
 from odoo_ai_config.adapters.memory.secret_vault import MemorySecretVault
 from odoo_ai_config.application.credentials.rotation import RotateTenantKey
 from odoo_ai_config.application.errors import (
@@ -59,6 +58,7 @@ from tests.contract.samples import (
 )
 from tests.contract.snapshot import snapshot_of
 from tests.contract.stores import StoreContract, Stores
+from tests.stand_ins.clock import ManualClock
 
 SOON = AT + MINUTE
 UNTIL = AT + 10 * MINUTE

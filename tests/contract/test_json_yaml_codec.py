@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from odoo_ai_config.adapters.memory.yaml_codec import JsonYamlCodec
 from odoo_ai_config.application.ports.yaml_codec import YamlCodec
 from odoo_ai_config.domain.errors import InvalidYamlError
 from tests.contract.yaml_codec_contract import MAX_LENGTH, YamlCodecContract
+from tests.stand_ins.yaml_codec import JsonYamlCodec
 
 
 class TestJsonYamlCodec(YamlCodecContract):

@@ -5,13 +5,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from odoo_ai_config.adapters.memory.clock import ManualClock
-from odoo_ai_config.adapters.memory.token_source import CountingTokenSource
 from odoo_ai_config.adapters.system.clock import SystemClock
 from odoo_ai_config.adapters.system.token_source import SystemTokenSource
 from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.application.ports.token_source import TokenSource
 from tests.contract.samples import AT, DAY
+from tests.stand_ins.clock import ManualClock
+from tests.stand_ins.token_source import CountingTokenSource
 
 
 @pytest.mark.parametrize("clock", [SystemClock(), ManualClock(AT)])

@@ -19,7 +19,6 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from attrs import evolve
 
 from odoo_ai_config.adapters.crews.http_crew_client import HttpCrewClient
-from odoo_ai_config.adapters.memory.clock import ManualClock
 from odoo_ai_config.adapters.outbound.answers import LONGEST_PAUSE, MOST_BYTES
 from odoo_ai_config.adapters.outbound.egress_policy import Network
 from odoo_ai_config.adapters.outbound.sessions import HttpSessions
@@ -43,6 +42,7 @@ from odoo_ai_config.domain.crews import (
 )
 from tests.contract.crew_client_contract import QUESTION, task
 from tests.contract.samples import AT, owner, stray
+from tests.stand_ins.clock import ManualClock
 from tests.stand_ins.crew import (
     Behaviour,
     CrewStandIn,

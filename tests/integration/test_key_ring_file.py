@@ -21,11 +21,11 @@ from odoo_ai_config.adapters.crypto.key_ring_file import (
     key_ring_source,
 )
 from odoo_ai_config.adapters.crypto.secret_vault import AesGcmSecretVault
-from odoo_ai_config.adapters.memory.clock import ManualClock
 from odoo_ai_config.application.errors import InvalidKeyRingError, MasterKeyMissingError
 from odoo_ai_config.application.ports.secret_vault import RingTrouble
 from tests.contract.secret_vault_contract import SECRET, TENANT, context
 from tests.key_rings import fixed_ring, master_key
+from tests.stand_ins.clock import ManualClock
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 STARTER = """
@@ -33,7 +33,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from odoo_ai_config.adapters.crypto.key_ring_file import KeyRingFile
-from odoo_ai_config.adapters.memory.clock import ManualClock
+from tests.stand_ins.clock import ManualClock
 source = KeyRingFile(Path(sys.argv[1]), ManualClock(datetime(2026, 11, 22, tzinfo=UTC)))
 print("ready", flush=True)
 sys.stdin.readline()

@@ -6,13 +6,13 @@ from collections.abc import AsyncIterator
 import pytest
 from motor.motor_asyncio import AsyncIOMotorClient
 
-from odoo_ai_config.adapters.memory.clock import ManualClock
 from odoo_ai_config.application.collections import SyncCollection
 from odoo_ai_config.domain.collections import CollectionSync
 from tests.contract.mongo_stores import stores_over
 from tests.contract.samples import AT, collection_key, item
 from tests.contract.stores import Stores
 from tests.mongo_server import open_client, temporary_database
+from tests.stand_ins.clock import ManualClock
 from tests.unit.application.memory_hub import ANYBODY
 
 KEY = collection_key()

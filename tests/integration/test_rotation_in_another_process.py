@@ -12,7 +12,6 @@ from attrs import frozen
 
 from odoo_ai_config.adapters.crypto.key_ring_file import KeyRingFile
 from odoo_ai_config.adapters.crypto.secret_vault import AesGcmSecretVault
-from odoo_ai_config.adapters.memory.clock import ManualClock
 from odoo_ai_config.adapters.sqlite.config_store import SqliteConfigStore
 from odoo_ai_config.adapters.sqlite.database import SqliteDatabase, open_sqlite
 from odoo_ai_config.adapters.sqlite.secret_store import SqliteSecretStore
@@ -27,6 +26,7 @@ from odoo_ai_config.domain.documents.revisions import Revision
 from odoo_ai_config.domain.identifiers import CREDENTIALS, CredentialRef, TenantDomain, TenantId
 from tests.contract.samples import AT, owner
 from tests.source_tree import ROOT
+from tests.stand_ins.clock import ManualClock
 
 READER = ApiKey("reader", "reader", b"", frozenset({Scope.SECRETS_READ}), None, AT)
 # Rotates what its arguments say; after each batch it waits to be told to go on.

@@ -14,8 +14,6 @@ from pathlib import Path
 import pytest
 
 from odoo_ai_config.adapters.crypto.secret_vault import AesGcmSecretVault
-from odoo_ai_config.adapters.memory.clock import ManualClock
-from odoo_ai_config.adapters.memory.yaml_codec import JsonYamlCodec
 from odoo_ai_config.adapters.sqlite import schema
 from odoo_ai_config.adapters.sqlite.connection import failure_of
 from odoo_ai_config.adapters.sqlite.database import SqliteDatabase, open_sqlite
@@ -36,6 +34,8 @@ from tests.contract.samples import AT, key, mapping, owner, revision
 from tests.contract.sqlite_stores import stores_over
 from tests.contract.stores import Stores
 from tests.key_rings import fixed_ring
+from tests.stand_ins.clock import ManualClock
+from tests.stand_ins.yaml_codec import JsonYamlCodec
 
 
 @pytest.fixture

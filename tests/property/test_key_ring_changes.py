@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from odoo_ai_config.adapters.crypto.key_ring import KeyRing
 from odoo_ai_config.adapters.crypto.key_ring_file import KeyRingFile
 from odoo_ai_config.adapters.crypto.secret_vault import AesGcmSecretVault
-from odoo_ai_config.adapters.memory.clock import ManualClock
 from odoo_ai_config.application.ports.secret_vault import RingTrouble
 from odoo_ai_config.domain.credentials.secrets import TenantKey
 from tests.contract.secret_vault_contract import NOW, SECRET, TENANT, context
+from tests.stand_ins.clock import ManualClock
 
 # The steps of an operator, and the failures between them.
 STEPS = ("add", "rotate", "retire")

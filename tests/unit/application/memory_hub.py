@@ -13,7 +13,6 @@ from odoo_ai_config.adapters.memory.api_key_store import MemoryApiKeyStore
 from odoo_ai_config.adapters.memory.audit_log import MemoryAuditLog
 from odoo_ai_config.adapters.memory.channel_directory import MemoryChannelDirectory
 from odoo_ai_config.adapters.memory.chatwoot_client import MemoryChatwootClient
-from odoo_ai_config.adapters.memory.clock import ManualClock
 from odoo_ai_config.adapters.memory.collection_store import MemoryCollectionStore
 from odoo_ai_config.adapters.memory.config_store import MemoryConfigStore
 from odoo_ai_config.adapters.memory.message_inbox import MemoryMessageInbox
@@ -21,8 +20,6 @@ from odoo_ai_config.adapters.memory.revoked_keys import MemoryRevokedKeys
 from odoo_ai_config.adapters.memory.secret_store import MemorySecretStore
 from odoo_ai_config.adapters.memory.secret_vault import MemorySecretVault
 from odoo_ai_config.adapters.memory.state import MemoryState
-from odoo_ai_config.adapters.memory.token_source import CountingTokenSource
-from odoo_ai_config.adapters.memory.yaml_codec import JsonYamlCodec
 from odoo_ai_config.application.documents.writing import DocumentWrite
 from odoo_ai_config.application.ports.api_key_store import ApiKeyStore
 from odoo_ai_config.application.ports.crew_client import CrewClient
@@ -35,6 +32,9 @@ from odoo_ai_config.domain.identifiers import DocumentKey, TenantId
 from odoo_ai_config.domain.json_types import JsonObject
 from odoo_ai_config.entrypoints.wiring import Policies, Ports, Services, build_services
 from tests.contract.samples import AT
+from tests.stand_ins.clock import ManualClock
+from tests.stand_ins.token_source import CountingTokenSource
+from tests.stand_ins.yaml_codec import JsonYamlCodec
 
 ANYBODY = ApiKey("anybody", "anybody", b"", ALL_SCOPES, None, AT)
 STRANGER = ApiKey("stranger", "stranger", b"", frozenset(), None, AT)

@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from odoo_ai_config.adapters.crypto.key_ring_file import KeyRingFile
 from odoo_ai_config.adapters.crypto.secret_vault import AesGcmSecretVault
 from odoo_ai_config.adapters.memory.audit_log import MemoryAuditLog
-from odoo_ai_config.adapters.memory.clock import ManualClock
 from odoo_ai_config.adapters.memory.config_store import MemoryConfigStore
 from odoo_ai_config.adapters.memory.secret_store import MemorySecretStore
 from odoo_ai_config.adapters.memory.secret_vault import MemorySecretVault
@@ -50,6 +49,7 @@ from odoo_ai_config.domain.documents.revisions import Revision
 from odoo_ai_config.domain.errors import TenantNotFoundError
 from odoo_ai_config.domain.identifiers import CREDENTIALS, CredentialRef, TenantDomain, TenantId
 from tests.contract.samples import AT, owner
+from tests.stand_ins.clock import ManualClock
 
 TENANT, NEIGHBOUR = TenantId("acme"), TenantId("neighbour")
 READER = ApiKey("reader", "reader", b"", frozenset({Scope.SECRETS_READ}), None, AT)

@@ -23,7 +23,7 @@ class MemoryAuditLog(MemoryAdapter, AuditLog):
     ) -> Sequence[AuditEntry]:
         newest_first = reversed(self.state.audit)
         if after is not None:
-            # Consumes what comes before it, and everything if it is not there.
+            # Skips to that entry, or to the end if it is not there.
             next((entry for entry in newest_first if entry.id == after), None)
         found = (entry for entry in newest_first if tenant in {None, entry.tenant})
         return list(islice(found, limit))

@@ -28,10 +28,10 @@ from odoo_ai_config.domain.messages.inbox import (
 @define
 class MemoryMessageInbox(MemoryAdapter, MessageInbox):
     """
-    Looks at every message whenever it is asked: for trying things out.
+    Looks at every message for each call: for trying things out.
     """
 
-    # Who had the last turn.
+    # The tenant that was served last.
     _served: TenantId | None = field(default=None, init=False)
 
     async def claim(
@@ -84,7 +84,7 @@ class MemoryMessageInbox(MemoryAdapter, MessageInbox):
         messages = self.state.messages.values()
         ordered = iter(messages) if oldest_first else reversed(messages)
         if after is not None:
-            # Consumes what comes before it, and everything if it is not there.
+            # Skips to that entry, or to the end if it is not there.
             next((message for message in ordered if message.id == after), None)
         found = (
             message
@@ -136,5 +136,5 @@ class MemoryMessageInbox(MemoryAdapter, MessageInbox):
         return due
 
     def _turn(self, tenant: TenantId) -> tuple[bool, TenantId]:
-        # Those behind the one that was served last, then from the beginning.
+        # First the tenants behind the one that was served last.
         return self._served is not None and tenant <= self._served, tenant

@@ -202,7 +202,7 @@ class MemoryAdapter:
 
 
 def _unaliased(delivery: Delivery) -> Delivery:
-    # The caller may still have the dictionaries in hand that the outcome was made of.
+    # The caller may still hold the dictionaries that the outcome was made of.
     outcome = delivery.outcome
     copied = evolve(outcome, versions=dict(outcome.versions), digests=dict(outcome.digests))
     return evolve(delivery, outcome=copied)

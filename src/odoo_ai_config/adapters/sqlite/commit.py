@@ -171,7 +171,7 @@ class PreparedChangeset:
 
 
 def _require_undisputed(claim: ChannelClaim, decided_at: int, transaction: Transaction) -> None:
-    # What was written since then matters, in this very transaction too.
+    # Only what was written since then matters, in this transaction too.
     connection = transaction.connection
     changed: Sequence[ChannelMapping] | None = ()
     if change_number(connection) > decided_at:
@@ -214,5 +214,5 @@ def _write_collection(
         for statement, values in items:
             connection.execute(statement, collection + values)
     elif not connection.execute(_SHOW_PUSH, (*collection, row[2], items)).rowcount:
-        # Somebody has taken it for one that was given up.
+        # Pruning has taken it for one that was given up.
         raise RevisionConflictError

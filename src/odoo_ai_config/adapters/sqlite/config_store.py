@@ -33,7 +33,7 @@ from odoo_ai_config.domain.documents.revisions import RetentionPolicy, Revision
 from odoo_ai_config.domain.errors import RevisionConflictError
 from odoo_ai_config.domain.identifiers import BusinessDomain, DocumentKey, DocumentKind, TenantId
 
-# The largest integer of SQLite, and beyond every version.
+# SQLite's largest integer, beyond every version.
 _HIGHEST: Final = 2**63 - 1
 _CHECK_SECONDS: Final = 2.0
 
@@ -144,7 +144,7 @@ class SqliteConfigStore(ConfigStore):
 
         def write(transaction: Transaction) -> bool:
             connection = transaction.connection
-            # What is overwritten or freed is filled with zeros, which other writes do without.
+            # Fills what is overwritten or freed with zeros; other writes need not pay for that.
             connection.execute("PRAGMA secure_delete = ON")
             try:
                 return connection.execute(_REWRITE, row).rowcount == 1

@@ -1,5 +1,5 @@
 """
-Connections to the database file: how they are opened, and how their failures are told.
+Connections to the database file: how they are opened, and what their failures mean.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from odoo_ai_config.application.errors import (
 T = TypeVar("T")
 
 _CACHED_STATEMENTS: Final = 256
-# Pages in the log before a commit copies them into the file, which holds up whoever waits for it.
-# A page is copied once however many commits changed it, and both files are flushed each time: so
-# twice SQLite's own number, 8 MiB. With more the p99 grows, with fewer the cost of a long queue.
+# Pages in the log before a commit copies them into the file, which delays that commit. A page is
+# copied once however many commits changed it, and both files are flushed each time: so twice
+# SQLite's own number, 8 MiB. More raises the p99, less the cost of a long queue.
 _PAGES_PER_CHECKPOINT: Final = 2000
-# A log that once grew large gives the space back.
+# A log that grew larger gives the space back.
 _LARGEST_IDLE_LOG: Final = 64 * 2**20
 _RETRY_PAUSE: Final = 0.001
-# By the low byte of SQLite's codes, which says what it is; the rest says where.
+# By the low byte of SQLite's codes, which says what failed; the rest says where.
 _FAILURES: Final[Mapping[int, StoreFailure]] = {
     sqlite3.SQLITE_BUSY: StoreFailure.BUSY,
     sqlite3.SQLITE_LOCKED: StoreFailure.BUSY,
@@ -117,7 +117,7 @@ class DatabaseFile:
         Raises `StoreUnusableError` if there is none and it is only to be read.
         """
         if not self.read_only:
-            # Not with `parents`, which makes those above as the umask lets it.
+            # Not with `parents`, which ignores the mode for the folders above.
             for folder in reversed(self.path.parents):
                 folder.mkdir(mode=0o700, exist_ok=True)
             # An existing file is not even opened: closing it would drop the locks that another
@@ -143,7 +143,7 @@ class DatabaseFile:
         """
         if _identity_at(self.path) != self._identity:
             return StoreFailure.FILE_REPLACED
-        # Looking at the log costs something; only while it was away.
+        # A look at the log costs something, so only while it is known to be away.
         if self._log_removed and _identity_at(self._log) != self._log_identity:
             return StoreFailure.LOG_REMOVED
         return None
@@ -194,7 +194,7 @@ class FileConnection:
         if removed is not None:
             raise StoreUnavailableError(removed)
         if self._file.read_only and self._address != self._file.address:
-            # Somebody has begun to write, or has ended, since it was opened.
+            # Since it was opened, another process has begun or ended writing.
             self.close()
         if self._connection is None:
             self._connection = self._connect()
@@ -277,7 +277,7 @@ def _once_free(attempt: Callable[[], T], patience: float) -> T:
         try:
             return attempt()
         except sqlite3.OperationalError as error:
-            # The low byte says what it is, the rest why.
+            # The low byte says what failed, the rest why.
             busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
             if not busy or time.monotonic() > deadline:
                 raise

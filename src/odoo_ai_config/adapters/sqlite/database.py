@@ -33,7 +33,7 @@ T = TypeVar("T")
 # How long a transaction of another process is waited for.
 BUSY_TIMEOUT: Final = 5.0
 
-# Less than it takes another process to commit and somebody to hear of it.
+# Less than another process needs to commit and to answer its client.
 _LONGEST_TURN: Final = 0.002
 
 
@@ -58,7 +58,7 @@ class SqliteDatabase:
         self._reader = Reader(self._file, busy_timeout=busy_timeout)
         self._detector = ChangeDetector(self._file, busy_timeout=busy_timeout)
         self.routing = LiveRouting(self.cache, self._reader, self.last_commit)
-        # Until when the change number that was read last may be relied on; 0 for no longer.
+        # How long the change number that was read last counts as fresh.
         self._fresh_until = 0.0
 
     def open(self) -> None:

@@ -1,5 +1,5 @@
 """
-Whether a database file is sound and can be written, found out without changing anything in it.
+Checks of a database file that change nothing in it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from odoo_ai_config.adapters.sqlite.schema import require_known
 from odoo_ai_config.application.errors import StoreFailure, StoreUnavailableError
 
 _PATIENCE: Final = 5.0
-# Of SQLite's steps: some thousand a second are looked at in between.
+# In SQLite's virtual machine instructions: the deadline is checked some thousand times a second.
 _STEPS_BETWEEN_LOOKS: Final = 10_000
 # More than fits into the room that a log or a page may still have.
 _REHEARSED_PAGES: Final = 64
@@ -24,13 +24,7 @@ _REHEARSED_PAGES: Final = 64
 
 def examine_pages(path: Path, *, seconds: float) -> bool:
     """
-    Look for damage, for *seconds* at most.
-
-    Returns:
-        Whether there was time for all of the file.
-
-    Raises:
-        StoreUnavailableError: There is damage, or it cannot be read.
+    Look for damage, for *seconds* at most, and say whether there was time for all of the file.
     """
     with store_failures(), _reading(path) as connection:
         deadline = monotonic() + seconds
@@ -49,14 +43,11 @@ def examine_pages(path: Path, *, seconds: float) -> bool:
 def rehearse_writing(path: Path) -> None:
     """
     Write some pages to the log, and take them back.
-
-    Raises:
-        StoreUnavailableError: It cannot be written, or another program would not let anybody.
     """
     with store_failures(), ExitStack() as stack:
         if Path(f"{path}-wal").exists():
-            # Whoever closes a database as the last one copies the log into it. Somebody who may
-            # only read it does not.
+            # The last connection that closes copies the log into the database, unless it may only
+            # read. So one that may only read stays open for longer.
             stack.enter_context(_reading(path)).execute("SELECT * FROM sequence").fetchone()
         connection = stack.enter_context(_connected(DatabaseFile(path).address))
         # So that pages leave for the log before there is a commit.

@@ -124,6 +124,6 @@ def _rows(
 
 
 def _retrieve(reading: asyncio.Task[None]) -> None:
-    # Those who wait have the error; if all of them gave up, nobody misses it.
+    # The waiters get the error; without waiters it is not needed.
     if not reading.cancelled():
         reading.exception()

@@ -14,11 +14,7 @@ from typing import Final
 
 from odoo_ai_config.adapters.sqlite.database import SqliteDatabase
 from odoo_ai_config.adapters.sqlite.item_rows import chunks
-from odoo_ai_config.adapters.sqlite.message_rows import (
-    MESSAGE_COLUMNS,
-    find_received,
-    message_of,
-)
+from odoo_ai_config.adapters.sqlite.message_rows import MESSAGE_COLUMNS, find_received, message_of
 from odoo_ai_config.adapters.sqlite.pruning import prune_messages
 from odoo_ai_config.adapters.sqlite.row_layout import Row, microseconds, time_of
 from odoo_ai_config.adapters.sqlite.rows import json_values, optional
@@ -35,7 +31,7 @@ from odoo_ai_config.domain.messages.inbox import (
 
 _FIND: Final = f"SELECT {MESSAGE_COLUMNS} FROM messages WHERE id = ?"
 
-# Goes from tenant to tenant, however many heads each of them has.
+# Goes from tenant to tenant, so that its cost does not depend on the number of heads.
 _TENANTS: Final = """
 WITH RECURSIVE waiting (tenant) AS (
   SELECT min(tenant) FROM messages WHERE head = 1 AND tenant > ?1
@@ -64,7 +60,7 @@ _AHEAD: Final = (
     "SELECT number, ?1, ?2 FROM messages INDEXED BY open_messages "
     "WHERE due_at IS NOT NULL AND due_at >= updated_at AND updated_at > ?2"
 )
-# Some may have been written meanwhile.
+# Some may have changed meanwhile.
 _RECALL: Final = (
     "UPDATE messages SET due_at = due_at - updated_at + ?2, updated_at = ?2 "
     "WHERE number = ?1 AND due_at >= updated_at AND updated_at > ?3"
@@ -76,7 +72,7 @@ UPDATE messages SET revision = revision + 1, claims = claims + 1, due_at = ?3 WH
   WHERE head = 1 AND tenant = ?1 AND due_at <= ?2 ORDER BY due_at, number LIMIT 1
 ) RETURNING {MESSAGE_COLUMNS}
 """
-# Behind the name of every tenant.
+# Sorts behind every tenant's name.
 _LAST: Final = "\x7f"
 
 _NUMBER: Final = "SELECT number FROM messages WHERE id = ?"
@@ -99,7 +95,7 @@ class SqliteMessageInbox(MessageInbox):
 
     def __init__(self, database: SqliteDatabase) -> None:
         self._database = database
-        # Who had the last turn.
+        # The tenant that was served last.
         self._served = ""
 
     async def claim(

@@ -36,7 +36,7 @@ _MOVE: Final = (
 _OPEN_IN_LANE: Final = (
     "SELECT number FROM messages WHERE lane = ? AND due_at IS NOT NULL ORDER BY number LIMIT 1"
 )
-# One that came back goes before the one that was the head meanwhile.
+# A message that was reopened precedes the one that was the head meanwhile.
 _DEMOTE: Final = f"UPDATE messages SET head = 0 WHERE head AND number = ({_OPEN_IN_LANE} OFFSET 1)"
 _PROMOTE: Final = f"UPDATE messages SET head = 1 WHERE NOT head AND number = ({_OPEN_IN_LANE})"
 _SAME_DELIVERY: Final = f"SELECT {MESSAGE_COLUMNS} FROM messages WHERE delivery = ?"
@@ -90,7 +90,7 @@ def _move(connection: sqlite3.Connection, row: Row) -> None:
         raise RevisionConflictError
     (is_head,) = moved
     if not is_head:
-        # It was closed, or came back, or somebody else's turn it is as before.
+        # It was closed or reopened, or another message is still the head.
         lane = row[-1:]
         connection.execute(_DEMOTE, lane)
         connection.execute(_PROMOTE, lane)

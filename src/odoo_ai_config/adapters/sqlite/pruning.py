@@ -33,8 +33,8 @@ LOG_LINES_KEPT: Final = 100_000
 _EXPIRED: Final = "SELECT caller, key, ?1 FROM deliveries WHERE expires_at < ?1 LIMIT ?2"
 _REMOVE_DELIVERY: Final = "DELETE FROM deliveries WHERE caller = ? AND key = ? AND expires_at < ?"
 
-# The rule of `RetentionPolicy.allows_pruning`; comparing with the NULL of a rule that is
-# switched off is never true.
+# The rule of `RetentionPolicy.allows_pruning`. A rule that is switched off is NULL, and no
+# comparison with NULL is true.
 _OLD: Final = """
 SELECT document, revisions.version FROM revisions JOIN documents ON document = id
 WHERE document >= ?1 AND revisions.version < documents.version
@@ -80,7 +80,7 @@ DELETE FROM changes WHERE seq IN (
   SELECT seq FROM changes WHERE seq <= ? ORDER BY seq LIMIT ?
 )
 """
-# Nothing leads back from these stages, so that what was found may be removed later.
+# Finished messages stay finished, so those that were found may be removed later.
 _FINISHED: Final = "stage IN ('done', 'ignored', 'discarded')"
 _FINISHED_LONG_AGO: Final = (
     "SELECT id FROM messages INDEXED BY finished_messages "
@@ -121,7 +121,7 @@ async def prune(
     are ended.
     """
     await settle_pushes(database, now=now)
-    # Taken once, for others go on writing to it.
+    # Read once, because others go on writing to the log.
     end = await database.read(change_number) - LOG_LINES_KEPT
     while await database.write_all(_TRIM_LOG, [(end, _STEP)]):
         pass
@@ -146,7 +146,7 @@ async def _prune_revisions(
     oldest = _oldest(policy, now)
     removed = document = 0
     while old := await database.select(_OLD, (document, policy.keep, oldest, _STEP), tuple):
-        # What was old stays old: nothing has to be checked again.
+        # Old revisions stay old: no second check.
         removed += await database.write_all(_REMOVE_REVISION, old)
         document = old[-1][0]
     return removed
@@ -167,7 +167,7 @@ def _with_orphans(owners: list[Row], connection: sqlite3.Connection) -> list[Row
 
 
 def _remove_orphans(owner: Row, transaction: Transaction) -> int:
-    # Looked for again: meanwhile a revision may have been written that names one.
+    # Looked up again: a new revision may name one of them.
     rows = [(*orphan, *owner) for orphan in _orphans(owner, transaction.connection)]
     return transaction.connection.executemany(_REMOVE_SEALED, rows).rowcount
 
@@ -226,7 +226,7 @@ def _remove_messages(old: list[Row], transaction: Transaction) -> int:
     removed = 0
     for which in old:
         holder = transaction.connection.execute(_REMOVE_MESSAGE, which).fetchone()
-        # Another pruning may have been here.
+        # Another pruning may have removed it.
         if holder is not None:
             transaction.connection.execute(_REMOVE_TEXTS, holder + which)
             removed += 1

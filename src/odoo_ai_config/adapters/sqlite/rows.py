@@ -13,11 +13,7 @@ from attrs import astuple
 
 from odoo_ai_config.adapters.sqlite.row_layout import Row, RowLayout, microseconds, time_of
 from odoo_ai_config.domain.access import ApiKey, Scope
-from odoo_ai_config.domain.changes import (
-    AuditEntry,
-    AuditId,
-    Delivery,
-)
+from odoo_ai_config.domain.changes import AuditEntry, AuditId, Delivery
 from odoo_ai_config.domain.channels.mapping import (
     ChannelKey,
     ChannelMapping,
@@ -25,15 +21,8 @@ from odoo_ai_config.domain.channels.mapping import (
     SpecialNumber,
 )
 from odoo_ai_config.domain.channels.phone import PhoneNumber
-from odoo_ai_config.domain.collections import (
-    CollectionHead,
-    CollectionKey,
-)
-from odoo_ai_config.domain.credentials.secrets import (
-    SealContext,
-    SealedSecret,
-    TenantKey,
-)
+from odoo_ai_config.domain.collections import CollectionHead, CollectionKey
+from odoo_ai_config.domain.credentials.secrets import SealContext, SealedSecret, TenantKey
 from odoo_ai_config.domain.documents.revisions import Revision
 from odoo_ai_config.domain.identifiers import (
     BusinessDomain,
@@ -90,7 +79,7 @@ def mapping_of(row: Row) -> ChannelMapping:
     return ChannelMapping(
         _channel_key_of(key),
         _owner_of(tenant, domain),
-        # Negative ones were taken once.
+        # Earlier versions accepted negative ones.
         max(0, sequence),
         bool(fallback),
         _numbers_of(numbers),
@@ -109,8 +98,8 @@ def _channel_key_of(text: str) -> ChannelKey:
     )
 
 
-# Neighbouring mappings name the same things; one object for each saves a third of the memory
-# of a large table.
+# Neighbouring mappings name the same things. Sharing the objects saves a third of the memory of
+# a large table.
 @lru_cache(maxsize=_SHARED_NAMES)
 def _owner_of(tenant: str, domain: str) -> TenantDomain:
     return TenantDomain(TenantId(tenant), _domain_of(domain))
@@ -150,7 +139,7 @@ def _outcome_text(outcome: Outcome) -> str:
 
 def _outcome_of(text: str) -> Outcome:
     stored = json.loads(text)
-    # Outcomes that older versions recorded say nothing of items and digests.
+    # Outcomes that older versions recorded have no items and digests.
     items = stored.get("items")
     return Outcome(
         kind=WriteKind(stored["kind"]),

@@ -130,7 +130,7 @@ CREATE TABLE api_keys (
 ) STRICT, WITHOUT ROWID;
 """
 
-# Collections and their items; `removed_at` and no text mark the trace of a removed one.
+# Collections and their items. A tombstone has `removed_at` and no text.
 _COLLECTIONS: Final = """
 CREATE TABLE collections (
     id INTEGER PRIMARY KEY,
@@ -158,7 +158,7 @@ CREATE INDEX items_by_version ON items (collection, version, id, removed_at, dig
 CREATE INDEX traces ON items (collection, version) WHERE removed_at IS NOT NULL;
 """
 
-# Received messages, and the sealed values that most of are theirs now.
+# Received messages. Most sealed values now belong to them.
 _MESSAGES: Final = """
 -- The number is the order in which they were received. The lane names the conversation, and the
 -- head of a lane is its open message (the one that may fall due) with the lowest number.
@@ -201,8 +201,8 @@ CREATE INDEX messages_by_tenant ON messages (tenant, stage);
 CREATE INDEX finished_messages ON messages (updated_at)
 WHERE stage IN ('done', 'ignored', 'discarded');
 
--- With the envelopes apart from the names: texts come in any order of their names, and each
--- would split a page full of envelopes; and who looks for names need not read envelopes.
+-- The index holds the names without the envelopes: texts come in any order of their names, and
+-- each would split a page full of envelopes. A search for names reads no envelopes either.
 CREATE TABLE sealed (
     id INTEGER PRIMARY KEY,
     tenant TEXT NOT NULL,
@@ -222,11 +222,11 @@ ALTER TABLE sealed RENAME TO secrets;
 CREATE INDEX secrets_by_key ON secrets (tenant, key_id);
 """
 
-# How often a message was taken since somebody said what became of it.
+# How often a message was claimed since its outcome was last recorded.
 _CLAIMS: Final = "ALTER TABLE messages ADD COLUMN claims INTEGER NOT NULL DEFAULT 0;\n"
 
-# By reference first: those of messages begin with the time, so that all texts that come together
-# find their place on a few pages, whosever they are.
+# By reference first: references of messages begin with the time, so the texts that come together
+# go to a few pages, whatever tenant they belong to.
 _SECRETS_BY_TIME: Final = """
 CREATE TABLE sealed (
     id INTEGER PRIMARY KEY,
@@ -246,9 +246,9 @@ CREATE INDEX secrets_by_key ON secrets (tenant, key_id);
 CREATE INDEX credentials ON secrets (tenant, domain) WHERE purpose NOT IN ('answer', 'message');
 """
 
-# A push that is too large for one transaction is written here first, and nobody is told of it. The
+# A push that is too large for one transaction is written here first, where nobody reads it. The
 # commit of its head gives it its collection and version, and with them a place in `present_items`.
-# After that its items go to the others, which changes nothing of what is told.
+# After that its items move to the others, which changes nothing that readers see.
 _PUSHES: Final = """
 CREATE TABLE pushes (
     id INTEGER PRIMARY KEY,
@@ -289,8 +289,7 @@ def migrate(connection: sqlite3.Connection) -> None:
     """
     Bring a database to the version that this program knows; an empty file becomes one.
 
-    Raises:
-        StoreUnusableError: It belongs to another program, or to a newer version of this one.
+    Raises `StoreUnusableError` if it belongs to another program or a newer version of this one.
     """
     if sqlite3.sqlite_version_info < OLDEST_SQLITE:
         raise StoreUnusableError(
@@ -319,10 +318,7 @@ def migrate(connection: sqlite3.Connection) -> None:
 
 def require_migrated(connection: sqlite3.Connection) -> None:
     """
-    Make sure that the tables are those that this program knows, and change nothing.
-
-    Raises:
-        StoreUnusableError: They are not, or it is the database of another program.
+    Raise `StoreUnusableError` unless the tables are those that this program knows.
     """
     version = _version(connection)
     if version == 0:
@@ -342,10 +338,7 @@ def require_migrated(connection: sqlite3.Connection) -> None:
 
 def require_known(connection: sqlite3.Connection) -> None:
     """
-    Make sure, within a transaction, that no newer program has changed the tables meanwhile.
-
-    Raises:
-        StoreUnusableError: One has.
+    Raise `StoreUnusableError` if a newer program has changed the tables since the last look.
     """
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version != len(_MIGRATIONS):

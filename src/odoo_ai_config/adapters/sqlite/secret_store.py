@@ -35,7 +35,7 @@ _REWRAP: Final = (
     "UPDATE tenant_keys SET master_id = ?, wrapped = ?, created_at = ? "
     "WHERE (tenant, key_id, master_id, wrapped, created_at) = (?, ?, ?, ?, ?)"
 )
-# The key whose columns are the first parameters is the tenant's newest.
+# Whether the key in the first parameters is its tenant's newest.
 _IS_ACTIVE: Final = (
     f"(SELECT id FROM tenant_keys WHERE ({TENANT_KEYS.columns}) = (?1, ?2, ?3, ?4, ?5)) "
     "= (SELECT max(id) FROM tenant_keys WHERE tenant = ?1)"
@@ -44,7 +44,7 @@ _ADD_KEY: Final = (
     f"INSERT INTO tenant_keys ({TENANT_KEYS.columns}) SELECT ?6, ?7, ?8, ?9, ?10 "
     f"WHERE {_IS_ACTIVE} ON CONFLICT DO NOTHING"
 )
-# Not "<>", which would walk through all that the key itself sealed.
+# Not "<>", which would walk through everything that the key itself sealed.
 _SEALED_BY_OTHERS: Final = (
     f"SELECT {SECRETS.columns} FROM secrets WHERE tenant = ?1 AND key_id < ?2 "
     f"UNION ALL SELECT {SECRETS.columns} FROM secrets WHERE tenant = ?1 AND key_id > ?2 "
@@ -103,9 +103,7 @@ class SqliteSecretStore(SecretStore):
     async def reseal(self, old: SealedSecret, new: SealedSecret) -> bool:
         # The key must be there: a value sealed with a retired one could never be opened again.
         row = *SECRETS.row(new)[-2:], *SECRETS.row(old), new.context.tenant.value, new.key_id
-        return await self.database.write(
-            lambda transaction: transaction.connection.execute(_RESEAL, row).rowcount == 1
-        )
+        return await self.database.write_all(_RESEAL, [row]) == 1
 
     async def retire_keys(self, active: TenantKey) -> bool:
         row = TENANT_KEYS.row(active)

@@ -32,10 +32,10 @@ T = TypeVar("T")
 _CACHE_KIB: Final = 16 * 1024
 # How long a commit shows that there can be another.
 _PROOF_SECONDS: Final = 1.0
-# More than an event of a mebibyte writes: its body, its YAML, and what is kept beside them.
+# More than an event of one mebibyte writes, with its YAML and everything beside it.
 _AS_MUCH_AS_AN_EVENT: Final = 4 * 1024 * 1024
-# What one write may end with while the others go on: a refusal, or a value that SQLite cannot
-# hold (a lone surrogate, an integer beyond 64 bits).
+# Errors that concern one write only: a refusal, or a value that SQLite cannot hold (a lone
+# surrogate, an integer beyond 64 bits).
 _REFUSALS: Final = (DomainError, ApplicationError, ValueError, OverflowError)
 
 
@@ -127,7 +127,7 @@ class GroupWriter:
             await self.write(_write_nothing)
             self._file.require_log()
         elif self._failing:
-            # By itself, so that it fails for no write that there is room for.
+            # By itself, so that no write fails that there is room for.
             await self.write(_write_as_much_as_an_event, long=True)
         else:
             await self.write(_rewrite)
@@ -153,7 +153,7 @@ class GroupWriter:
         try:
             self._write_queued()
         finally:
-            # Whatever became of the others: each call runs one, and nobody else does.
+            # Even if the others failed: each call runs exactly one long job.
             run_batch([self._long_queue.popleft()], self._write_together)
 
     def _write_together(self, jobs: list[Job[Transaction]]) -> None:
@@ -205,7 +205,7 @@ class GroupWriter:
 
     def _commit(self, connection: sqlite3.Connection) -> None:
         connection.execute("COMMIT")
-        # Asked afterwards, so that nothing is acknowledged that went into a log without a name.
+        # After the commit, so that nothing is acknowledged that went into a log without a name.
         self._file.require_log()
         self._proven_until = monotonic() + _PROOF_SECONDS
         self._failing = False
@@ -216,15 +216,15 @@ def _write_nothing(_transaction: Transaction) -> None:
 
 
 def _rewrite(transaction: Transaction) -> None:
-    # A page goes the whole way to the disk, and says what it said before. Twice, because SQLite
-    # leaves a page alone that is given what it has.
+    # A page goes to the disk with its old content. Two updates, because SQLite does not write a
+    # page that stays as it is.
     transaction.connection.execute("UPDATE sequence SET value = value + 1")
     transaction.connection.execute("UPDATE sequence SET value = value - 1")
 
 
 def _write_as_much_as_an_event(transaction: Transaction) -> None:
-    # The pages go to the log although nothing is on them in the end; the file keeps them free
-    # for the next writes.
+    # The pages go to the log although they end up empty; the file keeps them free for the next
+    # writes.
     text = "x" * _AS_MUCH_AS_AN_EVENT
     transaction.connection.execute("INSERT INTO changes VALUES (-1, ?, '', 0, 0)", (text,))
     transaction.connection.execute("DELETE FROM changes WHERE seq = -1")
@@ -240,7 +240,7 @@ def _run_apart(transaction: Transaction, job: Job[Transaction]) -> None:
 
 
 def _log(transaction: Transaction, before: int) -> int:
-    # A commit without a line in the log takes a number all the same: caches go by it.
+    # A commit without a line in the change log takes a number too: caches depend on it.
     rows = [(before + n, *change) for n, change in enumerate(transaction.changes, start=1)]
     number = before + max(len(rows), 1)
     transaction.connection.executemany("INSERT INTO changes VALUES (?, ?, ?, ?, ?)", rows)

@@ -7,7 +7,6 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
-from odoo_ai_config.adapters.memory.yaml_codec import JsonYamlCodec
 from odoo_ai_config.domain.documents.document import AuthoredYaml, Document
 from odoo_ai_config.domain.documents.revisions import Revision
 from odoo_ai_config.domain.identifiers import CONFIG, BusinessDomain, DocumentKey, TenantId
@@ -18,6 +17,7 @@ from odoo_ai_config.entrypoints.http.documents.representations import (
     number_of,
 )
 from odoo_ai_config.entrypoints.http.platform.representations import json_bytes, timestamp
+from tests.stand_ins.yaml_codec import JsonYamlCodec
 
 AT = datetime(2026, 4, 23, 19, 14, 20, 512999, tzinfo=UTC)
 KEY = DocumentKey(TenantId("acme"), BusinessDomain("retail"), CONFIG)
