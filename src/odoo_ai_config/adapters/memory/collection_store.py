@@ -37,8 +37,7 @@ class MemoryCollectionStore(MemoryAdapter, CollectionStore):
     async def digests(
         self, key: CollectionKey, ids: Sequence[str] | None = None
     ) -> Mapping[str, str]:
-        wanted = self._states(key) if ids is None else ids
-        items = await self.items(key, list(wanted))
+        items = await self.items(key, list(self._states(key)) if ids is None else ids)
         return {id_: item.digest for id_, item in items.items()}
 
     async def items(self, key: CollectionKey, ids: Sequence[str]) -> Mapping[str, Item]:
@@ -49,19 +48,19 @@ class MemoryCollectionStore(MemoryAdapter, CollectionStore):
     async def page(
         self, key: CollectionKey, position: Position, *, limit: int
     ) -> CollectionPage | None:
-        head = await self.head(key)
-        if head is None:
+        kept = self.state.collections.get(key)
+        if kept is None:
             return None
         following = sorted(
             (
                 state
-                for state in self._states(key).values()
+                for state in kept.states.values()
                 if (state.version, state.id) > position.start
                 and (state.item is not None or state.version > position.since)
             ),
             key=lambda state: (state.version, state.id),
         )
-        return CollectionPage.of(head, following, limit=limit)
+        return CollectionPage.of(kept.head, following, limit=limit)
 
     def _states(self, key: CollectionKey) -> dict[str, ItemState]:
         kept = self.state.collections.get(key)

@@ -37,7 +37,7 @@ class MemoryMessageInbox(MemoryAdapter, MessageInbox):
     async def claim(
         self, claim_limits: ClaimLimits, *, now: datetime, until: datetime
     ) -> Sequence[InboxMessage]:
-        due = self._due_by_tenant(now)
+        messages, due = self.state.messages, self._due_by_tenant(now)
         free = {
             tenant: claim_limits.per_tenant - claim_limits.in_hand.get(tenant, 0) for tenant in due
         }
@@ -48,7 +48,7 @@ class MemoryMessageInbox(MemoryAdapter, MessageInbox):
             if free[tenant] <= 0 or not due[tenant]:
                 continue
             message = due[tenant].popleft().taken(until=until)
-            self.state.messages[message.id] = message
+            messages[message.id] = message
             taken.append(message)
             free[tenant] -= 1
             turns.append(tenant)
@@ -56,6 +56,7 @@ class MemoryMessageInbox(MemoryAdapter, MessageInbox):
         return taken
 
     async def next_due(self, *, beside: Collection[TenantId] = ()) -> datetime | None:
+        self._state.require_presence()
         heads = self._heads()
         return min((due for due, head in heads if head.holder.tenant not in beside), default=None)
 
@@ -70,7 +71,8 @@ class MemoryMessageInbox(MemoryAdapter, MessageInbox):
         return self.state.messages.get(message_id)
 
     async def received(self, origin: Origin) -> InboxMessage | None:
-        return next(map(self.state.messages.__getitem__, self.state.received(origin)), None)
+        state = self.state
+        return next(map(state.messages.__getitem__, state.received(origin)), None)
 
     async def page(
         self,
@@ -102,7 +104,8 @@ class MemoryMessageInbox(MemoryAdapter, MessageInbox):
         return {stage: StageCount(count, oldest[stage]) for stage, count in counts.items()}
 
     async def prune(self, *, before: datetime) -> int:
-        messages, kept = self.state.messages, OPEN | STUCK
+        state, kept = self.state, OPEN | STUCK
+        messages, secrets = state.messages, state.secrets
         finished = [
             message.id
             for message in messages.values()
@@ -111,7 +114,6 @@ class MemoryMessageInbox(MemoryAdapter, MessageInbox):
         for id_ in finished:
             del messages[id_]
         holders = {message.id.value: message.holder for message in messages.values()}
-        secrets = self.state.secrets
         orphans = [
             (context, fingerprint)
             for context, fingerprint in secrets
@@ -123,7 +125,7 @@ class MemoryMessageInbox(MemoryAdapter, MessageInbox):
 
     def _heads(self) -> Iterator[tuple[datetime, InboxMessage]]:
         heads: dict[str, InboxMessage] = {}
-        for message in self.state.messages.values():
+        for message in self._state.messages.values():
             if message.due_at is not None and message.conversation not in heads:
                 heads[message.conversation] = message
                 yield message.due_at, message

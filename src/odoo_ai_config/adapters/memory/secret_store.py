@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from odoo_ai_config.adapters.memory.state import MemoryAdapter
+from odoo_ai_config.adapters.memory.state import MemoryAdapter, MemoryState
 from odoo_ai_config.application.ports.secret_store import SecretStore
 from odoo_ai_config.domain.credentials.secrets import (
     Fingerprint,
@@ -24,7 +24,7 @@ class MemorySecretStore(MemoryAdapter, SecretStore):
     """
 
     async def active_key(self, tenant: TenantId) -> TenantKey | None:
-        return self._active(tenant)
+        return _active(self.state, tenant)
 
     async def sealing_key(self, tenant: TenantId) -> TenantKey | None:
         return await self.active_key(tenant)
@@ -56,35 +56,39 @@ class MemorySecretStore(MemoryAdapter, SecretStore):
         return True
 
     async def add_key(self, key: TenantKey, *, successor_of: TenantKey) -> bool:
-        if self._active(key.tenant) != successor_of:
+        state = self.state
+        if _active(state, key.tenant) != successor_of:
             return False
-        self.state.keys[key.tenant].append(key)
+        state.keys[key.tenant].append(key)
         return True
 
     async def secrets_not_sealed_by(self, key: TenantKey, *, limit: int) -> Sequence[SealedSecret]:
-        return self._sealed_by_others(key)[:limit]
+        return _sealed_by_others(self.state, key)[:limit]
 
     async def reseal(self, old: SealedSecret, new: SealedSecret) -> bool:
-        place = old.context, old.fingerprint
-        key_is_there = self.state.holds_key(new.context.tenant, new.key_id)
-        if not key_is_there or self.state.secrets.get(place) != old:
+        state, place = self.state, (old.context, old.fingerprint)
+        key_is_there = state.holds_key(new.context.tenant, new.key_id)
+        if not key_is_there or state.secrets.get(place) != old:
             return False
-        self.state.secrets[place] = new
+        state.secrets[place] = new
         return True
 
     async def retire_keys(self, active: TenantKey) -> bool:
-        if self._active(active.tenant) != active or self._sealed_by_others(active):
+        state = self.state
+        if _active(state, active.tenant) != active or _sealed_by_others(state, active):
             return False
-        self.state.keys[active.tenant] = [active]
+        state.keys[active.tenant] = [active]
         return True
 
-    def _active(self, tenant: TenantId) -> TenantKey | None:
-        keys = self.state.keys.get(tenant)
-        return None if keys is None else keys[-1]
 
-    def _sealed_by_others(self, key: TenantKey) -> list[SealedSecret]:
-        return [
-            secret
-            for secret in self.state.secrets.values()
-            if secret.context.tenant == key.tenant and secret.key_id != key.key_id
-        ]
+def _active(state: MemoryState, tenant: TenantId) -> TenantKey | None:
+    keys = state.keys.get(tenant)
+    return None if keys is None else keys[-1]
+
+
+def _sealed_by_others(state: MemoryState, key: TenantKey) -> list[SealedSecret]:
+    return [
+        secret
+        for secret in state.secrets.values()
+        if secret.context.tenant == key.tenant and secret.key_id != key.key_id
+    ]
