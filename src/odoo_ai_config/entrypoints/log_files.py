@@ -16,7 +16,8 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Final, TextIO, TypeAlias
 
-from odoo_ai_config.entrypoints.private_files import append_private, make_folder
+from odoo_ai_config.adapters.private_files import make_private_folder
+from odoo_ai_config.entrypoints.private_files import append_private
 
 # A rendered line, and the area that it is about, if it is about one.
 Line: TypeAlias = tuple[str, str | None]
@@ -55,7 +56,7 @@ class LogFiles:
     def __init__(
         self, folder: Path, *, worker: int = 0, now: Callable[[], float] = time.time
     ) -> None:
-        make_folder(folder)
+        make_private_folder(folder)
         self._folder = folder
         self._suffix = f"-{worker}" if worker else ""
         self._removes = worker == 0

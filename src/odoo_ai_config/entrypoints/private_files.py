@@ -11,22 +11,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final, TextIO
 
+from odoo_ai_config.adapters.private_files import PRIVATE_FILE, make_private_folder, write_durably
+
 _FOLDER: Final = 0o700
-_FILE: Final = 0o600
 # Going through a folder does not take the right to list it, where the system has a word for that.
 _THROUGH: Final = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY
-
-
-def make_folder(folder: Path) -> None:
-    """
-    Make *folder*, and what is missing above it, for its owner only.
-
-    Raises:
-        OSError: It cannot be made.
-    """
-    for path in reversed((folder, *folder.parents)):
-        if not path.exists():
-            path.mkdir(mode=_FOLDER, exist_ok=True)
 
 
 def write_private(folder: Path, place: Path, text: str) -> None:
@@ -40,7 +29,7 @@ def write_private(folder: Path, place: Path, text: str) -> None:
         OSError: It cannot be written, or there is a link below *folder*; its `filename` is the
             file or the folder that is in the way.
     """
-    make_folder(folder)
+    make_private_folder(folder)
     inside, path = os.open(folder, _THROUGH), folder
     try:
         for name in place.parts[:-1]:
@@ -62,7 +51,7 @@ def append_private(path: Path) -> TextIO:
     """
     flags = os.O_CREAT | os.O_APPEND | os.O_WRONLY | os.O_NOFOLLOW
     try:
-        descriptor = os.open(path, flags, _FILE)
+        descriptor = os.open(path, flags, PRIVATE_FILE)
     except OSError as error:
         raise _told(error, path) from error
     return os.fdopen(descriptor, "a", encoding="utf-8")
@@ -86,13 +75,11 @@ def _replace(inside: int, path: Path, text: str) -> None:
         # Left behind by a process that was killed here.
         with suppress(FileNotFoundError):
             os.unlink(fresh, dir_fd=inside)
-        descriptor = os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_WRONLY, _FILE, dir_fd=inside)
+        flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY
+        descriptor = os.open(fresh, flags, PRIVATE_FILE, dir_fd=inside)
         try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                # Else a loss of power may leave the new name without the text.
-                os.fsync(file.fileno())
+            # Else a loss of power may leave the new name without the text.
+            write_durably(descriptor, text.encode())
             os.replace(fresh, path.name, src_dir_fd=inside, dst_dir_fd=inside)
         except OSError:
             os.unlink(fresh, dir_fd=inside)

@@ -26,6 +26,12 @@ from odoo_ai_config.adapters.crypto.key_ring import (
     KeyRingStatus,
     MasterKey,
 )
+from odoo_ai_config.adapters.private_files import (
+    PRIVATE_FILE,
+    make_private_folder,
+    sync_folder,
+    write_durably,
+)
 from odoo_ai_config.application.errors import InvalidKeyRingError, MasterKeyMissingError
 from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.application.ports.secret_vault import RingTrouble
@@ -34,8 +40,6 @@ _log = structlog.get_logger(area="config")
 
 SETTING: Final = "ODOO_AI_CONFIG_KEYRING"
 _FORMAT: Final = 1
-_PRIVATE_FILE: Final = 0o600
-_PRIVATE_FOLDER: Final = 0o700
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 _PATH_STARTS: Final = ("/", "./", "../", "~/")
 
@@ -249,11 +253,9 @@ class KeyRingFile(KeyRingSource):
     def _turn(self) -> Iterator[None]:
         with ExitStack() as stack:
             try:
-                # Not with `parents=True`, which leaves the mode of parents to the umask.
-                for folder in reversed(self._path.parents):
-                    folder.mkdir(mode=_PRIVATE_FOLDER, exist_ok=True)
+                make_private_folder(self._path.parent)
                 flags = os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW
-                lock = os.open(f"{self._path}.lock", flags, _PRIVATE_FILE)
+                lock = os.open(f"{self._path}.lock", flags, PRIVATE_FILE)
                 stack.callback(os.close, lock)
                 fcntl.flock(lock, fcntl.LOCK_EX)
             except OSError as error:
@@ -265,17 +267,10 @@ class KeyRingFile(KeyRingSource):
         try:
             # A process that was killed here leaves it behind.
             fresh.unlink(missing_ok=True)
-            descriptor = os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_WRONLY, _PRIVATE_FILE)
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(_render(ring))
-                file.flush()
-                os.fsync(file.fileno())
+            descriptor = os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_WRONLY, PRIVATE_FILE)
+            write_durably(descriptor, _render(ring))
             fresh.replace(self._path)
-            folder = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+            sync_folder(self._path.parent)
         except OSError as error:
             raise self._unusable(error) from error
 

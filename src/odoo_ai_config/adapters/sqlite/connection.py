@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 from urllib.parse import quote
 
+from odoo_ai_config.adapters.private_files import PRIVATE_FILE, make_private_folder
 from odoo_ai_config.adapters.sqlite.schema import migrate, require_migrated
 from odoo_ai_config.application.errors import (
     StoreFailure,
@@ -117,13 +118,11 @@ class DatabaseFile:
         Raises `StoreUnusableError` if there is none and it is only to be read.
         """
         if not self.read_only:
-            # Not with `parents`, which ignores the mode for the folders above.
-            for folder in reversed(self.path.parents):
-                folder.mkdir(mode=0o700, exist_ok=True)
+            make_private_folder(self.path.parent)
             # An existing file is not even opened: closing it would drop the locks that another
             # connection of this process holds on it.
             with contextlib.suppress(FileExistsError):
-                os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+                os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, PRIVATE_FILE))
         self._identity = _identity_at(self.path)
         if self._identity is None:
             raise StoreUnusableError(

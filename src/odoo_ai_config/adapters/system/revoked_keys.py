@@ -9,6 +9,12 @@ import os
 from collections.abc import Collection
 from pathlib import Path
 
+from odoo_ai_config.adapters.private_files import (
+    PRIVATE_FILE,
+    make_private_folder,
+    sync_folder,
+    write_durably,
+)
 from odoo_ai_config.application.errors import StoreUnusableError
 from odoo_ai_config.application.ports.revoked_keys import RevokedKeys
 
@@ -32,19 +38,9 @@ class RevokedKeysFile(RevokedKeys):
         lines = "".join(f"\n{key_id}\n" for key_id in sorted(key_ids)).encode("ascii")
         flags = os.O_CREAT | os.O_APPEND | os.O_WRONLY | os.O_NOFOLLOW
         try:
-            # Not with `parents`, which makes those above as the umask lets it.
-            for above in reversed(self._path.parents):
-                above.mkdir(mode=0o700, exist_ok=True)
-            descriptor = os.open(self._path, flags, 0o600)
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(lines)
-                file.flush()
-                os.fsync(file.fileno())
-            folder = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+            make_private_folder(self._path.parent)
+            write_durably(os.open(self._path, flags, PRIVATE_FILE), lines)
+            sync_folder(self._path.parent)
         except OSError as error:
             raise StoreUnusableError(
                 f"O que foi revogado não pôde ser anotado em {self._path} ({error.strerror}): "
