@@ -99,6 +99,18 @@ class ChannelDirectoryContract(StoreContract):
         listed = [str(new.mapping.key) for new in await stores.channels.mappings()]
         assert listed == sorted(map(str, keys))
 
+    async def test_route_tells_the_version_of_the_mapping_that_decided(
+        self, stores: Stores
+    ) -> None:
+        asked = message("1", "1")
+        # The table is asked for in between, as a process that is already up would ask.
+        for version, tenant in enumerate(("a", "b", "c"), start=1):
+            moved = mapping("1", "1", version, tenant=tenant)
+            await stores.config.commit(Changeset(mappings=(moved,)))
+            route = await routed(stores, asked)
+            assert (route.owner, route.mapping_version) == (owner(tenant), version)
+        assert (await routed(stores, message("2", "1"))).mapping_version == 0
+
     async def test_unknown_keys_are_left_out(self, stores: Stores) -> None:
         await put(stores, mapping("1", "1").mapping)
         unknown = [mapping("1", "2").mapping.key, ChannelKey(ChatwootId("1"))]

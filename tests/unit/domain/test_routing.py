@@ -2,13 +2,19 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from types import FrameType
 from typing import TypedDict, Unpack
 
 import pytest
 from attrs import evolve
 
-from odoo_ai_config.domain.channels.mapping import ChannelKey, ChannelMapping, SpecialNumber
+from odoo_ai_config.domain.channels.mapping import (
+    ChannelKey,
+    ChannelMapping,
+    MappingRevision,
+    SpecialNumber,
+)
 from odoo_ai_config.domain.channels.phone import PhoneNumber
 from odoo_ai_config.domain.channels.routing import (
     Consideration,
@@ -24,6 +30,7 @@ ONE, TWO = ChatwootId("1"), ChatwootId("2")
 RETAIL, HEALTH = BusinessDomain("retail"), BusinessDomain("health")
 ANA, BIA = TenantDomain(TenantId("ana"), RETAIL), TenantDomain(TenantId("bia"), RETAIL)
 BOSS = "5511987654321"
+NOON = datetime(2025, 1, 1, 12, tzinfo=UTC)
 
 
 class Data(TypedDict, total=False):
@@ -295,16 +302,34 @@ def test_removing_one_channel_leaves_the_others_that_share_its_number_and_accoun
     assert vars(table) == vars(RoutingTable())
 
 
-def test_route_names_the_mapping_that_decided() -> None:
+def test_route_tells_the_version_of_the_mapping_that_decided() -> None:
+    def deciding(message: IncomingMessage, *mappings: ChannelMapping) -> int:
+        revisions = [
+            MappingRevision(one, version, NOON, NOON, "k")
+            for version, one in enumerate(mappings, start=1)
+        ]
+        return RoutingTable.of(revisions).resolve(message).mapping_version
+
     special = elsewhere(ANA, numbers=number("admin"))
     of_inbox, of_account = inbox_of(BIA), account_of(BIA)
     falling = holder_of(BIA, fallback=True)
 
-    assert RoutingTable([of_inbox, of_account]).resolve(IN_INBOX).channel == of_inbox.key
-    assert RoutingTable([of_inbox, of_account]).resolve(OUTSIDE).channel == of_account.key
-    assert RoutingTable([special, falling]).resolve(OUTSIDE).channel == special.key
-    assert RoutingTable([falling]).resolve(OUTSIDE).channel == falling.key
-    assert RoutingTable().resolve(OUTSIDE).channel is None
+    assert deciding(IN_INBOX, of_account, of_inbox) == 2
+    assert deciding(OUTSIDE, of_account, of_inbox) == 1
+    assert deciding(OUTSIDE, falling, special) == 2
+    assert deciding(OUTSIDE, evolve(special, active=False), falling) == 2
+    assert deciding(OUTSIDE) == 0
+
+
+def test_table_keeps_the_newest_version_of_a_mapping() -> None:
+    table = RoutingTable.of([MappingRevision(inbox_of(BIA), 1, NOON, NOON, "k")])
+    with table.supposing(inbox_of(ANA)):
+        pass
+    assert table.resolve(IN_INBOX).mapping_version == 1
+    table.put(inbox_of(ANA), 2)
+    assert table.resolve(IN_INBOX).mapping_version == 2
+    table.put(evolve(inbox_of(ANA), active=False), 3)
+    assert vars(table) == vars(RoutingTable())
 
 
 def test_explanation_distinguishes_no_fallback_from_a_fallback_of_others() -> None:

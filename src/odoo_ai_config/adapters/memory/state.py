@@ -126,7 +126,7 @@ class MemoryState:
             self.histories.setdefault(revision.key, []).append(revision)
         for mapped in changeset.mappings:
             self.mappings[mapped.mapping.key] = mapped
-            self.routing.put(mapped.mapping)
+            self.routing.put(mapped.mapping, mapped.version)
         if changeset.new_tenant_key is not None:
             self.keys[changeset.new_tenant_key.tenant] = [changeset.new_tenant_key]
         for secret in changeset.secrets:

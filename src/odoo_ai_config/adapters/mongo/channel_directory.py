@@ -166,7 +166,7 @@ class MongoChannelDirectory(ChannelDirectory):
 
 
 def _table_of(records: Iterable[Record]) -> RoutingTable:
-    return RoutingTable(from_record(record, MappingRevision).mapping for record in records)
+    return RoutingTable.of(from_record(record, MappingRevision) for record in records)
 
 
 def _owned(tenants: Collection[TenantId]) -> Record:

@@ -16,7 +16,7 @@ from typing import Any, Final, TypeAlias, TypeVar
 
 from attrs import frozen
 
-from odoo_ai_config.domain.channels.mapping import ChannelMapping
+from odoo_ai_config.domain.channels.mapping import MappingRevision
 from odoo_ai_config.domain.documents.revisions import Revision
 
 K = TypeVar("K", bound=Hashable)
@@ -45,7 +45,7 @@ class OwnCommit:
 
     before: int
     after: int
-    mappings: Sequence[ChannelMapping]
+    mappings: Sequence[MappingRevision]
 
 
 class RowCache:
@@ -116,7 +116,7 @@ class RowCache:
             for place in updates:
                 self._remove(place)
 
-    def committed(self, mappings: Sequence[ChannelMapping]) -> None:
+    def committed(self, mappings: Sequence[MappingRevision]) -> None:
         """
         Take note that the announced commit succeeded; it wrote *mappings* too.
         """

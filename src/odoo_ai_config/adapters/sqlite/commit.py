@@ -42,7 +42,7 @@ from odoo_ai_config.adapters.sqlite.rows import (
 from odoo_ai_config.adapters.sqlite.writer import Transaction
 from odoo_ai_config.application.errors import DeliveryRecordedError, TenantKeyChangedError
 from odoo_ai_config.domain.changes import Changeset
-from odoo_ai_config.domain.channels.mapping import ChannelClaim, ChannelMapping
+from odoo_ai_config.domain.channels.mapping import ChannelClaim, MappingRevision
 from odoo_ai_config.domain.errors import RevisionConflictError
 
 T = TypeVar("T", bound=AttrsInstance)
@@ -109,7 +109,7 @@ class PreparedChangeset:
     ) -> None:
         self._writes: list[Callable[[sqlite3.Connection], None]] = []
         self._changes: list[tuple[str, str, int, int]] = []
-        self._mappings = [revision.mapping for revision in changeset.mappings]
+        self._mappings = changeset.mappings
         self._updates: dict[tuple[Lookup[Any, Any], Hashable], object] = {}
         self._claim = changeset.claim
         self._decided_at = decided_at
@@ -173,10 +173,12 @@ class PreparedChangeset:
 def _require_undisputed(claim: ChannelClaim, decided_at: int, transaction: Transaction) -> None:
     # Only what was written since then matters, in this transaction too.
     connection = transaction.connection
-    changed: Sequence[ChannelMapping] | None = ()
+    changed: Sequence[MappingRevision] | None = ()
     if change_number(connection) > decided_at:
         changed = changed_since(connection, decided_at)
-    if changed is None or any(map(claim.touches, (*changed, *transaction.mappings))):
+    if changed is None or any(
+        claim.touches(revision.mapping) for revision in (*changed, *transaction.mappings)
+    ):
         raise RevisionConflictError
 
 

@@ -13,8 +13,8 @@ from typing import Final
 from odoo_ai_config.adapters.sqlite.cache import RowCache
 from odoo_ai_config.adapters.sqlite.connection import change_number
 from odoo_ai_config.adapters.sqlite.reader import Reader
-from odoo_ai_config.adapters.sqlite.rows import MAPPING_COLUMNS, mapping_of
-from odoo_ai_config.domain.channels.mapping import ChannelMapping
+from odoo_ai_config.adapters.sqlite.rows import MAPPING_COLUMNS, mapping_revision_of
+from odoo_ai_config.domain.channels.mapping import MappingRevision
 from odoo_ai_config.domain.channels.routing import RoutingTable
 
 _CHUNK: Final = 1000
@@ -86,21 +86,21 @@ class LiveRouting:
             self._table = table
         self._put(changed)
 
-    def _put(self, mappings: Sequence[ChannelMapping]) -> None:
-        for mapping in mappings:
-            self._table.put(mapping)
+    def _put(self, revisions: Sequence[MappingRevision]) -> None:
+        for revision in revisions:
+            self._table.put(revision.mapping, revision.version)
 
     def _select(
         self, connection: sqlite3.Connection
-    ) -> tuple[int, RoutingTable | None, Sequence[ChannelMapping]]:
+    ) -> tuple[int, RoutingTable | None, Sequence[MappingRevision]]:
         number = change_number(connection)
         changed = changed_since(connection, self._number)
         if changed is None:
-            return number, RoutingTable(_all_active(connection)), ()
+            return number, RoutingTable.of(_all_active(connection)), ()
         return number, None, changed
 
 
-def changed_since(connection: sqlite3.Connection, number: int) -> Sequence[ChannelMapping] | None:
+def changed_since(connection: sqlite3.Connection, number: int) -> Sequence[MappingRevision] | None:
     """
     The mappings that commits after *number* wrote; None if the change log does not go back so far.
     """
@@ -109,18 +109,18 @@ def changed_since(connection: sqlite3.Connection, number: int) -> Sequence[Chann
     return _rows(connection, _CHANGED_SINCE, number)
 
 
-def _all_active(connection: sqlite3.Connection) -> Iterator[ChannelMapping]:
+def _all_active(connection: sqlite3.Connection) -> Iterator[MappingRevision]:
     last = ""
     while rows := _rows(connection, _NEXT_ACTIVE, last, _CHUNK):
         yield from rows
-        last = str(rows[-1].key)
+        last = str(rows[-1].mapping.key)
 
 
 def _rows(
     connection: sqlite3.Connection, statement: str, *which: object
-) -> Sequence[ChannelMapping]:
+) -> Sequence[MappingRevision]:
     (text,) = connection.execute(statement, which).fetchone()
-    return [mapping_of(row) for row in json.loads(text)]
+    return [mapping_revision_of(row) for row in json.loads(text)]
 
 
 def _retrieve(reading: asyncio.Task[None]) -> None:

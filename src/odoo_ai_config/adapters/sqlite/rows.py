@@ -68,15 +68,9 @@ def mapping_row(revision: MappingRevision) -> Row:
 
 
 def mapping_revision_of(row: Row) -> MappingRevision:
-    version, created_at, updated_at, author = row[7:]
-    return MappingRevision(
-        mapping_of(row), version, time_of(created_at), time_of(updated_at), author
-    )
-
-
-def mapping_of(row: Row) -> ChannelMapping:
     key, tenant, domain, sequence, fallback, numbers, active = row[:7]
-    return ChannelMapping(
+    version, created_at, updated_at, author = row[7:]
+    mapping = ChannelMapping(
         _channel_key_of(key),
         _owner_of(tenant, domain),
         # Earlier versions accepted negative ones.
@@ -85,6 +79,7 @@ def mapping_of(row: Row) -> ChannelMapping:
         _numbers_of(numbers),
         bool(active),
     )
+    return MappingRevision(mapping, version, time_of(created_at), time_of(updated_at), author)
 
 
 def _channel_key_of(text: str) -> ChannelKey:

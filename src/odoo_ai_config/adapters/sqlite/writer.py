@@ -24,7 +24,7 @@ from odoo_ai_config.adapters.sqlite.connection import (
 from odoo_ai_config.adapters.sqlite.jobs import Batcher, Job, run_batch
 from odoo_ai_config.adapters.sqlite.schema import require_known
 from odoo_ai_config.application.errors import ApplicationError
-from odoo_ai_config.domain.channels.mapping import ChannelMapping
+from odoo_ai_config.domain.channels.mapping import MappingRevision
 from odoo_ai_config.domain.errors import DomainError
 
 T = TypeVar("T")
@@ -55,7 +55,7 @@ class Transaction:
 
     connection: sqlite3.Connection
     changes: list[tuple[str, str, int, int]] = field(factory=list)
-    mappings: list[ChannelMapping] = field(factory=list)
+    mappings: list[MappingRevision] = field(factory=list)
     updates: dict[tuple[Lookup[Any, Any], Hashable], object] = field(factory=dict)
 
 

@@ -40,23 +40,16 @@ from odoo_ai_config.domain.messages.receiving import ChatwootEvent, reason_to_ig
 NO_ROUTE: Final = "no_route"
 
 
-async def destination_of(
-    route: Route | None, *, channels: ChannelDirectory, store: ConfigStore
-) -> Destination | None:
+async def destination_of(route: Route | None, *, store: ConfigStore) -> Destination | None:
     """
     The destination of *route*, with the versions that decided it; None if there is none.
     """
-    if route is None or route.owner is None or route.channel is None:
+    if route is None or route.owner is None:
         return None
     config = route.owner.document(CONFIG)
     revision = (await store.current((config,))).get(config)
-    mapping = (await channels.current((route.channel,))).get(route.channel)
-    return Destination(
-        route.owner,
-        route.crew,
-        route.matched_by,
-        Release(version_of(revision), 0 if mapping is None else mapping.version),
-    )
+    release = Release(version_of(revision), route.mapping_version)
+    return Destination(route.owner, route.crew, route.matched_by, release)
 
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -138,7 +131,7 @@ class ReceiveMessage:
                     message_id, event.origin, Stage.IGNORED, now, now, reason=ignored.value
                 )
                 return Changeset(messages=(message,)), _receipt(message, Reception.IGNORED)
-            destination = await destination_of(route, channels=self.channels, store=self.store)
+            destination = await destination_of(route, store=self.store)
             place = place_of_body(message_id, destination)
             body, sealing = await self.sealer.one(place, payload, at=now)
             if destination is None:

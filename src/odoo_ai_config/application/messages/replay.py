@@ -172,7 +172,7 @@ class ReplayMessages:
         number = customer_message(body).contact.number
         incoming = IncomingMessage(message.origin.account, message.origin.inbox, number)
         route = (await self.channels.table_for(incoming)).resolve(incoming)
-        return await destination_of(route, channels=self.channels, store=self.store)
+        return await destination_of(route, store=self.store)
 
 
 @frozen

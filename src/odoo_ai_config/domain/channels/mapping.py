@@ -69,7 +69,8 @@ MAPPING_REFUSALS: Final = (
 )
 
 
-@frozen
+# Routing looks the version of the deciding mapping up for each message.
+@frozen(cache_hash=True)
 class ChannelKey:
     """
     The channel of a mapping.

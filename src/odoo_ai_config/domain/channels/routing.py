@@ -14,7 +14,13 @@ from typing import Final, TypeAlias
 
 from attrs import evolve, field, frozen
 
-from odoo_ai_config.domain.channels.mapping import ChannelClaim, ChannelKey, ChannelMapping, Rivals
+from odoo_ai_config.domain.channels.mapping import (
+    ChannelClaim,
+    ChannelKey,
+    ChannelMapping,
+    MappingRevision,
+    Rivals,
+)
 from odoo_ai_config.domain.channels.phone import comparable, digits_of
 from odoo_ai_config.domain.identifiers import ChatwootId, TenantDomain, TenantId
 
@@ -81,14 +87,14 @@ class Route:
 
     Args:
         considered: Only filled by `RoutingTable.explain`.
-        channel: The channel whose mapping decided. It does not count when routes are compared.
+        mapping_version: Of the mapping that decided. It does not count when routes are compared.
     """
 
     owner: TenantDomain | None
     crew: str | None
     matched_by: Rule
     considered: tuple[Consideration, ...] = ()
-    channel: ChannelKey | None = field(default=None, eq=False)
+    mapping_version: int = field(default=0, eq=False)
 
 
 # The mappings with one number, by tenant, in the order of `_by_area`. The indexes hold ids as
@@ -129,6 +135,7 @@ class RoutingTable:
 
     def __init__(self, mappings: Iterable[ChannelMapping] = ()) -> None:
         self._mappings: dict[ChannelKey, ChannelMapping] = {}
+        self._versions: dict[ChannelKey, int] = {}
         self._channels: dict[tuple[str | None, str | None], ChannelMapping] = {}
         # How many channels each tenant has in an account, and the accounts of each tenant.
         self._accounts: dict[str | None, dict[str, int]] = {}
@@ -156,21 +163,42 @@ class RoutingTable:
                 for account in self._places.get(tenant, ()):
                     self._account_fallbacks.setdefault(account, []).append(first)
 
+    @classmethod
+    def of(cls, revisions: Iterable[MappingRevision]) -> RoutingTable:
+        """
+        Make a table of the newest revisions, with their versions for `Route.mapping_version`.
+        """
+        versions: dict[ChannelKey, int] = {}
+
+        def mappings() -> Iterator[ChannelMapping]:
+            # One by one: there may be very many.
+            for revision in revisions:
+                versions[revision.mapping.key] = revision.version
+                yield revision.mapping
+
+        table = cls(mappings())
+        table._versions = {key: versions[key] for key in table._mappings}
+        return table
+
     def __len__(self) -> int:
         return len(self._mappings)
 
     def __iter__(self) -> Iterator[ChannelMapping]:
         return iter(self._mappings.values())
 
-    def put(self, mapping: ChannelMapping) -> None:
+    def put(self, mapping: ChannelMapping, version: int = 0) -> None:
         """
         Take in the newest mapping of one channel; an inactive one leaves the table.
+
+        *version* is for `Route.mapping_version`; 0 if nobody needs it.
         """
         before = self._mappings.get(mapping.key)
         if before is not None:
             self._remove(before)
         if mapping.active:
             self._add(mapping)
+            if version:
+                self._versions[mapping.key] = version
             for entries in self._number_lists(mapping):
                 insort(entries, mapping, key=_by_area)
             if mapping.fallback:
@@ -179,14 +207,15 @@ class RoutingTable:
     @contextmanager
     def supposing(self, mapping: ChannelMapping) -> Iterator[None]:
         """
-        Route as after ``put(mapping)`` inside a ``with`` block, and as before it afterwards.
+        Route as after a write of *mapping* inside a ``with`` block, and as before it afterwards.
         """
         before = self._mappings.get(mapping.key, evolve(mapping, active=False))
-        self.put(mapping)
+        version = self._versions.get(mapping.key, 0)
+        self.put(mapping, version)
         try:
             yield
         finally:
-            self.put(before)
+            self.put(before, version)
 
     def rivals_of(self, claim: ChannelClaim) -> Rivals:
         """
@@ -227,18 +256,21 @@ class RoutingTable:
         if mapping is not None:
             own = mapping.crew_of(number) if holders else None
             crew = own or _crew(holders, mapping.owner, number)
-            return Route(mapping.owner, crew, rule, channel=mapping.key)
+            return self._route(mapping, crew, rule)
         if holders:
             tenants = list(islice(self._tenants(message, holders), 2))
             if len(tenants) == 1:
                 first = holders[tenants[0]][0]
-                crew = first.crew_of(number)
-                return Route(first.owner, crew, Rule.SPECIAL_NUMBER, channel=first.key)
+                return self._route(first, first.crew_of(number), Rule.SPECIAL_NUMBER)
         fallback = self._fallback(message)
         if fallback is not None:
             crew = _crew(holders, fallback.owner, number)
-            return Route(fallback.owner, crew, Rule.FALLBACK, channel=fallback.key)
+            return self._route(fallback, crew, Rule.FALLBACK)
         return Route(None, None, Rule.UNRESOLVED)
+
+    def _route(self, mapping: ChannelMapping, crew: str | None, rule: Rule) -> Route:
+        version = self._versions.get(mapping.key, 0)
+        return Route(mapping.owner, crew, rule, mapping_version=version)
 
     def explain(self, message: IncomingMessage) -> Route:
         """
@@ -371,6 +403,7 @@ class RoutingTable:
         if not self._own_numbers.get(tenant, True):
             del self._own_numbers[tenant]
         del self._mappings[mapping.key]
+        self._versions.pop(mapping.key, None)
         if mapping.key.holder is not None:
             return
         account, inbox = _ids(mapping.key)
