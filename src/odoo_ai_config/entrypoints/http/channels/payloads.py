@@ -4,10 +4,13 @@ The mapping as one object: read from what clients of the replaced service send, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Callable, Iterable
+from typing import Annotated, Final, TypeAlias
+
+from attrs import field, frozen
 
 from odoo_ai_config.domain.channels.mapping import DEFAULT_SEQUENCE, SpecialNumber
+from odoo_ai_config.domain.channels.phone import PhoneNumber
 from odoo_ai_config.domain.channels.sections import MappingSections
 from odoo_ai_config.domain.identifiers import (
     BusinessDomain,
@@ -16,14 +19,146 @@ from odoo_ai_config.domain.identifiers import (
     TenantId,
 )
 from odoo_ai_config.domain.json_types import Json, JsonObject
-from odoo_ai_config.entrypoints.http.odoo_events.payloads import special_number
-from odoo_ai_config.entrypoints.http.platform.fields import FieldReader, is_absent
+from odoo_ai_config.entrypoints.http.platform.errors import (
+    FieldError,
+    IncompleteDataError,
+    InvalidFieldsError,
+)
+from odoo_ai_config.entrypoints.http.platform.fields import (
+    DEFAULT_DOMAIN,
+    BrokenRuleError,
+    DomainName,
+    FallbackPlace,
+    WireType,
+    collected,
+    converter,
+    is_absent,
+    read,
+    read_object,
+    shape_of,
+)
 
-_SECTIONS: Final = ("accounts", "inboxes", "fallbacks", "special_numbers")
-# Under these names the oldest files keep the first two.
-_ALIASES: Final = {"accounts": "account_domain_mapping", "inboxes": "inbox_domain_mapping"}
+# Under these names the oldest files keep the first two sections.
+_OLDEST: Final = {"accounts": "account_domain_mapping", "inboxes": "inbox_domain_mapping"}
 # What str() made of an inbox that Odoo did not have.
 _NO_CHANNEL: Final = frozenset({"None", "False", ""})
+
+
+@frozen
+class MappingOwner:
+    """
+    A business area of a tenant.
+    """
+
+    account_id: TenantId
+    domain: DomainName = DEFAULT_DOMAIN
+
+    @property
+    def area(self) -> TenantDomain:
+        """
+        The business area that is named.
+        """
+        return TenantDomain(self.account_id, self.domain.domain)
+
+
+@frozen
+class MappingFallback(MappingOwner):
+    """
+    A business area that takes messages of no other; the lowest sequence comes first.
+    """
+
+    sequence: FallbackPlace = DEFAULT_SEQUENCE
+
+
+@frozen(kw_only=True)
+class MappingNumber(MappingOwner):
+    """
+    A sender whose messages go to a crew of their own.
+    """
+
+    number: PhoneNumber
+    crew: str
+    special: SpecialNumber = field(init=False)
+
+    @special.default
+    def _special(self) -> SpecialNumber:
+        return SpecialNumber(self.number, self.crew)
+
+
+def _owned_number(value: Json, _: object) -> object:
+    if isinstance(value, dict) and is_absent(value.get("number")):
+        # An empty line, of which the owner is checked all the same.
+        read_object(MappingOwner, value)
+        return None
+    return read_object(MappingNumber, value)
+
+
+converter.register_structure_hook(MappingNumber, _owned_number)
+
+
+def _domain_alone(value: Json) -> BusinessDomain:
+    if not isinstance(value, str):
+        raise BrokenRuleError("object")
+    return BusinessDomain.from_text(value.strip())
+
+
+def _account(account: ChatwootId, value: Json) -> TenantDomain:
+    # The replaced service made the tenant's name of the account's number.
+    tenant = f"account_{account}"
+    if not isinstance(value, dict):
+        return TenantDomain(TenantId(tenant), _domain_alone(value))
+    named = value.get("account_id")
+    given = {**value, "account_id": tenant} if is_absent(named) or named == {} else value
+    owner = read_object(MappingOwner, given)
+    return owner.area
+
+
+def _inbox(_: ChatwootId, value: Json) -> TenantDomain | BusinessDomain:
+    if not isinstance(value, dict):
+        # The oldest files name a business area only; the accounts tell whose it is.
+        return _domain_alone(value)
+    owner = read_object(MappingOwner, value)
+    return owner.area
+
+
+def _channels(read_owner: Callable[[ChatwootId, Json], object]) -> WireType:
+    def read_entry(entry: tuple[str, Json]) -> tuple[ChatwootId, object]:
+        channel = ChatwootId(entry[0].strip())
+        return channel, read_owner(channel, entry[1])
+
+    def read_channels(value: Json, _: object) -> dict[ChatwootId, object]:
+        if not isinstance(value, dict):
+            raise BrokenRuleError("object")
+        entries = (
+            # The keys are input: no error repeats them.
+            ("*", (key, item))
+            for key, item in value.items()
+            if key.strip() not in _NO_CHANNEL and not is_absent(item)
+        )
+        return dict(collected(read_entry, entries))
+
+    return WireType(read_channels, "LenientOwners")
+
+
+_Accounts: TypeAlias = Annotated[dict[ChatwootId, TenantDomain], _channels(_account)]
+_Inboxes: TypeAlias = Annotated[dict[ChatwootId, TenantDomain | BusinessDomain], _channels(_inbox)]
+
+
+@frozen
+class Sections:
+    """
+    The mapping as one object.
+
+    The oldest clients call its first two sections `account_domain_mapping` and
+    `inbox_domain_mapping`, which is understood.
+    """
+
+    accounts: _Accounts | None = None
+    account_domain_mapping: _Accounts | None = None
+    inboxes: _Inboxes | None = None
+    inbox_domain_mapping: _Inboxes | None = None
+    fallbacks: tuple[MappingFallback, ...] | None = None
+    special_numbers: tuple[MappingNumber, ...] | None = None
 
 
 def mapping_sections(body: JsonObject) -> MappingSections:
@@ -36,143 +171,58 @@ def mapping_sections(body: JsonObject) -> MappingSections:
         IncompleteDataError: There is no mapping in it.
         InvalidFieldsError: A field holds what it must not hold.
     """
-    outer = FieldReader({"": body})
-    data: JsonObject | None = body
+    data: Json = body
     prefix = ""
-    if not body.keys() & {*_SECTIONS, *_ALIASES.values()} or "mapping_data" in body:
-        given = body.get("mapping_data")
-        data = given if isinstance(given, dict) else None
+    if not body.keys() & shape_of(Sections).types or "mapping_data" in body:
+        data = body.get("mapping_data")
         prefix = "mapping_data."
-    if data is None:
-        outer.mapping("mapping_data")
-        outer.refuse("mapping_data")
-    reader = _SectionReader(data, prefix)
-    sections = MappingSections(
-        reader.accounts(), reader.inboxes(), reader.fallbacks(), reader.special_numbers()
+    if is_absent(data):
+        raise IncompleteDataError(["mapping_data"], [FieldError("mapping_data", "required")])
+    if not isinstance(data, dict):
+        raise InvalidFieldsError([FieldError("mapping_data", "object")])
+    unread = {oldest for section, oldest in _OLDEST.items() if section in data}
+    told = {name: value for name, value in data.items() if name not in unread}
+    sections = read(Sections, {prefix: told})
+    accounts = sections.accounts if "accounts" in data else sections.account_domain_mapping
+    name = "inboxes" if "inboxes" in data else _OLDEST["inboxes"]
+    inboxes: dict[ChatwootId, TenantDomain | BusinessDomain] | None = getattr(sections, name)
+    return MappingSections(
+        accounts,
+        None if inboxes is None else _owned(inboxes, accounts or {}, f"{prefix}{name}.*"),
+        None if sections.fallbacks is None else _lowest(sections.fallbacks),
+        None if sections.special_numbers is None else _numbers(sections.special_numbers),
     )
-    if reader.fields.errors:
-        reader.fields.refuse()
-    return sections
 
 
-class _SectionReader:
-    """
-    The sections of one object. Keys in them are input too: errors name them ``*``.
-    """
+def _owned(
+    inboxes: dict[ChatwootId, TenantDomain | BusinessDomain],
+    accounts: dict[ChatwootId, TenantDomain],
+    path: str,
+) -> dict[ChatwootId, TenantDomain]:
+    owners: dict[BusinessDomain, set[TenantDomain]] = {}
+    for owner in accounts.values():
+        owners.setdefault(owner.domain, set()).add(owner)
+    found = {}
+    for inbox, named in inboxes.items():
+        among = {named} if isinstance(named, TenantDomain) else owners.get(named, set())
+        if len(among) != 1:
+            raise InvalidFieldsError([FieldError(path, "legacy_owner")])
+        (found[inbox],) = among
+    return found
 
-    def __init__(self, data: JsonObject, prefix: str) -> None:
-        self.fields = FieldReader({prefix: data})
-        self._prefix = prefix
-        self._data = data
-        self._owners_of: dict[BusinessDomain | None, set[TenantDomain]] = {}
 
-    def accounts(self) -> dict[ChatwootId, TenantDomain] | None:
-        entries = self._entries("accounts")
-        if entries is None:
-            return None
-        found = {}
-        for path, text, value in entries:
-            account = self._channel(path, text)
-            if account is not None:
-                # The replaced service made the tenant's name of the account's number.
-                owner = self._owner(path, value, absent_tenant=f"account_{account}")
-                if owner is not None:
-                    found[account] = owner
-        for owner in found.values():
-            self._owners_of.setdefault(owner.domain, set()).add(owner)
-        return found
+def _lowest(fallbacks: Iterable[MappingFallback]) -> dict[TenantDomain, int]:
+    found: dict[TenantDomain, int] = {}
+    for one in fallbacks:
+        found[one.area] = min(one.sequence, found.get(one.area, one.sequence))
+    return found
 
-    def inboxes(self) -> dict[ChatwootId, TenantDomain] | None:
-        entries = self._entries("inboxes")
-        if entries is None:
-            return None
-        found = {}
-        for path, text, value in entries:
-            inbox = self._channel(path, text)
-            owner = None if inbox is None else self._inbox_owner(path, value)
-            if inbox is not None and owner is not None:
-                found[inbox] = owner
-        return found
 
-    def fallbacks(self) -> dict[TenantDomain, int] | None:
-        if is_absent(self._data.get("fallbacks")):
-            return None
-        found: dict[TenantDomain, int] = {}
-        for entry in self.fields.sections("fallbacks"):
-            owner = self._listed_owner(entry)
-            sequence = entry.sequence()
-            if owner is not None:
-                wanted = DEFAULT_SEQUENCE if sequence is None else sequence
-                found[owner] = min(wanted, found.get(owner, wanted))
-        return found
-
-    def special_numbers(self) -> dict[TenantDomain, frozenset[SpecialNumber]] | None:
-        if is_absent(self._data.get("special_numbers")):
-            return None
-        found: dict[TenantDomain, frozenset[SpecialNumber]] = {}
-        for entry in self.fields.sections("special_numbers"):
-            owner = self._listed_owner(entry)
-            special = special_number(entry)
-            if owner is not None and special is not None:
-                found[owner] = found.get(owner, frozenset()) | {special}
-        return found
-
-    def _entries(self, section: str) -> Iterator[tuple[str, str, Json]] | None:
-        name = section if section in self._data else _ALIASES[section]
-        value = self._data.get(name)
-        if is_absent(value):
-            return None
-        path = f"{self._prefix}{name}"
-        if not isinstance(value, dict):
-            self.fields.reject(path, "object")
-            return None
-        return (
-            (f"{path}.*", key, item)
-            for key, item in value.items()
-            if key.strip() not in _NO_CHANNEL and not is_absent(item)
-        )
-
-    def _channel(self, path: str, text: str) -> ChatwootId | None:
-        return self.fields.made_at(path, ChatwootId, text.strip())
-
-    def _inbox_owner(self, path: str, value: Json) -> TenantDomain | None:
-        if isinstance(value, dict):
-            return self._owner(path, value)
-        # The oldest files name a business area only; whose it is, the accounts must tell.
-        domain = self._domain_alone(path, value)
-        owners = self._owners_of.get(domain, set())
-        if len(owners) == 1:
-            return next(iter(owners))
-        if domain is not None:
-            self.fields.reject(path, "legacy_owner")
-        return None
-
-    def _owner(
-        self, path: str, value: Json, *, absent_tenant: str | None = None
-    ) -> TenantDomain | None:
-        if not isinstance(value, dict):
-            domain = self._domain_alone(path, value)
-            made = self.fields.made_at(path, TenantId, absent_tenant or "")
-            return None if domain is None or made is None else TenantDomain(made, domain)
-        entry = FieldReader({f"{path}.": value}, self.fields.errors)
-        if absent_tenant is not None and not entry.has("account_id"):
-            entry = FieldReader({f"{path}.": {**value, "account_id": absent_tenant}}, entry.errors)
-        return self._listed_owner(entry)
-
-    def _listed_owner(self, entry: FieldReader) -> TenantDomain | None:
-        tenant = entry.named("account_id", TenantId)
-        entry.require("account_id")
-        text = entry.text("domain")
-        domain = BusinessDomain() if text is None else None
-        if text is not None:
-            domain = entry.made("domain", BusinessDomain.from_text, text)
-        return None if tenant is None or domain is None else TenantDomain(tenant, domain)
-
-    def _domain_alone(self, path: str, value: Json) -> BusinessDomain | None:
-        if not isinstance(value, str):
-            self.fields.reject(path, "object")
-            return None
-        return self.fields.made_at(path, BusinessDomain.from_text, value.strip())
+def _numbers(entries: Iterable[MappingNumber]) -> dict[TenantDomain, frozenset[SpecialNumber]]:
+    found: dict[TenantDomain, frozenset[SpecialNumber]] = {}
+    for one in entries:
+        found[one.area] = found.get(one.area, frozenset()) | {one.special}
+    return found
 
 
 def mapping_object(sections: MappingSections) -> JsonObject:

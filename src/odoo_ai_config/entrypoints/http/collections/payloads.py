@@ -5,10 +5,11 @@ What pushes of collections mean, in the shape of the hub and in those of Odoo's 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from typing import Final
+from collections.abc import Callable, Iterable, Iterator
+from typing import Annotated, Final, TypeVar
 
 from attrs import frozen
+from cattrs.errors import IterableValidationError, IterableValidationNote
 
 from odoo_ai_config.domain.access import ApiKey
 from odoo_ai_config.domain.collections import (
@@ -32,7 +33,18 @@ from odoo_ai_config.entrypoints.http.platform.errors import (
     InvalidFieldsError,
     SourceDataMissingError,
 )
-from odoo_ai_config.entrypoints.http.platform.fields import FieldReader, is_absent
+from odoo_ai_config.entrypoints.http.platform.fields import (
+    BrokenRuleError,
+    WireType,
+    collected,
+    errors_in,
+    identifier,
+    is_absent,
+    named,
+    read,
+)
+
+T = TypeVar("T")
 
 # Enough to mend a body by, and an answer that Odoo can show.
 _MOST_ERRORS: Final = 20
@@ -81,6 +93,16 @@ class LegacyPush:
     temporary: int = 0
 
 
+@frozen
+class _Account:
+    account_id: TenantId | None = None
+
+
+@frozen
+class _Product:
+    product_id: Annotated[str, named(item_id)]
+
+
 def account_of(caller: ApiKey, queried: Iterable[str], body: JsonObject | None) -> TenantId:
     """
     The tenant that a request is about: all who name one name the same.
@@ -92,15 +114,20 @@ def account_of(caller: ApiKey, queried: Iterable[str], body: JsonObject | None) 
         IncompleteDataError: Nobody names one, and the key is bound to none.
         InvalidFieldsError: What is named is no tenant.
     """
-    layers = [FieldReader({"": {"account_id": text}}) for text in queried]
+    layers: list[tuple[str, JsonObject]] = [("", {"account_id": text}) for text in queried]
     if body is not None:
-        fields = FieldReader({"": body})
-        inner = fields.section("metadata") if isinstance(body.get("metadata"), dict) else None
-        layers += [fields] if inner is None else [fields, inner]
-    found = {layer.named("account_id", TenantId) for layer in layers} - {None}
-    errors = [error for layer in layers for error in layer.errors]
+        inner = body.get("metadata")
+        layers += [("", body), ("metadata.", inner if isinstance(inner, dict) else {})]
+    found: set[TenantId | None] = set()
+    errors: list[FieldError] = []
+    for prefix, layer in layers:
+        try:
+            found.add(read(_Account, {prefix: layer}).account_id)
+        except InvalidFieldsError as error:
+            errors += error.errors
     if errors:
         raise InvalidFieldsError(list(dict.fromkeys(errors)))
+    found -= {None}
     if len(found) > 1:
         raise AccountMismatchError
     tenant = next(iter(found), None) or caller.tenant
@@ -117,12 +144,10 @@ def snapshot(body: JsonObject) -> CollectionSync:
         IncompleteDataError: The list is missing; an empty one is not an absent one.
         InvalidFieldsError: It is no list of items.
     """
-    faults = _Faults()
-    items = _items(body, faults)
-    faults.refuse()
-    if items is None:
+    pushed = read(_Snapshot, {"": body}, most=_MOST_ERRORS)
+    if pushed.items is None:
         raise IncompleteDataError(["items"], [FieldError("items", "required")])
-    return _sync(items, (), whole=True)
+    return _sync(pushed.items, whole=True)
 
 
 def patch(body: JsonObject) -> CollectionSync:
@@ -133,17 +158,14 @@ def patch(body: JsonObject) -> CollectionSync:
         IncompleteDataError: Both lists are missing.
         InvalidFieldsError: They are no lists of items and ids.
     """
-    faults = _Faults()
-    items = _items(body, faults)
-    removed = _ids(body, faults)
-    faults.refuse()
-    if items is None and removed is None:
+    pushed = read(_Patch, {"": body}, most=_MOST_ERRORS)
+    if pushed.items is None and pushed.removed is None:
         names = ("items", "removed")
         raise IncompleteDataError(names, [FieldError(name, "required") for name in names])
-    return _sync(items or (), removed or ())
+    return _sync(pushed.items or (), filter(None, pushed.removed or ()))
 
 
-def old_push(body: JsonObject, shape: LegacyShape) -> LegacyPush:
+def legacy_push(body: JsonObject, shape: LegacyShape) -> LegacyPush:
     """
     A push of Odoo's older modules.
 
@@ -154,23 +176,26 @@ def old_push(body: JsonObject, shape: LegacyShape) -> LegacyPush:
         SourceDataMissingError: It brings no items.
         InvalidFieldsError: What it brings are no items.
     """
-    lists = dict(_lists(body, shape))
+    lists = list(_lists(body, shape))
     if not lists:
         raise SourceDataMissingError
-    faults = _Faults()
-    kept: list[Item] = []
-    hidden: list[str] = []
-    for path, (kind, entries) in lists.items():
-        for id_, entry, place in _old_entries(path, kind, entries, faults):
-            if entry.get("active") is False or entry.get("visible_in_ai") is False:
-                hidden.append(id_)
-            elif (item := faults.item(place, id_, entry)) is not None:
-                kept.append(item)
-    faults.refuse()
-    removed = () if shape.whole else tuple(hidden)
-    temporary = sum(len(entries) for kind, entries in lists.values() if kind == _TEMPORARY)
-    sync = _sync(tuple(kept), removed, whole=shape.whole)
-    return LegacyPush(sync, len(kept) + len(hidden), len(hidden), temporary)
+    found: list[Item | str] = []
+    errors: list[FieldError] = []
+    temporary = 0
+    for path, kind, entries in lists:
+        if len(entries) > MOST_ITEMS:
+            raise InvalidFieldsError([FieldError(path, "item_count")])
+        temporary += len(entries) if kind == _TEMPORARY else 0
+        try:
+            found += collected(_legacy_reader(kind), enumerate(entries))
+        except IterableValidationError as error:
+            errors += errors_in(error, f"{path}.".__add__)
+    if errors:
+        raise InvalidFieldsError(errors[:_MOST_ERRORS])
+    kept = [one for one in found if isinstance(one, Item)]
+    hidden = [one for one in found if isinstance(one, str)]
+    sync = _sync(kept, () if shape.whole else hidden, whole=shape.whole)
+    return LegacyPush(sync, len(found), len(hidden), temporary)
 
 
 def product(body: JsonObject, id_: str | None = None) -> CollectionSync:
@@ -182,10 +207,7 @@ def product(body: JsonObject, id_: str | None = None) -> CollectionSync:
         SourceDataMissingError: Nothing but its id is there.
         InvalidFieldsError: The id is none.
     """
-    fields = FieldReader({"": body if id_ is None else {**body, "product_id": id_}})
-    found = fields.named("product_id", item_id)
-    if found is None:
-        fields.refuse("product_id")
+    found = read(_Product, {"": body if id_ is None else {**body, "product_id": id_}}).product_id
     data = {
         name: value
         for name, value in body.items()
@@ -197,11 +219,14 @@ def product(body: JsonObject, id_: str | None = None) -> CollectionSync:
     return CollectionSync((Item.of(found, {"id": found, **data}),), merging=True)
 
 
-def _lists(body: JsonObject, shape: LegacyShape) -> Iterator[tuple[str, tuple[str, list[Json]]]]:
+def _lists(body: JsonObject, shape: LegacyShape) -> Iterator[tuple[str, str, list[Json]]]:
+    """
+    Each list of items with its path and, of rules, its kind.
+    """
     for name in shape.fields:
         found = body.get(name)
         if isinstance(found, list):
-            yield name, ("", found)
+            yield name, "", found
             return
         if isinstance(found, dict):
             yield from _rule_lists(found, f"{name}.")
@@ -211,142 +236,98 @@ def _lists(body: JsonObject, shape: LegacyShape) -> Iterator[tuple[str, tuple[st
     yield from _rule_lists(body, "")
 
 
-def _rule_lists(body: JsonObject, prefix: str) -> Iterator[tuple[str, tuple[str, list[Json]]]]:
+def _rule_lists(body: JsonObject, prefix: str) -> Iterator[tuple[str, str, list[Json]]]:
     # Two models of Odoo, which count their ids apart.
     for kind in (_PERMANENT, _TEMPORARY):
         found = body.get(kind)
         if isinstance(found, list):
-            yield f"{prefix}{kind}", (kind, found)
+            yield f"{prefix}{kind}", kind, found
 
 
-def _old_entries(
-    path: str, kind: str, entries: list[Json], faults: _Faults
-) -> Iterator[tuple[str, JsonObject, str]]:
+def _legacy_reader(kind: str) -> Callable[[Json], Item | str]:
     """
-    Each item with the id that it goes by and its place in the body.
+    What reads an entry of one list as an item, or as the id of one that is not to be kept.
     """
     names: Counter[str] = Counter()
-    for number, entry in enumerate(_few(path, entries)):
-        place = f"{path}.{number}"
+
+    def read_entry(entry: Json) -> Item | str:
         if not isinstance(entry, dict):
-            faults.note(place, "object")
-            continue
-        id_ = faults.id(place, entry, *_ID_NAMES)
+            raise BrokenRuleError("object")
+        id_ = _id_in(entry, *_ID_NAMES)
         if id_ is None:
-            id_ = faults.id(place, entry, "name")
-            if id_ is None:
-                faults.note(f"{place}.id", "required")
-                continue
-            names[id_] += 1
-            id_ = id_ if names[id_] == 1 else f"{id_} #{names[id_]}"
+            name = _required_id(_id_in(entry, "name"))
+            names[name] += 1
+            id_ = name if names[name] == 1 else f"{name} #{names[name]}"
         if kind:
-            temporary = kind == _TEMPORARY
-            id_ = f"{'temporary' if temporary else 'permanent'}:{id_}"
-            yield id_, {**entry, "is_temporary": temporary}, place
-        else:
-            yield id_, entry, place
+            id_ = f"{kind.removesuffix('_rules')}:{id_}"
+            entry = {**entry, "is_temporary": kind == _TEMPORARY}
+        hidden = entry.get("active") is False or entry.get("visible_in_ai") is False
+        return id_ if hidden else Item.of(id_, entry)
+
+    return read_entry
 
 
-class _Faults:
+def _id_in(entry: JsonObject, *names: str) -> str | None:
     """
-    What is wrong with a body, as far as it pays to look.
+    The first of *names* that *entry* has, as an id.
     """
-
-    def __init__(self) -> None:
-        self._errors: list[FieldError] = []
-
-    def note(self, path: str, rule: str) -> None:
-        """
-        Take in one more; the last one that counts ends the looking.
-        """
-        self._errors.append(FieldError(path, rule))
-        if len(self._errors) == _MOST_ERRORS:
-            self.refuse()
-
-    def refuse(self) -> None:
-        """
-        Refuse a body with which anything is wrong.
-        """
-        if self._errors:
-            raise InvalidFieldsError(self._errors)
-
-    def id(self, path: str, entry: JsonObject, *names: str) -> str | None:
-        """
-        The first of *names* that *entry* has, as an id.
-        """
-        for name in names:
-            value = entry.get(name)
-            if is_absent(value):
-                continue
-            if isinstance(value, bool) or not isinstance(value, int | str):
-                self.note(f"{path}.{name}", "identifier")
-                continue
+    for name in names:
+        value = entry.get(name)
+        if not is_absent(value):
             try:
-                return item_id(str(value))
-            except InvalidValueError as error:
-                self.note(f"{path}.{name}", error.rule)
-        return None
-
-    def item(self, path: str, id_: str, entry: JsonObject) -> Item | None:
-        """
-        The item that *entry* is.
-        """
-        try:
-            return Item.of(id_, entry)
-        except InvalidValueError as error:
-            self.note(path, error.rule)
-            return None
-
-
-def _items(body: JsonObject, faults: _Faults) -> tuple[Item, ...] | None:
-    entries = _entries(body, "items", faults)
-    if entries is None:
-        return None
-    items = []
-    for number, entry in enumerate(entries):
-        path = f"items.{number}"
-        if not isinstance(entry, dict):
-            faults.note(path, "object")
-            continue
-        id_ = faults.id(path, entry, "id")
-        if id_ is None:
-            faults.note(f"{path}.id", "required")
-        elif (item := faults.item(path, id_, entry)) is not None:
-            items.append(item)
-    return tuple(items)
-
-
-def _ids(body: JsonObject, faults: _Faults) -> tuple[str, ...] | None:
-    entries = _entries(body, "removed", faults)
-    if entries is None:
-        return None
-    found = [
-        faults.id("removed", {str(number): entry}, str(number))
-        for number, entry in enumerate(entries)
-    ]
-    return tuple(id_ for id_ in found if id_ is not None)
-
-
-def _entries(body: JsonObject, name: str, faults: _Faults) -> list[Json] | None:
-    value = body.get(name)
-    if isinstance(value, list):
-        return _few(name, value)
-    if not is_absent(value):
-        faults.note(name, "list")
+                return item_id(identifier(value))
+            except (BrokenRuleError, InvalidValueError) as error:
+                raise _misplaced(name, error) from None
     return None
 
 
-def _few(path: str, entries: list[Json]) -> list[Json]:
-    # Looked at before each of them is read for nothing.
-    if len(entries) > MOST_ITEMS:
-        raise InvalidFieldsError([FieldError(path, "item_count")])
-    return entries
+def _required_id(id_: str | None) -> str:
+    if id_ is None:
+        raise _misplaced("id", BrokenRuleError("required"))
+    return id_
+
+
+def _misplaced(name: str, error: Exception) -> IterableValidationError:
+    error.add_note(IterableValidationNote("", name, str))
+    return IterableValidationError("", [error], dict)
+
+
+def _item(entry: Json) -> Item:
+    if not isinstance(entry, dict):
+        raise BrokenRuleError("object")
+    return Item.of(_required_id(_id_in(entry, "id")), entry)
+
+
+def _removed_id(entry: Json) -> str | None:
+    return None if is_absent(entry) else item_id(identifier(entry))
+
+
+def _list_of(read_one: Callable[[Json], T], schema: str) -> WireType:
+    def read_list(value: Json, _: object) -> list[T]:
+        if not isinstance(value, list):
+            raise BrokenRuleError("list")
+        # Looked at before each of them is read for nothing.
+        if len(value) > MOST_ITEMS:
+            raise BrokenRuleError("item_count")
+        return collected(read_one, enumerate(value))
+
+    return WireType(read_list, schema)
+
+
+@frozen
+class _Snapshot:
+    items: Annotated[list[Item], _list_of(_item, "PushedItems")] | None = None
+
+
+@frozen
+class _Patch(_Snapshot):
+    removed: Annotated[list[str | None], _list_of(_removed_id, "RemovedIds")] | None = None
 
 
 def _sync(
-    items: tuple[Item, ...], removed: tuple[str, ...], *, whole: bool = False
+    items: Iterable[Item], removed: Iterable[str] = (), *, whole: bool = False
 ) -> CollectionSync:
     try:
-        return CollectionSync(items, removed, whole=whole)
+        return CollectionSync(tuple(items), tuple(removed), whole=whole)
     except InvalidValueError as error:
         raise InvalidFieldsError([FieldError(error.field, error.rule)]) from None

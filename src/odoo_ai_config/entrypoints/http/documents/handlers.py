@@ -32,6 +32,7 @@ from odoo_ai_config.domain.json_types import JsonObject
 from odoo_ai_config.domain.outcomes import Outcome
 from odoo_ai_config.entrypoints.apps import App
 from odoo_ai_config.entrypoints.http.documents import schemas
+from odoo_ai_config.entrypoints.http.documents.payloads import VersionChoice, YamlText
 from odoo_ai_config.entrypoints.http.documents.preconditions import Precondition
 from odoo_ai_config.entrypoints.http.documents.representations import (
     REPRESENTATIONS,
@@ -47,7 +48,7 @@ from odoo_ai_config.entrypoints.http.platform.errors import (
     BodyUnreadableError,
     IncompleteDataError,
 )
-from odoo_ai_config.entrypoints.http.platform.fields import FieldReader
+from odoo_ai_config.entrypoints.http.platform.fields import read
 from odoo_ai_config.entrypoints.http.platform.idempotency import REPLAYED, claim_of
 from odoo_ai_config.entrypoints.http.platform.notices import Notice, shown_notices
 from odoo_ai_config.entrypoints.http.platform.operations import (
@@ -167,9 +168,7 @@ async def publish_document(request: web.Request, caller: ApiKey) -> web.Response
     async def write(wanted: DocumentWrite, body: JsonObject) -> WrittenDocument:
         text = body.get("yaml_content")
         if not isinstance(text, str):
-            fields = FieldReader({"": body})
-            fields.verbatim("yaml_content")
-            fields.refuse("yaml_content")
+            text = read(YamlText, {"": body}).yaml_content
         return await services.publish_document(wanted, text=text)
 
     return await _written(request, caller, write)
@@ -354,10 +353,7 @@ async def roll_back_document(request: web.Request, caller: ApiKey) -> web.Respon
     services = request.app[SERVICES]
 
     async def write(wanted: DocumentWrite, body: JsonObject) -> WrittenDocument:
-        fields = FieldReader({"": body})
-        version = fields.integer("version")
-        if version is None:
-            fields.refuse("version")
+        version = read(VersionChoice, {"": body}).version
         return await services.roll_back_document(wanted, version=version)
 
     return await _written(request, caller, write)

@@ -37,7 +37,7 @@ from odoo_ai_config.entrypoints.http.collections.payloads import (
     SCHEDULING,
     LegacyPush,
     LegacyShape,
-    old_push,
+    legacy_push,
     product,
 )
 from odoo_ai_config.entrypoints.http.legacy_odoo.payloads import old_company
@@ -85,7 +85,7 @@ def _syncing(
 ) -> PushHandler:
     async def sync(request: web.Request, caller: ApiKey, raw: bytes) -> web.Response:
         tenant, push, claim = await taken_in(
-            request, caller, raw, lambda body: old_push(body, shape)
+            request, caller, raw, lambda body: legacy_push(body, shape)
         )
         key = CollectionKey(tenant, shape.name)
         outcome = await pushed(request, key, push.sync, caller, claim)

@@ -7,11 +7,10 @@ what is nested wins. Fields that the hub does not know are ignored.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import partial
-from typing import Final
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Final
 
-from attrs import field, frozen
+from attrs import field, fields, frozen, has, make_class
 
 from odoo_ai_config.domain.channels.mapping import (
     DEFAULT_SEQUENCE,
@@ -19,7 +18,6 @@ from odoo_ai_config.domain.channels.mapping import (
     ChannelMapping,
     SpecialNumber,
 )
-from odoo_ai_config.domain.channels.phone import PhoneNumber
 from odoo_ai_config.domain.channels.routing import IncomingMessage
 from odoo_ai_config.domain.credentials.secrets import SecretText
 from odoo_ai_config.domain.documents.syncs import (
@@ -29,17 +27,32 @@ from odoo_ai_config.domain.documents.syncs import (
     SocialAccount,
 )
 from odoo_ai_config.domain.errors import InvalidValueError
-from odoo_ai_config.domain.identifiers import (
-    BusinessDomain,
-    ChatwootId,
-    CredentialRef,
-    TenantDomain,
-    TenantId,
-)
+from odoo_ai_config.domain.identifiers import ChatwootId, CredentialRef, TenantDomain, TenantId
 from odoo_ai_config.domain.json_types import Json, JsonObject
 from odoo_ai_config.domain.outcomes import EVENTS, WriteKind
-from odoo_ai_config.entrypoints.http.platform.errors import TokenMissingError, UnknownEventError
-from odoo_ai_config.entrypoints.http.platform.fields import FieldReader, is_absent
+from odoo_ai_config.entrypoints.http.platform.errors import (
+    FieldError,
+    IncompleteDataError,
+    InvalidFieldsError,
+    TokenMissingError,
+    UnknownEventError,
+)
+from odoo_ai_config.entrypoints.http.platform.fields import (
+    DEFAULT_DOMAIN,
+    NO_CHANNEL,
+    AnyChannel,
+    DomainName,
+    FallbackPlace,
+    Identifier,
+    WireType,
+    converter,
+    found,
+    is_absent,
+    read,
+    read_object,
+    shape_of,
+    verbatim,
+)
 
 _BY_NAME: Final = {kind.value: kind for kind in EVENTS}
 _BY_OBJECT: Final = {"credentials": WriteKind.CREDENTIALS, "mapping": WriteKind.MAPPING}
@@ -47,52 +60,8 @@ _BY_SOURCE: Final = {
     "credentials": WriteKind.CREDENTIALS,
     "channel_mapping": WriteKind.MAPPING,
 }
-
-# Chatwoot counts from 1, and Python's str() of an empty Odoo field is no id either.
-_NO_CHANNEL: Final[tuple[Json, ...]] = (0, "0", "None", "False")
-
-
-@frozen
-class _SocialFields:
-    public: tuple[str, ...]
-    secret: tuple[str, ...]
-
-
-_SOCIAL: Final[Mapping[str, _SocialFields]] = {
-    "facebook": _SocialFields(("app_id",), ("app_secret", "access_token")),
-    "instagram": _SocialFields(("client_id",), ("client_secret", "access_token")),
-    "mercado_livre": _SocialFields(("app_id",), ("client_secret", "access_token")),
-}
-
-# Sections of ``integrations`` of which the hub knows fields that hold no secret.
-_LEAVES: Final[Mapping[str, tuple[str, ...]]] = {
-    "mcp": ("type",),
-    "qdrant": ("collection",),
-    "redis": ("prefix",),
-}
-
-_MENTIONS: Final = tuple(f"mention_{name}_at_end" for name in ("website", "facebook", "instagram"))
-_ADDRESS: Final = ("street", "street2", "city", "state", "zip", "country")
-_BUSINESS_FLAGS: Final = (
-    "monday",
-    "tuesday",
-    "wednesday",
-    "thursday",
-    "friday",
-    "saturday",
-    "sunday",
-    "has_lunch_break",
-)
-_BUSINESS_HOURS: Final = (
-    "business_hours_start",
-    "business_hours_end",
-    "lunch_break_start",
-    "lunch_break_end",
-    "saturday_hours_start",
-    "saturday_hours_end",
-    "sunday_hours_start",
-    "sunday_hours_end",
-)
+_CHANNEL_IDS: Final = ("chatwoot_account_id", "chatwoot_inbox_id")
+_SOCIAL: Final = ("facebook", "instagram", "mercado_livre")
 
 
 def event_of(body: JsonObject) -> WriteKind:
@@ -120,6 +89,129 @@ def _known(kinds: Mapping[str, WriteKind], name: Json) -> WriteKind:
     return kinds[name]
 
 
+@frozen
+class _Integrations:
+    """
+    The ``integrations`` of an event.
+
+    Args:
+        sections: What the hub understands, as `Integrations`.
+        rest: Everything else. It goes into the config as it is, for all to read.
+    """
+
+    sections: Any
+    rest: JsonObject | None = None
+
+
+def _integrations(value: Json, _: object) -> _Integrations:
+    given = value if isinstance(value, dict) else {}
+    sections: Any = read_object(Integrations, value)
+    rest = _without_empty(given)
+    _drop(rest, Integrations)
+    for name, section in shape_of(Integrations).types.items():
+        _drop(rest.get(name), section, everything=name in _SOCIAL)
+    mcp = rest.get("mcp")
+    config = mcp.get("config") if isinstance(mcp, dict) else None
+    # A connection that names its own credential stays: it must not be put under the event's token.
+    own = sections.mcp.config.credential_ref is not None
+    _drop(config, McpConfig, everything=not own)
+    if own and isinstance(config, dict):
+        config.pop("password", None)
+    return _Integrations(sections, rest or None)
+
+
+def _drop(section: Json, cls: type, *, everything: bool = False) -> None:
+    """
+    Take the attributes of *cls* out of *section*: those that Odoo left empty, or all of them.
+    """
+    if isinstance(section, dict):
+        for name in shape_of(cls).types:
+            if everything or is_absent(section.get(name)):
+                section.pop(name, None)
+
+
+def _without_empty(given: JsonObject) -> JsonObject:
+    """
+    A copy of *given* without ``null`` and ``""``; ``false`` may be meant here.
+    """
+    return {
+        name: _without_empty(value) if isinstance(value, dict) else value
+        for name, value in given.items()
+        if value is not None and value != ""
+    }
+
+
+@frozen
+class Credentials:
+    """
+    Settings of a tenant's `config` document, and secrets to seal.
+    """
+
+    account_id: TenantId
+    token: CredentialRef | None = None
+    domain: DomainName = DEFAULT_DOMAIN
+    integrations: (
+        Annotated[_Integrations, WireType(_integrations, "LenientIntegrations")] | None
+    ) = None
+    odoo_url: str | None = None
+    odoo_db: str | None = None
+    odoo_username: str | None = None
+    odoo_password: SecretText | None = None
+    name: str | None = None
+    description: str | None = None
+    qdrant_collection: str | None = None
+    redis_prefix: str | None = None
+    facebook_app_id: str | None = None
+    facebook_app_secret: SecretText | None = None
+    facebook_access_token: SecretText | None = None
+    instagram_client_id: str | None = None
+    instagram_client_secret: SecretText | None = None
+    instagram_access_token: SecretText | None = None
+    mercado_livre_app_id: str | None = None
+    mercado_livre_client_secret: SecretText | None = None
+    mercado_livre_access_token: SecretText | None = None
+    enabled_collections: tuple[str, ...] | None = None
+    yaml_content: Annotated[str, WireType(verbatim, "LenientYaml")] | None = None
+
+
+def _unprefixed(prefix: str) -> dict[str, Any]:
+    """
+    The types of the fields of a `Credentials` that start with *prefix*, by the rest of it.
+    """
+    types = shape_of(Credentials).types
+    return {
+        name.removeprefix(prefix): type_
+        for name, type_ in types.items()
+        if name.startswith(prefix)
+    }
+
+
+def _section(name: str, types: Mapping[str, Any]) -> type:
+    return make_class(
+        name,
+        {
+            name: field(default=type_() if has(type_) else None, type=type_)
+            for name, type_ in types.items()
+        },
+        frozen=True,
+    )
+
+
+# What an event has flat, ``integrations`` has in sections.
+_FLAT: Final = {name: _unprefixed(f"{name}_") for name in (*_SOCIAL, "qdrant", "redis")}
+McpConfig: Final = _section(
+    "McpConfig", {**_unprefixed("odoo_"), "credential_ref": CredentialRef | None}
+)
+Integrations: Final = _section(
+    "Integrations",
+    {
+        **{name: _section(name.title().replace("_", ""), types) for name, types in _FLAT.items()},
+        "mcp": _section("Mcp", {"type": str | None, "config": McpConfig}),
+    },
+)
+_NO_INTEGRATIONS: Final = _Integrations(Integrations())
+
+
 def credentials_sync(body: JsonObject) -> CredentialsSync:
     """
     Read a ``credentials_sync`` event.
@@ -129,41 +221,80 @@ def credentials_sync(body: JsonObject) -> CredentialsSync:
         TokenMissingError: The token is missing.
         InvalidFieldsError: A field holds what it must not hold.
     """
-    fields = _layered(body, "credentials")
-    tenant = fields.named("account_id", TenantId)
-    token = fields.named("token", CredentialRef)
-    domain, label = _business_domain(fields)
-    integrations = _Integrations.read(fields)
-    odoo = OdooConnection(
-        fields.text("odoo_url") or integrations.odoo.url,
-        fields.text("odoo_db") or integrations.odoo.db,
-        fields.text("odoo_username") or integrations.odoo.username,
-    )
-    password = fields.secret("odoo_password") or integrations.password
-    name, description = fields.text("name"), fields.text("description")
-    qdrant, redis = fields.text("qdrant_collection"), fields.text("redis_prefix")
-    social = _social_accounts(fields, integrations.social)
-    collections = fields.texts("enabled_collections")
-    settings_text = fields.verbatim("yaml_content")
-    if tenant is None or token is None or domain is None or fields.errors:
-        if fields.has("account_id") and not fields.has("token"):
-            raise TokenMissingError
-        fields.refuse("account_id")
+    layers, noted = _layers(body, "credentials")
+    try:
+        event = read(Credentials, layers, noted=noted)
+    except InvalidFieldsError:
+        if found("token", layers)[1] == {}:
+            raise TokenMissingError from None
+        raise
+    if event.token is None:
+        raise TokenMissingError
+    integrations = event.integrations or _NO_INTEGRATIONS
+    nested = integrations.sections.mcp.config
+    connection = McpConfig() if nested.credential_ref is not None else nested
     return CredentialsSync(
-        owner=TenantDomain(tenant, domain),
-        token=token,
-        name=name,
-        description=description,
-        domain_label=label,
-        odoo=odoo,
-        password=password,
-        qdrant_collection=qdrant,
-        redis_prefix=redis,
-        social=social,
-        enabled_collections=collections,
-        integrations=integrations.remaining,
-        settings_text=settings_text,
+        owner=TenantDomain(event.account_id, event.domain.domain),
+        token=event.token,
+        name=event.name,
+        description=event.description,
+        domain_label=event.domain.label,
+        odoo=OdooConnection(
+            event.odoo_url or connection.url,
+            event.odoo_db or connection.db,
+            event.odoo_username or connection.username,
+        ),
+        password=event.odoo_password or nested.password,
+        qdrant_collection=event.qdrant_collection,
+        redis_prefix=event.redis_prefix,
+        social=tuple(_social_accounts(event)),
+        enabled_collections=event.enabled_collections,
+        integrations=integrations.rest,
+        settings_text=event.yaml_content,
     )
+
+
+def _layers(body: JsonObject, nested: str) -> tuple[dict[str, JsonObject], list[FieldError]]:
+    """
+    The object called *nested* and *body*, and what is wrong with the former.
+    """
+    inner = body.get(nested)
+    if is_absent(inner) or inner == {}:
+        return {"": body}, []
+    if not isinstance(inner, dict):
+        return {"": body}, [FieldError(nested, "object")]
+    return {f"{nested}.": inner, "": body}, []
+
+
+def _social_accounts(event: Credentials) -> Iterator[SocialAccount]:
+    for section in _SOCIAL:
+        said = {
+            name: value
+            for name in _FLAT[section]
+            if (value := getattr(event, f"{section}_{name}")) is not None
+        }
+        if event.integrations is not None:
+            said = _given(getattr(event.integrations.sections, section)) | said
+        if said:
+            secrets = {name: value for name, value in said.items() if type(value) is SecretText}
+            settings = {name: value for name, value in said.items() if name not in secrets}
+            yield SocialAccount(section, settings, secrets)
+
+
+@frozen(kw_only=True)
+class MappedChannel:
+    """
+    One Chatwoot channel and whose it is.
+    """
+
+    chatwoot_account_id: ChatwootId
+    chatwoot_inbox_id: ChatwootId | None = None
+    internal_account_id: TenantId
+    domain: DomainName
+    is_fallback: bool = False
+    active: bool = True
+    sequence: FallbackPlace = DEFAULT_SEQUENCE
+    special_whatsapp_numbers: tuple[SpecialNumber, ...] = ()
 
 
 def channel_mapping(body: JsonObject, *, deleted: bool) -> ChannelMapping:
@@ -174,71 +305,155 @@ def channel_mapping(body: JsonObject, *, deleted: bool) -> ChannelMapping:
         IncompleteDataError: The mapping, or one of the ids in it, is missing.
         InvalidFieldsError: A field holds what it must not hold.
     """
-    whole = FieldReader({"": body})
-    mapping = whole.mapping("mapping")
-    if mapping is None:
-        whole.refuse("mapping")
-    fields = FieldReader({"mapping.": _told(mapping[1]), "": _told(body)})
-    account = fields.named("chatwoot_account_id", ChatwootId)
-    inbox = fields.named("chatwoot_inbox_id", ChatwootId)
-    tenant = fields.named("internal_account_id", TenantId)
-    domain, _ = _business_domain(fields)
-    fallback = fields.flag("is_fallback")
-    active = fields.flag("active")
-    sequence = fields.sequence()
-    numbers = tuple(
-        special
-        for entry in fields.sections("special_whatsapp_numbers")
-        if (special := special_number(entry)) is not None
-    )
-    required = ("chatwoot_account_id", "internal_account_id", *(() if deleted else ("domain",)))
-    complete = all(fields.has(name) for name in required)
-    if account is None or tenant is None or domain is None or not complete or fields.errors:
-        fields.refuse(*required)
+    layers, noted = _layers(body, "mapping")
+    if noted:
+        raise InvalidFieldsError(noted)
+    if len(layers) == 1:
+        raise IncompleteDataError(["mapping"], [FieldError("mapping", "required")])
+    told = {prefix: _without_no_channel(layer) for prefix, layer in layers.items()}
+    required = shape_of(MappedChannel).required
+    if deleted:
+        # Which channel it is says enough.
+        told["absent."] = {"domain": DEFAULT_DOMAIN.domain.value}
+        required = tuple(name for name in required if name != "domain")
+    channel = read(MappedChannel, told, required=required)
     try:
         return ChannelMapping(
-            ChannelKey(account, inbox),
-            TenantDomain(tenant, domain),
-            DEFAULT_SEQUENCE if sequence is None else sequence,
-            fallback is True,
-            numbers,
-            active=not deleted and active is not False,
+            ChannelKey(channel.chatwoot_account_id, channel.chatwoot_inbox_id),
+            TenantDomain(channel.internal_account_id, channel.domain.domain),
+            channel.sequence,
+            channel.is_fallback,
+            channel.special_whatsapp_numbers,
+            active=channel.active and not deleted,
         )
     except InvalidValueError as error:
         raise InvalidValueError(f"mapping.{error.field}", error.rule) from None
 
 
+def _without_no_channel(layer: JsonObject) -> JsonObject:
+    """
+    *layer* without the ids that name no account or inbox.
+    """
+    return {
+        name: value
+        for name, value in layer.items()
+        if name not in _CHANNEL_IDS or value not in NO_CHANNEL
+    }
+
+
+def _special_number(value: Json, _: object) -> SpecialNumber | None:
+    # An entry without a number is an empty line of Odoo's form.
+    if isinstance(value, dict) and is_absent(value.get("number")):
+        return None
+    return read_object(SpecialNumber, value)
+
+
+converter.register_structure_hook(SpecialNumber, _special_number)
+
+
+@frozen
+class RouteQuestion:
+    """
+    A message whose route is asked for.
+    """
+
+    account_id: AnyChannel
+    inbox_id: AnyChannel = None
+    number: Identifier | None = None
+
+
+@frozen
+class RouteQuestions:
+    """
+    Messages whose routes are asked for.
+    """
+
+    messages: tuple[RouteQuestion, ...] = ()
+
+
 def incoming_messages(body: JsonObject) -> tuple[IncomingMessage, ...]:
     """
-    Read ``messages``: accounts, inboxes and numbers whose routes are asked for.
+    Read ``messages``.
 
     Raises:
         InvalidFieldsError: A field holds what it must not hold.
     """
-    whole = FieldReader({"": body})
-    messages = []
-    for entry in whole.sections("messages"):
-        account, inbox = channel_id(entry, "account_id"), channel_id(entry, "inbox_id")
-        entry.require("account_id")
-        messages.append(IncomingMessage(account, inbox, entry.named("number", str)))
-    if whole.errors:
-        whole.refuse()
-    return tuple(messages)
+    return tuple(
+        IncomingMessage(message.account_id, message.inbox_id, message.number)
+        for message in read(RouteQuestions, {"": body}).messages
+    )
 
 
-def channel_id(fields: FieldReader, name: str) -> ChatwootId | None:
-    """
-    An account or inbox of Chatwoot; None where Odoo says that there is none.
-    """
-    text = fields.named(name, str)
-    return None if text is None or text in _NO_CHANNEL else fields.made(name, ChatwootId, text)
+# Where the `metadata` document keeps a field.
+_TOP: Final[Mapping[str, str]] = {"section": ""}
+_ONLINE: Final = {"section": "online_presence"}
+_COMMUNICATION: Final = {"section": "communication"}
 
 
-def business_domain(fields: FieldReader) -> BusinessDomain | None:
+@frozen
+class Address:
     """
-    The business area, by default ``default``; None, with the reason noted, if it is none.
+    Where a company is.
     """
-    return _business_domain(fields)[0]
+
+    street: str | None = None
+    street2: str | None = None
+    city: str | None = None
+    state: str | None = None
+    zip: str | None = None
+    country: str | None = None
+    share_address: bool | None = None
+
+
+@frozen
+class BusinessHours:
+    """
+    When a company is open. Hours have a fraction: 9.5 is 09:30.
+    """
+
+    monday: bool | None = None
+    tuesday: bool | None = None
+    wednesday: bool | None = None
+    thursday: bool | None = None
+    friday: bool | None = None
+    saturday: bool | None = None
+    sunday: bool | None = None
+    has_lunch_break: bool | None = None
+    business_hours_start: float | None = None
+    business_hours_end: float | None = None
+    lunch_break_start: float | None = None
+    lunch_break_end: float | None = None
+    saturday_hours_start: float | None = None
+    saturday_hours_end: float | None = None
+    sunday_hours_start: float | None = None
+    sunday_hours_end: float | None = None
+
+
+@frozen
+class CompanyMetadata:
+    """
+    What a company says of itself, for its `metadata` document.
+    """
+
+    account_id: TenantId
+    domain: DomainName = DEFAULT_DOMAIN
+    name: str | None = field(default=None, metadata=_TOP)
+    description: str | None = field(default=None, metadata=_TOP)
+    business_area: str | None = field(default=None, metadata=_TOP)
+    business_area_other: str | None = field(default=None, metadata=_TOP)
+    company_values: str | None = field(default=None, metadata=_TOP)
+    website: str | None = field(default=None, metadata=_ONLINE)
+    facebook_url: str | None = field(default=None, metadata=_ONLINE)
+    instagram_url: str | None = field(default=None, metadata=_ONLINE)
+    mention_website_at_end: bool | None = field(default=None, metadata=_ONLINE)
+    mention_facebook_at_end: bool | None = field(default=None, metadata=_ONLINE)
+    mention_instagram_at_end: bool | None = field(default=None, metadata=_ONLINE)
+    greeting_message: str | None = field(default=None, metadata=_COMMUNICATION)
+    communication_style: str | None = field(default=None, metadata=_COMMUNICATION)
+    emoji_usage: str | None = field(default=None, metadata=_COMMUNICATION)
+    address: Address | None = field(default=None, metadata=_TOP)
+    business_hours: BusinessHours | None = field(default=None, metadata=_TOP)
+    enabled_collections: tuple[str, ...] | None = field(default=None, metadata=_TOP)
 
 
 def company_metadata_sync(body: JsonObject) -> CompanyMetadataSync:
@@ -249,226 +464,27 @@ def company_metadata_sync(body: JsonObject) -> CompanyMetadataSync:
         IncompleteDataError: ``account_id`` is missing.
         InvalidFieldsError: A field holds what it must not hold.
     """
-    fields = FieldReader({"": body})
-    tenant = fields.named("account_id", TenantId)
-    domain, label = _business_domain(fields)
-    stored = _texts(
-        fields, "name", "description", "business_area", "business_area_other", "company_values"
-    )
-    sections = {
-        "online_presence": _texts(fields, "website", "facebook_url", "instagram_url")
-        | _flags(fields, *_MENTIONS),
-        "communication": _texts(fields, "greeting_message", "communication_style", "emoji_usage"),
-        "address": _address(fields.section("address")),
-        "business_hours": _business_hours(fields.section("business_hours")),
-    }
-    for name, section in sections.items():
-        if section:
-            stored[name] = section
-    collections = fields.texts("enabled_collections")
-    if collections is not None:
-        stored["enabled_collections"] = list(collections)
-    if tenant is None or domain is None or fields.errors:
-        fields.refuse("account_id")
-    return CompanyMetadataSync(TenantDomain(tenant, domain), stored, label)
+    event = read(CompanyMetadata, {"": body})
+    owner = TenantDomain(event.account_id, event.domain.domain)
+    return CompanyMetadataSync(owner, _stored(event), event.domain.label)
 
 
-def special_number(entry: FieldReader) -> SpecialNumber | None:
-    """
-    A number with a crew of its own; None, with the reason noted, if it is not complete.
-
-    An entry without a number is an empty line of Odoo's form.
-    """
-    number = entry.named("number", PhoneNumber.from_text)
-    if not entry.has("number"):
-        return None
-    crew = entry.text("crew")
-    entry.require("crew")
-    if number is None or crew is None:
-        return None
-    return entry.made("crew", partial(SpecialNumber, number), crew)
-
-
-def _layered(body: JsonObject, nested: str) -> FieldReader:
-    inner = body.get(nested)
-    if inner and isinstance(inner, dict):
-        return FieldReader({f"{nested}.": inner, "": body})
-    whole = FieldReader({"": body})
-    # Anything else is refused, unless it is an absent one.
-    whole.mapping(nested)
-    return whole
+def _stored(event: CompanyMetadata) -> JsonObject:
+    stored: dict[str, Any] = {}
+    for attribute in fields(CompanyMetadata):
+        value = getattr(event, attribute.name)
+        if isinstance(value, tuple):
+            value = list(value)
+        elif isinstance(value, Address | BusinessHours):
+            value = _given(value)
+        if "section" in attribute.metadata and value not in (None, {}):
+            section = attribute.metadata["section"]
+            within = stored.setdefault(section, {}) if section else stored
+            within[attribute.name] = value
+    return stored
 
 
-def _business_domain(fields: FieldReader) -> tuple[BusinessDomain | None, str | None]:
-    """
-    The business area, and how the Odoo user wrote it if that differs.
-    """
-    text = fields.text("domain")
-    if text is None:
-        return (None if fields.has("domain") else BusinessDomain()), None
-    domain = fields.made("domain", BusinessDomain.from_text, text)
-    return domain, None if domain is None or str(domain) == text else text
-
-
-def _told(mapping: JsonObject) -> JsonObject:
-    """
-    *mapping* without the ids that are none.
-    """
-    ids = ("chatwoot_account_id", "chatwoot_inbox_id")
-    return {
-        name: value
-        for name, value in mapping.items()
-        if name not in ids or value not in _NO_CHANNEL
-    }
-
-
-def _texts(fields: FieldReader, *names: str) -> JsonObject:
-    return {name: text for name in names if (text := fields.text(name)) is not None}
-
-
-def _flags(fields: FieldReader, *names: str) -> JsonObject:
-    return {name: flag for name in names if (flag := fields.flag(name)) is not None}
-
-
-def _address(fields: FieldReader | None) -> JsonObject:
-    if fields is None:
-        return {}
-    return _texts(fields, *_ADDRESS) | _flags(fields, "share_address")
-
-
-def _business_hours(fields: FieldReader | None) -> JsonObject:
-    if fields is None:
-        return {}
-    hours = {name: fields.hour(name) for name in _BUSINESS_HOURS}
-    given: JsonObject = {name: hour for name, hour in hours.items() if hour is not None}
-    return _flags(fields, *_BUSINESS_FLAGS) | given
-
-
-def _social_accounts(
-    fields: FieldReader, within_integrations: Mapping[str, SocialAccount]
-) -> tuple[SocialAccount, ...]:
-    accounts = []
-    for section, names in _SOCIAL.items():
-        account = _social_account(section, names, fields, prefix=f"{section}_")
-        inner = within_integrations.get(section)
-        if inner is not None:
-            account = SocialAccount(
-                section,
-                {**inner.settings, **account.settings},
-                {**inner.secrets, **account.secrets},
-            )
-        if account.settings or account.secrets:
-            accounts.append(account)
-    return tuple(accounts)
-
-
-def _social_account(
-    section: str, names: _SocialFields, fields: FieldReader, *, prefix: str = ""
-) -> SocialAccount:
-    return SocialAccount(
-        section,
-        {name: text for name in names.public if (text := fields.text(prefix + name)) is not None},
-        {
-            name: secret
-            for name in names.secret
-            if (secret := fields.secret(prefix + name)) is not None
-        },
-    )
-
-
-@frozen
-class _Integrations:
-    """
-    The ``integrations`` object of an event, with everything taken out that the hub understands.
-
-    Above all the secrets: what remains goes into the config as it is, for all to read.
-    """
-
-    remaining: JsonObject | None = None
-    odoo: OdooConnection = field(factory=OdooConnection)
-    password: SecretText | None = None
-    social: Mapping[str, SocialAccount] = field(factory=dict)
-
-    @classmethod
-    def read(cls, fields: FieldReader) -> _Integrations:
-        given = fields.mapping("integrations")
-        if given is None:
-            return _NO_INTEGRATIONS
-        found = FieldReader({f"{given[0]}.": given[1]}, fields.errors)
-        remaining = _without_empty(given[1])
-        for section in (*_SOCIAL, *_LEAVES):
-            _take_out_absent(remaining, (), section)
-        social = {
-            section: _social_account(section, names, account)
-            for section, names in _SOCIAL.items()
-            if (account := found.section(section)) is not None
-        }
-        for section, names in _SOCIAL.items():
-            _take_out(remaining, (section,), *names.public, *names.secret)
-        for section, leaves in _LEAVES.items():
-            inner = found.section(section)
-            if inner is not None:
-                _texts(inner, *leaves)
-            _take_out_absent(remaining, (section,), *leaves)
-        return cls._connected(found.section("mcp"), remaining, social)
-
-    @classmethod
-    def _connected(
-        cls, mcp: FieldReader | None, remaining: JsonObject, social: Mapping[str, SocialAccount]
-    ) -> _Integrations:
-        config = None if mcp is None else mcp.section("config")
-        _take_out_absent(remaining, ("mcp",), "config")
-        if config is None:
-            return cls(remaining or None, social=social)
-        password = config.secret("password")
-        odoo = OdooConnection(config.text("url"), config.text("db"), config.text("username"))
-        own = config.named("credential_ref", CredentialRef)
-        place = ("mcp", "config")
-        _take_out(remaining, place, "password")
-        if own is not None:
-            # It names its own value: the connection must not be put under the event's token.
-            _take_out_absent(remaining, place, "url", "db", "username")
-            return cls(remaining, password=password, social=social)
-        _take_out(remaining, place, "url", "db", "username", "credential_ref")
-        return cls(remaining or None, odoo, password, social)
-
-
-_NO_INTEGRATIONS: Final = _Integrations()
-
-
-def _without_empty(given: JsonObject) -> JsonObject:
-    """
-    A copy of *given* without ``null`` and ``""``; ``false`` may be meant here.
-    """
-    kept: JsonObject = {}
-    for name, value in given.items():
-        if isinstance(value, dict):
-            kept[name] = _without_empty(value)
-        elif value is not None and value != "":
-            kept[name] = value
-    return kept
-
-
-def _take_out_absent(remaining: JsonObject, path: tuple[str, ...], *names: str) -> None:
-    """
-    Forget those of *names* at *path* that Odoo left empty.
-    """
-    section = _at(remaining, path)
-    _take_out(remaining, path, *(name for name in names if is_absent(section.get(name))))
-
-
-def _take_out(remaining: JsonObject, path: tuple[str, ...], *names: str) -> None:
-    section = _at(remaining, path)
-    for name in names:
-        section.pop(name, None)
-
-
-def _at(remaining: JsonObject, path: tuple[str, ...]) -> JsonObject:
-    """
-    The object at *path*, or an empty one that belongs to nothing.
-    """
-    section = remaining
-    for step in path:
-        inner = section.get(step)
-        section = inner if isinstance(inner, dict) else {}
-    return section
+def _given(part: object) -> JsonObject:
+    cls: type = type(part)
+    given = ((name, getattr(part, name)) for name in shape_of(cls).types)
+    return {name: value for name, value in given if value is not None}

@@ -1,17 +1,35 @@
 """
-Reads the fields of a JSON object as Odoo fills them, collecting what is wrong with them.
+Reads JSON objects as Odoo fills them into attrs classes, with one cattrs converter.
 
 Odoo sends ``false`` for an empty field of almost any type, so ``false``, ``""`` and ``null``
-all mean that a field is absent; only where a boolean is expected is ``false`` a value.
+all mean that a field is absent; ``false`` is a value only where a boolean is expected.
+
+The type of an attribute says how its value is read. The hooks of the converter and the schemas of
+the OpenAPI document both come from it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Final, NoReturn, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cache
+from types import NoneType
+from typing import Annotated, Any, Final, TypeAlias, TypeVar, get_args, get_origin
 
+from attrs import NOTHING, fields, frozen, resolve_types
+from cattrs import Converter
+from cattrs.errors import (
+    BaseValidationError,
+    ClassValidationError,
+    IterableValidationError,
+    IterableValidationNote,
+)
+from cattrs.gen import make_dict_structure_fn
+
+from odoo_ai_config.domain.channels.phone import PhoneNumber
+from odoo_ai_config.domain.collections import CollectionName
 from odoo_ai_config.domain.credentials.secrets import SecretText
 from odoo_ai_config.domain.errors import InvalidValueError
+from odoo_ai_config.domain.identifiers import BusinessDomain, ChatwootId, CredentialRef, TenantId
 from odoo_ai_config.domain.json_types import Json, JsonObject
 from odoo_ai_config.entrypoints.http.platform.errors import (
     FieldError,
@@ -19,266 +37,385 @@ from odoo_ai_config.entrypoints.http.platform.errors import (
     InvalidFieldsError,
 )
 
+S = TypeVar("S")
 T = TypeVar("T")
+_Hook: TypeAlias = Callable[[Any, Any], Any]
 
 MAX_TEXT: Final = 16 * 1024
 MAX_ITEMS: Final = 200
 MOST_ERRORS: Final = 200
-_LONGEST_HOUR: Final = 24
+LONGEST_HOUR: Final = 24
 _MOST_DIGITS: Final = 18
+# Chatwoot counts from 1. The texts are what Python's str() makes of an empty field of Odoo.
+NO_CHANNEL: Final[tuple[Json, ...]] = (0, "0", "None", "False")
+
+
+class BrokenRuleError(ValueError):
+    """
+    A value breaks a rule of its type. It carries no part of the value.
+    """
+
+    def __init__(self, rule: str, limit: int | None = None) -> None:
+        super().__init__(rule, limit)
+        self.rule = rule
+        self.limit = limit
+
+
+@frozen
+class WireType:
+    """
+    How a value comes.
+
+    Args:
+        read: Makes the value; raises a `BrokenRuleError` or an `InvalidValueError`.
+        schema: The component of the OpenAPI document that describes it.
+    """
+
+    read: _Hook
+    schema: str
+
+
+@frozen
+class ListType:
+    """
+    A list of at most so many elements.
+    """
+
+    element: Any
+    most: int
+
+
+@frozen
+class DomainName:
+    """
+    A business area, and how the Odoo user wrote it if that differs from its slug.
+    """
+
+    domain: BusinessDomain
+    label: str | None = None
+
+
+DEFAULT_DOMAIN: Final = DomainName(BusinessDomain())
 
 
 def is_absent(value: Json) -> bool:
     """
     Whether *value* is what Odoo sends for an empty field.
     """
-    return value is None or value is False or (isinstance(value, str) and not value.strip())
+    if value.__class__ is str:
+        return not value or value.isspace()
+    return value is None or value is False
 
 
-class FieldReader:
+def verbatim(value: Json, _: object = None) -> str:
     """
-    The fields of one object, or of several of which the first that has a field wins.
-
-    Args:
-        layers: Objects by the path that leads to them, ``""`` for the body itself.
-        errors: Where to collect; a reader of an inner object shares its parent's list.
+    A text of any length, with the space around it.
     """
-
-    def __init__(
-        self, layers: Mapping[str, JsonObject], errors: list[FieldError] | None = None
-    ) -> None:
-        self._layers = layers
-        self._prefix = next(iter(layers))
-        # Odoo names more fields than it fills in, and many are asked for that it never sends.
-        self._said = {
-            name: (prefix + name, value)
-            for prefix, layer in reversed(list(layers.items()))
-            for name, value in layer.items()
-            if not is_absent(value)
-        }
-        self.errors: list[FieldError] = [] if errors is None else errors
-
-    def has(self, name: str) -> bool:
-        """
-        Whether any layer says anything of *name*.
-        """
-        return self._find(name)[1] not in (None, {})
-
-    def text(self, name: str, *, limit: int = MAX_TEXT) -> str | None:
-        """
-        Text without the space around it.
-        """
-        text = self.verbatim(name, limit=limit)
-        return None if text is None else text.strip()
-
-    def verbatim(self, name: str, *, limit: int | None = None) -> str | None:
-        """
-        Text exactly as it came.
-        """
-        found = self._said.get(name)
-        return None if found is None else self._text(*found, limit)
-
-    def secret(self, name: str) -> SecretText | None:
-        """
-        Text exactly as it came, which nobody is to see.
-        """
-        text = self.verbatim(name, limit=MAX_TEXT)
-        return None if text is None else SecretText(text)
-
-    def named(self, name: str, make: Callable[[str], T]) -> T | None:
-        """
-        What *make* makes of an identifier, which may have come as an integer.
-        """
-        path, value = self._find(name)
-        if value is None:
-            return None
-        if isinstance(value, bool) or not isinstance(value, int | str):
-            self.reject(path, "identifier")
-            return None
-        return self.made_at(path, make, str(value).strip())
-
-    def made(self, name: str, make: Callable[[str], T], text: str) -> T | None:
-        """
-        What *make* makes of *text*; its refusal is an error of the field *name*.
-        """
-        return self.made_at(self._find(name)[0], make, text)
-
-    def made_at(self, path: str, make: Callable[[str], T], text: str) -> T | None:
-        """
-        What *make* makes of *text*; its refusal is an error at *path*.
-        """
-        try:
-            return make(text)
-        except InvalidValueError as error:
-            self.reject(path, error.rule)
-            return None
-
-    def flag(self, name: str) -> bool | None:
-        """
-        A boolean, for which ``false`` is a value.
-        """
-        path, value = self._find(name, false_counts=True)
-        if value is None or isinstance(value, bool):
-            return value
-        self.reject(path, "boolean")
-        return None
-
-    def integer(self, name: str) -> int | None:
-        """
-        An integer, which may have come as its digits.
-        """
-        path, value = self._find(name)
-        number = _whole(value)
-        if value is not None and number is None:
-            self.reject(path, "integer")
-            return None
-        return number
-
-    def sequence(self) -> int | None:
-        """
-        A place among the fallbacks.
-        """
-        sequence = self.integer("sequence")
-        if sequence is not None and sequence < 0:
-            self.reject(self._find("sequence")[0], "sequence")
-        return sequence
-
-    def hour(self, name: str) -> float | None:
-        """
-        A time of day as Odoo keeps it: hours with a fraction.
-        """
-        path, value = self._find(name)
-        if value is None:
-            return None
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            self.reject(path, "number")
-            return None
-        if not 0 <= value <= _LONGEST_HOUR:
-            self.reject(path, "hour")
-            return None
-        return value
-
-    def texts(self, name: str) -> tuple[str, ...] | None:
-        """
-        A list of texts; an empty one is not an absent one. Empty elements fall out.
-        """
-        found = self._list(name)
-        if found is None:
-            return None
-        path, items = found
-        texts = [self._text(f"{path}.{place}", item, MAX_TEXT) for place, item in items]
-        return tuple(text.strip() for text in texts if text is not None)
-
-    def section(self, name: str) -> FieldReader | None:
-        """
-        An object within this one.
-        """
-        found = self.mapping(name)
-        if found is None:
-            return None
-        path, value = found
-        return FieldReader({f"{path}.": value}, self.errors)
-
-    def mapping(self, name: str) -> tuple[str, JsonObject] | None:
-        """
-        An object within this one, as it is, and its path. An empty one is an absent one.
-        """
-        path, value = self._find(name)
-        if value is None or value == {}:
-            return None
-        if not isinstance(value, dict):
-            self.reject(path, "object")
-            return None
-        return path, value
-
-    def sections(self, name: str, *, limit: int = MAX_ITEMS) -> Iterator[FieldReader]:
-        """
-        The objects of a list; empty ones fall out.
-        """
-        path, items = self._list(name, limit) or ("", [])
-        for place, item in items:
-            if item == {}:
-                continue
-            if isinstance(item, dict):
-                yield FieldReader({f"{path}.{place}.": item}, self.errors)
-            else:
-                self.reject(f"{path}.{place}", "object")
-
-    def require(self, *names: str) -> None:
-        """
-        Note each of *names* of which nothing is said.
-        """
-        for name in names:
-            if not self.has(name):
-                self.reject(self._prefix + name, "required")
-
-    def refuse(self, *required: str) -> NoReturn:
-        """
-        Refuse the whole object for what was collected, or because of the *required* fields.
-
-        Raises:
-            IncompleteDataError: One of *required* is missing.
-            InvalidFieldsError: Something else is wrong.
-        """
-        lacking = [name for name in required if not self.has(name)]
-        if lacking:
-            missing = [FieldError(self._prefix + name, "required") for name in lacking]
-            raise IncompleteDataError(required, [*missing, *self.errors])
-        raise InvalidFieldsError(self.errors)
-
-    def _find(self, name: str, *, false_counts: bool = False) -> tuple[str, Json]:
-        if false_counts:
-            for prefix, layer in self._layers.items():
-                if layer.get(name) is False:
-                    return prefix + name, False
-                if name in layer and not is_absent(layer[name]):
-                    break
-        return self._said.get(name, (name, None))
-
-    def _text(self, path: str, value: Json, limit: int | None) -> str | None:
-        if not isinstance(value, str):
-            self.reject(path, "text")
-            return None
-        if limit is not None and len(value) > limit:
-            self.reject(path, "too_long", limit)
-            return None
-        return value
-
-    def _list(
-        self, name: str, limit: int = MAX_ITEMS
-    ) -> tuple[str, Sequence[tuple[int, Json]]] | None:
-        path, value = self._find(name)
-        if value is None:
-            return None
-        if not isinstance(value, list):
-            self.reject(path, "list")
-            return None
-        if len(value) > limit:
-            self.reject(path, "too_many", limit)
-            return None
-        return path, [(place, item) for place, item in enumerate(value) if not is_absent(item)]
-
-    def reject(self, path: str, rule: str, limit: int | None = None) -> None:
-        """
-        Note that what is at *path* breaks *rule*.
-
-        Raises:
-            InvalidFieldsError: That is more than anybody mends at a time.
-        """
-        error = FieldError(path, rule, limit)
-        # A field may be looked at twice.
-        if error not in self.errors:
-            self.errors.append(error)
-            if len(self.errors) == MOST_ERRORS:
-                self.refuse()
+    if not isinstance(value, str):
+        raise BrokenRuleError("text")
+    return value
 
 
-def _whole(value: Json) -> int | None:
+def _limited(value: Json) -> str:
+    if not isinstance(value, str):
+        raise BrokenRuleError("text")
+    if len(value) > MAX_TEXT:
+        raise BrokenRuleError("too_long", MAX_TEXT)
+    return value
+
+
+def _text(value: Json, _: object = None) -> str:
+    return _limited(value).strip()
+
+
+def _secret(value: Json, _: object) -> SecretText:
+    return SecretText(_limited(value))
+
+
+def identifier(value: Json, _: object = None) -> str:
+    """
+    An identifier as text; it may come as an integer.
+    """
+    if isinstance(value, str):
+        return value.strip()
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise BrokenRuleError("identifier")
+    return str(value)
+
+
+def named(make: Callable[[str], object]) -> WireType:
+    """
+    What *make* makes of an identifier.
+    """
+    return WireType(lambda value, _: make(identifier(value)), "LenientId")
+
+
+def _channel(text: str) -> ChatwootId | None:
+    return None if text in NO_CHANNEL else ChatwootId(text)
+
+
+def _domain(value: Json, _: object) -> DomainName:
+    text = _text(value)
+    domain = BusinessDomain.from_text(text)
+    return DomainName(domain, None if domain.value == text else text)
+
+
+def _flag(value: Json, _: object) -> bool:
+    if not isinstance(value, bool):
+        raise BrokenRuleError("boolean")
+    return value
+
+
+def _integer(value: Json, _: object = None) -> int:
     if isinstance(value, int) and not isinstance(value, bool):
         return value
-    if isinstance(value, str):
-        digits = value.strip()
-        # int() would also take "1_000", "+5" and full-width digits.
-        if digits.isascii() and digits.isdigit() and len(digits) <= _MOST_DIGITS:
-            return int(digits)
-    return None
+    digits = value.strip() if isinstance(value, str) else ""
+    # int() would also take "1_000", "+5" and full-width digits.
+    if not (digits.isascii() and digits.isdigit() and len(digits) <= _MOST_DIGITS):
+        raise BrokenRuleError("integer")
+    return int(digits)
+
+
+def _fallback_place(value: Json, _: object) -> int:
+    place = _integer(value)
+    if place < 0:
+        raise BrokenRuleError("sequence")
+    return place
+
+
+def _hour(value: Json, _: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise BrokenRuleError("number")
+    if not 0 <= value <= LONGEST_HOUR:
+        raise BrokenRuleError("hour")
+    return value
+
+
+_WIRE_TYPES: Final[Mapping[object, WireType]] = {
+    str: WireType(_text, "LenientText"),
+    SecretText: WireType(_secret, "LenientSecret"),
+    bool: WireType(_flag, "LenientFlag"),
+    int: WireType(_integer, "LenientId"),
+    float: WireType(_hour, "LenientHour"),
+    DomainName: WireType(_domain, "LenientText"),
+    TenantId: named(TenantId),
+    ChatwootId: named(ChatwootId),
+    CredentialRef: named(CredentialRef),
+    CollectionName: named(CollectionName.from_text),
+    PhoneNumber: named(PhoneNumber.from_text),
+}
+Identifier: TypeAlias = Annotated[str, named(str)]
+# None where Odoo says that there is no account or inbox.
+AnyChannel: TypeAlias = Annotated[ChatwootId | None, named(_channel)]
+FallbackPlace: TypeAlias = Annotated[int, WireType(_fallback_place, "LenientId")]
+
+
+def field_type(type_: Any) -> Any:  # noqa: ANN401 - whatever annotations and classes there are
+    """
+    How an attribute of *type_* comes: a `WireType`, a `ListType`, or the class of an object.
+
+    The annotations of a type are its `WireType`, or the greatest length of a list. None is left
+    out of it: absent values are dropped before anybody looks at their type.
+    """
+    plain, *marks = get_args(type_) if get_origin(type_) is Annotated else (type_,)
+    if marks and isinstance(marks[0], WireType):
+        return marks[0]
+    inner = get_args(plain)
+    if NoneType in inner:
+        return field_type(inner[0])
+    if get_origin(plain) is tuple:
+        return ListType(inner[0], *(marks or [MAX_ITEMS]))
+    return _WIRE_TYPES.get(plain, plain)
+
+
+@frozen
+class Shape:
+    """
+    What is known of a class that objects are read into.
+
+    Args:
+        types: The types of its attributes by name.
+        flags: The attributes for which ``false`` is a value.
+        required: The attributes without a default.
+        structure: The function that cattrs makes for the class.
+    """
+
+    types: Mapping[str, Any]
+    flags: frozenset[str]
+    required: tuple[str, ...]
+    structure: _Hook
+
+
+@cache
+def shape_of(cls: type) -> Shape:
+    """
+    The shape of *cls*.
+    """
+    attributes = [one for one in fields(resolve_types(cls)) if one.init]
+    flag = _WIRE_TYPES[bool]
+    return Shape(
+        {one.name: one.type for one in attributes},
+        frozenset(one.name for one in attributes if field_type(one.type) is flag),
+        tuple(one.name for one in attributes if one.default is NOTHING),
+        make_dict_structure_fn(cls, converter),
+    )
+
+
+def _said(shape: Shape, layers: Iterable[JsonObject]) -> JsonObject:
+    flags = shape.flags
+    said: JsonObject = {}
+    for layer in layers:
+        said |= {
+            name: value
+            for name, value in layer.items()
+            if not is_absent(value) or (value is False and name in flags)
+        }
+    return said
+
+
+def found(name: str, layers: Mapping[str, JsonObject]) -> tuple[str, Json]:
+    """
+    The path of *name* and what the first layer says that says anything of it; ``{}`` if none does.
+    """
+    for prefix, layer in layers.items():
+        if not is_absent(layer.get(name)):
+            return prefix + name, layer[name]
+    return next(iter(layers)) + name, {}
+
+
+def read(
+    cls: type[T],
+    layers: Mapping[str, JsonObject],
+    *,
+    noted: Sequence[FieldError] = (),
+    required: Sequence[str] | None = None,
+    most: int = MOST_ERRORS,
+) -> T:
+    """
+    Make a *cls* of one object, or of several of which the first that has a field wins.
+
+    Args:
+        cls: A class whose attributes are called as the fields.
+        layers: The objects by the path that leads to them, ``""`` for the body itself.
+        noted: Errors that the caller has found.
+        required: What the sender must say, if that is not all attributes without a default.
+        most: How many errors are told.
+
+    Raises:
+        IncompleteDataError: Something required is absent.
+        InvalidFieldsError: Something else is wrong.
+    """
+    kind: type = cls
+    shape = shape_of(kind)
+    errors = [*noted]
+    try:
+        structured: T = shape.structure(_said(shape, [*layers.values()][::-1]), cls)
+    except ClassValidationError as error:
+        errors += errors_in(error, lambda name: found(name, layers)[0])
+    else:
+        if not errors:
+            return structured
+    # Outside of the handler, so that no refusal leads to an error that knows a value.
+    required = shape.required if required is None else required
+    absent = [name for name in required if found(name, layers)[1] == {}]
+    missing = [FieldError(next(iter(layers)) + name, "required") for name in absent]
+    others = [error for error in dict.fromkeys(errors) if error not in missing][:most]
+    if missing and len(others) < most:
+        raise IncompleteDataError(required, [*missing, *others])
+    raise InvalidFieldsError(others)
+
+
+def errors_in(
+    error: ClassValidationError | IterableValidationError, place: Callable[[str], str]
+) -> Iterator[FieldError]:
+    """
+    Each broken rule in *error*; *place* makes the path of an attribute or element.
+    """
+    noted, bare = error.group_exceptions()
+    for inner, note in noted:
+        path = place(str(note.index if isinstance(note, IterableValidationNote) else note.name))
+        if isinstance(inner, ClassValidationError | IterableValidationError):
+            yield from errors_in(inner, f"{path}.".__add__)
+        elif isinstance(inner, BrokenRuleError | InvalidValueError):
+            yield FieldError(path, inner.rule, getattr(inner, "limit", None))
+        elif isinstance(inner, KeyError):
+            yield FieldError(path, "required")
+        else:
+            raise inner
+    for inner in bare:
+        # The class itself refuses the value of an attribute.
+        if not isinstance(inner, InvalidValueError):
+            raise inner
+        yield FieldError(place(inner.field), inner.rule)
+
+
+def read_object(cls: type[T], value: Json) -> T:
+    """
+    Make a *cls* of an object that is part of a body.
+
+    Raises:
+        BrokenRuleError: *value* is no object.
+        ClassValidationError: Something in it is wrong.
+    """
+    if not isinstance(value, dict):
+        raise BrokenRuleError("object")
+    kind: type = cls
+    shape = shape_of(kind)
+    structured: T = shape.structure(_said(shape, [value]), cls)
+    return structured
+
+
+def collected(read_one: Callable[[S], T], entries: Iterable[tuple[int | str, S]]) -> list[T]:
+    """
+    What *read_one* makes of each of *entries*, which come with their places.
+
+    Raises:
+        IterableValidationError: It refuses some of them.
+    """
+    made, errors = [], []
+    for place, entry in entries:
+        try:
+            made.append(read_one(entry))
+        except (BrokenRuleError, InvalidValueError, BaseValidationError) as error:
+            error.add_note(IterableValidationNote("", place, object))
+            errors.append(error)
+            if len(errors) == MOST_ERRORS:
+                break
+    if errors:
+        raise IterableValidationError("", errors, list)
+    return made
+
+
+def _list_hook(type_: ListType) -> _Hook:
+    element, most = type_.element, type_.most
+    hook = converter.get_structure_hook(element)
+    empty: Json = {} if isinstance(field_type(element), type) else None
+
+    def read_list(value: Json, _: object) -> tuple[object, ...]:
+        if not isinstance(value, list):
+            raise BrokenRuleError("list")
+        if len(value) > most:
+            raise BrokenRuleError("too_many", most)
+        entries = ((i, one) for i, one in enumerate(value) if not is_absent(one) and one != empty)
+        made = collected(lambda one: hook(one, element), entries)
+        return tuple(one for one in made if one is not None)
+
+    return read_list
+
+
+def _hook_of(type_: object) -> _Hook:
+    kind = field_type(type_)
+    if isinstance(kind, WireType):
+        return kind.read
+    if isinstance(kind, ListType):
+        return _list_hook(kind)
+    if kind != type_:
+        return converter.get_structure_hook(kind)
+    return lambda value, _: read_object(kind, value)
+
+
+converter: Final = Converter()
+converter.register_structure_hook_factory(lambda _: True)(_hook_of)
+for _type, _wire in _WIRE_TYPES.items():
+    # cattrs has hooks of its own for the plain types.
+    converter.register_structure_hook(_type, _wire.read)

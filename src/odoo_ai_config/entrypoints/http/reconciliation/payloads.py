@@ -4,17 +4,79 @@ What a source believes to be current, read as it says it.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Annotated, Final
+
+from attrs import frozen
 
 from odoo_ai_config.domain.channels.mapping import ChannelKey
 from odoo_ai_config.domain.collections import CollectionName
-from odoo_ai_config.domain.identifiers import ChatwootId, DocumentKind, TenantDomain, TenantId
-from odoo_ai_config.domain.json_types import JsonObject
+from odoo_ai_config.domain.identifiers import TenantDomain, TenantId
+from odoo_ai_config.domain.json_types import Json, JsonObject
 from odoo_ai_config.domain.reconciliation import PUSHED_KINDS, ExpectedArea, ExpectedState
-from odoo_ai_config.entrypoints.http.odoo_events.payloads import business_domain, channel_id
-from odoo_ai_config.entrypoints.http.platform.fields import FieldReader
+from odoo_ai_config.entrypoints.http.platform.fields import (
+    DEFAULT_DOMAIN,
+    NO_CHANNEL,
+    AnyChannel,
+    DomainName,
+    converter,
+    is_absent,
+    read,
+    read_object,
+)
 
 MOST_ENTRIES: Final = 1000
+
+
+@frozen
+class KnownMapping:
+    """
+    What a source was told of a channel.
+    """
+
+    chatwoot_account_id: AnyChannel
+    chatwoot_inbox_id: AnyChannel = None
+    version: int | None = None
+    digest: str | None = None
+
+
+@frozen
+class KnownCollection:
+    """
+    What a source was told of a collection.
+    """
+
+    name: CollectionName
+    version: int | None = None
+    digest: str | None = None
+
+
+@frozen
+class KnownArea:
+    """
+    What a source was told of one business area.
+    """
+
+    tenant_id: TenantId
+    domain: DomainName = DEFAULT_DOMAIN
+    config_version: int | None = None
+    config_digest: str | None = None
+    credentials_version: int | None = None
+    credentials_digest: str | None = None
+    metadata_version: int | None = None
+    metadata_digest: str | None = None
+    mappings: Annotated[tuple[KnownMapping, ...], MOST_ENTRIES] = ()
+    collections: tuple[KnownCollection, ...] = ()
+
+
+@frozen
+class KnownAreas:
+    """
+    What a source was told when it last pushed each thing.
+
+    A thing with neither version nor digest counts as never acknowledged.
+    """
+
+    known: Annotated[tuple[KnownArea, ...], MOST_ENTRIES]
 
 
 def known_areas(body: JsonObject) -> tuple[ExpectedArea, ...]:
@@ -25,55 +87,41 @@ def known_areas(body: JsonObject) -> tuple[ExpectedArea, ...]:
         IncompleteDataError: There is no list.
         InvalidFieldsError: A field holds what it must not hold.
     """
-    fields = FieldReader({"": body})
-    found = [_area(entry) for entry in fields.sections("known", limit=MOST_ENTRIES)]
-    if not fields.has("known") or fields.errors:
-        fields.refuse("known")
-    return tuple(area for area in found if area is not None)
+    return tuple(map(_known, read(KnownAreas, {"": body}).known))
 
 
-def _area(entry: FieldReader) -> ExpectedArea | None:
-    tenant = entry.named("tenant_id", TenantId)
-    entry.require("tenant_id")
-    domain = business_domain(entry)
+def _known(area: KnownArea) -> ExpectedArea:
     documents = {
-        kind: known for kind in PUSHED_KINDS if (known := _document(entry, kind)) is not None
+        kind: _acknowledged(
+            getattr(area, f"{kind}_version"),
+            getattr(area, f"{kind}_digest"),
+        )
+        for kind in PUSHED_KINDS
     }
-    channels = {
-        ChannelKey(account, channel_id(one, "chatwoot_inbox_id")): _acknowledged(one)
-        for one in entry.sections("mappings", limit=MOST_ENTRIES)
-        if (account := _account(one)) is not None
-    }
-    collections = {
-        name: _acknowledged(one)
-        for one in entry.sections("collections")
-        if (name := _collection(one)) is not None
-    }
-    if tenant is None or domain is None:
-        return None
-    return ExpectedArea(TenantDomain(tenant, domain), documents, channels, collections)
-
-
-def _document(entry: FieldReader, kind: DocumentKind) -> ExpectedState | None:
-    known = _acknowledged(entry, f"{kind}_")
-    return None if known == ExpectedState() else known
-
-
-def _account(entry: FieldReader) -> ChatwootId | None:
-    account = channel_id(entry, "chatwoot_account_id")
-    entry.require("chatwoot_account_id")
-    return account
-
-
-def _collection(entry: FieldReader) -> CollectionName | None:
-    name = entry.named("name", CollectionName.from_text)
-    entry.require("name")
-    return name
-
-
-def _acknowledged(entry: FieldReader, prefix: str = "") -> ExpectedState:
-    version = entry.integer(f"{prefix}version")
-    # The hub counts from 1: what is below was never acknowledged.
-    return ExpectedState(
-        version if version is not None and version > 0 else None, entry.text(f"{prefix}digest")
+    return ExpectedArea(
+        TenantDomain(area.tenant_id, area.domain.domain),
+        {kind: known for kind, known in documents.items() if known != ExpectedState()},
+        {
+            ChannelKey(one.chatwoot_account_id, one.chatwoot_inbox_id): _acknowledged(
+                one.version, one.digest
+            )
+            for one in area.mappings
+        },
+        {one.name: _acknowledged(one.version, one.digest) for one in area.collections},
     )
+
+
+def _acknowledged(version: int | None, digest: str | None) -> ExpectedState:
+    # The hub counts from 1: what is below was never acknowledged.
+    return ExpectedState(version if version is not None and version > 0 else None, digest)
+
+
+def _mapping(value: Json, _: object) -> object:
+    account = value.get("chatwoot_account_id") if isinstance(value, dict) else None
+    if not is_absent(account) and str(account).strip() in NO_CHANNEL:
+        # Of a channel that Odoo does not have, the hub has nothing to say.
+        return None
+    return read_object(KnownMapping, value)
+
+
+converter.register_structure_hook(KnownMapping, _mapping)
