@@ -1,5 +1,5 @@
 """
-Files that only their owner can read, put where no link leads elsewhere.
+Files that only their owner can read, written without following links.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Final, TextIO
 from odoo_ai_config.adapters.private_files import PRIVATE_FILE, make_private_folder, write_durably
 
 _FOLDER: Final = 0o700
-# Going through a folder does not take the right to list it, where the system has a word for that.
+# To go through a folder does not need the right to list it, if the system has a flag for that.
 _THROUGH: Final = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY
 
 
@@ -22,19 +22,18 @@ def write_private(folder: Path, place: Path, text: str) -> None:
     """
     Write *text* to *place* below *folder*, as a whole or not at all.
 
-    Folders that are missing are made. What is there already, whoever could read it, is
-    replaced by a new file.
+    Missing folders are made. A file that exists is replaced by a new one, whoever could read it.
 
     Raises:
-        OSError: It cannot be written, or there is a link below *folder*; its `filename` is the
-            file or the folder that is in the way.
+        OSError: It cannot be written, or there is a link below *folder*. Its `filename` is the
+            file or folder in question.
     """
     make_private_folder(folder)
     inside, path = os.open(folder, _THROUGH), folder
     try:
         for name in place.parts[:-1]:
             path /= name
-            # Held open: whoever puts a link in its place later changes nothing.
+            # It stays open: a link that is put in its place later changes nothing.
             outside, inside = inside, _entered(inside, path)
             os.close(outside)
         _replace(inside, path / place.name, text)
@@ -44,7 +43,7 @@ def write_private(folder: Path, place: Path, text: str) -> None:
 
 def append_private(path: Path) -> TextIO:
     """
-    Open the file at *path* for what is to come behind what is in it.
+    Open the file at *path* to append to it.
 
     Raises:
         OSError: It cannot be opened, or is a link.
@@ -68,7 +67,7 @@ def _entered(inside: int, path: Path) -> int:
 
 def _replace(inside: int, path: Path, text: str) -> None:
     if _is_link(path, inside):
-        # It would only be replaced, but somebody expects something else of it.
+        # It could be replaced, but whoever made it expects something else.
         raise _link_at(path)
     fresh = f".{path.name}.new"
     try:
@@ -89,9 +88,7 @@ def _replace(inside: int, path: Path, text: str) -> None:
 
 
 def _told(error: OSError, path: Path, inside: int | None = None) -> OSError:
-    """
-    *error*, by the whole path of what it is about; a link is called one.
-    """
+    # With the whole path. A link is called one.
     if _is_link(path, inside):
         return _link_at(path)
     return OSError(error.errno, error.strerror, str(path))

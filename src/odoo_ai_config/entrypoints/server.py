@@ -20,11 +20,11 @@ from odoo_ai_config.entrypoints.http.platform.connections import HubRunner
 
 _log = structlog.get_logger()
 
-# How long connections that were idle at the stop are given to send one more request, which
-# is then answered and told to close.
+# How long connections that are idle at the stop may send one more request, whose answer closes
+# the connection.
 _LAST_REQUEST: Final = 0.5
 _BACKLOG: Final = 1024
-# Files and connections that a process may have open, where the machine allows as many.
+# Files and connections that a process may have open, if the machine allows as many.
 _OPEN_FILES: Final = 65_536
 _ALLOCATIONS_PER_COLLECTION: Final = 20_000
 
@@ -49,7 +49,7 @@ def listening_socket(host: str, port: int) -> socket.socket:
 
 
 def _open_as_many_as_allowed() -> None:
-    # What a shell sets is for programs that `select`, and a tenth of what one attacker opens.
+    # A shell's limit is for programs that `select`. One attacker opens ten times as many.
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, _OPEN_FILES)
     if soft != resource.RLIM_INFINITY and soft < most:
@@ -58,8 +58,8 @@ def _open_as_many_as_allowed() -> None:
 
 
 def _collect_garbage_seldom() -> None:
-    # What the start made stays, and requests leave hardly any cycles behind: with Python's own
-    # thresholds, looking for garbage is a tenth of what a write costs.
+    # What the start made stays, and requests leave hardly any cycles. With Python's thresholds,
+    # the search for garbage is a tenth of what a write costs.
     gc.collect()
     gc.freeze()
     gc.set_threshold(_ALLOCATIONS_PER_COLLECTION)
@@ -75,13 +75,13 @@ async def serve(
     """
     Serve *app* on *listener* until SIGTERM or SIGINT, then finish what was accepted.
 
-    On the signal the process stops accepting; open connections get their answers, each
-    marked as the last one; what still runs after *grace* seconds is cut off.
+    On the signal the process stops accepting. Open connections get their answers, each marked as
+    the last one. What still runs after *grace* seconds is cut off, and *listener* is closed.
 
     Args:
         app: What to serve.
-        listener: Where connections come in; closed at the end.
-        grace: Seconds that running requests are given.
+        listener: Where connections come in.
+        grace: Seconds for running requests.
         ready: Called once the first request can be answered.
     """
     _open_as_many_as_allowed()

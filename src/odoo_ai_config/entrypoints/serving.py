@@ -1,5 +1,8 @@
 """
-The HTTP server of one process: settings made into limits, the hub made into an application.
+The HTTP server of one process: settings become limits, the hub becomes an application.
+
+What starts it raises `ApplicationError` if the store or the key ring cannot be used, and `OSError`
+if a first secret cannot be written down.
 """
 
 from __future__ import annotations
@@ -34,7 +37,7 @@ from odoo_ai_config.entrypoints.wiring import Services
 _log = structlog.get_logger(area="config")
 
 _PRUNE_SECONDS: Final = 3600.0
-# As soon as this, every process has seen a step of a rotation.
+# After this time every process has seen a step of a rotation.
 _RING_SECONDS: Final = 5.0
 _STORE_SECONDS: Final = 1.0
 
@@ -87,17 +90,6 @@ def _signing_keys(
 async def prepare(settings: Settings, *, restored: bool = False) -> FirstSecrets:
     """
     Do once what every process of a server relies on: store laid out, key ring checked, first key.
-
-    Args:
-        settings: What to open.
-        restored: Whether the store is a backup.
-
-    Returns:
-        The first secrets, if this start made them.
-
-    Raises:
-        ApplicationError: The store or the key ring cannot be used.
-        OSError: A first secret cannot be written down.
     """
     async with opened(Container(settings=settings)) as services:
         return await set_up(services, settings, restored=restored)
@@ -119,14 +111,9 @@ async def run_server(
         settings: What to open.
         options: Limits of the HTTP boundary, from `http_options`.
         listener: Where connections come in.
-        ready: Called once the first request can be answered, with the first secrets
-            that this start made.
-        upkeep: Whether this process is the one that removes what need not be kept.
+        ready: Called with the first secrets of this start once a request can be answered.
+        upkeep: Whether this process is the one that prunes.
         restored: Whether the store is a backup; only for the first process after it was restored.
-
-    Raises:
-        ApplicationError: The store or the key ring cannot be used.
-        OSError: A first secret cannot be written down.
     """
     metrics = Metrics()
     container = Container(
@@ -139,31 +126,24 @@ async def run_server(
         first = await set_up(services, settings, restored=restored)
         app = build_app(services, options, metrics)
         async with contextlib.AsyncExitStack() as background:
-            await background.enter_async_context(
-                _in_background(partial(look_at_key_ring, services), every=_RING_SECONDS)
-            )
-            await background.enter_async_context(
-                _in_background(app[STORE_WATCH].look, every=_STORE_SECONDS)
-            )
+            jobs: list[tuple[Callable[[], Awaitable[None]], float]] = [
+                (partial(look_at_key_ring, services), _RING_SECONDS),
+                (app[STORE_WATCH].look, _STORE_SECONDS),
+            ]
             if upkeep:
-                await background.enter_async_context(
-                    _in_background(partial(prune, services), every=_PRUNE_SECONDS)
-                )
+                jobs.append((partial(prune, services), _PRUNE_SECONDS))
+            for work, every in jobs:
+                await background.enter_async_context(_in_background(work, every=every))
             if App.CHATWOOT in settings.apps:
                 worker = await background.enter_async_context(
                     delivering(services, capacity_of(settings), count=metrics.delivery)
                 )
                 app.on_shutdown.append(_retiring(worker))
-            await serve(
-                app,
-                listener,
-                grace=settings.shutdown_seconds,
-                ready=lambda: ready(first),
-            )
+            await serve(app, listener, grace=settings.shutdown_seconds, ready=lambda: ready(first))
 
 
 def _retiring(worker: DeliveryWorker) -> Callable[[web.Application], Awaitable[None]]:
-    # Requests and deliveries share the grace, rather than having it one after the other.
+    # Requests and deliveries have the grace at the same time, not one after the other.
     async def retire(_app: web.Application) -> None:
         worker.retire()
 
@@ -185,10 +165,9 @@ async def _in_background(
 
 async def repeatedly(work: Callable[[], Awaitable[None]], *, every: float) -> None:
     """
-    Do *work* again and again, with pauses of *every* seconds, whatever it ends with.
+    Do *work* again and again, with pauses of *every* seconds, also after an error.
 
-    An error is one that nobody foresaw. It is logged with its stack: once, and again if it
-    becomes another or comes back.
+    An error is unexpected. It is logged with its stack once, and again if it changes or returns.
     """
     last: type[BaseException] | None = None
     while True:
@@ -205,16 +184,16 @@ async def look_at_key_ring(services: Services) -> None:
     """
     Look at the key ring, also while nobody needs it.
 
-    So each step of a rotation is seen before the next, and a lost ring is in the log soon.
+    Each step of a rotation is seen before the next one, and a lost ring is soon in the log.
     """
-    # The store is away: the next look asks it again.
+    # If the store is away, the next look asks it again.
     with contextlib.suppress(ApplicationError):
         await services.check_key_ring.while_running()
 
 
 async def prune(services: Services) -> None:
     """
-    Remove what need not be kept; a store that is away is asked next time.
+    Remove old records. If the store is away, the next time does it.
     """
     try:
         report = await services.prune_history()

@@ -48,8 +48,8 @@ class FirstSecrets:
     What a start made, to be shown once; None for what was there or set before.
 
     Args:
-        revocations: Of a start with a backup, what it knew of revoked keys: it is the operator
-            who can tell whether that is all.
+        revocations: What a start with a backup knew of revoked keys. Only the operator can tell
+            whether that is all.
     """
 
     api_key: SecretText | None = None
@@ -60,10 +60,9 @@ class FirstSecrets:
 @asynccontextmanager
 async def opened(container: Container) -> AsyncIterator[Services]:
     """
-    Hold the store open, checked and ready, and the key ring too; close connections at the end.
+    Open the store and the key ring, and check both. Close all connections at the end.
 
     Raises:
-        StoreUnavailableError: The store is away.
         StoreUnusableError: The store cannot keep the hub's promises.
         InvalidKeyRingError: The key ring cannot be used.
         MasterKeyMissingError: The key ring is not the one that the store was written with.
@@ -85,19 +84,15 @@ async def set_up(
     services: Services, settings: Settings, *, restored: bool = False
 ) -> FirstSecrets:
     """
-    See to what has to be so before the first request.
+    Prepare what the first request needs.
 
-    Keys that were revoked are so in a store that was restored, too. The operator of a new hub
-    can come in, and Chatwoot too.
+    Keys that were revoked stay revoked in a store that was restored. The operator of a new hub and
+    Chatwoot get their first secrets.
 
     Args:
         services: The hub.
         settings: What it was opened with.
         restored: Whether the store is a backup, whose messages a person has to look at.
-
-    Raises:
-        ApplicationError: The store is away, or what was revoked cannot be read.
-        OSError: A first secret cannot be written down.
     """
     for key in await services.revoke_api_key.again(actor=_STARTUP.id):
         _log.warning("key_revoked_again", key=key.id)
@@ -125,11 +120,11 @@ async def set_up(
 
 async def ensure_webhook_token(services: Services, settings: Settings) -> SecretText | None:
     """
-    Make an address that Chatwoot can push to, unless somebody has said how it proves itself.
+    Make an address that Chatwoot can push to, unless another way to authenticate it is set.
 
     Returns:
-        The end of the address, to be shown once; it is kept in the data folder's file
-        ``chatwoot-token`` too. None if the hub needs none.
+        The end of the address, to be shown once. The data folder's file ``chatwoot-token`` keeps
+        it too. None if the hub needs none.
     """
     needless = (
         App.CHATWOOT not in settings.apps
@@ -141,7 +136,7 @@ async def ensure_webhook_token(services: Services, settings: Settings) -> Secret
     if needless:
         return None
     token = SecretText(secrets.token_urlsafe(_TOKEN_BYTES))
-    # Written down first: whoever is killed in between has a text that opens nothing.
+    # Written down first: if the process is killed in between, the text opens nothing.
     _write_down(settings.webhook_token_path, token)
     change = ChatwootChange(webhook_tokens=(token,))
     await services.set_chatwoot_account(None, change, caller=_STARTUP)
@@ -150,11 +145,11 @@ async def ensure_webhook_token(services: Services, settings: Settings) -> Secret
 
 async def ensure_first_key(services: Services, settings: Settings) -> SecretText | None:
     """
-    Let the operator of a new hub in: make a key with every scope unless there is one already.
+    Make a key with every scope for the operator of a new hub, unless there is a key already.
 
     Returns:
-        The key, to be shown once; it is kept in the data folder's file ``api-key`` too. None
-        if a key was set or made before.
+        The key, to be shown once. The data folder's file ``api-key`` keeps it too. None if a key
+        was set or made before.
     """
     if settings.api_key is not None or await services.ports.api_keys.api_keys():
         return None

@@ -23,7 +23,7 @@ from odoo_ai_config.entrypoints.http.platform.store_watch import StoreWatch
 
 _HEADER: Final = istr("X-Request-ID")
 _NAME: Final = "odoo-ai-config"
-# Unknown paths are one to the metrics.
+# Metrics count all unknown paths as one.
 NOWHERE: Final = "/{path}"
 _VALID_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
@@ -32,8 +32,8 @@ class RequestTrace:
     """
     Wraps handlers of one application.
 
-    A wrapper and not a middleware: every path has a handler here, the unknown ones too, and
-    what aiohttp does for middlewares costs a read as much as finding its document.
+    Wrappers, not a middleware: every path has a handler here, also unknown ones, and aiohttp's
+    work for middlewares costs a read as much as finding its document.
     """
 
     def __init__(self, metrics: Metrics, last_orders: LastOrders, store_watch: StoreWatch) -> None:
@@ -47,16 +47,16 @@ class RequestTrace:
 
     def of(self, template: str, method: str, handler: Handler, area: str | None) -> Handler:
         """
-        *handler* of *method* at the path *template*, its requests named, counted and answered.
+        A handler that names and counts the requests of *handler*, and answers its errors.
 
-        No exception comes through any more but a cancellation. Log lines of a request have its
-        id and, unless they name one themselves, the *area*.
+        It raises nothing but a cancellation. Log lines of a request have its id and the *area*,
+        unless they name another one.
         """
         metrics = self._metrics
         count = metrics.requests(template, method)
         last_orders, watch = self._last_orders, self._store_watch
         about = {} if area is None else {"area": area}
-        # A read logs nothing unless it is refused.
+        # A read logs only refusals.
         quiet = method in {"GET", "HEAD"}
 
         async def trace(request: web.Request) -> web.StreamResponse:
@@ -83,7 +83,7 @@ class RequestTrace:
 
     def refused(self, request: web.BaseRequest, error: Exception) -> web.Response:
         """
-        The answer to a *request* that no route can be found for.
+        The answer to a *request* that has no route.
         """
         request_id = self._name(request)
         bind_contextvars(request_id=request_id)
@@ -102,7 +102,7 @@ class RequestTrace:
     def _sign(self, response: web.StreamResponse, request_id: str) -> None:
         headers = response.headers
         headers[_HEADER] = request_id
-        # What it is made of is nobody's business.
+        # Strangers need not know the software.
         headers[hdrs.SERVER] = _NAME
 
 

@@ -1,5 +1,5 @@
 """
-Whether the store does what it is asked, told once when that changes.
+Watches whether the store works, and logs when that changes.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ from odoo_ai_config.application.errors import (
 
 _log = structlog.get_logger(area="config")
 
-# An idle hub too finds out that its disk is full or its log is gone.
+# An idle hub also finds out that its disk is full or its log is gone.
 _IDLE_LOOKS: Final = 30
 
 
 class StoreWatch:
     """
-    Hears of every request that the store failed, and asks the store itself while it fails.
+    Is told of every request that the store failed, and checks the store itself while it fails.
 
-    So the log has one line when it begins, one when the cause becomes another and one when it
-    is over, with how many requests the store failed.
+    The log has one line when a failure begins, one when its cause changes and one when it is over,
+    with the number of requests that failed.
 
     Args:
         check: Returns if the store can be read and written now.
         count: Takes the cause of each request's failure.
-        idle: How many looks there are for each question to a store that does not fail.
+        idle: Looks for each check of a store that does not fail.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class StoreWatch:
 
     def failed(self, error: Exception) -> None:
         """
-        Be told what a request ended with.
+        Note the error that a request ended with.
         """
         if isinstance(error, StoreUnavailableError | StoreUnusableError):
             self._requests += 1
@@ -71,7 +71,7 @@ class StoreWatch:
 
     async def look(self) -> None:
         """
-        Ask the store while it fails, else at each *idle*-th look.
+        Check the store while it fails, else at each *idle*-th look.
         """
         self._looks += 1
         if self._failure is not None or self._looks % self._idle == 0:
