@@ -48,7 +48,7 @@ test-all: $(DEV_STAMP)
 
 # What takes minutes: 50 rounds of kill -9 under load, for instance.
 test-long: $(DEV_STAMP)
-	$(BIN)/python -m pytest -m long $(ARGS)
+	$(BIN)/python -m pytest -m long $(or $(ARGS),tests)
 
 # Servers under kill -9, failing crews and events that come twice: make soak ARGS="--minutes 5".
 soak: $(DEV_STAMP)

@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+import os
+import subprocess
+
 import pytest
 
 from tests.contract.parity import TECHNOLOGIES, gaps
+from tests.source_tree import ROOT
 
 SUITE = """
 import pytest
@@ -94,3 +98,24 @@ def test_skipped_test_counts_where_a_database_may_be_missing(
 ) -> None:
     monkeypatch.delenv("CI")
     assert run(pytester, SUITE + LESS_IN_MONGO, "--parity").ret == pytest.ExitCode.OK
+
+
+@pytest.mark.parametrize(
+    ("arguments", "asked"), [(["test"], True), (["test-all"], True), (["test", "ARGS=-x"], False)]
+)
+def test_make_asks_for_parity_unless_a_part_was_asked_for(
+    arguments: list[str], asked: bool
+) -> None:
+    # This test may itself be run by make, with arguments of its own.
+    variables = {
+        name: value for name, value in os.environ.items() if name not in {"ARGS", "MAKEFLAGS"}
+    }
+    commands = subprocess.run(
+        ["make", "--dry-run", *arguments],
+        cwd=ROOT,
+        env=variables,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert ("--parity" in commands) == asked
