@@ -107,6 +107,11 @@ def test_operations_have_names_of_their_own() -> None:
     assert len(set(names)) == len(names)
 
 
+def test_every_way_to_prove_who_asks_is_described() -> None:
+    asked = {name for entry in KEYED for one in operation(*entry)["security"] for name in one}
+    assert asked == set(DOCUMENT["components"]["securitySchemes"])
+
+
 def test_codes_are_those_of_the_documentation() -> None:
     page = (ROOT / "docs" / "errors.md").read_text("utf-8")
     documented = set(re.findall(r"^\| `([a-z_]+)` \| [45]\d\d \|", page, re.MULTILINE))

@@ -10,9 +10,6 @@ from typing import Annotated, Final
 from msgspec import Meta
 
 from odoo_ai_config.domain.json_types import Json, JsonObject
-from odoo_ai_config.entrypoints.http.openapi.operations import header
-from odoo_ai_config.entrypoints.http.openapi.refusals import languages
-from odoo_ai_config.entrypoints.http.openapi.shapes import constant, one_of, whole
 from odoo_ai_config.entrypoints.http.platform.schema import (
     BusinessAreaName,
     CredentialRefText,
@@ -20,6 +17,7 @@ from odoo_ai_config.entrypoints.http.platform.schema import (
     MessageIdText,
     TenantIdText,
 )
+from odoo_ai_config.entrypoints.http.platform.texts import Language
 
 # What stands in the places of a path, by their names.
 PATH_PARTS: Final[Mapping[str, object]] = {
@@ -53,37 +51,34 @@ def parameters() -> JsonObject:
     Headers of requests.
     """
     idempotency = "The same key with the same request is done once; its answer is repeated."
-    return {
-        "X-Request-ID": header(
+    described = [
+        _parameter(
             "X-Request-ID",
             "Comes back if it is 1 to 128 of `A-Z a-z 0-9 . _ -`, and is replaced if not.",
             examples=["a-1"],
         ),
-        "Accept-Language": header(
-            "Accept-Language", "`en` for English texts.", examples=["en", "pt-BR"]
-        ),
-        "If-None-Match": header(
+        _parameter("Accept-Language", "`en` for English texts.", examples=["en", "pt-BR"]),
+        _parameter(
             "If-None-Match", "The `ETag` that the client has, or `*`.", examples=['"3-1f2e3d4c"']
         ),
-        "If-Match": header(
+        _parameter(
             "If-Match",
             'The `ETag`, or the version (`"3"`), that the document must be at. It needs '
             "`config:read` as well.",
             examples=['"3-1f2e3d4c"'],
         ),
-        "Idempotency-Key": header("Idempotency-Key", idempotency, pattern=_IDEMPOTENCY_KEY),
-        "webhook-id": header(
-            "webhook-id", f"Standard Webhooks. {idempotency}", pattern=_IDEMPOTENCY_KEY
-        ),
-        "CrewWebhookId": header("webhook-id", "Standard Webhooks: the id of the message."),
-        "webhook-timestamp": header("webhook-timestamp", "Standard Webhooks: Unix seconds."),
-        "webhook-signature": header("webhook-signature", "Standard Webhooks: `v1,<base64>`."),
-        "X-Chatwoot-Timestamp": header("X-Chatwoot-Timestamp", "Chatwoot: Unix seconds."),
-        "X-Chatwoot-Signature": header("X-Chatwoot-Signature", "Chatwoot: `sha256=<hex>`."),
-        "X-Chatwoot-Delivery": header(
-            "X-Chatwoot-Delivery", "Chatwoot: the same when it sends the same again."
-        ),
-        "X-Webhook-Signature": header("X-Webhook-Signature", "The old Odoo module: hex."),
+        _parameter("Idempotency-Key", idempotency, pattern=_IDEMPOTENCY_KEY),
+        _parameter("webhook-id", f"Standard Webhooks. {idempotency}", pattern=_IDEMPOTENCY_KEY),
+        _parameter("webhook-timestamp", "Standard Webhooks: Unix seconds."),
+        _parameter("webhook-signature", "Standard Webhooks: `v1,<base64>`."),
+        _parameter("X-Chatwoot-Timestamp", "Chatwoot: Unix seconds."),
+        _parameter("X-Chatwoot-Signature", "Chatwoot: `sha256=<hex>`."),
+        _parameter("X-Chatwoot-Delivery", "Chatwoot: the same when it sends the same again."),
+        _parameter("X-Webhook-Signature", "The old Odoo module: hex."),
+    ]
+    return {
+        **{str(one["name"]): one for one in described},
+        "CrewWebhookId": _parameter("webhook-id", "Standard Webhooks: the id of the message."),
     }
 
 
@@ -100,12 +95,14 @@ def headers() -> JsonObject:
             required=False,
         ),
         "Cache-Control": _header(
-            "Whether it may be kept.", schema=one_of(["no-cache", "no-store"])
+            "Whether it may be kept.", schema=_one_of("no-cache", "no-store")
         ),
-        "Content-Language": _header("Of the texts.", schema=one_of(languages())),
-        "Retry-After": _header("Seconds to wait.", schema=whole()),
+        "Content-Language": _header(
+            "Of the texts.", schema=_one_of(*(language.value for language in Language))
+        ),
+        "Retry-After": _header("Seconds to wait.", schema={"type": "integer", "minimum": 1}),
         "WWW-Authenticate": _header(
-            "What is missing: a key or a signature.", schema=one_of(["ApiKey", "Signature"])
+            "What is missing: a key or a signature.", schema=_one_of("ApiKey", "Signature")
         ),
         "Allow": _header("The methods that the path has."),
         "Accept-Encoding": _header(
@@ -114,12 +111,26 @@ def headers() -> JsonObject:
         ),
         "Idempotent-Replayed": _header(
             "The answer that the first such request got.",
-            schema=constant("true"),
+            schema=_one_of("true"),
             required=False,
         ),
         "Content-Security-Policy": _header("Nothing from elsewhere, nothing in line."),
-        "X-Content-Type-Options": _header("Not to be guessed.", schema=constant("nosniff")),
-        "Referrer-Policy": _header("Always `no-referrer`.", schema=constant("no-referrer")),
+        "X-Content-Type-Options": _header("Not to be guessed.", schema=_one_of("nosniff")),
+        "Referrer-Policy": _header("Always `no-referrer`.", schema=_one_of("no-referrer")),
+    }
+
+
+def _one_of(*values: str) -> JsonObject:
+    return {"type": "string", "enum": [*values]}
+
+
+def _parameter(name: str, description: str, **more: Json) -> JsonObject:
+    return {
+        "name": name,
+        "in": "header",
+        "required": False,
+        "description": description,
+        "schema": {"type": "string", **more},
     }
 
 

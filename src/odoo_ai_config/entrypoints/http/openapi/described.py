@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from http import HTTPStatus
+from itertools import groupby
 from types import UnionType
 from typing import Any, Final, get_args, get_origin
 
@@ -18,7 +20,6 @@ from odoo_ai_config.domain.access import Scope, ScopeMissingError
 from odoo_ai_config.domain.json_types import Json, JsonObject
 from odoo_ai_config.entrypoints.apps import App
 from odoo_ai_config.entrypoints.http.openapi.components import PATH_PARTS
-from odoo_ai_config.entrypoints.http.openapi.refusals import refused
 from odoo_ai_config.entrypoints.http.platform import errors as http
 from odoo_ai_config.entrypoints.http.platform.operations import (
     Access,
@@ -28,6 +29,8 @@ from odoo_ai_config.entrypoints.http.platform.operations import (
     RefusalClass,
     RouteGroup,
 )
+from odoo_ai_config.entrypoints.http.platform.problems import Problem
+from odoo_ai_config.entrypoints.http.platform.refusals import REFUSALS
 
 _PLACE: Final = re.compile(r"{(\w+)}")
 _KEYED: Final = (
@@ -64,6 +67,15 @@ _SIGNATURES: Final = (
     "webhook-signature",
     "X-Webhook-Signature",
 )
+_REFUSAL_HEADERS: Final = ("Cache-Control", "Content-Language")
+_HEADERS_BY_STATUS: Final = {
+    401: ("WWW-Authenticate",),
+    405: ("Allow",),
+    412: ("ETagIfReadable",),
+    415: ("Accept-Encoding",),
+    429: ("Retry-After",),
+    503: ("Retry-After",),
+}
 
 
 class Describer:
@@ -125,7 +137,7 @@ class Describer:
             "security": self._security(operation),
             "responses": {
                 **self._answers(operation),
-                **refused(_refusals(operation), self.responses),
+                **self._refused(_refusals(operation)),
             },
         }
 
@@ -187,6 +199,35 @@ class Describer:
                 "headers": _headers((*fresh, *operation.answer_headers)),
             }
         return answers
+
+    def _refused(self, errors: Iterable[RefusalClass]) -> JsonObject:
+        """
+        The answers, by status, of an operation that may refuse with *errors*.
+
+        Operations share them.
+        """
+        found = {(REFUSALS[error].status, error.code) for error in (http.UnforeseenError, *errors)}
+        refused: JsonObject = {}
+        for status, group in groupby(sorted(found), key=lambda entry: entry[0]):
+            codes = [code for _, code in group]
+            name = ".".join((str(status), *codes))
+            self.responses[name] = self._refusal(status, codes)
+            refused[str(status)] = {"$ref": f"#/components/responses/{name}"}
+        return refused
+
+    def _refusal(self, status: int, codes: list[str]) -> JsonObject:
+        particular: JsonObject = {
+            "status": {"const": status},
+            "code": {"type": "string", "enum": [*codes]},
+        }
+        # Validators look at what stands beside a reference; generators of clients have one class.
+        schema: JsonObject = {**self.schema(Problem), "properties": particular}
+        named = ", ".join(f"`{code}`" for code in codes)
+        return {
+            "description": f"{HTTPStatus(status).phrase}: {named}",
+            "headers": _headers((*_REFUSAL_HEADERS, *_HEADERS_BY_STATUS.get(status, ()))),
+            "content": {"application/problem+json": {"schema": schema}},
+        }
 
     def _first_line(self, schema: Mapping[str, Any]) -> str:
         name = schema["$ref"].rpartition("/")[2]

@@ -13,10 +13,7 @@ from odoo_ai_config.entrypoints.http.openapi.collection_requests import collecti
 from odoo_ai_config.entrypoints.http.openapi.components import headers, parameters
 from odoo_ai_config.entrypoints.http.openapi.described import Describer
 from odoo_ai_config.entrypoints.http.openapi.message_requests import message_schemas
-from odoo_ai_config.entrypoints.http.openapi.operations import BEARER_SCHEME, SECURITY_SCHEME
-from odoo_ai_config.entrypoints.http.openapi.refusals import RESPONSES
 from odoo_ai_config.entrypoints.http.platform.operations import RouteGroup
-from odoo_ai_config.entrypoints.http.platform.problems import Problem
 
 _ABOUT = """\
 The configuration hub between Odoo, Chatwoot and AI services.
@@ -35,7 +32,6 @@ def description(
     The OpenAPI document of a hub in this *version* that serves *apps* with *groups*.
     """
     described = Describer()
-    described.schema(Problem)
     paths = described.paths(groups, apps)
     return {
         "openapi": "3.1.0",
@@ -62,22 +58,23 @@ def description(
         "paths": paths,
         "components": {
             "securitySchemes": {
-                SECURITY_SCHEME: {
+                "ApiKey": {
                     "type": "apiKey",
                     "in": "header",
                     "name": "X-API-Key",
                     "description": "A key needs the scope that an operation names; `admin` "
                     "includes every other. It may be bound to one tenant.",
                 },
-                BEARER_SCHEME: {
+                "Bearer": {
                     "type": "http",
                     "scheme": "bearer",
                     "description": "The same key, as Odoo's older modules send it.",
                 },
+                **described.security_schemes,
             },
             "parameters": parameters(),
             "headers": headers(),
-            "responses": {**RESPONSES, **described.responses},
+            "responses": described.responses,
             "schemas": {
                 **message_schemas(),
                 **collection_schemas(),

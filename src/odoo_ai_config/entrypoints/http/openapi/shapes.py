@@ -9,11 +9,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from odoo_ai_config.domain.json_types import Json, JsonObject
 
 
-def ref(name: str, section: str = "schemas") -> JsonObject:
+def ref(name: str) -> JsonObject:
     """
-    A reference to a component of the document.
+    A reference to a schema of the document.
     """
-    return {"$ref": f"#/components/{section}/{name}"}
+    return {"$ref": f"#/components/schemas/{name}"}
 
 
 def text(description: str = "", **more: Json) -> JsonObject:
@@ -35,13 +35,6 @@ def flag(description: str = "") -> JsonObject:
     A boolean.
     """
     return _described({"type": "boolean"}, description)
-
-
-def constant(value: Json) -> JsonObject:
-    """
-    One value and no other.
-    """
-    return {"const": value}
 
 
 def one_of(values: Iterable[str], description: str = "") -> JsonObject:
