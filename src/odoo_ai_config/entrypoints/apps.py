@@ -1,5 +1,5 @@
 """
-The parts that a server can be made of, so that one process serves all of them or some.
+The parts of a server: one process serves all of them or some.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from typing import Final
 
 class App(enum.Enum):
     """
-    A group of addresses that belong together.
+    A group of addresses.
 
-    What tells of the server itself (``/health``, ``/metrics``, ``/docs`` and the like) belongs
-    to none of them and is always served.
+    Addresses about the server itself (``/health``, ``/metrics``, ``/docs``) belong to no group
+    and are always served.
     """
 
     CONFIG = "config"
@@ -26,16 +26,16 @@ ALL_APPS: Final = frozenset(App)
 
 def apps_named(text: str) -> frozenset[App]:
     """
-    The apps in *text*, separated by commas.
+    Parse names of apps, separated by commas.
 
     Raises:
-        ValueError: There is none, or one that does not exist.
+        ValueError: There is no name, or an unknown one.
     """
     return frozenset(App(name.strip().lower()) for name in text.split(","))
 
 
 def names_of(apps: frozenset[App]) -> tuple[str, ...]:
     """
-    Their names, always in the same order.
+    The names of *apps*, always in the same order.
     """
     return tuple(app.value for app in App if app in apps)

@@ -68,7 +68,7 @@ from odoo_ai_config.domain.messages.retrying import RetryPolicy
 from odoo_ai_config.entrypoints.settings import Settings, StoreLocation
 from odoo_ai_config.entrypoints.wiring import Policies, Ports, build_services
 
-# A large file is looked at as far as this lasts: whoever asks waits for the answer.
+# Somebody waits for the result: a large file is searched for damage no longer than this.
 _EXAMINATION_SECONDS: Final = 20.0
 
 
@@ -78,11 +78,11 @@ class Stores:
     The stores of one technology over one database.
 
     Args:
-        ensure_ready: Lays the database out and refuses one that cannot keep the promises. Where
-            it is only to be read, it refuses and lays nothing out.
-        rehearse_writing: Writes, and takes it back: nothing is changed.
-        examine: Whether there was time to look for damage everywhere; None where that is for
-            others to do.
+        ensure_ready: Creates the tables, unless the database is read only, and refuses a database
+            that cannot keep the promises of the stores.
+        rehearse_writing: Writes and rolls back.
+        examine: Searches for damage; whether there was time to search everything. None if the
+            database does that itself.
     """
 
     config: ConfigStore
@@ -100,23 +100,21 @@ class Stores:
 @contextmanager
 def open_stores(location: StoreLocation, read_only: bool) -> Iterator[Stores]:  # noqa: FBT001 - from the container
     """
-    Open the database at *location* with whatever technology it asks for.
-
-    One that is *read_only* is neither made nor migrated.
+    Open the database at *location*; one that is *read_only* is neither made nor migrated.
     """
     if location.technology == "memory":
         state = MemoryState()
-        forgetful = MemoryConfigStore(state)
+        memory = MemoryConfigStore(state)
         yield Stores(
-            forgetful,
+            memory,
             MemoryChannelDirectory(state),
             MemorySecretStore(state),
             MemoryCollectionStore(state),
             MemoryMessageInbox(state),
             MemoryApiKeyStore(state),
             MemoryAuditLog(state),
-            forgetful.check,
-            forgetful.check,
+            memory.check,
+            memory.check,
         )
     elif location.url is None:
         with open_sqlite(location.path, read_only=read_only) as sqlite:
@@ -142,19 +140,15 @@ def open_stores(location: StoreLocation, read_only: bool) -> Iterator[Stores]:  
 
 @contextmanager
 def _open_mongo(url: SecretText, *, read_only: bool) -> Iterator[Stores]:
-    # Its driver costs a fifth of a second and 20 MB, which a hub on SQLite need not spend.
-    from odoo_ai_config.adapters.mongo.api_key_store import MongoApiKeyStore  # noqa: PLC0415
-    from odoo_ai_config.adapters.mongo.audit_log import MongoAuditLog  # noqa: PLC0415
-    from odoo_ai_config.adapters.mongo.channel_directory import (  # noqa: PLC0415
-        MongoChannelDirectory,
-    )
-    from odoo_ai_config.adapters.mongo.collection_store import (  # noqa: PLC0415
-        MongoCollectionStore,
-    )
-    from odoo_ai_config.adapters.mongo.config_store import MongoConfigStore  # noqa: PLC0415
-    from odoo_ai_config.adapters.mongo.database import open_database  # noqa: PLC0415
-    from odoo_ai_config.adapters.mongo.message_inbox import MongoMessageInbox  # noqa: PLC0415
-    from odoo_ai_config.adapters.mongo.secret_store import MongoSecretStore  # noqa: PLC0415
+    # The driver takes a fifth of a second and 20 MB, which a hub on SQLite does not need.
+    from odoo_ai_config.adapters.mongo.api_key_store import MongoApiKeyStore
+    from odoo_ai_config.adapters.mongo.audit_log import MongoAuditLog
+    from odoo_ai_config.adapters.mongo.channel_directory import MongoChannelDirectory
+    from odoo_ai_config.adapters.mongo.collection_store import MongoCollectionStore
+    from odoo_ai_config.adapters.mongo.config_store import MongoConfigStore
+    from odoo_ai_config.adapters.mongo.database import open_database
+    from odoo_ai_config.adapters.mongo.message_inbox import MongoMessageInbox
+    from odoo_ai_config.adapters.mongo.secret_store import MongoSecretStore
 
     with open_database(url.reveal()) as mongo:
         yield Stores(
@@ -229,8 +223,8 @@ class Container(containers.DeclarativeContainer):
     """
     Constructors and lifetimes, nothing else.
 
-    *observe_store*, *observe_vault* and *observe_crews* are told how long operations take. With
-    *read_only* nothing is made, migrated or written, neither by opening nor later.
+    *observe_store*, *observe_vault* and *observe_crews* take the time of each operation. With
+    *read_only* nothing is made, migrated or written.
     """
 
     settings: providers.Dependency[Settings] = providers.Dependency(instance_of=Settings)

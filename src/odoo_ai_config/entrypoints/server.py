@@ -9,7 +9,8 @@ import gc
 import resource
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Final
 
 import structlog
@@ -65,6 +66,22 @@ def _collect_garbage_seldom() -> None:
     gc.set_threshold(_ALLOCATIONS_PER_COLLECTION)
 
 
+@contextmanager
+def stop_signals() -> Iterator[asyncio.Event]:
+    """
+    An event that SIGTERM and SIGINT set, instead of ending the process.
+    """
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    try:
+        yield stopping
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+
+
 async def serve(
     app: web.Application,
     listener: socket.socket,
@@ -85,24 +102,19 @@ async def serve(
         ready: Called once the first request can be answered.
     """
     _open_as_many_as_allowed()
-    stopping = asyncio.Event()
     runner = HubRunner(
         app, access_log=None, handle_signals=False, shutdown_timeout=grace, keepalive_timeout=75
     )
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
-    try:
-        await runner.setup()
-        site = web.SockSite(runner, listener, backlog=_BACKLOG)
-        await site.start()
-        _collect_garbage_seldom()
-        ready()
-        await stopping.wait()
-        await site.stop()
-        app[LAST_ORDERS].called = True
-        await asyncio.sleep(_LAST_REQUEST)
-    finally:
-        await runner.cleanup()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.remove_signal_handler(number)
+    with stop_signals() as stopping:
+        try:
+            await runner.setup()
+            site = web.SockSite(runner, listener, backlog=_BACKLOG)
+            await site.start()
+            _collect_garbage_seldom()
+            ready()
+            await stopping.wait()
+            await site.stop()
+            app[LAST_ORDERS].called = True
+            await asyncio.sleep(_LAST_REQUEST)
+        finally:
+            await runner.cleanup()

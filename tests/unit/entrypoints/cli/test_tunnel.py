@@ -22,9 +22,9 @@ class Silence:
 
 def test_instructions_say_where_the_secret_end_of_the_webhook_is(tmp_path: Path) -> None:
     settings = read_settings(flags={"data_dir": str(tmp_path)}, environment={}, folder=tmp_path)
-    assert "chatwoot set --new-address" in "\n".join(module.instructions("https://x", settings))
+    assert "chatwoot set --new-address" in module.instructions("https://x", settings)
     settings.webhook_token_path.write_text("fim-secreto")
-    told = "\n".join(module.instructions("https://x", settings))
+    told = module.instructions("https://x", settings)
     assert f"está em {settings.webhook_token_path}:" in told
     assert "fim-secreto" not in told
 

@@ -11,7 +11,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
-from attrs import frozen
+from attrs import define, field, frozen
 from cyclopts import Parameter
 from rich.console import Console
 from rich.progress import track
@@ -86,7 +86,7 @@ async def import_(
         raise CommandError(f"{folder} não é uma pasta.")
     files = list(document_files(folder))
     async with (rehearsing if dry_run else session)(flags) as services:
-        take_in = _Importer(services, dry_run=dry_run)
+        take_in = _Importer(services, dry_run)
         bar = track(
             files,
             description="Importando",
@@ -106,11 +106,11 @@ async def import_(
     return 1 if counted[Fate.FAILED] else 0
 
 
+@define
 class _Importer:
-    def __init__(self, services: Services, *, dry_run: bool) -> None:
-        self._services = services
-        self._dry_run = dry_run
-        self._seen: dict[DocumentKey, Path] = {}
+    _services: Services
+    _dry_run: bool
+    _seen: dict[DocumentKey, Path] = field(init=False, factory=dict)
 
     async def document(self, file: DocumentFile) -> FileReport:
         """

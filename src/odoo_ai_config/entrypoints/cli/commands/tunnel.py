@@ -7,10 +7,9 @@ from __future__ import annotations
 import asyncio
 import importlib
 import re
-import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import asynccontextmanager, suppress
 from typing import Annotated, Final, Protocol, cast
 
 from cyclopts import Parameter
@@ -19,7 +18,8 @@ from odoo_ai_config.domain.credentials.secrets import SecretText
 from odoo_ai_config.entrypoints.cli.checks.probing import hub_answers, reachable_place
 from odoo_ai_config.entrypoints.cli.flags import SERVER_AS_SET, ServerFlags
 from odoo_ai_config.entrypoints.cli.refusals import CommandError
-from odoo_ai_config.entrypoints.cli.terminal import say, tell
+from odoo_ai_config.entrypoints.cli.terminal import say_text, tell
+from odoo_ai_config.entrypoints.server import stop_signals
 from odoo_ai_config.entrypoints.settings import Settings
 
 _CONNECT_SECONDS: Final = 30.0
@@ -76,49 +76,49 @@ async def tunnel(
             f"Falta o token do ngrok; copie-o de {_TOKEN_PAGE} e guarde-o em .env: "
             "NGROK_AUTHTOKEN=..."
         )
-    with _stop_signals() as stopping:
+    with stop_signals() as stopping:
         async with _open(ngrok, place, settings.ngrok_authtoken, domain, stopping) as url:
             if url is not None:
-                for line in instructions(url, settings):
-                    say(line)
+                say_text(instructions(url, settings))
                 await stopping.wait()
     tell("Túnel fechado.")
 
 
-def instructions(url: str, settings: Settings) -> Iterator[str]:
+def instructions(url: str, settings: Settings) -> str:
     """
     What to change elsewhere so that all requests go to *url*.
     """
-    yield f"Túnel aberto: {url} -> http://{reachable_place(settings)}"
-    yield ""
-    yield "No Chatwoot (Configurações > Integrações > Webhooks), a URL do webhook:"
-    yield f"  {url}/webhook"
-    yield "Ou, se ele não assina o que envia (antes da versão 4.11), com o fim secreto que"
-    if settings.webhook_token_path.exists():
-        yield f"está em {settings.webhook_token_path}:"
-    else:
-        yield "se cria com `odoo-ai-config chatwoot set --new-address`:"
-    yield f"  {url}/webhook/<fim secreto>"
-    yield ""
-    yield "No .env deste servidor, para as equipes que respondem depois (e reinicie-o):"
-    yield f"  ODOO_AI_CONFIG_PUBLIC_URL={url}"
-    yield ""
-    yield "Na VPS, no .env dos serviços de IA que leem as configurações daqui:"
-    yield f"  CONFIG_SERVICE_URL={url}"
-    yield ""
-    yield "No Odoo (Configurações > Técnico > Parâmetros do sistema):"
-    for parameter in (
-        "config_service_url",
-        "config_service.url",
-        "ai_credentials_manager.config_service_url",
-        "company_services.config_service_url",
-        "business_rules.mcp_url",
-    ):
-        yield f"  {parameter} = {url}"
-    yield "Nas credenciais de cada cliente que usam o ngrok (use_ngrok):"
-    yield f"  ngrok_url = {url}"
-    yield ""
-    yield "As chaves de API não mudam. Ctrl+C fecha o túnel."
+    token = settings.webhook_token_path
+    secret_end = (
+        f"está em {token}:"
+        if token.exists()
+        else "se cria com `odoo-ai-config chatwoot set --new-address`:"
+    )
+    return f"""\
+Túnel aberto: {url} -> http://{reachable_place(settings)}
+
+No Chatwoot (Configurações > Integrações > Webhooks), a URL do webhook:
+  {url}/webhook
+Ou, se ele não assina o que envia (antes da versão 4.11), com o fim secreto que
+{secret_end}
+  {url}/webhook/<fim secreto>
+
+No .env deste servidor, para as equipes que respondem depois (e reinicie-o):
+  ODOO_AI_CONFIG_PUBLIC_URL={url}
+
+Na VPS, no .env dos serviços de IA que leem as configurações daqui:
+  CONFIG_SERVICE_URL={url}
+
+No Odoo (Configurações > Técnico > Parâmetros do sistema):
+  config_service_url = {url}
+  config_service.url = {url}
+  ai_credentials_manager.config_service_url = {url}
+  company_services.config_service_url = {url}
+  business_rules.mcp_url = {url}
+Nas credenciais de cada cliente que usam o ngrok (use_ngrok):
+  ngrok_url = {url}
+
+As chaves de API não mudam. Ctrl+C fecha o túnel."""
 
 
 def _ngrok() -> Ngrok:
@@ -128,20 +128,6 @@ def _ngrok() -> Ngrok:
         raise CommandError(
             f"Falta o pacote ngrok; instale-o: {sys.executable} -m pip install 'ngrok>=1.4'"
         ) from error
-
-
-@contextmanager
-def _stop_signals() -> Iterator[asyncio.Event]:
-    stopping = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    numbers = (signal.SIGTERM, signal.SIGINT)
-    for number in numbers:
-        loop.add_signal_handler(number, stopping.set)
-    try:
-        yield stopping
-    finally:
-        for number in numbers:
-            loop.remove_signal_handler(number)
 
 
 @asynccontextmanager

@@ -6,15 +6,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import signal
 import socket
 import sys
 from collections.abc import Callable, Sequence
 from typing import Final
 
 import structlog
+from attrs import define, field
 
 from odoo_ai_config.entrypoints.cli.refusals import CommandError
+from odoo_ai_config.entrypoints.server import stop_signals
 
 _log = structlog.get_logger()
 
@@ -51,21 +52,16 @@ async def supervise(
     Raises:
         CommandError: A worker could not start.
     """
-    stopping = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
-    workers = [_Worker(n, arguments, listener, grace, stopping) for n in range(count)]
-    tasks = [asyncio.create_task(worker.keep_alive()) for worker in workers]
-    try:
-        if await _all_started(workers, stopping):
-            ready()
-        await stopping.wait()
-    finally:
-        stopping.set()
-        await asyncio.gather(*tasks)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.remove_signal_handler(number)
+    with stop_signals() as stopping:
+        workers = [_Worker(n, arguments, listener, grace, stopping) for n in range(count)]
+        tasks = [asyncio.create_task(worker.keep_alive()) for worker in workers]
+        try:
+            if await _all_started(workers, stopping):
+                ready()
+            await stopping.wait()
+        finally:
+            stopping.set()
+            await asyncio.gather(*tasks)
 
 
 async def _all_started(workers: Sequence[_Worker], stopping: asyncio.Event) -> bool:
@@ -81,6 +77,7 @@ async def _all_started(workers: Sequence[_Worker], stopping: asyncio.Event) -> b
     return True
 
 
+@define(eq=False)
 class _Worker:
     """
     One worker, with the processes that run for it one after the other.
@@ -88,20 +85,12 @@ class _Worker:
     *started* is set once: whether the first process could answer requests.
     """
 
-    def __init__(
-        self,
-        number: int,
-        arguments: Sequence[str],
-        listener: socket.socket,
-        grace: float,
-        stopping: asyncio.Event,
-    ) -> None:
-        self.started: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        self._number = number
-        self._arguments = arguments
-        self._listener = listener
-        self._grace = grace
-        self._stopping = stopping
+    _number: int
+    _arguments: Sequence[str]
+    _listener: socket.socket
+    _grace: float
+    _stopping: asyncio.Event
+    started: asyncio.Future[bool] = field(init=False, factory=asyncio.Future)
 
     async def keep_alive(self) -> None:
         loop = asyncio.get_running_loop()
