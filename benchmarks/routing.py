@@ -20,7 +20,7 @@ from odoo_ai_config.domain.access import Scope
 from odoo_ai_config.domain.channels.mapping import ChannelKey, ChannelMapping, SpecialNumber
 from odoo_ai_config.domain.channels.phone import PhoneNumber
 from odoo_ai_config.domain.channels.routing import IncomingMessage, RoutingTable
-from odoo_ai_config.domain.identifiers import BusinessDomain, ChatwootId, TenantDomain, TenantId
+from odoo_ai_config.domain.identifiers import BusinessArea, ChatwootId, TenantArea, TenantId
 from odoo_ai_config.entrypoints.library import Hub, open_hub
 from odoo_ai_config.entrypoints.settings import read_settings
 
@@ -33,7 +33,7 @@ def mapping(number: int) -> ChannelMapping:
     """
     return ChannelMapping(
         ChannelKey(ChatwootId(str(number // 10)), ChatwootId(str(number))),
-        TenantDomain(TenantId(f"account_{number}"), BusinessDomain("retail")),
+        TenantArea(TenantId(f"account_{number}"), BusinessArea("retail")),
         sequence=number % 100,
         fallback=number % 10 == 0,
         numbers=(SpecialNumber(PhoneNumber(f"5511{900000000 + number}"), "analytics"),),

@@ -22,7 +22,7 @@ from odoo_ai_config.domain.changes import (
     Changeset,
     Claim,
     Delivery,
-    DeliveryId,
+    IdempotencyKey,
 )
 from odoo_ai_config.domain.channels.mapping import (
     ChannelKey,
@@ -71,12 +71,12 @@ from odoo_ai_config.domain.identifiers import (
     CONFIG,
     CREDENTIALS,
     METADATA,
-    BusinessDomain,
+    BusinessArea,
     ChatwootId,
     CredentialRef,
     DocumentKey,
     DocumentKind,
-    TenantDomain,
+    TenantArea,
     TenantId,
 )
 from odoo_ai_config.domain.json_types import Json, JsonObject
@@ -133,8 +133,8 @@ def slugs() -> SearchStrategy[str]:
     return _name(_LOWER, _LOWER + "_-", 64)
 
 
-def domains() -> SearchStrategy[BusinessDomain]:
-    return st.just(BusinessDomain()) | st.builds(BusinessDomain, slugs())
+def domains() -> SearchStrategy[BusinessArea]:
+    return st.just(BusinessArea()) | st.builds(BusinessArea, slugs())
 
 
 def kinds() -> SearchStrategy[DocumentKind]:
@@ -152,14 +152,14 @@ def chatwoot_ids() -> SearchStrategy[ChatwootId]:
 
 def tenant_domains(
     tenants: SearchStrategy[TenantId] | None = None,
-) -> SearchStrategy[TenantDomain]:
-    return st.builds(TenantDomain, _either(tenants, tenant_ids()), domains())
+) -> SearchStrategy[TenantArea]:
+    return st.builds(TenantArea, _either(tenants, tenant_ids()), domains())
 
 
 def document_keys(
-    owners: SearchStrategy[TenantDomain] | None = None,
+    owners: SearchStrategy[TenantArea] | None = None,
 ) -> SearchStrategy[DocumentKey]:
-    return st.builds(TenantDomain.document, _either(owners, tenant_domains()), kinds())
+    return st.builds(TenantArea.document, _either(owners, tenant_domains()), kinds())
 
 
 def json_text() -> SearchStrategy[str]:
@@ -275,7 +275,7 @@ def not_numbers() -> SearchStrategy[str | None]:
 def channel_keys(
     draw: DrawFn,
     *,
-    owners: SearchStrategy[TenantDomain] | None = None,
+    owners: SearchStrategy[TenantArea] | None = None,
     accounts: SearchStrategy[ChatwootId] | None = None,
     inboxes: SearchStrategy[ChatwootId] | None = None,
 ) -> ChannelKey:
@@ -303,7 +303,7 @@ def channel_mappings(
     draw: DrawFn,
     *,
     keys: SearchStrategy[ChannelKey] | None = None,
-    owners: SearchStrategy[TenantDomain] | None = None,
+    owners: SearchStrategy[TenantArea] | None = None,
     numbers: SearchStrategy[PhoneNumber] | None = None,
     sequences: SearchStrategy[int] | None = None,
 ) -> ChannelMapping:
@@ -359,8 +359,8 @@ def routings(draw: DrawFn) -> tuple[list[ChannelMapping], list[IncomingMessage]]
     repeat, channels move between tenants and numbers are claimed twice.
     """
     tenants = st.sampled_from([TenantId(name) for name in ("a", "b", "c")])
-    areas = st.sampled_from([BusinessDomain(), BusinessDomain("sales")])
-    owners = st.builds(TenantDomain, tenants, areas)
+    areas = st.sampled_from([BusinessArea(), BusinessArea("sales")])
+    owners = st.builds(TenantArea, tenants, areas)
     ids = st.sampled_from([ChatwootId(str(number)) for number in (1, 2, 3)])
     digits = draw(st.lists(number_digits(), min_size=1, max_size=3))
     mobile = draw(st.integers(60_000_000, 99_999_999))
@@ -388,7 +388,7 @@ def fingerprints() -> SearchStrategy[Fingerprint]:
 
 
 def seal_contexts(
-    owners: SearchStrategy[TenantDomain] | None = None,
+    owners: SearchStrategy[TenantArea] | None = None,
 ) -> SearchStrategy[SealContext]:
     return st.builds(
         SealContext,
@@ -515,8 +515,8 @@ def collection_heads(draw: DrawFn) -> CollectionHead:
     )
 
 
-def delivery_ids() -> SearchStrategy[DeliveryId]:
-    return st.builds(DeliveryId, printable(min_size=1), printable(min_size=1))
+def delivery_ids() -> SearchStrategy[IdempotencyKey]:
+    return st.builds(IdempotencyKey, printable(min_size=1), printable(min_size=1))
 
 
 def claims() -> SearchStrategy[Claim]:
@@ -724,7 +724,7 @@ def social_accounts(draw: DrawFn) -> SocialAccount:
 
 @st.composite
 def credentials_syncs(
-    draw: DrawFn, owners: SearchStrategy[TenantDomain] | None = None
+    draw: DrawFn, owners: SearchStrategy[TenantArea] | None = None
 ) -> CredentialsSync:
     said = st.none() | printable()
     sync = CredentialsSync(
@@ -749,7 +749,7 @@ def credentials_syncs(
 
 
 def company_metadata_syncs(
-    owners: SearchStrategy[TenantDomain] | None = None,
+    owners: SearchStrategy[TenantArea] | None = None,
 ) -> SearchStrategy[CompanyMetadataSync]:
     return st.builds(
         CompanyMetadataSync,

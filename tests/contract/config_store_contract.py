@@ -13,14 +13,14 @@ from attrs import evolve
 
 from odoo_ai_config.application.errors import DeliveryRecordedError, TenantKeyChangedError
 from odoo_ai_config.application.ports.config_store import ConfigStore
-from odoo_ai_config.domain.changes import Changeset, DeliveryId
+from odoo_ai_config.domain.changes import Changeset, IdempotencyKey
 from odoo_ai_config.domain.documents.document import AuthoredYaml, Document
 from odoo_ai_config.domain.documents.revisions import RetentionPolicy, Revision, successor
 from odoo_ai_config.domain.errors import RevisionConflictError
 from odoo_ai_config.domain.identifiers import (
     CONFIG,
     METADATA,
-    BusinessDomain,
+    BusinessArea,
     DocumentKey,
     TenantId,
 )
@@ -144,7 +144,9 @@ class CommitContract(StoreContract):
         await stores.config.commit(Changeset(delivery=delivery(digest="first")))
         with pytest.raises(DeliveryRecordedError):
             await stores.config.commit(Changeset(delivery=delivery(digest="second")))
-        assert await stores.config.delivery(DeliveryId("caller", "d1")) == delivery(digest="first")
+        assert await stores.config.delivery(IdempotencyKey("caller", "d1")) == delivery(
+            digest="first"
+        )
 
     async def test_callers_do_not_share_delivery_keys(self, stores: Stores) -> None:
         claims = [("a", "b:c"), ("a:b", "c"), ("a", "c"), ("A", "c")]
@@ -153,7 +155,7 @@ class CommitContract(StoreContract):
                 Changeset(delivery=delivery(name, caller=caller, digest=caller + "/" + name))
             )
         for caller, name in claims:
-            found = await stores.config.delivery(DeliveryId(caller, name))
+            found = await stores.config.delivery(IdempotencyKey(caller, name))
             assert found == delivery(name, caller=caller, digest=caller + "/" + name)
 
     async def test_second_data_key_of_a_tenant_is_refused(self, stores: Stores) -> None:
@@ -382,7 +384,7 @@ class ReadingContract(StoreContract):
         assert await stores.config.history(key()) == []
         assert await stores.config.documents(TenantId("acme")) == []
         assert await stores.config.tenants() == []
-        assert await stores.config.delivery(DeliveryId("caller", "d1")) is None
+        assert await stores.config.delivery(IdempotencyKey("caller", "d1")) is None
 
     async def test_current_of_no_keys_is_empty(self, stores: Stores) -> None:
         await write(stores, revision())
@@ -485,9 +487,9 @@ class ReadingContract(StoreContract):
             revision(key(domain="sale")),
             revision(key("other", "sales")),
         )
-        found = await stores.config.documents(TenantId("acme"), BusinessDomain("sales"))
+        found = await stores.config.documents(TenantId("acme"), BusinessArea("sales"))
         assert found == [revision(key(domain="sales"))]
-        assert await stores.config.documents(TenantId("acme"), BusinessDomain("none")) == []
+        assert await stores.config.documents(TenantId("acme"), BusinessArea("none")) == []
 
     async def test_documents_of_several_tenants_include_what_was_deleted(
         self, stores: Stores

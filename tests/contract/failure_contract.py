@@ -18,13 +18,13 @@ from odoo_ai_config.application.ports.collection_store import CollectionStore
 from odoo_ai_config.application.ports.config_store import ConfigStore
 from odoo_ai_config.application.ports.message_inbox import ClaimLimits, MessageInbox
 from odoo_ai_config.application.ports.secret_store import SecretStore
-from odoo_ai_config.domain.changes import Changeset, DeliveryId
+from odoo_ai_config.domain.changes import Changeset, IdempotencyKey
 from odoo_ai_config.domain.channels.mapping import ChannelClaim
 from odoo_ai_config.domain.channels.routing import IncomingMessage
 from odoo_ai_config.domain.collections import Position
 from odoo_ai_config.domain.documents.document import Document
 from odoo_ai_config.domain.documents.revisions import RetentionPolicy
-from odoo_ai_config.domain.identifiers import CONFIG, BusinessDomain, ChatwootId, TenantId
+from odoo_ai_config.domain.identifiers import CONFIG, BusinessArea, ChatwootId, TenantId
 from odoo_ai_config.domain.messages.inbox import Stage
 from tests.contract.samples import (
     AT,
@@ -59,12 +59,12 @@ CALLS: dict[str, Callable[[Stores], Awaitable[object]]] = {
     "config.current": lambda stores: stores.config.current([key()]),
     "config.revision": lambda stores: stores.config.revision(key(), 1),
     "config.history": lambda stores: stores.config.history(key()),
-    "config.documents": lambda stores: stores.config.documents(ACME, BusinessDomain()),
+    "config.documents": lambda stores: stores.config.documents(ACME, BusinessArea()),
     "config.documents_of": lambda stores: stores.config.documents_of([ACME], [CONFIG]),
     "config.tenants": lambda stores: stores.config.tenants(),
     "config.keys": lambda stores: stores.config.keys(),
     "config.rewrite": lambda stores: stores.config.rewrite(revision(), Document.of({})),
-    "config.delivery": lambda stores: stores.config.delivery(DeliveryId("caller", "d1")),
+    "config.delivery": lambda stores: stores.config.delivery(IdempotencyKey("caller", "d1")),
     "config.prune": lambda stores: stores.config.prune(RetentionPolicy(keep=1), now=AT),
     "config.check": lambda stores: stores.config.check(),
     "channels.current": lambda stores: stores.channels.current([mapping().mapping.key]),

@@ -15,7 +15,7 @@ from odoo_ai_config.domain.changes import (
     Changeset,
     Claim,
     Delivery,
-    DeliveryId,
+    IdempotencyKey,
 )
 from odoo_ai_config.domain.channels.mapping import (
     ChannelKey,
@@ -44,12 +44,12 @@ from odoo_ai_config.domain.documents.revisions import Revision, tombstone
 from odoo_ai_config.domain.identifiers import (
     CONFIG,
     CREDENTIALS,
-    BusinessDomain,
+    BusinessArea,
     ChatwootId,
     CredentialRef,
     DocumentKey,
     DocumentKind,
-    TenantDomain,
+    TenantArea,
     TenantId,
 )
 from odoo_ai_config.domain.json_types import Json
@@ -72,8 +72,8 @@ DAY = timedelta(days=1)
 MINUTE = timedelta(minutes=1)
 
 
-def owner(tenant: str = "acme", domain: str = "default") -> TenantDomain:
-    return TenantDomain(TenantId(tenant), BusinessDomain(domain))
+def owner(tenant: str = "acme", domain: str = "default") -> TenantArea:
+    return TenantArea(TenantId(tenant), BusinessArea(domain))
 
 
 def key(
@@ -167,7 +167,7 @@ def delivery(
         notices=(Notice("missing_credential", "integrations.mcp"),),
         digests={"config": "c" * 64, "credentials": "d" * 64},
     )
-    return Delivery(Claim(DeliveryId(caller, name), digest), outcome, AT, expires_at)
+    return Delivery(Claim(IdempotencyKey(caller, name), digest), outcome, AT, expires_at)
 
 
 def collection_key(tenant: str = "acme", name: str = "products_informations") -> CollectionKey:

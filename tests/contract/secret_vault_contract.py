@@ -11,9 +11,9 @@ from odoo_ai_config.application.errors import MasterKeyMissingError, SealBrokenE
 from odoo_ai_config.application.ports.secret_vault import SecretVault
 from odoo_ai_config.domain.credentials.secrets import SealContext, SealedSecret, SecretText
 from odoo_ai_config.domain.identifiers import (
-    BusinessDomain,
+    BusinessArea,
     CredentialRef,
-    TenantDomain,
+    TenantArea,
     TenantId,
 )
 
@@ -29,7 +29,7 @@ def context(
     ref: str = "redis",
     purpose: str = "credential",
 ) -> SealContext:
-    owner = TenantDomain(tenant, BusinessDomain(domain))
+    owner = TenantArea(tenant, BusinessArea(domain))
     return SealContext(owner, CredentialRef(ref), purpose)
 
 

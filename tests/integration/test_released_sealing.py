@@ -28,7 +28,7 @@ from odoo_ai_config.domain.credentials.secrets import (
     TenantKey,
     digest_of,
 )
-from odoo_ai_config.domain.identifiers import BusinessDomain, CredentialRef, TenantDomain, TenantId
+from odoo_ai_config.domain.identifiers import BusinessArea, CredentialRef, TenantArea, TenantId
 
 RELEASED = json.loads(
     (Path(__file__).parents[1] / "fixtures" / "released" / "sealing.json").read_text()
@@ -56,7 +56,7 @@ def tenant_key(key_id: str) -> TenantKey:
 
 
 def context(value: dict[str, str]) -> SealContext:
-    owner = TenantDomain(TenantId(TENANT), BusinessDomain(value["domain"]))
+    owner = TenantArea(TenantId(TENANT), BusinessArea(value["domain"]))
     return SealContext(owner, CredentialRef(value["reference"]), value["purpose"])
 
 

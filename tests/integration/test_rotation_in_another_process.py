@@ -23,7 +23,7 @@ from odoo_ai_config.domain.changes import Changeset
 from odoo_ai_config.domain.credentials.secrets import SecretText
 from odoo_ai_config.domain.documents.merging import with_fingerprints
 from odoo_ai_config.domain.documents.revisions import Revision
-from odoo_ai_config.domain.identifiers import CREDENTIALS, CredentialRef, TenantDomain, TenantId
+from odoo_ai_config.domain.identifiers import CREDENTIALS, CredentialRef, TenantArea, TenantId
 from tests.contract.samples import AT, owner
 from tests.source_tree import ROOT
 from tests.stand_ins.clock import ManualClock
@@ -76,7 +76,7 @@ class Hub:
         else:
             await RotateTenantKey(*ports)(TenantId(what), on_progress=on_progress)
 
-    async def write(self, where: TenantDomain, *, values: int) -> None:
+    async def write(self, where: TenantArea, *, values: int) -> None:
         secrets = {CredentialRef(f"ref{n}"): SecretText(f"secret {n}") for n in range(values)}
         sealing = await Sealer(self.secrets, self.vault)(where, secrets, known={}, at=AT)
         marks = {str(ref): mark for ref, mark in sealing.fingerprints.items()}
@@ -84,7 +84,7 @@ class Hub:
         revision = Revision(where.document(CREDENTIALS), 1, document, AT, AT, "writer")
         await self.store.commit(sealing.added_to(Changeset(revisions=(revision,))))
 
-    async def reads(self, where: TenantDomain, *, values: int) -> None:
+    async def reads(self, where: TenantArea, *, values: int) -> None:
         reveal = RevealCredential(self.store, self.secrets, self.vault, ManualClock(AT))
         for number in range(values):
             secret = await reveal(where, CredentialRef(f"ref{number}"), caller=READER)

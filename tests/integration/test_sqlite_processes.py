@@ -10,7 +10,7 @@ from pathlib import Path
 
 from odoo_ai_config.adapters.sqlite.database import open_sqlite
 from odoo_ai_config.application.ports.message_inbox import ClaimLimits
-from odoo_ai_config.domain.changes import Changeset, DeliveryId
+from odoo_ai_config.domain.changes import Changeset, IdempotencyKey
 from odoo_ai_config.domain.channels.routing import IncomingMessage
 from odoo_ai_config.domain.identifiers import CREDENTIALS, ChatwootId
 from tests.contract.samples import AT, DAY, api_key, key, mapping, owner, revision
@@ -84,7 +84,7 @@ async def assert_whole(stores: Stores, acknowledged: dict[str, int]) -> None:
         # Nothing of the event that was under way, not even the first thing it writes.
         (unwritten,) = event(tenant, len(history) + 1).messages
         assert await stores.inbox.find(unwritten.id) is None
-        following = DeliveryId("caller", f"{tenant}-{len(history) + 1}")
+        following = IdempotencyKey("caller", f"{tenant}-{len(history) + 1}")
         assert await stores.config.delivery(following) is None
         assert (
             await stores.config.revision(key(tenant, kind=CREDENTIALS), len(history) + 1) is None

@@ -19,7 +19,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invaria
 
 from odoo_ai_config.application.errors import DeliveryRecordedError, TenantKeyChangedError
 from odoo_ai_config.application.ports.config_store import PruneReport
-from odoo_ai_config.domain.changes import Changeset, Delivery, DeliveryId
+from odoo_ai_config.domain.changes import Changeset, Delivery, IdempotencyKey
 from odoo_ai_config.domain.channels.mapping import ChannelKey, ChannelMapping, MappingRevision
 from odoo_ai_config.domain.channels.phone import PhoneNumber
 from odoo_ai_config.domain.channels.routing import IncomingMessage, RoutingTable
@@ -35,10 +35,10 @@ from odoo_ai_config.domain.errors import RevisionConflictError
 from odoo_ai_config.domain.identifiers import (
     CONFIG,
     CREDENTIALS,
-    BusinessDomain,
+    BusinessArea,
     ChatwootId,
     DocumentKey,
-    TenantDomain,
+    TenantArea,
     TenantId,
 )
 from odoo_ai_config.domain.json_types import Json
@@ -55,11 +55,11 @@ TENANTS: Final = [TenantId(name) for name in ("a", "a-b", "B")]
 NUMBER: Final = "5511987654321"
 
 owners = st.builds(
-    TenantDomain,
+    TenantArea,
     st.sampled_from(TENANTS),
-    st.sampled_from([BusinessDomain(), BusinessDomain("sales")]),
+    st.sampled_from([BusinessArea(), BusinessArea("sales")]),
 )
-keys = st.builds(TenantDomain.document, owners, st.sampled_from([CONFIG, CREDENTIALS]))
+keys = st.builds(TenantArea.document, owners, st.sampled_from([CONFIG, CREDENTIALS]))
 chatwoot_ids = st.sampled_from([ChatwootId("1"), ChatwootId("2")])
 channels = strategies.channel_keys(owners=owners, accounts=chatwoot_ids, inboxes=chatwoot_ids)
 mappings = strategies.channel_mappings(
@@ -95,7 +95,7 @@ class Model:
     mappings: dict[ChannelKey, list[MappingRevision]] = attrs.field(factory=dict)
     keys: dict[TenantId, list[TenantKey]] = attrs.field(factory=dict)
     secrets: dict[Place, SealedSecret] = attrs.field(factory=dict)
-    deliveries: dict[DeliveryId, Delivery] = attrs.field(factory=dict)
+    deliveries: dict[IdempotencyKey, Delivery] = attrs.field(factory=dict)
 
     def latest(self, key: DocumentKey) -> int:
         history = self.histories.get(key)
@@ -327,7 +327,7 @@ class ConfigStoreMachine(RuleBasedStateMachine):
     ) -> SealedSecret:
         self.tick()
         self.serial += 1
-        owner = TenantDomain(key.tenant, base[0].domain)
+        owner = TenantArea(key.tenant, base[0].domain)
         sealed = secret(
             str(key.tenant),
             number=number,

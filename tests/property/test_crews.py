@@ -14,13 +14,13 @@ from odoo_ai_config.domain.crews import (
     require_crews,
 )
 from odoo_ai_config.domain.errors import CrewNotFoundError, InvalidValueError
-from odoo_ai_config.domain.identifiers import TenantDomain
+from odoo_ai_config.domain.identifiers import TenantArea
 from odoo_ai_config.domain.json_types import JsonObject
 from tests.strategies import crews_bodies, json_objects, json_values, tenant_domains
 
 
 @given(crews_bodies(), tenant_domains())
-def test_every_crew_of_a_good_document_is_found(body: JsonObject, owner: TenantDomain) -> None:
+def test_every_crew_of_a_good_document_is_found(body: JsonObject, owner: TenantArea) -> None:
     require_crews(body, owner)
     described = body["crews"]
     assert isinstance(described, dict)
@@ -37,7 +37,7 @@ def test_every_crew_of_a_good_document_is_found(body: JsonObject, owner: TenantD
 
 @given(json_objects() | crews_bodies(), st.none() | st.text(max_size=5), tenant_domains())
 def test_any_document_gives_a_crew_or_a_refusal(
-    body: JsonObject, name: str | None, owner: TenantDomain
+    body: JsonObject, name: str | None, owner: TenantArea
 ) -> None:
     with suppress(CrewNotFoundError, InvalidValueError):
         assert crew_of(body, owner, name).owner == owner
@@ -45,7 +45,7 @@ def test_any_document_gives_a_crew_or_a_refusal(
 
 @given(crews_bodies(), st.data(), tenant_domains())
 def test_accepted_document_has_no_crew_with_a_fault(
-    body: JsonObject, data: st.DataObject, owner: TenantDomain
+    body: JsonObject, data: st.DataObject, owner: TenantArea
 ) -> None:
     described = body["crews"]
     assert isinstance(described, dict)

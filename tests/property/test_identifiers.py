@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from odoo_ai_config.domain.errors import InvalidValueError
-from odoo_ai_config.domain.identifiers import BusinessDomain, ChatwootId, CredentialRef, TenantId
+from odoo_ai_config.domain.identifiers import BusinessArea, ChatwootId, CredentialRef, TenantId
 from tests.strategies import document_keys, printable, slugs, tenant_ids
 
 free_text = printable(max_size=128) | st.text(max_size=128)
@@ -16,7 +16,7 @@ free_text = printable(max_size=128) | st.text(max_size=128)
 
 def slug_of(text: str) -> str | None:
     try:
-        return BusinessDomain.from_text(text).value
+        return BusinessArea.from_text(text).value
     except InvalidValueError:
         return None
 

@@ -30,13 +30,13 @@ from odoo_ai_config.domain.channels.sections import (
     replaced_sections,
     sections_of,
 )
-from odoo_ai_config.domain.identifiers import BusinessDomain, ChatwootId, TenantDomain, TenantId
+from odoo_ai_config.domain.identifiers import BusinessArea, ChatwootId, TenantArea, TenantId
 from tests.property.test_routing import Routing, asked
 from tests.strategies import channel_keys, channel_mappings, routings, special_numbers
 
 NOON = datetime(2025, 1, 1, 12, tzinfo=UTC)
 OWNERS = [
-    TenantDomain(TenantId(tenant), BusinessDomain(area))
+    TenantArea(TenantId(tenant), BusinessArea(area))
     for tenant in ("a", "b")
     for area in ("retail", "health")
 ]

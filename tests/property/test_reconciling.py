@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 
 from odoo_ai_config.domain.channels.mapping import ChannelKey, ChannelMapping
 from odoo_ai_config.domain.documents.syncs import CompanyMetadataSync
-from odoo_ai_config.domain.identifiers import METADATA, ChatwootId, TenantDomain
+from odoo_ai_config.domain.identifiers import METADATA, ChatwootId, TenantArea
 from odoo_ai_config.domain.outcomes import Outcome
 from odoo_ai_config.domain.reconciliation import DriftStatus, ExpectedArea, ExpectedState
 from tests.contract.samples import owner
 from tests.unit.application.memory_hub import ANYBODY, MemoryHub
 
 Pushed: TypeAlias = ChannelMapping | CompanyMetadataSync
-Subject: TypeAlias = ChannelKey | TenantDomain
+Subject: TypeAlias = ChannelKey | TenantArea
 Memory: TypeAlias = dict[Subject, tuple[Pushed, ExpectedState]]
 
 INBOXES = [ChatwootId("7"), ChatwootId("8")]

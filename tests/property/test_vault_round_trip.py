@@ -18,7 +18,7 @@ from odoo_ai_config.domain.credentials.secrets import (
     SecretText,
     TenantKey,
 )
-from odoo_ai_config.domain.identifiers import BusinessDomain, CredentialRef, TenantDomain, TenantId
+from odoo_ai_config.domain.identifiers import BusinessArea, CredentialRef, TenantArea, TenantId
 from tests.contract.secret_vault_contract import NOW, flipped
 from tests.key_rings import fixed_ring
 from tests.strategies import seal_contexts, tenant_ids
@@ -83,7 +83,7 @@ def test_any_other_place_breaks_it(
 ) -> None:
     key, sealed = sealed_by(VAULTS[name], context, text)
     mixtures = {
-        SealContext(TenantDomain(tenant.tenant, domain.domain), ref.ref, purpose.purpose)
+        SealContext(TenantArea(tenant.tenant, domain.domain), ref.ref, purpose.purpose)
         for tenant, domain, ref, purpose in itertools.product((context, elsewhere), repeat=4)
     }
     for place in mixtures - {context}:
@@ -134,8 +134,8 @@ def test_rewrapping_keeps_the_plaintext_and_changes_the_master_key(
 @example(
     tenant=TenantId("1"),
     places=(
-        SealContext(TenantDomain(TenantId("1"), BusinessDomain("ab")), CredentialRef("c")),
-        SealContext(TenantDomain(TenantId("1"), BusinessDomain("a")), CredentialRef("bc")),
+        SealContext(TenantArea(TenantId("1"), BusinessArea("ab")), CredentialRef("c")),
+        SealContext(TenantArea(TenantId("1"), BusinessArea("a")), CredentialRef("bc")),
     ),
     values=("x", "x"),
     generations=0,

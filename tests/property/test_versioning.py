@@ -19,10 +19,10 @@ from odoo_ai_config.domain.documents.revisions import (
     version_of,
 )
 from odoo_ai_config.domain.errors import DocumentDeletedError, PreconditionFailedError
-from odoo_ai_config.domain.identifiers import CONFIG, BusinessDomain, TenantDomain, TenantId
+from odoo_ai_config.domain.identifiers import CONFIG, BusinessArea, TenantArea, TenantId
 from tests.strategies import documents, instants, retention_policies, revisions
 
-KEY = TenantDomain(TenantId("t"), BusinessDomain()).document(CONFIG)
+KEY = TenantArea(TenantId("t"), BusinessArea()).document(CONFIG)
 NOON = datetime(2025, 1, 1, 12, tzinfo=UTC)
 bodies = st.sampled_from([Document.of({}), Document.of({"a": 1}), Document.of({"a": 2})])
 

@@ -41,9 +41,9 @@ from odoo_ai_config.domain.errors import (
 from odoo_ai_config.domain.identifiers import (
     CONFIG,
     METADATA,
-    BusinessDomain,
+    BusinessArea,
     DocumentKind,
-    TenantDomain,
+    TenantArea,
     TenantId,
 )
 from odoo_ai_config.domain.outcomes import ItemCounts, Outcome, WriteKind
@@ -107,7 +107,7 @@ class ReadCollection:
         key: CollectionKey,
         *,
         caller: ApiKey,
-        domain: BusinessDomain | None = None,
+        domain: BusinessArea | None = None,
         since: str | None = None,
         limit: int = LARGEST_PAGE,
         known: Callable[[CollectionHead], bool] = _unknown,
@@ -145,7 +145,7 @@ class ReadCollection:
         id_: str,
         *,
         caller: ApiKey,
-        domain: BusinessDomain | None = None,
+        domain: BusinessArea | None = None,
     ) -> Item:
         """
         The item that the source calls *id_*.
@@ -163,7 +163,7 @@ class ReadCollection:
         raise ItemNotFoundError
 
     async def all_of(
-        self, tenant: TenantId, *, caller: ApiKey, domain: BusinessDomain | None = None
+        self, tenant: TenantId, *, caller: ApiKey, domain: BusinessArea | None = None
     ) -> Sequence[CollectionOverview]:
         """
         Every collection that was pushed or is enabled, by name, enabled or not.
@@ -178,7 +178,7 @@ class ReadCollection:
         ]
 
     async def _require_open(
-        self, key: CollectionKey, caller: ApiKey, domain: BusinessDomain | None
+        self, key: CollectionKey, caller: ApiKey, domain: BusinessArea | None
     ) -> None:
         caller.require(Scope.CONFIG_READ)
         caller.require_tenant(key.tenant)
@@ -189,16 +189,16 @@ class ReadCollection:
             raise CollectionNotEnabledError
 
     async def _enabled(
-        self, tenant: TenantId, domain: BusinessDomain | None
+        self, tenant: TenantId, domain: BusinessArea | None
     ) -> frozenset[CollectionName]:
         if domain is None:
             found: Iterable[Revision] = await self.store.documents(tenant)
         else:
-            area = TenantDomain(tenant, domain)
+            area = TenantArea(tenant, domain)
             keys = [area.document(kind) for kind in (CONFIG, METADATA)]
             found = (await self.store.current(keys)).values()
         # The settings come before the company's metadata.
-        areas: dict[BusinessDomain, dict[DocumentKind, Document]] = defaultdict(dict)
+        areas: dict[BusinessArea, dict[DocumentKind, Document]] = defaultdict(dict)
         for revision in found:
             if not revision.deleted:
                 areas[revision.key.domain][revision.key.kind] = revision.document
@@ -268,7 +268,7 @@ class SyncCollection:
             outcome = Outcome(
                 WriteKind.COLLECTION,
                 # Odoo's modules name no business area: all of a tenant's share its collections.
-                TenantDomain(key.tenant, BusinessDomain()),
+                TenantArea(key.tenant, BusinessArea()),
                 {str(key.name): 0 if newest is None else newest.version},
                 changed=change is not None,
                 at=now,

@@ -18,7 +18,7 @@ from odoo_ai_config.domain.crews import Crew, crew_of
 from odoo_ai_config.domain.documents.document import Document
 from odoo_ai_config.domain.documents.revisions import content_of
 from odoo_ai_config.domain.errors import CredentialNotFoundError, CrewNotFoundError
-from odoo_ai_config.domain.identifiers import CREDENTIALS, CREWS, BusinessDomain, TenantDomain
+from odoo_ai_config.domain.identifiers import CREDENTIALS, CREWS, BusinessArea, TenantArea
 from odoo_ai_config.domain.messages.inbox import Destination
 
 
@@ -46,7 +46,7 @@ class CrewLookup:
         if destination is None:
             raise CrewNotFoundError
         own = destination.owner
-        owners = (own, TenantDomain(own.tenant, BusinessDomain()))
+        owners = (own, TenantArea(own.tenant, BusinessArea()))
         current = await self.store.current([owner.document(CREWS) for owner in owners])
         for owner in owners:
             document = content_of(current.get(owner.document(CREWS)))
@@ -76,5 +76,5 @@ class CrewLookup:
         return await unsealed(self.secrets, self.vault, context, fingerprint)
 
 
-def _crew_in(document: Document, owner: TenantDomain, name: str | None) -> Crew:
+def _crew_in(document: Document, owner: TenantArea, name: str | None) -> Crew:
     return crew_of(document.body, owner, name)

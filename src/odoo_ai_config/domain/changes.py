@@ -30,7 +30,7 @@ _AUDIT_ID: Final = re.compile(r"[0-9a-f]{1,24}", re.ASCII)
 
 
 @frozen
-class DeliveryId:
+class IdempotencyKey:
     """
     An idempotency key and the caller that chose it: callers do not share keys.
     """
@@ -48,7 +48,7 @@ class Claim:
     A request that is to be done once: its idempotency key and the digest of its content.
     """
 
-    id: DeliveryId
+    id: IdempotencyKey
     digest: str
 
 

@@ -18,15 +18,15 @@ from odoo_ai_config.domain.credentials.secrets import Fingerprint, SecretText
 from odoo_ai_config.domain.errors import InvalidValueError, UnknownFingerprintError
 from odoo_ai_config.domain.identifiers import (
     HUB,
-    BusinessDomain,
+    BusinessArea,
     ChatwootId,
     CredentialRef,
-    TenantDomain,
+    TenantArea,
 )
 from odoo_ai_config.domain.json_types import Json, JsonObject, ReadOnlyJsonObject
 
 # Holds the settings that apply to every account.
-INSTALLATION: Final = TenantDomain(HUB, BusinessDomain("chatwoot"))
+INSTALLATION: Final = TenantArea(HUB, BusinessArea("chatwoot"))
 _PREFIX: Final = "chatwoot-"
 MOST_SECRETS: Final = 16
 _LONGEST_URL: Final = 2048
@@ -36,7 +36,7 @@ _URL: Final = re.compile(r"https?://[A-Za-z0-9._\[\]:-]+(/[A-Za-z0-9._~/-]*)?", 
 _PATH_TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{20,128}", re.ASCII)
 
 
-def place_of(account: ChatwootId | None) -> TenantDomain:
+def place_of(account: ChatwootId | None) -> TenantArea:
     """
     Where the settings of *account* are kept; for None, those that apply to every account.
 
@@ -47,12 +47,12 @@ def place_of(account: ChatwootId | None) -> TenantDomain:
     if account is None:
         return INSTALLATION
     try:
-        return TenantDomain(HUB, BusinessDomain(_PREFIX + account.value))
+        return TenantArea(HUB, BusinessArea(_PREFIX + account.value))
     except InvalidValueError:
         raise InvalidValueError("account_id", "chatwoot_id") from None
 
 
-def account_at(place: BusinessDomain) -> ChatwootId | None:
+def account_at(place: BusinessArea) -> ChatwootId | None:
     """
     The account whose settings are at *place*, a place of the hub's own; None if it has none.
     """

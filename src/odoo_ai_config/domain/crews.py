@@ -14,7 +14,7 @@ from attrs import field, frozen
 
 from odoo_ai_config.domain.channels.mapping import CREW_NAME
 from odoo_ai_config.domain.errors import CrewNotFoundError, InvalidValueError
-from odoo_ai_config.domain.identifiers import CredentialRef, TenantDomain
+from odoo_ai_config.domain.identifiers import CredentialRef, TenantArea
 from odoo_ai_config.domain.json_types import (
     Json,
     JsonObject,
@@ -58,7 +58,7 @@ class Crew:
     """
 
     name: str
-    owner: TenantDomain
+    owner: TenantArea
     kind: CrewKind
     url: str | None = field(default=None, repr=False)
     secret: CredentialRef | None = None
@@ -238,7 +238,7 @@ _FIELDS: Final[Mapping[CrewKind, frozenset[str]]] = {
 }
 
 
-def crew_of(body: ReadOnlyJsonObject, owner: TenantDomain, name: str | None) -> Crew:
+def crew_of(body: ReadOnlyJsonObject, owner: TenantArea, name: str | None) -> Crew:
     """
     Find the crew called *name*, or the default one, in the ``crews`` document of *owner*.
 
@@ -255,7 +255,7 @@ def crew_of(body: ReadOnlyJsonObject, owner: TenantDomain, name: str | None) -> 
     return _crew(chosen, described[chosen], owner)
 
 
-def require_crews(body: ReadOnlyJsonObject, owner: TenantDomain) -> None:
+def require_crews(body: ReadOnlyJsonObject, owner: TenantArea) -> None:
     """
     Refuse a ``crews`` document of *owner* that has a fault.
 
@@ -297,7 +297,7 @@ def _default(body: ReadOnlyJsonObject, described: ReadOnlyJsonObject) -> str | N
     return name
 
 
-def _crew(name: str, description: Json, owner: TenantDomain) -> Crew:
+def _crew(name: str, description: Json, owner: TenantArea) -> Crew:
     # The name is input, so no refusal repeats it.
     where = "crews.*"
     if not isinstance(description, dict):

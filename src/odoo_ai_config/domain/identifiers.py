@@ -47,7 +47,7 @@ HUB: Final = TenantId("odoo-ai-config")
 
 
 @frozen(order=True)
-class BusinessDomain:
+class BusinessArea:
     """
     A business area of a tenant. Each area has its own settings.
     """
@@ -55,7 +55,7 @@ class BusinessDomain:
     value: str = field(default="default", validator=_matches("domain", SLUG))
 
     @classmethod
-    def from_text(cls, text: str) -> BusinessDomain:
+    def from_text(cls, text: str) -> BusinessArea:
         """
         Slug the free text of an Odoo user: ``Saúde e Bem-Estar`` becomes ``saude-e-bem-estar``.
 
@@ -121,13 +121,13 @@ class ChatwootId:
 
 
 @frozen(order=True, cache_hash=True)
-class TenantDomain:
+class TenantArea:
     """
     One business area of one tenant. Odoo configures it, and messages are routed to it.
     """
 
     tenant: TenantId
-    domain: BusinessDomain
+    domain: BusinessArea
 
     def __str__(self) -> str:
         return f"{self.tenant}/{self.domain}"
@@ -146,15 +146,15 @@ class DocumentKey:
     """
 
     tenant: TenantId
-    domain: BusinessDomain
+    domain: BusinessArea
     kind: DocumentKind
 
     @property
-    def owner(self) -> TenantDomain:
+    def owner(self) -> TenantArea:
         """
         The business area that the document belongs to.
         """
-        return TenantDomain(self.tenant, self.domain)
+        return TenantArea(self.tenant, self.domain)
 
     def __str__(self) -> str:
         return f"{self.tenant}/{self.domain}/{self.kind}"

@@ -11,7 +11,7 @@ from typing import Final
 
 from attrs import field, frozen
 
-from odoo_ai_config.domain.identifiers import TenantDomain
+from odoo_ai_config.domain.identifiers import TenantArea
 
 
 class WriteKind(enum.Enum):
@@ -79,7 +79,7 @@ class Outcome:
     """
 
     kind: WriteKind
-    owner: TenantDomain
+    owner: TenantArea
     versions: Mapping[str, int]
     changed: bool
     at: datetime

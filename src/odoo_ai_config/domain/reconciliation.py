@@ -20,7 +20,7 @@ from odoo_ai_config.domain.identifiers import (
     CREDENTIALS,
     METADATA,
     DocumentKind,
-    TenantDomain,
+    TenantArea,
 )
 
 # The documents that Odoo's events write.
@@ -76,7 +76,7 @@ class ExpectedArea:
         collections: Those of the tenant, which all of its business areas share.
     """
 
-    owner: TenantDomain
+    owner: TenantArea
     documents: Mapping[DocumentKind, ExpectedState] = field(factory=dict)
     channels: Mapping[ChannelKey, ExpectedState] = field(factory=dict)
     collections: Mapping[CollectionName, ExpectedState] = field(factory=dict)
@@ -117,7 +117,7 @@ def _status(expected: ExpectedState, actual: ActualState | None) -> DriftStatus:
 
 
 def channel_drift(
-    expected: ExpectedState, current: MappingRevision | None, owner: TenantDomain
+    expected: ExpectedState, current: MappingRevision | None, owner: TenantArea
 ) -> Drift:
     """
     Compare what *owner* expects of a channel with its *current* mapping.

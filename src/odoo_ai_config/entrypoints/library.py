@@ -42,12 +42,12 @@ from odoo_ai_config.domain.documents.syncs import CredentialsSync, OdooConnectio
 from odoo_ai_config.domain.errors import InvalidValueError
 from odoo_ai_config.domain.identifiers import (
     CONFIG,
-    BusinessDomain,
+    BusinessArea,
     ChatwootId,
     CredentialRef,
     DocumentKey,
     DocumentKind,
-    TenantDomain,
+    TenantArea,
     TenantId,
 )
 from odoo_ai_config.domain.json_types import JsonObject, ReadOnlyJsonObject
@@ -408,8 +408,8 @@ def _stage(name: str) -> Stage:
         raise InvalidValueError("stage", "stage") from None
 
 
-def _owner(tenant: str, domain: str) -> TenantDomain:
-    return TenantDomain(TenantId(tenant), BusinessDomain.from_text(domain))
+def _owner(tenant: str, domain: str) -> TenantArea:
+    return TenantArea(TenantId(tenant), BusinessArea.from_text(domain))
 
 
 def _document(tenant: str, domain: str, kind: str) -> DocumentKey:

@@ -21,17 +21,17 @@ from odoo_ai_config.domain.credentials.secrets import SecretText
 from odoo_ai_config.domain.crews import Answer, Crew, CrewTask, Deferred, NoReply
 from odoo_ai_config.domain.identifiers import (
     CREWS,
-    BusinessDomain,
+    BusinessArea,
     ChatwootId,
-    TenantDomain,
+    TenantArea,
     TenantId,
 )
 from odoo_ai_config.domain.json_types import JsonObject
 from odoo_ai_config.domain.messages.inbox import InboxMessage, MessageId
 from tests.unit.application.memory_hub import ANYBODY, MemoryHub, write
 
-ACME = TenantDomain(TenantId("acme"), BusinessDomain("retail"))
-OTHER = TenantDomain(TenantId("other"), BusinessDomain())
+ACME = TenantArea(TenantId("acme"), BusinessArea("retail"))
+OTHER = TenantArea(TenantId("other"), BusinessArea())
 PLENTY = ClaimLimits(total=1000, per_tenant=1000, in_hand={})
 CREWS_DOCUMENT: JsonObject = {
     "default_crew": "sales",
@@ -79,7 +79,7 @@ def hub_with(*says: Reaction) -> tuple[MemoryHub, ScriptedCrew]:
     return MemoryHub(crew_client=crew, chatwoot_fallback=access), crew
 
 
-async def owns(hub: MemoryHub, owner: TenantDomain, *, account: str = "1") -> None:
+async def owns(hub: MemoryHub, owner: TenantArea, *, account: str = "1") -> None:
     """
     Give an account of Chatwoot to *owner*.
     """
@@ -88,7 +88,7 @@ async def owns(hub: MemoryHub, owner: TenantDomain, *, account: str = "1") -> No
 
 
 async def has_crews(
-    hub: MemoryHub, owner: TenantDomain, document: JsonObject = CREWS_DOCUMENT
+    hub: MemoryHub, owner: TenantArea, document: JsonObject = CREWS_DOCUMENT
 ) -> None:
     await hub.publish_document(write(owner.document(CREWS)), text=json.dumps(document))
 

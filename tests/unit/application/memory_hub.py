@@ -26,7 +26,7 @@ from odoo_ai_config.application.ports.crew_client import CrewClient
 from odoo_ai_config.application.ports.token_source import TokenSource
 from odoo_ai_config.application.ports.yaml_codec import YamlCodec
 from odoo_ai_config.domain.access import ALL_SCOPES, ApiKey, Scope
-from odoo_ai_config.domain.changes import Claim, DeliveryId
+from odoo_ai_config.domain.changes import Claim, IdempotencyKey
 from odoo_ai_config.domain.chatwoot import ChatwootAccess
 from odoo_ai_config.domain.identifiers import DocumentKey, TenantId
 from odoo_ai_config.domain.json_types import JsonObject
@@ -45,7 +45,7 @@ def bound_to(tenant: str, *scopes: Scope) -> ApiKey:
 
 
 def claim(key: str = "delivery-1", digest: str = "digest-1") -> Claim:
-    return Claim(DeliveryId("caller", key), digest)
+    return Claim(IdempotencyKey("caller", key), digest)
 
 
 def write(

@@ -30,10 +30,10 @@ from odoo_ai_config.domain.identifiers import (
     CONFIG,
     CREDENTIALS,
     HUB,
-    BusinessDomain,
+    BusinessArea,
     ChatwootId,
     CredentialRef,
-    TenantDomain,
+    TenantArea,
     TenantId,
 )
 from odoo_ai_config.domain.json_types import JsonObject
@@ -328,7 +328,7 @@ def test_document_is_read_as_it_was_written() -> None:
 def test_places_of_the_hub_name_their_account() -> None:
     assert account_at(place_of(ONE).domain) == ONE
     assert account_at(place_of(None).domain) is None
-    assert account_at(BusinessDomain("unresolved")) is None
+    assert account_at(BusinessArea("unresolved")) is None
 
 
 def test_settings_that_name_what_is_not_sealed_open_nothing() -> None:
@@ -341,9 +341,7 @@ def test_settings_that_name_what_is_not_sealed_open_nothing() -> None:
 async def test_hub_is_none_of_the_tenants(hub: MemoryHub) -> None:
     await put(hub, ONE, FULL)
     for tenant in ("a", "b", "z"):
-        sync = CredentialsSync(
-            TenantDomain(TenantId(tenant), BusinessDomain()), CredentialRef("t")
-        )
+        sync = CredentialsSync(TenantArea(TenantId(tenant), BusinessArea()), CredentialRef("t"))
         await hub.sync_credentials(sync, caller=ANYBODY)
     pages = [
         [str(found.tenant) for found in await hub.list_tenants(caller=ANYBODY, **page)]

@@ -30,7 +30,7 @@ from odoo_ai_config.domain.errors import (
     ItemNotFoundError,
     TenantForbiddenError,
 )
-from odoo_ai_config.domain.identifiers import METADATA, BusinessDomain, TenantId
+from odoo_ai_config.domain.identifiers import METADATA, BusinessArea, TenantId
 from odoo_ai_config.domain.outcomes import ItemCounts, Outcome, WriteKind
 from tests.contract.samples import AT, collection_key, deleted, item, key, owner, revision
 from tests.unit.application.memory_hub import ANYBODY, STRANGER, MemoryHub, bound_to, claim
@@ -249,17 +249,17 @@ async def test_collection_that_goes_while_it_is_read_is_not_found(hub: MemoryHub
 async def test_only_enabled_collections_are_served_to_crews(hub: MemoryHub) -> None:
     await push(hub, item("1"))
     await enable(hub, "business-rules", domain="retail")
-    for domain in (None, BusinessDomain("retail")):
+    for domain in (None, BusinessArea("retail")):
         with pytest.raises(CollectionNotEnabledError):
             await hub.read_collection(KEY, caller=CREW, domain=domain)
         with pytest.raises(CollectionNotEnabledError):
             await hub.read_collection.item(KEY, "1", caller=CREW, domain=domain)
     await enable(hub, "products", domain="services")
     assert (await hub.read_collection(KEY, caller=CREW)).head.version == 1
-    services = BusinessDomain("services")
+    services = BusinessArea("services")
     assert (await hub.read_collection(KEY, caller=CREW, domain=services)).head.version == 1
     with pytest.raises(CollectionNotEnabledError):
-        await hub.read_collection(KEY, caller=CREW, domain=BusinessDomain("retail"))
+        await hub.read_collection(KEY, caller=CREW, domain=BusinessArea("retail"))
 
 
 async def test_settings_count_before_what_the_company_says(hub: MemoryHub) -> None:
@@ -268,7 +268,7 @@ async def test_settings_count_before_what_the_company_says(hub: MemoryHub) -> No
     assert (await hub.read_collection(KEY, caller=CREW)).head.version == 1
     await enable(hub, "business_rules")
     with pytest.raises(CollectionNotEnabledError):
-        await hub.read_collection(KEY, caller=CREW, domain=BusinessDomain())
+        await hub.read_collection(KEY, caller=CREW, domain=BusinessArea())
 
 
 async def test_deleted_settings_enable_nothing(hub: MemoryHub) -> None:
@@ -277,7 +277,7 @@ async def test_deleted_settings_enable_nothing(hub: MemoryHub) -> None:
     await hub.ports.store.commit(Changeset(revisions=(settings,)))
     await hub.ports.store.commit(Changeset(revisions=(deleted(settings),)))
     with pytest.raises(CollectionNotEnabledError):
-        await hub.read_collection(KEY, caller=CREW, domain=BusinessDomain())
+        await hub.read_collection(KEY, caller=CREW, domain=BusinessArea())
 
 
 async def test_admin_reads_what_is_not_enabled(hub: MemoryHub) -> None:

@@ -28,9 +28,9 @@ from odoo_ai_config.domain.crews import DEFERRED, NO_REPLY, Answer, Crew
 from odoo_ai_config.domain.identifiers import (
     CREDENTIALS,
     CREWS,
-    BusinessDomain,
+    BusinessArea,
     ChatwootId,
-    TenantDomain,
+    TenantArea,
 )
 from odoo_ai_config.domain.json_types import JsonObject
 from odoo_ai_config.domain.messages.inbox import Stage
@@ -56,7 +56,7 @@ SIGNED: JsonObject = {
     "default_crew": "sales",
     "crews": {"sales": {"type": "http", "url": "https://crew.example.com", "secret_ref": "sign"}},
 }
-DEFAULT_AREA = TenantDomain(ACME.tenant, BusinessDomain())
+DEFAULT_AREA = TenantArea(ACME.tenant, BusinessArea())
 
 
 async def test_answer_of_the_crew_is_posted_where_the_customer_wrote() -> None:

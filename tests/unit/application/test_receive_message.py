@@ -23,10 +23,10 @@ from odoo_ai_config.domain.credentials.secrets import SecretText
 from odoo_ai_config.domain.documents.syncs import CredentialsSync
 from odoo_ai_config.domain.errors import TenantForbiddenError
 from odoo_ai_config.domain.identifiers import (
-    BusinessDomain,
+    BusinessArea,
     ChatwootId,
     CredentialRef,
-    TenantDomain,
+    TenantArea,
     TenantId,
 )
 from odoo_ai_config.domain.messages.inbox import (
@@ -44,7 +44,7 @@ from tests.unit.entrypoints.http.web_hub import fixture, having, without
 
 WHATSAPP = fixture("chatwoot_message_created_whatsapp")
 OUTGOING = fixture("chatwoot_message_created_outgoing")
-ACME = TenantDomain(TenantId("acme"), BusinessDomain("retail"))
+ACME = TenantArea(TenantId("acme"), BusinessArea("retail"))
 ONE, SEVEN = ChatwootId("1"), ChatwootId("7")
 BOSS = SpecialNumber(PhoneNumber("5511999990000"), "admin")
 

@@ -47,7 +47,7 @@ from odoo_ai_config.domain.credentials.secrets import (
 from odoo_ai_config.domain.documents.merging import with_fingerprints
 from odoo_ai_config.domain.documents.revisions import Revision
 from odoo_ai_config.domain.errors import TenantNotFoundError
-from odoo_ai_config.domain.identifiers import CREDENTIALS, CredentialRef, TenantDomain, TenantId
+from odoo_ai_config.domain.identifiers import CREDENTIALS, CredentialRef, TenantArea, TenantId
 from tests.contract.samples import AT, owner
 from tests.stand_ins.clock import ManualClock
 
@@ -162,7 +162,7 @@ class Hub:
         entries = await MemoryAuditLog(self.state).entries(limit=1000)
         return [entry for entry in entries if entry.action != AuditAction.CREDENTIAL_READ]
 
-    async def write(self, where: TenantDomain, values: Mapping[str, str]) -> None:
+    async def write(self, where: TenantArea, values: Mapping[str, str]) -> None:
         """
         What a credentials event does to the store.
         """
@@ -185,11 +185,11 @@ class Hub:
             )
         )
 
-    async def read(self, where: TenantDomain, ref: str) -> str:
+    async def read(self, where: TenantArea, ref: str) -> str:
         reveal = RevealCredential(self.store, self.secrets, self.vault, ManualClock(AT))
         return (await reveal(where, CredentialRef(ref), caller=READER)).reveal()
 
-    async def opens(self, where: TenantDomain, values: Mapping[str, str]) -> bool:
+    async def opens(self, where: TenantArea, values: Mapping[str, str]) -> bool:
         return {ref: await self.read(where, ref) for ref in values} == values
 
     async def every_value_opens(self) -> bool:
@@ -213,7 +213,7 @@ def values(count: int = 5) -> dict[str, str]:
     return {f"ref{number}": f"secret {number}" for number in range(count)}
 
 
-async def with_tenants(hub: Hub, count: int = 3) -> list[TenantDomain]:
+async def with_tenants(hub: Hub, count: int = 3) -> list[TenantArea]:
     owners = [owner(f"tenant{number:04}") for number in range(count)]
     for where in owners:
         await hub.write(where, values(2))

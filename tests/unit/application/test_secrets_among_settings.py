@@ -33,7 +33,7 @@ from odoo_ai_config.domain.identifiers import (
     CredentialRef,
     DocumentKey,
     DocumentKind,
-    TenantDomain,
+    TenantArea,
 )
 from odoo_ai_config.domain.json_types import JsonObject
 from odoo_ai_config.domain.outcomes import Notice, Outcome
@@ -263,7 +263,7 @@ async def left_behind(
     hub: MemoryHub,
     *documents: Document,
     kind: DocumentKind = CONFIG,
-    of: TenantDomain = OWNER,
+    of: TenantArea = OWNER,
 ) -> DocumentKey:
     key = of.document(kind)
     now = hub.clock.now()

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from attrs import evolve
 
-from odoo_ai_config.domain.changes import AuditAction, Changeset, DeliveryId, mapping_audit
+from odoo_ai_config.domain.changes import AuditAction, Changeset, IdempotencyKey, mapping_audit
 from odoo_ai_config.domain.channels.mapping import (
     ChannelKey,
     ChannelMapping,
@@ -18,11 +18,11 @@ from odoo_ai_config.domain.collections import (
     CollectionKey,
     Item,
 )
-from odoo_ai_config.domain.identifiers import BusinessDomain, ChatwootId, TenantDomain, TenantId
+from odoo_ai_config.domain.identifiers import BusinessArea, ChatwootId, TenantArea, TenantId
 from odoo_ai_config.domain.outcomes import Outcome, WriteKind
 
 NOON = datetime(2025, 1, 1, 12, tzinfo=UTC)
-ANA = TenantDomain(TenantId("ana"), BusinessDomain())
+ANA = TenantArea(TenantId("ana"), BusinessArea())
 MOVED = MappingRevision(ChannelMapping(ChannelKey(ChatwootId("1")), ANA), 2, NOON, NOON, "k1")
 [MOVE] = mapping_audit(
     MOVED.mapping, MappingDecision(MOVED, loser=TenantId("bia")), actor="k1", at=NOON
@@ -48,7 +48,7 @@ def test_moved_channel_is_audited_for_the_tenant_that_lost_it() -> None:
 
 
 def test_delivery_is_named_after_caller_and_key() -> None:
-    assert str(DeliveryId("k1", "d1")) == "k1:d1"
+    assert str(IdempotencyKey("k1", "d1")) == "k1:d1"
 
 
 def test_replayed_outcome_equals_the_first() -> None:

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from odoo_ai_config.domain.credentials.secrets import Fingerprint, SealContext, SecretText
 from odoo_ai_config.domain.errors import InvalidValueError
 from odoo_ai_config.domain.identifiers import (
-    BusinessDomain,
+    BusinessArea,
     CredentialRef,
-    TenantDomain,
+    TenantArea,
     TenantId,
 )
 
@@ -62,7 +62,7 @@ def test_secret_is_revealed_only_on_purpose() -> None:
 
 
 def test_context_names_tenant_and_business_area() -> None:
-    owner = TenantDomain(TenantId("t"), BusinessDomain("retail"))
+    owner = TenantArea(TenantId("t"), BusinessArea("retail"))
     context = SealContext(owner, CredentialRef("ref"))
     assert (context.tenant, context.domain) == (owner.tenant, owner.domain)
     assert context.purpose == "credential"

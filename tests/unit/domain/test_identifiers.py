@@ -7,12 +7,12 @@ import pytest
 from odoo_ai_config.domain.errors import InvalidValueError
 from odoo_ai_config.domain.identifiers import (
     CONFIG,
-    BusinessDomain,
+    BusinessArea,
     ChatwootId,
     CredentialRef,
     DocumentKey,
     DocumentKind,
-    TenantDomain,
+    TenantArea,
     TenantId,
 )
 
@@ -38,18 +38,18 @@ BAD_EVERYWHERE = ["", " ", "a b", "a/b", "../etc", "a\n", "\u0661", "é", "a\x00
     ],
 )
 def test_free_text_becomes_a_slug(text: str, slug: str) -> None:
-    assert BusinessDomain.from_text(text) == BusinessDomain(slug)
+    assert BusinessArea.from_text(text) == BusinessArea(slug)
 
 
 @pytest.mark.parametrize("text", ["", "   ", "---", "___", "餐厅", "🙂", "x" * 129])
 def test_text_without_a_slug_is_refused(text: str) -> None:
     with pytest.raises(InvalidValueError) as caught:
-        BusinessDomain.from_text(text)
+        BusinessArea.from_text(text)
     assert (caught.value.field, caught.value.rule) == ("domain", "domain")
 
 
 def test_business_area_is_named_default_by_default() -> None:
-    assert BusinessDomain().value == "default"
+    assert BusinessArea().value == "default"
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_business_area_is_named_default_by_default() -> None:
         (TenantId, "a" * 128),
         (TenantId, "account_1.x@y-z"),
         (TenantId, "0"),
-        (BusinessDomain, "a" * 64),
+        (BusinessArea, "a" * 64),
         (DocumentKind, "crews"),
         (CredentialRef, "_" + "a" * 255),
         (CredentialRef, "account_1-abcd1234:x+y=z~"),
@@ -74,7 +74,7 @@ def test_valid_names_stay_unchanged(kind: Callable[[str], object], text: str) ->
     ("kind", "rule", "bad"),
     [
         (TenantId, "account_id", ["_a", ".a", "-a", "@a", "a" * 129, "a:b"]),
-        (BusinessDomain, "domain", ["A", "-a", "_a", "a" * 65, "a.b"]),
+        (BusinessArea, "domain", ["A", "-a", "_a", "a" * 65, "a.b"]),
         (DocumentKind, "config_type", ["Config", "-a", "a" * 65]),
         (CredentialRef, "credential_ref", ["-a", ".a", "a" * 257]),
         (ChatwootId, "chatwoot_id", ["-1", "_1", "1.5", "1" * 65]),
@@ -90,17 +90,17 @@ def test_names_of_another_form_are_refused(
 
 
 def test_document_knows_the_business_area_that_it_belongs_to() -> None:
-    owner = TenantDomain(TenantId("t"), BusinessDomain("retail"))
+    owner = TenantArea(TenantId("t"), BusinessArea("retail"))
     key = owner.document(CONFIG)
-    assert key == DocumentKey(TenantId("t"), BusinessDomain("retail"), CONFIG)
+    assert key == DocumentKey(TenantId("t"), BusinessArea("retail"), CONFIG)
     assert key.owner == owner
     assert (str(owner), str(key)) == ("t/retail", "t/retail/config")
 
 
 def test_owners_are_sorted_by_tenant_first() -> None:
     owners = [
-        TenantDomain(TenantId("b"), BusinessDomain("a")),
-        TenantDomain(TenantId("a"), BusinessDomain("b")),
-        TenantDomain(TenantId("a"), BusinessDomain("a")),
+        TenantArea(TenantId("b"), BusinessArea("a")),
+        TenantArea(TenantId("a"), BusinessArea("b")),
+        TenantArea(TenantId("a"), BusinessArea("a")),
     ]
     assert [str(owner) for owner in sorted(owners)] == ["a/a", "a/b", "b/a"]

@@ -12,10 +12,10 @@ from odoo_ai_config.domain.credentials.secrets import Fingerprint, SealContext
 from odoo_ai_config.domain.errors import InvalidValueError
 from odoo_ai_config.domain.identifiers import (
     HUB,
-    BusinessDomain,
+    BusinessArea,
     ChatwootId,
     CredentialRef,
-    TenantDomain,
+    TenantArea,
     TenantId,
 )
 from odoo_ai_config.domain.messages.inbox import (
@@ -42,8 +42,8 @@ NOON = datetime(2025, 1, 1, 12, tzinfo=UTC)
 LATER = NOON + timedelta(minutes=5)
 LATEST = NOON + timedelta(hours=1)
 ONE, TWO = ChatwootId("1"), ChatwootId("2")
-ANA = TenantDomain(TenantId("ana"), BusinessDomain("retail"))
-BIA = TenantDomain(TenantId("bia"), BusinessDomain())
+ANA = TenantArea(TenantId("ana"), BusinessArea("retail"))
+BIA = TenantArea(TenantId("bia"), BusinessArea())
 TO_ANA = Destination(ANA, "sales", Rule.INBOX, Release(3, 2))
 TO_BIA = Destination(BIA, None, Rule.FALLBACK, Release(0, 1))
 BODY, OTHER_BODY, ANSWER = (Fingerprint(f"{number:032x}") for number in (1, 2, 3))

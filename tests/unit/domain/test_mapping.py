@@ -21,17 +21,17 @@ from odoo_ai_config.domain.channels.phone import PhoneNumber
 from odoo_ai_config.domain.errors import InvalidValueError
 from odoo_ai_config.domain.identifiers import (
     HUB,
-    BusinessDomain,
+    BusinessArea,
     ChatwootId,
-    TenantDomain,
+    TenantArea,
     TenantId,
 )
 
 NOON = datetime(2025, 1, 1, 12, tzinfo=UTC)
 LATER = NOON + timedelta(hours=1)
 ONE = ChatwootId("1")
-ANA = TenantDomain(TenantId("ana"), BusinessDomain("retail"))
-BIA = TenantDomain(TenantId("bia"), BusinessDomain("retail"))
+ANA = TenantArea(TenantId("ana"), BusinessArea("retail"))
+BIA = TenantArea(TenantId("bia"), BusinessArea("retail"))
 OWNED = ChannelMapping(ChannelKey(ONE), ANA)
 CURRENT = MappingRevision(OWNED, 3, NOON, NOON, "k1")
 NUMBERS = (SpecialNumber(PhoneNumber("5511987654321"), "boss"),)
@@ -62,12 +62,10 @@ def test_key_is_a_channel_or_a_holder_and_never_both_or_neither() -> None:
             ChannelKey(account, inbox, holder)
 
 
-@pytest.mark.parametrize(
-    "key", [ChannelKey(ONE), ChannelKey(holder=TenantDomain(HUB, ANA.domain))]
-)
+@pytest.mark.parametrize("key", [ChannelKey(ONE), ChannelKey(holder=TenantArea(HUB, ANA.domain))])
 def test_no_channel_belongs_to_the_hub_itself(key: ChannelKey) -> None:
     with pytest.raises(InvalidValueError) as caught:
-        ChannelMapping(key, TenantDomain(HUB, ANA.domain))
+        ChannelMapping(key, TenantArea(HUB, ANA.domain))
     assert caught.value.rule == "account_id"
 
 
@@ -144,7 +142,7 @@ def test_free_channel_may_be_claimed(bound: bool) -> None:
 
 @pytest.mark.parametrize("bound", [True, False])
 def test_tenant_may_change_its_own_channel_and_its_business_area(bound: bool) -> None:
-    own = evolve(OWNED, owner=TenantDomain(ANA.tenant, BusinessDomain("health")))
+    own = evolve(OWNED, owner=TenantArea(ANA.tenant, BusinessArea("health")))
     assert previous_owner(CURRENT, own) is None
     write(CURRENT, own, bound=bound)
 
@@ -166,7 +164,7 @@ def test_caller_for_one_tenant_may_not_take_a_channel_from_another() -> None:
     [
         ({}, True),
         ({"active": False}, False),
-        ({"owner": TenantDomain(TenantId("mine"), BusinessDomain())}, False),
+        ({"owner": TenantArea(TenantId("mine"), BusinessArea())}, False),
         ({"key": ChannelKey(ChatwootId("2"))}, False),
         ({"key": ChannelKey(inbox=ChatwootId("1"))}, False),
         ({"key": ChannelKey(ChatwootId("2")), "numbers": NUMBERS}, True),
@@ -177,7 +175,7 @@ def test_claim_affects_mappings_of_others_that_have_a_part_of_it(
     touched: bool,
 ) -> None:
     held = frozenset(special.number.comparable for special in NUMBERS)
-    other = TenantDomain(TenantId("other"), BusinessDomain())
+    other = TenantArea(TenantId("other"), BusinessArea())
     here = ChannelMapping(ChannelKey(ChatwootId("1"), ChatwootId("7")), other)
     claim = ChannelClaim(TenantId("mine"), ChatwootId("1"), numbers=held)
     assert claim.touches(evolve(here, **changed)) is touched

@@ -10,11 +10,11 @@ from odoo_ai_config.domain.channels.sections import (
     replaced_sections,
     sections_of,
 )
-from odoo_ai_config.domain.identifiers import BusinessDomain, ChatwootId, TenantDomain, TenantId
+from odoo_ai_config.domain.identifiers import BusinessArea, ChatwootId, TenantArea, TenantId
 
 ONE, TWO = ChatwootId("1"), ChatwootId("2")
-ANA = TenantDomain(TenantId("ana"), BusinessDomain("retail"))
-BIA = TenantDomain(TenantId("bia"), BusinessDomain("retail"))
+ANA = TenantArea(TenantId("ana"), BusinessArea("retail"))
+BIA = TenantArea(TenantId("bia"), BusinessArea("retail"))
 BOSS = SpecialNumber(PhoneNumber("5511987654321"), "admin")
 DESK = SpecialNumber(PhoneNumber("5511911112222"), "analytics")
 ACCOUNT = ChannelMapping(ChannelKey(ONE), ANA, sequence=5, fallback=True, numbers=(BOSS,))

@@ -25,15 +25,15 @@ from odoo_ai_config.domain.documents.syncs import (
 )
 from odoo_ai_config.domain.errors import InvalidValueError
 from odoo_ai_config.domain.identifiers import (
-    BusinessDomain,
+    BusinessArea,
     CredentialRef,
-    TenantDomain,
+    TenantArea,
     TenantId,
 )
 from odoo_ai_config.domain.json_types import Json, JsonObject
 
 TENANT = TenantId("account_1")
-OWNER = TenantDomain(TENANT, BusinessDomain("retail"))
+OWNER = TenantArea(TENANT, BusinessArea("retail"))
 TOKEN = CredentialRef("account_1-abcd1234")
 BARE = CredentialsSync(owner=OWNER, token=TOKEN)
 ONE, TWO = Fingerprint("1" * 32), Fingerprint("2" * 32)

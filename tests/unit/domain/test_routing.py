@@ -24,11 +24,11 @@ from odoo_ai_config.domain.channels.routing import (
     Rule,
     Verdict,
 )
-from odoo_ai_config.domain.identifiers import BusinessDomain, ChatwootId, TenantDomain, TenantId
+from odoo_ai_config.domain.identifiers import BusinessArea, ChatwootId, TenantArea, TenantId
 
 ONE, TWO = ChatwootId("1"), ChatwootId("2")
-RETAIL, HEALTH = BusinessDomain("retail"), BusinessDomain("health")
-ANA, BIA = TenantDomain(TenantId("ana"), RETAIL), TenantDomain(TenantId("bia"), RETAIL)
+RETAIL, HEALTH = BusinessArea("retail"), BusinessArea("health")
+ANA, BIA = TenantArea(TenantId("ana"), RETAIL), TenantArea(TenantId("bia"), RETAIL)
 BOSS = "5511987654321"
 NOON = datetime(2025, 1, 1, 12, tzinfo=UTC)
 
@@ -44,19 +44,19 @@ def number(crew: str, digits: str = BOSS) -> tuple[SpecialNumber, ...]:
     return (SpecialNumber(PhoneNumber(digits), crew),)
 
 
-def inbox_of(owner: TenantDomain, **data: Unpack[Data]) -> ChannelMapping:
+def inbox_of(owner: TenantArea, **data: Unpack[Data]) -> ChannelMapping:
     return ChannelMapping(ChannelKey(ONE, TWO), owner, **data)
 
 
-def account_of(owner: TenantDomain, **data: Unpack[Data]) -> ChannelMapping:
+def account_of(owner: TenantArea, **data: Unpack[Data]) -> ChannelMapping:
     return ChannelMapping(ChannelKey(ONE), owner, **data)
 
 
-def holder_of(owner: TenantDomain, **data: Unpack[Data]) -> ChannelMapping:
+def holder_of(owner: TenantArea, **data: Unpack[Data]) -> ChannelMapping:
     return ChannelMapping(ChannelKey(holder=owner), owner, **data)
 
 
-def elsewhere(owner: TenantDomain, inbox: str = "9", **data: Unpack[Data]) -> ChannelMapping:
+def elsewhere(owner: TenantArea, inbox: str = "9", **data: Unpack[Data]) -> ChannelMapping:
     return ChannelMapping(ChannelKey(ONE, ChatwootId(inbox)), owner, **data)
 
 
@@ -110,7 +110,7 @@ def test_special_number_of_a_tenant_of_another_account_decides_nothing() -> None
 
 
 def test_special_number_of_two_business_areas_goes_to_the_first() -> None:
-    health = TenantDomain(ANA.tenant, HEALTH)
+    health = TenantArea(ANA.tenant, HEALTH)
     table = RoutingTable(
         [
             elsewhere(ANA, "8", numbers=number("retail"), sequence=1),
@@ -134,7 +134,7 @@ def test_fallbacks_of_one_sequence_go_by_tenant_then_by_business_area() -> None:
     elsewhere = IncomingMessage(ChatwootId("404"))
     # The order of the keys would be the opposite one.
     owners = [
-        TenantDomain(TenantId(tenant), BusinessDomain(area))
+        TenantArea(TenantId(tenant), BusinessArea(area))
         for tenant, area in (("ana", "a"), ("ana", "b"), ("bia", "a"), ("bia", "b"))
     ]
     mappings = [
@@ -164,7 +164,7 @@ def test_number_of_one_tenant_never_captures_a_message_of_another() -> None:
 
 
 def test_crew_comes_from_the_channel_then_the_business_area_then_the_tenant() -> None:
-    health = TenantDomain(ANA.tenant, HEALTH)
+    health = TenantArea(ANA.tenant, HEALTH)
     own = inbox_of(ANA, numbers=number("own"), sequence=9)
     area = elsewhere(ANA, "8", numbers=number("area"), sequence=2)
     later = elsewhere(ANA, "7", numbers=number("later"), sequence=3)
@@ -173,7 +173,7 @@ def test_crew_comes_from_the_channel_then_the_business_area_then_the_tenant() ->
     assert RoutingTable([own, area, tenant]).resolve(IN_INBOX).crew == "own"
     assert RoutingTable([bare, later, area, tenant]).resolve(IN_INBOX).crew == "area"
     assert RoutingTable([bare, tenant]).resolve(IN_INBOX).crew == "tenant"
-    last = inbox_of(TenantDomain(ANA.tenant, BusinessDomain("zoo")))
+    last = inbox_of(TenantArea(ANA.tenant, BusinessArea("zoo")))
     assert RoutingTable([last, later, area]).resolve(IN_INBOX).crew == "area"
 
 
@@ -267,7 +267,7 @@ def test_work_does_not_grow_with_the_tenants_that_share_a_number(
     few, many = (
         RoutingTable(
             elsewhere(
-                TenantDomain(TenantId(f"t{place}"), RETAIL),
+                TenantArea(TenantId(f"t{place}"), RETAIL),
                 f"i{place}",
                 numbers=number("admin"),
                 fallback=True,

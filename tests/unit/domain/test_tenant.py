@@ -5,13 +5,13 @@ import pytest
 from odoo_ai_config.domain.credentials.secrets import SecretText
 from odoo_ai_config.domain.documents.syncs import CredentialsSync, SocialAccount, social_ref
 from odoo_ai_config.domain.identifiers import (
-    BusinessDomain,
+    BusinessArea,
     CredentialRef,
-    TenantDomain,
+    TenantArea,
     TenantId,
 )
 
-OWNER = TenantDomain(TenantId("account_1"), BusinessDomain("retail"))
+OWNER = TenantArea(TenantId("account_1"), BusinessArea("retail"))
 
 
 @pytest.mark.parametrize(

@@ -23,9 +23,9 @@ from odoo_ai_config.domain.errors import (
     InvalidValueError,
     PreconditionFailedError,
 )
-from odoo_ai_config.domain.identifiers import CONFIG, BusinessDomain, TenantDomain, TenantId
+from odoo_ai_config.domain.identifiers import CONFIG, BusinessArea, TenantArea, TenantId
 
-KEY = TenantDomain(TenantId("t"), BusinessDomain()).document(CONFIG)
+KEY = TenantArea(TenantId("t"), BusinessArea()).document(CONFIG)
 NOON = datetime(2025, 1, 1, 12, tzinfo=UTC)
 LATER = NOON + timedelta(hours=1)
 

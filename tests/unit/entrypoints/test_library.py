@@ -16,9 +16,9 @@ from odoo_ai_config.domain.errors import (
 from odoo_ai_config.domain.identifiers import (
     CONFIG,
     CREDENTIALS,
-    BusinessDomain,
+    BusinessArea,
     ChatwootId,
-    TenantDomain,
+    TenantArea,
     TenantId,
 )
 from odoo_ai_config.domain.reconciliation import DriftStatus, ExpectedArea, ExpectedState
@@ -143,7 +143,7 @@ async def test_name_of_a_collection_is_checked(hub: Hub) -> None:
 
 
 async def test_simulated_mapping_is_not_written(hub: Hub) -> None:
-    acme = TenantDomain(TenantId("acme"), BusinessDomain())
+    acme = TenantArea(TenantId("acme"), BusinessArea())
     mapping = ChannelMapping(ChannelKey(ChatwootId("1")), acme)
 
     simulation = await hub.simulate_mapping(mapping, messages=[IncomingMessage(ChatwootId("1"))])
@@ -158,7 +158,7 @@ async def test_simulated_mapping_is_not_written(hub: Hub) -> None:
 async def test_what_an_outcome_said_is_found_again(hub: Hub) -> None:
     outcome = await hub.sync_credentials(account_id="acme", token="t")
     acknowledged = ExpectedState(outcome.versions["config"], outcome.digests["config"])
-    area = ExpectedArea(TenantDomain(TenantId("acme"), BusinessDomain()), {CONFIG: acknowledged})
+    area = ExpectedArea(TenantArea(TenantId("acme"), BusinessArea()), {CONFIG: acknowledged})
 
     told = await hub.reconcile(area)
 

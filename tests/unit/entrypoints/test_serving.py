@@ -12,7 +12,7 @@ import structlog
 from odoo_ai_config.adapters.crypto.key_ring_file import KeyRingFile
 from odoo_ai_config.adapters.system.clock import SystemClock
 from odoo_ai_config.application.documents.writing import DocumentWrite
-from odoo_ai_config.domain.identifiers import CONFIG, BusinessDomain, DocumentKey, TenantId
+from odoo_ai_config.domain.identifiers import CONFIG, BusinessArea, DocumentKey, TenantId
 from odoo_ai_config.entrypoints.apps import App
 from odoo_ai_config.entrypoints.cli.session import OPERATOR
 from odoo_ai_config.entrypoints.container import Container
@@ -26,7 +26,7 @@ from odoo_ai_config.entrypoints.settings import SettingsError, read_settings
 from odoo_ai_config.entrypoints.startup import opened
 from odoo_ai_config.entrypoints.wiring import Services
 
-KEY = DocumentKey(TenantId("a"), BusinessDomain(), CONFIG)
+KEY = DocumentKey(TenantId("a"), BusinessArea(), CONFIG)
 SECRET = "whsec_c2VncmVkby1kZS10ZXN0ZS1jb20tMzItYnl0ZXM="
 
 

@@ -11,16 +11,16 @@ from attrs import evolve
 
 from odoo_ai_config.adapters.memory.state import KeptCollection, MemoryAdapter
 from odoo_ai_config.application.ports.config_store import ConfigStore, PruneReport
-from odoo_ai_config.domain.changes import Changeset, Delivery, DeliveryId
+from odoo_ai_config.domain.changes import Changeset, Delivery, IdempotencyKey
 from odoo_ai_config.domain.documents.document import Document
 from odoo_ai_config.domain.documents.merging import fingerprints_in
 from odoo_ai_config.domain.documents.revisions import RetentionPolicy, Revision
 from odoo_ai_config.domain.identifiers import (
     CREDENTIALS,
-    BusinessDomain,
+    BusinessArea,
     DocumentKey,
     DocumentKind,
-    TenantDomain,
+    TenantArea,
     TenantId,
 )
 from odoo_ai_config.domain.messages.inbox import TEXT_PURPOSES
@@ -52,7 +52,7 @@ class MemoryConfigStore(MemoryAdapter, ConfigStore):
         return below[:limit]
 
     async def documents(
-        self, tenant: TenantId, domain: BusinessDomain | None = None
+        self, tenant: TenantId, domain: BusinessArea | None = None
     ) -> Sequence[Revision]:
         found = [
             revision
@@ -90,7 +90,7 @@ class MemoryConfigStore(MemoryAdapter, ConfigStore):
         history[history.index(old)] = evolve(old, document=document)
         return True
 
-    async def delivery(self, delivery_id: DeliveryId) -> Delivery | None:
+    async def delivery(self, delivery_id: IdempotencyKey) -> Delivery | None:
         return self.state.deliveries.get(delivery_id)
 
     async def prune(self, policy: RetentionPolicy, *, now: datetime) -> PruneReport:
@@ -129,7 +129,7 @@ class MemoryConfigStore(MemoryAdapter, ConfigStore):
         return len(expired)
 
     def _prune_secrets(self) -> int:
-        named: dict[TenantDomain, set[tuple[str, str]]] = {}
+        named: dict[TenantArea, set[tuple[str, str]]] = {}
         for key, history in self.state.histories.items():
             if key.kind == CREDENTIALS:
                 named[key.owner] = {

@@ -17,7 +17,7 @@ from odoo_ai_config.application.errors import (
     TenantKeyChangedError,
 )
 from odoo_ai_config.domain.access import ApiKey
-from odoo_ai_config.domain.changes import AuditEntry, AuditId, Changeset, Delivery, DeliveryId
+from odoo_ai_config.domain.changes import AuditEntry, AuditId, Changeset, Delivery, IdempotencyKey
 from odoo_ai_config.domain.channels.mapping import ChannelKey, MappingRevision
 from odoo_ai_config.domain.channels.routing import RoutingTable
 from odoo_ai_config.domain.collections import (
@@ -89,7 +89,7 @@ class MemoryState:
     secrets: dict[tuple[SealContext, Fingerprint], SealedSecret] = field(factory=dict)
     collections: dict[CollectionKey, KeptCollection] = field(factory=dict)
     messages: dict[MessageId, InboxMessage] = field(factory=dict)
-    deliveries: dict[DeliveryId, Delivery] = field(factory=dict)
+    deliveries: dict[IdempotencyKey, Delivery] = field(factory=dict)
     audit: list[AuditEntry] = field(factory=list)
     api_keys: dict[str, ApiKey] = field(factory=dict)
 

@@ -22,10 +22,10 @@ from odoo_ai_config.adapters.mongo.pruning import (
 from odoo_ai_config.adapters.mongo.records import read_all, read_one, to_record
 from odoo_ai_config.application.errors import TenantKeyChangedError
 from odoo_ai_config.application.ports.config_store import ConfigStore, PruneReport
-from odoo_ai_config.domain.changes import Changeset, Delivery, DeliveryId
+from odoo_ai_config.domain.changes import Changeset, Delivery, IdempotencyKey
 from odoo_ai_config.domain.documents.document import Document
 from odoo_ai_config.domain.documents.revisions import RetentionPolicy, Revision
-from odoo_ai_config.domain.identifiers import BusinessDomain, DocumentKey, DocumentKind, TenantId
+from odoo_ai_config.domain.identifiers import BusinessArea, DocumentKey, DocumentKind, TenantId
 
 # The largest integer of BSON, which no version reaches.
 _BEYOND_VERSIONS: Final = 2**63 - 1
@@ -86,7 +86,7 @@ class MongoConfigStore(ConfigStore):
 
     @translated
     async def documents(
-        self, tenant: TenantId, domain: BusinessDomain | None = None
+        self, tenant: TenantId, domain: BusinessArea | None = None
     ) -> Sequence[Revision]:
         wanted: dict[str, str | bool] = {"tenant": tenant.value, "deleted": False}
         if domain is not None:
@@ -146,7 +146,7 @@ class MongoConfigStore(ConfigStore):
         return result.matched_count == 1
 
     @translated
-    async def delivery(self, delivery_id: DeliveryId) -> Delivery | None:
+    async def delivery(self, delivery_id: IdempotencyKey) -> Delivery | None:
         return await read_one(
             self._database["deliveries"], {"_id": to_record(delivery_id)}, Delivery
         )

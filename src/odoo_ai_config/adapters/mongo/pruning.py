@@ -15,7 +15,7 @@ from odoo_ai_config.adapters.mongo.records import from_record, read_all, to_inst
 from odoo_ai_config.adapters.mongo.transaction import in_transaction
 from odoo_ai_config.domain.documents.merging import fingerprints_in
 from odoo_ai_config.domain.documents.revisions import RetentionPolicy, Revision
-from odoo_ai_config.domain.identifiers import CREDENTIALS, TenantDomain
+from odoo_ai_config.domain.identifiers import CREDENTIALS, TenantArea
 from odoo_ai_config.domain.messages.inbox import OPEN, STUCK, TEXT_PURPOSES, Stage
 
 _BATCH: Final = 250
@@ -67,9 +67,9 @@ async def prune_secrets(database: MongoDatabase) -> int:
     removed = 0
     fields = ["tenant", "domain", "ref", "fingerprint"]
     async for batch in batches(database, "secrets", _CREDENTIAL, fields):
-        by_owner: dict[TenantDomain, list[Record]] = {}
+        by_owner: dict[TenantArea, list[Record]] = {}
         for secret in batch:
-            by_owner.setdefault(from_record(secret, TenantDomain), []).append(secret)
+            by_owner.setdefault(from_record(secret, TenantArea), []).append(secret)
         newest = database["documents"].find(
             {"_id": {"$in": [str(owner.document(CREDENTIALS)) for owner in by_owner]}}
         )
@@ -83,7 +83,7 @@ async def prune_secrets(database: MongoDatabase) -> int:
     return removed
 
 
-async def _prune_secrets_of(database: MongoDatabase, owner: TenantDomain) -> int:
+async def _prune_secrets_of(database: MongoDatabase, owner: TenantArea) -> int:
     # In one snapshot: a commit that names one of the values again writes to it and collides.
     async def remove(session: Session) -> int:
         history = database["revisions"].find(

@@ -27,11 +27,11 @@ from odoo_ai_config.adapters.sqlite.writer import Transaction
 from odoo_ai_config.application.errors import StoreFailure, StoreUnavailableError
 from odoo_ai_config.application.off_loop import ENTRY, run_off_loop
 from odoo_ai_config.application.ports.config_store import ConfigStore, PruneReport
-from odoo_ai_config.domain.changes import Changeset, Delivery, DeliveryId
+from odoo_ai_config.domain.changes import Changeset, Delivery, IdempotencyKey
 from odoo_ai_config.domain.documents.document import Document
 from odoo_ai_config.domain.documents.revisions import RetentionPolicy, Revision
 from odoo_ai_config.domain.errors import RevisionConflictError
-from odoo_ai_config.domain.identifiers import BusinessDomain, DocumentKey, DocumentKind, TenantId
+from odoo_ai_config.domain.identifiers import BusinessArea, DocumentKey, DocumentKind, TenantId
 
 # SQLite's largest integer, beyond every version.
 _HIGHEST: Final = 2**63 - 1
@@ -116,7 +116,7 @@ class SqliteConfigStore(ConfigStore):
         return await self.database.select(_HISTORY, which, REVISIONS.of)
 
     async def documents(
-        self, tenant: TenantId, domain: BusinessDomain | None = None
+        self, tenant: TenantId, domain: BusinessArea | None = None
     ) -> Sequence[Revision]:
         which = tenant.value, None if domain is None else domain.value
         return await self.database.select(_DOCUMENTS, which, REVISIONS.of)
@@ -153,7 +153,7 @@ class SqliteConfigStore(ConfigStore):
 
         return await self.database.write(write)
 
-    async def delivery(self, delivery_id: DeliveryId) -> Delivery | None:
+    async def delivery(self, delivery_id: IdempotencyKey) -> Delivery | None:
         which = delivery_id.caller, delivery_id.key
         return await self.database.select_one(_DELIVERY, which, DELIVERIES.of)
 

@@ -25,11 +25,11 @@ from odoo_ai_config.domain.collections import CollectionHead, CollectionKey
 from odoo_ai_config.domain.credentials.secrets import SealContext, SealedSecret, TenantKey
 from odoo_ai_config.domain.documents.revisions import Revision
 from odoo_ai_config.domain.identifiers import (
-    BusinessDomain,
+    BusinessArea,
     ChatwootId,
     DocumentKey,
     DocumentKind,
-    TenantDomain,
+    TenantArea,
     TenantId,
 )
 from odoo_ai_config.domain.outcomes import ItemCounts, Notice, Outcome, WriteKind
@@ -96,13 +96,13 @@ def _channel_key_of(text: str) -> ChannelKey:
 # Neighbouring mappings name the same things. Sharing the objects saves a third of the memory of
 # a large table.
 @lru_cache(maxsize=_SHARED_NAMES)
-def _owner_of(tenant: str, domain: str) -> TenantDomain:
-    return TenantDomain(TenantId(tenant), _domain_of(domain))
+def _owner_of(tenant: str, domain: str) -> TenantArea:
+    return TenantArea(TenantId(tenant), _domain_of(domain))
 
 
 @lru_cache(maxsize=_SHARED_NAMES)
-def _domain_of(text: str) -> BusinessDomain:
-    return BusinessDomain(text)
+def _domain_of(text: str) -> BusinessArea:
+    return BusinessArea(text)
 
 
 @lru_cache(maxsize=_SHARED_NAMES)
@@ -138,7 +138,7 @@ def _outcome_of(text: str) -> Outcome:
     items = stored.get("items")
     return Outcome(
         kind=WriteKind(stored["kind"]),
-        owner=TenantDomain(TenantId(stored["tenant"]), BusinessDomain(stored["domain"])),
+        owner=TenantArea(TenantId(stored["tenant"]), BusinessArea(stored["domain"])),
         versions=stored["versions"],
         changed=stored["changed"],
         at=time_of(stored["at"]),

@@ -34,11 +34,11 @@ from odoo_ai_config.domain.identifiers import (
     CONFIG,
     CREDENTIALS,
     HUB,
-    BusinessDomain,
+    BusinessArea,
     ChatwootId,
     CredentialRef,
     DocumentKey,
-    TenantDomain,
+    TenantArea,
 )
 
 # Seconds for which other processes may still use what was changed or removed.
@@ -159,7 +159,7 @@ class ChatwootAccounts:
     )
     _opened: dict[Fingerprint, SecretText] = field(factory=dict, init=False, repr=False)
     _all: tuple[float, ChatwootDirectory] | None = field(default=None, init=False, repr=False)
-    _own: dict[BusinessDomain, _Own] = field(factory=dict, init=False, repr=False)
+    _own: dict[BusinessArea, _Own] = field(factory=dict, init=False, repr=False)
     _reading_all: asyncio.Lock = field(factory=asyncio.Lock, init=False, repr=False)
     # An ordered set: only keys matter; the account heard of last comes last.
     _heard: dict[ChatwootId, None] = field(factory=dict, init=False, repr=False)
@@ -207,11 +207,11 @@ class ChatwootAccounts:
                 self._own, self._all = own, (now + _STALE_SECONDS, directory)
             return self._all[1]
 
-    async def _read_all(self) -> dict[BusinessDomain, _Own]:
-        places: dict[BusinessDomain, list[Revision]] = {}
+    async def _read_all(self) -> dict[BusinessArea, _Own]:
+        places: dict[BusinessArea, list[Revision]] = {}
         for revision in await self.store.documents(HUB):
             places.setdefault(revision.key.domain, []).append(revision)
-        found: dict[BusinessDomain, _Own] = {}
+        found: dict[BusinessArea, _Own] = {}
         for place, revisions in places.items():
             account = account_at(place)
             if account is None:
@@ -281,9 +281,7 @@ class ChatwootAccounts:
             await opened(*settings.webhook_tokens),
         )
 
-    async def _open(
-        self, place: TenantDomain, ref: CredentialRef, mark: Fingerprint
-    ) -> SecretText:
+    async def _open(self, place: TenantArea, ref: CredentialRef, mark: Fingerprint) -> SecretText:
         known = self._opened.get(mark)
         if known is None:
             known = await unsealed(self.secrets, self.vault, SealContext(place, ref), mark)

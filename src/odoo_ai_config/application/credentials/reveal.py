@@ -16,7 +16,7 @@ from odoo_ai_config.domain.changes import AuditAction, AuditEntry, Changeset
 from odoo_ai_config.domain.credentials.secrets import SealContext, SecretText
 from odoo_ai_config.domain.documents.revisions import content_of
 from odoo_ai_config.domain.errors import CredentialNotFoundError
-from odoo_ai_config.domain.identifiers import CREDENTIALS, CredentialRef, TenantDomain
+from odoo_ai_config.domain.identifiers import CREDENTIALS, CredentialRef, TenantArea
 
 
 @frozen
@@ -32,7 +32,7 @@ class RevealCredential:
 
     async def __call__(
         self,
-        owner: TenantDomain,
+        owner: TenantArea,
         ref: CredentialRef,
         *,
         caller: ApiKey,

@@ -25,7 +25,7 @@ from odoo_ai_config.domain.credentials.secrets import (
 from odoo_ai_config.domain.documents.document import Document
 from odoo_ai_config.domain.documents.merging import fingerprints_in
 from odoo_ai_config.domain.errors import CredentialNotFoundError, UnknownFingerprintError
-from odoo_ai_config.domain.identifiers import CredentialRef, TenantDomain
+from odoo_ai_config.domain.identifiers import CredentialRef, TenantArea
 
 
 @frozen
@@ -62,7 +62,7 @@ class Sealer:
 
     async def __call__(
         self,
-        owner: TenantDomain,
+        owner: TenantArea,
         secrets: Mapping[CredentialRef, SecretText],
         *,
         known: Mapping[str, Fingerprint],
@@ -132,7 +132,7 @@ class Sealer:
     def _sealed(
         self,
         key: TenantKey,
-        owner: TenantDomain,
+        owner: TenantArea,
         secrets: Mapping[CredentialRef, SecretText],
         known: Mapping[str, Fingerprint],
     ) -> tuple[dict[CredentialRef, Fingerprint], list[SealedSecret]]:

@@ -27,7 +27,7 @@ from odoo_ai_config.domain.identifiers import (
     CredentialRef,
     DocumentKey,
     DocumentKind,
-    TenantDomain,
+    TenantArea,
     TenantId,
 )
 from odoo_ai_config.domain.json_types import JsonObject, ReadOnlyJsonObject
@@ -60,7 +60,7 @@ class CredentialsWriter:
 
     async def replaced(
         self,
-        owner: TenantDomain,
+        owner: TenantArea,
         current: Document | None,
         body: ReadOnlyJsonObject,
         *,

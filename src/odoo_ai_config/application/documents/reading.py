@@ -15,7 +15,7 @@ from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.documents.document import Document
 from odoo_ai_config.domain.documents.revisions import Revision, living
 from odoo_ai_config.domain.errors import DocumentNotFoundError, RevisionNotFoundError
-from odoo_ai_config.domain.identifiers import BusinessDomain, DocumentKey, TenantId
+from odoo_ai_config.domain.identifiers import BusinessArea, DocumentKey, TenantId
 
 
 @frozen
@@ -62,7 +62,7 @@ class ListDocuments:
     store: ConfigStore
 
     async def __call__(
-        self, tenant: TenantId, *, caller: ApiKey, domain: BusinessDomain | None = None
+        self, tenant: TenantId, *, caller: ApiKey, domain: BusinessArea | None = None
     ) -> Sequence[Revision]:
         """
         The newest revision of each living document of *tenant*.

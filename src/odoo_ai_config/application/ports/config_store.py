@@ -11,10 +11,10 @@ from typing import Protocol
 
 from attrs import frozen
 
-from odoo_ai_config.domain.changes import Changeset, Delivery, DeliveryId
+from odoo_ai_config.domain.changes import Changeset, Delivery, IdempotencyKey
 from odoo_ai_config.domain.documents.document import Document
 from odoo_ai_config.domain.documents.revisions import RetentionPolicy, Revision
-from odoo_ai_config.domain.identifiers import BusinessDomain, DocumentKey, DocumentKind, TenantId
+from odoo_ai_config.domain.identifiers import BusinessArea, DocumentKey, DocumentKind, TenantId
 
 
 @frozen
@@ -77,7 +77,7 @@ class ConfigStore(Protocol):
 
     @abstractmethod
     async def documents(
-        self, tenant: TenantId, domain: BusinessDomain | None = None
+        self, tenant: TenantId, domain: BusinessArea | None = None
     ) -> Sequence[Revision]:
         """
         The newest revision of each living document of *tenant*, by domain and kind.
@@ -123,7 +123,7 @@ class ConfigStore(Protocol):
         """
 
     @abstractmethod
-    async def delivery(self, delivery_id: DeliveryId) -> Delivery | None:
+    async def delivery(self, delivery_id: IdempotencyKey) -> Delivery | None:
         """
         The record of a delivery, until it is pruned.
         """

@@ -15,7 +15,7 @@ from attrs import evolve, field, frozen
 
 from odoo_ai_config.domain.channels.phone import PhoneNumber
 from odoo_ai_config.domain.errors import DomainError, InvalidValueError
-from odoo_ai_config.domain.identifiers import HUB, ChatwootId, TenantDomain, TenantId
+from odoo_ai_config.domain.identifiers import HUB, ChatwootId, TenantArea, TenantId
 from odoo_ai_config.domain.outcomes import Notice
 
 DEFAULT_SEQUENCE: Final = 10
@@ -84,7 +84,7 @@ class ChannelKey:
 
     account: ChatwootId | None = None
     inbox: ChatwootId | None = None
-    holder: TenantDomain | None = None
+    holder: TenantArea | None = None
 
     def __attrs_post_init__(self) -> None:
         if (self.account is None and self.inbox is None) != (self.holder is not None):
@@ -135,7 +135,7 @@ class ChannelMapping:
     """
 
     key: ChannelKey
-    owner: TenantDomain
+    owner: TenantArea
     sequence: int = field(default=DEFAULT_SEQUENCE)
     fallback: bool = False
     numbers: tuple[SpecialNumber, ...] = ()

@@ -22,7 +22,7 @@ from odoo_ai_config.domain.channels.mapping import (
     Rivals,
 )
 from odoo_ai_config.domain.channels.phone import comparable, digits_of
-from odoo_ai_config.domain.identifiers import ChatwootId, TenantDomain, TenantId
+from odoo_ai_config.domain.identifiers import ChatwootId, TenantArea, TenantId
 
 
 class Rule(enum.Enum):
@@ -61,7 +61,7 @@ class Consideration:
 
     rule: Rule
     verdict: Verdict
-    owners: tuple[TenantDomain, ...] = ()
+    owners: tuple[TenantArea, ...] = ()
 
 
 @frozen
@@ -90,7 +90,7 @@ class Route:
         mapping_version: Of the mapping that decided. It does not count when routes are compared.
     """
 
-    owner: TenantDomain | None
+    owner: TenantArea | None
     crew: str | None
     matched_by: Rule
     considered: tuple[Consideration, ...] = ()
@@ -286,7 +286,7 @@ class RoutingTable:
 
     def _candidates(
         self, rule: Rule, message: IncomingMessage
-    ) -> tuple[tuple[TenantDomain, ...], Verdict | None]:
+    ) -> tuple[tuple[TenantArea, ...], Verdict | None]:
         # The owners that the rule would choose, and why it cannot win, if it cannot.
         if rule is Rule.INBOX:
             mapping = self._of_inbox(message)
@@ -447,7 +447,7 @@ def _ids(key: ChannelKey) -> tuple[str | None, str | None]:
     return _id(key.account), _id(key.inbox)
 
 
-def _crew(holders: _Holders, owner: TenantDomain, number: str | None) -> str | None:
+def _crew(holders: _Holders, owner: TenantArea, number: str | None) -> str | None:
     entries = holders.get(owner.tenant.value)
     if entries is None:
         return None

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Iterator
 from attrs import evolve, frozen
 
 from odoo_ai_config.domain.channels.mapping import ChannelKey, ChannelMapping, SpecialNumber
-from odoo_ai_config.domain.identifiers import ChatwootId, TenantDomain
+from odoo_ai_config.domain.identifiers import ChatwootId, TenantArea
 
 
 @frozen
@@ -21,10 +21,10 @@ class MappingSections:
     The four sections; None for a section that a writer left out.
     """
 
-    accounts: dict[ChatwootId, TenantDomain] | None = None
-    inboxes: dict[ChatwootId, TenantDomain] | None = None
-    fallbacks: dict[TenantDomain, int] | None = None
-    special_numbers: dict[TenantDomain, frozenset[SpecialNumber]] | None = None
+    accounts: dict[ChatwootId, TenantArea] | None = None
+    inboxes: dict[ChatwootId, TenantArea] | None = None
+    fallbacks: dict[TenantArea, int] | None = None
+    special_numbers: dict[TenantArea, frozenset[SpecialNumber]] | None = None
 
     def complete(self) -> MappingSections:
         """
@@ -46,7 +46,7 @@ class MappingSections:
         channels = len(self.accounts or {}) + len(self.inboxes or {})
         return channels + len(self.fallbacks or {}) + sum(map(len, numbers))
 
-    def owners(self) -> Iterator[TenantDomain]:
+    def owners(self) -> Iterator[TenantArea]:
         """
         Every owner that a section names.
         """
@@ -60,10 +60,10 @@ def sections_of(mappings: Iterable[ChannelMapping]) -> MappingSections:
     """
     The active *mappings* as sections, with the lowest fallback and all numbers of each owner.
     """
-    accounts: dict[ChatwootId, TenantDomain] = {}
-    inboxes: dict[ChatwootId, TenantDomain] = {}
-    fallbacks: dict[TenantDomain, int] = {}
-    numbers: dict[TenantDomain, frozenset[SpecialNumber]] = {}
+    accounts: dict[ChatwootId, TenantArea] = {}
+    inboxes: dict[ChatwootId, TenantArea] = {}
+    fallbacks: dict[TenantArea, int] = {}
+    numbers: dict[TenantArea, frozenset[SpecialNumber]] = {}
     for mapping in mappings:
         if not mapping.active:
             continue
@@ -147,8 +147,8 @@ class _Channels:
     def _active(self) -> list[ChannelMapping]:
         return [mapping for mapping in self._after.values() if mapping.active]
 
-    def _owned(self) -> dict[TenantDomain, list[ChannelMapping]]:
-        owned: dict[TenantDomain, list[ChannelMapping]] = {}
+    def _owned(self) -> dict[TenantArea, list[ChannelMapping]]:
+        owned: dict[TenantArea, list[ChannelMapping]] = {}
         for mapping in self._active():
             owned.setdefault(mapping.owner, []).append(mapping)
         return owned
@@ -156,13 +156,13 @@ class _Channels:
     def _put(self, mapping: ChannelMapping) -> None:
         self._after[mapping.key] = mapping
 
-    def _give(self, key: ChannelKey, owner: TenantDomain) -> None:
+    def _give(self, key: ChannelKey, owner: TenantArea) -> None:
         present = self._after.get(key)
         if present is None or not present.active or present.owner != owner:
             # The fallback and the numbers of a channel that moves were those of its old owner.
             self._put(ChannelMapping(key, owner))
 
-    def _replace_fallbacks(self, wanted: dict[TenantDomain, int]) -> None:
+    def _replace_fallbacks(self, wanted: dict[TenantArea, int]) -> None:
         present = sections_of(self._active()).fallbacks or {}
         owned = self._owned()
         for owner in {*present, *wanted}:
@@ -175,7 +175,7 @@ class _Channels:
             if sequence is not None:
                 self._put(evolve(self._holder(owner), fallback=True, sequence=sequence))
 
-    def _replace_numbers(self, wanted: dict[TenantDomain, frozenset[SpecialNumber]]) -> None:
+    def _replace_numbers(self, wanted: dict[TenantArea, frozenset[SpecialNumber]]) -> None:
         present = sections_of(self._active()).special_numbers or {}
         owned = self._owned()
         for owner in {*present, *wanted}:
@@ -192,7 +192,7 @@ class _Channels:
                 holder = self._holder(owner)
                 self._put(evolve(holder, numbers=(*holder.numbers, *added)))
 
-    def _holder(self, owner: TenantDomain) -> ChannelMapping:
+    def _holder(self, owner: TenantArea) -> ChannelMapping:
         key = ChannelKey(holder=owner)
         present = self._after.get(key)
         if present is None or not present.active:

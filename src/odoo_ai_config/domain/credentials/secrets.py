@@ -12,7 +12,7 @@ from typing import Final, NoReturn
 from attrs import field, frozen
 
 from odoo_ai_config.domain.errors import InvalidValueError
-from odoo_ai_config.domain.identifiers import BusinessDomain, CredentialRef, TenantDomain, TenantId
+from odoo_ai_config.domain.identifiers import BusinessArea, CredentialRef, TenantArea, TenantId
 
 MASK: Final = "sealed:"
 _FINGERPRINT: Final = re.compile(r"[0-9a-f]{32}", re.ASCII)
@@ -123,7 +123,7 @@ class SealContext:
     What a ciphertext belongs to. The vault authenticates it: a moved ciphertext does not open.
     """
 
-    owner: TenantDomain
+    owner: TenantArea
     ref: CredentialRef
     purpose: str = "credential"
 
@@ -135,7 +135,7 @@ class SealContext:
         return self.owner.tenant
 
     @property
-    def domain(self) -> BusinessDomain:
+    def domain(self) -> BusinessArea:
         """
         The business area that the value belongs to.
         """

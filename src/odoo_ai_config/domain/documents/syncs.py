@@ -10,7 +10,7 @@ from attrs import field, frozen
 
 from odoo_ai_config.domain.credentials.secret_names import require_open
 from odoo_ai_config.domain.credentials.secrets import SecretText
-from odoo_ai_config.domain.identifiers import CredentialRef, TenantDomain
+from odoo_ai_config.domain.identifiers import CredentialRef, TenantArea
 from odoo_ai_config.domain.json_types import ReadOnlyJsonObject
 
 
@@ -46,7 +46,7 @@ _SOCIAL_PREFIX = {"facebook": "fb", "instagram": "ig", "mercado_livre": "ml"}
 _SOCIAL_SUFFIX = {"access_token": "token", "app_secret": "secret", "client_secret": "secret"}
 
 
-def social_ref(owner: TenantDomain, section: str, secret: str) -> CredentialRef:
+def social_ref(owner: TenantArea, section: str, secret: str) -> CredentialRef:
     """
     The reference of a social app's secret, for instance ``fb_token_<account>``.
     """
@@ -72,7 +72,7 @@ class CredentialsSync:
         EncryptedValueError: The replaced server encrypted one of the secrets.
     """
 
-    owner: TenantDomain
+    owner: TenantArea
     token: CredentialRef
     name: str | None = None
     description: str | None = None
@@ -115,6 +115,6 @@ class CompanyMetadataSync:
         body: The given fields, in the structure of the document.
     """
 
-    owner: TenantDomain
+    owner: TenantArea
     body: ReadOnlyJsonObject = field(repr=False)
     domain_label: str | None = None

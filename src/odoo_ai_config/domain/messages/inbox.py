@@ -16,16 +16,16 @@ from odoo_ai_config.domain.credentials.secrets import Fingerprint, SealContext
 from odoo_ai_config.domain.errors import DomainError, InvalidValueError
 from odoo_ai_config.domain.identifiers import (
     HUB,
-    BusinessDomain,
+    BusinessArea,
     ChatwootId,
     CredentialRef,
-    TenantDomain,
+    TenantArea,
 )
 
 # Must also be a valid credential reference, because the sealed text is stored under it.
 MESSAGE_ID: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{7,63}", re.ASCII)
 # Owns the text of a message that belongs to no tenant (yet).
-NOBODY: Final = TenantDomain(HUB, BusinessDomain("unresolved"))
+NOBODY: Final = TenantArea(HUB, BusinessArea("unresolved"))
 MAX_REPLAYS: Final = 5
 # A time of writing that is further in the future means that the clock was wrong. The clocks of
 # processes may differ by less.
@@ -172,7 +172,7 @@ class Destination:
         crew: The crew of a special number; None for the owner's default crew.
     """
 
-    owner: TenantDomain
+    owner: TenantArea
     crew: str | None
     matched_by: Rule
     release: Release
@@ -219,7 +219,7 @@ class InboxMessage:
             raise InvalidValueError("destination", "destination")
 
     @property
-    def holder(self) -> TenantDomain:
+    def holder(self) -> TenantArea:
         """
         The owner whose data key seals its text.
         """
@@ -414,5 +414,5 @@ def answer_context(message: InboxMessage) -> SealContext:
     return SealContext(message.holder, CredentialRef(message.id.value), _ANSWER)
 
 
-def _holder(destination: Destination | None) -> TenantDomain:
+def _holder(destination: Destination | None) -> TenantArea:
     return NOBODY if destination is None else destination.owner

@@ -11,7 +11,7 @@ from typing import Final
 from attrs import frozen
 
 from odoo_ai_config.domain.errors import InvalidValueError
-from odoo_ai_config.domain.identifiers import BusinessDomain, DocumentKey, DocumentKind, TenantId
+from odoo_ai_config.domain.identifiers import BusinessArea, DocumentKey, DocumentKind, TenantId
 
 MAPPING_FILE: Final = "chatwoot_mapping.json"
 _SUFFIXES: Final = (".yaml", ".yml")
@@ -53,7 +53,7 @@ def _document_file(path: Path, place: Path) -> DocumentFile:
     domain, tenant, _ = place.parts
     try:
         key = DocumentKey(
-            TenantId(tenant), BusinessDomain.from_text(domain), DocumentKind(place.stem)
+            TenantId(tenant), BusinessArea.from_text(domain), DocumentKind(place.stem)
         )
     except InvalidValueError as error:
         names = {"account_id": "cliente", "domain": "área", "config_type": "tipo"}

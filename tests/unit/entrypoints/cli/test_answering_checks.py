@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from odoo_ai_config.domain.channels.mapping import ChannelKey, ChannelMapping
-from odoo_ai_config.domain.identifiers import BusinessDomain, ChatwootId, TenantDomain, TenantId
+from odoo_ai_config.domain.identifiers import BusinessArea, ChatwootId, TenantArea, TenantId
 from odoo_ai_config.entrypoints.cli.flags import AS_SET
 from odoo_ai_config.entrypoints.cli.session import OPERATOR, session
 from tests.unit.entrypoints.cli.conftest import Command
@@ -49,7 +49,7 @@ def map_channels(*owners: str, active: bool = True) -> None:
                 tenant, domain = owner.split("/")
                 mapping = ChannelMapping(
                     ChannelKey(ChatwootId(str(number))),
-                    TenantDomain(TenantId(tenant), BusinessDomain(domain)),
+                    TenantArea(TenantId(tenant), BusinessArea(domain)),
                     active=active,
                 )
                 await services.sync_mapping(mapping, caller=OPERATOR)

@@ -16,9 +16,9 @@ from odoo_ai_config.domain.changes import Changeset
 from odoo_ai_config.domain.channels.mapping import ChannelKey, ChannelMapping
 from odoo_ai_config.domain.credentials.secrets import SecretText
 from odoo_ai_config.domain.identifiers import (
-    BusinessDomain,
+    BusinessArea,
     ChatwootId,
-    TenantDomain,
+    TenantArea,
     TenantId,
 )
 from odoo_ai_config.entrypoints.cli.flags import AS_SET
@@ -34,7 +34,7 @@ NOBODYS_ID = "0198b6e2-7c1f-7cc3-98f5-1a3b5c7d9e0f"
 def map_account(account: str = "1", tenant: str = "acme") -> None:
     async def write() -> None:
         async with session(AS_SET) as services:
-            owner = TenantDomain(TenantId(tenant), BusinessDomain("retail"))
+            owner = TenantArea(TenantId(tenant), BusinessArea("retail"))
             mapping = ChannelMapping(ChannelKey(ChatwootId(account), None), owner)
             await services.sync_mapping(mapping, caller=OPERATOR)
 

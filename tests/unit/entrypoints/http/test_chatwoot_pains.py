@@ -12,7 +12,7 @@ import pytest
 from odoo_ai_config.application.credentials.sealing import unsealed
 from odoo_ai_config.application.messages.delivery import Progress
 from odoo_ai_config.application.messages.payloads import customer_message
-from odoo_ai_config.domain.identifiers import BusinessDomain, TenantDomain, TenantId
+from odoo_ai_config.domain.identifiers import BusinessArea, TenantArea, TenantId
 from odoo_ai_config.domain.messages.inbox import InboxMessage, Stage, body_context
 from odoo_ai_config.entrypoints.http.platform.options import HttpOptions
 from tests.unit.application.deliveries import delivered, has_crews, hub_with
@@ -88,7 +88,7 @@ async def test_pain_33_answer_goes_to_the_account_that_the_question_came_from() 
     async with serving(hub, HttpOptions(version="1")) as web:
         for tenant, account in (("acme", 1), ("other", 2)):
             await map_channel(web, tenant, chatwoot_account_id=account)
-            await has_crews(hub, TenantDomain(TenantId(tenant), BusinessDomain("retail")))
+            await has_crews(hub, TenantArea(TenantId(tenant), BusinessArea("retail")))
             await push(web, having(WHATSAPP, account, "account", "id"))
             assert (await delivered(hub)).progress is Progress.POSTED
     assert [posted.account.value for posted in hub.chatwoot.posted] == ["1", "2"]

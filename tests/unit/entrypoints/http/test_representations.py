@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from odoo_ai_config.domain.documents.document import AuthoredYaml, Document
 from odoo_ai_config.domain.documents.revisions import Revision
-from odoo_ai_config.domain.identifiers import CONFIG, BusinessDomain, DocumentKey, TenantId
+from odoo_ai_config.domain.identifiers import CONFIG, BusinessArea, DocumentKey, TenantId
 from odoo_ai_config.domain.json_types import Json, JsonObject
 from odoo_ai_config.entrypoints.http.documents.representations import (
     Representations,
@@ -20,7 +20,7 @@ from odoo_ai_config.entrypoints.http.platform.representations import json_bytes,
 from tests.stand_ins.yaml_codec import JsonYamlCodec
 
 AT = datetime(2026, 4, 23, 19, 14, 20, 512999, tzinfo=UTC)
-KEY = DocumentKey(TenantId("acme"), BusinessDomain("retail"), CONFIG)
+KEY = DocumentKey(TenantId("acme"), BusinessArea("retail"), CONFIG)
 
 
 class CountingCodec(JsonYamlCodec):
@@ -77,7 +77,7 @@ def test_tag_differs_by_document_version_and_moment() -> None:
     others = [
         revision(2),
         evolve(one, updated_at=AT + timedelta(microseconds=1)),
-        evolve(one, key=DocumentKey(TenantId("other"), BusinessDomain("retail"), CONFIG)),
+        evolve(one, key=DocumentKey(TenantId("other"), BusinessArea("retail"), CONFIG)),
     ]
     assert len({entity_tag(r) for r in [one, *others]}) == 4
 

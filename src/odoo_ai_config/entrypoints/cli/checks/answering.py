@@ -9,7 +9,7 @@ from typing import Final
 
 from odoo_ai_config.application.chatwoot.accounts import ChatwootAccount
 from odoo_ai_config.domain.documents.revisions import content_of
-from odoo_ai_config.domain.identifiers import CREWS, BusinessDomain, TenantDomain
+from odoo_ai_config.domain.identifiers import CREWS, BusinessArea, TenantArea
 from odoo_ai_config.domain.messages.inbox import STUCK, Stage
 from odoo_ai_config.entrypoints.cli.checks.results import CheckResult, passed, warning
 from odoo_ai_config.entrypoints.cli.session import OPERATOR
@@ -103,7 +103,7 @@ async def _crews(services: Services) -> CheckResult:
         str(owner)
         for owner in owners
         if owner.tenant <= tenants[-1]
-        and not described & {owner, TenantDomain(owner.tenant, BusinessDomain())}
+        and not described & {owner, TenantArea(owner.tenant, BusinessArea())}
     ]
     if missing:
         return warning(

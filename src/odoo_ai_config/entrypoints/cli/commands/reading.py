@@ -12,7 +12,7 @@ from odoo_ai_config.application.collections import CollectionOverview
 from odoo_ai_config.application.documents.reading import yaml_of
 from odoo_ai_config.domain.collections import CollectionKey, CollectionName
 from odoo_ai_config.domain.documents.revisions import Revision
-from odoo_ai_config.domain.identifiers import BusinessDomain, DocumentKey, DocumentKind, TenantId
+from odoo_ai_config.domain.identifiers import BusinessArea, DocumentKey, DocumentKind, TenantId
 from odoo_ai_config.entrypoints.cli.flags import AS_SET, StoreFlags, positive
 from odoo_ai_config.entrypoints.cli.session import OPERATOR, all_tenants, reading
 from odoo_ai_config.entrypoints.cli.terminal import (
@@ -143,4 +143,4 @@ async def _say_items(services: Services, key: CollectionKey) -> None:
 
 
 def _key(tenant: str, domain: str, kind: str) -> DocumentKey:
-    return DocumentKey(TenantId(tenant), BusinessDomain.from_text(domain), DocumentKind(kind))
+    return DocumentKey(TenantId(tenant), BusinessArea.from_text(domain), DocumentKind(kind))

@@ -13,9 +13,9 @@ from odoo_ai_config.domain.channels.mapping import DEFAULT_SEQUENCE, SpecialNumb
 from odoo_ai_config.domain.channels.phone import PhoneNumber
 from odoo_ai_config.domain.channels.sections import MappingSections
 from odoo_ai_config.domain.identifiers import (
-    BusinessDomain,
+    BusinessArea,
     ChatwootId,
-    TenantDomain,
+    TenantArea,
     TenantId,
 )
 from odoo_ai_config.domain.json_types import Json, JsonObject
@@ -54,11 +54,11 @@ class MappingOwner:
     domain: DomainName = DEFAULT_DOMAIN
 
     @property
-    def area(self) -> TenantDomain:
+    def area(self) -> TenantArea:
         """
         The business area that is named.
         """
-        return TenantDomain(self.account_id, self.domain.domain)
+        return TenantArea(self.account_id, self.domain.domain)
 
 
 @frozen
@@ -96,24 +96,24 @@ def _owned_number(value: Json, _: object) -> object:
 converter.register_structure_hook(MappingNumber, _owned_number)
 
 
-def _domain_alone(value: Json) -> BusinessDomain:
+def _domain_alone(value: Json) -> BusinessArea:
     if not isinstance(value, str):
         raise BrokenRuleError("object")
-    return BusinessDomain.from_text(value.strip())
+    return BusinessArea.from_text(value.strip())
 
 
-def _account(account: ChatwootId, value: Json) -> TenantDomain:
+def _account(account: ChatwootId, value: Json) -> TenantArea:
     # The replaced service made the tenant's name of the account's number.
     tenant = f"account_{account}"
     if not isinstance(value, dict):
-        return TenantDomain(TenantId(tenant), _domain_alone(value))
+        return TenantArea(TenantId(tenant), _domain_alone(value))
     named = value.get("account_id")
     given = {**value, "account_id": tenant} if is_absent(named) or named == {} else value
     owner = read_object(MappingOwner, given)
     return owner.area
 
 
-def _inbox(_: ChatwootId, value: Json) -> TenantDomain | BusinessDomain:
+def _inbox(_: ChatwootId, value: Json) -> TenantArea | BusinessArea:
     if not isinstance(value, dict):
         # The oldest files name a business area only; the accounts tell whose it is.
         return _domain_alone(value)
@@ -140,8 +140,8 @@ def _channels(read_owner: Callable[[ChatwootId, Json], object]) -> WireType:
     return WireType(read_channels, "LenientOwners")
 
 
-_Accounts: TypeAlias = Annotated[dict[ChatwootId, TenantDomain], _channels(_account)]
-_Inboxes: TypeAlias = Annotated[dict[ChatwootId, TenantDomain | BusinessDomain], _channels(_inbox)]
+_Accounts: TypeAlias = Annotated[dict[ChatwootId, TenantArea], _channels(_account)]
+_Inboxes: TypeAlias = Annotated[dict[ChatwootId, TenantArea | BusinessArea], _channels(_inbox)]
 
 
 @frozen
@@ -185,7 +185,7 @@ def mapping_sections(body: JsonObject) -> MappingSections:
     sections = read(Sections, {prefix: told})
     accounts = sections.accounts if "accounts" in data else sections.account_domain_mapping
     name = "inboxes" if "inboxes" in data else _OLDEST["inboxes"]
-    inboxes: dict[ChatwootId, TenantDomain | BusinessDomain] | None = getattr(sections, name)
+    inboxes: dict[ChatwootId, TenantArea | BusinessArea] | None = getattr(sections, name)
     return MappingSections(
         accounts,
         None if inboxes is None else _owned(inboxes, accounts or {}, f"{prefix}{name}.*"),
@@ -195,31 +195,31 @@ def mapping_sections(body: JsonObject) -> MappingSections:
 
 
 def _owned(
-    inboxes: dict[ChatwootId, TenantDomain | BusinessDomain],
-    accounts: dict[ChatwootId, TenantDomain],
+    inboxes: dict[ChatwootId, TenantArea | BusinessArea],
+    accounts: dict[ChatwootId, TenantArea],
     path: str,
-) -> dict[ChatwootId, TenantDomain]:
-    owners: dict[BusinessDomain, set[TenantDomain]] = {}
+) -> dict[ChatwootId, TenantArea]:
+    owners: dict[BusinessArea, set[TenantArea]] = {}
     for owner in accounts.values():
         owners.setdefault(owner.domain, set()).add(owner)
     found = {}
     for inbox, named in inboxes.items():
-        among = {named} if isinstance(named, TenantDomain) else owners.get(named, set())
+        among = {named} if isinstance(named, TenantArea) else owners.get(named, set())
         if len(among) != 1:
             raise InvalidFieldsError([FieldError(path, "legacy_owner")])
         (found[inbox],) = among
     return found
 
 
-def _lowest(fallbacks: Iterable[MappingFallback]) -> dict[TenantDomain, int]:
-    found: dict[TenantDomain, int] = {}
+def _lowest(fallbacks: Iterable[MappingFallback]) -> dict[TenantArea, int]:
+    found: dict[TenantArea, int] = {}
     for one in fallbacks:
         found[one.area] = min(one.sequence, found.get(one.area, one.sequence))
     return found
 
 
-def _numbers(entries: Iterable[MappingNumber]) -> dict[TenantDomain, frozenset[SpecialNumber]]:
-    found: dict[TenantDomain, frozenset[SpecialNumber]] = {}
+def _numbers(entries: Iterable[MappingNumber]) -> dict[TenantArea, frozenset[SpecialNumber]]:
+    found: dict[TenantArea, frozenset[SpecialNumber]] = {}
     for one in entries:
         found[one.area] = found.get(one.area, frozenset()) | {one.special}
     return found
@@ -251,5 +251,5 @@ def mapping_object(sections: MappingSections) -> JsonObject:
     }
 
 
-def _shown(owner: TenantDomain) -> JsonObject:
+def _shown(owner: TenantArea) -> JsonObject:
     return {"domain": str(owner.domain), "account_id": str(owner.tenant)}

@@ -39,7 +39,7 @@ from odoo_ai_config.domain.errors import (
     ItemNotFoundError,
     TenantForbiddenError,
 )
-from odoo_ai_config.domain.identifiers import BusinessDomain, TenantId
+from odoo_ai_config.domain.identifiers import BusinessArea, TenantId
 from odoo_ai_config.domain.json_types import JsonObject
 from odoo_ai_config.domain.outcomes import Outcome
 from odoo_ai_config.entrypoints.apps import App
@@ -89,7 +89,7 @@ ACCOUNT: Final = Query(
 _DOMAIN: Final = Query(
     "domain",
     Annotated[str, Meta(max_length=128, examples=["retail"])],
-    BusinessDomain.from_text,
+    BusinessArea.from_text,
     "The business area that must enable the collection.",
 )
 _SINCE: Final = Query("since", str, str, "The `cursor` of the answer before.")

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.errors import CredentialNotFoundError
-from odoo_ai_config.domain.identifiers import CredentialRef, TenantDomain
+from odoo_ai_config.domain.identifiers import CredentialRef, TenantArea
 from odoo_ai_config.entrypoints.apps import App
 from odoo_ai_config.entrypoints.http.credentials.schemas import Credential
 from odoo_ai_config.entrypoints.http.platform.app_keys import REQUEST_ID, SERVICES
@@ -36,7 +36,7 @@ async def read_credential(request: web.Request, caller: ApiKey) -> web.Response:
 
     Every read is audited. Nobody on the way may keep the answer.
     """
-    owner = TenantDomain(tenant_of(request), domain_of(request))
+    owner = TenantArea(tenant_of(request), domain_of(request))
     ref = named("credential_ref", CredentialRef, request.match_info["ref"])
     secret = await request.app[SERVICES].reveal_credential(
         owner, ref, caller=caller, request_id=request[REQUEST_ID]

@@ -27,7 +27,7 @@ from odoo_ai_config.domain.errors import (
     RevisionNotFoundError,
     UnknownFingerprintError,
 )
-from odoo_ai_config.domain.identifiers import BusinessDomain, DocumentKey
+from odoo_ai_config.domain.identifiers import BusinessArea, DocumentKey
 from odoo_ai_config.domain.json_types import JsonObject
 from odoo_ai_config.domain.outcomes import Outcome
 from odoo_ai_config.entrypoints.apps import App
@@ -86,7 +86,7 @@ _YAML_HEADERS: Final = CIMultiDict(
 _AREA: Final = Query(
     "domain",
     Annotated[str, Meta(max_length=128)],
-    BusinessDomain.from_text,
+    BusinessArea.from_text,
     "Of this business area only.",
 )
 _BEFORE: Final = number_query("before", "Older than this version only.")

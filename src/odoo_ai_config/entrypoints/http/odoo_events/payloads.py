@@ -27,7 +27,7 @@ from odoo_ai_config.domain.documents.syncs import (
     SocialAccount,
 )
 from odoo_ai_config.domain.errors import InvalidValueError
-from odoo_ai_config.domain.identifiers import ChatwootId, CredentialRef, TenantDomain, TenantId
+from odoo_ai_config.domain.identifiers import ChatwootId, CredentialRef, TenantArea, TenantId
 from odoo_ai_config.domain.json_types import Json, JsonObject
 from odoo_ai_config.domain.outcomes import EVENTS, WriteKind
 from odoo_ai_config.entrypoints.http.platform.errors import (
@@ -234,7 +234,7 @@ def credentials_sync(body: JsonObject) -> CredentialsSync:
     nested = integrations.sections.mcp.config
     connection = McpConfig() if nested.credential_ref is not None else nested
     return CredentialsSync(
-        owner=TenantDomain(event.account_id, event.domain.domain),
+        owner=TenantArea(event.account_id, event.domain.domain),
         token=event.token,
         name=event.name,
         description=event.description,
@@ -320,7 +320,7 @@ def channel_mapping(body: JsonObject, *, deleted: bool) -> ChannelMapping:
     try:
         return ChannelMapping(
             ChannelKey(channel.chatwoot_account_id, channel.chatwoot_inbox_id),
-            TenantDomain(channel.internal_account_id, channel.domain.domain),
+            TenantArea(channel.internal_account_id, channel.domain.domain),
             channel.sequence,
             channel.is_fallback,
             channel.special_whatsapp_numbers,
@@ -465,7 +465,7 @@ def company_metadata_sync(body: JsonObject) -> CompanyMetadataSync:
         InvalidFieldsError: A field holds what it must not hold.
     """
     event = read(CompanyMetadata, {"": body})
-    owner = TenantDomain(event.account_id, event.domain.domain)
+    owner = TenantArea(event.account_id, event.domain.domain)
     return CompanyMetadataSync(owner, _stored(event), event.domain.label)
 
 

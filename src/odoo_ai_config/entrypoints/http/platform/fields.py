@@ -29,7 +29,7 @@ from odoo_ai_config.domain.channels.phone import PhoneNumber
 from odoo_ai_config.domain.collections import CollectionName
 from odoo_ai_config.domain.credentials.secrets import SecretText
 from odoo_ai_config.domain.errors import InvalidValueError
-from odoo_ai_config.domain.identifiers import BusinessDomain, ChatwootId, CredentialRef, TenantId
+from odoo_ai_config.domain.identifiers import BusinessArea, ChatwootId, CredentialRef, TenantId
 from odoo_ai_config.domain.json_types import Json, JsonObject
 from odoo_ai_config.entrypoints.http.platform.errors import (
     FieldError,
@@ -91,11 +91,11 @@ class DomainName:
     A business area, and how the Odoo user wrote it if that differs from its slug.
     """
 
-    domain: BusinessDomain
+    domain: BusinessArea
     label: str | None = None
 
 
-DEFAULT_DOMAIN: Final = DomainName(BusinessDomain())
+DEFAULT_DOMAIN: Final = DomainName(BusinessArea())
 
 
 def is_absent(value: Json) -> bool:
@@ -156,7 +156,7 @@ def _channel(text: str) -> ChatwootId | None:
 
 def _domain(value: Json, _: object) -> DomainName:
     text = _text(value)
-    domain = BusinessDomain.from_text(text)
+    domain = BusinessArea.from_text(text)
     return DomainName(domain, None if domain.value == text else text)
 
 

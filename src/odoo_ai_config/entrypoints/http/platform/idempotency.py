@@ -11,7 +11,7 @@ from typing import Final
 from aiohttp import web
 
 from odoo_ai_config.domain.access import ApiKey
-from odoo_ai_config.domain.changes import Claim, DeliveryId
+from odoo_ai_config.domain.changes import Claim, IdempotencyKey
 from odoo_ai_config.entrypoints.http.platform.errors import InvalidIdempotencyKeyError
 
 _HEADERS: Final = ("webhook-id", "Idempotency-Key")
@@ -36,5 +36,5 @@ def claim_of(request: web.Request, caller: ApiKey, raw: bytes, *, about: str = "
             raise InvalidIdempotencyKeyError
         target = f"{request.method} /{request.path.strip('/')}{about}\n"
         digest = hashlib.sha256(target.encode("utf-8", "surrogateescape") + raw).hexdigest()
-        return Claim(DeliveryId(caller.id, key), digest)
+        return Claim(IdempotencyKey(caller.id, key), digest)
     return None

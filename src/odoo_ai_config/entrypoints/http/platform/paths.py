@@ -12,7 +12,7 @@ from aiohttp import web
 from structlog.contextvars import bind_contextvars
 
 from odoo_ai_config.domain.errors import InvalidValueError
-from odoo_ai_config.domain.identifiers import BusinessDomain, DocumentKey, DocumentKind, TenantId
+from odoo_ai_config.domain.identifiers import BusinessArea, DocumentKey, DocumentKind, TenantId
 from odoo_ai_config.entrypoints.http.platform.errors import FieldError, InvalidFieldsError
 
 T = TypeVar("T")
@@ -44,11 +44,11 @@ def tenant_of(request: web.Request) -> TenantId:
     return tenant
 
 
-def domain_of(request: web.Request) -> BusinessDomain:
+def domain_of(request: web.Request) -> BusinessArea:
     """
     The business area that the path names, as a slug or as people write it.
     """
-    return named("domain", BusinessDomain.from_text, request.match_info["domain"])
+    return named("domain", BusinessArea.from_text, request.match_info["domain"])
 
 
 def document_of(request: web.Request) -> DocumentKey:
@@ -63,7 +63,7 @@ def document_of(request: web.Request) -> DocumentKey:
 def _document_key(tenant: str, domain: str, kind: str) -> DocumentKey:
     return DocumentKey(
         named("tenant_id", TenantId, tenant),
-        named("domain", BusinessDomain.from_text, domain),
+        named("domain", BusinessArea.from_text, domain),
         named("config_type", DocumentKind, kind),
     )
 

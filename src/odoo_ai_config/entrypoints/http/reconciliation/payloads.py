@@ -10,7 +10,7 @@ from attrs import frozen
 
 from odoo_ai_config.domain.channels.mapping import ChannelKey
 from odoo_ai_config.domain.collections import CollectionName
-from odoo_ai_config.domain.identifiers import TenantDomain, TenantId
+from odoo_ai_config.domain.identifiers import TenantArea, TenantId
 from odoo_ai_config.domain.json_types import Json, JsonObject
 from odoo_ai_config.domain.reconciliation import PUSHED_KINDS, ExpectedArea, ExpectedState
 from odoo_ai_config.entrypoints.http.platform.fields import (
@@ -99,7 +99,7 @@ def _known(area: KnownArea) -> ExpectedArea:
         for kind in PUSHED_KINDS
     }
     return ExpectedArea(
-        TenantDomain(area.tenant_id, area.domain.domain),
+        TenantArea(area.tenant_id, area.domain.domain),
         {kind: known for kind, known in documents.items() if known != ExpectedState()},
         {
             ChannelKey(one.chatwoot_account_id, one.chatwoot_inbox_id): _acknowledged(

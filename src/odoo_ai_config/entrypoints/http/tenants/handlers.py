@@ -30,11 +30,11 @@ from odoo_ai_config.entrypoints.http.platform.representations import (
 )
 from odoo_ai_config.entrypoints.http.platform.schema import TenantIdText
 from odoo_ai_config.entrypoints.http.tenants.schemas import (
+    AreaDocuments,
     Channel,
     Channels,
     SpecialNumber,
     Tenant,
-    TenantArea,
     TenantDocument,
     TenantPage,
 )
@@ -124,7 +124,7 @@ def _tenant(overview: TenantOverview) -> Tenant:
     return Tenant(
         tenant_id=str(overview.tenant),
         domains=[
-            TenantArea(
+            AreaDocuments(
                 domain=str(domain),
                 documents=[
                     TenantDocument(

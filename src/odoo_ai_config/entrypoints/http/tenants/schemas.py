@@ -36,7 +36,7 @@ class TenantDocument:
 
 
 @answer
-class TenantArea:
+class AreaDocuments:
     """
     What there is of one business area.
     """
@@ -52,7 +52,7 @@ class Tenant:
     """
 
     tenant_id: TenantIdText
-    domains: list[TenantArea]
+    domains: list[AreaDocuments]
 
 
 @answer
