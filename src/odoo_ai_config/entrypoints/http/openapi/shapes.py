@@ -23,13 +23,6 @@ def text(description: str = "", **more: Json) -> JsonObject:
     return _described({"type": "string", **more}, description)
 
 
-def whole(description: str = "", *, least: int = 1, **more: Json) -> JsonObject:
-    """
-    An integer from *least* on.
-    """
-    return _described({"type": "integer", "minimum": least, **more}, description)
-
-
 def flag(description: str = "") -> JsonObject:
     """
     A boolean.

@@ -200,7 +200,7 @@ class FieldError:
     What is wrong with one field, without its value.
 
     Args:
-        rule: Stable name of the rule that was broken; its wording is in `messages`.
+        rule: Stable name of the rule that was broken; its wording is in `texts`.
         limit: The number that the rule speaks of, if it speaks of one.
     """
 

@@ -83,24 +83,8 @@ def whole_number(name: str, text: str, *, rule: str = "positive", most: int | No
     return number
 
 
-def optional_number(request: web.Request, name: str) -> int | None:
-    """
-    The positive integer that the query gives for *name*, if it gives one.
-    """
-    text = request.query.get(name, "")
-    return whole_number(name, text) if text else None
-
-
 def is_asked(request: web.Request, name: str) -> bool:
     """
     Whether the query says yes to *name*.
     """
     return request.query.get(name, "").lower() in _YES
-
-
-def page_size(request: web.Request, *, default: int, most: int) -> int:
-    """
-    How many items the query asks for.
-    """
-    text = request.query.get("limit", "")
-    return whole_number("limit", text, rule="page_size", most=most) if text else default
