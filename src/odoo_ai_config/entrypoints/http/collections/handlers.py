@@ -193,18 +193,22 @@ async def read_item(request: web.Request, caller: ApiKey) -> web.Response:
     return web.Response(body=json_bytes(answer), headers=[*_HEADERS.items(), (hdrs.ETAG, tag)])
 
 
-@Operation(
-    ROUTES,
-    "PUT",
-    _COLLECTION,
-    scope=Scope.WEBHOOK,
-    parameters=(ACCOUNT,),
-    body=Ref("CollectionSnapshot"),
-    idempotent=True,
-    answer=CollectionPushed,
-    answer_headers=("Cache-Control",),
-    refusals=(*COMMIT, *WHOSE),
-)
+def _pushing(method: str, body: str) -> Operation:
+    return Operation(
+        ROUTES,
+        method,
+        _COLLECTION,
+        scope=Scope.WEBHOOK,
+        parameters=(ACCOUNT,),
+        body=Ref(body),
+        idempotent=True,
+        answer=CollectionPushed,
+        answer_headers=("Cache-Control",),
+        refusals=(*COMMIT, *WHOSE),
+    )
+
+
+@_pushing("PUT", "CollectionSnapshot")
 async def replace_collection(request: web.Request, caller: ApiKey, raw: bytes) -> web.Response:
     """
     Make the collection what the body says.
@@ -214,18 +218,7 @@ async def replace_collection(request: web.Request, caller: ApiKey, raw: bytes) -
     return await _written(request, caller, raw, snapshot)
 
 
-@Operation(
-    ROUTES,
-    "PATCH",
-    _COLLECTION,
-    scope=Scope.WEBHOOK,
-    parameters=(ACCOUNT,),
-    body=Ref("CollectionPatch"),
-    idempotent=True,
-    answer=CollectionPushed,
-    answer_headers=("Cache-Control",),
-    refusals=(*COMMIT, *WHOSE),
-)
+@_pushing("PATCH", "CollectionPatch")
 async def amend_collection(request: web.Request, caller: ApiKey, raw: bytes) -> web.Response:
     """
     Put items in and take items out, and leave the others alone.

@@ -53,11 +53,13 @@ from odoo_ai_config.entrypoints.http.platform.idempotency import REPLAYED, claim
 from odoo_ai_config.entrypoints.http.platform.notices import Notice, shown_notices
 from odoo_ai_config.entrypoints.http.platform.operations import (
     COMMIT,
+    JSON,
     VAULT,
     Operation,
     PageSize,
     Query,
     Ref,
+    RefusalClass,
     RouteGroup,
     number_query,
 )
@@ -96,15 +98,6 @@ _TO: Final = number_query("to", "The newest one if it is not given.")
 _MISSING: Final = (DocumentNotFoundError, DocumentDeletedError)
 _UNKNOWN_VERSION: Final = (DocumentNotFoundError, RevisionNotFoundError)
 _PRECONDITIONS: Final = ("If-Match", "If-None-Match")
-_WRITING: Final = (
-    *COMMIT,
-    *VAULT,
-    IncompleteDataError,
-    InvalidYamlError,
-    EncryptedValueError,
-    UnknownFingerprintError,
-    PreconditionFailedError,
-)
 
 
 @Operation(
@@ -145,19 +138,39 @@ def _tells_what_is_there(handler: KeyedHandler) -> KeyedHandler:
     return tell
 
 
-@Operation(
-    ROUTES,
-    "POST",
-    _DOCUMENT,
-    scope=Scope.CONFIG_WRITE,
-    body=Ref("YamlText"),
-    answer=schemas.Written,
-    says="It is stored, or was so already.",
-    answer_headers=("Cache-Control", "ETagIfReadable"),
-    request_headers=_PRECONDITIONS,
-    idempotent=True,
-    refusals=_WRITING,
-)
+def _writing(
+    method: str,
+    path: str,
+    body: str,
+    *refusals: RefusalClass,
+    media_type: str = JSON,
+) -> Operation:
+    return Operation(
+        ROUTES,
+        method,
+        path,
+        scope=Scope.CONFIG_WRITE,
+        body=Ref(body),
+        body_media_type=media_type,
+        answer=schemas.Written,
+        says="It is stored, or was so already.",
+        answer_headers=("Cache-Control", "ETagIfReadable"),
+        request_headers=_PRECONDITIONS,
+        idempotent=True,
+        refusals=(
+            *COMMIT,
+            *VAULT,
+            IncompleteDataError,
+            InvalidYamlError,
+            EncryptedValueError,
+            UnknownFingerprintError,
+            PreconditionFailedError,
+            *refusals,
+        ),
+    )
+
+
+@_writing("POST", _DOCUMENT, "YamlText")
 @_tells_what_is_there
 async def publish_document(request: web.Request, caller: ApiKey) -> web.Response:
     """
@@ -174,20 +187,7 @@ async def publish_document(request: web.Request, caller: ApiKey) -> web.Response
     return await _written(request, caller, write)
 
 
-@Operation(
-    ROUTES,
-    "PATCH",
-    _DOCUMENT,
-    scope=Scope.CONFIG_WRITE,
-    body=Ref("MergePatch"),
-    body_media_type="application/merge-patch+json",
-    answer=schemas.Written,
-    says="It is stored, or was so already.",
-    answer_headers=("Cache-Control", "ETagIfReadable"),
-    request_headers=_PRECONDITIONS,
-    idempotent=True,
-    refusals=(*_WRITING, *_MISSING),
-)
+@_writing("PATCH", _DOCUMENT, "MergePatch", *_MISSING, media_type="application/merge-patch+json")
 @_tells_what_is_there
 async def patch_document(request: web.Request, caller: ApiKey) -> web.Response:
     """
@@ -332,19 +332,7 @@ async def compare_versions(request: web.Request, caller: ApiKey) -> web.Response
     return web.Response(body=body, headers=_JSON_HEADERS)
 
 
-@Operation(
-    ROUTES,
-    "POST",
-    f"{_DOCUMENT}/rollback",
-    scope=Scope.CONFIG_WRITE,
-    body=Ref("VersionChoice"),
-    answer=schemas.Written,
-    says="It is stored, or was so already.",
-    answer_headers=("Cache-Control", "ETagIfReadable"),
-    request_headers=_PRECONDITIONS,
-    idempotent=True,
-    refusals=(*_WRITING, *_UNKNOWN_VERSION),
-)
+@_writing("POST", f"{_DOCUMENT}/rollback", "VersionChoice", *_UNKNOWN_VERSION)
 @_tells_what_is_there
 async def roll_back_document(request: web.Request, caller: ApiKey) -> web.Response:
     """
