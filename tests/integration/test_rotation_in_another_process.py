@@ -82,7 +82,7 @@ class Hub:
         marks = {str(ref): mark for ref, mark in sealing.fingerprints.items()}
         document = with_fingerprints(where.tenant, marks)
         revision = Revision(where.document(CREDENTIALS), 1, document, AT, AT, "writer")
-        await self.store.commit(sealing.added_to(Changeset(revisions=(revision,))))
+        await self.store.commit(Changeset(revisions=(revision,), **sealing.parts))
 
     async def reads(self, where: TenantArea, *, values: int) -> None:
         reveal = RevealCredential(self.store, self.secrets, self.vault, ManualClock(AT))

@@ -180,8 +180,8 @@ class Hub:
         version = 1 if latest is None else latest.version + 1
         document = with_fingerprints(where.tenant, marks)
         await self.store.commit(
-            sealing.added_to(
-                Changeset(revisions=(Revision(key, version, document, AT, AT, "writer"),))
+            Changeset(
+                revisions=(Revision(key, version, document, AT, AT, "writer"),), **sealing.parts
             )
         )
 

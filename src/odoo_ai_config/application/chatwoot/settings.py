@@ -87,8 +87,9 @@ class SetChatwootAccount:
             )
             changeset = Changeset(
                 revisions=tuple(revision for revision in revisions if revision is not None),
+                **sealing.parts,
             )
-            return sealing.added_to(changeset), ChatwootAccount(account, settings, marks)
+            return changeset, ChatwootAccount(account, settings, marks)
 
         result = await commit_decided(self.store, decide)
         self.accounts.forget()

@@ -6,15 +6,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Final
+from typing import Final, TypedDict
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from odoo_ai_config.application.errors import SealBrokenError
 from odoo_ai_config.application.off_loop import ENTRY, cost_of, run_off_loop
 from odoo_ai_config.application.ports.secret_store import SecretStore
 from odoo_ai_config.application.ports.secret_vault import SecretVault
-from odoo_ai_config.domain.changes import Changeset
 from odoo_ai_config.domain.credentials.secrets import (
     Fingerprint,
     SealContext,
@@ -28,6 +27,16 @@ from odoo_ai_config.domain.errors import CredentialNotFoundError, UnknownFingerp
 from odoo_ai_config.domain.identifiers import CredentialRef, TenantArea
 
 
+class SealedParts(TypedDict):
+    """
+    The fields of a changeset for sealed values, and for the key that they need.
+    """
+
+    secrets: tuple[SealedSecret, ...]
+    new_tenant_key: TenantKey | None
+    sealed_under: TenantKey | None
+
+
 @frozen
 class Sealing:
     """
@@ -39,16 +48,16 @@ class Sealing:
     new_tenant_key: TenantKey | None = None
     sealed_under: TenantKey | None = None
 
-    def added_to(self, changeset: Changeset) -> Changeset:
+    @property
+    def parts(self) -> SealedParts:
         """
-        Add the sealed values, and the key that they need, to *changeset*.
+        What a changeset holds of it: ``Changeset(..., **sealing.parts)``.
         """
-        return evolve(
-            changeset,
-            secrets=self.secrets,
-            new_tenant_key=self.new_tenant_key,
-            sealed_under=self.sealed_under,
-        )
+        return {
+            "secrets": self.secrets,
+            "new_tenant_key": self.new_tenant_key,
+            "sealed_under": self.sealed_under,
+        }
 
 
 @frozen

@@ -202,8 +202,8 @@ class SealStoredSecrets:
             revision = successor(credentials, where, document, author=actor, at=now)
         subject = f"{of.key} v{of.version}"
         action = AuditAction.STORED_SECRETS_SEALED
-        changeset = Changeset(
+        return Changeset(
             revisions=() if revision is None else (revision,),
             audit=(AuditEntry(now, action, actor, owner.tenant, subject),),
+            **sealing.parts,
         )
-        return sealing.added_to(changeset)

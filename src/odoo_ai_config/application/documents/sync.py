@@ -120,8 +120,9 @@ class SyncCredentials:
                 changeset = Changeset(
                     revisions=tuple(r for r in (new_config, new_credentials) if r is not None),
                     delivery=delivered(claim, outcome),
+                    **sealing.parts,
                 )
-                return sealing.added_to(changeset), outcome
+                return changeset, outcome
 
             return await run_off_loop(conclude, cost=cost)
 
@@ -202,7 +203,9 @@ class SyncCompanyMetadata:
                 notices=apart.notices,
                 digests=digests_of(metadata=revision or current),
             )
-            changeset = Changeset(revisions=written, delivery=delivered(claim, outcome))
-            return apart.sealing.added_to(changeset), outcome
+            changeset = Changeset(
+                revisions=written, delivery=delivered(claim, outcome), **apart.sealing.parts
+            )
+            return changeset, outcome
 
         return await commit_decided(self.store, decide)

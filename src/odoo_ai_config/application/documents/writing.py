@@ -137,8 +137,12 @@ async def write_document(
         result = WrittenDocument(outcome, decision.revision or current)
         if request.dry_run:
             return Changeset(), result
-        changeset = Changeset(revisions=written, delivery=delivered(request.claim, outcome))
-        return decision.sealing.added_to(changeset), result
+        changeset = Changeset(
+            revisions=written,
+            delivery=delivered(request.claim, outcome),
+            **decision.sealing.parts,
+        )
+        return changeset, result
 
     return await commit_decided(store, attempt)
 

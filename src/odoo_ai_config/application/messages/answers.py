@@ -105,7 +105,7 @@ class AnswerMessage:
             if message.answer == fingerprint:
                 return Changeset(), message
             answered = message.answered(fingerprint, at=now)
-            return sealing.added_to(Changeset(messages=(answered,))), answered
+            return Changeset(messages=(answered,), **sealing.parts), answered
 
         answered = await commit_decided(self.store, decide)
         self.work_signal.ring()

@@ -224,7 +224,7 @@ class DeliverMessage:
             fingerprint, sealing = await self.texts.sealed_answer(message, answer, at=now)
             answered = message.answered(fingerprint, at=now, until=now + self.lease)
             try:
-                await self.store.commit(sealing.added_to(Changeset(messages=(answered,))))
+                await self.store.commit(Changeset(messages=(answered,), **sealing.parts))
             except TenantKeyChangedError:
                 continue
             except RevisionConflictError:

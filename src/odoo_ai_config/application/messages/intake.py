@@ -157,7 +157,7 @@ class ReceiveMessage:
                     body=body,
                 )
                 receipt = _receipt(message, Reception.ACCEPTED)
-            return sealing.added_to(Changeset(messages=(message,))), receipt
+            return Changeset(messages=(message,), **sealing.parts), receipt
 
         try:
             receipt = await commit_decided(self.store, decide)

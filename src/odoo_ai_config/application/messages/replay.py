@@ -101,7 +101,7 @@ class ReplayMessages:
                 return Changeset(messages=(replayed,), audit=(audit,)), replayed
             fingerprint, sealing = await self.texts.sealed_body(replayed, body, at=now)
             moved = message.replayed(destination, at=now, body=fingerprint)
-            return sealing.added_to(Changeset(messages=(moved,), audit=(audit,))), moved
+            return Changeset(messages=(moved,), audit=(audit,), **sealing.parts), moved
 
         message = await commit_decided(self.store, decide)
         self.work_signal.ring()
