@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from enum import Enum
-from operator import attrgetter, itemgetter
+from operator import itemgetter
 from typing import Any, Final, Generic, TypeAlias, TypeVar, get_args, get_type_hints
 
 import attrs
@@ -19,7 +19,6 @@ T = TypeVar("T", bound="attrs.AttrsInstance")
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
-_VALUE: Final = attrgetter("value")
 
 
 def microseconds(at: datetime) -> int:
@@ -56,16 +55,25 @@ class RowLayout(Generic[T]):
     ) -> None:
         self.columns = columns
         self._type = type_
-        self.width = 0
-        self._paths: list[str] = []
-        # By the places of their paths: what is not stored as it is, and optional objects.
-        self._dumps: list[tuple[int, Callable[[Any], Any]]] = []
-        self._optional: list[tuple[int, RowLayout[Any]]] = []
+        # For each column the Python expression of an object, which stands in for the braces.
+        self._expressions: list[str] = []
+        self._dumps: dict[str, Callable[[Any], Any]] = {}
         self._loads: list[Callable[[Row], Any]] = []
         hints = get_type_hints(type_)
         for attribute in attrs.fields(type_):
             self._add(attribute.name, hints[attribute.name], codecs or {})
-        self._values = attrgetter(*self._paths)
+        expressions = "".join(f"{one}, " for one in self._expressions).format("it")
+        # Made once, as attrs makes methods: a loop over the columns takes twice as long.
+        self.row: Callable[[T], Row] = eval(  # noqa: S307 - of names of attributes alone
+            f"lambda it: ({expressions})", self._dumps
+        )
+
+    @property
+    def width(self) -> int:
+        """
+        The number of columns.
+        """
+        return len(self._expressions)
 
     @property
     def places(self) -> str:
@@ -74,18 +82,6 @@ class RowLayout(Generic[T]):
         """
         return ", ".join("?" * self.width)
 
-    def row(self, value: T) -> Row:
-        values = list(self._values(value))
-        for place, dump in self._dumps:
-            if (part := values[place]) is not None:
-                values[place] = dump(part)
-        # From the end, so that the places before stay what they are.
-        for place, layout in reversed(self._optional):
-            part = values[place]
-            columns = (None,) * layout.width if part is None else layout.row(part)
-            values[place : place + 1] = columns
-        return tuple(values)
-
     def of(self, row: Row) -> T:
         return self._type(*[load(row) for load in self._loads])
 
@@ -93,36 +89,25 @@ class RowLayout(Generic[T]):
         optional = type(None) in get_args(hint)
         type_: Any = get_args(hint)[0] if optional else hint
         codec = codecs.get(type_) or _CODECS.get(type_)
-        place = len(self._paths)
+        place = f"{{0}}.{name}"
+        load: Callable[[Row], Any]
         if codec is not None:
-            self._dumps.append((place, codec[0]))
-            load: Callable[[Any], Any] | None = codec[1]
+            dump, make = codec
+            self._dumps[f"dump_{id(dump)}"] = dump
+            expressions, load = [f"dump_{id(dump)}({place})"], _column(self.width, make)
         elif _has_value(type_):
-            load = type_
-            if optional:
-                self._dumps.append((place, _VALUE))
-            else:
-                name = f"{name}.value"
+            expressions, load = [f"{place}.value"], _column(self.width, type_)
         elif attrs.has(type_):
-            self._add_object(name, RowLayout(type_, codecs=codecs), optional=optional)
-            return
+            inner = RowLayout(type_, codecs=codecs)
+            self._dumps |= inner._dumps
+            expressions = [one.format(place) for one in inner._expressions]
+            load = _columns(self.width, inner)
         else:
-            load = None
-        self._paths.append(name)
-        self._loads.append(_column(self.width, load))
-        self.width += 1
-
-    def _add_object(self, name: str, layout: RowLayout[Any], *, optional: bool) -> None:
-        place = len(self._paths)
-        if optional:
-            self._paths.append(name)
-            self._optional.append((place, layout))
-        else:
-            self._paths += [f"{name}.{path}" for path in layout._paths]
-            self._dumps += [(place + inner, dump) for inner, dump in layout._dumps]
-            self._optional += [(place + inner, nested) for inner, nested in layout._optional]
-        self._loads.append(_columns(self.width, layout))
-        self.width += layout.width
+            expressions, load = [place], itemgetter(self.width)
+        self._loads.append(load)
+        if optional and expressions != [place]:
+            expressions = [f"(None if {place} is None else {one})" for one in expressions]
+        self._expressions += expressions
 
 
 def _has_value(type_: object) -> bool:
@@ -133,15 +118,12 @@ def _has_value(type_: object) -> bool:
     )
 
 
-def _column(place: int, load: Callable[[Any], Any] | None) -> Callable[[Row], Any]:
-    if load is None:
-        return itemgetter(place)
-
-    def loaded(row: Row) -> object:
+def _column(place: int, make: Callable[[Any], Any]) -> Callable[[Row], Any]:
+    def load(row: Row) -> object:
         value = row[place]
-        return None if value is None else load(value)
+        return None if value is None else make(value)
 
-    return loaded
+    return load
 
 
 def _columns(start: int, layout: RowLayout[Any]) -> Callable[[Row], Any]:
