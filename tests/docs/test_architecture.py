@@ -20,7 +20,7 @@ from odoo_ai_config.entrypoints.serving import http_options
 from odoo_ai_config.entrypoints.settings import read_settings
 from odoo_ai_config.entrypoints.startup import ensure_first_key, opened
 from tests.source_tree import PACKAGE, ROOT, TESTS
-from tests.unit.application.deliveries import payload
+from tests.unit.application.messages.deliveries import payload
 from tests.unit.entrypoints.http.web_hub import HubServer
 
 PAGE = (ROOT / "docs" / "architecture.md").read_text("utf-8")

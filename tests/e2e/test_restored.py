@@ -20,7 +20,7 @@ from odoo_ai_config.entrypoints.library import open_hub
 from odoo_ai_config.entrypoints.settings import read_settings
 from tests.e2e.hub_process import HubProcess, environment, run, serving
 from tests.mongo_server import mongo_uri
-from tests.unit.application.deliveries import payload
+from tests.unit.application.messages.deliveries import payload
 
 __all__ = ["mongo_uri"]
 

@@ -36,7 +36,7 @@ from odoo_ai_config.entrypoints.library import Hub
 from odoo_ai_config.entrypoints.settings import read_settings
 from odoo_ai_config.entrypoints.startup import opened
 from odoo_ai_config.entrypoints.wiring import Services
-from tests.unit.application.deliveries import payload
+from tests.unit.application.messages.deliveries import payload
 
 ANSWER = Answer("Das 8 às 18.")
 CREWS = "default_crew: sales\ncrews: {sales: {type: in_process}}"

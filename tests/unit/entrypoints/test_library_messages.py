@@ -14,7 +14,7 @@ from odoo_ai_config.entrypoints.delivery_worker import Capacity
 from odoo_ai_config.entrypoints.library import Hub, open_hub
 from odoo_ai_config.entrypoints.settings import read_settings
 from odoo_ai_config.entrypoints.startup import opened
-from tests.unit.application.deliveries import payload
+from tests.unit.application.messages.deliveries import payload
 
 CREWS = "default_crew: sales\ncrews: {sales: {type: in_process}}"
 

@@ -1,0 +1,372 @@
+"""
+Whole deliveries, with every failure at every step.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+from collections import Counter, defaultdict, deque
+from collections.abc import Coroutine, Mapping, Sequence
+from contextlib import suppress
+from datetime import timedelta
+from typing import Any, TypeVar
+
+from attrs import define, evolve, field, frozen
+from hypothesis import given
+from hypothesis import strategies as st
+
+from odoo_ai_config.adapters.memory.chatwoot_client import MemoryChatwootClient
+from odoo_ai_config.adapters.memory.config_store import MemoryConfigStore
+from odoo_ai_config.adapters.memory.secret_store import MemorySecretStore
+from odoo_ai_config.application.credentials.sealing import Sealer
+from odoo_ai_config.application.crews import CrewLookup
+from odoo_ai_config.application.errors import (
+    ChatwootUnavailableError,
+    CrewRefusedError,
+    CrewUnavailableError,
+    StoreUnavailableError,
+)
+from odoo_ai_config.application.messages.delivery import DeliverMessage, Progress
+from odoo_ai_config.application.messages.reply_sender import ReplySender
+from odoo_ai_config.application.messages.texts import MessageTexts
+from odoo_ai_config.application.ports.chatwoot_client import ChatwootClient, Conversation
+from odoo_ai_config.application.ports.crew_client import CrewClient
+from odoo_ai_config.application.ports.message_inbox import ClaimLimits
+from odoo_ai_config.domain.changes import Changeset
+from odoo_ai_config.domain.credentials.secrets import (
+    Fingerprint,
+    SealContext,
+    SealedSecret,
+    SecretText,
+)
+from odoo_ai_config.domain.crews import (
+    DEFERRED,
+    NO_REPLY,
+    Answer,
+    Crew,
+    CrewTask,
+    Deferred,
+    NoReply,
+)
+from odoo_ai_config.domain.documents.revisions import Revision
+from odoo_ai_config.domain.identifiers import DocumentKey, TenantId
+from odoo_ai_config.domain.messages.inbox import InboxMessage, MessageId, Stage, WrongStageError
+from tests.unit.application.memory_hub import ANYBODY, MemoryHub
+from tests.unit.application.messages.deliveries import (
+    ACME,
+    OTHER,
+    found,
+    has_crews,
+    hub_with,
+    owns,
+    received,
+)
+
+T = TypeVar("T")
+
+ENDS = {Stage.DONE, Stage.DEAD, Stage.UNRESOLVED}
+
+
+class Fate(enum.Enum):
+    """
+    The fate of one call of a port.
+    """
+
+    WORKS = "works"
+    DIES_BEFORE = "dies before"
+    DIES_AFTER = "dies after"
+    FAILS_BEFORE = "fails before"
+    FAILS_AFTER = "fails after"
+
+
+class KilledError(BaseException):
+    """
+    The worker's process dies here.
+    """
+
+
+@define
+class Fates:
+    """
+    The fates of the next calls; after the last of them every call works.
+    """
+
+    left: deque[Fate]
+
+    async def meet(self, work: Coroutine[Any, Any, T], failure: Exception) -> T:
+        fate = self.left.popleft() if self.left else Fate.WORKS
+        if fate in {Fate.DIES_BEFORE, Fate.FAILS_BEFORE}:
+            work.close()
+            raise KilledError if fate is Fate.DIES_BEFORE else failure
+        result = await work
+        if fate is Fate.DIES_AFTER:
+            raise KilledError
+        if fate is Fate.FAILS_AFTER:
+            raise failure
+        return result
+
+
+@frozen
+class PerilousStore(MemoryConfigStore):
+    """
+    A store that fails, or whose callers die, at any call.
+    """
+
+    fates: Fates
+
+    async def commit(self, changeset: Changeset) -> None:
+        await self.fates.meet(super().commit(changeset), StoreUnavailableError())
+
+    async def current(self, keys: Sequence[DocumentKey]) -> Mapping[DocumentKey, Revision]:
+        return await self.fates.meet(super().current(keys), StoreUnavailableError())
+
+
+@frozen
+class PerilousSecrets(MemorySecretStore):
+    """
+    A store of sealed values that fails, or whose callers die, at any call.
+    """
+
+    fates: Fates
+
+    async def sealed(self, context: SealContext, fingerprint: Fingerprint) -> SealedSecret | None:
+        return await self.fates.meet(super().sealed(context, fingerprint), StoreUnavailableError())
+
+
+@define
+class PerilousChatwoot(ChatwootClient):
+    """
+    A Chatwoot that may have posted a message although it reports a failure.
+    """
+
+    chatwoot: MemoryChatwootClient
+    fates: Fates
+
+    async def post(self, conversation: Conversation, answer: Answer, *, to: MessageId) -> None:
+        work = self.chatwoot.post(conversation, answer, to=to)
+        await self.fates.meet(work, ChatwootUnavailableError())
+
+    async def has_answer(
+        self, conversation: Conversation, answer: Answer, *, to: MessageId
+    ) -> bool:
+        work = self.chatwoot.has_answer(conversation, answer, to=to)
+        return await self.fates.meet(work, ChatwootUnavailableError())
+
+
+class Mood(enum.Enum):
+    """
+    How a crew takes one message.
+    """
+
+    ANSWERS = "answers"
+    NOTES = "notes"
+    DEFERRED = "later"
+    SILENT = "silent"
+    AWAY = "away"
+    REFUSES = "refuses"
+
+
+@define
+class MoodyCrew(CrewClient):
+    """
+    Never gives the same answer twice.
+    """
+
+    moods: deque[Mood]
+    fates: Fates
+    number: int = 0
+
+    async def ask(
+        self, crew: Crew, task: CrewTask, *, secret: SecretText | None
+    ) -> Answer | Deferred | NoReply:
+        return await self.fates.meet(self._said(), CrewUnavailableError())
+
+    async def _said(self) -> Answer | Deferred | NoReply:
+        self.number += 1
+        match self.moods.popleft() if self.moods else Mood.ANSWERS:
+            case Mood.ANSWERS:
+                return Answer(f"resposta {self.number}")
+            case Mood.NOTES:
+                return Answer(f"nota {self.number}", private=True)
+            case Mood.DEFERRED:
+                return DEFERRED
+            case Mood.SILENT:
+                return NO_REPLY
+            case Mood.AWAY:
+                raise CrewUnavailableError
+            case Mood.REFUSES:
+                raise CrewRefusedError
+
+
+@define
+class Delivery:
+    """
+    A message that one worker has taken.
+    """
+
+    message: InboxMessage
+    unposted: bool = False
+
+
+@define
+class World:
+    """
+    Two tenants, three conversations, and workers that come and go.
+    """
+
+    hub: MemoryHub
+    deliver: DeliverMessage
+    fates: Fates
+    hands: list[Delivery] = field(factory=list)
+    ids: list[MessageId] = field(factory=list)
+
+    async def claim(self, number: int) -> None:
+        hub = self.hub
+        in_hand: dict[TenantId, int] = {}
+        now = hub.clock.now()
+        claim_limits = ClaimLimits(number, number, in_hand)
+        messages = await hub.ports.inbox.claim(
+            claim_limits, now=now, until=now + self.deliver.lease
+        )
+        heads = Counter(message.conversation for message in messages)
+        assert set(heads.values()) <= {1}
+        self.hands += map(Delivery, messages)
+
+    async def step(self, number: int) -> None:
+        if not self.hands:
+            return
+        hand = self.hands[number % len(self.hands)]
+        try:
+            step = await self.deliver(hand.message, unposted=hand.unposted)
+        except (KilledError, StoreUnavailableError):
+            self.hands.remove(hand)
+            return
+        if step.progress is Progress.ANSWERED:
+            hand.message, hand.unposted = step.message, True
+        else:
+            self.hands.remove(hand)
+
+    async def act(self, action: str, number: int) -> None:
+        match action:
+            case "claim":
+                await self.claim(number)
+            case "step":
+                await self.step(number)
+            case "forget":
+                del self.hands[number : number + 1]
+            case "answer":
+                # It may have another answer by now, or be finished.
+                with suppress(WrongStageError):
+                    await self.hub.answer_message(
+                        self.ids[number % len(self.ids)], Answer(f"tarde {number}"), caller=ANYBODY
+                    )
+            case _:
+                self.hub.clock.tick(timedelta(seconds=number))
+
+    async def go_on_to_the_end(self) -> None:
+        for _ in range(1000):
+            while self.hands:
+                await self.step(0)
+            due = await self.hub.ports.inbox.next_due()
+            if due is None:
+                return
+            self.hub.clock.time = max(self.hub.clock.time, due)
+            await self.claim(10)
+        raise AssertionError("the messages do not come to an end")
+
+
+async def world_of(fates: Sequence[Fate], moods: Sequence[Mood]) -> World:
+    hub, _ = hub_with()
+    for owner, account in ((ACME, "1"), (OTHER, "2")):
+        await owns(hub, owner, account=account)
+        await has_crews(hub, owner)
+    coming = Fates(deque(fates))
+    store = PerilousStore(hub.state, coming)
+    secrets = PerilousSecrets(hub.state, coming)
+    deliver = evolve(
+        hub.deliver_message,
+        store=store,
+        texts=MessageTexts(Sealer(secrets, hub.vault)),
+        crews=CrewLookup(store, secrets, hub.vault),
+        line=MoodyCrew(deque(moods), coming),
+        posting=ReplySender(hub.chatwoot_accounts, PerilousChatwoot(hub.chatwoot, coming)),
+    )
+    return World(hub, deliver, coming)
+
+
+numbers = st.integers(0, 9)
+actions = st.lists(
+    st.tuples(st.just("claim"), st.integers(1, 4))
+    | st.tuples(st.just("step"), numbers)
+    | st.tuples(st.just("forget"), numbers)
+    | st.tuples(st.just("wait"), st.sampled_from([1, 30, 120, 900]))
+    | st.tuples(st.just("answer"), numbers),
+    max_size=40,
+)
+fates = st.lists(st.just(Fate.WORKS) | st.sampled_from(Fate), min_size=40, max_size=60)
+moods = st.lists(st.sampled_from(Mood), max_size=20)
+
+
+@given(actions, fates, moods)
+def test_every_message_ends_once_and_in_order(
+    chosen: list[tuple[str, int]], coming: list[Fate], moods_of_crews: list[Mood]
+) -> None:
+    asyncio.run(_run(chosen, coming, moods_of_crews))
+
+
+async def _run(
+    chosen: list[tuple[str, int]], coming: list[Fate], moods_of_crews: list[Mood]
+) -> None:
+    world = await world_of(coming, moods_of_crews)
+    hub = world.hub
+    world.ids = ids = [
+        await received(hub, number, conversation=300 + number % 2, account=1 + number // 4)
+        for number in range(1, 7)
+    ]
+    for action, number in chosen:
+        await world.act(action, number)
+    await world.go_on_to_the_end()
+
+    messages = [await found(hub, message_id) for message_id in ids]
+    assert {message.stage for message in messages} <= ENDS
+    posted = Counter(one.to for one in hub.chatwoot.posted)
+    assert set(posted.values()) <= {1}
+    for message in messages:
+        if message.stage is Stage.DONE:
+            assert (message.id in posted) == (message.reason is None)
+    turns = defaultdict(list)
+    for one in hub.chatwoot.posted:
+        turns[one.account, one.conversation].append(ids.index(one.to))
+    for turn in turns.values():
+        assert turn == sorted(turn)
+
+
+def test_poison_message_blocks_no_other_conversation_and_no_other_tenant() -> None:
+    async def run() -> None:
+        world = await world_of([], [])
+        hub = world.hub
+        poison = await received(hub, 1, conversation=1)
+        behind = await received(hub, 2, conversation=1)
+        beside = await received(hub, 3, conversation=2)
+        elsewhere = await received(hub, 4, account=2)
+
+        class Poisoned(MoodyCrew):
+            async def ask(
+                self, crew: Crew, task: CrewTask, *, secret: SecretText | None
+            ) -> Answer | Deferred | NoReply:
+                if task.received.id == poison:
+                    raise CrewUnavailableError
+                return await super().ask(crew, task, secret=secret)
+
+        world.deliver = evolve(world.deliver, line=Poisoned(deque(), world.fates))
+        await world.claim(10)
+        while world.hands:
+            await world.step(0)
+        assert {one.to for one in hub.chatwoot.posted} == {beside, elsewhere}
+        assert (await found(hub, behind)).revision == 1
+        await world.go_on_to_the_end()
+        assert (await found(hub, poison)).stage is Stage.DEAD
+        assert (await found(hub, behind)).stage is Stage.DONE
+
+    asyncio.run(run())

@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from hypothesis.stateful import run_state_machine_as_test
+
+from odoo_ai_config.adapters.memory.state import MemoryState
+from tests.contract.memory_stores import stores_over
+from tests.contract.stores import Stores
+from tests.property.stores.collection_store_machine import collection_store_machine
+from tests.property.stores.config_store_machine import config_store_machine
+from tests.property.stores.message_inbox_machine import message_inbox_machine
+
+
+@asynccontextmanager
+async def open_stores() -> AsyncIterator[Stores]:
+    yield stores_over(MemoryState())
+
+
+def test_memory_stores_agree_with_the_model() -> None:
+    run_state_machine_as_test(config_store_machine(open_stores))
+
+
+def test_memory_inbox_agrees_with_the_model() -> None:
+    run_state_machine_as_test(message_inbox_machine(open_stores))
+
+
+def test_memory_collections_agree_with_the_model() -> None:
+    run_state_machine_as_test(collection_store_machine(open_stores))
