@@ -21,8 +21,8 @@ from odoo_ai_config.domain.changes import (
     AuditEntry,
     Changeset,
     Claim,
-    Delivery,
     IdempotencyKey,
+    IdempotencyRecord,
 )
 from odoo_ai_config.domain.channels.mapping import (
     ChannelKey,
@@ -515,18 +515,20 @@ def collection_heads(draw: DrawFn) -> CollectionHead:
     )
 
 
-def delivery_ids() -> SearchStrategy[IdempotencyKey]:
+def idempotency_keys() -> SearchStrategy[IdempotencyKey]:
     return st.builds(IdempotencyKey, printable(min_size=1), printable(min_size=1))
 
 
 def claims() -> SearchStrategy[Claim]:
-    return st.builds(Claim, delivery_ids(), st.binary(min_size=32, max_size=32).map(bytes.hex))
+    return st.builds(Claim, idempotency_keys(), st.binary(min_size=32, max_size=32).map(bytes.hex))
 
 
 @st.composite
-def deliveries(draw: DrawFn) -> Delivery:
+def idempotency_records(draw: DrawFn) -> IdempotencyRecord:
     recorded = draw(instants())
-    return Delivery(draw(claims()), draw(outcomes()), recorded, recorded + timedelta(days=7))
+    return IdempotencyRecord(
+        draw(claims()), draw(outcomes()), recorded, recorded + timedelta(days=7)
+    )
 
 
 def audit_entries() -> SearchStrategy[AuditEntry]:
@@ -628,7 +630,7 @@ def changesets(draw: DrawFn) -> Changeset:
         new_tenant_key=key,
         sealed_under=key if secrets else None,
         collections=tuple(draw(pushed)),
-        delivery=draw(st.none() | deliveries()),
+        idempotency=draw(st.none() | idempotency_records()),
         audit=tuple(draw(st.lists(audit_entries(), max_size=2))),
         api_keys=tuple(draw(callers)),
     )

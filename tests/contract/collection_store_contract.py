@@ -12,7 +12,7 @@ import pytest
 from attrs import evolve
 from hypothesis import HealthCheck, assume, given, settings
 
-from odoo_ai_config.application.errors import DeliveryRecordedError
+from odoo_ai_config.application.errors import IdempotencyKeyTakenError
 from odoo_ai_config.application.ports.config_store import PruneReport
 from odoo_ai_config.domain.changes import Changeset
 from odoo_ai_config.domain.collections import (
@@ -34,7 +34,7 @@ from odoo_ai_config.domain.errors import CursorExpiredError, RevisionConflictErr
 from odoo_ai_config.domain.identifiers import TenantId
 from odoo_ai_config.domain.outcomes import ItemCounts
 from tests import strategies
-from tests.contract.samples import AT, DAY, collection_key, delivery, item, pushed
+from tests.contract.samples import AT, DAY, collection_key, item, pushed, request_record
 from tests.contract.stores import StoreContract, Stores
 
 KEY = collection_key()
@@ -197,10 +197,12 @@ class CollectionStoreContract(StoreContract):
         assert change is not None
         other = CollectionChange(evolve(change.head, version=version), (item("b"),), ("a",))
         with pytest.raises(RevisionConflictError):
-            await stores.config.commit(Changeset(collections=(other,), delivery=delivery()))
+            await stores.config.commit(
+                Changeset(collections=(other,), idempotency=request_record())
+            )
         assert await stores.collections.head(KEY) == change.head
         assert set(await stores.collections.digests(KEY)) == {"a"}
-        assert await stores.config.delivery(delivery().claim.id) is None
+        assert await stores.config.idempotency_record(request_record().claim.id) is None
 
     async def test_second_version_of_nothing_is_refused(self, stores: Stores) -> None:
         head = CollectionHead(KEY, 2, 1, AT, AT)
@@ -211,14 +213,16 @@ class CollectionStoreContract(StoreContract):
         assert await stores.collections.head(KEY) is None
         assert await stores.collections.digests(KEY) == {}
 
-    async def test_push_and_its_delivery_are_one(self, stores: Stores) -> None:
-        record = delivery()
+    async def test_push_and_its_record_are_one(self, stores: Stores) -> None:
+        record = request_record()
         counted = evolve(record, outcome=evolve(record.outcome, items=ItemCounts(5, 1, 2, 3, 4)))
-        await stores.config.commit(Changeset(collections=(pushed(item("a")),), delivery=counted))
-        assert await stores.config.delivery(counted.claim.id) == counted
+        await stores.config.commit(
+            Changeset(collections=(pushed(item("a")),), idempotency=counted)
+        )
+        assert await stores.config.idempotency_record(counted.claim.id) == counted
         again = pushed(item("b"), key=collection_key(name="scheduling_rules"))
-        with pytest.raises(DeliveryRecordedError):
-            await stores.config.commit(Changeset(collections=(again,), delivery=counted))
+        with pytest.raises(IdempotencyKeyTakenError):
+            await stores.config.commit(Changeset(collections=(again,), idempotency=counted))
         assert [head.key for head in await stores.collections.heads(ACME)] == [KEY]
 
     async def test_collections_do_not_see_each_other(self, stores: Stores) -> None:
@@ -350,7 +354,9 @@ class CollectionStoreContract(StoreContract):
         others = 0
         while not writing.done():
             # Somebody else gets through, whatever stage it is at.
-            await second_stores.config.commit(Changeset(delivery=delivery(f"meanwhile {others}")))
+            await second_stores.config.commit(
+                Changeset(idempotency=request_record(f"meanwhile {others}"))
+            )
             others += 1
             found = await second_stores.collections.page(KEY, Position(0, 0), limit=2_000)
             assert found is not None

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Sequence
 import pytest
 from attrs import evolve
 
-from odoo_ai_config.application.errors import DeliveryRecordedError, TenantKeyChangedError
+from odoo_ai_config.application.errors import IdempotencyKeyTakenError, TenantKeyChangedError
 from odoo_ai_config.application.ports.config_store import ConfigStore
 from odoo_ai_config.domain.changes import Changeset, IdempotencyKey
 from odoo_ai_config.domain.documents.document import AuthoredYaml, Document
@@ -32,10 +32,10 @@ from tests.contract.samples import (
     audit_entry,
     credentials,
     deleted,
-    delivery,
     everything,
     key,
     mapping,
+    request_record,
     revision,
     secret,
     tenant_key,
@@ -58,7 +58,7 @@ async def outcomes(
     The kinds of refusals of writes that run side by side; what is no refusal is raised.
     """
     results = await asyncio.gather(*writes, return_exceptions=True)
-    refusals = (RevisionConflictError, DeliveryRecordedError, TenantKeyChangedError)
+    refusals = (RevisionConflictError, IdempotencyKeyTakenError, TenantKeyChangedError)
     for result in results:
         if result is not None and not isinstance(result, refusals):
             raise result
@@ -75,7 +75,7 @@ class CommitContract(StoreContract):
         assert await stores.channels.current([new.mapping.key for new in changes.mappings]) == {
             new.mapping.key: new for new in changes.mappings
         }
-        assert changes.delivery is not None
+        assert changes.idempotency is not None
         assert changes.new_tenant_key is not None
         stored = changes.secrets[0]
         assert await stores.secrets.sealed(stored.context, stored.fingerprint) == stored
@@ -83,7 +83,10 @@ class CommitContract(StoreContract):
             await stores.secrets.active_key(changes.new_tenant_key.tenant)
             == changes.new_tenant_key
         )
-        assert await stores.config.delivery(changes.delivery.claim.id) == changes.delivery
+        assert (
+            await stores.config.idempotency_record(changes.idempotency.claim.id)
+            == changes.idempotency
+        )
         assert tuple(await stores.audit.entries()) == changes.audit
         assert tuple(await stores.api_keys.api_keys()) == changes.api_keys
 
@@ -140,23 +143,25 @@ class CommitContract(StoreContract):
         for place in places:
             assert await stores.config.history(place) == [revision(place, 2), revision(place, 1)]
 
-    async def test_delivery_that_is_recorded_already_is_refused(self, stores: Stores) -> None:
-        await stores.config.commit(Changeset(delivery=delivery(digest="first")))
-        with pytest.raises(DeliveryRecordedError):
-            await stores.config.commit(Changeset(delivery=delivery(digest="second")))
-        assert await stores.config.delivery(IdempotencyKey("caller", "d1")) == delivery(
-            digest="first"
-        )
+    async def test_request_that_is_recorded_already_is_refused(self, stores: Stores) -> None:
+        await stores.config.commit(Changeset(idempotency=request_record(digest="first")))
+        with pytest.raises(IdempotencyKeyTakenError):
+            await stores.config.commit(Changeset(idempotency=request_record(digest="second")))
+        assert await stores.config.idempotency_record(
+            IdempotencyKey("caller", "d1")
+        ) == request_record(digest="first")
 
-    async def test_callers_do_not_share_delivery_keys(self, stores: Stores) -> None:
+    async def test_callers_do_not_share_idempotency_keys(self, stores: Stores) -> None:
         claims = [("a", "b:c"), ("a:b", "c"), ("a", "c"), ("A", "c")]
         for caller, name in claims:
             await stores.config.commit(
-                Changeset(delivery=delivery(name, caller=caller, digest=caller + "/" + name))
+                Changeset(
+                    idempotency=request_record(name, caller=caller, digest=caller + "/" + name)
+                )
             )
         for caller, name in claims:
-            found = await stores.config.delivery(IdempotencyKey(caller, name))
-            assert found == delivery(name, caller=caller, digest=caller + "/" + name)
+            found = await stores.config.idempotency_record(IdempotencyKey(caller, name))
+            assert found == request_record(name, caller=caller, digest=caller + "/" + name)
 
     async def test_second_data_key_of_a_tenant_is_refused(self, stores: Stores) -> None:
         await stores.config.commit(Changeset(new_tenant_key=tenant_key()))
@@ -208,11 +213,11 @@ class CommitContract(StoreContract):
 
     async def test_stored_outcome_does_not_alias_the_callers(self, stores: Stores) -> None:
         versions = {"config": 1}
-        outcome = evolve(delivery().outcome, versions=versions)
-        mine = evolve(delivery(), outcome=outcome)
-        await stores.config.commit(Changeset(delivery=mine))
+        outcome = evolve(request_record().outcome, versions=versions)
+        mine = evolve(request_record(), outcome=outcome)
+        await stores.config.commit(Changeset(idempotency=mine))
         versions["config"] = 99
-        found = await stores.config.delivery(mine.claim.id)
+        found = await stores.config.idempotency_record(mine.claim.id)
         assert found is not None
         assert found.outcome.versions == {"config": 1}
 
@@ -265,9 +270,9 @@ REFUSALS: list[tuple[str, Changeset, type[Exception]]] = [
     ),
     ("gap of a mapping", Changeset(mappings=(mapping(version=3),)), RevisionConflictError),
     (
-        "recorded delivery",
-        Changeset(delivery=delivery(digest="again")),
-        DeliveryRecordedError,
+        "recorded request",
+        Changeset(idempotency=request_record(digest="again")),
+        IdempotencyKeyTakenError,
     ),
     (
         "tenant with a key",
@@ -309,7 +314,7 @@ def with_neighbours(culprit: Changeset) -> Changeset:
         secrets=around.secrets + culprit.secrets,
         new_tenant_key=culprit.new_tenant_key or around.new_tenant_key,
         sealed_under=culprit.sealed_under,
-        delivery=culprit.delivery or around.delivery,
+        idempotency=culprit.idempotency or around.idempotency,
         audit=around.audit,
         api_keys=around.api_keys,
     )
@@ -354,9 +359,9 @@ class RefusalContract(StoreContract):
         assert found == {new.key: new for new in welcome.revisions}
         assert len(await stores.audit.entries()) == 2
 
-    async def test_recorded_delivery_is_told_before_any_conflict(self, stores: Stores) -> None:
+    async def test_recorded_request_is_told_before_any_conflict(self, stores: Stores) -> None:
         await stores.config.commit(everything())
-        with pytest.raises(DeliveryRecordedError):
+        with pytest.raises(IdempotencyKeyTakenError):
             await stores.config.commit(everything())
 
     async def test_refused_replacement_of_an_api_key_leaves_it_as_it_was(
@@ -384,7 +389,7 @@ class ReadingContract(StoreContract):
         assert await stores.config.history(key()) == []
         assert await stores.config.documents(TenantId("acme")) == []
         assert await stores.config.tenants() == []
-        assert await stores.config.delivery(IdempotencyKey("caller", "d1")) is None
+        assert await stores.config.idempotency_record(IdempotencyKey("caller", "d1")) is None
 
     async def test_current_of_no_keys_is_empty(self, stores: Stores) -> None:
         await write(stores, revision())
@@ -628,10 +633,10 @@ class RoundTripContract(StoreContract):
         written = revision(place, author="ç" * 500)
         assert set(await self.reread(stores, written)) == {written}
 
-    async def test_delivery_is_kept_as_it_was(self, stores: Stores) -> None:
-        record = delivery("Ünïcode\u0000 " + "k" * 500, caller="a:b")
-        await stores.config.commit(Changeset(delivery=record))
-        assert await stores.config.delivery(record.claim.id) == record
+    async def test_idempotency_record_is_kept_as_it_was(self, stores: Stores) -> None:
+        record = request_record("Ünïcode\u0000 " + "k" * 500, caller="a:b")
+        await stores.config.commit(Changeset(idempotency=record))
+        assert await stores.config.idempotency_record(record.claim.id) == record
 
 
 class RewritingContract(StoreContract):
@@ -724,7 +729,7 @@ class ConcurrencyContract(StoreContract):
         changes = [
             Changeset(
                 revisions=(revision(author=f"w{number}"), revision(key(kind=f"k{number}"))),
-                delivery=delivery(f"d{number}"),
+                idempotency=request_record(f"d{number}"),
                 audit=(audit_entry(f"s{number}"),),
                 api_keys=(api_key(f"a{number}"),),
             )
@@ -739,12 +744,12 @@ class ConcurrencyContract(StoreContract):
         assert documents[0].author == f"w{winner}"
         assert await stores.api_keys.api_keys() == [api_key(f"a{winner}")]
         recorded = [
-            changeset.delivery
+            changeset.idempotency
             for changeset in changes
-            if changeset.delivery is not None
-            and await stores.config.delivery(changeset.delivery.claim.id)
+            if changeset.idempotency is not None
+            and await stores.config.idempotency_record(changeset.idempotency.claim.id)
         ]
-        assert recorded == [delivery(f"d{winner}")]
+        assert recorded == [request_record(f"d{winner}")]
 
     async def test_writers_who_try_again_leave_no_gap(self, stores: Stores) -> None:
         authors = {f"w{number}" for number in range(16)}
@@ -761,7 +766,7 @@ class ConcurrencyContract(StoreContract):
                 stores.config.commit(
                     Changeset(
                         revisions=(revision(key(f"t{number % 5}", kind=f"k{number}")),),
-                        delivery=delivery(f"d{number}"),
+                        idempotency=request_record(f"d{number}"),
                         mappings=(mapping(str(number), tenant=f"t{number % 5}"),),
                     )
                 )
@@ -772,19 +777,19 @@ class ConcurrencyContract(StoreContract):
         assert len(await stores.config.tenants()) == 5
         assert len(await stores.channels.mappings()) == 50
 
-    async def test_same_delivery_many_times_is_recorded_once(self, stores: Stores) -> None:
+    async def test_same_request_many_times_is_recorded_once(self, stores: Stores) -> None:
         refusals = await outcomes(
             *(
                 stores.config.commit(
                     Changeset(
-                        delivery=delivery(digest=f"digest{number}"),
+                        idempotency=request_record(digest=f"digest{number}"),
                         revisions=(revision(key(kind=f"k{number}")),),
                     )
                 )
                 for number in range(20)
             )
         )
-        assert refusals == [DeliveryRecordedError] * 19
+        assert refusals == [IdempotencyKeyTakenError] * 19
         assert len(await stores.config.documents(TenantId("acme"))) == 1
 
     async def test_only_one_first_data_key_wins(self, stores: Stores) -> None:

@@ -30,11 +30,11 @@ from tests.contract.samples import (
     AT,
     DAY,
     collection_key,
-    delivery,
     everything,
     key,
     mapping,
     message,
+    request_record,
     revision,
     secret,
     tenant_key,
@@ -64,7 +64,9 @@ CALLS: dict[str, Callable[[Stores], Awaitable[object]]] = {
     "config.tenants": lambda stores: stores.config.tenants(),
     "config.keys": lambda stores: stores.config.keys(),
     "config.rewrite": lambda stores: stores.config.rewrite(revision(), Document.of({})),
-    "config.delivery": lambda stores: stores.config.delivery(IdempotencyKey("caller", "d1")),
+    "config.idempotency_record": lambda stores: stores.config.idempotency_record(
+        IdempotencyKey("caller", "d1")
+    ),
     "config.prune": lambda stores: stores.config.prune(RetentionPolicy(keep=1), now=AT),
     "config.check": lambda stores: stores.config.check(),
     "channels.current": lambda stores: stores.channels.current([mapping().mapping.key]),
@@ -115,7 +117,9 @@ CALLS: dict[str, Callable[[Stores], Awaitable[object]]] = {
 }
 # What can be called once only, in a form for the second time.
 AGAIN: dict[str, Callable[[Stores], Awaitable[object]]] = CALLS | {
-    "config.commit": lambda stores: stores.config.commit(Changeset(delivery=delivery("d2"))),
+    "config.commit": lambda stores: stores.config.commit(
+        Changeset(idempotency=request_record("d2"))
+    ),
 }
 
 

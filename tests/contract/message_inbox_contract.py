@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from odoo_ai_config.adapters.memory.secret_vault import MemorySecretVault
 from odoo_ai_config.application.credentials.rotation import RotateTenantKey
 from odoo_ai_config.application.errors import (
-    DeliveryRecordedError,
+    IdempotencyKeyTakenError,
     MessageRecordedError,
     TenantKeyChangedError,
 )
@@ -44,12 +44,12 @@ from tests.contract.samples import (
     DAY,
     MINUTE,
     answer_to,
-    delivery,
     destination,
     everything,
     fingerprint,
     message,
     origin,
+    request_record,
     revision,
     secret,
     stray,
@@ -333,7 +333,10 @@ class ReceiptAtomicityContract(StoreContract):
         [
             (Changeset(new_tenant_key=tenant_key("neighbour")), TenantKeyChangedError),
             (Changeset(sealed_under=tenant_key(key_id="retired")), TenantKeyChangedError),
-            (Changeset(delivery=delivery("of a neighbour")), DeliveryRecordedError),
+            (
+                Changeset(idempotency=request_record("of a neighbour")),
+                IdempotencyKeyTakenError,
+            ),
             (Changeset(revisions=(revision(version=2),)), RevisionConflictError),
             (Changeset(messages=(message("message-1"), message())), None),
             (

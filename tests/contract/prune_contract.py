@@ -21,11 +21,11 @@ from tests.contract.samples import (
     api_key,
     credentials,
     deleted,
-    delivery,
     everything,
     fingerprint,
     key,
     mapping,
+    request_record,
     revision,
     secret,
     tenant_key,
@@ -143,21 +143,21 @@ class PruneContract(StoreContract):
         assert [new.version for new in found] == [5, 4]
         assert await stores.config.history(key(), before=4) == []
 
-    async def test_expired_deliveries_go(self, stores: Stores) -> None:
+    async def test_expired_idempotency_records_go(self, stores: Stores) -> None:
         before = await self.neighbours(stores)
         moment = timedelta(microseconds=1)
         records = {
-            "expired": delivery("expired", expires_at=NOW - moment),
-            "due now": delivery("due now", expires_at=NOW),
-            "fresh": delivery("fresh", expires_at=NOW + moment),
+            "expired": request_record("expired", expires_at=NOW - moment),
+            "due now": request_record("due now", expires_at=NOW),
+            "fresh": request_record("fresh", expires_at=NOW + moment),
         }
-        await write(stores, *(Changeset(delivery=record) for record in records.values()))
+        await write(stores, *(Changeset(idempotency=record) for record in records.values()))
         report = await stores.config.prune(RetentionPolicy(), now=NOW)
-        assert report == PruneReport(deliveries=1)
+        assert report == PruneReport(idempotency_records=1)
         for name, record in records.items():
-            found = await stores.config.delivery(record.claim.id)
+            found = await stores.config.idempotency_record(record.claim.id)
             assert found == (None if name == "expired" else record)
-        await write(stores, Changeset(delivery=records["expired"]))
+        await write(stores, Changeset(idempotency=records["expired"]))
         assert await snapshot_of(stores, NEIGHBOURS) == before
 
     async def test_sealed_values_stay_as_long_as_a_revision_names_them(
@@ -266,11 +266,11 @@ class PruneContract(StoreContract):
                 Changeset(
                     revisions=(credentials(version, odoo=version),),
                     secrets=(secret(number=version),),
-                    delivery=delivery(f"d{version}", expires_at=AT),
+                    idempotency=request_record(f"d{version}", expires_at=AT),
                 ),
             )
         report = await stores.config.prune(KEEP_ONE, now=NOW)
-        assert report == PruneReport(revisions=2, deliveries=3, secrets=2)
+        assert report == PruneReport(revisions=2, idempotency_records=3, secrets=2)
         assert await stores.config.prune(KEEP_ONE, now=NOW) == PruneReport()
 
     async def test_pruning_removes_many_at_a_time(self, stores: Stores) -> None:

@@ -14,8 +14,8 @@ from odoo_ai_config.domain.changes import (
     AuditEntry,
     Changeset,
     Claim,
-    Delivery,
     IdempotencyKey,
+    IdempotencyRecord,
 )
 from odoo_ai_config.domain.channels.mapping import (
     ChannelKey,
@@ -151,13 +151,13 @@ def credentials(version: int = 1, /, *, tenant: str = "acme", **numbers: int) ->
     return revision(key(tenant, kind=CREDENTIALS), version, account_id=tenant, credentials=masks)
 
 
-def delivery(
+def request_record(
     name: str = "d1",
     *,
     caller: str = "caller",
     digest: str = "digest",
     expires_at: datetime = AT + DAY,
-) -> Delivery:
+) -> IdempotencyRecord:
     outcome = Outcome(
         WriteKind.CREDENTIALS,
         owner(),
@@ -167,7 +167,7 @@ def delivery(
         notices=(Notice("missing_credential", "integrations.mcp"),),
         digests={"config": "c" * 64, "credentials": "d" * 64},
     )
-    return Delivery(Claim(IdempotencyKey(caller, name), digest), outcome, AT, expires_at)
+    return IdempotencyRecord(Claim(IdempotencyKey(caller, name), digest), outcome, AT, expires_at)
 
 
 def collection_key(tenant: str = "acme", name: str = "products_informations") -> CollectionKey:
@@ -289,7 +289,7 @@ def everything(tenant: str = "acme", name: str = "d1", account: str = "1") -> Ch
         new_tenant_key=data_key,
         messages=(message(f"message-of-{tenant}", tenant=tenant),),
         collections=(pushed(item(name="Camisa"), key=collection_key(tenant)),),
-        delivery=delivery(name),
+        idempotency=request_record(name),
         audit=(audit_entry(tenant=tenant),),
         api_keys=(api_key(f"api-key-of-{tenant}", tenant=tenant),),
     )

@@ -10,7 +10,7 @@ from typing import TypeVar
 from attrs import frozen
 
 from odoo_ai_config.domain.access import ApiKey
-from odoo_ai_config.domain.changes import AuditEntry, Changeset, Delivery
+from odoo_ai_config.domain.changes import AuditEntry, Changeset, IdempotencyRecord
 from odoo_ai_config.domain.channels.mapping import MappingRevision
 from odoo_ai_config.domain.collections import CollectionPage, Position
 from odoo_ai_config.domain.credentials.secrets import SealedSecret, TenantKey
@@ -28,7 +28,7 @@ class Snapshot:
     documents: list[Revision]
     history: list[Revision]
     mappings: list[MappingRevision]
-    deliveries: list[Delivery]
+    idempotency_records: list[IdempotencyRecord]
     active_keys: list[TenantKey]
     keys: list[TenantKey]
     masters: dict[str, int]
@@ -65,11 +65,11 @@ async def snapshot_of(stores: Stores, *changesets: Changeset) -> Snapshot:
         documents=[new for tenant in tenants for new in await stores.config.documents(tenant)],
         history=[new for history in histories for new in history],
         mappings=list(await stores.channels.mappings()),
-        deliveries=_present(
+        idempotency_records=_present(
             [
-                await stores.config.delivery(changes.delivery.claim.id)
+                await stores.config.idempotency_record(changes.idempotency.claim.id)
                 for changes in changesets
-                if changes.delivery is not None
+                if changes.idempotency is not None
             ]
         ),
         active_keys=_present([await stores.secrets.active_key(tenant) for tenant in tenants]),

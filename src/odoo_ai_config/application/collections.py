@@ -10,9 +10,8 @@ from typing import Final
 
 from attrs import frozen
 
-from odoo_ai_config.application.deliveries import delivered, earlier_outcome
+from odoo_ai_config.application.commits import commit_once
 from odoo_ai_config.application.off_loop import cost_of, run_off_loop
-from odoo_ai_config.application.optimistic_commit import commit_decided
 from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.application.ports.collection_store import CollectionStore
 from odoo_ai_config.application.ports.config_store import ConfigStore
@@ -244,9 +243,6 @@ class SyncCollection:
         named = None if sync.whole else [*ids, *sync.removed]
 
         async def decide() -> tuple[Changeset, Outcome]:
-            earlier = await earlier_outcome(self.store, claim)
-            if earlier is not None:
-                return Changeset(), earlier
             # Read the head first: the commit is refused if anything is written after that.
             head = await self.collections.head(key)
             digests = await self.collections.digests(key, named)
@@ -275,10 +271,6 @@ class SyncCollection:
                 items=counts,
                 digests={} if newest is None else {str(key.name): newest.digest},
             )
-            changeset = Changeset(
-                collections=() if change is None else (change,),
-                delivery=delivered(claim, outcome),
-            )
-            return changeset, outcome
+            return Changeset(collections=() if change is None else (change,)), outcome
 
-        return await commit_decided(self.store, decide)
+        return await commit_once(self.store, claim, decide)

@@ -74,9 +74,9 @@ class StoreUnusableError(ApplicationError):
         return self.advice
 
 
-class DeliveryRecordedError(ApplicationError):
+class IdempotencyKeyTakenError(ApplicationError):
     """
-    The same delivery was recorded meanwhile.
+    The same request was recorded meanwhile.
     """
 
     code = "delivery_recorded"

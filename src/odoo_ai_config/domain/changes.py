@@ -53,7 +53,7 @@ class Claim:
 
 
 @frozen
-class Delivery:
+class IdempotencyRecord:
     """
     The record of a request that was done, for the answer to its repetition.
 
@@ -159,7 +159,7 @@ class Changeset:
 
     - a revision, collection or message is not the successor of the stored one,
     - a new message was received before,
-    - the delivery is already recorded,
+    - the request of *idempotency* is already recorded,
     - the tenant of *new_tenant_key* already has a key,
     - *sealed_under* is no longer a key of its tenant, or
     - another tenant has what *claim* names.
@@ -185,7 +185,7 @@ class Changeset:
     sealed_under: TenantKey | None = None
     collections: tuple[CollectionChange, ...] = ()
     messages: tuple[InboxMessage, ...] = ()
-    delivery: Delivery | None = None
+    idempotency: IdempotencyRecord | None = None
     audit: tuple[AuditEntry, ...] = ()
     api_keys: tuple[ApiKey, ...] = ()
 

@@ -204,7 +204,7 @@ async def prune(services: Services) -> None:
         _log.info(
             "history_pruned",
             revisions=report.revisions,
-            deliveries=report.deliveries,
+            idempotency_records=report.idempotency_records,
             sealed_values=report.secrets,
             messages=messages,
         )

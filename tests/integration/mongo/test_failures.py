@@ -22,7 +22,7 @@ from odoo_ai_config.adapters.mongo.database import MongoDatabase
 from odoo_ai_config.adapters.mongo.driver_errors import translated
 from odoo_ai_config.application.errors import (
     ContentionError,
-    DeliveryRecordedError,
+    IdempotencyKeyTakenError,
     StoreFailure,
     StoreUnavailableError,
     StoreUnusableError,
@@ -88,7 +88,7 @@ async def test_commit_whose_answer_is_lost_happens_once(stores: Stores, failing:
     async with failing("commitTransaction", mode={"times": 2}, closeConnection=True):
         await stores.config.commit(everything())
     assert len(await stores.config.history(key())) == 1
-    with pytest.raises(DeliveryRecordedError):
+    with pytest.raises(IdempotencyKeyTakenError):
         await stores.config.commit(everything())
 
 
@@ -206,7 +206,7 @@ async def test_cancelled_commit_leaves_no_transaction_behind(
         # What had begun was brought to its end first.
         assert key() in await stores.config.current([key()])
     # Nothing holds the documents, and the caller's doubt can be settled by asking again.
-    with pytest.raises(DeliveryRecordedError):
+    with pytest.raises(IdempotencyKeyTakenError):
         await stores.config.commit(everything())
     assert len(await stores.config.history(key())) == 1
 

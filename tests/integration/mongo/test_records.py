@@ -34,13 +34,13 @@ from tests.contract.samples import (
     audit_entry,
     collection_key,
     deleted,
-    delivery,
     fingerprint,
     item,
     key,
     mapping,
     message,
     owner,
+    request_record,
     revision,
     secret,
     stray,
@@ -64,11 +64,11 @@ INBOX: Final = mapping(None, "7", active=False)
 FALLBACK: Final = mapping(None, None, fallback=True)
 SECRET: Final = secret(ref="account_1-odoo")
 OLD_KEY, NEW_KEY = tenant_key(), tenant_key(key_id="k2")
-EVENT: Final = delivery("event")
+EVENT: Final = request_record("event")
 PUSH: Final = evolve(
-    delivery("push"),
+    request_record("push"),
     outcome=evolve(
-        delivery().outcome,
+        request_record().outcome,
         kind=WriteKind.COLLECTION,
         versions={"products_informations": 2},
         changed=False,
@@ -132,7 +132,7 @@ async def test_records_of_today_are_written(
             new_tenant_key=OLD_KEY,
             collections=(CollectionChange(HEAD, (SHIRT, TEA)),),
             messages=(RECEIVED, LOST, IGNORED),
-            delivery=EVENT,
+            idempotency=EVENT,
             audit=(OF_TENANT,),
             api_keys=(BOUND_KEY, FREE_KEY),
         )
@@ -142,7 +142,7 @@ async def test_records_of_today_are_written(
             revisions=(GONE,),
             collections=(CollectionChange(SHRUNK, removed=(TEA.id,)),),
             messages=(WHOLE,),
-            delivery=PUSH,
+            idempotency=PUSH,
             audit=(OF_HUB,),
         )
     )
@@ -177,8 +177,8 @@ async def test_records_without_later_fields_are_read(
 ) -> None:
     for message_ in stored["messages"]:
         del message_["claims"]
-    for delivery_ in stored["deliveries"]:
-        del delivery_["outcome"]["items"], delivery_["outcome"]["digests"]
+    for record in stored["deliveries"]:
+        del record["outcome"]["items"], record["outcome"]["digests"]
     for mapping_ in stored["mappings"]:
         # Negative ones were accepted once.
         mapping_["sequence"] = min(mapping_["sequence"], -mapping_["sequence"])
@@ -188,7 +188,7 @@ async def test_records_without_later_fields_are_read(
     assert {mapping_.mapping.sequence for mapping_ in mappings} == {0}
     assert await stores.inbox.find(WHOLE.id) == evolve(WHOLE, claims=0)
     for recorded in (EVENT, PUSH):
-        assert await stores.config.delivery(recorded.claim.id) == evolve(
+        assert await stores.config.idempotency_record(recorded.claim.id) == evolve(
             recorded, outcome=evolve(recorded.outcome, items=None, digests={})
         )
 
@@ -210,8 +210,8 @@ async def assert_everything_is_read(stores: Stores) -> None:
     assert await stores.secrets.sealed(SECRET.context, SECRET.fingerprint) == SECRET
     assert await stores.secrets.tenant_key(acme, "k1") == OLD_KEY
     assert await stores.secrets.active_key(acme) == NEW_KEY
-    assert await config.delivery(EVENT.claim.id) == EVENT
-    assert await config.delivery(PUSH.claim.id) == PUSH
+    assert await config.idempotency_record(EVENT.claim.id) == EVENT
+    assert await config.idempotency_record(PUSH.claim.id) == PUSH
     page = await stores.collections.page(HEAD.key, Position(since=0, version=0), limit=10)
     assert page == CollectionPage(
         SHRUNK, (ItemState(SHIRT.id, 1, SHIRT), ItemState(TEA.id, 2, None)), complete=True

@@ -19,11 +19,11 @@ from odoo_ai_config.domain.identifiers import DocumentKind
 from tests.contract.samples import (
     AT,
     api_key,
-    delivery,
     fingerprint,
     key,
     mapping,
     message,
+    request_record,
     revision,
     secret,
     tenant_key,
@@ -54,7 +54,7 @@ def event(tenant: str, version: int) -> Changeset:
         messages=(message(f"message-{tenant}-{version}", tenant, tenant=tenant),),
         new_tenant_key=tenant_key(tenant) if first else None,
         sealed_under=None if first else tenant_key(tenant),
-        delivery=delivery(f"{tenant}-{version}"),
+        idempotency=request_record(f"{tenant}-{version}"),
     )
 
 

@@ -14,13 +14,21 @@ from odoo_ai_config.adapters.sqlite.database import SqliteDatabase, open_sqlite
 from odoo_ai_config.adapters.sqlite.lookups import find_revision
 from odoo_ai_config.adapters.sqlite.row_layout import Row
 from odoo_ai_config.adapters.sqlite.rows import REVISIONS
-from odoo_ai_config.application.errors import DeliveryRecordedError, StoreUnavailableError
+from odoo_ai_config.application.errors import IdempotencyKeyTakenError, StoreUnavailableError
 from odoo_ai_config.domain.changes import Changeset
 from odoo_ai_config.domain.channels.routing import IncomingMessage
 from odoo_ai_config.domain.documents.document import Document
 from odoo_ai_config.domain.documents.revisions import Revision
 from odoo_ai_config.domain.identifiers import ChatwootId, TenantId
-from tests.contract.samples import delivery, everything, key, mapping, owner, revision, tenant_key
+from tests.contract.samples import (
+    everything,
+    key,
+    mapping,
+    owner,
+    request_record,
+    revision,
+    tenant_key,
+)
 from tests.contract.sqlite_stores import stores_over
 from tests.contract.stores import Stores
 
@@ -85,9 +93,9 @@ async def test_asking_for_what_is_not_there_does_not_fill_the_memory(
 
 async def test_refused_commit_leaves_what_is_known(stores: Stores, readings: list[str]) -> None:
     await stores.config.commit(Changeset(revisions=(revision(),)))
-    refused = Changeset(revisions=(revision(version=2),), delivery=delivery())
-    await stores.config.commit(Changeset(delivery=delivery()))
-    with pytest.raises(DeliveryRecordedError):
+    refused = Changeset(revisions=(revision(version=2),), idempotency=request_record())
+    await stores.config.commit(Changeset(idempotency=request_record()))
+    with pytest.raises(IdempotencyKeyTakenError):
         await stores.config.commit(refused)
     assert await stores.config.current([key()]) == {key(): revision()}
     assert readings == []

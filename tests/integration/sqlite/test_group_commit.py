@@ -8,12 +8,12 @@ import pytest
 
 from odoo_ai_config.adapters.sqlite.database import SqliteDatabase, open_sqlite
 from odoo_ai_config.adapters.sqlite.writer import Transaction
-from odoo_ai_config.application.errors import DeliveryRecordedError, StoreUnavailableError
+from odoo_ai_config.application.errors import IdempotencyKeyTakenError, StoreUnavailableError
 from odoo_ai_config.domain.changes import Changeset
 from odoo_ai_config.domain.documents.document import Document
 from odoo_ai_config.domain.documents.revisions import Revision
 from odoo_ai_config.domain.errors import RevisionConflictError
-from tests.contract.samples import AT, delivery, everything, key, revision
+from tests.contract.samples import AT, everything, key, request_record, revision
 from tests.contract.snapshot import snapshot_of
 from tests.contract.sqlite_stores import stores_over
 from tests.contract.stores import Stores
@@ -70,10 +70,10 @@ async def test_refused_commit_disturbs_no_other_in_its_transaction(
     stores: Stores, statements: list[str]
 ) -> None:
     await stores.config.commit(document(0))
-    await stores.config.commit(Changeset(delivery=delivery("known")))
+    await stores.config.commit(Changeset(idempotency=request_record("known")))
     statements.clear()
     half_wrong = Changeset(revisions=(revision(key("t1")), revision(key("t0"), 3)))
-    repeated = Changeset(revisions=(revision(key("t2")),), delivery=delivery("known"))
+    repeated = Changeset(revisions=(revision(key("t2")),), idempotency=request_record("known"))
     surrogate = Revision(key("t3"), 1, Document('{"a":"\ud800"}'), AT, AT, "writer")
     outcomes = await asyncio.gather(
         stores.config.commit(document(10)),
@@ -86,7 +86,7 @@ async def test_refused_commit_disturbs_no_other_in_its_transaction(
     assert [type(outcome) for outcome in outcomes] == [
         type(None),
         RevisionConflictError,
-        DeliveryRecordedError,
+        IdempotencyKeyTakenError,
         UnicodeEncodeError,
         type(None),
     ]

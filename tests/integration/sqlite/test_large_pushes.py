@@ -26,7 +26,7 @@ from odoo_ai_config.domain.collections import (
 )
 from odoo_ai_config.domain.documents.revisions import RetentionPolicy
 from odoo_ai_config.domain.errors import RevisionConflictError
-from tests.contract.samples import AT, DAY, collection_key, delivery, item
+from tests.contract.samples import AT, DAY, collection_key, item, request_record
 from tests.contract.sqlite_stores import stores_over
 from tests.contract.stores import Stores
 
@@ -188,7 +188,7 @@ async def test_others_go_between_the_slices_of_a_push(
     pushing = asyncio.create_task(stores.config.commit(Changeset(collections=(change,))))
     through = 0
     while not pushing.done():
-        await stores.config.commit(Changeset(delivery=delivery(f"other {through}")))
+        await stores.config.commit(Changeset(idempotency=request_record(f"other {through}")))
         through += 1
     await pushing
     assert through >= 4

@@ -75,7 +75,7 @@ async def assert_whole(stores: Stores, acknowledged: dict[str, int]) -> None:
         sealed = [revision for changes in written for revision in changes.revisions]
         assert len(snapshot.history) == len(sealed)
         assert set(snapshot.history) == set(sealed)
-        assert snapshot.deliveries == [changes.delivery for changes in written]
+        assert snapshot.idempotency_records == [changes.idempotency for changes in written]
         assert snapshot.secrets == [changes.secrets[0] for changes in written]
         for (received,) in (changes.messages for changes in written):
             assert await stores.inbox.find(received.id) == received
@@ -85,7 +85,7 @@ async def assert_whole(stores: Stores, acknowledged: dict[str, int]) -> None:
         (unwritten,) = event(tenant, len(history) + 1).messages
         assert await stores.inbox.find(unwritten.id) is None
         following = IdempotencyKey("caller", f"{tenant}-{len(history) + 1}")
-        assert await stores.config.delivery(following) is None
+        assert await stores.config.idempotency_record(following) is None
         assert (
             await stores.config.revision(key(tenant, kind=CREDENTIALS), len(history) + 1) is None
         )

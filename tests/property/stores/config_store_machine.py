@@ -2,7 +2,7 @@
 A model of the stores, and a machine that compares a store with it over random histories.
 
 The bundles hold things that somebody read or made earlier, so stale writers, retired keys and
-repeated deliveries occur often.
+repeated requests occur often.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ import attrs
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
 
-from odoo_ai_config.application.errors import DeliveryRecordedError, TenantKeyChangedError
+from odoo_ai_config.application.errors import IdempotencyKeyTakenError, TenantKeyChangedError
 from odoo_ai_config.application.ports.config_store import PruneReport
-from odoo_ai_config.domain.changes import Changeset, Delivery, IdempotencyKey
+from odoo_ai_config.domain.changes import Changeset, IdempotencyKey, IdempotencyRecord
 from odoo_ai_config.domain.channels.mapping import ChannelKey, ChannelMapping, MappingRevision
 from odoo_ai_config.domain.channels.phone import PhoneNumber
 from odoo_ai_config.domain.channels.routing import IncomingMessage, RoutingTable
@@ -43,14 +43,14 @@ from odoo_ai_config.domain.identifiers import (
 )
 from odoo_ai_config.domain.json_types import Json
 from tests import strategies
-from tests.contract.samples import AT, delivery, fingerprint, secret, tenant_key
+from tests.contract.samples import AT, fingerprint, request_record, secret, tenant_key
 from tests.contract.stores import Stores
 
 T = TypeVar("T")
 Place: TypeAlias = tuple[SealContext, Fingerprint]
 OpenStores: TypeAlias = Callable[[], AbstractAsyncContextManager[Stores]]
 
-REFUSALS: Final = (RevisionConflictError, DeliveryRecordedError, TenantKeyChangedError)
+REFUSALS: Final = (RevisionConflictError, IdempotencyKeyTakenError, TenantKeyChangedError)
 TENANTS: Final = [TenantId(name) for name in ("a", "a-b", "B")]
 NUMBER: Final = "5511987654321"
 
@@ -77,8 +77,8 @@ policies = st.builds(
     max_age=st.none() | st.integers(1, 20).map(lambda hours: hours * timedelta(hours=1)),
 )
 fingerprint_numbers = st.integers(1, 3)
-deliveries = st.builds(
-    delivery,
+idempotency_records = st.builds(
+    request_record,
     st.sampled_from(["d1", "d2", "d3"]),
     digest=st.sampled_from(["x", "y"]),
     expires_at=st.integers(0, 30).map(lambda hours: AT + hours * timedelta(hours=1)),
@@ -95,7 +95,7 @@ class Model:
     mappings: dict[ChannelKey, list[MappingRevision]] = attrs.field(factory=dict)
     keys: dict[TenantId, list[TenantKey]] = attrs.field(factory=dict)
     secrets: dict[Place, SealedSecret] = attrs.field(factory=dict)
-    deliveries: dict[IdempotencyKey, Delivery] = attrs.field(factory=dict)
+    idempotency_records: dict[IdempotencyKey, IdempotencyRecord] = attrs.field(factory=dict)
 
     def latest(self, key: DocumentKey) -> int:
         history = self.histories.get(key)
@@ -111,8 +111,11 @@ class Model:
         """
         The errors that may refuse *changeset*; none if the store must accept it.
         """
-        if changeset.delivery is not None and changeset.delivery.claim.id in self.deliveries:
-            return {DeliveryRecordedError}
+        if (
+            changeset.idempotency is not None
+            and changeset.idempotency.claim.id in self.idempotency_records
+        ):
+            return {IdempotencyKeyTakenError}
         found: set[type[Exception]] = set()
         new, under = changeset.new_tenant_key, changeset.sealed_under
         if new is not None and self.keys.get(new.tenant):
@@ -138,11 +141,15 @@ class Model:
             place = sealed.context, sealed.fingerprint
             if place not in self.secrets:
                 self.secrets[place] = sealed
-        if changeset.delivery is not None:
-            self.deliveries[changeset.delivery.claim.id] = changeset.delivery
+        if changeset.idempotency is not None:
+            self.idempotency_records[changeset.idempotency.claim.id] = changeset.idempotency
 
     def prune(self, policy: RetentionPolicy, now: datetime) -> PruneReport:
-        before = (sum(map(len, self.histories.values())), len(self.deliveries), len(self.secrets))
+        before = (
+            sum(map(len, self.histories.values())),
+            len(self.idempotency_records),
+            len(self.secrets),
+        )
         for key, history in self.histories.items():
             kept = history[:-1] if policy.keep is None else history[:-1][1 - policy.keep :]
             if policy.keep == 1:
@@ -150,13 +157,17 @@ class Model:
             if policy.max_age is not None:
                 kept = [one for one in kept if now - one.updated_at <= policy.max_age]
             self.histories[key] = [*kept, history[-1]]
-        self.deliveries = {
-            id_: one for id_, one in self.deliveries.items() if one.expires_at >= now
+        self.idempotency_records = {
+            id_: one for id_, one in self.idempotency_records.items() if one.expires_at >= now
         }
         self.secrets = {
             place: sealed for place, sealed in self.secrets.items() if self.named(*place)
         }
-        after = (sum(map(len, self.histories.values())), len(self.deliveries), len(self.secrets))
+        after = (
+            sum(map(len, self.histories.values())),
+            len(self.idempotency_records),
+            len(self.secrets),
+        )
         gone = [was - is_ for was, is_ in zip(before, after, strict=True)]
         return PruneReport(*gone)
 
@@ -262,17 +273,17 @@ class ConfigStoreMachine(RuleBasedStateMachine):
         assert found == (history[-1] if history else None)
         return key, 0 if found is None else found.version
 
-    @rule(target=mapped, base=mapped, mapping=mappings, delivered=st.none() | deliveries)
+    @rule(target=mapped, base=mapped, mapping=mappings, recorded=st.none() | idempotency_records)
     def write_mapping(
         self,
         base: tuple[ChannelKey, int],
         mapping: ChannelMapping,
-        delivered: Delivery | None,
+        recorded: IdempotencyRecord | None,
     ) -> tuple[ChannelKey, int]:
         key, version = base
         moved = attrs.evolve(mapping, key=key, owner=key.holder or mapping.owner)
         new = MappingRevision(moved, version + 1, AT, self.tick(), "machine")
-        self.commit(Changeset(mappings=(new,), delivery=delivered))
+        self.commit(Changeset(mappings=(new,), idempotency=recorded))
         return key, self.model.latest_mapping(key)
 
     @rule(
@@ -281,7 +292,7 @@ class ConfigStoreMachine(RuleBasedStateMachine):
         channel=mapped,
         mapping=mappings,
         number=fingerprint_numbers,
-        delivered=st.none() | deliveries,
+        recorded=st.none() | idempotency_records,
     )
     def write_together(
         self,
@@ -290,7 +301,7 @@ class ConfigStoreMachine(RuleBasedStateMachine):
         channel: tuple[ChannelKey, int],
         mapping: ChannelMapping,
         number: int,
-        delivered: Delivery | None,
+        recorded: IdempotencyRecord | None,
     ) -> None:
         self.tick()
         key, version = channel
@@ -300,7 +311,7 @@ class ConfigStoreMachine(RuleBasedStateMachine):
             Changeset(
                 revisions=tuple(revisions.values()),
                 mappings=(MappingRevision(moved, version + 1, AT, self.now, "machine"),),
-                delivery=delivered,
+                idempotency=recorded,
             )
         )
 
@@ -316,14 +327,14 @@ class ConfigStoreMachine(RuleBasedStateMachine):
         key=data_keys,
         base=bases,
         number=fingerprint_numbers,
-        delivered=st.none() | deliveries,
+        recorded=st.none() | idempotency_records,
     )
     def seal(
         self,
         key: TenantKey,
         base: tuple[DocumentKey, int],
         number: int,
-        delivered: Delivery | None,
+        recorded: IdempotencyRecord | None,
     ) -> SealedSecret:
         self.tick()
         self.serial += 1
@@ -342,7 +353,7 @@ class ConfigStoreMachine(RuleBasedStateMachine):
                 revisions=(self.revision((place, version), number),),
                 secrets=(sealed,),
                 sealed_under=key,
-                delivery=delivered,
+                idempotency=recorded,
             )
         )
         return sealed
@@ -411,10 +422,10 @@ class ConfigStoreMachine(RuleBasedStateMachine):
         history = self.model.histories.get(key, [])
         assert found == next((one for one in history if one.version == version), None)
 
-    @rule(one=deliveries)
-    def read_delivery(self, one: Delivery) -> None:
-        found = self.run(self.stores.config.delivery(one.claim.id))
-        assert found == self.model.deliveries.get(one.claim.id)
+    @rule(one=idempotency_records)
+    def read_idempotency_record(self, one: IdempotencyRecord) -> None:
+        found = self.run(self.stores.config.idempotency_record(one.claim.id))
+        assert found == self.model.idempotency_records.get(one.claim.id)
 
     @rule(sealed=sealed_values)
     def read_sealed(self, sealed: SealedSecret) -> None:

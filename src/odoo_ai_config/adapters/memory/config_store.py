@@ -11,7 +11,7 @@ from attrs import evolve
 
 from odoo_ai_config.adapters.memory.state import KeptCollection, MemoryAdapter
 from odoo_ai_config.application.ports.config_store import ConfigStore, PruneReport
-from odoo_ai_config.domain.changes import Changeset, Delivery, IdempotencyKey
+from odoo_ai_config.domain.changes import Changeset, IdempotencyKey, IdempotencyRecord
 from odoo_ai_config.domain.documents.document import Document
 from odoo_ai_config.domain.documents.merging import fingerprints_in
 from odoo_ai_config.domain.documents.revisions import RetentionPolicy, Revision
@@ -90,14 +90,14 @@ class MemoryConfigStore(MemoryAdapter, ConfigStore):
         history[history.index(old)] = evolve(old, document=document)
         return True
 
-    async def delivery(self, delivery_id: IdempotencyKey) -> Delivery | None:
-        return self.state.deliveries.get(delivery_id)
+    async def idempotency_record(self, key: IdempotencyKey) -> IdempotencyRecord | None:
+        return self.state.idempotency_records.get(key)
 
     async def prune(self, policy: RetentionPolicy, *, now: datetime) -> PruneReport:
         collections = self.state.collections.values()
         return PruneReport(
             revisions=self._prune_revisions(policy, now),
-            deliveries=self._prune_deliveries(now),
+            idempotency_records=self._prune_idempotency_records(now),
             secrets=self._prune_secrets(),
             tombstones=sum(_prune_tombstones(kept, policy, now) for kept in collections),
         )
@@ -121,11 +121,11 @@ class MemoryConfigStore(MemoryAdapter, ConfigStore):
                     removed += 1
         return removed
 
-    def _prune_deliveries(self, now: datetime) -> int:
-        deliveries = self.state.deliveries
-        expired = [id_ for id_, delivery in deliveries.items() if delivery.expires_at < now]
-        for id_ in expired:
-            del deliveries[id_]
+    def _prune_idempotency_records(self, now: datetime) -> int:
+        records = self.state.idempotency_records
+        expired = [key for key, record in records.items() if record.expires_at < now]
+        for key in expired:
+            del records[key]
         return len(expired)
 
     def _prune_secrets(self) -> int:

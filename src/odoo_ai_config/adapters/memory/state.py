@@ -11,13 +11,19 @@ from typing import TypeAlias
 from attrs import define, evolve, field
 
 from odoo_ai_config.application.errors import (
-    DeliveryRecordedError,
+    IdempotencyKeyTakenError,
     MessageRecordedError,
     StoreUnavailableError,
     TenantKeyChangedError,
 )
 from odoo_ai_config.domain.access import ApiKey
-from odoo_ai_config.domain.changes import AuditEntry, AuditId, Changeset, Delivery, IdempotencyKey
+from odoo_ai_config.domain.changes import (
+    AuditEntry,
+    AuditId,
+    Changeset,
+    IdempotencyKey,
+    IdempotencyRecord,
+)
 from odoo_ai_config.domain.channels.mapping import ChannelKey, MappingRevision
 from odoo_ai_config.domain.channels.routing import RoutingTable
 from odoo_ai_config.domain.collections import (
@@ -89,7 +95,7 @@ class MemoryState:
     secrets: dict[tuple[SealContext, Fingerprint], SealedSecret] = field(factory=dict)
     collections: dict[CollectionKey, KeptCollection] = field(factory=dict)
     messages: dict[MessageId, InboxMessage] = field(factory=dict)
-    deliveries: dict[IdempotencyKey, Delivery] = field(factory=dict)
+    idempotency_records: dict[IdempotencyKey, IdempotencyRecord] = field(factory=dict)
     audit: list[AuditEntry] = field(factory=list)
     api_keys: dict[str, ApiKey] = field(factory=dict)
 
@@ -135,16 +141,17 @@ class MemoryState:
             kept = self.collections.setdefault(change.head.key, KeptCollection(change.head))
             kept.take(change)
         self.messages |= {message.id: message for message in changeset.messages}
-        if changeset.delivery is not None:
-            self.deliveries[changeset.delivery.claim.id] = _unaliased(changeset.delivery)
+        if changeset.idempotency is not None:
+            record = changeset.idempotency
+            self.idempotency_records[record.claim.id] = _unaliased(record)
         for entry in changeset.audit:
             self.audit.append(evolve(entry, id=AuditId(str(len(self.audit)))))
         self.api_keys |= {key.id: key for key in changeset.api_keys}
 
     def _check(self, changeset: Changeset) -> None:
-        delivery = changeset.delivery
-        if delivery is not None and delivery.claim.id in self.deliveries:
-            raise DeliveryRecordedError
+        record = changeset.idempotency
+        if record is not None and record.claim.id in self.idempotency_records:
+            raise IdempotencyKeyTakenError
         new, under = changeset.new_tenant_key, changeset.sealed_under
         if new is not None and new.tenant in self.keys:
             raise TenantKeyChangedError
@@ -201,8 +208,8 @@ class MemoryAdapter:
         return self._state
 
 
-def _unaliased(delivery: Delivery) -> Delivery:
+def _unaliased(record: IdempotencyRecord) -> IdempotencyRecord:
     # The caller may still hold the dictionaries that the outcome was made of.
-    outcome = delivery.outcome
+    outcome = record.outcome
     copied = evolve(outcome, versions=dict(outcome.versions), digests=dict(outcome.digests))
-    return evolve(delivery, outcome=copied)
+    return evolve(record, outcome=copied)

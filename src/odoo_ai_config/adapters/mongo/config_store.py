@@ -14,7 +14,7 @@ from odoo_ai_config.adapters.mongo.commit import commit
 from odoo_ai_config.adapters.mongo.database import MongoDatabase
 from odoo_ai_config.adapters.mongo.driver_errors import translated
 from odoo_ai_config.adapters.mongo.pruning import (
-    prune_deliveries,
+    prune_idempotency_records,
     prune_revisions,
     prune_secrets,
     prune_tombstones,
@@ -22,7 +22,7 @@ from odoo_ai_config.adapters.mongo.pruning import (
 from odoo_ai_config.adapters.mongo.records import read_all, read_one, to_record
 from odoo_ai_config.application.errors import TenantKeyChangedError
 from odoo_ai_config.application.ports.config_store import ConfigStore, PruneReport
-from odoo_ai_config.domain.changes import Changeset, Delivery, IdempotencyKey
+from odoo_ai_config.domain.changes import Changeset, IdempotencyKey, IdempotencyRecord
 from odoo_ai_config.domain.documents.document import Document
 from odoo_ai_config.domain.documents.revisions import RetentionPolicy, Revision
 from odoo_ai_config.domain.identifiers import BusinessArea, DocumentKey, DocumentKind, TenantId
@@ -146,16 +146,16 @@ class MongoConfigStore(ConfigStore):
         return result.matched_count == 1
 
     @translated
-    async def delivery(self, delivery_id: IdempotencyKey) -> Delivery | None:
+    async def idempotency_record(self, key: IdempotencyKey) -> IdempotencyRecord | None:
         return await read_one(
-            self._database["deliveries"], {"_id": to_record(delivery_id)}, Delivery
+            self._database["deliveries"], {"_id": to_record(key)}, IdempotencyRecord
         )
 
     @translated
     async def prune(self, policy: RetentionPolicy, *, now: datetime) -> PruneReport:
         return PruneReport(
             revisions=await prune_revisions(self._database, policy, now),
-            deliveries=await prune_deliveries(self._database, now),
+            idempotency_records=await prune_idempotency_records(self._database, now),
             secrets=await prune_secrets(self._database),
             tombstones=await prune_tombstones(self._database, policy, now),
         )

@@ -47,14 +47,14 @@ async def prune_revisions(database: MongoDatabase, policy: RetentionPolicy, now:
     return removed
 
 
-async def prune_deliveries(database: MongoDatabase, now: datetime) -> int:
+async def prune_idempotency_records(database: MongoDatabase, now: datetime) -> int:
     """
-    Remove the records of deliveries that expired.
+    Remove the idempotency records that expired.
     """
     removed = 0
     expired = {"expires_at": {"$lt": to_instant(now)}}
     async for batch in batches(database, "deliveries", expired, ["_id"]):
-        ids = [delivery["_id"] for delivery in batch]
+        ids = [record["_id"] for record in batch]
         result = await database["deliveries"].delete_many({"_id": {"$in": ids}})
         removed += result.deleted_count
     return removed

@@ -18,7 +18,7 @@ from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, overrid
 
 from odoo_ai_config.adapters.mongo.database import Collection, Cursor, Record, Session
 from odoo_ai_config.domain.access import ApiKey
-from odoo_ai_config.domain.changes import AuditEntry, AuditId, Claim, Delivery
+from odoo_ai_config.domain.changes import AuditEntry, AuditId, Claim, IdempotencyRecord
 from odoo_ai_config.domain.channels.mapping import ChannelMapping, MappingRevision, SpecialNumber
 from odoo_ai_config.domain.channels.phone import PhoneNumber
 from odoo_ai_config.domain.collections import CollectionHead, CollectionKey, Item, ItemState
@@ -208,7 +208,7 @@ _describe(Claim, id=override(rename="_id"))
 _describe(
     Outcome, only_read=("replayed",), versions=_entries("version"), digests=_entries("digest")
 )
-_describe(Delivery, flat=("claim",))
+_describe(IdempotencyRecord, flat=("claim",))
 # How far tombstones were pruned is not for a push to say.
 _describe(CollectionHead, flat=("key",), only_read=("floor",))
 _describe(

@@ -31,7 +31,7 @@ from odoo_ai_config.adapters.sqlite.rows import (
     API_KEYS,
     AUDIT,
     COLLECTIONS,
-    DELIVERIES,
+    IDEMPOTENCY,
     MAPPING_COLUMNS,
     REVISION_COLUMNS,
     REVISIONS,
@@ -40,15 +40,15 @@ from odoo_ai_config.adapters.sqlite.rows import (
     mapping_row,
 )
 from odoo_ai_config.adapters.sqlite.writer import Transaction
-from odoo_ai_config.application.errors import DeliveryRecordedError, TenantKeyChangedError
+from odoo_ai_config.application.errors import IdempotencyKeyTakenError, TenantKeyChangedError
 from odoo_ai_config.domain.changes import Changeset
 from odoo_ai_config.domain.channels.mapping import ChannelClaim, MappingRevision
 from odoo_ai_config.domain.errors import RevisionConflictError
 
 T = TypeVar("T", bound=AttrsInstance)
 
-_INSERT_DELIVERY: Final = (
-    f"INSERT INTO deliveries ({DELIVERIES.columns}) VALUES ({DELIVERIES.places}) "
+_INSERT_IDEMPOTENCY: Final = (
+    f"INSERT INTO deliveries ({IDEMPOTENCY.columns}) VALUES ({IDEMPOTENCY.places}) "
     "ON CONFLICT DO NOTHING RETURNING 1"
 )
 _INSERT_FIRST_KEY: Final = (
@@ -113,9 +113,9 @@ class PreparedChangeset:
         self._updates: dict[tuple[Lookup[Any, Any], Hashable], object] = {}
         self._claim = changeset.claim
         self._decided_at = decided_at
-        if changeset.delivery is not None:
-            row = DELIVERIES.row(changeset.delivery)
-            self._require(_INSERT_DELIVERY, row, DeliveryRecordedError)
+        if changeset.idempotency is not None:
+            row = IDEMPOTENCY.row(changeset.idempotency)
+            self._require(_INSERT_IDEMPOTENCY, row, IdempotencyKeyTakenError)
         for message in changeset.messages:
             self._writes.append(partial(write_message, message, message_row(message)))
         if changeset.new_tenant_key is not None:

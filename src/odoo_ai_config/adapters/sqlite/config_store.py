@@ -17,8 +17,8 @@ from odoo_ai_config.adapters.sqlite.large_pushes import commit_pushes
 from odoo_ai_config.adapters.sqlite.lookups import find_revision
 from odoo_ai_config.adapters.sqlite.pruning import prune
 from odoo_ai_config.adapters.sqlite.rows import (
-    DELIVERIES,
     DOCUMENT_KEYS,
+    IDEMPOTENCY,
     REVISION_COLUMNS,
     REVISIONS,
     json_values,
@@ -27,7 +27,7 @@ from odoo_ai_config.adapters.sqlite.writer import Transaction
 from odoo_ai_config.application.errors import StoreFailure, StoreUnavailableError
 from odoo_ai_config.application.off_loop import ENTRY, run_off_loop
 from odoo_ai_config.application.ports.config_store import ConfigStore, PruneReport
-from odoo_ai_config.domain.changes import Changeset, Delivery, IdempotencyKey
+from odoo_ai_config.domain.changes import Changeset, IdempotencyKey, IdempotencyRecord
 from odoo_ai_config.domain.documents.document import Document
 from odoo_ai_config.domain.documents.revisions import RetentionPolicy, Revision
 from odoo_ai_config.domain.errors import RevisionConflictError
@@ -67,7 +67,7 @@ _KEYS: Final = (
     "SELECT tenant, domain, kind FROM documents WHERE (tenant, domain, kind) > (?, ?, ?) "
     "ORDER BY tenant, domain, kind LIMIT ?"
 )
-_DELIVERY: Final = f"SELECT {DELIVERIES.columns} FROM deliveries WHERE caller = ? AND key = ?"
+_IDEMPOTENCY: Final = f"SELECT {IDEMPOTENCY.columns} FROM deliveries WHERE caller = ? AND key = ?"
 _REWRITE: Final = (
     "UPDATE revisions SET (body, yaml, yaml_exact) = (?8, ?9, ?10) "
     f"WHERE document = ({_DOCUMENT_ID}) AND (version, body) = (?4, ?5) "
@@ -153,9 +153,9 @@ class SqliteConfigStore(ConfigStore):
 
         return await self.database.write(write)
 
-    async def delivery(self, delivery_id: IdempotencyKey) -> Delivery | None:
-        which = delivery_id.caller, delivery_id.key
-        return await self.database.select_one(_DELIVERY, which, DELIVERIES.of)
+    async def idempotency_record(self, key: IdempotencyKey) -> IdempotencyRecord | None:
+        which = key.caller, key.key
+        return await self.database.select_one(_IDEMPOTENCY, which, IDEMPOTENCY.of)
 
     async def prune(self, policy: RetentionPolicy, *, now: datetime) -> PruneReport:
         return await prune(self.database, policy, now=now)

@@ -31,7 +31,9 @@ _STEP: Final = 500
 LOG_LINES_KEPT: Final = 100_000
 
 _EXPIRED: Final = "SELECT caller, key, ?1 FROM deliveries WHERE expires_at < ?1 LIMIT ?2"
-_REMOVE_DELIVERY: Final = "DELETE FROM deliveries WHERE caller = ? AND key = ? AND expires_at < ?"
+_REMOVE_IDEMPOTENCY: Final = (
+    "DELETE FROM deliveries WHERE caller = ? AND key = ? AND expires_at < ?"
+)
 
 # The rule of `RetentionPolicy.allows_pruning`. A rule that is switched off is NULL, and no
 # comparison with NULL is true.
@@ -115,7 +117,7 @@ async def prune(
     database: SqliteDatabase, policy: RetentionPolicy, *, now: datetime
 ) -> PruneReport:
     """
-    Remove what *policy* allows, expired deliveries, and sealed values that nothing names.
+    Remove what *policy* allows, expired idempotency records, and sealed values that nothing names.
 
     The change log loses its oldest lines too, and collections lose tombstones. Interrupted pushes
     are ended.
@@ -126,17 +128,17 @@ async def prune(
     while await database.write_all(_TRIM_LOG, [(end, _STEP)]):
         pass
     return PruneReport(
-        deliveries=await _prune_deliveries(database, now),
+        idempotency_records=await _prune_idempotency_records(database, now),
         revisions=await _prune_revisions(database, policy, now),
         secrets=await _prune_secrets(database),
         tombstones=await _prune_tombstones(database, policy, now),
     )
 
 
-async def _prune_deliveries(database: SqliteDatabase, now: datetime) -> int:
+async def _prune_idempotency_records(database: SqliteDatabase, now: datetime) -> int:
     removed = 0
     while expired := await database.select(_EXPIRED, (microseconds(now), _STEP), tuple):
-        removed += await database.write_all(_REMOVE_DELIVERY, expired)
+        removed += await database.write_all(_REMOVE_IDEMPOTENCY, expired)
     return removed
 
 

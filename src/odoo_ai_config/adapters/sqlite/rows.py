@@ -13,7 +13,7 @@ from attrs import astuple
 
 from odoo_ai_config.adapters.sqlite.row_layout import Row, RowLayout, microseconds, time_of
 from odoo_ai_config.domain.access import ApiKey, Scope
-from odoo_ai_config.domain.changes import AuditEntry, AuditId, Delivery
+from odoo_ai_config.domain.changes import AuditEntry, AuditId, IdempotencyRecord
 from odoo_ai_config.domain.channels.mapping import (
     ChannelKey,
     ChannelMapping,
@@ -169,8 +169,8 @@ SEAL_CONTEXTS: Final = RowLayout(SealContext, "tenant, domain, ref, purpose")
 SECRETS: Final = RowLayout(
     SealedSecret, "tenant, domain, ref, purpose, fingerprint, key_id, envelope"
 )
-DELIVERIES: Final = RowLayout(
-    Delivery,
+IDEMPOTENCY: Final = RowLayout(
+    IdempotencyRecord,
     "caller, key, digest, outcome, recorded_at, expires_at",
     {Outcome: (_outcome_text, _outcome_of)},
 )

@@ -9,9 +9,8 @@ from datetime import datetime
 
 from attrs import frozen
 
-from odoo_ai_config.application.deliveries import delivered, earlier_outcome
+from odoo_ai_config.application.commits import commit_decided, commit_once
 from odoo_ai_config.application.off_loop import ENTRY, run_off_loop
-from odoo_ai_config.application.optimistic_commit import commit_decided
 from odoo_ai_config.application.ports.channel_directory import ChannelDirectory
 from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.application.ports.config_store import ConfigStore
@@ -135,9 +134,6 @@ class SyncMapping:
         key = mapping.key
 
         async def decide() -> tuple[Changeset, Outcome]:
-            earlier = await earlier_outcome(self.store, claim)
-            if earlier is not None:
-                return Changeset(), earlier
             now = self.clock.now()
             current = (await self.channels.current((key,))).get(key)
             decision = await decided_in(self.channels, current, mapping, caller=caller, at=now)
@@ -157,12 +153,11 @@ class SyncMapping:
             changeset = Changeset(
                 mappings=() if revision is None else (revision,),
                 claim=None if revision is None else decision.claim,
-                delivery=delivered(claim, outcome),
                 audit=mapping_audit(mapping, decision, actor=caller.id, at=now),
             )
             return changeset, outcome
 
-        return await commit_decided(self.store, decide)
+        return await commit_once(self.store, claim, decide)
 
 
 @frozen

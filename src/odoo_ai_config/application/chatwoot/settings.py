@@ -16,8 +16,8 @@ from odoo_ai_config.application.chatwoot.accounts import (
     documents_of,
     stored_accounts,
 )
+from odoo_ai_config.application.commits import commit_decided
 from odoo_ai_config.application.credentials.sealing import Sealer
-from odoo_ai_config.application.optimistic_commit import commit_decided
 from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.application.ports.config_store import ConfigStore
 from odoo_ai_config.domain.access import ApiKey

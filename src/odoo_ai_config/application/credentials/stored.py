@@ -9,8 +9,8 @@ from typing import Final
 
 from attrs import define, evolve, field, frozen
 
+from odoo_ai_config.application.commits import commit_decided
 from odoo_ai_config.application.credentials.written import CredentialsWriter
-from odoo_ai_config.application.optimistic_commit import commit_decided
 from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.application.ports.config_store import ConfigStore
 from odoo_ai_config.domain.changes import AuditAction, AuditEntry, Changeset

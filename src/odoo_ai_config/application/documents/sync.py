@@ -10,10 +10,9 @@ from itertools import islice
 
 from attrs import evolve, frozen
 
+from odoo_ai_config.application.commits import commit_once
 from odoo_ai_config.application.credentials.written import CredentialsWriter, secrets_in
-from odoo_ai_config.application.deliveries import delivered, earlier_outcome
 from odoo_ai_config.application.off_loop import cost_of, cost_of_yaml, run_off_loop
-from odoo_ai_config.application.optimistic_commit import commit_decided
 from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.application.ports.config_store import ConfigStore
 from odoo_ai_config.application.ports.yaml_codec import YamlCodec
@@ -71,9 +70,6 @@ class SyncCredentials:
         credentials_key = sync.owner.document(CREDENTIALS)
 
         async def decide() -> tuple[Changeset, Outcome]:
-            earlier = await earlier_outcome(self.store, claim)
-            if earlier is not None:
-                return Changeset(), earlier
             now = self.clock.now()
             current = await self.store.current((config_key, credentials_key))
             config, credentials = current.get(config_key), current.get(credentials_key)
@@ -119,14 +115,13 @@ class SyncCredentials:
                 )
                 changeset = Changeset(
                     revisions=tuple(r for r in (new_config, new_credentials) if r is not None),
-                    delivery=delivered(claim, outcome),
                     **sealing.parts,
                 )
                 return changeset, outcome
 
             return await run_off_loop(conclude, cost=cost)
 
-        return await commit_decided(self.store, decide)
+        return await commit_once(self.store, claim, decide)
 
     def _read(self, text: str) -> tuple[JsonObject, str | None]:
         settings = self.yaml.parse(text)
@@ -176,9 +171,6 @@ class SyncCompanyMetadata:
         beside = sync.owner.document(CREDENTIALS)
 
         async def decide() -> tuple[Changeset, Outcome]:
-            earlier = await earlier_outcome(self.store, claim)
-            if earlier is not None:
-                return Changeset(), earlier
             now = self.clock.now()
             found = await self.store.current((key, beside))
             current = found.get(key)
@@ -203,9 +195,6 @@ class SyncCompanyMetadata:
                 notices=apart.notices,
                 digests=digests_of(metadata=revision or current),
             )
-            changeset = Changeset(
-                revisions=written, delivery=delivered(claim, outcome), **apart.sealing.parts
-            )
-            return changeset, outcome
+            return Changeset(revisions=written, **apart.sealing.parts), outcome
 
-        return await commit_decided(self.store, decide)
+        return await commit_once(self.store, claim, decide)

@@ -9,11 +9,10 @@ from datetime import datetime
 
 from attrs import field, frozen
 
+from odoo_ai_config.application.commits import commit_once
 from odoo_ai_config.application.credentials.sealing import Sealing, sealed_values
 from odoo_ai_config.application.credentials.written import CredentialsWriter
-from odoo_ai_config.application.deliveries import delivered, earlier_outcome
 from odoo_ai_config.application.off_loop import cost_of, cost_of_yaml, run_off_loop
-from odoo_ai_config.application.optimistic_commit import commit_decided
 from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.application.ports.config_store import ConfigStore
 from odoo_ai_config.application.ports.yaml_codec import YamlCodec
@@ -107,10 +106,10 @@ async def write_document(
     request.caller.require(Scope.CONFIG_WRITE)
     request.caller.require_tenant(request.key.tenant)
 
-    async def attempt() -> tuple[Changeset, WrittenDocument]:
-        earlier = await earlier_outcome(store, request.claim)
-        if earlier is not None:
-            return Changeset(), WrittenDocument(earlier, None)
+    revision: Revision | None = None
+
+    async def attempt() -> tuple[Changeset, Outcome]:
+        nonlocal revision
         now = clock.now()
         beside = request.key.owner.document(CREDENTIALS)
         found = await store.current((request.key, beside))
@@ -121,11 +120,9 @@ async def write_document(
             decision = await _apart(credentials, decision, current, found.get(beside), now)
         await _require_well_formed(decision.revision)
         written = tuple(
-            revision
-            for revision in (decision.revision, decision.credentials)
-            if revision is not None
+            new for new in (decision.revision, decision.credentials) if new is not None
         )
-        versions = {str(revision.key.kind): revision.version for revision in written}
+        versions = {str(new.key.kind): new.version for new in written}
         outcome = Outcome(
             WriteKind.DOCUMENT,
             request.key.owner,
@@ -134,17 +131,14 @@ async def write_document(
             at=now,
             notices=decision.notices,
         )
-        result = WrittenDocument(outcome, decision.revision or current)
+        revision = decision.revision or current
         if request.dry_run:
-            return Changeset(), result
-        changeset = Changeset(
-            revisions=written,
-            delivery=delivered(request.claim, outcome),
-            **decision.sealing.parts,
-        )
-        return changeset, result
+            return Changeset(), outcome
+        return Changeset(revisions=written, **decision.sealing.parts), outcome
 
-    return await commit_decided(store, attempt)
+    claim = None if request.dry_run else request.claim
+    outcome = await commit_once(store, claim, attempt)
+    return WrittenDocument(outcome, None if outcome.replayed else revision)
 
 
 async def _apart(

@@ -8,10 +8,10 @@ from collections.abc import Callable
 
 from attrs import frozen
 
+from odoo_ai_config.application.commits import commit_decided
 from odoo_ai_config.application.crews import CrewLookup
 from odoo_ai_config.application.messages.access import visible
 from odoo_ai_config.application.messages.texts import MessageTexts
-from odoo_ai_config.application.optimistic_commit import commit_decided
 from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.application.ports.config_store import ConfigStore
 from odoo_ai_config.application.ports.message_inbox import MessageInbox

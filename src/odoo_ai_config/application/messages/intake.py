@@ -10,9 +10,9 @@ from typing import Final
 
 from attrs import frozen
 
+from odoo_ai_config.application.commits import commit_decided
 from odoo_ai_config.application.credentials.sealing import Sealer
 from odoo_ai_config.application.errors import MessageRecordedError
-from odoo_ai_config.application.optimistic_commit import commit_decided
 from odoo_ai_config.application.ports.channel_directory import ChannelDirectory
 from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.application.ports.config_store import ConfigStore

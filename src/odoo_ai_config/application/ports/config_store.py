@@ -11,7 +11,7 @@ from typing import Protocol
 
 from attrs import frozen
 
-from odoo_ai_config.domain.changes import Changeset, Delivery, IdempotencyKey
+from odoo_ai_config.domain.changes import Changeset, IdempotencyKey, IdempotencyRecord
 from odoo_ai_config.domain.documents.document import Document
 from odoo_ai_config.domain.documents.revisions import RetentionPolicy, Revision
 from odoo_ai_config.domain.identifiers import BusinessArea, DocumentKey, DocumentKind, TenantId
@@ -24,7 +24,7 @@ class PruneReport:
     """
 
     revisions: int = 0
-    deliveries: int = 0
+    idempotency_records: int = 0
     secrets: int = 0
     tombstones: int = 0
 
@@ -46,7 +46,7 @@ class ConfigStore(Protocol):
         and every read through any process sees it. An empty changeset does nothing.
 
         Raises:
-            DeliveryRecordedError: Its delivery is already recorded; this is checked first.
+            IdempotencyKeyTakenError: Its request is already recorded; this is checked first.
             TenantKeyChangedError: The tenant of *new_tenant_key* already has a data key, or
                 *sealed_under* is no longer a data key of its tenant, or it came from
                 `SecretStore.sealing_key` and is no longer active.
@@ -123,9 +123,9 @@ class ConfigStore(Protocol):
         """
 
     @abstractmethod
-    async def delivery(self, delivery_id: IdempotencyKey) -> Delivery | None:
+    async def idempotency_record(self, key: IdempotencyKey) -> IdempotencyRecord | None:
         """
-        The record of a delivery, until it is pruned.
+        The record of a request that was done, until it is pruned.
         """
 
     @abstractmethod

@@ -420,7 +420,7 @@ _ROWS: Final[Mapping[int, tuple[Row[Any], ...]]] = {
             *_STORE_AWAY,
             members=lambda error, _: {"cause": error.failure},
         ),
-        Row(application.DeliveryRecordedError, *_BUSY),
+        Row(application.IdempotencyKeyTakenError, *_BUSY),
         Row(application.MessageRecordedError, *_BUSY),
         Row(application.TenantKeyChangedError, *_BUSY),
         Row(application.ContentionError, *_BUSY),

@@ -4,10 +4,10 @@ import pytest
 
 from odoo_ai_config.adapters.memory.config_store import MemoryConfigStore
 from odoo_ai_config.adapters.memory.state import MemoryState
-from odoo_ai_config.application import optimistic_commit
+from odoo_ai_config.application import commits
+from odoo_ai_config.application.commits import commit_decided
 from odoo_ai_config.application.credentials.reveal import RevealCredential
 from odoo_ai_config.application.errors import ContentionError, SealBrokenError
-from odoo_ai_config.application.optimistic_commit import commit_decided
 from odoo_ai_config.domain.changes import Changeset
 from odoo_ai_config.domain.identifiers import CREDENTIALS, CredentialRef
 from tests.contract.samples import owner, revision
@@ -17,7 +17,7 @@ from tests.unit.application.memory_hub import ANYBODY, MemoryHub, write
 async def test_state_that_always_moves_on_is_given_up_on(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(optimistic_commit, "_MAX_ROUNDS", 20)
+    monkeypatch.setattr(commits, "_MAX_ROUNDS", 20)
     store = MemoryConfigStore(MemoryState())
     rounds = 0
 

@@ -1,0 +1,82 @@
+"""
+Read, decide, commit: again if another writer was faster, once however often a request comes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Final, TypeVar
+
+from attrs import evolve
+
+from odoo_ai_config.application.errors import (
+    ContentionError,
+    IdempotencyKeyTakenError,
+    TenantKeyChangedError,
+)
+from odoo_ai_config.application.ports.config_store import ConfigStore
+from odoo_ai_config.domain.changes import Changeset, Claim, IdempotencyRecord
+from odoo_ai_config.domain.errors import IdempotencyKeyReusedError, RevisionConflictError
+from odoo_ai_config.domain.outcomes import Outcome
+
+T = TypeVar("T")
+
+# One of n writers wins each round, so this many may write one document at a time.
+_MAX_ROUNDS: Final = 1000
+_LONGEST_PAUSE: Final = 0.02
+_RECORD_TTL: Final = timedelta(hours=24)
+
+
+async def commit_decided(
+    store: ConfigStore, decide: Callable[[], Awaitable[tuple[Changeset, T]]]
+) -> T:
+    """
+    Commit what *decide* makes of the current state; decide again if the state changed.
+
+    Raises:
+        ContentionError: It changed a thousand times.
+    """
+    for round_ in range(_MAX_ROUNDS):
+        changeset, result = await decide()
+        if changeset.empty:
+            return result
+        try:
+            await store.commit(changeset)
+        except (RevisionConflictError, TenantKeyChangedError, IdempotencyKeyTakenError):
+            await asyncio.sleep(min(_LONGEST_PAUSE, round_ / 10_000))
+        else:
+            return result
+    raise ContentionError
+
+
+async def commit_once(
+    store: ConfigStore,
+    claim: Claim | None,
+    decide: Callable[[], Awaitable[tuple[Changeset, Outcome]]],
+) -> Outcome:
+    """
+    Commit as `commit_decided` does, unless a request with the same idempotency key did.
+
+    Then the outcome is that of the first request.
+
+    Raises:
+        IdempotencyKeyReusedError: The key came before with another body.
+        ContentionError: The state changed a thousand times.
+    """
+    if claim is None:
+        return await commit_decided(store, decide)
+
+    async def decide_once() -> tuple[Changeset, Outcome]:
+        record = await store.idempotency_record(claim.id)
+        if record is None:
+            changeset, outcome = await decide()
+            at = outcome.at
+            record = IdempotencyRecord(claim, outcome, recorded_at=at, expires_at=at + _RECORD_TTL)
+            return evolve(changeset, idempotency=record), outcome
+        if record.claim.digest != claim.digest:
+            raise IdempotencyKeyReusedError
+        return Changeset(), evolve(record.outcome, replayed=True)
+
+    return await commit_decided(store, decide_once)
