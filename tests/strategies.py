@@ -511,7 +511,7 @@ def collection_heads(draw: DrawFn) -> CollectionHead:
         draw(st.integers(0, 10**6)),
         created,
         created + timedelta(days=1),
-        floor=draw(st.integers(0, version)),
+        compaction_floor=draw(st.integers(0, version)),
     )
 
 

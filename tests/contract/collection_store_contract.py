@@ -453,7 +453,7 @@ class CollectionPruneContract(StoreContract):
     async def floor(self, stores: Stores) -> int:
         head = await stores.collections.head(KEY)
         assert head is not None
-        return head.floor
+        return head.compaction_floor
 
     @pytest.mark.parametrize(
         ("policy", "left"),
@@ -517,7 +517,7 @@ class CollectionPruneContract(StoreContract):
         assert report == PruneReport(tombstones=1)
         head = await stores.collections.head(other)
         assert head is not None
-        assert head.floor == 0
+        assert head.compaction_floor == 0
 
     async def test_many_traces_go_too(self, stores: Stores) -> None:
         names = [str(number) for number in range(1_100)]

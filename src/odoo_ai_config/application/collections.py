@@ -134,7 +134,7 @@ class ReadCollection:
         page = await self.collections.page(key, position, limit=limit)
         if page is None:
             raise CollectionNotFoundError
-        # Traces may have been pruned since the head was read.
+        # Tombstones may have been pruned since the head was read.
         position = position_at(since, page.head)
         return CollectionReading(page.head, page.position_after(position), page)
 

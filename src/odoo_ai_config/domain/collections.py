@@ -174,7 +174,7 @@ class CollectionHead:
     Args:
         version: Counts the pushes that changed it.
         size: How many items it has.
-        floor: Tombstones up to this version may be pruned.
+        compaction_floor: Tombstones up to this version may be pruned.
     """
 
     key: CollectionKey
@@ -182,7 +182,7 @@ class CollectionHead:
     size: int
     created_at: datetime
     updated_at: datetime
-    floor: int = 0
+    compaction_floor: int = 0
 
     @property
     def generation(self) -> str:
@@ -344,7 +344,7 @@ def position_at(cursor: str | None, head: CollectionHead) -> Position:
     position = Position(int(since), int(version), None if after is None else _decoded(after))
     # A reader is ahead of the collection if it read before a backup was restored.
     ahead = max(position.since, position.version) > head.version
-    if generation != head.generation or ahead or position.since < head.floor:
+    if generation != head.generation or ahead or position.since < head.compaction_floor:
         raise CursorExpiredError
     return position
 

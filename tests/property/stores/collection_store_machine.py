@@ -155,7 +155,7 @@ class CollectionStoreMachine(RuleBasedStateMachine):
         try:
             position = position_at(reader.cursor, head)
         except CursorExpiredError:
-            assert head.floor > 0
+            assert head.compaction_floor > 0
             reader.copy, reader.cursor = {}, None
             return
         page = self.run(self.stores.collections.page(reader.key, position, limit=limit))

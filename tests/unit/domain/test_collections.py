@@ -30,7 +30,9 @@ from tests import strategies
 from tests.contract.samples import AT, DAY
 
 KEY = CollectionKey(TenantId("acme"), PRODUCTS)
-HEAD = CollectionHead(KEY, version=7, size=2, created_at=AT, updated_at=AT + DAY, floor=3)
+HEAD = CollectionHead(
+    KEY, version=7, size=2, created_at=AT, updated_at=AT + DAY, compaction_floor=3
+)
 SHIRT, SHOE = Item.of("1", {"id": 1, "name": "Camisa"}), Item.of("2", {"id": 2, "name": "Tênis"})
 STORED = {item.id: item.digest for item in (SHIRT, SHOE)}
 
@@ -164,7 +166,9 @@ def test_snapshot_writes_only_what_differs() -> None:
     change, counts = change_after(HEAD, digests, sync, key=KEY, at=AT + 2 * DAY)
     assert change is not None
     assert (change.items, change.removed) == ((dearer, hat), ("4",))
-    assert change.head == evolve(HEAD, version=8, size=2, updated_at=AT + 2 * DAY, floor=0)
+    assert change.head == evolve(
+        HEAD, version=8, size=2, updated_at=AT + 2 * DAY, compaction_floor=0
+    )
     assert counts == ItemCounts(received=3, added=1, changed=1, removed=1, unchanged=1)
 
 
@@ -241,7 +245,7 @@ def test_cursor_leads_back_to_its_position(position: Position) -> None:
 def test_cursor_of_any_collection_and_id_leads_back(
     head: CollectionHead, after: str | None
 ) -> None:
-    position = Position(head.floor, head.version, after)
+    position = Position(head.compaction_floor, head.version, after)
     assert position_at(position.cursor(head), head) == position
 
 

@@ -160,5 +160,5 @@ def _prune_tombstones(kept: KeptCollection, policy: RetentionPolicy, now: dateti
     for id_ in gone:
         del kept.states[id_], kept.removed_at[id_]
     if gone:
-        kept.head = evolve(kept.head, floor=floor)
+        kept.head = evolve(kept.head, compaction_floor=floor)
     return len(gone)

@@ -64,7 +64,7 @@ class KeptCollection:
         Become what *change* makes of it.
         """
         version, at = change.head.version, change.head.updated_at
-        self.head = evolve(change.head, floor=self.head.floor)
+        self.head = evolve(change.head, compaction_floor=self.head.compaction_floor)
         for item in change.items:
             self.states[item.id] = ItemState(item.id, version, item)
             self.removed_at.pop(item.id, None)

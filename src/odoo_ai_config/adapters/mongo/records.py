@@ -210,7 +210,12 @@ _describe(
 )
 _describe(IdempotencyRecord, flat=("claim",))
 # How far tombstones were pruned is not for a push to say.
-_describe(CollectionHead, flat=("key",), only_read=("floor",))
+_describe(
+    CollectionHead,
+    flat=("key",),
+    only_read=("compaction_floor",),
+    compaction_floor=override(rename="floor"),
+)
 _describe(
     AuditEntry,
     only_read=("id",),
