@@ -26,6 +26,7 @@ from odoo_ai_config.entrypoints.http.legacy_odoo.handlers import ROUTES as LEGAC
 from odoo_ai_config.entrypoints.http.messages.answers import ANSWERS
 from odoo_ai_config.entrypoints.http.messages.handlers import ROUTES as MESSAGES
 from odoo_ai_config.entrypoints.http.odoo_events.handlers import ROUTES as ODOO_EVENTS
+from odoo_ai_config.entrypoints.http.odoo_events.simulation import SIMULATION
 from odoo_ai_config.entrypoints.http.openapi.handlers import DESCRIPTION, VIEWER
 from odoo_ai_config.entrypoints.http.platform.authentication import (
     KeyedHandler,
@@ -55,6 +56,7 @@ GROUPS: Final = (
     DOCUMENTS,
     CHANNELS,
     ROUTING,
+    SIMULATION,
     RECONCILIATION,
     PAGES,
     TENANTS,

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final
 
 from aiohttp import web
@@ -47,13 +48,13 @@ async def read_audit_trail(request: web.Request, caller: ApiKey) -> web.Response
 
     For keys that are not bound to one tenant.
     """
-    size = _LIMIT.of(request)
-    # One more than asked for tells whether there is a next page.
-    found = await request.app[SERVICES].read_audit_trail(
-        caller=caller, tenant=_TENANT.of(request), after=_AFTER.of(request), limit=size + 1
+    read = partial(
+        request.app[SERVICES].read_audit_trail,
+        caller=caller,
+        tenant=_TENANT.of(request),
+        after=_AFTER.of(request),
     )
-    page = found[:size]
-    following = str(page[-1].id) if len(found) > size else None
+    page, following = await _LIMIT.page(request, read, lambda entry: entry.id)
     return shown(AuditPage(entries=[entry_of(entry) for entry in page], next=following), NO_STORE)
 
 

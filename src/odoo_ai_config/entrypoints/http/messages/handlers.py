@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from enum import StrEnum
+from functools import partial
 from typing import Annotated, Any, Final
 
 import structlog
@@ -109,17 +110,14 @@ async def list_messages(request: web.Request, caller: ApiKey) -> web.Response:
 
     `unresolved` and `dead` are where somebody has to look.
     """
-    size = _LIMIT.of(request)
-    # One more than asked for tells whether there is a next page.
-    found = await request.app[SERVICES].list_messages(
+    read = partial(
+        request.app[SERVICES].list_messages,
         caller=caller,
         stages=_ANY_STAGE.of(request) or frozenset(Stage),
         tenant=_TENANT.of(request),
         after=_AFTER.of(request),
-        limit=size + 1,
     )
-    page = found[:size]
-    following = str(page[-1].id) if len(found) > size else None
+    page, following = await _LIMIT.page(request, read, lambda message: message.id)
     return shown(
         MessagePage(messages=[summary_of(message) for message in page], next=following), NO_STORE
     )

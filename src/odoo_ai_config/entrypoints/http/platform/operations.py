@@ -7,7 +7,7 @@ the groups and the description walks them: neither says again what stands here.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from enum import Enum
 from inspect import getdoc
 from typing import Annotated, Any, Final, Generic, TypeAlias, TypeVar
@@ -122,6 +122,23 @@ class PageSize:
         if not text:
             return self.default
         return whole_number(self.name, text, rule="page_size", most=self.most)
+
+    async def page(
+        self,
+        request: web.Request,
+        read: Callable[..., Awaitable[Sequence[T]]],
+        cursor: Callable[[T], object],
+    ) -> tuple[Sequence[T], str | None]:
+        """
+        The page that the query asks for, and the cursor of the next one if there is one.
+
+        *read* gets at most *limit* items, and *cursor* names the place of one.
+        """
+        size = self.of(request)
+        # One more than asked for tells whether there is a next page.
+        found = await read(limit=size + 1)
+        page = found[:size]
+        return page, str(cursor(page[-1])) if len(found) > size else None
 
 
 @frozen

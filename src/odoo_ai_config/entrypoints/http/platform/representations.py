@@ -12,6 +12,7 @@ import msgspec
 from aiohttp import web
 
 from odoo_ai_config.domain.channels.mapping import ChannelKey
+from odoo_ai_config.domain.channels.routing import Route
 
 # The answer is for this reader, now.
 NO_STORE: Final = {"Cache-Control": "no-store"}
@@ -46,4 +47,18 @@ def channel_shown(key: ChannelKey) -> dict[str, Any]:
     return {
         "chatwoot_account_id": None if key.account is None else str(key.account),
         "chatwoot_inbox_id": None if key.inbox is None else str(key.inbox),
+    }
+
+
+def route_shown(route: Route) -> dict[str, Any]:
+    """
+    The members of an answer that say where *route* leads.
+    """
+    owner = route.owner
+    return {
+        "resolved": owner is not None,
+        "tenant_id": None if owner is None else str(owner.tenant),
+        "domain": None if owner is None else str(owner.domain),
+        "crew": route.crew,
+        "matched_by": route.matched_by,
     }

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import groupby
 from typing import Final
 
@@ -56,13 +57,8 @@ async def list_tenants(request: web.Request, caller: ApiKey) -> web.Response:
     """
     List the tenants that the key may see.
     """
-    size = _LIMIT.of(request)
-    # One more than asked for tells whether there is a next page.
-    found = await request.app[SERVICES].list_tenants(
-        caller=caller, after=_AFTER.of(request), limit=size + 1
-    )
-    page = found[:size]
-    following = str(page[-1].tenant) if len(found) > size else None
+    read = partial(request.app[SERVICES].list_tenants, caller=caller, after=_AFTER.of(request))
+    page, following = await _LIMIT.page(request, read, lambda overview: overview.tenant)
     return shown(TenantPage(tenants=[_tenant(tenant) for tenant in page], next=following))
 
 

@@ -1,0 +1,119 @@
+"""
+``/v1/route/simulate``: what an event about a channel would change.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from aiohttp import web
+
+from odoo_ai_config.application.channels import simulation
+from odoo_ai_config.domain.access import ApiKey, Scope
+from odoo_ai_config.domain.channels.routing import Route
+from odoo_ai_config.domain.errors import TenantForbiddenError
+from odoo_ai_config.domain.outcomes import WriteKind
+from odoo_ai_config.entrypoints.apps import App
+from odoo_ai_config.entrypoints.http.odoo_events.payloads import (
+    channel_mapping,
+    event_of,
+    incoming_messages,
+)
+from odoo_ai_config.entrypoints.http.odoo_events.schemas import (
+    MessageRerouting,
+    Move,
+    Rerouting,
+    SeenRoute,
+    Simulation,
+)
+from odoo_ai_config.entrypoints.http.platform.app_keys import SERVICES
+from odoo_ai_config.entrypoints.http.platform.bodies import read_body, read_json, require_json
+from odoo_ai_config.entrypoints.http.platform.errors import IncompleteDataError, UnknownEventError
+from odoo_ai_config.entrypoints.http.platform.notices import shown_notices
+from odoo_ai_config.entrypoints.http.platform.operations import Operation, Ref, RouteGroup
+from odoo_ai_config.entrypoints.http.platform.representations import (
+    channel_shown,
+    route_shown,
+    shown,
+)
+from odoo_ai_config.entrypoints.http.platform.texts import preferred_language
+
+SIMULATION: Final = RouteGroup("mapping", App.CONFIG, "config")
+_SIMULATED: Final = frozenset({WriteKind.MAPPING, WriteKind.MAPPING_DELETE})
+
+
+@Operation(
+    SIMULATION,
+    "POST",
+    "/v1/route/simulate",
+    scope=Scope.CONFIG_READ,
+    body=Ref("SimulatedEvent"),
+    answer=Simulation,
+    refusals=(UnknownEventError, IncompleteDataError, TenantForbiddenError),
+)
+async def simulate_event(request: web.Request, caller: ApiKey) -> web.Response:
+    """
+    What an event about a channel would change.
+
+    Nothing is written. Of the messages that the hub could get, those are shown whose route would
+    be another; a bound key sees its tenant's part.
+    """
+    require_json(request)
+    body = await read_json(request, await read_body(request), dict)
+    event = event_of(body)
+    if event not in _SIMULATED:
+        raise UnknownEventError
+    mapping = channel_mapping(body, deleted=event is WriteKind.MAPPING_DELETE)
+    found = await request.app[SERVICES].simulate_mapping(
+        mapping, caller=caller, messages=incoming_messages(body)
+    )
+    language = preferred_language(request.headers.get("Accept-Language"))
+    return shown(
+        Simulation(
+            event=event.value,
+            tenant_id=str(mapping.owner.tenant),
+            domain=str(mapping.owner.domain),
+            mapping_version=found.version,
+            changed=found.changed,
+            refusal=found.refusal,
+            moves=_moves(found),
+            effects=[Rerouting(**_rerouting(effect)) for effect in found.effects],
+            truncated=found.truncated,
+            messages=[
+                MessageRerouting(**_rerouting(one), changed=one.differs) for one in found.messages
+            ],
+            warnings=shown_notices(found.notices, language),
+        )
+    )
+
+
+def _moves(found: simulation.Simulation) -> list[Move]:
+    if found.loser is None:
+        return []
+    mapping = found.mapping
+    channel = channel_shown(mapping.key)
+    return [
+        {
+            "chatwoot_account_id": channel["chatwoot_account_id"],
+            "chatwoot_inbox_id": channel["chatwoot_inbox_id"],
+            "from": str(found.loser),
+            "to": str(mapping.owner.tenant),
+        }
+    ]
+
+
+def _rerouting(rerouting: simulation.SeenRerouting) -> dict[str, Any]:
+    message = rerouting.message
+    return {
+        "account_id": None if message.account is None else str(message.account),
+        "inbox_id": None if message.inbox is None else str(message.inbox),
+        "number": message.number,
+        "before": _seen(rerouting.before),
+        "after": _seen(rerouting.after),
+    }
+
+
+def _seen(route: Route | None) -> SeenRoute:
+    if route is None:
+        return SeenRoute(resolved=True, hidden=True)
+    return SeenRoute(**route_shown(route))
