@@ -92,7 +92,7 @@ async def test_way_of_an_event_is_as_described(
         assert answer.status == 200
 
     (stack,) = await stacks_at_the_writer(tmp_path, monkeypatch, push)
-    assert_names(described_after("## The way of an event"), stack)
+    assert_names(described_after("## The path of an event"), stack)
 
 
 async def test_way_of_a_message_is_as_described(
@@ -108,7 +108,7 @@ async def test_way_of_a_message_is_as_described(
     received, claimed, answered, given_up = await stacks_at_the_writer(
         tmp_path, monkeypatch, write
     )
-    assert_names(described_after("## The way of a message"), received)
+    assert_names(described_after("## The path of a message"), received)
     assert_names(described_after("A claim is"), claimed)
     assert_names(described_after("What the crew says"), answered)
     # Nobody has said where this Chatwoot is.
