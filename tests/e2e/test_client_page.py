@@ -145,7 +145,7 @@ async def test_what_cannot_be_shown_is_told_in_words(hub: HubProcess, page: Page
         await page.shown(".refusal")
         assert "não aceita esta chave" in await text_of(page)
     await show(page, key_for(hub, "webhook"))
-    await told(page, "a permissão config:read")
+    await told(page, "o escopo config:read")
     for key, words in (
         (key_for(hub, "config:read", tenant="other"), "é de outro cliente"),
         (key_for(hub, "config:read"), "não tem nada deste cliente"),
@@ -154,7 +154,7 @@ async def test_what_cannot_be_shown_is_told_in_words(hub: HubProcess, page: Page
         await show(page, key)
         await told(page, words)
     await page.open(f"{hub.url}/ui/clients/loja/retail")
-    await told(page, "a permissão messages:read")
+    await told(page, "o escopo messages:read")
     hub.stop()
     await page.click("#language")
     await told(page, "The hub does not answer")

@@ -203,7 +203,7 @@ class HubConnection(models.Model):
 
         Nothing is stored at the hub. An event that it does not know is refused only after
         key, signature and clock have been checked, and asking how it stands with nothing
-        takes the permission that sending takes.
+        needs the scope that sending needs.
         """
         missing = self._missing()
         if missing:
@@ -400,7 +400,7 @@ class HubConnection(models.Model):
                 "“odoo-ai-config keys list” shows as valid, or make a new one."
             ),
             "scope_missing": self.env._(
-                "The API key does not have the permission “webhook”. Make a new key: "
+                "The API key does not have the scope “webhook”. Make a new key: "
                 "odoo-ai-config keys create --name odoo --scope webhook"
             ),
             "signature_missing": self.env._(

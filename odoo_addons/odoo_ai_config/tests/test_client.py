@@ -54,7 +54,7 @@ class TestClient(BaseCase):
         )
         self.assertEqual(headers["webhook-signature"], expected["webhook-signature"])
 
-    def test_everything_that_takes_the_permission_to_push_is_signed(self):
+    def test_everything_that_needs_the_scope_to_push_is_signed(self):
         self.client.send({}, "id-1")
         self.client.push("faq", b"{}", "id-2")
         self.client.push("faq", b"{}", "id-3", whole=True)

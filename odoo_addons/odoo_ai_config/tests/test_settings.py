@@ -123,7 +123,7 @@ class TestSettings(HubCase):
         self.hub.answers.append(READY)
         self.hub.will_refuse(400, "unknown_event")
         self.hub.will_refuse(403, "scope_missing")
-        self.assertIn("permission “webhook”", self.check()[1])
+        self.assertIn("scope “webhook”", self.check()[1])
 
     def test_hub_that_cannot_be_asked_how_it_stands_will_do(self):
         self.hub.answers.append(READY)

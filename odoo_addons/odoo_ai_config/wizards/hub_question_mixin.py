@@ -25,7 +25,7 @@ class HubQuestionMixin(models.AbstractModel):
             return outcome.answer, ""
         if outcome.code == "scope_missing":
             return None, self.env._(
-                "To ask this, the API key needs the permission “config:read” too. Make a new "
+                "To ask this, the API key needs the scope “config:read” too. Make a new "
                 "key: odoo-ai-config keys create --name odoo --scope webhook --scope config:read"
             )
         if outcome.code == "route_not_found":

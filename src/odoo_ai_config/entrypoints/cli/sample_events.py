@@ -93,10 +93,10 @@ class MappingSample(EventSample):
             negative="--no-fallback",
         ),
     ] = True
-    sequence: Annotated[int, Parameter(help="Ordem entre os de reserva, menor primeiro.")] = 10
+    sequence: Annotated[int, Parameter(help="Sequência entre as reservas, a menor primeiro.")] = 10
     number: Annotated[
         list[str] | None,
-        Parameter(help="Número especial e sua equipe, como 5511999999999=analytics; repita."),
+        Parameter(help="Número especial e sua crew, como 5511999999999=analytics; repita."),
     ] = None
     delete: Annotated[bool, Parameter(help="Remove o mapeamento.")] = False
 
@@ -120,9 +120,7 @@ class MappingSample(EventSample):
 def _special(text: str) -> Json:
     number, equals, crew = text.partition("=")
     if not (number and equals and crew):
-        raise CommandError(
-            "--number deve ter a forma NÚMERO=EQUIPE, como 5511999999999=analytics."
-        )
+        raise CommandError("--number deve ter a forma NÚMERO=CREW, como 5511999999999=analytics.")
     return {"number": number, "crew": crew}
 
 

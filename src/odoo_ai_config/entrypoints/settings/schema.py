@@ -114,13 +114,13 @@ class Settings:
     public_url: str | None = environ.var(
         "",
         address,
-        help="Endereço público deste servidor (https://...), dado às equipes para respostas "
+        help="Endereço público deste servidor (https://...), dado às crews para respostas "
         "posteriores; sem ele, só respondem na hora",
     )
     private_targets: tuple[Target, ...] = environ.var(
         "",
         targets,
-        help="Hosts e redes privados, ou sem TLS, em que equipes podem estar, separados por "
+        help="Hosts e redes privados, ou sem TLS, em que as crews podem estar, separados por "
         "vírgula: crew.local, 127.0.0.0/8",
     )
     webhook_secrets: tuple[SecretText, ...] = environ.var(

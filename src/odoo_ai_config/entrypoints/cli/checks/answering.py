@@ -94,7 +94,7 @@ async def _crews(services: Services) -> CheckResult:
     revisions = await services.ports.channels.mappings()
     owners = sorted({entry.mapping.owner for entry in revisions if entry.mapping.active})
     if not owners:
-        return passed("equipes", "nenhum canal mapeado ainda")
+        return passed("crews", "nenhum canal mapeado ainda")
     # Enough for a few seconds: what is missing for many is missing for these too.
     tenants = sorted({owner.tenant for owner in owners})[:_MOST_TENANTS]
     documents = await services.ports.store.documents_of(tenants, [CREWS])
@@ -107,11 +107,11 @@ async def _crews(services: Services) -> CheckResult:
     ]
     if missing:
         return warning(
-            "equipes",
+            "crews",
             f"com canal mapeado e sem documento crews: {_listed(missing)}",
             "grave um crews para a área, ou para a área padrão do cliente (docs/crews.md)",
         )
-    return passed("equipes", f"descritas ({len(tenants)} clientes conferidos)")
+    return passed("crews", f"descritas ({len(tenants)} clientes conferidos)")
 
 
 def _listed(names: Sequence[str]) -> str:

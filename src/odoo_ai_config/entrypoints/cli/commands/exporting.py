@@ -29,8 +29,8 @@ async def export(
     """
     Exporta todos os documentos e o mapeamento, na forma que `import` lê.
 
-    Credenciais saem como referências (`sealed:...`), nunca em texto claro: não é uma cópia de
-    segurança; para isso copie o banco de dados e o chaveiro. Só quem exporta lê os arquivos,
+    Credenciais saem como referências (`sealed:...`), nunca em texto claro: não é um
+    backup; para isso copie o banco de dados e o chaveiro. Só quem exporta lê os arquivos,
     e nenhum link dentro da pasta é seguido.
     """
     written = 0

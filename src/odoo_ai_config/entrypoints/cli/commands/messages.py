@@ -40,7 +40,7 @@ async def list_(
     *,
     stage: Annotated[
         list[str] | None,
-        Parameter(help=f"Só as desta etapa; repita para mais de um: {_STAGES}."),
+        Parameter(help=f"Só as desta etapa; repita para mais de uma: {_STAGES}."),
     ] = None,
     tenant: Tenant = None,
     after: Annotated[
@@ -100,7 +100,7 @@ async def show(
         bool,
         Parameter(
             name="--open",
-            help="Mostra também o que o cliente e a equipe escreveram; fica registrado.",
+            help="Mostra também o que o cliente e a crew escreveram; fica registrado.",
         ),
     ] = False,
     flags: StoreFlags = AS_SET,
@@ -131,7 +131,7 @@ async def replay(
     """
     Põe mensagens paradas a caminho outra vez, pelo mapeamento de agora.
 
-    Termina com 1 se alguma ficou onde estava. Uma resposta que a equipe já deu é só enviada.
+    Termina com 1 se alguma ficou onde estava. Uma resposta que a crew já deu é só enviada.
     """
     if bool(ids) == (stage is not None or tenant is not None):
         raise CommandError("Cite as mensagens, ou então diga quais com --stage ou --tenant.")

@@ -14,8 +14,8 @@ async def seal(*, flags: StoreFlags = AS_SET) -> int:
     Criptografa segredos que ficaram legíveis em documentos, também nas versões anteriores.
 
     Cada documento ganha uma versão com referências; as anteriores são reescritas com o mesmo
-    número. Interrompido, continua de onde parou quando repetido. Faça antes uma cópia de
-    segurança e pare o servidor.
+    número. Interrompido, continua de onde parou quando repetido. Faça antes um backup
+    e pare o servidor.
     """
     async with session(flags) as services:
         with progress("documentos verificados") as advance:

@@ -189,7 +189,7 @@ _REMEDIES: Final[Mapping[str, str]] = {
     "signature_missing": "o servidor exige assinatura: dê o segredo em --secret",
     "signature_invalid": "o segredo em --secret não é o do servidor",
     "signature_timestamp": "acerte o relógio desta máquina ou o do servidor",
-    "store_unavailable": "o banco de dados do servidor não responde: odoo-ai-config doctor",
+    "store_unavailable": "o armazenamento do servidor não responde: odoo-ai-config doctor",
     "route_not_found": "o endereço em --url não é o de um odoo-ai-config",
 }
 

@@ -103,7 +103,7 @@ Ou, se ele não assina o que envia (antes da versão 4.11), com o fim secreto qu
 {secret_end}
   {url}/webhook/<fim secreto>
 
-No .env deste servidor, para as equipes que respondem depois (e reinicie-o):
+No .env deste servidor, para as crews que respondem depois (e reinicie-o):
   ODOO_AI_CONFIG_PUBLIC_URL={url}
 
 Na VPS, no .env dos serviços de IA que leem as configurações daqui:

@@ -1,5 +1,5 @@
 """
-What a sender should know although its request was accepted.
+Notices: what a sender should know although its request was accepted.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from odoo_ai_config.entrypoints.http.platform.texts import Language, Text
 
 class NoticeCode(StrEnum):
     """
-    What happened.
+    What a notice is about.
     """
 
     MISSING_CREDENTIAL = auto()
@@ -31,12 +31,12 @@ NOTICES: Final[Mapping[str, Text]] = {
         "the configuration names a credential that has not been sent yet",
     ),
     NoticeCode.UNSEALED_SECRET: Text(
-        "parece um segredo, mas não pôde ser selado e ficou legível na configuração",
-        "looks like a secret, but cannot be sealed and stays readable in the document",
+        "parece um segredo, mas não pôde ser criptografado e ficou legível no documento",
+        "looks like a secret, but cannot be encrypted and stays readable in the document",
     ),
     NoticeCode.CHANNEL_OF_ANOTHER_TENANT: Text(
-        "o canal já pertence a outro cliente e não foi alterado",
-        "the channel belongs to another tenant by now and was left alone",
+        "o canal agora pertence a outro cliente e não foi alterado",
+        "the channel now belongs to another tenant and was not changed",
     ),
 }
 
@@ -48,13 +48,13 @@ class Notice:
     """
 
     code: NoticeCode
-    field: Annotated[str, Meta(description="The place that it is about, never a value.")]
+    field: Annotated[str, Meta(description="The path of the field, never its value.")]
     message: Annotated[str, Meta(description="For people, in their language.")]
 
 
 def shown_notices(notices: Iterable[outcomes.Notice], language: Language) -> list[Notice]:
     """
-    The notices in the words of *language*.
+    The notices in *language*.
     """
     return [
         Notice(

@@ -180,15 +180,15 @@ _ROWS: Final[Mapping[int, tuple[Row[Any], ...]]] = {
     403: (
         Row(
             FallbackReservedError,
-            "A chave de API não pode definir este canal como fallback: desmarque Fallback ou fale "
+            "A chave de API não pode definir este canal como reserva: desmarque Reserva ou fale "
             "com o operador do hub",
             "The API key may not make this channel a fallback: untick Fallback, or ask the "
             "operator of the hub",
         ),
         Row(
             ScopeMissingError,
-            "A chave de API não tem permissão para esta operação",
-            "The API key lacks the scope for this operation",
+            "A chave de API não tem o escopo desta operação",
+            "The API key does not have the scope for this operation",
             members=lambda error, _: {"scope": error.scope},
         ),
         Row(
@@ -209,13 +209,11 @@ _ROWS: Final[Mapping[int, tuple[Row[Any], ...]]] = {
             "Este servidor não atende este endereço; confira a opção --apps dele",
             "This server does not serve this address; check its option --apps",
         ),
-        Row(
-            domain.DocumentNotFoundError, "Configuração não encontrada", "Configuration not found"
-        ),
+        Row(domain.DocumentNotFoundError, "Documento não encontrado", "Document not found"),
         Row(
             domain.DocumentDeletedError,
-            "Configuração removida",
-            "Configuration was deleted",
+            "Documento excluído",
+            "Document was deleted",
             members=lambda error, _: {"version": error.version, "deleted": True},
         ),
         Row(domain.RevisionNotFoundError, "Versão não encontrada", "Version not found"),
@@ -224,7 +222,7 @@ _ROWS: Final[Mapping[int, tuple[Row[Any], ...]]] = {
         Row(domain.CredentialNotFoundError, "Credencial não encontrada", "Credential not found"),
         Row(domain.ApiKeyNotFoundError, "Chave de API não encontrada", "API key not found"),
         Row(domain.MessageNotFoundError, "Mensagem não encontrada", "Message not found"),
-        Row(domain.CrewNotFoundError, "Equipe não encontrada", "Crew not found"),
+        Row(domain.CrewNotFoundError, "Crew não encontrada", "Crew not found"),
         Row(domain.CollectionNotFoundError, "Coleção não encontrada", "Collection not found"),
         Row(domain.ItemNotFoundError, "Item não encontrado", "Item not found"),
     ),
@@ -262,14 +260,14 @@ _ROWS: Final[Mapping[int, tuple[Row[Any], ...]]] = {
             AccountSharedError,
             "Outro cliente já tem canais nesta conta do Chatwoot: peça ao operador do hub que "
             "inclua este canal",
-            "Another tenant has channels in this Chatwoot account already: ask the operator of "
+            "Another tenant already has channels in this Chatwoot account: ask the operator of "
             "the hub to add this channel",
         ),
         Row(
             NumberTakenError,
             "Um número especial já é de outro cliente da mesma conta do Chatwoot: retire o número "
             "ou fale com o operador do hub",
-            "A special number is another tenant's of the same Chatwoot account already: remove "
+            "A special number belongs to another tenant of the same Chatwoot account: remove "
             "the number, or ask the operator of the hub",
         ),
         Row(
@@ -279,7 +277,7 @@ _ROWS: Final[Mapping[int, tuple[Row[Any], ...]]] = {
         ),
         Row(
             WrongStageError,
-            "A mensagem não está num estágio que permita esta operação",
+            "A mensagem não está numa etapa que permita esta operação",
             "The message is at a stage that does not allow this operation",
             members=lambda error, _: {"stage": error.stage},
         ),
@@ -359,13 +357,13 @@ _ROWS: Final[Mapping[int, tuple[Row[Any], ...]]] = {
         Row(domain.InvalidYamlError, "YAML inválido", "Invalid YAML", particulars=_place),
         Row(
             domain.UnknownFingerprintError,
-            "O documento cita uma credencial selada que não existe neste cliente",
-            "The document names a sealed credential that the tenant does not have",
+            "O documento cita uma credencial criptografada que não existe neste cliente",
+            "The document names an encrypted credential that the tenant does not have",
         ),
         Row(
             domain.EncryptedValueError,
-            "Valor já cifrado pelo servidor antigo (ENC:...); envie o valor em texto claro",
-            "The replaced server has encrypted this value (ENC:...); send it in clear",
+            "Valor já criptografado pelo servidor antigo (ENC:...); envie-o em texto claro",
+            "The old server has encrypted this value (ENC:...); send it in plain text",
             members=lambda error, language: _told(
                 [FieldError(error.field, "not_encrypted")], language
             ),
@@ -389,7 +387,7 @@ _ROWS: Final[Mapping[int, tuple[Row[Any], ...]]] = {
         Row(
             http.UnforeseenError,
             "Erro interno; a falha foi registrada",
-            "Internal error; it was logged",
+            "Internal error; it is in the log",
         ),
         Row(
             application.SealBrokenError,
@@ -400,7 +398,7 @@ _ROWS: Final[Mapping[int, tuple[Row[Any], ...]]] = {
     502: (
         Row(
             application.CrewRefusedError,
-            "A equipe de IA recusou a mensagem",
+            "A crew recusou a mensagem",
             "The crew refused the message",
         ),
         Row(
@@ -428,7 +426,7 @@ _ROWS: Final[Mapping[int, tuple[Row[Any], ...]]] = {
         Row(application.InvalidKeyRingError, *_VAULT_AWAY),
         Row(
             application.CrewUnavailableError,
-            "A equipe de IA não responde; tente novamente em instantes",
+            "A crew não responde; tente novamente em instantes",
             "The crew does not answer; try again shortly",
             headers=lambda error: _retry_after(error.retry_after),
         ),

@@ -133,9 +133,7 @@ RULES: Final[Mapping[str, Text]] = {
         "deve ter de 1 a 256 letras sem acento, dígitos ou . _ @ : + = ~ -",
         "must be 1 to 256 plain letters, digits or . _ @ : + = ~ -",
     ),
-    "chatwoot_id": Text(
-        "deve ser um identificador do Chatwoot", "must be an identifier of Chatwoot"
-    ),
+    "chatwoot_id": Text("deve ser um identificador do Chatwoot", "must be a Chatwoot identifier"),
     "channel": Text("deve indicar um canal", "must name a channel"),
     "phone_number": Text(
         "deve ser um número de telefone com 8 a 15 dígitos",
@@ -146,21 +144,19 @@ RULES: Final[Mapping[str, Text]] = {
         "must be 1 to 64 plain letters, digits or . _ -",
     ),
     "answer": Text("deve conter answer com text", "must contain answer with text"),
-    "crew_type": Text(
-        "deve ser http, in_process ou echo", "must be one of http, in_process and echo"
-    ),
+    "crew_type": Text("deve ser http, in_process ou echo", "must be http, in_process or echo"),
     "unknown_crew": Text(
-        "deve ser uma das equipes do documento", "must be one of the crews of the document"
+        "deve ser uma das crews do documento", "must be one of the crews of the document"
     ),
     "unknown_field": Text("tem um campo desconhecido", "has an unknown field"),
     "unknown_member": Text("é um campo desconhecido", "is an unknown field"),
-    "unknown_value": Text("tem um valor desconhecido", "has a value that is not known"),
-    "not_encrypted": Text("deve vir em texto claro, sem ENC:", "must come in clear, without ENC:"),
+    "unknown_value": Text("tem um valor desconhecido", "has an unknown value"),
+    "not_encrypted": Text("deve vir em texto claro, sem ENC:", "must be plain text, without ENC:"),
     "too_many_to_seal": Text(
         "tem segredos demais: no máximo 200", "has too many secrets: at most 200"
     ),
     "nothing_said": Text(
-        "deve ter ao menos um campo preenchido", "must have at least one field that says something"
+        "deve ter ao menos um campo preenchido", "must have at least one field with a value"
     ),
     "url": Text(
         "deve ser um endereço https:// ou http://, sem usuário, senha nem #",
@@ -168,7 +164,7 @@ RULES: Final[Mapping[str, Text]] = {
     ),
     "seconds": Text(
         "deve ser um número de segundos dentro do prazo máximo",
-        "must be a number of seconds within the longest time allowed",
+        "must be a number of seconds within the time limit",
     ),
     "sequence": Text("está fora do intervalo permitido", "is out of range"),
     "credentials": Text(
@@ -187,15 +183,15 @@ RULES: Final[Mapping[str, Text]] = {
         "must be 20 to 128 plain letters, digits, _ or - that are hard to guess",
     ),
     "stage": Text(
-        "deve ser um ou mais dos estágios possíveis aqui, separados por vírgula",
-        "must be one or more of the stages that are possible here, separated by commas",
+        "deve ser uma ou mais das etapas possíveis aqui, separadas por vírgula",
+        "must be one or more of the stages that are allowed here, separated by commas",
     ),
     "audit_id": Text(
-        "deve ser o identificador de um registro da auditoria",
+        "deve ser o identificador de um registro da trilha de auditoria",
         "must be the id of an entry of the audit trail",
     ),
     "message_id": Text("deve ser o identificador de uma mensagem", "must be the id of a message"),
-    "due_at": Text("deve ter um prazo", "must have a time when it is due"),
+    "due_at": Text("deve ter um prazo", "must have a due time"),
     "destination": Text("deve ter um destino", "must have a destination"),
     "collection": Text(
         "deve ter de 1 a 64 letras minúsculas, dígitos, _ ou -",
@@ -205,17 +201,17 @@ RULES: Final[Mapping[str, Text]] = {
         "deve ter de 1 a 256 caracteres visíveis", "must have 1 to 256 visible characters"
     ),
     "item_size": Text(
-        "é grande demais: no máximo 1 MiB por item", "is too large: at most 1 MiB an item"
+        "é grande demais: no máximo 1 MiB por item", "is too large: at most 1 MiB per item"
     ),
     "item_count": Text(
         "tem itens demais: no máximo 100.000 por envio; envie em partes",
-        "has too many items: at most 100,000 a push; send them in parts",
+        "has too many items: at most 100,000 per push; send them in parts",
     ),
     "document_size": Text(
         "ficaria grande demais: no máximo 2 MiB por documento",
-        "would become too large: at most 2 MiB a document",
+        "would become too large: at most 2 MiB per document",
     ),
-    "unique_ids": Text("repete um id", "has an id twice"),
+    "unique_ids": Text("repete um id", "repeats an id"),
     "cursor": Text("deve ser um cursor recebido antes", "must be a cursor received before"),
     "fingerprint": Text("deve ser uma impressão digital", "must be a fingerprint"),
     "json": Text("deve poder ser escrito em JSON", "must be expressible in JSON"),

@@ -127,21 +127,21 @@ def test_stuck_messages_are_counted_and_the_command_told(command: Command) -> No
 
 @pytest.mark.usefixtures("started")
 def test_area_with_a_channel_and_without_crews_is_named(command: Command, folder: Path) -> None:
-    assert "nenhum canal" in found(command, "equipes")
+    assert "nenhum canal" in found(command, "crews")
     map_channels("acme/retail", "beta/default")
-    line = found(command, "equipes")
+    line = found(command, "crews")
     assert line.startswith("aviso")
     assert "acme/retail, beta/default" in line
     describe_crews(command, folder, "acme/default")
-    assert "crews: beta/default ->" in found(command, "equipes")
+    assert "crews: beta/default ->" in found(command, "crews")
     describe_crews(command, folder, "beta/default")
-    assert found(command, "equipes").startswith("ok")
+    assert found(command, "crews").startswith("ok")
 
 
 @pytest.mark.usefixtures("started")
 def test_channel_that_is_switched_off_needs_no_crews(command: Command) -> None:
     map_channels("acme/retail", active=False)
-    assert found(command, "equipes").startswith("ok")
+    assert found(command, "crews").startswith("ok")
 
 
 @pytest.mark.usefixtures("started")
@@ -150,9 +150,9 @@ def test_so_many_tenants_are_looked_at_and_no_more(
 ) -> None:
     monkeypatch.setattr("odoo_ai_config.entrypoints.cli.checks.answering._MOST_TENANTS", 1)
     map_channels("acme/retail", "beta/retail")
-    assert "crews: acme/retail ->" in found(command, "equipes")
+    assert "crews: acme/retail ->" in found(command, "crews")
     describe_crews(command, folder, "acme/retail")
-    assert "1 clientes" in found(command, "equipes")
+    assert "1 clientes" in found(command, "crews")
 
 
 @pytest.mark.usefixtures("started")
@@ -160,4 +160,4 @@ def test_server_without_the_chatwoot_app_is_not_asked_for_any(command: Command) 
     ended = command("doctor", "--port", "0", "--apps", "config")
     assert ended.status == 0
     assert "chatwoot" not in ended.out
-    assert "equipes" not in ended.out
+    assert "crews" not in ended.out

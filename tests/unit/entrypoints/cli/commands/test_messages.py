@@ -27,7 +27,7 @@ from tests.unit.entrypoints.cli.conftest import Command
 from tests.unit.entrypoints.http.web_hub import fixture, having
 
 WHATSAPP = fixture("chatwoot_message_created_whatsapp")
-WRONG_STAGE = "A mensagem não está num estágio que permita esta operação"
+WRONG_STAGE = "A mensagem não está numa etapa que permita esta operação"
 NOBODYS_ID = "0198b6e2-7c1f-7cc3-98f5-1a3b5c7d9e0f"
 
 

@@ -277,7 +277,7 @@ async def test_document_that_never_was_is_a_404(web: WebHub, path: str) -> None:
     assert answer.status == 404
     problem = await answer.json()
     assert problem["code"] == "document_not_found"
-    assert problem["detail"] == "Configuração não encontrada"
+    assert problem["detail"] == "Documento não encontrado"
 
 
 async def test_unknown_version_is_a_404(web: WebHub) -> None:

@@ -695,4 +695,4 @@ async def test_stuck_message_can_be_put_aside(web: WebHub) -> None:
 async def test_message_that_the_hub_goes_on_with_cannot_be_put_aside(web: WebHub) -> None:
     refused = await web.ask("POST", f"/v1/messages/{await receive(web)}/discard")
     assert await code_of(refused) == (409, "wrong_stage")
-    assert (await refused.json())["detail"].startswith("A mensagem não está num estágio")
+    assert (await refused.json())["detail"].startswith("A mensagem não está numa etapa")

@@ -175,7 +175,7 @@ async def test_unforeseen_error_is_a_500_that_tells_nothing_and_logs_no_message(
     assert answer.status == 500
     assert answer.content_type == "application/problem+json"
     assert problem["code"] == "internal_error"
-    assert problem["detail"] == "Internal error; it was logged"
+    assert problem["detail"] == "Internal error; it is in the log"
     assert answer.headers["X-Request-ID"] == problem["request_id"]
     (line,) = [log for log in logs if log["event"] == "request_failed"]
     assert line["error"] == "LookupError"
