@@ -29,8 +29,7 @@ class LastOrders:
 LAST_ORDERS: Final = web.AppKey("last_orders", LastOrders)
 SERVICES: Final = web.AppKey("services", Services)
 METRICS: Final = web.AppKey("metrics", Metrics)
-# For the line that each event and each message leaves: to put a logger together takes as long as
-# to render the line.
+# For the log line of each event and message. Building a logger takes as long as rendering a line.
 LOG: Final = web.AppKey("log", FilteringBoundLogger)
 LIMITS: Final = web.AppKey("limits", CallerLimits)
 GROUPS: Final = web.AppKey("groups", tuple[RouteGroup, ...])
@@ -38,5 +37,5 @@ OPTIONS: Final = web.AppKey("options", HttpOptions)
 STORE_WATCH: Final = web.AppKey("store_watch", StoreWatch)
 
 REQUEST_ID: Final = web.RequestKey("request_id", str)
-# Which event a webhook request was found to be: its refusals are worded by it.
+# The event of a webhook request. The texts of its refusals name it.
 EVENT: Final = web.RequestKey("event", WriteKind)

@@ -1,5 +1,5 @@
 """
-Lets nobody through who has no API key, and no push whose signature is missing or wrong.
+Refuses callers without an API key, and pushes with a missing or wrong signature.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from odoo_ai_config.entrypoints.http.platform.signature import SignatureScheme, 
 _HEADER: Final = istr("X-API-Key")
 
 KeyedHandler: TypeAlias = Callable[[web.Request, ApiKey], Awaitable[web.StreamResponse]]
-# With the body, which is believed.
+# The last argument is the body, already verified.
 PushHandler: TypeAlias = Callable[[web.Request, ApiKey, bytes], Awaitable[web.StreamResponse]]
 
 
@@ -41,7 +41,7 @@ def keyed(handler: KeyedHandler, *, app: web.Application) -> Handler:
     """
     A handler for *app* that calls *handler* with the caller's key.
 
-    What the key may do is for the use cases to say.
+    The use cases decide what the key permits.
     """
     limits, authenticate = app[LIMITS], app[SERVICES].authenticate
     failures = limits.failures
@@ -61,7 +61,7 @@ def keyed(handler: KeyedHandler, *, app: web.Application) -> Handler:
                 else holder_of(key, authenticate, limits, throttled=wait > 0)
             )
         except InvalidApiKeyError:
-            # Without any key it was no attempt.
+            # A request without a key is not a failed attempt.
             if key or wait:
                 failures.failed(request.remote, wait)
             raise
@@ -79,12 +79,12 @@ async def holder_of(
     """
     The holder of *key*.
 
-    Where *throttled*, or where too many have failed altogether, the store is not asked for a key
-    that was not there a moment ago. Whoever has a good key gets in, whoever else has the
-    same address: behind a proxy all have.
+    If *throttled*, or if all addresses together have failed too often, unknown keys are refused
+    without asking the store. A valid key still gets in: behind a proxy all callers share one
+    address.
 
     Raises:
-        InvalidApiKeyError: It is missing, unknown or revoked; which one is not said.
+        InvalidApiKeyError: It is missing, unknown or revoked; the error does not say which.
         StoreUnavailableError: The store is away.
     """
     if throttled or limits.failures.exhausted:
@@ -94,9 +94,9 @@ async def holder_of(
 
 def signed(handler: PushHandler) -> KeyedHandler:
     """
-    A handler that calls *handler* with what a key of the scope ``webhook`` pushes.
+    A handler that calls *handler* with the pushed body, for keys with the scope ``webhook``.
 
-    Where the operator demands signatures, nothing that this scope lets in goes without one.
+    If the operator requires signatures, an unsigned push is refused.
     """
 
     async def take_in(request: web.Request, caller: ApiKey) -> web.StreamResponse:
@@ -107,13 +107,13 @@ def signed(handler: PushHandler) -> KeyedHandler:
 
 async def pushed_body(request: web.Request, caller: ApiKey) -> bytes:
     """
-    The body that *caller* pushes, which is believed.
+    The body that *caller* pushes, with its signature verified.
 
     Raises:
-        ScopeMissingError: The key is none for pushing.
-        HttpRefusalError: The body is none that is taken in, or a signature is wrong or missing.
+        ScopeMissingError: The key must not push.
+        HttpRefusalError: The body is refused, or a signature is wrong or missing.
     """
-    # Before a large body is taken in for nothing.
+    # Before a large body is read for nothing.
     caller.require(Scope.WEBHOOK)
     if request.body_exists:
         require_json(request)
@@ -124,23 +124,23 @@ async def pushed_body(request: web.Request, caller: ApiKey) -> bytes:
 
 async def require_signature(request: web.Request, raw: bytes) -> SignatureScheme | None:
     """
-    Refuse *raw*, pushed with a key, if a signature is wrong, or missing where one is demanded.
+    Refuse *raw* if its signature is wrong, or missing although the operator requires one.
 
     Returns:
-        How it is signed; None if it is not.
+        The scheme that signs it; None without a signature.
 
     Raises:
-        SignatureError: It is.
-        BodyTooLargeError: What signs it is the scheme of the old Odoo module, and it is larger
-            than an event may be.
-        InvalidJsonError, DepthLimitError: That scheme signs JSON, and it is none.
+        SignatureError: It is wrong or missing.
+        BodyTooLargeError: It is signed by the scheme of the old Odoo module, and is larger than
+            an event may be.
+        InvalidJsonError, DepthLimitError: That scheme signs JSON, and the body is not JSON.
     """
     options = request.app[OPTIONS]
     if options.signatures.idle:
         return None
 
     def parsed() -> Json:
-        # To be read and written anew costs much more than to be hashed.
+        # Parsing and serialising a body again costs much more than hashing it.
         if len(raw) > options.max_body_bytes:
             raise BodyTooLargeError
         return json_object(request, raw)
@@ -159,14 +159,14 @@ async def require_signature(request: web.Request, raw: bytes) -> SignatureScheme
 
 def shows_key(request: web.Request) -> bool:
     """
-    Whether there is a key at all, good or not.
+    Whether the request has a key, valid or not.
     """
     return _HEADER in request.headers or _bearer(request) is not None
 
 
 def _bearer(request: web.Request) -> str | None:
     """
-    The key as Odoo's older modules send it.
+    The key in the form that older Odoo modules send.
     """
     scheme, _, key = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
     return key.strip() if scheme.lower() == "bearer" else None

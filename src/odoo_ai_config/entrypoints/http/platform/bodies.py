@@ -1,5 +1,5 @@
 """
-Takes in request bodies: no more of them than is allowed, and nothing but JSON.
+Reads request bodies: JSON only, up to a size limit.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from odoo_ai_config.entrypoints.http.platform.json_body import parse_json_object
 
 T = TypeVar("T")
 
-# Where whole collections are taken in.
+# Paths that accept whole collections.
 _LARGE: Final = ("api/v1/", "tools/")
 _PLAIN: Final = "identity"
-# Bytes that buy a body another second.
+# A body gets one more second for each of these bytes.
 _SLOWEST: Final = 16 * 1024
-# What zlib calls the containers. The first of them has two names (RFC 9110).
+# The window bits by which zlib knows the container; gzip has two names (RFC 9110).
 _PACKED: Final = {"gzip": zlib.MAX_WBITS + 16, "deflate": zlib.MAX_WBITS}
 _ALIASES: Final = {"x-gzip": "gzip"}
 # The low half of a zlib container's first byte.
@@ -44,7 +44,7 @@ def _takes_collections(request: web.Request) -> bool:
 
 def body_limit(request: web.Request) -> int:
     """
-    The size, in bytes, of the largest body that the path of *request* takes in.
+    The largest body, in bytes, that the path of *request* accepts.
     """
     options = request.app[OPTIONS]
     large = _takes_collections(request)
@@ -53,12 +53,13 @@ def body_limit(request: web.Request) -> int:
 
 def refuse_encoding(request: web.Request) -> None:
     """
-    Refuse a body that is encoded in another way than its path takes in.
+    Refuse a body with an encoding that its path does not accept.
 
-    Before it is read: nobody knows yet who sends it, and a small body may become a large one.
+    This comes before the body is read: its sender is unknown, and a small body can expand to a
+    large one.
 
     Raises:
-        UnsupportedEncodingError: It is.
+        UnsupportedEncodingError: The path does not accept it.
     """
     _encoding_of(request)
 
@@ -76,20 +77,20 @@ def _encoding_of(request: web.Request) -> str:
 
 def refuse_announced_excess(request: web.Request) -> None:
     """
-    Refuse a body whose length is known to be too much before a byte of it is read.
+    Refuse a body by its ``Content-Length``, before any of it is read.
 
     Raises:
-        BodyTooLargeError: It is.
+        BodyTooLargeError: It is longer than the limit.
     """
     _refuse_announced_excess(request, body_limit(request))
 
 
 def require_json(request: web.Request) -> None:
     """
-    Refuse a body that is said not to be JSON; one of which nothing is said is read as JSON.
+    Refuse a body whose ``Content-Type`` is not JSON; without the header it counts as JSON.
 
     Raises:
-        UnsupportedMediaTypeError: It is.
+        UnsupportedMediaTypeError: It is not JSON.
     """
     given = request.headers.get("Content-Type")
     if given is None:
@@ -101,21 +102,20 @@ def require_json(request: web.Request) -> None:
 
 async def read_body(request: web.Request) -> bytes:
     """
-    The body as it came, or what it becomes where it may be compressed.
+    The body of a request, decompressed if its path accepts compressed bodies.
 
     Raises:
         BodyLateError: It comes too slowly.
-        BodyTooLargeError: It is announced to be too large, and nothing of it was read; or it
-            goes on beyond the limit, and the rest was not read; or it becomes larger than that.
-        BodyUnreadableError: It broke off or could not be decompressed.
-        UnsupportedEncodingError: It is encoded in another way.
+        BodyTooLargeError: It is longer than the limit, compressed or not. The rest is not read.
+        BodyUnreadableError: It ends early or cannot be decompressed.
+        UnsupportedEncodingError: The path does not accept its encoding.
     """
     encoding = _encoding_of(request)
     limit = body_limit(request)
     _refuse_announced_excess(request, limit)
     content = request.content
     try:
-        # Nearly always a small body comes together with its headers.
+        # A small body nearly always arrives together with its headers.
         raw = (
             content.read_nowait()
             if content.is_eof()
@@ -129,12 +129,12 @@ async def read_body(request: web.Request) -> bytes:
         raise BodyTooLargeError
     if encoding == _PLAIN:
         return raw
-    # However small it is, it may become as large as it may be.
+    # Even a small body can expand to the limit, so the limit is the cost.
     return await run_off_loop(lambda: _unpacked(raw, encoding, limit), cost=cost_of_bytes(limit))
 
 
 async def _received(content: StreamReader, limit: int, patience: float) -> bytes:
-    # As much may come between two looks as the whole is allowed to be.
+    # One read may return as much as the whole body is allowed to have.
     content.set_read_chunk_size(limit)
     pieces: list[bytes] = []
     size = 0
@@ -152,11 +152,11 @@ async def _received(content: StreamReader, limit: int, patience: float) -> bytes
 def _unpacked(raw: bytes, encoding: str, limit: int) -> bytes:
     bits = _PACKED[encoding]
     if encoding == "deflate" and raw[:1] and raw[0] & 0x0F != _ZLIB_METHOD:
-        # Some senders leave the container out.
+        # Some senders omit the container.
         bits = -zlib.MAX_WBITS
     unpacker = zlib.decompressobj(bits)
     try:
-        # It stops there, however much there would be.
+        # Stops there, however large the result would be.
         body = unpacker.decompress(raw, limit + 1)
     except zlib.error:
         raise BodyUnreadableError from None
@@ -169,11 +169,11 @@ def _unpacked(raw: bytes, encoding: str, limit: int) -> bytes:
 
 def json_object(request: web.Request, raw: bytes, *, lenient: bool = False) -> JsonObject:
     """
-    The body *raw* as a JSON object, of which two readers think the same unless it is *lenient*.
+    The body *raw* as a JSON object; `parse_json` explains *lenient*.
 
     Raises:
-        InvalidJsonError: It is none.
-        DepthLimitError: It is nested too deep.
+        InvalidJsonError: It is not one.
+        DepthLimitError: It is nested too deeply.
     """
     return parse_json_object(raw, max_depth=request.app[OPTIONS].max_json_depth, lenient=lenient)
 
@@ -186,10 +186,10 @@ def read_json(
     lenient: bool = False,
 ) -> Coroutine[Any, Any, T]:
     """
-    What *read* makes of the body *raw*; a large one is read where it holds up nobody else.
+    The result of *read* for the JSON body *raw*; a large body is parsed off the event loop.
 
     Raises:
-        InvalidJsonError, DepthLimitError: As `json_object` says, beside what *read* raises.
+        InvalidJsonError, DepthLimitError: As for `json_object`. Errors of *read* pass through.
     """
     return run_off_loop(lambda: read(json_object(request, raw, lenient=lenient)), cost=len(raw))
 
@@ -202,9 +202,9 @@ def _refuse_announced_excess(request: web.Request, limit: int) -> None:
 
 async def expect_continue(request: web.Request) -> None:
     """
-    Invite the body of a cautious client, unless it is not taken in anyway.
+    Answer ``100 Continue`` to a client that waits for it, unless its body is refused anyway.
 
-    Other expectations are left unanswered; aiohttp would quote them in its refusal.
+    Other expectations get no answer: aiohttp would quote them in its refusal.
     """
     if request.headers.get("Expect", "").lower() != "100-continue":
         return
@@ -212,8 +212,8 @@ async def expect_continue(request: web.Request) -> None:
         refuse_announced_excess(request)
         refuse_encoding(request)
     except HttpRefusalError:
-        # Said by whoever answers.
+        # The handler refuses it again, with a problem document.
         return
     await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-    # Otherwise aiohttp takes the answer for begun, and could not send an error any more.
+    # Otherwise aiohttp believes that the answer has begun, and cannot send an error.
     request.writer.output_size = 0

@@ -1,5 +1,5 @@
 """
-``If-None-Match``: whether the reader has the thing already.
+``If-None-Match``: whether the reader already has the representation.
 """
 
 from __future__ import annotations
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 def is_known(if_none_match: str, tag: str) -> bool:
     """
-    Whether the client has what *tag* stands for already (weak comparison, RFC 9110 13.1.2).
+    Whether the client already has the representation *tag* (weak comparison, RFC 9110 13.1.2).
     """
     if if_none_match == tag:
         return True

@@ -1,11 +1,11 @@
 """
-Limits on connections: how many one address has, and how long one may take to send headers.
+Limits connections: how many one address has, and how long headers may take.
 
-aiohttp answers some requests by itself, in its own words: those that are not HTTP, and those that
-no route matches. Here they get the same problem documents as all others.
+aiohttp answers some requests itself: those that are not HTTP, and those without a route. Here they
+get problem documents, as all others do.
 
-aiohttp has no interface for this, so the classes here use private names of it. That is why
-`pyproject.toml` allows only the release that they were tried with.
+aiohttp has no interface for this, so these classes use its private names. That is why
+`pyproject.toml` pins the release that they are tested with.
 """
 
 from __future__ import annotations
@@ -31,20 +31,20 @@ from odoo_ai_config.entrypoints.http.platform.request_trace import TRACE, Reques
 
 _log = structlog.get_logger()
 
-# How long one log line stands for all connections with the same event.
+# One log line covers all connections with the same event for this long.
 _QUIET_SECONDS: Final = 60.0
 _MAX_PATHS: Final = 4096
 _HANDLING: Final[Mapping[str, Any]] = {
-    # A small body could become a large one, on the event loop, before the sender is known.
+    # Decompression on the event loop would let unknown senders expand a small body to a large one.
     "auto_decompress": False,
-    # How long the rest of an unwanted body is read, so that its sender reads the answer.
+    # How long the rest of a refused body is read, so that its sender reads the answer.
     "lingering_time": 5.0,
 }
 
 
 class HubRunner(web.AppRunner):
     """
-    Runs the hub's application on connections of its own kind, in the server and in tests.
+    Runs the hub's application on limited connections, in the server and in tests.
     """
 
     async def _make_server(self) -> web.Server:
@@ -65,20 +65,20 @@ class HubRunner(web.AppRunner):
 
 class ConnectionLimits:
     """
-    How many connections each address has, and log lines about those that were closed.
+    Counts the connections of each address, and logs those that are closed.
     """
 
     def __init__(self, options: HttpOptions) -> None:
         self.header_seconds = options.header_seconds
         self._most = options.connections_per_address
         self._open: Counter[str] = Counter()
-        # By event: how many have no line yet, and what writes their line.
+        # By event: how many are not logged yet, and the timer that logs them.
         self._untold: Counter[str] = Counter()
         self._next_lines: dict[str, asyncio.TimerHandle] = {}
 
     def admits(self, address: str) -> bool:
         """
-        Count a connection of *address*, unless there are as many as there may be.
+        Count a connection of *address*; False if the address has as many as it may have.
         """
         if self._most and self._open[address] >= self._most:
             self._note("connection_refused", address, limit=self._most)
@@ -96,7 +96,7 @@ class ConnectionLimits:
 
     def late(self, address: str) -> None:
         """
-        Note that a connection was closed because its headers did not come in time.
+        Note that a connection is closed because its headers are late.
         """
         self._note("headers_late", address, limit=self.header_seconds)
 
@@ -108,8 +108,8 @@ class ConnectionLimits:
             self._sum_up(event)
 
     def _note(self, event: str, address: str, *, limit: float) -> None:
-        # The first at once, those of the next minute as a number: a flood of connections must
-        # not become one of lines.
+        # The first is logged at once, those of the next minute as a number: a flood of
+        # connections must not become a flood of lines.
         if event in self._next_lines:
             self._untold[event] += 1
             return
@@ -127,9 +127,9 @@ class ConnectionLimits:
 
 class _RememberedRoutes:
     """
-    Handles requests as the application does, but matches no path that it has matched before.
+    Handles requests as the application does, but matches each path only once.
 
-    To match a path and check the match is a tenth of a read.
+    Matching a path takes a tenth of the time of a read.
     """
 
     def __init__(self, app: web.Application) -> None:
@@ -155,7 +155,7 @@ class _RememberedRoutes:
         try:
             response = await self._app._handle(request)  # noqa: SLF001 - see above
         except web.HTTPException:
-            # Not even the route for unknown paths matched, or an `Expect` cannot be met.
+            # Even the route for unknown paths does not match, or an `Expect` cannot be met.
             return self._trace.refused(request, RouteNotFoundError())
         if len(self._known) >= _MAX_PATHS:
             self._known.clear()
@@ -165,7 +165,7 @@ class _RememberedRoutes:
 
 class _Server(web.Server):
     """
-    Makes the connections.
+    Creates the connections.
     """
 
     limits: ConnectionLimits
@@ -180,7 +180,7 @@ class _Connection(web.RequestHandler):
     One connection.
     """
 
-    # Like the base class: every request looks several of them up.
+    # As in the base class: every request reads several of them.
     __slots__ = ("_address", "_limits", "_patience", "_trace")
 
     def __init__(
@@ -188,19 +188,19 @@ class _Connection(web.RequestHandler):
         server: _Server,
         *,
         loop: asyncio.AbstractEventLoop,
-        **settings: Any,  # noqa: ANN401 - aiohttp knows them
+        **settings: Any,  # noqa: ANN401 - aiohttp's own settings
     ) -> None:
         super().__init__(server, loop=loop, **settings)
         self._limits, self._trace = server.limits, server.trace
-        # None unless it is counted.
+        # None if the connection is not counted.
         self._address: str | None = None
-        # Runs out while the headers of a request are awaited; None while none are.
+        # The timer while the connection waits for headers, else None.
         self._patience: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         address = _address_of(transport)
         if not self._limits.admits(address):
-            # Nothing of it is read, so nothing is answered.
+            # Nothing is read from it, so nothing is answered.
             self.force_close()
             transport.close()
             return
@@ -218,11 +218,11 @@ class _Connection(web.RequestHandler):
     def data_received(self, data: bytes) -> None:
         before = self._request_count
         try:
-            # Not by `super`, which takes as long as all the rest, for each packet.
+            # Not through `super`, which takes as long as all the rest, for each packet.
             web.RequestHandler.data_received(self, data)
         except (LookupError, RuntimeError, TypeError, ValueError):
-            # aiohttp's parser fails on some malformed requests without saying so, for instance
-            # with an IndexError of the library that reads addresses.
+            # aiohttp's parser fails on some malformed requests with other errors, for instance an
+            # IndexError of the library that parses URLs.
             parser, self._parser = self._parser, _Malformed()  # type: ignore[assignment]
             super().data_received(data)
             self._parser = parser
@@ -231,10 +231,10 @@ class _Connection(web.RequestHandler):
                 self._stop_waiting()
             current = self._current_request
             if current is not None and not current.content.is_eof():
-                # A request follows a body that has not ended: it broke off. Tell its reader.
+                # The next request begins before this body has ended: tell the body's reader.
                 current.content.set_exception(web.RequestPayloadError())
         elif self._patience is None and self._waiter is not None and data:
-            # Nothing is being answered, and this is not a whole request: its headers begin.
+            # No request is being answered, and this one is incomplete: its headers begin.
             self._await_headers()
 
     def _await_headers(self) -> None:
@@ -258,7 +258,7 @@ class _Connection(web.RequestHandler):
         message: str | None = None,  # noqa: ARG002 - it quotes the request
     ) -> web.StreamResponse:
         if request.writer.output_size > 0:
-            # An answer has begun: there is no room for another one.
+            # An answer has already begun.
             raise ConnectionError
         error = exc if isinstance(exc, Exception) else TimeoutError()
         if isinstance(error, HttpProcessingError):

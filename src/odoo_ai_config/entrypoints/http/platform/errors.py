@@ -1,5 +1,5 @@
 """
-Refusals that the HTTP boundary makes by itself, before any use case is asked.
+Refusals of the HTTP boundary, before a use case runs.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from attrs import frozen
 
 class HttpRefusalError(Exception):
     """
-    A request cannot be taken in. Never raised itself.
+    A request cannot be accepted. Never raised itself.
     """
 
     code: ClassVar[str]
@@ -23,7 +23,7 @@ class HttpRefusalError(Exception):
 
 class InvalidJsonError(HttpRefusalError):
     """
-    The body is not JSON that every JSON reader understands in the same way.
+    The body is not JSON, or JSON that two parsers could read differently.
     """
 
     code = "invalid_json"
@@ -31,7 +31,7 @@ class InvalidJsonError(HttpRefusalError):
 
 class DepthLimitError(HttpRefusalError):
     """
-    The body is nested deeper than any document needs.
+    The body is nested too deeply.
     """
 
     code = "too_deep"
@@ -39,13 +39,13 @@ class DepthLimitError(HttpRefusalError):
 
 class SignatureError(HttpRefusalError):
     """
-    The sender of a request could not be verified. Never raised itself.
+    The sender of a request cannot be verified. Never raised itself.
     """
 
 
 class SignatureMissingError(SignatureError):
     """
-    A signature is required and the request carries none that can be checked.
+    A signature is required, and the request has none that can be checked.
     """
 
     code = "signature_missing"
@@ -53,7 +53,7 @@ class SignatureMissingError(SignatureError):
 
 class SignatureInvalidError(SignatureError):
     """
-    The signature does not belong to this body and any of the known secrets.
+    The signature does not match the body under any known secret.
     """
 
     code = "signature_invalid"
@@ -61,7 +61,7 @@ class SignatureInvalidError(SignatureError):
 
 class SignatureTimestampError(SignatureError):
     """
-    The signed moment is missing, malformed or outside the replay window.
+    The signed timestamp is missing, malformed or outside the replay window.
     """
 
     code = "signature_timestamp"
@@ -69,7 +69,7 @@ class SignatureTimestampError(SignatureError):
 
 class WebhookTokenInvalidError(SignatureError):
     """
-    The secret at the end of the webhook's address is not one of the account's.
+    The token at the end of the webhook's address does not belong to the account.
     """
 
     code = "webhook_token_invalid"
@@ -77,7 +77,7 @@ class WebhookTokenInvalidError(SignatureError):
 
 class BodyTooLargeError(HttpRefusalError):
     """
-    The body is larger than the hub takes in.
+    The body is larger than the hub accepts.
     """
 
     code = "body_too_large"
@@ -85,7 +85,7 @@ class BodyTooLargeError(HttpRefusalError):
 
 class MalformedRequestError(HttpRefusalError):
     """
-    What came is no HTTP, or more of its headers than the hub reads.
+    The request is not HTTP, or its headers are too long.
     """
 
     code = "malformed_request"
@@ -93,7 +93,7 @@ class MalformedRequestError(HttpRefusalError):
 
 class BodyLateError(HttpRefusalError):
     """
-    The body comes more slowly than the hub waits for.
+    The body arrives too slowly.
     """
 
     code = "body_late"
@@ -101,7 +101,7 @@ class BodyLateError(HttpRefusalError):
 
 class BodyUnreadableError(HttpRefusalError):
     """
-    The body broke off, or is not encoded as its headers say.
+    The body ended early, or is not encoded as its headers say.
     """
 
     code = "body_unreadable"
@@ -109,7 +109,7 @@ class BodyUnreadableError(HttpRefusalError):
 
 class UnsupportedMediaTypeError(HttpRefusalError):
     """
-    The body is said to be something else than JSON.
+    The content type of the body is not JSON.
     """
 
     code = "unsupported_media_type"
@@ -117,10 +117,10 @@ class UnsupportedMediaTypeError(HttpRefusalError):
 
 class UnsupportedEncodingError(HttpRefusalError):
     """
-    The body is compressed, or encoded otherwise, where that is not taken in.
+    The body has an encoding that its path does not accept.
 
     Args:
-        accepted: The encodings that are.
+        accepted: The encodings that the path accepts.
     """
 
     code = "unsupported_encoding"
@@ -140,7 +140,7 @@ class RouteNotFoundError(HttpRefusalError):
 
 class AppNotServedError(HttpRefusalError):
     """
-    The path belongs to an app that this process was told not to serve.
+    The path belongs to an app that this process does not serve.
     """
 
     code = "app_not_served"
@@ -148,7 +148,7 @@ class AppNotServedError(HttpRefusalError):
 
 class MethodNotAllowedError(HttpRefusalError):
     """
-    There is something at this path, but not for this method.
+    The path does not have this method.
     """
 
     code = "method_not_allowed"
@@ -160,7 +160,7 @@ class MethodNotAllowedError(HttpRefusalError):
 
 class RateLimitedError(HttpRefusalError):
     """
-    The caller asks more often than it may.
+    The caller sends more requests than it may.
     """
 
     code = "rate_limited"
@@ -180,7 +180,7 @@ class InvalidIdempotencyKeyError(HttpRefusalError):
 
 class UnknownEventError(HttpRefusalError):
     """
-    Nothing in the body tells which event it is, or the event is none that the hub knows.
+    The body does not identify an event, or names one that the hub does not know.
     """
 
     code = "unknown_event"
@@ -188,7 +188,7 @@ class UnknownEventError(HttpRefusalError):
 
 class TokenMissingError(HttpRefusalError):
     """
-    The token under which its password is sealed is missing in a credentials event.
+    A credentials event has no token.
     """
 
     code = "token_missing"
@@ -200,8 +200,8 @@ class FieldError:
     What is wrong with one field, without its value.
 
     Args:
-        rule: Stable name of the rule that was broken; its wording is in `texts`.
-        limit: The number that the rule speaks of, if it speaks of one.
+        rule: Stable name of the broken rule; its wording is in `texts`.
+        limit: The number in the wording of the rule, if it has one.
     """
 
     field: str
@@ -211,7 +211,7 @@ class FieldError:
 
 class InvalidFieldsError(HttpRefusalError):
     """
-    Fields hold what they must not hold.
+    Fields have invalid values.
     """
 
     code = "invalid_fields"
@@ -223,11 +223,11 @@ class InvalidFieldsError(HttpRefusalError):
 
 class IncompleteDataError(HttpRefusalError):
     """
-    Fields that must be there are absent, empty or false.
+    Required fields are missing, empty or false.
 
     Args:
         required: The fields that belong together, whether or not all of them are missing.
-        errors: Each field that is missing, and whatever else is wrong.
+        errors: Each missing field, and everything else that is wrong.
     """
 
     code = "incomplete_data"
@@ -240,7 +240,7 @@ class IncompleteDataError(HttpRefusalError):
 
 class AccountMismatchError(HttpRefusalError):
     """
-    The query and the body name different tenants; none of them wins.
+    The query and the body name different tenants.
     """
 
     code = "account_mismatch"
@@ -248,7 +248,7 @@ class AccountMismatchError(HttpRefusalError):
 
 class SourceDataMissingError(HttpRefusalError):
     """
-    A sync that brings no data: the hub cannot fetch it from Odoo.
+    A sync has no data, and the hub does not fetch it from Odoo.
     """
 
     code = "source_data_missing"
@@ -256,7 +256,7 @@ class SourceDataMissingError(HttpRefusalError):
 
 class AiServiceTaskError(HttpRefusalError):
     """
-    An operation of the old server that takes an AI service: writing texts, searching by meaning.
+    The old server did this with an AI service: writing texts, semantic search.
     """
 
     code = "ai_service_task"
@@ -264,7 +264,7 @@ class AiServiceTaskError(HttpRefusalError):
 
 class UnforeseenError(HttpRefusalError):
     """
-    Something goes wrong that nobody foresaw.
+    An unexpected error.
     """
 
     code = "internal_error"

@@ -2,7 +2,7 @@
 Reads JSON objects as Odoo fills them into attrs classes, with one cattrs converter.
 
 Odoo sends ``false`` for an empty field of almost any type, so ``false``, ``""`` and ``null``
-all mean that a field is absent; ``false`` is a value only where a boolean is expected.
+mean that a field is absent. Only a boolean field has ``false`` as a value.
 
 The type of an attribute says how its value is read. The hooks of the converter and the schemas of
 the OpenAPI document both come from it.
@@ -46,13 +46,13 @@ MAX_ITEMS: Final = 200
 MOST_ERRORS: Final = 200
 LONGEST_HOUR: Final = 24
 _MOST_DIGITS: Final = 18
-# Chatwoot counts from 1. The texts are what Python's str() makes of an empty field of Odoo.
+# Chatwoot counts from 1. The texts are Python's str() of an empty field of Odoo.
 NO_CHANNEL: Final[tuple[Json, ...]] = (0, "0", "None", "False")
 
 
 class BrokenRuleError(ValueError):
     """
-    A value breaks a rule of its type. It carries no part of the value.
+    A value breaks a rule of its type. The error does not carry the value.
     """
 
     def __init__(self, rule: str, limit: int | None = None) -> None:
@@ -64,10 +64,10 @@ class BrokenRuleError(ValueError):
 @frozen
 class WireType:
     """
-    How a value comes.
+    How a value is read from JSON.
 
     Args:
-        read: Makes the value; raises a `BrokenRuleError` or an `InvalidValueError`.
+        read: Converts the value; raises a `BrokenRuleError` or an `InvalidValueError`.
         schema: The component of the OpenAPI document that describes it.
     """
 
@@ -78,7 +78,7 @@ class WireType:
 @frozen
 class ListType:
     """
-    A list of at most so many elements.
+    A list with a maximum length.
     """
 
     element: Any
@@ -109,7 +109,7 @@ def is_absent(value: Json) -> bool:
 
 def verbatim(value: Json, _: object = None) -> str:
     """
-    A text of any length, with the space around it.
+    A text of any length; surrounding space is kept.
     """
     if not isinstance(value, str):
         raise BrokenRuleError("text")
@@ -145,7 +145,7 @@ def identifier(value: Json, _: object = None) -> str:
 
 def named(make: Callable[[str], object]) -> WireType:
     """
-    What *make* makes of an identifier.
+    An identifier that *make* converts.
     """
     return WireType(lambda value, _: make(identifier(value)), "LenientId")
 
@@ -205,17 +205,17 @@ _WIRE_TYPES: Final[Mapping[object, WireType]] = {
     PhoneNumber: named(PhoneNumber.from_text),
 }
 Identifier: TypeAlias = Annotated[str, named(str)]
-# None where Odoo says that there is no account or inbox.
+# None if Odoo's value means that there is no account or inbox.
 AnyChannel: TypeAlias = Annotated[ChatwootId | None, named(_channel)]
 FallbackPlace: TypeAlias = Annotated[int, WireType(_fallback_place, "LenientId")]
 
 
-def field_type(type_: Any) -> Any:  # noqa: ANN401 - whatever annotations and classes there are
+def field_type(type_: Any) -> Any:  # noqa: ANN401 - any annotation or class
     """
-    How an attribute of *type_* comes: a `WireType`, a `ListType`, or the class of an object.
+    How an attribute of *type_* is read: a `WireType`, a `ListType`, or the class of an object.
 
-    The annotations of a type are its `WireType`, or the greatest length of a list. None is left
-    out of it: absent values are dropped before anybody looks at their type.
+    A type is annotated with its `WireType`, or with the maximum length of a list. ``None`` in a
+    union is ignored: absent values are dropped before their type matters.
     """
     plain, *marks = get_args(type_) if get_origin(type_) is Annotated else (type_,)
     if marks and isinstance(marks[0], WireType):
@@ -231,7 +231,7 @@ def field_type(type_: Any) -> Any:  # noqa: ANN401 - whatever annotations and cl
 @frozen
 class Shape:
     """
-    What is known of a class that objects are read into.
+    How objects are read into a class.
 
     Args:
         types: The types of its attributes by name.
@@ -275,7 +275,7 @@ def _said(shape: Shape, layers: Iterable[JsonObject]) -> JsonObject:
 
 def found(name: str, layers: Mapping[str, JsonObject]) -> tuple[str, Json]:
     """
-    The path of *name* and what the first layer says that says anything of it; ``{}`` if none does.
+    The path and value of *name* in the first layer that has it; ``{}`` if no layer does.
     """
     for prefix, layer in layers.items():
         if not is_absent(layer.get(name)):
@@ -292,17 +292,17 @@ def read(
     most: int = MOST_ERRORS,
 ) -> T:
     """
-    Make a *cls* of one object, or of several of which the first that has a field wins.
+    Make a *cls* of one object or several; the first object that has a field wins.
 
     Args:
-        cls: A class whose attributes are called as the fields.
+        cls: A class whose attributes are named like the fields.
         layers: The objects by the path that leads to them, ``""`` for the body itself.
-        noted: Errors that the caller has found.
-        required: What the sender must say, if that is not all attributes without a default.
-        most: How many errors are told.
+        noted: Errors that the caller has already found.
+        required: The required fields, if they are not the attributes without a default.
+        most: The maximum number of errors to report.
 
     Raises:
-        IncompleteDataError: Something required is absent.
+        IncompleteDataError: A required field is absent.
         InvalidFieldsError: Something else is wrong.
     """
     kind: type = cls
@@ -315,7 +315,7 @@ def read(
     else:
         if not errors:
             return structured
-    # Outside of the handler, so that no refusal leads to an error that knows a value.
+    # Outside the except block, so that no refusal chains to an error that carries a value.
     required = shape.required if required is None else required
     absent = [name for name in required if found(name, layers)[1] == {}]
     missing = [FieldError(next(iter(layers)) + name, "required") for name in absent]
@@ -329,7 +329,7 @@ def errors_in(
     error: ClassValidationError | IterableValidationError, place: Callable[[str], str]
 ) -> Iterator[FieldError]:
     """
-    Each broken rule in *error*; *place* makes the path of an attribute or element.
+    Each broken rule in *error*; *place* returns the path of an attribute or element.
     """
     noted, bare = error.group_exceptions()
     for inner, note in noted:
@@ -343,7 +343,7 @@ def errors_in(
         else:
             raise inner
     for inner in bare:
-        # The class itself refuses the value of an attribute.
+        # A validator of the class refuses the attribute.
         if not isinstance(inner, InvalidValueError):
             raise inner
         yield FieldError(place(inner.field), inner.rule)
@@ -354,8 +354,8 @@ def read_object(cls: type[T], value: Json) -> T:
     Make a *cls* of an object that is part of a body.
 
     Raises:
-        BrokenRuleError: *value* is no object.
-        ClassValidationError: Something in it is wrong.
+        BrokenRuleError: *value* is not an object.
+        ClassValidationError: A member is invalid.
     """
     if not isinstance(value, dict):
         raise BrokenRuleError("object")
@@ -367,10 +367,10 @@ def read_object(cls: type[T], value: Json) -> T:
 
 def collected(read_one: Callable[[S], T], entries: Iterable[tuple[int | str, S]]) -> list[T]:
     """
-    What *read_one* makes of each of *entries*, which come with their places.
+    The results of *read_one* for *entries*, which are pairs of place and value.
 
     Raises:
-        IterableValidationError: It refuses some of them.
+        IterableValidationError: *read_one* refuses some of them.
     """
     made, errors = [], []
     for place, entry in entries:
@@ -417,5 +417,5 @@ def _hook_of(type_: object) -> _Hook:
 converter: Final = Converter()
 converter.register_structure_hook_factory(lambda _: True)(_hook_of)
 for _type, _wire in _WIRE_TYPES.items():
-    # cattrs has hooks of its own for the plain types.
+    # cattrs has its own hooks for the plain types.
     converter.register_structure_hook(_type, _wire.read)

@@ -21,9 +21,9 @@ REPLAYED: Final = {"Idempotent-Replayed": "true"}
 
 def claim_of(request: web.Request, caller: ApiKey, raw: bytes, *, about: str = "") -> Claim | None:
     """
-    The claim that a request makes to be done once; None if it makes none.
+    The idempotency claim of a request; None without a key.
 
-    *about* is what the query adds to the path and the body *raw*.
+    *about* is the part of the query that belongs to the request's digest, with the path and *raw*.
 
     Raises:
         InvalidIdempotencyKeyError: The key is empty, too long or not visible ASCII.

@@ -1,10 +1,9 @@
 """
-Reads request bodies as JSON, refusing what two readers could understand differently.
+Parses request bodies as JSON, and refuses JSON that two parsers could read differently.
 
-``json.loads`` alone takes duplicate keys, ``NaN``, endless integers and lone
-surrogates, and dies of deep nesting. Each of these costs something to look for,
-so the raw bytes are asked first whether a body could hold it at all; the bodies
-of an Odoo hardly ever do.
+``json.loads`` accepts duplicate keys, ``NaN``, integers of any length and lone surrogates, and
+fails on deep nesting. Each check costs time, so a quick look at the raw bytes comes first: bodies
+of Odoo hardly ever need the full check.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ from odoo_ai_config.entrypoints.http.platform.errors import (
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
-# Of a null character and of half a surrogate pair (and of some letters of Korean).
+# Escapes of a null character and of half a surrogate pair (and of some Korean letters).
 _NULL_ESCAPE = rb"\u0000"
 _SUSPECT_ESCAPES = (_NULL_ESCAPE, rb"\ud", rb"\uD")
 
@@ -46,21 +45,20 @@ _LONGEST_INTEGER = len(str(INTEGERS[0]))
 
 def parse_json(raw: bytes, *, max_depth: int = 32, lenient: bool = False) -> Json:
     """
-    Read *raw* as one JSON value whose every part can be stored and given back.
+    Parse *raw* as one JSON value whose every part can be stored.
 
     Args:
         raw: The body.
         max_depth: How deep arrays and objects may be nested.
-        lenient: Whether to let pass a name that is twice in an object and a number beyond 64
-            bits, where *raw* is kept as it is and nobody but the hub reads it. To look for
-            names costs four times as much. Such a number is read as a float. Texts that cannot
-            be kept pass as well: whoever takes one out mends it.
+        lenient: Whether to accept duplicate names, numbers beyond 64 bits, which become floats,
+            and texts that cannot be stored. It is for bodies that the hub keeps as they are and
+            alone reads: the check of names takes four times as long. Who uses such a text
+            repairs it.
 
     Raises:
-        InvalidJsonError: *raw* is not UTF-8, not JSON, holds a duplicate key, a
-            number beyond 64 bits or half a surrogate pair.
-        InvalidFieldsError: There is a null character in a text or a name, which JSON has and
-            no store does.
+        InvalidJsonError: *raw* is not UTF-8, not JSON, or has a duplicate key, a number beyond
+            64 bits or half a surrogate pair.
+        InvalidFieldsError: A text or a name has a null character, which no store can keep.
         DepthLimitError: Arrays and objects are nested more than *max_depth* deep.
     """
     try:
@@ -69,7 +67,7 @@ def parse_json(raw: bytes, *, max_depth: int = 32, lenient: bool = False) -> Jso
         raise DepthLimitError from None
     except ValueError:
         raise InvalidJsonError from None
-    # Counted by what is left without them: `count` takes three to five times as long.
+    # Counted by the length without them: `count` takes three to five times as long.
     may_be_deep = len(raw) - len(raw.replace(b"[", b"").replace(b"{", b"")) > max_depth
     may_hold_bad_text = (
         not lenient and b"\\" in raw and any(escape in raw for escape in _SUSPECT_ESCAPES)
@@ -83,7 +81,7 @@ def parse_json(raw: bytes, *, max_depth: int = 32, lenient: bool = False) -> Jso
 
 def parse_json_object(raw: bytes, *, max_depth: int = 32, lenient: bool = False) -> JsonObject:
     """
-    Read *raw* as `parse_json` does, refusing everything but an object.
+    Parse *raw* as `parse_json` does, and refuse everything but an object.
     """
     value = parse_json(raw, max_depth=max_depth, lenient=lenient)
     if not isinstance(value, dict):
@@ -97,7 +95,7 @@ def _read(text: bytes) -> Json:
 
 
 def _read_leniently(text: bytes) -> Json:
-    # Much quicker than Python's own reader, and stricter: that one judges what it refuses.
+    # Much faster than Python's parser, and stricter: what it refuses, Python's parser decides.
     try:
         value: Json = orjson.loads(text)
     except orjson.JSONDecodeError:
@@ -106,7 +104,7 @@ def _read_leniently(text: bytes) -> Json:
 
 
 def _walk(value: Json, max_depth: int, *, texts: bool) -> None:
-    # Level by level instead of by recursion: the depth is the sender's choice.
+    # Level by level, not recursive: the sender chooses the depth.
     level = [value]
     depth = 0
     while level:
@@ -137,7 +135,7 @@ def _refuse_null(value: Json) -> None:
 
 
 def _place_of_null(value: Json) -> Place | None:
-    # By recursion: how deep *value* is was counted before.
+    # Recursive: the depth of *value* is already checked.
     if isinstance(value, str):
         return () if _NULL in value else None
     parts: Iterable[tuple[str | int, Json]] = ()
@@ -157,7 +155,7 @@ def _refuse_constant(_: str) -> NoReturn:
 
 
 def _bounded_int(digits: str) -> int:
-    # The length first: Python refuses very long integers in its own words.
+    # The length first: Python refuses very long integers with another error.
     if len(digits) > _LONGEST_INTEGER:
         raise InvalidJsonError
     number = int(digits)

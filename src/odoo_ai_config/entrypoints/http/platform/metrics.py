@@ -1,5 +1,5 @@
 """
-What an operator can watch. No label holds a tenant, a key or anything else of a request's body.
+Metrics for operators. No label holds a tenant, a key or a part of a request's body.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from odoo_ai_config.domain.crews import CrewKind
 from odoo_ai_config.domain.identifiers import CONFIG, CREDENTIALS, METADATA
 from odoo_ai_config.domain.messages.inbox import Stage
 
-# Other kinds of documents are named by their writers, who must not fill the registry.
+# Writers choose the other kinds of documents; they must not fill the registry.
 _KINDS: Final = frozenset({str(CONFIG), str(CREDENTIALS), str(METADATA), "mapping"})
 _LATENCIES: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
-# Crews think, and may take a minute.
+# Crews may take a minute.
 _SLOW: Final = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 45, 60)
 _FAST: Final = (0.00001, 0.00005, 0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.1, 1)
 _QUEUE_KNOWN_SECONDS: Final = 5.0
@@ -34,7 +34,7 @@ _QUEUE_KNOWN_SECONDS: Final = 5.0
 
 class _Durations(Collector):
     """
-    A histogram, without the series that tell when each of its others began.
+    A histogram without its ``_created`` series.
     """
 
     def __init__(self, histogram: Histogram) -> None:
@@ -57,14 +57,14 @@ def _durations(
 
 class _Requests(Collector):
     """
-    Counts and times requests in plain numbers, on the event loop only.
+    Counts and times requests in plain numbers. Used on the event loop only.
 
     The library's counters would cost a read 3 % of its time.
     """
 
     def __init__(self) -> None:
         self._statuses: dict[tuple[str, str], dict[int, int]] = {}
-        # By route: the buckets, and the sum at the end.
+        # By route: the buckets, then the sum.
         self._seconds: dict[str, list[float]] = {}
 
     def of(self, route: str, method: str) -> Callable[[int, float], None]:
@@ -103,12 +103,12 @@ class _Requests(Collector):
 
 class _Queue:
     """
-    How many messages are where, and how old the oldest are, as the store has said last.
+    The number of messages per stage and the age of the oldest, by the store's last answer.
     """
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._messages = Gauge(
-            "odoo_ai_config_messages", "Messages by how far they are", ["stage"], registry=registry
+            "odoo_ai_config_messages", "Messages by stage", ["stage"], registry=registry
         )
         self._oldest = Gauge(
             "odoo_ai_config_oldest_message_seconds",
@@ -118,7 +118,7 @@ class _Queue:
         )
         self._store_up = Gauge(
             "odoo_ai_config_store_up",
-            "Whether the store answered when it was last asked",
+            "Whether the store answered the last query",
             registry=registry,
         )
         self._known_until = float("-inf")
@@ -127,9 +127,9 @@ class _Queue:
         self, census: Callable[[], Awaitable[Mapping[Stage, StageCount]]], clock: Clock
     ) -> None:
         """
-        Ask the store, unless it was asked a moment ago: anybody may look, as often as they like.
+        Ask the store, unless the last answer is recent: anybody may read metrics, at any rate.
 
-        While the store is away nothing is told of the queue.
+        While the store is unavailable there are no metrics of the queue.
         """
         if clock.monotonic() < self._known_until:
             return
@@ -155,9 +155,9 @@ class Metrics:
     """
     The Prometheus objects of one application, in a registry of their own.
 
-    `store`, `vault` and `crew` take the name of an operation, or the kind of a crew, and return
-    what takes the seconds of each call. `requests` does so for the route, a path's template, and
-    the method of requests; what it returns takes their status and seconds.
+    `store` and `vault` take the name of an operation, `crew` the kind of a crew; each returns a
+    function that takes the seconds of a call. `requests` takes the path's template and the method,
+    and returns a function that takes the status and the seconds of a request.
     """
 
     def __init__(self) -> None:
@@ -179,7 +179,7 @@ class Metrics:
         self.crew = _durations(
             registry,
             "odoo_ai_config_crew_seconds",
-            "Time that a crew took to say something",
+            "Time until a crew responds",
             "kind",
             _SLOW,
         )
@@ -189,25 +189,25 @@ class Metrics:
         self.queue = _Queue(registry)
         events = Counter(
             "odoo_ai_config_events",
-            "Events at the webhook by what became of them",
+            "Events at the webhook by outcome",
             ["event", "outcome", "code"],
             registry=registry,
         )
         versions = Counter(
             "odoo_ai_config_versions_written",
-            "Versions made, by kind of document",
+            "Versions written, by kind of document",
             ["kind"],
             registry=registry,
         )
         self._deliveries = Counter(
             "odoo_ai_config_delivery_steps",
-            "Steps of deliveries by what they came to",
+            "Steps of deliveries by outcome",
             ["outcome"],
             registry=registry,
         )
         self._store_failures = Counter(
             "odoo_ai_config_store_failures",
-            "Requests that the store failed, by cause",
+            "Requests that failed because of the store, by cause",
             ["cause"],
             registry=registry,
         )
@@ -218,12 +218,12 @@ class Metrics:
         ).inc
         self.failure = Counter(
             "odoo_ai_config_unexpected_errors",
-            "Requests that failed for a reason nobody foresaw",
+            "Requests that failed with an unexpected error",
             registry=registry,
         ).inc
         self._events = cache(events.labels)
         self._versions = cache(versions.labels)
-        # From zero on: the first of a kind is an increase only if there was something before.
+        # Series start at zero: otherwise the first event of a kind does not count as an increase.
         for kind in CrewKind:
             self.crew(kind.value)
         for progress in Progress:
@@ -239,13 +239,13 @@ class Metrics:
 
     def version(self, kind: str) -> None:
         """
-        Count a version that was made.
+        Count a written version.
         """
         self._versions(kind if kind in _KINDS else "other").inc()
 
     def store_failure(self, cause: str) -> None:
         """
-        Count a request that the store failed.
+        Count a request that failed because of the store.
         """
         self._store_failures.labels(cause).inc()
 
@@ -257,6 +257,6 @@ class Metrics:
 
     def exposition(self) -> bytes:
         """
-        Everything in the text format of Prometheus.
+        All metrics in the text format of Prometheus.
         """
         return generate_latest(self._registry)

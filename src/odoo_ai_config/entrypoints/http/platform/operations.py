@@ -1,8 +1,8 @@
 """
-What is asked and answered at an address, said beside the handler that does it.
+The metadata of an operation, beside its handler.
 
 A resource has a `RouteGroup`, and an `Operation` on each of its handlers. `routes.py` registers
-the groups and the description walks them: neither says again what stands here.
+the groups, and the OpenAPI description walks them.
 """
 
 from __future__ import annotations
@@ -30,31 +30,31 @@ from odoo_ai_config.entrypoints.http.platform.errors import HttpRefusalError
 from odoo_ai_config.entrypoints.http.platform.paths import named, whole_number
 
 T = TypeVar("T")
-# A handler takes the request; with a key also its holder; with a push the body, too.
+# A handler takes the request. A keyed one also takes the key, a pushed one the key and the body.
 AnyHandler: TypeAlias = Callable[..., Awaitable[web.StreamResponse]]
 H = TypeVar("H", bound=AnyHandler)
 RefusalClass: TypeAlias = type[DomainError] | type[ApplicationError] | type[HttpRefusalError]
 
 JSON: Final = "application/json"
-# What an operation may be refused with that opens or seals secrets, and one that commits.
+# The refusals of operations that open or seal secrets, and of those that commit.
 VAULT: Final = (MasterKeyMissingError, InvalidKeyRingError, SealBrokenError)
 COMMIT: Final = (ContentionError,)
 
 
 class Access(Enum):
     """
-    Who is let through to a handler.
+    Who may call a handler.
     """
 
-    OPEN = "anybody, or the handler finds out in its own way who asks"
-    KEYED = "whoever has an API key"
-    PUSHED = "whoever has one with the scope `webhook`, and signs where the operator demands it"
+    OPEN = "anybody, or the handler identifies the caller itself"
+    KEYED = "callers with an API key"
+    PUSHED = "callers with the scope `webhook`, who sign if the operator requires it"
 
 
 @frozen
 class Ref:
     """
-    A schema that no class stands for: a component of the description, by its name.
+    A schema without a class: the name of a component of the description.
     """
 
     name: str
@@ -66,8 +66,8 @@ class Query(Generic[T]):
     A parameter of the query.
 
     Args:
-        type: What its schema is derived from.
-        read: What the handler gets of its text.
+        type: The type from which its schema is derived.
+        read: Converts its text for the handler.
     """
 
     name: str
@@ -78,7 +78,7 @@ class Query(Generic[T]):
 
     def of(self, request: web.Request) -> T | None:
         """
-        What the query says; None if it is absent or empty.
+        The value in the query; None if it is absent or empty.
         """
         text = request.query.get(self.name, "")
         return named(self.name, self.read, text) if text else None
@@ -96,19 +96,19 @@ def number_query(name: str, description: str) -> Query[int]:
 @frozen
 class PageSize:
     """
-    The parameter ``limit``: how many items a page has at most.
+    The parameter ``limit``: the maximum number of items on a page.
     """
 
     default: int
     most: int
     name: str = "limit"
-    description: str = "How many at most."
+    description: str = "The maximum number of items."
     required: bool = False
 
     @property
     def type(self) -> object:
         """
-        What its schema is derived from.
+        The type from which its schema is derived.
         """
         return Annotated[
             int, Meta(ge=1, le=self.most, extra_json_schema={"default": self.default})
@@ -116,7 +116,7 @@ class PageSize:
 
     def of(self, request: web.Request) -> int:
         """
-        How many items the query asks for.
+        The number of items that the query asks for.
         """
         text = request.query.get(self.name, "")
         if not text:
@@ -144,7 +144,7 @@ class PageSize:
 @frozen
 class SignatureScheme:
     """
-    How a sender signs who may come without an API key.
+    How a sender without an API key signs its requests.
     """
 
     name: str
@@ -155,15 +155,14 @@ class SignatureScheme:
 @frozen(eq=False)
 class RouteGroup:
     """
-    Addresses that belong together.
+    Operations that belong together.
 
-    aiohttp tries those with the same prefix in their order: the most frequent one comes first.
+    aiohttp tries paths with the same prefix in order: list the most frequent one first.
 
     Args:
-        tag: Under which heading the description has them.
+        tag: Their heading in the description.
         app: The app that they belong to; None if they are always served.
-        area: What their log lines are about, one of `log_files.AREAS`; None for the server
-            itself.
+        area: The area of their log lines, one of `log_files.AREAS`; None for the server itself.
     """
 
     tag: str
@@ -175,27 +174,27 @@ class RouteGroup:
 @frozen(eq=False)
 class Operation:
     """
-    One method of one path; the decorator of the handler that serves it.
+    One method of one path. It decorates the handler that serves it.
 
     The handler's name is the ``operationId``, in camel case; its docstring is the summary and,
     from the second paragraph on, the description.
 
     Args:
-        answer: The type of what is answered with status 200; None if nothing ever is.
-        scope: What the caller's key must have; None if no key is asked for.
-        access: Who is let through. Follows from the scope if it is not given.
-        identity: The ``operationId``, if the handler's name is not it.
-        summary: Summary and description, if the docstring is not.
-        says: What the answer is, if the docstring of its class does not say it.
-        answer_headers: Those that do not follow from the other arguments.
-        path_parts: Types of parts of the path that are not what the description knows them to be.
-        request_headers: Those that do not follow from the other arguments.
+        answer: The type of the answer with status 200; None if there is no such answer.
+        scope: The scope that the caller's key needs; None if no key is needed.
+        access: Who may call it. By default it follows from the scope.
+        identity: The ``operationId``, if it is not the handler's name.
+        summary: Summary and description, if they are not the docstring.
+        says: The description of the answer, if it is not the docstring of its class.
+        answer_headers: Headers that do not follow from the other arguments.
+        path_parts: Types of parts of the path that differ from the usual ones.
+        request_headers: Headers that do not follow from the other arguments.
         body: The type of the body; None if it has none.
-        conditional: Whether ``If-None-Match`` may make it a 304.
-        idempotent: Whether an idempotency key is heeded.
-        bearer: Whether the key may come as a bearer token, too.
-        signature: What vouches for a caller as well as a key does.
-        refusals: What it may be refused with beyond what follows from the rest.
+        conditional: Whether ``If-None-Match`` can lead to a 304.
+        idempotent: Whether it accepts an idempotency key.
+        bearer: Whether the key may also come as a bearer token.
+        signature: The scheme that can replace an API key.
+        refusals: Refusals that do not follow from the other arguments.
     """
 
     group: RouteGroup

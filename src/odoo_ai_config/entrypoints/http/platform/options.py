@@ -1,5 +1,5 @@
 """
-How the HTTP boundary is set up.
+Options of the HTTP boundary.
 """
 
 from __future__ import annotations
@@ -19,23 +19,21 @@ MEBIBYTE: Final = 1024 * 1024
 @frozen
 class HttpOptions:
     """
-    Limits of the HTTP boundary, and the secrets that its senders sign with.
+    Limits of the HTTP boundary, and the secrets that senders sign with.
 
     Args:
-        version: Of the hub, as ``GET /`` tells it.
-        apps: Whose addresses are served.
-        max_collection_bytes: The same as *max_body_bytes*, for whole collections.
-        signatures: What events at the webhook are checked against.
-        requests_per_second: What one API key, or one account of Chatwoot, may ask for; 0 for no
-            limit.
-        failed_authentications_per_second: How often one address may come with a key, signature or
-            secret address that is wrong before it is told to wait; 0 for no limit.
-        connections_per_address: How many one address may have open in this process; 0 for no
-            limit.
+        version: The hub's version, which ``GET /`` shows.
+        apps: The apps that are served.
+        max_collection_bytes: As *max_body_bytes*, for whole collections.
+        signatures: How events at the webhook are verified.
+        requests_per_second: The limit of one API key or Chatwoot account; 0 for no limit.
+        failed_authentications_per_second: How often one address may send a wrong key, signature or
+            webhook token before it has to wait; 0 for no limit.
+        connections_per_address: Open connections of one address in this process; 0 for no limit.
         header_seconds: How long a connection may take to send the headers of a request.
-        body_seconds: How long a body may take, beside what its bytes add to that.
+        body_seconds: How long a body may take, plus the time that its size adds.
         cached_bytes: Memory for rendered documents.
-        unix_time: What the timestamps of signatures are held against.
+        unix_time: The clock for the timestamps of signatures.
     """
 
     version: str

@@ -1,5 +1,5 @@
 """
-Pages for people: made of the hub's own files, with nothing from elsewhere and nothing in line.
+Pages for people. They load only the hub's own files, and have no inline scripts or styles.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from odoo_ai_config.entrypoints.http.platform.conditional import is_known
 from odoo_ai_config.entrypoints.http.platform.errors import RouteNotFoundError
 
 _GUARDED: Final = {"X-Content-Type-Options": "nosniff"}
-# Icons stand in style sheets and links, as data.
+# Icons are data URLs in style sheets and links.
 _CONTENT_POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -33,14 +33,14 @@ PAGE_HEADERS: Final = (
 FILE_HEADERS: Final = ("X-Content-Type-Options",)
 _FILE_TYPES: Final = {"css": "text/css", "js": "text/javascript"}
 FILE_TYPES: Final = tuple(_FILE_TYPES.values())
-# No text can become markup, whatever a script does with it.
+# Scripts cannot turn text into markup.
 TEXT_ONLY: Final = "; require-trusted-types-for 'script'; trusted-types 'none'"
 
 
 @frozen
 class StaticBody:
     """
-    Bytes that are the same for everybody, and the entity tag that stands for them.
+    Bytes that are the same for everybody, with their entity tag.
     """
 
     content: bytes
@@ -57,14 +57,14 @@ class StaticBody:
 @functools.cache
 def packaged(folder: str, name: str) -> StaticBody:
     """
-    A file that comes with this package, read when it is first asked for.
+    A file of this package, read on first use.
     """
     return StaticBody.of((files("odoo_ai_config.entrypoints.http") / folder / name).read_bytes())
 
 
 def shown_page(text: str, headers: Mapping[str, str], policy: str = "") -> web.Response:
     """
-    A page that may load the hub's own files only. *policy* is what else it denies itself.
+    A page that may only load the hub's own files. *policy* extends its content policy.
     """
     return web.Response(
         text=text,
@@ -81,10 +81,10 @@ def shown_page(text: str, headers: Mapping[str, str], policy: str = "") -> web.R
 
 async def shown_part(request: web.Request, folder: str, files: type[StrEnum]) -> web.Response:
     """
-    What the page in *folder* is made of: the one of *files* that the address names.
+    A file of the page in *folder*: the one of *files* that the path names.
 
     Raises:
-        RouteNotFoundError: It is not made of that.
+        RouteNotFoundError: The page has no such file.
     """
     try:
         name = files(request.match_info["file"])
@@ -96,7 +96,7 @@ async def shown_part(request: web.Request, folder: str, files: type[StrEnum]) ->
 
 def shown_file(request: web.Request, body: StaticBody, media_type: str) -> web.Response:
     """
-    *body*, unless the reader has it already.
+    *body*, or 304 if the reader already has it.
     """
     headers = {**_GUARDED, "ETag": body.tag, "Cache-Control": "no-cache"}
     known = request.headers.get("If-None-Match")

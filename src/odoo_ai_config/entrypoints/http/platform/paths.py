@@ -1,5 +1,5 @@
 """
-The parts of a path and the parameters of a query, read as what they stand for.
+Reads the parts of a path and the parameters of a query.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from odoo_ai_config.entrypoints.http.platform.errors import FieldError, InvalidF
 
 T = TypeVar("T")
 
-# Beyond any version, and short enough to be an integer to every store.
+# More digits than any version has, and still an integer in every store.
 _MOST_DIGITS: Final = 15
 _YES: Final = frozenset({"1", "true", "yes"})
 
 
 def named(name: str, make: Callable[[str], T], text: str) -> T:
     """
-    What *make* makes of *text*, which stands at *name* in the request's target.
+    Convert *text*, the part *name* of the request's target, with *make*.
 
     Raises:
-        InvalidFieldsError: It refuses.
+        InvalidFieldsError: *make* refuses it.
     """
     try:
         return make(text)
@@ -46,7 +46,7 @@ def tenant_of(request: web.Request) -> TenantId:
 
 def domain_of(request: web.Request) -> BusinessArea:
     """
-    The business area that the path names, as a slug or as people write it.
+    The business area that the path names, by its slug or its label.
     """
     return named("domain", BusinessArea.from_text, request.match_info["domain"])
 
@@ -73,7 +73,7 @@ def whole_number(name: str, text: str, *, rule: str = "positive", most: int | No
     A positive integer.
 
     Raises:
-        InvalidFieldsError: *text* is none, or it is beyond *most*.
+        InvalidFieldsError: *text* is not one, or is greater than *most*.
     """
     # int() would also take "1_000", "+5" and full-width digits.
     well_formed = text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS
@@ -85,6 +85,6 @@ def whole_number(name: str, text: str, *, rule: str = "positive", most: int | No
 
 def is_asked(request: web.Request, name: str) -> bool:
     """
-    Whether the query says yes to *name*.
+    Whether *name* is true in the query.
     """
     return request.query.get(name, "").lower() in _YES

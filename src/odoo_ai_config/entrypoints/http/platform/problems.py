@@ -1,7 +1,7 @@
 """
-Turns whatever goes wrong into a problem document (RFC 9457) that repeats nothing of the request.
+Turns errors into problem documents (RFC 9457). They repeat no part of the request.
 
-Old clients read ``detail``; Odoo shows it to its user word for word.
+Old clients read ``detail``; Odoo shows it to its users word for word.
 """
 
 from __future__ import annotations
@@ -49,11 +49,11 @@ class Problem:
     """
 
     type: Literal["about:blank"] = "about:blank"
-    title: Annotated[str, Meta(description="The phrase of the status.")]
+    title: Annotated[str, Meta(description="The reason phrase of the status.")]
     status: Annotated[int, Meta(ge=400, le=599)]
     detail: Annotated[
         str,
-        Meta(description="For people, in their language; it repeats nothing of the request."),
+        Meta(description="For people, in their language. It repeats no part of the request."),
     ]
     code: Annotated[
         str,
@@ -63,16 +63,15 @@ class Problem:
         ),
     ]
     request_id: Annotated[str, Meta(description="The same as in `X-Request-ID`.")]
-    errors: (
-        Annotated[list[FieldProblem], Meta(description="What is wrong with which field.")]
-        | UnsetType
-    ) = UNSET
+    errors: Annotated[list[FieldProblem], Meta(description="The invalid fields.")] | UnsetType = (
+        UNSET
+    )
     cause: (
         Annotated[
             StoreFailure,
             Meta(
                 description="With `store_unavailable` and `store_unusable`: what the operator "
-                "has to mend."
+                "has to repair."
             ),
         ]
         | UnsetType
@@ -83,7 +82,7 @@ class Problem:
     version: (
         Annotated[
             int,
-            Meta(description="With `document_deleted`: the version that is the deletion.", ge=1),
+            Meta(description="With `document_deleted`: the version of the deletion.", ge=1),
         ]
         | UnsetType
     ) = UNSET
@@ -138,24 +137,24 @@ def refuse(request: web.BaseRequest, error: Refusal) -> web.Response:
     The answer to a request that was refused.
     """
     answer = _answer(request, error)
-    # Refused reads are too common to be news: a poller asks for what is not there yet.
+    # Refused reads are too common for the log: pollers ask for things that do not exist yet.
     quiet = request.method in {"GET", "HEAD"} and answer.status in {404, 412, 422}
     log = _log.debug if quiet else _log.info
     log("request_refused", method=request.method, status=answer.status, code=error.code)
     if isinstance(error, BodyUnreadableError | BodyLateError):
-        # Where the next request begins on this connection, nobody can tell.
+        # The start of the next request on this connection is unknown.
         answer.force_close()
     return answer
 
 
 def answer_to(error: Exception, request: web.BaseRequest, metrics: Metrics) -> web.Response:
     """
-    What a client is told whose request ended with *error*, foreseen or not.
+    The answer to a request that ended with *error*, expected or not.
     """
     if isinstance(error, Refusal):
         return refuse(request, error)
     metrics.failure()
-    # The frames without the message: a stranger's error may quote the request.
+    # The frames without the message: an unexpected error may quote the request.
     _log.error(
         "request_failed",
         error=type(error).__name__,

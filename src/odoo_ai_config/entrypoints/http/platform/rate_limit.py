@@ -1,5 +1,5 @@
 """
-How often one caller may ask, and how often one address may fail to prove who it is.
+Limits the requests of each caller, and the failed authentications of each address.
 """
 
 from __future__ import annotations
@@ -20,33 +20,33 @@ from odoo_ai_config.entrypoints.http.platform.errors import RateLimitedError
 
 _MAX_HOLDERS: Final = 10_000
 _LONGEST_DEBT: Final = 60.0
-# How many times as often as one address all addresses together may fail.
+# All addresses together may fail this many times as often as one address.
 _ADDRESSES: Final = 100
 _FRESH_SECONDS: Final = 2.0
 
 
 class TokenBuckets:
     """
-    One bucket per holder, which fills steadily and has room for the requests of one second.
+    One bucket per holder. It fills steadily and holds the requests of one second.
 
     Args:
-        rate: Requests a second; 0 for no limit.
-        clock: Seconds that never go back.
+        rate: Requests per second; 0 for no limit.
+        clock: A monotonic clock, in seconds.
     """
 
     def __init__(self, rate: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._seconds_a_token = 1 / rate if rate else 0.0
         self._clock = clock
-        # A bucket that needs longer than this to be full has no whole token left.
+        # A bucket that needs longer than this to fill has no whole token left.
         self._slack = (max(rate, 1.0) - 1) * self._seconds_a_token
         # How long after its last charge any bucket is full again.
         self.longest = self._slack + max(_LONGEST_DEBT, self._seconds_a_token)
-        # When each bucket is full. Buckets that are not here are full already.
+        # When each bucket is full. Buckets that are not here are full.
         self._full_at: dict[str, float] = {}
 
     def take(self, holder: str) -> float:
         """
-        Take one token: 0 if there was one, or else the seconds until there will be.
+        Take one token. Returns 0, or the seconds until there is a token.
         """
         if not self._seconds_a_token:
             return 0.0
@@ -72,10 +72,10 @@ class TokenBuckets:
 
     def charge(self, holder: str) -> None:
         """
-        Take one token that may not be there yet.
+        Take one token, even if the bucket is empty.
 
-        Requests that began together all find one; what they take beyond that has to come in
-        first, for a minute at most.
+        Requests that begin together all see the same token. The bucket then owes the others, for
+        a minute at most.
         """
         if not self._seconds_a_token:
             return
@@ -94,11 +94,11 @@ class TokenBuckets:
 
 class KnownKeys:
     """
-    Every API key as it was a moment ago.
+    A recent copy of all API keys.
 
-    They tell callers from strangers at addresses that have failed too often, without asking the
-    store for each. They are read at most every two seconds. While they cannot be read, nobody
-    counts as a stranger.
+    It tells callers from strangers at addresses that have failed too often, without a query for
+    each request. It is read at most every two seconds. While it cannot be read, nobody counts as
+    a stranger.
     """
 
     def __init__(self, api_keys: ApiKeyStore, clock: Callable[[], float] = time.monotonic) -> None:
@@ -114,7 +114,7 @@ class KnownKeys:
         The keys by id.
 
         Raises:
-            StoreUnavailableError: The store is away; for two seconds it is not asked again.
+            StoreUnavailableError: The store is unavailable. It is not asked again for two seconds.
         """
         async with self._reading:
             asked_at = self._clock()
@@ -122,26 +122,26 @@ class KnownKeys:
                 try:
                     keys = await self._api_keys.api_keys()
                 except ApplicationError as error:
-                    # As of now: those who wait for the lock must not wait for the store too.
+                    # As of now: requests that wait for the lock must not wait for the store, too.
                     self._failure, self._stale_at = error, self._clock() + _FRESH_SECONDS
                 else:
                     self._keys = {key.id: key for key in keys}
                     self._failure, self._stale_at = None, asked_at + _FRESH_SECONDS
             if self._failure is not None:
-                # Or else its traceback would grow with each request.
+                # Otherwise its traceback would grow with each request.
                 raise self._failure.with_traceback(None)
             return self._keys
 
 
 class FailureLimits:
     """
-    How often one address may come with a key, a signature or a secret address that is wrong.
+    Limits how often one address may send a wrong key, signature or webhook token.
 
-    An address that has failed too often may still be right the next time. To find that out must
-    not cost more than an honest request does.
+    The next request of a limited address may still be valid. Checking it must not cost more than
+    an ordinary request.
 
     Args:
-        rate: Failures a second of one address; all addresses together may fail a hundred times
+        rate: Failures per second of one address; all addresses together may fail a hundred times
             as often. 0 for no limit.
     """
 
@@ -149,13 +149,13 @@ class FailureLimits:
         self._clock = clock
         self._by_address = TokenBuckets(rate, clock)
         self._altogether = TokenBuckets(rate * _ADDRESSES, clock)
-        # When each bucket of an address is full again; 0 while nobody has failed.
+        # When the last bucket is full again; 0 while nobody has failed.
         self._calm_at = 0.0
 
     @property
     def calm(self) -> bool:
         """
-        Whether nobody has failed lately. Every request asks.
+        Whether nobody has failed recently. Every request asks this.
         """
         return not self._calm_at or self._clock() >= self._calm_at
 
@@ -174,7 +174,7 @@ class FailureLimits:
 
     def failed(self, address: str | None, wait: float = 0.0) -> None:
         """
-        Count a failure of *address*, or refuse it if `wait` said that it had to wait.
+        Count a failure of *address*, or refuse the request if `wait` was not 0.
 
         Raises:
             RateLimitedError: *wait* is not 0.
@@ -183,14 +183,14 @@ class FailureLimits:
             raise RateLimitedError(wait) from None
         self._calm_at = self._clock() + self._by_address.longest
         self._by_address.charge(source_of(address or ""))
-        # Nothing is owed beyond the limit: the effect of a flood ends with it.
+        # No debt beyond the limit: the effect of a flood ends with the flood.
         self._altogether.take("")
 
 
 @lru_cache(maxsize=4096)
 def source_of(address: str) -> str:
     """
-    What *address* counts as: an IPv4 address, or its network of 64 bits in IPv6.
+    The address that is counted: *address* for IPv4, its /64 network for IPv6.
     """
     host = address.partition("%")[0]
     if ":" not in host:
@@ -202,7 +202,7 @@ def source_of(address: str) -> str:
 @frozen
 class CallerLimits:
     """
-    Limits that keep one caller from taking the place of all others.
+    Limits that keep one caller from crowding out all others.
 
     Args:
         keys: Buckets by API key, and by account for Chatwoot.

@@ -14,7 +14,7 @@ from aiohttp import web
 from odoo_ai_config.domain.channels.mapping import ChannelKey
 from odoo_ai_config.domain.channels.routing import Route
 
-# The answer is for this reader, now.
+# The answer is only for this reader and this moment.
 NO_STORE: Final = {"Cache-Control": "no-store"}
 _ENCODER: Final = msgspec.json.Encoder()
 
@@ -35,14 +35,14 @@ def json_bytes(value: object) -> bytes:
 
 def shown(answer: object, headers: Mapping[str, str] | None = None) -> web.Response:
     """
-    A response that is *answer* in JSON.
+    A response with *answer* as JSON.
     """
     return web.Response(body=json_bytes(answer), content_type="application/json", headers=headers)
 
 
 def channel_shown(key: ChannelKey) -> dict[str, Any]:
     """
-    A channel, by the names that Odoo's events have for its parts.
+    A channel, with the field names of Odoo's events.
     """
     return {
         "chatwoot_account_id": None if key.account is None else str(key.account),

@@ -1,5 +1,5 @@
 """
-Gives each request an id and an answer, and each answer its place in the metrics.
+Gives each request an id and an answer, and counts it in the metrics.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ _VALID_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 class RequestTrace:
     """
-    Wraps handlers of one application.
+    Wraps the handlers of one application.
 
-    Wrappers, not a middleware: every path has a handler here, also unknown ones, and aiohttp's
-    work for middlewares costs a read as much as finding its document.
+    It is not a middleware: every path has a handler here, even unknown ones, and aiohttp's
+    machinery for middlewares costs as much time as reading a document.
     """
 
     def __init__(self, metrics: Metrics, last_orders: LastOrders, store_watch: StoreWatch) -> None:
@@ -47,10 +47,10 @@ class RequestTrace:
 
     def of(self, template: str, method: str, handler: Handler, area: str | None) -> Handler:
         """
-        A handler that names and counts the requests of *handler*, and answers its errors.
+        A handler that gives requests of *handler* an id, counts them and answers its errors.
 
-        It raises nothing but a cancellation. Log lines of a request have its id and the *area*,
-        unless they name another one.
+        It raises nothing but a cancellation. Log lines of a request have its id and *area*, unless
+        they name another area.
         """
         metrics = self._metrics
         count = metrics.requests(template, method)
@@ -63,7 +63,7 @@ class RequestTrace:
             started = perf_counter()
             request_id = self._name(request)
             if not quiet:
-                # aiohttp runs each request in a context of its own: nothing to unbind.
+                # aiohttp runs each request in its own context: nothing to unbind.
                 bind_contextvars(request_id=request_id, **about)
             try:
                 if hdrs.CONTENT_ENCODING in request.headers and request.body_exists:
@@ -83,7 +83,7 @@ class RequestTrace:
 
     def refused(self, request: web.BaseRequest, error: Exception) -> web.Response:
         """
-        The answer to a *request* that has no route.
+        The answer to a *request* without a route.
         """
         request_id = self._name(request)
         bind_contextvars(request_id=request_id)
@@ -102,7 +102,7 @@ class RequestTrace:
     def _sign(self, response: web.StreamResponse, request_id: str) -> None:
         headers = response.headers
         headers[_HEADER] = request_id
-        # Strangers need not know the software.
+        # Strangers do not need to know the software.
         headers[hdrs.SERVER] = _NAME
 
 

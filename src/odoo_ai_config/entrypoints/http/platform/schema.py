@@ -1,8 +1,8 @@
 """
-What answers and bodies are made of: classes that are JSON objects, and the texts within them.
+Building blocks of answers and bodies: classes that are JSON objects, and their types.
 
-The description of the interface is derived from these, so each says what a reader of it must
-know. `msgspec` reads the annotations and writes the bytes.
+The OpenAPI description is derived from them, so their texts are for its readers. `msgspec` reads
+the annotations and encodes the bytes.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ def answer(cls: type[T]) -> type[T]:
     """
     Make *cls* a frozen attrs class whose instances are JSON objects.
 
-    Its docstring describes the object, `Meta` its members; one that may be absent is
-    ``| UnsetType = UNSET``. It has no slots: Python sorts them by name, and msgspec would write
-    the members in that order.
+    Its docstring describes the object, `Meta` its members; a member that may be absent is
+    ``| UnsetType = UNSET``. The class has no slots: Python sorts slots by name, and msgspec would
+    encode the members in that order.
     """
     return attrs.frozen(cls, slots=False, kw_only=True)
 
@@ -54,11 +54,11 @@ BusinessAreaText: TypeAlias = Annotated[
         examples=["retail"],
     ),
 ]
-# As people write it: a slug is made of it.
+# As people write it; the slug is derived from it.
 BusinessAreaName: TypeAlias = Annotated[
     str,
     Meta(
-        description="The business area: a slug, or the text that it is made of.",
+        description="The business area: its slug, or the text from which the slug is derived.",
         min_length=1,
         max_length=128,
         examples=["retail"],
@@ -75,7 +75,7 @@ DocumentTypeText: TypeAlias = Annotated[
 CredentialRefText: TypeAlias = Annotated[
     str,
     Meta(
-        description="The name under which a config refers to a sealed value.",
+        description="The name by which a config refers to a sealed value.",
         pattern=_whole(identifiers.CREDENTIAL_REF),
         examples=["token_referencia"],
     ),
@@ -83,7 +83,7 @@ CredentialRefText: TypeAlias = Annotated[
 CollectionNameText: TypeAlias = Annotated[
     str,
     Meta(
-        description="As `enabled_collections` has it.",
+        description="A name of `enabled_collections`.",
         pattern=_whole(COLLECTION_NAME),
         examples=["products_informations"],
     ),
@@ -99,7 +99,7 @@ ChatwootIdText: TypeAlias = Annotated[
 MessageIdText: TypeAlias = Annotated[
     str,
     Meta(
-        description="The hub's own.",
+        description="Chosen by the hub.",
         pattern=_whole(inbox.MESSAGE_ID),
         examples=["0198b6e2-7c1f-7cc3-98f5-1a3b5c7d9e0f"],
     ),
@@ -112,9 +112,7 @@ CrewText: TypeAlias = Annotated[
     str,
     Meta(description="The crew that answers.", pattern=_whole(CREW_NAME), examples=["analytics"]),
 ]
-Version: TypeAlias = Annotated[
-    int, Meta(description="Counts from 1; each document has its own count.", ge=1)
-]
+Version: TypeAlias = Annotated[int, Meta(description="Counts from 1, for each document.", ge=1)]
 Moment: TypeAlias = Annotated[
     str,
     Meta(
@@ -126,20 +124,20 @@ Moment: TypeAlias = Annotated[
 Digest: TypeAlias = Annotated[
     str,
     Meta(
-        description="Tells the content from any other that ever had the same version; for "
+        description="Identifies the content, even among those that had the same version; for "
         "`POST /v1/reconcile`.",
         pattern="^[0-9a-f]{64}$",
     ),
 ]
 Changed: TypeAlias = Annotated[
-    bool, Meta(description="False if everything was so already; no version was made then.")
+    bool, Meta(description="False if nothing changed; then there is no new version.")
 ]
 AuthorText: TypeAlias = Annotated[
     str,
     Meta(description="Id of the API key that wrote it, or the name of a process of the hub."),
 ]
 NextPage: TypeAlias = Annotated[
-    str | None, Meta(description="What to send as `after`; null on the last page.")
+    str | None, Meta(description="The `after` of the next page; null on the last page.")
 ]
-# There, or absent: never false.
+# True or absent, never false.
 Always: TypeAlias = Annotated[bool, Meta(extra_json_schema={"const": True})]

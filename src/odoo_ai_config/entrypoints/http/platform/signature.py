@@ -1,10 +1,10 @@
 """
-Tells whether a request comes from a sender that knows a shared secret.
+Verifies that the sender of a request knows a shared secret.
 
-Three schemes are understood: Standard Webhooks, Chatwoot's own, and that of the
-old Odoo module. Whatever the headers hold, the outcome is a verified scheme, none,
-or a `SignatureError`: headers are text of a stranger, so timestamps are matched
-before they are counted and signatures are compared as bytes, in constant time.
+There are three schemes: Standard Webhooks, Chatwoot's own, and that of the old Odoo module.
+The outcome is a verified scheme, None or a `SignatureError`, for any headers. Headers are text of
+a stranger: timestamps are matched before they are parsed, and signatures are compared as bytes,
+in constant time.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ from odoo_ai_config.entrypoints.http.platform.errors import (
 
 # int() would also take "1_674", " 1674 ", "+5" and full-width digits.
 _TIMESTAMP = re.compile(r"[0-9]{1,11}")
-# A full stop in the id would let two different messages be signed as the same text.
+# With a full stop in the id, two different messages could have the same signed text.
 _MESSAGE_ID = re.compile(r"[!-\-/-~]{1,256}")
-# A sender in rotation signs twice or thrice; more only costs the receiver work.
+# A sender that rotates its secret signs two or three times; more only costs work.
 _MOST_SIGNATURES = 16
 
 
 class SignatureScheme(Enum):
     """
-    How a sender signs what it sends.
+    How a sender signs its requests.
     """
 
     STANDARD_WEBHOOKS = "standard_webhooks"
@@ -50,10 +50,10 @@ def _keys(secrets: Iterable[SigningKey]) -> tuple[SigningKey, ...]:
 @frozen
 class SignaturePolicy:
     """
-    Which secrets each scheme may be signed with, and whether a signature must be there.
+    The secrets of each scheme, and whether a signature is required.
 
-    A scheme without keys is switched off: its headers are as good as absent. Several
-    keys of one scheme are all accepted, so that a secret can be rotated without a gap.
+    A scheme without keys is off: its headers are ignored. All keys of a scheme are accepted, so
+    that a secret can be rotated without a gap.
     """
 
     standard_webhooks: tuple[SigningKey, ...] = field(default=(), converter=_keys)
@@ -65,7 +65,7 @@ class SignaturePolicy:
     @property
     def idle(self) -> bool:
         """
-        Whether there is nothing to check and nothing to demand.
+        Whether there is nothing to check and nothing is required.
         """
         return not (self.required or self.standard_webhooks or self.chatwoot or self.odoo_module)
 
@@ -79,21 +79,21 @@ def verify_signature(
     policy: SignaturePolicy,
 ) -> SignatureScheme | None:
     """
-    Find the scheme that vouches for a request; None where nothing does and nothing must.
+    Find the scheme that verifies a request; None without a signature if none is required.
 
-    A signature that can be checked and is wrong is a refusal even where none is
-    required, and so is one wrong signature beside a right one.
+    A wrong signature is refused even if none is required, and even beside a right one of another
+    scheme.
 
     Args:
-        headers: Looked up regardless of case, as aiohttp's headers are.
-        body: The bytes as they came.
-        parsed_body: Reads the body for the old Odoo module, which signs it
-            re-serialised; called only where that scheme has to be checked.
+        headers: A case-insensitive mapping, as aiohttp's headers are.
+        body: The bytes as received.
+        parsed_body: Parses the body for the scheme of the old Odoo module, which signs it
+            serialised again; called only to check that scheme.
         now: Unix time in seconds.
-        policy: What is known and demanded of senders.
+        policy: The secrets and requirements.
 
     Raises:
-        SignatureError: The one of its subclasses that says why.
+        SignatureError: One of its subclasses.
     """
     verified: list[SignatureScheme] = []
     if policy.standard_webhooks and (given := headers.get("webhook-signature")) is not None:
@@ -151,8 +151,8 @@ def _timely(timestamp: str, now: float, tolerance: int) -> bytes:
 
 
 def _require_match(given: Iterable[str], expected: Iterable[bytes]) -> None:
-    # What is not ASCII becomes "?", which no expected signature holds. Every pair is
-    # compared, so that the time says nothing of which secret matched.
+    # Non-ASCII characters become "?", which no signature has. Every pair is compared, so that
+    # the time does not tell which secret matches.
     candidates = [signature.encode("ascii", "replace") for signature in given]
     matches = [
         hmac.compare_digest(candidate, signature)

@@ -17,21 +17,21 @@ from odoo_ai_config.application.errors import (
 
 _log = structlog.get_logger(area="config")
 
-# An idle hub also finds out that its disk is full or its log is gone.
+# So that an idle hub also notices a full disk or a missing log.
 _IDLE_LOOKS: Final = 30
 
 
 class StoreWatch:
     """
-    Is told of every request that the store failed, and checks the store itself while it fails.
+    Notes requests that fail because of the store, and checks the store while it fails.
 
-    The log has one line when a failure begins, one when its cause changes and one when it is over,
-    with the number of requests that failed.
+    It logs when a failure begins, when its cause changes and when it ends, with the number of
+    failed requests.
 
     Args:
         check: Returns if the store can be read and written now.
-        count: Takes the cause of each request's failure.
-        idle: Looks for each check of a store that does not fail.
+        count: Called with the cause of each failed request.
+        idle: A healthy store is checked at every *idle*-th look.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class StoreWatch:
 
     def failed(self, error: Exception) -> None:
         """
-        Note the error that a request ended with.
+        Note the error of a request.
         """
         if isinstance(error, StoreUnavailableError | StoreUnusableError):
             self._requests += 1
@@ -62,7 +62,7 @@ class StoreWatch:
         Return if the store can be read and written now.
 
         Raises:
-            StoreUnavailableError, StoreUnusableError: It cannot.
+            StoreUnavailableError, StoreUnusableError: It cannot be.
         """
         await self._check()
         if self._failure is not None:
@@ -71,7 +71,7 @@ class StoreWatch:
 
     async def look(self) -> None:
         """
-        Check the store while it fails, else at each *idle*-th look.
+        Check the store if it fails, else at every *idle*-th look.
         """
         self._looks += 1
         if self._failure is not None or self._looks % self._idle == 0:
