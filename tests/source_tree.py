@@ -8,6 +8,7 @@ import ast
 import importlib
 import pkgutil
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 from odoo_ai_config import domain
@@ -38,6 +39,9 @@ def domain_errors() -> list[type[DomainError]]:
     """
     Every refusal of the domain, whichever module it stands in.
     """
-    for module in pkgutil.walk_packages(domain.__path__, f"{domain.__name__}."):
-        importlib.import_module(module.name)
-    return sorted(DomainError.__subclasses__(), key=lambda error: error.__name__)
+    modules = pkgutil.walk_packages(domain.__path__, f"{domain.__name__}.")
+    classes = chain.from_iterable(
+        vars(importlib.import_module(module.name)).values() for module in modules
+    )
+    found = {one for one in classes if isinstance(one, type) and issubclass(one, DomainError)}
+    return sorted(found - {DomainError}, key=lambda error: error.__name__)

@@ -97,7 +97,7 @@ def domain_classes_that_inherit(path: str, tree: ast.Module) -> Iterator[str]:
         return
     for cls in classes(tree):
         for base in base_names(cls):
-            is_root = cls.name == "DomainError" and base == "Exception"
+            is_root = cls.name == "CodedError" and base == "Exception"
             if not (is_root or DOMAIN_BASES.fullmatch(base)):
                 yield f"{path}: class {cls.name}({base})"
 

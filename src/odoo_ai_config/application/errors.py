@@ -5,18 +5,16 @@ Errors of the application, one class per reason, each with a stable *code*.
 from __future__ import annotations
 
 from enum import Enum
-from typing import ClassVar
+
+from attrs import frozen
+
+from odoo_ai_config.domain.errors import CodedError
 
 
-class ApplicationError(Exception):
+class ApplicationError(CodedError):
     """
     Something outside the domain prevented an operation. Never raised itself.
     """
-
-    code: ClassVar[str]
-
-    def __str__(self) -> str:
-        return (type(self).__doc__ or "").strip().split("\n", maxsplit=1)[0]
 
 
 class StoreFailure(Enum):
@@ -43,18 +41,16 @@ class StoreFailure(Enum):
     UNSUITABLE = "unsuitable"
 
 
+@frozen
 class StoreUnavailableError(ApplicationError):
     """
     The store does not answer; the operation may be tried again.
     """
 
-    code = "store_unavailable"
-
-    def __init__(self, failure: StoreFailure = StoreFailure.AWAY) -> None:
-        super().__init__(failure)
-        self.failure = failure
+    failure: StoreFailure = StoreFailure.AWAY
 
 
+@frozen
 class StoreUnusableError(ApplicationError):
     """
     The store answers, but cannot give the guarantees that the hub needs.
@@ -63,12 +59,8 @@ class StoreUnusableError(ApplicationError):
         advice: What the operator can do about it; never holds a credential.
     """
 
-    code = "store_unusable"
-
-    def __init__(self, advice: str, failure: StoreFailure = StoreFailure.UNSUITABLE) -> None:
-        super().__init__(advice, failure)
-        self.advice = advice
-        self.failure = failure
+    advice: str
+    failure: StoreFailure = StoreFailure.UNSUITABLE
 
     def __str__(self) -> str:
         return self.advice
@@ -87,9 +79,8 @@ class MessageRecordedError(ApplicationError):
     The same message was received before.
     """
 
-    code = "message_recorded"
 
-
+@frozen
 class CrewUnavailableError(ApplicationError):
     """
     The crew cannot be reached or cannot answer now; it may be asked again.
@@ -98,19 +89,13 @@ class CrewUnavailableError(ApplicationError):
         retry_after: Seconds that the crew asks to wait, if it does.
     """
 
-    code = "crew_unavailable"
-
-    def __init__(self, retry_after: float | None = None) -> None:
-        super().__init__(retry_after)
-        self.retry_after = retry_after
+    retry_after: float | None = None
 
 
 class CrewRefusedError(ApplicationError):
     """
     The crew refuses the message; asking again is useless.
     """
-
-    code = "crew_refused"
 
 
 class TargetForbiddenError(ApplicationError):
@@ -120,9 +105,8 @@ class TargetForbiddenError(ApplicationError):
     It is in a private network, or it has no TLS and the operator does not allow it.
     """
 
-    code = "target_forbidden"
 
-
+@frozen
 class ChatwootUnavailableError(ApplicationError):
     """
     Chatwoot cannot be reached or cannot take the answer now; it may be tried again.
@@ -131,11 +115,7 @@ class ChatwootUnavailableError(ApplicationError):
         retry_after: Seconds that Chatwoot asks to wait, if it does.
     """
 
-    code = "chatwoot_unavailable"
-
-    def __init__(self, retry_after: float | None = None) -> None:
-        super().__init__(retry_after)
-        self.retry_after = retry_after
+    retry_after: float | None = None
 
 
 class ChatwootRefusedError(ApplicationError):
@@ -143,23 +123,17 @@ class ChatwootRefusedError(ApplicationError):
     Chatwoot refuses the answer: the token, the account or the conversation is wrong.
     """
 
-    code = "chatwoot_refused"
-
 
 class TenantKeyChangedError(ApplicationError):
     """
     The tenant's data key was made or rotated meanwhile.
     """
 
-    code = "tenant_key_changed"
-
 
 class ContentionError(ApplicationError):
     """
     Too many writers want the same document; the operation may be tried again.
     """
-
-    code = "contention"
 
 
 class SealBrokenError(ApplicationError):
@@ -168,8 +142,6 @@ class SealBrokenError(ApplicationError):
 
     The cause (wrong key, wrong place, damaged bytes) is never told.
     """
-
-    code = "seal_broken"
 
 
 class MasterKeyMissingError(ApplicationError):
@@ -180,8 +152,6 @@ class MasterKeyMissingError(ApplicationError):
         master_ids: Ids of the missing master keys; an id is the key's fingerprint.
     """
 
-    code = "master_key_missing"
-
     def __init__(self, *master_ids: str) -> None:
         super().__init__(*master_ids)
         self.master_ids = master_ids
@@ -190,6 +160,7 @@ class MasterKeyMissingError(ApplicationError):
         return f"The key ring does not have the master keys {', '.join(self.master_ids)}."
 
 
+@frozen
 class InvalidKeyRingError(ApplicationError):
     """
     The key ring cannot be used.
@@ -198,11 +169,7 @@ class InvalidKeyRingError(ApplicationError):
         advice: What the operator can do about it; never holds a key.
     """
 
-    code = "invalid_key_ring"
-
-    def __init__(self, advice: str) -> None:
-        super().__init__(advice)
-        self.advice = advice
+    advice: str
 
     def __str__(self) -> str:
         return self.advice

@@ -32,16 +32,13 @@ class Scope(enum.Enum):
 ALL_SCOPES = frozenset(Scope)
 
 
+@frozen
 class ScopeMissingError(DomainError):
     """
     The API key does not have the scope that the operation requires.
     """
 
-    code = "scope_missing"
-
-    def __init__(self, scope: Scope) -> None:
-        super().__init__(scope)
-        self.scope = scope
+    scope: Scope
 
 
 SHORTEST_SECRET: Final = 20

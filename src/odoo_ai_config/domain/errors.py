@@ -9,20 +9,39 @@ A refusal with an attribute of a domain type stands in the module of that type.
 
 from __future__ import annotations
 
-from typing import ClassVar
+import re
+from typing import ClassVar, Final
+
+from attrs import frozen
+
+_NEXT_WORD: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 
-class DomainError(Exception):
+class CodedError(Exception):
     """
-    A rule of the domain refused a request. Only subclasses are raised.
+    Why something is not done, with a stable *code* for programs. Only subclasses are raised.
+
+    The code is the name of the class in snake case, unless the class states another one.
     """
 
     code: ClassVar[str]
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "code" not in vars(cls):
+            cls.code = _NEXT_WORD.sub("_", cls.__name__.removesuffix("Error")).lower()
 
     def __str__(self) -> str:
         return (type(self).__doc__ or "").strip().split("\n", maxsplit=1)[0]
 
 
+class DomainError(CodedError):
+    """
+    A rule of the domain refused a request. Never raised itself.
+    """
+
+
+@frozen
 class InvalidValueError(DomainError):
     """
     A value does not have the form that its field requires.
@@ -32,17 +51,14 @@ class InvalidValueError(DomainError):
         rule: Stable name of the broken rule, for instance ``tenant_id``.
     """
 
-    code = "invalid_value"
-
-    def __init__(self, field: str, rule: str) -> None:
-        super().__init__(field, rule)
-        self.field = field
-        self.rule = rule
+    field: str
+    rule: str
 
     def __str__(self) -> str:
         return f"{self.field} does not follow the rule {self.rule!r}."
 
 
+@frozen
 class InvalidYamlError(DomainError):
     """
     A text is not acceptable YAML 1.2.
@@ -52,12 +68,8 @@ class InvalidYamlError(DomainError):
         column: Likewise.
     """
 
-    code = "invalid_yaml"
-
-    def __init__(self, line: int = 0, column: int = 0) -> None:
-        super().__init__(line, column)
-        self.line = line
-        self.column = column
+    line: int = 0
+    column: int = 0
 
     def __str__(self) -> str:
         return f"Not acceptable YAML 1.2 (line {self.line}, column {self.column})."
@@ -68,9 +80,8 @@ class RevisionConflictError(DomainError):
     Another writer changed the same thing first.
     """
 
-    code = "revision_conflict"
 
-
+@frozen
 class PreconditionFailedError(DomainError):
     """
     The document is not at the version that the writer expects.
@@ -81,9 +92,7 @@ class PreconditionFailedError(DomainError):
 
     code = "version_mismatch"
 
-    def __init__(self, current: int) -> None:
-        super().__init__(current)
-        self.current = current
+    current: int
 
 
 class DocumentNotFoundError(DomainError):
@@ -91,19 +100,14 @@ class DocumentNotFoundError(DomainError):
     The document does not exist.
     """
 
-    code = "document_not_found"
 
-
+@frozen
 class DocumentDeletedError(DomainError):
     """
     The document is deleted; the history keeps its versions.
     """
 
-    code = "document_deleted"
-
-    def __init__(self, version: int) -> None:
-        super().__init__(version)
-        self.version = version
+    version: int
 
 
 class RevisionNotFoundError(DomainError):
@@ -119,15 +123,11 @@ class TenantNotFoundError(DomainError):
     The tenant does not exist.
     """
 
-    code = "tenant_not_found"
-
 
 class MappingNotFoundError(DomainError):
     """
     No channel was ever mapped.
     """
-
-    code = "mapping_not_found"
 
 
 class CredentialNotFoundError(DomainError):
@@ -135,17 +135,14 @@ class CredentialNotFoundError(DomainError):
     The tenant has no sealed value under this reference.
     """
 
-    code = "credential_not_found"
-
 
 class UnknownFingerprintError(DomainError):
     """
     A credentials document names a sealed value that the tenant does not have.
     """
 
-    code = "unknown_fingerprint"
 
-
+@frozen
 class EncryptedValueError(DomainError):
     """
     A value is ciphertext of the replaced server, which the hub cannot open.
@@ -154,11 +151,7 @@ class EncryptedValueError(DomainError):
         field: The place of the value.
     """
 
-    code = "encrypted_value"
-
-    def __init__(self, field: str) -> None:
-        super().__init__(field)
-        self.field = field
+    field: str
 
 
 class InvalidApiKeyError(DomainError):
@@ -166,15 +159,11 @@ class InvalidApiKeyError(DomainError):
     The API key is missing, unknown or revoked.
     """
 
-    code = "invalid_api_key"
-
 
 class ApiKeyNotFoundError(DomainError):
     """
     No API key has this id.
     """
-
-    code = "api_key_not_found"
 
 
 class TenantForbiddenError(DomainError):
@@ -182,15 +171,11 @@ class TenantForbiddenError(DomainError):
     The API key is bound to another tenant.
     """
 
-    code = "tenant_forbidden"
-
 
 class IdempotencyKeyReusedError(DomainError):
     """
     An earlier request used the idempotency key with another body.
     """
-
-    code = "idempotency_key_reused"
 
 
 class MessageNotFoundError(DomainError):
@@ -198,15 +183,11 @@ class MessageNotFoundError(DomainError):
     The message does not exist, or is pruned.
     """
 
-    code = "message_not_found"
-
 
 class CrewNotFoundError(DomainError):
     """
     The tenant has no crew of that name, or no default crew.
     """
-
-    code = "crew_not_found"
 
 
 class CollectionNotFoundError(DomainError):
@@ -214,15 +195,11 @@ class CollectionNotFoundError(DomainError):
     Nothing was ever pushed into the collection.
     """
 
-    code = "collection_not_found"
-
 
 class CollectionNotEnabledError(DomainError):
     """
     The tenant's settings do not enable the collection.
     """
-
-    code = "collection_not_enabled"
 
 
 class ItemNotFoundError(DomainError):
@@ -230,12 +207,8 @@ class ItemNotFoundError(DomainError):
     The collection has no item with this id.
     """
 
-    code = "item_not_found"
-
 
 class CursorExpiredError(DomainError):
     """
     The hub no longer knows all changes since the cursor was given.
     """
-
-    code = "cursor_expired"

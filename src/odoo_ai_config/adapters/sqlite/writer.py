@@ -23,9 +23,8 @@ from odoo_ai_config.adapters.sqlite.connection import (
 )
 from odoo_ai_config.adapters.sqlite.jobs import Batcher, Job, run_batch
 from odoo_ai_config.adapters.sqlite.schema import require_known
-from odoo_ai_config.application.errors import ApplicationError
 from odoo_ai_config.domain.channels.mapping import MappingRevision
-from odoo_ai_config.domain.errors import DomainError
+from odoo_ai_config.domain.errors import CodedError
 
 T = TypeVar("T")
 
@@ -36,7 +35,7 @@ _PROOF_SECONDS: Final = 1.0
 _AS_MUCH_AS_AN_EVENT: Final = 4 * 1024 * 1024
 # Errors that concern one write only: a refusal, or a value that SQLite cannot hold (a lone
 # surrogate, an integer beyond 64 bits).
-_REFUSALS: Final = (DomainError, ApplicationError, ValueError, OverflowError)
+_REFUSALS: Final = (CodedError, ValueError, OverflowError)
 
 
 @frozen(eq=False)

@@ -23,17 +23,14 @@ CREW_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 _MAX_SEQUENCE: Final = 2**31 - 1
 
 
+@frozen
 class ChannelOwnedError(DomainError):
     """
     The channel belongs to another tenant, and the caller's key is bound to one.
     """
 
-    code = "channel_owned"
-
-    def __init__(self, owner: TenantId, claimant: TenantId) -> None:
-        super().__init__(owner, claimant)
-        self.owner = owner
-        self.claimant = claimant
+    owner: TenantId
+    claimant: TenantId
 
 
 class AccountSharedError(DomainError):
@@ -41,23 +38,17 @@ class AccountSharedError(DomainError):
     The account has channels of other tenants only, and the caller's key is bound to one tenant.
     """
 
-    code = "account_shared"
-
 
 class NumberTakenError(DomainError):
     """
     Another tenant has the special number in a shared account, and the caller's key is bound.
     """
 
-    code = "number_taken"
-
 
 class FallbackReservedError(DomainError):
     """
     A fallback takes messages of unmapped accounts, and the caller's key is bound to one tenant.
     """
-
-    code = "fallback_reserved"
 
 
 # Why a key that is bound to one tenant may not write a mapping.

@@ -79,16 +79,13 @@ STUCK: Final = frozenset({Stage.UNRESOLVED, Stage.DEAD})
 _ASKED: Final = frozenset({Stage.QUEUED, Stage.AWAITING})
 
 
+@frozen
 class WrongStageError(DomainError):
     """
     The operation is not possible at the message's present stage.
     """
 
-    code = "wrong_stage"
-
-    def __init__(self, stage: Stage) -> None:
-        super().__init__(stage)
-        self.stage = stage
+    stage: Stage
 
 
 @frozen

@@ -17,7 +17,6 @@ from cyclopts import (
 )
 
 from odoo_ai_config.application.errors import (
-    ApplicationError,
     InvalidKeyRingError,
     MasterKeyMissingError,
     StoreFailure,
@@ -25,8 +24,7 @@ from odoo_ai_config.application.errors import (
     StoreUnusableError,
 )
 from odoo_ai_config.application.messages.intake import NO_ROUTE
-from odoo_ai_config.domain.errors import DomainError
-from odoo_ai_config.entrypoints.http.platform.errors import HttpRefusalError
+from odoo_ai_config.domain.errors import CodedError
 from odoo_ai_config.entrypoints.http.platform.problems import problem_of
 from odoo_ai_config.entrypoints.http.platform.refusals import REFUSALS
 from odoo_ai_config.entrypoints.http.platform.texts import Language
@@ -81,12 +79,10 @@ _STORE_ADVICE: Final[Mapping[StoreFailure, str]] = {
 }
 
 
-EXPECTED = (CommandError, SettingsError, DomainError, ApplicationError, HttpRefusalError)
+EXPECTED = (CommandError, SettingsError, CodedError)
 
 
-def advice_on(
-    error: CommandError | SettingsError | DomainError | ApplicationError | HttpRefusalError,
-) -> str:
+def advice_on(error: CommandError | SettingsError | CodedError) -> str:
     """
     The text for the operator, who may see more than a client over HTTP: which keys are missing.
     """

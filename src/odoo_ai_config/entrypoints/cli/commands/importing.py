@@ -18,14 +18,14 @@ from rich.progress import track
 
 from odoo_ai_config.application.documents.reading import yaml_of
 from odoo_ai_config.application.documents.writing import DocumentWrite
-from odoo_ai_config.application.errors import ApplicationError, StoreUnavailableError
+from odoo_ai_config.application.errors import StoreUnavailableError
 from odoo_ai_config.domain.channels.sections import (
     MappingSections,
     merged_sections,
     replaced_sections,
 )
 from odoo_ai_config.domain.documents.revisions import content_of
-from odoo_ai_config.domain.errors import DomainError
+from odoo_ai_config.domain.errors import CodedError
 from odoo_ai_config.domain.identifiers import DocumentKey
 from odoo_ai_config.domain.json_types import JsonObject
 from odoo_ai_config.entrypoints.cli.document_files import DocumentFile, document_files
@@ -34,7 +34,6 @@ from odoo_ai_config.entrypoints.cli.refusals import CommandError, advice_on
 from odoo_ai_config.entrypoints.cli.session import OPERATOR, rehearsing, session
 from odoo_ai_config.entrypoints.cli.terminal import say, tell
 from odoo_ai_config.entrypoints.http.channels.payloads import mapping_sections
-from odoo_ai_config.entrypoints.http.platform.errors import HttpRefusalError
 from odoo_ai_config.entrypoints.http.platform.json_body import parse_json_object
 from odoo_ai_config.entrypoints.http.platform.notices import NOTICES
 from odoo_ai_config.entrypoints.wiring import Services
@@ -130,7 +129,7 @@ class _Importer:
             return await self._publish(file.path, file.key)
         except StoreUnavailableError:
             raise
-        except (CommandError, DomainError, ApplicationError) as error:
+        except (CommandError, CodedError) as error:
             return FileReport(Fate.FAILED, file.path, advice_on(error))
 
     async def _publish(self, path: Path, key: DocumentKey) -> FileReport:
@@ -157,7 +156,7 @@ class _Importer:
         """
         try:
             sections = _sections_of(path, self._services.ports.yaml.parse)
-        except (CommandError, DomainError, HttpRefusalError) as error:
+        except (CommandError, CodedError) as error:
             return FileReport(Fate.FAILED, path, advice_on(error))
         known = [revision.mapping for revision in await self._services.ports.channels.mappings()]
         changed = (replaced_sections if replace else merged_sections)(known, sections)

@@ -14,7 +14,6 @@ from multidict import istr
 from structlog.typing import FilteringBoundLogger
 
 from odoo_ai_config.application.errors import (
-    ApplicationError,
     MessageRecordedError,
     StoreUnavailableError,
     StoreUnusableError,
@@ -23,7 +22,7 @@ from odoo_ai_config.application.messages.intake import Receipt, Reception
 from odoo_ai_config.application.messages.payloads import read_event
 from odoo_ai_config.domain.access import Scope, ScopeMissingError
 from odoo_ai_config.domain.credentials.secrets import SecretText, digest_of
-from odoo_ai_config.domain.errors import DomainError, InvalidApiKeyError, TenantForbiddenError
+from odoo_ai_config.domain.errors import CodedError, InvalidApiKeyError, TenantForbiddenError
 from odoo_ai_config.domain.messages.receiving import MESSAGE_CREATED, OTHER_EVENTS, ChatwootEvent
 from odoo_ai_config.entrypoints.apps import App
 from odoo_ai_config.entrypoints.http.chatwoot.schemas import Receipt as ReceiptAnswer
@@ -148,7 +147,7 @@ async def receive_message(request: web.Request) -> web.Response:
         receipt = await app[SERVICES].receive_message(
             event, SecretText.from_utf8(raw), caller=sender.caller
         )
-    except (DomainError, ApplicationError, HttpRefusalError) as error:
+    except CodedError as error:
         app[METRICS].event(_name_of(event), "refused", error.code)
         raise
     name = _name_of(event)

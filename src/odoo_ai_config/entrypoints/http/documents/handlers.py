@@ -19,6 +19,7 @@ from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.documents.diffing import ChangeKind, ValueChange
 from odoo_ai_config.domain.documents.revisions import Revision
 from odoo_ai_config.domain.errors import (
+    CodedError,
     DocumentDeletedError,
     DocumentNotFoundError,
     EncryptedValueError,
@@ -59,7 +60,6 @@ from odoo_ai_config.entrypoints.http.platform.operations import (
     PageSize,
     Query,
     Ref,
-    RefusalClass,
     RouteGroup,
     number_query,
 )
@@ -142,7 +142,7 @@ def _writing(
     method: str,
     path: str,
     body: str,
-    *refusals: RefusalClass,
+    *refusals: type[CodedError],
     media_type: str = JSON,
 ) -> Operation:
     return Operation(

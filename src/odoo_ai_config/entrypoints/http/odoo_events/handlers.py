@@ -12,14 +12,13 @@ from aiohttp import web
 from msgspec import UNSET
 from structlog.contextvars import bind_contextvars
 
-from odoo_ai_config.application.errors import ApplicationError
 from odoo_ai_config.application.off_loop import run_off_loop
 from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.changes import Claim
 from odoo_ai_config.domain.channels.mapping import MAPPING_REFUSALS, ChannelMapping
 from odoo_ai_config.domain.documents.syncs import CompanyMetadataSync, CredentialsSync
 from odoo_ai_config.domain.errors import (
-    DomainError,
+    CodedError,
     EncryptedValueError,
     InvalidYamlError,
     TenantForbiddenError,
@@ -39,7 +38,6 @@ from odoo_ai_config.entrypoints.http.platform.app_keys import EVENT, LOG, METRIC
 from odoo_ai_config.entrypoints.http.platform.authentication import pushed_body
 from odoo_ai_config.entrypoints.http.platform.bodies import read_json
 from odoo_ai_config.entrypoints.http.platform.errors import (
-    HttpRefusalError,
     IncompleteDataError,
     TokenMissingError,
     UnknownEventError,
@@ -113,7 +111,7 @@ async def receive_event(request: web.Request, caller: ApiKey) -> web.Response:
         event = request[EVENT] = event_of(body)
         read = await run_off_loop(lambda: _READERS[event](body), cost=len(raw))
         outcome = await _taken_in(app[SERVICES], read, caller, claim_of(request, caller, raw))
-    except (DomainError, ApplicationError, HttpRefusalError) as error:
+    except CodedError as error:
         metrics.event(_name_of(request), "refused", error.code)
         raise
     finally:

@@ -17,6 +17,7 @@ import msgspec
 from odoo_ai_config.application import errors as application
 from odoo_ai_config.domain import errors as domain
 from odoo_ai_config.domain.access import Scope, ScopeMissingError
+from odoo_ai_config.domain.errors import CodedError
 from odoo_ai_config.domain.json_types import Json, JsonObject
 from odoo_ai_config.entrypoints.apps import App
 from odoo_ai_config.entrypoints.http.openapi.components import PATH_PARTS
@@ -26,7 +27,6 @@ from odoo_ai_config.entrypoints.http.platform.operations import (
     AnyHandler,
     Operation,
     Ref,
-    RefusalClass,
     RouteGroup,
 )
 from odoo_ai_config.entrypoints.http.platform.problems import Problem
@@ -200,13 +200,13 @@ class Describer:
             }
         return answers
 
-    def _refused(self, errors: Iterable[RefusalClass]) -> JsonObject:
+    def _refused(self, errors: Iterable[type[CodedError]]) -> JsonObject:
         """
         The answers, by status, of an operation that may refuse with *errors*.
 
         Operations share them.
         """
-        found = {(REFUSALS[error].status, error.code) for error in (http.UnforeseenError, *errors)}
+        found = {(REFUSALS[error].status, error.code) for error in errors}
         refused: JsonObject = {}
         for status, group in groupby(sorted(found), key=lambda entry: entry[0]):
             codes = [code for _, code in group]
@@ -247,7 +247,8 @@ def _request_headers(operation: Operation) -> Iterator[str]:
     yield from ("X-Request-ID", "Accept-Language")
 
 
-def _refusals(operation: Operation) -> Iterator[RefusalClass]:
+def _refusals(operation: Operation) -> Iterator[type[CodedError]]:
+    yield http.UnforeseenError
     yield http.UnsupportedEncodingError
     yield from operation.refusals
     if operation.access is not Access.OPEN:

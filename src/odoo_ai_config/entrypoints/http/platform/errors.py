@@ -5,28 +5,22 @@ Refusals of the HTTP boundary, before a use case runs.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import ClassVar
 
 from attrs import frozen
 
+from odoo_ai_config.domain.errors import CodedError
 
-class HttpRefusalError(Exception):
+
+class HttpRefusalError(CodedError):
     """
     A request cannot be accepted. Never raised itself.
     """
-
-    code: ClassVar[str]
-
-    def __str__(self) -> str:
-        return (type(self).__doc__ or "").strip().split("\n", maxsplit=1)[0]
 
 
 class InvalidJsonError(HttpRefusalError):
     """
     The body is not JSON, or JSON that two parsers could read differently.
     """
-
-    code = "invalid_json"
 
 
 class DepthLimitError(HttpRefusalError):
@@ -48,15 +42,11 @@ class SignatureMissingError(SignatureError):
     A signature is required, and the request has none that can be checked.
     """
 
-    code = "signature_missing"
-
 
 class SignatureInvalidError(SignatureError):
     """
     The signature does not match the body under any known secret.
     """
-
-    code = "signature_invalid"
 
 
 class SignatureTimestampError(SignatureError):
@@ -64,15 +54,11 @@ class SignatureTimestampError(SignatureError):
     The signed timestamp is missing, malformed or outside the replay window.
     """
 
-    code = "signature_timestamp"
-
 
 class WebhookTokenInvalidError(SignatureError):
     """
     The token at the end of the webhook's address does not belong to the account.
     """
-
-    code = "webhook_token_invalid"
 
 
 class BodyTooLargeError(HttpRefusalError):
@@ -80,15 +66,11 @@ class BodyTooLargeError(HttpRefusalError):
     The body is larger than the hub accepts.
     """
 
-    code = "body_too_large"
-
 
 class MalformedRequestError(HttpRefusalError):
     """
     The request is not HTTP, or its headers are too long.
     """
-
-    code = "malformed_request"
 
 
 class BodyLateError(HttpRefusalError):
@@ -96,15 +78,11 @@ class BodyLateError(HttpRefusalError):
     The body arrives too slowly.
     """
 
-    code = "body_late"
-
 
 class BodyUnreadableError(HttpRefusalError):
     """
     The body ended early, or is not encoded as its headers say.
     """
-
-    code = "body_unreadable"
 
 
 class UnsupportedMediaTypeError(HttpRefusalError):
@@ -112,9 +90,8 @@ class UnsupportedMediaTypeError(HttpRefusalError):
     The content type of the body is not JSON.
     """
 
-    code = "unsupported_media_type"
 
-
+@frozen
 class UnsupportedEncodingError(HttpRefusalError):
     """
     The body has an encoding that its path does not accept.
@@ -123,11 +100,7 @@ class UnsupportedEncodingError(HttpRefusalError):
         accepted: The encodings that the path accepts.
     """
 
-    code = "unsupported_encoding"
-
-    def __init__(self, accepted: Sequence[str]) -> None:
-        super().__init__()
-        self.accepted = tuple(accepted)
+    accepted: Sequence[str]
 
 
 class RouteNotFoundError(HttpRefusalError):
@@ -135,39 +108,29 @@ class RouteNotFoundError(HttpRefusalError):
     There is nothing at this path.
     """
 
-    code = "route_not_found"
-
 
 class AppNotServedError(HttpRefusalError):
     """
     The path belongs to an app that this process does not serve.
     """
 
-    code = "app_not_served"
 
-
+@frozen
 class MethodNotAllowedError(HttpRefusalError):
     """
     The path does not have this method.
     """
 
-    code = "method_not_allowed"
-
-    def __init__(self, allowed: Collection[str]) -> None:
-        super().__init__()
-        self.allowed = tuple(sorted(allowed))
+    allowed: Collection[str]
 
 
+@frozen
 class RateLimitedError(HttpRefusalError):
     """
     The caller sends more requests than it may.
     """
 
-    code = "rate_limited"
-
-    def __init__(self, wait_seconds: float) -> None:
-        super().__init__(wait_seconds)
-        self.wait_seconds = wait_seconds
+    wait_seconds: float
 
 
 class InvalidIdempotencyKeyError(HttpRefusalError):
@@ -175,23 +138,17 @@ class InvalidIdempotencyKeyError(HttpRefusalError):
     The idempotency key is empty, too long or not visible ASCII.
     """
 
-    code = "invalid_idempotency_key"
-
 
 class UnknownEventError(HttpRefusalError):
     """
     The body does not identify an event, or names one that the hub does not know.
     """
 
-    code = "unknown_event"
-
 
 class TokenMissingError(HttpRefusalError):
     """
     A credentials event has no token.
     """
-
-    code = "token_missing"
 
 
 @frozen
@@ -209,18 +166,16 @@ class FieldError:
     limit: int | None = None
 
 
+@frozen
 class InvalidFieldsError(HttpRefusalError):
     """
     Fields have invalid values.
     """
 
-    code = "invalid_fields"
-
-    def __init__(self, errors: Sequence[FieldError]) -> None:
-        super().__init__(*errors)
-        self.errors = tuple(errors)
+    errors: Sequence[FieldError]
 
 
+@frozen
 class IncompleteDataError(HttpRefusalError):
     """
     Required fields are missing, empty or false.
@@ -230,12 +185,8 @@ class IncompleteDataError(HttpRefusalError):
         errors: Each missing field, and everything else that is wrong.
     """
 
-    code = "incomplete_data"
-
-    def __init__(self, required: Sequence[str], errors: Sequence[FieldError]) -> None:
-        super().__init__(*errors)
-        self.required = tuple(required)
-        self.errors = tuple(errors)
+    required: Sequence[str]
+    errors: Sequence[FieldError]
 
 
 class AccountMismatchError(HttpRefusalError):
@@ -243,23 +194,17 @@ class AccountMismatchError(HttpRefusalError):
     The query and the body name different tenants.
     """
 
-    code = "account_mismatch"
-
 
 class SourceDataMissingError(HttpRefusalError):
     """
     A sync has no data, and the hub does not fetch it from Odoo.
     """
 
-    code = "source_data_missing"
-
 
 class AiServiceTaskError(HttpRefusalError):
     """
     The old server did this with an AI service: writing texts, semantic search.
     """
-
-    code = "ai_service_task"
 
 
 class UnforeseenError(HttpRefusalError):

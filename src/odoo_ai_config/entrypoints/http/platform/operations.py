@@ -17,23 +17,20 @@ from attrs import field, frozen
 from msgspec import Meta
 
 from odoo_ai_config.application.errors import (
-    ApplicationError,
     ContentionError,
     InvalidKeyRingError,
     MasterKeyMissingError,
     SealBrokenError,
 )
 from odoo_ai_config.domain.access import Scope
-from odoo_ai_config.domain.errors import DomainError
+from odoo_ai_config.domain.errors import CodedError
 from odoo_ai_config.entrypoints.apps import App
-from odoo_ai_config.entrypoints.http.platform.errors import HttpRefusalError
 from odoo_ai_config.entrypoints.http.platform.paths import named, whole_number
 
 T = TypeVar("T")
 # A handler takes the request. A keyed one also takes the key, a pushed one the key and the body.
 AnyHandler: TypeAlias = Callable[..., Awaitable[web.StreamResponse]]
 H = TypeVar("H", bound=AnyHandler)
-RefusalClass: TypeAlias = type[DomainError] | type[ApplicationError] | type[HttpRefusalError]
 
 JSON: Final = "application/json"
 # The refusals of operations that open or seal secrets, and of those that commit.
@@ -217,7 +214,7 @@ class Operation:
     idempotent: bool = field(default=False, kw_only=True)
     bearer: bool = field(default=True, kw_only=True)
     signature: SignatureScheme | None = field(default=None, kw_only=True)
-    refusals: tuple[RefusalClass, ...] = field(default=(), kw_only=True)
+    refusals: tuple[type[CodedError], ...] = field(default=(), kw_only=True)
 
     @access.default
     def _access_by_scope(self) -> Access:

@@ -17,6 +17,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from odoo_ai_config.application.errors import StoreFailure
 from odoo_ai_config.domain.access import Scope
+from odoo_ai_config.domain.errors import CodedError
 from odoo_ai_config.domain.messages.inbox import Stage
 from odoo_ai_config.entrypoints.http.platform.app_keys import EVENT, REQUEST_ID
 from odoo_ai_config.entrypoints.http.platform.errors import (
@@ -28,7 +29,6 @@ from odoo_ai_config.entrypoints.http.platform.metrics import Metrics
 from odoo_ai_config.entrypoints.http.platform.refusals import (
     REFUSALS,
     FieldProblem,
-    Refusal,
     headers_of,
 )
 from odoo_ai_config.entrypoints.http.platform.representations import json_bytes
@@ -94,7 +94,7 @@ class Problem:
 
 
 def problem_of(
-    error: Refusal, language: Language, *, prefix: str = "", request_id: str = ""
+    error: CodedError, language: Language, *, prefix: str = "", request_id: str = ""
 ) -> Problem:
     """
     Word *error* for a reader of *language*.
@@ -111,7 +111,7 @@ def problem_of(
     )
 
 
-def _answer(request: web.BaseRequest, error: Refusal) -> web.Response:
+def _answer(request: web.BaseRequest, error: CodedError) -> web.Response:
     language = preferred_language(request.headers.get("Accept-Language"))
     event = request.get(EVENT)
     problem = problem_of(
@@ -132,7 +132,7 @@ def _answer(request: web.BaseRequest, error: Refusal) -> web.Response:
     )
 
 
-def refuse(request: web.BaseRequest, error: Refusal) -> web.Response:
+def refuse(request: web.BaseRequest, error: CodedError) -> web.Response:
     """
     The answer to a request that was refused.
     """
@@ -151,7 +151,7 @@ def answer_to(error: Exception, request: web.BaseRequest, metrics: Metrics) -> w
     """
     The answer to a request that ended with *error*, expected or not.
     """
-    if isinstance(error, Refusal):
+    if isinstance(error, CodedError):
         return refuse(request, error)
     metrics.failure()
     # The frames without the message: an unexpected error may quote the request.

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Annotated, Any, Final, Generic, TypeAlias, TypeVar
+from typing import Annotated, Any, Final, Generic, TypeVar
 
 from attrs import evolve, field, frozen
 from msgspec import Meta
 
 from odoo_ai_config.application import errors as application
-from odoo_ai_config.application.errors import ApplicationError
 from odoo_ai_config.domain import errors as domain
 from odoo_ai_config.domain.access import ScopeMissingError
 from odoo_ai_config.domain.channels.mapping import (
@@ -24,10 +23,10 @@ from odoo_ai_config.domain.channels.mapping import (
     FallbackReservedError,
     NumberTakenError,
 )
-from odoo_ai_config.domain.errors import DomainError
+from odoo_ai_config.domain.errors import CodedError
 from odoo_ai_config.domain.messages.inbox import WrongStageError
 from odoo_ai_config.entrypoints.http.platform import errors as http
-from odoo_ai_config.entrypoints.http.platform.errors import FieldError, HttpRefusalError
+from odoo_ai_config.entrypoints.http.platform.errors import FieldError
 from odoo_ai_config.entrypoints.http.platform.schema import answer
 from odoo_ai_config.entrypoints.http.platform.texts import (
     Language,
@@ -36,8 +35,7 @@ from odoo_ai_config.entrypoints.http.platform.texts import (
     rule_text,
 )
 
-Refusal: TypeAlias = DomainError | ApplicationError | HttpRefusalError
-E = TypeVar("E", bound=Refusal)
+E = TypeVar("E", bound=CodedError)
 
 _RETRY_AFTER_SECONDS: Final = 2
 _REQUIRED: Final = Text("é obrigatório", "is required")
@@ -231,7 +229,7 @@ _ROWS: Final[Mapping[int, tuple[Row[Any], ...]]] = {
             http.MethodNotAllowedError,
             "Método não permitido neste endereço",
             "Method not allowed at this address",
-            headers=lambda error: {"Allow": ", ".join(error.allowed)},
+            headers=lambda error: {"Allow": ", ".join(sorted(error.allowed))},
         ),
     ),
     408: (
@@ -438,13 +436,13 @@ _ROWS: Final[Mapping[int, tuple[Row[Any], ...]]] = {
         ),
     ),
 }
-REFUSALS: Final[Mapping[type[Refusal], Row[Any]]] = {
+REFUSALS: Final[Mapping[type[CodedError], Row[Any]]] = {
     row.kind: evolve(row, status=status) for status, rows in _ROWS.items() for row in rows
 }
 _HEADERS: Final = {401: {"WWW-Authenticate": "Signature"}, 503: _retry_after(None)}
 
 
-def headers_of(error: Refusal) -> Mapping[str, str]:
+def headers_of(error: CodedError) -> Mapping[str, str]:
     """
     The headers that say what to do about *error*.
     """

@@ -201,7 +201,7 @@ def test_a_null_character_is_json_but_nothing_to_keep(raw: bytes, field: str) ->
         parse_json(raw)
 
     assert (REFUSALS[refusal.type].status, refusal.value.code) == (422, "invalid_fields")
-    assert refusal.value.errors == (FieldError(field, "null_character"),)
+    assert refusal.value.errors == [FieldError(field, "null_character")]
 
 
 def test_what_is_too_deep_is_so_with_a_null_character_in_it() -> None:

@@ -19,6 +19,7 @@ from odoo_ai_config.application.errors import (
 from odoo_ai_config.domain.access import Scope, ScopeMissingError
 from odoo_ai_config.domain.channels.mapping import ChannelOwnedError
 from odoo_ai_config.domain.errors import (
+    CodedError,
     DocumentDeletedError,
     DomainError,
     EncryptedValueError,
@@ -43,7 +44,7 @@ from odoo_ai_config.entrypoints.http.platform.errors import (
 )
 from odoo_ai_config.entrypoints.http.platform.metrics import Metrics
 from odoo_ai_config.entrypoints.http.platform.problems import Problem, problem_of
-from odoo_ai_config.entrypoints.http.platform.refusals import REFUSALS, Refusal, headers_of
+from odoo_ai_config.entrypoints.http.platform.refusals import REFUSALS, headers_of
 from odoo_ai_config.entrypoints.http.platform.request_trace import RequestTrace
 from odoo_ai_config.entrypoints.http.platform.store_watch import StoreWatch
 from odoo_ai_config.entrypoints.http.platform.texts import RULES, Language
@@ -52,7 +53,7 @@ from tests.unit.application.memory_hub import MemoryHub
 
 CANARY = "canario-4711"
 ROOTS = {DomainError, ApplicationError, HttpRefusalError, SignatureError}
-CLASSES: list[type[Refusal]] = sorted(
+CLASSES: list[type[CodedError]] = sorted(
     {
         error
         for module in (application_errors, http_errors)
@@ -62,7 +63,7 @@ CLASSES: list[type[Refusal]] = sorted(
     | {*domain_errors()},
     key=lambda error: error.__name__,
 )
-WITH_ARGUMENTS: dict[type[Refusal], Refusal] = {
+WITH_ARGUMENTS: dict[type[CodedError], CodedError] = {
     InvalidValueError: InvalidValueError("mapping.sequence", "sequence"),
     InvalidYamlError: InvalidYamlError(3, 7),
     PreconditionFailedError: PreconditionFailedError(4),
@@ -82,12 +83,12 @@ WITH_ARGUMENTS: dict[type[Refusal], Refusal] = {
 }
 
 
-def example(error: type[Refusal]) -> Refusal:
+def example(error: type[CodedError]) -> CodedError:
     return WITH_ARGUMENTS[error] if error in WITH_ARGUMENTS else error()
 
 
 @pytest.mark.parametrize("error", CLASSES)
-def test_every_refusal_has_a_status_and_words_in_both_languages(error: type[Refusal]) -> None:
+def test_every_refusal_has_a_status_and_words_in_both_languages(error: type[CodedError]) -> None:
     portuguese = problem_of(example(error), Language.PORTUGUESE)
     english = problem_of(example(error), Language.ENGLISH)
     assert portuguese.code == english.code == error.code
@@ -112,7 +113,7 @@ def test_codes_are_unique_over_all_layers() -> None:
 
 @pytest.mark.parametrize("error", CLASSES)
 def test_every_code_is_documented_with_its_status_and_portuguese_text(
-    error: type[Refusal],
+    error: type[CodedError],
 ) -> None:
     page = (ROOT / "docs" / "errors.md").read_text("utf-8")
     row = next((line for line in page.splitlines() if line.startswith(f"| `{error.code}`")), "")
@@ -149,7 +150,7 @@ def test_every_rule_is_documented(rule: str) -> None:
         (application_errors.SealBrokenError(), {}),
     ],
 )
-def test_headers_tell_what_to_do(error: Refusal, headers: dict[str, str]) -> None:
+def test_headers_tell_what_to_do(error: CodedError, headers: dict[str, str]) -> None:
     assert headers_of(error) == headers
 
 
