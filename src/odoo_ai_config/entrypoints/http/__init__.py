@@ -1,3 +1,3 @@
 """
-The HTTP contract over aiohttp: routes, payloads, authentication and problems.
+The HTTP interface over aiohttp: routes, payloads, authentication and problems.
 """

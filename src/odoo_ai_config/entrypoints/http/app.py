@@ -1,5 +1,5 @@
 """
-The aiohttp application: routes and what handlers need, put together.
+Builds the aiohttp application: its routes, and what handlers need.
 """
 
 from __future__ import annotations
@@ -42,10 +42,10 @@ from odoo_ai_config.entrypoints.wiring import Services
 
 def build_app(services: Services, options: HttpOptions, metrics: Metrics) -> web.Application:
     """
-    Make an application that serves *services*.
+    Build an application that serves *services*.
 
-    It opens nothing and closes nothing; that is for whoever made the services. So is
-    *metrics*, in which what stands behind the services may count too.
+    It opens and closes nothing: the caller does, for *services* and *metrics*. Adapters behind the
+    services may count in *metrics*, too.
     """
     app = web.Application(client_max_size=options.max_body_bytes)
     app[SERVICES] = services

@@ -1,8 +1,8 @@
 """
-Which path leads to which handler.
+Registers the paths of all handlers.
 
-Every path works with and without its last slash, and with a doubled first one, because its
-clients do not agree on that; a redirect would cost them a round trip, and some a body.
+Every path works with and without its last slash, and with a doubled first one, because clients
+disagree about that. A redirect would cost a round trip, and some clients would lose the body.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ from odoo_ai_config.entrypoints.http.status.handlers import ROUTES as STATUS
 from odoo_ai_config.entrypoints.http.tenants.handlers import ROUTES as TENANTS
 from odoo_ai_config.entrypoints.http.ui.handlers import ROUTES as PAGES
 
-# Too short for an id, so that it has the methods of its own path only.
+# Too short for an id, so it only has the methods of its own path.
 _NO_MESSAGE: Final = ("{message_id}", "{message_id:(?!replay(?:/|$))[^/]+}")
 
 GROUPS: Final = (
@@ -79,14 +79,14 @@ def add_routes(
     served: Callable[[str, str, Handler, str | None], Handler],
 ) -> None:
     """
-    Register every path in every form in which it may be asked for.
+    Register every path in all its forms.
 
     Args:
-        router: Where to.
-        apps: Whose paths are answered; those of the others are refused by name.
-        let_in: Puts the check of the key before a handler that needs one.
-        served: Makes of a path's template, a method, a handler and the area of its log lines
-            what aiohttp is to call.
+        router: The application's router.
+        apps: The apps that are served; paths of other apps are refused with their own error.
+        let_in: Wraps a handler that needs a key with the check of the key.
+        served: Wraps a handler for aiohttp; takes the path's template, the method, the handler and
+            the area of its log lines.
     """
     final: dict[str, dict[str, Handler]] = {}
     for group in GROUPS:
@@ -98,7 +98,7 @@ def add_routes(
             resource = router.add_resource(form.format(pattern) or "/")
             for method, handler in methods.items():
                 resource.add_route(method, handler, expect_handler=expect_continue)
-    # A path may have line breaks in it.
+    # A path may contain line breaks.
     nowhere = router.add_resource("/{path:(?s:.*)}")
     refused = served(NOWHERE, "any", refuse_path, None)
     nowhere.add_route("*", refused, expect_handler=expect_continue)
@@ -112,7 +112,7 @@ def _served(
             guarded = _guarded(operation.access, handler, let_in)
             yield operation.path, operation.method, guarded
             if operation.method == "GET":
-                # aiohttp leaves the body out.
+                # aiohttp omits the body.
                 yield operation.path, "HEAD", guarded
         else:
             yield operation.path, "*", refuse_app
@@ -130,10 +130,10 @@ def _guarded(
             return let_in(signed(handler))
 
 
-# The handler's form is aiohttp's; the answer needs nothing of the request.
+# The signature is aiohttp's; the answer does not need the request.
 async def refuse_app(_request: web.Request) -> web.StreamResponse:
     """
-    Say that the address is right and the server is not.
+    Refuse a path of an app that this process does not serve.
 
     Raises:
         AppNotServedError: Always.
@@ -143,11 +143,11 @@ async def refuse_app(_request: web.Request) -> web.StreamResponse:
 
 async def refuse_path(request: web.Request) -> web.StreamResponse:
     """
-    Tell a path that does not exist from a method that it does not have.
+    Refuse an unknown path, or an unknown method of a known path.
 
     Raises:
-        MethodNotAllowedError: The path has others.
-        RouteNotFoundError: It does not exist.
+        MethodNotAllowedError: The path has other methods.
+        RouteNotFoundError: The path does not exist.
     """
     allowed: set[str] = set()
     for resource in request.app.router.resources():

@@ -27,8 +27,8 @@ from odoo_ai_config.entrypoints.http.platform.representations import NO_STORE, s
 from odoo_ai_config.entrypoints.http.platform.schema import TenantIdText
 
 ROUTES: Final = RouteGroup("audit", App.CONFIG, "config")
-_TENANT: Final = Query("tenant", TenantIdText, TenantId, "Whose; everybody's if it is absent.")
-_AFTER: Final = Query("after", AuditIdText, AuditId, "The `next` of the page before.")
+_TENANT: Final = Query("tenant", TenantIdText, TenantId, "Only entries of this tenant.")
+_AFTER: Final = Query("after", AuditIdText, AuditId, "The `next` of the previous page.")
 _LIMIT: Final = PageSize(default=50, most=500)
 
 
@@ -44,9 +44,9 @@ _LIMIT: Final = PageSize(default=50, most=500)
 )
 async def read_audit_trail(request: web.Request, caller: ApiKey) -> web.Response:
     """
-    Who did what, newest first.
+    Read the audit trail, newest first.
 
-    For keys that are not bound to one tenant.
+    Bound keys cannot read it.
     """
     read = partial(
         request.app[SERVICES].read_audit_trail,
@@ -60,7 +60,7 @@ async def read_audit_trail(request: web.Request, caller: ApiKey) -> web.Response
 
 def entry_of(entry: changes.AuditEntry) -> AuditEntry:
     """
-    One entry, for people and programs.
+    An entry as the API shows it.
     """
     return AuditEntry(
         id=str(entry.id),

@@ -1,5 +1,5 @@
 """
-What is answered about the audit trail.
+Answers about the audit trail.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from odoo_ai_config.entrypoints.http.platform.schema import (
 )
 
 AuditIdText: TypeAlias = Annotated[
-    str, Meta(description="The store's own.", pattern="^[0-9a-f]{1,24}$", examples=["42"])
+    str, Meta(description="Chosen by the store.", pattern="^[0-9a-f]{1,24}$", examples=["42"])
 ]
 
 
@@ -30,12 +30,10 @@ class AuditEntry:
     id: AuditIdText
     at: Moment
     action: AuditAction
-    actor: Annotated[str, Meta(description="The id of a key, or `cli`, `library`, `startup`.")]
+    actor: Annotated[str, Meta(description="The id of a key, or `cli`, `library` or `startup`.")]
     tenant_id: TenantIdText | None
-    subject: Annotated[str, Meta(description="A reference, a channel, an id: never a value.")]
-    request_id: Annotated[
-        str | None, Meta(description="The same as in the log lines of the request.")
-    ]
+    subject: Annotated[str, Meta(description="A reference, a channel or an id, never a value.")]
+    request_id: Annotated[str | None, Meta(description="As in the log lines of the request.")]
 
 
 @answer

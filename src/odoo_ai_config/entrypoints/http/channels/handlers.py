@@ -39,7 +39,7 @@ ROUTES: Final = RouteGroup("mapping", App.CONFIG, "config")
 )
 async def read_mapping(request: web.Request, caller: ApiKey) -> web.Response:
     """
-    Read the mapping, or the part of it that the key may see.
+    Read the mapping, or the part that the key may see.
     """
     sections = await request.app[SERVICES].read_mapping(caller=caller)
     return await _shown(sections)

@@ -1,5 +1,5 @@
 """
-The mapping as one object: read from what clients of the replaced service send, and shown so.
+Reads and shows the mapping as one object, in the form of the old server.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ from odoo_ai_config.entrypoints.http.platform.fields import (
     shape_of,
 )
 
-# Under these names the oldest files keep the first two sections.
+# The names of the first two sections in the oldest files.
 _OLDEST: Final = {"accounts": "account_domain_mapping", "inboxes": "inbox_domain_mapping"}
-# What str() made of an inbox that Odoo did not have.
+# Python's str() of an inbox that Odoo does not have.
 _NO_CHANNEL: Final = frozenset({"None", "False", ""})
 
 
@@ -56,7 +56,7 @@ class MappingOwner:
     @property
     def area(self) -> TenantArea:
         """
-        The business area that is named.
+        The business area that it names.
         """
         return TenantArea(self.account_id, self.domain.domain)
 
@@ -64,7 +64,7 @@ class MappingOwner:
 @frozen
 class MappingFallback(MappingOwner):
     """
-    A business area that takes messages of no other; the lowest sequence comes first.
+    A business area that takes messages without another owner; the lowest sequence is first.
     """
 
     sequence: FallbackPlace = DEFAULT_SEQUENCE
@@ -73,7 +73,7 @@ class MappingFallback(MappingOwner):
 @frozen(kw_only=True)
 class MappingNumber(MappingOwner):
     """
-    A sender whose messages go to a crew of their own.
+    A number whose messages go to their own crew.
     """
 
     number: PhoneNumber
@@ -87,7 +87,7 @@ class MappingNumber(MappingOwner):
 
 def _owned_number(value: Json, _: object) -> object:
     if isinstance(value, dict) and is_absent(value.get("number")):
-        # An empty line, of which the owner is checked all the same.
+        # An empty line; its owner is checked all the same.
         read_object(MappingOwner, value)
         return None
     return read_object(MappingNumber, value)
@@ -103,7 +103,7 @@ def _domain_alone(value: Json) -> BusinessArea:
 
 
 def _account(account: ChatwootId, value: Json) -> TenantArea:
-    # The replaced service made the tenant's name of the account's number.
+    # The old server used the account's number as the tenant's name.
     tenant = f"account_{account}"
     if not isinstance(value, dict):
         return TenantArea(TenantId(tenant), _domain_alone(value))
@@ -115,7 +115,7 @@ def _account(account: ChatwootId, value: Json) -> TenantArea:
 
 def _inbox(_: ChatwootId, value: Json) -> TenantArea | BusinessArea:
     if not isinstance(value, dict):
-        # The oldest files name a business area only; the accounts tell whose it is.
+        # The oldest files only name a business area; the accounts tell its tenant.
         return _domain_alone(value)
     owner = read_object(MappingOwner, value)
     return owner.area
@@ -130,7 +130,7 @@ def _channels(read_owner: Callable[[ChatwootId, Json], object]) -> WireType:
         if not isinstance(value, dict):
             raise BrokenRuleError("object")
         entries = (
-            # The keys are input: no error repeats them.
+            # The keys are input, so no error repeats them.
             ("*", (key, item))
             for key, item in value.items()
             if key.strip() not in _NO_CHANNEL and not is_absent(item)
@@ -149,8 +149,8 @@ class Sections:
     """
     The mapping as one object.
 
-    The oldest clients call its first two sections `account_domain_mapping` and
-    `inbox_domain_mapping`, which is understood.
+    The names of the oldest clients for its first two sections, `account_domain_mapping` and
+    `inbox_domain_mapping`, are accepted.
     """
 
     accounts: _Accounts | None = None
@@ -168,8 +168,8 @@ def mapping_sections(body: JsonObject) -> MappingSections:
     Sections that the hub does not know are ignored.
 
     Raises:
-        IncompleteDataError: There is no mapping in it.
-        InvalidFieldsError: A field holds what it must not hold.
+        IncompleteDataError: The mapping is missing.
+        InvalidFieldsError: A field is invalid.
     """
     data: Json = body
     prefix = ""
@@ -227,7 +227,7 @@ def _numbers(entries: Iterable[MappingNumber]) -> dict[TenantArea, frozenset[Spe
 
 def mapping_object(sections: MappingSections) -> JsonObject:
     """
-    Show *sections* as the one object, in an order that does not depend on their history.
+    *sections* as one object, in an order that does not depend on their history.
     """
     return {
         "accounts": {

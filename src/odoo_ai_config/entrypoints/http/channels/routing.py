@@ -38,7 +38,7 @@ _NUMBER: Final = Query(
     "number",
     Annotated[str, Meta(examples=["5511999999999"])],
     str,
-    "The sender's, in any form.",
+    "The sender's number, in any form.",
 )
 _EXPLAIN: Final = Query(
     "explain", StrEnum("YesOrNo", ["1", "true", "yes", "0", "false", "no"]), str
@@ -56,7 +56,7 @@ _EXPLAIN: Final = Query(
 )
 async def resolve_route(request: web.Request, caller: ApiKey) -> web.Response:
     """
-    Where a Chatwoot message goes.
+    Resolve the route of a Chatwoot message.
     """
     account = _given(_ACCOUNT, request)
     if account is None:

@@ -1,5 +1,5 @@
 """
-What is answered about the mapping of channels, and about routes.
+Answers about the mapping of channels, and about routes.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from odoo_ai_config.entrypoints.http.platform.schema import (
 @answer
 class MappedArea:
     """
-    The business area that something is mapped to.
+    The business area of a channel.
     """
 
     domain: BusinessAreaText
@@ -31,7 +31,7 @@ class MappedArea:
 @answer
 class MappedFallback(MappedArea):
     """
-    A business area that takes messages which no rule claims.
+    A business area that takes messages that no other rule claims.
     """
 
     sequence: int
@@ -46,19 +46,19 @@ class _Special:
 @answer
 class MappedNumber(MappedArea, _Special):
     """
-    A sender whose messages go to a crew of their own.
+    A number whose messages go to their own crew.
     """
 
 
 @answer
 class Mapping:
     """
-    The mapping as it is now.
+    The current mapping.
     """
 
     accounts: Annotated[dict[str, MappedArea], Meta(description="By Chatwoot account.")]
     inboxes: Annotated[dict[str, MappedArea], Meta(description="By Chatwoot inbox.")]
-    fallbacks: Annotated[list[MappedFallback], Meta(description="First one first.")]
+    fallbacks: Annotated[list[MappedFallback], Meta(description="The lowest sequence first.")]
     special_numbers: list[MappedNumber]
 
 
@@ -75,18 +75,18 @@ class RouteOwner:
 @answer
 class Considered:
     """
-    What became of one rule.
+    The verdict on one rule.
     """
 
     rule: Rule
     verdict: Verdict
-    owners: Annotated[list[RouteOwner], Meta(description="Whom the rule would have chosen.")]
+    owners: Annotated[list[RouteOwner], Meta(description="The owners that the rule would choose.")]
 
 
 @answer
 class Route:
     """
-    Where a message goes. One that no rule claims is not an error.
+    Where a message goes. A message that no rule claims is not an error.
     """
 
     resolved: Annotated[bool, Meta(description="False if no rule claims the message.")]

@@ -1,5 +1,5 @@
 """
-``/v1/chatwoot``: how the hub gets at its Chatwoot accounts. Secrets go in and never come out.
+``/v1/chatwoot``: how the hub reaches its Chatwoot accounts. Secrets are written and never read.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def _of_account(
 @_of_account("GET", "/v1/chatwoot/accounts", "listChatwootAccounts", answer=ChatwootAccountList)
 async def list_accounts(request: web.Request, caller: ApiKey) -> web.Response:
     """
-    List the accounts of which something is stored.
+    List the accounts that have settings.
     """
     found = await request.app[SERVICES].read_chatwoot_accounts(caller=caller)
     return shown(
@@ -91,11 +91,11 @@ async def list_accounts(request: web.Request, caller: ApiKey) -> web.Response:
     "GET",
     "/v1/chatwoot/installation",
     "readChatwootInstallation",
-    "What holds for every account, beside its own",
+    "Read the settings for all accounts",
 )
 async def read_account(request: web.Request, caller: ApiKey) -> web.Response:
     """
-    How one account is reached.
+    Read the settings of one account.
     """
     account = _account_of(request)
     found = await request.app[SERVICES].read_chatwoot_accounts.one(account, caller=caller)
@@ -107,17 +107,17 @@ async def read_account(request: web.Request, caller: ApiKey) -> web.Response:
     "PUT",
     "/v1/chatwoot/installation",
     "setChatwootInstallation",
-    "Say what holds for every account\n\nFields as for one account.",
+    "Change the settings for all accounts\n\nThe fields are those of one account.",
 )
 async def set_account(request: web.Request, caller: ApiKey) -> web.Response:
     """
-    Say how one account is reached.
+    Change the settings of one account.
 
-    A field that is absent stays as it is; `null` or an empty list removes. A value `sealed:...`
-    that was read stays. Unknown fields, `account_id` among them, and a body that says nothing are
-    refused.
+    An absent field stays as it is; `null` or an empty list removes its value. A `sealed:...` value
+    from an earlier answer stays. An unknown field, such as `account_id`, is refused, and so is a
+    body without a field.
     """
-    # Before anything is said of the body.
+    # Before the answer can tell anything about the body.
     caller.require_tenant(HUB)
     account = _account_of(request)
     raw = await read_body(request)
@@ -129,14 +129,14 @@ async def set_account(request: web.Request, caller: ApiKey) -> web.Response:
 
 def change_in(body: JsonObject) -> ChatwootChange:
     """
-    What *body* wants to be different.
+    The change that *body* describes.
 
     Raises:
-        InvalidFieldsError: A field is not what it should be or not known, or nothing is said.
+        InvalidFieldsError: A field is invalid or unknown, or there is none.
         InvalidValueError: A value breaks a rule.
     """
     if not body.keys() <= _FIELDS:
-        # Its name is input too.
+        # Its name is input, too.
         raise InvalidFieldsError([FieldError("body", "unknown_field")])
     url, token = body.get(_URL, False), body.get(_API_TOKEN, False)
     errors = [
@@ -165,7 +165,7 @@ def change_in(body: JsonObject) -> ChatwootChange:
 
 def account_shown(account: ChatwootAccount) -> ChatwootAccountAnswer:
     """
-    An account as everybody with the right to ask may see it.
+    An account as the API shows it, without secrets.
     """
 
     def masks(*refs: CredentialRef) -> list[str]:

@@ -1,5 +1,5 @@
 """
-What Chatwoot is answered, and what is answered about the hub's accounts there.
+Answers to Chatwoot, and answers about its accounts.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from odoo_ai_config.application.messages.intake import NO_ROUTE, Reception
 from odoo_ai_config.domain.messages.receiving import Ignored
 from odoo_ai_config.entrypoints.http.platform.schema import Always, answer
 
-# Why a message is ignored or goes nowhere.
+# Why a message is ignored or has no route.
 _REASONS: Final = (*(reason.value for reason in Ignored), NO_ROUTE)
 ReasonText: TypeAlias = Annotated[str, Meta(extra_json_schema={"enum": list(_REASONS)})]
 Mask: TypeAlias = Annotated[
@@ -24,17 +24,18 @@ Mask: TypeAlias = Annotated[
 @answer
 class Receipt:
     """
-    It is kept.
+    The event is stored.
     """
 
     success: Always
     status: Reception
     message_id: Annotated[
-        str, Meta(description="The hub's id; of the first one if it came before.")
+        str,
+        Meta(description="The hub's id of the event; a repeated event has the id of the first."),
     ]
     reason: Annotated[
         ReasonText | None,
-        Meta(description="Why it is ignored, or goes nowhere (`no_route`)."),
+        Meta(description="Why it is ignored or has no route (`no_route`)."),
     ]
 
 
@@ -51,10 +52,10 @@ class WebhookHealth:
 @answer
 class ChatwootAccount:
     """
-    How an account is reached, with fingerprints for secrets.
+    The settings of an account, with fingerprints instead of secrets.
     """
 
-    account_id: Annotated[str | None, Meta(description="Null for what holds for every account.")]
+    account_id: Annotated[str | None, Meta(description="Null for the settings of all accounts.")]
     base_url: str | None
     api_access_token: Mask | None
     webhook_secrets: list[Mask]

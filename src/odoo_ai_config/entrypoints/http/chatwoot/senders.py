@@ -1,5 +1,5 @@
 """
-Who vouches for an event of Chatwoot: a signature, a secret in the address, or an API key.
+Authenticates events of Chatwoot: by a signature, a token in the path, or an API key.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from odoo_ai_config.entrypoints.http.platform.signature import (
     verify_signature,
 )
 
-# Whoever proves to be Chatwoot may do what a key for webhooks may.
+# A verified Chatwoot may do what a key for webhooks may.
 CHATWOOT: Final = ApiKey(
     "chatwoot",
     "chatwoot",
@@ -48,29 +48,30 @@ CHATWOOT: Final = ApiKey(
 )
 _SIGNATURE: Final = istr("X-Chatwoot-Signature")
 _KEY: Final = istr("X-API-Key")
-# What of a signed request is signed itself and no other has: the headers by scheme.
+# The signed headers that identify a request, by scheme.
 _NAMED_BY: Final = {
     SignatureScheme.STANDARD_WEBHOOKS: istr("webhook-id"),
     SignatureScheme.ODOO_MODULE: istr("X-Webhook-Signature"),
 }
-# For an event that names no account: secrets that are tried, and bytes that are hashed for it.
+# For an event without an account: how many secrets are tried, and how many bytes are hashed.
 _MOST_TRIED: Final = 32
 _MOST_HASHED: Final = 4 * 1024 * 1024
-# Addresses that end like this have no secret in them.
+# Paths that end like this have no token.
 _PLAIN: Final = frozenset({"chatwoot", "webhook"})
 
-# An account, and what may vouch for it; None stands for every account.
+# An account with its secrets; None stands for all accounts.
 Candidate: TypeAlias = tuple[ChatwootId | None, ChatwootAccess]
 
 
 @frozen
 class Sender:
     """
-    Somebody who may push events.
+    An authenticated sender of events.
 
     Args:
-        account: The account that what vouches belongs to, if it belongs to one.
-        signed: What names the event among all that were signed alike; None if it is not signed.
+        account: The account of the secret that authenticates it; None if that has no account.
+        signed: Identifies the event among those with the same signature scheme; None if it is
+            not signed.
     """
 
     caller: ApiKey
@@ -80,7 +81,7 @@ class Sender:
     @property
     def bucket(self) -> str:
         """
-        Whose requests are counted together: an account's, or those with one key.
+        The rate limit that counts its requests: an account's or a key's.
         """
         if self.caller is not CHATWOOT or self.account is None:
             return self.caller.id
@@ -89,10 +90,10 @@ class Sender:
 
 def require_credential(request: web.Request) -> None:
     """
-    Refuse a request that nothing could vouch for before its body is read.
+    Refuse a request without any credential before its body is read.
 
     Raises:
-        SignatureMissingError: There is neither signature nor token nor key.
+        SignatureMissingError: It has neither a signature nor a token nor a key.
     """
     given = request.headers.get(_SIGNATURE) or request.headers.get(_KEY)
     if not given and _token_in(request) is None:
@@ -101,19 +102,19 @@ def require_credential(request: web.Request) -> None:
 
 async def sender_of(request: web.Request, raw: bytes, account: ChatwootId | None) -> Sender:
     """
-    Find out who sent *raw*, an event that says it is of *account*.
+    Authenticate the sender of *raw*, an event that names *account*.
 
-    What belongs to another account than the one in the event vouches for nothing. A signature
-    that can be checked and is wrong is refused, whatever else there is.
+    Credentials of another account than the event's do not count. A wrong signature is refused,
+    whatever other credentials there are.
 
     Raises:
-        SignatureError, InvalidApiKeyError: Nothing vouches for it; or a key does, and the
+        SignatureError, InvalidApiKeyError: No credential is valid; or the key is, and the
             signature that a push with a key needs is missing or wrong.
-        ScopeMissingError: The key is none for pushing.
-        RateLimitedError: That was tried too often from the same address, or the sender asks
-            more often than it may.
+        ScopeMissingError: The key must not push.
+        RateLimitedError: The address has failed too often, or the sender sends more requests
+            than it may.
         SealBrokenError, MasterKeyMissingError: A secret of the account does not open.
-        StoreUnavailableError: The store is away.
+        StoreUnavailableError: The store is unavailable.
     """
     app = request.app
     limits = app[LIMITS]
@@ -177,14 +178,14 @@ async def _candidates(
     throttled: bool,
 ) -> Sequence[Candidate]:
     """
-    Whose secrets may vouch for an event of *account*.
+    The accounts whose secrets may authenticate an event of *account*.
 
-    Some versions of Chatwoot leave the account out of some events; whose secret it is tells it.
-    The end of the address says so at once. For what is *signed* secrets are tried: those of the
-    installation, and of the accounts that were heard of last, fewer the longer it is.
+    Some versions of Chatwoot omit the account in some events; the secret then identifies it. A
+    token does so at once. For a *signed* event secrets are tried: those of the installation, and
+    those of the most recent accounts, fewer for a longer body.
 
-    For a *throttled* address the store is not asked for accounts that do not exist, and only the
-    secrets of the installation are tried.
+    For a *throttled* address the store is not asked about accounts that do not exist, and only
+    the secrets of the installation are tried.
     """
     if account is not None:
         known = not throttled or account in (await accounts.directory()).accounts
@@ -234,7 +235,7 @@ def _is_signed_by(access: ChatwootAccess, request: web.Request, raw: bytes) -> b
         scheme = verify_signature(
             request.headers,
             raw,
-            # Only the old Odoo module's scheme asks for it.
+            # Only the scheme of the old Odoo module needs it.
             parsed_body=dict,
             now=request.app[OPTIONS].unix_time(),
             policy=_policy(access.webhook_secrets),
@@ -256,6 +257,6 @@ def _token_in(request: web.Request) -> str | None:
 
 def _is_among(token: str, known: Sequence[SecretText]) -> bool:
     given = token.encode("utf-8", "surrogateescape")
-    # Every one is compared, so that the time says nothing of which it was.
+    # Every token is compared, so that the time does not tell which one matches.
     matches = [hmac.compare_digest(given, secret.reveal().encode()) for secret in known]
     return any(matches)

@@ -1,5 +1,5 @@
 """
-``POST /webhook``: what Chatwoot says, kept before it is acknowledged.
+``POST /webhook``: events of Chatwoot, stored before they are acknowledged.
 """
 
 from __future__ import annotations
@@ -66,18 +66,18 @@ from odoo_ai_config.entrypoints.http.platform.representations import shown
 
 ROUTES: Final = RouteGroup("chatwoot", App.CHATWOOT, "webhook")
 _ABOUT: Final = (
-    "Any one of these must vouch for it: a signature of Chatwoot, the secret at the end of the "
-    "address, or an API key with the scope `webhook`. A wrong signature is refused in any case. "
-    "A key may need one by Standard Webhooks besides. "
-    "What vouches must belong to the account that the event names.\n\n"
-    "The answer is sent after the event is durable and before anything is done. The same event "
-    "again is answered with `duplicate` and the id of the first."
+    "It needs one of these: a signature of Chatwoot, the token at the end of the path, or an API "
+    "key with the scope `webhook`. A wrong signature is always refused. A key may also need a "
+    "signature by Standard Webhooks. The credential must belong to the account that the event "
+    "names.\n\n"
+    "The answer is sent when the event is durable, before the hub works on it. A repeated event "
+    "is answered with `duplicate` and the id of the first."
 )
 _PATH_PARTS: Final = {
     "token": Annotated[
         str,
         Meta(
-            description="The secret of the address; `chatwoot` or `webhook` for none.",
+            description="The webhook token; `chatwoot` or `webhook` for none.",
             extra_json_schema={"format": "password"},
         ),
     ]
@@ -115,7 +115,7 @@ def _receiving(path: str, identity: str, summary: str) -> Operation:
         scope=Scope.WEBHOOK,
         access=Access.OPEN,
         bearer=False,
-        # Any one of them; that the address may vouch too, OpenAPI has no word for.
+        # Any one of them. OpenAPI cannot express that the path may authenticate, too.
         signature=SignatureScheme(
             "ChatwootSignature",
             "X-Chatwoot-Signature",
@@ -130,12 +130,16 @@ def _receiving(path: str, identity: str, summary: str) -> Operation:
     )
 
 
-@_receiving("/webhook", "receiveMessage", "Take in an event of Chatwoot")
-# The replaced server's /webhook/webhook, and /webhook/chatwoot, too.
-@_receiving("/webhook/{token}", "receiveMessageWithToken", "The same, vouched for by the address")
+@_receiving("/webhook", "receiveMessage", "Receive an event of Chatwoot")
+# Also the old server's /webhook/webhook and /webhook/chatwoot.
+@_receiving(
+    "/webhook/{token}",
+    "receiveMessageWithToken",
+    "Receive an event of Chatwoot, with a token in the path",
+)
 async def receive_message(request: web.Request) -> web.Response:
     """
-    Take in one event; the answer is sent after it is durable, and before anything is done.
+    Receive one event; the answer is sent when it is durable, before the hub works on it.
     """
     event, app = None, request.app
     try:
@@ -174,7 +178,7 @@ async def receive_message(request: web.Request) -> web.Response:
 )
 async def show_webhook(request: web.Request) -> web.Response:
     """
-    Whether the webhook answers.
+    Check that the webhook answers.
     """
     return shown(WebhookHealth(status="healthy", timestamp=request.app[OPTIONS].unix_time()))
 
@@ -182,8 +186,8 @@ async def show_webhook(request: web.Request) -> web.Response:
 async def _event_in(request: web.Request, raw: bytes) -> ChatwootEvent:
     try:
         require_json(request)
-        # Only the hub ever reads it, and always in the same way. Chatwoot does not send again
-        # what was refused, so a large number among a contact's attributes must not lose it.
+        # Lenient, because only the hub reads it, always in the same way. Chatwoot does not repeat
+        # a refused event, so a large number among a contact's attributes must not lose it.
         return await read_json(
             request,
             raw,
@@ -191,7 +195,7 @@ async def _event_in(request: web.Request, raw: bytes) -> ChatwootEvent:
             lenient=True,
         )
     except HttpRefusalError:
-        # What is wrong with it is told to those only who may push.
+        # Only those who may push learn what is wrong with it.
         await sender_of(request, raw, None)
         raise
 
@@ -201,7 +205,7 @@ def _identified(event: ChatwootEvent, sender: Sender) -> ChatwootEvent:
     account = origin.account or sender.account
     if sender.signed is None:
         return event.seen_as(account, origin.delivery)
-    # The header is not signed: it must not make a new event of an old one, nor the reverse.
+    # The header is not signed: it must not make an old event look new, nor the reverse.
     proof = digest_of(sender.signed).hex()[:32]
     named = account is not None and origin.message is not None
     delivery = origin.delivery if named else "signed"
@@ -214,7 +218,7 @@ def _delivery_of(request: web.Request) -> str | None:
 
 
 def _name_of(event: ChatwootEvent | None) -> str:
-    # Only names that Chatwoot has: a sender must not fill the registry of metrics.
+    # Only event names of Chatwoot: a sender must not fill the registry of metrics.
     name = _UNKNOWN if event is None else event.origin.event
     return name if name == MESSAGE_CREATED or name in OTHER_EVENTS else _UNKNOWN
 

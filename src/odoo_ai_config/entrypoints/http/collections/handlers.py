@@ -1,5 +1,5 @@
 """
-``/api/v1/collections``: what Odoo knows many of, pushed whole or in part, read by what changed.
+``/api/v1/collections``: items of Odoo, pushed as a whole or in part, and read by changes.
 """
 
 from __future__ import annotations
@@ -78,13 +78,12 @@ _log = structlog.get_logger()
 T = TypeVar("T")
 
 ROUTES: Final = RouteGroup("collections", App.ODOO_API, "config")
-# `account_of` reads it, because the body and the key may name a tenant too.
+# `account_of` reads it, because the body and the key may name a tenant, too.
 ACCOUNT: Final = Query(
     "account_id",
     TenantIdText,
     str,
-    "Needed unless the key is bound to one, or the body has it. If several name one, they must "
-    "name the same.",
+    "Required unless the key is bound to one, or the body has it. All of them must name the same.",
 )
 _DOMAIN: Final = Query(
     "domain",
@@ -92,9 +91,9 @@ _DOMAIN: Final = Query(
     BusinessArea.from_text,
     "The business area that must enable the collection.",
 )
-_SINCE: Final = Query("since", str, str, "The `cursor` of the answer before.")
+_SINCE: Final = Query("since", str, str, "The `cursor` of the previous answer.")
 _LIMIT: Final = PageSize(default=500, most=LARGEST_PAGE)
-# What a tenant may be refused with, and a collection.
+# Refusals about a tenant, and about a collection.
 WHOSE: Final = (IncompleteDataError, AccountMismatchError, TenantForbiddenError)
 _OPEN: Final = (*WHOSE, CollectionNotEnabledError, CollectionNotFoundError)
 _COLLECTION: Final = "/api/v1/collections/{name}"
@@ -138,9 +137,9 @@ async def list_collections(request: web.Request, caller: ApiKey) -> web.Response
 )
 async def read_collection(request: web.Request, caller: ApiKey) -> web.Response:
     """
-    Read what changed since a cursor, or all items.
+    Read the changes since a cursor, or all items.
 
-    A reader goes on with the `cursor` of each answer: at once while there is `more`, later from
+    A reader continues with the `cursor` of each answer: at once while there is `more`, then from
     time to time with the last `ETag` in `If-None-Match`. An unchanged collection is a 304,
     whatever its size.
     """
@@ -156,8 +155,8 @@ async def read_collection(request: web.Request, caller: ApiKey) -> web.Response:
         known=lambda head: known is not None and is_known(known, _tag(head)),
     )
     page = reading.page
-    # The last page leaves its reader with the whole collection: its tag stands for that, and
-    # is told from the head alone. That of another page stands for the page.
+    # After the last page its reader has the whole collection, so its tag is that of the
+    # collection and needs the head only. The tag of another page is that of the page.
     tag = _tag(reading.head, "" if page is None or page.complete else reading.cursor)
     if page is None or (known is not None and is_known(known, tag)):
         return web.Response(status=304, headers=[*_UNCHANGED.items(), (hdrs.ETAG, tag)])
@@ -211,9 +210,9 @@ def _pushing(method: str, body: str) -> Operation:
 @_pushing("PUT", "CollectionSnapshot")
 async def replace_collection(request: web.Request, caller: ApiKey, raw: bytes) -> web.Response:
     """
-    Make the collection what the body says.
+    Replace a collection.
 
-    Items that are not in it go. Only what differs makes a version.
+    Items that are not in the body are removed. A push without a change makes no version.
     """
     return await _written(request, caller, raw, snapshot)
 
@@ -221,7 +220,7 @@ async def replace_collection(request: web.Request, caller: ApiKey, raw: bytes) -
 @_pushing("PATCH", "CollectionPatch")
 async def amend_collection(request: web.Request, caller: ApiKey, raw: bytes) -> web.Response:
     """
-    Put items in and take items out, and leave the others alone.
+    Add, change and remove items, and leave the others as they are.
     """
     return await _written(request, caller, raw, patch)
 
@@ -236,7 +235,7 @@ async def _written(
     tenant, sync, claim = await taken_in(request, caller, raw, read)
     outcome = await pushed(request, CollectionKey(tenant, name), sync, caller, claim)
     headers = {**_HEADERS, **(REPLAYED if outcome.replayed else {})}
-    # Pushes that older versions recorded have none, and neither has a collection of nothing.
+    # Pushes recorded by older versions have none, and neither has an empty collection.
     digest = next(iter(outcome.digests.values()), UNSET)
     answer = CollectionPushed(**pushed_fields(outcome), digest=digest)
     return web.Response(body=json_bytes(answer), headers=headers)
@@ -246,7 +245,7 @@ async def taken_in(
     request: web.Request, caller: ApiKey, raw: bytes, read: Callable[[JsonObject], T]
 ) -> tuple[TenantId, T, Claim | None]:
     """
-    Whom the body *raw* is about, what *read* makes of it, and the claim to be done once.
+    The tenant of the body *raw*, its content by *read*, and the idempotency claim.
     """
 
     def make() -> tuple[TenantId, T, Claim | None]:
@@ -265,7 +264,7 @@ async def pushed(
     claim: Claim | None,
 ) -> Outcome:
     """
-    Commit a push, and note it.
+    Commit a push, and log it.
     """
     bind_contextvars(tenant=str(key.tenant), collection=str(key.name))
     outcome = await request.app[SERVICES].sync_collection(key, sync, caller=caller, claim=claim)
@@ -318,8 +317,8 @@ def _name(request: web.Request) -> CollectionName:
 
 
 def _tag(head: CollectionHead, cursor: str = "") -> str:
-    # The moment counts too: after a restore from a backup, the same number may come to stand
-    # for other items.
+    # The timestamp is part of it: after a restore from a backup, the same version may have
+    # other items.
     seed = f"{head.key}/{head.created_at.timestamp()}/{head.updated_at.timestamp()}/{cursor}"
     return f'"{head.version}-{crc32(seed.encode()):08x}"'
 
@@ -343,7 +342,7 @@ def _page(reading: CollectionReading, page: StoredPage) -> CollectionPage:
         version=head.version,
         count=head.size,
         updated_at=timestamp(head.updated_at),
-        # The texts are JSON already, possibly megabytes of it: they go in as they are.
+        # The texts are already JSON, possibly megabytes of it: they are copied as they are.
         items=[
             ChangedItem(
                 version=state.version,

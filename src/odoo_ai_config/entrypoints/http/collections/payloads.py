@@ -1,5 +1,5 @@
 """
-What pushes of collections mean, in the shape of the hub and in those of Odoo's modules.
+Reads pushes of collections, in the hub's form and in those of Odoo's modules.
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ from odoo_ai_config.entrypoints.http.platform.fields import (
 
 T = TypeVar("T")
 
-# Enough to mend a body by, and an answer that Odoo can show.
+# Enough to correct a body, and few enough for Odoo to show.
 _MOST_ERRORS: Final = 20
-# Odoo's modules call an item's id by what it is the id of.
+# Odoo's modules name an item's id by its type.
 _ID_NAMES: Final = ("id", "rule_id", "product_id")
 _PERMANENT: Final = "permanent_rules"
 _TEMPORARY: Final = "temporary_rules"
@@ -60,8 +60,8 @@ class LegacyShape:
     How Odoo's older modules push one collection.
 
     Args:
-        fields: Where the list of items may be, the likeliest first.
-        whole: Whether it is all there is.
+        fields: Where the list of items may be, the most likely place first.
+        whole: Whether the push replaces the collection.
     """
 
     name: CollectionName
@@ -80,11 +80,11 @@ PRODUCT_BATCH: Final = LegacyShape(PRODUCTS, ("products", "items"), whole=False)
 @frozen
 class LegacyPush:
     """
-    A push in an old shape.
+    A push in an old form.
 
     Args:
-        hidden: How many of its items are not for an AI to see, and therefore not kept.
-        temporary: How many of its rules are for a time only.
+        hidden: The number of items that the AI must not see, which are not stored.
+        temporary: The number of temporary rules.
     """
 
     sync: CollectionSync
@@ -105,14 +105,14 @@ class _Product:
 
 def account_of(caller: ApiKey, queried: Iterable[str], body: JsonObject | None) -> TenantId:
     """
-    The tenant that a request is about: all who name one name the same.
+    The tenant of a request, which the query, the body and the key may name.
 
-    Whether the caller may ask for it is for the use cases to say.
+    The use cases decide whether the caller may access it.
 
     Raises:
-        AccountMismatchError: They name several.
-        IncompleteDataError: Nobody names one, and the key is bound to none.
-        InvalidFieldsError: What is named is no tenant.
+        AccountMismatchError: They name different ones.
+        IncompleteDataError: None of them names one.
+        InvalidFieldsError: The name is invalid.
     """
     layers: list[tuple[str, JsonObject]] = [("", {"account_id": text}) for text in queried]
     if body is not None:
@@ -138,11 +138,11 @@ def account_of(caller: ApiKey, queried: Iterable[str], body: JsonObject | None) 
 
 def snapshot(body: JsonObject) -> CollectionSync:
     """
-    All there is of a collection: ``{"items": [...]}``.
+    Read a whole collection: ``{"items": [...]}``.
 
     Raises:
-        IncompleteDataError: The list is missing; an empty one is not an absent one.
-        InvalidFieldsError: It is no list of items.
+        IncompleteDataError: The list is missing; an empty list is valid.
+        InvalidFieldsError: It is not a list of items.
     """
     pushed = read(_Snapshot, {"": body}, most=_MOST_ERRORS)
     if pushed.items is None:
@@ -152,11 +152,11 @@ def snapshot(body: JsonObject) -> CollectionSync:
 
 def patch(body: JsonObject) -> CollectionSync:
     """
-    What is new, different or gone: ``{"items": [...], "removed": [...]}``.
+    Read a patch: ``{"items": [...], "removed": [...]}``.
 
     Raises:
         IncompleteDataError: Both lists are missing.
-        InvalidFieldsError: They are no lists of items and ids.
+        InvalidFieldsError: They are not lists of items and ids.
     """
     pushed = read(_Patch, {"": body}, most=_MOST_ERRORS)
     if pushed.items is None and pushed.removed is None:
@@ -167,14 +167,14 @@ def patch(body: JsonObject) -> CollectionSync:
 
 def legacy_push(body: JsonObject, shape: LegacyShape) -> LegacyPush:
     """
-    A push of Odoo's older modules.
+    Read a push of Odoo's older modules.
 
-    What is not active, or not for an AI to see, is not kept. An item without an id goes by
+    Items that are inactive or hidden from the AI are not stored. The id of an item without one is
     its name.
 
     Raises:
-        SourceDataMissingError: It brings no items.
-        InvalidFieldsError: What it brings are no items.
+        SourceDataMissingError: It has no items.
+        InvalidFieldsError: An item is invalid.
     """
     lists = list(_lists(body, shape))
     if not lists:
@@ -200,12 +200,12 @@ def legacy_push(body: JsonObject, shape: LegacyShape) -> LegacyPush:
 
 def product(body: JsonObject, id_: str | None = None) -> CollectionSync:
     """
-    Some fields of one product; those that are not named stay.
+    Read some fields of one product; the others stay as they are.
 
     Raises:
         IncompleteDataError: Its id is missing.
-        SourceDataMissingError: Nothing but its id is there.
-        InvalidFieldsError: The id is none.
+        SourceDataMissingError: It has no other fields.
+        InvalidFieldsError: The id is invalid.
     """
     found = read(_Product, {"": body if id_ is None else {**body, "product_id": id_}}).product_id
     data = {
@@ -237,7 +237,7 @@ def _lists(body: JsonObject, shape: LegacyShape) -> Iterator[tuple[str, str, lis
 
 
 def _rule_lists(body: JsonObject, prefix: str) -> Iterator[tuple[str, str, list[Json]]]:
-    # Two models of Odoo, which count their ids apart.
+    # Two models of Odoo, each with its own ids.
     for kind in (_PERMANENT, _TEMPORARY):
         found = body.get(kind)
         if isinstance(found, list):
@@ -246,7 +246,7 @@ def _rule_lists(body: JsonObject, prefix: str) -> Iterator[tuple[str, str, list[
 
 def _legacy_reader(kind: str) -> Callable[[Json], Item | str]:
     """
-    What reads an entry of one list as an item, or as the id of one that is not to be kept.
+    A function that reads an entry as an item, or as the id of one that is not stored.
     """
     names: Counter[str] = Counter()
 
@@ -306,7 +306,7 @@ def _list_of(read_one: Callable[[Json], T], schema: str) -> WireType:
     def read_list(value: Json, _: object) -> list[T]:
         if not isinstance(value, list):
             raise BrokenRuleError("list")
-        # Looked at before each of them is read for nothing.
+        # Checked before the items are read for nothing.
         if len(value) > MOST_ITEMS:
             raise BrokenRuleError("item_count")
         return collected(read_one, enumerate(value))

@@ -1,5 +1,5 @@
 """
-What is answered about collections.
+Answers about collections.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from odoo_ai_config.entrypoints.http.platform.schema import (
 
 ItemIdText: TypeAlias = Annotated[
     str,
-    Meta(description="As the source has it.", min_length=1, max_length=256, examples=["7"]),
+    Meta(description="The id of the source.", min_length=1, max_length=256, examples=["7"]),
 ]
 ItemDigest: TypeAlias = Annotated[
     str,
@@ -27,21 +27,21 @@ ItemDigest: TypeAlias = Annotated[
     ),
 ]
 ItemData: TypeAlias = Annotated[
-    Raw, Meta(description="As it was pushed.", extra_json_schema={"type": "object"})
+    Raw, Meta(description="The item as it was pushed.", extra_json_schema={"type": "object"})
 ]
 Count: TypeAlias = Annotated[int, Meta(ge=0)]
 CollectionVersion: TypeAlias = Annotated[
-    int, Meta(description="Counts the pushes that changed anything.", ge=1)
+    int, Meta(description="Counts the pushes with a change.", ge=1)
 ]
 
 
 @answer
 class ItemCounts:
     """
-    What a push did to the items.
+    The effects of a push on items.
     """
 
-    received: Annotated[int, Meta(description="How many items the push named.", ge=0)]
+    received: Annotated[int, Meta(description="The number of items in the push.", ge=0)]
     added: Count
     changed: Count
     removed: Count
@@ -56,7 +56,7 @@ class CollectionSummary:
 
     collection: CollectionNameText
     enabled: Annotated[bool, Meta(description="Whether crews may read it.")]
-    version: Annotated[int, Meta(description="0 if nothing was pushed yet.", ge=0)]
+    version: Annotated[int, Meta(description="0 before the first push.", ge=0)]
     count: Count
     updated_at: Moment | None
 
@@ -64,7 +64,7 @@ class CollectionSummary:
 @answer
 class CollectionList:
     """
-    The collections that were pushed or are enabled.
+    The pushed and the enabled collections.
     """
 
     tenant_id: TenantIdText
@@ -88,7 +88,7 @@ class ChangedItem:
     A new or changed item.
     """
 
-    version: Annotated[int, Meta(description="The version that it came with.", ge=1)]
+    version: Annotated[int, Meta(description="The version of the push that changed it.", ge=1)]
     id: ItemIdText
     digest: ItemDigest
     data: ItemData
@@ -97,7 +97,7 @@ class ChangedItem:
 @answer
 class RemovedItem:
     """
-    An item that is gone.
+    A removed item.
     """
 
     id: ItemIdText
@@ -113,28 +113,28 @@ class CollectionPage:
     tenant_id: TenantIdText
     collection: CollectionNameText
     version: CollectionVersion
-    count: Annotated[int, Meta(description="Of all items, not only of this page's.", ge=0)]
+    count: Annotated[int, Meta(description="The number of items in the collection.", ge=0)]
     updated_at: Moment
     items: Annotated[
         list[ChangedItem], Meta(description="New and changed items, by version and id.")
     ]
     removed: list[RemovedItem]
     cursor: Annotated[str, Meta(description="The `since` of the next request.")]
-    more: Annotated[bool, Meta(description="Whether there is more to read now.")]
+    more: Annotated[bool, Meta(description="Whether there are more changes to read now.")]
 
 
 @answer
 class Pushed:
     """
-    What a push did.
+    The result of a push.
     """
 
     tenant_id: TenantIdText
     collection: CollectionNameText
-    version: Annotated[int, Meta(description="Counts the pushes that changed anything.", ge=0)]
+    version: Annotated[int, Meta(description="Counts the pushes with a change.", ge=0)]
     changed: Annotated[
         bool,
-        Meta(description="False if everything was so already; no version was made then."),
+        Meta(description="False if nothing changed; then there is no new version."),
     ]
     counts: ItemCounts
     timestamp: Moment
@@ -143,15 +143,15 @@ class Pushed:
 @answer
 class CollectionPushed(Pushed):
     """
-    What the push did.
+    The result of a push to a collection.
     """
 
     digest: (
         Annotated[
             str,
             Meta(
-                description="Tells this state of the collection from any other that had the same "
-                "version; for `POST /v1/reconcile`.",
+                description="Identifies the state of the collection, even among those with the "
+                "same version; for `POST /v1/reconcile`.",
                 pattern="^[0-9a-f]{64}$",
             ),
         ]

@@ -1,5 +1,5 @@
 """
-``GET /v1/tenants/{tenant}/{domain}/credentials/{ref}``: the only way out for a secret.
+``GET /v1/tenants/{tenant}/{domain}/credentials/{ref}``: the only endpoint that shows a secret.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ async def read_credential(request: web.Request, caller: ApiKey) -> web.Response:
     """
     Open a sealed credential.
 
-    Every read is audited. Nobody on the way may keep the answer.
+    Every read is audited. Caches must not store the answer.
     """
     owner = TenantArea(tenant_of(request), domain_of(request))
     ref = named("credential_ref", CredentialRef, request.match_info["ref"])

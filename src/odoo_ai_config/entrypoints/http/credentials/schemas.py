@@ -1,5 +1,5 @@
 """
-What is answered about sealed credentials.
+Answers about sealed credentials.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from odoo_ai_config.entrypoints.http.platform.schema import (
 @answer
 class Credential:
     """
-    The secret.
+    An opened credential.
     """
 
     tenant_id: TenantIdText

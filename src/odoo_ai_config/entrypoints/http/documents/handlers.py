@@ -1,5 +1,5 @@
 """
-``/configs/...``: documents as they are and as they were.
+``/configs/...``: documents and their history.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ T = TypeVar("T")
 ROUTES: Final = RouteGroup("documents", App.CONFIG, "config")
 _DOCUMENT: Final = "/configs/{tenant}/{domain}/{kind}"
 _YAML: Final = "application/x-yaml"
-# Of the type that a response copies them into.
+# Of the type into which a response copies them.
 _UNCHANGED_HEADERS: Final = CIMultiDict({hdrs.CACHE_CONTROL: "no-cache"})
 _JSON_HEADERS: Final = CIMultiDict(
     {hdrs.CONTENT_TYPE: "application/json; charset=utf-8", hdrs.CACHE_CONTROL: "no-cache"}
@@ -89,12 +89,12 @@ _AREA: Final = Query(
     "domain",
     Annotated[str, Meta(max_length=128)],
     BusinessArea.from_text,
-    "Of this business area only.",
+    "Only documents of this business area.",
 )
-_BEFORE: Final = number_query("before", "Older than this version only.")
+_BEFORE: Final = number_query("before", "Only versions before this one.")
 _LIMIT: Final = PageSize(default=100, most=1000)
-_FROM: Final = number_query("from", "The one before `to` if it is not given.")
-_TO: Final = number_query("to", "The newest one if it is not given.")
+_FROM: Final = number_query("from", "By default the one before `to`.")
+_TO: Final = number_query("to", "By default the newest one.")
 _MISSING: Final = (DocumentNotFoundError, DocumentDeletedError)
 _UNKNOWN_VERSION: Final = (DocumentNotFoundError, RevisionNotFoundError)
 _PRECONDITIONS: Final = ("If-Match", "If-None-Match")
@@ -119,7 +119,7 @@ async def read_document(request: web.Request, caller: ApiKey) -> web.Response:
 
 def _tells_what_is_there(handler: KeyedHandler) -> KeyedHandler:
     """
-    A handler whose 412 carries the ETag of the present revision, if the caller may know it.
+    A handler whose 412 has the ETag of the current revision, if the caller may read it.
     """
 
     @functools.wraps(handler)
@@ -153,7 +153,7 @@ def _writing(
         body=Ref(body),
         body_media_type=media_type,
         answer=schemas.Written,
-        says="It is stored, or was so already.",
+        says="The document is stored, or was already.",
         answer_headers=("Cache-Control", "ETagIfReadable"),
         request_headers=_PRECONDITIONS,
         idempotent=True,
@@ -174,7 +174,7 @@ def _writing(
 @_tells_what_is_there
 async def publish_document(request: web.Request, caller: ApiKey) -> web.Response:
     """
-    Replace a document by YAML.
+    Replace a document with YAML.
     """
     services = request.app[SERVICES]
 
@@ -217,7 +217,7 @@ async def delete_document(request: web.Request, caller: ApiKey) -> web.Response:
     """
     Delete a document.
 
-    Its history stays, and a rollback brings it back.
+    Its history stays, and a rollback restores it.
     """
     raw = await read_body(request)
     written = await _attempt(request, caller, raw, request.app[SERVICES].delete_document)
@@ -234,7 +234,7 @@ async def delete_document(request: web.Request, caller: ApiKey) -> web.Response:
     scope=Scope.CONFIG_READ,
     # Whatever the document says, to those who parse it.
     answer=Any,
-    says="The text as authored, or YAML made of the document.",
+    says="The text as authored, or YAML rendered from the document.",
     media_types=(_YAML,),
     conditional=True,
     refusals=_MISSING,
@@ -287,7 +287,7 @@ async def read_history(request: web.Request, caller: ApiKey) -> web.Response:
 )
 async def read_version(request: web.Request, caller: ApiKey) -> web.Response:
     """
-    Read a document as it was.
+    Read a version of a document.
     """
     version = whole_number("version", request.match_info["version"])
     revision = await request.app[SERVICES].read_document(
@@ -336,7 +336,7 @@ async def compare_versions(request: web.Request, caller: ApiKey) -> web.Response
 @_tells_what_is_there
 async def roll_back_document(request: web.Request, caller: ApiKey) -> web.Response:
     """
-    Bring an old version back as a new one.
+    Restore an old version as a new one.
     """
     services = request.app[SERVICES]
 
@@ -426,7 +426,7 @@ async def _repeated(
     request: web.Request, key: DocumentKey, caller: ApiKey, version: int
 ) -> Revision | None:
     """
-    The revision that a repeated request wrote the first time; None if it is pruned by now.
+    The revision that the first of repeated requests wrote; None if it is pruned.
     """
     try:
         return await request.app[SERVICES].read_document(key, caller=caller, version=version)

@@ -1,5 +1,5 @@
 """
-The bodies that write documents, unless they are documents themselves.
+Bodies that write documents without being documents.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from odoo_ai_config.entrypoints.http.platform.fields import WireType, verbatim
 @frozen
 class YamlText:
     """
-    A document as it was authored.
+    A document as authored text.
     """
 
     yaml_content: Annotated[str, WireType(verbatim, "YamlMapping")]
@@ -23,7 +23,7 @@ class YamlText:
 @frozen
 class VersionChoice:
     """
-    A version to bring back.
+    A version to restore.
     """
 
     version: int

@@ -1,5 +1,5 @@
 """
-What a writer demands of the present document: ``If-Match`` and ``If-None-Match``.
+Preconditions of writes: ``If-Match`` and ``If-None-Match``.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from odoo_ai_config.domain.documents.revisions import Revision
 from odoo_ai_config.entrypoints.http.documents.representations import entity_tag
 from odoo_ai_config.entrypoints.http.platform.conditional import is_known
 
-# No document is ever at this version.
+# No document has this version.
 IMPOSSIBLE: Final = -1
 
 
 @frozen
 class Precondition:
     """
-    What a writer demands of the present state, as its headers say it.
+    The precondition in the headers of a request.
     """
 
     if_match: str | None
@@ -28,7 +28,7 @@ class Precondition:
     @property
     def needs_present(self) -> bool:
         """
-        Whether the present revision must be known to judge it.
+        Whether it depends on the current revision.
         """
         return self.if_match is not None or self.if_none_match not in {None, "*"}
 
@@ -36,10 +36,10 @@ class Precondition:
         """
         The version that the write may succeed: 0 for none, None for any.
 
-        `IMPOSSIBLE` if *present* is not what the writer demands: the use case refuses then,
-        unless the request is the repetition of one that it has done already.
+        `IMPOSSIBLE` if *present* does not meet the precondition: the use case then refuses, unless
+        the request repeats one that it has already done.
 
-        A bare number is taken for a version (``If-Match: "3"``), for those who only know that.
+        A bare number counts as a version (``If-Match: "3"``), for writers that only know that.
         """
         if self.if_none_match is not None:
             if self.if_none_match.strip() == "*":

@@ -1,5 +1,5 @@
 """
-Documents as the bytes that clients read.
+Renders documents as bytes.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from odoo_ai_config.entrypoints.http.documents.schemas import Document
 from odoo_ai_config.entrypoints.http.platform.representations import json_bytes, timestamp
 
 T = TypeVar("T")
-# Plain texts: they are hashed once, and every read looks one up.
+# Plain texts, because a text is hashed only once and every read looks one up.
 _Place: TypeAlias = tuple[bool, str, str, str, str, int]
 
 _LARGEST_EXACT_INTEGER: Final = 2**53 - 1
@@ -33,8 +33,8 @@ def entity_tag(revision: Revision) -> str:
     """
     The strong ETag of *revision*.
 
-    The moment counts too: after a restore from a backup, the same number may come to stand
-    for another content.
+    The timestamp is part of it: after a restore from a backup, the same version may have another
+    content.
     """
     key = revision.key
     return _tag(
@@ -44,14 +44,14 @@ def entity_tag(revision: Revision) -> str:
 
 @lru_cache(maxsize=16_384)
 def _tag(tenant: str, domain: str, kind: str, version: int, at: datetime) -> str:
-    # A checksum suffices: the version tells revisions apart, the rest only restored ones.
+    # A checksum is enough: the version tells revisions apart, the rest only restored ones.
     checksum = crc32(f"{tenant}/{domain}/{kind}/{at.timestamp()}".encode())
     return f'"{version}-{checksum:08x}"'
 
 
 def number_of(revision: Revision) -> int:
     """
-    A positive integer that stays the same for a revision: old clients expect a row's id.
+    A stable positive integer for a revision: old clients expect a row's id.
     """
     seed = f"{revision.key}\n{revision.version}".encode()
     return int.from_bytes(blake2b(seed, digest_size=8).digest()) % _LARGEST_EXACT_INTEGER + 1
@@ -59,7 +59,7 @@ def number_of(revision: Revision) -> int:
 
 def of_revision(make: Callable[..., T], revision: Revision, **more: object) -> T:
     """
-    An answer that says which revision it is about.
+    An answer with the key and version of its revision.
     """
     key = revision.key
     return make(
@@ -75,12 +75,12 @@ def of_revision(make: Callable[..., T], revision: Revision, **more: object) -> T
 
 class Representations:
     """
-    Whole documents as JSON and as YAML, the most recently read ones kept ready.
+    Documents rendered as JSON and YAML, with a cache of the most recently read ones.
 
-    A revision hardly ever changes, so what was rendered once is good until it is forgotten.
+    A revision hardly ever changes, so entries are valid until they are evicted.
 
     Args:
-        max_bytes: What all kept representations together may weigh.
+        max_bytes: The maximum size of the cache.
     """
 
     def __init__(self, yaml: YamlCodec, max_bytes: int) -> None:
@@ -91,7 +91,7 @@ class Representations:
 
     def ready(self, revision: Revision, tag: str, *, as_yaml: bool = False) -> bytes | None:
         """
-        What `of` would give, if it is kept.
+        The result of `of`, if it is in the cache.
         """
         place = _place(revision, tag, as_yaml=as_yaml)
         kept = self._kept.get(place)
@@ -114,7 +114,7 @@ class Representations:
                 lambda: _whole(revision, text), cost=len(text) + len(revision.document.text)
             )
         place = _place(revision, tag, as_yaml=as_yaml)
-        # Two requests may have rendered the same one at the same time.
+        # Two requests may render the same one at the same time.
         if place not in self._kept:
             self._kept[place] = rendered
             self._weight += len(rendered)
@@ -125,7 +125,7 @@ class Representations:
 
 
 def _whole(revision: Revision, text: str) -> bytes:
-    # The body is JSON text already, possibly a large one: it goes in as it is.
+    # The body is already JSON text, possibly a large one: it is copied as it is.
     content = Raw(revision.document.text.encode())
     identity = number_of(revision)
     return json_bytes(
@@ -135,7 +135,7 @@ def _whole(revision: Revision, text: str) -> bytes:
 
 def _place(revision: Revision, tag: str, *, as_yaml: bool) -> _Place:
     key = revision.key
-    # The content, too: `odoo-ai-config seal` takes secrets out of old versions.
+    # The content, too: `odoo-ai-config seal` removes secrets from old versions.
     document = revision.document
     content = hash((document.text, document.authored and document.authored.text))
     return as_yaml, tag, key.tenant.value, key.domain.value, key.kind.value, content

@@ -1,5 +1,5 @@
 """
-What is answered about documents.
+Answers about documents.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class DocumentSummary(_NamedVersion):
 @answer
 class HistoryEntry(DocumentSummary):
     """
-    A version of a document, and who made it.
+    A version of a document, with its author.
     """
 
     author: AuthorText
@@ -55,13 +55,13 @@ class HistoryEntry(DocumentSummary):
 @answer
 class Document:
     """
-    The document.
+    A document.
     """
 
     id: Annotated[
         int,
         Meta(
-            description="Stands for one version of one document, for clients that expect a "
+            description="Identifies one version of one document, for clients that expect a "
             "row's id.",
             ge=1,
         ),
@@ -73,7 +73,7 @@ class Document:
     created_at: Moment
     updated_at: Moment
     yaml_content: Annotated[
-        str, Meta(description="The text as authored, or YAML made of the document.")
+        str, Meta(description="The text as authored, or YAML rendered from the document.")
     ]
     json_data: Annotated[
         Raw, Meta(description="The document.", extra_json_schema={"type": "object"})
@@ -93,7 +93,7 @@ class WrittenDocument(Document):
 @answer
 class WriteReceipt(_NamedVersion):
     """
-    What was written, for keys that may write but not read.
+    The written version, for keys that may write but not read.
     """
 
     changed: Changed
@@ -106,7 +106,7 @@ Written: TypeAlias = WrittenDocument | WriteReceipt
 @answer
 class DeleteReceipt(_NamedVersion):
     """
-    It is deleted.
+    The document is deleted.
     """
 
     changed: Changed
@@ -121,32 +121,32 @@ class ValueChange:
 
     kind: ChangeKind
     pointer: Annotated[str, Meta(description="A JSON pointer (RFC 6901).")]
-    before: Annotated[object, Meta(description="Unless it was added.")] = UNSET
-    after: Annotated[object, Meta(description="Unless it was removed.")] = UNSET
+    before: Annotated[object, Meta(description="Absent if the value was added.")] = UNSET
+    after: Annotated[object, Meta(description="Absent if the value was removed.")] = UNSET
 
 
 Comparison = TypedDict(
     "Comparison",
     {
-        "from": Annotated[
-            int, Meta(description="0 stands for the time before the first version.", ge=0)
-        ],
+        "from": Annotated[int, Meta(description="0 means before the first version.", ge=0)],
         "to": Version,
         "changes": list[ValueChange],
         "truncated": Annotated[
             bool,
             Meta(
-                description=f"There are more changes: {MOST_CHANGES:,} are named, and fewer if "
-                "their places are long."
+                description=f"There are more changes than the list has: at most {MOST_CHANGES:,}, "
+                "or fewer if their pointers are long."
             ),
         ],
-        "unified_diff": Annotated[str | None, Meta(description="Of the two YAML texts.")],
+        "unified_diff": Annotated[
+            str | None, Meta(description="The difference of the two YAML texts.")
+        ],
         "unified_diff_omitted": Annotated[
             Literal["too_large"] | None,
             Meta(
-                description=f"Why there is none: a document has more than {LARGEST_SHOWN:,} "
+                description=f"There is no diff: a document has more than {LARGEST_SHOWN:,} "
                 f"characters, or there are more than {MOST_DIFFERING_LINES:,} lines from the "
-                "first that differs to the last."
+                "first difference to the last."
             ),
         ],
     },

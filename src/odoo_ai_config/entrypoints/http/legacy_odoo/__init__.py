@@ -1,3 +1,3 @@
 """
-The addresses of Odoo's older modules.
+The endpoints of Odoo's older modules.
 """

@@ -1,7 +1,7 @@
 """
-``/api/v1/business-rules`` and the like: what Odoo's older modules push, and what they read of it.
+``/api/v1/business-rules`` and others: pushes of Odoo's older modules.
 
-Beside the answer that they know, each has the same numbers as a push to the collection itself.
+Answers have the form that the modules know, plus the numbers of a push to a collection.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ from odoo_ai_config.entrypoints.http.platform.representations import shown, time
 
 ROUTES: Final = RouteGroup("collections", App.ODOO_API, "config")
 _API: Final = "/api/v1"
-# What a sync is said to have become: the hub keeps it, an indexer fetches it from there.
+# The status of a sync: the hub stores it, and an indexer fetches it from there.
 _STORED: Final = {"sync_status": "stored"}
 
 
@@ -175,7 +175,7 @@ def _enveloped(
 ) -> web.Response:
     meta = LegacyMeta(request_id=request[REQUEST_ID], timestamp=timestamp(outcome.at))
     return shown(
-        # Some readers look for the numbers beside `data`.
+        # Some readers expect the numbers beside `data`.
         answer(success=True, data=data, meta=meta, error=None, **top),
         REPLAYED if outcome.replayed else None,
     )
@@ -226,10 +226,10 @@ _DOCUMENTS: Final = _Push(
     _syncing(DOCUMENTS, DocumentsPushed, DocumentsPushedData, _documents_told),
 )
 _CLEARING: Final = _Push(
-    "Take all support documents out", "ClearPush", DocumentsCleared, _clear_documents
+    "Remove all support documents", "ClearPush", DocumentsCleared, _clear_documents
 )
 _COMPANY: Final = _Push(
-    "Push what a company says of itself", "CompanyPush", CompanyPushed, _sync_company
+    "Push the metadata of a company", "CompanyPush", CompanyPushed, _sync_company
 )
 _PRODUCTS: Final = _Push(
     "Push some products",
@@ -237,7 +237,7 @@ _PRODUCTS: Final = _Push(
     ProductsPushed,
     _syncing(PRODUCT_BATCH, ProductsPushed, ProductsPushedData, _products_told),
 )
-# By module and what is done; later versions of the modules have addresses of their own.
+# By module and operation; later versions of the modules have their own paths.
 _MODULES: Final[Mapping[str, tuple[_Push, str]]] = {
     "business-rules/sync": (_RULES, "syncBusinessRules"),
     "business-rules/sync-company-metadata": (_COMPANY, "syncCompanyMetadata"),
@@ -280,7 +280,7 @@ def _ai_task(method: str, path: str, identity: str, scope: Scope) -> Operation:
 @_ai_task("POST", "/tools/generate_product_description", "generateDescription", Scope.WEBHOOK)
 async def refuse_push(_request: web.Request, _caller: ApiKey, _raw: bytes) -> web.Response:
     """
-    Refused: a task of the AI service.
+    Refuse a task of the AI service.
     """
     raise AiServiceTaskError
 
@@ -288,7 +288,7 @@ async def refuse_push(_request: web.Request, _caller: ApiKey, _raw: bytes) -> we
 @_ai_task("GET", f"{_API}/business-rules/semantic-search", "searchRules", Scope.CONFIG_READ)
 async def refuse_search(_request: web.Request, caller: ApiKey) -> web.Response:
     """
-    Refused: a task of the AI service.
+    Refuse a task of the AI service.
     """
     caller.require(Scope.CONFIG_READ)
     raise AiServiceTaskError

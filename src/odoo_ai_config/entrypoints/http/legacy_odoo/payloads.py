@@ -1,5 +1,5 @@
 """
-What Odoo's older modules say of a company, as the event that the hub has for it.
+Reads what Odoo's older modules push about a company, as the hub's own event.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from odoo_ai_config.entrypoints.http.odoo_events.payloads import company_metadat
 from odoo_ai_config.entrypoints.http.platform.errors import SourceDataMissingError
 from odoo_ai_config.entrypoints.http.platform.fields import is_absent
 
-# Where the company may be described, the likeliest first.
+# Where the company may be described, the most likely place first.
 _PLACES: Final = ("company_metadata", "rules", "metadata", "data")
 _NOT_SAID: Final = frozenset(
     {"account_id", "business_rule_id", "domain", "module", "operation", *_PLACES}
@@ -43,13 +43,13 @@ _OTHER: Final = "other"
 
 def old_company(body: JsonObject, tenant: TenantId) -> CompanyMetadataSync:
     """
-    Read a company's description: flat, as the webhook takes it, or in the sections of old.
+    Read a company's description: flat, as at the webhook, or in the old sections.
 
-    Where no business area is named, it is what the company does, as in Odoo's credentials.
+    Without a business area, it is the company's line of business, as in Odoo's credentials.
 
     Raises:
-        SourceDataMissingError: Nothing is said of the company.
-        InvalidFieldsError: A field holds what it must not hold.
+        SourceDataMissingError: The company is missing.
+        InvalidFieldsError: A field is invalid.
     """
     said = next(
         (found for name in _PLACES if isinstance(found := body.get(name), dict) and _says(found)),

@@ -1,7 +1,7 @@
 """
-What Odoo's older modules are answered.
+Answers to Odoo's older modules.
 
-Their envelope repeats some members of `data` beside it, for readers of either.
+Their envelope repeats some members of `data`, for modules that read them there.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from odoo_ai_config.entrypoints.http.platform.schema import (
 
 D = TypeVar("D")
 
-Kept: TypeAlias = Annotated[int, Meta(description="How many are kept.", ge=0)]
+Kept: TypeAlias = Annotated[int, Meta(description="The number of stored items.", ge=0)]
 
 
 @answer
 class LegacyMeta:
     """
-    Which request this answers.
+    The request of an answer.
     """
 
     request_id: str
@@ -38,7 +38,7 @@ class LegacyMeta:
 @answer
 class Envelope(Generic[D]):
     """
-    The frame of every answer.
+    The envelope of every answer.
     """
 
     success: Always
@@ -50,22 +50,22 @@ class Envelope(Generic[D]):
 @answer
 class Stored:
     """
-    The hub keeps what was pushed.
+    The push is stored.
     """
 
     sync_status: Annotated[
         Literal["stored"],
-        Meta(description="The hub keeps it; an indexer fetches it by the delta read."),
+        Meta(description="The hub stores it; an indexer reads the changes."),
     ]
 
 
 @answer
 class PartlyPushed(Pushed):
     """
-    What a push did from which items may be left out.
+    The result of a push that may omit items.
     """
 
-    hidden: Annotated[int, Meta(description="Items that are not to be kept.", ge=0)]
+    hidden: Annotated[int, Meta(description="Items that are not stored.", ge=0)]
 
 
 @answer
@@ -76,7 +76,7 @@ class RulesTold:
 
     permanent_rules: Count
     temporary_rules: Count
-    # Its readers show it as the number of rules that have arrived.
+    # The modules show it as the number of received rules.
     vectorized_rules: Kept
     removed_rules: Count
 
@@ -84,14 +84,14 @@ class RulesTold:
 @answer
 class RulesPushedData(Stored, RulesTold, PartlyPushed):
     """
-    What a push of rules did.
+    The result of a push of rules.
     """
 
 
 @answer
 class RulesPushed(Stored, RulesTold, Envelope[RulesPushedData]):
     """
-    It is stored, or was so already.
+    The push is stored, or was already.
     """
 
 
@@ -109,14 +109,14 @@ class DocumentsTold:
 @answer
 class DocumentsPushedData(Stored, DocumentsTold, PartlyPushed):
     """
-    What a push of support documents did.
+    The result of a push of support documents.
     """
 
 
 @answer
 class DocumentsPushed(Stored, DocumentsTold, Envelope[DocumentsPushedData]):
     """
-    It is stored, or was so already.
+    The push is stored, or was already.
     """
 
 
@@ -132,21 +132,21 @@ class ProductsTold:
 @answer
 class ProductsPushedData(Stored, ProductsTold, PartlyPushed):
     """
-    What a push of products did.
+    The result of a push of products.
     """
 
 
 @answer
 class ProductsPushed(Stored, ProductsTold, Envelope[ProductsPushedData]):
     """
-    It is stored, or was so already.
+    The push is stored, or was already.
     """
 
 
 @answer
 class ClearedTold:
     """
-    The number of support documents that went.
+    The number of removed support documents.
     """
 
     removed_docs: Count
@@ -155,24 +155,24 @@ class ClearedTold:
 @answer
 class DocumentsClearedData(ClearedTold, Pushed):
     """
-    What taking all support documents out did.
+    The result of removing all support documents.
     """
 
 
 @answer
 class DocumentsCleared(ClearedTold, Envelope[DocumentsClearedData]):
     """
-    They are gone, or were so already.
+    The documents are removed, or were already.
     """
 
 
 @answer
 class ProductTold:
     """
-    The product, by both names that the modules know.
+    The product, by both names that the modules use.
     """
 
-    # What the old server called the place in its vector store: the id to find the product by.
+    # The old server's name for the id in its vector store: the id of the product.
     vector_id: ItemIdText
     product_id: ItemIdText
 
@@ -180,21 +180,21 @@ class ProductTold:
 @answer
 class ProductPushedData(Stored, ProductTold, Pushed):
     """
-    What a push of one product did.
+    The result of a push of one product.
     """
 
 
 @answer
 class ProductPushed(Stored, ProductTold, Envelope[ProductPushedData]):
     """
-    It is stored, or was so already.
+    The push is stored, or was already.
     """
 
 
 @answer
 class CompanyTold:
     """
-    What the modules read of a company's push.
+    The members that the modules read after a push of a company.
     """
 
     vectorized_rules: Annotated[int, Meta(extra_json_schema={"const": 1})]
@@ -216,12 +216,12 @@ class CompanyMetadataPushed:
 @answer
 class CompanyPushedData(Stored, CompanyTold, CompanyMetadataPushed):
     """
-    What a push of a company did.
+    The result of a push of a company.
     """
 
 
 @answer
 class CompanyPushed(Stored, CompanyTold, Envelope[CompanyPushedData]):
     """
-    It is stored, or was so already.
+    The push is stored, or was already.
     """

@@ -1,5 +1,5 @@
 """
-``POST /v1/messages/{message_id}/answer``: what a crew says that took its time.
+``POST /v1/messages/{message_id}/answer``: later answers of crews.
 """
 
 from __future__ import annotations
@@ -72,8 +72,8 @@ _KEY_BYTES: Final = 32
     signature=SignatureScheme(
         "CrewSignature",
         "webhook-signature",
-        "Standard Webhooks, by the secret of the crew that the message went to; `webhook-id` is "
-        "the id of the message.",
+        "Standard Webhooks, with the secret of the crew that got the message; `webhook-id` is the "
+        "id of the message.",
     ),
     request_headers=("CrewWebhookId", "webhook-timestamp", "webhook-signature"),
     body=Ref("CrewAnswer"),
@@ -100,8 +100,9 @@ async def answer_message(request: web.Request) -> web.StreamResponse:
     """
     Answer a message.
 
-    Signed by the crew's secret, or with a key. Whoever signs is taken for the crew, whatever key
-    there is. The same answer again changes nothing; one that overtakes the crew's 202 counts.
+    The request is signed with the crew's secret, or has a key. A signed request comes from the
+    crew, whatever key it has. A repeated answer changes nothing. An answer may arrive before the
+    crew's 202.
     """
     if _SIGNATURE in request.headers:
         return await _answer_signed(request)
@@ -121,7 +122,7 @@ async def _answer_signed(request: web.Request) -> web.Response:
 
     def prove(secret: SecretText | None) -> None:
         _require_signature(request, raw, message_id, secret)
-        # What is wrong with it is told to those only who may answer.
+        # Only those who may answer learn what is wrong with it.
         if fault is not None:
             raise fault
 
@@ -138,7 +139,7 @@ async def _answer_signed(request: web.Request) -> web.Response:
 
 
 async def _answer_keyed(request: web.Request, caller: ApiKey) -> web.Response:
-    # Before anything is said of the body.
+    # Before the answer can tell anything about the body.
     caller.require(Scope.MESSAGES_WRITE)
     message_id = message_of(request)
     answer = await _answer_of(request, await read_body(request))
@@ -157,12 +158,12 @@ def _require_signature(
     verify_signature(
         request.headers,
         raw,
-        # Only the old Odoo module's scheme asks for it.
+        # Only the scheme of the old Odoo module needs it.
         parsed_body=dict,
         now=request.app[OPTIONS].unix_time(),
         policy=SignaturePolicy(standard_webhooks=(_key_of(secret),)),
     )
-    # Otherwise the answer to one message could be given to another one of the same crew.
+    # Otherwise the answer to one message could be sent to another one of the same crew.
     if request.headers[_MESSAGE_ID] != message_id.value:
         raise SignatureInvalidError
 
@@ -173,8 +174,8 @@ def _key_of(secret: SecretText | None) -> SigningKey:
             return SigningKey.from_standard_webhooks(secret)
     except ValueError:
         pass
-    # A key that nobody has: what is refused because there is no message, or nothing to check
-    # with, is refused in every particular as if the signature were wrong.
+    # A key that nobody has: without the message, or without a secret to check with, the refusal
+    # is exactly that of a wrong signature.
     return SigningKey(secrets.token_bytes(_KEY_BYTES))
 
 

@@ -1,5 +1,5 @@
 """
-``/v1/messages``: what became of the messages from Chatwoot, and what people do about it.
+``/v1/messages``: messages from Chatwoot, and what people do about them.
 """
 
 from __future__ import annotations
@@ -60,8 +60,8 @@ _log = structlog.get_logger()
 ROUTES: Final = RouteGroup("messages", App.CHATWOOT, "hub")
 _MESSAGE: Final = "/v1/messages/{message_id}"
 _ABOUT_REPLAY: Final = (
-    "They are routed by the mapping as it is now; an answer that a crew has given already is "
-    f"only posted. A message can be sent on its way {MAX_REPLAYS} times."
+    "The current mapping routes them. An answer that a crew has already given is only posted. "
+    f"A message can be replayed {MAX_REPLAYS} times."
 )
 
 
@@ -76,15 +76,18 @@ def _stage_query(stages: Collection[Stage]) -> Query[Collection[Stage]]:
         return frozenset(known[name] for name in wanted)
 
     type_ = Annotated[str, Meta(pattern=f"^({names})(,({names}))*$", examples=["unresolved,dead"])]
-    return Query("stage", type_, read, "All of them if it is absent.")
+    return Query("stage", type_, read, "By default all of them.")
 
 
 _ANY_STAGE: Final = _stage_query(tuple(Stage))
 _STUCK_STAGE: Final = _stage_query(STUCK)
 _TENANT: Final = Query(
-    "tenant", TenantIdText, TenantId, "Whose messages; the key's, or else everybody's."
+    "tenant",
+    TenantIdText,
+    TenantId,
+    "Only messages of this tenant. By default the key's tenant, or all.",
 )
-_AFTER: Final = Query("after", MessageIdText, MessageId, "The `next` of the page before.")
+_AFTER: Final = Query("after", MessageIdText, MessageId, "The `next` of the previous page.")
 _LIMIT: Final = PageSize(default=50, most=500)
 _REPLAY_LIMIT: Final = PageSize(default=MOST_AT_ONCE, most=MOST_AT_ONCE)
 _OPEN: Final = Query(
@@ -106,9 +109,9 @@ _OPEN: Final = Query(
 )
 async def list_messages(request: web.Request, caller: ApiKey) -> web.Response:
     """
-    List messages, newest first, without what was written.
+    List messages, newest first, without their texts.
 
-    `unresolved` and `dead` are where somebody has to look.
+    A person has to look at those with the stage `unresolved` or `dead`.
     """
     read = partial(
         request.app[SERVICES].list_messages,
@@ -135,9 +138,9 @@ async def list_messages(request: web.Request, caller: ApiKey) -> web.Response:
 )
 async def read_message(request: web.Request, caller: ApiKey) -> web.Response:
     """
-    What became of a message.
+    Read the state of a message.
 
-    With `open=1` also what was written, for keys with `secrets:read`; that is audited.
+    With `open=1` also its texts, for keys with `secrets:read`; that is audited.
     """
     read, message_id = request.app[SERVICES].read_message, message_of(request)
     if not is_asked(request, _OPEN.name):
@@ -150,8 +153,8 @@ async def read_message(request: web.Request, caller: ApiKey) -> web.Response:
     ROUTES,
     "POST",
     "/v1/messages/replay",
-    summary=f"Send stuck messages on their way again, the oldest first\n\n{_ABOUT_REPLAY} "
-    "`after` is the `next` of the answer before, not that of a listing.",
+    summary=f"Replay stuck messages, the oldest first\n\n{_ABOUT_REPLAY} "
+    "`after` is the `next` of the previous answer, not that of a list.",
     scope=Scope.MESSAGES_WRITE,
     parameters=(_STUCK_STAGE, _TENANT, _AFTER, _REPLAY_LIMIT),
     answer=Replays,
@@ -160,7 +163,7 @@ async def read_message(request: web.Request, caller: ApiKey) -> web.Response:
 )
 async def replay_messages(request: web.Request, caller: ApiKey) -> web.Response:
     """
-    Replay stuck messages, the oldest first, and say where to go on.
+    Replay stuck messages, the oldest first.
     """
     size = _REPLAY_LIMIT.of(request)
     replays = await request.app[SERVICES].replay_messages.matching(
@@ -189,8 +192,8 @@ async def replay_messages(request: web.Request, caller: ApiKey) -> web.Response:
     ROUTES,
     "POST",
     f"{_MESSAGE}/replay",
-    summary=f"Send a stuck message on its way again\n\n{_ABOUT_REPLAY} It stays where it is if "
-    "no mapping claims it.",
+    summary=f"Replay a stuck message\n\n{_ABOUT_REPLAY} It keeps its stage if no mapping "
+    "claims it.",
     scope=Scope.MESSAGES_WRITE,
     answer=MessageReceipt,
     answer_headers=("Cache-Control",),
@@ -218,7 +221,7 @@ async def replay_message(request: web.Request, caller: ApiKey) -> web.Response:
 )
 async def discard_message(request: web.Request, caller: ApiKey) -> web.Response:
     """
-    Put a stuck message aside for good.
+    Discard a stuck message.
     """
     message = await request.app[SERVICES].discard_message(
         message_of(request), caller=caller, request_id=request[REQUEST_ID]
@@ -236,7 +239,7 @@ def message_of(request: web.Request) -> MessageId:
 
 def tell_of(event: str, message: InboxMessage, request: web.Request) -> None:
     """
-    Log *event* beside all else that is logged of *message*: under the request that brought it.
+    Log *event* with the other lines about *message*: under the id of the request that brought it.
     """
     _log.info(
         event,
@@ -252,21 +255,21 @@ def tell_of(event: str, message: InboxMessage, request: web.Request) -> None:
 
 def receipt_of(message: InboxMessage) -> MessageReceipt:
     """
-    Where a message is now, for those who may write to it and perhaps not read it.
+    The stage of a message, for keys that may write but perhaps not read.
     """
     return MessageReceipt(message_id=message.id.value, stage=message.stage, reason=message.reason)
 
 
 def replayed_of(replay: Replay) -> ReplayedMessage:
     """
-    What became of one message of several.
+    The result of one replay of several.
     """
     return ReplayedMessage(message_id=replay.id.value, reason=replay.refusal)
 
 
 def summary_of(message: InboxMessage) -> MessageSummary:
     """
-    All that is known of a message in clear text.
+    The unencrypted data of a message.
     """
     return MessageSummary(**_members_of(message))
 

@@ -1,5 +1,5 @@
 """
-What is answered about messages.
+Answers about messages.
 """
 
 from __future__ import annotations
@@ -29,12 +29,14 @@ Count: TypeAlias = Annotated[int, Meta(ge=0)]
 @answer
 class MessageReceipt:
     """
-    Where a message is now.
+    The stage of a message.
     """
 
     message_id: MessageIdText
     stage: Stage
-    reason: Annotated[Reason | None, Meta(description="Why it is there, or failed last.")]
+    reason: Annotated[
+        Reason | None, Meta(description="Why it has this stage, or why the last attempt failed.")
+    ]
 
 
 @answer
@@ -45,19 +47,19 @@ class Release:
 
     config_version: Annotated[int, Meta(description="0 if there was none.", ge=0)]
     mapping_version: Annotated[
-        int, Meta(description="The version of the mapping that decided.", ge=0)
+        int, Meta(description="The version of the mapping that routed it.", ge=0)
     ]
 
 
 @answer
 class MessageSummary(MessageReceipt):
     """
-    What is known of a message in clear text.
+    A message without its texts.
     """
 
     tenant_id: Annotated[TenantIdText | None, Meta(description="Null if it belongs to no tenant.")]
     domain: BusinessAreaText | None
-    crew: Annotated[CrewText | None, Meta(description="Null for the default one.")]
+    crew: Annotated[CrewText | None, Meta(description="Null for the default crew.")]
     matched_by: Rule | None
     release: Release | None
     event: Annotated[str, Meta(description="Chatwoot's name.", examples=["message_created"])]
@@ -67,21 +69,22 @@ class MessageSummary(MessageReceipt):
     chatwoot_message_id: str | None
     delivery_id: Annotated[str | None, Meta(description="Chatwoot's own.")]
     request_id: Annotated[
-        str | None, Meta(description="Of the webhook, and of every log line since.")
+        str | None,
+        Meta(description="The id of the webhook's request, also in all later log lines."),
     ]
-    attempts: Annotated[int, Meta(description="How many failed.", ge=0)]
-    replays: Annotated[int, Meta(description="How often somebody replayed it.", ge=0)]
+    attempts: Annotated[int, Meta(description="The number of failed attempts.", ge=0)]
+    replays: Annotated[int, Meta(description="The number of replays.", ge=0)]
     received_at: Moment
     updated_at: Moment
-    due_at: Annotated[Moment | None, Meta(description="When the hub goes on with it.")]
-    has_text: Annotated[bool, Meta(description="Whether what the customer wrote is kept.")]
+    due_at: Annotated[Moment | None, Meta(description="When the hub continues with it.")]
+    has_text: Annotated[bool, Meta(description="Whether the customer's text is stored.")]
     has_answer: Annotated[bool, Meta(description="Whether its crew has answered.")]
 
 
 @answer
 class MessageContact:
     """
-    Who wrote it.
+    The customer who wrote it.
     """
 
     id: str | None
@@ -93,7 +96,7 @@ class MessageContact:
 @answer
 class MessageAttachment:
     """
-    A file that came with it.
+    A file of a message.
     """
 
     kind: str
@@ -103,7 +106,7 @@ class MessageAttachment:
 @answer
 class MessageContent:
     """
-    What the customer wrote.
+    The customer's text.
     """
 
     text: str | None
@@ -117,19 +120,19 @@ class MessageContent:
 @answer
 class MessageAnswer:
     """
-    What the crew answered.
+    The crew's answer.
     """
 
     text: str
     private: Annotated[
-        bool, Meta(description="A note in Chatwoot, which the customer does not see.")
+        bool, Meta(description="A private note in Chatwoot, which the customer does not see.")
     ]
 
 
 @answer
 class MessageState(MessageSummary):
     """
-    What became of a message.
+    A message with its texts.
     """
 
     content: Annotated[MessageContent | None, Meta(description="With `open=1`.")] | UnsetType = (
@@ -151,22 +154,22 @@ class MessagePage:
 @answer
 class ReplayedMessage:
     """
-    What became of one message.
+    The result of one replay.
     """
 
     message_id: MessageIdText
-    reason: Annotated[Reason | None, Meta(description="Why it stays where it is.")]
+    reason: Annotated[Reason | None, Meta(description="Why it keeps its stage.")]
 
 
 @answer
 class Replays:
     """
-    What became of each.
+    The result of each replay.
     """
 
     replayed: Count
-    left: Annotated[int, Meta(description="Those that stay where they are.", ge=0)]
+    left: Annotated[int, Meta(description="The number of messages that keep their stage.", ge=0)]
     messages: list[ReplayedMessage]
     next: Annotated[
-        str | None, Meta(description="What to send as `after`; null if nothing is behind.")
+        str | None, Meta(description="The `after` of the next request; null if there is none.")
     ]

@@ -1,5 +1,5 @@
 """
-``POST /odoo-webhook``: what Odoo says, taken in.
+``POST /odoo-webhook``: events of Odoo.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ ROUTES: Final = RouteGroup("events", App.CONFIG, "odoo-webhook")
     "POST",
     "/odoo-webhook",
     scope=Scope.WEBHOOK,
-    # It reads the body itself, to log and count what is refused.
+    # It reads the body itself, to log and count refusals.
     access=Access.KEYED,
     body=Ref("Event"),
     idempotent=True,
@@ -98,10 +98,10 @@ ROUTES: Final = RouteGroup("events", App.CONFIG, "odoo-webhook")
 )
 async def receive_event(request: web.Request, caller: ApiKey) -> web.Response:
     """
-    Take in an event of Odoo.
+    Receive an event of Odoo.
 
-    Which event it is says `event_type`, or else `event`, or else the object that is there, or
-    else `source`. The answer is sent after the commit is durable.
+    `event_type` names the event, or else `event`, or else the object in the body, or else
+    `source`. The answer is sent when the commit is durable.
     """
     app, raw, outcome = request.app, b"", None
     metrics = app[METRICS]
@@ -116,10 +116,10 @@ async def receive_event(request: web.Request, caller: ApiKey) -> web.Response:
         raise
     finally:
         if outcome is None:
-            # For the line of whoever answers it.
+            # For the log line of the answer.
             bind_contextvars(webhook_event=_name_of(request), caller=caller.id, bytes=len(raw))
     became = _counted(outcome, metrics)
-    # One line an event: each is work.
+    # One line per event: each line costs time.
     app[LOG].info(
         "event_" + became,
         webhook_event=outcome.kind.value,

@@ -1,8 +1,8 @@
 """
-What Odoo's events mean to the domain. Nothing else knows their shapes.
+Reads Odoo's events into domain objects. No other module knows their form.
 
-The same event comes flat (the documented form), nested (what Odoo's button sends) or both;
-what is nested wins. Fields that the hub does not know are ignored.
+An event is flat (the documented form), nested (the form of Odoo's button) or both; nested fields
+win. Unknown fields are ignored.
 """
 
 from __future__ import annotations
@@ -66,10 +66,10 @@ _SOCIAL: Final = ("facebook", "instagram", "mercado_livre")
 
 def event_of(body: JsonObject) -> WriteKind:
     """
-    Tell which event *body* is.
+    The event of *body*.
 
     Raises:
-        UnknownEventError: Nothing tells it, or ``event_type`` names another one.
+        UnknownEventError: Nothing identifies it, or ``event_type`` names another one.
     """
     named = body.get("event_type")
     if not is_absent(named):
@@ -95,8 +95,8 @@ class _Integrations:
     The ``integrations`` of an event.
 
     Args:
-        sections: What the hub understands, as `Integrations`.
-        rest: Everything else. It goes into the config as it is, for all to read.
+        sections: The sections that the hub knows.
+        rest: Everything else. It is stored in the config as it is, readable.
     """
 
     sections: Any
@@ -112,7 +112,7 @@ def _integrations(value: Json, _: object) -> _Integrations:
         _drop(rest.get(name), section, everything=name in _SOCIAL)
     mcp = rest.get("mcp")
     config = mcp.get("config") if isinstance(mcp, dict) else None
-    # A connection that names its own credential stays: it must not be put under the event's token.
+    # A connection with its own credential keeps it: the event's token must not replace it.
     own = sections.mcp.config.credential_ref is not None
     _drop(config, McpConfig, everything=not own)
     if own and isinstance(config, dict):
@@ -122,7 +122,7 @@ def _integrations(value: Json, _: object) -> _Integrations:
 
 def _drop(section: Json, cls: type, *, everything: bool = False) -> None:
     """
-    Take the attributes of *cls* out of *section*: those that Odoo left empty, or all of them.
+    Remove the attributes of *cls* from *section*: the empty ones, or all of them.
     """
     if isinstance(section, dict):
         for name in shape_of(cls).types:
@@ -132,7 +132,7 @@ def _drop(section: Json, cls: type, *, everything: bool = False) -> None:
 
 def _without_empty(given: JsonObject) -> JsonObject:
     """
-    A copy of *given* without ``null`` and ``""``; ``false`` may be meant here.
+    A copy of *given* without ``null`` and ``""``; ``false`` may be a value here.
     """
     return {
         name: _without_empty(value) if isinstance(value, dict) else value
@@ -176,7 +176,7 @@ class Credentials:
 
 def _unprefixed(prefix: str) -> dict[str, Any]:
     """
-    The types of the fields of a `Credentials` that start with *prefix*, by the rest of it.
+    The types of the fields of `Credentials` that start with *prefix*, by the rest of their name.
     """
     types = shape_of(Credentials).types
     return {
@@ -197,7 +197,7 @@ def _section(name: str, types: Mapping[str, Any]) -> type:
     )
 
 
-# What an event has flat, ``integrations`` has in sections.
+# ``integrations`` has in sections what an event has flat.
 _FLAT: Final = {name: _unprefixed(f"{name}_") for name in (*_SOCIAL, "qdrant", "redis")}
 McpConfig: Final = _section(
     "McpConfig", {**_unprefixed("odoo_"), "credential_ref": CredentialRef | None}
@@ -219,7 +219,7 @@ def credentials_sync(body: JsonObject) -> CredentialsSync:
     Raises:
         IncompleteDataError: ``account_id`` is missing.
         TokenMissingError: The token is missing.
-        InvalidFieldsError: A field holds what it must not hold.
+        InvalidFieldsError: A field is invalid.
     """
     layers, noted = _layers(body, "credentials")
     try:
@@ -256,7 +256,7 @@ def credentials_sync(body: JsonObject) -> CredentialsSync:
 
 def _layers(body: JsonObject, nested: str) -> tuple[dict[str, JsonObject], list[FieldError]]:
     """
-    The object called *nested* and *body*, and what is wrong with the former.
+    The object *nested* and *body*, and the errors of the former.
     """
     inner = body.get(nested)
     if is_absent(inner) or inner == {}:
@@ -284,7 +284,7 @@ def _social_accounts(event: Credentials) -> Iterator[SocialAccount]:
 @frozen(kw_only=True)
 class MappedChannel:
     """
-    One Chatwoot channel and whose it is.
+    A Chatwoot channel and its owner.
     """
 
     chatwoot_account_id: ChatwootId
@@ -302,8 +302,8 @@ def channel_mapping(body: JsonObject, *, deleted: bool) -> ChannelMapping:
     Read a ``mapping_sync`` or, if *deleted*, a ``mapping_delete`` event.
 
     Raises:
-        IncompleteDataError: The mapping, or one of the ids in it, is missing.
-        InvalidFieldsError: A field holds what it must not hold.
+        IncompleteDataError: The mapping or one of its ids is missing.
+        InvalidFieldsError: A field is invalid.
     """
     layers, noted = _layers(body, "mapping")
     if noted:
@@ -313,7 +313,7 @@ def channel_mapping(body: JsonObject, *, deleted: bool) -> ChannelMapping:
     told = {prefix: _without_no_channel(layer) for prefix, layer in layers.items()}
     required = shape_of(MappedChannel).required
     if deleted:
-        # Which channel it is says enough.
+        # A deletion only needs the channel.
         told["absent."] = {"domain": DEFAULT_DOMAIN.domain.value}
         required = tuple(name for name in required if name != "domain")
     channel = read(MappedChannel, told, required=required)
@@ -332,7 +332,7 @@ def channel_mapping(body: JsonObject, *, deleted: bool) -> ChannelMapping:
 
 def _without_no_channel(layer: JsonObject) -> JsonObject:
     """
-    *layer* without the ids that name no account or inbox.
+    *layer* without the ids that do not name an account or inbox.
     """
     return {
         name: value
@@ -376,7 +376,7 @@ def incoming_messages(body: JsonObject) -> tuple[IncomingMessage, ...]:
     Read ``messages``.
 
     Raises:
-        InvalidFieldsError: A field holds what it must not hold.
+        InvalidFieldsError: A field is invalid.
     """
     return tuple(
         IncomingMessage(message.account_id, message.inbox_id, message.number)
@@ -384,7 +384,7 @@ def incoming_messages(body: JsonObject) -> tuple[IncomingMessage, ...]:
     )
 
 
-# Where the `metadata` document keeps a field.
+# The place of a field in the `metadata` document.
 _TOP: Final[Mapping[str, str]] = {"section": ""}
 _ONLINE: Final = {"section": "online_presence"}
 _COMMUNICATION: Final = {"section": "communication"}
@@ -393,7 +393,7 @@ _COMMUNICATION: Final = {"section": "communication"}
 @frozen
 class Address:
     """
-    Where a company is.
+    The address of a company.
     """
 
     street: str | None = None
@@ -408,7 +408,7 @@ class Address:
 @frozen
 class BusinessHours:
     """
-    When a company is open. Hours have a fraction: 9.5 is 09:30.
+    The business hours of a company. Hours are decimal: 9.5 is 09:30.
     """
 
     monday: bool | None = None
@@ -432,7 +432,7 @@ class BusinessHours:
 @frozen
 class CompanyMetadata:
     """
-    What a company says of itself, for its `metadata` document.
+    A company's description, for its `metadata` document.
     """
 
     account_id: TenantId
@@ -462,7 +462,7 @@ def company_metadata_sync(body: JsonObject) -> CompanyMetadataSync:
 
     Raises:
         IncompleteDataError: ``account_id`` is missing.
-        InvalidFieldsError: A field holds what it must not hold.
+        InvalidFieldsError: A field is invalid.
     """
     event = read(CompanyMetadata, {"": body})
     owner = TenantArea(event.account_id, event.domain.domain)

@@ -1,5 +1,5 @@
 """
-What Odoo is answered.
+Answers to Odoo.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from odoo_ai_config.entrypoints.http.platform.schema import (
 @answer
 class EventAccepted:
     """
-    The event is stored for good, or was so already.
+    The event is stored, or was already.
     """
 
     success: Always
@@ -43,7 +43,7 @@ class EventAccepted:
     credentials_digest: Digest | UnsetType = UNSET
     metadata_digest: Digest | UnsetType = UNSET
     mapping_digest: Digest | UnsetType = UNSET
-    # The replaced service's name for it.
+    # The old server's name for it.
     version: Annotated[Version, Meta(description="The same as `mapping_version`.")] | UnsetType = (
         UNSET
     )
@@ -55,7 +55,7 @@ class EventAccepted:
 @answer
 class SeenRoute:
     """
-    A route; of one to a tenant that the key may not see, only that it is hidden.
+    A route, or only that it is hidden, if the key may not see its tenant.
     """
 
     resolved: bool
@@ -69,15 +69,15 @@ class SeenRoute:
 @answer
 class Rerouting:
     """
-    Where messages go now and would go then.
+    Where messages go now, and where they would go.
     """
 
     account_id: Annotated[
-        ChatwootIdText | None, Meta(description="Null for any that is not mapped.")
+        ChatwootIdText | None, Meta(description="Null for every unmapped account.")
     ]
     inbox_id: Annotated[
         ChatwootIdText | None,
-        Meta(description="Null for every inbox that has no mapping of its own."),
+        Meta(description="Null for every inbox without its own mapping."),
     ]
     number: Annotated[str | None, Meta(description="Null for every number that is not special.")]
     before: SeenRoute
@@ -87,7 +87,7 @@ class Rerouting:
 @answer
 class MessageRerouting(Rerouting):
     """
-    Where one message goes now and would go then.
+    Where one message goes now, and where it would go.
     """
 
     changed: Annotated[bool, Meta(description="Whether it would go elsewhere.")]
@@ -107,7 +107,7 @@ Move = TypedDict(
 @answer
 class Simulation:
     """
-    What the event would do.
+    The effects of the event.
     """
 
     event: Annotated[
@@ -119,19 +119,17 @@ class Simulation:
     tenant_id: TenantIdText
     domain: BusinessAreaText
     mapping_version: Annotated[
-        int, Meta(description="The version that the channel would be at.", ge=1)
+        int, Meta(description="The version that the channel would have.", ge=1)
     ]
     changed: Annotated[bool, Meta(description="Whether the event would change anything.")]
     refusal: Annotated[
-        str | None, Meta(description="The code of the error that the event would meet.")
+        str | None, Meta(description="The code of the refusal, if the hub would refuse the event.")
     ]
-    moves: Annotated[list[Move], Meta(description="Who would lose the channel to whom.")]
-    effects: Annotated[list[Rerouting], Meta(description="What would be routed otherwise.")]
-    truncated: Annotated[
-        bool, Meta(description="There are more effects than are shown, or were looked for.")
-    ]
+    moves: Annotated[list[Move], Meta(description="The losers and winners of the channel.")]
+    effects: Annotated[list[Rerouting], Meta(description="The messages whose route would change.")]
+    truncated: Annotated[bool, Meta(description="There may be more effects than the answer has.")]
     messages: Annotated[
         list[MessageRerouting],
-        Meta(description="Those that were asked about, in their order."),
+        Meta(description="The messages of the request, in their order."),
     ]
     warnings: list[Notice]

@@ -1,5 +1,5 @@
 """
-``/v1/route/simulate``: what an event about a channel would change.
+``/v1/route/simulate``: the effects of an event about a channel.
 """
 
 from __future__ import annotations
@@ -53,10 +53,10 @@ _SIMULATED: Final = frozenset({WriteKind.MAPPING, WriteKind.MAPPING_DELETE})
 )
 async def simulate_event(request: web.Request, caller: ApiKey) -> web.Response:
     """
-    What an event about a channel would change.
+    Simulate an event about a channel.
 
-    Nothing is written. Of the messages that the hub could get, those are shown whose route would
-    be another; a bound key sees its tenant's part.
+    Nothing is written. The answer shows the messages whose route would change; a bound key sees
+    those of its tenant.
     """
     require_json(request)
     body = await read_json(request, await read_body(request), dict)

@@ -19,7 +19,7 @@ from odoo_ai_config.entrypoints.http.platform.schema import (
 )
 from odoo_ai_config.entrypoints.http.platform.texts import Language
 
-# What stands in the places of a path, by their names.
+# The parameters of paths, by name.
 PATH_PARTS: Final[Mapping[str, object]] = {
     "tenant": TenantIdText,
     "domain": BusinessAreaName,
@@ -27,7 +27,7 @@ PATH_PARTS: Final[Mapping[str, object]] = {
     "version": Annotated[int, Meta(ge=1, examples=[1])],
     "ref": CredentialRefText,
     "message_id": MessageIdText,
-    "account": Annotated[str, Meta(description="Chatwoot's id of the account.", examples=["1"])],
+    "account": Annotated[str, Meta(description="The account's id in Chatwoot.", examples=["1"])],
     "name": Annotated[
         str,
         Meta(
@@ -38,7 +38,7 @@ PATH_PARTS: Final[Mapping[str, object]] = {
     ],
     "id": Annotated[
         str,
-        Meta(description="As the source has it.", min_length=1, max_length=256, examples=["7"]),
+        Meta(description="The id of the source.", min_length=1, max_length=256, examples=["7"]),
     ],
 }
 _REQUEST_ID: Final = r"^[A-Za-z0-9._-]{1,128}$"
@@ -48,13 +48,13 @@ _ETAG: Final = r'^"[!#-~]+"$'
 
 def parameters() -> JsonObject:
     """
-    Headers of requests.
+    The headers of requests.
     """
-    idempotency = "The same key with the same request is done once; its answer is repeated."
+    idempotency = "A repeated request with the same key is done once, and gets the same answer."
     described = [
         _parameter(
             "X-Request-ID",
-            "Comes back if it is 1 to 128 of `A-Z a-z 0-9 . _ -`, and is replaced if not.",
+            "Returned in the answer if it is 1 to 128 of `A-Z a-z 0-9 . _ -`, else replaced.",
             examples=["a-1"],
         ),
         _parameter("Accept-Language", "`en` for English texts.", examples=["en", "pt-BR"]),
@@ -63,8 +63,8 @@ def parameters() -> JsonObject:
         ),
         _parameter(
             "If-Match",
-            'The `ETag`, or the version (`"3"`), that the document must be at. It needs '
-            "`config:read` as well.",
+            'The `ETag` or the version (`"3"`) that the document must have. It also needs '
+            "`config:read`.",
             examples=['"3-1f2e3d4c"'],
         ),
         _parameter("Idempotency-Key", idempotency, pattern=_IDEMPOTENCY_KEY),
@@ -73,7 +73,7 @@ def parameters() -> JsonObject:
         _parameter("webhook-signature", "Standard Webhooks: `v1,<base64>`."),
         _parameter("X-Chatwoot-Timestamp", "Chatwoot: Unix seconds."),
         _parameter("X-Chatwoot-Signature", "Chatwoot: `sha256=<hex>`."),
-        _parameter("X-Chatwoot-Delivery", "Chatwoot: the same when it sends the same again."),
+        _parameter("X-Chatwoot-Delivery", "Chatwoot: the same for a repeated delivery."),
         _parameter("X-Webhook-Signature", "The old Odoo module: hex."),
     ]
     return {
@@ -84,38 +84,41 @@ def parameters() -> JsonObject:
 
 def headers() -> JsonObject:
     """
-    Headers of answers.
+    The headers of answers.
     """
     return {
         "X-Request-ID": _header("Also in the log lines of the request.", pattern=_REQUEST_ID),
-        "ETag": _header("Stands for what is shown.", pattern=_ETAG),
+        "ETag": _header("The entity tag of the content.", pattern=_ETAG),
         "ETagIfReadable": _header(
-            "Of the document as it is now, for keys with `config:read`.",
+            "The entity tag of the current document, for keys with `config:read`.",
             pattern=_ETAG,
             required=False,
         ),
         "Cache-Control": _header(
-            "Whether it may be kept.", schema=_one_of("no-cache", "no-store")
+            "Whether caches may store the answer.", schema=_one_of("no-cache", "no-store")
         ),
         "Content-Language": _header(
-            "Of the texts.", schema=_one_of(*(language.value for language in Language))
+            "The language of the texts.",
+            schema=_one_of(*(language.value for language in Language)),
         ),
         "Retry-After": _header("Seconds to wait.", schema={"type": "integer", "minimum": 1}),
         "WWW-Authenticate": _header(
-            "What is missing: a key or a signature.", schema=_one_of("ApiKey", "Signature")
+            "The missing credential: a key or a signature.", schema=_one_of("ApiKey", "Signature")
         ),
         "Allow": _header("The methods that the path has."),
         "Accept-Encoding": _header(
-            "What `Content-Encoding` of the request may say, with `unsupported_encoding`.",
+            "The encodings that a request may have, with `unsupported_encoding`.",
             required=False,
         ),
         "Idempotent-Replayed": _header(
-            "The answer that the first such request got.",
+            "This is the answer of the first such request.",
             schema=_one_of("true"),
             required=False,
         ),
-        "Content-Security-Policy": _header("Nothing from elsewhere, nothing in line."),
-        "X-Content-Type-Options": _header("Not to be guessed.", schema=_one_of("nosniff")),
+        "Content-Security-Policy": _header("Only the hub's own files, nothing inline."),
+        "X-Content-Type-Options": _header(
+            "Browsers must not guess the type.", schema=_one_of("nosniff")
+        ),
         "Referrer-Policy": _header("Always `no-referrer`.", schema=_one_of("no-referrer")),
     }
 

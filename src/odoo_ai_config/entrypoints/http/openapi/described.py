@@ -1,5 +1,5 @@
 """
-Describes the operations of route groups: paths, and the components that they need.
+Describes the operations of route groups: their paths and components.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ _HEADERS_BY_STATUS: Final = {
 
 class Describer:
     """
-    Makes paths of operations, and keeps what these refer to.
+    Builds the paths of operations, and collects the components that they refer to.
     """
 
     def __init__(self) -> None:
@@ -90,7 +90,7 @@ class Describer:
 
     def paths(self, groups: Iterable[RouteGroup], apps: frozenset[App]) -> JsonObject:
         """
-        What is at each path of the *groups* that belong to *apps*.
+        The paths of the *groups* that belong to *apps*.
         """
         paths: dict[str, JsonObject] = {}
         for group in groups:
@@ -107,7 +107,7 @@ class Describer:
         if isinstance(type_, Ref):
             return {"$ref": f"#/components/schemas/{type_.name}"}
         if get_origin(type_) is UnionType and all(map(attrs.has, get_args(type_))):
-            # Nothing in an answer says which of them it is, so that msgspec knows no such type.
+            # No member of the answer tells its class, so msgspec does not support the union.
             return {"anyOf": [self.schema(one) for one in get_args(type_)]}
         (schema,), components = msgspec.json.schema_components(
             [type_], ref_template="#/components/schemas/{name}"
@@ -195,16 +195,16 @@ class Describer:
         }
         if operation.conditional:
             answers["304"] = {
-                "description": "It is as the reader has it.",
+                "description": "Not modified.",
                 "headers": _headers((*fresh, *operation.answer_headers)),
             }
         return answers
 
     def _refused(self, errors: Iterable[type[CodedError]]) -> JsonObject:
         """
-        The answers, by status, of an operation that may refuse with *errors*.
+        The answers by status of an operation that may refuse with *errors*.
 
-        Operations share them.
+        Operations share these components.
         """
         found = {(REFUSALS[error].status, error.code) for error in errors}
         refused: JsonObject = {}
@@ -220,7 +220,7 @@ class Describer:
             "status": {"const": status},
             "code": {"type": "string", "enum": [*codes]},
         }
-        # Validators look at what stands beside a reference; generators of clients have one class.
+        # Validators read members beside a reference; client generators make one class of it.
         schema: JsonObject = {**self.schema(Problem), "properties": particular}
         named = ", ".join(f"`{code}`" for code in codes)
         return {
@@ -274,9 +274,9 @@ def _headers(names: Sequence[str]) -> JsonObject:
 
 def _plain(schema: JsonObject) -> JsonObject:
     """
-    *schema* in the words that generators of clients understand.
+    *schema* in the vocabulary of client generators.
 
-    The title of a class is its name already, and what has no type is anything to them.
+    The name of a class is already its title, and to them a schema without a type is anything.
     """
     plain = {
         name: _plain_part(part)

@@ -1,5 +1,5 @@
 """
-The whole description, put together when somebody first asks for it.
+The OpenAPI description, built on the first request for it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ The configuration hub between Odoo, Chatwoot and AI services.
 Every path works with and without its last slash, without a redirect, and `HEAD` works wherever
 `GET` does. Refusals are problem documents (RFC 9457), in Portuguese unless `Accept-Language`
 prefers English. A path that does not exist is a 404 with the code `route_not_found`; a method that
-a path does not have is a 405 with `method_not_allowed`, and `Allow` tells those it has.
+a path does not have is a 405 with `method_not_allowed`, and `Allow` lists the others.
 """
 
 
@@ -29,7 +29,7 @@ def description(
     groups: Iterable[RouteGroup], version: str, apps: frozenset[App] = ALL_APPS
 ) -> JsonObject:
     """
-    The OpenAPI document of a hub in this *version* that serves *apps* with *groups*.
+    The OpenAPI document of a hub of this *version* that serves the *groups* of *apps*.
     """
     described = Describer()
     paths = described.paths(groups, apps)
@@ -44,16 +44,16 @@ def description(
         },
         "servers": [{"url": "/"}],
         "tags": [
-            {"name": "events", "description": "What Odoo pushes."},
+            {"name": "events", "description": "Events of Odoo."},
             {"name": "documents", "description": "Settings of tenants, with their history."},
-            {"name": "mapping", "description": "Whose a Chatwoot channel is."},
-            {"name": "tenants", "description": "Who is configured, and sealed credentials."},
-            {"name": "audit", "description": "Who did what."},
-            {"name": "chatwoot", "description": "What Chatwoot pushes."},
-            {"name": "messages", "description": "What became of it, and what crews answer."},
-            {"name": "collections", "description": "Products, rules and the like, to be indexed."},
-            {"name": "pages", "description": "For people, in the browser."},
-            {"name": "status", "description": "What anybody may ask."},
+            {"name": "mapping", "description": "The owners of Chatwoot channels."},
+            {"name": "tenants", "description": "Tenants, their channels and credentials."},
+            {"name": "audit", "description": "The audit trail."},
+            {"name": "chatwoot", "description": "Events and accounts of Chatwoot."},
+            {"name": "messages", "description": "Messages, their stages and their answers."},
+            {"name": "collections", "description": "Products, rules and other items to index."},
+            {"name": "pages", "description": "Pages for the browser."},
+            {"name": "status", "description": "Health and metrics, without a key."},
         ],
         "paths": paths,
         "components": {
@@ -62,13 +62,13 @@ def description(
                     "type": "apiKey",
                     "in": "header",
                     "name": "X-API-Key",
-                    "description": "A key needs the scope that an operation names; `admin` "
-                    "includes every other. It may be bound to one tenant.",
+                    "description": "A key needs the scope of the operation; `admin` includes all "
+                    "others. It may be bound to one tenant.",
                 },
                 "Bearer": {
                     "type": "http",
                     "scheme": "bearer",
-                    "description": "The same key, as Odoo's older modules send it.",
+                    "description": "The same key, in the form of Odoo's older modules.",
                 },
                 **described.security_schemes,
             },

@@ -1,5 +1,5 @@
 """
-``/openapi.json`` and ``/docs``: the interface described, for programs and for the eye.
+``/openapi.json`` and ``/docs``: the OpenAPI description, for programs and for people.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ VIEWER: Final = RouteGroup("pages")
 
 class ViewerFile(StrEnum):
     """
-    What the viewer is made of: Swagger UI as its makers publish it, and what starts it.
+    The files of the viewer: Swagger UI as published, and the script that starts it.
     """
 
     START = "start.js"
@@ -66,7 +66,7 @@ async def show_description(request: web.Request) -> web.Response:
     "GET",
     "/docs",
     answer=str,
-    says="A page that loads nothing from elsewhere.",
+    says="A page that only loads the hub's own files.",
     media_types=("text/html",),
     answer_headers=PAGE_HEADERS,
 )
@@ -95,14 +95,14 @@ async def show_viewer(request: web.Request) -> web.Response:
 )
 async def show_viewer_file(request: web.Request) -> web.Response:
     """
-    What the page is made of.
+    Read a file of the page.
     """
     return await shown_part(request, FOLDER, ViewerFile)
 
 
 @functools.lru_cache(maxsize=1)
 def _rendered(groups: tuple[RouteGroup, ...], version: str, apps: frozenset[App]) -> StaticBody:
-    # Most hubs are never asked, and no start is to wait for what nobody asks for.
+    # Most hubs are never asked for it, and their start must not wait for this import.
     from odoo_ai_config.entrypoints.http.openapi.document import description  # noqa: PLC0415
 
     return StaticBody.of(json_bytes(description(groups, version, apps)))

@@ -1,3 +1,3 @@
 """
-What every resource of the HTTP interface stands on.
+What all resources of the HTTP interface share.
 """

@@ -132,7 +132,7 @@ class PageSize:
         *read* gets at most *limit* items, and *cursor* names the place of one.
         """
         size = self.of(request)
-        # One more than asked for tells whether there is a next page.
+        # One more than asked for: it shows whether there is a next page.
         found = await read(limit=size + 1)
         page = found[:size]
         return page, str(cursor(page[-1])) if len(found) > size else None

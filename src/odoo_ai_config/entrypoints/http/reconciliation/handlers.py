@@ -1,5 +1,5 @@
 """
-``POST /v1/reconcile``: whether the hub still has what a source pushed.
+``POST /v1/reconcile``: whether the hub still has the data of a source.
 """
 
 from __future__ import annotations
@@ -51,11 +51,11 @@ ROUTES: Final = RouteGroup("events", App.CONFIG, "config")
 )
 async def reconcile(request: web.Request, caller: ApiKey, raw: bytes) -> web.Response:
     """
-    Compare what a source was told with what the hub has.
+    Compare what a source expects with what the hub has.
 
-    For sources that push: what is missing or differs is to be sent again. A digest decides where
-    the source kept it; after a restore from a backup the same version may stand for another
-    content. A bound key may ask about its tenant only.
+    The source pushes again what is missing or differs. If the source has a digest, the digest
+    decides: after a restore from a backup the same version may have another content. A bound key
+    may only ask about its tenant.
     """
     known = await read_json(request, raw, known_areas)
     found = await request.app[SERVICES].reconcile(known, caller=caller)

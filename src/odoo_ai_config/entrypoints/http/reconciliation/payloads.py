@@ -1,5 +1,5 @@
 """
-What a source believes to be current, read as it says it.
+Reads what a source expects the hub to have.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ MOST_ENTRIES: Final = 1000
 @frozen
 class KnownMapping:
     """
-    What a source was told of a channel.
+    What a source expects of a channel.
     """
 
     chatwoot_account_id: AnyChannel
@@ -42,7 +42,7 @@ class KnownMapping:
 @frozen
 class KnownCollection:
     """
-    What a source was told of a collection.
+    What a source expects of a collection.
     """
 
     name: CollectionName
@@ -53,7 +53,7 @@ class KnownCollection:
 @frozen
 class KnownArea:
     """
-    What a source was told of one business area.
+    What a source expects of one business area.
     """
 
     tenant_id: TenantId
@@ -71,9 +71,9 @@ class KnownArea:
 @frozen
 class KnownAreas:
     """
-    What a source was told when it last pushed each thing.
+    The answers that a source got to its last pushes.
 
-    A thing with neither version nor digest counts as never acknowledged.
+    A thing with neither version nor digest was never acknowledged.
     """
 
     known: Annotated[tuple[KnownArea, ...], MOST_ENTRIES]
@@ -84,8 +84,8 @@ def known_areas(body: JsonObject) -> tuple[ExpectedArea, ...]:
     Read ``{"known": [...]}``.
 
     Raises:
-        IncompleteDataError: There is no list.
-        InvalidFieldsError: A field holds what it must not hold.
+        IncompleteDataError: The list is missing.
+        InvalidFieldsError: A field is invalid.
     """
     return tuple(map(_known, read(KnownAreas, {"": body}).known))
 
@@ -112,14 +112,14 @@ def _known(area: KnownArea) -> ExpectedArea:
 
 
 def _acknowledged(version: int | None, digest: str | None) -> ExpectedState:
-    # The hub counts from 1: what is below was never acknowledged.
+    # Versions count from 1: a lower one was never acknowledged.
     return ExpectedState(version if version is not None and version > 0 else None, digest)
 
 
 def _mapping(value: Json, _: object) -> object:
     account = value.get("chatwoot_account_id") if isinstance(value, dict) else None
     if not is_absent(account) and str(account).strip() in NO_CHANNEL:
-        # Of a channel that Odoo does not have, the hub has nothing to say.
+        # A channel that Odoo does not have cannot be compared.
         return None
     return read_object(KnownMapping, value)
 

@@ -1,5 +1,5 @@
 """
-What a source is answered about its pushes.
+Answers to a source about its pushes.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ class _Drift:
         DriftStatus,
         Meta(
             description="`equal`; `differs`: the hub has another content or a later version; "
-            "`missing`: it has none, or only an earlier version; `taken`: the channel is another "
-            "tenant's."
+            "`missing`: it has none, or only an earlier version; `taken`: the channel belongs to "
+            "another tenant."
         ),
     ]
-    version: Annotated[int, Meta(description="The hub's; 0 for none.", ge=0)]
+    version: Annotated[int, Meta(description="The version that the hub has; 0 for none.", ge=0)]
     digest: Digest | None
     deleted: Always | UnsetType = UNSET
 
@@ -74,28 +74,28 @@ class _Area(_Tenant):
 @answer
 class DocumentDrift(_Drift, _Document):
     """
-    How a document stands.
+    The drift of a document.
     """
 
 
 @answer
 class ChannelDrift(_Drift, _Channel):
     """
-    How a channel stands.
+    The drift of a channel.
     """
 
 
 @answer
 class CollectionDrift(_Drift, _Collection):
     """
-    How a collection stands.
+    The drift of a collection.
     """
 
 
 @answer
 class AreaDrift(_Area):
     """
-    How the things of one business area stand.
+    The drift of one business area.
     """
 
     documents: list[DocumentDrift]
@@ -127,7 +127,7 @@ class UnknownCollection(_State, _Collection, _Tenant):
 @answer
 class Unknown:
     """
-    What else the hub has of these tenants.
+    What else the hub has about these tenants.
     """
 
     documents: list[UnknownDocument]
@@ -138,7 +138,7 @@ class Unknown:
 @answer
 class DriftSummary:
     """
-    How many things stand how.
+    The number of things by status.
     """
 
     equal: Count
@@ -151,12 +151,12 @@ class DriftSummary:
 @answer
 class Reconciliation:
     """
-    How each thing stands.
+    The drift of each thing.
     """
 
     summary: DriftSummary
-    entries: Annotated[
-        list[AreaDrift], Meta(description="In the order in which they were asked about.")
-    ]
+    entries: Annotated[list[AreaDrift], Meta(description="In the order of the request.")]
     unknown: Unknown
-    truncated: Annotated[bool, Meta(description="There is more that is unknown than is shown.")]
+    truncated: Annotated[
+        bool, Meta(description="There are more unknown things than the answer has.")
+    ]

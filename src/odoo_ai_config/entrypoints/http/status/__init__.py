@@ -1,3 +1,3 @@
 """
-What the hub says of itself without a key.
+Status of the hub over HTTP, without a key.
 """

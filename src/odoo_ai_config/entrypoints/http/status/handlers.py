@@ -1,5 +1,5 @@
 """
-What anybody may ask without a key: who this is, whether it lives, how it does.
+Endpoints without a key: identity, health, readiness and metrics.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _HEALTHY: Final = json_bytes(Healthy(status="healthy"))
 @Operation(ROUTES, "GET", "/", answer=Identity)
 async def show_identity(request: web.Request) -> web.Response:
     """
-    What answers here.
+    Identify the hub.
     """
     return shown(
         Identity(
@@ -40,11 +40,11 @@ async def show_identity(request: web.Request) -> web.Response:
     )
 
 
-# The handler's form is aiohttp's; the answer needs nothing of the request.
+# The signature is aiohttp's; the answer does not need the request.
 @Operation(ROUTES, "GET", "/health", answer=Healthy)
 async def show_health(_request: web.Request) -> web.Response:
     """
-    Whether the process answers.
+    Check that the process answers.
     """
     return web.Response(body=_HEALTHY, content_type="application/json")
 
@@ -58,13 +58,13 @@ async def show_health(_request: web.Request) -> web.Response:
 )
 async def show_readiness(request: web.Request) -> web.Response:
     """
-    Whether the store can be read and written.
+    Check that the store can be read and written.
     """
     services = request.app[SERVICES]
     await request.app[STORE_WATCH].ready()
     trouble = await services.check_key_ring.while_running()
-    # Still a 200: the hub has all that it needs, and with a 503 the balancer would take every
-    # process out at once.
+    # Still a 200: the hub works, and a 503 would make the load balancer remove every process at
+    # once.
     return shown(Ready(status="ready", warnings=UNSET if trouble is None else [trouble]))
 
 
@@ -78,9 +78,9 @@ async def show_readiness(request: web.Request) -> web.Response:
 )
 async def show_metrics(request: web.Request) -> web.Response:
     """
-    Metrics for Prometheus.
+    Read the metrics for Prometheus.
 
-    Those of the store are left out while it is away.
+    Those of the store are missing while it is unavailable.
     """
     metrics, services = request.app[METRICS], request.app[SERVICES]
     await metrics.queue.refresh(services.ports.inbox.census, services.deliver_message.clock)

@@ -1,5 +1,5 @@
 """
-What the hub says of itself.
+Answers about the hub itself.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Identity:
 @answer
 class Healthy:
     """
-    The process answers; nothing else was touched.
+    The process answers; nothing else is checked.
     """
 
     status: Literal["healthy"]
@@ -44,7 +44,7 @@ class Ready:
         Annotated[
             list[RingTrouble],
             Meta(
-                description="What does no harm now and keeps the next start from succeeding.",
+                description="Problems that do no harm now and would make the next start fail.",
             ),
         ]
         | UnsetType

@@ -1,5 +1,5 @@
 """
-``/v1/tenants``: which tenants there are, at which versions, and their channels.
+``/v1/tenants``: tenants, their documents and their channels.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from odoo_ai_config.entrypoints.http.tenants.schemas import (
 )
 
 ROUTES: Final = RouteGroup("tenants", App.CONFIG, "config")
-_AFTER: Final = Query("after", TenantIdText, TenantId, "The `next` of the page before.")
+_AFTER: Final = Query("after", TenantIdText, TenantId, "The `next` of the previous page.")
 _LIMIT: Final = PageSize(default=50, most=500)
 
 
@@ -72,7 +72,7 @@ async def list_tenants(request: web.Request, caller: ApiKey) -> web.Response:
 )
 async def read_tenant(request: web.Request, caller: ApiKey) -> web.Response:
     """
-    What there is of a tenant, and at which versions.
+    List the documents of a tenant, with their versions.
     """
     return shown(
         _tenant(await request.app[SERVICES].list_tenants.one(tenant_of(request), caller=caller))

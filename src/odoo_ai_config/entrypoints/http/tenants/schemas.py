@@ -1,5 +1,5 @@
 """
-What is answered about tenants.
+Answers about tenants.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from odoo_ai_config.entrypoints.http.platform.schema import (
 @answer
 class TenantDocument:
     """
-    At which version a document is.
+    A document and its version.
     """
 
     config_type: DocumentTypeText
@@ -38,7 +38,7 @@ class TenantDocument:
 @answer
 class AreaDocuments:
     """
-    What there is of one business area.
+    The documents of one business area.
     """
 
     domain: BusinessAreaText
@@ -48,7 +48,7 @@ class AreaDocuments:
 @answer
 class Tenant:
     """
-    What there is of a tenant, and at which versions.
+    A tenant, with the versions of its documents.
     """
 
     tenant_id: TenantIdText
@@ -68,7 +68,7 @@ class TenantPage:
 @answer
 class SpecialNumber:
     """
-    A sender whose messages go to a crew of their own.
+    A number whose messages go to their own crew.
     """
 
     number: PhoneNumberText
@@ -78,7 +78,7 @@ class SpecialNumber:
 @answer
 class Channel:
     """
-    A Chatwoot channel, and whose it is.
+    A Chatwoot channel and its owner.
     """
 
     chatwoot_account_id: ChatwootIdText | None
@@ -88,8 +88,8 @@ class Channel:
     is_fallback: Annotated[
         bool,
         Meta(
-            description="Whether the client takes messages that no rule claims, in accounts "
-            "where it has a channel or nobody has."
+            description="Whether the client takes messages that no other rule claims, in "
+            "accounts where it has a channel or nobody has one."
         ),
     ]
     sequence: int
@@ -104,7 +104,7 @@ class Channel:
 @answer
 class Channels:
     """
-    The channels of a tenant, those that are switched off too.
+    The channels of a tenant, inactive ones included.
     """
 
     channels: list[Channel]

@@ -1,8 +1,8 @@
 """
-``/ui``: what the hub has of a client, for the eye. Nothing can be changed there.
+``/ui``: a read-only page that shows what the hub has about a client.
 
-The page is the same for everybody and holds nothing of a client: it asks for an API key, and
-its script reads what that key may read.
+The page itself has no data of clients: it asks for an API key, and its script reads what that
+key may read.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ FOLDER: Final = "ui/client_page"
 
 class ClientFile(StrEnum):
     """
-    What the page is made of.
+    The files of the page.
     """
 
     STYLE = "client.css"
@@ -45,7 +45,7 @@ _page = partial(
     ROUTES,
     "GET",
     answer=str,
-    says="A page that loads nothing from elsewhere.",
+    says="A page that only loads the hub's own files.",
     media_types=("text/html",),
     answer_headers=(*PAGE_HEADERS, "Content-Language"),
 )
@@ -55,7 +55,7 @@ _page = partial(
 @_page(
     "/ui/clients/{tenant}/{domain}",
     identity="showClient",
-    summary="Show what the hub has of a client.\n\n"
+    summary="Show what the hub has about a client.\n\n"
     "The page is the same for everybody and asks for an API key.",
 )
 async def show_page(request: web.Request) -> web.Response:
@@ -87,7 +87,7 @@ async def show_page(request: web.Request) -> web.Response:
 )
 async def show_client_file(request: web.Request) -> web.Response:
     """
-    What the page is made of.
+    Read a file of the page.
     """
     return await shown_part(request, FOLDER, ClientFile)
 
