@@ -85,7 +85,7 @@ class Hub:
         await self.store.commit(Changeset(revisions=(revision,), **sealing.parts))
 
     async def reads(self, where: TenantArea, *, values: int) -> None:
-        reveal = RevealCredential(self.store, self.secrets, self.vault, ManualClock(AT))
+        reveal = RevealCredential(self.store, Sealer(self.secrets, self.vault), ManualClock(AT))
         for number in range(values):
             secret = await reveal(where, CredentialRef(f"ref{number}"), caller=READER)
             assert secret == SecretText(f"secret {number}")

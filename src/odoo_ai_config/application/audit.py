@@ -34,10 +34,6 @@ class ReadAuditTrail:
     ) -> Sequence[AuditEntry]:
         """
         At most *limit* entries behind *after*, newest first, of *tenant* or of all.
-
-        Raises:
-            ScopeMissingError: *caller* lacks the scope ``admin``.
-            TenantForbiddenError: *caller* is bound to a tenant.
         """
         caller.require(Scope.ADMIN)
         caller.require_unbound()

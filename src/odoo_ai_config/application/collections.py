@@ -151,7 +151,6 @@ class ReadCollection:
 
         Raises:
             ItemNotFoundError: There is none.
-            DomainError, ApplicationError: As reading the collection does.
         """
         await self._require_open(key, caller, domain)
         found = await self.collections.items(key, [id_])
@@ -167,8 +166,7 @@ class ReadCollection:
         """
         Every collection that was pushed or is enabled, by name, enabled or not.
         """
-        caller.require(Scope.CONFIG_READ)
-        caller.require_tenant(tenant)
+        caller.require(Scope.CONFIG_READ, tenant)
         enabled = await self._enabled(tenant, domain)
         heads = {head.key.name: head for head in await self.collections.heads(tenant)}
         return [
@@ -179,8 +177,7 @@ class ReadCollection:
     async def _require_open(
         self, key: CollectionKey, caller: ApiKey, domain: BusinessArea | None
     ) -> None:
-        caller.require(Scope.CONFIG_READ)
-        caller.require_tenant(key.tenant)
+        caller.require(Scope.CONFIG_READ, key.tenant)
         # Checked before anything is read: nobody learns of a collection that they may not read.
         if Scope.ADMIN not in caller.scopes and key.name not in await self._enabled(
             key.tenant, domain
@@ -237,8 +234,7 @@ class SyncCollection:
         Raises:
             InvalidValueError: An item becomes too large by merging.
         """
-        caller.require(Scope.WEBHOOK)
-        caller.require_tenant(key.tenant)
+        caller.require(Scope.WEBHOOK, key.tenant)
         ids = [item.id for item in sync.items]
         named = None if sync.whole else [*ids, *sync.removed]
 

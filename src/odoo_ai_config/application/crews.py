@@ -8,17 +8,15 @@ from functools import partial
 
 from attrs import frozen
 
-from odoo_ai_config.application.credentials.sealing import sealed_values, unsealed
+from odoo_ai_config.application.credentials.sealing import Sealer
 from odoo_ai_config.application.off_loop import cost_of, run_off_loop
 from odoo_ai_config.application.ports.config_store import ConfigStore
-from odoo_ai_config.application.ports.secret_store import SecretStore
-from odoo_ai_config.application.ports.secret_vault import SecretVault
-from odoo_ai_config.domain.credentials.secrets import SealContext, SecretText
+from odoo_ai_config.domain.credentials.secrets import SecretText
 from odoo_ai_config.domain.crews import Crew, crew_of
 from odoo_ai_config.domain.documents.document import Document
 from odoo_ai_config.domain.documents.revisions import content_of
-from odoo_ai_config.domain.errors import CredentialNotFoundError, CrewNotFoundError
-from odoo_ai_config.domain.identifiers import CREDENTIALS, CREWS, BusinessArea, TenantArea
+from odoo_ai_config.domain.errors import CrewNotFoundError
+from odoo_ai_config.domain.identifiers import CREWS, BusinessArea, TenantArea
 from odoo_ai_config.domain.messages.inbox import Destination
 
 
@@ -29,8 +27,7 @@ class CrewLookup:
     """
 
     store: ConfigStore
-    secrets: SecretStore
-    vault: SecretVault
+    sealer: Sealer
 
     async def crew_at(self, destination: Destination | None) -> Crew:
         """
@@ -52,8 +49,7 @@ class CrewLookup:
             document = content_of(current.get(owner.document(CREWS)))
             if document is not None:
                 return await run_off_loop(
-                    partial(_crew_in, document, owner, destination.crew),
-                    cost=cost_of(document),
+                    partial(_crew_in, document, owner, destination.crew), cost=cost_of(document)
                 )
         raise CrewNotFoundError
 
@@ -63,17 +59,10 @@ class CrewLookup:
 
         Raises:
             CredentialNotFoundError: The crew's description names a secret that does not exist.
-            SealBrokenError, MasterKeyMissingError: It does not open.
         """
         if crew.secret is None:
             return None
-        key = crew.owner.document(CREDENTIALS)
-        current = (await self.store.current((key,))).get(key)
-        fingerprint = (await sealed_values(content_of(current))).get(str(crew.secret))
-        if fingerprint is None:
-            raise CredentialNotFoundError
-        context = SealContext(crew.owner, crew.secret)
-        return await unsealed(self.secrets, self.vault, context, fingerprint)
+        return await self.sealer.credential(self.store, crew.owner, crew.secret)
 
 
 def _crew_in(document: Document, owner: TenantArea, name: str | None) -> Crew:

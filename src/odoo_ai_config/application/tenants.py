@@ -59,8 +59,7 @@ class ListTenants:
         Raises:
             TenantNotFoundError: It has no document.
         """
-        caller.require(Scope.CONFIG_READ)
-        caller.require_tenant(tenant)
+        caller.require(Scope.CONFIG_READ, tenant)
         overview = await self._overview(tenant)
         if not overview.documents:
             raise TenantNotFoundError

@@ -96,15 +96,18 @@ class ApiKey:
     created_at: datetime
     revoked_at: datetime | None = None
 
-    def require(self, scope: Scope) -> None:
+    def require(self, scope: Scope, tenant: TenantId | None = None) -> None:
         """
-        Refuse a key without *scope*.
+        Refuse a key without *scope*, or one that may not use it on *tenant*.
 
         Raises:
             ScopeMissingError: The key has neither *scope* nor ``admin``.
+            TenantForbiddenError: As `require_tenant` says.
         """
         if scope not in self.scopes and Scope.ADMIN not in self.scopes:
             raise ScopeMissingError(scope)
+        if tenant is not None:
+            self.require_tenant(tenant)
 
     def require_tenant(self, tenant: TenantId) -> None:
         """

@@ -174,8 +174,8 @@ def build_services(ports: Ports, policies: Policies) -> Services:
     sealer = Sealer(secrets, vault)
     credentials = CredentialsWriter(sealer, ports.yaml)
     texts = MessageTexts(sealer)
-    crews = CrewLookup(store, secrets, vault)
-    accounts = ChatwootAccounts(store, secrets, vault, clock, policies.chatwoot)
+    crews = CrewLookup(store, sealer)
+    accounts = ChatwootAccounts(store, sealer, clock, policies.chatwoot)
     work_signal = WorkSignal()
     return Services(
         ports=ports,
@@ -218,7 +218,7 @@ def build_services(ports: Ports, policies: Policies) -> Services:
         reconcile=Reconcile(store, channels, ports.collections),
         replay_messages=ReplayMessages(store, inbox, channels, texts, clock, work_signal),
         resolve_route=ResolveRoute(channels),
-        reveal_credential=RevealCredential(store, secrets, vault, clock),
+        reveal_credential=RevealCredential(store, sealer, clock),
         revoke_api_key=RevokeApiKey(store, ports.api_keys, ports.revoked_keys, clock),
         roll_back_document=RollBackDocument(store, credentials, clock),
         rotate_master_key=RotateMasterKey(secrets, vault, store, clock),

@@ -288,7 +288,7 @@ async def world_of(fates: Sequence[Fate], moods: Sequence[Mood]) -> World:
         hub.deliver_message,
         store=store,
         texts=MessageTexts(Sealer(secrets, hub.vault)),
-        crews=CrewLookup(store, secrets, hub.vault),
+        crews=CrewLookup(store, Sealer(secrets, hub.vault)),
         line=MoodyCrew(deque(moods), coming),
         posting=ReplySender(hub.chatwoot_accounts, PerilousChatwoot(hub.chatwoot, coming)),
     )

@@ -101,8 +101,7 @@ class ReadMapping:
         """
         The channels of *tenant*, those that are switched off included.
         """
-        caller.require(Scope.CONFIG_READ)
-        caller.require_tenant(tenant)
+        caller.require(Scope.CONFIG_READ, tenant)
         return await self.channels.mappings(tenant)
 
 
@@ -129,8 +128,7 @@ class SyncMapping:
             DomainError: One of `MAPPING_REFUSALS`: *caller* is bound, and *mapping* touches what
                 others have.
         """
-        caller.require(Scope.WEBHOOK)
-        caller.require_tenant(mapping.owner.tenant)
+        caller.require(Scope.WEBHOOK, mapping.owner.tenant)
         key = mapping.key
 
         async def decide() -> tuple[Changeset, Outcome]:

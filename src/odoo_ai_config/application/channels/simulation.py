@@ -93,8 +93,7 @@ class SimulateMapping:
 
         A caller that is bound to a tenant sees that tenant's part of it.
         """
-        caller.require(Scope.CONFIG_READ)
-        caller.require_tenant(mapping.owner.tenant)
+        caller.require(Scope.CONFIG_READ, mapping.owner.tenant)
         current = (await self.channels.current((mapping.key,))).get(mapping.key)
         refusal = None
         decision = MappingDecision(None)

@@ -10,11 +10,9 @@ from typing import Final
 
 from attrs import define, field, frozen
 
-from odoo_ai_config.application.credentials.sealing import unsealed
+from odoo_ai_config.application.credentials.sealing import Sealer
 from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.application.ports.config_store import ConfigStore
-from odoo_ai_config.application.ports.secret_store import SecretStore
-from odoo_ai_config.application.ports.secret_vault import SecretVault
 from odoo_ai_config.domain.chatwoot import (
     ChatwootAccess,
     ChatwootSettings,
@@ -150,8 +148,7 @@ class ChatwootAccounts:
     """
 
     store: ConfigStore
-    secrets: SecretStore
-    vault: SecretVault
+    sealer: Sealer
     clock: Clock
     fallback: ChatwootAccess = field(factory=ChatwootAccess)
     _known: dict[ChatwootId | None, tuple[float, ChatwootAccess]] = field(
@@ -169,9 +166,6 @@ class ChatwootAccounts:
         The settings of *account*; what it lacks comes from the settings of every account.
 
         None asks for the settings of every account.
-
-        Raises:
-            SealBrokenError, MasterKeyMissingError: A secret of it does not open.
         """
         now = self.clock.monotonic()
         known = self._known.get(account)
@@ -191,9 +185,6 @@ class ChatwootAccounts:
     async def directory(self) -> ChatwootDirectory:
         """
         Every account that has settings, read together at most every two seconds.
-
-        Raises:
-            SealBrokenError, MasterKeyMissingError: A secret does not open.
         """
         async with self._reading_all:
             now = self.clock.monotonic()
@@ -284,7 +275,7 @@ class ChatwootAccounts:
     async def _open(self, place: TenantArea, ref: CredentialRef, mark: Fingerprint) -> SecretText:
         known = self._opened.get(mark)
         if known is None:
-            known = await unsealed(self.secrets, self.vault, SealContext(place, ref), mark)
+            known = await self.sealer.opened(SealContext(place, ref), mark)
             self._opened[mark] = known
         return known
 

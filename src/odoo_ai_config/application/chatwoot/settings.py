@@ -50,9 +50,7 @@ class SetChatwootAccount:
         None as *account* means the settings of every account.
 
         Raises:
-            ScopeMissingError, TenantForbiddenError: *caller* may not change the hub's settings.
             InvalidValueError: The id of *account* is not valid.
-            UnknownFingerprintError: *change* keeps a value that does not exist.
         """
         caller.require_tenant(HUB)
         place = place_of(account)
@@ -107,9 +105,6 @@ class ReadChatwootAccounts:
     async def __call__(self, *, caller: ApiKey) -> Sequence[ChatwootAccount]:
         """
         Every account of which something is stored.
-
-        Raises:
-            ScopeMissingError, TenantForbiddenError: *caller* may not read the hub's settings.
         """
         caller.require_tenant(HUB)
         accounts = await stored_accounts(self.store)
@@ -120,7 +115,6 @@ class ReadChatwootAccounts:
         One of them, empty if nothing is stored; None for what holds for every account.
 
         Raises:
-            ScopeMissingError, TenantForbiddenError: *caller* may not read the hub's settings.
             InvalidValueError: The id of *account* is not valid.
         """
         caller.require_tenant(HUB)

@@ -6,17 +6,13 @@ from __future__ import annotations
 
 from attrs import frozen
 
-from odoo_ai_config.application.credentials.sealing import sealed_values, unsealed
+from odoo_ai_config.application.credentials.sealing import Sealer
 from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.application.ports.config_store import ConfigStore
-from odoo_ai_config.application.ports.secret_store import SecretStore
-from odoo_ai_config.application.ports.secret_vault import SecretVault
 from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.changes import AuditAction, AuditEntry, Changeset
-from odoo_ai_config.domain.credentials.secrets import SealContext, SecretText
-from odoo_ai_config.domain.documents.revisions import content_of
-from odoo_ai_config.domain.errors import CredentialNotFoundError
-from odoo_ai_config.domain.identifiers import CREDENTIALS, CredentialRef, TenantArea
+from odoo_ai_config.domain.credentials.secrets import SecretText
+from odoo_ai_config.domain.identifiers import CredentialRef, TenantArea
 
 
 @frozen
@@ -26,8 +22,7 @@ class RevealCredential:
     """
 
     store: ConfigStore
-    secrets: SecretStore
-    vault: SecretVault
+    sealer: Sealer
     clock: Clock
 
     async def __call__(
@@ -43,17 +38,10 @@ class RevealCredential:
 
         Raises:
             CredentialNotFoundError: Nothing is sealed under *ref*.
-            SealBrokenError, MasterKeyMissingError: It does not open.
             StoreUnavailableError: The store is away; nothing was handed out.
         """
-        caller.require(Scope.SECRETS_READ)
-        caller.require_tenant(owner.tenant)
-        key = owner.document(CREDENTIALS)
-        current = (await self.store.current((key,))).get(key)
-        fingerprint = (await sealed_values(content_of(current))).get(str(ref))
-        if fingerprint is None:
-            raise CredentialNotFoundError
-        secret = await unsealed(self.secrets, self.vault, SealContext(owner, ref), fingerprint)
+        caller.require(Scope.SECRETS_READ, owner.tenant)
+        secret = await self.sealer.credential(self.store, owner, ref)
         entry = AuditEntry(
             self.clock.now(),
             AuditAction.CREDENTIAL_READ,

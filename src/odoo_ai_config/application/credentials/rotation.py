@@ -166,7 +166,6 @@ class RotateTenantKey:
         Raises:
             TenantNotFoundError: The tenant has no data key, hence no secret.
             TenantKeyChangedError: Another run rotated the same key meanwhile.
-            MasterKeyMissingError, SealBrokenError: A data key does not open.
         """
         active = await self.secrets.active_key(tenant)
         if active is None:

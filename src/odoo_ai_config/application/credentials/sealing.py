@@ -12,6 +12,7 @@ from attrs import frozen
 
 from odoo_ai_config.application.errors import SealBrokenError
 from odoo_ai_config.application.off_loop import ENTRY, cost_of, run_off_loop
+from odoo_ai_config.application.ports.config_store import ConfigStore
 from odoo_ai_config.application.ports.secret_store import SecretStore
 from odoo_ai_config.application.ports.secret_vault import SecretVault
 from odoo_ai_config.domain.credentials.secrets import (
@@ -23,8 +24,12 @@ from odoo_ai_config.domain.credentials.secrets import (
 )
 from odoo_ai_config.domain.documents.document import Document
 from odoo_ai_config.domain.documents.merging import fingerprints_in
+from odoo_ai_config.domain.documents.revisions import content_of
 from odoo_ai_config.domain.errors import CredentialNotFoundError, UnknownFingerprintError
-from odoo_ai_config.domain.identifiers import CredentialRef, TenantArea
+from odoo_ai_config.domain.identifiers import CREDENTIALS, CredentialRef, TenantArea
+
+# A rotation may remove the data key after the value was read: read both again.
+_ATTEMPTS: Final = 3
 
 
 class SealedParts(TypedDict):
@@ -63,7 +68,7 @@ class Sealing:
 @frozen
 class Sealer:
     """
-    Seals new values and recognises known ones.
+    Seals new values, recognises known ones, and opens them.
     """
 
     secrets: SecretStore
@@ -138,6 +143,40 @@ class Sealer:
         new = key if active is None else None
         return sealed.fingerprint, Sealing(fingerprints, (sealed,), new, active)
 
+    async def opened(self, context: SealContext, fingerprint: Fingerprint) -> SecretText:
+        """
+        Open the value sealed in *context* under *fingerprint*.
+
+        Raises:
+            CredentialNotFoundError: There is none.
+            SealBrokenError, MasterKeyMissingError: It does not open.
+        """
+        for _ in range(_ATTEMPTS):
+            sealed = await self.secrets.sealed(context, fingerprint)
+            if sealed is None:
+                raise CredentialNotFoundError
+            key = await self.secrets.tenant_key(context.tenant, sealed.key_id)
+            if key is not None:
+                return self.vault.unseal(key, sealed)
+        raise SealBrokenError
+
+    async def credential(
+        self, store: ConfigStore, owner: TenantArea, ref: CredentialRef
+    ) -> SecretText:
+        """
+        Open what the ``credentials`` document of *owner* names under *ref*.
+
+        Raises:
+            CredentialNotFoundError: It names nothing.
+            SealBrokenError, MasterKeyMissingError: It does not open.
+        """
+        key = owner.document(CREDENTIALS)
+        current = (await store.current((key,))).get(key)
+        fingerprint = (await sealed_values(content_of(current))).get(str(ref))
+        if fingerprint is None:
+            raise CredentialNotFoundError
+        return await self.opened(SealContext(owner, ref), fingerprint)
+
     def _sealed(
         self,
         key: TenantKey,
@@ -159,14 +198,10 @@ class Sealer:
         self, key: TenantKey, context: SealContext, fingerprint: Fingerprint
     ) -> SealedSecret:
         try:
-            secret = await unsealed(self.secrets, self.vault, context, fingerprint)
+            secret = await self.opened(context, fingerprint)
         except CredentialNotFoundError as error:
             raise UnknownFingerprintError from error
         return self.vault.seal(key, context, secret, fingerprint)
-
-
-# A rotation may remove the data key after the value was read: read both again.
-_ATTEMPTS: Final = 3
 
 
 async def sealed_values(credentials: Document | None) -> dict[str, Fingerprint]:
@@ -174,23 +209,3 @@ async def sealed_values(credentials: Document | None) -> dict[str, Fingerprint]:
     The fingerprints in a *credentials* document, by reference.
     """
     return await run_off_loop(lambda: fingerprints_in(credentials), cost=cost_of(credentials))
-
-
-async def unsealed(
-    secrets: SecretStore, vault: SecretVault, context: SealContext, fingerprint: Fingerprint
-) -> SecretText:
-    """
-    Open the value sealed in *context* under *fingerprint*.
-
-    Raises:
-        CredentialNotFoundError: There is none.
-        SealBrokenError, MasterKeyMissingError: It does not open.
-    """
-    for _ in range(_ATTEMPTS):
-        sealed = await secrets.sealed(context, fingerprint)
-        if sealed is None:
-            raise CredentialNotFoundError
-        key = await secrets.tenant_key(context.tenant, sealed.key_id)
-        if key is not None:
-            return vault.unseal(key, sealed)
-    raise SealBrokenError

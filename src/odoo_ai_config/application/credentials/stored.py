@@ -16,7 +16,7 @@ from odoo_ai_config.application.ports.config_store import ConfigStore
 from odoo_ai_config.domain.changes import AuditAction, AuditEntry, Changeset
 from odoo_ai_config.domain.credentials.plain_secrets import TakenOut
 from odoo_ai_config.domain.credentials.secrets import SecretText
-from odoo_ai_config.domain.documents.merging import credentials_after, fingerprints_in
+from odoo_ai_config.domain.documents.merging import fingerprints_in
 from odoo_ai_config.domain.documents.revisions import Revision, content_of, successor
 from odoo_ai_config.domain.errors import InvalidValueError, UnknownFingerprintError
 from odoo_ai_config.domain.identifiers import CREDENTIALS, HUB, CredentialRef, DocumentKey
@@ -81,9 +81,6 @@ class SealStoredSecrets:
     ) -> SealingReport:
         """
         Seal everything, and call *on_progress* after each document with the number done.
-
-        Raises:
-            MasterKeyMissingError, SealBrokenError: A tenant's data key does not open.
         """
         report = SealingReport()
         done = 0
@@ -190,16 +187,9 @@ class SealStoredSecrets:
         actor: str,
     ) -> Changeset:
         now, owner = self.clock.now(), of.key.owner
-        before = content_of(credentials)
-        sealing = await self.credentials.sealer(
-            owner, plain, known=fingerprints_in(before), at=now, named=found.sealed
+        revision, sealing = await self.credentials.beside(
+            owner, credentials, plain, found.sealed, author=actor, at=now
         )
-        fingerprints = {**found.sealed, **sealing.fingerprints}
-        revision = None
-        if fingerprints:
-            document = credentials_after(before, owner.tenant, fingerprints)
-            where = owner.document(CREDENTIALS)
-            revision = successor(credentials, where, document, author=actor, at=now)
         subject = f"{of.key} v{of.version}"
         action = AuditAction.STORED_SECRETS_SEALED
         return Changeset(

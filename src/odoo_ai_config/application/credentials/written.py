@@ -103,21 +103,39 @@ class CredentialsWriter:
             document = await self.cleaned(key.kind, document, found)
         if not found.anything:
             return SealedSettings(document, notices=found.notices)
+        revision, sealing = await self.beside(
+            key.owner, credentials, found.plain, found.sealed, author=author, at=at
+        )
+        return SealedSettings(document, revision, sealing, found.notices)
+
+    async def beside(
+        self,
+        owner: TenantArea,
+        credentials: Revision | None,
+        plain: Mapping[CredentialRef, SecretText],
+        named: Mapping[CredentialRef, Fingerprint],
+        *,
+        author: str,
+        at: datetime,
+    ) -> tuple[Revision | None, Sealing]:
+        """
+        Seal *plain*; the next revision of *credentials* names it and *named*.
+
+        Raises:
+            UnknownFingerprintError: One of *named* is a value that the tenant does not have.
+        """
         sealed = content_of(credentials)
         sealing = await self.sealer(
-            key.owner, found.plain, known=await sealed_values(sealed), at=at, named=found.sealed
+            owner, plain, known=await sealed_values(sealed), at=at, named=named
         )
-        marks = {**found.sealed, **sealing.fingerprints}
-        beside = await run_off_loop(
-            lambda: credentials_after(sealed, key.tenant, marks), cost=cost_of(sealed)
+        marks = {**named, **sealing.fingerprints}
+        if not marks:
+            return None, sealing
+        document = await run_off_loop(
+            lambda: credentials_after(sealed, owner.tenant, marks), cost=cost_of(sealed)
         )
-        where = key.owner.document(CREDENTIALS)
-        return SealedSettings(
-            document,
-            successor(credentials, where, beside, author=author, at=at),
-            sealing,
-            found.notices,
-        )
+        where = owner.document(CREDENTIALS)
+        return successor(credentials, where, document, author=author, at=at), sealing
 
     async def cleaned(self, kind: DocumentKind, document: Document, found: TakenOut) -> Document:
         """

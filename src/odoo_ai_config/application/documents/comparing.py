@@ -67,8 +67,7 @@ class CompareRevisions:
             DocumentNotFoundError, DocumentDeletedError: There is no document to compare.
             RevisionNotFoundError: One of the versions does not exist.
         """
-        caller.require(Scope.CONFIG_READ)
-        caller.require_tenant(key.tenant)
+        caller.require(Scope.CONFIG_READ, key.tenant)
         newest = living((await self.store.current((key,))).get(key))
         to = newest.version if after is None else after
         from_ = to - 1 if before is None else before

@@ -37,8 +37,7 @@ class ReadDocument:
             DocumentDeletedError: It was deleted, and no version was asked for.
             RevisionNotFoundError: It has no such version, or the version is a deletion.
         """
-        caller.require(Scope.CONFIG_READ)
-        caller.require_tenant(key.tenant)
+        caller.require(Scope.CONFIG_READ, key.tenant)
         current = (await self.store.current((key,))).get(key)
         if version is None:
             return living(current)
@@ -67,8 +66,7 @@ class ListDocuments:
         """
         The newest revision of each living document of *tenant*.
         """
-        caller.require(Scope.CONFIG_READ)
-        caller.require_tenant(tenant)
+        caller.require(Scope.CONFIG_READ, tenant)
         return await self.store.documents(tenant, domain)
 
     async def history(
@@ -77,8 +75,7 @@ class ListDocuments:
         """
         At most *limit* revisions below version *before*, newest first, deletions included.
         """
-        caller.require(Scope.CONFIG_READ)
-        caller.require_tenant(key.tenant)
+        caller.require(Scope.CONFIG_READ, key.tenant)
         return await self.store.history(key, before=before, limit=limit)
 
 

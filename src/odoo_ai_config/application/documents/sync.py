@@ -53,12 +53,9 @@ class SyncCredentials:
 
         Raises:
             InvalidYamlError: The event's settings text is not YAML.
-            EncryptedValueError: A secret in *sync* is ciphertext of the replaced server.
             InvalidValueError: The settings hold too many secrets.
-            UnknownFingerprintError: They name a sealed value that the tenant does not have.
         """
-        caller.require(Scope.WEBHOOK)
-        caller.require_tenant(sync.owner.tenant)
+        caller.require(Scope.WEBHOOK, sync.owner.tenant)
         settings: JsonObject | None = None
         if sync.settings_text is not None:
             given = sync.settings_text
@@ -161,12 +158,8 @@ class SyncCompanyMetadata:
     ) -> Outcome:
         """
         Commit the metadata; commit nothing if nothing changed.
-
-        Raises:
-            EncryptedValueError: A text in *sync* is ciphertext of the replaced server.
         """
-        caller.require(Scope.WEBHOOK)
-        caller.require_tenant(sync.owner.tenant)
+        caller.require(Scope.WEBHOOK, sync.owner.tenant)
         key = sync.owner.document(METADATA)
         beside = sync.owner.document(CREDENTIALS)
 

@@ -101,10 +101,8 @@ async def write_document(
     Raises:
         PreconditionFailedError: The document is not at the expected version.
         InvalidValueError: It is an invalid ``crews`` document, or holds too many secrets.
-        UnknownFingerprintError: It names a sealed value that the tenant does not have.
     """
-    request.caller.require(Scope.CONFIG_WRITE)
-    request.caller.require_tenant(request.key.tenant)
+    request.caller.require(Scope.CONFIG_WRITE, request.key.tenant)
 
     revision: Revision | None = None
 
@@ -188,9 +186,6 @@ class PublishDocument:
         Raises:
             InvalidYamlError: *text* is not YAML.
             InvalidValueError: A ``credentials`` document is not references and values.
-            EncryptedValueError: A secret in *text* is ciphertext of the replaced server.
-            UnknownFingerprintError: It names a sealed value that the tenant does not have.
-            DomainError, ApplicationError: As `write_document` says.
         """
         body = await run_off_loop(lambda: self.yaml.parse(text), cost=cost_of_yaml(text))
 
@@ -230,9 +225,6 @@ class PatchDocument:
         Raises:
             DocumentNotFoundError, DocumentDeletedError: There is nothing to patch.
             InvalidValueError: A ``credentials`` document would not be references and values.
-            EncryptedValueError: A secret in *patch* is ciphertext of the replaced server.
-            UnknownFingerprintError: It would name a sealed value that the tenant does not have.
-            DomainError, ApplicationError: As `write_document` says.
         """
 
         async def decide(current: Revision | None, now: datetime) -> Decision:
@@ -275,7 +267,6 @@ class RollBackDocument:
         Raises:
             DocumentNotFoundError: The document was never written.
             RevisionNotFoundError: It has no such version, or the version is a deletion.
-            DomainError, ApplicationError: As `write_document` says.
         """
 
         async def decide(current: Revision | None, now: datetime) -> Decision:
@@ -315,7 +306,6 @@ class DeleteDocument:
 
         Raises:
             DocumentNotFoundError, DocumentDeletedError: There is none.
-            DomainError, ApplicationError: As `write_document` says.
         """
 
         async def decide(current: Revision | None, now: datetime) -> Decision:

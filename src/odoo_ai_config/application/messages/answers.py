@@ -51,10 +51,7 @@ class AnswerMessage:
         The message, answered; the same answer a second time changes nothing.
 
         Raises:
-            MessageNotFoundError: There is no such message.
-            TenantForbiddenError: It is not a message of the caller's tenant.
             WrongStageError: It has another answer already, or expects none.
-            SealBrokenError, MasterKeyMissingError: The tenant's data key does not open.
         """
         caller.require(Scope.MESSAGES_WRITE)
         await visible(self.inbox, message_id, to=caller)
@@ -75,7 +72,6 @@ class AnswerMessage:
 
         Raises:
             WrongStageError: It has another answer already, or expects none.
-            SealBrokenError, MasterKeyMissingError: A key or secret does not open.
         """
         prove(await self._secret_for(message_id))
         return await self._answered(message_id, answer)

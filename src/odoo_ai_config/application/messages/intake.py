@@ -113,7 +113,6 @@ class ReceiveMessage:
         Raises:
             TenantForbiddenError: It does not go to the tenant that *caller* is bound to.
             MessageRecordedError: It came before and was removed just now.
-            SealBrokenError, MasterKeyMissingError: The tenant's data key does not open.
         """
         caller.require(Scope.WEBHOOK)
         now = self.clock.now()

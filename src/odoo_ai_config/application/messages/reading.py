@@ -42,9 +42,6 @@ class ListMessages:
     ) -> Sequence[InboxMessage]:
         """
         At most *limit* messages behind *after*, newest first; a bound caller sees its own only.
-
-        Raises:
-            TenantForbiddenError: *caller* is bound to another tenant than *tenant*.
         """
         caller.require(Scope.MESSAGES_READ)
         return await self.inbox.page(
@@ -80,10 +77,6 @@ class ReadMessage:
     async def __call__(self, message_id: MessageId, *, caller: ApiKey) -> InboxMessage:
         """
         The message without its texts.
-
-        Raises:
-            MessageNotFoundError: There is no such message.
-            TenantForbiddenError: It is not a message of the caller's tenant.
         """
         caller.require(Scope.MESSAGES_READ)
         return await visible(self.inbox, message_id, to=caller)
@@ -95,9 +88,6 @@ class ReadMessage:
         The message with its texts; the read is audited first.
 
         Raises:
-            MessageNotFoundError: There is no such message.
-            TenantForbiddenError: It is not a message of the caller's tenant.
-            SealBrokenError, MasterKeyMissingError: A text does not open.
             StoreUnavailableError: The store is away; nothing was handed out.
         """
         caller.require(Scope.SECRETS_READ)

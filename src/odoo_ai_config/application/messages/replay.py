@@ -75,10 +75,8 @@ class ReplayMessages:
         The message, queued; or unchanged, if still no mapping claims it.
 
         Raises:
-            MessageNotFoundError: There is no such message.
             TenantForbiddenError: It is not one of the caller's tenant, or goes to another.
             WrongStageError: It is not stuck, or was replayed too often.
-            SealBrokenError, MasterKeyMissingError: Its text does not open.
         """
         caller.require(Scope.MESSAGES_WRITE)
 
@@ -124,7 +122,6 @@ class ReplayMessages:
         order, however many there are. Stages at which no message is stuck are ignored.
 
         Raises:
-            TenantForbiddenError: *caller* is bound to another tenant than *tenant*.
             StoreUnavailableError: The store is away; some may be queued already.
         """
         caller.require(Scope.MESSAGES_WRITE)
@@ -192,8 +189,6 @@ class DiscardMessage:
         The message, discarded; a second time changes nothing.
 
         Raises:
-            MessageNotFoundError: There is no such message.
-            TenantForbiddenError: It is not a message of the caller's tenant.
             WrongStageError: It is not stuck.
         """
         caller.require(Scope.MESSAGES_WRITE)

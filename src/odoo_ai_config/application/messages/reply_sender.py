@@ -24,9 +24,6 @@ class ReplySender:
     async def conversation_of(self, message: InboxMessage) -> Conversation | None:
         """
         Where the answer to *message* goes; None if its Chatwoot account is not configured.
-
-        Raises:
-            SealBrokenError, MasterKeyMissingError: The account's token does not open.
         """
         origin = message.origin
         if origin.account is None or origin.conversation is None:

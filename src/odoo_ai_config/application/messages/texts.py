@@ -9,7 +9,7 @@ from typing import Final
 
 from attrs import frozen
 
-from odoo_ai_config.application.credentials.sealing import Sealer, Sealing, unsealed
+from odoo_ai_config.application.credentials.sealing import Sealer, Sealing
 from odoo_ai_config.application.errors import SealBrokenError
 from odoo_ai_config.application.messages.payloads import customer_message
 from odoo_ai_config.application.off_loop import run_off_loop
@@ -73,7 +73,7 @@ class MessageTexts:
         if fingerprint is None:
             raise SealBrokenError
         try:
-            return await unsealed(self.sealer.secrets, self.sealer.vault, context, fingerprint)
+            return await self.sealer.opened(context, fingerprint)
         except CredentialNotFoundError:
             raise SealBrokenError from None
 

@@ -9,6 +9,7 @@ import pytest
 from attrs import evolve
 
 from odoo_ai_config.application.chatwoot.accounts import ChatwootAccounts
+from odoo_ai_config.application.credentials.sealing import Sealer
 from odoo_ai_config.application.errors import StoreUnavailableError
 from odoo_ai_config.domain.access import Scope, ScopeMissingError
 from odoo_ai_config.domain.chatwoot import (
@@ -155,7 +156,7 @@ async def test_accounts_that_are_stored_are_listed(hub: MemoryHub) -> None:
 
 
 async def test_directory_is_read_at_most_every_two_seconds(hub: MemoryHub) -> None:
-    others = ChatwootAccounts(hub.ports.store, hub.ports.secrets, hub.vault, hub.clock)
+    others = ChatwootAccounts(hub.ports.store, Sealer(hub.ports.secrets, hub.vault), hub.clock)
     assert (await others.directory()).accounts == {}
     await put(hub, ONE, FULL)
     assert (await others.directory()).accounts == {}
@@ -210,7 +211,7 @@ async def test_id_that_chatwoot_never_gives_cannot_be_set(hub: MemoryHub) -> Non
 
 
 async def test_changes_of_other_processes_are_seen_after_two_seconds(hub: MemoryHub) -> None:
-    others = ChatwootAccounts(hub.ports.store, hub.ports.secrets, hub.vault, hub.clock)
+    others = ChatwootAccounts(hub.ports.store, Sealer(hub.ports.secrets, hub.vault), hub.clock)
     assert await others.access_to(ONE) == ChatwootAccess()
     await put(hub, ONE, FULL)
     assert await others.access_to(ONE) == ChatwootAccess()
@@ -219,7 +220,7 @@ async def test_changes_of_other_processes_are_seen_after_two_seconds(hub: Memory
 
 
 async def test_what_was_removed_is_not_believed_while_the_clock_is_behind(hub: MemoryHub) -> None:
-    others = ChatwootAccounts(hub.ports.store, hub.ports.secrets, hub.vault, hub.clock)
+    others = ChatwootAccounts(hub.ports.store, Sealer(hub.ports.secrets, hub.vault), hub.clock)
     await put(hub, ONE, FULL)
     assert await others.access_to(ONE) == OPENED
     assert (await others.directory()).accounts[ONE] == OPENED

@@ -186,7 +186,7 @@ class Hub:
         )
 
     async def read(self, where: TenantArea, ref: str) -> str:
-        reveal = RevealCredential(self.store, self.secrets, self.vault, ManualClock(AT))
+        reveal = RevealCredential(self.store, Sealer(self.secrets, self.vault), ManualClock(AT))
         return (await reveal(where, CredentialRef(ref), caller=READER)).reveal()
 
     async def opens(self, where: TenantArea, values: Mapping[str, str]) -> bool:

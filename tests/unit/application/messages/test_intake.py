@@ -10,7 +10,7 @@ from attrs import evolve
 
 from odoo_ai_config.adapters.memory.config_store import MemoryConfigStore
 from odoo_ai_config.adapters.memory.message_inbox import MemoryMessageInbox
-from odoo_ai_config.application.credentials.sealing import unsealed
+from odoo_ai_config.application.credentials.sealing import Sealer
 from odoo_ai_config.application.errors import MessageRecordedError, StoreUnavailableError
 from odoo_ai_config.application.messages.intake import Receipt, Reception
 from odoo_ai_config.application.messages.payloads import customer_message, read_event
@@ -68,7 +68,7 @@ async def kept(hub: MemoryHub, receipt: Receipt) -> InboxMessage:
 
 async def text_of(hub: MemoryHub, message: InboxMessage) -> str | None:
     assert message.body is not None
-    opened = await unsealed(hub.ports.secrets, hub.vault, body_context(message), message.body)
+    opened = await Sealer(hub.ports.secrets, hub.vault).opened(body_context(message), message.body)
     return customer_message(opened).text
 
 

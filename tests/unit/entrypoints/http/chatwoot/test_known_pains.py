@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from odoo_ai_config.application.credentials.sealing import unsealed
+from odoo_ai_config.application.credentials.sealing import Sealer
 from odoo_ai_config.application.messages.delivery import Progress
 from odoo_ai_config.application.messages.payloads import customer_message
 from odoo_ai_config.domain.identifiers import BusinessArea, TenantArea, TenantId
@@ -63,7 +63,7 @@ async def test_pain_30_real_payload_has_no_message_object_and_is_read_all_the_sa
     assert message.origin.message.value == "9001"
     assert message.body is not None
     hub = web.hub
-    opened = await unsealed(hub.ports.secrets, hub.vault, body_context(message), message.body)
+    opened = await Sealer(hub.ports.secrets, hub.vault).opened(body_context(message), message.body)
     read = customer_message(opened)
     assert read.text == "Olá, qual o horário de funcionamento?"
     assert read.contact.id == "42"
