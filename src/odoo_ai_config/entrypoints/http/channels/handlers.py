@@ -13,7 +13,11 @@ from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.channels.sections import MappingSections
 from odoo_ai_config.domain.errors import MappingNotFoundError, TenantForbiddenError
 from odoo_ai_config.entrypoints.apps import App
-from odoo_ai_config.entrypoints.http.channels.payloads import mapping_object, mapping_sections
+from odoo_ai_config.entrypoints.http.channels.payloads import (
+    MAPPING_DATA,
+    mapping_object,
+    mapping_sections,
+)
 from odoo_ai_config.entrypoints.http.channels.schemas import Mapping
 from odoo_ai_config.entrypoints.http.platform.app_keys import SERVICES
 from odoo_ai_config.entrypoints.http.platform.bodies import read_body, read_json, require_json
@@ -21,7 +25,6 @@ from odoo_ai_config.entrypoints.http.platform.errors import IncompleteDataError
 from odoo_ai_config.entrypoints.http.platform.operations import (
     COMMIT,
     Operation,
-    Ref,
     RouteGroup,
 )
 from odoo_ai_config.entrypoints.http.platform.representations import json_bytes
@@ -72,7 +75,7 @@ def _writing(method: str) -> Operation:
         method,
         "/mapping",
         scope=Scope.CONFIG_WRITE,
-        body=Ref("MappingData"),
+        body=MAPPING_DATA,
         answer=Mapping,
         refusals=(*COMMIT, IncompleteDataError, TenantForbiddenError),
     )

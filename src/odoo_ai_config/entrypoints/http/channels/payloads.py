@@ -37,6 +37,7 @@ from odoo_ai_config.entrypoints.http.platform.fields import (
     read_object,
     shape_of,
 )
+from odoo_ai_config.entrypoints.http.platform.schema import Body, Component, lenient
 
 # The names of the first two sections in the oldest files.
 _OLDEST: Final = {"accounts": "account_domain_mapping", "inboxes": "inbox_domain_mapping"}
@@ -121,6 +122,18 @@ def _inbox(_: ChatwootId, value: Json) -> TenantArea | BusinessArea:
     return owner.area
 
 
+_OWNERS: Final = Component(
+    "LenientOwners",
+    lenient(
+        {
+            "type": "object",
+            "additionalProperties": {"anyOf": [MappingOwner, {"type": "string"}]},
+        },
+        "A business area for each id of Chatwoot.",
+    ),
+)
+
+
 def _channels(read_owner: Callable[[ChatwootId, Json], object]) -> WireType:
     def read_entry(entry: tuple[str, Json]) -> tuple[ChatwootId, object]:
         channel = ChatwootId(entry[0].strip())
@@ -137,7 +150,7 @@ def _channels(read_owner: Callable[[ChatwootId, Json], object]) -> WireType:
         )
         return dict(collected(read_entry, entries))
 
-    return WireType(read_channels, "LenientOwners")
+    return WireType(read_channels, _OWNERS)
 
 
 _Accounts: TypeAlias = Annotated[dict[ChatwootId, TenantArea], _channels(_account)]
@@ -159,6 +172,22 @@ class Sections:
     inbox_domain_mapping: _Inboxes | None = None
     fallbacks: tuple[MappingFallback, ...] | None = None
     special_numbers: tuple[MappingNumber, ...] | None = None
+
+
+_SECTIONS: Final = Body(parts=(Sections,), name="MappingSections")
+MAPPING_DATA: Final = Component(
+    "MappingData",
+    {
+        "anyOf": [
+            {
+                "type": "object",
+                "properties": {"mapping_data": _SECTIONS},
+                "required": ["mapping_data"],
+            },
+            _SECTIONS,
+        ]
+    },
+)
 
 
 def mapping_sections(body: JsonObject) -> MappingSections:

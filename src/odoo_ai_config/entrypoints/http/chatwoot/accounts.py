@@ -4,13 +4,15 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Iterable
+from typing import Annotated, Final, TypeAlias
 
 from aiohttp import web
+from attrs import frozen
 
 from odoo_ai_config.application.chatwoot.accounts import ChatwootAccount
 from odoo_ai_config.domain.access import ApiKey, Scope
-from odoo_ai_config.domain.chatwoot import ChatwootChange, Value
+from odoo_ai_config.domain.chatwoot import MOST_SECRETS, ChatwootChange, Value
 from odoo_ai_config.domain.credentials.secrets import Fingerprint, SecretText
 from odoo_ai_config.domain.errors import (
     EncryptedValueError,
@@ -28,23 +30,89 @@ from odoo_ai_config.entrypoints.http.chatwoot.schemas import ChatwootAccountList
 from odoo_ai_config.entrypoints.http.platform.app_keys import SERVICES
 from odoo_ai_config.entrypoints.http.platform.bodies import read_body, read_json, require_json
 from odoo_ai_config.entrypoints.http.platform.errors import FieldError, InvalidFieldsError
+from odoo_ai_config.entrypoints.http.platform.fields import (
+    BrokenRuleError,
+    WireType,
+    read_exactly,
+)
 from odoo_ai_config.entrypoints.http.platform.operations import (
     COMMIT,
     VAULT,
     Operation,
-    Ref,
     RouteGroup,
 )
 from odoo_ai_config.entrypoints.http.platform.paths import named
 from odoo_ai_config.entrypoints.http.platform.representations import NO_STORE, shown
+from odoo_ai_config.entrypoints.http.platform.schema import Body
 
 ROUTES: Final = RouteGroup("chatwoot", App.CHATWOOT, "config")
-_URL: Final = "base_url"
-_API_TOKEN: Final = "api_access_token"  # noqa: S105 - the name of a field
-_SECRETS: Final = "webhook_secrets"
-_TOKENS: Final = "webhook_tokens"
-_FIELDS: Final = frozenset({_URL, _API_TOKEN, _SECRETS, _TOKENS})
 _NOTHING: Final = ChatwootChange()
+
+
+def _text(value: Json, _: object = None) -> str | None:
+    if value is False:
+        return None
+    if not isinstance(value, str | None):
+        raise BrokenRuleError("text")
+    return value or ""
+
+
+def _token(value: Json, _: object) -> tuple[Value, ...] | None:
+    text = _text(value)
+    return None if text is None else _values([text] if text else [])
+
+
+def _values_in(value: Json, _: object) -> tuple[Value, ...]:
+    if not isinstance(value, list | None):
+        raise BrokenRuleError("list")
+    texts = [item for item in value or () if isinstance(item, str) and item]
+    if len(texts) != len(value or ()):
+        raise BrokenRuleError("text")
+    return _values(texts)
+
+
+def _values(texts: Iterable[str]) -> tuple[Value, ...]:
+    return tuple(Fingerprint.from_mask(text) or SecretText(text) for text in texts)
+
+
+def _nullable(description: str, **more: Json) -> JsonObject:
+    return {"type": ["string", "null"], "description": description, **more}
+
+
+_Values: TypeAlias = Annotated[
+    tuple[Value, ...] | None,
+    WireType(
+        _values_in,
+        {
+            "type": ["array", "null"],
+            "items": {"type": "string", "minLength": 1},
+            "maxItems": MOST_SECRETS,
+        },
+    ),
+]
+
+
+@frozen
+class ChatwootAccountChange:
+    """
+    What is to be different about an account.
+    """
+
+    base_url: Annotated[
+        str | None,
+        WireType(_text, _nullable("Where Chatwoot is.", examples=["https://chatwoot.example"])),
+    ] = None
+    api_access_token: Annotated[
+        tuple[Value, ...] | None,
+        WireType(_token, _nullable("Of a user or bot of the account; write only.")),
+    ] = None
+    webhook_secrets: _Values = None
+    webhook_tokens: _Values = None
+
+
+_CHANGE: Final = Body(
+    parts=(ChatwootAccountChange,), more={"additionalProperties": False, "minProperties": 1}
+)
 
 
 def _of_account(
@@ -63,7 +131,7 @@ def _of_account(
         identity=identity,
         summary=summary,
         scope=Scope.ADMIN,
-        body=Ref("ChatwootAccountChange") if writes else None,
+        body=_CHANGE if writes else None,
         answer=answer,
         answer_headers=("Cache-Control",),
         refusals=(
@@ -135,28 +203,9 @@ def change_in(body: JsonObject) -> ChatwootChange:
         InvalidFieldsError: A field is invalid or unknown, or there is none.
         InvalidValueError: A value breaks a rule.
     """
-    if not body.keys() <= _FIELDS:
-        # Its name is input, too.
-        raise InvalidFieldsError([FieldError("body", "unknown_field")])
-    url, token = body.get(_URL, False), body.get(_API_TOKEN, False)
-    errors = [
-        FieldError(name, "text")
-        for name, value in ((_URL, url), (_API_TOKEN, token))
-        if not (value is None or value is False or isinstance(value, str))
-    ]
-    for name in (_SECRETS, _TOKENS):
-        value = body.get(name)
-        if not (value is None or isinstance(value, list)):
-            errors.append(FieldError(name, "list"))
-        elif any(not isinstance(item, str) or not item for item in value or ()):
-            errors.append(FieldError(name, "text"))
-    if errors:
-        raise InvalidFieldsError(errors)
+    said = read_exactly(ChatwootAccountChange, body)
     change = ChatwootChange(
-        None if url is False else str(url or ""),
-        None if token is False else _values([token] if token else []),
-        _values(body[_SECRETS]) if _SECRETS in body else None,
-        _values(body[_TOKENS]) if _TOKENS in body else None,
+        said.base_url, said.api_access_token, said.webhook_secrets, said.webhook_tokens
     )
     if change == _NOTHING:
         raise InvalidFieldsError([FieldError("body", "nothing_said")])
@@ -180,12 +229,6 @@ def account_shown(account: ChatwootAccount) -> ChatwootAccountAnswer:
         webhook_secrets=masks(*settings.webhook_secrets),
         webhook_tokens=masks(*settings.webhook_tokens),
     )
-
-
-def _values(values: Json) -> tuple[Value, ...]:
-    found = values if isinstance(values, list) else []
-    texts = [value for value in found if isinstance(value, str)]
-    return tuple(Fingerprint.from_mask(text) or SecretText(text) for text in texts)
 
 
 def _account_of(request: web.Request) -> ChatwootId | None:

@@ -1,5 +1,5 @@
 """
-Answers to Chatwoot, and answers about its accounts.
+Events of Chatwoot and answers to it, and answers about its accounts.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from msgspec import Meta
 
 from odoo_ai_config.application.messages.intake import NO_ROUTE, Reception
 from odoo_ai_config.domain.messages.receiving import Ignored
-from odoo_ai_config.entrypoints.http.platform.schema import Always, answer
+from odoo_ai_config.entrypoints.http.platform.schema import Always, Component, answer
 
 # Why a message is ignored or has no route.
 _REASONS: Final = (*(reason.value for reason in Ignored), NO_ROUTE)
@@ -19,6 +19,24 @@ Mask: TypeAlias = Annotated[
     str,
     Meta(description="The fingerprint of a sealed value.", pattern="^sealed:[0-9a-f]{32}$"),
 ]
+
+_ANYTHING: Final = {"description": "Whatever Chatwoot has to tell."}
+CHATWOOT_EVENT: Final = Component(
+    "ChatwootEvent",
+    {
+        "type": "object",
+        "description": "As Chatwoot makes it. Whatever is in it, it is kept or ignored.",
+        "properties": {
+            "event": {"type": "string", "examples": ["message_created"]},
+            "id": {"anyOf": [{"type": "integer"}, {"type": "string"}]},
+            "content": _ANYTHING,
+            "account": _ANYTHING,
+            "conversation": _ANYTHING,
+            "inbox": _ANYTHING,
+            "sender": _ANYTHING,
+        },
+    },
+)
 
 
 @answer

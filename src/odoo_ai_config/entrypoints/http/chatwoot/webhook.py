@@ -25,8 +25,8 @@ from odoo_ai_config.domain.credentials.secrets import SecretText, digest_of
 from odoo_ai_config.domain.errors import CodedError, InvalidApiKeyError, TenantForbiddenError
 from odoo_ai_config.domain.messages.receiving import MESSAGE_CREATED, OTHER_EVENTS, ChatwootEvent
 from odoo_ai_config.entrypoints.apps import App
+from odoo_ai_config.entrypoints.http.chatwoot.schemas import CHATWOOT_EVENT, WebhookHealth
 from odoo_ai_config.entrypoints.http.chatwoot.schemas import Receipt as ReceiptAnswer
-from odoo_ai_config.entrypoints.http.chatwoot.schemas import WebhookHealth
 from odoo_ai_config.entrypoints.http.chatwoot.senders import (
     Sender,
     require_credential,
@@ -58,7 +58,6 @@ from odoo_ai_config.entrypoints.http.platform.operations import (
     VAULT,
     Access,
     Operation,
-    Ref,
     RouteGroup,
     SignatureScheme,
 )
@@ -124,7 +123,7 @@ def _receiving(path: str, identity: str, summary: str) -> Operation:
         ),
         request_headers=("X-Chatwoot-Signature", "X-Chatwoot-Timestamp", "X-Chatwoot-Delivery"),
         path_parts=_PATH_PARTS,
-        body=Ref("ChatwootEvent"),
+        body=CHATWOOT_EVENT,
         answer=ReceiptAnswer,
         refusals=_REFUSALS,
     )

@@ -43,7 +43,13 @@ from odoo_ai_config.domain.identifiers import BusinessArea, TenantId
 from odoo_ai_config.domain.json_types import JsonObject
 from odoo_ai_config.domain.outcomes import Outcome
 from odoo_ai_config.entrypoints.apps import App
-from odoo_ai_config.entrypoints.http.collections.payloads import account_of, patch, snapshot
+from odoo_ai_config.entrypoints.http.collections.payloads import (
+    PATCH,
+    SNAPSHOT,
+    account_of,
+    patch,
+    snapshot,
+)
 from odoo_ai_config.entrypoints.http.collections.schemas import (
     ChangedItem,
     CollectionItem,
@@ -66,12 +72,11 @@ from odoo_ai_config.entrypoints.http.platform.operations import (
     Operation,
     PageSize,
     Query,
-    Ref,
     RouteGroup,
 )
 from odoo_ai_config.entrypoints.http.platform.paths import named
 from odoo_ai_config.entrypoints.http.platform.representations import json_bytes, timestamp
-from odoo_ai_config.entrypoints.http.platform.schema import TenantIdText
+from odoo_ai_config.entrypoints.http.platform.schema import Body, TenantIdText
 
 _log = structlog.get_logger()
 
@@ -192,14 +197,14 @@ async def read_item(request: web.Request, caller: ApiKey) -> web.Response:
     return web.Response(body=json_bytes(answer), headers=[*_HEADERS.items(), (hdrs.ETAG, tag)])
 
 
-def _pushing(method: str, body: str) -> Operation:
+def _pushing(method: str, body: Body) -> Operation:
     return Operation(
         ROUTES,
         method,
         _COLLECTION,
         scope=Scope.WEBHOOK,
         parameters=(ACCOUNT,),
-        body=Ref(body),
+        body=body,
         idempotent=True,
         answer=CollectionPushed,
         answer_headers=("Cache-Control",),
@@ -207,7 +212,7 @@ def _pushing(method: str, body: str) -> Operation:
     )
 
 
-@_pushing("PUT", "CollectionSnapshot")
+@_pushing("PUT", SNAPSHOT)
 async def replace_collection(request: web.Request, caller: ApiKey, raw: bytes) -> web.Response:
     """
     Replace a collection.
@@ -217,7 +222,7 @@ async def replace_collection(request: web.Request, caller: ApiKey, raw: bytes) -
     return await _written(request, caller, raw, snapshot)
 
 
-@_pushing("PATCH", "CollectionPatch")
+@_pushing("PATCH", PATCH)
 async def amend_collection(request: web.Request, caller: ApiKey, raw: bytes) -> web.Response:
     """
     Add, change and remove items, and leave the others as they are.

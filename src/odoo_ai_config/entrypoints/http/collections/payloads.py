@@ -43,11 +43,15 @@ from odoo_ai_config.entrypoints.http.platform.fields import (
     named,
     read,
 )
+from odoo_ai_config.entrypoints.http.platform.schema import Body, BodySchema
 
 T = TypeVar("T")
 
 # Enough to correct a body, and few enough for Odoo to show.
 _MOST_ERRORS: Final = 20
+# What the examples of the description speak of.
+ACCOUNT_EXAMPLE: Final[JsonObject] = {"account_id": "123456"}
+ITEM_EXAMPLE: Final[JsonObject] = {"id": 7, "name": "Camisa", "price": 59.9}
 # Odoo's modules name an item's id by its type.
 _ID_NAMES: Final = ("id", "rule_id", "product_id")
 _PERMANENT: Final = "permanent_rules"
@@ -144,7 +148,7 @@ def snapshot(body: JsonObject) -> CollectionSync:
         IncompleteDataError: The list is missing; an empty list is valid.
         InvalidFieldsError: It is not a list of items.
     """
-    pushed = read(_Snapshot, {"": body}, most=_MOST_ERRORS)
+    pushed = read(CollectionSnapshot, {"": body}, most=_MOST_ERRORS)
     if pushed.items is None:
         raise IncompleteDataError(["items"], [FieldError("items", "required")])
     return _sync(pushed.items, whole=True)
@@ -158,7 +162,7 @@ def patch(body: JsonObject) -> CollectionSync:
         IncompleteDataError: Both lists are missing.
         InvalidFieldsError: They are not lists of items and ids.
     """
-    pushed = read(_Patch, {"": body}, most=_MOST_ERRORS)
+    pushed = read(CollectionPatch, {"": body}, most=_MOST_ERRORS)
     if pushed.items is None and pushed.removed is None:
         names = ("items", "removed")
         raise IncompleteDataError(names, [FieldError(name, "required") for name in names])
@@ -302,7 +306,7 @@ def _removed_id(entry: Json) -> str | None:
     return None if is_absent(entry) else item_id(identifier(entry))
 
 
-def _list_of(read_one: Callable[[Json], T], schema: str) -> WireType:
+def _list_of(read_one: Callable[[Json], T], element: BodySchema, description: str) -> WireType:
     def read_list(value: Json, _: object) -> list[T]:
         if not isinstance(value, list):
             raise BrokenRuleError("list")
@@ -311,17 +315,54 @@ def _list_of(read_one: Callable[[Json], T], schema: str) -> WireType:
             raise BrokenRuleError("item_count")
         return collected(read_one, enumerate(value))
 
-    return WireType(read_list, schema)
+    return WireType(
+        read_list,
+        {
+            "type": "array",
+            "items": element,
+            "description": description,
+            "maxItems": MOST_ITEMS,
+        },
+    )
+
+
+_ID_SCHEMA: Final[JsonObject] = {"type": ["string", "integer"]}
+_PUSHED_ITEM: Final = Body(
+    name="PushedItem",
+    members={"id": {**_ID_SCHEMA, "description": "As the source has it."}},
+    required=["id"],
+    example=ITEM_EXAMPLE,
+)
 
 
 @frozen
-class _Snapshot:
-    items: Annotated[list[Item], _list_of(_item, "PushedItems")] | None = None
+class CollectionSnapshot(_Account):
+    """
+    All items of a collection.
+    """
+
+    items: (
+        Annotated[list[Item], _list_of(_item, _PUSHED_ITEM, "Each with an id of its own.")] | None
+    ) = None
 
 
 @frozen
-class _Patch(_Snapshot):
-    removed: Annotated[list[str | None], _list_of(_removed_id, "RemovedIds")] | None = None
+class CollectionPatch(CollectionSnapshot):
+    """
+    The items that are new or different, and the ids of those that are gone.
+    """
+
+    removed: Annotated[list[str | None], _list_of(_removed_id, _ID_SCHEMA, "Ids.")] | None = None
+
+
+SNAPSHOT: Final = Body(
+    parts=(CollectionSnapshot,),
+    required=["items"],
+    example={**ACCOUNT_EXAMPLE, "items": [ITEM_EXAMPLE]},
+)
+PATCH: Final = Body(
+    parts=(CollectionPatch,), example={**ACCOUNT_EXAMPLE, "items": [ITEM_EXAMPLE], "removed": [8]}
+)
 
 
 def _sync(

@@ -33,7 +33,11 @@ from odoo_ai_config.domain.json_types import JsonObject
 from odoo_ai_config.domain.outcomes import Outcome
 from odoo_ai_config.entrypoints.apps import App
 from odoo_ai_config.entrypoints.http.documents import schemas
-from odoo_ai_config.entrypoints.http.documents.payloads import VersionChoice, YamlText
+from odoo_ai_config.entrypoints.http.documents.payloads import (
+    MERGE_PATCH,
+    VersionChoice,
+    YamlText,
+)
 from odoo_ai_config.entrypoints.http.documents.preconditions import Precondition
 from odoo_ai_config.entrypoints.http.documents.representations import (
     REPRESENTATIONS,
@@ -59,7 +63,6 @@ from odoo_ai_config.entrypoints.http.platform.operations import (
     Operation,
     PageSize,
     Query,
-    Ref,
     RouteGroup,
     number_query,
 )
@@ -70,6 +73,7 @@ from odoo_ai_config.entrypoints.http.platform.paths import (
 )
 from odoo_ai_config.entrypoints.http.platform.problems import refuse
 from odoo_ai_config.entrypoints.http.platform.representations import json_bytes
+from odoo_ai_config.entrypoints.http.platform.schema import BodySchema
 from odoo_ai_config.entrypoints.http.platform.texts import preferred_language
 
 T = TypeVar("T")
@@ -141,7 +145,7 @@ def _tells_what_is_there(handler: KeyedHandler) -> KeyedHandler:
 def _writing(
     method: str,
     path: str,
-    body: str,
+    body: BodySchema,
     *refusals: type[CodedError],
     media_type: str = JSON,
 ) -> Operation:
@@ -150,7 +154,7 @@ def _writing(
         method,
         path,
         scope=Scope.CONFIG_WRITE,
-        body=Ref(body),
+        body=body,
         body_media_type=media_type,
         answer=schemas.Written,
         says="The document is stored, or was already.",
@@ -170,7 +174,7 @@ def _writing(
     )
 
 
-@_writing("POST", _DOCUMENT, "YamlText")
+@_writing("POST", _DOCUMENT, YamlText)
 @_tells_what_is_there
 async def publish_document(request: web.Request, caller: ApiKey) -> web.Response:
     """
@@ -187,7 +191,7 @@ async def publish_document(request: web.Request, caller: ApiKey) -> web.Response
     return await _written(request, caller, write)
 
 
-@_writing("PATCH", _DOCUMENT, "MergePatch", *_MISSING, media_type="application/merge-patch+json")
+@_writing("PATCH", _DOCUMENT, MERGE_PATCH, *_MISSING, media_type="application/merge-patch+json")
 @_tells_what_is_there
 async def patch_document(request: web.Request, caller: ApiKey) -> web.Response:
     """
@@ -332,7 +336,7 @@ async def compare_versions(request: web.Request, caller: ApiKey) -> web.Response
     return web.Response(body=body, headers=_JSON_HEADERS)
 
 
-@_writing("POST", f"{_DOCUMENT}/rollback", "VersionChoice", *_UNKNOWN_VERSION)
+@_writing("POST", f"{_DOCUMENT}/rollback", VersionChoice, *_UNKNOWN_VERSION)
 @_tells_what_is_there
 async def roll_back_document(request: web.Request, caller: ApiKey) -> web.Response:
     """

@@ -40,7 +40,17 @@ from odoo_ai_config.entrypoints.http.collections.payloads import (
     legacy_push,
     product,
 )
-from odoo_ai_config.entrypoints.http.legacy_odoo.payloads import old_company
+from odoo_ai_config.entrypoints.http.legacy_odoo.payloads import (
+    CLEAR_PUSH,
+    COMPANY_PUSH,
+    DOCUMENTS_PUSH,
+    NAMED_PRODUCT_PUSH,
+    PRODUCT_PUSH,
+    PRODUCTS_PUSH,
+    RULES_PUSH,
+    SCHEDULING_PUSH,
+    old_company,
+)
 from odoo_ai_config.entrypoints.http.legacy_odoo.schemas import (
     CompanyPushed,
     CompanyPushedData,
@@ -66,10 +76,10 @@ from odoo_ai_config.entrypoints.http.platform.idempotency import REPLAYED
 from odoo_ai_config.entrypoints.http.platform.operations import (
     COMMIT,
     Operation,
-    Ref,
     RouteGroup,
 )
 from odoo_ai_config.entrypoints.http.platform.representations import shown, timestamp
+from odoo_ai_config.entrypoints.http.platform.schema import Body
 
 ROUTES: Final = RouteGroup("collections", App.ODOO_API, "config")
 _API: Final = "/api/v1"
@@ -184,7 +194,7 @@ def _enveloped(
 @frozen
 class _Push:
     summary: str
-    body: str
+    body: Body
     answer: object
     handler: PushHandler
 
@@ -200,7 +210,7 @@ class _Push:
             summary=self.summary,
             scope=Scope.WEBHOOK,
             parameters=(ACCOUNT,),
-            body=Ref(self.body),
+            body=self.body,
             idempotent=True,
             answer=self.answer,
             refusals=(*COMMIT, *WHOSE, SourceDataMissingError),
@@ -209,31 +219,31 @@ class _Push:
 
 _RULES: Final = _Push(
     "Push all rules",
-    "RulesPush",
+    RULES_PUSH,
     RulesPushed,
     _syncing(RULES, RulesPushed, RulesPushedData, _rules_told),
 )
 _SCHEDULING: Final = _Push(
     "Push all scheduling rules",
-    "SchedulingPush",
+    SCHEDULING_PUSH,
     RulesPushed,
     _syncing(SCHEDULING, RulesPushed, RulesPushedData, _rules_told),
 )
 _DOCUMENTS: Final = _Push(
     "Push all support documents",
-    "DocumentsPush",
+    DOCUMENTS_PUSH,
     DocumentsPushed,
     _syncing(DOCUMENTS, DocumentsPushed, DocumentsPushedData, _documents_told),
 )
 _CLEARING: Final = _Push(
-    "Remove all support documents", "ClearPush", DocumentsCleared, _clear_documents
+    "Remove all support documents", CLEAR_PUSH, DocumentsCleared, _clear_documents
 )
 _COMPANY: Final = _Push(
-    "Push the metadata of a company", "CompanyPush", CompanyPushed, _sync_company
+    "Push the metadata of a company", COMPANY_PUSH, CompanyPushed, _sync_company
 )
 _PRODUCTS: Final = _Push(
     "Push some products",
-    "ProductsPush",
+    PRODUCTS_PUSH,
     ProductsPushed,
     _syncing(PRODUCT_BATCH, ProductsPushed, ProductsPushedData, _products_told),
 )
@@ -254,10 +264,10 @@ for _path, (_module_push, _identity) in _MODULES.items():
     # Some versions spell the module's name with underscores.
     _module_push.at(f"{_API}/{_module.replace('-', '_')}/{_what}", f"{_identity}Underscored")
 _PRODUCTS.at(f"{_API}/products/sync-batch", "syncProducts")
-_Push("Push fields of one product", "ProductPush", ProductPushed, _sync_product).at(
+_Push("Push fields of one product", PRODUCT_PUSH, ProductPushed, _sync_product).at(
     f"{_API}/products/{{id}}/sync", "syncProduct"
 )
-_Push("Push fields of one product", "NamedProductPush", ProductPushed, _sync_product).at(
+_Push("Push fields of one product", NAMED_PRODUCT_PUSH, ProductPushed, _sync_product).at(
     "/tools/sync_product_to_vector_db", "syncProductLegacy"
 )
 

@@ -1,5 +1,5 @@
 """
-Reads what Odoo's older modules push about a company, as the hub's own event.
+What Odoo's older modules push. The metadata of a company is read as the hub's own event.
 """
 
 from __future__ import annotations
@@ -7,12 +7,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from odoo_ai_config.domain.collections import MOST_ITEMS
 from odoo_ai_config.domain.documents.syncs import CompanyMetadataSync
 from odoo_ai_config.domain.identifiers import TenantId
 from odoo_ai_config.domain.json_types import Json, JsonObject
+from odoo_ai_config.entrypoints.http.collections.payloads import (
+    ACCOUNT_EXAMPLE,
+    ITEM_EXAMPLE,
+)
 from odoo_ai_config.entrypoints.http.odoo_events.payloads import company_metadata_sync
 from odoo_ai_config.entrypoints.http.platform.errors import SourceDataMissingError
-from odoo_ai_config.entrypoints.http.platform.fields import is_absent
+from odoo_ai_config.entrypoints.http.platform.fields import (
+    LENIENT_ID,
+    LENIENT_TEXT,
+    is_absent,
+)
+from odoo_ai_config.entrypoints.http.platform.schema import Body, BodySchema
 
 # Where the company may be described, the most likely place first.
 _PLACES: Final = ("company_metadata", "rules", "metadata", "data")
@@ -39,6 +49,78 @@ _SHOWN: Final[Mapping[str, str]] = {
     "show_instagram": "mention_instagram_at_end",
 }
 _OTHER: Final = "other"
+
+
+def _push(name: str, members: Mapping[str, BodySchema], example: JsonObject) -> Body:
+    return Body(
+        name=name,
+        members={"account_id": LENIENT_ID, **members},
+        example={**ACCOUNT_EXAMPLE, **example},
+    )
+
+
+_RULE_ID: Final = {"business_rule_id": LENIENT_ID}
+_ITEMS: Final[JsonObject] = {
+    "type": "array",
+    "items": {"type": "object"},
+    "description": "With an `id` each, or a `name`. Those that are not `active`, or not "
+    "`visible_in_ai`, are not kept.",
+    "maxItems": MOST_ITEMS,
+}
+_PRODUCT: Final = {
+    "description": LENIENT_TEXT,
+    "price": {"description": "Any further field is kept as it is."},
+}
+_PRODUCT_EXAMPLE: Final[JsonObject] = {"description": "Leve e confortável", "price": 59.9}
+RULES_PUSH: Final = _push(
+    "RulesPush",
+    {
+        **_RULE_ID,
+        "rules": {"description": "A list, or the two lists below in an object."},
+        "permanent_rules": _ITEMS,
+        "temporary_rules": _ITEMS,
+    },
+    {
+        "business_rule_id": 3,
+        "rules": [{"id": 1, "name": "Frete grátis", "type": "delivery", "active": True}],
+    },
+)
+SCHEDULING_PUSH: Final = _push(
+    "SchedulingPush",
+    {**_RULE_ID, "scheduling_rules": _ITEMS, "rules": _ITEMS},
+    {"scheduling_rules": [{"rule_id": 4, "name": "Corte", "duration": 30}]},
+)
+DOCUMENTS_PUSH: Final = _push(
+    "DocumentsPush",
+    {**_RULE_ID, "documents": _ITEMS, "rules": _ITEMS},
+    {
+        "business_rule_id": 3,
+        "documents": [
+            {"id": 5, "name": "Trocas", "content": "Trocas em 30 dias", "visible_in_ai": True}
+        ],
+    },
+)
+PRODUCTS_PUSH: Final = _push("ProductsPush", {"products": _ITEMS}, {"products": [ITEM_EXAMPLE]})
+PRODUCT_PUSH: Final = _push("ProductPush", _PRODUCT, _PRODUCT_EXAMPLE)
+NAMED_PRODUCT_PUSH: Final = _push(
+    "NamedProductPush",
+    {"product_id": LENIENT_ID, **_PRODUCT},
+    {"product_id": 7, **_PRODUCT_EXAMPLE},
+)
+CLEAR_PUSH: Final = _push("ClearPush", {}, {})
+COMPANY_PUSH: Final = _push(
+    "CompanyPush",
+    {
+        **_RULE_ID,
+        "domain": LENIENT_TEXT,
+        "company_metadata": {
+            "description": "The fields of `company_metadata_sync`, or the old sections "
+            "`company_info`, `customer_service`, `business_hours` and `social_media`. "
+            "They may stand at the top as well."
+        },
+    },
+    {"company_metadata": {"company_info": {"company_name": "Loja Exemplo"}}},
+)
 
 
 def old_company(body: JsonObject, tenant: TenantId) -> CompanyMetadataSync:

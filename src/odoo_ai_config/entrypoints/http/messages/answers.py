@@ -28,7 +28,7 @@ from odoo_ai_config.entrypoints.http.messages.handlers import (
     receipt_of,
     tell_of,
 )
-from odoo_ai_config.entrypoints.http.messages.schemas import MessageReceipt
+from odoo_ai_config.entrypoints.http.messages.schemas import CREW_ANSWER, MessageReceipt
 from odoo_ai_config.entrypoints.http.platform.app_keys import LIMITS, OPTIONS, SERVICES
 from odoo_ai_config.entrypoints.http.platform.authentication import keyed, shows_key
 from odoo_ai_config.entrypoints.http.platform.bodies import (
@@ -50,7 +50,6 @@ from odoo_ai_config.entrypoints.http.platform.operations import (
     VAULT,
     Access,
     Operation,
-    Ref,
     RouteGroup,
     SignatureScheme,
 )
@@ -76,7 +75,7 @@ _KEY_BYTES: Final = 32
         "id of the message.",
     ),
     request_headers=("CrewWebhookId", "webhook-timestamp", "webhook-signature"),
-    body=Ref("CrewAnswer"),
+    body=CREW_ANSWER,
     answer=MessageReceipt,
     answer_headers=("Cache-Control",),
     refusals=(

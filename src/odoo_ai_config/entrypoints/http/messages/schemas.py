@@ -1,17 +1,20 @@
 """
-Answers about messages.
+Answers of crews, and answers about messages.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, TypeAlias
+from collections.abc import Mapping
+from typing import Annotated, Final, TypeAlias
 
 from msgspec import UNSET, Meta, UnsetType
 
 from odoo_ai_config.domain.channels.routing import Rule
+from odoo_ai_config.domain.json_types import Json, JsonObject
 from odoo_ai_config.domain.messages.inbox import Stage
 from odoo_ai_config.entrypoints.http.platform.schema import (
     BusinessAreaText,
+    Component,
     CrewText,
     MessageIdText,
     Moment,
@@ -24,6 +27,53 @@ Reason: TypeAlias = Annotated[
     str, Meta(description="A stable code.", pattern="^[a-z_]+$", examples=["no_route"])
 ]
 Count: TypeAlias = Annotated[int, Meta(ge=0)]
+
+
+def _closed(members: Mapping[str, Json], **more: Json) -> JsonObject:
+    # One with a member that is not told here is refused.
+    return {
+        "type": "object",
+        "properties": {**members},
+        "additionalProperties": False,
+        **more,
+    }
+
+
+_TEXT: Final[JsonObject] = {"type": ["string", "null"]}
+_PRIVATE: Final[JsonObject] = {
+    "type": ["boolean", "null"],
+    "description": "A note in Chatwoot, which the customer does not see.",
+}
+_CHATWOOT_MEMBERS: Final[Mapping[str, Json]] = {
+    "content": {**_TEXT, "description": "The same, as older crews say it."},
+    "private": _PRIVATE,
+    "message_type": {"enum": ["outgoing", None]},
+    "content_type": {"enum": ["text", None]},
+}
+# What `answer_in` of the domain reads.
+CREW_ANSWER: Final = Component(
+    "CrewAnswer",
+    _closed(
+        {
+            "answer": {
+                "anyOf": [
+                    _closed({"text": _TEXT, "private": _PRIVATE}, required=["text"]),
+                    {"type": "string"},
+                    {"type": "null"},
+                ],
+                "description": "Null for no answer.",
+            },
+            "response": {
+                "anyOf": [_closed(_CHATWOOT_MEMBERS, required=["content"]), {"type": "null"}],
+                "description": "The same again.",
+            },
+            **_CHATWOOT_MEMBERS,
+            "routing": {"description": "Not looked at."},
+            "error": {"description": "Why there is no answer; not looked at beside one."},
+        },
+        examples=[{"answer": {"text": "Das 9h às 18h."}}],
+    ),
+)
 
 
 @answer

@@ -33,7 +33,7 @@ from odoo_ai_config.entrypoints.http.odoo_events.payloads import (
     credentials_sync,
     event_of,
 )
-from odoo_ai_config.entrypoints.http.odoo_events.schemas import EventAccepted
+from odoo_ai_config.entrypoints.http.odoo_events.schemas import EVENT_BODY, EventAccepted
 from odoo_ai_config.entrypoints.http.platform.app_keys import EVENT, LOG, METRICS, SERVICES
 from odoo_ai_config.entrypoints.http.platform.authentication import pushed_body
 from odoo_ai_config.entrypoints.http.platform.bodies import read_json
@@ -50,7 +50,6 @@ from odoo_ai_config.entrypoints.http.platform.operations import (
     VAULT,
     Access,
     Operation,
-    Ref,
     RouteGroup,
 )
 from odoo_ai_config.entrypoints.http.platform.representations import shown, timestamp
@@ -80,7 +79,7 @@ ROUTES: Final = RouteGroup("events", App.CONFIG, "odoo-webhook")
     scope=Scope.WEBHOOK,
     # It reads the body itself, to log and count refusals.
     access=Access.KEYED,
-    body=Ref("Event"),
+    body=EVENT_BODY,
     idempotent=True,
     answer=EventAccepted,
     refusals=(

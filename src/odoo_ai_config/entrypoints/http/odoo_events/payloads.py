@@ -8,7 +8,7 @@ win. Unknown fields are ignored.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypeAlias
 
 from attrs import field, fields, frozen, has, make_class
 
@@ -45,7 +45,6 @@ from odoo_ai_config.entrypoints.http.platform.fields import (
     FallbackPlace,
     Identifier,
     WireType,
-    converter,
     found,
     is_absent,
     read,
@@ -53,6 +52,7 @@ from odoo_ai_config.entrypoints.http.platform.fields import (
     shape_of,
     verbatim,
 )
+from odoo_ai_config.entrypoints.http.platform.schema import Body, Component, lenient
 
 _BY_NAME: Final = {kind.value: kind for kind in EVENTS}
 _BY_OBJECT: Final = {"credentials": WriteKind.CREDENTIALS, "mapping": WriteKind.MAPPING}
@@ -141,6 +141,10 @@ def _without_empty(given: JsonObject) -> JsonObject:
     }
 
 
+_SECTIONS: Final = Component("LenientIntegrations", lenient(lambda: Integrations))
+_YAML: Final = Component("LenientYaml", lenient({"type": "string"}, "Further settings as YAML."))
+
+
 @frozen
 class Credentials:
     """
@@ -150,9 +154,7 @@ class Credentials:
     account_id: TenantId
     token: CredentialRef | None = None
     domain: DomainName = DEFAULT_DOMAIN
-    integrations: (
-        Annotated[_Integrations, WireType(_integrations, "LenientIntegrations")] | None
-    ) = None
+    integrations: Annotated[_Integrations, WireType(_integrations, _SECTIONS)] | None = None
     odoo_url: str | None = None
     odoo_db: str | None = None
     odoo_username: str | None = None
@@ -171,7 +173,7 @@ class Credentials:
     mercado_livre_client_secret: SecretText | None = None
     mercado_livre_access_token: SecretText | None = None
     enabled_collections: tuple[str, ...] | None = None
-    yaml_content: Annotated[str, WireType(verbatim, "LenientYaml")] | None = None
+    yaml_content: Annotated[str, WireType(verbatim, _YAML)] | None = None
 
 
 def _unprefixed(prefix: str) -> dict[str, Any]:
@@ -202,7 +204,7 @@ _FLAT: Final = {name: _unprefixed(f"{name}_") for name in (*_SOCIAL, "qdrant", "
 McpConfig: Final = _section(
     "McpConfig", {**_unprefixed("odoo_"), "credential_ref": CredentialRef | None}
 )
-Integrations: Final = _section(
+Integrations: Final[type] = _section(
     "Integrations",
     {
         **{name: _section(name.title().replace("_", ""), types) for name, types in _FLAT.items()},
@@ -281,6 +283,20 @@ def _social_accounts(event: Credentials) -> Iterator[SocialAccount]:
             yield SocialAccount(section, settings, secrets)
 
 
+def _special_number(value: Json, _: object) -> SpecialNumber | None:
+    # An entry without a number is an empty line of Odoo's form.
+    if isinstance(value, dict) and is_absent(value.get("number")):
+        return None
+    return read_object(SpecialNumber, value)
+
+
+ListedNumber: TypeAlias = Annotated[
+    SpecialNumber,
+    # An answer has a component of the name of the class.
+    WireType(_special_number, lenient(Body(parts=(SpecialNumber,), name="PushedNumber"))),
+]
+
+
 @frozen(kw_only=True)
 class MappedChannel:
     """
@@ -294,7 +310,7 @@ class MappedChannel:
     is_fallback: bool = False
     active: bool = True
     sequence: FallbackPlace = DEFAULT_SEQUENCE
-    special_whatsapp_numbers: tuple[SpecialNumber, ...] = ()
+    special_whatsapp_numbers: tuple[ListedNumber, ...] = ()
 
 
 def channel_mapping(body: JsonObject, *, deleted: bool) -> ChannelMapping:
@@ -339,16 +355,6 @@ def _without_no_channel(layer: JsonObject) -> JsonObject:
         for name, value in layer.items()
         if name not in _CHANNEL_IDS or value not in NO_CHANNEL
     }
-
-
-def _special_number(value: Json, _: object) -> SpecialNumber | None:
-    # An entry without a number is an empty line of Odoo's form.
-    if isinstance(value, dict) and is_absent(value.get("number")):
-        return None
-    return read_object(SpecialNumber, value)
-
-
-converter.register_structure_hook(SpecialNumber, _special_number)
 
 
 @frozen

@@ -20,6 +20,7 @@ from odoo_ai_config.entrypoints.http.odoo_events.payloads import (
     incoming_messages,
 )
 from odoo_ai_config.entrypoints.http.odoo_events.schemas import (
+    SIMULATED_EVENT,
     MessageRerouting,
     Move,
     Rerouting,
@@ -30,7 +31,7 @@ from odoo_ai_config.entrypoints.http.platform.app_keys import SERVICES
 from odoo_ai_config.entrypoints.http.platform.bodies import read_body, read_json, require_json
 from odoo_ai_config.entrypoints.http.platform.errors import IncompleteDataError, UnknownEventError
 from odoo_ai_config.entrypoints.http.platform.notices import shown_notices
-from odoo_ai_config.entrypoints.http.platform.operations import Operation, Ref, RouteGroup
+from odoo_ai_config.entrypoints.http.platform.operations import Operation, RouteGroup
 from odoo_ai_config.entrypoints.http.platform.representations import (
     channel_shown,
     route_shown,
@@ -47,7 +48,7 @@ _SIMULATED: Final = frozenset({WriteKind.MAPPING, WriteKind.MAPPING_DELETE})
     "POST",
     "/v1/route/simulate",
     scope=Scope.CONFIG_READ,
-    body=Ref("SimulatedEvent"),
+    body=SIMULATED_EVENT,
     answer=Simulation,
     refusals=(UnknownEventError, IncompleteDataError, TenantForbiddenError),
 )

@@ -21,12 +21,12 @@ from odoo_ai_config.domain.errors import CodedError
 from odoo_ai_config.domain.json_types import Json, JsonObject
 from odoo_ai_config.entrypoints.apps import App
 from odoo_ai_config.entrypoints.http.openapi.components import PATH_PARTS
+from odoo_ai_config.entrypoints.http.openapi.request_schemas import schema_of
 from odoo_ai_config.entrypoints.http.platform import errors as http
 from odoo_ai_config.entrypoints.http.platform.operations import (
     Access,
     AnyHandler,
     Operation,
-    Ref,
     RouteGroup,
 )
 from odoo_ai_config.entrypoints.http.platform.problems import Problem
@@ -104,8 +104,6 @@ class Describer:
         """
         The schema of *type_*; classes are components.
         """
-        if isinstance(type_, Ref):
-            return {"$ref": f"#/components/schemas/{type_.name}"}
         if get_origin(type_) is UnionType and all(map(attrs.has, get_args(type_))):
             # No member of the answer tells its class, so msgspec does not support the union.
             return {"anyOf": [self.schema(one) for one in get_args(type_)]}
@@ -128,7 +126,9 @@ class Describer:
         if operation.body is not None:
             about["requestBody"] = {
                 "required": True,
-                "content": {operation.body_media_type: {"schema": self.schema(operation.body)}},
+                "content": {
+                    operation.body_media_type: {"schema": schema_of(operation.body, self.schemas)}
+                },
             }
         return {
             **about,

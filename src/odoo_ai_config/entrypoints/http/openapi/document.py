@@ -8,11 +8,8 @@ from collections.abc import Iterable
 
 from odoo_ai_config.domain.json_types import JsonObject
 from odoo_ai_config.entrypoints.apps import ALL_APPS, App
-from odoo_ai_config.entrypoints.http.openapi import request_schemas
-from odoo_ai_config.entrypoints.http.openapi.collection_requests import collection_schemas
 from odoo_ai_config.entrypoints.http.openapi.components import headers, parameters
 from odoo_ai_config.entrypoints.http.openapi.described import Describer
-from odoo_ai_config.entrypoints.http.openapi.message_requests import message_schemas
 from odoo_ai_config.entrypoints.http.platform.operations import RouteGroup
 
 _ABOUT = """\
@@ -75,12 +72,6 @@ def description(
             "parameters": parameters(),
             "headers": headers(),
             "responses": described.responses,
-            "schemas": {
-                **message_schemas(),
-                **collection_schemas(),
-                **request_schemas.lenient_values(),
-                **request_schemas.bodies(),
-                **described.schemas,
-            },
+            "schemas": described.schemas,
         },
     }

@@ -36,6 +36,7 @@ from odoo_ai_config.entrypoints.http.platform.errors import (
     IncompleteDataError,
     InvalidFieldsError,
 )
+from odoo_ai_config.entrypoints.http.platform.schema import BodySchema, Component, lenient
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -49,6 +50,10 @@ _MOST_DIGITS: Final = 18
 # Chatwoot counts from 1. The texts are Python's str() of an empty field of Odoo.
 NO_CHANNEL: Final[tuple[Json, ...]] = (0, "0", "None", "False")
 
+_TEXT_SCHEMA: Final = {"type": "string", "maxLength": MAX_TEXT}
+LENIENT_TEXT: Final = Component("LenientText", lenient(_TEXT_SCHEMA))
+LENIENT_ID: Final = Component("LenientId", lenient({"type": "integer"}, "Text or integer."))
+
 
 class BrokenRuleError(ValueError):
     """
@@ -61,18 +66,18 @@ class BrokenRuleError(ValueError):
         self.limit = limit
 
 
-@frozen
+@frozen(eq=False)
 class WireType:
     """
     How a value is read from JSON.
 
     Args:
         read: Converts the value; raises a `BrokenRuleError` or an `InvalidValueError`.
-        schema: The component of the OpenAPI document that describes it.
+        schema: Its schema in the OpenAPI document.
     """
 
     read: _Hook
-    schema: str
+    schema: BodySchema
 
 
 @frozen
@@ -147,7 +152,7 @@ def named(make: Callable[[str], object]) -> WireType:
     """
     An identifier that *make* converts.
     """
-    return WireType(lambda value, _: make(identifier(value)), "LenientId")
+    return WireType(lambda value, _: make(identifier(value)), LENIENT_ID)
 
 
 def _channel(text: str) -> ChatwootId | None:
@@ -192,12 +197,27 @@ def _hour(value: Json, _: object) -> float:
 
 
 _WIRE_TYPES: Final[Mapping[object, WireType]] = {
-    str: WireType(_text, "LenientText"),
-    SecretText: WireType(_secret, "LenientSecret"),
-    bool: WireType(_flag, "LenientFlag"),
-    int: WireType(_integer, "LenientId"),
-    float: WireType(_hour, "LenientHour"),
-    DomainName: WireType(_domain, "LenientText"),
+    str: WireType(_text, LENIENT_TEXT),
+    SecretText: WireType(
+        _secret,
+        Component(
+            "LenientSecret",
+            lenient(_TEXT_SCHEMA, "Sealed as it comes; only `secrets:read` shows it again."),
+        ),
+    ),
+    bool: WireType(_flag, Component("LenientFlag", lenient({"type": "boolean"}))),
+    int: WireType(_integer, LENIENT_ID),
+    float: WireType(
+        _hour,
+        Component(
+            "LenientHour",
+            lenient(
+                {"type": "number", "minimum": 0, "maximum": LONGEST_HOUR},
+                "Hours with a fraction: 9.5 is 09:30.",
+            ),
+        ),
+    ),
+    DomainName: WireType(_domain, LENIENT_TEXT),
     TenantId: named(TenantId),
     ChatwootId: named(ChatwootId),
     CredentialRef: named(CredentialRef),
@@ -207,7 +227,7 @@ _WIRE_TYPES: Final[Mapping[object, WireType]] = {
 Identifier: TypeAlias = Annotated[str, named(str)]
 # None if Odoo's value means that there is no account or inbox.
 AnyChannel: TypeAlias = Annotated[ChatwootId | None, named(_channel)]
-FallbackPlace: TypeAlias = Annotated[int, WireType(_fallback_place, "LenientId")]
+FallbackPlace: TypeAlias = Annotated[int, WireType(_fallback_place, LENIENT_ID)]
 
 
 def field_type(type_: Any) -> Any:  # noqa: ANN401 - any annotation or class
@@ -347,6 +367,28 @@ def errors_in(
         if not isinstance(inner, InvalidValueError):
             raise inner
         yield FieldError(place(inner.field), inner.rule)
+
+
+def read_exactly(cls: type[T], body: JsonObject) -> T:
+    """
+    Make a *cls* of *body*, in which no value counts as absent.
+
+    Raises:
+        InvalidFieldsError: A field is wrong or unknown.
+    """
+    kind: type = cls
+    shape = shape_of(kind)
+    if not body.keys() <= shape.types.keys():
+        # Its name is input, too.
+        raise InvalidFieldsError([FieldError("body", "unknown_field")])
+    try:
+        structured: T = shape.structure(body, cls)
+    except ClassValidationError as error:
+        errors = list(errors_in(error, str))
+    else:
+        return structured
+    # Outside the except block, as in `read`.
+    raise InvalidFieldsError(errors)
 
 
 def read_object(cls: type[T], value: Json) -> T:

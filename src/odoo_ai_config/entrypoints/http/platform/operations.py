@@ -49,15 +49,6 @@ class Access(Enum):
 
 
 @frozen
-class Ref:
-    """
-    A schema without a class: the name of a component of the description.
-    """
-
-    name: str
-
-
-@frozen
 class Query(Generic[T]):
     """
     A parameter of the query.
@@ -186,7 +177,7 @@ class Operation:
         answer_headers: Headers that do not follow from the other arguments.
         path_parts: Types of parts of the path that differ from the usual ones.
         request_headers: Headers that do not follow from the other arguments.
-        body: The type of the body; None if it has none.
+        body: The schema of the body, as a `BodySchema`; None if it has none.
         conditional: Whether ``If-None-Match`` can lead to a 304.
         idempotent: Whether it accepts an idempotency key.
         bearer: Whether the key may also come as a bearer token.

@@ -2,13 +2,14 @@
 Building blocks of answers and bodies: classes that are JSON objects, and their types.
 
 The OpenAPI description is derived from them, so their texts are for its readers. `msgspec` reads
-the annotations and encodes the bytes.
+the annotations of answers and encodes the bytes; `fields` reads bodies into their classes.
 """
 
 from __future__ import annotations
 
 import re
-from typing import Annotated, TypeAlias, TypeVar, dataclass_transform
+from collections.abc import Collection, Mapping
+from typing import Annotated, Any, Final, TypeAlias, TypeVar, dataclass_transform
 
 import attrs
 from msgspec import Meta
@@ -17,9 +18,59 @@ from odoo_ai_config.domain import identifiers
 from odoo_ai_config.domain.channels import phone
 from odoo_ai_config.domain.channels.mapping import CREW_NAME
 from odoo_ai_config.domain.collections import COLLECTION_NAME
+from odoo_ai_config.domain.json_types import JsonObject
 from odoo_ai_config.domain.messages import inbox
 
 T = TypeVar("T")
+# A schema. Classes of bodies, `Body` and `Component` may stand in it for their own schemas.
+BodySchema: TypeAlias = Any
+
+# The values of an empty field in Odoo. They are given by type, because client generators do not
+# support a list of values of several types.
+_EMPTY: Final = ({"type": "string"}, {"type": "boolean"}, {"type": "null"})
+_ABSENT: Final = "`false`, `null` and an empty text mean that there is none."
+
+
+@attrs.frozen(eq=False)
+class Component:
+    """
+    A named schema of the OpenAPI description.
+    """
+
+    name: str
+    schema: BodySchema
+
+
+@attrs.frozen(eq=False, kw_only=True)
+class Body:
+    """
+    The schema of an object, with facts that its class, if it has one, does not contain.
+
+    Args:
+        parts: The classes that it is read into; their attributes are its members.
+        name: The name of its component, if it is not the name of the first class.
+        description: The description, if it is not the docstring of the first class.
+        members: Additional members.
+        required: The required members, if they are not the attributes without a default.
+        more: Additional keywords of the schema.
+    """
+
+    parts: tuple[type, ...] = ()
+    name: str = ""
+    description: str = ""
+    members: Mapping[str, BodySchema] = attrs.field(factory=dict)
+    required: Collection[str] | None = None
+    example: JsonObject | None = None
+    more: JsonObject = attrs.field(factory=dict)
+
+
+def lenient(schema: BodySchema, description: str = "") -> BodySchema:
+    """
+    *schema*, or an empty field of Odoo.
+    """
+    type_ = schema.get("type") if isinstance(schema, dict) else None
+    empty = [one for one in _EMPTY if one["type"] != type_]
+    return {"anyOf": [schema, *empty], "description": f"{description} {_ABSENT}".strip()}
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(attrs.field,))

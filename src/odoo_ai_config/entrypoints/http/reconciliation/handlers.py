@@ -19,9 +19,9 @@ from odoo_ai_config.entrypoints.apps import App
 from odoo_ai_config.entrypoints.http.platform.app_keys import SERVICES
 from odoo_ai_config.entrypoints.http.platform.bodies import read_json
 from odoo_ai_config.entrypoints.http.platform.errors import IncompleteDataError
-from odoo_ai_config.entrypoints.http.platform.operations import Operation, Ref, RouteGroup
+from odoo_ai_config.entrypoints.http.platform.operations import Operation, RouteGroup
 from odoo_ai_config.entrypoints.http.platform.representations import channel_shown, json_bytes
-from odoo_ai_config.entrypoints.http.reconciliation.payloads import known_areas
+from odoo_ai_config.entrypoints.http.reconciliation.payloads import KNOWN, known_areas
 from odoo_ai_config.entrypoints.http.reconciliation.schemas import (
     AreaDrift,
     ChannelDrift,
@@ -45,7 +45,7 @@ ROUTES: Final = RouteGroup("events", App.CONFIG, "config")
     "POST",
     "/v1/reconcile",
     scope=Scope.WEBHOOK,
-    body=Ref("KnownAreas"),
+    body=KNOWN,
     answer=Reconciliation,
     refusals=(IncompleteDataError, TenantForbiddenError),
 )

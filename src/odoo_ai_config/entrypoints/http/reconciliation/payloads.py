@@ -23,6 +23,7 @@ from odoo_ai_config.entrypoints.http.platform.fields import (
     read,
     read_object,
 )
+from odoo_ai_config.entrypoints.http.platform.schema import Body
 
 MOST_ENTRIES: Final = 1000
 
@@ -77,6 +78,22 @@ class KnownAreas:
     """
 
     known: Annotated[tuple[KnownArea, ...], MOST_ENTRIES]
+
+
+KNOWN: Final = Body(
+    parts=(KnownAreas,),
+    example={
+        "known": [
+            {
+                "tenant_id": "123456",
+                "domain": "retail",
+                "config_version": 8,
+                "credentials_version": 3,
+                "mappings": [{"chatwoot_account_id": 1, "chatwoot_inbox_id": 7, "version": 2}],
+            }
+        ]
+    },
+)
 
 
 def known_areas(body: JsonObject) -> tuple[ExpectedArea, ...]:

@@ -18,8 +18,10 @@ from aiohttp.test_utils import TestClient, TestServer
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from odoo_ai_config.domain.access import Scope
+from odoo_ai_config.domain.credentials.secrets import SecretText
+from odoo_ai_config.entrypoints.http.odoo_events.payloads import Credentials
 from odoo_ai_config.entrypoints.http.openapi import handlers as description
-from odoo_ai_config.entrypoints.http.openapi import request_schemas
+from odoo_ai_config.entrypoints.http.platform.fields import field_type, shape_of
 from tests.golden_description import golden_description
 from tests.source_tree import ROOT
 from tests.unit.entrypoints.http.described_answers import Schema, Witness, the_description
@@ -184,7 +186,13 @@ def test_examples_are_what_they_are_examples_of() -> None:
 
 
 def test_examples_name_no_field_that_holds_a_secret() -> None:
-    secrets = {*request_schemas.CREDENTIAL_SECRETS, "value", "password", "X-API-Key"}
+    sealed = {
+        name
+        for name, type_ in shape_of(Credentials).types.items()
+        if field_type(type_) is field_type(SecretText)
+    }
+    assert sealed
+    secrets = {*sealed, "value", "password", "X-API-Key"}
     for _, example in examples(DOCUMENT):
         assert secrets.isdisjoint(names_in(example))
 
