@@ -57,7 +57,7 @@ def test_every_reason_why_a_message_is_stuck_has_a_remedy() -> None:
 
 
 def test_every_cause_of_an_outage_has_a_remedy() -> None:
-    assert rows_of("cause | means") == {failure.value for failure in application.StoreFailure}
+    assert rows_of("cause | meaning") == {failure.value for failure in application.StoreFailure}
 
 
 def test_every_stage_is_explained() -> None:
