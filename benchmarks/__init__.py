@@ -1,3 +1,3 @@
 """
-Figures as ratios to a floor that is measured in the same run, on the same machine.
+Benchmarks. Figures are ratios to a floor measured in the same run on the same machine.
 """

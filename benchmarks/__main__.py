@@ -36,7 +36,7 @@ BENCHMARKS: dict[str, Callable[[], Iterator[Figure]]] = {
 
 def main() -> int:
     """
-    Print every figure as a row of a Markdown table; fail if a goal was missed.
+    Print every figure as a row of a Markdown table; fail if a goal is missed.
     """
     names = sys.argv[1:] or list(BENCHMARKS)
     unknown = [name for name in names if name not in BENCHMARKS]

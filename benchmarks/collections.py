@@ -1,5 +1,5 @@
 """
-Collections: what a large push costs, also those who do not push, and what an unchanged one costs.
+Collections: the cost of a large push, its effect on other requests, and unchanged reads.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _PROBE_SECONDS = 0.005
 
 def product(number: int, change: int = 0) -> dict[str, object]:
     """
-    About a kilobyte, as Odoo's product modules send it.
+    A product of about a kilobyte, in the form of Odoo's product modules.
     """
     return {
         "id": number,
@@ -40,7 +40,7 @@ def product(number: int, change: int = 0) -> dict[str, object]:
 
 def pushing() -> Iterator[Figure]:
     """
-    A snapshot of 10,000 products in one request, and what others feel of it.
+    A snapshot of 10,000 products in one request, and the latency of other requests meanwhile.
     """
     snapshot = _snapshot(_PRODUCTS)
     size = f"{len(snapshot) / 2**20:.1f} MiB"
@@ -72,7 +72,7 @@ def pushing() -> Iterator[Figure]:
 
 def unchanged() -> Iterator[Figure]:
     """
-    Asking whether a collection changed, of one with 1,000 and one with 100,000 items.
+    Unchanged delta reads of collections with 1,000 and with 100,000 items.
     """
     with TemporaryDirectory() as folder, hub(Path(folder) / "hub") as server:
         _put(server, "small", _snapshot(1_000))
@@ -114,7 +114,7 @@ def _put(server: Server, tenant: str, body: bytes) -> float:
 
 def _poll(server: Server, tenant: str) -> bytes:
     """
-    The request of an indexer that has everything.
+    The request of an indexer that is up to date.
     """
     since, tag, more = "", "", True
     while more:
@@ -127,7 +127,7 @@ def _poll(server: Server, tenant: str) -> bytes:
 
 def _longest_while(server: Server, work: Callable[[], object]) -> float:
     """
-    The longest that somebody waits for ``/health`` who asks all the time *work* goes on.
+    The longest response time of ``/health`` while *work* runs.
     """
     worker = threading.Thread(target=work)
     longest = 0.0

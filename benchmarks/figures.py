@@ -1,5 +1,5 @@
 """
-What a benchmark finds, beside what it is held to.
+The results of a benchmark and their goals.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ class Figure:
     One line of the report.
 
     Args:
-        goal: What `docs/benchmarks.md` promises, as text.
-        found: What this run found, as text.
-        met: Whether the run keeps the promise.
-        detail: The absolute numbers behind a ratio; they hold for this machine only.
+        goal: The goal in `docs/benchmarks.md`, as text.
+        found: The result of this run, as text.
+        met: Whether the result meets the goal.
+        detail: The absolute numbers behind a ratio, on this machine.
     """
 
     name: str
@@ -30,7 +30,7 @@ class Figure:
 
 def at_least(name: str, goal: float, ratios: list[float], detail: str = "") -> Figure:
     """
-    A ratio that has to reach *goal*; the median of the pairs counts.
+    A ratio that must reach *goal*; the median of the pairs counts.
     """
     found = median(ratios)
     spread = f"{found:.2f} x ({min(ratios):.2f} to {max(ratios):.2f})"
@@ -39,7 +39,7 @@ def at_least(name: str, goal: float, ratios: list[float], detail: str = "") -> F
 
 def rate_of_at_least(name: str, goal: float, rates: list[float], detail: str = "") -> Figure:
     """
-    Something per second that has to reach *goal*; the median of the rounds counts.
+    A rate per second that must reach *goal*; the median of the rounds counts.
     """
     found = median(rates)
     spread = f"{found:.0f}/s ({min(rates):.0f} to {max(rates):.0f})"
@@ -48,6 +48,6 @@ def rate_of_at_least(name: str, goal: float, rates: list[float], detail: str = "
 
 def at_most(name: str, goal: float, found: float, unit: str, detail: str = "") -> Figure:
     """
-    A quantity that must not pass *goal*.
+    A quantity that must not exceed *goal*.
     """
     return Figure(name, f"at most {goal:g} {unit}", f"{found:.2f} {unit}", found <= goal, detail)

@@ -1,6 +1,6 @@
 """
-The floors: aiohttp servers that do the least that could be called the same work; and whom the hub
-calls, answering at once.
+The floors: aiohttp servers that do the least possible for the same work. Also the services that
+the hub calls; they answer at once.
 
 Run as ``python -m benchmarks.floors hello FILE`` or ``... naive FILE``; prints its port.
 """
@@ -33,7 +33,7 @@ def hello(body: Path) -> Handler:
 
 def unchanged(_body: Path) -> Handler:
     """
-    Answer every request with 304 and an ETag, as cheaply as can be.
+    Answer every request with 304 and an ETag, as cheaply as possible.
     """
 
     async def answer(_request: web.Request) -> web.Response:
@@ -44,7 +44,7 @@ def unchanged(_body: Path) -> Handler:
 
 def naive(database: Path) -> Handler:
     """
-    Store each body in a durable SQLite transaction of its own; no checks, no encryption.
+    Store each body in its own durable SQLite transaction; no checks, no encryption.
     """
     connection = sqlite3.connect(database, isolation_level=None)
     connection.execute("PRAGMA journal_mode = WAL")
@@ -63,7 +63,7 @@ def naive(database: Path) -> Handler:
 
 def others(_file: Path) -> Handler:
     """
-    A crew and a Chatwoot in one, which answer at once; any GET tells when what was posted.
+    A crew and a Chatwoot in one, which answer at once. A GET returns what was posted, and when.
     """
     posted: list[float] = []
 

@@ -1,8 +1,8 @@
 """
-A load generator that costs little: prepared bytes over keep-alive connections.
+A cheap load generator: prepared bytes over keep-alive connections.
 
-Run as a process of its own (``python -m benchmarks.load``), it reads a job from standard input
-and writes what it saw to standard output, both as JSON.
+It runs as a separate process (``python -m benchmarks.load``), reads a job from standard input and
+writes the result to standard output, both as JSON.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ def request(
 @frozen
 class Load:
     """
-    What a load came to.
+    The result of a load.
 
     Args:
         rate: Answers per second.
-        statuses: How many answers had which status.
-        p99_ms: Time that 99 of 100 answers took at most, in milliseconds.
+        statuses: The number of answers by status.
+        p99_ms: The 99th percentile of the response time, in milliseconds.
     """
 
     rate: float

@@ -1,7 +1,6 @@
 """
-Messages of Chatwoot: how fast they are acknowledged while every crew hangs, what routing adds to
-that, and what a hundred thousand of them that wait do; how fast they are delivered, and what the
-server does while there is nothing to do.
+Messages of Chatwoot: their acknowledgement while every crew hangs, the cost of routing and of a
+hundred thousand waiting messages, their delivery, and the load of an idle server.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ from odoo_ai_config.entrypoints.library import Hub
 
 _ROUNDS = 5
 _COUNT = 3000
-# The first ones find nothing in memory, and connect.
+# The first ones fill the caches and connect.
 _WARM_UP = 500
 _TENANTS = 50
 _SENDERS = 50
@@ -56,14 +55,14 @@ def acknowledging() -> Iterator[Figure]:
     """
     Signed messages at 50 connections against the naive floor, both durable.
 
-    Each is another message in one of many conversations of fifty tenants.
+    The messages belong to many conversations of fifty tenants.
     """
     yield from acknowledging_on("SQLite")
 
 
 def acknowledging_on(disk: str, **environment: str) -> Iterator[Figure]:
     """
-    The same on *disk*, which *environment* lets both servers write to.
+    The same on *disk*, to which *environment* lets both servers write.
     """
     with TemporaryDirectory() as text, _hanging_crew() as url:
         folder = Path(text)
@@ -99,7 +98,7 @@ def acknowledging_on(disk: str, **environment: str) -> Iterator[Figure]:
 
 def routing_added(mappings: int = 100_000, rounds: int = 20) -> Iterator[Figure]:
     """
-    What it costs to find out whom a message goes to, with the versions that led there.
+    The cost of the route of a message and of the versions that decided it.
     """
     with TemporaryDirectory() as folder:
         found = asyncio.run(_routing_microseconds(Path(folder), mappings, rounds))
@@ -124,7 +123,7 @@ async def _routing_microseconds(folder: Path, mappings: int, rounds: int) -> flo
 
 def queued(waiting: int = 100_000, rounds: int = 15) -> Iterator[Figure]:
     """
-    The cost of a new message on SQLite while none and while a hundred thousand wait.
+    The cost of a new message on SQLite with an empty queue and with a hundred thousand waiting.
     """
     with TemporaryDirectory() as folder:
         ratio, detail = asyncio.run(_queued_ratio(Path(folder), waiting, rounds))
@@ -148,7 +147,7 @@ async def _queued_ratio(folder: Path, waiting: int, rounds: int) -> tuple[float,
 
 async def _accepted(hub_: Hub, numbers: Iterator[int], messages: int) -> float:
     """
-    Microseconds that each of so many further messages takes, fifty at a time.
+    Microseconds per message for this many more messages, fifty at a time.
     """
     bodies = []
     for number in islice(numbers, messages):
@@ -169,8 +168,8 @@ async def _accepted(hub_: Hub, numbers: Iterator[int], messages: int) -> float:
 
 def delivering() -> Iterator[Figure]:
     """
-    Messages of one tenant from the first to the last answer that is posted, with the default
-    capacities, a crew and a Chatwoot that answer at once, over few and many conversations.
+    Messages of one tenant from the first message to the last posted answer, with the default
+    capacities and a crew and a Chatwoot that answer at once, in few and in many conversations.
     """
     for conversations in (10, 100, 1000):
         rates, costs = [], []
@@ -189,7 +188,7 @@ def delivering() -> Iterator[Figure]:
 
 def resting() -> Iterator[Figure]:
     """
-    Processor time of a server with nothing to do: none is there, or none may be taken.
+    Processor time of an idle server: without messages, or with messages that cannot be taken.
     """
     with TemporaryDirectory() as text, _hanging_crew() as crew:
         for waiting in (0, _STUCK):
@@ -212,7 +211,7 @@ def resting() -> Iterator[Figure]:
 
 def _delivery(folder: Path, conversations: int) -> tuple[float, float]:
     """
-    How many messages a second are delivered, and what each costs the server's processor.
+    Delivered messages per second, and the server's processor time for each.
     """
     messages = [_message(n, tenants=1, conversations=conversations) for n in range(_DELIVERED)]
     with floor("others", folder) as others:
@@ -310,7 +309,7 @@ def _call(server: Server, path: str, body: dict[str, Any]) -> None:
 
 @contextmanager
 def _hanging_crew() -> Iterator[str]:
-    # Connections are made by the kernel, and nobody ever reads from them.
+    # The kernel accepts connections, and nobody reads from them.
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(1024)

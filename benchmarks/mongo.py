@@ -1,9 +1,9 @@
 """
-The hub on MongoDB against a bare motor script that makes the same writes.
+The hub on MongoDB against a bare motor script with the same writes.
 
-Both run in this process, in turns, with a database each on one server, and ask for the same
-write concern. What the script writes is copied from what the hub wrote: as many documents, of
-the same size, in the same collections with the same indexes.
+Both run in this process, in turns, each with its own database on one server, and use the same
+write concern. The script's writes are copies of the hub's: the same number of documents, of the
+same size, in the same collections with the same indexes.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ from odoo_ai_config.entrypoints.library import Hub, open_hub
 from odoo_ai_config.entrypoints.settings import read_settings
 
 _URI_VARIABLE = "ODOO_AI_CONFIG_TEST_MONGODB_URI"
-# Many short pairs: what else the machine does then falls on both sides of most of them.
+# Many short pairs: other load on the machine then falls on both sides of most pairs.
 _ROUNDS = 15
-# A multiple of the writers, so that no two of them ever write one tenant: what is compared
-# is the cost of an event, not what a collision costs.
+# A multiple of the writers, so that no two of them write one tenant: the comparison is about the
+# cost of an event, not of a conflict.
 _TENANTS = 40
 _WRITERS = (1, 8)
 _COLLECTIONS = ("tenant_keys", "documents", "revisions", "secrets")
@@ -83,7 +83,7 @@ async def _figures(uri: str, folder: Path, events: int) -> list[Figure]:
 @frozen
 class _Event:
     """
-    What the hub wrote for one event, as it lies in the database.
+    The hub's writes for one event, as they are in the database.
     """
 
     tenant: str
@@ -120,7 +120,7 @@ def _fresh(secret: Record) -> Record:
 @frozen
 class _Contest:
     """
-    The hub and the script, with a database each that starts with the same content.
+    The hub and the script, each with its own database. Both start with the same content.
     """
 
     hub: Hub
@@ -131,7 +131,7 @@ class _Contest:
 
     async def lay_out_floor(self) -> None:
         """
-        Give the script the hub's indexes and all that the hub has written so far.
+        Copy the hub's indexes and content to the script's database.
         """
         await MongoDatabase(self.client, self.floor).ensure_ready()
         for name in _COLLECTIONS:
@@ -140,7 +140,7 @@ class _Contest:
 
     async def figure(self, writers: int, events: int) -> Figure:
         """
-        Rounds of the hub and of the script in turns.
+        Run rounds of the hub and of the script in turns.
         """
         found, floors = [], []
         for round_ in range(_ROUNDS):
@@ -160,7 +160,7 @@ class _Contest:
 
     async def sync(self, sync: CredentialsSync) -> None:
         """
-        The hub's way: read, check, seal, write.
+        Write as the hub does: read, check, seal, write.
         """
         outcome = await self.hub.services.sync_credentials(sync, caller=self.hub.caller)
         if not outcome.changed:
@@ -168,7 +168,7 @@ class _Contest:
 
     async def write_barely(self, event: _Event) -> None:
         """
-        The script's way: the writes alone, in as few messages as motor allows.
+        Write as the script does: only the writes, in as few calls as motor allows.
         """
         database = self.client[self.floor]
         async with (
@@ -187,7 +187,7 @@ class _Contest:
 
     async def require_same_writes(self) -> None:
         """
-        Make sure that the script wrote as much as the hub did.
+        Require that the script wrote as much as the hub.
         """
         for name in _COLLECTIONS:
             ours, floor = [
@@ -241,7 +241,7 @@ async def _two_databases(uri: str) -> AsyncIterator[tuple[Client, str, str]]:
 
 
 def _address(uri: str, database: str) -> str:
-    # A database in the address would otherwise be the one that knows the user, too.
+    # Otherwise a database in the URL would also be the authentication database.
     parts = urlsplit(uri)
     options = parts.query
     if "authsource=" not in options.lower():

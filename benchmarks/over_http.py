@@ -21,7 +21,7 @@ _HEADERS = {"X-API-Key": API_KEY}
 
 def credentials_event(tenant: int, change: int) -> bytes:
     """
-    The body that Odoo's button sends, for one of many tenants, different at every *change*.
+    The body that Odoo's button sends for one of many tenants, different for every *change*.
     """
     account = f"account_{tenant}"
     return json.dumps(
@@ -59,7 +59,7 @@ def credentials() -> Iterator[Figure]:
 
 def credentials_on(disk: str, count: int = 3000, **environment: str) -> Iterator[Figure]:
     """
-    The same on *disk*, which *environment* lets both servers write to.
+    The same on *disk*, to which *environment* lets both servers write.
     """
     bodies = [credentials_event(n % 200, n) for n in range(count)]
     requests = [request("POST", "/odoo-webhook", headers=_HEADERS, body=b) for b in bodies]
@@ -80,7 +80,7 @@ def credentials_on(disk: str, count: int = 3000, **environment: str) -> Iterator
 
 def reading(count: int = 20_000) -> Iterator[Figure]:
     """
-    Reading a current config, and asking whether it changed, against an aiohttp hello.
+    Reads and conditional reads of a current config against an aiohttp hello.
     """
     with TemporaryDirectory() as text, hub(Path(text) / "hub") as server:
         folder = Path(text)

@@ -1,5 +1,5 @@
 """
-Servers as processes of their own, each on a processor of its own where there are two.
+Servers as separate processes, on their own processor if there are two.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Server:
     A running server.
 
     Args:
-        seconds_to_ready: From its start to its word that it listens.
+        seconds_to_ready: From its start until it says that it listens.
     """
 
     port: int
@@ -48,7 +48,7 @@ class Server:
         """
         Processor time that the process has used so far.
         """
-        # Behind the name, which may hold anything: fields 14 and 15 are user's and system's.
+        # After the name, which may contain anything: fields 14 and 15 are user and system time.
         fields = Path(f"/proc/{self.pid}/stat").read_text("ascii").rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
@@ -75,7 +75,7 @@ def floor(kind: str, file: Path, **environment: str) -> Iterator[Server]:
 @contextmanager
 def hub(data_dir: Path, **settings: str) -> Iterator[Server]:
     """
-    Run the hub as its users do, on *data_dir*.
+    Run the hub as users do, on *data_dir*.
     """
     environment = {
         **os.environ,
@@ -92,7 +92,7 @@ def hub(data_dir: Path, **settings: str) -> Iterator[Server]:
 @contextmanager
 def mongodb(folder: Path) -> Iterator[str]:
     """
-    Run a SecantusDB, which speaks MongoDB's protocol, and tell its address.
+    Run a SecantusDB, which speaks MongoDB's protocol, and yield its URL.
     """
     command = [sys.executable, "-c", _MONGODB, str(folder)]
     with _running(command, dict(os.environ), rb"^(\d+)") as server:

@@ -1,8 +1,8 @@
 """
-Credentials events and messages on a disk that takes its time.
+Credentials events and messages on a slow disk.
 
-What a durable transaction costs differs by a factor of ten between machines, and with it what
-it brings to commit many changesets together. Here every flush takes a given time longer.
+The cost of a durable transaction differs by a factor of ten between machines, and so does the gain
+of committing many changesets together. Here every flush takes a given time longer.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from benchmarks.figures import Figure
 from benchmarks.messages import acknowledging_on
 from benchmarks.over_http import credentials_on
 
-# Put before the C library: flushes as it does, then waits.
+# Preloaded before the C library: flushes as it does, then waits.
 _SLOWER_FLUSH = """
 #include <time.h>
 #include <unistd.h>
@@ -31,7 +31,7 @@ static int waited(long result) {
 int fsync(int file) { return waited(syscall(SYS_fsync, file)); }
 int fdatasync(int file) { return waited(syscall(SYS_fdatasync, file)); }
 """
-# Together with what a transaction costs here, 0.6 and 1.0 ms.
+# With the cost of a transaction on the machine of record, 0.6 and 1.0 ms.
 _EXTRA_MICROSECONDS = (350, 750)
 
 

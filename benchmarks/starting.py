@@ -1,5 +1,5 @@
 """
-What the program costs before it does anything.
+The cost of starting: imports, time to the first request, memory.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _HEADERS = {"X-API-Key": API_KEY}
 
 def importing() -> Iterator[Figure]:
     """
-    Importing the domain into a fresh interpreter: the package, and every module of it.
+    Importing the domain into a fresh interpreter: the package, and all its modules.
     """
     runs = [
         [float(part) for part in subprocess.check_output([sys.executable, "-c", _IMPORT]).split()]
@@ -54,7 +54,7 @@ def importing() -> Iterator[Figure]:
 
 def idling() -> Iterator[Figure]:
     """
-    From the start of the process to the first request, and the memory it holds then.
+    The time from the start of the process to the first request, and the memory at that moment.
     """
     ready, memory = [], []
     with TemporaryDirectory() as folder:
@@ -68,7 +68,7 @@ def idling() -> Iterator[Figure]:
 
 def many_tenants(count: int = 100_000) -> Iterator[Figure]:
     """
-    Memory after 100,000 tenants were synced and mapped, and one message routed.
+    Memory after 100,000 tenants are synced and mapped, and one message is routed.
     """
     with TemporaryDirectory() as folder, hub(Path(folder) / "hub") as server:
         events = [

@@ -1,7 +1,7 @@
 """
-Finds the program ``odoo-ai-config`` for the scripts beside this module, and becomes it.
+Finds the program ``odoo-ai-config`` for the scripts in this folder, and executes it.
 
-Any Python 3 can import it: the work is done in the environment that the project is installed in.
+Any Python 3 can import this module; the program runs in the environment of the project.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH1
 
 def become(*arguments: str) -> None:
     """
-    Go on as ``odoo-ai-config`` with *arguments*, in the project's folder.
+    Replace this process with ``odoo-ai-config`` and *arguments*, in the project's folder.
 
-    It is that of ``.venv``, which ``make run`` makes, or else of the environment that the
-    script runs in.
+    The program is that of ``.venv``, which ``make run`` creates, or else of the environment in
+    which the script runs.
     """
     for folder in (os.path.join(ROOT, ".venv", "bin"), os.path.dirname(sys.executable)):  # noqa: PTH118, PTH120
         program = os.path.join(folder, "odoo-ai-config")  # noqa: PTH118
         if os.access(program, os.X_OK):
-            # The data folder, the logs and .env are looked for in the working folder.
+            # The data folder, the logs and .env are relative to the working folder.
             os.chdir(ROOT)
             os.execv(program, [program, *arguments])  # noqa: S606 - no shell is wanted
     sys.exit("Falta o ambiente do projeto; execute antes, na raiz dele: make run")

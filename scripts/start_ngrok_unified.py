@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """
-Open a tunnel of ngrok to the unified server, and say what to change elsewhere.
+Open an ngrok tunnel to the unified server, and show what to change elsewhere.
 
     ./scripts/start_ngrok_unified.py
 

@@ -6,9 +6,8 @@ Send a running hub the events that Odoo would send.
     python scripts/test_odoo_webhook.py --type mapping --account-id 123456
     python scripts/test_odoo_webhook.py --type metadata --account-id 123456
 
-Any Python 3 will do: the work is done by ``odoo-ai-config send`` in the project's own
-environment, which ``make run`` makes. All other options are passed on to it;
-``--type credentials --help`` lists them.
+Any Python 3 can run it: it calls ``odoo-ai-config send`` in the project's environment, which
+``make run`` creates, and passes all other options on; ``--type credentials --help`` lists them.
 """
 
 from __future__ import annotations

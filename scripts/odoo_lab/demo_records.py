@@ -1,5 +1,5 @@
 """
-What the pictures show: an agency, its clients, and what became of them at the hub.
+The records in the pictures: an agency, its clients, and their state at the hub.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ async def speak_portuguese(admin: User) -> None:
 
 async def fill(admin: User) -> None:
     """
-    A shop with two business areas and three channels, and a client that the hub refuses.
+    Create a shop with two business areas and three channels, and a client that the hub refuses.
     """
     rules, products, scheduling, documents = [
         await admin.call("ai.hub.collection", "search", [["technical_name", "=", name]])
@@ -158,7 +158,7 @@ async def fail_to_send(admin: User, hub: HubProcess) -> None:
 
 def stop_the_clock() -> None:
     """
-    Put the same moment everywhere, so that the pictures are not other ones each time.
+    Set all times to the same moment, so that the pictures stay the same.
     """
     for table, columns in {
         "ai_hub_outbox": ("create_date", "sent_at"),

@@ -1,5 +1,5 @@
 """
-Takes the pictures of docs/odoo.md, in Portuguese, of a real Odoo beside a real hub.
+Takes the pictures of docs/odoo.md, in Portuguese, of a real Odoo with a real hub.
 
     make odoo-screenshots
 """
@@ -21,16 +21,16 @@ from tests.source_tree import ROOT
 
 PICTURES = ROOT / "docs" / "images" / "odoo"
 OLD_MODULE = Path(__file__).with_name("old_module.sql")
-# It is in the picture of the settings.
+# The picture of the settings shows it.
 HUB_PORT = 8100
-# Who is there and how many messages wait for them is nobody's business here.
+# The users and their messages do not belong into the pictures.
 HIDE = "document.querySelector('.o_menu_systray').style.visibility = 'hidden'"
 
 
 @frozen
 class Photographer:
     """
-    Somebody who goes through the add-on and takes pictures of it.
+    Opens the forms of the add-on and takes pictures of them.
     """
 
     page: Page
@@ -50,7 +50,7 @@ class Photographer:
         await self.open("settings")
         await self.page.click("button[name=action_ai_hub_check]")
         await self.page.shown(".o_notification")
-        # Else it goes away by itself.
+        # Otherwise it disappears by itself.
         await self.page.point_at(".o_notification")
         await self.page.evaluate(
             "document.querySelector('#ai_hub').closest('.o_settings_container')"
@@ -92,7 +92,7 @@ class Photographer:
         await self.page.click(".o_data_row:nth-child(2) .o_data_cell[name=name]")
         await self.page.click("[name=action_look]")
         await self.page.shown(".modal .o_data_row")
-        # The clock of the hub cannot be stopped.
+        # The hub's clock cannot be stopped.
         await self.page.evaluate(
             "document.querySelectorAll('.modal td[name=changed_at]')"
             ".forEach(cell => { cell.textContent = '2 de mar., 13:30' })"

@@ -10,10 +10,10 @@ from typing import Final
 
 class App(enum.Enum):
     """
-    A group of addresses.
+    A group of endpoints.
 
-    Addresses about the server itself (``/health``, ``/metrics``, ``/docs``) belong to no group
-    and are always served.
+    Endpoints about the server itself (``/health``, ``/metrics``, ``/docs``) belong to no app and
+    are always served.
     """
 
     CONFIG = "config"

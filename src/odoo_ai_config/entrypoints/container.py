@@ -1,5 +1,5 @@
 """
-The composition root: which adapter stands behind which port, and how long it lives.
+The composition root: the adapters of the ports, and their lifetimes.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ from odoo_ai_config.domain.messages.retrying import RetryPolicy
 from odoo_ai_config.entrypoints.settings import Settings, StoreLocation
 from odoo_ai_config.entrypoints.wiring import Policies, Ports, build_services
 
-# Somebody waits for the result: a large file is searched for damage no longer than this.
+# Somebody waits for the result, so the search for damage in a large file ends after this.
 _EXAMINATION_SECONDS: Final = 20.0
 
 
@@ -79,10 +79,10 @@ class Stores:
 
     Args:
         ensure_ready: Creates the tables, unless the database is read only, and refuses a database
-            that cannot keep the promises of the stores.
+            that cannot give the guarantees of the stores.
         rehearse_writing: Writes and rolls back.
-        examine: Searches for damage; whether there was time to search everything. None if the
-            database does that itself.
+        examine: Searches for damage; returns whether there was time to search everything. None if
+            the database does that itself.
     """
 
     config: ConfigStore
@@ -100,7 +100,7 @@ class Stores:
 @contextmanager
 def open_stores(location: StoreLocation, read_only: bool) -> Iterator[Stores]:  # noqa: FBT001 - from the container
     """
-    Open the database at *location*; one that is *read_only* is neither made nor migrated.
+    Open the database at *location*; with *read_only* it is neither created nor migrated.
     """
     if location.technology == "memory":
         state = MemoryState()
@@ -224,7 +224,7 @@ class Container(containers.DeclarativeContainer):
     Constructors and lifetimes, nothing else.
 
     *observe_store*, *observe_vault* and *observe_crews* take the time of each operation. With
-    *read_only* nothing is made, migrated or written.
+    *read_only* nothing is created, migrated or written.
     """
 
     settings: providers.Dependency[Settings] = providers.Dependency(instance_of=Settings)
@@ -247,7 +247,7 @@ class Container(containers.DeclarativeContainer):
         SecretVault,
         providers.Singleton(AesGcmSecretVault, key_ring),
         observe_vault,
-        # Fingerprints take less than timing them.
+        # A fingerprint takes less time than timing it.
         untimed={"adopt_ring", "ensure_ring", "fingerprint"},
     )
 
@@ -257,7 +257,7 @@ class Container(containers.DeclarativeContainer):
         ConfigStore,
         stores.provided.config,
         observe_store,
-        # Answered from memory most of the time: timing it would cost more than it does.
+        # Mostly answered from memory, so timing it would cost more than the call.
         untimed={"current"},
     )
     inbox: providers.Singleton[MessageInbox] = providers.Singleton(

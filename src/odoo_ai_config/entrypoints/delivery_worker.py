@@ -33,10 +33,10 @@ Takes the outcome of a step of a delivery.
 
 _log = structlog.get_logger(area="hub")
 
-# How long a message waits at most if another process received it and does not deliver it.
+# The longest wait of a message that another process received and does not deliver.
 _LOOK_SECONDS: Final = 1.0
-# Messages that arrive meanwhile are taken together: receiving goes before delivering. The end of
-# a delivery cuts this short, so that its place is not left empty.
+# Messages that arrive in this time are taken together: receiving comes before delivering. The end
+# of a delivery cuts it short, so that its place does not stay empty.
 _REST_SECONDS: Final = 0.01
 _BACKOFF_SECONDS: Final = (0.5, 10.0)
 # How long giving messages back may take at the end.
@@ -55,8 +55,8 @@ class Capacity:
     How much one process delivers at a time.
 
     Args:
-        total: Messages at most.
-        per_tenant: Messages of one tenant at most.
+        total: The maximum number of messages.
+        per_tenant: The maximum number of messages of one tenant.
         grace: Seconds for running deliveries when the process stops.
     """
 
@@ -75,10 +75,10 @@ def capacity_of(settings: Settings) -> Capacity:
 @define(eq=False)
 class _Delivery:
     """
-    A delivery that runs.
+    A running delivery.
 
     Args:
-        message: Its message, as of the last step.
+        message: Its message after the last step.
         failed: Whether it has ended with an unexpected error.
     """
 
@@ -105,15 +105,15 @@ class DeliveryWorker:
         self._running: dict[asyncio.Task[None], _Delivery] = {}
         self._ends_at: float | None = None
         self._failed_looks = 0
-        # Wall time minus monotonic time, at the last look.
+        # Wall time minus monotonic time, when last read.
         self._clock_offset = float("inf")
 
     def retire(self) -> float:
         """
-        Take nothing more. The first call starts the grace for running deliveries.
+        Take no more messages. The first call starts the grace period for running deliveries.
 
         Returns:
-            When it ends, by the loop's clock.
+            When the grace period ends, by the loop's clock.
         """
         if self._ends_at is None:
             self._ends_at = asyncio.get_running_loop().time() + self._capacity.grace
@@ -122,7 +122,7 @@ class DeliveryWorker:
 
     async def work(self) -> None:
         """
-        Take what is due, again and again, until somebody calls `retire`.
+        Take due messages, again and again, until `retire` is called.
         """
         pause = 0.0
         while True:
@@ -134,10 +134,10 @@ class DeliveryWorker:
 
     async def finish(self) -> None:
         """
-        Let running deliveries end within the grace, and give back the messages of the others.
+        Wait for running deliveries until the grace period ends, and give back the other messages.
         """
         ends_at, loop = self.retire(), asyncio.get_running_loop()
-        # One that fails starts another one, which puts the message off.
+        # A failed delivery starts another task, which defers the message.
         while self._running and loop.time() < ends_at:
             await asyncio.wait(set(self._running), timeout=ends_at - loop.time())
         left = dict(self._running)
@@ -151,7 +151,7 @@ class DeliveryWorker:
                 )
 
     async def _looked(self) -> float:
-        # For how many seconds there is nothing to look for, unless the signal comes.
+        # For this many seconds nothing is due, unless the work signal comes.
         (looked,) = await asyncio.gather(self._taken(), return_exceptions=True)
         if isinstance(looked, BaseException):
             code = _code_of(looked)
@@ -160,7 +160,7 @@ class DeliveryWorker:
             first, longest = _BACKOFF_SECONDS
             pause = min(first * 2 ** min(self._failed_looks, 10), longest)
             self._failed_looks += 1
-            # The signal does not bring the store back.
+            # The signal does not restore the store.
             await asyncio.sleep(pause)
             return 0.0
         if self._failed_looks:
@@ -169,7 +169,7 @@ class DeliveryWorker:
         return looked
 
     async def _follow_clock(self) -> None:
-        # Also at the start: it may have been set back since anybody looked.
+        # Also at the start: the clock may have been set back while no process ran.
         clock = self._deliver.clock
         now = clock.now()
         offset = now.timestamp() - clock.monotonic()
@@ -184,7 +184,7 @@ class DeliveryWorker:
         room = self._capacity.total - len(self._running)
         if room <= 0:
             return _LOOK_SECONDS
-        # Nothing of these tenants can be taken until one of their deliveries ends.
+        # No message of these tenants can be taken until one of their deliveries ends.
         most = self._capacity.per_tenant
         full = [tenant for tenant, count in self._by_tenant().items() if count >= most]
         # Reading costs less than looking for something to take.
@@ -216,13 +216,13 @@ class DeliveryWorker:
         error = None if task.cancelled() else task.exception()
         if error is not None:
             self._failed(delivery, _code_of(error))
-        # Now there is room for another one, or the next of the conversation can be taken.
+        # Now there is room for another message, or the next of the conversation can be taken.
         self._ended.ring()
         self._signal.ring()
 
     def _failed(self, delivery: _Delivery, code: str) -> None:
         if code == _UNEXPECTED and not delivery.failed:
-            # If the failure was not counted, the message would come back with each claim.
+            # If the failure is not counted, the message comes back with each claim.
             delivery.failed = True
             self._start(delivery, self._put_off(delivery))
             return

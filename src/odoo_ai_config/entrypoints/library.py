@@ -68,7 +68,7 @@ class CollectionHandle:
     """
     One collection of a tenant; made by `Hub.collection`.
 
-    Refuses malformed arguments, and a store that is away, as `Hub` does.
+    Malformed arguments and an unavailable store raise the same errors as in `Hub`.
     """
 
     services: Services
@@ -77,7 +77,7 @@ class CollectionHandle:
 
     async def replace(self, items: Mapping[str, ReadOnlyJsonObject]) -> Outcome:
         """
-        Replace the whole collection by *items*, which are by the ids of their source.
+        Replace the whole collection with *items*, which are keyed by the ids of the source.
         """
         return await self._push(CollectionSync(_items(items), whole=True))
 
@@ -85,7 +85,7 @@ class CollectionHandle:
         self, items: Mapping[str, ReadOnlyJsonObject], *, removed: Sequence[str] = ()
     ) -> Outcome:
         """
-        Add or change *items*, remove *removed*, and leave the others alone.
+        Add or change *items*, remove *removed*, and leave the others as they are.
         """
         return await self._push(CollectionSync(_items(items), tuple(map(item_id, removed))))
 
@@ -96,7 +96,7 @@ class CollectionHandle:
         Continue from the `cursor` of the result: at once if its page is not `complete`.
 
         Raises:
-            CollectionNotFoundError: Nothing was ever pushed into the collection.
+            CollectionNotFoundError: The collection was never pushed.
             CursorExpiredError: Read from the beginning, and replace what you have.
         """
         return await self.services.read_collection(
@@ -124,14 +124,14 @@ def _items(bodies: Mapping[str, ReadOnlyJsonObject]) -> tuple[Item, ...]:
 @frozen
 class Hub:
     """
-    What a program can ask of the hub; made by `open_hub`.
+    The hub for a program; made by `open_hub`.
 
     Arguments are plain text and are checked like those of HTTP requests. *services* has all use
-    cases, for what the hub has no method for.
+    cases, also those without a method here.
 
     Raises:
         InvalidValueError: An argument is malformed. Every method may raise it.
-        StoreUnavailableError: The store is away. Every coroutine may raise it.
+        StoreUnavailableError: The store is unavailable. Every coroutine may raise it.
     """
 
     services: Services
@@ -155,10 +155,10 @@ class Hub:
         """
         Store a tenant's settings and seal its password, as Odoo's ``credentials_sync`` does.
 
-        What is None stays as it is stored.
+        Arguments that are None do not change what is stored.
 
         Raises:
-            EncryptedValueError: The replaced server encrypted the password.
+            EncryptedValueError: The old server encrypted the password.
         """
         sync = CredentialsSync(
             _owner(account_id, domain),
@@ -215,13 +215,13 @@ class Hub:
 
     async def reconcile(self, *known: ExpectedArea) -> Reconciliation:
         """
-        How the hub differs from what a source believes to be current, area by area.
+        Compare what a source expects with what the hub has, area by area.
         """
         return await self.services.reconcile(known, caller=self.caller)
 
     async def config(self, tenant: str, domain: str = "default") -> JsonObject:
         """
-        The tenant's settings, with references in place of secrets.
+        The tenant's settings, with references instead of secrets.
 
         Raises:
             DocumentNotFoundError, DocumentDeletedError: There are no settings.
@@ -245,13 +245,13 @@ class Hub:
         self, tenant: str, domain: str, kind: str, yaml: str, *, expected: int | None = None
     ) -> Outcome:
         """
-        Replace a document by YAML text, which has references in place of secrets.
+        Replace a document with YAML text, which has references instead of secrets.
 
         *expected* is the version that the caller saw: 0 for no document, None for any.
 
         Raises:
             InvalidYamlError: The text is not YAML.
-            EncryptedValueError: The replaced server encrypted a secret in it.
+            EncryptedValueError: The old server encrypted a secret in it.
             PreconditionFailedError: The document is not at the *expected* version.
         """
         write = DocumentWrite(_document(tenant, domain, kind), self.caller, expected)
@@ -276,7 +276,7 @@ class Hub:
 
     async def credential(self, tenant: str, domain: str, ref: str) -> SecretText:
         """
-        Open a sealed value; the audit trail notes who asked.
+        Open a sealed value; the audit trail records the read.
 
         Raises:
             CredentialNotFoundError: No value is sealed under *ref*.
@@ -325,7 +325,7 @@ class Hub:
 
     async def receive(self, payload: JsonObject, *, delivery: str | None = None) -> Receipt:
         """
-        Take in an event of Chatwoot, as the webhook does.
+        Receive an event of Chatwoot, as the webhook does.
 
         *delivery* is Chatwoot's id of the event: it tells a repetition from a new event.
         """
@@ -389,8 +389,8 @@ async def open_hub(store: str | Settings | None = None) -> AsyncIterator[Hub]:
 
     Raises:
         SettingsError: A setting cannot be used.
-        StoreUnavailableError: The store is away.
-        StoreUnusableError: The store cannot keep the hub's promises.
+        StoreUnavailableError: The store is unavailable.
+        StoreUnusableError: The store cannot give the hub's guarantees.
         InvalidKeyRingError, MasterKeyMissingError: The key ring does not fit the store.
     """
     if isinstance(store, Settings):

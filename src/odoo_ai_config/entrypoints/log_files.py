@@ -1,5 +1,5 @@
 """
-Which log line goes to which file, and how the files are kept from growing for ever.
+Writes log lines to their files, and limits the size of the files.
 
 Every line goes to the file of the day, ``20261122_unified_server.log``. A line about an area of
 the hub's work goes to that area's files as well, so that each can be watched alone.
@@ -19,19 +19,19 @@ from typing import Final, TextIO, TypeAlias
 from odoo_ai_config.adapters.private_files import make_private_folder
 from odoo_ai_config.entrypoints.private_files import append_private
 
-# A rendered line, and the area that it is about, if it is about one.
+# A rendered line, and its area, if it has one.
 Line: TypeAlias = tuple[str, str | None]
 
 AREAS: Final[Mapping[str, tuple[str, ...]]] = {
-    # What came in by webhooks.
+    # Events at the webhooks.
     "webhook": ("webhook",),
     # Routing, deliveries, crews, answers.
     "hub": ("hub",),
     # Documents, mapping, collections, keys.
     "config": ("config_service",),
-    # A message of a customer comes in by a webhook, and is routed.
+    # A customer's message arrives at a webhook, and is routed.
     "message": ("webhook", "hub"),
-    # Odoo's events come in by a webhook, and are configuration.
+    # Odoo's events arrive at a webhook, and are configuration.
     "odoo-webhook": ("webhook", "config_service"),
 }
 _NAMES: Final = frozenset(name for names in AREAS.values() for name in names)
@@ -47,10 +47,10 @@ class LogFiles:
     The open files of one process.
 
     Args:
-        folder: Where they are; made if it is not there.
-        worker: Number of the process. Only one process may rotate a file, so each further one
-            writes files of its own; the first one removes those of days long past.
-        now: Seconds since the epoch. Days are those of the machine's time zone, as of `date`.
+        folder: Their folder; created if it is missing.
+        worker: Number of the process. Only one process may rotate a file, so each process has its
+            own files; the first one removes those of old days.
+        now: Seconds since the epoch. Days are those of the machine's time zone, as for `date`.
     """
 
     def __init__(
@@ -84,9 +84,9 @@ class LogFiles:
 
     def turn_page(self) -> None:
         """
-        Begin the file of a new day, whether or not there is anything to write to it.
+        Begin the file of a new day, even if there is nothing to write.
 
-        If it cannot be opened, the one of the day before goes on.
+        If it cannot be opened, the previous one stays in use.
         """
         day = self._day_of(self._now())
         if day == self._day:
@@ -103,7 +103,7 @@ class LogFiles:
 
     def close(self) -> None:
         """
-        Close all of them.
+        Close all files.
         """
         for file in (self._unified, *self._of_area.values()):
             file.close()
@@ -124,7 +124,7 @@ class LogFiles:
         for path in self._folder.glob(f"*_{_UNIFIED}*") if self._removes else ():
             of_a_day = _OF_A_DAY.fullmatch(path.name)
             if of_a_day is not None and of_a_day[1] < oldest:
-                # It can wait until tomorrow, and a server can run without it.
+                # The server runs without it, and tries again tomorrow.
                 with suppress(OSError):
                     path.unlink()
 
@@ -134,7 +134,7 @@ class LogFiles:
 
 
 class _PrivateLog(RotatingFileHandler):
-    def _open(self) -> TextIO:  # type: ignore[override]  # Whose type is that of what it makes.
+    def _open(self) -> TextIO:  # type: ignore[override]  # Its type depends on the handler.
         return append_private(Path(self.baseFilename))
 
 
@@ -144,5 +144,5 @@ def append(file: logging.Handler, lines: Sequence[str]) -> None:
     """
     if not lines:
         return
-    # In one piece: handlers count bytes and look for the end of the file at each record.
+    # As one record: handlers count bytes and seek the end of the file for each record.
     file.handle(logging.LogRecord("", logging.INFO, "", 0, "\n".join(lines), None, None))

@@ -1,8 +1,8 @@
 """
-Where log lines go: the console for people, files for the record.
+Sends log lines to the console and to files.
 
-A line may be about an area of the hub's work (`log_files.AREAS`), which it names as ``area``: a
-logger has it from the start (``structlog.get_logger(area="hub")``), or a request binds it.
+A line may have an ``area`` of the hub's work (`log_files.AREAS`): a logger has it from the start
+(``structlog.get_logger(area="hub")``), or a request binds it.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ from structlog.typing import EventDict, WrappedLogger
 from odoo_ai_config.domain.credentials.secret_names import is_secret_name
 from odoo_ai_config.entrypoints.log_files import Line, LogFiles, append
 
-# How long a line may wait to be written together with others.
+# How long a line may wait, to be written together with others.
 _PAUSE: Final = 0.1
 _URGENT: Final = frozenset({"error", "critical", "exception"})
-# A second line of defence: the hub logs no secret and nothing that a customer wrote. Whatever has
-# a name like that is masked all the same.
+# A second line of defence: the hub logs no secrets and no texts of customers. Fields with such a
+# name are masked all the same.
 _CUSTOMER_DATA: Final = ("phone", "email")
 _CUSTOMER_TEXT: Final = frozenset({"content", "text", "body"})
 _MASK: Final = "***"
-# Anybody who reaches the port can send bytes that are not HTTP, or a body that breaks off.
+# Anybody who reaches the port can send bytes that are not HTTP, or an incomplete body.
 _OF_STRANGERS: Final = (HttpProcessingError, web.RequestPayloadError)
 # A data class is shown by its `repr`, which may hide fields.
 _OPTIONS: Final = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_UTC_Z
@@ -49,15 +49,15 @@ def logging_to(*, folder: Path | None, level: str, form: str, worker: int = 0) -
     """
     Send structlog's and the standard library's log lines to standard error and to *folder*.
 
-    Lines are rendered at once. A thread of their own writes many at a time, so that logging does
-    not delay a busy server. Leaving the context writes what is left.
+    Lines are rendered at once. A separate thread writes many at a time, so that logging does not
+    delay a busy server. Leaving the context writes the remaining lines.
 
     Args:
-        folder: Where the files go; None for no files.
-        level: Least severe level that is written.
-        form: ``console`` for people, ``json`` for machines; ``auto`` takes standard error
-            for people's if it is a terminal. The files are always JSON.
-        worker: Number of the process, whose files are its own.
+        folder: The folder of the files; None for no files.
+        level: The least severe level that is written.
+        form: ``console`` for people, ``json`` for machines; ``auto`` is ``console`` if standard
+            error is a terminal. Files are always JSON.
+        worker: Number of the process, which has its own files.
     """
     threshold = logging.getLevelNamesMapping()[level.upper()]
     for_people = form == "console" or (form == "auto" and sys.stderr.isatty())
@@ -86,7 +86,7 @@ def logging_to(*, folder: Path | None, level: str, form: str, worker: int = 0) -
 
 @lru_cache(maxsize=1024)
 def _private_among(names: tuple[str, ...]) -> tuple[str, ...]:
-    # Nearly all names are literals of this program: few combinations occur.
+    # Nearly all names are literals in this program, so few combinations occur.
     return tuple(
         name
         for name in names
@@ -100,7 +100,7 @@ def _line_of(event: EventDict) -> str:
     try:
         return orjson.dumps(event, default=repr, option=_OPTIONS).decode()
     except TypeError:
-        # A number beyond 64 bits, or half a surrogate pair: Python's own writer takes them all.
+        # A number beyond 64 bits, or half a surrogate pair: Python's own encoder accepts them.
         return _ENCODER.encode(event)
 
 
@@ -116,7 +116,7 @@ _ENCODER: Final = json.JSONEncoder(separators=(",", ":"), default=_written_out)
 
 
 def _tell_exception(event: EventDict) -> None:
-    # Messages of exceptions that nobody expected may hold input: types and places are kept.
+    # Messages of unexpected exceptions may contain input: only types and places are kept.
     error = event.pop("exc_info", None)
     if isinstance(error, tuple):
         error = error[1]
@@ -133,10 +133,10 @@ def _tell_exception(event: EventDict) -> None:
 
 class _Writer:
     """
-    Writes what has gathered, every tenth of a second; errors at once.
+    Writes collected lines every tenth of a second, and errors at once.
 
     The standard library's `QueueListener` would wake up for each line and hand it to each file:
-    82 microseconds a line instead of 11, which is a twelfth of an event.
+    82 microseconds per line instead of 11, a twelfth of the time of an event.
     """
 
     def __init__(
@@ -144,7 +144,7 @@ class _Writer:
     ) -> None:
         self._wake = threading.Event()
         self._stopping = False
-        # The line of the files with its area, and the line of the console.
+        # The line for the files with its area, and the line for the console.
         self._lines: deque[tuple[Line, str]] = deque()
         self._files = files
         self._console = console
@@ -161,20 +161,20 @@ class _Writer:
         """
         merge_contextvars(logger, level, event)
         event["level"] = level
-        event["timestamp"] = datetime.now(UTC)  # noqa: TID251 - the machine's, whatever the hub's is
+        event["timestamp"] = datetime.now(UTC)  # noqa: TID251 - the machine's clock, not the hub's
         if "exc_info" in event:
             _tell_exception(event)
         for name in _private_among(tuple(event)):
             event[name] = _MASK
         line = shown = _line_of(event)
         if self._renderer is not None:
-            # The renderer takes the event apart.
+            # The renderer changes the event.
             readable = {**event, "timestamp": _iso(event["timestamp"])}
             shown = self._renderer(logger, level, readable)
         self._lines.append(((line, event.get("area")), shown))
         if level in _URGENT:
             self._wake.set()
-        # The logger behind has nothing to do.
+        # The wrapped logger has nothing to do.
         return (), {}
 
     def start(self) -> None:
@@ -196,7 +196,7 @@ class _Writer:
             self._write()
 
     def _write(self) -> None:
-        # What comes in meanwhile is written next time.
+        # Lines that arrive now are written next time.
         lines = [self._lines.popleft() for _ in range(len(self._lines))]
         if self._files is not None:
             self._files.turn_page()
@@ -206,14 +206,14 @@ class _Writer:
 
 class _Bridge(logging.Handler):
     """
-    Brings lines of the standard library's loggers (aiohttp, asyncio) to the same places.
+    Sends lines of the standard library's loggers (aiohttp, asyncio) to the same places.
     """
 
     def emit(self, record: logging.LogRecord) -> None:
         log = structlog.get_logger()
         error = record.exc_info[1] if record.exc_info else None
         if isinstance(error, _OF_STRANGERS):
-            # They were answered, and there is nothing to repair: no error, no stack.
+            # They were answered and need no repair: no error, no stack.
             log.info("request_unreadable", logger=record.name, error=type(error).__name__)
             return
         log.log(record.levelno, record.getMessage(), logger=record.name, exc_info=record.exc_info)

@@ -14,15 +14,15 @@ from typing import Final, TextIO
 from odoo_ai_config.adapters.private_files import PRIVATE_FILE, make_private_folder, write_durably
 
 _FOLDER: Final = 0o700
-# To go through a folder does not need the right to list it, if the system has a flag for that.
+# Traversing a folder does not need the right to list it, if the system has a flag for that.
 _THROUGH: Final = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY
 
 
 def write_private(folder: Path, place: Path, text: str) -> None:
     """
-    Write *text* to *place* below *folder*, as a whole or not at all.
+    Write *text* to *place* below *folder*, completely or not at all.
 
-    Missing folders are made. A file that exists is replaced by a new one, whoever could read it.
+    Missing folders are created. An existing file is replaced with a new private one.
 
     Raises:
         OSError: It cannot be written, or there is a link below *folder*. Its `filename` is the
@@ -33,7 +33,7 @@ def write_private(folder: Path, place: Path, text: str) -> None:
     try:
         for name in place.parts[:-1]:
             path /= name
-            # It stays open: a link that is put in its place later changes nothing.
+            # It stays open, so a link in its place later changes nothing.
             outside, inside = inside, _entered(inside, path)
             os.close(outside)
         _replace(inside, path / place.name, text)
@@ -67,7 +67,7 @@ def _entered(inside: int, path: Path) -> int:
 
 def _replace(inside: int, path: Path, text: str) -> None:
     if _is_link(path, inside):
-        # It could be replaced, but whoever made it expects something else.
+        # It could be replaced, but its owner may not expect that.
         raise _link_at(path)
     fresh = f".{path.name}.new"
     try:
@@ -77,7 +77,7 @@ def _replace(inside: int, path: Path, text: str) -> None:
         flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY
         descriptor = os.open(fresh, flags, PRIVATE_FILE, dir_fd=inside)
         try:
-            # Else a loss of power may leave the new name without the text.
+            # Otherwise a power loss may leave the new name without the text.
             write_durably(descriptor, text.encode())
             os.replace(fresh, path.name, src_dir_fd=inside, dst_dir_fd=inside)
         except OSError:
@@ -88,7 +88,7 @@ def _replace(inside: int, path: Path, text: str) -> None:
 
 
 def _told(error: OSError, path: Path, inside: int | None = None) -> OSError:
-    # With the whole path. A link is called one.
+    # With the whole path, and a clear text for links.
     if _is_link(path, inside):
         return _link_at(path)
     return OSError(error.errno, error.strerror, str(path))

@@ -21,11 +21,11 @@ from odoo_ai_config.entrypoints.http.platform.connections import HubRunner
 
 _log = structlog.get_logger()
 
-# How long connections that are idle at the stop may send one more request, whose answer closes
-# the connection.
+# How long idle connections may still send a request when the server stops. Its answer closes the
+# connection.
 _LAST_REQUEST: Final = 0.5
 _BACKLOG: Final = 1024
-# Files and connections that a process may have open, if the machine allows as many.
+# Open files and connections of a process, if the machine allows that many.
 _OPEN_FILES: Final = 65_536
 _ALLOCATIONS_PER_COLLECTION: Final = 20_000
 
@@ -50,7 +50,7 @@ def listening_socket(host: str, port: int) -> socket.socket:
 
 
 def _open_as_many_as_allowed() -> None:
-    # A shell's limit is for programs that `select`. One attacker opens ten times as many.
+    # The default limit is for programs that use `select`. One attacker can open ten times as many.
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, _OPEN_FILES)
     if soft != resource.RLIM_INFINITY and soft < most:
@@ -59,8 +59,8 @@ def _open_as_many_as_allowed() -> None:
 
 
 def _collect_garbage_seldom() -> None:
-    # What the start made stays, and requests leave hardly any cycles. With Python's thresholds,
-    # the search for garbage is a tenth of what a write costs.
+    # Objects of the start stay, and requests leave hardly any cycles. With Python's thresholds,
+    # garbage collection takes a tenth of the time of a write.
     gc.collect()
     gc.freeze()
     gc.set_threshold(_ALLOCATIONS_PER_COLLECTION)
@@ -90,14 +90,15 @@ async def serve(
     ready: Callable[[], None] = lambda: None,
 ) -> None:
     """
-    Serve *app* on *listener* until SIGTERM or SIGINT, then finish what was accepted.
+    Serve *app* on *listener* until SIGTERM or SIGINT, then finish the accepted requests.
 
-    On the signal the process stops accepting. Open connections get their answers, each marked as
-    the last one. What still runs after *grace* seconds is cut off, and *listener* is closed.
+    On the signal the process stops accepting connections. Open connections get their answers, each
+    marked as the last one. After *grace* seconds the remaining requests are cancelled and
+    *listener* is closed.
 
     Args:
         app: What to serve.
-        listener: Where connections come in.
+        listener: The socket of incoming connections.
         grace: Seconds for running requests.
         ready: Called once the first request can be answered.
     """

@@ -1,8 +1,8 @@
 """
-The HTTP server of one process: settings become limits, the hub becomes an application.
+The HTTP server of one process.
 
-What starts it raises `ApplicationError` if the store or the key ring cannot be used, and `OSError`
-if a first secret cannot be written down.
+Starting it raises `ApplicationError` if the store or the key ring cannot be used, and `OSError` if
+a first secret cannot be written to its file.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from odoo_ai_config.entrypoints.wiring import Services
 _log = structlog.get_logger(area="config")
 
 _PRUNE_SECONDS: Final = 3600.0
-# After this time every process has seen a step of a rotation.
+# After this time every process has noticed a step of a rotation.
 _RING_SECONDS: Final = 5.0
 _STORE_SECONDS: Final = 1.0
 
@@ -47,7 +47,7 @@ def http_options(settings: Settings) -> HttpOptions:
     The limits and secrets of the HTTP boundary.
 
     Raises:
-        SettingsError: A signing secret is malformed, or none is there where one is required.
+        SettingsError: A signing secret is malformed, or required and missing.
     """
     policy = SignaturePolicy(
         standard_webhooks=_signing_keys(
@@ -89,7 +89,7 @@ def _signing_keys(
 
 async def prepare(settings: Settings, *, restored: bool = False) -> FirstSecrets:
     """
-    Do once what every process of a server relies on: store laid out, key ring checked, first key.
+    Prepare once for all processes of a server: tables, key ring and first API key.
     """
     async with opened(Container(settings=settings)) as services:
         return await set_up(services, settings, restored=restored)
@@ -108,12 +108,12 @@ async def run_server(
     Serve the hub on *listener* until the process is told to stop.
 
     Args:
-        settings: What to open.
+        settings: The settings of the hub.
         options: Limits of the HTTP boundary, from `http_options`.
-        listener: Where connections come in.
+        listener: The socket of incoming connections.
         ready: Called with the first secrets of this start once a request can be answered.
-        upkeep: Whether this process is the one that prunes.
-        restored: Whether the store is a backup; only for the first process after it was restored.
+        upkeep: Whether this process prunes.
+        restored: Whether the store is a restored backup; only for the first process.
     """
     metrics = Metrics()
     container = Container(
@@ -143,7 +143,7 @@ async def run_server(
 
 
 def _retiring(worker: DeliveryWorker) -> Callable[[web.Application], Awaitable[None]]:
-    # Requests and deliveries have the grace at the same time, not one after the other.
+    # Requests and deliveries share one grace period.
     async def retire(_app: web.Application) -> None:
         worker.retire()
 
@@ -165,7 +165,7 @@ async def _in_background(
 
 async def repeatedly(work: Callable[[], Awaitable[None]], *, every: float) -> None:
     """
-    Do *work* again and again, with pauses of *every* seconds, also after an error.
+    Repeat *work* with pauses of *every* seconds, also after an error.
 
     An error is unexpected. It is logged with its stack once, and again if it changes or returns.
     """
@@ -182,18 +182,18 @@ async def repeatedly(work: Callable[[], Awaitable[None]], *, every: float) -> No
 
 async def look_at_key_ring(services: Services) -> None:
     """
-    Look at the key ring, also while nobody needs it.
+    Read the key ring, even if no request needs it.
 
-    Each step of a rotation is seen before the next one, and a lost ring is soon in the log.
+    So this process notices each step of a rotation, and a lost ring is soon in the log.
     """
-    # If the store is away, the next look asks it again.
+    # If the store is unavailable, the next call asks it again.
     with contextlib.suppress(ApplicationError):
         await services.check_key_ring.while_running()
 
 
 async def prune(services: Services) -> None:
     """
-    Remove old records. If the store is away, the next time does it.
+    Remove old records. If the store is unavailable, the next call does it.
     """
     try:
         report = await services.prune_history()

@@ -1,5 +1,5 @@
 """
-What every start does, whoever starts: server, library or command line.
+What every start does: of a server, the library or the command line.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _log = structlog.get_logger(area="config")
 
 def trusted(name: str) -> ApiKey:
     """
-    A caller of this process, for whom the store's file and the key ring stand open anyway.
+    The key of a local caller, who can read the store's file and the key ring anyway.
     """
     return ApiKey(name, name, b"", ALL_SCOPES, None, created_at=datetime(1970, 1, 1, tzinfo=UTC))
 
@@ -45,11 +45,11 @@ _STARTUP: Final = trusted("startup")
 @frozen
 class FirstSecrets:
     """
-    What a start made, to be shown once; None for what was there or set before.
+    The secrets that a start created, to show once; None for those that existed or are set.
 
     Args:
-        revocations: What a start with a backup knew of revoked keys. Only the operator can tell
-            whether that is all.
+        revocations: The revoked keys that a start with a backup found. Only the operator can tell
+            whether these are all.
     """
 
     api_key: SecretText | None = None
@@ -63,7 +63,7 @@ async def opened(container: Container) -> AsyncIterator[Services]:
     Open the store and the key ring, and check both. Close all connections at the end.
 
     Raises:
-        StoreUnusableError: The store cannot keep the hub's promises.
+        StoreUnusableError: The store cannot give the hub's guarantees.
         InvalidKeyRingError: The key ring cannot be used.
         MasterKeyMissingError: The key ring is not the one that the store was written with.
     """
@@ -86,12 +86,12 @@ async def set_up(
     """
     Prepare what the first request needs.
 
-    Keys that were revoked stay revoked in a store that was restored. The operator of a new hub and
-    Chatwoot get their first secrets.
+    Revoked keys stay revoked in a restored store. The operator of a new hub and Chatwoot get their
+    first secrets.
 
     Args:
         services: The hub.
-        settings: What it was opened with.
+        settings: The hub's settings.
         restored: Whether the store is a backup, whose messages a person has to look at.
     """
     for key in await services.revoke_api_key.again(actor=_STARTUP.id):
@@ -120,11 +120,11 @@ async def set_up(
 
 async def ensure_webhook_token(services: Services, settings: Settings) -> SecretText | None:
     """
-    Make an address that Chatwoot can push to, unless another way to authenticate it is set.
+    Create a webhook token for Chatwoot, unless another way to authenticate it is set.
 
     Returns:
-        The end of the address, to be shown once. The data folder's file ``chatwoot-token`` keeps
-        it too. None if the hub needs none.
+        The token, to show once. The data folder's file ``chatwoot-token`` also has it. None if
+        the hub needs none.
     """
     needless = (
         App.CHATWOOT not in settings.apps
@@ -136,7 +136,7 @@ async def ensure_webhook_token(services: Services, settings: Settings) -> Secret
     if needless:
         return None
     token = SecretText(secrets.token_urlsafe(_TOKEN_BYTES))
-    # Written down first: if the process is killed in between, the text opens nothing.
+    # The file comes first: if the process is killed in between, the token opens nothing.
     _write_down(settings.webhook_token_path, token)
     change = ChatwootChange(webhook_tokens=(token,))
     await services.set_chatwoot_account(None, change, caller=_STARTUP)
@@ -145,11 +145,11 @@ async def ensure_webhook_token(services: Services, settings: Settings) -> Secret
 
 async def ensure_first_key(services: Services, settings: Settings) -> SecretText | None:
     """
-    Make a key with every scope for the operator of a new hub, unless there is a key already.
+    Create a key with every scope for the operator of a new hub, unless there is a key.
 
     Returns:
-        The key, to be shown once. The data folder's file ``api-key`` keeps it too. None if a key
-        was set or made before.
+        The key, to show once. The data folder's file ``api-key`` also has it. None if a key is
+        set or exists.
     """
     if settings.api_key is not None or await services.ports.api_keys.api_keys():
         return None

@@ -1,7 +1,7 @@
 """
-Where the use cases are put together, from ports and policies.
+Builds the use cases from ports and policies.
 
-A new use case is named here and nowhere else: its import, its field and its line.
+Only this module names a new use case: its import, its field and its line.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ from odoo_ai_config.domain.messages.retrying import RetryPolicy
 @frozen
 class Ports:
     """
-    What the hub drives: its stores, its clock, its vault and the systems around it.
+    The driven ports: stores, clock, vault and the systems around the hub.
     """
 
     store: ConfigStore
@@ -95,15 +95,15 @@ class Ports:
 @frozen(kw_only=True)
 class Policies:
     """
-    What the operator decides about the use cases.
+    The operator's decisions about the use cases.
 
     Args:
         configured_key: An API key that is in the settings and not in the store.
         chatwoot: How to reach Chatwoot for accounts that have no settings of their own.
-        retries: When a delivery that failed is tried again.
-        lease: How long a message that is being delivered belongs to one process.
-        retention: Which old versions may go.
-        messages_kept: How long finished messages are kept; None means for ever.
+        retries: When a failed delivery is tried again.
+        lease: How long a process may hold a message that it delivers.
+        retention: Which old versions may be removed.
+        messages_kept: How long finished messages are kept; None for ever.
     """
 
     configured_key: ApiKey | None = None
@@ -166,7 +166,7 @@ class Services:
 
 def build_services(ports: Ports, policies: Policies) -> Services:
     """
-    Put the use cases together over *ports*.
+    Build the use cases over *ports*.
     """
     store, clock = ports.store, ports.clock
     channels, inbox = ports.channels, ports.inbox

@@ -25,7 +25,7 @@ class DocumentFile:
 
     Args:
         ignored: Why the file is not meant to be a document.
-        refused: Why the file is no document although it looks like one.
+        refused: Why the file is not a document, although it looks like one.
     """
 
     path: Path
@@ -38,7 +38,7 @@ def document_files(folder: Path) -> Iterator[DocumentFile]:
     """
     Every file below *folder* but the mapping, sorted by name.
 
-    Names with ``_`` or ``.`` at the start are no documents: they are templates or hidden files.
+    Files with ``_`` or ``.`` at the start of their name are templates or hidden files.
     """
     for path in sorted(folder.rglob("*")):
         if path.is_file() and path != folder / MAPPING_FILE:

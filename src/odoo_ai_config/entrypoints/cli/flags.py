@@ -14,7 +14,7 @@ from odoo_ai_config.entrypoints.cli.refusals import CommandError
 from odoo_ai_config.entrypoints.container import Container
 from odoo_ai_config.entrypoints.settings import SCHEMA, Settings, SettingSources, read_sources
 
-# Named here because commands of commands do not take it over from the program.
+# Named here because nested commands do not inherit it from the program.
 OPTIONS: Final = Group("Opções")
 ARGUMENTS: Final = Group("Argumentos")
 SETTINGS: Final = Group(
@@ -41,7 +41,7 @@ class StoreFlags:
 
     data_dir: Annotated[str | None, explained("data_dir")] = None
     store_url: Annotated[str | None, explained("store_url")] = None
-    # Not the keys themselves: others see the arguments of a process.
+    # Not the keys themselves: other users see the arguments of a process.
     keyring: Annotated[str | None, Parameter(help="Caminho do arquivo do chaveiro.")] = None
     config: Annotated[
         Path | None, Parameter(help="Arquivo YAML com as configurações, pelo nome de cada uma.")

@@ -1,5 +1,5 @@
 """
-Help pages wholly in Portuguese: what cyclopts adds to our texts is in English.
+Help pages in Portuguese: the texts that cyclopts adds are in English.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-The program: its commands, and what it says and returns at the end.
+The program: its commands, its final message and its exit status.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-Errors as one line that says what to do about them.
+Errors as one line of advice.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from odoo_ai_config.entrypoints.settings import SettingsError
 
 class CommandError(Exception):
     """
-    A command cannot do what it was asked; the text is for the operator and holds no secret.
+    A command cannot do its work. The text is for the operator and has no secret.
     """
 
 
@@ -84,7 +84,7 @@ EXPECTED = (CommandError, SettingsError, CodedError)
 
 def advice_on(error: CommandError | SettingsError | CodedError) -> str:
     """
-    The text for the operator, who may see more than a client over HTTP: which keys are missing.
+    The text for the operator, who may see more than an HTTP client, such as the missing keys.
     """
     match error:
         case CommandError() | SettingsError():
@@ -116,7 +116,7 @@ def refusal_text(code: str) -> str:
 
 def usage_advice(error: CycloptsError) -> str:
     """
-    What is wrong with the command line, without its values.
+    The error in the command line, without its values.
     """
     name = "" if error.argument is None else error.argument.name
     match error:

@@ -1,5 +1,5 @@
 """
-Events as Odoo's modules send them, for trying a hub out.
+Sample events in the form of Odoo's modules.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _WORKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday")
 @frozen
 class EventSample:
     """
-    What every event has. Fields are named as in the event, unless they are parts of one.
+    The fields of all events, named as in the event unless they are parts of a field.
     """
 
     account_id: Annotated[str, Parameter(help="Cliente (account_id).", group=OPTIONS)] = "123456"

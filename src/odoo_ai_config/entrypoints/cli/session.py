@@ -19,7 +19,7 @@ from odoo_ai_config.entrypoints.container import Container
 from odoo_ai_config.entrypoints.startup import opened, trusted
 from odoo_ai_config.entrypoints.wiring import Services
 
-# Whoever can read the store's file and the key ring needs no key.
+# A user who can read the store's file and the key ring does not need a key.
 OPERATOR: Final = trusted("cli")
 _NO_STORE: Final = "memory://"
 _PAGE: Final = 100
@@ -34,14 +34,14 @@ def session(flags: StoreFlags) -> AbstractAsyncContextManager[Services]:
 
 def reading(flags: StoreFlags) -> AbstractAsyncContextManager[Services]:
     """
-    The use cases for a command that only reads: nothing is made, migrated or written.
+    The use cases for a command that only reads: nothing is created, migrated or written.
     """
     return opened(Container(settings=flags.settings(), read_only=True))
 
 
 def rehearsing(flags: StoreFlags) -> AbstractAsyncContextManager[Services]:
     """
-    The use cases for a command that says what it would do: in an empty hub if there is none yet.
+    The use cases for a dry run; on an empty hub if there is none yet.
     """
     location = flags.settings().store
     if location.technology == "sqlite" and not location.path.exists():

@@ -1,8 +1,8 @@
 """
 What commands print: results on stdout, everything else on stderr.
 
-Names and texts come from outside. Characters that a terminal obeys or hides are escaped as in
-JSON: a name cannot clear the screen, forge a line or reverse its direction.
+Names and texts are input. Control and invisible characters are escaped as in JSON: a name cannot
+clear the screen, forge a line or reverse its direction.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def say_text(text: str) -> None:
 
 def tell(text: str) -> None:
     """
-    Print a remark, which is no result.
+    Print a remark that does not belong to the result.
     """
     _write(sys.stderr, _plain(text))
 

@@ -30,7 +30,7 @@ _LONGEST_PAUSE: Final = 30.0
 @frozen
 class HubReply:
     """
-    A response of the hub; *replayed* if it had taken in the same event before.
+    A response of the hub; *replayed* if it received the same event before.
     """
 
     status: int
@@ -40,7 +40,7 @@ class HubReply:
 
 class PassingFailureError(Exception):
     """
-    The hub cannot answer at the moment, and may say for how long.
+    The hub cannot answer now, and may say for how long.
     """
 
     def __init__(self, response: HubReply, pause: float | None) -> None:
@@ -56,8 +56,8 @@ class WebhookClient:
 
     Args:
         url: The address of the webhook.
-        signing_key: Signs by Standard Webhooks, if there is one.
-        attempts: How often an event is sent at most.
+        signing_key: The key for Standard Webhooks, if events are signed.
+        attempts: The maximum number of attempts.
         timeout: The seconds that one attempt may take.
     """
 

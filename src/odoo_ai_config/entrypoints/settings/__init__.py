@@ -1,5 +1,5 @@
 """
-What the operator can set, and where it is read from.
+The operator's settings and their sources.
 
 Flags win over the environment, the environment over ``.env``, and that over the YAML file.
 """

@@ -28,12 +28,12 @@ from odoo_ai_config.entrypoints.settings.values import (
 )
 
 PREFIX: Final = "ODOO_AI_CONFIG"
-# Longer than asking a crew takes, and longer than posting its answer.
+# Longer than a request to a crew, and longer than posting its answer.
 SHORTEST_LEASE: Final = 75
 _LOG_LEVELS: Final = ("debug", "info", "warning", "error")
 _LOG_FORMATS: Final = ("auto", "console", "json")
 _MAX_PORT: Final = 65535
-# What a value has to be, where the name of its variable does not say it.
+# The rule of a value, if the name of its variable does not say it.
 _RULES: Final = {
     "api_key": f" (pelo menos {SHORTEST_SECRET} caracteres, sem espaços nas pontas e difíceis de "
     "adivinhar: não 123... nem repetições; crie uma com: openssl rand -hex 32)",
@@ -255,7 +255,7 @@ class Settings:
     @property
     def webhook_token_path(self) -> Path:
         """
-        Where the first start writes the secret end of the webhook's address.
+        Where the first start writes the webhook token.
         """
         return self.data_dir / "chatwoot-token"
 
@@ -294,8 +294,8 @@ class Setting:
         name: Its name as a flag and in the YAML file.
         variable: Its name in the environment and in ``.env``.
         secret: Whether its value is never shown.
-        convert: Makes a text into its value, or raises ValueError.
-        rule: What its value has to be, for the text of a refusal.
+        convert: Converts the text to its value, or raises ValueError.
+        rule: The rule of its value, for the text of a refusal.
     """
 
     name: str
@@ -308,7 +308,7 @@ class Setting:
 
 
 def _setting(attribute: Attribute[object]) -> Setting:
-    # The key under which environ-config keeps what `environ.var` was told.
+    # The key under which environ-config keeps the arguments of `environ.var`.
     entry = attribute.metadata["environ_config"]
     return Setting(
         attribute.name,

@@ -62,14 +62,14 @@ class SettingState:
 @frozen
 class SettingSources:
     """
-    What each source says, by variable.
+    The values of each source, by variable.
     """
 
     values: Mapping[Source, Mapping[str, str]] = field(repr=False)
 
     def settings(self) -> Settings:
         """
-        The settings that result.
+        The resulting settings.
 
         Raises:
             SettingsError: A value cannot be used.
@@ -82,7 +82,7 @@ class SettingSources:
 
     def states(self) -> tuple[SettingState, ...]:
         """
-        Every setting with its value and the source of that, usable or not.
+        Every setting with its value and source, valid or not.
         """
         return tuple(map(self._state, SCHEMA))
 
@@ -146,7 +146,7 @@ def read_sources(
     Args:
         flags: Values by setting name, for instance ``{"port": "8100"}``.
         file: The YAML file, whose keys are setting names.
-        parse_yaml: Reads its text.
+        parse_yaml: Parses its text.
         folder: Where ``.env`` is; the working folder by default.
         environment: Replaces the environment of the process, for tests.
 

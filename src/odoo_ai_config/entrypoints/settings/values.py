@@ -1,5 +1,5 @@
 """
-What the texts of settings mean.
+Converts the texts of settings to values.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def _target(text: str) -> Target:
 
 
 def api_key(text: str) -> SecretText | None:
-    # In a header, spaces at the ends are lost on the way.
+    # A header loses spaces at its ends.
     if text and (is_guessable(text) or text != text.strip()):
         raise ValueError
     return secret(text)

@@ -1,5 +1,5 @@
 """
-What `doctor` checks of the way of a message: from Chatwoot to a crew, and back.
+Checks of `doctor` about the path of a message: from Chatwoot to a crew, and back.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _MOST_TENANTS: Final = 500
 
 async def answering(services: Services, settings: Settings) -> AsyncIterator[CheckResult]:
     """
-    The results of all checks of the way of a message; nothing is opened and nobody is called.
+    The results of these checks. They open no secret and call no other service.
     """
     whole = await services.read_chatwoot_accounts.one(None, caller=OPERATOR)
     accounts = await services.read_chatwoot_accounts(caller=OPERATOR)
@@ -95,7 +95,7 @@ async def _crews(services: Services) -> CheckResult:
     owners = sorted({entry.mapping.owner for entry in revisions if entry.mapping.active})
     if not owners:
         return passed("crews", "nenhum canal mapeado ainda")
-    # Enough for a few seconds: what is missing for many is missing for these too.
+    # Enough for a few seconds. What many tenants miss, these miss, too.
     tenants = sorted({owner.tenant for owner in owners})[:_MOST_TENANTS]
     documents = await services.ports.store.documents_of(tenants, [CREWS])
     described = {document.key.owner for document in documents if content_of(document) is not None}

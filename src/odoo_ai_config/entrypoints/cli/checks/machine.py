@@ -1,5 +1,5 @@
 """
-What `doctor` checks of the machine: folders, disk, key ring, clock and port.
+Checks of `doctor` about the machine: folders, disk, key ring, clock and port.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _SCARCE_BYTES: Final = 200 * 1024**2
 
 async def machine_checks(container: Container, now: datetime) -> AsyncIterator[CheckResult]:
     """
-    The results of all checks of the machine; the store is not opened.
+    The results of these checks. They do not open the store.
     """
     settings = container.settings()
     location = settings.store
@@ -57,7 +57,7 @@ def clock_behind(now: datetime, newest: datetime, what: str) -> CheckResult | No
 
 def ring_will_be_made(settings: Settings) -> bool:
     """
-    Whether the next start makes the key ring, unless there is data that needs one.
+    Whether the next start creates the key ring, if no data needs one.
     """
     return settings.keyring is None and not settings.keyring_path.exists()
 
@@ -99,7 +99,7 @@ def _data_folder(folder: Path) -> CheckResult:
 
 
 def _nearest(folder: Path) -> Path:
-    # Of what leads to the folder, the last that exists.
+    # The nearest parent folder that exists.
     return next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
 
 
@@ -130,7 +130,7 @@ def _log_folder(folder: Path | None) -> CheckResult:
 
 
 def _file_times(folder: Path) -> Iterator[datetime]:
-    # The program itself has a file, even where there is no data yet.
+    # The program itself is a file, even if there is no data yet.
     for path in (Path(__file__), *folder.glob("*")):
         try:
             yield datetime.fromtimestamp(path.stat().st_mtime, UTC)

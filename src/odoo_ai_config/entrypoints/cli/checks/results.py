@@ -13,7 +13,7 @@ from attrs import frozen
 
 class CheckStatus(Enum):
     """
-    How a check came out.
+    The status of a check.
     """
 
     PASSED = "ok"

@@ -1,5 +1,5 @@
 """
-What `doctor` checks of the store: what is in it, and the key ring and the keys that go with it.
+Checks of `doctor` about the store: its content, its key ring and its API keys.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ from odoo_ai_config.entrypoints.settings import Settings
 from odoo_ai_config.entrypoints.wiring import Services
 
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
-# As many as a second or two will do.
+# As many as take a second or two.
 _MOST_SEARCHED: Final = 5000
 
 
 async def store_checks(container: Container, now: datetime) -> AsyncIterator[CheckResult]:
     """
-    The results of all checks of the store, or what its first start will make.
+    The results of these checks, or what the first start will create.
     """
     subject = "armazenamento"
     settings = container.settings()
@@ -94,7 +94,7 @@ def _first_key_file(settings: Settings) -> CheckResult:
 
 def _unusable(error: StoreUnusableError, settings: Settings) -> CheckResult:
     subject = "armazenamento"
-    # A start makes the tables first, and these after them.
+    # A start creates these after the tables.
     left = (settings.keyring_path, settings.api_key_path, settings.revoked_keys_path)
     used = next((path for path in left if path.exists()), None)
     if error.failure is StoreFailure.EMPTY and used is not None:
@@ -157,7 +157,7 @@ async def _key(services: Services, settings: Settings) -> CheckResult:
     subject, path = "chave de API", settings.api_key_path
     active = [key for key in await services.ports.api_keys.api_keys() if key.revoked_at is None]
     if not active:
-        # The first start makes one only if there was never any.
+        # A start creates one only if there has never been one.
         return warning(subject, "nenhuma chave em vigor", create)
     if not path.exists():
         return passed(subject, f"{len(active)} em vigor; não há {path}")

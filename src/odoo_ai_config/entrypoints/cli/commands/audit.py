@@ -1,5 +1,5 @@
 """
-``audit``: who read, moved or changed what.
+``audit``: the audit trail.
 """
 
 from __future__ import annotations

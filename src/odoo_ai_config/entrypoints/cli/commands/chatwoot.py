@@ -1,5 +1,5 @@
 """
-``chatwoot``: how Chatwoot proves itself, and where the hub sends answers.
+``chatwoot``: how Chatwoot authenticates, and where the hub sends answers.
 """
 
 from __future__ import annotations

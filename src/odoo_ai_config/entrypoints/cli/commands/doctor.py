@@ -21,7 +21,7 @@ from odoo_ai_config.entrypoints.cli.terminal import say, tell
 from odoo_ai_config.entrypoints.container import Container
 from odoo_ai_config.entrypoints.settings import SettingsError, SettingSources
 
-# Names of the replaced service, and what to use instead.
+# Settings of the old server, and their replacements.
 _OLD_NAMES: Final[Mapping[str, str]] = {
     "CONFIG_SERVICE_API_KEY": "ODOO_AI_CONFIG_API_KEY",
     "CONFIG_SERVICE_URL": "o endereço em que os clientes chamam (aqui: SERVER_HOST e SERVER_PORT)",
@@ -55,7 +55,7 @@ async def all_checks(sources: SettingSources) -> AsyncIterator[CheckResult]:
         yield warning("ambiente", f"{name} não é lida", f"use {_OLD_NAMES[name]}")
     try:
         settings = sources.settings()
-        settings.store  # noqa: B018  # reading it is what refuses
+        settings.store  # noqa: B018  # reading it validates it
     except SettingsError as error:
         yield failed("configurações", str(error), "corrija a variável ou a opção")
         return

@@ -55,8 +55,8 @@ async def export(
 
 
 def _write(folder: Path, place: Path | str, text: str) -> None:
-    # Opened from its parent, so that the folder itself is no link either: others may put one into
-    # /tmp. The path to the parent is up to the operator.
+    # Opened from its parent, so that the folder itself is not a link: others may put one into
+    # /tmp. The operator is responsible for the path to the parent.
     top = Path.cwd() / folder
     try:
         write_private(top.parent, Path(top.name) / place, text)

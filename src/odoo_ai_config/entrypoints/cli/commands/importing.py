@@ -1,5 +1,5 @@
 """
-``import``: read the files of another installation, or of the replaced service.
+``import``: read the files of another installation, or of the old server.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ async def import_(
         say(f"{report.fate.value:10}  {report.path}{remark}")
     counted = Counter(report.fate for report in reports)
     summary = ", ".join(f"{counted[fate]} {fate.value}(s)" for fate in Fate if counted[fate])
-    tell(f"{summary or 'Nenhum arquivo'}{' (ensaio: nada foi gravado)' if dry_run else ''}.")
+    tell(f"{summary or 'Nenhum arquivo'}{' (simulação: nada foi gravado)' if dry_run else ''}.")
     return 1 if counted[Fate.FAILED] else 0
 
 
@@ -116,7 +116,7 @@ class _Importer:
         Write the document of one file.
 
         Raises:
-            StoreUnavailableError: The store is away, for the other files too.
+            StoreUnavailableError: The store is unavailable, for the other files, too.
         """
         if file.refused:
             return FileReport(Fate.FAILED, file.path, file.refused)
@@ -135,7 +135,7 @@ class _Importer:
     async def _publish(self, path: Path, key: DocumentKey) -> FileReport:
         text = _text_of(path)
         current = content_of((await self._services.ports.store.current((key,))).get(key))
-        # An exported file is no change, even if the document was never written as YAML.
+        # An exported file is not a change, even if the document was never written as YAML.
         if current is not None and await yaml_of(current, self._services.ports.yaml) == text:
             return FileReport(Fate.UNCHANGED, path)
         request = DocumentWrite(key, OPERATOR, dry_run=self._dry_run)

@@ -1,5 +1,5 @@
 """
-``keyring``: the master keys, which all sealed values depend on.
+``keyring``: the master keys, on which all sealed values depend.
 """
 
 from __future__ import annotations

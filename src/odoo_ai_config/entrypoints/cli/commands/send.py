@@ -1,5 +1,5 @@
 """
-``send``: try a hub out with events like Odoo's.
+``send``: send events like Odoo's, to try a hub.
 """
 
 from __future__ import annotations
