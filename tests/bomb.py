@@ -1,5 +1,5 @@
 """
-A compressed body that becomes a thousand times as long.
+A compressed body that expands a thousandfold.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ TIMES: Final = 1000
 @functools.cache
 def bomb() -> bytes:
     """
-    1 MB of zlib's that becomes a thousand, made of one block that is repeated.
+    1 MB of zlib data that expands to a thousand, made of one repeated block.
     """
     block = b" " * MEBIBYTE
     packing = zlib.compressobj()

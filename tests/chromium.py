@@ -27,7 +27,7 @@ from tests.e2e.hub_process import PATIENCE
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 WIDTH, HEIGHT = 1280, 1100
-# Nothing blinks or fades in a picture that is to come out the same each time.
+# Pictures must come out the same each time, so nothing blinks or fades.
 STILL = """
 document.head.appendChild(document.createElement("style")).textContent =
   "* { caret-color: transparent !important; transition: none !important;"
@@ -41,7 +41,7 @@ class Page:
     The one tab of a browser.
 
     Args:
-        complaints: What went wrong in the page, and what its policy forbade it.
+        complaints: Errors in the page, and violations of its policy.
     """
 
     socket: aiohttp.ClientWebSocketResponse
@@ -67,14 +67,14 @@ class Page:
 
     async def complain(self) -> None:
         """
-        Keep `complaints` from now on.
+        Collect `complaints` from now on.
         """
         for part in ("Page", "Runtime", "Log"):
             await self.command(f"{part}.enable")
 
     async def evaluate(self, expression: str) -> Any:
         """
-        What the JavaScript *expression* comes to in the page.
+        The value of the JavaScript *expression* in the page.
         """
         told = await self.command("Runtime.evaluate", expression=expression, returnByValue=True)
         if "exceptionDetails" in told:
@@ -83,7 +83,7 @@ class Page:
 
     async def log_in(self, jar: AbstractCookieJar, url: str) -> None:
         """
-        Be whoever *jar* is at the server *url*.
+        Log in at the server *url* with the cookies of *jar*.
         """
         session = jar.filter_cookies(URL(url))["session_id"].value
         await self.command("Network.setCookie", name="session_id", value=session, url=url)
@@ -93,7 +93,7 @@ class Page:
 
     async def shown(self, selector: str) -> None:
         """
-        Wait until something in the page fits *selector*.
+        Wait until an element of the page matches *selector*.
         """
         await self.until(f"document.querySelector({json.dumps(selector)})")
 
@@ -111,7 +111,7 @@ class Page:
 
     async def type(self, selector: str, text: str) -> None:
         """
-        Put *text* in the place of what is in a field.
+        Replace the content of a field with *text*.
         """
         await self.shown(selector)
         await self.evaluate(f"document.querySelector({json.dumps(selector)}).select()")
@@ -130,7 +130,7 @@ class Page:
 
     async def point_at(self, selector: str) -> None:
         """
-        Move the mouse there, where it stays.
+        Move the mouse to the element and leave it there.
         """
         box = await self._box(selector)
         await self.command(
@@ -139,7 +139,7 @@ class Page:
 
     async def picture(self, top: str, bottom: str, *, margin: int) -> bytes:
         """
-        What lies between *top* and *bottom*, as a PNG, once it does not change any more.
+        The area between *top* and *bottom* as a PNG, once it no longer changes.
         """
         await self.shown(bottom)
         await self.evaluate(STILL)
@@ -173,7 +173,7 @@ class Page:
 
 def browser() -> str:
     """
-    The one that is installed; without one, the test that asks is skipped.
+    The installed browser; without one, the test is skipped.
     """
     found = next(filter(None, map(shutil.which, NAMES)), None)
     if found is None:
@@ -184,16 +184,16 @@ def browser() -> str:
 @asynccontextmanager
 async def browsing() -> AsyncIterator[Page]:
     """
-    A new browser that remembers nothing, and likes Portuguese best.
+    A new browser without history, which prefers Portuguese.
     """
     with (
-        # Its helpers go on writing for a moment after it has ended.
+        # Its helper processes still write for a moment after it has ended.
         tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile,
         subprocess.Popen(
             [browser(), "--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars",
              "--lang=pt-BR", "--accept-lang=pt-BR", "--remote-debugging-port=0",
              f"--user-data-dir={profile}", "about:blank"],
-            # It leaves a folder behind wherever it may.
+            # It leaves a folder behind wherever it can.
             env=os.environ | {"TMPDIR": profile},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

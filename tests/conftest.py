@@ -10,8 +10,7 @@ from hypothesis import HealthCheck, settings
 
 pytest_plugins = ["pytester", "tests.contract.parity", "tests.mongo_server"]
 
-# Two shared cores make the first example of anything slow; what is too slow for good
-# is caught by the timeout of pytest.
+# Two shared cores make first examples slow; the timeout of pytest catches what is always slow.
 _PATIENT = (HealthCheck.too_slow,)
 
 settings.register_profile("dev", max_examples=50, deadline=None, suppress_health_check=_PATIENT)
@@ -28,7 +27,7 @@ settings.load_profile(
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    # What is there before the first test stays: nobody has to look whether it is garbage.
+    # Objects from before the first test stay, so the garbage collector can skip them.
     gc.collect()
     gc.freeze()
 

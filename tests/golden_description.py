@@ -1,8 +1,8 @@
 """
-The description of the interface as it was last looked at by a person.
+The OpenAPI description as a person last reviewed it.
 
 A change of the interface changes ``fixtures/openapi.json`` in the same commit, where a reviewer
-sees it. ``python -m tests.golden_description`` writes it anew.
+sees it. ``python -m tests.golden_description`` writes it again.
 """
 
 from __future__ import annotations

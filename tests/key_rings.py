@@ -15,6 +15,6 @@ def master_key(name: str) -> MasterKey:
 
 def fixed_ring(*names: str) -> KeyRingSetting:
     """
-    A ring of the master keys of these names, the first of them current.
+    A ring of the master keys of these names; the first is current.
     """
     return KeyRingSetting(KeyRing.of(*map(master_key, names)))

@@ -22,14 +22,14 @@ from pymongo.errors import AutoReconnect
 
 from odoo_ai_config.adapters.mongo.database import CLIENT_OPTIONS, MongoDatabase, settled
 
-# It ends with whoever started it, also when that is killed.
+# It ends with its parent, even if that is killed.
 _SERVER = (
     "import sys; from secantus import SecantusDBServer; "
     "server = SecantusDBServer(storage_path=sys.argv[1]); server.start(); "
     "print(server.uri, flush=True); sys.stdin.read()"
 )
 URI_VARIABLE = "ODOO_AI_CONFIG_TEST_MONGODB_URI"
-# motor is what the hub runs on; pymongo's own client is what will follow it.
+# The hub uses motor; pymongo's own client will replace it.
 CLIENTS = [
     pytest.param(AsyncIOMotorClient, id="motor"),
     pytest.param(AsyncMongoClient, id="pymongo", marks=pytest.mark.twin),
@@ -38,7 +38,7 @@ CLIENTS = [
 
 def secantus_server(**options: Any) -> Any:
     """
-    A SecantusDB that is not started yet, or none with the reason in the test's report.
+    A SecantusDB that is not started; without one, the test is skipped with the reason.
     """
     return _secantus().SecantusDBServer(**options)
 
@@ -63,8 +63,8 @@ def mongo_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         return
     _secantus()
     command = [sys.executable, "-c", _SERVER, str(tmp_path_factory.mktemp("mongodb"))]
-    # Its own process: some tests limit what files this one may write. And nobody asks for its
-    # coverage, which would slow it.
+    # Its own process: some tests limit the files of this one, and its coverage is not needed and
+    # would slow it down.
     variables = {
         name: value
         for name, value in os.environ.items()
@@ -79,7 +79,7 @@ def mongo_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 class Gate:
     """
-    A way to the server that can be closed and opened again.
+    A proxy to the server that can be closed and opened again.
     """
 
     def __init__(self, uri: str) -> None:
@@ -91,7 +91,7 @@ class Gate:
     @property
     def uri(self) -> str:
         """
-        The server's own address, but through the gate.
+        The server's URL, through the gate.
         """
         user, at, _ = self._parts.netloc.rpartition("@")
         return self._parts._replace(netloc=f"{user}{at}127.0.0.1:{self._port}").geturl()
@@ -142,16 +142,16 @@ async def open_gate(uri: str) -> AsyncIterator[Gate]:
 @asynccontextmanager
 async def impatient_client(kind: Callable[..., Any], uri: str) -> AsyncIterator[Any]:
     """
-    A client that gives up at once, and looks for its server again as fast as it can.
+    A client that fails at once, and retries as fast as it can.
 
-    Otherwise each outage would take seconds, which the driver waits for good reasons.
+    The driver's default waits would make each outage take seconds.
     """
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(common, "MIN_HEARTBEAT_INTERVAL", 0.01)
         async with open_client(
             kind,
             uri,
-            # The members of a set are asked for their addresses, which pass a gate by.
+            # Members of a set report their own addresses, which bypass the gate.
             directConnection=True,
             serverMonitoringMode="poll",
             serverSelectionTimeoutMS=100,
@@ -166,14 +166,14 @@ async def open_client(kind: Callable[..., Any], uri: str, **options: Any) -> Asy
     try:
         yield client
     finally:
-        # motor says goodbye to the server and blocks meanwhile, even a server of this loop.
+        # motor's close blocks while it talks to the server, even to a server of this loop.
         await settled(await asyncio.to_thread(client.close))
 
 
 @asynccontextmanager
 async def temporary_database(client: Any) -> AsyncIterator[MongoDatabase]:
     """
-    A database that is made ready and gone afterwards.
+    A database that is prepared, and dropped afterwards.
     """
     name = f"test_{uuid4().hex}"
     database = MongoDatabase(client, name)

@@ -1,5 +1,5 @@
 """
-Where the source lies and how tests that read it as text get at it.
+The source, for tests that read it as text.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def dotted_names() -> list[str]:
 
 def domain_errors() -> list[type[DomainError]]:
     """
-    Every refusal of the domain, whichever module it stands in.
+    Every refusal of the domain, in any module.
     """
     modules = pkgutil.walk_packages(domain.__path__, f"{domain.__name__}.")
     classes = chain.from_iterable(

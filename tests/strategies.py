@@ -98,7 +98,7 @@ _LOWER = string.ascii_lowercase + string.digits
 
 
 def _either(given: SearchStrategy[T] | None, usual: SearchStrategy[T]) -> SearchStrategy[T]:
-    # Not "or": a strategy warns about being asked whether it is true.
+    # Not "or": a strategy warns if it is used as a boolean.
     return usual if given is None else given
 
 
@@ -260,7 +260,7 @@ def written_numbers(draw: DrawFn, digits: SearchStrategy[str] | None = None) -> 
 
 def not_numbers() -> SearchStrategy[str | None]:
     """
-    What stands where a number should be: nothing, a business-scoped user id, a hidden id.
+    Values in place of a number: nothing, a business-scoped user id, a hidden id.
     """
     return st.one_of(
         st.none(),
@@ -353,7 +353,7 @@ def messages(
 @st.composite
 def routings(draw: DrawFn) -> tuple[list[ChannelMapping], list[IncomingMessage]]:
     """
-    Mappings in the order in which they are put, and messages that they bear on.
+    Mappings in the order of their writes, and messages that they concern.
 
     Everything comes from a handful of tenants, accounts, inboxes and numbers, so that keys
     repeat, channels move between tenants and numbers are claimed twice.
@@ -493,7 +493,7 @@ def collection_syncs(ids: SearchStrategy[str] | None = None) -> SearchStrategy[C
 @st.composite
 def first_changes(draw: DrawFn) -> CollectionChange:
     """
-    What makes a collection that is not there yet.
+    The change that creates a collection.
     """
     sync = evolve(draw(collection_syncs()), whole=True)
     change, _ = change_after(None, {}, sync, key=draw(collection_keys()), at=draw(instants()))
@@ -603,7 +603,7 @@ def inbox_messages(draw: DrawFn) -> InboxMessage:
 @st.composite
 def changesets(draw: DrawFn) -> Changeset:
     """
-    A changeset that a store with nothing in it accepts.
+    A changeset that an empty store accepts.
     """
     first = st.just(1)
     key = draw(st.none() | tenant_keys())
@@ -661,7 +661,7 @@ def answers() -> SearchStrategy[Answer]:
 
 def crews() -> SearchStrategy[Crew]:
     """
-    HTTP crews, which have everything that a crew can have.
+    HTTP crews, which can have all settings of a crew.
     """
     return st.builds(
         Crew,
@@ -678,7 +678,7 @@ def crews() -> SearchStrategy[Crew]:
 @st.composite
 def crews_bodies(draw: DrawFn) -> JsonObject:
     """
-    The body of a ``crews`` document without a fault.
+    The body of a valid ``crews`` document.
     """
     shortest = SHORTEST_TIMEOUT.total_seconds()
     times: SearchStrategy[Json] = st.floats(shortest, LONGEST_TIMEOUT.total_seconds())

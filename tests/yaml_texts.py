@@ -1,5 +1,5 @@
 """
-Strategies for what documents hold, and for YAML as people write it.
+Strategies for bodies of documents, and for YAML as people write it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from hypothesis.strategies import DrawFn, SearchStrategy
 
 from odoo_ai_config.domain.json_types import Json, JsonObject
 
-# Texts that some reader of YAML takes for something else.
+# Texts that some YAML parser reads as another type.
 DELICATE_TEXTS = [
     "", " ", "  x", "x ", "\t", "x\ty", "~", "null", "Null", "NULL", "true", "True", "TRUE",
     "false", "yes", "Yes", "no", "No", "on", "off", "y", "n", "18:00", "09:00", "1:30:00",
@@ -108,7 +108,7 @@ class _Writer:
         self._named += 1
         name = f"n{self._named}"
         lines = self._value(f"{head} &{name}", value, indent)
-        # Known only now: inside itself an alias would be a circle.
+        # Known only now: an alias inside itself would be a cycle.
         self._anchors.append((name, value))
         return lines
 

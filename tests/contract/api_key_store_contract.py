@@ -51,7 +51,7 @@ class ApiKeyStoreContract(StoreContract):
     @settings(
         suppress_health_check=[
             HealthCheck.too_slow,
-            # A key takes the place of one with the same id that an earlier example left.
+            # A key replaces one with the same id of an earlier example.
             HealthCheck.function_scoped_fixture,
             # The same test runs for every technology.
             HealthCheck.differing_executors,

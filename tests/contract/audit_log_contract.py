@@ -65,7 +65,7 @@ class AuditLogContract(StoreContract):
     async def test_pages_follow_each_other_without_gaps(
         self, stores: Stores, tenant: TenantId | None
     ) -> None:
-        # Several of each moment, so that a page ends between two of them.
+        # Several entries per moment, so that a page ends between two of them.
         tenants = ["acme", "acme", "other", "acme", "other", "acme", "acme"]
         written = [
             audit_entry(f"s{number}", tenant=name, day=number // 3)
@@ -78,7 +78,7 @@ class AuditLogContract(StoreContract):
             tenant=tenant, after=found[-1].id if found else None, limit=2
         ):
             found += page
-            # What is done meanwhile is newer than all that is still to come.
+            # An entry that is added meanwhile is newer than all remaining pages.
             await write(stores, audit_entry("meanwhile", day=9))
         assert found == wanted
         assert len({entry.id for entry in found}) == len(wanted)
@@ -93,7 +93,7 @@ class AuditLogContract(StoreContract):
     @settings(
         suppress_health_check=[
             HealthCheck.too_slow,
-            # Entries pile up from example to example.
+            # Entries of earlier examples stay.
             HealthCheck.function_scoped_fixture,
             # The same test runs for every technology.
             HealthCheck.differing_executors,

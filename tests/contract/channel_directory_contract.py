@@ -51,7 +51,7 @@ async def put(stores: Stores, *mappings: ChannelMapping) -> None:
 async def routed(stores: Stores, asked: IncomingMessage) -> Route:
     table = await stores.channels.table_for(asked, explaining=True)
     route = table.explain(asked)
-    # Less is asked for where nobody asks why.
+    # Without an explanation fewer rules are read.
     found = await stores.channels.table_for(asked)
     assert found.resolve(asked) == table.resolve(asked)
     return route
@@ -77,7 +77,7 @@ class ChannelDirectoryContract(StoreContract):
         assert await stores.channels.mappings() == [written]
         [found] = (await stores.channels.current([written.mapping.key])).values()
         assert found == written
-        # A number equals itself with its ninth digit; what was written stays readable.
+        # A number equals itself with its ninth digit; its written form is kept.
         digits = [special.number.digits for special in found.mapping.numbers]
         assert digits == [MOBILE, "12345678", MOBILE_WITHOUT_NINTH]
 
@@ -103,7 +103,7 @@ class ChannelDirectoryContract(StoreContract):
         self, stores: Stores
     ) -> None:
         asked = message("1", "1")
-        # The table is asked for in between, as a process that is already up would ask.
+        # The table is read in between, as by a running process.
         for version, tenant in enumerate(("a", "b", "c"), start=1):
             moved = mapping("1", "1", version, tenant=tenant)
             await stores.config.commit(Changeset(mappings=(moved,)))
@@ -165,7 +165,7 @@ class ChannelDirectoryContract(StoreContract):
         for written in (MOBILE, MOBILE_WITHOUT_NINTH, f"whatsapp:+{MOBILE}"):
             route = await routed(stores, message("1", "9", written))
             assert (route.matched_by, route.crew) == (Rule.SPECIAL_NUMBER, "boss")
-            # Known, but of a tenant that this account does not belong to.
+            # Known, but of a tenant without this account.
             assert (await routed(stores, message("2", None, written))).owner is None
 
     async def test_number_of_a_holder_is_known_where_the_holder_has_a_channel(
@@ -281,7 +281,7 @@ class ChannelDirectoryContract(StoreContract):
         for free in ("3", "9"):
             assert await rivals("new", free, MOBILE) == Rivals()
         a = TenantId("a")
-        # In the account that is claimed, or in another one of the same tenant.
+        # In the claimed account, or in another one of the same tenant.
         assert await rivals("new", "1", MOBILE) == Rivals(shared=True, holder=a)
         assert await rivals("b", "9", MOBILE) == Rivals(holder=a)
         assert await rivals("b", None, MOBILE, "12345678") == Rivals(holder=a)
@@ -368,7 +368,7 @@ class ChannelDirectoryContract(StoreContract):
     @settings(
         suppress_health_check=[
             HealthCheck.too_slow,
-            # Each example switches off what the one before it mapped.
+            # Each example switches off the mappings of the previous one.
             HealthCheck.function_scoped_fixture,
             # The same test runs for every technology.
             HealthCheck.differing_executors,

@@ -22,7 +22,7 @@ WRONG_TOKEN = "canary-token-9d1f"
 
 class ChatwootBench(ABC):
     """
-    A Chatwoot with two conversations that the token opens.
+    A Chatwoot with two conversations that the token may access.
     """
 
     chatwoot: ChatwootClient
@@ -38,13 +38,13 @@ class ChatwootBench(ABC):
     @abstractmethod
     def go_away_for_a_call(self) -> None:
         """
-        Let the next call fail as if Chatwoot was away.
+        Let the next call fail as if Chatwoot were unavailable.
         """
 
 
 class ChatwootContract:
     """
-    What every Chatwoot promises, whatever it is made of.
+    The guarantees of every ChatwootClient.
     """
 
     @pytest.fixture

@@ -1,5 +1,5 @@
 """
-What every CollectionStore promises, and a commit that changes collections.
+The guarantees of every CollectionStore, and of commits that change collections.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ async def push(
     day: int = 0,
 ) -> CollectionChange | None:
     """
-    What a use case does, without its retries.
+    Push as a use case does, without its retries.
     """
     sync = CollectionSync(items, tuple(removed), whole=whole)
     head = await stores.collections.head(key)
@@ -305,7 +305,7 @@ class CollectionStoreContract(StoreContract):
             assert bodies == [{"version": version}] * len(names)
             assert found.head.version == version
             seen.add(version)
-            # Not every store leaves the loop to anybody else.
+            # Not every store yields to the event loop.
             await asyncio.sleep(0)
         await writing
         assert seen <= set(range(1, 8))
@@ -353,7 +353,7 @@ class CollectionStoreContract(StoreContract):
         writing = asyncio.create_task(write())
         others = 0
         while not writing.done():
-            # Somebody else gets through, whatever stage it is at.
+            # Other work gets through at every stage.
             await second_stores.config.commit(
                 Changeset(idempotency=request_record(f"meanwhile {others}"))
             )
@@ -367,7 +367,7 @@ class CollectionStoreContract(StoreContract):
             digests = await second_stores.collections.digests(KEY)
             told = await second_stores.collections.head(KEY)
             assert told is not None
-            # It may have been shown between the two readings, and not before.
+            # It may have become visible between the two readings, but not before.
             assert told.version == 2 or "gone" in digests
             await asyncio.sleep(0)
         await writing
@@ -376,7 +376,7 @@ class CollectionStoreContract(StoreContract):
         assert await stores.collections.items(KEY, ["00007", "gone"]) == {
             "00007": item("00007", version=2)
         }
-        # What comes after it is written over it.
+        # A later push overwrites it.
         await push(second_stores, item("00007", version=3), removed=["00008"])
         assert await told_since(stores, 2) == [("00007", 3, True), ("00008", 3, False)]
         assert len(await stores.collections.digests(KEY)) == len(names) - 1
@@ -418,7 +418,7 @@ class CollectionStoreContract(StoreContract):
     @settings(
         suppress_health_check=[
             HealthCheck.too_slow,
-            # Collections pile up from example to example.
+            # Collections of earlier examples stay.
             HealthCheck.function_scoped_fixture,
             # The same test runs for every technology.
             HealthCheck.differing_executors,

@@ -1,5 +1,5 @@
 """
-What every ConfigStore promises, whatever it is made of.
+The guarantees of every ConfigStore.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ async def outcomes(
     *writes: Awaitable[None],
 ) -> list[type[BaseException]]:
     """
-    The kinds of refusals of writes that run side by side; what is no refusal is raised.
+    The kinds of refusals of concurrent writes; other errors are raised.
     """
     results = await asyncio.gather(*writes, return_exceptions=True)
     refusals = (RevisionConflictError, IdempotencyKeyTakenError, TenantKeyChangedError)
@@ -237,8 +237,8 @@ class CommitContract(StoreContract):
         assert await stores.audit.entries() == []
 
 
-# One way to be refused each, for a store that holds `everything()` and a second data key of
-# a third tenant; what they say would otherwise be welcome.
+# Each is refused for one reason by a store that has `everything()` and a second data key of a
+# third tenant. Without that reason it would be accepted.
 REFUSALS: list[tuple[str, Changeset, type[Exception]]] = [
     ("stale revision", Changeset(revisions=(revision(body="stale"),)), RevisionConflictError),
     ("gap", Changeset(revisions=(revision(version=3),)), RevisionConflictError),
@@ -305,7 +305,7 @@ REFUSALS: list[tuple[str, Changeset, type[Exception]]] = [
 
 def with_neighbours(culprit: Changeset) -> Changeset:
     """
-    *culprit* in the middle of a changeset that is welcome without it.
+    *culprit* in the middle of a changeset that is accepted without it.
     """
     around = everything("newcomer", name="d2", account="2")
     return Changeset(
@@ -699,7 +699,7 @@ class RewritingContract(StoreContract):
 class ConcurrencyContract(StoreContract):
     async def append(self, store: ConfigStore, author: str) -> None:
         """
-        Add one revision, however often somebody else is faster.
+        Add one revision, and retry while other writers are faster.
         """
         while True:
             current = (await store.current([key()])).get(key())
@@ -902,5 +902,5 @@ class ConfigStoreContract(
     ConcurrencyContract,
 ):
     """
-    All guarantees of the port but pruning, which has a module of its own.
+    All guarantees of the port except pruning, which has its own module.
     """

@@ -37,7 +37,7 @@ def task(name: str = "message-1", text: str | None = QUESTION) -> CrewTask:
 
 class CrewsBench(ABC):
     """
-    A line, and crews on it that do as they are told.
+    A client, and crews that follow a script.
     """
 
     line: CrewClient
@@ -66,13 +66,13 @@ class CrewsBench(ABC):
     @abstractmethod
     def asked(self) -> Sequence[tuple[str, str | None]]:
         """
-        Id and text of every task that any of them got.
+        Id and text of every task that a crew received.
         """
 
 
 class CrewClientContract:
     """
-    What every CrewClient to crews of somebody else promises.
+    The guarantees of every CrewClient for crews outside the process.
     """
 
     @pytest.fixture

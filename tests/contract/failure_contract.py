@@ -1,5 +1,5 @@
 """
-What every store does while its driver fails, and afterwards.
+The behaviour of every store while its driver fails, and afterwards.
 """
 
 from __future__ import annotations
@@ -112,10 +112,10 @@ CALLS: dict[str, Callable[[Stores], Awaitable[object]]] = {
     "api_keys.api_key": lambda stores: stores.api_keys.api_key("a1"),
     "api_keys.api_keys": lambda stores: stores.api_keys.api_keys(),
     "audit.entries": lambda stores: stores.audit.entries(),
-    # Last, for the others ask empty stores.
+    # Last, because the others expect empty stores.
     "config.commit": lambda stores: stores.config.commit(everything()),
 }
-# What can be called once only, in a form for the second time.
+# Calls that succeed only once, in a form for the second time.
 AGAIN: dict[str, Callable[[Stores], Awaitable[object]]] = CALLS | {
     "config.commit": lambda stores: stores.config.commit(
         Changeset(idempotency=request_record("d2"))
@@ -125,7 +125,7 @@ AGAIN: dict[str, Callable[[Stores], Awaitable[object]]] = CALLS | {
 
 class FailureContract(StoreContract):
     """
-    A subclass says as what its outage is told.
+    A subclass names the failure of its outage.
     """
 
     told_as: ClassVar[StoreFailure] = StoreFailure.AWAY

@@ -1,5 +1,5 @@
 """
-What every inbox promises, and what commits promise about messages.
+The guarantees of every inbox, and of commits about messages.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ FINISHED = ALL - OPEN - STUCK
 ROUND_TRIPS = settings(
     suppress_health_check=[
         HealthCheck.too_slow,
-        # Every example has an id and marks of its own.
+        # Every example has its own id and marks.
         HealthCheck.function_scoped_fixture,
         # The same test runs for every technology.
         HealthCheck.differing_executors,
@@ -98,7 +98,7 @@ async def claim(
 
 async def claimed(stores: Stores, *, now: datetime = LATER) -> set[str]:
     """
-    The names of what can be claimed, which is taken for a day thereby.
+    Claim all due messages for a day, and return their names.
     """
     return names(await claim(stores, now=now))
 
@@ -113,7 +113,7 @@ def tenants_of(messages: Iterable[InboxMessage]) -> Counter[str]:
 
 def at_stage(name: str, stage: Stage, *, minute: int = 0, tenant: str = "acme") -> InboxMessage:
     """
-    A message that is at *stage* from the beginning, alone in its conversation.
+    A message that starts at *stage*, alone in its conversation.
     """
     if stage is Stage.IGNORED:
         return stray(name, stage, minute=minute)
@@ -538,7 +538,7 @@ class OrderContract(StoreContract):
         await put(stores, dead.replayed(destination(), at=UNTIL))
         (head,) = await claim(stores)
         assert str(head.id) == "message-1"
-        # It is nobody's turn but the replayed one's, when the newer one is done and when not.
+        # Only the replayed message is next, whether or not the newer one is done.
         failed = in_hand.put_off(until=LATER, reason="crew_unavailable", at=LATER)
         await put(stores, failed)
         assert await claimed(stores) == set()
@@ -691,7 +691,7 @@ class ClaimContract(StoreContract):
         assert order == ["message-3", "message-1", "message-0"]
 
     async def test_message_that_waits_for_its_turn_does_not_count(self, stores: Stores) -> None:
-        # Due, but not heads: they neither fill the allowance nor take their tenant's turn.
+        # Due, but not heads: they do not use up the limits or their tenant's turn.
         await put(stores, *(message(f"message-{number}", minute=number) for number in range(9)))
         await put(stores, message("message-z", "2", minute=20))
         assert names(await claim(stores, per_tenant=2)) == {"message-0", "message-z"}
@@ -699,7 +699,7 @@ class ClaimContract(StoreContract):
     async def test_next_due_is_the_earliest_head(self, stores: Stores) -> None:
         await put(stores, message("message-1", "1", minute=7), message("message-2", "2", minute=4))
         assert await stores.inbox.next_due() == AT + 4 * MINUTE
-        # Behind a head that is not due before that, nothing is.
+        # No message is due before the head of its conversation.
         await put(stores, message("message-3", "2", minute=3))
         assert await stores.inbox.next_due() == AT + 4 * MINUTE
         await put(stores, message("message-2", "2", minute=4).done(at=LATER))
@@ -748,7 +748,7 @@ class RecallContract(StoreContract):
         assert await stores.inbox.recall(now=AT) == 2
         (head,) = await claim(stores, now=AT, until=UNTIL)
         assert str(head.id) == "message-1"
-        # The one behind it need not wait for the clock either.
+        # The next message does not need to wait for the clock, either.
         await put(stores, head.done(at=AT))
         assert await claimed(stores, now=AT) == {"message-2"}
 
@@ -815,7 +815,7 @@ class InboxListingContract(StoreContract):
     async def test_newest_come_first(self, stores: Stores) -> None:
         several = [message(f"message-{9 - number}", minute=number) for number in range(5)]
         await put(stores, *several)
-        # What happens to a message later does not move it.
+        # Later changes of a message do not move it.
         moved = several[1].put_off(until=LATER, reason="busy", at=UNTIL)
         await put(stores, moved)
         several[1] = moved
@@ -969,7 +969,7 @@ class InboxPruneContract(StoreContract):
     async def test_pruning_of_messages_leaves_everything_else_alone(self, stores: Stores) -> None:
         others = everything()
         await stores.config.commit(others)
-        # A credential that happens to be called as a message, or that no document names.
+        # A credential with the name of a message, or that no document names.
         namesake = secret(ref="message-9")
         await stores.config.commit(Changeset(secrets=(namesake,)))
         before = await snapshot_of(stores, others, Changeset(secrets=(namesake,)))

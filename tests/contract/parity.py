@@ -1,7 +1,7 @@
 """
 A pytest plugin: with `--parity`, a run fails unless each technology ran the same contract tests.
 
-What ran travels in the reports of the tests, so it does not matter which process ran them.
+The reports of the tests carry their names, so it does not matter which process ran them.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def pytest_runtest_makereport(
     item: pytest.Item,
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
-    # A laptop may lack a database; the machine that decides may not.
+    # A laptop may have no database; the CI machine must have one.
     if report.when == "call" or (report.skipped and not os.environ.get("CI")):
         report.user_properties += _contract_of(item)
     return report
@@ -66,7 +66,7 @@ def _contract_of(item: pytest.Item) -> list[tuple[str, object]]:
 
 class Parity:
     """
-    Gathers what ran, and judges it at the end of the session.
+    Collects the tests that ran, and compares them at the end of the session.
     """
 
     def __init__(self) -> None:

@@ -1,5 +1,5 @@
 """
-What pruning removes, and above all what it leaves alone: every test has live neighbours.
+What pruning removes, and what it keeps: every test has live neighbours.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from tests.contract.stores import StoreContract, Stores
 
 KEEP_ONE = RetentionPolicy(keep=1)
 NEIGHBOURS = everything("neighbour", name="of a neighbour", account="2")
-# Nothing of the neighbours is due when a test prunes by this time.
+# No record of the neighbours is due when a test prunes by this time.
 NOW = AT + timedelta(hours=1)
 
 

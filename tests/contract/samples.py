@@ -1,5 +1,5 @@
 """
-Short ways to say what a contract test writes.
+Short forms for the writes of contract tests.
 """
 
 from __future__ import annotations
@@ -65,8 +65,8 @@ from odoo_ai_config.domain.messages.inbox import (
 )
 from odoo_ai_config.domain.outcomes import Notice, Outcome, WriteKind
 
-# In the future of every machine that runs this: a store that forgets by its own clock
-# must not forget anything here. Microseconds, because a store has to keep them.
+# In the future of every machine: a store that expires records by its own clock must keep these.
+# Microseconds, because a store has to keep them.
 AT = datetime(2060, 2, 29, 23, 59, 59, 123457, tzinfo=UTC)
 DAY = timedelta(days=1)
 MINUTE = timedelta(minutes=1)
@@ -180,7 +180,7 @@ def item(id_: str = "1", **body: Json) -> Item:
 
 def pushed(*items: Item, key: CollectionKey | None = None) -> CollectionChange:
     """
-    What makes a collection of *items* that is not there yet.
+    The change that creates a collection of *items*.
     """
     change, _ = change_after(
         None, {}, CollectionSync(items, whole=True), key=key or collection_key(), at=AT
@@ -209,7 +209,7 @@ def api_key(id_: str = "a1", day: int = 0, tenant: str | None = None) -> ApiKey:
 
 def origin(name: str, conversation: str | None = "1", account: str | None = "1") -> Origin:
     """
-    The origin of a message that came as delivery *name* and has that as its id in Chatwoot.
+    The origin of a message with *name* as its delivery and as its id in Chatwoot.
     """
     return Origin(
         event="message_created",
@@ -237,7 +237,7 @@ def message(
     number: int = 1,
 ) -> InboxMessage:
     """
-    One that has just been received, due at once, with a text of fingerprint *number*.
+    A message that was just received, due at once, with a text of fingerprint *number*.
     """
     at = AT + minute * MINUTE
     return InboxMessage(
@@ -254,7 +254,7 @@ def message(
 
 def stray(name: str, stage: Stage = Stage.UNRESOLVED, minute: int = 0) -> InboxMessage:
     """
-    A message that belongs to nobody.
+    A message without an owner.
     """
     received = message(name, minute=minute)
     return evolve(received, stage=stage, due_at=None, destination=None, reason="no_route")
@@ -276,7 +276,7 @@ def answer_to(received: InboxMessage, number: int = 2, *, key_id: str = "k1") ->
 
 def everything(tenant: str = "acme", name: str = "d1", account: str = "1") -> Changeset:
     """
-    A changeset with one thing of every kind, for a tenant that is not there yet.
+    A changeset with one thing of every kind, for a new tenant.
     """
     data_key = tenant_key(tenant, key_id=f"key-of-{tenant}")
     return Changeset(

@@ -1,5 +1,5 @@
 """
-What every SecretStore promises: no data key and no sealed value is ever lost to a race.
+The guarantees of every SecretStore: no race loses a data key or a sealed value.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ async def stored(stores: Stores, sealed: SealedSecret) -> SealedSecret | None:
 
 async def require_openable(stores: Stores, sealed: SealedSecret) -> None:
     """
-    A sealed value that is there has the data key that opens it.
+    Require that a stored sealed value has the data key that opens it.
     """
     found = await stored(stores, sealed)
     if found is not None:
@@ -76,7 +76,7 @@ class TenantKeyContract(StoreContract):
     @settings(
         suppress_health_check=[
             HealthCheck.too_slow,
-            # Every example has a tenant of its own.
+            # Every example has its own tenant.
             HealthCheck.function_scoped_fixture,
             # The same test runs for every technology.
             HealthCheck.differing_executors,
@@ -316,7 +316,7 @@ class RotationContract(StoreContract):
             await begin(
                 stores, tenant_key(tenant), tenant_key(tenant, "k2"), newest, secrets=(now,)
             )
-            # A rotation that was overtaken still reseals under the key that it made.
+            # An overtaken rotation still reseals under the key that it created.
             resealed, retired = await asyncio.gather(
                 stores.secrets.reseal(now, evolve(now, key_id="k2", envelope=b"late")),
                 stores.secrets.retire_keys(newest),

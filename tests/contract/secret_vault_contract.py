@@ -41,13 +41,13 @@ def flipped(data: bytes, bit: int) -> bytes:
 
 class SecretVaultContract(ABC):
     """
-    What every SecretVault promises, whatever it is made of.
+    The guarantees of every SecretVault.
     """
 
     @abstractmethod
     def vault_with(self, *masters: str) -> SecretVault:
         """
-        A vault whose ring holds the master keys of these names, the first of them current.
+        A vault whose ring has the master keys of these names; the first is current.
         """
 
     @pytest.fixture

@@ -1,5 +1,5 @@
 """
-Everything that can be read from stores, as one value that two moments can be compared by.
+Everything that can be read from stores, as one value to compare two moments.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Snapshot:
 
 async def snapshot_of(stores: Stores, *changesets: Changeset) -> Snapshot:
     """
-    What *stores* hold now of everything that *changesets* speak of, and of all that can be listed.
+    The content of *stores* for everything in *changesets*, and everything that can be listed.
     """
     revisions = [new for changes in changesets for new in changes.revisions]
     secrets = [new for changes in changesets for new in changes.secrets]

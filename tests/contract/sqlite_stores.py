@@ -1,5 +1,5 @@
 """
-Stores in SQLite, for the contracts and for tests of what is particular to them.
+Stores in SQLite, for the contracts and for tests of SQLite's own behaviour.
 """
 
 from __future__ import annotations

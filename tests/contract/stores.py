@@ -1,5 +1,5 @@
 """
-The stores of one technology over the same data, and what every contract asks of its subclass.
+The stores of one technology over the same data, and the base of all contracts.
 """
 
 from __future__ import annotations
@@ -31,16 +31,16 @@ class Stores:
     audit: AuditLog
 
 
-# Within it the driver fails; afterwards it works again.
+# In this context the driver fails; afterwards it works again.
 Outage = Callable[[], AbstractAsyncContextManager[None]]
 
 
 class StoreContract:
     """
-    What the contracts have in common. A subclass names its technology and gives it fixtures.
+    The base of the contracts. A subclass names its technology and has its fixtures.
 
-    Every test starts with nothing in the stores. *shared* says that other instances or
-    processes can use the same data; `second_stores` is such an instance.
+    Every test starts with empty stores. *shared* means that other instances or processes can use
+    the same data; `second_stores` is such an instance.
     """
 
     technology: ClassVar[str]

@@ -33,10 +33,10 @@ def nested(depth: int) -> JsonObject:
 
 class YamlCodecContract:
     """
-    What every YamlCodec promises about text that is JSON, which is YAML as well.
+    The guarantees of every YamlCodec for JSON text, which is also YAML.
     """
 
-    # Whether refusals tell the place of a duplicate key and not only of broken syntax.
+    # Whether refusals tell the place of a duplicate key, and not only of invalid syntax.
     places_every_refusal: ClassVar[bool]
 
     @pytest.fixture

@@ -38,7 +38,7 @@ async def stacks_at_the_writer(
     act: Callable[[Hub, TestClient[web.Request, web.Application]], Awaitable[None]],
 ) -> list[Stack]:
     """
-    Which frames of the package lead to each write while *act* runs.
+    The frames of the package that lead to each write while *act* runs.
     """
     stacks: list[Stack] = []
     write = GroupWriter.write
@@ -75,7 +75,7 @@ def described_after(heading: str) -> list[str]:
 
 def assert_names(described: list[str], stack: Stack) -> None:
     """
-    The page names modules on the way, in their order; it may leave some out.
+    Require that the page names modules of the stack in order; it may omit some.
     """
     assert described
     frames = iter(f"/{module}" for module, _ in stack)
@@ -111,7 +111,7 @@ async def test_way_of_a_message_is_as_described(
     assert_names(described_after("## The path of a message"), received)
     assert_names(described_after("A claim is"), claimed)
     assert_names(described_after("What the crew says"), answered)
-    # Nobody has said where this Chatwoot is.
+    # The address of this Chatwoot is not set.
     assert ("application/messages/delivery.py", "_post") in given_up
 
 

@@ -1,5 +1,5 @@
 """
-The page about crews: what it shows is what the hub reads and sends.
+The page about crews shows what the hub reads and sends.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def test_task_of_the_page_has_the_fields_that_crews_get() -> None:
 @pytest.fixture
 async def crew_url(tmp_path: Path) -> AsyncIterator[str]:
     """
-    The crew of the page, as a process.
+    Run the crew of the page as a process.
     """
     program = tmp_path / "crew.py"
     program.write_text(block("py"), encoding="utf-8")
@@ -84,7 +84,7 @@ async def crew_url(tmp_path: Path) -> AsyncIterator[str]:
     )
     assert process.stdout is not None
     try:
-        # What aiohttp prints when it listens.
+        # aiohttp prints this when it listens.
         line = await asyncio.wait_for(process.stdout.readline(), PATIENCE)
         assert b"Running" in line
         yield f"http://127.0.0.1:{port}/tasks"

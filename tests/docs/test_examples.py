@@ -1,16 +1,15 @@
 """
-The examples of the documentation, run as their readers would run them.
+Runs the examples of the documentation as readers would.
 
-What a fence holds is told by its language:
+The language of a fence says what it contains:
 
 - ``python``: the blocks of a page make one program, in which ``await`` may stand at the top
   level, as in ``python -m asyncio``. A comment behind a ``print`` is what it prints.
-- ``bash`` and ``sh``: the blocks of a page are one shell session beside a server that has just
-  been started for the first time. A comment behind a ``curl`` is the status of its answer, which
-  is 200 otherwise.
-- ``json`` straight after ``bash``: all that the block prints; ``...`` stands for any text.
-- ``py``: Python that needs somebody else's program around it; only its syntax is checked.
-- everything else is not run.
+- ``bash`` and ``sh``: the blocks of a page are one shell session beside a new server. A comment
+  behind a ``curl`` is the status of its answer, 200 by default.
+- ``json`` directly after ``bash``: the whole output of the block; ``...`` stands for any text.
+- ``py``: Python that needs another program around it; only its syntax is checked.
+- Other languages are not run.
 """
 
 from __future__ import annotations
@@ -69,7 +68,7 @@ NEXT_BLOCK = "~~~ next block ~~~"
 @frozen
 class Block:
     """
-    A fence, and the output that is printed right below it.
+    A fence, and the output that the page shows below it.
     """
 
     language: str
@@ -106,7 +105,7 @@ def name_of(page: Path) -> str:
 
 def run_program(page: str, folder: Path) -> None:
     """
-    Run the Python blocks of *page*, and hold what they print against what they say.
+    Run the Python blocks of *page*, and compare their output with their comments.
     """
     source = "\n".join(block.text for block in blocks_in(page) if block.language == "python")
     program = folder / "page.py"
@@ -126,7 +125,7 @@ def run_program(page: str, folder: Path) -> None:
 
 def run_session(page: str, hub: HubProcess) -> None:
     """
-    Run the shell blocks of *page*, and hold their output against the one below them.
+    Run the shell blocks of *page*, and compare their output with that on the page.
     """
     blocks = [block for block in blocks_in(page) if block.language in SHELL]
     script = f"echo '{NEXT_BLOCK}'\n".join(block.text for block in blocks)
@@ -162,7 +161,7 @@ def run_session(page: str, hub: HubProcess) -> None:
 
 def agrees(shown: Any, printed: Any) -> bool:
     """
-    Whether *printed* is what a page shows, in which ``...`` stands for any text.
+    Whether *printed* matches *shown*, where ``...`` stands for any text.
     """
     if isinstance(shown, dict) and isinstance(printed, dict):
         return shown.keys() == printed.keys() and all(
@@ -184,7 +183,7 @@ def test_programs_print_what_they_say(page: Path, tmp_path: Path) -> None:
 @pytest.fixture
 def hub(tmp_path: Path) -> Iterator[HubProcess]:
     """
-    A new server, on a machine that has what a reader of the examples needs.
+    A new server, on a machine with the programs that the examples need.
     """
     if shutil.which("bash") is None or shutil.which("curl") is None:
         reason = "bash or curl is missing"

@@ -1,5 +1,5 @@
 """
-The dashboard and the alerts ask for nothing but what a running hub exposes.
+The dashboard and the alerts only use metrics that a running hub exposes.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def exposed_in(text: str) -> Exposed:
 
 def faults_in(query: str, legend: str, exposed: Exposed) -> list[str]:
     """
-    What *query* and the *legend* of its series name and nobody exposes.
+    The names in *query* and *legend* that the hub does not expose.
     """
     found = []
     known = set(OF_THE_SCRAPE)
@@ -86,7 +86,7 @@ def faults_in(query: str, legend: str, exposed: Exposed) -> list[str]:
 
 async def exposition(folder: Path) -> str:
     """
-    What a new hub exposes that has taken in a little of everything.
+    The metrics of a new hub that received a request of every kind.
     """
     message = fixture("chatwoot_message_created_whatsapp")
     with serving(folder) as hub:
@@ -120,7 +120,7 @@ def families_in(text: str) -> dict[str, str]:
     """
     families = {}
     for family in text_string_to_metric_families(text):
-        # The library's own: when it began to count.
+        # The library's own: the time when it began to count.
         if family.name.endswith("_created"):
             continue
         name = f"{family.name}_total" if family.type == "counter" else family.name
@@ -166,7 +166,7 @@ def test_every_alert_is_explained() -> None:
 def test_one_request_that_the_store_failed_wakes_nobody() -> None:
     (rule,) = [rule for rule in alerts() if rule["alert"] == "OdooAiConfigStoreFails"]
     (window,) = re.findall(r"\[(\d+)m\]", rule["expr"])
-    # It has to go on for longer than one failure is seen.
+    # It must last longer than one failure is visible.
     assert int(rule["for"].removesuffix("m")) > int(window)
     assert rule["labels"]["severity"] == "warning"
 

@@ -22,7 +22,7 @@ PICTURES: Final = ROOT / "docs" / "images" / "odoo"
 ENTRY = re.compile(r'^msgid ((?:".*"\n)+)msgstr ((?:".*"\n?)+)', re.MULTILINE)
 ROW = re.compile(r"^\| (.+?) \| (.+?) \| (.+) \|$", re.MULTILINE)
 PICTURE = re.compile(r"!\[(.*?)\]\((.*?)\)")
-# What is shorter is the label of something.
+# Shorter texts are labels.
 SHORTEST = 6
 NO_PROBLEMS = {
     "Account %(account)s, inboxes without a line of their own",
@@ -49,7 +49,7 @@ class Message:
 
 def begins(message: str, shown: str) -> bool:
     """
-    Whether *message* begins as the page shows it, where ``...`` stands for what varies.
+    Whether *message* begins as the page shows it, where ``...`` stands for any text.
     """
     pattern = re.escape(shown).replace(re.escape("..."), r"%\(\w+\)s")
     return re.match(pattern, message) is not None
@@ -58,7 +58,7 @@ def begins(message: str, shown: str) -> bool:
 @frozen
 class Entry:
     """
-    What one block of a file of translations holds.
+    One entry of a translation file.
     """
 
     comments: str

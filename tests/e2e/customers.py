@@ -1,5 +1,5 @@
 """
-Customers who write to shops through Chatwoot and remember what the hub acknowledged.
+Customers who write to shops through Chatwoot, and remember the hub's acknowledgements.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from tests.stand_ins.chatwoot import SECRET, TOKEN, ChatwootStandIn, Webhook
 from tests.stand_ins.crew import CrewStandIn
 
 _MICROSECONDS = 1_000_000
-# Of the messages that the hub acts on, by account and Chatwoot's id.
+# The messages that the hub acts on, by account and Chatwoot's id.
 Kept: TypeAlias = Mapping[tuple[str, str], tuple[str, str | None]]
 
 
 @frozen
 class Shop:
     """
-    A tenant with an inbox of its own in Chatwoot and a crew.
+    A tenant with its own Chatwoot inbox and crew.
 
     Args:
-        crew_settings: What its document says of the crew beside where it is.
+        crew_settings: The settings of the crew in its document, besides the address.
     """
 
     tenant: str
@@ -45,7 +45,7 @@ class Shop:
 
     async def open(self, client: aiohttp.ClientSession, *, mapped: bool = True) -> None:
         """
-        Let Odoo tell the hub of it, and publish who its crew is.
+        Push its credentials and mapping as Odoo does, and publish its crew.
         """
         event = {"account_id": self.tenant, "domain": self.domain, "token": "odoo"}
         synced = {**event, "event_type": "credentials_sync", "name": self.tenant}
@@ -56,7 +56,7 @@ class Shop:
 
     async def employ(self, client: aiohttp.ClientSession) -> None:
         """
-        Publish who its crew is; credentials of the tenant are there already.
+        Publish its crew; the tenant's credentials already exist.
         """
         crew: dict[str, object] = {"type": "http", "url": self.crew.url, **self.crew_settings}
         area = f"/configs/{self.tenant}/{self.domain}"
@@ -69,7 +69,7 @@ class Shop:
 
     async def be_mapped(self, client: aiohttp.ClientSession) -> None:
         """
-        Let Odoo tell the hub which inbox is this shop's.
+        Push the mapping of its inbox as Odoo does.
         """
         mapping = {
             "chatwoot_account_id": self.account,
@@ -84,11 +84,11 @@ class Shop:
 @define
 class Customer:
     """
-    Somebody who has a conversation with a shop and never writes two messages at a time.
+    Somebody in a conversation with a shop, who writes one message at a time.
 
     Args:
         written: Chatwoot's messages, in the order in which they were written.
-        acknowledged: Ids of those that the hub said it has.
+        acknowledged: Ids of those that the hub acknowledged.
     """
 
     chatwoot: ChatwootStandIn
@@ -99,7 +99,7 @@ class Customer:
 
     async def write(self, *webhooks: Webhook, delivery: str | None = None) -> bool:
         """
-        Write another message, told to all *webhooks* at a time; say if one acknowledged it.
+        Write another message, sent to all *webhooks* at once; return whether one acknowledged it.
         """
         message = self.chatwoot.customer_writes(
             f"Pergunta {len(self.written)} da conversa {self.conversation}",
@@ -118,21 +118,20 @@ class Customer:
 
     def answers(self) -> list[str]:
         """
-        What the shop has sent to the customer.
+        The shop's answers to the customer.
         """
         place = self.chatwoot.conversation(self.conversation, account=self.shop.account)
         return place.sent
 
     def unanswered(self) -> int:
         """
-        How many acknowledged messages have no answer (yet).
+        The number of acknowledged messages without an answer.
         """
         return len(self.acknowledged) - len(set(self.answers()))
 
     def broken_promises(self, kept: Kept) -> list[str]:
         """
-        What is not as it must be once the hub has nothing to do any more. Crews repeat what
-        they are asked.
+        Everything that is wrong once the hub has nothing left to do. Crews repeat the question.
         """
         broken = []
         answers = Counter(self.answers())
@@ -145,7 +144,7 @@ class Customer:
             if not least <= answers.pop(text, 0) <= most:
                 broken.append(f"{number}: {stage} ({reason}) with another number of answers")
         broken += [f"conversation {self.conversation}: answered {text!r}" for text in answers]
-        # What nobody acknowledged may have been accepted at any time.
+        # An unacknowledged message may have been accepted at any time.
         asked = [one["content"] for one in self.written if one["id"] in self.acknowledged]
         order = [text for text in dict.fromkeys(self.answers()) if text in set(asked)]
         if order != [text for text in asked if text in set(order)]:
@@ -158,7 +157,7 @@ def _answers_due(stage: str | None, reason: str | None) -> tuple[int, int]:
         case "done", None:
             return 1, 1
         case "dead", _:
-            # It may be unknown whether the post came through.
+            # It may be unknown whether the post arrived.
             return 0, 1
         case ((None | "done" | "unresolved"), _):
             return 0, 0
@@ -169,14 +168,14 @@ def _answers_due(stage: str | None, reason: str | None) -> tuple[int, int]:
 
 def new_crew() -> CrewStandIn:
     """
-    A crew that signs, and asks for signatures.
+    A crew that signs, and requires signatures.
     """
     return CrewStandIn(secret=f"whsec_{base64.b64encode(secrets.token_bytes(32)).decode()}")
 
 
 async def connect(client: aiohttp.ClientSession, chatwoot: ChatwootStandIn) -> None:
     """
-    Tell the hub how it gets at the accounts of *chatwoot*.
+    Configure the hub's access to the accounts of *chatwoot*.
     """
     access = {"base_url": chatwoot.url, "api_access_token": TOKEN, "webhook_secrets": [SECRET]}
     for account in chatwoot.accounts:
@@ -204,7 +203,7 @@ def webhook_of(hub: HubProcess) -> Webhook:
 
 def free_port() -> int:
     """
-    A port that nobody listens at, for a server that comes back to the same one.
+    A free port, for a server that returns to the same one.
     """
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
@@ -218,7 +217,7 @@ def database_of(folder: Path) -> Path:
 
 def kept_in(database: Path) -> Kept:
     """
-    Where every message is that the hub acts on, or would have.
+    The stage of every message that the hub acts on.
     """
     with closing(sqlite3.connect(database)) as connection:
         rows = connection.execute(
@@ -229,7 +228,7 @@ def kept_in(database: Path) -> Kept:
 
 def open_messages(database: Path) -> set[tuple[str, str]]:
     """
-    Account and Chatwoot's id of the messages that the hub still has to do with.
+    Account and Chatwoot's id of the open messages.
     """
     with closing(sqlite3.connect(database)) as connection:
         return set(
@@ -239,7 +238,7 @@ def open_messages(database: Path) -> set[tuple[str, str]]:
 
 async def until_settled(database: Path) -> None:
     """
-    Return once the hub has nothing to do any more.
+    Return once the hub has nothing left to do.
     """
     while open_messages(database):
         await asyncio.sleep(0.05)
@@ -247,7 +246,7 @@ async def until_settled(database: Path) -> None:
 
 def let_pass(seconds: int, database: Path) -> None:
     """
-    Make of what is due later what would be due if so much time had passed without a hub.
+    Move due times back, as if *seconds* had passed without a hub.
     """
     with closing(sqlite3.connect(database)) as connection, connection:
         connection.execute(
@@ -258,7 +257,7 @@ def let_pass(seconds: int, database: Path) -> None:
 
 def broken_promises(customers: Iterable[Customer], database: Path) -> list[str]:
     """
-    Everything that is not as it must be, and messages that no customer wrote.
+    Everything that is wrong, and messages that no customer wrote.
     """
     customers = list(customers)
     kept = kept_in(database)

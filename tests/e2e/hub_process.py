@@ -1,5 +1,5 @@
 """
-The program as its users run it: a process of its own, in a folder of its own.
+The program as users run it: a separate process in its own folder.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ PATIENCE = 60
 
 def environment(**variables: str) -> dict[str, str]:
     """
-    What a shell would hand over, without the settings of whoever runs the tests.
+    The environment of a shell, without the settings of the developer.
     """
     inherited = {
         name: value
@@ -86,7 +86,7 @@ class HubProcess:
 
     def workers(self) -> set[int]:
         """
-        The processes that serve for it; none if it serves itself.
+        Its worker processes; none if it serves itself.
         """
         return children_of(self.process.pid)
 
@@ -104,7 +104,7 @@ def serving(
     folder: Path, *arguments: str, env: dict[str, str] | None = None, port: int | None = 0
 ) -> Iterator[HubProcess]:
     """
-    A server in *folder*, from the line that says it is ready until the end of the context.
+    A server in *folder*, from its ready line until the end of the context.
     """
     place = [] if port is None else ["--port", str(port)]
     with (
@@ -136,7 +136,7 @@ def refused_start(
     folder: Path, *arguments: str, env: dict[str, str] | None = None, status: int = 1
 ) -> str:
     """
-    What a start that must not succeed says.
+    The output of a start that must fail.
     """
     finished = run(folder, "serve", "--port", "0", *arguments, env=env)
     assert finished.returncode == status, finished.stderr

@@ -1,5 +1,5 @@
 """
-Writers that keep a server busy and remember what it promised them.
+Writers that keep a server busy and remember its acknowledgements.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ class Writer:
     The only writer of one tenant: event n makes version n of config and credentials.
 
     Args:
-        sent: Number of the last event that was sent, answered or not.
-        acknowledged: Number of the last event that the server said was stored.
-        failures: What became of those that were not answered.
+        sent: Number of the last sent event, answered or not.
+        acknowledged: Number of the last acknowledged event.
+        failures: The errors of unanswered events.
     """
 
     tenant: str
@@ -53,7 +53,7 @@ class Writer:
 
     async def stored(self, client: aiohttp.ClientSession) -> int:
         """
-        Number of the last event that is stored, after making sure that no part of it is missing.
+        The number of the last stored event; requires that no part of it is missing.
         """
         async with client.get(f"/configs/{self.tenant}/default/config") as response:
             if response.status == 404:
@@ -74,7 +74,7 @@ class Writer:
 
 async def until_writers_wrote(writers: list[Writer], count: int) -> None:
     """
-    Return once *count* events were acknowledged, or nobody writes any more.
+    Return once *count* events are acknowledged, or no writer is left.
     """
     while sum(writer.acknowledged for writer in writers) < count:
         if all(writer.failures for writer in writers):
@@ -84,11 +84,11 @@ async def until_writers_wrote(writers: list[Writer], count: int) -> None:
 
 async def require_every_promise_kept(hub: HubProcess, writers: list[Writer]) -> None:
     """
-    Every acknowledged event is stored, and none is stored that was never sent.
+    Require that every acknowledged event is stored, and no event that was not sent.
     """
     async with hub.client() as client:
         for writer in writers:
             stored = await writer.stored(client)
             assert writer.acknowledged <= stored <= writer.sent
-            # What was stored without an answer counts as known from now on.
+            # Events stored without an answer count as known from now on.
             writer.acknowledged = writer.sent = stored

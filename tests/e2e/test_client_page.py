@@ -1,5 +1,5 @@
 """
-The page of a client in a real browser, as somebody with a key and somebody without sees it.
+The page of a client in a real browser, with a key and without.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def key_for(hub: HubProcess, *scopes: str, tenant: str | None = None) -> str:
 
 async def show(page: Page, key: str) -> None:
     """
-    Enter *key*, by the keyboard alone.
+    Enter *key* with the keyboard.
     """
     await page.type("#key", key)
     await page.press_enter()
@@ -85,7 +85,7 @@ async def text_of(page: Page) -> str:
 
 async def unfolded(page: Page, *, article: int, part: int) -> str:
     """
-    What is in the *part* of the *article* when it is opened.
+    The content of the *part* of the *article* after opening it.
     """
     within = f"document.querySelectorAll('article')[{article}]"
     place = f"{within}.querySelectorAll(':scope > details')[{part}]"
@@ -101,7 +101,7 @@ async def test_client_is_shown_with_documents_channels_and_changes(
     await page.open(f"{hub.url}/ui/clients/loja/retail")
     await show(page, key_for(hub, "config:read", "messages:read"))
     await page.shown("h1")
-    # As it was typed, to the letter: nothing of it became markup.
+    # Exactly as typed: no part of it became markup.
     assert await page.evaluate("document.querySelector('h1').textContent") == HOSTILE
     assert await page.evaluate("document.querySelectorAll('main script, main img').length") == 0
     shown = await text_of(page)

@@ -1,5 +1,5 @@
 """
-kill -9 at any moment: what was acknowledged is there, and nothing is there by halves.
+kill -9 at any moment: acknowledged events are stored, and no event is stored in part.
 """
 
 from __future__ import annotations

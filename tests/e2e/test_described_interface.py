@@ -1,5 +1,5 @@
 """
-A stranger who knows nothing but the description tries whatever it allows, and what it does not.
+A client that only knows the description tries valid and invalid requests.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ CHECKS = (
     "ignored_auth",
 )
 METHODS = {"get", "post", "patch", "put", "delete", "head", "options", "trace"}
-# What the examples of the description speak of.
+# The subjects of the examples in the description.
 DOCUMENT = "/configs/123456/retail/config"
 COLLECTION = "/api/v1/collections/products_informations"
 CREDENTIALS = {
@@ -49,25 +49,25 @@ async def fill(hub: HubProcess) -> None:
             assert answer.status == 200
 
 
-# Each with a server of its own, so that several are tried at a time.
+# Each with its own server, so that several can run at a time.
 PARTS = 6
 
 
 @pytest.mark.parametrize("part", range(PARTS))
 @pytest.mark.timeout(PATIENCE + 60)
 async def test_no_answer_is_a_server_error_or_not_described(tmp_path: Path, part: int) -> None:
-    # It comes with wrong keys as fast as it can, to see a 401 everywhere.
+    # It sends wrong keys as fast as it can, to see a 401 everywhere.
     with serving(tmp_path, env=environment(ODOO_AI_CONFIG_FAILURE_LIMIT="0")) as hub:
         await fill(hub)
         async with hub.client() as client, client.get("/openapi.json") as answer:
-            # Schemathesis leaves out where it got the description from.
+            # Schemathesis omits the endpoint of the description.
             operations = {
                 path: [method for method in item if method in METHODS]
                 for path, item in (await answer.json())["paths"].items()
                 if path != "/openapi.json"
             }
         paths = sorted(operations)[part::PARTS]
-        # The server's coverage counts; that of the one who asks does not, and would slow it.
+        # The server's coverage counts; that of the client does not, and would slow it down.
         variables = {
             name: value
             for name, value in environment().items()

@@ -1,5 +1,5 @@
 """
-What somebody does who has just cloned the project.
+The first steps after cloning the project.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def hub(tmp_path: Path) -> Iterator[HubProcess]:
 
 def script(hub: HubProcess, command: str) -> subprocess.CompletedProcess[str]:
     """
-    Run a command of the seed as it stands, with a Python that knows nothing of the project.
+    Run a documented command, with a Python outside the project's environment.
     """
     words = shlex.split(command)
     python = shutil.which("python3", path="/usr/bin:/usr/local/bin") or shutil.which("python3")

@@ -1,5 +1,5 @@
 """
-Programs write clients of the hub from its description, and the clients work.
+Generators make clients from the hub's description, and the clients work.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import pytest
 from tests.e2e.hub_process import HubProcess, environment, serving
 
 PROGRAMS = Path(sys.executable).parent
-# What docs/http-api.md tells to put there.
+# The settings of docs/http-api.md.
 OPTIONS = {"content_type_overrides": {"application/x-yaml": "text/plain"}}
 EVENT = {
     "event_type": "credentials_sync",
@@ -52,7 +52,7 @@ async def description(hub: HubProcess, tmp_path: Path) -> Path:
 
 def generate(program: str, *arguments: str, folder: Path) -> str:
     """
-    What *program* says while it makes a client in *folder*.
+    The output of *program* while it generates a client in *folder*.
     """
     # openapi-python-client looks for ruff there.
     path = f"{PROGRAMS}{os.pathsep}{os.environ['PATH']}"
@@ -73,7 +73,7 @@ def generate(program: str, *arguments: str, folder: Path) -> str:
 
 def imported_whole(name: str) -> ModuleType:
     """
-    The package *name*, after every module in it was imported.
+    The package *name*, with all its modules imported.
     """
     package = importlib.import_module(name)
     for module in pkgutil.walk_packages(package.__path__, f"{name}."):

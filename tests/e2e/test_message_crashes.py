@@ -1,5 +1,5 @@
 """
-kill -9 at any moment: what was acknowledged is answered, once, and in order.
+kill -9 at any moment: acknowledged messages are answered once and in order.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ from tests.stand_ins.crew import Asked, Behaviour, CrewStandIn, answers, fails
 
 SHOPS = 3
 CUSTOMERS = 9
-# More than a customer waits for: an answer that was posted may be behind twenty newer messages.
+# A posted answer may be behind twenty newer messages.
 MOST_UNANSWERED = 10
 LONG = 7200
 
 
 def moody(crew: CrewStandIn, chance: random.Random) -> Behaviour:
     """
-    Mostly answer at once, and else later, not now, or not at all.
+    Answer at once most of the time, else later, not now, or not at all.
     """
 
     async def behave(asked: Asked, request: web.Request) -> web.StreamResponse:
@@ -52,7 +52,7 @@ def moody(crew: CrewStandIn, chance: random.Random) -> Behaviour:
 async def write_until_it_fails(customer: Customer, webhook: Webhook) -> None:
     while await customer.write(webhook):
         while customer.unanswered() >= MOST_UNANSWERED:
-            # Whoever waits for an answer looks now and then; the hub may be gone meanwhile.
+            # The test polls for an answer; the hub may be down meanwhile.
             await asyncio.sleep(0.01)
 
 
@@ -103,7 +103,7 @@ async def test_acknowledged_messages_survive_a_kill_at_any_moment_and_are_answer
                 ]
                 while acknowledged_by(customers) < enough:
                     await asyncio.sleep(0.001)
-                # Every other kill comes when Chatwoot has a post and has not said so yet.
+                # Every other kill comes after Chatwoot stored a post and before it answers.
                 posted = answers_to(customers)
                 while round_ % 2 == 0 and answers_to(customers) == posted:
                     await asyncio.sleep(0.001)
@@ -113,9 +113,9 @@ async def test_acknowledged_messages_survive_a_kill_at_any_moment_and_are_answer
                 await asyncio.gather(*tasks, return_exceptions=True)
             kept = kept_in(database)
             cut_off += sum(stage == "answered" for stage, _ in kept.values())
-            # What a killed worker had in hand comes back.
+            # The messages of a killed worker come back.
             let_pass(LONG, database)
-        # Otherwise nothing says that an answer is not posted again.
+        # Otherwise nothing shows that an answer is not posted again.
         assert cut_off > 0
         for crew in crews:
             crew.then = answers()

@@ -1,5 +1,5 @@
 """
-What a customer writes goes to the crew of the right client, and its answer to the customer.
+A customer's message goes to the crew of the right client, and the answer to the customer.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from tests.stand_ins.crew import CrewStandIn, answers, replies
 FIXTURES = TESTS / "fixtures"
 QUESTION = "Olá, qual o horário de funcionamento?"
 ANSWER = "Das 9h às 18h."
-# As Odoo's events say.
+# As in Odoo's events.
 TENANT, DOMAIN = "account_1", "retail"
 
 
@@ -36,11 +36,11 @@ def recorded(name: str) -> bytes:
 @frozen
 class Scene:
     """
-    A hub that knows a client from Odoo's events, the client's Chatwoot and its crew.
+    A hub with a client from Odoo's events, the client's Chatwoot and its crew.
 
     Args:
-        client: Speaks to the server that has the documents.
-        chatwoot_side: Speaks to the server that takes messages.
+        client: A client of the server that has the documents.
+        chatwoot_side: A client of the server that receives messages.
     """
 
     client: aiohttp.ClientSession
@@ -52,7 +52,7 @@ class Scene:
         self, body: bytes, *, request_id: str = "the-request", delivery: str = "delivery-1"
     ) -> dict[str, Any]:
         """
-        Send *body* as Chatwoot does, and tell the answer.
+        Send *body* as Chatwoot does, and return the answer.
         """
         now = str(int(time.time()))
         digest = hmac.digest(SECRET.encode(), f"{now}.".encode() + body, "sha256").hex()
@@ -72,7 +72,7 @@ class Scene:
 
     async def message(self, message_id: str) -> dict[str, Any]:
         """
-        What the hub tells of a message.
+        The state of a message.
         """
         path = f"/v1/messages/{message_id}"
         told: dict[str, Any] = await called(self.chatwoot_side, "GET", path)
@@ -82,7 +82,7 @@ class Scene:
         self, message_id: str, reached: Callable[[dict[str, Any]], bool]
     ) -> dict[str, Any]:
         """
-        What the hub tells of a message once it is where it should be.
+        The state of a message once it has the given stage.
         """
         while not reached(told := await self.message(message_id)):
             await asyncio.sleep(0.01)
@@ -110,9 +110,9 @@ async def set_up(scene: Scene, webhook: Webhook) -> None:
         await called(scene.client, "POST", "/odoo-webhook", json.loads(recorded(event)))
     await Shop(TENANT, 7, scene.crew, domain=DOMAIN).employ(scene.client)
     await connect(scene.chatwoot_side, scene.chatwoot)
-    # The hub hears of its own answers, too.
+    # The hub receives its own answers, too.
     scene.chatwoot.webhooks.append(webhook)
-    # What the recorded events are about.
+    # The subjects of the recorded events.
     scene.chatwoot.customer_writes(QUESTION, told=False)
 
 

@@ -1,5 +1,5 @@
 """
-Secrets put in every place by every way in: none lies readable anywhere, and each comes back.
+Secrets written in every place by every interface: none is stored readable, all can be read back.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ KINDS = {"metadata": "metadata", "scheduling": "scheduling"}
 @define
 class Canaries:
     """
-    Settings with secrets at places that a seed chooses.
+    Settings with secrets at random places of a seed.
     """
 
     random: random.Random
@@ -144,7 +144,7 @@ async def test_no_secret_is_readable_anywhere_and_each_is_given_back(tmp_path: P
                 answers.append(await response.text())
             exported = run(tmp_path, "export", "out")
             assert exported.returncode == 0, exported.stderr
-            # While the server runs, so that its log of writes is there.
+            # While the server runs, so that its write-ahead log exists.
             files = [p for p in tmp_path.rglob("*") if p.is_file() and p != taken_in]
             assert {f"odoo-ai-config.db{end}" for end in ("", "-wal")} <= {p.name for p in files}
             readable = b"\n".join(path.read_bytes() for path in files)

@@ -1,5 +1,5 @@
 """
-The script that makes a real Odoo to test the add-on in, with stand-ins for what it calls.
+The script that sets up a real Odoo for the add-on's tests, with stand-ins for its programs.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.source_tree import ROOT
 
-# Speaks for whatever is run inside of the lab: the mirror has Odoo, and cannot install it.
+# Stands in for programs in the lab: the mirror has Odoo, and cannot install it.
 _UNSHARE = """#!/usr/bin/env bash
 case "$*" in
   *"apt-cache policy"*) echo "  Candidate: 19.0"; seq 20000 ;;

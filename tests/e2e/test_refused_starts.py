@@ -1,5 +1,5 @@
 """
-Starts that cannot end well say why at once, in one line.
+Starts that must fail say why at once, in one line.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-A store that is put back as it was when a backup of it was made.
+A store that is restored from a backup.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from tests.unit.application.messages.deliveries import payload
 
 __all__ = ["mongo_uri"]
 
-# More than are held back in one transaction.
+# More than one transaction holds back.
 MESSAGES = 101
 CREWS = "default_crew: sales\ncrews: {sales: {type: http, url: 'https://crew.invalid/'}}"
 
 
 def backup_of_file(folder: Path) -> Callable[[], None]:
     """
-    Make a backup as the page for operators says, and tell how to put it back.
+    Make a backup as docs/operations.md says, and return a function that restores it.
     """
     database, copy = folder / "var" / "odoo-ai-config.db", folder / "copy.db"
     with closing(sqlite3.connect(database)) as source, closing(sqlite3.connect(copy)) as target:
@@ -125,14 +125,14 @@ async def test_restored_store_brings_back_no_revoked_key_and_sends_no_message(
         ]
         assert hub.stop() == 0
 
-    # Whoever forgets to say so has the messages sent, but the key is no good all the same.
+    # Without the option the messages are sent, but the key stays revoked all the same.
     restore()
     with serving(tmp_path, "--apps", "config", env=env) as hub:
         assert await status_with(hub, key) == 401
         assert told(tmp_path, env, "messages", "list", "--stage", "dead") == []
         assert hub.stop() == 0
 
-    # Nothing tells any more which key it was, but that nothing does.
+    # The list of revoked keys is lost, and the start says so.
     restore()
     (tmp_path / "var" / "revoked-keys").write_text("")
     with serving(tmp_path, "--restored", *more, env=env) as hub:

@@ -1,5 +1,5 @@
 """
-A stop finishes what was accepted.
+A stop finishes the accepted requests.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ WRITERS = 16
 
 async def refuses_connections(hub: HubProcess) -> None:
     """
-    Return once nobody listens any more.
+    Return once the port is closed.
     """
     while True:
         try:
@@ -28,7 +28,7 @@ async def refuses_connections(hub: HubProcess) -> None:
         except ConnectionRefusedError:
             return
         except ConnectionResetError:
-            # Nobody had accepted it when the listener closed.
+            # It was not accepted when the listener closed.
             continue
         writer.close()
         await asyncio.sleep(0.01)
@@ -53,8 +53,8 @@ async def test_every_request_that_was_accepted_is_answered(
     with serving(tmp_path) as hub:
         async with hub.client() as client:
             for writer in writers:
-                # The kernel may reset a connection that the server never saw; a request that
-                # it saw and carried out has its answer.
+                # The kernel may reset a connection that the server never saw; a request that it
+                # carried out has its answer.
                 assert await writer.stored(client) == writer.acknowledged
                 assert all(isinstance(e, aiohttp.ClientConnectionError) for e in writer.failures)
 
@@ -73,7 +73,7 @@ async def test_request_that_is_still_arriving_is_waited_for(
         writer.write(head.encode() + body[:20])
         await writer.drain()
         async with hub.client() as client, client.get("/health") as response:
-            # The server reads its connections in turn: the head has arrived by now.
+            # The server reads its connections in turn, so the head has arrived by now.
             assert response.status == 200
         hub.process.send_signal(number)
         await refuses_connections(hub)

@@ -1,5 +1,5 @@
 """
-A store that goes away and comes back, under a server that stays.
+A store that becomes unavailable and returns while the server runs.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ async def test_backup_that_is_put_back_is_served_after_a_restart_and_not_written
 
 def told(hub: HubProcess) -> list[tuple[str, str, str]]:
     """
-    What the log says of the store: event, level and cause.
+    The log lines about the store: event, level and cause.
     """
     lines = map(json.loads, (hub.folder / "stderr.txt").read_text().splitlines())
     return [
@@ -201,7 +201,7 @@ async def test_wrong_or_lost_ring_does_no_harm_to_a_running_server(tmp_path: Pat
             async with client.get("/ready") as response:
                 assert await response.json() == {"status": "ready"}
         assert hub.stop() == 0
-    # Nothing was sealed under the wrong one: the right one opens everything.
+    # Nothing was sealed under the wrong ring: the right one opens everything.
     with serving(tmp_path) as hub:
         async with hub.client() as client:
             assert await Writer("tenant-0").stored(client) == 1

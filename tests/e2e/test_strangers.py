@@ -1,5 +1,5 @@
 """
-Whoever gets at the port, without a key, keeps nobody else from being served.
+Clients without a key cannot keep the hub from serving others.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ ANOTHER_ADDRESS = ("127.0.0.2", 0)
 @contextmanager
 def open_files(limit: int) -> Iterator[None]:
     """
-    Let this process, and those that it starts, have *limit* files open.
+    Limit the open files of this process and its children to *limit*.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
@@ -91,7 +91,7 @@ async def test_what_would_unpack_to_a_thousand_times_its_size_is_not_unpacked(
 async def test_half_sent_headers_of_one_address_leave_room_for_others(tmp_path: Path) -> None:
     with ExitStack() as stack:
         with open_files(USUAL_LIMIT):
-            # Not the time that this takes, but the limit of connections is what ends them.
+            # The limit of connections ends them, not the time that this takes.
             env = environment(ODOO_AI_CONFIG_HEADER_SECONDS="3600")
             hub = stack.enter_context(serving(tmp_path, env=env))
         stack.enter_context(open_files(resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
@@ -104,7 +104,7 @@ async def test_half_sent_headers_of_one_address_leave_room_for_others(tmp_path: 
         for reader, writer in half[:LIMIT]:
             assert not reader.at_eof()
             writer.close()
-        # As soon as those have gone, there is room again.
+        # As soon as those are closed, there is room again.
         while not await healthy(hub):
             await asyncio.sleep(0.05)
     (start,) = logged(hub, "open_files")

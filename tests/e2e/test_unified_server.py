@@ -1,5 +1,5 @@
 """
-What somebody does who sets the unified server up, step by step.
+The steps of docs/UNIFIED_SERVER.md.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ TOKEN = "2abc-token-que-nao-pode-aparecer"
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """
-    A checkout whose scripts have lost their mode, with its environment.
+    A checkout with its environment, whose scripts are not executable.
     """
     folder = tmp_path / "project"
     shutil.copytree(ROOT / "scripts", folder / "scripts", ignore=shutil.ignore_patterns("__*"))
@@ -63,7 +63,7 @@ def made_executable(project: Path) -> None:
 @contextmanager
 def started(project: Path, script: str, **variables: str) -> Iterator[subprocess.Popen[str]]:
     """
-    A script that goes on, with both of its outputs in one pipe.
+    A running script, with both of its outputs in one pipe.
     """
     made_executable(project)
     with subprocess.Popen(
@@ -135,7 +135,7 @@ def test_scripts_are_executable_as_they_are_checked_out() -> None:
 def test_server_starts_keeps_its_logs_by_the_day_and_ends_with_ctrl_c(project: Path) -> None:
     with started(project, "start_unified_server.py", SERVER_PORT="0") as server:
         assert READY.search(read_until(server, "escutando")) is not None
-        # Before and after, for whoever works at midnight.
+        # Before and after, in case the test runs at midnight.
         names = [f"{time.strftime('%Y%m%d')}_unified_server.log"]
         status, rest = interrupted(server)
         names.append(f"{time.strftime('%Y%m%d')}_unified_server.log")
@@ -247,7 +247,7 @@ def test_tunnel_asks_for_a_token(project: Path, hub: HubProcess) -> None:
 
 
 def test_tunnel_asks_for_the_package(project: Path, hub: HubProcess) -> None:
-    # A package that is broken is as good as none.
+    # A broken package counts as missing.
     nothing = project / "ngrok.py"
     nothing.write_text("raise ModuleNotFoundError('ngrok')\n")
     variables = tunnel_variables(project, hub.port, PYTHONPATH=str(project))

@@ -1,9 +1,8 @@
 """
-How long one request keeps the event loop from all others, at its worst.
+The longest time for which one request blocks the event loop.
 
-Measured in processor time of the loop's thread from one turn to the next, which does not depend
-on what else the machine does; and held against what plain Python takes here, for a measured test
-run slows every line down.
+It is measured as the processor time of the loop's thread per iteration, which does not depend on
+other load, and is compared with plain Python on this machine, because coverage slows every line.
 """
 
 from __future__ import annotations
@@ -37,11 +36,11 @@ from odoo_ai_config.entrypoints.settings import read_settings
 from odoo_ai_config.entrypoints.startup import opened
 
 KEY: Final = "p3rfect-key-of-whoever-measures-2026"
-# Seconds that the largest bodies may take, and bodies of an eighth of that.
+# Seconds that the largest bodies may take, and bodies of an eighth of their size.
 LONGEST_TURN: Final = {2**20: 0.250, 2**17: 0.060}
-# KiB that the process may grow by, whatever it is sent of that size.
+# KiB by which the process may grow for any body of that size.
 MOST_MEMORY: Final = {2**20: 2**20, 2**17: 2**18}
-# Seconds that `plain_work` takes where those limits were set.
+# Seconds that `plain_work` took on the machine on which the limits were set.
 PLAIN_SECONDS: Final = 0.004
 PLACES: Final = {
     "tenant": "acme",
@@ -68,8 +67,8 @@ class Attack:
     One request.
 
     Args:
-        route: Method and path; what is in braces is in `PLACES`, or of the last answer.
-        reaches: Whether it is to be taken in, for otherwise it would show nothing.
+        route: Method and path; names in braces are in `PLACES` or in the last answer.
+        reaches: Whether it must be accepted; otherwise it would prove nothing.
     """
 
     route: str
@@ -82,7 +81,7 @@ class Attack:
 
 def filled(size: int, part: Callable[[int], str]) -> str:
     """
-    As many parts, with commas in between, as there is room for.
+    As many parts, separated by commas, as fit.
     """
     parts: list[str] = []
     while size > 0:
@@ -99,13 +98,13 @@ def reference(number: int) -> str:
     return f'"{number:x}":1,"{number:x}_ref":"config:{number:x}"'
 
 
-# Two halves of a pair, which each have to be looked at.
+# Two halves of a surrogate pair, which must each be checked.
 ESCAPED: Final = r'"\ud83d\ude00"'
 
 
 def shapes(size: int) -> dict[str, str]:
     """
-    Objects that cost very much for their length, as members of an object.
+    Objects that are very expensive for their length, as members of an object.
     """
     return {
         "numbers": f'"l":[{filled(size, lambda _: "1")}]',
@@ -204,7 +203,7 @@ def known_of(number: int) -> str:
 def on_mappings(size: int) -> Iterator[Attack]:
     accounts = filled(size, lambda n: f'"{n + 1}":{{"account_id":"t{n}","domain":"d"}}')
     yield Attack("POST /mapping", f'{{"accounts":{{{accounts}}}}}'.encode(), reaches=True)
-    # Whose the inboxes are is to be found among the accounts.
+    # The owners of the inboxes are found among the accounts.
     half = filled(size // 2, lambda number: f'"{number + 1}":"d"')
     yield Attack("POST /mapping", f'{{"accounts":{{{half}}},"inboxes":{{{half}}}}}'.encode())
     faulty = filled(size, lambda number: f'"{number + 1}":[]')
@@ -307,7 +306,7 @@ GROUPS: Final = (on_documents, on_yaml, on_mappings, on_messages, on_collections
 @define
 class WatchedServer:
     """
-    A server on a loop of its own, whose longest turn is noted.
+    A server on its own loop, whose longest iteration is recorded.
     """
 
     port: int
@@ -325,7 +324,7 @@ class WatchedServer:
 
     def turn_for(self, attack: Attack) -> tuple[int, float]:
         """
-        The status of the answer, and the longest turn meanwhile.
+        The status of the answer, and the longest iteration meanwhile.
         """
         method, _, path = attack.route.partition(" ")
         path = path.format_map({**PLACES, **self.answered, **attack.places})
@@ -335,7 +334,7 @@ class WatchedServer:
             client.request(method, path + attack.query, attack.body, headers)
             response = client.getresponse()
             text = response.read()
-        # Until the loop has come round once more.
+        # Until the loop has run one more iteration.
         time.sleep(0.02)
         if path.startswith("/webhook"):
             self.answered |= json.loads(text)
@@ -373,7 +372,7 @@ def watched(folder: Path) -> Iterator[WatchedServer]:
 
     thread = threading.Thread(target=asyncio.run, args=(serve(),))
     thread.start()
-    # As a server does at its start: what is there stays.
+    # As a server does at its start: existing objects stay.
     gc.collect()
     gc.freeze()
     assert started.wait(30)
@@ -388,7 +387,7 @@ def watched(folder: Path) -> Iterator[WatchedServer]:
 
 def routes_of(app: web.Application) -> frozenset[str]:
     """
-    Method and path of everything that is served, each once.
+    Method and path of all routes, each once.
     """
     paths = {
         (route.method, route.resource.canonical)
@@ -412,7 +411,7 @@ def plain_work() -> float:
 @pytest.fixture(scope="module")
 def slowness() -> float:
     """
-    How many times as long as where the limits were set everything takes here.
+    How much slower this machine is than the one on which the limits were set.
     """
     return max(1.0, min(plain_work() for _ in range(5)) / PLAIN_SECONDS)
 
@@ -435,7 +434,7 @@ def test_each_route_has_its_worst_requests(server: WatchedServer) -> None:
 def test_no_request_keeps_the_loop_from_others(
     server: WatchedServer, slowness: float, group: Callable[[int], Iterator[Attack]], size: int
 ) -> None:
-    # What some of them are about.
+    # The subjects of some attacks.
     server.turn_for(Attack("POST /odoo-webhook", encoded(**credentials_event())))
     allowed = min(largest for largest in LONGEST_TURN if size <= largest)
     limit = LONGEST_TURN[allowed] * slowness

@@ -1,5 +1,5 @@
 """
-Stores that earlier versions wrote; `tests/fixtures/released` tells how they came to be.
+Stores that earlier versions wrote; `tests/fixtures/released` tells how they were made.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from tests.key_rings import master_key
 RELEASED = Path(__file__).parents[1] / "fixtures" / "released"
 SQLITE_SCHEMAS = range(1, 6)
 MONGO_SCHEMAS = (1, 3, 5)
-# What came with schema 2 was first served by the version of schema 3.
+# The version of schema 3 first served what schema 2 introduced.
 COLLECTIONS_AND_MESSAGES = 3
 API_KEYS = {
     "sqlite_schema_1.db.gz": "oac_Ll7ypeYaVqGo_IwywFH6yIpCwgl-SOtvOyuEQgZRWuXXBFVwTpIQK2uE",
@@ -52,7 +52,7 @@ async def test_sqlite_file_of_an_earlier_version_opens(tmp_path: Path, schema: i
     file.write_bytes(gzip.decompress((RELEASED / name).read_bytes()))
 
     await assert_everything_is_there(f"sqlite:///{file}", name, schema)
-    # Once more, as the migration has left it.
+    # Again, after the migration.
     await assert_everything_is_there(f"sqlite:///{file}", name, schema)
 
 

@@ -29,7 +29,7 @@ from tests.source_tree import ROOT
 from tests.stand_ins.clock import ManualClock
 
 READER = ApiKey("reader", "reader", b"", frozenset({Scope.SECRETS_READ}), None, AT)
-# Rotates what its arguments say; after each batch it waits to be told to go on.
+# Rotates what its arguments say; after each batch it waits for a line of input.
 PROGRAM = """
 import asyncio, sys
 from pathlib import Path
@@ -51,7 +51,7 @@ asyncio.run(main())
 @frozen
 class Hub:
     """
-    What one process has of a hub on SQLite.
+    The hub of one process on SQLite.
     """
 
     ring: KeyRingFile

@@ -1,5 +1,5 @@
 """
-One Odoo for all tests, with its users; and a hub for each.
+One Odoo with its users for all tests, and a hub for each.
 """
 
 from __future__ import annotations

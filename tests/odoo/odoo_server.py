@@ -1,5 +1,5 @@
 """
-A real Odoo as its users meet it: a server, and people who log in and press buttons.
+A real Odoo: a server, and users who log in and press buttons.
 
 The lab in which it runs is made by scripts/odoo_lab.
 """
@@ -58,14 +58,14 @@ def free_port() -> int:
 
 class RefusedByOdooError(Exception):
     """
-    What Odoo shows its user in a dialogue.
+    An error that Odoo shows in a dialogue.
     """
 
 
 @frozen
 class User:
     """
-    Somebody who is logged in.
+    A logged-in user.
     """
 
     session: aiohttp.ClientSession
@@ -97,7 +97,7 @@ class User:
 
     async def set_up(self, **settings: str) -> Any:
         """
-        Fill in the settings, save them and test the connection, as the button there does.
+        Fill in the settings, save them and test the connection with the button.
         """
         record = await self.save(
             "res.config.settings", {f"ai_hub_{name}": text for name, text in settings.items()}
@@ -113,7 +113,7 @@ class User:
         if "error" in answer:
             data = answer["error"]["data"]
             raise RefusedByOdooError(f"{data['name']}: {data['message']}")
-        # Absent where a method returns nothing.
+        # Absent if a method returns nothing.
         return answer.get("result")
 
 
@@ -128,7 +128,7 @@ class OdooServer:
 
     async def user(self, login: str, password: str, jar: aiohttp.ClientSession) -> User:
         """
-        Log *login* in, in a browser of its own.
+        Log *login* in, in its own browser session.
         """
         request = {"params": {"db": DATABASE, "login": login, "password": password}}
         async with jar.post("/web/session/authenticate", json=request) as response:
@@ -147,7 +147,7 @@ class OdooServer:
 @contextmanager
 def serving_odoo(folder: Path) -> Iterator[OdooServer]:
     """
-    Odoo with the add-ons, on a new database, and with its cron at work.
+    Odoo with the add-ons on a new database, with a running cron.
     """
     in_lab("fresh", DATABASE)
     in_lab(
@@ -164,7 +164,7 @@ def serving_odoo(folder: Path) -> Iterator[OdooServer]:
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            # Not to be stopped by the Ctrl+C that stops the tests: they do that.
+            # The tests stop it; their Ctrl+C must not.
             start_new_session=True,
         ) as process,
     ):  # fmt: skip

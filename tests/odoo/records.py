@@ -1,5 +1,5 @@
 """
-What the tests do in Odoo again and again, and the hub that they look at afterwards.
+Common steps of the tests in Odoo, and the hub that they check.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def hub_environment() -> dict[str, str]:
 @frozen
 class Hub:
     """
-    A running hub, and the key with which Odoo comes to it.
+    A running hub, and Odoo's key for it.
     """
 
     process: HubProcess
@@ -43,7 +43,7 @@ class Hub:
 
     async def tenants(self) -> list[str]:
         """
-        Those that it knows; others than a test's own may have waited for it.
+        The tenants that it knows; those of other tests may be among them.
         """
         found = (await self.get("/v1/tenants?limit=100"))["tenants"]
         return [tenant["tenant_id"] for tenant in found]
@@ -75,7 +75,7 @@ async def state_of(user: User, model: str, record: int) -> Any:
 
 async def until_sent(user: User, model: str, record: int, *, within: int = 180) -> None:
     """
-    Wait for the cron, which comes once a minute.
+    Wait for the cron, which runs once a minute.
     """
     deadline = time.monotonic() + within
     while (state := await state_of(user, model, record))["sync_state"] != "done":

@@ -1,5 +1,5 @@
 """
-What a client's company says of itself and what it knows many of, from a real Odoo to a real hub.
+Company profiles and collections, from a real Odoo to a real hub.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ async def test_company_introduces_itself(
 
 async def items_of(hub: Hub, account: str, name: str) -> dict[str, Any]:
     """
-    What the hub serves of a collection, by the items' ids.
+    The items of a collection at the hub, by id.
     """
     page = await hub.get(f"/api/v1/collections/{name}?account_id={account}")
     return {item["id"]: item["data"] for item in page["items"]}
@@ -114,7 +114,7 @@ async def test_hub_that_lost_a_collection_gets_it_back_as_a_whole(
     hub: Hub, admin: User, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     account, port = account_of(request), hub.process.port
-    # This hub never had those of the other tests, which would count as lost.
+    # This hub never had the records of other tests, which would count as lost.
     others = await admin.call("ai.hub.credentials", "search", [["active", "in", [True, False]]])
     await admin.call("ai.hub.credentials", "unlink", others)
     client = await client_with(admin, account, "business_rules", "support_documents")
@@ -153,7 +153,7 @@ async def test_hub_that_was_down_gets_the_items_and_refuses_none_silently(
     hub.process.stop()
     rules = {"credentials_id": client, "name": "Frete"}
     good = await admin.save(RULES, rules | {"description": "Grátis"})
-    # Together more than the hub takes of one item.
+    # Together more than the hub accepts for one item.
     bad = await admin.save(RULES, rules | {"description": "x" * 2**19})
     await admin.save(RULES, {"name": "x" * 2**19}, bad)
     state = await admin.read(RULES, good, "ai_hub_state", "ai_hub_message")
@@ -161,7 +161,7 @@ async def test_hub_that_was_down_gets_the_items_and_refuses_none_silently(
     assert "Nothing answers at the hub's URL" in state["ai_hub_message"]
 
     with serving(tmp_path, env=hub_environment(), port=port) as process:
-        # Saving it once more does not wait for the cron.
+        # Saving it again does not wait for the cron.
         await admin.save(RULES, {"name": "Entrega"}, good)
         state = await admin.read(RULES, bad, "ai_hub_state", "ai_hub_message")
         for _ in range(180):
@@ -173,7 +173,7 @@ async def test_hub_that_was_down_gets_the_items_and_refuses_none_silently(
             await asyncio.sleep(1)
             state = await admin.read(RULES, bad, "ai_hub_state", "ai_hub_message")
         assert state["ai_hub_state"] == "failed"
-        assert "at most 1 MiB an item" in state["ai_hub_message"]
+        assert "at most 1 MiB per item" in state["ai_hub_message"]
         again = Hub(process, hub.key)
         assert list(await items_of(again, account, "business_rules")) == [str(good)]
 

@@ -1,5 +1,5 @@
 """
-What the add-on tells of the hub: what a channel would change, and what the hub has.
+What the add-on shows about the hub: effects of a channel, and stored data.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ LOOK = "ai.hub.look"
 
 async def let_read(hub: Hub, admin: User) -> None:
     """
-    Give Odoo a key that may read too.
+    Give Odoo a key that may also read.
     """
     scopes = ("--scope", "webhook", "--scope", "config:read")
     created = run(hub.process.folder, "keys", "create", "--name", "reader", *scopes)
@@ -31,7 +31,7 @@ async def let_read(hub: Hub, admin: User) -> None:
 
 async def lines(user: User, model: str, record: int, field: str, *names: str) -> list[Any]:
     """
-    What stands in the lines *field* of the *record*.
+    The values in the lines *field* of the *record*.
     """
     found = (await user.read(model, record, field))[field]
     told = await user.call(f"{model}.{field.removesuffix('_ids')}", "read", found, list(names))
@@ -92,7 +92,7 @@ async def test_look_tells_who_changed_what(
     assert "config:read" in (await admin.read(LOOK, look, "trouble"))["trouble"]
 
     await let_read(hub, admin)
-    # Somebody else, with the key that the hub made for itself.
+    # Another writer, with the hub's first key.
     async with hub.process.client() as stranger:
         path = f"/configs/{account}/default/config"
         async with stranger.patch(path, json={"tone": "warm"}) as answer:

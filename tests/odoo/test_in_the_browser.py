@@ -1,5 +1,5 @@
 """
-What the forms show, in a browser: Odoo's own tests know only what its server answers.
+The forms in a browser: Odoo's own tests only see the server's answers.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-The wizard that takes over what the old add-on left, pressed in a real Odoo beside a real hub.
+The migration wizard in a real Odoo with a real hub.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ SEALING_KEY = Fernet.generate_key()
 
 def sealed(text: str) -> str:
     """
-    As the old module kept it: its seal, in base64.
+    A value as the old module stores it: encrypted, in base64.
     """
     return base64.b64encode(Fernet(SEALING_KEY).encrypt(text.encode())).decode()
 
@@ -69,7 +69,7 @@ def old_module(odoo: OdooServer) -> Iterator[None]:
 @pytest.fixture
 async def old_settings(hub: Hub, admin: User) -> AsyncIterator[None]:
     """
-    A database in which only the old module was set up.
+    A database in which only the old module is set up.
     """
     connections = await admin.call("ai.hub.connection", "search", [])
     await admin.call("ai.hub.connection", "unlink", connections)
@@ -155,7 +155,7 @@ async def test_old_records_arrive_at_the_hub_once_the_dry_run_was_looked_at(
 
     kept = "\n".join(sql("SELECT to_jsonb(t) FROM ai_hub_migration_line t"))
     kept += "\n".join(sql("SELECT to_jsonb(t) FROM ai_hub_migration t"))
-    # Or else nothing was looked at.
+    # Otherwise nothing was checked.
     assert "Loja Velha" in kept
     for secret in (PASSWORD, "ig-token", hub.key, SIGNING_SECRET, SEALING_KEY.decode()):
         assert secret not in kept

@@ -1,7 +1,7 @@
 """
-The add-on in a real Odoo, a real hub beside it, and somebody who presses the buttons.
+The add-on in a real Odoo with a real hub, used through its buttons.
 
-`make test-odoo` runs it: it takes root, and an Odoo that the lab gets from Debian's mirror.
+`make test-odoo` runs it. It needs root, and an Odoo that the lab gets from Debian's mirror.
 """
 
 from __future__ import annotations
@@ -199,7 +199,7 @@ async def test_hub_that_was_restored_from_a_backup_gets_back_what_it_lost(
     hub: Hub, admin: User, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     account, port = account_of(request), hub.process.port
-    # This hub never had those of the other tests, which would count as lost.
+    # This hub never had the records of other tests, which would count as lost.
     others = await admin.call(CLIENTS, "search", [["active", "in", [True, False]]])
     await admin.call(CLIENTS, "unlink", others)
 
@@ -245,7 +245,7 @@ async def test_hub_that_was_restored_from_a_backup_gets_back_what_it_lost(
 
 async def times_sent(user: User, record: int) -> int:
     """
-    How often a client was sent.
+    The number of times that a client was sent.
     """
     lines = [["res_model", "=", CLIENTS], ["res_id", "=", record], ["state", "=", "done"]]
     count: int = await user.call(OUTBOX, "search_count", lines)
@@ -257,7 +257,7 @@ async def test_line_that_is_sent_twice_is_one_event_to_the_hub(
 ) -> None:
     account = account_of(request)
     client = await new_client(admin, account)
-    # As if Odoo had been killed between the hub's answer and its own commit.
+    # As if Odoo was killed between the hub's answer and its own commit.
     sql(
         "UPDATE ai_hub_outbox SET state = 'pending', next_attempt = now() "
         f"WHERE res_model = '{CLIENTS}' AND res_id = {client}"
@@ -284,7 +284,7 @@ async def test_users_who_save_at_the_same_time_leave_one_truth(
     client = await new_client(admin, account)
     async with odoo.browser() as jar:
         manager = await odoo.user("manager", "manager", jar)
-        # Of these transactions Odoo has to repeat some.
+        # Odoo has to repeat some of these transactions.
         await asyncio.gather(
             *(
                 user.save(CLIENTS, {"description": f"{name} {turn}"}, client)
@@ -342,7 +342,7 @@ async def test_secrets_are_in_no_table_log_or_answer(
             "WHERE schemaname = 'public' AND tablename <> 'ai_hub_secret'"
         )
     )
-    # Or else nothing was looked at.
+    # Otherwise nothing was checked.
     assert hub.process.url in dump
     for secret in ("zq7-unverwechselbar", hub.key, SIGNING_SECRET):
         assert secret not in dump

@@ -1,10 +1,10 @@
 """
-A hub under fire for as long as one likes: ``python -m tests.soak --minutes 20``.
+A long test under failures: ``python -m tests.soak --minutes 20``.
 
-Two servers over one SQLite file take messages of six shops and are killed at random, while crews
-and Chatwoot do everything that they must not do, and events are delivered more than once. At the
-end every message that was acknowledged must have been answered exactly once, in order, or wait
-where it belongs; otherwise the status is 1. Everything listens on 127.0.0.1.
+Two servers over one SQLite file receive messages of six shops and are killed at random, while
+crews and Chatwoot misbehave in every way and repeat events. At the end every acknowledged message
+must be answered exactly once and in order, or have the right stage; otherwise the status is 1.
+Everything listens on 127.0.0.1.
 """
 
 from __future__ import annotations
@@ -46,11 +46,11 @@ from tests.stand_ins.crew import hangs
 
 _MOODY_SHOPS = 4
 _CUSTOMERS_PER_SHOP = 4
-# An answer that was posted is looked for among the newest twenty messages only.
+# The hub only looks for a posted answer among the newest twenty messages.
 _MOST_OPEN = 8
 _PAUSE = (0.2, 3.0)
 _LONG_PAUSE = (10.0, 30.0)
-# Leases, pauses between attempts and answers that never come all end long before.
+# Leases, pauses between attempts and missing answers all time out long before.
 _LONGEST_REST = 900.0
 _ATTEMPTS = "4"
 _RESENDS = 40
@@ -59,10 +59,10 @@ _RESENDS = 40
 @define
 class Traffic:
     """
-    What customers do until they are stopped, and what is answered to their webhooks.
+    The writing customers, and the answers to their webhooks.
 
     Args:
-        open: Chatwoot's ids of the messages that the hub has to do with.
+        open: Chatwoot's ids of the open messages.
     """
 
     webhooks: list[Webhook]
@@ -73,7 +73,7 @@ class Traffic:
 
     async def watch(self, database: Path) -> None:
         """
-        Keep `open` as it is.
+        Update `open`.
         """
         while True:
             self.open = await asyncio.to_thread(open_messages, database)
@@ -81,7 +81,7 @@ class Traffic:
 
     async def write(self, customer: Customer, pause: tuple[float, float]) -> None:
         """
-        Let *customer* write until everybody is stopped.
+        Let *customer* write until all are stopped.
         """
         while not self.stopped:
             await asyncio.sleep(self.chance.uniform(*pause))
@@ -126,7 +126,7 @@ class Traffic:
 @frozen
 class Soak:
     """
-    Everything that takes part in one soak.
+    The participants of one soak.
     """
 
     folder: Path
@@ -143,7 +143,7 @@ class Soak:
 
     async def run(self, seconds: float, chance: random.Random) -> list[str]:
         """
-        Let it all happen for so many *seconds*, then let the hub rest; say what went wrong.
+        Run for this many *seconds*, then let the hub settle; return the faults.
         """
         keeping = [asyncio.create_task(keeper.keep()) for keeper in self.keepers]
         async with self._client() as client:
@@ -160,7 +160,7 @@ class Soak:
                 )
                 for one in self.customers
             ]
-            # From the first trouble on, none of these may end by itself.
+            # From now on none of these may end by itself.
             done, _ = await asyncio.wait(
                 [*keeping, *writing, chaos, watching],
                 timeout=seconds,
@@ -236,7 +236,7 @@ class Soak:
 
     def report(self) -> Iterable[str]:
         """
-        What happened, line by line.
+        The report, line by line.
         """
         written = [message for one in self.customers for message in one.written]
         acknowledged = sum(len(one.acknowledged) for one in self.customers)
@@ -293,14 +293,14 @@ async def _prepared(folder: Path, chance: random.Random) -> AsyncIterator[Soak]:
         ODOO_AI_CONFIG_PUBLIC_URL=f"http://127.0.0.1:{ports[0]}",
         ODOO_AI_CONFIG_PRIVATE_TARGETS="127.0.0.0/8",
         ODOO_AI_CONFIG_DELIVERY_ATTEMPTS=_ATTEMPTS,
-        # The shortest that is allowed.
+        # The shortest lease that is allowed.
         ODOO_AI_CONFIG_LEASE_SECONDS="75",
         ODOO_AI_CONFIG_DATA_DIR=str(folder / "var"),
     )
     async with AsyncExitStack() as stack:
         webhooks = [Webhook(f"http://127.0.0.1:{port}/webhook") for port in ports]
         chatwoot = await stack.enter_async_context(ChatwootStandIn(slowness=0.02).open())
-        # Answers come back as events of both.
+        # Answers come back as events of both webhooks.
         chatwoot.webhooks += webhooks
         shops = []
         for number in range(_MOODY_SHOPS + 2):
@@ -324,7 +324,7 @@ async def _prepared(folder: Path, chance: random.Random) -> AsyncIterator[Soak]:
 async def _main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.soak", description=__doc__)
     parser.add_argument("--minutes", type=float, default=20)
-    parser.add_argument("--seed", type=int, default=None, help="of all that is left to chance")
+    parser.add_argument("--seed", type=int, default=None, help="of all random choices")
     parser.add_argument("--folder", type=Path, help="where to work; it is kept then")
     options = parser.parse_args()
     seed = options.seed if options.seed is not None else random.SystemRandom().randrange(2**32)

@@ -1,5 +1,5 @@
 """
-What goes wrong during a soak: crews and Chatwoot have moods, and processes are killed.
+The failures of a soak: crews and Chatwoot misbehave, and processes are killed.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tests.stand_ins import chatwoot, crew
 from tests.stand_ins.chatwoot import ChatwootStandIn
 from tests.stand_ins.crew import Asked, Behaviour, CrewStandIn
 
-# How long a hub runs between two kills, and Chatwoot between two troubles, in seconds.
+# Seconds that a hub runs between two kills, and Chatwoot between two failures.
 _RUN = (4.0, 40.0)
 _DOWN = (0.0, 3.0)
 _FAIR = (0.5, 6.0)
@@ -30,7 +30,7 @@ _STARTS = 60
 
 def moody(crew_: CrewStandIn, chance: random.Random) -> Behaviour:
     """
-    Everything that a crew may do, most often the right thing.
+    Everything that a crew may do, mostly the right thing.
     """
 
     async def slow(asked: Asked, request: web.Request) -> web.StreamResponse:
@@ -88,10 +88,10 @@ async def trouble(place: ChatwootStandIn, chance: random.Random, met: Counter[st
 @define
 class Keeper:
     """
-    Starts a hub again and again, and kills it as often, until it is told to leave it alone.
+    Starts and kills a hub again and again, until it is told to stop.
 
     Args:
-        kills: What was killed.
+        kills: The killed processes.
     """
 
     folder: Path
@@ -106,7 +106,7 @@ class Keeper:
 
     async def keep(self) -> None:
         """
-        Keep it running until `over`; from `calm` on nothing is killed.
+        Keep the hub running until `over`; after `calm` nothing is killed.
         """
         while not self.over.is_set():
             async with AsyncExitStack() as stack:
@@ -124,10 +124,10 @@ class Keeper:
         for _ in range(_STARTS):
             server = serving(self.folder, *self.arguments, env=self.environment, port=self.port)
             try:
-                # Waiting for it to be ready must not hold up those whom it calls.
+                # Waiting for it to be ready must not block the services that it calls.
                 return await asyncio.to_thread(stack.enter_context, server)
             except AssertionError:
-                # Workers whose parent was killed still finish what they have begun.
+                # Workers of a killed parent still finish their requests.
                 self.kills["start that found the port in use"] += 1
                 await asyncio.sleep(1)
         raise AssertionError((self.folder / "stderr.txt").read_text())

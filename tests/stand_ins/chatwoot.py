@@ -1,9 +1,9 @@
 """
-Chatwoot as its source says it behaves, as far as a hub sees of it.
+The part of Chatwoot that the hub sees, as Chatwoot's source defines it.
 
-Its API takes and lists messages of conversations, with the statuses and the JSON of the real
-one. Every message, the hub's own included, is told to the webhooks, signed and without retries.
-Three things that are easily got wrong are as in the real one: an outgoing message with a
+Its API creates and lists messages of conversations, with the statuses and the JSON of the real
+one. Every message, the hub's own included, is sent to the webhooks, signed and without retries.
+Three details that are easy to miss are as in the real one: an outgoing message with a
 ``source_id`` counts as coming from the channel and is not sent to the customer; the text of an
 outgoing message is a Liquid template; the token of a bot may write but not read.
 """
@@ -47,7 +47,7 @@ _WORDS = {_INCOMING: "incoming", _OUTGOING: "outgoing"}
 @frozen
 class Webhook:
     """
-    Where events go; without a *secret* they are not signed, as before Chatwoot 4.11.
+    A target of events; without a *secret* they are not signed, as before Chatwoot 4.11.
     """
 
     url: str
@@ -57,7 +57,7 @@ class Webhook:
 @frozen
 class Delivery:
     """
-    What became of an event at a webhook; the status is None if there was no answer.
+    The delivery of an event to a webhook; the status is None without an answer.
     """
 
     message_id: int
@@ -69,7 +69,7 @@ class Delivery:
 @define
 class Conversation:
     """
-    A conversation of a customer, with everything that was said in it.
+    A conversation of a customer, with all its messages.
     """
 
     account: int
@@ -116,12 +116,12 @@ class ChatwootStandIn:
 
     Args:
         url: Its base URL; set while it is open.
-        accounts: Which accounts there are; the tokens are of users and bots of all of them.
-        webhooks: What every account tells its events to.
-        failures: What the next calls of the API meet instead of being done, one each.
-        lost_answers: How many of the next posts are done but cut off before they are answered.
-        slowness: Seconds between a post that is done and its answer.
-        deliveries: What became of the events.
+        accounts: The existing accounts; the tokens are of users and bots of all of them.
+        webhooks: The webhooks of every account.
+        failures: The failures of the next calls of the API, one each.
+        lost_answers: How many of the next posts succeed and are cut off before their answer.
+        slowness: Seconds between a successful post and its answer.
+        deliveries: The deliveries of events.
     """
 
     url: str = ""
@@ -139,7 +139,7 @@ class ChatwootStandIn:
 
     def conversation(self, number: int = 301, *, account: int = 1, inbox: int = 7) -> Conversation:
         """
-        The conversation of that number, begun if it is not there.
+        The conversation of that number, created if it does not exist.
         """
         begun = Conversation(account, number, inbox)
         return self._conversations.setdefault((account, number), begun)
@@ -154,7 +154,7 @@ class ChatwootStandIn:
         told: bool = True,
     ) -> dict[str, Any]:
         """
-        Let the customer of a conversation write, and tell it to the webhooks if *told*.
+        Let the customer of a conversation write; if *told*, the webhooks get the event.
         """
         place = self.conversation(conversation, account=account, inbox=inbox)
         source_id = f"wamid.{uuid.uuid4().hex}"
@@ -164,7 +164,7 @@ class ChatwootStandIn:
         self, message: dict[str, Any], webhook: Webhook, *, delivery: str | None = None
     ) -> int | None:
         """
-        Deliver the event of *message* to one *webhook*, and say with what status it answers.
+        Deliver the event of *message* to one *webhook*, and return the status of its answer.
         """
         place = self._conversations[message["account_id"], message["conversation_id"]]
         return await self._deliver(webhook, message, _encoded(place, message), delivery)
@@ -178,14 +178,14 @@ class ChatwootStandIn:
 
     async def events_told(self) -> None:
         """
-        Wait until every event so far has been answered, or has not been in time.
+        Wait until every event so far is answered or has timed out.
         """
         while self._telling:
             await asyncio.gather(*self._telling)
 
     async def tell_again(self, message: dict[str, Any]) -> None:
         """
-        Deliver the event of *message* once more, under another delivery id.
+        Deliver the event of *message* again, under another delivery id.
         """
         place = self._conversations[message["account_id"], message["conversation_id"]]
         self._tell(place, message)
@@ -392,7 +392,7 @@ def _event(place: Conversation, message: dict[str, Any]) -> dict[str, Any]:
     event["conversation"]["id"] = place.id
     event["conversation"]["inbox_id"] = place.inbox
     event["conversation"]["contact_inbox"]["inbox_id"] = place.inbox
-    # The newest public message of the conversation, which need not be this one.
+    # The newest public message of the conversation, not necessarily this one.
     public = next((one for one in reversed(place.messages) if not one["private"]), None)
     shape = event["conversation"]["messages"].pop()
     if public is not None:

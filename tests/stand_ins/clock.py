@@ -14,7 +14,7 @@ from odoo_ai_config.application.ports.clock import Clock
 @define
 class ManualClock(Clock):
     """
-    Stands still until it is told to go on; whoever assigns `time` sets it.
+    A clock that stands still; `tick` or an assignment to `time` sets it.
     """
 
     time: datetime
@@ -28,7 +28,7 @@ class ManualClock(Clock):
 
     def tick(self, by: timedelta = timedelta(seconds=1)) -> datetime:
         """
-        Go on by *by* and tell the new time.
+        Advance by *by*, and return the new time.
         """
         self.time += by
         self._elapsed += by.total_seconds()

@@ -1,8 +1,8 @@
 """
-A crew as a service of its own: it takes tasks as `docs/crews.md` says, and does as it is told.
+A crew as a separate service. It receives tasks as `docs/crews.md` says, and follows a script.
 
-By default it answers at once by repeating what it was asked. `script` is what it does with the
-next tasks, one after the other; `then` is what it does with all others.
+By default it answers at once and repeats the question. `script` has its behaviours for the next
+tasks, one after the other; `then` is its behaviour for all others.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from tests.stand_ins.local_server import listening
 @frozen
 class Asked:
     """
-    A task as it came: the body, parsed and as bytes, the headers, and the port of the sender.
+    A received task: the body, parsed and as bytes, the headers, and the port of the sender.
     """
 
     task: dict[str, Any]
@@ -40,7 +40,7 @@ Behaviour: TypeAlias = Callable[[Asked, web.Request], Awaitable[web.StreamRespon
 
 def answers(text: str | None = None) -> Behaviour:
     """
-    Answer *text*, or what the customer wrote.
+    Answer *text*, or the customer's text.
     """
 
     async def behave(asked: Asked, _request: web.Request) -> web.StreamResponse:
@@ -66,14 +66,14 @@ def replies(
 
 def fails(*, retry_after: str | None = None) -> Behaviour:
     """
-    Be away for now.
+    Fail for now.
     """
     return replies(503, headers=None if retry_after is None else {"Retry-After": retry_after})
 
 
 def hangs() -> Behaviour:
     """
-    Never say anything.
+    Never answer.
     """
 
     async def behave(_asked: Asked, _request: web.Request) -> web.StreamResponse:
@@ -115,7 +115,7 @@ def breaks_off() -> Behaviour:
 
 def signed(secret: str, message_id: str, body: str) -> dict[str, str]:
     """
-    The headers by which the Standard Webhooks' own package signs *body* now.
+    The headers with which the Standard Webhooks package signs *body* now.
     """
     now = datetime.now(UTC)
     return {
@@ -129,9 +129,9 @@ def signed(secret: str, message_id: str, body: str) -> dict[str, str]:
 class CrewStandIn:
     """
     Args:
-        url: Where it takes tasks; set while it is open.
-        secret: What tasks must be signed with, if anything; others are answered with 401.
-        asked: Every task that it took, oldest first.
+        url: Its URL for tasks; set while it is open.
+        secret: The secret that tasks must be signed with, if any; others get a 401.
+        asked: All received tasks, oldest first.
     """
 
     url: str = ""
@@ -158,10 +158,10 @@ class CrewStandIn:
 
     def later(self, text: str, *, api_key: str | None = None, after: float = 0) -> Behaviour:
         """
-        Accept, and answer *text* at the callback address *after* so many seconds.
+        Accept, and answer *text* at the callback URL *after* this many seconds.
 
-        It shows *api_key*, or else signs with its secret. It may well overtake the acceptance.
-        It calls again while nobody is there. `answered_later` gets the status.
+        The answer has *api_key*, or else a signature with the crew's secret. It may overtake the
+        acceptance, and is sent again while the hub is down. `answered_later` gets the status.
         """
 
         async def behave(asked: Asked, _request: web.Request) -> web.StreamResponse:
@@ -193,14 +193,14 @@ class CrewStandIn:
 
     async def calls_made(self) -> None:
         """
-        Wait until every answer that was to come later has been given.
+        Wait until every later answer is given.
         """
         await asyncio.gather(*self._calls)
 
     @asynccontextmanager
     async def open(self, *, port: int = 0) -> AsyncIterator[CrewStandIn]:
         """
-        Take tasks at `url`.
+        Receive tasks at `url`.
         """
         app = web.Application()
         app.router.add_post("/tasks", self._take)

@@ -15,7 +15,7 @@ HOST = "127.0.0.1"
 @asynccontextmanager
 async def listening(app: web.Application, *, port: int = 0) -> AsyncIterator[str]:
     """
-    Serve *app* and tell its URL; connections that hang are cut at the end.
+    Serve *app* and yield its URL; hanging connections are closed at the end.
     """
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0, handler_cancellation=True)
     await runner.setup()

@@ -1,9 +1,9 @@
 """
-Stands in for the package ``ngrok`` on the path of a process: what `tunnel` calls of 1.4 and 1.7.
+Stands in for the package ``ngrok``: the calls of `tunnel` in versions 1.4 and 1.7.
 
-There, too, `forward` gives a task where a loop runs, and fails with ``ValueError`` whose
-arguments may quote the token. What it was asked is written to the file ``NGROK_CALLS``;
-``NGROK_FAILS`` is what it fails with, and ``hang`` lets it wait for ever.
+As in the package, `forward` returns a task if a loop runs, and fails with ``ValueError``, whose
+arguments may quote the token. Calls are written to the file ``NGROK_CALLS``; ``NGROK_FAILS`` is
+the failure, and ``hang`` makes it wait for ever.
 """
 
 from __future__ import annotations

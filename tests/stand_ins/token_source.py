@@ -1,5 +1,5 @@
 """
-Tokens that a test can foresee.
+Predictable tokens for tests.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from odoo_ai_config.application.ports.token_source import TokenSource
 @define
 class CountingTokenSource(TokenSource):
     """
-    Counts instead of drawing: distinct, repeatable, and no secret. For tests only.
+    Counts instead of drawing random tokens: distinct, repeatable, not secret. For tests only.
     """
 
     drawn: int = 0

@@ -22,7 +22,7 @@ _BYTE_ORDER_MARK = "\ufeff"
 
 class JsonYamlCodec(YamlCodec):
     """
-    Takes and writes JSON, which is YAML 1.2 too; it is quick, and knows no comments.
+    Reads and writes JSON, which is also YAML 1.2; it is fast and does not keep comments.
     """
 
     def __init__(self, max_length: int = 256 * 1024) -> None:

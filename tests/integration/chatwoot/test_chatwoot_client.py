@@ -258,7 +258,7 @@ async def test_connection_is_kept_for_the_next_answer(chatwoot: HttpChatwootClie
 
 def shape(value: Any) -> Any:
     """
-    What a JSON value is made of, whatever it says.
+    The structure of a JSON value, without its content.
     """
     if isinstance(value, dict):
         return {key: shape(item) for key, item in value.items()}

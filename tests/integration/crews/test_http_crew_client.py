@@ -218,7 +218,7 @@ async def test_answers_that_say_nothing(
         b"<html>It works!</html>",
         gzip.compress(b'{"answer": {"text": "sim"}}', mtime=0),
         b" " * (MOST_BYTES + 1),
-        # The last of two would decide in silence whether the customer reads it.
+        # The last of two names would silently decide whether the customer reads it.
         b'{"content": "nota", "private": true, "private": false}',
         b'{"answer": {"text": "a"}, "answer": {"text": "b"}}',
         b'{"answer": {"text": "a", "text": "b"}}',
@@ -421,7 +421,7 @@ class LineWith(Protocol):
 @pytest.fixture
 async def line_with() -> AsyncIterator[LineWith]:
     """
-    Makes lines whose crews may be in these places, which are resolved by *names*.
+    Makes clients whose crews may be in these places, which *names* resolves.
     """
     async with AsyncExitStack() as stack:
 
@@ -465,7 +465,7 @@ async def test_hub_is_not_led_into_its_own_network(
 ) -> None:
     line = line_with()
 
-    # Not every machine's resolver knows every way to write its own address.
+    # Not every resolver knows every form of the machine's own address.
     with pytest.raises((TargetForbiddenError, CrewUnavailableError)):
         await line.ask(crew_at(address.format(port_of(server))), task(), secret=None)
 
@@ -524,7 +524,7 @@ async def test_name_that_points_elsewhere_later_is_checked_again(
     line = line_with(HERE, names=names)
     address = f"http://crew.example:{port_of(server)}/tasks"
     await line.ask(crew_at(address), task(), secret=None)
-    # As if the connection and what is remembered of the name had grown old.
+    # As if the connection and the cached address were old.
     await line.sessions.close()
 
     with pytest.raises(TargetForbiddenError):

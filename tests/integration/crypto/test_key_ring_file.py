@@ -66,7 +66,7 @@ def secrets_in(path: Path) -> list[str]:
 
 def started_together(path: Path, what: str, *, processes: int) -> list[str]:
     """
-    What that many processes printed which were let go at the same moment.
+    The output of this many processes that continued at the same moment.
     """
     running = [
         subprocess.Popen(
@@ -347,7 +347,7 @@ def test_wrong_ring_put_in_place_while_running_is_refused_and_logged_once(
     (tmp_path / "wrong.json").replace(path)
     with capture_logs() as logged:
         assert server.ring_trouble is RingTrouble.FOREIGN
-        # A tenant that came now would be lost at the next start with the right ring.
+        # A new tenant would be lost at the next start with the right ring.
         assert server.new_tenant_key(TENANT, at=NOW).master_id == right
         assert server.current_master_id == right
         with pytest.raises(InvalidKeyRingError, match=right):
@@ -525,7 +525,7 @@ def test_mistyped_keys_end_neither_in_a_file_nor_in_a_message(
 def test_ring_from_the_environment_changes_there_only(path: Path, clock: ManualClock) -> None:
     chosen = key_ring_source(in_base64("first", "second"), default=path, clock=clock)
     first, second = chosen.ring().ids
-    # Whoever sets the keys says which one is to be used.
+    # The operator who sets the keys says which one is current.
     assert chosen.ring().newest.id == first
     with pytest.raises(InvalidKeyRingError, match="ODOO_AI_CONFIG_KEYRING"):
         chosen.add()

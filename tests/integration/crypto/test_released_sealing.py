@@ -1,8 +1,8 @@
 """
-What earlier versions sealed; `tests/fixtures/released` tells how it came to be.
+Values that earlier versions sealed; `tests/fixtures/released` tells how they were made.
 
-The second half reads the same bytes with the cipher alone, by the description in
-docs/security.md: a form that changed on both sides at once would pass the first half only.
+The second half reads the same bytes with the cipher alone, as docs/security.md describes: a form
+that changes on both sides at once would only pass the first half.
 """
 
 from __future__ import annotations

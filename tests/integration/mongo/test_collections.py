@@ -16,7 +16,7 @@ from tests.stand_ins.clock import ManualClock
 from tests.unit.application.memory_hub import ANYBODY
 
 KEY = collection_key()
-# A push of so many takes longer than short transactions wait for one another.
+# A push of this many takes longer than short transactions wait for each other.
 MANY = 1_500
 
 

@@ -61,7 +61,7 @@ def stores(database: MongoDatabase) -> Stores:
 @pytest.fixture
 def failing(database: MongoDatabase) -> Failing:
     """
-    Makes the server fail the commands that are named, as often as *mode* says.
+    Makes the server fail the named commands, as often as *mode* says.
     """
 
     async def set_up(**point: Any) -> None:
@@ -203,9 +203,9 @@ async def test_cancelled_commit_leaves_no_transaction_behind(
         commit.cancel()
         with pytest.raises(asyncio.CancelledError):
             await commit
-        # What had begun was brought to its end first.
+        # The transaction that had begun was finished first.
         assert key() in await stores.config.current([key()])
-    # Nothing holds the documents, and the caller's doubt can be settled by asking again.
+    # No lock holds the documents, and the caller can ask again whether the commit succeeded.
     with pytest.raises(IdempotencyKeyTakenError):
         await stores.config.commit(everything())
     assert len(await stores.config.history(key())) == 1

@@ -44,7 +44,7 @@ async def database(mongo_uri: str, stopwatch: Stopwatch) -> AsyncIterator[MongoD
 @pytest.fixture
 def elsewhere(database: MongoDatabase) -> MongoConfigStore:
     """
-    The same data as another process sees it.
+    The same data in another process.
     """
     return MongoConfigStore(MongoDatabase(database.client, database.name))
 
@@ -57,7 +57,7 @@ async def test_revocation_by_another_process_is_seen_within_two_seconds(
     assert await keys.api_key("a1") == api_key()
     await elsewhere.commit(Changeset(api_keys=(REVOKED,)))
     stopwatch.seconds += 1.9
-    # Not asked again: this is what the memory is for.
+    # Not asked again: the cache has it.
     assert await keys.api_key("a1") == api_key()
     stopwatch.seconds += 0.1
     assert await keys.api_key("a1") == REVOKED

@@ -1,5 +1,5 @@
 """
-What is in the databases of today. It stays as it is, whatever code writes and reads it.
+The records of existing databases. Their form stays the same, whatever code reads and writes them.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ from tests.mongo_server import open_client, temporary_database
 
 Records = dict[str, list[dict[str, Any]]]
 STORED: Final = Path(__file__).parents[2] / "fixtures" / "mongo_records.json"
-# The database or the store makes these up.
+# The database or the store generates these.
 MADE_UP: Final = {"revisions": "_id", "audit": "_id", "messages": "arrival"}
 
 AUTHORED: Final = revision(authored=AuthoredYaml("name: Loja # ação\n"), name="Loja")
@@ -154,7 +154,7 @@ async def test_records_of_today_are_written(
 
 
 def comparable(collection: str, records: list[dict[str, Any]]) -> list[list[tuple[str, str]]]:
-    # The order of fields counts in what is embedded: queries name some of it as a whole.
+    # The order of fields matters in embedded documents: queries compare some as a whole.
     return sorted(
         sorted(
             (name, json_util.dumps(value))

@@ -1,5 +1,5 @@
 """
-Data keys that are remembered to seal with.
+The cache of data keys for sealing.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ async def test_remembered_key_seals_until_a_commit_finds_its_successor(
     assert await others.secrets.add_key(NEW, successor_of=OLD)
     assert await stores.secrets.sealing_key(OLD.tenant) == OLD
     sealing = Changeset(secrets=(secret(),), sealed_under=OLD)
-    # The old key is there still, and would do for one who had just read it.
+    # The old key still exists, and would be valid for a caller that just read it.
     with pytest.raises(TenantKeyChangedError):
         await stores.config.commit(sealing)
     assert await stores.secrets.sealing_key(OLD.tenant) == NEW

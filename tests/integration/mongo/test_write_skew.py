@@ -49,7 +49,7 @@ async def side_by_side(
     patch: pytest.MonkeyPatch, held: Coroutine[Any, Any, Any], other: Coroutine[Any, Any, Any]
 ) -> list[Any]:
     """
-    What both come to if *other* runs while *held* has written all, and nobody sees it yet.
+    The outcomes of both if *other* runs after *held* has written everything and before it commits.
     """
     commit = transaction._commit
     written, released = asyncio.Event(), asyncio.Event()
@@ -64,7 +64,7 @@ async def side_by_side(
     first = asyncio.create_task(held)
     await written.wait()
     second = asyncio.create_task(other)
-    # One that collides tries again until the first is through; one that does not is done.
+    # A conflicting commit retries until the first is done; another one is finished.
     await asyncio.wait([second], timeout=0.2)
     released.set()
     return list(await asyncio.gather(first, second, return_exceptions=True))
@@ -162,7 +162,7 @@ def accepting(name: str) -> Changeset:
 
 async def order_of_conversation(stores: Stores) -> list[str]:
     """
-    The open messages of a conversation, each claimed and done before the next can be.
+    The open messages of a conversation, each claimed and finished before the next.
     """
     claim_limits, order = ClaimLimits(total=99, per_tenant=99, in_hand={}), []
     while heads := await stores.inbox.claim(claim_limits, now=AT + DAY, until=AT + 2 * DAY):
@@ -239,7 +239,7 @@ async def test_messages_of_a_tenant_do_not_collide_in_the_record_of_its_keys(
         for one in (message(f"message-{number}", str(number)) for number in range(9))
     ]
     await stores.config.commit(Changeset(new_tenant_key=OLD))
-    # Makes the collections, which they would collide in too.
+    # Creates the collections, which would also conflict.
     await stores.config.commit(first)
     monkeypatch.setattr(transaction, "_ATTEMPTS", 1)
     await asyncio.gather(*map(stores.config.commit, others))
@@ -290,7 +290,7 @@ async def test_claims_of_the_same_thing_collide(
     claims: list[ChannelClaim],
     mappings: list[MappingRevision],
 ) -> None:
-    # Makes the collection, which they would collide in too.
+    # Creates the collection, which would also conflict.
     await stores.config.commit(Changeset(mappings=(mapping("9", "9", tenant="z"),)))
     if mappings[0].version > 1:
         before = tuple(mapping("1", name, tenant=name) for name in ("a", "b"))

@@ -1,5 +1,5 @@
 """
-A SQLite file for the tests that look into one; those of MongoDB have fixtures of their own.
+A SQLite file for the tests of SQLite's stores; those of MongoDB have their own fixtures.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """
-Another process on the same file, told on its command line what to do.
+Another process on the same file. Its command line says what to do.
 
-It says on its standard output, a line each, what it has done.
+It prints a line for each thing that it has done.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ PADDING = "x" * 2000
 
 def event(tenant: str, version: int) -> Changeset:
     """
-    What a credentials event writes; every part of it can be found again by *version*.
+    The changeset of a credentials event; *version* identifies each of its parts.
     """
     first = version == 1
     return Changeset(
@@ -76,7 +76,7 @@ async def write_forever(stores: Stores) -> None:
 
 async def succeed(stores: Stores, times: int, author: str) -> None:
     """
-    Write the next version of one document, whatever it is by then, *times* times.
+    Write the next version of one document, *times* times.
     """
     for _ in range(times):
         while True:

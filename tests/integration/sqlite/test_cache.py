@@ -38,7 +38,7 @@ MESSAGE = IncomingMessage(ChatwootId("1"), ChatwootId("1"))
 @pytest.fixture
 def readings(database: SqliteDatabase) -> list[str]:
     """
-    What the readers' connections execute.
+    The statements of the readers' connections.
     """
     executed: list[str] = []
     for idle in database._reader._idle:
@@ -61,7 +61,7 @@ def deny_commits(database: SqliteDatabase) -> None:
 
 async def test_own_commits_are_not_read_back(stores: Stores, readings: list[str]) -> None:
     await stores.config.commit(everything())
-    # A push of a collection asks for what an earlier one has left.
+    # A push of a collection looks for the rest of an earlier one.
     readings.clear()
     await stores.config.current([key()])
     await stores.channels.current([mapping().mapping.key])
@@ -225,7 +225,7 @@ async def test_reading_of_the_routing_table_outlives_a_caller_who_gives_up(
         await stores_over(other).config.commit(Changeset(mappings=(mapping(),)))
     impatient = asyncio.create_task(stores.channels.table_for(MESSAGE))
     patient = asyncio.create_task(stores.channels.table_for(MESSAGE))
-    # As far as the reading, which takes two thread switches.
+    # Until the read, which takes two thread switches.
     while not impatient.done():
         await asyncio.sleep(0)
         impatient.cancel()
@@ -234,7 +234,7 @@ async def test_reading_of_the_routing_table_outlives_a_caller_who_gives_up(
 
 def lookup(_connection: sqlite3.Connection, _key: str) -> str | None:
     """
-    Stands for a lookup whose rows a test puts into the cache itself.
+    A lookup whose rows the test puts into the cache itself.
     """
 
 
@@ -297,7 +297,7 @@ def test_row_of_a_commit_under_way_is_neither_given_nor_taken_in() -> None:
     keep(cache, 1, a="old", b="other")
     cache.announce(2, {(lookup, "a"): "new"})
     assert (found(cache, "a"), found(cache, "b")) == (None, {"b": "other"})
-    # The database is at one number or the other.
+    # The database has one change number or the other.
     keep(cache, 1, a="old")
     keep(cache, 2, a="new", c="another")
     cache.observe(2)

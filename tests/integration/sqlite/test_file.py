@@ -57,7 +57,7 @@ def mode_of(path: Path) -> int:
 @contextmanager
 def foreign(path: Path) -> Iterator[sqlite3.Connection]:
     """
-    A connection that knows nothing of the hub.
+    A connection of another program.
     """
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         yield connection
@@ -66,7 +66,7 @@ def foreign(path: Path) -> Iterator[sqlite3.Connection]:
 @contextmanager
 def largest_file(size: int) -> Iterator[None]:
     """
-    Make writes beyond *size* fail, as a disk does that takes no more.
+    Make writes beyond *size* fail, like a full disk.
     """
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
@@ -181,7 +181,7 @@ async def test_file_that_another_process_locks_is_an_outage_until_it_is_free(
         assert caught.value.failure is StoreFailure.BUSY
         with pytest.raises(StoreUnavailableError):
             await stores.config.check()
-        # Readers do not mind a writer.
+        # A writer does not block readers.
         assert await stores.config.current([key()]) == {}
         connection.execute("ROLLBACK")
     await stores.config.check()
@@ -265,7 +265,7 @@ async def test_full_disk_is_an_outage_and_what_was_there_stays(
     assert isinstance(caught.value.__cause__, sqlite3.OperationalError)
     assert caught.value.failure is StoreFailure.DISK_FULL
     assert await stores.config.current([key()]) == {key(): revision()}
-    # The limit was that of the connection, which the failure has replaced: there is room again.
+    # The limit belongs to the connection, which the failure replaced: there is room again.
     await stores.config.commit(Changeset(revisions=(large,)))
     assert await stores.config.current([key()]) == {key(): large}
 
@@ -275,7 +275,7 @@ async def test_check_writes(database: SqliteDatabase, stores: Stores) -> None:
     with pytest.raises(StoreUnavailableError) as caught:
         await stores.config.check()
     assert caught.value.failure is StoreFailure.READ_ONLY
-    # The limit was that of the connection, which the failure has replaced.
+    # The limit belongs to the connection, which the failure replaced.
     await stores.config.check()
 
 
@@ -285,7 +285,7 @@ async def test_failure_is_known_to_the_check_however_lately_something_was_writte
     await stores.config.commit(Changeset(revisions=(revision(),)))
     size = Path(f"{path}-wal").stat().st_size
     with largest_file(size):
-        # The commit of this very moment shows that there can be another.
+        # This commit shows that another one can succeed.
         await stores.config.check()
         with pytest.raises(StoreUnavailableError):
             await stores.config.commit(Changeset(revisions=(revision(version=2),)))
@@ -308,12 +308,12 @@ async def test_check_after_a_failed_write_needs_room_for_an_event_and_not_for_a_
             with pytest.raises(StoreUnavailableError) as caught:
                 await stores.config.check()
             assert caught.value.failure is StoreFailure.IO_ERROR
-        # What clients write is what counts: one write that succeeds ends it.
+        # Writes of clients count: one success ends the failure.
         await stores.config.commit(Changeset(revisions=(revision(version=2),)))
         await stores.config.check()
         with pytest.raises(StoreUnavailableError):
             await stores.config.commit(Changeset(revisions=(large,)))
-    # Nobody need write for it to be over.
+    # The failure ends without a write, too.
     with foreign(path) as connection:
         tables = "SELECT (SELECT value FROM sequence), (SELECT count(*) FROM changes)"
         before = connection.execute(tables).fetchall()
@@ -331,7 +331,7 @@ async def test_check_leaves_nothing_behind_that_others_have_to_hear_of(
         version = connection.execute("PRAGMA data_version").fetchone()
         await stores.config.check()
         assert connection.execute(tables).fetchall() == before
-        # It went the whole way all the same.
+        # It was committed all the same.
         assert connection.execute("PRAGMA data_version").fetchone() != version
 
 
@@ -372,7 +372,7 @@ async def test_nothing_is_acknowledged_any_more_once_the_log_is_gone(
             await config.check()
         assert caught.value.failure is StoreFailure.LOG_REMOVED
         assert not log.exists()
-    # What was acknowledged before is there after a stop that was gentle.
+    # Acknowledged writes are stored after a clean stop.
     with open_sqlite(path) as database:
         found = await stores_over(database).config.history(key())
         assert revision() in found
@@ -404,7 +404,7 @@ async def test_program_notices_that_a_newer_one_has_changed_the_tables(
         change = "ALTER TABLE documents ADD COLUMN more TEXT;\n"
         newer.setattr(schema, "_MIGRATIONS", (*schema._MIGRATIONS, change))
         schema.migrate(connection)
-    # Memory is good for the turn of the loop in which it was last compared with the file.
+    # The cache is valid for the loop iteration in which it was compared with the file.
     await asyncio.sleep(0)
     attempts: tuple[Callable[[], Awaitable[object]], ...] = (
         lambda: stores.config.current([key()]),

@@ -22,7 +22,7 @@ from tests.contract.stores import Stores
 @pytest.fixture
 def statements(database: SqliteDatabase) -> list[str]:
     """
-    What the writer's connection executes.
+    The statements of the writer's connection.
     """
     executed: list[str] = []
     database._writer._connection.get().set_trace_callback(executed.append)
@@ -44,7 +44,7 @@ async def test_commits_at_one_time_share_a_transaction(
 async def test_commits_during_a_transaction_share_the_next(
     stores: Stores, database: SqliteDatabase, statements: list[str]
 ) -> None:
-    # Whoever writes the first one is held up until all others are handed in.
+    # The first commit waits until all others are submitted.
     loop = asyncio.get_running_loop()
     begun, handed_in = asyncio.Event(), asyncio.Event()
 
@@ -58,7 +58,7 @@ async def test_commits_during_a_transaction_share_the_next(
     others = []
     for number in range(10):
         others.append(asyncio.create_task(stores.config.commit(document(number))))
-        # Each in a turn of its own.
+        # Each in its own loop iteration.
         await asyncio.sleep(0)
         await asyncio.sleep(0)
     handed_in.set()
@@ -92,7 +92,7 @@ async def test_refused_commit_disturbs_no_other_in_its_transaction(
     ]
     assert statements.count("COMMIT") == 1
     assert [str(tenant) for tenant in await stores.config.tenants()] == ["t0", "t10", "t11"]
-    # The refused ones can be written once what was wrong with them is mended.
+    # The refused ones can be written once they are corrected.
     await asyncio.gather(*(stores.config.commit(document(n)) for n in (1, 2, 3)))
 
 
@@ -163,7 +163,7 @@ async def test_commit_of_a_cancelled_caller_is_made_and_disturbs_no_other(
     stores: Stores,
 ) -> None:
     tasks = [asyncio.create_task(stores.config.commit(document(n))) for n in range(10)]
-    # Handed in, but not yet answered.
+    # Submitted, but not yet answered.
     await asyncio.sleep(0)
     for task in tasks[::2]:
         task.cancel()

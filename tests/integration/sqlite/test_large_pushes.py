@@ -43,7 +43,7 @@ def small_slices(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def change_to(stores: Stores, *items: Item, day: int = 0) -> CollectionChange:
     """
-    What makes a collection of *items*, whatever it was.
+    The change that replaces a collection with *items*.
     """
     head = await stores.collections.head(KEY)
     digests = await stores.collections.digests(KEY)
@@ -59,7 +59,7 @@ async def put(stores: Stores, *items: Item, day: int = 0) -> None:
 
 async def contents(stores: Stores) -> dict[str, object]:
     """
-    What every way of reading tells, which is the same.
+    The content of the collections, by every way of reading.
     """
     page = await stores.collections.page(KEY, Position(0, 0), limit=100)
     assert page is not None
@@ -85,7 +85,7 @@ def leftovers(path: Path) -> list[int]:
 
 class Dying(SqliteDatabase):
     """
-    A database whose process is gone after some writes.
+    A database whose process dies after some writes.
     """
 
     writes_left = 1000
@@ -99,7 +99,7 @@ class Dying(SqliteDatabase):
 
 async def cut_off(path: Path, writes: int) -> bool:
     """
-    Push while only so many *writes* are done, and say whether that was enough for all.
+    Push with only this many *writes*; return whether that was enough.
     """
     dying = Dying(path)
     dying.open()
@@ -130,7 +130,7 @@ async def test_push_that_is_cut_off_anywhere_is_there_as_a_whole_or_not(
             assert found in (old, new)
             seen.append(found == new)
             if writes % 2:
-                # Whoever comes next goes on from there, before anybody tidied up or after it.
+                # The next push continues from there, before or after the clean-up.
                 await put(stores, *(item(name, version=3) for name in NAMES[:2]), day=2)
                 there = await stores.collections.items(KEY, [*NAMES, "gone"])
                 assert list(there) == NAMES[:2]
@@ -210,7 +210,7 @@ async def test_short_writes_go_before_long_ones(database: SqliteDatabase) -> Non
     writes = [asyncio.create_task(database.write(hold_up))]
     for what, long in (("long 1", True), ("long 2", True), ("short 1", False), ("short 2", False)):
         writes.append(asyncio.create_task(database.write(note(what), long=long)))
-        # Each in a turn of its own.
+        # Each in its own loop iteration.
         await asyncio.sleep(0)
         await asyncio.sleep(0)
     handed_in.set()
@@ -236,7 +236,7 @@ async def test_long_write_is_answered_although_one_that_goes_before_it_breaks_do
 
     async def handed(write: Write[T], *, long: bool = False) -> asyncio.Task[T]:
         task = asyncio.create_task(database.write(write, long=long))
-        # Each in a turn of its own.
+        # Each in its own loop iteration.
         await asyncio.sleep(0)
         await asyncio.sleep(0)
         return task

@@ -69,7 +69,7 @@ async def test_message_that_comes_with_something_else_is_heard_of(
 
 async def steps_of(database: SqliteDatabase, work: Callable[[], Awaitable[object]]) -> int:
     """
-    How many instructions of SQLite's machine the readers and the writer take for *work*.
+    The number of SQLite's virtual machine instructions for *work*.
     """
     steps = 0
 
@@ -158,7 +158,7 @@ async def test_messages_of_an_earlier_version_have_no_claims_yet(
         with closing(sqlite3.connect(path, isolation_level=None)) as connection:
             connection.execute("PRAGMA journal_mode = WAL")
             schema.migrate(connection)
-            # As it was written then: without the count behind its lane and the number of replays.
+            # As it was written then: without the lane's counter and the number of replays.
             *row, _claims, lane = message_row(message())
             columns = f"number, {MESSAGE_COLUMNS.removesuffix(', claims')}, lane, head"
             places = ", ".join("?" * (len(row) + 3))

@@ -81,7 +81,7 @@ async def assert_whole(stores: Stores, acknowledged: dict[str, int]) -> None:
             assert await stores.inbox.find(received.id) == received
         mapped = [one for one in snapshot.mappings if one.mapping.owner == owner(tenant)]
         assert mapped == ([written[-1].mappings[0]] if written else [])
-        # Nothing of the event that was under way, not even the first thing it writes.
+        # No part of the interrupted event, not even its first write.
         (unwritten,) = event(tenant, len(history) + 1).messages
         assert await stores.inbox.find(unwritten.id) is None
         following = IdempotencyKey("caller", f"{tenant}-{len(history) + 1}")
