@@ -1,10 +1,9 @@
 """
-Imports the modules named as arguments and reports what that did beside defining names.
+Imports the modules named as arguments and reports side effects.
 
-Runs in an interpreter of its own, since what is imported once stays imported. Prints
-one JSON object: the root packages that are loaded afterwards, and the side effects that
-start in our own module code. What a third-party package does while it is imported is
-its own affair: between its code and ours there is always a frame of importlib.
+Runs in a fresh interpreter, since imports are cached. Prints one JSON object: the loaded root
+packages, and the side effects that start in our own modules. Side effects of third-party packages
+do not count: between their code and ours there is always a frame of importlib.
 """
 
 from __future__ import annotations

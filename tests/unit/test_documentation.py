@@ -16,7 +16,7 @@ HEADING = re.compile(r"^#{1,6}\s+(.+?)\s*#*$", re.MULTILINE)
 
 def anchors(page: str) -> set[str]:
     """
-    What GitHub makes of the headings of a page; a repeated heading is not linked to here.
+    GitHub's anchors of the headings of a page; repeated headings are not supported.
     """
     headings = HEADING.findall(FENCE.sub("", page))
     return {

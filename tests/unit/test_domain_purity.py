@@ -4,9 +4,9 @@ import sys
 
 import grimp
 
-# Standard library that waits, remembers, asks the machine or draws at random. The
-# contract of import-linter forbids what is named there; this list is what makes the
-# rest of the standard library an allow-list.
+# Modules of the standard library that wait, keep state, read the machine or are random. The
+# contract of import-linter only forbids named modules; with this list the rest of the standard
+# library is an allow-list.
 IMPURE_STDLIB = frozenset(
     {
         "asyncio",
@@ -66,6 +66,6 @@ def external_imports_of(layer: str) -> set[str]:
 
 def test_domain_imports_pure_standard_library_and_attrs_only() -> None:
     found = external_imports_of("odoo_ai_config.domain")
-    # An empty answer would mean that the graph is not the one of this package.
+    # An empty result would mean that the graph is not that of this package.
     assert found & {"attr", "attrs"}
     assert found - ALLOWED == set()

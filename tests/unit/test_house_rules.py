@@ -1,8 +1,8 @@
 """
-Rules of the house that neither ruff nor import-linter can state, read off the syntax tree.
+House rules that neither ruff nor import-linter can state, checked on the syntax tree.
 
-Each rule is a function that yields the places which break it. One test runs all of them
-over the real tree; another shows that each still catches an offender.
+Each rule is a function that yields violations. One test runs all of them over the real tree;
+another shows that each still catches a violation.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ EMPTY_MODULE_NAMES = {
     "utils",
 }
 DOMAIN_BASES = re.compile(r"\w*Error|(Int|Str)?(Enum|Flag)|Protocol")
-# What is computed has threads of its own, those of `off_loop.py`; these wait for files.
+# Computation has its own threads in `off_loop.py`; these threads wait for files.
 WAITING_FOR_FILES = {
     "adapters/system/revoked_keys.py",
     "entrypoints/container.py",
     "entrypoints/http/platform/pages.py",
 }
-# Where everything that nobody foresaw ends in a 500 without a stack.
+# Where unexpected errors end as a 500.
 BROAD_EXCEPTS_ALLOWED = {"entrypoints/http/platform/request_trace.py"}
 
 
@@ -52,7 +52,7 @@ def classes(tree: ast.Module) -> Iterator[ast.ClassDef]:
 
 def bare_name(expression: ast.expr) -> str:
     """
-    What an expression calls itself without its package and its parameters.
+    The name of an expression without its package and parameters.
     """
     return ast.unparse(expression).partition("[")[0].partition("(")[0].rpartition(".")[2]
 
@@ -118,7 +118,7 @@ def port_methods_with_a_body_to_inherit(path: str, tree: ast.Module) -> Iterator
 @cache
 def use_cases() -> frozenset[str]:
     """
-    What can be awaited and is named as an order is; a `Sealer` is a part of several.
+    Classes with an async ``__call__`` and an imperative name; a `Sealer` is a part of several.
     """
     return frozenset(
         cls.name

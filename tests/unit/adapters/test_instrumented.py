@@ -23,7 +23,7 @@ RENAMED = {"find": "message", "page": "messages", "prune": "prune_messages"}
 
 class Observed:
     """
-    Keeps the names of the operations that were timed.
+    Records the names of timed operations.
     """
 
     def __init__(self) -> None:
@@ -68,7 +68,7 @@ async def test_every_method_of_a_port_is_timed_or_is_known_not_to_be(
 
 
 async def called(method: Callable[..., Any]) -> None:
-    # Most of them need arguments: what fails is timed too.
+    # Most of them need arguments, but failures are timed, too.
     try:
         result = method()
         if inspect.isawaitable(result):

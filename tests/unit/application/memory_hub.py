@@ -1,5 +1,5 @@
 """
-Every use case over memory stores, a clock that stands still and a vault that protects nothing.
+All use cases over memory stores, a clock that stands still and a vault without encryption.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def write(
 @frozen(init=False)
 class MemoryHub(Services):
     """
-    The use cases as `build_services` makes them, and the memory that they work on.
+    The use cases of `build_services`, and the memory that they work on.
     """
 
     state: MemoryState

@@ -171,7 +171,7 @@ async def test_pages_lead_on(hub: MemoryHub) -> None:
 
 class CountingStore(MemoryCollectionStore):
     """
-    Notes every look at items.
+    Records every read of items.
     """
 
     looks = 0
@@ -212,7 +212,7 @@ async def test_expired_and_odd_cursors_are_refused(hub: MemoryHub) -> None:
 @frozen
 class Late(MemoryCollectionStore):
     """
-    Answers with the head as it was at first, whatever has happened since.
+    Always returns the first head, whatever happens later.
     """
 
     first: CollectionHead

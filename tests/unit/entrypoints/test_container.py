@@ -33,7 +33,7 @@ def settings_of(folder: Path, **environment: str) -> Settings:
 
 
 def is_a(value: object, port_or_class: object) -> bool:
-    # Adapters subclass their ports, which are no runtime protocols.
+    # Adapters subclass their ports, which are not runtime protocols.
     return port_or_class in type(value).__mro__
 
 

@@ -47,12 +47,12 @@ HASTY = Capacity(total=8, per_tenant=4, grace=0)
 @define(eq=False)
 class Desk(CrewClient):
     """
-    A crew that answers what it is let answer.
+    A crew whose answers a test controls.
 
     Args:
-        asked: Numbers of the messages, in the order in which they were asked.
+        asked: Numbers of the messages, in the order of the questions.
         hung: Those that it does not answer until `open` is set.
-        faults: What comes up instead of an answer, once each.
+        faults: Errors in place of an answer, once each.
     """
 
     asked: list[int] = field(factory=list)
@@ -88,7 +88,7 @@ class World:
 
     async def receive(self, number: int, *, account: int = 1) -> MessageId:
         """
-        A message in a conversation of its own.
+        Receive a message in its own conversation.
         """
         body = payload(number, conversation=300 + number, account=account)
         return (await Hub(self.services).receive(body)).id
@@ -111,7 +111,7 @@ async def until(condition: Callable[[], bool]) -> None:
 
 async def in_no_time(condition: Callable[[], bool]) -> None:
     """
-    Let the others run until *condition* holds, while no timer of the event loop ends.
+    Let other tasks run until *condition* holds, without waiting for a timer.
     """
     loop = asyncio.get_running_loop()
     now = loop.time()
@@ -260,7 +260,7 @@ async def test_lines_about_a_fault_name_the_request_and_the_message(world: World
 
 class Broken(MemoryConfigStore):
     """
-    A store with a fault in it that shows whenever a message is put off.
+    A store that fails whenever a message is deferred.
     """
 
     async def commit(self, changeset: Changeset) -> None:
@@ -310,7 +310,7 @@ async def test_tenant_whose_crew_hangs_does_not_keep_the_others_waiting(world: W
 
 class Watched(MemoryMessageInbox):
     """
-    An inbox that counts the looks into it, and the claims that came to nothing.
+    An inbox that counts reads and claims without a result.
     """
 
     def __init__(self, state: MemoryState) -> None:
@@ -447,7 +447,7 @@ async def test_store_that_was_away_is_asked_again(world: World) -> None:
 @define
 class Set(Clock):
     """
-    A clock that somebody has set.
+    A clock that was set.
     """
 
     by: timedelta = timedelta()
@@ -484,7 +484,7 @@ async def test_nothing_waits_for_a_clock_that_was_set_back(world: World, when: s
 
 class Forgetful(MemoryConfigStore):
     """
-    A store that is away for the first commit of an answer.
+    A store that is unavailable for the first commit of an answer.
     """
 
     async def commit(self, changeset: Changeset) -> None:
@@ -505,7 +505,7 @@ async def test_delivery_that_cannot_be_written_down_is_left_as_it_is(world: Worl
 
 class Faulty(MemoryMessageInbox):
     """
-    An inbox with a fault in it that shows once.
+    An inbox that fails once.
     """
 
     def __init__(self, state: MemoryState) -> None:

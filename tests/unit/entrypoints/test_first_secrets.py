@@ -1,5 +1,5 @@
 """
-What a first start makes, so that an operator and Chatwoot can come in.
+The first secrets of a new hub, for its operator and Chatwoot.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ async def started(
     change: ChatwootChange | None = None,
 ) -> FirstSecrets:
     """
-    One start, and afterwards perhaps a *change* of the settings of account 1.
+    Start once, then apply an optional *change* of the settings of account 1.
     """
     settings = read_settings(
         folder=folder,

@@ -1,5 +1,5 @@
 """
-What a program that uses the hub as a library loads of what it does not need.
+A program that uses the hub as a library does not load what it does not need.
 """
 
 from __future__ import annotations

@@ -99,7 +99,7 @@ async def test_background_work_goes_on_after_an_error_that_nobody_foresaw() -> N
         working.cancel()
         with suppress(asyncio.CancelledError):
             await working
-    # One that repeats is told once.
+    # A repeated error is logged once.
     assert [(line["event"], str(line["exc_info"])) for line in logged] == [
         ("background_failed", "a"),
         ("background_failed", "c"),

@@ -152,7 +152,7 @@ def test_address_that_may_be_asked(address: str) -> None:
 
 class Resolver(AbstractResolver):
     """
-    Resolves everything to the same addresses.
+    Resolves every name to the same addresses.
     """
 
     def __init__(self, *addresses: str) -> None:

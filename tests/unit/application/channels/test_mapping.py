@@ -87,7 +87,7 @@ AWAY_B = ChannelMapping(ChannelKey(ChatwootId("2"), None), B)
         ([ChannelMapping(ChannelKey(inbox=ChatwootId("9")), A)], THIRD_B, ChannelOwnedError),
         ([A_NUMBER, BESIDE_B], evolve(BESIDE_B, numbers=(SPECIAL,)), NumberTakenError),
         ([A_NUMBER, BESIDE_B], evolve(THIRD_B, numbers=(SPECIAL,)), NumberTakenError),
-        # It is known in all accounts of its tenant, whichever channel brought it.
+        # It counts in all accounts of its tenant, whichever channel has it.
         ([A_NUMBER, BESIDE_B], evolve(AWAY_B, numbers=(SPECIAL,)), NumberTakenError),
         ([], evolve(OF_B, fallback=True), FallbackReservedError),
         ([], evolve(AWAY_B, fallback=True, sequence=0), FallbackReservedError),
@@ -108,7 +108,7 @@ async def test_bound_key_touches_nothing_of_others(
     for mapping in before:
         await hub.sync_mapping(mapping, caller=ANYBODY)
     state = vars(hub.state.routing).copy(), await hub.ports.audit.entries()
-    # What is tried out is refused alike.
+    # A simulation is refused in the same way.
     tried = await hub.simulate_mapping(claimed, caller=bound_to("b", Scope.CONFIG_READ))
     with pytest.raises(refusal):
         await hub.sync_mapping(claimed, caller=bound_to("b"))
@@ -127,7 +127,7 @@ async def test_bound_key_touches_nothing_of_others(
         ([OF_A, BESIDE_B], evolve(BESIDE_B, active=False)),
         ([OF_A, WHOLE_B], evolve(WHOLE_B, owner=owner("b", "sales"))),
         ([BESIDE_B], WHOLE_B),
-        # The number of another is nobody's matter where the two do not meet.
+        # A number of another tenant does not matter without a common account.
         ([A_NUMBER], evolve(AWAY_B, numbers=(SPECIAL,))),
         ([BESIDE_B], evolve(BESIDE_B, numbers=(SPECIAL,))),
         (
@@ -185,13 +185,13 @@ ANYWHERE_A = ChannelMapping(ChannelKey(inbox=ChatwootId("9")), A)
 @pytest.mark.parametrize(
     ("before", "written", "kept"),
     [
-        # The number of another channel counts in the account from now on.
+        # From now on the number of another channel counts in the account.
         (
             [evolve(IN_TWO_A, numbers=(SPECIAL,)), evolve(OF_B, numbers=(SPECIAL,))],
             ChannelMapping(ChannelKey(ONE, ChatwootId("8")), A),
             {(AuditAction.ACCOUNT_ENTERED, A.tenant), (AuditAction.NUMBER_SHARED, B.tenant)},
         ),
-        # So it does if the channel is one that moves.
+        # So it does if the channel moves.
         (
             [
                 evolve(IN_TWO_A, numbers=(SPECIAL,)),
@@ -201,19 +201,19 @@ ANYWHERE_A = ChannelMapping(ChannelKey(inbox=ChatwootId("9")), A)
             ChannelMapping(BESIDE_B.key, A),
             {(AuditAction.CHANNEL_MOVED, C.tenant), (AuditAction.NUMBER_SHARED, B.tenant)},
         ),
-        # And the fallback of another channel.
+        # And so does the fallback of another channel.
         (
             [evolve(IN_TWO_A, fallback=True, sequence=0), evolve(OF_B, fallback=True)],
             ChannelMapping(ChannelKey(ONE, ChatwootId("8")), A),
             {(AuditAction.ACCOUNT_ENTERED, A.tenant), (AuditAction.FALLBACK_SET, A.tenant)},
         ),
-        # Where nobody else is they touch nobody.
+        # They affect nobody in an account without other tenants.
         (
             [evolve(IN_TWO_A, fallback=True, numbers=(SPECIAL,)), evolve(IN_TWO, active=False)],
             OF_A,
             set(),
         ),
-        # An inbox is taken from the account as a whole, or from whoever has it in any account.
+        # An inbox is taken from the owner of the whole account, or from its owner in any account.
         (
             [WHOLE_B, OF_A],
             ChannelMapping(THIRD_B.key, A),

@@ -57,16 +57,16 @@ READER = ApiKey("reader", "reader", b"", frozenset({Scope.SECRETS_READ}), None, 
 
 class KilledError(Exception):
     """
-    Stands for kill -9: nothing after it is done.
+    Simulates kill -9: nothing runs after it.
     """
 
 
 @define
 class MortalState(MemoryState):
     """
-    A state whose user is killed in the place of one of its calls.
+    A state whose caller is killed instead of one of its calls.
 
-    Every call is atomic, so these are all the moments at which a kill can make a difference.
+    Every call is atomic, so these are all the moments at which a kill matters.
     """
 
     lives: int | None = field(default=None, kw_only=True)
@@ -80,7 +80,7 @@ class MortalState(MemoryState):
 
 
 async def pause(chance: Random) -> None:
-    # Mostly next to nothing, now and then long enough for others to finish what they do.
+    # Mostly short, sometimes long enough for others to finish.
     for _ in range(min(300, int(chance.paretovariate(0.7)) - 1)):
         await asyncio.sleep(0)
 
@@ -88,7 +88,7 @@ async def pause(chance: Random) -> None:
 @frozen
 class PacedSecretStore(MemorySecretStore):
     """
-    Takes its time before each answer, so that its users overtake each other.
+    Waits before each answer, so that its callers overtake each other.
     """
 
     chance: Random
@@ -164,7 +164,7 @@ class Hub:
 
     async def write(self, where: TenantArea, values: Mapping[str, str]) -> None:
         """
-        What a credentials event does to the store.
+        Write to the store as a credentials event does.
         """
         sealing = await Sealer(self.secrets, self.vault)(
             where,
@@ -194,7 +194,7 @@ class Hub:
 
     async def every_value_opens(self) -> bool:
         """
-        Whether each sealed value, of old revisions too, opens under the key that it names.
+        Whether each sealed value, also of old revisions, opens under the key that it names.
         """
         for sealed in self.state.secrets.values():
             key = await self.secrets.tenant_key(sealed.context.tenant, sealed.key_id)
@@ -261,7 +261,7 @@ async def test_foreign_ring_is_taken_over_only_if_it_opens_all_that_is_stored(hu
     check = CheckKeyRing(hub.secrets, vault)
     assert await check.while_running() is None
     vault.trouble = RingTrouble.FOREIGN
-    # Where nothing is stored, nothing tells which ring is right.
+    # In an empty store, nothing tells which ring is right.
     assert await check.while_running() is RingTrouble.FOREIGN
     await Hub(MemorySecretVault("second"), hub.state).write(owner("second"), values())
     assert await check.while_running() is RingTrouble.FOREIGN
@@ -327,7 +327,7 @@ async def test_rotation_of_the_master_key_killed_at_any_step_is_completed(hub: H
         await hub.rotate_master_key()
         assert await hub.secrets.master_ids() == {"second": 3}
         assert all([await hub.opens(where, values(2)) for where in owners])
-    # Look, record, look, three keys, look.
+    # Read, record, read, three keys, read.
     assert kills == 7
 
 
@@ -566,7 +566,7 @@ async def test_rotation_that_lost_the_race_for_the_first_step_leaves_no_key(hub:
     assert len(hub.state.keys[TENANT]) == 2
 
 
-# Everybody at once
+# All at once
 
 
 @given(seed=st.integers(0, 2**32), rotations=st.integers(1, 3))

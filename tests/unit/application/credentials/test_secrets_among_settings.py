@@ -256,7 +256,7 @@ async def test_company_metadata_event_is_sealed_too(hub: MemoryHub) -> None:
     assert await opened(hub, "metadata:online_presence.website") == "https://u:c4n4ry@shop.example"
 
 
-# What lay there before secrets were taken out of documents.
+# Documents from before secrets were taken out of them.
 
 
 async def left_behind(
@@ -439,7 +439,7 @@ async def test_large_settings_are_sealed_as_small_ones(hub: MemoryHub, way: Way)
     assert await opened(hub) == "c4n4ry"
 
 
-# What a place says by now, and what was sealed there before.
+# The current value of a place, and the value sealed there before.
 
 MAIL_KEY = OWNER.document(DocumentKind("mail"))
 STALE: JsonObject = {"u_ref": "mail:u", "u": "redis://h2"}
@@ -499,7 +499,7 @@ async def test_old_references_beside_values_in_clear_are_taken_from_what_lay_the
     assert [revision.document for revision in history] == [cleaned] * 3
 
 
-# Documents larger than a text that may be sent.
+# Documents larger than the largest text that a client may send.
 
 LARGEST_TEXT = 256 * 1024
 

@@ -1,5 +1,5 @@
 """
-Messages on their way over memory stores: what tests of deliveries begin with.
+Deliveries over memory stores: the set-up of their tests.
 """
 
 from __future__ import annotations
@@ -47,11 +47,11 @@ Reaction: TypeAlias = "Answer | Deferred | NoReply | Exception"
 @define
 class ScriptedCrew(CrewClient):
     """
-    Says what it was told to, one after the other, and the last of it for ever.
+    Gives its scripted reactions one after the other, and then repeats the last.
 
     Args:
-        asked: Everything that it was asked, and what it should have signed with.
-        meanwhile: What happens while it thinks.
+        asked: All questions, with the secrets for their signatures.
+        meanwhile: Runs before it answers.
     """
 
     says: deque[Reaction] = field(factory=lambda: deque([ANSWER]))
@@ -72,7 +72,7 @@ class ScriptedCrew(CrewClient):
 
 def hub_with(*says: Reaction) -> tuple[MemoryHub, ScriptedCrew]:
     """
-    A hub whose Chatwoot is set up, and its only crew.
+    A hub with a configured Chatwoot, and its only crew.
     """
     crew = ScriptedCrew(deque(says or [ANSWER]))
     access = ChatwootAccess("https://chatwoot.example.com", SecretText("chatwoot-token"))
@@ -137,7 +137,7 @@ async def found(hub: MemoryHub, message_id: MessageId) -> InboxMessage:
 
 async def claimed(hub: MemoryHub) -> InboxMessage:
     """
-    The only message that is due, taken.
+    Claim the only message that is due.
     """
     now = hub.clock.now()
     (message,) = await hub.ports.inbox.claim(
@@ -148,7 +148,7 @@ async def claimed(hub: MemoryHub) -> InboxMessage:
 
 async def delivered(hub: MemoryHub) -> Step:
     """
-    The only message that is due, brought as far as it goes by itself.
+    Deliver the only message that is due as far as possible.
     """
     step = await hub.deliver_message(await claimed(hub))
     if step.progress is Progress.ANSWERED:

@@ -89,7 +89,7 @@ async def test_note_is_kept_sealed_and_posted_as_a_note() -> None:
     await hub.deliver_message(await claimed(hub))
     assert "atraso" not in repr(hub.state)
     await skip_to_due(hub)
-    # By another worker, who knows of it from what is kept only.
+    # By another worker, which only knows what is stored.
     assert (await delivered(hub)).progress is Progress.POSTED
     assert [posted.answer for posted in hub.chatwoot.posted] == [NOTE]
     assert await hub.read_message.texts.answer_to(await found(hub, message_id)) == NOTE
@@ -299,7 +299,7 @@ async def test_replayed_answer_is_looked_for_even_by_who_has_just_got_another() 
     await hub.replay_messages(message_id, caller=ANYBODY)
     hub.chatwoot.failures.append(ChatwootUnavailableError())
     step = await hub.deliver_message(await claimed(hub))
-    # The look fails, not the post.
+    # The lookup fails, not the post.
     assert (await hub.deliver_message(step.message, unposted=True)).progress is Progress.PUT_OFF
     assert hub.chatwoot.posted == []
     assert len(crew.asked) == 2
@@ -394,7 +394,7 @@ async def test_store_that_is_away_leaves_the_message_as_it_is() -> None:
 
 class RotatingStore(MemoryConfigStore):
     """
-    A store in which each answer meets a rotation of the tenant's key, so many times.
+    A store that rotates the tenant's key before each answer, this many times.
     """
 
     __slots__ = ("rotations",)

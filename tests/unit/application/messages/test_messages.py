@@ -1,5 +1,5 @@
 """
-What people and crews do with messages: answer, look, send on their way again, put aside.
+What people and crews do with messages: answer, read, replay, discard.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def unbound(*scopes: Scope) -> ApiKey:
 
 class NotProvenError(Exception):
     """
-    What a boundary refuses an unproven answer with.
+    The refusal of an unauthenticated answer.
     """
 
 
@@ -74,7 +74,7 @@ def prove(secret: SecretText | None) -> None:
 
 async def awaiting(document: JsonObject | None = None) -> tuple[MemoryHub, MessageId]:
     """
-    A message with a crew that answers later.
+    A message whose crew answers later.
     """
     if document is None:
         hub, _, message_id = await ready(DEFERRED)
@@ -100,7 +100,7 @@ async def unresolved() -> tuple[MemoryHub, MessageId]:
     return hub, await received(hub)
 
 
-# Answers that come later
+# Later answers
 
 
 async def test_later_answer_is_posted() -> None:
@@ -229,7 +229,7 @@ async def test_bell_that_nobody_rings_is_waited_for_no_longer_than_that() -> Non
     assert loop.time() >= before + 0.01
 
 
-# On its way again
+# Replay
 
 
 async def test_replayed_message_is_asked_about_again() -> None:
@@ -366,7 +366,7 @@ async def test_replay_of_many_is_bounded_and_filtered() -> None:
     assert (await found(hub, message_id)).is_open
     rest = await replay(caller=ANYBODY, after=first[-1].id)
     assert [one.id for one in rest] == nobodys[99:]
-    # Of those that were asked for, none is stuck any more.
+    # None of the requested messages is stuck now.
     assert await replay(caller=ANYBODY, stages=[Stage.DEAD, Stage.QUEUED]) == []
     assert await replay(caller=ANYBODY, tenant=ACME.tenant) == []
     with pytest.raises(ScopeMissingError):
@@ -375,7 +375,7 @@ async def test_replay_of_many_is_bounded_and_filtered() -> None:
         await replay(caller=bound_to("other"), tenant=ACME.tenant)
 
 
-# Put aside
+# Discard
 
 
 async def test_discarded_message_is_left_alone() -> None:
@@ -405,7 +405,7 @@ async def test_open_message_cannot_be_discarded() -> None:
         await hub.discard_message(message_id, caller=STRANGER)
 
 
-# Looked at
+# Read
 
 
 async def test_text_is_opened_for_who_may_read_secrets_and_that_is_written_down() -> None:
@@ -480,7 +480,7 @@ async def test_bound_caller_sees_its_own_messages_only() -> None:
         await hub.list_messages(caller=unbound(Scope.MESSAGES_READ), tenant=HUB)
 
 
-# Forgotten
+# Pruning
 
 
 async def test_finished_messages_are_forgotten_in_time() -> None:

@@ -1,5 +1,5 @@
 """
-Every shape that Chatwoot, in whatever version, and the old test scripts send.
+The payloads of all Chatwoot versions, and of the old test scripts.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ WHATSAPP = fixture("chatwoot_message_created_whatsapp")
 WITHOUT_PHONE = fixture("chatwoot_message_created_without_phone")
 OUTGOING = fixture("chatwoot_message_created_outgoing")
 NOTE = fixture("chatwoot_message_created_private_note")
-# What the test scripts of the replaced service send.
+# Payloads of the old server's test scripts.
 FAKE: dict[str, Any] = {
     "event": "message_created",
     "id": "evt-1",
@@ -80,7 +80,7 @@ def number_of(payload: dict[str, Any]) -> str | None:
 
 def silent(payload: dict[str, Any]) -> dict[str, Any]:
     """
-    *payload* with no phone number but where a test puts one.
+    *payload* without phone numbers; a test adds its own.
     """
     for path in (("sender",), ("conversation", "meta", "sender")):
         for name in ("phone_number", "identifier"):
@@ -128,7 +128,7 @@ def test_what_no_store_can_keep_is_left_out_of_texts() -> None:
     odd = having(having(WHATSAPP, "Oi\x00 \ud83dtudo", "content"), "\x00 \udfff", "sender", "name")
     sealed = SecretText(json.dumps(odd))
     assert customer_message(sealed).text == "Oi tudo"
-    # Nothing is left of it, so that the name is the one that the conversation has.
+    # Nothing is left of it, so the name is that of the conversation.
     assert customer_message(sealed).contact.name == "Cliente Exemplo"
 
 

@@ -36,7 +36,7 @@ def test_channel_that_is_switched_off_goes_to_the_fallback() -> None:
     assert effect.message == IncomingMessage(ChatwootId("1"), ChatwootId("7"))
     assert (effect.before.owner, effect.after.owner) == (owner(), owner("z"))
     assert effect.after.matched_by is Rule.FALLBACK
-    # The account has no channel any more.
+    # The account has no channel left.
     assert rest.message == IncomingMessage(ChatwootId("1"))
     assert (rest.before.owner, rest.after.owner) == (None, owner("z"))
 

@@ -13,7 +13,7 @@ from odoo_ai_config.entrypoints.cli import main
 @frozen
 class Ended:
     """
-    How a command ended.
+    The output and status of a command.
     """
 
     status: int
@@ -31,7 +31,7 @@ Command = Callable[..., Ended]
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """
-    The working folder, with no setting from outside.
+    The working folder, without settings from outside.
     """
     import os
 
@@ -45,7 +45,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def empty_store(folder: Path) -> None:
     """
-    A store that nobody has written to yet.
+    An empty store.
     """
     with open_sqlite(folder / "var" / "odoo-ai-config.db"):
         pass

@@ -7,7 +7,7 @@ import pytest
 
 from odoo_ai_config.entrypoints.cli.terminal import say, say_json, say_table, say_text, tell
 
-# What moves the cursor, starts or ends a line, turns the text round, hides, or is no text at all.
+# Characters that move the cursor, end a line, reverse or hide text, or are not text.
 UNSEEN = [
     *map(chr, range(0x20)),
     *map(chr, range(0x7F, 0xA0)),

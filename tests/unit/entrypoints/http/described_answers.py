@@ -1,5 +1,5 @@
 """
-Holds what the hub answers against what its description says that it answers.
+Checks the hub's answers against its OpenAPI description.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from odoo_ai_config.entrypoints.http.openapi.document import description
 from odoo_ai_config.entrypoints.http.platform.app_keys import OPTIONS
 from odoo_ai_config.entrypoints.http.routes import GROUPS
 
-# Of the protocol, not of the interface.
+# Headers of the protocol, not of the interface.
 UNDESCRIBED_HEADERS: Final = {"content-type", "content-length", "connection", "date", "server"}
 
 Schema = dict[str, Any]
@@ -24,10 +24,9 @@ Schema = dict[str, Any]
 
 def tightened(part: Any) -> Any:
     """
-    *part* of a description with every object that names its fields closed to others.
+    *part* of a description, without additional properties in objects that name their fields.
 
-    Clients must be ready for more fields than they know; the hub must not send any that the
-    description leaves out.
+    Clients must accept unknown fields; the hub must not send undescribed ones.
     """
     if isinstance(part, list):
         return [tightened(inner) for inner in part]
@@ -41,7 +40,7 @@ def tightened(part: Any) -> Any:
 
 class Description:
     """
-    The document as a judge.
+    The OpenAPI document, as a checker of answers.
     """
 
     def __init__(self, apps: frozenset[App]) -> None:
@@ -52,7 +51,7 @@ class Description:
 
     def problems_of(self, request: web.Request, response: web.StreamResponse) -> list[str]:
         """
-        Everything about *response* that the document does not say.
+        The differences between *response* and the document.
         """
         resource = request.match_info.route.resource
         path = "/" if resource is None else "/" + resource.canonical.strip("/")
@@ -74,7 +73,7 @@ class Description:
 
     def errors_of(self, schema: Schema, value: Any) -> list[str]:
         """
-        What is wrong with *value*, if its *schema* may refer to components as they are.
+        The errors of *value* by its *schema*, which may refer to components.
         """
         return [error.message for error in self.lenient(json.dumps(schema)).iter_errors(value)]
 
@@ -146,7 +145,7 @@ class Description:
 
 def body_of(response: web.StreamResponse) -> bytes:
     """
-    What is sent, or would be if the request were not a HEAD.
+    The body, or for HEAD the body that GET would get.
     """
     body = response.body if isinstance(response, web.Response) else None
     assert body is None or isinstance(body, bytes)
@@ -160,7 +159,7 @@ def the_description(apps: frozenset[App] = ALL_APPS) -> Description:
 
 class Witness:
     """
-    Looks at every answer of an application, also at those that no client library would read.
+    Checks every answer of an application, also those that a client library would not read.
     """
 
     def __init__(self, app: web.Application) -> None:

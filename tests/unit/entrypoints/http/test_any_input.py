@@ -1,5 +1,5 @@
 """
-Whatever comes in, the answer is the client's fault or a success, and repeats nothing.
+For any input the answer is a client error or a success, and repeats no input.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ QUESTIONS: list[dict[str, Any]] = [
     fixture("mapping_odoo")
     | {"messages": [{"account_id": 1, "inbox_id": 7, "number": "5511999999999"}]},
 ]
-# Long and odd enough that no message of the hub holds it by chance.
+# Long and odd enough that no text of the hub contains it by chance.
 CANARY = "xYzZy-4711-canario"
 
 ODD = st.sampled_from(

@@ -1,5 +1,5 @@
 """
-One process serves the addresses of the apps that it is told to serve.
+A process serves the endpoints of its apps only.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ PATHS = {
 @pytest.fixture(params=App, ids=lambda app: app.value)
 async def alone(request: pytest.FixtureRequest) -> AsyncIterator[tuple[App, WebHub]]:
     """
-    A server of one app, which is given too.
+    A server of one app, with that app.
     """
     options = HttpOptions(version="1.2.3", apps=frozenset({request.param}))
     async with serving(MemoryHub(), options) as web:

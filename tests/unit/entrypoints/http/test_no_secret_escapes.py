@@ -50,7 +50,7 @@ def events() -> list[dict[str, Any]]:
 
 async def exercise(web: WebHub) -> list[str]:
     """
-    Everything that is ever answered to requests that hold secrets, save for the opened ones.
+    All answers to requests with secrets, except those that open one.
     """
     answers = []
     for event in events():
@@ -93,7 +93,7 @@ async def test_no_secret_is_in_any_answer_log_line_or_metric(
     everything = "\n".join([*answers, str(logs), caplog.text, web.metrics.exposition().decode()])
     assert [secret for secret in ALL if secret in everything] == []
     assert web.key not in everything
-    # The lines are there; they only do not tell.
+    # The log lines exist; they only do not contain secrets.
     assert {"event_accepted", "event_unchanged", "request_refused"} <= {
         line["event"] for line in logs
     }
@@ -195,7 +195,7 @@ def test_operations_of_store_and_vault_can_be_timed() -> None:
 @pytest.fixture
 def restless_threads() -> Iterator[None]:
     """
-    Threads that take turns as often as they can.
+    Let threads switch as often as possible.
     """
     usual = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)

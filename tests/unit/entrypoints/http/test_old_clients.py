@@ -1,5 +1,5 @@
 """
-The clients of the replaced service, call by call, against this one.
+The calls of the old server's clients against this hub.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ YAML_TEXT = "account_id: account_1\nname: Loja\n"
 
 class TestAiSideConfigClient:
     """
-    Asks for the health first, then reads the mapping, the config and the credentials.
+    Checks the health first, then reads the mapping, the config and the credentials.
     """
 
     async def test_health_needs_no_key(self, web: WebHub) -> None:

@@ -66,7 +66,7 @@ def having(payload: Mapping[str, Any], value: Any, *path: str) -> dict[str, Any]
 
 class HubServer(TestServer):
     """
-    A server on connections of the hub's kind.
+    A server on the hub's own connections.
     """
 
     async def _make_runner(self, **arguments: Any) -> web_.BaseRunner:
@@ -83,7 +83,7 @@ class RawAnswer:
 @frozen
 class WebHub:
     """
-    A client of the hub that has a key, and what is behind the hub.
+    A client of the hub with a key, and the hub's memory stores.
     """
 
     hub: MemoryHub
@@ -115,7 +115,7 @@ class WebHub:
 
     async def raw(self, target: bytes, method: bytes = b"GET", more: bytes = b"") -> RawAnswer:
         """
-        Ask for a target that no client library would let pass as it is.
+        Request a target that client libraries would change.
         """
         reader, writer = await asyncio.open_connection(
             self.client.server.host, self.client.server.port

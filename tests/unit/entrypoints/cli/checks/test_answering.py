@@ -20,14 +20,14 @@ URL = ("--url", "https://chatwoot.example")
 @pytest.fixture
 def started(command: Command) -> None:
     """
-    An installation with a store and nothing in it that has to do with Chatwoot.
+    An installation with a store and no settings for Chatwoot.
     """
     assert command("keys", "create", "--name", "first", "--scope", "admin").status == 0
 
 
 def found(command: Command, subject: str) -> str:
     """
-    The only finding about *subject*; none of them makes the examination fail.
+    The only result about *subject*; the run itself must succeed.
     """
     ended = command("doctor", "--port", "0")
     assert ended.status == 0, ended.out

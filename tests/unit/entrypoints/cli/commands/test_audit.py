@@ -10,7 +10,7 @@ from tests.unit.entrypoints.cli.conftest import Command
 @pytest.fixture
 def key_ids(command: Command) -> list[str]:
     """
-    Keys that were made one after the other.
+    The ids of keys created one after the other.
     """
     made = [
         command("keys", "create", "--name", "ia", "--scope", "config:read", *bound)

@@ -22,7 +22,7 @@ MESSAGE = "msg_" + "0" * 32
 @pytest.fixture
 def installed(command: Command, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """
-    An installation that a server ran in before.
+    An installation in which a server has run before.
     """
     made = command("keys", "create", "--name", "first", "--scope", "admin")
     (folder / "var" / "api-key").write_text(made.out)
@@ -48,7 +48,7 @@ def findings(ended: Ended, verdict: str) -> list[str]:
 
 def emptied(database: Path) -> None:
     """
-    Leave what a start has written when its log is lost before anything of it was copied.
+    Leave the file of a store whose write-ahead log is lost before its first checkpoint.
     """
     database.unlink(missing_ok=True)
     with closing(sqlite3.connect(database)) as connection:
@@ -191,7 +191,7 @@ def content_of(folder: Path) -> dict[str, bytes]:
 @pytest.fixture
 def newer_program(installed: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """
-    The installation, met by a program that has one more migration.
+    The installation, with a program that has one more migration.
     """
     change = "ALTER TABLE documents ADD COLUMN more TEXT;\n"
     monkeypatch.setattr(schema, "_MIGRATIONS", (*schema._MIGRATIONS, change))
@@ -264,7 +264,7 @@ def test_command_that_only_reads_migrates_nothing(
     assert ended.status == 1
     assert "older_schema" in ended.err
     assert content_of(newer_program) == before
-    # A command that writes is a start like that of the server.
+    # A command that writes migrates like a start of the server.
     assert command("keys", "create", "--name", "x", "--scope", "admin").status == 0
     assert "older_schema" not in command(*tokens).err
 
@@ -326,7 +326,7 @@ def test_doctor_leaves_the_log_of_a_killed_server_where_it_is(
     assert ended.status == 0, ended.out
     after = content_of(killed)
     assert after[str(killed / "odoo-ai-config.db")] == before[str(killed / "odoo-ai-config.db")]
-    # What the rehearsal has left behind what was committed is nobody's.
+    # The rehearsed write must not survive beside committed data.
     assert after[log].startswith(before[log])
     with closing(sqlite3.connect(killed / "odoo-ai-config.db")) as restarted:
         assert restarted.execute("SELECT count(*) FROM changes WHERE seq = 999").fetchone() == (1,)

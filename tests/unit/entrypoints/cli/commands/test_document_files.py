@@ -35,7 +35,7 @@ def written(folder: Path, files: dict[str, str]) -> Path:
 @pytest.fixture
 def old(folder: Path) -> Path:
     """
-    A folder as the replaced service kept it.
+    A folder in the form of the old server.
     """
     (folder / "mapping.json").write_text(json.dumps(MAPPING))
     return written(

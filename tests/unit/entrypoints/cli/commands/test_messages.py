@@ -43,7 +43,7 @@ def map_account(account: str = "1", tenant: str = "acme") -> None:
 
 def receive(*numbers: int, account: int = 1) -> list[str]:
     """
-    Take in messages in conversations of their own, and say what they are called.
+    Receive messages in separate conversations, and return their ids.
     """
 
     async def take() -> list[str]:

@@ -30,7 +30,7 @@ def versions(*passwords: str) -> Iterator[Revision]:
 
 def stored(*revisions: Revision) -> None:
     """
-    Put *revisions* where a version from before would have left them.
+    Store *revisions* as an older version would have left them.
     """
 
     async def commit() -> None:

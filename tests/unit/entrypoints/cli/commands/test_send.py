@@ -31,7 +31,7 @@ DONE = {
 @define
 class Receiver:
     """
-    A hub that answers as it is told and remembers what it was asked.
+    A hub with scripted answers that records its requests.
 
     Args:
         answers: Status, headers and body of each answer in turn; the last one is repeated.
@@ -57,7 +57,7 @@ class Receiver:
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
     """
-    Answers on a thread of its own, since a command has the event loop of this one.
+    Run a receiver on a separate thread, since the command uses this thread's event loop.
     """
     receiver = Receiver()
     loop = asyncio.new_event_loop()
@@ -309,7 +309,7 @@ def test_server_that_does_not_run_is_told_with_the_way_to_start_it(command: Comm
 
 
 def test_server_that_does_not_answer_in_time_is_told(command: Command) -> None:
-    # Nobody accepts: the kernel connects, and no answer ever comes.
+    # Nobody accepts: the kernel connects, and there is never an answer.
     with listening_socket("127.0.0.1", 0) as deaf:
         ended = command(
             "send", "credentials", "--url", f"http://127.0.0.1:{deaf.getsockname()[1]}",

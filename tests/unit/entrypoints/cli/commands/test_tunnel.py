@@ -13,7 +13,7 @@ from odoo_ai_config.entrypoints.settings import read_settings
 
 class Silence:
     """
-    A package ``ngrok`` that never comes to an answer.
+    A package ``ngrok`` that never answers.
     """
 
     def forward(self, addr: str, **options: str) -> asyncio.Future[module.Listener]:

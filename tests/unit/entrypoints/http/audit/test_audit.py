@@ -1,5 +1,5 @@
 """
-The audit trail over HTTP: who may read it, and in which portions.
+The audit trail over HTTP: who may read it, and its pages.
 """
 
 from __future__ import annotations

@@ -183,7 +183,7 @@ async def test_bound_key_cannot_touch_what_others_have(
     refused = await bound.send(payload, Accept_Language=language)
     problem = await refused.json()
     assert (refused.status, problem["code"]) == refusal
-    # Nothing of the others is told.
+    # The answer shows nothing about the others.
     assert "account_1" not in str(problem)
     assert ("operador" in problem["detail"]) is (language == "pt-BR")
     assert await (await web.get("/mapping/")).json() == before

@@ -1,5 +1,5 @@
 """
-What an event about a channel would change, asked over HTTP.
+Simulations of events about channels over HTTP.
 """
 
 from __future__ import annotations

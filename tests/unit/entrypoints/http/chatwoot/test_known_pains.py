@@ -1,5 +1,5 @@
 """
-What users of the replaced unified server suffered from, by the numbers of their list.
+Known problems of the old unified server, by the numbers of its users' list.
 """
 
 from __future__ import annotations

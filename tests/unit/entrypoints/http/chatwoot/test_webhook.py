@@ -1,5 +1,5 @@
 """
-From the socket to the committed message: who may push, what is answered, what is kept.
+From the socket to the committed message: authentication, answers and stored data.
 """
 
 from __future__ import annotations
@@ -119,7 +119,7 @@ def only_message(web: WebHub) -> InboxMessage:
     return message
 
 
-# What is answered, and what is kept.
+# Answers and stored data.
 
 
 async def test_signed_message_is_stored_routed_and_acknowledged(web: WebHub) -> None:
@@ -239,7 +239,7 @@ async def test_delivery_id_that_is_none_is_left_out(web: WebHub) -> None:
     assert only_message(web).origin.delivery is None
 
 
-# Who may push.
+# Authentication.
 
 
 async def test_signature_of_the_vector_is_accepted() -> None:
@@ -371,7 +371,7 @@ async def test_account_that_the_event_leaves_out_is_told_by_its_secret(web: WebH
     assert await code_of(await push(web, raw, signed(raw, "x"))) == (401, "signature_invalid")
 
 
-# What was sent before.
+# Repeated events.
 
 
 @pytest.mark.parametrize("first", ["delivery-1", None])
@@ -416,11 +416,11 @@ async def test_unsigned_event_is_told_from_others_by_its_delivery(web: WebHub) -
     assert [outcome for outcome, _ in outcomes] == ["unresolved", "duplicate", "unresolved"]
 
 
-# How often.
+# Rate limits.
 
 
 async def test_strangers_are_slowed_down() -> None:
-    # The next token comes after any test: no clock decides.
+    # The next token comes after the test, so the result does not depend on the clock.
     options = HttpOptions(version="1", failed_authentications_per_second=0.001)
     async with serving(hub_with_secrets(), options) as web:
         answers = [await push(web, WHATSAPP, {"X-API-Key": "x"}) for _ in range(3)]
@@ -435,7 +435,7 @@ async def test_senders_are_slowed_down_too() -> None:
         assert statuses == [200, 429, 429]
 
 
-# Whatever comes in.
+# Any input.
 
 Shared = tuple[asyncio.Runner, WebHub]
 
@@ -470,7 +470,7 @@ def test_any_bytes_are_refused_or_decided_on(shared: Shared, raw: bytes) -> None
     assert runner.run(push(web, raw)).status in {200, 400, 422}
 
 
-# Nothing leaks.
+# No leaks.
 
 
 async def test_no_text_number_name_token_or_secret_is_in_any_log_line_answer_or_metric(

@@ -326,7 +326,7 @@ async def test_what_is_no_patch_is_refused(web: WebHub, sent: dict[str, Any], fi
 )
 async def test_push_of_too_many_items_is_refused(method: str, path: str, field: str) -> None:
     async with serving(MemoryHub(), HttpOptions(version="1")) as web:
-        # They are counted before any is looked at.
+        # They are counted before any is read.
         refused = await web.ask(method, path, json={field: [None] * (MOST_ITEMS + 1)})
         assert refused.status == 422
         assert (await refused.json())["errors"] == [

@@ -338,7 +338,7 @@ async def test_published_credentials_are_sealed(web: WebHub) -> None:
     assert "aberto" not in str(shown)
     opened = await web.get("/v1/tenants/acme/retail/credentials/tok")
     assert (await opened.json())["value"] == "aberto"
-    # What was read can be written back as it is.
+    # A document can be written back as it was read.
     again = await publish(web, shown["yaml_content"], path)
     assert (await again.json())["changed"] is False
 

@@ -1,5 +1,5 @@
 """
-What Odoo's older modules push, in the shapes that they have for it, and what they read of it.
+Pushes of Odoo's older modules in all their forms, and the answers that they read.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ DOCUMENT = {
     "visible_in_ai": True,
     "create_date": "2026-04-23 19:14:20",
 }
-# As business_rules keeps a company, with Odoo's false for an empty text.
+# A company in the form of business_rules, with Odoo's false for empty texts.
 COMPANY = {
     "company_info": {
         "company_name": "Loja Exemplo",

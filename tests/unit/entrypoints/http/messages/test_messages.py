@@ -1,5 +1,5 @@
 """
-Messages over HTTP: who sees them, who answers them, and what people do about stuck ones.
+Messages over HTTP: reading, answering, replaying and discarding.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ async def set_crew(web: WebHub, secret: str | None = SECRET, crews: str = CREWS)
 
 async def receive(web: WebHub, number: int = 1, *, account: int = 1) -> str:
     """
-    Take in a message in a conversation of its own, and say what it is called.
+    Receive a message in its own conversation, and return its id.
     """
     payload = having(WHATSAPP, number, "id")
     payload = having(payload, number, "conversation", "id")
@@ -110,7 +110,7 @@ async def done(answer: ClientResponse) -> tuple[Any, Any]:
     return body["stage"], body["reason"]
 
 
-# Which messages there are.
+# Lists.
 
 
 async def test_messages_are_listed_newest_first_page_by_page(web: WebHub) -> None:
@@ -320,7 +320,7 @@ async def test_store_that_is_away_is_told(web: WebHub) -> None:
     assert await code_of(refused) == (503, "store_unavailable")
 
 
-# Answers that come later, by whoever has a key.
+# Later answers with a key.
 
 
 async def test_answer_is_kept_to_be_posted(web: WebHub) -> None:
@@ -358,7 +358,7 @@ async def test_note_is_taken_in_as_a_note(web: WebHub) -> None:
     assert await done(await web.post(f"{path}/answer", {"answer": note})) == ("answered", None)
     assert (await (await web.get(f"{path}?open=1")).json())["answer"] == note
     assert await done(await web.post(f"{path}/answer", {"answer": note})) == ("answered", None)
-    # The same words to the customer are another answer.
+    # The same text to the customer is another answer.
     public = await web.post(f"{path}/answer", {"answer": note | {"private": False}})
     assert await code_of(public) == (409, "wrong_stage")
 
@@ -437,14 +437,14 @@ async def test_answer_needs_a_key_or_a_signature(web: WebHub) -> None:
     assert (await web.client.post(path, json=ANSWER, headers=bearer)).status == 200
 
 
-# Answers that come later, by the crew itself.
+# Later answers signed by the crew.
 
 AS_JSON = {"Content-Type": "application/json"}
 
 
 def signed(raw: bytes, message_id: str, *, secret: str = SECRET, at: int = NOW) -> dict[str, str]:
     """
-    The headers by which the Standard Webhooks' own package signs.
+    The headers with which the Standard Webhooks package signs.
     """
     moment = datetime.fromtimestamp(at, tz=UTC)
     signature = standardwebhooks.Webhook(secret).sign(message_id, moment, raw.decode())
@@ -484,7 +484,7 @@ async def test_secret_that_is_no_standard_one_signs_by_its_text(web: WebHub) -> 
     await set_crew(web, "a-secret-of-another-form")
     message_id = await receive(web)
     raw = json.dumps(ANSWER).encode()
-    # The package takes base64 only: the same bytes in that form.
+    # The package only accepts base64: the same bytes in that form.
     encoded = "whsec_YS1zZWNyZXQtb2YtYW5vdGhlci1mb3Jt"
     headers = signed(raw, message_id, secret=encoded)
     assert await done(await call_back(web, message_id, headers)) == ("answered", None)
@@ -504,7 +504,7 @@ async def test_signature_is_bound_to_the_crew_the_message_the_body_and_the_time(
         (signed(raw, message_id) | {"webhook-id": ""}, "signature_invalid"),
         (signed(raw, message_id) | {"webhook-signature": ""}, "signature_invalid"),
         (signed(raw, message_id, at=NOW - 301), "signature_timestamp"),
-        # A key does not make up for it.
+        # A key does not replace a valid signature.
         (signed(raw, other) | {"X-API-Key": web.key}, "signature_invalid"),
     ):
         assert await code_of(await call_back(web, message_id, headers)) == (401, code)
@@ -589,7 +589,7 @@ async def test_answer_that_is_announced_as_too_large_is_not_read(web: WebHub) ->
     assert answer.status == 413
 
 
-# What people do about stuck ones.
+# Stuck messages.
 
 
 async def test_message_goes_on_its_way_once_a_mapping_claims_it(web: WebHub) -> None:

@@ -1,5 +1,5 @@
 """
-What users of the replaced service suffered from, as far as HTTP can cure it.
+Known problems of the old server, as far as HTTP solves them.
 """
 
 from __future__ import annotations
@@ -211,7 +211,7 @@ async def test_client_that_hangs_up_is_no_error(
             await writer.drain()
             writer.close()
             await writer.wait_closed()
-        # An answered request behind them proves that the server has seen both.
+        # An answered request after them proves that the server has read both.
         assert (await web.get("/health")).status == 200
     assert [line for line in logs if line["event"] == "request_failed"] == []
     assert [r for r in caplog.records if r.levelno >= logging.ERROR] == []

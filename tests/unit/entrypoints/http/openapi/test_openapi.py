@@ -1,5 +1,5 @@
 """
-The description of the interface says what is there, and all of it.
+The OpenAPI description is complete and correct.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def operation(path: str, method: str) -> Schema:
 
 def filled(path: str) -> str:
     """
-    *path* with something in each of its places.
+    *path* with a value for each parameter.
     """
     return (
         path.replace("{version}", "1")
@@ -98,7 +98,7 @@ async def test_every_route_is_described_and_nothing_else(web: WebHub) -> None:
         for route in web.client.app.router.routes()
         if (resource := route.resource) is not None and route.method != "*"
     }
-    # HEAD goes without saying wherever GET is (RFC 9110 9.3.2).
+    # HEAD is implied by GET (RFC 9110 9.3.2).
     readable = {path for path, method in routes if method == "get"}
     assert {path for path, method in routes if method == "head"} == readable
     assert {entry for entry in routes if entry[1] != "head"} == set(OPERATIONS)

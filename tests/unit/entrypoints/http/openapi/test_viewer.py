@@ -1,5 +1,5 @@
 """
-The page at ``/docs`` is made of the hub's own files and can load nothing else.
+The page at ``/docs`` only loads the hub's own files.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tests.unit.entrypoints.http.web_hub import WebHub
 
 class Page(HTMLParser):
     """
-    What a page loads, and whether anything in it would run without being loaded.
+    The files that a page loads, and whether it has inline scripts or styles.
     """
 
     def __init__(self, text: str) -> None:

@@ -159,7 +159,7 @@ async def test_body_of_no_said_type_is_read_as_json(web: WebHub) -> None:
 class TestRateLimit:
     @pytest.fixture
     def options(self) -> HttpOptions:
-        # So slow that no bucket is filled again while the test runs.
+        # So slow that no bucket fills while the test runs.
         return HttpOptions(
             version="1", requests_per_second=0.001, failed_authentications_per_second=0.001
         )
@@ -184,7 +184,7 @@ class TestRateLimit:
 
 class TestSignatures:
     """
-    The schemes themselves are tested beside `signature.py`; this is about the order of things.
+    The order of checks; `test_signature.py` tests the schemes.
     """
 
     SECRET = SecretText("test-secret-of-enough-length")

@@ -1,5 +1,5 @@
 """
-What is taken in of a body: plain, or unpacked where collections are pushed; and not for ever.
+Request bodies: size, encoding and time limits.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def _nothing_is_unpacked_by_aiohttp(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def unpacked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """
-    How long what the hub unpacked was.
+    The sizes of the bodies that the hub decompressed.
     """
     lengths: list[int] = []
     real = bodies._unpacked
@@ -176,7 +176,7 @@ async def test_nor_in_other_ways(web: WebHub, encoding: str) -> None:
     ],
 )
 async def test_what_does_not_unpack_is_unreadable(web: WebHub, encoding: str, body: bytes) -> None:
-    # Chunked, so that an empty body is one.
+    # Chunked, so that an empty body counts as one.
     async def pieces() -> AsyncIterator[bytes]:
         yield body
 
@@ -211,7 +211,7 @@ async def test_what_has_come_buys_time() -> None:
 
     async def slowly() -> AsyncIterator[bytes]:
         for _ in range(3):
-            # Worth four seconds.
+            # Enough bytes for four seconds.
             yield b" " * 64 * 1024
             await asyncio.sleep(0.1)
         yield b"{}"
@@ -230,7 +230,7 @@ async def test_a_body_whose_chunks_are_none_is_unreadable(web: WebHub, broken: b
     reader, writer = await asyncio.open_connection(web.client.server.host, web.client.server.port)
     head = f"POST /odoo-webhook HTTP/1.1\r\nHost: hub\r\nX-API-Key: {web.key}\r\n"
     writer.write(head.encode() + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n")
-    # So that the head is being answered before the rest comes.
+    # So that the answer begins before the rest arrives.
     assert (await web.get("/health")).status == 200
     writer.write(broken)
     answer = await reader.read()

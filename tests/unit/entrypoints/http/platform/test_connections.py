@@ -1,5 +1,5 @@
 """
-What strangers send that is no request, how many connections they have, and how slow they may be.
+Invalid requests, and limits on the number and slowness of connections.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ LAST = b"Connection: close\r\n\r\n"
 
 async def said_to(web: WebHub, sent: bytes) -> bytes:
     """
-    Everything that the hub says to *sent* before it closes the connection.
+    Everything that the hub answers to *sent* before it closes the connection.
     """
     async with opened(web) as (reader, writer):
         writer.write(sent)
@@ -52,7 +52,7 @@ async def opened(
 
 def problem_in(answer: bytes) -> tuple[int, str]:
     """
-    Status and code of an answer that is a problem document like all others.
+    Status and code of an answer, which must be a problem document.
     """
     head, _, body = answer.partition(b"\r\n\r\n")
     headers = head.decode().split("\r\n")
@@ -159,7 +159,7 @@ async def test_no_path_escapes(web: WebHub, line: bytes, expected: int, expect: 
     answer = await said_to(web, line + b"\r\n" + HOST + expect + b"Connection: close\r\n\r\n")
     answer = answer.removeprefix(b"HTTP/1.1 100 Continue\r\n\r\n")
     if expected == 200:
-        # Nothing but the root, which says who the hub is.
+        # Only the root, which identifies the hub.
         assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
         assert json.loads(answer.partition(b"\r\n\r\n")[2])["name"] == "odoo-ai-config"
     else:
@@ -213,7 +213,7 @@ async def test_bytes_that_trickle_buy_no_time() -> None:
         while not ended.done():
             writer.write(b"A: b\r\n")
             await asyncio.sleep(0.01)
-        # What was written after the end may be answered with a reset.
+        # Writes after the end may be answered with a reset.
         assert isinstance(ended.exception(), ConnectionError) or ended.result() == b""
 
 
@@ -227,7 +227,7 @@ async def test_a_connection_between_requests_is_not_late() -> None:
             writer.write(request)
             assert b"200 OK" in await reader.readuntil(b"}")
             await asyncio.sleep(0.3)
-        # But the next request has as long as the first one had.
+        # But the next request has as much time as the first.
         writer.write(request[:10])
         assert await reader.read() == b""
 

@@ -1,5 +1,5 @@
 """
-What the classes of bodies make of an object, and what is told of one that they do not take.
+Reading objects into classes, and the errors of invalid ones.
 """
 
 from __future__ import annotations

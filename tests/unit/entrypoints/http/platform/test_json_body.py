@@ -190,7 +190,7 @@ def test_repeated_names_and_large_numbers_are_let_pass_where_nobody_else_reads()
         (b'{"\\u0000": 1}', "*"),
         (b'"\\u0000"', "body"),
         (b'["\\\\u0000", "\\u0000"]', "[1]"),
-        # Names that look like no field are not repeated.
+        # Names that do not look like fields are not repeated.
         (b'{"a": {"canary canary": "\\u0000"}}', "a.*"),
         (b'{"a": {"' + b"x" * 65 + b'": "\\u0000"}}', "a.*"),
         ('{"a": {"Saúde": {"b": "\\u0000"}}}'.encode(), "a.*.b"),

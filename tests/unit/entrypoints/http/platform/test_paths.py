@@ -53,7 +53,7 @@ async def test_webhook_works_in_every_form_of_its_path(web: WebHub) -> None:
     body = json.dumps(fixture("mapping_odoo")).encode()
     more = b"Content-Type: application/json\r\nContent-Length: %d\r\n" % len(body)
     for path in (b"/odoo-webhook", b"/odoo-webhook/", b"//odoo-webhook", b"//odoo-webhook/"):
-        # The blank line between head and body is the one that `raw` adds, so the body goes last.
+        # `raw` adds the blank line between head and body, so the body comes last.
         answer = await web.raw(path, b"POST", more + b"\r\n" + body)
         assert answer.status == 200, answer.body
 

@@ -115,7 +115,7 @@ def test_who_has_failed_too_often_and_is_wrong_again_is_told_to_wait() -> None:
     wait = limits.wait("192.0.2.1")
     with pytest.raises(RateLimitedError):
         limits.failed("192.0.2.1", wait)
-    # What it owes does not grow.
+    # Its debt does not grow.
     assert limits.wait("192.0.2.1") == wait == 1
 
 
@@ -182,7 +182,7 @@ async def test_keys_are_not_known_while_the_store_is_away() -> None:
     for _ in range(5):
         with pytest.raises(StoreUnavailableError) as refused:
             await known.all()
-        # The same error is raised again, and must not gather what led to it.
+        # The same error is raised again; its traceback must not grow.
         assert len(refused.traceback) == 2
     hub.state.away = False
     clock.seconds = 3.9

@@ -91,7 +91,7 @@ def standard_headers(
     secret: str = WHSEC, message_id: str = "msg_1", timestamp: int = NOW, body: bytes = BODY
 ) -> dict[str, str]:
     """
-    What the reference implementation sends.
+    The headers of the reference implementation.
     """
     moment = dt.datetime.fromtimestamp(timestamp, tz=dt.UTC)
     signature = standardwebhooks.Webhook(secret).sign(message_id, moment, body.decode())
@@ -482,7 +482,7 @@ def test_exactly_the_right_secret_verifies(body: bytes, right: bytes, wrong: byt
     headers = {"X-Chatwoot-Timestamp": str(NOW), "X-Chatwoot-Signature": f"sha256={mac}"}
 
     assert verify(headers, SignaturePolicy(chatwoot=[SigningKey(right)]), body)
-    # HMAC fills short keys up with null bytes, so these are the same key to it.
+    # HMAC pads short keys with null bytes, so these are the same key.
     if wrong.rstrip(b"\0") != right.rstrip(b"\0"):
         with pytest.raises(SignatureInvalidError):
             verify(headers, SignaturePolicy(chatwoot=[SigningKey(wrong)]), body)
@@ -511,7 +511,7 @@ def test_a_plain_secret_of_standard_webhooks_is_its_own_bytes() -> None:
         "whsec_canary!",
         "whsec_é",
         "whsec_=",
-        # Of the right length: a lenient reader drops what it does not know and takes the rest.
+        # Of the right length: a lenient decoder drops invalid characters and reads the rest.
         WHSEC.replace("A", "!", 1),
         WHSEC.replace("A", "-", 1),
         WHSEC[:20] + "\n" + WHSEC[21:],

@@ -1,5 +1,5 @@
 """
-What the scope ``webhook`` lets in is signed where the operator demands it, at every address.
+Every endpoint for the scope ``webhook`` requires a signature if the operator does.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ NOW = 1_776_971_662
 KEY = SigningKey.from_text(SecretText("what-odoo-and-the-hub-share"))
 OLD_SECRET = "what-the-old-module-shares"
 ITEM = {"id": "1", "name": "x"}
-# Something for every address: what it does not know, it leaves alone.
+# A body for every endpoint: each ignores unknown fields.
 BODY = {
     "yaml_content": "a: 1",
     "version": 1,
@@ -137,7 +137,7 @@ async def test_large_push_is_checked_too(web: WebHub) -> None:
     path = "/api/v1/collections/faq?account_id=acme"
     assert await ask(web, "PUT", path, raw) == (401, "signature_missing")
     assert await ask(web, "PUT", path, raw, standard(raw + b" ")) == (401, "signature_invalid")
-    # What the old module signs has to be read and written anew: no more than an event may have.
+    # The old module's scheme parses the body, so it is limited to the size of an event.
     assert await ask(web, "PUT", path, raw, old(raw)) == (413, "body_too_large")
     assert (await ask(web, "PUT", path, raw, standard(raw)))[0] == 200
 
@@ -154,7 +154,7 @@ async def test_key_at_the_webhook_of_chatwoot_does_not_replace_the_signature(web
 
 
 @pytest.mark.parametrize(
-    # What Chatwoot sends is counted in its own way.
+    # Chatwoot's webhook counts in its own way.
     ("path", "method"),
     [(path, method) for path, method in PUSHES if not path.startswith("/webhook")],
 )

@@ -57,7 +57,7 @@ async def test_store_that_fails_is_asked_again_without_anybody_else_asking() -> 
             await watch.look()
             looks += 1
     assert looks == 4
-    # A request was failed, and the hub's own questions are no requests.
+    # A request failed; the hub's own checks are not requests.
     assert counted == ["disk_full"]
     assert [(line["event"], line["cause"]) for line in logged] == [
         ("store_failed", "disk_full"),

@@ -1,5 +1,5 @@
 """
-What strangers cost, and that they cost nobody else anything.
+The cost of unauthenticated requests, and that they do not affect others.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ STRANGE = "oac_abcdefghijkl_" + "x" * 43
 @define
 class CountingKeys(MemoryApiKeyStore):
     """
-    A store of keys that counts how often it is asked.
+    A store of keys that counts its calls.
     """
 
     asked: Counter[str] = field(factory=Counter)
@@ -59,7 +59,7 @@ class CountingKeys(MemoryApiKeyStore):
 @define
 class Hashing:
     """
-    What was hashed: how many times, how much, and by which threads.
+    Counts hashing: calls, bytes and threads.
     """
 
     times: int = 0
@@ -93,7 +93,7 @@ def options() -> HttpOptions:
 @pytest.fixture
 def slow() -> HttpOptions:
     """
-    So slow that no bucket is filled again while a test runs.
+    Rates so slow that no bucket fills while a test runs.
     """
     return HttpOptions(version="1", failed_authentications_per_second=0.001, unix_time=lambda: NOW)
 
@@ -200,11 +200,11 @@ async def test_chatwoot_gets_in_behind_an_address_that_has_failed_too_often(
         assert (await push(web, raw, {}, path=f"/webhook/{OTHER_TOKEN}")).status == 200
         assert (await push(web, having(WHATSAPP, 7, "account", "id"))).status == 200
         assert (await push(web, FAKE, {"X-API-Key": web.key})).status == 200
-        # What costs more than an honest request does is not tried for such an address.
+        # For such an address the hub does nothing that costs more than an ordinary request.
         hashing.times = 0
         assert (await push(web, large)).status == 429
         assert hashing.times == 0
-        # Nor are all the accounts that an event could be of.
+        # Nor does it try all accounts that an event could belong to.
         bare = padded(BARE, 1)
         assert (await push(web, bare, signed(bare, "own"))).status == 429
         assert (await push(web, bare)).status == 200

@@ -63,7 +63,7 @@ def test_every_rule_of_the_source_has_its_words() -> None:
     rules = _string_arguments("InvalidValueError", 1) | _string_arguments("_matches", 0)
     rules |= _string_arguments("FieldError", 1) | _string_arguments("BrokenRuleError", 0)
     assert {"account_id", "phone_number", "required", "too_long"} <= rules
-    # These are about settings of the operator, which come in through no request.
+    # These are about the operator's settings, which no request has.
     assert rules - set(RULES) == set()
 
 

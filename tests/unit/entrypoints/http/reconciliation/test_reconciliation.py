@@ -1,5 +1,5 @@
 """
-A source asks whether the hub still has what it pushed.
+A source asks whether the hub still has its data.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def mapped(tenant: str = ACCOUNT, inbox: Any = 7, **more: Any) -> dict[str, Any]
 
 async def pushed(web: WebHub) -> dict[str, Any]:
     """
-    What a source remembers after it pushed everything.
+    What a source remembers after pushing everything.
     """
     credentials = await (await web.send(fixture("credentials_flat"))).json()
     metadata = await (

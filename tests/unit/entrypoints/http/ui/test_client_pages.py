@@ -1,7 +1,7 @@
 """
-The page at ``/ui`` is made of the hub's own files and turns nothing that it reads into markup.
+The page at ``/ui`` only loads the hub's own files and turns no data into markup.
 
-What it does in a browser is tried in tests/e2e/test_client_page.py.
+tests/e2e/test_client_page.py tests it in a browser.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ PATHS = [
     "/ui/clients/acme/retail/",
     "/ui/clients/acme/a%2Fb",
 ]
-# Ways to make markup or a program of a text.
+# Ways to turn text into markup or code.
 MARKUP = re.compile(
     r"innerHTML|outerHTML|insertAdjacent|document\.write|DOMParser|createContextualFragment"
     r"|setHTML|srcdoc|\beval\b|new Function|javascript:"
