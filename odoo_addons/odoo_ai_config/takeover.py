@@ -195,7 +195,7 @@ class Takeover:
     def _odoo_url(self, row, remarks):
         url = row.get("odoo_url")
         if url and not is_url(url):
-            remarks.append(self.env._("What stands there as Odoo's URL is none: it is left out."))
+            remarks.append(self.env._("What is there as Odoo's URL is not a URL: it is left out."))
             return False
         return url
 
@@ -304,7 +304,7 @@ class Takeover:
                 if not text.strip().startswith("+") and len(digits) < _FEWEST_DIGITS:
                     remarks.append(
                         self.env._(
-                            "%(number)s seems to lack its country code. Look at it.", number=text
+                            "%(number)s seems to have no country code. Check it.", number=text
                         )
                     )
         return numbers.values()

@@ -39,7 +39,7 @@ class HubChannel(models.Model):
     chatwoot_inbox_id = fields.Integer(
         default=0,
         aggregator=None,
-        help="0 stands for all inboxes of the account that have no line of their own.",
+        help="0 means all inboxes of the account without their own line.",
     )
     is_fallback = fields.Boolean(
         string="Fallback",

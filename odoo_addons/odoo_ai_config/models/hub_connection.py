@@ -88,7 +88,7 @@ class HubConnection(models.Model):
                 hub_client.signing_key(secrets["signing_secret"])
             except ValueError:
                 raise ValidationError(
-                    self.env._("A signing secret that begins with whsec_ goes on in base64.")
+                    self.env._("A signing secret that begins with whsec_ continues in base64.")
                 ) from None
 
     @api.model

@@ -73,7 +73,7 @@ class HubSchedulingRule(models.Model):
     def _check_times(self):
         for rule in self:
             if rule.duration <= 0:
-                raise ValidationError(self.env._("An appointment takes longer than no time."))
+                raise ValidationError(self.env._("An appointment takes more than zero minutes."))
             if any(rule[name] < 0 for name in _TIMES):
                 raise ValidationError(self.env._("Pauses and notices are not negative."))
             if 0 < rule.max_advance_time < rule.min_advance_time:

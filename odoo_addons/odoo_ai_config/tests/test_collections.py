@@ -418,7 +418,7 @@ class TestKnowledge(CollectionCase):
 
     def test_times_of_scheduling_rules_make_sense(self):
         for wrong, words in (
-            ({"duration": 0}, "longer than no time"),
+            ({"duration": 0}, "more than zero minutes"),
             ({"min_interval": -1}, "not negative"),
             ({"min_advance_time": 2, "max_advance_time": 1}, "shorter than the shortest"),
             ({"business_hours_end": 8}, "“Closes” must be later"),

@@ -307,7 +307,7 @@ class TestMigration(MigrationCase):
         first, second = (line.detail for line in wizard.line_ids[1:])
         self.assertIn("ramal 12 is not a WhatsApp number: it is left out.", first)
         self.assertIn("551187654321 is there twice", first)
-        self.assertIn("11 98765-4321 seems to lack its country code", second)
+        self.assertIn("11 98765-4321 seems to have no country code", second)
         numbers = self.client().channel_ids.special_number_ids
         self.assertEqual(numbers.mapped("number"), ["+5511987654321", "+11987654321"])
         self.assertEqual(set(numbers.mapped("crew")), {"analytics"})

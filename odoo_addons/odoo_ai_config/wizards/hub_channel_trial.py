@@ -19,7 +19,7 @@ class HubChannelTrial(models.TransientModel):
     company_id = fields.Many2one(related="credentials_id.company_id")
     chatwoot_account_id = fields.Integer(required=True)
     chatwoot_inbox_id = fields.Integer(
-        help="0 stands for all inboxes of the account that have no line of their own."
+        help="0 means all inboxes of the account without their own line."
     )
     active = fields.Boolean(
         default=True, help="Unticked, it is tried what switching the channel off would change."
