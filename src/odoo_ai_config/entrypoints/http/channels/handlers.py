@@ -22,11 +22,7 @@ from odoo_ai_config.entrypoints.http.channels.schemas import Mapping
 from odoo_ai_config.entrypoints.http.platform.app_keys import SERVICES
 from odoo_ai_config.entrypoints.http.platform.bodies import read_body, read_json, require_json
 from odoo_ai_config.entrypoints.http.platform.errors import IncompleteDataError
-from odoo_ai_config.entrypoints.http.platform.operations import (
-    COMMIT,
-    Operation,
-    RouteGroup,
-)
+from odoo_ai_config.entrypoints.http.platform.operations import COMMIT, Operation, RouteGroup
 from odoo_ai_config.entrypoints.http.platform.representations import json_bytes
 
 ROUTES: Final = RouteGroup("mapping", App.CONFIG, "config")

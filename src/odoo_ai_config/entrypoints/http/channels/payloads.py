@@ -125,10 +125,7 @@ def _inbox(_: ChatwootId, value: Json) -> TenantArea | BusinessArea:
 _OWNERS: Final = Component(
     "LenientOwners",
     lenient(
-        {
-            "type": "object",
-            "additionalProperties": {"anyOf": [MappingOwner, {"type": "string"}]},
-        },
+        {"type": "object", "additionalProperties": {"anyOf": [MappingOwner, {"type": "string"}]}},
         "A business area for each id of Chatwoot.",
     ),
 )

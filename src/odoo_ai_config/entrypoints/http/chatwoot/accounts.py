@@ -33,7 +33,8 @@ from odoo_ai_config.entrypoints.http.platform.errors import FieldError, InvalidF
 from odoo_ai_config.entrypoints.http.platform.fields import (
     BrokenRuleError,
     WireType,
-    read_exactly,
+    read,
+    shape_of,
 )
 from odoo_ai_config.entrypoints.http.platform.operations import (
     COMMIT,
@@ -79,16 +80,10 @@ def _nullable(description: str, **more: Json) -> JsonObject:
     return {"type": ["string", "null"], "description": description, **more}
 
 
+_TEXTS: Final[JsonObject] = {"type": "string", "minLength": 1}
 _Values: TypeAlias = Annotated[
     tuple[Value, ...] | None,
-    WireType(
-        _values_in,
-        {
-            "type": ["array", "null"],
-            "items": {"type": "string", "minLength": 1},
-            "maxItems": MOST_SECRETS,
-        },
-    ),
+    WireType(_values_in, {"type": ["array", "null"], "items": _TEXTS, "maxItems": MOST_SECRETS}),
 ]
 
 
@@ -203,7 +198,10 @@ def change_in(body: JsonObject) -> ChatwootChange:
         InvalidFieldsError: A field is invalid or unknown, or there is none.
         InvalidValueError: A value breaks a rule.
     """
-    said = read_exactly(ChatwootAccountChange, body)
+    if not body.keys() <= shape_of(ChatwootAccountChange).types.keys():
+        # Its name is input, too.
+        raise InvalidFieldsError([FieldError("body", "unknown_field")])
+    said = read(ChatwootAccountChange, {"": body}, exact=True)
     change = ChatwootChange(
         said.base_url, said.api_access_token, said.webhook_secrets, said.webhook_tokens
     )

@@ -306,7 +306,7 @@ def _removed_id(entry: Json) -> str | None:
     return None if is_absent(entry) else item_id(identifier(entry))
 
 
-def _list_of(read_one: Callable[[Json], T], element: BodySchema, description: str) -> WireType:
+def _list_of(read_one: Callable[[Json], T], element: BodySchema, about: str) -> WireType:
     def read_list(value: Json, _: object) -> list[T]:
         if not isinstance(value, list):
             raise BrokenRuleError("list")
@@ -315,15 +315,8 @@ def _list_of(read_one: Callable[[Json], T], element: BodySchema, description: st
             raise BrokenRuleError("item_count")
         return collected(read_one, enumerate(value))
 
-    return WireType(
-        read_list,
-        {
-            "type": "array",
-            "items": element,
-            "description": description,
-            "maxItems": MOST_ITEMS,
-        },
-    )
+    schema = {"type": "array", "items": element, "description": about, "maxItems": MOST_ITEMS}
+    return WireType(read_list, schema)
 
 
 _ID_SCHEMA: Final[JsonObject] = {"type": ["string", "integer"]}

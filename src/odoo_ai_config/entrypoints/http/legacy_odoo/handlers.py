@@ -40,17 +40,7 @@ from odoo_ai_config.entrypoints.http.collections.payloads import (
     legacy_push,
     product,
 )
-from odoo_ai_config.entrypoints.http.legacy_odoo.payloads import (
-    CLEAR_PUSH,
-    COMPANY_PUSH,
-    DOCUMENTS_PUSH,
-    NAMED_PRODUCT_PUSH,
-    PRODUCT_PUSH,
-    PRODUCTS_PUSH,
-    RULES_PUSH,
-    SCHEDULING_PUSH,
-    old_company,
-)
+from odoo_ai_config.entrypoints.http.legacy_odoo import payloads
 from odoo_ai_config.entrypoints.http.legacy_odoo.schemas import (
     CompanyPushed,
     CompanyPushedData,
@@ -73,11 +63,7 @@ from odoo_ai_config.entrypoints.http.platform.errors import (
     SourceDataMissingError,
 )
 from odoo_ai_config.entrypoints.http.platform.idempotency import REPLAYED
-from odoo_ai_config.entrypoints.http.platform.operations import (
-    COMMIT,
-    Operation,
-    RouteGroup,
-)
+from odoo_ai_config.entrypoints.http.platform.operations import COMMIT, Operation, RouteGroup
 from odoo_ai_config.entrypoints.http.platform.representations import shown, timestamp
 from odoo_ai_config.entrypoints.http.platform.schema import Body
 
@@ -147,7 +133,7 @@ def _nothing(_body: JsonObject) -> CollectionSync:
 async def _sync_company(request: web.Request, caller: ApiKey, raw: bytes) -> web.Response:
     tenant, body, claim = await taken_in(request, caller, raw, dict)
     outcome = await request.app[SERVICES].sync_company_metadata(
-        old_company(body, tenant), caller=caller, claim=claim
+        payloads.old_company(body, tenant), caller=caller, claim=claim
     )
     metrics = request.app[METRICS]
     if outcome.replayed:
@@ -219,31 +205,31 @@ class _Push:
 
 _RULES: Final = _Push(
     "Push all rules",
-    RULES_PUSH,
+    payloads.RULES_PUSH,
     RulesPushed,
     _syncing(RULES, RulesPushed, RulesPushedData, _rules_told),
 )
 _SCHEDULING: Final = _Push(
     "Push all scheduling rules",
-    SCHEDULING_PUSH,
+    payloads.SCHEDULING_PUSH,
     RulesPushed,
     _syncing(SCHEDULING, RulesPushed, RulesPushedData, _rules_told),
 )
 _DOCUMENTS: Final = _Push(
     "Push all support documents",
-    DOCUMENTS_PUSH,
+    payloads.DOCUMENTS_PUSH,
     DocumentsPushed,
     _syncing(DOCUMENTS, DocumentsPushed, DocumentsPushedData, _documents_told),
 )
 _CLEARING: Final = _Push(
-    "Remove all support documents", CLEAR_PUSH, DocumentsCleared, _clear_documents
+    "Remove all support documents", payloads.CLEAR_PUSH, DocumentsCleared, _clear_documents
 )
 _COMPANY: Final = _Push(
-    "Push the metadata of a company", COMPANY_PUSH, CompanyPushed, _sync_company
+    "Push the metadata of a company", payloads.COMPANY_PUSH, CompanyPushed, _sync_company
 )
 _PRODUCTS: Final = _Push(
     "Push some products",
-    PRODUCTS_PUSH,
+    payloads.PRODUCTS_PUSH,
     ProductsPushed,
     _syncing(PRODUCT_BATCH, ProductsPushed, ProductsPushedData, _products_told),
 )
@@ -264,10 +250,10 @@ for _path, (_module_push, _identity) in _MODULES.items():
     # Some versions spell the module's name with underscores.
     _module_push.at(f"{_API}/{_module.replace('-', '_')}/{_what}", f"{_identity}Underscored")
 _PRODUCTS.at(f"{_API}/products/sync-batch", "syncProducts")
-_Push("Push fields of one product", PRODUCT_PUSH, ProductPushed, _sync_product).at(
+_Push("Push fields of one product", payloads.PRODUCT_PUSH, ProductPushed, _sync_product).at(
     f"{_API}/products/{{id}}/sync", "syncProduct"
 )
-_Push("Push fields of one product", NAMED_PRODUCT_PUSH, ProductPushed, _sync_product).at(
+_Push("Push fields of one product", payloads.NAMED_PRODUCT_PUSH, ProductPushed, _sync_product).at(
     "/tools/sync_product_to_vector_db", "syncProductLegacy"
 )
 

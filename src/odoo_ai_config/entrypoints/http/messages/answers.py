@@ -31,11 +31,7 @@ from odoo_ai_config.entrypoints.http.messages.handlers import (
 from odoo_ai_config.entrypoints.http.messages.schemas import CREW_ANSWER, MessageReceipt
 from odoo_ai_config.entrypoints.http.platform.app_keys import LIMITS, OPTIONS, SERVICES
 from odoo_ai_config.entrypoints.http.platform.authentication import keyed, shows_key
-from odoo_ai_config.entrypoints.http.platform.bodies import (
-    read_body,
-    read_json,
-    require_json,
-)
+from odoo_ai_config.entrypoints.http.platform.bodies import read_body, read_json, require_json
 from odoo_ai_config.entrypoints.http.platform.errors import (
     BodyTooLargeError,
     HttpRefusalError,

@@ -14,7 +14,7 @@ from aiohttp import web
 from msgspec import Meta
 
 from odoo_ai_config.application.messages.reading import OpenedMessage
-from odoo_ai_config.application.messages.replay import MOST_AT_ONCE, Replay
+from odoo_ai_config.application.messages.replay import MOST_AT_ONCE
 from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.crews import CustomerMessage
 from odoo_ai_config.domain.errors import MessageNotFoundError, TenantForbiddenError
@@ -181,7 +181,10 @@ async def replay_messages(request: web.Request, caller: ApiKey) -> web.Response:
         Replays(
             replayed=replayed,
             left=left,
-            messages=[replayed_of(replay) for replay in replays],
+            messages=[
+                ReplayedMessage(message_id=replay.id.value, reason=replay.refusal)
+                for replay in replays
+            ],
             next=str(replays[-1].id) if len(replays) == size else None,
         ),
         NO_STORE,
@@ -258,13 +261,6 @@ def receipt_of(message: InboxMessage) -> MessageReceipt:
     The stage of a message, for keys that may write but perhaps not read.
     """
     return MessageReceipt(message_id=message.id.value, stage=message.stage, reason=message.reason)
-
-
-def replayed_of(replay: Replay) -> ReplayedMessage:
-    """
-    The result of one replay of several.
-    """
-    return ReplayedMessage(message_id=replay.id.value, reason=replay.refusal)
 
 
 def summary_of(message: InboxMessage) -> MessageSummary:

@@ -30,13 +30,8 @@ Count: TypeAlias = Annotated[int, Meta(ge=0)]
 
 
 def _closed(members: Mapping[str, Json], **more: Json) -> JsonObject:
-    # One with a member that is not told here is refused.
-    return {
-        "type": "object",
-        "properties": {**members},
-        "additionalProperties": False,
-        **more,
-    }
+    # An answer with another member is refused.
+    return {"type": "object", "properties": {**members}, "additionalProperties": False, **more}
 
 
 _TEXT: Final[JsonObject] = {"type": ["string", "null"]}

@@ -53,11 +53,7 @@ from odoo_ai_config.entrypoints.http.platform.operations import (
     RouteGroup,
 )
 from odoo_ai_config.entrypoints.http.platform.representations import shown, timestamp
-from odoo_ai_config.entrypoints.http.platform.texts import (
-    EVENT_DONE,
-    Language,
-    preferred_language,
-)
+from odoo_ai_config.entrypoints.http.platform.texts import EVENT_DONE, Language, preferred_language
 from odoo_ai_config.entrypoints.wiring import Services
 
 _Event: TypeAlias = CredentialsSync | CompanyMetadataSync | ChannelMapping

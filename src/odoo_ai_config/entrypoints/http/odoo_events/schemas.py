@@ -4,13 +4,11 @@ The events of Odoo, as the description shows them, and the answers to them.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
 from typing import Annotated, Final, TypedDict
 
 from msgspec import UNSET, Meta, UnsetType
 
 from odoo_ai_config.domain.channels.routing import Rule
-from odoo_ai_config.domain.json_types import JsonObject
 from odoo_ai_config.domain.outcomes import WriteKind
 from odoo_ai_config.entrypoints.http.odoo_events.payloads import (
     CompanyMetadata,
@@ -147,115 +145,90 @@ class Simulation:
     warnings: list[Notice]
 
 
-def _event(
-    name: str,
-    description: str,
-    *kinds: WriteKind,
-    example: JsonObject,
-    parts: tuple[type, ...] = (),
-    members: Mapping[str, BodySchema] | None = None,
-    required: Collection[str] = (),
-) -> Body:
-    return Body(
-        parts=parts,
-        name=name,
-        description=description,
-        members={
-            "event_type": lenient({"type": "string", "enum": [kind.value for kind in kinds]}),
-            "event": {"description": "Read where there is no `event_type`."},
-            "source": {"description": "Read where nothing else tells the event."},
-            **(members or {}),
-        },
-        required=required,
-        example=example,
-    )
+def _told_by(*kinds: WriteKind) -> dict[str, BodySchema]:
+    return {
+        "event_type": lenient({"type": "string", "enum": [kind.value for kind in kinds]}),
+        "event": {"description": "Read where there is no `event_type`."},
+        "source": {"description": "Read where nothing else tells the event."},
+    }
 
 
-_MAPPING_EXAMPLE: Final[JsonObject] = {
-    "event_type": "mapping_sync",
-    "mapping": {
-        "chatwoot_account_id": 1,
-        "chatwoot_inbox_id": 7,
-        "internal_account_id": "123456",
-        "domain": "retail",
-        "is_fallback": True,
-        "sequence": 10,
-        "special_whatsapp_numbers": [{"number": "+55 11 99999-9999", "crew": "analytics"}],
-    },
-}
 # The fields of these objects may be beside them instead.
-_MAPPED_CHANNEL: Final = Body(parts=(MappedChannel,), required=())
 _CREDENTIALS: Final = Body(parts=(Credentials,), required=())
-EVENT_BODY: Final = Component(
-    "Event",
-    {
-        "anyOf": [
-            _event(
-                "CredentialsEvent",
-                "Merges settings into the tenant's `config` document and seals its secrets.",
-                WriteKind.CREDENTIALS,
-                parts=(Credentials,),
-                members={"credentials": lenient(_CREDENTIALS)},
-                example={
-                    "event_type": "credentials_sync",
-                    "account_id": "123456",
-                    "domain": "retail",
-                    "name": "Loja Exemplo",
-                    "odoo_url": "https://odoo.example.com",
-                    "odoo_db": "loja",
-                    "token": "token_referencia",
-                    "enabled_collections": ["business_rules"],
-                },
-            ),
-            _event(
-                "MappingEvent",
-                "Says whose one Chatwoot channel is.",
-                WriteKind.MAPPING,
-                members={"mapping": _MAPPED_CHANNEL},
-                required=["mapping"],
-                example=_MAPPING_EXAMPLE,
-            ),
-            _event(
-                "MappingDeleteEvent",
-                "Switches a channel off.",
-                WriteKind.MAPPING_DELETE,
-                members={"mapping": _MAPPED_CHANNEL},
-                required=["event_type", "mapping"],
-                example={**_MAPPING_EXAMPLE, "event_type": "mapping_delete"},
-            ),
-            _event(
-                "CompanyMetadataEvent",
-                "Stores what is known of a company in its `metadata` document.",
-                WriteKind.METADATA,
-                parts=(CompanyMetadata,),
-                required=["event_type", "account_id"],
-                example={
-                    "event_type": "company_metadata_sync",
-                    "account_id": "123456",
-                    "domain": "retail",
-                    "website": "https://loja.example.com",
-                    "mention_website_at_end": True,
-                    "business_hours": {
-                        "monday": True,
-                        "business_hours_start": 9,
-                        "business_hours_end": 18,
-                    },
-                },
-            ),
-        ]
+_MAPPED_CHANNEL: Final = Body(parts=(MappedChannel,), required=())
+_CREDENTIALS_EVENT: Final = Body(
+    parts=(Credentials,),
+    name="CredentialsEvent",
+    description="Merges settings into the tenant's `config` document and seals its secrets.",
+    members={**_told_by(WriteKind.CREDENTIALS), "credentials": lenient(_CREDENTIALS)},
+    required=(),
+    example={
+        "event_type": "credentials_sync",
+        "account_id": "123456",
+        "domain": "retail",
+        "name": "Loja Exemplo",
+        "odoo_url": "https://odoo.example.com",
+        "odoo_db": "loja",
+        "token": "token_referencia",
+        "enabled_collections": ["business_rules"],
     },
 )
-SIMULATED_EVENT: Final = _event(
-    "SimulatedEvent",
-    "A `mapping_sync` or `mapping_delete` as the webhook takes it, and messages whose routes are "
-    "asked for.",
-    WriteKind.MAPPING,
-    WriteKind.MAPPING_DELETE,
-    parts=(RouteQuestions,),
-    members={"mapping": _MAPPED_CHANNEL},
+_MAPPING_EVENT: Final = Body(
+    name="MappingEvent",
+    description="Says whose one Chatwoot channel is.",
+    members={**_told_by(WriteKind.MAPPING), "mapping": _MAPPED_CHANNEL},
     required=["mapping"],
     example={
-        **_MAPPING_EXAMPLE,
+        "event_type": "mapping_sync",
+        "mapping": {
+            "chatwoot_account_id": 1,
+            "chatwoot_inbox_id": 7,
+            "internal_account_id": "123456",
+            "domain": "retail",
+            "is_fallback": True,
+            "sequence": 10,
+            "special_whatsapp_numbers": [{"number": "+55 11 99999-9999", "crew": "analytics"}],
+        },
+    },
+)
+_MAPPING_DELETE_EVENT: Final = Body(
+    name="MappingDeleteEvent",
+    description="Switches a channel off.",
+    members={**_told_by(WriteKind.MAPPING_DELETE), "mapping": _MAPPED_CHANNEL},
+    required=["event_type", "mapping"],
+    example={**_MAPPING_EVENT.example, "event_type": "mapping_delete"},
+)
+_COMPANY_EVENT: Final = Body(
+    parts=(CompanyMetadata,),
+    name="CompanyMetadataEvent",
+    description="Stores what is known of a company in its `metadata` document.",
+    members=_told_by(WriteKind.METADATA),
+    required=["event_type", "account_id"],
+    example={
+        "event_type": "company_metadata_sync",
+        "account_id": "123456",
+        "domain": "retail",
+        "website": "https://loja.example.com",
+        "mention_website_at_end": True,
+        "business_hours": {"monday": True, "business_hours_start": 9, "business_hours_end": 18},
+    },
+)
+EVENT_BODY: Final = Component(
+    "Event",
+    {"anyOf": [_CREDENTIALS_EVENT, _MAPPING_EVENT, _MAPPING_DELETE_EVENT, _COMPANY_EVENT]},
+)
+SIMULATED_EVENT: Final = Body(
+    parts=(RouteQuestions,),
+    name="SimulatedEvent",
+    description="A `mapping_sync` or `mapping_delete` as the webhook takes it, and messages "
+    "whose routes are asked for.",
+    members={
+        **_told_by(WriteKind.MAPPING, WriteKind.MAPPING_DELETE),
+        "mapping": _MAPPED_CHANNEL,
+    },
+    required=["mapping"],
+    example={
+        **_MAPPING_EVENT.example,
         "messages": [{"account_id": 1, "inbox_id": 7, "number": "5511999999999"}],
     },
 )

@@ -59,7 +59,7 @@ def _component(body: Body) -> Component:
     docstring = getdoc(body.parts[0]) if body.parts else None
     if about := body.description or docstring:
         schema["description"] = " ".join(about.split())
-    if body.example is not None:
+    if body.example:
         schema["examples"] = [body.example]
     return Component(body.name or body.parts[0].__name__, schema)
 

@@ -310,6 +310,7 @@ def read(
     noted: Sequence[FieldError] = (),
     required: Sequence[str] | None = None,
     most: int = MOST_ERRORS,
+    exact: bool = False,
 ) -> T:
     """
     Make a *cls* of one object or several; the first object that has a field wins.
@@ -320,6 +321,7 @@ def read(
         noted: Errors that the caller has already found.
         required: The required fields, if they are not the attributes without a default.
         most: The maximum number of errors to report.
+        exact: Whether the body is read as it is: no value in it counts as absent.
 
     Raises:
         IncompleteDataError: A required field is absent.
@@ -329,7 +331,8 @@ def read(
     shape = shape_of(kind)
     errors = [*noted]
     try:
-        structured: T = shape.structure(_said(shape, [*layers.values()][::-1]), cls)
+        said = layers[""] if exact else _said(shape, [*layers.values()][::-1])
+        structured: T = shape.structure(said, cls)
     except ClassValidationError as error:
         errors += errors_in(error, lambda name: found(name, layers)[0])
     else:
@@ -367,28 +370,6 @@ def errors_in(
         if not isinstance(inner, InvalidValueError):
             raise inner
         yield FieldError(place(inner.field), inner.rule)
-
-
-def read_exactly(cls: type[T], body: JsonObject) -> T:
-    """
-    Make a *cls* of *body*, in which no value counts as absent.
-
-    Raises:
-        InvalidFieldsError: A field is wrong or unknown.
-    """
-    kind: type = cls
-    shape = shape_of(kind)
-    if not body.keys() <= shape.types.keys():
-        # Its name is input, too.
-        raise InvalidFieldsError([FieldError("body", "unknown_field")])
-    try:
-        structured: T = shape.structure(body, cls)
-    except ClassValidationError as error:
-        errors = list(errors_in(error, str))
-    else:
-        return structured
-    # Outside the except block, as in `read`.
-    raise InvalidFieldsError(errors)
 
 
 def read_object(cls: type[T], value: Json) -> T:

@@ -60,7 +60,7 @@ class Body:
     description: str = ""
     members: Mapping[str, BodySchema] = attrs.field(factory=dict)
     required: Collection[str] | None = None
-    example: JsonObject | None = None
+    example: JsonObject = attrs.field(factory=dict)
     more: JsonObject = attrs.field(factory=dict)
 
 
