@@ -288,7 +288,7 @@ class ChannelDirectoryContract(StoreContract):
         assert await rivals("c", None, MOBILE) == Rivals()
         assert await rivals("a", None, MOBILE) == Rivals()
 
-    async def test_whoever_comes_to_an_account_brings_numbers_and_fallbacks(
+    async def test_tenant_that_gets_a_channel_in_an_account_brings_its_numbers_and_fallbacks(
         self, stores: Stores
     ) -> None:
         number = ((MOBILE, "boss"),)

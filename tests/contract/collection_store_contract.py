@@ -341,7 +341,7 @@ class CollectionStoreContract(StoreContract):
             ][:100]
         )
 
-    async def test_large_push_holds_nobody_up_and_is_seen_as_a_whole(
+    async def test_large_push_blocks_no_other_work_and_becomes_visible_at_once(
         self, stores: Stores, second_stores: Stores
     ) -> None:
         names = [f"{number:05}" for number in range(1_200)]

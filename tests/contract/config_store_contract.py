@@ -413,7 +413,7 @@ class ReadingContract(StoreContract):
             assert await stores.config.revision(key(), new.version) == new
 
     @pytest.mark.parametrize("version", [0, -1, -3, -(2**63), -(10**30), 4, *HUGE_VERSIONS])
-    async def test_version_that_never_was_is_none(self, stores: Stores, version: int) -> None:
+    async def test_unknown_version_is_none(self, stores: Stores, version: int) -> None:
         await write(stores, *(revision(version=version) for version in (1, 2, 3)))
         assert await stores.config.revision(key(), version) is None
 

@@ -115,7 +115,7 @@ class CrewClientContract:
         assert await bench.line.ask(crew, task(), secret=None) is NO_REPLY
 
     @pytest.mark.parametrize("blank", ["", " \n\t"])
-    async def test_blank_answer_is_none(self, bench: CrewsBench, blank: str) -> None:
+    async def test_blank_answer_counts_as_no_answer(self, bench: CrewsBench, blank: str) -> None:
         crew = bench.crew_that_says(blank)
 
         assert await bench.line.ask(crew, task(), secret=None) is NO_REPLY

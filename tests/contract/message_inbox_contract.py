@@ -435,7 +435,7 @@ class OrderContract(StoreContract):
         [evolve(message().origin, account=None), evolve(message().origin, conversation=None)],
         ids=["no account", "no conversation"],
     )
-    async def test_messages_without_a_conversation_wait_for_nobody(
+    async def test_messages_without_a_conversation_do_not_wait_for_each_other(
         self, stores: Stores, origin_: Origin
     ) -> None:
         for number in range(3):
@@ -467,7 +467,7 @@ class OrderContract(StoreContract):
         assert await claimed(stores, now=UNTIL) == {"message-1"}
 
     @pytest.mark.parametrize("stage", [stage for stage in Stage if stage not in OPEN])
-    async def test_closed_message_is_never_claimed_and_holds_nobody(
+    async def test_closed_message_is_never_claimed_and_blocks_no_other(
         self, stores: Stores, stage: Stage
     ) -> None:
         head = message()
@@ -874,9 +874,7 @@ class InboxListingContract(StoreContract):
                     if one.stage in stages and tenant in {None, one.holder.tenant}
                 ]
 
-    async def test_message_that_belongs_to_nobody_is_listed_for_the_hub(
-        self, stores: Stores
-    ) -> None:
+    async def test_message_without_an_owner_is_listed_for_the_hub(self, stores: Stores) -> None:
         crewless = message().unresolved(reason="crew_not_found", at=SOON)
         await put(stores, message(), crewless, stray("message-2"))
         assert await stores.inbox.page(STUCK, tenant=HUB, limit=9) == [stray("message-2")]

@@ -121,7 +121,7 @@ async def test_chatwoot_that_hangs_is_given_its_time_and_no_more(
         await evolve(chatwoot, timeout=timedelta(seconds=0.1)).post(conversation, ANSWER, to=FIRST)
 
 
-async def test_chatwoot_that_nobody_hears_may_come_back(
+async def test_unreachable_chatwoot_may_come_back(
     chatwoot: HttpChatwootClient, conversation: Conversation
 ) -> None:
     with pytest.raises(ChatwootUnavailableError):
@@ -182,7 +182,7 @@ async def test_answer_is_no_template(
 
 
 @pytest.mark.parametrize("body", ["<!DOCTYPE html>", "", "[]", "{}", '{"payload": 1}', "{"])
-async def test_yes_of_something_that_is_not_chatwoot_is_none(
+async def test_success_of_another_server_than_chatwoot_does_not_count(
     chatwoot: HttpChatwootClient, server: ChatwootStandIn, conversation: Conversation, body: str
 ) -> None:
     server.failures.extend([answers_with(200, body=body)] * 2)
@@ -212,7 +212,7 @@ async def test_list_of_other_things_holds_no_answer(
         {"token": SecretText(f"{WRONG_TOKEN}\r\nX-Other: 1")},
     ],
 )
-async def test_access_that_is_none_is_refused_and_not_shown(
+async def test_malformed_access_is_refused_and_not_shown(
     chatwoot: HttpChatwootClient, conversation: Conversation, wrong: dict[str, Any]
 ) -> None:
     with structlog.testing.capture_logs() as lines, pytest.raises(ChatwootRefusedError) as refusal:

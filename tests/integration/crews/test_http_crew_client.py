@@ -255,7 +255,7 @@ async def test_answer_counts_though_an_error_is_named_beside_it(
     assert await line.ask(crew_at(server.url), task(), secret=None) == Answer("sim")
 
 
-async def test_answer_that_names_an_error_is_none(
+async def test_answer_with_an_error_counts_as_no_answer(
     line: HttpCrewClient, server: CrewStandIn
 ) -> None:
     server.then = replies(body='{"error": "model overloaded"}')
@@ -564,7 +564,9 @@ async def test_crew_without_an_address_is_refused(line: HttpCrewClient) -> None:
 
 
 @pytest.mark.parametrize("host", ["x" * 64 + ".example", "crew..example", "-"])
-async def test_name_that_is_none_leads_nowhere(line: HttpCrewClient, host: str) -> None:
+async def test_invalid_host_name_is_refused_or_unavailable(
+    line: HttpCrewClient, host: str
+) -> None:
     with pytest.raises((TargetForbiddenError, CrewUnavailableError)):
         await line.ask(crew_at(f"https://{host}/"), task(), secret=None)
 

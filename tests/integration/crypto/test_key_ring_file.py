@@ -403,7 +403,7 @@ def test_folder_that_was_moved_away_and_back_is_no_new_ring(
     assert source.ring() is ring
 
 
-def test_trouble_of_a_ring_that_was_never_there_is_none(source: KeyRingFile, path: Path) -> None:
+def test_ring_that_does_not_exist_yet_has_no_trouble(source: KeyRingFile, path: Path) -> None:
     assert source.trouble() is None
     assert not path.exists()
 

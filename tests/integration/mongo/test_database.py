@@ -63,9 +63,7 @@ async def test_message_of_an_earlier_version_has_no_claims_yet(database: MongoDa
 
 
 @pytest.mark.parametrize("client_kind", CLIENTS)
-async def test_whoever_only_looks_makes_nothing(
-    mongo_uri: str, client_kind: Callable[..., Any]
-) -> None:
+async def test_reading_creates_nothing(mongo_uri: str, client_kind: Callable[..., Any]) -> None:
     async with open_client(client_kind, mongo_uri) as client:
         database = MongoDatabase(client, f"test_{uuid4().hex}")
         await database.require_transactions()

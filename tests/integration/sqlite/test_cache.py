@@ -137,7 +137,7 @@ async def test_slow_reader_does_not_bring_back_what_was_overwritten_meanwhile(
     assert await stores.config.current([key()]) == {key(): revision(version=2)}
 
 
-async def test_nobody_is_given_a_row_whose_commit_is_under_way(
+async def test_no_reader_gets_a_row_of_an_unfinished_commit(
     database: SqliteDatabase, stores: Stores
 ) -> None:
     await stores.config.commit(Changeset(revisions=(revision(),)))

@@ -17,7 +17,7 @@ from tests.contract.sqlite_stores import stores_over
 MESSAGE = IncomingMessage(ChatwootId("1"), ChatwootId("1"))
 
 
-async def test_log_is_trimmed_and_whoever_was_away_reads_everything_anew(
+async def test_log_is_trimmed_and_a_process_that_missed_a_part_reads_everything_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pruning, "LOG_LINES_KEPT", 3)

@@ -110,7 +110,7 @@ async def test_name_of_the_file_may_hold_any_character(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"no database" * 500, b"SQLite format 4\0" + bytes(4096)])
-def test_file_that_is_no_database_is_refused_and_left_alone(
+def test_file_that_is_not_a_database_is_refused_and_not_changed(
     tmp_path: Path, content: bytes
 ) -> None:
     path = tmp_path / "hub.db"

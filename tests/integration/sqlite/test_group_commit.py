@@ -146,7 +146,7 @@ async def test_failed_transaction_fails_all_who_share_it(
     assert await stores.config.current([key()]) == {key(): revision(version=2)}
 
 
-async def test_error_that_nobody_foresaw_fails_its_transaction_and_no_later_one(
+async def test_unexpected_error_fails_its_transaction_and_no_later_one(
     stores: Stores, database: SqliteDatabase
 ) -> None:
     def break_down(_transaction: Transaction) -> None:

@@ -35,7 +35,7 @@ MANY = 1500
 PLENTY = ClaimLimits(total=10, per_tenant=10, in_hand={})
 
 
-async def test_messages_of_another_process_make_nobody_forget_the_configuration(
+async def test_messages_of_another_process_keep_the_configuration_in_the_cache(
     path: Path, database: SqliteDatabase, stores: Stores
 ) -> None:
     await stores.config.commit(everything())

@@ -44,7 +44,7 @@ async def test_id_of_a_key_cannot_be_taken_for_an_option(hub: MemoryHub) -> None
     assert await hub.authenticate(text.reveal()) == key
 
 
-async def test_key_itself_is_kept_nowhere(hub: MemoryHub) -> None:
+async def test_key_itself_is_not_stored(hub: MemoryHub) -> None:
     key, text = await hub.create_api_key(name="crm", scopes=SCOPES)
 
     secret = text.reveal().rsplit("_", maxsplit=1)[-1]
@@ -52,7 +52,7 @@ async def test_key_itself_is_kept_nowhere(hub: MemoryHub) -> None:
     assert key.digest == digest_of(text.reveal()[len(f"oac_{key.id}_") :])
 
 
-async def test_revoked_key_lets_nobody_in(hub: MemoryHub) -> None:
+async def test_revoked_key_is_refused(hub: MemoryHub) -> None:
     key, text = await hub.create_api_key(name="crm", scopes=SCOPES)
 
     revoked = await hub.revoke_api_key(key.id)
@@ -70,7 +70,7 @@ async def test_unknown_key_cannot_be_revoked(hub: MemoryHub) -> None:
         await hub.revoke_api_key("nobody")
 
 
-async def test_wrong_secret_lets_nobody_in(hub: MemoryHub) -> None:
+async def test_wrong_secret_is_refused(hub: MemoryHub) -> None:
     _, text = await hub.create_api_key(name="crm", scopes=SCOPES)
     wrong = text.reveal()[:-1] + ("A" if text.reveal()[-1] != "A" else "B")
 

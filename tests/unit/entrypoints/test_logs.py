@@ -188,7 +188,7 @@ def test_console_shows_people_lines_and_the_file_stays_json(
     assert str(line["timestamp"]) in shown
 
 
-def test_auto_is_json_where_nobody_watches(
+def test_auto_is_json_without_a_terminal(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with logging_to(folder=None, level="info", form="auto"):

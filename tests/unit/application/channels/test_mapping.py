@@ -139,7 +139,7 @@ async def test_bound_key_touches_nothing_of_others(
         ([OF_B], evolve(OF_B, fallback=True, active=False)),
     ],
 )
-async def test_bound_key_does_what_touches_nobody(
+async def test_bound_key_may_do_what_affects_no_other_tenant(
     hub: MemoryHub, before: list[ChannelMapping], claimed: ChannelMapping
 ) -> None:
     for mapping in before:

@@ -13,7 +13,7 @@ from tests.unit.application.memory_hub import ANYBODY, STRANGER, MemoryHub
 NUMBER = ("5511987654321", "boss")
 
 
-async def test_number_of_another_tenant_goes_by_itself_where_the_channel_goes(
+async def test_special_number_of_another_tenant_is_an_effect_of_its_own(
     hub: MemoryHub,
 ) -> None:
     channel = mapping("1", "7")

@@ -280,7 +280,7 @@ async def test_accounts_that_do_not_exist_do_not_pile_up(hub: MemoryHub) -> None
         "https://" + "x" * 2048,
     ],
 )
-def test_address_that_is_none_is_refused(url: str) -> None:
+def test_invalid_address_is_refused(url: str) -> None:
     with pytest.raises(InvalidValueError) as refusal:
         ChatwootChange(base_url=url)
     assert refusal.value.rule == "base_url"
@@ -294,7 +294,7 @@ def test_address_may_have_a_port_and_a_path(url: str) -> None:
 @pytest.mark.parametrize(
     "token", ["short", "with/slash" * 4, "ç" * 20, "x" * 129, "0123456789" * 2]
 )
-def test_token_that_could_be_guessed_or_stands_in_no_path_is_refused(token: str) -> None:
+def test_token_that_is_guessable_or_not_fit_for_a_path_is_refused(token: str) -> None:
     with pytest.raises(InvalidValueError) as refusal:
         ChatwootChange(webhook_tokens=secrets(token))
     assert refusal.value.rule == "webhook_token"
@@ -339,7 +339,7 @@ def test_settings_that_name_what_is_not_sealed_open_nothing() -> None:
     assert values == {}
 
 
-async def test_hub_is_none_of_the_tenants(hub: MemoryHub) -> None:
+async def test_hub_is_not_a_tenant(hub: MemoryHub) -> None:
     await put(hub, ONE, FULL)
     for tenant in ("a", "b", "z"):
         sync = CredentialsSync(TenantArea(TenantId(tenant), BusinessArea()), CredentialRef("t"))

@@ -403,7 +403,7 @@ async def by_rolling_back(hub: MemoryHub) -> Outcome:
 
 
 @pytest.mark.parametrize("writing", [by_event_without_it, by_patching_another, by_rolling_back])
-async def test_ciphertext_that_lay_there_stands_in_nobodys_way(
+async def test_stored_ciphertext_of_the_old_server_blocks_no_write(
     hub: MemoryHub, writing: Callable[[MemoryHub], Awaitable[Outcome]]
 ) -> None:
     await left_behind(hub, old(OLD_CIPHERTEXT), old(OLD_CIPHERTEXT + " "))

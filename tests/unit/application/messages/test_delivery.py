@@ -155,7 +155,7 @@ async def test_crew_that_is_away_is_asked_again_and_then_given_up() -> None:
     assert len(crew.asked) == 12
 
 
-async def test_crew_is_left_alone_for_as_long_as_it_wishes() -> None:
+async def test_crew_is_not_asked_before_its_retry_after() -> None:
     hub, _, _ = await ready(CrewUnavailableError(retry_after=300))
     step = await delivered(hub)
     assert step.message.due_at == hub.clock.now() + timedelta(minutes=5)
@@ -271,7 +271,7 @@ async def test_answer_waits_for_somebody_if_chatwoot_is_not_set_up(
 
 
 @pytest.mark.parametrize("lacking", ["account", "conversation"])
-async def test_answer_to_nowhere_is_given_up(lacking: str) -> None:
+async def test_answer_without_an_account_or_conversation_is_given_up(lacking: str) -> None:
     hub, _, message_id = await ready()
     message = await found(hub, message_id)
     nothing: dict[str, Any] = {lacking: None}

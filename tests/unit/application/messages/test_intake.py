@@ -93,7 +93,7 @@ async def test_message_is_kept_for_the_tenant_of_its_channel(hub: MemoryHub) -> 
     assert await text_of(hub, message) == "Olá, qual o horário de funcionamento?"
 
 
-async def test_message_of_a_tenant_without_settings_is_routed_all_the_same(
+async def test_message_of_a_tenant_without_settings_is_routed(
     hub: MemoryHub,
 ) -> None:
     await mapped(hub, ChannelMapping(ChannelKey(ONE), ACME))
@@ -101,7 +101,7 @@ async def test_message_of_a_tenant_without_settings_is_routed_all_the_same(
     assert receipt.destination == Destination(ACME, None, Rule.ACCOUNT, Release(0, 1))
 
 
-async def test_message_that_goes_nowhere_is_kept_under_the_hubs_own_key(hub: MemoryHub) -> None:
+async def test_message_without_a_route_is_sealed_under_the_hubs_own_key(hub: MemoryHub) -> None:
     receipt = await receive(hub, WHATSAPP)
 
     assert (receipt.reception, receipt.reason) == (Reception.UNRESOLVED, "no_route")

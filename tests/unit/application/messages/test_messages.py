@@ -189,7 +189,7 @@ async def test_nothing_proves_an_answer_if_the_secret_is_gone() -> None:
         await hub.answer_message.from_crew(message_id, ANSWER, prove=prove)
 
 
-async def test_nothing_proves_an_answer_to_a_message_of_nobody() -> None:
+async def test_answer_to_a_message_without_an_owner_cannot_be_authenticated() -> None:
     hub, message_id = await unresolved()
     for one in (message_id, NO_SUCH):
         with pytest.raises(NotProvenError):
@@ -216,13 +216,13 @@ async def test_answer_wakes_who_delivers() -> None:
     await waiting
 
 
-async def test_nowhere_is_no_crew() -> None:
+async def test_without_an_address_there_is_no_crew() -> None:
     crews = MemoryHub().deliver_message.crews
     with pytest.raises(CrewNotFoundError):
         await crews.crew_at(None)
 
 
-async def test_bell_that_nobody_rings_is_waited_for_no_longer_than_that() -> None:
+async def test_wait_for_a_work_signal_ends_after_its_timeout() -> None:
     bell, loop = WorkSignal(), asyncio.get_running_loop()
     before = loop.time()
     await bell.wait(0.01)
@@ -257,7 +257,7 @@ async def test_replayed_message_that_was_answered_is_only_posted() -> None:
     assert len(hub.chatwoot.posted) == len(crew.asked) == 1
 
 
-async def test_message_of_nobody_finds_its_owner_and_is_sealed_for_it() -> None:
+async def test_message_without_an_owner_finds_one_and_is_sealed_for_it() -> None:
     hub, message_id = await unresolved()
     before = await found(hub, message_id)
     await owns(hub, ACME)
@@ -294,7 +294,7 @@ async def test_message_that_no_mapping_claims_stays_where_it_is() -> None:
     assert hub.state.audit == []
 
 
-async def test_message_without_an_account_goes_nowhere() -> None:
+async def test_message_without_an_account_has_no_route() -> None:
     hub, message_id = await unresolved()
     message = await found(hub, message_id)
     hub.state.messages[message_id] = evolve(message, origin=evolve(message.origin, account=None))
@@ -389,7 +389,7 @@ async def test_discarded_message_is_left_alone() -> None:
         await hub.replay_messages(message_id, caller=ANYBODY)
 
 
-async def test_message_of_nobody_can_be_discarded_by_who_is_not_bound() -> None:
+async def test_unbound_key_may_discard_a_message_without_an_owner() -> None:
     hub, message_id = await unresolved()
     with pytest.raises(TenantForbiddenError):
         await hub.discard_message(message_id, caller=bound_to("acme"))
@@ -433,7 +433,7 @@ async def test_metadata_needs_no_more_than_the_scope_to_read_messages() -> None:
     assert hub.state.audit == []
 
 
-async def test_message_that_nobody_acts_on_has_no_text() -> None:
+async def test_message_without_a_body_has_no_text() -> None:
     hub, _, message_id = await ready()
     hub.state.messages[message_id] = evolve(await found(hub, message_id), body=None)
     opened = await hub.read_message.opened(message_id, caller=ANYBODY)

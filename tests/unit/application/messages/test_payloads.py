@@ -305,7 +305,7 @@ def test_id_is_the_same_whether_it_is_counted_or_written(value: Any) -> None:
 @pytest.mark.parametrize(
     "moment", [None, "yesterday", 1e300, -(2**62), float(10**17), True, [], "0001-01-01T00:00+14"]
 )
-def test_moment_that_is_none_counts_as_absent(moment: Any) -> None:
+def test_invalid_time_counts_as_absent(moment: Any) -> None:
     assert read_message(having(WHATSAPP, moment, "created_at")).sent_at is None
 
 

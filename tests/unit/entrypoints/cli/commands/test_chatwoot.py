@@ -112,7 +112,7 @@ def test_account_that_chatwoot_cannot_have_is_refused(command: Command, account:
     assert ended.err.startswith("Erro: ")
 
 
-def test_address_that_is_none_is_refused(command: Command) -> None:
+def test_invalid_address_is_refused(command: Command) -> None:
     ended = command("chatwoot", "set", "--url", "chatwoot.example")
     assert ended.status == 1
     assert "https://" in ended.err

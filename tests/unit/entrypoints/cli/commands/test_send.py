@@ -288,7 +288,7 @@ def test_key_of_the_environment_is_used(
 
 
 @pytest.mark.parametrize("url", ["localhost:8000", "ftp://localhost", "http://[", "http://"])
-def test_address_that_is_none_is_refused(url: str, command: Command) -> None:
+def test_invalid_address_is_refused(url: str, command: Command) -> None:
     ended = command("send", "credentials", "--url", url, "--api-key", KEY, "--attempts", "1")
     assert ended.status == 1
     assert "--url" in ended.err

@@ -170,7 +170,7 @@ async def test_every_old_name_leads_to_its_collection(
     assert await stored(web, name) == {"4": entry}
 
 
-async def test_queue_of_old_names_its_tenant_in_the_metadata(web: WebHub) -> None:
+async def test_legacy_queue_names_its_tenant_in_the_metadata(web: WebHub) -> None:
     metadata = {"account_id": "acme", "module": "business_rules", "operation": "sync"}
     answer = await web.post(f"{API}/business_rules/sync", {"rules": [RULE], "metadata": metadata})
     assert answer.status == 200
