@@ -90,7 +90,7 @@ _Values: TypeAlias = Annotated[
 @frozen
 class ChatwootAccountChange:
     """
-    What is to be different about an account.
+    The changes to an account.
     """
 
     base_url: Annotated[

@@ -49,7 +49,7 @@ T = TypeVar("T")
 
 # Enough to correct a body, and few enough for Odoo to show.
 _MOST_ERRORS: Final = 20
-# What the examples of the description speak of.
+# The subjects of the examples in the description.
 ACCOUNT_EXAMPLE: Final[JsonObject] = {"account_id": "123456"}
 ITEM_EXAMPLE: Final[JsonObject] = {"id": 7, "name": "Camisa", "price": 59.9}
 # Odoo's modules name an item's id by its type.
@@ -342,7 +342,7 @@ class CollectionSnapshot(_Account):
 @frozen
 class CollectionPatch(CollectionSnapshot):
     """
-    The items that are new or different, and the ids of those that are gone.
+    New and changed items, and the ids of removed ones.
     """
 
     removed: Annotated[list[str | None], _list_of(_removed_id, _ID_SCHEMA, "Ids.")] | None = None

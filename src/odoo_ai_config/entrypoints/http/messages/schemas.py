@@ -45,7 +45,7 @@ _CHATWOOT_MEMBERS: Final[Mapping[str, Json]] = {
     "message_type": {"enum": ["outgoing", None]},
     "content_type": {"enum": ["text", None]},
 }
-# What `answer_in` of the domain reads.
+# The form that `answer_in` of the domain reads.
 CREW_ANSWER: Final = Component(
     "CrewAnswer",
     _closed(

@@ -292,7 +292,7 @@ def _special_number(value: Json, _: object) -> SpecialNumber | None:
 
 ListedNumber: TypeAlias = Annotated[
     SpecialNumber,
-    # An answer has a component of the name of the class.
+    # A component of an answer has the name of the class.
     WireType(_special_number, lenient(Body(parts=(SpecialNumber,), name="PushedNumber"))),
 ]
 

@@ -175,7 +175,7 @@ _CREDENTIALS_EVENT: Final = Body(
 )
 _MAPPING_EVENT: Final = Body(
     name="MappingEvent",
-    description="Says whose one Chatwoot channel is.",
+    description="Sets the owner of a Chatwoot channel.",
     members={**_told_by(WriteKind.MAPPING), "mapping": _MAPPED_CHANNEL},
     required=["mapping"],
     example={
@@ -201,7 +201,7 @@ _MAPPING_DELETE_EVENT: Final = Body(
 _COMPANY_EVENT: Final = Body(
     parts=(CompanyMetadata,),
     name="CompanyMetadataEvent",
-    description="Stores what is known of a company in its `metadata` document.",
+    description="Stores a company's description in its `metadata` document.",
     members=_told_by(WriteKind.METADATA),
     required=["event_type", "account_id"],
     example={
@@ -220,7 +220,7 @@ EVENT_BODY: Final = Component(
 SIMULATED_EVENT: Final = Body(
     parts=(RouteQuestions,),
     name="SimulatedEvent",
-    description="A `mapping_sync` or `mapping_delete` as the webhook takes it, and messages "
+    description="A `mapping_sync` or `mapping_delete` event of the webhook, and messages "
     "whose routes are asked for.",
     members={
         **_told_by(WriteKind.MAPPING, WriteKind.MAPPING_DELETE),

@@ -22,7 +22,7 @@ from odoo_ai_config.domain.json_types import JsonObject
 from odoo_ai_config.domain.messages import inbox
 
 T = TypeVar("T")
-# A schema. Classes of bodies, `Body` and `Component` may stand in it for their own schemas.
+# A schema. It may contain classes of bodies, `Body` and `Component` in place of their schemas.
 BodySchema: TypeAlias = Any
 
 # The values of an empty field in Odoo. They are given by type, because client generators do not
