@@ -21,8 +21,7 @@ from odoo_ai_config.domain.channels.mapping import (
 from odoo_ai_config.domain.collections import CollectionChange
 from odoo_ai_config.domain.credentials.secrets import SealedSecret, TenantKey
 from odoo_ai_config.domain.documents.revisions import Revision
-from odoo_ai_config.domain.errors import InvalidValueError
-from odoo_ai_config.domain.identifiers import TenantId
+from odoo_ai_config.domain.identifiers import TenantId, matches
 from odoo_ai_config.domain.messages.inbox import InboxMessage
 from odoo_ai_config.domain.outcomes import Outcome
 
@@ -94,12 +93,7 @@ class AuditId:
     Names an entry of the audit trail.
     """
 
-    value: str = field()
-
-    @value.validator
-    def _check(self, _attribute: object, value: str) -> None:
-        if _AUDIT_ID.fullmatch(value) is None:
-            raise InvalidValueError("audit_id", "audit_id")
+    value: str = field(validator=matches("audit_id", _AUDIT_ID))
 
     def __str__(self) -> str:
         return self.value

@@ -18,10 +18,10 @@ from hashlib import sha256
 from typing import Final
 from zlib import crc32
 
-from attrs import Attribute, evolve, field, frozen
+from attrs import evolve, field, frozen
 
 from odoo_ai_config.domain.errors import CursorExpiredError, InvalidValueError
-from odoo_ai_config.domain.identifiers import TenantId
+from odoo_ai_config.domain.identifiers import TenantId, matches
 from odoo_ai_config.domain.json_types import Json, JsonObject, ReadOnlyJsonObject, is_storable
 from odoo_ai_config.domain.outcomes import ItemCounts
 
@@ -49,12 +49,7 @@ class CollectionName:
     The name of a collection, as in the tenant's ``enabled_collections``.
     """
 
-    value: str = field()
-
-    @value.validator
-    def _check_value(self, _attribute: Attribute[str], value: str) -> None:
-        if COLLECTION_NAME.fullmatch(value) is None:
-            raise InvalidValueError("collection", "collection")
+    value: str = field(validator=matches("collection", COLLECTION_NAME))
 
     @classmethod
     def from_text(cls, text: str) -> CollectionName:

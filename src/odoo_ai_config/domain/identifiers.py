@@ -21,7 +21,11 @@ _NOT_SLUG: Final = re.compile(r"[^a-z0-9_]+", re.ASCII)
 _MAX_DISPLAY: Final = 128
 
 
-def _matches(rule: str, pattern: re.Pattern[str]) -> Callable[[object, Attribute[str], str], None]:
+def matches(rule: str, pattern: re.Pattern[str]) -> Callable[[object, Attribute[str], str], None]:
+    """
+    A validator for attrs: refuse a text that is not in the form of *pattern*, by *rule*.
+    """
+
     def check(_instance: object, _attribute: Attribute[str], value: str) -> None:
         if pattern.fullmatch(value) is None:
             raise InvalidValueError(rule, rule)
@@ -35,7 +39,7 @@ class TenantId:
     A client of the hub, by its name in Odoo (``account_id``).
     """
 
-    value: str = field(validator=_matches("account_id", TENANT_ID))
+    value: str = field(validator=matches("account_id", TENANT_ID))
 
     def __str__(self) -> str:
         return self.value
@@ -52,7 +56,7 @@ class BusinessArea:
     A business area of a tenant. Each area has its own settings.
     """
 
-    value: str = field(default="default", validator=_matches("domain", SLUG))
+    value: str = field(default="default", validator=matches("domain", SLUG))
 
     @classmethod
     def from_text(cls, text: str) -> BusinessArea:
@@ -84,7 +88,7 @@ class DocumentKind:
     The kind of a document: ``config``, ``credentials``, ``metadata``, ``crews`` or any slug.
     """
 
-    value: str = field(validator=_matches("config_type", SLUG))
+    value: str = field(validator=matches("config_type", SLUG))
 
     def __str__(self) -> str:
         return self.value
@@ -102,7 +106,7 @@ class CredentialRef:
     The name by which a document refers to a sealed value.
     """
 
-    value: str = field(validator=_matches("credential_ref", CREDENTIAL_REF))
+    value: str = field(validator=matches("credential_ref", CREDENTIAL_REF))
 
     def __str__(self) -> str:
         return self.value
@@ -114,7 +118,7 @@ class ChatwootId:
     Id of a Chatwoot account or inbox. Chatwoot's ids are numbers; older files have texts.
     """
 
-    value: str = field(validator=_matches("chatwoot_id", CHATWOOT_ID))
+    value: str = field(validator=matches("chatwoot_id", CHATWOOT_ID))
 
     def __str__(self) -> str:
         return self.value

@@ -68,6 +68,14 @@ class Reception(enum.Enum):
     DUPLICATE = "duplicate"
 
 
+# Of a new message.
+_RECEPTIONS: Final = {
+    Stage.QUEUED: Reception.ACCEPTED,
+    Stage.IGNORED: Reception.IGNORED,
+    Stage.UNRESOLVED: Reception.UNRESOLVED,
+}
+
+
 @frozen
 class Receipt:
     """
@@ -129,34 +137,23 @@ class ReceiveMessage:
                 message = InboxMessage(
                     message_id, event.origin, Stage.IGNORED, now, now, reason=ignored.value
                 )
-                return Changeset(messages=(message,)), _receipt(message, Reception.IGNORED)
+                return Changeset(messages=(message,)), _receipt(message)
             destination = await destination_of(route, store=self.store)
             place = place_of_body(message_id, destination)
             body, sealing = await self.sealer.one(place, payload, at=now)
-            if destination is None:
-                message = InboxMessage(
-                    message_id,
-                    event.origin,
-                    Stage.UNRESOLVED,
-                    now,
-                    now,
-                    reason=NO_ROUTE,
-                    body=body,
-                )
-                receipt = _receipt(message, Reception.UNRESOLVED)
-            else:
-                message = InboxMessage(
-                    message_id,
-                    event.origin,
-                    Stage.QUEUED,
-                    now,
-                    now,
-                    due_at=now,
-                    destination=destination,
-                    body=body,
-                )
-                receipt = _receipt(message, Reception.ACCEPTED)
-            return Changeset(messages=(message,), **sealing.parts), receipt
+            routed = destination is not None
+            message = InboxMessage(
+                message_id,
+                event.origin,
+                Stage.QUEUED if routed else Stage.UNRESOLVED,
+                now,
+                now,
+                due_at=now if routed else None,
+                destination=destination,
+                reason=None if routed else NO_ROUTE,
+                body=body,
+            )
+            return Changeset(messages=(message,), **sealing.parts), _receipt(message)
 
         try:
             receipt = await commit_decided(self.store, decide)
@@ -189,5 +186,6 @@ def _require_reach(caller: ApiKey, route: Route | None) -> None:
     caller.require_tenant(route.owner.tenant)
 
 
-def _receipt(message: InboxMessage, reception: Reception) -> Receipt:
+def _receipt(message: InboxMessage) -> Receipt:
+    reception = _RECEPTIONS[message.stage]
     return Receipt(message.id, reception, message.reason, message.destination)

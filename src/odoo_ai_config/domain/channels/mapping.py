@@ -15,7 +15,7 @@ from attrs import evolve, field, frozen
 
 from odoo_ai_config.domain.channels.phone import PhoneNumber
 from odoo_ai_config.domain.errors import DomainError, InvalidValueError
-from odoo_ai_config.domain.identifiers import HUB, ChatwootId, TenantArea, TenantId
+from odoo_ai_config.domain.identifiers import HUB, ChatwootId, TenantArea, TenantId, matches
 from odoo_ai_config.domain.outcomes import Notice
 
 DEFAULT_SEQUENCE: Final = 10
@@ -103,12 +103,7 @@ class SpecialNumber:
     """
 
     number: PhoneNumber
-    crew: str = field()
-
-    @crew.validator
-    def _check_crew(self, _attribute: object, value: str) -> None:
-        if CREW_NAME.fullmatch(value) is None:
-            raise InvalidValueError("crew", "crew")
+    crew: str = field(validator=matches("crew", CREW_NAME))
 
 
 @frozen

@@ -12,7 +12,13 @@ from typing import Final, NoReturn
 from attrs import field, frozen
 
 from odoo_ai_config.domain.errors import InvalidValueError
-from odoo_ai_config.domain.identifiers import BusinessArea, CredentialRef, TenantArea, TenantId
+from odoo_ai_config.domain.identifiers import (
+    BusinessArea,
+    CredentialRef,
+    TenantArea,
+    TenantId,
+    matches,
+)
 
 MASK: Final = "sealed:"
 _FINGERPRINT: Final = re.compile(r"[0-9a-f]{32}", re.ASCII)
@@ -90,12 +96,7 @@ class Fingerprint:
     Keyed digest of a secret, equal for equal secrets under one reference.
     """
 
-    value: str = field()
-
-    @value.validator
-    def _check(self, _attribute: object, value: str) -> None:
-        if _FINGERPRINT.fullmatch(value) is None:
-            raise InvalidValueError("fingerprint", "fingerprint")
+    value: str = field(validator=matches("fingerprint", _FINGERPRINT))
 
     @classmethod
     def from_mask(cls, text: str) -> Fingerprint | None:

@@ -20,6 +20,7 @@ from odoo_ai_config.domain.identifiers import (
     ChatwootId,
     CredentialRef,
     TenantArea,
+    matches,
 )
 
 # Must also be a valid credential reference, because the sealed text is stored under it.
@@ -45,12 +46,7 @@ class MessageId:
     Id of a received message. Crews and callers see it.
     """
 
-    value: str = field()
-
-    @value.validator
-    def _check(self, _attribute: object, value: str) -> None:
-        if MESSAGE_ID.fullmatch(value) is None:
-            raise InvalidValueError("message_id", "message_id")
+    value: str = field(validator=matches("message_id", MESSAGE_ID))
 
     def __str__(self) -> str:
         return self.value
