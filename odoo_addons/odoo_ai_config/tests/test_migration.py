@@ -394,7 +394,7 @@ class TestMigration(MigrationCase):
             with self.subTest(url=url):
                 self.old_client(account_id=f"loja_{len(url)}", odoo_url=url)
                 wizard = self.migrated()
-                self.assertIn("Odoo's URL is none", wizard.line_ids[-1].detail)
+                self.assertIn("Odoo's URL is not a URL", wizard.line_ids[-1].detail)
                 self.assertFalse(self.client(f"loja_{len(url)}").odoo_url)
 
     def test_collections_are_those_of_the_wizard_or_of_the_account_that_had_some(self):
