@@ -235,8 +235,6 @@ def _is_signed_by(access: ChatwootAccess, request: web.Request, raw: bytes) -> b
         scheme = verify_signature(
             request.headers,
             raw,
-            # Only the scheme of the old Odoo module needs it.
-            parsed_body=dict,
             now=request.app[OPTIONS].unix_time(),
             policy=_policy(access.webhook_secrets),
         )

@@ -12,7 +12,6 @@ import structlog
 from aiohttp import hdrs, web
 from attrs import asdict
 from msgspec import UNSET, Meta, Raw
-from multidict import CIMultiDict
 from structlog.contextvars import bind_contextvars
 
 from odoo_ai_config.application.collections import (
@@ -75,7 +74,12 @@ from odoo_ai_config.entrypoints.http.platform.operations import (
     RouteGroup,
 )
 from odoo_ai_config.entrypoints.http.platform.paths import named
-from odoo_ai_config.entrypoints.http.platform.representations import json_bytes, timestamp
+from odoo_ai_config.entrypoints.http.platform.representations import (
+    JSON_HEADERS,
+    UNCHANGED_HEADERS,
+    json_bytes,
+    timestamp,
+)
 from odoo_ai_config.entrypoints.http.platform.schema import Body, TenantIdText
 
 _log = structlog.get_logger()
@@ -102,10 +106,6 @@ _LIMIT: Final = PageSize(default=500, most=LARGEST_PAGE)
 WHOSE: Final = (IncompleteDataError, AccountMismatchError, TenantForbiddenError)
 _OPEN: Final = (*WHOSE, CollectionNotEnabledError, CollectionNotFoundError)
 _COLLECTION: Final = "/api/v1/collections/{name}"
-_HEADERS: Final = CIMultiDict(
-    {hdrs.CONTENT_TYPE: "application/json; charset=utf-8", hdrs.CACHE_CONTROL: "no-cache"}
-)
-_UNCHANGED: Final = CIMultiDict({hdrs.CACHE_CONTROL: "no-cache"})
 
 
 @Operation(
@@ -127,7 +127,7 @@ async def list_collections(request: web.Request, caller: ApiKey) -> web.Response
         tenant, caller=caller, domain=_DOMAIN.of(request)
     )
     answer = CollectionList(tenant_id=str(tenant), collections=[_summary(one) for one in found])
-    return web.Response(body=json_bytes(answer), headers=_HEADERS)
+    return web.Response(body=json_bytes(answer), headers=JSON_HEADERS)
 
 
 @Operation(
@@ -164,9 +164,9 @@ async def read_collection(request: web.Request, caller: ApiKey) -> web.Response:
     # collection and needs the head only. The tag of another page is that of the page.
     tag = _tag(reading.head, "" if page is None or page.complete else reading.cursor)
     if page is None or (known is not None and is_known(known, tag)):
-        return web.Response(status=304, headers=[*_UNCHANGED.items(), (hdrs.ETAG, tag)])
+        return web.Response(status=304, headers=[*UNCHANGED_HEADERS.items(), (hdrs.ETAG, tag)])
     return web.Response(
-        body=json_bytes(_page(reading, page)), headers=[*_HEADERS.items(), (hdrs.ETAG, tag)]
+        body=json_bytes(_page(reading, page)), headers=[*JSON_HEADERS.items(), (hdrs.ETAG, tag)]
     )
 
 
@@ -192,9 +192,9 @@ async def read_item(request: web.Request, caller: ApiKey) -> web.Response:
     tag = f'"{item.digest}"'
     known = request.headers.get(hdrs.IF_NONE_MATCH)
     if known is not None and is_known(known, tag):
-        return web.Response(status=304, headers=[*_UNCHANGED.items(), (hdrs.ETAG, tag)])
+        return web.Response(status=304, headers=[*UNCHANGED_HEADERS.items(), (hdrs.ETAG, tag)])
     answer = CollectionItem(id=item.id, digest=item.digest, data=Raw(item.text))
-    return web.Response(body=json_bytes(answer), headers=[*_HEADERS.items(), (hdrs.ETAG, tag)])
+    return web.Response(body=json_bytes(answer), headers=[*JSON_HEADERS.items(), (hdrs.ETAG, tag)])
 
 
 def _pushing(method: str, body: Body) -> Operation:
@@ -239,7 +239,7 @@ async def _written(
     name = _name(request)
     tenant, sync, claim = await taken_in(request, caller, raw, read)
     outcome = await pushed(request, CollectionKey(tenant, name), sync, caller, claim)
-    headers = {**_HEADERS, **(REPLAYED if outcome.replayed else {})}
+    headers = {**JSON_HEADERS, **(REPLAYED if outcome.replayed else {})}
     # Pushes recorded by older versions have none, and neither has an empty collection.
     digest = next(iter(outcome.digests.values()), UNSET)
     answer = CollectionPushed(**pushed_fields(outcome), digest=digest)
@@ -273,11 +273,7 @@ async def pushed(
     """
     bind_contextvars(tenant=str(key.tenant), collection=str(key.name))
     outcome = await request.app[SERVICES].sync_collection(key, sync, caller=caller, claim=claim)
-    metrics = request.app[METRICS]
-    if outcome.replayed:
-        metrics.replay()
-    elif outcome.changed:
-        metrics.version("collection")
+    request.app[METRICS].written(outcome, "collection")
     (version,) = outcome.versions.values()
     _log.info(
         "collection_pushed",

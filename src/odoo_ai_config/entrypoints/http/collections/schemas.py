@@ -10,6 +10,8 @@ from msgspec import UNSET, Meta, Raw, UnsetType
 
 from odoo_ai_config.entrypoints.http.platform.schema import (
     CollectionNameText,
+    Count,
+    Digest,
     Moment,
     TenantIdText,
     answer,
@@ -29,7 +31,6 @@ ItemDigest: TypeAlias = Annotated[
 ItemData: TypeAlias = Annotated[
     Raw, Meta(description="The item as it was pushed.", extra_json_schema={"type": "object"})
 ]
-Count: TypeAlias = Annotated[int, Meta(ge=0)]
 CollectionVersion: TypeAlias = Annotated[
     int, Meta(description="Counts the pushes with a change.", ge=1)
 ]
@@ -146,14 +147,4 @@ class CollectionPushed(Pushed):
     The result of a push to a collection.
     """
 
-    digest: (
-        Annotated[
-            str,
-            Meta(
-                description="Identifies the state of the collection, even among those with the "
-                "same version; for `POST /v1/reconcile`.",
-                pattern="^[0-9a-f]{64}$",
-            ),
-        ]
-        | UnsetType
-    ) = UNSET
+    digest: Digest | UnsetType = UNSET

@@ -72,7 +72,11 @@ from odoo_ai_config.entrypoints.http.platform.paths import (
     whole_number,
 )
 from odoo_ai_config.entrypoints.http.platform.problems import refuse
-from odoo_ai_config.entrypoints.http.platform.representations import json_bytes
+from odoo_ai_config.entrypoints.http.platform.representations import (
+    JSON_HEADERS,
+    UNCHANGED_HEADERS,
+    json_bytes,
+)
 from odoo_ai_config.entrypoints.http.platform.schema import BodySchema
 from odoo_ai_config.entrypoints.http.platform.texts import preferred_language
 
@@ -82,10 +86,6 @@ ROUTES: Final = RouteGroup("documents", App.CONFIG, "config")
 _DOCUMENT: Final = "/configs/{tenant}/{domain}/{kind}"
 _YAML: Final = "application/x-yaml"
 # Of the type into which a response copies them.
-_UNCHANGED_HEADERS: Final = CIMultiDict({hdrs.CACHE_CONTROL: "no-cache"})
-_JSON_HEADERS: Final = CIMultiDict(
-    {hdrs.CONTENT_TYPE: "application/json; charset=utf-8", hdrs.CACHE_CONTROL: "no-cache"}
-)
 _YAML_HEADERS: Final = CIMultiDict(
     {hdrs.CONTENT_TYPE: f"{_YAML}; charset=utf-8", hdrs.CACHE_CONTROL: "no-cache"}
 )
@@ -277,7 +277,7 @@ async def read_history(request: web.Request, caller: ApiKey) -> web.Response:
             for revision in revisions
         ]
     )
-    return web.Response(body=body, headers=_JSON_HEADERS)
+    return web.Response(body=body, headers=JSON_HEADERS)
 
 
 @Operation(
@@ -333,7 +333,7 @@ async def compare_versions(request: web.Request, caller: ApiKey) -> web.Response
     }
     values = (value for change in places for value in (change.before, change.after))
     body = await run_off_loop(lambda: json_bytes(answer), cost=cost_of(*values))
-    return web.Response(body=body, headers=_JSON_HEADERS)
+    return web.Response(body=body, headers=JSON_HEADERS)
 
 
 @_writing("POST", f"{_DOCUMENT}/rollback", VersionChoice, *_UNKNOWN_VERSION)
@@ -369,7 +369,7 @@ async def list_documents(request: web.Request, caller: ApiKey) -> web.Response:
         tenant_of(request), caller=caller, domain=_AREA.of(request)
     )
     body = json_bytes([_summary(schemas.DocumentSummary, revision) for revision in revisions])
-    return web.Response(body=body, headers=_JSON_HEADERS)
+    return web.Response(body=body, headers=JSON_HEADERS)
 
 
 async def _written(
@@ -411,11 +411,7 @@ async def _attempt(
     present = await _present(request, key, caller) if precondition.needs_present else None
     expected = precondition.expected_version(present)
     written = await write(DocumentWrite(key, caller, expected, claim))
-    metrics = request.app[METRICS]
-    if written.outcome.replayed:
-        metrics.replay()
-    elif written.outcome.changed:
-        metrics.version(str(key.kind))
+    request.app[METRICS].written(written.outcome, str(key.kind))
     return written
 
 
@@ -448,14 +444,14 @@ async def _shown(
     tag = entity_tag(revision)
     known = request.headers.get(hdrs.IF_NONE_MATCH)
     if known is not None and is_known(known, tag):
-        unchanged = web.Response(status=304, headers=_UNCHANGED_HEADERS)
+        unchanged = web.Response(status=304, headers=UNCHANGED_HEADERS)
         unchanged.headers[hdrs.ETAG] = tag
         return unchanged
     representations = request.app[REPRESENTATIONS]
     body = representations.ready(revision, tag, as_yaml=as_yaml)
     if body is None:
         body = await representations.of(revision, tag, as_yaml=as_yaml)
-    shown = web.Response(body=body, headers=_YAML_HEADERS if as_yaml else _JSON_HEADERS)
+    shown = web.Response(body=body, headers=_YAML_HEADERS if as_yaml else JSON_HEADERS)
     shown.headers[hdrs.ETAG] = tag
     return shown
 
@@ -484,7 +480,7 @@ def _answered(
     outcome: Outcome, body: bytes, headers: Mapping[str, str] | None = None
 ) -> web.Response:
     replayed = REPLAYED if outcome.replayed else {}
-    return web.Response(body=body, headers={**_JSON_HEADERS, **replayed, **(headers or {})})
+    return web.Response(body=body, headers={**JSON_HEADERS, **replayed, **(headers or {})})
 
 
 def _change(change: ValueChange) -> schemas.ValueChange:

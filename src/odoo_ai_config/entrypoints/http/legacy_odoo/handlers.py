@@ -135,11 +135,7 @@ async def _sync_company(request: web.Request, caller: ApiKey, raw: bytes) -> web
     outcome = await request.app[SERVICES].sync_company_metadata(
         payloads.old_company(body, tenant), caller=caller, claim=claim
     )
-    metrics = request.app[METRICS]
-    if outcome.replayed:
-        metrics.replay()
-    elif outcome.changed:
-        metrics.version(str(METADATA))
+    request.app[METRICS].written(outcome, str(METADATA))
     top: dict[str, Any] = {"vectorized_rules": 1, **_STORED}
     told = CompanyPushedData(
         tenant_id=str(outcome.owner.tenant),

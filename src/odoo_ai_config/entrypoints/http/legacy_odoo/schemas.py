@@ -10,10 +10,11 @@ from typing import Annotated, Generic, Literal, TypeAlias, TypeVar
 
 from msgspec import Meta
 
-from odoo_ai_config.entrypoints.http.collections.schemas import Count, ItemIdText, Pushed
+from odoo_ai_config.entrypoints.http.collections.schemas import ItemIdText, Pushed
 from odoo_ai_config.entrypoints.http.platform.schema import (
     Always,
     BusinessAreaText,
+    Count,
     Moment,
     TenantIdText,
     Version,

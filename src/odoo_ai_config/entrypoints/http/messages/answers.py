@@ -153,8 +153,6 @@ def _require_signature(
     verify_signature(
         request.headers,
         raw,
-        # Only the scheme of the old Odoo module needs it.
-        parsed_body=dict,
         now=request.app[OPTIONS].unix_time(),
         policy=SignaturePolicy(standard_webhooks=(_key_of(secret),)),
     )

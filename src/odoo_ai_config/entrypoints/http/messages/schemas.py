@@ -15,6 +15,7 @@ from odoo_ai_config.domain.messages.inbox import Stage
 from odoo_ai_config.entrypoints.http.platform.schema import (
     BusinessAreaText,
     Component,
+    Count,
     CrewText,
     MessageIdText,
     Moment,
@@ -26,7 +27,6 @@ from odoo_ai_config.entrypoints.http.platform.schema import (
 Reason: TypeAlias = Annotated[
     str, Meta(description="A stable code.", pattern="^[a-z_]+$", examples=["no_route"])
 ]
-Count: TypeAlias = Annotated[int, Meta(ge=0)]
 
 
 def _closed(members: Mapping[str, Json], **more: Json) -> JsonObject:

@@ -148,15 +148,10 @@ async def _taken_in(
 
 
 def _counted(outcome: Outcome, metrics: Metrics) -> str:
+    metrics.written(outcome, *outcome.versions)
+    became = "accepted" if outcome.changed else "unchanged"
     if outcome.replayed:
         became = "replayed"
-        metrics.replay()
-    elif outcome.changed:
-        became = "accepted"
-        for kind in outcome.versions:
-            metrics.version(kind)
-    else:
-        became = "unchanged"
     metrics.event(outcome.kind.value, became)
     return became
 

@@ -41,21 +41,16 @@ _KEYED: Final = (
     application.StoreUnavailableError,
     application.StoreUnusableError,
 )
-_BODY: Final = (
+_READ: Final = (
     http.InvalidJsonError,
     http.DepthLimitError,
     http.BodyLateError,
     http.BodyUnreadableError,
     http.UnsupportedMediaTypeError,
-    http.InvalidFieldsError,
-    domain.InvalidValueError,
 )
+_BODY: Final = (*_READ, http.InvalidFieldsError, domain.InvalidValueError)
 _PUSHED: Final = (
-    http.BodyLateError,
-    http.BodyUnreadableError,
-    http.UnsupportedMediaTypeError,
-    http.InvalidJsonError,
-    http.DepthLimitError,
+    *_READ,
     http.SignatureMissingError,
     http.SignatureInvalidError,
     http.SignatureTimestampError,

@@ -22,6 +22,7 @@ from odoo_ai_config.application.ports.message_inbox import StageCount
 from odoo_ai_config.domain.crews import CrewKind
 from odoo_ai_config.domain.identifiers import CONFIG, CREDENTIALS, METADATA
 from odoo_ai_config.domain.messages.inbox import Stage
+from odoo_ai_config.domain.outcomes import Outcome
 
 # Writers choose the other kinds of documents; they must not fill the registry.
 _KINDS: Final = frozenset({str(CONFIG), str(CREDENTIALS), str(METADATA), "mapping"})
@@ -242,6 +243,16 @@ class Metrics:
         Count a written version.
         """
         self._versions(kind if kind in _KINDS else "other").inc()
+
+    def written(self, outcome: Outcome, *kinds: str) -> None:
+        """
+        Count a write: as a replay, or as a version of each of *kinds* if it changed anything.
+        """
+        if outcome.replayed:
+            self.replay()
+        elif outcome.changed:
+            for kind in kinds:
+                self.version(kind)
 
     def store_failure(self, cause: str) -> None:
         """

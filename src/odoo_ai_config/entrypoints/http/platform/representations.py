@@ -9,13 +9,19 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 import msgspec
-from aiohttp import web
+from aiohttp import hdrs, web
+from multidict import CIMultiDict
 
 from odoo_ai_config.domain.channels.mapping import ChannelKey
 from odoo_ai_config.domain.channels.routing import Route
 
 # The answer is only for this reader and this moment.
 NO_STORE: Final = {"Cache-Control": "no-store"}
+# For answers with an entity tag, of the type that a response copies them into.
+UNCHANGED_HEADERS: Final = CIMultiDict({hdrs.CACHE_CONTROL: "no-cache"})
+JSON_HEADERS: Final = CIMultiDict(
+    {hdrs.CONTENT_TYPE: "application/json; charset=utf-8", hdrs.CACHE_CONTROL: "no-cache"}
+)
 _ENCODER: Final = msgspec.json.Encoder()
 
 

@@ -163,6 +163,7 @@ CrewText: TypeAlias = Annotated[
     str,
     Meta(description="The crew that answers.", pattern=_whole(CREW_NAME), examples=["analytics"]),
 ]
+Count: TypeAlias = Annotated[int, Meta(ge=0)]
 Version: TypeAlias = Annotated[int, Meta(description="Counts from 1, for each document.", ge=1)]
 Moment: TypeAlias = Annotated[
     str,

@@ -74,7 +74,7 @@ def verify_signature(
     headers: Mapping[str, str],
     body: bytes,
     *,
-    parsed_body: Callable[[], Json],
+    parsed_body: Callable[[], Json] = dict,
     now: float,
     policy: SignaturePolicy,
 ) -> SignatureScheme | None:
@@ -88,7 +88,7 @@ def verify_signature(
         headers: A case-insensitive mapping, as aiohttp's headers are.
         body: The bytes as received.
         parsed_body: Parses the body for the scheme of the old Odoo module, which signs it
-            serialised again; called only to check that scheme.
+            serialised again; called only to check that scheme, and not needed without it.
         now: Unix time in seconds.
         policy: The secrets and requirements.
 

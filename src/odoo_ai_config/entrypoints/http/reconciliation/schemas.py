@@ -4,7 +4,7 @@ Answers to a source about its pushes.
 
 from __future__ import annotations
 
-from typing import Annotated, TypeAlias
+from typing import Annotated
 
 from msgspec import UNSET, Meta, UnsetType
 
@@ -14,14 +14,13 @@ from odoo_ai_config.entrypoints.http.platform.schema import (
     BusinessAreaText,
     ChatwootIdText,
     CollectionNameText,
+    Count,
     Digest,
     DocumentTypeText,
     TenantIdText,
     Version,
     answer,
 )
-
-Count: TypeAlias = Annotated[int, Meta(ge=0)]
 
 
 @answer
