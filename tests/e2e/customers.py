@@ -18,7 +18,6 @@ from typing import Any, TypeAlias
 import aiohttp
 from attrs import define, field, frozen
 
-from tests.e2e.hub_process import HubProcess
 from tests.stand_ins.chatwoot import SECRET, TOKEN, ChatwootStandIn, Webhook
 from tests.stand_ins.crew import CrewStandIn
 
@@ -195,10 +194,6 @@ async def called(
         answer = await response.json()
         assert response.status == 200, answer
         return answer
-
-
-def webhook_of(hub: HubProcess) -> Webhook:
-    return Webhook(f"{hub.url}/webhook")
 
 
 def free_port() -> int:

@@ -33,7 +33,6 @@ from tests.stand_ins.local_server import listening
 TOKEN = "agents-access-token"
 BOT_TOKEN = "bots-access-token"
 SECRET = "chatwoot-webhook-secret"
-CONTACT_NUMBER = "+5511999990000"
 PAGE = 20
 LONGEST_CONTENT = 150_000
 WEBHOOK_SECONDS = 5

@@ -14,7 +14,7 @@ _Port = TypeVar("_Port")
 
 Observe: TypeAlias = Callable[[str], Callable[[float], None]]
 """
-Takes the name of an operation. Returns what takes the seconds of each call.
+Takes the name of an operation. Returns a function that takes the seconds of each call.
 """
 
 
@@ -33,8 +33,8 @@ def instrumented(
 
     Args:
         port: The port.
-        adapter: What is timed.
-        observe: Is told of each call.
+        adapter: The adapter whose methods are timed.
+        observe: Gets the name of each operation and the seconds of its calls.
         names: Names of operations, where they differ from the method's.
         untimed: Methods that are not timed.
     """

@@ -33,7 +33,7 @@ async def commit_decided(
     store: ConfigStore, decide: Callable[[], Awaitable[tuple[Changeset, T]]]
 ) -> T:
     """
-    Commit what *decide* makes of the current state; decide again if the state changed.
+    Commit the changeset of *decide*; decide again if the state changed meanwhile.
 
     Raises:
         ContentionError: It changed a thousand times.

@@ -126,7 +126,7 @@ class NotedRevocations:
 @frozen
 class RevokeApiKey:
     """
-    Revoke a key for ever, even if an older copy of the store is restored.
+    Revoke a key forever, even if an older copy of the store is restored.
     """
 
     store: ConfigStore

@@ -41,7 +41,7 @@ class PruneMessages:
     Remove finished messages and their texts; the server runs this periodically.
 
     Args:
-        keep: How long to keep them after they were finished; None for ever.
+        keep: How long to keep them after they were finished; None forever.
     """
 
     inbox: MessageInbox

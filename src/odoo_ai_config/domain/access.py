@@ -44,7 +44,7 @@ class ScopeMissingError(DomainError):
 SHORTEST_SECRET: Final = 20
 _FEWEST_DIFFERENT: Final = 6
 _FEWEST_SURPRISES: Final = 8
-# Words that people type for want of a better secret, and the key of the replaced server.
+# Words that people type instead of a secret, and the key of the replaced server.
 _WELL_KNOWN: Final = re.compile(
     "development-api-key|api[-_ ]?key|password|senha|secret|segredo|token|chave|admin|changeme"
     "|odoo|chatwoot|qwertyuiop|asdfghjkl|zxcvbnm",

@@ -44,7 +44,7 @@ class IdempotencyKey:
 @frozen
 class Claim:
     """
-    A request that is to be done once: its idempotency key and the digest of its content.
+    A request that must run only once: its idempotency key and the digest of its content.
     """
 
     id: IdempotencyKey
@@ -138,9 +138,9 @@ def mapping_audit(
     )
     subject = f"{mapping.key} -> {mapping.owner}"
     return tuple(
-        AuditEntry(at, action, actor, whose, subject)
-        for action, whose in affected
-        if whose is not None
+        AuditEntry(at, action, actor, affected_tenant, subject)
+        for action, affected_tenant in affected
+        if affected_tenant is not None
     )
 
 

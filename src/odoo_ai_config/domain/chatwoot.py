@@ -41,8 +41,8 @@ def place_of(account: ChatwootId | None) -> TenantArea:
     Where the settings of *account* are kept; for None, those that apply to every account.
 
     Raises:
-        InvalidValueError: No place can be named after this id. Chatwoot numbers its accounts, so
-            this happens only with ids of old test scripts.
+        InvalidValueError: The id cannot be part of a name. Chatwoot numbers its accounts, so this
+            happens only with ids of old test scripts.
     """
     if account is None:
         return INSTALLATION

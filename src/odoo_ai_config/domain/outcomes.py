@@ -27,7 +27,7 @@ class WriteKind(enum.Enum):
     COLLECTION = "collection_sync"
 
 
-# Of one kind in one answer. Nobody reads more.
+# Of one kind in one answer; a person does not read more.
 MOST_NOTICES: Final = 200
 
 EVENTS: Final = frozenset(WriteKind) - {WriteKind.DOCUMENT, WriteKind.COLLECTION}

@@ -103,7 +103,7 @@ class Policies:
         retries: When a failed delivery is tried again.
         lease: How long a process may hold a message that it delivers.
         retention: Which old versions may be removed.
-        messages_kept: How long finished messages are kept; None for ever.
+        messages_kept: How long finished messages are kept; None forever.
     """
 
     configured_key: ApiKey | None = None

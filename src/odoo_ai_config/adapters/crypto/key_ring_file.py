@@ -51,8 +51,8 @@ def key_ring_source(setting: str | None, *, default: Path | None, clock: Clock) 
     Without a setting it is the file *default*. If that is None, it is a key that lasts as long as
     the process, which is enough for the store in memory.
 
-    The form of the text tells keys from a path, without a try: a mistyped key must not become
-    the name of a file or a part of a message.
+    The form of the text alone distinguishes keys from a path: a mistyped key must not become the
+    name of a file or part of a message.
 
     Raises:
         InvalidKeyRingError: *setting* is neither a path nor keys.

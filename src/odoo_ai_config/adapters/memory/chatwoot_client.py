@@ -31,7 +31,7 @@ class Posted:
 @define
 class MemoryChatwootClient(ChatwootClient):
     """
-    Every conversation is there but those *missing*, to whoever has the *token*.
+    Every conversation exists except the *missing* ones; a caller with the *token* may use them.
 
     Args:
         failures: What the next calls raise, one each.

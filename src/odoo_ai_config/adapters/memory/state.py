@@ -61,7 +61,7 @@ class KeptCollection:
 
     def take(self, change: CollectionChange) -> None:
         """
-        Become what *change* makes of it.
+        Apply *change*.
         """
         version, at = change.head.version, change.head.updated_at
         self.head = evolve(change.head, compaction_floor=self.head.compaction_floor)

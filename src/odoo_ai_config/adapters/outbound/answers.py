@@ -22,12 +22,12 @@ _PASSING: Final = frozenset({408, 425, 429})
 
 class CallFailedError(Exception):
     """
-    Nobody answered, or the answer says that another attempt may do better.
+    There was no answer, or its status says that another attempt may succeed.
 
     Args:
         event: Which of the two, as logs name it.
         retry_after: The seconds that the other side asks to wait for.
-        told: What logs may tell of it.
+        told: Details that may be logged.
     """
 
     def __init__(self, event: str, retry_after: float | None = None, **told: object) -> None:

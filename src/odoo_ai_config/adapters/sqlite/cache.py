@@ -62,8 +62,8 @@ class RowCache:
         self._weight = 0
         self._lock = threading.Lock()
         self._known = _UNKNOWN
-        # What a commit under way makes of `known`, and of these rows: nobody is given them
-        # until it is known whether the commit succeeds.
+        # `known` and the rows after the commit under way. No reader gets them before the commit
+        # has succeeded.
         self._announced = _UNKNOWN
         self._pending: RowUpdates = {}
 

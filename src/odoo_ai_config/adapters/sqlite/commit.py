@@ -1,8 +1,8 @@
 """
 A changeset as rows, and the statements that write it or find out why it may not be written.
 
-What is to be checked is checked by the statements that write: a row that is there already,
-or no longer, makes them touch nothing.
+The statements that write also check: if a row exists already, or no longer exists, they change
+nothing.
 """
 
 from __future__ import annotations
@@ -96,10 +96,10 @@ _PUT_API_KEY: Final = (
 
 class PreparedChangeset:
     """
-    A changeset with everything done that needs no database, so that the writer only writes.
+    A changeset after all work that needs no database, so that the writer only writes.
 
     Args:
-        decided_at: The change number as of which nobody had what the changeset claims.
+        decided_at: The change number at which no other tenant had what the changeset claims.
         pushes: For each collection the push that has its items (`large_pushes`), or None if they
             are still to be written.
     """

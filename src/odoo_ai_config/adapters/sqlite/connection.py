@@ -84,9 +84,9 @@ class DatabaseFile:
     """
     The file at *path* with the log beside it, and whether they are still there.
 
-    SQLite goes on with files that were removed or replaced while they were open, and everything
-    written to them from then on is lost. A new file cannot be opened in the place of the old one
-    either: the old log, which lies beside it, would be taken for the new one's; nor can a new log.
+    SQLite keeps using files that were removed or replaced while they were open, and everything
+    written to them afterwards is lost. A new file in the place of the old one cannot be opened
+    either, because SQLite would apply the old log beside it; the same holds for a new log.
 
     Args:
         read_only: Whether connections change neither the tables nor the folder.
@@ -108,14 +108,14 @@ class DatabaseFile:
         """
         if not self.read_only:
             return f"{self._name}?mode=rw"
-        # SQLite makes a log even in order to read; where there is none, nobody is writing.
+        # SQLite creates a log even to read. Without a log, nothing is writing.
         return f"{self._name}?mode=ro{'' if self._log.exists() else '&immutable=1'}"
 
     def create(self) -> None:
         """
-        Make the file if there is none; only its owner can read it and what SQLite puts beside it.
+        Create the file if it is missing. Only its owner can read it and the files beside it.
 
-        Raises `StoreUnusableError` if there is none and it is only to be read.
+        Raises `StoreUnusableError` if it is missing and *read_only*.
         """
         if not self.read_only:
             make_private_folder(self.path.parent)
@@ -149,7 +149,7 @@ class DatabaseFile:
 
     def require_log(self) -> None:
         """
-        Look for the log: what is committed to one without a name, the next start does not find.
+        Check that the log was not removed: the next start would not find commits in it.
         """
         self._log_removed = _identity_at(self._log) != self._log_identity
         if self._log_removed:

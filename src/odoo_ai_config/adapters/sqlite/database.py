@@ -122,7 +122,7 @@ class SqliteDatabase:
         self, statement: str, values: Row | dict[str, str | int], make: Callable[[Row], T]
     ) -> list[T]:
         """
-        What *make* makes of each row of a query.
+        The rows of a query, each turned into an object by *make*.
         """
         return await self.read(
             lambda connection: [make(row) for row in connection.execute(statement, values)]
@@ -130,7 +130,7 @@ class SqliteDatabase:
 
     async def select_one(self, statement: str, values: Row, make: Callable[[Row], T]) -> T | None:
         """
-        What *make* makes of the one row of a query, or None if there is none.
+        The only row of a query, turned into an object by *make*; None if there is no row.
         """
         return await self.read(
             lambda connection: optional(make, connection.execute(statement, values).fetchone())
@@ -158,11 +158,11 @@ class SqliteDatabase:
         """
         Whether the cache is as of this turn of the event loop, or newer.
 
-        One reading of the change number per turn is enough: whoever waits for an answer now had
-        sent the request, or its first byte, before the turn began, so the answer may be of any
-        moment since. Under load many requests share a turn, and that reading is what costs a
-        lookup most: it gives up the interpreter's lock to the threads that write. The time limit
-        is for coroutines that block the loop until something has happened elsewhere.
+        The change number is read once per turn. A request that waits for an answer now had
+        begun before the turn, so its answer may show any moment since. Under load many requests
+        share a turn, and reading the number is the most expensive part of a lookup: it releases
+        the interpreter's lock to the threads that write. The time limit is for coroutines that
+        block the loop until something has happened elsewhere.
         """
         if perf_counter() < self._fresh_until:
             return True

@@ -173,7 +173,7 @@ def _read(connection: sqlite3.Connection, statement: str, which: Row) -> list[Ro
 
 def chunks(many: Iterable[T], size: int) -> Iterator[tuple[T, ...]]:
     """
-    All of *many*, so many at a time.
+    *many* in tuples of at most *size*.
     """
     rest = iter(many)
     while some := tuple(islice(rest, size)):

@@ -37,10 +37,10 @@ from odoo_ai_config.domain.changes import Changeset
 from odoo_ai_config.domain.collections import CollectionChange
 from odoo_ai_config.domain.errors import RevisionConflictError
 
-# What one transaction writes at most: some 20 ms, and one item more than so many characters.
+# The limits of one transaction, which takes some 20 ms. The last item may exceed the characters.
 SLICE_ITEMS: Final = 1000
 SLICE_CHARACTERS: Final = 2**20
-# No push takes so long: it was given up, or its process is gone.
+# A push takes less time: an older one was given up, or its process is gone.
 _GIVEN_UP: Final = timedelta(hours=1)
 
 _BEGIN: Final = "INSERT INTO pushes (begun_at) VALUES (?) RETURNING id"
@@ -97,7 +97,7 @@ async def commit_pushes(
 
 async def settle_pushes(database: SqliteDatabase, *, now: datetime) -> None:
     """
-    End interrupted pushes: move shown items to the others, and forget what was given up.
+    End interrupted pushes: move shown items to the others, and remove abandoned ones.
     """
     given_up = microseconds(now - _GIVEN_UP)
     await _settle(database, await database.select(_UNSETTLED, (given_up,), _id_of))

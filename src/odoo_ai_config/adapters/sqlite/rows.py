@@ -157,7 +157,7 @@ def json_values(parts: Iterable[TenantId | DocumentKind]) -> str:
 
 def optional(make: Callable[[S], T], stored: S | None) -> T | None:
     """
-    What *make* makes of a stored value that may be missing.
+    *make* of *stored*, or None if *stored* is None.
     """
     return None if stored is None else make(stored)
 

@@ -18,7 +18,7 @@ OLDEST_SQLITE: Final = (3, 37, 0)
 # Times are microseconds since 1970 in UTC.
 _FIRST: Final = """
 -- Grows with every commit that changes what processes remember; the numbers in `changes` are
--- taken from it. Whoever has seen a value of it knows all of that which was committed up to then.
+-- taken from it. A process that has seen a value knows everything committed up to it.
 CREATE TABLE sequence (
     one INTEGER PRIMARY KEY CHECK (one = 1),
     value INTEGER NOT NULL
@@ -246,9 +246,9 @@ CREATE INDEX secrets_by_key ON secrets (tenant, key_id);
 CREATE INDEX credentials ON secrets (tenant, domain) WHERE purpose NOT IN ('answer', 'message');
 """
 
-# A push that is too large for one transaction is written here first, where nobody reads it. The
-# commit of its head gives it its collection and version, and with them a place in `present_items`.
-# After that its items move to the others, which changes nothing that readers see.
+# A push that is too large for one transaction is written here first, where readers do not look.
+# The commit of its head gives it its collection and version, and so a place in `present_items`.
+# After that its items move to the other table, which changes nothing that readers see.
 _PUSHES: Final = """
 CREATE TABLE pushes (
     id INTEGER PRIMARY KEY,

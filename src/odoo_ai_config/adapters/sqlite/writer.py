@@ -41,9 +41,9 @@ _REFUSALS: Final = (CodedError, ValueError, OverflowError)
 @frozen(eq=False)
 class Transaction:
     """
-    The transaction that writes are part of, and what is to be known of it after the commit.
+    The transaction of several writes, with what they changed.
 
-    A write notes what it did when it has done it, and is not refused after that.
+    A write notes its changes once it has made them, and cannot be refused after that.
 
     Args:
         changes: Lines of the change log: what, key, version, time.
@@ -115,11 +115,11 @@ class GroupWriter:
 
     async def prove(self) -> None:
         """
-        Return if nobody else keeps writing and something was committed lately, or can be now.
+        Return if something was committed recently, or can be committed now.
 
         Frequent calls cost a busy hub next to nothing, and an idle one a commit a second. After a
-        failed write it takes a commit of 4 MiB, or a write that succeeds meanwhile: there may be
-        room for a page of ours, and none for what clients send.
+        failed write it takes a commit of 4 MiB, or a write that succeeds meanwhile: the disk may
+        have room for one page and not for what clients send.
         """
         if monotonic() < self._proven_until:
             # A transaction begins for it.

@@ -163,7 +163,7 @@ class ChatwootAccounts:
 
     async def access_to(self, account: ChatwootId | None) -> ChatwootAccess:
         """
-        The settings of *account*; what it lacks comes from the settings of every account.
+        The settings of *account*; missing ones come from the settings for every account.
 
         None asks for the settings of every account.
         """

@@ -45,7 +45,7 @@ def listed_tenant(caller: ApiKey, asked: TenantId | None) -> TenantId | None:
     The tenant whose messages *caller* sees if it asks for those of *asked*; None for all.
 
     Raises:
-        ScopeMissingError: The hub's own messages are asked for, and *caller* lacks the scope.
+        ScopeMissingError: *asked* is the hub, and *caller* does not have the scope.
     """
     if asked is None:
         return caller.tenant

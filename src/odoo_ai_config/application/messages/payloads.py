@@ -96,7 +96,7 @@ def read_event(
     What *body* says, without the text, which is not needed before the delivery.
 
     ``conversation.messages`` is the last public message of the conversation, not the one that the
-    event is about. So only the account is taken from there, if it is nowhere else.
+    event is about. So only the account is taken from there, if no other field has it.
     """
     parts = _Parts.of(body)
     name, conversation, message = parts.name, parts.conversation, parts.message

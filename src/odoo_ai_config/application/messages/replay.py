@@ -220,7 +220,7 @@ class HoldMessages:
     """
     Hold every open message of a restored store until a person replays or discards it.
 
-    Nobody knows what happened to it after the backup: the customer may have the answer.
+    What happened to it after the backup is unknown: the customer may have the answer.
     """
 
     store: ConfigStore

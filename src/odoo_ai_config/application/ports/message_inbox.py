@@ -21,9 +21,9 @@ class ClaimLimits:
     How many messages a worker may claim.
 
     Args:
-        total: At most so many.
-        per_tenant: At most so many of one tenant in hand, so that a tenant whose crew hangs does
-            not delay the others.
+        total: The most messages of one call.
+        per_tenant: The most messages of one tenant in hand, so that a tenant whose crew hangs
+            does not delay the others.
         in_hand: How many the worker has already, by tenant.
     """
 
@@ -60,8 +60,8 @@ class MessageInbox(Protocol):
         Claim heads that are due at *now*, each `taken` until *until*, durably.
 
         No two callers, in any process, get the same message before it is due again. Tenants take
-        turns, from one call to the next: one with many due messages gets no more than others
-        that have any. Within a tenant, messages due longest come first. The cost does not grow
+        turns, from one call to the next: a tenant with many due messages gets no more than one
+        with a few. Within a tenant, messages due longest come first. The cost does not grow
         with the number of waiting messages.
         """
 

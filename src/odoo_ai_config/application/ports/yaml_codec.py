@@ -53,7 +53,7 @@ class YamlCodec(Protocol):
         Change *text* as little as possible so that it stands for *body*.
 
         What stays keeps its comments, order and quoting; new keys go to the end of their
-        mapping. A *text* that cannot be amended is rendered anew. Always
+        mapping. A *text* that cannot be amended is rendered again. Always
         ``parse(amend(text, body)) == body``.
 
         Raises:

@@ -324,8 +324,8 @@ def decided(
     deactivation is not a claim.
 
     A writer who is *bound* to the owner of *mapping* may not affect others: neither messages
-    that their *wider* mappings decide on (those of `ChannelKey.wider`, in its order), nor what
-    the *rivals* of the claim have.
+    that their *wider* mappings route (those of `ChannelKey.wider`, in its order), nor what the
+    *rivals* of the claim have.
 
     Raises:
         DomainError: One of `MAPPING_REFUSALS`: the writer is *bound*, and *mapping* touches what

@@ -190,7 +190,7 @@ class RoutingTable:
         """
         Take in the newest mapping of one channel; an inactive one leaves the table.
 
-        *version* is for `Route.mapping_version`; 0 if nobody needs it.
+        *version* is for `Route.mapping_version`; 0 if it is not needed.
         """
         before = self._mappings.get(mapping.key)
         if before is not None:

@@ -121,7 +121,7 @@ def reason_to_ignore(event: ChatwootEvent) -> Ignored | None:
     Why the hub ignores *event*; None if it does not.
 
     Everything that the hub or an agent writes comes back as an event. If the hub processed one
-    of those, it would answer its own answers for ever.
+    of those, it would answer its own answers forever.
     """
     origin = event.origin
     rules = (

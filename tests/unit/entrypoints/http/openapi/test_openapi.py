@@ -284,7 +284,7 @@ async def test_witness_sees_what_is_not_described(
         assert found.partition(": ")[2].startswith(beginning)
 
 
-async def test_witness_sees_a_header_that_lacks() -> None:
+async def test_witness_sees_a_missing_header() -> None:
     async def handler(_request: web_.Request) -> web_.Response:
         return web_.json_response({"status": "healthy"})
 
