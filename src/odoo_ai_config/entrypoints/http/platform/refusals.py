@@ -1,8 +1,8 @@
 """
-Every refusal that a client may meet: status, texts, and what it tells beyond them.
+The table of refusals: status, texts, members and headers of each class of errors.
 
-The description of the interface takes codes and statuses from here, and a test holds
-``docs/errors.md`` against it.
+The description of the interface takes codes and statuses from here. A test compares
+``docs/errors.md`` with it.
 """
 
 from __future__ import annotations
@@ -55,12 +55,12 @@ class FieldProblem:
 @frozen
 class Row(Generic[E]):
     """
-    What a client is told that meets one class of refusals.
+    The refusal for one class of errors.
 
     Args:
-        members: What the problem document has beyond the common members.
-        particulars: What ends the text.
-        headers: What the answer has beyond those of its status.
+        members: Members of the problem document, in addition to the common ones.
+        particulars: The end of the text, which depends on the error.
+        headers: Headers of the answer, in addition to those of its status.
     """
 
     kind: type[E]
@@ -75,7 +75,7 @@ class Row(Generic[E]):
 
     def text(self, error: E, language: Language) -> str:
         """
-        What *error* means, for a reader of *language*.
+        The text about *error* in *language*.
         """
         text = Text(self.portuguese, self.english).to(language)
         return text + self.particulars(error, language)
@@ -86,17 +86,17 @@ def _retry_after(seconds: float | None) -> Mapping[str, str]:
     return {"Retry-After": str(wait)}
 
 
-def _errors_told(
+def _field_problems(
     error: http.InvalidFieldsError | http.IncompleteDataError, language: Language
 ) -> Mapping[str, object]:
-    return _told(error.errors, language)
+    return _described(error.errors, language)
 
 
-def _told(errors: Sequence[FieldError], language: Language) -> Mapping[str, object]:
-    told = (
+def _described(errors: Sequence[FieldError], language: Language) -> Mapping[str, object]:
+    problems = (
         FieldProblem(field=e.field, message=rule_text(e.rule, e.limit, language)) for e in errors
     )
-    return {"errors": [*told]}
+    return {"errors": [*problems]}
 
 
 def _first(errors: Sequence[FieldError], language: Language) -> str:
@@ -321,14 +321,14 @@ _ROWS: Final[Mapping[int, tuple[Row[Any], ...]]] = {
         Row(
             http.InvalidFieldsError,
             *_INVALID,
-            members=_errors_told,
+            members=_field_problems,
             particulars=lambda error, language: _first(error.errors, language),
         ),
         Row(
             http.IncompleteDataError,
             "Dados incompletos",
             "Incomplete data",
-            members=_errors_told,
+            members=_field_problems,
             particulars=_all_required,
         ),
         Row(
@@ -349,7 +349,7 @@ _ROWS: Final[Mapping[int, tuple[Row[Any], ...]]] = {
         Row(
             domain.InvalidValueError,
             *_INVALID,
-            members=lambda error, language: _told(_broken(error), language),
+            members=lambda error, language: _described(_broken(error), language),
             particulars=lambda error, language: _first(_broken(error), language),
         ),
         Row(domain.InvalidYamlError, "YAML inválido", "Invalid YAML", particulars=_place),
@@ -362,7 +362,7 @@ _ROWS: Final[Mapping[int, tuple[Row[Any], ...]]] = {
             domain.EncryptedValueError,
             "Valor já criptografado pelo servidor antigo (ENC:...); envie-o em texto claro",
             "The old server has encrypted this value (ENC:...); send it in plain text",
-            members=lambda error, language: _told(
+            members=lambda error, language: _described(
                 [FieldError(error.field, "not_encrypted")], language
             ),
             particulars=lambda error, _: f": {error.field}",
