@@ -40,7 +40,7 @@ class CrewsBench(ABC):
     A client, and crews that follow a script.
     """
 
-    line: CrewClient
+    client: CrewClient
 
     @abstractmethod
     def crew_that_says(self, text: str) -> Crew: ...
@@ -83,12 +83,12 @@ class CrewClientContract:
     async def test_answer_comes_back_as_it_was_said(self, bench: CrewsBench, text: str) -> None:
         crew = bench.crew_that_says(text)
 
-        assert await bench.line.ask(crew, task(), secret=None) == Answer(text)
+        assert await bench.client.ask(crew, task(), secret=None) == Answer(text)
 
     async def test_crew_gets_the_text_under_the_id_of_the_message(self, bench: CrewsBench) -> None:
         crew = bench.crew_that_says(ANSWER)
 
-        await bench.line.ask(crew, task("message-7"), secret=None)
+        await bench.client.ask(crew, task("message-7"), secret=None)
 
         assert bench.asked() == [("message-7", QUESTION)]
 
@@ -96,8 +96,8 @@ class CrewClientContract:
         crew = bench.crew_that_says(ANSWER)
         again = CrewTask(evolve(task().received, attempts=1, revision=3), task().message)
 
-        await bench.line.ask(crew, task(), secret=None)
-        await bench.line.ask(crew, again, secret=None)
+        await bench.client.ask(crew, task(), secret=None)
+        await bench.client.ask(crew, again, secret=None)
 
         first, second = bench.asked()
         assert first == second
@@ -105,37 +105,37 @@ class CrewClientContract:
     async def test_message_may_have_no_text(self, bench: CrewsBench) -> None:
         crew = bench.crew_that_says(ANSWER)
 
-        await bench.line.ask(crew, task(text=None), secret=None)
+        await bench.client.ask(crew, task(text=None), secret=None)
 
         assert bench.asked() == [("message-1", None)]
 
     async def test_crew_may_have_nothing_to_say(self, bench: CrewsBench) -> None:
         crew = bench.crew_that_has_nothing_to_say()
 
-        assert await bench.line.ask(crew, task(), secret=None) is NO_REPLY
+        assert await bench.client.ask(crew, task(), secret=None) is NO_REPLY
 
     @pytest.mark.parametrize("blank", ["", " \n\t"])
     async def test_blank_answer_counts_as_no_answer(self, bench: CrewsBench, blank: str) -> None:
         crew = bench.crew_that_says(blank)
 
-        assert await bench.line.ask(crew, task(), secret=None) is NO_REPLY
+        assert await bench.client.ask(crew, task(), secret=None) is NO_REPLY
 
     async def test_crew_may_answer_later(self, bench: CrewsBench) -> None:
         crew = bench.crew_that_answers_later()
 
-        assert await bench.line.ask(crew, task(), secret=None) is DEFERRED
+        assert await bench.client.ask(crew, task(), secret=None) is DEFERRED
 
     async def test_crew_that_fails_may_be_asked_again(self, bench: CrewsBench) -> None:
         crew = bench.crew_that_fails()
 
         with pytest.raises(CrewUnavailableError):
-            await bench.line.ask(crew, task(), secret=None)
+            await bench.client.ask(crew, task(), secret=None)
 
     async def test_crew_that_refuses_does_so_for_good(self, bench: CrewsBench) -> None:
         crew = bench.crew_that_refuses()
 
         with pytest.raises(CrewRefusedError):
-            await bench.line.ask(crew, task(), secret=None)
+            await bench.client.ask(crew, task(), secret=None)
 
     @pytest.mark.parametrize("text", ["a\x00b", "\ud83d"])
     async def test_answer_that_cannot_be_kept_is_refused(
@@ -144,23 +144,25 @@ class CrewClientContract:
         crew = bench.crew_that_says(text)
 
         with pytest.raises(CrewRefusedError):
-            await bench.line.ask(crew, task(), secret=None)
+            await bench.client.ask(crew, task(), secret=None)
 
     async def test_crew_that_hangs_is_given_its_time_and_no_more(self, bench: CrewsBench) -> None:
         crew = evolve(bench.crew_that_hangs(), timeout=INSTANT)
 
         with pytest.raises(CrewUnavailableError):
-            await bench.line.ask(crew, task(), secret=None)
+            await bench.client.ask(crew, task(), secret=None)
 
     async def test_crew_that_is_not_there_may_come_back(self, bench: CrewsBench) -> None:
         with pytest.raises(CrewUnavailableError):
-            await bench.line.ask(bench.crew_that_is_not_there(), task(), secret=None)
+            await bench.client.ask(bench.crew_that_is_not_there(), task(), secret=None)
 
     async def test_crew_that_hangs_does_not_hold_others_up(self, bench: CrewsBench) -> None:
-        hanging = asyncio.create_task(bench.line.ask(bench.crew_that_hangs(), task(), secret=None))
+        hanging = asyncio.create_task(
+            bench.client.ask(bench.crew_that_hangs(), task(), secret=None)
+        )
         quick = bench.crew_that_says(ANSWER)
 
-        assert await bench.line.ask(quick, task("message-2"), secret=None) == Answer(ANSWER)
+        assert await bench.client.ask(quick, task("message-2"), secret=None) == Answer(ANSWER)
 
         assert not hanging.done()
         hanging.cancel()
@@ -170,7 +172,7 @@ class CrewClientContract:
     async def test_errors_tell_nothing_of_the_message(self, bench: CrewsBench) -> None:
         for crew in (bench.crew_that_fails(), bench.crew_that_refuses()):
             with pytest.raises((CrewUnavailableError, CrewRefusedError)) as failure:
-                await bench.line.ask(crew, task(), secret=None)
+                await bench.client.ask(crew, task(), secret=None)
             shown = "".join(traceback.format_exception(failure.value))
             assert QUESTION not in shown
             assert "99999" not in shown

@@ -22,7 +22,7 @@ class HttpBench(CrewsBench):
     """
 
     def __init__(self, sessions: HttpSessions, servers: Sequence[CrewStandIn]) -> None:
-        self.line = HttpCrewClient(sessions, SystemClock())
+        self.client = HttpCrewClient(sessions, SystemClock())
         self._servers = servers
         self._free = iter(servers)
 

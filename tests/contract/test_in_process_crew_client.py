@@ -28,7 +28,7 @@ from tests.contract.samples import owner
 
 class InProcessBench(CrewsBench):
     def __init__(self) -> None:
-        self.line: InProcessCrewClient = InProcessCrewClient()
+        self.client: InProcessCrewClient = InProcessCrewClient()
         self._asked: list[tuple[str, str | None]] = []
         self._crews = 0
 
@@ -39,7 +39,7 @@ class InProcessBench(CrewsBench):
 
         self._crews += 1
         name = f"crew-{self._crews}"
-        self.line.register(name, noting)
+        self.client.register(name, noting)
         return Crew(name, owner(), CrewKind.IN_PROCESS)
 
     def crew_that_returns(self, said: Said) -> Crew:
@@ -95,46 +95,46 @@ class TestInProcessCrewClient(CrewClientContract):
 
 
 @pytest.mark.parametrize("said", [Answer(ANSWER), DEFERRED, NO_REPLY])
-async def test_function_may_return_what_the_line_does(bench: InProcessBench, said: Said) -> None:
-    assert await bench.line.ask(bench.crew_that_returns(said), task(), secret=None) == said
+async def test_function_may_return_what_the_client_does(bench: InProcessBench, said: Said) -> None:
+    assert await bench.client.ask(bench.crew_that_returns(said), task(), secret=None) == said
 
 
 async def test_function_that_returns_something_else_is_refused(bench: InProcessBench) -> None:
     crew = bench.crew_that_returns(cast("str", 42))
 
     with pytest.raises(CrewRefusedError):
-        await bench.line.ask(crew, task(), secret=None)
+        await bench.client.ask(crew, task(), secret=None)
 
 
 async def test_function_may_say_when_to_ask_again(bench: InProcessBench) -> None:
     crew = bench.crew_that_raises(CrewUnavailableError(7))
 
     with pytest.raises(CrewUnavailableError) as failure:
-        await bench.line.ask(crew, task(), secret=None)
+        await bench.client.ask(crew, task(), secret=None)
 
     assert failure.value.retry_after == 7
 
 
 async def test_function_that_is_not_async_fails_as_others_do(bench: InProcessBench) -> None:
-    bench.line.register("plain", cast("CrewFunction", lambda _task: ANSWER))
+    bench.client.register("plain", cast("CrewFunction", lambda _task: ANSWER))
 
     with pytest.raises(CrewUnavailableError):
-        await bench.line.ask(Crew("plain", owner(), CrewKind.IN_PROCESS), task(), secret=None)
+        await bench.client.ask(Crew("plain", owner(), CrewKind.IN_PROCESS), task(), secret=None)
 
 
 async def test_function_that_cancels_itself_cancels_nothing_else(bench: InProcessBench) -> None:
     crew = bench.crew_that_raises(asyncio.CancelledError())
 
     with pytest.raises(CrewUnavailableError):
-        await bench.line.ask(crew, task(), secret=None)
+        await bench.client.ask(crew, task(), secret=None)
 
 
 async def test_newest_function_of_a_name_answers(bench: InProcessBench) -> None:
     crew = bench.crew_that_says("old")
     other = bench.crew_that_says("new")
-    bench.line.register(crew.name, bench.line._handlers[other.name])
+    bench.client.register(crew.name, bench.client._handlers[other.name])
 
-    assert await bench.line.ask(crew, task(), secret=None) == Answer("new")
+    assert await bench.client.ask(crew, task(), secret=None) == Answer("new")
 
 
 async def test_function_that_took_too_long_is_cancelled(bench: InProcessBench) -> None:
@@ -147,11 +147,11 @@ async def test_function_that_took_too_long_is_cancelled(bench: InProcessBench) -
             ended.set()
         return None
 
-    bench.line.register("slow", handler)
+    bench.client.register("slow", handler)
     slow = Crew("slow", owner(), CrewKind.IN_PROCESS, timeout=INSTANT)
 
     with pytest.raises(CrewUnavailableError):
-        await bench.line.ask(slow, task(), secret=None)
+        await bench.client.ask(slow, task(), secret=None)
 
     await ended.wait()
 
@@ -162,7 +162,7 @@ async def test_log_tells_the_type_of_an_exception_and_not_its_text(
     crew = bench.crew_that_fails()
 
     with structlog.testing.capture_logs() as lines, pytest.raises(CrewUnavailableError):
-        await bench.line.ask(crew, task(), secret=None)
+        await bench.client.ask(crew, task(), secret=None)
 
     (line,) = lines
     assert line["error"] == "KeyError"
@@ -177,11 +177,11 @@ async def test_echo_says_what_the_customer_said(text: str | None, said: object) 
 
 
 @pytest.mark.parametrize("kind", CrewKind)
-async def test_crew_is_asked_on_the_line_of_its_kind(kind: CrewKind) -> None:
-    lines = {one: InProcessBench() for one in CrewKind}
-    crew = lines[kind].crew_that_says(ANSWER)
-    by_kind = CrewClientByKind({one: bench.line for one, bench in lines.items()})
+async def test_crew_is_asked_by_the_client_of_its_kind(kind: CrewKind) -> None:
+    benches = {one: InProcessBench() for one in CrewKind}
+    crew = benches[kind].crew_that_says(ANSWER)
+    by_kind = CrewClientByKind({one: bench.client for one, bench in benches.items()})
 
     await by_kind.ask(Crew(crew.name, owner(), kind), task(), secret=None)
 
-    assert [one for one, bench in lines.items() if bench.asked()] == [kind]
+    assert [one for one, bench in benches.items() if bench.asked()] == [kind]

@@ -20,7 +20,7 @@ from odoo_ai_config.application import errors as application
 from odoo_ai_config.application.messages.delivery import Trouble
 from odoo_ai_config.application.messages.intake import NO_ROUTE
 from odoo_ai_config.domain.errors import CrewNotFoundError
-from odoo_ai_config.domain.messages.inbox import SILENT, Stage
+from odoo_ai_config.domain.messages.inbox import NO_REPLY_REASON, Stage
 from tests.source_tree import ROOT
 
 PAGE: Final = (ROOT / "docs" / "operations.md").read_text("utf-8")
@@ -62,7 +62,7 @@ def test_every_cause_of_an_outage_has_a_remedy() -> None:
 
 def test_every_stage_is_explained() -> None:
     assert rows_of("stage") == {stage.value for stage in Stage}
-    assert f"`{SILENT}`" in PAGE
+    assert f"`{NO_REPLY_REASON}`" in PAGE
 
 
 @pytest.mark.parametrize("command", ["list", "show", "replay", "discard"])

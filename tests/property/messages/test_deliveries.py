@@ -289,8 +289,8 @@ async def world_of(fates: Sequence[Fate], moods: Sequence[Mood]) -> World:
         store=store,
         texts=MessageTexts(Sealer(secrets, hub.vault)),
         crews=CrewLookup(store, Sealer(secrets, hub.vault)),
-        line=MoodyCrew(deque(moods), coming),
-        posting=ReplySender(hub.chatwoot_accounts, PerilousChatwoot(hub.chatwoot, coming)),
+        crew_client=MoodyCrew(deque(moods), coming),
+        reply_sender=ReplySender(hub.chatwoot_accounts, PerilousChatwoot(hub.chatwoot, coming)),
     )
     return World(hub, deliver, coming)
 
@@ -359,7 +359,7 @@ def test_poison_message_blocks_no_other_conversation_and_no_other_tenant() -> No
                     raise CrewUnavailableError
                 return await super().ask(crew, task, secret=secret)
 
-        world.deliver = evolve(world.deliver, line=Poisoned(deque(), world.fates))
+        world.deliver = evolve(world.deliver, crew_client=Poisoned(deque(), world.fates))
         await world.claim(10)
         while world.hands:
             await world.step(0)

@@ -407,7 +407,7 @@ async def test_answer_that_may_be_on_its_way_is_given_back_for_when_the_claim_en
             await asyncio.Event().wait()
 
     deliver = world.services.deliver_message
-    slow = evolve(deliver, posting=evolve(deliver.posting, chatwoot=Slow()))
+    slow = evolve(deliver, reply_sender=evolve(deliver.reply_sender, chatwoot=Slow()))
     world.services = evolve(world.services, deliver_message=slow)
     message_id = await world.receive(1)
     async with world.delivering(HASTY):

@@ -93,7 +93,7 @@ async def write_document(
     credentials: CredentialsWriter | None = None,
 ) -> WrittenDocument:
     """
-    Commit what *decide* makes of the document's current revision.
+    Commit the decision of *decide* about the current revision of the document.
 
     *credentials* moves the document's secrets to the tenant's credentials; None if the write
     brings no content.

@@ -26,7 +26,7 @@ from odoo_ai_config.domain.errors import (
     InvalidValueError,
     MessageNotFoundError,
 )
-from odoo_ai_config.domain.messages.inbox import SILENT, InboxMessage, MessageId
+from odoo_ai_config.domain.messages.inbox import NO_REPLY_REASON, InboxMessage, MessageId
 
 
 @frozen
@@ -93,10 +93,10 @@ class AnswerMessage:
                 raise MessageNotFoundError
             now = self.clock.now()
             if isinstance(answer, NoReply):
-                if message.reason == SILENT:
+                if message.reason == NO_REPLY_REASON:
                     return Changeset(), message
-                silent = message.silent(at=now)
-                return Changeset(messages=(silent,)), silent
+                closed = message.without_reply(at=now)
+                return Changeset(messages=(closed,)), closed
             fingerprint, sealing = await self.texts.sealed_answer(message, answer, at=now)
             if message.answer == fingerprint:
                 return Changeset(), message

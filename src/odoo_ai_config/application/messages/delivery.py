@@ -50,7 +50,7 @@ class Progress(enum.Enum):
 
     ANSWERED = "answered"
     AWAITING = "awaiting"
-    SILENT = "silent"
+    NO_REPLY = "silent"
     POSTED = "posted"
     FOUND_POSTED = "found_posted"
     PUT_OFF = "put_off"
@@ -93,7 +93,7 @@ class Step:
 _SEALINGS: Final = 3
 
 
-def _unheard(_crew: Crew) -> None:
+def _ignored(_crew: Crew) -> None:
     return
 
 
@@ -113,8 +113,8 @@ class DeliverMessage:
     store: ConfigStore
     texts: MessageTexts
     crews: CrewLookup
-    line: CrewClient
-    posting: ReplySender
+    crew_client: CrewClient
+    reply_sender: ReplySender
     clock: Clock
     policy: RetryPolicy
     lease: timedelta
@@ -124,7 +124,7 @@ class DeliverMessage:
         message: InboxMessage,
         *,
         unposted: bool = False,
-        on_asking: Callable[[Crew], None] = _unheard,
+        on_asking: Callable[[Crew], None] = _ignored,
     ) -> Step:
         """
         Take the next step with *message*: ask its crew, or post the answer.
@@ -207,7 +207,7 @@ class DeliverMessage:
             return await self._unresolved(message, Trouble.CREW_CANNOT_SIGN.value)
         task = CrewTask(message, await self.texts.read(message))
         on_asking(crew)
-        said = await self.line.ask(crew, task, secret=secret)
+        said = await self.crew_client.ask(crew, task, secret=secret)
         now = self.clock.now()
         if isinstance(said, Answer):
             return await self._answered(message, said, crew)
@@ -215,7 +215,7 @@ class DeliverMessage:
             waiting = message.awaiting(until=now + crew.patience, at=now)
             return await self._settled(Progress.AWAITING, message, waiting, crew=crew.name)
         return await self._settled(
-            Progress.SILENT, message, message.silent(at=now), crew=crew.name
+            Progress.NO_REPLY, message, message.without_reply(at=now), crew=crew.name
         )
 
     async def _answered(self, message: InboxMessage, answer: Answer, crew: Crew) -> Step:
@@ -234,10 +234,10 @@ class DeliverMessage:
 
     async def _post(self, message: InboxMessage, *, first: bool) -> Step:
         answer = await self.texts.answer_to(message)
-        conversation = await self.posting.conversation_of(message)
+        conversation = await self.reply_sender.conversation_of(message)
         if conversation is None:
             return await self._dead(message, Trouble.CHATWOOT_UNCONFIGURED.value)
-        posted = await self.posting.bring(answer, conversation, message, first=first)
+        posted = await self.reply_sender.post(answer, conversation, message, first=first)
         progress = Progress.POSTED if posted else Progress.FOUND_POSTED
         return await self._settled(progress, message, message.done(at=self.clock.now()))
 

@@ -33,13 +33,13 @@ class ReplySender:
             return None
         return Conversation(access.base_url, access.api_token, origin.account, origin.conversation)
 
-    async def bring(
+    async def post(
         self, answer: Answer, conversation: Conversation, message: InboxMessage, *, first: bool
     ) -> bool:
         """
         Post *answer* to *message*; return False if it was posted before.
 
-        With *first* nobody has tried before, so Chatwoot is not asked.
+        *first* says that there was no earlier attempt, so Chatwoot is not asked.
 
         Raises:
             ChatwootUnavailableError: It may be tried again.

@@ -32,7 +32,7 @@ MAX_REPLAYS: Final = 5
 # processes may differ by less.
 CLOCK_SLACK: Final = timedelta(seconds=5)
 # The reason of a message that is done without an answer.
-SILENT: Final = "silence"
+NO_REPLY_REASON: Final = "silence"
 
 # The purposes for which message texts are sealed.
 _BODY: Final = "message"
@@ -284,7 +284,7 @@ class InboxMessage:
         answered = self._next(Stage.ANSWERED, at, due_at=until or at)
         return evolve(answered, answer=answer, attempts=0)
 
-    def silent(self, *, at: datetime) -> InboxMessage:
+    def without_reply(self, *, at: datetime) -> InboxMessage:
         """
         Done without an answer, because the crew has none.
 
@@ -293,7 +293,7 @@ class InboxMessage:
         """
         if self.stage not in _ASKED:
             raise WrongStageError(self.stage)
-        return self.done(at=at, reason=SILENT)
+        return self.done(at=at, reason=NO_REPLY_REASON)
 
     def done(self, *, at: datetime, reason: str | None = None) -> InboxMessage:
         """

@@ -110,7 +110,7 @@ async def test_crew_with_nothing_to_say_ends_it() -> None:
     hub, _, message_id = await ready(NO_REPLY)
     step = await delivered(hub)
     message = await found(hub, message_id)
-    assert step.progress is Progress.SILENT
+    assert step.progress is Progress.NO_REPLY
     assert (message.stage, message.reason) == (Stage.DONE, "silence")
     assert hub.chatwoot.posted == []
 
@@ -284,7 +284,7 @@ async def test_answer_without_an_account_or_conversation_is_given_up(lacking: st
 async def test_answer_that_a_dead_worker_has_posted_is_not_posted_again(said: Answer) -> None:
     hub, crew, message_id = await ready(said)
     answered = (await hub.deliver_message(await claimed(hub))).message
-    conversation = await hub.deliver_message.posting.conversation_of(answered)
+    conversation = await hub.deliver_message.reply_sender.conversation_of(answered)
     assert conversation is not None
     await hub.chatwoot.post(conversation, said, to=message_id)
     await skip_to_due(hub)

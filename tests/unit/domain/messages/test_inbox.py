@@ -21,9 +21,9 @@ from odoo_ai_config.domain.identifiers import (
 from odoo_ai_config.domain.messages.inbox import (
     CLOCK_SLACK,
     MAX_REPLAYS,
+    NO_REPLY_REASON,
     NOBODY,
     OPEN,
-    SILENT,
     STUCK,
     TEXT_PURPOSES,
     Destination,
@@ -246,7 +246,7 @@ def test_worker_that_posts_the_answer_itself_keeps_its_claim() -> None:
 @pytest.mark.parametrize("one", except_stages(Stage.QUEUED, Stage.AWAITING))
 @pytest.mark.parametrize(
     "act",
-    [lambda one: one.answered(ANSWER, at=LATER), lambda one: one.silent(at=LATER)],
+    [lambda one: one.answered(ANSWER, at=LATER), lambda one: one.without_reply(at=LATER)],
     ids=["answered", "silent"],
 )
 def test_answer_is_refused_if_the_message_does_not_wait_for_one(
@@ -259,9 +259,9 @@ def test_answer_is_refused_if_the_message_does_not_wait_for_one(
 
 @pytest.mark.parametrize("one", at_stages(Stage.QUEUED, Stage.AWAITING))
 def test_message_without_a_reply_is_done(one: InboxMessage) -> None:
-    silent = one.silent(at=LATEST)
-    assert (silent.stage, silent.reason, silent.answer) == (Stage.DONE, SILENT, None)
-    assert (silent.due_at, silent.updated_at) == (None, LATEST)
+    closed = one.without_reply(at=LATEST)
+    assert (closed.stage, closed.reason, closed.answer) == (Stage.DONE, NO_REPLY_REASON, None)
+    assert (closed.due_at, closed.updated_at) == (None, LATEST)
 
 
 def test_done_message_is_not_due_any_more_and_keeps_its_answer() -> None:
