@@ -295,7 +295,7 @@ class _Reader:
         self._events = _events(text)
         self._anchors: dict[str, Node | None] = {}
         # Aliases may add the length of the longest text.
-        self._allowance = max_length
+        self._weight_left = max_length
 
     def document(self) -> Node | None:
         root: Node | None = None
@@ -332,8 +332,8 @@ class _Reader:
         target = self._anchors.get(event.anchor)
         if target is None or depth + target.height > MAX_DEPTH:
             raise _refusal(event)
-        self._allowance -= target.weight
-        if self._allowance < 0:
+        self._weight_left -= target.weight
+        if self._weight_left < 0:
             raise _refusal(event)
         return Alias(
             *_place(event),

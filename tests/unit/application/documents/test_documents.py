@@ -55,7 +55,7 @@ async def test_publishing_the_same_text_makes_no_version(hub: MemoryHub) -> None
 
 
 @pytest.mark.parametrize("expected", [0, 2])
-async def test_writer_with_an_old_picture_is_refused_and_told_the_version(
+async def test_writer_with_an_old_version_is_refused_and_told_the_present_one(
     hub: MemoryHub, expected: int
 ) -> None:
     await hub.publish_document(write(KEY), text='{"a": 1}')

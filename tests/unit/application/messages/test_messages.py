@@ -223,9 +223,9 @@ async def test_without_an_address_there_is_no_crew() -> None:
 
 
 async def test_wait_for_a_work_signal_ends_after_its_timeout() -> None:
-    bell, loop = WorkSignal(), asyncio.get_running_loop()
+    signal, loop = WorkSignal(), asyncio.get_running_loop()
     before = loop.time()
-    await bell.wait(0.01)
+    await signal.wait(0.01)
     assert loop.time() >= before + 0.01
 
 

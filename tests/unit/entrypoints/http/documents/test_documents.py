@@ -123,7 +123,7 @@ async def test_writer_with_the_present_tag_is_let_through(web: WebHub) -> None:
     ],
     ids=str,
 )
-async def test_writer_with_an_old_picture_is_told_the_version_and_not_the_values(
+async def test_writer_with_an_old_version_is_told_the_present_one_and_not_the_values(
     web: WebHub, headers: dict[str, str]
 ) -> None:
     tag = (await publish(web)).headers["ETag"]
