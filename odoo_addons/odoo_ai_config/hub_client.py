@@ -1,9 +1,9 @@
 # Copyright odoo-ai-config contributors
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
 """
-Talks to the hub, and tells what became of it without ever raising.
+The client of the hub. It never raises; each call returns an `Outcome`.
 
-Nothing in here knows Odoo, so that nothing in here can log or store what is sent.
+This module does not use Odoo, so nothing here can log or store what is sent.
 """
 
 import base64
@@ -26,8 +26,8 @@ _A_SECOND = 128 * 1024
 _LONGEST_DETAIL = 500
 _MOST_READ = 1024 * 1024
 
-# How a call ended: `ACCEPTED`; `REJECTED` by the hub, which said why; anything else
-# means that no answer of a hub was had.
+# The result of a call: `ACCEPTED`; `REJECTED` by the hub, with a reason; anything else
+# means that no hub has answered.
 ACCEPTED = "accepted"
 REJECTED = "rejected"
 NAME_NOT_FOUND = "name_not_found"
@@ -38,9 +38,9 @@ BAD_REQUEST = "bad_request"
 REDIRECTED = "redirected"
 NOT_A_HUB = "not_a_hub"
 
-# Trying the rest would only make everybody wait once more.
+# Further calls would only make users wait again.
 _UNREACHABLE = {NAME_NOT_FOUND, NO_CONNECTION, UNTRUSTED, TIMED_OUT}
-# The hub understood and will say the same again, unless what is sent changes.
+# The hub has decided, and will refuse the same content again.
 _FINAL_STATUSES = {400, 409, 413, 415, 422}
 _NOT_FINAL_CODES = {"revision_conflict", "body_unreadable"}
 
@@ -49,11 +49,10 @@ class Outcome(
     namedtuple("Outcome", ("kind", "status", "code", "detail", "answer", "wait", "errors"))
 ):
     """
-    How one call ended.
+    The result of one call.
 
-    *code* and *detail* are the hub's own, *answer* is what it said on success, and
-    *wait* is for how many seconds it wants to be left alone. *errors* are pairs of the place
-    that it does not like and why.
+    *code* and *detail* are those of the hub, *answer* is the body of a success, and *wait* is
+    the number of seconds until the next attempt. *errors* are pairs of a field and a message.
     """
 
     __slots__ = ()
@@ -81,9 +80,9 @@ def _outcome(kind, status=0, code="", detail="", answer=None, wait=0, errors=())
 
 def signing_key(secret):
     """
-    The key that *secret* stands for: base64 after ``whsec_``, or else the text itself.
+    The key in *secret*: base64 after ``whsec_``, otherwise the text itself.
 
-    Raises ValueError if it stands for none.
+    Raises ValueError if it is invalid.
     """
     if not secret.startswith("whsec_"):
         return secret.encode()
@@ -99,7 +98,7 @@ def signing_key(secret):
 
 def signature_headers(secret, message_id, body, timestamp):
     """
-    What the Standard Webhooks want to stand beside *body*.
+    The headers of Standard Webhooks for *body*.
     """
     signed = b".".join((message_id.encode(), str(timestamp).encode(), body))
     digest = hmac.digest(signing_key(secret), signed, "sha256")
@@ -112,14 +111,14 @@ def signature_headers(secret, message_id, body, timestamp):
 
 def json_bytes(value):
     """
-    The same bytes for the same value, whatever order it was put together in.
+    The same bytes for equal values, whatever the order of their keys.
     """
     return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
 
 
 class HubClient:
     """
-    One hub, reached with one key. Who is not *patient* gives it little time to answer.
+    One hub, called with one key. Without *patient* the hub has little time to answer.
     """
 
     def __init__(self, url, api_key, signing_secret=None, language=None, *, patient=True):
@@ -131,27 +130,27 @@ class HubClient:
 
     def ready(self):
         """
-        Whether a hub is there and has its store at hand.
+        Ask whether the hub runs and its store is available.
         """
         return self._call("GET", "/ready")
 
     def send(self, event, message_id):
         """
-        Send *event*, a value for JSON, as the message *message_id*.
+        Send the JSON value *event* as the message *message_id*.
         """
         body = json_bytes(event)
         return self._send("POST", "/odoo-webhook", body, self._signed(body, message_id))
 
     def push(self, collection, body, message_id, *, whole=False):
         """
-        Say what of a *collection* is new, different or gone, or what all there is of it.
+        Push a *collection*: its changes, or all of its items.
         """
         method, path = "PUT" if whole else "PATCH", f"/api/v1/collections/{collection}"
         return self._send(method, path, body, self._signed(body, message_id))
 
     def reconcile(self, known):
         """
-        Ask the hub how it stands with what it acknowledged.
+        Ask which of the acknowledged data the hub still has.
         """
         body, message_id = json_bytes({"known": known}), f"reconcile-{uuid.uuid4()}"
         return self._send("POST", "/v1/reconcile", body, self._signed(body, message_id))
@@ -172,8 +171,8 @@ class HubClient:
 
     def look(self, known, versions=0):
         """
-        Ask how what the hub has of a client stands to what is *known*, and for its channels;
-        with *versions*, for its documents and so many versions of each too, the newest first.
+        Compare the hub's data of a client with *known*, and list its channels. With *versions*,
+        also list the newest versions of each document, at most that many.
         """
         tenant, domain = _part(known["tenant_id"]), _part(known["domain"])
         asked = {
@@ -200,14 +199,14 @@ class HubClient:
     @property
     def author(self):
         """
-        By what the hub calls this key where it tells who wrote something.
+        The name that the hub gives this key in audit entries.
         """
         parts = (self._api_key or "").split("_", 2)
         return parts[1] if len(parts) == 3 and parts[0] == "oac" else None
 
     def page(self, tenant, domain):
         """
-        The address at which the hub shows a client to people.
+        The address of the hub's page about a client.
         """
         return f"{self._url}/ui/clients/{_part(tenant)}/{_part(domain)}"
 
@@ -233,7 +232,7 @@ class HubClient:
         headers = dict(headers or {}, **{"Accept-Language": self._language})
         timeout = self._timeout(body or b"")
         try:
-            # A redirect would turn the POST into a GET and carry the key elsewhere.
+            # A redirect would turn the POST into a GET and send the key to another server.
             with requests.request(
                 method,
                 self._url + path,
@@ -256,8 +255,8 @@ class HubClient:
 
 def _content(response, seconds):
     """
-    The beginning of what was answered: a stranger does not get to fill the memory, and
-    one who answers drop by drop does not get to keep everybody waiting.
+    The beginning of the answer. A foreign server can neither fill the memory nor block
+    the caller with a slow answer.
     """
     content, deadline = b"", time.monotonic() + seconds
     for chunk in response.iter_content(8192):
@@ -271,7 +270,7 @@ def _content(response, seconds):
 
 def _why(error):
     reason = getattr(error.args[0] if error.args else None, "reason", None)
-    # By name: only urllib3 from version 2 on has a class of its own for it.
+    # By name: only urllib3 2 and later have a class for it.
     if type(reason).__name__ == "NameResolutionError":
         return NAME_NOT_FOUND
     return NO_CONNECTION
@@ -283,7 +282,7 @@ def _part(name):
 
 def _is_answer(answer):
     """
-    Whether this is what a hub answers, whatever it was asked.
+    Whether the answer has the form of a hub's answer.
     """
     return isinstance(answer, dict) and (
         answer.get("success") is True

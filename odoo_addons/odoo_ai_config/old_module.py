@@ -1,10 +1,10 @@
 # Copyright odoo-ai-config contributors
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
 """
-What the add-on ai_credentials_manager left in a database.
+The data that the add-on ai_credentials_manager left in a database.
 
-Everything here only reads. Tables are found whether that add-on is still installed or not,
-and are taken with the columns that they happen to have: there were several versions of it.
+This module only reads. It finds tables whether that add-on is still installed or not, and
+accepts the columns that they have: there were several versions of it.
 """
 
 import base64
@@ -19,7 +19,7 @@ NAME = "ai_credentials_manager"
 CLIENTS = "ai_system_credentials"
 CHANNELS = "ai_channel_mapping"
 
-# Without these, a table is somebody else's of the same name.
+# A table without these belongs to another module and has the same name by chance.
 _ESSENTIAL = {
     CLIENTS: {"id", "account_id"},
     CHANNELS: {"id", "credential_id", "chatwoot_account_id"},
@@ -68,11 +68,11 @@ _EXPECTED = {
         "active",
     },
 }
-# No version that is known has it, but whoever runs several companies may have added it.
+# No known version has it, but an operator with several companies may have added it.
 _OPTIONAL = {"company_id"}
 
 _SEALING_KEY = "ai_credentials.encryption_key"
-# The old module asked them in this order, and its settings wrote the second ones.
+# The old module read them in this order, and its settings wrote the second ones.
 _CONNECTIONS = (
     ("config_service.url", "config_service.api_key"),
     ("config_service_url", "config_service_api_key"),
@@ -80,7 +80,7 @@ _CONNECTIONS = (
 )
 _SIGNING_SECRET = "webhook_secret_key"
 _DEFAULT_KEY = "development-api-key"
-# It came with the old module, so that everybody has it.
+# It is the default of the old module, so it is publicly known.
 _SHIPPED_SECRET = "679dcffdaa536fd009f0553aa66d8854d83272b0d3a52bf96b507a118136831c"
 
 # The module company_services, which served one account, had a switch for each collection.
@@ -98,7 +98,7 @@ class OldModule:
     """
     The records of the old module, as dictionaries, and its settings.
 
-    `clients` and `channels` are None where there is no such table.
+    `clients` and `channels` are None if there is no such table.
     """
 
     def __init__(self, env):
@@ -129,15 +129,15 @@ class OldModule:
 
     def missing_columns(self, table):
         """
-        The columns that *table* had in the last version of the old module, and has not here.
+        The columns of *table* in the last version of the old module that are missing here.
         """
         return sorted(_EXPECTED[table] - sql.table_columns(self._cr, table).keys())
 
     def secret(self, row, name):
         """
-        What was sealed under *name*, or None if nothing was.
+        The secret under *name*, or None if there is none.
 
-        Raises ValueError if it cannot be opened.
+        Raises ValueError if it cannot be decrypted.
         """
         sealed = row.get(f"{name}_encrypted")
         if not sealed:
@@ -150,16 +150,16 @@ class OldModule:
 
     def special_numbers(self, row):
         """
-        The special numbers of a channel as they were typed, and the crew of all of them.
+        The special numbers of a channel as typed, and the crew for all of them.
         """
         numbers = [row[name] for name in _NUMBERS if row.get(name)]
         return numbers, row.get("special_crew") or "analytics"
 
     def connection(self):
         """
-        Where the old module sent to, and with which key and secret.
+        The address, key and secret that the old module used.
 
-        A key or a secret that everybody knows is left out.
+        Publicly known keys and secrets are left out.
         """
         pairs = [
             (row["config_service_url"], row.get("config_service_api_key"))
@@ -179,7 +179,7 @@ class OldModule:
 
     def collections_of(self, account):
         """
-        The collections that were enabled for *account*, or None if nothing is known of that.
+        The collections that were enabled for *account*, or None if that is unknown.
         """
         if not account or self._parameters.get_param("company_services.account_id") != account:
             return None
@@ -192,7 +192,7 @@ class OldModule:
 
 def is_active(row):
     """
-    Whether the old module had *row* in use; before it had such a column, all were.
+    Whether the old module used *row*; before it had such a column, all rows were in use.
     """
     return bool(row.get("active", True))
 

@@ -8,7 +8,7 @@ import re
 
 _DIGITS = re.compile(r"[0-9]{8,15}", re.ASCII)
 _BRAZILIAN_MOBILE = re.compile(r"55[1-9][0-9]9[0-9]{8}", re.ASCII)
-# What is copied from WhatsApp brings non-breaking spaces and invisible marks along.
+# Text copied from WhatsApp contains non-breaking spaces and invisible marks.
 _PUNCTUATION = str.maketrans(
     "", "", " +-().\t\u00a0\u2010\u2011\u2013\u200e\u202a\u202c\u202f\u2066\u2069"
 )

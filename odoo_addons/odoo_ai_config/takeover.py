@@ -12,7 +12,7 @@ from . import phone
 from .models.hub_credentials import is_url
 from .old_module import OldModule, is_active
 
-# What a client keeps as it is, under names of which some were spelt differently.
+# Fields that are copied unchanged; some had other names.
 _KEPT = (
     "token",
     "odoo_db",
@@ -29,10 +29,10 @@ _FEWEST_DIGITS = 12
 
 class Takeover:
     """
-    One pass over what the old module left, which makes all that can be made of it.
+    One pass over the data of the old module, which creates everything possible from it.
 
-    `lines` tells of each old record what became of it, without any secret. What the models
-    refuse is left, in their words. A dry run is a pass that is undone.
+    `lines` has the result for each old record, without secrets. Records that the models refuse are
+    left out, with the reason. A dry run is a pass that is rolled back.
     """
 
     def __init__(self, wizard):
@@ -48,7 +48,7 @@ class Takeover:
     @property
     def source(self):
         """
-        All that the pass depends on and that somebody may have changed since the last one.
+        Everything that the pass depends on and that users may have changed since the last one.
         """
         return self._old.clients, self._old.channels, self._old.connection()
 
@@ -188,7 +188,7 @@ class Takeover:
         if area == "other":
             return {"business_area": area, "business_area_other": row.get("business_area_other")}
         if area not in dict(self._credentials._fields["business_area"].selection):
-            # Somebody had added one, and its name went to the hub.
+            # An operator had added one, and its name was sent to the hub.
             return {"business_area": "other", "business_area_other": area}
         return {"business_area": area}
 
@@ -276,7 +276,7 @@ class Takeover:
             "special_number_ids": [(0, 0, number) for number in self._numbers(row, remarks)],
         }
         if row.get("sequence") is not None:
-            # The old module let it be negative.
+            # The old module allowed negative values.
             values["sequence"] = max(0, row["sequence"])
         return self._channels.create(values), "new"
 
@@ -312,7 +312,7 @@ class Takeover:
 
 def address(url):
     """
-    Which server *url* is about; it might hold a password.
+    The server in *url*, which might contain a password.
     """
     try:
         parts = urlsplit(url)
@@ -324,7 +324,7 @@ def address(url):
 
 def _in_use_first(rows):
     """
-    Of two that say the same, the one that is in use is to be taken.
+    Prefer the record in use if two have the same values.
     """
     return sorted(rows or (), key=lambda row: not is_active(row))
 

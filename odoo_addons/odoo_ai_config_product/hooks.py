@@ -4,6 +4,6 @@
 
 def uninstall_hook(env):
     """
-    Forget the clients' collections of products, of which nobody knows any more.
+    Remove the clients' collections of products, which nothing updates any more.
     """
     env["ai.hub.client.collection"].search([("res_model", "=", "product.template")]).unlink()

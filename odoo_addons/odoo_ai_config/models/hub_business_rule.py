@@ -9,10 +9,10 @@ from odoo.exceptions import ValidationError
 
 class HubBusinessRule(models.Model):
     """
-    A rule by which the AI services act for a client, for good or for a time.
+    A rule that AI services follow for a client, permanent or temporary.
 
-    A temporary rule goes to the hub with its dates, before they come too: whoever answers
-    compares them with the day. Once it is over it leaves the hub.
+    A temporary rule is sent with its dates, also before it starts; AI services compare them
+    with the date. It leaves the hub once it has ended.
     """
 
     _name = "ai.hub.business.rule"
@@ -79,7 +79,7 @@ class HubBusinessRule(models.Model):
 
     @api.model
     def _yesterday(self):
-        # Where it is still yesterday by the clock of Greenwich, the rule still holds.
+        # A rule is valid until the day has ended in UTC too.
         return fields.Date.today() - timedelta(days=1)
 
     @api.constrains("is_temporary", "date_start", "date_end")
@@ -93,7 +93,7 @@ class HubBusinessRule(models.Model):
     @api.model
     def _cron_take_out(self):
         """
-        Take what is over out of the hub.
+        Remove ended rules from the hub.
         """
         self.search(
             [

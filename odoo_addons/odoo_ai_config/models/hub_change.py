@@ -3,24 +3,24 @@
 
 from odoo import api, fields, models
 
-# Stands in the place of a record's id for all of them.
+# Used instead of a record's id for all records.
 EVERYTHING = 0
 
 
 class HubChange(models.Model):
     """
-    An item of a client's collection that the hub is to hear of, or has refused.
+    An item of a client's collection that must be sent to the hub, or was refused.
 
-    Whoever changes an item adds a line, and whoever sends takes lines away: so a user who
-    saves never waits for a push on its way, and no push undoes what was saved meanwhile. A
-    line has none of the item's content.
+    A user who changes an item adds a line, and the sender removes lines. So a user who saves
+    never waits for a running push, and no push loses a later change. A line has no content
+    of the item.
     """
 
     _name = "ai.hub.change"
     _description = "Item That the AI Hub Is to Hear Of"
     _order = "id"
     _rec_name = "res_id"
-    # There may be very many, and they do not stay.
+    # There may be very many of them, for a short time.
     _log_access = False
 
     client_collection_id = fields.Many2one(
@@ -43,10 +43,9 @@ class HubChange(models.Model):
     @api.autovacuum
     def _gc_repeated(self):
         """
-        Leave one line for each item, while a hub is away or not even set up.
+        Keep one line per item while the hub is unavailable or not configured.
 
-        That is the last one: who is sending has not seen it yet, perhaps, and must not take
-        it away.
+        The newest line stays: a running push may not have seen it and must not remove it.
         """
         self.env.cr.execute(
             """

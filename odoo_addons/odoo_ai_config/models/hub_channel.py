@@ -11,7 +11,7 @@ _LARGEST = 2**31 - 1
 
 class HubChannel(models.Model):
     """
-    Which client a channel of Chatwoot belongs to.
+    The client to which a channel of Chatwoot belongs.
     """
 
     _name = "ai.hub.channel"
@@ -126,12 +126,12 @@ class HubChannel(models.Model):
     @api.model
     def _holders(self, company, account, inbox):
         """
-        The active lines for a channel, of all companies that share their hub with *company*.
+        The active records of a channel, in all companies that share their hub with *company*.
         """
         companies = self.env["ai.hub.connection"].sudo()._same_hub(company)
         return self.sudo().search(
             [
-                # Whoever asks may be looking at archived lines too.
+                # The context of the caller may include archived records.
                 ("active", "=", True),
                 ("company_id", "in", companies.ids),
                 ("chatwoot_account_id", "=", account),
@@ -141,7 +141,7 @@ class HubChannel(models.Model):
 
     def _holders_of(self):
         """
-        The active lines for this channel, of which this one may be the one.
+        The active records of this channel, possibly this one.
         """
         return self._holders(self.company_id, self.chatwoot_account_id, self.chatwoot_inbox_id)
 
@@ -165,7 +165,7 @@ class HubChannel(models.Model):
         return super().unlink()
 
     def _mapping(self):
-        # Whoever may change a channel may not always read of its client.
+        # A user who may change a channel may not always read its client.
         client = self.sudo().credentials_id
         return {
             "chatwoot_account_id": self.chatwoot_account_id,
@@ -176,7 +176,7 @@ class HubChannel(models.Model):
 
     def _hub_event(self):
         if not self.active and self._holders_of() - self:
-            # The channel has moved on; that it left here must not undo that.
+            # The channel belongs to another record now, which a deletion must not undo.
             return None
         return self._mapping_event()
 
@@ -195,21 +195,21 @@ class HubChannel(models.Model):
 
     def action_try(self):
         """
-        Ask what sending this channel would change, and let the user try other values.
+        Preview the effect of sending this channel, and let the user try other values.
         """
         self.ensure_one()
         return self.env["ai.hub.channel.trial"]._of(self).action_ask()
 
     def action_look(self):
         """
-        Show what the hub has of this channel.
+        Show the hub's data of this channel.
         """
         self.ensure_one()
         return self.env["ai.hub.look"]._at_channel(self)
 
     def _hub_known(self):
         """
-        What the hub acknowledged of this channel.
+        The state of this channel that the hub acknowledged.
         """
         return {
             "chatwoot_account_id": self.chatwoot_account_id,

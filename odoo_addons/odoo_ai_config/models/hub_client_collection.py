@@ -16,7 +16,7 @@ from .hub_synced_mixin import SYNC_STATES
 
 _logger = logging.getLogger(__name__)
 
-# The hub takes 32 MiB, unless it is told to take less.
+# The hub's default limit is 32 MiB.
 _LARGEST_BODY = 30 * 2**20
 _OF_CHANGES = ["change_ids", "waiting_count", "refused_count", "sync_state"]
 _PLACE = re.compile(r"items\.(\d+)")
@@ -24,10 +24,10 @@ _PLACE = re.compile(r"items\.(\d+)")
 
 class Part(namedtuple("Part", ("mark", "kept", "gone", "body"))):
     """
-    What one request tells of a collection.
+    The content of one request about a collection.
 
-    *kept* are the ids of its items, in their order, and *gone* of those that are to go. A
-    *mark* is the change by which all there is was asked for.
+    *kept* are the ids of its items, in their order, and *gone* those of removed items. *mark*
+    is the change that asked for a push of all items.
     """
 
     __slots__ = ()
@@ -43,10 +43,10 @@ class Part(namedtuple("Part", ("mark", "kept", "gone", "body"))):
 
 class HubClientCollection(models.Model):
     """
-    What a client has of one kind (rules, documents, products), and how the hub stands to it.
+    The items of one kind that a client has (rules, documents, products), and their state at the
+    hub.
 
-    The business areas of a client share it. Nobody edits it: items belong to it by the
-    client that they name.
+    The business areas of a client share it. Users do not edit it: each item names its client.
     """
 
     _name = "ai.hub.client.collection"
@@ -79,7 +79,7 @@ class HubClientCollection(models.Model):
     collection_digest = fields.Char(readonly=True)
 
     def init(self):
-        # Not a deferred one: who comes second at the same time is to come again.
+        # Not deferred: the second of two parallel transactions must be repeated.
         self.env.cr.execute(
             """
             CREATE UNIQUE INDEX IF NOT EXISTS ai_hub_client_collection_key_idx
@@ -128,7 +128,7 @@ class HubClientCollection(models.Model):
     @api.model
     def _sources(self):
         """
-        The models whose records are items, by the names of the collections.
+        The models of items, by the names of their collections.
         """
         return {
             self.env[model]._hub_collection: model
@@ -142,7 +142,7 @@ class HubClientCollection(models.Model):
     @api.model
     def _of(self, client, source):
         """
-        The collection in which *client* has the records of *source*.
+        The collection of *client* for the records of *source*.
         """
         key = (client.account_id, source._hub_collection)
         domain = [("account_id", "=", key[0]), ("name", "=", key[1])]
@@ -152,7 +152,7 @@ class HubClientCollection(models.Model):
             found = found.filtered(lambda one: one.company_id.id in companies)
         if found:
             return found[0]
-        # One who makes the same at the same time is repeated by Odoo, and finds it.
+        # Odoo repeats the second of two parallel transactions, which then finds it.
         self.env.cr.execute(
             """
             INSERT INTO ai_hub_client_collection
@@ -166,7 +166,7 @@ class HubClientCollection(models.Model):
 
     def _note(self, ids):
         """
-        Have the hub told of the items *ids*, whatever has become of them.
+        Note that the items *ids* have changed, were added or were removed.
         """
         self._insert(ids)
         self.env["ai.hub.outbox"]._add(self, "collection_sync")
@@ -182,7 +182,7 @@ class HubClientCollection(models.Model):
         self._changed()
 
     def _changed(self):
-        # What is in the cache of these never has to be written.
+        # Cached values of these are never written.
         self.env["ai.hub.change"].invalidate_model(flush=False)
         self.invalidate_recordset(_OF_CHANGES, flush=False)
         self.env[self.res_model].invalidate_model(
@@ -191,9 +191,9 @@ class HubClientCollection(models.Model):
 
     def _clients(self):
         """
-        The clients whose items these are: the business areas of the account.
+        The clients that own these items: the business areas of the account.
         """
-        # Whoever asks may be looking at archived records too.
+        # The context of the caller may include archived records.
         clients = self.env["ai.hub.credentials"].sudo().with_context(active_test=True)
         companies = self.env["ai.hub.connection"].sudo()._same_hub(self.company_id)
         return clients.search(
@@ -201,14 +201,14 @@ class HubClientCollection(models.Model):
         )
 
     def _source(self):
-        # Everybody's words would make the hub believe that something has changed.
+        # With the user's language the content would seem to have changed.
         language = self.company_id.partner_id.lang or False
         source = self.env[self.res_model].sudo().with_company(self.company_id)
         return source.with_context(lang=language, active_test=True)
 
     def _shown(self):
         """
-        What belongs to the collection by now, as a domain.
+        A domain that selects the present items of the collection.
         """
         source = self._source()
         return [(source._hub_client_field, "in", self._clients().ids), *source._hub_shown()]
@@ -217,7 +217,7 @@ class HubClientCollection(models.Model):
 
     def action_send_everything(self):
         """
-        Send all there is, refused items too, in the place of what the hub has.
+        Send all items, refused ones included, and replace those at the hub.
         """
         self.check_access("read")
         for collection in self.sudo():
@@ -226,7 +226,8 @@ class HubClientCollection(models.Model):
 
     def _locked(self):
         """
-        This collection, if nobody else is sending of it. Users who save may go on.
+        Lock and return this collection, unless another process is sending it. Users who save do
+        not wait.
         """
         self.env.cr.execute(
             "SELECT id FROM ai_hub_client_collection WHERE id = %s FOR NO KEY UPDATE SKIP LOCKED",
@@ -236,16 +237,16 @@ class HubClientCollection(models.Model):
 
     def _next_part(self, most, *, patient):
         """
-        What is to be told next: all there is if that is asked for, or of *most* items at most.
+        The next part to send: all items if that was requested, otherwise at most *most* changes.
 
-        None if there is nothing to tell, or more than who is not *patient* wants to wait for.
+        None if there is nothing to send, or if it would take too long without *patient*.
         """
         mark = self._asked_for_everything()
         if mark is None:
             return self._some(most)
         if not patient and self.item_count > most:
             return None
-        # What was refused since then would only be refused again.
+        # Items refused since then would be refused again.
         refused = self._rows(
             "SELECT res_id FROM ai_hub_change "
             "WHERE client_collection_id = %s AND error IS NOT NULL AND id > %s",
@@ -283,7 +284,7 @@ class HubClientCollection(models.Model):
 
     def _waits(self):
         """
-        Whether there is anything to tell.
+        Whether there is anything to send.
         """
         return bool(
             self._rows(
@@ -295,14 +296,14 @@ class HubClientCollection(models.Model):
 
     def _rows(self, query, *parameters):
         """
-        The first column of what *query* finds about this collection.
+        The first column of *query* about this collection.
         """
         self.env.cr.execute(query, (self.id, *parameters))
         return [row[0] for row in self.env.cr.fetchall()]
 
     def _items(self, records):
         """
-        The ids and the contents of those of *records* that have any.
+        The ids and the contents of *records*, without empty ones.
         """
         ids, items = [], []
         for record in records:
@@ -311,8 +312,8 @@ class HubClientCollection(models.Model):
             except psycopg2.Error:
                 raise
             except Exception as error:  # pylint: disable=broad-except
-                # One bad record must not keep all the others back. The text of an error may
-                # hold what was to be sent.
+                # One bad record must not block the others. The text of an error may
+                # contain what was sent.
                 _logger.error(
                     "%s cannot be told to the hub: %s\n%s",
                     record,
@@ -328,8 +329,8 @@ class HubClientCollection(models.Model):
 
     def _half(self, part):
         """
-        The first half of *part*, which is too large; all there is goes bit by bit then,
-        although the hub keeps what it alone has.
+        The first half of *part*, which is too large. A push of all items is then sent in parts,
+        and the hub keeps items that Odoo does not have.
         """
         if part.whole:
             self.env.cr.execute(
@@ -344,7 +345,7 @@ class HubClientCollection(models.Model):
 
     def _hub_acknowledged(self, part, answer):
         """
-        The hub has taken *part* in, as *answer* says.
+        Note that the hub accepted *part* with *answer*.
         """
         if part.whole:
             self.env.cr.execute(
@@ -368,7 +369,7 @@ class HubClientCollection(models.Model):
 
     def _set_aside(self, part, outcome):
         """
-        Set those items aside that the hub refuses of *part*; whether it named any.
+        Set the items aside that the hub refuses in *part*. Returns whether it named any.
         """
         connections = self.env["ai.hub.connection"]
         named = {}
@@ -399,7 +400,7 @@ class HubClientCollection(models.Model):
 
     def _hub_known(self):
         """
-        What the hub acknowledged of these collections.
+        The state of these collections that the hub acknowledged.
         """
         return [
             {

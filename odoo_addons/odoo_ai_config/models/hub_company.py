@@ -24,7 +24,7 @@ _BUSINESS_HOURS = (*DAYS, "has_lunch_break", *HOURS, *_LUNCH)
 
 class HubCompany(models.Model):
     """
-    What a client's company says of itself, for the AI services to speak in its name.
+    The profile of a client's company, for AI services that answer in its name.
     """
 
     _name = "ai.hub.company"
@@ -129,7 +129,7 @@ class HubCompany(models.Model):
 
     def action_take_address(self):
         """
-        Take address and website over from the contact.
+        Copy address and website from the contact.
         """
         for profile in self.filtered("partner_id"):
             partner = profile.partner_id

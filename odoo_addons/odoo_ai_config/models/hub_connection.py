@@ -12,13 +12,13 @@ from ..uniqueness import keep_unique
 from .hub_secrets_mixin import MASK
 
 _SECRETS = ("api_key", "signing_secret")
-# With their channels they must fit into one request.
+# So many clients and their channels fit into one request.
 _CLIENTS_AT_A_TIME = 200
 
 
 class HubConnection(models.Model):
     """
-    How the companies reach their hub. Only administrators of the system see it.
+    The connection of companies to their hub. Only system administrators can see it.
     """
 
     _name = "ai.hub.connection"
@@ -75,7 +75,7 @@ class HubConnection(models.Model):
 
     @api.model
     def _hub_check_secrets(self, secrets):
-        # Anything else cannot stand in a header of HTTP.
+        # Other characters are not allowed in an HTTP header.
         for name, value in secrets.items():
             if value and not (value.isascii() and value.isprintable() and " " not in value):
                 raise ValidationError(
@@ -98,7 +98,7 @@ class HubConnection(models.Model):
             if vals.get(name):
                 vals[name] = vals[name].strip()
         if vals.get("api_key") and vals["api_key"] != MASK:
-            # Whoever enters a key says by that where it is to be used.
+            # Entering a key means that it is for this database.
             vals["database"] = self._this_database()
         if vals.get("url"):
             # The old module asked for the address of the webhook itself.
@@ -120,7 +120,7 @@ class HubConnection(models.Model):
 
     def _wake_outbox(self):
         """
-        What waits may have waited for just this change.
+        Try waiting lines again, which this change may have unblocked.
         """
         self.env["ai.hub.outbox"].sudo()._wake(self.company_id)
 
@@ -131,7 +131,7 @@ class HubConnection(models.Model):
     @api.model
     def _same_hub(self, companies):
         """
-        The companies that send to the hubs of *companies*, these included.
+        The companies that send to the hubs of *companies*, including these.
         """
         connections = self.sudo()
         urls = connections.search([("company_id", "in", companies.ids)]).mapped("url")
@@ -141,7 +141,7 @@ class HubConnection(models.Model):
     @api.model
     def _is_neutralized(self):
         """
-        Whether Odoo has made this database harmless, as it does with copies for tests.
+        Whether this database is neutralized, as copies for tests are.
         """
         parameters = self.env["ir.config_parameter"].sudo()
         return bool(parameters.get_param("database.is_neutralized"))
@@ -149,14 +149,14 @@ class HubConnection(models.Model):
     @api.model
     def _this_database(self):
         """
-        A name for this database; one that was neutralized is another than it was before.
+        A name for this database; a neutralized copy has another one.
         """
         name = self.env["ir.config_parameter"].sudo().get_param("database.uuid")
         return f"{name}/neutralized" if self._is_neutralized() else name
 
     def _client(self, *, patient=True):
         """
-        Who talks to the hub. Raises UserError where nothing may be sent from here.
+        The client of the hub. Raises UserError if nothing may be sent from this database.
         """
         self.ensure_one()
         missing = self._missing()
@@ -173,7 +173,7 @@ class HubConnection(models.Model):
 
     def _missing(self):
         """
-        What has to be set before anything can be sent, in words; empty if nothing has.
+        What is missing before anything can be sent, as a text; empty if nothing is.
         """
         elsewhere = self.database != self._this_database()
         if elsewhere and self._is_neutralized():
@@ -199,11 +199,11 @@ class HubConnection(models.Model):
 
     def _check(self):
         """
-        Try the connection out, and say whether it is good and how it is, in words.
+        Test the connection. Returns whether it works, and an explanation.
 
-        Nothing is stored at the hub. An event that it does not know is refused only after
-        key, signature and clock have been checked, and asking how it stands with nothing
-        needs the scope that sending needs.
+        This stores nothing at the hub. An unknown event is refused only after the key, the
+        signature and the clock were checked, and an empty comparison needs the same scope as
+        sending.
         """
         missing = self._missing()
         if missing:
@@ -216,7 +216,7 @@ class HubConnection(models.Model):
         if outcome.code != "unknown_event":
             return False, self._explain(outcome)
         outcome = client.reconcile([])
-        # Hubs older than the question do not know it.
+        # Older hubs do not have this endpoint.
         if not outcome.accepted and outcome.code != "route_not_found":
             return False, self._explain(outcome)
         return True, self.env._("The hub answers, and accepts the key.")
@@ -229,7 +229,7 @@ class HubConnection(models.Model):
 
     def _reconcile_and_tell(self):
         """
-        Compare, and put what came of it into a notification.
+        Compare, and show the result in a notification.
         """
         told = self._reconcile(claim=True) or [(False, self._missing())]
         return self._notification(
@@ -252,13 +252,12 @@ class HubConnection(models.Model):
     def _reconcile(self, *, claim):
         """
         Ask the hubs whether they still have what they acknowledged, and send the rest again.
-        Returns for each whether that went well, and a message.
+        Returns for each whether that worked, and a message.
 
-        What is on its way anyway is left out. Channels that are another client's by now are
-        only sent if somebody wants to *claim* them: else two sources would take them from
-        each other every day.
+        Waiting changes are left out. Channels that belong to another client now are only sent
+        with *claim*: otherwise two sources would take them from each other every day.
         """
-        # All are asked before anything is written: nobody has to wait for a hub in order to save.
+        # All hubs are asked before anything is written, so that saving waits for no hub.
         asked = [(connection, *connection._compared()) for connection in self]
         told = []
         for connection, answers, trouble in asked:
@@ -271,7 +270,7 @@ class HubConnection(models.Model):
 
     def _compared(self):
         """
-        Pairs of clients and of what the hub says of them; and what went wrong, in words.
+        Pairs of clients and the hub's answers about them, and an explanation of any problem.
         """
         answers = []
         missing = self._missing()
@@ -293,7 +292,7 @@ class HubConnection(models.Model):
 
     def _put_right(self, answers, trouble, claim):
         """
-        Send again what is not as it should be by *answers*; and say what came of it.
+        Send again what differs according to *answers*. Returns a summary.
         """
         lost = sum(self._send_lost(clients, answer, claim) for clients, answer in answers)
         if trouble:
@@ -306,7 +305,7 @@ class HubConnection(models.Model):
 
     def _send_lost(self, clients, answer, claim):
         """
-        Have what *answer* misses sent again, and tell how much that is.
+        Send again what is missing or different in *answer*. Returns how much that is.
         """
         lost = 0
         entries = answer.get("entries") or ()
@@ -323,7 +322,7 @@ class HubConnection(models.Model):
                     lost += 1
         removed = self.env["ai.hub.outbox"].sudo()._removals_of(self.company_id)
         for mapping in (answer.get("unknown") or {}).get("mappings") or ():
-            # One that Odoo never had may be another source's, and stays.
+            # A collection that Odoo never had may belong to another source, and stays.
             for removal in removed.filtered(
                 lambda line, mapping=mapping: _address(line.removal) == _address(mapping)
             )[:1]:
@@ -344,7 +343,7 @@ class HubConnection(models.Model):
 
     @api.model
     def _send_lost_collections(self, client, entry):
-        # A hub that is too old to compare them says nothing of them.
+        # An older hub does not compare them.
         standing = {found["name"]: found["status"] for found in entry.get("collections") or ()}
         lost = client._known_collections().filtered(
             lambda collection: standing.get(collection.name, "equal") != "equal"
@@ -357,7 +356,7 @@ class HubConnection(models.Model):
     @api.model
     def _explain(self, outcome):
         """
-        What *outcome* means and what to do about it, in the user's language.
+        The meaning of *outcome* and the way to fix it, in the user's language.
         """
         if outcome.kind == hub_client.REJECTED:
             return self._explain_rejection(outcome)
@@ -428,6 +427,6 @@ class HubConnection(models.Model):
 
 def _address(mapping):
     """
-    Which channel a mapping is about; the hub has ids as text.
+    The key of a channel mapping; the hub has ids as text.
     """
     return str(mapping["chatwoot_account_id"]), str(mapping["chatwoot_inbox_id"] or "")

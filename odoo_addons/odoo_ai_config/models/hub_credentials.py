@@ -12,7 +12,7 @@ from odoo.exceptions import UserError, ValidationError
 from ..uniqueness import keep_unique
 
 _ACCOUNT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,127}", re.ASCII)
-# The hub keeps its own settings under this name.
+# The hub stores its own settings under this name.
 _RESERVED = "odoo-ai-config"
 _NOT_SLUG = re.compile(r"[^a-z0-9_]+", re.ASCII)
 
@@ -40,7 +40,7 @@ _TEXTS = (
     *_PLATFORM_SETTINGS,
 )
 
-# What the company's profile tells of the client.
+# Fields of the client in the company's profile.
 _TOLD_BY_PROFILE = (
     "account_id",
     "name",
@@ -53,7 +53,7 @@ _TOLD_BY_PROFILE = (
 
 def slug(text):
     """
-    The hub's name for the business area *text*.
+    The hub's name of the business area *text*.
     """
     decomposed = unicodedata.normalize("NFKD", text)
     letters = "".join(char for char in decomposed if not unicodedata.combining(char))
@@ -62,7 +62,7 @@ def slug(text):
 
 def is_url(text):
     """
-    Whether an Odoo may be had at *text*.
+    Whether *text* can be the address of an Odoo server.
     """
     try:
         parts = urlsplit(text)
@@ -73,8 +73,8 @@ def is_url(text):
 
 class HubCredentials(models.Model):
     """
-    One business area of one client: who it is, and how AI services reach its Odoo and its
-    platforms.
+    One business area of a client: its identity, and the access of AI services to its Odoo and
+    its platforms.
     """
 
     _name = "ai.hub.credentials"
@@ -279,12 +279,12 @@ class HubCredentials(models.Model):
         if set(_TOLD_BY_PROFILE) & set(vals):
             self.profile_ids._hub_enqueue()
         if vals.get("active") is False:
-            # There is no client any more that the channels could belong to.
+            # The channels' client no longer exists.
             self.channel_ids.active = False
         return result
 
     def unlink(self):
-        # One by one, so that the hub is told of each: the database would not.
+        # One by one, so that each deletion is sent; the database alone would send none.
         self.with_context(active_test=False).channel_ids.unlink()
         self._note_items()
         return super().unlink()
@@ -293,8 +293,8 @@ class HubCredentials(models.Model):
 
     def _note_items(self):
         """
-        Have the hub told of all items of these clients: whose they are is about to change,
-        or has changed.
+        Note that all items of these clients must be sent, because their owner changes or has
+        changed.
         """
         collections = self.env["ai.hub.client.collection"]
         for model in collections._sources().values():
@@ -334,8 +334,8 @@ class HubCredentials(models.Model):
 
     def _warning_of_idle(self, names):
         """
-        That AI services are not served the collections *names* of these clients, in words;
-        empty if they are.
+        A warning that AI services do not get the collections *names* of these clients; empty if
+        they do.
         """
         tags = self.env["ai.hub.collection"].sudo()
         labels = {
@@ -363,7 +363,7 @@ class HubCredentials(models.Model):
 
     def action_collections(self):
         """
-        Show what the hub has of the client's collections.
+        Show the hub's data of the client's collections.
         """
         self.ensure_one()
         return {
@@ -387,7 +387,7 @@ class HubCredentials(models.Model):
         return event
 
     def _hub_domain(self):
-        # As it was typed: the hub keeps it beside its own name.
+        # As typed: the hub stores it beside its own name.
         return self.business_area_other if self.business_area == "other" else self.domain
 
     def _enabled_collections(self):
@@ -399,7 +399,7 @@ class HubCredentials(models.Model):
 
     def _hub_company_event(self):
         """
-        What the profile of the client's company says of the client itself.
+        What the profile of the client's company says about the client itself.
         """
         event = {
             "account_id": self.account_id,
@@ -429,7 +429,7 @@ class HubCredentials(models.Model):
 
     def _hub_known(self):
         """
-        What the hub acknowledged of this client and of its channels.
+        The state of this client and its channels that the hub acknowledged.
         """
         known = {"tenant_id": self.account_id, "domain": self.domain}
         if self.sync_state == "done":
@@ -447,14 +447,14 @@ class HubCredentials(models.Model):
 
     def action_look(self):
         """
-        Show what the hub has of this client.
+        Show the hub's data of this client.
         """
         self.ensure_one()
         return self.env["ai.hub.look"]._at_client(self)
 
     def _known_collections(self):
         """
-        The collections of the account, if this is the one of its areas that asks for them.
+        The collections of the account, if this is the area that compares them.
         """
         first = self.sudo().with_context(active_test=False)
         first = first.search(

@@ -5,26 +5,26 @@ from collections import defaultdict
 
 from odoo import api, fields, models
 
-# Records of other modules are read by people who have nothing to do with the hub.
+# Users without any rights on the hub read records of other modules.
 _GROUP = "odoo_ai_config.group_user"
 HUB_STATES = [("pending", "Waiting"), ("failed", "Refused"), ("done", "Up to date")]
 
 
 class HubItemMixin(models.AbstractModel):
     """
-    A record that is an item of its clients' collections at the hub, by its id.
+    A record that is an item of its clients' collections at the hub, identified by its id.
 
-    Saving is enough: whoever changes what the hub is told leaves a note of it in the same
-    transaction, and what is sent is what is true then.
+    Saving is enough: a change notes the item in the same transaction, and the sender reads
+    its content at the time of sending.
     """
 
     _name = "ai.hub.item.mixin"
     _description = "Item of a Collection at the AI Hub"
 
-    # The collection's technical name, and the field that says whose the item is.
+    # The collection's technical name, and the field with the item's client.
     _hub_collection = None
     _hub_client_field = "credentials_id"
-    # The fields of which the hub is told, and those that decide whether it is.
+    # The fields in the content, and those that decide whether the record is an item.
     _hub_item_fields = ()
 
     ai_hub_change_ids = fields.One2many(
@@ -72,7 +72,7 @@ class HubItemMixin(models.AbstractModel):
 
     @api.depends(lambda self: (self._hub_client_field,) if self._hub_collection else ())
     def _compute_ai_hub_warning(self):
-        # What may be read of the clients of other companies is nothing, nor their names.
+        # Clients of other companies cannot be read, not even their names.
         own = [("company_id", "in", self.env.user._get_company_ids())]
         for record in self:
             clients = record._hub_clients().filtered_domain(own)
@@ -100,20 +100,20 @@ class HubItemMixin(models.AbstractModel):
 
     def action_ai_hub_send(self):
         """
-        Tell the hub of the records even if nothing was changed.
+        Send the records even if nothing was changed.
         """
         self.check_access("write")
         self._hub_note(self._hub_places())
         return True
 
     def _hub_clients(self):
-        # Archived ones too: what their items are to the hub changes with them.
+        # Archived ones too: their items change with them.
         records = self.sudo().with_context(active_test=False)
         return records[self._hub_client_field]
 
     def _hub_places(self):
         """
-        Which of the records each client has: pairs of the client and the records' ids.
+        Which records each client has: pairs of a client and the records' ids.
         """
         places = defaultdict(list)
         for record in self.sudo().with_context(active_test=False):
@@ -124,7 +124,7 @@ class HubItemMixin(models.AbstractModel):
     @api.model
     def _hub_note(self, *places):
         """
-        Have the hub told of what is, or was, at *places*.
+        Note that the items at *places* must be sent or removed.
         """
         noted = defaultdict(set)
         collections = self.env["ai.hub.client.collection"]
@@ -137,12 +137,12 @@ class HubItemMixin(models.AbstractModel):
     @api.model
     def _hub_shown(self):
         """
-        Which active records are for the AI services to see, as a domain.
+        A domain that selects the active records for AI services.
         """
         return []
 
     def _hub_item(self):
         """
-        What the hub is told of the record, beside its id.
+        The content of the item, without its id.
         """
         raise NotImplementedError

@@ -27,7 +27,7 @@ _PER_RUN = 500
 _PER_RUN_SECONDS = 240
 _PER_PART = 1000
 _FIRST_WAIT = 30
-# For so long after a hub has let somebody wait in vain, nobody else waits for it.
+# Seconds for which no user waits for a hub that has timed out.
 _LEFT_TO_CRON = timedelta(minutes=1)
 _KEPT_DAYS = 30
 
@@ -36,17 +36,16 @@ _AFTER_COMMIT = "odoo_ai_config.outbox"
 
 class HubOutbox(models.Model):
     """
-    What is still to be sent to the hub, and what became of it.
+    The outbox: changes that must be sent to the hub, and their results.
 
-    A line is written in the same transaction as the change that it is about, so that a
-    change that is rolled back is never sent. It holds no content but only says which record
-    to send: the content, passwords included, is put together at the moment of sending. Only
-    a deletion, after which there is no record, brings its content along, and that is not
-    secret.
+    A line is written in the same transaction as its change, so a change that is rolled back is
+    never sent. It only names the record: the content, passwords included, is read at the time
+    of sending. Only the line of a deletion has content, which is not secret, because its record
+    no longer exists.
 
-    The id that the hub sees belongs to the line and to its content. A line that is sent
-    again because the answer was lost is recognised by the hub; one whose record has changed
-    meanwhile is a new message.
+    The id that the hub sees belongs to the line and its content. If the answer was lost and the
+    line is sent again, the hub recognises it. If the record has changed meanwhile, it is a new
+    message.
     """
 
     _name = "ai.hub.outbox"
@@ -83,7 +82,7 @@ class HubOutbox(models.Model):
             ("done", "Sent"),
             ("failed", "Refused"),
             ("superseded", "Overtaken"),
-            # What waited when this copy of a database was neutralized. It is never sent.
+            # The line waited when this copy of a database was neutralized. It is never sent.
             ("aside", "Set aside"),
         ],
         default="pending",
@@ -112,7 +111,7 @@ class HubOutbox(models.Model):
     @api.model
     def _add(self, records, event, removals=None):
         """
-        Have *records* sent once this transaction is committed.
+        Send *records* once this transaction is committed.
         """
         told = set() if removals else self._told_in_this_transaction(records, event)
         self.sudo().create(
@@ -133,8 +132,8 @@ class HubOutbox(models.Model):
     @api.model
     def _told_in_this_transaction(self, records, event):
         """
-        Of which *records* a line of this transaction tells already. One is enough for each,
-        however many of its lines and numbers are saved with it.
+        Those of *records* that already have a line in this transaction. One line per record is
+        enough, however many of its parts are saved with it.
         """
         lines = self.sudo().search(
             [
@@ -151,7 +150,7 @@ class HubOutbox(models.Model):
         """
         Send these lines as soon as they are committed, without waiting for the cron.
         """
-        # While modules are loaded nobody waits, and not all code is there yet.
+        # While modules are being loaded, no user waits, and some code is not loaded yet.
         if not self or not self.env.registry.ready:
             return
         waiting = self.env.cr.postcommit.data.get(_AFTER_COMMIT)
@@ -168,7 +167,7 @@ class HubOutbox(models.Model):
     @contextmanager
     def _rehearsing(self):
         """
-        Undo what is done inside, and send nothing of it.
+        Roll back the changes inside, and send nothing about them.
         """
         before = len(self.env.cr.postcommit.data.get(_AFTER_COMMIT, ()))
         with closing(self.env.cr.savepoint()):
@@ -178,7 +177,7 @@ class HubOutbox(models.Model):
     @api.model
     def _wake(self, companies):
         """
-        Try what waits for the hub of *companies* at once: something was mended.
+        Send the waiting lines of *companies* now, because a problem was fixed.
         """
         lines = self.search(
             [("state", "=", "pending"), ("company_id", "in", companies.ids)], order="id"
@@ -190,7 +189,7 @@ class HubOutbox(models.Model):
     @api.model
     def _trust_again(self, companies):
         """
-        Forget that the hub of *companies* has let somebody wait: it is to be tried now.
+        Forget that the hub of *companies* was slow, so that it is tried now.
         """
         self.search(
             [("timed_out_at", "!=", False), ("company_id", "in", companies.ids)]
@@ -199,7 +198,7 @@ class HubOutbox(models.Model):
     @api.model
     def _removals_of(self, company):
         """
-        The channels that the hub has removed, the last ones first, as far as lines are kept.
+        The channels that the hub has removed, the newest first, as far as lines are kept.
         """
         return self.search(
             [
@@ -227,7 +226,7 @@ class HubOutbox(models.Model):
 
     def action_retry(self):
         """
-        Send refused or waiting lines now. Whoever may see them may do so.
+        Send refused or waiting lines now. Every user who can see them may do this.
         """
         self.check_access("read")
         lines = self.sudo().filtered(lambda line: line.state in ("pending", "failed"))
@@ -252,11 +251,10 @@ class HubOutbox(models.Model):
     @api.model
     def _deliver(self, ids, seconds, *, patient=True):
         """
-        Send the lines *ids*, each in a transaction of its own, for some *seconds* at most.
+        Send the lines *ids*, each in its own transaction, for at most about *seconds*.
 
-        Where a hub cannot be reached, the other lines of that company are left for later. Of
-        what has many parts, who is not *patient* sends the first, and leaves the rest to the
-        cron.
+        If a hub cannot be reached, the other lines of that company are sent later. Without
+        *patient*, only the first part of a large line is sent, and the cron sends the rest.
         """
         deadline = time.monotonic() + seconds
         out_of_reach = set()
@@ -271,7 +269,7 @@ class HubOutbox(models.Model):
     @api.model
     def _deliver_part(self, line_id, out_of_reach, patient):
         """
-        Send one line, or one part of it. Returns whether there is more of it to send now.
+        Send one line, or one part of it. Returns whether another part can be sent now.
         """
         more = False
         try:
@@ -286,14 +284,14 @@ class HubOutbox(models.Model):
                         out_of_reach.add(line.company_id.id)
                     more = line._has_more()
         except (psycopg2.OperationalError, PoolError) as error:
-            # Somebody changed the record meanwhile, or Odoo has no connection to its database
-            # left: it is sent again, and the hub recognises what it had already.
+            # Another user changed the record meanwhile, or Odoo has no database connection
+            # left. The line is sent again, and the hub recognises a repetition.
             _logger.info("message %s is sent later: %s", line_id, type(error).__name__)
             return False
         except Exception as error:  # pylint: disable=broad-except
-            # One bad line must not keep all the others back, and the user whose change
-            # is committed must not be told that it failed. The text of an error may hold
-            # what was to be sent, so that only its kind and place are logged.
+            # One bad line must not block the others, and the user whose change
+            # is committed must not see an error. The text of an error may contain
+            # what was sent, so only its kind and place are logged.
             _logger.error(
                 "message %s cannot be sent: %s\n%s",
                 line_id,
@@ -306,7 +304,7 @@ class HubOutbox(models.Model):
 
     def _hub_hangs(self):
         """
-        Whether the hub of this company has let somebody wait in vain a moment ago.
+        Whether the hub of this company has timed out recently.
         """
         return bool(
             self.search_count(
@@ -324,7 +322,7 @@ class HubOutbox(models.Model):
 
     def _has_more(self):
         """
-        Whether the line is still to be sent, and nothing is in the way.
+        Whether the line still has to be sent and can be sent.
         """
         due = self.next_attempt and self.next_attempt <= fields.Datetime.now()
         return bool(self and self.state == "pending" and due)
@@ -339,7 +337,7 @@ class HubOutbox(models.Model):
 
     def _locked(self):
         """
-        The line, if it is still to be sent and nobody else is at it.
+        Lock and return the line, if it still has to be sent and no other process is sending it.
         """
         self.env.cr.execute(
             "SELECT id FROM ai_hub_outbox WHERE id IN %s AND state = 'pending' "
@@ -350,7 +348,7 @@ class HubOutbox(models.Model):
 
     def _send(self, *, patient=True):
         """
-        Send one line and write down what became of it; None if there was nothing to send.
+        Send one line and store its result; None if there was nothing to send.
         """
         self.ensure_one()
         line = self.with_context(lang=self.create_uid.lang)
@@ -383,7 +381,7 @@ class HubOutbox(models.Model):
 
     def _send_part(self, collection, connection, *, patient):
         """
-        Send what is to be told next of a collection.
+        Send the next part of a collection.
         """
         if not collection or not collection._waits():
             self.state = "superseded"
@@ -394,7 +392,7 @@ class HubOutbox(models.Model):
             collection._hub_failed(missing, final=False)
             return None
         if not collection._locked():
-            # Who is at it sends this, too, or leaves it for another time.
+            # The process that is sending the collection sends this too, or later.
             self._put_off(False, _FIRST_WAIT)
             return None
         most = _PER_PART if patient else _AT_ONCE_ITEMS
@@ -423,15 +421,15 @@ class HubOutbox(models.Model):
 
     def _record(self):
         """
-        The record that the line tells of; an empty one if that does not exist any more, or
-        has nothing to do with what becomes of a channel that it left.
+        The record of the line. Empty if it no longer exists, or if the line is about a channel
+        that the record has left.
         """
         model = self.env[self.res_model].with_context(active_test=False)
         return model if self.event == "mapping_delete" else model.browse(self.res_id).exists()
 
     def _overtaken(self):
         """
-        Whether a later line will tell of the same record.
+        Whether a later line sends the same record.
         """
         return self.event != "mapping_delete" and self.search_count(
             [
@@ -446,7 +444,7 @@ class HubOutbox(models.Model):
 
     def _content(self, record):
         """
-        The event as the hub wants it, or None if it would be wrong by now.
+        The event for the hub, or None if it is outdated.
         """
         if self.event != "mapping_delete":
             return record._hub_event() if record else None
@@ -455,11 +453,11 @@ class HubOutbox(models.Model):
         taken = channels._holders(
             self.company_id, mapping["chatwoot_account_id"], mapping["chatwoot_inbox_id"]
         )
-        # Another mapping has the channel now, and its own line says so.
+        # Another mapping has the channel now, and has its own line.
         return None if taken else {"event_type": "mapping_delete", "mapping": mapping}
 
     def _message_id(self, body):
-        # Under the database's own key, so that nobody can guess passwords with it.
+        # With the database's own key, so that the digest does not help to guess passwords.
         digest = hmac(self.env(su=True), "odoo_ai_config", body)
         return f"{self.key}-{digest[:16]}"
 

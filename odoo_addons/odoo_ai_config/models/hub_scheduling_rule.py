@@ -11,7 +11,7 @@ _TIMES = ("duration", "min_interval", "min_advance_time", "max_advance_time")
 
 class HubSchedulingRule(models.Model):
     """
-    When and how customers of a client may make an appointment for one of its services.
+    When and how a client's customers can make an appointment for one of its services.
     """
 
     _name = "ai.hub.scheduling.rule"

@@ -8,12 +8,12 @@ from ..uniqueness import keep_unique
 
 class HubSecret(models.Model):
     """
-    What Odoo has to send to the hub, or to show it, and nobody is to read here.
+    Secrets that Odoo sends to the hub, or shows to it, and no user may read.
 
-    No access right opens this model, not even an administrator's: the code that sends reads
-    it, as the superuser. It lives apart from the records that it belongs to, so that no form,
-    export, copy or RPC call on these can bring it out. It is in clear, and whoever may have
-    Odoo run code (templates, pages, server actions) can read it as the superuser, too.
+    No access right opens this model, not even an administrator's: the code that sends reads it as
+    the superuser. It is separate from the records that own the secrets, so no form, export, copy
+    or RPC call on them returns a secret. Secrets are in plain text, and users who can make Odoo
+    run code (templates, pages, server actions) can read them as the superuser, too.
     """
 
     _name = "ai.hub.secret"
@@ -40,7 +40,7 @@ class HubSecret(models.Model):
     @api.model
     def _names(self, owners):
         """
-        Which secrets each of *owners* has, by its id.
+        The names of the secrets of each of *owners*, by its id.
         """
         names = {}
         for secret in self._stored(owners):
@@ -50,7 +50,7 @@ class HubSecret(models.Model):
     @api.model
     def _keep(self, owner, values):
         """
-        Put *values* in the place of the secrets of these names; an empty one removes it.
+        Replace the secrets of these names with *values*; an empty one removes the secret.
         """
         stored = {secret.name: secret for secret in self._stored(owner)}
         for name, value in values.items():

@@ -4,17 +4,17 @@
 from odoo import api, models
 from odoo.exceptions import AccessError, ValidationError
 
-# What a field with a secret shows, and what therefore is none.
+# The text that a field with a secret shows, which is therefore not a secret.
 MASK = "••••••••"
 
 
 class HubSecretsMixin(models.AbstractModel):
     """
-    Fields that take a secret and never show it again.
+    Fields that accept a secret and never show it again.
 
-    The fields are computed, hold nothing and are named by `_hub_secret_fields`. What is
-    written to them is taken out before Odoo sees it, so that it gets into no cache, no
-    answer to the web client and no column of the record.
+    The fields are computed, have no column and are listed in `_hub_secret_fields`. Written values
+    are taken out before Odoo sees them, so they are in no cache, no answer to the web client and
+    no column of the record.
     """
 
     _name = "ai.hub.secrets.mixin"
@@ -39,7 +39,7 @@ class HubSecretsMixin(models.AbstractModel):
 
     def write(self, vals):
         rest, secrets = self._hub_parted(vals)
-        # Also where nothing is left to write, of which Odoo would check nothing.
+        # Also if nothing is left to write: Odoo would then check nothing.
         self.check_access("write")
         result = super().write(rest)
         for record in self:
@@ -55,7 +55,7 @@ class HubSecretsMixin(models.AbstractModel):
     @api.model
     def _hub_parted(self, vals):
         """
-        *vals* without the secrets, and the secrets that were really typed in.
+        *vals* without the secrets, and the secrets that the user really entered.
         """
         names = set(self._hub_secret_fields)
         rest = {name: value for name, value in vals.items() if name not in names}
@@ -79,7 +79,7 @@ class HubSecretsMixin(models.AbstractModel):
     @api.model
     def _hub_check_secrets(self, secrets):
         """
-        Refuse secrets that cannot be of use; to be overridden.
+        Refuse unusable secrets; for models to override.
         """
 
     def _hub_secrets(self):

@@ -4,13 +4,13 @@
 from odoo import api, fields, models
 from odoo.exceptions import ValidationError
 
-# In whatever letters, this is less than the hub takes of one item.
+# In any script this is less than the hub's limit for one item.
 _LONGEST = 200_000
 
 
 class HubSupportDocument(models.Model):
     """
-    A text from which the AI services answer questions of a client's customers.
+    A text that AI services use to answer a client's customers.
     """
 
     _name = "ai.hub.support.document"

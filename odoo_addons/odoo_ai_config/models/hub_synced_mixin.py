@@ -8,26 +8,25 @@ SYNC_STATES = [
     ("retrying", "Trying again"),
     ("failed", "Refused"),
     ("done", "Up to date"),
-    # It waited when this copy of a database was neutralized, and is sent if it is saved again.
+    # The change waited when this copy of a database was neutralized. Saving sends the record.
     ("aside", "Set aside"),
 ]
 
 
 class HubSyncedMixin(models.AbstractModel):
     """
-    A record that the hub has a copy of, and what is known of that copy.
+    A record with a copy at the hub, and the known state of that copy.
 
-    Saving is enough: whatever the hub is to know goes into the outbox with the change
-    itself.
+    Saving is enough: the change goes into the outbox in the same transaction.
     """
 
     _name = "ai.hub.synced.mixin"
     _description = "Record Known to the AI Hub"
 
-    # The event by which the hub is told, and the fields of which it is told.
+    # The name of the event, and the fields in its content.
     _hub_event_name = None
     _hub_fields = ()
-    # What the hub acknowledges: for each, a version and a digest of the content.
+    # The documents that the hub acknowledges, each with a version and a digest.
     _hub_acknowledgements = ()
 
     sync_state = fields.Selection(
@@ -68,13 +67,13 @@ class HubSyncedMixin(models.AbstractModel):
 
     def _hub_event(self):
         """
-        The event that tells the hub of this record, or None if there is none to send.
+        The event for the hub about this record, or None if there is none to send.
         """
         raise NotImplementedError
 
     def _hub_acknowledged(self, answer):
         """
-        The hub has taken the record in, as *answer* says.
+        Note that the hub accepted the record with *answer*.
         """
         if not self:
             return
@@ -101,7 +100,7 @@ class HubSyncedMixin(models.AbstractModel):
 
     def _hub_overtaken(self):
         """
-        There is nothing to tell the hub of the record any more: another one has its place.
+        Forget the state at the hub: another record has its place there.
         """
         self.write(
             {

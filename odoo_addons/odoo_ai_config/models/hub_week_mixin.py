@@ -11,7 +11,7 @@ PERIODS = ("business_hours", "saturday_hours", "sunday_hours")
 
 def ends_of(*periods):
     """
-    The fields of when *periods* begin and end.
+    The fields with the beginning and end of *periods*.
     """
     return tuple(f"{period}_{end}" for period in periods for end in ("start", "end"))
 
@@ -21,7 +21,7 @@ HOURS = ends_of(*PERIODS)
 
 class HubWeekMixin(models.AbstractModel):
     """
-    On which days of the week, and from when to when.
+    Days of the week with opening hours.
     """
 
     _name = "ai.hub.week.mixin"

@@ -3,7 +3,7 @@
 
 from odoo import api, fields, models
 
-# What stands on the settings, and where it really is.
+# The fields of the settings, and the fields of the connection that store them.
 _FIELDS = {
     "ai_hub_url": "url",
     "ai_hub_api_key": "api_key",
@@ -38,8 +38,8 @@ class ResConfigSettings(models.TransientModel):
     @api.model_create_multi
     def create(self, vals_list):
         """
-        Hand the connection on at once, past the settings' own record: its table is no place
-        for a key. The web client saves settings before it runs them or a button of theirs.
+        Save to the connection at once, not to the settings' own record: a key must not be in its
+        table. The web client saves settings before it applies them or calls one of their buttons.
         """
         rest = [{name: vals[name] for name in vals if name not in _FIELDS} for vals in vals_list]
         all_settings = super().create(rest)

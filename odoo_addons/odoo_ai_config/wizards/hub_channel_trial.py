@@ -6,7 +6,7 @@ from odoo import Command, api, fields, models
 
 class HubChannelTrial(models.TransientModel):
     """
-    A channel as it might be, and what the hub says that it would change. Nothing is saved.
+    A possible change of a channel, and its effect according to the hub. Nothing is saved.
     """
 
     _name = "ai.hub.channel.trial"
@@ -43,7 +43,7 @@ class HubChannelTrial(models.TransientModel):
     @api.model
     def _of(self, channel):
         """
-        A trial that begins with *channel* as it is.
+        A preview that starts with the present values of *channel*.
         """
         return self.create(
             {
@@ -66,7 +66,7 @@ class HubChannelTrial(models.TransientModel):
         event = self._event()
         answer, trouble = self._answer_to(lambda client: client.simulate(event))
         effects = [] if trouble else [self._effect(effect) for effect in answer["effects"]]
-        # Told by the hub, and not for users to write.
+        # Comes from the hub; users cannot write it.
         self.sudo().write(
             {
                 "answer": trouble or "\n".join(self._told(answer)),
@@ -77,7 +77,7 @@ class HubChannelTrial(models.TransientModel):
 
     def _event(self):
         """
-        What a channel with these values would send, if it can be saved at all.
+        The event of a channel with these values, if it can be saved at all.
         """
         channel = self.env["ai.hub.channel"].new(
             {
@@ -179,7 +179,7 @@ class HubChannelTrial(models.TransientModel):
 
 class HubChannelTrialNumber(models.TransientModel):
     """
-    A number of a channel that is tried out.
+    A special number of a channel in a preview.
     """
 
     _name = "ai.hub.channel.trial.number"
@@ -192,7 +192,7 @@ class HubChannelTrialNumber(models.TransientModel):
 
 class HubChannelTrialEffect(models.TransientModel):
     """
-    Messages that would go elsewhere.
+    Messages that would be routed differently.
     """
 
     _name = "ai.hub.channel.trial.effect"

@@ -12,7 +12,7 @@ _CHANGES = 15
 
 class HubLook(models.TransientModel):
     """
-    What the hub has of a client or of a channel, at the moment at which somebody looks.
+    The hub's present data of a client or a channel.
     """
 
     _name = "ai.hub.look"
@@ -31,10 +31,10 @@ class HubLook(models.TransientModel):
     @api.model
     def _at_client(self, client):
         """
-        Look at *client*: its documents, who changed them, and its channels.
+        Show *client*: its documents, who changed them, and its channels.
         """
         client.check_access("read")
-        # Not all that Odoo knows of its client is for everybody; how it stands is.
+        # Not every user may see all of the client's data in Odoo; its state is visible to all.
         client = client.sudo()
         known = client._hub_known()
         look, told = self._begun(client, client, known, _VERSIONS)
@@ -56,7 +56,7 @@ class HubLook(models.TransientModel):
     @api.model
     def _at_channel(self, channel):
         """
-        Look at *channel* alone.
+        Show only *channel*.
         """
         channel.check_access("read")
         client = channel.credentials_id
@@ -77,14 +77,14 @@ class HubLook(models.TransientModel):
     @api.model
     def _begun(self, record, client, known, versions=0):
         """
-        A new look at *record*, and what the hub tells of it; None if it tells nothing.
+        A new view of *record* with the hub's answer; None if there is no answer.
         """
         hub = self.env["ai.hub.connection"]._of(client.company_id)
         look = self.sudo().create(
             {
                 "company_id": client.company_id.id,
                 "waiting": record.sync_state != "done",
-                # It tells nothing by itself: who goes there needs a key of their own.
+                # The page shows nothing without a key of the user's own.
                 "page_url": not hub._missing()
                 and hub._client().page(client.account_id, client.domain),
             }
@@ -108,7 +108,7 @@ class HubLook(models.TransientModel):
         def create(line):
             return Command.create({**line, "author": authors.get(line["author"], line["author"])})
 
-        # Told by the hub, and not for users to write.
+        # Comes from the hub; users cannot write it.
         self.sudo().write(
             {
                 "thing_ids": [create(thing) for thing in things],
@@ -187,7 +187,7 @@ class HubLook(models.TransientModel):
 
 class HubLookThing(models.TransientModel):
     """
-    A document or a channel, as the hub has it.
+    A document or a channel at the hub.
     """
 
     _name = "ai.hub.look.thing"
@@ -220,7 +220,7 @@ class HubLookThing(models.TransientModel):
 
 class HubLookChange(models.TransientModel):
     """
-    A version that somebody made of a document.
+    A version of a document, and who made it.
     """
 
     _name = "ai.hub.look.change"
@@ -239,14 +239,14 @@ def _entry(told):
 
 def _address(mapping):
     """
-    Which channel a mapping is about; the hub has ids as text.
+    The key of a channel mapping; the hub has ids as text.
     """
     return str(mapping["chatwoot_account_id"] or ""), str(mapping["chatwoot_inbox_id"] or "")
 
 
 def _moment(found):
     """
-    When this was written, as Odoo keeps times; False if it is not there.
+    The time of the last write in Odoo's form; False if it does not exist.
     """
     text = found.get("updated_at")
     return text and datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(microsecond=0)

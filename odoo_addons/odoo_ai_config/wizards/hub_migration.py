@@ -12,7 +12,7 @@ from ..takeover import Takeover, address
 
 class HubMigration(models.TransientModel):
     """
-    Takes over what the old add-on left: first as a dry run, then just as that has shown.
+    Imports the data of the old add-on: first as a dry run, then exactly as shown.
     """
 
     _name = "ai.hub.migration"
@@ -87,14 +87,14 @@ class HubMigration(models.TransientModel):
 
     def action_try(self):
         """
-        Show what would be taken over. Nothing is changed by that.
+        Show what would be imported. This changes nothing.
         """
         self.ensure_one()
         return self._show("tried", *self._rehearsed())
 
     def action_take_over(self):
         """
-        Do what the dry run has shown, or show anew what has changed since.
+        Import what the dry run has shown, or show it again if something has changed since.
         """
         self.ensure_one()
         if self.state not in ("tried", "changed"):
@@ -112,12 +112,12 @@ class HubMigration(models.TransientModel):
 
     def _rehearsed(self):
         """
-        The lines of a dry run, and a digest of these and of all that they were made of.
+        The lines of a dry run, and a digest of them and of all their sources.
         """
         takeover = Takeover(self)
         with self.env["ai.hub.outbox"]._rehearsing():
             takeover.run()
-        # Under the database's own key, so that nobody can guess passwords with it.
+        # With the database's own key, so that the digest does not help to guess passwords.
         digest = hmac(self.env(su=True), self._name, (takeover.source, takeover.lines))
         return takeover.lines, digest
 
@@ -143,7 +143,7 @@ class HubMigration(models.TransientModel):
 
 class HubMigrationLine(models.TransientModel):
     """
-    What becomes of one record of the old add-on. It holds no secret.
+    The result for one record of the old add-on, without secrets.
     """
 
     _name = "ai.hub.migration.line"
@@ -158,7 +158,7 @@ class HubMigrationLine(models.TransientModel):
         readonly=True,
     )
     old_id = fields.Integer(string="Old ID", readonly=True)
-    # A list breaks the lines of a text, and cuts others off.
+    # A list wraps a text, and truncates other types.
     name = fields.Text(required=True, readonly=True)
     outcome = fields.Selection(
         [

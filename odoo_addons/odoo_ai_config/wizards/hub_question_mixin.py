@@ -6,7 +6,7 @@ from odoo import models
 
 class HubQuestionMixin(models.AbstractModel):
     """
-    What somebody asks the hub. Nothing is stored there by it.
+    A question to the hub. It stores nothing there.
     """
 
     _name = "ai.hub.question.mixin"
@@ -14,7 +14,7 @@ class HubQuestionMixin(models.AbstractModel):
 
     def _answer_to(self, question):
         """
-        The hub's answer to *question*, a call of a client; or None, and what is wrong, in words.
+        The hub's answer to *question*, a call of its client; or None, and an explanation.
         """
         connection = self.env["ai.hub.connection"]._of(self.company_id)
         missing = connection._missing()
@@ -34,7 +34,7 @@ class HubQuestionMixin(models.AbstractModel):
 
     def _named(self, tenant, domain=None):
         """
-        The hub's client *tenant* as Odoo calls it, if Odoo has it.
+        The record of the hub's client *tenant*, if Odoo has it.
         """
         wanted = [("account_id", "=", tenant), ("company_id", "=", self.company_id.id)]
         if domain:

@@ -9,7 +9,7 @@ from .. import phone
 
 class HubRouteQuestion(models.TransientModel):
     """
-    Where a message would go, for whoever wonders. Nothing is sent to anybody.
+    Asks where the hub would route a message. Nothing is sent.
     """
 
     _name = "ai.hub.route.question"

@@ -6,13 +6,13 @@ from odoo import models
 
 class ProductPartMixin(models.AbstractModel):
     """
-    What products of the hub are described with, but are not told to have changed by Odoo.
+    Parts of a product's description whose changes Odoo does not report on the product.
     """
 
     _name = "ai.hub.product.part.mixin"
     _description = "Part of a Product at the AI Hub"
 
-    # The fields that products are described with, and where those products are found.
+    # The fields used in descriptions, and the way to the products.
     _hub_part_fields = ()
 
     def write(self, vals):

@@ -61,7 +61,7 @@ class ProductTemplate(models.Model):
 
     def _hub_touch(self):
         """
-        Have the hub told of these products: something that belongs to them has changed.
+        Send these products again: something that belongs to them has changed.
         """
         self._hub_note(self._hub_places())
 
@@ -79,7 +79,7 @@ class ProductTemplate(models.Model):
             "sale_ok": self.sale_ok,
             "active": self.active,
         }
-        # That of the online shop, where there is one.
+        # The description of the online shop, if there is one.
         if "description_ecommerce" in self._fields and self.description_ecommerce:
             item["description_ecommerce"] = html2plaintext(self.description_ecommerce)
         if self.attribute_line_ids:

@@ -6,7 +6,7 @@ from odoo import Command, api, fields, models
 
 class HubProductChoice(models.TransientModel):
     """
-    Chooses products of a list for clients, or takes them away again.
+    Adds products of a list to clients, or removes them.
     """
 
     _name = "ai.hub.product.choice"
@@ -21,13 +21,13 @@ class HubProductChoice(models.TransientModel):
 
     def action_add(self):
         """
-        Let the clients know the products.
+        Add the products to the clients.
         """
         return self._choose(Command.link)
 
     def action_remove(self):
         """
-        Let the clients forget the products.
+        Remove the products from the clients.
         """
         return self._choose(Command.unlink)
 

@@ -4,9 +4,9 @@
 
 def migrate(cr, version):
     """
-    Say of the connections that are there that their keys were entered in this database.
+    Mark the keys of existing connections as entered in this database.
 
-    Nobody knows better. In a database that was neutralized they stay without one.
+    Their origin is unknown. Connections of a neutralized database stay without a key.
     """
     cr.execute(
         """
