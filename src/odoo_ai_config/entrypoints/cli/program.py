@@ -12,26 +12,35 @@ from typing import Final
 
 from cyclopts import App, CycloptsError, Group, Parameter
 
-from odoo_ai_config.entrypoints.cli.commands.audit import audit
-from odoo_ai_config.entrypoints.cli.commands.chatwoot import chatwoot
-from odoo_ai_config.entrypoints.cli.commands.doctor import doctor
-from odoo_ai_config.entrypoints.cli.commands.exporting import export
-from odoo_ai_config.entrypoints.cli.commands.importing import import_
-from odoo_ai_config.entrypoints.cli.commands.keyring import keyring
-from odoo_ai_config.entrypoints.cli.commands.keys import keys
-from odoo_ai_config.entrypoints.cli.commands.messages import messages
-from odoo_ai_config.entrypoints.cli.commands.reading import collections, history, show, tenants
-from odoo_ai_config.entrypoints.cli.commands.sealing import seal
-from odoo_ai_config.entrypoints.cli.commands.send import send
-from odoo_ai_config.entrypoints.cli.commands.settings import settings
-from odoo_ai_config.entrypoints.cli.commands.tunnel import tunnel
 from odoo_ai_config.entrypoints.cli.flags import ARGUMENTS, OPTIONS
 from odoo_ai_config.entrypoints.cli.help_pages import PortugueseFormatter
 from odoo_ai_config.entrypoints.cli.refusals import EXPECTED, advice_on, usage_advice
-from odoo_ai_config.entrypoints.cli.serve.serving import serve, worker
 from odoo_ai_config.entrypoints.cli.terminal import tell
 
 NAME: Final = "odoo-ai-config"
+_HERE: Final = "odoo_ai_config.entrypoints.cli"
+# Where each command is. Its module is imported once it runs or its help is shown, so that no
+# start pays for the others.
+_COMMANDS: Final = {
+    "keys": "commands.keys",
+    "keyring": "commands.keyring",
+    "chatwoot": "commands.chatwoot",
+    "messages": "commands.messages",
+    "send": "commands.send",
+    "serve": "serve.serving",
+    "worker": "serve.serving",
+    "tunnel": "commands.tunnel",
+    "tenants": "commands.reading",
+    "show": "commands.reading",
+    "history": "commands.reading",
+    "collections": "commands.reading",
+    "export": "commands.exporting",
+    "import_": "commands.importing",
+    "audit": "commands.audit",
+    "doctor": "commands.doctor",
+    "seal": "commands.sealing",
+    "settings": "commands.settings",
+}
 _FAILED: Final = 1
 _MISUSED: Final = 2
 _INTERRUPTED: Final = 130
@@ -55,13 +64,8 @@ def program() -> App:
         # No --no-json beside --json.
         default_parameter=Parameter(negative=()),
     )
-    for command in (keys, keyring, chatwoot, messages, send):
-        app.command(command)
-    reading = (tenants, show, history, collections, export, audit)
-    for function in (serve, tunnel, *reading, doctor, seal, settings):
-        app.command(function)
-    app.command(import_, name="import")
-    app.command(worker, show=False)
+    for name, module in _COMMANDS.items():
+        app.command(f"{_HERE}.{module}:{name}", name=name.strip("_"), show=name != "worker")
     app["--help"].help = "Mostra esta ajuda."
     app["--version"].help = "Mostra a versão."
     return app
@@ -71,9 +75,14 @@ def main(tokens: Sequence[str] | None = None) -> int:
     """
     Run one command line and return the exit status of the process.
     """
+    words = sys.argv[1:] if tokens is None else list(tokens)
+    app = program()
+    if not words or words[0] not in app or words[0].startswith("-"):
+        # The help shows what each command is for.
+        app.resolved_commands()
     try:
-        result = program()(
-            sys.argv[1:] if tokens is None else list(tokens),
+        result = app(
+            words,
             exit_on_error=False,
             print_error=False,
             result_action="return_value",

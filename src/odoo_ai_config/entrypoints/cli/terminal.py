@@ -10,14 +10,11 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final, TextIO
 
 from msgspec import to_builtins
-from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 # Control characters, ends of lines, changes of direction, invisible characters, and halves of
 # surrogate pairs, which cannot be encoded.
@@ -83,19 +80,3 @@ def moment(at: datetime | None) -> str:
     The time in UTC, to the second.
     """
     return "-" if at is None else at.strftime("%Y-%m-%d %H:%M:%SZ")
-
-
-@contextmanager
-def progress(what: str) -> Iterator[Callable[[int], None]]:
-    """
-    Show people at a terminal how many of *what* are done.
-    """
-    with Progress(
-        SpinnerColumn(),
-        TextColumn("{task.completed} {task.description}"),
-        TimeElapsedColumn(),
-        console=Console(file=sys.stderr),
-        disable=not sys.stderr.isatty(),
-    ) as bar:
-        task = bar.add_task(what, total=None)
-        yield lambda done: bar.update(task, completed=done)

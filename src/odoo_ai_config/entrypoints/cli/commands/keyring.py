@@ -10,8 +10,9 @@ from cyclopts import App, Parameter
 
 from odoo_ai_config.domain.identifiers import TenantId
 from odoo_ai_config.entrypoints.cli.flags import AS_SET, OPTIONS, StoreFlags
+from odoo_ai_config.entrypoints.cli.progress import progress
 from odoo_ai_config.entrypoints.cli.refusals import CommandError
-from odoo_ai_config.entrypoints.cli.terminal import moment, progress, say, say_table, tell
+from odoo_ai_config.entrypoints.cli.terminal import moment, say, say_table, tell
 from odoo_ai_config.entrypoints.container import Container
 from odoo_ai_config.entrypoints.startup import opened
 

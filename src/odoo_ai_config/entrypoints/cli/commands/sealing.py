@@ -5,8 +5,9 @@
 from __future__ import annotations
 
 from odoo_ai_config.entrypoints.cli.flags import AS_SET, StoreFlags
+from odoo_ai_config.entrypoints.cli.progress import progress
 from odoo_ai_config.entrypoints.cli.session import session
-from odoo_ai_config.entrypoints.cli.terminal import progress, say, tell
+from odoo_ai_config.entrypoints.cli.terminal import say, tell
 
 
 async def seal(*, flags: StoreFlags = AS_SET) -> int:
