@@ -25,15 +25,7 @@ from odoo_ai_config.adapters.crews.http_crew_client import HttpCrewClient
 from odoo_ai_config.adapters.crypto.key_ring_file import key_ring_source
 from odoo_ai_config.adapters.crypto.secret_vault import AesGcmSecretVault
 from odoo_ai_config.adapters.instrumented import Observe, instrumented
-from odoo_ai_config.adapters.memory.api_key_store import MemoryApiKeyStore
-from odoo_ai_config.adapters.memory.audit_log import MemoryAuditLog
-from odoo_ai_config.adapters.memory.channel_directory import MemoryChannelDirectory
-from odoo_ai_config.adapters.memory.collection_store import MemoryCollectionStore
-from odoo_ai_config.adapters.memory.config_store import MemoryConfigStore
-from odoo_ai_config.adapters.memory.message_inbox import MemoryMessageInbox
 from odoo_ai_config.adapters.memory.revoked_keys import MemoryRevokedKeys
-from odoo_ai_config.adapters.memory.secret_store import MemorySecretStore
-from odoo_ai_config.adapters.memory.state import MemoryState
 from odoo_ai_config.adapters.outbound.sessions import HttpSessions
 from odoo_ai_config.adapters.sqlite.api_key_store import SqliteApiKeyStore
 from odoo_ai_config.adapters.sqlite.audit_log import SqliteAuditLog
@@ -72,7 +64,7 @@ from odoo_ai_config.entrypoints.wiring import Policies, Ports, build_services
 _EXAMINATION_SECONDS: Final = 20.0
 
 
-@frozen
+@frozen(eq=False)
 class Stores:
     """
     The stores of one technology over one database.
@@ -103,19 +95,7 @@ def open_stores(location: StoreLocation, read_only: bool) -> Iterator[Stores]:  
     Open the database at *location*; with *read_only* it is neither created nor migrated.
     """
     if location.technology == "memory":
-        state = MemoryState()
-        memory = MemoryConfigStore(state)
-        yield Stores(
-            memory,
-            MemoryChannelDirectory(state),
-            MemorySecretStore(state),
-            MemoryCollectionStore(state),
-            MemoryMessageInbox(state),
-            MemoryApiKeyStore(state),
-            MemoryAuditLog(state),
-            memory.check,
-            memory.check,
-        )
+        yield _memory_stores()
     elif location.url is None:
         with open_sqlite(location.path, read_only=read_only) as sqlite:
             documents = SqliteConfigStore(sqlite)
@@ -136,6 +116,32 @@ def open_stores(location: StoreLocation, read_only: bool) -> Iterator[Stores]:  
     else:
         with _open_mongo(location.url, read_only=read_only) as stores:
             yield stores
+
+
+def _memory_stores() -> Stores:
+    # Only trials need it.
+    from odoo_ai_config.adapters.memory.api_key_store import MemoryApiKeyStore
+    from odoo_ai_config.adapters.memory.audit_log import MemoryAuditLog
+    from odoo_ai_config.adapters.memory.channel_directory import MemoryChannelDirectory
+    from odoo_ai_config.adapters.memory.collection_store import MemoryCollectionStore
+    from odoo_ai_config.adapters.memory.config_store import MemoryConfigStore
+    from odoo_ai_config.adapters.memory.message_inbox import MemoryMessageInbox
+    from odoo_ai_config.adapters.memory.secret_store import MemorySecretStore
+    from odoo_ai_config.adapters.memory.state import MemoryState
+
+    state = MemoryState()
+    memory = MemoryConfigStore(state)
+    return Stores(
+        memory,
+        MemoryChannelDirectory(state),
+        MemorySecretStore(state),
+        MemoryCollectionStore(state),
+        MemoryMessageInbox(state),
+        MemoryApiKeyStore(state),
+        MemoryAuditLog(state),
+        memory.check,
+        memory.check,
+    )
 
 
 @contextmanager
