@@ -14,7 +14,7 @@ from odoo_ai_config.domain.changes import AuditEntry, AuditId
 from odoo_ai_config.domain.identifiers import TenantId
 
 
-@frozen
+@frozen(eq=False)
 class ReadAuditTrail:
     """
     The audit trail, for operators of the whole hub.

@@ -89,7 +89,7 @@ def _unknown(_head: CollectionHead) -> bool:
     return False
 
 
-@frozen
+@frozen(eq=False)
 class ReadCollection:
     """
     Collections for crews. They read only enabled ones; an ``admin`` reads all.
@@ -210,7 +210,7 @@ def _enabled_by(documents: Mapping[DocumentKind, Document]) -> frozenset[Collect
     )
 
 
-@frozen
+@frozen(eq=False)
 class SyncCollection:
     """
     Write what a source pushed of a collection, in one commit however many items there are.

@@ -20,7 +20,7 @@ from odoo_ai_config.domain.identifiers import CREWS, BusinessArea, TenantArea
 from odoo_ai_config.domain.messages.inbox import Destination
 
 
-@frozen
+@frozen(eq=False)
 class CrewLookup:
     """
     The crews of tenants, as their ``crews`` documents describe them now.

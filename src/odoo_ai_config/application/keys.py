@@ -63,7 +63,7 @@ def is_key_id(text: str) -> bool:
 _LETTERS_ONLY: Final = str.maketrans("-_", "xy")
 
 
-@frozen
+@frozen(eq=False)
 class CreateApiKey:
     """
     Make an API key. Its text is handed over once and stored nowhere.
@@ -123,7 +123,7 @@ class NotedRevocations:
         return bool(self.missing or self.torn)
 
 
-@frozen
+@frozen(eq=False)
 class RevokeApiKey:
     """
     Revoke a key forever, even if an older copy of the store is restored.
@@ -197,7 +197,7 @@ class RevokeApiKey:
         return revoked
 
 
-@frozen
+@frozen(eq=False)
 class Authenticate:
     """
     Find the API key that a caller presents.

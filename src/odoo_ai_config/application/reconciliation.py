@@ -144,7 +144,7 @@ class _Tenants:
         )
 
 
-@frozen
+@frozen(eq=False)
 class Reconcile:
     """
     Compare what a source expects with what the hub has.

@@ -15,7 +15,7 @@ from odoo_ai_config.application.ports.message_inbox import MessageInbox
 from odoo_ai_config.domain.documents.revisions import RetentionPolicy
 
 
-@frozen
+@frozen(eq=False)
 class PruneHistory:
     """
     Apply the retention policy; the server runs this periodically.
@@ -35,7 +35,7 @@ class PruneHistory:
 _NEVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-@frozen
+@frozen(eq=False)
 class PruneMessages:
     """
     Remove finished messages and their texts; the server runs this periodically.

@@ -26,7 +26,7 @@ class TenantOverview:
     documents: tuple[Revision, ...]
 
 
-@frozen
+@frozen(eq=False)
 class ListTenants:
     """
     The tenants that a caller may see, with their documents.

@@ -63,7 +63,7 @@ from odoo_ai_config.entrypoints.wiring import Services
 IN_PROCESS: Final = trusted("library")
 
 
-@frozen
+@frozen(eq=False)
 class CollectionHandle:
     """
     One collection of a tenant; made by `Hub.collection`.
@@ -121,7 +121,7 @@ def _items(bodies: Mapping[str, ReadOnlyJsonObject]) -> tuple[Item, ...]:
     return tuple(Item.of(id_, body) for id_, body in bodies.items())
 
 
-@frozen
+@frozen(eq=False)
 class Hub:
     """
     The hub for a program; made by `open_hub`.

@@ -69,7 +69,7 @@ from odoo_ai_config.domain.documents.revisions import RetentionPolicy
 from odoo_ai_config.domain.messages.retrying import RetryPolicy
 
 
-@frozen
+@frozen(eq=False)
 class Ports:
     """
     The driven ports: stores, clock, vault and the systems around the hub.
@@ -114,7 +114,7 @@ class Policies:
     messages_kept: timedelta | None
 
 
-@frozen
+@frozen(eq=False)
 class Services:
     """
     The use cases, and the *ports* for questions that need no decision.

@@ -43,7 +43,7 @@ _MAY_NOT_LOOK: Final = frozenset({401, 403})
 _log = structlog.get_logger(area="hub")
 
 
-@frozen
+@frozen(eq=False)
 class HttpChatwootClient(ChatwootClient):
     """
     Posts outgoing messages and looks for those that were posted.

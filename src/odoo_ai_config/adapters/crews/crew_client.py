@@ -29,7 +29,7 @@ from odoo_ai_config.domain.errors import InvalidValueError
 _log = structlog.get_logger(area="hub")
 
 
-@frozen
+@frozen(eq=False)
 class CrewClientByKind(CrewClient):
     """
     Asks each crew by the client for its kind.
@@ -43,7 +43,7 @@ class CrewClientByKind(CrewClient):
         return await self.clients[crew.kind].ask(crew, task, secret=secret)
 
 
-@frozen
+@frozen(eq=False)
 class EchoCrewClient(CrewClient):
     """
     A crew that says what the customer said, for trying a channel out.

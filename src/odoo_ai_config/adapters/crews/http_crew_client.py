@@ -47,7 +47,7 @@ _SUCCESS: Final = range(200, 300)
 _log = structlog.get_logger(area="hub")
 
 
-@frozen
+@frozen(eq=False)
 class HttpCrewClient(CrewClient):
     """
     Posts a task to the crew's address and reads its answer.

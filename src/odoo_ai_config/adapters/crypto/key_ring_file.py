@@ -84,7 +84,7 @@ def _from_setting(text: str) -> MasterKey:
         ) from None
 
 
-@frozen
+@frozen(eq=False)
 class KeyRingSetting(KeyRingSource):
     """
     A ring given as text; only the setting changes it.

@@ -18,7 +18,7 @@ from odoo_ai_config.domain.access import ApiKey
 _API_KEYS: Final = f"SELECT {API_KEYS.columns} FROM api_keys ORDER BY created_at, id"
 
 
-@frozen
+@frozen(eq=False)
 class SqliteApiKeyStore(ApiKeyStore):
     """
     A revocation by any process is seen at once.

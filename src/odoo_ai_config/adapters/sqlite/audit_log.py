@@ -20,7 +20,7 @@ _OF_TENANT: Final = "tenant = :tenant"
 _BEHIND: Final = "id < (SELECT id FROM audit WHERE id = :after)"
 
 
-@frozen
+@frozen(eq=False)
 class SqliteAuditLog(AuditLog):
     """
     Entries in the order of their commits.

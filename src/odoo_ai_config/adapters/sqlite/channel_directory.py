@@ -34,7 +34,7 @@ _TENANTS_IN: Final = (
 )
 
 
-@frozen
+@frozen(eq=False)
 class SqliteChannelDirectory(ChannelDirectory):
     """
     Routes by the table that `SqliteDatabase` keeps in memory.

@@ -35,7 +35,7 @@ _HEADS: Final = (
 )
 
 
-@frozen
+@frozen(eq=False)
 class SqliteCollectionStore(CollectionStore):
     """
     Heads are read from memory where that is safe; each other reading is one snapshot.

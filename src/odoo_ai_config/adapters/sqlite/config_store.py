@@ -76,7 +76,7 @@ _REWRITE: Final = (
 )
 
 
-@frozen
+@frozen(eq=False)
 class SqliteConfigStore(ConfigStore):
     """
     Commits share transactions; newest revisions are read from memory where that is safe.

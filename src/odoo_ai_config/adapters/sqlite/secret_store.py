@@ -60,7 +60,7 @@ _RESEAL: Final = (
 )
 
 
-@frozen
+@frozen(eq=False)
 class SqliteSecretStore(SecretStore):
     """
     Keeps what the vault made; it could not open it.

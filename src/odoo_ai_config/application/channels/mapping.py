@@ -73,7 +73,7 @@ async def decided_in(
     )
 
 
-@frozen
+@frozen(eq=False)
 class ReadMapping:
     """
     The mapping as the one object that clients of the replaced service expect.
@@ -105,7 +105,7 @@ class ReadMapping:
         return await self.channels.mappings(tenant)
 
 
-@frozen
+@frozen(eq=False)
 class SyncMapping:
     """
     Upsert the one channel that a ``mapping_sync`` event is about, or switch it off.
@@ -158,7 +158,7 @@ class SyncMapping:
         return await commit_once(self.store, claim, decide)
 
 
-@frozen
+@frozen(eq=False)
 class WriteMapping:
     """
     Merge sections into the mapping, or replace the whole mapping.

@@ -11,7 +11,7 @@ from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.channels.routing import IncomingMessage, Route
 
 
-@frozen
+@frozen(eq=False)
 class ResolveRoute:
     """
     Route a message by the mapping as it is now.

@@ -70,7 +70,7 @@ class Simulation:
     messages: tuple[SeenRerouting, ...] = ()
 
 
-@frozen
+@frozen(eq=False)
 class SimulateMapping:
     """
     Decide as `SyncMapping` does, and compare routes instead of committing.

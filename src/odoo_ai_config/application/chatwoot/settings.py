@@ -30,7 +30,7 @@ from odoo_ai_config.domain.documents.revisions import successor
 from odoo_ai_config.domain.identifiers import HUB, ChatwootId
 
 
-@frozen
+@frozen(eq=False)
 class SetChatwootAccount:
     """
     Write the settings of one account, or of all, and seal the secrets in them.
@@ -94,7 +94,7 @@ class SetChatwootAccount:
         return result
 
 
-@frozen
+@frozen(eq=False)
 class ReadChatwootAccounts:
     """
     Read the settings of one account, or of every account that has some.

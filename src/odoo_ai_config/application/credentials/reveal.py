@@ -15,7 +15,7 @@ from odoo_ai_config.domain.credentials.secrets import SecretText
 from odoo_ai_config.domain.identifiers import CredentialRef, TenantArea
 
 
-@frozen
+@frozen(eq=False)
 class RevealCredential:
     """
     Open one sealed value; who asked is audited first.

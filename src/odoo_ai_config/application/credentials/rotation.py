@@ -47,7 +47,7 @@ class MasterKeyRotation:
     damaged: tuple[TenantId, ...] = ()
 
 
-@frozen
+@frozen(eq=False)
 class RotateMasterKey:
     """
     Wrap every data key with the current master key.
@@ -133,7 +133,7 @@ class TenantKeyRotation:
     damaged: tuple[SealContext, ...] = ()
 
 
-@frozen
+@frozen(eq=False)
 class RotateTenantKey:
     """
     Make a new data key, seal every secret of the tenant with it, remove the old data keys.
@@ -227,7 +227,7 @@ class RotateTenantKey:
         return await self.secrets.sealed(sealed.context, sealed.fingerprint) == sealed
 
 
-@frozen
+@frozen(eq=False)
 class CheckKeyRing:
     """
     Compare the key ring with the master keys that wrap stored data keys.

@@ -65,7 +65,7 @@ class Sealing:
         }
 
 
-@frozen
+@frozen(eq=False)
 class Sealer:
     """
     Seals new values, recognises known ones, and opens them.

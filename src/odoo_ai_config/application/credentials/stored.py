@@ -61,7 +61,7 @@ class Search:
     complete: bool
 
 
-@frozen
+@frozen(eq=False)
 class SealStoredSecrets:
     """
     Seal the secrets in every document and its whole history, a few versions at a time.

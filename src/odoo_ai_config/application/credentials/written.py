@@ -49,7 +49,7 @@ class SealedSettings:
     notices: tuple[Notice, ...] = ()
 
 
-@frozen
+@frozen(eq=False)
 class CredentialsWriter:
     """
     Replaces secret values by references and fingerprints, and seals new values.

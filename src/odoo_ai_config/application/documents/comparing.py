@@ -40,7 +40,7 @@ class Comparison:
     unified: str | None
 
 
-@frozen
+@frozen(eq=False)
 class CompareRevisions:
     """
     The difference between two versions, as data and as text.

@@ -18,7 +18,7 @@ from odoo_ai_config.domain.errors import DocumentNotFoundError, RevisionNotFound
 from odoo_ai_config.domain.identifiers import BusinessArea, DocumentKey, TenantId
 
 
-@frozen
+@frozen(eq=False)
 class ReadDocument:
     """
     A document as it is, or as it was.
@@ -52,7 +52,7 @@ class ReadDocument:
         return revision
 
 
-@frozen
+@frozen(eq=False)
 class ListDocuments:
     """
     The documents of a tenant, and the revisions of a document.

@@ -34,7 +34,7 @@ from odoo_ai_config.domain.json_types import JsonObject
 from odoo_ai_config.domain.outcomes import MOST_NOTICES, Notice, Outcome, WriteKind
 
 
-@frozen
+@frozen(eq=False)
 class SyncCredentials:
     """
     Merge a ``credentials_sync`` event into the tenant's config and seal its secrets.
@@ -143,7 +143,7 @@ def _missing(
     )
 
 
-@frozen
+@frozen(eq=False)
 class SyncCompanyMetadata:
     """
     Merge a ``company_metadata_sync`` event into the tenant's metadata document.

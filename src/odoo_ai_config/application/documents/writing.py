@@ -166,7 +166,7 @@ async def _require_well_formed(revision: Revision | None) -> None:
         await run_off_loop(lambda: require_crews(document.body, owner), cost=2 * cost_of(document))
 
 
-@frozen
+@frozen(eq=False)
 class PublishDocument:
     """
     Make YAML text, with its comments, the next version of a document.
@@ -208,7 +208,7 @@ def _written(body: JsonObject, text: str) -> Document:
     return Document.of(body, AuthoredYaml(text))
 
 
-@frozen
+@frozen(eq=False)
 class PatchDocument:
     """
     Merge a JSON merge patch (RFC 7396) into a document; the comments of its YAML survive.
@@ -250,7 +250,7 @@ def _patched(document: Document, patch: JsonObject) -> Document:
     return document.with_body(merge_patch(document.body, patch))
 
 
-@frozen
+@frozen(eq=False)
 class RollBackDocument:
     """
     Append a revision with the body of an earlier one; this also undoes a deletion.
@@ -291,7 +291,7 @@ class RollBackDocument:
         return await write_document(self.store, self.clock, request, decide, self.credentials)
 
 
-@frozen
+@frozen(eq=False)
 class DeleteDocument:
     """
     Append a tombstone; a rollback brings the document back.

@@ -29,7 +29,7 @@ from odoo_ai_config.domain.errors import (
 from odoo_ai_config.domain.messages.inbox import NO_REPLY_REASON, InboxMessage, MessageId
 
 
-@frozen
+@frozen(eq=False)
 class AnswerMessage:
     """
     Store the answer of a crew; a delivery worker posts it.

@@ -97,7 +97,7 @@ def _ignored(_crew: Crew) -> None:
     return
 
 
-@frozen
+@frozen(eq=False)
 class DeliverMessage:
     """
     One step in the delivery of a message that the caller has claimed.

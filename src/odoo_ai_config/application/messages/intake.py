@@ -93,7 +93,7 @@ class Receipt:
     destination: Destination | None = None
 
 
-@frozen
+@frozen(eq=False)
 class ReceiveMessage:
     """
     Store an event, with the customer's message sealed for the tenant that it goes to.

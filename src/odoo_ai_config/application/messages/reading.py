@@ -23,7 +23,7 @@ from odoo_ai_config.domain.messages.inbox import InboxMessage, MessageId, Stage
 _ALL_STAGES: Final = frozenset(Stage)
 
 
-@frozen
+@frozen(eq=False)
 class ListMessages:
     """
     The messages that a caller may see, without their texts.
@@ -63,7 +63,7 @@ class OpenedMessage:
     answer: Answer | None
 
 
-@frozen
+@frozen(eq=False)
 class ReadMessage:
     """
     The state of a message; with the right scope, also what the customer wrote.

@@ -53,7 +53,7 @@ class Replay:
     refusal: str | None = None
 
 
-@frozen
+@frozen(eq=False)
 class ReplayMessages:
     """
     Route stuck messages by the current mapping and queue them again.
@@ -172,7 +172,7 @@ class ReplayMessages:
         return await destination_of(route, store=self.store)
 
 
-@frozen
+@frozen(eq=False)
 class DiscardMessage:
     """
     Give up a stuck message; pruning removes it later.
@@ -215,7 +215,7 @@ class DiscardMessage:
 _AT_A_TIME: Final = 100
 
 
-@frozen
+@frozen(eq=False)
 class HoldMessages:
     """
     Hold every open message of a restored store until a person replays or discards it.

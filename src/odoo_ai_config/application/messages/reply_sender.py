@@ -12,7 +12,7 @@ from odoo_ai_config.domain.crews import Answer
 from odoo_ai_config.domain.messages.inbox import InboxMessage
 
 
-@frozen
+@frozen(eq=False)
 class ReplySender:
     """
     Posts answers to the conversations of every Chatwoot account that the hub may write to.

@@ -23,7 +23,7 @@ from odoo_ai_config.domain.messages.inbox import InboxMessage, answer_context, b
 _NOTE: Final = "\x00note\x00"
 
 
-@frozen
+@frozen(eq=False)
 class MessageTexts:
     """
     The sealed texts of messages.

@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from typing import Annotated, Final, TypeVar
 
-from attrs import frozen
 from cattrs.errors import IterableValidationError, IterableValidationNote
 
 from odoo_ai_config.domain.access import ApiKey
@@ -43,7 +42,7 @@ from odoo_ai_config.entrypoints.http.platform.fields import (
     named,
     read,
 )
-from odoo_ai_config.entrypoints.http.platform.schema import Body, BodySchema
+from odoo_ai_config.entrypoints.http.platform.schema import Body, BodySchema, payload
 
 T = TypeVar("T")
 
@@ -58,7 +57,7 @@ _PERMANENT: Final = "permanent_rules"
 _TEMPORARY: Final = "temporary_rules"
 
 
-@frozen
+@payload
 class LegacyShape:
     """
     How Odoo's older modules push one collection.
@@ -81,7 +80,7 @@ DOCUMENTS: Final = LegacyShape(
 PRODUCT_BATCH: Final = LegacyShape(PRODUCTS, ("products", "items"), whole=False)
 
 
-@frozen
+@payload
 class LegacyPush:
     """
     A push in an old form.
@@ -97,12 +96,12 @@ class LegacyPush:
     temporary: int = 0
 
 
-@frozen
+@payload
 class _Account:
     account_id: TenantId | None = None
 
 
-@frozen
+@payload
 class _Product:
     product_id: Annotated[str, named(item_id)]
 
@@ -328,7 +327,7 @@ _PUSHED_ITEM: Final = Body(
 )
 
 
-@frozen
+@payload
 class CollectionSnapshot(_Account):
     """
     All items of a collection.
@@ -339,7 +338,7 @@ class CollectionSnapshot(_Account):
     ) = None
 
 
-@frozen
+@payload
 class CollectionPatch(CollectionSnapshot):
     """
     New and changed items, and the ids of removed ones.

@@ -6,10 +6,8 @@ from __future__ import annotations
 
 from typing import Annotated, Final
 
-from attrs import frozen
-
 from odoo_ai_config.entrypoints.http.platform.fields import WireType, verbatim
-from odoo_ai_config.entrypoints.http.platform.schema import Component
+from odoo_ai_config.entrypoints.http.platform.schema import Component, payload
 
 _YAML: Final = Component(
     "YamlMapping",
@@ -25,7 +23,7 @@ MERGE_PATCH: Final = Component(
 )
 
 
-@frozen
+@payload
 class YamlText:
     """
     A document as authored text.
@@ -34,7 +32,7 @@ class YamlText:
     yaml_content: Annotated[str, WireType(verbatim, _YAML)]
 
 
-@frozen
+@payload
 class VersionChoice:
     """
     A version to restore.

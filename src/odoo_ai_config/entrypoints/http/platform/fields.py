@@ -80,7 +80,7 @@ class WireType:
     schema: BodySchema
 
 
-@frozen
+@frozen(eq=False)
 class ListType:
     """
     A list with a maximum length.
@@ -248,7 +248,7 @@ def field_type(type_: Any) -> Any:  # noqa: ANN401 - any annotation or class
     return _WIRE_TYPES.get(plain, plain)
 
 
-@frozen
+@frozen(eq=False)
 class Shape:
     """
     How objects are read into a class.

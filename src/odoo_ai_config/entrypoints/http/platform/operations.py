@@ -48,7 +48,7 @@ class Access(Enum):
     PUSHED = "callers with the scope `webhook`, who sign if the operator requires it"
 
 
-@frozen
+@frozen(eq=False)
 class Query(Generic[T]):
     """
     A parameter of the query.
@@ -81,7 +81,7 @@ def number_query(name: str, description: str) -> Query[int]:
     )
 
 
-@frozen
+@frozen(eq=False)
 class PageSize:
     """
     The parameter ``limit``: the maximum number of items on a page.

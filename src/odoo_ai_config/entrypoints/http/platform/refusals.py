@@ -52,7 +52,7 @@ class FieldProblem:
     message: Annotated[str, Meta(description="For people.")]
 
 
-@frozen
+@frozen(eq=False)
 class Row(Generic[E]):
     """
     The refusal for one class of errors.

@@ -6,8 +6,6 @@ from __future__ import annotations
 
 from typing import Annotated, Final
 
-from attrs import frozen
-
 from odoo_ai_config.domain.channels.mapping import ChannelKey
 from odoo_ai_config.domain.collections import CollectionName
 from odoo_ai_config.domain.identifiers import TenantArea, TenantId
@@ -23,12 +21,12 @@ from odoo_ai_config.entrypoints.http.platform.fields import (
     read,
     read_object,
 )
-from odoo_ai_config.entrypoints.http.platform.schema import Body
+from odoo_ai_config.entrypoints.http.platform.schema import Body, payload
 
 MOST_ENTRIES: Final = 1000
 
 
-@frozen
+@payload
 class KnownMapping:
     """
     What a source expects of a channel.
@@ -40,7 +38,7 @@ class KnownMapping:
     digest: str | None = None
 
 
-@frozen
+@payload
 class KnownCollection:
     """
     What a source expects of a collection.
@@ -51,7 +49,7 @@ class KnownCollection:
     digest: str | None = None
 
 
-@frozen
+@payload
 class KnownArea:
     """
     What a source expects of one business area.
@@ -69,7 +67,7 @@ class KnownArea:
     collections: tuple[KnownCollection, ...] = ()
 
 
-@frozen
+@payload
 class KnownAreas:
     """
     The answers that a source got to its last pushes.
