@@ -44,7 +44,7 @@ _DELIVERED = 500
 _STUCK = 1000
 _REST_SECONDS = 10
 _SECRET = "benchmark-secret"
-_PRIVATE = {
+PRIVATE = {
     "ODOO_AI_CONFIG_CHATWOOT_SECRETS": _SECRET,
     "ODOO_AI_CONFIG_PRIVATE_TARGETS": "127.0.0.0/8",
 }
@@ -64,7 +64,7 @@ def acknowledging_on(disk: str, **environment: str) -> Iterator[Figure]:
     """
     The same on *disk*, to which *environment* lets both servers write.
     """
-    with TemporaryDirectory() as text, _hanging_crew() as url:
+    with TemporaryDirectory() as text, hanging_crew() as url:
         folder = Path(text)
         ours, floors = [], []
         for round_ in range(_ROUNDS):
@@ -72,10 +72,10 @@ def acknowledging_on(disk: str, **environment: str) -> Iterator[Figure]:
                 floors.append(_load(server))
             with hub(
                 folder / f"hub{round_}",
-                **_PRIVATE,
+                **PRIVATE,
                 **environment,
             ) as server:
-                _prepare(server, url)
+                prepare(server, url)
                 ours.append(_load(server))
     detail = (
         f"{median(load.rate for load in ours):.0f}/s; floor "
@@ -190,12 +190,12 @@ def resting() -> Iterator[Figure]:
     """
     Processor time of an idle server: without messages, or with messages that cannot be taken.
     """
-    with TemporaryDirectory() as text, _hanging_crew() as crew:
+    with TemporaryDirectory() as text, hanging_crew() as crew:
         for waiting in (0, _STUCK):
-            with hub(Path(text) / str(waiting), **_PRIVATE) as server:
-                _prepare(server, crew, tenants=1)
+            with hub(Path(text) / str(waiting), **PRIVATE) as server:
+                prepare(server, crew, tenants=1)
                 if waiting:
-                    stuck = [_message(n, tenants=1, conversations=waiting) for n in range(waiting)]
+                    stuck = [signed(n, tenants=1, conversations=waiting) for n in range(waiting)]
                     _all_answered(send(server.port, stuck, count=waiting))
                 time.sleep(2)
                 before = server.processor_seconds()
@@ -213,15 +213,15 @@ def _delivery(folder: Path, conversations: int) -> tuple[float, float]:
     """
     Delivered messages per second, and the server's processor time for each.
     """
-    messages = [_message(n, tenants=1, conversations=conversations) for n in range(_DELIVERED)]
+    messages = [signed(n, tenants=1, conversations=conversations) for n in range(_DELIVERED)]
     with floor("others", folder) as others:
         url = f"http://127.0.0.1:{others.port}"
         chatwoot = {
             "ODOO_AI_CONFIG_CHATWOOT_URL": url,
             "ODOO_AI_CONFIG_CHATWOOT_API_TOKEN": "token",
         }
-        with hub(folder, **_PRIVATE, **chatwoot) as server:
-            _prepare(server, f"{url}/crew", tenants=1)
+        with hub(folder, **PRIVATE, **chatwoot) as server:
+            prepare(server, f"{url}/crew", tenants=1)
             before = server.processor_seconds()
             _all_answered(send(server.port, messages, count=_DELIVERED, connections=_SENDERS))
             done = {"posted": 0}
@@ -234,7 +234,7 @@ def _delivery(folder: Path, conversations: int) -> tuple[float, float]:
 
 
 def _load(server: Server) -> Load:
-    requests = [_message(n) for n in range(_WARM_UP + _COUNT)]
+    requests = [signed(n) for n in range(_WARM_UP + _COUNT)]
     send(server.port, requests[:_WARM_UP], count=_WARM_UP, connections=_SENDERS)
     measured = send(server.port, requests[_WARM_UP:], count=_COUNT, connections=_SENDERS)
     return _all_answered(measured)
@@ -258,9 +258,10 @@ def _body(
     }
 
 
-def _message(
-    number: int, *, tenants: int = _TENANTS, conversations: int = _CONVERSATIONS
-) -> bytes:
+def signed(number: int, *, tenants: int = _TENANTS, conversations: int = _CONVERSATIONS) -> bytes:
+    """
+    A message as Chatwoot sends it.
+    """
     message_ = _body(number, 1, number % tenants + 1, conversations)
     body = json.dumps(message_, ensure_ascii=False, separators=(",", ":")).encode()
     at = str(int(time.time()))
@@ -273,7 +274,10 @@ def _message(
     return request("POST", "/webhook", headers=headers, body=body)
 
 
-def _prepare(server: Server, crew: str, *, tenants: int = _TENANTS) -> None:
+def prepare(server: Server, crew: str, *, tenants: int = _TENANTS) -> None:
+    """
+    Give each tenant an inbox, and a crew at the URL *crew*.
+    """
     crews = {"default_crew": "ia", "crews": {"ia": {"type": "http", "url": crew}}}
     for tenant in range(tenants):
         account = f"account_{tenant}"
@@ -308,7 +312,10 @@ def _call(server: Server, path: str, body: dict[str, Any]) -> None:
 
 
 @contextmanager
-def _hanging_crew() -> Iterator[str]:
+def hanging_crew() -> Iterator[str]:
+    """
+    Yield the URL of a crew that never answers.
+    """
     # The kernel accepts connections, and nobody reads from them.
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
