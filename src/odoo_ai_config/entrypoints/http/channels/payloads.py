@@ -37,7 +37,7 @@ from odoo_ai_config.entrypoints.http.platform.fields import (
     read_object,
     shape_of,
 )
-from odoo_ai_config.entrypoints.http.platform.schema import Body, Component, lenient, payload
+from odoo_ai_config.entrypoints.http.platform.schema import Body, Component, lenient
 
 # The names of the first two sections in the oldest files.
 _OLDEST: Final = {"accounts": "account_domain_mapping", "inboxes": "inbox_domain_mapping"}
@@ -45,7 +45,7 @@ _OLDEST: Final = {"accounts": "account_domain_mapping", "inboxes": "inbox_domain
 _NO_CHANNEL: Final = frozenset({"None", "False", ""})
 
 
-@payload
+@frozen
 class MappingOwner:
     """
     A business area of a tenant.
@@ -62,7 +62,7 @@ class MappingOwner:
         return TenantArea(self.account_id, self.domain.domain)
 
 
-@payload
+@frozen
 class MappingFallback(MappingOwner):
     """
     A business area that takes messages without another owner; the lowest sequence is first.
@@ -154,7 +154,7 @@ _Accounts: TypeAlias = Annotated[dict[ChatwootId, TenantArea], _channels(_accoun
 _Inboxes: TypeAlias = Annotated[dict[ChatwootId, TenantArea | BusinessArea], _channels(_inbox)]
 
 
-@payload
+@frozen
 class Sections:
     """
     The mapping as one object.

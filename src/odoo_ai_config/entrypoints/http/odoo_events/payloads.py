@@ -52,7 +52,7 @@ from odoo_ai_config.entrypoints.http.platform.fields import (
     shape_of,
     verbatim,
 )
-from odoo_ai_config.entrypoints.http.platform.schema import Body, Component, lenient, payload
+from odoo_ai_config.entrypoints.http.platform.schema import Body, Component, lenient
 
 _BY_NAME: Final = {kind.value: kind for kind in EVENTS}
 _BY_OBJECT: Final = {"credentials": WriteKind.CREDENTIALS, "mapping": WriteKind.MAPPING}
@@ -89,7 +89,7 @@ def _known(kinds: Mapping[str, WriteKind], name: Json) -> WriteKind:
     return kinds[name]
 
 
-@payload
+@frozen
 class _Integrations:
     """
     The ``integrations`` of an event.
@@ -145,7 +145,7 @@ _SECTIONS: Final = Component("LenientIntegrations", lenient(lambda: Integrations
 _YAML: Final = Component("LenientYaml", lenient({"type": "string"}, "Further settings as YAML."))
 
 
-@payload
+@frozen
 class Credentials:
     """
     Settings of a tenant's `config` document, and secrets to seal.
@@ -196,8 +196,6 @@ def _section(name: str, types: Mapping[str, Any]) -> type:
             for name, type_ in types.items()
         },
         frozen=True,
-        eq=False,
-        repr=False,
     )
 
 
@@ -359,7 +357,7 @@ def _without_no_channel(layer: JsonObject) -> JsonObject:
     }
 
 
-@payload
+@frozen
 class RouteQuestion:
     """
     A message whose route is asked for.
@@ -370,7 +368,7 @@ class RouteQuestion:
     number: Identifier | None = None
 
 
-@payload
+@frozen
 class RouteQuestions:
     """
     Messages whose routes are asked for.
@@ -398,7 +396,7 @@ _ONLINE: Final = {"section": "online_presence"}
 _COMMUNICATION: Final = {"section": "communication"}
 
 
-@payload
+@frozen
 class Address:
     """
     The address of a company.
@@ -413,7 +411,7 @@ class Address:
     share_address: bool | None = None
 
 
-@payload
+@frozen
 class BusinessHours:
     """
     The business hours of a company. Hours are decimal: 9.5 is 09:30.
@@ -437,7 +435,7 @@ class BusinessHours:
     sunday_hours_end: float | None = None
 
 
-@frozen(eq=False, repr=False)
+@frozen
 class CompanyMetadata:
     """
     A company's description, for its `metadata` document.

@@ -67,6 +67,14 @@ class _Durations(Collector):
         yield family
 
 
+def _durations(
+    registry: CollectorRegistry, name: str, text: str, label: str, buckets: Sequence[float]
+) -> Callable[[str], Callable[[float], None]]:
+    histogram = _Durations(name, text, label, buckets)
+    registry.register(histogram)
+    return cache(histogram.of)
+
+
 class _Requests(Collector):
     """
     Counts and times requests, on the event loop only.
@@ -167,27 +175,22 @@ class Metrics:
 
     def __init__(self) -> None:
         registry = self._registry = CollectorRegistry()
-
-        def durations(
-            name: str, text: str, label: str, buckets: Sequence[float]
-        ) -> Callable[[str], Callable[[float], None]]:
-            histogram = _Durations(name, text, label, buckets)
-            registry.register(histogram)
-            return cache(histogram.of)
-
-        self.store = durations(
+        self.store = _durations(
+            registry,
             "odoo_ai_config_store_seconds",
             "Time of one operation of the store",
             "operation",
             _LATENCIES,
         )
-        self.vault = durations(
+        self.vault = _durations(
+            registry,
             "odoo_ai_config_vault_seconds",
             "Time of one operation of the vault",
             "operation",
             _FAST,
         )
-        self.crew = durations(
+        self.crew = _durations(
+            registry,
             "odoo_ai_config_crew_seconds",
             "Time until a crew responds",
             "kind",
