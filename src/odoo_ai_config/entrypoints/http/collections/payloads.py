@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from typing import Annotated, Final, TypeVar
 
+from attrs import frozen
 from cattrs.errors import IterableValidationError, IterableValidationNote
 
 from odoo_ai_config.domain.access import ApiKey
@@ -42,7 +43,7 @@ from odoo_ai_config.entrypoints.http.platform.fields import (
     named,
     read,
 )
-from odoo_ai_config.entrypoints.http.platform.schema import Body, BodySchema, payload
+from odoo_ai_config.entrypoints.http.platform.schema import Body, BodySchema
 
 T = TypeVar("T")
 
@@ -57,7 +58,7 @@ _PERMANENT: Final = "permanent_rules"
 _TEMPORARY: Final = "temporary_rules"
 
 
-@payload
+@frozen
 class LegacyShape:
     """
     How Odoo's older modules push one collection.
@@ -80,7 +81,7 @@ DOCUMENTS: Final = LegacyShape(
 PRODUCT_BATCH: Final = LegacyShape(PRODUCTS, ("products", "items"), whole=False)
 
 
-@payload
+@frozen
 class LegacyPush:
     """
     A push in an old form.
@@ -96,12 +97,12 @@ class LegacyPush:
     temporary: int = 0
 
 
-@payload
+@frozen
 class _Account:
     account_id: TenantId | None = None
 
 
-@payload
+@frozen
 class _Product:
     product_id: Annotated[str, named(item_id)]
 
@@ -327,7 +328,7 @@ _PUSHED_ITEM: Final = Body(
 )
 
 
-@payload
+@frozen
 class CollectionSnapshot(_Account):
     """
     All items of a collection.
@@ -338,7 +339,7 @@ class CollectionSnapshot(_Account):
     ) = None
 
 
-@payload
+@frozen
 class CollectionPatch(CollectionSnapshot):
     """
     New and changed items, and the ids of removed ones.

@@ -6,8 +6,10 @@ from __future__ import annotations
 
 from typing import Annotated, Final
 
+from attrs import frozen
+
 from odoo_ai_config.entrypoints.http.platform.fields import WireType, verbatim
-from odoo_ai_config.entrypoints.http.platform.schema import Component, payload
+from odoo_ai_config.entrypoints.http.platform.schema import Component
 
 _YAML: Final = Component(
     "YamlMapping",
@@ -23,7 +25,7 @@ MERGE_PATCH: Final = Component(
 )
 
 
-@payload
+@frozen
 class YamlText:
     """
     A document as authored text.
@@ -32,7 +34,7 @@ class YamlText:
     yaml_content: Annotated[str, WireType(verbatim, _YAML)]
 
 
-@payload
+@frozen
 class VersionChoice:
     """
     A version to restore.

@@ -82,18 +82,8 @@ def answer(cls: type[T]) -> type[T]:
     ``| UnsetType = UNSET``. The class has no slots: Python sorts slots by name, and msgspec would
     encode the members in that order.
     """
-    # Nobody compares or prints it. With what does, a hundred classes add 30 ms to each start.
+    # Answers are neither compared nor printed: methods for it would add 30 ms to each start.
     return attrs.frozen(cls, slots=False, kw_only=True, eq=False, repr=False)
-
-
-@dataclass_transform(frozen_default=True, field_specifiers=(attrs.field,))
-def payload(cls: type[T]) -> type[T]:
-    """
-    Make *cls* a frozen attrs class that a body, or an object in one, is read into.
-
-    It is not printed, since it may hold secrets, and not compared.
-    """
-    return attrs.frozen(cls, eq=False, repr=False)
 
 
 def _whole(pattern: re.Pattern[str]) -> str:

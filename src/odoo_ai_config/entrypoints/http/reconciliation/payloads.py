@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from typing import Annotated, Final
 
+from attrs import frozen
+
 from odoo_ai_config.domain.channels.mapping import ChannelKey
 from odoo_ai_config.domain.collections import CollectionName
 from odoo_ai_config.domain.identifiers import TenantArea, TenantId
@@ -21,12 +23,12 @@ from odoo_ai_config.entrypoints.http.platform.fields import (
     read,
     read_object,
 )
-from odoo_ai_config.entrypoints.http.platform.schema import Body, payload
+from odoo_ai_config.entrypoints.http.platform.schema import Body
 
 MOST_ENTRIES: Final = 1000
 
 
-@payload
+@frozen
 class KnownMapping:
     """
     What a source expects of a channel.
@@ -38,7 +40,7 @@ class KnownMapping:
     digest: str | None = None
 
 
-@payload
+@frozen
 class KnownCollection:
     """
     What a source expects of a collection.
@@ -49,7 +51,7 @@ class KnownCollection:
     digest: str | None = None
 
 
-@payload
+@frozen
 class KnownArea:
     """
     What a source expects of one business area.
@@ -67,7 +69,7 @@ class KnownArea:
     collections: tuple[KnownCollection, ...] = ()
 
 
-@payload
+@frozen
 class KnownAreas:
     """
     The answers that a source got to its last pushes.
