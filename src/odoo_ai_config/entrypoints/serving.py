@@ -29,7 +29,7 @@ from odoo_ai_config.entrypoints.http.platform.app_keys import STORE_WATCH
 from odoo_ai_config.entrypoints.http.platform.metrics import Metrics
 from odoo_ai_config.entrypoints.http.platform.options import HttpOptions
 from odoo_ai_config.entrypoints.http.platform.signature import SignaturePolicy
-from odoo_ai_config.entrypoints.server import serve
+from odoo_ai_config.entrypoints.server import collect_garbage_seldom, serve
 from odoo_ai_config.entrypoints.settings import PREFIX, Settings, SettingsError
 from odoo_ai_config.entrypoints.startup import FirstSecrets, opened, set_up
 from odoo_ai_config.entrypoints.wiring import Services
@@ -115,6 +115,7 @@ async def run_server(
         upkeep: Whether this process prunes.
         restored: Whether the store is a restored backup; only for the first process.
     """
+    collect_garbage_seldom()
     metrics = Metrics()
     container = Container(
         settings=settings,
