@@ -173,7 +173,7 @@ async def test_wrong_signing_secret_is_told(hub: Hub, admin: User) -> None:
 async def test_key_without_the_scope_is_told(hub: Hub, admin: User, tmp_path: Path) -> None:
     created = run(tmp_path, "keys", "create", "--name", "x", "--scope", "config:read")
     told = await admin.set_up(api_key=created.stdout.strip())
-    assert "permission “webhook”" in told["message"]
+    assert "the scope “webhook”" in told["message"]
 
 
 async def test_hub_that_is_down_gets_everything_once_it_is_up_again(
