@@ -53,9 +53,9 @@ async def list_(
     flags: StoreFlags = AS_SET,
 ) -> None:
     """
-    Lista mensagens, das mais novas para as mais antigas, sem o que foi escrito.
+    Lista mensagens, das mais novas para as mais antigas, sem os textos.
 
-    As que esperam por alguém: --stage unresolved --stage dead
+    As paradas: --stage unresolved --stage dead
     """
     size = positive(limit)
     stages = _stages(stage, tuple(Stage))
@@ -106,7 +106,7 @@ async def show(
     flags: StoreFlags = AS_SET,
 ) -> None:
     """
-    Mostra o que se sabe de uma mensagem.
+    Mostra uma mensagem: etapa, motivo, rota e tentativas.
     """
     message_id = MessageId(message)
     # Opening a message is noted in the audit trail.
@@ -122,19 +122,19 @@ async def show(
 async def replay(
     *ids: Ids,
     stage: Annotated[
-        list[str] | None, Parameter(help="Em vez de citar mensagens: as paradas nesta etapa.")
+        list[str] | None, Parameter(help="Em vez de indicar mensagens: as paradas nesta etapa.")
     ] = None,
     tenant: Tenant = None,
-    limit: Annotated[int, Parameter(help="Quantas no máximo, das mais novas.")] = MOST_AT_ONCE,
+    limit: Annotated[int, Parameter(help="Quantas no máximo, das mais antigas.")] = MOST_AT_ONCE,
     flags: StoreFlags = AS_SET,
 ) -> int:
     """
-    Põe mensagens paradas a caminho outra vez, pelo mapeamento de agora.
+    Reenvia mensagens paradas, com o mapeamento atual.
 
     Termina com 1 se alguma ficou onde estava. Uma resposta que a crew já deu é só enviada.
     """
     if bool(ids) == (stage is not None or tenant is not None):
-        raise CommandError("Cite as mensagens, ou então diga quais com --stage ou --tenant.")
+        raise CommandError("Indique as mensagens, ou escolha-as com --stage ou --tenant.")
     names = [MessageId(text) for text in ids]
     stages = _stages(stage, _STUCK)
     bound = None if tenant is None else TenantId(tenant)
@@ -172,7 +172,7 @@ async def discard(
     Descarta mensagens paradas, para sempre; a retenção as remove depois.
     """
     if not ids:
-        raise CommandError("Cite ao menos uma mensagem.")
+        raise CommandError("Indique ao menos uma mensagem.")
     names = [MessageId(text) for text in ids]
     if not yes and not _confirmed(len(names)):
         tell("Nada foi descartado.")
