@@ -43,8 +43,8 @@ class RevokedKeysFile(RevokedKeys):
             sync_folder(self._path.parent)
         except OSError as error:
             raise StoreUnusableError(
-                f"O que foi revogado não pôde ser anotado em {self._path} ({error.strerror}): "
-                "se um backup anterior for restaurado, essas chaves voltarão a valer. "
+                f"A revogação não pôde ser gravada em {self._path} ({error.strerror}): "
+                "se um backup anterior for restaurado, essas chaves voltarão a ser válidas. "
                 "Conserte a pasta e revogue-as outra vez."
             ) from error
 

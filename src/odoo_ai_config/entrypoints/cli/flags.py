@@ -19,7 +19,8 @@ OPTIONS: Final = Group("Opções")
 ARGUMENTS: Final = Group("Argumentos")
 SETTINGS: Final = Group(
     "Configuração",
-    help="Vencem o ambiente, que vence .env, que vence o arquivo YAML; veja `settings`.",
+    help="Estas opções prevalecem sobre o ambiente, o ambiente sobre .env, e .env sobre o arquivo "
+    "YAML; veja `settings`.",
 )
 _HELP: Final = {setting.name: setting.help for setting in SCHEMA}
 _MOST: Final = 1_000_000
@@ -93,7 +94,8 @@ class ServerFlags(StoreFlags):
     log_dir: Annotated[str | None, explained("log_dir")] = None
     shutdown_seconds: Annotated[int | None, explained("shutdown_seconds")] = None
     require_signature: Annotated[
-        bool | None, Parameter(help="Recusa o que o escopo webhook envia sem assinatura.")
+        bool | None,
+        Parameter(help="Recusa requisições sem assinatura que precisam do escopo webhook."),
     ] = None
 
     def as_arguments(self) -> list[str]:

@@ -135,7 +135,9 @@ class Settings:
         "vazio desliga esse esquema",
     )
     require_signature: bool = environ.var(
-        "0", switch, help="Recusa o que o escopo webhook envia sem assinatura (1 ou 0)"
+        "0",
+        switch,
+        help="Recusa requisições sem assinatura que precisam do escopo webhook (1 ou 0)",
     )
     chatwoot_url: str | None = environ.var(
         "",
@@ -157,7 +159,7 @@ class Settings:
     chatwoot_tokens: tuple[SecretText, ...] = environ.var(
         "",
         webhook_tokens,
-        help="Finais secretos do endereço `/webhook/<token>`, para Chatwoot que não assina, "
+        help="Tokens do endereço `/webhook/<token>`, para um Chatwoot que não assina, "
         "separados por vírgula",
     )
     deliveries: int = environ.var(

@@ -64,7 +64,8 @@ def _proof(
     if missing or not (accounts or for_all):
         return warning(
             subject,
-            f"sem segredo nem endereço secreto{_of(missing)}: só entra o que traz chave de API",
+            f"sem segredo nem endereço secreto{_of(missing)}: "
+            "só são aceitas requisições com chave de API",
             "execute: odoo-ai-config chatwoot set [CONTA] --add-secret (ou --new-address)",
         )
     return passed(subject, "há segredo ou endereço secreto")
@@ -95,7 +96,7 @@ async def _crews(services: Services) -> CheckResult:
     owners = sorted({entry.mapping.owner for entry in revisions if entry.mapping.active})
     if not owners:
         return passed("crews", "nenhum canal mapeado ainda")
-    # Enough for a few seconds. What many tenants miss, these miss, too.
+    # As many as take a few seconds. A fault that many tenants share shows in these, too.
     tenants = sorted({owner.tenant for owner in owners})[:_MOST_TENANTS]
     documents = await services.ports.store.documents_of(tenants, [CREWS])
     described = {document.key.owner for document in documents if content_of(document) is not None}
@@ -109,7 +110,7 @@ async def _crews(services: Services) -> CheckResult:
         return warning(
             "crews",
             f"com canal mapeado e sem documento crews: {_listed(missing)}",
-            "grave um crews para a área, ou para a área padrão do cliente (docs/crews.md)",
+            "grave o documento crews da área, ou o da área default do cliente (docs/crews.md)",
         )
     return passed("crews", f"descritas ({len(tenants)} clientes conferidos)")
 

@@ -23,7 +23,7 @@ from odoo_ai_config.entrypoints.http.chatwoot.accounts import account_shown
 
 chatwoot: Final = App(
     name="chatwoot",
-    help="Diz como o Chatwoot assina o que envia e como as respostas chegam a ele.",
+    help="Mostra e muda a configuração das contas do Chatwoot.",
     group_parameters=OPTIONS,
 )
 
@@ -32,7 +32,7 @@ _TOKEN_BYTES: Final = 24
 
 Account = Annotated[
     str | None,
-    Parameter(help="Número da conta no Chatwoot; sem ele, o que vale para todas as contas."),
+    Parameter(help="Número da conta no Chatwoot; sem ele, a configuração de todas as contas."),
 ]
 
 
@@ -57,9 +57,9 @@ async def set_(
     flags: StoreFlags = AS_SET,
 ) -> None:
     """
-    Muda o que se sabe de uma conta do Chatwoot, ou de todas.
+    Muda a configuração de uma conta do Chatwoot, ou de todas.
 
-    O que não é citado fica como está. Segredos são lidos da entrada padrão, um por linha: num
+    O que não é indicado fica como está. Segredos são lidos da entrada padrão, um por linha: num
     terminal, são perguntados e não aparecem. Os servidores os usam em até dois segundos.
     """
     named = None if account is None else ChatwootId(account)
@@ -89,7 +89,7 @@ async def set_(
 @chatwoot.command
 async def show(account: Account = None, *, flags: StoreFlags = AS_SET) -> None:
     """
-    Mostra uma conta, ou o que vale para todas; dos segredos, só impressões digitais.
+    Mostra a configuração de uma conta, ou a de todas; dos segredos, só impressões digitais.
     """
     named = None if account is None else ChatwootId(account)
     async with reading(flags) as services:
@@ -100,7 +100,7 @@ async def show(account: Account = None, *, flags: StoreFlags = AS_SET) -> None:
 @chatwoot.command(name="list")
 async def list_(*, flags: StoreFlags = AS_SET) -> None:
     """
-    Lista as contas de que se sabe algo, e o que vale para todas.
+    Lista as contas configuradas e a configuração de todas.
     """
     async with reading(flags) as services:
         whole = await services.read_chatwoot_accounts.one(None, caller=OPERATOR)

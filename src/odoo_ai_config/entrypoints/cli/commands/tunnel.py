@@ -89,7 +89,7 @@ def instructions(url: str, settings: Settings) -> str:
     What to change elsewhere so that all requests go to *url*.
     """
     token = settings.webhook_token_path
-    secret_end = (
+    token_place = (
         f"está em {token}:"
         if token.exists()
         else "se cria com `odoo-ai-config chatwoot set --new-address`:"
@@ -99,9 +99,9 @@ Túnel aberto: {url} -> http://{reachable_place(settings)}
 
 No Chatwoot (Configurações > Integrações > Webhooks), a URL do webhook:
   {url}/webhook
-Ou, se ele não assina o que envia (antes da versão 4.11), com o fim secreto que
-{secret_end}
-  {url}/webhook/<fim secreto>
+Ou, se ele não assina o que envia (antes da versão 4.11.2), com o token que
+{token_place}
+  {url}/webhook/<token>
 
 No .env deste servidor, para as crews que respondem depois (e reinicie-o):
   ODOO_AI_CONFIG_PUBLIC_URL={url}

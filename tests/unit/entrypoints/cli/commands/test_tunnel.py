@@ -20,7 +20,7 @@ class Silence:
         return asyncio.get_running_loop().create_future()
 
 
-def test_instructions_say_where_the_secret_end_of_the_webhook_is(tmp_path: Path) -> None:
+def test_instructions_say_where_the_token_of_the_webhook_is(tmp_path: Path) -> None:
     settings = read_settings(flags={"data_dir": str(tmp_path)}, environment={}, folder=tmp_path)
     assert "chatwoot set --new-address" in module.instructions("https://x", settings)
     settings.webhook_token_path.write_text("fim-secreto")
