@@ -630,7 +630,7 @@ def changesets(draw: DrawFn) -> Changeset:
         new_tenant_key=key,
         sealed_under=key if secrets else None,
         collections=tuple(draw(pushed)),
-        idempotency=draw(st.none() | idempotency_records()),
+        idempotency_record=draw(st.none() | idempotency_records()),
         audit=tuple(draw(st.lists(audit_entries(), max_size=2))),
         api_keys=tuple(draw(callers)),
     )

@@ -12,7 +12,7 @@ import pytest
 from attrs import evolve
 from hypothesis import HealthCheck, assume, given, settings
 
-from odoo_ai_config.application.errors import IdempotencyKeyTakenError
+from odoo_ai_config.application.errors import RequestRecordedError
 from odoo_ai_config.application.ports.config_store import PruneReport
 from odoo_ai_config.domain.changes import Changeset
 from odoo_ai_config.domain.collections import (
@@ -198,7 +198,7 @@ class CollectionStoreContract(StoreContract):
         other = CollectionChange(evolve(change.head, version=version), (item("b"),), ("a",))
         with pytest.raises(RevisionConflictError):
             await stores.config.commit(
-                Changeset(collections=(other,), idempotency=request_record())
+                Changeset(collections=(other,), idempotency_record=request_record())
             )
         assert await stores.collections.head(KEY) == change.head
         assert set(await stores.collections.digests(KEY)) == {"a"}
@@ -217,12 +217,12 @@ class CollectionStoreContract(StoreContract):
         record = request_record()
         counted = evolve(record, outcome=evolve(record.outcome, items=ItemCounts(5, 1, 2, 3, 4)))
         await stores.config.commit(
-            Changeset(collections=(pushed(item("a")),), idempotency=counted)
+            Changeset(collections=(pushed(item("a")),), idempotency_record=counted)
         )
         assert await stores.config.idempotency_record(counted.claim.id) == counted
         again = pushed(item("b"), key=collection_key(name="scheduling_rules"))
-        with pytest.raises(IdempotencyKeyTakenError):
-            await stores.config.commit(Changeset(collections=(again,), idempotency=counted))
+        with pytest.raises(RequestRecordedError):
+            await stores.config.commit(Changeset(collections=(again,), idempotency_record=counted))
         assert [head.key for head in await stores.collections.heads(ACME)] == [KEY]
 
     async def test_collections_do_not_see_each_other(self, stores: Stores) -> None:
@@ -355,7 +355,7 @@ class CollectionStoreContract(StoreContract):
         while not writing.done():
             # Other work gets through at every stage.
             await second_stores.config.commit(
-                Changeset(idempotency=request_record(f"meanwhile {others}"))
+                Changeset(idempotency_record=request_record(f"meanwhile {others}"))
             )
             others += 1
             found = await second_stores.collections.page(KEY, Position(0, 0), limit=2_000)

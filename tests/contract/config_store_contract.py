@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Sequence
 import pytest
 from attrs import evolve
 
-from odoo_ai_config.application.errors import IdempotencyKeyTakenError, TenantKeyChangedError
+from odoo_ai_config.application.errors import RequestRecordedError, TenantKeyChangedError
 from odoo_ai_config.application.ports.config_store import ConfigStore
 from odoo_ai_config.domain.changes import Changeset, IdempotencyKey
 from odoo_ai_config.domain.documents.document import AuthoredYaml, Document
@@ -58,7 +58,7 @@ async def outcomes(
     The kinds of refusals of concurrent writes; other errors are raised.
     """
     results = await asyncio.gather(*writes, return_exceptions=True)
-    refusals = (RevisionConflictError, IdempotencyKeyTakenError, TenantKeyChangedError)
+    refusals = (RevisionConflictError, RequestRecordedError, TenantKeyChangedError)
     for result in results:
         if result is not None and not isinstance(result, refusals):
             raise result
@@ -75,7 +75,7 @@ class CommitContract(StoreContract):
         assert await stores.channels.current([new.mapping.key for new in changes.mappings]) == {
             new.mapping.key: new for new in changes.mappings
         }
-        assert changes.idempotency is not None
+        assert changes.idempotency_record is not None
         assert changes.new_tenant_key is not None
         stored = changes.secrets[0]
         assert await stores.secrets.sealed(stored.context, stored.fingerprint) == stored
@@ -84,8 +84,8 @@ class CommitContract(StoreContract):
             == changes.new_tenant_key
         )
         assert (
-            await stores.config.idempotency_record(changes.idempotency.claim.id)
-            == changes.idempotency
+            await stores.config.idempotency_record(changes.idempotency_record.claim.id)
+            == changes.idempotency_record
         )
         assert tuple(await stores.audit.entries()) == changes.audit
         assert tuple(await stores.api_keys.api_keys()) == changes.api_keys
@@ -144,9 +144,11 @@ class CommitContract(StoreContract):
             assert await stores.config.history(place) == [revision(place, 2), revision(place, 1)]
 
     async def test_request_that_is_recorded_already_is_refused(self, stores: Stores) -> None:
-        await stores.config.commit(Changeset(idempotency=request_record(digest="first")))
-        with pytest.raises(IdempotencyKeyTakenError):
-            await stores.config.commit(Changeset(idempotency=request_record(digest="second")))
+        await stores.config.commit(Changeset(idempotency_record=request_record(digest="first")))
+        with pytest.raises(RequestRecordedError):
+            await stores.config.commit(
+                Changeset(idempotency_record=request_record(digest="second"))
+            )
         assert await stores.config.idempotency_record(
             IdempotencyKey("caller", "d1")
         ) == request_record(digest="first")
@@ -156,7 +158,9 @@ class CommitContract(StoreContract):
         for caller, name in claims:
             await stores.config.commit(
                 Changeset(
-                    idempotency=request_record(name, caller=caller, digest=caller + "/" + name)
+                    idempotency_record=request_record(
+                        name, caller=caller, digest=caller + "/" + name
+                    )
                 )
             )
         for caller, name in claims:
@@ -215,7 +219,7 @@ class CommitContract(StoreContract):
         versions = {"config": 1}
         outcome = evolve(request_record().outcome, versions=versions)
         mine = evolve(request_record(), outcome=outcome)
-        await stores.config.commit(Changeset(idempotency=mine))
+        await stores.config.commit(Changeset(idempotency_record=mine))
         versions["config"] = 99
         found = await stores.config.idempotency_record(mine.claim.id)
         assert found is not None
@@ -271,8 +275,8 @@ REFUSALS: list[tuple[str, Changeset, type[Exception]]] = [
     ("gap of a mapping", Changeset(mappings=(mapping(version=3),)), RevisionConflictError),
     (
         "recorded request",
-        Changeset(idempotency=request_record(digest="again")),
-        IdempotencyKeyTakenError,
+        Changeset(idempotency_record=request_record(digest="again")),
+        RequestRecordedError,
     ),
     (
         "tenant with a key",
@@ -314,7 +318,7 @@ def with_neighbours(culprit: Changeset) -> Changeset:
         secrets=around.secrets + culprit.secrets,
         new_tenant_key=culprit.new_tenant_key or around.new_tenant_key,
         sealed_under=culprit.sealed_under,
-        idempotency=culprit.idempotency or around.idempotency,
+        idempotency_record=culprit.idempotency_record or around.idempotency_record,
         audit=around.audit,
         api_keys=around.api_keys,
     )
@@ -361,7 +365,7 @@ class RefusalContract(StoreContract):
 
     async def test_recorded_request_is_told_before_any_conflict(self, stores: Stores) -> None:
         await stores.config.commit(everything())
-        with pytest.raises(IdempotencyKeyTakenError):
+        with pytest.raises(RequestRecordedError):
             await stores.config.commit(everything())
 
     async def test_refused_replacement_of_an_api_key_leaves_it_as_it_was(
@@ -635,7 +639,7 @@ class RoundTripContract(StoreContract):
 
     async def test_idempotency_record_is_kept_as_it_was(self, stores: Stores) -> None:
         record = request_record("Ünïcode\u0000 " + "k" * 500, caller="a:b")
-        await stores.config.commit(Changeset(idempotency=record))
+        await stores.config.commit(Changeset(idempotency_record=record))
         assert await stores.config.idempotency_record(record.claim.id) == record
 
 
@@ -729,7 +733,7 @@ class ConcurrencyContract(StoreContract):
         changes = [
             Changeset(
                 revisions=(revision(author=f"w{number}"), revision(key(kind=f"k{number}"))),
-                idempotency=request_record(f"d{number}"),
+                idempotency_record=request_record(f"d{number}"),
                 audit=(audit_entry(f"s{number}"),),
                 api_keys=(api_key(f"a{number}"),),
             )
@@ -744,10 +748,10 @@ class ConcurrencyContract(StoreContract):
         assert documents[0].author == f"w{winner}"
         assert await stores.api_keys.api_keys() == [api_key(f"a{winner}")]
         recorded = [
-            changeset.idempotency
+            changeset.idempotency_record
             for changeset in changes
-            if changeset.idempotency is not None
-            and await stores.config.idempotency_record(changeset.idempotency.claim.id)
+            if changeset.idempotency_record is not None
+            and await stores.config.idempotency_record(changeset.idempotency_record.claim.id)
         ]
         assert recorded == [request_record(f"d{winner}")]
 
@@ -766,7 +770,7 @@ class ConcurrencyContract(StoreContract):
                 stores.config.commit(
                     Changeset(
                         revisions=(revision(key(f"t{number % 5}", kind=f"k{number}")),),
-                        idempotency=request_record(f"d{number}"),
+                        idempotency_record=request_record(f"d{number}"),
                         mappings=(mapping(str(number), tenant=f"t{number % 5}"),),
                     )
                 )
@@ -782,14 +786,14 @@ class ConcurrencyContract(StoreContract):
             *(
                 stores.config.commit(
                     Changeset(
-                        idempotency=request_record(digest=f"digest{number}"),
+                        idempotency_record=request_record(digest=f"digest{number}"),
                         revisions=(revision(key(kind=f"k{number}")),),
                     )
                 )
                 for number in range(20)
             )
         )
-        assert refusals == [IdempotencyKeyTakenError] * 19
+        assert refusals == [RequestRecordedError] * 19
         assert len(await stores.config.documents(TenantId("acme"))) == 1
 
     async def test_only_one_first_data_key_wins(self, stores: Stores) -> None:

@@ -118,7 +118,7 @@ CALLS: dict[str, Callable[[Stores], Awaitable[object]]] = {
 # Calls that succeed only once, in a form for the second time.
 AGAIN: dict[str, Callable[[Stores], Awaitable[object]]] = CALLS | {
     "config.commit": lambda stores: stores.config.commit(
-        Changeset(idempotency=request_record("d2"))
+        Changeset(idempotency_record=request_record("d2"))
     ),
 }
 

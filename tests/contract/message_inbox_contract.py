@@ -16,8 +16,8 @@ from hypothesis import HealthCheck, given, settings
 from odoo_ai_config.adapters.memory.secret_vault import MemorySecretVault
 from odoo_ai_config.application.credentials.rotation import RotateTenantKey
 from odoo_ai_config.application.errors import (
-    IdempotencyKeyTakenError,
     MessageRecordedError,
+    RequestRecordedError,
     TenantKeyChangedError,
 )
 from odoo_ai_config.application.ports.config_store import PruneReport
@@ -334,8 +334,8 @@ class ReceiptAtomicityContract(StoreContract):
             (Changeset(new_tenant_key=tenant_key("neighbour")), TenantKeyChangedError),
             (Changeset(sealed_under=tenant_key(key_id="retired")), TenantKeyChangedError),
             (
-                Changeset(idempotency=request_record("of a neighbour")),
-                IdempotencyKeyTakenError,
+                Changeset(idempotency_record=request_record("of a neighbour")),
+                RequestRecordedError,
             ),
             (Changeset(revisions=(revision(version=2),)), RevisionConflictError),
             (Changeset(messages=(message("message-1"), message())), None),

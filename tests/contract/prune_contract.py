@@ -151,13 +151,13 @@ class PruneContract(StoreContract):
             "due now": request_record("due now", expires_at=NOW),
             "fresh": request_record("fresh", expires_at=NOW + moment),
         }
-        await write(stores, *(Changeset(idempotency=record) for record in records.values()))
+        await write(stores, *(Changeset(idempotency_record=record) for record in records.values()))
         report = await stores.config.prune(RetentionPolicy(), now=NOW)
         assert report == PruneReport(idempotency_records=1)
         for name, record in records.items():
             found = await stores.config.idempotency_record(record.claim.id)
             assert found == (None if name == "expired" else record)
-        await write(stores, Changeset(idempotency=records["expired"]))
+        await write(stores, Changeset(idempotency_record=records["expired"]))
         assert await snapshot_of(stores, NEIGHBOURS) == before
 
     async def test_sealed_values_stay_as_long_as_a_revision_names_them(
@@ -266,7 +266,7 @@ class PruneContract(StoreContract):
                 Changeset(
                     revisions=(credentials(version, odoo=version),),
                     secrets=(secret(number=version),),
-                    idempotency=request_record(f"d{version}", expires_at=AT),
+                    idempotency_record=request_record(f"d{version}", expires_at=AT),
                 ),
             )
         report = await stores.config.prune(KEEP_ONE, now=NOW)

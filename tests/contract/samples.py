@@ -289,7 +289,7 @@ def everything(tenant: str = "acme", name: str = "d1", account: str = "1") -> Ch
         new_tenant_key=data_key,
         messages=(message(f"message-of-{tenant}", tenant=tenant),),
         collections=(pushed(item(name="Camisa"), key=collection_key(tenant)),),
-        idempotency=request_record(name),
+        idempotency_record=request_record(name),
         audit=(audit_entry(tenant=tenant),),
         api_keys=(api_key(f"api-key-of-{tenant}", tenant=tenant),),
     )

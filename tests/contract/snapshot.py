@@ -67,9 +67,9 @@ async def snapshot_of(stores: Stores, *changesets: Changeset) -> Snapshot:
         mappings=list(await stores.channels.mappings()),
         idempotency_records=_present(
             [
-                await stores.config.idempotency_record(changes.idempotency.claim.id)
+                await stores.config.idempotency_record(changes.idempotency_record.claim.id)
                 for changes in changesets
-                if changes.idempotency is not None
+                if changes.idempotency_record is not None
             ]
         ),
         active_keys=_present([await stores.secrets.active_key(tenant) for tenant in tenants]),

@@ -13,7 +13,7 @@ from attrs import evolve
 
 from odoo_ai_config.application.errors import (
     ContentionError,
-    IdempotencyKeyTakenError,
+    RequestRecordedError,
     TenantKeyChangedError,
 )
 from odoo_ai_config.application.ports.config_store import ConfigStore
@@ -44,7 +44,7 @@ async def commit_decided(
             return result
         try:
             await store.commit(changeset)
-        except (RevisionConflictError, TenantKeyChangedError, IdempotencyKeyTakenError):
+        except (RevisionConflictError, TenantKeyChangedError, RequestRecordedError):
             await asyncio.sleep(min(_LONGEST_PAUSE, round_ / 10_000))
         else:
             return result
@@ -74,7 +74,7 @@ async def commit_once(
             changeset, outcome = await decide()
             at = outcome.at
             record = IdempotencyRecord(claim, outcome, recorded_at=at, expires_at=at + _RECORD_TTL)
-            return evolve(changeset, idempotency=record), outcome
+            return evolve(changeset, idempotency_record=record), outcome
         if record.claim.digest != claim.digest:
             raise IdempotencyKeyReusedError
         return Changeset(), evolve(record.outcome, replayed=True)

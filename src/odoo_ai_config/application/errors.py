@@ -66,11 +66,12 @@ class StoreUnusableError(ApplicationError):
         return self.advice
 
 
-class IdempotencyKeyTakenError(ApplicationError):
+class RequestRecordedError(ApplicationError):
     """
-    The same request was recorded meanwhile.
+    The same request was recorded first.
     """
 
+    # Public, so it keeps its first name.
     code = "delivery_recorded"
 
 

@@ -153,7 +153,7 @@ class Changeset:
 
     - a revision, collection or message is not the successor of the stored one,
     - a new message was received before,
-    - the request of *idempotency* is already recorded,
+    - the request of *idempotency_record* is already recorded,
     - the tenant of *new_tenant_key* already has a key,
     - *sealed_under* is no longer a key of its tenant, or
     - another tenant has what *claim* names.
@@ -179,7 +179,7 @@ class Changeset:
     sealed_under: TenantKey | None = None
     collections: tuple[CollectionChange, ...] = ()
     messages: tuple[InboxMessage, ...] = ()
-    idempotency: IdempotencyRecord | None = None
+    idempotency_record: IdempotencyRecord | None = None
     audit: tuple[AuditEntry, ...] = ()
     api_keys: tuple[ApiKey, ...] = ()
 

@@ -22,7 +22,7 @@ from odoo_ai_config.adapters.mongo.database import MongoDatabase
 from odoo_ai_config.adapters.mongo.driver_errors import translated
 from odoo_ai_config.application.errors import (
     ContentionError,
-    IdempotencyKeyTakenError,
+    RequestRecordedError,
     StoreFailure,
     StoreUnavailableError,
     StoreUnusableError,
@@ -88,7 +88,7 @@ async def test_commit_whose_answer_is_lost_happens_once(stores: Stores, failing:
     async with failing("commitTransaction", mode={"times": 2}, closeConnection=True):
         await stores.config.commit(everything())
     assert len(await stores.config.history(key())) == 1
-    with pytest.raises(IdempotencyKeyTakenError):
+    with pytest.raises(RequestRecordedError):
         await stores.config.commit(everything())
 
 
@@ -206,7 +206,7 @@ async def test_cancelled_commit_leaves_no_transaction_behind(
         # The transaction that had begun was finished first.
         assert key() in await stores.config.current([key()])
     # No lock holds the documents, and the caller can ask again whether the commit succeeded.
-    with pytest.raises(IdempotencyKeyTakenError):
+    with pytest.raises(RequestRecordedError):
         await stores.config.commit(everything())
     assert len(await stores.config.history(key())) == 1
 

@@ -132,7 +132,7 @@ async def test_records_of_today_are_written(
             new_tenant_key=OLD_KEY,
             collections=(CollectionChange(HEAD, (SHIRT, TEA)),),
             messages=(RECEIVED, LOST, IGNORED),
-            idempotency=EVENT,
+            idempotency_record=EVENT,
             audit=(OF_TENANT,),
             api_keys=(BOUND_KEY, FREE_KEY),
         )
@@ -142,7 +142,7 @@ async def test_records_of_today_are_written(
             revisions=(GONE,),
             collections=(CollectionChange(SHRUNK, removed=(TEA.id,)),),
             messages=(WHOLE,),
-            idempotency=PUSH,
+            idempotency_record=PUSH,
             audit=(OF_HUB,),
         )
     )

@@ -54,7 +54,7 @@ def event(tenant: str, version: int) -> Changeset:
         messages=(message(f"message-{tenant}-{version}", tenant, tenant=tenant),),
         new_tenant_key=tenant_key(tenant) if first else None,
         sealed_under=None if first else tenant_key(tenant),
-        idempotency=request_record(f"{tenant}-{version}"),
+        idempotency_record=request_record(f"{tenant}-{version}"),
     )
 
 

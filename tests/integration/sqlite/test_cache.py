@@ -14,7 +14,7 @@ from odoo_ai_config.adapters.sqlite.database import SqliteDatabase, open_sqlite
 from odoo_ai_config.adapters.sqlite.lookups import find_revision
 from odoo_ai_config.adapters.sqlite.row_layout import Row
 from odoo_ai_config.adapters.sqlite.rows import REVISIONS
-from odoo_ai_config.application.errors import IdempotencyKeyTakenError, StoreUnavailableError
+from odoo_ai_config.application.errors import RequestRecordedError, StoreUnavailableError
 from odoo_ai_config.domain.changes import Changeset
 from odoo_ai_config.domain.channels.routing import IncomingMessage
 from odoo_ai_config.domain.documents.document import Document
@@ -93,9 +93,9 @@ async def test_asking_for_what_is_not_there_does_not_fill_the_memory(
 
 async def test_refused_commit_leaves_what_is_known(stores: Stores, readings: list[str]) -> None:
     await stores.config.commit(Changeset(revisions=(revision(),)))
-    refused = Changeset(revisions=(revision(version=2),), idempotency=request_record())
-    await stores.config.commit(Changeset(idempotency=request_record()))
-    with pytest.raises(IdempotencyKeyTakenError):
+    refused = Changeset(revisions=(revision(version=2),), idempotency_record=request_record())
+    await stores.config.commit(Changeset(idempotency_record=request_record()))
+    with pytest.raises(RequestRecordedError):
         await stores.config.commit(refused)
     assert await stores.config.current([key()]) == {key(): revision()}
     assert readings == []

@@ -8,7 +8,7 @@ import pytest
 
 from odoo_ai_config.adapters.sqlite.database import SqliteDatabase, open_sqlite
 from odoo_ai_config.adapters.sqlite.writer import Transaction
-from odoo_ai_config.application.errors import IdempotencyKeyTakenError, StoreUnavailableError
+from odoo_ai_config.application.errors import RequestRecordedError, StoreUnavailableError
 from odoo_ai_config.domain.changes import Changeset
 from odoo_ai_config.domain.documents.document import Document
 from odoo_ai_config.domain.documents.revisions import Revision
@@ -70,10 +70,12 @@ async def test_refused_commit_disturbs_no_other_in_its_transaction(
     stores: Stores, statements: list[str]
 ) -> None:
     await stores.config.commit(document(0))
-    await stores.config.commit(Changeset(idempotency=request_record("known")))
+    await stores.config.commit(Changeset(idempotency_record=request_record("known")))
     statements.clear()
     half_wrong = Changeset(revisions=(revision(key("t1")), revision(key("t0"), 3)))
-    repeated = Changeset(revisions=(revision(key("t2")),), idempotency=request_record("known"))
+    repeated = Changeset(
+        revisions=(revision(key("t2")),), idempotency_record=request_record("known")
+    )
     surrogate = Revision(key("t3"), 1, Document('{"a":"\ud800"}'), AT, AT, "writer")
     outcomes = await asyncio.gather(
         stores.config.commit(document(10)),
@@ -86,7 +88,7 @@ async def test_refused_commit_disturbs_no_other_in_its_transaction(
     assert [type(outcome) for outcome in outcomes] == [
         type(None),
         RevisionConflictError,
-        IdempotencyKeyTakenError,
+        RequestRecordedError,
         UnicodeEncodeError,
         type(None),
     ]

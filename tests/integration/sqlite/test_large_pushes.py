@@ -188,7 +188,9 @@ async def test_others_go_between_the_slices_of_a_push(
     pushing = asyncio.create_task(stores.config.commit(Changeset(collections=(change,))))
     through = 0
     while not pushing.done():
-        await stores.config.commit(Changeset(idempotency=request_record(f"other {through}")))
+        await stores.config.commit(
+            Changeset(idempotency_record=request_record(f"other {through}"))
+        )
         through += 1
     await pushing
     assert through >= 4

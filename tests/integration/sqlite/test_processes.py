@@ -75,7 +75,7 @@ async def assert_whole(stores: Stores, acknowledged: dict[str, int]) -> None:
         sealed = [revision for changes in written for revision in changes.revisions]
         assert len(snapshot.history) == len(sealed)
         assert set(snapshot.history) == set(sealed)
-        assert snapshot.idempotency_records == [changes.idempotency for changes in written]
+        assert snapshot.idempotency_records == [changes.idempotency_record for changes in written]
         assert snapshot.secrets == [changes.secrets[0] for changes in written]
         for (received,) in (changes.messages for changes in written):
             assert await stores.inbox.find(received.id) == received

@@ -17,7 +17,7 @@ import attrs
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
 
-from odoo_ai_config.application.errors import IdempotencyKeyTakenError, TenantKeyChangedError
+from odoo_ai_config.application.errors import RequestRecordedError, TenantKeyChangedError
 from odoo_ai_config.application.ports.config_store import PruneReport
 from odoo_ai_config.domain.changes import Changeset, IdempotencyKey, IdempotencyRecord
 from odoo_ai_config.domain.channels.mapping import ChannelKey, ChannelMapping, MappingRevision
@@ -50,7 +50,7 @@ T = TypeVar("T")
 Place: TypeAlias = tuple[SealContext, Fingerprint]
 OpenStores: TypeAlias = Callable[[], AbstractAsyncContextManager[Stores]]
 
-REFUSALS: Final = (RevisionConflictError, IdempotencyKeyTakenError, TenantKeyChangedError)
+REFUSALS: Final = (RevisionConflictError, RequestRecordedError, TenantKeyChangedError)
 TENANTS: Final = [TenantId(name) for name in ("a", "a-b", "B")]
 NUMBER: Final = "5511987654321"
 
@@ -112,10 +112,10 @@ class Model:
         The errors that may refuse *changeset*; none if the store must accept it.
         """
         if (
-            changeset.idempotency is not None
-            and changeset.idempotency.claim.id in self.idempotency_records
+            changeset.idempotency_record is not None
+            and changeset.idempotency_record.claim.id in self.idempotency_records
         ):
-            return {IdempotencyKeyTakenError}
+            return {RequestRecordedError}
         found: set[type[Exception]] = set()
         new, under = changeset.new_tenant_key, changeset.sealed_under
         if new is not None and self.keys.get(new.tenant):
@@ -141,8 +141,10 @@ class Model:
             place = sealed.context, sealed.fingerprint
             if place not in self.secrets:
                 self.secrets[place] = sealed
-        if changeset.idempotency is not None:
-            self.idempotency_records[changeset.idempotency.claim.id] = changeset.idempotency
+        if changeset.idempotency_record is not None:
+            self.idempotency_records[changeset.idempotency_record.claim.id] = (
+                changeset.idempotency_record
+            )
 
     def prune(self, policy: RetentionPolicy, now: datetime) -> PruneReport:
         before = (
@@ -283,7 +285,7 @@ class ConfigStoreMachine(RuleBasedStateMachine):
         key, version = base
         moved = attrs.evolve(mapping, key=key, owner=key.holder or mapping.owner)
         new = MappingRevision(moved, version + 1, AT, self.tick(), "machine")
-        self.commit(Changeset(mappings=(new,), idempotency=recorded))
+        self.commit(Changeset(mappings=(new,), idempotency_record=recorded))
         return key, self.model.latest_mapping(key)
 
     @rule(
@@ -311,7 +313,7 @@ class ConfigStoreMachine(RuleBasedStateMachine):
             Changeset(
                 revisions=tuple(revisions.values()),
                 mappings=(MappingRevision(moved, version + 1, AT, self.now, "machine"),),
-                idempotency=recorded,
+                idempotency_record=recorded,
             )
         )
 
@@ -353,7 +355,7 @@ class ConfigStoreMachine(RuleBasedStateMachine):
                 revisions=(self.revision((place, version), number),),
                 secrets=(sealed,),
                 sealed_under=key,
-                idempotency=recorded,
+                idempotency_record=recorded,
             )
         )
         return sealed

@@ -11,8 +11,8 @@ from typing import TypeAlias
 from attrs import define, evolve, field
 
 from odoo_ai_config.application.errors import (
-    IdempotencyKeyTakenError,
     MessageRecordedError,
+    RequestRecordedError,
     StoreUnavailableError,
     TenantKeyChangedError,
 )
@@ -141,17 +141,17 @@ class MemoryState:
             kept = self.collections.setdefault(change.head.key, KeptCollection(change.head))
             kept.take(change)
         self.messages |= {message.id: message for message in changeset.messages}
-        if changeset.idempotency is not None:
-            record = changeset.idempotency
+        if changeset.idempotency_record is not None:
+            record = changeset.idempotency_record
             self.idempotency_records[record.claim.id] = _unaliased(record)
         for entry in changeset.audit:
             self.audit.append(evolve(entry, id=AuditId(str(len(self.audit)))))
         self.api_keys |= {key.id: key for key in changeset.api_keys}
 
     def _check(self, changeset: Changeset) -> None:
-        record = changeset.idempotency
+        record = changeset.idempotency_record
         if record is not None and record.claim.id in self.idempotency_records:
-            raise IdempotencyKeyTakenError
+            raise RequestRecordedError
         new, under = changeset.new_tenant_key, changeset.sealed_under
         if new is not None and new.tenant in self.keys:
             raise TenantKeyChangedError

@@ -25,7 +25,7 @@ from odoo_ai_config.adapters.mongo.records import (
     tombstone_record,
 )
 from odoo_ai_config.adapters.mongo.transaction import in_transaction
-from odoo_ai_config.application.errors import IdempotencyKeyTakenError, TenantKeyChangedError
+from odoo_ai_config.application.errors import RequestRecordedError, TenantKeyChangedError
 from odoo_ai_config.application.off_loop import ENTRY, run_off_loop
 from odoo_ai_config.domain.changes import Changeset
 from odoo_ai_config.domain.channels.mapping import ChannelClaim
@@ -126,12 +126,12 @@ def _bulk_writes(
     database: MongoDatabase, changeset: Changeset, secrets: Callable[[Changeset], BulkWrite]
 ) -> Iterator[BulkWrite]:
     # The order decides which refusal comes first: that of a recorded request.
-    records = () if changeset.idempotency is None else (changeset.idempotency,)
+    records = () if changeset.idempotency_record is None else (changeset.idempotency_record,)
     documents = [(str(revision.key), to_record(revision)) for revision in changeset.revisions]
     yield BulkWrite(
         "deliveries",
         [InsertOne(to_record(record)) for record in records],
-        IdempotencyKeyTakenError,
+        RequestRecordedError,
     )
     yield BulkWrite("tenant_keys", list(_key_writes(database, changeset)), TenantKeyChangedError)
     yield BulkWrite("key_uses", list(_use_writes(database, changeset)))

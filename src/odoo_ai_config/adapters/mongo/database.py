@@ -84,6 +84,7 @@ _INDEXES: Final[Mapping[str, Sequence[IndexModel]]] = {
         IndexModel(["purpose", "tenant", "domain"], name="purpose"),
     ],
     "tenant_keys": [IndexModel(["keys.master_id"], name="wrapped_by")],
+    # Idempotency records, under their first name.
     "deliveries": [IndexModel(["expires_at"], name="expiry")],
     "collections": [IndexModel(["tenant", "name"], name="of_tenant")],
     "items": [

@@ -31,7 +31,7 @@ from odoo_ai_config.adapters.sqlite.rows import (
     API_KEYS,
     AUDIT,
     COLLECTIONS,
-    IDEMPOTENCY,
+    IDEMPOTENCY_RECORDS,
     MAPPING_COLUMNS,
     REVISION_COLUMNS,
     REVISIONS,
@@ -40,16 +40,16 @@ from odoo_ai_config.adapters.sqlite.rows import (
     mapping_row,
 )
 from odoo_ai_config.adapters.sqlite.writer import Transaction
-from odoo_ai_config.application.errors import IdempotencyKeyTakenError, TenantKeyChangedError
+from odoo_ai_config.application.errors import RequestRecordedError, TenantKeyChangedError
 from odoo_ai_config.domain.changes import Changeset
 from odoo_ai_config.domain.channels.mapping import ChannelClaim, MappingRevision
 from odoo_ai_config.domain.errors import RevisionConflictError
 
 T = TypeVar("T", bound=AttrsInstance)
 
-_INSERT_IDEMPOTENCY: Final = (
-    f"INSERT INTO deliveries ({IDEMPOTENCY.columns}) VALUES ({IDEMPOTENCY.places}) "
-    "ON CONFLICT DO NOTHING RETURNING 1"
+_INSERT_IDEMPOTENCY_RECORD: Final = (
+    f"INSERT INTO deliveries ({IDEMPOTENCY_RECORDS.columns}) "
+    f"VALUES ({IDEMPOTENCY_RECORDS.places}) ON CONFLICT DO NOTHING RETURNING 1"
 )
 _INSERT_FIRST_KEY: Final = (
     f"INSERT INTO tenant_keys ({TENANT_KEYS.columns}) SELECT ?1, ?2, ?3, ?4, ?5 "
@@ -113,9 +113,9 @@ class PreparedChangeset:
         self._updates: dict[tuple[Lookup[Any, Any], Hashable], object] = {}
         self._claim = changeset.claim
         self._decided_at = decided_at
-        if changeset.idempotency is not None:
-            row = IDEMPOTENCY.row(changeset.idempotency)
-            self._require(_INSERT_IDEMPOTENCY, row, IdempotencyKeyTakenError)
+        if changeset.idempotency_record is not None:
+            row = IDEMPOTENCY_RECORDS.row(changeset.idempotency_record)
+            self._require(_INSERT_IDEMPOTENCY_RECORD, row, RequestRecordedError)
         for message in changeset.messages:
             self._writes.append(partial(write_message, message, message_row(message)))
         if changeset.new_tenant_key is not None:

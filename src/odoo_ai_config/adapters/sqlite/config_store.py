@@ -18,7 +18,7 @@ from odoo_ai_config.adapters.sqlite.lookups import find_revision
 from odoo_ai_config.adapters.sqlite.pruning import prune
 from odoo_ai_config.adapters.sqlite.rows import (
     DOCUMENT_KEYS,
-    IDEMPOTENCY,
+    IDEMPOTENCY_RECORDS,
     REVISION_COLUMNS,
     REVISIONS,
     json_values,
@@ -67,7 +67,9 @@ _KEYS: Final = (
     "SELECT tenant, domain, kind FROM documents WHERE (tenant, domain, kind) > (?, ?, ?) "
     "ORDER BY tenant, domain, kind LIMIT ?"
 )
-_IDEMPOTENCY: Final = f"SELECT {IDEMPOTENCY.columns} FROM deliveries WHERE caller = ? AND key = ?"
+_IDEMPOTENCY_RECORD: Final = (
+    f"SELECT {IDEMPOTENCY_RECORDS.columns} FROM deliveries WHERE caller = ? AND key = ?"
+)
 _REWRITE: Final = (
     "UPDATE revisions SET (body, yaml, yaml_exact) = (?8, ?9, ?10) "
     f"WHERE document = ({_DOCUMENT_ID}) AND (version, body) = (?4, ?5) "
@@ -155,7 +157,7 @@ class SqliteConfigStore(ConfigStore):
 
     async def idempotency_record(self, key: IdempotencyKey) -> IdempotencyRecord | None:
         which = key.caller, key.key
-        return await self.database.select_one(_IDEMPOTENCY, which, IDEMPOTENCY.of)
+        return await self.database.select_one(_IDEMPOTENCY_RECORD, which, IDEMPOTENCY_RECORDS.of)
 
     async def prune(self, policy: RetentionPolicy, *, now: datetime) -> PruneReport:
         return await prune(self.database, policy, now=now)

@@ -29,7 +29,7 @@ from odoo_ai_config.adapters.sqlite.row_layout import Row, microseconds
 from odoo_ai_config.adapters.sqlite.rows import COLLECTION_KEYS
 from odoo_ai_config.adapters.sqlite.writer import Transaction
 from odoo_ai_config.application.errors import (
-    IdempotencyKeyTakenError,
+    RequestRecordedError,
     StoreUnavailableError,
     TenantKeyChangedError,
 )
@@ -87,7 +87,7 @@ async def commit_pushes(
                 await _write_items(database, change, push)
         prepared = PreparedChangeset(changeset, decided_at=decided_at, pushes=pushes)
         await database.write(prepared.write, long=True)
-    except (RevisionConflictError, TenantKeyChangedError, IdempotencyKeyTakenError):
+    except (RevisionConflictError, TenantKeyChangedError, RequestRecordedError):
         await _settle(database, pushes)
         raise
     # What was committed stays so, even if the rest has to wait.

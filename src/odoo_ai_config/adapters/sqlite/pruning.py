@@ -31,7 +31,7 @@ _STEP: Final = 500
 LOG_LINES_KEPT: Final = 100_000
 
 _EXPIRED: Final = "SELECT caller, key, ?1 FROM deliveries WHERE expires_at < ?1 LIMIT ?2"
-_REMOVE_IDEMPOTENCY: Final = (
+_REMOVE_IDEMPOTENCY_RECORD: Final = (
     "DELETE FROM deliveries WHERE caller = ? AND key = ? AND expires_at < ?"
 )
 
@@ -138,7 +138,7 @@ async def prune(
 async def _prune_idempotency_records(database: SqliteDatabase, now: datetime) -> int:
     removed = 0
     while expired := await database.select(_EXPIRED, (microseconds(now), _STEP), tuple):
-        removed += await database.write_all(_REMOVE_IDEMPOTENCY, expired)
+        removed += await database.write_all(_REMOVE_IDEMPOTENCY_RECORD, expired)
     return removed
 
 

@@ -169,7 +169,7 @@ SEAL_CONTEXTS: Final = RowLayout(SealContext, "tenant, domain, ref, purpose")
 SECRETS: Final = RowLayout(
     SealedSecret, "tenant, domain, ref, purpose, fingerprint, key_id, envelope"
 )
-IDEMPOTENCY: Final = RowLayout(
+IDEMPOTENCY_RECORDS: Final = RowLayout(
     IdempotencyRecord,
     "caller, key, digest, outcome, recorded_at, expires_at",
     {Outcome: (_outcome_text, _outcome_of)},

@@ -97,6 +97,7 @@ CREATE TABLE secrets (
     PRIMARY KEY (tenant, domain, ref, purpose, fingerprint)
 ) STRICT, WITHOUT ROWID;
 
+-- Idempotency records, under their first name.
 CREATE TABLE deliveries (
     id INTEGER PRIMARY KEY,
     caller TEXT NOT NULL,

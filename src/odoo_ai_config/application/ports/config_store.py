@@ -46,7 +46,7 @@ class ConfigStore(Protocol):
         and every read through any process sees it. An empty changeset does nothing.
 
         Raises:
-            IdempotencyKeyTakenError: Its request is already recorded; this is checked first.
+            RequestRecordedError: Its request is already recorded; this is checked first.
             TenantKeyChangedError: The tenant of *new_tenant_key* already has a data key, or
                 *sealed_under* is no longer a data key of its tenant, or it came from
                 `SecretStore.sealing_key` and is no longer active.

@@ -416,7 +416,7 @@ _ROWS: Final[Mapping[int, tuple[Row[Any], ...]]] = {
             *_STORE_AWAY,
             members=lambda error, _: {"cause": error.failure},
         ),
-        Row(application.IdempotencyKeyTakenError, *_BUSY),
+        Row(application.RequestRecordedError, *_BUSY),
         Row(application.MessageRecordedError, *_BUSY),
         Row(application.TenantKeyChangedError, *_BUSY),
         Row(application.ContentionError, *_BUSY),
