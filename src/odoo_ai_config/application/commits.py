@@ -1,5 +1,5 @@
 """
-Read, decide, commit: again if another writer was faster, once however often a request comes.
+Commit decisions: decide again if another writer was faster, and commit a repeated request once.
 """
 
 from __future__ import annotations
@@ -11,14 +11,10 @@ from typing import Final, TypeVar
 
 from attrs import evolve
 
-from odoo_ai_config.application.errors import (
-    ContentionError,
-    RequestRecordedError,
-    TenantKeyChangedError,
-)
+from odoo_ai_config.application.errors import STATE_CHANGED, ContentionError
 from odoo_ai_config.application.ports.config_store import ConfigStore
 from odoo_ai_config.domain.changes import Changeset, Claim, IdempotencyRecord
-from odoo_ai_config.domain.errors import IdempotencyKeyReusedError, RevisionConflictError
+from odoo_ai_config.domain.errors import IdempotencyKeyReusedError
 from odoo_ai_config.domain.outcomes import Outcome
 
 T = TypeVar("T")
@@ -44,7 +40,7 @@ async def commit_decided(
             return result
         try:
             await store.commit(changeset)
-        except (RevisionConflictError, TenantKeyChangedError, RequestRecordedError):
+        except STATE_CHANGED:
             await asyncio.sleep(min(_LONGEST_PAUSE, round_ / 10_000))
         else:
             return result
@@ -57,26 +53,27 @@ async def commit_once(
     decide: Callable[[], Awaitable[tuple[Changeset, Outcome]]],
 ) -> Outcome:
     """
-    Commit as `commit_decided` does, unless a request with the same idempotency key did.
+    Commit the changeset of *decide* with a record of *claim*, if there is one.
 
-    Then the outcome is that of the first request.
+    If an earlier request had the same idempotency key, commit nothing and return its outcome,
+    marked `replayed`.
 
     Raises:
-        IdempotencyKeyReusedError: The key came before with another body.
+        IdempotencyKeyReusedError: An earlier request used the key with another body.
         ContentionError: The state changed a thousand times.
     """
     if claim is None:
         return await commit_decided(store, decide)
 
     async def decide_once() -> tuple[Changeset, Outcome]:
-        record = await store.idempotency_record(claim.id)
-        if record is None:
-            changeset, outcome = await decide()
-            at = outcome.at
-            record = IdempotencyRecord(claim, outcome, recorded_at=at, expires_at=at + _RECORD_TTL)
-            return evolve(changeset, idempotency_record=record), outcome
-        if record.claim.digest != claim.digest:
-            raise IdempotencyKeyReusedError
-        return Changeset(), evolve(record.outcome, replayed=True)
+        earlier = await store.idempotency_record(claim.id)
+        if earlier is not None:
+            if earlier.claim.digest != claim.digest:
+                raise IdempotencyKeyReusedError
+            return Changeset(), evolve(earlier.outcome, replayed=True)
+        changeset, outcome = await decide()
+        at = outcome.at
+        record = IdempotencyRecord(claim, outcome, recorded_at=at, expires_at=at + _RECORD_TTL)
+        return evolve(changeset, idempotency_record=record), outcome
 
     return await commit_decided(store, decide_once)

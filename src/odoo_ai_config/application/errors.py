@@ -5,10 +5,11 @@ Errors of the application, one class per reason, each with a stable *code*.
 from __future__ import annotations
 
 from enum import Enum
+from typing import Final
 
 from attrs import frozen
 
-from odoo_ai_config.domain.errors import CodedError
+from odoo_ai_config.domain.errors import CodedError, RevisionConflictError
 
 
 class ApplicationError(CodedError):
@@ -129,6 +130,10 @@ class TenantKeyChangedError(ApplicationError):
     """
     The tenant's data key was made or rotated meanwhile.
     """
+
+
+# Refusals of a commit after which a writer decides again.
+STATE_CHANGED: Final = (RevisionConflictError, TenantKeyChangedError, RequestRecordedError)
 
 
 class ContentionError(ApplicationError):

@@ -28,11 +28,7 @@ from odoo_ai_config.adapters.sqlite.item_rows import (
 from odoo_ai_config.adapters.sqlite.row_layout import Row, microseconds
 from odoo_ai_config.adapters.sqlite.rows import COLLECTION_KEYS
 from odoo_ai_config.adapters.sqlite.writer import Transaction
-from odoo_ai_config.application.errors import (
-    RequestRecordedError,
-    StoreUnavailableError,
-    TenantKeyChangedError,
-)
+from odoo_ai_config.application.errors import STATE_CHANGED, StoreUnavailableError
 from odoo_ai_config.domain.changes import Changeset
 from odoo_ai_config.domain.collections import CollectionChange
 from odoo_ai_config.domain.errors import RevisionConflictError
@@ -87,7 +83,7 @@ async def commit_pushes(
                 await _write_items(database, change, push)
         prepared = PreparedChangeset(changeset, decided_at=decided_at, pushes=pushes)
         await database.write(prepared.write, long=True)
-    except (RevisionConflictError, TenantKeyChangedError, RequestRecordedError):
+    except STATE_CHANGED:
         await _settle(database, pushes)
         raise
     # What was committed stays so, even if the rest has to wait.

@@ -26,20 +26,23 @@ from odoo_ai_config.domain.documents.document import Document
 from odoo_ai_config.domain.documents.merging import fingerprints_in
 from odoo_ai_config.domain.documents.revisions import content_of
 from odoo_ai_config.domain.errors import CredentialNotFoundError, UnknownFingerprintError
-from odoo_ai_config.domain.identifiers import CREDENTIALS, CredentialRef, TenantArea
+from odoo_ai_config.domain.identifiers import CREDENTIALS, CredentialRef, TenantArea, TenantId
 
 # A rotation may remove the data key after the value was read: read both again.
 _ATTEMPTS: Final = 3
 
 
-class SealedParts(TypedDict):
+class _KeyParts(TypedDict):
+    new_tenant_key: TenantKey | None
+    sealed_under: TenantKey | None
+
+
+class SealedParts(_KeyParts):
     """
     The fields of a changeset for sealed values, and for the key that they need.
     """
 
     secrets: tuple[SealedSecret, ...]
-    new_tenant_key: TenantKey | None
-    sealed_under: TenantKey | None
 
 
 @frozen
@@ -111,8 +114,7 @@ class Sealer:
             )
         if not secrets and not missing:
             return Sealing({})
-        active = await self.secrets.sealing_key(owner.tenant)
-        key = self.vault.new_tenant_key(owner.tenant, at=at) if active is None else active
+        key, parts = await self._key(owner.tenant, at)
         fingerprints, sealed = await run_off_loop(
             lambda: self._sealed(key, owner, secrets, known), cost=ENTRY * len(secrets)
         )
@@ -120,12 +122,7 @@ class Sealer:
             sealed.append(await self._again(key, SealContext(owner, ref), fingerprint))
         if not sealed:
             return Sealing(fingerprints)
-        return Sealing(
-            fingerprints,
-            tuple(sealed),
-            new_tenant_key=key if active is None else None,
-            sealed_under=active,
-        )
+        return Sealing(fingerprints, tuple(sealed), **parts)
 
     async def one(
         self, context: SealContext, secret: SecretText, *, at: datetime
@@ -136,12 +133,9 @@ class Sealer:
         Raises:
             SealBrokenError, MasterKeyMissingError: The tenant's data key does not open.
         """
-        active = await self.secrets.sealing_key(context.tenant)
-        key = self.vault.new_tenant_key(context.tenant, at=at) if active is None else active
+        key, parts = await self._key(context.tenant, at)
         sealed = self.vault.seal(key, context, secret)
-        fingerprints = {context.ref: sealed.fingerprint}
-        new = key if active is None else None
-        return sealed.fingerprint, Sealing(fingerprints, (sealed,), new, active)
+        return sealed.fingerprint, Sealing({context.ref: sealed.fingerprint}, (sealed,), **parts)
 
     async def opened(self, context: SealContext, fingerprint: Fingerprint) -> SecretText:
         """
@@ -176,6 +170,13 @@ class Sealer:
         if fingerprint is None:
             raise CredentialNotFoundError
         return await self.opened(SealContext(owner, ref), fingerprint)
+
+    async def _key(self, tenant: TenantId, at: datetime) -> tuple[TenantKey, _KeyParts]:
+        active = await self.secrets.sealing_key(tenant)
+        if active is not None:
+            return active, {"new_tenant_key": None, "sealed_under": active}
+        new = self.vault.new_tenant_key(tenant, at=at)
+        return new, {"new_tenant_key": new, "sealed_under": None}
 
     def _sealed(
         self,

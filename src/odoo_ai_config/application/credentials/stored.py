@@ -10,13 +10,13 @@ from typing import Final
 from attrs import define, evolve, field, frozen
 
 from odoo_ai_config.application.commits import commit_decided
+from odoo_ai_config.application.credentials.sealing import sealed_values
 from odoo_ai_config.application.credentials.written import CredentialsWriter
 from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.application.ports.config_store import ConfigStore
 from odoo_ai_config.domain.changes import AuditAction, AuditEntry, Changeset
 from odoo_ai_config.domain.credentials.plain_secrets import TakenOut
 from odoo_ai_config.domain.credentials.secrets import SecretText
-from odoo_ai_config.domain.documents.merging import fingerprints_in
 from odoo_ai_config.domain.documents.revisions import Revision, content_of, successor
 from odoo_ai_config.domain.errors import InvalidValueError, UnknownFingerprintError
 from odoo_ai_config.domain.identifiers import CREDENTIALS, HUB, CredentialRef, DocumentKey
@@ -170,7 +170,7 @@ class SealStoredSecrets:
 
         async def decide() -> tuple[Changeset, None]:
             current = (await self.store.current((beside,))).get(beside)
-            known = fingerprints_in(content_of(current))
+            known = await sealed_values(content_of(current))
             lost = {ref: value for ref, value in found.plain.items() if str(ref) not in known}
             return await self._sealed(old, found, current, lost, actor), None
 

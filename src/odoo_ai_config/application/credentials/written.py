@@ -101,8 +101,6 @@ class CredentialsWriter:
         found = await secrets_in(key.kind, document)
         if found.changed:
             document = await self.cleaned(key.kind, document, found)
-        if not found.anything:
-            return SealedSettings(document, notices=found.notices)
         revision, sealing = await self.beside(
             key.owner, credentials, found.plain, found.sealed, author=author, at=at
         )
@@ -124,13 +122,13 @@ class CredentialsWriter:
         Raises:
             UnknownFingerprintError: One of *named* is a value that the tenant does not have.
         """
+        if not (plain or named):
+            return None, Sealing({})
         sealed = content_of(credentials)
         sealing = await self.sealer(
             owner, plain, known=await sealed_values(sealed), at=at, named=named
         )
         marks = {**named, **sealing.fingerprints}
-        if not marks:
-            return None, sealing
         document = await run_off_loop(
             lambda: credentials_after(sealed, owner.tenant, marks), cost=cost_of(sealed)
         )
