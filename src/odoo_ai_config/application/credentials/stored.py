@@ -187,7 +187,7 @@ class SealStoredSecrets:
         actor: str,
     ) -> Changeset:
         now, owner = self.clock.now(), of.key.owner
-        revision, sealing = await self.credentials.beside(
+        revision, sealing = await self.credentials.next_credentials(
             owner, credentials, plain, found.sealed, author=actor, at=now
         )
         subject = f"{of.key} v{of.version}"

@@ -101,12 +101,12 @@ class CredentialsWriter:
         found = await secrets_in(key.kind, document)
         if found.changed:
             document = await self.cleaned(key.kind, document, found)
-        revision, sealing = await self.beside(
+        revision, sealing = await self.next_credentials(
             key.owner, credentials, found.plain, found.sealed, author=author, at=at
         )
         return SealedSettings(document, revision, sealing, found.notices)
 
-    async def beside(
+    async def next_credentials(
         self,
         owner: TenantArea,
         credentials: Revision | None,
@@ -117,7 +117,9 @@ class CredentialsWriter:
         at: datetime,
     ) -> tuple[Revision | None, Sealing]:
         """
-        Seal *plain*; the next revision of *credentials* names it and *named*.
+        Seal *plain*, and return the next revision of *credentials*; None if it does not change.
+
+        The revision names these values and *named*.
 
         Raises:
             UnknownFingerprintError: One of *named* is a value that the tenant does not have.

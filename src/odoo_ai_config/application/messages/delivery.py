@@ -131,8 +131,8 @@ class DeliverMessage:
 
         Args:
             message: As it was claimed, or as the previous step left it.
-            unposted: Nobody has tried to post the answer yet: the caller just got it from the
-                crew.
+            unposted: There was no attempt to post the answer yet: the caller just got it from
+                the crew.
             on_asking: Called with the crew before it is asked.
 
         Raises:
@@ -150,7 +150,7 @@ class DeliverMessage:
                 case Stage.AWAITING:
                     step = await self.failed(message, reason=Trouble.NO_ANSWER_IN_TIME.value)
                 case Stage.ANSWERED:
-                    step = await self._post(message, first=unposted and not message.replays)
+                    step = await self._post(message, unposted=unposted and not message.replays)
                 case _:
                     step = await self._ask(message, on_asking)
         except (CrewUnavailableError, ChatwootUnavailableError) as error:
@@ -232,12 +232,12 @@ class DeliverMessage:
             return Step(Progress.ANSWERED, answered, crew.name)
         raise ContentionError
 
-    async def _post(self, message: InboxMessage, *, first: bool) -> Step:
+    async def _post(self, message: InboxMessage, *, unposted: bool) -> Step:
         answer = await self.texts.answer_to(message)
         conversation = await self.reply_sender.conversation_of(message)
         if conversation is None:
             return await self._dead(message, Trouble.CHATWOOT_UNCONFIGURED.value)
-        posted = await self.reply_sender.post(answer, conversation, message, first=first)
+        posted = await self.reply_sender.post(answer, conversation, message, unposted=unposted)
         progress = Progress.POSTED if posted else Progress.FOUND_POSTED
         return await self._settled(progress, message, message.done(at=self.clock.now()))
 

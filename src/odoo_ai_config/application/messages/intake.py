@@ -68,8 +68,7 @@ class Reception(enum.Enum):
     DUPLICATE = "duplicate"
 
 
-# Of a new message.
-_RECEPTIONS: Final = {
+_RECEPTION_OF_NEW: Final = {
     Stage.QUEUED: Reception.ACCEPTED,
     Stage.IGNORED: Reception.IGNORED,
     Stage.UNRESOLVED: Reception.UNRESOLVED,
@@ -187,5 +186,5 @@ def _require_reach(caller: ApiKey, route: Route | None) -> None:
 
 
 def _receipt(message: InboxMessage) -> Receipt:
-    reception = _RECEPTIONS[message.stage]
+    reception = _RECEPTION_OF_NEW[message.stage]
     return Receipt(message.id, reception, message.reason, message.destination)

@@ -34,18 +34,19 @@ class ReplySender:
         return Conversation(access.base_url, access.api_token, origin.account, origin.conversation)
 
     async def post(
-        self, answer: Answer, conversation: Conversation, message: InboxMessage, *, first: bool
+        self, answer: Answer, conversation: Conversation, message: InboxMessage, *, unposted: bool
     ) -> bool:
         """
         Post *answer* to *message*; return False if it was posted before.
 
-        *first* says that there was no earlier attempt, so Chatwoot is not asked.
+        *unposted*: there was no earlier attempt, so the conversation is not searched for the
+        answer.
 
         Raises:
             ChatwootUnavailableError: It may be tried again.
             ChatwootRefusedError: Trying again is useless.
         """
-        if not first and await self.chatwoot.has_answer(conversation, answer, to=message.id):
+        if not unposted and await self.chatwoot.has_answer(conversation, answer, to=message.id):
             return False
         await self.chatwoot.post(conversation, answer, to=message.id)
         return True
