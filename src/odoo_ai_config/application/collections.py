@@ -151,6 +151,7 @@ class ReadCollection:
 
         Raises:
             ItemNotFoundError: There is none.
+            CollectionNotEnabledError, CollectionNotFoundError: As reading the collection does.
         """
         await self._require_open(key, caller, domain)
         found = await self.collections.items(key, [id_])

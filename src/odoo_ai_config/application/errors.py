@@ -14,7 +14,7 @@ from odoo_ai_config.domain.errors import CodedError, RevisionConflictError
 
 class ApplicationError(CodedError):
     """
-    Something outside the domain prevented an operation. Never raised itself.
+    Something outside the domain prevented an operation.
     """
 
 

@@ -27,7 +27,7 @@ class PruneHistory:
 
     async def __call__(self) -> PruneReport:
         """
-        Remove old revisions, expired deliveries and values that nothing refers to any more.
+        Remove old revisions, expired idempotency records, and values that nothing refers to.
         """
         return await self.store.prune(self.policy, now=self.clock.now())
 

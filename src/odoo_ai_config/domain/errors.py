@@ -19,9 +19,10 @@ _NEXT_WORD: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 class CodedError(Exception):
     """
-    Why something is not done, with a stable *code* for programs. Only subclasses are raised.
+    Why something is not done, with a stable *code* for programs.
 
-    The code is the name of the class in snake case, unless the class states another one.
+    The code is the name of the class in snake case, unless the class states another one. This
+    class, `DomainError`, `ApplicationError` and `HttpRefusalError` are not raised themselves.
     """
 
     code: ClassVar[str]
@@ -37,7 +38,7 @@ class CodedError(Exception):
 
 class DomainError(CodedError):
     """
-    A rule of the domain refused a request. Never raised itself.
+    A rule of the domain refused a request.
     """
 
 

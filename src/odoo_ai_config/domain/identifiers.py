@@ -23,7 +23,9 @@ _MAX_DISPLAY: Final = 128
 
 def matches(rule: str, pattern: re.Pattern[str]) -> Callable[[object, Attribute[str], str], None]:
     """
-    A validator for attrs: refuse a text that is not in the form of *pattern*, by *rule*.
+    An attrs validator: the text must match *pattern*.
+
+    *rule* is the field and the rule that the error names.
     """
 
     def check(_instance: object, _attribute: Attribute[str], value: str) -> None:

@@ -33,8 +33,8 @@ class MemorySecretVault(SecretVault):
     Keeps the promises of a vault among honest programs; it protects nothing.
 
     Its master keys are their own names, the first of which is current, so that two vaults with
-    the same names open what the other one sealed. The state of its ring is
-    *trouble*, which tests set.
+    the same names open what the other one sealed. Tests set *trouble*, the state of the ring that
+    it reports.
     """
 
     def __init__(self, *master_ids: str) -> None:

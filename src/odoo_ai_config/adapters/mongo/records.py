@@ -209,7 +209,7 @@ _describe(
     Outcome, only_read=("replayed",), versions=_entries("version"), digests=_entries("digest")
 )
 _describe(IdempotencyRecord, flat=("claim",))
-# How far tombstones were pruned is not for a push to say.
+# A push does not set the compaction floor.
 _describe(
     CollectionHead,
     flat=("key",),

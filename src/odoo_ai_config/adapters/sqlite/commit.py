@@ -82,7 +82,7 @@ _INSERT_COLLECTION: Final = (
     f"INSERT INTO collections ({COLLECTIONS.columns}) VALUES ({COLLECTIONS.places}) "
     "ON CONFLICT DO NOTHING RETURNING id"
 )
-# The floor below which tombstones were pruned stays.
+# A push does not set the compaction floor.
 _MOVE_COLLECTION: Final = (
     "UPDATE collections SET (version, size, created_at, updated_at) = (?3, ?4, ?5, ?6) "
     "WHERE tenant = ?1 AND name = ?2 AND version = ?3 - 1 RETURNING id"

@@ -85,8 +85,8 @@ class DatabaseFile:
     The file at *path* with the log beside it, and whether they are still there.
 
     SQLite keeps using files that were removed or replaced while they were open, and everything
-    written to them afterwards is lost. A new file in the place of the old one cannot be opened
-    either, because SQLite would apply the old log beside it; the same holds for a new log.
+    written to them afterwards is lost. The hub does not open a new file in their place either:
+    SQLite would apply the old log to it. Nor does it accept a new log.
 
     Args:
         read_only: Whether connections change neither the tables nor the folder.

@@ -199,7 +199,7 @@ async def _prune_tombstones(
 
 
 def _remove_tombstones(which: Row, key: CollectionKey, transaction: Transaction) -> int:
-    # The floor first: no reader may miss a tombstone without being told.
+    # The compaction floor first: no reader may miss a tombstone without an error.
     transaction.connection.execute(_RAISE_FLOOR, which)
     transaction.updates[find_collection, key] = UNKNOWN_ROW
     return transaction.connection.execute(_REMOVE_TOMBSTONES, (*which, _STEP)).rowcount

@@ -186,6 +186,7 @@ class PublishDocument:
         Raises:
             InvalidYamlError: *text* is not YAML.
             InvalidValueError: A ``credentials`` document is not references and values.
+            DomainError: As `write_document` says.
         """
         body = await run_off_loop(lambda: self.yaml.parse(text), cost=cost_of_yaml(text))
 
@@ -225,6 +226,7 @@ class PatchDocument:
         Raises:
             DocumentNotFoundError, DocumentDeletedError: There is nothing to patch.
             InvalidValueError: A ``credentials`` document would not be references and values.
+            DomainError: As `write_document` says.
         """
 
         async def decide(current: Revision | None, now: datetime) -> Decision:
@@ -267,6 +269,7 @@ class RollBackDocument:
         Raises:
             DocumentNotFoundError: The document was never written.
             RevisionNotFoundError: It has no such version, or the version is a deletion.
+            DomainError: As `write_document` says.
         """
 
         async def decide(current: Revision | None, now: datetime) -> Decision:
@@ -306,6 +309,7 @@ class DeleteDocument:
 
         Raises:
             DocumentNotFoundError, DocumentDeletedError: There is none.
+            DomainError: As `write_document` says.
         """
 
         async def decide(current: Revision | None, now: datetime) -> Decision:

@@ -44,7 +44,7 @@ from odoo_ai_config.domain.json_types import (
 )
 from odoo_ai_config.domain.outcomes import MOST_NOTICES, Notice
 
-# Per request. Real settings have fewer.
+# Of one document, without those of a `credentials` document. Real settings have fewer.
 MOST_SECRETS: Final = 200
 REF_SUFFIX: Final = "_ref"
 # A shorter secret that occurs elsewhere may be an ordinary word ("admin").

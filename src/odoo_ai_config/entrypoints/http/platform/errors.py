@@ -13,7 +13,7 @@ from odoo_ai_config.domain.errors import CodedError
 
 class HttpRefusalError(CodedError):
     """
-    A request cannot be accepted. Never raised itself.
+    A request cannot be accepted.
     """
 
 
