@@ -86,12 +86,19 @@ class Takeover:
 
     def _claim(self, *place):
         if place in self._claimed:
-            raise UserError(self.env._("Another old record says the same, and is taken instead."))
+            raise UserError(
+                self.env._(
+                    "Another old record is for the same client or channel, and is migrated "
+                    "instead."
+                )
+            )
         self._claimed.add(place)
 
     def _check_in_use(self, row):
         if not is_active(row) and not self._wizard.with_archived:
-            raise UserError(self.env._("It is archived. Tick “Archived records too” to take it."))
+            raise UserError(
+                self.env._("It is archived. Tick “Archived records too” to migrate it.")
+            )
 
     # ------------------------------------------------------------------ connection
 
@@ -114,12 +121,10 @@ class Takeover:
             )
         if not old.api_key:
             remarks.append(
-                self.env._("There is no API key but the one that everybody knows. Enter another.")
+                self.env._("There is no API key other than the default one. Enter another.")
             )
         if not old.signing_secret:
-            remarks.append(
-                self.env._("There is no signing secret, or only one that everybody knows.")
-            )
+            remarks.append(self.env._("There is no signing secret other than the default one."))
         values = {
             "url": old.urls[0],
             "api_key": old.api_key,
@@ -129,7 +134,11 @@ class Takeover:
             connection.write(values)
         else:
             connection = connection.create({"company_id": self._wizard.company_id.id, **values})
-        remarks.append(self.env._("Test it in Settings: the hub may want other ones."))
+        remarks.append(
+            self.env._(
+                "Test the connection in Settings: the hub may require another key or secret."
+            )
+        )
         return connection, "new"
 
     # ------------------------------------------------------------------ clients
@@ -169,8 +178,8 @@ class Takeover:
         if company not in self.env.companies:
             raise UserError(
                 self.env._(
-                    "It belongs to a company that you are not in. Choose it at the top right, "
-                    "and begin again."
+                    "It belongs to a company that is not selected. Select it at the top right, "
+                    "and start again."
                 )
             )
         return company
@@ -195,7 +204,7 @@ class Takeover:
     def _odoo_url(self, row, remarks):
         url = row.get("odoo_url")
         if url and not is_url(url):
-            remarks.append(self.env._("What is there as Odoo's URL is not a URL: it is left out."))
+            remarks.append(self.env._("The entry for Odoo's URL is not a URL: it is left out."))
             return False
         return url
 
@@ -207,16 +216,14 @@ class Takeover:
                 if name == "odoo_password" and not secrets[name]:
                     secrets[name] = self._old.secret(row, "odoo_api_key")
                     if secrets[name]:
-                        remarks.append(
-                            self.env._("Its API key of Odoo takes the place of the password.")
-                        )
+                        remarks.append(self.env._("Its Odoo API key replaces the password."))
             except ValueError:
                 lost.append(name)
         if lost:
             labels = self._credentials.fields_get(lost, ["string"])
             remarks.append(
                 self.env._(
-                    "These cannot be opened, and have to be entered again: %(names)s.",
+                    "These could not be decrypted, and must be entered again: %(names)s.",
                     names=", ".join(labels[name]["string"] for name in lost),
                 )
             )
@@ -246,7 +253,7 @@ class Takeover:
             raise UserError(self.env._("It has no client: the old credentials are gone."))
         client = self._clients[row["credential_id"]]
         if not client:
-            raise UserError(self.env._("Its client is not taken."))
+            raise UserError(self.env._("Its client is not migrated."))
         place = self._place(row)
         self._claim(client.company_id, *place.values())
         known = self._channels.search(
@@ -264,7 +271,7 @@ class Takeover:
             if domain != client.domain:
                 remarks.append(
                     self.env._(
-                        "The old line says another business area, %(area)s: the client's counts.",
+                        "The old line has another business area, %(area)s: the client's applies.",
                         area=domain or row["business_area"],
                     )
                 )
@@ -297,7 +304,7 @@ class Takeover:
                 )
             elif phone.comparable(digits) in numbers:
                 remarks.append(
-                    self.env._("%(number)s is there twice: it is taken once.", number=text)
+                    self.env._("%(number)s appears twice: it is migrated once.", number=text)
                 )
             else:
                 numbers[phone.comparable(digits)] = {"number": f"+{digits}", "crew": crew}

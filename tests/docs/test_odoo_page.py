@@ -26,13 +26,16 @@ PICTURE = re.compile(r"!\[(.*?)\]\((.*?)\)")
 SHORTEST = 6
 NO_PROBLEMS = {
     "Account %(account)s, inboxes without a line of their own",
-    "Nothing would change: the hub has it just so. Change something here, and ask again.",
+    (
+        "Nothing would change: the hub already has exactly this. Change something here, "
+        "and ask again."
+    ),
     "The hub answers, and accepts the key.",
     "The hub had lost %(lost)s records. They are sent again.",
     "The hub has everything that it acknowledged.",
-    "The hub would take this, and every message would go where it goes.",
-    "There may be more than is told here.",
-    "These messages would go elsewhere than now:",
+    "The hub would accept this, and no message would go elsewhere.",
+    "There may be more than is shown here.",
+    "These messages would go elsewhere:",
 }
 WIDEST = 1280
 LARGEST = 120 * 1024

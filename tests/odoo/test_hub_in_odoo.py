@@ -57,7 +57,7 @@ async def test_trial_tells_what_would_change_and_changes_nothing(
 
     await let_read(hub, admin)
     await admin.press(TRIAL, "action_ask", trial)
-    assert "just so" in (await admin.read(TRIAL, trial, "answer"))["answer"]
+    assert "exactly this" in (await admin.read(TRIAL, trial, "answer"))["answer"]
 
     boss = [0, 0, {"number": "+55 11 98765-4321", "crew": "analytics"}]
     await admin.save(TRIAL, {"credentials_id": second, "number_ids": [boss]}, trial)

@@ -167,7 +167,7 @@ async def test_wrong_signing_secret_is_told(hub: Hub, admin: User) -> None:
     told = await admin.set_up(signing_secret="whsec_b3V0cm8=")
     assert "does not accept the signature" in told["message"]
     told = await admin.set_up(signing_secret="")
-    assert "wants signed messages" in told["message"]
+    assert "requires signed messages" in told["message"]
 
 
 async def test_key_without_the_scope_is_told(hub: Hub, admin: User, tmp_path: Path) -> None:

@@ -86,7 +86,7 @@ class HubBusinessRule(models.Model):
     def _check_dates(self):
         for rule in self.filtered("is_temporary"):
             if not rule.date_end:
-                raise ValidationError(self.env._("Say until when the temporary rule holds."))
+                raise ValidationError(self.env._("Enter the last day of the temporary rule."))
             if rule.date_start and rule.date_start > rule.date_end:
                 raise ValidationError(self.env._("The rule ends before it begins."))
 

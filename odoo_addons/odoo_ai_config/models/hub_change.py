@@ -17,7 +17,7 @@ class HubChange(models.Model):
     """
 
     _name = "ai.hub.change"
-    _description = "Item That the AI Hub Is to Hear Of"
+    _description = "Changed Item for the AI Hub"
     _order = "id"
     _rec_name = "res_id"
     # There may be very many of them, for a short time.

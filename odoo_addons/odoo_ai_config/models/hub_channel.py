@@ -47,7 +47,7 @@ class HubChannel(models.Model):
         "channel or nobody has.",
     )
     sequence = fields.Integer(
-        default=10, help="Of several fallbacks the one with the lowest number takes the message."
+        default=10, help="The fallback with the lowest sequence takes the message."
     )
     special_number_ids = fields.One2many(
         "ai.hub.special.number", "channel_id", string="Special Numbers", copy=True

@@ -320,7 +320,7 @@ class HubClientCollection(models.Model):
                     type(error).__name__,
                     "".join(traceback.format_tb(error.__traceback__)),
                 )
-                words = self.env._("Odoo could not put this item together; its log says more.")
+                words = self.env._("Odoo could not build this item; see its log.")
                 self._refuse({record.id: words})
             else:
                 ids.append(record.id)

@@ -81,7 +81,7 @@ class HubCompany(models.Model):
         "res.partner",
         string="Contact",
         default=lambda self: self.env.company.partner_id,
-        help="A contact of Odoo whose address and website can be taken over.",
+        help="An Odoo contact whose address and website can be copied.",
     )
     street = fields.Char()
     street2 = fields.Char(string="Street 2")

@@ -68,7 +68,7 @@ class HubConnection(models.Model):
             if parts.username or parts.query or parts.fragment:
                 raise ValidationError(
                     self.env._(
-                        "The hub's URL must not hold a user, a password, a ? or a #. "
+                        "The hub's URL must not contain a user, a password, a ? or a #. "
                         "The key has a field of its own."
                     )
                 )
@@ -380,7 +380,7 @@ class HubConnection(models.Model):
                 "Nothing can be sent with this URL and this key. Enter both again."
             ),
             hub_client.REDIRECTED: self.env._(
-                "The hub's URL leads on to another one (HTTP %(status)s). Enter that one; "
+                "The hub's URL redirects to another one (HTTP %(status)s). Enter that one; "
                 "often it only begins with https instead of http.",
                 status=status,
             ),
@@ -403,7 +403,7 @@ class HubConnection(models.Model):
                 "odoo-ai-config keys create --name odoo --scope webhook"
             ),
             "signature_missing": self.env._(
-                "The hub wants signed messages. Enter its signing secret, which is one of "
+                "The hub requires signed messages. Enter its signing secret, which is one of "
                 "ODOO_AI_CONFIG_WEBHOOK_SECRETS there."
             ),
             "signature_invalid": self.env._(
@@ -415,7 +415,7 @@ class HubConnection(models.Model):
                 "minutes. Set them."
             ),
             "app_not_served": self.env._(
-                "The hub at this URL does not take events of Odoo. Check its --apps option."
+                "The hub at this URL does not accept events from Odoo. Check its --apps option."
             ),
         }.get(outcome.code)
         return explained or self.env._(

@@ -104,7 +104,8 @@ class HubCredentials(models.Model):
         string="Account ID",
         required=True,
         copy=False,
-        help="The client's name at the hub and at the AI services. It stays for ever.",
+        help="The client's name at the hub and at the AI services. It cannot change once the "
+        "hub knows it.",
     )
     business_area = fields.Selection(
         [
@@ -201,11 +202,11 @@ class HubCredentials(models.Model):
                 )
             if record.account_id == _RESERVED:
                 raise ValidationError(
-                    self.env._("The hub keeps this account id for itself. Take another one.")
+                    self.env._("The hub reserves this account id. Choose another one.")
                 )
             if not record.domain:
                 raise ValidationError(
-                    self.env._("Say what the other business area is, in Latin letters or digits.")
+                    self.env._("Enter the other business area in Latin letters or digits.")
                 )
             same = (
                 self.sudo()

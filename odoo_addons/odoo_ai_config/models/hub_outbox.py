@@ -75,7 +75,9 @@ class HubOutbox(models.Model):
         string="Record", model_field="res_model", required=True, readonly=True
     )
     subject = fields.Char(required=True, readonly=True)
-    removal = fields.Json(readonly=True, help="What a removal says; there is no record any more.")
+    removal = fields.Json(
+        readonly=True, help="The content of a removal, whose record no longer exists."
+    )
     state = fields.Selection(
         [
             ("pending", "Waiting"),
@@ -331,7 +333,7 @@ class HubOutbox(models.Model):
         with self.env.registry.cursor() as cr:
             line = api.Environment(cr, SUPERUSER_ID, {})[self._name].browse(line_id)
             line._locked()._put_off(
-                line.env._("Odoo could not put this message together; its log says more."),
+                line.env._("Odoo could not build this message; see its log."),
                 hub_client.MAX_WAIT,
             )
 

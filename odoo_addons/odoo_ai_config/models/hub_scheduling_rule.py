@@ -75,7 +75,7 @@ class HubSchedulingRule(models.Model):
             if rule.duration <= 0:
                 raise ValidationError(self.env._("An appointment takes more than zero minutes."))
             if any(rule[name] < 0 for name in _TIMES):
-                raise ValidationError(self.env._("Pauses and notices are not negative."))
+                raise ValidationError(self.env._("Pauses and notices cannot be negative."))
             if 0 < rule.max_advance_time < rule.min_advance_time:
                 raise ValidationError(
                     self.env._("The longest notice is shorter than the shortest one.")

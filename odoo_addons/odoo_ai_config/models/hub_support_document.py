@@ -55,7 +55,7 @@ class HubSupportDocument(models.Model):
     visible_in_ai = fields.Boolean(
         string="Visible to AI Services",
         default=True,
-        help="A document that is not visible stays in Odoo and leaves the hub.",
+        help="A document that is not visible stays in Odoo and is removed from the hub.",
     )
 
     @api.constrains("content")
@@ -64,7 +64,7 @@ class HubSupportDocument(models.Model):
             if len(document.content) > _LONGEST:
                 raise ValidationError(
                     self.env._(
-                        "A document has at most %(most)s characters. Make several of it.",
+                        "A document has at most %(most)s characters. Split it.",
                         most=_LONGEST,
                     )
                 )

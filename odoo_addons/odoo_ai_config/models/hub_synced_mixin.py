@@ -105,7 +105,7 @@ class HubSyncedMixin(models.AbstractModel):
         self.write(
             {
                 "sync_state": "done",
-                "sync_message": self.env._("Another line has taken the place of this one."),
+                "sync_message": self.env._("Another line has replaced this one."),
                 **{f"{name}_version": 0 for name in self._hub_acknowledgements},
                 **{f"{name}_digest": False for name in self._hub_acknowledgements},
             }

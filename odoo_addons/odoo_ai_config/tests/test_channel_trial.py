@@ -94,8 +94,8 @@ class TestChannelTrial(HubCase):
             trial.answer.splitlines(),
             [
                 f"The channel would pass from x to {self.shop_name}.",
-                "These messages would go elsewhere than now:",
-                "There may be more than is told here.",
+                "These messages would go elsewhere:",
+                "There may be more than is shown here.",
             ],
         )
         self.assertEqual(
@@ -117,9 +117,9 @@ class TestChannelTrial(HubCase):
         )
 
     def test_what_changes_no_message_is_told(self):
-        self.assertIn("the hub has it just so", self.asked(simulation()).answer)
+        self.assertIn("the hub already has exactly this", self.asked(simulation()).answer)
         told = self.asked(simulation(changed=True)).answer
-        self.assertIn("every message would go where it goes", told)
+        self.assertIn("no message would go elsewhere", told)
         warning = {"code": "channel_of_another_tenant", "field": "mapping", "message": "De outro."}
         self.assertEqual(self.asked(simulation(warnings=[warning])).answer, "De outro.")
 
@@ -170,7 +170,7 @@ class TestChannelTrial(HubCase):
         self.assertEqual(json.loads(self.hub.received[-1].body), channel._hub_event())
         trial = self.env[action["res_model"]].browse(action["res_id"])
         self.assertFalse(trial.active)
-        self.assertIn("just so", trial.answer)
+        self.assertIn("exactly this", trial.answer)
 
     def test_operators_may_try_what_they_may_see(self):
         user = self.env["res.users"].create({"login": "tries", "name": "tries"})

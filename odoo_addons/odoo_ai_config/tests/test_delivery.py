@@ -129,7 +129,7 @@ class TestDelivery(HubCase):
         self.assertIn("KeyError", logs.output[0])
         self.assertEqual(good.sync_state, "done")
         self.assertEqual(broken.state, "pending")
-        self.assertIn("log says more", broken.last_error)
+        self.assertIn("see its log", broken.last_error)
         self.assertGreater(broken.next_attempt, fields.Datetime.now())
 
     def test_time_is_limited(self):

@@ -238,8 +238,8 @@ class TestMigration(MigrationCase):
         for values, reason in (
             ({"account_id": "loja um"}, "An account id has"),
             ({"account_id": None}, "An account id has"),
-            ({"account_id": "odoo-ai-config"}, "keeps this account id for itself"),
-            ({"business_area": "other"}, "what the other business area is"),
+            ({"account_id": "odoo-ai-config"}, "reserves this account id"),
+            ({"business_area": "other"}, "the other business area in Latin letters"),
             ({"active": False}, "It is archived"),
         ):
             row = self.old_client(**values)
@@ -260,7 +260,7 @@ class TestMigration(MigrationCase):
         for values, reason in (
             ({"account": None}, "number of the Chatwoot account"),
             ({"inbox": -1}, "number of the Chatwoot inbox"),
-            ({"client": bad}, "Its client is not taken"),
+            ({"client": bad}, "Its client is not migrated"),
             ({"client": 4711}, "It has no client"),
             ({"client": None}, "It has no client"),
             ({"account": 5}, "belongs to Loja Exemplo"),
@@ -306,7 +306,7 @@ class TestMigration(MigrationCase):
         wizard = self.migrated()
         first, second = (line.detail for line in wizard.line_ids[1:])
         self.assertIn("ramal 12 is not a WhatsApp number: it is left out.", first)
-        self.assertIn("551187654321 is there twice", first)
+        self.assertIn("551187654321 appears twice", first)
         self.assertIn("11 98765-4321 seems to have no country code", second)
         numbers = self.client().channel_ids.special_number_ids
         self.assertEqual(numbers.mapped("number"), ["+5511987654321", "+11987654321"])
@@ -322,7 +322,7 @@ class TestMigration(MigrationCase):
         left = wizard.line_ids.filtered(lambda line: line.outcome == "left")
         self.assertEqual(set(left.mapped("old_id")), {archived, second})
         self.assertEqual(set(left.mapped("detail")), {left[0].detail})
-        self.assertIn("Another old record says the same", left[0].detail)
+        self.assertIn("Another old record is for the same", left[0].detail)
         self.assertEqual(self.client().channel_ids.sequence, 4)
 
     def test_second_client_of_an_account_is_left(self):
@@ -332,7 +332,7 @@ class TestMigration(MigrationCase):
         self.old_client(name="Segundo")
         wizard = self.migrated(with_archived=True)
         self.assertEqual(wizard.line_ids.mapped("outcome"), ["made", "left", "left"])
-        self.assertIn("Another old record says the same", wizard.line_ids[1].detail)
+        self.assertIn("Another old record is for the same", wizard.line_ids[1].detail)
         self.assertEqual(self.client().name, "Primeiro")
 
     def test_record_that_is_not_taken_does_not_hold_back_another_of_the_same_place(self):
@@ -370,7 +370,7 @@ class TestMigration(MigrationCase):
         )
         wizard = self.migrated()
         self.assertIn(
-            "have to be entered again: Odoo Password, Facebook App Secret.",
+            "must be entered again: Odoo Password, Facebook App Secret.",
             wizard.line_ids.detail,
         )
         client = self.client()
@@ -384,7 +384,7 @@ class TestMigration(MigrationCase):
         self.old_tables()
         self.old_client(odoo_api_key_encrypted=sealed("chave"))
         wizard = self.migrated()
-        self.assertIn("takes the place of the password", wizard.line_ids.detail)
+        self.assertIn("replaces the password", wizard.line_ids.detail)
         self.send_all()
         self.assertEqual(self.hub.events[0]["odoo_password"], "chave")
 
@@ -520,7 +520,7 @@ class TestMigration(MigrationCase):
         wizard = migrations.with_context(allowed_company_ids=self.env.company.ids).create({})
         wizard.action_try()
         self.assertEqual(wizard.line_ids.mapped("outcome"), ["left", "new", "left"])
-        self.assertIn("a company that you are not in", wizard.line_ids[0].detail)
+        self.assertIn("a company that is not selected", wizard.line_ids[0].detail)
         both = (self.env.company | other).ids
         wizard = migrations.with_context(allowed_company_ids=both).create({})
         wizard.action_try()
@@ -555,7 +555,8 @@ class TestMigrationOfConnection(MigrationCase):
         wizard = self.migrated()
         self.assertEqual(wizard.connection_found, "http://hub.example.com:8002")
         self.assertEqual(
-            wizard.line_ids.detail, "Test it in Settings: the hub may want other ones."
+            wizard.line_ids.detail,
+            "Test the connection in Settings: the hub may require another key or secret.",
         )
         secrets = {"api_key": OLD_KEY, "signing_secret": "segredo-de-assinatura"}
         self.assertEqual(self.taken(), ("http://hub.example.com:8002", secrets))
@@ -614,8 +615,8 @@ class TestMigrationOfConnection(MigrationCase):
         shipped = hashlib.sha256(b"veio-com-o-modulo").hexdigest()
         with patch.object(old_module, "_SHIPPED_SECRET", shipped):
             wizard = self.migrated()
-        self.assertIn("no API key but the one that everybody knows", wizard.line_ids.detail)
-        self.assertIn("no signing secret, or only one", wizard.line_ids.detail)
+        self.assertIn("no API key other than the default one", wizard.line_ids.detail)
+        self.assertIn("no signing secret other than the default one", wizard.line_ids.detail)
         self.assertEqual(self.taken(), ("http://hub.example.com", {}))
 
     def test_bad_address_is_told_and_shows_no_password(self):

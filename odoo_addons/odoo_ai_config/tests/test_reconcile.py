@@ -169,7 +169,7 @@ class TestReconcile(HubCase):
         self.new_channel(self.shop)
         self.settle()
         self.assertEqual((self.channel.sync_state, self.channel.mapping_version), ("done", 0))
-        self.assertIn("taken the place", self.channel.sync_message)
+        self.assertIn("has replaced this one", self.channel.sync_message)
 
     def test_faults_are_told_in_words_and_kept(self):
         self.hub.will_refuse(401, "invalid_api_key")

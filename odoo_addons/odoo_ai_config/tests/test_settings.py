@@ -134,7 +134,7 @@ class TestSettings(HubCase):
     def test_each_fault_is_told_in_words(self):
         faults = (
             (401, "invalid_api_key", "does not accept the API key"),
-            (401, "signature_missing", "wants signed messages"),
+            (401, "signature_missing", "requires signed messages"),
             (401, "signature_invalid", "does not accept the signature"),
             (401, "signature_timestamp", "clocks"),
             (404, "app_not_served", "--apps"),
@@ -158,7 +158,7 @@ class TestSettings(HubCase):
         self.hub.answers.append((200, b"<html>Welcome to nginx</html>"))
         self.assertIn("is not the hub", self.check()[1])
         self.hub.answers.append((301, b"", ("Location", "https://hub.example.com/ready")))
-        self.assertIn("leads on to another one (HTTP 301)", self.check()[1])
+        self.assertIn("redirects to another one (HTTP 301)", self.check()[1])
 
     def test_what_is_not_set_is_told(self):
         self.connection.api_key = False

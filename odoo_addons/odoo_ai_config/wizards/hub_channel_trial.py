@@ -21,16 +21,14 @@ class HubChannelTrial(models.TransientModel):
     chatwoot_inbox_id = fields.Integer(
         help="0 means all inboxes of the account without their own line."
     )
-    active = fields.Boolean(
-        default=True, help="Unticked, it is tried what switching the channel off would change."
-    )
+    active = fields.Boolean(default=True, help="Untick to simulate switching the channel off.")
     is_fallback = fields.Boolean(
         string="Fallback",
         help="This client takes messages that no channel claims, in accounts where it has a "
         "channel or nobody has.",
     )
     sequence = fields.Integer(
-        default=10, help="Of several fallbacks the one with the lowest number takes the message."
+        default=10, help="The fallback with the lowest sequence takes the message."
     )
     number_ids = fields.One2many(
         "ai.hub.channel.trial.number", "trial_id", string="Special Numbers"
@@ -131,16 +129,16 @@ class HubChannelTrial(models.TransientModel):
         for warning in answer["warnings"]:
             yield warning["message"]
         if answer["effects"]:
-            yield self.env._("These messages would go elsewhere than now:")
+            yield self.env._("These messages would go elsewhere:")
         elif answer["changed"]:
-            yield self.env._("The hub would take this, and every message would go where it goes.")
+            yield self.env._("The hub would accept this, and no message would go elsewhere.")
         elif not answer["refusal"] and not answer["warnings"]:
             yield self.env._(
-                "Nothing would change: the hub has it just so. Change something here, and ask "
-                "again."
+                "Nothing would change: the hub already has exactly this. Change something here, "
+                "and ask again."
             )
         if answer["truncated"]:
-            yield self.env._("There may be more than is told here.")
+            yield self.env._("There may be more than is shown here.")
 
     def _effect(self, effect):
         return {

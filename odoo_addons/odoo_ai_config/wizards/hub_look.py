@@ -191,13 +191,13 @@ class HubLookThing(models.TransientModel):
     """
 
     _name = "ai.hub.look.thing"
-    _description = "Thing at the Hub"
+    _description = "Item at the Hub"
 
     look_id = fields.Many2one("ai.hub.look", required=True, ondelete="cascade")
     name = fields.Char(string="What", readonly=True)
     version = fields.Integer(string="At the Hub", readonly=True)
     acknowledged = fields.Integer(
-        string="In Odoo", readonly=True, help="The version of which the hub told Odoo last."
+        string="In Odoo", readonly=True, help="The last version that the hub acknowledged to Odoo."
     )
     changed_at = fields.Datetime(string="Changed", readonly=True)
     author = fields.Char(
@@ -207,7 +207,7 @@ class HubLookThing(models.TransientModel):
         [
             ("equal", "In step"),
             ("later", "Changed by somebody else"),
-            ("differs", "Has another content"),
+            ("differs", "Has different content"),
             ("missing", "Lost by the hub"),
             ("deleted", "Deleted at the hub"),
             ("taken", "Another client's now"),

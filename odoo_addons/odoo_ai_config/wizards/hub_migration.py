@@ -47,8 +47,8 @@ class HubMigration(models.TransientModel):
     shown_digest = fields.Char(readonly=True)
     line_ids = fields.One2many("ai.hub.migration.line", "migration_id", readonly=True)
     new_count = fields.Integer(string="New", compute="_compute_counts")
-    known_count = fields.Integer(string="There already", compute="_compute_counts")
-    left_count = fields.Integer(string="Not taken", compute="_compute_counts")
+    known_count = fields.Integer(string="Existing", compute="_compute_counts")
+    left_count = fields.Integer(string="Not migrated", compute="_compute_counts")
 
     @api.depends("company_id")
     def _compute_found(self):
@@ -73,7 +73,7 @@ class HubMigration(models.TransientModel):
             missing = old.missing_columns(table)
             if missing:
                 yield self.env._(
-                    "These columns are not there and count as empty: %(names)s.",
+                    "These columns do not exist and count as empty: %(names)s.",
                     names=", ".join(missing),
                 )
 
@@ -98,7 +98,7 @@ class HubMigration(models.TransientModel):
         """
         self.ensure_one()
         if self.state not in ("tried", "changed"):
-            raise UserError(self.env._("Make a dry run first, and look at it."))
+            raise UserError(self.env._("Make a dry run first, and check the result."))
         lines, digest = self._rehearsed()
         if digest != self.shown_digest:
             return self._show("changed", lines, digest)
@@ -162,8 +162,8 @@ class HubMigrationLine(models.TransientModel):
     name = fields.Text(required=True, readonly=True)
     outcome = fields.Selection(
         [
-            ("new", "Will be made"),
-            ("made", "Made"),
+            ("new", "Will be created"),
+            ("made", "Created"),
             ("known", "Exists"),
             ("left", "Left out"),
         ],

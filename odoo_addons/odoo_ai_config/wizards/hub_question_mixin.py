@@ -29,7 +29,7 @@ class HubQuestionMixin(models.AbstractModel):
                 "key: odoo-ai-config keys create --name odoo --scope webhook --scope config:read"
             )
         if outcome.code == "route_not_found":
-            return None, self.env._("The hub at this URL is too old to be asked this.")
+            return None, self.env._("The hub at this URL is too old for this question.")
         return None, connection._explain(outcome)
 
     def _named(self, tenant, domain=None):
