@@ -32,6 +32,8 @@ def project(tmp_path: Path) -> Path:
     """
     folder = tmp_path / "project"
     shutil.copytree(ROOT / "scripts", folder / "scripts", ignore=shutil.ignore_patterns("__*"))
+    shutil.copytree(ROOT / "config-service", folder / "config-service", symlinks=True)
+    shutil.copy(ROOT / "main.py", folder)
     for script in (folder / "scripts").iterdir():
         script.chmod(0o644)
     (folder / ".venv").symlink_to(PROGRAM.parent.parent)
@@ -61,13 +63,13 @@ def made_executable(project: Path) -> None:
 
 
 @contextmanager
-def started(project: Path, script: str, **variables: str) -> Iterator[subprocess.Popen[str]]:
+def started(project: Path, *command: str, **variables: str) -> Iterator[subprocess.Popen[str]]:
     """
     A running script, with both of its outputs in one pipe.
     """
     made_executable(project)
     with subprocess.Popen(
-        [f"./scripts/{script}"],
+        command,
         cwd=project,
         env=environment(**variables),
         stdout=subprocess.PIPE,
@@ -132,8 +134,13 @@ def test_scripts_are_executable_as_they_are_checked_out() -> None:
             assert os.access(file, os.X_OK) == file.read_text().startswith("#!"), file
 
 
-def test_server_starts_keeps_its_logs_by_the_day_and_ends_with_ctrl_c(project: Path) -> None:
-    with started(project, "start_unified_server.py", SERVER_PORT="0") as server:
+@pytest.mark.parametrize(
+    "command", [["./scripts/start_unified_server.py"], [sys.executable, "main.py"]]
+)
+def test_server_starts_keeps_its_logs_by_the_day_and_ends_with_ctrl_c(
+    project: Path, command: list[str]
+) -> None:
+    with started(project, *command, SERVER_PORT="0") as server:
         assert READY.search(read_until(server, "escutando")) is not None
         # Before and after, in case the test runs at midnight.
         names = [f"{time.strftime('%Y%m%d')}_unified_server.log"]
@@ -147,23 +154,29 @@ def test_server_starts_keeps_its_logs_by_the_day_and_ends_with_ctrl_c(project: P
     assert any((project / "logs" / name).exists() for name in names)
     for name in ("webhook.log", "hub.log", "config_service.log"):
         assert (project / "logs" / name).exists()
+    # Where the replaced service kept it.
+    assert (project / "config-service" / "logs" / "config_service.log").exists()
 
 
-@pytest.mark.parametrize("script", ["start_unified_server.py", "start_ngrok_unified.py"])
+@pytest.mark.parametrize(
+    "script", ["scripts/start_unified_server.py", "scripts/start_ngrok_unified.py", "main.py"]
+)
 def test_script_asks_for_the_environment_that_it_needs(project: Path, script: str) -> None:
     (project / ".venv").unlink()
     stranger = project / "python3"
     stranger.symlink_to(Path(sys.executable).resolve())
-    finished = in_shell(project, f"./python3 scripts/{script}")
+    finished = in_shell(project, f"./python3 {script}")
     assert finished.returncode == 1
+    assert finished.stderr.count("\n") == 1
     assert "make run" in finished.stderr
     assert "Traceback" not in finished.stderr
 
 
-def test_script_takes_the_environment_that_it_runs_in(project: Path) -> None:
+@pytest.mark.parametrize("script", ["scripts/start_unified_server.py", "main.py"])
+def test_script_takes_the_environment_that_it_runs_in(project: Path, script: str) -> None:
     (project / ".venv").unlink()
     python = PROGRAM.with_name("python")
-    finished = in_shell(project, f"{python} scripts/start_unified_server.py --help")
+    finished = in_shell(project, f"{python} {script} --help")
     assert finished.stdout.startswith("Uso: odoo-ai-config serve")
 
 
@@ -172,7 +185,7 @@ def test_tunnel_tells_its_address_and_what_to_change_and_ends_with_ctrl_c(
 ) -> None:
     (project / ".env").write_text(f"NGROK_AUTH_TOKEN={TOKEN}\n")
     variables = tunnel_variables(project, hub.port)
-    with started(project, "start_ngrok_unified.py", **variables) as tunnel:
+    with started(project, "./scripts/start_ngrok_unified.py", **variables) as tunnel:
         shown = read_until(tunnel, "Ctrl+C")
         status, rest = interrupted(tunnel)
     assert status == 0
@@ -228,7 +241,7 @@ def test_tunnel_that_is_refused_says_what_to_do_and_never_the_token(
 
 def test_tunnel_that_does_not_come_about_ends_with_ctrl_c(project: Path, hub: HubProcess) -> None:
     variables = tunnel_variables(project, hub.port, NGROK_AUTHTOKEN=TOKEN, NGROK_FAILS="hang")
-    with started(project, "start_ngrok_unified.py", **variables) as tunnel:
+    with started(project, "./scripts/start_ngrok_unified.py", **variables) as tunnel:
         while not (project / "calls").exists():
             assert tunnel.poll() is None
             time.sleep(0.01)
