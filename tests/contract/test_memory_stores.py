@@ -14,6 +14,7 @@ from tests.contract.collection_store_contract import (
     CollectionStoreContract,
 )
 from tests.contract.config_store_contract import ConfigStoreContract
+from tests.contract.credentials_contract import CredentialsContract
 from tests.contract.failure_contract import FailureContract
 from tests.contract.memory_stores import stores_over
 from tests.contract.message_inbox_contract import MessageInboxContract
@@ -52,6 +53,9 @@ class InMemory(StoreContract):
 
 
 class TestMemoryConfigStore(InMemory, ConfigStoreContract): ...
+
+
+class TestMemoryCredentials(InMemory, CredentialsContract): ...
 
 
 class TestMemoryPruning(InMemory, PruneContract): ...

@@ -16,6 +16,7 @@ from tests.contract.collection_store_contract import (
     CollectionStoreContract,
 )
 from tests.contract.config_store_contract import ConfigStoreContract
+from tests.contract.credentials_contract import CredentialsContract
 from tests.contract.failure_contract import FailureContract
 from tests.contract.message_inbox_contract import MessageInboxContract
 from tests.contract.mongo_stores import stores_over
@@ -60,6 +61,9 @@ class InMongo(StoreContract):
 
 
 class TestMongoConfigStore(InMongo, ConfigStoreContract): ...
+
+
+class TestMongoCredentials(InMongo, CredentialsContract): ...
 
 
 class TestMongoPruning(InMongo, PruneContract): ...

@@ -16,6 +16,7 @@ from tests.contract.collection_store_contract import (
     CollectionStoreContract,
 )
 from tests.contract.config_store_contract import ConfigStoreContract
+from tests.contract.credentials_contract import CredentialsContract
 from tests.contract.failure_contract import FailureContract
 from tests.contract.message_inbox_contract import MessageInboxContract
 from tests.contract.prune_contract import PruneContract
@@ -58,6 +59,9 @@ class InSqlite(StoreContract):
 
 
 class TestSqliteConfigStore(InSqlite, ConfigStoreContract): ...
+
+
+class TestSqliteCredentials(InSqlite, CredentialsContract): ...
 
 
 class TestSqlitePruning(InSqlite, PruneContract): ...

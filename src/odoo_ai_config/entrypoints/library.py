@@ -247,6 +247,9 @@ class Hub:
         """
         Replace a document with YAML text, which has references instead of secrets.
 
+        A ``credentials`` document keeps values that it leaves out but another document names; the
+        outcome's ``notices`` tell which.
+
         *expected* is the version that the caller saw: 0 for no document, None for any.
 
         Raises:

@@ -9,13 +9,14 @@ from hypothesis import strategies as st
 from odoo_ai_config.domain.credentials.secrets import Fingerprint, SecretText
 from odoo_ai_config.domain.documents.document import AuthoredYaml, Document
 from odoo_ai_config.domain.documents.merging import (
+    GivenCredentials,
     config_after,
     credentials_after,
     fingerprints_in,
+    given_credentials,
     merge_patch,
     metadata_after,
     references_in,
-    split_credentials,
 )
 from odoo_ai_config.domain.documents.syncs import CompanyMetadataSync, CredentialsSync
 from odoo_ai_config.domain.identifiers import CredentialRef, TenantId
@@ -228,7 +229,8 @@ def test_sealed_values_of_other_references_stay(
 def test_credentials_document_can_be_written_back_as_it_is_shown(
     tenant: TenantId, sealed: dict[CredentialRef, Fingerprint]
 ) -> None:
-    assert split_credentials(credentials_after(None, tenant, sealed).body) == ({}, sealed)
+    written = credentials_after(None, tenant, sealed)
+    assert given_credentials(written.body) == GivenCredentials({}, sealed)
 
 
 @given(st.none() | documents(), company_metadata_syncs())

@@ -6,18 +6,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from itertools import islice
 
 from attrs import field, frozen
 
 from odoo_ai_config.application.credentials.sealing import Sealer, Sealing, sealed_values
 from odoo_ai_config.application.off_loop import cost_of, cost_of_yaml, run_off_loop
+from odoo_ai_config.application.ports.config_store import ConfigStore
 from odoo_ai_config.application.ports.yaml_codec import YamlCodec
 from odoo_ai_config.domain.credentials.plain_secrets import TakenOut, taken_out
 from odoo_ai_config.domain.credentials.secrets import Fingerprint, SecretText
 from odoo_ai_config.domain.documents.document import AuthoredYaml, Document
 from odoo_ai_config.domain.documents.merging import (
     credentials_after,
-    split_credentials,
+    given_credentials,
+    references_named_in,
     with_fingerprints,
 )
 from odoo_ai_config.domain.documents.revisions import Revision, content_of, successor
@@ -31,7 +34,7 @@ from odoo_ai_config.domain.identifiers import (
     TenantId,
 )
 from odoo_ai_config.domain.json_types import JsonObject, ReadOnlyJsonObject
-from odoo_ai_config.domain.outcomes import Notice
+from odoo_ai_config.domain.outcomes import MOST_NOTICES, Notice
 
 
 @frozen
@@ -60,14 +63,17 @@ class CredentialsWriter:
 
     async def replaced(
         self,
+        store: ConfigStore,
         owner: TenantArea,
         current: Document | None,
         body: ReadOnlyJsonObject,
         *,
         at: datetime,
-    ) -> tuple[Document, Sealing]:
+    ) -> SealedSettings:
         """
         The ``credentials`` document that *body* describes, with every plain value sealed.
+
+        A value that *body* leaves out stays if a document of *owner* names it.
 
         Raises:
             InvalidValueError: *body* is not references and values.
@@ -75,12 +81,15 @@ class CredentialsWriter:
             UnknownFingerprintError: It names a sealed value that the tenant does not have.
         """
         cost = cost_of(body)
-        plain, masked = await run_off_loop(lambda: split_credentials(body), cost=cost)
+        given = await run_off_loop(lambda: given_credentials(body), cost=cost)
         known = await sealed_values(current)
-        sealing = await self.sealer(owner, plain, known=known, at=at, named=masked)
-        marks = masked | sealing.fingerprints
+        kept = await _still_named(store, owner, given.left_out(known))
+        sealing = await self.sealer(owner, given.plain, known=known, at=at, named=given.sealed)
+        marks = {**kept, **given.sealed, **sealing.fingerprints}
         document = await run_off_loop(lambda: _naming(owner.tenant, known, marks), cost=cost)
-        return document, sealing
+        forgotten = islice(kept, MOST_NOTICES)
+        notices = tuple(Notice("kept_credential", f"credentials.{ref}") for ref in forgotten)
+        return SealedSettings(document, sealing=sealing, notices=notices)
 
     async def apart(
         self,
@@ -221,6 +230,20 @@ async def secrets_in(kind: DocumentKind, document: Document) -> TakenOut:
         InvalidValueError: As it says.
     """
     return await run_off_loop(lambda: taken_out(kind, document.body), cost=2 * cost_of(document))
+
+
+async def _still_named(
+    store: ConfigStore, owner: TenantArea, left_out: Mapping[CredentialRef, Fingerprint]
+) -> dict[CredentialRef, Fingerprint]:
+    # Those that a document names were probably forgotten.
+    if not left_out:
+        return {}
+    revisions = await store.documents(owner.tenant, owner.domain)
+    others = [revision.document for revision in revisions if revision.key.kind != CREDENTIALS]
+    named = await run_off_loop(
+        lambda: references_named_in(document.body for document in others), cost=cost_of(*others)
+    )
+    return {ref: mark for ref, mark in left_out.items() if str(ref) in named}
 
 
 def _naming(

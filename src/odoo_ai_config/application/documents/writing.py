@@ -10,7 +10,7 @@ from datetime import datetime
 from attrs import field, frozen
 
 from odoo_ai_config.application.commits import commit_once
-from odoo_ai_config.application.credentials.sealing import Sealing, sealed_values
+from odoo_ai_config.application.credentials.sealing import Sealing
 from odoo_ai_config.application.credentials.written import CredentialsWriter
 from odoo_ai_config.application.off_loop import cost_of, cost_of_yaml, run_off_loop
 from odoo_ai_config.application.ports.clock import Clock
@@ -21,7 +21,7 @@ from odoo_ai_config.domain.changes import Changeset, Claim
 from odoo_ai_config.domain.credentials.plain_secrets import require_all_open
 from odoo_ai_config.domain.crews import require_crews
 from odoo_ai_config.domain.documents.document import AuthoredYaml, Document
-from odoo_ai_config.domain.documents.merging import merge_patch
+from odoo_ai_config.domain.documents.merging import merge_patch, patched_credentials
 from odoo_ai_config.domain.documents.revisions import (
     Revision,
     content_of,
@@ -33,8 +33,8 @@ from odoo_ai_config.domain.documents.revisions import (
     version_of,
 )
 from odoo_ai_config.domain.errors import DocumentNotFoundError, RevisionNotFoundError
-from odoo_ai_config.domain.identifiers import CREDENTIALS, CREWS, CredentialRef, DocumentKey
-from odoo_ai_config.domain.json_types import JsonObject
+from odoo_ai_config.domain.identifiers import CREDENTIALS, CREWS, DocumentKey
+from odoo_ai_config.domain.json_types import JsonObject, ReadOnlyJsonObject
 from odoo_ai_config.domain.outcomes import Notice, Outcome, WriteKind
 
 
@@ -160,6 +160,20 @@ async def _apart(
     )
 
 
+async def _credentials(
+    use_case: PublishDocument | PatchDocument | RollBackDocument,
+    request: DocumentWrite,
+    current: Revision | None,
+    body: ReadOnlyJsonObject,
+    at: datetime,
+) -> Decision:
+    sealed = await use_case.credentials.replaced(
+        use_case.store, request.key.owner, content_of(current), body, at=at
+    )
+    revision = successor(current, request.key, sealed.document, author=request.caller.id, at=at)
+    return Decision(revision, sealed.sealing, notices=sealed.notices)
+
+
 async def _require_well_formed(revision: Revision | None) -> None:
     if revision is not None and revision.key.kind == CREWS and not revision.deleted:
         owner, document = revision.key.owner, revision.document
@@ -191,14 +205,10 @@ class PublishDocument:
         body = await run_off_loop(lambda: self.yaml.parse(text), cost=cost_of_yaml(text))
 
         async def decide(current: Revision | None, now: datetime) -> Decision:
-            author = request.caller.id
             if request.key.kind == CREDENTIALS:
-                document, sealing = await self.credentials.replaced(
-                    request.key.owner, content_of(current), body, at=now
-                )
-                revision = successor(current, request.key, document, author=author, at=now)
-                return Decision(revision, sealing)
+                return await _credentials(self, request, current, body, now)
             document = await run_off_loop(lambda: _written(body, text), cost=len(text))
+            author = request.caller.id
             return Decision(successor(current, request.key, document, author=author, at=now))
 
         return await write_document(self.store, self.clock, request, decide, self.credentials)
@@ -231,17 +241,13 @@ class PatchDocument:
 
         async def decide(current: Revision | None, now: datetime) -> Decision:
             before = living(current)
-            author = request.caller.id
             present = before.document
             cost = cost_of(present, patch)
             if request.key.kind == CREDENTIALS:
-                body = await run_off_loop(lambda: merge_patch(present.body, patch), cost=cost)
-                document, sealing = await self.credentials.replaced(
-                    request.key.owner, present, body, at=now
-                )
-                revision = successor(before, request.key, document, author=author, at=now)
-                return Decision(revision, sealing)
+                body = await run_off_loop(lambda: patched_credentials(present, patch), cost=cost)
+                return await _credentials(self, request, before, body, now)
             document = await run_off_loop(lambda: _patched(present, patch), cost=cost)
+            author = request.caller.id
             return Decision(successor(before, request.key, document, author=author, at=now))
 
         return await write_document(self.store, self.clock, request, decide, self.credentials)
@@ -278,18 +284,9 @@ class RollBackDocument:
             target = await self.store.revision(request.key, version)
             if target is None or target.deleted:
                 raise RevisionNotFoundError
-            revision = rolled_back(current, target, author=request.caller.id, at=now)
-            if request.key.kind != CREDENTIALS:
-                return Decision(revision)
-            marks = await sealed_values(target.document)
-            sealing = await self.credentials.sealer(
-                request.key.owner,
-                {},
-                known=await sealed_values(content_of(current)),
-                at=now,
-                named={CredentialRef(ref): mark for ref, mark in marks.items()},
-            )
-            return Decision(revision, sealing)
+            if request.key.kind == CREDENTIALS:
+                return await _credentials(self, request, current, target.document.body, now)
+            return Decision(rolled_back(current, target, author=request.caller.id, at=now))
 
         return await write_document(self.store, self.clock, request, decide, self.credentials)
 

@@ -4,7 +4,7 @@ Merging an event or a patch into a document, without losing what others wrote.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Final
 
@@ -25,8 +25,8 @@ from odoo_ai_config.domain.json_types import (
     shown_place,
 )
 
-# The replaced service wrote this for an empty field of Odoo.
-_EMPTY: Final = f"{OLD_MARK}False"
+# The replaced service wrote these for an empty field of Odoo.
+_EMPTY: Final = frozenset({OLD_MARK, f"{OLD_MARK}False"})
 
 
 def merge_patch(target: ReadOnlyJsonObject, patch: ReadOnlyJsonObject) -> JsonObject:
@@ -226,14 +226,35 @@ def with_fingerprints(tenant: TenantId, fingerprints: dict[str, Fingerprint]) ->
     return Document.of({"account_id": str(tenant), "credentials": sealed})
 
 
-def split_credentials(
-    body: ReadOnlyJsonObject,
-) -> tuple[dict[CredentialRef, SecretText], dict[CredentialRef, Fingerprint]]:
+@frozen
+class GivenCredentials:
     """
-    The plain and the sealed values of a credentials document that somebody wrote.
+    What a credentials document that somebody wrote says.
 
-    The replaced service put ``ENC:`` before values that it did not encrypt; the mark is dropped.
-    Empty values (``false``, ``null``, ``""``) count as absent.
+    Args:
+        plain: The values that it gives.
+        sealed: The values that it names by their fingerprints.
+        removed: The references that it removes.
+    """
+
+    plain: Mapping[CredentialRef, SecretText]
+    sealed: Mapping[CredentialRef, Fingerprint]
+    removed: frozenset[str] = frozenset()
+
+    def left_out(self, known: Mapping[str, Fingerprint]) -> dict[CredentialRef, Fingerprint]:
+        """
+        The values of *known* about which it says nothing.
+        """
+        said = {*map(str, self.plain), *map(str, self.sealed), *self.removed}
+        return {CredentialRef(ref): mark for ref, mark in known.items() if ref not in said}
+
+
+def given_credentials(body: ReadOnlyJsonObject) -> GivenCredentials:
+    """
+    What the credentials document *body*, which somebody wrote, says.
+
+    ``null``, ``false`` and ``""`` remove a reference. The replaced service put ``ENC:`` before
+    values that it did not encrypt; the mark is dropped, and says nothing if it stands alone.
 
     Raises:
         InvalidValueError: It has other members than ``account_id`` and ``credentials``, or the
@@ -247,20 +268,37 @@ def split_credentials(
         raise InvalidValueError("credentials", "credentials")
     plain: dict[CredentialRef, SecretText] = {}
     sealed: dict[CredentialRef, Fingerprint] = {}
+    removed = set()
     for name, value in values.items():
-        if value is None or value is False or value == _EMPTY:
+        if value is None or value is False or value == "":
+            removed.add(name)
             continue
         if not isinstance(value, str):
             raise InvalidValueError("credentials", "credentials")
+        if value in _EMPTY:
+            continue
         ref = CredentialRef(name)
         require_open(value, f"credentials.{name}")
         mark = Fingerprint.from_mask(value)
-        text = value.removeprefix(OLD_MARK)
-        if mark is not None:
+        if mark is None:
+            plain[ref] = SecretText(value.removeprefix(OLD_MARK))
+        else:
             sealed[ref] = mark
-        elif text:
-            plain[ref] = SecretText(text)
-    return plain, sealed
+    return GivenCredentials(plain, sealed, frozenset(removed))
+
+
+def patched_credentials(current: Document, patch: ReadOnlyJsonObject) -> JsonObject:
+    """
+    The credentials document *current* after *patch*, with the members that the patch removes.
+
+    These are ``null``: `given_credentials` must tell them from those that are left out.
+    """
+    body = merge_patch(current.body, patch)
+    told = patch.get("credentials")
+    if isinstance(told, dict):
+        masks: JsonObject = {ref: mark.mask for ref, mark in fingerprints_in(current).items()}
+        body["credentials"] = masks | told
+    return body
 
 
 def fingerprints_in(document: Document | None) -> dict[str, Fingerprint]:
@@ -289,6 +327,16 @@ def references_in(config: ReadOnlyJsonObject) -> tuple[NamedReference, ...]:
     found: list[NamedReference] = []
     _gather_references(config.get("integrations"), ("integrations",), found)
     return tuple(found)
+
+
+def references_named_in(bodies: Iterable[ReadOnlyJsonObject]) -> frozenset[str]:
+    """
+    The text of every ``*_ref`` in *bodies*, wherever it is.
+    """
+    found: list[NamedReference] = []
+    for body in bodies:
+        _gather_references(dict(body), (), found)
+    return frozenset(reference.ref for reference in found)
 
 
 def _gather_references(value: Json, at: Place, found: list[NamedReference]) -> None:

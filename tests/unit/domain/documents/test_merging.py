@@ -7,14 +7,16 @@ import pytest
 from odoo_ai_config.domain.credentials.secrets import Fingerprint, SecretText
 from odoo_ai_config.domain.documents.document import AuthoredYaml, Document
 from odoo_ai_config.domain.documents.merging import (
+    GivenCredentials,
     NamedReference,
     config_after,
     credentials_after,
     fingerprints_in,
+    given_credentials,
     merge_patch,
     metadata_after,
     references_in,
-    split_credentials,
+    references_named_in,
     with_fingerprints,
 )
 from odoo_ai_config.domain.documents.syncs import (
@@ -283,7 +285,7 @@ def test_only_masks_are_taken_for_fingerprints() -> None:
 
 
 def test_written_credentials_are_split_into_plain_and_sealed() -> None:
-    plain, sealed = split_credentials(
+    given = given_credentials(
         {
             "account_id": "account_1",
             "credentials": {
@@ -298,16 +300,20 @@ def test_written_credentials_are_split_into_plain_and_sealed() -> None:
             },
         }
     )
-    assert plain == {
-        CredentialRef("a"): SecretText("plain"),
-        CredentialRef("b"): SecretText("marked"),
+    assert given == GivenCredentials(
+        {CredentialRef("a"): SecretText("plain"), CredentialRef("b"): SecretText("marked")},
+        {CredentialRef("c"): ONE},
+        frozenset("def"),
+    )
+    assert given.left_out({"a": ONE, "c": ONE, "d": ONE, "g": ONE, "z": ONE}) == {
+        CredentialRef("g"): ONE,
+        CredentialRef("z"): ONE,
     }
-    assert sealed == {CredentialRef("c"): ONE}
 
 
 @pytest.mark.parametrize("body", [{}, {"credentials": None}, {"credentials": {}}])
 def test_credentials_may_be_absent(body: JsonObject) -> None:
-    assert split_credentials(body) == ({}, {})
+    assert given_credentials(body) == GivenCredentials({}, {})
 
 
 @pytest.mark.parametrize(
@@ -323,7 +329,7 @@ def test_credentials_may_be_absent(body: JsonObject) -> None:
 )
 def test_anything_else_in_credentials_is_refused_without_repeating_it(body: JsonObject) -> None:
     with pytest.raises(InvalidValueError) as caught:
-        split_credentials(body)
+        given_credentials(body)
     assert "canary" not in str(caught.value)
 
 
@@ -343,6 +349,15 @@ def test_references_are_found_wherever_they_are() -> None:
         NamedReference(("integrations", "nested_ref", "inner_ref"), "c"),
     )
     assert references_in(config)[1].path == "integrations.list[0].token_ref"
+
+
+def test_every_reference_of_a_document_is_a_name() -> None:
+    body: JsonObject = {
+        "credential_ref": "outside",
+        "crews": {"a": {"secret_ref": "b", "url": "c"}},
+        "list": [{"token_ref": "d"}, {"empty_ref": "", "number_ref": 5}],
+    }
+    assert references_named_in([body, {"secret_ref": "e"}]) == {"outside", "b", "d", "e"}
 
 
 @pytest.mark.parametrize("integrations", [None, "text", []])

@@ -23,6 +23,7 @@ class NoticeCode(StrEnum):
     MISSING_CREDENTIAL = auto()
     UNSEALED_SECRET = auto()
     CHANNEL_OF_ANOTHER_TENANT = auto()
+    KEPT_CREDENTIAL = auto()
 
 
 NOTICES: Final[Mapping[str, Text]] = {
@@ -37,6 +38,10 @@ NOTICES: Final[Mapping[str, Text]] = {
     NoticeCode.CHANNEL_OF_ANOTHER_TENANT: Text(
         "o canal agora pertence a outro cliente e não foi alterado",
         "the channel now belongs to another tenant and was not changed",
+    ),
+    NoticeCode.KEPT_CREDENTIAL: Text(
+        "um documento ainda cita esta credencial, e ela foi mantida; para removê-la, envie null",
+        "a document still names this credential, so it was kept; send null to remove it",
     ),
 }
 

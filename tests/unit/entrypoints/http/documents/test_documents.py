@@ -343,6 +343,28 @@ async def test_published_credentials_are_sealed(web: WebHub) -> None:
     assert (await again.json())["changed"] is False
 
 
+async def test_credentials_that_a_post_forgets_stay_and_the_answer_names_them(
+    web: WebHub,
+) -> None:
+    path = "/configs/acme/retail/credentials"
+    await publish(
+        web,
+        "integrations: {mcp: {config: {credential_ref: tok}}}\n",
+        "/configs/acme/retail/config",
+    )
+    await publish(web, "credentials: {tok: senha, unnamed: x}\n", path)
+
+    answer = await (await publish(web, "credentials: {crew_secret: whsec_x}\n", path)).json()
+
+    assert [*answer["json_data"]["credentials"]] == ["tok", "crew_secret"]
+    assert [(w["code"], w["field"]) for w in answer["warnings"]] == [
+        ("kept_credential", "credentials.tok")
+    ]
+    assert "para removê-la, envie null" in answer["warnings"][0]["message"]
+    removed = await (await web.patch(path, {"credentials": {"tok": None}})).json()
+    assert ([*removed["json_data"]["credentials"]], removed["warnings"]) == (["crew_secret"], [])
+
+
 async def test_writer_without_the_right_to_read_gets_no_content_back(web: WebHub) -> None:
     await publish(web)
     writer = web.with_key(await web.new_key(Scope.CONFIG_WRITE))
