@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, TypeAlias
 
-from attrs import Factory, define, field
+from attrs import Factory, define, field, frozen
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.events import (
@@ -45,17 +45,41 @@ _BOOLEANS = {
     **dict.fromkeys(("true", "True", "TRUE"), True),
     **dict.fromkeys(("false", "False", "FALSE"), False),
 }
-_INTEGERS_BY_BASE = {
-    10: re.compile(r"([-+]?[0-9]+)"),
-    8: re.compile(r"0o([0-7]+)"),
-    16: re.compile(r"0x([0-9a-fA-F]+)"),
-}
-_FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
+
+
+@frozen
+class Numbers:
+    """
+    Which unquoted scalars are numbers; *integers* are by their base.
+    """
+
+    integers: dict[int, re.Pattern[str]]
+    floats: re.Pattern[str]
+
+
+# The core schema of YAML 1.2, which includes the numbers of JSON.
+_CORE = Numbers(
+    {
+        10: re.compile(r"([-+]?[0-9]+)"),
+        8: re.compile(r"0o([0-7]+)"),
+        16: re.compile(r"0x([0-9a-fA-F]+)"),
+    },
+    re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?"),
+)
+# Those of them that PyYAML calls numbers, too. It writes the others, such as 12E5, 0o17 and 089,
+# unquoted if they are texts: https://github.com/yaml/pyyaml/blob/6.0.2/lib/yaml/resolver.py
+_COMMON = Numbers(
+    {
+        10: re.compile(r"([-+]?(?:[1-9][0-9]*|0[0-7]*))"),
+        16: _CORE.integers[16],
+    },
+    re.compile(r"(?:[-+]?[0-9]+\.[0-9]*|\.[0-9]+)(?:[eE][-+][0-9]+)?"),
+)
 _NOT_FINITE = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
 _TIMESTAMP = re.compile(
     r"([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})(?:[Tt]|[ \t]+)"
     r"([0-9]{1,2}):([0-9]{2}):([0-9]{2}(?:\.[0-9]*)?)"
-    r"(?:[ \t]*(Z|[-+][0-9]{1,2}(?::?[0-9]{2})?))?"
+    r"(?:[ \t]*(Z|[-+][0-9]{1,2}(?::[0-9]{2})?))?"
 )
 
 _TAG = "tag:yaml.org,2002:"
@@ -221,9 +245,11 @@ def resolved(node: Node) -> Node:
     return node.target if isinstance(node, Alias) else node
 
 
-def resolve_plain(text: str) -> JsonScalar:
+def resolve_plain(text: str, numbers: Numbers = _COMMON) -> JsonScalar:
     """
-    The value of an unquoted scalar in the core schema of YAML 1.2.
+    The value of an unquoted scalar.
+
+    It is a number if YAML 1.1 and 1.2 call it one, and has the value that it has in 1.2.
 
     Raises:
         ValueError: It is a number that JSON or 64 bits cannot hold.
@@ -232,18 +258,18 @@ def resolve_plain(text: str) -> JsonScalar:
         return None
     if text in _BOOLEANS:
         return _BOOLEANS[text]
-    number = _number(text)
+    number = _number(text, numbers)
     return _iso(text) if number is None else number
 
 
-def _number(text: str) -> int | float | None:
-    for base, pattern in _INTEGERS_BY_BASE.items():
+def _number(text: str, numbers: Numbers) -> int | float | None:
+    for base, pattern in numbers.integers.items():
         if match := pattern.fullmatch(text):
             integer = int(match[1], base)
             if integer not in INTEGERS:
                 raise ValueError("integer beyond 64 bits")
             return integer
-    if _FLOAT.fullmatch(text):
+    if numbers.floats.fullmatch(text):
         number = float(text)
         if math.isinf(number):
             raise ValueError("float overflow")
@@ -262,10 +288,8 @@ def _iso(text: str) -> str:
         return text
     year, month, day, hour, minute, second, zone = match.groups(default="")
     if zone not in {"", "Z"}:
-        hours, minutes = zone[1:].replace(":", "")[:-2], zone[-2:]
-        if ":" not in zone and len(zone) <= len("+hh"):
-            hours, minutes = zone[1:], "00"
-        zone = f"{zone[0]}{hours:0>2}:{minutes}"
+        hours, _, minutes = zone[1:].partition(":")
+        zone = f"{zone[0]}{hours:0>2}:{minutes or '00'}"
     return f"{year}-{month:0>2}-{day:0>2}T{hour:0>2}:{minute}:{second.rstrip('.')}{zone}"
 
 
@@ -293,6 +317,7 @@ class _Reader:
     def __init__(self, text: str, max_length: int) -> None:
         self._text = text
         self._events = _events(text)
+        self._numbers = _CORE if _is_json(text) else _COMMON
         self._anchors: dict[str, Node | None] = {}
         # Aliases may add the length of the longest text.
         self._weight_left = max_length
@@ -317,7 +342,7 @@ class _Reader:
             # Known, but incomplete: a node that contains itself is refused.
             self._anchors[anchor] = None
         if isinstance(event, ScalarEvent):
-            node: Node = _scalar(event)
+            node: Node = _scalar(event, self._numbers)
         elif depth == MAX_DEPTH:
             raise _refusal(event)
         elif isinstance(event, MappingStartEvent):
@@ -381,6 +406,17 @@ class _Reader:
         value.start = value.end = colon.end() if colon else key_node.end
 
 
+def _is_json(text: str) -> bool:
+    # Programs write numbers such as 1e+20 there.
+    if not text.lstrip().startswith("{"):
+        return False
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
 def _place(event: _Event) -> tuple[int, int, int, int, str | None]:
     start = event.start_mark
     anchor = None if isinstance(event, AliasEvent) else event.anchor
@@ -402,13 +438,13 @@ def _close(node: Collection, end_event: _Event) -> None:
         node.end = parts[-1].end
 
 
-def _scalar(event: _Event) -> Scalar:
+def _scalar(event: _Event, numbers: Numbers) -> Scalar:
     tag = None if event.tag is None else str(event.tag)
     try:
         text = _sound_text(event.value)
         value: JsonScalar
         if tag is None:
-            value = resolve_plain(text) if event.style is None else text
+            value = resolve_plain(text, numbers) if event.style is None else text
         elif tag in _TEXT_TAGS:
             value = _iso(text) if tag.endswith("timestamp") else text
         else:
@@ -419,7 +455,7 @@ def _scalar(event: _Event) -> Scalar:
 
 
 def _tagged(text: str, expected: type | None) -> JsonScalar:
-    value = resolve_plain(text)
+    value = resolve_plain(text, _CORE)
     if expected is float and type(value) is int:
         return float(value)
     if type(value) is not expected:

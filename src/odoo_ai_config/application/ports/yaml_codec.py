@@ -27,9 +27,10 @@ class YamlCodec(Protocol):
         """
         Read one document.
 
-        ``18:00``, ``yes`` and ``on`` are text, and so are dates, in ISO form. Keys become text
-        (``1`` is ``"1"``, ``true`` is ``"true"``). A document that is no mapping becomes
-        ``{"data": ...}``, an empty one ``{}``.
+        ``18:00``, ``yes`` and ``on`` are text, and so are dates, in ISO form. What only one of
+        YAML 1.1 and 1.2 calls a number is text (``12E5``, ``0o17``, ``089``, ``1_000``), except
+        in a text that is JSON. Keys become text (``1`` is ``"1"``, ``true`` is ``"true"``). A
+        document that is no mapping becomes ``{"data": ...}``, an empty one ``{}``.
 
         Raises:
             InvalidYamlError: The text is not YAML, is too long or too deep, repeats a key, expands
@@ -41,7 +42,7 @@ class YamlCodec(Protocol):
         """
         Write *body* for people, in its own key order.
 
-        ``parse(render(body)) == body``, and readers of YAML 1.1 read the same texts.
+        ``parse(render(body)) == body``, and readers of YAML 1.1 and of 1.2 read the same.
 
         Raises:
             InvalidYamlError: *body* is nested too deep.
