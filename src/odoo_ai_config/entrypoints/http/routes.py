@@ -96,7 +96,8 @@ def add_routes(
         for path, methods in final.items():
             pattern = path.removesuffix("/").replace(*_NO_MESSAGE)
             resource = router.add_resource(form.format(pattern) or "/")
-            for method, handler in methods.items():
+            # A refusal of every method comes after the methods that are served.
+            for method, handler in sorted(methods.items(), key=lambda entry: entry[0] == "*"):
                 resource.add_route(method, handler, expect_handler=expect_continue)
     # A path may contain line breaks.
     nowhere = router.add_resource("/{path:(?s:.*)}")
@@ -108,7 +109,7 @@ def _served(
     group: RouteGroup, apps: frozenset[App], let_in: Callable[[KeyedHandler], Handler]
 ) -> Iterator[tuple[str, str, Handler]]:
     for operation, handler in group.served:
-        if group.app is None or group.app in apps:
+        if operation.is_served(apps):
             guarded = _guarded(operation.access, handler, let_in)
             yield operation.path, operation.method, guarded
             if operation.method == "GET":

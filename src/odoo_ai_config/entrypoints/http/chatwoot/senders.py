@@ -23,7 +23,11 @@ from odoo_ai_config.domain.credentials.signing import SigningKey
 from odoo_ai_config.domain.errors import InvalidApiKeyError
 from odoo_ai_config.domain.identifiers import ChatwootId
 from odoo_ai_config.entrypoints.http.platform.app_keys import LIMITS, OPTIONS, SERVICES
-from odoo_ai_config.entrypoints.http.platform.authentication import holder_of, require_signature
+from odoo_ai_config.entrypoints.http.platform.authentication import (
+    holder_of,
+    key_in,
+    require_signature,
+)
 from odoo_ai_config.entrypoints.http.platform.errors import (
     RateLimitedError,
     SignatureError,
@@ -47,7 +51,6 @@ CHATWOOT: Final = ApiKey(
     created_at=datetime(1970, 1, 1, tzinfo=UTC),
 )
 _SIGNATURE: Final = istr("X-Chatwoot-Signature")
-_KEY: Final = istr("X-API-Key")
 # The signed headers that identify a request, by scheme.
 _NAMED_BY: Final = {
     SignatureScheme.STANDARD_WEBHOOKS: istr("webhook-id"),
@@ -57,7 +60,7 @@ _NAMED_BY: Final = {
 _MOST_TRIED: Final = 32
 _MOST_HASHED: Final = 4 * 1024 * 1024
 # Paths that end like this have no token.
-_PLAIN: Final = frozenset({"chatwoot", "webhook"})
+_PLAIN: Final = frozenset({"chatwoot", "webhook", "odoo-webhook"})
 
 # An account with its secrets; None stands for all accounts.
 Candidate: TypeAlias = tuple[ChatwootId | None, ChatwootAccess]
@@ -95,7 +98,7 @@ def require_credential(request: web.Request) -> None:
     Raises:
         SignatureMissingError: It has neither a signature nor a token nor a key.
     """
-    given = request.headers.get(_SIGNATURE) or request.headers.get(_KEY)
+    given = request.headers.get(_SIGNATURE) or key_in(request)
     if not given and _token_in(request) is None:
         raise SignatureMissingError
 
@@ -160,7 +163,7 @@ async def _vouched(
         for owner, access in candidates:
             if _is_among(token, access.webhook_tokens):
                 return Sender(CHATWOOT, owner)
-    key = request.headers.get(_KEY)
+    key = key_in(request)
     if key:
         caller = await holder_of(key, app[SERVICES].authenticate, app[LIMITS], throttled=throttled)
         caller.require(Scope.WEBHOOK)

@@ -77,7 +77,7 @@ def _syncing(
     shape: LegacyShape,
     answer: Callable[..., object],
     data: Callable[..., object],
-    tell: Callable[[LegacyPush, Outcome], Mapping[str, int]],
+    tell: Callable[[LegacyPush, Outcome], Mapping[str, object]],
 ) -> PushHandler:
     async def sync(request: web.Request, caller: ApiKey, raw: bytes) -> web.Response:
         tenant, push, claim = await taken_in(
@@ -85,7 +85,7 @@ def _syncing(
         )
         key = CollectionKey(tenant, shape.name)
         outcome = await pushed(request, key, push.sync, caller, claim)
-        top = {**tell(push, outcome), **_STORED}
+        top: dict[str, Any] = {**tell(push, outcome), **_STORED}
         told = data(**pushed_fields(outcome), hidden=push.hidden, **top)
         return _enveloped(request, outcome, answer, told, top)
 
@@ -101,11 +101,10 @@ def _rules_told(push: LegacyPush, outcome: Outcome) -> Mapping[str, int]:
     }
 
 
-def _documents_told(push: LegacyPush, outcome: Outcome) -> Mapping[str, int]:
-    synced = len(push.sync.items)
+def _documents_told(push: LegacyPush, outcome: Outcome) -> Mapping[str, object]:
     return {
-        "synced_docs": synced,
-        "vectorized_rules": synced,
+        "synced_docs": [item.id for item in push.sync.items],
+        "vectorized_rules": len(push.sync.items),
         "removed_docs": _removed(outcome),
     }
 
@@ -245,6 +244,7 @@ for _path, (_module_push, _identity) in _MODULES.items():
     _module_push.at(f"{_API}/{_path}", _identity)
     # Some versions spell the module's name with underscores.
     _module_push.at(f"{_API}/{_module.replace('-', '_')}/{_what}", f"{_identity}Underscored")
+_DOCUMENTS.at("/tools/sync_support_documents", "syncSupportDocumentsAsTool")
 _PRODUCTS.at(f"{_API}/products/sync-batch", "syncProducts")
 _Push("Push fields of one product", payloads.PRODUCT_PUSH, ProductPushed, _sync_product).at(
     f"{_API}/products/{{id}}/sync", "syncProduct"

@@ -99,10 +99,11 @@ class RulesPushed(Stored, RulesTold, Envelope[RulesPushedData]):
 @answer
 class DocumentsTold:
     """
-    The numbers of support documents.
+    The stored support documents, and the numbers of them.
     """
 
-    synced_docs: Kept
+    # The modules loop over it, and mark each document as synchronised.
+    synced_docs: Annotated[list[ItemIdText], Meta(description="The ids of the stored documents.")]
     vectorized_rules: Kept
     removed_docs: Count
 

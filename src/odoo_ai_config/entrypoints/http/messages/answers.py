@@ -30,7 +30,7 @@ from odoo_ai_config.entrypoints.http.messages.handlers import (
 )
 from odoo_ai_config.entrypoints.http.messages.schemas import CREW_ANSWER, MessageReceipt
 from odoo_ai_config.entrypoints.http.platform.app_keys import LIMITS, OPTIONS, SERVICES
-from odoo_ai_config.entrypoints.http.platform.authentication import keyed, shows_key
+from odoo_ai_config.entrypoints.http.platform.authentication import key_in, keyed
 from odoo_ai_config.entrypoints.http.platform.bodies import read_body, read_json, require_json
 from odoo_ai_config.entrypoints.http.platform.errors import (
     BodyTooLargeError,
@@ -101,7 +101,7 @@ async def answer_message(request: web.Request) -> web.StreamResponse:
     """
     if _SIGNATURE in request.headers:
         return await _answer_signed(request)
-    if not shows_key(request):
+    if key_in(request) is None:
         raise SignatureMissingError
     return await keyed(_answer_keyed, app=request.app)(request)
 

@@ -35,7 +35,7 @@ from odoo_ai_config.entrypoints.http.odoo_events.payloads import (
 )
 from odoo_ai_config.entrypoints.http.odoo_events.schemas import EVENT_BODY, EventAccepted
 from odoo_ai_config.entrypoints.http.platform.app_keys import EVENT, LOG, METRICS, SERVICES
-from odoo_ai_config.entrypoints.http.platform.authentication import pushed_body
+from odoo_ai_config.entrypoints.http.platform.authentication import keyed, pushed_body
 from odoo_ai_config.entrypoints.http.platform.bodies import read_json
 from odoo_ai_config.entrypoints.http.platform.errors import (
     IncompleteDataError,
@@ -66,30 +66,32 @@ _READERS: Final[Mapping[WriteKind, Callable[[JsonObject], _Event]]] = {
 
 
 ROUTES: Final = RouteGroup("events", App.CONFIG, "odoo-webhook")
+_PATH: Final = "/odoo-webhook"
+REFUSALS: Final = (
+    *COMMIT,
+    *VAULT,
+    UnknownEventError,
+    IncompleteDataError,
+    TokenMissingError,
+    InvalidYamlError,
+    TenantForbiddenError,
+    EncryptedValueError,
+    *MAPPING_REFUSALS,
+    UnknownFingerprintError,
+)
 
 
 @Operation(
     ROUTES,
     "POST",
-    "/odoo-webhook",
+    _PATH,
     scope=Scope.WEBHOOK,
     # It reads the body itself, to log and count refusals.
     access=Access.KEYED,
     body=EVENT_BODY,
     idempotent=True,
     answer=EventAccepted,
-    refusals=(
-        *COMMIT,
-        *VAULT,
-        UnknownEventError,
-        IncompleteDataError,
-        TokenMissingError,
-        InvalidYamlError,
-        TenantForbiddenError,
-        EncryptedValueError,
-        *MAPPING_REFUSALS,
-        UnknownFingerprintError,
-    ),
+    refusals=REFUSALS,
 )
 async def receive_event(request: web.Request, caller: ApiKey) -> web.Response:
     """
@@ -98,14 +100,31 @@ async def receive_event(request: web.Request, caller: ApiKey) -> web.Response:
     `event_type` names the event, or else `event`, or else the object in the body, or else
     `source`. The answer is sent when the commit is durable.
     """
-    app, raw, outcome = request.app, b"", None
+    return await _received(request, caller, None)
+
+
+async def receive_misaddressed(request: web.Request, raw: bytes) -> web.StreamResponse:
+    """
+    Receive the event *raw* that Odoo sent to another address, as at its own.
+    """
+    bind_contextvars(area=ROUTES.area)
+
+    async def receive(request: web.Request, caller: ApiKey) -> web.Response:
+        return await _received(request, caller, raw)
+
+    return await keyed(receive, app=request.app)(request)
+
+
+async def _received(request: web.Request, caller: ApiKey, read: bytes | None) -> web.Response:
+    app, raw, outcome = request.app, read or b"", None
     metrics = app[METRICS]
     try:
-        raw = await pushed_body(request, caller)
+        raw = await pushed_body(request, caller, read)
         body = await read_json(request, raw, dict)
         event = request[EVENT] = event_of(body)
-        read = await run_off_loop(lambda: _READERS[event](body), cost=len(raw))
-        outcome = await _taken_in(app[SERVICES], read, caller, claim_of(request, caller, raw))
+        said = await run_off_loop(lambda: _READERS[event](body), cost=len(raw))
+        claim = claim_of(request, caller, raw, path=_PATH)
+        outcome = await _taken_in(app[SERVICES], said, caller, claim)
     except CodedError as error:
         metrics.event(_name_of(request), "refused", error.code)
         raise

@@ -60,6 +60,8 @@ _BY_SOURCE: Final = {
     "credentials": WriteKind.CREDENTIALS,
     "channel_mapping": WriteKind.MAPPING,
 }
+# What Odoo's own webhook action always sends.
+_AUTOMATION_RULE: Final = frozenset({"_action", "_model"})
 _CHANNEL_IDS: Final = ("chatwoot_account_id", "chatwoot_inbox_id")
 _SOCIAL: Final = ("facebook", "instagram", "mercado_livre")
 
@@ -74,19 +76,44 @@ def event_of(body: JsonObject) -> WriteKind:
     named = body.get("event_type")
     if not is_absent(named):
         return _known(_BY_NAME, named)
-    event = body.get("event")
-    if isinstance(event, str) and event in _BY_NAME:
-        return _BY_NAME[event]
+    kind = _kind(_BY_NAME, body.get("event"))
+    if kind is not None:
+        return kind
     for name, kind in _BY_OBJECT.items():
         if not is_absent(body.get(name)):
             return kind
     return _known(_BY_SOURCE, body.get("source"))
 
 
+def sent_by_odoo(body: JsonObject) -> bool:
+    """
+    Whether *body*, at another sender's address, is an event of Odoo, perhaps an unknown one.
+
+    The other sender names its events in ``event``, too. If that is no name of the hub's, only a
+    name of the hub's elsewhere counts.
+    """
+    event = body.get("event")
+    if (
+        _kind(_BY_NAME, event)
+        or _kind(_BY_NAME, body.get("event_type"))
+        or _kind(_BY_SOURCE, body.get("source"))
+    ):
+        return True
+    if not is_absent(event):
+        return False
+    given = {name for name, value in body.items() if not is_absent(value)}
+    return not given.isdisjoint({"event_type", *_BY_OBJECT}) or given >= _AUTOMATION_RULE
+
+
+def _kind(kinds: Mapping[str, WriteKind], name: Json) -> WriteKind | None:
+    return kinds.get(name) if isinstance(name, str) else None
+
+
 def _known(kinds: Mapping[str, WriteKind], name: Json) -> WriteKind:
-    if not isinstance(name, str) or name not in kinds:
+    kind = _kind(kinds, name)
+    if kind is None:
         raise UnknownEventError
-    return kinds[name]
+    return kind
 
 
 @frozen

@@ -89,8 +89,8 @@ class Describer:
         """
         paths: dict[str, JsonObject] = {}
         for group in groups:
-            if group.app is None or group.app in apps:
-                for operation, handler in group.served:
+            for operation, handler in group.served:
+                if operation.is_served(apps):
                     methods = paths.setdefault(operation.path, {})
                     methods[operation.method.lower()] = self._operation(group, operation, handler)
         return {**paths}
@@ -159,9 +159,7 @@ class Describer:
         if operation.scope is None:
             return []
         scope = operation.scope.value
-        security: list[Json] = [{"ApiKey": [scope]}]
-        if operation.bearer:
-            security.append({"Bearer": [scope]})
+        security: list[Json] = [{"ApiKey": [scope]}, {"Bearer": [scope]}]
         signature = operation.signature
         if signature is not None:
             security.append({signature.name: []})

@@ -49,9 +49,7 @@ def keyed(handler: KeyedHandler, *, app: web.Application) -> Handler:
     async def let_in(request: web.Request) -> web.StreamResponse:
         if request.body_exists:
             refuse_announced_excess(request)
-        key = request.headers.get(_HEADER)
-        if key is None:
-            key = _bearer(request)
+        key = key_in(request)
         calm = failures.calm
         wait = 0.0 if calm else failures.wait(request.remote)
         try:
@@ -105,9 +103,9 @@ def signed(handler: PushHandler) -> KeyedHandler:
     return take_in
 
 
-async def pushed_body(request: web.Request, caller: ApiKey) -> bytes:
+async def pushed_body(request: web.Request, caller: ApiKey, raw: bytes | None = None) -> bytes:
     """
-    The body that *caller* pushes, with its signature verified.
+    The body that *caller* pushes, with its signature verified; *raw* if it is already read.
 
     Raises:
         ScopeMissingError: The key must not push.
@@ -117,7 +115,8 @@ async def pushed_body(request: web.Request, caller: ApiKey) -> bytes:
     caller.require(Scope.WEBHOOK)
     if request.body_exists:
         require_json(request)
-    raw = await read_body(request)
+    if raw is None:
+        raw = await read_body(request)
     await require_signature(request, raw)
     return raw
 
@@ -157,16 +156,12 @@ async def require_signature(request: web.Request, raw: bytes) -> SignatureScheme
     return await run_off_loop(check, cost=len(raw))
 
 
-def shows_key(request: web.Request) -> bool:
+def key_in(request: web.Request) -> str | None:
     """
-    Whether the request has a key, valid or not.
+    The key in the request, valid or not; older Odoo modules send it as a bearer token.
     """
-    return _HEADER in request.headers or _bearer(request) is not None
-
-
-def _bearer(request: web.Request) -> str | None:
-    """
-    The key in the form that older Odoo modules send.
-    """
+    key = request.headers.get(_HEADER)
+    if key is not None:
+        return key
     scheme, _, key = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
     return key.strip() if scheme.lower() == "bearer" else None

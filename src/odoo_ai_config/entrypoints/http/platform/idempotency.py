@@ -19,11 +19,19 @@ _VALID_KEY: Final = re.compile(r"[!-~]{1,256}")
 REPLAYED: Final = {"Idempotent-Replayed": "true"}
 
 
-def claim_of(request: web.Request, caller: ApiKey, raw: bytes, *, about: str = "") -> Claim | None:
+def claim_of(
+    request: web.Request,
+    caller: ApiKey,
+    raw: bytes,
+    *,
+    path: str | None = None,
+    about: str = "",
+) -> Claim | None:
     """
     The idempotency claim of a request; None without a key.
 
-    *about* is the part of the query that belongs to the request's digest, with the path and *raw*.
+    The request's digest is of the body *raw*, the path and *about*, a part of the query. *path* is
+    the address that the request was meant for, if it is not its own.
 
     Raises:
         InvalidIdempotencyKeyError: The key is empty, too long or not visible ASCII.
@@ -34,7 +42,7 @@ def claim_of(request: web.Request, caller: ApiKey, raw: bytes, *, about: str = "
             continue
         if _VALID_KEY.fullmatch(key) is None:
             raise InvalidIdempotencyKeyError
-        target = f"{request.method} /{request.path.strip('/')}{about}\n"
+        target = f"{request.method} /{(path or request.path).strip('/')}{about}\n"
         digest = hashlib.sha256(target.encode("utf-8", "surrogateescape") + raw).hexdigest()
         return Claim(IdempotencyKey(caller.id, key), digest)
     return None

@@ -180,7 +180,7 @@ class Operation:
         body: The schema of the body, as a `BodySchema`; None if it has none.
         conditional: Whether ``If-None-Match`` can lead to a 304.
         idempotent: Whether it accepts an idempotency key.
-        bearer: Whether the key may also come as a bearer token.
+        shared_with: An app whose processes serve it, too.
         signature: The scheme that can replace an API key.
         refusals: Refusals that do not follow from the other arguments.
     """
@@ -203,7 +203,7 @@ class Operation:
     body_media_type: str = field(default=JSON, kw_only=True)
     conditional: bool = field(default=False, kw_only=True)
     idempotent: bool = field(default=False, kw_only=True)
-    bearer: bool = field(default=True, kw_only=True)
+    shared_with: App | None = field(default=None, kw_only=True)
     signature: SignatureScheme | None = field(default=None, kw_only=True)
     refusals: tuple[type[CodedError], ...] = field(default=(), kw_only=True)
 
@@ -219,6 +219,12 @@ class Operation:
         """
         self.group.served.append((self, handler))
         return handler
+
+    def is_served(self, apps: frozenset[App]) -> bool:
+        """
+        Whether a process with *apps* serves it.
+        """
+        return self.group.app is None or not apps.isdisjoint({self.group.app, self.shared_with})
 
     def identity_of(self, handler: AnyHandler) -> str:
         """

@@ -70,7 +70,8 @@ class RequestTrace:
                     refuse_encoding(request)
                 response = await handler(request)
             except Exception as error:  # noqa: BLE001 - the one place where everything ends
-                bind_contextvars(request_id=request_id, **about)
+                if quiet:
+                    bind_contextvars(request_id=request_id, **about)
                 watch.failed(error)
                 response = answer_to(error, request, metrics)
             self._sign(response, request_id)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -144,10 +145,56 @@ async def test_support_documents_are_counted_at_the_top(web: WebHub) -> None:
     secret = {**DOCUMENT, "id": 6, "visible_in_ai": False}
     path = f"{API}/business-rules/sync-support-documents?account_id=acme"
     told = await push(web, path, business_rule_id=3, documents=[DOCUMENT, secret])
-    assert (told["success"], told["synced_docs"], told["error"]) == (True, 1, None)
+    assert (told["success"], told["synced_docs"], told["error"]) == (True, ["5"], None)
     assert await stored(web, "support_documents") == {"5": DOCUMENT}
     cleared = await push(web, f"{API}/business-rules/clear-support-documents")
     assert (cleared["removed_docs"], await stored(web, "support_documents")) == (1, {})
+
+
+def mark_documents(told: Any) -> Any:
+    return [int(document) for document in told.get("synced_docs") or []]
+
+
+def show_number(told: Any) -> Any:
+    return int(told["data"].get("vectorized_rules", 0))
+
+
+def keep_vector(told: Any) -> Any:
+    vector = told.get("vector_id")
+    assert isinstance(vector, str)
+    return vector
+
+
+# What the modules do with an answer, and their result.
+READERS = [
+    ("/tools/sync_support_documents", {"documents": [DOCUMENT]}, mark_documents, [5]),
+    (f"{API}/business-rules/sync-support-documents", {"documents": []}, mark_documents, []),
+    (
+        f"{API}/business_rules/sync-support-documents",
+        {"documents": [DOCUMENT]},
+        mark_documents,
+        [5],
+    ),
+    (f"{API}/support-documents/sync", {"rules": [DOCUMENT]}, show_number, 1),
+    (f"{API}/support_documents/sync", {"rules": [DOCUMENT]}, mark_documents, [5]),
+    (f"{API}/business-rules/sync", {"rules": [RULE]}, show_number, 1),
+    (f"{API}/business-rules/sync-scheduling-rules", {"rules": [RULE]}, show_number, 1),
+    (f"{API}/scheduling-rules/sync", {"rules": [RULE]}, show_number, 1),
+    (f"{API}/business-rules/sync-company-metadata", COMPANY, show_number, 1),
+    (f"{API}/company-metadata/sync", {"rules": COMPANY}, show_number, 1),
+    ("/tools/sync_product_to_vector_db", {"product_id": 7, "price": 1}, keep_vector, "7"),
+]
+
+
+@pytest.mark.parametrize(("path", "sent", "read", "found"), READERS)
+async def test_modules_find_in_an_answer_what_they_look_for(
+    web: WebHub, path: str, sent: dict[str, Any], read: Callable[[Any], Any], found: Any
+) -> None:
+    for _ in range(2):
+        told = await push(web, path, business_rule_id=3, **sent)
+        # They show the error unless it is a success.
+        assert (told.get("success"), told.get("error")) == (True, None)
+        assert read(told) == found
 
 
 @pytest.mark.parametrize(
