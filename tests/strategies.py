@@ -705,7 +705,8 @@ def crews_bodies(draw: DrawFn) -> JsonObject:
 
 def odoo_connections() -> SearchStrategy[OdooConnection]:
     said = st.none() | printable()
-    return st.builds(OdooConnection, said, said, said)
+    address = st.none() | slugs().map("https://{}.example:8069/odoo?a=1".format)
+    return st.builds(OdooConnection, address, said, said)
 
 
 @st.composite

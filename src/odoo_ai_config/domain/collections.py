@@ -22,12 +22,19 @@ from attrs import evolve, field, frozen
 
 from odoo_ai_config.domain.errors import CursorExpiredError, InvalidValueError
 from odoo_ai_config.domain.identifiers import TenantId, matches
-from odoo_ai_config.domain.json_types import Json, JsonObject, ReadOnlyJsonObject, is_storable
+from odoo_ai_config.domain.json_types import (
+    Json,
+    JsonObject,
+    ReadOnlyJsonObject,
+    is_storable,
+    with_whole_numbers,
+)
 from odoo_ai_config.domain.outcomes import ItemCounts
 
 COLLECTION_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_]{0,63}", re.ASCII)
 # Odoo's modules say "products" where its list of collections says "products_informations".
 _SAME: Final = {"products": "products_informations"}
+_FALSE: Final = frozenset({"false", "0"})
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 _LONGEST_ID: Final = 256
 _LARGEST_ITEM: Final = 2**20
@@ -102,19 +109,38 @@ def item_id(text: str) -> str:
     return trimmed
 
 
+def is_withdrawn(body: ReadOnlyJsonObject) -> bool:
+    """
+    Whether the source says that nobody must see the thing any more.
+
+    ``active`` (Odoo's archive) or ``visible_in_ai`` (its support documents) is false. Older
+    modules write it as text or as a number too; an absent or empty value does not say so.
+    """
+    return any(_is_false(body.get(name)) for name in ("active", "visible_in_ai"))
+
+
+def _is_false(value: Json) -> bool:
+    if isinstance(value, str):
+        return value.strip().casefold() in _FALSE
+    return value == 0
+
+
 @frozen
 class Item:
     """
     One thing in a collection, as the source last sent it.
 
     Args:
-        text: The data as JSON with sorted keys, so that equal data is equal text.
-        digest: SHA-256 of *text* in UTF-8.
+        text: The data as JSON with sorted keys.
+        digest: SHA-256 of *text* in UTF-8, with ``10`` for ``10.0``: equal data has equal
+            digests.
+        withdrawn: The source says that the thing must leave the collection.
     """
 
     id: str
     text: str = field(repr=False)
     digest: str
+    withdrawn: bool = field(default=False, eq=False)
 
     @classmethod
     def of(cls, id_: str, body: ReadOnlyJsonObject) -> Item:
@@ -127,13 +153,13 @@ class Item:
         id_ = item_id(id_)
         try:
             text = _ENCODER.encode(body)
-            digest = sha256(text.encode()).hexdigest()
+            digest = _digest(with_whole_numbers(text))
         except ValueError:
             # Not chained: the cause quotes the value.
             raise InvalidValueError("item", "json") from None
         if len(text) > _LARGEST_ITEM:
             raise InvalidValueError("item", "item_size")
-        return cls(id_, text, digest)
+        return cls(id_, text, digest, is_withdrawn(body))
 
     @property
     def body(self) -> JsonObject:
@@ -143,11 +169,21 @@ class Item:
         body: JsonObject = json.loads(self.text)
         return body
 
+    def has(self, digest: str | None) -> bool:
+        """
+        Whether *digest* is that of the item, now or from before equal numbers were one value.
+        """
+        return digest is not None and digest in (self.digest, _digest(self.text))
+
     def added_to(self, earlier: Item | None) -> Item:
         """
         The item, completed by the fields of an *earlier* state.
         """
         return self if earlier is None else Item.of(self.id, {**earlier.body, **self.body})
+
+
+def _digest(text: str) -> str:
+    return sha256(text.encode()).hexdigest()
 
 
 @frozen
@@ -234,6 +270,16 @@ class CollectionSync:
         if len(named) != len(self.items) or not named.isdisjoint(self.removed):
             raise InvalidValueError("items", "unique_ids")
 
+    def without_withdrawn(self) -> CollectionSync:
+        """
+        The same push, which removes the items that the source has withdrawn.
+        """
+        gone = tuple(item.id for item in self.items if item.withdrawn)
+        if not gone:
+            return self
+        kept = tuple(item for item in self.items if not item.withdrawn)
+        return evolve(self, items=kept, removed=() if self.whole else (*self.removed, *gone))
+
     def merged_into(self, stored: Mapping[str, Item]) -> CollectionSync:
         """
         The same push with every item completed by its *stored* fields.
@@ -263,7 +309,8 @@ def change_after(
         key: Where the collection is.
         at: The time of the push.
     """
-    put = tuple(item for item in sync.items if digests.get(item.id) != item.digest)
+    sync = sync.without_withdrawn()
+    put = tuple(item for item in sync.items if not item.has(digests.get(item.id)))
     added = sum(item.id not in digests for item in put)
     if sync.whole:
         kept = {item.id for item in sync.items}

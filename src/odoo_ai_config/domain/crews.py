@@ -5,7 +5,6 @@ Crews: the AI services of a tenant that answer its customers.
 from __future__ import annotations
 
 import enum
-import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Final
@@ -14,7 +13,7 @@ from attrs import field, frozen
 
 from odoo_ai_config.domain.channels.mapping import CREW_NAME
 from odoo_ai_config.domain.errors import CrewNotFoundError, InvalidValueError
-from odoo_ai_config.domain.identifiers import CredentialRef, TenantArea
+from odoo_ai_config.domain.identifiers import CredentialRef, TenantArea, web_address
 from odoo_ai_config.domain.json_types import (
     Json,
     JsonObject,
@@ -27,12 +26,6 @@ from odoo_ai_config.domain.messages.inbox import InboxMessage
 SHORTEST_TIMEOUT: Final = timedelta(seconds=0.1)
 LONGEST_TIMEOUT: Final = timedelta(seconds=60)
 LONGEST_PATIENCE: Final = timedelta(hours=24)
-# No user, password or fragment. Visible ASCII only, so that every parser finds the same host.
-# The call itself checks whether that host is permitted.
-_URL: Final = re.compile(
-    r"https?://(?:[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?(?:[/?][!\"$-\[\]-~]*)?"
-)
-_LONGEST_URL: Final = 2048
 
 
 class CrewKind(enum.Enum):
@@ -334,9 +327,9 @@ def _kind(value: Json, where: str) -> CrewKind:
 def _url(value: Json, where: str) -> str:
     if value is None:
         raise InvalidValueError(where, "required")
-    if not isinstance(value, str) or len(value) > _LONGEST_URL or not _URL.fullmatch(value):
+    if not isinstance(value, str):
         raise InvalidValueError(where, "url")
-    return value
+    return web_address(value, where)
 
 
 def _secret(value: Json, where: str) -> CredentialRef | None:

@@ -17,6 +17,11 @@ TENANT_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,127}", re.ASCII)
 SLUG: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}", re.ASCII)
 CREDENTIAL_REF: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._@:+=~-]{0,255}", re.ASCII)
 CHATWOOT_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", re.ASCII)
+# No user, password or fragment. Visible ASCII only, so that every parser finds the same host.
+_WEB_ADDRESS: Final = re.compile(
+    r"https?://(?:[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?(?:[/?][!\"$-\[\]-~]*)?"
+)
+_LONGEST_ADDRESS: Final = 2048
 _NOT_SLUG: Final = re.compile(r"[^a-z0-9_]+", re.ASCII)
 _MAX_DISPLAY: Final = 128
 
@@ -33,6 +38,18 @@ def matches(rule: str, pattern: re.Pattern[str]) -> Callable[[object, Attribute[
             raise InvalidValueError(rule, rule)
 
     return check
+
+
+def web_address(text: str, where: str) -> str:
+    """
+    *text*, if it is an address that HTTP can reach; whether it is permitted is another question.
+
+    Raises:
+        InvalidValueError: It is not one, or it has a user, a password or a fragment.
+    """
+    if len(text) > _LONGEST_ADDRESS or _WEB_ADDRESS.fullmatch(text) is None:
+        raise InvalidValueError(where, "url")
+    return text
 
 
 @frozen(order=True)

@@ -4,8 +4,10 @@ JSON values as types, and the limits of what every store can keep.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
+from html import unescape
 from typing import Final, TypeAlias
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
@@ -17,9 +19,21 @@ Place: TypeAlias = "tuple[str | int, ...]"
 # The integers that every store and every reader of JSON can represent.
 INTEGERS: Final = range(-(2**63), 2**63)
 
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 # Only a name of this form is repeated to readers. Anything else may be a value in a wrong place.
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}", re.ASCII)
 
+# The tags are those of Odoo's own `is_html_empty`. Every part is possessive: whatever the text, it
+# is read once.
+_SHOWS_NOTHING: Final = re.compile(
+    r"""(?:[\s\u200b-\u200d\u2060\ufeff]|&\#?[0-9A-Za-z]{1,32};|<!--.*?-->
+    |</?(?:p|div|section|span|br|b|i|font)(?:\s(?:[^<>"']|"[^"]*+"|'[^']*+')*+)?+/?>)*+""",
+    re.DOTALL | re.IGNORECASE | re.VERBOSE,
+)
+_NO_WIDTH: Final = "\u200b\u200c\u200d\u2060\ufeff"
+_ENTITY: Final = re.compile(r"&#?[0-9A-Za-z]{1,32};", re.ASCII)
+# An icon of Odoo's web pages is an empty element.
+_ICON: Final = re.compile(r"""\bclass\s*=\s*["'][^"']*\b(?:fa|fab|fad|far|oi)\b""", re.IGNORECASE)
 _NOT_STORABLE: Final = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -41,6 +55,41 @@ def is_storable(text: str) -> bool:
     Whether every store can keep *text*: it has no null character and no half surrogate pair.
     """
     return _NOT_STORABLE.search(text) is None
+
+
+def is_blank(value: Json) -> bool:
+    """
+    Whether *value* is a text that shows nothing: white space only, or HTML like ``<p><br></p>``.
+
+    It decides as Odoo does for its HTML fields: tags of mere form show nothing, every other tag
+    does, for instance an image or a line.
+    """
+    if not isinstance(value, str):
+        return False
+    if not value:
+        return True
+    # Nearly every text begins like this.
+    if value[0].isalnum() or _SHOWS_NOTHING.fullmatch(value) is None or _ICON.search(value):
+        return False
+    entities = {*_ENTITY.findall(value)}
+    return not any(unescape(entity).strip(_NO_WIDTH).strip() for entity in entities)
+
+
+def with_whole_numbers(text: str) -> str:
+    """
+    The JSON *text* of Python's encoder, with ``10`` for ``10.0``: equal numbers are equal text.
+
+    Floats beyond 64 bits stay, for no integer that a store can keep equals them.
+    """
+    # Nearly every text has neither.
+    if ".0" not in text and "e+" not in text:
+        return text
+    return _ENCODER.encode(json.loads(text, parse_float=_whole_number))
+
+
+def _whole_number(text: str) -> int | float:
+    number = float(text)
+    return int(number) if number.is_integer() and int(number) in INTEGERS else number
 
 
 def storable(text: str) -> str:

@@ -60,11 +60,13 @@ class ActualState:
 
     Args:
         deleted: Only its tombstone is left.
+        former_digest: Another digest of the same content, which a source may have from before.
     """
 
     version: int
     digest: str
     deleted: bool = False
+    former_digest: str | None = None
 
 
 @frozen
@@ -108,7 +110,7 @@ def _status(expected: ExpectedState, actual: ActualState | None) -> DriftStatus:
     if expected.digest is None:
         same = actual.version == expected.version
     else:
-        same = actual.digest == expected.digest
+        same = expected.digest in (actual.digest, actual.former_digest)
     if same:
         return DriftStatus.EQUAL
     if expected.version is not None and actual.version < expected.version:
@@ -139,7 +141,8 @@ def actual_document(revision: Revision) -> ActualState:
     """
     The state of a document.
     """
-    return ActualState(revision.version, revision.document.digest, revision.deleted)
+    document = revision.document
+    return ActualState(revision.version, document.digest, revision.deleted, document.former_digest)
 
 
 def actual_channel(revision: MappingRevision) -> ActualState:

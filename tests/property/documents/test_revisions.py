@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
@@ -20,7 +21,20 @@ from odoo_ai_config.domain.documents.revisions import (
 )
 from odoo_ai_config.domain.errors import DocumentDeletedError, PreconditionFailedError
 from odoo_ai_config.domain.identifiers import CONFIG, BusinessArea, TenantArea, TenantId
-from tests.strategies import documents, instants, retention_policies, revisions
+from odoo_ai_config.domain.json_types import JsonObject, with_whole_numbers
+from odoo_ai_config.domain.reconciliation import (
+    DriftStatus,
+    ExpectedState,
+    actual_document,
+    drift_of,
+)
+from tests.strategies import (
+    documents,
+    instants,
+    json_objects,
+    retention_policies,
+    revisions,
+)
 
 KEY = TenantArea(TenantId("t"), BusinessArea()).document(CONFIG)
 NOON = datetime(2025, 1, 1, 12, tzinfo=UTC)
@@ -131,3 +145,14 @@ def test_current_version_and_the_newest_ones_are_never_pruned(
         assert gone == []
     else:
         assert len(kept) == min(policy.keep, len(history))
+
+
+@given(json_objects())
+def test_equal_numbers_make_no_version(body: JsonObject) -> None:
+    whole = Document.of(json.loads(with_whole_numbers(json.dumps(body))))
+    first = successor(None, KEY, Document.of(body), author="odoo", at=NOON)
+    assert first is not None
+    assert successor(first, KEY, whole, author="odoo", at=NOON) is None
+    state = actual_document(first)
+    for digest in (whole.digest, first.document.digest, first.document.former_digest):
+        assert drift_of(ExpectedState(9, digest), state).status is DriftStatus.EQUAL

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from hashlib import sha256
 
 import pytest
 from attrs import evolve
@@ -25,6 +26,7 @@ from odoo_ai_config.domain.collections import (
 )
 from odoo_ai_config.domain.errors import CursorExpiredError, InvalidValueError
 from odoo_ai_config.domain.identifiers import TenantId
+from odoo_ai_config.domain.json_types import Json, JsonObject, with_whole_numbers
 from odoo_ai_config.domain.outcomes import ItemCounts
 from tests import strategies
 from tests.contract.samples import AT, DAY
@@ -296,3 +298,50 @@ def test_first_list_of_a_business_area_decides_what_is_enabled() -> None:
     assert enabled_collections({"enabled_collections": []}, listed) == frozenset()
     assert enabled_collections({"enabled_collections": False}) == frozenset()
     assert enabled_collections() == frozenset()
+
+
+@pytest.mark.parametrize("name", ["active", "visible_in_ai"])
+@pytest.mark.parametrize("value", [False, 0, 0.0, "false", "False", " FALSE ", "0"], ids=repr)
+def test_withdrawn_item_leaves_the_collection(name: str, value: Json) -> None:
+    gone = Item.of("1", {"id": 1, name: value})
+    whole, counts = change_after(
+        HEAD, STORED, CollectionSync((gone, SHOE), whole=True), key=KEY, at=AT
+    )
+    assert whole is not None
+    assert (whole.items, whole.removed, whole.head.size) == ((), ("1",), 1)
+    assert counts == ItemCounts(received=1, added=0, changed=0, removed=1, unchanged=1)
+    part, counts = change_after(HEAD, STORED, CollectionSync((gone,)), key=KEY, at=AT)
+    assert part is not None
+    assert (part.items, part.removed, part.head.size) == ((), ("1",), 1)
+    assert counts == ItemCounts(received=1, added=0, changed=0, removed=1, unchanged=0)
+    assert change_after(HEAD, {}, CollectionSync((gone,)), key=KEY, at=AT)[0] is None
+
+
+@pytest.mark.parametrize(
+    "value", [True, 1, "true", "1", None, "", "no", [], {}, [False]], ids=repr
+)
+def test_item_that_is_not_withdrawn_stays(value: Json) -> None:
+    assert not Item.of("1", {"active": value, "visible_in_ai": value}).withdrawn
+
+
+def test_fields_that_merge_withdraw_an_item() -> None:
+    sync = CollectionSync((Item.of("1", {"id": 1, "active": False}),), merging=True)
+    change, _ = change_after(HEAD, STORED, sync.merged_into({"1": SHIRT}), key=KEY, at=AT)
+    assert change is not None
+    assert (change.items, change.removed) == ((), ("1",))
+
+
+@given(strategies.json_objects())
+def test_item_with_equal_numbers_is_unchanged(body: JsonObject) -> None:
+    whole = json.loads(with_whole_numbers(json.dumps(body)))
+    one, other = Item.of("1", body), Item.of("1", whole)
+    assert one.digest == other.digest
+    # The digest that a store has from before equal numbers were one value.
+    stored = {"1": sha256(one.text.encode()).hexdigest()}
+    for digests in (stored, {"1": one.digest}):
+        again = CollectionSync((Item.of("1", {**body, "active": True}),))
+        kept = CollectionSync((one,))
+        assert one.withdrawn or change_after(HEAD, digests, kept, key=KEY, at=AT)[0] is None
+        assert change_after(HEAD, digests, again, key=KEY, at=AT)[0] is not None or (
+            body.get("active") is True or again.items[0].withdrawn
+        )

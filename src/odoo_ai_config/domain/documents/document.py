@@ -11,7 +11,7 @@ from typing import Final
 from attrs import field, frozen
 
 from odoo_ai_config.domain.errors import InvalidValueError
-from odoo_ai_config.domain.json_types import JsonObject, ReadOnlyJsonObject
+from odoo_ai_config.domain.json_types import JsonObject, ReadOnlyJsonObject, with_whole_numbers
 
 # Many events merge into the same document, and each of them reads all of it.
 LARGEST_DOCUMENT: Final = 2 * 2**20
@@ -82,16 +82,37 @@ class Document:
     def digest(self) -> str:
         """
         SHA-256 of the data. Sources use it to compare what they pushed with what the hub has.
+
+        Equal numbers are one value: ``10.0`` counts as ``10``.
+        """
+        return sha256(with_whole_numbers(self.text).encode()).hexdigest()
+
+    @property
+    def former_digest(self) -> str:
+        """
+        The digest that sources have from before equal numbers were one value.
         """
         return sha256(self.text.encode()).hexdigest()
+
+    def says_the_same(self, other: Document) -> bool:
+        """
+        Whether *other* has equal data in the same order, and the same YAML.
+        """
+        if self == other:
+            return True
+        return self.authored == other.authored and _equal(self.text, other.text)
 
     def with_body(self, body: ReadOnlyJsonObject) -> Document:
         """
         Replace the data; a YAML text stays, marked as no longer exact.
         """
         merged = Document.of(body)
-        if merged.text == self.text:
+        if _equal(merged.text, self.text):
             return self
         if self.authored is None:
             return merged
         return Document(merged.text, AuthoredYaml(self.authored.text, exact=False))
+
+
+def _equal(one: str, other: str) -> bool:
+    return one == other or with_whole_numbers(one) == with_whole_numbers(other)

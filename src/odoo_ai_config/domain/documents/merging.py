@@ -16,12 +16,13 @@ from odoo_ai_config.domain.credentials.secrets import Fingerprint, SecretText
 from odoo_ai_config.domain.documents.document import AuthoredYaml, Document
 from odoo_ai_config.domain.documents.syncs import CompanyMetadataSync, CredentialsSync, social_ref
 from odoo_ai_config.domain.errors import InvalidValueError
-from odoo_ai_config.domain.identifiers import CONFIG, CredentialRef, TenantId
+from odoo_ai_config.domain.identifiers import CONFIG, CredentialRef, TenantId, web_address
 from odoo_ai_config.domain.json_types import (
     Json,
     JsonObject,
     Place,
     ReadOnlyJsonObject,
+    is_blank,
     shown_place,
 )
 
@@ -91,19 +92,31 @@ def config_after(
     Raises:
         EncryptedValueError: The replaced server encrypted a secret in the event. Such a secret
             that is already in the document stays.
-        InvalidValueError: There are too many secrets in it.
+        InvalidValueError: There are too many secrets in it, or the address of the tenant's Odoo
+            in the event is none.
     """
-    require_all_open(sync.integrations or {}, ("integrations",))
+    given = sync.integrations or {}
+    require_all_open(given, ("integrations",))
+    _require_address(given)
     before = Document.of({}) if current is None else current
     body = before.body
     if settings is not None:
         require_all_open(settings)
+        _require_address(settings.get("integrations"))
         body = merge_patch(body, settings)
         if before.authored is None and sync.settings_text is not None:
             # The document has no YAML text yet, so the text of the event becomes it.
             before = Document(before.text, AuthoredYaml(sync.settings_text, exact=False))
     found = taken_out(CONFIG, merge_patch(body, _owned_sections(body, sync)))
     return MergedConfig(before.with_body(found.body), references_in(found.body), found)
+
+
+def _require_address(integrations: Json | ReadOnlyJsonObject) -> None:
+    found: Json | ReadOnlyJsonObject = integrations
+    for name in ("mcp", "config", "url"):
+        found = found.get(name) if isinstance(found, Mapping) else None
+    if isinstance(found, str) and not is_blank(found):
+        web_address(found, "integrations.mcp.config.url")
 
 
 def _owned_sections(body: ReadOnlyJsonObject, sync: CredentialsSync) -> JsonObject:
@@ -138,7 +151,7 @@ def _said(given: ReadOnlyJsonObject, stored: ReadOnlyJsonObject) -> JsonObject:
         elif value is False:
             if present is None or isinstance(present, bool):
                 said[name] = value
-        elif value is not None and value != "":
+        elif value is not None and not is_blank(value):
             said[name] = value
     return said
 

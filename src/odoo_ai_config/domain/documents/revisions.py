@@ -52,7 +52,7 @@ def successor(
     """
     if current is None:
         return Revision(key, 1, document, created_at=at, updated_at=at, author=author)
-    if document == current.document and not current.deleted:
+    if not current.deleted and document.says_the_same(current.document):
         return None
     return Revision(
         key,

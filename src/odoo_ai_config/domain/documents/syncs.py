@@ -10,19 +10,40 @@ from attrs import field, frozen
 
 from odoo_ai_config.domain.credentials.secret_names import require_open
 from odoo_ai_config.domain.credentials.secrets import SecretText
-from odoo_ai_config.domain.identifiers import CredentialRef, TenantArea
-from odoo_ai_config.domain.json_types import ReadOnlyJsonObject
+from odoo_ai_config.domain.identifiers import CredentialRef, TenantArea, web_address
+from odoo_ai_config.domain.json_types import JsonObject, ReadOnlyJsonObject, is_blank
+
+
+def _said(text: str | None) -> str | None:
+    return None if is_blank(text) else text
+
+
+def _without_blank(body: ReadOnlyJsonObject) -> JsonObject:
+    return {
+        name: _without_blank(value) if isinstance(value, dict) else value
+        for name, value in body.items()
+        if not is_blank(value)
+    }
 
 
 @frozen
 class OdooConnection:
     """
     How an AI service reaches the tenant's Odoo. The password is sealed separately.
+
+    Raises:
+        InvalidValueError: The address is none, or it has a user, a password or a fragment. They
+            would be readable.
     """
 
-    url: str | None = None
-    db: str | None = None
-    username: str | None = None
+    url: str | None = field(default=None, converter=_said)
+    db: str | None = field(default=None, converter=_said)
+    username: str | None = field(default=None, converter=_said)
+
+    @url.validator
+    def _check_url(self, _attribute: object, value: str | None) -> None:
+        if value is not None:
+            web_address(value, "odoo_url")
 
 
 @frozen
@@ -59,7 +80,7 @@ class CredentialsSync:
     """
     A ``credentials_sync`` event: settings and secrets of one business area of a tenant.
 
-    If a field is None, the stored value stays.
+    If a field is None or shows nothing, the stored value stays.
 
     Args:
         token: The reference under which the Odoo password is sealed.
@@ -74,13 +95,13 @@ class CredentialsSync:
 
     owner: TenantArea
     token: CredentialRef
-    name: str | None = None
-    description: str | None = None
+    name: str | None = field(default=None, converter=_said)
+    description: str | None = field(default=None, converter=_said)
     domain_label: str | None = None
     odoo: OdooConnection = OdooConnection()
     password: SecretText | None = None
-    qdrant_collection: str | None = None
-    redis_prefix: str | None = None
+    qdrant_collection: str | None = field(default=None, converter=_said)
+    redis_prefix: str | None = field(default=None, converter=_said)
     social: tuple[SocialAccount, ...] = ()
     enabled_collections: tuple[str, ...] | None = None
     integrations: ReadOnlyJsonObject | None = field(default=None, repr=False)
@@ -116,5 +137,5 @@ class CompanyMetadataSync:
     """
 
     owner: TenantArea
-    body: ReadOnlyJsonObject = field(repr=False)
+    body: ReadOnlyJsonObject = field(repr=False, converter=_without_blank)
     domain_label: str | None = None

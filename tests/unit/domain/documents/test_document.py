@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from hashlib import sha256
+
 import pytest
 
 from odoo_ai_config.domain.documents.document import LARGEST_DOCUMENT, AuthoredYaml, Document
@@ -25,8 +27,15 @@ def test_key_order_is_part_of_a_document() -> None:
     assert Document.of({"b": 1, "a": 2}) != Document.of({"a": 2, "b": 1})
 
 
-def test_numbers_of_different_types_are_different_data() -> None:
-    assert len({Document.of({"a": value}) for value in (1, 1.0, True)}) == 3
+def test_equal_numbers_are_the_same_and_the_text_keeps_how_they_came() -> None:
+    whole, fraction = Document.of({"a": 10}), Document.of({"a": 10.0})
+    assert whole.says_the_same(fraction)
+    assert whole.digest == fraction.digest == whole.former_digest
+    assert fraction.former_digest == sha256(b'{"a":10.0}').hexdigest()
+    assert fraction.with_body({"a": 10}) is fraction
+    assert fraction.text == '{"a":10.0}'
+    assert not whole.says_the_same(Document.of({"a": True}))
+    assert not whole.says_the_same(Document.of({"a": 10}, AuthoredYaml("a: 10")))
 
 
 @pytest.mark.parametrize("text", ["", "[]", "1", "null", '"{}"', "{", "}", " {}", "{}\n"])

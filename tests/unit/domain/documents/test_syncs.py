@@ -3,7 +3,13 @@ from __future__ import annotations
 import pytest
 
 from odoo_ai_config.domain.credentials.secrets import SecretText
-from odoo_ai_config.domain.documents.syncs import CredentialsSync, SocialAccount, social_ref
+from odoo_ai_config.domain.documents.syncs import (
+    CompanyMetadataSync,
+    CredentialsSync,
+    OdooConnection,
+    SocialAccount,
+    social_ref,
+)
 from odoo_ai_config.domain.identifiers import (
     BusinessArea,
     CredentialRef,
@@ -46,3 +52,12 @@ def test_event_lists_its_secrets_under_the_references_of_the_config() -> None:
 
 def test_event_without_password_has_no_secret_for_its_token() -> None:
     assert CredentialsSync(owner=OWNER, token=CredentialRef("token-1")).secrets() == {}
+
+
+def test_text_that_shows_nothing_is_not_said() -> None:
+    blank = "<p><br></p>"
+    odoo = OdooConnection(blank, "", " ")
+    sync = CredentialsSync(OWNER, CredentialRef("t"), name=blank, odoo=odoo)
+    assert sync == CredentialsSync(OWNER, CredentialRef("t"))
+    company = CompanyMetadataSync(OWNER, {"name": blank, "address": {"city": "", "zip": "1"}})
+    assert company.body == {"address": {"zip": "1"}}

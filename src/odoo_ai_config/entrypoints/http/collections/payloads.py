@@ -21,6 +21,7 @@ from odoo_ai_config.domain.collections import (
     CollectionName,
     CollectionSync,
     Item,
+    is_withdrawn,
     item_id,
 )
 from odoo_ai_config.domain.errors import InvalidValueError
@@ -173,8 +174,7 @@ def legacy_push(body: JsonObject, shape: LegacyShape) -> LegacyPush:
     """
     Read a push of Odoo's older modules.
 
-    Items that are inactive or hidden from the AI are not stored. The id of an item without one is
-    its name.
+    Withdrawn items are not stored. The id of an item without one is its name.
 
     Raises:
         SourceDataMissingError: It has no items.
@@ -265,8 +265,7 @@ def _legacy_reader(kind: str) -> Callable[[Json], Item | str]:
         if kind:
             id_ = f"{kind.removesuffix('_rules')}:{id_}"
             entry = {**entry, "is_temporary": kind == _TEMPORARY}
-        hidden = entry.get("active") is False or entry.get("visible_in_ai") is False
-        return id_ if hidden else Item.of(id_, entry)
+        return id_ if is_withdrawn(entry) else Item.of(id_, entry)
 
     return read_entry
 

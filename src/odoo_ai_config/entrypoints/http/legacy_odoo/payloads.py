@@ -10,7 +10,7 @@ from typing import Final
 from odoo_ai_config.domain.collections import MOST_ITEMS
 from odoo_ai_config.domain.documents.syncs import CompanyMetadataSync
 from odoo_ai_config.domain.identifiers import TenantId
-from odoo_ai_config.domain.json_types import Json, JsonObject
+from odoo_ai_config.domain.json_types import Json, JsonObject, is_blank
 from odoo_ai_config.entrypoints.http.collections.payloads import ACCOUNT_EXAMPLE, ITEM_EXAMPLE
 from odoo_ai_config.entrypoints.http.odoo_events.payloads import company_metadata_sync
 from odoo_ai_config.entrypoints.http.platform.errors import SourceDataMissingError
@@ -143,7 +143,10 @@ def old_company(body: JsonObject, tenant: TenantId) -> CompanyMetadataSync:
 
 def _says(company: JsonObject) -> bool:
     return any(
-        name not in _NOT_SAID and not is_absent(value) and value not in ({}, [])
+        name not in _NOT_SAID
+        and not is_absent(value)
+        and value not in ({}, [])
+        and not is_blank(value)
         for name, value in company.items()
     )
 

@@ -28,7 +28,7 @@ from odoo_ai_config.domain.documents.syncs import (
 )
 from odoo_ai_config.domain.errors import InvalidValueError
 from odoo_ai_config.domain.identifiers import ChatwootId, CredentialRef, TenantArea, TenantId
-from odoo_ai_config.domain.json_types import Json, JsonObject
+from odoo_ai_config.domain.json_types import Json, JsonObject, is_blank
 from odoo_ai_config.domain.outcomes import EVENTS, WriteKind
 from odoo_ai_config.entrypoints.http.platform.errors import (
     FieldError,
@@ -44,6 +44,8 @@ from odoo_ai_config.entrypoints.http.platform.fields import (
     DomainName,
     FallbackPlace,
     Identifier,
+    TimeZone,
+    WebAddress,
     WireType,
     found,
     is_absent,
@@ -159,12 +161,12 @@ def _drop(section: Json, cls: type, *, everything: bool = False) -> None:
 
 def _without_empty(given: JsonObject) -> JsonObject:
     """
-    A copy of *given* without ``null`` and ``""``; ``false`` may be a value here.
+    A copy of *given* without ``null`` and empty texts; ``false`` may be a value here.
     """
     return {
         name: _without_empty(value) if isinstance(value, dict) else value
         for name, value in given.items()
-        if value is not None and value != ""
+        if value is not None and not is_blank(value)
     }
 
 
@@ -182,7 +184,7 @@ class Credentials:
     token: CredentialRef | None = None
     domain: DomainName = DEFAULT_DOMAIN
     integrations: Annotated[_Integrations, WireType(_integrations, _SECTIONS)] | None = None
-    odoo_url: str | None = None
+    odoo_url: WebAddress | None = None
     odoo_db: str | None = None
     odoo_username: str | None = None
     odoo_password: SecretText | None = None
@@ -460,6 +462,7 @@ class BusinessHours:
     saturday_hours_end: float | None = None
     sunday_hours_start: float | None = None
     sunday_hours_end: float | None = None
+    timezone: TimeZone | None = None
 
 
 @frozen

@@ -2,7 +2,8 @@
 Reads JSON objects as Odoo fills them into attrs classes, with one cattrs converter.
 
 Odoo sends ``false`` for an empty field of almost any type, so ``false``, ``""`` and ``null``
-mean that a field is absent. Only a boolean field has ``false`` as a value.
+mean that a field is absent. Only a boolean field has ``false`` as a value. HTML that shows nothing
+is an empty text.
 
 The type of an attribute says how its value is read. The hooks of the converter and the schemas of
 the OpenAPI document both come from it.
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
+from importlib.resources import files
 from types import NoneType
 from typing import Annotated, Any, Final, TypeAlias, TypeVar, get_args, get_origin
 
@@ -29,8 +31,14 @@ from odoo_ai_config.domain.channels.phone import PhoneNumber
 from odoo_ai_config.domain.collections import CollectionName
 from odoo_ai_config.domain.credentials.secrets import SecretText
 from odoo_ai_config.domain.errors import InvalidValueError
-from odoo_ai_config.domain.identifiers import BusinessArea, ChatwootId, CredentialRef, TenantId
-from odoo_ai_config.domain.json_types import Json, JsonObject
+from odoo_ai_config.domain.identifiers import (
+    BusinessArea,
+    ChatwootId,
+    CredentialRef,
+    TenantId,
+    web_address,
+)
+from odoo_ai_config.domain.json_types import Json, JsonObject, is_blank
 from odoo_ai_config.entrypoints.http.platform.errors import (
     FieldError,
     IncompleteDataError,
@@ -181,6 +189,24 @@ def _integer(value: Json, _: object = None) -> int:
     return int(digits)
 
 
+def _address(value: Json, _: object) -> str:
+    # The caller replaces the place.
+    return web_address(_text(value), "")
+
+
+@cache
+def _time_zones() -> frozenset[str]:
+    # Of the package: not every system has the database, and a reader must find the same zones.
+    return frozenset((files("tzdata") / "zones").read_text().split())
+
+
+def _time_zone(value: Json, _: object) -> str:
+    name = _text(value)
+    if name not in _time_zones():
+        raise BrokenRuleError("timezone")
+    return name
+
+
 def _fallback_place(value: Json, _: object) -> int:
     place = _integer(value)
     if place < 0:
@@ -227,6 +253,25 @@ _WIRE_TYPES: Final[Mapping[object, WireType]] = {
 Identifier: TypeAlias = Annotated[str, named(str)]
 # None if Odoo's value means that there is no account or inbox.
 AnyChannel: TypeAlias = Annotated[ChatwootId | None, named(_channel)]
+WebAddress: TypeAlias = Annotated[
+    str,
+    WireType(
+        _address,
+        Component(
+            "LenientAddress", lenient({**_TEXT_SCHEMA, "format": "uri"}, "Of http or https.")
+        ),
+    ),
+]
+TimeZone: TypeAlias = Annotated[
+    str,
+    WireType(
+        _time_zone,
+        Component(
+            "LenientTimeZone",
+            lenient(_TEXT_SCHEMA, "As the IANA database names it: `America/Manaus`."),
+        ),
+    ),
+]
 FallbackPlace: TypeAlias = Annotated[int, WireType(_fallback_place, LENIENT_ID)]
 
 
@@ -256,12 +301,14 @@ class Shape:
     Args:
         types: The types of its attributes by name.
         flags: The attributes for which ``false`` is a value.
+        texts: The attributes for which HTML that shows nothing is no value.
         required: The attributes without a default.
         structure: The function that cattrs makes for the class.
     """
 
     types: Mapping[str, Any]
     flags: frozenset[str]
+    texts: frozenset[str]
     required: tuple[str, ...]
     structure: _Hook
 
@@ -272,23 +319,29 @@ def shape_of(cls: type) -> Shape:
     The shape of *cls*.
     """
     attributes = [one for one in fields(resolve_types(cls)) if one.init]
-    flag = _WIRE_TYPES[bool]
+
+    def of_type(type_: object) -> frozenset[str]:
+        wire = _WIRE_TYPES[type_]
+        return frozenset(one.name for one in attributes if field_type(one.type) is wire)
+
     return Shape(
         {one.name: one.type for one in attributes},
-        frozenset(one.name for one in attributes if field_type(one.type) is flag),
+        of_type(bool),
+        of_type(str),
         tuple(one.name for one in attributes if one.default is NOTHING),
         make_dict_structure_fn(cls, converter),
     )
 
 
 def _said(shape: Shape, layers: Iterable[JsonObject]) -> JsonObject:
-    flags = shape.flags
+    flags, texts = shape.flags, shape.texts
     said: JsonObject = {}
     for layer in layers:
         said |= {
             name: value
             for name, value in layer.items()
-            if not is_absent(value) or (value is False and name in flags)
+            if (not is_absent(value) or (value is False and name in flags))
+            and not (name in texts and is_blank(value))
         }
     return said
 

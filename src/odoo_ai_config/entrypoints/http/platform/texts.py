@@ -162,6 +162,10 @@ RULES: Final[Mapping[str, Text]] = {
         "deve ser um endereço https:// ou http://, sem usuário, senha nem #",
         "must be an https:// or http:// address without user, password or #",
     ),
+    "timezone": Text(
+        "deve ser um fuso horário da IANA, por exemplo America/Sao_Paulo",
+        "must be an IANA time zone, for instance America/Sao_Paulo",
+    ),
     "seconds": Text(
         "deve ser um número de segundos dentro do prazo máximo",
         "must be a number of seconds within the time limit",

@@ -456,3 +456,22 @@ async def test_many_items_are_one_version(options: HttpOptions) -> None:
         assert (told["version"], told["counts"]["added"]) == (1, 10_000)
         page = await body(await web.get(f"{OF_ACME}&limit=1000"))
         assert (len(page["items"]), page["more"], page["count"]) == (1000, True, 10_000)
+
+
+async def test_withdrawn_items_leave_by_every_way_in(web: WebHub) -> None:
+    await body(await put(web, SHIRT, SHOE, {"id": 3}, {"id": 4}))
+    told = await body(await put(web, SHIRT, {**SHOE, "active": False}, {"id": 3}, {"id": 4}))
+    assert told["counts"]["removed"] == 1
+    hidden = {"items": [{"id": 3, "visible_in_ai": "False"}, {"id": 9, "active": 0}]}
+    told = await body(await web.ask("PATCH", OF_ACME, json=hidden))
+    assert (told["counts"]["removed"], told["counts"]["unchanged"]) == (1, 1)
+    sync = "/api/v1/products/4/sync?account_id=acme"
+    await body(await web.ask("POST", sync, json={"active": False}))
+    listed = await body(await web.get(OF_ACME))
+    assert [item["id"] for item in listed["items"]] == ["1"]
+
+
+async def test_equal_numbers_are_no_change(web: WebHub) -> None:
+    await body(await put(web, {"id": 1, "price": 60.0, "stock": [0, 1e3]}))
+    told = await body(await put(web, {"id": 1, "price": 60, "stock": [-0.0, 1000]}))
+    assert (told["changed"], told["version"]) == (False, 1)

@@ -429,3 +429,78 @@ async def test_mapping_can_be_deleted_and_deactivated(web: WebHub, change: dict[
     assert route["resolved"] is False
     assert route["tenant_id"] is None
     assert route["matched_by"] == "unresolved"
+
+
+@pytest.mark.parametrize("empty", ["<p><br></p>", '<p data-oe-version="2.0"><br/></p>', "&nbsp;"])
+async def test_html_that_shows_nothing_is_absent(web: WebHub, empty: str) -> None:
+    await web.send(METADATA | {"greeting_message": "Olá", "address": {"street": "Rua A"}})
+    said = {"greeting_message": empty, "description": empty, "address": {"street": empty}}
+    assert (await (await web.send(METADATA | said)).json())["changed"] is False
+    flat = CREDENTIALS | {"name": "Loja", "integrations": {"outro": {"texto": "x"}}}
+    await web.send(flat)
+    blank = flat | {"name": empty, "integrations": {"outro": {"texto": empty}}}
+    assert (await (await web.send(blank)).json())["changed"] is False
+
+
+async def test_html_with_content_and_a_password_that_looks_like_html_are_kept(web: WebHub) -> None:
+    await web.send(METADATA | {"greeting_message": "<p><img src='x'></p>"})
+    stored = await (await web.get(f"/configs/{METADATA['account_id']}/retail/metadata")).json()
+    assert stored["json_data"]["communication"]["greeting_message"] == "<p><img src='x'></p>"
+    await web.send(CREDENTIALS | {"odoo_password": "<p></p>"})
+    place = f"/v1/tenants/{CREDENTIALS['account_id']}/default/credentials/{CREDENTIALS['token']}"
+    assert (await (await web.get(place)).json())["value"] == "<p></p>"
+
+
+NO_ADDRESSES = [
+    *["javascript:alert(1)", "odoo.example.com", "ftp://odoo.example.com", "//odoo.example.com"],
+    *["https://robo:senha@odoo.example.com", "http://robo@odoo", "http:/x", "https:///x"],
+    *["https://odoo.example.com/#x", "https://odoo example.com", "https://odoo\\x", "http://a:x"],
+]
+
+
+@pytest.mark.parametrize("address", NO_ADDRESSES)
+async def test_odoo_url_is_an_address_without_credentials(web: WebHub, address: str) -> None:
+    mcp = {"mcp": {"type": "odoo-mcp", "config": {"url": address}}}
+    own = {"mcp": {"config": {"url": address, "credential_ref": "own"}}}
+    for said, field in (
+        ({"odoo_url": address}, "odoo_url"),
+        ({"credentials": {"odoo_url": address}}, "credentials.odoo_url"),
+        ({"integrations": mcp}, "integrations.mcp.config.url"),
+        ({"integrations": own}, "integrations.mcp.config.url"),
+        ({"yaml_content": json.dumps({"integrations": mcp})}, "integrations.mcp.config.url"),
+    ):
+        answer = await web.send(without(CREDENTIALS, "odoo_url") | said)
+        problem = await answer.json()
+        assert (answer.status, problem["errors"][0]["field"]) == (422, field)
+        assert address not in await answer.text()
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["http://localhost:8069", "https://o", "https://[::1]:8069/odoo?db=x", "http://10.0.0.1"],
+)
+async def test_odoo_url_may_be_any_address_of_http(web: WebHub, address: str) -> None:
+    assert (await web.send(CREDENTIALS | {"odoo_url": address})).status == 200
+
+
+NO_ZONES: list[Any] = ["America/manaus", "Manaus", "../etc/passwd", "/etc/passwd", "America"]
+NO_ZONES += ["-03:00", 3, "a" * 9999, "posix/America/Manaus", "localtime"]
+
+
+@pytest.mark.parametrize(
+    ("zone", "status"),
+    [
+        *((zone, 200) for zone in ("America/Manaus", "America/Sao_Paulo", "UTC", "", False)),
+        *((zone, 422) for zone in NO_ZONES),
+    ],
+)
+async def test_opening_hours_keep_a_time_zone_of_iana(web: WebHub, zone: Any, status: int) -> None:
+    hours = {"monday": True, "business_hours_start": 9.5, "timezone": zone}
+    answer = await web.send(METADATA | {"account_id": "tz", "business_hours": hours})
+    assert answer.status == status
+    if status == 200:
+        stored = await (await web.get("/configs/tz/retail/metadata")).json()
+        assert stored["json_data"]["business_hours"].get("timezone", "") == (zone or "")
+    else:
+        named = (await answer.json()).get("errors", [{}])[0].get("field")
+        assert named in ("business_hours.timezone", None)
