@@ -22,6 +22,7 @@ from odoo_ai_config.entrypoints.http.chatwoot.webhook import ROUTES as CHATWOOT
 from odoo_ai_config.entrypoints.http.collections.handlers import ROUTES as COLLECTIONS
 from odoo_ai_config.entrypoints.http.credentials.handlers import ROUTES as CREDENTIALS
 from odoo_ai_config.entrypoints.http.documents.handlers import ROUTES as DOCUMENTS
+from odoo_ai_config.entrypoints.http.legacy_odoo.handlers import COMPANY_SERVICES
 from odoo_ai_config.entrypoints.http.legacy_odoo.handlers import ROUTES as LEGACY_ODOO
 from odoo_ai_config.entrypoints.http.messages.answers import ANSWERS
 from odoo_ai_config.entrypoints.http.messages.handlers import ROUTES as MESSAGES
@@ -63,6 +64,7 @@ GROUPS: Final = (
     CREDENTIALS,
     COLLECTIONS,
     LEGACY_ODOO,
+    COMPANY_SERVICES,
     CHATWOOT,
     CHATWOOT_ACCOUNTS,
     MESSAGES,

@@ -118,7 +118,7 @@ async def read_document(request: web.Request, caller: ApiKey) -> web.Response:
     Read a document.
     """
     revision = await request.app[SERVICES].read_document(document_of(request), caller=caller)
-    return await _shown(request, revision)
+    return await shown_document(request, revision)
 
 
 def _tells_what_is_there(handler: KeyedHandler) -> KeyedHandler:
@@ -248,7 +248,7 @@ async def read_yaml(request: web.Request, caller: ApiKey) -> web.Response:
     Read a document as YAML.
     """
     revision = await request.app[SERVICES].read_document(document_of(request), caller=caller)
-    return await _shown(request, revision, as_yaml=True)
+    return await shown_document(request, revision, as_yaml=True)
 
 
 @Operation(
@@ -297,7 +297,7 @@ async def read_version(request: web.Request, caller: ApiKey) -> web.Response:
     revision = await request.app[SERVICES].read_document(
         document_of(request), caller=caller, version=version
     )
-    return await _shown(request, revision)
+    return await shown_document(request, revision)
 
 
 @Operation(
@@ -438,9 +438,12 @@ def _may_read(caller: ApiKey) -> bool:
     return not caller.scopes.isdisjoint({Scope.CONFIG_READ, Scope.ADMIN})
 
 
-async def _shown(
+async def shown_document(
     request: web.Request, revision: Revision, *, as_yaml: bool = False
 ) -> web.Response:
+    """
+    A document as JSON or YAML; a 304 if the client has it.
+    """
     tag = entity_tag(revision)
     known = request.headers.get(hdrs.IF_NONE_MATCH)
     if known is not None and is_known(known, tag):

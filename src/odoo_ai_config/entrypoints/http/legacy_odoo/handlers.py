@@ -11,15 +11,27 @@ from typing import Any, Final
 
 from aiohttp import web
 from attrs import frozen
+from structlog.contextvars import bind_contextvars
 
+from odoo_ai_config.application.off_loop import cost_of_yaml, run_off_loop
 from odoo_ai_config.domain.access import ApiKey, Scope
+from odoo_ai_config.domain.changes import Claim
 from odoo_ai_config.domain.collections import (
     PRODUCTS,
     SUPPORT_DOCUMENTS,
     CollectionKey,
     CollectionSync,
 )
-from odoo_ai_config.domain.identifiers import METADATA
+from odoo_ai_config.domain.documents.syncs import CompanyMetadataSync
+from odoo_ai_config.domain.errors import (
+    CodedError,
+    DocumentDeletedError,
+    DocumentNotFoundError,
+    EncryptedValueError,
+    InvalidYamlError,
+    UnknownFingerprintError,
+)
+from odoo_ai_config.domain.identifiers import METADATA, BusinessArea, TenantArea
 from odoo_ai_config.domain.json_types import JsonObject
 from odoo_ai_config.domain.outcomes import Outcome
 from odoo_ai_config.entrypoints.apps import App
@@ -37,9 +49,13 @@ from odoo_ai_config.entrypoints.http.collections.payloads import (
     SCHEDULING,
     LegacyPush,
     LegacyShape,
+    account_of,
     legacy_push,
     product,
 )
+from odoo_ai_config.entrypoints.http.documents.handlers import shown_document
+from odoo_ai_config.entrypoints.http.documents.payloads import YamlText
+from odoo_ai_config.entrypoints.http.documents.schemas import Document
 from odoo_ai_config.entrypoints.http.legacy_odoo import payloads
 from odoo_ai_config.entrypoints.http.legacy_odoo.schemas import (
     CompanyPushed,
@@ -58,17 +74,28 @@ from odoo_ai_config.entrypoints.http.legacy_odoo.schemas import (
 )
 from odoo_ai_config.entrypoints.http.platform.app_keys import METRICS, REQUEST_ID, SERVICES
 from odoo_ai_config.entrypoints.http.platform.authentication import PushHandler
+from odoo_ai_config.entrypoints.http.platform.bodies import read_json
 from odoo_ai_config.entrypoints.http.platform.errors import (
     AiServiceTaskError,
     SourceDataMissingError,
 )
-from odoo_ai_config.entrypoints.http.platform.idempotency import REPLAYED
-from odoo_ai_config.entrypoints.http.platform.operations import COMMIT, Operation, RouteGroup
+from odoo_ai_config.entrypoints.http.platform.fields import read
+from odoo_ai_config.entrypoints.http.platform.idempotency import REPLAYED, claim_of
+from odoo_ai_config.entrypoints.http.platform.operations import (
+    COMMIT,
+    VAULT,
+    Operation,
+    Query,
+    RouteGroup,
+)
+from odoo_ai_config.entrypoints.http.platform.paths import tenant_of
 from odoo_ai_config.entrypoints.http.platform.representations import shown, timestamp
-from odoo_ai_config.entrypoints.http.platform.schema import Body
 
 ROUTES: Final = RouteGroup("collections", App.ODOO_API, "config")
+# This module asks the configuration service.
+COMPANY_SERVICES: Final = RouteGroup("documents", App.CONFIG, "config")
 _API: Final = "/api/v1"
+_COMPANY_SERVICES: Final = "/company-services/{tenant}/metadata"
 # The status of a sync: the hub stores it, and an indexer fetches it from there.
 _STORED: Final = {"sync_status": "stored"}
 
@@ -131,9 +158,29 @@ def _nothing(_body: JsonObject) -> CollectionSync:
 
 async def _sync_company(request: web.Request, caller: ApiKey, raw: bytes) -> web.Response:
     tenant, body, claim = await taken_in(request, caller, raw, dict)
-    outcome = await request.app[SERVICES].sync_company_metadata(
-        payloads.old_company(body, tenant), caller=caller, claim=claim
-    )
+    return await _company_stored(request, payloads.old_company(body, tenant), caller, claim)
+
+
+async def _sync_company_services(request: web.Request, caller: ApiKey, raw: bytes) -> web.Response:
+    body = await read_json(request, raw, dict)
+    text = read(YamlText, {"": body}).yaml_content
+    yaml = request.app[SERVICES].ports.yaml
+
+    def make() -> CompanyMetadataSync:
+        said = yaml.parse(text)
+        # The module also sends X-Security-Token, which Odoo made: it proves nothing to the hub.
+        tenant = account_of(caller, [request.match_info["tenant"]], said)
+        return payloads.company_services(said, tenant)
+
+    sync = await run_off_loop(make, cost=cost_of_yaml(text))
+    return await _company_stored(request, sync, caller, claim_of(request, caller, raw))
+
+
+async def _company_stored(
+    request: web.Request, sync: CompanyMetadataSync, caller: ApiKey, claim: Claim | None
+) -> web.Response:
+    bind_contextvars(tenant=str(sync.owner.tenant), domain=str(sync.owner.domain))
+    outcome = await request.app[SERVICES].sync_company_metadata(sync, caller=caller, claim=claim)
     request.app[METRICS].written(outcome, str(METADATA))
     top: dict[str, Any] = {"vectorized_rules": 1, **_STORED}
     told = CompanyPushedData(
@@ -175,26 +222,29 @@ def _enveloped(
 @frozen
 class _Push:
     summary: str
-    body: Body
+    body: object
     answer: object
     handler: PushHandler
+    group: RouteGroup = ROUTES
+    parameters: tuple[Query[str], ...] = (ACCOUNT,)
+    refusals: tuple[type[CodedError], ...] = (SourceDataMissingError,)
 
     def at(self, path: str, identity: str) -> None:
         """
         Serve the push at *path*.
         """
         Operation(
-            ROUTES,
+            self.group,
             "POST",
             path,
             identity=identity,
             summary=self.summary,
             scope=Scope.WEBHOOK,
-            parameters=(ACCOUNT,),
+            parameters=self.parameters,
             body=self.body,
             idempotent=True,
             answer=self.answer,
-            refusals=(*COMMIT, *WHOSE, SourceDataMissingError),
+            refusals=(*COMMIT, *WHOSE, *self.refusals),
         )(self.handler)
 
 
@@ -252,6 +302,35 @@ _Push("Push fields of one product", payloads.PRODUCT_PUSH, ProductPushed, _sync_
 _Push("Push fields of one product", payloads.NAMED_PRODUCT_PUSH, ProductPushed, _sync_product).at(
     "/tools/sync_product_to_vector_db", "syncProductLegacy"
 )
+_Push(
+    "Push the metadata of a company as YAML\n\n"
+    "The request of the module `company_services`. It is merged into the tenant's document "
+    "`metadata`. The header `X-Security-Token` is not read: only the API key counts.",
+    YamlText,
+    CompanyPushed,
+    _sync_company_services,
+    group=COMPANY_SERVICES,
+    parameters=(),
+    refusals=(*VAULT, InvalidYamlError, EncryptedValueError, UnknownFingerprintError),
+).at(_COMPANY_SERVICES, "syncCompanyServices")
+
+
+@Operation(
+    COMPANY_SERVICES,
+    "GET",
+    _COMPANY_SERVICES,
+    scope=Scope.CONFIG_READ,
+    answer=Document,
+    conditional=True,
+    refusals=(DocumentNotFoundError, DocumentDeletedError),
+)
+async def read_company_services(request: web.Request, caller: ApiKey) -> web.Response:
+    """
+    Read the metadata of a company.
+    """
+    key = TenantArea(tenant_of(request), BusinessArea()).document(METADATA)
+    revision = await request.app[SERVICES].read_document(key, caller=caller)
+    return await shown_document(request, revision)
 
 
 def _ai_task(method: str, path: str, identity: str, scope: Scope) -> Operation:

@@ -4,8 +4,11 @@ What Odoo's older modules push. The metadata of a company is read as the hub's o
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Final
+
+from attrs import evolve
 
 from odoo_ai_config.domain.collections import MOST_ITEMS
 from odoo_ai_config.domain.documents.syncs import CompanyMetadataSync
@@ -42,6 +45,26 @@ _SHOWN: Final[Mapping[str, str]] = {
     "show_instagram": "mention_instagram_at_end",
 }
 _OTHER: Final = "other"
+# How `company_services` describes a company.
+_COMPANY: Final = ("name", "description", "enabled_collections")
+_SERVICE: Final = ("greeting_message", "communication_style", "emoji_usage")
+_SHARED: Final[Mapping[str, str]] = {"share_with_customers": "share_address"}
+_CHANNELS: Final[Mapping[str, str]] = {
+    "website": "website",
+    "facebook": "facebook_url",
+    "instagram": "instagram_url",
+}
+_DAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+_TIMES: Final[Mapping[str, str]] = {
+    "start_time": "business_hours_start",
+    "end_time": "business_hours_end",
+    "lunch_break_start": "lunch_break_start",
+    "lunch_break_end": "lunch_break_end",
+    "saturday_start_time": "saturday_hours_start",
+    "saturday_end_time": "saturday_hours_end",
+}
+_CLOCK: Final = re.compile(r"([01]?\d|2[0-4]):([0-5]\d)", re.ASCII)
+_OF_A_PUSH: Final = frozenset({"version", "updated_at"})
 
 
 def _push(name: str, members: Mapping[str, BodySchema], example: JsonObject) -> Body:
@@ -139,6 +162,58 @@ def old_company(body: JsonObject, tenant: TenantId) -> CompanyMetadataSync:
     domain = body.get("domain")
     flat["domain"] = _area(flat) if is_absent(domain) else domain
     return company_metadata_sync({**flat, "account_id": tenant.value})
+
+
+def company_services(said: JsonObject, tenant: TenantId) -> CompanyMetadataSync:
+    """
+    Read the company that the module ``company_services`` describes in YAML.
+
+    It is stored as it is, without what changes with each push. What readers of other modules look
+    for is also where those modules put it.
+
+    Raises:
+        InvalidFieldsError: A field is invalid.
+    """
+    modules = _section(said, "modules")
+    older = _section(said, "company_metadata")
+    info = _section(modules, "company_info") or _section(older, "company_info")
+    settings = _section(modules, "service_settings") or older
+    service = _section(settings, "customer_service")
+    channels = _section(settings, "online_channels")
+    flat: JsonObject = {
+        **{name: info.get(name) for name in ("name", "description")},
+        **{name: service.get(name) for name in _SERVICE},
+        **{name: said[name] for name in _COMPANY if not is_absent(said.get(name))},
+        "address": _named(_section(info, "address"), _SHARED),
+        "business_hours": _hours(_section(settings, "business_hours")),
+    }
+    for channel, field in _CHANNELS.items():
+        flat[field] = _section(channels, channel).get("url")
+        flat[f"mention_{channel}_at_end"] = _section(channels, channel).get("mention_at_end")
+    told = company_metadata_sync({**flat, "account_id": tenant.value})
+    kept = {name: value for name, value in said.items() if name not in _OF_A_PUSH}
+    return evolve(told, body={**kept, **told.body})
+
+
+def _section(within: JsonObject, name: str) -> JsonObject:
+    found = within.get(name)
+    return found if isinstance(found, dict) else {}
+
+
+def _hours(said: JsonObject) -> JsonObject:
+    """
+    Business hours with the names and types of ``company_metadata_sync``.
+    """
+    hours: JsonObject = {"has_lunch_break": said.get("has_lunch_break")}
+    for theirs, ours in _TIMES.items():
+        time = said.get(theirs)
+        found = _CLOCK.fullmatch(time) if isinstance(time, str) else None
+        if found is not None:
+            hours[ours] = int(found[1]) + int(found[2]) / 60
+    days = said.get("days")
+    if isinstance(days, list):
+        hours |= {name: number in days for number, name in enumerate(_DAYS)}
+    return hours
 
 
 def _says(company: JsonObject) -> bool:
