@@ -12,6 +12,7 @@ from attrs import evolve, frozen
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from odoo_ai_config.adapters.memory.old_cipher import MemoryOldCipher
 from odoo_ai_config.adapters.memory.secret_vault import MemorySecretVault
 from odoo_ai_config.application.credentials.sealing import Sealer
 from odoo_ai_config.application.credentials.written import CredentialsWriter
@@ -63,6 +64,10 @@ class Step:
         return {ref: value for ref, value in (self.members or {}).items() if value not in silent}
 
     @property
+    def unmarked(self) -> set[str]:
+        return {ref for ref, value in self.told.items() if value == "ENC:one"}
+
+    @property
     def removed(self) -> set[str]:
         return {ref for ref, value in self.told.items() if value in {None, False, ""}}
 
@@ -90,7 +95,9 @@ class Writes:
 
     def __init__(self, stores: Stores, area: TenantArea) -> None:
         clock, yaml = ManualClock(AT), JsonYamlCodec()
-        writer = CredentialsWriter(Sealer(stores.secrets, MemorySecretVault()), yaml)
+        writer = CredentialsWriter(
+            Sealer(stores.secrets, MemorySecretVault()), yaml, MemoryOldCipher()
+        )
         self._publish = PublishDocument(stores.config, writer, yaml, clock)
         self._patch = PatchDocument(stores.config, writer, clock)
         self._roll_back = RollBackDocument(stores.config, writer, clock)
@@ -173,4 +180,7 @@ class CredentialsContract(StoreContract):
             kept = wanted - spoken_of
             assert {ref: after[ref] for ref in kept} == {ref: before[ref] for ref in kept}
             told = {(notice.code, notice.field) for notice in outcome.notices}
-            assert told == {("kept_credential", f"credentials.{ref}") for ref in kept}
+            assert told == {
+                *(("kept_credential", f"credentials.{ref}") for ref in kept),
+                *(("old_mark_dropped", f"credentials.{ref}") for ref in write.unmarked),
+            }

@@ -13,7 +13,7 @@ from typing import Final, TypeAlias
 from attrs import Attribute, field, frozen
 
 from odoo_ai_config.domain.access import is_guessable
-from odoo_ai_config.domain.credentials.secret_names import require_open
+from odoo_ai_config.domain.credentials.old_values import require_opened
 from odoo_ai_config.domain.credentials.secrets import Fingerprint, SecretText
 from odoo_ai_config.domain.errors import InvalidValueError, UnknownFingerprintError
 from odoo_ai_config.domain.identifiers import (
@@ -152,7 +152,7 @@ class ChatwootChange:
         where = "api_access_token" if attribute.name == "api_token" else attribute.name
         for value in values or ():
             if isinstance(value, SecretText):
-                require_open(value.reveal(), where)
+                require_opened(value.reveal(), where)
 
     @webhook_secrets.validator
     @webhook_tokens.validator

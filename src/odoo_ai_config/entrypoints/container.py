@@ -23,6 +23,7 @@ from odoo_ai_config.adapters.crews.crew_client import (
 )
 from odoo_ai_config.adapters.crews.http_crew_client import HttpCrewClient
 from odoo_ai_config.adapters.crypto.key_ring_file import key_ring_source
+from odoo_ai_config.adapters.crypto.old_cipher import FernetOldCipher
 from odoo_ai_config.adapters.crypto.secret_vault import AesGcmSecretVault
 from odoo_ai_config.adapters.instrumented import Observe, instrumented
 from odoo_ai_config.adapters.memory.revoked_keys import MemoryRevokedKeys
@@ -257,6 +258,8 @@ class Container(containers.DeclarativeContainer):
         untimed={"adopt_ring", "ensure_ring", "fingerprint"},
     )
 
+    old_cipher = providers.Singleton(FernetOldCipher, settings.provided.legacy_fernet_key)
+
     stores = providers.Resource(open_stores, settings.provided.store, read_only)
     store: providers.Singleton[ConfigStore] = providers.Singleton(
         instrumented,
@@ -304,6 +307,7 @@ class Container(containers.DeclarativeContainer):
         audit=stores.provided.audit,
         revoked_keys=revoked_keys,
         vault=vault,
+        old_cipher=old_cipher,
         clock=clock,
         tokens=tokens,
         yaml=yaml,

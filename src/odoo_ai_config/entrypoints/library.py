@@ -158,7 +158,7 @@ class Hub:
         Arguments that are None do not change what is stored.
 
         Raises:
-            EncryptedValueError: The old server encrypted the password.
+            EncryptedValueError: The old server encrypted the password, and no key opens it.
         """
         sync = CredentialsSync(
             _owner(account_id, domain),
@@ -254,7 +254,7 @@ class Hub:
 
         Raises:
             InvalidYamlError: The text is not YAML.
-            EncryptedValueError: The old server encrypted a secret in it.
+            EncryptedValueError: The old server encrypted a secret in it, and no key opens it.
             PreconditionFailedError: The document is not at the *expected* version.
         """
         write = DocumentWrite(_document(tenant, domain, kind), self.caller, expected)

@@ -54,6 +54,7 @@ from odoo_ai_config.application.ports.config_store import ConfigStore
 from odoo_ai_config.application.ports.crew_client import CrewClient
 from odoo_ai_config.application.ports.crew_registry import CrewRegistry
 from odoo_ai_config.application.ports.message_inbox import MessageInbox
+from odoo_ai_config.application.ports.old_cipher import OldCipher
 from odoo_ai_config.application.ports.revoked_keys import RevokedKeys
 from odoo_ai_config.application.ports.secret_store import SecretStore
 from odoo_ai_config.application.ports.secret_vault import SecretVault
@@ -84,6 +85,7 @@ class Ports:
     audit: AuditLog
     revoked_keys: RevokedKeys
     vault: SecretVault
+    old_cipher: OldCipher
     clock: Clock
     tokens: TokenSource
     yaml: YamlCodec
@@ -172,7 +174,7 @@ def build_services(ports: Ports, policies: Policies) -> Services:
     channels, inbox = ports.channels, ports.inbox
     secrets, vault = ports.secrets, ports.vault
     sealer = Sealer(secrets, vault)
-    credentials = CredentialsWriter(sealer, ports.yaml)
+    credentials = CredentialsWriter(sealer, ports.yaml, ports.old_cipher)
     texts = MessageTexts(sealer)
     crews = CrewLookup(store, sealer)
     accounts = ChatwootAccounts(store, sealer, clock, policies.chatwoot)

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from odoo_ai_config.adapters.crypto.secret_vault import AesGcmSecretVault
+from odoo_ai_config.adapters.memory.old_cipher import MemoryOldCipher
 from odoo_ai_config.adapters.sqlite import schema
 from odoo_ai_config.adapters.sqlite.connection import failure_of
 from odoo_ai_config.adapters.sqlite.database import SqliteDatabase, open_sqlite
@@ -424,7 +425,9 @@ async def test_no_secret_is_found_in_the_bytes_of_the_file(path: Path, stores: S
     sync = SyncCredentials(
         stores.config,
         CredentialsWriter(
-            Sealer(stores.secrets, AesGcmSecretVault(fixed_ring("first"))), JsonYamlCodec()
+            Sealer(stores.secrets, AesGcmSecretVault(fixed_ring("first"))),
+            JsonYamlCodec(),
+            MemoryOldCipher(),
         ),
         JsonYamlCodec(),
         ManualClock(AT),

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import tracemalloc
-from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from typing import Final
 
@@ -14,12 +13,11 @@ from hypothesis import strategies as st
 from odoo_ai_config.domain.credentials.plain_secrets import (
     MOST_SECRETS,
     TakenOut,
-    require_all_open,
+    require_all_opened,
     taken_out,
 )
 from odoo_ai_config.domain.credentials.secret_names import (
     MOST_ASSIGNMENTS,
-    is_encrypted,
     is_name_of_secret_text,
     is_secret_name,
     is_secret_text,
@@ -30,6 +28,7 @@ from odoo_ai_config.domain.errors import EncryptedValueError, InvalidValueError
 from odoo_ai_config.domain.identifiers import CONFIG, CREWS, CredentialRef, DocumentKind
 from odoo_ai_config.domain.json_types import Json, JsonObject, ReadOnlyJsonObject
 from odoo_ai_config.domain.outcomes import MOST_NOTICES, Notice
+from tests.property.credentials.test_old_values import fernet
 from tests.strategies import json_objects
 
 SECRET_NAMES = [
@@ -394,47 +393,6 @@ def test_other_texts_are_not_secrets(text: str) -> None:
     assert not is_secret_text(text)
 
 
-def fernet(blocks: int = 1, version: int = 0x80, more: int = 0) -> str:
-    raw = bytes([version]) + bytes(8 + 16 + 16 * blocks + 32 + more)
-    return urlsafe_b64encode(raw).decode()
-
-
-@given(
-    blocks=st.integers(1, 20),
-    mark=st.sampled_from(["ENC:", "enc:", "Enc: ", " ENC:", "\tENC:\n"]),
-    padded=st.booleans(),
-    twice=st.booleans(),
-)
-def test_a_fernet_token_after_the_old_mark_is_encrypted(
-    blocks: int, mark: str, *, padded: bool, twice: bool
-) -> None:
-    token = fernet(blocks)
-    if twice:
-        # The programs of the replaced server wrote Fernet's tokens like this.
-        token = urlsafe_b64encode(token.encode()).decode()
-    assert is_encrypted(mark + (token if padded else token.rstrip("=")) + " ")
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        fernet(),
-        "ENC:",
-        "enc",
-        " e",
-        "Encanto: doce",
-        "ENC:hunter2",
-        "ENC:ação",
-        f"ENC:{fernet(0)}",
-        f"ENC:{fernet(version=0x81)}",
-        f"ENC:{fernet(more=1)}",
-        f"ENC:{fernet()[:-4]}",
-    ],
-)
-def test_password_that_begins_with_the_old_mark_is_not_encrypted(text: str) -> None:
-    assert not is_encrypted(text)
-
-
 @pytest.mark.parametrize(
     ("body", "where"),
     [
@@ -450,16 +408,54 @@ def test_a_value_of_the_replaced_server_is_refused_by_its_place_and_stays_where_
     body: JsonObject, where: str
 ) -> None:
     with pytest.raises(EncryptedValueError) as caught:
-        require_all_open(body)
+        require_all_opened(body)
     assert caught.value.field == where
     found = taken_out(CONFIG, body)
     assert (found.body, found.anything) == (body, False)
     assert found.notices == (Notice("unsealed_secret", where),)
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"a": {"password": f"ENC:{fernet()}"}},
+        {"note": f" Enc: {fernet()}"},
+        {"list": [{"pwd": f"enc:{fernet()}", "host": "x"}]},
+    ],
+)
+def test_a_value_of_the_replaced_server_that_opens_is_sealed_at_its_place(
+    body: JsonObject,
+) -> None:
+    require_all_opened(body, open_token=opens)
+    found = taken_out(CONFIG, body, opens)
+    assert list(found.plain.values()) == [SecretText("c4n4ry of old")]
+    assert "enc:" not in json.dumps(found.body).lower()
+    assert not found.notices
+    assert taken_out(CONFIG, found.body, opens).changed is False
+
+
+@pytest.mark.parametrize(
+    "body", [{"list": [f"ENC:{fernet()}"]}, {"password_ref": f"ENC:{fernet()}"}]
+)
+def test_a_value_of_the_replaced_server_is_refused_where_no_reference_can_replace_it(
+    body: JsonObject,
+) -> None:
+    with pytest.raises(EncryptedValueError):
+        require_all_opened(body, open_token=opens)
+
+
+def test_a_copy_of_an_opened_value_is_a_secret_too() -> None:
+    body: JsonObject = {"password": f"ENC:{fernet()}", "other": "c4n4ry of old"}
+    assert "c4n4ry" not in json.dumps(taken_out(CONFIG, body, opens).body)
+
+
+def opens(_token: bytes) -> SecretText:
+    return SecretText("c4n4ry of old")
+
+
 @given(json_objects())
 def test_value_that_nobody_encrypted_is_accepted(body: JsonObject) -> None:
-    require_all_open(body)
+    require_all_opened(body)
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from odoo_ai_config.adapters.memory.chatwoot_client import MemoryChatwootClient
 from odoo_ai_config.adapters.memory.collection_store import MemoryCollectionStore
 from odoo_ai_config.adapters.memory.config_store import MemoryConfigStore
 from odoo_ai_config.adapters.memory.message_inbox import MemoryMessageInbox
+from odoo_ai_config.adapters.memory.old_cipher import MemoryOldCipher
 from odoo_ai_config.adapters.memory.revoked_keys import MemoryRevokedKeys
 from odoo_ai_config.adapters.memory.secret_store import MemorySecretStore
 from odoo_ai_config.adapters.memory.secret_vault import MemorySecretVault
@@ -23,6 +24,7 @@ from odoo_ai_config.adapters.memory.state import MemoryState
 from odoo_ai_config.application.documents.writing import DocumentWrite
 from odoo_ai_config.application.ports.api_key_store import ApiKeyStore
 from odoo_ai_config.application.ports.crew_client import CrewClient
+from odoo_ai_config.application.ports.old_cipher import OldCipher
 from odoo_ai_config.application.ports.token_source import TokenSource
 from odoo_ai_config.application.ports.yaml_codec import YamlCodec
 from odoo_ai_config.domain.access import ALL_SCOPES, ApiKey, Scope
@@ -74,6 +76,7 @@ class MemoryHub(Services):
         api_keys: ApiKeyStore | None = None,
         tokens: TokenSource | None = None,
         yaml: YamlCodec | None = None,
+        old_cipher: OldCipher | None = None,
         crew_client: CrewClient | None = None,
         chatwoot_fallback: ChatwootAccess | None = None,
     ) -> None:
@@ -90,6 +93,7 @@ class MemoryHub(Services):
             audit=MemoryAuditLog(state),
             revoked_keys=revoked_keys,
             vault=vault,
+            old_cipher=old_cipher or MemoryOldCipher(),
             clock=clock,
             tokens=tokens or CountingTokenSource(),
             yaml=yaml or JsonYamlCodec(),

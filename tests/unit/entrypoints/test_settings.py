@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import json
+from base64 import urlsafe_b64encode
 from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
 
+from odoo_ai_config.domain.credentials.secrets import SecretText
 from odoo_ai_config.domain.json_types import JsonObject
 from odoo_ai_config.entrypoints.apps import App, names_of
 from odoo_ai_config.entrypoints.settings import (
@@ -254,6 +256,26 @@ def test_places_where_crews_may_be_are_hosts_and_networks(tmp_path: Path) -> Non
 def test_place_that_is_neither_host_nor_network_is_refused(target: str, tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="ODOO_AI_CONFIG_PRIVATE_TARGETS"):
         as_set(tmp_path, ODOO_AI_CONFIG_PRIVATE_TARGETS=target)
+
+
+def test_keys_of_the_replaced_server_are_several_and_go_by_its_name_too(tmp_path: Path) -> None:
+    first, second = (urlsafe_b64encode(bytes([n]) * 32).decode() for n in (1, 2))
+    ours = as_set(tmp_path, ODOO_AI_CONFIG_LEGACY_FERNET_KEY=f"{first}, {second}")
+    theirs = as_set(tmp_path, CREDENTIAL_ENCRYPTION_KEY=first)
+
+    assert ours.legacy_fernet_key == (SecretText(first), SecretText(second))
+    assert theirs.legacy_fernet_key == (SecretText(first),)
+    assert as_set(tmp_path).legacy_fernet_key == ()
+
+
+@pytest.mark.parametrize("length", [0, 31, 33])
+def test_key_of_the_replaced_server_has_32_bytes_and_is_not_repeated(
+    length: int, tmp_path: Path
+) -> None:
+    key = "c4n4" + urlsafe_b64encode(bytes(length)).decode()
+    with pytest.raises(SettingsError, match="ODOO_AI_CONFIG_LEGACY_FERNET_KEY") as refused:
+        as_set(tmp_path, ODOO_AI_CONFIG_LEGACY_FERNET_KEY=key)
+    assert "c4n4" not in str(refused.value)
 
 
 @pytest.mark.parametrize(

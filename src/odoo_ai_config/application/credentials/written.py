@@ -13,6 +13,7 @@ from attrs import field, frozen
 from odoo_ai_config.application.credentials.sealing import Sealer, Sealing, sealed_values
 from odoo_ai_config.application.off_loop import cost_of, cost_of_yaml, run_off_loop
 from odoo_ai_config.application.ports.config_store import ConfigStore
+from odoo_ai_config.application.ports.old_cipher import OldCipher
 from odoo_ai_config.application.ports.yaml_codec import YamlCodec
 from odoo_ai_config.domain.credentials.plain_secrets import TakenOut, taken_out
 from odoo_ai_config.domain.credentials.secrets import Fingerprint, SecretText
@@ -60,6 +61,7 @@ class CredentialsWriter:
 
     sealer: Sealer
     yaml: YamlCodec
+    old_cipher: OldCipher
 
     async def replaced(
         self,
@@ -77,18 +79,23 @@ class CredentialsWriter:
 
         Raises:
             InvalidValueError: *body* is not references and values.
-            EncryptedValueError: A value is ciphertext of the replaced server.
+            EncryptedValueError: A value is ciphertext of the replaced server and does not open.
             UnknownFingerprintError: It names a sealed value that the tenant does not have.
         """
         cost = cost_of(body)
-        given = await run_off_loop(lambda: given_credentials(body), cost=cost)
+        given = await run_off_loop(
+            lambda: given_credentials(body, self.old_cipher.open), cost=cost
+        )
         known = await sealed_values(current)
         kept = await _still_named(store, owner, given.left_out(known))
         sealing = await self.sealer(owner, given.plain, known=known, at=at, named=given.sealed)
         marks = {**kept, **given.sealed, **sealing.fingerprints}
         document = await run_off_loop(lambda: _naming(owner.tenant, known, marks), cost=cost)
-        forgotten = islice(kept, MOST_NOTICES)
-        notices = tuple(Notice("kept_credential", f"credentials.{ref}") for ref in forgotten)
+        forgotten = (Notice("kept_credential", f"credentials.{ref}") for ref in kept)
+        unmarked = (
+            Notice("old_mark_dropped", f"credentials.{ref}") for ref in sorted(given.unmarked)
+        )
+        notices = (*islice(forgotten, MOST_NOTICES), *islice(unmarked, MOST_NOTICES))
         return SealedSettings(document, sealing=sealing, notices=notices)
 
     async def apart(
@@ -107,7 +114,7 @@ class CredentialsWriter:
             InvalidValueError: It holds too many secrets.
             UnknownFingerprintError: It names a sealed value that the tenant does not have.
         """
-        found = await secrets_in(key.kind, document)
+        found = await self.secrets_in(key.kind, document)
         if found.changed:
             document = await self.cleaned(key.kind, document, found)
         revision, sealing = await self.next_credentials(
@@ -156,6 +163,18 @@ class CredentialsWriter:
             cost=cost_of(document) if authored is None else cost_of_yaml(authored.text),
         )
 
+    async def secrets_in(self, kind: DocumentKind, document: Document) -> TakenOut:
+        """
+        What `taken_out` finds in *document*.
+
+        Raises:
+            InvalidValueError: As it says.
+        """
+        return await run_off_loop(
+            lambda: taken_out(kind, document.body, self.old_cipher.open),
+            cost=2 * cost_of(document),
+        )
+
     async def stored(self, kind: DocumentKind, document: Document) -> tuple[Document, TakenOut]:
         """
         *document* as the hub would store it today.
@@ -168,7 +187,7 @@ class CredentialsWriter:
         )
 
     def _stored(self, kind: DocumentKind, document: Document) -> tuple[Document, TakenOut]:
-        found = taken_out(kind, document.body)
+        found = taken_out(kind, document.body, self.old_cipher.open)
         return self._cleaned(kind, document, found), found
 
     def text_without_secrets(
@@ -183,7 +202,7 @@ class CredentialsWriter:
         Raises:
             InvalidValueError: As `apart` says.
         """
-        found = taken_out(kind, body)
+        found = taken_out(kind, body, self.old_cipher.open)
         if not found.changed and not any(other.reveal() in text for other in others):
             return text
         try:
@@ -220,16 +239,6 @@ class CredentialsWriter:
             if secret.reveal() in amended and secret.reveal() not in rendered:
                 amended = rendered
         return amended, self.yaml.parse(amended)
-
-
-async def secrets_in(kind: DocumentKind, document: Document) -> TakenOut:
-    """
-    What `taken_out` finds in *document*.
-
-    Raises:
-        InvalidValueError: As it says.
-    """
-    return await run_off_loop(lambda: taken_out(kind, document.body), cost=2 * cost_of(document))
 
 
 async def _still_named(

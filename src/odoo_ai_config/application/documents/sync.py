@@ -11,7 +11,7 @@ from itertools import islice
 from attrs import evolve, frozen
 
 from odoo_ai_config.application.commits import commit_once
-from odoo_ai_config.application.credentials.written import CredentialsWriter, secrets_in
+from odoo_ai_config.application.credentials.written import CredentialsWriter
 from odoo_ai_config.application.off_loop import cost_of, cost_of_yaml, run_off_loop
 from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.application.ports.config_store import ConfigStore
@@ -56,6 +56,8 @@ class SyncCredentials:
             InvalidValueError: The settings hold too many secrets.
         """
         caller.require(Scope.WEBHOOK, sync.owner.tenant)
+        open_token = self.credentials.old_cipher.open
+        secrets = sync.secrets(open_token)
         settings: JsonObject | None = None
         if sync.settings_text is not None:
             given = sync.settings_text
@@ -75,11 +77,15 @@ class SyncCredentials:
             # The search for secrets takes longest.
             cost = 2 * cost_of(before, sealed, settings, sync.integrations)
             known, merged = await run_off_loop(
-                lambda: (fingerprints_in(sealed), config_after(before, sync, settings)), cost=cost
+                lambda: (
+                    fingerprints_in(sealed),
+                    config_after(before, sync, settings, open_token=open_token),
+                ),
+                cost=cost,
             )
             sealing = await self.credentials.sealer(
                 sync.owner,
-                {**sync.secrets(), **merged.found.plain},
+                {**secrets, **merged.found.plain},
                 known=known,
                 at=now,
                 named=merged.found.sealed,
@@ -128,7 +134,7 @@ class SyncCredentials:
         # The text may hold a secret from before the hub took secrets out.
         if merged.document.authored is None or before is None or not merged.found.anything:
             return merged.document
-        if not (await secrets_in(CONFIG, before)).anything:
+        if not (await self.credentials.secrets_in(CONFIG, before)).anything:
             return merged.document
         return await self.credentials.cleaned(CONFIG, merged.document, merged.found)
 
@@ -171,7 +177,8 @@ class SyncCompanyMetadata:
             apart = await self.credentials.apart(
                 key,
                 await run_off_loop(
-                    partial(metadata_after, before, sync), cost=cost_of(before, sync.body)
+                    partial(metadata_after, before, sync, self.credentials.old_cipher.open),
+                    cost=cost_of(before, sync.body),
                 ),
                 found.get(beside),
                 author=caller.id,

@@ -18,7 +18,7 @@ from odoo_ai_config.application.ports.config_store import ConfigStore
 from odoo_ai_config.application.ports.yaml_codec import YamlCodec
 from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.changes import Changeset, Claim
-from odoo_ai_config.domain.credentials.plain_secrets import require_all_open
+from odoo_ai_config.domain.credentials.plain_secrets import require_all_opened
 from odoo_ai_config.domain.crews import require_crews
 from odoo_ai_config.domain.documents.document import AuthoredYaml, Document
 from odoo_ai_config.domain.documents.merging import merge_patch, patched_credentials
@@ -207,16 +207,15 @@ class PublishDocument:
         async def decide(current: Revision | None, now: datetime) -> Decision:
             if request.key.kind == CREDENTIALS:
                 return await _credentials(self, request, current, body, now)
-            document = await run_off_loop(lambda: _written(body, text), cost=len(text))
+            document = await run_off_loop(lambda: self._written(body, text), cost=len(text))
             author = request.caller.id
             return Decision(successor(current, request.key, document, author=author, at=now))
 
         return await write_document(self.store, self.clock, request, decide, self.credentials)
 
-
-def _written(body: JsonObject, text: str) -> Document:
-    require_all_open(body)
-    return Document.of(body, AuthoredYaml(text))
+    def _written(self, body: JsonObject, text: str) -> Document:
+        require_all_opened(body, open_token=self.credentials.old_cipher.open)
+        return Document.of(body, AuthoredYaml(text))
 
 
 @frozen(eq=False)
@@ -246,16 +245,15 @@ class PatchDocument:
             if request.key.kind == CREDENTIALS:
                 body = await run_off_loop(lambda: patched_credentials(present, patch), cost=cost)
                 return await _credentials(self, request, before, body, now)
-            document = await run_off_loop(lambda: _patched(present, patch), cost=cost)
+            document = await run_off_loop(lambda: self._patched(present, patch), cost=cost)
             author = request.caller.id
             return Decision(successor(before, request.key, document, author=author, at=now))
 
         return await write_document(self.store, self.clock, request, decide, self.credentials)
 
-
-def _patched(document: Document, patch: JsonObject) -> Document:
-    require_all_open(patch)
-    return document.with_body(merge_patch(document.body, patch))
+    def _patched(self, document: Document, patch: JsonObject) -> Document:
+        require_all_opened(patch, open_token=self.credentials.old_cipher.open)
+        return document.with_body(merge_patch(document.body, patch))
 
 
 @frozen(eq=False)

@@ -17,19 +17,24 @@ from typing import Final
 
 from attrs import define, field, frozen
 
+from odoo_ai_config.domain.credentials.old_values import (
+    OpenToken,
+    is_encrypted,
+    never_opens,
+    opened,
+    require_opened,
+)
 from odoo_ai_config.domain.credentials.secret_names import (
     LONGEST_NAME,
     PAIR_VALUES,
     TOKEN_BEGINNINGS,
     assigns_secret,
     begins_like_token,
-    is_encrypted,
     is_name_of_secret_text,
     is_secret_name,
     is_secret_option,
     is_secret_text,
     names_secret,
-    require_open,
     tells_about,
 )
 from odoo_ai_config.domain.credentials.secrets import Fingerprint, SecretText
@@ -94,28 +99,37 @@ class TakenOut:
         return bool(self.plain or self.sealed)
 
 
-def taken_out(kind: DocumentKind, body: ReadOnlyJsonObject) -> TakenOut:
+def taken_out(
+    kind: DocumentKind, body: ReadOnlyJsonObject, open_token: OpenToken = never_opens
+) -> TakenOut:
     """
     Take every secret out of *body*, the data of a document of *kind*.
 
     Taking out twice changes nothing. A place loses its reference if it now has a plain value that
-    is no secret. Ciphertext of the replaced server stays, with a notice: `require_all_open`
-    refuses it in new data.
+    is no secret. Ciphertext of the replaced server is opened by *open_token*. If it does not open,
+    it stays, with a notice: `require_all_opened` refuses it in new data.
 
     Raises:
         InvalidValueError: There are more than `MOST_SECRETS` secrets.
     """
     if not _is_suspicious(body):
         return TakenOut(body)
-    walk = _Walk(kind, body)
+    walk = _Walk(kind, body, open_token)
     cleaned = walk.object(body, _Spot(), inside=False)
     notices = tuple(walk.notices)
     return TakenOut(cleaned, walk.plain, walk.sealed, notices, changed=cleaned != body)
 
 
-def require_all_open(value: ReadOnlyJsonObject | list[Json], at: Place = ()) -> None:
+def require_all_opened(
+    value: ReadOnlyJsonObject | list[Json],
+    at: Place = (),
+    *,
+    open_token: OpenToken = never_opens,
+) -> None:
     """
-    Refuse new data if the replaced server encrypted a text in it.
+    Refuse new data if the replaced server encrypted a text in it that cannot be sealed.
+
+    Such a text does not open, or is in a list or a reference, where no reference replaces it.
 
     Raises:
         EncryptedValueError: For the first such text, with its place below *at*.
@@ -125,9 +139,11 @@ def require_all_open(value: ReadOnlyJsonObject | list[Json], at: Place = ()) -> 
     for step, part in parts:
         if isinstance(part, str):
             if is_encrypted(part):
-                require_open(part, shown_place((*at, step)))
+                sealable = isinstance(step, str) and not step.endswith(REF_SUFFIX)
+                place = shown_place((*at, step))
+                require_opened(part, place, open_token if sealable else never_opens)
         elif isinstance(part, dict | list):
-            require_all_open(part, (*at, step))
+            require_all_opened(part, (*at, step), open_token=open_token)
 
 
 def _is_suspicious(members: ReadOnlyJsonObject) -> bool:
@@ -274,11 +290,16 @@ class _Spot:
 
 
 class _Walk:
-    def __init__(self, kind: DocumentKind, body: ReadOnlyJsonObject) -> None:
+    def __init__(
+        self, kind: DocumentKind, body: ReadOnlyJsonObject, open_token: OpenToken
+    ) -> None:
         self.plain: dict[CredentialRef, SecretText] = {}
         self.sealed: dict[CredentialRef, Fingerprint] = {}
         self.notices: list[Notice] = []
         self._kind = kind
+        self._open_token = open_token
+        # What opened of the ciphertext of the replaced server.
+        self._opened: dict[str, SecretText | None] = {}
         # The references in the document, and the one place that may use each of them.
         self._holders: dict[str, Place] = {}
         # The secrets in clear. They are secrets in every other place, too.
@@ -353,8 +374,10 @@ class _Walk:
         return cleaned
 
     def _is_sealable(self, name: str, value: str, *, inside: bool) -> bool:
-        if not value.strip() or name.endswith(REF_SUFFIX) or is_encrypted(value):
+        if not value.strip() or name.endswith(REF_SUFFIX):
             return False
+        if is_encrypted(value):
+            return self._open(value) is not None
         if _says(name, inside=inside):
             return inside or is_secret_name(name) or value.strip().lower() not in _WAYS
         is_prose = any(map(str.isspace, value.strip())) and not begins_like_token(value)
@@ -365,6 +388,11 @@ class _Walk:
         # Descriptions, and everything about a crew, must stay readable.
         is_setting = self._kind == CREWS or tells_about(name) or len(value) < SHORTEST_REPEATED
         return not is_setting and value in self._secrets
+
+    def _open(self, text: str) -> SecretText | None:
+        if text not in self._opened:
+            self._opened[text] = opened(text, self._open_token)
+        return self._opened[text]
 
     def _is_secret(self, text: str) -> bool:
         return is_secret_text(text) or text in self._secrets
@@ -392,7 +420,7 @@ class _Walk:
         ref = CredentialRef(text)
         mark = Fingerprint.from_mask(value)
         if mark is None:
-            self.plain[ref] = SecretText(value)
+            self.plain[ref] = self._opened.get(value) or SecretText(value)
         else:
             self.sealed[ref] = mark
         return text
@@ -469,6 +497,9 @@ class _Walk:
                 self._holders[text] = place if holder is place else _SEVERAL
         elif self._is_sealable(name, text, inside=inside) and not Fingerprint.from_mask(text):
             self._secrets.add(text)
+            inside_it = self._opened.get(text)
+            if inside_it is not None:
+                self._secrets.add(inside_it.reveal())
 
 
 def _spelled(step: str) -> str:

@@ -4,16 +4,14 @@ Which values are secrets: by their names, or by the form of their texts.
 
 from __future__ import annotations
 
-import binascii
 import re
-from base64 import urlsafe_b64decode
 from collections.abc import Mapping
 from functools import lru_cache
 from itertools import pairwise
 from typing import Final
 from unicodedata import combining, normalize
 
-from odoo_ai_config.domain.errors import EncryptedValueError
+from odoo_ai_config.domain.credentials.old_values import is_encrypted
 from odoo_ai_config.domain.json_types import Json
 
 # A word in a name means a secret if it has one of these endings, or is one of these words.
@@ -74,7 +72,7 @@ _TOKEN: Final = re.compile(
     re.ASCII,
 )
 TOKEN_BEGINNINGS: Final = frozenset(
-    "Be Ba -- ey sk rk pk wh oa hf gl gh gi xo AI ya SG EA AP AK AS EN".split()  # noqa: SIM905
+    "Be Ba -- ey sk rk pk wh oa hf gl gh gi xo AI ya SG EA AP AK AS EN En eN en".split()  # noqa: SIM905
 )
 # Each matches in linear time, however long the text is.
 _AUTHORITY: Final = re.compile(r"://([^\s/?#]*)")
@@ -89,55 +87,6 @@ _QUOTES: Final = " \"'"
 _NO_VALUE: Final = "${<%*;&,)\r\n"
 _WEB: Final = ("http", "https", "ws", "wss", "ftp")
 _LONGEST_SCHEME: Final = 8
-
-# The replaced server wrote it before its secrets, encrypted or not.
-OLD_MARK: Final = "ENC:"
-# Version, time and initialisation vector; at least one block; the authentication code.
-_FERNET_FRAME: Final = 1 + 8 + 16 + 32
-_FERNET_BLOCK: Final = 16
-_FERNET_VERSION: Final = 0x80
-
-
-def is_encrypted(text: str) -> bool:
-    """
-    Whether *text* is ciphertext of the replaced server: `OLD_MARK` and a Fernet token.
-
-    Its programs wrote the token as it is, or in base64 once more. Any other text that begins
-    with the mark may be a password.
-    """
-    # Nearly every text is decided here.
-    if text[:1] not in "eE" and not text[:1].isspace():
-        return False
-    marked = text.strip()
-    if marked[: len(OLD_MARK)].upper() != OLD_MARK:
-        return False
-    token = _decoded(marked[len(OLD_MARK) :].strip())
-    return _is_fernet(token) or _is_fernet(_decoded(token.decode("latin-1")))
-
-
-def _decoded(text: str) -> bytes:
-    # A copied token may have lost its padding.
-    bare = text.rstrip("=")
-    try:
-        return urlsafe_b64decode(bare.encode("ascii") + b"=" * (-len(bare) % 4))
-    except (binascii.Error, UnicodeEncodeError):
-        return b""
-
-
-def _is_fernet(token: bytes) -> bool:
-    blocks = len(token) - _FERNET_FRAME
-    return blocks > 0 and blocks % _FERNET_BLOCK == 0 and token[0] == _FERNET_VERSION
-
-
-def require_open(text: str, where: str) -> None:
-    """
-    Refuse ciphertext of the replaced server, because the hub would seal it as if it were a secret.
-
-    Raises:
-        EncryptedValueError: *text*, at *where*, is such ciphertext.
-    """
-    if is_encrypted(text):
-        raise EncryptedValueError(where)
 
 
 def is_secret_name(name: str) -> bool:

@@ -10,8 +10,18 @@ from typing import Final
 
 from attrs import frozen
 
-from odoo_ai_config.domain.credentials.plain_secrets import TakenOut, require_all_open, taken_out
-from odoo_ai_config.domain.credentials.secret_names import OLD_MARK, require_open
+from odoo_ai_config.domain.credentials.old_values import (
+    OLD_MARK,
+    OpenToken,
+    is_encrypted,
+    never_opens,
+    require_opened,
+)
+from odoo_ai_config.domain.credentials.plain_secrets import (
+    TakenOut,
+    require_all_opened,
+    taken_out,
+)
 from odoo_ai_config.domain.credentials.secrets import Fingerprint, SecretText
 from odoo_ai_config.domain.documents.document import AuthoredYaml, Document
 from odoo_ai_config.domain.documents.syncs import CompanyMetadataSync, CredentialsSync, social_ref
@@ -77,7 +87,11 @@ class MergedConfig:
 
 
 def config_after(
-    current: Document | None, sync: CredentialsSync, settings: ReadOnlyJsonObject | None = None
+    current: Document | None,
+    sync: CredentialsSync,
+    settings: ReadOnlyJsonObject | None = None,
+    *,
+    open_token: OpenToken = never_opens,
 ) -> MergedConfig:
     """
     The config document after a credentials event.
@@ -88,26 +102,27 @@ def config_after(
         current: The present document, if there is one.
         sync: The event.
         settings: The further settings of the event (``yaml_content``), parsed.
+        open_token: Opens what the replaced server encrypted.
 
     Raises:
-        EncryptedValueError: The replaced server encrypted a secret in the event. Such a secret
-            that is already in the document stays.
+        EncryptedValueError: A secret in the event does not open. Such a secret that is already in
+            the document stays.
         InvalidValueError: There are too many secrets in it, or the address of the tenant's Odoo
             in the event is none.
     """
     given = sync.integrations or {}
-    require_all_open(given, ("integrations",))
+    require_all_opened(given, ("integrations",), open_token=open_token)
     _require_address(given)
     before = Document.of({}) if current is None else current
     body = before.body
     if settings is not None:
-        require_all_open(settings)
+        require_all_opened(settings, open_token=open_token)
         _require_address(settings.get("integrations"))
         body = merge_patch(body, settings)
         if before.authored is None and sync.settings_text is not None:
             # The document has no YAML text yet, so the text of the event becomes it.
             before = Document(before.text, AuthoredYaml(sync.settings_text, exact=False))
-    found = taken_out(CONFIG, merge_patch(body, _owned_sections(body, sync)))
+    found = taken_out(CONFIG, merge_patch(body, _owned_sections(body, sync)), open_token)
     return MergedConfig(before.with_body(found.body), references_in(found.body), found)
 
 
@@ -201,14 +216,17 @@ def _text(body: ReadOnlyJsonObject, name: str) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
-def metadata_after(current: Document | None, sync: CompanyMetadataSync) -> Document:
+def metadata_after(
+    current: Document | None, sync: CompanyMetadataSync, open_token: OpenToken = never_opens
+) -> Document:
     """
     The metadata document after a company metadata event, which is merged into the present one.
 
     Raises:
-        EncryptedValueError: The replaced server encrypted a text in the event.
+        EncryptedValueError: The replaced server encrypted a text in the event that *open_token*
+            does not open.
     """
-    require_all_open(sync.body)
+    require_all_opened(sync.body, open_token=open_token)
     before = Document.of({}) if current is None else current
     sections: JsonObject = {"account_id": str(sync.owner.tenant)}
     if sync.domain_label is not None:
@@ -248,11 +266,13 @@ class GivenCredentials:
         plain: The values that it gives.
         sealed: The values that it names by their fingerprints.
         removed: The references that it removes.
+        unmarked: The references of *plain* whose values lost the mark of the replaced service.
     """
 
     plain: Mapping[CredentialRef, SecretText]
     sealed: Mapping[CredentialRef, Fingerprint]
     removed: frozenset[str] = frozenset()
+    unmarked: frozenset[str] = frozenset()
 
     def left_out(self, known: Mapping[str, Fingerprint]) -> dict[CredentialRef, Fingerprint]:
         """
@@ -262,7 +282,9 @@ class GivenCredentials:
         return {CredentialRef(ref): mark for ref, mark in known.items() if ref not in said}
 
 
-def given_credentials(body: ReadOnlyJsonObject) -> GivenCredentials:
+def given_credentials(
+    body: ReadOnlyJsonObject, open_token: OpenToken = never_opens
+) -> GivenCredentials:
     """
     What the credentials document *body*, which somebody wrote, says.
 
@@ -272,7 +294,7 @@ def given_credentials(body: ReadOnlyJsonObject) -> GivenCredentials:
     Raises:
         InvalidValueError: It has other members than ``account_id`` and ``credentials``, or the
             credentials are not references and texts.
-        EncryptedValueError: The replaced server encrypted a value.
+        EncryptedValueError: The replaced server encrypted a value that *open_token* does not open.
     """
     values = body.get("credentials")
     if values is None:
@@ -281,7 +303,7 @@ def given_credentials(body: ReadOnlyJsonObject) -> GivenCredentials:
         raise InvalidValueError("credentials", "credentials")
     plain: dict[CredentialRef, SecretText] = {}
     sealed: dict[CredentialRef, Fingerprint] = {}
-    removed = set()
+    removed, unmarked = set(), set()
     for name, value in values.items():
         if value is None or value is False or value == "":
             removed.add(name)
@@ -291,13 +313,15 @@ def given_credentials(body: ReadOnlyJsonObject) -> GivenCredentials:
         if value in _EMPTY:
             continue
         ref = CredentialRef(name)
-        require_open(value, f"credentials.{name}")
         mark = Fingerprint.from_mask(value)
-        if mark is None:
+        if mark is not None:
+            sealed[ref] = mark
+        elif value.startswith(OLD_MARK) and not is_encrypted(value):
+            unmarked.add(name)
             plain[ref] = SecretText(value.removeprefix(OLD_MARK))
         else:
-            sealed[ref] = mark
-    return GivenCredentials(plain, sealed, frozenset(removed))
+            plain[ref] = require_opened(value, f"credentials.{name}", open_token)
+    return GivenCredentials(plain, sealed, frozenset(removed), frozenset(unmarked))
 
 
 def patched_credentials(current: Document, patch: ReadOnlyJsonObject) -> JsonObject:

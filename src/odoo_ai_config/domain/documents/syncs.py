@@ -8,7 +8,11 @@ from collections.abc import Mapping
 
 from attrs import field, frozen
 
-from odoo_ai_config.domain.credentials.secret_names import require_open
+from odoo_ai_config.domain.credentials.old_values import (
+    OpenToken,
+    never_opens,
+    require_opened,
+)
 from odoo_ai_config.domain.credentials.secrets import SecretText
 from odoo_ai_config.domain.identifiers import CredentialRef, TenantArea, web_address
 from odoo_ai_config.domain.json_types import JsonObject, ReadOnlyJsonObject, is_blank
@@ -88,9 +92,6 @@ class CredentialsSync:
         enabled_collections: Replaces the stored list if it is given, even if it is empty.
         integrations: Further integrations. An empty value in them leaves the stored one.
         settings_text: Further settings of the tenant as YAML text (``yaml_content``).
-
-    Raises:
-        EncryptedValueError: The replaced server encrypted one of the secrets.
     """
 
     owner: TenantArea
@@ -107,23 +108,21 @@ class CredentialsSync:
     integrations: ReadOnlyJsonObject | None = field(default=None, repr=False)
     settings_text: str | None = field(default=None, repr=False)
 
-    def __attrs_post_init__(self) -> None:
-        if self.password is not None:
-            require_open(self.password.reveal(), "odoo_password")
-        for account in self.social:
-            for name, secret in account.secrets.items():
-                require_open(secret.reveal(), f"{account.section}_{name}")
-
-    def secrets(self) -> dict[CredentialRef, SecretText]:
+    def secrets(self, open_token: OpenToken = never_opens) -> dict[CredentialRef, SecretText]:
         """
         Every secret of the event, by the reference that the config gets for it.
+
+        Raises:
+            EncryptedValueError: The replaced server encrypted one, and it does not open.
         """
         found = {}
         if self.password is not None:
-            found[self.token] = self.password
+            found[self.token] = require_opened(self.password.reveal(), "odoo_password", open_token)
         for account in self.social:
             for name, secret in account.secrets.items():
-                found[social_ref(self.owner, account.section, name)] = secret
+                found[social_ref(self.owner, account.section, name)] = require_opened(
+                    secret.reveal(), f"{account.section}_{name}", open_token
+                )
         return found
 
 

@@ -19,6 +19,7 @@ from odoo_ai_config.entrypoints.settings.values import (
     address,
     api_key,
     count,
+    fernet_keys,
     one_of,
     secret,
     secrets,
@@ -41,6 +42,7 @@ _RULES: Final = {
     "difíceis de adivinhar; crie um com: openssl rand -hex 32)",
     "public_url": " (https://servidor ou http://servidor)",
     "private_targets": " (nomes de hosts e redes como 10.0.0.0/8, separados por vírgula)",
+    "legacy_fernet_key": " (32 bytes em base64, como Fernet.generate_key() os dá)",
     "lease_seconds": f" (pelo menos {SHORTEST_LEASE})",
     "apps": f" (use {', '.join(names_of(ALL_APPS))}, separados por vírgula)",
 }
@@ -133,6 +135,12 @@ class Settings:
         secrets,
         help="Segredos do X-Webhook-Signature do módulo Odoo antigo, separados por vírgula; "
         "vazio desliga esse esquema",
+    )
+    legacy_fernet_key: tuple[SecretText, ...] = environ.var(
+        "",
+        fernet_keys,
+        help="Chave com que o servidor antigo criptografou senhas (ENC:...), ou várias separadas "
+        "por vírgula; CREDENTIAL_ENCRYPTION_KEY também vale",
     )
     require_signature: bool = environ.var(
         "0",

@@ -28,6 +28,7 @@ from odoo_ai_config.entrypoints.settings.schema import (
 _MASK: Final = "***"
 _ALSO_NAMED: Final = {
     "NGROK_AUTH_TOKEN": "NGROK_AUTHTOKEN",
+    "CREDENTIAL_ENCRYPTION_KEY": f"{PREFIX}_LEGACY_FERNET_KEY",
     "CHATWOOT_BASE_URL": f"{PREFIX}_CHATWOOT_URL",
     "CHATWOOT_API_KEY": f"{PREFIX}_CHATWOOT_API_TOKEN",
 }

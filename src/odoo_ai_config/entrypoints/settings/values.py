@@ -5,6 +5,7 @@ Converts the texts of settings to values.
 from __future__ import annotations
 
 import re
+from base64 import urlsafe_b64decode
 from collections.abc import Callable
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Final, TypeAlias
@@ -19,6 +20,7 @@ Target: TypeAlias = IPv4Network | IPv6Network | str
 
 _TRUE: Final = frozenset({"1", "true", "yes", "on", "sim"})
 _FALSE: Final = frozenset({"0", "false", "no", "off", "não", "nao", ""})
+_FERNET_KEY_BYTES: Final = 32
 _ADDRESS: Final = re.compile(r"https?://[^\s/?#@]+(?:/[^\s?#]*)?")
 # A name, not a number: its last label has a letter.
 _HOST: Final = re.compile(r"(?:[A-Za-z0-9_-]+\.)*[A-Za-z0-9_-]*[A-Za-z][A-Za-z0-9_-]*\.?")
@@ -30,6 +32,14 @@ def secret(text: str) -> SecretText | None:
 
 def secrets(text: str) -> tuple[SecretText, ...]:
     return tuple(SecretText(part.strip()) for part in text.split(",") if part.strip())
+
+
+def fernet_keys(text: str) -> tuple[SecretText, ...]:
+    keys = secrets(text)
+    for key in keys:
+        if len(urlsafe_b64decode(key.reveal())) != _FERNET_KEY_BYTES:
+            raise ValueError
+    return keys
 
 
 def webhook_tokens(text: str) -> tuple[SecretText, ...]:

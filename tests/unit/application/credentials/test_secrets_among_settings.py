@@ -9,6 +9,7 @@ import pytest
 from attrs import evolve
 from hypothesis import given
 
+from odoo_ai_config.adapters.memory.old_cipher import MemoryOldCipher
 from odoo_ai_config.adapters.yaml.yaml_codec import RuamelYamlCodec
 from odoo_ai_config.domain.changes import AuditAction, Changeset
 from odoo_ai_config.domain.credentials.secrets import SecretText
@@ -173,14 +174,16 @@ async def test_each_secret_comes_back_by_its_reference(given: Planted) -> None:
     assert not (await by_publishing(hub, given.body)).changed
 
 
-def test_secrets_of_an_event_that_are_ciphertext_are_refused() -> None:
-    with pytest.raises(EncryptedValueError) as caught:
-        event(password=SecretText(OLD_CIPHERTEXT))
-    assert caught.value.field == "odoo_password"
+async def test_secrets_of_an_event_that_are_ciphertext_are_refused(hub: MemoryHub) -> None:
     social = SocialAccount("facebook", {}, {"app_secret": SecretText(OLD_CIPHERTEXT)})
-    with pytest.raises(EncryptedValueError) as caught:
-        event(social=(social,))
-    assert caught.value.field == "facebook_app_secret"
+    for field, sync in (
+        ("odoo_password", event(password=SecretText(OLD_CIPHERTEXT))),
+        ("facebook_app_secret", event(social=(social,))),
+    ):
+        with pytest.raises(EncryptedValueError) as caught:
+            await hub.sync_credentials(sync, caller=ANYBODY)
+        assert caught.value.field == field
+    assert hub.state.histories == {}
 
 
 async def test_ciphertext_in_a_credentials_document_is_refused(hub: MemoryHub) -> None:
@@ -189,6 +192,64 @@ async def test_ciphertext_in_a_credentials_document_is_refused(hub: MemoryHub) -
     with pytest.raises(EncryptedValueError) as caught:
         await hub.publish_document(write(key), text=text)
     assert caught.value.field == "credentials.t1"
+
+
+@pytest.fixture
+def old_hub() -> MemoryHub:
+    """
+    A hub with the key of the replaced server.
+    """
+    token = OLD_CIPHERTEXT.removeprefix("ENC:").encode()
+    return MemoryHub(yaml=RuamelYamlCodec(), old_cipher=MemoryOldCipher({token: "c4n4ry"}))
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_ciphertext_of_the_replaced_server_is_opened_and_sealed(
+    old_hub: MemoryHub, way: Way
+) -> None:
+    settings: JsonObject = {"integrations": {"smtp": {**SMTP, "password": OLD_CIPHERTEXT}}}
+    outcome = await way(old_hub, settings)
+    assert await smtp(old_hub) == SEALED
+    assert await opened(old_hub) == "c4n4ry"
+    assert "c4n4ry" not in stored_text(old_hub)
+    assert "ENC:" not in stored_text(old_hub)
+    assert not [notice for notice in outcome.notices if notice.code == "unsealed_secret"]
+    assert not (await way(old_hub, settings)).changed
+
+
+async def test_metadata_that_is_ciphertext_is_opened_and_sealed(old_hub: MemoryHub) -> None:
+    sync = CompanyMetadataSync(OWNER, {"api": {"token": OLD_CIPHERTEXT}})
+    await old_hub.sync_company_metadata(sync, caller=ANYBODY)
+    assert await opened(old_hub, "metadata:api.token") == "c4n4ry"
+
+
+async def test_secrets_of_an_event_that_are_ciphertext_are_opened(old_hub: MemoryHub) -> None:
+    social = SocialAccount("facebook", {}, {"app_secret": SecretText(OLD_CIPHERTEXT)})
+    sync = event(password=SecretText(OLD_CIPHERTEXT), social=(social,))
+    await old_hub.sync_credentials(sync, caller=ANYBODY)
+    assert await opened(old_hub, "token-1") == "c4n4ry"
+    assert await opened(old_hub, f"fb_secret_{OWNER.tenant}") == "c4n4ry"
+
+
+async def test_ciphertext_in_a_credentials_document_is_opened(old_hub: MemoryHub) -> None:
+    key = OWNER.document(CREDENTIALS)
+    text = json.dumps({"credentials": {"t1": OLD_CIPHERTEXT, "t2": "ENC:plain", "t3": "x"}})
+    outcome = (await old_hub.publish_document(write(key), text=text)).outcome
+    assert await opened(old_hub, "t1") == "c4n4ry"
+    assert await opened(old_hub, "t2") == "plain"
+    assert outcome.notices == (Notice("old_mark_dropped", "credentials.t2"),)
+
+
+async def test_stored_ciphertext_is_sealed_by_the_next_write_and_by_the_command(
+    old_hub: MemoryHub,
+) -> None:
+    await left_behind(old_hub, old(OLD_CIPHERTEXT), old(OLD_CIPHERTEXT))
+    assert (await old_hub.seal_stored_secrets.search(10)).found == CONFIG_KEY
+    await by_patching_another(old_hub)
+    assert await opened(old_hub) == "c4n4ry"
+    report = await old_hub.seal_stored_secrets()
+    assert (report.unsealed, report.refused) == ([], [])
+    assert OLD_CIPHERTEXT not in stored_text(old_hub)
 
 
 async def test_comments_and_order_survive_and_the_secret_does_not(hub: MemoryHub) -> None:

@@ -304,6 +304,7 @@ def test_written_credentials_are_split_into_plain_and_sealed() -> None:
         {CredentialRef("a"): SecretText("plain"), CredentialRef("b"): SecretText("marked")},
         {CredentialRef("c"): ONE},
         frozenset("def"),
+        frozenset("b"),
     )
     assert given.left_out({"a": ONE, "c": ONE, "d": ONE, "g": ONE, "z": ONE}) == {
         CredentialRef("g"): ONE,

@@ -24,6 +24,7 @@ class NoticeCode(StrEnum):
     UNSEALED_SECRET = auto()
     CHANNEL_OF_ANOTHER_TENANT = auto()
     KEPT_CREDENTIAL = auto()
+    OLD_MARK_DROPPED = auto()
 
 
 NOTICES: Final[Mapping[str, Text]] = {
@@ -42,6 +43,12 @@ NOTICES: Final[Mapping[str, Text]] = {
     NoticeCode.KEPT_CREDENTIAL: Text(
         "um documento ainda cita esta credencial, e ela foi mantida; para removê-la, envie null",
         "a document still names this credential, so it was kept; send null to remove it",
+    ),
+    NoticeCode.OLD_MARK_DROPPED: Text(
+        "o valor começava com ENC:, a marca do servidor antigo, e foi guardado sem ela; se ela "
+        "faz parte da senha, envie ENC:ENC:...",
+        "the value began with ENC:, the old server's mark, and was stored without it; if the mark "
+        "is part of the password, send ENC:ENC:...",
     ),
 }
 

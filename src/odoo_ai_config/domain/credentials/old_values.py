@@ -1,0 +1,102 @@
+"""
+Values that the replaced server encrypted: a mark and a Fernet token.
+
+Only an adapter knows Fernet. Here a token is recognised, and opened by whatever opens it.
+"""
+
+from __future__ import annotations
+
+import binascii
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Callable
+from typing import Final, TypeAlias
+
+from odoo_ai_config.domain.credentials.secrets import SecretText
+from odoo_ai_config.domain.errors import EncryptedValueError
+
+# Opens a Fernet token; None if it does not open.
+OpenToken: TypeAlias = Callable[[bytes], SecretText | None]
+
+# The replaced server wrote it before its secrets, encrypted or not.
+OLD_MARK: Final = "ENC:"
+# Version, time and initialisation vector; at least one block; the authentication code.
+_FERNET_FRAME: Final = 1 + 8 + 16 + 32
+_FERNET_BLOCK: Final = 16
+_FERNET_VERSION: Final = 0x80
+# Its version and the first bytes of its time, which are zero until 2106. Behind the mark no
+# password begins like this, so a token with such a beginning is a damaged one.
+_BEGINNINGS: Final = ("gAAAA", "Z0FBQU")
+
+
+def never_opens(_token: bytes) -> None:
+    """
+    Open nothing: the operator has no key of the replaced server.
+    """
+
+
+def is_encrypted(text: str) -> bool:
+    """
+    Whether *text* is ciphertext of the replaced server: `OLD_MARK` and a Fernet token.
+
+    Its programs wrote the token as it is, or in base64 once more. A damaged token counts too. Any
+    other text that begins with the mark may be a password.
+    """
+    return _token_in(text) is not None
+
+
+def _token_in(text: str) -> bytes | None:
+    # Nearly every text is decided here.
+    if text[:1] not in "eE" and not text[:1].isspace():
+        return None
+    marked = text.lstrip()
+    if marked[: len(OLD_MARK)].upper() != OLD_MARK:
+        return None
+    # Mail and YAML break long lines.
+    written = "".join(marked[len(OLD_MARK) :].split())
+    token = _decoded(written)
+    for raw in (token, _decoded(token.decode("latin-1"))):
+        if _is_fernet(raw):
+            return urlsafe_b64encode(raw)
+    return b"" if written.startswith(_BEGINNINGS) else None
+
+
+def _decoded(text: str) -> bytes:
+    # A copied token may have lost its padding.
+    bare = text.rstrip("=")
+    try:
+        return urlsafe_b64decode(bare.encode("ascii") + b"=" * (-len(bare) % 4))
+    except (binascii.Error, UnicodeEncodeError):
+        return b""
+
+
+def _is_fernet(token: bytes) -> bool:
+    blocks = len(token) - _FERNET_FRAME
+    return blocks > 0 and blocks % _FERNET_BLOCK == 0 and token[0] == _FERNET_VERSION
+
+
+def opened(text: str, open_token: OpenToken) -> SecretText | None:
+    """
+    The secret that *text* is, or that is encrypted in it; None if it does not open.
+
+    Empty text and more ciphertext count as not opened: neither is a password.
+    """
+    token = _token_in(text)
+    if token is None:
+        return SecretText(text)
+    secret = open_token(token) if token else None
+    if secret is None or not secret.reveal() or is_encrypted(secret.reveal()):
+        return None
+    return secret
+
+
+def require_opened(text: str, where: str, open_token: OpenToken = never_opens) -> SecretText:
+    """
+    What `opened` returns. The hub must not seal ciphertext as if it were the secret.
+
+    Raises:
+        EncryptedValueError: *text*, at *where*, is encrypted and does not open.
+    """
+    secret = opened(text, open_token)
+    if secret is None:
+        raise EncryptedValueError(where)
+    return secret
