@@ -278,6 +278,31 @@ def test_key_of_the_replaced_server_has_32_bytes_and_is_not_repeated(
     assert "c4n4" not in str(refused.value)
 
 
+def test_origins_are_as_browsers_name_them(tmp_path: Path) -> None:
+    written = "https://App.example.com, http://localhost:3000,https://a.b:443,http://[::1]:80,"
+    settings = as_set(tmp_path, ODOO_AI_CONFIG_CORS_ORIGINS=written)
+    assert settings.cors_origins == {
+        "https://app.example.com",
+        "http://localhost:3000",
+        "https://a.b",
+        "http://[::1]",
+    }
+    assert as_set(tmp_path).cors_origins == frozenset()
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        *("*", "null", "app.example.com", "https://*.example.com", "https://app.example.com/"),
+        *("ftp://app.example.com", "https://u@app.example.com", "https://a:0", "https://a:65536"),
+        *("https://app.example.com/path", "https://a https://b", "https://ção.example"),
+    ],
+)
+def test_what_is_no_origin_is_refused(written: str, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="ODOO_AI_CONFIG_CORS_ORIGINS"):
+        as_set(tmp_path, ODOO_AI_CONFIG_CORS_ORIGINS=f"https://good.example,{written}")
+
+
 @pytest.mark.parametrize(
     ("written", "read"),
     [

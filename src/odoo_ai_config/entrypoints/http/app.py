@@ -25,6 +25,7 @@ from odoo_ai_config.entrypoints.http.platform.app_keys import (
     LastOrders,
 )
 from odoo_ai_config.entrypoints.http.platform.authentication import keyed
+from odoo_ai_config.entrypoints.http.platform.cors import CrossOrigin
 from odoo_ai_config.entrypoints.http.platform.metrics import Metrics
 from odoo_ai_config.entrypoints.http.platform.options import HttpOptions
 from odoo_ai_config.entrypoints.http.platform.rate_limit import (
@@ -61,10 +62,12 @@ def build_app(services: Services, options: HttpOptions, metrics: Metrics) -> web
     )
     app[LAST_ORDERS] = last_orders = LastOrders()
     app[STORE_WATCH] = store_watch = StoreWatch(services.ports.store.check, metrics.store_failure)
-    app[TRACE] = trace = RequestTrace(metrics, last_orders, store_watch)
+    cross_origin = CrossOrigin(options.cors_origins) if options.cors_origins else None
+    app[TRACE] = trace = RequestTrace(metrics, last_orders, store_watch, cross_origin)
     add_routes(
         app.router,
         apps=options.apps,
+        cross_origin=cross_origin,
         let_in=partial(keyed, app=app),
         served=trace.of,
     )

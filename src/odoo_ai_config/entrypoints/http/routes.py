@@ -7,7 +7,8 @@ disagree about that. A redirect would cost a round trip, and some clients would 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Final
 
 from aiohttp import web
@@ -34,6 +35,7 @@ from odoo_ai_config.entrypoints.http.platform.authentication import (
     signed,
 )
 from odoo_ai_config.entrypoints.http.platform.bodies import expect_continue
+from odoo_ai_config.entrypoints.http.platform.cors import CrossOrigin, preflight_answer
 from odoo_ai_config.entrypoints.http.platform.errors import (
     AppNotServedError,
     MethodNotAllowedError,
@@ -77,6 +79,7 @@ def add_routes(
     router: web.UrlDispatcher,
     *,
     apps: frozenset[App],
+    cross_origin: CrossOrigin | None = None,
     let_in: Callable[[KeyedHandler], Handler],
     served: Callable[[str, str, Handler, str | None], Handler],
 ) -> None:
@@ -86,6 +89,7 @@ def add_routes(
     Args:
         router: The application's router.
         apps: The apps that are served; paths of other apps are refused with their own error.
+        cross_origin: The origins whose preflights are answered; None for none.
         let_in: Wraps a handler that needs a key with the check of the key.
         served: Wraps a handler for aiohttp; takes the path's template, the method, the handler and
             the area of its log lines.
@@ -103,8 +107,22 @@ def add_routes(
                 resource.add_route(method, handler, expect_handler=expect_continue)
     # A path may contain line breaks.
     nowhere = router.add_resource("/{path:(?s:.*)}")
-    refused = served(NOWHERE, "any", refuse_path, None)
+    unrouted = partial(answer_unrouted, cross_origin=cross_origin, headers=_headers(apps))
+    refused = served(NOWHERE, "any", unrouted, None)
     nowhere.add_route("*", refused, expect_handler=expect_continue)
+
+
+def _headers(apps: frozenset[App]) -> Mapping[str, frozenset[str]]:
+    """
+    The headers that pages may send, by path.
+    """
+    found: dict[str, frozenset[str]] = {}
+    for group in GROUPS:
+        for operation, _ in group.served:
+            if operation.is_served(apps):
+                known = found.get(operation.path, frozenset())
+                found[operation.path] = known | operation.headers_of_pages
+    return found
 
 
 def _served(
@@ -144,19 +162,31 @@ async def refuse_app(_request: web.Request) -> web.StreamResponse:
     raise AppNotServedError
 
 
-async def refuse_path(request: web.Request) -> web.StreamResponse:
+async def answer_unrouted(
+    request: web.Request,
+    *,
+    cross_origin: CrossOrigin | None,
+    headers: Mapping[str, frozenset[str]],
+) -> web.StreamResponse:
     """
     Refuse an unknown path, or an unknown method of a known path.
+
+    The preflight of a page of *cross_origin* is answered with the path's *headers*.
 
     Raises:
         MethodNotAllowedError: The path has other methods.
         RouteNotFoundError: The path does not exist.
     """
     allowed: set[str] = set()
+    accepted: set[str] = set()
     for resource in request.app.router.resources():
         if resource is not request.match_info.route.resource:
             _, methods = await resource.resolve(request)
             allowed |= methods
+            if methods:
+                accepted |= headers["/" + resource.canonical.strip("/")]
+    if cross_origin is not None and cross_origin.asks_for(request, allowed):
+        return preflight_answer(allowed, accepted)
     if allowed:
         raise MethodNotAllowedError(allowed)
     raise RouteNotFoundError

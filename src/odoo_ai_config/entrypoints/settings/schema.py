@@ -21,6 +21,7 @@ from odoo_ai_config.entrypoints.settings.values import (
     count,
     fernet_keys,
     one_of,
+    origins,
     secret,
     secrets,
     switch,
@@ -43,6 +44,8 @@ _RULES: Final = {
     "public_url": " (https://servidor ou http://servidor)",
     "private_targets": " (nomes de hosts e redes como 10.0.0.0/8, separados por vírgula)",
     "legacy_fernet_key": " (32 bytes em base64, como Fernet.generate_key() os dá)",
+    "cors_origins": " (https://app.exemplo.com ou http://localhost:3000, separadas por vírgula; "
+    "sem barra no fim, e nunca *)",
     "lease_seconds": f" (pelo menos {SHORTEST_LEASE})",
     "apps": f" (use {', '.join(names_of(ALL_APPS))}, separados por vírgula)",
 }
@@ -118,6 +121,12 @@ class Settings:
         address,
         help="Endereço público deste servidor (https://...), dado às crews para respostas "
         "posteriores; sem ele, só respondem na hora",
+    )
+    cors_origins: frozenset[str] = environ.var(
+        "",
+        origins,
+        help="Origens cujas páginas podem usar o hub no navegador (CORS), separadas por vírgula: "
+        "https://app.exemplo.com; vazio não permite nenhuma",
     )
     private_targets: tuple[Target, ...] = environ.var(
         "",

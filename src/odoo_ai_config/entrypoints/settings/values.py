@@ -22,6 +22,10 @@ _TRUE: Final = frozenset({"1", "true", "yes", "on", "sim"})
 _FALSE: Final = frozenset({"0", "false", "no", "off", "não", "nao", ""})
 _FERNET_KEY_BYTES: Final = 32
 _ADDRESS: Final = re.compile(r"https?://[^\s/?#@]+(?:/[^\s?#]*)?")
+_ORIGIN: Final = re.compile(
+    r"(?P<base>(?P<scheme>https?)://(?:[a-z0-9._-]+|\[[0-9a-f:.]+\]))(?::(?P<port>[0-9]{1,5}))?"
+)
+_USUAL_PORTS: Final = {"http": "80", "https": "443"}
 # A name, not a number: its last label has a letter.
 _HOST: Final = re.compile(r"(?:[A-Za-z0-9_-]+\.)*[A-Za-z0-9_-]*[A-Za-z][A-Za-z0-9_-]*\.?")
 
@@ -82,6 +86,18 @@ def address(text: str) -> str | None:
     if text and _ADDRESS.fullmatch(text) is None:
         raise ValueError
     return text.rstrip("/") or None
+
+
+def origins(text: str) -> frozenset[str]:
+    return frozenset(_origin(part.strip()) for part in text.split(",") if part.strip())
+
+
+def _origin(text: str) -> str:
+    found = _ORIGIN.fullmatch(text.lower())
+    if found is None or int(found["port"] or 1) not in range(1, 2**16):
+        raise ValueError
+    # Browsers leave out the usual port.
+    return found["base"] if found["port"] == _USUAL_PORTS[found["scheme"]] else text.lower()
 
 
 def targets(text: str) -> tuple[Target, ...]:

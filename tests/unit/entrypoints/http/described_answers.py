@@ -17,7 +17,16 @@ from odoo_ai_config.entrypoints.http.platform.app_keys import OPTIONS
 from odoo_ai_config.entrypoints.http.routes import GROUPS
 
 # Headers of the protocol, not of the interface.
-UNDESCRIBED_HEADERS: Final = {"content-type", "content-length", "connection", "date", "server"}
+UNDESCRIBED_HEADERS: Final = {
+    "content-type",
+    "content-length",
+    "connection",
+    "date",
+    "server",
+    "vary",
+    "access-control-allow-origin",
+    "access-control-expose-headers",
+}
 
 Schema = dict[str, Any]
 
@@ -59,7 +68,10 @@ class Description:
         place = f"{request.method} {path} {response.status}"
         operations = {} if resource is None else self._tight["paths"].get(path, {})
         operation = operations.get(method)
-        if operation is None:
+        if request.method == "OPTIONS" and response.status == 204:
+            # The browser's question, not a request of the interface.
+            problems = ["there is a body"] if body_of(response) else []
+        elif operation is None:
             problems = self._of_no_operation(response)
         elif str(response.status) not in operation["responses"]:
             problems = ["the status is not described"]

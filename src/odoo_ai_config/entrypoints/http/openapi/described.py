@@ -56,12 +56,6 @@ _PUSHED: Final = (
     http.SignatureTimestampError,
 )
 _CLAIM: Final = (http.InvalidIdempotencyKeyError, domain.IdempotencyKeyReusedError)
-_SIGNATURES: Final = (
-    "webhook-id",
-    "webhook-timestamp",
-    "webhook-signature",
-    "X-Webhook-Signature",
-)
 _REFUSAL_HEADERS: Final = ("Cache-Control", "Content-Language")
 _HEADERS_BY_STATUS: Final = {
     401: ("WWW-Authenticate",),
@@ -144,7 +138,7 @@ class Describer:
             yield self._parameter(
                 "query", query.name, query.type, query.description, required=query.required
             )
-        for name in _request_headers(operation):
+        for name in operation.headers_read:
             yield {"$ref": f"#/components/parameters/{name}"}
 
     def _parameter(
@@ -226,18 +220,6 @@ class Describer:
         name = schema["$ref"].rpartition("/")[2]
         component: Mapping[str, Any] = self.schemas[name]  # type: ignore[assignment]
         return str(component["description"]).partition("\n\n")[0]
-
-
-def _request_headers(operation: Operation) -> Iterator[str]:
-    yield from operation.request_headers
-    if operation.conditional:
-        yield "If-None-Match"
-    pushes = operation.scope is Scope.WEBHOOK and operation.signature is None
-    if operation.idempotent:
-        yield from ("Idempotency-Key",) if pushes else ("Idempotency-Key", "webhook-id")
-    if pushes:
-        yield from _SIGNATURES
-    yield from ("X-Request-ID", "Accept-Language")
 
 
 def _refusals(operation: Operation) -> Iterator[type[CodedError]]:

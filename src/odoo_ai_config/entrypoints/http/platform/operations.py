@@ -33,6 +33,10 @@ AnyHandler: TypeAlias = Callable[..., Awaitable[web.StreamResponse]]
 H = TypeVar("H", bound=AnyHandler)
 
 JSON: Final = "application/json"
+# A parameter for the header `webhook-id` of crews, which are no pages.
+_CREWS: Final = "CrewWebhookId"
+# The headers of signed pushes.
+_SIGNED: Final = ("webhook-id", "webhook-timestamp", "webhook-signature", "X-Webhook-Signature")
 # The refusals of operations that open or seal secrets, and of those that commit.
 VAULT: Final = (MasterKeyMissingError, InvalidKeyRingError, SealBrokenError)
 COMMIT: Final = (ContentionError,)
@@ -225,6 +229,31 @@ class Operation:
         Whether a process with *apps* serves it.
         """
         return self.group.app is None or not apps.isdisjoint({self.group.app, self.shared_with})
+
+    @property
+    def headers_read(self) -> tuple[str, ...]:
+        """
+        The headers of requests that it reads, by the names of their parameters.
+        """
+        pushes = self.scope is Scope.WEBHOOK and self.signature is None
+        claims = ("Idempotency-Key",) if pushes else ("Idempotency-Key", "webhook-id")
+        return (
+            *self.request_headers,
+            *(("If-None-Match",) if self.conditional else ()),
+            *(claims if self.idempotent else ()),
+            *(_SIGNED if pushes else ()),
+            "X-Request-ID",
+            "Accept-Language",
+        )
+
+    @property
+    def headers_of_pages(self) -> frozenset[str]:
+        """
+        The headers that a page in a browser may send with it.
+        """
+        key = () if self.scope is None else ("X-API-Key", "Authorization")
+        content = () if self.body is None else ("Content-Type",)
+        return frozenset((*key, *content, *self.headers_read)) - {_CREWS}
 
     def identity_of(self, handler: AnyHandler) -> str:
         """

@@ -29,6 +29,7 @@ class HttpOptions:
         requests_per_second: The limit of one API key or Chatwoot account; 0 for no limit.
         failed_authentications_per_second: How often one address may send a wrong key, signature or
             webhook token before it has to wait; 0 for no limit.
+        cors_origins: The origins whose pages may read answers in a browser.
         connections_per_address: Open connections of one address in this process; 0 for no limit.
         header_seconds: How long a connection may take to send the headers of a request.
         body_seconds: How long a body may take, plus the time that its size adds.
@@ -44,6 +45,7 @@ class HttpOptions:
     max_json_depth: int = 32
     requests_per_second: float = 20_000
     failed_authentications_per_second: float = 10
+    cors_origins: frozenset[str] = frozenset()
     connections_per_address: int = 512
     header_seconds: float = 10
     body_seconds: float = 20

@@ -17,6 +17,7 @@ from structlog.contextvars import bind_contextvars
 
 from odoo_ai_config.entrypoints.http.platform.app_keys import REQUEST_ID, LastOrders
 from odoo_ai_config.entrypoints.http.platform.bodies import refuse_encoding
+from odoo_ai_config.entrypoints.http.platform.cors import CrossOrigin
 from odoo_ai_config.entrypoints.http.platform.metrics import Metrics
 from odoo_ai_config.entrypoints.http.platform.problems import answer_to
 from odoo_ai_config.entrypoints.http.platform.store_watch import StoreWatch
@@ -36,8 +37,15 @@ class RequestTrace:
     machinery for middlewares costs as much time as reading a document.
     """
 
-    def __init__(self, metrics: Metrics, last_orders: LastOrders, store_watch: StoreWatch) -> None:
+    def __init__(
+        self,
+        metrics: Metrics,
+        last_orders: LastOrders,
+        store_watch: StoreWatch,
+        cross_origin: CrossOrigin | None = None,
+    ) -> None:
         self._metrics = metrics
+        self._cross_origin = cross_origin
         self._last_orders = last_orders
         self._store_watch = store_watch
         # Unique without a system call for each request.
@@ -74,7 +82,7 @@ class RequestTrace:
                     bind_contextvars(request_id=request_id, **about)
                 watch.failed(error)
                 response = answer_to(error, request, metrics)
-            self._sign(response, request_id)
+            self._sign(request, response, request_id)
             if last_orders.called:
                 response.force_close()
             count(response.status, perf_counter() - started)
@@ -89,7 +97,7 @@ class RequestTrace:
         request_id = self._name(request)
         bind_contextvars(request_id=request_id)
         response = answer_to(error, request, self._metrics)
-        self._sign(response, request_id)
+        self._sign(request, response, request_id)
         self._count_unrouted(response.status, 0.0)
         return response
 
@@ -100,11 +108,15 @@ class RequestTrace:
         request[REQUEST_ID] = request_id
         return request_id
 
-    def _sign(self, response: web.StreamResponse, request_id: str) -> None:
+    def _sign(
+        self, request: web.BaseRequest, response: web.StreamResponse, request_id: str
+    ) -> None:
         headers = response.headers
         headers[_HEADER] = request_id
         # Strangers do not need to know the software.
         headers[hdrs.SERVER] = _NAME
+        if self._cross_origin is not None:
+            self._cross_origin.open(request, response)
 
 
 TRACE: Final = web.AppKey("trace", RequestTrace)
