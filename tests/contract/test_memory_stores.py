@@ -16,6 +16,7 @@ from tests.contract.collection_store_contract import (
 from tests.contract.config_store_contract import ConfigStoreContract
 from tests.contract.credentials_contract import CredentialsContract
 from tests.contract.failure_contract import FailureContract
+from tests.contract.mapping_form_contract import MappingFormContract
 from tests.contract.memory_stores import stores_over
 from tests.contract.message_inbox_contract import MessageInboxContract
 from tests.contract.prune_contract import PruneContract
@@ -62,6 +63,9 @@ class TestMemoryPruning(InMemory, PruneContract): ...
 
 
 class TestMemoryChannelDirectory(InMemory, ChannelDirectoryContract): ...
+
+
+class TestMemoryMappingForm(InMemory, MappingFormContract): ...
 
 
 class TestMemoryCollectionStore(InMemory, CollectionStoreContract): ...

@@ -18,6 +18,7 @@ from tests.contract.collection_store_contract import (
 from tests.contract.config_store_contract import ConfigStoreContract
 from tests.contract.credentials_contract import CredentialsContract
 from tests.contract.failure_contract import FailureContract
+from tests.contract.mapping_form_contract import MappingFormContract
 from tests.contract.message_inbox_contract import MessageInboxContract
 from tests.contract.mongo_stores import stores_over
 from tests.contract.prune_contract import PruneContract
@@ -70,6 +71,9 @@ class TestMongoPruning(InMongo, PruneContract): ...
 
 
 class TestMongoChannelDirectory(InMongo, ChannelDirectoryContract): ...
+
+
+class TestMongoMappingForm(InMongo, MappingFormContract): ...
 
 
 class TestMongoCollectionStore(InMongo, CollectionStoreContract): ...

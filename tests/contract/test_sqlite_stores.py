@@ -18,6 +18,7 @@ from tests.contract.collection_store_contract import (
 from tests.contract.config_store_contract import ConfigStoreContract
 from tests.contract.credentials_contract import CredentialsContract
 from tests.contract.failure_contract import FailureContract
+from tests.contract.mapping_form_contract import MappingFormContract
 from tests.contract.message_inbox_contract import MessageInboxContract
 from tests.contract.prune_contract import PruneContract
 from tests.contract.secret_store_contract import SecretStoreContract
@@ -68,6 +69,9 @@ class TestSqlitePruning(InSqlite, PruneContract): ...
 
 
 class TestSqliteChannelDirectory(InSqlite, ChannelDirectoryContract): ...
+
+
+class TestSqliteMappingForm(InSqlite, MappingFormContract): ...
 
 
 class TestSqliteCollectionStore(InSqlite, CollectionStoreContract): ...

@@ -131,6 +131,18 @@ class MappingNotFoundError(DomainError):
     """
 
 
+@frozen
+class AmbiguousMappingError(DomainError):
+    """
+    A section of the mapping does not say which channel is meant.
+
+    Args:
+        section: The name of the section.
+    """
+
+    section: str
+
+
 class CredentialNotFoundError(DomainError):
     """
     The tenant has no sealed value under this reference.

@@ -24,15 +24,9 @@ from odoo_ai_config.domain.channels.mapping import (
 )
 from odoo_ai_config.domain.channels.phone import PhoneNumber
 from odoo_ai_config.domain.channels.routing import IncomingMessage, RoutingTable, Rule
-from odoo_ai_config.domain.channels.sections import (
-    MappingSections,
-    merged_sections,
-    replaced_sections,
-    sections_of,
-)
 from odoo_ai_config.domain.identifiers import BusinessArea, ChatwootId, TenantArea, TenantId
 from tests.property.channels.test_routing import Routing, asked
-from tests.strategies import channel_keys, channel_mappings, routings, special_numbers
+from tests.strategies import channel_keys, channel_mappings, routings
 
 NOON = datetime(2025, 1, 1, 12, tzinfo=UTC)
 OWNERS = [
@@ -50,28 +44,9 @@ mappings = channel_mappings(
     numbers=numbers,
     sequences=sequences,
 )
-tables = st.lists(mappings, max_size=8, unique_by=lambda mapping: mapping.key)
 one_channel = channel_mappings(
     keys=st.just(ChannelKey(ChatwootId("1"))), owners=owners, numbers=numbers, sequences=sequences
 )
-
-
-@st.composite
-def sections(draw: st.DrawFn) -> MappingSections:
-    named = st.dictionaries(ids, owners, max_size=3)
-    special = st.frozensets(special_numbers(numbers), min_size=1, max_size=2)
-    return MappingSections(
-        accounts=draw(st.none() | named),
-        inboxes=draw(st.none() | named),
-        fallbacks=draw(st.none() | st.dictionaries(owners, sequences, max_size=3)),
-        special_numbers=draw(st.none() | st.dictionaries(owners, special, max_size=3)),
-    )
-
-
-def after(
-    before: list[ChannelMapping], changed: tuple[ChannelMapping, ...]
-) -> list[ChannelMapping]:
-    return list({mapping.key: mapping for mapping in (*before, *changed)}.values())
 
 
 @given(st.lists(one_channel, min_size=1, max_size=8))
@@ -112,44 +87,6 @@ def test_channel_is_refused_only_to_a_bound_caller_while_another_tenant_holds_it
 @given(st.lists(channel_keys(owners=owners, accounts=ids, inboxes=ids)))
 def test_different_channels_have_different_names(keys: list[ChannelKey]) -> None:
     assert len({str(key) for key in keys}) == len(set(keys))
-
-
-@given(tables, sections())
-def test_replacing_the_mapping_leaves_exactly_what_was_written(
-    before: list[ChannelMapping], written: MappingSections
-) -> None:
-    now = after(before, replaced_sections(before, written))
-    assert sections_of(now) == written.complete()
-    assert replaced_sections(now, written) == ()
-
-
-@given(tables, sections())
-def test_merging_takes_in_what_was_written_and_keeps_the_rest(
-    before: list[ChannelMapping], written: MappingSections
-) -> None:
-    now = after(before, merged_sections(before, written))
-    was, shown = sections_of(before), sections_of(now)
-    assert shown.accounts == {**(was.accounts or {}), **(written.accounts or {})}
-    if written.inboxes is not None:
-        assert shown.inboxes is not None
-        assert {inbox: shown.inboxes[inbox] for inbox in written.inboxes} == written.inboxes
-    if written.fallbacks is not None:
-        assert shown.fallbacks == written.fallbacks
-    if written.special_numbers is not None:
-        assert shown.special_numbers == written.special_numbers
-    assert merged_sections(now, written) == ()
-
-
-@given(tables, sections())
-def test_inactive_channels_stay_as_they_are_unless_they_are_named(
-    before: list[ChannelMapping], written: MappingSections
-) -> None:
-    named = {ChannelKey(account) for account in written.accounts or {}}
-    named |= {ChannelKey(inbox=inbox) for inbox in written.inboxes or {}}
-    for mapping in merged_sections(before, written):
-        untouched = mapping.key.holder is None and mapping.key not in named
-        if untouched:
-            assert next(old for old in before if old.key == mapping.key).active
 
 
 @given(routings().filter(lambda routing: bool(routing[0])))

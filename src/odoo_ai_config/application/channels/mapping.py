@@ -4,7 +4,7 @@ Read and write the mapping of channels.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from attrs import frozen
@@ -28,12 +28,11 @@ from odoo_ai_config.domain.channels.mapping import (
 from odoo_ai_config.domain.channels.routing import RoutingTable
 from odoo_ai_config.domain.channels.sections import (
     MappingSections,
-    merged_sections,
-    replaced_sections,
+    rewritten,
     sections_of,
 )
 from odoo_ai_config.domain.errors import MappingNotFoundError
-from odoo_ai_config.domain.identifiers import TenantId
+from odoo_ai_config.domain.identifiers import ChatwootId, TenantId
 from odoo_ai_config.domain.outcomes import Outcome, WriteKind
 
 
@@ -83,7 +82,7 @@ class ReadMapping:
 
     async def __call__(self, *, caller: ApiKey) -> MappingSections:
         """
-        The active mappings, or only those of the tenant that *caller* is bound to.
+        The whole mapping, or only the part of the tenant that *caller* is bound to.
 
         Raises:
             MappingNotFoundError: No channel has ever been mapped.
@@ -92,10 +91,22 @@ class ReadMapping:
         revisions = await self.channels.mappings(caller.tenant)
         if not revisions:
             raise MappingNotFoundError
+        shared = () if caller.tenant is None else await self._shared(revisions)
         return await run_off_loop(
-            lambda: sections_of(revision.mapping for revision in revisions),
+            lambda: sections_of((revision.mapping for revision in revisions), shared=shared),
             cost=ENTRY * len(revisions),
         )
+
+    async def _shared(self, revisions: Sequence[MappingRevision]) -> Collection[ChatwootId]:
+        # The accounts in which other tenants have channels.
+        accounts = {
+            revision.mapping.key.account for revision in revisions if revision.mapping.active
+        }
+        return {
+            account
+            for account in accounts
+            if account is not None and len(await self.channels.tenants_in(account, limit=2)) > 1
+        }
 
     async def of(self, tenant: TenantId, *, caller: ApiKey) -> Sequence[MappingRevision]:
         """
@@ -158,6 +169,16 @@ class SyncMapping:
         return await commit_once(self.store, claim, decide)
 
 
+@frozen
+class WrittenMapping:
+    """
+    The mapping after a write, and how many channels the write changed.
+    """
+
+    sections: MappingSections
+    changed: int
+
+
 @frozen(eq=False)
 class WriteMapping:
     """
@@ -172,46 +193,58 @@ class WriteMapping:
     clock: Clock
 
     async def __call__(
-        self, sections: MappingSections, *, caller: ApiKey, replace: bool = False
-    ) -> MappingSections:
+        self,
+        sections: MappingSections,
+        *,
+        caller: ApiKey,
+        replace: bool = False,
+        dry_run: bool = False,
+    ) -> WrittenMapping:
         """
-        The mapping after the write.
+        Write *sections*, or with *dry_run* only say what that would do.
 
         Raises:
             TenantForbiddenError: *caller* is bound to one tenant.
+            AmbiguousMappingError: A section does not say which channel is meant.
         """
         caller.require(Scope.CONFIG_WRITE)
         caller.require_unbound()
-        decide_channels = replaced_sections if replace else merged_sections
 
-        async def decide() -> tuple[Changeset, MappingSections]:
+        async def decide() -> tuple[Changeset, WrittenMapping]:
             now = self.clock.now()
             stored = await self.channels.mappings()
 
-            def assign() -> tuple[Changeset, MappingSections]:
+            def assign() -> tuple[Changeset, WrittenMapping]:
                 current = {revision.mapping.key: revision for revision in stored}
                 before = [revision.mapping for revision in stored]
-                changed = decide_channels(before, sections)
-                after = {mapping.key: mapping for mapping in [*before, *changed]}
+                changed = rewritten(before, sections, replace=replace)
                 table = RoutingTable(before)
-                decisions: list[MappingDecision] = []
+                revisions: list[MappingRevision] = []
                 audit: list[AuditEntry] = []
                 for mapping in changed:
                     present = current.get(mapping.key)
                     claim = claimed(present, mapping)
-                    rivals = NO_RIVALS if claim is None else table.rivals_of(claim)
-                    # No wider mapping decides for a channel that sections change: they bring
-                    # no new one that has an account and an inbox.
                     decision = decided(
-                        present, mapping, author=caller.id, at=now, bound=False, rivals=rivals
+                        present,
+                        mapping,
+                        author=caller.id,
+                        at=now,
+                        bound=False,
+                        wider=[current[key] for key in mapping.key.wider if key in current],
+                        rivals=NO_RIVALS if claim is None else table.rivals_of(claim),
+                        overruling=True,
                     )
-                    decisions.append(decision)
                     audit += mapping_audit(mapping, decision, actor=caller.id, at=now)
                     table.put(mapping)
-                revisions = tuple(d.revision for d in decisions if d.revision is not None)
-                changeset = Changeset(mappings=revisions, audit=tuple(audit))
-                return changeset, sections_of(after.values())
+                    if decision.revision is not None:
+                        revisions.append(decision.revision)
+                        current[mapping.key] = decision.revision
+                changeset = Changeset(mappings=tuple(revisions), audit=tuple(audit))
+                after = sections_of(revision.mapping for revision in current.values())
+                return changeset, WrittenMapping(after, len(changed))
 
-            return await run_off_loop(assign, cost=ENTRY * (len(stored) + sections.size))
+            cost = ENTRY * (len(stored) + sections.size)
+            changeset, written = await run_off_loop(assign, cost=cost)
+            return Changeset() if dry_run else changeset, written
 
         return await commit_decided(self.store, decide)

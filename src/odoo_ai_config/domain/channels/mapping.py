@@ -316,12 +316,13 @@ def decided(
     bound: bool,
     wider: Sequence[MappingRevision] = (),
     rivals: Rivals = NO_RIVALS,
+    overruling: bool = False,
 ) -> MappingDecision:
     """
     Decide what a write of *mapping* does to its channel.
 
     An inactive *mapping* never changes a channel that another tenant has taken over: a late
-    deactivation is not a claim.
+    deactivation is not a claim. Only who writes the whole mapping is *overruling* even then.
 
     A writer who is *bound* to the owner of *mapping* may not affect others: neither messages
     that their *wider* mappings route (those of `ChannelKey.wider`, in its order), nor what the
@@ -332,7 +333,7 @@ def decided(
             others have.
     """
     loser = previous_owner(current, mapping)
-    if loser is not None and not mapping.active:
+    if loser is not None and not mapping.active and not overruling:
         return MappingDecision(None, notices=(Notice("channel_of_another_tenant", "mapping"),))
     claim = claimed(current, mapping)
     own = _own(current, mapping)

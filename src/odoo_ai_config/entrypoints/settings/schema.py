@@ -199,7 +199,7 @@ class Settings:
     max_collection_bytes: int = environ.var(
         str(32 * 1024 * 1024),
         count(1024),
-        help="Maior corpo de uma coleção inteira (/api/v1), em bytes",
+        help="Maior corpo de uma coleção inteira (/api/v1) ou do mapeamento (/mapping), em bytes",
     )
     max_json_depth: int = environ.var(
         "32", count(8, 256), help="Maior aninhamento do corpo de uma requisição"

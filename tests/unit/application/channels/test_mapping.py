@@ -337,12 +337,33 @@ async def test_mapping_that_never_was(hub: MemoryHub) -> None:
 async def test_sections_are_written_merged_and_read(hub: MemoryHub) -> None:
     await hub.sync_mapping(OF_A, caller=ANYBODY)
 
-    after = await hub.write_mapping(MappingSections(accounts={ChatwootId("2"): B}), caller=ANYBODY)
+    sections = MappingSections(accounts={ChatwootId("2"): B})
+    after = (await hub.write_mapping(sections, caller=ANYBODY)).sections
 
-    assert after.accounts == {ChatwootId("2"): B}
+    assert after.accounts == {ChatwootId("1"): A, ChatwootId("2"): B}
     assert after.inboxes == {ChatwootId("7"): A}
     assert await hub.read_mapping(caller=ANYBODY) == after
     assert (await hub.read_mapping(caller=bound_to("b"))).inboxes == {}
+
+
+async def test_tenant_is_not_shown_as_the_owner_of_an_account_that_it_shares(
+    hub: MemoryHub,
+) -> None:
+    await hub.sync_mapping(OF_A, caller=ANYBODY)
+    assert (await hub.read_mapping(caller=bound_to("a"))).accounts == {ONE: A}
+
+    await hub.sync_mapping(ChannelMapping(ChannelKey(ONE, ChatwootId("8")), B), caller=ANYBODY)
+
+    assert (await hub.read_mapping(caller=bound_to("a"))).accounts == {}
+
+
+async def test_rehearsed_write_says_what_would_change_and_writes_nothing(hub: MemoryHub) -> None:
+    sections = MappingSections({ONE: A}, {ChatwootId("7"): B}, {A: 5}, {})
+
+    written = await hub.write_mapping(sections, caller=ANYBODY, dry_run=True)
+
+    assert written.changed == 3
+    assert hub.state.mappings == {}
 
 
 async def test_channels_of_a_tenant_are_those_it_owns_switched_off_ones_included(
@@ -367,11 +388,11 @@ async def test_replacing_sections_removes_what_is_not_in_them_and_audits_moves(
     await hub.sync_mapping(OF_A, caller=ANYBODY)
     await hub.sync_mapping(ChannelMapping(ChannelKey(ChatwootId("9")), A), caller=ANYBODY)
 
-    after = await hub.write_mapping(
-        MappingSections(inboxes={ChatwootId("7"): B}), caller=ANYBODY, replace=True
-    )
+    sections = MappingSections(inboxes={ChatwootId("7"): B})
+    after = (await hub.write_mapping(sections, caller=ANYBODY, replace=True)).sections
 
-    assert after == MappingSections({}, {ChatwootId("7"): B}, {}, {})
+    assert (after.accounts, after.inboxes) == ({ChatwootId("1"): B}, {ChatwootId("7"): B})
+    assert [mapping.active for mapping in after.channels or ()] == [True, False]
     assert [entry.tenant for entry in await hub.ports.audit.entries()] == [A.tenant]
 
 
@@ -388,3 +409,15 @@ async def test_writing_the_same_sections_again_makes_no_versions(hub: MemoryHub)
 async def test_bound_key_cannot_write_the_whole_mapping(hub: MemoryHub) -> None:
     with pytest.raises(TenantForbiddenError):
         await hub.write_mapping(MappingSections(), caller=bound_to("a"))
+
+
+async def test_whole_mapping_may_say_that_a_channel_is_another_tenants_and_inactive(
+    hub: MemoryHub,
+) -> None:
+    await hub.sync_mapping(OF_A, caller=ANYBODY)
+    off = evolve(OF_B, active=False)
+
+    written = await hub.write_mapping(MappingSections(channels=(off,)), caller=ANYBODY)
+
+    assert written.sections.channels == (off,)
+    assert [entry.tenant for entry in await hub.ports.audit.entries()] == [A.tenant]

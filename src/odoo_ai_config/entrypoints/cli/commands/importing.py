@@ -19,13 +19,9 @@ from rich.progress import track
 from odoo_ai_config.application.documents.reading import yaml_of
 from odoo_ai_config.application.documents.writing import DocumentWrite
 from odoo_ai_config.application.errors import StoreUnavailableError
-from odoo_ai_config.domain.channels.sections import (
-    MappingSections,
-    merged_sections,
-    replaced_sections,
-)
+from odoo_ai_config.domain.channels.sections import MappingSections
 from odoo_ai_config.domain.documents.revisions import content_of
-from odoo_ai_config.domain.errors import CodedError
+from odoo_ai_config.domain.errors import AmbiguousMappingError, CodedError
 from odoo_ai_config.domain.identifiers import DocumentKey
 from odoo_ai_config.domain.json_types import JsonObject
 from odoo_ai_config.entrypoints.cli.document_files import DocumentFile, document_files
@@ -158,14 +154,17 @@ class _Importer:
             sections = _sections_of(path, self._services.ports.yaml.parse)
         except (CommandError, CodedError) as error:
             return FileReport(Fate.FAILED, path, advice_on(error))
-        known = [revision.mapping for revision in await self._services.ports.channels.mappings()]
-        changed = (replaced_sections if replace else merged_sections)(known, sections)
-        if not changed:
+        new = not await self._services.ports.channels.mappings()
+        try:
+            written = await self._services.write_mapping(
+                sections, caller=OPERATOR, replace=replace, dry_run=self._dry_run
+            )
+        except AmbiguousMappingError as error:
+            return FileReport(Fate.FAILED, path, advice_on(error))
+        if not written.changed:
             return FileReport(Fate.UNCHANGED, path)
-        if not self._dry_run:
-            await self._services.write_mapping(sections, caller=OPERATOR, replace=replace)
-        fate = Fate.UPDATED if known else Fate.CREATED
-        return FileReport(fate, path, f"{len(changed)} canal(is)")
+        fate = Fate.CREATED if new else Fate.UPDATED
+        return FileReport(fate, path, f"{written.changed} canal(is)")
 
 
 def _text_of(path: Path) -> str:

@@ -11,7 +11,11 @@ from aiohttp import web
 from odoo_ai_config.application.off_loop import ENTRY, run_off_loop
 from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.channels.sections import MappingSections
-from odoo_ai_config.domain.errors import MappingNotFoundError, TenantForbiddenError
+from odoo_ai_config.domain.errors import (
+    AmbiguousMappingError,
+    MappingNotFoundError,
+    TenantForbiddenError,
+)
 from odoo_ai_config.entrypoints.apps import App
 from odoo_ai_config.entrypoints.http.channels.payloads import (
     MAPPING_DATA,
@@ -73,7 +77,7 @@ def _writing(method: str) -> Operation:
         scope=Scope.CONFIG_WRITE,
         body=MAPPING_DATA,
         answer=Mapping,
-        refusals=(*COMMIT, IncompleteDataError, TenantForbiddenError),
+        refusals=(*COMMIT, IncompleteDataError, TenantForbiddenError, AmbiguousMappingError),
     )
 
 
@@ -88,7 +92,7 @@ async def replace_mapping(request: web.Request, caller: ApiKey) -> web.Response:
 @_writing("PATCH")
 async def merge_mapping(request: web.Request, caller: ApiKey) -> web.Response:
     """
-    Merge accounts and inboxes by key, and replace the lists that are given.
+    Merge accounts, inboxes and channels by their ids, and replace the other lists.
     """
     return await _written(request, caller, replace=False)
 
@@ -97,7 +101,7 @@ async def _written(request: web.Request, caller: ApiKey, *, replace: bool) -> we
     require_json(request)
     sections = await read_json(request, await read_body(request), mapping_sections)
     written = await request.app[SERVICES].write_mapping(sections, caller=caller, replace=replace)
-    return await _shown(written)
+    return await _shown(written.sections)
 
 
 async def _shown(sections: MappingSections) -> web.Response:

@@ -1,17 +1,22 @@
 """
-Reads and shows the mapping as one object, in the form of the old server.
+Reads and shows the mapping as one object, in the form of the old server and as channels.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Annotated, Final, TypeAlias
+from collections.abc import Callable, Collection, Iterable
+from typing import Annotated, Final, TypeAlias, TypeVar
 
 from attrs import field, frozen
 
-from odoo_ai_config.domain.channels.mapping import DEFAULT_SEQUENCE, SpecialNumber
+from odoo_ai_config.domain.channels.mapping import (
+    DEFAULT_SEQUENCE,
+    ChannelKey,
+    ChannelMapping,
+    SpecialNumber,
+)
 from odoo_ai_config.domain.channels.phone import PhoneNumber
-from odoo_ai_config.domain.channels.sections import MappingSections
+from odoo_ai_config.domain.channels.sections import NO_ID, MappingSections
 from odoo_ai_config.domain.identifiers import (
     BusinessArea,
     ChatwootId,
@@ -39,10 +44,32 @@ from odoo_ai_config.entrypoints.http.platform.fields import (
 )
 from odoo_ai_config.entrypoints.http.platform.schema import Body, Component, lenient
 
+T = TypeVar("T")
 # The names of the first two sections in the oldest files.
 _OLDEST: Final = {"accounts": "account_domain_mapping", "inboxes": "inbox_domain_mapping"}
-# Python's str() of an inbox that Odoo does not have.
-_NO_CHANNEL: Final = frozenset({"None", "False", ""})
+# What such files also have, and what the answer to a write adds.
+_IGNORED: Final = frozenset({"default_domain", "clients", "webhook_settings", "warnings"})
+# A request is limited by its size.
+_MOST_ENTRIES: Final = 1_000_000
+
+
+def _require_known(members: Iterable[str], value: Json) -> None:
+    """
+    Refuse an object with other *members*: what they were to say would get lost.
+    """
+    if isinstance(value, dict) and not value.keys() <= set(members):
+        # The name is input, so no error repeats it.
+        collected(_refuse_unknown, [("*", value)])
+
+
+def _refuse_unknown(_: Json) -> None:
+    raise BrokenRuleError("unknown_member")
+
+
+def _read_known(cls: type[T], value: Json) -> T:
+    kind: type = cls
+    _require_known(shape_of(kind).types, value)
+    return read_object(cls, value)
 
 
 @frozen
@@ -88,13 +115,17 @@ class MappingNumber(MappingOwner):
 
 def _owned_number(value: Json, _: object) -> object:
     if isinstance(value, dict) and is_absent(value.get("number")):
+        _require_known(shape_of(MappingNumber).types, value)
         # An empty line; its owner is checked all the same.
         read_object(MappingOwner, value)
         return None
-    return read_object(MappingNumber, value)
+    return _read_known(MappingNumber, value)
 
 
 converter.register_structure_hook(MappingNumber, _owned_number)
+converter.register_structure_hook(
+    MappingFallback, lambda value, _: _read_known(MappingFallback, value)
+)
 
 
 def _domain_alone(value: Json) -> BusinessArea:
@@ -104,22 +135,24 @@ def _domain_alone(value: Json) -> BusinessArea:
 
 
 def _account(account: ChatwootId, value: Json) -> TenantArea:
+    if isinstance(value, dict):
+        return _read_known(MappingOwner, value).area
     # The old server used the account's number as the tenant's name.
-    tenant = f"account_{account}"
-    if not isinstance(value, dict):
-        return TenantArea(TenantId(tenant), _domain_alone(value))
-    named = value.get("account_id")
-    given = {**value, "account_id": tenant} if is_absent(named) or named == {} else value
-    owner = read_object(MappingOwner, given)
-    return owner.area
+    return TenantArea(TenantId(f"account_{account}"), _domain_alone(value))
+
+
+def _oldest_account(account: ChatwootId, value: Json) -> TenantArea:
+    if isinstance(value, dict) and is_absent(value.get("account_id")):
+        _require_known(("account_id", "domain"), value)
+        value = value.get("domain")
+    return _account(account, value)
 
 
 def _inbox(_: ChatwootId, value: Json) -> TenantArea | BusinessArea:
     if not isinstance(value, dict):
         # The oldest files only name a business area; the accounts tell its tenant.
         return _domain_alone(value)
-    owner = read_object(MappingOwner, value)
-    return owner.area
+    return _read_known(MappingOwner, value).area
 
 
 _OWNERS: Final = Component(
@@ -131,27 +164,118 @@ _OWNERS: Final = Component(
 )
 
 
-def _channels(read_owner: Callable[[ChatwootId, Json], object]) -> WireType:
+def _named(
+    read_owner: Callable[[ChatwootId, Json], object],
+    *,
+    skipped: Collection[str] = (),
+    gaps: bool = False,
+) -> WireType:
     def read_entry(entry: tuple[str, Json]) -> tuple[ChatwootId, object]:
-        channel = ChatwootId(entry[0].strip())
+        if entry[0] in NO_ID:
+            raise BrokenRuleError("chatwoot_id")
+        channel = ChatwootId(entry[0])
         return channel, read_owner(channel, entry[1])
 
-    def read_channels(value: Json, _: object) -> dict[ChatwootId, object]:
+    def read_entries(value: Json, _: object) -> dict[ChatwootId, object]:
         if not isinstance(value, dict):
             raise BrokenRuleError("object")
-        entries = (
-            # The keys are input, so no error repeats them.
-            ("*", (key, item))
+        # The keys are input, so no error repeats them.
+        entries = [
+            ("*", (key.strip(), item))
             for key, item in value.items()
-            if key.strip() not in _NO_CHANNEL and not is_absent(item)
-        )
-        return dict(collected(read_entry, entries))
+            if key.strip() not in skipped and not (gaps and is_absent(item))
+        ]
+        found = dict(collected(read_entry, entries))
+        if len(found) < len(entries):
+            raise BrokenRuleError("unique_ids")
+        return found
 
-    return WireType(read_channels, _OWNERS)
+    return WireType(read_entries, _OWNERS)
 
 
-_Accounts: TypeAlias = Annotated[dict[ChatwootId, TenantArea], _channels(_account)]
-_Inboxes: TypeAlias = Annotated[dict[ChatwootId, TenantArea | BusinessArea], _channels(_inbox)]
+_Accounts: TypeAlias = Annotated[dict[ChatwootId, TenantArea], _named(_account)]
+_OldestAccounts: TypeAlias = Annotated[
+    dict[ChatwootId, TenantArea], _named(_oldest_account, gaps=True)
+]
+# Old clients have keys that are Python's str() of an inbox that Odoo does not have.
+_Inboxes: TypeAlias = Annotated[
+    dict[ChatwootId, TenantArea | BusinessArea], _named(_inbox, skipped=NO_ID)
+]
+_OldestInboxes: TypeAlias = Annotated[
+    dict[ChatwootId, TenantArea | BusinessArea], _named(_inbox, skipped=NO_ID, gaps=True)
+]
+_ChannelNumber: TypeAlias = Annotated[
+    SpecialNumber,
+    WireType(
+        lambda value, _: _read_known(SpecialNumber, value),
+        Body(parts=(SpecialNumber,), name="PushedNumber"),
+    ),
+]
+
+
+@frozen(kw_only=True)
+class WrittenChannel:
+    """
+    A Chatwoot channel and all that its mapping says.
+
+    `account` and `inbox` have to be there; null is any account or any inbox. If both are null,
+    there is no channel: the entry holds a fallback and special numbers of its owner.
+    """
+
+    account: ChatwootId | None = None
+    inbox: ChatwootId | None = None
+    tenant: TenantId
+    domain: DomainName = DEFAULT_DOMAIN
+    fallback: bool = False
+    sequence: FallbackPlace = DEFAULT_SEQUENCE
+    numbers: Annotated[tuple[_ChannelNumber, ...], _MOST_ENTRIES] = ()
+    active: bool = True
+
+
+def _channel(value: Json) -> ChannelMapping:
+    if not isinstance(value, dict):
+        raise BrokenRuleError("object")
+    collected(_require_id, ((name, value.get(name, "")) for name in ("account", "inbox")))
+    given = _read_known(WrittenChannel, value)
+    owner = TenantArea(given.tenant, given.domain.domain)
+    holder = owner if given.account is None and given.inbox is None else None
+    return ChannelMapping(
+        ChannelKey(given.account, given.inbox, holder),
+        owner,
+        given.sequence,
+        given.fallback,
+        given.numbers,
+        given.active,
+    )
+
+
+def _require_id(value: Json) -> None:
+    # Only null is any channel. What Odoo sends for an empty field may be a mistake here.
+    if value == "":
+        raise BrokenRuleError("required")
+    if value is not None and (is_absent(value) or value == 0):
+        raise BrokenRuleError("chatwoot_id")
+
+
+def _channels(value: Json, _: object) -> tuple[ChannelMapping, ...]:
+    if not isinstance(value, list):
+        raise BrokenRuleError("list")
+    found = collected(_channel, enumerate(value))
+    if len({mapping.key for mapping in found}) < len(found):
+        raise BrokenRuleError("unique_channels")
+    return tuple(found)
+
+
+_Channels: TypeAlias = Annotated[
+    tuple[ChannelMapping, ...],
+    WireType(
+        _channels,
+        {
+            "type": "array",
+            "items": Body(parts=(WrittenChannel,), required=("account", "inbox", "tenant")),
+        },
+    ),
+]
 
 
 @frozen
@@ -164,14 +288,21 @@ class Sections:
     """
 
     accounts: _Accounts | None = None
-    account_domain_mapping: _Accounts | None = None
+    account_domain_mapping: _OldestAccounts | None = None
     inboxes: _Inboxes | None = None
-    inbox_domain_mapping: _Inboxes | None = None
-    fallbacks: tuple[MappingFallback, ...] | None = None
-    special_numbers: tuple[MappingNumber, ...] | None = None
+    inbox_domain_mapping: _OldestInboxes | None = None
+    fallbacks: Annotated[tuple[MappingFallback, ...], _MOST_ENTRIES] | None = None
+    special_numbers: Annotated[tuple[MappingNumber, ...], _MOST_ENTRIES] | None = None
+    channels: _Channels | None = None
 
 
-_SECTIONS: Final = Body(parts=(Sections,), name="MappingSections")
+_KNOWN: Final = shape_of(Sections).types.keys() | _IGNORED
+_SECTIONS: Final = Body(
+    parts=(Sections,),
+    name="MappingSections",
+    members={name: {"deprecated": True} for name in sorted(_IGNORED)},
+    more={"additionalProperties": False},
+)
 MAPPING_DATA: Final = Component(
     "MappingData",
     {
@@ -180,6 +311,7 @@ MAPPING_DATA: Final = Component(
                 "type": "object",
                 "properties": {"mapping_data": _SECTIONS},
                 "required": ["mapping_data"],
+                "additionalProperties": False,
             },
             _SECTIONS,
         ]
@@ -191,24 +323,24 @@ def mapping_sections(body: JsonObject) -> MappingSections:
     """
     Read ``{"mapping_data": {...}}``, or the object itself.
 
-    Sections that the hub does not know are ignored.
-
     Raises:
-        IncompleteDataError: The mapping is missing.
-        InvalidFieldsError: A field is invalid.
+        IncompleteDataError: The mapping is missing, or it has no section.
+        InvalidFieldsError: A field is invalid or unknown.
     """
-    data: Json = body
-    prefix = ""
-    if not body.keys() & shape_of(Sections).types or "mapping_data" in body:
-        data = body.get("mapping_data")
-        prefix = "mapping_data."
-    if is_absent(data):
+    prefix = "mapping_data." if "mapping_data" in body else ""
+    data = body["mapping_data"] if prefix else body
+    if is_absent(data) or data == {}:
         raise IncompleteDataError(["mapping_data"], [FieldError("mapping_data", "required")])
     if not isinstance(data, dict):
         raise InvalidFieldsError([FieldError("mapping_data", "object")])
+    unknown = []
+    if not data.keys() <= _KNOWN:
+        unknown.append(FieldError(f"{prefix}*", "unknown_member"))
+    if prefix and len(body) > 1:
+        unknown.append(FieldError("*", "unknown_member"))
     unread = {oldest for section, oldest in _OLDEST.items() if section in data}
     told = {name: value for name, value in data.items() if name not in unread}
-    sections = read(Sections, {prefix: told})
+    sections = read(Sections, {prefix: told}, noted=unknown)
     accounts = sections.accounts if "accounts" in data else sections.account_domain_mapping
     name = "inboxes" if "inboxes" in data else _OLDEST["inboxes"]
     inboxes: dict[ChatwootId, TenantArea | BusinessArea] | None = getattr(sections, name)
@@ -217,6 +349,7 @@ def mapping_sections(body: JsonObject) -> MappingSections:
         None if inboxes is None else _owned(inboxes, accounts or {}, f"{prefix}{name}.*"),
         None if sections.fallbacks is None else _lowest(sections.fallbacks),
         None if sections.special_numbers is None else _numbers(sections.special_numbers),
+        sections.channels,
     )
 
 
@@ -272,8 +405,25 @@ def mapping_object(sections: MappingSections) -> JsonObject:
         "special_numbers": [
             {"number": special.number.digits, "crew": special.crew, **_shown(owner)}
             for owner, numbers in sorted((sections.special_numbers or {}).items())
-            for special in sorted(numbers, key=lambda special: special.number.digits)
+            for special in sorted(numbers, key=lambda one: (one.number.digits, one.crew))
         ],
+        "channels": [_channel_shown(mapping) for mapping in sections.channels or ()],
+    }
+
+
+def _channel_shown(mapping: ChannelMapping) -> JsonObject:
+    key, owner = mapping.key, mapping.owner
+    return {
+        "account": None if key.account is None else str(key.account),
+        "inbox": None if key.inbox is None else str(key.inbox),
+        "tenant": str(owner.tenant),
+        "domain": str(owner.domain),
+        "fallback": mapping.fallback,
+        "sequence": mapping.sequence,
+        "numbers": [
+            {"number": special.number.digits, "crew": special.crew} for special in mapping.numbers
+        ],
+        "active": mapping.active,
     }
 
 

@@ -11,6 +11,7 @@ from msgspec import UNSET, Meta, UnsetType
 from odoo_ai_config.domain.channels.routing import Rule, Verdict
 from odoo_ai_config.entrypoints.http.platform.schema import (
     BusinessAreaText,
+    ChatwootIdText,
     CrewText,
     PhoneNumberText,
     TenantIdText,
@@ -38,16 +39,39 @@ class MappedFallback(MappedArea):
 
 
 @answer
-class _Special:
+class ChannelNumber:
+    """
+    A number and the crew that it goes to.
+    """
+
     number: PhoneNumberText
     crew: CrewText
 
 
 @answer
-class MappedNumber(MappedArea, _Special):
+class MappedNumber(MappedArea, ChannelNumber):
     """
     A number whose messages go to their own crew.
     """
+
+
+@answer
+class ChannelState:
+    """
+    A Chatwoot channel and all that its mapping says.
+
+    If `account` and `inbox` are null, there is no channel: the entry holds a fallback and special
+    numbers of its owner.
+    """
+
+    account: Annotated[ChatwootIdText | None, Meta(description="Null is any account.")]
+    inbox: Annotated[ChatwootIdText | None, Meta(description="Null is any inbox of the account.")]
+    tenant: TenantIdText
+    domain: BusinessAreaText
+    fallback: bool
+    sequence: int
+    numbers: list[ChannelNumber]
+    active: Annotated[bool, Meta(description="False if it is switched off.")]
 
 
 @answer
@@ -56,10 +80,22 @@ class Mapping:
     The current mapping.
     """
 
-    accounts: Annotated[dict[str, MappedArea], Meta(description="By Chatwoot account.")]
-    inboxes: Annotated[dict[str, MappedArea], Meta(description="By Chatwoot inbox.")]
+    accounts: Annotated[
+        dict[str, MappedArea],
+        Meta(
+            description="By Chatwoot account: the owner that it is mapped to, or else the one "
+            "owner of all of its channels."
+        ),
+    ]
+    inboxes: Annotated[
+        dict[str, MappedArea],
+        Meta(description="By Chatwoot inbox, if it has the same owner in every account."),
+    ]
     fallbacks: Annotated[list[MappedFallback], Meta(description="The lowest sequence first.")]
     special_numbers: list[MappedNumber]
+    channels: Annotated[
+        list[ChannelState], Meta(description="Every channel, those switched off included.")
+    ]
 
 
 @answer

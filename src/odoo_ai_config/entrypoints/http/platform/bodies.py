@@ -27,7 +27,9 @@ from odoo_ai_config.entrypoints.http.platform.json_body import parse_json_object
 T = TypeVar("T")
 
 # Paths that accept whole collections.
-_LARGE: Final = ("api/v1/", "tools/")
+_COLLECTIONS: Final = ("api/v1/", "tools/")
+# Paths that accept large bodies: collections, and the whole mapping.
+_LARGE: Final = (*_COLLECTIONS, "mapping")
 _PLAIN: Final = "identity"
 # A body gets one more second for each of these bytes.
 _SLOWEST: Final = 16 * 1024
@@ -38,8 +40,8 @@ _ALIASES: Final = {"x-gzip": "gzip"}
 _ZLIB_METHOD: Final = 8
 
 
-def _takes_collections(request: web.Request) -> bool:
-    return request.path.lstrip("/").startswith(_LARGE)
+def _is_below(paths: tuple[str, ...], request: web.Request) -> bool:
+    return request.path.lstrip("/").startswith(paths)
 
 
 def body_limit(request: web.Request) -> int:
@@ -47,7 +49,7 @@ def body_limit(request: web.Request) -> int:
     The largest body, in bytes, that the path of *request* accepts.
     """
     options = request.app[OPTIONS]
-    large = _takes_collections(request)
+    large = _is_below(_LARGE, request)
     return options.max_collection_bytes if large else options.max_body_bytes
 
 
@@ -67,7 +69,7 @@ def refuse_encoding(request: web.Request) -> None:
 def _encoding_of(request: web.Request) -> str:
     if hdrs.CONTENT_ENCODING not in request.headers:
         return _PLAIN
-    accepted = [_PLAIN, *_PACKED] if _takes_collections(request) else [_PLAIN]
+    accepted = [_PLAIN, *_PACKED] if _is_below(_COLLECTIONS, request) else [_PLAIN]
     given = ",".join(request.headers.getall(hdrs.CONTENT_ENCODING)).strip().lower()
     encoding = _ALIASES.get(given, given)
     if encoding not in accepted:

@@ -24,7 +24,7 @@ class HttpOptions:
     Args:
         version: The hub's version, which ``GET /`` shows.
         apps: The apps that are served.
-        max_collection_bytes: As *max_body_bytes*, for whole collections.
+        max_collection_bytes: As *max_body_bytes*, for whole collections and for the mapping.
         signatures: How events at the webhook are verified.
         requests_per_second: The limit of one API key or Chatwoot account; 0 for no limit.
         failed_authentications_per_second: How often one address may send a wrong key, signature or

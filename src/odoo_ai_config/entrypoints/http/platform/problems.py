@@ -89,6 +89,7 @@ class Problem:
     deleted: Annotated[bool, Meta(description="With `document_deleted`.")] | UnsetType = UNSET
     scope: Annotated[Scope, Meta(description="With `scope_missing`.")] | UnsetType = UNSET
     stage: Annotated[Stage, Meta(description="With `wrong_stage`.")] | UnsetType = UNSET
+    section: Annotated[str, Meta(description="With `ambiguous_mapping`.")] | UnsetType = UNSET
     owner: Annotated[str, Meta(description="With `channel_owned`.")] | UnsetType = UNSET
     claimant: Annotated[str, Meta(description="With `channel_owned`.")] | UnsetType = UNSET
 

@@ -269,6 +269,13 @@ _ROWS: Final[Mapping[int, tuple[Row[Any], ...]]] = {
             "the number, or ask the operator of the hub",
         ),
         Row(
+            domain.AmbiguousMappingError,
+            "O mapeamento não diz de que canal fala: envie a lista channels, que diz tudo",
+            "The mapping does not say which channel it means: send the list channels, which says "
+            "everything",
+            members=lambda error, _: {"section": error.section},
+        ),
+        Row(
             domain.IdempotencyKeyReusedError,
             "Chave de idempotência já usada com outro conteúdo",
             "Idempotency key already used with another body",

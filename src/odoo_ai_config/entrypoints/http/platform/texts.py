@@ -215,6 +215,7 @@ RULES: Final[Mapping[str, Text]] = {
         "ficaria grande demais: no máximo 2 MiB por documento",
         "would become too large: at most 2 MiB per document",
     ),
+    "unique_channels": Text("repete um canal", "repeats a channel"),
     "unique_ids": Text("repete um id", "repeats an id"),
     "cursor": Text("deve ser um cursor recebido antes", "must be a cursor received before"),
     "fingerprint": Text("deve ser uma impressão digital", "must be a fingerprint"),

@@ -189,6 +189,42 @@ def test_export_can_be_imported_elsewhere_but_for_the_secrets(command: Command, 
         assert (old.parent / "again" / name).read_text() == (old.parent / "out" / name).read_text()
 
 
+def test_channels_of_two_clients_with_one_inbox_id_survive_export_and_import(
+    command: Command, folder: Path
+) -> None:
+    channels = [
+        {"account": account, "inbox": "7", "tenant": tenant, "active": account != "3"}
+        for account, tenant in (("1", "ta"), ("2", "tb"), ("3", "tc"), (None, "td"))
+    ]
+    (folder / "in").mkdir()
+    (folder / "mapping.json").write_text(json.dumps({"channels": channels}))
+    command("import", "in", "--mapping-file", "mapping.json")
+    command("export", "out")
+    exported = (folder / "out" / "chatwoot_mapping.json").read_text()
+    for more in ((), ("--replace-mapping",), ("--data-dir", "elsewhere")):
+        again = command("import", "in", "--mapping-file", "out/chatwoot_mapping.json", *more)
+        assert set(fates(again.out).values()) == {"criado" if "elsewhere" in more else "igual"}
+        command("export", "again", *(more if "elsewhere" in more else ()))
+        assert (folder / "again" / "chatwoot_mapping.json").read_text() == exported
+
+
+def test_mapping_file_that_is_ambiguous_fails_and_says_the_way(
+    command: Command, folder: Path
+) -> None:
+    (folder / "in").mkdir()
+    for name, written in (
+        (
+            "one.json",
+            {"channels": [{"account": n, "inbox": "7", "tenant": f"t{n}"} for n in "12"]},
+        ),
+        ("two.json", {"inboxes": {"7": {"account_id": "t1"}}}),
+    ):
+        (folder / name).write_text(json.dumps(written))
+        ended = command("import", "in", "--mapping-file", name)
+    assert fates(ended.out) == {"two.json": "falhou"}
+    assert "channels" in ended.out
+
+
 def test_export_to_a_place_that_cannot_be_written_is_refused(command: Command, old: Path) -> None:
     command("import", "old")
     ended = command("export", "mapping.json")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import json
 from typing import Any
 
@@ -9,6 +10,14 @@ from ruamel.yaml import YAML
 from odoo_ai_config.domain.access import Scope
 from tests.unit.entrypoints.http.web_hub import WebHub, fixture
 
+PLAIN: dict[str, Any] = {
+    "tenant": "account_1",
+    "domain": "retail",
+    "fallback": False,
+    "sequence": 10,
+    "numbers": [],
+    "active": True,
+}
 CANONICAL: dict[str, Any] = {
     "accounts": {"1": {"domain": "retail", "account_id": "account_1"}},
     "inboxes": {"7": {"domain": "retail", "account_id": "account_1"}},
@@ -22,6 +31,37 @@ CANONICAL: dict[str, Any] = {
         }
     ],
 }
+WHOLE = {
+    **CANONICAL,
+    "channels": [
+        {"account": None, "inbox": "7", **PLAIN},
+        {"account": "1", "inbox": None, **PLAIN},
+        {
+            "account": None,
+            "inbox": None,
+            **PLAIN,
+            "fallback": True,
+            "numbers": [{"number": "5511999999999", "crew": "analytics"}],
+        },
+    ],
+}
+SECTIONS = tuple(CANONICAL)
+
+
+def sections(mapping: dict[str, Any]) -> dict[str, Any]:
+    return {name: mapping[name] for name in SECTIONS}
+
+
+def area(tenant: str) -> dict[str, str]:
+    return {"domain": "retail", "account_id": tenant}
+
+
+def event(account: int, inbox: int, tenant: str, **more: Any) -> dict[str, Any]:
+    mapping = {"chatwoot_account_id": account, "chatwoot_inbox_id": inbox, "domain": "retail"}
+    return {
+        "event_type": "mapping_sync",
+        "mapping": {**mapping, "internal_account_id": tenant, **more},
+    }
 
 
 async def test_no_mapping_yet_is_a_404(web: WebHub) -> None:
@@ -36,31 +76,34 @@ async def test_whole_mapping_goes_in_and_comes_back(web: WebHub, *, wrapped: boo
     payload = {"mapping_data": CANONICAL} if wrapped else CANONICAL
     answer = await web.post("/mapping/", payload)
     assert answer.status == 200
-    assert await answer.json() == CANONICAL
-    assert await (await web.get("/mapping/")).json() == CANONICAL
+    assert await answer.json() == WHOLE
+    assert await (await web.get("/mapping/")).json() == WHOLE
 
 
 async def test_export_is_the_same_as_yaml(web: WebHub) -> None:
     await web.post("/mapping/", {"mapping_data": CANONICAL})
     answer = await web.get("/mapping/export")
     assert answer.content_type == "application/x-yaml"
-    assert YAML(typ="safe", pure=True).load(await answer.text()) == CANONICAL
+    assert YAML(typ="safe", pure=True).load(await answer.text()) == WHOLE
 
 
 async def test_patch_merges_and_post_replaces(web: WebHub) -> None:
     other = {"accounts": {"2": {"domain": "food", "account_id": "account_2"}}}
     await web.post("/mapping/", {"mapping_data": CANONICAL})
     merged = await (await web.patch("/mapping/", {"mapping_data": other})).json()
-    assert merged == {**CANONICAL, "accounts": CANONICAL["accounts"] | other["accounts"]}
+    assert sections(merged) == {**CANONICAL, "accounts": CANONICAL["accounts"] | other["accounts"]}
     replaced = await (await web.post("/mapping/", {"mapping_data": other})).json()
-    assert replaced == {"inboxes": {}, "fallbacks": [], "special_numbers": [], **other}
+    expected = {"inboxes": {}, "fallbacks": [], "special_numbers": [], **other}
+    assert sections(replaced) == expected
+    active = {channel["account"]: channel["active"] for channel in replaced["channels"]}
+    assert active == {"2": True, "1": False, None: True}
 
 
 async def test_what_a_write_leaves_empty_is_absent(web: WebHub) -> None:
     await web.post("/mapping/", {"mapping_data": CANONICAL})
-    empty = {"accounts": None, "inboxes": False, "fallbacks": "", "unknown": {"x": 1}}
+    empty = {"accounts": None, "inboxes": False, "fallbacks": ""}
     answer = await web.patch("/mapping/", {"mapping_data": empty})
-    assert await answer.json() == CANONICAL
+    assert await answer.json() == WHOLE
 
 
 async def test_oldest_files_are_understood(web: WebHub) -> None:
@@ -73,7 +116,7 @@ async def test_oldest_files_are_understood(web: WebHub) -> None:
     }
     answer = await web.post("/mapping/", {"mapping_data": old})
     assert answer.status == 200, await answer.text()
-    assert await answer.json() == {
+    assert sections(await answer.json()) == {
         "accounts": {
             "1": {"domain": "cosmetics", "account_id": "account_1"},
             "2": {"domain": "food", "account_id": "account_2"},
@@ -86,15 +129,52 @@ async def test_oldest_files_are_understood(web: WebHub) -> None:
 
 async def test_canonical_sections_win_over_their_old_names(web: WebHub) -> None:
     both = {**CANONICAL, "account_domain_mapping": {"5": "x"}, "inbox_domain_mapping": {"6": "y"}}
-    assert await (await web.post("/mapping/", {"mapping_data": both})).json() == CANONICAL
+    assert await (await web.post("/mapping/", {"mapping_data": both})).json() == WHOLE
 
 
 OWNER = {"domain": "retail", "account_id": "a1"}
+CHANNEL = {"account": "1", "inbox": 7, "tenant": "a1"}
 REFUSED: list[tuple[Any, str, str]] = [
     ({}, "incomplete_data", "mapping_data"),
     ({"mapping_data": None}, "incomplete_data", "mapping_data"),
     ({"mapping_data": "canario"}, "invalid_fields", "mapping_data"),
     ({"mapping_data": [1]}, "invalid_fields", "mapping_data"),
+    ({"mapping_data": {}}, "incomplete_data", "mapping_data"),
+    ({"acanario": {"1": OWNER}}, "invalid_fields", "*"),
+    ({"mapping_data": {"acanario": {"1": OWNER}}}, "invalid_fields", "mapping_data.*"),
+    ({"mapping_data": {"accounts": {}}, "canario": {}}, "invalid_fields", "*"),
+    ({"accounts": {"8": {"canario": "loja"}}}, "invalid_fields", "accounts.*.*"),
+    ({"accounts": {"8": {**OWNER, "canario": 1}}}, "invalid_fields", "accounts.*.*"),
+    ({"accounts": {"8": {"domain": "canario"}}}, "invalid_fields", "accounts.*.account_id"),
+    ({"accounts": {"8": None}}, "invalid_fields", "accounts.*"),
+    ({"accounts": {"0": OWNER}}, "invalid_fields", "accounts.*"),
+    ({"accounts": {"None": OWNER}}, "invalid_fields", "accounts.*"),
+    ({"accounts": {"1": OWNER, " 1": OWNER}}, "invalid_fields", "accounts"),
+    ({"inboxes": {"7": {}}}, "invalid_fields", "inboxes.*.account_id"),
+    ({"inboxes": {"7": False}}, "invalid_fields", "inboxes.*"),
+    (
+        {"account_domain_mapping": {"8": {"canario": "loja"}}},
+        "invalid_fields",
+        "account_domain_mapping.*.*",
+    ),
+    ({"fallbacks": [{**OWNER, "canario": 1}]}, "invalid_fields", "fallbacks.0.*"),
+    ({"special_numbers": [{**OWNER, "canario": 1}]}, "invalid_fields", "special_numbers.0.*"),
+    ({"channels": {"canario": 1}}, "invalid_fields", "channels"),
+    ({"channels": ["canario"]}, "invalid_fields", "channels.0"),
+    ({"channels": [None]}, "invalid_fields", "channels.0"),
+    ({"channels": [{"tenant": "a1", "inbox": "7"}]}, "invalid_fields", "channels.0.account"),
+    ({"channels": [{**CHANNEL, "account": 0}]}, "invalid_fields", "channels.0.account"),
+    ({"channels": [{**CHANNEL, "inbox": False}]}, "invalid_fields", "channels.0.inbox"),
+    ({"channels": [{**CHANNEL, "inbox": "c n"}]}, "invalid_fields", "channels.0.inbox"),
+    ({"channels": [{**CHANNEL, "canario": 1}]}, "invalid_fields", "channels.0.*"),
+    ({"channels": [{**CHANNEL, "tenant": None}]}, "invalid_fields", "channels.0.tenant"),
+    ({"channels": [{**CHANNEL, "sequence": 2**40}]}, "invalid_fields", "channels.0"),
+    ({"channels": [CHANNEL, CHANNEL]}, "invalid_fields", "channels"),
+    (
+        {"channels": [{**CHANNEL, "numbers": [{"number": "5511999999999", "canario": "x"}]}]},
+        "invalid_fields",
+        "channels.0.numbers.0.*",
+    ),
     ({"accounts": "canario"}, "invalid_fields", "accounts"),
     ({"accounts": {"canario ": OWNER, "c d": OWNER}}, "invalid_fields", "accounts.*"),
     ({"accounts": {"1": 5}}, "invalid_fields", "accounts.*"),
@@ -136,6 +216,67 @@ async def test_mapping_that_cannot_be_is_refused_without_an_echo(
     assert web.hub.state.mappings == {}
 
 
+@pytest.mark.parametrize("method", ["POST", "PATCH"])
+@pytest.mark.parametrize("wrapped", [True, False])
+async def test_what_was_read_is_written_back_without_a_change(
+    web: WebHub, method: str, *, wrapped: bool
+) -> None:
+    for account, tenant in ((1, "ta"), (2, "tb")):
+        await web.send(event(account, 7, tenant))
+    await web.send(event(1, 8, "ta", active=False))
+    read = await (await web.get("/mapping/")).json()
+    assert read["accounts"] == {"1": area("ta"), "2": area("tb")}
+    assert read["inboxes"] == {}
+    before = dict(web.hub.state.mappings)
+    answer = await web.ask(method, "/mapping/", json={"mapping_data": read} if wrapped else read)
+    assert (answer.status, await answer.json()) == (200, read)
+    assert web.hub.state.mappings == before
+
+
+async def test_what_the_old_form_cannot_say_is_refused_and_the_channels_say_it(
+    web: WebHub,
+) -> None:
+    for account, tenant in ((1, "ta"), (2, "tb")):
+        await web.send(event(account, 7, tenant))
+    read = await (await web.get("/mapping/")).json()
+    for method, body in (
+        ("PATCH", {"inboxes": {"7": area("ta")}}),
+        ("POST", sections(read)),
+        ("POST", {"accounts": {"1": area("ta")}}),
+    ):
+        refused = await web.ask(method, "/mapping/", json=body)
+        problem = await refused.json()
+        assert (refused.status, problem["code"]) == (409, "ambiguous_mapping")
+        assert (problem["section"], "channels" in problem["detail"]) == ("inboxes", True)
+        assert await (await web.get("/mapping/")).json() == read
+    read["channels"][1]["tenant"] = "tc"
+    written = await (await web.post("/mapping/", read)).json()
+    assert written["accounts"] == {"1": area("ta"), "2": area("tc")}
+    wiped = await (await web.post("/mapping/", {"accounts": {}, "inboxes": {}})).json()
+    assert not any(channel["active"] for channel in wiped["channels"])
+
+
+async def test_mapping_of_many_fallbacks_and_beyond_a_mebibyte_goes_in_and_comes_back(
+    web: WebHub,
+) -> None:
+    channels = [
+        {**CHANNEL, "inbox": str(n), "tenant": f"t{n}", "fallback": n < 300}
+        for n in range(1, 12_000)
+    ]
+    written = await posted(web, {"channels": channels})
+    assert (len(written["channels"]), len(written["fallbacks"])) == (11_999, 299)
+    assert await posted(web, written) == written
+
+
+async def posted(web: WebHub, mapping: dict[str, Any]) -> dict[str, Any]:
+    body = io.BytesIO(json.dumps(mapping).encode())
+    headers = {"Content-Type": "application/json"}
+    answer = await web.ask("POST", "/mapping/", data=body, headers=headers)
+    assert answer.status == 200
+    read: dict[str, Any] = await answer.json()
+    return read
+
+
 async def test_key_of_one_tenant_sees_its_own_channels_and_writes_none(web: WebHub) -> None:
     await web.send(fixture("mapping_odoo"))
     await web.send(fixture("mapping_seed"))
@@ -143,7 +284,7 @@ async def test_key_of_one_tenant_sees_its_own_channels_and_writes_none(web: WebH
     mapping = await (await bound.get("/mapping/")).json()
     assert set(mapping["accounts"]) == {"1"}
     assert mapping["inboxes"] == {}
-    refused = await bound.post("/mapping/", {"mapping_data": {}})
+    refused = await bound.post("/mapping/", {"mapping_data": {"accounts": {}}})
     assert refused.status == 403
     assert (await refused.json())["code"] == "tenant_forbidden"
 

@@ -43,7 +43,7 @@ async def test_one_mapping_event_leaves_the_other_tenants_mappings_alone(web: We
     await web.send(fixture("mapping_odoo"))
     mapping = await (await web.get("/mapping/")).json()
     assert mapping["inboxes"] == {"12345": {"domain": "default", "account_id": "123456"}}
-    assert mapping["accounts"] == {"1": {"domain": "retail", "account_id": "account_1"}}
+    assert mapping["accounts"]["1"] == {"domain": "retail", "account_id": "account_1"}
     assert len(mapping["special_numbers"]) == 2
 
 
