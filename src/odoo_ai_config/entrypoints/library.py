@@ -151,11 +151,12 @@ class Hub:
         odoo_username: str | None = None,
         odoo_password: str | None = None,
         enabled_collections: Sequence[str] | None = None,
+        clear: Sequence[str] = (),
     ) -> Outcome:
         """
         Store a tenant's settings and seal its password, as Odoo's ``credentials_sync`` does.
 
-        Arguments that are None do not change what is stored.
+        Arguments that are None do not change what is stored. *clear* names those to clear.
 
         Raises:
             EncryptedValueError: The old server encrypted the password, and no key opens it.
@@ -170,6 +171,7 @@ class Hub:
             enabled_collections=(
                 None if enabled_collections is None else tuple(enabled_collections)
             ),
+            clear=tuple(clear),
         )
         return await self.services.sync_credentials(sync, caller=self.caller)
 

@@ -9,6 +9,7 @@ from odoo_ai_config.application.errors import MasterKeyMissingError
 from odoo_ai_config.domain.channels.mapping import ChannelKey, ChannelMapping
 from odoo_ai_config.domain.channels.routing import IncomingMessage, Rule
 from odoo_ai_config.domain.errors import (
+    CredentialNotFoundError,
     InvalidValueError,
     ItemNotFoundError,
     PreconditionFailedError,
@@ -47,6 +48,15 @@ async def test_synced_settings_are_read_back(hub: Hub) -> None:
     assert outcome.versions == {"config": 1, "credentials": 1}
     assert config["enabled_collections"] == ["business_rules"]
     assert secret.reveal() == "senha"
+    await hub.sync_credentials(
+        account_id="123456",
+        token="token_referencia",
+        domain="Saúde e Bem-Estar",
+        clear=["odoo_password", "enabled_collections"],
+    )
+    assert "enabled_collections" not in await hub.config("123456", "Saúde e Bem-Estar")
+    with pytest.raises(CredentialNotFoundError):
+        await hub.credential("123456", "saude-e-bem-estar", "token_referencia")
 
 
 async def test_mapped_channel_is_routed_with_an_explanation(hub: Hub) -> None:

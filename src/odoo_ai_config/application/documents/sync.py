@@ -94,7 +94,9 @@ class SyncCredentials:
             document = await self._kept(before, merged)
 
             def conclude() -> tuple[Changeset, Outcome]:
-                credentials_document = credentials_after(sealed, sync.owner.tenant, fingerprints)
+                credentials_document = credentials_after(
+                    sealed, sync.owner.tenant, fingerprints, merged.cleared
+                )
                 new_config = successor(config, config_key, document, author=caller.id, at=now)
                 new_credentials = successor(
                     credentials, credentials_key, credentials_document, author=caller.id, at=now
@@ -109,7 +111,7 @@ class SyncCredentials:
                     changed=new_config is not None or new_credentials is not None,
                     at=now,
                     notices=(
-                        *_missing(merged.references, known, fingerprints),
+                        *_missing(merged.references, known.keys() - merged.cleared, fingerprints),
                         *merged.found.notices,
                     ),
                     digests=digests_of(

@@ -18,13 +18,19 @@ from odoo_ai_config.domain.credentials.old_values import (
     require_opened,
 )
 from odoo_ai_config.domain.credentials.plain_secrets import (
+    REF_SUFFIX,
     TakenOut,
     require_all_opened,
     taken_out,
 )
 from odoo_ai_config.domain.credentials.secrets import Fingerprint, SecretText
 from odoo_ai_config.domain.documents.document import AuthoredYaml, Document
-from odoo_ai_config.domain.documents.syncs import CompanyMetadataSync, CredentialsSync, social_ref
+from odoo_ai_config.domain.documents.syncs import (
+    CompanyMetadataSync,
+    CredentialsSync,
+    require_not_given,
+    social_ref,
+)
 from odoo_ai_config.domain.errors import InvalidValueError
 from odoo_ai_config.domain.identifiers import CONFIG, CredentialRef, TenantId, web_address
 from odoo_ai_config.domain.json_types import (
@@ -79,11 +85,15 @@ class NamedReference:
 class MergedConfig:
     """
     A config document, the references in it, and the secrets that were taken out of it.
+
+    Args:
+        cleared: The references whose values the event clears.
     """
 
     document: Document
     references: tuple[NamedReference, ...]
     found: TakenOut
+    cleared: frozenset[str] = frozenset()
 
 
 def config_after(
@@ -108,22 +118,70 @@ def config_after(
         EncryptedValueError: A secret in the event does not open. Such a secret that is already in
             the document stays.
         InvalidValueError: There are too many secrets in it, or the address of the tenant's Odoo
-            in the event is none.
+            in the event is none, or the settings have a value for a field to clear.
     """
     given = sync.integrations or {}
     require_all_opened(given, ("integrations",), open_token=open_token)
     _require_address(given)
     before = Document.of({}) if current is None else current
-    body = before.body
+    body = left = _without_places(before.body, sync.cleared)
     if settings is not None:
         require_all_opened(settings, open_token=open_token)
+        require_not_given(sync.cleared, settings)
         _require_address(settings.get("integrations"))
         body = merge_patch(body, settings)
         if before.authored is None and sync.settings_text is not None:
             # The document has no YAML text yet, so the text of the event becomes it.
             before = Document(before.text, AuthoredYaml(sync.settings_text, exact=False))
     found = taken_out(CONFIG, merge_patch(body, _owned_sections(body, sync)), open_token)
-    return MergedConfig(before.with_body(found.body), references_in(found.body), found)
+    references = references_in(found.body)
+    cleared = (
+        _cleared_references(before.body, left, sync, references) if sync.clear else frozenset()
+    )
+    return MergedConfig(before.with_body(found.body), references, found, cleared)
+
+
+def _without_places(body: JsonObject, places: Iterable[Place]) -> JsonObject:
+    for place in places:
+        *above, last = place
+        body = _without(body, place)
+        if above:
+            body = _without(body, (*above, f"{last}{REF_SUFFIX}"))
+    integrations = body.get("integrations")
+    mcp = integrations.get("mcp") if isinstance(integrations, dict) else None
+    if places and isinstance(mcp, dict) and mcp.keys() <= {"type"}:
+        # A reader would look for the connection in it.
+        body = _without(body, ("integrations", "mcp"))
+    return body
+
+
+def _without(body: JsonObject, place: Place) -> JsonObject:
+    """
+    *body* without what is at *place*, and without the objects that this empties.
+    """
+    name, *rest = place
+    inner = body.get(str(name))
+    left: JsonObject = {}
+    if rest:
+        if not isinstance(inner, dict):
+            return body
+        left = _without(inner, tuple(rest))
+        if left == inner:
+            return body
+    return {
+        key: left if key == name else value for key, value in body.items() if key != name or left
+    }
+
+
+def _cleared_references(
+    before: JsonObject,
+    left: JsonObject,
+    sync: CredentialsSync,
+    named: Iterable[NamedReference],
+) -> frozenset[str]:
+    kept = (*references_in(left), *named)
+    gone = {one.ref for one in references_in(before)} - {one.ref for one in kept}
+    return frozenset({*gone, *map(str, sync.cleared_secrets())})
 
 
 def _require_address(integrations: Json | ReadOnlyJsonObject) -> None:
@@ -147,7 +205,10 @@ def _owned_sections(body: ReadOnlyJsonObject, sync: CredentialsSync) -> JsonObje
     }
     if sync.domain_label is not None:
         sections["domain_label"] = sync.domain_label
-    given = _said(sync.integrations or {}, stored)
+    # Without what is cleared, false does not mean an empty field.
+    asked = _without_places({"integrations": {**(sync.integrations or {})}}, sync.cleared)
+    said = asked.get("integrations")
+    given = _said(said if isinstance(said, dict) else {}, stored)
     named = _integrations(stored, given, sync)
     sections["integrations"] = merge_patch(given, named) if given else named
     if sync.enabled_collections is not None:
@@ -183,7 +244,8 @@ def _integrations(
     }
     said: JsonObject = {name: value for name, value in connection.items() if value}
     if said or sync.password is not None:
-        said["credential_ref"] = str(sync.token)
+        if sync.token not in sync.cleared_secrets():
+            said["credential_ref"] = str(sync.token)
         sections["mcp"] = {"type": "odoo-mcp", "config": said}
     sections["qdrant"] = {
         "collection": sync.qdrant_collection
@@ -228,23 +290,30 @@ def metadata_after(
     """
     require_all_opened(sync.body, open_token=open_token)
     before = Document.of({}) if current is None else current
+    body = _without_places(before.body, sync.cleared)
     sections: JsonObject = {"account_id": str(sync.owner.tenant)}
     if sync.domain_label is not None:
         sections["domain_label"] = sync.domain_label
-    return before.with_body(merge_patch(merge_patch(before.body, sections), sync.body))
+    return before.with_body(merge_patch(merge_patch(body, sections), sync.body))
 
 
 def credentials_after(
     current: Document | None,
     tenant: TenantId,
     fingerprints: dict[CredentialRef, Fingerprint],
+    cleared: frozenset[str] = frozenset(),
 ) -> Document:
     """
-    The credentials document with *fingerprints*; other references stay.
+    The credentials document with *fingerprints* and without *cleared*; other references stay.
     """
-    known = fingerprints_in(current)
+    present = fingerprints_in(current)
+    known = {ref: mark for ref, mark in present.items() if ref not in cleared}
     new = {str(ref): mark for ref, mark in fingerprints.items()}
-    if current is not None and all(known.get(ref) == mark for ref, mark in new.items()):
+    if (
+        current is not None
+        and len(known) == len(present)
+        and all(known.get(ref) == mark for ref, mark in new.items())
+    ):
         return current
     return with_fingerprints(tenant, {**known, **new})
 

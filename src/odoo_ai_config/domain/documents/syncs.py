@@ -4,7 +4,8 @@ Odoo's events about a tenant.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Final
 
 from attrs import field, frozen
 
@@ -14,8 +15,16 @@ from odoo_ai_config.domain.credentials.old_values import (
     require_opened,
 )
 from odoo_ai_config.domain.credentials.secrets import SecretText
+from odoo_ai_config.domain.errors import InvalidValueError
 from odoo_ai_config.domain.identifiers import CredentialRef, TenantArea, web_address
-from odoo_ai_config.domain.json_types import JsonObject, ReadOnlyJsonObject, is_blank
+from odoo_ai_config.domain.json_types import (
+    Json,
+    JsonObject,
+    Place,
+    ReadOnlyJsonObject,
+    is_blank,
+    shown_name,
+)
 
 
 def _said(text: str | None) -> str | None:
@@ -79,6 +88,63 @@ def social_ref(owner: TenantArea, section: str, secret: str) -> CredentialRef:
     return CredentialRef(f"{_SOCIAL_PREFIX[section]}_{suffix}_{owner.tenant}")
 
 
+_CONNECTION: Final = ("integrations", "mcp", "config")
+_PASSWORD: Final = (*_CONNECTION, "credential_ref")
+# Where the config has what an event calls by these names.
+_PLACES: Final[Mapping[str, Place]] = {
+    **{name: (name,) for name in ("name", "description", "enabled_collections")},
+    **{f"odoo_{name}": (*_CONNECTION, name) for name in ("url", "db", "username")},
+    "odoo_password": _PASSWORD,
+    "integrations.mcp.config.password": _PASSWORD,
+    "qdrant_collection": ("integrations", "qdrant", "collection"),
+    "redis_prefix": ("integrations", "redis", "prefix"),
+    **{
+        f"{section}_{name}": ("integrations", section, name)
+        for section, names in {
+            "facebook": ("app_id", "app_secret", "access_token"),
+            "instagram": ("client_id", "client_secret", "access_token"),
+            "mercado_livre": ("app_id", "client_secret", "access_token"),
+        }.items()
+        for name in names
+    },
+}
+
+
+def _place_of(name: str) -> Place | None:
+    if name in _PLACES:
+        return _PLACES[name]
+    root, *steps = name.split(".")
+    if root != "integrations" or any(shown_name(step) != step for step in steps):
+        return None
+    return (root, *steps)
+
+
+def require_not_given(cleared: Iterable[Place], given: ReadOnlyJsonObject) -> None:
+    """
+    Refuse an event that clears a place and has a value for it or for a part of it.
+
+    Raises:
+        InvalidValueError: It does. The field is the number of the place, as in ``clear.0``.
+    """
+    for number, place in enumerate(cleared):
+        found: Json | ReadOnlyJsonObject = given
+        for step in place:
+            if not isinstance(found, Mapping):
+                break
+            found = found.get(str(step))
+        if found is not None and found != {}:
+            raise InvalidValueError(f"clear.{number}", "given_and_cleared")
+
+
+def _without_empty(given: ReadOnlyJsonObject) -> JsonObject:
+    left = {
+        name: _without_empty(value) if isinstance(value, dict) else value
+        for name, value in given.items()
+        if value is not None and value is not False and not is_blank(value)
+    }
+    return {name: value for name, value in left.items() if value != {}}
+
+
 @frozen
 class CredentialsSync:
     """
@@ -92,6 +158,11 @@ class CredentialsSync:
         enabled_collections: Replaces the stored list if it is given, even if it is empty.
         integrations: Further integrations. An empty value in them leaves the stored one.
         settings_text: Further settings of the tenant as YAML text (``yaml_content``).
+        clear: The fields to clear, by their names in the event: ``odoo_url``, or a path such as
+            ``integrations.facebook``. What has a default gets it again.
+
+    Raises:
+        InvalidValueError: A field to clear is unknown, or has a value.
     """
 
     owner: TenantArea
@@ -107,6 +178,64 @@ class CredentialsSync:
     enabled_collections: tuple[str, ...] | None = None
     integrations: ReadOnlyJsonObject | None = field(default=None, repr=False)
     settings_text: str | None = field(default=None, repr=False)
+    clear: tuple[str, ...] = ()
+
+    def __attrs_post_init__(self) -> None:
+        for number, name in enumerate(self.clear):
+            if _place_of(name) is None:
+                raise InvalidValueError(f"clear.{number}", "unknown_member")
+        if self.clear:
+            require_not_given(self.cleared, self._given())
+            require_not_given(
+                self.cleared, _without_empty({"integrations": {**(self.integrations or {})}})
+            )
+
+    @property
+    def cleared(self) -> tuple[Place, ...]:
+        """
+        The places in the config of the fields to `clear`.
+
+        A secret is cleared by its own name: the config has it as ``<name>_ref``.
+        """
+        return tuple(place for name in self.clear if (place := _place_of(name)) is not None)
+
+    def cleared_secrets(self) -> frozenset[CredentialRef]:
+        """
+        The references of the secrets to clear, whether or not the config names them.
+        """
+        if not self.clear:
+            return frozenset()
+        secrets: dict[Place, CredentialRef] = {_PASSWORD: self.token}
+        for place in _PLACES.values():
+            if place[-1] in _SOCIAL_SUFFIX:
+                _, section, name = map(str, place)
+                secrets[place] = social_ref(self.owner, section, name)
+        return frozenset(
+            ref
+            for place, ref in secrets.items()
+            if any(place[: len(cleared)] == cleared for cleared in self.cleared)
+        )
+
+    def _given(self) -> JsonObject:
+        odoo, password = self.odoo, None if self.password is None else str(self.token)
+        integrations: JsonObject = {
+            account.section: {**account.settings, **{name: name for name in account.secrets}}
+            for account in self.social
+        }
+        config = (odoo.url, odoo.db, odoo.username, password)
+        names = ("url", "db", "username", "credential_ref")
+        integrations["mcp"] = {"config": dict(zip(names, config, strict=True))}
+        integrations["qdrant"] = {"collection": self.qdrant_collection}
+        integrations["redis"] = {"prefix": self.redis_prefix}
+        collections = self.enabled_collections
+        return _without_empty(
+            {
+                "name": self.name,
+                "description": self.description,
+                "enabled_collections": None if collections is None else [*collections],
+                "integrations": integrations,
+            }
+        )
 
     def secrets(self, open_token: OpenToken = never_opens) -> dict[CredentialRef, SecretText]:
         """
@@ -133,8 +262,16 @@ class CompanyMetadataSync:
 
     Args:
         body: The given fields, in the structure of the document.
+        cleared: The places to clear.
+
+    Raises:
+        InvalidValueError: A place to clear has a value.
     """
 
     owner: TenantArea
     body: ReadOnlyJsonObject = field(repr=False, converter=_without_blank)
     domain_label: str | None = None
+    cleared: tuple[Place, ...] = ()
+
+    def __attrs_post_init__(self) -> None:
+        require_not_given(self.cleared, self.body)

@@ -31,12 +31,38 @@ class EventSample:
 
     account_id: Annotated[str, Parameter(help="Cliente (account_id).", group=OPTIONS)] = "123456"
     domain: Annotated[str, Parameter(help="Área de negócio.", group=OPTIONS)] = "default"
+    clear: Annotated[
+        list[str] | None,
+        Parameter(
+            help="Campo que o evento limpa, como odoo_url ou business_hours.timezone; repita.",
+            group=_EVENT,
+        ),
+    ] = None
 
     def event(self) -> JsonObject:
         """
         The fields that have a value.
         """
         return {name: value for name, value in asdict(self).items() if value is not None}
+
+    def sent(self) -> JsonObject:
+        """
+        The event without sample values for the fields that it clears.
+        """
+        event = self.event()
+        inner = event.get("mapping")
+        for name in self.clear or ():
+            _remove(inner if isinstance(inner, dict) else event, name.split("."))
+        return event
+
+
+def _remove(fields: JsonObject, path: list[str]) -> None:
+    name, *rest = path
+    inner = fields.get(name)
+    if rest and isinstance(inner, dict):
+        _remove(inner, rest)
+    else:
+        fields.pop(name, None)
 
 
 @Parameter(name="*", group=_EVENT)
@@ -113,6 +139,7 @@ class MappingSample(EventSample):
                 "special_whatsapp_numbers": [
                     _special(text) for text in self.number or ["5511999999999=analytics"]
                 ],
+                **({"clear": [*self.clear]} if self.clear else {}),
             },
         }
 

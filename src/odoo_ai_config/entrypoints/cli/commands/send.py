@@ -120,7 +120,7 @@ async def metadata(
 
 async def _deliver(sample: EventSample, delivery: SendFlags, flags: StoreFlags) -> int:
     settings = flags.settings()
-    event = sample.event() if delivery.file is None else _event_in(delivery.file)
+    event = sample.sent() if delivery.file is None else _event_in(delivery.file)
     client = WebhookClient(
         _webhook_url(delivery.url, settings),
         _api_key(delivery.api_key, settings),

@@ -156,9 +156,9 @@ def old_company(body: JsonObject, tenant: TenantId) -> CompanyMetadataSync:
     flat = _flat(said)
     if not _says(flat):
         raise SourceDataMissingError
-    collections = body.get("enabled_collections")
-    if "enabled_collections" not in flat and collections is not None:
-        flat["enabled_collections"] = collections
+    for name in ("enabled_collections", "clear"):
+        if name not in flat and body.get(name) is not None:
+            flat[name] = body[name]
     domain = body.get("domain")
     flat["domain"] = _area(flat) if is_absent(domain) else domain
     return company_metadata_sync({**flat, "account_id": tenant.value})

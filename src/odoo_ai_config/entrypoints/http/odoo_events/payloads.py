@@ -7,10 +7,10 @@ win. Unknown fields are ignored.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, Final, TypeAlias
 
-from attrs import field, fields, frozen, has, make_class
+from attrs import field, fields, fields_dict, frozen, has, make_class
 
 from odoo_ai_config.domain.channels.mapping import (
     DEFAULT_SEQUENCE,
@@ -25,10 +25,11 @@ from odoo_ai_config.domain.documents.syncs import (
     CredentialsSync,
     OdooConnection,
     SocialAccount,
+    require_not_given,
 )
 from odoo_ai_config.domain.errors import InvalidValueError
 from odoo_ai_config.domain.identifiers import ChatwootId, CredentialRef, TenantArea, TenantId
-from odoo_ai_config.domain.json_types import Json, JsonObject, is_blank
+from odoo_ai_config.domain.json_types import Json, JsonObject, Place, is_blank
 from odoo_ai_config.domain.outcomes import EVENTS, WriteKind
 from odoo_ai_config.entrypoints.http.platform.errors import (
     FieldError,
@@ -47,10 +48,12 @@ from odoo_ai_config.entrypoints.http.platform.fields import (
     TimeZone,
     WebAddress,
     WireType,
+    field_type,
     found,
     is_absent,
     read,
     read_object,
+    said_fields,
     shape_of,
     verbatim,
 )
@@ -65,6 +68,8 @@ _BY_SOURCE: Final = {
 # What Odoo's own webhook action always sends.
 _AUTOMATION_RULE: Final = frozenset({"_action", "_model"})
 _CHANNEL_IDS: Final = ("chatwoot_account_id", "chatwoot_inbox_id")
+# What a mapping says about its channel.
+_OF_CHANNEL: Final = frozenset({"is_fallback", "active", "sequence", "special_whatsapp_numbers"})
 _SOCIAL: Final = ("facebook", "instagram", "mercado_livre")
 
 
@@ -174,6 +179,10 @@ _SECTIONS: Final = Component("LenientIntegrations", lenient(lambda: Integrations
 _YAML: Final = Component("LenientYaml", lenient({"type": "string"}, "Further settings as YAML."))
 
 
+# Names of fields, with a path to parts of them.
+Cleared: TypeAlias = tuple[str, ...]
+
+
 @frozen
 class Credentials:
     """
@@ -203,6 +212,7 @@ class Credentials:
     mercado_livre_access_token: SecretText | None = None
     enabled_collections: tuple[str, ...] | None = None
     yaml_content: Annotated[str, WireType(verbatim, _YAML)] | None = None
+    clear: Cleared = ()
 
 
 def _unprefixed(prefix: str) -> dict[str, Any]:
@@ -282,6 +292,7 @@ def credentials_sync(body: JsonObject) -> CredentialsSync:
         enabled_collections=event.enabled_collections,
         integrations=integrations.rest,
         settings_text=event.yaml_content,
+        clear=event.clear,
     )
 
 
@@ -340,6 +351,7 @@ class MappedChannel:
     active: bool = True
     sequence: FallbackPlace = DEFAULT_SEQUENCE
     special_whatsapp_numbers: tuple[ListedNumber, ...] = ()
+    clear: Cleared = ()
 
 
 def channel_mapping(body: JsonObject, *, deleted: bool) -> ChannelMapping:
@@ -362,6 +374,7 @@ def channel_mapping(body: JsonObject, *, deleted: bool) -> ChannelMapping:
         told["absent."] = {"domain": DEFAULT_DOMAIN.domain.value}
         required = tuple(name for name in required if name != "domain")
     channel = read(MappedChannel, told, required=required)
+    _require_clearable(channel.clear, told.values())
     try:
         return ChannelMapping(
             ChannelKey(channel.chatwoot_account_id, channel.chatwoot_inbox_id),
@@ -373,6 +386,18 @@ def channel_mapping(body: JsonObject, *, deleted: bool) -> ChannelMapping:
         )
     except InvalidValueError as error:
         raise InvalidValueError(f"mapping.{error.field}", error.rule) from None
+
+
+def _require_clearable(cleared: Iterable[str], layers: Iterable[JsonObject]) -> None:
+    # An event has the whole mapping, so what it clears and what it leaves out is the same.
+    given: JsonObject = {}
+    for name, value in said_fields(MappedChannel, layers).items():
+        if value != []:
+            given[name] = value
+    for number, name in enumerate(cleared):
+        if name not in _OF_CHANNEL:
+            raise InvalidValueError(f"clear.{number}", "unknown_member")
+    require_not_given([(name,) for name in cleared], given)
 
 
 def _without_no_channel(layer: JsonObject) -> JsonObject:
@@ -490,6 +515,7 @@ class CompanyMetadata:
     address: Address | None = field(default=None, metadata=_TOP)
     business_hours: BusinessHours | None = field(default=None, metadata=_TOP)
     enabled_collections: tuple[str, ...] | None = field(default=None, metadata=_TOP)
+    clear: Cleared = ()
 
 
 def company_metadata_sync(body: JsonObject) -> CompanyMetadataSync:
@@ -502,7 +528,24 @@ def company_metadata_sync(body: JsonObject) -> CompanyMetadataSync:
     """
     event = read(CompanyMetadata, {"": body})
     owner = TenantArea(event.account_id, event.domain.domain)
-    return CompanyMetadataSync(owner, _stored(event), event.domain.label)
+    cleared = tuple(_place_of(name, number) for number, name in enumerate(event.clear))
+    return CompanyMetadataSync(owner, _stored(event), event.domain.label, cleared)
+
+
+def _place_of(name: str, number: int) -> Place:
+    root, *steps = name.split(".")
+    attribute = fields_dict(CompanyMetadata).get(root)
+    section = None if attribute is None else attribute.metadata.get("section")
+    if attribute is None or section is None or not _has_part(attribute.type, steps):
+        raise InvalidValueError(f"clear.{number}", "unknown_member")
+    return (section, root) if section else (root, *steps)
+
+
+def _has_part(type_: Any, steps: Sequence[str]) -> bool:  # noqa: ANN401 - any annotation
+    part = field_type(type_)
+    return not steps or (
+        len(steps) == 1 and isinstance(part, type) and steps[0] in shape_of(part).types
+    )
 
 
 def _stored(event: CompanyMetadata) -> JsonObject:

@@ -346,6 +346,13 @@ def _said(shape: Shape, layers: Iterable[JsonObject]) -> JsonObject:
     return said
 
 
+def said_fields(cls: type, layers: Iterable[JsonObject]) -> JsonObject:
+    """
+    The fields of *layers* that have a value for *cls*; the first layer that has a field wins.
+    """
+    return _said(shape_of(cls), [*layers][::-1])
+
+
 def found(name: str, layers: Mapping[str, JsonObject]) -> tuple[str, Json]:
     """
     The path and value of *name* in the first layer that has it; ``{}`` if no layer does.

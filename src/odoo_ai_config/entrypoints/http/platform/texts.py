@@ -150,6 +150,9 @@ RULES: Final[Mapping[str, Text]] = {
     ),
     "unknown_field": Text("tem um campo desconhecido", "has an unknown field"),
     "unknown_member": Text("é um campo desconhecido", "is an unknown field"),
+    "given_and_cleared": Text(
+        "é um campo que o mesmo evento preenche", "is a field to which the event gives a value"
+    ),
     "unknown_value": Text("tem um valor desconhecido", "has an unknown value"),
     "not_encrypted": Text("deve vir em texto claro, sem ENC:", "must be plain text, without ENC:"),
     "too_many_to_seal": Text(

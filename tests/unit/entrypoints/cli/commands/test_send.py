@@ -145,6 +145,22 @@ def test_fields_are_as_the_options_say(send: Command, receiver: Receiver) -> Non
     assert receiver.event["event_type"] == "mapping_delete"
 
 
+def test_cleared_fields_are_named_and_have_no_sample_value(
+    send: Command, receiver: Receiver
+) -> None:
+    send("credentials", "--clear", "odoo_url", "--clear", "integrations.facebook")
+    assert receiver.event["clear"] == ["odoo_url", "integrations.facebook"]
+    assert "odoo_url" not in receiver.event
+    send("metadata", "--clear", "address.city")
+    address = receiver.event["address"]
+    assert isinstance(address, dict)
+    assert "city" not in address
+    send("mapping", "--clear", "sequence")
+    mapping = receiver.event["mapping"]
+    assert isinstance(mapping, dict)
+    assert (mapping["clear"], "sequence" in mapping) == (["sequence"], False)
+
+
 def test_file_is_sent_as_it_is(send: Command, receiver: Receiver, folder: Path) -> None:
     (folder / "event.json").write_text('{"event_type": "x", "é": [1]}')
     send("credentials", "--file", "event.json")

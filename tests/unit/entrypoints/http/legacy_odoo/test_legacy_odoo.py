@@ -451,3 +451,16 @@ async def test_pain_16_product_modules_have_no_default_account(web: WebHub) -> N
     refused = await web.post("/tools/sync_product_to_vector_db", sent)
     assert await problem(refused) == (422, "incomplete_data")
     assert web.hub.state.collections == {}
+
+
+@pytest.mark.parametrize("inside", [True, False])
+async def test_company_of_old_clears_what_it_names(web: WebHub, *, inside: bool) -> None:
+    path = f"{API}/business-rules/sync-company-metadata"
+    await push(web, path, company_metadata=COMPANY)
+    clear = {"clear": ["website", "business_hours.monday"]}
+    info = {"company_info": {"business_area": "retail"}}
+    within, beside = (clear, {}) if inside else ({}, clear)
+    await push(web, path, company_metadata=info | within, **beside)
+    document = (await (await web.get("/configs/acme/retail/metadata")).json())["json_data"]
+    assert "website" not in document["online_presence"]
+    assert "monday" not in document["business_hours"]

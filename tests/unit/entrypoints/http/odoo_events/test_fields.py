@@ -504,3 +504,111 @@ async def test_opening_hours_keep_a_time_zone_of_iana(web: WebHub, zone: Any, st
     else:
         named = (await answer.json()).get("errors", [{}])[0].get("field")
         assert named in ("business_hours.timezone", None)
+
+
+async def test_cleared_password_is_no_longer_served_and_its_history_stays(web: WebHub) -> None:
+    whose = {name: CREDENTIALS[name] for name in ("event_type", "account_id", "token")}
+    place = f"/v1/tenants/{whose['account_id']}/default/credentials/{whose['token']}"
+    await web.send(CREDENTIALS)
+    assert (await web.get(place)).status == 200
+    told = await (await web.send(whose | {"clear": ["odoo_password", "odoo_db"]})).json()
+    assert (told["changed"], told["credentials_version"], told["warnings"]) == (True, 2, [])
+    assert (await web.get(place)).status == 404
+    documents = f"/configs/{whose['account_id']}/default"
+    config = (await (await web.get(f"{documents}/config")).json())["json_data"]
+    assert config["integrations"]["mcp"]["config"].keys() == {"url", "username"}
+    sealed = (await (await web.get(f"{documents}/credentials")).json())["json_data"]
+    assert sealed["credentials"] == {}
+    first = await web.get(f"{documents}/credentials/version/1")
+    assert (await first.json())["json_data"]["credentials"][whose["token"]].startswith("sealed:")
+    again = await (await web.send(whose | {"clear": ["odoo_password", "odoo_db"]})).json()
+    assert (again["changed"], again["credentials_version"]) == (False, 2)
+
+
+async def test_any_part_of_integrations_can_be_cleared_with_its_secret(web: WebHub) -> None:
+    shop = {"url": "https://loja.example", "api_key": "sk-4711-canario"}
+    await web.send(CREDENTIALS | {"integrations": {"loja": shop, "outra": {"x": 1}}})
+    stored = await (await web.get("/configs/123456/default/config")).json()
+    ref = stored["json_data"]["integrations"]["loja"]["api_key_ref"]
+    answer = await web.send(CREDENTIALS | {"clear": ["integrations.loja.api_key"]})
+    assert answer.status == 200
+    stored = await (await web.get("/configs/123456/default/config")).json()
+    assert stored["json_data"]["integrations"]["loja"] == {"url": "https://loja.example"}
+    assert (await web.get(f"/v1/tenants/123456/default/credentials/{ref}")).status == 404
+    await web.send(CREDENTIALS | {"clear": ["integrations.loja", "integrations.outra.x"]})
+    stored = await (await web.get("/configs/123456/default/config")).json()
+    assert not {"loja", "outra"} & stored["json_data"]["integrations"].keys()
+
+
+@pytest.mark.parametrize(
+    ("event", "name"),
+    [
+        *((CREDENTIALS, name) for name in ("token", "account_id", "domain", "clear", "odoo_x")),
+        *((CREDENTIALS, name) for name in ("yaml_content", "integrations.", "integrations.a b")),
+        *((METADATA, name) for name in ("account_id", "domain", "address.x", "address.city.x")),
+        *((METADATA, name) for name in ("name.x", "clear", "online_presence", "", " ", "a" * 999)),
+        *((MAPPING, name) for name in ("chatwoot_inbox_id", "domain", "internal_account_id", "x")),
+    ],
+)
+async def test_unknown_field_to_clear_is_refused_by_its_place(
+    web: WebHub, event: Any, name: str
+) -> None:
+    where = ("mapping", "clear") if "mapping" in event else ("clear",)
+    body = having(event, [CANARY if name == "x" else name], *where)
+    answer = await web.send(body)
+    if name.strip():
+        assert answer.status == 422
+        assert (await answer.json())["errors"][0]["field"].endswith("clear.0")
+        assert CANARY not in await answer.text()
+    else:
+        assert answer.status == 200
+
+
+@pytest.mark.parametrize(
+    ("event", "given", "name"),
+    [
+        (CREDENTIALS, {"odoo_url": "https://o"}, "odoo_url"),
+        (CREDENTIALS, {"odoo_password": "x"}, "odoo_password"),
+        (CREDENTIALS, {"odoo_password": "x"}, "integrations.mcp"),
+        (CREDENTIALS, {"facebook_app_secret": "x"}, "facebook_app_secret"),
+        (CREDENTIALS, {"facebook_app_id": "x"}, "integrations.facebook"),
+        (CREDENTIALS, {"integrations": {"facebook": {"app_id": "1"}}}, "facebook_app_id"),
+        (CREDENTIALS, {"integrations": {"loja": {"x": 1}}}, "integrations.loja.x"),
+        (CREDENTIALS, {"integrations": {"loja": "x"}}, "integrations.loja.x"),
+        (CREDENTIALS, {"enabled_collections": []}, "enabled_collections"),
+        (CREDENTIALS, {"yaml_content": "description: x"}, "description"),
+        (METADATA, {"website": "x"}, "website"),
+        (METADATA, {"mention_website_at_end": False}, "mention_website_at_end"),
+        (METADATA, {"address": {"city": "x"}}, "address"),
+        (METADATA, {"address": {"city": "x"}}, "address.city"),
+        (MAPPING, {"mapping": MAPPING["mapping"] | {"sequence": 10}}, "sequence"),
+        (MAPPING, {"mapping": MAPPING["mapping"] | {"is_fallback": False}}, "is_fallback"),
+    ],
+)
+async def test_field_that_is_given_and_cleared_is_refused(
+    web: WebHub, event: Any, given: dict[str, Any], name: str
+) -> None:
+    names = ("event_type", "event", "account_id", "token")
+    whose = {key: event[key] for key in names if key in event}
+    answer = await web.send(whose | given | {"clear": [name]})
+    assert answer.status == 422
+    assert (await answer.json())["errors"][0]["field"] == "clear.0"
+
+
+async def test_empty_field_may_be_cleared_by_name(web: WebHub) -> None:
+    await web.send(CREDENTIALS | {"integrations": {"loja": {"x": True}}})
+    said = {"odoo_url": False, "integrations": {"loja": {"x": False}}}
+    answer = await web.send(CREDENTIALS | said | {"clear": ["odoo_url", "integrations.loja.x"]})
+    assert answer.status == 200
+    stored = (await (await web.get("/configs/123456/default/config")).json())["json_data"]
+    assert "url" not in stored["integrations"]["mcp"]["config"]
+    assert "loja" not in stored["integrations"]
+
+
+async def test_mapping_clears_what_it_leaves_out(web: WebHub) -> None:
+    await web.send(MAPPING)
+    channel = without(MAPPING, "mapping", "special_whatsapp_numbers")
+    channel = without(channel, "mapping", "sequence")
+    cleared = having(channel, ["special_whatsapp_numbers", "sequence"], "mapping", "clear")
+    assert (await (await web.send(cleared)).json())["changed"] is True
+    assert (await (await web.get("/mapping/")).json())["special_numbers"] == []
