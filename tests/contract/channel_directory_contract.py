@@ -9,6 +9,7 @@ import asyncio
 import pytest
 from attrs import evolve
 from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from odoo_ai_config.domain.changes import Changeset
 from odoo_ai_config.domain.channels.mapping import (
@@ -42,18 +43,29 @@ async def put(stores: Stores, *mappings: ChannelMapping) -> None:
     Write *mappings* one after the other, each as the next version of its channel.
     """
     for new in mappings:
-        current = (await stores.channels.current([new.key])).get(new.key)
-        version = 1 if current is None else current.version + 1
-        written = MappingRevision(new, version, AT, AT, "writer")
-        await stores.config.commit(Changeset(mappings=(written,)))
+        await put_at_once(stores, new)
+
+
+async def put_at_once(stores: Stores, *mappings: ChannelMapping) -> None:
+    """
+    Write the last of *mappings* for each channel, all in one commit.
+    """
+    new = {mapping.key: mapping for mapping in mappings}
+    current = await stores.channels.current(list(new))
+    versions = {key: revision.version for key, revision in current.items()}
+    written = [
+        MappingRevision(mapping, versions.get(key, 0) + 1, AT, AT, "writer")
+        for key, mapping in new.items()
+    ]
+    await stores.config.commit(Changeset(mappings=tuple(written)))
 
 
 async def routed(stores: Stores, asked: IncomingMessage) -> Route:
     table = await stores.channels.table_for(asked, explaining=True)
     route = table.explain(asked)
     # Without an explanation fewer rules are read.
-    found = await stores.channels.table_for(asked)
-    assert found.resolve(asked) == table.resolve(asked)
+    found = (await stores.channels.table_for(asked)).resolve(asked)
+    assert (found, found.mapping_version) == (table.resolve(asked), route.mapping_version)
     return route
 
 
@@ -148,7 +160,7 @@ class ChannelDirectoryContract(StoreContract):
         route = await routed(stores, message())
         assert (route.owner, route.matched_by) == (owner("other"), Rule.INBOX)
         elsewhere = await routed(stores, message("1", "2", MOBILE))
-        assert elsewhere.matched_by is Rule.UNRESOLVED
+        assert (elsewhere.owner, elsewhere.crew) == (owner("other"), None)
 
     async def test_inactive_mapping_routes_nothing_until_it_is_active_again(
         self, stores: Stores
@@ -161,7 +173,11 @@ class ChannelDirectoryContract(StoreContract):
         assert (route.matched_by, route.crew) == (Rule.ACCOUNT, "boss")
 
     async def test_number_is_found_with_and_without_its_ninth_digit(self, stores: Stores) -> None:
-        await put(stores, mapping("1", "1", numbers=((MOBILE_WITHOUT_NINTH, "boss"),)).mapping)
+        await put(
+            stores,
+            mapping("1", "1", numbers=((MOBILE_WITHOUT_NINTH, "boss"),)).mapping,
+            mapping("1", "6", tenant="beside").mapping,
+        )
         for written in (MOBILE, MOBILE_WITHOUT_NINTH, f"whatsapp:+{MOBILE}"):
             route = await routed(stores, message("1", "9", written))
             assert (route.matched_by, route.crew) == (Rule.SPECIAL_NUMBER, "boss")
@@ -212,8 +228,9 @@ class ChannelDirectoryContract(StoreContract):
         self, stores: Stores
     ) -> None:
         first = mapping("1", "7").mapping
+        beside = mapping("1", "6", tenant="beside").mapping
         common = mapping("9", None, tenant="z", fallback=True, sequence=0).mapping
-        await put(stores, first, common)
+        await put(stores, first, beside, common)
         asked = message("1", "8")
         assert (await routed(stores, asked)).matched_by is Rule.UNRESOLVED
         assert (await routed(stores, message("2", "8"))).owner == owner("z")
@@ -225,8 +242,35 @@ class ChannelDirectoryContract(StoreContract):
         assert (await routed(stores, asked)).owner == owner("n")
         await put(stores, evolve(neighbour, active=False))
         assert (await routed(stores, asked)).owner == owner()
-        await put(stores, evolve(first, active=False))
+        await put(stores, evolve(first, active=False), evolve(beside, active=False))
         assert (await routed(stores, asked)).owner == owner("z")
+
+    async def test_account_with_one_owner_is_the_owners(self, stores: Stores) -> None:
+        number = ((MOBILE, "boss"),)
+        first = mapping("1", "7", 1, sequence=3, numbers=number).mapping
+        second = mapping("1", "8").mapping
+        common = mapping("9", None, tenant="z", fallback=True, sequence=0, numbers=number).mapping
+        await put(stores, common, first, second, evolve(second, sequence=2))
+        asked = message("1", "404", MOBILE)
+        owned = await routed(stores, asked)
+        assert (owned.owner, owned.crew, owned.matched_by) == (
+            owner(),
+            "boss",
+            Rule.ACCOUNT_OWNER,
+        )
+        # That of the channel with the lowest sequence.
+        assert owned.mapping_version == 2
+        # Another business area of the same tenant is another owner.
+        area = evolve(mapping("1", "9").mapping, owner=owner(domain="sales"))
+        await put(stores, area)
+        assert (await routed(stores, asked)).matched_by is Rule.SPECIAL_NUMBER
+        await put(stores, evolve(area, active=False))
+        assert (await routed(stores, asked)).matched_by is Rule.ACCOUNT_OWNER
+        # A channel that moves or is switched off makes no owner.
+        await put(stores, mapping("1", "8", tenant="b").mapping)
+        assert (await routed(stores, message("1", "404"))).matched_by is Rule.UNRESOLVED
+        await put(stores, evolve(first, active=False))
+        assert (await routed(stores, asked)).owner == owner("b")
 
     async def test_mappings_of_several_tenants_are_listed_together(self, stores: Stores) -> None:
         mine = mapping("1", "2").mapping
@@ -389,12 +433,46 @@ class ChannelDirectoryContract(StoreContract):
             mapped[new.key] = new
             expected = RoutingTable(mapped.values()).explain(asked[0])
             assert await routed(stores, asked[0]) == expected
-        table = RoutingTable(mapped.values())
+        table = RoutingTable.of(await stores.channels.mappings())
         for one in asked:
-            assert await routed(stores, one) == table.explain(one)
+            route = table.explain(one)
+            found_route = await routed(stores, one)
+            assert (found_route, found_route.mapping_version) == (route, route.mapping_version)
         everywhere = [*asked, *(IncomingMessage(None, one.inbox, one.number) for one in asked)]
         found = await stores.channels.table_for(*everywhere)
         assert list(map(found.resolve, everywhere)) == list(map(table.resolve, everywhere))
+
+    @settings(
+        suppress_health_check=[
+            HealthCheck.too_slow,
+            HealthCheck.function_scoped_fixture,
+            HealthCheck.differing_executors,
+        ]
+    )
+    @given(routing=strategies.routings(), batch=st.integers(1, 5))
+    async def test_message_stays_among_those_who_have_a_channel_in_its_account(
+        self,
+        stores: Stores,
+        routing: tuple[list[ChannelMapping], list[IncomingMessage]],
+        batch: int,
+    ) -> None:
+        mappings, asked = routing
+        # What the previous example left is moved and switched off like the rest.
+        for start in range(0, len(mappings), batch):
+            await put_at_once(stores, *mappings[start : start + batch])
+            active = [
+                new.mapping for new in await stores.channels.mappings() if new.mapping.active
+            ]
+            for one in asked:
+                here = {m.owner.tenant for m in active if m.key.account == one.account}
+                anywhere = (
+                    {m.owner.tenant for m in active if m.key == ChannelKey(inbox=one.inbox)}
+                    if one.inbox is not None
+                    else set()
+                )
+                found = (await stores.channels.table_for(one)).resolve(one).owner
+                if here and found is not None:
+                    assert found.tenant in here | anywhere
 
     @settings(
         suppress_health_check=[

@@ -26,6 +26,7 @@ PICTURE = re.compile(r"!\[(.*?)\]\((.*?)\)")
 SHORTEST = 6
 NO_PROBLEMS = {
     "Account %(account)s, inboxes without a line of their own",
+    "Accounts where nobody has a channel",
     (
         "Nothing would change: the hub already has exactly this. Change something here, "
         "and ask again."

@@ -43,8 +43,8 @@ class HubChannel(models.Model):
     )
     is_fallback = fields.Boolean(
         string="Fallback",
-        help="This client takes messages that no channel claims, in accounts where it has a "
-        "channel or nobody has.",
+        help="This client takes messages that no channel claims, in accounts that it shares with "
+        "other clients and in accounts where nobody has a channel.",
     )
     sequence = fields.Integer(
         default=10, help="The fallback with the lowest sequence takes the message."

@@ -85,6 +85,7 @@ class TestChannelTrial(HubCase):
                 effect(route("x", "y"), route("loja_1", crew="admin"), number="5511987654321"),
                 effect(route("loja_1", matched_by="account"), {"resolved": True, "hidden": True},
                        inbox=None),
+                effect(route("loja_1", matched_by="account_owner"), NOBODY, inbox=None),
                 effect(NOBODY, route("loja_1", matched_by="fallback"), None, None),
                 moves=[{"chatwoot_account_id": "1", "from": "x", "to": "loja_1"}],
                 truncated=True,
@@ -112,7 +113,16 @@ class TestChannelTrial(HubCase):
                     f"{self.shop_name}: All inboxes of the account",
                     "Another client",
                 ),
-                ("Whatever no channel claims", "Nobody", f"{self.shop_name}: Fallback"),
+                (
+                    "Account 1, inboxes without a line of their own",
+                    f"{self.shop_name}: The account's only client",
+                    "Nobody",
+                ),
+                (
+                    "Accounts where nobody has a channel",
+                    "Nobody",
+                    f"{self.shop_name}: Fallback",
+                ),
             ],
         )
 

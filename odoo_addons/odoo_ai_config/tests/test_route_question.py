@@ -25,8 +25,9 @@ class TestRouteQuestion(HubCase):
         considered = [
             {"rule": "inbox", "verdict": "won", "owners": []},
             {"rule": "account", "verdict": "not_needed", "owners": []},
+            {"rule": "account_owner", "verdict": "several_owners", "owners": []},
             {"rule": "special_number", "verdict": "won", "owners": []},
-            {"rule": "fallback", "verdict": "not_needed", "owners": []},
+            {"rule": "fallback", "verdict": "no_fallback_in_account", "owners": []},
         ]
         answer = {"resolved": True, "tenant_id": "loja_1", "domain": "retail"}
         self.hub.answers.append((200, {**answer, "crew": "analytics", "considered": considered}))
@@ -38,8 +39,10 @@ class TestRouteQuestion(HubCase):
                 "The crew analytics answers it.",
                 "- Inbox: this decided it",
                 "- All inboxes of the account: not needed any more",
+                "- The account's only client: several clients have channels in this account",
                 "- Special number: this decided it",
-                "- Fallback: not needed any more",
+                "- Fallback: no client of this account is a fallback, and others get none of its "
+                "messages",
             ],
         )
         [request] = self.hub.received

@@ -24,8 +24,8 @@ class HubChannelTrial(models.TransientModel):
     active = fields.Boolean(default=True, help="Untick to simulate switching the channel off.")
     is_fallback = fields.Boolean(
         string="Fallback",
-        help="This client takes messages that no channel claims, in accounts where it has a "
-        "channel or nobody has.",
+        help="This client takes messages that no channel claims, in accounts that it shares with "
+        "other clients and in accounts where nobody has a channel.",
     )
     sequence = fields.Integer(
         default=10, help="The fallback with the lowest sequence takes the message."
@@ -150,7 +150,7 @@ class HubChannelTrial(models.TransientModel):
     def _messages(self, effect):
         account, inbox, number = effect["account_id"], effect["inbox_id"], effect["number"]
         if not account:
-            messages = self.env._("Whatever no channel claims")
+            messages = self.env._("Accounts where nobody has a channel")
         elif inbox:
             messages = self.env._(
                 "Account %(account)s, inbox %(inbox)s", account=account, inbox=inbox

@@ -46,6 +46,7 @@ class HubQuestionMixin(models.AbstractModel):
         return {
             "inbox": self.env._("Inbox"),
             "account": self.env._("All inboxes of the account"),
+            "account_owner": self.env._("The account's only client"),
             "special_number": self.env._("Special number"),
             "fallback": self.env._("Fallback"),
         }

@@ -66,11 +66,15 @@ class HubRouteQuestion(models.TransientModel):
             "not_needed": self.env._("not needed any more"),
             "no_mapping": self.env._("no channel says so"),
             "no_inbox": self.env._("no inbox was given"),
+            "no_channel": self.env._("no client has a channel in this account"),
+            "several_owners": self.env._("several clients have channels in this account"),
             "no_number": self.env._("no number was given"),
             "unknown_number": self.env._("the number is not a special one"),
             "ambiguous_number": self.env._("several clients have the number"),
             "no_fallback": self.env._("no client is a fallback"),
-            "no_fallback_in_account": self.env._("no client of this account is a fallback"),
+            "no_fallback_in_account": self.env._(
+                "no client of this account is a fallback, and others get none of its messages"
+            ),
         }
         for step in answer.get("considered") or ():
             rule, verdict = step["rule"], step["verdict"]

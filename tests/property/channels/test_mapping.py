@@ -156,6 +156,7 @@ def test_mapping_of_an_unbound_key_that_affects_others_is_audited(
         now = table.resolve(message)
         strange = route.owner is not None and route.owner.tenant != written.owner.tenant
         # By a stronger rule than the old one, only what belongs to nobody can be claimed.
-        taken = route.matched_by in {Rule.INBOX, Rule.ACCOUNT, now.matched_by} or now.owner is None
+        whole = {Rule.INBOX, Rule.ACCOUNT, Rule.ACCOUNT_OWNER, now.matched_by}
+        taken = route.matched_by in whole or now.owner is None
         if strange and taken and now.owner != route.owner and message.account in mapped:
             assert traces

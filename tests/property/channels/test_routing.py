@@ -99,7 +99,14 @@ def scanned(mappings: list[ChannelMapping], message: IncomingMessage) -> Route:
     ):
         if winners:
             return Route(winners[0].owner, crew_at(winners[0], channel=True), rule)
-    present = {m.owner.tenant for m in channels if m.key.account == message.account}
+    owners = {m.owner for m in channels if m.key.account == message.account}
+    if len(owners) == 1:
+        first = min(
+            (m for m in channels if m.key.account == message.account),
+            key=lambda m: (m.sequence, str(m.key)),
+        )
+        return Route(first.owner, crew_at(first, channel=False), Rule.ACCOUNT_OWNER)
+    present = {owner.tenant for owner in owners}
     holders = [mapping for mapping, _ in special if mapping.owner.tenant in present]
     if len({mapping.owner.tenant for mapping in holders}) == 1:
         first = min(holders, key=lambda m: (m.owner, m.sequence, str(m.key)))
@@ -160,16 +167,16 @@ def test_explanation_agrees_with_the_decision_and_names_every_rule(routing: Rout
         route, explained = table.resolve(message), table.explain(message)
         assert evolve(explained, considered=()) == route
         rules = [considered.rule for considered in explained.considered]
-        assert rules == [Rule.INBOX, Rule.ACCOUNT, Rule.SPECIAL_NUMBER, Rule.FALLBACK]
+        assert rules == [rule for rule in Rule if rule is not Rule.UNRESOLVED]
         won = [c for c in explained.considered if c.verdict is Verdict.WON]
         assert [c.rule for c in won] == (
             [] if route.matched_by is Rule.UNRESOLVED else [route.matched_by]
         )
         for considered in explained.considered:
             able = considered.verdict in {Verdict.WON, Verdict.NOT_NEEDED}
-            assert bool(considered.owners) == (
-                able or considered.verdict is Verdict.AMBIGUOUS_NUMBER
-            )
+            several = considered.verdict in {Verdict.SEVERAL_OWNERS, Verdict.AMBIGUOUS_NUMBER}
+            assert (len(considered.owners) > 1) >= several
+            assert bool(considered.owners) == (able or several)
             if considered.verdict is Verdict.NOT_NEEDED:
                 assert won
                 assert rules.index(won[0].rule) < rules.index(considered.rule)

@@ -70,7 +70,8 @@ async def test_mapped_channel_is_routed_with_an_explanation(hub: Hub) -> None:
     route = await hub.route("1", "7", "5511999999999", explain=True)
 
     assert (route.crew, route.matched_by) == ("analytics", Rule.INBOX)
-    assert len(route.considered) == 4
+    assert len(route.considered) == 5
+    assert (await hub.route("1", "8")).matched_by is Rule.ACCOUNT_OWNER
     assert (await hub.route("2")).matched_by is Rule.UNRESOLVED
 
 

@@ -37,7 +37,7 @@ class MongoChannelDirectory(ChannelDirectory):
     """
     Reads only the mappings that matter to a message, each by an index.
 
-    If no channel decides, these are as many as the account has tenants.
+    If no channel decides, these are as many as the account has owners and tenants.
     """
 
     def __init__(self, database: MongoDatabase) -> None:
@@ -129,15 +129,14 @@ class MongoChannelDirectory(ChannelDirectory):
         self, messages: Iterable[IncomingMessage], supposing: ChannelMapping | None
     ) -> list[Record]:
         """
-        A channel of each tenant in each account of *messages*, other than *supposing*.
+        The first channel of each owner in each account of *messages*, other than *supposing*.
         """
         accounts = {message.account.value for message in messages if message.account is not None}
         if not accounts:
             return []
-        group = {"account": "$account", "tenant": "$owner.tenant"}
-        return await self._first_of_each(
-            group, {"active": True, "account": {"$in": sorted(accounts)}}, supposing
-        )
+        group = {"account": "$account", "tenant": "$owner.tenant", "domain": "$owner.domain"}
+        wanted: Record = {"active": True, "account": {"$in": sorted(accounts)}}
+        return await self._first_of_each(group, wanted, supposing)
 
     async def _lowest_fallbacks_of(
         self, tenants: Collection[str], supposing: ChannelMapping | None
@@ -147,18 +146,17 @@ class MongoChannelDirectory(ChannelDirectory):
             "fallback": True,
             "owner.tenant": {"$in": sorted(tenants)},
         }
-        order: Record = {"$sort": dict(_BY_SEQUENCE)}
-        return await self._first_of_each("$owner.tenant", wanted, supposing, order)
+        return await self._first_of_each("$owner.tenant", wanted, supposing)
 
     async def _first_of_each(
-        self, group: str | Record, wanted: Record, supposing: ChannelMapping | None, *order: Record
+        self, group: str | Record, wanted: Record, supposing: ChannelMapping | None
     ) -> list[Record]:
         others = {} if supposing is None else {"_id": {"$ne": str(supposing.key)}}
         groups = await self._database.aggregated(
             "mappings",
             [
                 {"$match": {**wanted, **others}},
-                *order,
+                {"$sort": dict(_BY_SEQUENCE)},
                 {"$group": {"_id": group, "first": {"$first": "$$ROOT"}}},
             ],
         )

@@ -4,11 +4,16 @@ Decide where a Chatwoot message goes.
 
 from __future__ import annotations
 
+from typing import Final
+
 from attrs import evolve, frozen
 
 from odoo_ai_config.application.ports.channel_directory import ChannelDirectory
 from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.channels.routing import IncomingMessage, Route
+
+# Very many may share an account or a number.
+MOST_OWNERS: Final = 50
 
 
 @frozen(eq=False)
@@ -23,7 +28,7 @@ class ResolveRoute:
         self, message: IncomingMessage, *, caller: ApiKey, explain: bool = False
     ) -> Route:
         """
-        The route; with *explain*, also the verdict of every rule.
+        The route; with *explain*, also the verdict of every rule with its first `MOST_OWNERS`.
 
         A caller that is bound to a tenant learns nothing about other tenants.
 
@@ -35,12 +40,8 @@ class ResolveRoute:
         route = table.explain(message) if explain else table.resolve(message)
         if route.owner is not None:
             caller.require_tenant(route.owner.tenant)
-        if caller.tenant is None:
-            return route
-        return evolve(
-            route,
-            considered=tuple(
-                evolve(step, owners=tuple(o for o in step.owners if o.tenant == caller.tenant))
-                for step in route.considered
-            ),
-        )
+        steps = []
+        for step in route.considered:
+            seen = [owner for owner in step.owners if caller.tenant in {None, owner.tenant}]
+            steps.append(evolve(step, owners=tuple(seen[:MOST_OWNERS])))
+        return evolve(route, considered=tuple(steps)) if steps else route

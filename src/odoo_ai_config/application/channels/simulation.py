@@ -136,12 +136,14 @@ class SimulateMapping:
     ) -> Probes:
         owners = {state.owner.tenant for state in (before, after) if state is not None}
         present: Sequence[TenantId] = ()
-        if after.key.account is not None:
-            present = await self.channels.tenants_in(after.key.account, limit=MOST_TENANTS + 1)
-        others = {*present}
+        others: set[TenantId] = set()
+        # Who is bound to a tenant is not to see the numbers of others, and cannot take their
+        # messages away.
         if not bound:
-            # Whoever is everybody's fallback now may lose it, with its crews by number. Who is
-            # bound to a tenant cannot take it away, and is not to see whose numbers those are.
+            if after.key.account is not None:
+                present = await self.channels.tenants_in(after.key.account, limit=MOST_TENANTS + 1)
+                others |= {*present}
+            # Whoever is everybody's fallback now may lose it, with its crews by number.
             fallback = (await self.channels.table_for(UNCLAIMED)).resolve(UNCLAIMED).owner
             others |= {fallback.tenant} if fallback is not None else set()
         revisions = await self.channels.mappings_of(owners | others)

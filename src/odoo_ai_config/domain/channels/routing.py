@@ -9,7 +9,7 @@ from bisect import bisect_left, insort
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 from typing import Final, TypeAlias
 
 from attrs import evolve, field, frozen
@@ -32,9 +32,13 @@ class Rule(enum.Enum):
 
     INBOX = "inbox"
     ACCOUNT = "account"
+    ACCOUNT_OWNER = "account_owner"
     SPECIAL_NUMBER = "special_number"
     FALLBACK = "fallback"
     UNRESOLVED = "unresolved"
+
+
+RULES: Final = tuple(rule for rule in Rule if rule is not Rule.UNRESOLVED)
 
 
 class Verdict(enum.Enum):
@@ -46,6 +50,8 @@ class Verdict(enum.Enum):
     NOT_NEEDED = "not_needed"
     NO_MAPPING = "no_mapping"
     NO_INBOX = "no_inbox"
+    NO_CHANNEL = "no_channel"
+    SEVERAL_OWNERS = "several_owners"
     NO_NUMBER = "no_number"
     UNKNOWN_NUMBER = "unknown_number"
     AMBIGUOUS_NUMBER = "ambiguous_number"
@@ -87,7 +93,9 @@ class Route:
 
     Args:
         considered: Only filled by `RoutingTable.explain`.
-        mapping_version: Of the mapping that decided. It does not count when routes are compared.
+        mapping_version: Of the mapping that decided; for the owner of an account, of the
+            account's first channel by sequence, then by name. It does not count when routes are
+            compared.
     """
 
     owner: TenantArea | None
@@ -97,11 +105,12 @@ class Route:
     mapping_version: int = field(default=0, eq=False)
 
 
-# The mappings with one number, by tenant, in the order of `_by_area`. The indexes hold ids as
-# plain text: hashing a frozen class costs more than the rest of a look-up.
-_Holders: TypeAlias = dict[str, list[ChannelMapping]]
+# The mappings with one number, or the channels of one account, by tenant, in the order of
+# `_by_area`. The indexes hold ids as plain text: hashing a frozen class costs more than the rest
+# of a look-up.
+_ByTenant: TypeAlias = dict[str, list[ChannelMapping]]
 _Place: TypeAlias = tuple[int | str, ...]
-_NOBODY: Final[_Holders] = {}
+_NOBODY: Final[_ByTenant] = {}
 
 
 def _by_sequence(mapping: ChannelMapping) -> _Place:
@@ -125,9 +134,10 @@ class RoutingTable:
     and not on the order in which they arrived.
 
     If tenants have channels in an account, a message of that account goes to one of them or to
-    nobody. The common fallback, the first of all, is only for accounts without any channel. An
-    inbox that is mapped without an account belongs to its owner in every account, and does not
-    count as a channel in any.
+    nobody. If all these channels have one owner, it is the owner of the account and gets what no
+    channel decides. The common fallback, the first of all, is only for accounts without any
+    channel. An inbox that is mapped without an account belongs to its owner in every account, and
+    does not count as a channel in any.
 
     The cost of a `put` that changes a tenant's lowest fallback grows with the accounts of that
     tenant.
@@ -137,11 +147,11 @@ class RoutingTable:
         self._mappings: dict[ChannelKey, ChannelMapping] = {}
         self._versions: dict[ChannelKey, int] = {}
         self._channels: dict[tuple[str | None, str | None], ChannelMapping] = {}
-        # How many channels each tenant has in an account, and the accounts of each tenant.
-        self._accounts: dict[str | None, dict[str, int]] = {}
+        # The channels of each tenant in an account, and the accounts of each tenant.
+        self._accounts: dict[str | None, _ByTenant] = {}
         self._places: dict[str, set[str | None]] = {}
         # The tenants that have a number, and the numbers of each tenant.
-        self._numbers: dict[str, _Holders] = {}
+        self._numbers: dict[str, _ByTenant] = {}
         self._own_numbers: dict[str, set[str]] = {}
         # All fallbacks, those of each tenant, and in an account the first one of each tenant.
         self._fallbacks: list[ChannelMapping] = []
@@ -150,10 +160,16 @@ class RoutingTable:
         for mapping in {mapping.key: mapping for mapping in mappings}.values():
             if mapping.active:
                 self._add(mapping)
-        # In order, for a list that a million mappings go into one by one would move each time.
-        for mapping in sorted((one for one in self if one.numbers), key=_by_area):
-            for entries in self._number_lists(mapping):
-                entries.append(mapping)
+                for entries in self._lists_of(mapping):
+                    entries.append(mapping)
+        # At the end: a list that a million mappings go into one by one would move each time.
+        for by_tenant in chain(self._accounts.values(), self._numbers.values()):
+            for entries in by_tenant.values():
+                if len(entries) > 1:
+                    entries.sort(key=_by_area)
+        self._order_fallbacks()
+
+    def _order_fallbacks(self) -> None:
         for mapping in sorted((one for one in self if one.fallback), key=_by_sequence):
             self._fallbacks.append(mapping)
             self._own_fallbacks.setdefault(mapping.owner.tenant.value, []).append(mapping)
@@ -199,7 +215,7 @@ class RoutingTable:
             self._add(mapping)
             if version:
                 self._versions[mapping.key] = version
-            for entries in self._number_lists(mapping):
+            for entries in self._lists_of(mapping):
                 insort(entries, mapping, key=_by_area)
             if mapping.fallback:
                 self._change_fallbacks(mapping, partial(insort, key=_by_sequence))
@@ -222,7 +238,7 @@ class RoutingTable:
         What other tenants have of *claim*.
         """
         tenant, account = claim.tenant.value, _id(claim.account)
-        tenants = self._accounts.get(account, {})
+        tenants = self._accounts.get(account, _NOBODY)
         places = [tenants, *(self._accounts[place] for place in self._places.get(tenant, ()))]
         held = [self._numbers.get(number, _NOBODY) for number in claim.numbers]
         beside = {
@@ -257,12 +273,18 @@ class RoutingTable:
             own = mapping.crew_of(number) if holders else None
             crew = own or _crew(holders, mapping.owner, number)
             return self._route(mapping, crew, rule)
+        account = _id(message.account)
+        present = self._accounts.get(account, _NOBODY)
+        first = _owning(present)
+        if first is not None:
+            crew = _crew(holders, first.owner, number)
+            return self._route(first, crew, Rule.ACCOUNT_OWNER)
         if holders:
-            tenants = list(islice(self._tenants(message, holders), 2))
+            tenants = list(islice(_common(present, holders), 2))
             if len(tenants) == 1:
                 first = holders[tenants[0]][0]
                 return self._route(first, first.crew_of(number), Rule.SPECIAL_NUMBER)
-        fallback = self._fallback(message)
+        fallback = self._fallback(account)
         if fallback is not None:
             crew = _crew(holders, fallback.owner, number)
             return self._route(fallback, crew, Rule.FALLBACK)
@@ -278,7 +300,7 @@ class RoutingTable:
         """
         route = self.resolve(message)
         considered = []
-        for rule in (Rule.INBOX, Rule.ACCOUNT, Rule.SPECIAL_NUMBER, Rule.FALLBACK):
+        for rule in RULES:
             owners, lost = self._candidates(rule, message)
             verdict = Verdict.WON if rule is route.matched_by else lost or Verdict.NOT_NEEDED
             considered.append(Consideration(rule, verdict, owners))
@@ -288,25 +310,28 @@ class RoutingTable:
         self, rule: Rule, message: IncomingMessage
     ) -> tuple[tuple[TenantArea, ...], Verdict | None]:
         # The owners that the rule would choose, and why it cannot win, if it cannot.
+        account = _id(message.account)
+        present = self._accounts.get(account, _NOBODY)
+        if rule is Rule.ACCOUNT_OWNER:
+            owners = {channel.owner for channels in present.values() for channel in channels}
+            several = Verdict.SEVERAL_OWNERS if len(owners) > 1 else None
+            return tuple(sorted(owners)), several if owners else Verdict.NO_CHANNEL
+        if rule is Rule.SPECIAL_NUMBER:
+            number, holders = self._holders(message)
+            tenants = list(_common(present, holders))
+            owners = {mapping.owner for tenant in tenants for mapping in holders[tenant]}
+            unknown = Verdict.NO_NUMBER if number is None else Verdict.UNKNOWN_NUMBER
+            ambiguous = Verdict.AMBIGUOUS_NUMBER if len(tenants) > 1 else None
+            return tuple(sorted(owners)), ambiguous if owners else unknown
         if rule is Rule.INBOX:
             mapping = self._of_inbox(message)
             lacking = Verdict.NO_INBOX if message.inbox is None else Verdict.NO_MAPPING
-            return ((), lacking) if mapping is None else ((mapping.owner,), None)
-        if rule is Rule.ACCOUNT:
-            mapping = self._of_account(message)
-            return ((), Verdict.NO_MAPPING) if mapping is None else ((mapping.owner,), None)
-        if rule is Rule.FALLBACK:
-            mapping = self._fallback(message)
+        elif rule is Rule.ACCOUNT:
+            mapping, lacking = self._of_account(message), Verdict.NO_MAPPING
+        else:
+            mapping = self._fallback(account)
             lacking = Verdict.NO_FALLBACK_IN_ACCOUNT if self._fallbacks else Verdict.NO_FALLBACK
-            return ((), lacking) if mapping is None else ((mapping.owner,), None)
-        number, holders = self._holders(message)
-        tenants = list(self._tenants(message, holders))
-        owned = {mapping.owner for tenant in tenants for mapping in holders[tenant]}
-        if number is None:
-            return (), Verdict.NO_NUMBER
-        if not tenants:
-            return (), Verdict.UNKNOWN_NUMBER
-        return tuple(sorted(owned)), Verdict.AMBIGUOUS_NUMBER if len(tenants) > 1 else None
+        return ((), lacking) if mapping is None else ((mapping.owner,), None)
 
     def _of_inbox(self, message: IncomingMessage) -> ChannelMapping | None:
         if message.inbox is None:
@@ -318,23 +343,18 @@ class RoutingTable:
     def _of_account(self, message: IncomingMessage) -> ChannelMapping | None:
         return self._channels.get((_id(message.account), None))
 
-    def _fallback(self, message: IncomingMessage) -> ChannelMapping | None:
-        account = _id(message.account)
+    def _fallback(self, account: str | None) -> ChannelMapping | None:
         entries = self._fallbacks
         if account in self._accounts:
             entries = self._account_fallbacks.get(account, [])
         return entries[0] if entries else None
 
-    def _holders(self, message: IncomingMessage) -> tuple[str | None, _Holders]:
+    def _holders(self, message: IncomingMessage) -> tuple[str | None, _ByTenant]:
         digits = digits_of(message.number)
         if digits is None:
             return None, _NOBODY
         number = comparable(digits)
         return number, self._numbers.get(number, _NOBODY)
-
-    def _tenants(self, message: IncomingMessage, holders: _Holders) -> Iterator[str]:
-        # The tenants in the account that have the number.
-        return _common(self._accounts.get(_id(message.account), {}), holders)
 
     def _change_fallbacks(
         self,
@@ -366,9 +386,12 @@ class RoutingTable:
         if not entries:
             del self._account_fallbacks[account]
 
-    def _number_lists(self, mapping: ChannelMapping) -> Iterator[list[ChannelMapping]]:
-        # The lists in which the mapping stands for its numbers, in the order of `_by_area`.
+    def _lists_of(self, mapping: ChannelMapping) -> Iterator[list[ChannelMapping]]:
+        # The lists in which the mapping stands for its account and its numbers.
         tenant = mapping.owner.tenant.value
+        if mapping.key.account is not None:
+            tenants = self._accounts.setdefault(mapping.key.account.value, {})
+            yield tenants.setdefault(tenant, [])
         for number in {special.number.comparable for special in mapping.numbers}:
             self._own_numbers.setdefault(tenant, set()).add(number)
             yield self._numbers.setdefault(number, {}).setdefault(tenant, [])
@@ -380,15 +403,13 @@ class RoutingTable:
         account, inbox = _ids(mapping.key)
         self._channels[account, inbox] = mapping
         if account is not None:
-            tenants = self._accounts.setdefault(account, {})
             tenant = mapping.owner.tenant.value
-            if tenant not in tenants:
+            if tenant not in self._accounts.get(account, _NOBODY):
                 self._places.setdefault(tenant, set()).add(account)
                 self._replace_lowest(account, after=self._own_fallbacks.get(tenant, [])[:1])
-            tenants[tenant] = tenants.get(tenant, 0) + 1
 
     def _remove(self, mapping: ChannelMapping) -> None:
-        for entries in self._number_lists(mapping):
+        for entries in self._lists_of(mapping):
             _take_out(entries, mapping, _by_area)
         if mapping.fallback:
             self._change_fallbacks(mapping, _take_out)
@@ -413,7 +434,6 @@ class RoutingTable:
 
     def _leave(self, account: str, tenant: str) -> None:
         tenants = self._accounts[account]
-        tenants[tenant] -= 1
         if tenants[tenant]:
             return
         self._replace_lowest(account, self._own_fallbacks.get(tenant, [])[:1])
@@ -423,6 +443,14 @@ class RoutingTable:
         self._places[tenant].remove(account)
         if not self._places[tenant]:
             del self._places[tenant]
+
+
+def _owning(present: _ByTenant) -> ChannelMapping | None:
+    # The first of the channels, if all of them have one owner.
+    if len(present) != 1:
+        return None
+    (channels,) = present.values()
+    return channels[0] if _area(channels[0]) == _area(channels[-1]) else None
 
 
 def _common(tenants: Mapping[str, object], others: Mapping[str, object]) -> Iterator[str]:
@@ -447,7 +475,7 @@ def _ids(key: ChannelKey) -> tuple[str | None, str | None]:
     return _id(key.account), _id(key.inbox)
 
 
-def _crew(holders: _Holders, owner: TenantArea, number: str | None) -> str | None:
+def _crew(holders: _ByTenant, owner: TenantArea, number: str | None) -> str | None:
     entries = holders.get(owner.tenant.value)
     if entries is None:
         return None

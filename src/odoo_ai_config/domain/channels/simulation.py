@@ -2,8 +2,8 @@
 What a change of the mapping would do to messages: a preview.
 
 Of all possible messages, a change of one channel can reroute only a few kinds: those of the
-channel itself, those from the special numbers of the channel and its owners, and those that no
-rule claims. The preview tries one message of each kind.
+channel itself, those from the special numbers of the channel, of its owners and of others in its
+account, and those that no channel decides. The preview tries one message of each kind.
 """
 
 from __future__ import annotations
@@ -74,8 +74,9 @@ def probes_of(
         before: The present mapping, if there is one.
         after: The mapping that is previewed.
         neighbours: The active mappings of the tenants that own the channel before and after.
-        others: The active mappings of other tenants in the account, whose numbers decide if the
-            channel does not, and those of the common fallback, which may lose its messages.
+        others: The active mappings of other tenants in the account, who may become its owner or
+            be it no more, and whose numbers decide if the channel does not; and those of the
+            common fallback, which may lose its messages.
     """
     states = [state for state in (before, after) if state is not None and state.active]
     found: dict[IncomingMessage, None] = {}
@@ -114,6 +115,8 @@ def _probed(
             yield IncomingMessage(mapping.key.account, None, number)
     for number in _numbers(others):
         yield IncomingMessage(account, inbox, number)
+        # The account may get an owner, or have one until now, with crews for its numbers.
+        yield IncomingMessage(account, None, number)
         # One of them may be the common fallback until now, with crews for its numbers.
         yield IncomingMessage(None, None, number)
 

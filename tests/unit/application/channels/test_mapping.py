@@ -5,6 +5,7 @@ import asyncio
 import pytest
 from attrs import evolve
 
+from odoo_ai_config.application.channels.routing import MOST_OWNERS
 from odoo_ai_config.domain.access import Scope, ScopeMissingError
 from odoo_ai_config.domain.changes import AuditAction
 from odoo_ai_config.domain.channels.mapping import (
@@ -17,10 +18,10 @@ from odoo_ai_config.domain.channels.mapping import (
     SpecialNumber,
 )
 from odoo_ai_config.domain.channels.phone import PhoneNumber
-from odoo_ai_config.domain.channels.routing import IncomingMessage, Rule
+from odoo_ai_config.domain.channels.routing import IncomingMessage, Rule, Verdict
 from odoo_ai_config.domain.channels.sections import MappingSections
 from odoo_ai_config.domain.errors import DomainError, MappingNotFoundError, TenantForbiddenError
-from odoo_ai_config.domain.identifiers import ChatwootId, TenantId
+from odoo_ai_config.domain.identifiers import BusinessArea, ChatwootId, TenantArea, TenantId
 from odoo_ai_config.domain.outcomes import Notice
 from tests.contract.samples import owner
 from tests.unit.application.memory_hub import ANYBODY, STRANGER, MemoryHub, bound_to, claim
@@ -324,9 +325,33 @@ async def test_bound_key_learns_nothing_of_other_tenants_from_an_explanation(
 
     route = await hub.resolve_route(MESSAGE, caller=bound_to("a"), explain=True)
 
-    assert [owners for step in route.considered for owners in step.owners] == [A]
+    steps = {step.rule: (step.verdict, step.owners) for step in route.considered}
+    assert steps[Rule.INBOX] == (Verdict.WON, (A,))
+    assert steps[Rule.ACCOUNT] == (Verdict.NOT_NEEDED, ())
+    assert steps[Rule.ACCOUNT_OWNER] == (Verdict.SEVERAL_OWNERS, (A,))
+    assert {owner for _, owners in steps.values() for owner in owners} == {A}
     with pytest.raises(TenantForbiddenError):
         await hub.resolve_route(MESSAGE, caller=bound_to("b"), explain=True)
+
+
+@pytest.mark.parametrize("more", [0, 1])
+async def test_explanation_names_a_limited_number_of_owners(hub: MemoryHub, more: int) -> None:
+    owners = [
+        TenantArea(TenantId(f"t{n}"), BusinessArea()) for n in range(100, 100 + MOST_OWNERS + more)
+    ]
+    for n, one in enumerate(owners, start=100):
+        channel = ChannelKey(ChatwootId("1"), ChatwootId(str(n)))
+        await hub.sync_mapping(ChannelMapping(channel, one), caller=ANYBODY)
+
+    route = await hub.resolve_route(MESSAGE, caller=ANYBODY, explain=True)
+    last = await hub.resolve_route(MESSAGE, caller=bound_to(owners[-1].tenant.value), explain=True)
+
+    shown, own = (
+        next(step.owners for step in found.considered if step.rule is Rule.ACCOUNT_OWNER)
+        for found in (route, last)
+    )
+    assert shown == tuple(owners[:MOST_OWNERS])
+    assert own == (owners[-1],)
 
 
 async def test_mapping_that_never_was(hub: MemoryHub) -> None:

@@ -21,6 +21,8 @@ async def test_special_number_of_another_tenant_is_an_effect_of_its_own(
     await hub.ports.store.commit(Changeset(mappings=(channel, special)))
 
     off = mapping("1", "7", active=False).mapping
+    third = mapping("1", "9", tenant="c")
+    await hub.ports.store.commit(Changeset(mappings=(third,)))
     plain, with_number = (await hub.simulate_mapping(off, caller=ANYBODY)).effects
 
     assert plain.message.number is None
@@ -51,6 +53,16 @@ async def test_bound_caller_sees_no_numbers_of_everybodys_fallback(hub: MemoryHu
     bound = evolve(ANYBODY, tenant=owner().tenant)
     simulation = await hub.simulate_mapping(mapping("1", "7").mapping, caller=bound)
     assert simulation.effects
+    assert NUMBER[0] not in str(simulation)
+
+
+async def test_bound_caller_sees_no_numbers_of_others_in_the_account(hub: MemoryHub) -> None:
+    here, other = mapping("1", "7"), mapping("1", "8", tenant="b", numbers=(NUMBER,))
+    await hub.ports.store.commit(Changeset(mappings=(here, other)))
+    bound = evolve(ANYBODY, tenant=owner().tenant)
+    simulation = await hub.simulate_mapping(evolve(here.mapping, active=False), caller=bound)
+    # The account is the other tenant's then.
+    assert [effect.after for effect in simulation.effects] == [None]
     assert NUMBER[0] not in str(simulation)
 
 

@@ -28,7 +28,7 @@ from odoo_ai_config.domain.identifiers import BusinessArea, ChatwootId, TenantAr
 
 ONE, TWO = ChatwootId("1"), ChatwootId("2")
 RETAIL, HEALTH = BusinessArea("retail"), BusinessArea("health")
-ANA, BIA = TenantArea(TenantId("ana"), RETAIL), TenantArea(TenantId("bia"), RETAIL)
+ANA, BIA, EVA = (TenantArea(TenantId(name), RETAIL) for name in ("ana", "bia", "eva"))
 BOSS = "5511987654321"
 NOON = datetime(2025, 1, 1, 12, tzinfo=UTC)
 
@@ -60,6 +60,12 @@ def elsewhere(owner: TenantArea, inbox: str = "9", **data: Unpack[Data]) -> Chan
     return ChannelMapping(ChannelKey(ONE, ChatwootId(inbox)), owner, **data)
 
 
+def considered(route: Route, rule: Rule) -> Consideration:
+    return next(step for step in route.considered if step.rule is rule)
+
+
+# With it, the account has no single owner.
+BESIDE = elsewhere(EVA, "6")
 IN_INBOX = IncomingMessage(ONE, TWO, f"+{BOSS}")
 OUTSIDE = IncomingMessage(ONE, ChatwootId("404"), f"+{BOSS}")
 
@@ -78,13 +84,54 @@ def test_inbox_with_its_account_comes_before_the_inbox_of_any_account() -> None:
     assert RoutingTable([anywhere, inbox_of(BIA)]).resolve(other_account).owner == ANA
 
 
+def test_account_whose_channels_have_one_owner_is_that_owners() -> None:
+    common = holder_of(BIA, fallback=True, sequence=0)
+    table = RoutingTable([elsewhere(ANA), elsewhere(ANA, "8"), common])
+    for asked in (OUTSIDE, IncomingMessage(ONE)):
+        assert table.resolve(asked) == Route(ANA, None, Rule.ACCOUNT_OWNER)
+    table.put(elsewhere(BIA, "7"))
+    assert table.resolve(OUTSIDE) == Route(BIA, None, Rule.FALLBACK)
+    # It is switched off, or moves: neither makes an owner.
+    table.put(elsewhere(BIA, "7", active=False))
+    assert table.resolve(OUTSIDE) == Route(ANA, None, Rule.ACCOUNT_OWNER)
+    table.put(elsewhere(BIA, "8"))
+    table.put(elsewhere(BIA, "9"))
+    assert table.resolve(OUTSIDE) == Route(BIA, None, Rule.ACCOUNT_OWNER)
+
+
+def test_two_business_areas_of_one_tenant_are_two_owners() -> None:
+    health = TenantArea(ANA.tenant, HEALTH)
+    table = RoutingTable([elsewhere(ANA, "8"), elsewhere(health)])
+    assert table.resolve(OUTSIDE) == Route(None, None, Rule.UNRESOLVED)
+    step = considered(table.explain(OUTSIDE), Rule.ACCOUNT_OWNER)
+    assert (step.verdict, step.owners) == (Verdict.SEVERAL_OWNERS, (health, ANA))
+
+
+def test_inbox_of_any_account_makes_nobody_the_owner_of_one() -> None:
+    anywhere = ChannelMapping(ChannelKey(inbox=TWO), BIA)
+    assert RoutingTable([anywhere]).resolve(OUTSIDE).owner is None
+    table = RoutingTable([anywhere, elsewhere(ANA)])
+    assert table.resolve(OUTSIDE) == Route(ANA, None, Rule.ACCOUNT_OWNER)
+    assert table.resolve(IN_INBOX) == Route(BIA, None, Rule.INBOX)
+
+
+def test_owner_of_the_account_comes_before_special_numbers_and_sets_the_crew() -> None:
+    special = holder_of(TenantArea(ANA.tenant, HEALTH), numbers=number("health"))
+    table = RoutingTable([elsewhere(ANA), special])
+    assert table.resolve(OUTSIDE) == Route(ANA, "health", Rule.ACCOUNT_OWNER)
+    table.put(elsewhere(ANA, "8", numbers=number("retail")))
+    assert table.resolve(OUTSIDE) == Route(ANA, "retail", Rule.ACCOUNT_OWNER)
+
+
 def test_special_number_decides_where_no_channel_does() -> None:
-    table = RoutingTable([elsewhere(ANA, numbers=number("admin")), holder_of(BIA, fallback=True)])
+    table = RoutingTable(
+        [elsewhere(ANA, numbers=number("admin")), BESIDE, holder_of(BIA, fallback=True)]
+    )
     assert table.resolve(OUTSIDE) == Route(ANA, "admin", Rule.SPECIAL_NUMBER)
 
 
 def test_special_number_matches_without_its_ninth_digit() -> None:
-    table = RoutingTable([elsewhere(ANA, numbers=number("admin"))])
+    table = RoutingTable([elsewhere(ANA, numbers=number("admin")), BESIDE])
     message = evolve(OUTSIDE, number="whatsapp:+551187654321")
     assert table.resolve(message) == Route(ANA, "admin", Rule.SPECIAL_NUMBER)
 
@@ -96,7 +143,7 @@ def test_special_number_of_two_tenants_of_the_account_decides_nothing() -> None:
     )
     route = RoutingTable([mine, other]).explain(OUTSIDE)
     assert (route.owner, route.matched_by) == (None, Rule.UNRESOLVED)
-    assert route.considered[2] == Consideration(
+    assert considered(route, Rule.SPECIAL_NUMBER) == Consideration(
         Rule.SPECIAL_NUMBER, Verdict.AMBIGUOUS_NUMBER, (ANA, BIA)
     )
 
@@ -105,7 +152,7 @@ def test_special_number_of_a_tenant_of_another_account_decides_nothing() -> None
     stranger = ChannelMapping(ChannelKey(TWO), BIA, numbers=number("admin"))
     table = RoutingTable([stranger, holder_of(ANA, numbers=number("admin"))])
     assert table.resolve(OUTSIDE) == Route(None, None, Rule.UNRESOLVED)
-    both = RoutingTable([stranger, elsewhere(ANA, numbers=number("crew"))])
+    both = RoutingTable([stranger, elsewhere(ANA, numbers=number("crew")), BESIDE])
     assert both.resolve(OUTSIDE) == Route(ANA, "crew", Rule.SPECIAL_NUMBER)
 
 
@@ -118,7 +165,7 @@ def test_special_number_of_two_business_areas_goes_to_the_first() -> None:
         ]
     )
     assert table.resolve(OUTSIDE) == Route(health, "health", Rule.SPECIAL_NUMBER)
-    assert table.explain(OUTSIDE).considered[2].owners == (health, ANA)
+    assert considered(table.explain(OUTSIDE), Rule.SPECIAL_NUMBER).owners == (health, ANA)
 
 
 def test_lowest_sequence_falls_back_and_ties_go_to_the_first_tenant() -> None:
@@ -192,6 +239,7 @@ def test_explanation_has_a_verdict_for_every_rule() -> None:
         (
             Consideration(Rule.INBOX, Verdict.WON, (ANA,)),
             Consideration(Rule.ACCOUNT, Verdict.NOT_NEEDED, (BIA,)),
+            Consideration(Rule.ACCOUNT_OWNER, Verdict.SEVERAL_OWNERS, (ANA, BIA)),
             Consideration(Rule.SPECIAL_NUMBER, Verdict.NOT_NEEDED, (BIA,)),
             Consideration(Rule.FALLBACK, Verdict.NOT_NEEDED, (ANA,)),
         ),
@@ -200,17 +248,19 @@ def test_explanation_has_a_verdict_for_every_rule() -> None:
 
 def test_explanation_says_what_is_missing() -> None:
     def verdicts(message: IncomingMessage) -> list[Verdict]:
-        return [considered.verdict for considered in RoutingTable().explain(message).considered]
+        return [step.verdict for step in RoutingTable().explain(message).considered]
 
     assert verdicts(IncomingMessage(ONE)) == [
         Verdict.NO_INBOX,
         Verdict.NO_MAPPING,
+        Verdict.NO_CHANNEL,
         Verdict.NO_NUMBER,
         Verdict.NO_FALLBACK,
     ]
     assert verdicts(IN_INBOX) == [
         Verdict.NO_MAPPING,
         Verdict.NO_MAPPING,
+        Verdict.NO_CHANNEL,
         Verdict.UNKNOWN_NUMBER,
         Verdict.NO_FALLBACK,
     ]
@@ -227,7 +277,7 @@ def test_channel_that_moves_or_goes_leaves_nothing_behind() -> None:
     table = RoutingTable([full])
     table.put(inbox_of(BIA))
     assert table.resolve(IN_INBOX) == Route(BIA, None, Rule.INBOX)
-    assert table.resolve(OUTSIDE).owner is None
+    assert table.resolve(OUTSIDE) == Route(BIA, None, Rule.ACCOUNT_OWNER)
     table.put(inbox_of(BIA, active=False))
     table.put(inbox_of(BIA, active=False))
     assert table.resolve(IN_INBOX).owner is None
@@ -279,9 +329,19 @@ def test_work_does_not_grow_with_the_tenants_that_share_a_number(
     assert 0 < calls_made(few.resolve, message) == calls_made(many.resolve, message)
 
 
+def test_work_does_not_grow_with_the_channels_of_an_account() -> None:
+    few, many = (
+        RoutingTable(elsewhere(ANA, f"i{place}", sequence=place % 7) for place in range(size))
+        for size in (10, 1000)
+    )
+    assert few.resolve(OUTSIDE).matched_by is Rule.ACCOUNT_OWNER
+    assert 0 < calls_made(few.resolve, OUTSIDE) == calls_made(many.resolve, OUTSIDE)
+
+
 def test_number_is_looked_for_after_an_account_that_nobody_mapped() -> None:
     table = RoutingTable([holder_of(ANA, numbers=number("admin"))])
-    assert table.explain(OUTSIDE).considered[2].verdict is Verdict.UNKNOWN_NUMBER
+    step = considered(table.explain(OUTSIDE), Rule.SPECIAL_NUMBER)
+    assert step.verdict is Verdict.UNKNOWN_NUMBER
 
 
 def test_removing_one_channel_leaves_the_others_that_share_its_number_and_account() -> None:
@@ -317,8 +377,13 @@ def test_route_tells_the_version_of_the_mapping_that_decided() -> None:
     assert deciding(IN_INBOX, of_account, of_inbox) == 2
     assert deciding(OUTSIDE, of_account, of_inbox) == 1
     assert deciding(OUTSIDE, falling, special) == 2
+    assert deciding(OUTSIDE, falling, BESIDE, special) == 3
     assert deciding(OUTSIDE, evolve(special, active=False), falling) == 2
     assert deciding(OUTSIDE) == 0
+    # Of the channels of an account's owner, the first one stands for all.
+    later, first = elsewhere(BIA, "7", sequence=2), elsewhere(BIA, "8", sequence=1)
+    assert deciding(OUTSIDE, later, first) == 2
+    assert deciding(OUTSIDE, evolve(later, sequence=1), first) == 1
 
 
 def test_table_keeps_the_newest_version_of_a_mapping() -> None:
@@ -333,7 +398,7 @@ def test_table_keeps_the_newest_version_of_a_mapping() -> None:
 
 
 def test_explanation_distinguishes_no_fallback_from_a_fallback_of_others() -> None:
-    table = RoutingTable([inbox_of(ANA)])
+    table = RoutingTable([inbox_of(ANA), BESIDE])
     asked = IncomingMessage(ONE, ChatwootId("8"))
     assert table.explain(asked).considered[-1].verdict is Verdict.NO_FALLBACK
     table.put(ChannelMapping(ChannelKey(TWO), BIA, fallback=True))

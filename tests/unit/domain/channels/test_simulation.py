@@ -22,11 +22,18 @@ from tests.contract.samples import mapping, owner
 NUMBER = "5511987654321"
 
 
+# With it, account 1 has no single owner.
+BESIDE = mapping("1", "6", tenant="beside").mapping
+
+
 def changes(table: RoutingTable, new: ChannelMapping) -> list[Rerouting]:
     old = next((one for one in table if one.key == new.key), None)
     tenants = {state.owner.tenant for state in (old, new) if state is not None}
     neighbours = [one for one in table if one.owner.tenant in tenants]
-    return list(telling(reroutings(table, new, probes_of(old, new, neighbours).messages)))
+    present = {one.owner.tenant for one in table if one.key.account == new.key.account}
+    others = [one for one in table if one.owner.tenant in present - tenants]
+    probes = probes_of(old, new, neighbours, others)
+    return list(telling(reroutings(table, new, probes.messages)))
 
 
 def test_channel_that_is_switched_off_goes_to_the_fallback() -> None:
@@ -38,7 +45,28 @@ def test_channel_that_is_switched_off_goes_to_the_fallback() -> None:
     assert effect.after.matched_by is Rule.FALLBACK
     # The account has no channel left.
     assert rest.message == IncomingMessage(ChatwootId("1"))
-    assert (rest.before.owner, rest.after.owner) == (None, owner("z"))
+    assert (rest.before.matched_by, rest.after.owner) == (Rule.ACCOUNT_OWNER, owner("z"))
+
+
+def test_second_owner_takes_the_account_from_the_first_and_gives_it_back() -> None:
+    number = mapping(numbers=((NUMBER, "boss"),)).mapping.numbers
+    first = evolve(mapping("1", "7").mapping, numbers=number)
+    second = mapping("1", "8", tenant="b").mapping
+    effects = {one.message: one for one in changes(RoutingTable([first]), second)}
+    account, inbox = ChatwootId("1"), second.key.inbox
+    channel, rest = IncomingMessage(account, inbox), IncomingMessage(account)
+    assert (effects[channel].before.owner, effects[channel].after.owner) == (owner(), owner("b"))
+    # Every other inbox that is not mapped.
+    assert effects[rest].before.matched_by is Rule.ACCOUNT_OWNER
+    assert (effects[rest].before.owner, effects[rest].after.owner) == (owner(), None)
+    # The number still decides, but by another rule.
+    called = effects[evolve(rest, number=NUMBER)]
+    assert (called.before.crew, called.after.crew) == ("boss", "boss")
+    assert called.after.matched_by is Rule.SPECIAL_NUMBER
+    back = changes(RoutingTable([first, second]), evolve(second, active=False))
+    assert {(one.message, one.after, one.before) for one in back} == {
+        (one.message, one.before, one.after) for one in effects.values()
+    }
 
 
 def test_second_fallback_takes_over_from_the_first() -> None:
@@ -48,6 +76,7 @@ def test_second_fallback_takes_over_from_the_first() -> None:
             first,
             mapping("2", "1", tenant="b", fallback=True, sequence=2).mapping,
             mapping("3", "1", tenant="c", fallback=True, sequence=3).mapping,
+            BESIDE,
         ]
     )
     effect, own = changes(table, evolve(first, fallback=False))
@@ -70,7 +99,7 @@ def test_third_fallback_may_become_the_first() -> None:
 def test_fallback_of_a_tenant_changes_in_all_accounts_of_the_tenant() -> None:
     here, there = mapping("1", "1").mapping, mapping("2", "2").mapping
     common = mapping(None, None, tenant="z", fallback=True, sequence=0).mapping
-    table = RoutingTable([here, there, common])
+    table = RoutingTable([here, there, common, BESIDE, mapping("2", "6", tenant="beside").mapping])
     effects = changes(table, evolve(here, fallback=True))
     assert {effect.message.account for effect in effects} == {ChatwootId("1"), ChatwootId("2")}
     assert {effect.after.matched_by for effect in effects} == {Rule.FALLBACK}
@@ -94,9 +123,9 @@ def test_number_changes_the_crew_in_all_channels_of_the_tenant() -> None:
 
 def test_tenant_that_enters_an_account_brings_its_numbers() -> None:
     elsewhere = mapping("2", "2", numbers=((NUMBER, "boss"),)).mapping
-    effects = changes(RoutingTable([elsewhere]), mapping("1", "1").mapping)
-    unmapped = [effect for effect in effects if effect.message.inbox is None]
-    [effect] = unmapped
+    effects = changes(RoutingTable([elsewhere, BESIDE]), mapping("1", "1").mapping)
+    lost, effect = (effect for effect in effects if effect.message.inbox is None)
+    assert (lost.message, lost.after.owner) == (IncomingMessage(ChatwootId("1")), None)
     assert effect.message == IncomingMessage(ChatwootId("1"), None, NUMBER)
     assert (effect.after.crew, effect.after.matched_by) == ("boss", Rule.SPECIAL_NUMBER)
 

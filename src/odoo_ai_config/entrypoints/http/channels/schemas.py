@@ -8,6 +8,7 @@ from typing import Annotated
 
 from msgspec import UNSET, Meta, UnsetType
 
+from odoo_ai_config.application.channels.routing import MOST_OWNERS
 from odoo_ai_config.domain.channels.routing import Rule, Verdict
 from odoo_ai_config.entrypoints.http.platform.schema import (
     BusinessAreaText,
@@ -116,7 +117,10 @@ class Considered:
 
     rule: Rule
     verdict: Verdict
-    owners: Annotated[list[RouteOwner], Meta(description="The owners that the rule would choose.")]
+    owners: Annotated[
+        list[RouteOwner],
+        Meta(description=f"The owners that the rule would choose, at most {MOST_OWNERS}."),
+    ]
 
 
 @answer

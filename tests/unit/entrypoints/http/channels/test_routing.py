@@ -13,6 +13,7 @@ async def test_explanation_says_what_became_of_every_rule(web: WebHub) -> None:
     assert [(step["rule"], step["verdict"]) for step in route["considered"]] == [
         ("inbox", "no_mapping"),
         ("account", "won"),
+        ("account_owner", "not_needed"),
         ("special_number", "no_number"),
         ("fallback", "no_fallback"),
     ]

@@ -43,6 +43,8 @@ async def test_simulated_event_is_not_applied(web: WebHub) -> None:
     assert owners(told["effects"]) == [
         ("1", "7", None, None, "acme"),
         (None, None, None, None, "acme"),
+        # Every other inbox: the account has no other owner.
+        ("1", None, None, None, "acme"),
     ]
     assert (await web.get("/mapping")).status == 404
     route = await (await web.get("/v1/route?account_id=1&inbox_id=7")).json()
@@ -56,7 +58,8 @@ async def test_move_names_who_would_lose_the_channel(web: WebHub) -> None:
         {"chatwoot_account_id": "1", "chatwoot_inbox_id": "7", "from": "old", "to": "new"}
     ]
     assert owners(told["effects"])[0] == ("1", "7", None, "old", "new")
-    special = told["effects"][1]
+    assert owners(told["effects"])[1] == ("1", None, None, "old", "new")
+    special = told["effects"][2]
     assert (special["number"], special["before"]["crew"]) == ("5511999999999", "analytics")
     assert special["after"]["crew"] is None
 
@@ -66,7 +69,10 @@ async def test_deletion_is_simulated_too(web: WebHub) -> None:
     event = having(without(mapped("acme"), "mapping", "domain"), "mapping_delete", "event_type")
     told = await simulated(web, event)
     assert told["event"] == "mapping_delete"
-    assert owners(told["effects"]) == [("1", "7", None, "acme", None)]
+    assert owners(told["effects"]) == [
+        ("1", "7", None, "acme", None),
+        ("1", None, None, "acme", None),
+    ]
 
 
 async def test_late_deactivation_would_change_nothing_and_warn(web: WebHub) -> None:
@@ -93,9 +99,9 @@ async def test_messages_are_told_where_they_would_go(web: WebHub) -> None:
     assert owners(told["messages"]) == [
         ("1", "7", "5511999999999", "old", "new"),
         ("2", None, None, None, None),
-        ("1", None, None, None, None),
+        ("1", None, None, "old", "new"),
     ]
-    assert [one["changed"] for one in told["messages"]] == [True, False, False]
+    assert [one["changed"] for one in told["messages"]] == [True, False, True]
     assert told["messages"][0]["after"]["crew"] == "analytics"
 
 
