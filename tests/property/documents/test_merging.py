@@ -19,8 +19,8 @@ from odoo_ai_config.domain.documents.merging import (
     references_in,
 )
 from odoo_ai_config.domain.documents.syncs import CompanyMetadataSync, CredentialsSync
-from odoo_ai_config.domain.identifiers import CredentialRef, TenantId
-from odoo_ai_config.domain.json_types import Json, JsonObject
+from odoo_ai_config.domain.identifiers import BusinessArea, CredentialRef, TenantArea, TenantId
+from odoo_ai_config.domain.json_types import Json, JsonObject, ReadOnlyJsonObject
 from tests.strategies import (
     company_metadata_syncs,
     credential_refs,
@@ -233,6 +233,57 @@ def test_credentials_document_can_be_written_back_as_it_is_shown(
     assert given_credentials(written.body) == GivenCredentials({}, sealed)
 
 
+DEFAULT_SECTIONS = {"online_presence", "communication"}
+DEFAULTS: dict[tuple[str, ...], Json] = {
+    ("name",): "Empresa acme",
+    ("description",): "Metadados para acme",
+    ("business_area",): "default",
+    ("business_area_other",): "",
+    ("company_values",): "",
+    **{("online_presence", name): "" for name in ("website", "facebook_url", "instagram_url")},
+    **{
+        ("online_presence", f"mention_{page}_at_end"): False
+        for page in ("website", "facebook", "instagram")
+    },
+    ("communication", "greeting_message"): "",
+    ("communication", "communication_style"): "friendly",
+    ("communication", "emoji_usage"): "moderate",
+}
+
+
+def leaves(body: ReadOnlyJsonObject) -> dict[tuple[str, ...], Json]:
+    """
+    The values of *body* by their places; sections themselves are none.
+    """
+    found: dict[tuple[str, ...], Json] = {}
+    for name, value in body.items():
+        if isinstance(value, dict):
+            found |= {(name, *place): inner for place, inner in leaves(value).items()}
+        else:
+            found[(name,)] = value
+    return found
+
+
+@st.composite
+def profiles(draw: st.DrawFn) -> Document:
+    """
+    A part of a company's profile: some of its values, and others beside them.
+    """
+    values: st.SearchStrategy[Json] = st.sampled_from(["", "x", "friendly", False, True, 5])
+    body: JsonObject = {}
+    for place in draw(st.sets(st.sampled_from(sorted(DEFAULTS)))):
+        *above, name = place
+        section = body
+        for step in above:
+            inner = section.setdefault(step, {"own": draw(values)})
+            assert isinstance(inner, dict)
+            section = inner
+        section[name] = draw(values)
+    if draw(st.booleans()):
+        body[draw(st.sampled_from(["communication", "address", "name"]))] = draw(values)
+    return Document.of(body)
+
+
 @given(st.none() | documents(), company_metadata_syncs())
 def test_metadata_event_is_merged_into_the_document(
     before: Document | None, sync: CompanyMetadataSync
@@ -241,6 +292,29 @@ def test_metadata_event_is_merged_into_the_document(
     assert merge_patch(after.body, sync.body) == after.body
     old = {} if before is None else before.body
     for name, value in old.items():
-        if name not in {*sync.body, "account_id", "domain_label"}:
+        if name not in {*sync.body, "account_id", "domain_label", *DEFAULT_SECTIONS}:
             assert after.body[name] == value
     assert metadata_after(after, sync) is after
+
+
+@given(st.none() | profiles(), profiles().map(lambda profile: profile.body))
+def test_metadata_have_a_default_only_where_nobody_gave_a_value(
+    before: Document | None, body: JsonObject
+) -> None:
+    sync = CompanyMetadataSync(TenantArea(TenantId("acme"), BusinessArea()), body)
+    told = leaves(sync.body)
+    given_before = {} if before is None else leaves(before.body)
+    after = leaves(metadata_after(before, sync).body)
+    given = {
+        place: value
+        for place, value in given_before.items()
+        # An event replaces a text by a section, and a section by a text.
+        if not any(place[: len(other)] == other[: len(place)] for other in told)
+        and not (len(place) == 1 and isinstance(sync.body.get(place[0]), dict))
+    } | told
+    assert {place: after[place] for place in given} == given
+    added = {place: value for place, value in after.items() if place not in given}
+    for place, value in added.items():
+        assert place == ("account_id",) or DEFAULTS[place] == value
+    for place in DEFAULTS:
+        assert place in after or place[:1] in given

@@ -284,6 +284,9 @@ def metadata_after(
     """
     The metadata document after a company metadata event, which is merged into the present one.
 
+    It gets the members that the replaced service always wrote, with its defaults, unless somebody
+    has given them a value: readers rely on them.
+
     Raises:
         EncryptedValueError: The replaced server encrypted a text in the event that *open_token*
             does not open.
@@ -294,7 +297,42 @@ def metadata_after(
     sections: JsonObject = {"account_id": str(sync.owner.tenant)}
     if sync.domain_label is not None:
         sections["domain_label"] = sync.domain_label
-    return before.with_body(merge_patch(merge_patch(body, sections), sync.body))
+    told = merge_patch(merge_patch(body, sections), sync.body)
+    return before.with_body(_completed(told, _metadata_defaults(sync.owner.tenant)))
+
+
+def _metadata_defaults(tenant: TenantId) -> JsonObject:
+    pages = ("website", "facebook", "instagram")
+    return {
+        "name": f"Empresa {tenant}",
+        "description": f"Metadados para {tenant}",
+        "business_area": "default",
+        "business_area_other": "",
+        "company_values": "",
+        "online_presence": {
+            "website": "",
+            "facebook_url": "",
+            "instagram_url": "",
+            **{f"mention_{page}_at_end": False for page in pages},
+        },
+        "communication": {
+            "greeting_message": "",
+            "communication_style": "friendly",
+            "emoji_usage": "moderate",
+        },
+    }
+
+
+def _completed(body: ReadOnlyJsonObject, defaults: ReadOnlyJsonObject) -> JsonObject:
+    """
+    *body* with those of *defaults* that it does not have, after its own members.
+    """
+    completed = dict(body)
+    for name, default in defaults.items():
+        present = completed.setdefault(name, default)
+        if isinstance(present, dict) and isinstance(default, dict):
+            completed[name] = _completed(present, default)
+    return completed
 
 
 def credentials_after(

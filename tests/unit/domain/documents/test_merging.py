@@ -239,11 +239,34 @@ def test_event_keeps_the_text_that_a_person_wrote() -> None:
     assert config_after(Document.of({}), BARE, {"b": 2}).document.authored is None
 
 
+# What readers of the replaced service find in every metadata document.
+DEFAULT_METADATA: JsonObject = {
+    "name": "Empresa account_1",
+    "description": "Metadados para account_1",
+    "business_area": "default",
+    "business_area_other": "",
+    "company_values": "",
+    "online_presence": {
+        "website": "",
+        "facebook_url": "",
+        "instagram_url": "",
+        "mention_website_at_end": False,
+        "mention_facebook_at_end": False,
+        "mention_instagram_at_end": False,
+    },
+    "communication": {
+        "greeting_message": "",
+        "communication_style": "friendly",
+        "emoji_usage": "moderate",
+    },
+}
+
+
 def test_metadata_event_keeps_other_fields() -> None:
     before = Document.of({"greeting": "Oi", "site": "x", "domain_label": "Loja"})
     body: JsonObject = {"greeting": "Olá", "address": {"city": "Ouro Preto"}}
     after = metadata_after(before, CompanyMetadataSync(OWNER, body))
-    assert after.body == {
+    assert after.body == DEFAULT_METADATA | {
         "greeting": "Olá",
         "site": "x",
         "domain_label": "Loja",
@@ -255,7 +278,27 @@ def test_metadata_event_keeps_other_fields() -> None:
 
 def test_first_metadata_begin_with_the_tenant() -> None:
     sync = CompanyMetadataSync(OWNER, {"name": "Loja"}, domain_label="Varejo")
-    assert list(metadata_after(None, sync).body) == ["account_id", "domain_label", "name"]
+    after = metadata_after(None, sync).body
+    assert list(after)[:3] == ["account_id", "domain_label", "name"]
+    assert after == DEFAULT_METADATA | {
+        "account_id": "account_1",
+        "domain_label": "Varejo",
+        "name": "Loja",
+    }
+
+
+def test_metadata_keep_what_a_person_wrote_in_place_of_a_section_of_the_replaced_service() -> None:
+    text = "online_presence: no site yet # ask Ana\ncommunication: {emoji_usage: ''}\n"
+    body: JsonObject = {"online_presence": "no site yet", "communication": {"emoji_usage": ""}}
+    before = Document.of(body, AuthoredYaml(text))
+    after = metadata_after(before, CompanyMetadataSync(OWNER, {}))
+    assert after.body["online_presence"] == "no site yet"
+    assert after.body["communication"] == {
+        "emoji_usage": "",
+        "greeting_message": "",
+        "communication_style": "friendly",
+    }
+    assert after.authored == AuthoredYaml(text, exact=False)
 
 
 def test_new_fingerprints_are_added_to_the_document() -> None:

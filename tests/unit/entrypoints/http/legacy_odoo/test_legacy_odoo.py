@@ -335,10 +335,13 @@ async def test_company_of_old_becomes_the_metadata_document(
     assert document["json_data"] == {
         "account_id": "acme",
         "name": "Loja Exemplo",
+        "description": "Metadados para acme",
         "business_area": "retail",
+        "business_area_other": "",
         "company_values": "Qualidade",
         "online_presence": {
             "website": "https://loja.example.com",
+            "facebook_url": "",
             "instagram_url": "https://instagram.example.com/loja",
             "mention_website_at_end": True,
             "mention_facebook_at_end": False,
@@ -462,5 +465,5 @@ async def test_company_of_old_clears_what_it_names(web: WebHub, *, inside: bool)
     within, beside = (clear, {}) if inside else ({}, clear)
     await push(web, path, company_metadata=info | within, **beside)
     document = (await (await web.get("/configs/acme/retail/metadata")).json())["json_data"]
-    assert "website" not in document["online_presence"]
+    assert document["online_presence"]["website"] == ""
     assert "monday" not in document["business_hours"]

@@ -121,6 +121,27 @@ async def test_mappings_route_messages(
     }
 
 
+async def test_readers_of_metadata_find_the_replaced_services_defaults(web: WebHub) -> None:
+    event = {"event_type": "company_metadata_sync", "account_id": "acme", "website": "https://a"}
+    for changed in (True, False):
+        assert (await (await web.send(event)).json())["changed"] is changed
+    metadata = await config_of(web, "acme", "default", "metadata")
+    assert metadata["name"] == "Empresa acme"
+    assert metadata["online_presence"] == {
+        "website": "https://a",
+        "facebook_url": "",
+        "instagram_url": "",
+        "mention_website_at_end": False,
+        "mention_facebook_at_end": False,
+        "mention_instagram_at_end": False,
+    }
+    assert metadata["communication"] == {
+        "greeting_message": "",
+        "communication_style": "friendly",
+        "emoji_usage": "moderate",
+    }
+
+
 async def test_company_metadata_is_stored_in_sections(web: WebHub) -> None:
     answer = await web.send(fixture("company_metadata"))
     assert answer.status == 200
@@ -130,6 +151,7 @@ async def test_company_metadata_is_stored_in_sections(web: WebHub) -> None:
     metadata = await config_of(web, "account_1", "retail", "metadata")
     assert metadata["online_presence"] == {
         "website": "https://loja.example.com",
+        "facebook_url": "",
         "instagram_url": "https://instagram.example.com/loja",
         "mention_website_at_end": True,
         "mention_facebook_at_end": False,
