@@ -9,6 +9,7 @@ from odoo_ai_config.adapters.memory.state import MemoryState
 from tests.contract.api_key_store_contract import ApiKeyStoreContract
 from tests.contract.audit_log_contract import AuditLogContract
 from tests.contract.channel_directory_contract import ChannelDirectoryContract
+from tests.contract.collection_precondition_contract import CollectionPreconditionContract
 from tests.contract.collection_store_contract import (
     CollectionPruneContract,
     CollectionStoreContract,
@@ -69,6 +70,9 @@ class TestMemoryMappingForm(InMemory, MappingFormContract): ...
 
 
 class TestMemoryCollectionStore(InMemory, CollectionStoreContract): ...
+
+
+class TestMemoryCollectionPrecondition(InMemory, CollectionPreconditionContract): ...
 
 
 class TestMemoryCollectionPruning(InMemory, CollectionPruneContract): ...

@@ -11,6 +11,7 @@ from odoo_ai_config.adapters.mongo.database import MongoDatabase
 from tests.contract.api_key_store_contract import ApiKeyStoreContract
 from tests.contract.audit_log_contract import AuditLogContract
 from tests.contract.channel_directory_contract import ChannelDirectoryContract
+from tests.contract.collection_precondition_contract import CollectionPreconditionContract
 from tests.contract.collection_store_contract import (
     CollectionPruneContract,
     CollectionStoreContract,
@@ -77,6 +78,9 @@ class TestMongoMappingForm(InMongo, MappingFormContract): ...
 
 
 class TestMongoCollectionStore(InMongo, CollectionStoreContract): ...
+
+
+class TestMongoCollectionPrecondition(InMongo, CollectionPreconditionContract): ...
 
 
 class TestMongoCollectionPruning(InMongo, CollectionPruneContract): ...

@@ -11,6 +11,7 @@ from odoo_ai_config.application.errors import StoreFailure
 from tests.contract.api_key_store_contract import ApiKeyStoreContract
 from tests.contract.audit_log_contract import AuditLogContract
 from tests.contract.channel_directory_contract import ChannelDirectoryContract
+from tests.contract.collection_precondition_contract import CollectionPreconditionContract
 from tests.contract.collection_store_contract import (
     CollectionPruneContract,
     CollectionStoreContract,
@@ -75,6 +76,9 @@ class TestSqliteMappingForm(InSqlite, MappingFormContract): ...
 
 
 class TestSqliteCollectionStore(InSqlite, CollectionStoreContract): ...
+
+
+class TestSqliteCollectionPrecondition(InSqlite, CollectionPreconditionContract): ...
 
 
 class TestSqliteCollectionPruning(InSqlite, CollectionPruneContract): ...

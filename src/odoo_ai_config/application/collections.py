@@ -36,6 +36,7 @@ from odoo_ai_config.domain.errors import (
     CollectionNotEnabledError,
     CollectionNotFoundError,
     ItemNotFoundError,
+    PreconditionFailedError,
 )
 from odoo_ai_config.domain.identifiers import (
     CONFIG,
@@ -87,6 +88,10 @@ class CollectionOverview:
 
 def _unknown(_head: CollectionHead) -> bool:
     return False
+
+
+def _whatever(_head: CollectionHead | None) -> bool:
+    return True
 
 
 @frozen(eq=False)
@@ -228,11 +233,16 @@ class SyncCollection:
         *,
         caller: ApiKey,
         claim: Claim | None = None,
+        expected: Callable[[CollectionHead | None], bool] = _whatever,
     ) -> Outcome:
         """
         Commit new, changed and removed items; commit nothing if there are none.
 
+        *expected* says whether the push may succeed a state. It is asked again if another push
+        was faster.
+
         Raises:
+            PreconditionFailedError: It may not succeed the present state.
             InvalidValueError: An item becomes too large by merging.
         """
         caller.require(Scope.WEBHOOK, key.tenant)
@@ -242,6 +252,8 @@ class SyncCollection:
         async def decide() -> tuple[Changeset, Outcome]:
             # Read the head first: the commit is refused if anything is written after that.
             head = await self.collections.head(key)
+            if not expected(head):
+                raise PreconditionFailedError(0 if head is None else head.version)
             digests = await self.collections.digests(key, named)
             stored: Mapping[str, Item] = {}
             if sync.merging:

@@ -96,6 +96,12 @@ class ApiKey:
     created_at: datetime
     revoked_at: datetime | None = None
 
+    def may(self, scope: Scope) -> bool:
+        """
+        Whether the key has *scope*; ``admin`` includes all others.
+        """
+        return scope in self.scopes or Scope.ADMIN in self.scopes
+
     def require(self, scope: Scope, tenant: TenantId | None = None) -> None:
         """
         Refuse a key without *scope*, or one that may not use it on *tenant*.
@@ -104,7 +110,7 @@ class ApiKey:
             ScopeMissingError: The key has neither *scope* nor ``admin``.
             TenantForbiddenError: As `require_tenant` says.
         """
-        if scope not in self.scopes and Scope.ADMIN not in self.scopes:
+        if not self.may(scope):
             raise ScopeMissingError(scope)
         if tenant is not None:
             self.require_tenant(tenant)

@@ -21,13 +21,14 @@ from odoo_ai_config.entrypoints.http.channels.schemas import (
 )
 from odoo_ai_config.entrypoints.http.channels.schemas import Route as RouteAnswer
 from odoo_ai_config.entrypoints.http.platform.app_keys import SERVICES
+from odoo_ai_config.entrypoints.http.platform.conditional import shown_tagged
 from odoo_ai_config.entrypoints.http.platform.errors import (
     FieldError,
     IncompleteDataError,
 )
 from odoo_ai_config.entrypoints.http.platform.operations import Operation, Query, RouteGroup
 from odoo_ai_config.entrypoints.http.platform.paths import is_asked
-from odoo_ai_config.entrypoints.http.platform.representations import route_shown, shown
+from odoo_ai_config.entrypoints.http.platform.representations import route_shown
 from odoo_ai_config.entrypoints.http.platform.schema import ChatwootIdText
 
 _NONE: Final = frozenset({"", "0", "None", "False", "null"})
@@ -51,6 +52,7 @@ _EXPLAIN: Final = Query(
     "/v1/route",
     scope=Scope.CONFIG_READ,
     parameters=(_ACCOUNT, _INBOX, _NUMBER, _EXPLAIN),
+    conditional=True,
     answer=RouteAnswer,
     refusals=(IncompleteDataError, TenantForbiddenError),
 )
@@ -65,7 +67,7 @@ async def resolve_route(request: web.Request, caller: ApiKey) -> web.Response:
     explain = is_asked(request, _EXPLAIN.name)
     route = await request.app[SERVICES].resolve_route(message, caller=caller, explain=explain)
     considered = [_considered(step) for step in route.considered] if explain else UNSET
-    return shown(RouteAnswer(**route_shown(route), considered=considered))
+    return shown_tagged(request, RouteAnswer(**route_shown(route), considered=considered))
 
 
 def _given(query: Query[ChatwootId], request: web.Request) -> ChatwootId | None:

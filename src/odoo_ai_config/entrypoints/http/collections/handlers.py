@@ -36,6 +36,7 @@ from odoo_ai_config.domain.errors import (
     CursorExpiredError,
     InvalidValueError,
     ItemNotFoundError,
+    PreconditionFailedError,
     TenantForbiddenError,
 )
 from odoo_ai_config.domain.identifiers import BusinessArea, TenantId
@@ -60,7 +61,14 @@ from odoo_ai_config.entrypoints.http.collections.schemas import (
 )
 from odoo_ai_config.entrypoints.http.platform.app_keys import METRICS, SERVICES
 from odoo_ai_config.entrypoints.http.platform.bodies import json_object
-from odoo_ai_config.entrypoints.http.platform.conditional import is_known
+from odoo_ai_config.entrypoints.http.platform.conditional import (
+    ANYTHING,
+    Precondition,
+    is_known,
+    not_modified,
+    shown_tagged,
+    unchanged,
+)
 from odoo_ai_config.entrypoints.http.platform.errors import (
     AccountMismatchError,
     IncompleteDataError,
@@ -74,9 +82,9 @@ from odoo_ai_config.entrypoints.http.platform.operations import (
     RouteGroup,
 )
 from odoo_ai_config.entrypoints.http.platform.paths import named
+from odoo_ai_config.entrypoints.http.platform.problems import refuse
 from odoo_ai_config.entrypoints.http.platform.representations import (
     JSON_HEADERS,
-    UNCHANGED_HEADERS,
     json_bytes,
     timestamp,
 )
@@ -114,8 +122,8 @@ _COLLECTION: Final = "/api/v1/collections/{name}"
     "/api/v1/collections",
     scope=Scope.CONFIG_READ,
     parameters=(ACCOUNT, _DOMAIN),
+    conditional=True,
     answer=CollectionList,
-    answer_headers=("Cache-Control",),
     refusals=WHOSE,
 )
 async def list_collections(request: web.Request, caller: ApiKey) -> web.Response:
@@ -126,8 +134,8 @@ async def list_collections(request: web.Request, caller: ApiKey) -> web.Response
     found = await request.app[SERVICES].read_collection.all_of(
         tenant, caller=caller, domain=_DOMAIN.of(request)
     )
-    answer = CollectionList(tenant_id=str(tenant), collections=[_summary(one) for one in found])
-    return web.Response(body=json_bytes(answer), headers=JSON_HEADERS)
+    summaries = [_summary(one) for one in found]
+    return shown_tagged(request, CollectionList(tenant_id=str(tenant), collections=summaries))
 
 
 @Operation(
@@ -164,7 +172,7 @@ async def read_collection(request: web.Request, caller: ApiKey) -> web.Response:
     # collection and needs the head only. The tag of another page is that of the page.
     tag = _tag(reading.head, "" if page is None or page.complete else reading.cursor)
     if page is None or (known is not None and is_known(known, tag)):
-        return web.Response(status=304, headers=[*UNCHANGED_HEADERS.items(), (hdrs.ETAG, tag)])
+        return not_modified(tag)
     return web.Response(
         body=json_bytes(_page(reading, page)), headers=[*JSON_HEADERS.items(), (hdrs.ETAG, tag)]
     )
@@ -190,9 +198,9 @@ async def read_item(request: web.Request, caller: ApiKey) -> web.Response:
         key, id_, caller=caller, domain=_DOMAIN.of(request)
     )
     tag = f'"{item.digest}"'
-    known = request.headers.get(hdrs.IF_NONE_MATCH)
-    if known is not None and is_known(known, tag):
-        return web.Response(status=304, headers=[*UNCHANGED_HEADERS.items(), (hdrs.ETAG, tag)])
+    same = unchanged(request, tag)
+    if same is not None:
+        return same
     answer = CollectionItem(id=item.id, digest=item.digest, data=Raw(item.text))
     return web.Response(body=json_bytes(answer), headers=[*JSON_HEADERS.items(), (hdrs.ETAG, tag)])
 
@@ -207,8 +215,9 @@ def _pushing(method: str, body: Body) -> Operation:
         body=body,
         idempotent=True,
         answer=CollectionPushed,
-        answer_headers=("Cache-Control",),
-        refusals=(*COMMIT, *WHOSE),
+        answer_headers=("Cache-Control", "ETagIfReadable"),
+        request_headers=("If-Match", "If-None-Match"),
+        refusals=(*COMMIT, *WHOSE, PreconditionFailedError),
     )
 
 
@@ -238,11 +247,23 @@ async def _written(
 ) -> web.Response:
     name = _name(request)
     tenant, sync, claim = await taken_in(request, caller, raw, read)
-    outcome = await pushed(request, CollectionKey(tenant, name), sync, caller, claim)
+    key = CollectionKey(tenant, name)
+    try:
+        outcome = await pushed(request, key, sync, caller, claim, Precondition.of(request))
+    except PreconditionFailedError as error:
+        refused = refuse(request, error)
+        if caller.may(Scope.CONFIG_READ):
+            head = await request.app[SERVICES].ports.collections.head(key)
+            if head is not None:
+                refused.headers[hdrs.ETAG] = _tag(head)
+        return refused
     headers = {**JSON_HEADERS, **(REPLAYED if outcome.replayed else {})}
     # Pushes recorded by older versions have none, and neither has an empty collection.
-    digest = next(iter(outcome.digests.values()), UNSET)
-    answer = CollectionPushed(**pushed_fields(outcome), digest=digest)
+    digest = next(iter(outcome.digests.values()), None)
+    if digest is not None:
+        (version,) = outcome.versions.values()
+        headers[hdrs.ETAG] = _tag_of(version, digest)
+    answer = CollectionPushed(**pushed_fields(outcome), digest=digest or UNSET)
     return web.Response(body=json_bytes(answer), headers=headers)
 
 
@@ -267,12 +288,21 @@ async def pushed(
     sync: CollectionSync,
     caller: ApiKey,
     claim: Claim | None,
+    precondition: Precondition = ANYTHING,
 ) -> Outcome:
     """
     Commit a push, and log it.
     """
+
+    def is_met(head: CollectionHead | None) -> bool:
+        if head is None:
+            return precondition.is_met(None)
+        return precondition.is_met(_tag(head), head.version)
+
     bind_contextvars(tenant=str(key.tenant), collection=str(key.name))
-    outcome = await request.app[SERVICES].sync_collection(key, sync, caller=caller, claim=claim)
+    outcome = await request.app[SERVICES].sync_collection(
+        key, sync, caller=caller, claim=claim, expected=is_met
+    )
     request.app[METRICS].written(outcome, "collection")
     (version,) = outcome.versions.values()
     _log.info(
@@ -318,10 +348,13 @@ def _name(request: web.Request) -> CollectionName:
 
 
 def _tag(head: CollectionHead, cursor: str = "") -> str:
-    # The timestamp is part of it: after a restore from a backup, the same version may have
-    # other items.
-    seed = f"{head.key}/{head.created_at.timestamp()}/{head.updated_at.timestamp()}/{cursor}"
-    return f'"{head.version}-{crc32(seed.encode()):08x}"'
+    return _tag_of(head.version, head.digest, cursor)
+
+
+def _tag_of(version: int, digest: str, cursor: str = "") -> str:
+    # The digest is part of it: after a restore from a backup, the same version may have other
+    # items.
+    return f'"{version}-{crc32(f"{digest}/{cursor}".encode()):08x}"'
 
 
 def _summary(one: CollectionOverview) -> CollectionSummary:

@@ -38,7 +38,6 @@ from odoo_ai_config.entrypoints.http.documents.payloads import (
     VersionChoice,
     YamlText,
 )
-from odoo_ai_config.entrypoints.http.documents.preconditions import Precondition
 from odoo_ai_config.entrypoints.http.documents.representations import (
     REPRESENTATIONS,
     entity_tag,
@@ -47,7 +46,7 @@ from odoo_ai_config.entrypoints.http.documents.representations import (
 from odoo_ai_config.entrypoints.http.platform.app_keys import METRICS, SERVICES
 from odoo_ai_config.entrypoints.http.platform.authentication import KeyedHandler
 from odoo_ai_config.entrypoints.http.platform.bodies import read_body, read_json, require_json
-from odoo_ai_config.entrypoints.http.platform.conditional import is_known
+from odoo_ai_config.entrypoints.http.platform.conditional import Precondition, unchanged
 from odoo_ai_config.entrypoints.http.platform.errors import (
     BodyLateError,
     BodyUnreadableError,
@@ -74,7 +73,6 @@ from odoo_ai_config.entrypoints.http.platform.paths import (
 from odoo_ai_config.entrypoints.http.platform.problems import refuse
 from odoo_ai_config.entrypoints.http.platform.representations import (
     JSON_HEADERS,
-    UNCHANGED_HEADERS,
     json_bytes,
 )
 from odoo_ai_config.entrypoints.http.platform.schema import BodySchema
@@ -102,6 +100,8 @@ _TO: Final = number_query("to", "By default the newest one.")
 _MISSING: Final = (DocumentNotFoundError, DocumentDeletedError)
 _UNKNOWN_VERSION: Final = (DocumentNotFoundError, RevisionNotFoundError)
 _PRECONDITIONS: Final = ("If-Match", "If-None-Match")
+# No document has this version.
+_IMPOSSIBLE: Final = -1
 
 
 @Operation(
@@ -133,7 +133,7 @@ def _tells_what_is_there(handler: KeyedHandler) -> KeyedHandler:
         except PreconditionFailedError as error:
             answer = refuse(request, error)
             present = None
-            if _may_read(caller):
+            if caller.may(Scope.CONFIG_READ):
                 present = await _present(request, document_of(request), caller)
             if present is not None:
                 answer.headers["ETag"] = entity_tag(present)
@@ -382,7 +382,7 @@ async def _written(
     body = await read_json(request, raw, dict)
     written = await _attempt(request, caller, raw, lambda wanted: write(wanted, body))
     key, outcome, revision = document_of(request), written.outcome, written.revision
-    readable = _may_read(caller)
+    readable = caller.may(Scope.CONFIG_READ)
     if readable and revision is None:
         revision = await _repeated(request, key, caller, outcome.versions[str(key.kind)])
     if not readable or revision is None:
@@ -405,14 +405,27 @@ async def _attempt(
     key = document_of(request)
     bind_contextvars(tenant=str(key.tenant), domain=str(key.domain))
     claim = claim_of(request, caller, raw)
-    precondition = Precondition(
-        request.headers.get("If-Match"), request.headers.get("If-None-Match")
-    )
-    present = await _present(request, key, caller) if precondition.needs_present else None
-    expected = precondition.expected_version(present)
+    expected = await _expected_version(request, key, caller)
     written = await write(DocumentWrite(key, caller, expected, claim))
     request.app[METRICS].written(written.outcome, str(key.kind))
     return written
+
+
+async def _expected_version(request: web.Request, key: DocumentKey, caller: ApiKey) -> int | None:
+    """
+    The version that the write may succeed: 0 for none, None for any.
+
+    `_IMPOSSIBLE` if the present one does not meet the precondition: the use case then refuses,
+    unless the request repeats one that it has already done.
+    """
+    precondition = Precondition.of(request)
+    if not precondition.needs_present:
+        return 0 if precondition.creates else None
+    present = await _present(request, key, caller)
+    version = 0 if present is None else present.version
+    if not precondition.is_met(None if present is None else entity_tag(present), version):
+        return _IMPOSSIBLE
+    return None if precondition.if_match is None else version
 
 
 async def _present(request: web.Request, key: DocumentKey, caller: ApiKey) -> Revision | None:
@@ -434,10 +447,6 @@ async def _repeated(
         return None
 
 
-def _may_read(caller: ApiKey) -> bool:
-    return not caller.scopes.isdisjoint({Scope.CONFIG_READ, Scope.ADMIN})
-
-
 async def shown_document(
     request: web.Request, revision: Revision, *, as_yaml: bool = False
 ) -> web.Response:
@@ -445,11 +454,9 @@ async def shown_document(
     A document as JSON or YAML; a 304 if the client has it.
     """
     tag = entity_tag(revision)
-    known = request.headers.get(hdrs.IF_NONE_MATCH)
-    if known is not None and is_known(known, tag):
-        unchanged = web.Response(status=304, headers=UNCHANGED_HEADERS)
-        unchanged.headers[hdrs.ETAG] = tag
-        return unchanged
+    answer = unchanged(request, tag)
+    if answer is not None:
+        return answer
     representations = request.app[REPRESENTATIONS]
     body = representations.ready(revision, tag, as_yaml=as_yaml)
     if body is None:

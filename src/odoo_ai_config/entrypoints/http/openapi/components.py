@@ -63,8 +63,8 @@ def parameters() -> JsonObject:
         ),
         _parameter(
             "If-Match",
-            'The `ETag` or the version (`"3"`) that the document must have. It also needs '
-            "`config:read`.",
+            'The `ETag` or the version (`"3"`) that the present content must have. For a document '
+            "it also needs `config:read`.",
             examples=['"3-1f2e3d4c"'],
         ),
         _parameter("Idempotency-Key", idempotency, pattern=_IDEMPOTENCY_KEY),
@@ -90,7 +90,8 @@ def headers() -> JsonObject:
         "X-Request-ID": _header("Also in the log lines of the request.", pattern=_REQUEST_ID),
         "ETag": _header("The entity tag of the content.", pattern=_ETAG),
         "ETagIfReadable": _header(
-            "The entity tag of the current document, for keys with `config:read`.",
+            "The entity tag of the present content, if there is any; of a document, and with a "
+            "412, only for keys with `config:read`.",
             pattern=_ETAG,
             required=False,
         ),

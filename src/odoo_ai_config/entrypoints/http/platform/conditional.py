@@ -1,8 +1,22 @@
 """
-``If-None-Match``: whether the reader already has the representation.
+Conditional requests (RFC 9110, 13): entity tags, and the headers that name them.
 """
 
 from __future__ import annotations
+
+from hashlib import blake2b
+from typing import Final
+
+from aiohttp import hdrs, web
+from attrs import frozen
+
+from odoo_ai_config.entrypoints.http.platform.representations import (
+    JSON_HEADERS,
+    UNCHANGED_HEADERS,
+    json_bytes,
+)
+
+_TAG_BYTES: Final = 12
 
 
 def is_known(if_none_match: str, tag: str) -> bool:
@@ -14,3 +28,86 @@ def is_known(if_none_match: str, tag: str) -> bool:
     if if_none_match.strip() == "*":
         return True
     return any(given.strip().removeprefix("W/") == tag for given in if_none_match.split(","))
+
+
+def unchanged(request: web.Request, tag: str) -> web.Response | None:
+    """
+    The answer to a client that already has the representation *tag*; None for others.
+    """
+    known = request.headers.get(hdrs.IF_NONE_MATCH)
+    return None if known is None or not is_known(known, tag) else not_modified(tag)
+
+
+def not_modified(tag: str) -> web.Response:
+    """
+    The answer that the client's representation is still *tag*.
+    """
+    answer = web.Response(status=304, headers=UNCHANGED_HEADERS)
+    answer.headers[hdrs.ETAG] = tag
+    return answer
+
+
+def shown_tagged(request: web.Request, answer: object) -> web.Response:
+    """
+    A response with *answer* as JSON and a tag of its bytes; a 304 if the client has them.
+
+    The tag depends on nothing that the client does not see.
+    """
+    body = json_bytes(answer)
+    tag = f'"{blake2b(body, digest_size=_TAG_BYTES).hexdigest()}"'
+    response = unchanged(request, tag)
+    if response is None:
+        response = web.Response(body=body, headers=JSON_HEADERS)
+        response.headers[hdrs.ETAG] = tag
+    return response
+
+
+@frozen
+class Precondition:
+    """
+    What a write requires of the present state: ``If-Match`` and ``If-None-Match``.
+
+    A bare number counts as a version (``If-Match: "3"``), for writers that only know that.
+    """
+
+    if_match: str | None
+    if_none_match: str | None
+
+    @classmethod
+    def of(cls, request: web.Request) -> Precondition:
+        """
+        The precondition of *request*.
+        """
+        headers = request.headers
+        return cls(headers.get(hdrs.IF_MATCH), headers.get(hdrs.IF_NONE_MATCH))
+
+    @property
+    def creates(self) -> bool:
+        """
+        Whether there must be nothing yet (``If-None-Match: *``); ``If-Match`` then says no more.
+        """
+        return self.if_none_match is not None and self.if_none_match.strip() == "*"
+
+    @property
+    def needs_present(self) -> bool:
+        """
+        Whether it depends on the tag of the present state.
+        """
+        return self.if_match is not None or (self.if_none_match is not None and not self.creates)
+
+    def is_met(self, tag: str | None, version: int = 0) -> bool:
+        """
+        Whether a write may succeed the state *tag* with this *version*; None for no state.
+        """
+        if self.creates:
+            return tag is None
+        unwanted = self.if_none_match
+        if unwanted is not None and tag is not None and is_known(unwanted, tag):
+            return False
+        if self.if_match is None:
+            return True
+        given = {one.strip() for one in self.if_match.split(",")}
+        return tag is not None and not given.isdisjoint({"*", tag, f'"{version}"'})
+
+
+ANYTHING: Final = Precondition(None, None)

@@ -297,8 +297,8 @@ _ROWS: Final[Mapping[int, tuple[Row[Any], ...]]] = {
     412: (
         Row(
             domain.PreconditionFailedError,
-            "O documento não está na versão informada",
-            "The document is not at the version that was given",
+            "O conteúdo não está na versão informada",
+            "The content is not at the version that was given",
             members=lambda error, _: {"current_version": error.current},
         ),
     ),

@@ -17,6 +17,7 @@ from odoo_ai_config.domain.errors import TenantForbiddenError, TenantNotFoundErr
 from odoo_ai_config.domain.identifiers import TenantId
 from odoo_ai_config.entrypoints.apps import App
 from odoo_ai_config.entrypoints.http.platform.app_keys import SERVICES
+from odoo_ai_config.entrypoints.http.platform.conditional import shown_tagged
 from odoo_ai_config.entrypoints.http.platform.operations import (
     Operation,
     PageSize,
@@ -26,7 +27,6 @@ from odoo_ai_config.entrypoints.http.platform.operations import (
 from odoo_ai_config.entrypoints.http.platform.paths import tenant_of
 from odoo_ai_config.entrypoints.http.platform.representations import (
     channel_shown,
-    shown,
     timestamp,
 )
 from odoo_ai_config.entrypoints.http.platform.schema import TenantIdText
@@ -51,6 +51,7 @@ _LIMIT: Final = PageSize(default=50, most=500)
     "/v1/tenants",
     scope=Scope.CONFIG_READ,
     parameters=(_AFTER, _LIMIT),
+    conditional=True,
     answer=TenantPage,
 )
 async def list_tenants(request: web.Request, caller: ApiKey) -> web.Response:
@@ -59,7 +60,8 @@ async def list_tenants(request: web.Request, caller: ApiKey) -> web.Response:
     """
     read = partial(request.app[SERVICES].list_tenants, caller=caller, after=_AFTER.of(request))
     page, following = await _LIMIT.page(request, read, lambda overview: overview.tenant)
-    return shown(TenantPage(tenants=[_tenant(tenant) for tenant in page], next=following))
+    tenants = [_tenant(tenant) for tenant in page]
+    return shown_tagged(request, TenantPage(tenants=tenants, next=following))
 
 
 @Operation(
@@ -67,6 +69,7 @@ async def list_tenants(request: web.Request, caller: ApiKey) -> web.Response:
     "GET",
     "/v1/tenants/{tenant}",
     scope=Scope.CONFIG_READ,
+    conditional=True,
     answer=Tenant,
     refusals=(TenantForbiddenError, TenantNotFoundError),
 )
@@ -74,9 +77,8 @@ async def read_tenant(request: web.Request, caller: ApiKey) -> web.Response:
     """
     List the documents of a tenant, with their versions.
     """
-    return shown(
-        _tenant(await request.app[SERVICES].list_tenants.one(tenant_of(request), caller=caller))
-    )
+    overview = await request.app[SERVICES].list_tenants.one(tenant_of(request), caller=caller)
+    return shown_tagged(request, _tenant(overview))
 
 
 @Operation(
@@ -84,6 +86,7 @@ async def read_tenant(request: web.Request, caller: ApiKey) -> web.Response:
     "GET",
     "/v1/tenants/{tenant}/channels",
     scope=Scope.CONFIG_READ,
+    conditional=True,
     answer=Channels,
     refusals=(TenantForbiddenError,),
 )
@@ -92,7 +95,7 @@ async def list_channels(request: web.Request, caller: ApiKey) -> web.Response:
     List the Chatwoot channels of a tenant.
     """
     revisions = await request.app[SERVICES].read_mapping.of(tenant_of(request), caller=caller)
-    return shown(Channels(channels=[_channel(revision) for revision in revisions]))
+    return shown_tagged(request, Channels(channels=[_channel(revision) for revision in revisions]))
 
 
 def _channel(revision: MappingRevision) -> Channel:

@@ -475,3 +475,59 @@ async def test_equal_numbers_are_no_change(web: WebHub) -> None:
     await body(await put(web, {"id": 1, "price": 60.0, "stock": [0, 1e3]}))
     told = await body(await put(web, {"id": 1, "price": 60, "stock": [-0.0, 1000]}))
     assert (told["changed"], told["version"]) == (False, 1)
+
+
+async def test_push_names_the_state_that_it_succeeds(web: WebHub) -> None:
+    created = await put(web, SHIRT, If_None_Match="*")
+    tag = created.headers["ETag"]
+    read = await (await web.get(OF_ACME)).json()
+    assert (await web.get(OF_ACME)).headers["ETag"] == tag
+    changed = await put(web, SHIRT, SHOE, If_Match=tag)
+    newer = changed.headers["ETag"]
+    assert (changed.status, newer != tag) == (200, True)
+    unchanged = await put(web, SHIRT, SHOE, If_Match=newer)
+    assert (unchanged.status, unchanged.headers["ETag"]) == (200, newer)
+    removal = {"account_id": "acme", "removed": ["1"]}
+    by_version = await web.patch(PRODUCTS, removal, If_Match='"2"')
+    assert by_version.status == 200
+    assert read["version"] == 1
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH"])
+async def test_push_that_succeeds_another_state_is_a_412(web: WebHub, method: str) -> None:
+    tag = (await put(web, SHIRT)).headers["ETag"]
+    newer = (await put(web, SHIRT, SHOE)).headers["ETag"]
+    before = await (await web.get(OF_ACME)).json()
+    for headers in ({"If-Match": tag}, {"If-Match": '"1"'}, {"If-None-Match": "*"}):
+        sent = {"json": {"items": [SHOE]}, "headers": headers}
+        refused = await web.ask(method, OF_ACME, **sent)
+        assert await problem(refused) == (412, "version_mismatch")
+        assert (await refused.json())["current_version"] == 2
+        assert refused.headers["ETag"] == newer
+        odoo = web.with_key(await web.new_key(Scope.WEBHOOK, tenant="acme"))
+        hidden = await odoo.ask(method, OF_ACME, **sent)
+        assert (hidden.status, "ETag" in hidden.headers) == (412, False)
+    assert await (await web.get(OF_ACME)).json() == before
+
+
+async def test_push_of_a_collection_that_must_exist(web: WebHub) -> None:
+    refused = await put(web, SHIRT, If_Match="*")
+    assert await problem(refused) == (412, "version_mismatch")
+    assert (await refused.json())["current_version"] == 0
+    assert "ETag" not in refused.headers
+    assert web.hub.state.collections == {}
+
+
+async def test_repeated_request_is_not_held_to_its_precondition_again(web: WebHub) -> None:
+    tag = (await put(web, SHIRT)).headers["ETag"]
+    first = await put(web, SHIRT, SHOE, If_Match=tag, Idempotency_Key="k")
+    again = await put(web, SHIRT, SHOE, If_Match=tag, Idempotency_Key="k")
+    assert (again.status, again.headers["Idempotent-Replayed"]) == (200, "true")
+    assert again.headers["ETag"] == first.headers["ETag"]
+
+
+async def test_another_tenants_collection_tells_nothing(web: WebHub) -> None:
+    await put(web, SHIRT)
+    other = web.with_key(await web.new_key(Scope.WEBHOOK, Scope.CONFIG_READ, tenant="other"))
+    refused = await put(other, SHIRT, If_Match='"7"')
+    assert (refused.status, "ETag" in refused.headers) == (403, False)
