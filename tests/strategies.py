@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
 from odoo_ai_config.domain.access import ApiKey, Scope
+from odoo_ai_config.domain.addresses import FIELDS, Address, Feed, RecordKind
 from odoo_ai_config.domain.changes import (
     AuditAction,
     AuditEntry,
@@ -441,6 +442,41 @@ def api_keys(draw: DrawFn) -> ApiKey:
     )
 
 
+def odoo_fields() -> SearchStrategy[str]:
+    return st.from_regex(r"[a-z_][a-z0-9_]{0,63}", fullmatch=True)
+
+
+@st.composite
+def feeds(draw: DrawFn, kinds: SearchStrategy[RecordKind] | None = None) -> Feed:
+    kind = draw(kinds or st.sampled_from(RecordKind))
+    names = odoo_fields() if kind not in FIELDS else st.sampled_from(sorted(FIELDS[kind]))
+    return Feed(
+        draw(tenant_domains()),
+        kind,
+        draw(collection_names()) if kind is RecordKind.COLLECTION else None,
+        draw(st.none() | st.from_regex(r"[a-z_.]{1,128}", fullmatch=True)),
+        draw(st.dictionaries(names, odoo_fields(), max_size=4)),
+    )
+
+
+@st.composite
+def addresses(draw: DrawFn) -> Address:
+    created = draw(instants())
+    later = st.none() | st.just(created + timedelta(days=1))
+    revoked = draw(later)
+    return Address(
+        id=draw(key_ids()),
+        name=draw(printable().filter(bool)),
+        digest=draw(st.binary(min_size=32, max_size=32)),
+        feed=draw(feeds()),
+        created_at=created,
+        created_by=draw(key_ids()),
+        used_at=draw(later),
+        revoked_at=revoked,
+        revoked_by=None if revoked is None else draw(key_ids()),
+    )
+
+
 def notices() -> SearchStrategy[Notice]:
     return st.builds(Notice, slugs(), printable())
 
@@ -622,6 +658,7 @@ def changesets(draw: DrawFn) -> Changeset:
         mapping_revisions(versions=first), max_size=2, unique_by=lambda new: new.mapping.key
     )
     pushed = st.lists(first_changes(), max_size=2, unique_by=lambda new: new.head.key)
+    named = st.lists(addresses(), max_size=2, unique_by=lambda address: address.id)
     callers = st.lists(api_keys(), max_size=2, unique_by=lambda caller: caller.id)
     return Changeset(
         revisions=tuple(draw(written)),
@@ -633,6 +670,7 @@ def changesets(draw: DrawFn) -> Changeset:
         idempotency_record=draw(st.none() | idempotency_records()),
         audit=tuple(draw(st.lists(audit_entries(), max_size=2))),
         api_keys=tuple(draw(callers)),
+        addresses=tuple(draw(named)),
     )
 
 

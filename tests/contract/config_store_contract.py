@@ -89,6 +89,7 @@ class CommitContract(StoreContract):
         )
         assert tuple(await stores.audit.entries()) == changes.audit
         assert tuple(await stores.api_keys.api_keys()) == changes.api_keys
+        assert tuple(await stores.addresses.addresses()) == changes.addresses
 
     async def test_empty_changeset_does_nothing(self, stores: Stores) -> None:
         await stores.config.commit(everything())
@@ -321,6 +322,7 @@ def with_neighbours(culprit: Changeset) -> Changeset:
         idempotency_record=culprit.idempotency_record or around.idempotency_record,
         audit=around.audit,
         api_keys=around.api_keys,
+        addresses=around.addresses,
     )
 
 

@@ -11,6 +11,7 @@ import pytest
 from attrs import fields
 
 from odoo_ai_config.application.errors import StoreFailure, StoreUnavailableError
+from odoo_ai_config.application.ports.address_store import AddressStore
 from odoo_ai_config.application.ports.api_key_store import ApiKeyStore
 from odoo_ai_config.application.ports.audit_log import AuditLog
 from odoo_ai_config.application.ports.channel_directory import ChannelDirectory
@@ -49,6 +50,7 @@ PORTS: dict[str, type] = {
     "collections": CollectionStore,
     "secrets": SecretStore,
     "inbox": MessageInbox,
+    "addresses": AddressStore,
     "api_keys": ApiKeyStore,
     "audit": AuditLog,
 }
@@ -109,6 +111,9 @@ CALLS: dict[str, Callable[[Stores], Awaitable[object]]] = {
     "inbox.page": lambda stores: stores.inbox.page(list(Stage), limit=5),
     "inbox.census": lambda stores: stores.inbox.census(),
     "inbox.prune": lambda stores: stores.inbox.prune(before=AT),
+    "addresses.address": lambda stores: stores.addresses.address("d1"),
+    "addresses.addresses": lambda stores: stores.addresses.addresses(),
+    "addresses.revoked_ids": lambda stores: stores.addresses.revoked_ids(),
     "api_keys.api_key": lambda stores: stores.api_keys.api_key("a1"),
     "api_keys.api_keys": lambda stores: stores.api_keys.api_keys(),
     "audit.entries": lambda stores: stores.audit.entries(),

@@ -4,6 +4,7 @@ Stores in memory, for the contracts and as verified doubles for other tests.
 
 from __future__ import annotations
 
+from odoo_ai_config.adapters.memory.address_store import MemoryAddressStore
 from odoo_ai_config.adapters.memory.api_key_store import MemoryApiKeyStore
 from odoo_ai_config.adapters.memory.audit_log import MemoryAuditLog
 from odoo_ai_config.adapters.memory.channel_directory import MemoryChannelDirectory
@@ -22,6 +23,7 @@ def stores_over(state: MemoryState) -> Stores:
         collections=MemoryCollectionStore(state),
         secrets=MemorySecretStore(state),
         inbox=MemoryMessageInbox(state),
+        addresses=MemoryAddressStore(state),
         api_keys=MemoryApiKeyStore(state),
         audit=MemoryAuditLog(state),
     )

@@ -4,6 +4,7 @@ The stores over one MongoDB database.
 
 from __future__ import annotations
 
+from odoo_ai_config.adapters.mongo.address_store import MongoAddressStore
 from odoo_ai_config.adapters.mongo.api_key_store import MongoApiKeyStore
 from odoo_ai_config.adapters.mongo.audit_log import MongoAuditLog
 from odoo_ai_config.adapters.mongo.channel_directory import MongoChannelDirectory
@@ -22,6 +23,7 @@ def stores_over(database: MongoDatabase) -> Stores:
         collections=MongoCollectionStore(database),
         secrets=MongoSecretStore(database),
         inbox=MongoMessageInbox(database),
+        addresses=MongoAddressStore(database),
         api_keys=MongoApiKeyStore(database),
         audit=MongoAuditLog(database),
     )

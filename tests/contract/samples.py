@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from attrs import evolve
 
 from odoo_ai_config.domain.access import ApiKey, Scope
+from odoo_ai_config.domain.addresses import Address, AddressUse, Feed, RecordKind
 from odoo_ai_config.domain.changes import (
     AuditAction,
     AuditEntry,
@@ -207,6 +208,21 @@ def api_key(id_: str = "a1", day: int = 0, tenant: str | None = None) -> ApiKey:
     )
 
 
+def address(id_: str = "d1", tenant: str = "acme", **fields: str) -> Address:
+    return Address(
+        id=id_,
+        name="Odoo de produção",
+        digest=b"\x00\xff" * 16,
+        feed=Feed(owner(tenant), RecordKind.CREDENTIALS, model="x_client", fields=fields),
+        created_at=AT,
+        created_by="a1",
+    )
+
+
+def address_use(id_: str = "d1", minute: int = 0) -> AddressUse:
+    return AddressUse(id_, AT + minute * MINUTE)
+
+
 def origin(name: str, conversation: str | None = "1", account: str | None = "1") -> Origin:
     """
     The origin of a message with *name* as its delivery and as its id in Chatwoot.
@@ -292,4 +308,5 @@ def everything(tenant: str = "acme", name: str = "d1", account: str = "1") -> Ch
         idempotency_record=request_record(name),
         audit=(audit_entry(tenant=tenant),),
         api_keys=(api_key(f"api-key-of-{tenant}", tenant=tenant),),
+        addresses=(address(f"address-of-{tenant}", tenant),),
     )

@@ -10,6 +10,7 @@ from typing import TypeVar
 from attrs import frozen
 
 from odoo_ai_config.domain.access import ApiKey
+from odoo_ai_config.domain.addresses import Address
 from odoo_ai_config.domain.changes import AuditEntry, Changeset, IdempotencyRecord
 from odoo_ai_config.domain.channels.mapping import MappingRevision
 from odoo_ai_config.domain.collections import CollectionPage, Position
@@ -37,6 +38,7 @@ class Snapshot:
     collections: list[CollectionPage]
     audit: list[AuditEntry]
     api_keys: list[ApiKey]
+    addresses: list[Address]
 
 
 async def snapshot_of(stores: Stores, *changesets: Changeset) -> Snapshot:
@@ -90,6 +92,7 @@ async def snapshot_of(stores: Stores, *changesets: Changeset) -> Snapshot:
         ),
         audit=list(await stores.audit.entries(limit=1000)),
         api_keys=list(await stores.api_keys.api_keys()),
+        addresses=list(await stores.addresses.addresses(limit=1000)),
     )
 
 

@@ -4,6 +4,7 @@ Stores in SQLite, for the contracts and for tests of SQLite's own behaviour.
 
 from __future__ import annotations
 
+from odoo_ai_config.adapters.sqlite.address_store import SqliteAddressStore
 from odoo_ai_config.adapters.sqlite.api_key_store import SqliteApiKeyStore
 from odoo_ai_config.adapters.sqlite.audit_log import SqliteAuditLog
 from odoo_ai_config.adapters.sqlite.channel_directory import SqliteChannelDirectory
@@ -22,6 +23,7 @@ def stores_over(database: SqliteDatabase) -> Stores:
         collections=SqliteCollectionStore(database),
         secrets=SqliteSecretStore(database),
         inbox=SqliteMessageInbox(database),
+        addresses=SqliteAddressStore(database),
         api_keys=SqliteApiKeyStore(database),
         audit=SqliteAuditLog(database),
     )

@@ -11,6 +11,7 @@ from typing import ClassVar
 import pytest
 from attrs import frozen
 
+from odoo_ai_config.application.ports.address_store import AddressStore
 from odoo_ai_config.application.ports.api_key_store import ApiKeyStore
 from odoo_ai_config.application.ports.audit_log import AuditLog
 from odoo_ai_config.application.ports.channel_directory import ChannelDirectory
@@ -27,6 +28,7 @@ class Stores:
     collections: CollectionStore
     secrets: SecretStore
     inbox: MessageInbox
+    addresses: AddressStore
     api_keys: ApiKeyStore
     audit: AuditLog
 

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from odoo_ai_config.adapters.memory.state import MemoryState
+from tests.contract.address_store_contract import AddressStoreContract
 from tests.contract.api_key_store_contract import ApiKeyStoreContract
 from tests.contract.audit_log_contract import AuditLogContract
 from tests.contract.channel_directory_contract import ChannelDirectoryContract
@@ -21,6 +22,7 @@ from tests.contract.mapping_form_contract import MappingFormContract
 from tests.contract.memory_stores import stores_over
 from tests.contract.message_inbox_contract import MessageInboxContract
 from tests.contract.prune_contract import PruneContract
+from tests.contract.records_contract import RecordsContract
 from tests.contract.secret_store_contract import SecretStoreContract
 from tests.contract.stores import Outage, StoreContract, Stores
 
@@ -78,7 +80,13 @@ class TestMemoryCollectionPrecondition(InMemory, CollectionPreconditionContract)
 class TestMemoryCollectionPruning(InMemory, CollectionPruneContract): ...
 
 
+class TestMemoryAddressStore(InMemory, AddressStoreContract): ...
+
+
 class TestMemoryApiKeyStore(InMemory, ApiKeyStoreContract): ...
+
+
+class TestMemoryRecords(InMemory, RecordsContract): ...
 
 
 class TestMemoryAuditLog(InMemory, AuditLogContract): ...

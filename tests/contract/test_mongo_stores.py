@@ -8,6 +8,7 @@ import pytest
 from pymongo import AsyncMongoClient
 
 from odoo_ai_config.adapters.mongo.database import MongoDatabase
+from tests.contract.address_store_contract import AddressStoreContract
 from tests.contract.api_key_store_contract import ApiKeyStoreContract
 from tests.contract.audit_log_contract import AuditLogContract
 from tests.contract.channel_directory_contract import ChannelDirectoryContract
@@ -23,6 +24,7 @@ from tests.contract.mapping_form_contract import MappingFormContract
 from tests.contract.message_inbox_contract import MessageInboxContract
 from tests.contract.mongo_stores import stores_over
 from tests.contract.prune_contract import PruneContract
+from tests.contract.records_contract import RecordsContract
 from tests.contract.secret_store_contract import SecretStoreContract
 from tests.contract.stores import Outage, StoreContract, Stores
 from tests.mongo_server import (
@@ -86,7 +88,13 @@ class TestMongoCollectionPrecondition(InMongo, CollectionPreconditionContract): 
 class TestMongoCollectionPruning(InMongo, CollectionPruneContract): ...
 
 
+class TestMongoAddressStore(InMongo, AddressStoreContract): ...
+
+
 class TestMongoApiKeyStore(InMongo, ApiKeyStoreContract): ...
+
+
+class TestMongoRecords(InMongo, RecordsContract): ...
 
 
 class TestMongoAuditLog(InMongo, AuditLogContract): ...

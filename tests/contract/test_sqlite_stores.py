@@ -8,6 +8,7 @@ import pytest
 
 from odoo_ai_config.adapters.sqlite.database import open_sqlite
 from odoo_ai_config.application.errors import StoreFailure
+from tests.contract.address_store_contract import AddressStoreContract
 from tests.contract.api_key_store_contract import ApiKeyStoreContract
 from tests.contract.audit_log_contract import AuditLogContract
 from tests.contract.channel_directory_contract import ChannelDirectoryContract
@@ -22,6 +23,7 @@ from tests.contract.failure_contract import FailureContract
 from tests.contract.mapping_form_contract import MappingFormContract
 from tests.contract.message_inbox_contract import MessageInboxContract
 from tests.contract.prune_contract import PruneContract
+from tests.contract.records_contract import RecordsContract
 from tests.contract.secret_store_contract import SecretStoreContract
 from tests.contract.sqlite_stores import stores_over
 from tests.contract.stores import Outage, StoreContract, Stores
@@ -84,7 +86,13 @@ class TestSqliteCollectionPrecondition(InSqlite, CollectionPreconditionContract)
 class TestSqliteCollectionPruning(InSqlite, CollectionPruneContract): ...
 
 
+class TestSqliteAddressStore(InSqlite, AddressStoreContract): ...
+
+
 class TestSqliteApiKeyStore(InSqlite, ApiKeyStoreContract): ...
+
+
+class TestSqliteRecords(InSqlite, RecordsContract): ...
 
 
 class TestSqliteAuditLog(InSqlite, AuditLogContract): ...

@@ -4,6 +4,7 @@ API keys: create, revoke, authenticate.
 
 from __future__ import annotations
 
+import enum
 import hmac
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -11,6 +12,7 @@ from typing import Final
 
 from attrs import field, frozen
 
+from odoo_ai_config.application.ports.address_store import AddressStore
 from odoo_ai_config.application.ports.api_key_store import ApiKeyStore
 from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.application.ports.config_store import ConfigStore
@@ -23,33 +25,66 @@ from odoo_ai_config.domain.errors import ApiKeyNotFoundError, InvalidApiKeyError
 from odoo_ai_config.domain.identifiers import TenantId
 
 _ID: Final = re.compile(r"[A-Za-z0-9-]{12}", re.ASCII)
-_FORM: Final = re.compile(rf"oac_({_ID.pattern})_([A-Za-z0-9_-]{{43}})", re.ASCII)
+_FORM: Final = re.compile(rf"([a-z]{{3}})_({_ID.pattern})_([A-Za-z0-9_-]{{43}})", re.ASCII)
 ID_SIZE: Final = 12
 SECRET_BYTES: Final = 32
 
 
-@frozen
-class ApiKeyText:
+class TokenPrefix(enum.Enum):
     """
-    A key as its holder writes it: ``oac_<id>_<secret>``.
+    What a token begins with, so that one of an address is never taken for a key.
     """
 
+    API_KEY = "oac"
+    ADDRESS = "oaa"
+
+
+@frozen
+class TokenText:
+    """
+    A key or the token of an address, as its holder writes it: ``oac_<id>_<secret>``.
+    """
+
+    prefix: TokenPrefix
     id: str
     secret: str = field(repr=False)
 
     @classmethod
-    def parse(cls, text: str) -> ApiKeyText | None:
+    def new(cls, prefix: TokenPrefix, tokens: TokenSource) -> TokenText:
         """
-        Read a key; None if *text* is not one.
+        Make one of random text.
+        """
+        id_ = tokens.token(ID_SIZE).translate(_LETTERS_ONLY)[:ID_SIZE]
+        return cls(prefix, id_, tokens.token(SECRET_BYTES))
+
+    @classmethod
+    def parse(cls, prefix: TokenPrefix, text: str) -> TokenText | None:
+        """
+        Read one; None if *text* is not one that begins with *prefix*.
         """
         match = _FORM.fullmatch(text)
-        return None if match is None else cls(match[1], match[2])
+        if match is None or match[1] != prefix.value:
+            return None
+        return cls(prefix, match[2], match[3])
+
+    @property
+    def digest(self) -> bytes:
+        """
+        What the hub keeps of the secret.
+        """
+        return digest_of(self.secret)
+
+    def proves(self, digest: bytes) -> bool:
+        """
+        Whether its secret is the one with *digest*. The time does not depend on the digest.
+        """
+        return hmac.compare_digest(self.digest, digest)
 
     def reveal(self) -> str:
         """
         The text to hand over, once.
         """
-        return f"oac_{self.id}_{self.secret}"
+        return f"{self.prefix.value}_{self.id}_{self.secret}"
 
 
 def is_key_id(text: str) -> bool:
@@ -88,11 +123,10 @@ class CreateApiKey:
         *hand_over* gets the text before the key is stored. A crash in between leaves a text that
         opens nothing, never a key that nobody holds.
         """
-        key_id = self.tokens.token(ID_SIZE).translate(_LETTERS_ONLY)[:ID_SIZE]
-        text = ApiKeyText(key_id, self.tokens.token(SECRET_BYTES))
+        text = TokenText.new(TokenPrefix.API_KEY, self.tokens)
         now = self.clock.now()
-        key = ApiKey(key_id, name, digest_of(text.secret), scopes, tenant, created_at=now)
-        entry = AuditEntry(now, AuditAction.KEY_CREATED, actor, tenant, key_id)
+        key = ApiKey(text.id, name, text.digest, scopes, tenant, created_at=now)
+        entry = AuditEntry(now, AuditAction.KEY_CREATED, actor, tenant, key.id)
         secret = SecretText(text.reveal())
         if hand_over is not None:
             hand_over(secret)
@@ -103,12 +137,12 @@ class CreateApiKey:
 @frozen
 class NotedRevocations:
     """
-    The list of revoked keys that is kept beside the store.
+    The list of revoked keys and secret addresses that is kept beside the store.
 
     Args:
-        ids: The keys in the list.
-        missing: Keys that are revoked in the store and not in the list.
-        torn: How many entries are damaged: they are no ids of keys.
+        ids: The keys and addresses in the list.
+        missing: Those that are revoked in the store and not in the list.
+        torn: How many entries are damaged: they have not the form of an id.
     """
 
     ids: frozenset[str]
@@ -131,6 +165,7 @@ class RevokeApiKey:
 
     store: ConfigStore
     api_keys: ApiKeyStore
+    addresses: AddressStore
     noted: RevokedKeys
     clock: Clock
 
@@ -167,7 +202,7 @@ class RevokeApiKey:
 
     async def note_all(self) -> None:
         """
-        Add keys to the list that other machines or earlier versions have revoked.
+        Add to the list what other machines or earlier versions have revoked.
 
         Raises:
             StoreUnusableError: The list beside the store cannot be written.
@@ -186,6 +221,7 @@ class RevokeApiKey:
         noted = await self.noted.noted()
         ids = frozenset(filter(is_key_id, noted))
         revoked = {key.id for key in await self.api_keys.api_keys() if key.revoked_at is not None}
+        revoked |= await self.addresses.revoked_ids()
         return NotedRevocations(ids, frozenset(revoked - noted), len(noted - ids))
 
     async def _revoked(self, key: ApiKey, actor: str) -> ApiKey:
@@ -230,21 +266,21 @@ class Authenticate:
         found = self._read(presented)
         return found if isinstance(found, ApiKey) else _vouched(found, keys.get(found.id))
 
-    def _read(self, presented: str | None) -> ApiKey | ApiKeyText:
+    def _read(self, presented: str | None) -> ApiKey | TokenText:
         if not presented:
             raise InvalidApiKeyError
         if self.configured is not None and hmac.compare_digest(
             digest_of(presented), self.configured.digest
         ):
             return self.configured
-        text = ApiKeyText.parse(presented)
+        text = TokenText.parse(TokenPrefix.API_KEY, presented)
         if text is None:
             raise InvalidApiKeyError
         return text
 
 
-def _vouched(text: ApiKeyText, key: ApiKey | None) -> ApiKey:
-    if key is None or not hmac.compare_digest(digest_of(text.secret), key.digest):
+def _vouched(text: TokenText, key: ApiKey | None) -> ApiKey:
+    if key is None or not text.proves(key.digest):
         raise InvalidApiKeyError
     if key.revoked_at is not None:
         raise InvalidApiKeyError

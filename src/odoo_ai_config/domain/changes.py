@@ -12,6 +12,7 @@ from typing import Final
 from attrs import field, frozen
 
 from odoo_ai_config.domain.access import ApiKey
+from odoo_ai_config.domain.addresses import Address, AddressUse
 from odoo_ai_config.domain.channels.mapping import (
     ChannelClaim,
     ChannelMapping,
@@ -78,6 +79,8 @@ class AuditAction(enum.Enum):
     NUMBER_SHARED = "number_shared"
     KEY_CREATED = "key_created"
     KEY_REVOKED = "key_revoked"
+    ADDRESS_CREATED = "address_created"
+    ADDRESS_REVOKED = "address_revoked"
     MASTER_KEY_ROTATED = "master_key_rotated"
     TENANT_KEY_ROTATED = "tenant_key_rotated"
     STORED_SECRETS_SEALED = "stored_secrets_sealed"
@@ -169,6 +172,8 @@ class Changeset:
         messages: New ones (revision 1) and new states of others. A new message was received
             before if a stored one has its delivery, or its account, message id and event.
         api_keys: Keys to add, or the revoked forms of stored ones.
+        addresses: Likewise for secret addresses.
+        address_uses: Uses of stored addresses. The latest counts; unknown addresses do not.
     """
 
     revisions: tuple[Revision, ...] = ()
@@ -182,6 +187,8 @@ class Changeset:
     idempotency_record: IdempotencyRecord | None = None
     audit: tuple[AuditEntry, ...] = ()
     api_keys: tuple[ApiKey, ...] = ()
+    addresses: tuple[Address, ...] = ()
+    address_uses: tuple[AddressUse, ...] = ()
 
     @property
     def empty(self) -> bool:

@@ -179,6 +179,12 @@ class ApiKeyNotFoundError(DomainError):
     """
 
 
+class AddressNotFoundError(DomainError):
+    """
+    The secret address does not exist or is revoked.
+    """
+
+
 class TenantForbiddenError(DomainError):
     """
     The API key is bound to another tenant.

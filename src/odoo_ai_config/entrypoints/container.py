@@ -28,6 +28,7 @@ from odoo_ai_config.adapters.crypto.secret_vault import AesGcmSecretVault
 from odoo_ai_config.adapters.instrumented import Observe, instrumented
 from odoo_ai_config.adapters.memory.revoked_keys import MemoryRevokedKeys
 from odoo_ai_config.adapters.outbound.sessions import HttpSessions
+from odoo_ai_config.adapters.sqlite.address_store import SqliteAddressStore
 from odoo_ai_config.adapters.sqlite.api_key_store import SqliteApiKeyStore
 from odoo_ai_config.adapters.sqlite.audit_log import SqliteAuditLog
 from odoo_ai_config.adapters.sqlite.channel_directory import SqliteChannelDirectory
@@ -41,6 +42,7 @@ from odoo_ai_config.adapters.system.clock import SystemClock
 from odoo_ai_config.adapters.system.revoked_keys import RevokedKeysFile
 from odoo_ai_config.adapters.system.token_source import SystemTokenSource
 from odoo_ai_config.adapters.yaml.yaml_codec import RuamelYamlCodec
+from odoo_ai_config.application.ports.address_store import AddressStore
 from odoo_ai_config.application.ports.api_key_store import ApiKeyStore
 from odoo_ai_config.application.ports.audit_log import AuditLog
 from odoo_ai_config.application.ports.channel_directory import ChannelDirectory
@@ -83,6 +85,7 @@ class Stores:
     secrets: SecretStore
     collections: CollectionStore
     inbox: MessageInbox
+    addresses: AddressStore
     api_keys: ApiKeyStore
     audit: AuditLog
     ensure_ready: Callable[[], Awaitable[None]]
@@ -106,6 +109,7 @@ def open_stores(location: StoreLocation, read_only: bool) -> Iterator[Stores]:  
                 SqliteSecretStore(sqlite),
                 SqliteCollectionStore(sqlite),
                 SqliteMessageInbox(sqlite),
+                SqliteAddressStore(sqlite),
                 SqliteApiKeyStore(sqlite),
                 SqliteAuditLog(sqlite),
                 documents.check,
@@ -121,6 +125,7 @@ def open_stores(location: StoreLocation, read_only: bool) -> Iterator[Stores]:  
 
 def _memory_stores() -> Stores:
     # Only trials need it.
+    from odoo_ai_config.adapters.memory.address_store import MemoryAddressStore
     from odoo_ai_config.adapters.memory.api_key_store import MemoryApiKeyStore
     from odoo_ai_config.adapters.memory.audit_log import MemoryAuditLog
     from odoo_ai_config.adapters.memory.channel_directory import MemoryChannelDirectory
@@ -138,6 +143,7 @@ def _memory_stores() -> Stores:
         MemorySecretStore(state),
         MemoryCollectionStore(state),
         MemoryMessageInbox(state),
+        MemoryAddressStore(state),
         MemoryApiKeyStore(state),
         MemoryAuditLog(state),
         memory.check,
@@ -148,6 +154,7 @@ def _memory_stores() -> Stores:
 @contextmanager
 def _open_mongo(url: SecretText, *, read_only: bool) -> Iterator[Stores]:
     # The driver takes a fifth of a second and 20 MB, which a hub on SQLite does not need.
+    from odoo_ai_config.adapters.mongo.address_store import MongoAddressStore
     from odoo_ai_config.adapters.mongo.api_key_store import MongoApiKeyStore
     from odoo_ai_config.adapters.mongo.audit_log import MongoAuditLog
     from odoo_ai_config.adapters.mongo.channel_directory import MongoChannelDirectory
@@ -164,6 +171,7 @@ def _open_mongo(url: SecretText, *, read_only: bool) -> Iterator[Stores]:
             MongoSecretStore(mongo),
             MongoCollectionStore(mongo),
             MongoMessageInbox(mongo),
+            MongoAddressStore(mongo),
             MongoApiKeyStore(mongo),
             MongoAuditLog(mongo),
             mongo.require_transactions if read_only else mongo.ensure_ready,
@@ -303,6 +311,7 @@ class Container(containers.DeclarativeContainer):
         secrets=stores.provided.secrets,
         collections=stores.provided.collections,
         inbox=inbox,
+        addresses=stores.provided.addresses,
         api_keys=stores.provided.api_keys,
         audit=stores.provided.audit,
         revoked_keys=revoked_keys,

@@ -20,6 +20,7 @@ from odoo_ai_config.application.off_loop import cost_of, run_off_loop
 from odoo_ai_config.application.ports.crew_registry import CrewFunction
 from odoo_ai_config.application.reconciliation import Reconciliation
 from odoo_ai_config.domain.access import ApiKey
+from odoo_ai_config.domain.addresses import Address, Feed, RecordKind
 from odoo_ai_config.domain.channels.mapping import (
     DEFAULT_SEQUENCE,
     ChannelKey,
@@ -279,6 +280,54 @@ class Hub:
         key = CollectionKey(TenantId(tenant), CollectionName.from_text(name))
         return CollectionHandle(self.services, self.caller, key)
 
+    async def create_address(
+        self,
+        *,
+        name: str,
+        tenant: str,
+        kind: str,
+        domain: str = "default",
+        collection: str | None = None,
+        model: str | None = None,
+        fields: Mapping[str, str] | None = None,
+    ) -> tuple[Address, SecretText]:
+        """
+        Make a secret address for an automation rule of Odoo, and its token, shown only now.
+
+        Odoo posts to ``/odoo-webhook/<token>``. *kind* is ``credentials``, ``mapping``,
+        ``metadata`` or ``collection``, and *fields* are fields of Odoo by the field that they
+        fill.
+        """
+        feed = Feed(
+            _owner(tenant, domain),
+            _record_kind(kind),
+            None if collection is None else CollectionName.from_text(collection),
+            model,
+            fields or {},
+        )
+        return await self.services.create_address(feed, name=name, caller=self.caller)
+
+    async def addresses(
+        self, tenant: str | None = None, *, after: str | None = None, limit: int = 100
+    ) -> Sequence[Address]:
+        """
+        Secret addresses by id, following *after*: all, or those of *tenant*.
+        """
+        of = None if tenant is None else TenantId(tenant)
+        return await self.services.list_addresses(
+            caller=self.caller, tenant=of, after=after, limit=limit
+        )
+
+    async def revoke_address(self, address_id: str) -> Address:
+        """
+        Revoke a secret address, forever and at once.
+
+        Raises:
+            AddressNotFoundError: There is no such address.
+            StoreUnusableError: It is revoked, but the list beside the store cannot be written.
+        """
+        return await self.services.revoke_address(address_id, caller=self.caller)
+
     async def credential(self, tenant: str, domain: str, ref: str) -> SecretText:
         """
         Open a sealed value; the audit trail records the read.
@@ -411,6 +460,13 @@ def _stage(name: str) -> Stage:
         return Stage(name)
     except ValueError:
         raise InvalidValueError("stage", "stage") from None
+
+
+def _record_kind(name: str) -> RecordKind:
+    try:
+        return RecordKind(name)
+    except ValueError:
+        raise InvalidValueError("kind", "address_kind") from None
 
 
 def _owner(tenant: str, domain: str) -> TenantArea:

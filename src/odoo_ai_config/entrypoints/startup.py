@@ -96,6 +96,8 @@ async def set_up(
     """
     for key in await services.revoke_api_key.again(actor=_STARTUP.id):
         _log.warning("key_revoked_again", key=key.id)
+    for address in await services.revoke_address.again(caller=_STARTUP):
+        _log.warning("address_revoked_again", address=address.id)
     revocations = await services.revoke_api_key.noted_so_far() if restored else None
     try:
         await services.revoke_api_key.note_all()

@@ -10,6 +10,12 @@ from datetime import timedelta
 
 from attrs import field, frozen
 
+from odoo_ai_config.application.addresses import (
+    CreateAddress,
+    ListAddresses,
+    OpenAddress,
+    RevokeAddress,
+)
 from odoo_ai_config.application.audit import ReadAuditTrail
 from odoo_ai_config.application.channels.mapping import ReadMapping, SyncMapping, WriteMapping
 from odoo_ai_config.application.channels.routing import ResolveRoute
@@ -44,6 +50,7 @@ from odoo_ai_config.application.messages.reading import ListMessages, ReadMessag
 from odoo_ai_config.application.messages.replay import DiscardMessage, HoldMessages, ReplayMessages
 from odoo_ai_config.application.messages.reply_sender import ReplySender
 from odoo_ai_config.application.messages.texts import MessageTexts
+from odoo_ai_config.application.ports.address_store import AddressStore
 from odoo_ai_config.application.ports.api_key_store import ApiKeyStore
 from odoo_ai_config.application.ports.audit_log import AuditLog
 from odoo_ai_config.application.ports.channel_directory import ChannelDirectory
@@ -81,6 +88,7 @@ class Ports:
     secrets: SecretStore
     collections: CollectionStore
     inbox: MessageInbox
+    addresses: AddressStore
     api_keys: ApiKeyStore
     audit: AuditLog
     revoked_keys: RevokedKeys
@@ -129,14 +137,17 @@ class Services:
     authenticate: Authenticate
     check_key_ring: CheckKeyRing
     compare_revisions: CompareRevisions
+    create_address: CreateAddress
     create_api_key: CreateApiKey
     delete_document: DeleteDocument
     deliver_message: DeliverMessage
     discard_message: DiscardMessage
     hold_messages: HoldMessages
+    list_addresses: ListAddresses
     list_documents: ListDocuments
     list_messages: ListMessages
     list_tenants: ListTenants
+    open_address: OpenAddress
     patch_document: PatchDocument
     prune_history: PruneHistory
     prune_messages: PruneMessages
@@ -152,6 +163,7 @@ class Services:
     replay_messages: ReplayMessages
     resolve_route: ResolveRoute
     reveal_credential: RevealCredential
+    revoke_address: RevokeAddress
     revoke_api_key: RevokeApiKey
     roll_back_document: RollBackDocument
     rotate_master_key: RotateMasterKey
@@ -187,6 +199,7 @@ def build_services(ports: Ports, policies: Policies) -> Services:
         authenticate=Authenticate(ports.api_keys, policies.configured_key),
         check_key_ring=CheckKeyRing(secrets, vault),
         compare_revisions=CompareRevisions(store, ports.yaml),
+        create_address=CreateAddress(store, ports.tokens, clock),
         create_api_key=CreateApiKey(store, ports.tokens, clock),
         delete_document=DeleteDocument(store, clock),
         deliver_message=DeliverMessage(
@@ -201,9 +214,11 @@ def build_services(ports: Ports, policies: Policies) -> Services:
         ),
         discard_message=DiscardMessage(store, inbox, clock),
         hold_messages=HoldMessages(store, inbox, clock),
+        list_addresses=ListAddresses(ports.addresses),
         list_documents=ListDocuments(store),
         list_messages=ListMessages(inbox),
         list_tenants=ListTenants(store),
+        open_address=OpenAddress(store, ports.addresses, clock),
         patch_document=PatchDocument(store, credentials, clock),
         prune_history=PruneHistory(store, clock, policies.retention),
         prune_messages=PruneMessages(inbox, clock, policies.messages_kept),
@@ -221,7 +236,10 @@ def build_services(ports: Ports, policies: Policies) -> Services:
         replay_messages=ReplayMessages(store, inbox, channels, texts, clock, work_signal),
         resolve_route=ResolveRoute(channels),
         reveal_credential=RevealCredential(store, sealer, clock),
-        revoke_api_key=RevokeApiKey(store, ports.api_keys, ports.revoked_keys, clock),
+        revoke_address=RevokeAddress(store, ports.addresses, ports.revoked_keys, clock),
+        revoke_api_key=RevokeApiKey(
+            store, ports.api_keys, ports.addresses, ports.revoked_keys, clock
+        ),
         roll_back_document=RollBackDocument(store, credentials, clock),
         rotate_master_key=RotateMasterKey(secrets, vault, store, clock),
         rotate_tenant_key=RotateTenantKey(secrets, vault, store, clock),

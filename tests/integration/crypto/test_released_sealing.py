@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from odoo_ai_config.adapters.crypto.key_ring import KeyRing, MasterKey
 from odoo_ai_config.adapters.crypto.key_ring_file import KeyRingSetting
 from odoo_ai_config.adapters.crypto.secret_vault import AesGcmSecretVault
-from odoo_ai_config.application.keys import ApiKeyText
+from odoo_ai_config.application.keys import TokenPrefix, TokenText
 from odoo_ai_config.domain.credentials.secrets import (
     Fingerprint,
     SealContext,
@@ -81,7 +81,7 @@ def test_value_is_recognised_by_its_fingerprint(
 
 
 def test_api_key_has_the_digest_that_was_kept() -> None:
-    text = ApiKeyText.parse(RELEASED["api_key"]["text"])
+    text = TokenText.parse(TokenPrefix.API_KEY, RELEASED["api_key"]["text"])
     assert text is not None
     assert digest_of(text.secret).hex() == RELEASED["api_key"]["digest"]
 

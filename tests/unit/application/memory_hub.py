@@ -9,6 +9,7 @@ from datetime import timedelta
 from attrs import asdict, frozen
 
 from odoo_ai_config.adapters.crews.crew_client import EchoCrewClient, InProcessCrewClient
+from odoo_ai_config.adapters.memory.address_store import MemoryAddressStore
 from odoo_ai_config.adapters.memory.api_key_store import MemoryApiKeyStore
 from odoo_ai_config.adapters.memory.audit_log import MemoryAuditLog
 from odoo_ai_config.adapters.memory.channel_directory import MemoryChannelDirectory
@@ -89,6 +90,7 @@ class MemoryHub(Services):
             secrets=MemorySecretStore(state),
             collections=MemoryCollectionStore(state),
             inbox=MemoryMessageInbox(state),
+            addresses=MemoryAddressStore(state),
             api_keys=api_keys or MemoryApiKeyStore(state),
             audit=MemoryAuditLog(state),
             revoked_keys=revoked_keys,

@@ -7,7 +7,7 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
-from odoo_ai_config.application.keys import ApiKeyText, NotedRevocations
+from odoo_ai_config.application.keys import NotedRevocations, TokenPrefix, TokenText
 from odoo_ai_config.application.ports.token_source import TokenSource
 from odoo_ai_config.domain.access import ALL_SCOPES, ApiKey, Scope
 from odoo_ai_config.domain.changes import AuditAction
@@ -111,7 +111,7 @@ async def test_keys_at_hand_are_enough_to_tell_who_calls(hub: MemoryHub) -> None
 
 
 def test_key_text_is_not_shown_by_its_repr() -> None:
-    text = ApiKeyText.parse("oac_" + "a" * 12 + "_" + "s" * 43)
+    text = TokenText.parse(TokenPrefix.API_KEY, "oac_" + "a" * 12 + "_" + "s" * 43)
 
     assert text is not None
     assert "sss" not in repr(text)

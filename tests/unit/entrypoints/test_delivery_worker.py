@@ -10,6 +10,7 @@ import structlog
 from attrs import define, evolve, field
 from structlog.contextvars import clear_contextvars
 
+from odoo_ai_config.adapters.memory.address_store import MemoryAddressStore
 from odoo_ai_config.adapters.memory.api_key_store import MemoryApiKeyStore
 from odoo_ai_config.adapters.memory.audit_log import MemoryAuditLog
 from odoo_ai_config.adapters.memory.channel_directory import MemoryChannelDirectory
@@ -134,6 +135,7 @@ async def world() -> AsyncIterator[World]:
         secrets=MemorySecretStore(state),
         inbox=MemoryMessageInbox(state),
         collections=MemoryCollectionStore(state),
+        addresses=MemoryAddressStore(state),
         api_keys=MemoryApiKeyStore(state),
         audit=MemoryAuditLog(state),
         ensure_ready=config.check,

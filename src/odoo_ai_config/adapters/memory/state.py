@@ -17,6 +17,7 @@ from odoo_ai_config.application.errors import (
     TenantKeyChangedError,
 )
 from odoo_ai_config.domain.access import ApiKey
+from odoo_ai_config.domain.addresses import Address
 from odoo_ai_config.domain.changes import (
     AuditEntry,
     AuditId,
@@ -98,6 +99,7 @@ class MemoryState:
     idempotency_records: dict[IdempotencyKey, IdempotencyRecord] = field(factory=dict)
     audit: list[AuditEntry] = field(factory=list)
     api_keys: dict[str, ApiKey] = field(factory=dict)
+    addresses: dict[str, Address] = field(factory=dict)
 
     def require_presence(self) -> None:
         """
@@ -147,6 +149,11 @@ class MemoryState:
         for entry in changeset.audit:
             self.audit.append(evolve(entry, id=AuditId(str(len(self.audit)))))
         self.api_keys |= {key.id: key for key in changeset.api_keys}
+        self.addresses |= {address.id: address for address in changeset.addresses}
+        for use in changeset.address_uses:
+            used = self.addresses.get(use.id)
+            if used is not None and (used.used_at is None or used.used_at < use.at):
+                self.addresses[use.id] = evolve(used, used_at=use.at)
 
     def _check(self, changeset: Changeset) -> None:
         record = changeset.idempotency_record

@@ -21,6 +21,7 @@ from odoo_ai_config.adapters.mongo.records import (
     item_record,
     mapping_record,
     secret_record,
+    to_instant,
     to_record,
     tombstone_record,
 )
@@ -166,6 +167,15 @@ def _bulk_writes(
         "api_keys",
         [ReplaceOne({"_id": key.id}, to_record(key), upsert=True) for key in changeset.api_keys],
     )
+    yield BulkWrite("addresses", list(_address_writes(changeset)))
+
+
+def _address_writes(changeset: Changeset) -> Iterator[Write]:
+    for address in changeset.addresses:
+        yield ReplaceOne({"_id": address.id}, to_record(address), upsert=True)
+    for use in changeset.address_uses:
+        # Nothing is less than a number.
+        yield UpdateOne({"_id": use.id}, {"$max": {"used_at": to_instant(use.at)}})
 
 
 def _succeeding(record: Record) -> Write:

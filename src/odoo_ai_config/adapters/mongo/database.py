@@ -115,6 +115,12 @@ _INDEXES: Final[Mapping[str, Sequence[IndexModel]]] = {
         IndexModel(["holder.tenant", "stage", ("arrival", DESCENDING)], name="of_tenant"),
         IndexModel(["stage", "updated_at"], name="finished"),
     ],
+    "addresses": [
+        IndexModel(["tenant", "_id"], name="of_tenant"),
+        IndexModel(
+            ["revoked_at"], name="revoked", partialFilterExpression={"revoked_at": {"$gt": 0}}
+        ),
+    ],
     "api_keys": [IndexModel(["created_at", "_id"], name="oldest")],
 }
 _COLLECTIONS: Final = (*_INDEXES, "conversations", "key_uses", "channel_claims", "checks")

@@ -18,6 +18,7 @@ from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, overrid
 
 from odoo_ai_config.adapters.mongo.database import Collection, Cursor, Record, Session
 from odoo_ai_config.domain.access import ApiKey
+from odoo_ai_config.domain.addresses import Address, Feed
 from odoo_ai_config.domain.changes import AuditEntry, AuditId, Claim, IdempotencyRecord
 from odoo_ai_config.domain.channels.mapping import ChannelMapping, MappingRevision, SpecialNumber
 from odoo_ai_config.domain.channels.phone import PhoneNumber
@@ -226,6 +227,8 @@ _describe(
     id=override(rename="_id"),
     scopes=override(unstruct_hook=lambda scopes: sorted(scope.value for scope in scopes)),
 )
+_describe(Feed, flat=("owner",), fields=_entries("source"))
+_describe(Address, flat=("feed",), id=override(rename="_id"))
 _write_origin = make_dict_unstructure_fn(Origin, _RECORDS, proof=override(omit=True))
 _read_origin = make_dict_structure_fn(Origin, _RECORDS)
 

@@ -20,14 +20,16 @@ from odoo_ai_config.adapters.sqlite.item_rows import prepared_items
 from odoo_ai_config.adapters.sqlite.live_routing import changed_since
 from odoo_ai_config.adapters.sqlite.lookups import (
     find_active_key,
+    find_address,
     find_api_key,
     find_collection,
     find_mapping,
     find_revision,
 )
 from odoo_ai_config.adapters.sqlite.message_rows import message_row, write_message
-from odoo_ai_config.adapters.sqlite.row_layout import Row, RowLayout
+from odoo_ai_config.adapters.sqlite.row_layout import Row, RowLayout, microseconds
 from odoo_ai_config.adapters.sqlite.rows import (
+    ADDRESSES,
     API_KEYS,
     AUDIT,
     COLLECTIONS,
@@ -92,6 +94,10 @@ _INSERT_AUDIT: Final = f"INSERT INTO audit ({AUDIT.columns}) VALUES ({AUDIT.plac
 _PUT_API_KEY: Final = (
     f"INSERT OR REPLACE INTO api_keys ({API_KEYS.columns}) VALUES ({API_KEYS.places})"
 )
+_PUT_ADDRESS: Final = (
+    f"INSERT OR REPLACE INTO addresses ({ADDRESSES.columns}) VALUES ({ADDRESSES.places})"
+)
+_USE_ADDRESS: Final = "UPDATE addresses SET used_at = max(coalesce(used_at, ?1), ?1) WHERE id = ?2"
 
 
 class PreparedChangeset:
@@ -149,6 +155,7 @@ class PreparedChangeset:
         self._insert(_PUT_API_KEY, API_KEYS, changeset.api_keys)
         for api_key in changeset.api_keys:
             self._updates[find_api_key, api_key.id] = api_key
+        self._add_addresses(changeset)
 
     def write(self, transaction: Transaction) -> None:
         """
@@ -161,6 +168,16 @@ class PreparedChangeset:
         transaction.changes.extend(self._changes)
         transaction.mappings.extend(self._mappings)
         transaction.updates.update(self._updates)
+
+    def _add_addresses(self, changeset: Changeset) -> None:
+        self._insert(_PUT_ADDRESS, ADDRESSES, changeset.addresses)
+        for address in changeset.addresses:
+            self._updates[find_address, address.id] = address
+        uses: list[Row] = [(microseconds(use.at), use.id) for use in changeset.address_uses]
+        if uses:
+            self._writes.append(partial(_insert, _USE_ADDRESS, uses))
+            # The stored time may be later.
+            self._updates |= {(find_address, id_): UNKNOWN_ROW for _, id_ in uses}
 
     def _require(self, statement: str, row: Row, refusal: type[Exception]) -> None:
         self._writes.append(partial(_require, statement, row, refusal))

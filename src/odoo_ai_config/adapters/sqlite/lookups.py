@@ -1,8 +1,8 @@
 """
 The rows that are looked up by their keys, for which `RowCache` spares a reading.
 
-They are what every request needs: documents, channels, API keys, sealing keys and the heads of
-collections.
+They are what every request needs: documents, channels, API keys, secret addresses, sealing keys
+and the heads of collections.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import sqlite3
 from typing import Final
 
 from odoo_ai_config.adapters.sqlite.rows import (
+    ADDRESSES,
     API_KEYS,
     COLLECTION_KEYS,
     COLLECTIONS,
@@ -23,6 +24,7 @@ from odoo_ai_config.adapters.sqlite.rows import (
     optional,
 )
 from odoo_ai_config.domain.access import ApiKey
+from odoo_ai_config.domain.addresses import Address
 from odoo_ai_config.domain.channels.mapping import ChannelKey, MappingRevision
 from odoo_ai_config.domain.collections import CollectionHead, CollectionKey
 from odoo_ai_config.domain.credentials.secrets import TenantKey
@@ -35,6 +37,7 @@ _REVISION: Final = (
 )
 _MAPPING: Final = f"SELECT {MAPPING_COLUMNS} FROM mappings WHERE key = ?"
 _API_KEY: Final = f"SELECT {API_KEYS.columns} FROM api_keys WHERE id = ?"
+_ADDRESS: Final = f"SELECT {ADDRESSES.columns} FROM addresses WHERE id = ?"
 _ACTIVE_KEY: Final = (
     f"SELECT {TENANT_KEYS.columns} FROM tenant_keys WHERE tenant = ? ORDER BY id DESC LIMIT 1"
 )
@@ -52,6 +55,10 @@ def find_mapping(connection: sqlite3.Connection, key: ChannelKey) -> MappingRevi
 
 def find_api_key(connection: sqlite3.Connection, key_id: str) -> ApiKey | None:
     return optional(API_KEYS.of, connection.execute(_API_KEY, (key_id,)).fetchone())
+
+
+def find_address(connection: sqlite3.Connection, address_id: str) -> Address | None:
+    return optional(ADDRESSES.of, connection.execute(_ADDRESS, (address_id,)).fetchone())
 
 
 def find_active_key(connection: sqlite3.Connection, tenant: TenantId) -> TenantKey | None:

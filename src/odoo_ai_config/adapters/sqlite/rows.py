@@ -5,7 +5,7 @@ Domain objects as rows, and rows as domain objects.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Final, TypeVar
 
@@ -13,6 +13,7 @@ from attrs import astuple
 
 from odoo_ai_config.adapters.sqlite.row_layout import Row, RowLayout, microseconds, time_of
 from odoo_ai_config.domain.access import ApiKey, Scope
+from odoo_ai_config.domain.addresses import Address
 from odoo_ai_config.domain.changes import AuditEntry, AuditId, IdempotencyRecord
 from odoo_ai_config.domain.channels.mapping import (
     ChannelKey,
@@ -192,4 +193,10 @@ API_KEYS: Final = RowLayout(
             lambda stored: frozenset(map(Scope, stored.split())),
         )
     },
+)
+ADDRESSES: Final = RowLayout(
+    Address,
+    "id, name, digest, tenant, domain, kind, collection, model, fields, "
+    "created_at, created_by, used_at, revoked_at, revoked_by",
+    {Mapping[str, str]: (json.dumps, json.loads)},
 )

@@ -276,8 +276,37 @@ SELECT collection, pushed_items.id, version, removed_at, digest, text
 FROM pushes JOIN pushed_items ON push = pushes.id;
 """
 
+_ADDRESSES: Final = """
+CREATE TABLE addresses (
+    id TEXT PRIMARY KEY,
+    name TEXT NOT NULL,
+    digest BLOB NOT NULL,
+    tenant TEXT NOT NULL,
+    domain TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    collection TEXT,
+    model TEXT,
+    fields TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    created_by TEXT NOT NULL,
+    used_at INTEGER,
+    revoked_at INTEGER,
+    revoked_by TEXT
+) STRICT, WITHOUT ROWID;
+CREATE INDEX addresses_by_tenant ON addresses (tenant, id);
+CREATE INDEX revoked_addresses ON addresses (id) WHERE revoked_at IS NOT NULL;
+"""
+
 # Item n leads from version n to version n + 1. Never change one that was released.
-_MIGRATIONS: Final = (_FIRST, _COLLECTIONS, _MESSAGES, _CLAIMS, _SECRETS_BY_TIME, _PUSHES)
+_MIGRATIONS: Final = (
+    _FIRST,
+    _COLLECTIONS,
+    _MESSAGES,
+    _CLAIMS,
+    _SECRETS_BY_TIME,
+    _PUSHES,
+    _ADDRESSES,
+)
 
 # In one statement, so that a migration by another process does not come in between.
 _STATE: Final = (

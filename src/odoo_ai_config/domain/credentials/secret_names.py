@@ -66,7 +66,7 @@ _TOKEN: Final = re.compile(
     r"\s*(?:(?:Bearer|Basic)\s+[\w.+/=~-]{16}"
     r"|-----BEGIN [A-Z ]{0,32}PRIVATE KEY"
     r"|eyJ[\w-]{8,}\.eyJ[\w-]{8,}\."
-    r"|(?:sk|rk|pk_live)[-_][\w-]{16}|whsec_[\w+/=]{16}|oac_[\w-]{16}|hf_\w{16}|glpat-[\w-]{16}"
+    r"|(?:sk|rk|pk_live)[-_][\w-]{16}|whsec_[\w+/=]{16}|oa[ac]_[\w-]{16}|hf_\w{16}|glpat-[\w-]{16}"
     r"|gh[oprsu]_\w{16}|github_pat_\w{16}|xox[abeprs]-[\w-]{8}|AIza[\w-]{24}|ya29\.[\w-]{16}"
     r"|SG\.[\w-]{16}|EAA\w{24}|APP_USR-[\w-]{8}|A[KS]IA[A-Z0-9]{16}\b)",
     re.ASCII,

@@ -23,6 +23,7 @@ _HERE: Final = "odoo_ai_config.entrypoints.cli"
 # start pays for the others.
 _COMMANDS: Final = {
     "keys": "commands.keys",
+    "addresses": "commands.addresses",
     "keyring": "commands.keyring",
     "chatwoot": "commands.chatwoot",
     "messages": "commands.messages",

@@ -15,6 +15,8 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from odoo_ai_config.entrypoints.apps import App
+from odoo_ai_config.entrypoints.http.addresses.handlers import ROUTES as ADDRESSES
+from odoo_ai_config.entrypoints.http.addresses.records import RECORDS
 from odoo_ai_config.entrypoints.http.audit.handlers import ROUTES as AUDIT
 from odoo_ai_config.entrypoints.http.channels.handlers import ROUTES as CHANNELS
 from odoo_ai_config.entrypoints.http.channels.routing import ROUTES as ROUTING
@@ -72,6 +74,8 @@ GROUPS: Final = (
     MESSAGES,
     ANSWERS,
     AUDIT,
+    ADDRESSES,
+    RECORDS,
 )
 
 

@@ -4,9 +4,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, TypeVar
 
 from aiohttp import web
 from msgspec import UNSET
@@ -56,8 +56,10 @@ from odoo_ai_config.entrypoints.http.platform.representations import shown, time
 from odoo_ai_config.entrypoints.http.platform.texts import EVENT_DONE, Language, preferred_language
 from odoo_ai_config.entrypoints.wiring import Services
 
-_Event: TypeAlias = CredentialsSync | CompanyMetadataSync | ChannelMapping
-_READERS: Final[Mapping[WriteKind, Callable[[JsonObject], _Event]]] = {
+T = TypeVar("T")
+
+Event: TypeAlias = CredentialsSync | CompanyMetadataSync | ChannelMapping
+_READERS: Final[Mapping[WriteKind, Callable[[JsonObject], Event]]] = {
     WriteKind.CREDENTIALS: credentials_sync,
     WriteKind.METADATA: company_metadata_sync,
     WriteKind.MAPPING: partial(channel_mapping, deleted=False),
@@ -109,22 +111,54 @@ async def receive_misaddressed(request: web.Request, raw: bytes) -> web.StreamRe
     """
     bind_contextvars(area=ROUTES.area)
 
-    async def receive(request: web.Request, caller: ApiKey) -> web.Response:
+    async def receive_raw(request: web.Request, caller: ApiKey) -> web.Response:
         return await _received(request, caller, raw)
 
-    return await keyed(receive, app=request.app)(request)
+    return await keyed(receive_raw, app=request.app)(request)
 
 
-async def _received(request: web.Request, caller: ApiKey, read: bytes | None) -> web.Response:
-    app, raw, outcome = request.app, read or b"", None
+async def _received(request: web.Request, caller: ApiKey, raw: bytes | None) -> web.Response:
+    body = pushed_body(request, caller, raw)
+    return await receive(request, caller, body, _event_in, read_event, taken_in)
+
+
+def _event_in(body: JsonObject) -> tuple[WriteKind, JsonObject]:
+    return event_of(body), body
+
+
+def read_event(event: WriteKind, body: JsonObject) -> Event:
+    """
+    Read the body of one of Odoo's events.
+
+    Raises:
+        IncompleteDataError, TokenMissingError, InvalidFieldsError: It is refused.
+    """
+    return _READERS[event](body)
+
+
+async def receive(
+    request: web.Request,
+    caller: ApiKey,
+    raw_body: Awaitable[bytes],
+    event_in: Callable[[JsonObject], tuple[WriteKind, JsonObject]],
+    read: Callable[[WriteKind, JsonObject], T],
+    take_in: Callable[[Services, T, ApiKey, Claim | None], Awaitable[Outcome]],
+) -> web.Response:
+    """
+    Take in one event of *caller*, log and count it, and answer it.
+
+    *raw_body* reads the body of *request*, *event_in* finds the event in it, *read* reads that,
+    and *take_in* writes what it says.
+    """
+    app, raw, outcome = request.app, b"", None
     metrics = app[METRICS]
     try:
-        raw = await pushed_body(request, caller, read)
-        body = await read_json(request, raw, dict)
-        event = request[EVENT] = event_of(body)
-        said = await run_off_loop(lambda: _READERS[event](body), cost=len(raw))
+        raw = await raw_body
+        event, body = await read_json(request, raw, event_in)
+        request[EVENT] = event
+        told = await run_off_loop(lambda: read(event, body), cost=len(raw))
         claim = claim_of(request, caller, raw, path=_PATH)
-        outcome = await _taken_in(app[SERVICES], said, caller, claim)
+        outcome = await take_in(app[SERVICES], told, caller, claim)
     except CodedError as error:
         metrics.event(_name_of(request), "refused", error.code)
         raise
@@ -151,12 +185,15 @@ def _name_of(request: web.Request) -> str:
     return "unknown" if known is None else known.value
 
 
-async def _taken_in(
+async def taken_in(
     services: Services,
-    event: _Event,
+    event: Event,
     caller: ApiKey,
     claim: Claim | None,
 ) -> Outcome:
+    """
+    Write what one of Odoo's events says.
+    """
     owner = event.owner
     bind_contextvars(tenant=str(owner.tenant), domain=str(owner.domain))
     if isinstance(event, CredentialsSync):
@@ -167,7 +204,8 @@ async def _taken_in(
 
 
 def _counted(outcome: Outcome, metrics: Metrics) -> str:
-    metrics.written(outcome, *outcome.versions)
+    collection = outcome.kind is WriteKind.COLLECTION
+    metrics.written(outcome, *(("collection",) if collection else outcome.versions))
     became = "accepted" if outcome.changed else "unchanged"
     if outcome.replayed:
         became = "replayed"
@@ -176,17 +214,21 @@ def _counted(outcome: Outcome, metrics: Metrics) -> str:
 
 
 def _answer(outcome: Outcome, language: Language) -> EventAccepted:
-    numbers: dict[str, Any] = {
-        f"{kind}_version": version for kind, version in outcome.versions.items()
-    }
-    numbers |= {f"{kind}_digest": digest for kind, digest in outcome.digests.items()}
+    numbers: dict[str, Any]
+    if outcome.kind is WriteKind.COLLECTION:
+        ((name, version),) = outcome.versions.items()
+        # 0 if there was nothing to remove.
+        numbers = {"collection": name, "version": version or UNSET}
+    else:
+        numbers = {f"{kind}_version": version for kind, version in outcome.versions.items()}
+        numbers |= {f"{kind}_digest": digest for kind, digest in outcome.digests.items()}
+        numbers["version"] = outcome.versions.get("mapping", UNSET)
     return EventAccepted(
         success=True,
         message=EVENT_DONE[outcome.kind].to(language),
         tenant_id=str(outcome.owner.tenant),
         domain=str(outcome.owner.domain),
         **numbers,
-        version=outcome.versions.get("mapping", UNSET),
         timestamp=timestamp(outcome.at),
         changed=outcome.changed,
         warnings=shown_notices(outcome.notices, language),

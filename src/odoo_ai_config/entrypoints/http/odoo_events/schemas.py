@@ -24,6 +24,7 @@ from odoo_ai_config.entrypoints.http.platform.schema import (
     BusinessAreaText,
     Changed,
     ChatwootIdText,
+    CollectionNameText,
     Component,
     CrewText,
     Digest,
@@ -54,9 +55,13 @@ class EventAccepted:
     metadata_digest: Digest | UnsetType = UNSET
     mapping_digest: Digest | UnsetType = UNSET
     # The old server's name for it.
-    version: Annotated[Version, Meta(description="The same as `mapping_version`.")] | UnsetType = (
-        UNSET
-    )
+    version: (
+        Annotated[
+            Version, Meta(description="The same as `mapping_version`, or that of the collection.")
+        ]
+        | UnsetType
+    ) = UNSET
+    collection: CollectionNameText | UnsetType = UNSET
     timestamp: Moment
     changed: Changed
     warnings: list[Notice]

@@ -14,7 +14,8 @@ from multidict import istr
 from odoo_ai_config.application.keys import Authenticate
 from odoo_ai_config.application.off_loop import run_off_loop
 from odoo_ai_config.domain.access import ApiKey, Scope
-from odoo_ai_config.domain.errors import InvalidApiKeyError
+from odoo_ai_config.domain.addresses import Address
+from odoo_ai_config.domain.errors import AddressNotFoundError, InvalidApiKeyError
 from odoo_ai_config.domain.json_types import Json
 from odoo_ai_config.entrypoints.http.platform.app_keys import LIMITS, OPTIONS, SERVICES
 from odoo_ai_config.entrypoints.http.platform.bodies import (
@@ -88,6 +89,30 @@ async def holder_of(
     if throttled or limits.failures.exhausted:
         authenticate.among(await limits.known_keys.all(), key)
     return await authenticate(key)
+
+
+async def address_of(request: web.Request) -> Address:
+    """
+    The secret address that the path ends with.
+
+    It costs one reading of the store, whether or not there is such an address.
+
+    Raises:
+        AddressNotFoundError: There is none, or it is revoked; the error does not say which.
+        RateLimitedError: The sender has failed too often, or the address gets more records than
+            it may.
+    """
+    refuse_announced_excess(request)
+    limits = request.app[LIMITS]
+    try:
+        address = await request.app[SERVICES].open_address(request.match_info["token"])
+    except AddressNotFoundError:
+        limits.failures.failed(request.remote, limits.failures.wait(request.remote))
+        raise
+    wait = limits.keys.take(address.id)
+    if wait:
+        raise RateLimitedError(wait)
+    return address
 
 
 def signed(handler: PushHandler) -> KeyedHandler:

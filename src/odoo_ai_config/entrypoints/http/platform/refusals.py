@@ -17,6 +17,7 @@ from msgspec import Meta
 from odoo_ai_config.application import errors as application
 from odoo_ai_config.domain import errors as domain
 from odoo_ai_config.domain.access import ScopeMissingError
+from odoo_ai_config.domain.addresses import AddressMismatchError
 from odoo_ai_config.domain.channels.mapping import (
     AccountSharedError,
     ChannelOwnedError,
@@ -219,6 +220,11 @@ _ROWS: Final[Mapping[int, tuple[Row[Any], ...]]] = {
         Row(domain.MappingNotFoundError, "Mapeamento não encontrado", "Mapping not found"),
         Row(domain.CredentialNotFoundError, "Credencial não encontrada", "Credential not found"),
         Row(domain.ApiKeyNotFoundError, "Chave de API não encontrada", "API key not found"),
+        Row(
+            domain.AddressNotFoundError,
+            "O endereço secreto não existe ou foi revogado",
+            "The secret address does not exist or is revoked",
+        ),
         Row(domain.MessageNotFoundError, "Mensagem não encontrada", "Message not found"),
         Row(domain.CrewNotFoundError, "Crew não encontrada", "Crew not found"),
         Row(domain.CollectionNotFoundError, "Coleção não encontrada", "Collection not found"),
@@ -342,6 +348,15 @@ _ROWS: Final[Mapping[int, tuple[Row[Any], ...]]] = {
             http.AccountMismatchError,
             "A requisição cita mais de um account_id",
             "The request names more than one account_id",
+        ),
+        Row(
+            AddressMismatchError,
+            "O registro não é deste endereço secreto",
+            "The record is not for this secret address",
+            members=lambda error, language: _described(
+                [FieldError(error.field, "address_mismatch")], language
+            ),
+            particulars=lambda error, _: f": {error.field}",
         ),
         Row(
             http.SourceDataMissingError,

@@ -84,6 +84,10 @@ EVENT_FAILED: Final[Mapping[WriteKind, Text]] = {
         "Erro ao processar evento de metadados: ",
         "Error while processing the metadata event: ",
     ),
+    WriteKind.COLLECTION: Text(
+        "Erro ao processar item da coleção: ",
+        "Error while processing the item of the collection: ",
+    ),
 }
 
 EVENT_DONE: Final[Mapping[WriteKind, Text]] = {
@@ -95,6 +99,7 @@ EVENT_DONE: Final[Mapping[WriteKind, Text]] = {
     WriteKind.METADATA: Text(
         "Metadados da empresa sincronizados com sucesso", "Company metadata synchronised"
     ),
+    WriteKind.COLLECTION: Text("Item da coleção sincronizado com sucesso", "Item synchronised"),
 }
 
 # By rule; each completes a sentence that starts with the name of a field.
@@ -219,6 +224,33 @@ RULES: Final[Mapping[str, Text]] = {
         "would become too large: at most 2 MiB per document",
     ),
     "unique_channels": Text("repete um canal", "repeats a channel"),
+    "name": Text(
+        "deve ter de 1 a 128 caracteres visíveis", "must have 1 to 128 visible characters"
+    ),
+    "address_kind": Text(
+        "deve ser credentials, mapping, metadata ou collection",
+        "must be credentials, mapping, metadata or collection",
+    ),
+    "address_collection": Text(
+        "é obrigatório com kind collection, e só com ele",
+        "is required with kind collection, and only with it",
+    ),
+    "address_model": Text(
+        "deve ser o nome técnico de um modelo do Odoo, como x_cliente",
+        "must be the technical name of a model of Odoo, such as x_client",
+    ),
+    "address_fields": Text("tem campos demais: no máximo 100", "has too many fields: at most 100"),
+    "address_field": Text(
+        "deve ligar um campo do hub ao nome técnico de um campo do Odoo",
+        "must map a field of the hub to the technical name of a field of Odoo",
+    ),
+    "address_ambiguous": Text(
+        "vem de dois campos do Odoo; escolha um no endereço secreto",
+        "comes from two fields of Odoo; choose one in the secret address",
+    ),
+    "address_mismatch": Text(
+        "não é o que o endereço secreto aceita", "is not what the secret address accepts"
+    ),
     "unique_ids": Text("repete um id", "repeats an id"),
     "cursor": Text("deve ser um cursor recebido antes", "must be a cursor received before"),
     "fingerprint": Text("deve ser uma impressão digital", "must be a fingerprint"),

@@ -4,7 +4,7 @@ import ast
 
 import pytest
 
-from odoo_ai_config.domain.outcomes import EVENTS
+from odoo_ai_config.domain.outcomes import EVENTS, WriteKind
 from odoo_ai_config.entrypoints.http.platform.notices import NOTICES
 from odoo_ai_config.entrypoints.http.platform.texts import (
     EVENT_DONE,
@@ -44,8 +44,10 @@ def test_language_follows_the_qualities(header: str | None, language: str) -> No
 
 
 def test_every_event_has_its_words() -> None:
-    assert set(EVENT_DONE) == EVENTS
-    assert set(EVENT_FAILED) == EVENTS
+    # And the item that a record of Odoo stands for.
+    known = {*EVENTS, WriteKind.COLLECTION}
+    assert set(EVENT_DONE) == known
+    assert set(EVENT_FAILED) == known
 
 
 def _string_arguments(function: str, position: int) -> set[str]:

@@ -1,0 +1,3 @@
+"""
+Secret addresses over HTTP.
+"""
