@@ -5,7 +5,7 @@ Crews: the AI services of a tenant that answer its customers.
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -246,6 +246,14 @@ def crew_of(body: ReadOnlyJsonObject, owner: TenantArea, name: str | None) -> Cr
     if chosen is None or chosen not in described:
         raise CrewNotFoundError
     return _crew(chosen, described[chosen], owner)
+
+
+def crew_names(body: ReadOnlyJsonObject) -> Collection[str]:
+    """
+    The names of the crews that a ``crews`` document describes, with or without a fault.
+    """
+    described = body.get("crews")
+    return described.keys() if isinstance(described, Mapping) else ()
 
 
 def require_crews(body: ReadOnlyJsonObject, owner: TenantArea) -> None:

@@ -245,7 +245,7 @@ def build_services(ports: Ports, policies: Policies) -> Services:
         rotate_tenant_key=RotateTenantKey(secrets, vault, store, clock),
         seal_stored_secrets=SealStoredSecrets(store, credentials, clock),
         set_chatwoot_account=SetChatwootAccount(store, sealer, accounts, clock),
-        simulate_mapping=SimulateMapping(channels, clock),
+        simulate_mapping=SimulateMapping(store, channels, clock),
         sync_collection=SyncCollection(store, ports.collections, clock),
         sync_company_metadata=SyncCompanyMetadata(store, credentials, clock),
         sync_credentials=SyncCredentials(store, credentials, ports.yaml, clock),

@@ -67,7 +67,7 @@ def test_preview_shows_every_message_that_would_be_rerouted(routing: Routing) ->
     others = [m for m in table if m.owner.tenant in present - tenants]
     held = {s.number.comparable for m in (*neighbours, *others, new) for s in m.numbers}
 
-    told = telling(reroutings(table, new, probes_of(old, new, neighbours, others).messages))
+    told = telling(reroutings(table, [new], probes_of(old, new, neighbours, others).messages))
 
     for message in asked(routing):
         before, after = table.resolve(message), rebuilt.resolve(message)

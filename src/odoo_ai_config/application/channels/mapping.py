@@ -6,9 +6,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from typing import Final
 
-from attrs import frozen
+from attrs import evolve, frozen
 
+from odoo_ai_config.application.channels.unknown_names import unknown_names
 from odoo_ai_config.application.commits import commit_decided, commit_once
 from odoo_ai_config.application.off_loop import ENTRY, run_off_loop
 from odoo_ai_config.application.ports.channel_directory import ChannelDirectory
@@ -24,8 +26,10 @@ from odoo_ai_config.domain.channels.mapping import (
     MappingRevision,
     claimed,
     decided,
+    ends_with,
+    remapped,
 )
-from odoo_ai_config.domain.channels.routing import RoutingTable
+from odoo_ai_config.domain.channels.routing import IncomingMessage, RoutingTable, Rule
 from odoo_ai_config.domain.channels.sections import (
     MappingSections,
     rewritten,
@@ -33,19 +37,46 @@ from odoo_ai_config.domain.channels.sections import (
 )
 from odoo_ai_config.domain.errors import MappingNotFoundError
 from odoo_ai_config.domain.identifiers import ChatwootId, TenantId
-from odoo_ai_config.domain.outcomes import Outcome, WriteKind
+from odoo_ai_config.domain.outcomes import Notice, Outcome, WriteKind
+
+_OF_ACCOUNT: Final = frozenset({Rule.ACCOUNT, Rule.ACCOUNT_OWNER})
+
+
+@frozen
+class EventDecision:
+    """
+    What an event about a channel does.
+
+    Args:
+        current: The channel's mapping until now.
+        twin: The mapping of the same inbox in any account, if it ends with the channel.
+        notices: What the sender should know.
+    """
+
+    decision: MappingDecision
+    current: MappingRevision | None = None
+    twin: MappingRevision | None = None
+    notices: tuple[Notice, ...] = ()
+
+    @property
+    def revisions(self) -> tuple[MappingRevision, ...]:
+        """
+        What is to be committed.
+        """
+        both = self.decision.revision, self.twin
+        return tuple(revision for revision in both if revision is not None)
 
 
 async def decided_in(
+    store: ConfigStore,
     channels: ChannelDirectory,
-    current: MappingRevision | None,
     mapping: ChannelMapping,
     *,
     caller: ApiKey,
     at: datetime,
-) -> MappingDecision:
+) -> EventDecision:
     """
-    Decide what *mapping* changes, given the channel's *current* mapping.
+    Decide what an event with *mapping* changes.
 
     Other tenants are looked up only if *mapping* claims something new: a repeated event costs
     nothing.
@@ -54,6 +85,31 @@ async def decided_in(
         DomainError: One of `MAPPING_REFUSALS`: *caller* is bound, and *mapping* touches what
             others have.
     """
+    key = mapping.key
+    if mapping.active:
+        current = (await channels.current((key,))).get(key)
+        decision = await _decision(channels, current, mapping, caller=caller, at=at)
+        return EventDecision(decision, current, notices=await unknown_names(store, (mapping,)))
+    anywhere = ChannelKey(inbox=key.inbox) if key.account and key.inbox else key
+    known = await channels.current((key, anywhere))
+    current = known.get(key)
+    decision = await _decision(channels, current, mapping, caller=caller, at=at)
+    if decision.notices:
+        return EventDecision(decision, current, notices=decision.notices)
+    twin = None if anywhere == key else known.get(anywhere)
+    twin = await _ended(channels, twin, mapping, caller=caller, at=at)
+    notices = await _still_routed(channels, mapping, twin)
+    return EventDecision(decision, current, twin, notices)
+
+
+async def _decision(
+    channels: ChannelDirectory,
+    current: MappingRevision | None,
+    mapping: ChannelMapping,
+    *,
+    caller: ApiKey,
+    at: datetime,
+) -> MappingDecision:
     if current is not None and current.mapping == mapping:
         return MappingDecision(None)
     claim = claimed(current, mapping)
@@ -70,6 +126,35 @@ async def decided_in(
         wider=[wider[key] for key in mapping.key.wider if key in wider],
         rivals=rivals,
     )
+
+
+async def _ended(
+    channels: ChannelDirectory,
+    twin: MappingRevision | None,
+    ended: ChannelMapping,
+    *,
+    caller: ApiKey,
+    at: datetime,
+) -> MappingRevision | None:
+    # Without *own*, the cheap part of the rule.
+    if twin is None or not ends_with(twin.mapping, ended, ()):
+        return None
+    own = [revision.mapping for revision in await channels.mappings(ended.owner.tenant)]
+    if not ends_with(twin.mapping, ended, own):
+        return None
+    return remapped(twin, evolve(twin.mapping, active=False), author=caller.id, at=at)
+
+
+async def _still_routed(
+    channels: ChannelDirectory, ended: ChannelMapping, twin: MappingRevision | None
+) -> tuple[Notice, ...]:
+    message = IncomingMessage(ended.key.account, ended.key.inbox)
+    table = await channels.table_for(message, supposing=ended)
+    with table.supposing(ended, *(() if twin is None else (twin.mapping,))):
+        route = table.resolve(message)
+    if route.owner is None:
+        return ()
+    return (Notice(f"still_routed_by_{route.matched_by.value}", "mapping"),)
 
 
 @frozen(eq=False)
@@ -97,15 +182,17 @@ class ReadMapping:
             cost=ENTRY * len(revisions),
         )
 
-    async def _shared(self, revisions: Sequence[MappingRevision]) -> Collection[ChatwootId]:
-        # The accounts in which other tenants have channels.
-        accounts = {
-            revision.mapping.key.account for revision in revisions if revision.mapping.active
-        }
+    async def _shared(self, revisions: Sequence[MappingRevision]) -> Collection[ChatwootId | None]:
+        # The accounts that have another owner, or several: routing says so.
+        mappings = [revision.mapping for revision in revisions if revision.mapping.active]
+        asked = {IncomingMessage(m.key.account) for m in mappings if m.key.account is not None}
+        owners = {mapping.owner for mapping in mappings}
+        table = await self.channels.table_for(*asked)
+        routes = {message.account: table.resolve(message) for message in asked}
         return {
             account
-            for account in accounts
-            if account is not None and len(await self.channels.tenants_in(account, limit=2)) > 1
+            for account, route in routes.items()
+            if route.matched_by not in _OF_ACCOUNT or route.owner not in owners
         }
 
     async def of(self, tenant: TenantId, *, caller: ApiKey) -> Sequence[MappingRevision]:
@@ -133,35 +220,35 @@ class SyncMapping:
         Commit the mapping, or find that nothing changed.
 
         An inactive *mapping* never touches a channel that another tenant has taken over in
-        the meantime: a late deactivation is not a claim.
+        the meantime: a late deactivation is not a claim. It ends the channel for good: a mapping
+        of the same inbox in any account ends with it if nothing else relies on it, and a notice
+        says which rule still routes the channel's messages.
 
         Raises:
             DomainError: One of `MAPPING_REFUSALS`: *caller* is bound, and *mapping* touches what
                 others have.
         """
         caller.require(Scope.WEBHOOK, mapping.owner.tenant)
-        key = mapping.key
 
         async def decide() -> tuple[Changeset, Outcome]:
             now = self.clock.now()
-            current = (await self.channels.current((key,))).get(key)
-            decision = await decided_in(self.channels, current, mapping, caller=caller, at=now)
-            revision = decision.revision
-            newest = revision or current
+            event = await decided_in(self.store, self.channels, mapping, caller=caller, at=now)
+            decision = event.decision
+            newest = decision.revision or event.current
             # The channel is another tenant's: there is nothing to store.
             own = None if newest is None or decision.notices else newest.mapping
             outcome = Outcome(
                 WriteKind.MAPPING if mapping.active else WriteKind.MAPPING_DELETE,
                 mapping.owner,
                 {"mapping": 0 if newest is None else newest.version},
-                changed=revision is not None,
+                changed=bool(event.revisions),
                 at=now,
-                notices=decision.notices,
+                notices=event.notices,
                 digests={} if own is None else {"mapping": own.digest},
             )
             changeset = Changeset(
-                mappings=() if revision is None else (revision,),
-                claim=None if revision is None else decision.claim,
+                mappings=event.revisions,
+                claim=None if decision.revision is None else decision.claim,
                 audit=mapping_audit(mapping, decision, actor=caller.id, at=now),
             )
             return changeset, outcome
@@ -177,6 +264,7 @@ class WrittenMapping:
 
     sections: MappingSections
     changed: int
+    notices: tuple[Notice, ...] = ()
 
 
 @frozen(eq=False)
@@ -214,7 +302,7 @@ class WriteMapping:
             now = self.clock.now()
             stored = await self.channels.mappings()
 
-            def assign() -> tuple[Changeset, WrittenMapping]:
+            def assign() -> tuple[Changeset, MappingSections]:
                 current = {revision.mapping.key: revision for revision in stored}
                 before = [revision.mapping for revision in stored]
                 changed = rewritten(before, sections, replace=replace)
@@ -241,10 +329,13 @@ class WriteMapping:
                         current[mapping.key] = decision.revision
                 changeset = Changeset(mappings=tuple(revisions), audit=tuple(audit))
                 after = sections_of(revision.mapping for revision in current.values())
-                return changeset, WrittenMapping(after, len(changed))
+                return changeset, after
 
             cost = ENTRY * (len(stored) + sections.size)
-            changeset, written = await run_off_loop(assign, cost=cost)
+            changeset, after = await run_off_loop(assign, cost=cost)
+            changed = [revision.mapping for revision in changeset.mappings]
+            notices = await unknown_names(self.store, changed)
+            written = WrittenMapping(after, len(changed), notices)
             return Changeset() if dry_run else changeset, written
 
         return await commit_decided(self.store, decide)

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 
 from attrs import evolve, frozen
 
-from odoo_ai_config.application.channels.mapping import decided_in
+from odoo_ai_config.application.channels.mapping import EventDecision, decided_in
 from odoo_ai_config.application.ports.channel_directory import ChannelDirectory
 from odoo_ai_config.application.ports.clock import Clock
+from odoo_ai_config.application.ports.config_store import ConfigStore
 from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.channels.mapping import (
     MAPPING_REFUSALS,
@@ -78,6 +79,7 @@ class SimulateMapping:
     The cost grows with the number of the owners' own mappings, up to a limit.
     """
 
+    store: ConfigStore
     channels: ChannelDirectory
     clock: Clock
 
@@ -94,20 +96,21 @@ class SimulateMapping:
         A caller that is bound to a tenant sees that tenant's part of it.
         """
         caller.require(Scope.CONFIG_READ, mapping.owner.tenant)
-        current = (await self.channels.current((mapping.key,))).get(mapping.key)
         refusal = None
-        decision = MappingDecision(None)
         try:
-            decision = await decided_in(
-                self.channels, current, mapping, caller=caller, at=self.clock.now()
+            event = await decided_in(
+                self.store, self.channels, mapping, caller=caller, at=self.clock.now()
             )
         except MAPPING_REFUSALS as error:
             refusal = error.code
+            known = await self.channels.current((mapping.key,))
+            event = EventDecision(MappingDecision(None), known.get(mapping.key))
+        current, decision = event.current, event.decision
         newest = decision.revision or current
         # Nothing would be written, so nothing would change.
         supposed = mapping if newest is None else newest.mapping
         probes = Probes((), complete=True)
-        if decision.revision is not None:
+        if event.revisions:
             probes = await self._probes(
                 None if current is None else current.mapping,
                 mapping,
@@ -115,17 +118,18 @@ class SimulateMapping:
             )
         everything = (*probes.messages, *messages)
         table = await self.channels.table_for(*everything, supposing=supposed)
-        found = reroutings(table, supposed, everything)
+        then = (supposed, *(() if event.twin is None else (event.twin.mapping,)))
+        found = reroutings(table, then, everything)
         tried, asked = found[: len(probes.messages)], found[len(probes.messages) :]
         seen = (_seen(rerouting, caller.tenant) for rerouting in telling(tried))
         effects = tuple(effect for effect in seen if _concerns(effect, caller.tenant))
         return Simulation(
             mapping,
             0 if newest is None else newest.version,
-            changed=decision.revision is not None,
+            changed=bool(event.revisions),
             refusal=refusal,
             loser=decision.loser,
-            notices=decision.notices,
+            notices=event.notices,
             effects=effects[:MOST_EFFECTS],
             truncated=len(effects) > MOST_EFFECTS or not probes.complete,
             messages=tuple(_seen(rerouting, caller.tenant) for rerouting in asked),

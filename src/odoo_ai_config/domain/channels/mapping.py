@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from hashlib import sha256
 from typing import Final
@@ -365,6 +365,24 @@ def decided(
         rival=rivals.holder,
         promoted=promoted or rivals.fallback,
     )
+
+
+def ends_with(
+    twin: ChannelMapping | None, ended: ChannelMapping, own: Iterable[ChannelMapping]
+) -> bool:
+    """
+    Whether *twin*, the mapping of the same inbox in any account, ends with the channel *ended*.
+
+    It does if it belongs to the same tenant and says nothing else: neither a fallback nor
+    numbers, nor an inbox in another account. That may be so in an account of the tenant where
+    the inbox has no mapping; *own* are the mappings of the tenant.
+    """
+    if twin is None or not twin.active or twin.owner.tenant != ended.owner.tenant:
+        return False
+    keys = {mapping.key for mapping in own if mapping.active}
+    accounts = {key.account for key in keys} - {None, ended.key.account}
+    elsewhere = any(ChannelKey(account, ended.key.inbox) not in keys for account in accounts)
+    return not (twin.fallback or twin.numbers or elsewhere)
 
 
 def _require_undisputed(claim: ChannelClaim | None, rivals: Rivals) -> None:

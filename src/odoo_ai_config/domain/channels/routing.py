@@ -221,17 +221,24 @@ class RoutingTable:
                 self._change_fallbacks(mapping, partial(insort, key=_by_sequence))
 
     @contextmanager
-    def supposing(self, mapping: ChannelMapping) -> Iterator[None]:
+    def supposing(self, *mappings: ChannelMapping) -> Iterator[None]:
         """
-        Route as after a write of *mapping* inside a ``with`` block, and as before it afterwards.
+        Route as after a write of *mappings* inside a ``with`` block, and as before it afterwards.
         """
-        before = self._mappings.get(mapping.key, evolve(mapping, active=False))
-        version = self._versions.get(mapping.key, 0)
-        self.put(mapping, version)
+        before = [
+            (
+                self._mappings.get(mapping.key, evolve(mapping, active=False)),
+                self._versions.get(mapping.key, 0),
+            )
+            for mapping in mappings
+        ]
+        for mapping, (_, version) in zip(mappings, before, strict=True):
+            self.put(mapping, version)
         try:
             yield
         finally:
-            self.put(before, version)
+            for mapping, version in before:
+                self.put(mapping, version)
 
     def rivals_of(self, claim: ChannelClaim) -> Rivals:
         """

@@ -56,7 +56,7 @@ class MappingSections:
 
 
 def sections_of(
-    mappings: Iterable[ChannelMapping], *, shared: Collection[ChatwootId] = ()
+    mappings: Iterable[ChannelMapping], *, shared: Collection[ChatwootId | None] = ()
 ) -> MappingSections:
     """
     *mappings* as one object.
@@ -70,7 +70,7 @@ def sections_of(
 
 
 def _shown(
-    mappings: Iterable[ChannelMapping], shared: Collection[ChatwootId] = ()
+    mappings: Iterable[ChannelMapping], shared: Collection[ChatwootId | None] = ()
 ) -> MappingSections:
     # The four sections of the replaced service.
     whole: dict[ChatwootId, set[TenantArea]] = {}

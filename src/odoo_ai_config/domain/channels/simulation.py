@@ -126,14 +126,16 @@ def _numbers(mappings: Iterable[ChannelMapping]) -> list[str]:
 
 
 def reroutings(
-    table: RoutingTable, mapping: ChannelMapping, messages: Iterable[IncomingMessage]
+    table: RoutingTable,
+    mappings: Iterable[ChannelMapping],
+    messages: Iterable[IncomingMessage],
 ) -> tuple[Rerouting, ...]:
     """
-    The routes of *messages* by *table*, and by *table* with *mapping* put into it.
+    The routes of *messages* by *table*, and by *table* with *mappings* put into it.
     """
     asked = tuple(messages)
     before = [table.resolve(message) for message in asked]
-    with table.supposing(mapping):
+    with table.supposing(*mappings):
         after = [table.resolve(message) for message in asked]
     return tuple(map(Rerouting, asked, before, after))
 

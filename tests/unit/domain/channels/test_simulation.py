@@ -33,7 +33,7 @@ def changes(table: RoutingTable, new: ChannelMapping) -> list[Rerouting]:
     present = {one.owner.tenant for one in table if one.key.account == new.key.account}
     others = [one for one in table if one.owner.tenant in present - tenants]
     probes = probes_of(old, new, neighbours, others)
-    return list(telling(reroutings(table, new, probes.messages)))
+    return list(telling(reroutings(table, [new], probes.messages)))
 
 
 def test_channel_that_is_switched_off_goes_to_the_fallback() -> None:

@@ -22,12 +22,14 @@ from odoo_ai_config.entrypoints.http.channels.payloads import (
     mapping_object,
     mapping_sections,
 )
-from odoo_ai_config.entrypoints.http.channels.schemas import Mapping
+from odoo_ai_config.entrypoints.http.channels.schemas import Mapping, WrittenMapping
 from odoo_ai_config.entrypoints.http.platform.app_keys import SERVICES
 from odoo_ai_config.entrypoints.http.platform.bodies import read_body, read_json, require_json
 from odoo_ai_config.entrypoints.http.platform.errors import IncompleteDataError
+from odoo_ai_config.entrypoints.http.platform.notices import Notice, shown_notices
 from odoo_ai_config.entrypoints.http.platform.operations import COMMIT, Operation, RouteGroup
 from odoo_ai_config.entrypoints.http.platform.representations import json_bytes
+from odoo_ai_config.entrypoints.http.platform.texts import preferred_language
 
 ROUTES: Final = RouteGroup("mapping", App.CONFIG, "config")
 
@@ -76,7 +78,7 @@ def _writing(method: str) -> Operation:
         "/mapping",
         scope=Scope.CONFIG_WRITE,
         body=MAPPING_DATA,
-        answer=Mapping,
+        answer=WrittenMapping,
         refusals=(*COMMIT, IncompleteDataError, TenantForbiddenError, AmbiguousMappingError),
     )
 
@@ -101,11 +103,12 @@ async def _written(request: web.Request, caller: ApiKey, *, replace: bool) -> we
     require_json(request)
     sections = await read_json(request, await read_body(request), mapping_sections)
     written = await request.app[SERVICES].write_mapping(sections, caller=caller, replace=replace)
-    return await _shown(written.sections)
+    language = preferred_language(request.headers.get("Accept-Language"))
+    return await _shown(written.sections, warnings=shown_notices(written.notices, language))
 
 
-async def _shown(sections: MappingSections) -> web.Response:
+async def _shown(sections: MappingSections, **more: list[Notice]) -> web.Response:
     body = await run_off_loop(
-        lambda: json_bytes(mapping_object(sections)), cost=ENTRY * sections.size
+        lambda: json_bytes({**mapping_object(sections), **more}), cost=ENTRY * sections.size
     )
     return web.Response(body=body, content_type="application/json")

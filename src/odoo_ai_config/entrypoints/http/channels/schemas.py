@@ -10,6 +10,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from odoo_ai_config.application.channels.routing import MOST_OWNERS
 from odoo_ai_config.domain.channels.routing import Rule, Verdict
+from odoo_ai_config.entrypoints.http.platform.notices import Notice
 from odoo_ai_config.entrypoints.http.platform.schema import (
     BusinessAreaText,
     ChatwootIdText,
@@ -97,6 +98,15 @@ class Mapping:
     channels: Annotated[
         list[ChannelState], Meta(description="Every channel, those switched off included.")
     ]
+
+
+@answer
+class WrittenMapping(Mapping):
+    """
+    The mapping after a write.
+    """
+
+    warnings: list[Notice]
 
 
 @answer

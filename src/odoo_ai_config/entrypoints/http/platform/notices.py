@@ -23,6 +23,12 @@ class NoticeCode(StrEnum):
     MISSING_CREDENTIAL = auto()
     UNSEALED_SECRET = auto()
     CHANNEL_OF_ANOTHER_TENANT = auto()
+    STILL_ROUTED_BY_INBOX = auto()
+    STILL_ROUTED_BY_ACCOUNT = auto()
+    STILL_ROUTED_BY_ACCOUNT_OWNER = auto()
+    STILL_ROUTED_BY_FALLBACK = auto()
+    UNKNOWN_TENANT = auto()
+    UNKNOWN_CREW = auto()
     KEPT_CREDENTIAL = auto()
     OLD_MARK_DROPPED = auto()
 
@@ -39,6 +45,38 @@ NOTICES: Final[Mapping[str, Text]] = {
     NoticeCode.CHANNEL_OF_ANOTHER_TENANT: Text(
         "o canal agora pertence a outro cliente e não foi alterado",
         "the channel now belongs to another tenant and was not changed",
+    ),
+    NoticeCode.STILL_ROUTED_BY_INBOX: Text(
+        "as mensagens deste canal ainda são encaminhadas: o inbox está mapeado para qualquer "
+        "conta do Chatwoot; remova-o em /mapping/",
+        "messages of this channel are still routed: its inbox is mapped for any Chatwoot account; "
+        "remove it at /mapping/",
+    ),
+    NoticeCode.STILL_ROUTED_BY_ACCOUNT: Text(
+        "as mensagens deste canal ainda são encaminhadas: a conta do Chatwoot tem um mapeamento "
+        "próprio, que vale para os inboxes sem mapeamento",
+        "messages of this channel are still routed: the Chatwoot account has a mapping of its "
+        "own, for inboxes without one",
+    ),
+    NoticeCode.STILL_ROUTED_BY_ACCOUNT_OWNER: Text(
+        "as mensagens deste canal ainda são encaminhadas: os outros canais da conta do Chatwoot "
+        "são todos de um cliente, que recebe também as deste",
+        "messages of this channel are still routed: all other channels of the Chatwoot account "
+        "belong to one tenant, who gets these as well",
+    ),
+    NoticeCode.STILL_ROUTED_BY_FALLBACK: Text(
+        "as mensagens deste canal ainda são encaminhadas: vão para um cliente de reserva",
+        "messages of this channel are still routed: they go to a fallback",
+    ),
+    NoticeCode.UNKNOWN_TENANT: Text(
+        "o hub ainda não conhece este cliente; envie as credenciais ou a configuração dele",
+        "the hub does not know this tenant yet; send its credentials or settings",
+    ),
+    NoticeCode.UNKNOWN_CREW: Text(
+        "o documento crews deste cliente não descreve esta crew; ignore se quem a executa é o "
+        "serviço de IA",
+        "the crews document of this tenant does not describe this crew; ignore this if the AI "
+        "service runs it",
     ),
     NoticeCode.KEPT_CREDENTIAL: Text(
         "um documento ainda cita esta credencial, e ela foi mantida; para removê-la, envie null",
@@ -60,7 +98,10 @@ class Notice:
     """
 
     code: NoticeCode
-    field: Annotated[str, Meta(description="The path of the field, never its value.")]
+    field: Annotated[
+        str,
+        Meta(description="The path of the field, or the name of what it is about; never a value."),
+    ]
     message: Annotated[str, Meta(description="For people, in their language.")]
 
 

@@ -212,15 +212,11 @@ def test_mapping_file_that_is_ambiguous_fails_and_says_the_way(
     command: Command, folder: Path
 ) -> None:
     (folder / "in").mkdir()
-    for name, written in (
-        (
-            "one.json",
-            {"channels": [{"account": n, "inbox": "7", "tenant": f"t{n}"} for n in "12"]},
-        ),
-        ("two.json", {"inboxes": {"7": {"account_id": "t1"}}}),
-    ):
-        (folder / name).write_text(json.dumps(written))
-        ended = command("import", "in", "--mapping-file", name)
+    channels = [{"account": n, "inbox": "7", "tenant": f"t{n}"} for n in "12"]
+    (folder / "one.json").write_text(json.dumps({"channels": channels}))
+    (folder / "two.json").write_text(json.dumps({"inboxes": {"7": {"account_id": "t1"}}}))
+    command("import", "in", "--mapping-file", "one.json")
+    ended = command("import", "in", "--mapping-file", "two.json")
     assert fates(ended.out) == {"two.json": "falhou"}
     assert "channels" in ended.out
 

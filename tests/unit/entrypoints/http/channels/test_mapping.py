@@ -5,10 +5,11 @@ import json
 from typing import Any
 
 import pytest
+from aiohttp import ClientResponse
 from ruamel.yaml import YAML
 
 from odoo_ai_config.domain.access import Scope
-from tests.unit.entrypoints.http.web_hub import WebHub, fixture
+from tests.unit.entrypoints.http.web_hub import WebHub, fixture, without
 
 PLAIN: dict[str, Any] = {
     "tenant": "account_1",
@@ -76,7 +77,7 @@ async def test_whole_mapping_goes_in_and_comes_back(web: WebHub, *, wrapped: boo
     payload = {"mapping_data": CANONICAL} if wrapped else CANONICAL
     answer = await web.post("/mapping/", payload)
     assert answer.status == 200
-    assert await answer.json() == WHOLE
+    assert without(await answer.json(), "warnings") == WHOLE
     assert await (await web.get("/mapping/")).json() == WHOLE
 
 
@@ -103,7 +104,7 @@ async def test_what_a_write_leaves_empty_is_absent(web: WebHub) -> None:
     await web.post("/mapping/", {"mapping_data": CANONICAL})
     empty = {"accounts": None, "inboxes": False, "fallbacks": ""}
     answer = await web.patch("/mapping/", {"mapping_data": empty})
-    assert await answer.json() == WHOLE
+    assert without(await answer.json(), "warnings") == WHOLE
 
 
 async def test_oldest_files_are_understood(web: WebHub) -> None:
@@ -129,7 +130,34 @@ async def test_oldest_files_are_understood(web: WebHub) -> None:
 
 async def test_canonical_sections_win_over_their_old_names(web: WebHub) -> None:
     both = {**CANONICAL, "account_domain_mapping": {"5": "x"}, "inbox_domain_mapping": {"6": "y"}}
-    assert await (await web.post("/mapping/", {"mapping_data": both})).json() == WHOLE
+    written = await (await web.post("/mapping/", {"mapping_data": both})).json()
+    assert without(written, "warnings") == WHOLE
+
+
+@pytest.mark.parametrize("language", ["pt-BR", "en"])
+async def test_answers_warn_of_what_the_hub_does_not_know_and_of_what_still_routes(
+    web: WebHub, language: str
+) -> None:
+    numbers = [{"number": "5511999999999", "crew": "vendas"}]
+    sent = event(1, 7, "ta", special_whatsapp_numbers=numbers)
+    stranger = ("unknown_tenant", "ta")
+    assert await warned(await web.send(sent, Accept_Language=language)) == [stranger]
+    body = {"inboxes": {"7": area("tb")}}
+    written = await web.ask("PATCH", "/mapping/", json=body, headers={"Accept-Language": language})
+    assert await warned(written) == [("unknown_tenant", "tb")]
+    await web.post("/configs/ta/retail/config", {"yaml_content": "a: 1"})
+    crew = ("unknown_crew", "ta/retail/crews/vendas")
+    assert await warned(await web.send(sent, Accept_Language=language)) == [crew]
+    await web.send(event(1, 8, "ta"))
+    deleted = await web.send({**sent, "event_type": "mapping_delete"}, Accept_Language=language)
+    assert await warned(deleted) == [("still_routed_by_account_owner", "mapping")]
+    [warning] = (await deleted.json())["warnings"]
+    assert ("still routed" in warning["message"]) is (language == "en")
+
+
+async def warned(answer: ClientResponse) -> list[tuple[str, str]]:
+    assert answer.status == 200
+    return [(warning["code"], warning["field"]) for warning in (await answer.json())["warnings"]]
 
 
 OWNER = {"domain": "retail", "account_id": "a1"}
@@ -229,7 +257,7 @@ async def test_what_was_read_is_written_back_without_a_change(
     assert read["inboxes"] == {}
     before = dict(web.hub.state.mappings)
     answer = await web.ask(method, "/mapping/", json={"mapping_data": read} if wrapped else read)
-    assert (answer.status, await answer.json()) == (200, read)
+    assert (answer.status, await answer.json()) == (200, {**read, "warnings": []})
     assert web.hub.state.mappings == before
 
 
@@ -265,7 +293,7 @@ async def test_mapping_of_many_fallbacks_and_beyond_a_mebibyte_goes_in_and_comes
     ]
     written = await posted(web, {"channels": channels})
     assert (len(written["channels"]), len(written["fallbacks"])) == (11_999, 299)
-    assert await posted(web, written) == written
+    assert await posted(web, written) == {**written, "warnings": []}
 
 
 async def posted(web: WebHub, mapping: dict[str, Any]) -> dict[str, Any]:
