@@ -217,6 +217,7 @@ def revisions(
         updated_at=updated,
         author=draw(authors()),
         deleted=deleted,
+        event_at=draw(st.none() | instants()),
     )
 
 
@@ -334,6 +335,7 @@ def mapping_revisions(
         created_at=created,
         updated_at=updated,
         author=draw(authors()),
+        event_at=draw(st.none() | instants()),
     )
 
 
@@ -548,6 +550,8 @@ def collection_heads(draw: DrawFn) -> CollectionHead:
         created,
         created + timedelta(days=1),
         compaction_floor=draw(st.integers(0, version)),
+        event_at=draw(st.none() | instants()),
+        whole_at=draw(st.none() | instants()),
     )
 
 

@@ -17,6 +17,7 @@ from tests.contract.collection_store_contract import (
 )
 from tests.contract.config_store_contract import ConfigStoreContract
 from tests.contract.credentials_contract import CredentialsContract
+from tests.contract.event_order_contract import EventOrderContract
 from tests.contract.failure_contract import FailureContract
 from tests.contract.mapping_form_contract import MappingFormContract
 from tests.contract.memory_stores import stores_over
@@ -66,6 +67,9 @@ class TestMemoryPruning(InMemory, PruneContract): ...
 
 
 class TestMemoryChannelDirectory(InMemory, ChannelDirectoryContract): ...
+
+
+class TestMemoryEventOrder(InMemory, EventOrderContract): ...
 
 
 class TestMemoryMappingForm(InMemory, MappingFormContract): ...

@@ -19,6 +19,7 @@ from tests.contract.collection_store_contract import (
 )
 from tests.contract.config_store_contract import ConfigStoreContract
 from tests.contract.credentials_contract import CredentialsContract
+from tests.contract.event_order_contract import EventOrderContract
 from tests.contract.failure_contract import FailureContract
 from tests.contract.mapping_form_contract import MappingFormContract
 from tests.contract.message_inbox_contract import MessageInboxContract
@@ -74,6 +75,9 @@ class TestMongoPruning(InMongo, PruneContract): ...
 
 
 class TestMongoChannelDirectory(InMongo, ChannelDirectoryContract): ...
+
+
+class TestMongoEventOrder(InMongo, EventOrderContract): ...
 
 
 class TestMongoMappingForm(InMongo, MappingFormContract): ...

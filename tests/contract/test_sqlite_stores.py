@@ -19,6 +19,7 @@ from tests.contract.collection_store_contract import (
 )
 from tests.contract.config_store_contract import ConfigStoreContract
 from tests.contract.credentials_contract import CredentialsContract
+from tests.contract.event_order_contract import EventOrderContract
 from tests.contract.failure_contract import FailureContract
 from tests.contract.mapping_form_contract import MappingFormContract
 from tests.contract.message_inbox_contract import MessageInboxContract
@@ -72,6 +73,9 @@ class TestSqlitePruning(InSqlite, PruneContract): ...
 
 
 class TestSqliteChannelDirectory(InSqlite, ChannelDirectoryContract): ...
+
+
+class TestSqliteEventOrder(InSqlite, EventOrderContract): ...
 
 
 class TestSqliteMappingForm(InSqlite, MappingFormContract): ...

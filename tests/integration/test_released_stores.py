@@ -23,7 +23,7 @@ from odoo_ai_config.entrypoints.settings import read_settings
 from tests.key_rings import master_key
 
 RELEASED = Path(__file__).parents[1] / "fixtures" / "released"
-SQLITE_SCHEMAS = range(1, 7)
+SQLITE_SCHEMAS = range(1, 8)
 MONGO_SCHEMAS = (1, 3, 5)
 # The version of schema 3 first served what schema 2 introduced.
 COLLECTIONS_AND_MESSAGES = 3
@@ -34,6 +34,7 @@ API_KEYS = {
     "sqlite_schema_4.db.gz": "oac_9SLdk4PpQ3or_p0eXqDOZ-RQdtb4L9wwx3wzNVC_8AIYt4R6XDOQPAxQ",
     "sqlite_schema_5.db.gz": "oac_ywXa3cyys0zH_49SxGbjeJNjW_ii09BdG2iKr5pE4ZhaO3UREshAv5hk",
     "sqlite_schema_6.db.gz": "oac_Z0hNc3wfMUZy_F-_uwN5wGMaApmUCGQEuDHjyX_gTDiPnIP_A0t9DGSY",
+    "sqlite_schema_7.db.gz": "oac_Z0hNc3wfMUZy_F-_uwN5wGMaApmUCGQEuDHjyX_gTDiPnIP_A0t9DGSY",
     "mongo_1.json.gz": "oac_GuKFxVYncUHw_pOiTmy4NYNikLOxM2eM5c4F5LoUf88nQG-4mm8feW0c",
     "mongo_3.json.gz": "oac_OyUuRFffx8LC_5SPrUIUjl7_sLThYO1M5guY1sUoQ3W9vp_XLlwVz7hM",
     "mongo_5.json.gz": "oac_EsUynj5B0CB1_jP65QcfrfR8TJ3dt4237roL2re4v91OxYMGub-v84SQ",

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Final
 
 from attrs import frozen
@@ -38,6 +39,7 @@ from odoo_ai_config.domain.errors import (
     ItemNotFoundError,
     PreconditionFailedError,
 )
+from odoo_ai_config.domain.event_times import STALE, believed
 from odoo_ai_config.domain.identifiers import (
     CONFIG,
     METADATA,
@@ -46,7 +48,7 @@ from odoo_ai_config.domain.identifiers import (
     TenantArea,
     TenantId,
 )
-from odoo_ai_config.domain.outcomes import ItemCounts, Outcome, WriteKind
+from odoo_ai_config.domain.outcomes import ItemCounts, Notice, Outcome, WriteKind
 
 LARGEST_PAGE: Final = 1000
 
@@ -234,9 +236,10 @@ class SyncCollection:
         caller: ApiKey,
         claim: Claim | None = None,
         expected: Callable[[CollectionHead | None], bool] = _whatever,
+        event_at: datetime | None = None,
     ) -> Outcome:
         """
-        Commit new, changed and removed items; commit nothing if there are none.
+        Commit new, changed and removed items; nothing if there are none or the push is stale.
 
         *expected* says whether the push may succeed a state. It is asked again if another push
         was faster.
@@ -247,22 +250,28 @@ class SyncCollection:
         """
         caller.require(Scope.WEBHOOK, key.tenant)
         ids = [item.id for item in sync.items]
-        named = None if sync.whole else [*ids, *sync.removed]
+        asked = None if sync.whole else [*ids, *sync.removed]
 
         async def decide() -> tuple[Changeset, Outcome]:
             # Read the head first: the commit is refused if anything is written after that.
             head = await self.collections.head(key)
             if not expected(head):
                 raise PreconditionFailedError(0 if head is None else head.version)
-            digests = await self.collections.digests(key, named)
+            now = self.clock.now()
+            told_at = believed(event_at, now=now)
+            if head is not None and sync.is_stale(told_at, head):
+                named = len(sync.items) + len(sync.removed)
+                ignored = ItemCounts(named, added=0, changed=0, removed=0, unchanged=named)
+                outcome = _outcome(key, head, ignored, changed=False, at=now, notices=(STALE,))
+                return Changeset(), outcome
+            digests = await self.collections.digests(key, asked)
             stored: Mapping[str, Item] = {}
             if sync.merging:
                 stored = await self.collections.items(key, ids)
-            now = self.clock.now()
 
             def decide_items() -> tuple[CollectionChange | None, ItemCounts]:
                 wanted = sync.merged_into(stored) if sync.merging else sync
-                return change_after(head, digests, wanted, key=key, at=now)
+                return change_after(head, digests, wanted, key=key, at=now, event_at=told_at)
 
             texts = (item.text for item in (*sync.items, *stored.values())) if stored else ()
             change, counts = await run_off_loop(
@@ -270,16 +279,29 @@ class SyncCollection:
                 cost=len(sync.items) + len(sync.removed) + len(digests) + cost_of(*texts),
             )
             newest = head if change is None else change.head
-            outcome = Outcome(
-                WriteKind.COLLECTION,
-                # Odoo's modules name no business area: all of a tenant's share its collections.
-                TenantArea(key.tenant, BusinessArea()),
-                {str(key.name): 0 if newest is None else newest.version},
-                changed=change is not None,
-                at=now,
-                items=counts,
-                digests={} if newest is None else {str(key.name): newest.digest},
-            )
+            outcome = _outcome(key, newest, counts, changed=change is not None, at=now)
             return Changeset(collections=() if change is None else (change,)), outcome
 
         return await commit_once(self.store, claim, decide)
+
+
+def _outcome(
+    key: CollectionKey,
+    newest: CollectionHead | None,
+    counts: ItemCounts,
+    *,
+    changed: bool,
+    at: datetime,
+    notices: tuple[Notice, ...] = (),
+) -> Outcome:
+    return Outcome(
+        WriteKind.COLLECTION,
+        # Odoo's modules name no business area: all of a tenant's share its collections.
+        TenantArea(key.tenant, BusinessArea()),
+        {str(key.name): 0 if newest is None else newest.version},
+        changed=changed,
+        at=at,
+        notices=notices,
+        items=counts,
+        digests={} if newest is None else {str(key.name): newest.digest},
+    )

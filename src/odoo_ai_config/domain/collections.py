@@ -21,6 +21,7 @@ from zlib import crc32
 from attrs import evolve, field, frozen
 
 from odoo_ai_config.domain.errors import CursorExpiredError, InvalidValueError
+from odoo_ai_config.domain.event_times import is_stale, latest
 from odoo_ai_config.domain.identifiers import TenantId, matches
 from odoo_ai_config.domain.json_types import (
     Json,
@@ -206,6 +207,8 @@ class CollectionHead:
         version: Counts the pushes that changed it.
         size: How many items it has.
         compaction_floor: Tombstones up to this version may be pruned.
+        event_at: The time that the newest push claims, if it is known.
+        whole_at: Likewise, of the newest complete push.
     """
 
     key: CollectionKey
@@ -214,6 +217,8 @@ class CollectionHead:
     created_at: datetime
     updated_at: datetime
     compaction_floor: int = 0
+    event_at: datetime | None = None
+    whole_at: datetime | None = None
 
     @property
     def generation(self) -> str:
@@ -270,6 +275,17 @@ class CollectionSync:
         if len(named) != len(self.items) or not named.isdisjoint(self.removed):
             raise InvalidValueError("items", "unique_ids")
 
+    def is_stale(self, event_at: datetime | None, head: CollectionHead | None) -> bool:
+        """
+        Whether the push is older than one that is in the collection and that it contradicts.
+
+        A complete push says what every item is, so each push contradicts it and it contradicts
+        each. Two other pushes may be about different items.
+        """
+        if head is None:
+            return False
+        return is_stale(event_at, head.event_at if self.whole else head.whole_at)
+
     def without_withdrawn(self) -> CollectionSync:
         """
         The same push, which removes the items that the source has withdrawn.
@@ -295,6 +311,7 @@ def change_after(
     *,
     key: CollectionKey,
     at: datetime,
+    event_at: datetime | None = None,
 ) -> tuple[CollectionChange | None, ItemCounts]:
     """
     What *sync* changes in a collection; None if it changes nothing.
@@ -308,6 +325,7 @@ def change_after(
         sync: The push.
         key: Where the collection is.
         at: The time of the push.
+        event_at: The time that it claims.
     """
     sync = sync.without_withdrawn()
     put = tuple(item for item in sync.items if not item.has(digests.get(item.id)))
@@ -331,6 +349,8 @@ def change_after(
         size=(0 if head is None else head.size) + added - len(gone),
         created_at=at if head is None else head.created_at,
         updated_at=at,
+        event_at=latest(event_at, None if head is None else head.event_at),
+        whole_at=latest(event_at if sync.whole else None, None if head is None else head.whole_at),
     )
     return CollectionChange(after, put, gone), counts
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import Final
 
 from attrs import field, frozen
@@ -153,11 +154,13 @@ class Hub:
         odoo_password: str | None = None,
         enabled_collections: Sequence[str] | None = None,
         clear: Sequence[str] = (),
+        event_at: datetime | None = None,
     ) -> Outcome:
         """
         Store a tenant's settings and seal its password, as Odoo's ``credentials_sync`` does.
 
         Arguments that are None do not change what is stored. *clear* names those to clear.
+        *event_at* is when they were so: an older event than the stored one changes nothing.
 
         Raises:
             EncryptedValueError: The old server encrypted the password, and no key opens it.
@@ -174,9 +177,9 @@ class Hub:
             ),
             clear=tuple(clear),
         )
-        return await self.services.sync_credentials(sync, caller=self.caller)
+        return await self.services.sync_credentials(sync, caller=self.caller, event_at=event_at)
 
-    async def sync_mapping(
+    async def sync_mapping(  # noqa: PLR0913 - the event has these fields
         self,
         *,
         chatwoot_account_id: str,
@@ -187,12 +190,13 @@ class Hub:
         sequence: int = DEFAULT_SEQUENCE,
         special_whatsapp_numbers: Mapping[str, str] | None = None,
         active: bool = True,
+        event_at: datetime | None = None,
     ) -> Outcome:
         """
         Give a Chatwoot channel to a tenant, as Odoo's ``mapping_sync`` does.
 
         Without an inbox, the mapping is for the whole account. *special_whatsapp_numbers* are
-        crews by number.
+        crews by number. *event_at* is as for `sync_credentials`.
         """
         inbox = None if chatwoot_inbox_id is None else ChatwootId(chatwoot_inbox_id)
         mapping = ChannelMapping(
@@ -206,7 +210,7 @@ class Hub:
             ),
             active=active,
         )
-        return await self.services.sync_mapping(mapping, caller=self.caller)
+        return await self.services.sync_mapping(mapping, caller=self.caller, event_at=event_at)
 
     async def simulate_mapping(
         self, mapping: ChannelMapping, *, messages: Sequence[IncomingMessage] = ()

@@ -72,6 +72,7 @@ def http_options(settings: Settings) -> HttpOptions:
         max_json_depth=settings.max_json_depth,
         requests_per_second=settings.rate_limit,
         failed_authentications_per_second=settings.failure_limit,
+        ignore_stale=settings.ignore_stale,
         cors_origins=settings.cors_origins,
         connections_per_address=settings.connections_per_address,
         header_seconds=settings.header_seconds,

@@ -210,6 +210,8 @@ _describe(
     Outcome, only_read=("replayed",), versions=_entries("version"), digests=_entries("digest")
 )
 _describe(IdempotencyRecord, flat=("claim",))
+# What is stored is not withdrawn.
+_describe(Item, only_read=("withdrawn",))
 # A push does not set the compaction floor.
 _describe(
     CollectionHead,

@@ -67,14 +67,15 @@ _MOVE_DOCUMENT: Final = (
     "WHERE tenant = ? AND domain = ? AND kind = ? AND version = ? RETURNING id"
 )
 _INSERT_REVISION: Final = (
-    f"INSERT INTO revisions (document, {REVISION_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    f"INSERT INTO revisions (document, {REVISION_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _INSERT_MAPPING: Final = (
-    f"INSERT INTO mappings ({MAPPING_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+    f"INSERT INTO mappings ({MAPPING_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
     "ON CONFLICT DO NOTHING RETURNING 1"
 )
 _REPLACE_MAPPING: Final = (
-    f"UPDATE mappings SET ({MAPPING_COLUMNS}) = (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) "
+    f"UPDATE mappings SET ({MAPPING_COLUMNS}) = "
+    "(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) "
     "WHERE key = ?1 AND version = ?8 - 1 RETURNING 1"
 )
 _INSERT_SECRET: Final = (
@@ -86,8 +87,8 @@ _INSERT_COLLECTION: Final = (
 )
 # A push does not set the compaction floor.
 _MOVE_COLLECTION: Final = (
-    "UPDATE collections SET (version, size, created_at, updated_at) = (?3, ?4, ?5, ?6) "
-    "WHERE tenant = ?1 AND name = ?2 AND version = ?3 - 1 RETURNING id"
+    "UPDATE collections SET (version, size, created_at, updated_at, event_at, whole_at) = "
+    "(?3, ?4, ?5, ?6, ?8, ?9) WHERE tenant = ?1 AND name = ?2 AND version = ?3 - 1 RETURNING id"
 )
 _SHOW_PUSH: Final = "UPDATE pushes SET (collection, version) = (?, ?) WHERE id = ?"
 _INSERT_AUDIT: Final = f"INSERT INTO audit ({AUDIT.columns}) VALUES ({AUDIT.places})"
@@ -211,7 +212,7 @@ def _require(
 
 
 def _write_revision(row: Row, connection: sqlite3.Connection) -> None:
-    key, version, deleted = row[:3], row[3], row[-1]
+    key, version, deleted = row[:3], row[3], row[-2]
     document = connection.execute(
         _INSERT_DOCUMENT if version == 1 else _MOVE_DOCUMENT, (deleted, *key, version - 1)
     ).fetchone()
@@ -226,7 +227,7 @@ def _write_collection(
     if row[2] == 1:
         collection = connection.execute(_INSERT_COLLECTION, row).fetchone()
     else:
-        collection = connection.execute(_MOVE_COLLECTION, row[:-1]).fetchone()
+        collection = connection.execute(_MOVE_COLLECTION, row).fetchone()
     if collection is None:
         raise RevisionConflictError
     if isinstance(items, list):

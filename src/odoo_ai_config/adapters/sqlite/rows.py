@@ -41,12 +41,12 @@ T = TypeVar("T")
 _SHARED_NAMES: Final = 4096
 
 REVISION_COLUMNS: Final = (
-    "version, body, yaml, yaml_exact, created_at, updated_at, author, deleted"
+    "version, body, yaml, yaml_exact, created_at, updated_at, author, deleted, event_at"
 )
 # The columns in the order in which the functions below give and take them.
 MAPPING_COLUMNS: Final = (
     "key, tenant, domain, sequence, fallback, numbers, active, "
-    "version, created_at, updated_at, author"
+    "version, created_at, updated_at, author, event_at"
 )
 
 
@@ -65,12 +65,13 @@ def mapping_row(revision: MappingRevision) -> Row:
         microseconds(revision.created_at),
         microseconds(revision.updated_at),
         revision.author,
+        None if revision.event_at is None else microseconds(revision.event_at),
     )
 
 
 def mapping_revision_of(row: Row) -> MappingRevision:
     key, tenant, domain, sequence, fallback, numbers, active = row[:7]
-    version, created_at, updated_at, author = row[7:]
+    version, created_at, updated_at, author, event_at = row[7:]
     mapping = ChannelMapping(
         _channel_key_of(key),
         _owner_of(tenant, domain),
@@ -80,7 +81,14 @@ def mapping_revision_of(row: Row) -> MappingRevision:
         _numbers_of(numbers),
         bool(active),
     )
-    return MappingRevision(mapping, version, time_of(created_at), time_of(updated_at), author)
+    return MappingRevision(
+        mapping,
+        version,
+        time_of(created_at),
+        time_of(updated_at),
+        author,
+        optional(time_of, event_at),
+    )
 
 
 def _channel_key_of(text: str) -> ChannelKey:
@@ -177,7 +185,8 @@ IDEMPOTENCY_RECORDS: Final = RowLayout(
 )
 COLLECTION_KEYS: Final = RowLayout(CollectionKey, "tenant, name")
 COLLECTIONS: Final = RowLayout(
-    CollectionHead, "tenant, name, version, size, created_at, updated_at, floor"
+    CollectionHead,
+    "tenant, name, version, size, created_at, updated_at, floor, event_at, whole_at",
 )
 AUDIT: Final = RowLayout(
     AuditEntry,

@@ -297,6 +297,15 @@ CREATE INDEX addresses_by_tenant ON addresses (tenant, id);
 CREATE INDEX revoked_addresses ON addresses (id) WHERE revoked_at IS NOT NULL;
 """
 
+# The times that the newest events claim. A long text stands before that of a revision, but a
+# revision is read as a whole.
+_EVENT_TIMES: Final = """
+ALTER TABLE revisions ADD COLUMN event_at INTEGER;
+ALTER TABLE mappings ADD COLUMN event_at INTEGER;
+ALTER TABLE collections ADD COLUMN event_at INTEGER;
+ALTER TABLE collections ADD COLUMN whole_at INTEGER;
+"""
+
 # Item n leads from version n to version n + 1. Never change one that was released.
 _MIGRATIONS: Final = (
     _FIRST,
@@ -306,6 +315,7 @@ _MIGRATIONS: Final = (
     _SECRETS_BY_TIME,
     _PUSHES,
     _ADDRESSES,
+    _EVENT_TIMES,
 )
 
 # In one statement, so that a migration by another process does not come in between.

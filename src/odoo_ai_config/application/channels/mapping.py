@@ -36,6 +36,7 @@ from odoo_ai_config.domain.channels.sections import (
     sections_of,
 )
 from odoo_ai_config.domain.errors import MappingNotFoundError
+from odoo_ai_config.domain.event_times import STALE, believed, is_stale
 from odoo_ai_config.domain.identifiers import ChatwootId, TenantId
 from odoo_ai_config.domain.outcomes import Notice, Outcome, WriteKind
 
@@ -74,9 +75,10 @@ async def decided_in(
     *,
     caller: ApiKey,
     at: datetime,
+    event_at: datetime | None = None,
 ) -> EventDecision:
     """
-    Decide what an event with *mapping* changes.
+    Decide what an event of *event_at* with *mapping* changes.
 
     Other tenants are looked up only if *mapping* claims something new: a repeated event costs
     nothing.
@@ -88,12 +90,16 @@ async def decided_in(
     key = mapping.key
     if mapping.active:
         current = (await channels.current((key,))).get(key)
-        decision = await _decision(channels, current, mapping, caller=caller, at=at)
+        decision = await _decision(
+            channels, current, mapping, caller=caller, at=at, event_at=event_at
+        )
+        if decision.notices:
+            return EventDecision(decision, current, notices=decision.notices)
         return EventDecision(decision, current, notices=await unknown_names(store, (mapping,)))
     anywhere = ChannelKey(inbox=key.inbox) if key.account and key.inbox else key
     known = await channels.current((key, anywhere))
     current = known.get(key)
-    decision = await _decision(channels, current, mapping, caller=caller, at=at)
+    decision = await _decision(channels, current, mapping, caller=caller, at=at, event_at=event_at)
     if decision.notices:
         return EventDecision(decision, current, notices=decision.notices)
     twin = None if anywhere == key else known.get(anywhere)
@@ -109,7 +115,12 @@ async def _decision(
     *,
     caller: ApiKey,
     at: datetime,
+    event_at: datetime | None,
 ) -> MappingDecision:
+    before = None if current is None else current.event_at
+    event_at = believed(event_at, now=at)
+    if is_stale(event_at, before):
+        return MappingDecision(None, notices=(STALE,))
     if current is not None and current.mapping == mapping:
         return MappingDecision(None)
     claim = claimed(current, mapping)
@@ -117,7 +128,7 @@ async def _decision(
     wider: Mapping[ChannelKey, MappingRevision] = {}
     if claim is not None and claim.account is not None:
         wider = await channels.current(mapping.key.wider)
-    return decided(
+    decision = decided(
         current,
         mapping,
         author=caller.id,
@@ -126,6 +137,9 @@ async def _decision(
         wider=[wider[key] for key in mapping.key.wider if key in wider],
         rivals=rivals,
     )
+    if decision.revision is None or event_at is None:
+        return decision
+    return evolve(decision, revision=evolve(decision.revision, event_at=event_at))
 
 
 async def _ended(
@@ -214,10 +228,15 @@ class SyncMapping:
     clock: Clock
 
     async def __call__(
-        self, mapping: ChannelMapping, *, caller: ApiKey, claim: Claim | None = None
+        self,
+        mapping: ChannelMapping,
+        *,
+        caller: ApiKey,
+        claim: Claim | None = None,
+        event_at: datetime | None = None,
     ) -> Outcome:
         """
-        Commit the mapping, or find that nothing changed.
+        Commit the mapping, or find that nothing changed or that the event is stale.
 
         An inactive *mapping* never touches a channel that another tenant has taken over in
         the meantime: a late deactivation is not a claim. It ends the channel for good: a mapping
@@ -232,10 +251,12 @@ class SyncMapping:
 
         async def decide() -> tuple[Changeset, Outcome]:
             now = self.clock.now()
-            event = await decided_in(self.store, self.channels, mapping, caller=caller, at=now)
+            event = await decided_in(
+                self.store, self.channels, mapping, caller=caller, at=now, event_at=event_at
+            )
             decision = event.decision
             newest = decision.revision or event.current
-            # The channel is another tenant's: there is nothing to store.
+            # The channel is another tenant's, or has a newer state: there is nothing to store.
             own = None if newest is None or decision.notices else newest.mapping
             outcome = Outcome(
                 WriteKind.MAPPING if mapping.active else WriteKind.MAPPING_DELETE,

@@ -5,6 +5,7 @@ Preview what an event about a Chatwoot channel would change.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from attrs import evolve, frozen
 
@@ -89,9 +90,10 @@ class SimulateMapping:
         *,
         caller: ApiKey,
         messages: Sequence[IncomingMessage] = (),
+        event_at: datetime | None = None,
     ) -> Simulation:
         """
-        What the event would do, and where *messages* would go.
+        What the event of *event_at* would do, and where *messages* would go.
 
         A caller that is bound to a tenant sees that tenant's part of it.
         """
@@ -99,7 +101,12 @@ class SimulateMapping:
         refusal = None
         try:
             event = await decided_in(
-                self.store, self.channels, mapping, caller=caller, at=self.clock.now()
+                self.store,
+                self.channels,
+                mapping,
+                caller=caller,
+                at=self.clock.now(),
+                event_at=event_at,
             )
         except MAPPING_REFUSALS as error:
             refusal = error.code

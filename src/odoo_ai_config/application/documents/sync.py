@@ -5,6 +5,7 @@ Merge Odoo's events into documents.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from functools import partial
 from itertools import islice
 
@@ -27,9 +28,22 @@ from odoo_ai_config.domain.documents.merging import (
     fingerprints_in,
     metadata_after,
 )
-from odoo_ai_config.domain.documents.revisions import content_of, digests_of, successor, version_of
+from odoo_ai_config.domain.documents.revisions import (
+    Revision,
+    content_of,
+    digests_of,
+    successor,
+    version_of,
+)
 from odoo_ai_config.domain.documents.syncs import CompanyMetadataSync, CredentialsSync
-from odoo_ai_config.domain.identifiers import CONFIG, CREDENTIALS, METADATA, CredentialRef
+from odoo_ai_config.domain.event_times import STALE, believed, is_stale
+from odoo_ai_config.domain.identifiers import (
+    CONFIG,
+    CREDENTIALS,
+    METADATA,
+    CredentialRef,
+    TenantArea,
+)
 from odoo_ai_config.domain.json_types import JsonObject
 from odoo_ai_config.domain.outcomes import MOST_NOTICES, Notice, Outcome, WriteKind
 
@@ -46,10 +60,15 @@ class SyncCredentials:
     clock: Clock
 
     async def __call__(
-        self, sync: CredentialsSync, *, caller: ApiKey, claim: Claim | None = None
+        self,
+        sync: CredentialsSync,
+        *,
+        caller: ApiKey,
+        claim: Claim | None = None,
+        event_at: datetime | None = None,
     ) -> Outcome:
         """
-        Commit both documents together; commit nothing if nothing changed.
+        Commit both documents together; commit nothing if nothing changed or the event is stale.
 
         Raises:
             InvalidYamlError: The event's settings text is not YAML.
@@ -72,6 +91,9 @@ class SyncCredentials:
             now = self.clock.now()
             current = await self.store.current((config_key, credentials_key))
             config, credentials = current.get(config_key), current.get(credentials_key)
+            told_at = believed(event_at, now=now)
+            if is_stale(told_at, *(revision.event_at for revision in current.values())):
+                return _left(WriteKind.CREDENTIALS, sync.owner, current.values(), now)
             sealed = content_of(credentials)
             before = content_of(config)
             # The search for secrets takes longest.
@@ -97,9 +119,16 @@ class SyncCredentials:
                 credentials_document = credentials_after(
                     sealed, sync.owner.tenant, fingerprints, merged.cleared
                 )
-                new_config = successor(config, config_key, document, author=caller.id, at=now)
+                new_config = successor(
+                    config, config_key, document, author=caller.id, at=now, event_at=told_at
+                )
                 new_credentials = successor(
-                    credentials, credentials_key, credentials_document, author=caller.id, at=now
+                    credentials,
+                    credentials_key,
+                    credentials_document,
+                    author=caller.id,
+                    at=now,
+                    event_at=told_at,
                 )
                 outcome = Outcome(
                     WriteKind.CREDENTIALS,
@@ -141,6 +170,14 @@ class SyncCredentials:
         return await self.credentials.cleaned(CONFIG, merged.document, merged.found)
 
 
+def _left(
+    kind: WriteKind, owner: TenantArea, newer: Iterable[Revision], now: datetime
+) -> tuple[Changeset, Outcome]:
+    # Without digests: the source has not pushed what is stored.
+    versions = {str(revision.key.kind): revision.version for revision in newer}
+    return Changeset(), Outcome(kind, owner, versions, changed=False, at=now, notices=(STALE,))
+
+
 def _missing(
     references: Iterable[NamedReference], known: Iterable[str], new: Iterable[CredentialRef]
 ) -> tuple[Notice, ...]:
@@ -162,10 +199,15 @@ class SyncCompanyMetadata:
     clock: Clock
 
     async def __call__(
-        self, sync: CompanyMetadataSync, *, caller: ApiKey, claim: Claim | None = None
+        self,
+        sync: CompanyMetadataSync,
+        *,
+        caller: ApiKey,
+        claim: Claim | None = None,
+        event_at: datetime | None = None,
     ) -> Outcome:
         """
-        Commit the metadata; commit nothing if nothing changed.
+        Commit the metadata; commit nothing if nothing changed or the event is stale.
         """
         caller.require(Scope.WEBHOOK, sync.owner.tenant)
         key = sync.owner.document(METADATA)
@@ -175,6 +217,9 @@ class SyncCompanyMetadata:
             now = self.clock.now()
             found = await self.store.current((key, beside))
             current = found.get(key)
+            told_at = believed(event_at, now=now)
+            if current is not None and is_stale(told_at, current.event_at):
+                return _left(WriteKind.METADATA, sync.owner, (current,), now)
             before = content_of(current)
             apart = await self.credentials.apart(
                 key,
@@ -186,7 +231,9 @@ class SyncCompanyMetadata:
                 author=caller.id,
                 at=now,
             )
-            revision = successor(current, key, apart.document, author=caller.id, at=now)
+            revision = successor(
+                current, key, apart.document, author=caller.id, at=now, event_at=told_at
+            )
             written = tuple(r for r in (revision, apart.credentials) if r is not None)
             outcome = Outcome(
                 WriteKind.METADATA,

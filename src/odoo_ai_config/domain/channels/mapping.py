@@ -161,6 +161,9 @@ class ChannelMapping:
 class MappingRevision:
     """
     A version of a channel's mapping. Each channel counts its versions from 1 without gaps.
+
+    Args:
+        event_at: The time of the newest event that led to this version, if it is known.
     """
 
     mapping: ChannelMapping
@@ -168,6 +171,7 @@ class MappingRevision:
     created_at: datetime
     updated_at: datetime
     author: str
+    event_at: datetime | None = None
 
 
 def remapped(
@@ -181,7 +185,12 @@ def remapped(
     if current.mapping == mapping:
         return None
     return MappingRevision(
-        mapping, current.version + 1, created_at=current.created_at, updated_at=at, author=author
+        mapping,
+        current.version + 1,
+        created_at=current.created_at,
+        updated_at=at,
+        author=author,
+        event_at=current.event_at,
     )
 
 

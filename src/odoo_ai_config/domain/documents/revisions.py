@@ -15,6 +15,7 @@ from odoo_ai_config.domain.errors import (
     InvalidValueError,
     PreconditionFailedError,
 )
+from odoo_ai_config.domain.event_times import latest
 from odoo_ai_config.domain.identifiers import DocumentKey
 
 
@@ -28,6 +29,8 @@ class Revision:
         updated_at: The time of this revision.
         author: Id of the API key that wrote it, or the name of a process of the hub.
         deleted: This is a tombstone: the document does not exist from this version on.
+        event_at: The time of the newest event that led to this version, if it is known. What
+            people write has none of its own and keeps the one before.
     """
 
     key: DocumentKey
@@ -37,6 +40,7 @@ class Revision:
     updated_at: datetime
     author: str
     deleted: bool = False
+    event_at: datetime | None = None
 
     @version.validator
     def _check_version(self, _attribute: object, value: int) -> None:
@@ -45,13 +49,21 @@ class Revision:
 
 
 def successor(
-    current: Revision | None, key: DocumentKey, document: Document, *, author: str, at: datetime
+    current: Revision | None,
+    key: DocumentKey,
+    document: Document,
+    *,
+    author: str,
+    at: datetime,
+    event_at: datetime | None = None,
 ) -> Revision | None:
     """
     The revision that a write of *document* makes; None if it changes nothing.
     """
     if current is None:
-        return Revision(key, 1, document, created_at=at, updated_at=at, author=author)
+        return Revision(
+            key, 1, document, created_at=at, updated_at=at, author=author, event_at=event_at
+        )
     if not current.deleted and document.says_the_same(current.document):
         return None
     return Revision(
@@ -61,6 +73,7 @@ def successor(
         created_at=at if current.deleted else current.created_at,
         updated_at=at,
         author=author,
+        event_at=latest(event_at, current.event_at),
     )
 
 

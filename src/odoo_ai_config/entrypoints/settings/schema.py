@@ -156,6 +156,11 @@ class Settings:
         switch,
         help="Recusa requisições sem assinatura que precisam do escopo webhook (1 ou 0)",
     )
+    ignore_stale: bool = environ.var(
+        "1",
+        switch,
+        help="Um evento mais antigo que o já guardado não altera nada (1 ou 0)",
+    )
     chatwoot_url: str | None = environ.var(
         "",
         address,

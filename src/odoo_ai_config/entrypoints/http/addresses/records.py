@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Final, TypeAlias
 
 from aiohttp import web
@@ -136,9 +137,15 @@ def _read(event: WriteKind, body: JsonObject) -> _Told:
 
 
 async def _taken_in(
-    services: Services, told: _Told, caller: ApiKey, claim: Claim | None
+    services: Services,
+    told: _Told,
+    caller: ApiKey,
+    claim: Claim | None,
+    event_at: datetime | None,
 ) -> Outcome:
     if not isinstance(told, _ItemPush):
-        return await taken_in(services, told, caller, claim)
+        return await taken_in(services, told, caller, claim, event_at)
     bind_contextvars(tenant=str(told.key.tenant), collection=str(told.key.name))
-    return await services.sync_collection(told.key, told.sync, caller=caller, claim=claim)
+    return await services.sync_collection(
+        told.key, told.sync, caller=caller, claim=claim, event_at=event_at
+    )

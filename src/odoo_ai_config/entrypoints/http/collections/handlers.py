@@ -11,7 +11,7 @@ from zlib import crc32
 import structlog
 from aiohttp import hdrs, web
 from attrs import asdict
-from msgspec import UNSET, Meta, Raw
+from msgspec import UNSET, Meta, Raw, UnsetType
 from structlog.contextvars import bind_contextvars
 
 from odoo_ai_config.application.collections import (
@@ -59,7 +59,7 @@ from odoo_ai_config.entrypoints.http.collections.schemas import (
     CollectionSummary,
     RemovedItem,
 )
-from odoo_ai_config.entrypoints.http.platform.app_keys import METRICS, SERVICES
+from odoo_ai_config.entrypoints.http.platform.app_keys import EVENT_AT, METRICS, SERVICES
 from odoo_ai_config.entrypoints.http.platform.bodies import json_object
 from odoo_ai_config.entrypoints.http.platform.conditional import (
     ANYTHING,
@@ -73,7 +73,9 @@ from odoo_ai_config.entrypoints.http.platform.errors import (
     AccountMismatchError,
     IncompleteDataError,
 )
+from odoo_ai_config.entrypoints.http.platform.event_times import note_event_time
 from odoo_ai_config.entrypoints.http.platform.idempotency import REPLAYED, claim_of
+from odoo_ai_config.entrypoints.http.platform.notices import Notice, shown_notices
 from odoo_ai_config.entrypoints.http.platform.operations import (
     COMMIT,
     Operation,
@@ -89,6 +91,7 @@ from odoo_ai_config.entrypoints.http.platform.representations import (
     timestamp,
 )
 from odoo_ai_config.entrypoints.http.platform.schema import Body, TenantIdText
+from odoo_ai_config.entrypoints.http.platform.texts import preferred_language
 
 _log = structlog.get_logger()
 
@@ -263,7 +266,7 @@ async def _written(
     if digest is not None:
         (version,) = outcome.versions.values()
         headers[hdrs.ETAG] = _tag_of(version, digest)
-    answer = CollectionPushed(**pushed_fields(outcome), digest=digest or UNSET)
+    answer = CollectionPushed(**pushed_fields(request, outcome), digest=digest or UNSET)
     return web.Response(body=json_bytes(answer), headers=headers)
 
 
@@ -276,6 +279,7 @@ async def taken_in(
 
     def make() -> tuple[TenantId, T, Claim | None]:
         body = json_object(request, raw)
+        note_event_time(request, body)
         tenant = account_of(caller, request.query.getall("account_id", []), body)
         return tenant, read(body), claim_of(request, caller, raw, about=f" {tenant}")
 
@@ -301,7 +305,12 @@ async def pushed(
 
     bind_contextvars(tenant=str(key.tenant), collection=str(key.name))
     outcome = await request.app[SERVICES].sync_collection(
-        key, sync, caller=caller, claim=claim, expected=is_met
+        key,
+        sync,
+        caller=caller,
+        claim=claim,
+        expected=is_met,
+        event_at=request.get(EVENT_AT),
     )
     request.app[METRICS].written(outcome, "collection")
     (version,) = outcome.versions.values()
@@ -324,7 +333,7 @@ def queried_tenant(request: web.Request, caller: ApiKey) -> TenantId:
     return tenant
 
 
-def pushed_fields(outcome: Outcome) -> dict[str, Any]:
+def pushed_fields(request: web.Request, outcome: Outcome) -> dict[str, Any]:
     """
     The members of every answer to a push.
     """
@@ -336,7 +345,16 @@ def pushed_fields(outcome: Outcome) -> dict[str, Any]:
         "changed": outcome.changed,
         "counts": _counts(outcome),
         "timestamp": timestamp(outcome.at),
+        "warnings": warnings_of(request, outcome),
     }
+
+
+def warnings_of(request: web.Request, outcome: Outcome) -> list[Notice] | UnsetType:
+    """
+    The notices of a push, in the caller's language; none leaves the member out.
+    """
+    language = preferred_language(request.headers.get("Accept-Language"))
+    return shown_notices(outcome.notices, language) or UNSET
 
 
 def _counts(outcome: Outcome) -> dict[str, int]:

@@ -8,6 +8,7 @@ from typing import Annotated, TypeAlias
 
 from msgspec import UNSET, Meta, Raw, UnsetType
 
+from odoo_ai_config.entrypoints.http.platform.notices import Notice
 from odoo_ai_config.entrypoints.http.platform.schema import (
     CollectionNameText,
     Count,
@@ -139,6 +140,7 @@ class Pushed:
     ]
     counts: ItemCounts
     timestamp: Moment
+    warnings: list[Notice] | UnsetType = UNSET
 
 
 @answer

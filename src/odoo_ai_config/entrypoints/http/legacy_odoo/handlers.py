@@ -41,6 +41,7 @@ from odoo_ai_config.entrypoints.http.collections.handlers import (
     pushed,
     pushed_fields,
     taken_in,
+    warnings_of,
 )
 from odoo_ai_config.entrypoints.http.collections.payloads import (
     DOCUMENTS,
@@ -72,13 +73,19 @@ from odoo_ai_config.entrypoints.http.legacy_odoo.schemas import (
     RulesPushed,
     RulesPushedData,
 )
-from odoo_ai_config.entrypoints.http.platform.app_keys import METRICS, REQUEST_ID, SERVICES
+from odoo_ai_config.entrypoints.http.platform.app_keys import (
+    EVENT_AT,
+    METRICS,
+    REQUEST_ID,
+    SERVICES,
+)
 from odoo_ai_config.entrypoints.http.platform.authentication import PushHandler
 from odoo_ai_config.entrypoints.http.platform.bodies import read_json
 from odoo_ai_config.entrypoints.http.platform.errors import (
     AiServiceTaskError,
     SourceDataMissingError,
 )
+from odoo_ai_config.entrypoints.http.platform.event_times import note_event_time
 from odoo_ai_config.entrypoints.http.platform.fields import read
 from odoo_ai_config.entrypoints.http.platform.idempotency import REPLAYED, claim_of
 from odoo_ai_config.entrypoints.http.platform.operations import (
@@ -113,7 +120,7 @@ def _syncing(
         key = CollectionKey(tenant, shape.name)
         outcome = await pushed(request, key, push.sync, caller, claim)
         top: dict[str, Any] = {**tell(push, outcome), **_STORED}
-        told = data(**pushed_fields(outcome), hidden=push.hidden, **top)
+        told = data(**pushed_fields(request, outcome), hidden=push.hidden, **top)
         return _enveloped(request, outcome, answer, told, top)
 
     return sync
@@ -148,7 +155,7 @@ async def _clear_documents(request: web.Request, caller: ApiKey, raw: bytes) -> 
     tenant, sync, claim = await taken_in(request, caller, raw, _nothing)
     outcome = await pushed(request, CollectionKey(tenant, SUPPORT_DOCUMENTS), sync, caller, claim)
     top: dict[str, Any] = {"removed_docs": _removed(outcome)}
-    told = DocumentsClearedData(**pushed_fields(outcome), **top)
+    told = DocumentsClearedData(**pushed_fields(request, outcome), **top)
     return _enveloped(request, outcome, DocumentsCleared, told, top)
 
 
@@ -163,6 +170,7 @@ async def _sync_company(request: web.Request, caller: ApiKey, raw: bytes) -> web
 
 async def _sync_company_services(request: web.Request, caller: ApiKey, raw: bytes) -> web.Response:
     body = await read_json(request, raw, dict)
+    note_event_time(request, body)
     text = read(YamlText, {"": body}).yaml_content
     yaml = request.app[SERVICES].ports.yaml
 
@@ -180,7 +188,9 @@ async def _company_stored(
     request: web.Request, sync: CompanyMetadataSync, caller: ApiKey, claim: Claim | None
 ) -> web.Response:
     bind_contextvars(tenant=str(sync.owner.tenant), domain=str(sync.owner.domain))
-    outcome = await request.app[SERVICES].sync_company_metadata(sync, caller=caller, claim=claim)
+    outcome = await request.app[SERVICES].sync_company_metadata(
+        sync, caller=caller, claim=claim, event_at=request.get(EVENT_AT)
+    )
     request.app[METRICS].written(outcome, str(METADATA))
     top: dict[str, Any] = {"vectorized_rules": 1, **_STORED}
     told = CompanyPushedData(
@@ -189,6 +199,7 @@ async def _company_stored(
         metadata_version=outcome.versions[str(METADATA)],
         changed=outcome.changed,
         timestamp=timestamp(outcome.at),
+        warnings=warnings_of(request, outcome),
         **top,
     )
     return _enveloped(request, outcome, CompanyPushed, told, top)
@@ -200,7 +211,7 @@ async def _sync_product(request: web.Request, caller: ApiKey, raw: bytes) -> web
     outcome = await pushed(request, CollectionKey(tenant, PRODUCTS), sync, caller, claim)
     (item,) = sync.items
     top: dict[str, Any] = {"vector_id": item.id, "product_id": item.id, **_STORED}
-    told = ProductPushedData(**pushed_fields(outcome), **top)
+    told = ProductPushedData(**pushed_fields(request, outcome), **top)
     return _enveloped(request, outcome, ProductPushed, told, top)
 
 

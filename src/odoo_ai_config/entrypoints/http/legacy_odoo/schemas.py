@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from typing import Annotated, Generic, Literal, TypeAlias, TypeVar
 
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from odoo_ai_config.entrypoints.http.collections.schemas import ItemIdText, Pushed
+from odoo_ai_config.entrypoints.http.platform.notices import Notice
 from odoo_ai_config.entrypoints.http.platform.schema import (
     Always,
     BusinessAreaText,
@@ -213,6 +214,7 @@ class CompanyMetadataPushed:
     metadata_version: Version
     changed: bool
     timestamp: Moment
+    warnings: list[Notice] | UnsetType = UNSET
 
 
 @answer

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
 from functools import partial
 from typing import Any, Final, TypeAlias, TypeVar
 
@@ -42,6 +43,7 @@ from odoo_ai_config.entrypoints.http.platform.errors import (
     TokenMissingError,
     UnknownEventError,
 )
+from odoo_ai_config.entrypoints.http.platform.event_times import event_time
 from odoo_ai_config.entrypoints.http.platform.idempotency import REPLAYED, claim_of
 from odoo_ai_config.entrypoints.http.platform.metrics import Metrics
 from odoo_ai_config.entrypoints.http.platform.notices import shown_notices
@@ -142,7 +144,7 @@ async def receive(
     raw_body: Awaitable[bytes],
     event_in: Callable[[JsonObject], tuple[WriteKind, JsonObject]],
     read: Callable[[WriteKind, JsonObject], T],
-    take_in: Callable[[Services, T, ApiKey, Claim | None], Awaitable[Outcome]],
+    take_in: Callable[[Services, T, ApiKey, Claim | None, datetime | None], Awaitable[Outcome]],
 ) -> web.Response:
     """
     Take in one event of *caller*, log and count it, and answer it.
@@ -158,7 +160,8 @@ async def receive(
         request[EVENT] = event
         told = await run_off_loop(lambda: read(event, body), cost=len(raw))
         claim = claim_of(request, caller, raw, path=_PATH)
-        outcome = await take_in(app[SERVICES], told, caller, claim)
+        event_at = event_time(request, body)
+        outcome = await take_in(app[SERVICES], told, caller, claim, event_at)
     except CodedError as error:
         metrics.event(_name_of(request), "refused", error.code)
         raise
@@ -190,6 +193,7 @@ async def taken_in(
     event: Event,
     caller: ApiKey,
     claim: Claim | None,
+    event_at: datetime | None,
 ) -> Outcome:
     """
     Write what one of Odoo's events says.
@@ -197,10 +201,14 @@ async def taken_in(
     owner = event.owner
     bind_contextvars(tenant=str(owner.tenant), domain=str(owner.domain))
     if isinstance(event, CredentialsSync):
-        return await services.sync_credentials(event, caller=caller, claim=claim)
+        return await services.sync_credentials(
+            event, caller=caller, claim=claim, event_at=event_at
+        )
     if isinstance(event, CompanyMetadataSync):
-        return await services.sync_company_metadata(event, caller=caller, claim=claim)
-    return await services.sync_mapping(event, caller=caller, claim=claim)
+        return await services.sync_company_metadata(
+            event, caller=caller, claim=claim, event_at=event_at
+        )
+    return await services.sync_mapping(event, caller=caller, claim=claim, event_at=event_at)
 
 
 def _counted(outcome: Outcome, metrics: Metrics) -> str:

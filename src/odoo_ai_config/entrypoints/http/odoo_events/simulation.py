@@ -30,6 +30,7 @@ from odoo_ai_config.entrypoints.http.odoo_events.schemas import (
 from odoo_ai_config.entrypoints.http.platform.app_keys import SERVICES
 from odoo_ai_config.entrypoints.http.platform.bodies import read_body, read_json, require_json
 from odoo_ai_config.entrypoints.http.platform.errors import IncompleteDataError, UnknownEventError
+from odoo_ai_config.entrypoints.http.platform.event_times import event_time
 from odoo_ai_config.entrypoints.http.platform.notices import shown_notices
 from odoo_ai_config.entrypoints.http.platform.operations import Operation, RouteGroup
 from odoo_ai_config.entrypoints.http.platform.representations import (
@@ -66,7 +67,10 @@ async def simulate_event(request: web.Request, caller: ApiKey) -> web.Response:
         raise UnknownEventError
     mapping = channel_mapping(body, deleted=event is WriteKind.MAPPING_DELETE)
     found = await request.app[SERVICES].simulate_mapping(
-        mapping, caller=caller, messages=incoming_messages(body)
+        mapping,
+        caller=caller,
+        messages=incoming_messages(body),
+        event_at=event_time(request, body),
     )
     language = preferred_language(request.headers.get("Accept-Language"))
     return shown(

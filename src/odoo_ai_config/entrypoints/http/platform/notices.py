@@ -29,6 +29,7 @@ class NoticeCode(StrEnum):
     STILL_ROUTED_BY_FALLBACK = auto()
     UNKNOWN_TENANT = auto()
     UNKNOWN_CREW = auto()
+    STALE = auto()
     KEPT_CREDENTIAL = auto()
     OLD_MARK_DROPPED = auto()
 
@@ -77,6 +78,10 @@ NOTICES: Final[Mapping[str, Text]] = {
         "serviço de IA",
         "the crews document of this tenant does not describe this crew; ignore this if the AI "
         "service runs it",
+    ),
+    NoticeCode.STALE: Text(
+        "este envio chegou atrasado: o hub já tem um mais novo e não alterou nada",
+        "this event is late: the hub already has a newer one and changed nothing",
     ),
     NoticeCode.KEPT_CREDENTIAL: Text(
         "um documento ainda cita esta credencial, e ela foi mantida; para removê-la, envie null",

@@ -29,6 +29,7 @@ class HttpOptions:
         requests_per_second: The limit of one API key or Chatwoot account; 0 for no limit.
         failed_authentications_per_second: How often one address may send a wrong key, signature or
             webhook token before it has to wait; 0 for no limit.
+        ignore_stale: Whether an event that is older than the stored state changes nothing.
         cors_origins: The origins whose pages may read answers in a browser.
         connections_per_address: Open connections of one address in this process; 0 for no limit.
         header_seconds: How long a connection may take to send the headers of a request.
@@ -45,6 +46,7 @@ class HttpOptions:
     max_json_depth: int = 32
     requests_per_second: float = 20_000
     failed_authentications_per_second: float = 10
+    ignore_stale: bool = True
     cors_origins: frozenset[str] = frozenset()
     connections_per_address: int = 512
     header_seconds: float = 10
