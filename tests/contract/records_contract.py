@@ -75,7 +75,8 @@ class Told:
         if self.kind is RecordKind.MAPPING:
             owned: JsonObject = {"internal_account_id": tenant, "domain": "retail"}
             channel: JsonObject = {"chatwoot_account_id": account}
-            return {"event_type": "mapping_sync", "mapping": {**said, **owned, **channel}}
+            top = {"event_type": "mapping_sync", **_popped(said, "timestamp")}
+            return {**top, "mapping": {**said, **owned, **channel}}
         event: JsonObject = {"account_id": tenant, "domain": "retail"}
         for name, value in said.items():
             *within, last = name.split(".")
@@ -104,6 +105,10 @@ class Told:
         if self.kind is RecordKind.MAPPING:
             record["x_chatwoot_account_id"] = account
         return record, fields
+
+
+def _popped(said: JsonObject, name: str) -> JsonObject:
+    return {name: said.pop(name)} if name in said else {}
 
 
 def _listed(name: str, value: Json) -> Json:

@@ -61,11 +61,13 @@ def _fields(*names: str, within: str = "") -> frozenset[str]:
     return frozenset(within + name for line in names for name in line.split())
 
 
-# The fields that say whose a record is: the address knows it, a record may only agree.
-_OWNERS: Final = _fields("account_id domain")
+# The fields that say whose a record is, where a record may only agree with its address; and when
+# it was written, for which Odoo has a field of its own.
+_OF_ALL: Final = _fields("account_id domain timestamp")
+_WRITTEN_AT: Final = "write_date"
 # The fields of each event that a record may fill. A dot leads into an object of the event.
 FIELDS: Final[Mapping[RecordKind, frozenset[str]]] = {
-    RecordKind.CREDENTIALS: _OWNERS
+    RecordKind.CREDENTIALS: _OF_ALL
     | _fields(
         "token name description odoo_url odoo_db odoo_username odoo_password",
         "qdrant_collection redis_prefix enabled_collections yaml_content",
@@ -73,12 +75,12 @@ FIELDS: Final[Mapping[RecordKind, frozenset[str]]] = {
         "instagram_client_id instagram_client_secret instagram_access_token",
         "mercado_livre_app_id mercado_livre_client_secret mercado_livre_access_token",
     ),
-    RecordKind.MAPPING: _OWNERS
+    RecordKind.MAPPING: _OF_ALL
     | _fields(
         "chatwoot_account_id chatwoot_inbox_id is_fallback active sequence",
         "special_whatsapp_numbers",
     ),
-    RecordKind.METADATA: _OWNERS
+    RecordKind.METADATA: _OF_ALL
     | _fields(
         "name description business_area business_area_other company_values website",
         "facebook_url instagram_url mention_website_at_end mention_facebook_at_end",
@@ -177,6 +179,9 @@ class Feed:
         elif not self._is_own_area(domain):
             raise AddressMismatchError("domain")
         event: JsonObject = {"event_type": self.kind.event.value}
+        written_at = said.pop("timestamp", record.get(_WRITTEN_AT))
+        if written_at is not None:
+            event["timestamp"] = written_at
         if self.kind is RecordKind.MAPPING:
             numbers = said.get(_NUMBERS)
             if isinstance(numbers, list):

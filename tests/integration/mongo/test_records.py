@@ -14,10 +14,12 @@ from bson import json_util
 from motor.motor_asyncio import AsyncIOMotorClient
 
 from odoo_ai_config.adapters.mongo.database import MongoDatabase
+from odoo_ai_config.domain.addresses import AddressUse, Feed, RecordKind
 from odoo_ai_config.domain.changes import Changeset
 from odoo_ai_config.domain.collections import (
     CollectionChange,
     CollectionHead,
+    CollectionName,
     CollectionPage,
     ItemState,
     Position,
@@ -30,6 +32,7 @@ from tests.contract.mongo_stores import stores_over
 from tests.contract.samples import (
     AT,
     DAY,
+    address,
     api_key,
     audit_entry,
     collection_key,
@@ -84,6 +87,11 @@ HEAD: Final = CollectionHead(collection_key(), 1, 2, AT, AT, event_at=AT + DAY, 
 SHRUNK: Final = evolve(HEAD, version=2, size=1, updated_at=AT + DAY)
 BOUND_KEY: Final = api_key("bound", tenant="acme").revoked(AT + DAY)
 FREE_KEY: Final = api_key("free", day=1)
+ADDRESS: Final = evolve(address("used", odoo_url="x_url"), used_at=AT + DAY)
+CLOSED: Final = evolve(
+    address("closed").revoked(AT + DAY, "a2"),
+    feed=Feed(owner(), RecordKind.COLLECTION, CollectionName("faq"), fields={"a.b": "_id"}),
+)
 OF_TENANT: Final = audit_entry()
 OF_HUB: Final = evolve(audit_entry(tenant=None, day=1), request_id=None)
 RECEIVED: Final = evolve(
@@ -137,6 +145,7 @@ async def test_records_of_today_are_written(
             idempotency_record=EVENT,
             audit=(OF_TENANT,),
             api_keys=(BOUND_KEY, FREE_KEY),
+            addresses=(evolve(ADDRESS, used_at=None), CLOSED),
         )
     )
     await stores.config.commit(
@@ -146,6 +155,7 @@ async def test_records_of_today_are_written(
             messages=(WHOLE,),
             idempotency_record=PUSH,
             audit=(OF_HUB,),
+            address_uses=(AddressUse("used", AT + DAY),),
         )
     )
     assert await stores.secrets.add_key(NEW_KEY, successor_of=OLD_KEY)
@@ -229,5 +239,6 @@ async def assert_everything_is_read(stores: Stores) -> None:
     assert await stores.collections.items(HEAD.key, [SHIRT.id, TEA.id]) == {SHIRT.id: SHIRT}
     assert await stores.audit.entries() == [OF_HUB, OF_TENANT]
     assert await stores.api_keys.api_keys() == [BOUND_KEY, FREE_KEY]
+    assert await stores.addresses.addresses() == [CLOSED, ADDRESS]
     for kept in (WHOLE, LOST, IGNORED):
         assert await stores.inbox.find(kept.id) == kept

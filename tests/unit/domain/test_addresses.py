@@ -54,7 +54,7 @@ def names_of(cls: type, within: str = "") -> Iterator[str]:
 @pytest.mark.parametrize("kind", READERS)
 def test_record_fills_every_field_that_its_event_has(kind: RecordKind) -> None:
     read = set(names_of(READERS[kind])) - NOT_IN_A_RECORD
-    assert FIELDS[kind] == read | {"account_id"}
+    assert FIELDS[kind] == read | {"account_id", "timestamp"}
     # Records have no dots, so each field is found by its last name.
     assert len({name.rpartition(".")[2] for name in FIELDS[kind]}) == len(FIELDS[kind])
 
@@ -113,6 +113,21 @@ def test_parts_of_an_event_are_filled_by_their_last_name() -> None:
         "address": {"street": "Rua A", "zip": "01000"},
         "business_hours": {"monday": True},
     }
+
+
+@pytest.mark.parametrize("kind", READERS)
+def test_event_is_of_the_time_at_which_odoo_wrote_the_record(kind: RecordKind) -> None:
+    at = "2026-11-22 00:21:17.123456"
+    assert "timestamp" not in feed(kind).event_in(RECORD)
+    assert feed(kind).event_in({**RECORD, "write_date": at})["timestamp"] == at
+    sent: JsonObject = {**RECORD, "write_date": at, "x_timestamp": "2026-11-23 00:00:00"}
+    assert feed(kind).event_in(sent)["timestamp"] == "2026-11-23 00:00:00"
+    assert feed(kind, timestamp="x_sent").event_in({**RECORD, "x_sent": 7})["timestamp"] == 7
+
+
+def test_item_has_no_time_because_each_item_has_its_own() -> None:
+    event = feed(RecordKind.COLLECTION).event_in({**RECORD, "write_date": "2026-11-22 00:21:17"})
+    assert event.keys() == {"account_id", "collection", "items"}
 
 
 def test_list_may_be_a_text() -> None:

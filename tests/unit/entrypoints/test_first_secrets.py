@@ -14,13 +14,15 @@ import structlog
 
 from odoo_ai_config.application.errors import StoreUnusableError
 from odoo_ai_config.application.keys import NotedRevocations
+from odoo_ai_config.domain.addresses import Feed, RecordKind
 from odoo_ai_config.domain.chatwoot import ChatwootChange
 from odoo_ai_config.domain.credentials.secrets import SecretText
 from odoo_ai_config.domain.identifiers import ChatwootId
 from odoo_ai_config.entrypoints.container import Container
 from odoo_ai_config.entrypoints.library import IN_PROCESS
 from odoo_ai_config.entrypoints.settings import read_settings
-from odoo_ai_config.entrypoints.startup import FirstSecrets, opened, set_up
+from odoo_ai_config.entrypoints.startup import FirstSecrets, opened, set_up, trusted
+from tests.contract.samples import owner
 
 
 async def started(
@@ -134,19 +136,27 @@ async def test_start_with_a_backup_revokes_what_was_revoked_and_holds_messages(
     await started(tmp_path)
     database, copy = tmp_path / "odoo-ai-config.db", tmp_path / "copy"
     settings = read_settings(flags={"data_dir": str(tmp_path)}, environment={}, folder=tmp_path)
-    async with opened(Container(settings=settings)):
-        pass
+    feed = Feed(owner(), RecordKind.MAPPING)
+    async with opened(Container(settings=settings)) as services:
+        address, _ = await services.create_address(feed, name="Odoo", caller=trusted("cli"))
     copy.write_bytes(database.read_bytes())
     async with opened(Container(settings=settings)) as services:
         [key] = await services.ports.api_keys.api_keys()
         await services.revoke_api_key(key.id)
+        await services.revoke_address(address.id, caller=trusted("cli"))
     copy.replace(database)
     async with opened(Container(settings=settings)) as services:
         with structlog.testing.capture_logs() as logged:
             first = await set_up(services, settings, restored=True)
         assert first.revocations == NotedRevocations(
-            frozenset({key.id}), missing=frozenset(), torn=0
+            frozenset({key.id, address.id}), missing=frozenset(), torn=0
         )
         [again] = await services.ports.api_keys.api_keys()
+        found = await services.list_addresses.one(address.id, caller=trusted("cli"))
     assert again.revoked_at is not None
-    assert [line["event"] for line in logged] == ["key_revoked_again", "store_restored"]
+    assert (found.revoked_at is None, found.revoked_by) == (False, "startup")
+    assert [line["event"] for line in logged] == [
+        "key_revoked_again",
+        "address_revoked_again",
+        "store_restored",
+    ]

@@ -9,6 +9,7 @@ from odoo_ai_config.application.errors import MasterKeyMissingError
 from odoo_ai_config.domain.channels.mapping import ChannelKey, ChannelMapping
 from odoo_ai_config.domain.channels.routing import IncomingMessage, Rule
 from odoo_ai_config.domain.errors import (
+    AddressNotFoundError,
     CredentialNotFoundError,
     InvalidValueError,
     ItemNotFoundError,
@@ -146,6 +147,35 @@ async def test_collection_is_pushed_and_read_by_what_changed(hub: Hub) -> None:
     assert await products.item("7") == {"name": "Camisa azul"}
     with pytest.raises(ItemNotFoundError):
         await products.item("8")
+
+
+async def test_address_is_made_listed_and_revoked(hub: Hub) -> None:
+    made, token = await hub.create_address(
+        name="Odoo Online",
+        tenant="123456",
+        domain="Saúde",
+        kind="collection",
+        collection="products",
+        fields={"title": "name"},
+    )
+    await hub.create_address(name="Outro", tenant="b", kind="mapping")
+    assert str(made.feed.owner) == "123456/saude"
+    assert (await hub.services.open_address(token.reveal())).id == made.id
+    [listed] = await hub.addresses("123456")
+    assert (listed.id, listed.feed) == (made.id, made.feed)
+    first = (await hub.addresses(limit=1))[0].id
+    assert len([*await hub.addresses(), *await hub.addresses(after=first)]) == 3
+    assert (await hub.revoke_address(made.id)).revoked_by == "library"
+    with pytest.raises(AddressNotFoundError):
+        await hub.services.open_address(token.reveal())
+    with pytest.raises(AddressNotFoundError):
+        await hub.revoke_address("nobody")
+
+
+async def test_kind_of_an_address_is_checked(hub: Hub) -> None:
+    with pytest.raises(InvalidValueError) as caught:
+        await hub.create_address(name="a", tenant="b", kind="crew")
+    assert (caught.value.field, caught.value.rule) == ("kind", "address_kind")
 
 
 async def test_name_of_a_collection_is_checked(hub: Hub) -> None:
