@@ -20,6 +20,7 @@ from odoo_ai_config.domain.access import Scope, ScopeMissingError
 from odoo_ai_config.domain.addresses import AddressMismatchError
 from odoo_ai_config.domain.channels.mapping import ChannelOwnedError
 from odoo_ai_config.domain.errors import (
+    AmbiguousMappingError,
     CodedError,
     DocumentDeletedError,
     DomainError,
@@ -70,6 +71,7 @@ WITH_ARGUMENTS: dict[type[CodedError], CodedError] = {
     PreconditionFailedError: PreconditionFailedError(4),
     DocumentDeletedError: DocumentDeletedError(5),
     EncryptedValueError: EncryptedValueError("odoo_password"),
+    AmbiguousMappingError: AmbiguousMappingError("inboxes"),
     AddressMismatchError: AddressMismatchError("account_id"),
     ChannelOwnedError: ChannelOwnedError(TenantId("a"), TenantId("b")),
     ScopeMissingError: ScopeMissingError(Scope.WEBHOOK),
