@@ -161,6 +161,27 @@ async def test_record_is_taken_in_once_per_idempotency_key(web: WebHub) -> None:
     assert (other[0], other[1]["code"]) == (409, "idempotency_key_reused")
 
 
+async def test_older_record_that_comes_late_does_not_win(web: WebHub) -> None:
+    path = (await created(web, fields={}))["path"]
+    for second, name, changed in ((2, "new", True), (1, "old", False), (3, "newest", True)):
+        at = f"2026-11-22 00:21:0{second}.123456"
+        status, answer = await posted(web, path, {**RECORD, "name": name, "write_date": at})
+        assert (status, answer["changed"]) == (200, changed)
+        assert [one["code"] for one in answer["warnings"] if one["code"] == "stale"] == (
+            [] if changed else ["stale"]
+        )
+    config = (await (await web.get("/configs/a13/retail/config")).json())["json_data"]
+    assert config["name"] == "newest"
+
+
+async def test_items_do_not_make_each_other_stale(web: WebHub) -> None:
+    goods = await created(web, kind="collection", collection="faq", fields={}, model=None)
+    for id_, second in ((1, 2), (2, 1)):
+        at = f"2026-11-22 00:21:0{second}"
+        status, answer = await posted(web, goods["path"], {"_id": id_, "write_date": at})
+        assert (status, answer["changed"]) == (200, True)
+
+
 async def test_record_must_be_json(web: WebHub) -> None:
     path = (await created(web))["path"]
     seen = await posted(web, path, headers={"Content-Type": "text/plain"})
