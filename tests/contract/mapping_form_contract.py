@@ -4,23 +4,37 @@ What the mapping as one object promises on every store: what was read can be wri
 
 from __future__ import annotations
 
+import asyncio
 import json
+from typing import Any
 
+import pytest
 from attrs import evolve
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from odoo_ai_config.application.channels.mapping import ReadMapping, SyncMapping, WriteMapping
-from odoo_ai_config.domain.channels.mapping import ChannelKey, ChannelMapping, MappingRevision
+from odoo_ai_config.application.ports.config_store import ConfigStore
+from odoo_ai_config.domain.changes import Changeset
+from odoo_ai_config.domain.channels.mapping import (
+    ChannelKey,
+    ChannelMapping,
+    MappingRevision,
+    state_of,
+)
 from odoo_ai_config.domain.channels.routing import IncomingMessage, RoutingTable
 from odoo_ai_config.domain.channels.sections import MappingSections
-from odoo_ai_config.domain.errors import AmbiguousMappingError
+from odoo_ai_config.domain.errors import (
+    AmbiguousMappingError,
+    PreconditionFailedError,
+    RevisionConflictError,
+)
 from odoo_ai_config.domain.identifiers import ChatwootId
 from odoo_ai_config.domain.json_types import JsonObject
 from odoo_ai_config.entrypoints.http.channels.payloads import mapping_object, mapping_sections
 from odoo_ai_config.entrypoints.http.platform.representations import json_bytes
 from tests import strategies
-from tests.contract.samples import AT
+from tests.contract.samples import AT, audit_entry, mapping
 from tests.contract.stores import StoreContract, Stores
 from tests.stand_ins.clock import ManualClock
 from tests.unit.application.memory_hub import ANYBODY
@@ -92,10 +106,10 @@ class MappingFormContract(StoreContract):
             return
         # Nobody else's channel, and none that says more than the channel that ends.
         twin = ChannelKey(inbox=inbox.inbox)
-        assert {mapping.key for mapping in changed} <= {inbox, twin}
-        for mapping in changed:
-            was = before.get(mapping.key)
-            assert not mapping.active
+        assert {one.key for one in changed} <= {inbox, twin}
+        for one in changed:
+            was = before.get(one.key)
+            assert not one.active
             assert was is None or was.owner.tenant == ended.owner.tenant or not was.active
         route = RoutingTable(after).resolve(IncomingMessage(inbox.account, inbox.inbox))
         expected = [] if route.owner is None else [f"still_routed_by_{route.matched_by.value}"]
@@ -108,6 +122,85 @@ class MappingFormContract(StoreContract):
                 if m.active and m.owner.tenant == ended.owner.tenant and m.key.account
             }
             assert kept.fallback or kept.numbers or others - {inbox.account}
+
+    async def test_commit_that_relies_on_the_whole_mapping_is_refused_after_any_change_of_it(
+        self, stores: Stores
+    ) -> None:
+        await stores.config.commit(Changeset(mappings=(mapping("1", "7"),), mapping_state=0))
+        seen = list(await stores.channels.mappings())
+        await stores.config.commit(Changeset(mappings=(mapping("2", "7"),)))
+        for written in (mapping("3", "7"), mapping("1", "7", version=2, active=False)):
+            with pytest.raises(RevisionConflictError):
+                await stores.config.commit(
+                    Changeset(
+                        mappings=(written,), audit=(audit_entry(),), mapping_state=state_of(seen)
+                    )
+                )
+        assert await stores.audit.entries() == []
+        now = list(await stores.channels.mappings())
+        assert [revision.version for revision in now] == [1, 1]
+        await stores.config.commit(
+            Changeset(mappings=(mapping("3", "7"),), mapping_state=state_of(now))
+        )
+        assert len(await stores.channels.mappings()) == 3
+
+    async def test_of_writers_who_saw_the_same_mapping_one_wins(self, stores: Stores) -> None:
+        seen = await stored(stores, [mapping("9", "9").mapping])
+        outcomes = await asyncio.gather(
+            *(
+                stores.config.commit(
+                    Changeset(mappings=(mapping(str(number), "1"),), mapping_state=state_of(seen))
+                )
+                for number in range(1, 7)
+            ),
+            return_exceptions=True,
+        )
+        assert [outcome for outcome in outcomes if outcome is None] == [None]
+        assert {type(outcome) for outcome in outcomes} == {type(None), RevisionConflictError}
+        assert len(await stores.channels.mappings()) == 2
+
+    async def test_writer_in_between_makes_a_conditional_write_decide_again(
+        self, stores: Stores
+    ) -> None:
+        before = await stored(stores, [mapping("1", "7").mapping])
+        asked: list[int] = []
+        others = [mapping(str(number), "8") for number in range(2, 5)]
+
+        def expected(present: MappingSections | None, version: int) -> bool:
+            asked.append(version)
+            return present is not None
+
+        store: Any = Interrupted(stores.config, others)
+        write = WriteMapping(store, stores.channels, ManualClock(AT))
+        sections = MappingSections(accounts={ChatwootId("5"): before[0].mapping.owner})
+        written = await write(sections, caller=ANYBODY, expected=expected)
+        assert asked == [1, 2, 3, 4]
+        assert len(written.sections.channels or ()) == 5
+        with pytest.raises(PreconditionFailedError):
+            await write(
+                MappingSections(channels=()),
+                caller=ANYBODY,
+                replace=True,
+                expected=lambda _, version: version == 4,
+            )
+        assert len(await stores.channels.mappings()) == 5
+
+
+class Interrupted:
+    """
+    A store in which somebody else commits a mapping right before each commit.
+    """
+
+    def __init__(self, store: ConfigStore, others: list[MappingRevision]) -> None:
+        self._store, self._others = store, others
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    async def commit(self, changeset: Changeset) -> None:
+        if self._others:
+            await self._store.commit(Changeset(mappings=(self._others.pop(0),)))
+        await self._store.commit(changeset)
 
 
 async def stored(stores: Stores, table: list[ChannelMapping]) -> list[MappingRevision]:

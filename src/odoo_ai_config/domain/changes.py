@@ -158,12 +158,14 @@ class Changeset:
     - a new message was received before,
     - the request of *idempotency_record* is already recorded,
     - the tenant of *new_tenant_key* already has a key,
-    - *sealed_under* is no longer a key of its tenant, or
-    - another tenant has what *claim* names.
+    - *sealed_under* is no longer a key of its tenant,
+    - another tenant has what *claim* names, or
+    - the whole mapping is not at *mapping_state*.
 
     Args:
         claim: What the mappings rely on: no other tenant has a channel in the claimed account,
             nor a claimed number together with a channel in an account that both tenants share.
+        mapping_state: The version of the whole mapping that the decision relies on (`state_of`).
         secrets: Newly sealed values. A value that is already stored under the same reference
             and fingerprint stays as it is.
         sealed_under: The data key of *secrets*. Only its id counts: the key stays the same when
@@ -179,6 +181,7 @@ class Changeset:
     revisions: tuple[Revision, ...] = ()
     mappings: tuple[MappingRevision, ...] = ()
     claim: ChannelClaim | None = None
+    mapping_state: int | None = None
     secrets: tuple[SealedSecret, ...] = ()
     new_tenant_key: TenantKey | None = None
     sealed_under: TenantKey | None = None

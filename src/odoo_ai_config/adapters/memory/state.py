@@ -25,7 +25,7 @@ from odoo_ai_config.domain.changes import (
     IdempotencyKey,
     IdempotencyRecord,
 )
-from odoo_ai_config.domain.channels.mapping import ChannelKey, MappingRevision
+from odoo_ai_config.domain.channels.mapping import ChannelKey, MappingRevision, state_of
 from odoo_ai_config.domain.channels.routing import RoutingTable
 from odoo_ai_config.domain.collections import (
     CollectionChange,
@@ -167,6 +167,9 @@ class MemoryState:
         self._check_receipts([m for m in changeset.messages if m.revision == 1])
         claim = changeset.claim
         if claim is not None and self.routing.rivals_of(claim).dispute(claim):
+            raise RevisionConflictError
+        relied_on = changeset.mapping_state
+        if relied_on is not None and relied_on != state_of(self.mappings.values()):
             raise RevisionConflictError
         self._check_versions(changeset)
 

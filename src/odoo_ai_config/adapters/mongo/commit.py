@@ -35,6 +35,8 @@ from odoo_ai_config.domain.errors import RevisionConflictError
 
 T = TypeVar("T")
 Write: TypeAlias = InsertOne[Record] | ReplaceOne[Record] | UpdateOne | UpdateMany
+# Claimed accounts and numbers have numbers in the same collection.
+_WHOLE_MAPPING: Final = "mapping"
 # The server handles so many within the time that the driver waits for an answer.
 _CHUNK: Final = 250
 
@@ -82,7 +84,7 @@ async def _commit(
     )
     messages = changeset.messages
     # A write of one record is atomic without a transaction.
-    alone = not messages and changeset.claim is None
+    alone = not messages and changeset.claim is None and changeset.mapping_state is None
     if alone and sum(len(bulk.writes) for bulk in bulks) == 1:
         await _send(database, bulks[0], None)
         return
@@ -93,6 +95,8 @@ async def _commit(
         # First: afterwards a claim would find its own mappings.
         if changeset.claim is not None:
             await _require_undisputed(database, changeset.claim, session)
+        if changeset.mapping_state is not None:
+            await _require_state(database, changeset.mapping_state, session)
         for bulk in bulks:
             await _send(database, bulk, session)
         for message in messages:
@@ -108,6 +112,17 @@ async def _require_undisputed(
 ) -> None:
     await database["channel_claims"].bulk_write(claim_writes(claim), session=session)
     if (await rivals_of(database, claim, session)).dispute(claim):
+        raise RevisionConflictError
+
+
+async def _require_state(database: MongoDatabase, state: int, session: Session) -> None:
+    # Whoever commits a mapping at the same time writes one of these records and collides.
+    writes = database.mapping_uses.all_of(_WHOLE_MAPPING)
+    await database["channel_claims"].bulk_write(writes, session=session)
+    groups = await database.aggregated(
+        "mappings", [{"$group": {"_id": None, "state": {"$sum": "$version"}}}], session
+    )
+    if sum(group["state"] for group in groups) != state:
         raise RevisionConflictError
 
 
@@ -146,6 +161,8 @@ def _bulk_writes(
         [InsertOne({"document": name, **record}) for name, record in documents],
         RevisionConflictError,
     )
+    if changeset.mappings and changeset.mapping_state is None:
+        yield BulkWrite("channel_claims", [database.mapping_uses.one_of(_WHOLE_MAPPING)])
     yield BulkWrite(
         "mappings",
         [_succeeding(mapping_record(revision)) for revision in changeset.mappings],
@@ -242,7 +259,7 @@ def _use_writes(database: MongoDatabase, changeset: Changeset) -> Iterator[Write
     # A tenant has many messages at a time: they must not collide in the record of its keys.
     used = changeset.sealed_under
     if used is not None and changeset.messages:
-        yield database.key_uses.one_of(used.tenant)
+        yield database.key_uses.one_of(used.tenant.value)
 
 
 async def _require_key(database: MongoDatabase, changeset: Changeset, session: Session) -> None:

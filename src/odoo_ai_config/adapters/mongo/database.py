@@ -20,7 +20,7 @@ from pymongo.errors import PyMongoError
 from pymongo.read_concern import ReadConcern
 
 from odoo_ai_config.adapters.mongo.driver_errors import translated
-from odoo_ai_config.adapters.mongo.key_uses import KeyUses
+from odoo_ai_config.adapters.mongo.key_uses import Uses
 from odoo_ai_config.adapters.mongo.read_cache import ReadCache
 from odoo_ai_config.application.errors import StoreUnusableError
 from odoo_ai_config.domain.access import ApiKey
@@ -152,7 +152,10 @@ class MongoDatabase:
         self.api_keys = ReadCache[str, ApiKey](_API_KEY_SECONDS)
         # Some may be out of date: a commit that seals with one checks that it is still active.
         self.sealing_keys = ReadCache[TenantId, TenantKey]()
-        self.key_uses = KeyUses()
+        # A data key of a tenant is used to seal, and removed; the mapping is changed in a part,
+        # and as a whole.
+        self.key_uses = Uses()
+        self.mapping_uses = Uses()
 
     def __getitem__(self, collection: str) -> Collection:
         return self._collections[collection]

@@ -1,5 +1,5 @@
 """
-Records that make a transaction which relies on a data key collide with the key's removal.
+Records that make a transaction which relies on something collide with its change.
 """
 
 from __future__ import annotations
@@ -10,8 +10,6 @@ from typing import Any, Final
 
 from pymongo import UpdateOne
 
-from odoo_ai_config.domain.identifiers import TenantId
-
 # A transaction that only reads what it relies on does not collide with one that removes it. One
 # that writes to it does.
 TOUCH: Final[dict[str, Any]] = {"$inc": {"uses": 1}}
@@ -19,11 +17,11 @@ TOUCH: Final[dict[str, Any]] = {"$inc": {"uses": 1}}
 _SHARES: Final = 64
 
 
-class KeyUses:
+class Uses:
     """
-    Many records per tenant: relying on a key writes to one of them, removing a key to all.
+    Many records for one thing: a common use of it writes to one of them, a rare one to all.
 
-    So every use collides with the removal, and uses hardly ever collide with each other.
+    So every common use collides with the rare one, and hardly ever with another common one.
     """
 
     def __init__(self) -> None:
@@ -31,18 +29,18 @@ class KeyUses:
         first = SystemRandom().randrange(_SHARES)
         self._turns = cycle([*range(first, _SHARES), *range(first)])
 
-    def one_of(self, tenant: TenantId) -> UpdateOne:
+    def one_of(self, thing: str) -> UpdateOne:
         """
-        What a transaction writes that relies on a key of *tenant*.
+        What a transaction writes for a common use of *thing*.
         """
-        return _touching(tenant, next(self._turns))
+        return _touching(thing, next(self._turns))
 
-    def all_of(self, tenant: TenantId) -> list[UpdateOne]:
+    def all_of(self, thing: str) -> list[UpdateOne]:
         """
-        What a transaction writes that removes a key of *tenant*.
+        What a transaction writes for a rare use of *thing*.
         """
-        return [_touching(tenant, share) for share in range(_SHARES)]
+        return [_touching(thing, share) for share in range(_SHARES)]
 
 
-def _touching(tenant: TenantId, share: int) -> UpdateOne:
-    return UpdateOne({"_id": f"{tenant}/{share}"}, TOUCH, upsert=True)
+def _touching(thing: str, share: int) -> UpdateOne:
+    return UpdateOne({"_id": f"{thing}/{share}"}, TOUCH, upsert=True)

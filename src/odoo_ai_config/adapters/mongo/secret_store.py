@@ -137,7 +137,7 @@ class MongoSecretStore(SecretStore):
             # A commit that seals with another key writes to one of these records or to the
             # tenant's own, and collides.
             await self._database["key_uses"].bulk_write(
-                self._database.key_uses.all_of(active.tenant), session=session
+                self._database.key_uses.all_of(active.tenant.value), session=session
             )
             result = await self._keys.update_one(
                 _exactly(active) | {"active": active.key_id},

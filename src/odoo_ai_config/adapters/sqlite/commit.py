@@ -78,6 +78,7 @@ _REPLACE_MAPPING: Final = (
     "(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) "
     "WHERE key = ?1 AND version = ?8 - 1 RETURNING 1"
 )
+_MAPPING_STATE: Final = "SELECT ifnull(sum(version), 0) FROM mappings"
 _INSERT_SECRET: Final = (
     f"INSERT INTO secrets ({SECRETS.columns}) VALUES ({SECRETS.places}) ON CONFLICT DO NOTHING"
 )
@@ -119,6 +120,7 @@ class PreparedChangeset:
         self._mappings = changeset.mappings
         self._updates: dict[tuple[Lookup[Any, Any], Hashable], object] = {}
         self._claim = changeset.claim
+        self._mapping_state = changeset.mapping_state
         self._decided_at = decided_at
         if changeset.idempotency_record is not None:
             row = IDEMPOTENCY_RECORDS.row(changeset.idempotency_record)
@@ -164,6 +166,8 @@ class PreparedChangeset:
         """
         if self._claim is not None:
             _require_undisputed(self._claim, self._decided_at, transaction)
+        if self._mapping_state is not None:
+            _require_state(self._mapping_state, transaction.connection)
         for write in self._writes:
             write(transaction.connection)
         transaction.changes.extend(self._changes)
@@ -197,6 +201,11 @@ def _require_undisputed(claim: ChannelClaim, decided_at: int, transaction: Trans
     if changed is None or any(
         claim.touches(revision.mapping) for revision in (*changed, *transaction.mappings)
     ):
+        raise RevisionConflictError
+
+
+def _require_state(state: int, connection: sqlite3.Connection) -> None:
+    if connection.execute(_MAPPING_STATE).fetchone()[0] != state:
         raise RevisionConflictError
 
 

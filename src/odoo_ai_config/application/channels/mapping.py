@@ -4,7 +4,7 @@ Read and write the mapping of channels.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -28,6 +28,7 @@ from odoo_ai_config.domain.channels.mapping import (
     decided,
     ends_with,
     remapped,
+    state_of,
 )
 from odoo_ai_config.domain.channels.routing import IncomingMessage, RoutingTable, Rule
 from odoo_ai_config.domain.channels.sections import (
@@ -35,7 +36,7 @@ from odoo_ai_config.domain.channels.sections import (
     rewritten,
     sections_of,
 )
-from odoo_ai_config.domain.errors import MappingNotFoundError
+from odoo_ai_config.domain.errors import MappingNotFoundError, PreconditionFailedError
 from odoo_ai_config.domain.event_times import STALE, believed, is_stale
 from odoo_ai_config.domain.identifiers import ChatwootId, TenantId
 from odoo_ai_config.domain.outcomes import Notice, Outcome, WriteKind
@@ -308,11 +309,16 @@ class WriteMapping:
         caller: ApiKey,
         replace: bool = False,
         dry_run: bool = False,
+        expected: Callable[[MappingSections | None, int], bool] | None = None,
     ) -> WrittenMapping:
         """
         Write *sections*, or with *dry_run* only say what that would do.
 
+        *expected* is called with the present mapping, or None if there never was one, and its
+        version, and tells whether the write may succeed it. Nothing else is committed between.
+
         Raises:
+            PreconditionFailedError: It may not succeed the present mapping.
             TenantForbiddenError: *caller* is bound to one tenant.
             AmbiguousMappingError: A section does not say which channel is meant.
         """
@@ -326,6 +332,11 @@ class WriteMapping:
             def assign() -> tuple[Changeset, MappingSections]:
                 current = {revision.mapping.key: revision for revision in stored}
                 before = [revision.mapping for revision in stored]
+                state = state_of(stored)
+                if expected is not None and not expected(
+                    sections_of(before) if stored else None, state
+                ):
+                    raise PreconditionFailedError(state)
                 changed = rewritten(before, sections, replace=replace)
                 table = RoutingTable(before)
                 revisions: list[MappingRevision] = []
@@ -348,7 +359,11 @@ class WriteMapping:
                     if decision.revision is not None:
                         revisions.append(decision.revision)
                         current[mapping.key] = decision.revision
-                changeset = Changeset(mappings=tuple(revisions), audit=tuple(audit))
+                changeset = Changeset(
+                    mappings=tuple(revisions),
+                    audit=tuple(audit),
+                    mapping_state=state if expected is not None and revisions else None,
+                )
                 after = sections_of(revision.mapping for revision in current.values())
                 return changeset, after
 

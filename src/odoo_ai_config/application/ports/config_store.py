@@ -52,7 +52,8 @@ class ConfigStore(Protocol):
                 `SecretStore.sealing_key` and is no longer active.
             MessageRecordedError: A new message was received before.
             RevisionConflictError: A revision, mapping revision or message does not succeed what
-                is stored (version 1 if nothing is).
+                is stored (version 1 if nothing is), or what *claim* or *mapping_state* rely on
+                has changed.
         """
 
     @abstractmethod

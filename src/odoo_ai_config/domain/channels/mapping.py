@@ -174,6 +174,16 @@ class MappingRevision:
     event_at: datetime | None = None
 
 
+def state_of(revisions: Iterable[MappingRevision]) -> int:
+    """
+    The version of the whole mapping, of which *revisions* are the newest ones of all channels.
+
+    Every change makes it larger, because a channel's version only grows and no channel is
+    forgotten. 0 if no channel was ever mapped.
+    """
+    return sum(revision.version for revision in revisions)
+
+
 def remapped(
     current: MappingRevision | None, mapping: ChannelMapping, *, author: str, at: datetime
 ) -> MappingRevision | None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from odoo_ai_config.application.off_loop import ENTRY, run_off_loop
 from odoo_ai_config.domain.access import ApiKey, Scope
@@ -14,6 +14,7 @@ from odoo_ai_config.domain.channels.sections import MappingSections
 from odoo_ai_config.domain.errors import (
     AmbiguousMappingError,
     MappingNotFoundError,
+    PreconditionFailedError,
     TenantForbiddenError,
 )
 from odoo_ai_config.entrypoints.apps import App
@@ -25,13 +26,31 @@ from odoo_ai_config.entrypoints.http.channels.payloads import (
 from odoo_ai_config.entrypoints.http.channels.schemas import Mapping, WrittenMapping
 from odoo_ai_config.entrypoints.http.platform.app_keys import SERVICES
 from odoo_ai_config.entrypoints.http.platform.bodies import read_body, read_json, require_json
+from odoo_ai_config.entrypoints.http.platform.conditional import (
+    ANYTHING,
+    Precondition,
+    tag_of,
+    unchanged,
+)
 from odoo_ai_config.entrypoints.http.platform.errors import IncompleteDataError
-from odoo_ai_config.entrypoints.http.platform.notices import Notice, shown_notices
-from odoo_ai_config.entrypoints.http.platform.operations import COMMIT, Operation, RouteGroup
-from odoo_ai_config.entrypoints.http.platform.representations import json_bytes
+from odoo_ai_config.entrypoints.http.platform.notices import shown_notices
+from odoo_ai_config.entrypoints.http.platform.operations import (
+    COMMIT,
+    JSON,
+    Operation,
+    RouteGroup,
+)
+from odoo_ai_config.entrypoints.http.platform.problems import refuse
+from odoo_ai_config.entrypoints.http.platform.representations import (
+    UNCHANGED_HEADERS,
+    json_bytes,
+)
 from odoo_ai_config.entrypoints.http.platform.texts import preferred_language
 
 ROUTES: Final = RouteGroup("mapping", App.CONFIG, "config")
+
+
+_YAML: Final = "application/x-yaml"
 
 
 @Operation(
@@ -40,6 +59,7 @@ ROUTES: Final = RouteGroup("mapping", App.CONFIG, "config")
     "/mapping",
     scope=Scope.CONFIG_READ,
     answer=Mapping,
+    conditional=True,
     refusals=(MappingNotFoundError,),
 )
 async def read_mapping(request: web.Request, caller: ApiKey) -> web.Response:
@@ -47,7 +67,8 @@ async def read_mapping(request: web.Request, caller: ApiKey) -> web.Response:
     Read the mapping, or the part that the key may see.
     """
     sections = await request.app[SERVICES].read_mapping(caller=caller)
-    return await _shown(sections)
+    body, tag = await _rendered(sections)
+    return unchanged(request, tag) or _tagged(body, tag)
 
 
 @Operation(
@@ -56,7 +77,8 @@ async def read_mapping(request: web.Request, caller: ApiKey) -> web.Response:
     "/mapping/export",
     scope=Scope.CONFIG_READ,
     answer=Mapping,
-    media_types=("application/x-yaml",),
+    media_types=(_YAML,),
+    conditional=True,
     refusals=(MappingNotFoundError,),
 )
 async def export_mapping(request: web.Request, caller: ApiKey) -> web.Response:
@@ -65,10 +87,14 @@ async def export_mapping(request: web.Request, caller: ApiKey) -> web.Response:
     """
     services = request.app[SERVICES]
     sections = await services.read_mapping(caller=caller)
+    _, tag = await _rendered(sections)
+    known = unchanged(request, tag)
+    if known is not None:
+        return known
     text = await run_off_loop(
         lambda: services.ports.yaml.render(mapping_object(sections)), cost=ENTRY * sections.size
     )
-    return web.Response(body=text.encode(), content_type="application/x-yaml", charset="utf-8")
+    return _tagged(text.encode(), tag, _YAML)
 
 
 def _writing(method: str) -> Operation:
@@ -78,8 +104,16 @@ def _writing(method: str) -> Operation:
         "/mapping",
         scope=Scope.CONFIG_WRITE,
         body=MAPPING_DATA,
+        request_headers=("If-Match", "If-None-Match"),
         answer=WrittenMapping,
-        refusals=(*COMMIT, IncompleteDataError, TenantForbiddenError, AmbiguousMappingError),
+        answer_headers=("Cache-Control", "ETag"),
+        refusals=(
+            *COMMIT,
+            IncompleteDataError,
+            TenantForbiddenError,
+            AmbiguousMappingError,
+            PreconditionFailedError,
+        ),
     )
 
 
@@ -101,14 +135,38 @@ async def merge_mapping(request: web.Request, caller: ApiKey) -> web.Response:
 
 async def _written(request: web.Request, caller: ApiKey, *, replace: bool) -> web.Response:
     require_json(request)
+    services, precondition = request.app[SERVICES], Precondition.of(request)
     sections = await read_json(request, await read_body(request), mapping_sections)
-    written = await request.app[SERVICES].write_mapping(sections, caller=caller, replace=replace)
+
+    def is_met(present: MappingSections | None, version: int) -> bool:
+        tag = None if present is None else tag_of(json_bytes(mapping_object(present)))
+        return precondition.is_met(tag, version)
+
+    expected = None if precondition == ANYTHING else is_met
+    try:
+        written = await services.write_mapping(
+            sections, caller=caller, replace=replace, expected=expected
+        )
+    except PreconditionFailedError as error:
+        refused = refuse(request, error)
+        if error.current and caller.may(Scope.CONFIG_READ):
+            _, tag = await _rendered(await services.read_mapping(caller=caller))
+            refused.headers[hdrs.ETAG] = tag
+        return refused
+    body, tag = await _rendered(written.sections)
     language = preferred_language(request.headers.get("Accept-Language"))
-    return await _shown(written.sections, warnings=shown_notices(written.notices, language))
+    warnings = json_bytes({"warnings": shown_notices(written.notices, language)})
+    return _tagged(body[:-1] + b"," + warnings[1:], tag)
 
 
-async def _shown(sections: MappingSections, **more: list[Notice]) -> web.Response:
-    body = await run_off_loop(
-        lambda: json_bytes({**mapping_object(sections), **more}), cost=ENTRY * sections.size
-    )
-    return web.Response(body=body, content_type="application/json")
+async def _rendered(sections: MappingSections) -> tuple[bytes, str]:
+    def render() -> tuple[bytes, str]:
+        body = json_bytes(mapping_object(sections))
+        return body, tag_of(body)
+
+    return await run_off_loop(render, cost=ENTRY * sections.size)
+
+
+def _tagged(body: bytes, tag: str, media_type: str = JSON) -> web.Response:
+    headers = {hdrs.ETAG: tag, **UNCHANGED_HEADERS}
+    return web.Response(body=body, content_type=media_type, charset="utf-8", headers=headers)

@@ -49,6 +49,17 @@ def not_modified(tag: str) -> web.Response:
     return answer
 
 
+def tag_of(body: bytes) -> str:
+    """
+    The tag of a representation that has no version of its own.
+    """
+    return f'"{blake2b(body, digest_size=_TAG_BYTES).hexdigest()}"'
+
+
+# Routes are asked for again and again, and hashing one costs a thirtieth of the answer.
+_kept_tag: Final = lru_cache(maxsize=4096)(tag_of)
+
+
 def shown_tagged(request: web.Request, answer: object) -> web.Response:
     """
     A response with *answer* as JSON and a tag of its bytes; a 304 if the client has them.
@@ -56,20 +67,12 @@ def shown_tagged(request: web.Request, answer: object) -> web.Response:
     The tag depends on nothing that the client does not see.
     """
     body = json_bytes(answer)
-    tag = _kept_tag(body) if len(body) <= _SMALL else _tag(body)
+    tag = _kept_tag(body) if len(body) <= _SMALL else tag_of(body)
     response = unchanged(request, tag)
     if response is None:
         response = web.Response(body=body, headers=JSON_HEADERS)
         response.headers[hdrs.ETAG] = tag
     return response
-
-
-def _tag(body: bytes) -> str:
-    return f'"{blake2b(body, digest_size=_TAG_BYTES).hexdigest()}"'
-
-
-# Routes are asked for again and again, and hashing one costs a thirtieth of the answer.
-_kept_tag: Final = lru_cache(maxsize=4096)(_tag)
 
 
 @frozen
