@@ -555,6 +555,18 @@ class ReadingContract(StoreContract):
         assert await stores.config.tenants() == [TenantId("half")]
         assert await stores.config.documents(TenantId("gone")) == []
 
+    async def test_tenants_are_found_in_any_case(self, stores: Stores) -> None:
+        for name in ("Loja1", "loja1", "LOJA1", "loja2", "loja-1", "loja_1", "loja.1", "loja11"):
+            await write(stores, revision(key(name)))
+        await write(stores, revision(key("Loja1", kind=METADATA)))
+        gone = revision(key("lOJA1"))
+        await write(stores, gone, deleted(gone))
+        for name in ("loja1", "LOJA1", "lojA1"):
+            found = await stores.config.spellings(TenantId(name))
+            assert found == [TenantId("LOJA1"), TenantId("Loja1"), TenantId("loja1")]
+        assert await stores.config.spellings(TenantId("loja-1")) == [TenantId("loja-1")]
+        assert await stores.config.spellings(TenantId("loja")) == []
+
     async def test_page_of_tenants_is_filled_past_dead_ones(self, stores: Stores) -> None:
         for name in ("a", "b", "c"):
             await write(stores, revision(key(name)))

@@ -16,6 +16,7 @@ from odoo_ai_config.application.off_loop import cost_of, run_off_loop
 from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.application.ports.collection_store import CollectionStore
 from odoo_ai_config.application.ports.config_store import ConfigStore
+from odoo_ai_config.application.similar_tenants import similar_tenants
 from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.changes import Changeset, Claim
 from odoo_ai_config.domain.collections import (
@@ -279,7 +280,12 @@ class SyncCollection:
                 cost=len(sync.items) + len(sync.removed) + len(digests) + cost_of(*texts),
             )
             newest = head if change is None else change.head
-            outcome = _outcome(key, newest, counts, changed=change is not None, at=now)
+            similar: tuple[Notice, ...] = ()
+            if head is None:
+                similar = await similar_tenants(self.store, key.tenant, caller=caller)
+            outcome = _outcome(
+                key, newest, counts, changed=change is not None, at=now, notices=similar
+            )
             return Changeset(collections=() if change is None else (change,)), outcome
 
         return await commit_once(self.store, claim, decide)

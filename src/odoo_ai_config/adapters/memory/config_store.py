@@ -77,6 +77,11 @@ class MemoryConfigStore(MemoryAdapter, ConfigStore):
         found = sorted({revision.key.tenant for revision in self._living()})
         return [tenant for tenant in found if after is None or tenant > after][:limit]
 
+    async def spellings(self, tenant: TenantId) -> Sequence[TenantId]:
+        folded = tenant.value.lower()
+        known = {revision.key.tenant for revision in self._living()}
+        return sorted(one for one in known if one.value.lower() == folded)
+
     async def keys(
         self, *, after: DocumentKey | None = None, limit: int = 100
     ) -> Sequence[DocumentKey]:

@@ -11,7 +11,7 @@ from typing import Final
 from attrs import evolve
 
 from odoo_ai_config.adapters.mongo.commit import commit
-from odoo_ai_config.adapters.mongo.database import MongoDatabase
+from odoo_ai_config.adapters.mongo.database import ANY_CASE, MongoDatabase
 from odoo_ai_config.adapters.mongo.driver_errors import translated
 from odoo_ai_config.adapters.mongo.pruning import (
     prune_idempotency_records,
@@ -124,6 +124,15 @@ class MongoConfigStore(ConfigStore):
         finally:
             await cursor.close()
         return found
+
+    @translated
+    async def spellings(self, tenant: TenantId) -> Sequence[TenantId]:
+        cursor = self._newest.find(
+            {"tenant": tenant.value, "deleted": False},
+            {"_id": False, "tenant": True},
+            collation=ANY_CASE,
+        )
+        return sorted({TenantId(record["tenant"]) async for record in cursor})
 
     @translated
     async def keys(

@@ -16,6 +16,7 @@ from motor.motor_asyncio import (
     AsyncIOMotorCursor,
 )
 from pymongo import DESCENDING, IndexModel, ReadPreference, WriteConcern
+from pymongo.collation import Collation
 from pymongo.errors import PyMongoError
 from pymongo.read_concern import ReadConcern
 
@@ -62,10 +63,13 @@ _STANDALONE: Final = (
 _ACTIVE: Final[Record] = {"active": True}
 # True of every text, and of nothing else.
 _IS_TEXT: Final[Record] = {"$gte": ""}
+# An index serves only those queries that have its collation.
+ANY_CASE: Final = Collation(locale="en", strength=2)
 _INDEXES: Final[Mapping[str, Sequence[IndexModel]]] = {
     "documents": [
         # Covers the listing of tenants: no document is read for it.
-        IndexModel(["deleted", "tenant", "domain", "kind"], name="living")
+        IndexModel(["deleted", "tenant", "domain", "kind"], name="living"),
+        IndexModel(["tenant", "deleted"], name="spelling", collation=ANY_CASE),
     ],
     "revisions": [IndexModel(["document", "version"], name="version", unique=True)],
     "mappings": [

@@ -63,6 +63,10 @@ _TENANTS: Final = (
     "SELECT DISTINCT tenant FROM documents WHERE tenant > ? AND NOT deleted "
     "ORDER BY tenant LIMIT ?"
 )
+_SPELLINGS: Final = (
+    "SELECT DISTINCT tenant FROM documents WHERE tenant = ? COLLATE NOCASE AND NOT deleted "
+    "ORDER BY tenant"
+)
 _KEYS: Final = (
     "SELECT tenant, domain, kind FROM documents WHERE (tenant, domain, kind) > (?, ?, ?) "
     "ORDER BY tenant, domain, kind LIMIT ?"
@@ -134,6 +138,9 @@ class SqliteConfigStore(ConfigStore):
     ) -> Sequence[TenantId]:
         which = "" if after is None else after.value, limit
         return await self.database.select(_TENANTS, which, lambda row: TenantId(*row))
+
+    async def spellings(self, tenant: TenantId) -> Sequence[TenantId]:
+        return await self.database.select(_SPELLINGS, (tenant.value,), lambda row: TenantId(*row))
 
     async def keys(
         self, *, after: DocumentKey | None = None, limit: int = 100

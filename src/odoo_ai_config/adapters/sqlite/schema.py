@@ -304,6 +304,8 @@ ALTER TABLE revisions ADD COLUMN event_at INTEGER;
 ALTER TABLE mappings ADD COLUMN event_at INTEGER;
 ALTER TABLE collections ADD COLUMN event_at INTEGER;
 ALTER TABLE collections ADD COLUMN whole_at INTEGER;
+-- Finds tenants whose ids differ only in case.
+CREATE INDEX documents_by_spelling ON documents (tenant COLLATE NOCASE);
 """
 
 # Item n leads from version n to version n + 1. Never change one that was released.

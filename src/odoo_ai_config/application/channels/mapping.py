@@ -16,6 +16,7 @@ from odoo_ai_config.application.off_loop import ENTRY, run_off_loop
 from odoo_ai_config.application.ports.channel_directory import ChannelDirectory
 from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.application.ports.config_store import ConfigStore
+from odoo_ai_config.application.similar_tenants import similar_tenants
 from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.changes import AuditEntry, Changeset, Claim, mapping_audit
 from odoo_ai_config.domain.channels.mapping import (
@@ -96,7 +97,11 @@ async def decided_in(
         )
         if decision.notices:
             return EventDecision(decision, current, notices=decision.notices)
-        return EventDecision(decision, current, notices=await unknown_names(store, (mapping,)))
+        notices = await unknown_names(store, (mapping,))
+        if current is None or current.mapping.owner.tenant != mapping.owner.tenant:
+            similar = await similar_tenants(store, mapping.owner.tenant, caller=caller)
+            notices = (*notices, *similar)
+        return EventDecision(decision, current, notices=notices)
     anywhere = ChannelKey(inbox=key.inbox) if key.account and key.inbox else key
     known = await channels.current((key, anywhere))
     current = known.get(key)

@@ -17,6 +17,7 @@ from odoo_ai_config.application.off_loop import cost_of, cost_of_yaml, run_off_l
 from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.application.ports.config_store import ConfigStore
 from odoo_ai_config.application.ports.yaml_codec import YamlCodec
+from odoo_ai_config.application.similar_tenants import similar_tenants
 from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.changes import Changeset, Claim
 from odoo_ai_config.domain.documents.document import Document
@@ -114,6 +115,10 @@ class SyncCredentials:
             )
             fingerprints = {**merged.found.sealed, **sealing.fingerprints}
             document = await self._kept(before, merged)
+            new = config is None and credentials is None
+            similar = (
+                await similar_tenants(self.store, sync.owner.tenant, caller=caller) if new else ()
+            )
 
             def conclude() -> tuple[Changeset, Outcome]:
                 credentials_document = credentials_after(
@@ -142,6 +147,7 @@ class SyncCredentials:
                     notices=(
                         *_missing(merged.references, known.keys() - merged.cleared, fingerprints),
                         *merged.found.notices,
+                        *similar,
                     ),
                     digests=digests_of(
                         config=new_config or config, credentials=new_credentials or credentials
@@ -235,13 +241,16 @@ class SyncCompanyMetadata:
                 current, key, apart.document, author=caller.id, at=now, event_at=told_at
             )
             written = tuple(r for r in (revision, apart.credentials) if r is not None)
+            similar: tuple[Notice, ...] = ()
+            if current is None:
+                similar = await similar_tenants(self.store, sync.owner.tenant, caller=caller)
             outcome = Outcome(
                 WriteKind.METADATA,
                 sync.owner,
                 {"metadata": version_of(revision or current)},
                 changed=bool(written),
                 at=now,
-                notices=apart.notices,
+                notices=(*apart.notices, *similar),
                 digests=digests_of(metadata=revision or current),
             )
             return Changeset(revisions=written, **apart.sealing.parts), outcome

@@ -16,6 +16,7 @@ from odoo_ai_config.application.off_loop import cost_of, cost_of_yaml, run_off_l
 from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.application.ports.config_store import ConfigStore
 from odoo_ai_config.application.ports.yaml_codec import YamlCodec
+from odoo_ai_config.application.similar_tenants import similar_tenants
 from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.changes import Changeset, Claim
 from odoo_ai_config.domain.credentials.plain_secrets import require_all_opened
@@ -120,6 +121,10 @@ async def write_document(
         written = tuple(
             new for new in (decision.revision, decision.credentials) if new is not None
         )
+        similar: tuple[Notice, ...] = ()
+        if current is None:
+            tenant = request.key.tenant
+            similar = await similar_tenants(store, tenant, caller=request.caller)
         versions = {str(new.key.kind): new.version for new in written}
         outcome = Outcome(
             WriteKind.DOCUMENT,
@@ -127,7 +132,7 @@ async def write_document(
             {str(request.key.kind): version_of(current), **versions},
             changed=bool(written),
             at=now,
-            notices=decision.notices,
+            notices=(*decision.notices, *similar),
         )
         revision = decision.revision or current
         if request.dry_run:

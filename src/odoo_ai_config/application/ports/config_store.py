@@ -103,6 +103,14 @@ class ConfigStore(Protocol):
         """
 
     @abstractmethod
+    async def spellings(self, tenant: TenantId) -> Sequence[TenantId]:
+        """
+        Tenants with a living document whose ids are that of *tenant*, or differ only in case.
+
+        They are in order of their ids. The cost does not depend on the number of tenants.
+        """
+
+    @abstractmethod
     async def keys(
         self, *, after: DocumentKey | None = None, limit: int = 100
     ) -> Sequence[DocumentKey]:

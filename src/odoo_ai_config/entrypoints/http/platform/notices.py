@@ -30,6 +30,7 @@ class NoticeCode(StrEnum):
     UNKNOWN_TENANT = auto()
     UNKNOWN_CREW = auto()
     STALE = auto()
+    SIMILAR_TENANT = auto()
     KEPT_CREDENTIAL = auto()
     OLD_MARK_DROPPED = auto()
 
@@ -78,6 +79,12 @@ NOTICES: Final[Mapping[str, Text]] = {
         "serviço de IA",
         "the crews document of this tenant does not describe this crew; ignore this if the AI "
         "service runs it",
+    ),
+    NoticeCode.SIMILAR_TENANT: Text(
+        "o hub já tem um cliente cujo nome só difere em maiúsculas e minúsculas; se é o mesmo, "
+        "corrija o account_id no Odoo",
+        "the hub has a tenant whose name differs only in case; if it is the same, correct the "
+        "account_id in Odoo",
     ),
     NoticeCode.STALE: Text(
         "este envio chegou atrasado: o hub já tem um mais novo e não alterou nada",

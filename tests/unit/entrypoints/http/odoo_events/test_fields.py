@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from odoo_ai_config.domain.access import Scope
 from tests.unit.entrypoints.http.web_hub import WebHub, fixture, having, without
 
 CREDENTIALS = fixture("credentials_flat")
@@ -612,3 +613,28 @@ async def test_mapping_clears_what_it_leaves_out(web: WebHub) -> None:
     cleared = having(channel, ["special_whatsapp_numbers", "sequence"], "mapping", "clear")
     assert (await (await web.send(cleared)).json())["changed"] is True
     assert (await (await web.get("/mapping/")).json())["special_numbers"] == []
+
+
+async def test_new_tenant_that_differs_in_case_is_warned_about_once(web: WebHub) -> None:
+    await web.send(CREDENTIALS | {"account_id": "Loja1"})
+
+    async def warned(answer: Any) -> list[str]:
+        told = (await answer.json()).get("warnings", [])
+        return [one["field"] for one in told if one["code"] == "similar_tenant"]
+
+    channel = having(MAPPING, "loja1", "mapping", "internal_account_id")
+    assert await warned(await web.send(channel)) == ["Loja1"]
+    assert await warned(await web.send(channel)) == []
+    items = {"account_id": "loja1", "items": []}
+    path = "/api/v1/collections/products"
+    assert await warned(await web.ask("PUT", path, json=items)) == ["Loja1"]
+    assert await warned(await web.send(METADATA | {"account_id": "lojA1"})) == ["Loja1"]
+    new = CREDENTIALS | {"account_id": "loja1"}
+    assert await warned(await web.send(new)) == ["Loja1", "lojA1"]
+    assert await warned(await web.send(new)) == []
+    # It is known by now.
+    assert await warned(await web.send(METADATA | {"account_id": "loja1"})) == []
+    answer = await web.post("/configs/LOJA1/retail/config", {"yaml_content": "a: 1"})
+    assert await warned(answer) == ["Loja1", "lojA1", "loja1"]
+    bound = web.with_key(await web.new_key(Scope.WEBHOOK, tenant="LojA1"))
+    assert await warned(await bound.send(CREDENTIALS | {"account_id": "LojA1"})) == []
