@@ -7,6 +7,7 @@ import pytest
 
 from odoo_ai_config.domain import errors
 from odoo_ai_config.domain.access import Scope, ScopeMissingError
+from odoo_ai_config.domain.addresses import AddressMismatchError
 from odoo_ai_config.domain.channels.mapping import ChannelOwnedError
 from odoo_ai_config.domain.errors import DomainError
 from odoo_ai_config.domain.identifiers import TenantId
@@ -16,6 +17,8 @@ from tests.source_tree import domain_errors
 CANARY = "canary-7f3a"
 TENANT = TenantId(CANARY)
 ARGUMENTS: dict[type[DomainError], tuple[object, ...]] = {
+    AddressMismatchError: ("_model",),
+    errors.AmbiguousMappingError: ("inboxes",),
     errors.EncryptedValueError: ("odoo_password",),
     errors.InvalidValueError: ("mapping.sequence", "integer"),
     errors.InvalidYamlError: (3, 7),

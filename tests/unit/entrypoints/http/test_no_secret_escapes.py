@@ -138,7 +138,7 @@ async def test_event_that_fails_unforeseen_says_who_sent_which(
     async def fail(*_given: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(odoo_webhook, "_taken_in", fail)
+    monkeypatch.setattr(odoo_webhook, "taken_in", fail)
     with capture_logs(processors=[merge_contextvars]) as logs:
         assert (await web.send(fixture("credentials_flat"))).status == 500
     (failure,) = [line for line in logs if line["event"] == "request_failed"]

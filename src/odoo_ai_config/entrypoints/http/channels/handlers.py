@@ -134,6 +134,8 @@ async def merge_mapping(request: web.Request, caller: ApiKey) -> web.Response:
 
 
 async def _written(request: web.Request, caller: ApiKey, *, replace: bool) -> web.Response:
+    # Who may not write learns nothing about the body.
+    caller.require(Scope.CONFIG_WRITE)
     require_json(request)
     services, precondition = request.app[SERVICES], Precondition.of(request)
     sections = await read_json(request, await read_body(request), mapping_sections)
