@@ -67,7 +67,7 @@ async def _figures(uri: str, folder: Path, events: int) -> list[Figure]:
         settings = read_settings(
             environment={
                 "ODOO_AI_CONFIG_DATA_DIR": str(folder),
-                "ODOO_AI_CONFIG_STORE_URL": _address(uri, ours),
+                "ODOO_AI_CONFIG_STORE_URL": address(uri, ours),
             }
         )
         async with open_hub(settings) as hub:
@@ -240,7 +240,10 @@ async def _two_databases(uri: str) -> AsyncIterator[tuple[Client, str, str]]:
         client.close()
 
 
-def _address(uri: str, database: str) -> str:
+def address(uri: str, database: str) -> str:
+    """
+    The address of one database of the server at *uri*.
+    """
     # Otherwise a database in the URL would also be the authentication database.
     parts = urlsplit(uri)
     options = parts.query

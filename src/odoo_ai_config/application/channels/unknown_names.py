@@ -60,9 +60,11 @@ async def unknown_names(
 async def _notices(
     store: ConfigStore, named: Mapping[TenantArea, Collection[str]]
 ) -> AsyncIterator[Notice]:
-    current = await store.current([key for owner in named for key in _places(owner)])
+    # The settings are enough to know most tenants, and the store has them at hand.
+    places = {owner: _places(owner, crews) for owner, crews in named.items()}
+    current = await store.current([key for keys in places.values() for key in keys])
     living = {key for key, revision in current.items() if content_of(revision) is not None}
-    strangers = {owner.tenant for owner in named if living.isdisjoint(_places(owner))}
+    strangers = {owner.tenant for owner, keys in places.items() if living.isdisjoint(keys)}
     strangers -= await _known(store, strangers) if strangers else set()
     for owner, crews in named.items():
         if owner.tenant in strangers:
@@ -72,8 +74,8 @@ async def _notices(
                 yield Notice("unknown_crew", f"{owner.document(CREWS)}/{crew}")
 
 
-def _places(owner: TenantArea) -> Sequence[DocumentKey]:
-    return owner.document(CONFIG), *_crew_places(owner)
+def _places(owner: TenantArea, crews: Collection[str]) -> Sequence[DocumentKey]:
+    return owner.document(CONFIG), *(_crew_places(owner) if crews else ())
 
 
 def _crew_places(owner: TenantArea) -> Iterator[DocumentKey]:
