@@ -361,9 +361,9 @@ class WriteMapping:
                     )
                     audit += mapping_audit(mapping, decision, actor=caller.id, at=now)
                     table.put(mapping)
-                    if decision.revision is not None:
-                        revisions.append(decision.revision)
-                        current[mapping.key] = decision.revision
+                    made = () if decision.revision is None else (decision.revision,)
+                    revisions += made
+                    current |= {revision.mapping.key: revision for revision in made}
                 changeset = Changeset(
                     mappings=tuple(revisions),
                     audit=tuple(audit),

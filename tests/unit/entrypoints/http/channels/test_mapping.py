@@ -107,6 +107,11 @@ async def test_what_a_write_leaves_empty_is_absent(web: WebHub) -> None:
     assert without(await answer.json(), "warnings") == WHOLE
 
 
+async def test_empty_line_of_the_numbers_is_skipped(web: WebHub) -> None:
+    body = {"special_numbers": [{**OWNER, "number": False, "crew": "analytics"}]}
+    assert (await (await web.patch("/mapping/", body)).json())["special_numbers"] == []
+
+
 async def test_oldest_files_are_understood(web: WebHub) -> None:
     old = {
         "default_domain": "cosmetics",
