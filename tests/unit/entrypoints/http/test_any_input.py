@@ -194,7 +194,23 @@ def test_any_question(shared: Shared, payload: Any, path: str) -> None:
     require_harmless(*ask(shared, "POST", path, json.dumps(payload).encode()))
 
 
-@given(payload=mutated([MAPPING]), method=st.sampled_from(["POST", "PATCH"]))
+CHANNELS: dict[str, Any] = {
+    "channels": [
+        {
+            "account": "1",
+            "inbox": None,
+            "tenant": "account_1",
+            "domain": "retail",
+            "fallback": True,
+            "sequence": 10,
+            "numbers": [{"number": "5511999999999", "crew": "analytics"}],
+            "active": True,
+        }
+    ]
+}
+
+
+@given(payload=mutated([MAPPING, CHANNELS]), method=st.sampled_from(["POST", "PATCH"]))
 def test_any_mapping(shared: Shared, payload: Any, method: str) -> None:
     require_harmless(*ask(shared, method, "/mapping/", json.dumps(payload).encode()))
 
