@@ -7,6 +7,7 @@ and are asked in turns in short slices, so that a machine that becomes slower do
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -33,9 +34,23 @@ def _event(number: int) -> bytes:
     return request("POST", "/odoo-webhook", headers=_HEADERS, body=body)
 
 
+def _mapping_event(number: int) -> bytes:
+    mapping = {
+        "chatwoot_account_id": str(number % _TENANTS),
+        "chatwoot_inbox_id": "1",
+        "internal_account_id": f"account_{number % _TENANTS}",
+        "domain": "retail",
+        # Every event changes its channel.
+        "sequence": number,
+    }
+    body = json.dumps({"event_type": "mapping_sync", "mapping": mapping}).encode()
+    return request("POST", "/odoo-webhook", headers=_HEADERS, body=body)
+
+
 # What is asked, and how many requests are a slice.
 _KINDS: dict[str, tuple[Callable[[int], bytes], int]] = {
     "credentials event": (_event, 200),
+    "mapping event": (_mapping_event, 300),
     "message": (signed, 300),
     "GET config": (lambda _number: _GET, 1500),
 }

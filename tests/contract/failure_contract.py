@@ -19,7 +19,7 @@ from odoo_ai_config.application.ports.collection_store import CollectionStore
 from odoo_ai_config.application.ports.config_store import ConfigStore
 from odoo_ai_config.application.ports.message_inbox import ClaimLimits, MessageInbox
 from odoo_ai_config.application.ports.secret_store import SecretStore
-from odoo_ai_config.domain.changes import Changeset, IdempotencyKey
+from odoo_ai_config.domain.changes import AuditId, Changeset, IdempotencyKey
 from odoo_ai_config.domain.channels.mapping import ChannelClaim
 from odoo_ai_config.domain.channels.routing import IncomingMessage
 from odoo_ai_config.domain.collections import Position
@@ -79,6 +79,10 @@ CALLS: dict[str, Callable[[Stores], Awaitable[object]]] = {
         ChannelClaim(ACME, ChatwootId("1"), numbers=frozenset({"12345678"}))
     ),
     "channels.table_for": lambda stores: stores.channels.table_for(MESSAGE),
+    "channels.revision": lambda stores: stores.channels.revision(mapping().mapping.key, 1),
+    "channels.history": lambda stores: stores.channels.history(),
+    "channels.changed_since": lambda stores: stores.channels.changed_since(AT),
+    "channels.at": lambda stores: stores.channels.at(AT, [mapping().mapping.key]),
     "collections.head": lambda stores: stores.collections.head(collection_key()),
     "collections.heads": lambda stores: stores.collections.heads(ACME),
     "collections.digests": lambda stores: stores.collections.digests(collection_key()),
@@ -117,6 +121,7 @@ CALLS: dict[str, Callable[[Stores], Awaitable[object]]] = {
     "api_keys.api_key": lambda stores: stores.api_keys.api_key("a1"),
     "api_keys.api_keys": lambda stores: stores.api_keys.api_keys(),
     "audit.entries": lambda stores: stores.audit.entries(),
+    "audit.entry": lambda stores: stores.audit.entry(AuditId("1")),
     # Last, because the others expect empty stores.
     "config.commit": lambda stores: stores.config.commit(everything()),
 }

@@ -12,6 +12,7 @@ from attrs import frozen
 from odoo_ai_config.domain.access import ApiKey
 from odoo_ai_config.domain.addresses import Address
 from odoo_ai_config.domain.changes import AuditEntry, Changeset, IdempotencyRecord
+from odoo_ai_config.domain.channels.history import MappingChange
 from odoo_ai_config.domain.channels.mapping import MappingRevision
 from odoo_ai_config.domain.collections import CollectionPage, Position
 from odoo_ai_config.domain.credentials.secrets import SealedSecret, TenantKey
@@ -29,6 +30,7 @@ class Snapshot:
     documents: list[Revision]
     history: list[Revision]
     mappings: list[MappingRevision]
+    mapping_history: list[MappingChange]
     idempotency_records: list[IdempotencyRecord]
     active_keys: list[TenantKey]
     keys: list[TenantKey]
@@ -67,6 +69,7 @@ async def snapshot_of(stores: Stores, *changesets: Changeset) -> Snapshot:
         documents=[new for tenant in tenants for new in await stores.config.documents(tenant)],
         history=[new for history in histories for new in history],
         mappings=list(await stores.channels.mappings()),
+        mapping_history=list(await stores.channels.history(limit=10_000)),
         idempotency_records=_present(
             [
                 await stores.config.idempotency_record(changes.idempotency_record.claim.id)

@@ -20,6 +20,7 @@ from tests.contract.credentials_contract import CredentialsContract
 from tests.contract.event_order_contract import EventOrderContract
 from tests.contract.failure_contract import FailureContract
 from tests.contract.mapping_form_contract import MappingFormContract
+from tests.contract.mapping_history_contract import MappingHistoryContract
 from tests.contract.memory_stores import stores_over
 from tests.contract.message_inbox_contract import MessageInboxContract
 from tests.contract.prune_contract import PruneContract
@@ -70,6 +71,9 @@ class TestMemoryChannelDirectory(InMemory, ChannelDirectoryContract): ...
 
 
 class TestMemoryEventOrder(InMemory, EventOrderContract): ...
+
+
+class TestMemoryMappingHistory(InMemory, MappingHistoryContract): ...
 
 
 class TestMemoryMappingForm(InMemory, MappingFormContract): ...

@@ -22,6 +22,7 @@ from tests.contract.credentials_contract import CredentialsContract
 from tests.contract.event_order_contract import EventOrderContract
 from tests.contract.failure_contract import FailureContract
 from tests.contract.mapping_form_contract import MappingFormContract
+from tests.contract.mapping_history_contract import MappingHistoryContract
 from tests.contract.message_inbox_contract import MessageInboxContract
 from tests.contract.mongo_stores import stores_over
 from tests.contract.prune_contract import PruneContract
@@ -78,6 +79,9 @@ class TestMongoChannelDirectory(InMongo, ChannelDirectoryContract): ...
 
 
 class TestMongoEventOrder(InMongo, EventOrderContract): ...
+
+
+class TestMongoMappingHistory(InMongo, MappingHistoryContract): ...
 
 
 class TestMongoMappingForm(InMongo, MappingFormContract): ...

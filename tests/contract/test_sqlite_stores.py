@@ -22,6 +22,7 @@ from tests.contract.credentials_contract import CredentialsContract
 from tests.contract.event_order_contract import EventOrderContract
 from tests.contract.failure_contract import FailureContract
 from tests.contract.mapping_form_contract import MappingFormContract
+from tests.contract.mapping_history_contract import MappingHistoryContract
 from tests.contract.message_inbox_contract import MessageInboxContract
 from tests.contract.prune_contract import PruneContract
 from tests.contract.records_contract import RecordsContract
@@ -76,6 +77,9 @@ class TestSqliteChannelDirectory(InSqlite, ChannelDirectoryContract): ...
 
 
 class TestSqliteEventOrder(InSqlite, EventOrderContract): ...
+
+
+class TestSqliteMappingHistory(InSqlite, MappingHistoryContract): ...
 
 
 class TestSqliteMappingForm(InSqlite, MappingFormContract): ...

@@ -18,12 +18,13 @@ from pymongo import MongoClient
 
 from odoo_ai_config.adapters.sqlite.schema import _MIGRATIONS
 from odoo_ai_config.domain.access import Scope
+from odoo_ai_config.domain.channels.history import Unshown
 from odoo_ai_config.entrypoints.library import Hub, open_hub
 from odoo_ai_config.entrypoints.settings import read_settings
 from tests.key_rings import master_key
 
 RELEASED = Path(__file__).parents[1] / "fixtures" / "released"
-SQLITE_SCHEMAS = range(1, 8)
+SQLITE_SCHEMAS = range(1, 9)
 MONGO_SCHEMAS = (1, 3, 5)
 # The version of schema 3 first served what schema 2 introduced.
 COLLECTIONS_AND_MESSAGES = 3
@@ -35,6 +36,7 @@ API_KEYS = {
     "sqlite_schema_5.db.gz": "oac_ywXa3cyys0zH_49SxGbjeJNjW_ii09BdG2iKr5pE4ZhaO3UREshAv5hk",
     "sqlite_schema_6.db.gz": "oac_Z0hNc3wfMUZy_F-_uwN5wGMaApmUCGQEuDHjyX_gTDiPnIP_A0t9DGSY",
     "sqlite_schema_7.db.gz": "oac_Z0hNc3wfMUZy_F-_uwN5wGMaApmUCGQEuDHjyX_gTDiPnIP_A0t9DGSY",
+    "sqlite_schema_8.db.gz": "oac_B7OeuqLntVKG_-LAevrjy33zlZqupQFF7BHmvSSe3AmpyVUzNngNkK-I",
     "mongo_1.json.gz": "oac_GuKFxVYncUHw_pOiTmy4NYNikLOxM2eM5c4F5LoUf88nQG-4mm8feW0c",
     "mongo_3.json.gz": "oac_OyUuRFffx8LC_5SPrUIUjl7_sLThYO1M5guY1sUoQ3W9vp_XLlwVz7hM",
     "mongo_5.json.gz": "oac_EsUynj5B0CB1_jP65QcfrfR8TJ3dt4237roL2re4v91OxYMGub-v84SQ",
@@ -92,12 +94,22 @@ async def assert_everything_is_there(url: str, name: str, schema: int) -> None:
         assert caller.scopes == frozenset(Scope)
         route = await hub.route("1", "7")
         assert str(route.owner) == "account_1/retail"
+        await assert_present_mapping_is_the_first_known(hub)
         if schema >= COLLECTIONS_AND_MESSAGES:
             assert await hub.collection("123456", "products_informations").item("2") == {
                 "id": "2",
                 "name": "Chá",
             }
             await assert_message_is_there(evolve(hub, caller=caller))
+
+
+async def assert_present_mapping_is_the_first_known(hub: Hub) -> None:
+    for change in await hub.mapping_history():
+        before = None if change.version == 1 else Unshown.PRUNED
+        assert change.change.before == before
+        key = change.change.key
+        present = (await hub.services.ports.channels.current((key,)))[key]
+        assert change.change.after == present.mapping
 
 
 async def assert_settings_are_there(hub: Hub) -> None:

@@ -13,6 +13,7 @@ from attrs import field, frozen
 
 from odoo_ai_config.domain.access import ApiKey
 from odoo_ai_config.domain.addresses import Address, AddressUse
+from odoo_ai_config.domain.channels.history import HISTORY_PLACE, HistoryPlace, MappingChange
 from odoo_ai_config.domain.channels.mapping import (
     ChannelClaim,
     ChannelMapping,
@@ -26,7 +27,7 @@ from odoo_ai_config.domain.identifiers import TenantId, matches
 from odoo_ai_config.domain.messages.inbox import InboxMessage
 from odoo_ai_config.domain.outcomes import Outcome
 
-_AUDIT_ID: Final = re.compile(r"[0-9a-f]{1,24}", re.ASCII)
+AUDIT_ID: Final = re.compile(rf"[0-9a-f]{{1,24}}|{HISTORY_PLACE.pattern}", re.ASCII)
 
 
 @frozen
@@ -73,10 +74,12 @@ class AuditAction(enum.Enum):
     """
 
     CREDENTIAL_READ = "credential_read"
+    CHANNEL_CHANGED = "channel_changed"
     CHANNEL_MOVED = "channel_moved"
     ACCOUNT_ENTERED = "account_entered"
     FALLBACK_SET = "fallback_set"
     NUMBER_SHARED = "number_shared"
+    MAPPING_ROLLED_BACK = "mapping_rolled_back"
     KEY_CREATED = "key_created"
     KEY_REVOKED = "key_revoked"
     ADDRESS_CREATED = "address_created"
@@ -93,10 +96,20 @@ class AuditAction(enum.Enum):
 @frozen
 class AuditId:
     """
-    Names an entry of the audit trail.
+    Names an entry of the audit trail: by the store, or by its place in the history of the mapping.
     """
 
-    value: str = field(validator=matches("audit_id", _AUDIT_ID))
+    value: str = field(validator=matches("audit_id", AUDIT_ID))
+
+    @property
+    def place(self) -> HistoryPlace | None:
+        """
+        The place in the history of the mapping; None for an entry that the store has named.
+
+        Raises:
+            InvalidValueError: It is no place.
+        """
+        return HistoryPlace.from_text(self.value) if "." in self.value else None
 
     def __str__(self) -> str:
         return self.value
@@ -129,6 +142,7 @@ def mapping_audit(
 
     The entry for a channel that moves belongs to the tenant that loses it, and the entry for a
     shared number to the tenant that had it before. The others belong to the owner of *mapping*.
+    The change itself needs no entry: see `change_audit`.
     """
     if decision.revision is None:
         return ()
@@ -145,6 +159,19 @@ def mapping_audit(
         for action, affected_tenant in affected
         if affected_tenant is not None
     )
+
+
+def change_audit(change: MappingChange, tenant: TenantId | None = None) -> AuditEntry:
+    """
+    The entry of the audit trail about *change*, which the history of the mapping already has.
+
+    It belongs to *tenant*, by default to the new owner of the channel.
+    """
+    after = change.change.after
+    if tenant is None and isinstance(after, ChannelMapping):
+        tenant = after.owner.tenant
+    action, name = AuditAction.CHANNEL_CHANGED, AuditId(str(change.place))
+    return AuditEntry(change.at, action, change.author, tenant, str(change), id=name)
 
 
 @frozen

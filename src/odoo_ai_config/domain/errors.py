@@ -127,7 +127,7 @@ class TenantNotFoundError(DomainError):
 
 class MappingNotFoundError(DomainError):
     """
-    No channel was ever mapped.
+    No channel, or not the one in question, was ever mapped.
     """
 
 

@@ -12,6 +12,7 @@ from typing import Final
 
 from attrs import field, frozen
 
+from odoo_ai_config.application.channels.history import MappingChanges
 from odoo_ai_config.application.channels.simulation import Simulation
 from odoo_ai_config.application.collections import CollectionReading
 from odoo_ai_config.application.documents.writing import DocumentWrite
@@ -22,6 +23,7 @@ from odoo_ai_config.application.ports.crew_registry import CrewFunction
 from odoo_ai_config.application.reconciliation import Reconciliation
 from odoo_ai_config.domain.access import ApiKey
 from odoo_ai_config.domain.addresses import Address, Feed, RecordKind
+from odoo_ai_config.domain.channels.history import HistoryPlace, MappingChange
 from odoo_ai_config.domain.channels.mapping import (
     DEFAULT_SEQUENCE,
     ChannelKey,
@@ -219,6 +221,68 @@ class Hub:
         What *mapping* would change, and where *messages* would go; nothing is written.
         """
         return await self.services.simulate_mapping(mapping, caller=self.caller, messages=messages)
+
+    async def mapping_history(
+        self,
+        channel: str | None = None,
+        *,
+        tenant: str | None = None,
+        after: str | None = None,
+        limit: int = 50,
+    ) -> Sequence[MappingChange]:
+        """
+        The changes of channels, newest first: who, when, from what to what.
+
+        Those of *channel* (``channel/1/7``; ``*`` is any), or of channels that *tenant* had
+        before or after. Continue from the text of the last one's `place`.
+        """
+        return await self.services.read_mapping_history(
+            caller=self.caller,
+            key=None if channel is None else ChannelKey.from_text(channel),
+            tenant=None if tenant is None else TenantId(tenant),
+            after=None if after is None else HistoryPlace.from_text(after),
+            limit=limit,
+        )
+
+    async def compare_mapping(
+        self, before: datetime, after: datetime | None = None
+    ) -> MappingChanges:
+        """
+        The channels that differ between two moments, or between one and now.
+
+        The moments have time zones.
+
+        Raises:
+            HistoryPrunedError: A version that one of the moments needs is pruned.
+        """
+        return await self.services.compare_mapping(before, after, caller=self.caller)
+
+    async def roll_back_mapping(
+        self,
+        to: datetime | int,
+        *,
+        channel: str | None = None,
+        expected: int | None = None,
+        dry_run: bool = False,
+    ) -> MappingChanges:
+        """
+        Write the mapping of an earlier moment again, or of one *channel* at a moment or a version.
+
+        *expected* is the version that the channel or the mapping is at; None for any. With
+        *dry_run* nothing is written.
+
+        Raises:
+            MappingNotFoundError, RevisionNotFoundError: There is no such channel or version.
+            HistoryPrunedError: A version that the moment needs is pruned.
+            PreconditionFailedError: It is not at the *expected* version.
+        """
+        return await self.services.roll_back_mapping(
+            to,
+            caller=self.caller,
+            key=None if channel is None else ChannelKey.from_text(channel),
+            expected=expected,
+            dry_run=dry_run,
+        )
 
     async def reconcile(self, *known: ExpectedArea) -> Reconciliation:
         """

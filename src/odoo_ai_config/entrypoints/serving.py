@@ -207,6 +207,7 @@ async def prune(services: Services) -> None:
         _log.info(
             "history_pruned",
             revisions=report.revisions,
+            mapping_revisions=report.mapping_revisions,
             idempotency_records=report.idempotency_records,
             sealed_values=report.secrets,
             messages=messages,

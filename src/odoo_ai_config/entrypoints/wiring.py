@@ -17,6 +17,11 @@ from odoo_ai_config.application.addresses import (
     RevokeAddress,
 )
 from odoo_ai_config.application.audit import ReadAuditTrail
+from odoo_ai_config.application.channels.history import (
+    CompareMapping,
+    ReadMappingHistory,
+    RollBackMapping,
+)
 from odoo_ai_config.application.channels.mapping import ReadMapping, SyncMapping, WriteMapping
 from odoo_ai_config.application.channels.routing import ResolveRoute
 from odoo_ai_config.application.channels.simulation import SimulateMapping
@@ -136,6 +141,7 @@ class Services:
     answer_message: AnswerMessage
     authenticate: Authenticate
     check_key_ring: CheckKeyRing
+    compare_mapping: CompareMapping
     compare_revisions: CompareRevisions
     create_address: CreateAddress
     create_api_key: CreateApiKey
@@ -157,6 +163,7 @@ class Services:
     read_collection: ReadCollection
     read_document: ReadDocument
     read_mapping: ReadMapping
+    read_mapping_history: ReadMappingHistory
     read_message: ReadMessage
     receive_message: ReceiveMessage
     reconcile: Reconcile
@@ -166,6 +173,7 @@ class Services:
     revoke_address: RevokeAddress
     revoke_api_key: RevokeApiKey
     roll_back_document: RollBackDocument
+    roll_back_mapping: RollBackMapping
     rotate_master_key: RotateMasterKey
     rotate_tenant_key: RotateTenantKey
     seal_stored_secrets: SealStoredSecrets
@@ -198,6 +206,7 @@ def build_services(ports: Ports, policies: Policies) -> Services:
         answer_message=AnswerMessage(store, inbox, texts, crews, clock, work_signal),
         authenticate=Authenticate(ports.api_keys, policies.configured_key),
         check_key_ring=CheckKeyRing(secrets, vault),
+        compare_mapping=CompareMapping(channels),
         compare_revisions=CompareRevisions(store, ports.yaml),
         create_address=CreateAddress(store, ports.tokens, clock),
         create_api_key=CreateApiKey(store, ports.tokens, clock),
@@ -223,11 +232,12 @@ def build_services(ports: Ports, policies: Policies) -> Services:
         prune_history=PruneHistory(store, clock, policies.retention),
         prune_messages=PruneMessages(inbox, clock, policies.messages_kept),
         publish_document=PublishDocument(store, credentials, ports.yaml, clock),
-        read_audit_trail=ReadAuditTrail(ports.audit),
+        read_audit_trail=ReadAuditTrail(ports.audit, channels),
         read_chatwoot_accounts=ReadChatwootAccounts(store),
         read_collection=ReadCollection(store, ports.collections),
         read_document=ReadDocument(store),
         read_mapping=ReadMapping(channels),
+        read_mapping_history=ReadMappingHistory(channels),
         read_message=ReadMessage(store, inbox, texts, clock),
         receive_message=ReceiveMessage(
             store, inbox, channels, sealer, ports.tokens, work_signal, clock
@@ -241,6 +251,7 @@ def build_services(ports: Ports, policies: Policies) -> Services:
             store, ports.api_keys, ports.addresses, ports.revoked_keys, clock
         ),
         roll_back_document=RollBackDocument(store, credentials, clock),
+        roll_back_mapping=RollBackMapping(store, channels, clock),
         rotate_master_key=RotateMasterKey(secrets, vault, store, clock),
         rotate_tenant_key=RotateTenantKey(secrets, vault, store, clock),
         seal_stored_secrets=SealStoredSecrets(store, credentials, clock),

@@ -11,8 +11,9 @@ from pathlib import Path
 from odoo_ai_config.adapters.sqlite.database import open_sqlite
 from odoo_ai_config.application.ports.message_inbox import ClaimLimits
 from odoo_ai_config.domain.changes import Changeset, IdempotencyKey
+from odoo_ai_config.domain.channels.history import MappingChange
 from odoo_ai_config.domain.channels.routing import IncomingMessage
-from odoo_ai_config.domain.identifiers import CREDENTIALS, ChatwootId
+from odoo_ai_config.domain.identifiers import CREDENTIALS, ChatwootId, TenantId
 from tests.contract.samples import AT, DAY, api_key, key, mapping, owner, revision
 from tests.contract.snapshot import snapshot_of
 from tests.contract.sqlite_stores import stores_over
@@ -81,6 +82,10 @@ async def assert_whole(stores: Stores, acknowledged: dict[str, int]) -> None:
             assert await stores.inbox.find(received.id) == received
         mapped = [one for one in snapshot.mappings if one.mapping.owner == owner(tenant)]
         assert mapped == ([written[-1].mappings[0]] if written else [])
+        revisions = [changes.mappings[0] for changes in written]
+        steps = map(MappingChange.of, revisions, [None, *revisions])
+        own = [one for one in snapshot.mapping_history if one.change.concerns(TenantId(tenant))]
+        assert own == [*steps][::-1]
         # No part of the interrupted event, not even its first write.
         (unwritten,) = event(tenant, len(history) + 1).messages
         assert await stores.inbox.find(unwritten.id) is None

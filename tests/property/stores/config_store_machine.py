@@ -409,7 +409,8 @@ class ConfigStoreMachine(RuleBasedStateMachine):
     @rule(policy=policies)
     def prune(self, policy: RetentionPolicy) -> None:
         report = self.run(self.stores.config.prune(policy, now=self.now))
-        assert report == self.model.prune(policy, self.now)
+        # The history of mappings has a machine of its own.
+        assert attrs.evolve(report, mapping_revisions=0) == self.model.prune(policy, self.now)
 
     @rule(key=keys, before=st.none() | st.integers(-1, 7), limit=st.integers(0, 5))
     def read_history(self, key: DocumentKey, before: int | None, limit: int) -> None:

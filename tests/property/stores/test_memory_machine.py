@@ -10,6 +10,7 @@ from tests.contract.memory_stores import stores_over
 from tests.contract.stores import Stores
 from tests.property.stores.collection_store_machine import collection_store_machine
 from tests.property.stores.config_store_machine import config_store_machine
+from tests.property.stores.mapping_history_machine import mapping_history_machine
 from tests.property.stores.message_inbox_machine import message_inbox_machine
 
 
@@ -28,3 +29,7 @@ def test_memory_inbox_agrees_with_the_model() -> None:
 
 def test_memory_collections_agree_with_the_model() -> None:
     run_state_machine_as_test(collection_store_machine(open_stores))
+
+
+def test_memory_history_of_the_mapping_agrees_with_the_model() -> None:
+    run_state_machine_as_test(mapping_history_machine(open_stores))

@@ -13,6 +13,7 @@ from tests.contract.stores import Stores
 from tests.mongo_server import open_client, temporary_database
 from tests.property.stores.collection_store_machine import collection_store_machine
 from tests.property.stores.config_store_machine import OpenStores, config_store_machine
+from tests.property.stores.mapping_history_machine import mapping_history_machine
 from tests.property.stores.message_inbox_machine import message_inbox_machine
 
 # Each step makes a dozen requests to the server; the faster stores try more histories.
@@ -20,7 +21,13 @@ _SHARE = 4
 
 
 @pytest.mark.parametrize(
-    "machine", [config_store_machine, collection_store_machine, message_inbox_machine]
+    "machine",
+    [
+        config_store_machine,
+        collection_store_machine,
+        message_inbox_machine,
+        mapping_history_machine,
+    ],
 )
 def test_mongo_stores_agree_with_the_model(
     mongo_uri: str, machine: Callable[[OpenStores], type[RuleBasedStateMachine]]

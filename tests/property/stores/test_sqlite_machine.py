@@ -12,6 +12,7 @@ from tests.contract.sqlite_stores import stores_over
 from tests.contract.stores import Stores
 from tests.property.stores.collection_store_machine import collection_store_machine
 from tests.property.stores.config_store_machine import config_store_machine
+from tests.property.stores.mapping_history_machine import mapping_history_machine
 from tests.property.stores.message_inbox_machine import message_inbox_machine
 
 
@@ -31,3 +32,7 @@ def test_sqlite_inbox_agrees_with_the_model() -> None:
 
 def test_sqlite_collections_agree_with_the_model() -> None:
     run_state_machine_as_test(collection_store_machine(open_stores))
+
+
+def test_sqlite_history_of_the_mapping_agrees_with_the_model() -> None:
+    run_state_machine_as_test(mapping_history_machine(open_stores))

@@ -206,3 +206,19 @@ async def test_what_an_outcome_said_is_found_again(hub: Hub) -> None:
     [finding] = told.areas[0].all
     assert finding.status is DriftStatus.EQUAL
     assert [key.kind for key, _ in told.unknown.documents] == [CREDENTIALS]
+
+
+async def test_mapping_goes_back_to_what_it_was(hub: Hub) -> None:
+    for tenant in ("a", "b"):
+        await hub.sync_mapping(chatwoot_account_id="1", chatwoot_inbox_id="7", tenant=tenant)
+    second, first = await hub.mapping_history("channel/1/7", tenant="a")
+    assert (first.version, second.version) == (1, 2)
+    assert await hub.mapping_history(after=str(second.place)) == [first]
+    (change,) = (await hub.compare_mapping(first.at, second.at)).channels
+    assert change == second.change
+    rehearsed = await hub.roll_back_mapping(first.at, dry_run=True)
+    done = await hub.roll_back_mapping(1, channel="channel/1/7", expected=2)
+    assert done == rehearsed
+    assert str((await hub.route("1", "7")).owner) == "a/default"
+    with pytest.raises(InvalidValueError):
+        await hub.roll_back_mapping(1)

@@ -5,6 +5,7 @@ The audit trail in memory.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from itertools import islice
 
 from odoo_ai_config.adapters.memory.state import MemoryAdapter
@@ -19,11 +20,24 @@ class MemoryAuditLog(MemoryAdapter, AuditLog):
     """
 
     async def entries(
-        self, *, tenant: TenantId | None = None, after: AuditId | None = None, limit: int = 100
+        self,
+        *,
+        tenant: TenantId | None = None,
+        after: AuditId | None = None,
+        before: datetime | None = None,
+        limit: int = 100,
     ) -> Sequence[AuditEntry]:
-        newest_first = reversed(self.state.audit)
+        written_last = reversed(self.state.audit)
+        newest_first = iter(sorted(written_last, key=lambda entry: entry.at, reverse=True))
         if after is not None:
             # Skips to that entry, or to the end if it is not there.
             next((entry for entry in newest_first if entry.id == after), None)
-        found = (entry for entry in newest_first if tenant in {None, entry.tenant})
+        found = (
+            entry
+            for entry in newest_first
+            if tenant in {None, entry.tenant} and (before is None or entry.at < before)
+        )
         return list(islice(found, limit))
+
+    async def entry(self, id_: AuditId) -> AuditEntry | None:
+        return next((entry for entry in self.state.audit if entry.id == id_), None)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import TypeVar
 
 from attrs import evolve
 
@@ -14,7 +15,7 @@ from odoo_ai_config.application.ports.config_store import ConfigStore, PruneRepo
 from odoo_ai_config.domain.changes import Changeset, IdempotencyKey, IdempotencyRecord
 from odoo_ai_config.domain.documents.document import Document
 from odoo_ai_config.domain.documents.merging import fingerprints_in
-from odoo_ai_config.domain.documents.revisions import RetentionPolicy, Revision
+from odoo_ai_config.domain.documents.revisions import Dated, RetentionPolicy, Revision
 from odoo_ai_config.domain.identifiers import (
     CREDENTIALS,
     BusinessArea,
@@ -24,6 +25,8 @@ from odoo_ai_config.domain.identifiers import (
     TenantId,
 )
 from odoo_ai_config.domain.messages.inbox import TEXT_PURPOSES
+
+D = TypeVar("D", bound=Dated)
 
 
 class MemoryConfigStore(MemoryAdapter, ConfigStore):
@@ -101,7 +104,8 @@ class MemoryConfigStore(MemoryAdapter, ConfigStore):
     async def prune(self, policy: RetentionPolicy, *, now: datetime) -> PruneReport:
         collections = self.state.collections.values()
         return PruneReport(
-            revisions=self._prune_revisions(policy, now),
+            revisions=_prune_revisions(self.state.histories.values(), policy, now),
+            mapping_revisions=_prune_revisions(self.state.mapping_histories.values(), policy, now),
             idempotency_records=self._prune_idempotency_records(now),
             secrets=self._prune_secrets(),
             tombstones=sum(_prune_tombstones(kept, policy, now) for kept in collections),
@@ -115,16 +119,6 @@ class MemoryConfigStore(MemoryAdapter, ConfigStore):
 
     def _newest(self) -> Iterable[Revision]:
         return (history[-1] for history in self.state.histories.values())
-
-    def _prune_revisions(self, policy: RetentionPolicy, now: datetime) -> int:
-        removed = 0
-        for history in self.state.histories.values():
-            latest = history[-1].version
-            for revision in list(history):
-                if policy.allows_pruning(revision, latest=latest, now=now):
-                    history.remove(revision)
-                    removed += 1
-        return removed
 
     def _prune_idempotency_records(self, now: datetime) -> int:
         records = self.state.idempotency_records
@@ -151,6 +145,17 @@ class MemoryConfigStore(MemoryAdapter, ConfigStore):
         for place in orphans:
             del self.state.secrets[place]
         return len(orphans)
+
+
+def _prune_revisions(histories: Iterable[list[D]], policy: RetentionPolicy, now: datetime) -> int:
+    removed = 0
+    for history in histories:
+        latest = history[-1].version
+        for revision in list(history):
+            if policy.allows_pruning(revision, latest=latest, now=now):
+                history.remove(revision)
+                removed += 1
+    return removed
 
 
 def _prune_tombstones(kept: KeptCollection, policy: RetentionPolicy, now: datetime) -> int:

@@ -84,13 +84,14 @@ class MemoryState:
     Args:
         away: Set it to rehearse an outage.
         histories: Revisions by document, oldest first; never empty.
+        mapping_histories: Revisions by channel, oldest first; never empty.
         keys: Data keys by tenant, the active one last; never empty.
         messages: In the order in which they were received.
     """
 
     away: bool = False
     histories: dict[DocumentKey, list[Revision]] = field(factory=dict)
-    mappings: dict[ChannelKey, MappingRevision] = field(factory=dict)
+    mapping_histories: dict[ChannelKey, list[MappingRevision]] = field(factory=dict)
     routing: RoutingTable = field(factory=RoutingTable)
     keys: dict[TenantId, list[TenantKey]] = field(factory=dict)
     secrets: dict[tuple[SealContext, Fingerprint], SealedSecret] = field(factory=dict)
@@ -100,6 +101,13 @@ class MemoryState:
     audit: list[AuditEntry] = field(factory=list)
     api_keys: dict[str, ApiKey] = field(factory=dict)
     addresses: dict[str, Address] = field(factory=dict)
+
+    @property
+    def mappings(self) -> dict[ChannelKey, MappingRevision]:
+        """
+        The newest revision of each channel.
+        """
+        return {key: history[-1] for key, history in self.mapping_histories.items()}
 
     def require_presence(self) -> None:
         """
@@ -133,7 +141,7 @@ class MemoryState:
         for revision in changeset.revisions:
             self.histories.setdefault(revision.key, []).append(revision)
         for mapped in changeset.mappings:
-            self.mappings[mapped.mapping.key] = mapped
+            self.mapping_histories.setdefault(mapped.mapping.key, []).append(mapped)
             self.routing.put(mapped.mapping, mapped.version)
         if changeset.new_tenant_key is not None:
             self.keys[changeset.new_tenant_key.tenant] = [changeset.new_tenant_key]
@@ -192,7 +200,8 @@ class MemoryState:
             history = self.histories.get(key)
             return history[-1].version if history else 0
         if isinstance(key, ChannelKey):
-            return self.mappings[key].version if key in self.mappings else 0
+            mapped = self.mapping_histories.get(key)
+            return mapped[-1].version if mapped else 0
         if isinstance(key, CollectionKey):
             return self.collections[key].head.version if key in self.collections else 0
         return self.messages[key].revision if key in self.messages else 0

@@ -5,12 +5,13 @@ The audit trail in MongoDB.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from bson import ObjectId
 
 from odoo_ai_config.adapters.mongo.database import MongoDatabase, Record
 from odoo_ai_config.adapters.mongo.driver_errors import translated
-from odoo_ai_config.adapters.mongo.records import read_all
+from odoo_ai_config.adapters.mongo.records import read_all, read_one, to_instant
 from odoo_ai_config.application.ports.audit_log import AuditLog
 from odoo_ai_config.domain.changes import AuditEntry, AuditId
 from odoo_ai_config.domain.identifiers import TenantId
@@ -18,7 +19,7 @@ from odoo_ai_config.domain.identifiers import TenantId
 
 class MongoAuditLog(AuditLog):
     """
-    Entries in the order of their time; those of one microsecond in the order of writing.
+    Each entry is a record.
     """
 
     def __init__(self, database: MongoDatabase) -> None:
@@ -26,11 +27,18 @@ class MongoAuditLog(AuditLog):
 
     @translated
     async def entries(
-        self, *, tenant: TenantId | None = None, after: AuditId | None = None, limit: int = 100
+        self,
+        *,
+        tenant: TenantId | None = None,
+        after: AuditId | None = None,
+        before: datetime | None = None,
+        limit: int = 100,
     ) -> Sequence[AuditEntry]:
         if limit < 1:
             return []
         wanted: Record = {} if tenant is None else {"tenant": tenant.value}
+        if before is not None:
+            wanted["at"] = {"$lt": to_instant(before)}
         if after is not None:
             last = await self._entries.find_one({"_id": _object_id(after)})
             if last is None:
@@ -39,6 +47,10 @@ class MongoAuditLog(AuditLog):
             wanted["$or"] = [older, {"at": last["at"], "_id": {"$lt": last["_id"]}}]
         cursor = self._entries.find(wanted).sort([("at", -1), ("_id", -1)]).limit(limit)
         return await read_all(cursor, AuditEntry)
+
+    @translated
+    async def entry(self, id_: AuditId) -> AuditEntry | None:
+        return await read_one(self._entries, {"_id": _object_id(id_)}, AuditEntry)
 
 
 def _object_id(id_: AuditId) -> ObjectId | None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import zlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Final
 
 from pymongo import UpdateOne
@@ -14,8 +15,15 @@ from pymongo import UpdateOne
 from odoo_ai_config.adapters.mongo.database import MongoDatabase, Record, Session
 from odoo_ai_config.adapters.mongo.driver_errors import translated
 from odoo_ai_config.adapters.mongo.key_uses import TOUCH
-from odoo_ai_config.adapters.mongo.records import from_record, read_all
+from odoo_ai_config.adapters.mongo.records import (
+    from_record,
+    read_all,
+    read_one,
+    replaced_id,
+    to_instant,
+)
 from odoo_ai_config.application.ports.channel_directory import ChannelDirectory
+from odoo_ai_config.domain.channels.history import HistoryPlace, MappingChange, place_of
 from odoo_ai_config.domain.channels.mapping import (
     ChannelClaim,
     ChannelKey,
@@ -31,6 +39,11 @@ _BY_CHANNEL: Final = frozenset({Rule.INBOX, Rule.ACCOUNT})
 _BY_SEQUENCE: Final = (("sequence", 1), ("owner.tenant", 1), ("owner.domain", 1), ("_id", 1))
 
 _SHARES: Final = 1024
+# The largest integer of BSON, which no version reaches.
+_BEYOND_VERSIONS: Final = 2**63 - 1
+_AT_ONCE: Final = 1000
+# The field that has the name of the channel in each of the two collections.
+_CHANNEL: Final = {"mappings": "_id", "mapping_revisions": "channel"}
 
 
 class MongoChannelDirectory(ChannelDirectory):
@@ -43,6 +56,7 @@ class MongoChannelDirectory(ChannelDirectory):
     def __init__(self, database: MongoDatabase) -> None:
         self._database = database
         self._mappings = database["mappings"]
+        self._replaced = database["mapping_revisions"]
 
     @translated
     async def current(self, keys: Sequence[ChannelKey]) -> Mapping[ChannelKey, MappingRevision]:
@@ -98,6 +112,118 @@ class MongoChannelDirectory(ChannelDirectory):
         own = await self._lowest_fallbacks_of(tenants, supposing) if tenants else []
         # The named ones come last: they include the supposed mapping as it is stored.
         return _table_of([*common, *presence, *own, *named])
+
+    @translated
+    async def revision(self, key: ChannelKey, version: int) -> MappingRevision | None:
+        if not 1 <= version <= _BEYOND_VERSIONS:
+            return None
+        for name, channel in _CHANNEL.items():
+            wanted = {channel: str(key), "version": version}
+            found = await read_one(self._database[name], wanted, MappingRevision)
+            if found is not None:
+                return found
+        return None
+
+    @translated
+    async def history(
+        self,
+        *,
+        key: ChannelKey | None = None,
+        tenant: TenantId | None = None,
+        after: HistoryPlace | None = None,
+        limit: int = 100,
+    ) -> Sequence[MappingChange]:
+        wanted: dict[str, Record] = {name: {} for name in _CHANNEL}
+        if key is not None:
+            wanted = {name: {channel: str(key)} for name, channel in _CHANNEL.items()}
+        if tenant is not None:
+            once = await self._once_of(tenant)
+            for name, channel in _CHANNEL.items():
+                wanted[name]["$or"] = [_owned((tenant,)), {channel: {"$in": once}}]
+        found: list[MappingChange] = []
+        while len(found) < limit:
+            size = limit - len(found)
+            page = await self._page(wanted, after, size)
+            # Of a channel that the tenant once had, others may have had other revisions.
+            found += (one for one in page if tenant is None or one.change.concerns(tenant))
+            if len(page) < size:
+                break
+            after = page[-1].place
+        return found
+
+    @translated
+    async def changed_since(
+        self,
+        moment: datetime,
+        *,
+        tenant: TenantId | None = None,
+        after: ChannelKey | None = None,
+        limit: int = 100,
+    ) -> Sequence[MappingRevision]:
+        if limit < 1:
+            return []
+        wanted: Record = {
+            "updated_at": {"$gt": to_instant(moment)},
+            "_id": {"$gt": "" if after is None else str(after)},
+        }
+        if tenant is not None:
+            once = await self._once_of(tenant)
+            wanted["$or"] = [_owned((tenant,)), {"_id": {"$in": once}}]
+        cursor = self._mappings.find(wanted).sort("_id", 1).limit(limit)
+        return await read_all(cursor, MappingRevision)
+
+    @translated
+    async def at(
+        self, moment: datetime, keys: Sequence[ChannelKey]
+    ) -> Mapping[ChannelKey, MappingRevision]:
+        by_then = {"$lte": to_instant(moment)}
+        found: dict[ChannelKey, MappingRevision] = {}
+        for start in range(0, len(keys), _AT_ONCE):
+            names = [str(key) for key in keys[start : start + _AT_ONCE]]
+            newest = self._mappings.find({"_id": {"$in": names}, "updated_at": by_then})
+            older = await self._database.aggregated(
+                "mapping_revisions",
+                [
+                    {"$match": {"channel": {"$in": names}, "updated_at": by_then}},
+                    {"$sort": {"channel": 1, "version": 1}},
+                    {"$group": {"_id": "$channel", "last": {"$last": "$$ROOT"}}},
+                ],
+            )
+            last = [from_record(group["last"], MappingRevision) for group in older]
+            for revision in (*last, *await read_all(newest, MappingRevision)):
+                found[revision.mapping.key] = revision
+        return found
+
+    async def _page(
+        self, wanted: Mapping[str, Record], after: HistoryPlace | None, limit: int
+    ) -> list[MappingChange]:
+        revisions: dict[HistoryPlace, MappingRevision] = {}
+        # The newest ones first: one that is replaced in between is found twice, and not missed.
+        for name, channel in _CHANNEL.items():
+            behind: Record = {} if after is None else _behind(after, channel)
+            order = [("updated_at", -1), (channel, -1), ("version", -1)]
+            cursor = self._database[name].find({"$and": [wanted[name], behind]}).sort(order)
+            for revision in await read_all(cursor.limit(limit), MappingRevision):
+                revisions[place_of(revision)] = revision
+        newest = sorted(revisions, key=lambda place: place.rank, reverse=True)[:limit]
+        before = [replaced_id(str(place.key), place.version - 1) for place in newest]
+        cursor = self._replaced.find({"_id": {"$in": before}})
+        replaced = {
+            (revision.mapping.key, revision.version + 1): revision
+            for revision in await read_all(cursor, MappingRevision)
+        }
+        return [
+            MappingChange.of(revisions[place], replaced.get((place.key, place.version)))
+            for place in newest
+        ]
+
+    async def _once_of(self, tenant: TenantId) -> list[str]:
+        """
+        The channels that *tenant* lost, whether or not it has them again.
+        """
+        return await self._database.distinct(
+            "mapping_revisions", "$channel", {"lost": True, **_owned((tenant,))}
+        )
 
     async def _revisions(self, wanted: Record) -> list[MappingRevision]:
         cursor = self._mappings.find(wanted).sort("_id", 1)
@@ -169,6 +295,17 @@ def _table_of(records: Iterable[Record]) -> RoutingTable:
 
 def _owned(tenants: Collection[TenantId]) -> Record:
     return {"owner.tenant": {"$in": sorted(tenant.value for tenant in tenants)}}
+
+
+def _behind(place: HistoryPlace, channel: str) -> Record:
+    at = to_instant(place.at)
+    return {
+        "$or": [
+            {"updated_at": {"$lt": at}},
+            {"updated_at": at, channel: {"$lt": str(place.key)}},
+            {"updated_at": at, channel: str(place.key), "version": {"$lt": place.version}},
+        ]
+    }
 
 
 def _channels(message: IncomingMessage) -> Iterable[ChannelKey]:

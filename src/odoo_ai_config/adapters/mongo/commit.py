@@ -20,6 +20,7 @@ from odoo_ai_config.adapters.mongo.records import (
     item_place,
     item_record,
     mapping_record,
+    replaced_record,
     secret_record,
     to_instant,
     to_record,
@@ -84,7 +85,9 @@ async def _commit(
     )
     messages = changeset.messages
     # A write of one record is atomic without a transaction.
-    alone = not messages and changeset.claim is None and changeset.mapping_state is None
+    first = all(revision.version == 1 for revision in changeset.mappings)
+    relies = changeset.claim is not None or changeset.mapping_state is not None
+    alone = first and not relies and not messages
     if alone and sum(len(bulk.writes) for bulk in bulks) == 1:
         await _send(database, bulks[0], None)
         return
@@ -97,8 +100,11 @@ async def _commit(
             await _require_undisputed(database, changeset.claim, session)
         if changeset.mapping_state is not None:
             await _require_state(database, changeset.mapping_state, session)
+        replaced = [] if first else await _replaced(database, changeset, session)
         for bulk in bulks:
             await _send(database, bulk, session)
+        if replaced:
+            await _send(database, BulkWrite("mapping_revisions", replaced), session)
         for message in messages:
             await write_message(database, message, session)
         if messages:
@@ -124,6 +130,27 @@ async def _require_state(database: MongoDatabase, state: int, session: Session) 
     )
     if sum(group["state"] for group in groups) != state:
         raise RevisionConflictError
+
+
+async def _replaced(
+    database: MongoDatabase, changeset: Changeset, session: Session
+) -> list[Write]:
+    """
+    The writes that keep the mappings which *changeset* replaces.
+    """
+    by_channel: dict[str, Record] = {}
+    keys = [str(revision.mapping.key) for revision in changeset.mappings if revision.version > 1]
+    for some in chunks(keys):
+        cursor = database["mappings"].find({"_id": {"$in": some}}, session=session)
+        by_channel |= {record["_id"]: record async for record in cursor}
+    kept: list[Write] = []
+    for revision in changeset.mappings:
+        record = mapping_record(revision)
+        channel = record["_id"]
+        if channel in by_channel:
+            kept.append(InsertOne(replaced_record(by_channel[channel], record)))
+        by_channel[channel] = record
+    return kept
 
 
 async def _send(database: MongoDatabase, bulk: BulkWrite, session: Session | None) -> None:

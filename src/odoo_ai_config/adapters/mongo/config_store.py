@@ -15,6 +15,7 @@ from odoo_ai_config.adapters.mongo.database import ANY_CASE, MongoDatabase
 from odoo_ai_config.adapters.mongo.driver_errors import translated
 from odoo_ai_config.adapters.mongo.pruning import (
     prune_idempotency_records,
+    prune_mappings,
     prune_revisions,
     prune_secrets,
     prune_tombstones,
@@ -167,6 +168,7 @@ class MongoConfigStore(ConfigStore):
             idempotency_records=await prune_idempotency_records(self._database, now),
             secrets=await prune_secrets(self._database),
             tombstones=await prune_tombstones(self._database, policy, now),
+            mapping_revisions=await prune_mappings(self._database, policy, now),
         )
 
     @translated

@@ -81,6 +81,13 @@ _INDEXES: Final[Mapping[str, Sequence[IndexModel]]] = {
             name="fallback",
             partialFilterExpression={"active": True, "fallback": True},
         ),
+        IndexModel(["updated_at", "_id"], name="by_time"),
+    ],
+    # Those that a newer one replaced.
+    "mapping_revisions": [
+        IndexModel(["channel", "version"], name="version", unique=True),
+        IndexModel(["updated_at", "channel", "version"], name="by_time"),
+        IndexModel(["owner.tenant"], name="lost", partialFilterExpression={"lost": True}),
     ],
     "secrets": [
         IndexModel(["tenant", "key_id"], name="sealed_by"),

@@ -26,23 +26,44 @@ _FINISHED: Final = [stage.value for stage in Stage if stage not in OPEN | STUCK]
 
 async def prune_revisions(database: MongoDatabase, policy: RetentionPolicy, now: datetime) -> int:
     """
-    Remove the superseded revisions that *policy* does not keep.
+    Remove the superseded revisions of documents that *policy* does not keep.
     """
+    return await _prune_superseded(database, "documents", "revisions", "document", policy, now)
+
+
+async def prune_mappings(database: MongoDatabase, policy: RetentionPolicy, now: datetime) -> int:
+    """
+    Remove the superseded revisions of mappings that *policy* does not keep.
+    """
+    return await _prune_superseded(
+        database, "mappings", "mapping_revisions", "channel", policy, now
+    )
+
+
+async def _prune_superseded(
+    database: MongoDatabase,
+    newest: str,
+    history: str,
+    of: str,
+    policy: RetentionPolicy,
+    now: datetime,
+) -> int:
+    # *of* is the field of *history* that names a record of *newest*.
     if policy == RetentionPolicy():
         return 0
     removed = 0
-    async for batch in batches(database, "documents", {"version": {"$gt": 1}}, ["version"]):
+    async for batch in batches(database, newest, {"version": {"$gt": 1}}, ["version"]):
         deletions = [
             DeleteMany(
                 {
-                    "document": newest["_id"],
-                    "version": {"$lt": newest["version"]},
-                    "$or": _not_kept(policy, newest["version"], "updated_at", now),
+                    of: present["_id"],
+                    "version": {"$lt": present["version"]},
+                    "$or": _not_kept(policy, present["version"], "updated_at", now),
                 }
             )
-            for newest in batch
+            for present in batch
         ]
-        result = await database["revisions"].bulk_write(deletions, ordered=False)
+        result = await database[history].bulk_write(deletions, ordered=False)
         removed += result.deleted_count
     return removed
 

@@ -73,6 +73,25 @@ def mapping_record(revision: MappingRevision) -> Record:
     return {"_id": str(revision.mapping.key), **to_record(revision)}
 
 
+def replaced_id(channel: str, version: int) -> str:
+    """
+    Name a revision that a newer one replaced.
+    """
+    return f"{channel}@{version}"
+
+
+def replaced_record(record: Record, newer: Record) -> Record:
+    """
+    What the record of a mapping becomes when *newer* replaces it.
+
+    `lost` says that the newer one belongs to another tenant.
+    """
+    channel = record["_id"]
+    name = replaced_id(channel, record["version"])
+    lost = record["owner"]["tenant"] != newer["owner"]["tenant"]
+    return {**record, "_id": name, "channel": channel, "lost": lost}
+
+
 def secret_id(context: SealContext, fingerprint: Fingerprint) -> str:
     """
     Name a sealed value. The purpose may hold anything, but what surrounds it has no slash.

@@ -73,11 +73,17 @@ _INSERT_MAPPING: Final = (
     f"INSERT INTO mappings ({MAPPING_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
     "ON CONFLICT DO NOTHING RETURNING 1"
 )
-_REPLACE_MAPPING: Final = (
-    f"UPDATE mappings SET ({MAPPING_COLUMNS}) = "
-    "(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) "
-    "WHERE key = ?1 AND version = ?8 - 1 RETURNING 1"
+_KEEP_MAPPING: Final = (
+    f"INSERT INTO mapping_revisions ({MAPPING_COLUMNS}, lost) "
+    f"SELECT {MAPPING_COLUMNS}, tenant <> ?3 FROM mappings "
+    "WHERE key = ?1 AND version = ?2 - 1 RETURNING lost"
 )
+_REPLACE_MAPPING: Final = (
+    "UPDATE mappings SET (domain, sequence, fallback, numbers, active, version, created_at, "
+    "updated_at, author, event_at) = (?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) WHERE key = ?1"
+)
+# Apart, because it changes the index by tenant.
+_MOVE_MAPPING: Final = "UPDATE mappings SET tenant = ?2 WHERE key = ?1"
 _MAPPING_STATE: Final = "SELECT ifnull(sum(version), 0) FROM mappings"
 _INSERT_SECRET: Final = (
     f"INSERT INTO secrets ({SECRETS.columns}) VALUES ({SECRETS.places}) ON CONFLICT DO NOTHING"
@@ -141,8 +147,10 @@ class PreparedChangeset:
             self._updates[find_revision, revision.key] = revision
         for mapped in changeset.mappings:
             row = mapping_row(mapped)
-            statement = _INSERT_MAPPING if mapped.version == 1 else _REPLACE_MAPPING
-            self._require(statement, row, RevisionConflictError)
+            if mapped.version == 1:
+                self._require(_INSERT_MAPPING, row, RevisionConflictError)
+            else:
+                self._writes.append(partial(_replace_mapping, row))
             self._changes.append(("mapping", row[0], row[7], row[9]))
             self._updates[find_mapping, mapped.mapping.key] = mapped
         for change, push in zip(changeset.collections, pushes, strict=True):
@@ -228,6 +236,15 @@ def _write_revision(row: Row, connection: sqlite3.Connection) -> None:
     if document is None:
         raise RevisionConflictError
     connection.execute(_INSERT_REVISION, document + row[3:])
+
+
+def _replace_mapping(row: Row, connection: sqlite3.Connection) -> None:
+    kept = connection.execute(_KEEP_MAPPING, (row[0], row[7], row[1])).fetchone()
+    if kept is None:
+        raise RevisionConflictError
+    connection.execute(_REPLACE_MAPPING, row)
+    if kept[0]:
+        connection.execute(_MOVE_MAPPING, row[:2])
 
 
 def _write_collection(

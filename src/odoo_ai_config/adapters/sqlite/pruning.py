@@ -44,6 +44,13 @@ WHERE document >= ?1 AND revisions.version < documents.version
 ORDER BY document, revisions.version LIMIT ?4
 """
 _REMOVE_REVISION: Final = "DELETE FROM revisions WHERE document = ? AND version = ?"
+_OLD_MAPPINGS: Final = """
+SELECT key, mapping_revisions.version FROM mapping_revisions JOIN mappings USING (key)
+WHERE key >= ?1
+  AND (mapping_revisions.version <= mappings.version - ?2 OR mapping_revisions.updated_at < ?3)
+ORDER BY key, mapping_revisions.version LIMIT ?4
+"""
+_REMOVE_MAPPING: Final = "DELETE FROM mapping_revisions WHERE key = ? AND version = ?"
 
 # Without the many texts of messages. In the same words as the index, or SQLite does not use it.
 _IS_CREDENTIAL: Final = "purpose NOT IN ('answer', 'message')"
@@ -129,7 +136,10 @@ async def prune(
         pass
     return PruneReport(
         idempotency_records=await _prune_idempotency_records(database, now),
-        revisions=await _prune_revisions(database, policy, now),
+        revisions=await _prune_revisions(database, _OLD, _REMOVE_REVISION, 0, policy, now),
+        mapping_revisions=await _prune_revisions(
+            database, _OLD_MAPPINGS, _REMOVE_MAPPING, "", policy, now
+        ),
         secrets=await _prune_secrets(database),
         tombstones=await _prune_tombstones(database, policy, now),
     )
@@ -143,14 +153,19 @@ async def _prune_idempotency_records(database: SqliteDatabase, now: datetime) ->
 
 
 async def _prune_revisions(
-    database: SqliteDatabase, policy: RetentionPolicy, now: datetime
+    database: SqliteDatabase,
+    old_ones: str,
+    remove: str,
+    first: int | str,
+    policy: RetentionPolicy,
+    now: datetime,
 ) -> int:
     oldest = _oldest(policy, now)
-    removed = document = 0
-    while old := await database.select(_OLD, (document, policy.keep, oldest, _STEP), tuple):
+    removed, start = 0, first
+    while old := await database.select(old_ones, (start, policy.keep, oldest, _STEP), tuple):
         # Old revisions stay old: no second check.
-        removed += await database.write_all(_REMOVE_REVISION, old)
-        document = old[-1][0]
+        removed += await database.write_all(remove, old)
+        start = old[-1][0]
     return removed
 
 

@@ -308,6 +308,35 @@ ALTER TABLE collections ADD COLUMN whole_at INTEGER;
 CREATE INDEX documents_by_spelling ON documents (tenant COLLATE NOCASE);
 """
 
+# The revisions of mappings that a newer one replaced. The newest of each channel stays where
+# routing reads it. `lost` says that the newer one belongs to another tenant: what a tenant has or
+# had is found by it, and a change that moves nothing does not pay for an index by tenant. Nor does
+# an event pay for an index of the newest ones by time: a page of the whole history reads them all.
+_MAPPING_HISTORY: Final = """
+CREATE TABLE mapping_revisions (
+    key TEXT NOT NULL,
+    tenant TEXT NOT NULL,
+    domain TEXT NOT NULL,
+    sequence INTEGER NOT NULL,
+    fallback INTEGER NOT NULL,
+    numbers TEXT NOT NULL,
+    active INTEGER NOT NULL,
+    version INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL,
+    author TEXT NOT NULL,
+    event_at INTEGER,
+    lost INTEGER NOT NULL,
+    PRIMARY KEY (key, version)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX lost_mappings ON mapping_revisions (tenant) WHERE lost;
+CREATE INDEX mapping_revisions_by_time ON mapping_revisions (updated_at);
+-- The audit trail is read in the order of time, together with the history of the mapping.
+CREATE INDEX audit_by_time ON audit (at);
+DROP INDEX audit_by_tenant;
+CREATE INDEX audit_by_tenant ON audit (tenant, at);
+"""
+
 # Item n leads from version n to version n + 1. Never change one that was released.
 _MIGRATIONS: Final = (
     _FIRST,
@@ -318,6 +347,7 @@ _MIGRATIONS: Final = (
     _PUSHES,
     _ADDRESSES,
     _EVENT_TIMES,
+    _MAPPING_HISTORY,
 )
 
 # In one statement, so that a migration by another process does not come in between.

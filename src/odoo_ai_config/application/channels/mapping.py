@@ -4,7 +4,7 @@ Read and write the mapping of channels.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -92,7 +92,7 @@ async def decided_in(
     key = mapping.key
     if mapping.active:
         current = (await channels.current((key,))).get(key)
-        decision = await _decision(
+        decision = await decided_on(
             channels, current, mapping, caller=caller, at=at, event_at=event_at
         )
         if decision.notices:
@@ -105,7 +105,9 @@ async def decided_in(
     anywhere = ChannelKey(inbox=key.inbox) if key.account and key.inbox else key
     known = await channels.current((key, anywhere))
     current = known.get(key)
-    decision = await _decision(channels, current, mapping, caller=caller, at=at, event_at=event_at)
+    decision = await decided_on(
+        channels, current, mapping, caller=caller, at=at, event_at=event_at
+    )
     if decision.notices:
         return EventDecision(decision, current, notices=decision.notices)
     twin = None if anywhere == key else known.get(anywhere)
@@ -114,15 +116,23 @@ async def decided_in(
     return EventDecision(decision, current, twin, notices)
 
 
-async def _decision(
+async def decided_on(
     channels: ChannelDirectory,
     current: MappingRevision | None,
     mapping: ChannelMapping,
     *,
     caller: ApiKey,
     at: datetime,
-    event_at: datetime | None,
+    event_at: datetime | None = None,
+    overruling: bool = False,
 ) -> MappingDecision:
+    """
+    Decide what *mapping* changes in its channel, which is at *current*.
+
+    Raises:
+        DomainError: One of `MAPPING_REFUSALS`: *caller* is bound, and *mapping* touches what
+            others have.
+    """
     before = None if current is None else current.event_at
     event_at = believed(event_at, now=at)
     if is_stale(event_at, before):
@@ -142,10 +152,48 @@ async def _decision(
         bound=caller.tenant is not None,
         wider=[wider[key] for key in mapping.key.wider if key in wider],
         rivals=rivals,
+        overruling=overruling,
     )
     if decision.revision is None or event_at is None:
         return decision
     return evolve(decision, revision=evolve(decision.revision, event_at=event_at))
+
+
+def decided_together(
+    stored: Sequence[MappingRevision],
+    changed: Iterable[ChannelMapping],
+    *,
+    caller: ApiKey,
+    at: datetime,
+) -> tuple[tuple[MappingRevision, ...], tuple[AuditEntry, ...]]:
+    """
+    The revisions that an unbound *caller* makes by writing *changed* one after the other.
+
+    Also what the audit trail records about them. *stored* is the whole mapping.
+    """
+    current = {revision.mapping.key: revision for revision in stored}
+    table = RoutingTable(revision.mapping for revision in stored)
+    revisions: list[MappingRevision] = []
+    audit: list[AuditEntry] = []
+    for mapping in changed:
+        present = current.get(mapping.key)
+        claim = claimed(present, mapping)
+        decision = decided(
+            present,
+            mapping,
+            author=caller.id,
+            at=at,
+            bound=False,
+            wider=[current[key] for key in mapping.key.wider if key in current],
+            rivals=NO_RIVALS if claim is None else table.rivals_of(claim),
+            overruling=True,
+        )
+        audit += mapping_audit(mapping, decision, actor=caller.id, at=at)
+        table.put(mapping)
+        made = () if decision.revision is None else (decision.revision,)
+        revisions += made
+        current |= {revision.mapping.key: revision for revision in made}
+    return tuple(revisions), tuple(audit)
 
 
 async def _ended(
@@ -335,42 +383,21 @@ class WriteMapping:
             stored = await self.channels.mappings()
 
             def assign() -> tuple[Changeset, MappingSections]:
-                current = {revision.mapping.key: revision for revision in stored}
-                before = [revision.mapping for revision in stored]
+                before = {revision.mapping.key: revision.mapping for revision in stored}
                 state = state_of(stored)
                 if expected is not None and not expected(
-                    sections_of(before) if stored else None, state
+                    sections_of(before.values()) if stored else None, state
                 ):
                     raise PreconditionFailedError(state)
-                changed = rewritten(before, sections, replace=replace)
-                table = RoutingTable(before)
-                revisions: list[MappingRevision] = []
-                audit: list[AuditEntry] = []
-                for mapping in changed:
-                    present = current.get(mapping.key)
-                    claim = claimed(present, mapping)
-                    decision = decided(
-                        present,
-                        mapping,
-                        author=caller.id,
-                        at=now,
-                        bound=False,
-                        wider=[current[key] for key in mapping.key.wider if key in current],
-                        rivals=NO_RIVALS if claim is None else table.rivals_of(claim),
-                        overruling=True,
-                    )
-                    audit += mapping_audit(mapping, decision, actor=caller.id, at=now)
-                    table.put(mapping)
-                    made = () if decision.revision is None else (decision.revision,)
-                    revisions += made
-                    current |= {revision.mapping.key: revision for revision in made}
+                changed = rewritten(before.values(), sections, replace=replace)
+                revisions, audit = decided_together(stored, changed, caller=caller, at=now)
                 changeset = Changeset(
-                    mappings=tuple(revisions),
-                    audit=tuple(audit),
+                    mappings=revisions,
+                    audit=audit,
                     mapping_state=state if expected is not None and revisions else None,
                 )
-                after = sections_of(revision.mapping for revision in current.values())
-                return changeset, after
+                after = before | {mapping.key: mapping for mapping in changed}
+                return changeset, sections_of(after.values())
 
             cost = ENTRY * (len(stored) + sections.size)
             changeset, after = await run_off_loop(assign, cost=cost)

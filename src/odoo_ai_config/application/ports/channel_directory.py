@@ -6,8 +6,10 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from typing import Protocol
 
+from odoo_ai_config.domain.channels.history import HistoryPlace, MappingChange
 from odoo_ai_config.domain.channels.mapping import (
     ChannelClaim,
     ChannelKey,
@@ -21,7 +23,7 @@ from odoo_ai_config.domain.identifiers import ChatwootId, TenantId
 
 class ChannelDirectory(Protocol):
     """
-    The newest state of every channel's mapping.
+    The newest state of every channel's mapping, and its history.
 
     Every method raises `StoreUnavailableError` while the store is away.
     """
@@ -76,4 +78,52 @@ class ChannelDirectory(Protocol):
         written, as `RoutingTable.supposing` needs them. It sees every commit that any process
         acknowledged before the call. The table may be shared: the caller must leave it as it is,
         and use it only before its next await.
+        """
+
+    @abstractmethod
+    async def revision(self, key: ChannelKey, version: int) -> MappingRevision | None:
+        """
+        One revision of a channel; None if it never existed or was pruned.
+        """
+
+    @abstractmethod
+    async def history(
+        self,
+        *,
+        key: ChannelKey | None = None,
+        tenant: TenantId | None = None,
+        after: HistoryPlace | None = None,
+        limit: int = 100,
+    ) -> Sequence[MappingChange]:
+        """
+        At most *limit* changes, newest first, following *after*; see `HistoryPlace` for the order.
+
+        Those of one channel with *key*, and those by which *tenant* had the channel before or
+        after with *tenant*.
+        """
+
+    @abstractmethod
+    async def changed_since(
+        self,
+        moment: datetime,
+        *,
+        tenant: TenantId | None = None,
+        after: ChannelKey | None = None,
+        limit: int = 100,
+    ) -> Sequence[MappingRevision]:
+        """
+        The newest revisions of channels that were written after *moment*.
+
+        With *tenant*, only channels of which a kept revision belongs to it. At most *limit*,
+        following *after*, sorted by the text of their keys.
+        """
+
+    @abstractmethod
+    async def at(
+        self, moment: datetime, keys: Sequence[ChannelKey]
+    ) -> Mapping[ChannelKey, MappingRevision]:
+        """
+        The newest kept revision of each of *keys* that was written by *moment*.
+
+        Channels without such a revision are left out.
         """

@@ -27,6 +27,7 @@ class PruneReport:
     idempotency_records: int = 0
     secrets: int = 0
     tombstones: int = 0
+    mapping_revisions: int = 0
 
 
 class ConfigStore(Protocol):
@@ -142,7 +143,8 @@ class ConfigStore(Protocol):
         """
         Remove what *policy* allows, in short steps that do not delay writers.
 
-        Deliveries that expired before *now* go too, and sealed values that no remaining
+        It applies to revisions of documents and of mappings, each by its own channel or document.
+        Idempotency records that expired before *now* go too, and sealed values that no remaining
         revision of their credentials document names. Current revisions stay, and so do the
         texts of messages, which `MessageInbox.prune` removes.
         """

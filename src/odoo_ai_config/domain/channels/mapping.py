@@ -15,10 +15,26 @@ from attrs import evolve, field, frozen
 
 from odoo_ai_config.domain.channels.phone import PhoneNumber
 from odoo_ai_config.domain.errors import DomainError, InvalidValueError
-from odoo_ai_config.domain.identifiers import HUB, ChatwootId, TenantArea, TenantId, matches
+from odoo_ai_config.domain.identifiers import (
+    CHATWOOT_ID,
+    HUB,
+    SLUG,
+    TENANT_ID,
+    BusinessArea,
+    ChatwootId,
+    TenantArea,
+    TenantId,
+    matches,
+)
 from odoo_ai_config.domain.outcomes import Notice
 
 DEFAULT_SEQUENCE: Final = 10
+# What `str` makes of a channel.
+CHANNEL_TEXT: Final = re.compile(
+    rf"(?:channel/(?:\*|{CHATWOOT_ID.pattern})/(?:\*|{CHATWOOT_ID.pattern})"
+    rf"|holder/{TENANT_ID.pattern}/{SLUG.pattern})",
+    re.ASCII,
+)
 CREW_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 _MAX_SEQUENCE: Final = 2**31 - 1
 
@@ -89,6 +105,25 @@ class ChannelKey:
         if self.account is None or self.inbox is None:
             return ()
         return ChannelKey(inbox=self.inbox), ChannelKey(self.account)
+
+    @classmethod
+    def from_text(cls, text: str) -> ChannelKey:
+        """
+        Read what `str` wrote. It is unambiguous: no part of it may have a slash or a star.
+
+        Raises:
+            InvalidValueError: *text* is not the text of a channel.
+        """
+        match text.split("/"):
+            case "channel", account, inbox:
+                return cls(
+                    None if account == "*" else ChatwootId(account),
+                    None if inbox == "*" else ChatwootId(inbox),
+                )
+            case "holder", tenant, domain:
+                return cls(holder=TenantArea(TenantId(tenant), BusinessArea(domain)))
+            case _:
+                raise InvalidValueError("channel", "channel")
 
     def __str__(self) -> str:
         if self.holder is not None:
@@ -163,6 +198,8 @@ class MappingRevision:
     A version of a channel's mapping. Each channel counts its versions from 1 without gaps.
 
     Args:
+        created_at: The time of the channel's first version.
+        updated_at: The time of this version, never before that of the version before it.
         event_at: The time of the newest event that led to this version, if it is known.
     """
 
@@ -198,7 +235,8 @@ def remapped(
         mapping,
         current.version + 1,
         created_at=current.created_at,
-        updated_at=at,
+        # The clocks of several processes differ, and a moment shows a prefix of the versions.
+        updated_at=max(at, current.updated_at),
         author=author,
         event_at=current.event_at,
     )
@@ -341,7 +379,8 @@ def decided(
     Decide what a write of *mapping* does to its channel.
 
     An inactive *mapping* never changes a channel that another tenant has taken over: a late
-    deactivation is not a claim. Only who writes the whole mapping is *overruling* even then.
+    deactivation is not a claim. Only who writes the whole mapping or restores an earlier one is
+    *overruling* even then.
 
     A writer who is *bound* to the owner of *mapping* may not affect others: neither messages
     that their *wider* mappings route (those of `ChannelKey.wider`, in its order), nor what the

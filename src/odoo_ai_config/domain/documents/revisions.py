@@ -5,6 +5,7 @@ Versions of documents: counted from 1 without gaps, immutable, and made only by 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from attrs import evolve, field, frozen
 
@@ -162,12 +163,24 @@ def require_version(current: Revision | None, expected: int | None) -> None:
         raise PreconditionFailedError(version_of(current))
 
 
+class Dated(Protocol):
+    """
+    A version of anything that keeps its old versions.
+    """
+
+    @property
+    def version(self) -> int: ...
+
+    @property
+    def updated_at(self) -> datetime: ...
+
+
 @frozen
 class RetentionPolicy:
     """
     Which old revisions may go: those beyond the newest *keep*, and those older than *max_age*.
 
-    None turns a rule off. The current revision always stays.
+    It is for documents and for mappings. None turns a rule off. The current revision always stays.
     """
 
     keep: int | None = None
@@ -179,7 +192,7 @@ class RetentionPolicy:
         if self.max_age is not None and self.max_age <= timedelta():
             raise InvalidValueError("max_age", "positive")
 
-    def allows_pruning(self, revision: Revision, *, latest: int, now: datetime) -> bool:
+    def allows_pruning(self, revision: Dated, *, latest: int, now: datetime) -> bool:
         """
         Whether *revision* may go, if *latest* is the present version.
         """

@@ -35,6 +35,7 @@ _COMMANDS: Final = {
     "show": "commands.reading",
     "history": "commands.reading",
     "collections": "commands.reading",
+    "mapping": "commands.mapping",
     "export": "commands.exporting",
     "import_": "commands.importing",
     "audit": "commands.audit",

@@ -19,6 +19,7 @@ from odoo_ai_config.entrypoints.http.addresses.handlers import ROUTES as ADDRESS
 from odoo_ai_config.entrypoints.http.addresses.records import RECORDS
 from odoo_ai_config.entrypoints.http.audit.handlers import ROUTES as AUDIT
 from odoo_ai_config.entrypoints.http.channels.handlers import ROUTES as CHANNELS
+from odoo_ai_config.entrypoints.http.channels.history import ROUTES as CHANNEL_HISTORY
 from odoo_ai_config.entrypoints.http.channels.routing import ROUTES as ROUTING
 from odoo_ai_config.entrypoints.http.chatwoot.accounts import ROUTES as CHATWOOT_ACCOUNTS
 from odoo_ai_config.entrypoints.http.chatwoot.webhook import ROUTES as CHATWOOT
@@ -60,6 +61,7 @@ GROUPS: Final = (
     VIEWER,
     DOCUMENTS,
     CHANNELS,
+    CHANNEL_HISTORY,
     ROUTING,
     SIMULATION,
     RECONCILIATION,

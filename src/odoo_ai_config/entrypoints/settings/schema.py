@@ -238,7 +238,9 @@ class Settings:
         help="Token do ngrok, para odoo-ai-config tunnel; NGROK_AUTH_TOKEN também vale",
     )
     keep_versions: int = environ.var(
-        "1000", count(0), help="Versões mais novas guardadas de um documento; 0 para todas"
+        "1000",
+        count(0),
+        help="Versões mais novas guardadas de um documento ou canal; 0 para todas",
     )
     keep_days: int = environ.var(
         "0", count(0), help="Dias que versões antigas são guardadas; 0 para sempre"

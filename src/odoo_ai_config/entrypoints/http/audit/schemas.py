@@ -8,7 +8,7 @@ from typing import Annotated, TypeAlias
 
 from msgspec import Meta
 
-from odoo_ai_config.domain.changes import AuditAction
+from odoo_ai_config.domain.changes import AUDIT_ID, AuditAction
 from odoo_ai_config.entrypoints.http.platform.schema import (
     Moment,
     NextPage,
@@ -17,7 +17,13 @@ from odoo_ai_config.entrypoints.http.platform.schema import (
 )
 
 AuditIdText: TypeAlias = Annotated[
-    str, Meta(description="Chosen by the store.", pattern="^[0-9a-f]{1,24}$", examples=["42"])
+    str,
+    Meta(
+        description="Chosen by the store; for `channel_changed` its place in the history of the "
+        "mapping.",
+        pattern=f"^(?:{AUDIT_ID.pattern})$",
+        examples=["42"],
+    ),
 ]
 
 

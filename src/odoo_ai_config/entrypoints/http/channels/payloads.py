@@ -407,11 +407,14 @@ def mapping_object(sections: MappingSections) -> JsonObject:
             for owner, numbers in sorted((sections.special_numbers or {}).items())
             for special in sorted(numbers, key=lambda one: (one.number.digits, one.crew))
         ],
-        "channels": [_channel_shown(mapping) for mapping in sections.channels or ()],
+        "channels": [channel_state(mapping) for mapping in sections.channels or ()],
     }
 
 
-def _channel_shown(mapping: ChannelMapping) -> JsonObject:
+def channel_state(mapping: ChannelMapping) -> JsonObject:
+    """
+    A channel and all that its mapping says.
+    """
     key, owner = mapping.key, mapping.owner
     return {
         "account": None if key.account is None else str(key.account),

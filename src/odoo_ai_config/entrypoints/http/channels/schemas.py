@@ -4,17 +4,23 @@ Answers about the mapping of channels, and about routes.
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final, TypeAlias, TypedDict
 
 from msgspec import UNSET, Meta, UnsetType
 
+from odoo_ai_config.application.channels.history import MOST_CHANGES
 from odoo_ai_config.application.channels.routing import MOST_OWNERS
+from odoo_ai_config.domain.channels.history import HISTORY_PLACE, ChannelChangeKind, Unshown
+from odoo_ai_config.domain.channels.mapping import CHANNEL_TEXT
 from odoo_ai_config.domain.channels.routing import Rule, Verdict
 from odoo_ai_config.entrypoints.http.platform.notices import Notice
 from odoo_ai_config.entrypoints.http.platform.schema import (
+    AuthorText,
     BusinessAreaText,
+    Changed,
     ChatwootIdText,
     CrewText,
+    NextPage,
     PhoneNumberText,
     TenantIdText,
     answer,
@@ -98,6 +104,98 @@ class Mapping:
     channels: Annotated[
         list[ChannelState], Meta(description="Every channel, those switched off included.")
     ]
+
+
+MappingChannelText: TypeAlias = Annotated[
+    str,
+    Meta(
+        description="A channel as text: account and inbox, `*` for any; or a holder, which has "
+        "only the fallback and the numbers of an owner.",
+        pattern=f"^{CHANNEL_TEXT.pattern}$",
+        examples=["channel/1/7", "channel/1/*", "holder/123456/default"],
+    ),
+]
+MomentText: TypeAlias = Annotated[
+    str,
+    Meta(
+        description="In ISO 8601 with a time zone; answers have microseconds, in UTC.",
+        extra_json_schema={"format": "date-time"},
+        examples=["2026-04-23T19:14:20.512345Z"],
+    ),
+]
+HistoryPlaceText: TypeAlias = Annotated[
+    str,
+    Meta(pattern=f"^{HISTORY_PLACE.pattern}$", examples=["1776971660512345.3.channel/1/7"]),
+]
+
+
+_ABSENT: Final = "Null if the channel did not exist, or if the state is not shown."
+_UNSHOWN: Final = "Why the state is not shown: it is another client's, or its version is pruned."
+
+
+@answer
+class ChannelChange:
+    """
+    A channel before and after.
+    """
+
+    channel: MappingChannelText
+    kind: Annotated[
+        ChannelChangeKind,
+        Meta(description="What happened to the channel; the first one that applies."),
+    ]
+    before: Annotated[ChannelState | None, Meta(description=_ABSENT)]
+    before_unshown: Annotated[Unshown, Meta(description=_UNSHOWN)] | UnsetType = UNSET
+    after: Annotated[ChannelState | None, Meta(description=_ABSENT)]
+    after_unshown: Annotated[Unshown, Meta(description=_UNSHOWN)] | UnsetType = UNSET
+    fields: Annotated[
+        list[str], Meta(description="The members that differ, if both states are shown.")
+    ]
+
+
+@answer
+class MappingHistoryEntry(ChannelChange):
+    """
+    A change of a channel: who, when, from what to what.
+    """
+
+    version: Annotated[int, Meta(description="Counts from 1, for each channel.", ge=1)]
+    at: MomentText
+    author: AuthorText
+
+
+@answer
+class MappingHistory:
+    """
+    One page of the history of the mapping.
+    """
+
+    entries: list[MappingHistoryEntry]
+    next: NextPage
+
+
+MappingComparison = TypedDict(
+    "MappingComparison",
+    {
+        "from": MomentText,
+        "to": Annotated[MomentText | None, Meta(description="Null is now.")],
+        "changes": Annotated[list[ChannelChange], Meta(description="By the text of the channel.")],
+        "truncated": Annotated[
+            bool, Meta(description=f"There are more than {MOST_CHANGES:,} changes.")
+        ],
+    },
+)
+
+
+@answer
+class MappingRollback:
+    """
+    What a rollback changed, or with `dry_run` would change.
+    """
+
+    changed: Changed
+    changes: Annotated[list[ChannelChange], Meta(description="By the text of the channel.")]
+    truncated: Annotated[bool, Meta(description=f"There are more than {MOST_CHANGES:,} changes.")]
 
 
 @answer

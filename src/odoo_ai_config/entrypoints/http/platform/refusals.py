@@ -18,6 +18,7 @@ from odoo_ai_config.application import errors as application
 from odoo_ai_config.domain import errors as domain
 from odoo_ai_config.domain.access import ScopeMissingError
 from odoo_ai_config.domain.addresses import AddressMismatchError
+from odoo_ai_config.domain.channels.history import HistoryPrunedError
 from odoo_ai_config.domain.channels.mapping import (
     AccountSharedError,
     ChannelOwnedError,
@@ -298,6 +299,13 @@ _ROWS: Final[Mapping[int, tuple[Row[Any], ...]]] = {
             domain.CursorExpiredError,
             "O cursor expirou; leia a coleção desde o início",
             "The cursor has expired; read the collection from its beginning",
+        ),
+        Row(
+            HistoryPrunedError,
+            "O histórico não alcança mais esse momento: a retenção já removeu versões de que ele "
+            "precisa",
+            "The history no longer reaches that moment: retention has removed versions that it "
+            "needs",
         ),
     ),
     412: (

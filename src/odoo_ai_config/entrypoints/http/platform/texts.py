@@ -140,6 +140,11 @@ RULES: Final[Mapping[str, Text]] = {
     ),
     "chatwoot_id": Text("deve ser um identificador do Chatwoot", "must be a Chatwoot identifier"),
     "channel": Text("deve indicar um canal", "must name a channel"),
+    "moment": Text(
+        "deve ser data e hora ISO 8601 com fuso horário, como 2026-04-23T19:14:20Z",
+        "must be a date and time in ISO 8601 with a time zone, as in 2026-04-23T19:14:20Z",
+    ),
+    "not_with_at": Text("não pode vir junto com at", "cannot come together with at"),
     "phone_number": Text(
         "deve ser um número de telefone com 8 a 15 dígitos",
         "must be a phone number of 8 to 15 digits",

@@ -110,7 +110,7 @@ async def test_replayed_event_is_acknowledged_with_the_same_digests(web: WebHub)
 async def test_hub_that_lost_everything_misses_it(web: WebHub) -> None:
     known = await pushed(web)
     web.hub.state.histories.clear()
-    web.hub.state.mappings.clear()
+    web.hub.state.mapping_histories.clear()
     web.hub.state.collections.clear()
     told = await reconciled(web, known)
     assert statuses(told) == dict.fromkeys(ALL, "missing")
