@@ -242,8 +242,15 @@ def number_digits() -> SearchStrategy[str]:
     return brazilian_mobiles() | st.text(string.digits, min_size=8, max_size=15)
 
 
+def hidden_ids() -> SearchStrategy[str]:
+    """
+    Ids of senders who hide their number: Meta's business-scoped ones, and WhatsApp's own.
+    """
+    return number_digits().map("BR.{}".format) | number_digits().map("{}@lid".format)
+
+
 def phone_numbers() -> SearchStrategy[PhoneNumber]:
-    return st.builds(PhoneNumber, number_digits())
+    return st.builds(PhoneNumber, number_digits() | hidden_ids())
 
 
 @st.composite
@@ -262,13 +269,12 @@ def written_numbers(draw: DrawFn, digits: SearchStrategy[str] | None = None) -> 
 
 def not_numbers() -> SearchStrategy[str | None]:
     """
-    Values in place of a number: nothing, a business-scoped user id, a hidden id.
+    Values in place of a number: nothing, an id that nobody has registered, another text.
     """
     return st.one_of(
         st.none(),
         st.just(""),
-        number_digits().map("BR.{}".format),
-        number_digits().map("{}@lid".format),
+        hidden_ids(),
         printable(max_size=12).filter(lambda text: not any(map(str.isdecimal, text))),
     )
 
@@ -368,14 +374,19 @@ def routings(draw: DrawFn) -> tuple[list[ChannelMapping], list[IncomingMessage]]
     digits = draw(st.lists(number_digits(), min_size=1, max_size=3))
     mobile = draw(st.integers(60_000_000, 99_999_999))
     digits += [f"5511{mobile}", f"55119{mobile}"]
+    # A landline, and the mobile number that looks like it.
+    digits += [f"5511{mobile - 40_000_000}", f"55119{mobile - 40_000_000}"]
     numbers = st.sampled_from(digits)
+    # Ids made of the same digits.
+    hidden = st.sampled_from([f"{mobile}@lid", f"BR.5511{mobile}"])
     mappings = channel_mappings(
         keys=channel_keys(owners=owners, accounts=ids, inboxes=ids),
         owners=owners,
-        numbers=st.builds(PhoneNumber, numbers),
+        numbers=st.builds(PhoneNumber, numbers | hidden),
         sequences=st.integers(0, 3),
     )
-    spoken = messages(accounts=ids, inboxes=ids, numbers=written_numbers(numbers) | not_numbers())
+    said = written_numbers(numbers) | hidden | not_numbers()
+    spoken = messages(accounts=ids, inboxes=ids, numbers=said)
     return (
         draw(st.lists(mappings, max_size=14)),
         draw(st.lists(spoken, min_size=1, max_size=5)),

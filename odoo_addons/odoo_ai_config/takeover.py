@@ -307,8 +307,11 @@ class Takeover:
                     self.env._("%(number)s appears twice: it is migrated once.", number=text)
                 )
             else:
-                numbers[phone.comparable(digits)] = {"number": f"+{digits}", "crew": crew}
-                if not text.strip().startswith("+") and len(digits) < _FEWEST_DIGITS:
+                whole = text.strip().startswith("+") or len(digits) >= _FEWEST_DIGITS
+                # The hub knows the customs of its country, so it gets the number as it is.
+                number = f"+{digits}" if whole else text.strip()
+                numbers[phone.comparable(digits)] = {"number": number, "crew": crew}
+                if not whole:
                     remarks.append(
                         self.env._(
                             "%(number)s seems to have no country code. Check it.", number=text

@@ -184,6 +184,40 @@ class ChannelDirectoryContract(StoreContract):
             # Known, but of a tenant without this account.
             assert (await routed(stores, message("2", None, written))).owner is None
 
+    async def test_landline_is_not_the_mobile_number_that_looks_like_it(
+        self, stores: Stores
+    ) -> None:
+        landline, mobile = "551133334444", "5511933334444"
+        await put(
+            stores,
+            mapping("1", "1", numbers=((landline, "shop"), (MOBILE, "boss"))).mapping,
+            mapping("1", "2", tenant="b", numbers=((mobile, "admin"),)).mapping,
+        )
+        assert (await routed(stores, message("1", "9", landline))).crew == "shop"
+        assert (await routed(stores, message("1", "9", mobile))).crew == "admin"
+        assert (await routed(stores, message("1", "1", mobile))).crew is None
+        claim = ChannelClaim(TenantId("b"), numbers=frozenset({comparable(landline)}))
+        assert (await stores.channels.rivals_of(claim)).holder == owner().tenant
+        claim = ChannelClaim(TenantId("b"), numbers=frozenset({comparable(mobile)}))
+        assert (await stores.channels.rivals_of(claim)).holder is None
+
+    @pytest.mark.parametrize("hidden", ["BR.13491208655302741918", "5511987654321@lid"])
+    async def test_sender_who_hides_the_number_is_known_by_the_id(
+        self, stores: Stores, hidden: str
+    ) -> None:
+        await put(
+            stores,
+            mapping("1", "1", numbers=((hidden, "boss"),)).mapping,
+            mapping("1", "2", tenant="b").mapping,
+        )
+        route = await routed(stores, message("1", "9", hidden))
+        assert (route.matched_by, route.crew) == (Rule.SPECIAL_NUMBER, "boss")
+        assert (await routed(stores, message("1", "1", hidden))).crew == "boss"
+        for other in (MOBILE, "5511987654321", "BR.13491208655302741919", "13491208655302741918"):
+            assert (await routed(stores, message("1", "1", other))).crew is None
+        [found] = await stores.channels.mappings(owner().tenant)
+        assert [special.number.digits for special in found.mapping.numbers] == [hidden]
+
     async def test_number_of_a_holder_is_known_where_the_holder_has_a_channel(
         self, stores: Stores
     ) -> None:

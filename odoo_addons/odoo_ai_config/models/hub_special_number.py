@@ -33,8 +33,8 @@ class HubSpecialNumber(models.Model):
     @api.constrains("number", "channel_id")
     def _check_number(self):
         for special in self:
-            digits = phone.digits_of(special.number)
-            if digits is None:
+            sender = phone.sender_of(special.number)
+            if sender is None:
                 raise ValidationError(
                     self.env._(
                         "%(number)s is not a WhatsApp number: write it with country and area "
@@ -42,9 +42,9 @@ class HubSpecialNumber(models.Model):
                         number=special.number,
                     )
                 )
-            wanted = phone.comparable(digits)
+            wanted = phone.comparable(sender)
             for other in special.channel_id.special_number_ids - special:
-                known = phone.digits_of(other.number)
+                known = phone.sender_of(other.number)
                 if known and phone.comparable(known) == wanted:
                     raise ValidationError(
                         self.env._(

@@ -234,8 +234,14 @@ class TestChannel(HubCase):
     def test_numbers_are_read_like_the_hub_reads_them(self):
         self.assertEqual(phone.digits_of(" +55 (11) 98765-4321 "), "5511987654321")
         self.assertIsNone(phone.digits_of(False))
+        for hidden in ("BR.13491208655302741918", "176415330668607@lid"):
+            self.assertEqual(phone.sender_of(f" {hidden} "), hidden)
+            self.assertEqual(phone.comparable(hidden), hidden)
+        self.assertEqual(phone.sender_of("+55 11 98765-4321"), "5511987654321")
+        self.assertIsNone(phone.sender_of("BR."))
         self.assertEqual(phone.comparable("5511987654321"), "551187654321")
         self.assertEqual(phone.comparable("551133334444"), "551133334444")
+        self.assertEqual(phone.comparable("5511933334444"), "5511933334444")
         self.assertEqual(phone.comparable("351912345678"), "351912345678")
 
     def test_channel_of_another_tenant_is_told_in_the_words_of_the_hub(self):

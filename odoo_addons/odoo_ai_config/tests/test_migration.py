@@ -309,7 +309,7 @@ class TestMigration(MigrationCase):
         self.assertIn("551187654321 appears twice", first)
         self.assertIn("11 98765-4321 seems to have no country code", second)
         numbers = self.client().channel_ids.special_number_ids
-        self.assertEqual(numbers.mapped("number"), ["+5511987654321", "+11987654321"])
+        self.assertEqual(numbers.mapped("number"), ["+5511987654321", "11 98765-4321"])
         self.assertEqual(set(numbers.mapped("crew")), {"analytics"})
 
     def test_of_two_lines_for_a_channel_the_one_in_use_is_taken(self):

@@ -30,7 +30,7 @@ class HubRouteQuestion(models.TransientModel):
             raise ValidationError(
                 self.env._("Accounts and inboxes of Chatwoot have positive numbers.")
             )
-        number = phone.digits_of(self.number)
+        number = phone.sender_of(self.number)
         if self.number and number is None:
             raise ValidationError(
                 self.env._(

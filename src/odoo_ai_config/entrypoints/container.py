@@ -60,6 +60,7 @@ from odoo_ai_config.domain.credentials.secrets import SecretText, digest_of
 from odoo_ai_config.domain.crews import CrewKind
 from odoo_ai_config.domain.documents.revisions import RetentionPolicy
 from odoo_ai_config.domain.messages.retrying import RetryPolicy
+from odoo_ai_config.entrypoints.numbers import NumberReader
 from odoo_ai_config.entrypoints.settings import Settings, StoreLocation
 from odoo_ai_config.entrypoints.wiring import Policies, Ports, build_services
 
@@ -209,6 +210,7 @@ def _policies(settings: Settings, clock: Clock) -> Policies:
             keep=settings.keep_versions or None, max_age=_days(settings.keep_days)
         ),
         messages_kept=_days(settings.keep_messages_days),
+        numbers=NumberReader(settings.default_country),
     )
 
 

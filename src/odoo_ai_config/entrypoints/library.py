@@ -30,7 +30,6 @@ from odoo_ai_config.domain.channels.mapping import (
     ChannelMapping,
     SpecialNumber,
 )
-from odoo_ai_config.domain.channels.phone import PhoneNumber
 from odoo_ai_config.domain.channels.routing import IncomingMessage, Route
 from odoo_ai_config.domain.collections import (
     CollectionKey,
@@ -207,7 +206,7 @@ class Hub:
             sequence=sequence,
             fallback=is_fallback,
             numbers=tuple(
-                SpecialNumber(PhoneNumber.from_text(number), crew)
+                SpecialNumber(self.services.numbers.read(number), crew)
                 for number, crew in (special_whatsapp_numbers or {}).items()
             ),
             active=active,
@@ -419,7 +418,8 @@ class Hub:
         Where a Chatwoot message goes.
         """
         inbox = None if inbox_id is None else ChatwootId(inbox_id)
-        message = IncomingMessage(ChatwootId(account_id), inbox, number)
+        sender = self.services.numbers.asked(number)
+        message = IncomingMessage(ChatwootId(account_id), inbox, sender)
         return await self.services.resolve_route(message, caller=self.caller, explain=explain)
 
     def crew(self, name: str) -> Callable[[CrewFunction], CrewFunction]:

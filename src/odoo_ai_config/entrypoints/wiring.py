@@ -80,6 +80,7 @@ from odoo_ai_config.domain.access import ApiKey
 from odoo_ai_config.domain.chatwoot import ChatwootAccess
 from odoo_ai_config.domain.documents.revisions import RetentionPolicy
 from odoo_ai_config.domain.messages.retrying import RetryPolicy
+from odoo_ai_config.entrypoints.numbers import NumberReader
 
 
 @frozen(eq=False)
@@ -119,6 +120,7 @@ class Policies:
         lease: How long a process may hold a message that it delivers.
         retention: Which old versions may be removed.
         messages_kept: How long finished messages are kept; None forever.
+        numbers: How the numbers that people type are understood.
     """
 
     configured_key: ApiKey | None = None
@@ -127,15 +129,17 @@ class Policies:
     lease: timedelta
     retention: RetentionPolicy = field(factory=RetentionPolicy)
     messages_kept: timedelta | None
+    numbers: NumberReader = field(factory=NumberReader)
 
 
 @frozen(eq=False)
 class Services:
     """
-    The use cases, and the *ports* for questions that need no decision.
+    The use cases, the *ports* for questions that need no decision, and the reader of *numbers*.
     """
 
     ports: Ports
+    numbers: NumberReader
     chatwoot_accounts: ChatwootAccounts
     work_signal: WorkSignal
     answer_message: AnswerMessage
@@ -201,6 +205,7 @@ def build_services(ports: Ports, policies: Policies) -> Services:
     work_signal = WorkSignal()
     return Services(
         ports=ports,
+        numbers=policies.numbers,
         chatwoot_accounts=accounts,
         work_signal=work_signal,
         answer_message=AnswerMessage(store, inbox, texts, crews, clock, work_signal),

@@ -13,6 +13,8 @@ from odoo_ai_config.adapters.mongo.database import MongoDatabase, open_database
 from odoo_ai_config.application.errors import StoreUnusableError
 from odoo_ai_config.application.ports.message_inbox import ClaimLimits
 from odoo_ai_config.domain.changes import Changeset
+from odoo_ai_config.domain.channels.routing import IncomingMessage
+from odoo_ai_config.domain.identifiers import ChatwootId
 from tests.contract.mongo_stores import stores_over
 from tests.contract.samples import AT, DAY, everything, mapping, message
 from tests.mongo_server import CLIENTS, open_client, secantus_server, temporary_database
@@ -205,3 +207,25 @@ async def test_negative_sequence_of_an_older_version_is_read_as_zero(
     await database["mappings"].update_one({}, {"$set": {"sequence": -999}})
     [kept] = await stores.channels.mappings()
     assert kept.mapping.sequence == 0
+
+
+async def test_numbers_of_an_earlier_version_are_compared_anew(database: MongoDatabase) -> None:
+    stores = stores_over(database)
+    landline, mobile, other = "551133334444", "5511933334444", "5511987654321"
+    numbers = ((landline, "shop"), (mobile, "admin"), (other, "boss"))
+    await stores.config.commit(Changeset(mappings=(mapping("1", "1", numbers=numbers),)))
+    # As every number of a mobile's length was stored: without its fifth digit.
+    [record] = await database["mappings"].find().to_list(None)
+    stale = [
+        {**one, "comparable": landline} if one["digits"] == mobile else one
+        for one in record["numbers"]
+    ]
+    assert stale != record["numbers"]
+    await database["mappings"].update_one({}, {"$set": {"numbers": stale}})
+
+    await database.ensure_ready()
+
+    assert await database["mappings"].find().to_list(None) == [record]
+    for digits, crew in numbers:
+        asked = IncomingMessage(ChatwootId("1"), ChatwootId("9"), digits)
+        assert (await stores.channels.table_for(asked)).resolve(asked).crew == crew

@@ -7,7 +7,8 @@ from odoo_ai_config.domain.channels.phone import PhoneNumber, comparable, digits
 from tests.strategies import brazilian_mobiles, not_numbers, number_digits, written_numbers
 
 area_codes = st.integers(11, 99)
-eight_digits = st.integers(0, 99_999_999).map("{:08d}".format)
+mobiles = st.integers(60_000_000, 99_999_999)
+others = st.integers(0, 59_999_999).map("{:08d}".format)
 
 
 @given(st.data())
@@ -27,9 +28,14 @@ def test_any_text_has_eight_to_fifteen_digits_or_none(text: str) -> None:
     assert digits is None or (digits.isascii() and digits.isdecimal() and 8 <= len(digits) <= 15)
 
 
-@given(area_codes, eight_digits)
-def test_ninth_digit_does_not_matter(area: int, local: str) -> None:
+@given(area_codes, mobiles)
+def test_ninth_digit_of_a_mobile_number_does_not_matter(area: int, local: int) -> None:
     assert PhoneNumber(f"55{area}9{local}") == PhoneNumber(f"55{area}{local}")
+
+
+@given(area_codes, others)
+def test_landline_is_never_the_mobile_number_that_looks_like_it(area: int, local: str) -> None:
+    assert PhoneNumber(f"55{area}9{local}") != PhoneNumber(f"55{area}{local}")
 
 
 @given(number_digits())
@@ -45,3 +51,4 @@ def test_only_the_ninth_digit_of_a_brazilian_mobile_is_ignored(one: str, other: 
         assert long[:2] == "55"
         assert long[:4] + long[5:] == short
         assert long[4] == "9"
+        assert long[5] in "6789"

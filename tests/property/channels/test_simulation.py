@@ -4,7 +4,7 @@ from attrs import evolve
 from hypothesis import given
 
 from odoo_ai_config.domain.channels.mapping import ChannelKey, ChannelMapping
-from odoo_ai_config.domain.channels.phone import comparable, digits_of
+from odoo_ai_config.domain.channels.phone import comparable, sender_of
 from odoo_ai_config.domain.channels.routing import IncomingMessage, Route, RoutingTable
 from odoo_ai_config.domain.channels.simulation import Rerouting, probes_of, reroutings, telling
 from odoo_ai_config.domain.identifiers import ChatwootId
@@ -26,8 +26,8 @@ def changed(routing: Routing) -> tuple[list[ChannelMapping], ChannelMapping]:
 
 
 def spoken(message: IncomingMessage) -> str | None:
-    digits = digits_of(message.number)
-    return None if digits is None else comparable(digits)
+    sender = sender_of(message.number)
+    return None if sender is None else comparable(sender)
 
 
 def stands_for(general: IncomingMessage, message: IncomingMessage) -> bool:

@@ -106,6 +106,8 @@ def test_store_of_another_kind_is_refused_without_its_url(url: str, tmp_path: Pa
         ("ODOO_AI_CONFIG_CHATWOOT_TOKENS", "12345678901234567890"),
         ("ODOO_AI_CONFIG_MAX_BODY_BYTES", "12"),
         ("ODOO_AI_CONFIG_KEEP_VERSIONS", "1.5"),
+        ("ODOO_AI_CONFIG_DEFAULT_COUNTRY", "Brasil"),
+        ("ODOO_AI_CONFIG_DEFAULT_COUNTRY", "XX"),
     ],
 )
 def test_unusable_value_is_refused_by_the_name_of_its_variable(
@@ -341,6 +343,14 @@ def test_secrets_and_tokens_of_chatwoot_are_several(tmp_path: Path) -> None:
     )
     assert [secret.reveal() for secret in settings.chatwoot_secrets] == ["a", "b"]
     assert [token.reveal() for token in settings.chatwoot_tokens] == [TOKEN, OTHER_TOKEN]
+
+
+@pytest.mark.parametrize(
+    ("value", "country"), [("BR", "BR"), (" pt ", "PT"), ("", None)], ids=repr
+)
+def test_default_country_of_numbers(value: str, country: str | None, tmp_path: Path) -> None:
+    assert as_set(tmp_path, ODOO_AI_CONFIG_DEFAULT_COUNTRY=value).default_country == country
+    assert as_set(tmp_path).default_country == "BR"
 
 
 @pytest.mark.parametrize(

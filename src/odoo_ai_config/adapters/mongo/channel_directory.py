@@ -31,7 +31,7 @@ from odoo_ai_config.domain.channels.mapping import (
     MappingRevision,
     Rivals,
 )
-from odoo_ai_config.domain.channels.phone import comparable, digits_of
+from odoo_ai_config.domain.channels.phone import comparable, sender_of
 from odoo_ai_config.domain.channels.routing import IncomingMessage, RoutingTable, Rule
 from odoo_ai_config.domain.identifiers import ChatwootId, TenantId
 
@@ -236,9 +236,9 @@ class MongoChannelDirectory(ChannelDirectory):
         numbers: set[str] = set()
         for message in messages:
             channels.update(_channels(message))
-            digits = digits_of(message.number)
-            if digits is not None:
-                numbers.add(comparable(digits))
+            sender = sender_of(message.number)
+            if sender is not None:
+                numbers.add(comparable(sender))
         # Each alternative is complete, so that each uses its own index.
         reasons: list[Record] = [
             {"_id": {"$in": sorted(str(channel) for channel in channels)}, "active": True}

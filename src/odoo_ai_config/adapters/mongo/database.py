@@ -25,6 +25,7 @@ from odoo_ai_config.adapters.mongo.key_uses import Uses
 from odoo_ai_config.adapters.mongo.read_cache import ReadCache
 from odoo_ai_config.application.errors import StoreUnusableError
 from odoo_ai_config.domain.access import ApiKey
+from odoo_ai_config.domain.channels.phone import comparable
 from odoo_ai_config.domain.credentials.secrets import TenantKey
 from odoo_ai_config.domain.identifiers import TenantId
 
@@ -65,6 +66,7 @@ _ACTIVE: Final[Record] = {"active": True}
 _IS_TEXT: Final[Record] = {"$gte": ""}
 # An index serves only those queries that have its collation.
 ANY_CASE: Final = Collation(locale="en", strength=2)
+_LANDLINE: Final = "^55[1-9][0-9][0-5][0-9]{7}$"
 _INDEXES: Final[Mapping[str, Sequence[IndexModel]]] = {
     "documents": [
         # Covers the listing of tenants: no document is read for it.
@@ -179,6 +181,23 @@ class MongoDatabase:
         await self.require_transactions()
         for collection, indexes in _INDEXES.items():
             await self[collection].create_indexes(indexes)
+        await self._compare_numbers_anew()
+
+    async def _compare_numbers_anew(self) -> None:
+        """
+        Correct what earlier versions stored as comparable forms of Brazilian numbers.
+
+        They took the ninth digit from every number of a mobile's length, so that
+        `55 DD 9 3333-4444` was the landline `55 DD 3333-4444`.
+        """
+        taken: Record = {"active": True, "numbers.comparable": {"$regex": _LANDLINE}}
+        async for record in self["mappings"].find(taken, ["numbers"]):
+            before = record["numbers"]
+            after = [{**one, "comparable": comparable(one["digits"])} for one in before]
+            if after != before:
+                await self["mappings"].update_one(
+                    {"_id": record["_id"], "numbers": before}, {"$set": {"numbers": after}}
+                )
 
     @translated
     async def require_transactions(self) -> None:

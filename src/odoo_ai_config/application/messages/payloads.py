@@ -17,7 +17,7 @@ from typing import Final
 
 from attrs import frozen
 
-from odoo_ai_config.domain.channels.phone import digits_of
+from odoo_ai_config.domain.channels.phone import WHATSAPP_USER, digits_of, hidden_id
 from odoo_ai_config.domain.credentials.secrets import SecretText
 from odoo_ai_config.domain.crews import Attachment, Contact, CustomerMessage
 from odoo_ai_config.domain.errors import InvalidValueError
@@ -60,7 +60,6 @@ _PUBLIC: Final = frozenset({"", "0", "false", "none", "null"})
 _CHANNELS_OF_NUMBERS: Final = frozenset(
     {None, "Channel::Whatsapp", "Channel::TwilioSms", "Channel::Sms"}
 )
-_WHATSAPP_USER: Final = "@s.whatsapp.net"
 _SHARED_IDS: Final = 4096
 _EVENT_NAME: Final = re.compile(r"[a-z][a-z0-9_.]{0,63}", re.ASCII)
 
@@ -81,7 +80,7 @@ def read_message(body: JsonObject) -> CustomerMessage:
     message = parts.message
     return CustomerMessage(
         text=_text(message.get("content")),
-        contact=_contact(parts.senders, parts.number),
+        contact=_contact(parts),
         channel=parts.channel,
         inbox_name=_text(parts.inbox.get("name")),
         attachments=tuple(_attachments(message)),
@@ -114,8 +113,16 @@ def read_event(
         direction=_DIRECTIONS.get(_word(message.get("message_type")), Direction.UNKNOWN),
         private=any(_word(level.get("private")) not in _PUBLIC for level in parts.levels),
         author=_author(parts.levels),
-        number=parts.number,
+        sender=parts.sender,
     )
+
+
+def sender_in(sealed_text: SecretText) -> str | None:
+    """
+    Who sent the opened payload of a stored event, as routing knows senders.
+    """
+    body = json.loads(sealed_text.reveal())
+    return _Parts.of(body if isinstance(body, dict) else {}).sender
 
 
 @frozen(repr=False)
@@ -125,6 +132,7 @@ class _Parts:
 
     Args:
         levels: The event and, if it is a separate object, the message in it.
+        hidden: The id of a sender who hides the number.
     """
 
     name: str
@@ -135,6 +143,14 @@ class _Parts:
     senders: list[JsonObject]
     channel: str | None
     number: str | None
+    hidden: str | None
+
+    @property
+    def sender(self) -> str | None:
+        """
+        The number, which tells more; without one, the id.
+        """
+        return self.number or self.hidden
 
     @classmethod
     def of(cls, body: JsonObject) -> _Parts:
@@ -150,7 +166,8 @@ class _Parts:
         senders += _object(_object(conversation, "meta"), "sender"), _object(body, "contact")
         channel = _text(conversation.get("channel")) or _text(inbox.get("channel_type"))
         number = _first_number(_numbers(senders, conversation, channel))
-        return cls(name, conversation, message, levels, inbox, senders, channel, number)
+        hidden = None if number else _first_hidden(_ids(senders, conversation, channel))
+        return cls(name, conversation, message, levels, inbox, senders, channel, number, hidden)
 
 
 def _accounts(body: JsonObject, conversation: JsonObject) -> Iterator[Json]:
@@ -171,13 +188,14 @@ def _inboxes(body: JsonObject, conversation: JsonObject, inbox: JsonObject) -> I
     yield _object(conversation, "contact_inbox").get("inbox_id")
 
 
-def _contact(senders: list[JsonObject], number: str | None) -> Contact:
+def _contact(parts: _Parts) -> Contact:
+    senders = parts.senders
     contact_id = _first_id(sender.get("id") for sender in senders)
     return Contact(
         id=None if contact_id is None else contact_id.value,
         name=_first_text([sender.get("name") for sender in senders]),
-        number=number,
-        identifier=_first_text([sender.get("identifier") for sender in senders]),
+        number=parts.number,
+        identifier=_first_text([sender.get("identifier") for sender in senders]) or parts.hidden,
     )
 
 
@@ -190,7 +208,7 @@ def _numbers(
         yield _object(conversation, "contact_inbox").get("source_id")
     for sender in senders:
         identifier = sender.get("identifier")
-        if isinstance(identifier, str) and identifier.endswith(_WHATSAPP_USER):
+        if isinstance(identifier, str) and identifier.endswith(WHATSAPP_USER):
             yield identifier
 
 
@@ -200,6 +218,19 @@ def _first_number(candidates: Iterable[Json]) -> str | None:
         if digits is not None:
             return f"+{digits}"
     return None
+
+
+def _ids(
+    senders: list[JsonObject], conversation: JsonObject, channel: str | None
+) -> Iterator[Json]:
+    if channel in _CHANNELS_OF_NUMBERS:
+        yield _object(conversation, "contact_inbox").get("source_id")
+    for sender in senders:
+        yield sender.get("identifier")
+
+
+def _first_hidden(candidates: Iterable[Json]) -> str | None:
+    return next(filter(None, (hidden_id(_text(candidate)) for candidate in candidates)), None)
 
 
 def _author(levels: Iterable[JsonObject]) -> Author:

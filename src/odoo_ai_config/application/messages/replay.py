@@ -14,7 +14,7 @@ from odoo_ai_config.application.errors import MasterKeyMissingError, SealBrokenE
 from odoo_ai_config.application.messages.access import listed_tenant, tenant_of, visible
 from odoo_ai_config.application.messages.delivery import Trouble
 from odoo_ai_config.application.messages.intake import NO_ROUTE, destination_of
-from odoo_ai_config.application.messages.payloads import customer_message
+from odoo_ai_config.application.messages.payloads import sender_in
 from odoo_ai_config.application.messages.texts import MessageTexts
 from odoo_ai_config.application.ports.channel_directory import ChannelDirectory
 from odoo_ai_config.application.ports.clock import Clock
@@ -166,8 +166,8 @@ class ReplayMessages:
     async def _destination(self, message: InboxMessage, body: SecretText) -> Destination | None:
         if message.origin.account is None:
             return None
-        number = customer_message(body).contact.number
-        incoming = IncomingMessage(message.origin.account, message.origin.inbox, number)
+        sender = sender_in(body)
+        incoming = IncomingMessage(message.origin.account, message.origin.inbox, sender)
         route = (await self.channels.table_for(incoming)).resolve(incoming)
         return await destination_of(route, store=self.store)
 

@@ -1,5 +1,7 @@
 """
 WhatsApp numbers, as Chatwoot, Twilio, Evolution and people write them.
+
+Senders who hide their number have ids, which are registered and matched in its place.
 """
 
 from __future__ import annotations
@@ -14,50 +16,84 @@ from odoo_ai_config.domain.errors import InvalidValueError
 # E.164 allows 15 digits; no number with an area code has fewer than 8.
 DIGITS: Final = re.compile(r"[0-9]{8,15}", re.ASCII)
 _E164: Final = re.compile(r"\+?([0-9]{8,15})", re.ASCII)
-_BRAZILIAN_MOBILE: Final = re.compile(r"55[1-9][0-9]9[0-9]{8}", re.ASCII)
+# WhatsApp's own id of a sender, and Meta's business-scoped user id: the sender's country, and up
+# to 128 letters and digits, after "ENT." if it holds for several linked businesses.
+HIDDEN: Final = re.compile(r"[0-9]{5,20}@lid|[A-Z]{2}\.(?:ENT\.)?[A-Za-z0-9]{1,128}", re.ASCII)
+SENDER: Final = re.compile(f"(?:{DIGITS.pattern}|{HIDDEN.pattern})", re.ASCII)
+# After the ninth digit, a number that also exists without it begins with 6 to 9. With 2 to 5 the
+# eight digits are a landline, somebody else's number.
+_BRAZILIAN_MOBILE: Final = re.compile(r"55[1-9][0-9]9[6-9][0-9]{7}", re.ASCII)
 # A number copied from WhatsApp contains non-breaking spaces and hyphens, and invisible marks for
 # the direction of writing.
 _PUNCTUATION: Final = str.maketrans(
     "", "", " +-().\t\u00a0\u2010\u2011\u2013\u200e\u202a\u202c\u202f\u2066\u2069"
 )
-_PREFIX: Final = "whatsapp:"
-_SUFFIX: Final = "@s.whatsapp.net"
+WHATSAPP_PREFIX: Final = "whatsapp:"
+WHATSAPP_USER: Final = "@s.whatsapp.net"
 _NINTH_DIGIT: Final = 4
-_MAX_TEXT: Final = 64
+MAX_TEXT: Final = 64
+_LONGEST_ID: Final = 140
+
+
+def hidden_id(text: str | None) -> str | None:
+    """
+    The id of a sender without a number in *text*, an ``@lid`` or ``BR.123...``; None for others.
+    """
+    if text is None or len(text) > _LONGEST_ID:
+        return None
+    said = text.strip()
+    return said if HIDDEN.fullmatch(said) is not None else None
+
+
+def bare(text: str) -> str:
+    """
+    *text* without ``+``, spaces, punctuation, ``whatsapp:`` and ``@s.whatsapp.net``.
+    """
+    said = text.strip().removeprefix(WHATSAPP_PREFIX).removesuffix(WHATSAPP_USER)
+    return said.translate(_PUNCTUATION)
 
 
 def digits_of(text: str | None) -> str | None:
     """
-    The digits of a number; None if *text* is not a number.
-
-    ``+``, spaces, punctuation, ``whatsapp:`` and ``@s.whatsapp.net`` are ignored. Meta's
-    business-scoped user ids (``BR.123...``) and ``@lid`` ids are not numbers.
+    The digits of a number with its country code; None if *text* is not a number.
     """
-    if text is None or len(text) > _MAX_TEXT:
+    if text is None or len(text) > MAX_TEXT:
         return None
     plain = _E164.fullmatch(text)
     if plain is not None:
         return plain[1]
-    digits = text.strip().removeprefix(_PREFIX).removesuffix(_SUFFIX).translate(_PUNCTUATION)
+    digits = bare(text)
     return digits if DIGITS.fullmatch(digits) is not None else None
 
 
-def comparable(digits: str) -> str:
+def sender_of(text: str | None) -> str | None:
     """
-    Reduce *digits* to a form that is equal for both spellings of a Brazilian mobile number.
+    What identifies the sender in *text*: the digits of a number, or a hidden sender's id.
+    """
+    digits = digits_of(text)
+    return hidden_id(text) if digits is None else digits
+
+
+def comparable(sender: str) -> str:
+    """
+    Reduce *sender* to a form that is equal for both spellings of a Brazilian mobile number.
 
     WhatsApp knows many Brazilian mobile numbers without the ninth digit, which Anatel's
     resolution 553/2010 added: ``55 DD 9XXXXXXXX`` is ``55 DD XXXXXXXX`` there.
     """
-    if _BRAZILIAN_MOBILE.fullmatch(digits) is not None:
-        return digits[:_NINTH_DIGIT] + digits[_NINTH_DIGIT + 1 :]
-    return digits
+    if _BRAZILIAN_MOBILE.fullmatch(sender) is not None:
+        return sender[:_NINTH_DIGIT] + sender[_NINTH_DIGIT + 1 :]
+    return sender
 
 
 @frozen
 class PhoneNumber:
     """
     A WhatsApp number. It is equal to the same number with or without the Brazilian ninth digit.
+
+    Args:
+        digits: With the country code. For a sender who hides the number, the id in its place; it
+            is equal to itself only.
     """
 
     digits: str = field(eq=False)
@@ -65,7 +101,7 @@ class PhoneNumber:
 
     @digits.validator
     def _check_digits(self, _attribute: object, value: str) -> None:
-        if DIGITS.fullmatch(value) is None:
+        if SENDER.fullmatch(value) is None:
             raise InvalidValueError("number", "phone_number")
 
     def __attrs_post_init__(self) -> None:
@@ -74,15 +110,17 @@ class PhoneNumber:
     @classmethod
     def from_text(cls, text: str, *, field: str = "number") -> PhoneNumber:
         """
-        Read a number that a person typed.
+        Read a number with its country code, or the id of a hidden sender.
+
+        What people type is read by `NumberReader`, which also knows how their country writes.
 
         Raises:
-            InvalidValueError: *text* is not a number of 8 to 15 digits.
+            InvalidValueError: *text* is neither a number of 8 to 15 digits nor such an id.
         """
-        digits = digits_of(text)
-        if digits is None:
+        sender = sender_of(text)
+        if sender is None:
             raise InvalidValueError(field, "phone_number")
-        return cls(digits)
+        return cls(sender)
 
     def __str__(self) -> str:
         return self.digits

@@ -21,7 +21,7 @@ from odoo_ai_config.domain.channels.mapping import (
     MappingRevision,
     Rivals,
 )
-from odoo_ai_config.domain.channels.phone import comparable, digits_of
+from odoo_ai_config.domain.channels.phone import comparable, sender_of
 from odoo_ai_config.domain.identifiers import ChatwootId, TenantArea, TenantId
 
 
@@ -77,8 +77,8 @@ class IncomingMessage:
 
     Args:
         account: None for any account that no mapping names.
-        number: The sender's number as Chatwoot gives it. None, a business-scoped user id and
-            an ``@lid`` match no special number.
+        number: The sender's number as Chatwoot gives it, or the id of a sender who hides it:
+            a business-scoped user id or an ``@lid``, which match exactly themselves.
     """
 
     account: ChatwootId | None
@@ -357,10 +357,10 @@ class RoutingTable:
         return entries[0] if entries else None
 
     def _holders(self, message: IncomingMessage) -> tuple[str | None, _ByTenant]:
-        digits = digits_of(message.number)
-        if digits is None:
+        sender = sender_of(message.number)
+        if sender is None:
             return None, _NOBODY
-        number = comparable(digits)
+        number = comparable(sender)
         return number, self._numbers.get(number, _NOBODY)
 
     def _change_fallbacks(

@@ -77,14 +77,14 @@ class ChatwootEvent:
 
     Args:
         private: A note among the agents; anything but a clear no counts as yes.
-        number: The customer's WhatsApp number, if there is one.
+        sender: The customer's WhatsApp number, or the id of one who hides it, if there is one.
     """
 
     origin: Origin
     direction: Direction
     private: bool
     author: Author
-    number: str | None = field(repr=False)
+    sender: str | None = field(repr=False)
 
     def seen_as(
         self, account: ChatwootId | None, delivery: str | None, proof: str | None = None
@@ -104,7 +104,7 @@ class ChatwootEvent:
             proof,
             known.request_id,
         )
-        return ChatwootEvent(origin, self.direction, self.private, self.author, self.number)
+        return ChatwootEvent(origin, self.direction, self.private, self.author, self.sender)
 
     @property
     def incoming(self) -> IncomingMessage | None:
@@ -113,7 +113,7 @@ class ChatwootEvent:
         """
         if self.origin.account is None:
             return None
-        return IncomingMessage(self.origin.account, self.origin.inbox, self.number)
+        return IncomingMessage(self.origin.account, self.origin.inbox, self.sender)
 
 
 def reason_to_ignore(event: ChatwootEvent) -> Ignored | None:

@@ -19,6 +19,7 @@ from odoo_ai_config.entrypoints.settings.values import (
     address,
     api_key,
     count,
+    country,
     fernet_keys,
     one_of,
     origins,
@@ -183,6 +184,12 @@ class Settings:
         webhook_tokens,
         help="Tokens do endereço `/webhook/<token>`, para um Chatwoot que não assina, "
         "separados por vírgula",
+    )
+    default_country: str | None = environ.var(
+        "BR",
+        country,
+        help="País (ISO, duas letras) dos números de telefone sem código de país; vazio: todos "
+        "precisam de um",
     )
     deliveries: int = environ.var(
         "64", count(1, 10_000), help="Mensagens que cada processo entrega ao mesmo tempo"

@@ -14,6 +14,7 @@ from odoo_ai_config.domain.access import is_guessable
 from odoo_ai_config.domain.chatwoot import ChatwootChange
 from odoo_ai_config.domain.credentials.secrets import SecretText
 from odoo_ai_config.domain.errors import InvalidValueError
+from odoo_ai_config.entrypoints.numbers import has_numbers
 
 # The name of a host, or a network.
 Target: TypeAlias = IPv4Network | IPv6Network | str
@@ -108,6 +109,13 @@ def _target(text: str) -> Target:
     if _HOST.fullmatch(text) is not None:
         return text
     return ip_network(text)
+
+
+def country(text: str) -> str | None:
+    code = text.strip().upper()
+    if code and not has_numbers(code):
+        raise ValueError
+    return code or None
 
 
 def api_key(text: str) -> SecretText | None:

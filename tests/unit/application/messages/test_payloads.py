@@ -17,6 +17,7 @@ from odoo_ai_config.application.messages.payloads import (
     customer_message,
     read_event,
     read_message,
+    sender_in,
 )
 from odoo_ai_config.domain.credentials.secrets import SecretText
 from odoo_ai_config.domain.crews import Attachment, Contact
@@ -75,7 +76,7 @@ SHAPES = [WHATSAPP, WITHOUT_PHONE, OUTGOING, NOTE, FAKE, OF_CONVERSATION, WIDGET
 
 
 def number_of(payload: dict[str, Any]) -> str | None:
-    return read_event(payload).number
+    return read_event(payload).sender
 
 
 def silent(payload: dict[str, Any]) -> dict[str, Any]:
@@ -103,7 +104,7 @@ def test_message_of_a_whatsapp_inbox_is_read_in_full() -> None:
     assert event.direction is Direction.INCOMING
     assert not event.private
     assert event.author is Author.CUSTOMER
-    assert event.number == "+5511999990000"
+    assert event.sender == "+5511999990000"
     assert reason_to_ignore(event) is None
 
 
@@ -178,9 +179,7 @@ def test_number_is_looked_for_in_the_order_in_which_it_can_be_trusted() -> None:
     assert number_of(payload) == "+5511900000001"
 
 
-@pytest.mark.parametrize(
-    "source_id", ["BR.1234567890", "0b7ef0f6-3a5e-4f6d", "", None, 5, []], ids=repr
-)
+@pytest.mark.parametrize("source_id", ["0b7ef0f6-3a5e-4f6d", "", None, 5, []], ids=repr)
 def test_source_id_that_is_no_number_gives_none(source_id: Any) -> None:
     payload = having(silent(WHATSAPP), source_id, "conversation", "contact_inbox", "source_id")
     assert number_of(payload) is None
@@ -200,20 +199,42 @@ def test_source_id_of_another_channel_is_never_taken_for_a_number(channel: str) 
     assert number_of(payload) is None
 
 
-@pytest.mark.parametrize("identifier", ["123456789012@lid", "5511900000004", "x@s.whatsapp.net"])
-def test_identifier_that_hides_the_number_gives_none(identifier: str) -> None:
+@pytest.mark.parametrize("identifier", ["5511900000004", "x@s.whatsapp.net", "x@lid"])
+def test_identifier_that_says_no_number_gives_none(identifier: str) -> None:
     payload = having(silent(WHATSAPP), identifier, "sender", "identifier")
     assert number_of(payload) is None
     assert read_message(payload).contact.identifier == identifier
 
 
+def test_sender_who_hides_the_number_is_known_by_the_id() -> None:
+    for place, hidden in (
+        (("conversation", "contact_inbox", "source_id"), "BR.13491208655302741918"),
+        (("sender", "identifier"), "176415330668607@lid"),
+        (("conversation", "meta", "sender", "identifier"), "US.ENT.11815799212886844830"),
+    ):
+        payload = having(silent(WHATSAPP), hidden, *place)
+        contact = read_message(payload).contact
+        assert (number_of(payload), contact.number, contact.identifier) == (hidden, None, hidden)
+        assert sender_in(SecretText(json.dumps(payload))) == hidden
+        # A number tells more.
+        payload = having(payload, "+5511900000001", "sender", "phone_number")
+        assert number_of(payload) == "+5511900000001"
+        assert sender_in(SecretText(json.dumps(payload))) == "+5511900000001"
+
+
+def test_id_of_another_channel_is_no_sender() -> None:
+    payload = having(silent(WHATSAPP), "Channel::Telegram", "conversation", "channel")
+    payload = having(payload, "BR.123", "conversation", "contact_inbox", "source_id")
+    assert number_of(payload) is None
+
+
 def test_sender_without_phone_is_no_trouble() -> None:
     event = read_event(WITHOUT_PHONE)
-    assert event.number is None
+    assert event.sender == "BR.1234567890"
     assert read_message(WITHOUT_PHONE).contact.number is None
     assert reason_to_ignore(event) is None
     assert event.incoming is not None
-    assert event.incoming.number is None
+    assert event.incoming.number == event.sender
 
 
 @pytest.mark.parametrize(

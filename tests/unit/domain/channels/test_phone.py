@@ -2,7 +2,13 @@ from __future__ import annotations
 
 import pytest
 
-from odoo_ai_config.domain.channels.phone import PhoneNumber, comparable, digits_of
+from odoo_ai_config.domain.channels.phone import (
+    PhoneNumber,
+    comparable,
+    digits_of,
+    hidden_id,
+    sender_of,
+)
 from odoo_ai_config.domain.errors import InvalidValueError
 
 # Every area code that Anatel has assigned.
@@ -58,6 +64,31 @@ def test_number_is_read_in_every_form_in_which_it_is_written(text: str) -> None:
 )
 def test_other_text_has_no_digits(text: str | None) -> None:
     assert digits_of(text) is None
+
+
+@pytest.mark.parametrize(
+    "hidden", ["BR.5511987654321", " US.ENT.11815799212886844830 ", "5511987654321@lid"]
+)
+def test_sender_who_hides_the_number_is_known_by_the_id_alone(hidden: str) -> None:
+    sender = sender_of(hidden)
+    assert sender == hidden.strip() == hidden_id(hidden)
+    assert PhoneNumber.from_text(hidden) == PhoneNumber(sender)
+    assert PhoneNumber(sender) != PhoneNumber("5511987654321")
+    assert comparable(sender) == sender
+
+
+@pytest.mark.parametrize(
+    "text", [None, "", "br.123", "BRA.123", "BR.", "BR.1 2", "1@lid", "x@lid", "BR." + "1" * 129]
+)
+def test_other_text_is_no_id(text: str | None) -> None:
+    assert hidden_id(text) is sender_of(text) is None
+
+
+@pytest.mark.parametrize("first", range(2, 6))
+def test_landline_is_not_the_mobile_with_a_nine_before_it(first: int) -> None:
+    landline, mobile = PhoneNumber(f"5511{first}3334444"), PhoneNumber(f"55119{first}3334444")
+    assert landline != mobile
+    assert (landline.comparable, mobile.comparable) == (landline.digits, mobile.digits)
 
 
 @pytest.mark.parametrize("area", AREA_CODES)

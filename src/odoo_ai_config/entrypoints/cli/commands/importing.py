@@ -30,6 +30,7 @@ from odoo_ai_config.entrypoints.cli.refusals import CommandError, advice_on
 from odoo_ai_config.entrypoints.cli.session import OPERATOR, rehearsing, session
 from odoo_ai_config.entrypoints.cli.terminal import say, tell
 from odoo_ai_config.entrypoints.http.channels.payloads import mapping_sections
+from odoo_ai_config.entrypoints.http.platform.fields import reading
 from odoo_ai_config.entrypoints.http.platform.json_body import parse_json_object
 from odoo_ai_config.entrypoints.http.platform.notices import NOTICES
 from odoo_ai_config.entrypoints.wiring import Services
@@ -151,7 +152,10 @@ class _Importer:
         Write the mapping.
         """
         try:
-            sections = _sections_of(path, self._services.ports.yaml.parse)
+            numbers = await self._services.numbers.beside(self._services.ports.channels)
+            sections = reading(
+                numbers, lambda: _sections_of(path, self._services.ports.yaml.parse)
+            )
         except (CommandError, CodedError) as error:
             return FileReport(Fate.FAILED, path, advice_on(error))
         new = not await self._services.ports.channels.mappings()

@@ -33,6 +33,7 @@ from odoo_ai_config.entrypoints.http.platform.conditional import (
     unchanged,
 )
 from odoo_ai_config.entrypoints.http.platform.errors import IncompleteDataError
+from odoo_ai_config.entrypoints.http.platform.fields import reading
 from odoo_ai_config.entrypoints.http.platform.notices import shown_notices
 from odoo_ai_config.entrypoints.http.platform.operations import (
     COMMIT,
@@ -136,9 +137,14 @@ async def merge_mapping(request: web.Request, caller: ApiKey) -> web.Response:
 async def _written(request: web.Request, caller: ApiKey, *, replace: bool) -> web.Response:
     # Who may not write learns nothing about the body.
     caller.require(Scope.CONFIG_WRITE)
+    caller.require_unbound()
     require_json(request)
     services, precondition = request.app[SERVICES], Precondition.of(request)
-    sections = await read_json(request, await read_body(request), mapping_sections)
+    raw = await read_body(request)
+    numbers = await services.numbers.beside(services.ports.channels)
+    sections = await read_json(
+        request, raw, lambda body: reading(numbers, lambda: mapping_sections(body))
+    )
 
     def is_met(present: MappingSections | None, version: int) -> bool:
         tag = None if present is None else tag_of(json_bytes(mapping_object(present)))

@@ -39,7 +39,7 @@ _NUMBER: Final = Query(
     "number",
     Annotated[str, Meta(examples=["5511999999999"])],
     str,
-    "The sender's number, in any form.",
+    "The sender's number in any form, or the id of a sender who hides it.",
 )
 _EXPLAIN: Final = Query(
     "explain", StrEnum("YesOrNo", ["1", "true", "yes", "0", "false", "no"]), str
@@ -63,9 +63,11 @@ async def resolve_route(request: web.Request, caller: ApiKey) -> web.Response:
     account = _given(_ACCOUNT, request)
     if account is None:
         raise IncompleteDataError(["account_id"], [FieldError("account_id", "required")])
-    message = IncomingMessage(account, _given(_INBOX, request), _NUMBER.of(request))
+    services = request.app[SERVICES]
+    number = services.numbers.asked(_NUMBER.of(request))
+    message = IncomingMessage(account, _given(_INBOX, request), number)
     explain = is_asked(request, _EXPLAIN.name)
-    route = await request.app[SERVICES].resolve_route(message, caller=caller, explain=explain)
+    route = await services.resolve_route(message, caller=caller, explain=explain)
     considered = [_considered(step) for step in route.considered] if explain else UNSET
     return shown_tagged(request, RouteAnswer(**route_shown(route), considered=considered))
 

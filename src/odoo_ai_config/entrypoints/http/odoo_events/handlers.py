@@ -44,6 +44,7 @@ from odoo_ai_config.entrypoints.http.platform.errors import (
     UnknownEventError,
 )
 from odoo_ai_config.entrypoints.http.platform.event_times import event_time
+from odoo_ai_config.entrypoints.http.platform.fields import reading
 from odoo_ai_config.entrypoints.http.platform.idempotency import REPLAYED, claim_of
 from odoo_ai_config.entrypoints.http.platform.metrics import Metrics
 from odoo_ai_config.entrypoints.http.platform.notices import shown_notices
@@ -158,7 +159,10 @@ async def receive(
         raw = await raw_body
         event, body = await read_json(request, raw, event_in)
         request[EVENT] = event
-        told = await run_off_loop(lambda: read(event, body), cost=len(raw))
+        numbers = app[SERVICES].numbers.read
+        told = await run_off_loop(
+            lambda: reading(numbers, lambda: read(event, body)), cost=len(raw)
+        )
         claim = claim_of(request, caller, raw, path=_PATH)
         event_at = event_time(request, body)
         outcome = await take_in(app[SERVICES], told, caller, claim, event_at)

@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from aiohttp import web
+from attrs import evolve
 
 from odoo_ai_config.application.channels import simulation
 from odoo_ai_config.domain.access import ApiKey, Scope
@@ -31,6 +32,7 @@ from odoo_ai_config.entrypoints.http.platform.app_keys import SERVICES
 from odoo_ai_config.entrypoints.http.platform.bodies import read_body, read_json, require_json
 from odoo_ai_config.entrypoints.http.platform.errors import IncompleteDataError, UnknownEventError
 from odoo_ai_config.entrypoints.http.platform.event_times import event_time
+from odoo_ai_config.entrypoints.http.platform.fields import reading
 from odoo_ai_config.entrypoints.http.platform.notices import shown_notices
 from odoo_ai_config.entrypoints.http.platform.operations import Operation, RouteGroup
 from odoo_ai_config.entrypoints.http.platform.representations import (
@@ -65,12 +67,15 @@ async def simulate_event(request: web.Request, caller: ApiKey) -> web.Response:
     event = event_of(body)
     if event not in _SIMULATED:
         raise UnknownEventError
-    mapping = channel_mapping(body, deleted=event is WriteKind.MAPPING_DELETE)
-    found = await request.app[SERVICES].simulate_mapping(
-        mapping,
-        caller=caller,
-        messages=incoming_messages(body),
-        event_at=event_time(request, body),
+    services = request.app[SERVICES]
+    deleted = event is WriteKind.MAPPING_DELETE
+    mapping = reading(services.numbers.read, lambda: channel_mapping(body, deleted=deleted))
+    messages = [
+        evolve(message, number=services.numbers.asked(message.number))
+        for message in incoming_messages(body)
+    ]
+    found = await services.simulate_mapping(
+        mapping, caller=caller, messages=messages, event_at=event_time(request, body)
     )
     language = preferred_language(request.headers.get("Accept-Language"))
     return shown(

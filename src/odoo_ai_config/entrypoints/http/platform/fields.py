@@ -12,6 +12,7 @@ the OpenAPI document both come from it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextvars import ContextVar
 from functools import cache
 from importlib.resources import files
 from types import NoneType
@@ -61,6 +62,12 @@ NO_CHANNEL: Final[tuple[Json, ...]] = (0, "0", "None", "False")
 _TEXT_SCHEMA: Final = {"type": "string", "maxLength": MAX_TEXT}
 LENIENT_TEXT: Final = Component("LenientText", lenient(_TEXT_SCHEMA))
 LENIENT_ID: Final = Component("LenientId", lenient({"type": "integer"}, "Text or integer."))
+
+
+# The converter's hooks take no arguments of their own.
+_NUMBERS: Final[ContextVar[Callable[[str], PhoneNumber]]] = ContextVar(
+    "numbers", default=PhoneNumber.from_text
+)
 
 
 class BrokenRuleError(ValueError):
@@ -167,6 +174,11 @@ def _channel(text: str) -> ChatwootId | None:
     return None if text in NO_CHANNEL else ChatwootId(text)
 
 
+def _number(text: str) -> PhoneNumber:
+    read_number = _NUMBERS.get()
+    return read_number(text)
+
+
 def _domain(value: Json, _: object) -> DomainName:
     text = _text(value)
     domain = BusinessArea.from_text(text)
@@ -248,7 +260,8 @@ _WIRE_TYPES: Final[Mapping[object, WireType]] = {
     ChatwootId: named(ChatwootId),
     CredentialRef: named(CredentialRef),
     CollectionName: named(CollectionName.from_text),
-    PhoneNumber: named(PhoneNumber.from_text),
+    # A document repeats the hub's own digits; people type them in the forms of their country.
+    PhoneNumber: named(_number),
 }
 Identifier: TypeAlias = Annotated[str, named(str)]
 # None if Odoo's value means that there is no account or inbox.
@@ -430,6 +443,17 @@ def errors_in(
         if not isinstance(inner, InvalidValueError):
             raise inner
         yield FieldError(place(inner.field), inner.rule)
+
+
+def reading(numbers: Callable[[str], PhoneNumber], make: Callable[[], T]) -> T:
+    """
+    Return what *make* reads, with its phone numbers read by *numbers*.
+    """
+    token = _NUMBERS.set(numbers)
+    try:
+        return make()
+    finally:
+        _NUMBERS.reset(token)
 
 
 def read_object(cls: type[T], value: Json) -> T:

@@ -158,7 +158,11 @@ MessageIdText: TypeAlias = Annotated[
 ]
 PhoneNumberText: TypeAlias = Annotated[
     str,
-    Meta(description="Digits only.", pattern=_whole(phone.DIGITS), examples=["5511999999999"]),
+    Meta(
+        description="Digits with the country code, or the id of a sender who hides the number.",
+        pattern=_whole(phone.SENDER),
+        examples=["5511999999999"],
+    ),
 ]
 CrewText: TypeAlias = Annotated[
     str,

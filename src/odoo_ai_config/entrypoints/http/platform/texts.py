@@ -146,8 +146,10 @@ RULES: Final[Mapping[str, Text]] = {
     ),
     "not_with_at": Text("não pode vir junto com at", "cannot come together with at"),
     "phone_number": Text(
-        "deve ser um número de telefone com 8 a 15 dígitos",
-        "must be a phone number of 8 to 15 digits",
+        "deve ser um número de telefone que existe: com DDD ou, se for de outro país, com + e o "
+        "código do país",
+        "must be a phone number that can exist: with its area code or, of another country, with + "
+        "and the country code",
     ),
     "crew": Text(
         "deve ter de 1 a 64 letras sem acento, dígitos ou . _ -",

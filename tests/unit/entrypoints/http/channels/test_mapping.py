@@ -9,6 +9,10 @@ from aiohttp import ClientResponse
 from ruamel.yaml import YAML
 
 from odoo_ai_config.domain.access import Scope
+from odoo_ai_config.domain.channels.mapping import ChannelKey, ChannelMapping, SpecialNumber
+from odoo_ai_config.domain.channels.phone import PhoneNumber
+from odoo_ai_config.domain.identifiers import BusinessArea, ChatwootId, TenantArea, TenantId
+from tests.unit.application.memory_hub import ANYBODY
 from tests.unit.entrypoints.http.web_hub import WebHub, fixture, without
 
 PLAIN: dict[str, Any] = {
@@ -408,3 +412,35 @@ async def test_so_many_faults_are_told(web: WebHub) -> None:
     answer = await web.post("/v1/reconcile", {"known": known})
     assert answer.status == 422
     assert len((await answer.json())["errors"]) == 200
+
+
+async def test_number_that_the_reader_would_not_take_is_written_back_unchanged(
+    web: WebHub,
+) -> None:
+    # Stored by earlier versions: no number can be like the first, and the second lacks a country.
+    for inbox, digits in ((1, "12345678"), (2, "11987654321")):
+        special = SpecialNumber(PhoneNumber(digits), "boss")
+        key = ChannelKey(ChatwootId("1"), ChatwootId(str(inbox)))
+        owner = TenantArea(TenantId("shop"), BusinessArea())
+        stored = ChannelMapping(key, owner, numbers=(special,))
+        await web.hub.sync_mapping(stored, caller=ANYBODY)
+    shown = await (await web.get("/mapping")).json()
+    for ask in (web.post, web.patch):
+        answer = await ask("/mapping", {"mapping_data": shown})
+        assert (answer.status, without(await answer.json(), "warnings")) == (200, shown)
+    channels = await (await web.get("/v1/tenants/shop/channels")).json()
+    assert {channel["version"] for channel in channels["channels"]} == {1}
+
+
+async def test_numbers_are_read_by_the_customs_of_the_country(web: WebHub) -> None:
+    owner = {"account_id": "shop", "domain": "retail"}
+    special = [{**owner, "number": "(11) 98765-4321", "crew": "boss"}]
+    answer = await web.post("/mapping", {"special_numbers": special})
+    [shown] = (await answer.json())["special_numbers"]
+    assert shown["number"] == "5511987654321"
+    odd = [*special, {**owner, "number": "98765-4321", "crew": "boss"}]
+    answer = await web.post("/mapping", {"special_numbers": odd})
+    assert answer.status == 422
+    [error] = (await answer.json())["errors"]
+    assert error["field"] == "special_numbers.1.number"
+    assert (await (await web.get("/mapping")).json())["special_numbers"] == [shown]

@@ -638,3 +638,48 @@ async def test_new_tenant_that_differs_in_case_is_warned_about_once(web: WebHub)
     assert await warned(answer) == ["Loja1", "lojA1", "loja1"]
     bound = web.with_key(await web.new_key(Scope.WEBHOOK, tenant="LojA1"))
     assert await warned(await bound.send(CREDENTIALS | {"account_id": "LojA1"})) == []
+
+
+def calling(*numbers: str) -> Any:
+    special = [{"number": number, "crew": "admin"} for number in numbers]
+    return having(MAPPING, special, "mapping", "special_whatsapp_numbers")
+
+
+@pytest.mark.parametrize(
+    "number",
+    ["(11) 98765-4321", "011 98765-4321", "005511987654321", "+55 (0)11 98765-4321"],
+)
+async def test_number_in_a_form_of_the_country_is_matched(web: WebHub, number: str) -> None:
+    answer = await web.send(calling(number))
+    assert answer.status == 200
+    channel = MAPPING["mapping"]
+    for asked in (number, "5511987654321", "whatsapp:+551187654321"):
+        route = await web.ask(
+            "GET",
+            "/v1/route",
+            params={"account_id": str(channel["chatwoot_account_id"]), "number": asked},
+        )
+        assert (await route.json())["crew"] == "admin"
+
+
+async def test_number_that_nobody_can_have_is_refused_with_its_place(web: WebHub) -> None:
+    answer = await web.send(calling("(11) 98765-4321", "98765-4321"))
+    assert answer.status == 422
+    [error] = (await answer.json())["errors"]
+    assert error["field"] == "mapping.special_whatsapp_numbers.1.number"
+    assert "98765" not in await answer.text()
+    assert (await web.get("/mapping")).status == 404
+
+
+@pytest.mark.parametrize("hidden", ["BR.13491208655302741918", "176415330668607@lid"])
+async def test_sender_who_hides_the_number_can_be_registered(web: WebHub, hidden: str) -> None:
+    await web.send(calling(hidden))
+    account = str(MAPPING["mapping"]["chatwoot_account_id"])
+    for number, crew in ((hidden, "admin"), (hidden.strip("BR.@lid"), None)):
+        route = await web.ask("GET", "/v1/route", params={"account_id": account, "number": number})
+        assert (await route.json())["crew"] == crew
+    told = await web.post(
+        "/v1/route/simulate", {**MAPPING, "messages": [{"account_id": account, "number": hidden}]}
+    )
+    [message] = (await told.json())["messages"]
+    assert (message["number"], message["before"]["crew"]) == (hidden, "admin")
