@@ -64,6 +64,7 @@ CALLS: dict[str, Callable[[Stores], Awaitable[object]]] = {
     "config.documents": lambda stores: stores.config.documents(ACME, BusinessArea()),
     "config.documents_of": lambda stores: stores.config.documents_of([ACME], [CONFIG]),
     "config.tenants": lambda stores: stores.config.tenants(),
+    "config.spellings": lambda stores: stores.config.spellings(ACME),
     "config.keys": lambda stores: stores.config.keys(),
     "config.rewrite": lambda stores: stores.config.rewrite(revision(), Document.of({})),
     "config.idempotency_record": lambda stores: stores.config.idempotency_record(
