@@ -17,7 +17,9 @@ from odoo_ai_config.domain.credentials.secrets import SecretText
 from odoo_ai_config.domain.errors import EncryptedValueError
 
 FERNET = Fernet(urlsafe_b64encode(bytes(32)))
-marks = st.sampled_from(["ENC:", "enc:", "Enc: ", " ENC:", "\tENC:\n", "\u00a0ENC:"])
+marks = st.sampled_from(
+    ["ENC:", "enc:", "Enc: ", " ENC:", "\tENC:\n", "\u00a0ENC:", "ENC:ENC:", "ENC: enc:ENC: "]
+)
 
 
 def fernet(blocks: int = 1, version: int = 0x80, more: int = 0) -> str:
@@ -85,6 +87,7 @@ def test_any_other_text_is_itself(text: str) -> None:
         " e",
         "Encanto: doce",
         "ENC:hunter2",
+        "ENC:ENC:hunter2",
         "ENC:ação",
         f"ENC:{fernet(version=0x81)}",
     ],

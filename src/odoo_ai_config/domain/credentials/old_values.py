@@ -7,6 +7,7 @@ Only an adapter knows Fernet. Here a token is recognised, and opened by whatever
 from __future__ import annotations
 
 import binascii
+import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable
 from typing import Final, TypeAlias
@@ -19,6 +20,7 @@ OpenToken: TypeAlias = Callable[[bytes], SecretText | None]
 
 # The replaced server wrote it before its secrets, encrypted or not.
 OLD_MARK: Final = "ENC:"
+_MARKS: Final = re.compile(f"(?:{OLD_MARK})++", re.IGNORECASE)
 # Version, time and initialisation vector; at least one block; the authentication code.
 _FERNET_FRAME: Final = 1 + 8 + 16 + 32
 _FERNET_BLOCK: Final = 16
@@ -38,8 +40,8 @@ def is_encrypted(text: str) -> bool:
     """
     Whether *text* is ciphertext of the replaced server: `OLD_MARK` and a Fernet token.
 
-    Its programs wrote the token as it is, or in base64 once more. A damaged token counts too. Any
-    other text that begins with the mark may be a password.
+    Its programs wrote the token as it is, or in base64 once more, and the mark sometimes twice. A
+    damaged token counts too. Any other text that begins with the mark may be a password.
     """
     return _token_in(text) is not None
 
@@ -51,8 +53,9 @@ def _token_in(text: str) -> bytes | None:
     marked = text.lstrip()
     if marked[: len(OLD_MARK)].upper() != OLD_MARK:
         return None
-    # Mail and YAML break long lines.
-    written = "".join(marked[len(OLD_MARK) :].split())
+    # Mail and YAML break long lines, and a program that wrote the mark before a value that had it
+    # already wrote it twice.
+    written = _MARKS.sub("", "".join(marked.split()), count=1)
     token = _decoded(written)
     for raw in (token, _decoded(token.decode("latin-1"))):
         if _is_fernet(raw):
