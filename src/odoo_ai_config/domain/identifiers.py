@@ -19,7 +19,7 @@ CREDENTIAL_REF: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._@:+=~-]{0,255}", re
 CHATWOOT_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", re.ASCII)
 # No user, password or fragment. Visible ASCII only, so that every parser finds the same host.
 _WEB_ADDRESS: Final = re.compile(
-    r"https?://(?:[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?(?:[/?][!\"$-\[\]-~]*)?"
+    r"(?i:https?)://(?:[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?(?:[/?][!\"$-\[\]-~]*)?"
 )
 _LONGEST_ADDRESS: Final = 2048
 _NOT_SLUG: Final = re.compile(r"[^a-z0-9_]+", re.ASCII)

@@ -478,7 +478,7 @@ async def test_odoo_url_is_an_address_without_credentials(web: WebHub, address: 
 
 @pytest.mark.parametrize(
     "address",
-    ["http://localhost:8069", "https://o", "https://[::1]:8069/odoo?db=x", "http://10.0.0.1"],
+    ["http://localhost:8069", "https://o", "https://[::1]:8069/odoo?db=x", "HTTP://10.0.0.1"],
 )
 async def test_odoo_url_may_be_any_address_of_http(web: WebHub, address: str) -> None:
     assert (await web.send(CREDENTIALS | {"odoo_url": address})).status == 200
