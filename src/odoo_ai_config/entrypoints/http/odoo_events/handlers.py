@@ -33,6 +33,7 @@ from odoo_ai_config.entrypoints.http.odoo_events.payloads import (
     company_metadata_sync,
     credentials_sync,
     event_of,
+    stated_time,
 )
 from odoo_ai_config.entrypoints.http.odoo_events.schemas import EVENT_BODY, EventAccepted
 from odoo_ai_config.entrypoints.http.platform.app_keys import EVENT, LOG, METRICS, SERVICES
@@ -164,7 +165,7 @@ async def receive(
             lambda: reading(numbers, lambda: read(event, body)), cost=len(raw)
         )
         claim = claim_of(request, caller, raw, path=_PATH)
-        event_at = event_time(request, body)
+        event_at = event_time(request, stated_time(event, body))
         outcome = await take_in(app[SERVICES], told, caller, claim, event_at)
     except CodedError as error:
         metrics.event(_name_of(request), "refused", error.code)

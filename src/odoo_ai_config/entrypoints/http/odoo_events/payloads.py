@@ -61,6 +61,11 @@ from odoo_ai_config.entrypoints.http.platform.schema import Body, Component, len
 
 _BY_NAME: Final = {kind.value: kind for kind in EVENTS}
 _BY_OBJECT: Final = {"credentials": WriteKind.CREDENTIALS, "mapping": WriteKind.MAPPING}
+_OBJECT_OF: Final = {
+    WriteKind.CREDENTIALS: "credentials",
+    WriteKind.MAPPING: "mapping",
+    WriteKind.MAPPING_DELETE: "mapping",
+}
 _BY_SOURCE: Final = {
     "credentials": WriteKind.CREDENTIALS,
     "channel_mapping": WriteKind.MAPPING,
@@ -110,6 +115,15 @@ def sent_by_odoo(body: JsonObject) -> bool:
         return False
     given = {name for name, value in body.items() if not is_absent(value)}
     return not given.isdisjoint({"event_type", *_BY_OBJECT}) or given >= _AUTOMATION_RULE
+
+
+def stated_time(event: WriteKind, body: JsonObject) -> Json:
+    """
+    What *body* says of when the *event* was made, in its object or beside it.
+    """
+    nested = _OBJECT_OF.get(event)
+    layers = {"": body} if nested is None else _layers(body, nested)[0]
+    return found("timestamp", layers)[1]
 
 
 def _kind(kinds: Mapping[str, WriteKind], name: Json) -> WriteKind | None:

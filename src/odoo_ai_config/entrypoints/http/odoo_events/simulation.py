@@ -19,6 +19,7 @@ from odoo_ai_config.entrypoints.http.odoo_events.payloads import (
     channel_mapping,
     event_of,
     incoming_messages,
+    stated_time,
 )
 from odoo_ai_config.entrypoints.http.odoo_events.schemas import (
     SIMULATED_EVENT,
@@ -75,7 +76,10 @@ async def simulate_event(request: web.Request, caller: ApiKey) -> web.Response:
         for message in incoming_messages(body)
     ]
     found = await services.simulate_mapping(
-        mapping, caller=caller, messages=messages, event_at=event_time(request, body)
+        mapping,
+        caller=caller,
+        messages=messages,
+        event_at=event_time(request, stated_time(event, body)),
     )
     language = preferred_language(request.headers.get("Accept-Language"))
     return shown(

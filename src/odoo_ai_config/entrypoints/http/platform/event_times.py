@@ -19,25 +19,30 @@ _MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d.{0,24}", re.ASCII)
 # Seconds have at most eleven digits (until the year 5138), milliseconds fourteen.
 _LONGEST_SECONDS: Final = 10**11
 _THOUSAND: Final = 1000
+# Beyond nanoseconds.
+_TOO_LARGE: Final = _LONGEST_SECONDS * _THOUSAND**3
+# An earlier time is that of a clock that was never set, or a number that counts something else,
+# such as 20250501.
+_EARLIEST: Final = datetime(2001, 1, 1, tzinfo=UTC)
 
 
-def event_time(request: web.Request, body: JsonObject) -> datetime | None:
+def event_time(request: web.Request, stated: Json) -> datetime | None:
     """
-    When the event of *request* is from: `timestamp` in its *body*, or else `webhook-timestamp`.
+    When the event of *request* is from: *stated*, its `timestamp`, or else `webhook-timestamp`.
 
     The latter is the time of an attempt to send it. None if the order of events does not matter to
     the operator, or if neither is a time.
     """
     if not request.app[OPTIONS].ignore_stale:
         return None
-    return moment_of(body.get("timestamp")) or moment_of(request.headers.get("webhook-timestamp"))
+    return moment_of(stated) or moment_of(request.headers.get("webhook-timestamp"))
 
 
 def note_event_time(request: web.Request, body: JsonObject) -> None:
     """
     Keep the `event_time` of *request* with it, for where the event is taken in.
     """
-    event_at = event_time(request, body)
+    event_at = event_time(request, body.get("timestamp"))
     if event_at is not None:
         request[EVENT_AT] = event_at
 
@@ -46,8 +51,14 @@ def moment_of(value: Json) -> datetime | None:
     """
     The time that *value* is: ISO text, in UTC if it names no offset, or a number since 1970.
 
-    The number counts seconds, milliseconds or microseconds, which its size tells.
+    The number counts seconds, milliseconds, microseconds or nanoseconds, which its size tells.
+    None if it is no time, or one before 2001.
     """
+    at = _read(value)
+    return at if at is not None and at >= _EARLIEST else None
+
+
+def _read(value: Json) -> datetime | None:
     try:
         if isinstance(value, str):
             text = value.strip()
@@ -55,7 +66,9 @@ def moment_of(value: Json) -> datetime | None:
                 at = datetime.fromisoformat(text)
                 return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
             value = float(text) if _NUMBER.fullmatch(text) is not None else None
-        if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return None
+        if not 0 < value < _TOO_LARGE:
             return None
         while value >= _LONGEST_SECONDS:
             value /= _THOUSAND
