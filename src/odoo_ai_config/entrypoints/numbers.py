@@ -35,6 +35,9 @@ _PLAIN: Final = re.compile(r"\+[1-9][0-9]{7,14}|[1-9][0-9]{11,14}", re.ASCII)
 _BRAZILIAN: Final = re.compile(r"55[1-9][1-9](?:[2-9]|9[1-9])[0-9]{7}", re.ASCII)
 # A mobile number as it was before the ninth digit, as WhatsApp still knows many.
 _EIGHT_DIGITS: Final = re.compile(r"(55[1-9][1-9])([6-9][0-9]{7})", re.ASCII)
+# WhatsApp keeps the 1 before mobile numbers that Mexico gave up in 2019; the package has no such
+# numbers any more.
+_MEXICAN: Final = re.compile(r"521[1-9][0-9]{9}", re.ASCII)
 
 
 @frozen
@@ -104,7 +107,7 @@ class NumberReader:
         marked = _is_marked(text)
         if digits.startswith(_ABROAD):
             digits, marked = digits[len(_ABROAD) :], True
-        if _BRAZILIAN.fullmatch(digits) is not None:
+        if _BRAZILIAN.fullmatch(digits) is not None or _MEXICAN.fullmatch(digits) is not None:
             return digits
         if marked:
             return _parsed(digits, None, possible=True)

@@ -67,6 +67,8 @@ def test_form_with_the_country_code_is_understood_everywhere(text: str) -> None:
         ("11 8765-4321", "551187654321"),  # as WhatsApp knows it
         ("(11) 3333-4444", "551133334444"),
         ("+55 11 93333-4444", "5511933334444"),
+        ("+52 1 55 1234 5678", "5215512345678"),  # as WhatsApp still knows it
+        ("5215512345678", "5215512345678"),
     ],
 )
 def test_other_numbers_are_understood(text: str, digits: str) -> None:

@@ -22,6 +22,7 @@ from odoo_ai_config.domain.changes import AuditAction, AuditEntry, Changeset, ma
 from odoo_ai_config.domain.channels.history import (
     ChannelChange,
     HistoryPlace,
+    HistoryPrunedError,
     MappingChange,
     moment_text,
     past_of,
@@ -266,9 +267,15 @@ class RollBackMapping:
             current = (await self.channels.current((key,))).get(key)
             if current is None:
                 raise MappingNotFoundError
-            mapping = restored(current.mapping, await self._past(current, to))
-            owners = {current.mapping.owner.tenant, mapping.owner.tenant}
-            if caller.tenant is not None and caller.tenant not in owners:
+            own = caller.tenant in {None, current.mapping.owner.tenant}
+            try:
+                mapping = restored(current.mapping, await self._past(current, to))
+            except (RevisionNotFoundError, HistoryPrunedError):
+                if own:
+                    raise
+                # It would tell that others have the channel, and how many versions there are.
+                raise MappingNotFoundError from None
+            if not own and caller.tenant != mapping.owner.tenant:
                 raise MappingNotFoundError
             caller.require_tenant(mapping.owner.tenant)
             if expected is not None and expected != current.version:

@@ -249,8 +249,11 @@ async def test_bound_key_rolls_back_its_own_channels_only(hub: MemoryHub) -> Non
         await roll_back(1, caller=bound_to("b"), key=CHANNEL)
     with pytest.raises(ChannelOwnedError):
         await roll_back(1, caller=bound_to("a"), key=CHANNEL)
-    with pytest.raises(MappingNotFoundError):
-        await roll_back(1, caller=bound_to("c"), key=CHANNEL)
+    for of_others in (1, 9, AT, AT - HOUR):
+        with pytest.raises(MappingNotFoundError):
+            await roll_back(of_others, caller=bound_to("c"), key=CHANNEL)
+    with pytest.raises(RevisionNotFoundError):
+        await roll_back(9, caller=bound_to("b"), key=CHANNEL)
     assert (await now(hub))[CHANNEL] == evolve(OF_B, sequence=2)
     found = await roll_back(3, caller=bound_to("b"), key=CHANNEL)
     assert (await now(hub))[CHANNEL] == OF_B
@@ -288,6 +291,9 @@ async def test_pruned_past_is_refused_and_never_guessed(hub: MemoryHub) -> None:
             await refused
     with pytest.raises(RevisionNotFoundError):
         await hub.roll_back_mapping(1, caller=ANYBODY, key=CHANNEL)
+    for past in (1, AT):
+        with pytest.raises(MappingNotFoundError):
+            await hub.roll_back_mapping(past, caller=bound_to("c"), key=CHANNEL)
     assert hub.state.mappings == before
     await hub.roll_back_mapping(AT + HOUR, caller=ANYBODY)
     assert await now(hub) == {CHANNEL: evolve(OF_A, sequence=1)}

@@ -57,7 +57,7 @@ from odoo_ai_config.entrypoints.http.platform.errors import (
     IncompleteDataError,
     InvalidFieldsError,
 )
-from odoo_ai_config.entrypoints.http.platform.fields import WireType, read, verbatim
+from odoo_ai_config.entrypoints.http.platform.fields import WireType, read, shape_of, verbatim
 from odoo_ai_config.entrypoints.http.platform.operations import (
     COMMIT,
     Operation,
@@ -69,7 +69,7 @@ from odoo_ai_config.entrypoints.http.platform.representations import (
     JSON_HEADERS,
     json_bytes,
 )
-from odoo_ai_config.entrypoints.http.platform.schema import Component, TenantIdText
+from odoo_ai_config.entrypoints.http.platform.schema import Body, Component, TenantIdText
 
 ROUTES: Final = RouteGroup("mapping", App.CONFIG, "config")
 _CHANNEL: Final = Query(
@@ -218,12 +218,16 @@ class RollbackChoice:
         return self.version
 
 
+_MEMBERS: Final = shape_of(RollbackChoice).types.keys()
+_ROLLBACK: Final = Body(parts=(RollbackChoice,), more={"additionalProperties": False})
+
+
 @Operation(
     ROUTES,
     "POST",
     "/v1/mapping/rollback",
     scope=Scope.CONFIG_WRITE,
-    body=RollbackChoice,
+    body=_ROLLBACK,
     answer=MappingRollback,
     answer_headers=("Cache-Control",),
     request_headers=("If-Match",),
@@ -249,7 +253,9 @@ async def roll_back_mapping(request: web.Request, caller: ApiKey) -> web.Respons
     caller.require(Scope.CONFIG_WRITE)
     require_json(request)
     body = await read_json(request, await read_body(request), dict)
-    choice = read(RollbackChoice, {"": body})
+    # A misspelt `channel` must not roll back everything, nor a misspelt `dry_run` write.
+    unknown = [] if body.keys() <= _MEMBERS else [FieldError("*", "unknown_member")]
+    choice = read(RollbackChoice, {"": body}, noted=unknown)
     found = await request.app[SERVICES].roll_back_mapping(
         choice.to,
         caller=caller,
