@@ -6,7 +6,13 @@ from hypothesis import given
 from odoo_ai_config.domain.channels.mapping import ChannelKey, ChannelMapping
 from odoo_ai_config.domain.channels.phone import comparable, sender_of
 from odoo_ai_config.domain.channels.routing import IncomingMessage, Route, RoutingTable
-from odoo_ai_config.domain.channels.simulation import Rerouting, probes_of, reroutings, telling
+from odoo_ai_config.domain.channels.simulation import (
+    UNCLAIMED,
+    Rerouting,
+    probes_of,
+    reroutings,
+    telling,
+)
 from odoo_ai_config.domain.identifiers import ChatwootId
 from tests.property.channels.test_routing import Routing, asked, latest
 from tests.strategies import routings
@@ -64,8 +70,11 @@ def test_preview_shows_every_message_that_would_be_rerouted(routing: Routing) ->
     tenants = {state.owner.tenant for state in (old, new) if state is not None}
     neighbours = [mapping for mapping in table if mapping.owner.tenant in tenants]
     present = {mapping.owner.tenant for mapping in table if mapping.key.account == new.key.account}
+    common = [one.resolve(UNCLAIMED).owner for one in (table, rebuilt)]
+    present |= {owner.tenant for owner in common if owner is not None}
     others = [m for m in table if m.owner.tenant in present - tenants]
-    held = {s.number.comparable for m in (*neighbours, *others, new) for s in m.numbers}
+    states = [new] if new.active else []
+    held = {s.number.comparable for m in (*neighbours, *others, *states) for s in m.numbers}
 
     told = telling(reroutings(table, [new], probes_of(old, new, neighbours, others).messages))
 

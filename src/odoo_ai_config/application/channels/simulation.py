@@ -154,9 +154,12 @@ class SimulateMapping:
             if after.key.account is not None:
                 present = await self.channels.tenants_in(after.key.account, limit=MOST_TENANTS + 1)
                 others |= {*present}
-            # Whoever is everybody's fallback now may lose it, with its crews by number.
-            fallback = (await self.channels.table_for(UNCLAIMED)).resolve(UNCLAIMED).owner
-            others |= {fallback.tenant} if fallback is not None else set()
+            # Whoever is everybody's fallback now may lose it to another, with the crews by number
+            # of both.
+            table = await self.channels.table_for(UNCLAIMED, supposing=after)
+            (common,) = reroutings(table, [after], [UNCLAIMED])
+            fallbacks = (common.before.owner, common.after.owner)
+            others |= {owner.tenant for owner in fallbacks if owner is not None}
         revisions = await self.channels.mappings_of(owners | others)
         active = [revision.mapping for revision in revisions if revision.mapping.active]
         probes = probes_of(

@@ -47,6 +47,21 @@ async def test_numbers_that_a_fallback_loses_are_told_of(hub: MemoryHub, account
     assert told.after.owner == owner()
 
 
+async def test_numbers_of_the_fallback_that_succeeds_are_told_of(hub: MemoryHub) -> None:
+    leaving = mapping("1", "7", fallback=True, sequence=0)
+    successor = mapping("3", "7", tenant="b", fallback=True, sequence=1, numbers=(NUMBER,))
+    await hub.ports.store.commit(Changeset(mappings=(leaving, successor)))
+
+    ended = evolve(leaving.mapping, active=False)
+    effects = (await hub.simulate_mapping(ended, caller=ANYBODY)).effects
+
+    [told] = [e for e in effects if (e.message.account, e.message.number) == (None, NUMBER[0])]
+    assert told.before is not None
+    assert told.after is not None
+    assert told.before.owner == owner()
+    assert (told.after.owner, told.after.crew) == (owner("b"), NUMBER[1])
+
+
 async def test_bound_caller_sees_no_numbers_of_everybodys_fallback(hub: MemoryHub) -> None:
     fallback = mapping("3", "7", tenant="b", fallback=True, numbers=(NUMBER,))
     await hub.ports.store.commit(Changeset(mappings=(fallback,)))
