@@ -233,9 +233,14 @@ class _Connection(web.RequestHandler):
             if current is not None and not current.content.is_eof():
                 # The next request begins before this body has ended: tell the body's reader.
                 current.content.set_exception(web.RequestPayloadError())
-        elif self._patience is None and self._waiter is not None and data:
+        elif self._patience is None and self._is_idle() and data:
             # No request is being answered, and this one is incomplete: its headers begin.
             self._await_headers()
+
+    def _is_idle(self) -> bool:
+        # The waiter is done if a request has just come and its handling has not begun. Its body
+        # may be there before: uvloop passes on all packets that have arrived.
+        return self._waiter is not None and not self._waiter.done()
 
     def _await_headers(self) -> None:
         self._patience = self._loop.call_later(self._limits.header_seconds, self._give_up)

@@ -244,6 +244,26 @@ async def test_a_body_is_not_late_headers() -> None:
         assert b"unknown_event" in await reader.readuntil(b"}")
 
 
+async def test_a_body_that_comes_at_once_is_not_late_headers() -> None:
+    async with (
+        serving(MemoryHub(), HttpOptions(version="1", header_seconds=0.1)) as web,
+        opened(web) as (reader, writer),
+    ):
+        writer.write(b"GET /health HTTP/1.1\r\n" + HOST + b"\r\n")
+        assert b"200 OK" in await reader.readuntil(b"}")
+        runner = web.client.server.runner
+        assert runner is not None
+        assert isinstance(runner.server, web_.Server)
+        (connection,) = runner.server.connections
+        head = f"POST /odoo-webhook HTTP/1.1\r\nHost: h\r\nX-API-Key: {web.key}\r\n"
+        # As uvloop does: the second packet comes before the request is handled.
+        connection.data_received(f"{head}Content-Length: 3\r\n\r\n".encode())
+        connection.data_received(b"{")
+        await asyncio.sleep(0.3)
+        writer.write(b" }")
+        assert b"unknown_event" in await reader.readuntil(b"}")
+
+
 async def test_one_address_has_so_many_connections_and_no_more() -> None:
     async with serving(MemoryHub(), HttpOptions(version="1", connections_per_address=3)) as web:
         assert (await web.get("/health")).status == 200
