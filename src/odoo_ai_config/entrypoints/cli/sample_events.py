@@ -115,7 +115,7 @@ class MappingSample(EventSample):
     fallback: Annotated[
         bool,
         Parameter(
-            help="Se o cliente recebe mensagens que nenhuma regra encaminha.",
+            help="Se o cliente recebe mensagens que nenhuma outra regra encaminha.",
             negative="--no-fallback",
         ),
     ] = True

@@ -219,7 +219,8 @@ class Settings:
     rate_limit: int = environ.var(
         "20000",
         count(0),
-        help="Requisições por segundo de uma chave, ou de uma conta do Chatwoot; 0: sem limite",
+        help="Requisições por segundo de uma chave, de um endereço secreto ou de uma conta do "
+        "Chatwoot; 0: sem limite",
     )
     failure_limit: int = environ.var(
         "10",

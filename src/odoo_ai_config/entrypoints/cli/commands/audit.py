@@ -29,7 +29,7 @@ async def audit(
     flags: StoreFlags = AS_SET,
 ) -> None:
     """
-    Mostra a trilha de auditoria: quem leu segredos, moveu canais ou mudou chaves.
+    Mostra a trilha de auditoria: quem leu segredos, mudou canais ou chaves.
 
     Do mais novo para o mais antigo. Só há nomes e identificadores, nunca valores.
     """

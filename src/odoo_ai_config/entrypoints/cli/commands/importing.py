@@ -64,10 +64,10 @@ async def import_(
     *,
     mapping_file: Annotated[
         Path | None,
-        Parameter(help="Mapeamento do Chatwoot, JSON ou YAML: accounts, inboxes, fallbacks..."),
+        Parameter(help="Mapeamento do Chatwoot, JSON ou YAML: channels, ou accounts, inboxes..."),
     ] = None,
     replace_mapping: Annotated[
-        bool, Parameter(help="O arquivo é o mapeamento inteiro: o que não está nele sai.")
+        bool, Parameter(help="O arquivo é o mapeamento inteiro: o que não está nele é desligado.")
     ] = False,
     dry_run: Annotated[bool, Parameter(help="Só diz o que seria feito; nada é gravado.")] = False,
     flags: StoreFlags = AS_SET,

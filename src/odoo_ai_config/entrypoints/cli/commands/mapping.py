@@ -38,8 +38,8 @@ _KINDS: Final = {
     ChannelChangeKind.ADDED: "incluído",
     ChannelChangeKind.REMOVED: "não existia",
     ChannelChangeKind.MOVED: "movido",
-    ChannelChangeKind.SWITCHED_ON: "ativado",
-    ChannelChangeKind.SWITCHED_OFF: "desativado",
+    ChannelChangeKind.SWITCHED_ON: "ligado",
+    ChannelChangeKind.SWITCHED_OFF: "desligado",
     ChannelChangeKind.CHANGED: "alterado",
 }
 _HEADING: Final = ("CANAL", "MUDANÇA", "DE", "PARA")
@@ -125,7 +125,7 @@ async def rollback(
     """
     Volta o mapeamento, ou um canal, a um momento anterior, como uma nova mudança.
 
-    Um canal que não existia nesse momento é desativado e mantém seus dados.
+    Um canal que não existia nesse momento é desligado e mantém seus dados.
     """
     key = None if channel is None else ChannelKey.from_text(channel)
     to = version if at is None else moment_of(at)
@@ -173,5 +173,5 @@ def _told(state: ChannelState) -> str:
     if state.numbers:
         facts.append(f"{len(state.numbers)} número(s)")
     if not state.active:
-        facts.append("inativo")
+        facts.append("desligado")
     return ", ".join(facts)

@@ -49,14 +49,14 @@ NOTICES: Final[Mapping[str, Text]] = {
         "the channel now belongs to another tenant and was not changed",
     ),
     NoticeCode.STILL_ROUTED_BY_INBOX: Text(
-        "as mensagens deste canal ainda são encaminhadas: o inbox está mapeado para qualquer "
-        "conta do Chatwoot; remova-o em /mapping/",
+        "as mensagens deste canal ainda são encaminhadas: a caixa de entrada está mapeada para "
+        "qualquer conta do Chatwoot; remova-a em /mapping/",
         "messages of this channel are still routed: its inbox is mapped for any Chatwoot account; "
         "remove it at /mapping/",
     ),
     NoticeCode.STILL_ROUTED_BY_ACCOUNT: Text(
         "as mensagens deste canal ainda são encaminhadas: a conta do Chatwoot tem um mapeamento "
-        "próprio, que vale para os inboxes sem mapeamento",
+        "próprio, que vale para as caixas de entrada sem mapeamento",
         "messages of this channel are still routed: the Chatwoot account has a mapping of its "
         "own, for inboxes without one",
     ),
@@ -81,10 +81,10 @@ NOTICES: Final[Mapping[str, Text]] = {
         "service runs it",
     ),
     NoticeCode.SIMILAR_TENANT: Text(
-        "o hub já tem um cliente cujo nome só difere em maiúsculas e minúsculas; se é o mesmo, "
-        "corrija o account_id no Odoo",
-        "the hub has a tenant whose name differs only in case; if it is the same, correct the "
-        "account_id in Odoo",
+        "o hub já tem um cliente cujo account_id só difere em maiúsculas e minúsculas; se é o "
+        "mesmo, corrija o account_id no Odoo",
+        "the hub has a tenant whose account_id differs only in case; if it is the same, correct "
+        "the account_id in Odoo",
     ),
     NoticeCode.STALE: Text(
         "este envio chegou atrasado: o hub já tem um mais novo e não alterou nada",

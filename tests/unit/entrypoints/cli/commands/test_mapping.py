@@ -53,7 +53,7 @@ def test_history_shows_who_changed_what(command: Command, at: str) -> None:
     owned = ["a/default,", "reserva", "10,", "1", "número(s)"]
     assert rows[2].split()[4:] == ["incluído", "-", *owned]
     assert rows[1].split()[4:] == ["movido", *owned, "b/default"]
-    assert rows[0].endswith("b/default, inativo")
+    assert rows[0].endswith("b/default, desligado")
 
 
 def test_pages_of_the_history_follow_each_other(command: Command, at: str) -> None:
