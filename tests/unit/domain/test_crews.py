@@ -166,6 +166,7 @@ def test_secret_may_be_left_out() -> None:
     "url",
     [
         "https://crew.example",
+        "HTTPS://crew.example",
         "http://127.0.0.1:9000/",
         "https://[2001:db8::1]:8443/a/b?token=c&d=%20",
         "https://crew_1.local?x",
@@ -183,7 +184,6 @@ def test_addresses_that_a_crew_may_have(url: str) -> None:
         "crew.example",
         "//crew.example",
         "ftp://crew.example",
-        "HTTPS://crew.example",
         "https://",
         "https:///tasks",
         "https://user@crew.example",
