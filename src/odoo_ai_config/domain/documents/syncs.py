@@ -4,7 +4,7 @@ Odoo's events about a tenant.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from attrs import field, frozen
@@ -237,13 +237,33 @@ class CredentialsSync:
             }
         )
 
+    def _readable(self) -> Iterator[tuple[str, str]]:
+        odoo = self.odoo
+        texts = {
+            "name": self.name,
+            "description": self.description,
+            "odoo_db": odoo.db,
+            "odoo_username": odoo.username,
+            "qdrant_collection": self.qdrant_collection,
+            "redis_prefix": self.redis_prefix,
+        }
+        for account in self.social:
+            texts |= {f"{account.section}_{name}": text for name, text in account.settings.items()}
+        return ((name, text) for name, text in texts.items() if text is not None)
+
     def secrets(self, open_token: OpenToken = never_opens) -> dict[CredentialRef, SecretText]:
         """
         Every secret of the event, by the reference that the config gets for it.
 
         Raises:
-            EncryptedValueError: The replaced server encrypted one, and it does not open.
+            EncryptedValueError: The replaced server encrypted one, or another text of the event,
+                and it does not open.
         """
+        for name, text in self._readable():
+            require_opened(text, name, open_token)
+        require_opened(str(self.token), "token")
+        for number, text in enumerate(self.enabled_collections or ()):
+            require_opened(text, f"enabled_collections.{number}")
         found = {}
         if self.password is not None:
             found[self.token] = require_opened(self.password.reveal(), "odoo_password", open_token)

@@ -18,6 +18,7 @@ from odoo_ai_config.domain.documents.revisions import Revision
 from odoo_ai_config.domain.documents.syncs import (
     CompanyMetadataSync,
     CredentialsSync,
+    OdooConnection,
     SocialAccount,
 )
 from odoo_ai_config.domain.errors import (
@@ -174,11 +175,19 @@ async def test_each_secret_comes_back_by_its_reference(given: Planted) -> None:
     assert not (await by_publishing(hub, given.body)).changed
 
 
-async def test_secrets_of_an_event_that_are_ciphertext_are_refused(hub: MemoryHub) -> None:
+async def test_fields_of_an_event_that_are_ciphertext_are_refused(hub: MemoryHub) -> None:
     social = SocialAccount("facebook", {}, {"app_secret": SecretText(OLD_CIPHERTEXT)})
     for field, sync in (
         ("odoo_password", event(password=SecretText(OLD_CIPHERTEXT))),
         ("facebook_app_secret", event(social=(social,))),
+        (
+            "facebook_app_id",
+            event(social=(SocialAccount("facebook", {"app_id": OLD_CIPHERTEXT}),)),
+        ),
+        ("name", event(name=OLD_CIPHERTEXT)),
+        ("odoo_username", event(odoo=OdooConnection(username=OLD_CIPHERTEXT))),
+        ("enabled_collections.1", event(enabled_collections=("a", OLD_CIPHERTEXT))),
+        ("token", event(token=CredentialRef(OLD_CIPHERTEXT))),
     ):
         with pytest.raises(EncryptedValueError) as caught:
             await hub.sync_credentials(sync, caller=ANYBODY)
