@@ -4,16 +4,11 @@ Decide where a Chatwoot message goes.
 
 from __future__ import annotations
 
-from typing import Final
-
-from attrs import evolve, frozen
+from attrs import frozen
 
 from odoo_ai_config.application.ports.channel_directory import ChannelDirectory
 from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.channels.routing import IncomingMessage, Route
-
-# Very many may share an account or a number.
-MOST_OWNERS: Final = 50
 
 
 @frozen(eq=False)
@@ -28,7 +23,7 @@ class ResolveRoute:
         self, message: IncomingMessage, *, caller: ApiKey, explain: bool = False
     ) -> Route:
         """
-        The route; with *explain*, also the verdict of every rule with its first `MOST_OWNERS`.
+        The route; with *explain*, also the verdict of every rule.
 
         A caller that is bound to a tenant learns nothing about other tenants.
 
@@ -37,11 +32,7 @@ class ResolveRoute:
         """
         caller.require(Scope.CONFIG_READ)
         table = await self.channels.table_for(message, explaining=explain)
-        route = table.explain(message) if explain else table.resolve(message)
+        route = table.explain(message, tenant=caller.tenant) if explain else table.resolve(message)
         if route.owner is not None:
             caller.require_tenant(route.owner.tenant)
-        steps = []
-        for step in route.considered:
-            seen = [owner for owner in step.owners if caller.tenant in {None, owner.tenant}]
-            steps.append(evolve(step, owners=tuple(seen[:MOST_OWNERS])))
-        return evolve(route, considered=tuple(steps)) if steps else route
+        return route

@@ -5,10 +5,11 @@ Where a message from Chatwoot goes, and why.
 from __future__ import annotations
 
 import enum
-from bisect import bisect_left, insort
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
+from heapq import nsmallest
 from itertools import chain, islice
 from typing import Final, TypeAlias
 
@@ -39,6 +40,8 @@ class Rule(enum.Enum):
 
 
 RULES: Final = tuple(rule for rule in Rule if rule is not Rule.UNRESOLVED)
+# Very many may share an account or a number.
+MOST_OWNERS: Final = 50
 
 
 class Verdict(enum.Enum):
@@ -62,7 +65,7 @@ class Verdict(enum.Enum):
 @frozen
 class Consideration:
     """
-    One rule, its verdict, and the owners that it would have chosen.
+    One rule, its verdict, and the owners that it would have chosen, the first `MOST_OWNERS`.
     """
 
     rule: Rule
@@ -301,35 +304,35 @@ class RoutingTable:
         version = self._versions.get(mapping.key, 0)
         return Route(mapping.owner, crew, rule, mapping_version=version)
 
-    def explain(self, message: IncomingMessage) -> Route:
+    def explain(self, message: IncomingMessage, *, tenant: TenantId | None = None) -> Route:
         """
         Decide where *message* goes, and give the verdict of every rule.
+
+        With *tenant*, the rules name no other owners than its own.
         """
         route = self.resolve(message)
         considered = []
         for rule in RULES:
-            owners, lost = self._candidates(rule, message)
+            candidates, lost = self._candidates(rule, message)
             verdict = Verdict.WON if rule is route.matched_by else lost or Verdict.NOT_NEEDED
-            considered.append(Consideration(rule, verdict, owners))
+            considered.append(Consideration(rule, verdict, _owners_in(candidates, tenant)))
         return evolve(route, considered=tuple(considered))
 
     def _candidates(
         self, rule: Rule, message: IncomingMessage
-    ) -> tuple[tuple[TenantArea, ...], Verdict | None]:
-        # The owners that the rule would choose, and why it cannot win, if it cannot.
+    ) -> tuple[_ByTenant, Verdict | None]:
+        # The mappings that the rule looks at, and why it cannot win, if it cannot.
         account = _id(message.account)
         present = self._accounts.get(account, _NOBODY)
         if rule is Rule.ACCOUNT_OWNER:
-            owners = {channel.owner for channels in present.values() for channel in channels}
-            several = Verdict.SEVERAL_OWNERS if len(owners) > 1 else None
-            return tuple(sorted(owners)), several if owners else Verdict.NO_CHANNEL
+            several = Verdict.SEVERAL_OWNERS if _owning(present) is None else None
+            return present, several if present else Verdict.NO_CHANNEL
         if rule is Rule.SPECIAL_NUMBER:
             number, holders = self._holders(message)
-            tenants = list(_common(present, holders))
-            owners = {mapping.owner for tenant in tenants for mapping in holders[tenant]}
+            shared = {tenant: holders[tenant] for tenant in _common(present, holders)}
             unknown = Verdict.NO_NUMBER if number is None else Verdict.UNKNOWN_NUMBER
-            ambiguous = Verdict.AMBIGUOUS_NUMBER if len(tenants) > 1 else None
-            return tuple(sorted(owners)), ambiguous if owners else unknown
+            ambiguous = Verdict.AMBIGUOUS_NUMBER if len(shared) > 1 else None
+            return shared, ambiguous if shared else unknown
         if rule is Rule.INBOX:
             mapping = self._of_inbox(message)
             lacking = Verdict.NO_INBOX if message.inbox is None else Verdict.NO_MAPPING
@@ -338,7 +341,9 @@ class RoutingTable:
         else:
             mapping = self._fallback(account)
             lacking = Verdict.NO_FALLBACK_IN_ACCOUNT if self._fallbacks else Verdict.NO_FALLBACK
-        return ((), lacking) if mapping is None else ((mapping.owner,), None)
+        if mapping is None:
+            return _NOBODY, lacking
+        return {mapping.owner.tenant.value: [mapping]}, None
 
     def _of_inbox(self, message: IncomingMessage) -> ChannelMapping | None:
         if message.inbox is None:
@@ -458,6 +463,24 @@ def _owning(present: _ByTenant) -> ChannelMapping | None:
         return None
     (channels,) = present.values()
     return channels[0] if _area(channels[0]) == _area(channels[-1]) else None
+
+
+def _owners_in(candidates: _ByTenant, tenant: TenantId | None) -> tuple[TenantArea, ...]:
+    if tenant is None:
+        tenants = nsmallest(MOST_OWNERS, candidates)
+    else:
+        tenants = [tenant.value] if tenant.value in candidates else []
+    owners = (owner for one in tenants for owner in _owners_of(candidates[one]))
+    return tuple(islice(owners, MOST_OWNERS))
+
+
+def _owners_of(mappings: Sequence[ChannelMapping]) -> Iterator[TenantArea]:
+    # Skips from one area to the next: a tenant may have very many channels in each.
+    place = 0
+    while place < len(mappings):
+        owner = mappings[place].owner
+        yield owner
+        place = bisect_right(mappings, owner.domain.value, lo=place, key=_area)
 
 
 def _common(tenants: Mapping[str, object], others: Mapping[str, object]) -> Iterator[str]:

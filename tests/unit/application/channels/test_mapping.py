@@ -5,7 +5,6 @@ import asyncio
 import pytest
 from attrs import evolve
 
-from odoo_ai_config.application.channels.routing import MOST_OWNERS
 from odoo_ai_config.domain.access import Scope, ScopeMissingError
 from odoo_ai_config.domain.changes import AuditAction
 from odoo_ai_config.domain.channels.mapping import (
@@ -18,7 +17,7 @@ from odoo_ai_config.domain.channels.mapping import (
     SpecialNumber,
 )
 from odoo_ai_config.domain.channels.phone import PhoneNumber
-from odoo_ai_config.domain.channels.routing import IncomingMessage, Rule, Verdict
+from odoo_ai_config.domain.channels.routing import MOST_OWNERS, IncomingMessage, Rule, Verdict
 from odoo_ai_config.domain.channels.sections import MappingSections
 from odoo_ai_config.domain.errors import DomainError, MappingNotFoundError, TenantForbiddenError
 from odoo_ai_config.domain.identifiers import BusinessArea, ChatwootId, TenantArea, TenantId

@@ -329,6 +329,24 @@ def test_work_does_not_grow_with_the_tenants_that_share_a_number(
     assert 0 < calls_made(few.resolve, message) == calls_made(many.resolve, message)
 
 
+def test_explaining_reads_few_of_the_channels_and_owners_of_an_account() -> None:
+    tables = (
+        RoutingTable(
+            elsewhere(
+                TenantArea(TenantId(f"t{place % tenants}"), RETAIL),
+                f"i{place}",
+                numbers=number("admin"),
+            )
+            for place in range(size)
+        )
+        for tenants, size in ((2, 20), (2, 2000), (100, 100), (1000, 1000))
+    )
+    few, many, crowd, crowds = (calls_made(table.explain, OUTSIDE) for table in tables)
+    # To skip the channels of an area, its end is searched by halving.
+    assert many < 2 * few
+    assert crowd == crowds
+
+
 def test_work_does_not_grow_with_the_channels_of_an_account() -> None:
     few, many = (
         RoutingTable(elsewhere(ANA, f"i{place}", sequence=place % 7) for place in range(size))

@@ -9,10 +9,9 @@ from typing import Annotated, Final, TypeAlias, TypedDict
 from msgspec import UNSET, Meta, UnsetType
 
 from odoo_ai_config.application.channels.history import MOST_CHANGES
-from odoo_ai_config.application.channels.routing import MOST_OWNERS
 from odoo_ai_config.domain.channels.history import HISTORY_PLACE, ChannelChangeKind, Unshown
 from odoo_ai_config.domain.channels.mapping import CHANNEL_TEXT
-from odoo_ai_config.domain.channels.routing import Rule, Verdict
+from odoo_ai_config.domain.channels.routing import MOST_OWNERS, Rule, Verdict
 from odoo_ai_config.entrypoints.http.platform.notices import Notice
 from odoo_ai_config.entrypoints.http.platform.schema import (
     AuthorText,
