@@ -5,7 +5,7 @@ Secret addresses: create, list, revoke, and open for a record of Odoo.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from attrs import frozen
@@ -50,7 +50,7 @@ class CreateAddress:
         text = TokenText.new(TokenPrefix.ADDRESS, self.tokens)
         now = self.clock.now()
         address = Address(text.id, name, text.digest, feed, now, caller.id)
-        entry = _entry(AuditAction.ADDRESS_CREATED, address, caller, self.clock)
+        entry = _entry(AuditAction.ADDRESS_CREATED, address, caller, now)
         await self.store.commit(Changeset(addresses=(address,), audit=(entry,)))
         return address, SecretText(text.reveal())
 
@@ -127,9 +127,10 @@ class RevokeAddress:
         return [await self._revoked(address, caller) for address in found if address is not None]
 
     async def _revoked(self, address: Address, caller: ApiKey) -> Address:
-        revoked = address.revoked(self.clock.now(), caller.id)
+        now = self.clock.now()
+        revoked = address.revoked(now, caller.id)
         if revoked is not address:
-            entry = _entry(AuditAction.ADDRESS_REVOKED, address, caller, self.clock)
+            entry = _entry(AuditAction.ADDRESS_REVOKED, address, caller, now)
             await self.store.commit(Changeset(addresses=(revoked,), audit=(entry,)))
         return revoked
 
@@ -171,5 +172,5 @@ async def _found(addresses: AddressStore, address_id: str, caller: ApiKey) -> Ad
     return address
 
 
-def _entry(action: AuditAction, address: Address, caller: ApiKey, clock: Clock) -> AuditEntry:
-    return AuditEntry(clock.now(), action, caller.id, address.feed.owner.tenant, address.id)
+def _entry(action: AuditAction, address: Address, caller: ApiKey, at: datetime) -> AuditEntry:
+    return AuditEntry(at, action, caller.id, address.feed.owner.tenant, address.id)

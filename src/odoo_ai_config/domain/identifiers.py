@@ -22,6 +22,8 @@ _WEB_ADDRESS: Final = re.compile(
     r"(?i:https?)://(?:[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?(?:[/?][!\"$-\[\]-~]*)?"
 )
 _LONGEST_ADDRESS: Final = 2048
+# What programs write in place of an id of Chatwoot that they do not have.
+NO_ID: Final = frozenset({"", "0", "None", "False", "null"})
 _NOT_SLUG: Final = re.compile(r"[^a-z0-9_]+", re.ASCII)
 _MAX_DISPLAY: Final = 128
 

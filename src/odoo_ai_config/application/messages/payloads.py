@@ -21,7 +21,7 @@ from odoo_ai_config.domain.channels.phone import WHATSAPP_USER, digits_of, hidde
 from odoo_ai_config.domain.credentials.secrets import SecretText
 from odoo_ai_config.domain.crews import Attachment, Contact, CustomerMessage
 from odoo_ai_config.domain.errors import InvalidValueError
-from odoo_ai_config.domain.identifiers import ChatwootId
+from odoo_ai_config.domain.identifiers import NO_ID, ChatwootId
 from odoo_ai_config.domain.json_types import INTEGERS, Json, JsonObject, storable
 from odoo_ai_config.domain.messages.inbox import Origin
 from odoo_ai_config.domain.messages.receiving import Author, ChatwootEvent, Direction
@@ -279,9 +279,9 @@ def _first_text(values: Iterable[Json]) -> str | None:
 def _id(value: Json) -> ChatwootId | None:
     if type(value) is int and value in INTEGERS:
         return _counted(value)
-    # The test scripts wrote ids as text, and None as "None".
+    # The test scripts wrote ids as text.
     text = _word(value, lower=False)
-    if text in {"0", "None"}:
+    if text in NO_ID:
         return None
     try:
         return ChatwootId(text)

@@ -15,13 +15,10 @@ from attrs import evolve, frozen
 
 from odoo_ai_config.domain.channels.mapping import ChannelKey, ChannelMapping, SpecialNumber
 from odoo_ai_config.domain.errors import AmbiguousMappingError
-from odoo_ai_config.domain.identifiers import ChatwootId, TenantArea
+from odoo_ai_config.domain.identifiers import NO_ID, ChatwootId, TenantArea
 
 K = TypeVar("K")
 V = TypeVar("V")
-# What programs write in place of an id that they do not have. Old clients know no better, so the
-# sections with ids for keys show and take none of these.
-NO_ID: Final = frozenset({"", "0", "None", "False", "null"})
 _NOTHING: Final[Mapping[ChatwootId, TenantArea]] = {}
 
 
@@ -101,6 +98,7 @@ def _sayable(
     owners: Mapping[ChatwootId, Collection[TenantArea]],
 ) -> Iterator[tuple[ChatwootId, TenantArea]]:
     for id_, found in owners.items():
+        # Old files may have such an id, which those sections do not take.
         if len(found) == 1 and id_.value not in NO_ID:
             (owner,) = found
             yield id_, owner

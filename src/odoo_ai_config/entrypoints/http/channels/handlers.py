@@ -46,7 +46,7 @@ from odoo_ai_config.entrypoints.http.platform.representations import (
     UNCHANGED_HEADERS,
     json_bytes,
 )
-from odoo_ai_config.entrypoints.http.platform.texts import preferred_language
+from odoo_ai_config.entrypoints.http.platform.texts import language_of
 
 ROUTES: Final = RouteGroup("mapping", App.CONFIG, "config")
 
@@ -162,7 +162,7 @@ async def _written(request: web.Request, caller: ApiKey, *, replace: bool) -> we
             refused.headers[hdrs.ETAG] = tag
         return refused
     body, tag = await _rendered(written.sections)
-    language = preferred_language(request.headers.get("Accept-Language"))
+    language = language_of(request)
     warnings = json_bytes({"warnings": shown_notices(written.notices, language)})
     return _tagged(body[:-1] + b"," + warnings[1:], tag)
 

@@ -16,8 +16,9 @@ from odoo_ai_config.domain.channels.mapping import (
     SpecialNumber,
 )
 from odoo_ai_config.domain.channels.phone import PhoneNumber
-from odoo_ai_config.domain.channels.sections import NO_ID, MappingSections
+from odoo_ai_config.domain.channels.sections import MappingSections
 from odoo_ai_config.domain.identifiers import (
+    NO_ID,
     BusinessArea,
     ChatwootId,
     TenantArea,

@@ -13,7 +13,7 @@ from msgspec import UNSET, Meta
 from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.channels.routing import Consideration, IncomingMessage
 from odoo_ai_config.domain.errors import TenantForbiddenError
-from odoo_ai_config.domain.identifiers import ChatwootId
+from odoo_ai_config.domain.identifiers import NO_ID, ChatwootId
 from odoo_ai_config.entrypoints.apps import App
 from odoo_ai_config.entrypoints.http.channels.schemas import (
     Considered,
@@ -31,7 +31,6 @@ from odoo_ai_config.entrypoints.http.platform.paths import is_asked
 from odoo_ai_config.entrypoints.http.platform.representations import route_shown
 from odoo_ai_config.entrypoints.http.platform.schema import ChatwootIdText
 
-_NONE: Final = frozenset({"", "0", "None", "False", "null"})
 ROUTES: Final = RouteGroup("mapping", App.CONFIG, "config")
 _ACCOUNT: Final = Query("account_id", ChatwootIdText, ChatwootId, required=True)
 _INBOX: Final = Query("inbox_id", ChatwootIdText, ChatwootId)
@@ -73,7 +72,7 @@ async def resolve_route(request: web.Request, caller: ApiKey) -> web.Response:
 
 
 def _given(query: Query[ChatwootId], request: web.Request) -> ChatwootId | None:
-    return None if request.query.get(query.name, "") in _NONE else query.of(request)
+    return None if request.query.get(query.name, "") in NO_ID else query.of(request)
 
 
 def _considered(step: Consideration) -> Considered:

@@ -91,7 +91,7 @@ from odoo_ai_config.entrypoints.http.platform.representations import (
     timestamp,
 )
 from odoo_ai_config.entrypoints.http.platform.schema import Body, TenantIdText
-from odoo_ai_config.entrypoints.http.platform.texts import preferred_language
+from odoo_ai_config.entrypoints.http.platform.texts import language_of
 
 _log = structlog.get_logger()
 
@@ -353,7 +353,7 @@ def warnings_of(request: web.Request, outcome: Outcome) -> list[Notice] | UnsetT
     """
     The notices of a push, in the caller's language; none leaves the member out.
     """
-    language = preferred_language(request.headers.get("Accept-Language"))
+    language = language_of(request)
     return shown_notices(outcome.notices, language) or UNSET
 
 

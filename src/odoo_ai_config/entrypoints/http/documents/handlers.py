@@ -76,7 +76,7 @@ from odoo_ai_config.entrypoints.http.platform.representations import (
     json_bytes,
 )
 from odoo_ai_config.entrypoints.http.platform.schema import BodySchema
-from odoo_ai_config.entrypoints.http.platform.texts import preferred_language
+from odoo_ai_config.entrypoints.http.platform.texts import language_of
 
 T = TypeVar("T")
 
@@ -482,7 +482,7 @@ def _receipt(make: Callable[..., T], key: DocumentKey, outcome: Outcome, **more:
 
 
 def _warnings(request: web.Request, outcome: Outcome) -> list[Notice]:
-    language = preferred_language(request.headers.get("Accept-Language"))
+    language = language_of(request)
     return shown_notices(outcome.notices, language)
 
 

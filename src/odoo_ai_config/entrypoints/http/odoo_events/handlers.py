@@ -57,7 +57,7 @@ from odoo_ai_config.entrypoints.http.platform.operations import (
     RouteGroup,
 )
 from odoo_ai_config.entrypoints.http.platform.representations import shown, timestamp
-from odoo_ai_config.entrypoints.http.platform.texts import EVENT_DONE, Language, preferred_language
+from odoo_ai_config.entrypoints.http.platform.texts import EVENT_DONE, Language, language_of
 from odoo_ai_config.entrypoints.wiring import Services
 
 T = TypeVar("T")
@@ -184,7 +184,7 @@ async def receive(
         versions=outcome.versions,
         warnings=sorted({notice.code for notice in outcome.notices}),
     )
-    language = preferred_language(request.headers.get("Accept-Language"))
+    language = language_of(request)
     return shown(_answer(outcome, language), REPLAYED if outcome.replayed else None)
 
 

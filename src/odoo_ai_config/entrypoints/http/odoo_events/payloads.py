@@ -40,7 +40,6 @@ from odoo_ai_config.entrypoints.http.platform.errors import (
 )
 from odoo_ai_config.entrypoints.http.platform.fields import (
     DEFAULT_DOMAIN,
-    NO_CHANNEL,
     AnyChannel,
     DomainName,
     FallbackPlace,
@@ -51,6 +50,7 @@ from odoo_ai_config.entrypoints.http.platform.fields import (
     field_type,
     found,
     is_absent,
+    names_no_channel,
     read,
     read_object,
     said_fields,
@@ -421,7 +421,7 @@ def _without_no_channel(layer: JsonObject) -> JsonObject:
     return {
         name: value
         for name, value in layer.items()
-        if name not in _CHANNEL_IDS or value not in NO_CHANNEL
+        if name not in _CHANNEL_IDS or not names_no_channel(value)
     }
 
 

@@ -41,7 +41,7 @@ from odoo_ai_config.entrypoints.http.platform.representations import (
     route_shown,
     shown,
 )
-from odoo_ai_config.entrypoints.http.platform.texts import preferred_language
+from odoo_ai_config.entrypoints.http.platform.texts import language_of
 
 SIMULATION: Final = RouteGroup("mapping", App.CONFIG, "config")
 _SIMULATED: Final = frozenset({WriteKind.MAPPING, WriteKind.MAPPING_DELETE})
@@ -81,7 +81,7 @@ async def simulate_event(request: web.Request, caller: ApiKey) -> web.Response:
         messages=messages,
         event_at=event_time(request, stated_time(event, body)),
     )
-    language = preferred_language(request.headers.get("Accept-Language"))
+    language = language_of(request)
     return shown(
         Simulation(
             event=event.value,

@@ -33,6 +33,7 @@ from odoo_ai_config.domain.collections import CollectionName
 from odoo_ai_config.domain.credentials.secrets import SecretText
 from odoo_ai_config.domain.errors import InvalidValueError
 from odoo_ai_config.domain.identifiers import (
+    NO_ID,
     BusinessArea,
     ChatwootId,
     CredentialRef,
@@ -56,8 +57,6 @@ MAX_ITEMS: Final = 200
 MOST_ERRORS: Final = 200
 LONGEST_HOUR: Final = 24
 _MOST_DIGITS: Final = 18
-# Chatwoot counts from 1. The texts are Python's str() of an empty field of Odoo.
-NO_CHANNEL: Final[tuple[Json, ...]] = (0, "0", "None", "False")
 
 _TEXT_SCHEMA: Final = {"type": "string", "maxLength": MAX_TEXT}
 LENIENT_TEXT: Final = Component("LenientText", lenient(_TEXT_SCHEMA))
@@ -127,6 +126,14 @@ def is_absent(value: Json) -> bool:
     return value is None or value is False
 
 
+def names_no_channel(value: Json) -> bool:
+    """
+    Whether *value* stands for an account or inbox of Chatwoot that Odoo does not have.
+    """
+    # Chatwoot counts from 1.
+    return value == 0 or str(value).strip() in NO_ID
+
+
 def verbatim(value: Json, _: object = None) -> str:
     """
     A text of any length; surrounding space is kept.
@@ -171,7 +178,7 @@ def named(make: Callable[[str], object]) -> WireType:
 
 
 def _channel(text: str) -> ChatwootId | None:
-    return None if text in NO_CHANNEL else ChatwootId(text)
+    return None if text in NO_ID else ChatwootId(text)
 
 
 def _number(text: str) -> PhoneNumber:

@@ -36,7 +36,7 @@ from odoo_ai_config.entrypoints.http.platform.schema import answer
 from odoo_ai_config.entrypoints.http.platform.texts import (
     EVENT_FAILED,
     Language,
-    preferred_language,
+    language_of,
 )
 
 _log = structlog.get_logger()
@@ -113,7 +113,7 @@ def problem_of(
 
 
 def _answer(request: web.BaseRequest, error: CodedError) -> web.Response:
-    language = preferred_language(request.headers.get("Accept-Language"))
+    language = language_of(request)
     event = request.get(EVENT)
     problem = problem_of(
         error,

@@ -8,6 +8,7 @@ import enum
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from aiohttp import hdrs, web
 from attrs import frozen
 
 from odoo_ai_config.domain.outcomes import WriteKind
@@ -38,6 +39,13 @@ class Text:
         The message for a reader of *language*.
         """
         return self.english if language is Language.ENGLISH else self.portuguese
+
+
+def language_of(request: web.BaseRequest) -> Language:
+    """
+    The language in which the sender of *request* reads the answer.
+    """
+    return preferred_language(request.headers.get(hdrs.ACCEPT_LANGUAGE))
 
 
 def preferred_language(accept_language: str | None) -> Language:

@@ -15,11 +15,11 @@ from odoo_ai_config.domain.json_types import Json, JsonObject
 from odoo_ai_config.domain.reconciliation import PUSHED_KINDS, ExpectedArea, ExpectedState
 from odoo_ai_config.entrypoints.http.platform.fields import (
     DEFAULT_DOMAIN,
-    NO_CHANNEL,
     AnyChannel,
     DomainName,
     converter,
     is_absent,
+    names_no_channel,
     read,
     read_object,
 )
@@ -135,7 +135,7 @@ def _acknowledged(version: int | None, digest: str | None) -> ExpectedState:
 
 def _mapping(value: Json, _: object) -> object:
     account = value.get("chatwoot_account_id") if isinstance(value, dict) else None
-    if not is_absent(account) and str(account).strip() in NO_CHANNEL:
+    if not is_absent(account) and names_no_channel(account):
         # A channel that Odoo does not have cannot be compared.
         return None
     return read_object(KnownMapping, value)

@@ -24,7 +24,7 @@ from odoo_ai_config.entrypoints.http.platform.pages import (
     shown_page,
     shown_part,
 )
-from odoo_ai_config.entrypoints.http.platform.texts import preferred_language
+from odoo_ai_config.entrypoints.http.platform.texts import language_of
 
 FOLDER: Final = "ui/client_page"
 
@@ -62,7 +62,7 @@ async def show_page(request: web.Request) -> web.Response:
     """
     The page, in the language that the browser prefers.
     """
-    language = preferred_language(request.headers.get("Accept-Language")).value
+    language = language_of(request).value
     # Relative addresses, so that the page also works behind a proxy that adds a prefix.
     below = request.rel_url.raw_path.partition("/ui")[2].count("/")
     files_at = "../" * (below - 1) if below else "ui/"

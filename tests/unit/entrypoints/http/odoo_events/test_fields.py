@@ -165,7 +165,9 @@ async def test_empty_values_of_odoo_mean_absent_everywhere(web: WebHub, empty: A
     }
 
 
-@pytest.mark.parametrize("inbox", [None, 0, "0", False, "", "None", "False"], ids=repr)
+@pytest.mark.parametrize(
+    "inbox", [None, 0, "0", False, "", "None", "False", "null", " 0 "], ids=repr
+)
 async def test_no_inbox_means_any_inbox(web: WebHub, inbox: Any) -> None:
     answer = await web.send(having(MAPPING, inbox, "mapping", "chatwoot_inbox_id"))
     assert answer.status == 200
@@ -242,7 +244,7 @@ async def test_refusals_are_worded_as_old_users_know_them(
     assert web.hub.state.histories == {}
 
 
-@pytest.mark.parametrize("value", [0, "0", "None", "False"], ids=repr)
+@pytest.mark.parametrize("value", [0, "0", "None", "False", "null", " 0 "], ids=repr)
 async def test_chatwoot_account_that_is_none_is_missing(web: WebHub, value: Any) -> None:
     answer = await web.send(having(MAPPING, value, "mapping", "chatwoot_account_id"))
     assert answer.status == 422
