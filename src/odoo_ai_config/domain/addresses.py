@@ -20,7 +20,7 @@ from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.collections import CollectionName, is_withdrawn
 from odoo_ai_config.domain.errors import DomainError, InvalidValueError
 from odoo_ai_config.domain.identifiers import BusinessArea, TenantArea, matches
-from odoo_ai_config.domain.json_types import Json, JsonObject, is_blank
+from odoo_ai_config.domain.json_types import Json, JsonObject, is_empty
 from odoo_ai_config.domain.outcomes import WriteKind
 
 MODEL: Final = re.compile(r"[A-Za-z0-9_.]{1,128}", re.ASCII)
@@ -165,7 +165,7 @@ class Feed:
         if self.model is not None and record.get(_MODEL) != self.model:
             raise AddressMismatchError(_MODEL)
         account = self._said("account_id", record)
-        if not _is_empty(account) and _text(account) != str(self.owner.tenant):
+        if not is_empty(account) and _text(account) != str(self.owner.tenant):
             raise AddressMismatchError("account_id")
         if self.kind is RecordKind.COLLECTION:
             return self._push(record)
@@ -174,7 +174,7 @@ class Feed:
         said["account_id"] = tenant = str(self.owner.tenant)
         said |= {name: _parts(said[name]) for name in _LISTS & said.keys()}
         domain = said.get("domain")
-        if _is_empty(domain):
+        if is_empty(domain):
             said["domain"] = str(self.owner.domain)
         elif not self._is_own_area(domain):
             raise AddressMismatchError("domain")
@@ -188,7 +188,7 @@ class Feed:
                 said[_NUMBERS] = [_special_number(number) for number in numbers]
             del said["account_id"]
             return {**event, "mapping": {**said, "internal_account_id": tenant}}
-        if self.kind is RecordKind.CREDENTIALS and _is_empty(said.get("token")):
+        if self.kind is RecordKind.CREDENTIALS and is_empty(said.get("token")):
             said["token"] = record.get(_ID)
         return {**event, **_nested(said)}
 
@@ -203,7 +203,7 @@ class Feed:
         item = {plain[name]: record[name] for name in plain} | {
             name: record[source] for name, source in self.fields.items() if source in record
         }
-        kept = {name: value for name, value in item.items() if not _is_empty(value)}
+        kept = {name: value for name, value in item.items() if not is_empty(value)}
         if is_withdrawn(item):
             kept["active"] = False
         return {**push, "items": [{**kept, "id": id_}]}
@@ -274,10 +274,6 @@ class AddressUse:
 
     id: str
     at: datetime
-
-
-def _is_empty(value: Json) -> bool:
-    return value is None or value is False or is_blank(value)
 
 
 def _text(value: Json) -> str | None:

@@ -75,6 +75,13 @@ def is_blank(value: Json) -> bool:
     return not any(unescape(entity).strip(_NO_WIDTH).strip() for entity in entities)
 
 
+def is_empty(value: Json) -> bool:
+    """
+    Whether *value* says nothing, as Odoo does with ``false`` and blank texts.
+    """
+    return value is None or value is False or is_blank(value)
+
+
 def with_whole_numbers(text: str) -> str:
     """
     The JSON *text* of Python's encoder, with ``10`` for ``10.0``: equal numbers are equal text.

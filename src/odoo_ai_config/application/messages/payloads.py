@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Final
 
@@ -21,6 +20,7 @@ from odoo_ai_config.domain.channels.phone import WHATSAPP_USER, digits_of, hidde
 from odoo_ai_config.domain.credentials.secrets import SecretText
 from odoo_ai_config.domain.crews import Attachment, Contact, CustomerMessage
 from odoo_ai_config.domain.errors import InvalidValueError
+from odoo_ai_config.domain.event_times import time_in
 from odoo_ai_config.domain.identifiers import NO_ID, ChatwootId
 from odoo_ai_config.domain.json_types import INTEGERS, Json, JsonObject, storable
 from odoo_ai_config.domain.messages.inbox import Origin
@@ -84,7 +84,7 @@ def read_message(body: JsonObject) -> CustomerMessage:
         channel=parts.channel,
         inbox_name=_text(parts.inbox.get("name")),
         attachments=tuple(_attachments(message)),
-        sent_at=_moment(message.get("created_at")),
+        sent_at=time_in(message.get("created_at")),
     )
 
 
@@ -249,19 +249,6 @@ def _attachments(message: JsonObject) -> Iterator[Attachment]:
             url = _text(attachment.get("data_url"))
             if url is not None:
                 yield Attachment(_text(attachment.get("file_type")) or "file", url)
-
-
-def _moment(value: Json) -> datetime | None:
-    try:
-        if isinstance(value, str):
-            moment = datetime.fromisoformat(value)
-            return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            return datetime.fromtimestamp(value, UTC)
-    except (ValueError, OverflowError, OSError):
-        # Out of the calendar's range, or no number.
-        return None
-    return None
 
 
 def _first_id(candidates: Iterable[Json]) -> ChatwootId | None:

@@ -23,6 +23,7 @@ from odoo_ai_config.domain.json_types import (
     Place,
     ReadOnlyJsonObject,
     is_blank,
+    is_empty,
     shown_name,
 )
 
@@ -140,7 +141,7 @@ def _without_empty(given: ReadOnlyJsonObject) -> JsonObject:
     left = {
         name: _without_empty(value) if isinstance(value, dict) else value
         for name, value in given.items()
-        if value is not None and value is not False and not is_blank(value)
+        if not is_empty(value)
     }
     return {name: value for name, value in left.items() if value != {}}
 

@@ -156,11 +156,10 @@ async def _written(request: web.Request, caller: ApiKey, *, replace: bool) -> we
             sections, caller=caller, replace=replace, expected=expected
         )
     except PreconditionFailedError as error:
-        refused = refuse(request, error)
+        known = None
         if error.current and caller.may(Scope.CONFIG_READ):
-            _, tag = await _rendered(await services.read_mapping(caller=caller))
-            refused.headers[hdrs.ETAG] = tag
-        return refused
+            _, known = await _rendered(await services.read_mapping(caller=caller))
+        return refuse(request, error, tag=known)
     body, tag = await _rendered(written.sections)
     language = language_of(request)
     warnings = json_bytes({"warnings": shown_notices(written.notices, language)})

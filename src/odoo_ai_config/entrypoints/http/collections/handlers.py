@@ -254,12 +254,10 @@ async def _written(
     try:
         outcome = await pushed(request, key, sync, caller, claim, Precondition.of(request))
     except PreconditionFailedError as error:
-        refused = refuse(request, error)
+        head = None
         if caller.may(Scope.CONFIG_READ):
             head = await request.app[SERVICES].ports.collections.head(key)
-            if head is not None:
-                refused.headers[hdrs.ETAG] = _tag(head)
-        return refused
+        return refuse(request, error, tag=None if head is None else _tag(head))
     headers = {**JSON_HEADERS, **(REPLAYED if outcome.replayed else {})}
     # Pushes recorded by older versions have none, and neither has an empty collection.
     digest = next(iter(outcome.digests.values()), None)

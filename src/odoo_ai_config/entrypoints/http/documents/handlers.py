@@ -131,13 +131,11 @@ def _tells_what_is_there(handler: KeyedHandler) -> KeyedHandler:
         try:
             return await handler(request, caller)
         except PreconditionFailedError as error:
-            answer = refuse(request, error)
             present = None
             if caller.may(Scope.CONFIG_READ):
                 present = await _present(request, document_of(request), caller)
-            if present is not None:
-                answer.headers["ETag"] = entity_tag(present)
-            return answer
+            tag = None if present is None else entity_tag(present)
+            return refuse(request, error, tag=tag)
 
     return tell
 

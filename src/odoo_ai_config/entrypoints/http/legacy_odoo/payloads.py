@@ -13,7 +13,7 @@ from attrs import evolve
 from odoo_ai_config.domain.collections import MOST_ITEMS
 from odoo_ai_config.domain.documents.syncs import CompanyMetadataSync
 from odoo_ai_config.domain.identifiers import TenantId
-from odoo_ai_config.domain.json_types import Json, JsonObject, is_blank
+from odoo_ai_config.domain.json_types import Json, JsonObject, is_empty
 from odoo_ai_config.entrypoints.http.collections.payloads import ACCOUNT_EXAMPLE, ITEM_EXAMPLE
 from odoo_ai_config.entrypoints.http.odoo_events.payloads import company_metadata_sync
 from odoo_ai_config.entrypoints.http.platform.errors import SourceDataMissingError
@@ -218,10 +218,7 @@ def _hours(said: JsonObject) -> JsonObject:
 
 def _says(company: JsonObject) -> bool:
     return any(
-        name not in _NOT_SAID
-        and not is_absent(value)
-        and value not in ({}, [])
-        and not is_blank(value)
+        name not in _NOT_SAID and not is_empty(value) and value not in ({}, [])
         for name, value in company.items()
     )
 

@@ -12,7 +12,7 @@ from http import HTTPStatus
 from typing import Annotated, Any, Literal
 
 import structlog
-from aiohttp import web
+from aiohttp import hdrs, web
 from msgspec import UNSET, Meta, UnsetType
 
 from odoo_ai_config.application.errors import StoreFailure
@@ -133,11 +133,13 @@ def _answer(request: web.BaseRequest, error: CodedError) -> web.Response:
     )
 
 
-def refuse(request: web.BaseRequest, error: CodedError) -> web.Response:
+def refuse(request: web.BaseRequest, error: CodedError, *, tag: str | None = None) -> web.Response:
     """
-    The answer to a request that was refused.
+    The answer to a request that was refused; *tag* is that of the present content.
     """
     answer = _answer(request, error)
+    if tag is not None:
+        answer.headers[hdrs.ETAG] = tag
     # Refused reads are too common for the log: pollers ask for things that do not exist yet.
     quiet = request.method in {"GET", "HEAD"} and answer.status in {404, 412, 422}
     log = _log.debug if quiet else _log.info
