@@ -60,6 +60,8 @@ _PUBLIC: Final = frozenset({"", "0", "false", "none", "null"})
 _CHANNELS_OF_NUMBERS: Final = frozenset(
     {None, "Channel::Whatsapp", "Channel::TwilioSms", "Channel::Sms"}
 )
+# Visitors of a website say themselves which number or id they have, and nobody checks it.
+_WEBSITE: Final = "Channel::WebWidget"
 _SHARED_IDS: Final = 4096
 _EVENT_NAME: Final = re.compile(r"[a-z][a-z0-9_.]{0,63}", re.ASCII)
 
@@ -148,9 +150,9 @@ class _Parts:
     @property
     def sender(self) -> str | None:
         """
-        The number, which tells more; without one, the id.
+        The number, which tells more; without one, the id. None if anybody could have said it.
         """
-        return self.number or self.hidden
+        return None if self.channel == _WEBSITE else self.number or self.hidden
 
     @classmethod
     def of(cls, body: JsonObject) -> _Parts:

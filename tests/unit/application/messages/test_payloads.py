@@ -222,6 +222,15 @@ def test_sender_who_hides_the_number_is_known_by_the_id() -> None:
         assert sender_in(SecretText(json.dumps(payload))) == "+5511900000001"
 
 
+def test_what_a_visitor_of_a_website_says_is_no_sender() -> None:
+    payload = having(WHATSAPP, "Channel::WebWidget", "conversation", "channel")
+    payload = having(payload, "176415330668607@lid", "sender", "identifier")
+    assert number_of(payload) is None
+    assert sender_in(SecretText(json.dumps(payload))) is None
+    # The crew gets it all the same.
+    assert read_message(payload).contact.number == read_message(WHATSAPP).contact.number
+
+
 def test_id_of_another_channel_is_no_sender() -> None:
     payload = having(silent(WHATSAPP), "Channel::Telegram", "conversation", "channel")
     payload = having(payload, "BR.123", "conversation", "contact_inbox", "source_id")

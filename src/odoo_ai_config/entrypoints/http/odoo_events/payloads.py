@@ -384,7 +384,12 @@ def channel_mapping(body: JsonObject, *, deleted: bool) -> ChannelMapping:
     told = {prefix: _without_no_channel(layer) for prefix, layer in layers.items()}
     required = shape_of(MappedChannel).required
     if deleted:
-        # A deletion only needs the channel.
+        # A deletion only needs the channel. What else it says must not keep the channel alive: the
+        # number in it may be from a time when it was taken.
+        told = {
+            prefix: {name: layer[name] for name in layer if name not in _OF_CHANNEL}
+            for prefix, layer in told.items()
+        }
         told["absent."] = {"domain": DEFAULT_DOMAIN.domain.value}
         required = tuple(name for name in required if name != "domain")
     channel = read(MappedChannel, told, required=required)

@@ -434,6 +434,17 @@ async def test_mapping_can_be_deleted_and_deactivated(web: WebHub, change: dict[
     assert route["matched_by"] == "unresolved"
 
 
+async def test_nothing_beside_the_channel_keeps_it_from_being_deleted(web: WebHub) -> None:
+    await web.send(MAPPING)
+    beside = {"special_whatsapp_numbers": [{"number": "12345678", "crew": "a"}], "sequence": "x"}
+    payload = {**MAPPING, "event_type": "mapping_delete"}
+    payload["mapping"] = {**MAPPING["mapping"], **beside}
+    assert (await web.send({**payload, "event_type": "mapping_sync"})).status == 422
+    assert (await web.send(payload)).status == 200
+    route = await (await web.get("/v1/route?account_id=1")).json()
+    assert route["resolved"] is False
+
+
 @pytest.mark.parametrize("empty", ["<p><br></p>", '<p data-oe-version="2.0"><br/></p>', "&nbsp;"])
 async def test_html_that_shows_nothing_is_absent(web: WebHub, empty: str) -> None:
     await web.send(METADATA | {"greeting_message": "Olá", "address": {"street": "Rua A"}})
