@@ -279,7 +279,7 @@ class Hub:
             to,
             caller=self.caller,
             key=None if channel is None else ChannelKey.from_text(channel),
-            expected=expected,
+            expected=None if expected is None else lambda _, version: version == expected,
             dry_run=dry_run,
         )
 

@@ -273,7 +273,8 @@ class MappingHistoryMachine(RuleBasedStateMachine):
     ) -> None:
         self.clock.tick(step)
         caller = ANYBODY if bound is None else bound_to(str(bound))
-        work = self.roll_back(to, key=key, caller=caller, expected=expected, dry_run=rehearsed)
+        met = None if expected is None else lambda _, version: version == expected
+        work = self.roll_back(to, key=key, caller=caller, expected=met, dry_run=rehearsed)
         refusal, after = self.restored(key, to, bound, expected)
         if refusal is not None:
             self.refused(refusal, work)

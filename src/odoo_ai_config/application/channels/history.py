@@ -4,10 +4,10 @@ Read the history of the mapping, compare two moments of it, and roll it back.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
-from typing import Final
+from typing import Final, TypeAlias
 
 from attrs import evolve, frozen
 
@@ -42,6 +42,8 @@ from odoo_ai_config.domain.errors import (
 )
 from odoo_ai_config.domain.identifiers import TenantId
 
+# Whether a rollback may change these mappings, which are at this version.
+Expected: TypeAlias = Callable[[Sequence[ChannelMapping], int], bool]
 # Channels in one answer.
 MOST_CHANGES: Final = 1000
 # Channels that are compared at a time.
@@ -185,7 +187,7 @@ class RollBackMapping:
         *,
         caller: ApiKey,
         key: ChannelKey | None = None,
-        expected: int | None = None,
+        expected: Expected | None = None,
         dry_run: bool = False,
     ) -> MappingChanges:
         """
@@ -198,7 +200,7 @@ class RollBackMapping:
             to: A moment, or the number of a version of the channel.
             caller: Who asks.
             key: The channel; None for the whole mapping.
-            expected: The version that the channel or the whole mapping is at; None for any.
+            expected: Is called with the channel, or with all, and its version; None for any.
             dry_run: Write nothing, and only say what it would change.
 
         Raises:
@@ -206,7 +208,7 @@ class RollBackMapping:
             MappingNotFoundError: The channel was never mapped, or *caller* may not see it.
             RevisionNotFoundError: It has no such version, or the version is pruned.
             HistoryPrunedError: A version that the moment needs is pruned; nothing is changed.
-            PreconditionFailedError: It is at another version than *expected*.
+            PreconditionFailedError: It is not as *expected*.
             TenantForbiddenError: *caller* is bound, and it is the whole mapping, or the channel
                 would go to another tenant.
             DomainError: One of `MAPPING_REFUSALS`: *caller* is bound, and it would touch what
@@ -221,14 +223,19 @@ class RollBackMapping:
         return await self._whole(to, caller, expected, dry_run=dry_run)
 
     async def _whole(
-        self, moment: datetime, caller: ApiKey, expected: int | None, *, dry_run: bool
+        self, moment: datetime, caller: ApiKey, expected: Expected | None, *, dry_run: bool
     ) -> MappingChanges:
         async def decide() -> tuple[Changeset, MappingChanges]:
             now = self.clock.now()
             stored = await self.channels.mappings()
             state = state_of(stored)
-            if expected is not None and expected != state:
-                raise PreconditionFailedError(state)
+            if expected is not None:
+                present = [revision.mapping for revision in stored]
+                met = await run_off_loop(
+                    partial(expected, present, state), cost=ENTRY * len(stored)
+                )
+                if not met:
+                    raise PreconditionFailedError(state)
             later = [present for present in stored if present.updated_at > moment]
             pasts = await _mappings_at(self.channels, later, moment)
 
@@ -258,7 +265,7 @@ class RollBackMapping:
         key: ChannelKey,
         to: int | datetime,
         caller: ApiKey,
-        expected: int | None,
+        expected: Expected | None,
         *,
         dry_run: bool,
     ) -> MappingChanges:
@@ -278,7 +285,7 @@ class RollBackMapping:
             if not own and caller.tenant != mapping.owner.tenant:
                 raise MappingNotFoundError
             caller.require_tenant(mapping.owner.tenant)
-            if expected is not None and expected != current.version:
+            if expected is not None and not expected((current.mapping,), current.version):
                 raise PreconditionFailedError(current.version)
             decision = await decided_on(
                 self.channels, current, mapping, caller=caller, at=now, overruling=True

@@ -6,6 +6,7 @@ import pytest
 from attrs import evolve
 
 from odoo_ai_config.application.channels import history
+from odoo_ai_config.application.channels.history import Expected
 from odoo_ai_config.domain.access import Scope, ScopeMissingError
 from odoo_ai_config.domain.changes import AuditAction, AuditEntry, AuditId
 from odoo_ai_config.domain.channels.history import (
@@ -37,6 +38,10 @@ CHANNEL = ChannelKey(ChatwootId("1"), ChatwootId("7"))
 BESIDE = ChannelKey(ChatwootId("1"), ChatwootId("8"))
 OF_A, OF_B = ChannelMapping(CHANNEL, A), ChannelMapping(CHANNEL, B)
 HOUR = timedelta(hours=1)
+
+
+def at_version(number: int) -> Expected:
+    return lambda _, version: version == number
 
 
 async def write(hub: MemoryHub, *mappings: ChannelMapping) -> None:
@@ -159,7 +164,7 @@ async def test_difference_is_cut_where_nobody_reads_on(
 async def test_whole_mapping_goes_back_as_a_new_change(hub: MemoryHub) -> None:
     beside = ChannelMapping(BESIDE, B)
     await write(hub, OF_A, OF_B, beside)
-    found = await hub.roll_back_mapping(AT, caller=ANYBODY, expected=3)
+    found = await hub.roll_back_mapping(AT, caller=ANYBODY, expected=at_version(3))
     assert found.channels == (
         ChannelChange.of(CHANNEL, OF_B, OF_A),
         ChannelChange.of(BESIDE, beside, evolve(beside, active=False)),
@@ -197,7 +202,7 @@ async def test_rehearsed_rollback_writes_nothing(hub: MemoryHub) -> None:
 async def test_channel_goes_back_to_a_version_or_a_moment(hub: MemoryHub) -> None:
     beside = ChannelMapping(BESIDE, A)
     await write(hub, OF_A, beside, evolve(OF_A, fallback=True), evolve(beside, sequence=1))
-    await hub.roll_back_mapping(1, caller=ANYBODY, key=CHANNEL, expected=2)
+    await hub.roll_back_mapping(1, caller=ANYBODY, key=CHANNEL, expected=at_version(2))
     assert (await now(hub))[CHANNEL] == OF_A
     entry, *_ = await hub.ports.audit.entries()
     assert (entry.action, entry.tenant) == (AuditAction.MAPPING_ROLLED_BACK, A.tenant)
@@ -228,10 +233,10 @@ async def test_rollback_that_cannot_be_changes_nothing(hub: MemoryHub) -> None:
     with pytest.raises(RevisionNotFoundError):
         await roll_back(3, caller=ANYBODY, key=CHANNEL)
     with pytest.raises(PreconditionFailedError) as stale:
-        await roll_back(1, caller=ANYBODY, key=CHANNEL, expected=1)
+        await roll_back(1, caller=ANYBODY, key=CHANNEL, expected=at_version(1))
     assert stale.value.current == 2
     with pytest.raises(PreconditionFailedError) as stale:
-        await roll_back(AT, caller=ANYBODY, expected=1)
+        await roll_back(AT, caller=ANYBODY, expected=at_version(1))
     assert stale.value.current == 2
     with pytest.raises(InvalidValueError):
         await roll_back(1, caller=ANYBODY)

@@ -22,6 +22,7 @@ from odoo_ai_config.entrypoints.http.channels.payloads import (
     MAPPING_DATA,
     mapping_object,
     mapping_sections,
+    mapping_tag,
 )
 from odoo_ai_config.entrypoints.http.channels.schemas import Mapping, WrittenMapping
 from odoo_ai_config.entrypoints.http.platform.app_keys import SERVICES
@@ -147,7 +148,7 @@ async def _written(request: web.Request, caller: ApiKey, *, replace: bool) -> we
     )
 
     def is_met(present: MappingSections | None, version: int) -> bool:
-        tag = None if present is None else tag_of(json_bytes(mapping_object(present)))
+        tag = None if present is None else mapping_tag(present)
         return precondition.is_met(tag, version)
 
     expected = None if precondition == ANYTHING else is_met

@@ -4,15 +4,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
 from typing import Annotated, Any, Final, TypeAlias
 
-from aiohttp import hdrs, web
+from aiohttp import web
 from attrs import frozen
 from msgspec import UNSET
 
-from odoo_ai_config.application.channels.history import MappingChanges
+from odoo_ai_config.application.channels.history import Expected, MappingChanges
 from odoo_ai_config.application.off_loop import ENTRY, run_off_loop
 from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.channels import history
@@ -31,6 +32,7 @@ from odoo_ai_config.domain.channels.mapping import (
     ChannelKey,
     ChannelMapping,
 )
+from odoo_ai_config.domain.channels.sections import sections_of
 from odoo_ai_config.domain.errors import (
     MappingNotFoundError,
     PreconditionFailedError,
@@ -39,7 +41,7 @@ from odoo_ai_config.domain.errors import (
 )
 from odoo_ai_config.domain.identifiers import TenantId
 from odoo_ai_config.entrypoints.apps import App
-from odoo_ai_config.entrypoints.http.channels.payloads import channel_state
+from odoo_ai_config.entrypoints.http.channels.payloads import channel_state, mapping_tag
 from odoo_ai_config.entrypoints.http.channels.schemas import (
     ChannelChange,
     HistoryPlaceText,
@@ -52,6 +54,7 @@ from odoo_ai_config.entrypoints.http.channels.schemas import (
 )
 from odoo_ai_config.entrypoints.http.platform.app_keys import SERVICES
 from odoo_ai_config.entrypoints.http.platform.bodies import read_body, read_json, require_json
+from odoo_ai_config.entrypoints.http.platform.conditional import ANYTHING, Precondition
 from odoo_ai_config.entrypoints.http.platform.errors import (
     FieldError,
     IncompleteDataError,
@@ -114,8 +117,6 @@ _NamedChannel: TypeAlias = Annotated[
         ),
     ),
 ]
-# Nothing is at this version.
-_IMPOSSIBLE: Final = -1
 
 
 @Operation(
@@ -230,7 +231,7 @@ _ROLLBACK: Final = Body(parts=(RollbackChoice,), more={"additionalProperties": F
     body=_ROLLBACK,
     answer=MappingRollback,
     answer_headers=("Cache-Control",),
-    request_headers=("If-Match",),
+    request_headers=("If-Match", "If-None-Match"),
     refusals=(
         *COMMIT,
         *MAPPING_REFUSALS,
@@ -247,8 +248,8 @@ async def roll_back_mapping(request: web.Request, caller: ApiKey) -> web.Respons
     Restore an earlier mapping, of one channel or of all, as new versions.
 
     A channel that did not exist at the moment is switched off. `If-Match` names the version of
-    the channel or of the mapping. A bound key rolls back its own channels; the whole mapping
-    needs an unbound one.
+    the channel, or the tag or the version of the mapping. A bound key rolls back its own channels;
+    the whole mapping needs an unbound one.
     """
     caller.require(Scope.CONFIG_WRITE)
     require_json(request)
@@ -260,7 +261,7 @@ async def roll_back_mapping(request: web.Request, caller: ApiKey) -> web.Respons
         choice.to,
         caller=caller,
         key=choice.channel,
-        expected=_expected(request),
+        expected=_expected(request, choice.channel),
         dry_run=choice.dry_run,
     )
     shown = await run_off_loop(
@@ -276,13 +277,17 @@ async def roll_back_mapping(request: web.Request, caller: ApiKey) -> web.Respons
     return web.Response(body=shown, headers=JSON_HEADERS)
 
 
-def _expected(request: web.Request) -> int | None:
-    # As for documents, a bare number counts as a version.
-    given = request.headers.get(hdrs.IF_MATCH, "*").strip()
-    if given == "*":
+def _expected(request: web.Request, channel: ChannelKey | None) -> Expected | None:
+    precondition = Precondition.of(request)
+    if precondition == ANYTHING:
         return None
-    version = given.strip('"')
-    return int(version) if version.isascii() and version.isdigit() else _IMPOSSIBLE
+
+    def is_met(present: Sequence[ChannelMapping], version: int) -> bool:
+        # A channel has no tag, only a version.
+        tag = f'"{version}"' if channel is not None else mapping_tag(sections_of(present))
+        return precondition.is_met(tag if version else None, version)
+
+    return is_met
 
 
 def entry_of(entry: MappingChange) -> MappingHistoryEntry:

@@ -25,6 +25,7 @@ from odoo_ai_config.domain.identifiers import (
     TenantId,
 )
 from odoo_ai_config.domain.json_types import Json, JsonObject
+from odoo_ai_config.entrypoints.http.platform.conditional import tag_of
 from odoo_ai_config.entrypoints.http.platform.errors import (
     FieldError,
     IncompleteDataError,
@@ -43,6 +44,7 @@ from odoo_ai_config.entrypoints.http.platform.fields import (
     read_object,
     shape_of,
 )
+from odoo_ai_config.entrypoints.http.platform.representations import json_bytes
 from odoo_ai_config.entrypoints.http.platform.schema import Body, Component, lenient
 
 T = TypeVar("T")
@@ -410,6 +412,13 @@ def mapping_object(sections: MappingSections) -> JsonObject:
         ],
         "channels": [channel_state(mapping) for mapping in sections.channels or ()],
     }
+
+
+def mapping_tag(sections: MappingSections) -> str:
+    """
+    The entity tag of `mapping_object`.
+    """
+    return tag_of(json_bytes(mapping_object(sections)))
 
 
 def channel_state(mapping: ChannelMapping) -> JsonObject:

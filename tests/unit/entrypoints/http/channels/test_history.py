@@ -240,7 +240,17 @@ async def test_whole_mapping_goes_back_from_the_version_that_was_seen(web: WebHu
     body = {"at": "2060-02-29T23:59:59.123457Z"}
     stale = await web.post(ROLLBACK, body, If_Match='"1"')
     assert (stale.status, (await stale.json())["current_version"]) == (412, 2)
-    assert (await web.post(ROLLBACK, body, If_Match='"2"')).status == 200
+    assert (await web.post(ROLLBACK, body, If_Match='"7", "2"')).status == 200
+
+
+async def test_whole_mapping_goes_back_from_the_tag_that_was_seen(web: WebHub) -> None:
+    await sync(web)
+    seen = (await web.get("/mapping/")).headers["ETag"]
+    body = {"at": "2060-02-29T23:59:59.123457Z"}
+    assert (await web.post(ROLLBACK, body, If_Match=seen)).status == 200
+    await sync(web, sequence=1)
+    stale = await web.post(ROLLBACK, body, If_Match=seen)
+    assert stale.status == 412
 
 
 @pytest.mark.parametrize("scope", [Scope.WEBHOOK, Scope.CONFIG_READ])
