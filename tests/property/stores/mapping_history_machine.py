@@ -303,19 +303,19 @@ class MappingHistoryMachine(RuleBasedStateMachine):
         if states is None:
             return MappingNotFoundError, None
         present = states[-1].mapping
+        own = bound is None or is_of(present, bound)
         if isinstance(to, datetime):
             try:
                 past = self.model.at(to, {key})[key]
             except HistoryPrunedError:
-                return HistoryPrunedError, None
+                return HistoryPrunedError if own else MappingNotFoundError, None
             after = past or attrs.evolve(present, active=False)
         elif self.model.pruned.get(key, 0) < to <= len(states):
             after = states[to - 1].mapping
         else:
-            return RevisionNotFoundError, None
+            return RevisionNotFoundError if own else MappingNotFoundError, None
         if bound is not None and not is_of(after, bound):
-            gives_away = is_of(present, bound)
-            return (TenantForbiddenError if gives_away else MappingNotFoundError), None
+            return TenantForbiddenError if own else MappingNotFoundError, None
         if expected is not None and expected != len(states):
             return PreconditionFailedError, None
         return None, after
