@@ -44,8 +44,7 @@ def _read(value: Json) -> datetime | None:
         if isinstance(value, str):
             text = value.strip()
             if _MOMENT.fullmatch(text) is not None:
-                at = datetime.fromisoformat(text)
-                return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+                return _in_utc(datetime.fromisoformat(text))
             value = float(text) if _NUMBER.fullmatch(text) is not None else None
         if isinstance(value, bool) or not isinstance(value, int | float):
             return None
@@ -59,14 +58,18 @@ def _read(value: Json) -> datetime | None:
         return None
 
 
+def _in_utc(at: datetime) -> datetime:
+    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+
+
 def believed(claimed: datetime | None, *, now: datetime) -> datetime | None:
     """
     The time of an event that claims to be of *claimed*.
 
     A source whose clock is ahead is believed only up to *now*: otherwise one event could block
-    all others for years.
+    all others for years. A time without an offset is in UTC.
     """
-    return None if claimed is None else min(claimed, now)
+    return None if claimed is None else min(_in_utc(claimed), now)
 
 
 def is_stale(event_at: datetime | None, *stored: datetime | None) -> bool:

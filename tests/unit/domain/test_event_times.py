@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from odoo_ai_config.domain.event_times import time_in
+from odoo_ai_config.domain.event_times import believed, time_in
 from odoo_ai_config.domain.json_types import Json
 
 
@@ -43,3 +43,9 @@ def test_anything_is_a_time_or_none(value: Json) -> None:
 )
 def test_what_is_no_time(value: Json) -> None:
     assert time_in(value) is None
+
+
+def test_time_of_a_library_without_an_offset_is_in_utc() -> None:
+    now = datetime(2026, 11, 29, 12, tzinfo=UTC)
+    assert believed(datetime(2026, 11, 29, 11), now=now) == datetime(2026, 11, 29, 11, tzinfo=UTC)  # noqa: DTZ001
+    assert believed(datetime(2026, 11, 29, 13), now=now) == now  # noqa: DTZ001

@@ -4,6 +4,7 @@ Conditional requests (RFC 9110, 13): entity tags, and the headers that name them
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Final
@@ -11,6 +12,7 @@ from typing import Final
 from aiohttp import hdrs, web
 from attrs import frozen
 
+from odoo_ai_config.application.off_loop import run_off_loop
 from odoo_ai_config.entrypoints.http.platform.representations import (
     JSON_HEADERS,
     UNCHANGED_HEADERS,
@@ -68,6 +70,24 @@ def shown_tagged(request: web.Request, answer: object) -> web.Response:
     """
     body = json_bytes(answer)
     tag = _kept_tag(body) if len(body) <= _SMALL else tag_of(body)
+    return _tagged(request, body, tag)
+
+
+async def shown_tagged_off_loop(
+    request: web.Request, answer: Callable[[], object], *, cost: int
+) -> web.Response:
+    """
+    The same for an *answer* that may be very large: *cost* is as for `run_off_loop`.
+    """
+
+    def render() -> tuple[bytes, str]:
+        body = json_bytes(answer())
+        return body, tag_of(body)
+
+    return _tagged(request, *await run_off_loop(render, cost=cost))
+
+
+def _tagged(request: web.Request, body: bytes, tag: str) -> web.Response:
     response = unchanged(request, tag)
     if response is None:
         response = web.Response(body=body, headers=JSON_HEADERS)

@@ -10,6 +10,7 @@ from typing import Final
 
 from aiohttp import web
 
+from odoo_ai_config.application.off_loop import ENTRY
 from odoo_ai_config.application.tenants import TenantOverview
 from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.channels.mapping import MappingRevision
@@ -17,7 +18,10 @@ from odoo_ai_config.domain.errors import TenantForbiddenError, TenantNotFoundErr
 from odoo_ai_config.domain.identifiers import TenantId
 from odoo_ai_config.entrypoints.apps import App
 from odoo_ai_config.entrypoints.http.platform.app_keys import SERVICES
-from odoo_ai_config.entrypoints.http.platform.conditional import shown_tagged
+from odoo_ai_config.entrypoints.http.platform.conditional import (
+    shown_tagged,
+    shown_tagged_off_loop,
+)
 from odoo_ai_config.entrypoints.http.platform.operations import (
     Operation,
     PageSize,
@@ -95,7 +99,11 @@ async def list_channels(request: web.Request, caller: ApiKey) -> web.Response:
     List the Chatwoot channels of a tenant.
     """
     revisions = await request.app[SERVICES].read_mapping.of(tenant_of(request), caller=caller)
-    return shown_tagged(request, Channels(channels=[_channel(revision) for revision in revisions]))
+    return await shown_tagged_off_loop(
+        request,
+        lambda: Channels(channels=[_channel(revision) for revision in revisions]),
+        cost=ENTRY * len(revisions),
+    )
 
 
 def _channel(revision: MappingRevision) -> Channel:
