@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
 
@@ -150,6 +151,9 @@ MESSAGE: Final[dict[str, Any]] = {
     "conversation": {"id": 7},
     "sender": {"phone_number": "+5511900000001"},
 }
+TOOLS: Final = ("/tools/sync_product_to_vector_db", "/tools/sync_support_documents")
+# No channel was mapped then.
+BEFORE: Final = "2020-01-01T00:00:00Z"
 DOCUMENT: Final = "/configs/{tenant}/{domain}/{kind}"
 MESSAGE_PATH: Final = "/v1/messages/{message_id}"
 
@@ -190,6 +194,9 @@ def on_yaml(size: int) -> Iterator[Attack]:
         yield Attack(f"POST {DOCUMENT}", encoded(yaml_content=text), reaches=True, places=places)
         yield Attack(f"PATCH {DOCUMENT}", encoded(), reaches=True, places=places)
         yield Attack(f"GET {DOCUMENT}/diff", reaches=True, places=places)
+    services = "/company-services/{tenant}/metadata"
+    yield Attack(f"POST {services}", encoded(yaml_content=texts["config"]), reaches=True)
+    yield Attack(f"GET {services}", reaches=True)
     event = credentials_event(odoo_password="p", yaml_content=texts["config"])
     yield Attack("POST /odoo-webhook", encoded(**event), reaches=True)
     yield Attack("GET /v1/tenants/{tenant}/{domain}/credentials/{ref}", reaches=True)
@@ -232,6 +239,11 @@ def on_mappings(size: int) -> Iterator[Attack]:
     yield Attack("GET /v1/tenants/{tenant}/channels", reaches=True)
     known = filled(size - 2000, known_of)
     yield Attack("POST /v1/reconcile", f'{{"known":[{known}]}}'.encode(), reaches=True)
+    yield Attack("GET /v1/mapping/history", query="?limit=500", reaches=True)
+    yield Attack("GET /v1/mapping/diff", query=f"?from={BEFORE}", reaches=True)
+    for dry_run in (True, False):
+        back = encoded(at=BEFORE, dry_run=dry_run)
+        yield Attack("POST /v1/mapping/rollback", back, reaches=True)
     faults = filled(size, lambda _: '{"mappings":[' + "[]," * 300 + "[]]}")
     yield Attack("POST /v1/reconcile", f'{{"known":[{faults}]}}'.encode())
     yield Attack("GET /v1/audit", query="?limit=500", reaches=True)
@@ -279,7 +291,7 @@ def on_collections(size: int) -> Iterator[Attack]:
     yield Attack(f"GET {collection}/items/{{id}}", query="?account_id=acme", reaches=True)
     yield Attack("GET /api/v1/collections", query="?account_id=acme", reaches=True)
     bodies = [large, items, *(with_more({"account_id": "acme"}, m) for m in shapes(size).values())]
-    for path in (*MODULES, "/api/v1/products/sync-batch", "/tools/sync_product_to_vector_db"):
+    for path in (*MODULES, "/api/v1/products/sync-batch", *TOOLS):
         for body in bodies[:2] if path != MODULES[0] else bodies:
             yield Attack(f"POST {path}", body)
     for path in (
@@ -292,6 +304,25 @@ def on_collections(size: int) -> Iterator[Attack]:
     yield Attack("GET /api/v1/business-rules/semantic-search")
 
 
+def on_addresses(size: int) -> Iterator[Attack]:
+    record = "POST /odoo-webhook/{token}"
+    new = {"name": "Odoo", "tenant_id": "acme"}
+    for kind in ("credentials", "mapping", "metadata"):
+        yield Attack("POST /v1/addresses", encoded(**new, kind=kind), reaches=True)
+        for members in shapes(size).values():
+            yield Attack(record, f"{{{members}}}".encode())
+    items = encoded(**new, kind="collection", collection="products")
+    yield Attack("POST /v1/addresses", items, reaches=True)
+    for members in shapes(size - 100).values():
+        yield Attack(record, with_more({"_id": 1, "x_name": "n"}, members))
+    names = filled(size, lambda number: f'"a{number:x}":"b"')
+    fields = f'"fields":{{{names}}}'
+    yield Attack("POST /v1/addresses", with_more({**new, "kind": "credentials"}, fields))
+    yield Attack("GET /v1/addresses", query="?limit=500", reaches=True)
+    yield Attack("GET /v1/addresses/{id}", reaches=True)
+    yield Attack("POST /v1/addresses/{id}/revoke", reaches=True)
+
+
 def on_pages(_size: int) -> Iterator[Attack]:
     for path in ("/", "/health", "/ready", "/metrics", "/openapi.json", "/docs", "/ui"):
         yield Attack(f"GET {path}", reaches=True)
@@ -300,7 +331,9 @@ def on_pages(_size: int) -> Iterator[Attack]:
     yield Attack("GET /ui/clients/{tenant}/{domain}", reaches=True)
 
 
-GROUPS: Final = (on_documents, on_yaml, on_mappings, on_messages, on_collections, on_pages)
+GROUPS: Final = (
+    *(on_documents, on_yaml, on_mappings, on_messages, on_collections, on_addresses, on_pages),
+)
 
 
 @define
@@ -338,6 +371,9 @@ class WatchedServer:
         time.sleep(0.02)
         if path.startswith("/webhook"):
             self.answered |= json.loads(text)
+        if attack.route == "POST /v1/addresses" and response.status == HTTPStatus.OK:
+            told = json.loads(text)
+            self.answered |= {"id": told["id"], "token": told["path"].rpartition("/")[2]}
         return response.status, self.longest
 
 

@@ -48,7 +48,8 @@ async def push(hub: MemoryHub, pushed: Pushed, memory: Memory) -> Outcome:
     else:
         outcome = await hub.sync_company_metadata(pushed, caller=ANYBODY)
         subject = pushed.owner
-    if not outcome.notices:
+    # Other notices tell of unknown tenants, and of channels that still route.
+    if "channel_of_another_tenant" not in {notice.code for notice in outcome.notices}:
         ((name, version),) = outcome.versions.items()
         memory[subject] = pushed, ExpectedState(version, outcome.digests[name])
     return outcome

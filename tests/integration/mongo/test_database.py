@@ -89,12 +89,19 @@ async def test_every_index_is_there_after_the_start(database: MongoDatabase) -> 
         if name != "_id_"
     }
     assert found == {
+        ("addresses", "of_tenant"): False,
+        ("addresses", "revoked"): False,
         ("documents", "living"): False,
+        ("documents", "spelling"): False,
         ("revisions", "version"): True,
         ("mappings", "owner"): False,
         ("mappings", "presence"): False,
+        ("mappings", "by_time"): False,
         ("mappings", "number"): False,
         ("mappings", "fallback"): False,
+        ("mapping_revisions", "version"): True,
+        ("mapping_revisions", "by_time"): False,
+        ("mapping_revisions", "lost"): False,
         ("secrets", "sealed_by"): False,
         ("secrets", "purpose"): False,
         ("tenant_keys", "wrapped_by"): False,
