@@ -68,14 +68,19 @@ async def test_trial_tells_what_would_change_and_changes_nothing(
     assert await lines(admin, TRIAL, trial, "effect_ids", "messages", "before", "after") == [
         ("Account 241, inbox 7", f"{names[0]}: Inbox", f"{names[1]}: Inbox"),
         (
+            "Account 241, inboxes without a line of their own",
+            f"{names[0]}: The account's only client",
+            f"{names[1]}: The account's only client",
+        ),
+        (
             "Account 241, inbox 7, from +5511987654321",
             f"{names[0]}: Inbox",
             f"{names[1]}: Inbox, crew analytics",
         ),
         (
             "Account 241, inboxes without a line of their own, from +5511987654321",
-            "Nobody",
-            f"{names[1]}: Special number, crew analytics",
+            f"{names[0]}: The account's only client",
+            f"{names[1]}: The account's only client, crew analytics",
         ),
     ]
     assert (await hub.route(241, 7))["tenant_id"] == f"{account}-a"
