@@ -33,6 +33,7 @@ from odoo_ai_config.entrypoints.http.platform.connections import HubRunner
 from odoo_ai_config.entrypoints.http.platform.metrics import Metrics
 from odoo_ai_config.entrypoints.http.platform.options import HttpOptions
 from odoo_ai_config.entrypoints.http.platform.signature import SignaturePolicy
+from odoo_ai_config.entrypoints.server import collect_garbage_seldom
 from odoo_ai_config.entrypoints.settings import read_settings
 from odoo_ai_config.entrypoints.startup import opened
 
@@ -408,15 +409,17 @@ def watched(folder: Path) -> Iterator[WatchedServer]:
 
     thread = threading.Thread(target=asyncio.run, args=(serve(),))
     thread.start()
-    # As a server does at its start: existing objects stay.
+    # As a server does at its start.
     gc.collect()
-    gc.freeze()
+    thresholds = gc.get_threshold()
+    collect_garbage_seldom()
     assert started.wait(30)
     server, loop, stop = found[0]
     try:
         yield server
     finally:
         gc.unfreeze()
+        gc.set_threshold(*thresholds)
         loop.call_soon_threadsafe(stop.set)
         thread.join(60)
 
