@@ -36,7 +36,8 @@ def _event(number: int) -> bytes:
 
 def _mapping_event(number: int) -> bytes:
     mapping = {
-        "chatwoot_account_id": str(number % _TENANTS),
+        # 0 is no account.
+        "chatwoot_account_id": str(number % _TENANTS + 1),
         "chatwoot_inbox_id": "1",
         "internal_account_id": f"account_{number % _TENANTS}",
         "domain": "retail",
