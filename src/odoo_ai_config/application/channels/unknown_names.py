@@ -6,7 +6,7 @@ Odoo may send a mapping before the settings of its owner, so this is no refusal.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import islice
 from typing import Final
@@ -52,26 +52,29 @@ async def unknown_names(
     found: dict[Notice, None] = {}
     owners = iter(named)
     while (batch := list(islice(owners, _BATCH))) and len(found) < MOST_NOTICES:
-        async for notice in _notices(store, {owner: named[owner] for owner in batch}):
-            found[notice] = None
+        notices = await _notices(store, {owner: named[owner] for owner in batch})
+        found.update(dict.fromkeys(notices))
     return tuple(islice(found, MOST_NOTICES))
 
 
 async def _notices(
     store: ConfigStore, named: Mapping[TenantArea, Collection[str]]
-) -> AsyncIterator[Notice]:
+) -> Sequence[Notice]:
     # The settings are enough to know most tenants, and the store has them at hand.
     places = {owner: _places(owner, crews) for owner, crews in named.items()}
     current = await store.current([key for keys in places.values() for key in keys])
     living = {key for key, revision in current.items() if content_of(revision) is not None}
     strangers = {owner.tenant for owner, keys in places.items() if living.isdisjoint(keys)}
     strangers -= await _known(store, strangers) if strangers else set()
+    notices: list[Notice] = []
     for owner, crews in named.items():
         if owner.tenant in strangers:
-            yield Notice("unknown_tenant", str(owner.tenant))
+            notices.append(Notice("unknown_tenant", str(owner.tenant)))
         elif crews:
-            for crew in await _unknown_crews(current, owner, crews):
-                yield Notice("unknown_crew", f"{owner.document(CREWS)}/{crew}")
+            unknown = await _unknown_crews(current, owner, crews)
+            place = owner.document(CREWS)
+            notices += (Notice("unknown_crew", f"{place}/{crew}") for crew in unknown)
+    return notices
 
 
 def _places(owner: TenantArea, crews: Collection[str]) -> Sequence[DocumentKey]:

@@ -407,8 +407,10 @@ def channel_mapping(body: JsonObject, *, deleted: bool) -> ChannelMapping:
         raise InvalidValueError(f"mapping.{error.field}", error.rule) from None
 
 
-def _require_clearable(cleared: Iterable[str], layers: Iterable[JsonObject]) -> None:
+def _require_clearable(cleared: Sequence[str], layers: Iterable[JsonObject]) -> None:
     # An event has the whole mapping, so what it clears and what it leaves out is the same.
+    if not cleared:
+        return
     given: JsonObject = {}
     for name, value in said_fields(MappedChannel, layers).items():
         if value != []:
