@@ -20,12 +20,11 @@ from odoo_ai_config.domain.documents.merging import (
 )
 from odoo_ai_config.domain.documents.syncs import CredentialsSync
 from odoo_ai_config.domain.json_types import JsonObject
-from odoo_ai_config.entrypoints.http.odoo_events.payloads import (
+from odoo_ai_config.entrypoints.http.odoo_events.company_metadata import (
     CompanyMetadata,
-    Credentials,
     company_metadata_sync,
-    credentials_sync,
 )
+from odoo_ai_config.entrypoints.http.odoo_events.payloads import Credentials, credentials_sync
 
 WHOSE: Final[JsonObject] = {"account_id": "a1", "token": "t1"}
 # Who the event is about, and how it says the rest.

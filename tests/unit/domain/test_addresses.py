@@ -20,16 +20,17 @@ from odoo_ai_config.domain.addresses import (
 from odoo_ai_config.domain.collections import CollectionName
 from odoo_ai_config.domain.errors import InvalidValueError
 from odoo_ai_config.domain.json_types import Json, JsonObject
-from odoo_ai_config.entrypoints.http.odoo_events import payloads
+from odoo_ai_config.entrypoints.http.odoo_events.company_metadata import CompanyMetadata
+from odoo_ai_config.entrypoints.http.odoo_events.payloads import Credentials, MappedChannel
 from odoo_ai_config.entrypoints.http.platform.fields import field_type, shape_of
 from tests import strategies
 from tests.contract.samples import AT, DAY, address, owner
 
 RECORD: JsonObject = {"_action": "Send(#1)", "_id": 5, "_model": "x_client", "id": 5}
 READERS = {
-    RecordKind.CREDENTIALS: payloads.Credentials,
-    RecordKind.MAPPING: payloads.MappedChannel,
-    RecordKind.METADATA: payloads.CompanyMetadata,
+    RecordKind.CREDENTIALS: Credentials,
+    RecordKind.MAPPING: MappedChannel,
+    RecordKind.METADATA: CompanyMetadata,
 }
 # The address says whose the mapping is. A record has no objects, and says nothing on purpose.
 NOT_IN_A_RECORD = {"internal_account_id", "integrations", "clear"}

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, Final, TypeAlias
 
-from attrs import field, fields, fields_dict, frozen, has, make_class
+from attrs import field, frozen, has, make_class
 
 from odoo_ai_config.domain.channels.mapping import (
     DEFAULT_SEQUENCE,
@@ -21,7 +21,6 @@ from odoo_ai_config.domain.channels.mapping import (
 from odoo_ai_config.domain.channels.routing import IncomingMessage
 from odoo_ai_config.domain.credentials.secrets import SecretText
 from odoo_ai_config.domain.documents.syncs import (
-    CompanyMetadataSync,
     CredentialsSync,
     OdooConnection,
     SocialAccount,
@@ -29,7 +28,7 @@ from odoo_ai_config.domain.documents.syncs import (
 )
 from odoo_ai_config.domain.errors import InvalidValueError
 from odoo_ai_config.domain.identifiers import ChatwootId, CredentialRef, TenantArea, TenantId
-from odoo_ai_config.domain.json_types import Json, JsonObject, Place, is_blank
+from odoo_ai_config.domain.json_types import Json, JsonObject, is_blank
 from odoo_ai_config.domain.outcomes import EVENTS, WriteKind
 from odoo_ai_config.entrypoints.http.platform.errors import (
     FieldError,
@@ -44,10 +43,8 @@ from odoo_ai_config.entrypoints.http.platform.fields import (
     DomainName,
     FallbackPlace,
     Identifier,
-    TimeZone,
     WebAddress,
     WireType,
-    field_type,
     found,
     is_absent,
     names_no_channel,
@@ -330,7 +327,7 @@ def _social_accounts(event: Credentials) -> Iterator[SocialAccount]:
             if (value := getattr(event, f"{section}_{name}")) is not None
         }
         if event.integrations is not None:
-            said = _given(getattr(event.integrations.sections, section)) | said
+            said = given_fields(getattr(event.integrations.sections, section)) | said
         if said:
             secrets = {name: value for name, value in said.items() if type(value) is SecretText}
             settings = {name: value for name, value in said.items() if name not in secrets}
@@ -465,126 +462,10 @@ def incoming_messages(body: JsonObject) -> tuple[IncomingMessage, ...]:
     )
 
 
-# The place of a field in the `metadata` document.
-_TOP: Final[Mapping[str, str]] = {"section": ""}
-_ONLINE: Final = {"section": "online_presence"}
-_COMMUNICATION: Final = {"section": "communication"}
-
-
-@frozen
-class Address:
+def given_fields(part: object) -> JsonObject:
     """
-    The address of a company.
+    The fields of *part* that have a value.
     """
-
-    street: str | None = None
-    street2: str | None = None
-    city: str | None = None
-    state: str | None = None
-    zip: str | None = None
-    country: str | None = None
-    share_address: bool | None = None
-
-
-@frozen
-class BusinessHours:
-    """
-    The business hours of a company. Hours are decimal: 9.5 is 09:30.
-    """
-
-    monday: bool | None = None
-    tuesday: bool | None = None
-    wednesday: bool | None = None
-    thursday: bool | None = None
-    friday: bool | None = None
-    saturday: bool | None = None
-    sunday: bool | None = None
-    has_lunch_break: bool | None = None
-    business_hours_start: float | None = None
-    business_hours_end: float | None = None
-    lunch_break_start: float | None = None
-    lunch_break_end: float | None = None
-    saturday_hours_start: float | None = None
-    saturday_hours_end: float | None = None
-    sunday_hours_start: float | None = None
-    sunday_hours_end: float | None = None
-    timezone: TimeZone | None = None
-
-
-@frozen
-class CompanyMetadata:
-    """
-    A company's description, for its `metadata` document.
-    """
-
-    account_id: TenantId
-    domain: DomainName = DEFAULT_DOMAIN
-    name: str | None = field(default=None, metadata=_TOP)
-    description: str | None = field(default=None, metadata=_TOP)
-    business_area: str | None = field(default=None, metadata=_TOP)
-    business_area_other: str | None = field(default=None, metadata=_TOP)
-    company_values: str | None = field(default=None, metadata=_TOP)
-    website: str | None = field(default=None, metadata=_ONLINE)
-    facebook_url: str | None = field(default=None, metadata=_ONLINE)
-    instagram_url: str | None = field(default=None, metadata=_ONLINE)
-    mention_website_at_end: bool | None = field(default=None, metadata=_ONLINE)
-    mention_facebook_at_end: bool | None = field(default=None, metadata=_ONLINE)
-    mention_instagram_at_end: bool | None = field(default=None, metadata=_ONLINE)
-    greeting_message: str | None = field(default=None, metadata=_COMMUNICATION)
-    communication_style: str | None = field(default=None, metadata=_COMMUNICATION)
-    emoji_usage: str | None = field(default=None, metadata=_COMMUNICATION)
-    address: Address | None = field(default=None, metadata=_TOP)
-    business_hours: BusinessHours | None = field(default=None, metadata=_TOP)
-    enabled_collections: tuple[str, ...] | None = field(default=None, metadata=_TOP)
-    clear: Cleared = ()
-
-
-def company_metadata_sync(body: JsonObject) -> CompanyMetadataSync:
-    """
-    Read a ``company_metadata_sync`` event into the structure that is stored.
-
-    Raises:
-        IncompleteDataError: ``account_id`` is missing.
-        InvalidFieldsError: A field is invalid.
-    """
-    event = read(CompanyMetadata, {"": body})
-    owner = TenantArea(event.account_id, event.domain.domain)
-    cleared = tuple(_place_of(name, number) for number, name in enumerate(event.clear))
-    return CompanyMetadataSync(owner, _stored(event), event.domain.label, cleared)
-
-
-def _place_of(name: str, number: int) -> Place:
-    root, *steps = name.split(".")
-    attribute = fields_dict(CompanyMetadata).get(root)
-    section = None if attribute is None else attribute.metadata.get("section")
-    if attribute is None or section is None or not _has_part(attribute.type, steps):
-        raise InvalidValueError(f"clear.{number}", "unknown_member")
-    return (section, root) if section else (root, *steps)
-
-
-def _has_part(type_: Any, steps: Sequence[str]) -> bool:  # noqa: ANN401 - any annotation
-    part = field_type(type_)
-    return not steps or (
-        len(steps) == 1 and isinstance(part, type) and steps[0] in shape_of(part).types
-    )
-
-
-def _stored(event: CompanyMetadata) -> JsonObject:
-    stored: dict[str, Any] = {}
-    for attribute in fields(CompanyMetadata):
-        value = getattr(event, attribute.name)
-        if isinstance(value, tuple):
-            value = list(value)
-        elif isinstance(value, Address | BusinessHours):
-            value = _given(value)
-        if "section" in attribute.metadata and value not in (None, {}):
-            section = attribute.metadata["section"]
-            within = stored.setdefault(section, {}) if section else stored
-            within[attribute.name] = value
-    return stored
-
-
-def _given(part: object) -> JsonObject:
     cls: type = type(part)
     given = ((name, getattr(part, name)) for name in shape_of(cls).types)
     return {name: value for name, value in given if value is not None}

@@ -10,8 +10,8 @@ from msgspec import UNSET, Meta, UnsetType
 
 from odoo_ai_config.domain.channels.routing import Rule
 from odoo_ai_config.domain.outcomes import WriteKind
+from odoo_ai_config.entrypoints.http.odoo_events.company_metadata import CompanyMetadata
 from odoo_ai_config.entrypoints.http.odoo_events.payloads import (
-    CompanyMetadata,
     Credentials,
     MappedChannel,
     RouteQuestions,
