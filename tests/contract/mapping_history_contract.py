@@ -179,6 +179,37 @@ class MappingHistoryContract(StoreContract):
         assert await stores.channels.changed_since(AT, tenant=TenantId("third")) == present
         assert await stores.channels.changed_since(AT, tenant=TenantId("nobody")) == []
 
+    async def test_tenant_sees_the_many_channels_that_it_lost(self, stores: Stores) -> None:
+        channels = [str(number) for number in range(40)]
+        for version, tenant in enumerate(["acme", "other", "acme", "third"], start=1):
+            # Fewer each time: the tenant still has some, and lost some for good.
+            mapped = (
+                mapping(channel, version=version, tenant=tenant)
+                for channel in channels[: 45 - 5 * version]
+            )
+            await stores.config.commit(Changeset(mappings=tuple(mapped)))
+        everything = await stores.channels.history(limit=10_000)
+        expected = [change for change in everything if change.change.concerns(ACME)]
+        place: HistoryPlace | None = None
+        for start in range(0, len(expected), 30):
+            page = await stores.channels.history(tenant=ACME, after=place, limit=30)
+            assert page == expected[start : start + 30]
+            place = page[-1].place
+        assert await stores.channels.history(tenant=ACME, after=place) == []
+        some = expected[0].change.key
+        of_channel = [change for change in expected if change.change.key == some]
+        assert await stores.channels.history(tenant=ACME, key=some) == of_channel
+        present = await stores.channels.mappings()
+        found: list[MappingRevision] = []
+        while page_of_channels := await stores.channels.changed_since(
+            AT, tenant=ACME, after=found[-1].mapping.key if found else None, limit=15
+        ):
+            found += page_of_channels
+        assert found == present
+        newest = max(revision.updated_at for revision in present)
+        late = await stores.channels.changed_since(newest - MICROSECOND, tenant=ACME, limit=200)
+        assert late == [revision for revision in present if revision.updated_at == newest]
+
     async def test_channels_that_changed_come_in_pages(self, stores: Stores) -> None:
         await write(stores, *(mapping(str(number)) for number in range(7)))
         present = await stores.channels.mappings()

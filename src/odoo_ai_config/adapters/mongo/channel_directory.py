@@ -12,7 +12,7 @@ from typing import Final
 
 from pymongo import UpdateOne
 
-from odoo_ai_config.adapters.mongo.database import MongoDatabase, Record, Session
+from odoo_ai_config.adapters.mongo.database import LOST, MongoDatabase, Record, Session
 from odoo_ai_config.adapters.mongo.driver_errors import translated
 from odoo_ai_config.adapters.mongo.key_uses import TOUCH
 from odoo_ai_config.adapters.mongo.records import (
@@ -133,23 +133,31 @@ class MongoChannelDirectory(ChannelDirectory):
         after: HistoryPlace | None = None,
         limit: int = 100,
     ) -> Sequence[MappingChange]:
-        wanted: dict[str, Record] = {name: {} for name in _CHANNEL}
-        if key is not None:
-            wanted = {name: {channel: str(key)} for name, channel in _CHANNEL.items()}
-        if tenant is not None:
-            once = await self._once_of(tenant)
-            for name, channel in _CHANNEL.items():
-                wanted[name]["$or"] = [_owned((tenant,)), {channel: {"$in": once}}]
-        found: list[MappingChange] = []
-        while len(found) < limit:
-            size = limit - len(found)
-            page = await self._page(wanted, after, size)
-            # Of a channel that the tenant once had, others may have had other revisions.
-            found += (one for one in page if tenant is None or one.change.concerns(tenant))
-            if len(page) < size:
-                break
-            after = page[-1].place
-        return found
+        if limit < 1:
+            return []
+        found: dict[HistoryPlace, MappingRevision] = {}
+        # The newest ones first: one that is replaced in between is found twice, and not missed.
+        for name, channel in _CHANNEL.items():
+            wanted: Record = {} if tenant is None else {"owner.tenant": tenant.value}
+            wanted |= {} if key is None else {channel: str(key)}
+            wanted |= {} if after is None else _behind(after, "updated_at", channel)
+            order = [("updated_at", -1), (channel, -1), ("version", -1)]
+            cursor = self._database[name].find(wanted).sort(order).limit(limit)
+            found |= {place_of(one): one for one in await read_all(cursor, MappingRevision)}
+        lost = [] if tenant is None else await self._lost(tenant, key, after, limit)
+        found |= {place_of(one): one for one in await self._successors(lost)}
+        newest = sorted(found, key=lambda place: place.rank, reverse=True)[:limit]
+        before = [replaced_id(str(place.key), place.version - 1) for place in newest]
+        cursor = self._replaced.find({"_id": {"$in": before}})
+        replaced = {
+            (one.mapping.key, one.version + 1): one
+            # The lost ones are known, even if they are pruned in between.
+            for one in (*lost, *await read_all(cursor, MappingRevision))
+        }
+        return [
+            MappingChange.of(found[place], replaced.get((place.key, place.version)))
+            for place in newest
+        ]
 
     @translated
     async def changed_since(
@@ -162,15 +170,15 @@ class MongoChannelDirectory(ChannelDirectory):
     ) -> Sequence[MappingRevision]:
         if limit < 1:
             return []
-        wanted: Record = {
-            "updated_at": {"$gt": to_instant(moment)},
-            "_id": {"$gt": "" if after is None else str(after)},
-        }
-        if tenant is not None:
-            once = await self._once_of(tenant)
-            wanted["$or"] = [_owned((tenant,)), {"_id": {"$in": once}}]
+        start = "" if after is None else str(after)
+        wanted: Record = {"updated_at": {"$gt": to_instant(moment)}, "_id": {"$gt": start}}
+        wanted |= {} if tenant is None else {"owner.tenant": tenant.value}
         cursor = self._mappings.find(wanted).sort("_id", 1).limit(limit)
-        return await read_all(cursor, MappingRevision)
+        found = await read_all(cursor, MappingRevision)
+        if tenant is not None:
+            found += await self._lost_and_changed(tenant, moment, start, limit)
+        channels = {str(one.mapping.key): one for one in found}
+        return [channels[name] for name in sorted(channels)[:limit]]
 
     @translated
     async def at(
@@ -194,36 +202,54 @@ class MongoChannelDirectory(ChannelDirectory):
                 found[revision.mapping.key] = revision
         return found
 
-    async def _page(
-        self, wanted: Mapping[str, Record], after: HistoryPlace | None, limit: int
-    ) -> list[MappingChange]:
-        revisions: dict[HistoryPlace, MappingRevision] = {}
-        # The newest ones first: one that is replaced in between is found twice, and not missed.
-        for name, channel in _CHANNEL.items():
-            behind: Record = {} if after is None else _behind(after, channel)
-            order = [("updated_at", -1), (channel, -1), ("version", -1)]
-            cursor = self._database[name].find({"$and": [wanted[name], behind]}).sort(order)
-            for revision in await read_all(cursor.limit(limit), MappingRevision):
-                revisions[place_of(revision)] = revision
-        newest = sorted(revisions, key=lambda place: place.rank, reverse=True)[:limit]
-        before = [replaced_id(str(place.key), place.version - 1) for place in newest]
-        cursor = self._replaced.find({"_id": {"$in": before}})
-        replaced = {
-            (revision.mapping.key, revision.version + 1): revision
-            for revision in await read_all(cursor, MappingRevision)
-        }
-        return [
-            MappingChange.of(revisions[place], replaced.get((place.key, place.version)))
-            for place in newest
-        ]
+    async def _lost(
+        self, tenant: TenantId, key: ChannelKey | None, after: HistoryPlace | None, limit: int
+    ) -> list[MappingRevision]:
+        """
+        The last revisions before others took the channel from *tenant*, those taken last first.
 
-    async def _once_of(self, tenant: TenantId) -> list[str]:
+        *after* is a place of the revisions that replaced them.
         """
-        The channels that *tenant* lost, whether or not it has them again.
-        """
-        return await self._database.distinct(
-            "mapping_revisions", "$channel", {"lost": True, **_owned((tenant,))}
+        wanted: Record = {"owner.tenant": tenant.value, **LOST}
+        wanted |= {} if key is None else {"channel": str(key)}
+        if after is not None:
+            replaced = HistoryPlace(after.at, after.key, after.version - 1)
+            wanted |= _behind(replaced, "lost_at", "channel")
+        order = [("lost_at", -1), ("channel", -1), ("version", -1)]
+        return await read_all(
+            self._replaced.find(wanted).sort(order).limit(limit), MappingRevision
         )
+
+    async def _successors(self, replaced: Sequence[MappingRevision]) -> list[MappingRevision]:
+        wanted = {(one.mapping.key, one.version + 1) for one in replaced}
+        if not wanted:
+            return []
+        channels = {str(key) for key, _ in wanted}
+        ids = [replaced_id(str(key), version) for key, version in wanted]
+        # The newest ones first, as in the history.
+        newest = self._mappings.find({"_id": {"$in": sorted(channels)}})
+        found = await read_all(newest, MappingRevision)
+        found += await read_all(self._replaced.find({"_id": {"$in": ids}}), MappingRevision)
+        return [one for one in found if (one.mapping.key, one.version) in wanted]
+
+    async def _lost_and_changed(
+        self, tenant: TenantId, moment: datetime, start: str, limit: int
+    ) -> list[MappingRevision]:
+        """
+        The next *limit* channels that *tenant* once lost and that changed after *moment*.
+        """
+        found: list[MappingRevision] = []
+        while len(found) < limit:
+            lost: Record = {"owner.tenant": tenant.value, **LOST, "channel": {"$gt": start}}
+            cursor = self._replaced.find(lost, ["channel"]).sort("channel", 1).limit(_AT_ONCE)
+            names = [record["channel"] for record in await cursor.to_list(None)]
+            if not names:
+                break
+            start = names[-1]
+            changed: Record = {"updated_at": {"$gt": to_instant(moment)}}
+            changed["_id"] = {"$in": sorted({*names})}
+            found += await read_all(self._mappings.find(changed).sort("_id", 1), MappingRevision)
+        return found[:limit]
 
     async def _revisions(self, wanted: Record) -> list[MappingRevision]:
         cursor = self._mappings.find(wanted).sort("_id", 1)
@@ -297,13 +323,14 @@ def _owned(tenants: Collection[TenantId]) -> Record:
     return {"owner.tenant": {"$in": sorted(tenant.value for tenant in tenants)}}
 
 
-def _behind(place: HistoryPlace, channel: str) -> Record:
+def _behind(place: HistoryPlace, time: str, channel: str) -> Record:
+    # *time* and *channel* are the fields that have them.
     at = to_instant(place.at)
     return {
         "$or": [
-            {"updated_at": {"$lt": at}},
-            {"updated_at": at, channel: {"$lt": str(place.key)}},
-            {"updated_at": at, channel: str(place.key), "version": {"$lt": place.version}},
+            {time: {"$lt": at}},
+            {time: at, channel: {"$lt": str(place.key)}},
+            {time: at, channel: str(place.key), "version": {"$lt": place.version}},
         ]
     }
 

@@ -64,6 +64,8 @@ _STANDALONE: Final = (
 _ACTIVE: Final[Record] = {"active": True}
 # True of every text, and of nothing else.
 _IS_TEXT: Final[Record] = {"$gte": ""}
+# True of revisions that another tenant's replaced, and of nothing else.
+LOST: Final[Record] = {"lost_at": {"$gt": 0}}
 # An index serves only those queries that have its collation.
 ANY_CASE: Final = Collation(locale="en", strength=2)
 _LANDLINE: Final = "^55[1-9][0-9][0-5][0-9]{7}$"
@@ -89,7 +91,16 @@ _INDEXES: Final[Mapping[str, Sequence[IndexModel]]] = {
     "mapping_revisions": [
         IndexModel(["channel", "version"], name="version", unique=True),
         IndexModel(["updated_at", "channel", "version"], name="by_time"),
-        IndexModel(["owner.tenant"], name="lost", partialFilterExpression={"lost": True}),
+        IndexModel(["owner.tenant", "updated_at", "channel", "version"], name="of_tenant"),
+        # Those after which the channel went to another tenant: by the time of that, by channel.
+        IndexModel(
+            ["owner.tenant", "lost_at", "channel", "version"],
+            name="lost_by_time",
+            partialFilterExpression=LOST,
+        ),
+        IndexModel(
+            ["owner.tenant", "channel"], name="lost_channels", partialFilterExpression=LOST
+        ),
     ],
     "secrets": [
         IndexModel(["tenant", "key_id"], name="sealed_by"),

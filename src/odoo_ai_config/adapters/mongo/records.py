@@ -84,12 +84,13 @@ def replaced_record(record: Record, newer: Record) -> Record:
     """
     What the record of a mapping becomes when *newer* replaces it.
 
-    `lost` says that the newer one belongs to another tenant.
+    If the newer one belongs to another tenant, `lost_at` is its time.
     """
     channel = record["_id"]
-    name = replaced_id(channel, record["version"])
-    lost = record["owner"]["tenant"] != newer["owner"]["tenant"]
-    return {**record, "_id": name, "channel": channel, "lost": lost}
+    kept = {**record, "_id": replaced_id(channel, record["version"]), "channel": channel}
+    if record["owner"]["tenant"] == newer["owner"]["tenant"]:
+        return kept
+    return {**kept, "lost_at": newer["updated_at"]}
 
 
 def secret_id(context: SealContext, fingerprint: Fingerprint) -> str:
