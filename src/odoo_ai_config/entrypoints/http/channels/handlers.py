@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from aiohttp import hdrs, web
+from aiohttp import web
 
 from odoo_ai_config.application.off_loop import ENTRY, run_off_loop
 from odoo_ai_config.domain.access import ApiKey, Scope
@@ -30,7 +30,9 @@ from odoo_ai_config.entrypoints.http.platform.bodies import read_body, read_json
 from odoo_ai_config.entrypoints.http.platform.conditional import (
     ANYTHING,
     Precondition,
-    tag_of,
+    rendered,
+    shown_tagged_off_loop,
+    tagged,
     unchanged,
 )
 from odoo_ai_config.entrypoints.http.platform.errors import IncompleteDataError
@@ -38,21 +40,18 @@ from odoo_ai_config.entrypoints.http.platform.fields import reading
 from odoo_ai_config.entrypoints.http.platform.notices import shown_notices
 from odoo_ai_config.entrypoints.http.platform.operations import (
     COMMIT,
-    JSON,
     Operation,
     RouteGroup,
 )
 from odoo_ai_config.entrypoints.http.platform.problems import refuse
 from odoo_ai_config.entrypoints.http.platform.representations import (
-    UNCHANGED_HEADERS,
+    YAML,
+    YAML_HEADERS,
     json_bytes,
 )
 from odoo_ai_config.entrypoints.http.platform.texts import language_of
 
 ROUTES: Final = RouteGroup("mapping", App.CONFIG, "config")
-
-
-_YAML: Final = "application/x-yaml"
 
 
 @Operation(
@@ -69,8 +68,9 @@ async def read_mapping(request: web.Request, caller: ApiKey) -> web.Response:
     Read the mapping, or the part that the key may see.
     """
     sections = await request.app[SERVICES].read_mapping(caller=caller)
-    body, tag = await _rendered(sections)
-    return unchanged(request, tag) or _tagged(body, tag)
+    return await shown_tagged_off_loop(
+        request, lambda: mapping_object(sections), cost=ENTRY * sections.size
+    )
 
 
 @Operation(
@@ -79,7 +79,7 @@ async def read_mapping(request: web.Request, caller: ApiKey) -> web.Response:
     "/mapping/export",
     scope=Scope.CONFIG_READ,
     answer=Mapping,
-    media_types=(_YAML,),
+    media_types=(YAML,),
     conditional=True,
     refusals=(MappingNotFoundError,),
 )
@@ -96,7 +96,7 @@ async def export_mapping(request: web.Request, caller: ApiKey) -> web.Response:
     text = await run_off_loop(
         lambda: services.ports.yaml.render(mapping_object(sections)), cost=ENTRY * sections.size
     )
-    return _tagged(text.encode(), tag, _YAML)
+    return tagged(text.encode(), tag, YAML_HEADERS)
 
 
 def _writing(method: str) -> Operation:
@@ -147,9 +147,12 @@ async def _written(request: web.Request, caller: ApiKey, *, replace: bool) -> we
         request, raw, lambda body: reading(numbers, lambda: mapping_sections(body))
     )
 
+    known: str | None = None
+
     def is_met(present: MappingSections | None, version: int) -> bool:
-        tag = None if present is None else mapping_tag(present)
-        return precondition.is_met(tag, version)
+        nonlocal known
+        known = None if present is None else mapping_tag(present)
+        return precondition.is_met(known, version)
 
     expected = None if precondition == ANYTHING else is_met
     try:
@@ -157,24 +160,12 @@ async def _written(request: web.Request, caller: ApiKey, *, replace: bool) -> we
             sections, caller=caller, replace=replace, expected=expected
         )
     except PreconditionFailedError as error:
-        known = None
-        if error.current and caller.may(Scope.CONFIG_READ):
-            _, known = await _rendered(await services.read_mapping(caller=caller))
-        return refuse(request, error, tag=known)
+        return refuse(request, error, tag=known if caller.may(Scope.CONFIG_READ) else None)
     body, tag = await _rendered(written.sections)
     language = language_of(request)
     warnings = json_bytes({"warnings": shown_notices(written.notices, language)})
-    return _tagged(body[:-1] + b"," + warnings[1:], tag)
+    return tagged(body[:-1] + b"," + warnings[1:], tag)
 
 
 async def _rendered(sections: MappingSections) -> tuple[bytes, str]:
-    def render() -> tuple[bytes, str]:
-        body = json_bytes(mapping_object(sections))
-        return body, tag_of(body)
-
-    return await run_off_loop(render, cost=ENTRY * sections.size)
-
-
-def _tagged(body: bytes, tag: str, media_type: str = JSON) -> web.Response:
-    headers = {hdrs.ETAG: tag, **UNCHANGED_HEADERS}
-    return web.Response(body=body, content_type=media_type, charset="utf-8", headers=headers)
+    return await rendered(lambda: mapping_object(sections), cost=ENTRY * sections.size)

@@ -67,6 +67,7 @@ from odoo_ai_config.entrypoints.http.platform.conditional import (
     is_known,
     not_modified,
     shown_tagged,
+    tagged,
     unchanged,
 )
 from odoo_ai_config.entrypoints.http.platform.errors import (
@@ -176,9 +177,7 @@ async def read_collection(request: web.Request, caller: ApiKey) -> web.Response:
     tag = _tag(reading.head, "" if page is None or page.complete else reading.cursor)
     if page is None or (known is not None and is_known(known, tag)):
         return not_modified(tag)
-    return web.Response(
-        body=json_bytes(_page(reading, page)), headers=[*JSON_HEADERS.items(), (hdrs.ETAG, tag)]
-    )
+    return tagged(json_bytes(_page(reading, page)), tag)
 
 
 @Operation(
@@ -201,11 +200,8 @@ async def read_item(request: web.Request, caller: ApiKey) -> web.Response:
         key, id_, caller=caller, domain=_DOMAIN.of(request)
     )
     tag = f'"{item.digest}"'
-    same = unchanged(request, tag)
-    if same is not None:
-        return same
     answer = CollectionItem(id=item.id, digest=item.digest, data=Raw(item.text))
-    return web.Response(body=json_bytes(answer), headers=[*JSON_HEADERS.items(), (hdrs.ETAG, tag)])
+    return unchanged(request, tag) or tagged(json_bytes(answer), tag)
 
 
 def _pushing(method: str, body: Body) -> Operation:

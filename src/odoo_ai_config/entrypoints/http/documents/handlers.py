@@ -8,9 +8,8 @@ import functools
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Annotated, Any, Final, TypeVar
 
-from aiohttp import hdrs, web
+from aiohttp import web
 from msgspec import UNSET, Meta
-from multidict import CIMultiDict
 from structlog.contextvars import bind_contextvars
 
 from odoo_ai_config.application.documents.writing import DocumentWrite, WrittenDocument
@@ -46,7 +45,7 @@ from odoo_ai_config.entrypoints.http.documents.representations import (
 from odoo_ai_config.entrypoints.http.platform.app_keys import METRICS, SERVICES
 from odoo_ai_config.entrypoints.http.platform.authentication import KeyedHandler
 from odoo_ai_config.entrypoints.http.platform.bodies import read_body, read_json, require_json
-from odoo_ai_config.entrypoints.http.platform.conditional import Precondition, unchanged
+from odoo_ai_config.entrypoints.http.platform.conditional import Precondition, tagged, unchanged
 from odoo_ai_config.entrypoints.http.platform.errors import (
     BodyLateError,
     BodyUnreadableError,
@@ -73,6 +72,8 @@ from odoo_ai_config.entrypoints.http.platform.paths import (
 from odoo_ai_config.entrypoints.http.platform.problems import refuse
 from odoo_ai_config.entrypoints.http.platform.representations import (
     JSON_HEADERS,
+    YAML,
+    YAML_HEADERS,
     json_bytes,
 )
 from odoo_ai_config.entrypoints.http.platform.schema import BodySchema
@@ -82,11 +83,6 @@ T = TypeVar("T")
 
 ROUTES: Final = RouteGroup("documents", App.CONFIG, "config")
 _DOCUMENT: Final = "/configs/{tenant}/{domain}/{kind}"
-_YAML: Final = "application/x-yaml"
-# Of the type into which a response copies them.
-_YAML_HEADERS: Final = CIMultiDict(
-    {hdrs.CONTENT_TYPE: f"{_YAML}; charset=utf-8", hdrs.CACHE_CONTROL: "no-cache"}
-)
 _AREA: Final = Query(
     "domain",
     Annotated[str, Meta(max_length=128)],
@@ -237,7 +233,7 @@ async def delete_document(request: web.Request, caller: ApiKey) -> web.Response:
     # Whatever the document says, to those who parse it.
     answer=Any,
     says="The text as authored, or YAML rendered from the document.",
-    media_types=(_YAML,),
+    media_types=(YAML,),
     conditional=True,
     refusals=_MISSING,
 )
@@ -459,9 +455,7 @@ async def shown_document(
     body = representations.ready(revision, tag, as_yaml=as_yaml)
     if body is None:
         body = await representations.of(revision, tag, as_yaml=as_yaml)
-    shown = web.Response(body=body, headers=_YAML_HEADERS if as_yaml else JSON_HEADERS)
-    shown.headers[hdrs.ETAG] = tag
-    return shown
+    return tagged(body, tag, YAML_HEADERS if as_yaml else JSON_HEADERS)
 
 
 def _summary(make: Callable[..., T], revision: Revision, **more: object) -> T:

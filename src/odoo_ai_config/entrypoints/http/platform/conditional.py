@@ -4,7 +4,7 @@ Conditional requests (RFC 9110, 13): entity tags, and the headers that name them
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Final
@@ -62,6 +62,15 @@ def tag_of(body: bytes) -> str:
 _kept_tag: Final = lru_cache(maxsize=4096)(tag_of)
 
 
+def tagged(body: bytes, tag: str, headers: Mapping[str, str] = JSON_HEADERS) -> web.Response:
+    """
+    A response with *body*, which is the representation *tag*.
+    """
+    response = web.Response(body=body, headers=headers)
+    response.headers[hdrs.ETAG] = tag
+    return response
+
+
 def shown_tagged(request: web.Request, answer: object) -> web.Response:
     """
     A response with *answer* as JSON and a tag of its bytes; a 304 if the client has them.
@@ -70,7 +79,7 @@ def shown_tagged(request: web.Request, answer: object) -> web.Response:
     """
     body = json_bytes(answer)
     tag = _kept_tag(body) if len(body) <= _SMALL else tag_of(body)
-    return _tagged(request, body, tag)
+    return unchanged(request, tag) or tagged(body, tag)
 
 
 async def shown_tagged_off_loop(
@@ -79,20 +88,20 @@ async def shown_tagged_off_loop(
     """
     The same for an *answer* that may be very large: *cost* is as for `run_off_loop`.
     """
+    body, tag = await rendered(answer, cost=cost)
+    return unchanged(request, tag) or tagged(body, tag)
+
+
+async def rendered(answer: Callable[[], object], *, cost: int) -> tuple[bytes, str]:
+    """
+    An *answer* that may be very large as JSON, and its tag.
+    """
 
     def render() -> tuple[bytes, str]:
         body = json_bytes(answer())
         return body, tag_of(body)
 
-    return _tagged(request, *await run_off_loop(render, cost=cost))
-
-
-def _tagged(request: web.Request, body: bytes, tag: str) -> web.Response:
-    response = unchanged(request, tag)
-    if response is None:
-        response = web.Response(body=body, headers=JSON_HEADERS)
-        response.headers[hdrs.ETAG] = tag
-    return response
+    return await run_off_loop(render, cost=cost)
 
 
 @frozen

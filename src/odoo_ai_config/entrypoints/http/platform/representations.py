@@ -22,6 +22,10 @@ UNCHANGED_HEADERS: Final = CIMultiDict({hdrs.CACHE_CONTROL: "no-cache"})
 JSON_HEADERS: Final = CIMultiDict(
     {hdrs.CONTENT_TYPE: "application/json; charset=utf-8", hdrs.CACHE_CONTROL: "no-cache"}
 )
+YAML: Final = "application/x-yaml"
+YAML_HEADERS: Final = CIMultiDict(
+    {hdrs.CONTENT_TYPE: f"{YAML}; charset=utf-8", hdrs.CACHE_CONTROL: "no-cache"}
+)
 _ENCODER: Final = msgspec.json.Encoder()
 
 
