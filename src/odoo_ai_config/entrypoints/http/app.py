@@ -9,6 +9,7 @@ from functools import partial
 import structlog
 from aiohttp import web
 
+from odoo_ai_config.entrypoints.http.cors import CrossOrigin
 from odoo_ai_config.entrypoints.http.documents.representations import (
     REPRESENTATIONS,
     Representations,
@@ -25,7 +26,6 @@ from odoo_ai_config.entrypoints.http.platform.app_keys import (
     LastOrders,
 )
 from odoo_ai_config.entrypoints.http.platform.authentication import keyed
-from odoo_ai_config.entrypoints.http.platform.cors import CrossOrigin
 from odoo_ai_config.entrypoints.http.platform.metrics import Metrics
 from odoo_ai_config.entrypoints.http.platform.options import HttpOptions
 from odoo_ai_config.entrypoints.http.platform.rate_limit import (
@@ -63,7 +63,12 @@ def build_app(services: Services, options: HttpOptions, metrics: Metrics) -> web
     app[LAST_ORDERS] = last_orders = LastOrders()
     app[STORE_WATCH] = store_watch = StoreWatch(services.ports.store.check, metrics.store_failure)
     cross_origin = CrossOrigin(options.cors_origins) if options.cors_origins else None
-    app[TRACE] = trace = RequestTrace(metrics, last_orders, store_watch, cross_origin)
+    app[TRACE] = trace = RequestTrace(
+        metrics,
+        last_orders,
+        store_watch,
+        finish=None if cross_origin is None else cross_origin.open,
+    )
     add_routes(
         app.router,
         apps=options.apps,

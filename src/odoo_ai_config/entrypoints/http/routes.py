@@ -24,6 +24,7 @@ from odoo_ai_config.entrypoints.http.channels.routing import ROUTES as ROUTING
 from odoo_ai_config.entrypoints.http.chatwoot.accounts import ROUTES as CHATWOOT_ACCOUNTS
 from odoo_ai_config.entrypoints.http.chatwoot.webhook import ROUTES as CHATWOOT
 from odoo_ai_config.entrypoints.http.collections.handlers import ROUTES as COLLECTIONS
+from odoo_ai_config.entrypoints.http.cors import CrossOrigin, preflight_answer
 from odoo_ai_config.entrypoints.http.credentials.handlers import ROUTES as CREDENTIALS
 from odoo_ai_config.entrypoints.http.documents.handlers import ROUTES as DOCUMENTS
 from odoo_ai_config.entrypoints.http.legacy_odoo.handlers import COMPANY_SERVICES
@@ -38,7 +39,6 @@ from odoo_ai_config.entrypoints.http.platform.authentication import (
     signed,
 )
 from odoo_ai_config.entrypoints.http.platform.bodies import expect_continue
-from odoo_ai_config.entrypoints.http.platform.cors import CrossOrigin, preflight_answer
 from odoo_ai_config.entrypoints.http.platform.errors import (
     AppNotServedError,
     MethodNotAllowedError,

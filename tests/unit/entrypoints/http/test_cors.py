@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from odoo_ai_config.entrypoints.apps import App
+from odoo_ai_config.entrypoints.http.cors import EXPOSED
 from odoo_ai_config.entrypoints.http.openapi.components import headers as described_headers
-from odoo_ai_config.entrypoints.http.platform.cors import EXPOSED
 from odoo_ai_config.entrypoints.http.platform.options import HttpOptions
 from odoo_ai_config.entrypoints.http.routes import GROUPS
 from tests.unit.application.memory_hub import MemoryHub
