@@ -93,10 +93,6 @@ def _unknown(_head: CollectionHead) -> bool:
     return False
 
 
-def _whatever(_head: CollectionHead | None) -> bool:
-    return True
-
-
 @frozen(eq=False)
 class ReadCollection:
     """
@@ -236,14 +232,14 @@ class SyncCollection:
         *,
         caller: ApiKey,
         claim: Claim | None = None,
-        expected: Callable[[CollectionHead | None], bool] = _whatever,
+        expected: Callable[[CollectionHead | None], bool] | None = None,
         event_at: datetime | None = None,
     ) -> Outcome:
         """
         Commit new, changed and removed items; nothing if there are none or the push is stale.
 
-        *expected* says whether the push may succeed a state. It is asked again if another push
-        was faster.
+        *expected* says whether the push may succeed a state; None for any. It is asked again if
+        another push was faster.
 
         Raises:
             PreconditionFailedError: It may not succeed the present state.
@@ -256,7 +252,7 @@ class SyncCollection:
         async def decide() -> tuple[Changeset, Outcome]:
             # Read the head first: the commit is refused if anything is written after that.
             head = await self.collections.head(key)
-            if not expected(head):
+            if expected is not None and not expected(head):
                 raise PreconditionFailedError(0 if head is None else head.version)
             now = self.clock.now()
             told_at = believed(event_at, now=now)

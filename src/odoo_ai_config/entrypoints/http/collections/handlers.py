@@ -5,12 +5,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Any, Final, TypeVar
+from datetime import datetime
+from typing import Annotated, Any, Final, Generic, TypeVar
 from zlib import crc32
 
 import structlog
 from aiohttp import hdrs, web
-from attrs import asdict
+from attrs import asdict, frozen
 from msgspec import UNSET, Meta, Raw, UnsetType
 from structlog.contextvars import bind_contextvars
 
@@ -59,10 +60,10 @@ from odoo_ai_config.entrypoints.http.collections.schemas import (
     CollectionSummary,
     RemovedItem,
 )
-from odoo_ai_config.entrypoints.http.platform.app_keys import EVENT_AT, METRICS, SERVICES
+from odoo_ai_config.entrypoints.http.platform.app_keys import METRICS, SERVICES
 from odoo_ai_config.entrypoints.http.platform.bodies import json_object
+from odoo_ai_config.entrypoints.http.platform.claims import REPLAYED, claim_of, event_time
 from odoo_ai_config.entrypoints.http.platform.conditional import (
-    ANYTHING,
     Precondition,
     is_known,
     not_modified,
@@ -74,8 +75,6 @@ from odoo_ai_config.entrypoints.http.platform.errors import (
     AccountMismatchError,
     IncompleteDataError,
 )
-from odoo_ai_config.entrypoints.http.platform.event_times import note_event_time
-from odoo_ai_config.entrypoints.http.platform.idempotency import REPLAYED, claim_of
 from odoo_ai_config.entrypoints.http.platform.notices import Notice, shown_notices
 from odoo_ai_config.entrypoints.http.platform.operations import (
     COMMIT,
@@ -244,16 +243,18 @@ async def _written(
     raw: bytes,
     read: Callable[[JsonObject], CollectionSync],
 ) -> web.Response:
-    name = _name(request)
-    tenant, sync, claim = await taken_in(request, caller, raw, read)
-    key = CollectionKey(tenant, name)
+    name, precondition, known = _name(request), Precondition.of(request), None
+
+    def is_met(head: CollectionHead | None) -> bool:
+        nonlocal known
+        known = None if head is None else _tag(head)
+        return precondition.is_met(known, 0 if head is None else head.version)
+
+    push = await received(request, caller, raw, read)
     try:
-        outcome = await pushed(request, key, sync, caller, claim, Precondition.of(request))
+        outcome = await taken_in(request, caller, name, push, push.content, expected=is_met)
     except PreconditionFailedError as error:
-        head = None
-        if caller.may(Scope.CONFIG_READ):
-            head = await request.app[SERVICES].ports.collections.head(key)
-        return refuse(request, error, tag=None if head is None else _tag(head))
+        return refuse(request, error, tag=known if caller.may(Scope.CONFIG_READ) else None)
     headers = {**JSON_HEADERS, **(REPLAYED if outcome.replayed else {})}
     # Pushes recorded by older versions have none, and neither has an empty collection.
     digest = next(iter(outcome.digests.values()), None)
@@ -264,47 +265,61 @@ async def _written(
     return web.Response(body=json_bytes(answer), headers=headers)
 
 
-async def taken_in(
-    request: web.Request, caller: ApiKey, raw: bytes, read: Callable[[JsonObject], T]
-) -> tuple[TenantId, T, Claim | None]:
+@frozen
+class ReceivedPush(Generic[T]):
     """
-    The tenant of the body *raw*, its content by *read*, and the idempotency claim.
+    What a push brings of a tenant, and what it claims.
+
+    Args:
+        event_at: When its event was; None if it does not say so.
     """
 
-    def make() -> tuple[TenantId, T, Claim | None]:
+    tenant: TenantId
+    content: T
+    claim: Claim | None
+    event_at: datetime | None
+
+
+async def received(
+    request: web.Request, caller: ApiKey, raw: bytes, read: Callable[[JsonObject], T]
+) -> ReceivedPush[T]:
+    """
+    The push whose body is *raw*; *read* reads its content.
+    """
+
+    def make() -> ReceivedPush[T]:
         body = json_object(request, raw)
-        note_event_time(request, body)
         tenant = account_of(caller, request.query.getall("account_id", []), body)
-        return tenant, read(body), claim_of(request, caller, raw, about=f" {tenant}")
+        return ReceivedPush(
+            tenant,
+            read(body),
+            claim_of(request, caller, raw, about=f" {tenant}"),
+            event_time(request, body.get("timestamp")),
+        )
 
     return await run_off_loop(make, cost=len(raw))
 
 
-async def pushed(
+async def taken_in(
     request: web.Request,
-    key: CollectionKey,
-    sync: CollectionSync,
     caller: ApiKey,
-    claim: Claim | None,
-    precondition: Precondition = ANYTHING,
+    name: CollectionName,
+    push: ReceivedPush[T],
+    sync: CollectionSync,
+    *,
+    expected: Callable[[CollectionHead | None], bool] | None = None,
 ) -> Outcome:
     """
-    Commit a push, and log it.
+    Commit the *sync* of a *push*, and log it.
     """
-
-    def is_met(head: CollectionHead | None) -> bool:
-        if head is None:
-            return precondition.is_met(None)
-        return precondition.is_met(_tag(head), head.version)
-
-    bind_contextvars(tenant=str(key.tenant), collection=str(key.name))
+    bind_contextvars(tenant=str(push.tenant), collection=str(name))
     outcome = await request.app[SERVICES].sync_collection(
-        key,
+        CollectionKey(push.tenant, name),
         sync,
         caller=caller,
-        claim=claim,
-        expected=is_met,
-        event_at=request.get(EVENT_AT),
+        claim=push.claim,
+        expected=expected,
+        event_at=push.event_at,
     )
     request.app[METRICS].written(outcome, "collection")
     (version,) = outcome.versions.values()

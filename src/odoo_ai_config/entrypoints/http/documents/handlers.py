@@ -45,6 +45,7 @@ from odoo_ai_config.entrypoints.http.documents.representations import (
 from odoo_ai_config.entrypoints.http.platform.app_keys import METRICS, SERVICES
 from odoo_ai_config.entrypoints.http.platform.authentication import KeyedHandler
 from odoo_ai_config.entrypoints.http.platform.bodies import read_body, read_json, require_json
+from odoo_ai_config.entrypoints.http.platform.claims import REPLAYED, claim_of
 from odoo_ai_config.entrypoints.http.platform.conditional import Precondition, tagged, unchanged
 from odoo_ai_config.entrypoints.http.platform.errors import (
     BodyLateError,
@@ -52,7 +53,6 @@ from odoo_ai_config.entrypoints.http.platform.errors import (
     IncompleteDataError,
 )
 from odoo_ai_config.entrypoints.http.platform.fields import read
-from odoo_ai_config.entrypoints.http.platform.idempotency import REPLAYED, claim_of
 from odoo_ai_config.entrypoints.http.platform.notices import Notice, shown_notices
 from odoo_ai_config.entrypoints.http.platform.operations import (
     COMMIT,

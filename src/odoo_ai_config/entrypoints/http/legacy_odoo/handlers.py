@@ -7,6 +7,7 @@ Answers have the form that the modules know, plus the numbers of a push to a col
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any, Final
 
 from aiohttp import web
@@ -19,7 +20,6 @@ from odoo_ai_config.domain.changes import Claim
 from odoo_ai_config.domain.collections import (
     PRODUCTS,
     SUPPORT_DOCUMENTS,
-    CollectionKey,
     CollectionSync,
 )
 from odoo_ai_config.domain.documents.syncs import CompanyMetadataSync
@@ -38,8 +38,8 @@ from odoo_ai_config.entrypoints.apps import App
 from odoo_ai_config.entrypoints.http.collections.handlers import (
     ACCOUNT,
     WHOSE,
-    pushed,
     pushed_fields,
+    received,
     taken_in,
     warnings_of,
 )
@@ -73,21 +73,15 @@ from odoo_ai_config.entrypoints.http.legacy_odoo.schemas import (
     RulesPushed,
     RulesPushedData,
 )
-from odoo_ai_config.entrypoints.http.platform.app_keys import (
-    EVENT_AT,
-    METRICS,
-    REQUEST_ID,
-    SERVICES,
-)
+from odoo_ai_config.entrypoints.http.platform.app_keys import METRICS, REQUEST_ID, SERVICES
 from odoo_ai_config.entrypoints.http.platform.authentication import PushHandler
 from odoo_ai_config.entrypoints.http.platform.bodies import read_json
+from odoo_ai_config.entrypoints.http.platform.claims import REPLAYED, claim_of, event_time
 from odoo_ai_config.entrypoints.http.platform.errors import (
     AiServiceTaskError,
     SourceDataMissingError,
 )
-from odoo_ai_config.entrypoints.http.platform.event_times import note_event_time
 from odoo_ai_config.entrypoints.http.platform.fields import read
-from odoo_ai_config.entrypoints.http.platform.idempotency import REPLAYED, claim_of
 from odoo_ai_config.entrypoints.http.platform.operations import (
     COMMIT,
     VAULT,
@@ -114,11 +108,9 @@ def _syncing(
     tell: Callable[[LegacyPush, Outcome], Mapping[str, object]],
 ) -> PushHandler:
     async def sync(request: web.Request, caller: ApiKey, raw: bytes) -> web.Response:
-        tenant, push, claim = await taken_in(
-            request, caller, raw, lambda body: legacy_push(body, shape)
-        )
-        key = CollectionKey(tenant, shape.name)
-        outcome = await pushed(request, key, push.sync, caller, claim)
+        given = await received(request, caller, raw, lambda body: legacy_push(body, shape))
+        push = given.content
+        outcome = await taken_in(request, caller, shape.name, given, push.sync)
         top: dict[str, Any] = {**tell(push, outcome), **_STORED}
         told = data(**pushed_fields(request, outcome), hidden=push.hidden, **top)
         return _enveloped(request, outcome, answer, told, top)
@@ -152,8 +144,8 @@ def _removed(outcome: Outcome) -> int:
 
 
 async def _clear_documents(request: web.Request, caller: ApiKey, raw: bytes) -> web.Response:
-    tenant, sync, claim = await taken_in(request, caller, raw, _nothing)
-    outcome = await pushed(request, CollectionKey(tenant, SUPPORT_DOCUMENTS), sync, caller, claim)
+    push = await received(request, caller, raw, _nothing)
+    outcome = await taken_in(request, caller, SUPPORT_DOCUMENTS, push, push.content)
     top: dict[str, Any] = {"removed_docs": _removed(outcome)}
     told = DocumentsClearedData(**pushed_fields(request, outcome), **top)
     return _enveloped(request, outcome, DocumentsCleared, told, top)
@@ -164,13 +156,13 @@ def _nothing(_body: JsonObject) -> CollectionSync:
 
 
 async def _sync_company(request: web.Request, caller: ApiKey, raw: bytes) -> web.Response:
-    tenant, body, claim = await taken_in(request, caller, raw, dict)
-    return await _company_stored(request, payloads.old_company(body, tenant), caller, claim)
+    push = await received(request, caller, raw, dict)
+    sync = payloads.old_company(push.content, push.tenant)
+    return await _company_stored(request, sync, caller, push.claim, push.event_at)
 
 
 async def _sync_company_services(request: web.Request, caller: ApiKey, raw: bytes) -> web.Response:
     body = await read_json(request, raw, dict)
-    note_event_time(request, body)
     text = read(YamlText, {"": body}).yaml_content
     yaml = request.app[SERVICES].ports.yaml
 
@@ -181,15 +173,21 @@ async def _sync_company_services(request: web.Request, caller: ApiKey, raw: byte
         return payloads.company_services(said, tenant)
 
     sync = await run_off_loop(make, cost=cost_of_yaml(text))
-    return await _company_stored(request, sync, caller, claim_of(request, caller, raw))
+    claim = claim_of(request, caller, raw)
+    event_at = event_time(request, body.get("timestamp"))
+    return await _company_stored(request, sync, caller, claim, event_at)
 
 
 async def _company_stored(
-    request: web.Request, sync: CompanyMetadataSync, caller: ApiKey, claim: Claim | None
+    request: web.Request,
+    sync: CompanyMetadataSync,
+    caller: ApiKey,
+    claim: Claim | None,
+    event_at: datetime | None,
 ) -> web.Response:
     bind_contextvars(tenant=str(sync.owner.tenant), domain=str(sync.owner.domain))
     outcome = await request.app[SERVICES].sync_company_metadata(
-        sync, caller=caller, claim=claim, event_at=request.get(EVENT_AT)
+        sync, caller=caller, claim=claim, event_at=event_at
     )
     request.app[METRICS].written(outcome, str(METADATA))
     top: dict[str, Any] = {"vectorized_rules": 1, **_STORED}
@@ -207,9 +205,9 @@ async def _company_stored(
 
 async def _sync_product(request: web.Request, caller: ApiKey, raw: bytes) -> web.Response:
     place = request.match_info.get("id")
-    tenant, sync, claim = await taken_in(request, caller, raw, lambda body: product(body, place))
-    outcome = await pushed(request, CollectionKey(tenant, PRODUCTS), sync, caller, claim)
-    (item,) = sync.items
+    push = await received(request, caller, raw, lambda body: product(body, place))
+    outcome = await taken_in(request, caller, PRODUCTS, push, push.content)
+    (item,) = push.content.items
     top: dict[str, Any] = {"vector_id": item.id, "product_id": item.id, **_STORED}
     told = ProductPushedData(**pushed_fields(request, outcome), **top)
     return _enveloped(request, outcome, ProductPushed, told, top)

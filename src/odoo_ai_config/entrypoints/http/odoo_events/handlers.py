@@ -39,14 +39,13 @@ from odoo_ai_config.entrypoints.http.odoo_events.schemas import EVENT_BODY, Even
 from odoo_ai_config.entrypoints.http.platform.app_keys import EVENT, LOG, METRICS, SERVICES
 from odoo_ai_config.entrypoints.http.platform.authentication import keyed, pushed_body
 from odoo_ai_config.entrypoints.http.platform.bodies import read_json
+from odoo_ai_config.entrypoints.http.platform.claims import REPLAYED, claim_of, event_time
 from odoo_ai_config.entrypoints.http.platform.errors import (
     IncompleteDataError,
     TokenMissingError,
     UnknownEventError,
 )
-from odoo_ai_config.entrypoints.http.platform.event_times import event_time
 from odoo_ai_config.entrypoints.http.platform.fields import reading
-from odoo_ai_config.entrypoints.http.platform.idempotency import REPLAYED, claim_of
 from odoo_ai_config.entrypoints.http.platform.metrics import Metrics
 from odoo_ai_config.entrypoints.http.platform.notices import shown_notices
 from odoo_ai_config.entrypoints.http.platform.operations import (

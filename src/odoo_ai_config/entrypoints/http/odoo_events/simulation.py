@@ -31,8 +31,8 @@ from odoo_ai_config.entrypoints.http.odoo_events.schemas import (
 )
 from odoo_ai_config.entrypoints.http.platform.app_keys import SERVICES
 from odoo_ai_config.entrypoints.http.platform.bodies import read_body, read_json, require_json
+from odoo_ai_config.entrypoints.http.platform.claims import event_time
 from odoo_ai_config.entrypoints.http.platform.errors import IncompleteDataError, UnknownEventError
-from odoo_ai_config.entrypoints.http.platform.event_times import event_time
 from odoo_ai_config.entrypoints.http.platform.fields import reading
 from odoo_ai_config.entrypoints.http.platform.notices import shown_notices
 from odoo_ai_config.entrypoints.http.platform.operations import Operation, RouteGroup

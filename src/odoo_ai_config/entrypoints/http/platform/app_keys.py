@@ -4,7 +4,6 @@ Typed keys under which handlers find what they need.
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Final
 
 from aiohttp import web
@@ -40,5 +39,3 @@ STORE_WATCH: Final = web.AppKey("store_watch", StoreWatch)
 REQUEST_ID: Final = web.RequestKey("request_id", str)
 # The event of a webhook request. The texts of its refusals name it.
 EVENT: Final = web.RequestKey("event", WriteKind)
-# The time that the event of a push claims; absent if it claims none.
-EVENT_AT: Final = web.RequestKey("event_at", datetime)

@@ -1,17 +1,23 @@
 """
-The idempotency key of a request: Standard Webhooks' message id, or ``Idempotency-Key``.
+What a request claims: that it repeats an earlier one, and when its event was.
+
+The first is told by its idempotency key: Standard Webhooks' message id, or ``Idempotency-Key``.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
+from datetime import datetime
 from typing import Final
 
 from aiohttp import web
 
 from odoo_ai_config.domain.access import ApiKey
 from odoo_ai_config.domain.changes import Claim, IdempotencyKey
+from odoo_ai_config.domain.event_times import time_in
+from odoo_ai_config.domain.json_types import Json
+from odoo_ai_config.entrypoints.http.platform.app_keys import OPTIONS
 from odoo_ai_config.entrypoints.http.platform.errors import InvalidIdempotencyKeyError
 
 _HEADERS: Final = ("webhook-id", "Idempotency-Key")
@@ -46,3 +52,15 @@ def claim_of(
         digest = hashlib.sha256(target.encode("utf-8", "surrogateescape") + raw).hexdigest()
         return Claim(IdempotencyKey(caller.id, key), digest)
     return None
+
+
+def event_time(request: web.Request, stated: Json) -> datetime | None:
+    """
+    When the event of *request* is from: *stated*, its `timestamp`, or else `webhook-timestamp`.
+
+    The latter is the time of an attempt to send it. None if the order of events does not matter to
+    the operator, or if neither is a time.
+    """
+    if not request.app[OPTIONS].ignore_stale:
+        return None
+    return time_in(stated) or time_in(request.headers.get("webhook-timestamp"))
