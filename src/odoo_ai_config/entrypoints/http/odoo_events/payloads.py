@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, Final, TypeAlias
 
-from attrs import field, frozen, has, make_class
+from attrs import evolve, field, frozen, has, make_class
 
 from odoo_ai_config.domain.channels.mapping import (
     DEFAULT_SEQUENCE,
@@ -369,6 +369,9 @@ def channel_mapping(body: JsonObject, *, deleted: bool) -> ChannelMapping:
     """
     Read a ``mapping_sync`` or, if *deleted*, a ``mapping_delete`` event.
 
+    A ``mapping_sync`` that switches the channel off and has an invalid field about it is read as
+    a ``mapping_delete``, but for the required fields.
+
     Raises:
         IncompleteDataError: The mapping or one of its ids is missing.
         InvalidFieldsError: A field is invalid.
@@ -381,14 +384,24 @@ def channel_mapping(body: JsonObject, *, deleted: bool) -> ChannelMapping:
     told = {prefix: _without_no_channel(layer) for prefix, layer in layers.items()}
     required = shape_of(MappedChannel).required
     if deleted:
-        # A deletion only needs the channel. What else it says must not keep the channel alive: the
-        # number in it may be from a time when it was taken.
-        told = {
-            prefix: {name: layer[name] for name in layer if name not in _OF_CHANNEL}
-            for prefix, layer in told.items()
-        }
         told["absent."] = {"domain": DEFAULT_DOMAIN.domain.value}
         required = tuple(name for name in required if name != "domain")
+    else:
+        try:
+            return _mapping_in(told, required)
+        except (InvalidFieldsError, InvalidValueError):
+            if said_fields(MappedChannel, told.values()).get("active") is not False:
+                raise
+    # To end a channel needs only the channel. What else is said must not keep it alive: the number
+    # in it may be from a time when it was taken.
+    bare = {
+        prefix: {name: layer[name] for name in layer if name not in _OF_CHANNEL}
+        for prefix, layer in told.items()
+    }
+    return evolve(_mapping_in(bare, required), active=False)
+
+
+def _mapping_in(told: Mapping[str, JsonObject], required: Sequence[str]) -> ChannelMapping:
     channel = read(MappedChannel, told, required=required)
     _require_clearable(channel.clear, told.values())
     try:
@@ -398,7 +411,7 @@ def channel_mapping(body: JsonObject, *, deleted: bool) -> ChannelMapping:
             channel.sequence,
             channel.is_fallback,
             channel.special_whatsapp_numbers,
-            active=channel.active and not deleted,
+            active=channel.active,
         )
     except InvalidValueError as error:
         raise InvalidValueError(f"mapping.{error.field}", error.rule) from None

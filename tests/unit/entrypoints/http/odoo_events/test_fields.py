@@ -445,6 +445,54 @@ async def test_nothing_beside_the_channel_keeps_it_from_being_deleted(web: WebHu
     assert route["resolved"] is False
 
 
+@pytest.mark.parametrize(
+    "beside",
+    [
+        {"special_whatsapp_numbers": [{"number": "(11) 1", "crew": "admin"}]},
+        {"special_whatsapp_numbers": [{"number": "12345678", "crew": "a"}], "sequence": "x"},
+        {"is_fallback": "perhaps", "sequence": -1},
+        {"clear": ["sequence"]},
+    ],
+)
+@pytest.mark.parametrize("flat", [False, True])
+async def test_nothing_beside_the_channel_keeps_it_from_being_archived(
+    web: WebHub, beside: dict[str, Any], flat: bool
+) -> None:
+    await web.send(MAPPING)
+    mapping = {**MAPPING["mapping"], **beside}
+    assert (await web.send({**MAPPING, "mapping": {**mapping, "active": True}})).status == 422
+    archived = {"active": False} if flat else {}
+    nested = mapping if flat else {**mapping, "active": False}
+    answer = await web.send({**MAPPING, "mapping": nested, **archived})
+    assert answer.status == 200
+    assert (await answer.json())["changed"] is True
+    route = await (await web.get("/v1/route?account_id=1")).json()
+    assert route["resolved"] is False
+
+
+@pytest.mark.parametrize("active", [None, "no", 0, True])
+async def test_only_a_clear_no_archives_a_channel_with_an_invalid_field(
+    web: WebHub, active: Any
+) -> None:
+    await web.send(MAPPING)
+    mapping = {**MAPPING["mapping"], "sequence": "x", "active": active}
+    assert (await web.send({**MAPPING, "mapping": mapping})).status == 422
+    nowhere = {**mapping, "active": False, "domain": None}
+    assert (await web.send({**MAPPING, "mapping": nowhere})).status == 422
+    route = await (await web.get("/v1/route?account_id=1")).json()
+    assert route["resolved"] is True
+
+
+async def test_archived_channel_keeps_what_is_understood(web: WebHub) -> None:
+    numbers = [{"number": "11987654321", "crew": "admin"}]
+    mapping = {**MAPPING["mapping"], "special_whatsapp_numbers": numbers, "active": False}
+    assert (await web.send({**MAPPING, "mapping": mapping})).status == 200
+    shown = await (await web.get("/mapping/")).json()
+    (channel,) = shown["channels"]
+    assert channel["active"] is False
+    assert channel["numbers"]
+
+
 @pytest.mark.parametrize("empty", ["<p><br></p>", '<p data-oe-version="2.0"><br/></p>', "&nbsp;"])
 async def test_html_that_shows_nothing_is_absent(web: WebHub, empty: str) -> None:
     await web.send(METADATA | {"greeting_message": "Olá", "address": {"street": "Rua A"}})
