@@ -30,9 +30,9 @@ from odoo_ai_config.entrypoints.cli.refusals import CommandError, advice_on
 from odoo_ai_config.entrypoints.cli.session import OPERATOR, rehearsing, session
 from odoo_ai_config.entrypoints.cli.terminal import say, tell
 from odoo_ai_config.entrypoints.http.channels.payloads import mapping_sections
-from odoo_ai_config.entrypoints.http.platform.fields import reading
 from odoo_ai_config.entrypoints.http.platform.json_body import parse_json_object
 from odoo_ai_config.entrypoints.http.platform.notices import NOTICES
+from odoo_ai_config.entrypoints.http.platform.wire_types import reading
 from odoo_ai_config.entrypoints.wiring import Services
 
 

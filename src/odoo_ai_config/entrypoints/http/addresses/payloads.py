@@ -13,16 +13,15 @@ from odoo_ai_config.domain.collections import CollectionName
 from odoo_ai_config.domain.identifiers import TenantArea, TenantId
 from odoo_ai_config.domain.json_types import Json, JsonObject
 from odoo_ai_config.entrypoints.http.platform.errors import FieldError, InvalidFieldsError
-from odoo_ai_config.entrypoints.http.platform.fields import (
+from odoo_ai_config.entrypoints.http.platform.fields import read, shape_of
+from odoo_ai_config.entrypoints.http.platform.schema import Body, lenient
+from odoo_ai_config.entrypoints.http.platform.wire_types import (
     DEFAULT_DOMAIN,
     LENIENT_ID,
     BrokenRuleError,
     DomainName,
     WireType,
-    read,
-    shape_of,
 )
-from odoo_ai_config.entrypoints.http.platform.schema import Body, lenient
 
 _KINDS: Final = [kind.value for kind in RecordKind]
 

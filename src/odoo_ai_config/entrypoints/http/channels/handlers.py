@@ -36,7 +36,6 @@ from odoo_ai_config.entrypoints.http.platform.conditional import (
     unchanged,
 )
 from odoo_ai_config.entrypoints.http.platform.errors import IncompleteDataError
-from odoo_ai_config.entrypoints.http.platform.fields import reading
 from odoo_ai_config.entrypoints.http.platform.notices import shown_notices
 from odoo_ai_config.entrypoints.http.platform.operations import (
     COMMIT,
@@ -50,6 +49,7 @@ from odoo_ai_config.entrypoints.http.platform.representations import (
     json_bytes,
 )
 from odoo_ai_config.entrypoints.http.platform.texts import language_of
+from odoo_ai_config.entrypoints.http.platform.wire_types import reading
 
 ROUTES: Final = RouteGroup("mapping", App.CONFIG, "config")
 

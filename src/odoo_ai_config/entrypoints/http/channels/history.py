@@ -60,7 +60,7 @@ from odoo_ai_config.entrypoints.http.platform.errors import (
     IncompleteDataError,
     InvalidFieldsError,
 )
-from odoo_ai_config.entrypoints.http.platform.fields import WireType, read, shape_of, verbatim
+from odoo_ai_config.entrypoints.http.platform.fields import read, shape_of
 from odoo_ai_config.entrypoints.http.platform.operations import (
     COMMIT,
     Operation,
@@ -73,6 +73,7 @@ from odoo_ai_config.entrypoints.http.platform.representations import (
     json_bytes,
 )
 from odoo_ai_config.entrypoints.http.platform.schema import Body, Component, TenantIdText
+from odoo_ai_config.entrypoints.http.platform.wire_types import WireType, verbatim
 
 ROUTES: Final = RouteGroup("mapping", App.CONFIG, "config")
 _CHANNEL: Final = Query(

@@ -32,20 +32,22 @@ from odoo_ai_config.entrypoints.http.platform.errors import (
     InvalidFieldsError,
 )
 from odoo_ai_config.entrypoints.http.platform.fields import (
-    DEFAULT_DOMAIN,
-    BrokenRuleError,
-    DomainName,
-    FallbackPlace,
-    WireType,
     collected,
     converter,
-    is_absent,
     read,
     read_object,
     shape_of,
 )
 from odoo_ai_config.entrypoints.http.platform.representations import json_bytes
 from odoo_ai_config.entrypoints.http.platform.schema import Body, Component, lenient
+from odoo_ai_config.entrypoints.http.platform.wire_types import (
+    DEFAULT_DOMAIN,
+    BrokenRuleError,
+    DomainName,
+    FallbackPlace,
+    WireType,
+    is_absent,
+)
 
 T = TypeVar("T")
 # The names of the first two sections in the oldest files.

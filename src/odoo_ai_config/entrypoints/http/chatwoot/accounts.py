@@ -30,12 +30,7 @@ from odoo_ai_config.entrypoints.http.chatwoot.schemas import ChatwootAccountList
 from odoo_ai_config.entrypoints.http.platform.app_keys import SERVICES
 from odoo_ai_config.entrypoints.http.platform.bodies import read_body, read_json, require_json
 from odoo_ai_config.entrypoints.http.platform.errors import FieldError, InvalidFieldsError
-from odoo_ai_config.entrypoints.http.platform.fields import (
-    BrokenRuleError,
-    WireType,
-    read,
-    shape_of,
-)
+from odoo_ai_config.entrypoints.http.platform.fields import read, shape_of
 from odoo_ai_config.entrypoints.http.platform.operations import (
     COMMIT,
     VAULT,
@@ -45,6 +40,7 @@ from odoo_ai_config.entrypoints.http.platform.operations import (
 from odoo_ai_config.entrypoints.http.platform.paths import named
 from odoo_ai_config.entrypoints.http.platform.representations import NO_STORE, shown
 from odoo_ai_config.entrypoints.http.platform.schema import Body
+from odoo_ai_config.entrypoints.http.platform.wire_types import BrokenRuleError, WireType
 
 ROUTES: Final = RouteGroup("chatwoot", App.CHATWOOT, "config")
 _NOTHING: Final = ChatwootChange()

@@ -34,17 +34,15 @@ from odoo_ai_config.entrypoints.http.platform.errors import (
     InvalidFieldsError,
     SourceDataMissingError,
 )
-from odoo_ai_config.entrypoints.http.platform.fields import (
+from odoo_ai_config.entrypoints.http.platform.fields import collected, errors_in, read
+from odoo_ai_config.entrypoints.http.platform.schema import Body, BodySchema
+from odoo_ai_config.entrypoints.http.platform.wire_types import (
     BrokenRuleError,
     WireType,
-    collected,
-    errors_in,
     identifier,
     is_absent,
     named,
-    read,
 )
-from odoo_ai_config.entrypoints.http.platform.schema import Body, BodySchema
 
 T = TypeVar("T")
 

@@ -8,8 +8,8 @@ from typing import Annotated, Final
 
 from attrs import frozen
 
-from odoo_ai_config.entrypoints.http.platform.fields import WireType, verbatim
 from odoo_ai_config.entrypoints.http.platform.schema import Component
+from odoo_ai_config.entrypoints.http.platform.wire_types import WireType, verbatim
 
 _YAML: Final = Component(
     "YamlMapping",

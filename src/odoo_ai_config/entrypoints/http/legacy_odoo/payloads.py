@@ -17,8 +17,8 @@ from odoo_ai_config.domain.json_types import Json, JsonObject, is_empty
 from odoo_ai_config.entrypoints.http.collections.payloads import ACCOUNT_EXAMPLE, ITEM_EXAMPLE
 from odoo_ai_config.entrypoints.http.odoo_events.company_metadata import company_metadata_sync
 from odoo_ai_config.entrypoints.http.platform.errors import SourceDataMissingError
-from odoo_ai_config.entrypoints.http.platform.fields import LENIENT_ID, LENIENT_TEXT, is_absent
 from odoo_ai_config.entrypoints.http.platform.schema import Body, BodySchema
+from odoo_ai_config.entrypoints.http.platform.wire_types import LENIENT_ID, LENIENT_TEXT, is_absent
 
 # Where the company may be described, the most likely place first.
 _PLACES: Final = ("company_metadata", "rules", "metadata", "data")

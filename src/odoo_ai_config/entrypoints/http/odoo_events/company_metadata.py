@@ -13,14 +13,17 @@ from odoo_ai_config.domain.documents.syncs import CompanyMetadataSync
 from odoo_ai_config.domain.errors import InvalidValueError
 from odoo_ai_config.domain.identifiers import TenantArea, TenantId
 from odoo_ai_config.domain.json_types import JsonObject, Place
-from odoo_ai_config.entrypoints.http.odoo_events.payloads import Cleared, given_fields
+from odoo_ai_config.entrypoints.http.odoo_events.payloads import Cleared
 from odoo_ai_config.entrypoints.http.platform.fields import (
+    field_type,
+    given_fields,
+    read,
+    shape_of,
+)
+from odoo_ai_config.entrypoints.http.platform.wire_types import (
     DEFAULT_DOMAIN,
     DomainName,
     TimeZone,
-    field_type,
-    read,
-    shape_of,
 )
 
 # The place of a field in the `metadata` document.

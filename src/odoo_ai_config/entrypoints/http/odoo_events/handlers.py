@@ -45,7 +45,6 @@ from odoo_ai_config.entrypoints.http.platform.errors import (
     TokenMissingError,
     UnknownEventError,
 )
-from odoo_ai_config.entrypoints.http.platform.fields import reading
 from odoo_ai_config.entrypoints.http.platform.metrics import Metrics
 from odoo_ai_config.entrypoints.http.platform.notices import shown_notices
 from odoo_ai_config.entrypoints.http.platform.operations import (
@@ -57,6 +56,7 @@ from odoo_ai_config.entrypoints.http.platform.operations import (
 )
 from odoo_ai_config.entrypoints.http.platform.representations import shown, timestamp
 from odoo_ai_config.entrypoints.http.platform.texts import EVENT_DONE, Language, language_of
+from odoo_ai_config.entrypoints.http.platform.wire_types import reading
 from odoo_ai_config.entrypoints.wiring import Services
 
 T = TypeVar("T")

@@ -38,6 +38,15 @@ from odoo_ai_config.entrypoints.http.platform.errors import (
     UnknownEventError,
 )
 from odoo_ai_config.entrypoints.http.platform.fields import (
+    found,
+    given_fields,
+    read,
+    read_object,
+    said_fields,
+    shape_of,
+)
+from odoo_ai_config.entrypoints.http.platform.schema import Body, Component, lenient
+from odoo_ai_config.entrypoints.http.platform.wire_types import (
     DEFAULT_DOMAIN,
     AnyChannel,
     DomainName,
@@ -45,16 +54,10 @@ from odoo_ai_config.entrypoints.http.platform.fields import (
     Identifier,
     WebAddress,
     WireType,
-    found,
     is_absent,
     names_no_channel,
-    read,
-    read_object,
-    said_fields,
-    shape_of,
     verbatim,
 )
-from odoo_ai_config.entrypoints.http.platform.schema import Body, Component, lenient
 
 _BY_NAME: Final = {kind.value: kind for kind in EVENTS}
 _BY_OBJECT: Final = {"credentials": WriteKind.CREDENTIALS, "mapping": WriteKind.MAPPING}
@@ -473,12 +476,3 @@ def incoming_messages(body: JsonObject) -> tuple[IncomingMessage, ...]:
         IncomingMessage(message.account_id, message.inbox_id, message.number)
         for message in read(RouteQuestions, {"": body}).messages
     )
-
-
-def given_fields(part: object) -> JsonObject:
-    """
-    The fields of *part* that have a value.
-    """
-    cls: type = type(part)
-    given = ((name, getattr(part, name)) for name in shape_of(cls).types)
-    return {name: value for name, value in given if value is not None}

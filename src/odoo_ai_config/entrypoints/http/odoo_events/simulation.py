@@ -33,7 +33,6 @@ from odoo_ai_config.entrypoints.http.platform.app_keys import SERVICES
 from odoo_ai_config.entrypoints.http.platform.bodies import read_body, read_json, require_json
 from odoo_ai_config.entrypoints.http.platform.claims import event_time
 from odoo_ai_config.entrypoints.http.platform.errors import IncompleteDataError, UnknownEventError
-from odoo_ai_config.entrypoints.http.platform.fields import reading
 from odoo_ai_config.entrypoints.http.platform.notices import shown_notices
 from odoo_ai_config.entrypoints.http.platform.operations import Operation, RouteGroup
 from odoo_ai_config.entrypoints.http.platform.representations import (
@@ -42,6 +41,7 @@ from odoo_ai_config.entrypoints.http.platform.representations import (
     shown,
 )
 from odoo_ai_config.entrypoints.http.platform.texts import language_of
+from odoo_ai_config.entrypoints.http.platform.wire_types import reading
 
 SIMULATION: Final = RouteGroup("mapping", App.CONFIG, "config")
 _SIMULATED: Final = frozenset({WriteKind.MAPPING, WriteKind.MAPPING_DELETE})

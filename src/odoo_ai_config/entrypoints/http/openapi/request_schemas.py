@@ -11,13 +11,9 @@ from inspect import getdoc
 from types import FunctionType
 
 from odoo_ai_config.domain.json_types import Json, JsonObject
-from odoo_ai_config.entrypoints.http.platform.fields import (
-    ListType,
-    WireType,
-    field_type,
-    shape_of,
-)
+from odoo_ai_config.entrypoints.http.platform.fields import ListType, field_type, shape_of
 from odoo_ai_config.entrypoints.http.platform.schema import Body, BodySchema, Component, lenient
+from odoo_ai_config.entrypoints.http.platform.wire_types import WireType
 
 
 def schema_of(body: BodySchema, components: JsonObject) -> Json:

@@ -12,11 +12,9 @@ the OpenAPI document both come from it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextvars import ContextVar
 from functools import cache
-from importlib.resources import files
 from types import NoneType
-from typing import Annotated, Any, Final, TypeAlias, TypeVar, get_args, get_origin
+from typing import Annotated, Any, Final, TypeVar, get_args, get_origin
 
 from attrs import NOTHING, fields, frozen, resolve_types
 from cattrs import Converter
@@ -28,70 +26,26 @@ from cattrs.errors import (
 )
 from cattrs.gen import make_dict_structure_fn
 
-from odoo_ai_config.domain.channels.phone import PhoneNumber
-from odoo_ai_config.domain.collections import CollectionName
-from odoo_ai_config.domain.credentials.secrets import SecretText
 from odoo_ai_config.domain.errors import InvalidValueError
-from odoo_ai_config.domain.identifiers import (
-    NO_ID,
-    BusinessArea,
-    ChatwootId,
-    CredentialRef,
-    TenantId,
-    web_address,
-)
 from odoo_ai_config.domain.json_types import Json, JsonObject, is_blank
 from odoo_ai_config.entrypoints.http.platform.errors import (
     FieldError,
     IncompleteDataError,
     InvalidFieldsError,
 )
-from odoo_ai_config.entrypoints.http.platform.schema import BodySchema, Component, lenient
+from odoo_ai_config.entrypoints.http.platform.wire_types import (
+    WIRE_TYPES,
+    BrokenRuleError,
+    Hook,
+    WireType,
+    is_absent,
+)
 
 S = TypeVar("S")
 T = TypeVar("T")
-_Hook: TypeAlias = Callable[[Any, Any], Any]
 
-MAX_TEXT: Final = 16 * 1024
 MAX_ITEMS: Final = 200
 MOST_ERRORS: Final = 200
-LONGEST_HOUR: Final = 24
-_MOST_DIGITS: Final = 18
-
-_TEXT_SCHEMA: Final = {"type": "string", "maxLength": MAX_TEXT}
-LENIENT_TEXT: Final = Component("LenientText", lenient(_TEXT_SCHEMA))
-LENIENT_ID: Final = Component("LenientId", lenient({"type": "integer"}, "Text or integer."))
-
-
-# The converter's hooks take no arguments of their own.
-_NUMBERS: Final[ContextVar[Callable[[str], PhoneNumber]]] = ContextVar(
-    "numbers", default=PhoneNumber.from_text
-)
-
-
-class BrokenRuleError(ValueError):
-    """
-    A value breaks a rule of its type. The error does not carry the value.
-    """
-
-    def __init__(self, rule: str, limit: int | None = None) -> None:
-        super().__init__(rule, limit)
-        self.rule = rule
-        self.limit = limit
-
-
-@frozen(eq=False)
-class WireType:
-    """
-    How a value is read from JSON.
-
-    Args:
-        read: Converts the value; raises a `BrokenRuleError` or an `InvalidValueError`.
-        schema: Its schema in the OpenAPI document.
-    """
-
-    read: _Hook
-    schema: BodySchema
 
 
 @frozen(eq=False)
@@ -102,197 +56,6 @@ class ListType:
 
     element: Any
     most: int
-
-
-@frozen
-class DomainName:
-    """
-    A business area, and how the Odoo user wrote it if that differs from its slug.
-    """
-
-    domain: BusinessArea
-    label: str | None = None
-
-
-DEFAULT_DOMAIN: Final = DomainName(BusinessArea())
-
-
-def is_absent(value: Json) -> bool:
-    """
-    Whether *value* is what Odoo sends for an empty field.
-    """
-    if value.__class__ is str:
-        return not value or value.isspace()
-    return value is None or value is False
-
-
-def names_no_channel(value: Json) -> bool:
-    """
-    Whether *value* stands for an account or inbox of Chatwoot that Odoo does not have.
-    """
-    # Chatwoot counts from 1.
-    return value == 0 or str(value).strip() in NO_ID
-
-
-def verbatim(value: Json, _: object = None) -> str:
-    """
-    A text of any length; surrounding space is kept.
-    """
-    if not isinstance(value, str):
-        raise BrokenRuleError("text")
-    return value
-
-
-def _limited(value: Json) -> str:
-    if not isinstance(value, str):
-        raise BrokenRuleError("text")
-    if len(value) > MAX_TEXT:
-        raise BrokenRuleError("too_long", MAX_TEXT)
-    return value
-
-
-def _text(value: Json, _: object = None) -> str:
-    return _limited(value).strip()
-
-
-def _secret(value: Json, _: object) -> SecretText:
-    return SecretText(_limited(value))
-
-
-def identifier(value: Json, _: object = None) -> str:
-    """
-    An identifier as text; it may come as an integer.
-    """
-    if isinstance(value, str):
-        return value.strip()
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise BrokenRuleError("identifier")
-    return str(value)
-
-
-def named(make: Callable[[str], object]) -> WireType:
-    """
-    An identifier that *make* converts.
-    """
-    return WireType(lambda value, _: make(identifier(value)), LENIENT_ID)
-
-
-def _channel(text: str) -> ChatwootId | None:
-    return None if text in NO_ID else ChatwootId(text)
-
-
-def _number(text: str) -> PhoneNumber:
-    read_number = _NUMBERS.get()
-    return read_number(text)
-
-
-def _domain(value: Json, _: object) -> DomainName:
-    text = _text(value)
-    domain = BusinessArea.from_text(text)
-    return DomainName(domain, None if domain.value == text else text)
-
-
-def _flag(value: Json, _: object) -> bool:
-    if not isinstance(value, bool):
-        raise BrokenRuleError("boolean")
-    return value
-
-
-def _integer(value: Json, _: object = None) -> int:
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value
-    digits = value.strip() if isinstance(value, str) else ""
-    # int() would also take "1_000", "+5" and full-width digits.
-    if not (digits.isascii() and digits.isdigit() and len(digits) <= _MOST_DIGITS):
-        raise BrokenRuleError("integer")
-    return int(digits)
-
-
-def _address(value: Json, _: object) -> str:
-    # The caller replaces the place.
-    return web_address(_text(value), "")
-
-
-@cache
-def _time_zones() -> frozenset[str]:
-    # Of the package: not every system has the database, and a reader must find the same zones.
-    return frozenset((files("tzdata") / "zones").read_text().split())
-
-
-def _time_zone(value: Json, _: object) -> str:
-    name = _text(value)
-    if name not in _time_zones():
-        raise BrokenRuleError("timezone")
-    return name
-
-
-def _fallback_place(value: Json, _: object) -> int:
-    place = _integer(value)
-    if place < 0:
-        raise BrokenRuleError("sequence")
-    return place
-
-
-def _hour(value: Json, _: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise BrokenRuleError("number")
-    if not 0 <= value <= LONGEST_HOUR:
-        raise BrokenRuleError("hour")
-    return value
-
-
-_WIRE_TYPES: Final[Mapping[object, WireType]] = {
-    str: WireType(_text, LENIENT_TEXT),
-    SecretText: WireType(
-        _secret,
-        Component(
-            "LenientSecret",
-            lenient(_TEXT_SCHEMA, "Sealed as it comes; only `secrets:read` shows it again."),
-        ),
-    ),
-    bool: WireType(_flag, Component("LenientFlag", lenient({"type": "boolean"}))),
-    int: WireType(_integer, LENIENT_ID),
-    float: WireType(
-        _hour,
-        Component(
-            "LenientHour",
-            lenient(
-                {"type": "number", "minimum": 0, "maximum": LONGEST_HOUR},
-                "Hours with a fraction: 9.5 is 09:30.",
-            ),
-        ),
-    ),
-    DomainName: WireType(_domain, LENIENT_TEXT),
-    TenantId: named(TenantId),
-    ChatwootId: named(ChatwootId),
-    CredentialRef: named(CredentialRef),
-    CollectionName: named(CollectionName.from_text),
-    # A document repeats the hub's own digits; people type them in the forms of their country.
-    PhoneNumber: named(_number),
-}
-Identifier: TypeAlias = Annotated[str, named(str)]
-# None if Odoo's value means that there is no account or inbox.
-AnyChannel: TypeAlias = Annotated[ChatwootId | None, named(_channel)]
-WebAddress: TypeAlias = Annotated[
-    str,
-    WireType(
-        _address,
-        Component(
-            "LenientAddress", lenient({**_TEXT_SCHEMA, "format": "uri"}, "Of http or https.")
-        ),
-    ),
-]
-TimeZone: TypeAlias = Annotated[
-    str,
-    WireType(
-        _time_zone,
-        Component(
-            "LenientTimeZone",
-            lenient(_TEXT_SCHEMA, "As the IANA database names it: `America/Manaus`."),
-        ),
-    ),
-]
-FallbackPlace: TypeAlias = Annotated[int, WireType(_fallback_place, LENIENT_ID)]
 
 
 def field_type(type_: Any) -> Any:  # noqa: ANN401 - any annotation or class
@@ -310,7 +73,7 @@ def field_type(type_: Any) -> Any:  # noqa: ANN401 - any annotation or class
         return field_type(inner[0])
     if get_origin(plain) is tuple:
         return ListType(inner[0], *(marks or [MAX_ITEMS]))
-    return _WIRE_TYPES.get(plain, plain)
+    return WIRE_TYPES.get(plain, plain)
 
 
 @frozen(eq=False)
@@ -330,7 +93,7 @@ class Shape:
     flags: frozenset[str]
     texts: frozenset[str]
     required: tuple[str, ...]
-    structure: _Hook
+    structure: Hook
 
 
 @cache
@@ -341,7 +104,7 @@ def shape_of(cls: type) -> Shape:
     attributes = [one for one in fields(resolve_types(cls)) if one.init]
 
     def of_type(type_: object) -> frozenset[str]:
-        wire = _WIRE_TYPES[type_]
+        wire = WIRE_TYPES[type_]
         return frozenset(one.name for one in attributes if field_type(one.type) is wire)
 
     return Shape(
@@ -371,6 +134,15 @@ def said_fields(cls: type, layers: Iterable[JsonObject]) -> JsonObject:
     The fields of *layers* that have a value for *cls*; the first layer that has a field wins.
     """
     return _said(shape_of(cls), [*layers][::-1])
+
+
+def given_fields(part: object) -> JsonObject:
+    """
+    The fields of *part* that have a value.
+    """
+    cls: type = type(part)
+    given = ((name, getattr(part, name)) for name in shape_of(cls).types)
+    return {name: value for name, value in given if value is not None}
 
 
 def found(name: str, layers: Mapping[str, JsonObject]) -> tuple[str, Json]:
@@ -452,17 +224,6 @@ def errors_in(
         yield FieldError(place(inner.field), inner.rule)
 
 
-def reading(numbers: Callable[[str], PhoneNumber], make: Callable[[], T]) -> T:
-    """
-    Return what *make* reads, with its phone numbers read by *numbers*.
-    """
-    token = _NUMBERS.set(numbers)
-    try:
-        return make()
-    finally:
-        _NUMBERS.reset(token)
-
-
 def read_object(cls: type[T], value: Json) -> T:
     """
     Make a *cls* of an object that is part of a body.
@@ -500,7 +261,7 @@ def collected(read_one: Callable[[S], T], entries: Iterable[tuple[int | str, S]]
     return made
 
 
-def _list_hook(type_: ListType) -> _Hook:
+def _list_hook(type_: ListType) -> Hook:
     element, most = type_.element, type_.most
     hook = converter.get_structure_hook(element)
     empty: Json = {} if isinstance(field_type(element), type) else None
@@ -517,7 +278,7 @@ def _list_hook(type_: ListType) -> _Hook:
     return read_list
 
 
-def _hook_of(type_: object) -> _Hook:
+def _hook_of(type_: object) -> Hook:
     kind = field_type(type_)
     if isinstance(kind, WireType):
         return kind.read
@@ -530,6 +291,6 @@ def _hook_of(type_: object) -> _Hook:
 
 converter: Final = Converter()
 converter.register_structure_hook_factory(lambda _: True)(_hook_of)
-for _type, _wire in _WIRE_TYPES.items():
+for _type, _wire in WIRE_TYPES.items():
     # cattrs has its own hooks for the plain types.
     converter.register_structure_hook(_type, _wire.read)

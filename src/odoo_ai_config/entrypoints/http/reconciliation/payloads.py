@@ -13,17 +13,15 @@ from odoo_ai_config.domain.collections import CollectionName
 from odoo_ai_config.domain.identifiers import TenantArea, TenantId
 from odoo_ai_config.domain.json_types import Json, JsonObject
 from odoo_ai_config.domain.reconciliation import PUSHED_KINDS, ExpectedArea, ExpectedState
-from odoo_ai_config.entrypoints.http.platform.fields import (
+from odoo_ai_config.entrypoints.http.platform.fields import converter, read, read_object
+from odoo_ai_config.entrypoints.http.platform.schema import Body
+from odoo_ai_config.entrypoints.http.platform.wire_types import (
     DEFAULT_DOMAIN,
     AnyChannel,
     DomainName,
-    converter,
     is_absent,
     names_no_channel,
-    read,
-    read_object,
 )
-from odoo_ai_config.entrypoints.http.platform.schema import Body
 
 MOST_ENTRIES: Final = 1000
 

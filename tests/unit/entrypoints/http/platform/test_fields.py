@@ -20,13 +20,8 @@ from odoo_ai_config.entrypoints.http.platform.errors import (
     IncompleteDataError,
     InvalidFieldsError,
 )
-from odoo_ai_config.entrypoints.http.platform.fields import (
-    MAX_TEXT,
-    MOST_ERRORS,
-    WireType,
-    read,
-    shape_of,
-)
+from odoo_ai_config.entrypoints.http.platform.fields import MOST_ERRORS, read, shape_of
+from odoo_ai_config.entrypoints.http.platform.wire_types import MAX_TEXT, WireType
 from tests.golden_description import golden_description
 
 SECRET = "canario-4711"
