@@ -275,15 +275,13 @@ class CollectionSync:
         if len(named) != len(self.items) or not named.isdisjoint(self.removed):
             raise InvalidValueError("items", "unique_ids")
 
-    def is_stale(self, event_at: datetime | None, head: CollectionHead | None) -> bool:
+    def is_stale(self, event_at: datetime | None, head: CollectionHead) -> bool:
         """
         Whether the push is older than one that is in the collection and that it contradicts.
 
         A complete push says what every item is, so each push contradicts it and it contradicts
         each. Two other pushes may be about different items.
         """
-        if head is None:
-            return False
         return is_stale(event_at, head.event_at if self.whole else head.whole_at)
 
     def without_withdrawn(self) -> CollectionSync:
