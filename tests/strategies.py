@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import string
 from datetime import UTC, datetime, timedelta
-from typing import TypeVar
+from functools import cache
+from typing import Any, TypeVar
 
 from attrs import evolve
 from hypothesis import strategies as st
@@ -109,6 +110,7 @@ def _name(first: str, rest: str, longest: int) -> SearchStrategy[str]:
     )
 
 
+@cache
 def instants() -> SearchStrategy[datetime]:
     return st.datetimes(
         min_value=datetime(2000, 1, 1),  # noqa: DTZ001 - hypothesis adds the zone
@@ -117,6 +119,7 @@ def instants() -> SearchStrategy[datetime]:
     )
 
 
+@cache
 def printable(*, min_size: int = 0, max_size: int = 40) -> SearchStrategy[str]:
     """
     Text of any script that a store and a person can read: no surrogates, no control characters.
@@ -126,47 +129,57 @@ def printable(*, min_size: int = 0, max_size: int = 40) -> SearchStrategy[str]:
     )
 
 
+@cache
 def tenant_ids() -> SearchStrategy[TenantId]:
     return st.builds(TenantId, _name(_ALNUM, _ALNUM + "._@-", 128))
 
 
+@cache
 def slugs() -> SearchStrategy[str]:
     return _name(_LOWER, _LOWER + "_-", 64)
 
 
+@cache
 def domains() -> SearchStrategy[BusinessArea]:
     return st.just(BusinessArea()) | st.builds(BusinessArea, slugs())
 
 
+@cache
 def kinds() -> SearchStrategy[DocumentKind]:
     return st.sampled_from([CONFIG, CREDENTIALS, METADATA]) | st.builds(DocumentKind, slugs())
 
 
+@cache
 def credential_refs() -> SearchStrategy[CredentialRef]:
     return st.builds(CredentialRef, _name(_ALNUM + "_", _ALNUM + "._@:+=~-", 256))
 
 
+@cache
 def chatwoot_ids() -> SearchStrategy[ChatwootId]:
     counted = st.integers(1, 10**9).map(str)
     return st.builds(ChatwootId, counted | _name(_ALNUM, _ALNUM + "_-", 64))
 
 
+@cache
 def tenant_domains(
     tenants: SearchStrategy[TenantId] | None = None,
 ) -> SearchStrategy[TenantArea]:
     return st.builds(TenantArea, _either(tenants, tenant_ids()), domains())
 
 
+@cache
 def document_keys(
     owners: SearchStrategy[TenantArea] | None = None,
 ) -> SearchStrategy[DocumentKey]:
     return st.builds(TenantArea.document, _either(owners, tenant_domains()), kinds())
 
 
+@cache
 def json_text() -> SearchStrategy[str]:
     return st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 
 
+@cache
 def json_values() -> SearchStrategy[Json]:
     scalars: SearchStrategy[Json] = st.one_of(
         st.none(),
@@ -184,18 +197,22 @@ def json_values() -> SearchStrategy[Json]:
     return st.recursive(scalars, nested, max_leaves=12)
 
 
+@cache
 def json_objects() -> SearchStrategy[JsonObject]:
     return st.dictionaries(json_text(), json_values(), max_size=5)
 
 
+@cache
 def authored_yaml() -> SearchStrategy[AuthoredYaml]:
     return st.builds(AuthoredYaml, printable(max_size=80), st.booleans())
 
 
+@cache
 def documents() -> SearchStrategy[Document]:
     return st.builds(Document.of, json_objects(), st.none() | authored_yaml())
 
 
+@cache
 def authors() -> SearchStrategy[str]:
     return printable(min_size=1, max_size=30)
 
@@ -238,10 +255,12 @@ def brazilian_mobiles(draw: DrawFn) -> str:
     return f"55{area}{draw(st.sampled_from(['', '9']))}{local}"
 
 
+@cache
 def number_digits() -> SearchStrategy[str]:
     return brazilian_mobiles() | st.text(string.digits, min_size=8, max_size=15)
 
 
+@cache
 def hidden_ids() -> SearchStrategy[str]:
     """
     Ids of senders who hide their number: Meta's business-scoped ones, and WhatsApp's own.
@@ -249,6 +268,7 @@ def hidden_ids() -> SearchStrategy[str]:
     return number_digits().map("BR.{}".format) | number_digits().map("{}@lid".format)
 
 
+@cache
 def phone_numbers() -> SearchStrategy[PhoneNumber]:
     return st.builds(PhoneNumber, number_digits() | hidden_ids())
 
@@ -267,6 +287,7 @@ def written_numbers(draw: DrawFn, digits: SearchStrategy[str] | None = None) -> 
     return form.format(number, number[2:])
 
 
+@cache
 def not_numbers() -> SearchStrategy[str | None]:
     """
     Values in place of a number: nothing, an id that nobody has registered, another text.
@@ -279,23 +300,19 @@ def not_numbers() -> SearchStrategy[str | None]:
     )
 
 
-@st.composite
 def channel_keys(
-    draw: DrawFn,
     *,
     owners: SearchStrategy[TenantArea] | None = None,
     accounts: SearchStrategy[ChatwootId] | None = None,
     inboxes: SearchStrategy[ChatwootId] | None = None,
-) -> ChannelKey:
+) -> SearchStrategy[ChannelKey]:
     account = _either(accounts, chatwoot_ids())
     inbox = _either(inboxes, chatwoot_ids())
-    return draw(
-        st.one_of(
-            st.builds(ChannelKey, account, inbox),
-            st.builds(ChannelKey, account),
-            st.builds(ChannelKey, st.none(), inbox),
-            st.builds(ChannelKey, holder=_either(owners, tenant_domains())),
-        )
+    return st.one_of(
+        st.builds(ChannelKey, account, inbox),
+        st.builds(ChannelKey, account),
+        st.builds(ChannelKey, st.none(), inbox),
+        st.builds(ChannelKey, holder=_either(owners, tenant_domains())),
     )
 
 
@@ -306,24 +323,25 @@ def special_numbers(
     return st.builds(SpecialNumber, _either(numbers, phone_numbers()), crews)
 
 
-@st.composite
 def channel_mappings(
-    draw: DrawFn,
     *,
     keys: SearchStrategy[ChannelKey] | None = None,
     owners: SearchStrategy[TenantArea] | None = None,
     numbers: SearchStrategy[PhoneNumber] | None = None,
     sequences: SearchStrategy[int] | None = None,
-) -> ChannelMapping:
+) -> SearchStrategy[ChannelMapping]:
+    def mapping(key: ChannelKey, owner: TenantArea, **more: Any) -> ChannelMapping:
+        return ChannelMapping(key, owner if key.holder is None else key.holder, **more)
+
     owners = _either(owners, tenant_domains())
-    key = draw(_either(keys, channel_keys(owners=owners)))
-    return ChannelMapping(
-        key=key,
-        owner=draw(owners) if key.holder is None else key.holder,
-        sequence=draw(_either(sequences, st.integers(0, 2**31 - 1))),
-        fallback=draw(st.booleans()),
-        numbers=tuple(draw(st.lists(special_numbers(numbers), max_size=3))),
-        active=draw(st.sampled_from([True, True, True, False])),
+    return st.builds(
+        mapping,
+        _either(keys, channel_keys(owners=owners)),
+        owners,
+        sequence=_either(sequences, st.integers(0, 2**31 - 1)),
+        fallback=st.booleans(),
+        numbers=st.lists(special_numbers(numbers), max_size=3).map(tuple),
+        active=st.sampled_from([True, True, True, False]),
     )
 
 
@@ -359,18 +377,25 @@ def messages(
     )
 
 
+_FEW_OWNERS = st.builds(
+    TenantArea,
+    st.sampled_from([TenantId(name) for name in ("a", "b", "c")]),
+    st.sampled_from([BusinessArea(), BusinessArea("sales")]),
+)
+_FEW_IDS = st.sampled_from([ChatwootId(str(number)) for number in (1, 2, 3)])
+_FEW_CHANNELS = channel_keys(owners=_FEW_OWNERS, accounts=_FEW_IDS, inboxes=_FEW_IDS)
+
+
 @st.composite
-def routings(draw: DrawFn) -> tuple[list[ChannelMapping], list[IncomingMessage]]:
+def routings(
+    draw: DrawFn, *, min_mappings: int = 0
+) -> tuple[list[ChannelMapping], list[IncomingMessage]]:
     """
     Mappings in the order of their writes, and messages that they concern.
 
     Everything comes from a handful of tenants, accounts, inboxes and numbers, so that keys
     repeat, channels move between tenants and numbers are claimed twice.
     """
-    tenants = st.sampled_from([TenantId(name) for name in ("a", "b", "c")])
-    areas = st.sampled_from([BusinessArea(), BusinessArea("sales")])
-    owners = st.builds(TenantArea, tenants, areas)
-    ids = st.sampled_from([ChatwootId(str(number)) for number in (1, 2, 3)])
     digits = draw(st.lists(number_digits(), min_size=1, max_size=3))
     mobile = draw(st.integers(60_000_000, 99_999_999))
     digits += [f"5511{mobile}", f"55119{mobile}"]
@@ -380,23 +405,25 @@ def routings(draw: DrawFn) -> tuple[list[ChannelMapping], list[IncomingMessage]]
     # Ids made of the same digits.
     hidden = st.sampled_from([f"{mobile}@lid", f"BR.5511{mobile}"])
     mappings = channel_mappings(
-        keys=channel_keys(owners=owners, accounts=ids, inboxes=ids),
-        owners=owners,
+        keys=_FEW_CHANNELS,
+        owners=_FEW_OWNERS,
         numbers=st.builds(PhoneNumber, numbers | hidden),
         sequences=st.integers(0, 3),
     )
     said = written_numbers(numbers) | hidden | not_numbers()
-    spoken = messages(accounts=ids, inboxes=ids, numbers=said)
+    spoken = messages(accounts=_FEW_IDS, inboxes=_FEW_IDS, numbers=said)
     return (
-        draw(st.lists(mappings, max_size=14)),
+        draw(st.lists(mappings, min_size=min_mappings, max_size=14)),
         draw(st.lists(spoken, min_size=1, max_size=5)),
     )
 
 
+@cache
 def secret_texts() -> SearchStrategy[SecretText]:
     return st.builds(SecretText, st.text(st.characters(exclude_categories=["Cs"]), min_size=1))
 
 
+@cache
 def fingerprints() -> SearchStrategy[Fingerprint]:
     return st.builds(Fingerprint, st.binary(min_size=16, max_size=16).map(bytes.hex))
 
@@ -412,6 +439,7 @@ def seal_contexts(
     )
 
 
+@cache
 def key_ids() -> SearchStrategy[str]:
     return _name(_ALNUM, _ALNUM + "_-", 32)
 

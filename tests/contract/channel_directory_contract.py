@@ -516,7 +516,7 @@ class ChannelDirectoryContract(StoreContract):
         ]
     )
     @given(
-        routing=strategies.routings().filter(lambda routing: bool(routing[0])),
+        routing=strategies.routings(min_mappings=1),
     )
     async def test_supposed_routing_is_that_of_a_table_that_was_changed(
         self,

@@ -81,7 +81,7 @@ class MappingFormContract(StoreContract):
         shown = mapping_sections(await as_json(stores)) if before else MappingSections(channels=())
         assert list(shown.channels or ()) == [revision.mapping for revision in before]
 
-    @given(routing=strategies.routings().filter(lambda routing: bool(routing[0])), bound=...)
+    @given(routing=strategies.routings(min_mappings=1), bound=...)
     @settings(max_examples=20, suppress_health_check=LENIENT)
     async def test_deleted_channel_routes_no_more_or_the_answer_says_by_which_rule(
         self,

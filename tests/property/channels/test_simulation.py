@@ -17,7 +17,7 @@ from odoo_ai_config.domain.identifiers import ChatwootId
 from tests.property.channels.test_routing import Routing, asked, latest
 from tests.strategies import routings
 
-SOME_ROUTINGS = routings().filter(lambda routing: bool(routing[0]))
+SOME_ROUTINGS = routings(min_mappings=1)
 
 
 def changed(routing: Routing) -> tuple[list[ChannelMapping], ChannelMapping]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import json
+import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
@@ -125,7 +126,14 @@ class WebHub:
             method + b" " + target + b" HTTP/1.1\r\nHost: hub\r\nConnection: close\r\n"
             b"X-API-Key: " + key + b"\r\n" + more + b"\r\n"
         )
-        head, _, body = (await reader.read()).partition(b"\r\n\r\n")
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = re.search(rb"\r\ncontent-length: ([0-9]+)", head.lower())
+        # Not to the end of the connection: it stays open for a while for the rest of a body that
+        # is refused unread.
+        if length is None or method == b"HEAD":
+            body = await reader.read()
+        else:
+            body = await reader.readexactly(int(length[1]))
         writer.close()
         await writer.wait_closed()
         lines = head.split(b"\r\n")

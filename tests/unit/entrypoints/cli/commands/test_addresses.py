@@ -22,7 +22,7 @@ def test_new_address_is_shown_alone_and_never_again(command: Command, folder: Pa
     assert made.status == 0
     [address] = made.lines
     assert address.startswith("http://SERVIDOR:PORTA/odoo-webhook/oaa_")
-    secret = address.rpartition("_")[2]
+    secret = address.split("_", 2)[2]
     listed, shown = command("addresses", "list"), command("addresses", "show", id_in(address))
     row = next(line for line in listed.lines if line.startswith(id_in(address)))
     for text in ("Odoo Online", "123456", "varejo", "credentials", "x_cliente"):
