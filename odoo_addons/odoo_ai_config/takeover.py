@@ -307,7 +307,10 @@ class Takeover:
                     self.env._("%(number)s appears twice: it is migrated once.", number=text)
                 )
             else:
-                whole = text.strip().startswith("+") or len(digits) >= _FEWEST_DIGITS
+                # No country code begins with 0, so a single one is that of a number without it.
+                whole = text.strip().startswith(("+", "00")) or (
+                    len(digits) >= _FEWEST_DIGITS and not digits.startswith("0")
+                )
                 # The hub knows the customs of its country, so it gets the number as it is.
                 number = f"+{digits}" if whole else text.strip()
                 numbers[phone.comparable(digits)] = {"number": number, "crew": crew}

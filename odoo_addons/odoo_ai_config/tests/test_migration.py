@@ -312,6 +312,21 @@ class TestMigration(MigrationCase):
         self.assertEqual(numbers.mapped("number"), ["+5511987654321", "11 98765-4321"])
         self.assertEqual(set(numbers.mapped("crew")), {"analytics"})
 
+    def test_dialled_numbers_go_to_the_hub_as_they_are(self):
+        # The hub knows them, but no country code begins with 0.
+        self.old_tables()
+        self.old_channel(
+            self.old_client(),
+            special_whatsapp_number1="011 98765-4321",
+            special_whatsapp_number2="00351 912 345 678",
+        )
+        wizard = self.migrated()
+        numbers = self.client().channel_ids.special_number_ids
+        self.assertEqual(numbers.mapped("number"), ["011 98765-4321", "+00351912345678"])
+        detail = wizard.line_ids[1].detail
+        self.assertIn("011 98765-4321 seems to have no country code", detail)
+        self.assertNotIn("345 678 seems", detail)
+
     def test_of_two_lines_for_a_channel_the_one_in_use_is_taken(self):
         self.old_tables()
         client = self.old_client()
