@@ -205,7 +205,7 @@ async def prune(services: Services) -> None:
         _log.warning("pruning_failed", code=error.code)
     else:
         _log.info(
-            "history_pruned",
+            "pruned",
             revisions=report.revisions,
             mapping_revisions=report.mapping_revisions,
             idempotency_records=report.idempotency_records,

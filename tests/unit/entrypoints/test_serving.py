@@ -52,7 +52,7 @@ async def test_old_versions_go_even_after_the_store_was_away(
             await asyncio.sleep(0.001)
         assert {line["event"] for line in logged} == {"pruning_failed"}
         aside.rename(database)
-        while not any(line["event"] == "history_pruned" for line in logged):
+        while not any(line["event"] == "pruned" for line in logged):
             await asyncio.sleep(0.001)
         pruning.cancel()
         with suppress(asyncio.CancelledError):
