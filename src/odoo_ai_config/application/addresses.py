@@ -155,9 +155,9 @@ class OpenAddress:
         """
         text = TokenText.parse(TokenPrefix.ADDRESS, token)
         address = None if text is None else await self.addresses.address(text.id)
-        if address is None or text is None or not text.proves(address.digest):
+        if text is None or address is None or address.revoked_at is not None:
             raise AddressNotFoundError
-        if address.revoked_at is not None:
+        if not text.proves(address.digest):
             raise AddressNotFoundError
         now = self.clock.now()
         if address.used_at is None or now - address.used_at >= USE_NOTED_AFTER:

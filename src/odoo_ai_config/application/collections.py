@@ -276,9 +276,9 @@ class SyncCollection:
                 cost=len(sync.items) + len(sync.removed) + len(digests) + cost_of(*texts),
             )
             newest = head if change is None else change.head
-            similar: tuple[Notice, ...] = ()
-            if head is None:
-                similar = await similar_tenants(self.store, key.tenant, caller=caller)
+            similar = await similar_tenants(
+                self.store, key.tenant, caller=caller, new=head is None
+            )
             outcome = _outcome(
                 key, newest, counts, changed=change is not None, at=now, notices=similar
             )

@@ -188,7 +188,7 @@ class RevokeApiKey:
 
     async def again(self, *, actor: str) -> Sequence[ApiKey]:
         """
-        Revoke again each key that is in the list and valid in the store; return their ids.
+        Revoke again each key that is in the list and valid in the store; return them.
 
         Raises:
             StoreUnusableError: The list beside the store cannot be read.

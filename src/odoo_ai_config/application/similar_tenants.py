@@ -13,15 +13,15 @@ from odoo_ai_config.domain.outcomes import MOST_NOTICES, Notice
 
 
 async def similar_tenants(
-    store: ConfigStore, tenant: TenantId, *, caller: ApiKey
+    store: ConfigStore, tenant: TenantId, *, caller: ApiKey, new: bool
 ) -> tuple[Notice, ...]:
     """
-    A notice for each tenant whose id differs from that of a new *tenant* only in case.
+    A notice for each tenant whose id differs from that of *tenant* only in case.
 
-    There is none if *tenant* has a document, and none for a *caller* that is bound to a tenant:
-    it must not learn of others.
+    There is none if what is written is not *new*, or if *tenant* has a document. A *caller* that
+    is bound to a tenant gets none: it must not learn of others.
     """
-    if caller.tenant is not None:
+    if not new or caller.tenant is not None:
         return ()
     known = await store.spellings(tenant)
     if tenant in known:

@@ -85,7 +85,7 @@ class RevisionConflictError(DomainError):
 @frozen
 class PreconditionFailedError(DomainError):
     """
-    The document or collection is not in the state that the writer expects.
+    What is to be written is not in the state that the writer expects.
 
     Args:
         current: Its present version; 0 if it was never written.

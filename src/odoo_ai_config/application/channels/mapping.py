@@ -89,28 +89,22 @@ async def decided_in(
         DomainError: One of `MAPPING_REFUSALS`: *caller* is bound, and *mapping* touches what
             others have.
     """
-    key = mapping.key
-    if mapping.active:
-        current = (await channels.current((key,))).get(key)
-        decision = await decided_on(
-            channels, current, mapping, caller=caller, at=at, event_at=event_at
-        )
-        if decision.notices:
-            return EventDecision(decision, current, notices=decision.notices)
-        notices = await unknown_names(store, (mapping,))
-        if current is None or current.mapping.owner.tenant != mapping.owner.tenant:
-            similar = await similar_tenants(store, mapping.owner.tenant, caller=caller)
-            notices = (*notices, *similar)
-        return EventDecision(decision, current, notices=notices)
-    anywhere = ChannelKey(inbox=key.inbox) if key.account and key.inbox else key
-    known = await channels.current((key, anywhere))
+    key, tenant = mapping.key, mapping.owner.tenant
+    # The same inbox in any account, which may end with its channel.
+    twins = () if mapping.active else key.wider[:1]
+    known = await channels.current((key, *twins))
     current = known.get(key)
     decision = await decided_on(
         channels, current, mapping, caller=caller, at=at, event_at=event_at
     )
     if decision.notices:
         return EventDecision(decision, current, notices=decision.notices)
-    twin = None if anywhere == key else known.get(anywhere)
+    if mapping.active:
+        unknown = await unknown_names(store, (mapping,))
+        new = current is None or current.mapping.owner.tenant != tenant
+        similar = await similar_tenants(store, tenant, caller=caller, new=new)
+        return EventDecision(decision, current, notices=(*unknown, *similar))
+    twin = next((known[one] for one in twins if one in known), None)
     twin = await _ended(channels, twin, mapping, caller=caller, at=at)
     notices = await _still_routed(channels, mapping, twin)
     return EventDecision(decision, current, twin, notices)
@@ -137,8 +131,6 @@ async def decided_on(
     event_at = believed(event_at, now=at)
     if is_stale(event_at, before):
         return MappingDecision(None, notices=(STALE,))
-    if current is not None and current.mapping == mapping:
-        return MappingDecision(None)
     claim = claimed(current, mapping)
     rivals = NO_RIVALS if claim is None else await channels.rivals_of(claim)
     wider: Mapping[ChannelKey, MappingRevision] = {}
@@ -323,7 +315,7 @@ class SyncMapping:
             )
             changeset = Changeset(
                 mappings=event.revisions,
-                claim=None if decision.revision is None else decision.claim,
+                claim=decision.claim,
                 audit=mapping_audit(mapping, decision, actor=caller.id, at=now),
             )
             return changeset, outcome

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Final, TypedDict
 
-from attrs import frozen
+from attrs import field, frozen
 
 from odoo_ai_config.application.errors import SealBrokenError
 from odoo_ai_config.application.off_loop import ENTRY, cost_of, run_off_loop
@@ -51,7 +51,7 @@ class Sealing:
     The result of sealing: all fingerprints, the new sealed values, and their key.
     """
 
-    fingerprints: dict[CredentialRef, Fingerprint]
+    fingerprints: dict[CredentialRef, Fingerprint] = field(factory=dict)
     secrets: tuple[SealedSecret, ...] = ()
     new_tenant_key: TenantKey | None = None
     sealed_under: TenantKey | None = None
@@ -113,7 +113,7 @@ class Sealer:
                 cost=len(named),
             )
         if not secrets and not missing:
-            return Sealing({})
+            return Sealing()
         key, parts = await self._key(owner.tenant, at)
         fingerprints, sealed = await run_off_loop(
             lambda: self._sealed(key, owner, secrets, known), cost=ENTRY * len(secrets)

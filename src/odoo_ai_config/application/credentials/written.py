@@ -49,7 +49,7 @@ class SealedSettings:
 
     document: Document
     credentials: Revision | None = None
-    sealing: Sealing = field(factory=lambda: Sealing({}))
+    sealing: Sealing = field(factory=Sealing)
     notices: tuple[Notice, ...] = ()
 
 
@@ -141,7 +141,7 @@ class CredentialsWriter:
             UnknownFingerprintError: One of *named* is a value that the tenant does not have.
         """
         if not (plain or named):
-            return None, Sealing({})
+            return None, Sealing()
         sealed = content_of(credentials)
         sealing = await self.sealer(
             owner, plain, known=await sealed_values(sealed), at=at, named=named

@@ -115,9 +115,8 @@ class SyncCredentials:
             )
             fingerprints = {**merged.found.sealed, **sealing.fingerprints}
             document = await self._kept(before, merged)
-            new = config is None and credentials is None
-            similar = (
-                await similar_tenants(self.store, sync.owner.tenant, caller=caller) if new else ()
+            similar = await similar_tenants(
+                self.store, sync.owner.tenant, caller=caller, new=not current
             )
 
             def conclude() -> tuple[Changeset, Outcome]:
@@ -241,9 +240,9 @@ class SyncCompanyMetadata:
                 current, key, apart.document, author=caller.id, at=now, event_at=told_at
             )
             written = tuple(r for r in (revision, apart.credentials) if r is not None)
-            similar: tuple[Notice, ...] = ()
-            if current is None:
-                similar = await similar_tenants(self.store, sync.owner.tenant, caller=caller)
+            similar = await similar_tenants(
+                self.store, sync.owner.tenant, caller=caller, new=current is None
+            )
             outcome = Outcome(
                 WriteKind.METADATA,
                 sync.owner,

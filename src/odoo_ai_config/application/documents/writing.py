@@ -68,7 +68,7 @@ class Decision:
     """
 
     revision: Revision | None
-    sealing: Sealing = field(factory=lambda: Sealing({}))
+    sealing: Sealing = field(factory=Sealing)
     credentials: Revision | None = None
     notices: tuple[Notice, ...] = ()
 
@@ -121,10 +121,9 @@ async def write_document(
         written = tuple(
             new for new in (decision.revision, decision.credentials) if new is not None
         )
-        similar: tuple[Notice, ...] = ()
-        if current is None:
-            tenant = request.key.tenant
-            similar = await similar_tenants(store, tenant, caller=request.caller)
+        similar = await similar_tenants(
+            store, request.key.tenant, caller=request.caller, new=current is None
+        )
         versions = {str(new.key.kind): new.version for new in written}
         outcome = Outcome(
             WriteKind.DOCUMENT,
@@ -166,15 +165,14 @@ async def _apart(
 
 
 async def _credentials(
-    use_case: PublishDocument | PatchDocument | RollBackDocument,
+    store: ConfigStore,
+    writer: CredentialsWriter,
     request: DocumentWrite,
     current: Revision | None,
     body: ReadOnlyJsonObject,
     at: datetime,
 ) -> Decision:
-    sealed = await use_case.credentials.replaced(
-        use_case.store, request.key.owner, content_of(current), body, at=at
-    )
+    sealed = await writer.replaced(store, request.key.owner, content_of(current), body, at=at)
     revision = successor(current, request.key, sealed.document, author=request.caller.id, at=at)
     return Decision(revision, sealed.sealing, notices=sealed.notices)
 
@@ -211,7 +209,9 @@ class PublishDocument:
 
         async def decide(current: Revision | None, now: datetime) -> Decision:
             if request.key.kind == CREDENTIALS:
-                return await _credentials(self, request, current, body, now)
+                return await _credentials(
+                    self.store, self.credentials, request, current, body, now
+                )
             document = await run_off_loop(lambda: self._written(body, text), cost=len(text))
             author = request.caller.id
             return Decision(successor(current, request.key, document, author=author, at=now))
@@ -249,7 +249,7 @@ class PatchDocument:
             cost = cost_of(present, patch)
             if request.key.kind == CREDENTIALS:
                 body = await run_off_loop(lambda: patched_credentials(present, patch), cost=cost)
-                return await _credentials(self, request, before, body, now)
+                return await _credentials(self.store, self.credentials, request, before, body, now)
             document = await run_off_loop(lambda: self._patched(present, patch), cost=cost)
             author = request.caller.id
             return Decision(successor(before, request.key, document, author=author, at=now))
@@ -288,7 +288,10 @@ class RollBackDocument:
             if target is None or target.deleted:
                 raise RevisionNotFoundError
             if request.key.kind == CREDENTIALS:
-                return await _credentials(self, request, current, target.document.body, now)
+                body = target.document.body
+                return await _credentials(
+                    self.store, self.credentials, request, current, body, now
+                )
             return Decision(rolled_back(current, target, author=request.caller.id, at=now))
 
         return await write_document(self.store, self.clock, request, decide, self.credentials)

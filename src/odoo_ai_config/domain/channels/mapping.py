@@ -51,7 +51,7 @@ class ChannelOwnedError(DomainError):
 
 class AccountSharedError(DomainError):
     """
-    The account has channels of other tenants only, and the caller's key is bound to one tenant.
+    Other tenants have channels in the account, and the caller's key is bound to one tenant.
     """
 
 
