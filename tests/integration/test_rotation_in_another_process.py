@@ -21,7 +21,7 @@ from odoo_ai_config.application.credentials.sealing import Sealer
 from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.changes import Changeset
 from odoo_ai_config.domain.credentials.secrets import SecretText
-from odoo_ai_config.domain.documents.merging import with_fingerprints
+from odoo_ai_config.domain.documents.credentials import with_fingerprints
 from odoo_ai_config.domain.documents.revisions import Revision
 from odoo_ai_config.domain.identifiers import CREDENTIALS, CredentialRef, TenantArea, TenantId
 from tests.contract.samples import AT, owner

@@ -15,6 +15,8 @@ from odoo_ai_config.domain.errors import InvalidValueError
 
 TENANT_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,127}", re.ASCII)
 SLUG: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}", re.ASCII)
+# A member of a document with such a name holds a reference to a sealed value.
+REF_SUFFIX: Final = "_ref"
 CREDENTIAL_REF: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._@:+=~-]{0,255}", re.ASCII)
 CHATWOOT_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", re.ASCII)
 # No user, password or fragment. Visible ASCII only, so that every parser finds the same host.

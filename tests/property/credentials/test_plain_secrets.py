@@ -10,10 +10,10 @@ from attrs import define, field
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from odoo_ai_config.domain.credentials.old_values import require_all_opened
 from odoo_ai_config.domain.credentials.plain_secrets import (
     MOST_SECRETS,
     TakenOut,
-    require_all_opened,
     taken_out,
 )
 from odoo_ai_config.domain.credentials.secret_names import (
@@ -23,7 +23,7 @@ from odoo_ai_config.domain.credentials.secret_names import (
     is_secret_text,
 )
 from odoo_ai_config.domain.credentials.secrets import Fingerprint, SecretText
-from odoo_ai_config.domain.documents.merging import references_in
+from odoo_ai_config.domain.documents.credentials import references_in
 from odoo_ai_config.domain.errors import EncryptedValueError, InvalidValueError
 from odoo_ai_config.domain.identifiers import CONFIG, CREWS, CredentialRef, DocumentKind
 from odoo_ai_config.domain.json_types import Json, JsonObject, ReadOnlyJsonObject

@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from odoo_ai_config.domain.credentials.secrets import Fingerprint
+from odoo_ai_config.domain.documents.credentials import fingerprints_in
 from odoo_ai_config.domain.documents.document import Document
 from odoo_ai_config.domain.documents.merging import (
     config_after,
     credentials_after,
-    fingerprints_in,
     metadata_after,
 )
 from odoo_ai_config.domain.documents.syncs import CredentialsSync

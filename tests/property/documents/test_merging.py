@@ -7,16 +7,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from odoo_ai_config.domain.credentials.secrets import Fingerprint, SecretText
-from odoo_ai_config.domain.documents.document import AuthoredYaml, Document
-from odoo_ai_config.domain.documents.merging import (
+from odoo_ai_config.domain.documents.credentials import (
     GivenCredentials,
-    config_after,
-    credentials_after,
     fingerprints_in,
     given_credentials,
+    references_in,
+)
+from odoo_ai_config.domain.documents.document import AuthoredYaml, Document
+from odoo_ai_config.domain.documents.merging import (
+    config_after,
+    credentials_after,
     merge_patch,
     metadata_after,
-    references_in,
 )
 from odoo_ai_config.domain.documents.syncs import CompanyMetadataSync, CredentialsSync
 from odoo_ai_config.domain.identifiers import BusinessArea, CredentialRef, TenantArea, TenantId

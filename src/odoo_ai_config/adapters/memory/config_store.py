@@ -13,8 +13,8 @@ from attrs import evolve
 from odoo_ai_config.adapters.memory.state import KeptCollection, MemoryAdapter
 from odoo_ai_config.application.ports.config_store import ConfigStore, PruneReport
 from odoo_ai_config.domain.changes import Changeset, IdempotencyKey, IdempotencyRecord
+from odoo_ai_config.domain.documents.credentials import fingerprints_in
 from odoo_ai_config.domain.documents.document import Document
-from odoo_ai_config.domain.documents.merging import fingerprints_in
 from odoo_ai_config.domain.documents.revisions import Dated, RetentionPolicy, Revision
 from odoo_ai_config.domain.identifiers import (
     CREDENTIALS,

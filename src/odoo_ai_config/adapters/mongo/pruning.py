@@ -13,7 +13,7 @@ from pymongo import DeleteMany
 from odoo_ai_config.adapters.mongo.database import MongoDatabase, Record, Session
 from odoo_ai_config.adapters.mongo.records import from_record, read_all, to_instant
 from odoo_ai_config.adapters.mongo.transaction import in_transaction
-from odoo_ai_config.domain.documents.merging import fingerprints_in
+from odoo_ai_config.domain.documents.credentials import fingerprints_in
 from odoo_ai_config.domain.documents.revisions import RetentionPolicy, Revision
 from odoo_ai_config.domain.identifiers import CREDENTIALS, TenantArea
 from odoo_ai_config.domain.messages.inbox import OPEN, STUCK, TEXT_PURPOSES, Stage

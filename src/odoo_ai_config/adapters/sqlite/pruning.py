@@ -21,8 +21,8 @@ from odoo_ai_config.adapters.sqlite.row_layout import Row, microseconds
 from odoo_ai_config.adapters.sqlite.writer import Transaction
 from odoo_ai_config.application.ports.config_store import PruneReport
 from odoo_ai_config.domain.collections import CollectionKey, CollectionName
+from odoo_ai_config.domain.documents.credentials import fingerprints_in
 from odoo_ai_config.domain.documents.document import Document
-from odoo_ai_config.domain.documents.merging import fingerprints_in
 from odoo_ai_config.domain.documents.revisions import RetentionPolicy
 from odoo_ai_config.domain.identifiers import CREDENTIALS, TenantId
 

@@ -29,6 +29,7 @@ from odoo_ai_config.adapters.yaml.syntax_tree import (
     resolved,
     to_json,
 )
+from odoo_ai_config.domain.identifiers import REF_SUFFIX
 from odoo_ai_config.domain.json_types import Json, JsonObject
 
 _BLANKS: Final = re.compile(r"[ \t]+")
@@ -148,13 +149,13 @@ class _Amendment:
         names = {entry.key for entry in node.entries}
         renamed = dict(wanted)
         for entry in node.entries:
-            new = f"{entry.key}_ref"
+            new = f"{entry.key}{REF_SUFFIX}"
             key = entry.key_node
             if entry.key in wanted or new not in wanted or new in names or key.anchor is not None:
                 continue
             quote = self._text[key.end - 1] if self._text[key.start] in "\"'" else ""
             place = key.end - len(quote)
-            self._edits.append((place, place, "_ref"))
+            self._edits.append((place, place, REF_SUFFIX))
             renamed[entry.key] = renamed.pop(new)
         return renamed
 

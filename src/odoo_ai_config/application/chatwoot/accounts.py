@@ -25,7 +25,7 @@ from odoo_ai_config.domain.credentials.secrets import (
     SecretText,
     digest_of,
 )
-from odoo_ai_config.domain.documents.merging import fingerprints_in
+from odoo_ai_config.domain.documents.credentials import fingerprints_in
 from odoo_ai_config.domain.documents.revisions import Revision, content_of
 from odoo_ai_config.domain.errors import InvalidValueError
 from odoo_ai_config.domain.identifiers import (

@@ -24,8 +24,8 @@ from odoo_ai_config.domain.access import ApiKey
 from odoo_ai_config.domain.changes import Changeset
 from odoo_ai_config.domain.chatwoot import ChatwootChange, place_of
 from odoo_ai_config.domain.credentials.secrets import Fingerprint, SecretText
+from odoo_ai_config.domain.documents.credentials import with_fingerprints
 from odoo_ai_config.domain.documents.document import Document
-from odoo_ai_config.domain.documents.merging import with_fingerprints
 from odoo_ai_config.domain.documents.revisions import successor
 from odoo_ai_config.domain.identifiers import HUB, ChatwootId
 

@@ -22,8 +22,8 @@ from odoo_ai_config.domain.credentials.secrets import (
     SecretText,
     TenantKey,
 )
+from odoo_ai_config.domain.documents.credentials import fingerprints_in
 from odoo_ai_config.domain.documents.document import Document
-from odoo_ai_config.domain.documents.merging import fingerprints_in
 from odoo_ai_config.domain.documents.revisions import content_of
 from odoo_ai_config.domain.errors import CredentialNotFoundError, UnknownFingerprintError
 from odoo_ai_config.domain.identifiers import CREDENTIALS, CredentialRef, TenantArea, TenantId

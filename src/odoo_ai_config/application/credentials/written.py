@@ -17,13 +17,13 @@ from odoo_ai_config.application.ports.old_cipher import OldCipher
 from odoo_ai_config.application.ports.yaml_codec import YamlCodec
 from odoo_ai_config.domain.credentials.plain_secrets import TakenOut, taken_out
 from odoo_ai_config.domain.credentials.secrets import Fingerprint, SecretText
-from odoo_ai_config.domain.documents.document import AuthoredYaml, Document
-from odoo_ai_config.domain.documents.merging import (
-    credentials_after,
+from odoo_ai_config.domain.documents.credentials import (
     given_credentials,
     references_named_in,
     with_fingerprints,
 )
+from odoo_ai_config.domain.documents.document import AuthoredYaml, Document
+from odoo_ai_config.domain.documents.merging import credentials_after
 from odoo_ai_config.domain.documents.revisions import Revision, content_of, successor
 from odoo_ai_config.domain.errors import InvalidYamlError
 from odoo_ai_config.domain.identifiers import (

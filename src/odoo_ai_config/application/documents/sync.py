@@ -20,13 +20,15 @@ from odoo_ai_config.application.ports.yaml_codec import YamlCodec
 from odoo_ai_config.application.similar_tenants import similar_tenants
 from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.changes import Changeset, Claim
+from odoo_ai_config.domain.documents.credentials import (
+    NamedReference,
+    fingerprints_in,
+)
 from odoo_ai_config.domain.documents.document import Document
 from odoo_ai_config.domain.documents.merging import (
     MergedConfig,
-    NamedReference,
     config_after,
     credentials_after,
-    fingerprints_in,
     metadata_after,
 )
 from odoo_ai_config.domain.documents.revisions import (

@@ -19,7 +19,7 @@ from odoo_ai_config.application.ports.yaml_codec import YamlCodec
 from odoo_ai_config.application.similar_tenants import similar_tenants
 from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.changes import Changeset, Claim
-from odoo_ai_config.domain.credentials.plain_secrets import require_all_opened
+from odoo_ai_config.domain.credentials.old_values import require_all_opened
 from odoo_ai_config.domain.crews import require_crews
 from odoo_ai_config.domain.documents.document import AuthoredYaml, Document
 from odoo_ai_config.domain.documents.merging import merge_patch, patched_credentials

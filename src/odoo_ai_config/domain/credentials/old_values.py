@@ -9,11 +9,13 @@ from __future__ import annotations
 import binascii
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final, TypeAlias
 
 from odoo_ai_config.domain.credentials.secrets import SecretText
 from odoo_ai_config.domain.errors import EncryptedValueError
+from odoo_ai_config.domain.identifiers import REF_SUFFIX
+from odoo_ai_config.domain.json_types import Json, Place, ReadOnlyJsonObject, shown_place
 
 # Opens a Fernet token; None if it does not open.
 OpenToken: TypeAlias = Callable[[bytes], SecretText | None]
@@ -103,3 +105,29 @@ def require_opened(text: str, where: str, open_token: OpenToken = never_opens) -
     if secret is None:
         raise EncryptedValueError(where)
     return secret
+
+
+def require_all_opened(
+    value: ReadOnlyJsonObject | list[Json],
+    at: Place = (),
+    *,
+    open_token: OpenToken = never_opens,
+) -> None:
+    """
+    Refuse new data if the replaced server encrypted a text in it that cannot be sealed.
+
+    Such a text does not open, or is in a list or a reference, where no reference replaces it.
+
+    Raises:
+        EncryptedValueError: For the first such text, with its place below *at*.
+    """
+    parts: Iterable[tuple[str | int, Json]]
+    parts = enumerate(value) if isinstance(value, list) else value.items()
+    for step, part in parts:
+        if isinstance(part, str):
+            if is_encrypted(part):
+                sealable = isinstance(step, str) and not step.endswith(REF_SUFFIX)
+                place = shown_place((*at, step))
+                require_opened(part, place, open_token if sealable else never_opens)
+        elif isinstance(part, dict | list):
+            require_all_opened(part, (*at, step), open_token=open_token)

@@ -22,7 +22,6 @@ from odoo_ai_config.domain.credentials.old_values import (
     is_encrypted,
     never_opens,
     opened,
-    require_opened,
 )
 from odoo_ai_config.domain.credentials.secret_names import (
     LONGEST_NAME,
@@ -39,7 +38,7 @@ from odoo_ai_config.domain.credentials.secret_names import (
 )
 from odoo_ai_config.domain.credentials.secrets import Fingerprint, SecretText
 from odoo_ai_config.domain.errors import InvalidValueError
-from odoo_ai_config.domain.identifiers import CREWS, CredentialRef, DocumentKind
+from odoo_ai_config.domain.identifiers import CREWS, REF_SUFFIX, CredentialRef, DocumentKind
 from odoo_ai_config.domain.json_types import (
     Json,
     JsonObject,
@@ -51,7 +50,6 @@ from odoo_ai_config.domain.outcomes import MOST_NOTICES, Notice
 
 # Of one document, without those of a `credentials` document. Real settings have fewer.
 MOST_SECRETS: Final = 200
-REF_SUFFIX: Final = "_ref"
 # A shorter secret that occurs elsewhere may be an ordinary word ("admin").
 SHORTEST_REPEATED: Final = 8
 
@@ -118,32 +116,6 @@ def taken_out(
     cleaned = walk.object(body, _Spot(), inside=False)
     notices = tuple(walk.notices)
     return TakenOut(cleaned, walk.plain, walk.sealed, notices, changed=cleaned != body)
-
-
-def require_all_opened(
-    value: ReadOnlyJsonObject | list[Json],
-    at: Place = (),
-    *,
-    open_token: OpenToken = never_opens,
-) -> None:
-    """
-    Refuse new data if the replaced server encrypted a text in it that cannot be sealed.
-
-    Such a text does not open, or is in a list or a reference, where no reference replaces it.
-
-    Raises:
-        EncryptedValueError: For the first such text, with its place below *at*.
-    """
-    parts: Iterable[tuple[str | int, Json]]
-    parts = enumerate(value) if isinstance(value, list) else value.items()
-    for step, part in parts:
-        if isinstance(part, str):
-            if is_encrypted(part):
-                sealable = isinstance(step, str) and not step.endswith(REF_SUFFIX)
-                place = shown_place((*at, step))
-                require_opened(part, place, open_token if sealable else never_opens)
-        elif isinstance(part, dict | list):
-            require_all_opened(part, (*at, step), open_token=open_token)
 
 
 def _is_suspicious(members: ReadOnlyJsonObject) -> bool:

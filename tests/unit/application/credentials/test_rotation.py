@@ -44,7 +44,7 @@ from odoo_ai_config.domain.credentials.secrets import (
     SecretText,
     TenantKey,
 )
-from odoo_ai_config.domain.documents.merging import with_fingerprints
+from odoo_ai_config.domain.documents.credentials import with_fingerprints
 from odoo_ai_config.domain.documents.revisions import Revision
 from odoo_ai_config.domain.errors import TenantNotFoundError
 from odoo_ai_config.domain.identifiers import CREDENTIALS, CredentialRef, TenantArea, TenantId
