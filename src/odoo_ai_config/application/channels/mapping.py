@@ -326,11 +326,16 @@ class SyncMapping:
 @frozen
 class WrittenMapping:
     """
-    The mapping after a write, and how many channels the write changed.
+    The mapping after a write.
+
+    Args:
+        changed: How many channels the write changed.
+        first: Whether there was no mapping before.
     """
 
     sections: MappingSections
     changed: int
+    first: bool
     notices: tuple[Notice, ...] = ()
 
 
@@ -395,7 +400,7 @@ class WriteMapping:
             changeset, after = await run_off_loop(assign, cost=cost)
             changed = [revision.mapping for revision in changeset.mappings]
             notices = await unknown_names(self.store, changed)
-            written = WrittenMapping(after, len(changed), notices)
+            written = WrittenMapping(after, len(changed), not stored, notices)
             return Changeset() if dry_run else changeset, written
 
         return await commit_decided(self.store, decide)

@@ -6,18 +6,20 @@ Opening raises `SettingsError`, `DomainError` or `ApplicationError`.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Final
+from functools import partial
+from typing import Final, TypeVar
 
 from attrs import evolve
 
 from odoo_ai_config.application.tenants import TenantOverview
-from odoo_ai_config.domain.identifiers import TenantId
 from odoo_ai_config.entrypoints.cli.flags import StoreFlags
 from odoo_ai_config.entrypoints.container import Container
 from odoo_ai_config.entrypoints.startup import opened, trusted
 from odoo_ai_config.entrypoints.wiring import Services
+
+T = TypeVar("T")
 
 # A user who can read the store's file and the key ring does not need a key.
 OPERATOR: Final = trusted("cli")
@@ -49,12 +51,22 @@ def rehearsing(flags: StoreFlags) -> AbstractAsyncContextManager[Services]:
     return reading(flags)
 
 
-async def all_tenants(services: Services) -> AsyncIterator[TenantOverview]:
+async def every(
+    read: Callable[..., Awaitable[Sequence[T]]], cursor: Callable[[T], object]
+) -> AsyncIterator[T]:
     """
-    Every tenant with its documents, read page by page.
+    All that *read* finds, page by page; *cursor* names the place of one.
     """
-    after: TenantId | None = None
-    while page := await services.list_tenants(caller=OPERATOR, after=after, limit=_PAGE):
-        for overview in page:
-            yield overview
-        after = page[-1].tenant
+    after: object = None
+    while page := await read(after=after, limit=_PAGE):
+        for one in page:
+            yield one
+        after = cursor(page[-1])
+
+
+def all_tenants(services: Services) -> AsyncIterator[TenantOverview]:
+    """
+    Every tenant with its documents.
+    """
+    read = partial(services.list_tenants, caller=OPERATOR)
+    return every(read, lambda overview: overview.tenant)

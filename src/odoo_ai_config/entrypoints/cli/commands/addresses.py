@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from functools import partial
 from typing import Annotated, Final
 
 from cyclopts import App, Parameter
@@ -14,10 +14,9 @@ from odoo_ai_config.domain.collections import CollectionName
 from odoo_ai_config.domain.identifiers import BusinessArea, TenantArea, TenantId
 from odoo_ai_config.entrypoints.cli.flags import AS_SET, OPTIONS, StoreFlags
 from odoo_ai_config.entrypoints.cli.refusals import CommandError
-from odoo_ai_config.entrypoints.cli.session import OPERATOR, reading, session
+from odoo_ai_config.entrypoints.cli.session import OPERATOR, every, reading, session
 from odoo_ai_config.entrypoints.cli.terminal import moment, say, say_json, say_table, tell
 from odoo_ai_config.entrypoints.http.addresses.handlers import address_shown
-from odoo_ai_config.entrypoints.wiring import Services
 
 addresses: Final = App(
     name="addresses",
@@ -25,7 +24,6 @@ addresses: Final = App(
     group_parameters=OPTIONS,
 )
 
-_PAGE: Final = 500
 _KINDS: Final = ", ".join(kind.value for kind in RecordKind)
 
 AddressId = Annotated[str, Parameter(help="ID do endereço, como `addresses list` mostra.")]
@@ -82,7 +80,8 @@ async def list_(
     """
     of = None if tenant is None else TenantId(tenant)
     async with reading(flags) as services:
-        found = [address async for address in _all_addresses(services, of)]
+        read = partial(services.list_addresses, caller=OPERATOR, tenant=of)
+        found = [address async for address in every(read, lambda address: address.id)]
     if not found:
         tell("Nenhum endereço; crie um com: odoo-ai-config addresses create")
         return
@@ -108,16 +107,6 @@ async def revoke(address_id: AddressId, *, flags: StoreFlags = AS_SET) -> None:
     async with session(flags) as services:
         address = await services.revoke_address(address_id, caller=OPERATOR)
     say(f"Endereço {address.id} ({address.name}) revogado em {moment(address.revoked_at)}.")
-
-
-async def _all_addresses(services: Services, tenant: TenantId | None) -> AsyncIterator[Address]:
-    after: str | None = None
-    while page := await services.list_addresses(
-        caller=OPERATOR, tenant=tenant, after=after, limit=_PAGE
-    ):
-        for address in page:
-            yield address
-        after = page[-1].id
 
 
 def _row(address: Address) -> tuple[str, ...]:

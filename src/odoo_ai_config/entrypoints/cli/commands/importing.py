@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from enum import Enum
 from pathlib import Path
 from typing import Annotated
@@ -21,7 +21,7 @@ from odoo_ai_config.application.documents.writing import DocumentWrite
 from odoo_ai_config.application.errors import StoreUnavailableError
 from odoo_ai_config.domain.channels.sections import MappingSections
 from odoo_ai_config.domain.documents.revisions import content_of
-from odoo_ai_config.domain.errors import AmbiguousMappingError, CodedError
+from odoo_ai_config.domain.errors import CodedError
 from odoo_ai_config.domain.identifiers import DocumentKey
 from odoo_ai_config.domain.json_types import JsonObject
 from odoo_ai_config.entrypoints.cli.document_files import DocumentFile, document_files
@@ -51,12 +51,13 @@ class Fate(Enum):
 @frozen
 class FileReport:
     """
-    One line of the report.
+    One line of the report, and the warnings about the file.
     """
 
     fate: Fate
     path: Path
     remark: str = ""
+    warnings: tuple[str, ...] = ()
 
 
 async def import_(
@@ -96,6 +97,8 @@ async def import_(
     for report in reports:
         remark = f": {report.remark}" if report.remark else ""
         say(f"{report.fate.value:10}  {report.path}{remark}")
+        for warning in report.warnings:
+            tell(f"{report.path}: {warning}")
     counted = Counter(report.fate for report in reports)
     summary = ", ".join(f"{counted[fate]} {fate.value}(s)" for fate in Fate if counted[fate])
     tell(f"{summary or 'Nenhum arquivo'}{' (simulação: nada foi gravado)' if dry_run else ''}.")
@@ -122,12 +125,7 @@ class _Importer:
         twin = self._seen.setdefault(file.key, file.path)
         if twin != file.path:
             return FileReport(Fate.FAILED, file.path, f"é o mesmo documento que {twin}")
-        try:
-            return await self._publish(file.path, file.key)
-        except StoreUnavailableError:
-            raise
-        except (CommandError, CodedError) as error:
-            return FileReport(Fate.FAILED, file.path, advice_on(error))
+        return await _reported(file.path, self._publish(file.path, file.key))
 
     async def _publish(self, path: Path, key: DocumentKey) -> FileReport:
         text = _text_of(path)
@@ -150,25 +148,39 @@ class _Importer:
     async def mapping(self, path: Path, *, replace: bool) -> FileReport:
         """
         Write the mapping.
+
+        Raises:
+            StoreUnavailableError: The store is unavailable.
         """
-        try:
-            numbers = await self._services.numbers.beside(self._services.ports.channels)
-            sections = reading(
-                numbers, lambda: _sections_of(path, self._services.ports.yaml.parse)
-            )
-        except (CommandError, CodedError) as error:
-            return FileReport(Fate.FAILED, path, advice_on(error))
-        new = not await self._services.ports.channels.mappings()
-        try:
-            written = await self._services.write_mapping(
-                sections, caller=OPERATOR, replace=replace, dry_run=self._dry_run
-            )
-        except AmbiguousMappingError as error:
-            return FileReport(Fate.FAILED, path, advice_on(error))
+        return await _reported(path, self._write_mapping(path, replace=replace))
+
+    async def _write_mapping(self, path: Path, *, replace: bool) -> FileReport:
+        ports = self._services.ports
+        numbers = await self._services.numbers.beside(ports.channels)
+        sections = reading(numbers, lambda: _sections_of(path, ports.yaml.parse))
+        written = await self._services.write_mapping(
+            sections, caller=OPERATOR, replace=replace, dry_run=self._dry_run
+        )
         if not written.changed:
             return FileReport(Fate.UNCHANGED, path)
-        fate = Fate.CREATED if new else Fate.UPDATED
-        return FileReport(fate, path, f"{written.changed} canal(is)")
+        fate = Fate.CREATED if written.first else Fate.UPDATED
+        # A rehearsal has not written the documents of those whom the mapping names.
+        warnings = () if self._dry_run else written.notices
+        return FileReport(
+            fate,
+            path,
+            f"{written.changed} canal(is)",
+            tuple(f"{one.field}: {NOTICES[one.code].portuguese}" for one in warnings),
+        )
+
+
+async def _reported(path: Path, work: Awaitable[FileReport]) -> FileReport:
+    try:
+        return await work
+    except StoreUnavailableError:
+        raise
+    except (CommandError, CodedError) as error:
+        return FileReport(Fate.FAILED, path, advice_on(error))
 
 
 def _text_of(path: Path) -> str:

@@ -73,6 +73,18 @@ def test_import_takes_documents_and_mapping_over_and_reports_each_file(
     assert "senha-secreta" not in ended.out + ended.err + shown.out
 
 
+def test_import_warns_of_names_in_the_mapping_that_the_hub_does_not_know(
+    command: Command, old: Path
+) -> None:
+    stranger = {"7": {"domain": "retail", "account_id": "ninguem"}}
+    Path("mapping.json").write_text(json.dumps({"accounts": stranger}))
+    rehearsal = command("import", "old", "--mapping-file", "mapping.json", "--dry-run")
+    assert "ninguem" not in rehearsal.err
+    ended = command("import", "old", "--mapping-file", "mapping.json")
+    assert ended.status == 0
+    assert "mapping.json: ninguem: o hub ainda não conhece este cliente" in ended.err
+
+
 def test_import_again_changes_nothing(command: Command, old: Path) -> None:
     command("import", "old", "--mapping-file", "mapping.json")
     again = command("import", "old", "--mapping-file", "mapping.json")
