@@ -5,14 +5,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
-from typing import Annotated, Any, Final, Generic, TypeVar
+from typing import Annotated, Final
 from zlib import crc32
 
-import structlog
 from aiohttp import hdrs, web
-from attrs import asdict, frozen
-from msgspec import UNSET, Meta, Raw, UnsetType
+from msgspec import UNSET, Meta, Raw
 from structlog.contextvars import bind_contextvars
 
 from odoo_ai_config.application.collections import (
@@ -20,9 +17,7 @@ from odoo_ai_config.application.collections import (
     CollectionOverview,
     CollectionReading,
 )
-from odoo_ai_config.application.off_loop import run_off_loop
 from odoo_ai_config.domain.access import ApiKey, Scope
-from odoo_ai_config.domain.changes import Claim
 from odoo_ai_config.domain.collections import (
     CollectionHead,
     CollectionKey,
@@ -38,11 +33,9 @@ from odoo_ai_config.domain.errors import (
     InvalidValueError,
     ItemNotFoundError,
     PreconditionFailedError,
-    TenantForbiddenError,
 )
 from odoo_ai_config.domain.identifiers import BusinessArea, TenantId
 from odoo_ai_config.domain.json_types import JsonObject
-from odoo_ai_config.domain.outcomes import Outcome
 from odoo_ai_config.entrypoints.apps import App
 from odoo_ai_config.entrypoints.http.collections.payloads import (
     PATCH,
@@ -50,6 +43,13 @@ from odoo_ai_config.entrypoints.http.collections.payloads import (
     account_of,
     patch,
     snapshot,
+)
+from odoo_ai_config.entrypoints.http.collections.pushes import (
+    ACCOUNT,
+    WHOSE,
+    pushed_fields,
+    received,
+    taken_in,
 )
 from odoo_ai_config.entrypoints.http.collections.schemas import (
     ChangedItem,
@@ -60,9 +60,8 @@ from odoo_ai_config.entrypoints.http.collections.schemas import (
     CollectionSummary,
     RemovedItem,
 )
-from odoo_ai_config.entrypoints.http.platform.app_keys import METRICS, SERVICES
-from odoo_ai_config.entrypoints.http.platform.bodies import json_object
-from odoo_ai_config.entrypoints.http.platform.claims import REPLAYED, claim_of, event_time
+from odoo_ai_config.entrypoints.http.platform.app_keys import SERVICES
+from odoo_ai_config.entrypoints.http.platform.claims import REPLAYED
 from odoo_ai_config.entrypoints.http.platform.conditional import (
     Precondition,
     is_known,
@@ -71,11 +70,6 @@ from odoo_ai_config.entrypoints.http.platform.conditional import (
     tagged,
     unchanged,
 )
-from odoo_ai_config.entrypoints.http.platform.errors import (
-    AccountMismatchError,
-    IncompleteDataError,
-)
-from odoo_ai_config.entrypoints.http.platform.notices import Notice, shown_notices
 from odoo_ai_config.entrypoints.http.platform.operations import (
     COMMIT,
     Operation,
@@ -90,21 +84,9 @@ from odoo_ai_config.entrypoints.http.platform.representations import (
     json_bytes,
     timestamp,
 )
-from odoo_ai_config.entrypoints.http.platform.schema import Body, TenantIdText
-from odoo_ai_config.entrypoints.http.platform.texts import language_of
-
-_log = structlog.get_logger()
-
-T = TypeVar("T")
+from odoo_ai_config.entrypoints.http.platform.schema import Body
 
 ROUTES: Final = RouteGroup("collections", App.ODOO_API, "config")
-# `account_of` reads it, because the body and the key may name a tenant, too.
-ACCOUNT: Final = Query(
-    "account_id",
-    TenantIdText,
-    str,
-    "Required unless the key is bound to one, or the body has it. All of them must name the same.",
-)
 _DOMAIN: Final = Query(
     "domain",
     Annotated[str, Meta(max_length=128, examples=["retail"])],
@@ -113,8 +95,7 @@ _DOMAIN: Final = Query(
 )
 _SINCE: Final = Query("since", str, str, "The `cursor` of the previous answer.")
 _LIMIT: Final = PageSize(default=500, most=LARGEST_PAGE)
-# Refusals about a tenant, and about a collection.
-WHOSE: Final = (IncompleteDataError, AccountMismatchError, TenantForbiddenError)
+# Refusals about a collection.
 _OPEN: Final = (*WHOSE, CollectionNotEnabledError, CollectionNotFoundError)
 _COLLECTION: Final = "/api/v1/collections/{name}"
 
@@ -133,7 +114,7 @@ async def list_collections(request: web.Request, caller: ApiKey) -> web.Response
     """
     List a tenant's collections.
     """
-    tenant = queried_tenant(request, caller)
+    tenant = _queried_tenant(request, caller)
     found = await request.app[SERVICES].read_collection.all_of(
         tenant, caller=caller, domain=_DOMAIN.of(request)
     )
@@ -159,7 +140,7 @@ async def read_collection(request: web.Request, caller: ApiKey) -> web.Response:
     time to time with the last `ETag` in `If-None-Match`. An unchanged collection is a 304,
     whatever its size.
     """
-    key = CollectionKey(queried_tenant(request, caller), _name(request))
+    key = CollectionKey(_queried_tenant(request, caller), _name(request))
     bind_contextvars(collection=str(key))
     known = request.headers.get(hdrs.IF_NONE_MATCH)
     reading = await request.app[SERVICES].read_collection(
@@ -193,7 +174,7 @@ async def read_item(request: web.Request, caller: ApiKey) -> web.Response:
     """
     Read one item.
     """
-    key = CollectionKey(queried_tenant(request, caller), _name(request))
+    key = CollectionKey(_queried_tenant(request, caller), _name(request))
     id_ = named("id", item_id, request.match_info["id"])
     item = await request.app[SERVICES].read_collection.item(
         key, id_, caller=caller, domain=_DOMAIN.of(request)
@@ -265,109 +246,13 @@ async def _written(
     return web.Response(body=json_bytes(answer), headers=headers)
 
 
-@frozen
-class ReceivedPush(Generic[T]):
-    """
-    What a push brings of a tenant, and what it claims.
-
-    Args:
-        event_at: When its event was; None if it does not say so.
-    """
-
-    tenant: TenantId
-    content: T
-    claim: Claim | None
-    event_at: datetime | None
-
-
-async def received(
-    request: web.Request, caller: ApiKey, raw: bytes, read: Callable[[JsonObject], T]
-) -> ReceivedPush[T]:
-    """
-    The push whose body is *raw*; *read* reads its content.
-    """
-
-    def make() -> ReceivedPush[T]:
-        body = json_object(request, raw)
-        tenant = account_of(caller, request.query.getall("account_id", []), body)
-        return ReceivedPush(
-            tenant,
-            read(body),
-            claim_of(request, caller, raw, about=f" {tenant}"),
-            event_time(request, body.get("timestamp")),
-        )
-
-    return await run_off_loop(make, cost=len(raw))
-
-
-async def taken_in(
-    request: web.Request,
-    caller: ApiKey,
-    name: CollectionName,
-    push: ReceivedPush[T],
-    sync: CollectionSync,
-    *,
-    expected: Callable[[CollectionHead | None], bool] | None = None,
-) -> Outcome:
-    """
-    Commit the *sync* of a *push*, and log it.
-    """
-    bind_contextvars(tenant=str(push.tenant), collection=str(name))
-    outcome = await request.app[SERVICES].sync_collection(
-        CollectionKey(push.tenant, name),
-        sync,
-        caller=caller,
-        claim=push.claim,
-        expected=expected,
-        event_at=push.event_at,
-    )
-    request.app[METRICS].written(outcome, "collection")
-    (version,) = outcome.versions.values()
-    _log.info(
-        "collection_pushed",
-        version=version,
-        changed=outcome.changed,
-        counts=_counts(outcome),
-        replayed=outcome.replayed,
-    )
-    return outcome
-
-
-def queried_tenant(request: web.Request, caller: ApiKey) -> TenantId:
+def _queried_tenant(request: web.Request, caller: ApiKey) -> TenantId:
     """
     The tenant whose collections are read.
     """
     tenant = account_of(caller, request.query.getall("account_id", []), None)
     bind_contextvars(tenant=str(tenant))
     return tenant
-
-
-def pushed_fields(request: web.Request, outcome: Outcome) -> dict[str, Any]:
-    """
-    The members of every answer to a push.
-    """
-    ((name, version),) = outcome.versions.items()
-    return {
-        "tenant_id": str(outcome.owner.tenant),
-        "collection": name,
-        "version": version,
-        "changed": outcome.changed,
-        "counts": _counts(outcome),
-        "timestamp": timestamp(outcome.at),
-        "warnings": warnings_of(request, outcome),
-    }
-
-
-def warnings_of(request: web.Request, outcome: Outcome) -> list[Notice] | UnsetType:
-    """
-    The notices of a push, in the caller's language; none leaves the member out.
-    """
-    language = language_of(request)
-    return shown_notices(outcome.notices, language) or UNSET
-
-
-def _counts(outcome: Outcome) -> dict[str, int]:
-    return {} if outcome.items is None else asdict(outcome.items)
 
 
 def _name(request: web.Request) -> CollectionName:

@@ -35,14 +35,6 @@ from odoo_ai_config.domain.identifiers import METADATA, BusinessArea, TenantArea
 from odoo_ai_config.domain.json_types import JsonObject
 from odoo_ai_config.domain.outcomes import Outcome
 from odoo_ai_config.entrypoints.apps import App
-from odoo_ai_config.entrypoints.http.collections.handlers import (
-    ACCOUNT,
-    WHOSE,
-    pushed_fields,
-    received,
-    taken_in,
-    warnings_of,
-)
 from odoo_ai_config.entrypoints.http.collections.payloads import (
     DOCUMENTS,
     PRODUCT_BATCH,
@@ -53,6 +45,14 @@ from odoo_ai_config.entrypoints.http.collections.payloads import (
     account_of,
     legacy_push,
     product,
+)
+from odoo_ai_config.entrypoints.http.collections.pushes import (
+    ACCOUNT,
+    WHOSE,
+    pushed_fields,
+    received,
+    taken_in,
+    warnings_of,
 )
 from odoo_ai_config.entrypoints.http.documents.handlers import shown_document
 from odoo_ai_config.entrypoints.http.documents.payloads import YamlText
