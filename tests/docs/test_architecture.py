@@ -27,7 +27,7 @@ PAGE = (ROOT / "docs" / "architecture.md").read_text("utf-8")
 TREE = re.search(r"^```text\nsrc/odoo_ai_config/\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
 
 ECHO = "default_crew: echo\ncrews: {echo: {type: echo}}"
-MODULE = re.compile(r"^([\w/]+\.py) ", re.MULTILINE)
+CALL = re.compile(r"^([\w/]+\.py) +(\w+)", re.MULTILINE)
 
 Stack: TypeAlias = list[tuple[str, str]]
 
@@ -68,18 +68,22 @@ async def stacks_at_the_writer(
     return stacks
 
 
-def described_after(heading: str) -> list[str]:
+def described_after(heading: str) -> Stack:
     section = PAGE.partition(heading)[2].partition("```text\n")[2]
-    return MODULE.findall(section.partition("```")[0])
+    return CALL.findall(section.partition("```")[0])
 
 
-def assert_names(described: list[str], stack: Stack) -> None:
+def assert_names(described: Stack, stack: Stack) -> None:
     """
-    Require that the page names modules of the stack in order; it may omit some.
+    Require that the page names calls of the stack in order; it may omit some.
     """
     assert described
-    frames = iter(f"/{module}" for module, _ in stack)
-    assert [name for name in described if not any(at.endswith(f"/{name}") for at in frames)] == []
+    frames = iter(stack)
+    assert [
+        (module, name)
+        for module, name in described
+        if not any(f"/{at}".endswith(f"/{module}") and made == name for at, made in frames)
+    ] == []
 
 
 async def test_way_of_an_event_is_as_described(
