@@ -18,6 +18,7 @@ from attrs import evolve, field, frozen
 
 from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.collections import CollectionName, is_withdrawn
+from odoo_ai_config.domain.documents.syncs import PLACES
 from odoo_ai_config.domain.errors import DomainError, InvalidValueError
 from odoo_ai_config.domain.identifiers import BusinessArea, TenantArea, matches
 from odoo_ai_config.domain.json_types import Json, JsonObject, is_empty
@@ -68,13 +69,8 @@ _WRITTEN_AT: Final = "write_date"
 # The fields of each event that a record may fill. A dot leads into an object of the event.
 FIELDS: Final[Mapping[RecordKind, frozenset[str]]] = {
     RecordKind.CREDENTIALS: _OF_ALL
-    | _fields(
-        "token name description odoo_url odoo_db odoo_username odoo_password",
-        "qdrant_collection redis_prefix enabled_collections yaml_content",
-        "facebook_app_id facebook_app_secret facebook_access_token",
-        "instagram_client_id instagram_client_secret instagram_access_token",
-        "mercado_livre_app_id mercado_livre_client_secret mercado_livre_access_token",
-    ),
+    | _fields("token yaml_content")
+    | {name for name in PLACES if "." not in name},
     RecordKind.MAPPING: _OF_ALL
     | _fields(
         "chatwoot_account_id chatwoot_inbox_id is_fallback active sequence",
@@ -179,7 +175,8 @@ class Feed:
         elif not self._is_own_area(domain):
             raise AddressMismatchError("domain")
         event: JsonObject = {"event_type": self.kind.event.value}
-        written_at = said.pop("timestamp", record.get(_WRITTEN_AT))
+        stated_at = said.pop("timestamp", None)
+        written_at = record.get(_WRITTEN_AT) if is_empty(stated_at) else stated_at
         if written_at is not None:
             event["timestamp"] = written_at
         if self.kind is RecordKind.MAPPING:
@@ -193,10 +190,6 @@ class Feed:
         return {**event, **_nested(said)}
 
     def _push(self, record: JsonObject) -> JsonObject:
-        push: JsonObject = {
-            "account_id": str(self.owner.tenant),
-            "collection": str(self.collection),
-        }
         id_ = self._said("id", record) if "id" in self.fields else record.get(_ID)
         taken = {*self.fields.values(), *_META, "id", "account_id"}
         plain = {name: _unprefixed(name, record) for name in record if name not in taken}
@@ -206,7 +199,11 @@ class Feed:
         kept = {name: value for name, value in item.items() if not is_empty(value)}
         if is_withdrawn(item):
             kept["active"] = False
-        return {**push, "items": [{**kept, "id": id_}]}
+        return {
+            "account_id": str(self.owner.tenant),
+            "collection": str(self.collection),
+            "items": [{**kept, "id": id_}],
+        }
 
     def _said(self, name: str, record: JsonObject) -> Json:
         """

@@ -325,20 +325,17 @@ def change_after(
         at: The time of the push.
         event_at: The time that it claims.
     """
+    named = {*(item.id for item in sync.items), *sync.removed}
     sync = sync.without_withdrawn()
     put = tuple(item for item in sync.items if not item.has(digests.get(item.id)))
     added = sum(item.id not in digests for item in put)
     if sync.whole:
         kept = {item.id for item in sync.items}
         gone = tuple(id_ for id_ in digests if id_ not in kept)
-        received = len(sync.items)
-        unchanged = received - len(put)
     else:
-        named = dict.fromkeys(sync.removed)
-        gone = tuple(id_ for id_ in named if id_ in digests)
-        received = len(sync.items) + len(named)
-        unchanged = received - len(put) - len(gone)
-    counts = ItemCounts(received, added, len(put) - added, len(gone), unchanged)
+        gone = tuple(id_ for id_ in dict.fromkeys(sync.removed) if id_ in digests)
+    unchanged = len(named) - len(put) - len(named.intersection(gone))
+    counts = ItemCounts(len(named), added, len(put) - added, len(gone), unchanged)
     if not put and not gone and not (sync.whole and head is None):
         return None, counts
     after = CollectionHead(

@@ -1,5 +1,5 @@
 """
-JSON values as types, and the limits of what every store can keep.
+JSON values as types, which of them say nothing, and what every store can keep.
 """
 
 from __future__ import annotations

@@ -123,6 +123,7 @@ def test_event_is_of_the_time_at_which_odoo_wrote_the_record(kind: RecordKind) -
     assert feed(kind).event_in({**RECORD, "write_date": at})["timestamp"] == at
     sent: JsonObject = {**RECORD, "write_date": at, "x_timestamp": "2026-11-23 00:00:00"}
     assert feed(kind).event_in(sent)["timestamp"] == "2026-11-23 00:00:00"
+    assert feed(kind).event_in({**sent, "x_timestamp": False})["timestamp"] == at
     assert feed(kind, timestamp="x_sent").event_in({**RECORD, "x_sent": 7})["timestamp"] == 7
 
 

@@ -14,7 +14,6 @@ from pymongo import UpdateOne
 
 from odoo_ai_config.adapters.mongo.database import LOST, MongoDatabase, Record, Session
 from odoo_ai_config.adapters.mongo.driver_errors import translated
-from odoo_ai_config.adapters.mongo.key_uses import TOUCH
 from odoo_ai_config.adapters.mongo.records import (
     from_record,
     read_all,
@@ -22,6 +21,7 @@ from odoo_ai_config.adapters.mongo.records import (
     replaced_id,
     to_instant,
 )
+from odoo_ai_config.adapters.mongo.uses import TOUCH
 from odoo_ai_config.application.ports.channel_directory import ChannelDirectory
 from odoo_ai_config.domain.channels.history import HistoryPlace, MappingChange, place_of
 from odoo_ai_config.domain.channels.mapping import (

@@ -15,7 +15,6 @@ from odoo_ai_config.adapters.mongo.channel_directory import claim_writes, rivals
 from odoo_ai_config.adapters.mongo.conversations import write_message, written_alone
 from odoo_ai_config.adapters.mongo.database import MongoDatabase, Record, Session
 from odoo_ai_config.adapters.mongo.driver_errors import is_conflict, is_duplicate
-from odoo_ai_config.adapters.mongo.key_uses import TOUCH
 from odoo_ai_config.adapters.mongo.records import (
     item_place,
     item_record,
@@ -27,6 +26,7 @@ from odoo_ai_config.adapters.mongo.records import (
     tombstone_record,
 )
 from odoo_ai_config.adapters.mongo.transaction import in_transaction
+from odoo_ai_config.adapters.mongo.uses import TOUCH
 from odoo_ai_config.application.errors import RequestRecordedError, TenantKeyChangedError
 from odoo_ai_config.application.off_loop import ENTRY, run_off_loop
 from odoo_ai_config.domain.changes import Changeset

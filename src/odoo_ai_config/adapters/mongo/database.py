@@ -21,8 +21,8 @@ from pymongo.errors import PyMongoError
 from pymongo.read_concern import ReadConcern
 
 from odoo_ai_config.adapters.mongo.driver_errors import translated
-from odoo_ai_config.adapters.mongo.key_uses import Uses
 from odoo_ai_config.adapters.mongo.read_cache import ReadCache
+from odoo_ai_config.adapters.mongo.uses import Uses
 from odoo_ai_config.application.errors import StoreUnusableError
 from odoo_ai_config.domain.access import ApiKey
 from odoo_ai_config.domain.channels.phone import comparable

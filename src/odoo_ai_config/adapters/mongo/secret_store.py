@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 
 from odoo_ai_config.adapters.mongo.database import MongoDatabase, Record, Session
 from odoo_ai_config.adapters.mongo.driver_errors import translated
-from odoo_ai_config.adapters.mongo.key_uses import TOUCH
 from odoo_ai_config.adapters.mongo.records import (
     read_all,
     read_one,
@@ -17,6 +16,7 @@ from odoo_ai_config.adapters.mongo.records import (
     to_record,
 )
 from odoo_ai_config.adapters.mongo.transaction import in_transaction
+from odoo_ai_config.adapters.mongo.uses import TOUCH
 from odoo_ai_config.application.ports.secret_store import SecretStore
 from odoo_ai_config.domain.credentials.secrets import (
     Fingerprint,

@@ -148,14 +148,12 @@ class SimulateMapping:
         owners = {state.owner.tenant for state in (before, after) if state is not None}
         present: Sequence[TenantId] = ()
         others: set[TenantId] = set()
-        # Who is bound to a tenant is not to see the numbers of others, and cannot take their
-        # messages away.
+        # A bound caller must not see the numbers of others, and cannot take their messages away.
         if not bound:
             if after.key.account is not None:
                 present = await self.channels.tenants_in(after.key.account, limit=MOST_TENANTS + 1)
                 others |= {*present}
-            # Whoever is everybody's fallback now may lose it to another, with the crews by number
-            # of both.
+            # The common fallback may go to another tenant, and with it the crews by number.
             table = await self.channels.table_for(UNCLAIMED, supposing=after)
             (common,) = reroutings(table, [after], [UNCLAIMED])
             fallbacks = (common.before.owner, common.after.owner)

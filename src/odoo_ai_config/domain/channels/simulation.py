@@ -74,9 +74,9 @@ def probes_of(
         before: The present mapping, if there is one.
         after: The mapping that is previewed.
         neighbours: The active mappings of the tenants that own the channel before and after.
-        others: The active mappings of other tenants in the account, who may become its owner or
-            be it no more, and whose numbers decide if the channel does not; and those of the
-            common fallback, which may lose its messages.
+        others: The active mappings of other tenants in the account: one of them may become or
+            stop being its owner, and their numbers decide if the channel does not. Also those of
+            the common fallback, which may lose its messages.
     """
     states = [state for state in (before, after) if state is not None and state.active]
     found: dict[IncomingMessage, None] = {}
@@ -115,9 +115,9 @@ def _probed(
             yield IncomingMessage(mapping.key.account, None, number)
     for number in _numbers(others):
         yield IncomingMessage(account, inbox, number)
-        # The account may get an owner, or have one until now, with crews for its numbers.
+        # The account may get or lose an owner, which has crews for its numbers.
         yield IncomingMessage(account, None, number)
-        # One of them may be the common fallback until now, with crews for its numbers.
+        # The common fallback is among them, and has crews for its numbers.
         yield IncomingMessage(None, None, number)
 
 

@@ -91,8 +91,8 @@ def social_ref(owner: TenantArea, section: str, secret: str) -> CredentialRef:
 
 _CONNECTION: Final = ("integrations", "mcp", "config")
 _PASSWORD: Final = (*_CONNECTION, "credential_ref")
-# Where the config has what an event calls by these names.
-_PLACES: Final[Mapping[str, Place]] = {
+# Where the config has what an event calls by these names; those with a dot are paths in it.
+PLACES: Final[Mapping[str, Place]] = {
     **{name: (name,) for name in ("name", "description", "enabled_collections")},
     **{f"odoo_{name}": (*_CONNECTION, name) for name in ("url", "db", "username")},
     "odoo_password": _PASSWORD,
@@ -112,8 +112,8 @@ _PLACES: Final[Mapping[str, Place]] = {
 
 
 def _place_of(name: str) -> Place | None:
-    if name in _PLACES:
-        return _PLACES[name]
+    if name in PLACES:
+        return PLACES[name]
     root, *steps = name.split(".")
     if root != "integrations" or any(shown_name(step) != step for step in steps):
         return None
@@ -207,7 +207,7 @@ class CredentialsSync:
         if not self.clear:
             return frozenset()
         secrets: dict[Place, CredentialRef] = {_PASSWORD: self.token}
-        for place in _PLACES.values():
+        for place in PLACES.values():
             if place[-1] in _SOCIAL_SUFFIX:
                 _, section, name = map(str, place)
                 secrets[place] = social_ref(self.owner, section, name)
