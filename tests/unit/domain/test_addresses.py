@@ -20,8 +20,9 @@ from odoo_ai_config.domain.addresses import (
 from odoo_ai_config.domain.collections import CollectionName
 from odoo_ai_config.domain.errors import InvalidValueError
 from odoo_ai_config.domain.json_types import Json, JsonObject
+from odoo_ai_config.entrypoints.http.odoo_events.channel_mapping import MappedChannel
 from odoo_ai_config.entrypoints.http.odoo_events.company_metadata import CompanyMetadata
-from odoo_ai_config.entrypoints.http.odoo_events.payloads import Credentials, MappedChannel
+from odoo_ai_config.entrypoints.http.odoo_events.payloads import Credentials
 from odoo_ai_config.entrypoints.http.platform.fields import field_type, shape_of
 from tests import strategies
 from tests.contract.samples import AT, DAY, address, owner

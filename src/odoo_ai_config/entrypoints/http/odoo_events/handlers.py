@@ -28,9 +28,9 @@ from odoo_ai_config.domain.errors import (
 from odoo_ai_config.domain.json_types import JsonObject
 from odoo_ai_config.domain.outcomes import Outcome, WriteKind
 from odoo_ai_config.entrypoints.apps import App
+from odoo_ai_config.entrypoints.http.odoo_events.channel_mapping import channel_mapping
 from odoo_ai_config.entrypoints.http.odoo_events.company_metadata import company_metadata_sync
 from odoo_ai_config.entrypoints.http.odoo_events.payloads import (
-    channel_mapping,
     credentials_sync,
     event_of,
     stated_time,

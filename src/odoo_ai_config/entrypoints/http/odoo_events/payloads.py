@@ -1,5 +1,5 @@
 """
-Reads Odoo's events into domain objects. No other module knows their form.
+Tells Odoo's events apart, and reads those with credentials.
 
 An event is flat (the documented form), nested (the form of Odoo's button) or both; nested fields
 win. Unknown fields are ignored.
@@ -7,32 +7,22 @@ win. Unknown fields are ignored.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Final, TypeAlias
 
-from attrs import evolve, field, frozen, has, make_class
+from attrs import field, frozen, has, make_class
 
-from odoo_ai_config.domain.channels.mapping import (
-    DEFAULT_SEQUENCE,
-    ChannelKey,
-    ChannelMapping,
-    SpecialNumber,
-)
-from odoo_ai_config.domain.channels.routing import IncomingMessage
 from odoo_ai_config.domain.credentials.secrets import SecretText
 from odoo_ai_config.domain.documents.syncs import (
     CredentialsSync,
     OdooConnection,
     SocialAccount,
-    require_not_given,
 )
-from odoo_ai_config.domain.errors import InvalidValueError
-from odoo_ai_config.domain.identifiers import ChatwootId, CredentialRef, TenantArea, TenantId
+from odoo_ai_config.domain.identifiers import CredentialRef, TenantArea, TenantId
 from odoo_ai_config.domain.json_types import Json, JsonObject, is_blank
 from odoo_ai_config.domain.outcomes import EVENTS, WriteKind
 from odoo_ai_config.entrypoints.http.platform.errors import (
     FieldError,
-    IncompleteDataError,
     InvalidFieldsError,
     TokenMissingError,
     UnknownEventError,
@@ -42,20 +32,15 @@ from odoo_ai_config.entrypoints.http.platform.fields import (
     given_fields,
     read,
     read_object,
-    said_fields,
     shape_of,
 )
-from odoo_ai_config.entrypoints.http.platform.schema import Body, Component, lenient
+from odoo_ai_config.entrypoints.http.platform.schema import Component, lenient
 from odoo_ai_config.entrypoints.http.platform.wire_types import (
     DEFAULT_DOMAIN,
-    AnyChannel,
     DomainName,
-    FallbackPlace,
-    Identifier,
     WebAddress,
     WireType,
     is_absent,
-    names_no_channel,
     verbatim,
 )
 
@@ -72,9 +57,8 @@ _BY_SOURCE: Final = {
 }
 # What Odoo's own webhook action always sends.
 _AUTOMATION_RULE: Final = frozenset({"_action", "_model"})
-_CHANNEL_IDS: Final = ("chatwoot_account_id", "chatwoot_inbox_id")
-# What a mapping says about its channel.
-_OF_CHANNEL: Final = frozenset({"is_fallback", "active", "sequence", "special_whatsapp_numbers"})
+# Names of fields, with a path to parts of them.
+Cleared: TypeAlias = tuple[str, ...]
 _SOCIAL: Final = ("facebook", "instagram", "mercado_livre")
 
 
@@ -122,8 +106,20 @@ def stated_time(event: WriteKind, body: JsonObject) -> Json:
     What *body* says of when the *event* was made, in its object or beside it.
     """
     nested = _OBJECT_OF.get(event)
-    layers = {"": body} if nested is None else _layers(body, nested)[0]
+    layers = {"": body} if nested is None else layers_of(body, nested)[0]
     return found("timestamp", layers)[1]
+
+
+def layers_of(body: JsonObject, nested: str) -> tuple[dict[str, JsonObject], list[FieldError]]:
+    """
+    The object *nested* and *body*, and the errors of the former.
+    """
+    inner = body.get(nested)
+    if is_absent(inner) or inner == {}:
+        return {"": body}, []
+    if not isinstance(inner, dict):
+        return {"": body}, [FieldError(nested, "object")]
+    return {f"{nested}.": inner, "": body}, []
 
 
 def _kind(kinds: Mapping[str, WriteKind], name: Json) -> WriteKind | None:
@@ -191,10 +187,6 @@ def _without_empty(given: JsonObject) -> JsonObject:
 
 _SECTIONS: Final = Component("LenientIntegrations", lenient(lambda: Integrations))
 _YAML: Final = Component("LenientYaml", lenient({"type": "string"}, "Further settings as YAML."))
-
-
-# Names of fields, with a path to parts of them.
-Cleared: TypeAlias = tuple[str, ...]
 
 
 @frozen
@@ -276,7 +268,7 @@ def credentials_sync(body: JsonObject) -> CredentialsSync:
         TokenMissingError: The token is missing.
         InvalidFieldsError: A field is invalid.
     """
-    layers, noted = _layers(body, "credentials")
+    layers, noted = layers_of(body, "credentials")
     try:
         event = read(Credentials, layers, noted=noted)
     except InvalidFieldsError:
@@ -310,18 +302,6 @@ def credentials_sync(body: JsonObject) -> CredentialsSync:
     )
 
 
-def _layers(body: JsonObject, nested: str) -> tuple[dict[str, JsonObject], list[FieldError]]:
-    """
-    The object *nested* and *body*, and the errors of the former.
-    """
-    inner = body.get(nested)
-    if is_absent(inner) or inner == {}:
-        return {"": body}, []
-    if not isinstance(inner, dict):
-        return {"": body}, [FieldError(nested, "object")]
-    return {f"{nested}.": inner, "": body}, []
-
-
 def _social_accounts(event: Credentials) -> Iterator[SocialAccount]:
     for section in _SOCIAL:
         said = {
@@ -335,144 +315,3 @@ def _social_accounts(event: Credentials) -> Iterator[SocialAccount]:
             secrets = {name: value for name, value in said.items() if type(value) is SecretText}
             settings = {name: value for name, value in said.items() if name not in secrets}
             yield SocialAccount(section, settings, secrets)
-
-
-def _special_number(value: Json, _: object) -> SpecialNumber | None:
-    # An entry without a number is an empty line of Odoo's form.
-    if isinstance(value, dict) and is_absent(value.get("number")):
-        return None
-    return read_object(SpecialNumber, value)
-
-
-ListedNumber: TypeAlias = Annotated[
-    SpecialNumber,
-    # A component of an answer has the name of the class.
-    WireType(_special_number, lenient(Body(parts=(SpecialNumber,), name="PushedNumber"))),
-]
-
-
-@frozen(kw_only=True)
-class MappedChannel:
-    """
-    A Chatwoot channel and its owner.
-    """
-
-    chatwoot_account_id: ChatwootId
-    chatwoot_inbox_id: ChatwootId | None = None
-    internal_account_id: TenantId
-    domain: DomainName
-    is_fallback: bool = False
-    active: bool = True
-    sequence: FallbackPlace = DEFAULT_SEQUENCE
-    special_whatsapp_numbers: tuple[ListedNumber, ...] = ()
-    clear: Cleared = ()
-
-
-def channel_mapping(body: JsonObject, *, deleted: bool) -> ChannelMapping:
-    """
-    Read a ``mapping_sync`` or, if *deleted*, a ``mapping_delete`` event.
-
-    A ``mapping_sync`` that switches the channel off and has an invalid field about it is read as
-    a ``mapping_delete``, but for the required fields.
-
-    Raises:
-        IncompleteDataError: The mapping or one of its ids is missing.
-        InvalidFieldsError: A field is invalid.
-    """
-    layers, noted = _layers(body, "mapping")
-    if noted:
-        raise InvalidFieldsError(noted)
-    if len(layers) == 1:
-        raise IncompleteDataError(["mapping"], [FieldError("mapping", "required")])
-    told = {prefix: _without_no_channel(layer) for prefix, layer in layers.items()}
-    required = shape_of(MappedChannel).required
-    if deleted:
-        told["absent."] = {"domain": DEFAULT_DOMAIN.domain.value}
-        required = tuple(name for name in required if name != "domain")
-    else:
-        try:
-            return _mapping_in(told, required)
-        except (InvalidFieldsError, InvalidValueError):
-            if said_fields(MappedChannel, told.values()).get("active") is not False:
-                raise
-    # To end a channel needs only the channel. What else is said must not keep it alive: the number
-    # in it may be from a time when it was taken.
-    bare = {
-        prefix: {name: layer[name] for name in layer if name not in _OF_CHANNEL}
-        for prefix, layer in told.items()
-    }
-    return evolve(_mapping_in(bare, required), active=False)
-
-
-def _mapping_in(told: Mapping[str, JsonObject], required: Sequence[str]) -> ChannelMapping:
-    channel = read(MappedChannel, told, required=required)
-    _require_clearable(channel.clear, told.values())
-    try:
-        return ChannelMapping(
-            ChannelKey(channel.chatwoot_account_id, channel.chatwoot_inbox_id),
-            TenantArea(channel.internal_account_id, channel.domain.domain),
-            channel.sequence,
-            channel.is_fallback,
-            channel.special_whatsapp_numbers,
-            active=channel.active,
-        )
-    except InvalidValueError as error:
-        raise InvalidValueError(f"mapping.{error.field}", error.rule) from None
-
-
-def _require_clearable(cleared: Sequence[str], layers: Iterable[JsonObject]) -> None:
-    # An event has the whole mapping, so what it clears and what it leaves out is the same.
-    if not cleared:
-        return
-    given: JsonObject = {}
-    for name, value in said_fields(MappedChannel, layers).items():
-        if value != []:
-            given[name] = value
-    for number, name in enumerate(cleared):
-        if name not in _OF_CHANNEL:
-            raise InvalidValueError(f"clear.{number}", "unknown_member")
-    require_not_given([(name,) for name in cleared], given)
-
-
-def _without_no_channel(layer: JsonObject) -> JsonObject:
-    """
-    *layer* without the ids that do not name an account or inbox.
-    """
-    return {
-        name: value
-        for name, value in layer.items()
-        if name not in _CHANNEL_IDS or not names_no_channel(value)
-    }
-
-
-@frozen
-class RouteQuestion:
-    """
-    A message whose route is asked for.
-    """
-
-    account_id: AnyChannel
-    inbox_id: AnyChannel = None
-    number: Identifier | None = None
-
-
-@frozen
-class RouteQuestions:
-    """
-    Messages whose routes are asked for.
-    """
-
-    messages: tuple[RouteQuestion, ...] = ()
-
-
-def incoming_messages(body: JsonObject) -> tuple[IncomingMessage, ...]:
-    """
-    Read ``messages``.
-
-    Raises:
-        InvalidFieldsError: A field is invalid.
-    """
-    return tuple(
-        IncomingMessage(message.account_id, message.inbox_id, message.number)
-        for message in read(RouteQuestions, {"": body}).messages
-    )

@@ -10,12 +10,12 @@ from msgspec import UNSET, Meta, UnsetType
 
 from odoo_ai_config.domain.channels.routing import Rule
 from odoo_ai_config.domain.outcomes import WriteKind
-from odoo_ai_config.entrypoints.http.odoo_events.company_metadata import CompanyMetadata
-from odoo_ai_config.entrypoints.http.odoo_events.payloads import (
-    Credentials,
+from odoo_ai_config.entrypoints.http.odoo_events.channel_mapping import (
     MappedChannel,
     RouteQuestions,
 )
+from odoo_ai_config.entrypoints.http.odoo_events.company_metadata import CompanyMetadata
+from odoo_ai_config.entrypoints.http.odoo_events.payloads import Credentials
 from odoo_ai_config.entrypoints.http.platform.notices import Notice
 from odoo_ai_config.entrypoints.http.platform.schema import (
     Always,

@@ -15,12 +15,11 @@ from odoo_ai_config.domain.channels.routing import Route
 from odoo_ai_config.domain.errors import TenantForbiddenError
 from odoo_ai_config.domain.outcomes import WriteKind
 from odoo_ai_config.entrypoints.apps import App
-from odoo_ai_config.entrypoints.http.odoo_events.payloads import (
+from odoo_ai_config.entrypoints.http.odoo_events.channel_mapping import (
     channel_mapping,
-    event_of,
     incoming_messages,
-    stated_time,
 )
+from odoo_ai_config.entrypoints.http.odoo_events.payloads import event_of, stated_time
 from odoo_ai_config.entrypoints.http.odoo_events.schemas import (
     SIMULATED_EVENT,
     MessageRerouting,
