@@ -48,9 +48,16 @@ class TestRouteQuestion(HubCase):
         [request] = self.hub.received
         self.assertEqual(
             (request.method, request.path),
-            ("GET", "/v1/route?account_id=1&inbox_id=7&number=5511987654321&explain=1"),
+            ("GET", "/v1/route?account_id=1&inbox_id=7&number=%2B55+11+98765-4321&explain=1"),
         )
         self.assertIn("x-api-key", request.headers)
+
+    def test_number_reaches_the_hub_as_it_was_typed(self):
+        # Without its plus, the hub would take it for a Brazilian one.
+        self.hub.answers.append((200, {"resolved": False}))
+        self.ask(number="+65 9123 4567 ")
+        path = "/v1/route?account_id=1&number=%2B65+9123+4567&explain=1"
+        self.assertEqual(self.hub.received[0].path, path)
 
     def test_client_of_another_source_is_named_as_the_hub_names_it(self):
         answer = {"resolved": True, "tenant_id": "x", "domain": "y", "crew": None}

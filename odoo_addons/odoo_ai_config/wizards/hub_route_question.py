@@ -30,8 +30,8 @@ class HubRouteQuestion(models.TransientModel):
             raise ValidationError(
                 self.env._("Accounts and inboxes of Chatwoot have positive numbers.")
             )
-        number = phone.sender_of(self.number)
-        if self.number and number is None:
+        number = (self.number or "").strip()
+        if number and phone.sender_of(number) is None:
             raise ValidationError(
                 self.env._(
                     "%(number)s is not a WhatsApp number: write it with country and area "
