@@ -85,6 +85,12 @@ def test_import_warns_of_names_in_the_mapping_that_the_hub_does_not_know(
     assert "mapping.json: ninguem: o hub ainda não conhece este cliente" in ended.err
 
 
+def test_mapping_that_is_not_there_is_named(command: Command, old: Path) -> None:
+    ended = command("import", "old", "--mapping-file", "no.json")
+    assert (ended.status, fates(ended.out)["no.json"]) == (1, "falhou")
+    assert "não pode ser lido" in ended.out
+
+
 def test_import_again_changes_nothing(command: Command, old: Path) -> None:
     command("import", "old", "--mapping-file", "mapping.json")
     again = command("import", "old", "--mapping-file", "mapping.json")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from odoo_ai_config.application.channels.history import MOST_CHANGES
 from odoo_ai_config.domain.channels.history import moment_text
 from odoo_ai_config.domain.documents.revisions import RetentionPolicy
 from odoo_ai_config.entrypoints.library import open_hub
@@ -92,6 +93,18 @@ def test_difference_is_shown_and_then_rolled_back(command: Command, at: str) -> 
 
 
 @pytest.mark.usefixtures("at")
+def test_only_the_first_channels_that_differ_are_shown(command: Command, folder: Path) -> None:
+    (folder / "nothing").mkdir()
+    channels = [
+        {"account": number, "inbox": 1, "tenant": "a"} for number in range(1, MOST_CHANGES + 2)
+    ]
+    Path("mapping.json").write_text(json.dumps({"channels": channels}))
+    assert command("import", "nothing", "--mapping-file", "mapping.json").status == 0
+    difference = command("mapping", "diff", "--from", "2001-01-01T00:00:00Z")
+    assert len(difference.lines) == 1 + MOST_CHANGES
+    assert f"só os primeiros {MOST_CHANGES} canais" in difference.err
+
+
 def test_channel_is_rolled_back_to_a_version(command: Command) -> None:
     words = ("mapping", "rollback", "--channel", "channel/1/7", "--version", "1", "--json")
     (change,) = json.loads(command(*words).out)

@@ -477,6 +477,13 @@ async def test_equal_numbers_are_no_change(web: WebHub) -> None:
     assert (told["changed"], told["version"]) == (False, 1)
 
 
+async def test_push_that_leaves_no_collection_has_no_tag(web: WebHub) -> None:
+    answer = await web.patch(PRODUCTS, {"account_id": "acme", "removed": ["1"]})
+    told = await body(answer)
+    assert (told["version"], told["changed"], "digest" in told) == (0, False, False)
+    assert "ETag" not in answer.headers
+
+
 async def test_push_names_the_state_that_it_succeeds(web: WebHub) -> None:
     created = await put(web, SHIRT, If_None_Match="*")
     tag = created.headers["ETag"]

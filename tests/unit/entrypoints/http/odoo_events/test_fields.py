@@ -676,6 +676,13 @@ async def test_mapping_clears_what_it_leaves_out(web: WebHub) -> None:
     assert (await (await web.get("/mapping/")).json())["special_numbers"] == []
 
 
+async def test_empty_list_may_be_cleared_by_name(web: WebHub) -> None:
+    await web.send(MAPPING)
+    channel = having(MAPPING, [], "mapping", "special_whatsapp_numbers")
+    cleared = having(channel, ["special_whatsapp_numbers"], "mapping", "clear")
+    assert (await (await web.send(cleared)).json())["changed"] is True
+
+
 async def test_new_tenant_that_differs_in_case_is_warned_about_once(web: WebHub) -> None:
     await web.send(CREDENTIALS | {"account_id": "Loja1"})
 

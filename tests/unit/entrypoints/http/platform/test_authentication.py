@@ -174,6 +174,14 @@ class TestRateLimit:
         assert (await other.get("/configs/a")).status == 200
         assert (await web.get("/health")).status == 200
 
+    async def test_secret_address_is_told_to_wait(self, web: WebHub) -> None:
+        asked = {"name": "Odoo Online", "tenant_id": "a", "kind": "metadata"}
+        path = (await (await web.post("/v1/addresses", asked)).json())["path"]
+        record = {"_id": 1, "name": "Loja"}
+        answers = [await web.client.post(path, json=record) for _ in range(2)]
+        assert [answer.status for answer in answers] == [200, 429]
+        assert int(answers[1].headers["Retry-After"]) > 100
+
     async def test_address_that_guesses_keys_is_told_to_wait(self, web: WebHub) -> None:
         guesser = web.with_key("guess")
         assert (await guesser.get("/configs/a")).status == 401

@@ -192,6 +192,12 @@ async def test_channel_in_another_area_differs(web: WebHub) -> None:
     assert statuses(await reconciled(web, elsewhere)) == {"inbox 7": "differs"}
 
 
+async def test_line_of_odoo_without_a_channel_is_not_compared(web: WebHub) -> None:
+    channel = {"chatwoot_account_id": 0, "chatwoot_inbox_id": 7, "version": 1}
+    known = {"tenant_id": ACCOUNT, "domain": "default", "mappings": [channel]}
+    assert statuses(await reconciled(web, known)) == {}
+
+
 async def test_channel_that_was_never_acknowledged_is_missing_or_differs(web: WebHub) -> None:
     known = {
         "tenant_id": int(ACCOUNT),
