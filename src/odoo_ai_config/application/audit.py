@@ -45,7 +45,7 @@ class ReadAuditTrail:
         """
         caller.require(Scope.ADMIN)
         caller.require_unbound()
-        # Of one microsecond, the stored entries come first.
+        # The stored entries come before the changes of channels of the same microsecond.
         place, before = None, None
         if after is not None:
             place = after.place

@@ -521,6 +521,7 @@ def test_secret_that_cannot_be_sealed_gives_a_notice(body: JsonObject, where: st
         {"a": "x=1;" * MOST_ASSIGNMENTS + "password=x"},
         {"redis://h:6379": 1},
         {"x" * 200: 1},
+        {"opening_hours": [9, 12.5, None, True, "18:00"]},
     ],
 )
 def test_empty_values_and_descriptions_stay(body: JsonObject) -> None:
@@ -547,6 +548,14 @@ def test_equal_items_with_different_secrets_have_different_references() -> None:
         "2",
         "3",
     ]
+
+
+def test_item_that_is_a_list_keeps_its_reference_if_a_secret_in_it_changes() -> None:
+    def taken(token: str) -> TakenOut:
+        inner: list[Json] = [f"Bearer {token * 16}", "smtp", 7, {"password": "correct horse"}]
+        return taken_out(CONFIG, {"servers": [inner]})
+
+    assert [*taken("a").plain] == [*taken("b").plain] != []
 
 
 def test_a_url_that_lost_its_password_loses_its_reference() -> None:

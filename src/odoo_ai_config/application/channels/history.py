@@ -88,7 +88,9 @@ class ReadMappingHistory:
         limit: int = 50,
     ) -> Sequence[MappingChange]:
         """
-        At most *limit* changes, newest first, following *after*; of a channel, of a tenant.
+        At most *limit* changes, newest first, following *after*.
+
+        With *key*, only those of that channel; with *tenant*, only those of its channels.
 
         A caller that is bound to a tenant sees the changes of channels that its tenant had before
         or after, and nothing of what others have.

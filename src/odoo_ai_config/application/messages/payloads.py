@@ -70,8 +70,7 @@ def customer_message(sealed_text: SecretText) -> CustomerMessage:
     """
     What a customer wrote, read from the opened payload of a stored event.
     """
-    body = json.loads(sealed_text.reveal())
-    return read_message(body if isinstance(body, dict) else {})
+    return read_message(_body_in(sealed_text))
 
 
 def read_message(body: JsonObject) -> CustomerMessage:
@@ -123,8 +122,12 @@ def sender_in(sealed_text: SecretText) -> str | None:
     """
     Who sent the opened payload of a stored event, as routing knows senders.
     """
+    return _Parts.of(_body_in(sealed_text)).sender
+
+
+def _body_in(sealed_text: SecretText) -> JsonObject:
     body = json.loads(sealed_text.reveal())
-    return _Parts.of(body if isinstance(body, dict) else {}).sender
+    return body if isinstance(body, dict) else {}
 
 
 @frozen(repr=False)

@@ -98,8 +98,8 @@ class ChannelDirectory(Protocol):
         """
         At most *limit* changes, newest first, following *after*; see `HistoryPlace` for the order.
 
-        Those of one channel with *key*, and those by which *tenant* had the channel before or
-        after with *tenant*.
+        With *key*, only those of that channel. With *tenant*, only those before or after which the
+        channel belongs to it.
         """
 
     @abstractmethod

@@ -98,8 +98,8 @@ def config_after(
     Raises:
         EncryptedValueError: A secret in the event does not open. Such a secret that is already in
             the document stays.
-        InvalidValueError: There are too many secrets in it, or the address of the tenant's Odoo
-            in the event is none, or the settings have a value for a field to clear.
+        InvalidValueError: There are too many secrets in it, the address of the tenant's Odoo in
+            the event is invalid, or the settings have a value for a field to clear.
     """
     given = sync.integrations or {}
     require_all_opened(given, ("integrations",), open_token=open_token)

@@ -46,7 +46,7 @@ class OdooConnection:
     How an AI service reaches the tenant's Odoo. The password is sealed separately.
 
     Raises:
-        InvalidValueError: The address is none, or it has a user, a password or a fragment. They
+        InvalidValueError: *url* is not an address, or has a user, a password or a fragment. They
             would be readable.
     """
 

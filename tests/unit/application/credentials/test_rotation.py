@@ -507,6 +507,19 @@ async def test_value_whose_key_is_lost_is_reported_as_damaged(hub: Hub) -> None:
     assert (report.resealed, report.damaged) == (1, (place[0],))
 
 
+async def test_value_that_is_pruned_during_the_rotation_is_not_damaged(hub: Hub) -> None:
+    await hub.write(owner(), values(2))
+
+    class PrunedStore(MemorySecretStore):
+        async def tenant_key(self, tenant: TenantId, key_id: str) -> TenantKey | None:
+            self.state.secrets.clear()
+            return None
+
+    rotate = evolve(hub.rotate_tenant_key, secrets=PrunedStore(hub.state))
+    report = await rotate(TENANT)
+    assert (report.resealed, report.damaged) == (0, ())
+
+
 async def test_writer_that_sealed_by_a_removed_key_is_refused_and_leaves_no_trace(
     hub: Hub,
 ) -> None:

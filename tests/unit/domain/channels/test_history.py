@@ -86,6 +86,11 @@ def test_line_of_the_audit_trail_has_names_and_no_values() -> None:
     assert str(MappingChange.of(second, None)) == "channel/1/1 v2 changed: b/default"
 
 
+def test_change_is_at_the_place_of_its_revision() -> None:
+    revision = mapping()
+    assert MappingChange.of(revision, None).place == place_of(revision)
+
+
 @given(mapping_revisions())
 def test_place_survives_its_text(revision: object) -> None:
     place = place_of(revision)  # type: ignore[arg-type]

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from attrs import evolve
 
 from odoo_ai_config.domain.credentials.secrets import Fingerprint, SecretText
 from odoo_ai_config.domain.documents.credentials import (
@@ -17,6 +18,7 @@ from odoo_ai_config.domain.documents.merging import (
     credentials_after,
     merge_patch,
     metadata_after,
+    patched_credentials,
 )
 from odoo_ai_config.domain.documents.syncs import (
     CompanyMetadataSync,
@@ -260,6 +262,23 @@ DEFAULT_METADATA: JsonObject = {
 }
 
 
+def test_connection_that_is_cleared_leaves_no_section() -> None:
+    stored = config_after(None, evolve(BARE, odoo=OdooConnection("https://a.example"))).document
+    cleared = config_after(stored, evolve(BARE, clear=("odoo_url", "odoo_password"))).document
+    assert cleared.body == config_after(None, BARE).document.body
+
+
+def test_new_address_has_no_reference_to_a_cleared_password() -> None:
+    sync = evolve(BARE, odoo=OdooConnection("https://a.example"), clear=("odoo_password",))
+    merged = config_after(None, sync)
+    assert merged.document.body["integrations"] == {
+        "mcp": {"type": "odoo-mcp", "config": {"url": "https://a.example"}},
+        "qdrant": {"collection": "business_rules_account_1"},
+        "redis": {"prefix": "account_1"},
+    }
+    assert merged.cleared == {str(TOKEN)}
+
+
 def test_metadata_event_keeps_other_fields() -> None:
     before = Document.of({"greeting": "Oi", "site": "x", "domain_label": "Loja"})
     body: JsonObject = {"greeting": "Olá", "address": {"city": "Ouro Preto"}}
@@ -316,3 +335,10 @@ def test_known_fingerprints_change_nothing() -> None:
 
 def test_event_without_secrets_makes_a_document_without_fingerprints() -> None:
     assert credentials_after(None, TENANT, {}) == with_fingerprints(TENANT, {})
+
+
+def test_patch_names_what_it_removes_and_keeps_the_rest() -> None:
+    stored = with_fingerprints(TENANT, {"a": ONE, "b": TWO})
+    patched = patched_credentials(stored, {"credentials": {"a": None, "c": "new"}})
+    assert patched["credentials"] == {"a": None, "b": TWO.mask, "c": "new"}
+    assert patched_credentials(stored, {"credentials": None}) == {"account_id": "account_1"}
