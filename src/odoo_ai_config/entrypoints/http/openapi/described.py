@@ -198,7 +198,8 @@ class Describer:
         for status, group in groupby(sorted(found), key=lambda entry: entry[0]):
             codes = [code for _, code in group]
             name = ".".join((str(status), *codes))
-            self.responses[name] = self._refusal(status, codes)
+            if name not in self.responses:
+                self.responses[name] = self._refusal(status, codes)
             refused[str(status)] = {"$ref": f"#/components/responses/{name}"}
         return refused
 
