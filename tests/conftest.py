@@ -10,6 +10,9 @@ from hypothesis import HealthCheck, settings
 
 pytest_plugins = ["pytester", "tests.contract.parity", "tests.mongo_server"]
 
+# Until all tests are collected: modules and tests are no garbage.
+gc.disable()
+
 # Two shared cores make first examples slow; the timeout of pytest catches what is always slow.
 _PATIENT = (HealthCheck.too_slow,)
 
@@ -30,6 +33,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     # Objects from before the first test stay, so the garbage collector can skip them.
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 def interrupt(number: int, frame: FrameType | None) -> None:

@@ -5,9 +5,10 @@ The source, for tests that read it as text.
 from __future__ import annotations
 
 import ast
+import gc
 import importlib
 import pkgutil
-from collections.abc import Iterator
+from functools import lru_cache
 from itertools import chain
 from pathlib import Path
 
@@ -19,9 +20,21 @@ PACKAGE = ROOT / "src" / "odoo_ai_config"
 TESTS = ROOT / "tests"
 
 
-def modules(folder: Path) -> Iterator[tuple[str, ast.Module]]:
-    for path in sorted(folder.rglob("*.py")):
-        yield path.relative_to(folder).as_posix(), ast.parse(path.read_text(encoding="utf-8"))
+# The last folder only: its trees are large, and the tests of one folder follow each other.
+@lru_cache(maxsize=1)
+def modules(folder: Path) -> tuple[tuple[str, ast.Module], ...]:
+    """
+    Path and syntax tree of every module of *folder*.
+    """
+    # None of it is garbage, and looking for some among it takes longer than the rest.
+    gc.disable()
+    try:
+        return tuple(
+            (path.relative_to(folder).as_posix(), ast.parse(path.read_text(encoding="utf-8")))
+            for path in sorted(folder.rglob("*.py"))
+        )
+    finally:
+        gc.enable()
 
 
 def dotted_names() -> list[str]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import ast
+from functools import cache
 
 import pytest
 
@@ -51,15 +52,19 @@ def test_every_event_has_its_words() -> None:
     assert set(EVENT_FAILED) == known
 
 
+@cache
+def _calls() -> list[tuple[str, list[ast.expr]]]:
+    return [
+        (node.func.id, node.args)
+        for _, tree in modules(PACKAGE)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+    ]
+
+
 def _string_arguments(function: str, position: int) -> set[str]:
-    found: set[str] = set()
-    for _, tree in modules(PACKAGE):
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Call) and ast.unparse(node.func) == function:
-                argument = node.args[position] if len(node.args) > position else None
-                if isinstance(argument, ast.Constant):
-                    found.add(str(argument.value))
-    return found
+    arguments = [args[position] for name, args in _calls() if name == function and args[position:]]
+    return {str(one.value) for one in arguments if isinstance(one, ast.Constant)}
 
 
 def test_every_rule_of_the_source_has_its_words() -> None:
