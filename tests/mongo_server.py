@@ -9,15 +9,16 @@ import importlib
 import os
 import subprocess
 import sys
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
 from motor.motor_asyncio import AsyncIOMotorClient
-from pymongo import AsyncMongoClient, common
+from pymongo import AsyncMongoClient, MongoClient, common
 from pymongo.errors import AutoReconnect
 
 from odoo_ai_config.adapters.mongo.database import CLIENT_OPTIONS, MongoDatabase, settled
@@ -29,6 +30,10 @@ _SERVER = (
     "print(server.uri, flush=True); sys.stdin.read()"
 )
 URI_VARIABLE = "ODOO_AI_CONFIG_TEST_MONGODB_URI"
+# What a test gave up may still reach its database, which therefore rests for some tests.
+_RESTING: Final = 3
+# The databases of earlier tests, the one that has rested longest first.
+_prepared: deque[str] = deque()
 # The hub uses motor; pymongo's own client will replace it.
 CLIENTS = [
     pytest.param(AsyncIOMotorClient, id="motor"),
@@ -60,6 +65,9 @@ def mongo_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """
     if uri := os.environ.get(URI_VARIABLE):
         yield uri
+        with MongoClient[Any](uri) as client:
+            for name in _prepared:
+                client.drop_database(name)
         return
     _secantus()
     command = [sys.executable, "-c", _SERVER, str(tmp_path_factory.mktemp("mongodb"))]
@@ -173,15 +181,33 @@ async def open_client(kind: Callable[..., Any], uri: str, **options: Any) -> Asy
 @asynccontextmanager
 async def temporary_database(client: Any) -> AsyncIterator[MongoDatabase]:
     """
-    A database that is prepared, and dropped afterwards.
+    A database that is prepared and empty.
+
+    Later tests get it again, emptied: its indexes take longer than most tests.
     """
-    name = f"test_{uuid4().hex}"
-    database = MongoDatabase(client, name)
-    await database.ensure_ready()
+    if len(_prepared) > _RESTING:
+        database = MongoDatabase(client, _prepared.popleft())
+        await _empty(client[database.name])
+    else:
+        database = MongoDatabase(client, f"test_{uuid4().hex}")
+        await database.ensure_ready()
     try:
         yield database
     finally:
-        await client.drop_database(name)
+        _prepared.append(database.name)
+
+
+async def _empty(database: Any) -> None:
+    # One request tells which few collections have records.
+    names = await database.list_collection_names()
+    pipelines = {
+        name: [{"$limit": 1}, {"$project": {"_id": {"$literal": name}}}] for name in names
+    }
+    first = names.pop()
+    others = [{"$unionWith": {"coll": name, "pipeline": pipelines[name]}} for name in names]
+    cursor = await settled(database[first].aggregate([*pipelines[first], *others]))
+    for found in await cursor.to_list(None):
+        await database[found["_id"]].delete_many({})
 
 
 async def reached(client: Any) -> None:
