@@ -459,7 +459,8 @@ class ChannelDirectoryContract(StoreContract):
         routing: tuple[list[ChannelMapping], list[IncomingMessage]],
     ) -> None:
         leftovers = [new.mapping for new in await stores.channels.mappings()]
-        await put(stores, *(evolve(left, active=False) for left in leftovers if left.active))
+        left = [evolve(mapping, active=False) for mapping in leftovers if mapping.active]
+        await put_at_once(stores, *left)
         mapped: dict[ChannelKey, ChannelMapping] = {}
         mappings, asked = routing
         for new in mappings:
@@ -524,10 +525,10 @@ class ChannelDirectoryContract(StoreContract):
         routing: tuple[list[ChannelMapping], list[IncomingMessage]],
     ) -> None:
         leftovers = [new.mapping for new in await stores.channels.mappings()]
-        await put(stores, *(evolve(left, active=False) for left in leftovers if left.active))
+        left = [evolve(mapping, active=False) for mapping in leftovers if mapping.active]
         *mappings, last = routing[0]
         asked = routing[1]
-        await put(stores, *mappings)
+        await put_at_once(stores, *left, *mappings)
         changed = RoutingTable([*mappings, last])
 
         table = await stores.channels.table_for(*asked, supposing=last)
