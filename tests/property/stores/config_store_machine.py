@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Final, TypeAlias, TypeVar
 
 import attrs
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, rule
 
 from odoo_ai_config.application.errors import RequestRecordedError, TenantKeyChangedError
 from odoo_ai_config.application.ports.config_store import PruneReport
@@ -234,6 +234,17 @@ class ConfigStoreMachine(RuleBasedStateMachine):
         assert (refusal in expected) if expected else (refusal is None)
         if refusal is None:
             self.model.take(changeset)
+        self.look()
+
+    def look(self) -> None:
+        """
+        Compare everything with the model, after each rule that could write.
+
+        A reader that writes is found out after the next of them.
+        """
+        self.documents_are_those_of_the_model()
+        self.data_keys_are_those_of_the_model()
+        self.no_sealed_value_has_lost_its_key()
 
     def revision(
         self, base: tuple[DocumentKey, int], number: int, *, deleted: bool = False
@@ -369,6 +380,7 @@ class ConfigStoreMachine(RuleBasedStateMachine):
         assert self.run(self.stores.secrets.add_key(new, successor_of=old)) == expected
         if expected:
             own.append(new)
+        self.look()
         return new
 
     @rule(target=data_keys, old=data_keys)
@@ -379,6 +391,7 @@ class ConfigStoreMachine(RuleBasedStateMachine):
         assert self.run(self.stores.secrets.rewrap(old, new)) == (old in own)
         if old in own:
             own[own.index(old)] = new
+        self.look()
         return new
 
     @rule(target=sealed_values, old=sealed_values, key=data_keys)
@@ -391,6 +404,7 @@ class ConfigStoreMachine(RuleBasedStateMachine):
         assert self.run(self.stores.secrets.reseal(old, new)) == expected
         if expected:
             self.model.secrets[place] = new
+        self.look()
         return new
 
     @rule(key=consumes(data_keys))
@@ -405,12 +419,14 @@ class ConfigStoreMachine(RuleBasedStateMachine):
         assert self.run(self.stores.secrets.retire_keys(key)) == expected
         if expected:
             self.model.keys[key.tenant] = [key]
+        self.look()
 
     @rule(policy=policies)
     def prune(self, policy: RetentionPolicy) -> None:
         report = self.run(self.stores.config.prune(policy, now=self.now))
         # The history of mappings has a machine of its own.
         assert attrs.evolve(report, mapping_revisions=0) == self.model.prune(policy, self.now)
+        self.look()
 
     @rule(key=keys, before=st.none() | st.integers(-1, 7), limit=st.integers(0, 5))
     def read_history(self, key: DocumentKey, before: int | None, limit: int) -> None:
@@ -449,7 +465,6 @@ class ConfigStoreMachine(RuleBasedStateMachine):
         expected = [one for one in sorted(TENANTS) if one > tenant and self.model.living(one)]
         assert list(found) == expected[:limit]
 
-    @invariant()
     def documents_are_those_of_the_model(self) -> None:
         for tenant in TENANTS:
             found = self.run(self.stores.config.documents(tenant))
@@ -457,7 +472,6 @@ class ConfigStoreMachine(RuleBasedStateMachine):
         listed = self.run(self.stores.config.tenants())
         assert list(listed) == [one for one in sorted(TENANTS) if self.model.living(one)]
 
-    @invariant()
     def data_keys_are_those_of_the_model(self) -> None:
         for tenant in TENANTS:
             active = self.run(self.stores.secrets.active_key(tenant))
@@ -467,7 +481,6 @@ class ConfigStoreMachine(RuleBasedStateMachine):
         wrapping = [key.master_id for keys in self.model.keys.values() for key in keys]
         assert dict(masters) == {id_: wrapping.count(id_) for id_ in wrapping}
 
-    @invariant()
     def no_sealed_value_has_lost_its_key(self) -> None:
         # Checks the model itself: the machine must be able to reach this state.
         for sealed in self.model.secrets.values():
