@@ -345,37 +345,44 @@ class WatchedServer:
 
     port: int
     routes: frozenset[str]
+    loop: asyncio.AbstractEventLoop
     longest: float = 0
+    last: float = field(factory=time.thread_time)
     answered: dict[str, Any] = field(factory=dict)
 
     async def watch(self) -> None:
-        last = time.thread_time()
         while True:
             await asyncio.sleep(0.005)
-            now = time.thread_time()
-            self.longest = max(self.longest, now - last)
-            last = now
+            self.look()
+
+    def look(self) -> None:
+        now = time.thread_time()
+        self.longest = max(self.longest, now - self.last)
+        self.last = now
 
     def turn_for(self, attack: Attack) -> tuple[int, float]:
         """
-        The status of the answer, and the longest iteration meanwhile.
+        The status of the answer, and the longest iteration since the last one.
         """
         method, _, path = attack.route.partition(" ")
         path = path.format_map({**PLACES, **self.answered, **attack.places})
         headers = {"X-API-Key": KEY, "Content-Type": "application/json", **attack.headers}
-        self.longest = 0
         with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=300)) as client:
             client.request(method, path + attack.query, attack.body, headers)
             response = client.getresponse()
             text = response.read()
-        # Until the loop has run one more iteration.
-        time.sleep(0.02)
+        # The iteration that sent the answer may go on.
+        looked = threading.Event()
+        self.loop.call_soon_threadsafe(self.look)
+        self.loop.call_soon_threadsafe(looked.set)
+        assert looked.wait(60)
+        longest, self.longest = self.longest, 0
         if path.startswith("/webhook"):
             self.answered |= json.loads(text)
         if attack.route == "POST /v1/addresses" and response.status == HTTPStatus.OK:
             told = json.loads(text)
             self.answered |= {"id": told["id"], "token": told["path"].rpartition("/")[2]}
-        return response.status, self.longest
+        return response.status, longest
 
 
 @contextmanager
@@ -390,7 +397,7 @@ def watched(folder: Path) -> Iterator[WatchedServer]:
     )
     signatures = SignaturePolicy(odoo_module=[SigningKey.from_text(SecretText("old secret"))])
     started = threading.Event()
-    found: list[tuple[WatchedServer, asyncio.AbstractEventLoop, asyncio.Event]] = []
+    found: list[tuple[WatchedServer, asyncio.Event]] = []
 
     async def serve() -> None:
         async with opened(Container(settings=settings)) as services:
@@ -398,10 +405,11 @@ def watched(folder: Path) -> Iterator[WatchedServer]:
             runner = HubRunner(app, access_log=None)
             await runner.setup()
             await web.TCPSite(runner, "127.0.0.1", 0).start()
-            server = WatchedServer(runner.addresses[0][1], routes_of(app))
+            loop = asyncio.get_running_loop()
+            server = WatchedServer(runner.addresses[0][1], routes_of(app), loop)
             watching = asyncio.create_task(server.watch())
             stop = asyncio.Event()
-            found.append((server, asyncio.get_running_loop(), stop))
+            found.append((server, stop))
             started.set()
             await stop.wait()
             watching.cancel()
@@ -414,13 +422,12 @@ def watched(folder: Path) -> Iterator[WatchedServer]:
     thresholds = gc.get_threshold()
     collect_garbage_seldom()
     assert started.wait(30)
-    server, loop, stop = found[0]
+    server, stop = found[0]
     try:
         yield server
     finally:
-        gc.unfreeze()
         gc.set_threshold(*thresholds)
-        loop.call_soon_threadsafe(stop.set)
+        server.loop.call_soon_threadsafe(stop.set)
         thread.join(60)
 
 
