@@ -4,14 +4,18 @@ Read the history of the mapping, compare two moments of it, and roll it back.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
-from typing import Final, TypeAlias
+from typing import Final
 
 from attrs import evolve, frozen
 
-from odoo_ai_config.application.channels.mapping import decided_on, decided_together
+from odoo_ai_config.application.channels.mapping import (
+    Expected,
+    decided_on,
+    decided_together,
+)
 from odoo_ai_config.application.commits import commit_decided
 from odoo_ai_config.application.off_loop import ENTRY, run_off_loop
 from odoo_ai_config.application.ports.channel_directory import ChannelDirectory
@@ -42,8 +46,6 @@ from odoo_ai_config.domain.errors import (
 )
 from odoo_ai_config.domain.identifiers import TenantId
 
-# Whether a rollback may change these mappings, which are at this version.
-Expected: TypeAlias = Callable[[Sequence[ChannelMapping], int], bool]
 # Channels in one answer.
 MOST_CHANGES: Final = 1000
 # Channels that are compared at a time.

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Final, TypeAlias
 
 from attrs import evolve, frozen
 
@@ -42,6 +42,8 @@ from odoo_ai_config.domain.event_times import STALE, believed, is_stale
 from odoo_ai_config.domain.identifiers import ChatwootId, TenantId
 from odoo_ai_config.domain.outcomes import Notice, Outcome, WriteKind
 
+# Whether a write may succeed these mappings, which are at this version.
+Expected: TypeAlias = Callable[[Sequence[ChannelMapping], int], bool]
 _OF_ACCOUNT: Final = frozenset({Rule.ACCOUNT, Rule.ACCOUNT_OWNER})
 
 
@@ -359,13 +361,13 @@ class WriteMapping:
         caller: ApiKey,
         replace: bool = False,
         dry_run: bool = False,
-        expected: Callable[[MappingSections | None, int], bool] | None = None,
+        expected: Expected | None = None,
     ) -> WrittenMapping:
         """
         Write *sections*, or with *dry_run* only say what that would do.
 
-        *expected* is called with the present mapping, or None if there never was one, and its
-        version, and tells whether the write may succeed it. Nothing else is committed between.
+        *expected* is called with the mappings of all channels; None for any. Nothing else is
+        committed between.
 
         Raises:
             PreconditionFailedError: It may not succeed the present mapping.
@@ -382,9 +384,7 @@ class WriteMapping:
             def assign() -> tuple[Changeset, MappingSections]:
                 before = {revision.mapping.key: revision.mapping for revision in stored}
                 state = state_of(stored)
-                if expected is not None and not expected(
-                    sections_of(before.values()) if stored else None, state
-                ):
+                if expected is not None and not expected([*before.values()], state):
                     raise PreconditionFailedError(state)
                 changed = rewritten(before.values(), sections, replace=replace)
                 revisions, audit = decided_together(stored, changed, caller=caller, at=now)

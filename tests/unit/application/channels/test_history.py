@@ -6,7 +6,7 @@ import pytest
 from attrs import evolve
 
 from odoo_ai_config.application.channels import history
-from odoo_ai_config.application.channels.history import Expected
+from odoo_ai_config.application.channels.mapping import Expected
 from odoo_ai_config.domain.access import Scope, ScopeMissingError
 from odoo_ai_config.domain.changes import AuditAction, AuditEntry, AuditId
 from odoo_ai_config.domain.channels.history import (

@@ -4,12 +4,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from aiohttp import web
 
 from odoo_ai_config.application.off_loop import ENTRY, run_off_loop
 from odoo_ai_config.domain.access import ApiKey, Scope
+from odoo_ai_config.domain.channels.mapping import ChannelMapping
 from odoo_ai_config.domain.channels.sections import MappingSections
 from odoo_ai_config.domain.errors import (
     AmbiguousMappingError,
@@ -149,9 +151,9 @@ async def _written(request: web.Request, caller: ApiKey, *, replace: bool) -> we
 
     known: str | None = None
 
-    def is_met(present: MappingSections | None, version: int) -> bool:
+    def is_met(present: Sequence[ChannelMapping], version: int) -> bool:
         nonlocal known
-        known = None if present is None else mapping_tag(present)
+        known = mapping_tag(present) if present else None
         return precondition.is_met(known, version)
 
     expected = None if precondition == ANYTHING else is_met

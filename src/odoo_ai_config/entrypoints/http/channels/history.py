@@ -13,7 +13,8 @@ from aiohttp import web
 from attrs import frozen
 from msgspec import UNSET
 
-from odoo_ai_config.application.channels.history import Expected, MappingChanges
+from odoo_ai_config.application.channels.history import MappingChanges
+from odoo_ai_config.application.channels.mapping import Expected
 from odoo_ai_config.application.off_loop import ENTRY, run_off_loop
 from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.channels import history
@@ -32,7 +33,6 @@ from odoo_ai_config.domain.channels.mapping import (
     ChannelKey,
     ChannelMapping,
 )
-from odoo_ai_config.domain.channels.sections import sections_of
 from odoo_ai_config.domain.errors import (
     MappingNotFoundError,
     PreconditionFailedError,
@@ -285,7 +285,7 @@ def _expected(request: web.Request, channel: ChannelKey | None) -> Expected | No
 
     def is_met(present: Sequence[ChannelMapping], version: int) -> bool:
         # A channel has no tag, only a version.
-        tag = f'"{version}"' if channel is not None else mapping_tag(sections_of(present))
+        tag = f'"{version}"' if channel is not None else mapping_tag(present)
         return precondition.is_met(tag if version else None, version)
 
     return is_met

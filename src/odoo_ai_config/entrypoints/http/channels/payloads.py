@@ -16,7 +16,7 @@ from odoo_ai_config.domain.channels.mapping import (
     SpecialNumber,
 )
 from odoo_ai_config.domain.channels.phone import PhoneNumber
-from odoo_ai_config.domain.channels.sections import MappingSections
+from odoo_ai_config.domain.channels.sections import MappingSections, sections_of
 from odoo_ai_config.domain.identifiers import (
     NO_ID,
     BusinessArea,
@@ -416,11 +416,11 @@ def mapping_object(sections: MappingSections) -> JsonObject:
     }
 
 
-def mapping_tag(sections: MappingSections) -> str:
+def mapping_tag(mappings: Iterable[ChannelMapping]) -> str:
     """
-    The entity tag of `mapping_object`.
+    The entity tag of `mapping_object`, if *mappings* are the whole mapping.
     """
-    return tag_of(json_bytes(mapping_object(sections)))
+    return tag_of(json_bytes(mapping_object(sections_of(mappings))))
 
 
 def channel_state(mapping: ChannelMapping) -> JsonObject:
