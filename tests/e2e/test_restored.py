@@ -112,7 +112,7 @@ async def test_restored_store_brings_back_no_revoked_key_and_sends_no_message(
     restore()
 
     with serving(tmp_path, "--restored", *more, env=env) as hub:
-        assert any("1 chave(s) revogada(s)" in line for line in hub.printed)
+        assert any("1 ID(s) revogado(s)" in line for line in hub.printed)
         assert not any(line.startswith("Aviso") for line in hub.printed)
         assert await status_with(hub, key) == 401
         assert await status_with(hub, hub.api_key) == 200
@@ -136,6 +136,6 @@ async def test_restored_store_brings_back_no_revoked_key_and_sends_no_message(
     restore()
     (tmp_path / "var" / "revoked-keys").write_text("")
     with serving(tmp_path, "--restored", *more, env=env) as hub:
-        assert any("0 chave(s) revogada(s)" in line for line in hub.printed)
+        assert any("0 ID(s) revogado(s)" in line for line in hub.printed)
         assert any(line.startswith("Aviso") and "keys revoke" in line for line in hub.printed)
         assert hub.stop() == 0

@@ -44,8 +44,8 @@ class RevokedKeysFile(RevokedKeys):
         except OSError as error:
             raise StoreUnusableError(
                 f"A revogação não pôde ser gravada em {self._path} ({error.strerror}): "
-                "se um backup anterior for restaurado, essas chaves voltarão a ser válidas. "
-                "Conserte a pasta e revogue-as outra vez."
+                "se um backup anterior for restaurado, o que foi revogado voltará a valer. "
+                "Conserte a pasta e revogue outra vez."
             ) from error
 
     def _read(self) -> frozenset[str]:
@@ -55,7 +55,7 @@ class RevokedKeysFile(RevokedKeys):
             return frozenset()
         except OSError as error:
             raise StoreUnusableError(
-                f"O arquivo {self._path}, com a lista de chaves revogadas, não pode ser lido "
+                f"O arquivo {self._path}, com a lista de revogações, não pode ser lido "
                 f"({error.strerror}); conserte as permissões."
             ) from error
         return frozenset(content.split())

@@ -171,7 +171,7 @@ async def _key(services: Services, settings: Settings) -> CheckResult:
 
 
 async def _revocations(services: Services, settings: Settings) -> CheckResult:
-    subject, path = "chaves revogadas", settings.revoked_keys_path
+    subject, path = "revogações", settings.revoked_keys_path
     try:
         noted = await services.revoke_api_key.noted_so_far()
     except StoreUnusableError as error:
@@ -180,9 +180,8 @@ async def _revocations(services: Services, settings: Settings) -> CheckResult:
     if noted.doubtful:
         return warning(
             subject,
-            f"{text}; faltam {len(noted.missing)} que já foram revogadas, e {noted.torn} linha(s) "
-            "estão danificadas",
-            "confira as chaves em vigor (keys list); o próximo início do servidor anota as que "
-            "faltam",
+            f"{text}; faltam {len(noted.missing)}, e {noted.torn} linha(s) estão danificadas",
+            "confira o que está em vigor (keys list, addresses list); o próximo início do "
+            "servidor anota as que faltam",
         )
     return passed(subject, text)

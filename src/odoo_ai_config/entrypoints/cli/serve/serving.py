@@ -188,11 +188,12 @@ def _announce(settings: Settings, first: FirstSecrets, place: str) -> None:
         say(f"{settings.public_url or place}/webhook/{first.webhook_token.reveal()}")
     if first.revocations is not None:
         ids, doubtful = first.revocations.ids, first.revocations.doubtful
-        say(f"Backup restaurado: {len(ids)} chave(s) revogada(s) em {settings.revoked_keys_path}.")
+        say(f"Backup restaurado: {len(ids)} ID(s) revogado(s) em {settings.revoked_keys_path}.")
         if doubtful or not ids:
             say(
-                "Aviso: esse arquivo pode estar incompleto; confira as chaves em vigor "
-                "(keys list) e revogue as que não devem valer (keys revoke)."
+                "Aviso: esse arquivo pode estar incompleto; confira o que está em vigor (keys "
+                "list, addresses list) e revogue o que não deve valer (keys revoke, addresses "
+                "revoke)."
             )
     say(f"odoo-ai-config {version('odoo-ai-config')} escutando em {place}")
     _log.info("server_ready", place=place, apps=names_of(settings.apps), workers=settings.workers)
