@@ -35,7 +35,7 @@ from odoo_ai_config.domain.identifiers import (
     CredentialRef,
     TenantArea,
 )
-from odoo_ai_config.domain.outcomes import Outcome
+from odoo_ai_config.domain.outcomes import ItemCounts, Outcome
 from tests.contract.samples import AT, DAY, MINUTE, mapping, owner, revision
 from tests.contract.stores import StoreContract, Stores
 from tests.stand_ins.clock import ManualClock
@@ -182,13 +182,20 @@ class EventOrderContract(StoreContract):
             items = tuple(Item.of(name, {"n": minute}) for name in names)
             said = CollectionSync(items, whole=whole)
             at = AT - DAY + minute * MINUTE
-            return STALE in (await sync(key, said, caller=ANYBODY, event_at=at)).notices
+            stored = await stores.collections.digests(key)
+            outcome = await sync(key, said, caller=ANYBODY, event_at=at)
+            late = STALE in outcome.notices
+            if late:
+                as_said = sum(item.digest == stored.get(item.id) for item in items)
+                assert outcome.items == ItemCounts(len(items), 0, 0, 0, as_said)
+            return late
 
         assert not await push(2, "a", whole=True)
         assert not await push(4, "b")
         # About other items, so it is late without harm.
         assert not await push(3, "c")
         assert await push(1, "d")
+        assert await push(1, "a", "d", whole=True)
         # It lacks what came after it.
         assert await push(3, "a", whole=True)
         assert not await push(5, "a", whole=True)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from odoo_ai_config.application.commits import commit_once
 from odoo_ai_config.application.off_loop import cost_of, run_off_loop
@@ -256,11 +256,6 @@ class SyncCollection:
                 raise PreconditionFailedError(0 if head is None else head.version)
             now = self.clock.now()
             told_at = believed(event_at, now=now)
-            if head is not None and sync.is_stale(told_at, head):
-                named = len(sync.items) + len(sync.removed)
-                ignored = ItemCounts(named, added=0, changed=0, removed=0, unchanged=named)
-                outcome = _outcome(key, head, ignored, changed=False, at=now, notices=(STALE,))
-                return Changeset(), outcome
             digests = await self.collections.digests(key, asked)
             stored: Mapping[str, Item] = {}
             if sync.merging:
@@ -275,6 +270,11 @@ class SyncCollection:
                 decide_items,
                 cost=len(sync.items) + len(sync.removed) + len(digests) + cost_of(*texts),
             )
+            if head is not None and sync.is_stale(told_at, head):
+                # What the push would have changed is not as it says.
+                kept = evolve(counts, added=0, changed=0, removed=0)
+                outcome = _outcome(key, head, kept, changed=False, at=now, notices=(STALE,))
+                return Changeset(), outcome
             newest = head if change is None else change.head
             similar = await similar_tenants(
                 self.store, key.tenant, caller=caller, new=head is None

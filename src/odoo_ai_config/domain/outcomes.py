@@ -54,6 +54,8 @@ class ItemCounts:
 
     Args:
         received: How many items the push named.
+        unchanged: How many of them were already as the push says. The rest of a push that came too
+            late is in no other number.
     """
 
     received: int

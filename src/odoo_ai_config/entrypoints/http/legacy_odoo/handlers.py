@@ -6,7 +6,7 @@ Answers have the form that the modules know, plus the numbers of a push to a col
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -20,6 +20,7 @@ from odoo_ai_config.domain.changes import Claim
 from odoo_ai_config.domain.collections import (
     PRODUCTS,
     SUPPORT_DOCUMENTS,
+    CollectionKey,
     CollectionSync,
 )
 from odoo_ai_config.domain.documents.syncs import CompanyMetadataSync
@@ -31,6 +32,7 @@ from odoo_ai_config.domain.errors import (
     InvalidYamlError,
     UnknownFingerprintError,
 )
+from odoo_ai_config.domain.event_times import STALE
 from odoo_ai_config.domain.identifiers import METADATA, BusinessArea, TenantArea
 from odoo_ai_config.domain.json_types import JsonObject
 from odoo_ai_config.domain.outcomes import Outcome
@@ -49,6 +51,7 @@ from odoo_ai_config.entrypoints.http.collections.payloads import (
 from odoo_ai_config.entrypoints.http.collections.pushes import (
     ACCOUNT,
     WHOSE,
+    ReceivedPush,
     pushed_fields,
     received,
     taken_in,
@@ -97,46 +100,65 @@ ROUTES: Final = RouteGroup("collections", App.ODOO_API, "config")
 COMPANY_SERVICES: Final = RouteGroup("documents", App.CONFIG, "config")
 _API: Final = "/api/v1"
 _COMPANY_SERVICES: Final = "/company-services/{tenant}/metadata"
-# The status of a sync: the hub stores it, and an indexer fetches it from there.
-_STORED: Final = {"sync_status": "stored"}
 
 
 def _syncing(
     shape: LegacyShape,
     answer: Callable[..., object],
     data: Callable[..., object],
-    tell: Callable[[LegacyPush, Outcome], Mapping[str, object]],
+    tell: Callable[[LegacyPush, Outcome, Sequence[str]], Mapping[str, object]],
 ) -> PushHandler:
     async def sync(request: web.Request, caller: ApiKey, raw: bytes) -> web.Response:
         given = await received(request, caller, raw, lambda body: legacy_push(body, shape))
         push = given.content
         outcome = await taken_in(request, caller, shape.name, given, push.sync)
-        top: dict[str, Any] = {**tell(push, outcome), **_STORED}
+        kept = await _kept(request, shape, given, outcome)
+        top: dict[str, Any] = {**tell(push, outcome, kept), **_status(outcome)}
         told = data(**pushed_fields(request, outcome), hidden=push.hidden, **top)
         return _enveloped(request, outcome, answer, told, top)
 
     return sync
 
 
-def _rules_told(push: LegacyPush, outcome: Outcome) -> Mapping[str, int]:
+async def _kept(
+    request: web.Request, shape: LegacyShape, push: ReceivedPush[LegacyPush], outcome: Outcome
+) -> Sequence[str]:
+    """
+    The ids of all items that the hub has after a complete push, or of those in another push.
+    """
+    named = [item.id for item in push.content.sync.items]
+    if STALE not in outcome.notices:
+        return named
+    items = request.app[SERVICES].ports.collections
+    asked = None if shape.whole else named
+    return [*await items.digests(CollectionKey(push.tenant, shape.name), asked)]
+
+
+def _status(outcome: Outcome) -> Mapping[str, str]:
+    return {"sync_status": "stale" if STALE in outcome.notices else "stored"}
+
+
+def _rules_told(push: LegacyPush, outcome: Outcome, kept: Sequence[str]) -> Mapping[str, int]:
     return {
         "permanent_rules": push.received - push.temporary,
         "temporary_rules": push.temporary,
-        "vectorized_rules": len(push.sync.items),
+        "vectorized_rules": len(kept),
         "removed_rules": _removed(outcome),
     }
 
 
-def _documents_told(push: LegacyPush, outcome: Outcome) -> Mapping[str, object]:
+def _documents_told(
+    _push: LegacyPush, outcome: Outcome, kept: Sequence[str]
+) -> Mapping[str, object]:
     return {
-        "synced_docs": [item.id for item in push.sync.items],
-        "vectorized_rules": len(push.sync.items),
+        "synced_docs": kept,
+        "vectorized_rules": len(kept),
         "removed_docs": _removed(outcome),
     }
 
 
-def _products_told(push: LegacyPush, _outcome: Outcome) -> Mapping[str, int]:
-    return {"synced_products": len(push.sync.items)}
+def _products_told(_push: LegacyPush, _outcome: Outcome, kept: Sequence[str]) -> Mapping[str, int]:
+    return {"synced_products": len(kept)}
 
 
 def _removed(outcome: Outcome) -> int:
@@ -190,7 +212,7 @@ async def _company_stored(
         sync, caller=caller, claim=claim, event_at=event_at
     )
     request.app[METRICS].written(outcome, str(METADATA))
-    top: dict[str, Any] = {"vectorized_rules": 1, **_STORED}
+    top: dict[str, Any] = {"vectorized_rules": 1, **_status(outcome)}
     told = CompanyPushedData(
         tenant_id=str(outcome.owner.tenant),
         domain=str(outcome.owner.domain),
@@ -208,7 +230,11 @@ async def _sync_product(request: web.Request, caller: ApiKey, raw: bytes) -> web
     push = await received(request, caller, raw, lambda body: product(body, place))
     outcome = await taken_in(request, caller, PRODUCTS, push, push.content)
     (item,) = push.content.items
-    top: dict[str, Any] = {"vector_id": item.id, "product_id": item.id, **_STORED}
+    top: dict[str, Any] = {
+        "vector_id": item.id,
+        "product_id": item.id,
+        **_status(outcome),
+    }
     told = ProductPushedData(**pushed_fields(request, outcome), **top)
     return _enveloped(request, outcome, ProductPushed, told, top)
 

@@ -52,12 +52,15 @@ class Envelope(Generic[D]):
 @answer
 class Stored:
     """
-    The push is stored.
+    Whether the push is stored.
     """
 
     sync_status: Annotated[
-        Literal["stored"],
-        Meta(description="The hub stores it; an indexer reads the changes."),
+        Literal["stored", "stale"],
+        Meta(
+            description="`stored`: an indexer reads the changes. `stale`: the hub keeps what a "
+            "newer push stored, and the numbers tell of that."
+        ),
     ]
 
 

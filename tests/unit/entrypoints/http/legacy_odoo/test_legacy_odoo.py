@@ -227,6 +227,45 @@ async def test_legacy_queue_names_its_tenant_in_the_metadata(web: WebHub) -> Non
     assert await problem(refused) == (422, "account_mismatch")
 
 
+@pytest.mark.parametrize(
+    ("path", "field", "number"),
+    [
+        ("business-rules/sync-support-documents", "documents", "vectorized_rules"),
+        ("business-rules/sync", "rules", "vectorized_rules"),
+        ("scheduling-rules/sync", "rules", "vectorized_rules"),
+        ("products/sync-batch", "products", "synced_products"),
+    ],
+)
+async def test_late_push_is_told_what_the_hub_has(
+    web: WebHub, path: str, field: str, number: str
+) -> None:
+    newer, older = "2026-01-01T00:00:00Z", "2025-01-01T00:00:00Z"
+    if path == "products/sync-batch":
+        whole = f"{API}/collections/products?account_id=acme"
+        sent = {"items": [{"id": 1}, {"id": 2}], "timestamp": newer}
+        put = await web.ask("PUT", whole, json=sent)
+        assert put.status == 200
+    else:
+        await push(web, f"{API}/{path}", **{field: [{"id": 1}, {"id": 2}]}, timestamp=newer)
+    for _ in range(2):
+        late = {field: [{"id": 1}, {"id": 99}, {"id": 98}], "timestamp": older}
+        answer = await web.post(
+            f"{API}/{path}", {"account_id": "acme", **late}, Idempotency_Key="late"
+        )
+        told = await answer.json()
+        assert [warning["code"] for warning in told["data"]["warnings"]] == ["stale"]
+        assert (told["sync_status"], told["data"]["sync_status"]) == ("stale", "stale")
+        assert told["data"]["counts"] == {
+            **dict.fromkeys(("added", "changed", "removed"), 0),
+            "received": 3,
+            "unchanged": 1,
+        }
+        # Complete pushes are told of the whole collection, others of what they name.
+        assert told[number] == told["data"][number] == (1 if field == "products" else 2)
+        if field == "documents":
+            assert told["synced_docs"] == ["1", "2"]
+
+
 async def test_batch_of_products_leaves_the_others_alone(web: WebHub) -> None:
     path = f"{API}/products/sync-batch"
     await push(web, path, products=[{"id": 1}, {"id": 2, "active": True}])
