@@ -5,16 +5,33 @@ WhatsApp numbers as people type them, read by the rules of the hub.
 """
 
 import re
+from unicodedata import category, normalize
 
 _DIGITS = re.compile(r"[0-9]{8,15}", re.ASCII)
-_BRAZILIAN_MOBILE = re.compile(r"55[1-9][0-9]9[6-9][0-9]{7}", re.ASCII)
-# Text copied from WhatsApp contains non-breaking spaces and invisible marks.
-_PUNCTUATION = str.maketrans(
-    "", "", " +-().\t\u00a0\u2010\u2011\u2013\u200e\u202a\u202c\u202f\u2066\u2069"
+# The last digit of a match is the one that WhatsApp adds or leaves out: Brazil's ninth digit, that
+# landlines do not have, Argentina's 9 for mobiles, and the 1 that Mexico gave up.
+_WITH_ONE_MORE = re.compile(
+    r"(?:55[1-9][0-9](?=9[6-9][0-9]{7}\Z)|54(?=9[0-9]{10}\Z)|52(?=1[0-9]{10}\Z))[0-9]", re.ASCII
 )
+_PUNCTUATION = str.maketrans("", "", " +-().\t\u2212")
+# Invisible marks, and spaces and hyphens of any kind, as in text copied from WhatsApp.
+_INVISIBLE = frozenset({"Cf", "Pd", "Zs"})
+# A superscript is not a digit of the number.
+_OTHER_DIGIT = "No"
 # Senders who hide their number: WhatsApp's own ids, and Meta's for one business.
 _HIDDEN = re.compile(r"[0-9]{5,20}@lid|[A-Z]{2}\.(?:ENT\.)?[A-Za-z0-9]{1,128}", re.ASCII)
 _LONGEST = 64
+
+
+def _plain(character):
+    kind = category(character)
+    if character.isascii() or kind == _OTHER_DIGIT:
+        return character
+    return "" if kind in _INVISIBLE else normalize("NFKC", character)
+
+
+def _typed(text):
+    return "".join(map(_plain, text)).strip()
 
 
 def digits_of(text):
@@ -23,7 +40,7 @@ def digits_of(text):
     """
     if not text or len(text) > _LONGEST:
         return None
-    digits = text.strip().translate(_PUNCTUATION)
+    digits = _typed(text).translate(_PUNCTUATION)
     return digits if _DIGITS.fullmatch(digits) else None
 
 
@@ -31,16 +48,13 @@ def sender_of(text):
     """
     The digits of a number, or the id of a sender who hides it; None if it is neither.
     """
-    hidden = (text or "").strip()
+    hidden = _typed(text or "")
     return hidden if _HIDDEN.fullmatch(hidden) else digits_of(text)
 
 
 def comparable(digits):
     """
-    *digits* without the ninth digit of Brazilian mobiles, which WhatsApp often leaves out.
-
-    With 2 to 5 after it, the eight digits are a landline, somebody else's number.
+    *digits* in a form that is equal for both spellings of a mobile number.
     """
-    if _BRAZILIAN_MOBILE.fullmatch(digits):
-        return digits[:4] + digits[5:]
-    return digits
+    found = _WITH_ONE_MORE.match(digits)
+    return digits[: found.end() - 1] + digits[found.end() :] if found else digits

@@ -243,6 +243,8 @@ class TestChannel(HubCase):
         self.assertEqual(phone.comparable("551133334444"), "551133334444")
         self.assertEqual(phone.comparable("5511933334444"), "5511933334444")
         self.assertEqual(phone.comparable("351912345678"), "351912345678")
+        self.assertEqual(phone.comparable("5491123456789"), "541123456789")
+        self.assertEqual(phone.digits_of("\u200f\uff0b5511 98765\u20124321"), "5511987654321")
 
     def test_channel_of_another_tenant_is_told_in_the_words_of_the_hub(self):
         channel = self.new_channel(self.shop)

@@ -18,12 +18,12 @@ from odoo_ai_config.application.ports.channel_directory import ChannelDirectory
 from odoo_ai_config.domain.channels.phone import (
     DIGITS,
     MAX_TEXT,
-    WHATSAPP_PREFIX,
     WHATSAPP_USER,
     PhoneNumber,
     bare,
     hidden_id,
     sender_of,
+    typed,
 )
 from odoo_ai_config.domain.errors import InvalidValueError
 
@@ -31,13 +31,14 @@ DEFAULT_COUNTRY: Final = "BR"
 _ABROAD: Final = "00"
 # With the country code beyond doubt: such numbers are not looked up.
 _PLAIN: Final = re.compile(r"\+[1-9][0-9]{7,14}|[1-9][0-9]{11,14}", re.ASCII)
+_AREA: Final = "(?:[14689][1-9]|2[12478]|3[1-578]|5[1345]|7[134579])"
 # Most numbers are written like this, and reading them needs no package.
-_BRAZILIAN: Final = re.compile(r"55[1-9][1-9](?:[2-9]|9[1-9])[0-9]{7}", re.ASCII)
+_BRAZILIAN: Final = re.compile(f"55{_AREA}(?:[2-9]|9[1-9])[0-9]{{7}}", re.ASCII)
 # A mobile number as it was before the ninth digit, as WhatsApp still knows many.
-_EIGHT_DIGITS: Final = re.compile(r"(55[1-9][1-9])([6-9][0-9]{7})", re.ASCII)
+_EIGHT_DIGITS: Final = re.compile(f"55{_AREA}[6-9][0-9]{{7}}", re.ASCII)
 # WhatsApp keeps the 1 before mobile numbers that Mexico gave up in 2019; the package has no such
 # numbers any more.
-_MEXICAN: Final = re.compile(r"521[1-9][0-9]{9}", re.ASCII)
+_MEXICAN: Final = re.compile(r"521([1-9][0-9]{9})", re.ASCII)
 
 
 @frozen
@@ -57,7 +58,9 @@ class NumberReader:
         Read a number that a person typed, or the id of a sender who hides the number.
 
         Without ``+``, a number of the default country is understood as one, with or without its
-        0 and its carrier; otherwise it must be a valid one with a country code.
+        0 and its carrier; otherwise it must have a country code. With ``@s.whatsapp.net`` it is
+        WhatsApp's own id of somebody, whose number may be of a range that the package does not
+        know yet.
 
         Raises:
             InvalidValueError: *text* is neither, or no number can be like that there.
@@ -104,15 +107,19 @@ class NumberReader:
             return sender_of(text)
 
     def _found(self, digits: str, text: str) -> str | None:
-        marked = _is_marked(text)
+        said = typed(text)
+        marked = "+" in said
         if digits.startswith(_ABROAD):
             digits, marked = digits[len(_ABROAD) :], True
-        if _BRAZILIAN.fullmatch(digits) is not None or _MEXICAN.fullmatch(digits) is not None:
+        if _BRAZILIAN.fullmatch(digits) is not None:
             return digits
-        if marked:
-            return _parsed(digits, None, possible=True)
-        at_home = None if self.country is None else _parsed(digits, self.country)
-        return at_home or _parsed(digits, None)
+        mexican = _MEXICAN.fullmatch(digits)
+        if mexican is not None and _parsed(f"52{mexican[1]}") is not None:
+            return digits
+        if said.endswith(WHATSAPP_USER):
+            return digits if _parsed(digits, known=False) == digits else None
+        at_home = None if marked or self.country is None else _parsed(digits, self.country)
+        return at_home or _parsed(digits)
 
 
 def has_numbers(country: str) -> bool:
@@ -126,14 +133,9 @@ def has_numbers(country: str) -> bool:
     return country in SUPPORTED_REGIONS
 
 
-def _is_marked(text: str) -> bool:
-    said = text.strip()
-    return "+" in said or said.startswith(WHATSAPP_PREFIX) or said.endswith(WHATSAPP_USER)
-
-
-def _parsed(digits: str, country: str | None, *, possible: bool = False) -> str | None:
+def _parsed(digits: str, country: str | None = None, *, known: bool = True) -> str | None:
     """
-    *digits* with their country code, if there are such numbers; if *possible*, of such a length.
+    *digits* with their country code, if there are such numbers; if not *known*, of such a length.
     """
     # It takes 76 ms and 3 MB, and most numbers do not need it.
     import phonenumbers
@@ -143,9 +145,9 @@ def _parsed(digits: str, country: str | None, *, possible: bool = False) -> str 
     except phonenumbers.NumberParseException:
         return None
     found = f"{number.country_code}{phonenumbers.national_significant_number(number)}"
-    if possible:
+    if known:
+        real = phonenumbers.is_valid_number(number) or _EIGHT_DIGITS.fullmatch(found) is not None
+    else:
         reason = phonenumbers.is_possible_number_with_reason(number)
         real = reason == phonenumbers.ValidationResult.IS_POSSIBLE
-    else:
-        real = phonenumbers.is_valid_number(number) or _EIGHT_DIGITS.fullmatch(found) is not None
     return found if real and DIGITS.fullmatch(found) is not None else None

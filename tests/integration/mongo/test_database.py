@@ -221,12 +221,19 @@ async def test_negative_sequence_of_an_older_version_is_read_as_zero(
 async def test_numbers_of_an_earlier_version_are_compared_anew(database: MongoDatabase) -> None:
     stores = stores_over(database)
     landline, mobile, other = "551133334444", "5511933334444", "5511987654321"
-    numbers = ((landline, "shop"), (mobile, "admin"), (other, "boss"))
+    abroad = ("5491123456789", "5215512345678")
+    numbers = (
+        *((landline, "shop"), (mobile, "admin"), (other, "boss")),
+        *((abroad[0], "ar"), (abroad[1], "mx")),
+    )
     await stores.config.commit(Changeset(mappings=(mapping("1", "1", numbers=numbers),)))
-    # As every number of a mobile's length was stored: without its fifth digit.
+    # As every number of a Brazilian mobile's length was stored: without its fifth digit. Those of
+    # other countries were stored as they are.
     [record] = await database["mappings"].find().to_list(None)
     stale = [
-        {**one, "comparable": landline} if one["digits"] == mobile else one
+        {**one, "comparable": landline if one["digits"] == mobile else one["digits"]}
+        if one["digits"] in (mobile, *abroad)
+        else one
         for one in record["numbers"]
     ]
     assert stale != record["numbers"]

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import re
 import string
 import subprocess
 import sys
 
+import phonenumbers
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from odoo_ai_config.domain.channels.phone import PhoneNumber, sender_of
@@ -22,6 +24,8 @@ NATIONAL = [
     "11 98765-4321",
     "11987654321",
     "11.98765.4321",
+    "whatsapp:11987654321",
+    "\u200f11 \uff198765-4321",
 ]
 INTERNATIONAL = [
     "0055 11 98765-4321",
@@ -33,6 +37,7 @@ INTERNATIONAL = [
     "whatsapp:+5511987654321",
     "5511987654321@s.whatsapp.net",
     "\u202a+55\u00a011 98765-4321\u202c",
+    "\u200f\uff0b5511 98765-4321\ufeff",
 ]
 
 
@@ -69,6 +74,9 @@ def test_form_with_the_country_code_is_understood_everywhere(text: str) -> None:
         ("+55 11 93333-4444", "5511933334444"),
         ("+52 1 55 1234 5678", "5215512345678"),  # as WhatsApp still knows it
         ("5215512345678", "5215512345678"),
+        # WhatsApp's own id: the number exists, however new its range.
+        ("2290112345678@s.whatsapp.net", "2290112345678"),
+        ("+39 02 3661 8300", "390236618300"),  # the 0 belongs to the number
     ],
 )
 def test_other_numbers_are_understood(text: str, digits: str) -> None:
@@ -86,6 +94,16 @@ def test_other_numbers_are_understood(text: str, digits: str) -> None:
         "12345678",
         "+55 11 1234",
         "+55 11 98765-43210",
+        "+55 00 99999-9999",
+        "+55 11 1234-5678",
+        "+55 11 59999-9999",
+        "whatsapp:+55 11 8888-88777",
+        "+55 23 98765-4321",
+        "+1 199 999 9999",
+        "+351 000 000 000",
+        "+52 1 055 123 4567",
+        "5500999999999@s.whatsapp.net",
+        "999912345678@s.whatsapp.net",
         "11 98765-4321 ramal 2",
         "11 98765-4321 / 11 98765-4322",
         "0800 COMPRE",
@@ -98,6 +116,60 @@ def test_other_numbers_are_understood(text: str, digits: str) -> None:
 )
 def test_what_can_be_no_number_is_refused(text: str) -> None:
     assert refused(BRAZIL, text)
+
+
+COUNTRIES = ("55", "1", "351", "39", "52", "521", "54", "549", "44", "225", "", "0055")
+
+
+@given(
+    st.sampled_from(("+", "whatsapp:+", "whatsapp:", "")),
+    st.sampled_from(COUNTRIES),
+    st.integers(0, 3),
+    st.text(string.digits, min_size=7, max_size=12),
+)
+@settings(max_examples=300)
+def test_number_that_is_read_exists_and_is_the_one_that_was_typed(
+    mark: str, country: str, zeros: int, rest: str
+) -> None:
+    text = f"{mark}{country}{'0' * zeros}{rest}"
+    if refused(NOWHERE, text):
+        return
+    digits = NOWHERE.read(text).digits
+    # The package has neither the numbers without the ninth digit nor Mexico's old ones.
+    full = digits[:4] + "9" + digits[4:] if re.fullmatch("55[0-9]{10}", digits) else digits
+    known = {digits, full, re.sub("^521(?=[0-9]{10}$)", "52", digits)}
+    assert any(phonenumbers.is_valid_number(phonenumbers.parse(f"+{one}")) for one in known)
+    # Only a 0, with a carrier, may have been between the country and the rest.
+    code = str(phonenumbers.parse(f"+{digits}").country_code)
+    said = re.sub("[^0-9]", "", text).removeprefix("00").removeprefix(code)
+    own = digits.removeprefix(code)
+    assert said.endswith(own)
+    assert re.fullmatch("(0[0-9]{0,3})?", said.removesuffix(own))
+
+
+@given(st.integers(10, 99), st.sampled_from(("", "9", "8")), st.integers(0, 10**8 - 1))
+def test_brazilian_number_is_read_by_the_rule_of_the_package(
+    area: int, ninth: str, eight: int
+) -> None:
+    digits = f"55{area}{ninth}{eight:08}"
+    said = phonenumbers.parse(f"+{digits}")
+    old = area in AREA_CODES and not ninth and f"{eight:08}"[0] in "6789"
+    assert refused(BRAZIL, f"+{digits}") is not (phonenumbers.is_valid_number(said) or old)
+
+
+@pytest.mark.parametrize(
+    ("country", "text", "sender"),
+    [
+        ("AR", "11 2345-6789", "5491123456789"),
+        ("AR", "011 15 2345-6789", "5491123456789"),
+        ("AR", "+54 9 11 2345-6789", "5491123456789"),
+        ("MX", "55 1234 5678", "5215512345678"),
+        ("MX", "+52 1 55 1234 5678", "525512345678"),
+        ("BR", "whatsapp:11 98765-4321", "551187654321"),
+    ],
+)
+def test_typed_number_is_that_of_the_sender(country: str, text: str, sender: str) -> None:
+    assert NumberReader(country).read(text) == PhoneNumber.from_text(f"{sender}@s.whatsapp.net")
 
 
 @pytest.mark.parametrize("hidden", ["BR.13491208655302741918", "176415330668607@lid"])

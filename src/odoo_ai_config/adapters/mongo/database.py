@@ -68,7 +68,8 @@ _IS_TEXT: Final[Record] = {"$gte": ""}
 LOST: Final[Record] = {"lost_at": {"$gt": 0}}
 # An index serves only those queries that have its collation.
 ANY_CASE: Final = Collation(locale="en", strength=2)
-_LANDLINE: Final = "^55[1-9][0-9][0-5][0-9]{7}$"
+# What earlier versions stored as comparable forms, of which some are others now.
+_COMPARED_OTHERWISE: Final = "^(55[1-9][0-9][0-5][0-9]{7}|(549|521)[0-9]{10})$"
 _INDEXES: Final[Mapping[str, Sequence[IndexModel]]] = {
     "documents": [
         # Covers the listing of tenants: no document is read for it.
@@ -196,12 +197,13 @@ class MongoDatabase:
 
     async def _compare_numbers_anew(self) -> None:
         """
-        Correct what earlier versions stored as comparable forms of Brazilian numbers.
+        Correct what earlier versions stored as comparable forms.
 
-        They took the ninth digit from every number of a mobile's length, so that
-        `55 DD 9 3333-4444` was the landline `55 DD 3333-4444`.
+        They took Brazil's ninth digit from every number of a mobile's length, so that
+        `55 DD 9 3333-4444` was the landline `55 DD 3333-4444`, and left Argentina's 9 and Mexico's
+        1 where they were.
         """
-        taken: Record = {"active": True, "numbers.comparable": {"$regex": _LANDLINE}}
+        taken: Record = {"active": True, "numbers.comparable": {"$regex": _COMPARED_OTHERWISE}}
         async for record in self["mappings"].find(taken, ["numbers"]):
             before = record["numbers"]
             after = [{**one, "comparable": comparable(one["digits"])} for one in before]

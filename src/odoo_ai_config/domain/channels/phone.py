@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from typing import Final
+from unicodedata import category, normalize
 
 from attrs import field, frozen
 
@@ -20,17 +21,21 @@ _E164: Final = re.compile(r"\+?([0-9]{8,15})", re.ASCII)
 # to 128 letters and digits, after "ENT." if it holds for several linked businesses.
 HIDDEN: Final = re.compile(r"[0-9]{5,20}@lid|[A-Z]{2}\.(?:ENT\.)?[A-Za-z0-9]{1,128}", re.ASCII)
 SENDER: Final = re.compile(f"(?:{DIGITS.pattern}|{HIDDEN.pattern})", re.ASCII)
-# After the ninth digit, a number that also exists without it begins with 6 to 9. With 2 to 5 the
-# eight digits are a landline, somebody else's number.
-_BRAZILIAN_MOBILE: Final = re.compile(r"55[1-9][0-9]9[6-9][0-9]{7}", re.ASCII)
-# A number copied from WhatsApp contains non-breaking spaces and hyphens, and invisible marks for
-# the direction of writing.
-_PUNCTUATION: Final = str.maketrans(
-    "", "", " +-().\t\u00a0\u2010\u2011\u2013\u200e\u202a\u202c\u202f\u2066\u2069"
+# WhatsApp knows mobile numbers with one digit more or less than people write: Brazil's ninth digit
+# (Anatel's resolution 553/2010), Argentina's 9 for mobiles, and the 1 that Mexico gave up in 2019.
+# In Brazil, a number that also exists without the 9 goes on with 6 to 9; with 2 to 5 the eight
+# digits are a landline, somebody else's number. The last digit of a match is the additional one.
+_WITH_ONE_MORE: Final = re.compile(
+    r"(?:55[1-9][0-9](?=9[6-9][0-9]{7}\Z)|54(?=9[0-9]{10}\Z)|52(?=1[0-9]{10}\Z))[0-9]", re.ASCII
 )
+_PUNCTUATION: Final = str.maketrans("", "", " +-().\t\u2212")
+# Spaces and hyphens of any kind, and invisible marks, for instance for the direction of writing:
+# a number copied from WhatsApp or a page contains them.
+_INVISIBLE: Final = frozenset({"Cf", "Pd", "Zs"})
+# A superscript is not a digit of the number.
+_OTHER_DIGIT: Final = "No"
 WHATSAPP_PREFIX: Final = "whatsapp:"
 WHATSAPP_USER: Final = "@s.whatsapp.net"
-_NINTH_DIGIT: Final = 4
 MAX_TEXT: Final = 64
 _LONGEST_ID: Final = 140
 
@@ -41,15 +46,29 @@ def hidden_id(text: str | None) -> str | None:
     """
     if text is None or len(text) > _LONGEST_ID:
         return None
-    said = text.strip()
+    said = typed(text)
     return said if HIDDEN.fullmatch(said) is not None else None
+
+
+def typed(text: str) -> str:
+    """
+    *text* as a keyboard has it: in plain characters, without invisible ones.
+    """
+    return (text if text.isascii() else "".join(map(_plain, text))).strip()
+
+
+def _plain(character: str) -> str:
+    kind = category(character)
+    if character.isascii() or kind == _OTHER_DIGIT:
+        return character
+    return "" if kind in _INVISIBLE else normalize("NFKC", character)
 
 
 def bare(text: str) -> str:
     """
     *text* without ``+``, spaces, punctuation, ``whatsapp:`` and ``@s.whatsapp.net``.
     """
-    said = text.strip().removeprefix(WHATSAPP_PREFIX).removesuffix(WHATSAPP_USER)
+    said = typed(text).removeprefix(WHATSAPP_PREFIX).removesuffix(WHATSAPP_USER)
     return said.translate(_PUNCTUATION)
 
 
@@ -76,20 +95,19 @@ def sender_of(text: str | None) -> str | None:
 
 def comparable(sender: str) -> str:
     """
-    Reduce *sender* to a form that is equal for both spellings of a Brazilian mobile number.
+    Reduce *sender* to a form that is equal for both spellings of a mobile number.
 
-    WhatsApp knows many Brazilian mobile numbers without the ninth digit, which Anatel's
-    resolution 553/2010 added: ``55 DD 9XXXXXXXX`` is ``55 DD XXXXXXXX`` there.
+    ``55 DD 9XXXXXXXX`` is ``55 DD XXXXXXXX``, ``54 9 11...`` is ``54 11...``, and ``52 1 55...``
+    is ``52 55...``.
     """
-    if _BRAZILIAN_MOBILE.fullmatch(sender) is not None:
-        return sender[:_NINTH_DIGIT] + sender[_NINTH_DIGIT + 1 :]
-    return sender
+    found = _WITH_ONE_MORE.match(sender)
+    return sender if found is None else sender[: found.end() - 1] + sender[found.end() :]
 
 
 @frozen
 class PhoneNumber:
     """
-    A WhatsApp number. It is equal to the same number with or without the Brazilian ninth digit.
+    A WhatsApp number. It is equal to the same number in the other spelling of `comparable`.
 
     Args:
         digits: With the country code. For a sender who hides the number, the id in its place; it

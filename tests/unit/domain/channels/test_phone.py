@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+from unicodedata import category
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from odoo_ai_config.domain.channels.phone import (
     PhoneNumber,
@@ -32,10 +36,32 @@ AREA_CODES = [
         "+55\u00a011\u00a098765\u201143211"[:-1],
         "\u202a+55 11 98765\u20114321\u202c",
         "\u2066+55\u202f11 98765\u20134321\u2069",
+        "\ufeff\uff0b\uff15\uff15 \uff0811\uff09 98765\uff0d4321\u200f",
+        "+55 11 98765\u22124321",
     ],
 )
 def test_number_is_read_in_every_form_in_which_it_is_written(text: str) -> None:
     assert digits_of(text) == "5511987654321"
+
+
+OF_NO_WIDTH = [chr(code) for code in range(0x110000) if category(chr(code)) in ("Cf", "Pd", "Zs")]
+WIDE = str.maketrans("+-()0123456789", "".join(chr(ord(c) + 0xFEE0) for c in "+-()0123456789"))
+
+
+@given(st.sets(st.integers(0, 17)), st.lists(st.sampled_from(OF_NO_WIDTH), min_size=1), st.data())
+def test_invisible_and_wide_characters_change_no_number(
+    wide: set[int], marks: list[str], data: st.DataObject
+) -> None:
+    text = "+55 (11) 98765-4321"
+    parts = [c.translate(WIDE) if at in wide else c for at, c in enumerate(text)]
+    for mark in marks[:20]:
+        parts.insert(data.draw(st.integers(0, len(parts))), mark)
+    assert digits_of("".join(parts)) == "5511987654321"
+
+
+@pytest.mark.parametrize("other", ["\u00b2", "\u2460", "\u00bd", "\u0661", "\u2163", "\u2121"])
+def test_digit_of_something_else_is_no_digit_of_the_number(other: str) -> None:
+    assert digits_of(f"+55 11 98765-4321{other}") is None
 
 
 @pytest.mark.parametrize(
@@ -99,6 +125,16 @@ def test_mobile_matches_with_and_without_its_ninth_digit_in_every_area(area: int
     assert long.comparable == short.comparable == comparable(long.digits)
 
 
+@pytest.mark.parametrize(
+    ("said", "sender"), [("541123456789", "5491123456789"), ("525512345678", "5215512345678")]
+)
+def test_mobile_matches_as_whatsapp_knows_it_in_argentina_and_mexico(
+    said: str, sender: str
+) -> None:
+    assert PhoneNumber(said) == PhoneNumber(sender)
+    assert comparable(said) == comparable(sender) == said
+
+
 def test_there_are_sixty_seven_area_codes() -> None:
     assert len(set(AREA_CODES)) == 67
 
@@ -110,7 +146,10 @@ def test_there_are_sixty_seven_area_codes() -> None:
         "5501987654321",  # no area code begins with 0
         "551198765432",  # twelve digits: the 9 belongs to the number
         "55119876543210",  # fourteen
-        "5411987654321",  # Argentina
+        "5411987654321",  # Argentina, where the 9 would be before the area
+        "549112345678",  # too short to have one digit more
+        "52155123456789",
+        "5315512345678",
         "1119876543219",
     ],
 )
