@@ -80,6 +80,20 @@ def is_wipe(before: list[ChannelMapping], written: MappingSections) -> bool:
     return written.accounts == {} == written.inboxes and bool(shown.accounts or shown.inboxes)
 
 
+def unsaid(before: list[ChannelMapping], written: MappingSections, *, replace: bool) -> set[str]:
+    """
+    The sections that a whole mapping without `channels` must have, and does not.
+    """
+    if not replace:
+        return set()
+    channels = [m.key for m in before if m.active and m.key.holder is None]
+    needed = {"accounts": any(not key.inbox for key in channels)}
+    needed |= {"inboxes": any(key.inbox for key in channels)}
+    missing = {name for name in needed if getattr(written, name) is None}
+    nothing = missing and not (written.accounts or written.inboxes)
+    return {"channels"} if nothing else {name for name in missing if needed[name]}
+
+
 def ambiguous(
     before: list[ChannelMapping], written: MappingSections, *, replace: bool
 ) -> set[str]:
@@ -171,6 +185,7 @@ def test_edited_sections_win_over_the_channels_that_were_read_with_them(
     before: list[ChannelMapping], written: MappingSections, replace: bool
 ) -> None:
     assume(not (replace and unsayable(before)))
+    assume(not unsaid(before, written, replace=replace))
     beside = evolve(written, channels=sections_of(before).channels)
     if replace:
         # Beside channels, a section that is left out says nothing.
@@ -201,7 +216,8 @@ def test_written_entries_are_shown_or_refused_where_they_are_ambiguous(
     except AmbiguousMappingError as refusal:
         refusals.append(refusal.section)
     if refusals:
-        assert set(refusals) <= ambiguous(before, written, replace=replace)
+        missing = unsaid(before, written, replace=replace)
+        assert set(refusals) <= (missing or ambiguous(before, written, replace=replace))
         return
     shown = sections_of(now)
     for name in ("accounts", "inboxes"):
@@ -235,6 +251,24 @@ def test_merging_touches_only_what_is_named(
             and (written.fallbacks is not None or written.special_numbers is not None)
         )
         assert named or owned
+
+
+@given(tables, old_sections())
+def test_nobody_switches_off_what_they_do_not_speak_of(
+    before: list[ChannelMapping], written: MappingSections
+) -> None:
+    if unsaid(before, written, replace=True):
+        with pytest.raises(AmbiguousMappingError):
+            rewritten(before, written, replace=True)
+        return
+    try:
+        changed = rewritten(before, written, replace=True)
+    except AmbiguousMappingError:
+        return
+    for mapping in changed:
+        if not mapping.active:
+            section = written.accounts if mapping.key.inbox is None else written.inboxes
+            assert section is not None
 
 
 @given(tables.filter(unsayable), old_sections())

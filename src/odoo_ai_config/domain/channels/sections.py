@@ -9,7 +9,7 @@ module translates between the object and the mappings of channels.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from typing import Final, TypeVar
+from typing import TypeVar
 
 from attrs import evolve, frozen
 
@@ -19,7 +19,6 @@ from odoo_ai_config.domain.identifiers import NO_ID, ChatwootId, TenantArea
 
 K = TypeVar("K")
 V = TypeVar("V")
-_NOTHING: Final[Mapping[ChatwootId, TenantArea]] = {}
 
 
 @frozen
@@ -119,6 +118,9 @@ def rewritten(
       been edited and it has not.
     - Accounts and inboxes that are left out stay, but with *replace* they are switched off.
       Fallbacks and special numbers that are left out of their section go.
+    - With *replace* and without `channels`, a section that is left out switches nothing off:
+      `accounts` or `inboxes` may be missing only if nothing is mapped that way, and only both of
+      them together can say that there is no channel. The other two are then empty.
 
     Afterwards the mapping shows all entries of `accounts` and `inboxes` but the stale ones.
 
@@ -162,18 +164,25 @@ class _Writing:
         self._sections = sections
 
     def _completed(self, sections: MappingSections) -> MappingSections:
-        # The whole mapping without `channels`. Who takes the last entry away wants no channel;
-        # but there may be channels of which the old sections never showed an entry.
+        # The whole mapping without `channels`. Nobody switches off what they do not speak of.
+        accounts, inboxes = sections.accounts, sections.inboxes
+        if not accounts and not inboxes and (accounts is None or inboxes is None):
+            raise AmbiguousMappingError("channels")
+        if inboxes is None and self._inboxes():
+            raise AmbiguousMappingError("inboxes")
+        if accounts is None and any(m.key.account and not m.key.inbox for m in self._active()):
+            raise AmbiguousMappingError("accounts")
+        # Who takes the last entry away wants no channel; but there may be channels of which the
+        # old sections never showed an entry.
         shown = {**(self._base.accounts or {}), **(self._base.inboxes or {})}
-        if shown and sections.accounts == _NOTHING == sections.inboxes:
+        if shown and not accounts and not inboxes:
             self._switch_off(mapping for mapping in self._active() if not mapping.key.holder)
         elif not self._inboxes().keys() <= (self._base.inboxes or {}).keys():
             raise AmbiguousMappingError("inboxes")
-        return MappingSections(
-            sections.accounts or {},
-            sections.inboxes or {},
-            sections.fallbacks or {},
-            sections.special_numbers or {},
+        return evolve(
+            sections,
+            fallbacks=sections.fallbacks or {},
+            special_numbers=sections.special_numbers or {},
         )
 
     def changed(self) -> tuple[ChannelMapping, ...]:

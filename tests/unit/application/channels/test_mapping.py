@@ -412,7 +412,7 @@ async def test_replacing_sections_removes_what_is_not_in_them_and_audits_moves(
     await hub.sync_mapping(OF_A, caller=ANYBODY)
     await hub.sync_mapping(ChannelMapping(ChannelKey(ChatwootId("9")), A), caller=ANYBODY)
 
-    sections = MappingSections(inboxes={ChatwootId("7"): B})
+    sections = MappingSections({}, {ChatwootId("7"): B})
     after = (await hub.write_mapping(sections, caller=ANYBODY, replace=True)).sections
 
     assert (after.accounts, after.inboxes) == ({ChatwootId("1"): B}, {ChatwootId("7"): B})

@@ -147,10 +147,42 @@ def test_every_entry_counts() -> None:
 def test_missing_sections_stay_when_merging_and_are_emptied_when_replacing() -> None:
     before = [ACCOUNT, HOLDER]
     assert merged(before, MappingSections()) == ()
-    assert replaced(before, MappingSections()) == (
+    assert replaced(before, MappingSections(accounts={}, inboxes={})) == (
         evolve(ACCOUNT, active=False),
         evolve(HOLDER, fallback=False),
     )
+
+
+@pytest.mark.parametrize(
+    ("said", "section"),
+    [
+        (MappingSections(), "channels"),
+        (MappingSections(fallbacks={}, special_numbers={}), "channels"),
+        (MappingSections(accounts={}), "channels"),
+        (MappingSections(inboxes={}), "channels"),
+        (MappingSections(accounts={ONE: ANA}), "inboxes"),
+        (MappingSections(inboxes={TWO: ANA}), "accounts"),
+    ],
+    ids=str,
+)
+def test_whole_mapping_has_to_speak_of_what_it_switches_off(
+    said: MappingSections, section: str
+) -> None:
+    with pytest.raises(AmbiguousMappingError) as refused:
+        replaced([ACCOUNT, INBOX], said)
+    assert refused.value.section == section
+    named = evolve(said, fallbacks=None, special_numbers=None)
+    assert merged([ACCOUNT, INBOX], named) == ()
+
+
+def test_section_of_channels_that_are_not_there_may_be_missing() -> None:
+    owned = [ChannelMapping(ChannelKey(ONE), ANA)]
+    assert replaced(owned, MappingSections(accounts={TWO: BIA})) == (
+        evolve(owned[0], active=False),
+        ChannelMapping(ChannelKey(TWO), BIA),
+    )
+    inboxes = MappingSections(inboxes={ONE: BIA})
+    assert replaced([], inboxes) == (ChannelMapping(ChannelKey(inbox=ONE), BIA),)
 
 
 def test_writing_the_present_sections_changes_nothing() -> None:

@@ -178,6 +178,22 @@ def test_mapping_is_merged_unless_it_is_to_be_replaced(command: Command, folder:
     assert set(json.loads(exported.read_text())["accounts"]) == {"2"}
 
 
+@pytest.mark.parametrize("text", ["default_domain: retail\n", "accounts: {}\n", "fallbacks: []\n"])
+def test_file_that_says_nothing_about_channels_switches_none_off(
+    text: str, command: Command, folder: Path
+) -> None:
+    (folder / "in").mkdir()
+    (folder / "one.json").write_text(json.dumps(MAPPING))
+    (folder / "silent.yaml").write_text(text)
+    command("import", "in", "--mapping-file", "one.json")
+    ended = command("import", "in", "--mapping-file", "silent.yaml", "--replace-mapping")
+    assert (ended.status, fates(ended.out)) == (1, {"silent.yaml": "falhou"})
+    assert "channels" in ended.out
+    command("export", "out")
+    exported = json.loads((folder / "out" / "chatwoot_mapping.json").read_text())
+    assert {name: exported[name] for name in MAPPING} == MAPPING
+
+
 def test_import_of_no_folder_is_refused(command: Command) -> None:
     ended = command("import", "absent")
     assert ended.status == 1

@@ -105,6 +105,7 @@ def test_only_the_first_channels_that_differ_are_shown(command: Command, folder:
     assert f"só os primeiros {MOST_CHANGES} canais" in difference.err
 
 
+@pytest.mark.usefixtures("at")
 def test_channel_is_rolled_back_to_a_version(command: Command) -> None:
     words = ("mapping", "rollback", "--channel", "channel/1/7", "--version", "1", "--json")
     (change,) = json.loads(command(*words).out)

@@ -61,7 +61,7 @@ def area(tenant: str) -> dict[str, str]:
     return {"domain": "retail", "account_id": tenant}
 
 
-def event(account: int, inbox: int, tenant: str, **more: Any) -> dict[str, Any]:
+def event(account: int, inbox: int | None, tenant: str, **more: Any) -> dict[str, Any]:
     mapping = {"chatwoot_account_id": account, "chatwoot_inbox_id": inbox, "domain": "retail"}
     return {
         "event_type": "mapping_sync",
@@ -97,8 +97,9 @@ async def test_patch_merges_and_post_replaces(web: WebHub) -> None:
     await web.post("/mapping/", {"mapping_data": CANONICAL})
     merged = await (await web.patch("/mapping/", {"mapping_data": other})).json()
     assert sections(merged) == {**CANONICAL, "accounts": CANONICAL["accounts"] | other["accounts"]}
-    replaced = await (await web.post("/mapping/", {"mapping_data": other})).json()
-    expected = {"inboxes": {}, "fallbacks": [], "special_numbers": [], **other}
+    whole = {"inboxes": {}, **other}
+    replaced = await (await web.post("/mapping/", {"mapping_data": whole})).json()
+    expected = {"fallbacks": [], "special_numbers": [], **whole}
     assert sections(replaced) == expected
     active = {channel["account"]: channel["active"] for channel in replaced["channels"]}
     assert active == {"2": True, "1": False, None: True}
@@ -224,7 +225,11 @@ REFUSED: list[tuple[Any, str, str]] = [
     ({"fallbacks": ["canario"]}, "invalid_fields", "fallbacks.0"),
     ({"fallbacks": [{"domain": "x"}]}, "invalid_fields", "fallbacks.0.account_id"),
     ({"fallbacks": [{**OWNER, "sequence": "x"}]}, "invalid_fields", "fallbacks.0.sequence"),
-    ({"fallbacks": [{**OWNER, "sequence": 2**40}]}, "invalid_value", "sequence"),
+    (
+        {"accounts": {}, "inboxes": {}, "fallbacks": [{**OWNER, "sequence": 2**40}]},
+        "invalid_value",
+        "sequence",
+    ),
     (
         {"special_numbers": [{**OWNER, "number": "1", "crew": "x"}]},
         "invalid_fields",
@@ -291,6 +296,48 @@ async def test_what_the_old_form_cannot_say_is_refused_and_the_channels_say_it(
     assert written["accounts"] == {"1": area("ta"), "2": area("tc")}
     wiped = await (await web.post("/mapping/", {"accounts": {}, "inboxes": {}})).json()
     assert not any(channel["active"] for channel in wiped["channels"])
+
+
+SILENT: list[dict[str, Any]] = [
+    {"warnings": []},
+    {"default_domain": "x"},
+    {"clients": {}, "webhook_settings": {}},
+    {"fallbacks": []},
+    {"fallbacks": [area("ta")], "special_numbers": []},
+    {"channels": None},
+    {"accounts": None, "inboxes": False},
+    {"accounts": {}, "inboxes": None},
+    {"inboxes": {}},
+    {"account_domain_mapping": {}},
+    {"account_domain_mapping": {"8": None}, "inboxes": ""},
+    {"inbox_domain_mapping": {}, "channels": None},
+]
+
+
+@pytest.mark.parametrize("wrapped", [True, False])
+@pytest.mark.parametrize("body", SILENT, ids=str)
+async def test_whole_mapping_that_says_nothing_about_channels_switches_none_off(
+    web: WebHub, body: dict[str, Any], *, wrapped: bool
+) -> None:
+    for account, inbox in ((1, 7), (1, None), (2, 8)):
+        await web.send(event(account, inbox, "ta"))
+    before = dict(web.hub.state.mappings)
+    sent = {"mapping_data": body} if wrapped else body
+    refused = await web.post("/mapping/", sent)
+    problem = await refused.json()
+    assert (refused.status, problem["code"]) == (409, "ambiguous_mapping")
+    assert problem["section"] == "channels"
+    assert web.hub.state.mappings == before
+
+
+@pytest.mark.parametrize("empty", [{"channels": []}, {"accounts": {}, "inboxes": {}}])
+async def test_whole_mapping_that_says_that_there_is_no_channel_switches_all_off(
+    web: WebHub, empty: dict[str, Any]
+) -> None:
+    for account, inbox in ((1, 7), (1, None), (2, 8)):
+        await web.send(event(account, inbox, "ta"))
+    written = await posted(web, empty)
+    assert [channel["active"] for channel in written["channels"]] == [False] * 3
 
 
 async def test_mapping_of_many_fallbacks_and_beyond_a_mebibyte_goes_in_and_comes_back(
@@ -435,11 +482,11 @@ async def test_number_that_the_reader_would_not_take_is_written_back_unchanged(
 async def test_numbers_are_read_by_the_customs_of_the_country(web: WebHub) -> None:
     owner = {"account_id": "shop", "domain": "retail"}
     special = [{**owner, "number": "(11) 98765-4321", "crew": "boss"}]
-    answer = await web.post("/mapping", {"special_numbers": special})
+    answer = await web.patch("/mapping", {"special_numbers": special})
     [shown] = (await answer.json())["special_numbers"]
     assert shown["number"] == "5511987654321"
     odd = [*special, {**owner, "number": "98765-4321", "crew": "boss"}]
-    answer = await web.post("/mapping", {"special_numbers": odd})
+    answer = await web.patch("/mapping", {"special_numbers": odd})
     assert answer.status == 422
     [error] = (await answer.json())["errors"]
     assert error["field"] == "special_numbers.1.number"

@@ -11,7 +11,10 @@ import pytest
 from odoo_ai_config.domain.access import Scope
 from tests.unit.entrypoints.http.web_hub import WebHub, fixture
 
-OTHER = {"accounts": {"5": {"account_id": "a5", "domain": "retail"}}}
+OTHER: dict[str, Any] = {
+    "accounts": {"5": {"account_id": "a5", "domain": "retail"}},
+    "inboxes": {},
+}
 
 
 async def tag_of(web: WebHub, path: str = "/mapping/") -> str:
