@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from odoo_ai_config.adapters.sqlite import examining, schema
+from odoo_ai_config.entrypoints.cli.checks import probing
 from tests.unit.entrypoints.cli.conftest import Command, Ended
 
 MESSAGE = "msg_" + "0" * 32
@@ -372,8 +373,9 @@ def test_search_for_damage_ends_in_time(
 
 
 def test_database_that_is_locked_does_not_pass_for_sound(
-    command: Command, installed: Path
+    command: Command, installed: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(examining, "_PATIENCE", 0.05)
     database = installed / "var" / "odoo-ai-config.db"
     with closing(sqlite3.connect(database, isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
@@ -389,7 +391,10 @@ def test_file_from_the_future_tells_of_a_wrong_clock(command: Command, installed
     assert any("relógio" in line for line in findings(ended, "falha"))
 
 
-def test_port_of_another_program_is_found(command: Command) -> None:
+def test_port_of_another_program_is_found(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(probing, "_PROBE_SECONDS", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as other:
         ended = command("doctor", "--port", str(other.getsockname()[1]))
     assert ended.status == 1
