@@ -333,6 +333,9 @@ class ChannelDirectoryContract(StoreContract):
         assert [tenant.value for tenant in found] == ["a", "b", "c"]
         assert len(await stores.channels.tenants_in(one, limit=2)) == 2
         assert await stores.channels.tenants_in(ChatwootId("9"), limit=2) == []
+        accounts = [account.value for account in await stores.channels.accounts(limit=9)]
+        assert accounts == ["1", "1-0", "10"]
+        assert [one.value for one in await stores.channels.accounts(limit=2)] == accounts[:2]
 
     async def test_rivals_are_those_who_have_what_is_claimed(self, stores: Stores) -> None:
         number = ((MOBILE_WITHOUT_NINTH, "boss"),)

@@ -76,6 +76,7 @@ CALLS: dict[str, Callable[[Stores], Awaitable[object]]] = {
     "channels.mappings": lambda stores: stores.channels.mappings(ACME),
     "channels.mappings_of": lambda stores: stores.channels.mappings_of([ACME]),
     "channels.tenants_in": lambda stores: stores.channels.tenants_in(ChatwootId("1"), limit=5),
+    "channels.accounts": lambda stores: stores.channels.accounts(limit=5),
     "channels.rivals_of": lambda stores: stores.channels.rivals_of(
         ChannelClaim(ACME, ChatwootId("1"), numbers=frozenset({"12345678"}))
     ),

@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from odoo_ai_config.application.channels.mapping import ReadMapping, SyncMapping, WriteMapping
+from odoo_ai_config.application.channels.simulation import SimulateMapping
 from odoo_ai_config.application.ports.config_store import ConfigStore
 from odoo_ai_config.domain.changes import Changeset
 from odoo_ai_config.domain.channels.mapping import (
@@ -23,8 +24,9 @@ from odoo_ai_config.domain.channels.mapping import (
     MappingRevision,
     state_of,
 )
-from odoo_ai_config.domain.channels.routing import IncomingMessage, RoutingTable
+from odoo_ai_config.domain.channels.routing import RULES, IncomingMessage, RoutingTable, Rule
 from odoo_ai_config.domain.channels.sections import MappingSections
+from odoo_ai_config.domain.channels.simulation import UNCLAIMED
 from odoo_ai_config.domain.errors import (
     AmbiguousMappingError,
     PreconditionFailedError,
@@ -96,8 +98,11 @@ class MappingFormContract(StoreContract):
         inbox = ChannelKey(ChatwootId("1"), ChatwootId("2"))
         ended = ChannelMapping(inbox, table[0].owner, active=False)
         caller = evolve(ANYBODY, tenant=ended.owner.tenant) if bound else ANYBODY
+        simulate = SimulateMapping(stores.config, stores.channels, ManualClock(AT))
+        simulated = await simulate(ended, caller=caller)
         sync = SyncMapping(stores.config, stores.channels, ManualClock(AT))
         outcome = await sync(ended, caller=caller)
+        assert (simulated.changed, simulated.notices) == (outcome.changed, outcome.notices)
         after = [revision.mapping for revision in await stores.channels.mappings()]
         changed = [mapping for mapping in after if before.get(mapping.key) != mapping]
         codes = [notice.code for notice in outcome.notices]
@@ -112,9 +117,23 @@ class MappingFormContract(StoreContract):
             was = before.get(one.key)
             assert not one.active
             assert was is None or was.owner.tenant == ended.owner.tenant or not was.active
-        route = RoutingTable(after).resolve(IncomingMessage(inbox.account, inbox.inbox))
-        expected = [] if route.owner is None else [f"still_routed_by_{route.matched_by.value}"]
-        assert codes == expected
+            assert was is None or one == evolve(was, active=False) or not was.active
+        now, then = RoutingTable(before.values()), RoutingTable(after)
+        numbers = {special.number.digits for mapping in after for special in mapping.numbers}
+        routes = [
+            then.resolve(IncomingMessage(inbox.account, inbox.inbox, number))
+            for number in (None, *numbers)
+        ]
+        rules = {route.matched_by for route in routes} - {Rule.UNRESOLVED}
+        assert codes == [f"still_routed_by_{rule.value}" for rule in RULES if rule in rules]
+        if not bound:
+            shown = {one.message: (one.before, one.after) for one in simulated.effects}
+            for account in {m.key.account for m in after if m.active}:
+                for message in (IncomingMessage(account, inbox.inbox), IncomingMessage(account)):
+                    moved = now.resolve(message), then.resolve(message)
+                    if moved[0] != moved[1]:
+                        general = IncomingMessage(account), UNCLAIMED
+                        assert moved in [shown.get(one) for one in (message, *general)]
         kept = next((mapping for mapping in after if mapping.key == twin), None)
         if kept is not None and kept.active and kept.owner.tenant == ended.owner.tenant:
             others = {

@@ -48,6 +48,9 @@ class MemoryChannelDirectory(MemoryAdapter, ChannelDirectory):
         found = {m.owner.tenant for m in mappings if m.active and m.key.account == account}
         return sorted(found)[:limit]
 
+    async def accounts(self, *, limit: int) -> Sequence[ChatwootId]:
+        return self.state.routing.accounts(limit)
+
     async def rivals_of(self, claim: ChannelClaim) -> Rivals:
         return self.state.routing.rivals_of(claim)
 
@@ -57,6 +60,7 @@ class MemoryChannelDirectory(MemoryAdapter, ChannelDirectory):
         *messages: IncomingMessage,  # noqa: ARG002
         supposing: ChannelMapping | None = None,  # noqa: ARG002
         explaining: bool = False,  # noqa: ARG002
+        numbers: bool = False,  # noqa: ARG002
     ) -> RoutingTable:
         return self.state.routing
 

@@ -86,6 +86,19 @@ class MongoChannelDirectory(ChannelDirectory):
         return [TenantId(group["_id"]) for group in groups]
 
     @translated
+    async def accounts(self, *, limit: int) -> Sequence[ChatwootId]:
+        groups = await self._database.aggregated(
+            "mappings",
+            [
+                {"$match": {"active": True, "account": {"$type": "string"}}},
+                {"$group": {"_id": "$account"}},
+                {"$sort": {"_id": 1}},
+                {"$limit": limit},
+            ],
+        )
+        return [ChatwootId(group["_id"]) for group in groups]
+
+    @translated
     async def rivals_of(self, claim: ChannelClaim) -> Rivals:
         return await rivals_of(self._database, claim)
 
@@ -95,9 +108,10 @@ class MongoChannelDirectory(ChannelDirectory):
         *messages: IncomingMessage,
         supposing: ChannelMapping | None = None,
         explaining: bool = False,
+        numbers: bool = False,
     ) -> RoutingTable:
         named = await self._named_by(messages, supposing)
-        if supposing is None and not explaining:
+        if supposing is None and not explaining and not numbers:
             table = _table_of(named)
             if all(table.resolve(message).matched_by in _BY_CHANNEL for message in messages):
                 return table
@@ -107,6 +121,10 @@ class MongoChannelDirectory(ChannelDirectory):
             self._lowest_fallbacks(count), self._presence(messages, supposing)
         )
         tenants = {record["owner"]["tenant"] for record in presence}
+        if numbers:
+            wanted = {"active": True, "numbers.comparable": {"$exists": True}}
+            wanted["owner.tenant"] = {"$in": sorted(tenants)}
+            presence += await self._mappings.find(wanted).to_list(None)
         if supposing is not None:
             tenants.add(supposing.owner.tenant.value)
         own = await self._lowest_fallbacks_of(tenants, supposing) if tenants else []

@@ -123,6 +123,10 @@ class SqliteChannelDirectory(ChannelDirectory):
         which = f"{start}/", f"{start}0", limit
         return await self.database.select(_TENANTS_IN, which, lambda row: TenantId(*row))
 
+    async def accounts(self, *, limit: int) -> Sequence[ChatwootId]:
+        table, _ = await self.database.routing.table()
+        return table.accounts(limit)
+
     async def rivals_of(self, claim: ChannelClaim) -> Rivals:
         table, _ = await self.database.routing.table()
         return table.rivals_of(claim)
@@ -133,6 +137,7 @@ class SqliteChannelDirectory(ChannelDirectory):
         *messages: IncomingMessage,  # noqa: ARG002
         supposing: ChannelMapping | None = None,  # noqa: ARG002
         explaining: bool = False,  # noqa: ARG002
+        numbers: bool = False,  # noqa: ARG002
     ) -> RoutingTable:
         table, _ = await self.database.routing.table()
         return table

@@ -45,6 +45,8 @@ from odoo_ai_config.domain.outcomes import Notice, Outcome, WriteKind
 # Whether a write may succeed these mappings, which are at this version.
 Expected: TypeAlias = Callable[[Sequence[ChannelMapping], int], bool]
 _OF_ACCOUNT: Final = frozenset({Rule.ACCOUNT, Rule.ACCOUNT_OWNER})
+# If one of these decides on a message without a number, a number may decide before it.
+_AFTER_NUMBERS: Final = frozenset({Rule.FALLBACK, Rule.UNRESOLVED})
 
 
 @frozen
@@ -96,6 +98,9 @@ async def decided_in(
     twins = () if mapping.active else key.wider[:1]
     known = await channels.current((key, *twins))
     current = known.get(key)
+    if current is not None and not mapping.active and current.mapping.owner.tenant == tenant:
+        # Who ends a channel changes nothing else of it, and need not know its area.
+        mapping = evolve(current.mapping, active=False)
     decision = await decided_on(
         channels, current, mapping, caller=caller, at=at, event_at=event_at
     )
@@ -211,12 +216,15 @@ async def _still_routed(
     channels: ChannelDirectory, ended: ChannelMapping, twin: MappingRevision | None
 ) -> tuple[Notice, ...]:
     message = IncomingMessage(ended.key.account, ended.key.inbox)
-    table = await channels.table_for(message, supposing=ended)
+    table = await channels.table_for(message, supposing=ended, numbers=True)
+    rules: list[Rule] = []
     with table.supposing(ended, *(() if twin is None else (twin.mapping,))):
-        route = table.resolve(message)
-    if route.owner is None:
-        return ()
-    return (Notice(f"still_routed_by_{route.matched_by.value}", "mapping"),)
+        rule = table.resolve(message).matched_by
+        if rule in _AFTER_NUMBERS and table.selects_by_number(message.account):
+            rules.append(Rule.SPECIAL_NUMBER)
+    if rule is not Rule.UNRESOLVED:
+        rules.append(rule)
+    return tuple(Notice(f"still_routed_by_{rule.value}", "mapping") for rule in rules)
 
 
 @frozen(eq=False)
@@ -289,7 +297,8 @@ class SyncMapping:
         An inactive *mapping* never touches a channel that another tenant has taken over in
         the meantime: a late deactivation is not a claim. It ends the channel for good: a mapping
         of the same inbox in any account ends with it if nothing else relies on it, and a notice
-        says which rule still routes the channel's messages.
+        says which rule still routes the channel's messages. It changes nothing else of a channel
+        of its tenant.
 
         Raises:
             DomainError: One of `MAPPING_REFUSALS`: *caller* is bound, and *mapping* touches what
@@ -308,7 +317,7 @@ class SyncMapping:
             own = None if newest is None or decision.notices else newest.mapping
             outcome = Outcome(
                 WriteKind.MAPPING if mapping.active else WriteKind.MAPPING_DELETE,
-                mapping.owner,
+                mapping.owner if own is None else own.owner,
                 {"mapping": 0 if newest is None else newest.version},
                 changed=bool(event.revisions),
                 at=now,

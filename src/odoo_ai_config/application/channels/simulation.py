@@ -21,6 +21,7 @@ from odoo_ai_config.domain.channels.mapping import (
 )
 from odoo_ai_config.domain.channels.routing import IncomingMessage, Route
 from odoo_ai_config.domain.channels.simulation import (
+    MOST_ACCOUNTS,
     MOST_EFFECTS,
     MOST_TENANTS,
     UNCLAIMED,
@@ -30,7 +31,7 @@ from odoo_ai_config.domain.channels.simulation import (
     reroutings,
     telling,
 )
-from odoo_ai_config.domain.identifiers import TenantId
+from odoo_ai_config.domain.identifiers import ChatwootId, TenantId
 from odoo_ai_config.domain.outcomes import Notice
 
 
@@ -118,11 +119,17 @@ class SimulateMapping:
         supposed = mapping if newest is None else newest.mapping
         probes = Probes((), complete=True)
         if event.revisions:
+            # Where the channel is not mapped, its twin decides until now.
+            twin = None if event.twin is None else evolve(event.twin.mapping, active=True)
+            here = None if current is None else current.mapping
             probes = await self._probes(
-                None if current is None else current.mapping,
+                here if here is not None and here.active else twin or here,
                 mapping,
                 bound=caller.tenant is not None,
             )
+            if twin is not None:
+                elsewhere = await self._anywhere(twin.key.inbox, bound=caller.tenant is not None)
+                probes = probes.together(elsewhere)
         everything = (*probes.messages, *messages)
         table = await self.channels.table_for(*everything, supposing=supposed)
         then = (supposed, *(() if event.twin is None else (event.twin.mapping,)))
@@ -167,6 +174,15 @@ class SimulateMapping:
             [mapping for mapping in active if mapping.owner.tenant not in owners],
         )
         return evolve(probes, complete=probes.complete and len(present) <= MOST_TENANTS)
+
+    async def _anywhere(self, inbox: ChatwootId | None, *, bound: bool) -> Probes:
+        # The inbox in each account. A bound caller must not see the accounts of others.
+        accounts: Sequence[ChatwootId] = ()
+        if not bound:
+            accounts = await self.channels.accounts(limit=MOST_ACCOUNTS + 1)
+        some: Sequence[ChatwootId | None] = (None, *accounts[:MOST_ACCOUNTS])
+        messages = tuple(IncomingMessage(account, inbox) for account in some)
+        return Probes(messages, complete=len(accounts) <= MOST_ACCOUNTS)
 
 
 def _seen(rerouting: Rerouting, bound_to: TenantId | None) -> SeenRerouting:

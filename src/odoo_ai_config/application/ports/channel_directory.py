@@ -55,6 +55,12 @@ class ChannelDirectory(Protocol):
         """
 
     @abstractmethod
+    async def accounts(self, *, limit: int) -> Sequence[ChatwootId]:
+        """
+        At most *limit* accounts in which somebody has an active channel, by their ids.
+        """
+
+    @abstractmethod
     async def rivals_of(self, claim: ChannelClaim) -> Rivals:
         """
         Who owns what *claim* touches, after every commit acknowledged before the call.
@@ -69,11 +75,13 @@ class ChannelDirectory(Protocol):
         *messages: IncomingMessage,
         supposing: ChannelMapping | None = None,
         explaining: bool = False,
+        numbers: bool = False,
     ) -> RoutingTable:
         """
         A routing table with at least the mappings that bear on where any of *messages* goes.
 
-        With *explaining*, the table also holds those that bear on `RoutingTable.explain`. With
+        With *explaining*, the table also holds those that bear on `RoutingTable.explain`, and with
+        *numbers* those of the accounts' tenants that have special numbers. With
         *supposing*, it also holds those that would bear on the messages after that mapping was
         written, as `RoutingTable.supposing` needs them. It sees every commit that any process
         acknowledged before the call. The table may be shared: the caller must leave it as it is,

@@ -116,7 +116,8 @@ class ChannelChange:
 
 
 def _kind(before: ChannelMapping, after: ChannelMapping) -> ChannelChangeKind:
-    if before.owner != after.owner:
+    ended = before.owner.tenant == after.owner.tenant and before.active and not after.active
+    if before.owner != after.owner and not ended:
         return ChannelChangeKind.MOVED
     if before.active != after.active:
         return ChannelChangeKind.SWITCHED_ON if after.active else ChannelChangeKind.SWITCHED_OFF

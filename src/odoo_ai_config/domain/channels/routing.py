@@ -300,6 +300,23 @@ class RoutingTable:
             return self._route(fallback, crew, Rule.FALLBACK)
         return Route(None, None, Rule.UNRESOLVED)
 
+    def accounts(self, limit: int) -> list[ChatwootId]:
+        """
+        At most *limit* accounts in which somebody has a channel, by their ids.
+        """
+        return [ChatwootId(account) for account in nsmallest(limit, filter(None, self._accounts))]
+
+    def selects_by_number(self, account: ChatwootId | None) -> bool:
+        """
+        Whether exactly one of the tenants in *account* has some number.
+        """
+        present = self._accounts.get(_id(account), _NOBODY)
+        return any(
+            len(tuple(islice(_common(present, self._numbers[number]), 2))) == 1
+            for tenant in present
+            for number in self._own_numbers.get(tenant, ())
+        )
+
     def _route(self, mapping: ChannelMapping, crew: str | None, rule: Rule) -> Route:
         version = self._versions.get(mapping.key, 0)
         return Route(mapping.owner, crew, rule, mapping_version=version)

@@ -21,6 +21,7 @@ from odoo_ai_config.domain.channels.routing import IncomingMessage, Route, Routi
 MOST_PROBES: Final = 1000
 MOST_EFFECTS: Final = 200
 MOST_TENANTS: Final = 50
+MOST_ACCOUNTS: Final = 200
 
 # Stands for every account that is not mapped.
 UNCLAIMED: Final = IncomingMessage(None)
@@ -59,6 +60,13 @@ class Probes:
 
     messages: tuple[IncomingMessage, ...]
     complete: bool
+
+    def together(self, others: Probes) -> Probes:
+        """
+        These and *others*.
+        """
+        messages = dict.fromkeys((*self.messages, *others.messages))
+        return Probes(tuple(messages), complete=self.complete and others.complete)
 
 
 def probes_of(

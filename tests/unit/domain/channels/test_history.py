@@ -37,6 +37,13 @@ OFF = evolve(NOW, active=False)
         (NOW, None, ChannelChangeKind.REMOVED, ()),
         (NOW, evolve(OFF, owner=owner("b")), ChannelChangeKind.MOVED, ("owner", "active")),
         (NOW, evolve(NOW, owner=owner(domain="b")), ChannelChangeKind.MOVED, ("owner",)),
+        (
+            NOW,
+            evolve(OFF, owner=owner(domain="b")),
+            ChannelChangeKind.SWITCHED_OFF,
+            ("owner", "active"),
+        ),
+        (OFF, evolve(NOW, owner=owner(domain="b")), ChannelChangeKind.MOVED, ("owner", "active")),
         (OFF, NOW, ChannelChangeKind.SWITCHED_ON, ("active",)),
         (
             NOW,

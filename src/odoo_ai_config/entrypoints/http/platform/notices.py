@@ -26,6 +26,7 @@ class NoticeCode(StrEnum):
     STILL_ROUTED_BY_INBOX = auto()
     STILL_ROUTED_BY_ACCOUNT = auto()
     STILL_ROUTED_BY_ACCOUNT_OWNER = auto()
+    STILL_ROUTED_BY_SPECIAL_NUMBER = auto()
     STILL_ROUTED_BY_FALLBACK = auto()
     UNKNOWN_TENANT = auto()
     UNKNOWN_CREW = auto()
@@ -65,6 +66,12 @@ NOTICES: Final[Mapping[str, Text]] = {
         "são todos de um cliente, que recebe também as deste",
         "messages of this channel are still routed: all other channels of the Chatwoot account "
         "belong to one tenant, who gets these as well",
+    ),
+    NoticeCode.STILL_ROUTED_BY_SPECIAL_NUMBER: Text(
+        "algumas mensagens deste canal ainda são encaminhadas: as de um número especial que só um "
+        "cliente da conta do Chatwoot tem",
+        "some messages of this channel are still routed: those from a special number that only "
+        "one tenant of the Chatwoot account has",
     ),
     NoticeCode.STILL_ROUTED_BY_FALLBACK: Text(
         "as mensagens deste canal ainda são encaminhadas: vão para um cliente de reserva",
