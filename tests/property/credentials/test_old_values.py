@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from odoo_ai_config.domain.credentials.old_values import (
     is_encrypted,
     opened,
+    require_all_opened,
     require_opened,
 )
 from odoo_ai_config.domain.credentials.secrets import SecretText
@@ -18,8 +19,22 @@ from odoo_ai_config.domain.errors import EncryptedValueError
 
 FERNET = Fernet(urlsafe_b64encode(bytes(32)))
 marks = st.sampled_from(
-    ["ENC:", "enc:", "Enc: ", " ENC:", "\tENC:\n", "\u00a0ENC:", "ENC:ENC:", "ENC: enc:ENC: "]
+    [
+        "",
+        " ",
+        "ENC:",
+        "enc:",
+        "Enc: ",
+        " ENC:",
+        "\tENC:\n",
+        "\u00a0ENC:",
+        "ENC:ENC:",
+        "ENC: enc:ENC: ",
+    ]
 )
+
+
+quotes = st.sampled_from([("", ""), ("b'", "'"), ('b"', '"'), ("'", "'"), ('"', '"')])
 
 
 def fernet(blocks: int = 1, version: int = 0x80, more: int = 0) -> str:
@@ -35,21 +50,33 @@ def by_fernet(token: bytes) -> SecretText:
     plain=st.text(min_size=1).filter(lambda text: not is_encrypted(text)),
     mark=marks,
     padded=st.booleans(),
-    twice=st.booleans(),
+    layers=st.integers(0, 3),
+    inner=quotes,
+    outer=quotes,
     broken=st.booleans(),
 )
-def test_a_fernet_token_after_the_old_mark_is_encrypted_and_opens(
-    plain: str, mark: str, *, padded: bool, twice: bool, broken: bool
+def test_a_fernet_token_is_encrypted_and_opens(
+    plain: str,
+    mark: str,
+    layers: int,
+    inner: tuple[str, str],
+    outer: tuple[str, str],
+    *,
+    padded: bool,
+    broken: bool,
 ) -> None:
     token = FERNET.encrypt(plain.encode()).decode()
-    if twice:
-        # The programs of the replaced server wrote Fernet's tokens like this.
-        token = urlsafe_b64encode(token.encode()).decode()
     if not padded:
         token = token.rstrip("=")
+    token = token.join(inner)
+    # The programs of the replaced server wrote Fernet's tokens in one layer.
+    for _ in range(layers):
+        token = urlsafe_b64encode(token.encode()).decode()
+        if not padded:
+            token = token.rstrip("=")
     if broken:
         token = "\n  ".join(re.findall(".{1,60}", token))
-    text = f"{mark}{token} "
+    text = f"{mark}{token.join(outer)} "
 
     assert is_encrypted(text)
     assert opened(text, by_fernet) == SecretText(plain)
@@ -81,7 +108,19 @@ def test_any_other_text_is_itself(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        fernet(),
+        fernet(version=0x81),
+        fernet(more=1),
+        fernet()[:-4],
+        fernet(0),
+        f"b'{fernet(0)}'",
+        urlsafe_b64encode(fernet()[:-4].encode()).decode(),
+        "gAAAA" * 40,
+        f"{fernet()}!",
+        f"{fernet()} e mais",
+        f"senha {fernet()}",
+        "b'",
+        "'",
+        "Z0FBQU",
         "ENC:",
         "enc",
         " e",
@@ -92,7 +131,7 @@ def test_any_other_text_is_itself(text: str) -> None:
         f"ENC:{fernet(version=0x81)}",
     ],
 )
-def test_password_that_begins_with_the_old_mark_is_not_encrypted(text: str) -> None:
+def test_what_may_be_a_password_is_not_encrypted(text: str) -> None:
     assert not is_encrypted(text)
     assert opened(text, by_fernet) == SecretText(text)
 
@@ -102,6 +141,13 @@ def test_password_that_begins_with_the_old_mark_is_not_encrypted(text: str) -> N
 )
 def test_what_looks_like_a_token_is_never_a_password(damaged: str) -> None:
     assert is_encrypted(f"ENC:{damaged}")
+
+
+@pytest.mark.parametrize("text", [fernet(), f"ENC:{fernet()}", f"b'{fernet()}'"])
+def test_token_as_a_name_is_refused_without_being_repeated(text: str) -> None:
+    with pytest.raises(EncryptedValueError) as refused:
+        require_all_opened({"smtp": [{text: 1}]}, ("integrations",), open_token=by_fernet)
+    assert refused.value.field == "integrations.smtp[0].*"
 
 
 @pytest.mark.parametrize("inside", ["", f"ENC:{fernet()}"])

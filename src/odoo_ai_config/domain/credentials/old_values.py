@@ -1,5 +1,5 @@
 """
-Values that the replaced server encrypted: a mark and a Fernet token.
+Values that the replaced server encrypted: Fernet tokens, with or without a mark before them.
 
 Only an adapter knows Fernet. Here a token is recognised, and opened by whatever opens it.
 """
@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import binascii
 import re
-from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Callable, Iterable
+from base64 import b64decode, urlsafe_b64encode
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final, TypeAlias
 
 from odoo_ai_config.domain.credentials.secrets import SecretText
@@ -22,14 +22,37 @@ OpenToken: TypeAlias = Callable[[bytes], SecretText | None]
 
 # The replaced server wrote it before its secrets, encrypted or not.
 OLD_MARK: Final = "ENC:"
-_MARKS: Final = re.compile(f"(?:{OLD_MARK})++", re.IGNORECASE)
+# Marks, and what Python writes around bytes.
+_WRAPPING: Final = re.compile(rf"""(?:{OLD_MARK}|b?['"]|\s)*+""", re.IGNORECASE)
+_QUOTES: Final = "'\""
 # Version, time and initialisation vector; at least one block; the authentication code.
 _FERNET_FRAME: Final = 1 + 8 + 16 + 32
 _FERNET_BLOCK: Final = 16
 _FERNET_VERSION: Final = 0x80
-# Its version and the first bytes of its time, which are zero until 2106. Behind the mark no
-# password begins like this, so a token with such a beginning is a damaged one.
-_BEGINNINGS: Final = ("gAAAA", "Z0FBQU")
+_URL_SAFE: Final = str.maketrans("-_", "+/")
+# Base64 in base64: a program may encode once more what another one encoded.
+_MOST_LAYERS: Final = 4
+# No token is shorter, even without its padding.
+_SHORTEST: Final = -(-(_FERNET_FRAME + _FERNET_BLOCK) * 4 // 3)
+
+
+def _beginnings() -> Iterator[str]:
+    # The version and the first bytes of the time, which are zero until 2106.
+    for wrapping in ("", "'", '"', "b'", 'b"', OLD_MARK, f"{OLD_MARK}b'"):
+        text = f"{wrapping}gAAAA"
+        for _ in range(_MOST_LAYERS - 1):
+            text = urlsafe_b64encode(text.encode())[: len(text) * 8 // 6].decode()
+            yield text
+
+
+# How the text of a token begins. Behind the mark no password begins like this, so that a token
+# with such a beginning is a damaged one.
+_BEGINNINGS: Final = ("gAAAA", *_beginnings())
+_LONGEST_BEGINNING: Final = max(map(len, _BEGINNINGS))
+# The first two characters of a text that is encrypted, unless it begins with a space or a quote.
+FIRST_TWO: Final = frozenset(
+    {text[:2] for text in _BEGINNINGS} | {"EN", "En", "eN", "en", "b'", 'b"'}
+)
 
 
 def never_opens(_token: bytes) -> None:
@@ -40,36 +63,49 @@ def never_opens(_token: bytes) -> None:
 
 def is_encrypted(text: str) -> bool:
     """
-    Whether *text* is ciphertext of the replaced server: `OLD_MARK` and a Fernet token.
+    Whether *text* is ciphertext of the replaced server: a Fernet token.
 
-    Its programs wrote the token as it is, or in base64 once more, and the mark sometimes twice. A
-    damaged token counts too. Any other text that begins with the mark may be a password.
+    Its programs wrote `OLD_MARK` before it, sometimes twice, or not at all, and the token as it
+    is, in base64 once more, or as Python shows bytes (``b'...'``). Behind the mark a damaged token
+    counts too. Any other text that begins with the mark may be a password, and so may a text that
+    only begins like a token.
     """
     return _token_in(text) is not None
 
 
 def _token_in(text: str) -> bytes | None:
     # Nearly every text is decided here.
-    if text[:1] not in "eE" and not text[:1].isspace():
+    if text[:2] not in FIRST_TWO and text[:1] not in _QUOTES and not text[:1].isspace():
         return None
-    marked = text.lstrip()
-    if marked[: len(OLD_MARK)].upper() != OLD_MARK:
+    wrapping = _wrapping(text)
+    marked = OLD_MARK in wrapping.upper()
+    if not marked and len(text) < _SHORTEST:
         return None
-    # Mail and YAML break long lines, and a program that wrote the mark before a value that had it
-    # already wrote it twice.
-    written = _MARKS.sub("", "".join(marked.split()), count=1)
-    token = _decoded(written)
-    for raw in (token, _decoded(token.decode("latin-1"))):
+    # Mail and YAML break long lines.
+    start = "".join(text[len(wrapping) :][: 2 * _LONGEST_BEGINNING].split())
+    begins = start.startswith(_BEGINNINGS)
+    if not marked and not begins:
+        return None
+    written = text
+    for _ in range(_MOST_LAYERS):
+        written = "".join(written.split())
+        raw = _decoded(written[len(_wrapping(written)) :].rstrip(_QUOTES))
         if _is_fernet(raw):
             return urlsafe_b64encode(raw)
-    return b"" if written.startswith(_BEGINNINGS) else None
+        written = raw.decode("latin-1")
+    return b"" if marked and begins else None
+
+
+def _wrapping(text: str) -> str:
+    found = _WRAPPING.match(text)
+    return "" if found is None else found[0]
 
 
 def _decoded(text: str) -> bytes:
     # A copied token may have lost its padding.
-    bare = text.rstrip("=")
+    bare = text.rstrip("=").translate(_URL_SAFE)
     try:
-        return urlsafe_b64decode(bare.encode("ascii") + b"=" * (-len(bare) % 4))
+        return b64decode(bare.encode("ascii") + b"=" * (-len(bare) % 4), validate=True)
     except (binascii.Error, UnicodeEncodeError):
         return b""
 
@@ -116,7 +152,8 @@ def require_all_opened(
     """
     Refuse new data if the replaced server encrypted a text in it that cannot be sealed.
 
-    Such a text does not open, or is in a list or a reference, where no reference replaces it.
+    Such a text does not open, or is in a list, a reference or a name, where no reference replaces
+    it.
 
     Raises:
         EncryptedValueError: For the first such text, with its place below *at*.
@@ -124,6 +161,8 @@ def require_all_opened(
     parts: Iterable[tuple[str | int, Json]]
     parts = enumerate(value) if isinstance(value, list) else value.items()
     for step, part in parts:
+        if isinstance(step, str) and is_encrypted(step):
+            raise EncryptedValueError(shown_place((*at, step)))
         if isinstance(part, str):
             if is_encrypted(part):
                 sealable = isinstance(step, str) and not step.endswith(REF_SUFFIX)

@@ -128,7 +128,7 @@ def _is_suspicious(members: ReadOnlyJsonObject) -> bool:
             return True
         if value.__class__ is str:
             if (
-                "=" in value or "://" in value or value[:2] in TOKEN_BEGINNINGS or value[:1] <= " "
+                "=" in value or "://" in value or value[:2] in TOKEN_BEGINNINGS or value[:1] <= "'"
             ) and (is_secret_text(value) or _assigns(name, value)):
                 return True
         elif value.__class__ is dict:

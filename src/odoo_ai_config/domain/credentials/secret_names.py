@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import Final
 from unicodedata import combining, normalize
 
-from odoo_ai_config.domain.credentials.old_values import is_encrypted
+from odoo_ai_config.domain.credentials.old_values import FIRST_TWO, is_encrypted
 from odoo_ai_config.domain.json_types import Json
 
 # A word in a name means a secret if it has one of these endings, or is one of these words.
@@ -71,8 +71,8 @@ _TOKEN: Final = re.compile(
     r"|SG\.[\w-]{16}|EAA\w{24}|APP_USR-[\w-]{8}|A[KS]IA[A-Z0-9]{16}\b)",
     re.ASCII,
 )
-TOKEN_BEGINNINGS: Final = frozenset(
-    "Be Ba -- ey sk rk pk wh oa hf gl gh gi xo AI ya SG EA AP AK AS EN En eN en".split()  # noqa: SIM905
+TOKEN_BEGINNINGS: Final = FIRST_TWO.union(
+    "Be Ba -- ey sk rk pk wh oa hf gl gh gi xo AI ya SG EA AP AK AS".split()  # noqa: SIM905
 )
 # Each matches in linear time, however long the text is.
 _AUTHORITY: Final = re.compile(r"://([^\s/?#]*)")
@@ -197,7 +197,7 @@ def is_secret_text(text: str) -> bool:
         return True
     # Most texts have none of these beginnings.
     begins = text[:2] in TOKEN_BEGINNINGS or text[:1].isspace()
-    return begins and (begins_like_token(text) or is_encrypted(text))
+    return (begins and begins_like_token(text)) or is_encrypted(text)
 
 
 def assigns_secret(text: str) -> bool:
