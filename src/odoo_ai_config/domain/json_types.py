@@ -23,17 +23,26 @@ _ENCODER: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 # Only a name of this form is repeated to readers. Anything else may be a value in a wrong place.
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}", re.ASCII)
 
-# The tags are those of Odoo's own `is_html_empty`. Every part is possessive: whatever the text, it
-# is read once.
+_INVISIBLE: Final = r"[\s\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]"
+# Elements that show nothing without content. An unknown one may be a placeholder for a reader.
+_FORM: Final = """
+    p|div|section|span|br|wbr|b|i|u|s|a|q|font|strong|em|small|big|mark|del|ins|strike|sub|sup|tt|kbd
+    |code|pre|h[1-6]|ul|ol|li|dl|dt|dd|blockquote|center|address|cite|abbr|label
+    |table|caption|colgroup|col|thead|tbody|tfoot|tr|td|th
+    |html|head|body|article|header|footer|main|aside|nav|figure|figcaption
+"""
+# Every part is possessive: whatever the text, it is read once.
 _SHOWS_NOTHING: Final = re.compile(
-    r"""(?:[\s\u200b-\u200d\u2060\ufeff]|&\#?[0-9A-Za-z]{1,32};|<!--.*?-->
-    |</?(?:p|div|section|span|br|b|i|font)(?:\s(?:[^<>"']|"[^"]*+"|'[^']*+')*+)?+/?>)*+""",
+    rf"""(?:{_INVISIBLE}|&\#?[0-9A-Za-z]{{1,32}};|<!--.*?-->
+    |</?(?:{_FORM})(?:\s(?:[^<>"']|"[^"]*+"|'[^']*+')*+)?+/?>)*+""",
     re.DOTALL | re.IGNORECASE | re.VERBOSE,
 )
-_NO_WIDTH: Final = "\u200b\u200c\u200d\u2060\ufeff"
+_ALL_INVISIBLE: Final = re.compile(f"{_INVISIBLE}*+")
 _ENTITY: Final = re.compile(r"&#?[0-9A-Za-z]{1,32};", re.ASCII)
-# An icon of Odoo's web pages is an empty element.
-_ICON: Final = re.compile(r"""\bclass\s*=\s*["'][^"']*\b(?:fa|fab|fad|far|oi)\b""", re.IGNORECASE)
+# An icon of Odoo's web pages is an empty element, and a style may show an image in one.
+_PICTURE: Final = re.compile(
+    r"""\bclass\s*=\s*["'][^"']*\b(?:fa|fab|fad|far|oi)\b|\burl\s*\(""", re.IGNORECASE
+)
 _NOT_STORABLE: Final = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -61,18 +70,18 @@ def is_blank(value: Json) -> bool:
     """
     Whether *value* is a text that shows nothing: white space only, or HTML like ``<p><br></p>``.
 
-    It decides as Odoo does for its HTML fields: tags of mere form show nothing, every other tag
-    does, for instance an image or a line.
+    Elements of mere form show nothing, Odoo's `is_html_empty` knows some of them. Every other one
+    does, for instance an image, a video or a line.
     """
     if not isinstance(value, str):
         return False
     if not value:
         return True
     # Nearly every text begins like this.
-    if value[0].isalnum() or _SHOWS_NOTHING.fullmatch(value) is None or _ICON.search(value):
+    if value[0].isalnum() or _SHOWS_NOTHING.fullmatch(value) is None or _PICTURE.search(value):
         return False
     entities = {*_ENTITY.findall(value)}
-    return not any(unescape(entity).strip(_NO_WIDTH).strip() for entity in entities)
+    return all(_ALL_INVISIBLE.fullmatch(unescape(entity)) for entity in entities)
 
 
 def is_empty(value: Json) -> bool:

@@ -87,13 +87,28 @@ FORM: Final = st.sampled_from(
         ),
         *('<div class="o_editor">', '<p title="a > b">', "<!-- nota > x -->", "<!---->"),
         *(" ", "\n", "\t", "\xa0", "\u200b", "\ufeff", "&nbsp;", "&#160;", "&#xA0;", "&zwnj;"),
+        *("\xad", "\u200f", "\u2066", "&shy;", "&lrm;", "&NoBreak;", "&NewLine;", "&#x2060;"),
+        *("<h1>", "</h6>", "<ul>", "<li>", "<strong>", "<em>", "<u>", "<s>", "<a href='/x'>"),
+        *(
+            "<table>",
+            "<tbody>",
+            "<tr>",
+            "<td>",
+            "<th>",
+            "<pre>",
+            "<blockquote>",
+            "<html>",
+            "</body>",
+        ),
     )
 )
 SHOWN: Final = st.sampled_from(
     (
-        *("a", "0", ".", "<", "&", "&lt;", "&amp;", "&unknown;", "<img src='x'>", "<hr>", "<a>"),
-        *("<ul>", "<pre>", "<p", "<!-- ", "<iframe>", '<i class="fa fa-star"></i>'),
-        "<span class='oi'></span>",
+        *("a", "0", ".", "<", "&", "&lt;", "&amp;", "&unknown;", "<img src='x'>", "<hr>", "<h7>"),
+        *("<nome>", "<video>", "<audio>", "<svg>", "<input>", "<picture>", "<object>", "<canvas>"),
+        *("<p", "<!-- ", "<iframe>", '<i class="fa fa-star"></i>', "<button>", "<script>"),
+        *("<span class='oi'></span>", "<div style='background-image: url(/x.png)'></div>"),
+        *("\u0600", "\u2800"),
     )
 )
 

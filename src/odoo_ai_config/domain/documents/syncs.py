@@ -178,7 +178,7 @@ class CredentialsSync:
     social: tuple[SocialAccount, ...] = ()
     enabled_collections: tuple[str, ...] | None = None
     integrations: ReadOnlyJsonObject | None = field(default=None, repr=False)
-    settings_text: str | None = field(default=None, repr=False)
+    settings_text: str | None = field(default=None, repr=False, converter=_said)
     clear: tuple[str, ...] = ()
 
     def __attrs_post_init__(self) -> None:

@@ -24,7 +24,7 @@ from odoo_ai_config.domain.identifiers import (
     TenantArea,
     TenantId,
 )
-from odoo_ai_config.domain.json_types import Json, JsonObject
+from odoo_ai_config.domain.json_types import Json, JsonObject, is_empty
 from odoo_ai_config.entrypoints.http.platform.conditional import tag_of
 from odoo_ai_config.entrypoints.http.platform.errors import (
     FieldError,
@@ -46,7 +46,6 @@ from odoo_ai_config.entrypoints.http.platform.wire_types import (
     DomainName,
     FallbackPlace,
     WireType,
-    is_absent,
 )
 
 T = TypeVar("T")
@@ -119,7 +118,7 @@ class MappingNumber(MappingOwner):
 
 
 def _owned_number(value: Json, _: object) -> object:
-    if isinstance(value, dict) and is_absent(value.get("number")):
+    if isinstance(value, dict) and is_empty(value.get("number")):
         _require_known(shape_of(MappingNumber).types, value)
         # An empty line; its owner is checked all the same.
         read_object(MappingOwner, value)
@@ -147,7 +146,7 @@ def _account(account: ChatwootId, value: Json) -> TenantArea:
 
 
 def _oldest_account(account: ChatwootId, value: Json) -> TenantArea:
-    if isinstance(value, dict) and is_absent(value.get("account_id")):
+    if isinstance(value, dict) and is_empty(value.get("account_id")):
         _require_known(("account_id", "domain"), value)
         value = value.get("domain")
     return _account(account, value)
@@ -188,7 +187,7 @@ def _named(
         entries = [
             ("*", (key.strip(), item))
             for key, item in value.items()
-            if key.strip() not in skipped and not (gaps and is_absent(item))
+            if key.strip() not in skipped and not (gaps and is_empty(item))
         ]
         found = dict(collected(read_entry, entries))
         if len(found) < len(entries):
@@ -258,7 +257,7 @@ def _require_id(value: Json) -> None:
     # Only null is any channel. What Odoo sends for an empty field may be a mistake here.
     if value == "":
         raise BrokenRuleError("required")
-    if value is not None and (is_absent(value) or value == 0):
+    if value is not None and (is_empty(value) or value == 0):
         raise BrokenRuleError("chatwoot_id")
 
 
@@ -334,7 +333,7 @@ def mapping_sections(body: JsonObject) -> MappingSections:
     """
     prefix = "mapping_data." if "mapping_data" in body else ""
     data = body["mapping_data"] if prefix else body
-    if is_absent(data) or data == {}:
+    if is_empty(data) or data == {}:
         raise IncompleteDataError(["mapping_data"], [FieldError("mapping_data", "required")])
     if not isinstance(data, dict):
         raise InvalidFieldsError([FieldError("mapping_data", "object")])

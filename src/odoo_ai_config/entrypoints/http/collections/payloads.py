@@ -26,7 +26,7 @@ from odoo_ai_config.domain.collections import (
 )
 from odoo_ai_config.domain.errors import InvalidValueError
 from odoo_ai_config.domain.identifiers import TenantId
-from odoo_ai_config.domain.json_types import Json, JsonObject
+from odoo_ai_config.domain.json_types import Json, JsonObject, is_empty
 from odoo_ai_config.entrypoints.http.platform.errors import (
     AccountMismatchError,
     FieldError,
@@ -40,7 +40,6 @@ from odoo_ai_config.entrypoints.http.platform.wire_types import (
     BrokenRuleError,
     WireType,
     identifier,
-    is_absent,
     named,
 )
 
@@ -233,7 +232,7 @@ def _lists(body: JsonObject, shape: LegacyShape) -> Iterator[tuple[str, str, lis
         if isinstance(found, dict):
             yield from _rule_lists(found, f"{name}.")
             return
-        if not is_absent(found):
+        if not is_empty(found):
             raise InvalidFieldsError([FieldError(name, "list")])
     yield from _rule_lists(body, "")
 
@@ -274,7 +273,7 @@ def _id_in(entry: JsonObject, *names: str) -> str | None:
     """
     for name in names:
         value = entry.get(name)
-        if not is_absent(value):
+        if not is_empty(value):
             try:
                 return item_id(identifier(value))
             except (BrokenRuleError, InvalidValueError) as error:
@@ -300,7 +299,7 @@ def _item(entry: Json) -> Item:
 
 
 def _removed_id(entry: Json) -> str | None:
-    return None if is_absent(entry) else item_id(identifier(entry))
+    return None if is_empty(entry) else item_id(identifier(entry))
 
 
 def _list_of(read_one: Callable[[Json], T], element: BodySchema, about: str) -> WireType:

@@ -18,7 +18,7 @@ from odoo_ai_config.entrypoints.http.collections.payloads import ACCOUNT_EXAMPLE
 from odoo_ai_config.entrypoints.http.odoo_events.company_metadata import company_metadata_sync
 from odoo_ai_config.entrypoints.http.platform.errors import SourceDataMissingError
 from odoo_ai_config.entrypoints.http.platform.schema import Body, BodySchema
-from odoo_ai_config.entrypoints.http.platform.wire_types import LENIENT_ID, LENIENT_TEXT, is_absent
+from odoo_ai_config.entrypoints.http.platform.wire_types import LENIENT_ID, LENIENT_TEXT
 
 # Where the company may be described, the most likely place first.
 _PLACES: Final = ("company_metadata", "rules", "metadata", "data")
@@ -160,7 +160,7 @@ def old_company(body: JsonObject, tenant: TenantId) -> CompanyMetadataSync:
         if name not in flat and body.get(name) is not None:
             flat[name] = body[name]
     domain = body.get("domain")
-    flat["domain"] = _area(flat) if is_absent(domain) else domain
+    flat["domain"] = _area(flat) if is_empty(domain) else domain
     return company_metadata_sync({**flat, "account_id": tenant.value})
 
 
@@ -183,7 +183,7 @@ def company_services(said: JsonObject, tenant: TenantId) -> CompanyMetadataSync:
     flat: JsonObject = {
         **{name: info.get(name) for name in ("name", "description")},
         **{name: service.get(name) for name in _SERVICE},
-        **{name: said[name] for name in _COMPANY if not is_absent(said.get(name))},
+        **{name: said[name] for name in _COMPANY if not is_empty(said.get(name))},
         "address": _named(_section(info, "address"), _SHARED),
         "business_hours": _hours(_section(settings, "business_hours")),
     }

@@ -19,7 +19,7 @@ from odoo_ai_config.domain.channels.routing import IncomingMessage
 from odoo_ai_config.domain.documents.syncs import require_not_given
 from odoo_ai_config.domain.errors import InvalidValueError
 from odoo_ai_config.domain.identifiers import ChatwootId, TenantArea, TenantId
-from odoo_ai_config.domain.json_types import Json, JsonObject
+from odoo_ai_config.domain.json_types import Json, JsonObject, is_empty
 from odoo_ai_config.entrypoints.http.odoo_events.payloads import Cleared, layers_of
 from odoo_ai_config.entrypoints.http.platform.errors import (
     FieldError,
@@ -40,7 +40,6 @@ from odoo_ai_config.entrypoints.http.platform.wire_types import (
     FallbackPlace,
     Identifier,
     WireType,
-    is_absent,
     names_no_channel,
 )
 
@@ -51,7 +50,7 @@ _OF_CHANNEL: Final = frozenset({"is_fallback", "active", "sequence", "special_wh
 
 def _special_number(value: Json, _: object) -> SpecialNumber | None:
     # An entry without a number is an empty line of Odoo's form.
-    if isinstance(value, dict) and is_absent(value.get("number")):
+    if isinstance(value, dict) and is_empty(value.get("number")):
         return None
     return read_object(SpecialNumber, value)
 

@@ -19,7 +19,7 @@ from odoo_ai_config.domain.documents.syncs import (
     SocialAccount,
 )
 from odoo_ai_config.domain.identifiers import CredentialRef, TenantArea, TenantId
-from odoo_ai_config.domain.json_types import Json, JsonObject, is_blank
+from odoo_ai_config.domain.json_types import Json, JsonObject, is_blank, is_empty
 from odoo_ai_config.domain.outcomes import EVENTS, WriteKind
 from odoo_ai_config.entrypoints.http.platform.errors import (
     FieldError,
@@ -40,7 +40,6 @@ from odoo_ai_config.entrypoints.http.platform.wire_types import (
     DomainName,
     WebAddress,
     WireType,
-    is_absent,
     verbatim,
 )
 
@@ -70,13 +69,13 @@ def event_of(body: JsonObject) -> WriteKind:
         UnknownEventError: Nothing identifies it, or ``event_type`` names another one.
     """
     named = body.get("event_type")
-    if not is_absent(named):
+    if not is_empty(named):
         return _known(_BY_NAME, named)
     kind = _kind(_BY_NAME, body.get("event"))
     if kind is not None:
         return kind
     for name, kind in _BY_OBJECT.items():
-        if not is_absent(body.get(name)):
+        if not is_empty(body.get(name)):
             return kind
     return _known(_BY_SOURCE, body.get("source"))
 
@@ -95,9 +94,9 @@ def sent_by_odoo(body: JsonObject) -> bool:
         or _kind(_BY_SOURCE, body.get("source"))
     ):
         return True
-    if not is_absent(event):
+    if not is_empty(event):
         return False
-    given = {name for name, value in body.items() if not is_absent(value)}
+    given = {name for name, value in body.items() if not is_empty(value)}
     return not given.isdisjoint({"event_type", *_BY_OBJECT}) or given >= _AUTOMATION_RULE
 
 
@@ -115,7 +114,7 @@ def layers_of(body: JsonObject, nested: str) -> tuple[dict[str, JsonObject], lis
     The object *nested* and *body*, and the errors of the former.
     """
     inner = body.get(nested)
-    if is_absent(inner) or inner == {}:
+    if is_empty(inner) or inner == {}:
         return {"": body}, []
     if not isinstance(inner, dict):
         return {"": body}, [FieldError(nested, "object")]
@@ -170,7 +169,7 @@ def _drop(section: Json, cls: type, *, everything: bool = False) -> None:
     """
     if isinstance(section, dict):
         for name in shape_of(cls).types:
-            if everything or is_absent(section.get(name)):
+            if everything or is_empty(section.get(name)):
                 section.pop(name, None)
 
 

@@ -1,9 +1,8 @@
 """
 Reads JSON objects as Odoo fills them into attrs classes, with one cattrs converter.
 
-Odoo sends ``false`` for an empty field of almost any type, so ``false``, ``""`` and ``null``
-mean that a field is absent. Only a boolean field has ``false`` as a value. HTML that shows nothing
-is an empty text.
+Odoo sends ``false`` for an empty field of almost any type, so ``false``, ``""``, ``null`` and HTML
+that shows nothing mean that a field is absent. Only a boolean field has ``false`` as a value.
 
 The type of an attribute says how its value is read. The hooks of the converter and the schemas of
 the OpenAPI document both come from it.
@@ -27,7 +26,7 @@ from cattrs.errors import (
 from cattrs.gen import make_dict_structure_fn
 
 from odoo_ai_config.domain.errors import InvalidValueError
-from odoo_ai_config.domain.json_types import Json, JsonObject, is_blank
+from odoo_ai_config.domain.json_types import Json, JsonObject, is_empty
 from odoo_ai_config.entrypoints.http.platform.errors import (
     FieldError,
     IncompleteDataError,
@@ -38,7 +37,6 @@ from odoo_ai_config.entrypoints.http.platform.wire_types import (
     BrokenRuleError,
     Hook,
     WireType,
-    is_absent,
 )
 
 S = TypeVar("S")
@@ -84,14 +82,12 @@ class Shape:
     Args:
         types: The types of its attributes by name.
         flags: The attributes for which ``false`` is a value.
-        texts: The attributes for which HTML that shows nothing is no value.
         required: The attributes without a default.
         structure: The function that cattrs makes for the class.
     """
 
     types: Mapping[str, Any]
     flags: frozenset[str]
-    texts: frozenset[str]
     required: tuple[str, ...]
     structure: Hook
 
@@ -102,29 +98,22 @@ def shape_of(cls: type) -> Shape:
     The shape of *cls*.
     """
     attributes = [one for one in fields(resolve_types(cls)) if one.init]
-
-    def of_type(type_: object) -> frozenset[str]:
-        wire = WIRE_TYPES[type_]
-        return frozenset(one.name for one in attributes if field_type(one.type) is wire)
-
     return Shape(
         {one.name: one.type for one in attributes},
-        of_type(bool),
-        of_type(str),
+        frozenset(one.name for one in attributes if field_type(one.type) is WIRE_TYPES[bool]),
         tuple(one.name for one in attributes if one.default is NOTHING),
         make_dict_structure_fn(cls, converter),
     )
 
 
 def _said(shape: Shape, layers: Iterable[JsonObject]) -> JsonObject:
-    flags, texts = shape.flags, shape.texts
+    flags = shape.flags
     said: JsonObject = {}
     for layer in layers:
         said |= {
             name: value
             for name, value in layer.items()
-            if (not is_absent(value) or (value is False and name in flags))
-            and not (name in texts and is_blank(value))
+            if not is_empty(value) or (value is False and name in flags)
         }
     return said
 
@@ -150,7 +139,7 @@ def found(name: str, layers: Mapping[str, JsonObject]) -> tuple[str, Json]:
     The path and value of *name* in the first layer that has it; ``{}`` if no layer does.
     """
     for prefix, layer in layers.items():
-        if not is_absent(layer.get(name)):
+        if not is_empty(layer.get(name)):
             return prefix + name, layer[name]
     return next(iter(layers)) + name, {}
 
@@ -271,7 +260,7 @@ def _list_hook(type_: ListType) -> Hook:
             raise BrokenRuleError("list")
         if len(value) > most:
             raise BrokenRuleError("too_many", most)
-        entries = ((i, one) for i, one in enumerate(value) if not is_absent(one) and one != empty)
+        entries = ((i, one) for i, one in enumerate(value) if not is_empty(one) and one != empty)
         made = collected(lambda one: hook(one, element), entries)
         return tuple(one for one in made if one is not None)
 

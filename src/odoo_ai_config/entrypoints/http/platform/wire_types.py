@@ -82,15 +82,6 @@ class DomainName:
 DEFAULT_DOMAIN: Final = DomainName(BusinessArea())
 
 
-def is_absent(value: Json) -> bool:
-    """
-    Whether *value* is what Odoo sends for an empty field.
-    """
-    if value.__class__ is str:
-        return not value or value.isspace()
-    return value is None or value is False
-
-
 def names_no_channel(value: Json) -> bool:
     """
     Whether *value* stands for an account or inbox of Chatwoot that Odoo does not have.

@@ -11,7 +11,7 @@ from attrs import frozen
 from odoo_ai_config.domain.channels.mapping import ChannelKey
 from odoo_ai_config.domain.collections import CollectionName
 from odoo_ai_config.domain.identifiers import TenantArea, TenantId
-from odoo_ai_config.domain.json_types import Json, JsonObject
+from odoo_ai_config.domain.json_types import Json, JsonObject, is_empty
 from odoo_ai_config.domain.reconciliation import PUSHED_KINDS, ExpectedArea, ExpectedState
 from odoo_ai_config.entrypoints.http.platform.fields import converter, read, read_object
 from odoo_ai_config.entrypoints.http.platform.schema import Body
@@ -19,7 +19,6 @@ from odoo_ai_config.entrypoints.http.platform.wire_types import (
     DEFAULT_DOMAIN,
     AnyChannel,
     DomainName,
-    is_absent,
     names_no_channel,
 )
 
@@ -133,7 +132,7 @@ def _acknowledged(version: int | None, digest: str | None) -> ExpectedState:
 
 def _mapping(value: Json, _: object) -> object:
     account = value.get("chatwoot_account_id") if isinstance(value, dict) else None
-    if not is_absent(account) and names_no_channel(account):
+    if not is_empty(account) and names_no_channel(account):
         # A channel that Odoo does not have cannot be compared.
         return None
     return read_object(KnownMapping, value)

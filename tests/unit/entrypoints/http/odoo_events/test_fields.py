@@ -6,6 +6,13 @@ from typing import Any
 import pytest
 
 from odoo_ai_config.domain.access import Scope
+from odoo_ai_config.entrypoints.http.odoo_events.company_metadata import (
+    Address,
+    BusinessHours,
+    CompanyMetadata,
+)
+from odoo_ai_config.entrypoints.http.odoo_events.payloads import Credentials
+from odoo_ai_config.entrypoints.http.platform.fields import shape_of
 from tests.unit.entrypoints.http.web_hub import WebHub, fixture, having, without
 
 CREDENTIALS = fixture("credentials_flat")
@@ -493,7 +500,14 @@ async def test_archived_channel_keeps_what_is_understood(web: WebHub) -> None:
     assert channel["numbers"]
 
 
-@pytest.mark.parametrize("empty", ["<p><br></p>", '<p data-oe-version="2.0"><br/></p>', "&nbsp;"])
+NEEDED = {"event_type", "account_id", "token", "domain"}
+BLANK = [
+    *["<p><br></p>", '<p data-oe-version="2.0"><br/></p>', "&nbsp;", "<p>&shy;</p>"],
+    *["<h1><br></h1>", "<ul><li><br></li></ul>", "<p><strong><br></strong></p>"],
+]
+
+
+@pytest.mark.parametrize("empty", BLANK)
 async def test_html_that_shows_nothing_is_absent(web: WebHub, empty: str) -> None:
     await web.send(METADATA | {"greeting_message": "Olá", "address": {"street": "Rua A"}})
     said = {"greeting_message": empty, "description": empty, "address": {"street": empty}}
@@ -504,13 +518,42 @@ async def test_html_that_shows_nothing_is_absent(web: WebHub, empty: str) -> Non
     assert (await (await web.send(blank)).json())["changed"] is False
 
 
-async def test_html_with_content_and_a_password_that_looks_like_html_are_kept(web: WebHub) -> None:
+@pytest.mark.parametrize("empty", BLANK)
+@pytest.mark.parametrize(
+    ("event", "cls"),
+    [
+        (CREDENTIALS, Credentials),
+        (METADATA, CompanyMetadata),
+        (METADATA, BusinessHours),
+        (METADATA, Address),
+    ],
+)
+async def test_html_that_shows_nothing_is_absent_in_every_field(
+    web: WebHub, empty: str, event: dict[str, Any], cls: type
+) -> None:
+    blank = dict.fromkeys(shape_of(cls).types, empty)
+    within = {BusinessHours: "business_hours", Address: "address"}.get(cls)
+    needed = {name: event[name] for name in NEEDED & event.keys()}
+    assert (await web.send(event)).status == 200
+    answer = await web.send({**(blank if within is None else {within: blank}), **needed})
+    assert (answer.status, (await answer.json())["changed"]) == (200, False)
+
+
+async def test_html_that_shows_nothing_names_no_area(web: WebHub) -> None:
+    body = {name: value for name, value in CREDENTIALS.items() if name != "domain"}
+    assert (await (await web.send(body | {"domain": "<p><br></p>"})).json())["domain"] == "default"
+
+
+async def test_html_with_content_is_kept_and_a_password_that_shows_nothing_is_not(
+    web: WebHub,
+) -> None:
     await web.send(METADATA | {"greeting_message": "<p><img src='x'></p>"})
     stored = await (await web.get(f"/configs/{METADATA['account_id']}/retail/metadata")).json()
     assert stored["json_data"]["communication"]["greeting_message"] == "<p><img src='x'></p>"
+    await web.send(CREDENTIALS | {"odoo_password": "<senha>"})
     await web.send(CREDENTIALS | {"odoo_password": "<p></p>"})
     place = f"/v1/tenants/{CREDENTIALS['account_id']}/default/credentials/{CREDENTIALS['token']}"
-    assert (await (await web.get(place)).json())["value"] == "<p></p>"
+    assert (await (await web.get(place)).json())["value"] == "<senha>"
 
 
 NO_ADDRESSES = [
