@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Final
 
 from odoo_ai_config.domain.json_types import Json
@@ -16,8 +17,21 @@ from odoo_ai_config.domain.outcomes import Notice
 
 STALE: Final = Notice("stale", "timestamp")
 _NUMBER: Final = re.compile(r"[0-9]{1,17}(?:\.[0-9]{1,9})?", re.ASCII)
-# A date without a time says nothing about the order of a day's events.
-_MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d.{0,24}", re.ASCII)
+# ISO 8601: the date, the time and the zone, each in its basic or extended form. A date without a
+# time says nothing about the order of a day's events.
+_MOMENT: Final = re.compile(
+    r"(\d{4}-?(?:W\d\d-?\d|\d\d-?\d\d))[T ](\d\d[\d:.,]{0,20}) ?(Z|UTC|GMT|[+-]\d\d[\d:]{0,7})?",
+    re.ASCII,
+)
+# As a number of milliseconds it would be of the year 2600.
+_COMPACT: Final = re.compile(r"(20\d{6})(\d{6})", re.ASCII)
+# RFC 2822, with the zones that it knows.
+_MAIL_DATE: Final = re.compile(
+    r"(?:[A-Z]{3}, ?)?\d\d? [A-Z]{3} \d{4} \d\d:\d\d(?::\d\d)?"
+    r" (?:[+-]\d{4}|GMT|UTC?|[ECMP][SD]T)(?: \([A-Z ]{1,40}\))?",
+    re.ASCII,
+)
+_UTC_NAMES: Final = frozenset({"UTC", "GMT"})
 # Seconds have at most eleven digits (until the year 5138), milliseconds fourteen.
 _LONGEST_SECONDS: Final = 10**11
 _THOUSAND: Final = 1000
@@ -30,7 +44,9 @@ _EARLIEST: Final = datetime(2001, 1, 1, tzinfo=UTC)
 
 def time_in(value: Json) -> datetime | None:
     """
-    The time that *value* is: ISO text, in UTC if it names no offset, or a number since 1970.
+    The time that *value* is: text in ISO 8601 or of a mail (RFC 2822), or a number since 1970.
+
+    ISO text without an offset is in UTC.
 
     The number counts seconds, milliseconds, microseconds or nanoseconds, which its size tells.
     None if it is no time, or one before 2001.
@@ -41,21 +57,35 @@ def time_in(value: Json) -> datetime | None:
 
 def _read(value: Json) -> datetime | None:
     try:
-        if isinstance(value, str):
-            text = value.strip()
-            if _MOMENT.fullmatch(text) is not None:
-                return _in_utc(datetime.fromisoformat(text))
-            value = float(text) if _NUMBER.fullmatch(text) is not None else None
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            return None
-        if not 0 < value < _TOO_LARGE:
-            return None
-        while value >= _LONGEST_SECONDS:
-            value /= _THOUSAND
-        return datetime.fromtimestamp(value, UTC)
+        compact = _COMPACT.fullmatch(str(value)) if isinstance(value, str | int) else None
+        if compact is not None:
+            return datetime.fromisoformat("{}T{}Z".format(*compact.groups()))
+        found = _in_text(value.strip().upper()) if isinstance(value, str) else value
+        return found if isinstance(found, datetime) else _counted(found)
     except (ValueError, OverflowError, OSError):
-        # Out of the calendar's range, or no time.
+        # Out of the calendar's range.
         return None
+
+
+def _in_text(text: str) -> datetime | float | None:
+    moment = _MOMENT.fullmatch(text)
+    if moment is not None:
+        date, time, zone = moment.groups("Z")
+        zone = "Z" if zone in _UTC_NAMES else zone
+        return _in_utc(datetime.fromisoformat(f"{date}T{time}{zone}"))
+    if _MAIL_DATE.fullmatch(text) is not None:
+        return _in_utc(parsedate_to_datetime(text))
+    return float(text) if _NUMBER.fullmatch(text) is not None else None
+
+
+def _counted(value: Json) -> datetime | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    if not 0 < value < _TOO_LARGE:
+        return None
+    while value >= _LONGEST_SECONDS:
+        value /= _THOUSAND
+    return datetime.fromtimestamp(value, UTC)
 
 
 def _in_utc(at: datetime) -> datetime:
