@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import NoReturn
 
 import orjson
@@ -56,17 +56,24 @@ def parse_json(raw: bytes, *, max_depth: int = 32, lenient: bool = False) -> Jso
             repairs it.
 
     Raises:
-        InvalidJsonError: *raw* is not UTF-8, not JSON, or has a duplicate key, a number beyond
-            64 bits or half a surrogate pair.
-        InvalidFieldsError: A text or a name has a null character, which no store can keep.
+        InvalidJsonError: *raw* is not UTF-8, not JSON, or has a duplicate key or half a surrogate
+            pair.
+        InvalidFieldsError: A text or a name has a null character, or a number is beyond 64 bits.
+            No store can keep them.
         DepthLimitError: Arrays and objects are nested more than *max_depth* deep.
     """
+    text = raw.removeprefix(_BYTE_ORDER_MARK)
+    value: Json = None
+    has_large_number = False
     try:
-        value = (_read_leniently if lenient else _read)(raw.removeprefix(_BYTE_ORDER_MARK))
-    except RecursionError:
-        raise DepthLimitError from None
-    except ValueError:
-        raise InvalidJsonError from None
+        value = _parsed(_read_leniently if lenient else _read, text)
+    except _LargeNumberError:
+        # Read again outside the handler: a refusal must not chain to an error about the body.
+        has_large_number = True
+    if has_large_number:
+        value = _parsed(_read_with_infinity, text)
+        _walk(value, max_depth, texts=False)
+        _refuse_part(value, _is_infinite, "number_range")
     # Counted by the length without them: `count` takes three to five times as long.
     may_be_deep = len(raw) - len(raw.replace(b"[", b"").replace(b"{", b"")) > max_depth
     may_hold_bad_text = (
@@ -75,7 +82,7 @@ def parse_json(raw: bytes, *, max_depth: int = 32, lenient: bool = False) -> Jso
     if may_be_deep or may_hold_bad_text:
         _walk(value, max_depth, texts=may_hold_bad_text)
     if may_hold_bad_text and _NULL_ESCAPE in raw:
-        _refuse_null(value)
+        _refuse_part(value, _has_null, "null_character")
     return value
 
 
@@ -89,8 +96,25 @@ def parse_json_object(raw: bytes, *, max_depth: int = 32, lenient: bool = False)
     return value
 
 
+def _parsed(read: Callable[[bytes], Json], text: bytes) -> Json:
+    try:
+        return read(text)
+    except RecursionError:
+        raise DepthLimitError from None
+    except ValueError:
+        raise InvalidJsonError from None
+
+
 def _read(text: bytes) -> Json:
     value: Json = _DECODER.decode(text.decode())
+    return value
+
+
+def _read_with_infinity(text: bytes) -> Json:
+    """
+    Read *text* with infinity in place of each number beyond 64 bits.
+    """
+    value: Json = _MARKING_DECODER.decode(text.decode())
     return value
 
 
@@ -127,24 +151,31 @@ def _walk(value: Json, max_depth: int, *, texts: bool) -> None:
         level = below
 
 
-def _refuse_null(value: Json) -> None:
-    place = _place_of_null(value)
+def _refuse_part(value: Json, is_bad: Callable[[Json], bool], rule: str) -> None:
+    place = _place_of(value, is_bad)
     if place is not None:
-        field = shown_place(place) or "body"
-        raise InvalidFieldsError([FieldError(field, "null_character")])
+        raise InvalidFieldsError([FieldError(shown_place(place) or "body", rule)])
 
 
-def _place_of_null(value: Json) -> Place | None:
+def _has_null(value: Json) -> bool:
+    return isinstance(value, str) and _NULL in value
+
+
+def _is_infinite(value: Json) -> bool:
+    return isinstance(value, float) and math.isinf(value)
+
+
+def _place_of(value: Json, is_bad: Callable[[Json], bool]) -> Place | None:
     # Recursive: the depth of *value* is already checked.
-    if isinstance(value, str):
-        return () if _NULL in value else None
+    if is_bad(value):
+        return ()
     parts: Iterable[tuple[str | int, Json]] = ()
     if isinstance(value, list):
         parts = enumerate(value)
     elif isinstance(value, dict):
         parts = value.items()
     for step, part in parts:
-        below = () if isinstance(step, str) and _NULL in step else _place_of_null(part)
+        below = () if is_bad(step) else _place_of(part, is_bad)
         if below is not None:
             return (step, *below)
     return None
@@ -154,21 +185,34 @@ def _refuse_constant(_: str) -> NoReturn:
     raise InvalidJsonError
 
 
+class _LargeNumberError(Exception):
+    """
+    A number is beyond 64 bits.
+    """
+
+
 def _bounded_int(digits: str) -> int:
     # The length first: Python refuses very long integers with another error.
     if len(digits) > _LONGEST_INTEGER:
-        raise InvalidJsonError
+        raise _LargeNumberError
     number = int(digits)
     if number not in INTEGERS:
-        raise InvalidJsonError
+        raise _LargeNumberError
     return number
 
 
 def _finite_float(digits: str) -> float:
     number = float(digits)
     if math.isinf(number):
-        raise InvalidJsonError
+        raise _LargeNumberError
     return number
+
+
+def _int_or_infinity(digits: str) -> float:
+    try:
+        return _bounded_int(digits)
+    except _LargeNumberError:
+        return math.inf
 
 
 _DECODER = json.JSONDecoder(
@@ -176,5 +220,10 @@ _DECODER = json.JSONDecoder(
     parse_constant=_refuse_constant,
     parse_int=_bounded_int,
     parse_float=_finite_float,
+)
+_MARKING_DECODER = json.JSONDecoder(
+    object_pairs_hook=unique_members,
+    parse_constant=_refuse_constant,
+    parse_int=_int_or_infinity,
 )
 _LENIENT_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)

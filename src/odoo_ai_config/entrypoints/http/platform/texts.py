@@ -271,6 +271,10 @@ RULES: Final[Mapping[str, Text]] = {
     "fingerprint": Text("deve ser uma impressão digital", "must be a fingerprint"),
     "json": Text("deve poder ser escrito em JSON", "must be expressible in JSON"),
     "json_object": Text("deve ser um objeto JSON", "must be a JSON object"),
+    "number_range": Text(
+        "tem um número grande demais (mais de 64 bits); envie-o como texto",
+        "has a number that is too large (more than 64 bits); send it as text",
+    ),
     "null_character": Text("tem um caractere nulo (\\u0000)", "has a null character (\\u0000)"),
     "legacy_owner": Text(
         "não diz a que account_id pertence", "does not say which account_id it belongs to"

@@ -78,13 +78,8 @@ def test_any_bytes_are_a_value_or_a_refusal(raw: bytes) -> None:
         pytest.param(b'{"a": [NaN]}', id="NaN inside"),
         pytest.param(b"[Infinity]", id="Infinity"),
         pytest.param(b"[-Infinity]", id="-Infinity"),
-        pytest.param(b"[1e999]", id="float overflow"),
-        pytest.param(b"[-1E+400]", id="negative float overflow"),
-        pytest.param(b"[10.0e308]", id="float overflow by its digits"),
-        pytest.param(b"[" + b"9" * 400 + b".0]", id="float overflow without exponent"),
-        pytest.param(b"[9223372036854775808]", id="2**63"),
-        pytest.param(b"[-9223372036854775809]", id="-2**63 - 1"),
-        pytest.param(b"[" + b"9" * 5000 + b"]", id="beyond Python's digit limit"),
+        pytest.param(b'[1e999, {"a": 1, "a": 2}]', id="duplicate key after a large number"),
+        pytest.param(b"[9223372036854775808", id="cut off after a large number"),
         pytest.param(b'{"a": 1, "a": 1}', id="duplicate key"),
         pytest.param(b'{"a": 1, "\\u0061": 2}', id="duplicate key in disguise"),
         pytest.param(b'[{"x": [{"a": 1, "b": 2, "a": 3}]}]', id="duplicate key inside"),
@@ -202,6 +197,43 @@ def test_a_null_character_is_json_but_nothing_to_keep(raw: bytes, field: str) ->
 
     assert (REFUSALS[refusal.type].status, refusal.value.code) == (422, "invalid_fields")
     assert refusal.value.errors == [FieldError(field, "null_character")]
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        pytest.param(b"1e999", id="float overflow"),
+        pytest.param(b"-1E+400", id="negative float overflow"),
+        pytest.param(b"10.0e308", id="float overflow by its digits"),
+        pytest.param(b"9" * 400 + b".0", id="float overflow without exponent"),
+        pytest.param(b"9223372036854775808", id="2**63"),
+        pytest.param(b"-9223372036854775809", id="-2**63 - 1"),
+        pytest.param(b"9" * 5000, id="beyond Python's digit limit"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("before", "after", "field"),
+    [
+        (b'{"mapping": {"channels": [1, {"inbox_id": ', b"}]}}", "mapping.channels[1].inbox_id"),
+        (b'{"a": "\\u0000", "b c": ', b"}", "*"),
+        (b"\xef\xbb\xbf", b"", "body"),
+        (b"[", b', "\\ud800"]', "[0]"),
+    ],
+)
+def test_number_that_nothing_can_keep_is_named_by_its_place(
+    number: bytes, before: bytes, after: bytes, field: str
+) -> None:
+    with pytest.raises(InvalidFieldsError) as refusal:
+        parse_json(before + number + after)
+
+    assert (REFUSALS[refusal.type].status, refusal.value.code) == (422, "invalid_fields")
+    assert refusal.value.errors == [FieldError(field, "number_range")]
+    assert refusal.value.__suppress_context__ or refusal.value.__context__ is None
+
+
+def test_what_is_too_deep_is_so_with_a_large_number_in_it() -> None:
+    with pytest.raises(DepthLimitError):
+        parse_json(b"[" * 33 + b"1e999" + b"]" * 33)
 
 
 def test_what_is_too_deep_is_so_with_a_null_character_in_it() -> None:
