@@ -20,7 +20,7 @@ from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.collections import CollectionName, is_withdrawn
 from odoo_ai_config.domain.documents.syncs import PLACES
 from odoo_ai_config.domain.errors import DomainError, InvalidValueError
-from odoo_ai_config.domain.identifiers import BusinessArea, TenantArea, matches
+from odoo_ai_config.domain.identifiers import NO_ID, BusinessArea, TenantArea, matches
 from odoo_ai_config.domain.json_types import Json, JsonObject, is_empty
 from odoo_ai_config.domain.outcomes import WriteKind
 
@@ -186,11 +186,11 @@ class Feed:
             del said["account_id"]
             return {**event, "mapping": {**said, "internal_account_id": tenant}}
         if self.kind is RecordKind.CREDENTIALS and is_empty(said.get("token")):
-            said["token"] = record.get(_ID)
+            said["token"] = _id_of(record)
         return {**event, **_nested(said)}
 
     def _push(self, record: JsonObject) -> JsonObject:
-        id_ = self._said("id", record) if "id" in self.fields else record.get(_ID)
+        id_ = self._said("id", record) if "id" in self.fields else _id_of(record)
         taken = {*self.fields.values(), *_META, "id", "account_id"}
         plain = {name: _unprefixed(name, record) for name in record if name not in taken}
         item = {plain[name]: record[name] for name in plain} | {
@@ -210,7 +210,8 @@ class Feed:
         What *record* has for the field *name*; None if it has nothing.
         """
         if name in self.fields:
-            return record.get(self.fields[name])
+            source = self.fields[name]
+            return _id_of(record) if source == _ID else record.get(source)
         plain = name.rpartition(".")[2]
         if plain in record:
             return record[plain]
@@ -271,6 +272,14 @@ class AddressUse:
 
     id: str
     at: datetime
+
+
+def _id_of(record: JsonObject) -> Json:
+    """
+    The id of *record*; None if it has none. Odoo counts from 1.
+    """
+    id_ = record.get(_ID)
+    return None if str(id_).strip() in NO_ID else id_
 
 
 def _text(value: Json) -> str | None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable
+from ipaddress import AddressValueError, IPv4Address, IPv6Address
 from typing import Final
 
 from attrs import Attribute, field, frozen
@@ -21,8 +22,13 @@ CREDENTIAL_REF: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._@:+=~-]{0,255}", re
 CHATWOOT_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", re.ASCII)
 # No user, password or fragment. Visible ASCII only, so that every parser finds the same host.
 _WEB_ADDRESS: Final = re.compile(
-    r"(?i:https?)://(?:[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?(?:[/?][!\"$-\[\]-~]*)?"
+    r"(?i:https?)://(?:([A-Za-z0-9_.-]{1,254})|\[([0-9A-Fa-f:.]+)\])(?::([0-9]{1,5}))?"
+    r"(?:[/?][!\"$-\[\]-~]*)?"
 )
+_LABEL: Final = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?", re.ASCII)
+# With a last label like this, programs read the whole host as the number of a machine.
+_NUMBER: Final = re.compile(r"[0-9]+|0[xX][0-9A-Fa-f]*", re.ASCII)
+_PORTS: Final = range(1, 2**16)
 _LONGEST_ADDRESS: Final = 2048
 # What programs write in place of an id of Chatwoot that they do not have.
 NO_ID: Final = frozenset({"", "0", "None", "False", "null"})
@@ -51,9 +57,26 @@ def web_address(text: str, where: str) -> str:
     Raises:
         InvalidValueError: It is not one, or it has a user, a password or a fragment.
     """
-    if len(text) > _LONGEST_ADDRESS or _WEB_ADDRESS.fullmatch(text) is None:
+    found = _WEB_ADDRESS.fullmatch(text) if len(text) <= _LONGEST_ADDRESS else None
+    if found is None or not _can_be_reached(*found.groups()):
         raise InvalidValueError(where, "url")
     return text
+
+
+def _can_be_reached(name: str | None, ipv6: str | None, port: str | None) -> bool:
+    if port is not None and int(port) not in _PORTS:
+        return False
+    labels = (name or "").removesuffix(".").split(".")
+    try:
+        if name is None:
+            IPv6Address(ipv6 or "")
+        elif _NUMBER.fullmatch(labels[-1]) is not None:
+            IPv4Address(name)
+        else:
+            return all(map(_LABEL.fullmatch, labels))
+    except AddressValueError:
+        return False
+    return True
 
 
 @frozen(order=True)

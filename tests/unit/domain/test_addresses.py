@@ -128,6 +128,15 @@ def test_event_is_of_the_time_at_which_odoo_wrote_the_record(kind: RecordKind) -
     assert feed(kind, timestamp="x_sent").event_in({**RECORD, "x_sent": 7})["timestamp"] == 7
 
 
+@pytest.mark.parametrize("id_", [0, "0", " 0 ", False, None, "", "None"], ids=range(7))
+@pytest.mark.parametrize("fields", [{}, {"token": "_id"}])
+def test_record_without_an_id_has_no_token(id_: Json, fields: dict[str, str]) -> None:
+    record: JsonObject = {**RECORD, "_id": id_}
+    assert feed(**fields).event_in(record)["token"] is None
+    assert feed(**fields).event_in(RECORD)["token"] == 5
+    assert feed(RecordKind.COLLECTION).event_in(record)["items"] == [{"id": None}]
+
+
 def test_item_has_no_time_because_each_item_has_its_own() -> None:
     event = feed(RecordKind.COLLECTION).event_in({**RECORD, "write_date": "2026-11-22 00:21:17"})
     assert event.keys() == {"account_id", "collection", "items"}

@@ -182,8 +182,10 @@ RULES: Final[Mapping[str, Text]] = {
         "deve ter ao menos um campo preenchido", "must have at least one field with a value"
     ),
     "url": Text(
-        "deve ser um endereço https:// ou http://, sem usuário, senha nem #",
-        "must be an https:// or http:// address without user, password or #",
+        "deve ser um endereço https:// ou http:// que existe, sem usuário, senha nem #, e só com "
+        "caracteres ASCII: um domínio com acentos vai como xn--..., e o resto com %XX",
+        "must be an https:// or http:// address that can exist, without user, password or #, and "
+        "in ASCII only: a domain with other letters goes as xn--..., and the rest with %XX",
     ),
     "timezone": Text(
         "deve ser um fuso horário da IANA, por exemplo America/Sao_Paulo",

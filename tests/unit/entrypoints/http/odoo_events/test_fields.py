@@ -559,6 +559,9 @@ async def test_html_with_content_is_kept_and_a_password_that_shows_nothing_is_no
 NO_ADDRESSES = [
     *["javascript:alert(1)", "odoo.example.com", "ftp://odoo.example.com", "//odoo.example.com"],
     *["https://robo:senha@odoo.example.com", "http://robo@odoo", "http:/x", "https:///x"],
+    *["https://.", "https://..", "https://a..b", "https://-h.example", "https://h-.example"],
+    *["https://o:0", "https://o:99999", "https://[1.2.3.4]", "https://[::1", "https://1.2.3.999"],
+    *["https://müller.example", "https://o/ação"],
     *["https://odoo.example.com/#x", "https://odoo example.com", "https://odoo\\x", "http://a:x"],
 ]
 
@@ -582,7 +585,10 @@ async def test_odoo_url_is_an_address_without_credentials(web: WebHub, address: 
 
 @pytest.mark.parametrize(
     "address",
-    ["http://localhost:8069", "https://o", "https://[::1]:8069/odoo?db=x", "HTTP://10.0.0.1"],
+    [
+        *["http://localhost:8069", "https://o", "https://[::1]:8069/odoo?db=x", "HTTP://10.0.0.1"],
+        *["https://xn--mller-kva.example.", "http://odoo_1.rede-interna:65535", "http://1o"],
+    ],
 )
 async def test_odoo_url_may_be_any_address_of_http(web: WebHub, address: str) -> None:
     assert (await web.send(CREDENTIALS | {"odoo_url": address})).status == 200
