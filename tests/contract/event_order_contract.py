@@ -42,7 +42,7 @@ from tests.stand_ins.clock import ManualClock
 from tests.stand_ins.yaml_codec import JsonYamlCodec
 from tests.unit.application.memory_hub import ANYBODY
 
-TENANTS: Final = count()
+TENANTS: Final = count(1)
 # The stores stay from one example to the next; each example has a tenant of its own.
 SHARED = [HealthCheck.function_scoped_fixture, HealthCheck.differing_executors]
 PERSON: Final = -1

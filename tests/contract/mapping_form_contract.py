@@ -227,6 +227,11 @@ async def stored(stores: Stores, table: list[ChannelMapping]) -> list[MappingRev
     """
     Make *table* the whole mapping; what there was before stays as inactive channels.
     """
+    # No use case accepts odd ids any more; earlier versions did.
+    odd = {m.key: m for m in table if any(id_.is_odd for id_ in m.key.ids)}
+    for key in odd.keys() - await stores.channels.current(list(odd)):
+        revision = MappingRevision(odd[key], 1, created_at=AT, updated_at=AT, author="old")
+        await stores.config.commit(Changeset(mappings=(revision,)))
     write = WriteMapping(stores.config, stores.channels, ManualClock(AT))
     await write(MappingSections(channels=tuple(table)), caller=ANYBODY, replace=True)
     found = list(await stores.channels.mappings())

@@ -32,6 +32,9 @@ _PORTS: Final = range(1, 2**16)
 _LONGEST_ADDRESS: Final = 2048
 # What programs write in place of an id of Chatwoot that they do not have.
 NO_ID: Final = frozenset({"", "0", "None", "False", "null"})
+# Chatwoot counts from 1.
+_CHATWOOT_NUMBER: Final = re.compile(r"[1-9][0-9]*", re.ASCII)
+_NO_NAMES: Final = frozenset({"none", "null", "nil", "undefined", "nan", "true", "false"})
 _NOT_SLUG: Final = re.compile(r"[^a-z0-9_]+", re.ASCII)
 _MAX_DISPLAY: Final = 128
 
@@ -165,6 +168,18 @@ class ChatwootId:
     """
 
     value: str = field(validator=matches("chatwoot_id", CHATWOOT_ID))
+
+    @property
+    def is_odd(self) -> bool:
+        """
+        Whether no account and no inbox can have it.
+
+        It is a number as Chatwoot never writes one (``01``, ``1e3``), or a word for a truth value
+        or for nothing (``true``, ``None``). Earlier versions accepted these, so some are stored.
+        """
+        if self.value[0].isdigit():
+            return _CHATWOOT_NUMBER.fullmatch(self.value) is None
+        return self.value.casefold() in _NO_NAMES
 
     def __str__(self) -> str:
         return self.value

@@ -93,6 +93,9 @@ def test_different_channels_have_different_names(keys: list[ChannelKey]) -> None
 def test_bound_key_never_takes_what_others_have_mapped(routing: Routing) -> None:
     """
     No mapping of a bound key changes what a channel or a number of another tenant decides.
+
+    A fallback is for what nobody claims: in an account where its tenant has a channel, a bound key
+    may claim free inboxes and numbers that a fallback of another tenant has served until now.
     """
     # Odoo's events name the account.
     claims = [at for at, mapping in enumerate(routing[0]) if mapping.key.account is not None]

@@ -98,6 +98,13 @@ class ChannelKey:
             raise InvalidValueError("channel", "channel")
 
     @property
+    def ids(self) -> tuple[ChatwootId, ...]:
+        """
+        The ids of its account and inbox, if it names them.
+        """
+        return tuple(id_ for id_ in (self.account, self.inbox) if id_ is not None)
+
+    @property
     def wider(self) -> tuple[ChannelKey, ...]:
         """
         The channels whose mappings decide for this one if it has none, strongest first.
@@ -387,9 +394,12 @@ def decided(
     *rivals* of the claim have.
 
     Raises:
+        InvalidValueError: The channel is new, and one of its ids is odd.
         DomainError: One of `MAPPING_REFUSALS`: the writer is *bound*, and *mapping* touches what
             others have.
     """
+    if current is None and any(id_.is_odd for id_ in mapping.key.ids):
+        raise InvalidValueError("chatwoot_id", "chatwoot_id")
     loser = previous_owner(current, mapping)
     if loser is not None and not mapping.active and not overruling:
         return MappingDecision(None, notices=(Notice("channel_of_another_tenant", "mapping"),))

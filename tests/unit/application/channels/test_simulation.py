@@ -5,12 +5,14 @@ from attrs import evolve
 
 from odoo_ai_config.domain.access import ScopeMissingError
 from odoo_ai_config.domain.changes import Changeset
-from odoo_ai_config.domain.channels.routing import Rule
+from odoo_ai_config.domain.channels.routing import IncomingMessage, Rule
 from odoo_ai_config.domain.channels.simulation import MOST_TENANTS
+from odoo_ai_config.domain.identifiers import ChatwootId
 from tests.contract.samples import mapping, owner
 from tests.unit.application.memory_hub import ANYBODY, STRANGER, MemoryHub
 
 NUMBER = ("5511987654321", "boss")
+ONE = ChatwootId("1")
 
 
 async def test_special_number_of_another_tenant_is_an_effect_of_its_own(
@@ -79,6 +81,28 @@ async def test_bound_caller_sees_no_numbers_of_others_in_the_account(hub: Memory
     # The account is the other tenant's then.
     assert [effect.after for effect in simulation.effects] == [None]
     assert NUMBER[0] not in str(simulation)
+
+
+@pytest.mark.parametrize("bound", [False, True])
+async def test_inbox_or_number_that_a_fallback_of_another_tenant_served_is_an_effect(
+    hub: MemoryHub, *, bound: bool
+) -> None:
+    here = mapping("1", "7")
+    fallback = mapping("1", "8", tenant="b", fallback=True)
+    await hub.ports.store.commit(Changeset(mappings=(here, fallback)))
+    caller = evolve(ANYBODY, tenant=owner().tenant) if bound else ANYBODY
+    inbox, number = mapping("1", "9").mapping, mapping("1", "7", numbers=(NUMBER,)).mapping
+
+    for new, message in (
+        (inbox, IncomingMessage(ONE, inbox.key.inbox)),
+        (number, IncomingMessage(ONE, None, NUMBER[0])),
+    ):
+        simulation = await hub.simulate_mapping(new, caller=caller)
+        assert simulation.refusal is None
+        [effect] = [one for one in simulation.effects if one.message == message]
+        assert (effect.before is None) is bound
+        assert effect.after is not None
+        assert effect.after.owner == owner()
 
 
 async def test_mapping_without_an_account_is_simulated_too(hub: MemoryHub) -> None:

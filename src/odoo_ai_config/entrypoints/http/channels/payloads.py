@@ -4,7 +4,7 @@ Reads and shows the mapping as one object, in the form of the old server and as 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable
 from typing import Annotated, Final, TypeAlias, TypeVar
 
 from attrs import field, frozen
@@ -171,11 +171,11 @@ _OWNERS: Final = Component(
 def _named(
     read_owner: Callable[[ChatwootId, Json], object],
     *,
-    skipped: Collection[str] = (),
+    nameless: bool = False,
     gaps: bool = False,
 ) -> WireType:
     def read_entry(entry: tuple[str, Json]) -> tuple[ChatwootId, object]:
-        if entry[0] in NO_ID:
+        if entry[0] in NO_ID and not nameless:
             raise BrokenRuleError("chatwoot_id")
         channel = ChatwootId(entry[0])
         return channel, read_owner(channel, entry[1])
@@ -187,7 +187,7 @@ def _named(
         entries = [
             ("*", (key.strip(), item))
             for key, item in value.items()
-            if key.strip() not in skipped and not (gaps and is_empty(item))
+            if not (gaps and is_empty(item))
         ]
         found = dict(collected(read_entry, entries))
         if len(found) < len(entries):
@@ -201,12 +201,12 @@ _Accounts: TypeAlias = Annotated[dict[ChatwootId, TenantArea], _named(_account)]
 _OldestAccounts: TypeAlias = Annotated[
     dict[ChatwootId, TenantArea], _named(_oldest_account, gaps=True)
 ]
-# Old clients have keys that are Python's str() of an inbox that Odoo does not have.
+# Old clients have keys that are Python's str() of an inbox that Odoo does not have: see `_owned`.
 _Inboxes: TypeAlias = Annotated[
-    dict[ChatwootId, TenantArea | BusinessArea], _named(_inbox, skipped=NO_ID)
+    dict[ChatwootId, TenantArea | BusinessArea], _named(_inbox, nameless=True)
 ]
 _OldestInboxes: TypeAlias = Annotated[
-    dict[ChatwootId, TenantArea | BusinessArea], _named(_inbox, skipped=NO_ID, gaps=True)
+    dict[ChatwootId, TenantArea | BusinessArea], _named(_inbox, nameless=True, gaps=True)
 ]
 _ChannelNumber: TypeAlias = Annotated[
     SpecialNumber,
@@ -367,6 +367,11 @@ def _owned(
         owners.setdefault(owner.domain, set()).add(owner)
     found = {}
     for inbox, named in inboxes.items():
+        if inbox.value in NO_ID:
+            # It stands for every inbox of its account, and the entry of the account says so.
+            if named not in owners and named not in accounts.values():
+                raise InvalidFieldsError([FieldError(path, "chatwoot_id")])
+            continue
         among = {named} if isinstance(named, TenantArea) else owners.get(named, set())
         if len(among) != 1:
             raise InvalidFieldsError([FieldError(path, "legacy_owner")])

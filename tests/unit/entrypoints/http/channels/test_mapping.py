@@ -9,9 +9,16 @@ from aiohttp import ClientResponse
 from ruamel.yaml import YAML
 
 from odoo_ai_config.domain.access import Scope
-from odoo_ai_config.domain.channels.mapping import ChannelKey, ChannelMapping, SpecialNumber
+from odoo_ai_config.domain.changes import Changeset
+from odoo_ai_config.domain.channels.mapping import (
+    ChannelKey,
+    ChannelMapping,
+    MappingRevision,
+    SpecialNumber,
+)
 from odoo_ai_config.domain.channels.phone import PhoneNumber
 from odoo_ai_config.domain.identifiers import BusinessArea, ChatwootId, TenantArea, TenantId
+from tests.contract.samples import AT
 from tests.unit.application.memory_hub import ANYBODY
 from tests.unit.entrypoints.http.web_hub import WebHub, fixture, without
 
@@ -123,7 +130,7 @@ async def test_oldest_files_are_understood(web: WebHub) -> None:
         "clients": {"x": 1},
         "webhook_settings": {"secret": "x"},
         "account_domain_mapping": {"1": "cosmetics", "2": {"domain": "food"}},
-        "inbox_domain_mapping": {"7": "food", "None": "x", "False": {"domain": "x"}, "9": None},
+        "inbox_domain_mapping": {"7": "food", "None": "cosmetics", "False": None, "9": None},
     }
     answer = await web.post("/mapping/", {"mapping_data": old})
     assert answer.status == 200, await answer.text()
@@ -188,6 +195,9 @@ REFUSED: list[tuple[Any, str, str]] = [
     ({"accounts": {"0": OWNER}}, "invalid_fields", "accounts.*"),
     ({"accounts": {"None": OWNER}}, "invalid_fields", "accounts.*"),
     ({"accounts": {"1": OWNER, " 1": OWNER}}, "invalid_fields", "accounts"),
+    ({"inboxes": {"None": OWNER}}, "invalid_fields", "inboxes.*"),
+    ({"inboxes": {"": OWNER}}, "invalid_fields", "inboxes.*"),
+    ({"accounts": {"1": OWNER}, "inboxes": {"0": "food"}}, "invalid_fields", "inboxes.*"),
     ({"inboxes": {"7": {}}}, "invalid_fields", "inboxes.*.account_id"),
     ({"inboxes": {"7": False}}, "invalid_fields", "inboxes.*"),
     (
@@ -296,6 +306,55 @@ async def test_what_the_old_form_cannot_say_is_refused_and_the_channels_say_it(
     assert written["accounts"] == {"1": area("ta"), "2": area("tc")}
     wiped = await (await web.post("/mapping/", {"accounts": {}, "inboxes": {}})).json()
     assert not any(channel["active"] for channel in wiped["channels"])
+
+
+ODD = ["None", "null", "False", "0", "true", "TRUE", "1e3", "00", "01", "0x1f", "1_0", "NaN"]
+
+
+@pytest.mark.parametrize("odd", ODD)
+@pytest.mark.parametrize("method", ["POST", "PATCH"])
+async def test_id_that_is_none_is_refused_unless_the_channel_is_stored(
+    web: WebHub, method: str, odd: str
+) -> None:
+    bodies = (
+        {"accounts": {odd: OWNER}, "inboxes": {}},
+        {"accounts": {}, "inboxes": {odd: OWNER}},
+        {"channels": [{**CHANNEL, "account": odd}]},
+        {"channels": [{**CHANNEL, "inbox": odd, "active": False}]},
+        {"channels": [{**CHANNEL, "account": None, "inbox": odd}]},
+    )
+    for body in bodies:
+        answer = await web.ask(method, "/mapping/", json=body)
+        assert answer.status == 422
+        assert web.hub.state.mappings == {}
+    # Earlier versions accepted it.
+    keys = ChannelKey(ChatwootId(odd)), ChannelKey(inbox=ChatwootId(odd))
+    owner = TenantArea(TenantId("a1"), BusinessArea("retail"))
+    stored = [MappingRevision(ChannelMapping(key, owner), 1, AT, AT, "old") for key in keys]
+    await web.hub.ports.store.commit(Changeset(mappings=tuple(stored)))
+    shown = await (await web.get("/mapping/")).json()
+    back = await web.ask(method, "/mapping/", json=shown)
+    assert (back.status, without(await back.json(), "warnings")) == (200, shown)
+    for channel in shown["channels"]:
+        channel["tenant"] = "a2"
+    moved = await web.ask(method, "/mapping/", json={"channels": shown["channels"]})
+    assert (moved.status, (await moved.json())["channels"]) == (200, shown["channels"])
+
+
+@pytest.mark.parametrize("id_", ["1", "10", "account_1", "e3", "Nonesuch", "trueblue"])
+async def test_number_and_name_are_ids(web: WebHub, id_: str) -> None:
+    await posted(web, {"accounts": {id_: OWNER}, "inboxes": {id_: OWNER}})
+    channel = {**CHANNEL, "account": id_, "inbox": id_}
+    written = await web.patch("/mapping/", {"channels": [channel]})
+    assert len((await written.json())["channels"]) == 3
+
+
+@pytest.mark.parametrize("odd", ["true", "1e3", "01"])
+async def test_event_about_an_id_that_is_none_is_refused(web: WebHub, odd: str) -> None:
+    for ids in ({"chatwoot_account_id": odd}, {"chatwoot_inbox_id": odd}):
+        refused = await web.send(event(1, 7, "ta", **ids))
+        assert (refused.status, (await refused.json())["code"]) == (422, "invalid_value")
+    assert web.hub.state.mappings == {}
 
 
 SILENT: list[dict[str, Any]] = [

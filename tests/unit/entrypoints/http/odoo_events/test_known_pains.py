@@ -99,8 +99,14 @@ async def test_patch_without_lists_keeps_the_lists(web: WebHub) -> None:
 @pytest.mark.parametrize("odd", ["None", "False"])
 async def test_inboxes_named_none_or_false_are_no_inboxes(web: WebHub, odd: str) -> None:
     owner = {"account_id": "a1", "domain": "retail"}
-    answer = await web.patch("/mapping/", {"mapping_data": {"inboxes": {odd: owner}}})
+    sent = {"accounts": {"1": owner}, "inboxes": {odd: owner}}
+    answer = await web.patch("/mapping/", {"mapping_data": sent})
     assert (await answer.json())["inboxes"] == {}
+    # Without its account it says nothing that could be kept.
+    for part in ({"inboxes": {odd: owner}}, {**sent, "accounts": {"1": {"account_id": "a2"}}}):
+        refused = await web.patch("/mapping/", {"mapping_data": part})
+        assert refused.status == 422
+        assert (await refused.json())["errors"][0]["field"] == "mapping_data.inboxes.*"
 
 
 @pytest.mark.parametrize(
