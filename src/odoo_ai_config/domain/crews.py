@@ -19,7 +19,7 @@ from odoo_ai_config.domain.json_types import (
     JsonObject,
     ReadOnlyJsonObject,
     is_storable,
-    shown_name,
+    unknown_names,
 )
 from odoo_ai_config.domain.messages.inbox import InboxMessage
 
@@ -204,9 +204,8 @@ def answer_in(body: Json) -> Answer | NoReply:
 
 
 def _require_known(of: JsonObject, known: frozenset[str], *, within: str = "") -> None:
-    unknown = min(of.keys() - known, default=None)
-    if unknown is not None:
-        raise InvalidValueError(f"{within}{shown_name(unknown)}", "unknown_member")
+    for name in unknown_names(of, known):
+        raise InvalidValueError(f"{within}{name}", "unknown_member")
 
 
 def _said(of: JsonObject, words: str, *, within: str = "") -> Answer | NoReply:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from html import unescape
 from typing import Final, TypeAlias
 
@@ -121,6 +121,13 @@ def shown_name(name: str) -> str:
     *name* for an answer, a log or a page; ``*`` if it does not have the form of a name.
     """
     return name if _NAME.fullmatch(name) else "*"
+
+
+def unknown_names(given: Iterable[str], known: Collection[str]) -> list[str]:
+    """
+    The names in *given* that are not *known*, as `shown_name` shows them, in their order.
+    """
+    return sorted({shown_name(name) for name in given if name not in known})
 
 
 def shown_place(place: Place) -> str:

@@ -17,6 +17,7 @@ from odoo_ai_config.domain.json_types import (
     shown_place,
     storable,
     unique_members,
+    unknown_names,
     with_whole_numbers,
 )
 from tests.strategies import json_objects
@@ -175,3 +176,9 @@ def test_whole_numbers_lose_nothing(body: dict[str, Json]) -> None:
 @given(st.integers(INTEGERS.start, INTEGERS.stop - 1), st.integers(1, 100))
 def test_different_numbers_stay_different(number: int, more: int) -> None:
     assert with_whole_numbers(f"[{number}]") != with_whole_numbers(f"[{number + more}]")
+
+
+def test_unknown_names_are_shown_in_order_and_only_if_they_look_like_names() -> None:
+    given = ["known", "zeta", "acounts", "um valor", "canário", "x" * 65]
+    assert unknown_names(given, {"known"}) == ["*", "acounts", "zeta"]
+    assert unknown_names(["known"], {"known"}) == []

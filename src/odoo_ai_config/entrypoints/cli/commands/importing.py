@@ -23,14 +23,14 @@ from odoo_ai_config.domain.channels.sections import MappingSections
 from odoo_ai_config.domain.documents.revisions import content_of
 from odoo_ai_config.domain.errors import CodedError
 from odoo_ai_config.domain.identifiers import DocumentKey
-from odoo_ai_config.domain.json_types import JsonObject
+from odoo_ai_config.domain.json_types import Json, JsonObject
 from odoo_ai_config.entrypoints.cli.document_files import DocumentFile, document_files
 from odoo_ai_config.entrypoints.cli.flags import AS_SET, StoreFlags
 from odoo_ai_config.entrypoints.cli.refusals import CommandError, advice_on
 from odoo_ai_config.entrypoints.cli.session import OPERATOR, rehearsing, session
 from odoo_ai_config.entrypoints.cli.terminal import say, tell
 from odoo_ai_config.entrypoints.http.channels.payloads import mapping_sections
-from odoo_ai_config.entrypoints.http.platform.json_body import parse_json_object
+from odoo_ai_config.entrypoints.http.platform.json_body import parse_json
 from odoo_ai_config.entrypoints.http.platform.notices import NOTICES
 from odoo_ai_config.entrypoints.http.platform.wire_types import reading
 from odoo_ai_config.entrypoints.wiring import Services
@@ -194,6 +194,13 @@ def _text_of(path: Path) -> str:
 
 def _sections_of(path: Path, parse_yaml: Callable[[str], JsonObject]) -> MappingSections:
     text = _text_of(path)
+    told: Json
     if path.suffix == ".json":
-        return mapping_sections(parse_json_object(text.encode()))
-    return mapping_sections(parse_yaml(text))
+        told = parse_json(text.encode())
+    else:
+        told = parse_yaml(text)
+        # That is how a text without an object is read.
+        told = told["data"] if told.keys() == {"data"} else told
+    if not isinstance(told, dict):
+        raise CommandError("não é um objeto com channels, ou com accounts e inboxes")
+    return mapping_sections(told)

@@ -40,6 +40,7 @@ from odoo_ai_config.domain.errors import (
     TenantForbiddenError,
 )
 from odoo_ai_config.domain.identifiers import TenantId
+from odoo_ai_config.domain.json_types import unknown_names
 from odoo_ai_config.entrypoints.apps import App
 from odoo_ai_config.entrypoints.http.channels.payloads import channel_state, mapping_tag
 from odoo_ai_config.entrypoints.http.channels.schemas import (
@@ -256,7 +257,7 @@ async def roll_back_mapping(request: web.Request, caller: ApiKey) -> web.Respons
     require_json(request)
     body = await read_json(request, await read_body(request), dict)
     # A misspelt `channel` must not roll back everything, nor a misspelt `dry_run` write.
-    unknown = [] if body.keys() <= _MEMBERS else [FieldError("*", "unknown_member")]
+    unknown = [FieldError(name, "unknown_member") for name in unknown_names(body, _MEMBERS)]
     choice = read(RollbackChoice, {"": body}, noted=unknown)
     found = await request.app[SERVICES].roll_back_mapping(
         choice.to,

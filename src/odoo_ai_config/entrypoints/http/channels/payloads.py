@@ -4,7 +4,7 @@ Reads and shows the mapping as one object, in the form of the old server and as 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Annotated, Final, TypeAlias, TypeVar
 
 from attrs import field, frozen
@@ -24,7 +24,7 @@ from odoo_ai_config.domain.identifiers import (
     TenantArea,
     TenantId,
 )
-from odoo_ai_config.domain.json_types import Json, JsonObject, is_empty
+from odoo_ai_config.domain.json_types import Json, JsonObject, is_empty, unknown_names
 from odoo_ai_config.entrypoints.http.platform.conditional import tag_of
 from odoo_ai_config.entrypoints.http.platform.errors import (
     FieldError,
@@ -57,13 +57,12 @@ _IGNORED: Final = frozenset({"default_domain", "clients", "webhook_settings", "w
 _MOST_ENTRIES: Final = 1_000_000
 
 
-def _require_known(members: Iterable[str], value: Json) -> None:
+def _require_known(members: Collection[str], value: Json) -> None:
     """
     Refuse an object with other *members*: what they were to say would get lost.
     """
-    if isinstance(value, dict) and not value.keys() <= set(members):
-        # The name is input, so no error repeats it.
-        collected(_refuse_unknown, [("*", value)])
+    if isinstance(value, dict):
+        collected(_refuse_unknown, ((name, None) for name in unknown_names(value, members)))
 
 
 def _refuse_unknown(_: Json) -> None:
@@ -337,11 +336,10 @@ def mapping_sections(body: JsonObject) -> MappingSections:
         raise IncompleteDataError(["mapping_data"], [FieldError("mapping_data", "required")])
     if not isinstance(data, dict):
         raise InvalidFieldsError([FieldError("mapping_data", "object")])
-    unknown = []
-    if not data.keys() <= _KNOWN:
-        unknown.append(FieldError(f"{prefix}*", "unknown_member"))
-    if prefix and len(body) > 1:
-        unknown.append(FieldError("*", "unknown_member"))
+    strange = [prefix + name for name in unknown_names(data, _KNOWN)]
+    if prefix:
+        strange += unknown_names(body, {"mapping_data"})
+    unknown = [FieldError(name, "unknown_member") for name in strange]
     unread = {oldest for section, oldest in _OLDEST.items() if section in data}
     told = {name: value for name, value in data.items() if name not in unread}
     sections = read(Sections, {prefix: told}, noted=unknown)

@@ -164,6 +164,18 @@ def test_bad_mapping_file_is_a_failure(
     assert fates(ended.out) == {name: "falhou"}
 
 
+@pytest.mark.parametrize("name", ["mapping.json", "mapping.yaml"])
+@pytest.mark.parametrize("text", ["[]", '[{"account": "1"}]', '"canario"', "7"])
+def test_mapping_file_that_is_no_object_is_told_what_it_should_be(
+    name: str, text: str, command: Command, folder: Path
+) -> None:
+    (folder / "in").mkdir()
+    (folder / name).write_text(text)
+    ended = command("import", "in", "--mapping-file", name)
+    assert (ended.status, fates(ended.out)) == (1, {name: "falhou"})
+    assert ended.out.strip().endswith("não é um objeto com channels, ou com accounts e inboxes")
+
+
 def test_mapping_is_merged_unless_it_is_to_be_replaced(command: Command, folder: Path) -> None:
     (folder / "in").mkdir()
     (folder / "one.json").write_text(json.dumps({"accounts": MAPPING["accounts"]}))
