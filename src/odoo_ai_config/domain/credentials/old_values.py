@@ -24,6 +24,7 @@ OpenToken: TypeAlias = Callable[[bytes], SecretText | None]
 OLD_MARK: Final = "ENC:"
 # Marks, and what Python writes around bytes.
 _WRAPPING: Final = re.compile(rf"""(?:{OLD_MARK}|b?['"]|\s)*+""", re.IGNORECASE)
+_BASE64: Final = re.compile(r"[A-Za-z0-9+/_-]++=*+", re.ASCII)
 _QUOTES: Final = "'\""
 # Version, time and initialisation vector; at least one block; the authentication code.
 _FERNET_FRAME: Final = 1 + 8 + 16 + 32
@@ -45,8 +46,7 @@ def _beginnings() -> Iterator[str]:
             yield text
 
 
-# How the text of a token begins. Behind the mark no password begins like this, so that a token
-# with such a beginning is a damaged one.
+# How the text of a token begins, a damaged one too. Behind the mark no password does.
 _BEGINNINGS: Final = ("gAAAA", *_beginnings())
 _LONGEST_BEGINNING: Final = max(map(len, _BEGINNINGS))
 # The first two characters of a text that is encrypted, unless it begins with a space or a quote.
@@ -66,9 +66,8 @@ def is_encrypted(text: str) -> bool:
     Whether *text* is ciphertext of the replaced server: a Fernet token.
 
     Its programs wrote `OLD_MARK` before it, sometimes twice, or not at all, and the token as it
-    is, in base64 once more, or as Python shows bytes (``b'...'``). Behind the mark a damaged token
-    counts too. Any other text that begins with the mark may be a password, and so may a text that
-    only begins like a token.
+    is, in base64 once more, or as Python shows bytes (``b'...'``). A damaged token counts too; a
+    bare one if it is as long as a token and nothing but base64. Any other text may be a password.
     """
     return _token_in(text) is not None
 
@@ -86,14 +85,19 @@ def _token_in(text: str) -> bytes | None:
     begins = start.startswith(_BEGINNINGS)
     if not marked and not begins:
         return None
-    written = text
+    inner = written = _unwrapped(text)
     for _ in range(_MOST_LAYERS):
-        written = "".join(written.split())
-        raw = _decoded(written[len(_wrapping(written)) :].rstrip(_QUOTES))
+        raw = _decoded(written)
         if _is_fernet(raw):
             return urlsafe_b64encode(raw)
-        written = raw.decode("latin-1")
-    return b"" if marked and begins else None
+        written = _unwrapped(raw.decode("latin-1"))
+    damaged = begins and (marked or _BASE64.fullmatch(inner) is not None)
+    return b"" if damaged else None
+
+
+def _unwrapped(text: str) -> str:
+    joined = "".join(text.split())
+    return joined[len(_wrapping(joined)) :].rstrip(_QUOTES)
 
 
 def _wrapping(text: str) -> str:
