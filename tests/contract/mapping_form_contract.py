@@ -19,6 +19,7 @@ from odoo_ai_config.application.channels.simulation import SimulateMapping
 from odoo_ai_config.application.ports.config_store import ConfigStore
 from odoo_ai_config.domain.changes import Changeset
 from odoo_ai_config.domain.channels.mapping import (
+    ChannelEnd,
     ChannelKey,
     ChannelMapping,
     MappingRevision,
@@ -96,7 +97,7 @@ class MappingFormContract(StoreContract):
         await stored(stores, table)
         before = {r.mapping.key: r.mapping for r in await stores.channels.mappings()}
         inbox = ChannelKey(ChatwootId("1"), ChatwootId("2"))
-        ended = ChannelMapping(inbox, table[0].owner, active=False)
+        ended = ChannelEnd(inbox, table[0].owner)
         caller = evolve(ANYBODY, tenant=ended.owner.tenant) if bound else ANYBODY
         simulate = SimulateMapping(stores.config, stores.channels, ManualClock(AT))
         simulated = await simulate(ended, caller=caller)

@@ -21,6 +21,7 @@ from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.changes import AuditEntry, Changeset, Claim, mapping_audit
 from odoo_ai_config.domain.channels.mapping import (
     NO_RIVALS,
+    ChannelEnd,
     ChannelKey,
     ChannelMapping,
     MappingDecision,
@@ -74,33 +75,37 @@ class EventDecision:
         return tuple(revision for revision in both if revision is not None)
 
 
+def told(said: ChannelMapping | ChannelEnd, stored: ChannelMapping | None) -> ChannelMapping:
+    """
+    The mapping that an event says, where *stored* is the present one.
+    """
+    return said if isinstance(said, ChannelMapping) else said.of(stored)
+
+
 async def decided_in(
     store: ConfigStore,
     channels: ChannelDirectory,
-    mapping: ChannelMapping,
+    said: ChannelMapping | ChannelEnd,
     *,
     caller: ApiKey,
     at: datetime,
     event_at: datetime | None = None,
 ) -> EventDecision:
     """
-    Decide what an event of *event_at* with *mapping* changes.
+    Decide what an event of *event_at* that says *said* changes.
 
-    Other tenants are looked up only if *mapping* claims something new: a repeated event costs
-    nothing.
+    Other tenants are looked up only if it claims something new: a repeated event costs nothing.
 
     Raises:
-        DomainError: One of `MAPPING_REFUSALS`: *caller* is bound, and *mapping* touches what
-            others have.
+        DomainError: One of `MAPPING_REFUSALS`: *caller* is bound, and *said* touches what others
+            have.
     """
-    key, tenant = mapping.key, mapping.owner.tenant
+    key, tenant = said.key, said.owner.tenant
     # The same inbox in any account, which may end with its channel.
-    twins = () if mapping.active else key.wider[:1]
+    twins = () if isinstance(said, ChannelMapping) and said.active else key.wider[:1]
     known = await channels.current((key, *twins))
     current = known.get(key)
-    if current is not None and not mapping.active and current.mapping.owner.tenant == tenant:
-        # Who ends a channel changes nothing else of it, and need not know its area.
-        mapping = evolve(current.mapping, active=False)
+    mapping = told(said, None if current is None else current.mapping)
     decision = await decided_on(
         channels, current, mapping, caller=caller, at=at, event_at=event_at
     )
@@ -285,7 +290,7 @@ class SyncMapping:
 
     async def __call__(
         self,
-        mapping: ChannelMapping,
+        said: ChannelMapping | ChannelEnd,
         *,
         caller: ApiKey,
         claim: Claim | None = None,
@@ -294,30 +299,30 @@ class SyncMapping:
         """
         Commit the mapping, or find that nothing changed or that the event is stale.
 
-        An inactive *mapping* never touches a channel that another tenant has taken over in
-        the meantime: a late deactivation is not a claim. It ends the channel for good: a mapping
-        of the same inbox in any account ends with it if nothing else relies on it, and a notice
-        says which rule still routes the channel's messages. It changes nothing else of a channel
-        of its tenant.
+        A `ChannelEnd` or an inactive mapping never touches a channel that another tenant has taken
+        over in the meantime: a late deactivation is not a claim. It ends the channel for good: a
+        mapping of the same inbox in any account ends with it if nothing else relies on it, and a
+        notice says which rule still routes the channel's messages.
 
         Raises:
-            DomainError: One of `MAPPING_REFUSALS`: *caller* is bound, and *mapping* touches what
+            DomainError: One of `MAPPING_REFUSALS`: *caller* is bound, and *said* touches what
                 others have.
         """
-        caller.require(Scope.WEBHOOK, mapping.owner.tenant)
+        caller.require(Scope.WEBHOOK, said.owner.tenant)
 
         async def decide() -> tuple[Changeset, Outcome]:
             now = self.clock.now()
             event = await decided_in(
-                self.store, self.channels, mapping, caller=caller, at=now, event_at=event_at
+                self.store, self.channels, said, caller=caller, at=now, event_at=event_at
             )
             decision = event.decision
             newest = decision.revision or event.current
             # The channel is another tenant's, or has a newer state: there is nothing to store.
             own = None if newest is None or decision.notices else newest.mapping
+            mapping = told(said, own)
             outcome = Outcome(
                 WriteKind.MAPPING if mapping.active else WriteKind.MAPPING_DELETE,
-                mapping.owner if own is None else own.owner,
+                mapping.owner,
                 {"mapping": 0 if newest is None else newest.version},
                 changed=bool(event.revisions),
                 at=now,

@@ -9,13 +9,14 @@ from datetime import datetime
 
 from attrs import evolve, frozen
 
-from odoo_ai_config.application.channels.mapping import EventDecision, decided_in
+from odoo_ai_config.application.channels.mapping import EventDecision, decided_in, told
 from odoo_ai_config.application.ports.channel_directory import ChannelDirectory
 from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.application.ports.config_store import ConfigStore
 from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.channels.mapping import (
     MAPPING_REFUSALS,
+    ChannelEnd,
     ChannelMapping,
     MappingDecision,
 )
@@ -87,7 +88,7 @@ class SimulateMapping:
 
     async def __call__(
         self,
-        mapping: ChannelMapping,
+        said: ChannelMapping | ChannelEnd,
         *,
         caller: ApiKey,
         messages: Sequence[IncomingMessage] = (),
@@ -98,13 +99,13 @@ class SimulateMapping:
 
         A caller that is bound to a tenant sees that tenant's part of it.
         """
-        caller.require(Scope.CONFIG_READ, mapping.owner.tenant)
-        refusal = None
+        caller.require(Scope.CONFIG_READ, said.owner.tenant)
+        refusal, mapping = None, told(said, None)
         try:
             event = await decided_in(
                 self.store,
                 self.channels,
-                mapping,
+                said,
                 caller=caller,
                 at=self.clock.now(),
                 event_at=event_at,

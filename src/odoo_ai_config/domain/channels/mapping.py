@@ -200,6 +200,24 @@ class ChannelMapping:
 
 
 @frozen
+class ChannelEnd:
+    """
+    An event that ends a channel and says nothing else of it that counts.
+    """
+
+    key: ChannelKey
+    owner: TenantArea
+
+    def of(self, stored: ChannelMapping | None) -> ChannelMapping:
+        """
+        What the channel is afterwards: its owner's other data stay as they are.
+        """
+        if stored is None or stored.owner.tenant != self.owner.tenant:
+            return ChannelMapping(self.key, self.owner, active=False)
+        return evolve(stored, active=False)
+
+
+@frozen
 class MappingRevision:
     """
     A version of a channel's mapping. Each channel counts its versions from 1 without gaps.

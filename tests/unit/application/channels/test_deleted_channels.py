@@ -9,7 +9,7 @@ from attrs import evolve
 
 from odoo_ai_config.domain.changes import Changeset
 from odoo_ai_config.domain.channels.history import ChannelChangeKind
-from odoo_ai_config.domain.channels.mapping import ChannelMapping, MappingRevision
+from odoo_ai_config.domain.channels.mapping import ChannelEnd, ChannelMapping, MappingRevision
 from odoo_ai_config.domain.channels.routing import IncomingMessage
 from odoo_ai_config.domain.channels.simulation import MOST_ACCOUNTS, MOST_EFFECTS
 from odoo_ai_config.domain.identifiers import ChatwootId
@@ -18,7 +18,8 @@ from tests.contract.samples import mapping, owner
 from tests.unit.application.memory_hub import ANYBODY, MemoryHub, bound_to, claim
 
 TWIN = mapping(None, "7")
-END = mapping("1", "7", active=False).mapping
+INACTIVE = mapping("1", "7", active=False).mapping
+END = ChannelEnd(INACTIVE.key, INACTIVE.owner)
 NUMBER = ("5511987654321", "boss")
 FOOD = evolve(
     mapping("1", "8"), mapping=evolve(mapping("1", "8").mapping, owner=owner(domain="food"))
@@ -161,6 +162,13 @@ async def test_ended_channel_keeps_its_area_and_all_its_data(hub: MemoryHub) -> 
     assert newest.change.fields == ("active",)
     assert newest.change.kind is ChannelChangeKind.SWITCHED_OFF
     assert first.version == 1
+
+
+async def test_channel_that_odoo_archives_gets_what_odoo_says_of_it(hub: MemoryHub) -> None:
+    await hub.ports.store.commit(Changeset(mappings=(mapping("1", "7", sequence=3),)))
+    await hub.sync_mapping(INACTIVE, caller=ANYBODY)
+    current = await hub.ports.channels.current([INACTIVE.key])
+    assert current[INACTIVE.key].mapping == INACTIVE
 
 
 async def test_channel_of_another_tenant_keeps_its_twin(hub: MemoryHub) -> None:

@@ -7,10 +7,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Final, TypeAlias
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from odoo_ai_config.domain.channels.mapping import (
     DEFAULT_SEQUENCE,
+    ChannelEnd,
     ChannelKey,
     ChannelMapping,
     SpecialNumber,
@@ -79,7 +80,7 @@ class MappedChannel:
     clear: Cleared = ()
 
 
-def channel_mapping(body: JsonObject, *, deleted: bool) -> ChannelMapping:
+def channel_mapping(body: JsonObject, *, deleted: bool) -> ChannelMapping | ChannelEnd:
     """
     Read a ``mapping_sync`` or, if *deleted*, a ``mapping_delete`` event.
 
@@ -112,7 +113,8 @@ def channel_mapping(body: JsonObject, *, deleted: bool) -> ChannelMapping:
         prefix: {name: layer[name] for name in layer if name not in _OF_CHANNEL}
         for prefix, layer in told.items()
     }
-    return evolve(_mapping_in(bare, required), active=False)
+    ended = _mapping_in(bare, required)
+    return ChannelEnd(ended.key, ended.owner)
 
 
 def _mapping_in(told: Mapping[str, JsonObject], required: Sequence[str]) -> ChannelMapping:

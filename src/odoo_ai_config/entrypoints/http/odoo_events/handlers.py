@@ -16,7 +16,7 @@ from structlog.contextvars import bind_contextvars
 from odoo_ai_config.application.off_loop import run_off_loop
 from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.changes import Claim
-from odoo_ai_config.domain.channels.mapping import MAPPING_REFUSALS, ChannelMapping
+from odoo_ai_config.domain.channels.mapping import MAPPING_REFUSALS, ChannelEnd, ChannelMapping
 from odoo_ai_config.domain.documents.syncs import CompanyMetadataSync, CredentialsSync
 from odoo_ai_config.domain.errors import (
     CodedError,
@@ -61,7 +61,7 @@ from odoo_ai_config.entrypoints.wiring import Services
 
 T = TypeVar("T")
 
-Event: TypeAlias = CredentialsSync | CompanyMetadataSync | ChannelMapping
+Event: TypeAlias = CredentialsSync | CompanyMetadataSync | ChannelMapping | ChannelEnd
 _READERS: Final[Mapping[WriteKind, Callable[[JsonObject], Event]]] = {
     WriteKind.CREDENTIALS: credentials_sync,
     WriteKind.METADATA: company_metadata_sync,
