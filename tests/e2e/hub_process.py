@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import aiohttp
@@ -53,7 +53,12 @@ def run(
 def children_of(parent: int) -> set[int]:
     # Whichever thread started them.
     tasks = Path(f"/proc/{parent}/task").glob("*/children")
-    return {int(pid) for task in tasks for pid in task.read_text().split()}
+    children: set[int] = set()
+    for task in tasks:
+        # A thread may end before it is looked at.
+        with suppress(FileNotFoundError, ProcessLookupError):
+            children.update(map(int, task.read_text().split()))
+    return children
 
 
 @frozen
