@@ -24,9 +24,9 @@ SENDER: Final = re.compile(f"(?:{DIGITS.pattern}|{HIDDEN.pattern})", re.ASCII)
 # WhatsApp knows mobile numbers with one digit more or less than people write: Brazil's ninth digit
 # (Anatel's resolution 553/2010), Argentina's 9 for mobiles, and the 1 that Mexico gave up in 2019.
 # In Brazil, a number that also exists without the 9 goes on with 6 to 9; with 2 to 5 the eight
-# digits are a landline, somebody else's number. The last digit of a match is the additional one.
+# digits are a landline, somebody else's number.
 _WITH_ONE_MORE: Final = re.compile(
-    r"(?:55[1-9][0-9](?=9[6-9][0-9]{7}\Z)|54(?=9[0-9]{10}\Z)|52(?=1[0-9]{10}\Z))[0-9]", re.ASCII
+    "55[1-9][0-9]9[6-9][0-9]{7}|549[0-9]{10}|521[0-9]{10}", re.ASCII
 )
 _PUNCTUATION: Final = str.maketrans("", "", " +-().\t\u2212")
 # Spaces and hyphens of any kind, and invisible marks, for instance for the direction of writing:
@@ -100,8 +100,11 @@ def comparable(sender: str) -> str:
     ``55 DD 9XXXXXXXX`` is ``55 DD XXXXXXXX``, ``54 9 11...`` is ``54 11...``, and ``52 1 55...``
     is ``52 55...``.
     """
-    found = _WITH_ONE_MORE.match(sender)
-    return sender if found is None else sender[: found.end() - 1] + sender[found.end() :]
+    if _WITH_ONE_MORE.fullmatch(sender) is None:
+        return sender
+    # In Brazil it comes after the area code, elsewhere after the country's.
+    place = 4 if sender.startswith("55") else 2
+    return sender[:place] + sender[place + 1 :]
 
 
 @frozen

@@ -108,6 +108,8 @@ class Route:
     mapping_version: int = field(default=0, eq=False)
 
 
+UNROUTED: Final = Route(None, None, Rule.UNRESOLVED)
+
 # The mappings with one number, or the channels of one account, by tenant, in the order of
 # `_by_area`. The indexes hold ids as plain text: hashing a frozen class costs more than the rest
 # of a look-up.
@@ -280,14 +282,15 @@ class RoutingTable:
             rule = Rule.ACCOUNT
             mapping = self._of_account(message)
         if mapping is not None:
-            own = mapping.crew_of(number) if holders else None
-            crew = own or _crew(holders, mapping.owner, number)
+            crew = None
+            if holders:
+                crew = mapping.crew_of(number) or _crew(holders, mapping.owner, number)
             return self._route(mapping, crew, rule)
         account = _id(message.account)
         present = self._accounts.get(account, _NOBODY)
         first = _owning(present)
         if first is not None:
-            crew = _crew(holders, first.owner, number)
+            crew = _crew(holders, first.owner, number) if holders else None
             return self._route(first, crew, Rule.ACCOUNT_OWNER)
         if holders:
             tenants = list(islice(_common(present, holders), 2))
@@ -296,9 +299,9 @@ class RoutingTable:
                 return self._route(first, first.crew_of(number), Rule.SPECIAL_NUMBER)
         fallback = self._fallback(account)
         if fallback is not None:
-            crew = _crew(holders, fallback.owner, number)
+            crew = _crew(holders, fallback.owner, number) if holders else None
             return self._route(fallback, crew, Rule.FALLBACK)
-        return Route(None, None, Rule.UNRESOLVED)
+        return UNROUTED
 
     def accounts(self, limit: int) -> list[ChatwootId]:
         """
