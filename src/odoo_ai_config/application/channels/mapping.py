@@ -319,7 +319,7 @@ class SyncMapping:
             newest = decision.revision or event.current
             # The channel is another tenant's, or has a newer state: there is nothing to store.
             own = None if newest is None or decision.notices else newest.mapping
-            mapping = told(said, own)
+            mapping = told(said, None if newest is None else newest.mapping)
             outcome = Outcome(
                 WriteKind.MAPPING if mapping.active else WriteKind.MAPPING_DELETE,
                 mapping.owner,

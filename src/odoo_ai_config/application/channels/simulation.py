@@ -100,7 +100,7 @@ class SimulateMapping:
         A caller that is bound to a tenant sees that tenant's part of it.
         """
         caller.require(Scope.CONFIG_READ, said.owner.tenant)
-        refusal, mapping = None, told(said, None)
+        refusal = None
         try:
             event = await decided_in(
                 self.store,
@@ -112,9 +112,10 @@ class SimulateMapping:
             )
         except MAPPING_REFUSALS as error:
             refusal = error.code
-            known = await self.channels.current((mapping.key,))
-            event = EventDecision(MappingDecision(None), known.get(mapping.key))
+            known = await self.channels.current((said.key,))
+            event = EventDecision(MappingDecision(None), known.get(said.key))
         current, decision = event.current, event.decision
+        mapping = told(said, None if current is None else current.mapping)
         newest = decision.revision or current
         # Nothing would be written, so nothing would change.
         supposed = mapping if newest is None else newest.mapping

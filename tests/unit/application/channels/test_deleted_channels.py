@@ -41,6 +41,7 @@ async def ended(
     simulated = await hub.simulate_mapping(END, caller=caller)
     outcome = await hub.sync_mapping(END, caller=caller)
     assert (simulated.changed, simulated.notices) == (outcome.changed, outcome.notices)
+    assert simulated.mapping.owner == outcome.owner
     again = await hub.sync_mapping(END, caller=caller)
     assert (again.changed, again.notices) == (False, outcome.notices)
     left = [revision.mapping for revision in await hub.ports.channels.mappings()]

@@ -69,13 +69,13 @@ async def simulate_event(request: web.Request, caller: ApiKey) -> web.Response:
         raise UnknownEventError
     services = request.app[SERVICES]
     deleted = event is WriteKind.MAPPING_DELETE
-    mapping = reading(services.numbers.read, lambda: channel_mapping(body, deleted=deleted))
+    said = reading(services.numbers.read, lambda: channel_mapping(body, deleted=deleted))
     messages = [
         evolve(message, number=services.numbers.asked(message.number))
         for message in incoming_messages(body)
     ]
     found = await services.simulate_mapping(
-        mapping,
+        said,
         caller=caller,
         messages=messages,
         event_at=event_time(request, stated_time(event, body)),
@@ -84,8 +84,8 @@ async def simulate_event(request: web.Request, caller: ApiKey) -> web.Response:
     return shown(
         Simulation(
             event=event.value,
-            tenant_id=str(mapping.owner.tenant),
-            domain=str(mapping.owner.domain),
+            tenant_id=str(found.mapping.owner.tenant),
+            domain=str(found.mapping.owner.domain),
             mapping_version=found.version,
             changed=found.changed,
             refusal=found.refusal,
