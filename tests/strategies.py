@@ -43,6 +43,7 @@ from odoo_ai_config.domain.collections import (
     Item,
     change_after,
 )
+from odoo_ai_config.domain.conversations.state import Status
 from odoo_ai_config.domain.credentials.secrets import (
     Fingerprint,
     SealContext,
@@ -54,12 +55,17 @@ from odoo_ai_config.domain.crews import (
     LONGEST_PATIENCE,
     LONGEST_TIMEOUT,
     SHORTEST_TIMEOUT,
-    Answer,
+    Assignee,
     Attachment,
     Contact,
+    ContactCard,
+    ConversationAtMessage,
     Crew,
     CrewKind,
     CustomerMessage,
+    Location,
+    Reply,
+    Team,
 )
 from odoo_ai_config.domain.documents.document import AuthoredYaml, Document
 from odoo_ai_config.domain.documents.revisions import RetentionPolicy, Revision
@@ -81,7 +87,8 @@ from odoo_ai_config.domain.identifiers import (
     TenantArea,
     TenantId,
 )
-from odoo_ai_config.domain.json_types import Json, JsonObject
+from odoo_ai_config.domain.json_types import Json, JsonObject, is_storable_value
+from odoo_ai_config.domain.messages.answers import Answer, HandOver, Priority
 from odoo_ai_config.domain.messages.inbox import (
     OPEN,
     Destination,
@@ -90,6 +97,12 @@ from odoo_ai_config.domain.messages.inbox import (
     Origin,
     Release,
     Stage,
+)
+from odoo_ai_config.domain.messages.outgoing import (
+    CONTENT_TYPES,
+    OutgoingFile,
+    OutgoingMessage,
+    Template,
 )
 from odoo_ai_config.domain.outcomes import ItemCounts, Notice, Outcome, WriteKind
 
@@ -719,25 +732,155 @@ def changesets(draw: DrawFn) -> Changeset:
 
 def contacts() -> SearchStrategy[Contact]:
     said = st.none() | printable()
-    return st.builds(Contact, said, said, said, said)
+    return st.builds(Contact, said, said, said, said, said, said)
+
+
+def attachments() -> SearchStrategy[Attachment]:
+    said, count = st.none() | printable(), st.none() | st.integers(0, 2**40)
+    degrees = st.floats(-90, 90)
+    cards = st.builds(ContactCard, said, st.lists(printable(), max_size=2).map(tuple))
+    return st.builds(
+        Attachment,
+        printable(),
+        said,
+        said,
+        said,
+        count,
+        count,
+        count,
+        said,
+        st.none() | st.builds(Location, degrees, degrees),
+        st.none() | cards,
+    )
+
+
+def conversations_at_message() -> SearchStrategy[ConversationAtMessage]:
+    said = st.none() | printable()
+    return st.builds(
+        ConversationAtMessage,
+        said,
+        st.none() | st.builds(Assignee, said, said, st.booleans()),
+        st.none() | st.builds(Team, said, said),
+        st.lists(printable(), max_size=2).map(tuple),
+        st.none() | st.booleans(),
+        said,
+        json_objects(),
+    )
 
 
 def customer_messages() -> SearchStrategy[CustomerMessage]:
     said = st.none() | printable()
-    files = st.builds(Attachment, printable(), printable())
     return st.builds(
         CustomerMessage,
         text=said,
         contact=contacts(),
         channel=said,
         inbox_name=said,
-        attachments=st.lists(files, max_size=2).map(tuple),
+        attachments=st.lists(attachments(), max_size=2).map(tuple),
         sent_at=st.none() | instants(),
+        content_type=said | st.just("voice_call"),
+        in_reply_to=st.none() | st.builds(Reply, said, said),
+        quoted=said,
+        reaction=st.booleans(),
+        unsupported=st.booleans(),
+        edited=st.booleans(),
+        previous_text=said,
+        submitted_values=st.lists(json_objects(), max_size=2).map(tuple),
+        submitted_email=said,
+        conversation=conversations_at_message(),
     )
 
 
-def answers() -> SearchStrategy[Answer]:
-    return st.builds(Answer, printable(min_size=1).filter(str.strip))
+def words() -> SearchStrategy[str]:
+    """
+    Text that is not blank.
+    """
+    return printable(min_size=1).filter(str.strip)
+
+
+def _storable_values() -> SearchStrategy[Json]:
+    return json_values().filter(is_storable_value)
+
+
+def outgoing_files() -> SearchStrategy[OutgoingFile]:
+    names = slugs().map("{}.pdf".format)
+    return st.builds(
+        OutgoingFile, slugs().map("https://files.example/{}".format), st.none() | names
+    )
+
+
+def templates() -> SearchStrategy[Template]:
+    return st.builds(Template, words(), words(), st.none() | words(), _parameters())
+
+
+def _parameters() -> SearchStrategy[JsonObject]:
+    return st.dictionaries(words(), _storable_values(), max_size=2)
+
+
+def _items(kind: str) -> SearchStrategy[tuple[JsonObject, ...]]:
+    one: SearchStrategy[JsonObject]
+    if kind == "input_select":
+        named: dict[str, SearchStrategy[Json]] = {"title": words(), "value": words()}
+        one = st.fixed_dictionaries(named)
+    elif kind == "cards":
+        actions: SearchStrategy[Json] = st.lists(
+            st.fixed_dictionaries({"text": words()}), min_size=1, max_size=2
+        )
+        one = st.fixed_dictionaries({"title": words(), "actions": actions})
+    else:
+        one = st.dictionaries(st.sampled_from(sorted(CONTENT_TYPES[kind])), _storable_values())
+    return st.lists(one, min_size=1, max_size=3).map(tuple)
+
+
+@st.composite
+def outgoing_messages(draw: DrawFn) -> OutgoingMessage:
+    """
+    Messages of every kind, with everything that goes with it.
+    """
+    private, text = draw(st.booleans()), draw(words())
+    kind = draw(st.sampled_from(["text", "text", *CONTENT_TYPES]))
+    if CONTENT_TYPES[kind]:
+        wordless = not kind.startswith("input_") and draw(st.booleans())
+        return OutgoingMessage(None if wordless else text, private, kind, draw(_items(kind)))
+    if kind == "text" and draw(st.booleans()):
+        files = tuple(draw(st.lists(outgoing_files(), min_size=1, max_size=3)))
+        return OutgoingMessage(draw(st.none() | st.just(text)), private, attachments=files)
+    if kind == "text" and draw(st.booleans()):
+        return OutgoingMessage(draw(st.none() | st.just(text)), template=draw(templates()))
+    return OutgoingMessage(text, private, kind)
+
+
+def handovers() -> SearchStrategy[HandOver]:
+    numbers = st.none() | st.integers(1, 10**18 - 1).map(str).map(ChatwootId)
+    return st.builds(
+        HandOver,
+        st.sampled_from([Status.OPEN, Status.PENDING]),
+        numbers,
+        numbers,
+        st.none() | st.sampled_from(Priority),
+        st.none() | words(),
+    )
+
+
+@st.composite
+def answers(draw: DrawFn) -> Answer:
+    """
+    Answers of every form that are not empty.
+    """
+    status = draw(st.sampled_from(["", "handover", "resolve", "snooze_until"]))
+    labels = draw(st.lists(slugs(), max_size=4, unique=True))
+    cut = draw(st.integers(0, len(labels)))
+    attributes = draw(_parameters())
+    of_status = {"handover": handovers(), "resolve": st.just(True), "snooze_until": instants()}
+    given: dict[str, Any] = {status: draw(of_status[status])} if status else {}
+    least = 0 if status or labels or attributes else 1
+    return Answer(
+        tuple(draw(st.lists(outgoing_messages(), min_size=least, max_size=3))),
+        custom_attributes=attributes,
+        labels_added=tuple(labels[:cut]),
+        labels_removed=tuple(labels[cut:]),
+        **given,
+    )
 
 
 def crews() -> SearchStrategy[Crew]:

@@ -4,7 +4,7 @@ import asyncio
 import traceback
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from attrs import evolve
@@ -12,15 +12,19 @@ from attrs import evolve
 from odoo_ai_config.application.errors import CrewRefusedError, CrewUnavailableError
 from odoo_ai_config.application.ports.crew_client import CrewClient
 from odoo_ai_config.domain.crews import (
-    DEFERRED,
-    NO_REPLY,
-    Answer,
+    Assignee,
     Attachment,
     Contact,
+    ContactCard,
+    ConversationAtMessage,
     Crew,
     CrewTask,
     CustomerMessage,
+    Location,
+    Reply,
+    Team,
 )
+from odoo_ai_config.domain.messages.answers import DEFERRED, NO_REPLY, Answer
 from tests.contract.samples import message
 
 QUESTION = "Qual o horário de funcionamento? 🕘"
@@ -30,8 +34,36 @@ INSTANT = timedelta(seconds=0.1)
 
 def task(name: str = "message-1", text: str | None = QUESTION) -> CrewTask:
     customer = Contact(id="42", name="Cliente Exemplo", number="+5511999990000")
-    file = Attachment("image", "https://chatwoot.example/rails/blobs/1")
-    said = CustomerMessage(text, customer, "Channel::Whatsapp", "WhatsApp Vendas", (file,))
+    said = CustomerMessage(
+        text,
+        customer,
+        "Channel::Whatsapp",
+        "WhatsApp Vendas",
+        (
+            Attachment(
+                "image",
+                "https://chatwoot.example/rails/blobs/1",
+                extension="jpg",
+                size=48213,
+                width=1280,
+                height=960,
+            ),
+            Attachment("location", title="Loja Centro", location=Location(-23.55, -46.63)),
+            Attachment("contact", contact=ContactCard("Joana Silva", ("+5511977776666",))),
+        ),
+        datetime(2026, 11, 22, 11, 59, 58, tzinfo=UTC),
+        "text",
+        Reply("8990", "wamid.EXEMPLO"),
+        conversation=ConversationAtMessage(
+            "pending",
+            Assignee("3", "Ana Atendente"),
+            Team("5", "vendas"),
+            ("vip",),
+            can_reply=True,
+            priority="high",
+            custom_attributes={"pedido": 1200},
+        ),
+    )
     return CrewTask(message(name), said)
 
 
@@ -83,7 +115,7 @@ class CrewClientContract:
     async def test_answer_comes_back_as_it_was_said(self, bench: CrewsBench, text: str) -> None:
         crew = bench.crew_that_says(text)
 
-        assert await bench.client.ask(crew, task(), secret=None) == Answer(text)
+        assert await bench.client.ask(crew, task(), secret=None) == Answer.of_text(text)
 
     async def test_crew_gets_the_text_under_the_id_of_the_message(self, bench: CrewsBench) -> None:
         crew = bench.crew_that_says(ANSWER)
@@ -162,7 +194,9 @@ class CrewClientContract:
         )
         quick = bench.crew_that_says(ANSWER)
 
-        assert await bench.client.ask(quick, task("message-2"), secret=None) == Answer(ANSWER)
+        assert await bench.client.ask(quick, task("message-2"), secret=None) == Answer.of_text(
+            ANSWER
+        )
 
         assert not hanging.done()
         hanging.cancel()

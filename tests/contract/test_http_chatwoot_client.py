@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime
 
 import pytest
 
@@ -10,8 +11,8 @@ from odoo_ai_config.adapters.system.clock import SystemClock
 from odoo_ai_config.application.ports.chatwoot_client import Conversation
 from odoo_ai_config.domain.credentials.secrets import SecretText
 from odoo_ai_config.domain.identifiers import ChatwootId
-from tests.contract.chatwoot_client_contract import ChatwootBench, ChatwootContract
-from tests.stand_ins.chatwoot import TOKEN, ChatwootStandIn, answers_with
+from tests.contract.chatwoot_client_contract import ChatwootBench, ChatwootContract, Looks
+from tests.stand_ins.chatwoot import BOTS_UNTIL_2026, TOKEN, ChatwootStandIn, answers_with
 
 
 class HttpBench(ChatwootBench):
@@ -23,13 +24,28 @@ class HttpBench(ChatwootBench):
             for number in (301, 302)
         )
         for number in (301, 302):
-            server.conversation(number)
+            server.conversation(number).status = "pending"
 
     def read_by_the_customer(self, conversation: Conversation) -> Sequence[str]:
         return self._server.conversation(int(conversation.id.value)).sent
 
+    def looks(self, conversation: Conversation) -> Looks:
+        place = self._server.conversation(int(conversation.id.value))
+        until = place.snoozed_until
+        return Looks(
+            place.custom_attributes,
+            place.priority,
+            None if until is None else datetime.fromtimestamp(until, UTC),
+            place.typing == "on",
+        )
+
     def go_away_for_a_call(self) -> None:
         self._server.failures.append(answers_with(503))
+
+    def forbid_reading(self) -> None:
+        # The oldest bots: later ones may read or update.
+        self._server.bots_may = BOTS_UNTIL_2026 - {"update"}
+        self._server.bots.add(TOKEN)
 
 
 class TestHttpChatwootClient(ChatwootContract):

@@ -14,7 +14,8 @@ from odoo_ai_config.adapters.crews.crew_client import (
 )
 from odoo_ai_config.application.errors import CrewRefusedError, CrewUnavailableError
 from odoo_ai_config.application.ports.crew_registry import CrewFunction, Said
-from odoo_ai_config.domain.crews import DEFERRED, NO_REPLY, Answer, Crew, CrewKind, CrewTask
+from odoo_ai_config.domain.crews import Crew, CrewKind, CrewTask
+from odoo_ai_config.domain.messages.answers import DEFERRED, NO_REPLY, Answer
 from tests.contract.crew_client_contract import (
     ANSWER,
     INSTANT,
@@ -94,7 +95,7 @@ class TestInProcessCrewClient(CrewClientContract):
         return InProcessBench()
 
 
-@pytest.mark.parametrize("said", [Answer(ANSWER), DEFERRED, NO_REPLY])
+@pytest.mark.parametrize("said", [Answer.of_text(ANSWER), DEFERRED, NO_REPLY])
 async def test_function_may_return_what_the_client_does(bench: InProcessBench, said: Said) -> None:
     assert await bench.client.ask(bench.crew_that_returns(said), task(), secret=None) == said
 
@@ -134,7 +135,7 @@ async def test_newest_function_of_a_name_answers(bench: InProcessBench) -> None:
     other = bench.crew_that_says("new")
     bench.client.register(crew.name, bench.client._handlers[other.name])
 
-    assert await bench.client.ask(crew, task(), secret=None) == Answer("new")
+    assert await bench.client.ask(crew, task(), secret=None) == Answer.of_text("new")
 
 
 async def test_function_that_took_too_long_is_cancelled(bench: InProcessBench) -> None:
@@ -169,7 +170,9 @@ async def test_log_tells_the_type_of_an_exception_and_not_its_text(
     assert QUESTION not in str(lines)
 
 
-@pytest.mark.parametrize(("text", "said"), [(QUESTION, Answer(QUESTION)), (None, NO_REPLY)])
+@pytest.mark.parametrize(
+    ("text", "said"), [(QUESTION, Answer.of_text(QUESTION)), (None, NO_REPLY)]
+)
 async def test_echo_says_what_the_customer_said(text: str | None, said: object) -> None:
     crew = Crew("echo", owner(), CrewKind.ECHO)
 

@@ -4,16 +4,24 @@ from collections.abc import Sequence
 
 import pytest
 
-from odoo_ai_config.adapters.memory.chatwoot_client import MemoryChatwootClient
+from odoo_ai_config.adapters.memory.chatwoot_client import MemoryChatwootClient, Talk
 from odoo_ai_config.application.errors import ChatwootUnavailableError
 from odoo_ai_config.application.ports.chatwoot_client import Conversation
 from odoo_ai_config.domain.identifiers import ChatwootId
-from tests.contract.chatwoot_client_contract import ChatwootBench, ChatwootContract
+from tests.contract.chatwoot_client_contract import (
+    ANA,
+    SALES,
+    ChatwootBench,
+    ChatwootContract,
+    Looks,
+)
 
 
 class MemoryBench(ChatwootBench):
     def __init__(self) -> None:
-        self.chatwoot: MemoryChatwootClient = MemoryChatwootClient(missing={ChatwootId("404404")})
+        self.chatwoot: MemoryChatwootClient = MemoryChatwootClient(
+            missing={ChatwootId("404404")}, agents={ANA}, teams={SALES: "vendas"}
+        )
         self.conversation, self.other = (
             Conversation("", self.chatwoot.token, ChatwootId("1"), ChatwootId(number))
             for number in ("301", "302")
@@ -21,14 +29,22 @@ class MemoryBench(ChatwootBench):
 
     def read_by_the_customer(self, conversation: Conversation) -> Sequence[str]:
         return [
-            posted.answer.text
+            posted.message.text or ""
             for posted in self.chatwoot.posted
             if (posted.account, posted.conversation) == (conversation.account, conversation.id)
-            and not posted.answer.private
+            and not posted.message.private
         ]
+
+    def looks(self, conversation: Conversation) -> Looks:
+        talk = self.chatwoot.talks.get((conversation.account, conversation.id), Talk())
+        priority = None if talk.priority is None else talk.priority.value
+        return Looks(talk.custom_attributes, priority, talk.snoozed_until, talk.typing)
 
     def go_away_for_a_call(self) -> None:
         self.chatwoot.failures.append(ChatwootUnavailableError())
+
+    def forbid_reading(self) -> None:
+        self.chatwoot.readable = False
 
 
 class TestMemoryChatwootClient(ChatwootContract):

@@ -12,6 +12,7 @@ import sys
 from collections.abc import AsyncIterator
 from ipaddress import ip_network
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,7 +22,9 @@ from odoo_ai_config.adapters.system.clock import SystemClock
 from odoo_ai_config.adapters.yaml.yaml_codec import RuamelYamlCodec
 from odoo_ai_config.application.errors import CrewRefusedError
 from odoo_ai_config.domain.credentials.secrets import SecretText
-from odoo_ai_config.domain.crews import Answer, Crew, CrewKind, crew_of, require_crews
+from odoo_ai_config.domain.crews import Crew, CrewKind, crew_of, require_crews
+from odoo_ai_config.domain.messages.answer_bodies import answer_in
+from odoo_ai_config.domain.messages.answers import Answer, action_of, steps_of
 from tests.contract.crew_client_contract import QUESTION, task
 from tests.contract.samples import owner
 from tests.docs.test_examples import blocks_in
@@ -32,9 +35,8 @@ SECRET = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
 PATIENCE = 60
 
 
-def block(language: str) -> str:
-    (found,) = [block.text for block in blocks_in(PAGE) if block.language == language]
-    return found
+def block(language: str, number: int = 0) -> str:
+    return [block.text for block in blocks_in(PAGE) if block.language == language][number]
 
 
 def test_crews_of_the_page_can_be_read() -> None:
@@ -52,13 +54,36 @@ def test_crews_of_the_page_can_be_read() -> None:
 def test_task_of_the_page_has_the_fields_that_crews_get() -> None:
     shown = json.loads(block("json"))
 
-    sent = described(Crew("x", owner(), CrewKind.HTTP), task(), "https://hub.example.com")
+    sent: dict[str, Any] = described(
+        Crew("x", owner(), CrewKind.HTTP), task(), "https://hub.example.com"
+    )
 
     assert {name: type(value) for name, value in shown.items()} == {
         name: type(value) for name, value in sent.items()
     }
-    for part in ("channel", "contact", "release"):
-        assert shown[part].keys() == sent[part].keys()  # type: ignore[union-attr]  # objects
+    for part in ("channel", "contact", "conversation", "in_reply_to", "release"):
+        assert shown[part].keys() == sent[part].keys()
+    (file,), (first, *_) = shown["attachments"], sent["attachments"]
+    assert file.keys() == first.keys()
+
+
+def test_answer_of_the_page_is_understood() -> None:
+    said = json.loads(block("json", 1))
+    answer = answer_in(said)
+    assert isinstance(answer, Answer)
+    assert [action_of(step) for step in steps_of(answer)] == [
+        "message",
+        "message",
+        "note",
+        "message",
+        "custom_attributes",
+        "labels",
+        "priority",
+        "team",
+        "assignee",
+        "note",
+        "status",
+    ]
 
 
 @pytest.fixture
@@ -100,7 +125,7 @@ async def test_crew_of_the_page_answers_whoever_signs(crew_url: str) -> None:
     try:
         for _ in range(2):
             said = await line.ask(crew, task(), secret=SecretText(SECRET))
-            assert said == Answer(f"Cliente Exemplo, você disse: {QUESTION}")
+            assert said == Answer.of_text(f"Cliente Exemplo, você disse: {QUESTION}")
         with pytest.raises(CrewRefusedError):
             await line.ask(crew, task(), secret=SecretText("another secret"))
     finally:

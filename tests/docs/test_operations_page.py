@@ -36,6 +36,8 @@ REASONS: Final = {
             application.TargetForbiddenError,
             application.ChatwootRefusedError,
             application.ChatwootUnavailableError,
+            application.AttachmentRefusedError,
+            application.AttachmentUnavailableError,
             application.SealBrokenError,
             application.MasterKeyMissingError,
         )

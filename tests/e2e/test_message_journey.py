@@ -236,7 +236,7 @@ async def test_note_of_a_crew_does_not_reach_the_customer_nor_what_the_hub_canno
     tmp_path: Path,
 ) -> None:
     note = {"content": "NOTA INTERNA: cliente devedor", "private": True}
-    more = {"answer": {"text": "Segue o boleto"}, "handover": True}
+    more = {"answer": {"text": "Segue o boleto"}, "hand_over": True}
     async with one_hub(tmp_path) as scene:
         scene.crew.script.extend(replies(body=json.dumps(said)) for said in (note, more))
         written = [scene.chatwoot.customer_writes(QUESTION, told=False) for _ in range(2)]
@@ -251,7 +251,7 @@ async def test_note_of_a_crew_does_not_reach_the_customer_nor_what_the_hub_canno
     refusal = next(
         line for line in logged(tmp_path, "hub.log") if line["event"] == "crew_answer_unreadable"
     )
-    assert (refusal["field"], refusal["rule"]) == ("handover", "unknown_member")
+    assert (refusal["field"], refusal["rule"]) == ("hand_over", "unknown_member")
 
 
 async def test_note_among_agents_is_left_alone(tmp_path: Path) -> None:

@@ -39,6 +39,7 @@ DOMAIN_BASES = re.compile(r"\w*Error|(Int|Str)?(Enum|Flag)|Protocol")
 PORTS = "application/ports/"
 # Computation has its own threads in `off_loop.py`; these threads wait for files.
 WAITING_FOR_FILES = {
+    "adapters/chatwoot/files.py",
     "adapters/system/revoked_keys.py",
     "entrypoints/container.py",
     "entrypoints/http/platform/pages.py",

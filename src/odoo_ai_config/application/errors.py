@@ -111,7 +111,7 @@ class TargetForbiddenError(ApplicationError):
 @frozen
 class ChatwootUnavailableError(ApplicationError):
     """
-    Chatwoot cannot be reached or cannot take the answer now; it may be tried again.
+    Chatwoot cannot be reached or cannot do it now; it may be tried again.
 
     Args:
         retry_after: Seconds that Chatwoot asks to wait, if it does.
@@ -122,7 +122,20 @@ class ChatwootUnavailableError(ApplicationError):
 
 class ChatwootRefusedError(ApplicationError):
     """
-    Chatwoot refuses the answer: the token, the account or the conversation is wrong.
+    Chatwoot refuses an action: the token, the account, the conversation or a value is wrong.
+    """
+
+
+@frozen
+class AttachmentUnavailableError(ChatwootUnavailableError):
+    """
+    A file that an answer attaches cannot be fetched now; it may be tried again.
+    """
+
+
+class AttachmentRefusedError(ChatwootRefusedError):
+    """
+    A file that an answer attaches cannot be fetched, is too large, or is in a forbidden place.
     """
 
 

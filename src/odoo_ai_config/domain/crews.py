@@ -18,8 +18,6 @@ from odoo_ai_config.domain.json_types import (
     Json,
     JsonObject,
     ReadOnlyJsonObject,
-    is_storable,
-    unknown_names,
 )
 from odoo_ai_config.domain.messages.inbox import InboxMessage
 
@@ -63,32 +61,133 @@ class Crew:
 class Contact:
     """
     The customer who wrote, as far as Chatwoot says.
+
+    Args:
+        bsuid: WhatsApp's id of the customer for this business, whether or not there is a number.
+        user_name: The customer's name in the channel, such as a user name of WhatsApp.
     """
 
     id: str | None = None
     name: str | None = None
     number: str | None = None
     identifier: str | None = None
+    bsuid: str | None = None
+    user_name: str | None = None
+
+
+@frozen
+class Location:
+    """
+    A place on the map, in degrees.
+    """
+
+    latitude: float
+    longitude: float
+
+
+@frozen
+class ContactCard:
+    """
+    Somebody whose number the customer passes on.
+    """
+
+    name: str | None = None
+    numbers: tuple[str, ...] = ()
 
 
 @frozen
 class Attachment:
     """
-    A file of a message, which Chatwoot stores.
+    What a message has beside its text: a file that Chatwoot stores, a place, a contact card.
+
+    Args:
+        kind: Chatwoot's ``file_type``, which may be one that the hub does not know.
+        url: None for what is no file.
+        extension: Of the file's name, without the dot.
+        size: In bytes.
+        width: In pixels, like the height.
+        transcription: What somebody says in an audio, once Chatwoot knows it.
     """
 
     kind: str
-    url: str = field(repr=False)
+    url: str | None = field(default=None, repr=False)
+    title: str | None = field(default=None, repr=False)
+    extension: str | None = None
+    size: int | None = None
+    width: int | None = None
+    height: int | None = None
+    transcription: str | None = field(default=None, repr=False)
+    location: Location | None = field(default=None, repr=False)
+    contact: ContactCard | None = field(default=None, repr=False)
+
+
+@frozen
+class Reply:
+    """
+    The message that a customer quotes or reacts to: Chatwoot's id, and that of the channel.
+    """
+
+    id: str | None = None
+    external_id: str | None = None
+
+
+@frozen
+class Assignee:
+    """
+    Who has a conversation: a person, or a bot of Chatwoot.
+    """
+
+    id: str | None = None
+    name: str | None = None
+    bot: bool = False
+
+
+@frozen
+class Team:
+    """
+    The team that has a conversation.
+    """
+
+    id: str | None = None
+    name: str | None = None
+
+
+@frozen
+class ConversationAtMessage:
+    """
+    The conversation when the message was written.
+
+    Args:
+        status: Chatwoot's word.
+        can_reply: Whether the channel takes a text now; if not, WhatsApp takes a template. None
+            if it is not known.
+    """
+
+    status: str | None = None
+    assignee: Assignee | None = None
+    team: Team | None = None
+    labels: tuple[str, ...] = ()
+    can_reply: bool | None = None
+    priority: str | None = None
+    custom_attributes: JsonObject = field(factory=dict, repr=False, hash=False)
 
 
 @frozen
 class CustomerMessage:
     """
-    What a customer wrote.
+    What a customer wrote, or chose.
 
     Args:
+        text: For a choice, what was chosen.
         channel: Chatwoot's name for the kind of channel, for instance ``Channel::Whatsapp``.
         sent_at: By Chatwoot's clock.
+        content_type: Chatwoot's kind of the message, for instance ``voice_call``.
+        quoted: The text of the message that this one is a reply to.
+        reaction: The text is an emoji at another message.
+        unsupported: Chatwoot cannot show what the customer sent.
+        previous_text: What an edited message said before.
+        submitted_values: What was chosen from a list or filled into a form.
+        submitted_email: The address that was asked for.
     """
 
     text: str | None = field(repr=False)
@@ -97,6 +196,23 @@ class CustomerMessage:
     inbox_name: str | None = None
     attachments: tuple[Attachment, ...] = ()
     sent_at: datetime | None = None
+    content_type: str | None = None
+    in_reply_to: Reply | None = None
+    quoted: str | None = field(default=None, repr=False)
+    reaction: bool = False
+    unsupported: bool = False
+    edited: bool = False
+    previous_text: str | None = field(default=None, repr=False)
+    submitted_values: tuple[JsonObject, ...] = field(default=(), repr=False, hash=False)
+    submitted_email: str | None = field(default=None, repr=False)
+    conversation: ConversationAtMessage = ConversationAtMessage()
+
+    @property
+    def voice_call(self) -> bool:
+        """
+        Whether the customer called, so that there is nothing to read.
+        """
+        return self.content_type == "voice_call"
 
 
 @frozen
@@ -107,117 +223,6 @@ class CrewTask:
 
     received: InboxMessage
     message: CustomerMessage
-
-
-@frozen
-class Answer:
-    """
-    A crew's answer to a message.
-
-    Args:
-        private: It is a note for the people in Chatwoot, which the customer does not see.
-
-    Raises:
-        InvalidValueError: The text is blank, or a store cannot keep it.
-    """
-
-    text: str = field(repr=False)
-    private: bool = False
-
-    @text.validator
-    def _check(self, _attribute: object, value: str) -> None:
-        if not is_storable(value):
-            raise InvalidValueError("text", "text")
-        if not value.strip():
-            raise InvalidValueError("text", "required")
-
-
-class Deferred(enum.Enum):
-    """
-    The crew took the message and answers later.
-    """
-
-    DEFERRED = "later"
-
-
-class NoReply(enum.Enum):
-    """
-    The crew took the message and does not answer it.
-    """
-
-    NO_REPLY = "silence"
-
-
-DEFERRED: Final = Deferred.DEFERRED
-NO_REPLY: Final = NoReply.NO_REPLY
-
-
-# Older crews send these members beside the answer; they do not change it.
-_IGNORED_MEMBERS: Final = frozenset({"error", "routing"})
-# The members of a message in Chatwoot's own API that the hub supports.
-_CHATWOOT_MEMBERS: Final = frozenset({"content", "private", "message_type", "content_type"})
-_POSTED_AS: Final = {"message_type": "outgoing", "content_type": "text"}
-
-
-def said(text: str | None, *, private: bool = False) -> Answer | NoReply:
-    """
-    Read a crew's *text*: a blank one is no answer.
-    """
-    return NO_REPLY if text is None or not text.strip() else Answer(text, private)
-
-
-def answer_in(body: Json) -> Answer | NoReply:
-    """
-    Read a crew's body: ``{"answer": {"text": ..., "private": ...}}``.
-
-    ``{"content": ...}`` and ``{"response": {"content": ...}}``, which older crews return, work
-    too. No body, ``{}`` and a blank text mean no answer.
-
-    Raises:
-        InvalidValueError: The body has another form, asks for more than the hub can do, or a
-            store cannot keep its text. The hub never does a part of an answer.
-    """
-    if not isinstance(body, dict | None):
-        raise InvalidValueError("answer", "answer")
-    if not body:
-        return NO_REPLY
-    match body:
-        case {"answer": dict(answer)}:
-            _require_known(body, _IGNORED_MEMBERS | {"answer"})
-            _require_known(answer, frozenset({"text", "private"}), within="answer.")
-            return _said(answer, "text", within="answer.")
-        case {"answer": None | str() as text}:
-            _require_known(body, _IGNORED_MEMBERS | {"answer"})
-            return said(text)
-        case {"content": _}:
-            _require_known(body, _IGNORED_MEMBERS | _CHATWOOT_MEMBERS)
-            return _said(body, "content")
-        case {"response": dict(response)}:
-            _require_known(body, _IGNORED_MEMBERS | {"response"})
-            _require_known(response, _CHATWOOT_MEMBERS, within="response.")
-            return _said(response, "content", within="response.")
-        case {"response": None}:
-            _require_known(body, _IGNORED_MEMBERS | {"response"})
-            return NO_REPLY
-        case _:
-            raise InvalidValueError("answer", "answer")
-
-
-def _require_known(of: JsonObject, known: frozenset[str], *, within: str = "") -> None:
-    for name in unknown_names(of, known):
-        raise InvalidValueError(f"{within}{name}", "unknown_member")
-
-
-def _said(of: JsonObject, words: str, *, within: str = "") -> Answer | NoReply:
-    text, private = of.get(words), of.get("private")
-    if not isinstance(private, bool | None):
-        raise InvalidValueError(f"{within}private", "boolean")
-    for member, only in _POSTED_AS.items():
-        if of.get(member) not in (None, only):
-            raise InvalidValueError(f"{within}{member}", "unknown_value")
-    if words not in of or not isinstance(text, str | None):
-        raise InvalidValueError("answer", "answer")
-    return said(text, private=private is True)
 
 
 _SECTIONS: Final = frozenset({"default_crew", "crews"})

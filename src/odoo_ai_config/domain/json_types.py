@@ -5,6 +5,7 @@ JSON values as types, which of them say nothing, and what every store can keep.
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Collection, Iterable, Mapping
 from html import unescape
@@ -64,6 +65,25 @@ def is_storable(text: str) -> bool:
     Whether every store can keep *text*: it has no null character and no half surrogate pair.
     """
     return _NOT_STORABLE.search(text) is None
+
+
+def is_storable_value(value: Json, *, levels: int = 32) -> bool:
+    """
+    Whether every store and every reader of JSON can keep *value*, nested at most *levels* deep.
+    """
+    if isinstance(value, str):
+        return is_storable(value)
+    if isinstance(value, float):
+        return math.isfinite(value)
+    if isinstance(value, int):
+        return value in INTEGERS
+    if value is None:
+        return True
+    if isinstance(value, dict):
+        if not all(map(is_storable, value)):
+            return False
+        value = [*value.values()]
+    return levels > 0 and all(is_storable_value(part, levels=levels - 1) for part in value)
 
 
 def is_blank(value: Json) -> bool:

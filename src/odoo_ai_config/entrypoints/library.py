@@ -39,7 +39,6 @@ from odoo_ai_config.domain.collections import (
     item_id,
 )
 from odoo_ai_config.domain.credentials.secrets import SecretText
-from odoo_ai_config.domain.crews import said
 from odoo_ai_config.domain.documents.revisions import Revision
 from odoo_ai_config.domain.documents.syncs import CredentialsSync, OdooConnection
 from odoo_ai_config.domain.errors import InvalidValueError
@@ -54,6 +53,7 @@ from odoo_ai_config.domain.identifiers import (
     TenantId,
 )
 from odoo_ai_config.domain.json_types import JsonObject, ReadOnlyJsonObject
+from odoo_ai_config.domain.messages.answers import Answer, said
 from odoo_ai_config.domain.messages.inbox import InboxMessage, MessageId, Stage
 from odoo_ai_config.domain.outcomes import Outcome
 from odoo_ai_config.domain.reconciliation import ExpectedArea
@@ -475,19 +475,21 @@ class Hub:
         )
 
     async def answer(
-        self, message_id: str, text: str | None, *, private: bool = False
+        self, message_id: str, answer: str | Answer | None, *, private: bool = False
     ) -> InboxMessage:
         """
         Give the answer of a crew that said `DEFERRED`; None means that there is no answer.
 
-        A *private* answer is a note in Chatwoot, which the customer does not see.
+        A *private* text is a note in Chatwoot, which the customer does not see.
 
         Raises:
             MessageNotFoundError: There is no such message.
             WrongStageError: The message has another answer, or does not wait for one.
         """
         return await self.services.answer_message(
-            MessageId(message_id), said(text, private=private), caller=self.caller
+            MessageId(message_id),
+            answer if isinstance(answer, Answer) else said(answer, private=private),
+            caller=self.caller,
         )
 
     async def replay(self, message_id: str) -> InboxMessage:

@@ -30,16 +30,8 @@ from odoo_ai_config.application.errors import (
     TargetForbiddenError,
 )
 from odoo_ai_config.domain.credentials.secrets import SecretText
-from odoo_ai_config.domain.crews import (
-    DEFERRED,
-    NO_REPLY,
-    Answer,
-    Contact,
-    Crew,
-    CrewKind,
-    CrewTask,
-    CustomerMessage,
-)
+from odoo_ai_config.domain.crews import Contact, Crew, CrewKind, CrewTask, CustomerMessage
+from odoo_ai_config.domain.messages.answers import DEFERRED, NO_REPLY, Answer
 from tests.contract.crew_client_contract import QUESTION, task
 from tests.contract.samples import AT, owner, stray
 from tests.stand_ins.clock import ManualClock
@@ -79,6 +71,10 @@ def crew_at(url: str) -> Crew:
     return Crew("analytics", owner("acme", "retail"), CrewKind.HTTP, url=url)
 
 
+MEMBERS = "kind url title extension size width height transcription location contact"
+NOTHING = dict.fromkeys(MEMBERS.split())
+
+
 async def test_crew_is_told_all_that_the_documentation_says(
     line: HttpCrewClient, server: CrewStandIn
 ) -> None:
@@ -102,10 +98,55 @@ async def test_crew_is_told_all_that_the_documentation_says(
             "name": "Cliente Exemplo",
             "number": "+5511999990000",
             "identifier": None,
+            "bsuid": None,
+            "user_name": None,
         },
         "conversation_id": "1",
+        "conversation": {
+            "id": "1",
+            "status": "pending",
+            "assignee": {"id": "3", "name": "Ana Atendente", "bot": False},
+            "team": {"id": "5", "name": "vendas"},
+            "labels": ["vip"],
+            "can_reply": True,
+            "priority": "high",
+            "custom_attributes": {"pedido": 1200},
+        },
+        "message_id": "message-1",
+        "sent_at": "2026-11-22T11:59:58+00:00",
+        "content_type": "text",
         "text": QUESTION,
-        "attachments": [{"kind": "image", "url": "https://chatwoot.example/rails/blobs/1"}],
+        "in_reply_to": {"id": "8990", "external_id": "wamid.EXEMPLO"},
+        "quoted": None,
+        "reaction": False,
+        "unsupported": False,
+        "voice_call": False,
+        "edited": False,
+        "previous_text": None,
+        "submitted_values": [],
+        "submitted_email": None,
+        "attachments": [
+            NOTHING
+            | {
+                "kind": "image",
+                "url": "https://chatwoot.example/rails/blobs/1",
+                "extension": "jpg",
+                "size": 48213,
+                "width": 1280,
+                "height": 960,
+            },
+            NOTHING
+            | {
+                "kind": "location",
+                "title": "Loja Centro",
+                "location": {"latitude": -23.55, "longitude": -46.63},
+            },
+            NOTHING
+            | {
+                "kind": "contact",
+                "contact": {"name": "Joana Silva", "numbers": ["+5511977776666"]},
+            },
+        ],
         "matched_by": "inbox",
         "release": {"config_version": 1, "mapping_version": 2},
         "received_at": AT.isoformat(),
@@ -126,7 +167,12 @@ async def test_crew_is_told_what_is_not_known(sessions: HttpSessions, server: Cr
     told = server.asked[0].task
     assert (told["tenant"], told["domain"]) == ("acme", "retail")
     assert told["channel"] == dict.fromkeys(("account_id", "inbox_id", "inbox_name", "kind"))
-    assert told["contact"] == dict.fromkeys(("id", "name", "number", "identifier"))
+    assert {*told["contact"].values()} == {None}
+    assert told["conversation"] == dict.fromkeys(
+        ("id", "status", "assignee", "team", "can_reply", "priority")
+    ) | {"labels": [], "custom_attributes": {}}
+    for unknown in ("in_reply_to", "sent_at", "content_type", "quoted"):
+        assert told[unknown] is None
     for unknown in ("conversation_id", "text", "matched_by", "release", "callback_url"):
         assert told[unknown] is None
 
@@ -139,7 +185,7 @@ async def test_task_is_signed_by_standard_webhooks(
 
     said = await line.ask(crew_at(server.url), task(), secret=SecretText(secret))
 
-    assert said == Answer(QUESTION)
+    assert said == Answer.of_text(QUESTION)
     headers = server.asked[0].headers
     assert headers["webhook-id"] == headers["Idempotency-Key"] == "message-1"
 
@@ -186,7 +232,7 @@ async def test_answer_is_read_as_the_domain_reads_it(
 ) -> None:
     server.then = replies(body='{"response": {"content": "s\\u00ed"}}')
 
-    assert await line.ask(crew_at(server.url), task(), secret=None) == Answer("sí")
+    assert await line.ask(crew_at(server.url), task(), secret=None) == Answer.of_text("sí")
 
 
 @pytest.mark.parametrize(
@@ -237,13 +283,13 @@ async def test_answers_that_are_not_understood_are_refused(
 async def test_answer_that_asks_for_more_than_the_hub_can_do_is_refused_by_name(
     line: HttpCrewClient, server: CrewStandIn
 ) -> None:
-    server.then = replies(body='{"answer": {"text": "canary"}, "handover": true, "error": "x"}')
+    server.then = replies(body='{"answer": {"text": "canary"}, "hand_over": true, "error": "x"}')
 
     with structlog.testing.capture_logs() as lines, pytest.raises(CrewRefusedError):
         await line.ask(crew_at(server.url), task(), secret=None)
 
     (told,) = lines
-    assert (told["event"], told["field"]) == ("crew_answer_unreadable", "handover")
+    assert (told["event"], told["field"]) == ("crew_answer_unreadable", "hand_over")
     assert "canary" not in str(lines)
 
 
@@ -252,7 +298,7 @@ async def test_answer_counts_though_an_error_is_named_beside_it(
 ) -> None:
     server.then = replies(body='{"answer": "sim", "error": "slow"}')
 
-    assert await line.ask(crew_at(server.url), task(), secret=None) == Answer("sim")
+    assert await line.ask(crew_at(server.url), task(), secret=None) == Answer.of_text("sim")
 
 
 async def test_answer_with_an_error_counts_as_no_answer(
@@ -268,7 +314,7 @@ async def test_largest_answer_is_read(line: HttpCrewClient, server: CrewStandIn)
     text = "x" * (MOST_BYTES - len('{"answer":""}'))
     server.then = replies(body=json.dumps({"answer": text}, separators=(",", ":")))
 
-    assert await line.ask(crew_at(server.url), task(), secret=None) == Answer(text)
+    assert await line.ask(crew_at(server.url), task(), secret=None) == Answer.of_text(text)
 
 
 async def test_answer_without_end_is_not_read_to_the_end(
@@ -376,7 +422,7 @@ async def test_environment_chooses_no_proxy(
     monkeypatch.delenv("NO_PROXY", raising=False)
     monkeypatch.delenv("no_proxy", raising=False)
 
-    assert await line.ask(crew_at(server.url), task(), secret=None) == Answer(QUESTION)
+    assert await line.ask(crew_at(server.url), task(), secret=None) == Answer.of_text(QUESTION)
 
 
 async def test_sessions_that_were_closed_open_again(
@@ -513,7 +559,7 @@ async def test_address_that_was_checked_is_the_one_that_is_called(
         crew_at(f"http://crew.example:{port_of(server)}/tasks"), task(), secret=None
     )
 
-    assert said == Answer(QUESTION)
+    assert said == Answer.of_text(QUESTION)
     assert names.found == []
 
 
@@ -553,7 +599,7 @@ async def test_host_that_the_operator_names_may_be_private_and_without_tls(
         crew_at(f"http://localhost:{port_of(server)}/tasks"), task(), secret=None
     )
 
-    assert said == Answer(QUESTION)
+    assert said == Answer.of_text(QUESTION)
     with pytest.raises(TargetForbiddenError):
         await line.ask(crew_at(server.url), task(), secret=None)
 
@@ -591,8 +637,8 @@ async def test_stand_in_does_what_its_script_says_and_then_the_rest(
 
     with pytest.raises(CrewUnavailableError):
         await line.ask(crew, task(), secret=None)
-    assert await line.ask(crew, task(), secret=None) == Answer("primeiro")
-    assert await line.ask(crew, task(), secret=None) == Answer(QUESTION)
+    assert await line.ask(crew, task(), secret=None) == Answer.of_text("primeiro")
+    assert await line.ask(crew, task(), secret=None) == Answer.of_text(QUESTION)
 
 
 async def test_stand_in_answers_later_and_proves_that_it_is_it(

@@ -16,10 +16,11 @@ from hypothesis import strategies as st
 
 from odoo_ai_config.domain.changes import Changeset
 from odoo_ai_config.domain.credentials.secrets import SecretText
-from odoo_ai_config.domain.crews import Attachment, Contact
+from odoo_ai_config.domain.crews import Attachment, Contact, ContactCard
 from odoo_ai_config.domain.documents.diffing import ChangeKind, ValueChange
 from odoo_ai_config.domain.documents.document import AuthoredYaml, Document
 from odoo_ai_config.domain.documents.syncs import CredentialsSync, SocialAccount
+from odoo_ai_config.domain.messages.outgoing import OutgoingFile, OutgoingMessage, Template
 from tests.strategies import (
     answers,
     api_keys,
@@ -27,6 +28,7 @@ from tests.strategies import (
     credentials_syncs,
     crews,
     customer_messages,
+    handovers,
     revisions,
     sealed_secrets,
     secret_texts,
@@ -113,13 +115,33 @@ confidential: list[st.SearchStrategy[object]] = [
     tenant_keys().map(lambda key: evolve(key, wrapped=CANARY.encode())),
     api_keys().map(lambda key: evolve(key, digest=CANARY.encode())),
     crews().map(lambda crew: evolve(crew, url=f"https://crew.example/?token={CANARY}")),
-    answers().map(lambda answer: evolve(answer, text=CANARY)),
+    answers().map(
+        lambda answer: evolve(
+            answer,
+            messages=(
+                OutgoingMessage(CANARY),
+                OutgoingMessage(None, attachments=(OutgoingFile(f"https://x/{CANARY}", CANARY),)),
+                OutgoingMessage("x", content_type="article", items=({"title": CANARY},)),
+                OutgoingMessage(None, template=Template("x", "pt_BR", None, {"1": CANARY})),
+            ),
+            custom_attributes={"x": CANARY},
+        )
+    ),
+    handovers().map(lambda handover: evolve(handover, note=CANARY)),
     customer_messages().map(
         lambda message: evolve(
             message,
             text=CANARY,
-            contact=Contact(CANARY, CANARY, CANARY, CANARY),
-            attachments=(Attachment("image", CANARY),),
+            contact=Contact(CANARY, CANARY, CANARY, CANARY, CANARY, CANARY),
+            attachments=(
+                Attachment("audio", CANARY, CANARY, transcription=CANARY),
+                Attachment("contact", contact=ContactCard(CANARY, (CANARY,))),
+            ),
+            quoted=CANARY,
+            previous_text=CANARY,
+            submitted_values=({"value": CANARY},),
+            submitted_email=CANARY,
+            conversation=evolve(message.conversation, custom_attributes={"x": CANARY}),
         )
     ),
 ]

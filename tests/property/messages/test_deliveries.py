@@ -30,7 +30,7 @@ from odoo_ai_config.application.errors import (
 from odoo_ai_config.application.messages.delivery import DeliverMessage, Progress
 from odoo_ai_config.application.messages.reply_sender import ReplySender
 from odoo_ai_config.application.messages.texts import MessageTexts
-from odoo_ai_config.application.ports.chatwoot_client import ChatwootClient, Conversation
+from odoo_ai_config.application.ports.chatwoot_client import Conversation
 from odoo_ai_config.application.ports.crew_client import CrewClient
 from odoo_ai_config.application.ports.message_inbox import ClaimLimits
 from odoo_ai_config.domain.changes import Changeset
@@ -40,18 +40,12 @@ from odoo_ai_config.domain.credentials.secrets import (
     SealedSecret,
     SecretText,
 )
-from odoo_ai_config.domain.crews import (
-    DEFERRED,
-    NO_REPLY,
-    Answer,
-    Crew,
-    CrewTask,
-    Deferred,
-    NoReply,
-)
+from odoo_ai_config.domain.crews import Crew, CrewTask
 from odoo_ai_config.domain.documents.revisions import Revision
 from odoo_ai_config.domain.identifiers import DocumentKey, TenantId
+from odoo_ai_config.domain.messages.answers import DEFERRED, NO_REPLY, Answer, Deferred, NoReply
 from odoo_ai_config.domain.messages.inbox import InboxMessage, MessageId, Stage, WrongStageError
+from odoo_ai_config.domain.messages.outgoing import OutgoingMessage
 from tests.unit.application.memory_hub import ANYBODY, MemoryHub
 from tests.unit.application.messages.deliveries import (
     ACME,
@@ -135,22 +129,22 @@ class PerilousSecrets(MemorySecretStore):
 
 
 @define
-class PerilousChatwoot(ChatwootClient):
+class PerilousChatwoot(MemoryChatwootClient):
     """
     A Chatwoot that may have posted a message although it reports a failure.
     """
 
-    chatwoot: MemoryChatwootClient
-    fates: Fates
+    chatwoot: MemoryChatwootClient = field(kw_only=True)
+    fates: Fates = field(kw_only=True)
 
-    async def post(self, conversation: Conversation, answer: Answer, *, to: MessageId) -> None:
-        work = self.chatwoot.post(conversation, answer, to=to)
+    async def post(
+        self, conversation: Conversation, message: OutgoingMessage, *, mark: str
+    ) -> None:
+        work = self.chatwoot.post(conversation, message, mark=mark)
         await self.fates.meet(work, ChatwootUnavailableError())
 
-    async def has_answer(
-        self, conversation: Conversation, answer: Answer, *, to: MessageId
-    ) -> bool:
-        work = self.chatwoot.has_answer(conversation, answer, to=to)
+    async def has_mark(self, conversation: Conversation, mark: str, *, private: bool) -> bool:
+        work = self.chatwoot.has_mark(conversation, mark, private=private)
         return await self.fates.meet(work, ChatwootUnavailableError())
 
 
@@ -186,9 +180,9 @@ class MoodyCrew(CrewClient):
         self.number += 1
         match self.moods.popleft() if self.moods else Mood.ANSWERS:
             case Mood.ANSWERS:
-                return Answer(f"resposta {self.number}")
+                return Answer.of_text(f"resposta {self.number}")
             case Mood.NOTES:
-                return Answer(f"nota {self.number}", private=True)
+                return Answer.of_text(f"nota {self.number}", private=True)
             case Mood.DEFERRED:
                 return DEFERRED
             case Mood.SILENT:
@@ -259,7 +253,9 @@ class World:
                 # It may have another answer by now, or be finished.
                 with suppress(WrongStageError):
                     await self.hub.answer_message(
-                        self.ids[number % len(self.ids)], Answer(f"tarde {number}"), caller=ANYBODY
+                        self.ids[number % len(self.ids)],
+                        Answer.of_text(f"tarde {number}"),
+                        caller=ANYBODY,
                     )
             case _:
                 self.hub.clock.tick(timedelta(seconds=number))
@@ -290,7 +286,9 @@ async def world_of(fates: Sequence[Fate], moods: Sequence[Mood]) -> World:
         texts=MessageTexts(Sealer(secrets, hub.vault)),
         crews=CrewLookup(store, Sealer(secrets, hub.vault)),
         crew_client=MoodyCrew(deque(moods), coming),
-        reply_sender=ReplySender(hub.chatwoot_accounts, PerilousChatwoot(hub.chatwoot, coming)),
+        reply_sender=ReplySender(
+            hub.chatwoot_accounts, PerilousChatwoot(chatwoot=hub.chatwoot, fates=coming)
+        ),
     )
     return World(hub, deliver, coming)
 
@@ -330,14 +328,14 @@ async def _run(
 
     messages = [await found(hub, message_id) for message_id in ids]
     assert {message.stage for message in messages} <= ENDS
-    posted = Counter(one.to for one in hub.chatwoot.posted)
+    posted = Counter(one.mark for one in hub.chatwoot.posted)
     assert set(posted.values()) <= {1}
     for message in messages:
         if message.stage is Stage.DONE:
-            assert (message.id in posted) == (message.reason is None)
+            assert (message.id.value in posted) == (message.reason is None)
     turns = defaultdict(list)
     for one in hub.chatwoot.posted:
-        turns[one.account, one.conversation].append(ids.index(one.to))
+        turns[one.account, one.conversation].append(ids.index(MessageId(one.mark)))
     for turn in turns.values():
         assert turn == sorted(turn)
 
@@ -363,7 +361,7 @@ def test_poison_message_blocks_no_other_conversation_and_no_other_tenant() -> No
         await world.claim(10)
         while world.hands:
             await world.step(0)
-        assert {one.to for one in hub.chatwoot.posted} == {beside, elsewhere}
+        assert {one.mark for one in hub.chatwoot.posted} == {beside.value, elsewhere.value}
         assert (await found(hub, behind)).revision == 1
         await world.go_on_to_the_end()
         assert (await found(hub, poison)).stage is Stage.DEAD

@@ -5,16 +5,7 @@ from typing import Any
 
 import pytest
 
-from odoo_ai_config.domain.crews import (
-    NO_REPLY,
-    Answer,
-    Crew,
-    CrewKind,
-    answer_in,
-    crew_of,
-    require_crews,
-    said,
-)
+from odoo_ai_config.domain.crews import Crew, CrewKind, crew_of, require_crews
 from odoo_ai_config.domain.errors import CrewNotFoundError, InvalidValueError
 from odoo_ai_config.domain.identifiers import CredentialRef
 from odoo_ai_config.domain.json_types import Json, JsonObject
@@ -205,131 +196,6 @@ def test_addresses_that_a_crew_may_have(url: str) -> None:
 )
 def test_addresses_that_a_crew_may_not_have(url: str) -> None:
     assert fault_in(with_crew(url=url)) == ("crews.*.url", "url")
-
-
-@pytest.mark.parametrize("text", [None, "", " \n\t\u2003"])
-def test_blank_text_is_no_answer(text: str | None) -> None:
-    assert said(text) is NO_REPLY
-
-
-def test_text_of_an_answer_is_not_trimmed() -> None:
-    assert said(" sim ") == Answer(" sim ")
-
-
-@pytest.mark.parametrize(
-    ("text", "rule"), [("a\x00", "text"), ("\udc80", "text"), ("", "required"), (" ", "required")]
-)
-def test_answer_has_a_text_that_can_be_stored(text: str, rule: str) -> None:
-    with pytest.raises(InvalidValueError) as fault:
-        Answer(text)
-
-    assert (fault.value.field, fault.value.rule) == ("text", rule)
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        {"answer": {"text": "sim"}},
-        {"answer": {"text": "sim", "private": False}, "error": None},
-        {"answer": "sim", "error": "slow"},
-        {"content": "sim", "routing": {"crew_type": "sales"}},
-        {"content": "sim", "private": None, "message_type": "outgoing", "content_type": "text"},
-        {"response": {"content": "sim"}},
-        {"response": {"content": "sim", "private": False}, "routing": None},
-    ],
-)
-def test_answers_that_are_understood(body: Json) -> None:
-    assert answer_in(body) == Answer("sim")
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        {"answer": {"text": "sim", "private": True}},
-        {"content": "sim", "private": True},
-        {"response": {"content": "sim", "private": True}},
-    ],
-)
-def test_private_answer_is_a_note(body: Json) -> None:
-    assert answer_in(body) == Answer("sim", private=True)
-
-
-@pytest.mark.parametrize(
-    ("body", "field"),
-    [
-        ({"answer": {"text": "sim"}, "handover": True}, "handover"),
-        ({"answer": {"handover": True}}, "answer.handover"),
-        ({"answer": {"text": "sim", "attachments": []}}, "answer.attachments"),
-        ({"answer": {"text": "sim"}, "private": True}, "private"),
-        ({"answer": "sim", "private": True}, "private"),
-        ({"answer": None, "handover": True}, "handover"),
-        ({"content": "sim", "content_attributes": {"items": []}}, "content_attributes"),
-        ({"content": "sim", "content_type": "input_select"}, "content_type"),
-        ({"content": "sim", "message_type": ["outgoing"]}, "message_type"),
-        ({"content": "sim", "response": {"content": "sim"}}, "response"),
-        ({"response": {"content": "sim", "labels": ["vip"]}}, "response.labels"),
-        ({"response": {"content": "sim"}, "private": True}, "private"),
-        ({"response": None, "handover": True}, "handover"),
-        ({"answer": {"text": "sim", "Private": True}}, "answer.Private"),
-        ({"answer": {"text": "sim", "x" * 64: 1}}, f"answer.{'x' * 64}"),
-        # These are not names, so nothing repeats them.
-        ({"answer": {"text": "sim", "x" * 65: 1}}, "answer.*"),
-        ({"content": "sim", "a b": 1}, "*"),
-        ({"content": "sim", "": 1}, "*"),
-        ({"content": "sim", "ação": 1}, "*"),
-        ({"content": "sim", "private": "true"}, "private"),
-        ({"answer": {"text": "sim", "private": 1}}, "answer.private"),
-    ],
-)
-def test_unknown_member_is_refused_by_its_name(body: Json, field: str) -> None:
-    with pytest.raises(InvalidValueError) as fault:
-        answer_in(body)
-
-    assert fault.value.field == field
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        None,
-        {},
-        {"answer": None},
-        {"answer": {"text": None}},
-        {"answer": {"text": ""}},
-        {"answer": " "},
-        {"content": None},
-        {"response": {"content": " "}},
-        {"response": {"content": None}},
-        {"response": None},
-        {"answer": {"text": " ", "private": True}},
-    ],
-)
-def test_bodies_without_an_answer(body: Json) -> None:
-    assert answer_in(body) is NO_REPLY
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        [],
-        ["sim"],
-        "sim",
-        True,
-        0,
-        {"anwser": {"text": "sim"}},
-        {"answer": 42},
-        {"answer": {}},
-        {"answer": {"private": True}},
-        {"response": {}},
-        {"response": "sim"},
-        {"answer": {"text": ["sim"]}},
-        {"answer": {"text": "a\x00"}},
-        {"content": 1},
-    ],
-)
-def test_answers_that_are_not_understood(body: Json) -> None:
-    with pytest.raises(InvalidValueError):
-        answer_in(body)
 
 
 @pytest.mark.parametrize("kind", CrewKind)

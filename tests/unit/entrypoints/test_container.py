@@ -13,9 +13,10 @@ from odoo_ai_config.application.errors import ChatwootRefusedError, StoreUnusabl
 from odoo_ai_config.application.ports.chatwoot_client import Conversation
 from odoo_ai_config.domain.access import ALL_SCOPES
 from odoo_ai_config.domain.credentials.secrets import SecretText
-from odoo_ai_config.domain.crews import Answer, Crew, CrewKind, CrewTask
+from odoo_ai_config.domain.crews import Crew, CrewKind, CrewTask
 from odoo_ai_config.domain.identifiers import ChatwootId
-from odoo_ai_config.domain.messages.inbox import MessageId
+from odoo_ai_config.domain.messages.answers import Answer
+from odoo_ai_config.domain.messages.outgoing import OutgoingMessage
 from odoo_ai_config.entrypoints.container import Container
 from odoo_ai_config.entrypoints.settings import Settings, read_settings
 from odoo_ai_config.entrypoints.startup import opened
@@ -132,7 +133,7 @@ async def test_connections_are_closed_with_the_hub(tmp_path: Path) -> None:
     async with opened(container), CrewStandIn().open() as server:
         place = Conversation(server.url, SecretText("t"), ChatwootId("1"), ChatwootId("1"))
         with pytest.raises(ChatwootRefusedError):
-            await container.chatwoot().post(place, Answer("x"), to=MessageId("message-1"))
+            await container.chatwoot().post(place, OutgoingMessage("x"), mark="message-1")
         (session,) = container.http_sessions()._sessions.values()
         assert not session.closed
 
@@ -155,7 +156,7 @@ async def test_crews_of_every_kind_have_a_line(tmp_path: Path) -> None:
             answer = await container.crew_client().ask(
                 Crew("crew", owner(), kind, url=url), task(), secret=None
             )
-            assert answer == Answer(QUESTION)
+            assert answer == Answer.of_text(QUESTION)
     (asked,) = crew.asked
     assert asked.task["callback_url"] == "https://hub.example/v1/messages/message-1/answer"
 

@@ -28,9 +28,11 @@ from odoo_ai_config.application.ports.crew_client import CrewClient
 from odoo_ai_config.application.ports.message_inbox import ClaimLimits
 from odoo_ai_config.domain.changes import Changeset
 from odoo_ai_config.domain.credentials.secrets import SecretText
-from odoo_ai_config.domain.crews import Answer, Crew, CrewTask, Deferred, NoReply
+from odoo_ai_config.domain.crews import Crew, CrewTask
 from odoo_ai_config.domain.identifiers import TenantId
+from odoo_ai_config.domain.messages.answers import Answer, Deferred, NoReply
 from odoo_ai_config.domain.messages.inbox import InboxMessage, MessageId, Stage
+from odoo_ai_config.domain.messages.outgoing import OutgoingMessage
 from odoo_ai_config.entrypoints.container import Container, Stores
 from odoo_ai_config.entrypoints.delivery_worker import Capacity, capacity_of, delivering
 from odoo_ai_config.entrypoints.library import Hub
@@ -39,7 +41,7 @@ from odoo_ai_config.entrypoints.startup import opened
 from odoo_ai_config.entrypoints.wiring import Services
 from tests.unit.application.messages.deliveries import payload
 
-ANSWER = Answer("Das 8 às 18.")
+ANSWER = Answer.of_text("Das 8 às 18.")
 CREWS = "default_crew: sales\ncrews: {sales: {type: in_process}}"
 PATIENT = Capacity(total=8, per_tenant=4, grace=60)
 HASTY = Capacity(total=8, per_tenant=4, grace=0)
@@ -404,7 +406,9 @@ async def test_answer_that_may_be_on_its_way_is_given_back_for_when_the_claim_en
     posting = asyncio.Event()
 
     class Slow(MemoryChatwootClient):
-        async def post(self, conversation: Conversation, answer: Answer, *, to: MessageId) -> None:
+        async def post(
+            self, conversation: Conversation, message: OutgoingMessage, *, mark: str
+        ) -> None:
             posting.set()
             await asyncio.Event().wait()
 

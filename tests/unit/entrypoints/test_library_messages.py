@@ -6,8 +6,9 @@ from collections.abc import AsyncIterator
 import pytest
 
 from odoo_ai_config.adapters.memory.chatwoot_client import MemoryChatwootClient
-from odoo_ai_config.domain.crews import DEFERRED, Answer, CrewTask, Deferred
+from odoo_ai_config.domain.crews import CrewTask
 from odoo_ai_config.domain.errors import InvalidValueError
+from odoo_ai_config.domain.messages.answers import DEFERRED, Answer, Deferred
 from odoo_ai_config.domain.messages.inbox import Stage, WrongStageError
 from odoo_ai_config.entrypoints.container import Container
 from odoo_ai_config.entrypoints.delivery_worker import Capacity
@@ -60,7 +61,7 @@ async def test_function_of_the_program_answers_the_customer(
         assert await until_one_is(hub, "done") == receipt.id.value
         assert (await hub.receive(payload(), delivery="d-0001")).id == receipt.id
     (posted,) = chatwoot.posted
-    assert posted.answer.text == "Você disse: Olá 1"
+    assert posted.message.text == "Você disse: Olá 1"
     assert callable(sales)
 
 
@@ -74,7 +75,7 @@ async def test_answer_may_come_later(hub: Hub, chatwoot: MemoryChatwootClient) -
         message_id = await until_one_is(hub, "awaiting")
         await hub.answer(message_id, "Às 18h.")
         await until_one_is(hub, "done")
-    assert [posted.answer.text for posted in chatwoot.posted] == ["Às 18h."]
+    assert [posted.message.text for posted in chatwoot.posted] == ["Às 18h."]
     with pytest.raises(WrongStageError):
         await hub.answer(message_id, None)
 
@@ -83,7 +84,7 @@ async def test_answer_may_come_later(hub: Hub, chatwoot: MemoryChatwootClient) -
 async def test_function_may_leave_a_note(
     hub: Hub, chatwoot: MemoryChatwootClient, *, later: bool
 ) -> None:
-    note = Answer("Cliente em atraso.", private=True)
+    note = Answer.of_text("Cliente em atraso.", private=True)
 
     @hub.crew("sales")
     async def sales(_task: CrewTask) -> Answer | Deferred:
@@ -93,9 +94,9 @@ async def test_function_may_leave_a_note(
         await hub.receive(payload())
         if later:
             message_id = await until_one_is(hub, "awaiting")
-            await hub.answer(message_id, note.text, private=True)
+            await hub.answer(message_id, note)
         await until_one_is(hub, "done")
-    assert [posted.answer for posted in chatwoot.posted] == [note]
+    assert [posted.message for posted in chatwoot.posted] == [note.plain]
 
 
 async def test_stuck_message_is_sent_on_its_way_again(

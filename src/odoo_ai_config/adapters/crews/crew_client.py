@@ -14,17 +14,9 @@ from odoo_ai_config.application.errors import CrewRefusedError, CrewUnavailableE
 from odoo_ai_config.application.ports.crew_client import CrewClient
 from odoo_ai_config.application.ports.crew_registry import CrewFunction, CrewRegistry, Said
 from odoo_ai_config.domain.credentials.secrets import SecretText
-from odoo_ai_config.domain.crews import (
-    NO_REPLY,
-    Answer,
-    Crew,
-    CrewKind,
-    CrewTask,
-    Deferred,
-    NoReply,
-    said,
-)
+from odoo_ai_config.domain.crews import Crew, CrewKind, CrewTask
 from odoo_ai_config.domain.errors import InvalidValueError
+from odoo_ai_config.domain.messages.answers import NO_REPLY, Answer, Deferred, NoReply, said
 
 _log = structlog.get_logger(area="hub")
 

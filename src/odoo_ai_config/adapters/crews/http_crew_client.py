@@ -8,7 +8,7 @@ import json
 from typing import TYPE_CHECKING, Final
 
 import structlog
-from attrs import frozen
+from attrs import AttrsInstance, asdict, frozen
 
 from odoo_ai_config.adapters.outbound.answers import (
     CallFailedError,
@@ -26,17 +26,11 @@ from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.application.ports.crew_client import CrewClient
 from odoo_ai_config.domain.credentials.secrets import SecretText
 from odoo_ai_config.domain.credentials.signing import SigningKey
-from odoo_ai_config.domain.crews import (
-    DEFERRED,
-    Answer,
-    Crew,
-    CrewTask,
-    Deferred,
-    NoReply,
-    answer_in,
-)
+from odoo_ai_config.domain.crews import Crew, CrewTask, CustomerMessage
 from odoo_ai_config.domain.errors import InvalidValueError
 from odoo_ai_config.domain.json_types import JsonObject
+from odoo_ai_config.domain.messages.answer_bodies import answer_in
+from odoo_ai_config.domain.messages.answers import DEFERRED, Answer, Deferred, NoReply
 
 if TYPE_CHECKING:
     from aiohttp import ClientResponse
@@ -67,7 +61,7 @@ class HttpCrewClient(CrewClient):
             raise CrewRefusedError
         body = await run_off_loop(
             lambda: json.dumps(described(crew, task, self.public_url)).encode(),
-            cost=cost_of(task.message.text) + ENTRY * len(task.message.attachments),
+            cost=_cost_of(task.message),
         )
         try:
             async with self.sessions.to_crew(
@@ -100,6 +94,20 @@ class HttpCrewClient(CrewClient):
         return headers | key.standard_webhook_headers(message_id, body, at=self.clock.now())
 
 
+def _cost_of(message: CustomerMessage) -> int:
+    conversation = message.conversation
+    told = cost_of(
+        message.text,
+        message.quoted,
+        message.previous_text,
+        [*message.submitted_values],
+        [*conversation.labels],
+        conversation.custom_attributes,
+        [file.transcription for file in message.attachments],
+    )
+    return told + ENTRY * (2 + len(message.attachments))
+
+
 async def _understood(crew: Crew, response: ClientResponse) -> Answer | Deferred | NoReply:
     if response.status not in _SUCCESS:
         _log.warning("crew_refused", crew=crew.name, status=response.status)
@@ -112,7 +120,7 @@ async def _understood(crew: Crew, response: ClientResponse) -> Answer | Deferred
         _log.warning("crew_answer_unreadable", crew=crew.name, status=response.status)
         raise CrewRefusedError from None
     try:
-        return answer_in(body)
+        return await run_off_loop(lambda: answer_in(body), cost=cost_of(body))
     except InvalidValueError as error:
         if error.rule == "answer" and isinstance(body, dict) and body.get("error"):
             _log.warning("crew_failed", crew=crew.name, status=response.status)
@@ -128,6 +136,8 @@ def described(crew: Crew, task: CrewTask, public_url: str | None) -> JsonObject:
     received, message = task.received, task.message
     origin, destination = received.origin, received.destination
     owner = crew.owner if destination is None else destination.owner
+    conversation_id = None if origin.conversation is None else origin.conversation.value
+    reply = message.in_reply_to
     return {
         "id": received.id.value,
         "tenant": owner.tenant.value,
@@ -139,15 +149,23 @@ def described(crew: Crew, task: CrewTask, public_url: str | None) -> JsonObject:
             "inbox_name": message.inbox_name,
             "kind": message.channel,
         },
-        "contact": {
-            "id": message.contact.id,
-            "name": message.contact.name,
-            "number": message.contact.number,
-            "identifier": message.contact.identifier,
-        },
-        "conversation_id": None if origin.conversation is None else origin.conversation.value,
+        "contact": _members_of(message.contact),
+        "conversation_id": conversation_id,
+        "conversation": {"id": conversation_id, **_members_of(message.conversation)},
+        "message_id": None if origin.message is None else origin.message.value,
+        "sent_at": None if message.sent_at is None else message.sent_at.isoformat(),
+        "content_type": message.content_type,
         "text": message.text,
-        "attachments": [{"kind": file.kind, "url": file.url} for file in message.attachments],
+        "in_reply_to": None if reply is None else _members_of(reply),
+        "quoted": message.quoted,
+        "reaction": message.reaction,
+        "unsupported": message.unsupported,
+        "voice_call": message.voice_call,
+        "edited": message.edited,
+        "previous_text": message.previous_text,
+        "submitted_values": [*message.submitted_values],
+        "submitted_email": message.submitted_email,
+        "attachments": [_members_of(file) for file in message.attachments],
         "matched_by": None if destination is None else destination.matched_by.value,
         "release": None
         if destination is None
@@ -161,3 +179,12 @@ def described(crew: Crew, task: CrewTask, public_url: str | None) -> JsonObject:
         if public_url is None
         else f"{public_url.rstrip('/')}/v1/messages/{received.id}/answer",
     }
+
+
+def _members_of(part: AttrsInstance) -> JsonObject:
+    # The attributes have the names of the members.
+    return asdict(part, value_serializer=_as_json)
+
+
+def _as_json(_part: object, _attribute: object, value: object) -> object:
+    return [*value] if isinstance(value, tuple) else value

@@ -1,31 +1,54 @@
 """
-A Chatwoot that remembers what was posted.
+A Chatwoot that remembers what was posted and done.
 """
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
+from contextlib import suppress
+from datetime import datetime
 
 from attrs import define, field, frozen
 
 from odoo_ai_config.application.errors import ApplicationError, ChatwootRefusedError
 from odoo_ai_config.application.ports.chatwoot_client import ChatwootClient, Conversation
+from odoo_ai_config.domain.conversations.labels import labels_after
+from odoo_ai_config.domain.conversations.state import Seen, Status
 from odoo_ai_config.domain.credentials.secrets import SecretText
-from odoo_ai_config.domain.crews import Answer
 from odoo_ai_config.domain.identifiers import ChatwootId
-from odoo_ai_config.domain.messages.inbox import MessageId
+from odoo_ai_config.domain.json_types import JsonObject, ReadOnlyJsonObject
+from odoo_ai_config.domain.messages.answers import Priority
+from odoo_ai_config.domain.messages.outgoing import OutgoingMessage
 
 
 @frozen
 class Posted:
     """
-    An answer in a conversation, and the message that it is marked with.
+    A message of the hub in a conversation, and its mark.
     """
 
     account: ChatwootId
     conversation: ChatwootId
-    answer: Answer
-    to: MessageId
+    message: OutgoingMessage
+    mark: str
+
+
+@define
+class Talk:
+    """
+    What a conversation is like.
+    """
+
+    status: Status = Status.PENDING
+    snoozed_until: datetime | None = None
+    assignee: ChatwootId | None = None
+    team: ChatwootId | None = None
+    labels: tuple[str, ...] = ()
+    custom_attributes: JsonObject = field(factory=dict)
+    priority: Priority | None = None
+    can_reply: bool = True
+    typing: bool = False
 
 
 @define
@@ -34,32 +57,103 @@ class MemoryChatwootClient(ChatwootClient):
     Every conversation exists except the *missing* ones; a caller with the *token* may use them.
 
     Args:
+        agents: The people whom conversations may be assigned to.
+        teams: Names of the teams.
+        readable: Whether the token may read.
         failures: What the next calls raise, one each.
         posted: What was posted, in that order.
+        talks: The conversations that were touched, by account and id.
     """
 
     token: SecretText = field(factory=lambda: SecretText("chatwoot-token"))
     missing: set[ChatwootId] = field(factory=set)
+    agents: set[ChatwootId] = field(factory=set)
+    teams: dict[ChatwootId, str] = field(factory=dict)
+    readable: bool = True
     failures: deque[ApplicationError] = field(factory=deque)
     posted: list[Posted] = field(factory=list)
+    talks: dict[tuple[ChatwootId, ChatwootId], Talk] = field(factory=dict)
 
-    async def post(self, conversation: Conversation, answer: Answer, *, to: MessageId) -> None:
+    async def post(
+        self, conversation: Conversation, message: OutgoingMessage, *, mark: str
+    ) -> None:
         self._let_in(conversation)
-        self.posted.append(Posted(conversation.account, conversation.id, answer, to))
+        self.posted.append(Posted(conversation.account, conversation.id, message, mark))
 
-    async def has_answer(
-        self, conversation: Conversation, answer: Answer, *, to: MessageId
-    ) -> bool:
+    async def has_mark(self, conversation: Conversation, mark: str, *, private: bool) -> bool:
         self._let_in(conversation)
-        place = (conversation.account, conversation.id, to)
-        return any(
-            (one.account, one.conversation, one.to) == place
+        place = (conversation.account, conversation.id, mark)
+        return self.readable and any(
+            (one.account, one.conversation, one.mark) == place
             for one in self.posted
-            if answer.private or not one.answer.private
+            if private or not one.message.private
         )
 
-    def _let_in(self, conversation: Conversation) -> None:
+    async def live(self, conversation: Conversation) -> Seen | None:
+        talk = self._let_in(conversation)
+        if not self.readable:
+            return None
+        return Seen(
+            status=talk.status,
+            assignee=talk.assignee,
+            team=None if talk.team is None else self.teams[talk.team],
+            labels=talk.labels,
+            can_reply=talk.can_reply,
+            blocked=False,
+        )
+
+    async def set_status(
+        self,
+        conversation: Conversation,
+        status: Status,
+        *,
+        snoozed_until: datetime | None = None,
+    ) -> None:
+        talk = self._let_in(conversation)
+        talk.status, talk.snoozed_until = status, snoozed_until
+
+    async def assign(self, conversation: Conversation, assignee: ChatwootId | None) -> None:
+        talk = self._let_in(conversation)
+        talk.assignee = assignee if assignee in self.agents else None
+        _require(talk.assignee == assignee)
+
+    async def assign_team(self, conversation: Conversation, team: ChatwootId | None) -> None:
+        talk = self._let_in(conversation)
+        talk.team = team if team in self.teams else None
+        _require(talk.team == team)
+
+    async def set_labels(
+        self,
+        conversation: Conversation,
+        *,
+        added: Iterable[str] = (),
+        removed: Iterable[str] = (),
+    ) -> None:
+        talk = self._let_in(conversation)
+        _require(self.readable)
+        talk.labels = labels_after(talk.labels, added=added, removed=removed)
+
+    async def set_custom_attributes(
+        self, conversation: Conversation, attributes: ReadOnlyJsonObject
+    ) -> None:
+        talk = self._let_in(conversation)
+        _require(self.readable)
+        talk.custom_attributes = {**talk.custom_attributes, **attributes}
+
+    async def set_priority(self, conversation: Conversation, priority: Priority | None) -> None:
+        self._let_in(conversation).priority = priority
+
+    async def typing(self, conversation: Conversation, *, on: bool) -> None:
+        with suppress(ApplicationError):
+            self._let_in(conversation).typing = on
+
+    def _let_in(self, conversation: Conversation) -> Talk:
         if self.failures:
             raise self.failures.popleft()
-        if conversation.token != self.token or conversation.id in self.missing:
-            raise ChatwootRefusedError
+        _require(conversation.token == self.token and conversation.id not in self.missing)
+        return self.talks.setdefault((conversation.account, conversation.id), Talk())
+
+
+def _require(holds: bool) -> None:  # noqa: FBT001 - its only argument
+    if not holds:
+        raise ChatwootRefusedError

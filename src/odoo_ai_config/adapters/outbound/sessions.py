@@ -39,7 +39,7 @@ class HttpSessions:
     ) -> None:
         self._policy = EgressPolicy.of(private)
         self._resolver = resolver
-        # To crews under TLS, to crews without it, and to Chatwoot (None).
+        # To crews and files under TLS, to those without it, and to Chatwoot (None).
         self._sessions: dict[bool | None, ClientSession] = {}
 
     def to_crew(self, address: str, **request: Any) -> Response:  # noqa: ANN401 - see `response_to`
@@ -50,8 +50,16 @@ class HttpSessions:
             TargetForbiddenError: The address says by itself that it is not allowed. One whose
                 name resolves to such a place raises it when the context is entered.
         """
-        url = self._policy.checked(address)
-        return self._response(url.scheme == "https", "POST", url, request)
+        return self._guarded("POST", address, request)
+
+    def to_file(self, address: str, **request: Any) -> Response:  # noqa: ANN401 - see `response_to`
+        """
+        Get the file at *address*, which a crew names: it may be where crews may be.
+
+        Raises:
+            TargetForbiddenError: As `to_crew`.
+        """
+        return self._guarded("GET", address, request)
 
     def to_chatwoot(self, method: str, url: URL, **request: Any) -> Response:  # noqa: ANN401 - see `response_to`
         """
@@ -66,6 +74,10 @@ class HttpSessions:
         sessions, self._sessions = self._sessions, {}
         for session in sessions.values():
             await session.close()
+
+    def _guarded(self, method: str, address: str, request: dict[str, Any]) -> Response:
+        url = self._policy.checked(address)
+        return self._response(url.scheme == "https", method, url, request)
 
     def _response(
         self,

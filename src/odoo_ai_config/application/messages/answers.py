@@ -19,13 +19,13 @@ from odoo_ai_config.application.work_signal import WorkSignal
 from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.changes import Changeset
 from odoo_ai_config.domain.credentials.secrets import SecretText
-from odoo_ai_config.domain.crews import Answer, NoReply
 from odoo_ai_config.domain.errors import (
     CredentialNotFoundError,
     CrewNotFoundError,
     InvalidValueError,
     MessageNotFoundError,
 )
+from odoo_ai_config.domain.messages.answers import Answer, NoReply
 from odoo_ai_config.domain.messages.inbox import NO_REPLY_REASON, InboxMessage, MessageId
 
 

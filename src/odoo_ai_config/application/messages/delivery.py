@@ -29,13 +29,14 @@ from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.application.ports.config_store import ConfigStore
 from odoo_ai_config.application.ports.crew_client import CrewClient
 from odoo_ai_config.domain.changes import Changeset
-from odoo_ai_config.domain.crews import DEFERRED, Answer, Crew, CrewTask
+from odoo_ai_config.domain.crews import Crew, CrewTask
 from odoo_ai_config.domain.errors import (
     CredentialNotFoundError,
     CrewNotFoundError,
     InvalidValueError,
     RevisionConflictError,
 )
+from odoo_ai_config.domain.messages.answers import DEFERRED, Answer
 from odoo_ai_config.domain.messages.inbox import InboxMessage, Stage
 from odoo_ai_config.domain.messages.retrying import RetryPolicy
 
@@ -233,7 +234,9 @@ class DeliverMessage:
         raise ContentionError
 
     async def _post(self, message: InboxMessage, *, unposted: bool) -> Step:
-        answer = await self.texts.answer_to(message)
+        answer = (await self.texts.answer_to(message)).plain
+        if answer is None:
+            return await self._dead(message, CrewRefusedError.code)
         conversation = await self.reply_sender.conversation_of(message)
         if conversation is None:
             return await self._dead(message, Trouble.CHATWOOT_UNCONFIGURED.value)

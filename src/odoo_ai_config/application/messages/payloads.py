@@ -16,9 +16,25 @@ from typing import Final
 
 from attrs import frozen
 
-from odoo_ai_config.domain.channels.phone import WHATSAPP_USER, digits_of, hidden_id
+from odoo_ai_config.domain.channels.phone import (
+    LID,
+    WHATSAPP_USER,
+    business_scoped_id,
+    digits_of,
+    hidden_id,
+)
 from odoo_ai_config.domain.credentials.secrets import SecretText
-from odoo_ai_config.domain.crews import Attachment, Contact, CustomerMessage
+from odoo_ai_config.domain.crews import (
+    Assignee,
+    Attachment,
+    Contact,
+    ContactCard,
+    ConversationAtMessage,
+    CustomerMessage,
+    Location,
+    Reply,
+    Team,
+)
 from odoo_ai_config.domain.errors import InvalidValueError
 from odoo_ai_config.domain.event_times import time_in
 from odoo_ai_config.domain.identifiers import NO_ID, ChatwootId
@@ -62,6 +78,7 @@ _CHANNELS_OF_NUMBERS: Final = frozenset(
 )
 # Visitors of a website say themselves which number or id they have, and nobody checks it.
 _WEBSITE: Final = "Channel::WebWidget"
+_CHANNELS_OF_USER_NAMES: Final = ("whatsapp", "instagram", "telegram", "facebook", "tiktok")
 _SHARED_IDS: Final = 4096
 _EVENT_NAME: Final = re.compile(r"[a-z][a-z0-9_.]{0,63}", re.ASCII)
 
@@ -78,14 +95,32 @@ def read_message(body: JsonObject) -> CustomerMessage:
     The text, if *body* is an event about a message.
     """
     parts = _Parts.of(body)
-    message = parts.message
+    message, attributes = parts.message, _object(parts.message, "content_attributes")
+    text, quoted, reply = _text(message.get("content")), None, _reply(attributes)
+    sent_at = time_in(message.get("created_at"))
+    submitted, email = _submitted(attributes), _text(attributes.get("submitted_email"))
+    if (submitted or email) and _direction(message) is Direction.OUTGOING:
+        # The event is about the question, to which Chatwoot adds the customer's choice.
+        quoted, reply, sent_at = text, Reply(_id_text(message)), None
+        text = email or ", ".join(filter(None, map(_chosen, submitted))) or None
+    previous = _text(attributes.get("previous_content"))
     return CustomerMessage(
-        text=_text(message.get("content")),
+        text=text,
         contact=_contact(parts),
         channel=parts.channel,
         inbox_name=_text(parts.inbox.get("name")),
         attachments=tuple(_attachments(message)),
-        sent_at=time_in(message.get("created_at")),
+        sent_at=sent_at,
+        content_type=_text(message.get("content_type")),
+        in_reply_to=reply,
+        quoted=quoted,
+        reaction=attributes.get("is_reaction") is True,
+        unsupported=attributes.get("is_unsupported") is True,
+        edited=attributes.get("is_edited") is True or previous is not None,
+        previous_text=previous,
+        submitted_values=submitted,
+        submitted_email=email,
+        conversation=_conversation(parts.conversation),
     )
 
 
@@ -111,9 +146,9 @@ def read_event(
     )
     return ChatwootEvent(
         origin,
-        direction=_DIRECTIONS.get(_word(message.get("message_type")), Direction.UNKNOWN),
+        direction=_direction(message),
         private=any(_word(level.get("private")) not in _PUBLIC for level in parts.levels),
-        author=_author(parts.levels),
+        author=parts.author,
         sender=parts.sender,
     )
 
@@ -144,6 +179,7 @@ class _Parts:
     conversation: JsonObject
     message: JsonObject
     levels: tuple[JsonObject, ...]
+    author: Author
     inbox: JsonObject
     senders: list[JsonObject]
     channel: str | None
@@ -167,12 +203,23 @@ class _Parts:
         message = _object(body, "message") if "message_type" not in body else body
         levels = (body,) if message is body else (body, message)
         inbox = _object(body, "inbox")
+        writers = [_author(level) for level in levels]
+        author = writers[0] or writers[-1] or Author.CUSTOMER
         senders = [_object(level, "sender") for level in levels]
+        if author is not Author.CUSTOMER:
+            # Who asks the question that a customer answers is no customer.
+            senders = [sender for sender, by in zip(senders, writers, strict=True) if by is None]
         senders += _object(_object(conversation, "meta"), "sender"), _object(body, "contact")
         channel = _text(conversation.get("channel")) or _text(inbox.get("channel_type"))
-        number = _first_number(_numbers(senders, conversation, channel))
+        number = _first_number(_numbers(senders, conversation, channel), senders)
         hidden = None if number else _first_hidden(_ids(senders, conversation, channel))
-        return cls(name, conversation, message, levels, inbox, senders, channel, number, hidden)
+        return cls(
+            name, conversation, message, levels, author, inbox, senders, channel, number, hidden
+        )
+
+
+def _direction(message: JsonObject) -> Direction:
+    return _DIRECTIONS.get(_word(message.get("message_type")), Direction.UNKNOWN)
 
 
 def _accounts(body: JsonObject, conversation: JsonObject) -> Iterator[Json]:
@@ -195,13 +242,22 @@ def _inboxes(body: JsonObject, conversation: JsonObject, inbox: JsonObject) -> I
 
 def _contact(parts: _Parts) -> Contact:
     senders = parts.senders
-    contact_id = _first_id(sender.get("id") for sender in senders)
+    ids = map(_text, _ids(senders, parts.conversation, parts.channel))
     return Contact(
-        id=None if contact_id is None else contact_id.value,
+        id=next(filter(None, map(_id_text, senders)), None),
         name=_first_text([sender.get("name") for sender in senders]),
         number=parts.number,
         identifier=_first_text([sender.get("identifier") for sender in senders]) or parts.hidden,
+        bsuid=next(filter(None, map(business_scoped_id, ids)), None),
+        user_name=_first_text(map(_user_name, senders)),
     )
+
+
+def _user_name(sender: JsonObject) -> Json:
+    told = _object(sender, "additional_attributes")
+    # Chatwoot keeps it as `social_whatsapp_user_name`, and of old inboxes as `username`.
+    names = (f"social_{channel}_user_name" for channel in _CHANNELS_OF_USER_NAMES)
+    return _first_text(told.get(name) for name in (*names, "username"))
 
 
 def _numbers(
@@ -217,12 +273,17 @@ def _numbers(
             yield identifier
 
 
-def _first_number(candidates: Iterable[Json]) -> str | None:
+def _first_number(candidates: Iterable[Json], senders: list[JsonObject]) -> str | None:
     for candidate in candidates:
         digits = digits_of(_text(candidate))
-        if digits is not None:
+        if digits is not None and not _are_of_an_id(digits, senders):
             return f"+{digits}"
     return None
+
+
+def _are_of_an_id(digits: str, senders: list[JsonObject]) -> bool:
+    # Evolution writes the digits of a hidden sender's id as if they were a number.
+    return any(sender.get("identifier") == f"{digits}{LID}" for sender in senders)
 
 
 def _ids(
@@ -238,22 +299,117 @@ def _first_hidden(candidates: Iterable[Json]) -> str | None:
     return next(filter(None, (hidden_id(_text(candidate)) for candidate in candidates)), None)
 
 
-def _author(levels: Iterable[JsonObject]) -> Author:
-    for level in levels:
-        for said in (_object(level, "sender").get("type"), level.get("sender_type")):
-            author = _AUTHORS.get(_word(said))
-            if author is not None:
-                return author
-    return Author.CUSTOMER
+def _author(level: JsonObject) -> Author | None:
+    # None for a customer, whose type nobody says.
+    by = _AUTHORS.get(_word(_object(level, "sender").get("type")))
+    return by or _AUTHORS.get(_word(level.get("sender_type")))
+
+
+def _reply(attributes: JsonObject) -> Reply | None:
+    reply = Reply(
+        _id_text(attributes, "in_reply_to"), _text(attributes.get("in_reply_to_external_id"))
+    )
+    return None if reply == Reply() else reply
+
+
+def _submitted(attributes: JsonObject) -> tuple[JsonObject, ...]:
+    values = attributes.get("submitted_values")
+    # The answer to a survey is one object.
+    several = values if isinstance(values, list) else [values]
+    return tuple(_cleaned(value) for value in several if isinstance(value, dict) and value)
+
+
+def _chosen(value: JsonObject) -> str | None:
+    return _first_text((value.get("title"), value.get("value")))
+
+
+def _cleaned(value: JsonObject) -> JsonObject:
+    return {storable(name): _clean(part) for name, part in value.items()}
+
+
+def _clean(value: Json) -> Json:
+    if isinstance(value, str):
+        return storable(value)
+    if isinstance(value, list):
+        return [_clean(part) for part in value]
+    return _cleaned(value) if isinstance(value, dict) else value
+
+
+def _conversation(conversation: JsonObject) -> ConversationAtMessage:
+    meta = _object(conversation, "meta")
+    assignee, team = _object(meta, "assignee"), _object(meta, "team")
+    labels, can_reply = conversation.get("labels"), conversation.get("can_reply")
+    kind = _AUTHORS.get(_word(assignee.get("type") or meta.get("assignee_type")))
+    return ConversationAtMessage(
+        status=_text(conversation.get("status")),
+        assignee=Assignee(_id_text(assignee), _text(assignee.get("name")), kind is Author.BOT)
+        if assignee
+        else None,
+        team=Team(_id_text(team), _text(team.get("name"))) if team else None,
+        labels=tuple(filter(None, map(_text, labels))) if isinstance(labels, list) else (),
+        can_reply=can_reply if isinstance(can_reply, bool) else None,
+        priority=_text(conversation.get("priority")),
+        custom_attributes=_cleaned(_object(conversation, "custom_attributes")),
+    )
 
 
 def _attachments(message: JsonObject) -> Iterator[Attachment]:
     found = message.get("attachments")
-    for attachment in found if isinstance(found, list) else []:
-        if isinstance(attachment, dict):
-            url = _text(attachment.get("data_url"))
-            if url is not None:
-                yield Attachment(_text(attachment.get("file_type")) or "file", url)
+    for said in found if isinstance(found, list) else []:
+        if isinstance(said, dict):
+            kind, url = _text(said.get("file_type")), _text(said.get("data_url"))
+            if kind is not None or url is not None:
+                yield _attachment(kind or "file", url, said)
+
+
+def _attachment(kind: str, url: str | None, said: JsonObject) -> Attachment:
+    title = _text(said.get("fallback_title"))
+    return Attachment(
+        kind,
+        url,
+        title,
+        extension=_text(said.get("extension")),
+        size=_count(said.get("file_size")),
+        width=_count(said.get("width")),
+        height=_count(said.get("height")),
+        transcription=_text(said.get("transcribed_text")),
+        location=_location(said) if kind == "location" else None,
+        contact=_card(title, _object(said, "meta")) if kind == "contact" else None,
+    )
+
+
+def _location(said: JsonObject) -> Location | None:
+    latitude = _degrees(said.get("coordinates_lat"), most=90)
+    longitude = _degrees(said.get("coordinates_long"), most=180)
+    # Chatwoot writes 0 if it does not know.
+    if latitude is None or longitude is None or latitude == longitude == 0:
+        return None
+    return Location(latitude, longitude)
+
+
+def _degrees(value: Json, *, most: int) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if -most <= value <= most else None
+
+
+def _card(title: str | None, meta: JsonObject) -> ContactCard:
+    # Chatwoot makes an attachment of each number. How it calls the names depends on the channel.
+    first = _first_text((meta.get("firstName"), meta.get("first_name"), meta.get("name")))
+    last = _first_text((meta.get("lastName"), meta.get("last_name")))
+    name = " ".join(filter(None, (first, last))) or None
+    if digits_of(title) is None:
+        return ContactCard(name or title)
+    return ContactCard(name, (title or "",))
+
+
+def _count(value: Json) -> int | None:
+    return value if type(value) is int and value >= 0 and value in INTEGERS else None
+
+
+def _id_text(holder: JsonObject, name: str = "id") -> str | None:
+    found = _id(holder.get(name))
+    return None if found is None else found.value
 
 
 def _first_id(candidates: Iterable[Json]) -> ChatwootId | None:

@@ -16,8 +16,9 @@ from odoo_ai_config.application.ports.config_store import ConfigStore
 from odoo_ai_config.application.ports.message_inbox import MessageInbox
 from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.changes import AuditAction, AuditEntry, Changeset
-from odoo_ai_config.domain.crews import Answer, CustomerMessage
+from odoo_ai_config.domain.crews import CustomerMessage
 from odoo_ai_config.domain.identifiers import TenantId
+from odoo_ai_config.domain.messages.answers import Answer
 from odoo_ai_config.domain.messages.inbox import InboxMessage, MessageId, Stage
 
 _ALL_STAGES: Final = frozenset(Stage)

@@ -8,8 +8,8 @@ from attrs import frozen
 
 from odoo_ai_config.application.chatwoot.accounts import ChatwootAccounts
 from odoo_ai_config.application.ports.chatwoot_client import ChatwootClient, Conversation
-from odoo_ai_config.domain.crews import Answer
 from odoo_ai_config.domain.messages.inbox import InboxMessage
+from odoo_ai_config.domain.messages.outgoing import OutgoingMessage
 
 
 @frozen(eq=False)
@@ -34,7 +34,12 @@ class ReplySender:
         return Conversation(access.base_url, access.api_token, origin.account, origin.conversation)
 
     async def post(
-        self, answer: Answer, conversation: Conversation, message: InboxMessage, *, unposted: bool
+        self,
+        answer: OutgoingMessage,
+        conversation: Conversation,
+        message: InboxMessage,
+        *,
+        unposted: bool,
     ) -> bool:
         """
         Post *answer* to *message*; return False if it was posted before.
@@ -46,7 +51,10 @@ class ReplySender:
             ChatwootUnavailableError: It may be tried again.
             ChatwootRefusedError: Trying again is useless.
         """
-        if not unposted and await self.chatwoot.has_answer(conversation, answer, to=message.id):
+        mark = message.id.value
+        if not unposted and await self.chatwoot.has_mark(
+            conversation, mark, private=answer.private
+        ):
             return False
-        await self.chatwoot.post(conversation, answer, to=message.id)
+        await self.chatwoot.post(conversation, answer, mark=mark)
         return True

@@ -4,6 +4,7 @@ What customers wrote and crews answered: stored sealed, opened when it is needed
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 from typing import Final
 
@@ -12,15 +13,18 @@ from attrs import frozen
 from odoo_ai_config.application.credentials.sealing import Sealer, Sealing
 from odoo_ai_config.application.errors import SealBrokenError
 from odoo_ai_config.application.messages.payloads import customer_message
-from odoo_ai_config.application.off_loop import run_off_loop
+from odoo_ai_config.application.off_loop import cost_of, run_off_loop
 from odoo_ai_config.domain.credentials.secrets import Fingerprint, SealContext, SecretText
-from odoo_ai_config.domain.crews import Answer, CustomerMessage
-from odoo_ai_config.domain.errors import CredentialNotFoundError
+from odoo_ai_config.domain.crews import CustomerMessage
+from odoo_ai_config.domain.errors import CredentialNotFoundError, InvalidValueError
+from odoo_ai_config.domain.messages.answer_bodies import answer_in, body_of
+from odoo_ai_config.domain.messages.answers import NO_REPLY, Answer
 from odoo_ai_config.domain.messages.inbox import InboxMessage, answer_context, body_context
 
-# The mark of a stored note. No answer begins with it: a version of the hub that knows no notes
-# finds no answer there, and cannot post it to the customer.
+# The marks of a stored note, and of an answer that is more than one text. No text begins with
+# them: a version of the hub that does not know them finds no answer there, and cannot post it.
 _NOTE: Final = "\x00note\x00"
+_MORE: Final = "\x00answer1\x00"
 
 
 @frozen(eq=False)
@@ -51,7 +55,8 @@ class MessageTexts:
         """
         What the crew has answered.
         """
-        return _answer_of(await self._opened(answer_context(message), message.answer))
+        stored = await self._opened(answer_context(message), message.answer)
+        return await run_off_loop(lambda: read_back(stored), cost=len(stored.reveal()))
 
     async def sealed_body(
         self, message: InboxMessage, body: SecretText, *, at: datetime
@@ -67,7 +72,9 @@ class MessageTexts:
         """
         Seal *answer* for the owner of *message*.
         """
-        return await self.sealer.one(answer_context(message), _kept(answer), at=at)
+        cost = 0 if answer.plain else cost_of(body_of(answer))
+        stored = await run_off_loop(lambda: kept(answer), cost=cost)
+        return await self.sealer.one(answer_context(message), stored, at=at)
 
     async def _opened(self, context: SealContext, fingerprint: Fingerprint | None) -> SecretText:
         if fingerprint is None:
@@ -78,10 +85,31 @@ class MessageTexts:
             raise SealBrokenError from None
 
 
-def _kept(answer: Answer) -> SecretText:
-    return SecretText(f"{_NOTE}{answer.text}" if answer.private else answer.text)
+def kept(answer: Answer) -> SecretText:
+    """
+    *answer* as it is stored, before it is sealed.
+    """
+    only = answer.plain
+    if only is None:
+        return SecretText(_MORE + json.dumps({"answer": body_of(answer)}))
+    return SecretText(f"{_NOTE if only.private else ''}{only.text}")
 
 
-def _answer_of(kept: SecretText) -> Answer:
-    text = kept.reveal()
-    return Answer(text.removeprefix(_NOTE), text.startswith(_NOTE))
+def read_back(stored: SecretText) -> Answer:
+    """
+    The answer that is stored as `kept` writes it.
+
+    Raises:
+        SealBrokenError: It is none that this version of the hub knows.
+    """
+    text = stored.reveal()
+    try:
+        if not text.startswith(_MORE):
+            return Answer.of_text(text.removeprefix(_NOTE), private=text.startswith(_NOTE))
+        answer = answer_in(json.loads(text.removeprefix(_MORE)))
+    except InvalidValueError:
+        # A later version of the hub kept it.
+        raise SealBrokenError from None
+    if answer is NO_REPLY:
+        raise SealBrokenError
+    return answer

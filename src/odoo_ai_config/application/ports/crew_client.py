@@ -8,7 +8,8 @@ from abc import abstractmethod
 from typing import Protocol
 
 from odoo_ai_config.domain.credentials.secrets import SecretText
-from odoo_ai_config.domain.crews import Answer, Crew, CrewTask, Deferred, NoReply
+from odoo_ai_config.domain.crews import Crew, CrewTask
+from odoo_ai_config.domain.messages.answers import Answer, Deferred, NoReply
 
 
 class CrewClient(Protocol):

@@ -8,7 +8,8 @@ from abc import abstractmethod
 from collections.abc import Awaitable, Callable
 from typing import Protocol, TypeAlias
 
-from odoo_ai_config.domain.crews import Answer, CrewTask, Deferred, NoReply
+from odoo_ai_config.domain.crews import CrewTask
+from odoo_ai_config.domain.messages.answers import Answer, Deferred, NoReply
 
 Said: TypeAlias = "str | Answer | Deferred | NoReply | None"
 CrewFunction: TypeAlias = Callable[[CrewTask], Awaitable[Said]]

@@ -36,8 +36,17 @@ _INVISIBLE: Final = frozenset({"Cf", "Pd", "Zs"})
 _OTHER_DIGIT: Final = "No"
 WHATSAPP_PREFIX: Final = "whatsapp:"
 WHATSAPP_USER: Final = "@s.whatsapp.net"
+LID: Final = "@lid"
 MAX_TEXT: Final = 64
 _LONGEST_ID: Final = 140
+
+
+def business_scoped_id(text: str | None) -> str | None:
+    """
+    The id in *text* of a WhatsApp user for one business (BSUID), ``BR.123...``; None for others.
+    """
+    said = hidden_id(None if text is None else text.removeprefix(WHATSAPP_PREFIX))
+    return None if said is None or said.endswith(LID) else said
 
 
 def hidden_id(text: str | None) -> str | None:

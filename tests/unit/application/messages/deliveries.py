@@ -18,7 +18,7 @@ from odoo_ai_config.application.ports.message_inbox import ClaimLimits
 from odoo_ai_config.domain.channels.mapping import ChannelKey, ChannelMapping
 from odoo_ai_config.domain.chatwoot import ChatwootAccess
 from odoo_ai_config.domain.credentials.secrets import SecretText
-from odoo_ai_config.domain.crews import Answer, Crew, CrewTask, Deferred, NoReply
+from odoo_ai_config.domain.crews import Crew, CrewTask
 from odoo_ai_config.domain.identifiers import (
     CREWS,
     BusinessArea,
@@ -27,6 +27,7 @@ from odoo_ai_config.domain.identifiers import (
     TenantId,
 )
 from odoo_ai_config.domain.json_types import JsonObject
+from odoo_ai_config.domain.messages.answers import Answer, Deferred, NoReply
 from odoo_ai_config.domain.messages.inbox import InboxMessage, MessageId
 from tests.unit.application.memory_hub import ANYBODY, MemoryHub, write
 
@@ -37,9 +38,9 @@ CREWS_DOCUMENT: JsonObject = {
     "default_crew": "sales",
     "crews": {"sales": {"type": "in_process", "answer_within_seconds": 600}},
 }
-ANSWER = Answer("Das 8 às 18.")
-ANOTHER = Answer("Das 9 às 17.")
-NOTE = Answer("Cliente em atraso.", private=True)
+ANSWER = Answer.of_text("Das 8 às 18.")
+ANOTHER = Answer.of_text("Das 9 às 17.")
+NOTE = Answer.of_text("Cliente em atraso.", private=True)
 
 Reaction: TypeAlias = "Answer | Deferred | NoReply | Exception"
 

@@ -24,7 +24,7 @@ from odoo_ai_config.application.messages.delivery import Progress
 from odoo_ai_config.domain.changes import Changeset
 from odoo_ai_config.domain.chatwoot import ChatwootAccess
 from odoo_ai_config.domain.credentials.secrets import SecretText
-from odoo_ai_config.domain.crews import DEFERRED, NO_REPLY, Answer, Crew
+from odoo_ai_config.domain.crews import Crew
 from odoo_ai_config.domain.identifiers import (
     CREDENTIALS,
     CREWS,
@@ -33,7 +33,9 @@ from odoo_ai_config.domain.identifiers import (
     TenantArea,
 )
 from odoo_ai_config.domain.json_types import JsonObject
+from odoo_ai_config.domain.messages.answers import DEFERRED, NO_REPLY, Answer, HandOver
 from odoo_ai_config.domain.messages.inbox import Stage
+from odoo_ai_config.domain.messages.outgoing import OutgoingMessage
 from odoo_ai_config.entrypoints.wiring import build_services
 from tests.unit.application.memory_hub import ANYBODY, MemoryHub, write
 from tests.unit.application.messages.deliveries import (
@@ -67,7 +69,7 @@ async def test_answer_of_the_crew_is_posted_where_the_customer_wrote() -> None:
     assert (message, message.stage) == (step.message, Stage.DONE)
     (posted,) = hub.chatwoot.posted
     assert (posted.account, posted.conversation) == (ChatwootId("1"), ChatwootId("301"))
-    assert (posted.answer, posted.to) == (ANSWER, message_id)
+    assert (posted.message, posted.mark) == (ANSWER.plain, message_id.value)
     ((asked, task, secret),) = crew.asked
     assert (asked.name, asked.owner, secret) == ("sales", ACME, None)
     assert (task.message.text, task.received.origin.request_id) == ("Olá 1", "request-1")
@@ -91,8 +93,17 @@ async def test_note_is_kept_sealed_and_posted_as_a_note() -> None:
     await skip_to_due(hub)
     # By another worker, which only knows what is stored.
     assert (await delivered(hub)).progress is Progress.POSTED
-    assert [posted.answer for posted in hub.chatwoot.posted] == [NOTE]
+    assert [posted.message for posted in hub.chatwoot.posted] == [NOTE.plain]
     assert await hub.read_message.texts.answer_to(await found(hub, message_id)) == NOTE
+
+
+async def test_answer_of_many_parts_is_kept_and_nothing_of_it_is_posted_yet() -> None:
+    several = Answer((OutgoingMessage("um"), OutgoingMessage("dois")), HandOver())
+    hub, _, message_id = await ready(several)
+    assert (await delivered(hub)).progress is Progress.DEAD
+    dead = await found(hub, message_id)
+    assert (dead.reason, hub.chatwoot.posted) == ("crew_refused", [])
+    assert await hub.read_message.texts.answer_to(dead) == several
 
 
 async def test_crew_is_told_of_before_it_is_asked() -> None:
@@ -286,7 +297,7 @@ async def test_answer_that_a_dead_worker_has_posted_is_not_posted_again(said: An
     answered = (await hub.deliver_message(await claimed(hub))).message
     conversation = await hub.deliver_message.reply_sender.conversation_of(answered)
     assert conversation is not None
-    await hub.chatwoot.post(conversation, said, to=message_id)
+    await hub.chatwoot.post(conversation, said.messages[0], mark=message_id.value)
     await skip_to_due(hub)
     assert (await delivered(hub)).progress is Progress.FOUND_POSTED
     assert (await found(hub, message_id)).stage is Stage.DONE
@@ -312,7 +323,7 @@ async def test_callback_that_overtakes_the_crews_first_word_wins() -> None:
     step = await hub.deliver_message(message)
     assert (step.progress, step.message) == (Progress.OVERTAKEN, message)
     assert (await delivered(hub)).progress is Progress.POSTED
-    assert [posted.answer for posted in hub.chatwoot.posted] == [ANOTHER]
+    assert [posted.message for posted in hub.chatwoot.posted] == [ANOTHER.plain]
     assert len(crew.asked) == 1
 
 
@@ -327,7 +338,7 @@ async def test_answer_of_a_worker_that_was_too_slow_does_not_count() -> None:
     assert (await hub.deliver_message(slow)).progress is Progress.OVERTAKEN
     crew.meanwhile = None
     assert (await delivered(hub)).progress is Progress.POSTED
-    assert [posted.answer for posted in hub.chatwoot.posted] == [ANSWER]
+    assert [posted.message for posted in hub.chatwoot.posted] == [ANSWER.plain]
     assert (await found(hub, message_id)).stage is Stage.DONE
 
 

@@ -24,7 +24,6 @@ from odoo_ai_config.application.work_signal import WorkSignal
 from odoo_ai_config.domain.access import ApiKey, Scope, ScopeMissingError
 from odoo_ai_config.domain.changes import AuditAction, Changeset
 from odoo_ai_config.domain.credentials.secrets import SecretText
-from odoo_ai_config.domain.crews import DEFERRED, NO_REPLY, Answer, NoReply
 from odoo_ai_config.domain.errors import (
     CrewNotFoundError,
     MessageNotFoundError,
@@ -32,6 +31,7 @@ from odoo_ai_config.domain.errors import (
 )
 from odoo_ai_config.domain.identifiers import CREDENTIALS, HUB
 from odoo_ai_config.domain.json_types import JsonObject
+from odoo_ai_config.domain.messages.answers import DEFERRED, NO_REPLY, Answer, NoReply
 from odoo_ai_config.domain.messages.inbox import MessageId, Origin, Stage, WrongStageError
 from tests.contract.samples import AT
 from tests.unit.application.memory_hub import ANYBODY, STRANGER, MemoryHub, bound_to, write
@@ -109,7 +109,7 @@ async def test_later_answer_is_posted() -> None:
     assert (message.stage, message.due_at) == (Stage.ANSWERED, hub.clock.now())
     assert await found(hub, message_id) == message
     await delivered(hub)
-    assert [posted.answer for posted in hub.chatwoot.posted] == [ANSWER]
+    assert [posted.message for posted in hub.chatwoot.posted] == [ANSWER.plain]
 
 
 @pytest.mark.parametrize("finished", [False, True])

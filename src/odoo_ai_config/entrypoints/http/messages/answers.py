@@ -14,13 +14,14 @@ from odoo_ai_config.application.errors import StoreUnavailableError, StoreUnusab
 from odoo_ai_config.domain.access import ApiKey, Scope, ScopeMissingError
 from odoo_ai_config.domain.credentials.secrets import SecretText
 from odoo_ai_config.domain.credentials.signing import SigningKey
-from odoo_ai_config.domain.crews import NO_REPLY, Answer, NoReply, answer_in
 from odoo_ai_config.domain.errors import (
     InvalidApiKeyError,
     InvalidValueError,
     MessageNotFoundError,
     TenantForbiddenError,
 )
+from odoo_ai_config.domain.messages.answer_bodies import answer_in
+from odoo_ai_config.domain.messages.answers import NO_REPLY, Answer, NoReply
 from odoo_ai_config.domain.messages.inbox import InboxMessage, MessageId, WrongStageError
 from odoo_ai_config.entrypoints.apps import App
 from odoo_ai_config.entrypoints.http.messages.handlers import (

@@ -19,6 +19,8 @@ from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.crews import CustomerMessage
 from odoo_ai_config.domain.errors import MessageNotFoundError, TenantForbiddenError
 from odoo_ai_config.domain.identifiers import ChatwootId, TenantId
+from odoo_ai_config.domain.messages.answer_bodies import body_of
+from odoo_ai_config.domain.messages.answers import Answer
 from odoo_ai_config.domain.messages.inbox import (
     MAX_REPLAYS,
     STUCK,
@@ -278,7 +280,16 @@ def state_of(opened: OpenedMessage) -> MessageState:
     return MessageState(
         **_members_of(opened.message),
         content=None if text is None else _content_of(text),
-        answer=None if answer is None else MessageAnswer(text=answer.text, private=answer.private),
+        answer=None if answer is None else _answer_of(answer),
+    )
+
+
+def _answer_of(answer: Answer) -> MessageAnswer:
+    only = answer.plain
+    return MessageAnswer(
+        text=None if only is None else only.text,
+        private=only is not None and only.private,
+        said=body_of(answer),
     )
 
 
@@ -332,7 +343,10 @@ def _content_of(content: CustomerMessage) -> MessageContent:
         channel=content.channel,
         inbox_name=content.inbox_name,
         attachments=[
-            MessageAttachment(kind=file.kind, url=file.url) for file in content.attachments
+            MessageAttachment(
+                kind=file.kind, url=file.url, title=file.title, transcription=file.transcription
+            )
+            for file in content.attachments
         ],
         sent_at=None if content.sent_at is None else timestamp(content.sent_at),
     )

@@ -5,14 +5,23 @@ Answers of crews, and answers about messages.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Final, TypeAlias
+from typing import Annotated, Any, Final, TypeAlias
 
 from msgspec import UNSET, Meta, UnsetType
 
 from odoo_ai_config.domain.channels.routing import Rule
+from odoo_ai_config.domain.conversations.state import LONGEST_LABEL, MOST_LABELS
 from odoo_ai_config.domain.json_types import Json, JsonObject
+from odoo_ai_config.domain.messages.answers import MOST_ATTRIBUTES, MOST_MESSAGES, Priority
 from odoo_ai_config.domain.messages.inbox import Stage
+from odoo_ai_config.domain.messages.outgoing import (
+    CONTENT_TYPES,
+    LONGEST_NAME,
+    MOST_FILES,
+    MOST_ITEMS,
+)
 from odoo_ai_config.entrypoints.http.platform.schema import (
+    BodySchema,
     BusinessAreaText,
     Component,
     Count,
@@ -29,21 +38,116 @@ Reason: TypeAlias = Annotated[
 ]
 
 
-def _closed(members: Mapping[str, Json], **more: Json) -> JsonObject:
+def _closed(members: Mapping[str, BodySchema], **more: Json) -> BodySchema:
     # An answer with another member is refused.
     return {"type": "object", "properties": {**members}, "additionalProperties": False, **more}
 
 
+def _list(of: BodySchema, most: int, description: str) -> BodySchema:
+    return {
+        "type": ["array", "null"],
+        "items": of,
+        "maxItems": most,
+        "description": description,
+    }
+
+
 _TEXT: Final[JsonObject] = {"type": ["string", "null"]}
-_PRIVATE: Final[JsonObject] = {
-    "type": ["boolean", "null"],
-    "description": "A note in Chatwoot, which the customer does not see.",
+_FLAG: Final[JsonObject] = {"type": ["boolean", "null"]}
+_NULL: Final[JsonObject] = {"type": "null"}
+_WORD: Final[JsonObject] = {"type": "string", "minLength": 1, "maxLength": LONGEST_NAME}
+_NAME: Final[JsonObject] = {"type": ["string", "null"], "maxLength": LONGEST_NAME}
+_ID: Final[JsonObject] = {
+    "anyOf": [
+        {"type": "integer", "minimum": 1, "maximum": 10**18 - 1},
+        {"type": "string", "pattern": "^[1-9][0-9]{0,17}$"},
+        _NULL,
+    ],
+    "description": "Chatwoot's number.",
 }
-_CHATWOOT_MEMBERS: Final[Mapping[str, Json]] = {
-    "content": {**_TEXT, "description": "The same, as older crews say it."},
-    "private": _PRIVATE,
+_LABELS: Final = _list(
+    {"type": "string", "minLength": 1, "maxLength": LONGEST_LABEL, "pattern": "^[^,]+$"},
+    MOST_LABELS,
+    "The other labels stay.",
+)
+_FILE: Final = Component(
+    "CrewFile",
+    _closed({"url": {"type": "string", "format": "uri"}, "name": _NAME}, required=["url"]),
+)
+_CHOICE: Final = Component(
+    "CrewChoice",
+    _closed({"title": _WORD, "value": _NAME}, required=["title"]),
+)
+_ITEM: Final[JsonObject] = {
+    "type": "object",
+    "description": "With the members that Chatwoot takes for the `content_type`.",
+}
+_TEMPLATE: Final = Component(
+    "CrewTemplate",
+    _closed(
+        {
+            "name": _WORD,
+            "language": _WORD,
+            "category": _NAME,
+            "parameters": {
+                "type": ["object", "null"],
+                "description": "Chatwoot's `processed_params`.",
+            },
+        },
+        required=["name", "language"],
+    ),
+)
+_OF_MESSAGE: Final[Mapping[str, BodySchema]] = {
+    "private": {**_FLAG, "description": "A note in Chatwoot, which the customer does not see."},
+    "attachments": _list(_FILE, MOST_FILES, "Files that the hub fetches and uploads."),
+    "choices": _list(_CHOICE, MOST_ITEMS, "Short for `input_select` with these `items`."),
+    "content_type": {"enum": [*CONTENT_TYPES, None], "description": "By default `text`."},
+    "items": _list(_ITEM, MOST_ITEMS, "What a message of this `content_type` shows."),
+    "template": {
+        "anyOf": [_TEMPLATE, _NULL],
+        "description": "An approved template, for WhatsApp outside of the 24 hours.",
+    },
+}
+_MESSAGE: Final = Component("CrewMessage", _closed({"text": _TEXT, **_OF_MESSAGE}))
+_HANDOVER: Final = Component(
+    "CrewHandOver",
+    _closed(
+        {
+            "status": {"enum": ["open", "pending", None], "description": "By default `open`."},
+            "assignee": _ID,
+            "team": _ID,
+            "labels_added": _LABELS,
+            "labels_removed": _LABELS,
+            "priority": {"enum": [*(priority.value for priority in Priority), None]},
+            "note": {**_TEXT, "description": "For the people; the customer does not see it."},
+            "text": {**_TEXT, "description": "To the customer, after the messages."},
+        }
+    ),
+)
+_ACTIONS: Final[Mapping[str, BodySchema]] = {
+    "handover": {
+        "anyOf": [_HANDOVER, _FLAG],
+        "description": "Passes the conversation on to people.",
+    },
+    "resolve": {**_FLAG, "description": "Resolves the conversation. Not with `handover`."},
+    "snooze_until": {
+        **_TEXT,
+        "format": "date-time",
+        "description": "Snoozes the conversation. Not with `handover` or `resolve`.",
+    },
+    "custom_attributes": {
+        "type": ["object", "null"],
+        "maxProperties": MOST_ATTRIBUTES,
+        "description": "Attributes of the conversation to set; the others stay.",
+    },
+    "labels_added": _LABELS,
+    "labels_removed": _LABELS,
+}
+_CHATWOOT_MEMBERS: Final[Mapping[str, BodySchema]] = {
+    **_OF_MESSAGE,
+    "content": {**_TEXT, "description": "The text, as older crews say it."},
     "message_type": {"enum": ["outgoing", None]},
-    "content_type": {"enum": ["text", None]},
+    "content_attributes": {"anyOf": [_closed({"items": _OF_MESSAGE["items"]}), _NULL]},
 }
 # The form that `answer_in` of the domain reads.
 CREW_ANSWER: Final = Component(
@@ -52,21 +156,36 @@ CREW_ANSWER: Final = Component(
         {
             "answer": {
                 "anyOf": [
-                    _closed({"text": _TEXT, "private": _PRIVATE}, required=["text"]),
+                    _closed(
+                        {
+                            "messages": _list(
+                                _MESSAGE,
+                                MOST_MESSAGES,
+                                "In place of one.",
+                            ),
+                            "text": _TEXT,
+                            **_OF_MESSAGE,
+                            **_ACTIONS,
+                        }
+                    ),
                     {"type": "string"},
-                    {"type": "null"},
+                    _NULL,
                 ],
-                "description": "Null for no answer.",
+                "description": "Null for no answer. Actions may stand in it or beside it.",
             },
             "response": {
-                "anyOf": [_closed(_CHATWOOT_MEMBERS, required=["content"]), {"type": "null"}],
+                "anyOf": [_closed({**_CHATWOOT_MEMBERS, **_ACTIONS}), _NULL],
                 "description": "The same again.",
             },
             **_CHATWOOT_MEMBERS,
+            **_ACTIONS,
             "routing": {"description": "Not looked at."},
             "error": {"description": "Why there is no answer; not looked at beside one."},
         },
-        examples=[{"answer": {"text": "Das 9h às 18h."}}],
+        examples=[
+            {"answer": {"text": "Das 9h às 18h."}},
+            {"answer": {"messages": [{"text": "Vou te passar para a Ana."}], "handover": True}},
+        ],
     ),
 )
 
@@ -141,11 +260,13 @@ class MessageContact:
 @answer
 class MessageAttachment:
     """
-    A file of a message.
+    A file of a message, or what has no file: a place, a contact card.
     """
 
     kind: str
-    url: str
+    url: str | None
+    title: str | None
+    transcription: Annotated[str | None, Meta(description="What somebody says in an audio.")]
 
 
 @answer
@@ -168,9 +289,12 @@ class MessageAnswer:
     The crew's answer.
     """
 
-    text: str
+    text: Annotated[str | None, Meta(description="Null if there is more than one text.")]
     private: Annotated[
         bool, Meta(description="A private note in Chatwoot, which the customer does not see.")
+    ]
+    said: Annotated[
+        dict[str, Any], Meta(description="The whole answer: the `answer` of `CrewAnswer`.")
     ]
 
 

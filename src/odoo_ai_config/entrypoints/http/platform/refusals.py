@@ -434,6 +434,11 @@ _ROWS: Final[Mapping[int, tuple[Row[Any], ...]]] = {
             "O Chatwoot recusou a resposta",
             "Chatwoot refused the answer",
         ),
+        Row(
+            application.AttachmentRefusedError,
+            "Um anexo da resposta não pode ser enviado",
+            "An attachment of the answer cannot be sent",
+        ),
     ),
     503: (
         Row(
@@ -462,6 +467,12 @@ _ROWS: Final[Mapping[int, tuple[Row[Any], ...]]] = {
             application.ChatwootUnavailableError,
             "O Chatwoot não responde; tente novamente em instantes",
             "Chatwoot does not answer; try again shortly",
+            headers=lambda error: _retry_after(error.retry_after),
+        ),
+        Row(
+            application.AttachmentUnavailableError,
+            "Um anexo da resposta não está disponível; tente novamente em instantes",
+            "An attachment of the answer is not available; try again shortly",
             headers=lambda error: _retry_after(error.retry_after),
         ),
     ),

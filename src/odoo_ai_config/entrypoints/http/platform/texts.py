@@ -163,7 +163,28 @@ RULES: Final[Mapping[str, Text]] = {
         "deve ter de 1 a 64 letras sem acento, dígitos ou . _ -",
         "must be 1 to 64 plain letters, digits or . _ -",
     ),
-    "answer": Text("deve conter answer com text", "must contain answer with text"),
+    "answer": Text(
+        "deve conter answer com text, messages ou uma ação",
+        "must contain answer with text, messages or an action",
+    ),
+    "contradiction": Text(
+        "não combina com outro campo da resposta",
+        "does not go together with another field of the answer",
+    ),
+    "at_most_10": Text("tem itens demais: no máximo 10", "has too many items: at most 10"),
+    "at_most_20": Text("tem itens demais: no máximo 20", "has too many items: at most 20"),
+    "at_most_50": Text("tem itens demais: no máximo 50", "has too many items: at most 50"),
+    "at_most_255": Text(
+        "é longo demais: no máximo 255 caracteres", "is too long: at most 255 characters"
+    ),
+    "label": Text(
+        "deve ter de 1 a 100 caracteres visíveis, sem vírgula",
+        "must have 1 to 100 visible characters and no comma",
+    ),
+    "file_name": Text(
+        "deve ser um nome de arquivo de até 255 caracteres, sem pasta",
+        "must be a file name of at most 255 characters, without a folder",
+    ),
     "crew_type": Text("deve ser http, in_process ou echo", "must be http, in_process or echo"),
     "unknown_crew": Text(
         "deve ser uma das crews do documento", "must be one of the crews of the document"

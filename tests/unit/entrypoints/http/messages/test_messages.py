@@ -242,7 +242,10 @@ async def test_opened_message_shows_what_was_written_and_is_audited(web: WebHub)
         "identifier": sender["identifier"],
     }
     assert body["content"]["sent_at"].endswith("Z")
-    assert body["answer"] == ANSWER["answer"] | {"private": False}
+    assert body["answer"] == ANSWER["answer"] | {
+        "private": False,
+        "said": {"messages": [ANSWER["answer"]]},
+    }
     entry = web.hub.state.audit[-1]
     assert (entry.action, entry.subject, entry.request_id) == (
         AuditAction.MESSAGE_READ,
@@ -252,12 +255,17 @@ async def test_opened_message_shows_what_was_written_and_is_audited(web: WebHub)
 
 
 async def test_attachments_of_an_opened_message_are_shown(web: WebHub) -> None:
-    attachment = {"file_type": "image", "data_url": "https://chatwoot.example.com/rails/1"}
-    taken = await web.post("/webhook", having(WHATSAPP, [attachment], "attachments"))
+    audio = {"file_type": "audio", "data_url": "https://chatwoot.example.com/rails/1"}
+    said = [
+        audio | {"transcribed_text": "Oi"},
+        {"file_type": "location", "fallback_title": "Loja"},
+    ]
+    taken = await web.post("/webhook", having(WHATSAPP, said, "attachments"))
     message_id = (await taken.json())["message_id"]
     body = await (await web.get(f"/v1/messages/{message_id}?open=true")).json()
     assert body["content"]["attachments"] == [
-        {"kind": "image", "url": "https://chatwoot.example.com/rails/1"}
+        {"kind": "audio", "url": audio["data_url"], "title": None, "transcription": "Oi"},
+        {"kind": "location", "url": None, "title": "Loja", "transcription": None},
     ]
     assert body["answer"] is None
 
@@ -356,7 +364,9 @@ async def test_note_is_taken_in_as_a_note(web: WebHub) -> None:
     path = f"/v1/messages/{message_id}"
     note = {"text": "Cliente em atraso.", "private": True}
     assert await done(await web.post(f"{path}/answer", {"answer": note})) == ("answered", None)
-    assert (await (await web.get(f"{path}?open=1")).json())["answer"] == note
+    assert (await (await web.get(f"{path}?open=1")).json())["answer"] == note | {
+        "said": {"messages": [note]}
+    }
     assert await done(await web.post(f"{path}/answer", {"answer": note})) == ("answered", None)
     # The same text to the customer is another answer.
     public = await web.post(f"{path}/answer", {"answer": note | {"private": False}})
@@ -366,8 +376,10 @@ async def test_note_is_taken_in_as_a_note(web: WebHub) -> None:
 @pytest.mark.parametrize(
     ("said", "field"),
     [
-        ({"answer": {"text": "canary"}, "handover": True}, "handover"),
-        ({"content": "canary", "content_type": "input_select"}, "content_type"),
+        ({"answer": {"text": "canary"}, "hand_over": True}, "hand_over"),
+        ({"answer": {"messages": [{"text": "canary", "files": []}]}}, "answer.messages[0].files"),
+        ({"content": "canary", "content_type": "input_select"}, "items"),
+        ({"answer": {"text": "canary", "handover": True}, "resolve": True}, "resolve"),
         ({"answer": {"text": "x", "<b>canary": 1}}, "answer.*"),
     ],
 )
@@ -381,6 +393,20 @@ async def test_answer_that_asks_for_more_is_refused_by_name_and_nothing_is_kept(
     assert [error["field"] for error in body["errors"]] == [field]
     assert "canary" not in str(body)
     assert kept(web, message_id).answer is None
+
+
+async def test_answer_of_many_parts_is_kept_and_shown(web: WebHub) -> None:
+    message_id = await receive(web)
+    path = f"/v1/messages/{message_id}"
+    said = {
+        "messages": [{"text": "Vou te passar para a Ana."}, {"text": "devedor", "private": True}],
+        "handover": {"status": "open", "assignee": 3},
+        "labels_added": ["humano"],
+    }
+    for _ in range(2):
+        assert await done(await web.post(f"{path}/answer", {"answer": said})) == ("answered", None)
+    shown = (await (await web.get(f"{path}?open=1")).json())["answer"]
+    assert shown == {"text": None, "private": False, "said": said}
 
 
 @pytest.mark.parametrize("said", [{}, {"answer": None}, {"answer": {"text": "  "}}])
