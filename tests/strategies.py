@@ -43,7 +43,15 @@ from odoo_ai_config.domain.collections import (
     Item,
     change_after,
 )
-from odoo_ai_config.domain.conversations.state import Status
+from odoo_ai_config.domain.conversations.state import (
+    UNSAID,
+    ConversationKey,
+    Pause,
+    Seen,
+    Sighting,
+    Status,
+    Wrote,
+)
 from odoo_ai_config.domain.credentials.secrets import (
     Fingerprint,
     SealContext,
@@ -646,7 +654,7 @@ def origins() -> SearchStrategy[Origin]:
     ids = st.none() | chatwoot_ids()
     made = st.builds(
         Origin,
-        event=st.just("message_created") | printable(),
+        event=st.just("message_created") | printable().map(lambda text: text.replace("/", "")),
         account=ids,
         inbox=ids,
         conversation=ids,
@@ -689,6 +697,12 @@ def inbox_messages(draw: DrawFn) -> InboxMessage:
         answer=draw(st.none() | fingerprints()),
         replays=draw(counts),
         claims=draw(counts),
+        part_of=draw(st.none() | message_ids()),
+        steps=draw(counts),
+        withheld=draw(st.none() | printable(min_size=1)),
+        resent=draw(counts),
+        told_at=draw(st.none() | instants()),
+        refused=tuple(draw(st.lists(printable(min_size=1), max_size=3))),
     )
 
 
@@ -983,4 +997,42 @@ def company_metadata_syncs(
         owner=_either(owners, tenant_domains()),
         body=json_objects(),
         domain_label=st.none() | printable(),
+    )
+
+
+def conversation_keys() -> SearchStrategy[ConversationKey]:
+    return st.builds(ConversationKey, chatwoot_ids(), chatwoot_ids())
+
+
+def pauses() -> SearchStrategy[Pause]:
+    return st.builds(Pause, authors(), st.none() | instants())
+
+
+def sightings(keys: SearchStrategy[ConversationKey] | None = None) -> SearchStrategy[Sighting]:
+    return st.builds(Sighting, _either(keys, conversation_keys()), seen(), instants())
+
+
+def seen() -> SearchStrategy[Seen]:
+    """
+    What events of Chatwoot may say, and what the hub does in a conversation.
+    """
+    unsaid = st.just(UNSAID)
+    return st.builds(
+        Seen,
+        at=st.none() | instants(),
+        status=unsaid | st.sampled_from(Status),
+        assignee=unsaid | st.none() | chatwoot_ids(),
+        team=unsaid | st.none() | printable(min_size=1),
+        labels=unsaid | st.lists(printable(min_size=1), max_size=5).map(tuple),
+        can_reply=unsaid | st.booleans(),
+        blocked=unsaid | st.booleans(),
+        wrote=st.none() | st.sampled_from(Wrote),
+        wrote_at=st.none() | instants(),
+        mark=st.none() | printable(min_size=1),
+        pause=st.none() | pauses(),
+        resumes=st.booleans(),
+        resolves=st.booleans(),
+        handed_over=st.booleans(),
+        told_closed=st.booleans(),
+        owner=st.none() | tenant_domains(),
     )

@@ -10,7 +10,7 @@ import pytest
 from attrs import evolve, frozen
 
 from odoo_ai_config.application.errors import ChatwootRefusedError, ChatwootUnavailableError
-from odoo_ai_config.application.ports.chatwoot_client import ChatwootClient, Conversation
+from odoo_ai_config.application.ports.chatwoot_client import ChatwootClient, ConversationAccess
 from odoo_ai_config.domain.conversations.state import Status
 from odoo_ai_config.domain.credentials.secrets import SecretText
 from odoo_ai_config.domain.identifiers import ChatwootId
@@ -26,7 +26,7 @@ ANA, NOBODYS = ChatwootId("3"), ChatwootId("404")
 SALES = ChatwootId("2")
 UNTIL = datetime(2026, 12, 1, 9, tzinfo=UTC)
 
-Action = Callable[[ChatwootClient, Conversation], Awaitable[Any]]
+Action = Callable[[ChatwootClient, ConversationAccess], Awaitable[Any]]
 # What needs reading, and what does not.
 READING: dict[str, Action] = {
     "labels": lambda chatwoot, place: chatwoot.set_labels(place, added=["vip"]),
@@ -69,17 +69,17 @@ class ChatwootBench(ABC):
     """
 
     chatwoot: ChatwootClient
-    conversation: Conversation
-    other: Conversation
+    conversation: ConversationAccess
+    other: ConversationAccess
 
     @abstractmethod
-    def read_by_the_customer(self, conversation: Conversation) -> Sequence[str]:
+    def read_by_the_customer(self, conversation: ConversationAccess) -> Sequence[str]:
         """
         The answers that reached the customer.
         """
 
     @abstractmethod
-    def looks(self, conversation: Conversation) -> Looks:
+    def looks(self, conversation: ConversationAccess) -> Looks:
         """
         What `ChatwootClient.live` does not tell.
         """

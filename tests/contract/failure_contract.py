@@ -17,6 +17,7 @@ from odoo_ai_config.application.ports.audit_log import AuditLog
 from odoo_ai_config.application.ports.channel_directory import ChannelDirectory
 from odoo_ai_config.application.ports.collection_store import CollectionStore
 from odoo_ai_config.application.ports.config_store import ConfigStore
+from odoo_ai_config.application.ports.conversation_store import ConversationStore
 from odoo_ai_config.application.ports.message_inbox import ClaimLimits, MessageInbox
 from odoo_ai_config.application.ports.secret_store import SecretStore
 from odoo_ai_config.domain.changes import AuditId, Changeset, IdempotencyKey
@@ -38,6 +39,7 @@ from tests.contract.samples import (
     request_record,
     revision,
     secret,
+    sighting,
     tenant_key,
 )
 from tests.contract.snapshot import snapshot_of
@@ -50,6 +52,7 @@ PORTS: dict[str, type] = {
     "collections": CollectionStore,
     "secrets": SecretStore,
     "inbox": MessageInbox,
+    "conversations": ConversationStore,
     "addresses": AddressStore,
     "api_keys": ApiKeyStore,
     "audit": AuditLog,
@@ -115,8 +118,13 @@ CALLS: dict[str, Callable[[Stores], Awaitable[object]]] = {
     "inbox.find": lambda stores: stores.inbox.find(message().id),
     "inbox.received": lambda stores: stores.inbox.received(message().origin),
     "inbox.page": lambda stores: stores.inbox.page(list(Stage), limit=5),
+    "inbox.of_conversation": lambda stores: stores.inbox.of_conversation(sighting().key, limit=5),
+    "inbox.answers_since": lambda stores: stores.inbox.answers_since(sighting().key, AT, limit=5),
     "inbox.census": lambda stores: stores.inbox.census(),
     "inbox.prune": lambda stores: stores.inbox.prune(before=AT),
+    "conversations.find": lambda stores: stores.conversations.find(sighting().key),
+    "conversations.page": lambda stores: stores.conversations.page(limit=5),
+    "conversations.prune": lambda stores: stores.conversations.prune(before=AT),
     "addresses.address": lambda stores: stores.addresses.address("d1"),
     "addresses.addresses": lambda stores: stores.addresses.addresses(),
     "addresses.revoked_ids": lambda stores: stores.addresses.revoked_ids(),

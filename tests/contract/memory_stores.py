@@ -10,6 +10,7 @@ from odoo_ai_config.adapters.memory.audit_log import MemoryAuditLog
 from odoo_ai_config.adapters.memory.channel_directory import MemoryChannelDirectory
 from odoo_ai_config.adapters.memory.collection_store import MemoryCollectionStore
 from odoo_ai_config.adapters.memory.config_store import MemoryConfigStore
+from odoo_ai_config.adapters.memory.conversation_store import MemoryConversationStore
 from odoo_ai_config.adapters.memory.message_inbox import MemoryMessageInbox
 from odoo_ai_config.adapters.memory.secret_store import MemorySecretStore
 from odoo_ai_config.adapters.memory.state import MemoryState
@@ -23,6 +24,7 @@ def stores_over(state: MemoryState) -> Stores:
         collections=MemoryCollectionStore(state),
         secrets=MemorySecretStore(state),
         inbox=MemoryMessageInbox(state),
+        conversations=MemoryConversationStore(state),
         addresses=MemoryAddressStore(state),
         api_keys=MemoryApiKeyStore(state),
         audit=MemoryAuditLog(state),

@@ -472,11 +472,14 @@ class OrderContract(StoreContract):
     ) -> None:
         head = message()
         dead = head.dead(reason="crew_refused", at=AT)
+        answered = head.answered(fingerprint(2), at=AT)
+        posted = answered.done(at=AT)
         ways = {
             Stage.DONE: (head.done(at=AT),),
             Stage.IGNORED: (),
             Stage.UNRESOLVED: (head.unresolved(reason="crew_not_found", at=AT),),
             Stage.DEAD: (dead,),
+            Stage.FAILED: (answered, posted, posted.undelivered(at=AT)),
             Stage.DISCARDED: (dead, dead.discarded(at=SOON)),
         }
         if stage is Stage.IGNORED:

@@ -10,6 +10,7 @@ from odoo_ai_config.adapters.mongo.audit_log import MongoAuditLog
 from odoo_ai_config.adapters.mongo.channel_directory import MongoChannelDirectory
 from odoo_ai_config.adapters.mongo.collection_store import MongoCollectionStore
 from odoo_ai_config.adapters.mongo.config_store import MongoConfigStore
+from odoo_ai_config.adapters.mongo.conversation_store import MongoConversationStore
 from odoo_ai_config.adapters.mongo.database import MongoDatabase
 from odoo_ai_config.adapters.mongo.message_inbox import MongoMessageInbox
 from odoo_ai_config.adapters.mongo.secret_store import MongoSecretStore
@@ -23,6 +24,7 @@ def stores_over(database: MongoDatabase) -> Stores:
         collections=MongoCollectionStore(database),
         secrets=MongoSecretStore(database),
         inbox=MongoMessageInbox(database),
+        conversations=MongoConversationStore(database),
         addresses=MongoAddressStore(database),
         api_keys=MongoApiKeyStore(database),
         audit=MongoAuditLog(database),

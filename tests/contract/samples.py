@@ -34,6 +34,15 @@ from odoo_ai_config.domain.collections import (
     Item,
     change_after,
 )
+from odoo_ai_config.domain.conversations.state import (
+    NOTHING_SEEN,
+    ConversationKey,
+    Pause,
+    Seen,
+    Sighting,
+    Status,
+    Wrote,
+)
 from odoo_ai_config.domain.credentials.secrets import (
     Fingerprint,
     SealContext,
@@ -268,6 +277,38 @@ def message(
     )
 
 
+def sighting(
+    id_: str = "1", seen: Seen = NOTHING_SEEN, *, account: str = "1", minute: int = 0
+) -> Sighting:
+    """
+    Something that was learned about a conversation.
+    """
+    key = ConversationKey(ChatwootId(account), ChatwootId(id_))
+    return Sighting(key, seen, AT + minute * MINUTE)
+
+
+def full(tenant: str = "acme") -> Seen:
+    """
+    Something about each part of a conversation.
+    """
+    return Seen(
+        at=AT - DAY,
+        status=Status.PENDING,
+        assignee=ChatwootId("3"),
+        team="vendas",
+        labels=("vip", "ação"),
+        can_reply=False,
+        blocked=True,
+        wrote=Wrote.PERSON,
+        wrote_at=AT - 2 * DAY,
+        mark="msg_1/2",
+        pause=Pause("note", AT + DAY),
+        handed_over=True,
+        told_closed=True,
+        owner=owner(tenant),
+    )
+
+
 def stray(name: str, stage: Stage = Stage.UNRESOLVED, minute: int = 0) -> InboxMessage:
     """
     A message without an owner.
@@ -304,6 +345,7 @@ def everything(tenant: str = "acme", name: str = "d1", account: str = "1") -> Ch
         secrets=(secret(tenant, key_id=data_key.key_id),),
         new_tenant_key=data_key,
         messages=(message(f"message-of-{tenant}", tenant=tenant),),
+        sightings=(sighting(seen=full(tenant), account=account),),
         collections=(pushed(item(name="Camisa"), key=collection_key(tenant)),),
         idempotency_record=request_record(name),
         audit=(audit_entry(tenant=tenant),),

@@ -15,6 +15,7 @@ from odoo_ai_config.domain.changes import AuditEntry, Changeset, IdempotencyReco
 from odoo_ai_config.domain.channels.history import MappingChange
 from odoo_ai_config.domain.channels.mapping import MappingRevision
 from odoo_ai_config.domain.collections import CollectionPage, Position
+from odoo_ai_config.domain.conversations.state import Conversation
 from odoo_ai_config.domain.credentials.secrets import SealedSecret, TenantKey
 from odoo_ai_config.domain.documents.revisions import Revision
 from odoo_ai_config.domain.identifiers import TenantId
@@ -37,6 +38,7 @@ class Snapshot:
     masters: dict[str, int]
     secrets: list[SealedSecret]
     messages: list[InboxMessage]
+    conversations: list[Conversation]
     collections: list[CollectionPage]
     audit: list[AuditEntry]
     api_keys: list[ApiKey]
@@ -86,6 +88,7 @@ async def snapshot_of(stores: Stores, *changesets: Changeset) -> Snapshot:
             [await stores.secrets.sealed(new.context, new.fingerprint) for new in secrets]
         ),
         messages=list(await stores.inbox.page(list(Stage), limit=1000)),
+        conversations=list(await stores.conversations.page(limit=1000)),
         collections=_present(
             [
                 await stores.collections.page(change.head.key, Position(0, 0), limit=1000)

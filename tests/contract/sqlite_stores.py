@@ -10,6 +10,7 @@ from odoo_ai_config.adapters.sqlite.audit_log import SqliteAuditLog
 from odoo_ai_config.adapters.sqlite.channel_directory import SqliteChannelDirectory
 from odoo_ai_config.adapters.sqlite.collection_store import SqliteCollectionStore
 from odoo_ai_config.adapters.sqlite.config_store import SqliteConfigStore
+from odoo_ai_config.adapters.sqlite.conversation_store import SqliteConversationStore
 from odoo_ai_config.adapters.sqlite.database import SqliteDatabase
 from odoo_ai_config.adapters.sqlite.message_inbox import SqliteMessageInbox
 from odoo_ai_config.adapters.sqlite.secret_store import SqliteSecretStore
@@ -23,6 +24,7 @@ def stores_over(database: SqliteDatabase) -> Stores:
         collections=SqliteCollectionStore(database),
         secrets=SqliteSecretStore(database),
         inbox=SqliteMessageInbox(database),
+        conversations=SqliteConversationStore(database),
         addresses=SqliteAddressStore(database),
         api_keys=SqliteApiKeyStore(database),
         audit=SqliteAuditLog(database),

@@ -17,6 +17,7 @@ from odoo_ai_config.application.ports.audit_log import AuditLog
 from odoo_ai_config.application.ports.channel_directory import ChannelDirectory
 from odoo_ai_config.application.ports.collection_store import CollectionStore
 from odoo_ai_config.application.ports.config_store import ConfigStore
+from odoo_ai_config.application.ports.conversation_store import ConversationStore
 from odoo_ai_config.application.ports.message_inbox import MessageInbox
 from odoo_ai_config.application.ports.secret_store import SecretStore
 
@@ -28,6 +29,7 @@ class Stores:
     collections: CollectionStore
     secrets: SecretStore
     inbox: MessageInbox
+    conversations: ConversationStore
     addresses: AddressStore
     api_keys: ApiKeyStore
     audit: AuditLog

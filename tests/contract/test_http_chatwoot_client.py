@@ -8,7 +8,7 @@ import pytest
 from odoo_ai_config.adapters.chatwoot.chatwoot_client import HttpChatwootClient
 from odoo_ai_config.adapters.outbound.sessions import HttpSessions
 from odoo_ai_config.adapters.system.clock import SystemClock
-from odoo_ai_config.application.ports.chatwoot_client import Conversation
+from odoo_ai_config.application.ports.chatwoot_client import ConversationAccess
 from odoo_ai_config.domain.credentials.secrets import SecretText
 from odoo_ai_config.domain.identifiers import ChatwootId
 from tests.contract.chatwoot_client_contract import ChatwootBench, ChatwootContract, Looks
@@ -20,16 +20,18 @@ class HttpBench(ChatwootBench):
         self.chatwoot = HttpChatwootClient(sessions, SystemClock())
         self._server = server
         self.conversation, self.other = (
-            Conversation(server.url, SecretText(TOKEN), ChatwootId("1"), ChatwootId(str(number)))
+            ConversationAccess(
+                server.url, SecretText(TOKEN), ChatwootId("1"), ChatwootId(str(number))
+            )
             for number in (301, 302)
         )
         for number in (301, 302):
             server.conversation(number).status = "pending"
 
-    def read_by_the_customer(self, conversation: Conversation) -> Sequence[str]:
+    def read_by_the_customer(self, conversation: ConversationAccess) -> Sequence[str]:
         return self._server.conversation(int(conversation.id.value)).sent
 
-    def looks(self, conversation: Conversation) -> Looks:
+    def looks(self, conversation: ConversationAccess) -> Looks:
         place = self._server.conversation(int(conversation.id.value))
         until = place.snoozed_until
         return Looks(

@@ -6,7 +6,7 @@ import pytest
 
 from odoo_ai_config.adapters.memory.chatwoot_client import MemoryChatwootClient, Talk
 from odoo_ai_config.application.errors import ChatwootUnavailableError
-from odoo_ai_config.application.ports.chatwoot_client import Conversation
+from odoo_ai_config.application.ports.chatwoot_client import ConversationAccess
 from odoo_ai_config.domain.identifiers import ChatwootId
 from tests.contract.chatwoot_client_contract import (
     ANA,
@@ -23,11 +23,11 @@ class MemoryBench(ChatwootBench):
             missing={ChatwootId("404404")}, agents={ANA}, teams={SALES: "vendas"}
         )
         self.conversation, self.other = (
-            Conversation("", self.chatwoot.token, ChatwootId("1"), ChatwootId(number))
+            ConversationAccess("", self.chatwoot.token, ChatwootId("1"), ChatwootId(number))
             for number in ("301", "302")
         )
 
-    def read_by_the_customer(self, conversation: Conversation) -> Sequence[str]:
+    def read_by_the_customer(self, conversation: ConversationAccess) -> Sequence[str]:
         return [
             posted.message.text or ""
             for posted in self.chatwoot.posted
@@ -35,7 +35,7 @@ class MemoryBench(ChatwootBench):
             and not posted.message.private
         ]
 
-    def looks(self, conversation: Conversation) -> Looks:
+    def looks(self, conversation: ConversationAccess) -> Looks:
         talk = self.chatwoot.talks.get((conversation.account, conversation.id), Talk())
         priority = None if talk.priority is None else talk.priority.value
         return Looks(talk.custom_attributes, priority, talk.snoozed_until, talk.typing)

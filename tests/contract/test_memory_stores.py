@@ -16,6 +16,7 @@ from tests.contract.collection_store_contract import (
     CollectionStoreContract,
 )
 from tests.contract.config_store_contract import ConfigStoreContract
+from tests.contract.conversation_store_contract import ConversationStoreContract
 from tests.contract.credentials_contract import CredentialsContract
 from tests.contract.event_order_contract import EventOrderContract
 from tests.contract.failure_contract import FailureContract
@@ -86,6 +87,9 @@ class TestMemoryCollectionPrecondition(InMemory, CollectionPreconditionContract)
 
 
 class TestMemoryCollectionPruning(InMemory, CollectionPruneContract): ...
+
+
+class TestMemoryConversationStore(InMemory, ConversationStoreContract): ...
 
 
 class TestMemoryAddressStore(InMemory, AddressStoreContract): ...

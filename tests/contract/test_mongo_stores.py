@@ -18,6 +18,7 @@ from tests.contract.collection_store_contract import (
     CollectionStoreContract,
 )
 from tests.contract.config_store_contract import ConfigStoreContract
+from tests.contract.conversation_store_contract import ConversationStoreContract
 from tests.contract.credentials_contract import CredentialsContract
 from tests.contract.event_order_contract import EventOrderContract
 from tests.contract.failure_contract import FailureContract
@@ -94,6 +95,9 @@ class TestMongoCollectionPrecondition(InMongo, CollectionPreconditionContract): 
 
 
 class TestMongoCollectionPruning(InMongo, CollectionPruneContract): ...
+
+
+class TestMongoConversationStore(InMongo, ConversationStoreContract): ...
 
 
 class TestMongoAddressStore(InMongo, AddressStoreContract): ...

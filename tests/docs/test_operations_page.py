@@ -17,8 +17,8 @@ from typing import Final
 import pytest
 
 from odoo_ai_config.application import errors as application
-from odoo_ai_config.application.messages.delivery import Trouble
 from odoo_ai_config.application.messages.intake import NO_ROUTE
+from odoo_ai_config.application.messages.progress import Trouble
 from odoo_ai_config.domain.errors import CrewNotFoundError
 from odoo_ai_config.domain.messages.inbox import NO_REPLY_REASON, Stage
 from tests.source_tree import ROOT

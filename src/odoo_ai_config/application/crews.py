@@ -4,20 +4,37 @@ Which crew a message goes to, and what it signs with.
 
 from __future__ import annotations
 
-from functools import partial
+from functools import lru_cache, partial
+from typing import Final
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from odoo_ai_config.application.credentials.sealing import Sealer
 from odoo_ai_config.application.off_loop import cost_of, run_off_loop
 from odoo_ai_config.application.ports.config_store import ConfigStore
+from odoo_ai_config.domain.conversations.answering import (
+    DEFAULT_RULES,
+    AnswerRules,
+    rules_in,
+)
+from odoo_ai_config.domain.conversations.hours import company_hours
 from odoo_ai_config.domain.credentials.secrets import SecretText
 from odoo_ai_config.domain.crews import Crew, crew_of
 from odoo_ai_config.domain.documents.document import Document
 from odoo_ai_config.domain.documents.revisions import content_of
-from odoo_ai_config.domain.errors import CrewNotFoundError
-from odoo_ai_config.domain.identifiers import CREWS, BusinessArea, TenantArea
-from odoo_ai_config.domain.messages.inbox import Destination
+from odoo_ai_config.domain.errors import CrewNotFoundError, InvalidValueError
+from odoo_ai_config.domain.identifiers import (
+    CREWS,
+    METADATA,
+    BusinessArea,
+    ChatwootId,
+    TenantArea,
+)
+from odoo_ai_config.domain.messages.inbox import Destination, Origin
+
+# The name of the rules, as it is in the text of a document that has any.
+_ANSWER_WHEN: Final = '"answer_when"'
+_RULES_KEPT: Final = 1024
 
 
 @frozen(eq=False)
@@ -28,6 +45,7 @@ class CrewLookup:
 
     store: ConfigStore
     sealer: Sealer
+    defaults: AnswerRules = DEFAULT_RULES
 
     async def crew_at(self, destination: Destination | None) -> Crew:
         """
@@ -53,6 +71,37 @@ class CrewLookup:
                 )
         raise CrewNotFoundError
 
+    async def rules_for(self, destination: Destination | None, origin: Origin) -> AnswerRules:
+        """
+        When the AI answers a message of *origin* that goes to *destination*.
+
+        An area without a ``crews`` document, or with a faulty one, has the default rules: the
+        delivery finds out that no crew can be asked.
+        """
+        if destination is None:
+            return self.defaults
+        own = destination.owner
+        owners = (own, TenantArea(own.tenant, BusinessArea()))
+        metadata = own.document(METADATA)
+        keys = [owner.document(CREWS) for owner in owners]
+        current = await self.store.current([*keys, metadata])
+        document = next(filter(None, (content_of(current.get(key)) for key in keys)), None)
+        if document is None or _ANSWER_WHEN not in document.text:
+            return self.defaults
+        try:
+            rules = await run_off_loop(
+                lambda: _rules_in(
+                    document, self.defaults, destination.crew, origin.account, origin.inbox
+                ),
+                cost=cost_of(document),
+            )
+        except InvalidValueError:
+            return self.defaults
+        company = content_of(current.get(metadata))
+        if rules.company_hours and company is not None:
+            return evolve(rules, hours=company_hours(company.body))
+        return rules
+
     async def secret_of(self, crew: Crew) -> SecretText | None:
         """
         The secret that *crew* and the hub sign with, or None if they do not sign.
@@ -63,6 +112,17 @@ class CrewLookup:
         if crew.secret is None:
             return None
         return await self.sealer.credential(self.store, crew.owner, crew.secret)
+
+
+@lru_cache(maxsize=_RULES_KEPT)
+def _rules_in(
+    document: Document,
+    defaults: AnswerRules,
+    crew: str | None,
+    account: ChatwootId | None,
+    inbox: ChatwootId | None,
+) -> AnswerRules:
+    return rules_in(document.body, defaults, crew=crew, account=account, inbox=inbox)
 
 
 def _crew_in(document: Document, owner: TenantArea, name: str | None) -> Crew:

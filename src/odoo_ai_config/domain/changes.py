@@ -21,6 +21,7 @@ from odoo_ai_config.domain.channels.mapping import (
     MappingRevision,
 )
 from odoo_ai_config.domain.collections import CollectionChange
+from odoo_ai_config.domain.conversations.state import Sighting
 from odoo_ai_config.domain.credentials.secrets import SealedSecret, TenantKey
 from odoo_ai_config.domain.documents.revisions import Revision
 from odoo_ai_config.domain.identifiers import TenantId, matches
@@ -200,6 +201,8 @@ class Changeset:
         collections: At most one change for each collection.
         messages: New ones (revision 1) and new states of others. A new message was received
             before if a stored one has its delivery, or its account, message id and event.
+        sightings: What was learned about conversations; each changes the newest state of its own
+            (`Conversation.after`), whoever wrote that.
         api_keys: Keys to add, or the revoked forms of stored ones.
         addresses: Likewise for secret addresses.
         address_uses: Uses of stored addresses. The latest counts; unknown addresses do not.
@@ -214,6 +217,7 @@ class Changeset:
     sealed_under: TenantKey | None = None
     collections: tuple[CollectionChange, ...] = ()
     messages: tuple[InboxMessage, ...] = ()
+    sightings: tuple[Sighting, ...] = ()
     idempotency_record: IdempotencyRecord | None = None
     audit: tuple[AuditEntry, ...] = ()
     api_keys: tuple[ApiKey, ...] = ()

@@ -12,8 +12,10 @@ from typing import Final
 from attrs import field, frozen
 
 from odoo_ai_config.domain.channels.mapping import CREW_NAME
+from odoo_ai_config.domain.conversations.answering import require_rules
+from odoo_ai_config.domain.conversations.state import Wrote
 from odoo_ai_config.domain.errors import CrewNotFoundError, InvalidValueError
-from odoo_ai_config.domain.identifiers import CredentialRef, TenantArea, web_address
+from odoo_ai_config.domain.identifiers import ChatwootId, CredentialRef, TenantArea, web_address
 from odoo_ai_config.domain.json_types import (
     Json,
     JsonObject,
@@ -130,6 +132,16 @@ class Reply:
     id: str | None = None
     external_id: str | None = None
 
+    @property
+    def message_id(self) -> ChatwootId | None:
+        """
+        The id, as the hub keeps ids.
+        """
+        try:
+            return None if self.id is None else ChatwootId(self.id)
+        except InvalidValueError:
+            return None
+
 
 @frozen
 class Assignee:
@@ -216,22 +228,44 @@ class CustomerMessage:
 
 
 @frozen
+class Utterance:
+    """
+    What was said in the conversation before, and by whom.
+    """
+
+    at: datetime
+    by: Wrote
+    text: str = field(repr=False)
+
+
+@frozen
 class CrewTask:
     """
     A received message, unsealed for a crew. Its id identifies repeated requests.
+
+    Args:
+        message: What the customer wrote; for a burst, all of it.
+        parts: The later messages of the burst, each for itself.
+        history: What was said before, oldest first.
+        newer_waiting: How many messages of the conversation wait behind this one.
     """
 
     received: InboxMessage
     message: CustomerMessage
+    parts: tuple[CustomerMessage, ...] = ()
+    history: tuple[Utterance, ...] = ()
+    newer_waiting: int = 0
 
 
-_SECTIONS: Final = frozenset({"default_crew", "crews"})
+_SECTIONS: Final = frozenset({"default_crew", "crews", "answer_when", "channels"})
 _FIELDS: Final[Mapping[CrewKind, frozenset[str]]] = {
     CrewKind.HTTP: frozenset(
-        {"type", "url", "secret_ref", "timeout_seconds", "answer_within_seconds"}
+        {"type", "url", "secret_ref", "timeout_seconds", "answer_within_seconds", "answer_when"}
     ),
-    CrewKind.IN_PROCESS: frozenset({"type", "timeout_seconds", "answer_within_seconds"}),
-    CrewKind.ECHO: frozenset({"type"}),
+    CrewKind.IN_PROCESS: frozenset(
+        {"type", "timeout_seconds", "answer_within_seconds", "answer_when"}
+    ),
+    CrewKind.ECHO: frozenset({"type", "answer_when"}),
 }
 
 
@@ -278,6 +312,7 @@ def require_crews(body: ReadOnlyJsonObject, owner: TenantArea) -> None:
     _default(body, described)
     for name, description in described.items():
         _crew(name, description, owner)
+    require_rules(body)
 
 
 def _described(body: ReadOnlyJsonObject) -> ReadOnlyJsonObject:

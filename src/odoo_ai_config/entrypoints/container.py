@@ -34,6 +34,7 @@ from odoo_ai_config.adapters.sqlite.audit_log import SqliteAuditLog
 from odoo_ai_config.adapters.sqlite.channel_directory import SqliteChannelDirectory
 from odoo_ai_config.adapters.sqlite.collection_store import SqliteCollectionStore
 from odoo_ai_config.adapters.sqlite.config_store import SqliteConfigStore
+from odoo_ai_config.adapters.sqlite.conversation_store import SqliteConversationStore
 from odoo_ai_config.adapters.sqlite.database import open_sqlite
 from odoo_ai_config.adapters.sqlite.examining import examine_pages, rehearse_writing
 from odoo_ai_config.adapters.sqlite.message_inbox import SqliteMessageInbox
@@ -49,6 +50,7 @@ from odoo_ai_config.application.ports.channel_directory import ChannelDirectory
 from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.application.ports.collection_store import CollectionStore
 from odoo_ai_config.application.ports.config_store import ConfigStore
+from odoo_ai_config.application.ports.conversation_store import ConversationStore
 from odoo_ai_config.application.ports.crew_client import CrewClient
 from odoo_ai_config.application.ports.message_inbox import MessageInbox
 from odoo_ai_config.application.ports.revoked_keys import RevokedKeys
@@ -56,6 +58,7 @@ from odoo_ai_config.application.ports.secret_store import SecretStore
 from odoo_ai_config.application.ports.secret_vault import SecretVault
 from odoo_ai_config.domain.access import ALL_SCOPES, ApiKey
 from odoo_ai_config.domain.chatwoot import ChatwootAccess
+from odoo_ai_config.domain.conversations.answering import AnswerRules
 from odoo_ai_config.domain.credentials.secrets import SecretText, digest_of
 from odoo_ai_config.domain.crews import CrewKind
 from odoo_ai_config.domain.documents.revisions import RetentionPolicy
@@ -86,6 +89,7 @@ class Stores:
     secrets: SecretStore
     collections: CollectionStore
     inbox: MessageInbox
+    conversations: ConversationStore
     addresses: AddressStore
     api_keys: ApiKeyStore
     audit: AuditLog
@@ -110,6 +114,7 @@ def open_stores(location: StoreLocation, read_only: bool) -> Iterator[Stores]:  
                 SqliteSecretStore(sqlite),
                 SqliteCollectionStore(sqlite),
                 SqliteMessageInbox(sqlite),
+                SqliteConversationStore(sqlite),
                 SqliteAddressStore(sqlite),
                 SqliteApiKeyStore(sqlite),
                 SqliteAuditLog(sqlite),
@@ -132,6 +137,7 @@ def _memory_stores() -> Stores:
     from odoo_ai_config.adapters.memory.channel_directory import MemoryChannelDirectory
     from odoo_ai_config.adapters.memory.collection_store import MemoryCollectionStore
     from odoo_ai_config.adapters.memory.config_store import MemoryConfigStore
+    from odoo_ai_config.adapters.memory.conversation_store import MemoryConversationStore
     from odoo_ai_config.adapters.memory.message_inbox import MemoryMessageInbox
     from odoo_ai_config.adapters.memory.secret_store import MemorySecretStore
     from odoo_ai_config.adapters.memory.state import MemoryState
@@ -144,6 +150,7 @@ def _memory_stores() -> Stores:
         MemorySecretStore(state),
         MemoryCollectionStore(state),
         MemoryMessageInbox(state),
+        MemoryConversationStore(state),
         MemoryAddressStore(state),
         MemoryApiKeyStore(state),
         MemoryAuditLog(state),
@@ -161,6 +168,7 @@ def _open_mongo(url: SecretText, *, read_only: bool) -> Iterator[Stores]:
     from odoo_ai_config.adapters.mongo.channel_directory import MongoChannelDirectory
     from odoo_ai_config.adapters.mongo.collection_store import MongoCollectionStore
     from odoo_ai_config.adapters.mongo.config_store import MongoConfigStore
+    from odoo_ai_config.adapters.mongo.conversation_store import MongoConversationStore
     from odoo_ai_config.adapters.mongo.database import open_database
     from odoo_ai_config.adapters.mongo.message_inbox import MongoMessageInbox
     from odoo_ai_config.adapters.mongo.secret_store import MongoSecretStore
@@ -172,6 +180,7 @@ def _open_mongo(url: SecretText, *, read_only: bool) -> Iterator[Stores]:
             MongoSecretStore(mongo),
             MongoCollectionStore(mongo),
             MongoMessageInbox(mongo),
+            MongoConversationStore(mongo),
             MongoAddressStore(mongo),
             MongoApiKeyStore(mongo),
             MongoAuditLog(mongo),
@@ -210,6 +219,7 @@ def _policies(settings: Settings, clock: Clock) -> Policies:
             keep=settings.keep_versions or None, max_age=_days(settings.keep_days)
         ),
         messages_kept=_days(settings.keep_messages_days),
+        answer_rules=AnswerRules(history=settings.history_messages),
         numbers=NumberReader(settings.default_country),
     )
 
@@ -313,6 +323,7 @@ class Container(containers.DeclarativeContainer):
         secrets=stores.provided.secrets,
         collections=stores.provided.collections,
         inbox=inbox,
+        conversations=stores.provided.conversations,
         addresses=stores.provided.addresses,
         api_keys=stores.provided.api_keys,
         audit=stores.provided.audit,

@@ -17,7 +17,7 @@ from attrs import define, frozen
 from structlog.contextvars import bind_contextvars
 
 from odoo_ai_config.application.errors import ApplicationError
-from odoo_ai_config.application.messages.delivery import Progress, Step, Trouble
+from odoo_ai_config.application.messages.progress import Progress, Step, Trouble
 from odoo_ai_config.application.ports.message_inbox import ClaimLimits
 from odoo_ai_config.application.work_signal import WorkSignal
 from odoo_ai_config.domain.crews import Crew

@@ -28,6 +28,7 @@ from odoo_ai_config.application.channels.simulation import SimulateMapping
 from odoo_ai_config.application.chatwoot.accounts import ChatwootAccounts
 from odoo_ai_config.application.chatwoot.settings import ReadChatwootAccounts, SetChatwootAccount
 from odoo_ai_config.application.collections import ReadCollection, SyncCollection
+from odoo_ai_config.application.conversations.silence import SilenceCheck
 from odoo_ai_config.application.credentials.reveal import RevealCredential
 from odoo_ai_config.application.credentials.rotation import (
     CheckKeyRing,
@@ -48,12 +49,17 @@ from odoo_ai_config.application.documents.writing import (
     RollBackDocument,
 )
 from odoo_ai_config.application.keys import Authenticate, CreateApiKey, RevokeApiKey
+from odoo_ai_config.application.messages.amending import Amendments
 from odoo_ai_config.application.messages.answers import AnswerMessage
+from odoo_ai_config.application.messages.asking import CrewAsking
 from odoo_ai_config.application.messages.delivery import DeliverMessage
 from odoo_ai_config.application.messages.intake import ReceiveMessage
+from odoo_ai_config.application.messages.posting import AnswerPosting
+from odoo_ai_config.application.messages.progress import StepWriter
 from odoo_ai_config.application.messages.reading import ListMessages, ReadMessage
 from odoo_ai_config.application.messages.replay import DiscardMessage, HoldMessages, ReplayMessages
 from odoo_ai_config.application.messages.reply_sender import ReplySender
+from odoo_ai_config.application.messages.tasks import CrewTasks
 from odoo_ai_config.application.messages.texts import MessageTexts
 from odoo_ai_config.application.ports.address_store import AddressStore
 from odoo_ai_config.application.ports.api_key_store import ApiKeyStore
@@ -63,6 +69,7 @@ from odoo_ai_config.application.ports.chatwoot_client import ChatwootClient
 from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.application.ports.collection_store import CollectionStore
 from odoo_ai_config.application.ports.config_store import ConfigStore
+from odoo_ai_config.application.ports.conversation_store import ConversationStore
 from odoo_ai_config.application.ports.crew_client import CrewClient
 from odoo_ai_config.application.ports.crew_registry import CrewRegistry
 from odoo_ai_config.application.ports.message_inbox import MessageInbox
@@ -78,6 +85,7 @@ from odoo_ai_config.application.tenants import ListTenants
 from odoo_ai_config.application.work_signal import WorkSignal
 from odoo_ai_config.domain.access import ApiKey
 from odoo_ai_config.domain.chatwoot import ChatwootAccess
+from odoo_ai_config.domain.conversations.answering import DEFAULT_RULES, AnswerRules
 from odoo_ai_config.domain.documents.revisions import RetentionPolicy
 from odoo_ai_config.domain.messages.retrying import RetryPolicy
 from odoo_ai_config.entrypoints.numbers import NumberReader
@@ -94,6 +102,7 @@ class Ports:
     secrets: SecretStore
     collections: CollectionStore
     inbox: MessageInbox
+    conversations: ConversationStore
     addresses: AddressStore
     api_keys: ApiKeyStore
     audit: AuditLog
@@ -121,6 +130,7 @@ class Policies:
         retention: Which old versions may be removed.
         messages_kept: How long finished messages are kept; None forever.
         numbers: How the numbers that people type are understood.
+        answer_rules: When the AI answers where a tenant does not say otherwise.
     """
 
     configured_key: ApiKey | None = None
@@ -130,6 +140,7 @@ class Policies:
     retention: RetentionPolicy = field(factory=RetentionPolicy)
     messages_kept: timedelta | None
     numbers: NumberReader = field(factory=NumberReader)
+    answer_rules: AnswerRules = DEFAULT_RULES
 
 
 @frozen(eq=False)
@@ -200,7 +211,9 @@ def build_services(ports: Ports, policies: Policies) -> Services:
     sealer = Sealer(secrets, vault)
     credentials = CredentialsWriter(sealer, ports.yaml, ports.old_cipher)
     texts = MessageTexts(sealer)
-    crews = CrewLookup(store, sealer)
+    crews = CrewLookup(store, sealer, policies.answer_rules)
+    writer = StepWriter(store)
+    silence = SilenceCheck(ports.conversations, inbox, crews, clock)
     accounts = ChatwootAccounts(store, sealer, clock, policies.chatwoot)
     work_signal = WorkSignal()
     return Services(
@@ -217,14 +230,20 @@ def build_services(ports: Ports, policies: Policies) -> Services:
         create_api_key=CreateApiKey(store, ports.tokens, clock),
         delete_document=DeleteDocument(store, clock),
         deliver_message=DeliverMessage(
-            store,
-            texts,
-            crews,
-            ports.crew_client,
-            ReplySender(accounts, ports.chatwoot),
+            writer,
+            CrewAsking(
+                writer,
+                texts,
+                crews,
+                ports.crew_client,
+                CrewTasks(inbox, ports.conversations, texts),
+                silence,
+                clock,
+                policies.lease,
+            ),
+            AnswerPosting(writer, texts, ReplySender(accounts, ports.chatwoot), silence, clock),
             clock,
             policies.retries,
-            policies.lease,
         ),
         discard_message=DiscardMessage(store, inbox, clock),
         hold_messages=HoldMessages(store, inbox, clock),
@@ -245,7 +264,15 @@ def build_services(ports: Ports, policies: Policies) -> Services:
         read_mapping_history=ReadMappingHistory(channels),
         read_message=ReadMessage(store, inbox, texts, clock),
         receive_message=ReceiveMessage(
-            store, inbox, channels, sealer, ports.tokens, work_signal, clock
+            store,
+            inbox,
+            silence,
+            Amendments(inbox, texts),
+            channels,
+            sealer,
+            ports.tokens,
+            work_signal,
+            clock,
         ),
         reconcile=Reconcile(store, channels, ports.collections),
         replay_messages=ReplayMessages(store, inbox, channels, texts, clock, work_signal),

@@ -22,7 +22,7 @@ from odoo_ai_config.adapters.chatwoot.chatwoot_client import (
 from odoo_ai_config.adapters.outbound.sessions import HttpSessions
 from odoo_ai_config.adapters.system.clock import SystemClock
 from odoo_ai_config.application.errors import ChatwootRefusedError, ChatwootUnavailableError
-from odoo_ai_config.application.ports.chatwoot_client import Conversation
+from odoo_ai_config.application.ports.chatwoot_client import ConversationAccess
 from odoo_ai_config.domain.conversations.state import Seen, Status
 from odoo_ai_config.domain.credentials.secrets import SecretText
 from odoo_ai_config.domain.credentials.signing import SigningKey
@@ -77,8 +77,8 @@ async def chatwoot() -> AsyncIterator[HttpChatwootClient]:
 
 
 @pytest.fixture
-def conversation(server: ChatwootStandIn) -> Conversation:
-    return Conversation(server.url, SecretText(TOKEN), ChatwootId("1"), ChatwootId("301"))
+def conversation(server: ChatwootStandIn) -> ConversationAccess:
+    return ConversationAccess(server.url, SecretText(TOKEN), ChatwootId("1"), ChatwootId("301"))
 
 
 async def test_request_is_the_one_that_chatwoot_documents(chatwoot: HttpChatwootClient) -> None:
@@ -92,7 +92,7 @@ async def test_request_is_the_one_that_chatwoot_documents(chatwoot: HttpChatwoot
     app.router.add_post("/{path:.*}", note)
     async with listening(app) as url:
         for base in (url, f"{url}/", f"{url}/chat", f"{url}/chat/"):
-            place = Conversation(base, SecretText(TOKEN), ChatwootId("1"), ChatwootId("301"))
+            place = ConversationAccess(base, SecretText(TOKEN), ChatwootId("1"), ChatwootId("301"))
             await chatwoot.post(place, ANSWER, mark=FIRST)
 
     path = "/api/v1/accounts/1/conversations/301/messages"
@@ -108,7 +108,7 @@ async def test_request_is_the_one_that_chatwoot_documents(chatwoot: HttpChatwoot
 
 
 async def test_choices_and_templates_are_the_ones_that_chatwoot_documents(
-    chatwoot: HttpChatwootClient, server: ChatwootStandIn, conversation: Conversation
+    chatwoot: HttpChatwootClient, server: ChatwootStandIn, conversation: ConversationAccess
 ) -> None:
     choices: tuple[JsonObject, ...] = ({"title": "Sim", "value": "sim"},)
     parameters: JsonObject = {"body": {"1": "Ana", "2": "{{contact.email}}"}, "n": [1, None, "{%"]}
@@ -146,7 +146,7 @@ async def test_choices_and_templates_are_the_ones_that_chatwoot_documents(
 
 
 async def test_message_that_chatwoot_does_not_take_is_refused(
-    chatwoot: HttpChatwootClient, server: ChatwootStandIn, conversation: Conversation
+    chatwoot: HttpChatwootClient, server: ChatwootStandIn, conversation: ConversationAccess
 ) -> None:
     cards = OutgoingMessage("x" * (LONGEST_CONTENT + 1))
     with pytest.raises(ChatwootRefusedError):
@@ -166,7 +166,7 @@ async def test_message_that_chatwoot_does_not_take_is_refused(
 async def test_too_many_messages_may_be_tried_again_in_a_minute(
     chatwoot: HttpChatwootClient,
     server: ChatwootStandIn,
-    conversation: Conversation,
+    conversation: ConversationAccess,
     body: JsonObject,
 ) -> None:
     server.failures.append(answers_with(422, body=json.dumps(body)))
@@ -178,7 +178,7 @@ async def test_too_many_messages_may_be_tried_again_in_a_minute(
 
 
 async def test_minute_of_messages_is_the_stand_ins_too(
-    chatwoot: HttpChatwootClient, server: ChatwootStandIn, conversation: Conversation
+    chatwoot: HttpChatwootClient, server: ChatwootStandIn, conversation: ConversationAccess
 ) -> None:
     server.per_minute = 2
     await chatwoot.post(conversation, ANSWER, mark=FIRST)
@@ -191,7 +191,7 @@ async def test_minute_of_messages_is_the_stand_ins_too(
 @pytest.mark.parametrize("body", ["<!DOCTYPE html>", "[]", "7", '{"x": 1}', "{"])
 @each(EVERY)
 async def test_success_of_another_server_does_not_count_for_any_action(
-    chatwoot: HttpChatwootClient, conversation: Conversation, action: Action, body: str
+    chatwoot: HttpChatwootClient, conversation: ConversationAccess, action: Action, body: str
 ) -> None:
     async def anything(_request: web.Request) -> web.Response:
         return web.Response(text=body, content_type="text/html")
@@ -212,7 +212,7 @@ async def test_success_of_another_server_does_not_count_for_any_action(
 async def test_token_of_a_bot_reads_as_its_version_permits(
     chatwoot: HttpChatwootClient,
     server: ChatwootStandIn,
-    conversation: Conversation,
+    conversation: ConversationAccess,
     bots_may: frozenset[str],
     asked: list[str],
 ) -> None:
@@ -237,7 +237,7 @@ async def test_token_of_a_bot_reads_as_its_version_permits(
 
 
 async def test_bot_that_has_a_conversation_is_no_person(
-    chatwoot: HttpChatwootClient, server: ChatwootStandIn, conversation: Conversation
+    chatwoot: HttpChatwootClient, server: ChatwootStandIn, conversation: ConversationAccess
 ) -> None:
     server.change(server.conversation(301), bot=9, status="pending", blocked=True)
 
@@ -248,7 +248,7 @@ async def test_bot_that_has_a_conversation_is_no_person(
 
 
 async def test_unknown_state_is_left_unsaid(
-    chatwoot: HttpChatwootClient, server: ChatwootStandIn, conversation: Conversation
+    chatwoot: HttpChatwootClient, server: ChatwootStandIn, conversation: ConversationAccess
 ) -> None:
     shown = {"status": "dreaming", "labels": None, "meta": {"assignee": 7, "team": 7}}
     server.failures.append(answers_with(200, body=json.dumps(shown)))
@@ -257,7 +257,7 @@ async def test_unknown_state_is_left_unsaid(
 
 
 async def test_token_of_a_bot_hands_over(
-    chatwoot: HttpChatwootClient, server: ChatwootStandIn, conversation: Conversation
+    chatwoot: HttpChatwootClient, server: ChatwootStandIn, conversation: ConversationAccess
 ) -> None:
     bot, place = evolve(conversation, token=SecretText(BOT_TOKEN)), server.conversation(301)
     server.change(place, status="pending", bot=9, custom_attributes={"vip": True})
@@ -273,7 +273,7 @@ async def test_token_of_a_bot_hands_over(
 
 
 async def test_token_of_an_agent_takes_what_it_opens(
-    chatwoot: HttpChatwootClient, server: ChatwootStandIn, conversation: Conversation
+    chatwoot: HttpChatwootClient, server: ChatwootStandIn, conversation: ConversationAccess
 ) -> None:
     server.change(server.conversation(301), status="pending")
 
@@ -283,7 +283,7 @@ async def test_token_of_an_agent_takes_what_it_opens(
 
 
 async def test_what_is_so_already_is_not_written(
-    chatwoot: HttpChatwootClient, server: ChatwootStandIn, conversation: Conversation
+    chatwoot: HttpChatwootClient, server: ChatwootStandIn, conversation: ConversationAccess
 ) -> None:
     server.change(server.conversation(301), labels=["vip"], custom_attributes={"pedido": 7})
 
@@ -294,7 +294,7 @@ async def test_what_is_so_already_is_not_written(
 
 
 async def test_label_that_the_account_does_not_have_is_told(
-    chatwoot: HttpChatwootClient, server: ChatwootStandIn, conversation: Conversation
+    chatwoot: HttpChatwootClient, server: ChatwootStandIn, conversation: ConversationAccess
 ) -> None:
     server.known_labels = frozenset({"vip"})
 
@@ -304,7 +304,7 @@ async def test_label_that_the_account_does_not_have_is_told(
 
 
 async def test_attribute_that_chatwoot_refuses_changes_nothing(
-    chatwoot: HttpChatwootClient, server: ChatwootStandIn, conversation: Conversation
+    chatwoot: HttpChatwootClient, server: ChatwootStandIn, conversation: ConversationAccess
 ) -> None:
     await chatwoot.set_custom_attributes(conversation, {"nota": "x" * LONGEST_ATTRIBUTE})
 
@@ -315,7 +315,10 @@ async def test_attribute_that_chatwoot_refuses_changes_nothing(
 
 @pytest.mark.parametrize("status", [301, 302, 307, 400, 401, 402, 403, 404, 409, 413, 422])
 async def test_refusals_are_final(
-    chatwoot: HttpChatwootClient, server: ChatwootStandIn, conversation: Conversation, status: int
+    chatwoot: HttpChatwootClient,
+    server: ChatwootStandIn,
+    conversation: ConversationAccess,
+    status: int,
 ) -> None:
     server.failures.append(answers_with(status))
 
@@ -327,7 +330,10 @@ async def test_refusals_are_final(
 
 @pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504])
 async def test_failures_may_pass(
-    chatwoot: HttpChatwootClient, server: ChatwootStandIn, conversation: Conversation, status: int
+    chatwoot: HttpChatwootClient,
+    server: ChatwootStandIn,
+    conversation: ConversationAccess,
+    status: int,
 ) -> None:
     server.failures.append(answers_with(status, retry_after="17"))
 
@@ -338,7 +344,7 @@ async def test_failures_may_pass(
 
 
 async def test_chatwoot_that_hangs_is_given_its_time_and_no_more(
-    chatwoot: HttpChatwootClient, server: ChatwootStandIn, conversation: Conversation
+    chatwoot: HttpChatwootClient, server: ChatwootStandIn, conversation: ConversationAccess
 ) -> None:
     server.failures.append(hangs())
 
@@ -349,7 +355,7 @@ async def test_chatwoot_that_hangs_is_given_its_time_and_no_more(
 
 
 async def test_unreachable_chatwoot_may_come_back(
-    chatwoot: HttpChatwootClient, conversation: Conversation
+    chatwoot: HttpChatwootClient, conversation: ConversationAccess
 ) -> None:
     with pytest.raises(ChatwootUnavailableError):
         await chatwoot.post(
@@ -358,7 +364,7 @@ async def test_unreachable_chatwoot_may_come_back(
 
 
 async def test_answer_whose_acknowledgement_was_lost_is_found(
-    chatwoot: HttpChatwootClient, server: ChatwootStandIn, conversation: Conversation
+    chatwoot: HttpChatwootClient, server: ChatwootStandIn, conversation: ConversationAccess
 ) -> None:
     server.lost_answers = 1
 
@@ -370,7 +376,7 @@ async def test_answer_whose_acknowledgement_was_lost_is_found(
 
 
 async def test_token_of_a_bot_may_post_but_finds_nothing(
-    chatwoot: HttpChatwootClient, conversation: Conversation
+    chatwoot: HttpChatwootClient, conversation: ConversationAccess
 ) -> None:
     bot = evolve(conversation, token=SecretText(BOT_TOKEN))
     await chatwoot.post(bot, ANSWER, mark=FIRST)
@@ -382,7 +388,7 @@ async def test_token_of_a_bot_may_post_but_finds_nothing(
 
 
 async def test_notes_of_agents_push_no_answer_out_of_sight(
-    chatwoot: HttpChatwootClient, server: ChatwootStandIn, conversation: Conversation
+    chatwoot: HttpChatwootClient, server: ChatwootStandIn, conversation: ConversationAccess
 ) -> None:
     await chatwoot.post(conversation, ANSWER, mark=FIRST)
     for number in range(PAGE * 2):
@@ -402,7 +408,10 @@ async def test_notes_of_agents_push_no_answer_out_of_sight(
     ],
 )
 async def test_answer_is_no_template(
-    chatwoot: HttpChatwootClient, server: ChatwootStandIn, conversation: Conversation, text: str
+    chatwoot: HttpChatwootClient,
+    server: ChatwootStandIn,
+    conversation: ConversationAccess,
+    text: str,
 ) -> None:
     await chatwoot.post(conversation, OutgoingMessage(text), mark=FIRST)
 
@@ -430,7 +439,10 @@ def test_nothing_that_is_evaluated_has_a_template_left(text: str, more: Json) ->
 
 @pytest.mark.parametrize("body", ["<!DOCTYPE html>", "", "[]", "{}", '{"payload": 1}', "{"])
 async def test_success_of_another_server_than_chatwoot_does_not_count(
-    chatwoot: HttpChatwootClient, server: ChatwootStandIn, conversation: Conversation, body: str
+    chatwoot: HttpChatwootClient,
+    server: ChatwootStandIn,
+    conversation: ConversationAccess,
+    body: str,
 ) -> None:
     server.failures.extend([answers_with(200, body=body)] * 2)
 
@@ -441,7 +453,7 @@ async def test_success_of_another_server_than_chatwoot_does_not_count(
 
 
 async def test_list_of_other_things_holds_no_answer(
-    chatwoot: HttpChatwootClient, server: ChatwootStandIn, conversation: Conversation
+    chatwoot: HttpChatwootClient, server: ChatwootStandIn, conversation: ConversationAccess
 ) -> None:
     listed = [None, 1, {}, {"content_attributes": None}, {"content_attributes": {"x": 1}}]
     server.failures.append(answers_with(200, body=json.dumps({"payload": listed})))
@@ -460,7 +472,7 @@ async def test_list_of_other_things_holds_no_answer(
     ],
 )
 async def test_malformed_access_is_refused_and_not_shown(
-    chatwoot: HttpChatwootClient, conversation: Conversation, wrong: dict[str, Any]
+    chatwoot: HttpChatwootClient, conversation: ConversationAccess, wrong: dict[str, Any]
 ) -> None:
     with structlog.testing.capture_logs() as lines, pytest.raises(ChatwootRefusedError) as refusal:
         await chatwoot.post(evolve(conversation, **wrong), ANSWER, mark=FIRST)
@@ -469,7 +481,7 @@ async def test_malformed_access_is_refused_and_not_shown(
 
 
 async def test_log_shows_neither_token_nor_answer(
-    chatwoot: HttpChatwootClient, server: ChatwootStandIn, conversation: Conversation
+    chatwoot: HttpChatwootClient, server: ChatwootStandIn, conversation: ConversationAccess
 ) -> None:
     server.failures.extend(
         [answers_with(503, body=str(ANSWER.text)), answers_with(422, body=str(ANSWER.text))]
@@ -496,7 +508,7 @@ async def test_connection_is_kept_for_the_next_answer(chatwoot: HttpChatwootClie
     app = web.Application()
     app.router.add_post("/{path:.*}", note)
     async with listening(app) as url:
-        place = Conversation(url, SecretText(TOKEN), ChatwootId("1"), ChatwootId("301"))
+        place = ConversationAccess(url, SecretText(TOKEN), ChatwootId("1"), ChatwootId("301"))
         for number in range(5):
             await chatwoot.post(place, ANSWER, mark=f"message-{number}")
 
@@ -515,7 +527,7 @@ def shape(value: Any) -> Any:
 
 
 async def test_stand_in_tells_every_message_in_the_recorded_shape_and_signed(
-    chatwoot: HttpChatwootClient, server: ChatwootStandIn, conversation: Conversation
+    chatwoot: HttpChatwootClient, server: ChatwootStandIn, conversation: ConversationAccess
 ) -> None:
     events: list[Any] = []
     policy = SignaturePolicy(chatwoot=[SigningKey.from_text(SecretText(SECRET))], required=True)
@@ -557,7 +569,7 @@ async def test_stand_in_tells_every_message_in_the_recorded_shape_and_signed(
 
 
 async def test_stand_in_does_not_send_what_came_from_the_channel(
-    server: ChatwootStandIn, chatwoot: HttpChatwootClient, conversation: Conversation
+    server: ChatwootStandIn, chatwoot: HttpChatwootClient, conversation: ConversationAccess
 ) -> None:
     message = {"content": "x", "message_type": "outgoing", "source_id": "wamid.1"}
     path = f"{server.url}/api/v1/accounts/1/conversations/301/messages"

@@ -28,7 +28,7 @@ from odoo_ai_config.application.errors import (
     AttachmentUnavailableError,
     ChatwootUnavailableError,
 )
-from odoo_ai_config.application.ports.chatwoot_client import Conversation
+from odoo_ai_config.application.ports.chatwoot_client import ConversationAccess
 from odoo_ai_config.domain.credentials.secrets import SecretText
 from odoo_ai_config.domain.identifiers import ChatwootId
 from odoo_ai_config.domain.messages.outgoing import (
@@ -89,8 +89,8 @@ async def chatwoot() -> AsyncIterator[HttpChatwootClient]:
 
 
 @pytest.fixture
-def conversation(server: ChatwootStandIn) -> Conversation:
-    return Conversation(server.url, SecretText(TOKEN), ChatwootId("1"), ChatwootId("301"))
+def conversation(server: ChatwootStandIn) -> ConversationAccess:
+    return ConversationAccess(server.url, SecretText(TOKEN), ChatwootId("1"), ChatwootId("301"))
 
 
 def limited(chatwoot: HttpChatwootClient, most: int) -> HttpChatwootClient:
@@ -112,7 +112,7 @@ async def test_files_are_uploaded_with_their_names_and_types(
     chatwoot: HttpChatwootClient,
     server: ChatwootStandIn,
     shelf: FileServer,
-    conversation: Conversation,
+    conversation: ConversationAccess,
 ) -> None:
     bot = evolve(conversation, token=SecretText(BOT_TOKEN))
     files = (
@@ -137,7 +137,7 @@ async def test_note_may_have_files_and_needs_no_text(
     chatwoot: HttpChatwootClient,
     server: ChatwootStandIn,
     shelf: FileServer,
-    conversation: Conversation,
+    conversation: ConversationAccess,
 ) -> None:
     note = evolve(with_files(f"{shelf.url}/a.pdf"), private=True)
     await chatwoot.post(conversation, note, mark="message-1")
@@ -152,7 +152,7 @@ async def test_as_many_files_as_a_message_may_have(
     chatwoot: HttpChatwootClient,
     server: ChatwootStandIn,
     shelf: FileServer,
-    conversation: Conversation,
+    conversation: ConversationAccess,
 ) -> None:
     urls = [f"{shelf.url}/{number}.pdf" for number in range(MOST_FILES)]
     await chatwoot.post(conversation, with_files(*urls), mark="message-1")
@@ -180,7 +180,7 @@ async def test_name_and_type_are_those_that_the_server_says(
     chatwoot: HttpChatwootClient,
     server: ChatwootStandIn,
     shelf: FileServer,
-    conversation: Conversation,
+    conversation: ConversationAccess,
     headers: dict[str, str],
     name: str,
     content_type: str | None,
@@ -200,7 +200,7 @@ async def test_file_without_any_name_gets_one(
     chatwoot: HttpChatwootClient,
     server: ChatwootStandIn,
     shelf: FileServer,
-    conversation: Conversation,
+    conversation: ConversationAccess,
 ) -> None:
     await chatwoot.post(conversation, with_files(f"{shelf.url}/"), mark="message-1")
 
@@ -230,7 +230,7 @@ async def test_files_together_have_a_largest_size(
     chatwoot: HttpChatwootClient,
     server: ChatwootStandIn,
     shelf: FileServer,
-    conversation: Conversation,
+    conversation: ConversationAccess,
     *,
     chunked: bool,
 ) -> None:
@@ -256,7 +256,7 @@ async def test_files_together_have_a_largest_size(
 
 
 async def test_endless_file_is_given_up_at_the_limit(
-    chatwoot: HttpChatwootClient, shelf: FileServer, conversation: Conversation
+    chatwoot: HttpChatwootClient, shelf: FileServer, conversation: ConversationAccess
 ) -> None:
     async def endless(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse()
@@ -288,7 +288,7 @@ async def test_file_that_cannot_be_fetched_is_refused(
     chatwoot: HttpChatwootClient,
     server: ChatwootStandIn,
     shelf: FileServer,
-    conversation: Conversation,
+    conversation: ConversationAccess,
     status: int,
     headers: dict[str, str],
     body: bytes,
@@ -305,7 +305,7 @@ async def test_file_that_cannot_be_fetched_is_refused(
 
 @pytest.mark.parametrize("status", [200, 204])
 async def test_empty_file_is_refused(
-    chatwoot: HttpChatwootClient, shelf: FileServer, conversation: Conversation, status: int
+    chatwoot: HttpChatwootClient, shelf: FileServer, conversation: ConversationAccess, status: int
 ) -> None:
     shelf.answer = answers(status, b"")
 
@@ -318,7 +318,7 @@ async def test_file_that_may_come_back_may_be_tried_again(
     chatwoot: HttpChatwootClient,
     server: ChatwootStandIn,
     shelf: FileServer,
-    conversation: Conversation,
+    conversation: ConversationAccess,
     status: int,
 ) -> None:
     shelf.answer = answers(status, headers={"Retry-After": "17"})
@@ -331,7 +331,7 @@ async def test_file_that_may_come_back_may_be_tried_again(
 
 
 async def test_file_that_breaks_off_may_be_tried_again(
-    chatwoot: HttpChatwootClient, shelf: FileServer, conversation: Conversation
+    chatwoot: HttpChatwootClient, shelf: FileServer, conversation: ConversationAccess
 ) -> None:
     async def breaks_off(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Length": "1000"})
@@ -347,7 +347,7 @@ async def test_file_that_breaks_off_may_be_tried_again(
 
 
 async def test_all_files_of_a_message_have_one_time(
-    chatwoot: HttpChatwootClient, shelf: FileServer, conversation: Conversation
+    chatwoot: HttpChatwootClient, shelf: FileServer, conversation: ConversationAccess
 ) -> None:
     async def slow(_request: web.Request) -> web.StreamResponse:
         await asyncio.sleep(0.3)
@@ -368,7 +368,7 @@ async def test_redirects_are_followed(
     chatwoot: HttpChatwootClient,
     server: ChatwootStandIn,
     shelf: FileServer,
-    conversation: Conversation,
+    conversation: ConversationAccess,
     hops: int,
 ) -> None:
     async def redirects(request: web.Request) -> web.StreamResponse:
@@ -399,7 +399,7 @@ async def test_redirects_are_followed(
         "https://localhost:1/x",
     ],
 )
-async def test_file_must_be_where_crews_may_be(conversation: Conversation, url: str) -> None:
+async def test_file_must_be_where_crews_may_be(conversation: ConversationAccess, url: str) -> None:
     async with AsyncExitStack() as stack:
         sessions = HttpSessions()
         stack.push_async_callback(sessions.close)
@@ -417,7 +417,7 @@ async def test_log_and_error_show_neither_address_nor_name(
     chatwoot: HttpChatwootClient,
     server: ChatwootStandIn,
     shelf: FileServer,
-    conversation: Conversation,
+    conversation: ConversationAccess,
 ) -> None:
     message = OutgoingMessage(
         attachments=(OutgoingFile(f"{shelf.url}/{CANARY}?token={CANARY}", name=CANARY),),

@@ -14,12 +14,11 @@ from hypothesis import strategies as st
 
 from odoo_ai_config.application.errors import SealBrokenError
 from odoo_ai_config.application.messages.texts import kept, read_back
-from odoo_ai_config.domain.conversations.state import Status
 from odoo_ai_config.domain.credentials.secrets import SecretText
 from odoo_ai_config.domain.errors import InvalidValueError
 from odoo_ai_config.domain.json_types import Json, JsonObject, is_storable
 from odoo_ai_config.domain.messages.answer_bodies import answer_in, body_of
-from odoo_ai_config.domain.messages.answers import Answer, SetStatus, steps_of
+from odoo_ai_config.domain.messages.answers import Answer, Assign, AssignTeam, SetStatus, steps_of
 from odoo_ai_config.domain.messages.outgoing import OutgoingMessage
 from odoo_ai_config.entrypoints.http.platform.texts import RULES
 from tests.strategies import answers, json_values
@@ -125,19 +124,21 @@ def test_answer_that_a_later_hub_kept_is_not_guessed(stored: str) -> None:
 
 
 @given(answers())
-def test_every_part_is_a_step_and_the_status_is_the_last(answer: Answer) -> None:
+def test_every_part_is_a_step_and_only_people_get_it_after_the_status(answer: Answer) -> None:
     steps = steps_of(answer)
     assert steps[: len(answer.messages)] == answer.messages
-    for step in steps[:-1]:
-        assert not isinstance(step, SetStatus)
+    kinds = [type(step) for step in steps if not isinstance(step, Assign | AssignTeam)]
+    assert SetStatus not in kinds[:-1]
+    given = [number for number, step in enumerate(steps) if isinstance(step, Assign | AssignTeam)]
+    assert given == list(range(len(steps) - len(given), len(steps)))
     actions = [step for step in steps if not isinstance(step, OutgoingMessage)]
     assert len({type(action) for action in actions}) == len(actions)
-    changes = isinstance(steps[-1], SetStatus)
-    assert changes == (
+    statuses = [step for step in steps if isinstance(step, SetStatus)]
+    assert bool(statuses) == (
         answer.handover is not None or answer.resolve or answer.snooze_until is not None
     )
     if answer.handover is not None:
-        assert steps[-1] in {SetStatus(Status.OPEN), SetStatus(Status.PENDING)}
+        assert statuses == [SetStatus(answer.handover.status)]
 
 
 def closed_objects(body: Any) -> Iterator[JsonObject]:

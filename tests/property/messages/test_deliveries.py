@@ -12,7 +12,7 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import Any, TypeVar
 
-from attrs import define, evolve, field, frozen
+from attrs import define, field, frozen
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -27,10 +27,11 @@ from odoo_ai_config.application.errors import (
     CrewUnavailableError,
     StoreUnavailableError,
 )
-from odoo_ai_config.application.messages.delivery import DeliverMessage, Progress
+from odoo_ai_config.application.messages.delivery import DeliverMessage
+from odoo_ai_config.application.messages.progress import Progress
 from odoo_ai_config.application.messages.reply_sender import ReplySender
 from odoo_ai_config.application.messages.texts import MessageTexts
-from odoo_ai_config.application.ports.chatwoot_client import Conversation
+from odoo_ai_config.application.ports.chatwoot_client import ConversationAccess
 from odoo_ai_config.application.ports.crew_client import CrewClient
 from odoo_ai_config.application.ports.message_inbox import ClaimLimits
 from odoo_ai_config.domain.changes import Changeset
@@ -55,6 +56,7 @@ from tests.unit.application.messages.deliveries import (
     hub_with,
     owns,
     received,
+    remade,
 )
 
 T = TypeVar("T")
@@ -138,12 +140,14 @@ class PerilousChatwoot(MemoryChatwootClient):
     fates: Fates = field(kw_only=True)
 
     async def post(
-        self, conversation: Conversation, message: OutgoingMessage, *, mark: str
+        self, conversation: ConversationAccess, message: OutgoingMessage, *, mark: str
     ) -> None:
         work = self.chatwoot.post(conversation, message, mark=mark)
         await self.fates.meet(work, ChatwootUnavailableError())
 
-    async def has_mark(self, conversation: Conversation, mark: str, *, private: bool) -> bool:
+    async def has_mark(
+        self, conversation: ConversationAccess, mark: str, *, private: bool
+    ) -> bool:
         work = self.chatwoot.has_mark(conversation, mark, private=private)
         return await self.fates.meet(work, ChatwootUnavailableError())
 
@@ -280,7 +284,7 @@ async def world_of(fates: Sequence[Fate], moods: Sequence[Mood]) -> World:
     coming = Fates(deque(fates))
     store = PerilousStore(hub.state, coming)
     secrets = PerilousSecrets(hub.state, coming)
-    deliver = evolve(
+    deliver = remade(
         hub.deliver_message,
         store=store,
         texts=MessageTexts(Sealer(secrets, hub.vault)),
@@ -357,7 +361,7 @@ def test_poison_message_blocks_no_other_conversation_and_no_other_tenant() -> No
                     raise CrewUnavailableError
                 return await super().ask(crew, task, secret=secret)
 
-        world.deliver = evolve(world.deliver, crew_client=Poisoned(deque(), world.fates))
+        world.deliver = remade(world.deliver, crew_client=Poisoned(deque(), world.fates))
         await world.claim(10)
         while world.hands:
             await world.step(0)

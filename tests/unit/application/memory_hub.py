@@ -16,6 +16,7 @@ from odoo_ai_config.adapters.memory.channel_directory import MemoryChannelDirect
 from odoo_ai_config.adapters.memory.chatwoot_client import MemoryChatwootClient
 from odoo_ai_config.adapters.memory.collection_store import MemoryCollectionStore
 from odoo_ai_config.adapters.memory.config_store import MemoryConfigStore
+from odoo_ai_config.adapters.memory.conversation_store import MemoryConversationStore
 from odoo_ai_config.adapters.memory.message_inbox import MemoryMessageInbox
 from odoo_ai_config.adapters.memory.old_cipher import MemoryOldCipher
 from odoo_ai_config.adapters.memory.revoked_keys import MemoryRevokedKeys
@@ -90,6 +91,7 @@ class MemoryHub(Services):
             secrets=MemorySecretStore(state),
             collections=MemoryCollectionStore(state),
             inbox=MemoryMessageInbox(state),
+            conversations=MemoryConversationStore(state),
             addresses=MemoryAddressStore(state),
             api_keys=api_keys or MemoryApiKeyStore(state),
             audit=MemoryAuditLog(state),

@@ -10,7 +10,7 @@ import pytest
 from dependency_injector import providers
 
 from odoo_ai_config.application.errors import ChatwootRefusedError, StoreUnusableError
-from odoo_ai_config.application.ports.chatwoot_client import Conversation
+from odoo_ai_config.application.ports.chatwoot_client import ConversationAccess
 from odoo_ai_config.domain.access import ALL_SCOPES
 from odoo_ai_config.domain.credentials.secrets import SecretText
 from odoo_ai_config.domain.crews import Crew, CrewKind, CrewTask
@@ -131,7 +131,7 @@ async def test_connections_are_closed_with_the_hub(tmp_path: Path) -> None:
     container = Container(settings=settings_of(tmp_path, ODOO_AI_CONFIG_STORE_URL="memory://"))
 
     async with opened(container), CrewStandIn().open() as server:
-        place = Conversation(server.url, SecretText("t"), ChatwootId("1"), ChatwootId("1"))
+        place = ConversationAccess(server.url, SecretText("t"), ChatwootId("1"), ChatwootId("1"))
         with pytest.raises(ChatwootRefusedError):
             await container.chatwoot().post(place, OutgoingMessage("x"), mark="message-1")
         (session,) = container.http_sessions()._sessions.values()

@@ -17,12 +17,13 @@ from odoo_ai_config.adapters.memory.channel_directory import MemoryChannelDirect
 from odoo_ai_config.adapters.memory.chatwoot_client import MemoryChatwootClient
 from odoo_ai_config.adapters.memory.collection_store import MemoryCollectionStore
 from odoo_ai_config.adapters.memory.config_store import MemoryConfigStore
+from odoo_ai_config.adapters.memory.conversation_store import MemoryConversationStore
 from odoo_ai_config.adapters.memory.message_inbox import MemoryMessageInbox
 from odoo_ai_config.adapters.memory.secret_store import MemorySecretStore
 from odoo_ai_config.adapters.memory.state import MemoryState
 from odoo_ai_config.adapters.system.clock import SystemClock
 from odoo_ai_config.application.errors import StoreUnavailableError
-from odoo_ai_config.application.ports.chatwoot_client import Conversation
+from odoo_ai_config.application.ports.chatwoot_client import ConversationAccess
 from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.application.ports.crew_client import CrewClient
 from odoo_ai_config.application.ports.message_inbox import ClaimLimits
@@ -39,7 +40,7 @@ from odoo_ai_config.entrypoints.library import Hub
 from odoo_ai_config.entrypoints.settings import read_settings
 from odoo_ai_config.entrypoints.startup import opened
 from odoo_ai_config.entrypoints.wiring import Services
-from tests.unit.application.messages.deliveries import payload
+from tests.unit.application.messages.deliveries import payload, remade
 
 ANSWER = Answer.of_text("Das 8 às 18.")
 CREWS = "default_crew: sales\ncrews: {sales: {type: in_process}}"
@@ -137,6 +138,7 @@ async def world() -> AsyncIterator[World]:
         secrets=MemorySecretStore(state),
         inbox=MemoryMessageInbox(state),
         collections=MemoryCollectionStore(state),
+        conversations=MemoryConversationStore(state),
         addresses=MemoryAddressStore(state),
         api_keys=MemoryApiKeyStore(state),
         audit=MemoryAuditLog(state),
@@ -274,7 +276,7 @@ class Broken(MemoryConfigStore):
 
 
 async def test_fault_while_putting_off_leaves_the_message_to_the_next_claim(world: World) -> None:
-    deliver = evolve(world.services.deliver_message, store=Broken(world.state))
+    deliver = remade(world.services.deliver_message, store=Broken(world.state))
     world.services = evolve(world.services, deliver_message=deliver)
     world.desk.faults[1] = RuntimeError()
     message_id = await world.receive(1)
@@ -407,13 +409,13 @@ async def test_answer_that_may_be_on_its_way_is_given_back_for_when_the_claim_en
 
     class Slow(MemoryChatwootClient):
         async def post(
-            self, conversation: Conversation, message: OutgoingMessage, *, mark: str
+            self, conversation: ConversationAccess, message: OutgoingMessage, *, mark: str
         ) -> None:
             posting.set()
             await asyncio.Event().wait()
 
     deliver = world.services.deliver_message
-    slow = evolve(deliver, reply_sender=evolve(deliver.reply_sender, chatwoot=Slow()))
+    slow = remade(deliver, reply_sender=evolve(deliver.posting.reply_sender, chatwoot=Slow()))
     world.services = evolve(world.services, deliver_message=slow)
     message_id = await world.receive(1)
     async with world.delivering(HASTY):
@@ -427,7 +429,7 @@ async def test_answer_that_may_be_on_its_way_is_given_back_for_when_the_claim_en
 
 async def test_delivery_that_takes_too_long_is_left_to_the_next(world: World) -> None:
     world.desk.hung = {1}
-    deliver = evolve(world.services.deliver_message, lease=timedelta(seconds=0.05))
+    deliver = remade(world.services.deliver_message, lease=timedelta(seconds=0.05))
     world.services = evolve(world.services, deliver_message=deliver)
     await world.receive(1)
     async with world.delivering():
@@ -500,7 +502,7 @@ class Forgetful(MemoryConfigStore):
 
 
 async def test_delivery_that_cannot_be_written_down_is_left_as_it_is(world: World) -> None:
-    deliver = evolve(world.services.deliver_message, store=Forgetful(world.state))
+    deliver = remade(world.services.deliver_message, store=Forgetful(world.state))
     world.services = evolve(world.services, deliver_message=deliver)
     message_id = await world.receive(1)
     async with world.delivering():

@@ -24,7 +24,7 @@ from odoo_ai_config.adapters.outbound.answers import (
 from odoo_ai_config.adapters.outbound.sessions import HttpSessions
 from odoo_ai_config.application.errors import ChatwootRefusedError, ChatwootUnavailableError
 from odoo_ai_config.application.messages.conversation_states import MARK, mark_in, state_in
-from odoo_ai_config.application.ports.chatwoot_client import ChatwootClient, Conversation
+from odoo_ai_config.application.ports.chatwoot_client import ChatwootClient, ConversationAccess
 from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.domain.conversations.labels import labels_after
 from odoo_ai_config.domain.conversations.state import Seen, Status
@@ -75,7 +75,7 @@ class HttpChatwootClient(ChatwootClient):
         return FileFetcher(self.sessions, self.clock)
 
     async def post(
-        self, conversation: Conversation, message: OutgoingMessage, *, mark: str
+        self, conversation: ConversationAccess, message: OutgoingMessage, *, mark: str
     ) -> None:
         if not message.attachments:
             body = await self._done(
@@ -92,7 +92,9 @@ class HttpChatwootClient(ChatwootClient):
         # Something else than Chatwoot's API may say yes too, a front page for instance.
         _require("id" in _object(body), conversation)
 
-    async def has_mark(self, conversation: Conversation, mark: str, *, private: bool) -> bool:
+    async def has_mark(
+        self, conversation: ConversationAccess, mark: str, *, private: bool
+    ) -> bool:
         # Without private notes and activities, the newest page goes further back.
         params = {} if private else {"filter_internal_messages": "true"}
         status, body = await self._call("GET", conversation, "messages", params=params)
@@ -104,13 +106,13 @@ class HttpChatwootClient(ChatwootClient):
             raise _refusal(conversation, status)
         return any(mark_in(_object(one)) == mark for one in messages)
 
-    async def live(self, conversation: Conversation) -> Seen | None:
+    async def live(self, conversation: ConversationAccess) -> Seen | None:
         shown = await self._shown(conversation)
         return None if shown is None else _seen(shown)
 
     async def set_status(
         self,
-        conversation: Conversation,
+        conversation: ConversationAccess,
         status: Status,
         *,
         snoozed_until: datetime | None = None,
@@ -122,15 +124,15 @@ class HttpChatwootClient(ChatwootClient):
         now = _object(_object(body).get("payload")).get("current_status")
         _require(now == status.value, conversation)
 
-    async def assign(self, conversation: Conversation, assignee: ChatwootId | None) -> None:
+    async def assign(self, conversation: ConversationAccess, assignee: ChatwootId | None) -> None:
         await self._assign(conversation, "assignee_id", assignee)
 
-    async def assign_team(self, conversation: Conversation, team: ChatwootId | None) -> None:
+    async def assign_team(self, conversation: ConversationAccess, team: ChatwootId | None) -> None:
         await self._assign(conversation, "team_id", team)
 
     async def set_labels(
         self,
-        conversation: Conversation,
+        conversation: ConversationAccess,
         *,
         added: Iterable[str] = (),
         removed: Iterable[str] = (),
@@ -147,7 +149,7 @@ class HttpChatwootClient(ChatwootClient):
         _require(all(label.casefold() in known for label in added), conversation)
 
     async def set_custom_attributes(
-        self, conversation: Conversation, attributes: ReadOnlyJsonObject
+        self, conversation: ConversationAccess, attributes: ReadOnlyJsonObject
     ) -> None:
         shown = await self._shown(conversation)
         there = None if shown is None else shown.get("custom_attributes")
@@ -159,17 +161,19 @@ class HttpChatwootClient(ChatwootClient):
             body = await self._done(conversation, "custom_attributes", json=wish)
             _require("custom_attributes" in _object(body), conversation)
 
-    async def set_priority(self, conversation: Conversation, priority: Priority | None) -> None:
+    async def set_priority(
+        self, conversation: ConversationAccess, priority: Priority | None
+    ) -> None:
         wish: JsonObject = {"priority": None if priority is None else priority.value}
         await self._done(conversation, "toggle_priority", json=wish)
 
-    async def typing(self, conversation: Conversation, *, on: bool) -> None:
+    async def typing(self, conversation: ConversationAccess, *, on: bool) -> None:
         wish: JsonObject = {"typing_status": "on" if on else "off"}
         with suppress(ChatwootRefusedError, ChatwootUnavailableError):
             # Before 2026 a bot may not. It is not worth a line in the log.
             await self._call("POST", conversation, "toggle_typing_status", json=wish)
 
-    async def _shown(self, conversation: Conversation) -> JsonObject | None:
+    async def _shown(self, conversation: ConversationAccess) -> JsonObject | None:
         status, body = await self._call("GET", conversation)
         if status in _MAY_NOT:
             # Until June 2026 the token of a bot may not read, but it may update the conversation.
@@ -184,7 +188,7 @@ class HttpChatwootClient(ChatwootClient):
         return shown
 
     async def _assign(
-        self, conversation: Conversation, what: str, whom: ChatwootId | None
+        self, conversation: ConversationAccess, what: str, whom: ChatwootId | None
     ) -> None:
         # Chatwoot's dashboard says 0 for nobody.
         body = await self._done(
@@ -195,7 +199,7 @@ class HttpChatwootClient(ChatwootClient):
 
     async def _done(
         self,
-        conversation: Conversation,
+        conversation: ConversationAccess,
         what: str,
         *,
         method: str = "POST",
@@ -209,7 +213,7 @@ class HttpChatwootClient(ChatwootClient):
     async def _call(
         self,
         method: str,
-        conversation: Conversation,
+        conversation: ConversationAccess,
         what: str = "",
         *,
         timeout: timedelta | None = None,  # noqa: ASYNC109 - aiohttp's
@@ -324,7 +328,7 @@ def _says(body: Json, words: str) -> bool:
     return any(isinstance(text, str) and words in text.lower() for text in said)
 
 
-async def _json_or_none(response: ClientResponse, conversation: Conversation) -> Json:
+async def _json_or_none(response: ClientResponse, conversation: ConversationAccess) -> Json:
     try:
         return await json_in(response)
     except UnreadableError:
@@ -333,17 +337,17 @@ async def _json_or_none(response: ClientResponse, conversation: Conversation) ->
         return None
 
 
-def _address(conversation: Conversation, what: str) -> URL:
+def _address(conversation: ConversationAccess, what: str) -> URL:
     base = URL(conversation.base_url.rstrip("/"))
     place = f"accounts/{conversation.account}/conversations/{conversation.id}"
     return base / "api/v1" / place / what if what else base / "api/v1" / place
 
 
-def _require(holds: bool, conversation: Conversation) -> None:  # noqa: FBT001 - its first argument
+def _require(holds: bool, conversation: ConversationAccess) -> None:  # noqa: FBT001 - its first argument
     if not holds:
         raise _refusal(conversation, None)
 
 
-def _refusal(conversation: Conversation, status: int | None) -> ChatwootRefusedError:
+def _refusal(conversation: ConversationAccess, status: int | None) -> ChatwootRefusedError:
     _log.warning("chatwoot_refused", account=str(conversation.account), status=status)
     return ChatwootRefusedError()

@@ -166,6 +166,19 @@ def described(crew: Crew, task: CrewTask, public_url: str | None) -> JsonObject:
         "submitted_values": [*message.submitted_values],
         "submitted_email": message.submitted_email,
         "attachments": [_members_of(file) for file in message.attachments],
+        "parts": [
+            {
+                "text": part.text,
+                "sent_at": None if part.sent_at is None else part.sent_at.isoformat(),
+                "attachments": [_members_of(file) for file in part.attachments],
+            }
+            for part in task.parts
+        ],
+        "history": [
+            {"at": said.at.isoformat(), "by": said.by.value, "text": said.text}
+            for said in task.history
+        ],
+        "newer_waiting": task.newer_waiting,
         "matched_by": None if destination is None else destination.matched_by.value,
         "release": None
         if destination is None

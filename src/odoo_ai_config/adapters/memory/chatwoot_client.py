@@ -12,7 +12,7 @@ from datetime import datetime
 from attrs import define, field, frozen
 
 from odoo_ai_config.application.errors import ApplicationError, ChatwootRefusedError
-from odoo_ai_config.application.ports.chatwoot_client import ChatwootClient, Conversation
+from odoo_ai_config.application.ports.chatwoot_client import ChatwootClient, ConversationAccess
 from odoo_ai_config.domain.conversations.labels import labels_after
 from odoo_ai_config.domain.conversations.state import Seen, Status
 from odoo_ai_config.domain.credentials.secrets import SecretText
@@ -75,12 +75,14 @@ class MemoryChatwootClient(ChatwootClient):
     talks: dict[tuple[ChatwootId, ChatwootId], Talk] = field(factory=dict)
 
     async def post(
-        self, conversation: Conversation, message: OutgoingMessage, *, mark: str
+        self, conversation: ConversationAccess, message: OutgoingMessage, *, mark: str
     ) -> None:
         self._let_in(conversation)
         self.posted.append(Posted(conversation.account, conversation.id, message, mark))
 
-    async def has_mark(self, conversation: Conversation, mark: str, *, private: bool) -> bool:
+    async def has_mark(
+        self, conversation: ConversationAccess, mark: str, *, private: bool
+    ) -> bool:
         self._let_in(conversation)
         place = (conversation.account, conversation.id, mark)
         return self.readable and any(
@@ -89,7 +91,7 @@ class MemoryChatwootClient(ChatwootClient):
             if private or not one.message.private
         )
 
-    async def live(self, conversation: Conversation) -> Seen | None:
+    async def live(self, conversation: ConversationAccess) -> Seen | None:
         talk = self._let_in(conversation)
         if not self.readable:
             return None
@@ -104,7 +106,7 @@ class MemoryChatwootClient(ChatwootClient):
 
     async def set_status(
         self,
-        conversation: Conversation,
+        conversation: ConversationAccess,
         status: Status,
         *,
         snoozed_until: datetime | None = None,
@@ -112,19 +114,19 @@ class MemoryChatwootClient(ChatwootClient):
         talk = self._let_in(conversation)
         talk.status, talk.snoozed_until = status, snoozed_until
 
-    async def assign(self, conversation: Conversation, assignee: ChatwootId | None) -> None:
+    async def assign(self, conversation: ConversationAccess, assignee: ChatwootId | None) -> None:
         talk = self._let_in(conversation)
         talk.assignee = assignee if assignee in self.agents else None
         _require(talk.assignee == assignee)
 
-    async def assign_team(self, conversation: Conversation, team: ChatwootId | None) -> None:
+    async def assign_team(self, conversation: ConversationAccess, team: ChatwootId | None) -> None:
         talk = self._let_in(conversation)
         talk.team = team if team in self.teams else None
         _require(talk.team == team)
 
     async def set_labels(
         self,
-        conversation: Conversation,
+        conversation: ConversationAccess,
         *,
         added: Iterable[str] = (),
         removed: Iterable[str] = (),
@@ -134,20 +136,22 @@ class MemoryChatwootClient(ChatwootClient):
         talk.labels = labels_after(talk.labels, added=added, removed=removed)
 
     async def set_custom_attributes(
-        self, conversation: Conversation, attributes: ReadOnlyJsonObject
+        self, conversation: ConversationAccess, attributes: ReadOnlyJsonObject
     ) -> None:
         talk = self._let_in(conversation)
         _require(self.readable)
         talk.custom_attributes = {**talk.custom_attributes, **attributes}
 
-    async def set_priority(self, conversation: Conversation, priority: Priority | None) -> None:
+    async def set_priority(
+        self, conversation: ConversationAccess, priority: Priority | None
+    ) -> None:
         self._let_in(conversation).priority = priority
 
-    async def typing(self, conversation: Conversation, *, on: bool) -> None:
+    async def typing(self, conversation: ConversationAccess, *, on: bool) -> None:
         with suppress(ApplicationError):
             self._let_in(conversation).typing = on
 
-    def _let_in(self, conversation: Conversation) -> Talk:
+    def _let_in(self, conversation: ConversationAccess) -> Talk:
         if self.failures:
             raise self.failures.popleft()
         _require(conversation.token == self.token and conversation.id not in self.missing)

@@ -13,6 +13,7 @@ from attrs import define, field
 
 from odoo_ai_config.adapters.memory.state import MemoryAdapter
 from odoo_ai_config.application.ports.message_inbox import ClaimLimits, MessageInbox, StageCount
+from odoo_ai_config.domain.conversations.state import ConversationKey
 from odoo_ai_config.domain.identifiers import TenantId
 from odoo_ai_config.domain.messages.inbox import (
     OPEN,
@@ -73,6 +74,32 @@ class MemoryMessageInbox(MemoryAdapter, MessageInbox):
     async def received(self, origin: Origin) -> InboxMessage | None:
         state = self.state
         return next(map(state.messages.__getitem__, state.received(origin)), None)
+
+    async def of_conversation(
+        self, key: ConversationKey, *, before: MessageId | None = None, limit: int
+    ) -> Sequence[InboxMessage]:
+        ordered = reversed(self.state.messages.values())
+        if before is not None:
+            # Skips to that entry, or to the end if it is not there.
+            next((message for message in ordered if message.id == before), None)
+        found = (
+            message
+            for message in ordered
+            if message.conversation == str(key)
+            and (message.body is not None or message.answer is not None)
+        )
+        return list(islice(found, limit))
+
+    async def answers_since(self, key: ConversationKey, since: datetime, *, limit: int) -> int:
+        answered = (
+            message
+            for message in self.state.messages.values()
+            if message.conversation == str(key)
+            and message.stage is Stage.DONE
+            and message.answer is not None
+            and message.updated_at > since
+        )
+        return sum(1 for _ in islice(answered, limit))
 
     async def page(
         self,

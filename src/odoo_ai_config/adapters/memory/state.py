@@ -4,7 +4,7 @@ What all stores of one process keep, and the one place where a changeset goes in
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import TypeAlias
 
@@ -17,7 +17,7 @@ from odoo_ai_config.application.errors import (
     TenantKeyChangedError,
 )
 from odoo_ai_config.domain.access import ApiKey
-from odoo_ai_config.domain.addresses import Address
+from odoo_ai_config.domain.addresses import Address, AddressUse
 from odoo_ai_config.domain.changes import (
     AuditEntry,
     AuditId,
@@ -32,6 +32,11 @@ from odoo_ai_config.domain.collections import (
     CollectionHead,
     CollectionKey,
     ItemState,
+)
+from odoo_ai_config.domain.conversations.state import (
+    Conversation,
+    ConversationKey,
+    succeeding,
 )
 from odoo_ai_config.domain.credentials.secrets import (
     Fingerprint,
@@ -97,6 +102,7 @@ class MemoryState:
     secrets: dict[tuple[SealContext, Fingerprint], SealedSecret] = field(factory=dict)
     collections: dict[CollectionKey, KeptCollection] = field(factory=dict)
     messages: dict[MessageId, InboxMessage] = field(factory=dict)
+    conversations: dict[ConversationKey, Conversation] = field(factory=dict)
     idempotency_records: dict[IdempotencyKey, IdempotencyRecord] = field(factory=dict)
     audit: list[AuditEntry] = field(factory=list)
     api_keys: dict[str, ApiKey] = field(factory=dict)
@@ -151,6 +157,9 @@ class MemoryState:
             kept = self.collections.setdefault(change.head.key, KeptCollection(change.head))
             kept.take(change)
         self.messages |= {message.id: message for message in changeset.messages}
+        for sighting in changeset.sightings:
+            known = self.conversations.get(sighting.key)
+            self.conversations[sighting.key] = succeeding(known, sighting)
         if changeset.idempotency_record is not None:
             record = changeset.idempotency_record
             self.idempotency_records[record.claim.id] = _unaliased(record)
@@ -158,7 +167,10 @@ class MemoryState:
             self.audit.append(evolve(entry, id=AuditId(str(len(self.audit)))))
         self.api_keys |= {key.id: key for key in changeset.api_keys}
         self.addresses |= {address.id: address for address in changeset.addresses}
-        for use in changeset.address_uses:
+        self._use_addresses(changeset.address_uses)
+
+    def _use_addresses(self, uses: Sequence[AddressUse]) -> None:
+        for use in uses:
             used = self.addresses.get(use.id)
             if used is not None and (used.used_at is None or used.used_at < use.at):
                 self.addresses[use.id] = evolve(used, used_at=use.at)

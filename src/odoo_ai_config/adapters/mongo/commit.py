@@ -12,6 +12,7 @@ from pymongo import InsertOne, ReplaceOne, UpdateMany, UpdateOne
 from pymongo.errors import OperationFailure, PyMongoError
 
 from odoo_ai_config.adapters.mongo.channel_directory import claim_writes, rivals_of
+from odoo_ai_config.adapters.mongo.conversation_store import write_sighting
 from odoo_ai_config.adapters.mongo.conversations import write_message, written_alone
 from odoo_ai_config.adapters.mongo.database import MongoDatabase, Record, Session
 from odoo_ai_config.adapters.mongo.driver_errors import is_conflict, is_duplicate
@@ -83,16 +84,9 @@ async def _commit(
         lambda: [bulk for bulk in _bulk_writes(database, changeset, secrets) if bulk.writes],
         cost=ENTRY * changeset.size,
     )
-    messages = changeset.messages
-    # A write of one record is atomic without a transaction.
+    if await _written_alone(database, changeset, bulks):
+        return
     first = all(revision.version == 1 for revision in changeset.mappings)
-    relies = changeset.claim is not None or changeset.mapping_state is not None
-    alone = first and not relies and not messages
-    if alone and sum(len(bulk.writes) for bulk in bulks) == 1:
-        await _send(database, bulks[0], None)
-        return
-    if not bulks and len(messages) == 1 and await written_alone(database, messages[0]):
-        return
 
     async def write_all(session: Session) -> None:
         # First: afterwards a claim would find its own mappings.
@@ -105,12 +99,35 @@ async def _commit(
             await _send(database, bulk, session)
         if replaced:
             await _send(database, BulkWrite("mapping_revisions", replaced), session)
-        for message in messages:
+        for message in changeset.messages:
             await write_message(database, message, session)
-        if messages:
+        for sighting in changeset.sightings:
+            await write_sighting(database, sighting, session)
+        if changeset.messages:
             await _require_key(database, changeset, session)
 
     await in_transaction(database.client, write_all)
+
+
+async def _written_alone(
+    database: MongoDatabase, changeset: Changeset, bulks: Sequence[BulkWrite]
+) -> bool:
+    """
+    Write *changeset* if one write without a transaction is enough, and return whether it was.
+    """
+    if changeset.sightings:
+        return False
+    messages = changeset.messages
+    if not bulks and len(messages) == 1:
+        return await written_alone(database, messages[0])
+    first = all(revision.version == 1 for revision in changeset.mappings)
+    relies = changeset.claim is not None or changeset.mapping_state is not None
+    alone = first and not relies and not messages
+    # A write of one record is atomic without a transaction.
+    if alone and sum(len(bulk.writes) for bulk in bulks) == 1:
+        await _send(database, bulks[0], None)
+        return True
+    return False
 
 
 async def _require_undisputed(

@@ -135,10 +135,19 @@ _INDEXES: Final[Mapping[str, Sequence[IndexModel]]] = {
             name="turns",
             partialFilterExpression={"conversation": _IS_TEXT},
         ),
+        IndexModel(
+            ["origin.account", "origin.conversation", ("arrival", DESCENDING)],
+            name="of_conversation",
+        ),
         # Covers the counting of messages by stage: no message is read for it.
         IndexModel(["stage", ("arrival", DESCENDING), "received_at"], name="newest"),
         IndexModel(["holder.tenant", "stage", ("arrival", DESCENDING)], name="of_tenant"),
         IndexModel(["stage", "updated_at"], name="finished"),
+    ],
+    "conversation_states": [
+        IndexModel(["owner.tenant", "account", "id"], name="of_tenant"),
+        IndexModel(["account", "id"], name="all"),
+        IndexModel(["updated_at"], name="by_time"),
     ],
     "addresses": [
         IndexModel(["tenant", "_id"], name="of_tenant"),

@@ -23,6 +23,7 @@ from odoo_ai_config.adapters.mongo.records import (
     to_instant,
 )
 from odoo_ai_config.application.ports.message_inbox import ClaimLimits, MessageInbox, StageCount
+from odoo_ai_config.domain.conversations.state import ConversationKey
 from odoo_ai_config.domain.identifiers import TenantId
 from odoo_ai_config.domain.messages.inbox import (
     CLOCK_SLACK,
@@ -33,6 +34,8 @@ from odoo_ai_config.domain.messages.inbox import (
     Stage,
 )
 
+# True of every text, and of nothing else.
+_IS_TEXT: Final[Record] = {"$gte": ""}
 _EVERY_STAGE: Final = [stage.value for stage in Stage]
 
 
@@ -117,6 +120,28 @@ class MongoMessageInbox(MessageInbox):
         return await read_one(self._messages, {"marks": {"$in": list(origin.marks)}}, InboxMessage)
 
     @translated
+    async def of_conversation(
+        self, key: ConversationKey, *, before: MessageId | None = None, limit: int
+    ) -> Sequence[InboxMessage]:
+        wanted = _of(key) | {"$or": [{"body": _IS_TEXT}, {"answer": _IS_TEXT}]}
+        if before is not None:
+            first = await self._messages.find_one({"_id": before.value}, ["arrival"])
+            if first is None:
+                return []
+            wanted["arrival"] = {"$lt": first["arrival"]}
+        cursor = self._messages.find(wanted).sort("arrival", DESCENDING).limit(limit)
+        return await read_all(cursor, InboxMessage)
+
+    @translated
+    async def answers_since(self, key: ConversationKey, since: datetime, *, limit: int) -> int:
+        wanted = _of(key) | {
+            "stage": Stage.DONE.value,
+            "answer": _IS_TEXT,
+            "updated_at": {"$gt": to_instant(since)},
+        }
+        return await self._messages.count_documents(wanted, limit=limit)
+
+    @translated
     async def page(
         self,
         stages: Collection[Stage],
@@ -191,3 +216,7 @@ class MongoMessageInbox(MessageInbox):
     def _turn(self, tenant: str) -> tuple[bool, str]:
         # Tenants after the one that was served last, then from the beginning.
         return tenant <= self._served, tenant
+
+
+def _of(key: ConversationKey) -> Record:
+    return {"origin.account": key.account.value, "origin.conversation": key.id.value}

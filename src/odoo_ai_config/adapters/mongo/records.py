@@ -23,6 +23,7 @@ from odoo_ai_config.domain.changes import AuditEntry, AuditId, Claim, Idempotenc
 from odoo_ai_config.domain.channels.mapping import ChannelMapping, MappingRevision, SpecialNumber
 from odoo_ai_config.domain.channels.phone import PhoneNumber
 from odoo_ai_config.domain.collections import CollectionHead, CollectionKey, Item, ItemState
+from odoo_ai_config.domain.conversations.state import Conversation
 from odoo_ai_config.domain.credentials.secrets import (
     Fingerprint,
     SealContext,
@@ -225,6 +226,7 @@ _describe(MappingRevision, flat=("mapping",))
 _describe(SealContext, flat=("owner",))
 _describe(SealedSecret, flat=("context",))
 _describe(TenantKey, only_read=("tenant",), key_id=override(rename="id"))
+_describe(Conversation, flat=("key",))
 _describe(Claim, id=override(rename="_id"))
 _describe(
     Outcome, only_read=("replayed",), versions=_entries("version"), digests=_entries("digest")

@@ -16,6 +16,7 @@ from attrs import AttrsInstance
 
 from odoo_ai_config.adapters.sqlite.cache import UNKNOWN_ROW, Lookup
 from odoo_ai_config.adapters.sqlite.connection import change_number
+from odoo_ai_config.adapters.sqlite.conversation_store import write_sighting
 from odoo_ai_config.adapters.sqlite.item_rows import prepared_items
 from odoo_ai_config.adapters.sqlite.live_routing import changed_since
 from odoo_ai_config.adapters.sqlite.lookups import (
@@ -131,8 +132,7 @@ class PreparedChangeset:
         if changeset.idempotency_record is not None:
             row = IDEMPOTENCY_RECORDS.row(changeset.idempotency_record)
             self._require(_INSERT_IDEMPOTENCY_RECORD, row, RequestRecordedError)
-        for message in changeset.messages:
-            self._writes.append(partial(write_message, message, message_row(message)))
+        self._add_messages(changeset)
         if changeset.new_tenant_key is not None:
             key = changeset.new_tenant_key
             self._require(_INSERT_FIRST_KEY, TENANT_KEYS.row(key), TenantKeyChangedError)
@@ -181,6 +181,12 @@ class PreparedChangeset:
         transaction.changes.extend(self._changes)
         transaction.mappings.extend(self._mappings)
         transaction.updates.update(self._updates)
+
+    def _add_messages(self, changeset: Changeset) -> None:
+        for message in changeset.messages:
+            self._writes.append(partial(write_message, message, message_row(message)))
+        for sighting in changeset.sightings:
+            self._writes.append(partial(write_sighting, sighting))
 
     def _add_addresses(self, changeset: Changeset) -> None:
         self._insert(_PUT_ADDRESS, ADDRESSES, changeset.addresses)

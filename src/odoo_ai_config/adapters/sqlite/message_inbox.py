@@ -20,6 +20,7 @@ from odoo_ai_config.adapters.sqlite.row_layout import Row, microseconds, time_of
 from odoo_ai_config.adapters.sqlite.rows import json_values, optional
 from odoo_ai_config.adapters.sqlite.writer import Transaction
 from odoo_ai_config.application.ports.message_inbox import ClaimLimits, MessageInbox, StageCount
+from odoo_ai_config.domain.conversations.state import ConversationKey
 from odoo_ai_config.domain.identifiers import TenantId
 from odoo_ai_config.domain.messages.inbox import (
     CLOCK_SLACK,
@@ -75,6 +76,15 @@ UPDATE messages SET revision = revision + 1, claims = claims + 1, due_at = ?3 WH
 # Sorts behind every tenant's name.
 _LAST: Final = "\x7f"
 
+_OF_CONVERSATION: Final = (
+    f"SELECT {MESSAGE_COLUMNS} FROM messages INDEXED BY messages_by_lane "
+    "WHERE lane = ?1 AND (?2 IS NULL OR number < (SELECT number FROM messages WHERE id = ?2)) "
+    "AND (body IS NOT NULL OR answer IS NOT NULL) ORDER BY number DESC LIMIT ?3"
+)
+_ANSWERS: Final = (
+    "SELECT count(*) FROM (SELECT 1 FROM messages INDEXED BY answered_messages "
+    "WHERE lane = ? AND stage = 'done' AND answer IS NOT NULL AND updated_at > ? LIMIT ?)"
+)
 _NUMBER: Final = "SELECT number FROM messages WHERE id = ?"
 _PAGE: Final = (
     f"SELECT number, {MESSAGE_COLUMNS} FROM messages "
@@ -123,6 +133,17 @@ class SqliteMessageInbox(MessageInbox):
 
     async def received(self, origin: Origin) -> InboxMessage | None:
         return await self._database.read(lambda connection: find_received(connection, origin))
+
+    async def of_conversation(
+        self, key: ConversationKey, *, before: MessageId | None = None, limit: int
+    ) -> Sequence[InboxMessage]:
+        which = str(key), None if before is None else before.value, limit
+        return await self._database.select(_OF_CONVERSATION, which, message_of)
+
+    async def answers_since(self, key: ConversationKey, since: datetime, *, limit: int) -> int:
+        which = str(key), microseconds(since), limit
+        count: int | None = await self._database.select_one(_ANSWERS, which, lambda row: row[0])
+        return count or 0
 
     async def page(
         self,

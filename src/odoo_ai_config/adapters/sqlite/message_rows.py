@@ -7,30 +7,31 @@ from __future__ import annotations
 import sqlite3
 from typing import Final
 
-from odoo_ai_config.adapters.sqlite.row_layout import Row, RowLayout
+from odoo_ai_config.adapters.sqlite.row_layout import TEXTS, Row, RowLayout
 from odoo_ai_config.adapters.sqlite.rows import optional
 from odoo_ai_config.application.errors import MessageRecordedError
 from odoo_ai_config.domain.errors import RevisionConflictError
-from odoo_ai_config.domain.messages.inbox import InboxMessage, Origin, delivery_parts
+from odoo_ai_config.domain.messages.inbox import InboxMessage, Origin, delivery_parts, event_parts
 
 _ORIGIN: Final = "id, event, account, inbox, conversation, message, delivery, request_id"
 _STATE: Final = (
     "updated_at, due_at, revision, tenant, domain, crew, matched_by, "
-    "config_version, mapping_version, attempts, reason, body, answer, replays, claims"
+    "config_version, mapping_version, attempts, reason, body, answer, replays, claims, "
+    "part_of, steps, withheld, refused, resent, told_at"
 )
 MESSAGE_COLUMNS: Final = f"{_ORIGIN}, stage, received_at, {_STATE}"
-_LAYOUT: Final = RowLayout(InboxMessage)
+_LAYOUT: Final = RowLayout(InboxMessage, codecs={tuple[str, ...]: TEXTS})
 
-# The parameters are the columns in their order: 9 is the stage, 12 when it is due, 26 the lane.
+# The parameters are the columns in their order: 9 is the stage, 12 when it is due, 32 the lane.
 _RECEIVE: Final = (
     f"INSERT INTO messages ({MESSAGE_COLUMNS}, lane, head) "
-    f"VALUES ({', '.join(f'?{number}' for number in range(1, 27))}, "
+    f"VALUES ({', '.join(f'?{number}' for number in range(1, 33))}, "
     "?12 IS NOT NULL AND NOT EXISTS "
-    "(SELECT 1 FROM messages WHERE lane = ?26 AND due_at IS NOT NULL)) ON CONFLICT DO NOTHING"
+    "(SELECT 1 FROM messages WHERE lane = ?32 AND due_at IS NOT NULL)) ON CONFLICT DO NOTHING"
 )
 _MOVE: Final = (
     f"UPDATE messages SET (stage, {_STATE}) = "
-    f"(?9, {', '.join(f'?{number}' for number in range(11, 26))}), "
+    f"(?9, {', '.join(f'?{number}' for number in range(11, 32))}), "
     "head = head AND ?12 IS NOT NULL WHERE id = ?1 AND revision = ?13 - 1 RETURNING head"
 )
 _OPEN_IN_LANE: Final = (
@@ -50,15 +51,18 @@ def message_row(message: InboxMessage) -> Row:
     A message as it is stored, and its lane behind that.
     """
     row, holder = _LAYOUT.row(message), message.holder
-    # The delivery and its proof share a column, and who holds the message is stored even while it
-    # has no destination.
+    # The event and its edition share a column, so do the delivery and its proof, and who holds the
+    # message is stored even while it has no destination.
     return (
-        *row[:6],
+        row[0],
+        message.origin.event_mark,
+        *row[2:6],
         message.origin.delivery_mark,
-        *row[8:14],
+        row[8],
+        *row[10:15],
         holder.tenant.value,
         holder.domain.value,
-        *row[16:],
+        *row[17:],
         message.conversation,
     )
 
@@ -70,7 +74,9 @@ def message_of(row: Row) -> InboxMessage:
     owner, matched_by = row[13:15], row[16]
     if matched_by is None:
         owner = None, None
-    return _LAYOUT.of((*row[:6], *delivery_parts(row[6]), *row[7:13], *owner, *row[15:]))
+    event, edition = event_parts(row[1])
+    origin = event, *row[2:6], *delivery_parts(row[6]), row[7], edition
+    return _LAYOUT.of((row[0], *origin, *row[8:13], *owner, *row[15:]))
 
 
 def write_message(message: InboxMessage, row: Row, connection: sqlite3.Connection) -> None:
@@ -104,6 +110,6 @@ def find_received(connection: sqlite3.Connection, origin: Origin) -> InboxMessag
     if origin.delivery is not None:
         row = connection.execute(_SAME_DELIVERY, (origin.delivery_mark,)).fetchone()
     if row is None and origin.account is not None and origin.message is not None:
-        which = origin.account.value, origin.message.value, origin.event
+        which = origin.account.value, origin.message.value, origin.event_mark
         row = connection.execute(_SAME_MESSAGE, which).fetchone()
     return optional(message_of, row)

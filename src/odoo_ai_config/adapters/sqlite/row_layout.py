@@ -4,6 +4,7 @@ Objects as rows and rows as objects, by the attributes of their class.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from enum import Enum
@@ -36,6 +37,10 @@ def time_of(stored: int) -> datetime:
 
 
 _CODECS: Final[Mapping[Any, Codec]] = {bool: (bool, bool), datetime: (microseconds, time_of)}
+
+
+# Several texts in one column.
+TEXTS: Final[Codec] = (json.dumps, lambda stored: tuple(json.loads(stored)))
 
 
 class RowLayout(Generic[T]):

@@ -337,6 +337,46 @@ DROP INDEX audit_by_tenant;
 CREATE INDEX audit_by_tenant ON audit (tenant, at);
 """
 
+_CONVERSATIONS: Final = """
+ALTER TABLE messages ADD COLUMN part_of TEXT;
+ALTER TABLE messages ADD COLUMN steps INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE messages ADD COLUMN withheld TEXT;
+ALTER TABLE messages ADD COLUMN refused TEXT NOT NULL DEFAULT '[]';
+ALTER TABLE messages ADD COLUMN resent INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE messages ADD COLUMN told_at INTEGER;
+CREATE TABLE conversations (
+    account TEXT NOT NULL,
+    id TEXT NOT NULL,
+    revision INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL,
+    seen_at INTEGER,
+    status TEXT,
+    assignee TEXT,
+    team TEXT,
+    labels TEXT NOT NULL,
+    can_reply INTEGER NOT NULL,
+    blocked INTEGER NOT NULL,
+    began_pending INTEGER NOT NULL,
+    customer_at INTEGER,
+    person_at INTEGER,
+    ai_at INTEGER,
+    handed_over_at INTEGER,
+    handed_back_at INTEGER,
+    closed_told_at INTEGER,
+    paused_at INTEGER,
+    paused_by TEXT,
+    paused_until INTEGER,
+    marks TEXT NOT NULL,
+    tenant TEXT,
+    domain TEXT,
+    PRIMARY KEY (account, id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX messages_by_lane ON messages (lane);
+CREATE INDEX answered_messages ON messages (lane, updated_at) WHERE answer IS NOT NULL;
+CREATE INDEX conversations_by_tenant ON conversations (tenant, account, id);
+CREATE INDEX conversations_by_time ON conversations (updated_at) WHERE paused_by IS NULL;
+"""
+
 # Item n leads from version n to version n + 1. Never change one that was released.
 _MIGRATIONS: Final = (
     _FIRST,
@@ -348,6 +388,7 @@ _MIGRATIONS: Final = (
     _ADDRESSES,
     _EVENT_TIMES,
     _MAPPING_HISTORY,
+    _CONVERSATIONS,
 )
 
 # In one statement, so that a migration by another process does not come in between.

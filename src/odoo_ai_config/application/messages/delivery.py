@@ -4,94 +4,27 @@ Deliver a message to its crew, and the crew's answer to the customer.
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Final
 
 from attrs import frozen
 
-from odoo_ai_config.application.crews import CrewLookup
 from odoo_ai_config.application.errors import (
     ChatwootRefusedError,
     ChatwootUnavailableError,
-    ContentionError,
     CrewRefusedError,
     CrewUnavailableError,
     MasterKeyMissingError,
     SealBrokenError,
     TargetForbiddenError,
-    TenantKeyChangedError,
 )
-from odoo_ai_config.application.messages.reply_sender import ReplySender
-from odoo_ai_config.application.messages.texts import MessageTexts
+from odoo_ai_config.application.messages.asking import CrewAsking
+from odoo_ai_config.application.messages.posting import AnswerPosting
+from odoo_ai_config.application.messages.progress import Progress, Step, StepWriter, Trouble
 from odoo_ai_config.application.ports.clock import Clock
-from odoo_ai_config.application.ports.config_store import ConfigStore
-from odoo_ai_config.application.ports.crew_client import CrewClient
-from odoo_ai_config.domain.changes import Changeset
-from odoo_ai_config.domain.crews import Crew, CrewTask
-from odoo_ai_config.domain.errors import (
-    CredentialNotFoundError,
-    CrewNotFoundError,
-    InvalidValueError,
-    RevisionConflictError,
-)
-from odoo_ai_config.domain.messages.answers import DEFERRED, Answer
+from odoo_ai_config.domain.crews import Crew
 from odoo_ai_config.domain.messages.inbox import InboxMessage, Stage
 from odoo_ai_config.domain.messages.retrying import RetryPolicy
-
-
-class Progress(enum.Enum):
-    """
-    The result of a step.
-
-    After ANSWERED the same worker posts the answer. After OVERTAKEN the message belongs to
-    another worker. After all others nothing is left to do now.
-    """
-
-    ANSWERED = "answered"
-    AWAITING = "awaiting"
-    NO_REPLY = "silent"
-    POSTED = "posted"
-    FOUND_POSTED = "found_posted"
-    PUT_OFF = "put_off"
-    DEAD = "dead"
-    UNRESOLVED = "unresolved"
-    GIVEN_BACK = "given_back"
-    OVERTAKEN = "overtaken"
-
-
-class Trouble(enum.Enum):
-    """
-    Why a message is put off, dead or unresolved, if it is no error's code. Public.
-    """
-
-    NO_ANSWER_IN_TIME = "no_answer_in_time"
-    CREW_INVALID = "crew_invalid"
-    CREW_CANNOT_SIGN = "crew_cannot_sign"
-    CHATWOOT_UNCONFIGURED = "chatwoot_unconfigured"
-    WORKER_LOST = "worker_lost"
-    RESTORED = "restored"
-    UNEXPECTED = "unexpected_error"
-
-
-@frozen
-class Step:
-    """
-    One step of a delivery.
-
-    Args:
-        message: The message after the step; before it, if it is OVERTAKEN.
-        crew: The crew that was asked, if any.
-    """
-
-    progress: Progress
-    message: InboxMessage
-    crew: str | None = None
-
-
-# How many rotations of a tenant's key may happen between sealing and committing an answer.
-_SEALINGS: Final = 3
 
 
 def _ignored(_crew: Crew) -> None:
@@ -106,19 +39,20 @@ class DeliverMessage:
     Each step ends with a commit that fails if another worker has taken the message meanwhile. If
     a worker is too slow or dies, the next one goes on; then a crew may be asked twice, and
     recognises that by the message's id.
-
-    Args:
-        lease: How long the worker that got an answer from a crew has to post it.
     """
 
-    store: ConfigStore
-    texts: MessageTexts
-    crews: CrewLookup
-    crew_client: CrewClient
-    reply_sender: ReplySender
+    writer: StepWriter
+    asking: CrewAsking
+    posting: AnswerPosting
     clock: Clock
     policy: RetryPolicy
-    lease: timedelta
+
+    @property
+    def lease(self) -> timedelta:
+        """
+        How long a worker may hold a message.
+        """
+        return self.asking.lease
 
     async def __call__(
         self,
@@ -151,9 +85,9 @@ class DeliverMessage:
                 case Stage.AWAITING:
                     step = await self.failed(message, reason=Trouble.NO_ANSWER_IN_TIME.value)
                 case Stage.ANSWERED:
-                    step = await self._post(message, unposted=unposted and not message.replays)
+                    step = await self.posting(message, unposted=unposted and not message.replays)
                 case _:
-                    step = await self._ask(message, on_asking)
+                    step = await self.asking(message, on_asking)
         except (CrewUnavailableError, ChatwootUnavailableError) as error:
             return await self.failed(message, reason=error.code, wish=error.retry_after)
         except MasterKeyMissingError as error:
@@ -185,7 +119,7 @@ class DeliverMessage:
         now = self.clock.now()
         pause = self.policy.pause(failures, of=str(message.id), wish=wish)
         later = message.put_off(until=now + pause, reason=reason, at=now)
-        return await self._settled(Progress.PUT_OFF, message, later)
+        return await self.writer.settled(Progress.PUT_OFF, message, later)
 
     async def give_back(self, message: InboxMessage) -> Step:
         """
@@ -194,74 +128,8 @@ class DeliverMessage:
         Other workers may take it at once, unless an answer may be on its way.
         """
         returned = message.given_back(at=self.clock.now())
-        return await self._settled(Progress.GIVEN_BACK, message, returned)
-
-    async def _ask(self, message: InboxMessage, on_asking: Callable[[Crew], None]) -> Step:
-        try:
-            crew = await self.crews.crew_at(message.destination)
-            secret = await self.crews.secret_of(crew)
-        except CrewNotFoundError as error:
-            return await self._unresolved(message, error.code)
-        except InvalidValueError:
-            return await self._unresolved(message, Trouble.CREW_INVALID.value)
-        except CredentialNotFoundError:
-            return await self._unresolved(message, Trouble.CREW_CANNOT_SIGN.value)
-        task = CrewTask(message, await self.texts.read(message))
-        on_asking(crew)
-        said = await self.crew_client.ask(crew, task, secret=secret)
-        now = self.clock.now()
-        if isinstance(said, Answer):
-            return await self._answered(message, said, crew)
-        if said is DEFERRED:
-            waiting = message.awaiting(until=now + crew.patience, at=now)
-            return await self._settled(Progress.AWAITING, message, waiting, crew=crew.name)
-        return await self._settled(
-            Progress.NO_REPLY, message, message.without_reply(at=now), crew=crew.name
-        )
-
-    async def _answered(self, message: InboxMessage, answer: Answer, crew: Crew) -> Step:
-        for _ in range(_SEALINGS):
-            now = self.clock.now()
-            fingerprint, sealing = await self.texts.sealed_answer(message, answer, at=now)
-            answered = message.answered(fingerprint, at=now, until=now + self.lease)
-            try:
-                await self.store.commit(Changeset(messages=(answered,), **sealing.parts))
-            except TenantKeyChangedError:
-                continue
-            except RevisionConflictError:
-                return Step(Progress.OVERTAKEN, message, crew.name)
-            return Step(Progress.ANSWERED, answered, crew.name)
-        raise ContentionError
-
-    async def _post(self, message: InboxMessage, *, unposted: bool) -> Step:
-        answer = (await self.texts.answer_to(message)).plain
-        if answer is None:
-            return await self._dead(message, CrewRefusedError.code)
-        conversation = await self.reply_sender.conversation_of(message)
-        if conversation is None:
-            return await self._dead(message, Trouble.CHATWOOT_UNCONFIGURED.value)
-        posted = await self.reply_sender.post(answer, conversation, message, unposted=unposted)
-        progress = Progress.POSTED if posted else Progress.FOUND_POSTED
-        return await self._settled(progress, message, message.done(at=self.clock.now()))
+        return await self.writer.settled(Progress.GIVEN_BACK, message, returned)
 
     async def _dead(self, message: InboxMessage, reason: str) -> Step:
         dead = message.dead(reason=reason, at=self.clock.now())
-        return await self._settled(Progress.DEAD, message, dead)
-
-    async def _unresolved(self, message: InboxMessage, reason: str) -> Step:
-        unresolved = message.unresolved(reason=reason, at=self.clock.now())
-        return await self._settled(Progress.UNRESOLVED, message, unresolved)
-
-    async def _settled(
-        self,
-        progress: Progress,
-        before: InboxMessage,
-        after: InboxMessage,
-        *,
-        crew: str | None = None,
-    ) -> Step:
-        try:
-            await self.store.commit(Changeset(messages=(after,)))
-        except RevisionConflictError:
-            return Step(Progress.OVERTAKEN, before, crew)
-        return Step(progress, after, crew)
+        return await self.writer.settled(Progress.DEAD, message, dead)

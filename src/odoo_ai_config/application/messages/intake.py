@@ -11,8 +11,10 @@ from typing import Final
 from attrs import frozen
 
 from odoo_ai_config.application.commits import commit_decided
-from odoo_ai_config.application.credentials.sealing import Sealer
+from odoo_ai_config.application.conversations.silence import SilenceCheck
+from odoo_ai_config.application.credentials.sealing import Sealer, Sealing
 from odoo_ai_config.application.errors import MessageRecordedError
+from odoo_ai_config.application.messages.amending import Amendments
 from odoo_ai_config.application.ports.channel_directory import ChannelDirectory
 from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.application.ports.config_store import ConfigStore
@@ -22,11 +24,14 @@ from odoo_ai_config.application.work_signal import WorkSignal
 from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.changes import Changeset
 from odoo_ai_config.domain.channels.routing import Route
+from odoo_ai_config.domain.conversations.answering import Silence
+from odoo_ai_config.domain.conversations.state import Sighting
 from odoo_ai_config.domain.credentials.secrets import SecretText
 from odoo_ai_config.domain.documents.revisions import version_of
 from odoo_ai_config.domain.errors import TenantForbiddenError
 from odoo_ai_config.domain.identifiers import CONFIG
 from odoo_ai_config.domain.messages.inbox import (
+    AMENDED_REASON,
     Destination,
     InboxMessage,
     MessageId,
@@ -34,7 +39,7 @@ from odoo_ai_config.domain.messages.inbox import (
     Stage,
     place_of_body,
 )
-from odoo_ai_config.domain.messages.receiving import ChatwootEvent, reason_to_ignore
+from odoo_ai_config.domain.messages.receiving import ChatwootEvent, Ignored, reason_to_ignore
 
 # The reason of a message that no mapping claims.
 NO_ROUTE: Final = "no_route"
@@ -100,6 +105,8 @@ class ReceiveMessage:
 
     store: ConfigStore
     inbox: MessageInbox
+    silence: SilenceCheck
+    amendments: Amendments
     channels: ChannelDirectory
     sealer: Sealer
     tokens: TokenSource
@@ -126,18 +133,28 @@ class ReceiveMessage:
         message_id = self._new_id(now)
 
         async def decide() -> tuple[Changeset, Receipt]:
-            ignored = reason_to_ignore(event)
+            why: Ignored | Silence | None = reason_to_ignore(event)
             route = None
             # Ignored events need no route.
-            if ignored is None or caller.tenant is not None:
+            if why is None or caller.tenant is not None:
                 route = await self._route(event)
                 _require_reach(caller, route)
-            if ignored is not None:
-                message = InboxMessage(
-                    message_id, event.origin, Stage.IGNORED, now, now, reason=ignored.value
+            sighting = _sighting(event, now)
+            changed = await self.amendments.by(event, payload, at=now)
+            if changed is not None:
+                return self._amended(message_id, event, changed, sighting, at=now)
+            destination = None
+            if why is None:
+                destination = await destination_of(route, store=self.store)
+                # A message that says nothing unusual is left to the delivery, which asks anyway.
+                if destination is not None and sighting is not None:
+                    why = await self.silence.on_arrival(
+                        sighting, destination, event.origin, event.traits
+                    )
+            if why is not None:
+                return await self._ignored(
+                    message_id, event, payload, why, destination, sighting, at=now
                 )
-                return Changeset(messages=(message,)), _receipt(message)
-            destination = await destination_of(route, store=self.store)
             place = place_of_body(message_id, destination)
             body, sealing = await self.sealer.one(place, payload, at=now)
             routed = destination is not None
@@ -165,6 +182,64 @@ class ReceiveMessage:
             self.work_signal.ring()
         return receipt
 
+    async def _ignored(
+        self,
+        message_id: MessageId,
+        event: ChatwootEvent,
+        payload: SecretText,
+        why: Ignored | Silence,
+        destination: Destination | None,
+        sighting: Sighting | None,
+        *,
+        at: datetime,
+    ) -> tuple[Changeset, Receipt]:
+        """
+        An ignored event, with its text if crews are told what was said in the conversation.
+        """
+        said = sighting is not None and sighting.seen.wrote is not None
+        if said and destination is None:
+            destination = await destination_of(await self._route(event), store=self.store)
+        body, sealing = None, Sealing()
+        if said and await self.silence.keeps_history(destination, event.origin):
+            place = place_of_body(message_id, destination)
+            body, sealing = await self.sealer.one(place, payload, at=at)
+        message = InboxMessage(
+            message_id,
+            event.origin,
+            Stage.IGNORED,
+            at,
+            at,
+            destination=destination,
+            reason=why.value,
+            body=body,
+        )
+        sightings = () if sighting is None else (sighting,)
+        changeset = Changeset(messages=(message,), sightings=sightings, **sealing.parts)
+        return changeset, _receipt(message)
+
+    def _amended(
+        self,
+        message_id: MessageId,
+        event: ChatwootEvent,
+        changed: tuple[InboxMessage, Sealing],
+        sighting: Sighting | None,
+        *,
+        at: datetime,
+    ) -> tuple[Changeset, Receipt]:
+        amended, sealing = changed
+        row = InboxMessage(
+            message_id,
+            event.origin,
+            Stage.IGNORED,
+            at,
+            at,
+            destination=amended.destination,
+            reason=AMENDED_REASON,
+        )
+        sightings = () if sighting is None else (sighting,)
+        changeset = Changeset(messages=(row, amended), sightings=sightings, **sealing.parts)
+        return changeset, _receipt(row)
+
     def _new_id(self, now: datetime) -> MessageId:
         # Ids begin with the time, so that neighbours in time are neighbours in indexes.
         milliseconds = (now - _EPOCH) // _MILLISECOND
@@ -175,6 +250,11 @@ class ReceiveMessage:
         if incoming is None:
             return None
         return (await self.channels.table_for(incoming)).resolve(incoming)
+
+
+def _sighting(event: ChatwootEvent, now: datetime) -> Sighting | None:
+    key, seen = event.conversation, event.seen
+    return None if key is None or seen is None else Sighting(key, seen, now)
 
 
 def _require_reach(caller: ApiKey, route: Route | None) -> None:

@@ -14,8 +14,16 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Final
 
-from attrs import frozen
+from attrs import evolve, frozen
 
+from odoo_ai_config.application.messages.conversation_states import (
+    command_in,
+    is_by_rules,
+    is_usual,
+    mark_in,
+    state_in,
+    traits_of,
+)
 from odoo_ai_config.domain.channels.phone import (
     LID,
     WHATSAPP_USER,
@@ -23,7 +31,8 @@ from odoo_ai_config.domain.channels.phone import (
     digits_of,
     hidden_id,
 )
-from odoo_ai_config.domain.credentials.secrets import SecretText
+from odoo_ai_config.domain.conversations.state import NOTE, Pause, Seen, Wrote
+from odoo_ai_config.domain.credentials.secrets import SecretText, digest_of
 from odoo_ai_config.domain.crews import (
     Assignee,
     Attachment,
@@ -40,7 +49,14 @@ from odoo_ai_config.domain.event_times import time_in
 from odoo_ai_config.domain.identifiers import NO_ID, ChatwootId
 from odoo_ai_config.domain.json_types import INTEGERS, Json, JsonObject, storable
 from odoo_ai_config.domain.messages.inbox import Origin
-from odoo_ai_config.domain.messages.receiving import Author, ChatwootEvent, Direction
+from odoo_ai_config.domain.messages.receiving import (
+    MESSAGE_CREATED,
+    MESSAGE_UPDATED,
+    Act,
+    Author,
+    ChatwootEvent,
+    Direction,
+)
 
 _NOTHING: Final[JsonObject] = {}
 # Events whose body is the conversation itself.
@@ -71,6 +87,10 @@ _AUTHORS: Final = {
     "captain_assistant": Author.BOT,
     "captain::assistant": Author.BOT,
 }
+# Templates are outgoing too, and nobody wrote them.
+_BY_SOMEBODY: Final = frozenset({"outgoing", "1"})
+_SUBMITTED: Final = ("submitted_values", "submitted_email")
+_EDITION_SIZE: Final = 16
 _PUBLIC: Final = frozenset({"", "0", "false", "none", "null"})
 # On other channels a source id is no phone number, though a Telegram user id looks like one.
 _CHANNELS_OF_NUMBERS: Final = frozenset(
@@ -135,22 +155,103 @@ def read_event(
     """
     parts = _Parts.of(body)
     name, conversation, message = parts.name, parts.conversation, parts.message
+    direction = parts.direction
+    act = _act(name, message, direction)
     origin = Origin(
         name,
         account=_first_id(_accounts(body, conversation)),
         inbox=_first_id(_inboxes(body, conversation, parts.inbox)),
         conversation=_first_id((conversation.get("id"), body.get("conversation_id"))),
         message=_id(message.get("id")) if name.startswith("message_") else None,
+        edition=_edition(act, message),
         delivery=delivery,
         request_id=request_id,
     )
+    private = any(_word(level.get("private")) not in _PUBLIC for level in parts.levels)
+    author = parts.author
+    traits = traits_of(message, conversation, parts.senders)
+    from_customer = act is Act.WRITTEN and direction is Direction.INCOMING and not private
+    usual = from_customer and not traits and is_usual(conversation)
     return ChatwootEvent(
         origin,
-        direction=_direction(message),
-        private=any(_word(level.get("private")) not in _PUBLIC for level in parts.levels),
-        author=parts.author,
+        direction=direction,
+        private=private,
+        author=author,
         sender=parts.sender,
+        act=act,
+        traits=traits,
+        seen=None if usual else _seen(parts, private=private),
     )
+
+
+def _act(name: str, message: JsonObject, direction: Direction) -> Act | None:
+    if name == MESSAGE_CREATED:
+        return Act.WRITTEN
+    if name != MESSAGE_UPDATED:
+        return None
+    attributes = _object(message, "content_attributes")
+    incoming, outgoing = direction is Direction.INCOMING, direction is Direction.OUTGOING
+    failed = message.get("status") == "failed" or bool(attributes.get("external_error"))
+    acts = (
+        (Act.DELETED, attributes.get("deleted") is True),
+        # Surveys and requests for an address are Chatwoot's own.
+        (Act.CHOSEN, _is_by_somebody(message) and any(map(attributes.get, _SUBMITTED))),
+        (Act.EDITED, incoming and attributes.get("is_edited") is True),
+        (Act.TRANSCRIBED, incoming and _is_transcribed(message)),
+        (Act.FAILED, outgoing and failed),
+    )
+    return next((act for act, applies in acts if applies), None)
+
+
+def _edition(act: Act | None, message: JsonObject) -> str | None:
+    # Chatwoot says again and again that a message was updated, without a number of the update.
+    if act is Act.EDITED:
+        return digest_of(_text(message.get("content")) or "").hex()[:_EDITION_SIZE]
+    return None if act in {None, Act.WRITTEN} else act.value
+
+
+def _seen(parts: _Parts, *, private: bool) -> Seen:
+    message, author = parts.message, parts.author
+    state = state_in(parts.conversation)
+    if parts.name != MESSAGE_CREATED:
+        return evolve(state, mark=mark_in(message))
+    at = time_in(message.get("created_at"))
+    if not private:
+        wrote = _wrote(message, parts.direction, author)
+        # A customer may send any attribute by an inbox of type API.
+        mark = None if wrote is Wrote.CUSTOMER else mark_in(message)
+        return evolve(state, wrote=wrote, wrote_at=at, mark=mark)
+    command = command_in(message) if author is Author.USER else None
+    if command is None:
+        return evolve(state, mark=mark_in(message))
+    pause = Pause(NOTE) if command else None
+    return evolve(state, wrote_at=at, pause=pause, resumes=not command)
+
+
+def _wrote(message: JsonObject, direction: Direction, author: Author) -> Wrote | None:
+    if direction is Direction.INCOMING:
+        return Wrote.CUSTOMER
+    if direction is not Direction.OUTGOING:
+        return None
+    if mark_in(message) is not None or author is Author.BOT:
+        return Wrote.AI
+    if not _is_by_somebody(message) or is_by_rules(message):
+        return None
+    # Without a sender, somebody wrote on the phone.
+    return Wrote.PERSON
+
+
+def _is_by_somebody(message: JsonObject) -> bool:
+    return _word(message.get("message_type")) in _BY_SOMEBODY
+
+
+def seen_in(sealed_text: SecretText) -> tuple[CustomerMessage, Seen]:
+    """
+    What a customer wrote, and what its stored event says about the conversation.
+    """
+    body = _body_in(sealed_text)
+    parts = _Parts.of(body)
+    return read_message(body), _seen(parts, private=False)
 
 
 def sender_in(sealed_text: SecretText) -> str | None:
@@ -185,6 +286,13 @@ class _Parts:
     channel: str | None
     number: str | None
     hidden: str | None
+
+    @property
+    def direction(self) -> Direction:
+        """
+        Of the message.
+        """
+        return _direction(self.message)
 
     @property
     def sender(self) -> str | None:
@@ -463,3 +571,12 @@ def _text(value: Json) -> str | None:
 def _object(holder: JsonObject, name: str) -> JsonObject:
     value = holder.get(name)
     return value if isinstance(value, dict) else _NOTHING
+
+
+def _is_transcribed(message: JsonObject) -> bool:
+    found = message.get("attachments")
+    attachments = found if isinstance(found, list) else []
+    return any(
+        isinstance(attachment, dict) and _text(attachment.get("transcribed_text")) is not None
+        for attachment in attachments
+    )

@@ -12,9 +12,9 @@ from attrs import frozen
 from odoo_ai_config.application.commits import commit_decided
 from odoo_ai_config.application.errors import MasterKeyMissingError, SealBrokenError
 from odoo_ai_config.application.messages.access import listed_tenant, tenant_of, visible
-from odoo_ai_config.application.messages.delivery import Trouble
 from odoo_ai_config.application.messages.intake import NO_ROUTE, destination_of
 from odoo_ai_config.application.messages.payloads import sender_in
+from odoo_ai_config.application.messages.progress import Trouble
 from odoo_ai_config.application.messages.texts import MessageTexts
 from odoo_ai_config.application.ports.channel_directory import ChannelDirectory
 from odoo_ai_config.application.ports.clock import Clock

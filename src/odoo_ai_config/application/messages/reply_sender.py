@@ -1,13 +1,26 @@
 """
-Post a crew's answer to the customer, once.
+Do in Chatwoot what an answer asks for, each step once.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from attrs import frozen
 
 from odoo_ai_config.application.chatwoot.accounts import ChatwootAccounts
-from odoo_ai_config.application.ports.chatwoot_client import ChatwootClient, Conversation
+from odoo_ai_config.application.errors import ChatwootRefusedError, ChatwootUnavailableError
+from odoo_ai_config.application.ports.chatwoot_client import ChatwootClient, ConversationAccess
+from odoo_ai_config.domain.conversations.state import Seen
+from odoo_ai_config.domain.messages.answers import (
+    Action,
+    Assign,
+    AssignTeam,
+    ChangeLabels,
+    SetCustomAttributes,
+    SetPriority,
+    SetStatus,
+)
 from odoo_ai_config.domain.messages.inbox import InboxMessage
 from odoo_ai_config.domain.messages.outgoing import OutgoingMessage
 
@@ -15,15 +28,15 @@ from odoo_ai_config.domain.messages.outgoing import OutgoingMessage
 @frozen(eq=False)
 class ReplySender:
     """
-    Posts answers to the conversations of every Chatwoot account that the hub may write to.
+    Acts in the conversations of every Chatwoot account that the hub may write to.
     """
 
     accounts: ChatwootAccounts
     chatwoot: ChatwootClient
 
-    async def conversation_of(self, message: InboxMessage) -> Conversation | None:
+    async def access_for(self, message: InboxMessage) -> ConversationAccess | None:
         """
-        Where the answer to *message* goes; None if its Chatwoot account is not configured.
+        The conversation of *message*; None if its Chatwoot account is not configured.
         """
         origin = message.origin
         if origin.account is None or origin.conversation is None:
@@ -31,30 +44,69 @@ class ReplySender:
         access = await self.accounts.access_to(origin.account)
         if access.base_url is None or access.api_token is None:
             return None
-        return Conversation(access.base_url, access.api_token, origin.account, origin.conversation)
+        return ConversationAccess(
+            access.base_url, access.api_token, origin.account, origin.conversation
+        )
 
-    async def post(
+    async def live(self, conversation: ConversationAccess) -> Seen | None:
+        """
+        The state of the conversation now, if Chatwoot tells it.
+        """
+        try:
+            return await self.chatwoot.live(conversation)
+        except (ChatwootUnavailableError, ChatwootRefusedError):
+            # What Chatwoot's events have told has to do.
+            return None
+
+    async def is_posted(
         self,
-        answer: OutgoingMessage,
-        conversation: Conversation,
-        message: InboxMessage,
+        mark: str,
+        message: OutgoingMessage,
+        conversation: ConversationAccess,
         *,
-        unposted: bool,
+        seen: Collection[str],
     ) -> bool:
         """
-        Post *answer* to *message*; return False if it was posted before.
+        Whether *message* was posted with *mark*; *seen* came back with Chatwoot's events.
 
-        *unposted*: there was no earlier attempt, so the conversation is not searched for the
-        answer.
+        Raises:
+            ChatwootUnavailableError, ChatwootRefusedError: As `post`.
+        """
+        return mark in seen or await self.chatwoot.has_mark(
+            conversation, mark, private=message.private
+        )
+
+    async def post(
+        self, message: OutgoingMessage, conversation: ConversationAccess, mark: str
+    ) -> None:
+        """
+        Post *message* with *mark*.
 
         Raises:
             ChatwootUnavailableError: It may be tried again.
             ChatwootRefusedError: Trying again is useless.
         """
-        mark = message.id.value
-        if not unposted and await self.chatwoot.has_mark(
-            conversation, mark, private=answer.private
-        ):
-            return False
-        await self.chatwoot.post(conversation, answer, mark=mark)
-        return True
+        await self.chatwoot.post(conversation, message, mark=mark)
+
+    async def act(self, action: Action, conversation: ConversationAccess) -> None:
+        """
+        Do anything but posting; a repetition changes nothing.
+
+        Raises:
+            ChatwootUnavailableError: It may be tried again.
+            ChatwootRefusedError: Trying again is useless.
+        """
+        chatwoot = self.chatwoot
+        match action:
+            case SetCustomAttributes(values):
+                await chatwoot.set_custom_attributes(conversation, values)
+            case ChangeLabels(added, removed):
+                await chatwoot.set_labels(conversation, added=added, removed=removed)
+            case SetPriority(priority):
+                await chatwoot.set_priority(conversation, priority)
+            case AssignTeam(team):
+                await chatwoot.assign_team(conversation, team)
+            case Assign(assignee):
+                await chatwoot.assign(conversation, assignee)
+            case SetStatus(status, until):
+                await chatwoot.set_status(conversation, status, snoozed_until=until)

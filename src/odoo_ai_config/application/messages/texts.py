@@ -12,8 +12,9 @@ from attrs import frozen
 
 from odoo_ai_config.application.credentials.sealing import Sealer, Sealing
 from odoo_ai_config.application.errors import SealBrokenError
-from odoo_ai_config.application.messages.payloads import customer_message
+from odoo_ai_config.application.messages.payloads import customer_message, seen_in
 from odoo_ai_config.application.off_loop import cost_of, run_off_loop
+from odoo_ai_config.domain.conversations.state import Seen
 from odoo_ai_config.domain.credentials.secrets import Fingerprint, SealContext, SecretText
 from odoo_ai_config.domain.crews import CustomerMessage
 from odoo_ai_config.domain.errors import CredentialNotFoundError, InvalidValueError
@@ -50,6 +51,13 @@ class MessageTexts:
         """
         body = await self.body_of(message)
         return await run_off_loop(lambda: customer_message(body), cost=len(body.reveal()))
+
+    async def told(self, message: InboxMessage) -> tuple[CustomerMessage, Seen]:
+        """
+        What the customer wrote, and what the event says about the conversation.
+        """
+        body = await self.body_of(message)
+        return await run_off_loop(lambda: seen_in(body), cost=len(body.reveal()))
 
     async def answer_to(self, message: InboxMessage) -> Answer:
         """

@@ -20,7 +20,7 @@ from odoo_ai_config.domain.messages.outgoing import OutgoingMessage
 
 
 @frozen
-class Conversation:
+class ConversationAccess:
     """
     A conversation in Chatwoot, and what the hub needs to act there.
     """
@@ -42,7 +42,7 @@ class ChatwootClient(Protocol):
 
     @abstractmethod
     async def post(
-        self, conversation: Conversation, message: OutgoingMessage, *, mark: str
+        self, conversation: ConversationAccess, message: OutgoingMessage, *, mark: str
     ) -> None:
         """
         Post *message* with the mark *mark*. Its files are fetched before.
@@ -53,7 +53,9 @@ class ChatwootClient(Protocol):
         """
 
     @abstractmethod
-    async def has_mark(self, conversation: Conversation, mark: str, *, private: bool) -> bool:
+    async def has_mark(
+        self, conversation: ConversationAccess, mark: str, *, private: bool
+    ) -> bool:
         """
         Whether one of the newest messages of the conversation has *mark*.
 
@@ -62,7 +64,7 @@ class ChatwootClient(Protocol):
         """
 
     @abstractmethod
-    async def live(self, conversation: Conversation) -> Seen | None:
+    async def live(self, conversation: ConversationAccess) -> Seen | None:
         """
         The state of the conversation now; None if the token may not read it.
         """
@@ -70,7 +72,7 @@ class ChatwootClient(Protocol):
     @abstractmethod
     async def set_status(
         self,
-        conversation: Conversation,
+        conversation: ConversationAccess,
         status: Status,
         *,
         snoozed_until: datetime | None = None,
@@ -83,7 +85,7 @@ class ChatwootClient(Protocol):
         """
 
     @abstractmethod
-    async def assign(self, conversation: Conversation, assignee: ChatwootId | None) -> None:
+    async def assign(self, conversation: ConversationAccess, assignee: ChatwootId | None) -> None:
         """
         Assign the conversation to a person, or to nobody.
 
@@ -91,7 +93,7 @@ class ChatwootClient(Protocol):
         """
 
     @abstractmethod
-    async def assign_team(self, conversation: Conversation, team: ChatwootId | None) -> None:
+    async def assign_team(self, conversation: ConversationAccess, team: ChatwootId | None) -> None:
         """
         Assign the conversation to a team, or to none. An unknown team is as in `assign`.
         """
@@ -99,7 +101,7 @@ class ChatwootClient(Protocol):
     @abstractmethod
     async def set_labels(
         self,
-        conversation: Conversation,
+        conversation: ConversationAccess,
         *,
         added: Iterable[str] = (),
         removed: Iterable[str] = (),
@@ -113,20 +115,22 @@ class ChatwootClient(Protocol):
 
     @abstractmethod
     async def set_custom_attributes(
-        self, conversation: Conversation, attributes: ReadOnlyJsonObject
+        self, conversation: ConversationAccess, attributes: ReadOnlyJsonObject
     ) -> None:
         """
         Set *attributes*; the others stay. As `set_labels`.
         """
 
     @abstractmethod
-    async def set_priority(self, conversation: Conversation, priority: Priority | None) -> None:
+    async def set_priority(
+        self, conversation: ConversationAccess, priority: Priority | None
+    ) -> None:
         """
         Set the priority, or remove it.
         """
 
     @abstractmethod
-    async def typing(self, conversation: Conversation, *, on: bool) -> None:
+    async def typing(self, conversation: ConversationAccess, *, on: bool) -> None:
         """
         Show the customer that an answer is being written, or no longer. Raises nothing.
         """

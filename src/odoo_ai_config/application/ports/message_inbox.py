@@ -11,6 +11,7 @@ from typing import Protocol
 
 from attrs import frozen
 
+from odoo_ai_config.domain.conversations.state import ConversationKey
 from odoo_ai_config.domain.identifiers import TenantId
 from odoo_ai_config.domain.messages.inbox import InboxMessage, MessageId, Origin, Stage
 
@@ -93,6 +94,22 @@ class MessageInbox(Protocol):
     async def received(self, origin: Origin) -> InboxMessage | None:
         """
         The message with the same delivery id, or the same account, message id and event.
+        """
+
+    @abstractmethod
+    async def of_conversation(
+        self, key: ConversationKey, *, before: MessageId | None = None, limit: int
+    ) -> Sequence[InboxMessage]:
+        """
+        At most *limit* messages of a conversation whose text or answer is kept, newest first.
+
+        *before* leaves out the messages that were not received before it.
+        """
+
+    @abstractmethod
+    async def answers_since(self, key: ConversationKey, since: datetime, *, limit: int) -> int:
+        """
+        How many messages of a conversation were answered after *since*, counted up to *limit*.
         """
 
     @abstractmethod

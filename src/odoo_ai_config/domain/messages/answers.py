@@ -26,6 +26,8 @@ from odoo_ai_config.domain.messages.outgoing import (
     require_words,
 )
 
+# Read by people in Chatwoot, who are Brazilian.
+_WITHHELD: Final = "A IA não enviou esta resposta, porque uma pessoa está com a conversa:"
 MOST_MESSAGES: Final = 10
 MOST_ATTRIBUTES: Final = 50
 _NUMBER: Final = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)
@@ -260,7 +262,8 @@ def steps_of(answer: Answer) -> tuple[AnswerStep, ...]:
     """
     What is to be done in Chatwoot for *answer*, in this order.
 
-    The messages come first. The status comes last: once a conversation is open, the AI is silent.
+    The messages come first. The status comes late: once a conversation is open, the AI is silent.
+    People get it after that, because the token of an agent that opens a conversation takes it.
     """
     steps: list[AnswerStep] = [*answer.messages]
     if answer.custom_attributes:
@@ -276,16 +279,28 @@ def steps_of(answer: Answer) -> tuple[AnswerStep, ...]:
     return tuple(steps)
 
 
+def notes_of(answer: Answer, *, after: int) -> tuple[OutgoingMessage, ...]:
+    """
+    What is posted of *answer*, *after* so many of its messages, if it may not go to the customer.
+    """
+    left = answer.messages[after:]
+    notes = tuple(message for message in left if message.private)
+    unsaid = [message.text for message in left if message.text and not message.private]
+    if not unsaid:
+        return notes
+    return (OutgoingMessage("\n\n".join([_WITHHELD, *unsaid]), private=True), *notes)
+
+
 def _steps_to_people(handover: HandOver) -> Iterator[AnswerStep]:
     if handover.priority is not None:
         yield SetPriority(handover.priority)
+    if handover.note is not None:
+        yield OutgoingMessage(handover.note, private=True)
+    yield SetStatus(handover.status)
     if handover.team is not None:
         yield AssignTeam(handover.team)
     if handover.assignee is not None:
         yield Assign(handover.assignee)
-    if handover.note is not None:
-        yield OutgoingMessage(handover.note, private=True)
-    yield SetStatus(handover.status)
 
 
 def action_of(step: AnswerStep) -> str:

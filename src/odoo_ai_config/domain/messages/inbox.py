@@ -33,6 +33,14 @@ MAX_REPLAYS: Final = 5
 CLOCK_SLACK: Final = timedelta(seconds=5)
 # The reason of a message that is done without an answer.
 NO_REPLY_REASON: Final = "silence"
+# The reason of a message that the customer took back before a crew had it.
+DELETED_REASON: Final = "deleted"
+# The reason of an event that only changes what is known of an earlier message.
+AMENDED_REASON: Final = "amended"
+# The reason of a message whose answer Chatwoot could not send.
+UNDELIVERED_REASON: Final = "not_delivered"
+# The reason of a message that another one answers, too.
+GATHERED_REASON: Final = "gathered"
 
 # The purposes for which message texts are sealed.
 _BODY: Final = "message"
@@ -56,8 +64,9 @@ class Stage(enum.Enum):
     """
     The stage of a message.
 
-    QUEUED, AWAITING and ANSWERED are open: the hub continues with them by itself. UNRESOLVED and
-    DEAD are stuck: a person has to act. The other stages are final.
+    QUEUED, AWAITING and ANSWERED are open: the hub continues with them by itself. UNRESOLVED,
+    DEAD and FAILED (Chatwoot could not send the answer) are stuck: a person has to act. The other
+    stages are final.
     """
 
     QUEUED = "queued"
@@ -67,11 +76,12 @@ class Stage(enum.Enum):
     IGNORED = "ignored"
     UNRESOLVED = "unresolved"
     DEAD = "dead"
+    FAILED = "failed"
     DISCARDED = "discarded"
 
 
 OPEN: Final = frozenset({Stage.QUEUED, Stage.AWAITING, Stage.ANSWERED})
-STUCK: Final = frozenset({Stage.UNRESOLVED, Stage.DEAD})
+STUCK: Final = frozenset({Stage.UNRESOLVED, Stage.DEAD, Stage.FAILED})
 _ASKED: Final = frozenset({Stage.QUEUED, Stage.AWAITING})
 
 
@@ -98,6 +108,8 @@ class Origin:
             header, so the header alone does not recognise a signed event.
         request_id: Of the request that brought it; the log lines of the request and of the
             message's delivery carry it.
+        edition: Tells the events of one name about one message apart, if it is told more than
+            once; it holds no slash.
     """
 
     event: str
@@ -108,6 +120,14 @@ class Origin:
     delivery: str | None = None
     proof: str | None = None
     request_id: str | None = None
+    edition: str | None = None
+
+    @property
+    def event_mark(self) -> str:
+        """
+        The event and its edition in one text, as stores keep it; `event_parts` reads it.
+        """
+        return self.event if self.edition is None else f"{self.event}/{self.edition}"
 
     @property
     def delivery_mark(self) -> str | None:
@@ -128,8 +148,26 @@ class Origin:
             marks.append(f"delivery/{self.delivery_mark}")
         if self.account is not None and self.message is not None:
             # Ids hold no slash, so this is unambiguous.
-            marks.append(f"message/{self.account}/{self.message}/{self.event}")
+            marks.append(f"message/{self.account}/{self.message}/{self.event_mark}")
         return tuple(marks)
+
+
+def marked_message(mark: str) -> MessageId | None:
+    """
+    The message whose answer has *mark*; None if it is no mark of the hub.
+    """
+    try:
+        return MessageId(mark.partition("/")[0])
+    except InvalidValueError:
+        return None
+
+
+def event_parts(mark: str) -> tuple[str, str | None]:
+    """
+    The event and the edition of an `Origin.event_mark`.
+    """
+    event, slash, edition = mark.partition("/")
+    return event, edition if slash else None
 
 
 def delivery_parts(mark: str | None) -> tuple[str | None, str | None]:
@@ -188,6 +226,12 @@ class InboxMessage:
         replays: How often somebody replayed it.
         claims: How often workers took it since the last result. All but the last worker
             were lost.
+        part_of: The message that it was gathered into, whose crew answers both.
+        steps: How many steps of the answer are done in Chatwoot.
+        withheld: Why the answer goes to people as a note, and not to the customer.
+        refused: The actions of the answer that Chatwoot refused.
+        resent: How often it was replayed because Chatwoot could not send the answer.
+        told_at: When people in Chatwoot were told that it has no answer.
     """
 
     id: MessageId
@@ -204,6 +248,12 @@ class InboxMessage:
     answer: Fingerprint | None = None
     replays: int = 0
     claims: int = 0
+    part_of: MessageId | None = None
+    steps: int = 0
+    withheld: str | None = None
+    refused: tuple[str, ...] = ()
+    resent: int = 0
+    told_at: datetime | None = None
 
     def __attrs_post_init__(self) -> None:
         if (self.stage in OPEN) != (self.due_at is not None):
@@ -227,6 +277,17 @@ class InboxMessage:
         if origin.account is None or origin.conversation is None:
             return f"message/{self.id}"
         return f"{origin.account}/{origin.conversation}"
+
+    def mark(self, step: int) -> str:
+        """
+        The mark of the hub on what it posts for the *step* of the answer, counted from 0.
+
+        An answer that Chatwoot could not send gets other marks when it is posted again.
+        """
+        again = f"/again-{self.resent}" if self.resent else ""
+        again += "/withheld" if self.withheld else ""
+        part = f"/{step + 1}" if step else ""
+        return f"{self.id}{again}{part}"
 
     @property
     def is_open(self) -> bool:
@@ -294,6 +355,71 @@ class InboxMessage:
         if self.stage not in _ASKED:
             raise WrongStageError(self.stage)
         return self.done(at=at, reason=NO_REPLY_REASON)
+
+    def gathered(self, into: MessageId, *, at: datetime) -> InboxMessage:
+        """
+        Given to a crew as a part of an earlier message of its burst.
+        """
+        return evolve(self._next(Stage.DONE, at, reason=GATHERED_REASON), part_of=into)
+
+    def waiting(self, *, until: datetime, at: datetime) -> InboxMessage:
+        """
+        Waiting for the rest of a burst, or for a transcription.
+        """
+        return self._next(Stage.QUEUED, at, due_at=until)
+
+    def amended(self, body: Fingerprint, *, at: datetime) -> InboxMessage:
+        """
+        With the text that it has now, before its crew was asked.
+
+        Raises:
+            WrongStageError: A worker has it, or it is not queued.
+        """
+        if self.stage is not Stage.QUEUED or self.claims:
+            raise WrongStageError(self.stage)
+        return evolve(self._next(Stage.QUEUED, at, due_at=at), body=body)
+
+    def ignored(self, *, reason: str, at: datetime) -> InboxMessage:
+        """
+        Left to people, because the AI is silent for *reason*.
+        """
+        return self._next(Stage.IGNORED, at, reason=reason)
+
+    def after_step(self, *, at: datetime, refused: str | None = None) -> InboxMessage:
+        """
+        With one more step of the answer done, or *refused* by Chatwoot; the worker goes on.
+        """
+        return evolve(
+            self,
+            revision=self.revision + 1,
+            updated_at=at,
+            steps=self.steps + 1,
+            refused=self.refused if refused is None else (*self.refused, refused),
+            attempts=0,
+        )
+
+    def withheld_for(self, reason: str, *, at: datetime) -> InboxMessage:
+        """
+        With the rest of its answer for people, and not for the customer; the worker goes on.
+        """
+        return evolve(self, revision=self.revision + 1, updated_at=at, withheld=reason)
+
+    def undelivered(self, *, at: datetime) -> InboxMessage:
+        """
+        Answered in Chatwoot, which could not send the answer to the customer.
+
+        Raises:
+            WrongStageError: It is not done.
+        """
+        if self.stage is not Stage.DONE or self.answer is None:
+            raise WrongStageError(self.stage)
+        return self._next(Stage.FAILED, at, reason=UNDELIVERED_REASON)
+
+    def told(self, *, at: datetime) -> InboxMessage:
+        """
+        People in Chatwoot were told that it has no answer.
+        """
+        return evolve(self, revision=self.revision + 1, told_at=at)
 
     def done(self, *, at: datetime, reason: str | None = None) -> InboxMessage:
         """
@@ -365,6 +491,11 @@ class InboxMessage:
             answer=answer,
             attempts=0,
             replays=self.replays + 1,
+            steps=0,
+            withheld=None,
+            refused=(),
+            resent=self.resent + (self.stage is Stage.FAILED),
+            told_at=None,
         )
 
     def _next(

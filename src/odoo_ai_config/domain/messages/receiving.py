@@ -1,5 +1,5 @@
 """
-Which events of Chatwoot the hub processes: messages from customers, and nothing else.
+Which events of Chatwoot the hub processes: what customers say, and nothing else.
 """
 
 from __future__ import annotations
@@ -10,14 +10,17 @@ from typing import Final
 from attrs import field, frozen
 
 from odoo_ai_config.domain.channels.routing import IncomingMessage
+from odoo_ai_config.domain.conversations.answering import Trait
+from odoo_ai_config.domain.conversations.state import ConversationKey, Seen
 from odoo_ai_config.domain.identifiers import ChatwootId
 from odoo_ai_config.domain.messages.inbox import Origin
 
 MESSAGE_CREATED: Final = "message_created"
+MESSAGE_UPDATED: Final = "message_updated"
 # The other events that Chatwoot sends.
 OTHER_EVENTS: Final = frozenset(
     {
-        "message_updated",
+        MESSAGE_UPDATED,
         "conversation_created",
         "conversation_updated",
         "conversation_status_changed",
@@ -54,6 +57,25 @@ class Author(enum.Enum):
     BOT = "bot"
 
 
+class Act(enum.Enum):
+    """
+    What happened to a message of a conversation, as far as the hub does anything about it.
+
+    WRITTEN, EDITED and CHOSEN are of the customer and wait for an answer. CHOSEN is what the
+    customer chose among the choices of a message of ours. The others change what is known.
+    """
+
+    WRITTEN = "written"
+    EDITED = "edited"
+    CHOSEN = "chosen"
+    TRANSCRIBED = "transcribed"
+    DELETED = "deleted"
+    FAILED = "failed"
+
+
+_TO_ANSWER: Final = frozenset({Act.WRITTEN, Act.EDITED, Act.CHOSEN})
+
+
 class Ignored(enum.Enum):
     """
     Why the hub ignores an event. The values are public.
@@ -78,6 +100,10 @@ class ChatwootEvent:
     Args:
         private: A note among the agents; anything but a clear no counts as yes.
         sender: The customer's WhatsApp number, or the id of one who hides it, if there is one.
+        act: None if the event is not about a message, or tells only how far it has come.
+        traits: What makes the message one that the AI does not answer by default.
+        seen: What the event says about its conversation; None for a customer's message that says
+            nothing unusual, which the delivery reads anyway.
     """
 
     origin: Origin
@@ -85,6 +111,9 @@ class ChatwootEvent:
     private: bool
     author: Author
     sender: str | None = field(repr=False)
+    act: Act | None = None
+    traits: frozenset[Trait] = frozenset()
+    seen: Seen | None = None
 
     def seen_as(
         self, account: ChatwootId | None, delivery: str | None, proof: str | None = None
@@ -103,8 +132,26 @@ class ChatwootEvent:
             delivery,
             proof,
             known.request_id,
+            known.edition,
         )
-        return ChatwootEvent(origin, self.direction, self.private, self.author, self.sender)
+        return ChatwootEvent(
+            origin,
+            self.direction,
+            self.private,
+            self.author,
+            self.sender,
+            self.act,
+            self.traits,
+            self.seen,
+        )
+
+    @property
+    def conversation(self) -> ConversationKey | None:
+        """
+        The conversation that it is about; None if it names none.
+        """
+        account, id_ = self.origin.account, self.origin.conversation
+        return None if account is None or id_ is None else ConversationKey(account, id_)
 
     @property
     def incoming(self) -> IncomingMessage | None:
@@ -123,15 +170,17 @@ def reason_to_ignore(event: ChatwootEvent) -> Ignored | None:
     Everything that the hub or an agent writes comes back as an event. If the hub processed one
     of those, it would answer its own answers forever.
     """
-    origin = event.origin
+    origin, act = event.origin, event.act
+    # The message that the customer chose in is ours.
+    ours = act is Act.CHOSEN
     rules = (
-        (Ignored.NOT_A_MESSAGE, origin.event in OTHER_EVENTS),
-        (Ignored.UNKNOWN_EVENT, origin.event != MESSAGE_CREATED),
+        (Ignored.NOT_A_MESSAGE, origin.event in OTHER_EVENTS and act not in _TO_ANSWER),
+        (Ignored.UNKNOWN_EVENT, act not in _TO_ANSWER),
         (Ignored.PRIVATE, event.private),
-        (Ignored.OUTGOING, event.direction is Direction.OUTGOING),
+        (Ignored.OUTGOING, event.direction is Direction.OUTGOING and not ours),
         (Ignored.UNKNOWN_DIRECTION, event.direction is Direction.UNKNOWN),
-        (Ignored.FROM_USER, event.author is Author.USER),
-        (Ignored.FROM_BOT, event.author is Author.BOT),
+        (Ignored.FROM_USER, event.author is Author.USER and not ours),
+        (Ignored.FROM_BOT, event.author is Author.BOT and not ours),
         (Ignored.NO_ACCOUNT, origin.account is None),
         (Ignored.NO_CONVERSATION, origin.conversation is None),
     )

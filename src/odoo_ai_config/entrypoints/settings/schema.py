@@ -12,6 +12,7 @@ import environ
 from attrs import Attribute, AttrsInstance, fields, frozen
 
 from odoo_ai_config.domain.access import SHORTEST_SECRET
+from odoo_ai_config.domain.conversations.answering import MOST_HISTORY
 from odoo_ai_config.domain.credentials.secrets import SecretText
 from odoo_ai_config.entrypoints.apps import ALL_APPS, App, apps_named, names_of
 from odoo_ai_config.entrypoints.settings.values import (
@@ -252,6 +253,12 @@ class Settings:
     )
     keep_days: int = environ.var(
         "0", count(0), help="Dias que versões antigas são guardadas; 0 para sempre"
+    )
+    history_messages: int = environ.var(
+        "20",
+        count(0, MOST_HISTORY),
+        help="Mensagens anteriores que uma crew recebe, se o cliente não diz outra coisa; 0 para "
+        "nenhuma",
     )
     keep_messages_days: int = environ.var(
         "30", count(0, 36_500), help="Dias que mensagens já tratadas são guardadas; 0 para sempre"

@@ -7,12 +7,18 @@ from __future__ import annotations
 import json
 from collections import deque
 from collections.abc import Callable
+from datetime import timedelta
 from typing import TypeAlias
 
-from attrs import define, field
+from attrs import define, evolve, field
 
-from odoo_ai_config.application.messages.delivery import Progress, Step
+from odoo_ai_config.application.crews import CrewLookup
+from odoo_ai_config.application.messages.delivery import DeliverMessage
 from odoo_ai_config.application.messages.payloads import read_event
+from odoo_ai_config.application.messages.progress import Progress, Step, StepWriter
+from odoo_ai_config.application.messages.reply_sender import ReplySender
+from odoo_ai_config.application.messages.texts import MessageTexts
+from odoo_ai_config.application.ports.config_store import ConfigStore
 from odoo_ai_config.application.ports.crew_client import CrewClient
 from odoo_ai_config.application.ports.message_inbox import ClaimLimits
 from odoo_ai_config.domain.channels.mapping import ChannelKey, ChannelMapping
@@ -161,3 +167,38 @@ async def skip_to_due(hub: MemoryHub) -> None:
     due = await hub.ports.inbox.next_due()
     assert due is not None
     hub.clock.time = max(hub.clock.time, due)
+
+
+def remade(
+    deliver: DeliverMessage,
+    *,
+    store: ConfigStore | None = None,
+    texts: MessageTexts | None = None,
+    crews: CrewLookup | None = None,
+    crew_client: CrewClient | None = None,
+    reply_sender: ReplySender | None = None,
+    lease: timedelta | None = None,
+) -> DeliverMessage:
+    """
+    A delivery of which some parts are others.
+    """
+    ask, post = deliver.asking, deliver.posting
+    writer = deliver.writer if store is None else StepWriter(store)
+    return evolve(
+        deliver,
+        writer=writer,
+        asking=evolve(
+            ask,
+            writer=writer,
+            texts=texts or ask.texts,
+            crews=crews or ask.crews,
+            crew_client=crew_client or ask.crew_client,
+            lease=lease or ask.lease,
+        ),
+        posting=evolve(
+            post,
+            writer=writer,
+            texts=texts or post.texts,
+            reply_sender=reply_sender or post.reply_sender,
+        ),
+    )

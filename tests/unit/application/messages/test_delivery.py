@@ -20,7 +20,7 @@ from odoo_ai_config.application.errors import (
     TargetForbiddenError,
     TenantKeyChangedError,
 )
-from odoo_ai_config.application.messages.delivery import Progress
+from odoo_ai_config.application.messages.progress import Progress
 from odoo_ai_config.domain.changes import Changeset
 from odoo_ai_config.domain.chatwoot import ChatwootAccess
 from odoo_ai_config.domain.credentials.secrets import SecretText
@@ -51,6 +51,7 @@ from tests.unit.application.messages.deliveries import (
     owns,
     ready,
     received,
+    remade,
     skip_to_due,
 )
 
@@ -97,13 +98,13 @@ async def test_note_is_kept_sealed_and_posted_as_a_note() -> None:
     assert await hub.read_message.texts.answer_to(await found(hub, message_id)) == NOTE
 
 
-async def test_answer_of_many_parts_is_kept_and_nothing_of_it_is_posted_yet() -> None:
+async def test_every_step_of_an_answer_is_done_in_chatwoot() -> None:
     several = Answer((OutgoingMessage("um"), OutgoingMessage("dois")), HandOver())
     hub, _, message_id = await ready(several)
-    assert (await delivered(hub)).progress is Progress.DEAD
-    dead = await found(hub, message_id)
-    assert (dead.reason, hub.chatwoot.posted) == ("crew_refused", [])
-    assert await hub.read_message.texts.answer_to(dead) == several
+    assert (await delivered(hub)).progress is Progress.POSTED
+    done = await found(hub, message_id)
+    assert (done.stage, done.steps, done.refused) == (Stage.DONE, 2, ())
+    assert [one.mark for one in hub.chatwoot.posted] == [f"{message_id}", f"{message_id}/2"]
 
 
 async def test_crew_is_told_of_before_it_is_asked() -> None:
@@ -249,7 +250,9 @@ async def test_missing_master_key_may_come_back() -> None:
 
 async def test_chatwoot_that_is_away_gets_the_answer_later() -> None:
     hub, crew, _ = await ready()
-    hub.chatwoot.failures.append(ChatwootUnavailableError(retry_after=60))
+    # The first is met when the hub looks at the live conversation, which it can do without.
+    failure = ChatwootUnavailableError(retry_after=60)
+    hub.chatwoot.failures.extend([failure, failure])
     step = await delivered(hub)
     assert (step.progress, step.message.stage) == (Progress.PUT_OFF, Stage.ANSWERED)
     assert step.message.due_at == hub.clock.now() + timedelta(minutes=1)
@@ -260,7 +263,7 @@ async def test_chatwoot_that_is_away_gets_the_answer_later() -> None:
 
 async def test_answer_that_chatwoot_refuses_is_kept_for_a_replay() -> None:
     hub, _, message_id = await ready()
-    hub.chatwoot.failures.append(ChatwootRefusedError())
+    hub.chatwoot.failures.extend([ChatwootRefusedError(), ChatwootRefusedError()])
     assert (await delivered(hub)).progress is Progress.DEAD
     message = await found(hub, message_id)
     assert (message.reason, await hub.read_message.texts.answer_to(message)) == (
@@ -295,7 +298,7 @@ async def test_answer_without_an_account_or_conversation_is_given_up(lacking: st
 async def test_answer_that_a_dead_worker_has_posted_is_not_posted_again(said: Answer) -> None:
     hub, crew, message_id = await ready(said)
     answered = (await hub.deliver_message(await claimed(hub))).message
-    conversation = await hub.deliver_message.reply_sender.conversation_of(answered)
+    conversation = await hub.deliver_message.posting.reply_sender.access_for(answered)
     assert conversation is not None
     await hub.chatwoot.post(conversation, said.messages[0], mark=message_id.value)
     await skip_to_due(hub)
@@ -426,7 +429,7 @@ def rotating(hub: MemoryHub, times: int) -> RotatingStore:
 
 async def test_answer_is_sealed_again_if_the_key_was_rotated() -> None:
     hub, crew, _ = await ready()
-    deliver = evolve(hub.deliver_message, store=rotating(hub, 2))
+    deliver = remade(hub.deliver_message, store=rotating(hub, 2))
     assert (await deliver(await claimed(hub))).progress is Progress.ANSWERED
     assert len(crew.asked) == 1
 
@@ -435,7 +438,7 @@ async def test_answer_that_meets_one_rotation_after_the_other_is_left() -> None:
     hub, _, message_id = await ready()
     message = await claimed(hub)
     with pytest.raises(ContentionError):
-        await evolve(hub.deliver_message, store=rotating(hub, 3))(message)
+        await remade(hub.deliver_message, store=rotating(hub, 3))(message)
     assert await found(hub, message_id) == message
 
 

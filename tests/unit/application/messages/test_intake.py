@@ -112,9 +112,7 @@ async def test_message_without_a_route_is_sealed_under_the_hubs_own_key(hub: Mem
     assert await text_of(hub, message) == "Olá, qual o horário de funcionamento?"
 
 
-async def test_ignored_event_is_kept_without_its_text(hub: MemoryHub) -> None:
-    await mapped(hub, ChannelMapping(ChannelKey(ONE), ACME))
-
+async def test_ignored_event_of_nobody_is_kept_without_its_text(hub: MemoryHub) -> None:
     receipt = await receive(hub, OUTGOING)
 
     assert (receipt.reception, receipt.reason) == (Reception.IGNORED, "outgoing")

@@ -217,7 +217,7 @@ async def test_answer_wakes_who_delivers() -> None:
 
 
 async def test_without_an_address_there_is_no_crew() -> None:
-    crews = MemoryHub().deliver_message.crews
+    crews = MemoryHub().deliver_message.asking.crews
     with pytest.raises(CrewNotFoundError):
         await crews.crew_at(None)
 
@@ -250,7 +250,7 @@ async def test_replayed_message_is_asked_about_again() -> None:
 
 async def test_replayed_message_that_was_answered_is_only_posted() -> None:
     hub, crew, message_id = await ready()
-    hub.chatwoot.failures.append(ChatwootRefusedError())
+    hub.chatwoot.failures.extend([ChatwootRefusedError(), ChatwootRefusedError()])
     await delivered(hub)
     await hub.replay_messages(message_id, caller=ANYBODY)
     await delivered(hub)
@@ -276,7 +276,7 @@ async def test_message_without_an_owner_finds_one_and_is_sealed_for_it() -> None
 
 async def test_message_that_changed_its_owner_is_asked_about_at_the_new_one() -> None:
     hub, crew, message_id = await ready()
-    hub.chatwoot.failures.append(ChatwootRefusedError())
+    hub.chatwoot.failures.extend([ChatwootRefusedError(), ChatwootRefusedError()])
     await delivered(hub)
     await owns(hub, OTHER)
     await has_crews(hub, OTHER)

@@ -188,10 +188,10 @@ def test_every_part_of_an_answer_has_its_step_in_order() -> None:
         SetCustomAttributes({"cpf": "111"}),
         ChangeLabels(("humano", "vip"), ("bot",)),
         SetPriority(Priority.HIGH),
-        AssignTeam(ChatwootId("5")),
-        Assign(ChatwootId("3")),
         OutgoingMessage("devedor", private=True),
         SetStatus(Status.OPEN),
+        AssignTeam(ChatwootId("5")),
+        Assign(ChatwootId("3")),
     )
     assert [action_of(step) for step in steps] == [
         "message",
@@ -201,10 +201,10 @@ def test_every_part_of_an_answer_has_its_step_in_order() -> None:
         "custom_attributes",
         "labels",
         "priority",
-        "team",
-        "assignee",
         "note",
         "status",
+        "team",
+        "assignee",
     ]
 
 

@@ -65,7 +65,19 @@ STRAY = evolve(QUEUED, stage=Stage.UNRESOLVED, due_at=None, destination=None, re
 DONE = ANSWERED.done(at=LATER)
 IGNORED = evolve(STRAY, stage=Stage.IGNORED, body=None, reason="outgoing")
 DISCARDED = DEAD.discarded(at=LATER)
-EVERY = [QUEUED, AWAITING, ANSWERED, DEAD, UNRESOLVED, STRAY, DONE, IGNORED, DISCARDED]
+FAILED = DONE.undelivered(at=LATER)
+EVERY = [
+    QUEUED,
+    AWAITING,
+    ANSWERED,
+    DEAD,
+    UNRESOLVED,
+    STRAY,
+    DONE,
+    IGNORED,
+    DISCARDED,
+    FAILED,
+]
 
 
 def at_stages(*stages: Stage) -> list[InboxMessage]:

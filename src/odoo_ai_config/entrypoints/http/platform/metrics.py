@@ -17,7 +17,7 @@ from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
 from odoo_ai_config.application.errors import ApplicationError, StoreFailure
-from odoo_ai_config.application.messages.delivery import Progress
+from odoo_ai_config.application.messages.progress import Progress
 from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.application.ports.message_inbox import StageCount
 from odoo_ai_config.domain.crews import CrewKind

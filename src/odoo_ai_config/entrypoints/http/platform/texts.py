@@ -126,6 +126,36 @@ RULES: Final[Mapping[str, Text]] = {
         "is too long: at most {limit} characters",
     ),
     "too_many": Text("tem itens demais: no máximo {limit}", "has too many items: at most {limit}"),
+    "after_person": Text(
+        "deve ser until_handed_back ou ter minutes, de 0 a 10080",
+        "must be until_handed_back or have minutes, 0 to 10080",
+    ),
+    "outside_text": Text(
+        "deve ser um texto de 1 a 4096 caracteres", "must be a text of 1 to 4096 characters"
+    ),
+    "history": Text(
+        "deve ter messages (de 0 a 50) e hours (de 1 a 720)",
+        "must have messages (0 to 50) and hours (1 to 720)",
+    ),
+    "most_answers": Text(
+        "deve ter answers (de 1 a 100) e minutes (de 1 a 1440)",
+        "must have answers (1 to 100) and minutes (1 to 1440)",
+    ),
+    "whole_number": Text(
+        "deve ser um inteiro dentro dos limites", "must be an integer within the limits"
+    ),
+    "names": Text(
+        "deve ser uma lista de até 50 nomes de 1 a 100 caracteres",
+        "must be a list of at most 50 names of 1 to 100 characters",
+    ),
+    "channels": Text(
+        "deve ter até 50 canais, com nomes como 1 (conta) ou 1/7 (conta e caixa de entrada)",
+        "must have at most 50 channels, named like 1 (account) or 1/7 (account and inbox)",
+    ),
+    "weekly_hours": Text(
+        "deve ter dias em inglês (monday), cada um com até 6 intervalos como 09:00-12:00",
+        "must have days (monday), each with at most 6 spans like 09:00-12:00",
+    ),
     "hour": Text("deve ser uma hora de 0 a 24", "must be an hour from 0 to 24"),
     "page_size": Text(
         "deve ser um inteiro de 1 a {limit}", "must be an integer from 1 to {limit}"

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from odoo_ai_config.application.credentials.sealing import Sealer
-from odoo_ai_config.application.messages.delivery import Progress
 from odoo_ai_config.application.messages.payloads import customer_message
+from odoo_ai_config.application.messages.progress import Progress
 from odoo_ai_config.domain.identifiers import BusinessArea, TenantArea, TenantId
 from odoo_ai_config.domain.messages.inbox import InboxMessage, Stage, body_context
 from odoo_ai_config.entrypoints.http.platform.options import HttpOptions

@@ -271,7 +271,7 @@ async def test_attachments_of_an_opened_message_are_shown(web: WebHub) -> None:
 
 
 async def test_text_of_an_ignored_message_is_not_there_to_be_opened(web: WebHub) -> None:
-    taken = await web.post("/webhook", OUTGOING)
+    taken = await web.post("/webhook", {**OUTGOING, "message_type": "template"})
     message_id = (await taken.json())["message_id"]
     body = await (await web.get(f"/v1/messages/{message_id}?open=1")).json()
     assert (body["stage"], body["reason"]) == ("ignored", "outgoing")

@@ -1,0 +1,75 @@
+"""
+Conversations in MongoDB.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from odoo_ai_config.adapters.mongo.database import MongoDatabase, Record, Session
+from odoo_ai_config.adapters.mongo.driver_errors import translated
+from odoo_ai_config.adapters.mongo.pruning import batches
+from odoo_ai_config.adapters.mongo.records import read_all, read_one, to_instant, to_record
+from odoo_ai_config.application.ports.conversation_store import ConversationStore
+from odoo_ai_config.domain.conversations.state import (
+    Conversation,
+    ConversationKey,
+    Sighting,
+    succeeding,
+)
+from odoo_ai_config.domain.identifiers import TenantId
+
+
+class MongoConversationStore(ConversationStore):
+    """
+    Reads the records that commits write.
+
+    They are not those of `conversations`, which keep the turns of messages and go with them.
+    """
+
+    def __init__(self, database: MongoDatabase) -> None:
+        self._database = database
+        self._states = database["conversation_states"]
+
+    @translated
+    async def find(self, key: ConversationKey) -> Conversation | None:
+        return await read_one(self._states, {"_id": str(key)}, Conversation)
+
+    @translated
+    async def page(
+        self,
+        *,
+        tenant: TenantId | None = None,
+        after: ConversationKey | None = None,
+        limit: int,
+    ) -> Sequence[Conversation]:
+        wanted: Record = {} if tenant is None else {"owner.tenant": tenant.value}
+        if after is not None:
+            account, id_ = after.account.value, after.id.value
+            wanted["$or"] = [
+                {"account": {"$gt": account}},
+                {"account": account, "id": {"$gt": id_}},
+            ]
+        cursor = self._states.find(wanted).sort([("account", 1), ("id", 1)]).limit(limit)
+        return await read_all(cursor, Conversation)
+
+    @translated
+    async def prune(self, *, before: datetime) -> int:
+        removed = 0
+        old: Record = {"pause": None, "updated_at": {"$lt": to_instant(before)}}
+        async for batch in batches(self._database, "conversation_states", old, ["revision"]):
+            # One that was written meanwhile has another revision.
+            result = await self._states.delete_many({"$or": batch})
+            removed += result.deleted_count
+        return removed
+
+
+async def write_sighting(database: MongoDatabase, sighting: Sighting, session: Session) -> None:
+    """
+    Change the newest state of a conversation as *sighting* says.
+    """
+    states, name = database["conversation_states"], {"_id": str(sighting.key)}
+    known = await read_one(states, name, Conversation, session)
+    record = to_record(succeeding(known, sighting))
+    await states.replace_one(name, name | record, upsert=True, session=session)

@@ -1,0 +1,3 @@
+"""
+Conversations with people in them.
+"""

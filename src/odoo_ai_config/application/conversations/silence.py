@@ -1,0 +1,145 @@
+"""
+Whether the AI answers in a conversation now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Final
+
+from attrs import evolve, frozen
+
+from odoo_ai_config.application.crews import CrewLookup
+from odoo_ai_config.application.ports.clock import Clock
+from odoo_ai_config.application.ports.conversation_store import ConversationStore
+from odoo_ai_config.application.ports.message_inbox import MessageInbox
+from odoo_ai_config.domain.conversations.answering import (
+    AnswerRules,
+    Silence,
+    Trait,
+    when_posting,
+)
+from odoo_ai_config.domain.conversations.state import (
+    NOTHING_SEEN,
+    Conversation,
+    ConversationKey,
+    Seen,
+    Sighting,
+    succeeding,
+)
+from odoo_ai_config.domain.messages.answers import Answer, HandOver
+from odoo_ai_config.domain.messages.inbox import Destination, InboxMessage, Origin
+
+# Read by people in Chatwoot, who are Brazilian.
+_TOO_MANY: Final = (
+    "A IA respondeu vezes demais em pouco tempo sem que ninguém interviesse, e parou. "
+    "Verifique se ela não conversa com outro robô."
+)
+
+
+@frozen(eq=False)
+class SilenceCheck:
+    """
+    Asks the rules of the tenant about what the hub knows of the conversation.
+    """
+
+    conversations: ConversationStore
+    inbox: MessageInbox
+    crews: CrewLookup
+    clock: Clock
+
+    async def on_arrival(
+        self,
+        sighting: Sighting,
+        destination: Destination,
+        origin: Origin,
+        traits: Collection[Trait],
+    ) -> Silence | None:
+        """
+        Why the AI does not answer a message with *traits* that comes with *sighting*.
+        """
+        rules = await self.crews.rules_for(destination, origin)
+        conversation = await self._conversation(sighting)
+        return rules.silence(conversation, traits, now=sighting.at)
+
+    async def keeps_history(self, destination: Destination | None, origin: Origin) -> bool:
+        """
+        Whether crews of *destination* are told what was said before.
+        """
+        if destination is None:
+            return False
+        return bool((await self.crews.rules_for(destination, origin)).history)
+
+    async def before_asking(
+        self, sighting: Sighting, rules: AnswerRules
+    ) -> tuple[Silence | None, Answer | None]:
+        """
+        Why the crew of a message, which came with *sighting*, is not asked.
+
+        And what the hub itself answers instead, if anything.
+        """
+        conversation = await self._conversation(sighting)
+        now = sighting.at
+        silence = rules.silence(conversation, now=now)
+        if silence is Silence.OUTSIDE_HOURS:
+            text = rules.closed_text(conversation, now=now)
+            return silence, None if text is None else Answer.of_text(text)
+        if silence is not None:
+            return silence, None
+        answers = await self.inbox.answers_since(
+            sighting.key, now - rules.window, limit=rules.most_answers
+        )
+        if answers < rules.most_answers:
+            return None, None
+        return Silence.TOO_MANY_ANSWERS, Answer(handover=HandOver(note=_TOO_MANY))
+
+    async def before_posting(
+        self, message: InboxMessage, live: Seen | None
+    ) -> tuple[Silence | None, Sighting | None]:
+        """
+        Why the answer to *message* is not posted to the customer.
+
+        *live*: what Chatwoot says now, if it was asked; it comes back as a sighting.
+        """
+        key = key_of(message.origin)
+        if message.destination is None or key is None:
+            return None, None
+        rules = await self.crews.rules_for(message.destination, message.origin)
+        now = self.clock.now()
+        sighting = Sighting(key, live or NOTHING_SEEN, now)
+        conversation = await self._conversation(sighting)
+        # The message came within the hours.
+        silence = evolve(rules, hours=None).silence(conversation, now=now)
+        said = None if live is None else sighting
+        return None if silence is None else when_posting(silence), said
+
+    async def marks(self, message: InboxMessage) -> Collection[str]:
+        """
+        The marks of the hub that came back with events of the message's conversation.
+        """
+        key = key_of(message.origin)
+        known = None if key is None else await self.conversations.find(key)
+        return () if known is None else known.marks
+
+    async def _conversation(self, sighting: Sighting) -> Conversation:
+        return succeeding(await self.conversations.find(sighting.key), sighting)
+
+
+def key_of(origin: Origin) -> ConversationKey | None:
+    """
+    The conversation of a message; None if its event names none.
+    """
+    if origin.account is None or origin.conversation is None:
+        return None
+    return ConversationKey(origin.account, origin.conversation)
+
+
+def sighting_of(message: InboxMessage, seen: Seen, *, at: datetime) -> Sighting | None:
+    """
+    What *message*, whose event says *seen*, tells about its conversation.
+    """
+    key, destination = key_of(message.origin), message.destination
+    if key is None or destination is None:
+        return None
+    return Sighting(key, evolve(seen, owner=destination.owner), at)

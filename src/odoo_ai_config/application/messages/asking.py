@@ -1,0 +1,160 @@
+"""
+Ask the crew of a message for an answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Final
+
+from attrs import evolve, frozen
+
+from odoo_ai_config.application.conversations.silence import SilenceCheck, sighting_of
+from odoo_ai_config.application.crews import CrewLookup
+from odoo_ai_config.application.errors import ContentionError, TenantKeyChangedError
+from odoo_ai_config.application.messages.progress import Progress, Step, StepWriter, Trouble
+from odoo_ai_config.application.messages.tasks import CrewTasks, Surroundings, wait_until
+from odoo_ai_config.application.messages.texts import MessageTexts
+from odoo_ai_config.application.ports.clock import Clock
+from odoo_ai_config.application.ports.crew_client import CrewClient
+from odoo_ai_config.domain.changes import Changeset
+from odoo_ai_config.domain.conversations.answering import AnswerRules, Silence
+from odoo_ai_config.domain.conversations.state import Sighting
+from odoo_ai_config.domain.credentials.secrets import SecretText
+from odoo_ai_config.domain.crews import Crew, CustomerMessage
+from odoo_ai_config.domain.errors import (
+    CredentialNotFoundError,
+    CrewNotFoundError,
+    InvalidValueError,
+    RevisionConflictError,
+)
+from odoo_ai_config.domain.messages.answers import DEFERRED, Answer
+from odoo_ai_config.domain.messages.inbox import Destination, InboxMessage
+
+# How many rotations of a tenant's key may happen between sealing and committing an answer.
+_SEALINGS: Final = 3
+
+
+@frozen(eq=False)
+class CrewAsking:
+    """
+    Gets an answer to a claimed message from its crew, or finds out that there is none.
+
+    Args:
+        lease: How long the worker that got an answer from a crew has to post it.
+    """
+
+    writer: StepWriter
+    texts: MessageTexts
+    crews: CrewLookup
+    crew_client: CrewClient
+    tasks: CrewTasks
+    silence: SilenceCheck
+    clock: Clock
+    lease: timedelta
+
+    async def __call__(self, message: InboxMessage, on_asking: Callable[[Crew], None]) -> Step:
+        """
+        Ask the crew of *message*, unless the AI is silent or the message has to wait.
+
+        *on_asking* is called with the crew before it is asked.
+
+        Raises:
+            CrewUnavailableError: It may be tried again.
+            CrewRefusedError, TargetForbiddenError: Trying again is useless.
+            SealBrokenError, MasterKeyMissingError: The text does not open.
+        """
+        found = await self._crew_of(message.destination)
+        if isinstance(found, str):
+            unresolved = message.unresolved(reason=found, at=self.clock.now())
+            return await self.writer.settled(Progress.UNRESOLVED, message, unresolved)
+        crew, secret = found
+        rules = await self.crews.rules_for(message.destination, message.origin)
+        read, seen = await self.texts.told(message)
+        around = await self.tasks.around(message, rules)
+        now = self.clock.now()
+        sighting = sighting_of(message, seen, at=now)
+        ended = await self._unasked(message, read, around, sighting, rules)
+        if ended is not None:
+            return ended
+        if rules.gather and around.newer:
+            gathered = tuple(one.gathered(message.id, at=now) for one in around.newer)
+            if not await self.writer.committed(*gathered):
+                return Step(Progress.OVERTAKEN, message)
+            around = evolve(around, newer=(), parts=(*around.parts, *gathered))
+        task = await self.tasks.task(message, read, around, rules, now=now)
+        on_asking(crew)
+        said = await self.crew_client.ask(crew, task, secret=secret)
+        if isinstance(said, Answer):
+            return await self._answered(message, said, crew.name, sighting)
+        now = self.clock.now()
+        progress, after = Progress.NO_REPLY, message.without_reply(at=now)
+        if said is DEFERRED:
+            progress = Progress.AWAITING
+            after = message.awaiting(until=now + crew.patience, at=now)
+        return await self.writer.settled(
+            progress, message, after, crew=crew.name, sighting=sighting
+        )
+
+    async def _unasked(
+        self,
+        message: InboxMessage,
+        read: CustomerMessage,
+        around: Surroundings,
+        sighting: Sighting | None,
+        rules: AnswerRules,
+    ) -> Step | None:
+        """
+        The step of a message whose crew is not asked now; None if it is.
+        """
+        now = self.clock.now()
+        until = wait_until(message, read, around, rules)
+        if until is not None and now < until:
+            waiting = message.waiting(until=until, at=now)
+            return await self.writer.settled(Progress.WAITING, message, waiting)
+        if sighting is None:
+            return None
+        silence, instead = await self.silence.before_asking(sighting, rules)
+        if silence is None:
+            return None
+        if instead is not None:
+            told = evolve(sighting.seen, told_closed=silence is Silence.OUTSIDE_HOURS)
+            return await self._answered(message, instead, None, evolve(sighting, seen=told))
+        ignored = message.ignored(reason=silence.value, at=now)
+        return await self.writer.settled(Progress.IGNORED, message, ignored, sighting=sighting)
+
+    async def _answered(
+        self, message: InboxMessage, answer: Answer, crew: str | None, sighting: Sighting | None
+    ) -> Step:
+        sightings = () if sighting is None else (sighting,)
+        for _ in range(_SEALINGS):
+            now = self.clock.now()
+            fingerprint, sealing = await self.texts.sealed_answer(message, answer, at=now)
+            answered = message.answered(fingerprint, at=now, until=now + self.lease)
+            try:
+                await self.writer.store.commit(
+                    Changeset(messages=(answered,), sightings=sightings, **sealing.parts)
+                )
+            except TenantKeyChangedError:
+                continue
+            except RevisionConflictError:
+                return Step(Progress.OVERTAKEN, message, crew)
+            return Step(Progress.ANSWERED, answered, crew)
+        raise ContentionError
+
+    async def _crew_of(
+        self, destination: Destination | None
+    ) -> tuple[Crew, SecretText | None] | str:
+        """
+        The crew and the secret that it signs with; the reason if no crew can be asked.
+        """
+        try:
+            crew = await self.crews.crew_at(destination)
+            return crew, await self.crews.secret_of(crew)
+        except CrewNotFoundError as error:
+            return error.code
+        except InvalidValueError:
+            return Trouble.CREW_INVALID.value
+        except CredentialNotFoundError:
+            return Trouble.CREW_CANNOT_SIGN.value

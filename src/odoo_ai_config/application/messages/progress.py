@@ -1,0 +1,103 @@
+"""
+The steps of a delivery, and how their results are stored.
+"""
+
+from __future__ import annotations
+
+import enum
+
+from attrs import frozen
+
+from odoo_ai_config.application.ports.config_store import ConfigStore
+from odoo_ai_config.domain.changes import Changeset
+from odoo_ai_config.domain.conversations.state import Sighting
+from odoo_ai_config.domain.errors import RevisionConflictError
+from odoo_ai_config.domain.messages.inbox import InboxMessage
+
+
+class Progress(enum.Enum):
+    """
+    The result of a step.
+
+    After ANSWERED the same worker posts the answer. After OVERTAKEN the message belongs to
+    another worker. After all others nothing is left to do now.
+    """
+
+    ANSWERED = "answered"
+    AWAITING = "awaiting"
+    NO_REPLY = "silent"
+    POSTED = "posted"
+    FOUND_POSTED = "found_posted"
+    PUT_OFF = "put_off"
+    DEAD = "dead"
+    UNRESOLVED = "unresolved"
+    GIVEN_BACK = "given_back"
+    OVERTAKEN = "overtaken"
+    WAITING = "waiting"
+    IGNORED = "ignored"
+    WITHHELD = "withheld"
+
+
+class Trouble(enum.Enum):
+    """
+    Why a message is put off, dead or unresolved, if it is no error's code. Public.
+    """
+
+    NO_ANSWER_IN_TIME = "no_answer_in_time"
+    CREW_INVALID = "crew_invalid"
+    CREW_CANNOT_SIGN = "crew_cannot_sign"
+    CHATWOOT_UNCONFIGURED = "chatwoot_unconfigured"
+    WORKER_LOST = "worker_lost"
+    RESTORED = "restored"
+    UNEXPECTED = "unexpected_error"
+
+
+@frozen
+class Step:
+    """
+    One step of a delivery.
+
+    Args:
+        message: The message after the step; before it, if it is OVERTAKEN.
+        crew: The crew that was asked, if any.
+    """
+
+    progress: Progress
+    message: InboxMessage
+    crew: str | None = None
+
+
+@frozen(eq=False)
+class StepWriter:
+    """
+    Stores the results of steps; a worker whose message another one has taken stores nothing.
+    """
+
+    store: ConfigStore
+
+    async def committed(self, *messages: InboxMessage, sighting: Sighting | None = None) -> bool:
+        """
+        Store new states of messages; return whether they succeed the stored ones.
+        """
+        sightings = () if sighting is None else (sighting,)
+        try:
+            await self.store.commit(Changeset(messages=messages, sightings=sightings))
+        except RevisionConflictError:
+            return False
+        return True
+
+    async def settled(
+        self,
+        progress: Progress,
+        before: InboxMessage,
+        after: InboxMessage,
+        *,
+        crew: str | None = None,
+        sighting: Sighting | None = None,
+    ) -> Step:
+        """
+        Store *after* in place of *before*, as the result of a step.
+        """
+        if not await self.committed(after, sighting=sighting):
+            return Step(Progress.OVERTAKEN, before, crew)
+        return Step(progress, after, crew)

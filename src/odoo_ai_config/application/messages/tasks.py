@@ -1,0 +1,181 @@
+"""
+What a crew is given: the message, what came with it, and what was said before.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+from attrs import evolve, frozen
+
+from odoo_ai_config.application.conversations.silence import key_of
+from odoo_ai_config.application.errors import SealBrokenError
+from odoo_ai_config.application.messages.texts import MessageTexts
+from odoo_ai_config.application.ports.conversation_store import ConversationStore
+from odoo_ai_config.application.ports.message_inbox import MessageInbox
+from odoo_ai_config.domain.conversations.answering import AnswerRules
+from odoo_ai_config.domain.conversations.state import Wrote
+from odoo_ai_config.domain.crews import CrewTask, CustomerMessage, Utterance
+from odoo_ai_config.domain.messages.inbox import InboxMessage, Origin, Stage
+from odoo_ai_config.domain.messages.receiving import MESSAGE_CREATED
+
+# A burst waits at most so many times as long as the customer must be quiet.
+_LONGEST_BURST: Final = 4
+_MOST_WAITING: Final = 50
+_AUDIO: Final = "audio"
+
+
+@frozen
+class Surroundings:
+    """
+    The other messages of a conversation around the one that a crew is asked about.
+
+    Args:
+        newer: Those that wait behind it, oldest first.
+        parts: Those that were gathered into it, oldest first.
+        older: Those before it, newest first.
+    """
+
+    newer: tuple[InboxMessage, ...] = ()
+    parts: tuple[InboxMessage, ...] = ()
+    older: tuple[InboxMessage, ...] = ()
+
+
+@frozen(eq=False)
+class CrewTasks:
+    """
+    Makes the tasks of crews.
+    """
+
+    inbox: MessageInbox
+    conversations: ConversationStore
+    texts: MessageTexts
+
+    async def around(self, message: InboxMessage, rules: AnswerRules) -> Surroundings:
+        """
+        The messages around *message*, as far as *rules* need them.
+        """
+        key = key_of(message.origin)
+        if key is None or not (rules.gather or rules.history):
+            return Surroundings()
+        most = _MOST_WAITING + 2 * rules.history
+        found = await self.inbox.of_conversation(key, limit=most)
+        place = next((at for at, one in enumerate(found) if one.id == message.id), len(found))
+        behind = found[:place][::-1]
+        return Surroundings(
+            tuple(one for one in behind if one.stage is Stage.QUEUED),
+            tuple(one for one in behind if one.part_of == message.id),
+            tuple(found[place + 1 :]),
+        )
+
+    async def task(
+        self,
+        message: InboxMessage,
+        read: CustomerMessage,
+        around: Surroundings,
+        rules: AnswerRules,
+        *,
+        now: datetime,
+    ) -> CrewTask:
+        """
+        The task about *message*, which says *read*, and what was gathered into it.
+        """
+        parts = [read, *[await self.texts.read(part) for part in around.parts]]
+        history = await self._history(message, around, rules, now=now)
+        whole = _joined(parts)
+        return CrewTask(
+            message,
+            evolve(whole, quoted=whole.quoted or await self._quoted(message, whole)),
+            parts=tuple(parts[1:]),
+            history=history,
+            newer_waiting=len(around.newer),
+        )
+
+    async def _history(
+        self, message: InboxMessage, around: Surroundings, rules: AnswerRules, *, now: datetime
+    ) -> tuple[Utterance, ...]:
+        key = key_of(message.origin)
+        if not rules.history or key is None or not around.older:
+            return ()
+        known = await self.conversations.find(key)
+        echoed = frozenset(() if known is None else known.marks)
+        oldest = now - rules.history_age
+        recent = [one for one in around.older if one.received_at >= oldest]
+        said = await asyncio.gather(*(self._said(one, echoed) for one in recent))
+        # The newest of them, oldest first.
+        flat = [utterance for several in reversed(said) for utterance in several]
+        return tuple(sorted(flat, key=lambda one: one.at)[-rules.history :])
+
+    async def _said(self, message: InboxMessage, echoed: frozenset[str]) -> list[Utterance]:
+        try:
+            return [
+                *([] if message.body is None else await self._written(message)),
+                *([] if message.mark(0) in echoed else await self._answered(message)),
+            ]
+        except SealBrokenError:
+            # Its text was removed meanwhile.
+            return []
+
+    async def _written(self, message: InboxMessage) -> list[Utterance]:
+        read, seen = await self.texts.told(message)
+        if seen.wrote is None or not read.text:
+            return []
+        return [Utterance(read.sent_at or message.received_at, seen.wrote, read.text)]
+
+    async def _answered(self, message: InboxMessage) -> list[Utterance]:
+        if message.stage is not Stage.DONE or message.answer is None or message.withheld:
+            return []
+        answer = await self.texts.answer_to(message)
+        return [
+            Utterance(message.updated_at, Wrote.AI, one.text)
+            for one in answer.messages
+            if one.text and not one.private
+        ]
+
+    async def _quoted(self, message: InboxMessage, read: CustomerMessage) -> str | None:
+        account, reply = message.origin.account, read.in_reply_to
+        if account is None or reply is None or reply.id is None:
+            return None
+        quoted = await self.inbox.received(
+            Origin(MESSAGE_CREATED, account, message=reply.message_id)
+        )
+        if quoted is None or quoted.body is None or quoted.holder != message.holder:
+            return None
+        return (await self.texts.read(quoted)).text
+
+
+def wait_until(
+    message: InboxMessage, read: CustomerMessage, around: Surroundings, rules: AnswerRules
+) -> datetime | None:
+    """
+    When the crew of *message* may be asked: once the customer is quiet, and a voice is text.
+
+    None if it need not wait. A message whose crew was asked before does not wait again.
+    """
+    if message.attempts or around.parts:
+        return None
+    waits: list[timedelta] = []
+    if rules.gather:
+        newest = max(one.received_at for one in (message, *around.newer))
+        quiet = newest - message.received_at + rules.gather
+        waits.append(min(quiet, _LONGEST_BURST * rules.gather))
+    if rules.transcription and any(
+        file.kind == _AUDIO and file.transcription is None for file in read.attachments
+    ):
+        waits.append(rules.transcription)
+    return message.received_at + max(waits) if waits else None
+
+
+def _joined(parts: Sequence[CustomerMessage]) -> CustomerMessage:
+    if len(parts) == 1:
+        return parts[0]
+    texts = [part.text for part in parts if part.text]
+    return evolve(
+        # The newest tells the present state of the conversation.
+        parts[-1],
+        text="\n".join(texts) or None,
+        attachments=tuple(file for part in parts for file in part.attachments),
+    )
