@@ -1034,5 +1034,6 @@ def seen() -> SearchStrategy[Seen]:
         resolves=st.booleans(),
         handed_over=st.booleans(),
         told_closed=st.booleans(),
+        told_people=st.booleans(),
         owner=st.none() | tenant_domains(),
     )

@@ -10,13 +10,19 @@ import pytest
 from attrs import evolve, frozen
 
 from odoo_ai_config.application.errors import ChatwootRefusedError, ChatwootUnavailableError
-from odoo_ai_config.application.ports.chatwoot_client import ChatwootClient, ConversationAccess
+from odoo_ai_config.application.messages.payloads import read_event, read_message
+from odoo_ai_config.application.ports.chatwoot_client import (
+    ChatwootClient,
+    ConversationAccess,
+    ListedMessage,
+)
 from odoo_ai_config.domain.conversations.state import Status
 from odoo_ai_config.domain.credentials.secrets import SecretText
 from odoo_ai_config.domain.identifiers import ChatwootId
 from odoo_ai_config.domain.json_types import JsonObject
 from odoo_ai_config.domain.messages.answers import Priority
 from odoo_ai_config.domain.messages.outgoing import OutgoingMessage
+from odoo_ai_config.domain.messages.receiving import Act, Direction
 
 ANSWER = OutgoingMessage("Das 9h às 18h. 😀\n*Até já!*")
 NOTE = OutgoingMessage("Cliente em atraso.", private=True)
@@ -82,6 +88,12 @@ class ChatwootBench(ABC):
     def looks(self, conversation: ConversationAccess) -> Looks:
         """
         What `ChatwootClient.live` does not tell.
+        """
+
+    @abstractmethod
+    def customer_writes(self, conversation: ConversationAccess, text: str) -> None:
+        """
+        Let the customer write in inbox 7.
         """
 
     @abstractmethod
@@ -269,6 +281,56 @@ class ChatwootContract:
         )
 
         assert not bench.looks(bench.conversation).typing
+
+    async def test_conversations_with_the_newest_messages_are_listed_first(
+        self, bench: ChatwootBench
+    ) -> None:
+        for place in (bench.conversation, bench.other, bench.conversation):
+            bench.customer_writes(place, "Oi")
+
+        listed = await bench.chatwoot.conversations(bench.conversation, page=1)
+
+        assert listed is not None
+        assert [one.id for one in listed] == [bench.conversation.id, bench.other.id]
+        assert {one.status for one in listed} == {Status.PENDING}
+        assert all(one.active_at is not None for one in listed)
+        assert await bench.chatwoot.conversations(bench.conversation, page=2) == []
+
+    async def test_conversations_are_not_listed_for_a_token_that_may_not_read(
+        self, bench: ChatwootBench
+    ) -> None:
+        bench.customer_writes(bench.conversation, "Oi")
+        bench.forbid_reading()
+        assert await bench.chatwoot.conversations(bench.conversation, page=1) is None
+
+    async def test_messages_are_listed_page_by_page_as_their_events(
+        self, bench: ChatwootBench
+    ) -> None:
+        texts = [f"Mensagem {number}" for number in range(45)]
+        for text in texts:
+            bench.customer_writes(bench.conversation, text)
+        bench.customer_writes(bench.other, "Outra")
+        listed = await bench.chatwoot.conversations(bench.conversation, page=1)
+        assert listed is not None
+        place = next(one for one in listed if one.id == bench.conversation.id)
+
+        found: list[ListedMessage] = []
+        while page := await bench.chatwoot.messages(
+            bench.conversation, place, before=found[0].id if found else None
+        ):
+            found = [*page, *found]
+
+        assert [read_message(message.event).text for message in found] == texts
+        for message in found:
+            event = read_event(message.event)
+            assert event.origin.account == bench.conversation.account
+            assert event.origin.conversation == place.id
+            assert event.origin.inbox == ChatwootId("7")
+            assert event.origin.message == message.id
+            assert event.direction is Direction.INCOMING
+            assert event.act is Act.WRITTEN
+            assert message.at is not None
+            assert not message.deleted
 
     @each(WRITING)
     async def test_token_that_may_not_read_may_act(

@@ -23,6 +23,7 @@ from odoo_ai_config.application.errors import (
 from odoo_ai_config.application.ports.config_store import PruneReport
 from odoo_ai_config.application.ports.message_inbox import ClaimLimits, StageCount
 from odoo_ai_config.domain.changes import Changeset
+from odoo_ai_config.domain.conversations.state import ConversationKey, Seen
 from odoo_ai_config.domain.credentials.secrets import SealedSecret, SecretText
 from odoo_ai_config.domain.documents.revisions import RetentionPolicy
 from odoo_ai_config.domain.errors import RevisionConflictError
@@ -48,10 +49,12 @@ from tests.contract.samples import (
     everything,
     fingerprint,
     message,
+    notice,
     origin,
     request_record,
     revision,
     secret,
+    sighting,
     stray,
     tenant_key,
     text_of,
@@ -823,6 +826,86 @@ class InboxListingContract(StoreContract):
         await put(stores, moved)
         several[1] = moved
         assert await stores.inbox.page(ALL, limit=10) == several[::-1]
+
+    async def test_notice_waits_for_no_message_of_its_conversation(self, stores: Stores) -> None:
+        first, second = message(), message("message-2", minute=1)
+        await put(stores, first, notice(), second)
+        assert await claimed(stores) == {"message-1", "notice-1"}
+
+    async def test_notice_is_no_answer_to_the_customer(self, stores: Stores) -> None:
+        told = notice()
+        await put(stores, told)
+        await put(stores, told.done(at=SOON))
+        conversation = ConversationKey(ChatwootId("1"), ChatwootId("1"))
+        assert await stores.inbox.of_conversation(conversation, limit=10) == []
+        assert await stores.inbox.answers_since(conversation, AT, limit=10) == 0
+
+    async def test_second_notice_of_the_same_trouble_is_refused_with_what_it_is_about(
+        self, stores: Stores, second_stores: Stores
+    ) -> None:
+        stuck = [stray(f"message-{number}") for number in range(2)]
+        await put(stores, *stuck)
+        about = notice()
+        tellings = [
+            Changeset(
+                messages=(one.told(at=SOON), evolve(about, id=MessageId(f"notice-{number}"))),
+                sightings=(sighting(seen=Seen(told_people=True)),),
+            )
+            for number, one in enumerate(stuck)
+        ]
+        refused = await asyncio.gather(
+            *(
+                each.config.commit(telling)
+                for each, telling in zip((stores, second_stores), tellings, strict=True)
+            ),
+            return_exceptions=True,
+        )
+        assert {type(one) for one in refused} == {type(None), MessageRecordedError}
+        untold = await stores.inbox.untold(AT, limit=10)
+        assert untold == [stuck[number] for number in range(2) if refused[number] is not None]
+        known = await stores.conversations.find(sighting().key)
+        assert known is not None
+        assert known.revision == 1
+
+    async def test_only_stuck_messages_of_which_nobody_was_told_are_untold(
+        self, stores: Stores
+    ) -> None:
+        every = [at_stage(f"message-{stage.value}", stage) for stage in Stage]
+        await put(stores, *every, stray("message-told"), notice())
+        await put(stores, stray("message-told").told(at=SOON))
+        await put(stores, notice().dead(reason="busy", at=SOON))
+        found = await stores.inbox.untold(AT, limit=100)
+        assert {one.stage for one in found} == STUCK
+        assert all(one in every for one in found)
+        await put(stores, *(one.told(at=LATER) for one in found))
+        assert await stores.inbox.untold(AT, limit=100) == []
+
+    async def test_message_that_gets_stuck_again_is_untold_again(self, stores: Stores) -> None:
+        stuck = stray("message-1").told(at=AT)
+        again = stuck.replayed(destination(), at=SOON)
+        await put(stores, stray("message-1"), stuck, again)
+        assert await stores.inbox.untold(AT, limit=1) == []
+        dead = again.dead(reason="busy", at=LATER)
+        await put(stores, dead)
+        assert await stores.inbox.untold(LATER, limit=1) == [dead]
+        assert await stores.inbox.untold(LATER + MINUTE, limit=1) == []
+
+    @pytest.mark.parametrize("limit", [1, 2, 3, 100])
+    async def test_untold_messages_come_in_pages_by_the_time_of_their_trouble(
+        self, stores: Stores, limit: int
+    ) -> None:
+        # Many get stuck in one moment when a store is restored.
+        minutes = [3, 1, 1, 1, 0, 2, 1]
+        stuck = [stray(f"message-{n}", minute=minute) for n, minute in enumerate(minutes)]
+        await put(stores, *stuck)
+        found: list[InboxMessage] = []
+        while page := await stores.inbox.untold(
+            SOON, after=found[-1] if found else None, limit=limit
+        ):
+            assert len(page) <= limit
+            found += page
+        due = [one for one in stuck if one.updated_at >= SOON]
+        assert found == sorted(due, key=lambda one: (one.updated_at, one.id))
 
     @pytest.mark.parametrize("oldest_first", [False, True])
     @pytest.mark.parametrize("limit", [0, 1, 2, 3, 100])

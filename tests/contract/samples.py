@@ -64,6 +64,7 @@ from odoo_ai_config.domain.identifiers import (
 )
 from odoo_ai_config.domain.json_types import Json
 from odoo_ai_config.domain.messages.inbox import (
+    HUB_NOTICE,
     Destination,
     InboxMessage,
     MessageId,
@@ -305,6 +306,7 @@ def full(tenant: str = "acme") -> Seen:
         pause=Pause("note", AT + DAY),
         handed_over=True,
         told_closed=True,
+        told_people=True,
         owner=owner(tenant),
     )
 
@@ -315,6 +317,15 @@ def stray(name: str, stage: Stage = Stage.UNRESOLVED, minute: int = 0) -> InboxM
     """
     received = message(name, minute=minute)
     return evolve(received, stage=stage, due_at=None, destination=None, reason="no_route")
+
+
+def notice(name: str = "notice-1", conversation: str | None = "1") -> InboxMessage:
+    """
+    What the hub tells people in a conversation.
+    """
+    told = message(name, conversation)
+    about = evolve(told.origin, event=HUB_NOTICE, message=None, proof="hub")
+    return evolve(told, origin=about, stage=Stage.ANSWERED, body=None, answer=fingerprint(7))
 
 
 def text_of(received: InboxMessage, number: int = 1, *, key_id: str = "k1") -> SealedSecret:

@@ -41,6 +41,9 @@ class HttpBench(ChatwootBench):
             place.typing == "on",
         )
 
+    def customer_writes(self, conversation: ConversationAccess, text: str) -> None:
+        self._server.customer_writes(text, conversation=int(conversation.id.value))
+
     def go_away_for_a_call(self) -> None:
         self._server.failures.append(answers_with(503))
 

@@ -40,6 +40,23 @@ class MemoryBench(ChatwootBench):
         priority = None if talk.priority is None else talk.priority.value
         return Looks(talk.custom_attributes, priority, talk.snoozed_until, talk.typing)
 
+    def customer_writes(self, conversation: ConversationAccess, text: str) -> None:
+        number = sum(map(len, self.chatwoot.told.values())) + 1
+        events = self.chatwoot.told.setdefault((conversation.account, conversation.id), [])
+        events.append(
+            {
+                "event": "message_created",
+                "id": number,
+                "content": text,
+                "message_type": "incoming",
+                "created_at": 1_800_000_000 + number,
+                "account": {"id": conversation.account.value},
+                "inbox": {"id": 7},
+                "conversation": {"id": conversation.id.value, "status": "pending"},
+                "sender": {"id": 42},
+            }
+        )
+
     def go_away_for_a_call(self) -> None:
         self.chatwoot.failures.append(ChatwootUnavailableError())
 

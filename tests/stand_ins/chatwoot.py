@@ -39,6 +39,7 @@ TOKEN = "agents-access-token"
 BOT_TOKEN = "bots-access-token"
 SECRET = "chatwoot-webhook-secret"
 PAGE = 20
+CONVERSATIONS_PER_PAGE = 25
 LONGEST_CONTENT = 150_000
 LONGEST_ATTRIBUTE = 1500
 MOST_ATTACHMENTS = 15
@@ -411,6 +412,7 @@ class ChatwootStandIn:
             ("POST", "/custom_attributes", "custom_attributes", self._custom_attributes),
         ):
             app.router.add_route(method, base + path, self._endpoint(action, handler))
+        app.router.add_get(base.removesuffix(r"/{conversation:\d+}"), self._list)
         timeout = aiohttp.ClientTimeout(total=WEBHOOK_SECONDS)
         async with (
             aiohttp.ClientSession(timeout=timeout) as self._session,
@@ -444,16 +446,20 @@ class ChatwootStandIn:
         return answer
 
     def _let_in(self, request: web.Request, action: str) -> Conversation | web.Response:
+        account = self._account_of(request, action)
+        if not isinstance(account, int):
+            return account
+        place = self._conversations.get((account, int(request.match_info["conversation"])))
+        return _error(404, "Resource could not be found") if place is None else place
+
+    def _account_of(self, request: web.Request, action: str) -> int | web.Response:
         token = request.headers.get("api_access_token")
         if token not in {TOKEN, BOT_TOKEN}:
             return _error(401, "Invalid Access Token")
         if self._is_bot(request) and action not in self.bots_may:
             return _error(401, "Access to this endpoint is not authorized for bots")
         account = int(request.match_info["account"])
-        if account not in self.accounts:
-            return _error(404, "Resource could not be found")
-        place = self._conversations.get((account, int(request.match_info["conversation"])))
-        return _error(404, "Resource could not be found") if place is None else place
+        return account if account in self.accounts else _error(404, "Resource could not be found")
 
     def _is_bot(self, request: web.Request) -> bool:
         return request.headers.get("api_access_token") in self.bots
@@ -532,6 +538,35 @@ class ChatwootStandIn:
             ),
             None,
         )
+
+    async def _list(self, request: web.Request) -> Answer:
+        self.calls += 1
+        self.asked.append("list")
+        if self.failures and (failed := await self.failures.popleft()(request)) is not None:
+            return failed
+        account = self._account_of(request, "list")
+        if not isinstance(account, int):
+            return account
+        query = request.query
+        places = [
+            place
+            for (of, _), place in self._conversations.items()
+            if of == account and query.get("status", "open") in {"all", place.status}
+        ]
+        # app/finders/conversation_finder.rb: those with the newest activity first.
+        places.sort(key=_last_activity, reverse=True)
+        start = (int(query.get("page", 1)) - 1) * CONVERSATIONS_PER_PAGE
+        shown = [self._listed(place) for place in places[start : start + CONVERSATIONS_PER_PAGE]]
+        return web.json_response({"data": {"meta": {"all_count": len(places)}, "payload": shown}})
+
+    def _listed(self, place: Conversation) -> dict[str, Any]:
+        shown = self._described(place)
+        # The API leaves out whom there is not, and has the channel elsewhere.
+        meta = {name: value for name, value in shown["meta"].items() if value is not None}
+        meta["channel"] = shown.pop("channel")
+        del shown["contact_inbox"]
+        activity = int(_last_activity(place))
+        return shown | {"meta": meta, "account_id": place.account, "last_activity_at": activity}
 
     async def _index(self, request: web.Request, place: Conversation) -> Answer:
         messages = [
@@ -773,6 +808,11 @@ class _News:
     id: int
     kind: str
     body: bytes = field(repr=False)
+
+
+def _last_activity(place: Conversation) -> float:
+    at: float = place.messages[-1]["at"] if place.messages else 0.0
+    return at
 
 
 _CONTACT: dict[str, Any] = {"id": 42, "name": "Cliente Exemplo", "type": "contact"}

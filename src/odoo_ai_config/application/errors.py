@@ -126,6 +126,12 @@ class ChatwootRefusedError(ApplicationError):
     """
 
 
+class ChatwootUnreadableError(ApplicationError):
+    """
+    The Chatwoot account has no token that may read its conversations.
+    """
+
+
 @frozen
 class AttachmentUnavailableError(ChatwootUnavailableError):
     """

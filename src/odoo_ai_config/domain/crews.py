@@ -48,6 +48,7 @@ class Crew:
         secret: Reference of the signing secret (``whsec_...``) among the tenant's credentials.
         timeout: How long the crew may take to respond.
         patience: How long a deferred answer may take.
+        typing: The customer sees that somebody writes while the crew is asked.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Crew:
     secret: CredentialRef | None = None
     timeout: timedelta = timedelta(seconds=30)
     patience: timedelta = timedelta(minutes=15)
+    typing: bool = False
 
 
 @frozen
@@ -258,14 +260,12 @@ class CrewTask:
 
 
 _SECTIONS: Final = frozenset({"default_crew", "crews", "answer_when", "channels"})
+_EVERY: Final = frozenset({"type", "answer_when", "typing"})
+_TIMED: Final = _EVERY | {"timeout_seconds", "answer_within_seconds"}
 _FIELDS: Final[Mapping[CrewKind, frozenset[str]]] = {
-    CrewKind.HTTP: frozenset(
-        {"type", "url", "secret_ref", "timeout_seconds", "answer_within_seconds", "answer_when"}
-    ),
-    CrewKind.IN_PROCESS: frozenset(
-        {"type", "timeout_seconds", "answer_within_seconds", "answer_when"}
-    ),
-    CrewKind.ECHO: frozenset({"type", "answer_when"}),
+    CrewKind.HTTP: _TIMED | {"url", "secret_ref"},
+    CrewKind.IN_PROCESS: _TIMED,
+    CrewKind.ECHO: _EVERY,
 }
 
 
@@ -359,7 +359,14 @@ def _crew(name: str, description: Json, owner: TenantArea) -> Crew:
             LONGEST_PATIENCE,
             f"{where}.answer_within_seconds",
         ),
+        typing=_boolean(description.get("typing", False), f"{where}.typing"),
     )
+
+
+def _boolean(value: Json, where: str) -> bool:
+    if not isinstance(value, bool):
+        raise InvalidValueError(where, "boolean")
+    return value
 
 
 def _kind(value: Json, where: str) -> CrewKind:

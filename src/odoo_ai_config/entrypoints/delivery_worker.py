@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from contextvars import copy_context
 from datetime import datetime
+from functools import partial
 from typing import Final, TypeAlias
 
 import structlog
@@ -17,18 +18,19 @@ from attrs import define, frozen
 from structlog.contextvars import bind_contextvars
 
 from odoo_ai_config.application.errors import ApplicationError
-from odoo_ai_config.application.messages.progress import Progress, Step, Trouble
+from odoo_ai_config.application.messages.progress import GOES_ON, Progress, Step, Trouble
 from odoo_ai_config.application.ports.message_inbox import ClaimLimits
 from odoo_ai_config.application.work_signal import WorkSignal
 from odoo_ai_config.domain.crews import Crew
 from odoo_ai_config.domain.identifiers import TenantId
 from odoo_ai_config.domain.messages.inbox import CLOCK_SLACK, InboxMessage
+from odoo_ai_config.entrypoints.background import in_background
 from odoo_ai_config.entrypoints.settings import Settings
 from odoo_ai_config.entrypoints.wiring import Services
 
 Count: TypeAlias = Callable[[str], None]
 """
-Takes the outcome of a step of a delivery.
+Takes the outcome of a step of a delivery, or why people were told.
 """
 
 _log = structlog.get_logger(area="hub")
@@ -41,6 +43,8 @@ _REST_SECONDS: Final = 0.01
 _BACKOFF_SECONDS: Final = (0.5, 10.0)
 # How long giving messages back may take at the end.
 _LAST_SECONDS: Final = 2.0
+# How often people are told of customers without an answer.
+_TELL_SECONDS: Final = 5.0
 _UNEXPECTED: Final = Trouble.UNEXPECTED.value
 _SEVERITIES: Final = {
     Progress.PUT_OFF: "warning",
@@ -245,7 +249,7 @@ class DeliveryWorker:
             step = await self._step(delivery.message, unposted=unposted)
             delivery.message = step.message
             self._tell(step)
-            if step.progress is not Progress.ANSWERED:
+            if step.progress not in GOES_ON:
                 return
             unposted = True
 
@@ -281,19 +285,36 @@ class DeliveryWorker:
         )
 
 
+async def tell_people(services: Services, count: Count) -> None:
+    """
+    Tell people in Chatwoot of customers without an answer, and *count* the causes.
+
+    If the store is unavailable, the next call does it.
+    """
+    with suppress(ApplicationError):
+        async for cause in services.tell_people():
+            _log.warning("people_told", reason=cause)
+            count(cause)
+
+
 @asynccontextmanager
 async def delivering(
-    services: Services, capacity: Capacity, *, count: Count = lambda _progress: None
+    services: Services,
+    capacity: Capacity,
+    *,
+    count: Count = lambda _progress: None,
+    count_told: Count = lambda _cause: None,
 ) -> AsyncIterator[DeliveryWorker]:
     """
-    Deliver messages in the background.
+    Deliver messages in the background, and tell people of those that have no answer.
 
     At the end it takes no more messages, and finishes or gives back those that it has.
     """
     worker = DeliveryWorker(services, capacity, count=count)
     work = asyncio.create_task(worker.work())
     try:
-        yield worker
+        async with in_background(partial(tell_people, services, count_told), every=_TELL_SECONDS):
+            yield worker
     finally:
         worker.retire()
         await asyncio.wait({work}, timeout=capacity.grace)

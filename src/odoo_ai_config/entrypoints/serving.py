@@ -7,10 +7,10 @@ a first secret cannot be written to its file.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
+from datetime import timedelta
 from functools import partial
 from importlib.metadata import version
 from typing import Final
@@ -22,6 +22,8 @@ from odoo_ai_config.application.errors import ApplicationError
 from odoo_ai_config.domain.credentials.secrets import SecretText
 from odoo_ai_config.domain.credentials.signing import SigningKey
 from odoo_ai_config.entrypoints.apps import App
+from odoo_ai_config.entrypoints.background import beside, in_background
+from odoo_ai_config.entrypoints.catching_up import catch_up_at_start
 from odoo_ai_config.entrypoints.container import Container
 from odoo_ai_config.entrypoints.delivery_worker import DeliveryWorker, capacity_of, delivering
 from odoo_ai_config.entrypoints.http.app import build_app
@@ -31,7 +33,7 @@ from odoo_ai_config.entrypoints.http.platform.options import HttpOptions
 from odoo_ai_config.entrypoints.http.platform.signature import SignaturePolicy
 from odoo_ai_config.entrypoints.server import collect_garbage_seldom, serve
 from odoo_ai_config.entrypoints.settings import PREFIX, Settings, SettingsError
-from odoo_ai_config.entrypoints.startup import FirstSecrets, opened, set_up
+from odoo_ai_config.entrypoints.startup import FirstSecrets, opened, set_up, trusted
 from odoo_ai_config.entrypoints.wiring import Services
 
 _log = structlog.get_logger(area="config")
@@ -40,6 +42,7 @@ _PRUNE_SECONDS: Final = 3600.0
 # After this time every process has noticed a step of a rotation.
 _RING_SECONDS: Final = 5.0
 _STORE_SECONDS: Final = 1.0
+_CATCHING_UP: Final = trusted("catch-up")
 
 
 def http_options(settings: Settings) -> HttpOptions:
@@ -136,12 +139,22 @@ async def run_server(
             if upkeep:
                 jobs.append((partial(prune, services), _PRUNE_SECONDS))
             for work, every in jobs:
-                await background.enter_async_context(_in_background(work, every=every))
+                await background.enter_async_context(in_background(work, every=every))
             if App.CHATWOOT in settings.apps:
                 worker = await background.enter_async_context(
-                    delivering(services, capacity_of(settings), count=metrics.delivery)
+                    delivering(
+                        services,
+                        capacity_of(settings),
+                        count=metrics.delivery,
+                        count_told=metrics.people_told,
+                    )
                 )
                 app.on_shutdown.append(_retiring(worker))
+                if upkeep and settings.catch_up_minutes:
+                    reach = timedelta(minutes=settings.catch_up_minutes)
+                    await background.enter_async_context(
+                        beside(catch_up_at_start(services, reach=reach, caller=_CATCHING_UP))
+                    )
             await serve(app, listener, grace=settings.shutdown_seconds, ready=lambda: ready(first))
 
 
@@ -151,36 +164,6 @@ def _retiring(worker: DeliveryWorker) -> Callable[[web.Application], Awaitable[N
         worker.retire()
 
     return retire
-
-
-@contextlib.asynccontextmanager
-async def _in_background(
-    work: Callable[[], Awaitable[None]], *, every: float
-) -> AsyncIterator[None]:
-    task = asyncio.create_task(repeatedly(work, every=every))
-    try:
-        yield
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
-
-
-async def repeatedly(work: Callable[[], Awaitable[None]], *, every: float) -> None:
-    """
-    Repeat *work* with pauses of *every* seconds, also after an error.
-
-    An error is unexpected. It is logged with its stack once, and again if it changes or returns.
-    """
-    last: type[BaseException] | None = None
-    while True:
-        await asyncio.sleep(every)
-        (error,) = await asyncio.gather(work(), return_exceptions=True)
-        if error is None:
-            last = None
-        elif type(error) is not last:
-            last = type(error)
-            _log.error("background_failed", exc_info=error)
 
 
 async def look_at_key_ring(services: Services) -> None:

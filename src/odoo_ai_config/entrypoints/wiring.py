@@ -54,6 +54,8 @@ from odoo_ai_config.application.messages.answers import AnswerMessage
 from odoo_ai_config.application.messages.asking import CrewAsking
 from odoo_ai_config.application.messages.delivery import DeliverMessage
 from odoo_ai_config.application.messages.intake import ReceiveMessage
+from odoo_ai_config.application.messages.missed import FindMissedMessages
+from odoo_ai_config.application.messages.people import TellPeople
 from odoo_ai_config.application.messages.posting import AnswerPosting
 from odoo_ai_config.application.messages.progress import StepWriter
 from odoo_ai_config.application.messages.reading import ListMessages, ReadMessage
@@ -163,6 +165,7 @@ class Services:
     delete_document: DeleteDocument
     deliver_message: DeliverMessage
     discard_message: DiscardMessage
+    find_missed_messages: FindMissedMessages
     hold_messages: HoldMessages
     list_addresses: ListAddresses
     list_documents: ListDocuments
@@ -198,6 +201,7 @@ class Services:
     sync_company_metadata: SyncCompanyMetadata
     sync_credentials: SyncCredentials
     sync_mapping: SyncMapping
+    tell_people: TellPeople
     write_mapping: WriteMapping
 
 
@@ -213,8 +217,9 @@ def build_services(ports: Ports, policies: Policies) -> Services:
     texts = MessageTexts(sealer)
     crews = CrewLookup(store, sealer, policies.answer_rules)
     writer = StepWriter(store)
-    silence = SilenceCheck(ports.conversations, inbox, crews, clock)
     accounts = ChatwootAccounts(store, sealer, clock, policies.chatwoot)
+    silence = SilenceCheck(ports.conversations, inbox, crews, clock)
+    reply_sender = ReplySender(accounts, ports.chatwoot)
     work_signal = WorkSignal()
     return Services(
         ports=ports,
@@ -238,14 +243,18 @@ def build_services(ports: Ports, policies: Policies) -> Services:
                 ports.crew_client,
                 CrewTasks(inbox, ports.conversations, texts),
                 silence,
+                reply_sender,
                 clock,
                 policies.lease,
             ),
-            AnswerPosting(writer, texts, ReplySender(accounts, ports.chatwoot), silence, clock),
+            AnswerPosting(writer, texts, reply_sender, silence, clock),
             clock,
             policies.retries,
         ),
         discard_message=DiscardMessage(store, inbox, clock),
+        find_missed_messages=FindMissedMessages(
+            inbox, channels, reply_sender, ports.chatwoot, clock
+        ),
         hold_messages=HoldMessages(store, inbox, clock),
         list_addresses=ListAddresses(ports.addresses),
         list_documents=ListDocuments(store),
@@ -293,5 +302,16 @@ def build_services(ports: Ports, policies: Policies) -> Services:
         sync_company_metadata=SyncCompanyMetadata(store, credentials, clock),
         sync_credentials=SyncCredentials(store, credentials, ports.yaml, clock),
         sync_mapping=SyncMapping(store, channels, clock),
+        tell_people=TellPeople(
+            store,
+            inbox,
+            ports.conversations,
+            texts,
+            crews,
+            reply_sender,
+            ports.tokens,
+            clock,
+            work_signal,
+        ),
         write_mapping=WriteMapping(store, channels, clock),
     )

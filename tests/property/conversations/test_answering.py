@@ -88,6 +88,13 @@ MEMBERS: Mapping[str, st.SearchStrategy[tuple[Json, dict[str, Any]]]] = {
     "transcription_seconds": st.floats(0, 120).map(
         lambda seconds: (seconds, {"transcription": timedelta(seconds=seconds)})
     ),
+    "unanswered": st.just(("nothing", {"unanswered": None}))
+    | st.tuples(st.integers(60, 86_400), st.sampled_from([None, "ia-sem-resposta", "x"])).map(
+        lambda pair: (
+            {"after_seconds": pair[0], "label": pair[1]},
+            {"unanswered": timedelta(seconds=pair[0]), "unanswered_label": pair[1]},
+        )
+    ),
 }
 SAID = st.fixed_dictionaries({}, optional=dict(MEMBERS))
 

@@ -28,7 +28,7 @@ from odoo_ai_config.application.errors import (
     StoreUnavailableError,
 )
 from odoo_ai_config.application.messages.delivery import DeliverMessage
-from odoo_ai_config.application.messages.progress import Progress
+from odoo_ai_config.application.messages.progress import GOES_ON
 from odoo_ai_config.application.messages.reply_sender import ReplySender
 from odoo_ai_config.application.messages.texts import MessageTexts
 from odoo_ai_config.application.ports.chatwoot_client import ConversationAccess
@@ -240,7 +240,7 @@ class World:
         except (KilledError, StoreUnavailableError):
             self.hands.remove(hand)
             return
-        if step.progress is Progress.ANSWERED:
+        if step.progress in GOES_ON:
             hand.message, hand.unposted = step.message, True
         else:
             self.hands.remove(hand)

@@ -14,13 +14,13 @@ from odoo_ai_config.adapters.system.clock import SystemClock
 from odoo_ai_config.application.documents.writing import DocumentWrite
 from odoo_ai_config.domain.identifiers import CONFIG, BusinessArea, DocumentKey, TenantId
 from odoo_ai_config.entrypoints.apps import App
+from odoo_ai_config.entrypoints.background import repeatedly
 from odoo_ai_config.entrypoints.cli.session import OPERATOR
 from odoo_ai_config.entrypoints.container import Container
 from odoo_ai_config.entrypoints.serving import (
     http_options,
     look_at_key_ring,
     prune,
-    repeatedly,
 )
 from odoo_ai_config.entrypoints.settings import SettingsError, read_settings
 from odoo_ai_config.entrypoints.startup import opened

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -24,15 +24,22 @@ from odoo_ai_config.adapters.outbound.answers import (
 from odoo_ai_config.adapters.outbound.sessions import HttpSessions
 from odoo_ai_config.application.errors import ChatwootRefusedError, ChatwootUnavailableError
 from odoo_ai_config.application.messages.conversation_states import MARK, mark_in, state_in
-from odoo_ai_config.application.ports.chatwoot_client import ChatwootClient, ConversationAccess
+from odoo_ai_config.application.ports.chatwoot_client import (
+    AccountAccess,
+    ChatwootClient,
+    ConversationAccess,
+    ListedConversation,
+    ListedMessage,
+)
 from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.domain.conversations.labels import labels_after
-from odoo_ai_config.domain.conversations.state import Seen, Status
+from odoo_ai_config.domain.conversations.state import Seen, Status, Unsaid
 from odoo_ai_config.domain.event_times import time_in
 from odoo_ai_config.domain.identifiers import ChatwootId
 from odoo_ai_config.domain.json_types import Json, JsonObject, ReadOnlyJsonObject
 from odoo_ai_config.domain.messages.answers import Priority
 from odoo_ai_config.domain.messages.outgoing import OutgoingMessage, Template
+from odoo_ai_config.domain.messages.receiving import MESSAGE_CREATED
 
 if TYPE_CHECKING:
     from aiohttp import ClientResponse, FormData
@@ -50,6 +57,8 @@ _UNPROCESSABLE: Final = 422
 _TOO_MANY: Final = "too many messages"
 _A_MINUTE: Final = 60.0
 _NOTHING: Final[JsonObject] = {}
+# What the list of conversations shows of their messages.
+_LISTED_TEXTS: Final = frozenset({"messages", "last_non_activity_message"})
 
 _log = structlog.get_logger(area="hub")
 
@@ -109,6 +118,40 @@ class HttpChatwootClient(ChatwootClient):
     async def live(self, conversation: ConversationAccess) -> Seen | None:
         shown = await self._shown(conversation)
         return None if shown is None else _seen(shown)
+
+    async def conversations(
+        self, account: AccountAccess, *, page: int
+    ) -> Sequence[ListedConversation] | None:
+        # The access to a conversation is one to its account, too.
+        account = AccountAccess(account.base_url, account.token, account.account)
+        # By default those with the newest messages come first.
+        params = {"status": "all", "assignee_type": "all", "page": str(page)}
+        status, body = await self._call("GET", account, "conversations", params=params)
+        if status in _MAY_NOT:
+            return None
+        listed = _object(_object(body).get("data")).get("payload")
+        if status not in _SUCCESS or not isinstance(listed, list):
+            raise _refusal(account, status)
+        return [*_listed_conversations(listed)]
+
+    async def messages(
+        self,
+        account: AccountAccess,
+        conversation: ListedConversation,
+        *,
+        before: ChatwootId | None = None,
+    ) -> Sequence[ListedMessage]:
+        place = ConversationAccess(
+            account.base_url, account.token, account.account, conversation.id
+        )
+        params = {"filter_internal_messages": "true"}
+        if before is not None:
+            params["before"] = before.value
+        body = await self._done(place, "messages", method="GET", params=params)
+        listed = _object(body).get("payload")
+        if not isinstance(listed, list):
+            raise _refusal(account, None)
+        return [*_listed_messages(listed, place, conversation.state)]
 
     async def set_status(
         self,
@@ -213,7 +256,7 @@ class HttpChatwootClient(ChatwootClient):
     async def _call(
         self,
         method: str,
-        conversation: ConversationAccess,
+        conversation: AccountAccess,
         what: str = "",
         *,
         timeout: timedelta | None = None,  # noqa: ASYNC109 - aiohttp's
@@ -301,10 +344,45 @@ def _text(message: OutgoingMessage) -> str | None:
 
 
 def _seen(shown: JsonObject) -> Seen:
-    # The API leaves out whom there is not. The time of the last message, which stands in where
-    # old versions do not say when anything changed, would make this state an old one.
+    # The time of the last message, which stands in where old versions do not say when anything
+    # changed, would make this state an old one.
+    return evolve(state_in(_as_told(shown)), at=time_in(shown.get("updated_at")))
+
+
+def _as_told(shown: JsonObject) -> JsonObject:
+    """
+    A conversation as events tell it, from how the API shows it.
+    """
+    # The API leaves out whom there is not, and has the channel elsewhere.
     meta = {"assignee": None, "team": None, **_object(shown.get("meta"))}
-    return evolve(state_in({**shown, "meta": meta}), at=time_in(shown.get("updated_at")))
+    told = {name: value for name, value in shown.items() if name not in _LISTED_TEXTS}
+    return {"channel": meta.get("channel"), **told, "meta": meta}
+
+
+def _listed_conversations(listed: list[Json]) -> Iterator[ListedConversation]:
+    for shown in map(_object, listed):
+        id_, seen = _id(shown.get("id")), _seen(shown)
+        if id_ is not None:
+            active_at = time_in(shown.get("last_activity_at")) or time_in(shown.get("timestamp"))
+            status = None if isinstance(seen.status, Unsaid) else seen.status
+            yield ListedConversation(id_, active_at, status, _as_told(shown))
+
+
+def _listed_messages(
+    listed: list[Json], place: ConversationAccess, state: JsonObject
+) -> Iterator[ListedMessage]:
+    for shown in map(_object, listed):
+        id_ = _id(shown.get("id"))
+        if id_ is not None:
+            event: JsonObject = {
+                **shown,
+                "event": MESSAGE_CREATED,
+                "account": {"id": place.account.value},
+                "inbox": {"id": shown.get("inbox_id") or state.get("inbox_id")},
+                "conversation": state,
+            }
+            deleted = _object(shown.get("content_attributes")).get("deleted") is True
+            yield ListedMessage(id_, time_in(shown.get("created_at")), deleted, event)
 
 
 def _id(value: Json) -> ChatwootId | None:
@@ -328,7 +406,7 @@ def _says(body: Json, words: str) -> bool:
     return any(isinstance(text, str) and words in text.lower() for text in said)
 
 
-async def _json_or_none(response: ClientResponse, conversation: ConversationAccess) -> Json:
+async def _json_or_none(response: ClientResponse, conversation: AccountAccess) -> Json:
     try:
         return await json_in(response)
     except UnreadableError:
@@ -337,9 +415,11 @@ async def _json_or_none(response: ClientResponse, conversation: ConversationAcce
         return None
 
 
-def _address(conversation: ConversationAccess, what: str) -> URL:
-    base = URL(conversation.base_url.rstrip("/"))
-    place = f"accounts/{conversation.account}/conversations/{conversation.id}"
+def _address(access: AccountAccess, what: str) -> URL:
+    base = URL(access.base_url.rstrip("/"))
+    place = f"accounts/{access.account}"
+    if isinstance(access, ConversationAccess):
+        place = f"{place}/conversations/{access.id}"
     return base / "api/v1" / place / what if what else base / "api/v1" / place
 
 
@@ -348,6 +428,6 @@ def _require(holds: bool, conversation: ConversationAccess) -> None:  # noqa: FB
         raise _refusal(conversation, None)
 
 
-def _refusal(conversation: ConversationAccess, status: int | None) -> ChatwootRefusedError:
-    _log.warning("chatwoot_refused", account=str(conversation.account), status=status)
+def _refusal(access: AccountAccess, status: int | None) -> ChatwootRefusedError:
+    _log.warning("chatwoot_refused", account=str(access.account), status=status)
     return ChatwootRefusedError()

@@ -5,21 +5,31 @@ A Chatwoot that remembers what was posted and done.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import Final
 
 from attrs import define, field, frozen
 
 from odoo_ai_config.application.errors import ApplicationError, ChatwootRefusedError
-from odoo_ai_config.application.ports.chatwoot_client import ChatwootClient, ConversationAccess
+from odoo_ai_config.application.ports.chatwoot_client import (
+    AccountAccess,
+    ChatwootClient,
+    ConversationAccess,
+    ListedConversation,
+    ListedMessage,
+)
 from odoo_ai_config.domain.conversations.labels import labels_after
 from odoo_ai_config.domain.conversations.state import Seen, Status
 from odoo_ai_config.domain.credentials.secrets import SecretText
+from odoo_ai_config.domain.event_times import time_in
 from odoo_ai_config.domain.identifiers import ChatwootId
 from odoo_ai_config.domain.json_types import JsonObject, ReadOnlyJsonObject
 from odoo_ai_config.domain.messages.answers import Priority
 from odoo_ai_config.domain.messages.outgoing import OutgoingMessage
+
+_NEVER: Final = datetime.min.replace(tzinfo=UTC)
 
 
 @frozen
@@ -63,6 +73,8 @@ class MemoryChatwootClient(ChatwootClient):
         failures: What the next calls raise, one each.
         posted: What was posted, in that order.
         talks: The conversations that were touched, by account and id.
+        told: The events of messages that Chatwoot has, by account and conversation.
+        page: How many conversations or messages are on a page.
     """
 
     token: SecretText = field(factory=lambda: SecretText("chatwoot-token"))
@@ -73,6 +85,8 @@ class MemoryChatwootClient(ChatwootClient):
     failures: deque[ApplicationError] = field(factory=deque)
     posted: list[Posted] = field(factory=list)
     talks: dict[tuple[ChatwootId, ChatwootId], Talk] = field(factory=dict)
+    told: dict[tuple[ChatwootId, ChatwootId], list[JsonObject]] = field(factory=dict)
+    page: int = 20
 
     async def post(
         self, conversation: ConversationAccess, message: OutgoingMessage, *, mark: str
@@ -103,6 +117,43 @@ class MemoryChatwootClient(ChatwootClient):
             can_reply=talk.can_reply,
             blocked=False,
         )
+
+    async def conversations(
+        self, account: AccountAccess, *, page: int
+    ) -> Sequence[ListedConversation] | None:
+        self._require_token(account)
+        if not self.readable:
+            return None
+        found = [
+            ListedConversation(
+                id_, _time(events[-1]), self.talks.setdefault((of, id_), Talk()).status, {}
+            )
+            for (of, id_), events in self.told.items()
+            if of == account.account
+        ]
+        found.sort(key=lambda listed: listed.active_at or _NEVER, reverse=True)
+        return found[(page - 1) * self.page : page * self.page]
+
+    async def messages(
+        self,
+        account: AccountAccess,
+        conversation: ListedConversation,
+        *,
+        before: ChatwootId | None = None,
+    ) -> Sequence[ListedMessage]:
+        self._require_token(account)
+        listed = [
+            ListedMessage(
+                ChatwootId(str(event["id"])),
+                _time(event),
+                deleted=event.get("deleted") is True,
+                event=event,
+            )
+            for event in self.told.get((account.account, conversation.id), ())
+        ]
+        ids = [message.id for message in listed]
+        end = len(ids) if before is None else ids.index(before)
+        return listed[max(0, end - self.page) : end]
 
     async def set_status(
         self,
@@ -151,11 +202,19 @@ class MemoryChatwootClient(ChatwootClient):
         with suppress(ApplicationError):
             self._let_in(conversation).typing = on
 
-    def _let_in(self, conversation: ConversationAccess) -> Talk:
+    def _require_token(self, account: AccountAccess) -> None:
         if self.failures:
             raise self.failures.popleft()
-        _require(conversation.token == self.token and conversation.id not in self.missing)
+        _require(account.token == self.token)
+
+    def _let_in(self, conversation: ConversationAccess) -> Talk:
+        self._require_token(conversation)
+        _require(conversation.id not in self.missing)
         return self.talks.setdefault((conversation.account, conversation.id), Talk())
+
+
+def _time(event: JsonObject) -> datetime | None:
+    return time_in(event.get("created_at"))
 
 
 def _require(holds: bool) -> None:  # noqa: FBT001 - its only argument

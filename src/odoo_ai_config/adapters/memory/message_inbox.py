@@ -101,6 +101,17 @@ class MemoryMessageInbox(MemoryAdapter, MessageInbox):
         )
         return sum(1 for _ in islice(answered, limit))
 
+    async def untold(
+        self, since: datetime, *, after: InboxMessage | None = None, limit: int
+    ) -> Sequence[InboxMessage]:
+        behind = (since, "") if after is None else (after.updated_at, after.id.value)
+        places = {
+            (stuck_at, message.id.value): message
+            for message in self.state.messages.values()
+            if (stuck_at := message.untold_since) is not None
+        }
+        return [places[place] for place in sorted(places) if place > behind][:limit]
+
     async def page(
         self,
         stages: Collection[Stage],

@@ -27,6 +27,7 @@ from odoo_ai_config.domain.conversations.state import ConversationKey
 from odoo_ai_config.domain.identifiers import TenantId
 from odoo_ai_config.domain.messages.inbox import (
     CLOCK_SLACK,
+    HUB_NOTICE,
     OPEN,
     InboxMessage,
     MessageId,
@@ -142,6 +143,20 @@ class MongoMessageInbox(MessageInbox):
         return await self._messages.count_documents(wanted, limit=limit)
 
     @translated
+    async def untold(
+        self, since: datetime, *, after: InboxMessage | None = None, limit: int
+    ) -> Sequence[InboxMessage]:
+        wanted: Record = {"untold_since": {"$gte": to_instant(since)}}
+        if after is not None:
+            last = to_instant(after.updated_at)
+            wanted["$or"] = [
+                {"untold_since": {"$gt": last}},
+                {"untold_since": last, "_id": {"$gt": after.id.value}},
+            ]
+        order = [("untold_since", ASCENDING), ("_id", ASCENDING)]
+        return await read_all(self._messages.find(wanted).sort(order).limit(limit), InboxMessage)
+
+    @translated
     async def page(
         self,
         stages: Collection[Stage],
@@ -219,4 +234,8 @@ class MongoMessageInbox(MessageInbox):
 
 
 def _of(key: ConversationKey) -> Record:
-    return {"origin.account": key.account.value, "origin.conversation": key.id.value}
+    return {
+        "origin.account": key.account.value,
+        "origin.conversation": key.id.value,
+        "origin.event": {"$ne": HUB_NOTICE},
+    }

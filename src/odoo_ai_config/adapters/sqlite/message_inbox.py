@@ -85,6 +85,12 @@ _ANSWERS: Final = (
     "SELECT count(*) FROM (SELECT 1 FROM messages INDEXED BY answered_messages "
     "WHERE lane = ? AND stage = 'done' AND answer IS NOT NULL AND updated_at > ? LIMIT ?)"
 )
+_UNTOLD: Final = (
+    f"SELECT {MESSAGE_COLUMNS} FROM messages INDEXED BY untold_messages "
+    "WHERE told_at IS NULL AND event <> 'hub_notice' "
+    "AND stage IN ('unresolved', 'dead', 'failed') "
+    "AND (updated_at, id) > (?, ?) ORDER BY updated_at, id LIMIT ?"
+)
 _NUMBER: Final = "SELECT number FROM messages WHERE id = ?"
 _PAGE: Final = (
     f"SELECT number, {MESSAGE_COLUMNS} FROM messages "
@@ -144,6 +150,13 @@ class SqliteMessageInbox(MessageInbox):
         which = str(key), microseconds(since), limit
         count: int | None = await self._database.select_one(_ANSWERS, which, lambda row: row[0])
         return count or 0
+
+    async def untold(
+        self, since: datetime, *, after: InboxMessage | None = None, limit: int
+    ) -> Sequence[InboxMessage]:
+        behind = (since, "") if after is None else (after.updated_at, after.id.value)
+        which = microseconds(behind[0]), behind[1], limit
+        return await self._database.select(_UNTOLD, which, message_of)
 
     async def page(
         self,

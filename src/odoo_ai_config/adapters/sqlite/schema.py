@@ -363,6 +363,7 @@ CREATE TABLE conversations (
     handed_over_at INTEGER,
     handed_back_at INTEGER,
     closed_told_at INTEGER,
+    people_told_at INTEGER,
     paused_at INTEGER,
     paused_by TEXT,
     paused_until INTEGER,
@@ -371,6 +372,8 @@ CREATE TABLE conversations (
     domain TEXT,
     PRIMARY KEY (account, id)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX untold_messages ON messages (updated_at, id)
+WHERE told_at IS NULL AND event <> 'hub_notice' AND stage IN ('unresolved', 'dead', 'failed');
 CREATE INDEX messages_by_lane ON messages (lane);
 CREATE INDEX answered_messages ON messages (lane, updated_at) WHERE answer IS NOT NULL;
 CREATE INDEX conversations_by_tenant ON conversations (tenant, account, id);

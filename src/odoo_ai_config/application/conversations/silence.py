@@ -142,4 +142,6 @@ def sighting_of(message: InboxMessage, seen: Seen, *, at: datetime) -> Sighting 
     key, destination = key_of(message.origin), message.destination
     if key is None or destination is None:
         return None
-    return Sighting(key, evolve(seen, owner=destination.owner), at)
+    # An event without a time is as old as its message: this may be a replay.
+    told_at = seen.at or message.received_at
+    return Sighting(key, evolve(seen, at=told_at, owner=destination.owner), at)

@@ -14,6 +14,7 @@ from odoo_ai_config.application.conversations.silence import SilenceCheck, sight
 from odoo_ai_config.application.crews import CrewLookup
 from odoo_ai_config.application.errors import ContentionError, TenantKeyChangedError
 from odoo_ai_config.application.messages.progress import Progress, Step, StepWriter, Trouble
+from odoo_ai_config.application.messages.reply_sender import ReplySender
 from odoo_ai_config.application.messages.tasks import CrewTasks, Surroundings, wait_until
 from odoo_ai_config.application.messages.texts import MessageTexts
 from odoo_ai_config.application.ports.clock import Clock
@@ -51,6 +52,7 @@ class CrewAsking:
     crew_client: CrewClient
     tasks: CrewTasks
     silence: SilenceCheck
+    reply_sender: ReplySender
     clock: Clock
     lease: timedelta
 
@@ -85,9 +87,13 @@ class CrewAsking:
             around = evolve(around, newer=(), parts=(*around.parts, *gathered))
         task = await self.tasks.task(message, read, around, rules, now=now)
         on_asking(crew)
+        if crew.typing:
+            await self.reply_sender.typing(message, on=True)
         said = await self.crew_client.ask(crew, task, secret=secret)
         if isinstance(said, Answer):
             return await self._answered(message, said, crew.name, sighting)
+        if crew.typing and said is not DEFERRED:
+            await self.reply_sender.typing(message, on=False)
         now = self.clock.now()
         progress, after = Progress.NO_REPLY, message.without_reply(at=now)
         if said is DEFERRED:

@@ -26,8 +26,7 @@ from odoo_ai_config.domain.json_types import Json, JsonObject, storable
 
 # The hub writes it into every message that it posts.
 MARK: Final = "odoo_ai_config_answer_to"
-_LONGEST_MARK: Final = 120
-_MARK_FORM: Final = re.compile(r"[!-~]{1,80}", re.ASCII)
+_MARK_FORM: Final = re.compile(r"[!-~]{1,120}", re.ASCII)
 # Its body is the conversation. Agent bots hear only the other one.
 _OF_STATUS: Final = frozenset({"conversation_status_changed", "conversation_resolved"})
 _STATUSES: Final = {status.value: status for status in Status}

@@ -24,6 +24,7 @@ from odoo_ai_config.application.messages.progress import Progress, Step, StepWri
 from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.domain.crews import Crew
 from odoo_ai_config.domain.messages.inbox import InboxMessage, Stage
+from odoo_ai_config.domain.messages.notices import keeps_trying
 from odoo_ai_config.domain.messages.retrying import RetryPolicy
 
 
@@ -114,9 +115,9 @@ class DeliverMessage:
             wish: Seconds that the other side asks to wait.
         """
         failures = message.attempts + 1
-        if self.policy.gives_up(failures):
-            return await self._dead(message, reason)
         now = self.clock.now()
+        if self.policy.gives_up(failures) and not keeps_trying(message, now=now):
+            return await self._dead(message, reason)
         pause = self.policy.pause(failures, of=str(message.id), wish=wish)
         later = message.put_off(until=now + pause, reason=reason, at=now)
         return await self.writer.settled(Progress.PUT_OFF, message, later)

@@ -5,7 +5,7 @@ Take in what Chatwoot sends: an acknowledged message is never lost.
 from __future__ import annotations
 
 import enum
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from attrs import frozen
@@ -57,8 +57,6 @@ async def destination_of(route: Route | None, *, store: ConfigStore) -> Destinat
     return Destination(route.owner, route.crew, route.matched_by, release)
 
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MILLISECOND: Final = timedelta(milliseconds=1)
 _RANDOM_BYTES: Final = 12
 
 
@@ -130,7 +128,7 @@ class ReceiveMessage:
         """
         caller.require(Scope.WEBHOOK)
         now = self.clock.now()
-        message_id = self._new_id(now)
+        message_id = MessageId.at(now, self.tokens.token(_RANDOM_BYTES))
 
         async def decide() -> tuple[Changeset, Receipt]:
             why: Ignored | Silence | None = reason_to_ignore(event)
@@ -239,11 +237,6 @@ class ReceiveMessage:
         sightings = () if sighting is None else (sighting,)
         changeset = Changeset(messages=(row, amended), sightings=sightings, **sealing.parts)
         return changeset, _receipt(row)
-
-    def _new_id(self, now: datetime) -> MessageId:
-        # Ids begin with the time, so that neighbours in time are neighbours in indexes.
-        milliseconds = (now - _EPOCH) // _MILLISECOND
-        return MessageId(f"msg_{milliseconds:012x}{self.tokens.token(_RANDOM_BYTES)}")
 
     async def _route(self, event: ChatwootEvent) -> Route | None:
         incoming = event.incoming

@@ -4,7 +4,7 @@ Do in Chatwoot what the crew's answer asks for, step by step.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from attrs import frozen
@@ -47,7 +47,7 @@ class AnswerPosting:
 
     async def __call__(self, message: InboxMessage, *, unposted: bool) -> Step:
         """
-        Post the answer to *message*, or what is left of it.
+        Do the next step of the answer to *message*.
 
         *unposted*: there was no attempt before.
 
@@ -62,42 +62,44 @@ class AnswerPosting:
             dead = message.dead(reason=reason, at=self.clock.now())
             return await self.writer.settled(Progress.DEAD, message, dead)
         answer = await self.texts.answer_to(message)
+        known = await self.silence.marks(message)
         if message.withheld is not None:
-            return await self._post_withheld(message, answer, access, unposted=False)
-        steps, known = steps_of(answer), await self.silence.marks(message)
-        progress = Progress.POSTED
-        for number in range(message.steps, len(steps)):
-            step, mark = steps[number], message.mark(number)
-            refused = None
-            if (
-                not unposted
-                and isinstance(step, OutgoingMessage)
-                and await self.reply_sender.is_posted(mark, step, access, seen=known)
-            ):
-                progress = Progress.FOUND_POSTED
-            else:
-                silence, sighting = await self._silence(message, step, access)
-                if silence is not None:
-                    return await self._withhold(
-                        message, answer, access, silence, sighting, unposted=unposted
-                    )
-                refused = await self._do(step, access, mark)
-            unposted = True
-            if number + 1 < len(steps) or refused is not None:
-                after = message.after_step(at=self.clock.now(), refused=refused)
-                if not await self.writer.committed(after):
-                    return Step(Progress.OVERTAKEN, message)
-                message = after
+            return await self._post_withheld(message, answer, access, known, unposted=unposted)
+        steps, number = steps_of(answer), message.steps
+        step, mark = steps[number], message.mark(number)
+        progress, refused = Progress.POSTED, None
+        if (
+            not unposted
+            and isinstance(step, OutgoingMessage)
+            and await self.reply_sender.is_posted(mark, step, access, seen=known)
+        ):
+            progress = Progress.FOUND_POSTED
+        else:
+            silence, sighting = await self._silence(message, step, access)
+            now = self.clock.now()
+            if silence is not None:
+                withheld = message.withheld_for(silence.value, at=now)
+                return await self.writer.settled(
+                    Progress.STEP_DONE, message, withheld, sighting=sighting
+                )
+            refused = await self._do(step, access, mark)
         now = self.clock.now()
+        if number + 1 < len(steps):
+            after = message.after_step(at=now, refused=refused)
+            return await self.writer.settled(Progress.STEP_DONE, message, after)
+        done = message.done(at=now, refused=refused)
         return await self.writer.settled(
-            progress, message, message.done(at=now), sighting=_handed_over(message, steps, at=now)
+            progress, message, done, sighting=_handed_over(message, steps, at=now)
         )
 
     async def _silence(
         self, message: InboxMessage, step: AnswerStep, access: ConversationAccess
     ) -> tuple[Silence | None, Sighting | None]:
-        if isinstance(step, OutgoingMessage) and step.private:
-            # People may always read a note.
+        # People may always read a note, and a notice is for them as a whole. What follows on the
+        # messages is a part of them: once the hub has opened the conversation, it looks as if a
+        # person had taken it.
+        follows = step.private if isinstance(step, OutgoingMessage) else message.steps
+        if message.is_notice or follows:
             return None, None
         # Chatwoot is asked once: in the moment of the other steps nobody takes over.
         live = None if message.steps else await self.reply_sender.live(access)
@@ -121,25 +123,15 @@ class AnswerPosting:
             return action_of(step)
         return None
 
-    async def _withhold(
+    async def _post_withheld(
         self,
         message: InboxMessage,
         answer: Answer,
         access: ConversationAccess,
-        silence: Silence,
-        sighting: Sighting | None,
+        known: Collection[str],
         *,
         unposted: bool,
     ) -> Step:
-        withheld = message.withheld_for(silence.value, at=self.clock.now())
-        if not await self.writer.committed(withheld, sighting=sighting):
-            return Step(Progress.OVERTAKEN, message)
-        return await self._post_withheld(withheld, answer, access, unposted=unposted)
-
-    async def _post_withheld(
-        self, message: InboxMessage, answer: Answer, access: ConversationAccess, *, unposted: bool
-    ) -> Step:
-        known = await self.silence.marks(message)
         for number, note in enumerate(notes_of(answer, after=message.steps)):
             mark = message.mark(number)
             if unposted or not await self.reply_sender.is_posted(mark, note, access, seen=known):

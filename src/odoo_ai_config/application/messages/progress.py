@@ -5,6 +5,7 @@ The steps of a delivery, and how their results are stored.
 from __future__ import annotations
 
 import enum
+from typing import Final
 
 from attrs import frozen
 
@@ -19,11 +20,12 @@ class Progress(enum.Enum):
     """
     The result of a step.
 
-    After ANSWERED the same worker posts the answer. After OVERTAKEN the message belongs to
-    another worker. After all others nothing is left to do now.
+    After ANSWERED and STEP_DONE the same worker goes on with the answer. After OVERTAKEN the
+    message belongs to another worker. After all others nothing is left to do now.
     """
 
     ANSWERED = "answered"
+    STEP_DONE = "step_done"
     AWAITING = "awaiting"
     NO_REPLY = "silent"
     POSTED = "posted"
@@ -36,6 +38,9 @@ class Progress(enum.Enum):
     WAITING = "waiting"
     IGNORED = "ignored"
     WITHHELD = "withheld"
+
+
+GOES_ON: Final = frozenset({Progress.ANSWERED, Progress.STEP_DONE})
 
 
 class Trouble(enum.Enum):

@@ -84,7 +84,7 @@ class ReplayMessages:
             message = await visible(self.inbox, message_id, to=caller)
             if message.stage not in STUCK:
                 raise WrongStageError(message.stage)
-            body = await self.texts.body_of(message)
+            body = None if message.is_notice else await self.texts.body_of(message)
             destination = await self._destination(message, body)
             if destination is None:
                 return Changeset(), message
@@ -95,7 +95,7 @@ class ReplayMessages:
                 now, AuditAction.MESSAGE_REPLAYED, caller.id, tenant, str(message_id), request_id
             )
             replayed = message.replayed(destination, at=now)
-            if replayed.holder == message.holder:
+            if body is None or replayed.holder == message.holder:
                 return Changeset(messages=(replayed,), audit=(audit,)), replayed
             fingerprint, sealing = await self.texts.sealed_body(replayed, body, at=now)
             moved = message.replayed(destination, at=now, body=fingerprint)
@@ -163,7 +163,12 @@ class ReplayMessages:
             return error.code
         return None if message.is_open else NO_ROUTE
 
-    async def _destination(self, message: InboxMessage, body: SecretText) -> Destination | None:
+    async def _destination(
+        self, message: InboxMessage, body: SecretText | None
+    ) -> Destination | None:
+        if body is None:
+            # What people are told was sealed for this owner.
+            return message.destination
         if message.origin.account is None:
             return None
         sender = sender_in(body)

@@ -10,8 +10,13 @@ from attrs import frozen
 
 from odoo_ai_config.application.chatwoot.accounts import ChatwootAccounts
 from odoo_ai_config.application.errors import ChatwootRefusedError, ChatwootUnavailableError
-from odoo_ai_config.application.ports.chatwoot_client import ChatwootClient, ConversationAccess
+from odoo_ai_config.application.ports.chatwoot_client import (
+    AccountAccess,
+    ChatwootClient,
+    ConversationAccess,
+)
 from odoo_ai_config.domain.conversations.state import Seen
+from odoo_ai_config.domain.identifiers import ChatwootId
 from odoo_ai_config.domain.messages.answers import (
     Action,
     Assign,
@@ -41,12 +46,21 @@ class ReplySender:
         origin = message.origin
         if origin.account is None or origin.conversation is None:
             return None
-        access = await self.accounts.access_to(origin.account)
-        if access.base_url is None or access.api_token is None:
+        access = await self.account(origin.account)
+        if access is None:
             return None
         return ConversationAccess(
-            access.base_url, access.api_token, origin.account, origin.conversation
+            access.base_url, access.token, access.account, origin.conversation
         )
+
+    async def account(self, account: ChatwootId) -> AccountAccess | None:
+        """
+        The account; None if it is not configured.
+        """
+        access = await self.accounts.access_to(account)
+        if access.base_url is None or access.api_token is None:
+            return None
+        return AccountAccess(access.base_url, access.api_token, account)
 
     async def live(self, conversation: ConversationAccess) -> Seen | None:
         """
@@ -57,6 +71,14 @@ class ReplySender:
         except (ChatwootUnavailableError, ChatwootRefusedError):
             # What Chatwoot's events have told has to do.
             return None
+
+    async def typing(self, message: InboxMessage, *, on: bool) -> None:
+        """
+        Show the customer that an answer to *message* is being written, or no longer.
+        """
+        access = await self.access_for(message)
+        if access is not None:
+            await self.chatwoot.typing(access, on=on)
 
     async def is_posted(
         self,

@@ -5,30 +5,71 @@ Chatwoot, as far as the hub acts there.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from attrs import frozen
+from attrs import field, frozen
 
 from odoo_ai_config.domain.conversations.state import Seen, Status
 from odoo_ai_config.domain.credentials.secrets import SecretText
 from odoo_ai_config.domain.identifiers import ChatwootId
-from odoo_ai_config.domain.json_types import ReadOnlyJsonObject
+from odoo_ai_config.domain.json_types import JsonObject, ReadOnlyJsonObject
 from odoo_ai_config.domain.messages.answers import Priority
 from odoo_ai_config.domain.messages.outgoing import OutgoingMessage
 
 
 @frozen
-class ConversationAccess:
+class AccountAccess:
     """
-    A conversation in Chatwoot, and what the hub needs to act there.
+    An account of Chatwoot, and what the hub needs to act there.
     """
 
     base_url: str
     token: SecretText
     account: ChatwootId
+
+
+@frozen
+class ConversationAccess(AccountAccess):
+    """
+    A conversation in Chatwoot, and what the hub needs to act there.
+    """
+
     id: ChatwootId
+
+
+@frozen
+class ListedConversation:
+    """
+    A conversation as Chatwoot lists it.
+
+    Args:
+        active_at: When the last message came.
+        status: None if it is none that the hub knows.
+        state: As an event of Chatwoot shows a conversation.
+    """
+
+    id: ChatwootId
+    active_at: datetime | None
+    status: Status | None
+    state: JsonObject = field(repr=False, hash=False)
+
+
+@frozen
+class ListedMessage:
+    """
+    A message as Chatwoot lists it.
+
+    Args:
+        deleted: Its text is gone.
+        event: The body of the event that told, or was to tell, that it was created.
+    """
+
+    id: ChatwootId
+    at: datetime | None
+    deleted: bool
+    event: JsonObject = field(repr=False, hash=False)
 
 
 class ChatwootClient(Protocol):
@@ -67,6 +108,30 @@ class ChatwootClient(Protocol):
     async def live(self, conversation: ConversationAccess) -> Seen | None:
         """
         The state of the conversation now; None if the token may not read it.
+        """
+
+    @abstractmethod
+    async def conversations(
+        self, account: AccountAccess, *, page: int
+    ) -> Sequence[ListedConversation] | None:
+        """
+        A page of the account's conversations, those with the newest messages first.
+
+        Pages count from 1; there is nothing behind the last one. None: the token may not read.
+        """
+
+    @abstractmethod
+    async def messages(
+        self,
+        account: AccountAccess,
+        conversation: ListedConversation,
+        *,
+        before: ChatwootId | None = None,
+    ) -> Sequence[ListedMessage]:
+        """
+        The newest messages of *conversation*, or the newest *before* one; oldest first.
+
+        There is nothing before the first one. Private notes may be left out.
         """
 
     @abstractmethod

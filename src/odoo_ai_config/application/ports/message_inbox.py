@@ -113,6 +113,17 @@ class MessageInbox(Protocol):
         """
 
     @abstractmethod
+    async def untold(
+        self, since: datetime, *, after: InboxMessage | None = None, limit: int
+    ) -> Sequence[InboxMessage]:
+        """
+        At most *limit* messages with an `InboxMessage.untold_since` at *since* or later.
+
+        They come in the order of that, then of their ids. *after* continues behind the last of a
+        page.
+        """
+
+    @abstractmethod
     async def page(
         self,
         stages: Collection[Stage],

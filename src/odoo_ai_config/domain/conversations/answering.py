@@ -13,6 +13,7 @@ from typing import Final, TypeVar
 from attrs import evolve, field, frozen
 
 from odoo_ai_config.domain.conversations.hours import BusinessHours, stated_hours
+from odoo_ai_config.domain.conversations.labels import is_label
 from odoo_ai_config.domain.conversations.state import LONGEST_LABEL, Conversation, Status
 from odoo_ai_config.domain.errors import InvalidValueError
 from odoo_ai_config.domain.identifiers import ChatwootId
@@ -28,6 +29,8 @@ LONGEST_WINDOW: Final = timedelta(hours=24)
 LONGEST_GATHER: Final = timedelta(seconds=60)
 LONGEST_TRANSCRIPTION: Final = timedelta(seconds=120)
 LONGEST_TEXT: Final = 4096
+LONGEST_UNANSWERED: Final = timedelta(hours=24)
+SHORTEST_UNANSWERED: Final = timedelta(minutes=1)
 # An account of Chatwoot, or an inbox of one.
 _CHANNEL: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}(/[A-Za-z0-9][A-Za-z0-9_-]{0,63})?")
 MOST_HISTORY: Final = 50
@@ -36,6 +39,7 @@ _MINUTE: Final = timedelta(minutes=1)
 _HOUR: Final = timedelta(hours=1)
 _COMPANY: Final = "company"
 _UNTIL_HANDED_BACK: Final = "until_handed_back"
+_NOTHING: Final = "nothing"
 
 
 class Trait(enum.Enum):
@@ -124,6 +128,9 @@ class AnswerRules:
         history: How many of the messages before a crew is told.
         history_age: How old they may be.
         transcription: How long a voice message waits for Chatwoot's transcription.
+        unanswered: How long a customer waits for an answer before people are told; they are told
+            at once of a message that is given up. None: they are told of nothing.
+        unanswered_label: The label that the conversation gets then.
     """
 
     statuses: frozenset[Status] | None = None
@@ -143,6 +150,8 @@ class AnswerRules:
     transcription: timedelta = timedelta(0)
     history: int = 20
     history_age: timedelta = timedelta(hours=24)
+    unanswered: timedelta | None = timedelta(minutes=5)
+    unanswered_label: str | None = "ia-sem-resposta"
 
     def silence(
         self,
@@ -165,9 +174,7 @@ class AnswerRules:
         pause, since = conversation.pause, conversation.with_people_since
         labels = {label.lower() for label in conversation.labels}
         team = (conversation.team or "").lower()
-        with_people = since is not None and (
-            self.after_person is None or now < since + self.after_person
-        )
+        with_people = self.leaves_to_people(since, now=now)
         rules = (
             (Silence.PAUSED, paused or (pause is not None and pause.holds(now))),
             (Silence.BLOCKED, conversation.blocked and Trait.BLOCKED not in self.answer_to),
@@ -192,6 +199,14 @@ class AnswerRules:
         if told_at is not None and not self.hours.opened_between(told_at, now):
             return None
         return self.outside_text
+
+    def leaves_to_people(self, since: datetime | None, *, now: datetime) -> bool:
+        """
+        Whether what people got at *since* is still theirs; None if they got nothing.
+        """
+        if since is None:
+            return False
+        return self.after_person is None or now < since + self.after_person
 
     def _has_status(self, conversation: Conversation, *, agent_bot: bool) -> bool:
         status = conversation.status
@@ -313,6 +328,26 @@ def _history(rules: AnswerRules, value: Json, where: str) -> AnswerRules:
     return evolve(rules, history=messages, history_age=hours * _HOUR)
 
 
+def _unanswered(rules: AnswerRules, value: Json, where: str) -> AnswerRules:
+    if value == _NOTHING:
+        return evolve(rules, unanswered=None)
+    if not isinstance(value, dict) or value.keys() - {"after_seconds", "label"}:
+        raise InvalidValueError(where, "unanswered")
+    label = value.get("label", rules.unanswered_label)
+    after = rules.unanswered or DEFAULT_RULES.unanswered
+    if "after_seconds" in value:
+        after = _seconds(
+            value["after_seconds"],
+            LONGEST_UNANSWERED,
+            f"{where}.after_seconds",
+            shortest=SHORTEST_UNANSWERED,
+            rule="unanswered_seconds",
+        )
+    if label is not None and not (isinstance(label, str) and is_label(label)):
+        raise InvalidValueError(f"{where}.label", "label")
+    return evolve(rules, unanswered=after, unanswered_label=label)
+
+
 _READERS: Final[Mapping[str, Callable[[AnswerRules, Json, str], AnswerRules]]] = {
     "statuses": _statuses,
     "assigned": _assigned,
@@ -327,6 +362,7 @@ _READERS: Final[Mapping[str, Callable[[AnswerRules, Json, str], AnswerRules]]] =
     "gather_seconds": _gather,
     "transcription_seconds": _transcription,
     "history": _history,
+    "unanswered": _unanswered,
 }
 
 
@@ -355,11 +391,18 @@ def _whole(value: Json, most: int, where: str, *, least: int = 1) -> int:
     return value
 
 
-def _seconds(value: Json, longest: timedelta, where: str) -> timedelta:
+def _seconds(
+    value: Json,
+    longest: timedelta,
+    where: str,
+    *,
+    shortest: timedelta = timedelta(0),
+    rule: str = "seconds",
+) -> timedelta:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise InvalidValueError(where, "number")
-    if not 0 <= value <= longest.total_seconds():
-        raise InvalidValueError(where, "seconds")
+    if not shortest.total_seconds() <= value <= longest.total_seconds():
+        raise InvalidValueError(where, rule)
     return timedelta(seconds=value)
 
 

@@ -6,6 +6,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from odoo_ai_config.domain.conversations.state import LONGEST_LABEL
+
+
+def is_label(text: str) -> bool:
+    """
+    Whether Chatwoot takes *text* for one label.
+    """
+    return (
+        text.isprintable()
+        and 0 < len(text.strip()) == len(text) <= LONGEST_LABEL
+        and "," not in text
+    )
+
 
 def labels_after(
     there: Iterable[str], *, added: Iterable[str] = (), removed: Iterable[str] = ()

@@ -118,6 +118,7 @@ class Seen:
         resolves: The event is that it was resolved.
         handed_over: The AI gave the conversation to people.
         told_closed: The AI said that the company is closed.
+        told_people: The hub tells people that the AI has no answer.
         owner: Whose crew the message goes to.
     """
 
@@ -136,6 +137,7 @@ class Seen:
     resolves: bool = False
     handed_over: bool = False
     told_closed: bool = False
+    told_people: bool = False
     owner: TenantArea | None = None
 
     @property
@@ -199,6 +201,7 @@ class Conversation:
         handed_over_at: When the AI gave it to people.
         handed_back_at: When people gave it back to the AI, or resolved it.
         closed_told_at: When the AI said last that the company is closed.
+        people_told_at: When the hub told people last that the AI has no answer.
         marks: The newest marks of the hub that came back with Chatwoot's events.
         owner: Whose crew answered last, or would have.
     """
@@ -220,6 +223,7 @@ class Conversation:
     handed_over_at: datetime | None = None
     handed_back_at: datetime | None = None
     closed_told_at: datetime | None = None
+    people_told_at: datetime | None = None
     paused_at: datetime | None = None
     pause: Pause | None = None
     marks: tuple[str, ...] = ()
@@ -250,7 +254,16 @@ class Conversation:
         """
         When a person wrote last, or the AI handed over; None if it was given back since.
         """
-        since = latest(self.person_at, self.handed_over_at)
+        return self._until_given_back(latest(self.person_at, self.handed_over_at))
+
+    @property
+    def people_told_since(self) -> datetime | None:
+        """
+        When people were told last that the AI has no answer; None if it was given back since.
+        """
+        return self._until_given_back(self.people_told_at)
+
+    def _until_given_back(self, since: datetime | None) -> datetime | None:
         if since is None or (self.handed_back_at is not None and since <= self.handed_back_at):
             return None
         return since
@@ -318,6 +331,7 @@ class Conversation:
             handed_over_at=latest(self.handed_over_at, now if seen.handed_over else None),
             handed_back_at=handed_back_at,
             closed_told_at=now if seen.told_closed else self.closed_told_at,
+            people_told_at=now if seen.told_people else self.people_told_at,
             paused_at=paused_at,
             pause=pause,
             marks=marks,

@@ -12,7 +12,8 @@ from typing import ClassVar, Final, TypeAlias
 
 from attrs import Attribute, field, frozen
 
-from odoo_ai_config.domain.conversations.state import LONGEST_LABEL, MOST_LABELS, Status
+from odoo_ai_config.domain.conversations.labels import is_label
+from odoo_ai_config.domain.conversations.state import MOST_LABELS, Status
 from odoo_ai_config.domain.errors import InvalidValueError
 from odoo_ai_config.domain.identifiers import ChatwootId
 from odoo_ai_config.domain.json_types import (
@@ -133,11 +134,7 @@ class Answer:
         if len(labels) > MOST_LABELS:
             raise InvalidValueError(attribute.name, "at_most_50")
         for number, label in enumerate(labels):
-            if not (
-                label.isprintable()
-                and 0 < len(label.strip()) == len(label) <= LONGEST_LABEL
-                and "," not in label
-            ):
+            if not is_label(label):
                 raise InvalidValueError(f"{attribute.name}[{number}]", "label")
 
     def __attrs_post_init__(self) -> None:

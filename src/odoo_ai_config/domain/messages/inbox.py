@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import enum
 import re
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from attrs import evolve, field, frozen
@@ -41,6 +41,10 @@ AMENDED_REASON: Final = "amended"
 UNDELIVERED_REASON: Final = "not_delivered"
 # The reason of a message that another one answers, too.
 GATHERED_REASON: Final = "gathered"
+# The event of a notice: the hub tells people in Chatwoot that a message has no answer.
+HUB_NOTICE: Final = "hub_notice"
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND: Final = timedelta(milliseconds=1)
 
 # The purposes for which message texts are sealed.
 _BODY: Final = "message"
@@ -55,6 +59,13 @@ class MessageId:
     """
 
     value: str = field(validator=matches("message_id", MESSAGE_ID))
+
+    @classmethod
+    def at(cls, now: datetime, token: str) -> MessageId:
+        """
+        A new id. It begins with the time: neighbours in time are neighbours in indexes.
+        """
+        return cls(f"msg_{(now - _EPOCH) // _MILLISECOND:012x}{token}")
 
     def __str__(self) -> str:
         return self.value
@@ -231,7 +242,7 @@ class InboxMessage:
         withheld: Why the answer goes to people as a note, and not to the customer.
         refused: The actions of the answer that Chatwoot refused.
         resent: How often it was replayed because Chatwoot could not send the answer.
-        told_at: When people in Chatwoot were told that it has no answer.
+        told_at: When it was settled that people in Chatwoot know that it has no answer.
     """
 
     id: MessageId
@@ -272,9 +283,11 @@ class InboxMessage:
     def conversation(self) -> str:
         """
         The lane whose messages are processed one after the other.
+
+        A notice waits for nothing.
         """
         origin = self.origin
-        if origin.account is None or origin.conversation is None:
+        if self.is_notice or origin.account is None or origin.conversation is None:
             return f"message/{self.id}"
         return f"{origin.account}/{origin.conversation}"
 
@@ -288,6 +301,21 @@ class InboxMessage:
         again += "/withheld" if self.withheld else ""
         part = f"/{step + 1}" if step else ""
         return f"{self.id}{again}{part}"
+
+    @property
+    def is_notice(self) -> bool:
+        """
+        Whether the hub wrote it itself, to tell people that a message has no answer.
+        """
+        return self.origin.event == HUB_NOTICE
+
+    @property
+    def untold_since(self) -> datetime | None:
+        """
+        When a customer's message got stuck of which nobody in Chatwoot was told; None for others.
+        """
+        untold = self.stage in STUCK and self.told_at is None and not self.is_notice
+        return self.updated_at if untold else None
 
     @property
     def is_open(self) -> bool:
@@ -417,15 +445,20 @@ class InboxMessage:
 
     def told(self, *, at: datetime) -> InboxMessage:
         """
-        People in Chatwoot were told that it has no answer.
+        People in Chatwoot know that it has no answer, and who works on it goes on.
         """
         return evolve(self, revision=self.revision + 1, told_at=at)
 
-    def done(self, *, at: datetime, reason: str | None = None) -> InboxMessage:
+    def done(
+        self, *, at: datetime, reason: str | None = None, refused: str | None = None
+    ) -> InboxMessage:
         """
         Answered in Chatwoot, or finished without an answer for *reason*.
+
+        *refused*: Chatwoot refused the last step of the answer.
         """
-        return self._next(Stage.DONE, at, reason=reason)
+        done = self._next(Stage.DONE, at, reason=reason)
+        return done if refused is None else evolve(done, refused=(*self.refused, refused))
 
     def put_off(self, *, until: datetime, reason: str, at: datetime) -> InboxMessage:
         """

@@ -186,6 +186,12 @@ class Settings:
         help="Tokens do endereço `/webhook/<token>`, para um Chatwoot que não assina, "
         "separados por vírgula",
     )
+    catch_up_minutes: int = environ.var(
+        "0",
+        count(0, 7 * 24 * 60),
+        help="Ao iniciar, busca no Chatwoot as mensagens destes últimos minutos que não chegaram; "
+        "0: não busca",
+    )
     default_country: str | None = environ.var(
         "BR",
         country,

@@ -15,7 +15,7 @@ from attrs import define, evolve, field
 from odoo_ai_config.application.crews import CrewLookup
 from odoo_ai_config.application.messages.delivery import DeliverMessage
 from odoo_ai_config.application.messages.payloads import read_event
-from odoo_ai_config.application.messages.progress import Progress, Step, StepWriter
+from odoo_ai_config.application.messages.progress import GOES_ON, Step, StepWriter
 from odoo_ai_config.application.messages.reply_sender import ReplySender
 from odoo_ai_config.application.messages.texts import MessageTexts
 from odoo_ai_config.application.ports.config_store import ConfigStore
@@ -158,7 +158,7 @@ async def delivered(hub: MemoryHub) -> Step:
     Deliver the only message that is due as far as possible.
     """
     step = await hub.deliver_message(await claimed(hub))
-    if step.progress is Progress.ANSWERED:
+    while step.progress in GOES_ON:
         step = await hub.deliver_message(step.message, unposted=True)
     return step
 
@@ -193,6 +193,7 @@ def remade(
             texts=texts or ask.texts,
             crews=crews or ask.crews,
             crew_client=crew_client or ask.crew_client,
+            reply_sender=reply_sender or ask.reply_sender,
             lease=lease or ask.lease,
         ),
         posting=evolve(

@@ -18,9 +18,11 @@ from odoo_ai_config.domain.conversations.answering import (
     LONGEST_GATHER,
     LONGEST_TEXT,
     LONGEST_TRANSCRIPTION,
+    LONGEST_UNANSWERED,
     LONGEST_WINDOW,
     MOST_ANSWERS,
     MOST_NAMES,
+    SHORTEST_UNANSWERED,
     AnswerRules,
     OutsideHours,
     Silence,
@@ -245,6 +247,7 @@ def test_every_member_is_read() -> None:
             "most_answers": {"answers": 5, "minutes": 3},
             "gather_seconds": 2.5,
             "transcription_seconds": 20,
+            "unanswered": {"after_seconds": 90, "label": "socorro"},
         },
         "answer_when",
     )
@@ -262,6 +265,8 @@ def test_every_member_is_read() -> None:
         window=3 * MINUTE,
         gather=timedelta(seconds=2.5),
         transcription=timedelta(seconds=20),
+        unanswered=timedelta(seconds=90),
+        unanswered_label="socorro",
     )
     assert "Voltamos" not in repr(rules)
     assert read_rules({}, "answer_when") == DEFAULT_RULES
@@ -281,6 +286,12 @@ def test_later_word_replaces_what_the_earlier_one_said() -> None:
     assert over({"outside_hours": {"text": "x"}}, {"outside_hours": "answer"}) == AnswerRules(
         outside_text="x"
     )
+    said: Any = {"unanswered": {"after_seconds": 90}}
+    assert over({"unanswered": {"label": None}}, said) == AnswerRules(
+        unanswered=timedelta(seconds=90), unanswered_label=None
+    )
+    assert over({"unanswered": {}}, {"unanswered": "nothing"}) == DEFAULT_RULES
+    assert over({"unanswered": "nothing"}, said).unanswered is None
     assert over({"team": ["a", "B"]}, {"team": "c"}) == AnswerRules(teams=frozenset("ab"))
 
 
@@ -338,6 +349,26 @@ def test_later_word_replaces_what_the_earlier_one_said() -> None:
         ),
         ({"gather_seconds": float("nan")}, ".gather_seconds", "seconds"),
         ({"transcription_seconds": 120.5}, ".transcription_seconds", "seconds"),
+        *(
+            ({"unanswered": said}, ".unanswered", "unanswered")
+            for said in (None, "Nothing", 300, {"after_seconds": 300, "more": 1})
+        ),
+        *(
+            ({"unanswered": {"after_seconds": said}}, ".unanswered.after_seconds", "number")
+            for said in (True, "300", None)
+        ),
+        *(
+            (
+                {"unanswered": {"after_seconds": said}},
+                ".unanswered.after_seconds",
+                "unanswered_seconds",
+            )
+            for said in (59.9, 86_401)
+        ),
+        *(
+            ({"unanswered": {"label": said}}, ".unanswered.label", "label")
+            for said in ("", " x", "a,b", "a\n", 5, "l" * (LONGEST_LABEL + 1))
+        ),
     ],
 )
 def test_fault_is_refused_by_its_place_and_rule(said: Any, where: str, rule: str) -> None:
@@ -355,9 +386,11 @@ def test_limits_are_reached() -> None:
             "most_answers": {"answers": MOST_ANSWERS, "minutes": 24 * 60},
             "gather_seconds": 60,
             "transcription_seconds": 120,
+            "unanswered": {"after_seconds": 86_400, "label": "l" * LONGEST_LABEL},
         },
         "answer_when",
     )
+    assert rules.unanswered == LONGEST_UNANSWERED
     assert rules.after_person == LONGEST_AFTER_PERSON
     assert rules.window == LONGEST_WINDOW
     assert (rules.gather, rules.transcription) == (LONGEST_GATHER, LONGEST_TRANSCRIPTION)
@@ -366,6 +399,8 @@ def test_limits_are_reached() -> None:
     least["after_person"] = {"minutes": 0}
     assert read_rules(least, "answer_when") == AnswerRules(after_person=timedelta(0))
     assert read_rules({"most_answers": {"answers": 1, "minutes": 1}}, "").most_answers == 1
+    soon: Any = {"unanswered": {"after_seconds": 60}}
+    assert read_rules(soon, "").unanswered == SHORTEST_UNANSWERED
 
 
 def gather(seconds: int) -> dict[str, Any]:

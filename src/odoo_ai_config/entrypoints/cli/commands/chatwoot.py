@@ -7,6 +7,7 @@ from __future__ import annotations
 import getpass
 import secrets
 import sys
+from datetime import UTC, datetime
 from typing import Annotated, Final
 
 from cyclopts import App, Parameter
@@ -15,6 +16,7 @@ from odoo_ai_config.application.chatwoot.accounts import ChatwootAccount
 from odoo_ai_config.domain.chatwoot import ChatwootChange, Value
 from odoo_ai_config.domain.credentials.secrets import SecretText
 from odoo_ai_config.domain.identifiers import ChatwootId, CredentialRef
+from odoo_ai_config.entrypoints.catching_up import receive_missed
 from odoo_ai_config.entrypoints.cli.flags import AS_SET, OPTIONS, StoreFlags
 from odoo_ai_config.entrypoints.cli.refusals import CommandError
 from odoo_ai_config.entrypoints.cli.session import OPERATOR, reading, session
@@ -107,6 +109,48 @@ async def list_(*, flags: StoreFlags = AS_SET) -> None:
         accounts = await services.read_chatwoot_accounts(caller=OPERATOR)
     heading = ("CONTA", "CHATWOOT", "TOKEN DA API", "SEGREDOS", "ENDEREÇOS")
     say_table(heading, [_row(found) for found in (whole, *accounts)])
+
+
+@chatwoot.command(name="catch-up")
+async def catch_up(
+    account: Annotated[str, Parameter(help="Número da conta no Chatwoot.")],
+    *,
+    since: Annotated[str, Parameter(help="Desde quando, com o fuso: 2026-11-29T10:00-03:00.")],
+    until: Annotated[str | None, Parameter(help="Até quando; sem ele, até agora.")] = None,
+    dry_run: Annotated[bool, Parameter(help="Só conta, sem receber nada.")] = False,
+    flags: StoreFlags = AS_SET,
+) -> None:
+    """
+    Busca no Chatwoot as mensagens de clientes que o hub não recebeu, e as recebe.
+
+    Precisa de um token que possa ler as conversas: o de um agente. Pode ser repetido: nenhuma
+    mensagem é recebida duas vezes.
+    """
+    named, begins = ChatwootId(account), _moment("--since", since)
+    ends = None if until is None else _moment("--until", until)
+    async with (reading if dry_run else session)(flags) as services:
+        now = services.ports.clock.now()
+        search = await services.find_missed_messages(
+            named, since=begins, until=ends or now, caller=OPERATOR
+        )
+        if dry_run:
+            customers = sum(missed.by_customer for missed in search.found)
+            say(f"Mensagens de clientes que não chegaram: {customers}")
+        else:
+            caught_up = await receive_missed(services, search, caller=OPERATOR)
+            say(f"Recebidas para a IA: {caught_up.accepted}; não são para ela: {caught_up.others}")
+    if not search.complete:
+        tell("Há mais do que cabe em uma busca; rode o comando de novo.")
+
+
+def _moment(flag: str, text: str) -> datetime:
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        at = None
+    if at is None or at.tzinfo is None:
+        raise CommandError(f"{flag} deve ser data e hora com o fuso: 2026-11-29T10:00-03:00")
+    return at.astimezone(UTC)
 
 
 def _row(found: ChatwootAccount) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ from odoo_ai_config.application.ports.message_inbox import StageCount
 from odoo_ai_config.domain.crews import CrewKind
 from odoo_ai_config.domain.identifiers import CONFIG, CREDENTIALS, METADATA
 from odoo_ai_config.domain.messages.inbox import Stage
+from odoo_ai_config.domain.messages.notices import CAUSES, OTHER_CAUSE
 from odoo_ai_config.domain.outcomes import Outcome
 
 # Writers choose the other kinds of documents; they must not fill the registry.
@@ -218,6 +219,12 @@ class Metrics:
             ["outcome"],
             registry=registry,
         )
+        self._people_told = Counter(
+            "odoo_ai_config_people_told",
+            "Conversations that people were told of because the AI does not answer, by cause",
+            ["reason"],
+            registry=registry,
+        )
         self._store_failures = Counter(
             "odoo_ai_config_store_failures",
             "Requests that failed because of the store, by cause",
@@ -241,6 +248,8 @@ class Metrics:
             self.crew(kind.value)
         for progress in Progress:
             self._deliveries.labels(progress.value)
+        for cause in (*CAUSES, OTHER_CAUSE):
+            self._people_told.labels(cause)
         for failure in StoreFailure:
             self._store_failures.labels(failure.value)
 
@@ -277,6 +286,12 @@ class Metrics:
         Count a step of a delivery.
         """
         self._deliveries.labels(outcome).inc()
+
+    def people_told(self, cause: str) -> None:
+        """
+        Count a conversation that people were told of.
+        """
+        self._people_told.labels(cause).inc()
 
     def exposition(self) -> bytes:
         """

@@ -435,6 +435,13 @@ _ROWS: Final[Mapping[int, tuple[Row[Any], ...]]] = {
             "Chatwoot refused the answer",
         ),
         Row(
+            application.ChatwootUnreadableError,
+            "Falta um token que possa ler as conversas desta conta do Chatwoot: o de um agente; o "
+            "de um robô não serve",
+            "The Chatwoot account has no token that may read its conversations: that of an "
+            "agent; that of a bot does not do",
+        ),
+        Row(
             application.AttachmentRefusedError,
             "Um anexo da resposta não pode ser enviado",
             "An attachment of the answer cannot be sent",

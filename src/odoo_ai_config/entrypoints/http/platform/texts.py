@@ -246,6 +246,13 @@ RULES: Final[Mapping[str, Text]] = {
         "deve ser um número de segundos dentro do prazo máximo",
         "must be a number of seconds within the time limit",
     ),
+    "unanswered": Text(
+        "deve ser nothing ou um objeto com after_seconds e label, ambos opcionais",
+        "must be nothing or an object with after_seconds and label, both optional",
+    ),
+    "unanswered_seconds": Text(
+        "deve ser um número de segundos de 60 a 86400", "must be a number of seconds, 60 to 86400"
+    ),
     "sequence": Text("está fora do intervalo permitido", "is out of range"),
     "credentials": Text(
         "deve ter apenas account_id e credentials, com um texto por referência",
