@@ -27,11 +27,15 @@ test test-all: export TMPDIR := $(MEMORY)
 endif
 endif
 
-.PHONY: run test test-all test-long soak test-odoo odoo-screenshots check bench clean
+.PHONY: run demo test test-all test-long soak test-odoo odoo-screenshots check bench clean
 
 # More flags for the server: make run ARGS="--port 8100".
 run: $(RUN_STAMP)
 	@$(BIN)/odoo-ai-config serve $(ARGS)
+
+# The hub with a fake Chatwoot and a crew, to try it (docs/tutorial.md). Nothing is stored.
+demo: $(RUN_STAMP)
+	@$(BIN)/odoo-ai-config demo $(ARGS)
 
 # What proves the rules. A part of it: make test ARGS=tests/unit. See docs/testing.md.
 test: $(DEV_STAMP)

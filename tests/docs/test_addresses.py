@@ -18,10 +18,11 @@ PAGES: Final = [
     *sorted((ROOT / "docs").rglob("*.md")),
     *sorted((ROOT / "odoo_addons").rglob("*.md")),
 ]
-# In code spans, perhaps after a method or the name of a host; and in calls of examples.
+# In code spans, perhaps after a method or the name of a host; and in calls of examples, except
+# those of the demo's page, which listens at 8001.
 _NAMED: Final = re.compile(
     r"`(?:(?:GET|POST|PUT|PATCH|DELETE),? )*(?:<\w+>)?(/[^`\s]*)`"
-    r"|(?:\$HUB|localhost:8\d{3})(/[^\s\"')`]*)"
+    r"|(?:\$HUB|localhost:8(?!001)\d{3})(/[^\s\"')`]*)"
 )
 # Files, and pages of Odoo and Chatwoot.
 _ELSEWHERE: Final = re.compile(r"/(?:etc|dev|var|tmp|app|inbox|api/v1/accounts)(?:/|$)")

@@ -56,7 +56,7 @@ class CrewAsking:
     clock: Clock
     lease: timedelta
 
-    async def __call__(self, message: InboxMessage, on_asking: Callable[[Crew], None]) -> Step:
+    async def ask(self, message: InboxMessage, on_asking: Callable[[Crew], None]) -> Step:
         """
         Ask the crew of *message*, unless the AI is silent or the message has to wait.
 

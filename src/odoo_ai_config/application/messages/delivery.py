@@ -86,9 +86,9 @@ class DeliverMessage:
                 case Stage.AWAITING:
                     step = await self.failed(message, reason=Trouble.NO_ANSWER_IN_TIME.value)
                 case Stage.ANSWERED:
-                    step = await self.posting(message, unposted=unposted and not message.replays)
+                    step = await self.posting.post(message, unposted=unposted and not message.replays)
                 case _:
-                    step = await self.asking(message, on_asking)
+                    step = await self.asking.ask(message, on_asking)
         except (CrewUnavailableError, ChatwootUnavailableError) as error:
             return await self.failed(message, reason=error.code, wish=error.retry_after)
         except MasterKeyMissingError as error:

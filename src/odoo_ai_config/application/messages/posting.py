@@ -45,7 +45,7 @@ class AnswerPosting:
     silence: SilenceCheck
     clock: Clock
 
-    async def __call__(self, message: InboxMessage, *, unposted: bool) -> Step:
+    async def post(self, message: InboxMessage, *, unposted: bool) -> Step:
         """
         Do the next step of the answer to *message*.
 

@@ -31,6 +31,7 @@ _COMMANDS: Final = {
     "serve": "serve.serving",
     "worker": "serve.serving",
     "tunnel": "commands.tunnel",
+    "demo": "demo.command",
     "tenants": "commands.reading",
     "show": "commands.reading",
     "history": "commands.reading",

@@ -11,6 +11,7 @@ from tests.unit.entrypoints.cli.conftest import Command
 COMMANDS = [
     ("serve",),
     ("tunnel",),
+    ("demo",),
     ("keys",),
     ("keys", "create"),
     ("keys", "list"),

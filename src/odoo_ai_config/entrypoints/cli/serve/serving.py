@@ -55,7 +55,7 @@ def serve(
             "memory:// não serve para vários processos, pois cada um teria os seus dados; "
             "use --workers 1 ou outro --store-url."
         )
-    with _listening(settings) as listener:
+    with listening(settings.host, settings.port) as listener:
         place = _place(settings, listener)
         if settings.workers == 1:
             with _logging(settings, worker=0):
@@ -138,14 +138,22 @@ async def _tied_to(lifeline: socket.socket) -> AsyncIterator[None]:
 
 
 @contextmanager
-def _listening(settings: Settings) -> Iterator[socket.socket]:
+def listening(
+    host: str, port: int, *, set_by: str = "--port ou SERVER_PORT"
+) -> Iterator[socket.socket]:
+    """
+    A socket that listens at *host* and *port*, which *set_by* sets, until the context ends.
+
+    Raises:
+        CommandError: The address cannot be used.
+    """
     try:
-        listener = listening_socket(settings.host, settings.port)
+        listener = listening_socket(host, port)
     except (OSError, UnicodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "nome inválido"
         raise CommandError(
-            f"Não foi possível escutar em {settings.host}:{settings.port} ({reason}); outro "
-            "programa usa a porta? Escolha outra com --port ou SERVER_PORT."
+            f"Não foi possível escutar em {host}:{port} ({reason}); outro "
+            f"programa usa a porta? Escolha outra com {set_by}."
         ) from error
     with listener:
         yield listener

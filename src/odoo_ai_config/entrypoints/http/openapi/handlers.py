@@ -26,7 +26,7 @@ from odoo_ai_config.entrypoints.http.platform.pages import (
 )
 from odoo_ai_config.entrypoints.http.platform.representations import json_bytes
 
-FOLDER: Final = "openapi/viewer"
+FOLDER: Final = "http/openapi/viewer"
 DESCRIPTION: Final = RouteGroup("status")
 VIEWER: Final = RouteGroup("pages")
 

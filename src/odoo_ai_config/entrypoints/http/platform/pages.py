@@ -59,7 +59,7 @@ def packaged(folder: str, name: str) -> StaticBody:
     """
     A file of this package, read on first use.
     """
-    return StaticBody.of((files("odoo_ai_config.entrypoints.http") / folder / name).read_bytes())
+    return StaticBody.of((files("odoo_ai_config.entrypoints") / folder / name).read_bytes())
 
 
 def shown_page(text: str, headers: Mapping[str, str], policy: str = "") -> web.Response:

@@ -26,7 +26,7 @@ from odoo_ai_config.entrypoints.http.platform.pages import (
 )
 from odoo_ai_config.entrypoints.http.platform.texts import language_of
 
-FOLDER: Final = "ui/client_page"
+FOLDER: Final = "http/ui/client_page"
 
 
 class ClientFile(StrEnum):

@@ -1,0 +1,3 @@
+"""
+A hub to try on one machine, with a fake Chatwoot and a crew.
+"""
