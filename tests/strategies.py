@@ -43,6 +43,8 @@ from odoo_ai_config.domain.collections import (
     Item,
     change_after,
 )
+from odoo_ai_config.domain.conversations.answering import Silence, Verdict
+from odoo_ai_config.domain.conversations.pauses import Pauses
 from odoo_ai_config.domain.conversations.state import (
     UNSAID,
     ConversationKey,
@@ -1008,6 +1010,15 @@ def pauses() -> SearchStrategy[Pause]:
     return st.builds(Pause, authors(), st.none() | instants())
 
 
+def pauses_documents() -> SearchStrategy[Pauses]:
+    channels = st.builds(ChannelKey, chatwoot_ids(), chatwoot_ids())
+    return st.builds(Pauses, st.none() | pauses(), st.dictionaries(channels, pauses(), max_size=3))
+
+
+def verdicts() -> SearchStrategy[Verdict]:
+    return st.builds(Verdict, st.sampled_from(Silence), st.booleans(), st.none() | printable())
+
+
 def sightings(keys: SearchStrategy[ConversationKey] | None = None) -> SearchStrategy[Sighting]:
     return st.builds(Sighting, _either(keys, conversation_keys()), seen(), instants())
 
@@ -1036,4 +1047,6 @@ def seen() -> SearchStrategy[Seen]:
         told_closed=st.booleans(),
         told_people=st.booleans(),
         owner=st.none() | tenant_domains(),
+        inbox=st.none() | chatwoot_ids(),
+        crew=st.none() | printable(min_size=1),
     )

@@ -308,6 +308,8 @@ def full(tenant: str = "acme") -> Seen:
         told_closed=True,
         told_people=True,
         owner=owner(tenant),
+        inbox=ChatwootId("7"),
+        crew="analytics",
     )
 
 

@@ -24,6 +24,7 @@ from tests.contract.mapping_form_contract import MappingFormContract
 from tests.contract.mapping_history_contract import MappingHistoryContract
 from tests.contract.memory_stores import stores_over
 from tests.contract.message_inbox_contract import MessageInboxContract
+from tests.contract.pauses_contract import PausesContract
 from tests.contract.prune_contract import PruneContract
 from tests.contract.records_contract import RecordsContract
 from tests.contract.secret_store_contract import SecretStoreContract
@@ -99,6 +100,9 @@ class TestMemoryApiKeyStore(InMemory, ApiKeyStoreContract): ...
 
 
 class TestMemoryRecords(InMemory, RecordsContract): ...
+
+
+class TestMemoryPauses(InMemory, PausesContract): ...
 
 
 class TestMemoryAuditLog(InMemory, AuditLogContract): ...

@@ -26,6 +26,7 @@ from tests.contract.mapping_form_contract import MappingFormContract
 from tests.contract.mapping_history_contract import MappingHistoryContract
 from tests.contract.message_inbox_contract import MessageInboxContract
 from tests.contract.mongo_stores import stores_over
+from tests.contract.pauses_contract import PausesContract
 from tests.contract.prune_contract import PruneContract
 from tests.contract.records_contract import RecordsContract
 from tests.contract.secret_store_contract import SecretStoreContract
@@ -107,6 +108,9 @@ class TestMongoApiKeyStore(InMongo, ApiKeyStoreContract): ...
 
 
 class TestMongoRecords(InMongo, RecordsContract): ...
+
+
+class TestMongoPauses(InMongo, PausesContract): ...
 
 
 class TestMongoAuditLog(InMongo, AuditLogContract): ...

@@ -25,6 +25,7 @@ from tests.contract.failure_contract import FailureContract
 from tests.contract.mapping_form_contract import MappingFormContract
 from tests.contract.mapping_history_contract import MappingHistoryContract
 from tests.contract.message_inbox_contract import MessageInboxContract
+from tests.contract.pauses_contract import PausesContract
 from tests.contract.prune_contract import PruneContract
 from tests.contract.records_contract import RecordsContract
 from tests.contract.secret_store_contract import SecretStoreContract
@@ -105,6 +106,9 @@ class TestSqliteApiKeyStore(InSqlite, ApiKeyStoreContract): ...
 
 
 class TestSqliteRecords(InSqlite, RecordsContract): ...
+
+
+class TestSqlitePauses(InSqlite, PausesContract): ...
 
 
 class TestSqliteAuditLog(InSqlite, AuditLogContract): ...

@@ -53,6 +53,8 @@ PLACES: Final = {
     "name": "products",
     "id": "1",
     "account": "1",
+    "inbox": "5",
+    "conversation": "7",
     "token": "chatwoot",
     "file": "client.js",
 }
@@ -157,6 +159,8 @@ TOOLS: Final = ("/tools/sync_product_to_vector_db", "/tools/sync_support_documen
 BEFORE: Final = "2020-01-01T00:00:00Z"
 DOCUMENT: Final = "/configs/{tenant}/{domain}/{kind}"
 MESSAGE_PATH: Final = "/v1/messages/{message_id}"
+CONVERSATION: Final = "/v1/conversations/{account}/{conversation}"
+PAUSED: Final = (CONVERSATION, "/v1/channels/{account}/{inbox}", "/v1/tenants/{tenant}")
 
 
 def on_documents(size: int) -> Iterator[Attack]:
@@ -258,6 +262,8 @@ def on_messages(size: int) -> Iterator[Attack]:
         yield Attack(f"POST {MESSAGE_PATH}/answer", body)
         yield Attack(f"POST {MESSAGE_PATH}/replay", body)
         yield Attack("POST /v1/messages/replay", body)
+        for place in PAUSED:
+            yield Attack(f"POST {place}/pause", body)
         yield Attack("PUT /v1/chatwoot/accounts/{account}", body)
         yield Attack("PUT /v1/chatwoot/installation", body)
     files = filled(size - 500, lambda _: '{"data_url":"h"}')
@@ -268,6 +274,10 @@ def on_messages(size: int) -> Iterator[Attack]:
     yield Attack(f"GET {MESSAGE_PATH}", query="?open=1", reaches=True)
     yield Attack(f"POST {MESSAGE_PATH}/discard")
     yield Attack("GET /v1/messages", query="?limit=500", reaches=True)
+    yield Attack("GET /v1/conversations", query="?limit=500", reaches=True)
+    yield Attack(f"GET {CONVERSATION}")
+    for place in PAUSED:
+        yield Attack(f"DELETE {place}/pause")
     yield Attack("GET /v1/chatwoot/accounts", reaches=True)
     yield Attack("GET /v1/chatwoot/accounts/{account}", reaches=True)
     yield Attack("GET /v1/chatwoot/installation", reaches=True)

@@ -4,10 +4,12 @@ Which crew a message goes to, and what it signs with.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from functools import lru_cache, partial
 from typing import Final
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
 from odoo_ai_config.application.credentials.sealing import Sealer
 from odoo_ai_config.application.off_loop import cost_of, run_off_loop
@@ -18,6 +20,14 @@ from odoo_ai_config.domain.conversations.answering import (
     rules_in,
 )
 from odoo_ai_config.domain.conversations.hours import company_hours
+from odoo_ai_config.domain.conversations.pauses import (
+    NO_PAUSES,
+    PausePlace,
+    Pauses,
+    pauses_place,
+    read_pauses,
+)
+from odoo_ai_config.domain.conversations.state import Pause
 from odoo_ai_config.domain.credentials.secrets import SecretText
 from odoo_ai_config.domain.crews import Crew, crew_of
 from odoo_ai_config.domain.documents.document import Document
@@ -26,6 +36,7 @@ from odoo_ai_config.domain.errors import CrewNotFoundError, InvalidValueError
 from odoo_ai_config.domain.identifiers import (
     CREWS,
     METADATA,
+    PAUSES,
     BusinessArea,
     ChatwootId,
     TenantArea,
@@ -35,6 +46,22 @@ from odoo_ai_config.domain.messages.inbox import Destination, Origin
 # The name of the rules, as it is in the text of a document that has any.
 _ANSWER_WHEN: Final = '"answer_when"'
 _RULES_KEPT: Final = 1024
+
+
+@frozen
+class Answering:
+    """
+    When the AI of a tenant answers a message: its rules, and the pauses of channel and tenant.
+    """
+
+    rules: AnswerRules
+    pauses: Mapping[PausePlace, Pause] = field(factory=dict)
+
+    def paused_in(self, now: datetime) -> Sequence[str]:
+        """
+        The names of the places whose pause holds at *now*.
+        """
+        return [place.value for place, pause in self.pauses.items() if pause.holds(now)]
 
 
 @frozen(eq=False)
@@ -71,36 +98,57 @@ class CrewLookup:
                 )
         raise CrewNotFoundError
 
-    async def rules_for(self, destination: Destination | None, origin: Origin) -> AnswerRules:
+    async def answering(self, destination: Destination | None, origin: Origin) -> Answering:
         """
         When the AI answers a message of *origin* that goes to *destination*.
+        """
+        if destination is None:
+            return Answering(self.defaults)
+        return await self.answering_at(
+            destination.owner, destination.crew, origin.account, origin.inbox
+        )
+
+    async def answering_at(
+        self,
+        owner: TenantArea,
+        crew: str | None,
+        account: ChatwootId | None,
+        inbox: ChatwootId | None,
+    ) -> Answering:
+        """
+        When the AI of *owner* answers a message of *inbox* that goes to *crew*.
 
         An area without a ``crews`` document, or with a faulty one, has the default rules: the
         delivery finds out that no crew can be asked.
         """
-        if destination is None:
-            return self.defaults
-        own = destination.owner
-        owners = (own, TenantArea(own.tenant, BusinessArea()))
-        metadata = own.document(METADATA)
+        owners = (owner, TenantArea(owner.tenant, BusinessArea()))
+        metadata, pauses = owner.document(METADATA), pauses_place(owner.tenant).document(PAUSES)
         keys = [owner.document(CREWS) for owner in owners]
-        current = await self.store.current([*keys, metadata])
+        current = await self.store.current([*keys, metadata, pauses])
         document = next(filter(None, (content_of(current.get(key)) for key in keys)), None)
+        rules = await self._rules_of(document, crew, account, inbox)
+        company = content_of(current.get(metadata))
+        if rules.company_hours and company is not None:
+            rules = evolve(rules, hours=company_hours(company.body))
+        paused = pauses_in(content_of(current.get(pauses)))
+        return Answering(rules, paused.of(account, inbox))
+
+    async def _rules_of(
+        self,
+        document: Document | None,
+        crew: str | None,
+        account: ChatwootId | None,
+        inbox: ChatwootId | None,
+    ) -> AnswerRules:
         if document is None or _ANSWER_WHEN not in document.text:
             return self.defaults
         try:
-            rules = await run_off_loop(
-                lambda: _rules_in(
-                    document, self.defaults, destination.crew, origin.account, origin.inbox
-                ),
+            return await run_off_loop(
+                lambda: _rules_in(document, self.defaults, crew, account, inbox),
                 cost=cost_of(document),
             )
         except InvalidValueError:
             return self.defaults
-        company = content_of(current.get(metadata))
-        if rules.company_hours and company is not None:
-            return evolve(rules, hours=company_hours(company.body))
-        return rules
 
     async def secret_of(self, crew: Crew) -> SecretText | None:
         """
@@ -112,6 +160,19 @@ class CrewLookup:
         if crew.secret is None:
             return None
         return await self.sealer.credential(self.store, crew.owner, crew.secret)
+
+
+@lru_cache(maxsize=_RULES_KEPT)
+def pauses_in(document: Document | None) -> Pauses:
+    """
+    The pauses in a ``pauses`` document.
+
+    There are none without a document, or in one from before the kind had a meaning.
+    """
+    try:
+        return NO_PAUSES if document is None else read_pauses(document.body)
+    except InvalidValueError:
+        return NO_PAUSES
 
 
 @lru_cache(maxsize=_RULES_KEPT)

@@ -11,6 +11,7 @@ from attrs import frozen
 
 from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.application.ports.config_store import ConfigStore, PruneReport
+from odoo_ai_config.application.ports.conversation_store import ConversationStore
 from odoo_ai_config.application.ports.message_inbox import MessageInbox
 from odoo_ai_config.domain.documents.revisions import RetentionPolicy
 
@@ -38,19 +39,27 @@ _NEVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
 @frozen(eq=False)
 class PruneMessages:
     """
-    Remove finished messages and their texts; the server runs this periodically.
+    Remove finished messages with their texts, and what is known of conversations.
+
+    The server runs this periodically.
 
     Args:
-        keep: How long to keep them after they were finished; None forever.
+        keep: How long to keep them after they were finished, or seen last; None forever.
     """
 
     inbox: MessageInbox
+    conversations: ConversationStore
     clock: Clock
     keep: timedelta | None
 
     async def __call__(self) -> int:
         """
-        Return how many were removed. Open and stuck ones stay; texts without a message always go.
+        Return how many messages were removed.
+
+        Open and stuck ones stay, and so do paused conversations; texts without a message always
+        go.
         """
         before = _NEVER if self.keep is None else self.clock.now() - self.keep
-        return await self.inbox.prune(before=before)
+        removed = await self.inbox.prune(before=before)
+        await self.conversations.prune(before=before)
+        return removed

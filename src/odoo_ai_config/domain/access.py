@@ -140,6 +140,32 @@ class ApiKey:
         if self.tenant is not None:
             raise TenantForbiddenError
 
+    def require_holder(self, tenant: TenantId | None) -> None:
+        """
+        Refuse a key that may not see what belongs to *tenant*; None: to no tenant.
+
+        Only unbound keys see what belongs to no tenant.
+
+        Raises:
+            TenantForbiddenError, ScopeMissingError: As `require_tenant`.
+        """
+        if tenant is None:
+            self.require_unbound()
+        else:
+            self.require_tenant(tenant)
+
+    def listed_tenant(self, asked: TenantId | None) -> TenantId | None:
+        """
+        The tenant whose things the key sees if it asks for those of *asked*; None for all.
+
+        Raises:
+            TenantForbiddenError, ScopeMissingError: As `require_tenant`.
+        """
+        if asked is None:
+            return self.tenant
+        self.require_tenant(asked)
+        return asked
+
     def revoked(self, at: datetime) -> ApiKey:
         """
         The same key, revoked. The first revocation counts.

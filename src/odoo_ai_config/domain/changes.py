@@ -91,6 +91,12 @@ class AuditAction(enum.Enum):
     MESSAGE_READ = "message_read"
     MESSAGE_REPLAYED = "message_replayed"
     MESSAGE_DISCARDED = "message_discarded"
+    CONVERSATION_PAUSED = "conversation_paused"
+    CONVERSATION_RESUMED = "conversation_resumed"
+    CHANNEL_PAUSED = "channel_paused"
+    CHANNEL_RESUMED = "channel_resumed"
+    TENANT_PAUSED = "tenant_paused"
+    TENANT_RESUMED = "tenant_resumed"
     STORE_RESTORED = "store_restored"
 
 

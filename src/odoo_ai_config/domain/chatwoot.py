@@ -93,12 +93,17 @@ class ChatwootAccess:
 class ChatwootSettings:
     """
     The settings of an account as its documents hold them, with references in place of secrets.
+
+    Args:
+        agent_bot: Whether Chatwoot uses a bot for the hub, so that open conversations are for
+            people; None if it is not said.
     """
 
     base_url: str | None = None
     api_token: CredentialRef | None = None
     webhook_secrets: tuple[CredentialRef, ...] = ()
     webhook_tokens: tuple[CredentialRef, ...] = ()
+    agent_bot: bool | None = None
 
     @classmethod
     def read(cls, body: ReadOnlyJsonObject) -> ChatwootSettings:
@@ -106,11 +111,13 @@ class ChatwootSettings:
         Read a ``config`` document. An invalid value counts as absent.
         """
         url, token = body.get("base_url"), body.get("api_access_token_ref")
+        bot = body.get("agent_bot")
         return cls(
             url if isinstance(url, str) and url else None,
             next(iter(_refs([token])), None),
             _refs(body.get("webhook_secret_refs")),
             _refs(body.get("webhook_token_refs")),
+            bot if isinstance(bot, bool) else None,
         )
 
     @property
@@ -123,6 +130,8 @@ class ChatwootSettings:
             "api_access_token_ref": None if self.api_token is None else self.api_token.value,
             "webhook_secret_refs": [ref.value for ref in self.webhook_secrets],
             "webhook_token_refs": [ref.value for ref in self.webhook_tokens],
+            # Absent in what was written before, which stays as it is.
+            **({} if self.agent_bot is None else {"agent_bot": self.agent_bot}),
         }
 
 
@@ -140,6 +149,7 @@ class ChatwootChange:
     api_token: tuple[Value, ...] | None = field(default=None)
     webhook_secrets: tuple[Value, ...] | None = field(default=None)
     webhook_tokens: tuple[Value, ...] | None = field(default=None)
+    agent_bot: tuple[bool, ...] | None = field(default=None)
 
     @base_url.validator
     def _check_base_url(self, _attribute: object, value: str | None) -> None:
@@ -184,7 +194,14 @@ class ChatwootChange:
         secrets = _placed(self.webhook_secrets, settings.webhook_secrets, known, "webhook_secret")
         tokens = _placed(self.webhook_tokens, settings.webhook_tokens, known, "webhook_token")
         url = settings.base_url if self.base_url is None else self.base_url.rstrip("/") or None
-        changed = ChatwootSettings(url, next(iter(api_token), None), tuple(secrets), tuple(tokens))
+        bot = (settings.agent_bot,) if self.agent_bot is None else self.agent_bot
+        changed = ChatwootSettings(
+            url,
+            next(iter(api_token), None),
+            tuple(secrets),
+            tuple(tokens),
+            next(iter(bot), None),
+        )
         return changed, api_token | secrets | tokens
 
 

@@ -203,6 +203,12 @@ class MessageNotFoundError(DomainError):
     """
 
 
+class ConversationNotFoundError(DomainError):
+    """
+    No event of the conversation has come, or what is known of it is pruned.
+    """
+
+
 class CrewNotFoundError(DomainError):
     """
     The tenant has no crew of that name, or no default crew.

@@ -147,6 +147,7 @@ CONFIG: Final = DocumentKind("config")
 CREDENTIALS: Final = DocumentKind("credentials")
 METADATA: Final = DocumentKind("metadata")
 CREWS: Final = DocumentKind("crews")
+PAUSES: Final = DocumentKind("pauses")
 
 
 @frozen(order=True)

@@ -28,9 +28,13 @@ from odoo_ai_config.entrypoints.background import in_background
 from odoo_ai_config.entrypoints.settings import Settings
 from odoo_ai_config.entrypoints.wiring import Services
 
-Count: TypeAlias = Callable[[str], None]
+Count: TypeAlias = Callable[[str, str | None], None]
 """
-Takes the outcome of a step of a delivery, or why people were told.
+Takes the outcome of a step of a delivery, and the reason of its message.
+"""
+CountTold: TypeAlias = Callable[[str], None]
+"""
+Takes the cause of which people were told.
 """
 
 _log = structlog.get_logger(area="hub")
@@ -98,7 +102,11 @@ class DeliveryWorker:
     """
 
     def __init__(
-        self, services: Services, capacity: Capacity, *, count: Count = lambda _progress: None
+        self,
+        services: Services,
+        capacity: Capacity,
+        *,
+        count: Count = lambda _progress, _reason: None,
     ) -> None:
         self._inbox = services.ports.inbox
         self._deliver = services.deliver_message
@@ -231,7 +239,7 @@ class DeliveryWorker:
             self._start(delivery, self._put_off(delivery))
             return
         _log.warning("delivery_left", code=code)
-        self._count("left")
+        self._count("left", None)
 
     async def _put_off(self, delivery: _Delivery) -> None:
         self._tell(await self._deliver.failed(delivery.message, reason=_UNEXPECTED))
@@ -272,8 +280,8 @@ class DeliveryWorker:
             self._tell(await self._deliver.give_back(message))
 
     def _tell(self, step: Step) -> None:
-        self._count(step.progress.value)
         message = step.message
+        self._count(step.progress.value, message.reason)
         log = getattr(_log, _SEVERITIES.get(step.progress, "info"))
         log(
             f"delivery_{step.progress.value}",
@@ -285,7 +293,7 @@ class DeliveryWorker:
         )
 
 
-async def tell_people(services: Services, count: Count) -> None:
+async def tell_people(services: Services, count: CountTold) -> None:
     """
     Tell people in Chatwoot of customers without an answer, and *count* the causes.
 
@@ -302,8 +310,8 @@ async def delivering(
     services: Services,
     capacity: Capacity,
     *,
-    count: Count = lambda _progress: None,
-    count_told: Count = lambda _cause: None,
+    count: Count = lambda _progress, _reason: None,
+    count_told: CountTold = lambda _cause: None,
 ) -> AsyncIterator[DeliveryWorker]:
     """
     Deliver messages in the background, and tell people of those that have no answer.

@@ -15,6 +15,8 @@ from attrs import field, frozen
 from odoo_ai_config.application.channels.history import MappingChanges
 from odoo_ai_config.application.channels.simulation import Simulation
 from odoo_ai_config.application.collections import CollectionReading
+from odoo_ai_config.application.conversations.pausing import PauseState
+from odoo_ai_config.application.conversations.reading import Explanation
 from odoo_ai_config.application.documents.writing import DocumentWrite
 from odoo_ai_config.application.messages.intake import Receipt
 from odoo_ai_config.application.messages.payloads import read_event
@@ -38,6 +40,8 @@ from odoo_ai_config.domain.collections import (
     Item,
     item_id,
 )
+from odoo_ai_config.domain.conversations.pauses import inbox_named
+from odoo_ai_config.domain.conversations.state import Conversation, ConversationKey
 from odoo_ai_config.domain.credentials.secrets import SecretText
 from odoo_ai_config.domain.documents.revisions import Revision
 from odoo_ai_config.domain.documents.syncs import CredentialsSync, OdooConnection
@@ -473,6 +477,91 @@ class Hub:
             after=None if after is None else MessageId(after),
             limit=limit,
         )
+
+    async def conversations(
+        self, tenant: str | None = None, *, after: str | None = None, limit: int = 50
+    ) -> Sequence[Conversation]:
+        """
+        What the hub knows about conversations: all, or those of *tenant*.
+
+        Continue from the text of the last one's `key`.
+        """
+        return await self.services.list_conversations(
+            caller=self.caller,
+            tenant=None if tenant is None else TenantId(tenant),
+            after=None if after is None else ConversationKey.from_text(after),
+            limit=limit,
+        )
+
+    async def conversation(self, name: str) -> tuple[Conversation, Explanation | None]:
+        """
+        One conversation (``1/301``: account and conversation), and whether the AI would answer.
+
+        The explanation is None if no message of it went to a tenant.
+
+        Raises:
+            ConversationNotFoundError: The hub does not know it.
+        """
+        key = ConversationKey.from_text(name)
+        return await self.services.explain_silence(key, caller=self.caller)
+
+    async def pause_conversation(self, name: str, until: datetime | None = None) -> Conversation:
+        """
+        Make the AI silent in a conversation, until *until* or until somebody ends the pause.
+
+        Raises:
+            ConversationNotFoundError: The hub does not know it.
+        """
+        key = ConversationKey.from_text(name)
+        return await self.services.pause_conversation(key, caller=self.caller, until=until)
+
+    async def resume_conversation(self, name: str) -> Conversation:
+        """
+        Give a conversation back to the AI, after a pause or after people wrote in it.
+
+        Raises:
+            ConversationNotFoundError: The hub does not know it.
+        """
+        key = ConversationKey.from_text(name)
+        return await self.services.pause_conversation.end(key, caller=self.caller)
+
+    async def pause_channel(self, name: str, until: datetime | None = None) -> PauseState:
+        """
+        Make the AI silent in a channel (``1/7``: account and inbox), for the tenant that has it.
+
+        Raises:
+            MappingNotFoundError: No tenant gets its messages.
+        """
+        pause = self.services.pause_tenant.channel
+        return await pause(inbox_named(name), caller=self.caller, until=until)
+
+    async def resume_channel(self, name: str) -> PauseState:
+        """
+        End the pause of a channel.
+
+        Raises:
+            MappingNotFoundError: No tenant gets its messages.
+        """
+        return await self.services.pause_tenant.end_channel(inbox_named(name), caller=self.caller)
+
+    async def pause_tenant(self, tenant: str, until: datetime | None = None) -> PauseState:
+        """
+        Make the AI silent for a tenant, in all its channels.
+
+        Raises:
+            TenantNotFoundError: It has no document.
+        """
+        pause = self.services.pause_tenant
+        return await pause(TenantId(tenant), caller=self.caller, until=until)
+
+    async def resume_tenant(self, tenant: str) -> PauseState:
+        """
+        End the pause of a tenant; those of its channels and conversations stay.
+
+        Raises:
+            TenantNotFoundError: It has no document.
+        """
+        return await self.services.pause_tenant.end(TenantId(tenant), caller=self.caller)
 
     async def answer(
         self, message_id: str, answer: str | Answer | None, *, private: bool = False

@@ -28,6 +28,8 @@ from odoo_ai_config.application.channels.simulation import SimulateMapping
 from odoo_ai_config.application.chatwoot.accounts import ChatwootAccounts
 from odoo_ai_config.application.chatwoot.settings import ReadChatwootAccounts, SetChatwootAccount
 from odoo_ai_config.application.collections import ReadCollection, SyncCollection
+from odoo_ai_config.application.conversations.pausing import PauseConversation, PauseTenant
+from odoo_ai_config.application.conversations.reading import ExplainSilence, ListConversations
 from odoo_ai_config.application.conversations.silence import SilenceCheck
 from odoo_ai_config.application.credentials.reveal import RevealCredential
 from odoo_ai_config.application.credentials.rotation import (
@@ -165,14 +167,18 @@ class Services:
     delete_document: DeleteDocument
     deliver_message: DeliverMessage
     discard_message: DiscardMessage
+    explain_silence: ExplainSilence
     find_missed_messages: FindMissedMessages
     hold_messages: HoldMessages
     list_addresses: ListAddresses
+    list_conversations: ListConversations
     list_documents: ListDocuments
     list_messages: ListMessages
     list_tenants: ListTenants
     open_address: OpenAddress
     patch_document: PatchDocument
+    pause_conversation: PauseConversation
+    pause_tenant: PauseTenant
     prune_history: PruneHistory
     prune_messages: PruneMessages
     publish_document: PublishDocument
@@ -218,8 +224,9 @@ def build_services(ports: Ports, policies: Policies) -> Services:
     crews = CrewLookup(store, sealer, policies.answer_rules)
     writer = StepWriter(store)
     accounts = ChatwootAccounts(store, sealer, clock, policies.chatwoot)
-    silence = SilenceCheck(ports.conversations, inbox, crews, clock)
+    conversations = ports.conversations
     reply_sender = ReplySender(accounts, ports.chatwoot)
+    silence = SilenceCheck(conversations, inbox, crews, accounts, clock)
     work_signal = WorkSignal()
     return Services(
         ports=ports,
@@ -241,7 +248,7 @@ def build_services(ports: Ports, policies: Policies) -> Services:
                 texts,
                 crews,
                 ports.crew_client,
-                CrewTasks(inbox, ports.conversations, texts),
+                CrewTasks(inbox, conversations, texts),
                 silence,
                 reply_sender,
                 clock,
@@ -252,18 +259,22 @@ def build_services(ports: Ports, policies: Policies) -> Services:
             policies.retries,
         ),
         discard_message=DiscardMessage(store, inbox, clock),
+        explain_silence=ExplainSilence(conversations, silence, clock),
         find_missed_messages=FindMissedMessages(
             inbox, channels, reply_sender, ports.chatwoot, clock
         ),
         hold_messages=HoldMessages(store, inbox, clock),
         list_addresses=ListAddresses(ports.addresses),
+        list_conversations=ListConversations(conversations),
         list_documents=ListDocuments(store),
         list_messages=ListMessages(inbox),
         list_tenants=ListTenants(store),
         open_address=OpenAddress(store, ports.addresses, clock),
         patch_document=PatchDocument(store, credentials, clock),
+        pause_conversation=PauseConversation(store, conversations, clock),
+        pause_tenant=PauseTenant(store, channels, clock),
         prune_history=PruneHistory(store, clock, policies.retention),
-        prune_messages=PruneMessages(inbox, clock, policies.messages_kept),
+        prune_messages=PruneMessages(inbox, conversations, clock, policies.messages_kept),
         publish_document=PublishDocument(store, credentials, ports.yaml, clock),
         read_audit_trail=ReadAuditTrail(ports.audit, channels),
         read_chatwoot_accounts=ReadChatwootAccounts(store),

@@ -101,7 +101,10 @@ class World:
         return self.state.messages[message_id]
 
     def delivering(self, capacity: Capacity = PATIENT) -> Any:
-        return delivering(self.services, capacity, count=self.outcomes.append)
+        def count(outcome: str, _reason: str | None) -> None:
+            self.outcomes.append(outcome)
+
+        return delivering(self.services, capacity, count=count)
 
     def posted(self) -> int:
         return len(self.chatwoot.posted)

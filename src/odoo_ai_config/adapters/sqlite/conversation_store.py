@@ -27,7 +27,8 @@ CONVERSATIONS: Final = RowLayout(
     Conversation,
     "account, id, revision, updated_at, seen_at, status, assignee, team, labels, can_reply, "
     "blocked, began_pending, customer_at, person_at, ai_at, handed_over_at, handed_back_at, "
-    "closed_told_at, people_told_at, paused_at, paused_by, paused_until, marks, tenant, domain",
+    "closed_told_at, people_told_at, paused_at, paused_by, paused_until, marks, tenant, domain, "
+    "inbox, crew",
     {tuple[str, ...]: TEXTS},
 )
 _ALL: Final = f"SELECT {CONVERSATIONS.columns} FROM conversations"

@@ -370,6 +370,8 @@ CREATE TABLE conversations (
     marks TEXT NOT NULL,
     tenant TEXT,
     domain TEXT,
+    inbox TEXT,
+    crew TEXT,
     PRIMARY KEY (account, id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX untold_messages ON messages (updated_at, id)

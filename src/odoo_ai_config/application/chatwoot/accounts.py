@@ -14,6 +14,7 @@ from odoo_ai_config.application.credentials.sealing import Sealer
 from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.application.ports.config_store import ConfigStore
 from odoo_ai_config.domain.chatwoot import (
+    INSTALLATION,
     ChatwootAccess,
     ChatwootSettings,
     account_at,
@@ -157,6 +158,7 @@ class ChatwootAccounts:
     _opened: dict[Fingerprint, SecretText] = field(factory=dict, init=False, repr=False)
     _all: tuple[float, ChatwootDirectory] | None = field(default=None, init=False, repr=False)
     _own: dict[BusinessArea, _Own] = field(factory=dict, init=False, repr=False)
+    _bots: dict[ChatwootId, tuple[float, bool]] = field(factory=dict, init=False, repr=False)
     _reading_all: asyncio.Lock = field(factory=asyncio.Lock, init=False, repr=False)
     # An ordered set: only keys matter; the account heard of last comes last.
     _heard: dict[ChatwootId, None] = field(factory=dict, init=False, repr=False)
@@ -181,6 +183,25 @@ class ChatwootAccounts:
             self._known.clear()
         self._known[account] = now + _STALE_SECONDS, access
         return access
+
+    async def has_bot(self, account: ChatwootId) -> bool:
+        """
+        Whether Chatwoot uses a bot for the hub in *account*.
+
+        It opens no secret: a message must come in even if the hub could not answer it now.
+        """
+        now = self.clock.monotonic()
+        known = self._bots.get(account)
+        if known is None or now >= known[0]:
+            places = [place.document(CONFIG) for place in _places_of(account)]
+            current = await self.store.current(places)
+            found = (content_of(current.get(place)) for place in places)
+            said = (ChatwootSettings.read(one.body).agent_bot for one in found if one is not None)
+            known = now + _STALE_SECONDS, next((bot for bot in said if bot is not None), False)
+            if len(self._bots) >= _MOST_KNOWN:
+                self._bots.clear()
+            self._bots[account] = known
+        return known[1]
 
     async def directory(self) -> ChatwootDirectory:
         """
@@ -247,6 +268,7 @@ class ChatwootAccounts:
         Empty the cache because something was changed.
         """
         self._known.clear()
+        self._bots.clear()
         self._opened.clear()
         self._all = None
 
@@ -278,6 +300,16 @@ class ChatwootAccounts:
             known = await self.sealer.opened(SealContext(place, ref), mark)
             self._opened[mark] = known
         return known
+
+
+def _places_of(account: ChatwootId) -> list[TenantArea]:
+    """
+    Where settings of *account* are: its own, and those of every account.
+    """
+    try:
+        return [place_of(account), INSTALLATION]
+    except InvalidValueError:
+        return [INSTALLATION]
 
 
 async def stored_accounts(store: ConfigStore) -> list[ChatwootId]:

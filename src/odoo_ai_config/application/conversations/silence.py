@@ -4,20 +4,21 @@ Whether the AI answers in a conversation now.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Final
 
 from attrs import evolve, frozen
 
-from odoo_ai_config.application.crews import CrewLookup
+from odoo_ai_config.application.chatwoot.accounts import ChatwootAccounts
+from odoo_ai_config.application.crews import Answering, CrewLookup
 from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.application.ports.conversation_store import ConversationStore
 from odoo_ai_config.application.ports.message_inbox import MessageInbox
 from odoo_ai_config.domain.conversations.answering import (
-    AnswerRules,
     Silence,
     Trait,
+    Verdict,
     when_posting,
 )
 from odoo_ai_config.domain.conversations.state import (
@@ -28,6 +29,7 @@ from odoo_ai_config.domain.conversations.state import (
     Sighting,
     succeeding,
 )
+from odoo_ai_config.domain.identifiers import ChatwootId, TenantArea
 from odoo_ai_config.domain.messages.answers import Answer, HandOver
 from odoo_ai_config.domain.messages.inbox import Destination, InboxMessage, Origin
 
@@ -47,6 +49,7 @@ class SilenceCheck:
     conversations: ConversationStore
     inbox: MessageInbox
     crews: CrewLookup
+    accounts: ChatwootAccounts
     clock: Clock
 
     async def on_arrival(
@@ -59,9 +62,8 @@ class SilenceCheck:
         """
         Why the AI does not answer a message with *traits* that comes with *sighting*.
         """
-        rules = await self.crews.rules_for(destination, origin)
-        conversation = await self._conversation(sighting)
-        return rules.silence(conversation, traits, now=sighting.at)
+        answering = await self.crews.answering(destination, origin)
+        return await self._silence(await self._conversation(sighting), answering, traits)
 
     async def keeps_history(self, destination: Destination | None, origin: Origin) -> bool:
         """
@@ -69,10 +71,10 @@ class SilenceCheck:
         """
         if destination is None:
             return False
-        return bool((await self.crews.rules_for(destination, origin)).history)
+        return bool((await self.crews.answering(destination, origin)).rules.history)
 
     async def before_asking(
-        self, sighting: Sighting, rules: AnswerRules
+        self, sighting: Sighting, answering: Answering
     ) -> tuple[Silence | None, Answer | None]:
         """
         Why the crew of a message, which came with *sighting*, is not asked.
@@ -80,8 +82,8 @@ class SilenceCheck:
         And what the hub itself answers instead, if anything.
         """
         conversation = await self._conversation(sighting)
-        now = sighting.at
-        silence = rules.silence(conversation, now=now)
+        now, rules = sighting.at, answering.rules
+        silence = await self._silence(conversation, answering)
         if silence is Silence.OUTSIDE_HOURS:
             text = rules.closed_text(conversation, now=now)
             return silence, None if text is None else Answer.of_text(text)
@@ -105,12 +107,12 @@ class SilenceCheck:
         key = key_of(message.origin)
         if message.destination is None or key is None:
             return None, None
-        rules = await self.crews.rules_for(message.destination, message.origin)
-        now = self.clock.now()
-        sighting = Sighting(key, live or NOTHING_SEEN, now)
+        answering = await self.crews.answering(message.destination, message.origin)
+        sighting = Sighting(key, live or NOTHING_SEEN, self.clock.now())
         conversation = await self._conversation(sighting)
         # The message came within the hours.
-        silence = evolve(rules, hours=None).silence(conversation, now=now)
+        open_now = evolve(answering, rules=evolve(answering.rules, hours=None))
+        silence = await self._silence(conversation, open_now)
         said = None if live is None else sighting
         return None if silence is None else when_posting(silence), said
 
@@ -121,6 +123,48 @@ class SilenceCheck:
         key = key_of(message.origin)
         known = None if key is None else await self.conversations.find(key)
         return () if known is None else known.marks
+
+    async def verdicts(
+        self,
+        conversation: Conversation,
+        owner: TenantArea,
+        crew: str | None,
+        inbox: ChatwootId | None,
+    ) -> Sequence[Verdict]:
+        """
+        What each rule of *owner* says about *conversation* now, for any message to *crew*.
+        """
+        key, now = conversation.key, self.clock.now()
+        answering = await self.crews.answering_at(owner, crew, key.account, inbox)
+        rules = answering.rules
+        answers = await self.inbox.answers_since(key, now - rules.window, limit=rules.most_answers)
+        return (
+            *rules.verdicts(
+                conversation,
+                now=now,
+                agent_bot=await self.accounts.has_bot(key.account),
+                paused=answering.paused_in(now),
+            ),
+            Verdict(Silence.TOO_MANY_ANSWERS, answers >= rules.most_answers, str(answers)),
+        )
+
+    async def _silence(
+        self,
+        conversation: Conversation,
+        answering: Answering,
+        traits: Collection[Trait] = (),
+    ) -> Silence | None:
+        """
+        Why the AI is silent in *conversation* as it is after something that was seen just now.
+        """
+        now = conversation.updated_at
+        return answering.rules.silence(
+            conversation,
+            traits,
+            now=now,
+            agent_bot=await self.accounts.has_bot(conversation.key.account),
+            paused=bool(answering.paused_in(now)),
+        )
 
     async def _conversation(self, sighting: Sighting) -> Conversation:
         return succeeding(await self.conversations.find(sighting.key), sighting)
@@ -135,6 +179,15 @@ def key_of(origin: Origin) -> ConversationKey | None:
     return ConversationKey(origin.account, origin.conversation)
 
 
+def routed(seen: Seen, destination: Destination | None, origin: Origin) -> Seen:
+    """
+    What a message of *origin* that goes to *destination* says beside *seen*.
+    """
+    if destination is None:
+        return seen
+    return evolve(seen, owner=destination.owner, inbox=origin.inbox, crew=destination.crew)
+
+
 def sighting_of(message: InboxMessage, seen: Seen, *, at: datetime) -> Sighting | None:
     """
     What *message*, whose event says *seen*, tells about its conversation.
@@ -144,4 +197,5 @@ def sighting_of(message: InboxMessage, seen: Seen, *, at: datetime) -> Sighting 
         return None
     # An event without a time is as old as its message: this may be a replay.
     told_at = seen.at or message.received_at
-    return Sighting(key, evolve(seen, at=told_at, owner=destination.owner), at)
+    told = routed(evolve(seen, at=told_at), destination, message.origin)
+    return Sighting(key, told, at)

@@ -4,8 +4,9 @@ Write one document directly: publish, patch, roll back, delete.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
+from typing import Final
 
 from attrs import field, frozen
 
@@ -19,6 +20,7 @@ from odoo_ai_config.application.ports.yaml_codec import YamlCodec
 from odoo_ai_config.application.similar_tenants import similar_tenants
 from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.changes import Changeset, Claim
+from odoo_ai_config.domain.conversations.pauses import require_pauses
 from odoo_ai_config.domain.credentials.old_values import require_all_opened
 from odoo_ai_config.domain.crews import require_crews
 from odoo_ai_config.domain.documents.document import AuthoredYaml, Document
@@ -34,7 +36,14 @@ from odoo_ai_config.domain.documents.revisions import (
     version_of,
 )
 from odoo_ai_config.domain.errors import DocumentNotFoundError, RevisionNotFoundError
-from odoo_ai_config.domain.identifiers import CREDENTIALS, CREWS, DocumentKey
+from odoo_ai_config.domain.identifiers import (
+    CREDENTIALS,
+    CREWS,
+    PAUSES,
+    DocumentKey,
+    DocumentKind,
+    TenantArea,
+)
 from odoo_ai_config.domain.json_types import JsonObject, ReadOnlyJsonObject
 from odoo_ai_config.domain.outcomes import Notice, Outcome, WriteKind
 
@@ -101,7 +110,8 @@ async def write_document(
 
     Raises:
         PreconditionFailedError: The document is not at the expected version.
-        InvalidValueError: It is an invalid ``crews`` document, or holds too many secrets.
+        InvalidValueError: It is an invalid ``crews`` or ``pauses`` document, or holds too many
+            secrets.
     """
     request.caller.require(Scope.CONFIG_WRITE, request.key.tenant)
 
@@ -177,10 +187,17 @@ async def _credentials(
     return Decision(revision, sealed.sealing, notices=sealed.notices)
 
 
+_FORMS: Final[Mapping[DocumentKind, Callable[[ReadOnlyJsonObject, TenantArea], None]]] = {
+    CREWS: require_crews,
+    PAUSES: require_pauses,
+}
+
+
 async def _require_well_formed(revision: Revision | None) -> None:
-    if revision is not None and revision.key.kind == CREWS and not revision.deleted:
+    form = None if revision is None or revision.deleted else _FORMS.get(revision.key.kind)
+    if revision is not None and form is not None:
         owner, document = revision.key.owner, revision.document
-        await run_off_loop(lambda: require_crews(document.body, owner), cost=2 * cost_of(document))
+        await run_off_loop(lambda: form(document.body, owner), cost=2 * cost_of(document))
 
 
 @frozen(eq=False)

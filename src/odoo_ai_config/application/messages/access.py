@@ -25,11 +25,7 @@ async def visible(inbox: MessageInbox, message_id: MessageId, *, to: ApiKey) -> 
     message = await inbox.find(message_id)
     if message is None:
         raise MessageNotFoundError
-    tenant = tenant_of(message)
-    if tenant is None:
-        to.require_unbound()
-    else:
-        to.require_tenant(tenant)
+    to.require_holder(tenant_of(message))
     return message
 
 
@@ -38,16 +34,3 @@ def tenant_of(message: InboxMessage) -> TenantId | None:
     The tenant that the message belongs to, if any.
     """
     return None if message.destination is None else message.destination.owner.tenant
-
-
-def listed_tenant(caller: ApiKey, asked: TenantId | None) -> TenantId | None:
-    """
-    The tenant whose messages *caller* sees if it asks for those of *asked*; None for all.
-
-    Raises:
-        ScopeMissingError: *asked* is the hub, and *caller* does not have the scope.
-    """
-    if asked is None:
-        return caller.tenant
-    caller.require_tenant(asked)
-    return asked

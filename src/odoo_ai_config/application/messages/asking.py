@@ -11,7 +11,7 @@ from typing import Final
 from attrs import evolve, frozen
 
 from odoo_ai_config.application.conversations.silence import SilenceCheck, sighting_of
-from odoo_ai_config.application.crews import CrewLookup
+from odoo_ai_config.application.crews import Answering, CrewLookup
 from odoo_ai_config.application.errors import ContentionError, TenantKeyChangedError
 from odoo_ai_config.application.messages.progress import Progress, Step, StepWriter, Trouble
 from odoo_ai_config.application.messages.reply_sender import ReplySender
@@ -20,7 +20,7 @@ from odoo_ai_config.application.messages.texts import MessageTexts
 from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.application.ports.crew_client import CrewClient
 from odoo_ai_config.domain.changes import Changeset
-from odoo_ai_config.domain.conversations.answering import AnswerRules, Silence
+from odoo_ai_config.domain.conversations.answering import Silence
 from odoo_ai_config.domain.conversations.state import Sighting
 from odoo_ai_config.domain.credentials.secrets import SecretText
 from odoo_ai_config.domain.crews import Crew, CustomerMessage
@@ -72,12 +72,13 @@ class CrewAsking:
             unresolved = message.unresolved(reason=found, at=self.clock.now())
             return await self.writer.settled(Progress.UNRESOLVED, message, unresolved)
         crew, secret = found
-        rules = await self.crews.rules_for(message.destination, message.origin)
+        answering = await self.crews.answering(message.destination, message.origin)
+        rules = answering.rules
         read, seen = await self.texts.told(message)
         around = await self.tasks.around(message, rules)
         now = self.clock.now()
         sighting = sighting_of(message, seen, at=now)
-        ended = await self._unasked(message, read, around, sighting, rules)
+        ended = await self._unasked(message, read, around, sighting, answering)
         if ended is not None:
             return ended
         if rules.gather and around.newer:
@@ -109,19 +110,19 @@ class CrewAsking:
         read: CustomerMessage,
         around: Surroundings,
         sighting: Sighting | None,
-        rules: AnswerRules,
+        answering: Answering,
     ) -> Step | None:
         """
         The step of a message whose crew is not asked now; None if it is.
         """
         now = self.clock.now()
-        until = wait_until(message, read, around, rules)
+        until = wait_until(message, read, around, answering.rules)
         if until is not None and now < until:
             waiting = message.waiting(until=until, at=now)
             return await self.writer.settled(Progress.WAITING, message, waiting)
         if sighting is None:
             return None
-        silence, instead = await self.silence.before_asking(sighting, rules)
+        silence, instead = await self.silence.before_asking(sighting, answering)
         if silence is None:
             return None
         if instead is not None:

@@ -86,7 +86,8 @@ class DeliverMessage:
                 case Stage.AWAITING:
                     step = await self.failed(message, reason=Trouble.NO_ANSWER_IN_TIME.value)
                 case Stage.ANSWERED:
-                    step = await self.posting.post(message, unposted=unposted and not message.replays)
+                    fresh = unposted and not message.replays
+                    step = await self.posting.post(message, unposted=fresh)
                 case _:
                     step = await self.asking.ask(message, on_asking)
         except (CrewUnavailableError, ChatwootUnavailableError) as error:

@@ -8,10 +8,10 @@ import enum
 from datetime import datetime
 from typing import Final
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from odoo_ai_config.application.commits import commit_decided
-from odoo_ai_config.application.conversations.silence import SilenceCheck
+from odoo_ai_config.application.conversations.silence import SilenceCheck, routed
 from odoo_ai_config.application.credentials.sealing import Sealer, Sealing
 from odoo_ai_config.application.errors import MessageRecordedError
 from odoo_ai_config.application.messages.amending import Amendments
@@ -211,6 +211,10 @@ class ReceiveMessage:
             reason=why.value,
             body=body,
         )
+        if sighting is not None and isinstance(why, Silence):
+            # A customer's message; the others do not say whose the conversation is.
+            told = routed(sighting.seen, destination, event.origin)
+            sighting = evolve(sighting, seen=told)
         sightings = () if sighting is None else (sighting,)
         changeset = Changeset(messages=(message,), sightings=sightings, **sealing.parts)
         return changeset, _receipt(message)

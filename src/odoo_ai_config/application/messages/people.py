@@ -175,9 +175,7 @@ class TellPeople:
             return None
 
     async def _rules(self, message: InboxMessage) -> AnswerRules:
-        if message.destination is None:
-            return self.crews.defaults
-        return await self.crews.rules_for(message.destination, message.origin)
+        return (await self.crews.answering(message.destination, message.origin)).rules
 
     async def _when_it_came(
         self, message: InboxMessage, key: ConversationKey, known: Conversation | None

@@ -9,7 +9,7 @@ from typing import Final
 
 from attrs import frozen
 
-from odoo_ai_config.application.messages.access import listed_tenant, tenant_of, visible
+from odoo_ai_config.application.messages.access import tenant_of, visible
 from odoo_ai_config.application.messages.texts import MessageTexts
 from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.application.ports.config_store import ConfigStore
@@ -46,7 +46,7 @@ class ListMessages:
         """
         caller.require(Scope.MESSAGES_READ)
         return await self.inbox.page(
-            stages, tenant=listed_tenant(caller, tenant), after=after, limit=limit
+            stages, tenant=caller.listed_tenant(tenant), after=after, limit=limit
         )
 
 

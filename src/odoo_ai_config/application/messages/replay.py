@@ -11,7 +11,7 @@ from attrs import frozen
 
 from odoo_ai_config.application.commits import commit_decided
 from odoo_ai_config.application.errors import MasterKeyMissingError, SealBrokenError
-from odoo_ai_config.application.messages.access import listed_tenant, tenant_of, visible
+from odoo_ai_config.application.messages.access import tenant_of, visible
 from odoo_ai_config.application.messages.intake import NO_ROUTE, destination_of
 from odoo_ai_config.application.messages.payloads import sender_in
 from odoo_ai_config.application.messages.progress import Trouble
@@ -127,7 +127,7 @@ class ReplayMessages:
         caller.require(Scope.MESSAGES_WRITE)
         found = await self.inbox.page(
             STUCK & frozenset(stages),
-            tenant=listed_tenant(caller, tenant),
+            tenant=caller.listed_tenant(tenant),
             after=after,
             limit=min(limit, MOST_AT_ONCE),
             oldest_first=True,

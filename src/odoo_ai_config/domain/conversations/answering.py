@@ -12,8 +12,10 @@ from typing import Final, TypeVar
 
 from attrs import evolve, field, frozen
 
+from odoo_ai_config.domain.channels.history import moment_text
 from odoo_ai_config.domain.conversations.hours import BusinessHours, stated_hours
 from odoo_ai_config.domain.conversations.labels import is_label
+from odoo_ai_config.domain.conversations.pauses import PausePlace
 from odoo_ai_config.domain.conversations.state import LONGEST_LABEL, Conversation, Status
 from odoo_ai_config.domain.errors import InvalidValueError
 from odoo_ai_config.domain.identifiers import ChatwootId
@@ -94,6 +96,23 @@ _SILENCE_OF: Final = {
 _TAKEN_OVER: Final = frozenset({Silence.HUMAN_HAS_IT, Silence.HUMAN_WROTE, Silence.NOT_ITS_STATUS})
 
 
+@frozen
+class Verdict:
+    """
+    What one rule says about a conversation.
+
+    Args:
+        rule: Why the AI is silent, if it is.
+        silent: Whether it is, by this rule.
+        sees: What the rule looks at: names and times, or a word of Chatwoot's; None if nothing is
+            known of it.
+    """
+
+    rule: Silence
+    silent: bool
+    sees: str | None = None
+
+
 class OutsideHours(enum.Enum):
     """
     What the AI does outside business hours.
@@ -171,11 +190,36 @@ class AnswerRules:
         for trait in Trait:
             if trait in traits and trait not in self.answer_to:
                 return _SILENCE_OF[trait]
+        rules = self._applied(conversation, now=now, agent_bot=agent_bot, paused=paused)
+        return next((why for why, applies in rules if applies), None)
+
+    def verdicts(
+        self,
+        conversation: Conversation,
+        *,
+        now: datetime,
+        agent_bot: bool = False,
+        paused: Collection[str] = (),
+    ) -> tuple[Verdict, ...]:
+        """
+        What each rule says about *conversation*, whatever the message; the first silent one wins.
+
+        *agent_bot* is as for `silence`; *paused* names the places of the other pauses that hold.
+        """
+        rules = self._applied(conversation, now=now, agent_bot=agent_bot, paused=bool(paused))
+        return tuple(
+            Verdict(why, applies, _seen_by(why, conversation, paused, now))
+            for why, applies in rules
+        )
+
+    def _applied(
+        self, conversation: Conversation, *, now: datetime, agent_bot: bool, paused: bool
+    ) -> tuple[tuple[Silence, bool], ...]:
         pause, since = conversation.pause, conversation.with_people_since
         labels = {label.lower() for label in conversation.labels}
         team = (conversation.team or "").lower()
         with_people = self.leaves_to_people(since, now=now)
-        rules = (
+        return (
             (Silence.PAUSED, paused or (pause is not None and pause.holds(now))),
             (Silence.BLOCKED, conversation.blocked and Trait.BLOCKED not in self.answer_to),
             (Silence.LABEL, not self.labels_none.isdisjoint(labels)),
@@ -187,7 +231,6 @@ class AnswerRules:
             (Silence.NOT_ITS_STATUS, not self._has_status(conversation, agent_bot=agent_bot)),
             (Silence.OUTSIDE_HOURS, self._closed(now)),
         )
-        return next((why for why, applies in rules if applies), None)
 
     def closed_text(self, conversation: Conversation, *, now: datetime) -> str | None:
         """
@@ -364,6 +407,27 @@ _READERS: Final[Mapping[str, Callable[[AnswerRules, Json, str], AnswerRules]]] =
     "history": _history,
     "unanswered": _unanswered,
 }
+
+
+def _seen_by(
+    rule: Silence, conversation: Conversation, paused: Collection[str], now: datetime
+) -> str | None:
+    pause, status = conversation.pause, conversation.status
+    held = (PausePlace.CONVERSATION.value,) if pause is not None and pause.holds(now) else ()
+    labels = ", ".join(conversation.labels)
+    seen: Mapping[Silence, str | datetime | ChatwootId | None] = {
+        Silence.PAUSED: ", ".join((*held, *paused)),
+        Silence.LABEL: labels,
+        Silence.NO_LABEL: labels,
+        Silence.OTHER_TEAM: conversation.team,
+        Silence.HUMAN_HAS_IT: conversation.assignee,
+        Silence.HUMAN_WROTE: conversation.person_at,
+        Silence.HANDED_OVER: conversation.handed_over_at,
+        Silence.NOT_ITS_STATUS: None if status is None else status.value,
+        Silence.OUTSIDE_HOURS: now,
+    }
+    what = seen.get(rule)
+    return (moment_text(what) if isinstance(what, datetime) else str(what)) if what else None
 
 
 def _members(type_: type[E], value: Json, where: str) -> list[E]:

@@ -10,6 +10,7 @@ from typing import Final, TypeVar
 
 from attrs import frozen
 
+from odoo_ai_config.domain.errors import InvalidValueError
 from odoo_ai_config.domain.event_times import believed, latest
 from odoo_ai_config.domain.identifiers import ChatwootId, TenantArea, TenantId
 
@@ -46,6 +47,20 @@ class ConversationKey:
 
     account: ChatwootId
     id: ChatwootId
+
+    @classmethod
+    def from_text(cls, text: str) -> ConversationKey:
+        """
+        Read what `str` wrote.
+
+        Raises:
+            InvalidValueError: *text* is not the text of a conversation.
+        """
+        account, _, id_ = text.partition("/")
+        try:
+            return cls(ChatwootId(account), ChatwootId(id_))
+        except InvalidValueError:
+            raise InvalidValueError("conversation", "conversation") from None
 
     def __str__(self) -> str:
         return f"{self.account}/{self.id}"
@@ -120,6 +135,8 @@ class Seen:
         told_closed: The AI said that the company is closed.
         told_people: The hub tells people that the AI has no answer.
         owner: Whose crew the message goes to.
+        inbox: Where the message came, if it goes to *owner*.
+        crew: The crew of a special number, likewise.
     """
 
     at: datetime | None = None
@@ -139,6 +156,8 @@ class Seen:
     told_closed: bool = False
     told_people: bool = False
     owner: TenantArea | None = None
+    inbox: ChatwootId | None = None
+    crew: str | None = None
 
     @property
     def tells_state(self) -> bool:
@@ -204,6 +223,8 @@ class Conversation:
         people_told_at: When the hub told people last that the AI has no answer.
         marks: The newest marks of the hub that came back with Chatwoot's events.
         owner: Whose crew answered last, or would have.
+        inbox: Where that message came.
+        crew: The crew of a special number that it went to.
     """
 
     key: ConversationKey
@@ -228,6 +249,8 @@ class Conversation:
     pause: Pause | None = None
     marks: tuple[str, ...] = ()
     owner: TenantArea | None = None
+    inbox: ChatwootId | None = None
+    crew: str | None = None
 
     @property
     def tenant(self) -> TenantId | None:
@@ -336,6 +359,8 @@ class Conversation:
             pause=pause,
             marks=marks,
             owner=seen.owner or self.owner,
+            inbox=self.inbox if seen.owner is None else seen.inbox,
+            crew=self.crew if seen.owner is None else seen.crew,
         )
 
 

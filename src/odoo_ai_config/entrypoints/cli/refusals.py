@@ -23,10 +23,9 @@ from odoo_ai_config.application.errors import (
     StoreUnavailableError,
     StoreUnusableError,
 )
-from odoo_ai_config.application.messages.intake import NO_ROUTE
 from odoo_ai_config.domain.errors import CodedError
 from odoo_ai_config.entrypoints.http.platform.problems import problem_of
-from odoo_ai_config.entrypoints.http.platform.refusals import REFUSALS
+from odoo_ai_config.entrypoints.http.platform.reasons import reason_text
 from odoo_ai_config.entrypoints.http.platform.texts import Language
 from odoo_ai_config.entrypoints.settings import SettingsError
 
@@ -107,11 +106,7 @@ def refusal_text(code: str) -> str:
     """
     The meaning of the *code* of a refusal, and the code itself.
     """
-    if code == NO_ROUTE:
-        text = "Nenhum canal mapeado a recebe"
-    else:
-        text = next(row.portuguese for kind, row in REFUSALS.items() if kind.code == code)
-    return f"{text} ({code})"
+    return f"{reason_text(code, Language.PORTUGUESE)} ({code})"
 
 
 def usage_advice(error: CycloptsError) -> str:

@@ -24,6 +24,7 @@ from odoo_ai_config.entrypoints.http.channels.routing import ROUTES as ROUTING
 from odoo_ai_config.entrypoints.http.chatwoot.accounts import ROUTES as CHATWOOT_ACCOUNTS
 from odoo_ai_config.entrypoints.http.chatwoot.webhook import ROUTES as CHATWOOT
 from odoo_ai_config.entrypoints.http.collections.handlers import ROUTES as COLLECTIONS
+from odoo_ai_config.entrypoints.http.conversations.handlers import ROUTES as CONVERSATIONS
 from odoo_ai_config.entrypoints.http.cors import CrossOrigin, preflight_answer
 from odoo_ai_config.entrypoints.http.credentials.handlers import ROUTES as CREDENTIALS
 from odoo_ai_config.entrypoints.http.documents.handlers import ROUTES as DOCUMENTS
@@ -75,6 +76,7 @@ GROUPS: Final = (
     CHATWOOT_ACCOUNTS,
     MESSAGES,
     ANSWERS,
+    CONVERSATIONS,
     AUDIT,
     ADDRESSES,
     RECORDS,

@@ -489,7 +489,7 @@ async def test_finished_messages_are_forgotten_in_time() -> None:
     hub.clock.tick(timedelta(days=30))
     assert await hub.prune_messages() == 0
     hub.clock.tick()
-    assert await PruneMessages(hub.ports.inbox, hub.clock, None)() == 0
+    assert await PruneMessages(hub.ports.inbox, hub.ports.conversations, hub.clock, None)() == 0
     assert await hub.prune_messages() == 1
     assert await hub.ports.inbox.find(message_id) is None
     assert hub.state.secrets == {}

@@ -39,7 +39,7 @@ Account = Annotated[
 
 
 @chatwoot.command(name="set")
-async def set_(
+async def set_(  # noqa: PLR0913 - one option for each setting
     account: Account = None,
     *,
     url: Annotated[
@@ -56,6 +56,13 @@ async def set_(
     remove_addresses: Annotated[
         bool, Parameter(help="Remove os endereços secretos que havia.")
     ] = False,
+    agent_bot: Annotated[
+        bool | None,
+        Parameter(
+            negative="--no-agent-bot",
+            help="O Chatwoot usa um robô para o hub: conversa aberta é das pessoas.",
+        ),
+    ] = None,
     flags: StoreFlags = AS_SET,
 ) -> None:
     """
@@ -78,6 +85,7 @@ async def set_(
             token,
             (*kept_secrets, *secret),
             (*kept_tokens, *made),
+            None if agent_bot is None else (agent_bot,),
         )
         after = await services.set_chatwoot_account(named, change, caller=OPERATOR)
     tell(f"Chatwoot, {'todas as contas' if named is None else f'conta {named}'}:")
@@ -107,7 +115,7 @@ async def list_(*, flags: StoreFlags = AS_SET) -> None:
     async with reading(flags) as services:
         whole = await services.read_chatwoot_accounts.one(None, caller=OPERATOR)
         accounts = await services.read_chatwoot_accounts(caller=OPERATOR)
-    heading = ("CONTA", "CHATWOOT", "TOKEN DA API", "SEGREDOS", "ENDEREÇOS")
+    heading = ("CONTA", "CHATWOOT", "TOKEN DA API", "SEGREDOS", "ENDEREÇOS", "ROBÔ")
     say_table(heading, [_row(found) for found in (whole, *accounts)])
 
 
@@ -161,6 +169,7 @@ def _row(found: ChatwootAccount) -> tuple[str, ...]:
         "não" if settings.api_token is None else "sim",
         str(len(settings.webhook_secrets)),
         str(len(settings.webhook_tokens)),
+        {None: "-", True: "sim", False: "não"}[settings.agent_bot],
     )
 
 

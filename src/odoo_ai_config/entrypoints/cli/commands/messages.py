@@ -19,6 +19,7 @@ from odoo_ai_config.entrypoints.cli.refusals import CommandError, refusal_text
 from odoo_ai_config.entrypoints.cli.session import OPERATOR, reading, session
 from odoo_ai_config.entrypoints.cli.terminal import moment, say_json, say_table, tell
 from odoo_ai_config.entrypoints.http.messages.handlers import state_of, summary_of
+from odoo_ai_config.entrypoints.http.platform.texts import Language
 from odoo_ai_config.entrypoints.wiring import Services
 
 messages: Final = App(
@@ -68,7 +69,7 @@ async def list_(
         )
     page = found[:size]
     if json:
-        say_json([summary_of(message) for message in page])
+        say_json([summary_of(message, Language.PORTUGUESE) for message in page])
     elif page:
         heading = ("MENSAGEM", "ETAPA", "MOTIVO", "CLIENTE", "ÁREA", "TENTATIVAS", "RECEBIDA")
         say_table(heading, [_row(message) for message in page])
@@ -113,9 +114,9 @@ async def show(
     async with (session if open_ else reading)(flags) as services:
         read = services.read_message
         if open_:
-            say_json(state_of(await read.opened(message_id, caller=OPERATOR)))
+            say_json(state_of(await read.opened(message_id, caller=OPERATOR), Language.PORTUGUESE))
         else:
-            say_json(summary_of(await read(message_id, caller=OPERATOR)))
+            say_json(summary_of(await read(message_id, caller=OPERATOR), Language.PORTUGUESE))
 
 
 @messages.command

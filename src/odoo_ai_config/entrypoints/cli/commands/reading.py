@@ -1,5 +1,5 @@
 """
-``tenants``, ``show``, ``history`` and ``collections``: what is stored.
+``show``, ``history`` and ``collections``: what is stored.
 """
 
 from __future__ import annotations
@@ -11,10 +11,9 @@ from cyclopts import Parameter
 from odoo_ai_config.application.collections import CollectionOverview
 from odoo_ai_config.application.documents.reading import yaml_of
 from odoo_ai_config.domain.collections import CollectionKey, CollectionName
-from odoo_ai_config.domain.documents.revisions import Revision
 from odoo_ai_config.domain.identifiers import BusinessArea, DocumentKey, DocumentKind, TenantId
 from odoo_ai_config.entrypoints.cli.flags import AS_SET, StoreFlags, positive
-from odoo_ai_config.entrypoints.cli.session import OPERATOR, all_tenants, reading
+from odoo_ai_config.entrypoints.cli.session import OPERATOR, reading
 from odoo_ai_config.entrypoints.cli.terminal import (
     moment,
     say,
@@ -30,24 +29,6 @@ Domain = Annotated[str, Parameter(help="Área de negócio.")]
 Kind = Annotated[
     str, Parameter(name="--type", help="Tipo do documento: config, credentials, metadata...")
 ]
-
-
-async def tenants(*, flags: StoreFlags = AS_SET) -> None:
-    """
-    Lista os clientes e seus documentos.
-    """
-    async with reading(flags) as services:
-        rows = [_row(doc) async for one in all_tenants(services) for doc in one.documents]
-    if not rows:
-        tell("Nenhum cliente ainda; envie um evento com: odoo-ai-config send credentials")
-        return
-    say_table(("CLIENTE", "ÁREA", "TIPO", "VERSÃO", "ATUALIZADO"), rows)
-
-
-def _row(revision: Revision) -> tuple[str, ...]:
-    key = revision.key
-    updated = moment(revision.updated_at)
-    return (str(key.tenant), str(key.domain), str(key.kind), str(revision.version), updated)
 
 
 async def show(

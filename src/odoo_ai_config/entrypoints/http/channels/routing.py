@@ -8,10 +8,11 @@ from enum import StrEnum
 from typing import Annotated, Final
 
 from aiohttp import web
-from msgspec import UNSET, Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from odoo_ai_config.domain.access import ApiKey, Scope
-from odoo_ai_config.domain.channels.routing import Consideration, IncomingMessage
+from odoo_ai_config.domain.channels.routing import Consideration, IncomingMessage, Route
+from odoo_ai_config.domain.conversations.state import ConversationKey
 from odoo_ai_config.domain.errors import TenantForbiddenError
 from odoo_ai_config.domain.identifiers import NO_ID, ChatwootId
 from odoo_ai_config.entrypoints.apps import App
@@ -20,6 +21,8 @@ from odoo_ai_config.entrypoints.http.channels.schemas import (
     RouteOwner,
 )
 from odoo_ai_config.entrypoints.http.channels.schemas import Route as RouteAnswer
+from odoo_ai_config.entrypoints.http.conversations.handlers import answering_shown
+from odoo_ai_config.entrypoints.http.conversations.schemas import Answering
 from odoo_ai_config.entrypoints.http.platform.app_keys import SERVICES
 from odoo_ai_config.entrypoints.http.platform.conditional import shown_tagged
 from odoo_ai_config.entrypoints.http.platform.errors import (
@@ -30,6 +33,7 @@ from odoo_ai_config.entrypoints.http.platform.operations import Operation, Query
 from odoo_ai_config.entrypoints.http.platform.paths import is_asked
 from odoo_ai_config.entrypoints.http.platform.representations import route_shown
 from odoo_ai_config.entrypoints.http.platform.schema import ChatwootIdText
+from odoo_ai_config.entrypoints.http.platform.texts import language_of
 
 ROUTES: Final = RouteGroup("mapping", App.CONFIG, "config")
 _ACCOUNT: Final = Query("account_id", ChatwootIdText, ChatwootId, required=True)
@@ -39,6 +43,13 @@ _NUMBER: Final = Query(
     Annotated[str, Meta(examples=["5511999999999"])],
     str,
     "The sender's number in any form, or the id of a sender who hides it.",
+)
+_CONVERSATION: Final = Query(
+    "conversation",
+    ChatwootIdText,
+    ChatwootId,
+    "With `explain=1`: also tell whether the AI would answer in this conversation now. It needs "
+    "`messages:read`.",
 )
 _EXPLAIN: Final = Query(
     "explain", StrEnum("YesOrNo", ["1", "true", "yes", "0", "false", "no"]), str
@@ -50,7 +61,7 @@ _EXPLAIN: Final = Query(
     "GET",
     "/v1/route",
     scope=Scope.CONFIG_READ,
-    parameters=(_ACCOUNT, _INBOX, _NUMBER, _EXPLAIN),
+    parameters=(_ACCOUNT, _INBOX, _NUMBER, _EXPLAIN, _CONVERSATION),
     conditional=True,
     answer=RouteAnswer,
     refusals=(IncompleteDataError, TenantForbiddenError),
@@ -68,7 +79,31 @@ async def resolve_route(request: web.Request, caller: ApiKey) -> web.Response:
     explain = is_asked(request, _EXPLAIN.name)
     route = await services.resolve_route(message, caller=caller, explain=explain)
     considered = [_considered(step) for step in route.considered] if explain else UNSET
-    return shown_tagged(request, RouteAnswer(**route_shown(route), considered=considered))
+    conversation = _given(_CONVERSATION, request) if explain else None
+    answering: Answering | UnsetType | None = UNSET
+    if conversation is not None:
+        caller.require(Scope.MESSAGES_READ)
+        key = ConversationKey(account, conversation)
+        answering = await _answering(request, caller, key, message, route)
+    return shown_tagged(
+        request,
+        RouteAnswer(**route_shown(route), considered=considered, answering=answering),
+    )
+
+
+async def _answering(
+    request: web.Request,
+    caller: ApiKey,
+    key: ConversationKey,
+    message: IncomingMessage,
+    route: Route,
+) -> Answering | None:
+    if route.owner is None:
+        return None
+    explained = await request.app[SERVICES].explain_silence.at(
+        key, route.owner, route.crew, message.inbox, caller=caller
+    )
+    return answering_shown(explained, language_of(request))
 
 
 def _given(query: Query[ChatwootId], request: web.Request) -> ChatwootId | None:

@@ -12,6 +12,7 @@ from odoo_ai_config.application.channels.history import MOST_CHANGES
 from odoo_ai_config.domain.channels.history import HISTORY_PLACE, ChannelChangeKind, Unshown
 from odoo_ai_config.domain.channels.mapping import CHANNEL_TEXT
 from odoo_ai_config.domain.channels.routing import MOST_OWNERS, Rule, Verdict
+from odoo_ai_config.entrypoints.http.conversations.schemas import Answering
 from odoo_ai_config.entrypoints.http.platform.notices import Notice
 from odoo_ai_config.entrypoints.http.platform.schema import (
     AuthorText,
@@ -244,3 +245,10 @@ class Route:
     considered: Annotated[list[Considered], Meta(description="With `explain=1`.")] | UnsetType = (
         UNSET
     )
+    answering: (
+        Annotated[
+            Answering | None,
+            Meta(description="With `explain=1` and `conversation`; null if no rule claims it."),
+        ]
+        | UnsetType
+    ) = UNSET

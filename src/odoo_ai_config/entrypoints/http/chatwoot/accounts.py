@@ -72,6 +72,12 @@ def _values(texts: Iterable[str]) -> tuple[Value, ...]:
     return tuple(Fingerprint.from_mask(text) or SecretText(text) for text in texts)
 
 
+def _flag(value: Json, _: object) -> tuple[bool, ...]:
+    if not isinstance(value, bool | None):
+        raise BrokenRuleError("boolean")
+    return () if value is None else (value,)
+
+
 def _nullable(description: str, **more: Json) -> JsonObject:
     return {"type": ["string", "null"], "description": description, **more}
 
@@ -99,6 +105,16 @@ class ChatwootAccountChange:
     ] = None
     webhook_secrets: _Values = None
     webhook_tokens: _Values = None
+    agent_bot: Annotated[
+        tuple[bool, ...] | None,
+        WireType(
+            _flag,
+            {
+                "type": ["boolean", "null"],
+                "description": "Whether Chatwoot uses a bot for the hub.",
+            },
+        ),
+    ] = None
 
 
 _CHANGE: Final = Body(
@@ -199,7 +215,11 @@ def change_in(body: JsonObject) -> ChatwootChange:
         raise InvalidFieldsError([FieldError("body", "unknown_field")])
     said = read(ChatwootAccountChange, {"": body}, exact=True)
     change = ChatwootChange(
-        said.base_url, said.api_access_token, said.webhook_secrets, said.webhook_tokens
+        said.base_url,
+        said.api_access_token,
+        said.webhook_secrets,
+        said.webhook_tokens,
+        said.agent_bot,
     )
     if change == _NOTHING:
         raise InvalidFieldsError([FieldError("body", "nothing_said")])
@@ -222,6 +242,7 @@ def account_shown(account: ChatwootAccount) -> ChatwootAccountAnswer:
         api_access_token=next(iter(tokens), None),
         webhook_secrets=masks(*settings.webhook_secrets),
         webhook_tokens=masks(*settings.webhook_tokens),
+        agent_bot=settings.agent_bot,
     )
 
 

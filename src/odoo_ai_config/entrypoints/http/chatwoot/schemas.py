@@ -9,11 +9,13 @@ from typing import Annotated, Final, Literal, TypeAlias
 from msgspec import Meta
 
 from odoo_ai_config.application.messages.intake import NO_ROUTE, Reception
+from odoo_ai_config.domain.conversations.answering import Silence
+from odoo_ai_config.domain.messages.inbox import AMENDED_REASON
 from odoo_ai_config.domain.messages.receiving import Ignored
 from odoo_ai_config.entrypoints.http.platform.schema import Always, Component, answer
 
 # Why a message is ignored or has no route.
-_REASONS: Final = (*(reason.value for reason in Ignored), NO_ROUTE)
+_REASONS: Final = (*(one.value for one in (*Ignored, *Silence)), AMENDED_REASON, NO_ROUTE)
 ReasonText: TypeAlias = Annotated[str, Meta(extra_json_schema={"enum": list(_REASONS)})]
 Mask: TypeAlias = Annotated[
     str,
@@ -78,6 +80,13 @@ class ChatwootAccount:
     api_access_token: Mask | None
     webhook_secrets: list[Mask]
     webhook_tokens: list[Mask]
+    agent_bot: Annotated[
+        bool | None,
+        Meta(
+            description="Whether Chatwoot uses a bot for the hub, so that open conversations are "
+            "for people. Null for the setting of all accounts, or no."
+        ),
+    ]
 
 
 @answer

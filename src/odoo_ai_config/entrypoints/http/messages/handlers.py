@@ -54,8 +54,10 @@ from odoo_ai_config.entrypoints.http.platform.operations import (
     RouteGroup,
 )
 from odoo_ai_config.entrypoints.http.platform.paths import is_asked, named
+from odoo_ai_config.entrypoints.http.platform.reasons import reason_text
 from odoo_ai_config.entrypoints.http.platform.representations import NO_STORE, shown, timestamp
 from odoo_ai_config.entrypoints.http.platform.schema import MessageIdText, TenantIdText
+from odoo_ai_config.entrypoints.http.platform.texts import Language, language_of
 
 _log = structlog.get_logger()
 
@@ -123,8 +125,10 @@ async def list_messages(request: web.Request, caller: ApiKey) -> web.Response:
         after=_AFTER.of(request),
     )
     page, following = await _LIMIT.page(request, read, lambda message: message.id)
+    language = language_of(request)
     return shown(
-        MessagePage(messages=[summary_of(message) for message in page], next=following), NO_STORE
+        MessagePage(messages=[summary_of(message, language) for message in page], next=following),
+        NO_STORE,
     )
 
 
@@ -145,10 +149,11 @@ async def read_message(request: web.Request, caller: ApiKey) -> web.Response:
     With `open=1` also its texts, for keys with `secrets:read`; that is audited.
     """
     read, message_id = request.app[SERVICES].read_message, message_of(request)
+    language = language_of(request)
     if not is_asked(request, _OPEN.name):
-        return shown(summary_of(await read(message_id, caller=caller)), NO_STORE)
+        return shown(summary_of(await read(message_id, caller=caller), language), NO_STORE)
     opened = await read.opened(message_id, caller=caller, request_id=request[REQUEST_ID])
-    return shown(state_of(opened), NO_STORE)
+    return shown(state_of(opened, language), NO_STORE)
 
 
 @Operation(
@@ -265,20 +270,20 @@ def receipt_of(message: InboxMessage) -> MessageReceipt:
     return MessageReceipt(message_id=message.id.value, stage=message.stage, reason=message.reason)
 
 
-def summary_of(message: InboxMessage) -> MessageSummary:
+def summary_of(message: InboxMessage, language: Language) -> MessageSummary:
     """
     The unencrypted data of a message.
     """
-    return MessageSummary(**_members_of(message))
+    return MessageSummary(**_members_of(message, language))
 
 
-def state_of(opened: OpenedMessage) -> MessageState:
+def state_of(opened: OpenedMessage, language: Language) -> MessageState:
     """
     A message with its texts.
     """
     text, answer = opened.text, opened.answer
     return MessageState(
-        **_members_of(opened.message),
+        **_members_of(opened.message, language),
         content=None if text is None else _content_of(text),
         answer=None if answer is None else _answer_of(answer),
     )
@@ -293,7 +298,7 @@ def _answer_of(answer: Answer) -> MessageAnswer:
     )
 
 
-def _members_of(message: InboxMessage) -> dict[str, Any]:
+def _members_of(message: InboxMessage, language: Language) -> dict[str, Any]:
     origin, destination = message.origin, message.destination
     release = None if destination is None else destination.release
     return {
@@ -309,6 +314,11 @@ def _members_of(message: InboxMessage) -> dict[str, Any]:
         else Release(
             config_version=release.config_version, mapping_version=release.mapping_version
         ),
+        "why": reason_text(message.reason, language),
+        "part_of": None if message.part_of is None else message.part_of.value,
+        "withheld": message.withheld,
+        "refused": list(message.refused),
+        "steps": message.steps,
         "event": origin.event,
         "account_id": _text(origin.account),
         "inbox_id": _text(origin.inbox),

@@ -226,6 +226,18 @@ class MessageSummary(MessageReceipt):
     crew: Annotated[CrewText | None, Meta(description="Null for the default crew.")]
     matched_by: Rule | None
     release: Release | None
+    why: Annotated[str | None, Meta(description="The `reason` in words.")]
+    part_of: Annotated[
+        MessageIdText | None, Meta(description="The message that it was answered together with.")
+    ]
+    withheld: Annotated[
+        Reason | None,
+        Meta(description="Why people got the answer as a note, and the customer did not get it."),
+    ]
+    refused: Annotated[
+        list[str], Meta(description="The actions of the answer that Chatwoot refused.")
+    ]
+    steps: Annotated[int, Meta(description="The steps of the answer that are done.", ge=0)]
     event: Annotated[str, Meta(description="Chatwoot's name.", examples=["message_created"])]
     account_id: str | None
     inbox_id: str | None

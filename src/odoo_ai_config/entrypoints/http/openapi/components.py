@@ -28,6 +28,10 @@ PATH_PARTS: Final[Mapping[str, object]] = {
     "ref": CredentialRefText,
     "message_id": MessageIdText,
     "account": Annotated[str, Meta(description="The account's id in Chatwoot.", examples=["1"])],
+    "inbox": Annotated[str, Meta(description="The inbox's id in Chatwoot.", examples=["7"])],
+    "conversation": Annotated[
+        str, Meta(description="The conversation's id in Chatwoot.", examples=["301"])
+    ],
     "name": Annotated[
         str,
         Meta(

@@ -48,6 +48,10 @@ def description(
             {"name": "audit", "description": "The audit trail."},
             {"name": "chatwoot", "description": "Events and accounts of Chatwoot."},
             {"name": "messages", "description": "Messages, their stages and their answers."},
+            {
+                "name": "conversations",
+                "description": "Conversations, when the AI is silent, and its pauses.",
+            },
             {"name": "collections", "description": "Products, rules and other items to index."},
             {"name": "pages", "description": "Pages for the browser."},
             {"name": "status", "description": "Health and metrics, without a key."},

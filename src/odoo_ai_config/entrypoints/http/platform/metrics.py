@@ -20,6 +20,7 @@ from odoo_ai_config.application.errors import ApplicationError, StoreFailure
 from odoo_ai_config.application.messages.progress import Progress
 from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.application.ports.message_inbox import StageCount
+from odoo_ai_config.domain.conversations.answering import Silence
 from odoo_ai_config.domain.crews import CrewKind
 from odoo_ai_config.domain.identifiers import CONFIG, CREDENTIALS, METADATA
 from odoo_ai_config.domain.messages.inbox import Stage
@@ -32,6 +33,9 @@ _LATENCIES: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1,
 # Crews may take a minute.
 _SLOW: Final = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 45, 60)
 _FAST: Final = (0.00001, 0.00005, 0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.1, 1)
+_SILENCES: Final = frozenset(silence.value for silence in Silence)
+# The steps that end because the AI is silent.
+_SILENT: Final = frozenset({Progress.IGNORED.value, Progress.WITHHELD.value})
 _QUEUE_KNOWN_SECONDS: Final = 5.0
 
 
@@ -225,6 +229,12 @@ class Metrics:
             ["reason"],
             registry=registry,
         )
+        self._silences = Counter(
+            "odoo_ai_config_silences",
+            "Messages that the AI did not answer, by reason",
+            ["reason"],
+            registry=registry,
+        )
         self._store_failures = Counter(
             "odoo_ai_config_store_failures",
             "Requests that failed because of the store, by cause",
@@ -250,6 +260,8 @@ class Metrics:
             self._deliveries.labels(progress.value)
         for cause in (*CAUSES, OTHER_CAUSE):
             self._people_told.labels(cause)
+        for silence in Silence:
+            self._silences.labels(silence.value)
         for failure in StoreFailure:
             self._store_failures.labels(failure.value)
 
@@ -258,6 +270,7 @@ class Metrics:
         Count an event at the webhook.
         """
         self._events(event, outcome, code).inc()
+        self._silence(code)
 
     def version(self, kind: str) -> None:
         """
@@ -281,11 +294,17 @@ class Metrics:
         """
         self._store_failures.labels(cause).inc()
 
-    def delivery(self, outcome: str) -> None:
+    def delivery(self, outcome: str, reason: str | None = None) -> None:
         """
-        Count a step of a delivery.
+        Count a step of a delivery; *reason* is that of the message.
         """
         self._deliveries.labels(outcome).inc()
+        if outcome in _SILENT:
+            self._silence(reason)
+
+    def _silence(self, reason: str | None) -> None:
+        if reason in _SILENCES:
+            self._silences.labels(reason).inc()
 
     def people_told(self, cause: str) -> None:
         """

@@ -227,6 +227,11 @@ _ROWS: Final[Mapping[int, tuple[Row[Any], ...]]] = {
             "The secret address does not exist or is revoked",
         ),
         Row(domain.MessageNotFoundError, "Mensagem não encontrada", "Message not found"),
+        Row(
+            domain.ConversationNotFoundError,
+            "O hub não conhece esta conversa",
+            "The hub does not know this conversation",
+        ),
         Row(domain.CrewNotFoundError, "Crew não encontrada", "Crew not found"),
         Row(domain.CollectionNotFoundError, "Coleção não encontrada", "Collection not found"),
         Row(domain.ItemNotFoundError, "Item não encontrado", "Item not found"),

@@ -182,6 +182,22 @@ RULES: Final[Mapping[str, Text]] = {
         "deve ser data e hora ISO 8601 com fuso horário, como 2026-04-23T19:14:20Z",
         "must be a date and time in ISO 8601 with a time zone, as in 2026-04-23T19:14:20Z",
     ),
+    "future": Text("deve ser um momento futuro", "must be in the future"),
+    "default_domain": Text(
+        "deve ser default: as pausas de um cliente valem para todas as áreas",
+        "must be default: the pauses of a client are for all its areas",
+    ),
+    "inbox_channel": Text(
+        "deve nomear canais como 1/7 (conta e caixa de entrada)",
+        "must name channels like 1/7 (account and inbox)",
+    ),
+    "paused_channels": Text(
+        "tem canais demais: no máximo 500", "has too many channels: at most 500"
+    ),
+    "conversation": Text(
+        "deve ser uma conversa como 1/301 (conta e conversa)",
+        "must be a conversation like 1/301 (account and conversation)",
+    ),
     "not_with_at": Text("não pode vir junto com at", "cannot come together with at"),
     "phone_number": Text(
         "deve ser um número de telefone que existe: com DDD ou, se for de outro país, com + e o "

@@ -76,8 +76,8 @@ def test_new_address_is_shown_once_and_can_be_removed(command: Command) -> None:
 def test_accounts_are_listed_after_what_holds_for_all(command: Command) -> None:
     command("chatwoot", "set", "7", "--url", "https://chatwoot.example", "--new-address")
     assert [line.split() for line in command("chatwoot", "list").lines[1:]] == [
-        ["todas", "-", "não", "0", "0"],
-        ["7", "https://chatwoot.example", "não", "0", "1"],
+        ["todas", "-", "não", "0", "0", "-"],
+        ["7", "https://chatwoot.example", "não", "0", "1", "-"],
     ]
 
 
@@ -116,3 +116,10 @@ def test_invalid_address_is_refused(command: Command) -> None:
     ended = command("chatwoot", "set", "--url", "chatwoot.example")
     assert ended.status == 1
     assert "https://" in ended.err
+
+
+def test_bot_of_an_account_is_told_and_stays(command: Command) -> None:
+    for flag, agent_bot, shown in (("--agent-bot", True, "sim"), ("--no-agent-bot", False, "não")):
+        assert json.loads(command("chatwoot", "set", "7", flag).out)["agent_bot"] is agent_bot
+        assert json.loads(command("chatwoot", "set", "7").out)["agent_bot"] is agent_bot
+        assert command("chatwoot", "list").lines[-1].split()[-1] == shown

@@ -21,6 +21,7 @@ EMPTY: dict[str, Any] = {
     "api_access_token": None,
     "webhook_secrets": [],
     "webhook_tokens": [],
+    "agent_bot": None,
 }
 
 
@@ -152,3 +153,19 @@ async def test_ciphertext_of_the_replaced_server_is_refused_by_its_field(web: We
     assert (answer.status, body["code"]) == (422, "encrypted_value")
     assert [error["field"] for error in body["errors"]] == ["api_access_token"]
     assert await (await web.get(ACCOUNT)).json() == EMPTY | {"account_id": "1"}
+
+
+async def test_bot_of_an_account_is_said_and_taken_back(web: WebHub) -> None:
+    assert (await put(web, ACCOUNT, {"agent_bot": True}))["agent_bot"] is True
+    assert (await put(web, ACCOUNT, {"base_url": None}))["agent_bot"] is True
+    assert (await put(web, ACCOUNT, {"agent_bot": False}))["agent_bot"] is False
+    assert (await put(web, ACCOUNT, {"agent_bot": None}))["agent_bot"] is None
+    assert (await put(web, INSTALLATION, {"agent_bot": True}))["agent_bot"] is True
+
+
+@pytest.mark.parametrize("value", ["true", 1, [], {}, "sealed"])
+async def test_bot_of_an_account_is_yes_or_no(web: WebHub, value: Any) -> None:
+    answer = await web.ask("PUT", ACCOUNT, json={"agent_bot": value})
+    assert answer.status == 422
+    assert "agent_bot" in await answer.text()
+    assert (await (await web.get(ACCOUNT)).json())["agent_bot"] is None

@@ -214,6 +214,11 @@ async def test_message_is_shown_without_what_was_written(web: WebHub) -> None:
         "due_at": "2060-02-29T23:59:59.123Z",
         "has_text": True,
         "has_answer": False,
+        "why": None,
+        "part_of": None,
+        "withheld": None,
+        "refused": [],
+        "steps": 0,
     }
     assert TEXT not in await shown.text()
     assert web.hub.state.audit[-1].action is not AuditAction.MESSAGE_READ

@@ -196,17 +196,28 @@ async function channels(path, domain) {
   );
 }
 
+// Why it has this stage, and what happened to its answer in Chatwoot.
+function reasons(one) {
+  const told = [one.why ?? one.reason];
+  if (one.part_of) told.push(one.part_of);
+  if (one.withheld && one.stage !== "done") told.push(words.asNote);
+  if (one.refused.length) told.push(`${words.refused} ${one.refused.join(", ")}`);
+  return told.filter(Boolean).join("; ");
+}
+
 async function messages(tenant, domain) {
   const page = await ask(`v1/messages?limit=${MESSAGES}&tenant=${encodeURIComponent(tenant)}`);
   const found = page.messages.filter((one) => one.domain === domain);
   if (!found.length) return paragraph(words.noMessages);
   return table(
-    [words.received, words.stage, words.account, words.inbox, words.crew, words.attempts],
+    [words.received, words.stage, words.why, words.account, words.inbox, words.conversation, words.crew, words.attempts],
     found.map((one) => [
       moment(one.received_at),
-      [words.stages[one.stage] ?? one.stage, one.reason ? ` (${one.reason})` : ""].join(""),
+      words.stages[one.stage] ?? one.stage,
+      reasons(one) || "–",
       one.account_id ?? "–",
       one.inbox_id ?? "–",
+      one.conversation_id ?? "–",
       one.crew ?? "–",
       `${one.attempts}`,
     ]),

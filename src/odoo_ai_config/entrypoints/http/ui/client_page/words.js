@@ -42,6 +42,10 @@ export const WORDS = {
     stage: "Etapa",
     crew: "Crew",
     attempts: "Tentativas",
+    why: "Por quê",
+    conversation: "Conversa",
+    asNote: "a resposta vai às pessoas como nota interna",
+    refused: "o Chatwoot recusou:",
     stages: {
       queued: "na fila",
       awaiting: "esperando a crew",
@@ -102,6 +106,10 @@ export const WORDS = {
     stage: "Stage",
     crew: "Crew",
     attempts: "Attempts",
+    why: "Why",
+    conversation: "Conversation",
+    asNote: "the answer goes to people as a private note",
+    refused: "Chatwoot refused:",
     stages: {
       queued: "queued",
       awaiting: "waiting for the crew",

@@ -1,0 +1,255 @@
+"""
+Pause the AI in one conversation, in one channel, or for a whole tenant.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+
+from attrs import frozen
+
+from odoo_ai_config.application.commits import commit_decided
+from odoo_ai_config.application.conversations.reading import visible_conversation
+from odoo_ai_config.application.crews import pauses_in
+from odoo_ai_config.application.ports.channel_directory import ChannelDirectory
+from odoo_ai_config.application.ports.clock import Clock
+from odoo_ai_config.application.ports.config_store import ConfigStore
+from odoo_ai_config.application.ports.conversation_store import ConversationStore
+from odoo_ai_config.domain.access import ApiKey, Scope
+from odoo_ai_config.domain.changes import AuditAction, AuditEntry, Changeset
+from odoo_ai_config.domain.channels.mapping import ChannelKey
+from odoo_ai_config.domain.channels.routing import IncomingMessage
+from odoo_ai_config.domain.conversations.pauses import (
+    paused_until,
+    pauses_place,
+)
+from odoo_ai_config.domain.conversations.state import (
+    Conversation,
+    ConversationKey,
+    Pause,
+    Seen,
+    Sighting,
+    succeeding,
+)
+from odoo_ai_config.domain.documents.document import Document
+from odoo_ai_config.domain.documents.revisions import content_of, successor
+from odoo_ai_config.domain.errors import (
+    MappingNotFoundError,
+    TenantNotFoundError,
+)
+from odoo_ai_config.domain.identifiers import PAUSES, TenantId
+
+# By whether it is for the whole tenant, and whether the pause ends.
+_ACTIONS: Final = {
+    (True, False): AuditAction.TENANT_PAUSED,
+    (True, True): AuditAction.TENANT_RESUMED,
+    (False, False): AuditAction.CHANNEL_PAUSED,
+    (False, True): AuditAction.CHANNEL_RESUMED,
+}
+
+
+@frozen(eq=False)
+class PauseConversation:
+    """
+    Make the AI silent in one conversation, or give the conversation back to it.
+    """
+
+    store: ConfigStore
+    conversations: ConversationStore
+    clock: Clock
+
+    async def __call__(
+        self,
+        key: ConversationKey,
+        *,
+        caller: ApiKey,
+        until: datetime | None = None,
+        request_id: str | None = None,
+    ) -> Conversation:
+        """
+        The conversation, paused until *until*, or until somebody ends the pause.
+
+        Raises:
+            InvalidValueError: *until* is not in the future.
+            ConversationNotFoundError: The hub does not know it.
+            TenantForbiddenError: It is not a conversation of the caller's tenant.
+        """
+        pause = paused_until(until, by=caller.id, now=self.clock.now())
+        action = AuditAction.CONVERSATION_PAUSED
+        return await self._changed(key, Seen(pause=pause), action, caller, request_id)
+
+    async def end(
+        self, key: ConversationKey, *, caller: ApiKey, request_id: str | None = None
+    ) -> Conversation:
+        """
+        The conversation, given back to the AI: neither a pause nor a person makes it silent.
+
+        Who has the conversation, and its status, are Chatwoot's.
+
+        Raises:
+            ConversationNotFoundError: The hub does not know it.
+            TenantForbiddenError: It is not a conversation of the caller's tenant.
+        """
+        action = AuditAction.CONVERSATION_RESUMED
+        return await self._changed(key, Seen(resumes=True), action, caller, request_id)
+
+    async def _changed(
+        self,
+        key: ConversationKey,
+        seen: Seen,
+        action: AuditAction,
+        caller: ApiKey,
+        request_id: str | None,
+    ) -> Conversation:
+        caller.require(Scope.MESSAGES_WRITE)
+
+        async def decide() -> tuple[Changeset, Conversation]:
+            known = await visible_conversation(self.conversations, key, to=caller)
+            sighting = Sighting(key, seen, self.clock.now())
+            after = succeeding(known, sighting)
+            if (after.pause, after.with_people_since) == (known.pause, known.with_people_since):
+                return Changeset(), known
+            entry = AuditEntry(
+                sighting.at, action, caller.id, known.tenant, f"conversation/{key}", request_id
+            )
+            return Changeset(sightings=(sighting,), audit=(entry,)), after
+
+        return await commit_decided(self.store, decide)
+
+
+@frozen
+class PauseState:
+    """
+    The pause of a channel, or of a whole tenant.
+
+    Args:
+        tenant: Who has the channel now.
+        channel: None for the whole tenant.
+        pause: None if there is none.
+    """
+
+    tenant: TenantId
+    channel: ChannelKey | None
+    pause: Pause | None
+
+
+@frozen(eq=False)
+class PauseTenant:
+    """
+    Make the AI silent for a tenant, in one of its channels or in all.
+    """
+
+    store: ConfigStore
+    channels: ChannelDirectory
+    clock: Clock
+
+    async def __call__(
+        self,
+        tenant: TenantId,
+        *,
+        caller: ApiKey,
+        until: datetime | None = None,
+        request_id: str | None = None,
+    ) -> PauseState:
+        """
+        Pause *tenant* until *until*, or until somebody ends the pause.
+
+        Raises:
+            InvalidValueError: *until* is not in the future.
+            TenantNotFoundError: It has no document.
+        """
+        pause = paused_until(until, by=caller.id, now=self.clock.now())
+        return await self._changed(tenant, None, pause, caller, request_id)
+
+    async def end(
+        self, tenant: TenantId, *, caller: ApiKey, request_id: str | None = None
+    ) -> PauseState:
+        """
+        End the pause of *tenant*; those of its channels and conversations stay.
+
+        Raises:
+            TenantNotFoundError: It has no document.
+        """
+        return await self._changed(tenant, None, None, caller, request_id)
+
+    async def channel(
+        self,
+        channel: ChannelKey,
+        *,
+        caller: ApiKey,
+        until: datetime | None = None,
+        request_id: str | None = None,
+    ) -> PauseState:
+        """
+        Pause a channel for the tenant that gets its messages.
+
+        If the channel moves to another tenant, that one has no pause.
+
+        Raises:
+            InvalidValueError: *until* is not in the future, or too many channels are paused.
+            MappingNotFoundError: No tenant gets its messages.
+        """
+        pause = paused_until(until, by=caller.id, now=self.clock.now())
+        tenant = await self._owner(channel, caller)
+        return await self._changed(tenant, channel, pause, caller, request_id)
+
+    async def end_channel(
+        self,
+        channel: ChannelKey,
+        *,
+        caller: ApiKey,
+        request_id: str | None = None,
+    ) -> PauseState:
+        """
+        End the pause of a channel; that of its tenant stays.
+
+        Raises:
+            MappingNotFoundError: No tenant gets its messages.
+        """
+        tenant = await self._owner(channel, caller)
+        return await self._changed(tenant, channel, None, caller, request_id)
+
+    async def _owner(self, channel: ChannelKey, caller: ApiKey) -> TenantId:
+        caller.require(Scope.MESSAGES_WRITE)
+        message = IncomingMessage(channel.account, channel.inbox)
+        route = (await self.channels.table_for(message)).resolve(message)
+        if route.owner is None:
+            caller.require_unbound()
+            raise MappingNotFoundError
+        return route.owner.tenant
+
+    async def _changed(
+        self,
+        tenant: TenantId,
+        channel: ChannelKey | None,
+        pause: Pause | None,
+        caller: ApiKey,
+        request_id: str | None,
+    ) -> PauseState:
+        caller.require(Scope.MESSAGES_WRITE, tenant)
+        key = pauses_place(tenant).document(PAUSES)
+        state = PauseState(tenant, channel, pause)
+
+        async def decide() -> tuple[Changeset, PauseState]:
+            current = (await self.store.current((key,))).get(key)
+            if channel is None and not await self.store.documents(tenant):
+                raise TenantNotFoundError
+            before, now = pauses_in(content_of(current)), self.clock.now()
+            if before.at(channel) == pause:
+                return Changeset(), state
+            after = before.with_(channel, pause, now=now)
+            document = Document.of(after.body)
+            revision = successor(current, key, document, author=caller.id, at=now)
+            entry = AuditEntry(
+                now,
+                _ACTIONS[channel is None, pause is None],
+                caller.id,
+                tenant,
+                str(tenant if channel is None else channel),
+                request_id,
+            )
+            revisions = () if revision is None else (revision,)
+            return Changeset(revisions=revisions, audit=(entry,)), state
+
+        return await commit_decided(self.store, decide)

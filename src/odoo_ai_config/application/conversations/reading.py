@@ -1,0 +1,139 @@
+"""
+Read what the hub knows about conversations, and why the AI is silent in one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from attrs import frozen
+
+from odoo_ai_config.application.conversations.silence import SilenceCheck
+from odoo_ai_config.application.ports.clock import Clock
+from odoo_ai_config.application.ports.conversation_store import ConversationStore
+from odoo_ai_config.domain.access import ApiKey, Scope
+from odoo_ai_config.domain.conversations.answering import Silence, Verdict
+from odoo_ai_config.domain.conversations.state import Conversation, ConversationKey
+from odoo_ai_config.domain.errors import ConversationNotFoundError
+from odoo_ai_config.domain.identifiers import ChatwootId, TenantArea, TenantId
+
+
+async def visible_conversation(
+    conversations: ConversationStore, key: ConversationKey, *, to: ApiKey
+) -> Conversation:
+    """
+    The conversation, if the caller *to* may see it: as with messages.
+
+    Raises:
+        ConversationNotFoundError: The hub does not know it.
+        TenantForbiddenError: It is not a conversation of the caller's tenant.
+    """
+    conversation = await conversations.find(key)
+    if conversation is None:
+        raise ConversationNotFoundError
+    to.require_holder(conversation.tenant)
+    return conversation
+
+
+@frozen(eq=False)
+class ListConversations:
+    """
+    The conversations that a caller may see.
+    """
+
+    conversations: ConversationStore
+
+    async def __call__(
+        self,
+        *,
+        caller: ApiKey,
+        tenant: TenantId | None = None,
+        after: ConversationKey | None = None,
+        limit: int = 50,
+    ) -> Sequence[Conversation]:
+        """
+        At most *limit* conversations behind *after*, by their names; a bound caller sees its own.
+        """
+        caller.require(Scope.MESSAGES_READ)
+        return await self.conversations.page(
+            tenant=caller.listed_tenant(tenant), after=after, limit=limit
+        )
+
+
+@frozen
+class Explanation:
+    """
+    Whether the AI would answer in a conversation now, rule by rule.
+
+    Args:
+        verdicts: The first silent one decides.
+    """
+
+    verdicts: tuple[Verdict, ...]
+
+    @property
+    def silence(self) -> Silence | None:
+        """
+        Why the AI would not answer; None if it would.
+        """
+        return next((verdict.rule for verdict in self.verdicts if verdict.silent), None)
+
+
+@frozen(eq=False)
+class ExplainSilence:
+    """
+    Whether the AI would answer in a conversation now, and by which rule it would not.
+    """
+
+    conversations: ConversationStore
+    silence: SilenceCheck
+    clock: Clock
+
+    async def __call__(
+        self, key: ConversationKey, *, caller: ApiKey
+    ) -> tuple[Conversation, Explanation | None]:
+        """
+        A conversation with what its owner's rules say; None if no message of it had an owner.
+
+        Raises:
+            ConversationNotFoundError: The hub does not know it.
+            TenantForbiddenError: It is not a conversation of the caller's tenant.
+        """
+        caller.require(Scope.MESSAGES_READ)
+        conversation = await visible_conversation(self.conversations, key, to=caller)
+        if conversation.owner is None:
+            return conversation, None
+        owner, crew, inbox = conversation.owner, conversation.crew, conversation.inbox
+        return conversation, await self._explained(conversation, owner, crew, inbox)
+
+    async def at(
+        self,
+        key: ConversationKey,
+        owner: TenantArea,
+        crew: str | None,
+        inbox: ChatwootId | None,
+        *,
+        caller: ApiKey,
+    ) -> Explanation:
+        """
+        What the rules of *owner* say about a message of *inbox* to *crew*, in any conversation.
+
+        Raises:
+            TenantForbiddenError: It is not a conversation of the caller's tenant.
+        """
+        caller.require(Scope.MESSAGES_READ, owner.tenant)
+        conversation = await self.conversations.find(key)
+        if conversation is None:
+            conversation = Conversation(key, 0, self.clock.now())
+        elif conversation.tenant is not None:
+            caller.require_tenant(conversation.tenant)
+        return await self._explained(conversation, owner, crew, inbox)
+
+    async def _explained(
+        self,
+        conversation: Conversation,
+        owner: TenantArea,
+        crew: str | None,
+        inbox: ChatwootId | None,
+    ) -> Explanation:
+        return Explanation(tuple(await self.silence.verdicts(conversation, owner, crew, inbox)))

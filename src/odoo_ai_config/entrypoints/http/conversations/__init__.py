@@ -1,0 +1,3 @@
+"""
+Conversations over HTTP, and the pauses of the AI.
+"""

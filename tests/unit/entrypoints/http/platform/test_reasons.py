@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from odoo_ai_config.application import errors as application
+from odoo_ai_config.application.messages.intake import NO_ROUTE
+from odoo_ai_config.application.messages.progress import Trouble
+from odoo_ai_config.domain.conversations.answering import Silence
+from odoo_ai_config.domain.messages import inbox
+from odoo_ai_config.domain.messages.receiving import Ignored
+from odoo_ai_config.entrypoints.http.platform.reasons import REASONS, SILENCES, reason_text
+from odoo_ai_config.entrypoints.http.platform.texts import Language
+from tests.source_tree import ROOT
+
+PAGE = (ROOT / "docs" / "chatwoot.md").read_text("utf-8")
+
+
+def reasons() -> Iterator[str]:
+    """
+    Every code that the hub itself gives a message as its reason.
+    """
+    yield from (one.value for kind in (Silence, Ignored, Trouble) for one in kind)
+    yield from (getattr(inbox, name) for name in dir(inbox) if name.endswith("_REASON"))
+    yield NO_ROUTE
+    yield application.CrewUnavailableError.code
+    yield application.ChatwootRefusedError.code
+
+
+@pytest.mark.parametrize("code", sorted({*reasons()}))
+def test_every_reason_has_words(code: str) -> None:
+    portuguese = reason_text(code, Language.PORTUGUESE)
+    english = reason_text(code, Language.ENGLISH)
+    assert portuguese
+    assert english
+    assert portuguese != english
+
+
+def test_reason_of_another_version_has_none() -> None:
+    assert reason_text("of_another_version", Language.ENGLISH) is None
+    assert reason_text(None, Language.ENGLISH) is None
+
+
+def test_no_two_reasons_read_alike() -> None:
+    for language in Language:
+        told = [text.to(language) for text in SILENCES.values()]
+        assert len({*told}) == len(told) == len(Silence)
+
+
+@pytest.mark.parametrize("silence", Silence)
+def test_page_has_the_words_of_every_silence(silence: Silence) -> None:
+    text = REASONS[silence.value]
+    assert f"| `{silence.value}` | {text.english} | {text.portuguese} |" in PAGE
