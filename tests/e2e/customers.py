@@ -18,6 +18,9 @@ from typing import Any, TypeAlias
 import aiohttp
 from attrs import define, field, frozen
 
+from odoo_ai_config.application.messages.conversation_states import MARK
+from odoo_ai_config.domain.conversations.answering import Silence
+from odoo_ai_config.domain.messages.inbox import HUB_NOTICE
 from tests.stand_ins.chatwoot import SECRET, TOKEN, ChatwootStandIn, Webhook
 from tests.stand_ins.crew import CrewStandIn
 
@@ -63,7 +66,9 @@ class Shop:
             crew["secret_ref"] = "crew_secret"
             change = {"credentials": {"crew_secret": self.crew.secret}}
             await called(client, "PATCH", f"{area}/credentials", change)
-        yaml = f"default_crew: atendimento\ncrews:\n  atendimento: {crew}\n"
+        # Customers of tests write faster than people.
+        rules = {"most_answers": {"answers": 100, "minutes": 1}}
+        yaml = f"default_crew: atendimento\ncrews:\n  atendimento: {crew}\nanswer_when: {rules}\n"
         await called(client, "POST", f"{area}/crews", {"yaml_content": yaml})
 
     async def be_mapped(self, client: aiohttp.ClientSession) -> None:
@@ -115,12 +120,22 @@ class Customer:
             self.acknowledged.add(message["id"])
         return 200 in statuses
 
-    def answers(self) -> list[str]:
+    def posted(self) -> list[dict[str, Any]]:
         """
-        The shop's answers to the customer.
+        The messages of the hub that reached the customer.
         """
         place = self.chatwoot.conversation(self.conversation, account=self.shop.account)
-        return place.sent
+        return [
+            message
+            for message in place.messages
+            if MARK in message["content_attributes"] and not message["private"]
+        ]
+
+    def answers(self) -> list[str]:
+        """
+        The shop's answers to the customer; that to a burst has a line for each message.
+        """
+        return [line for message in self.posted() for line in message["content"].split("\n")]
 
     def unanswered(self) -> int:
         """
@@ -155,10 +170,10 @@ def _answers_due(stage: str | None, reason: str | None) -> tuple[int, int]:
     match stage, reason:
         case "done", None:
             return 1, 1
-        case "dead", _:
-            # It may be unknown whether the post arrived.
+        case ("dead", _) | ("done", "gathered"):
+            # It may be unknown whether the post arrived, or that of the whole burst.
             return 0, 1
-        case ((None | "done" | "unresolved"), _):
+        case ((None | "done" | "ignored" | "unresolved"), _):
             return 0, 0
         case _:
             # Still on its way, which is a fault by itself.
@@ -212,11 +227,14 @@ def database_of(folder: Path) -> Path:
 
 def kept_in(database: Path) -> Kept:
     """
-    The stage of every message that the hub acts on.
+    The stage of every message that the hub acts on, or would if no person did.
     """
+    silences = [silence.value for silence in Silence]
     with closing(sqlite3.connect(database)) as connection:
         rows = connection.execute(
-            "SELECT account, message, stage, reason FROM messages WHERE stage != 'ignored'"
+            "SELECT account, message, stage, reason FROM messages WHERE event != ? AND"
+            f" (stage != 'ignored' OR reason IN ({', '.join('?' * len(silences))}))",
+            [HUB_NOTICE, *silences],
         )
         return {(account, message): (stage, reason) for account, message, stage, reason in rows}
 

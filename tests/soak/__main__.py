@@ -2,8 +2,10 @@
 A long test under failures: ``python -m tests.soak --minutes 20``.
 
 Two servers over one SQLite file receive messages of six shops and are killed at random, while
-crews and Chatwoot misbehave in every way and repeat events. At the end every acknowledged message
-must be answered exactly once and in order, or have the right stage; otherwise the status is 1.
+crews and Chatwoot misbehave in every way and repeat events, and people take conversations over
+and give them back. At the end every acknowledged message must be answered exactly once and in
+order, or have the right stage, and no answer may have gone out while a person had the
+conversation, as far as the hub knew; otherwise the status is 1. So it is if a danger never came.
 Everything listens on 127.0.0.1.
 """
 
@@ -41,6 +43,7 @@ from tests.e2e.customers import (
 )
 from tests.e2e.hub_process import environment
 from tests.soak.chaos import Keeper, moody, trouble
+from tests.soak.people import DANGERS, ENDS, People
 from tests.stand_ins.chatwoot import ChatwootStandIn, Webhook
 from tests.stand_ins.crew import hangs
 
@@ -49,11 +52,15 @@ _CUSTOMERS_PER_SHOP = 4
 # The hub only looks for a posted answer among the newest twenty messages.
 _MOST_OPEN = 8
 _PAUSE = (0.2, 3.0)
+# Mostly one message, sometimes some of them at once.
+_BURSTS = (1, 1, 1, 1, 1, 1, 1, 3)
 _LONG_PAUSE = (10.0, 30.0)
 # Leases, pauses between attempts and missing answers all time out long before.
 _LONGEST_REST = 900.0
 _ATTEMPTS = "4"
 _RESENDS = 40
+# By then every danger has come.
+_ENOUGH_MINUTES = 2
 
 
 @define
@@ -88,7 +95,8 @@ class Traffic:
             account = str(customer.shop.account)
             waiting = sum((account, str(one)) in self.open for one in customer.acknowledged)
             if waiting < _MOST_OPEN:
-                await self._write(customer)
+                for _ in range(self.chance.choice(_BURSTS)):
+                    await self._write(customer)
 
     async def _write(self, customer: Customer) -> None:
         delivery = str(uuid.uuid4())
@@ -135,6 +143,7 @@ class Soak:
     keepers: list[Keeper]
     traffic: Traffic
     customers: list[Customer]
+    people: People
     met: Counter[str] = field(factory=Counter)
 
     @property
@@ -154,6 +163,7 @@ class Soak:
                 await shop.open(client, mapped=shop is not unmapped)
             chaos = asyncio.create_task(trouble(self.chatwoot, chance, self.met))
             watching = asyncio.create_task(self.traffic.watch(self.database))
+            working = asyncio.create_task(self.people.work(self.customers))
             writing = [
                 asyncio.create_task(
                     self.traffic.write(one, _LONG_PAUSE if one.shop is unmapped else _PAUSE)
@@ -162,7 +172,7 @@ class Soak:
             ]
             # From now on none of these may end by itself.
             done, _ = await asyncio.wait(
-                [*keeping, *writing, chaos, watching],
+                [*keeping, *writing, chaos, watching, working],
                 timeout=seconds,
                 return_when=asyncio.FIRST_COMPLETED,
             )
@@ -170,8 +180,8 @@ class Soak:
             for task in done:
                 task.result()
             await asyncio.gather(*writing)
-            chaos.cancel()
-            watching.cancel()
+            for task in (chaos, watching, working):
+                task.cancel()
             self.chatwoot.failures.clear()
             self.chatwoot.lost_answers = 0
             for keeper in self.keepers:
@@ -183,7 +193,13 @@ class Soak:
         for keeper in self.keepers:
             keeper.over.set()
         await asyncio.gather(*keeping)
-        return [*faults, *broken_promises(self.customers, self.database), *self._said_in_logs()]
+        return [
+            *faults,
+            *broken_promises(self.customers, self.database),
+            *self.people.broken_promises(self.customers),
+            *self.people.told_people(self.customers),
+            *self._said_in_logs(),
+        ]
 
     async def _rest(self) -> list[str]:
         started = time.monotonic()
@@ -234,6 +250,24 @@ class Soak:
         async with aiohttp.ClientSession(url, headers=headers) as client:
             yield client
 
+    def unmet(self) -> list[str]:
+        """
+        The dangers that did not come, without which the soak shows too little.
+        """
+        ends = self._ends()
+        return [
+            f"never met: {name}"
+            for met, names in ((self.people.met, DANGERS), (ends, ENDS))
+            for name in names
+            if not met[name]
+        ]
+
+    def _ends(self) -> Counter[str]:
+        counts: Counter[str] = Counter()
+        for stage, reason in kept_in(self.database).values():
+            counts[stage if reason is None else f"{stage} ({reason})"] += 1
+        return counts
+
     def report(self) -> Iterable[str]:
         """
         The report, line by line.
@@ -241,10 +275,8 @@ class Soak:
         written = [message for one in self.customers for message in one.written]
         acknowledged = sum(len(one.acknowledged) for one in self.customers)
         yield f"messages written: {len(written)}, acknowledged: {acknowledged}"
-        counts: Counter[str] = Counter()
-        for stage, reason in kept_in(self.database).values():
-            counts[stage if reason is None else f"{stage} ({reason})"] += 1
-        yield from _table("messages by where they ended", counts)
+        yield from _table("messages by where they ended", self._ends())
+        yield from _table("people", self.people.met)
         yield from _table("killed", sum((one.kills for one in self.keepers), Counter()))
         yield from _table("customers", self.traffic.seen)
         yield from _table("Chatwoot's troubles, and other figures", self.met)
@@ -306,7 +338,9 @@ async def _prepared(folder: Path, chance: random.Random) -> AsyncIterator[Soak]:
         for number in range(_MOODY_SHOPS + 2):
             crew = await stack.enter_async_context(new_crew().open())
             crew.then = hangs() if number == 0 else moody(crew, chance)
-            settings = {"timeout_seconds": 2, "answer_within_seconds": 6}
+            settings: dict[str, object] = {"timeout_seconds": 2, "answer_within_seconds": 6}
+            if number == 1:
+                settings["answer_when"] = {"gather_seconds": 1}
             shops.append(Shop(f"loja-{number}", number + 1, crew, settings))
         kills: Counter[str] = Counter()
         keepers = []
@@ -318,7 +352,8 @@ async def _prepared(folder: Path, chance: random.Random) -> AsyncIterator[Soak]:
             Customer(chatwoot, shop, 300 + number)
             for number, shop in enumerate(shops * _CUSTOMERS_PER_SHOP)
         ]
-        yield Soak(folder, chatwoot, shops, keepers, Traffic(webhooks, chance), customers)
+        traffic, people = Traffic(webhooks, chance), People(chatwoot, chance)
+        yield Soak(folder, chatwoot, shops, keepers, traffic, customers, people)
 
 
 async def _main() -> int:
@@ -336,6 +371,8 @@ async def _main() -> int:
         faults = await soak.run(options.minutes * 60, chance)
         for line in soak.report():
             print(line)
+        if options.minutes >= _ENOUGH_MINUTES:
+            faults += soak.unmet()
     for fault in faults[:50]:
         print(f"FAULT: {fault}")
     print(f"{len(faults)} faults" if faults else "every promise was kept")

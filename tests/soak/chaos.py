@@ -16,6 +16,7 @@ from aiohttp import web
 from attrs import define, field
 
 from tests.e2e.hub_process import HubProcess, serving
+from tests.soak.people import NOTE
 from tests.stand_ins import chatwoot, crew
 from tests.stand_ins.chatwoot import ChatwootStandIn
 from tests.stand_ins.crew import Asked, Behaviour, CrewStandIn
@@ -38,12 +39,19 @@ def moody(crew_: CrewStandIn, chance: random.Random) -> Behaviour:
         await asyncio.sleep(chance.uniform(0, 2.5))
         return await crew.answers()(asked, request)
 
+    async def says_more(asked: Asked, _request: web.Request) -> web.StreamResponse:
+        messages = [{"text": NOTE, "private": True}, {"text": asked.task["text"]}]
+        handover = {"team": 2, "note": NOTE} if chance.random() < 0.5 else None
+        more = {} if handover is None else {"handover": handover}
+        return web.json_response({"answer": {"messages": messages, **more}})
+
     async def behave(asked: Asked, request: web.Request) -> web.StreamResponse:
         later = crew_.later(asked.task["text"], after=chance.uniform(0, 4))
         behaviours = {
             crew.answers(): 60,
             later: 12,
             slow: 8,
+            says_more: 6,
             crew.fails(): 8,
             crew.replies(200, "{}"): 4,
             crew.fails(retry_after="3"): 2,

@@ -287,7 +287,7 @@ def build_services(ports: Ports, policies: Policies) -> Services:
             store,
             inbox,
             silence,
-            Amendments(inbox, texts),
+            Amendments(inbox, texts, crews),
             channels,
             sealer,
             ports.tokens,

@@ -7,22 +7,18 @@ from __future__ import annotations
 import asyncio
 import enum
 from collections import Counter, defaultdict, deque
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from attrs import define, field, frozen
+from attrs import define, field
 from hypothesis import given
 from hypothesis import strategies as st
 
-from odoo_ai_config.adapters.memory.chatwoot_client import MemoryChatwootClient
-from odoo_ai_config.adapters.memory.config_store import MemoryConfigStore
-from odoo_ai_config.adapters.memory.secret_store import MemorySecretStore
 from odoo_ai_config.application.credentials.sealing import Sealer
 from odoo_ai_config.application.crews import CrewLookup
 from odoo_ai_config.application.errors import (
-    ChatwootUnavailableError,
     CrewRefusedError,
     CrewUnavailableError,
     StoreUnavailableError,
@@ -31,22 +27,23 @@ from odoo_ai_config.application.messages.delivery import DeliverMessage
 from odoo_ai_config.application.messages.progress import GOES_ON
 from odoo_ai_config.application.messages.reply_sender import ReplySender
 from odoo_ai_config.application.messages.texts import MessageTexts
-from odoo_ai_config.application.ports.chatwoot_client import ConversationAccess
 from odoo_ai_config.application.ports.crew_client import CrewClient
 from odoo_ai_config.application.ports.message_inbox import ClaimLimits
-from odoo_ai_config.domain.changes import Changeset
 from odoo_ai_config.domain.credentials.secrets import (
-    Fingerprint,
-    SealContext,
-    SealedSecret,
     SecretText,
 )
 from odoo_ai_config.domain.crews import Crew, CrewTask
-from odoo_ai_config.domain.documents.revisions import Revision
-from odoo_ai_config.domain.identifiers import DocumentKey, TenantId
+from odoo_ai_config.domain.identifiers import TenantId
 from odoo_ai_config.domain.messages.answers import DEFERRED, NO_REPLY, Answer, Deferred, NoReply
 from odoo_ai_config.domain.messages.inbox import InboxMessage, MessageId, Stage, WrongStageError
-from odoo_ai_config.domain.messages.outgoing import OutgoingMessage
+from tests.property.messages.perils import (
+    Fate,
+    Fates,
+    KilledError,
+    PerilousChatwoot,
+    PerilousSecrets,
+    PerilousStore,
+)
 from tests.unit.application.memory_hub import ANYBODY, MemoryHub
 from tests.unit.application.messages.deliveries import (
     ACME,
@@ -62,94 +59,6 @@ from tests.unit.application.messages.deliveries import (
 T = TypeVar("T")
 
 ENDS = {Stage.DONE, Stage.DEAD, Stage.UNRESOLVED}
-
-
-class Fate(enum.Enum):
-    """
-    The fate of one call of a port.
-    """
-
-    WORKS = "works"
-    DIES_BEFORE = "dies before"
-    DIES_AFTER = "dies after"
-    FAILS_BEFORE = "fails before"
-    FAILS_AFTER = "fails after"
-
-
-class KilledError(BaseException):
-    """
-    The worker's process dies here.
-    """
-
-
-@define
-class Fates:
-    """
-    The fates of the next calls; after the last of them every call works.
-    """
-
-    left: deque[Fate]
-
-    async def meet(self, work: Coroutine[Any, Any, T], failure: Exception) -> T:
-        fate = self.left.popleft() if self.left else Fate.WORKS
-        if fate in {Fate.DIES_BEFORE, Fate.FAILS_BEFORE}:
-            work.close()
-            raise KilledError if fate is Fate.DIES_BEFORE else failure
-        result = await work
-        if fate is Fate.DIES_AFTER:
-            raise KilledError
-        if fate is Fate.FAILS_AFTER:
-            raise failure
-        return result
-
-
-@frozen
-class PerilousStore(MemoryConfigStore):
-    """
-    A store that fails, or whose callers die, at any call.
-    """
-
-    fates: Fates
-
-    async def commit(self, changeset: Changeset) -> None:
-        await self.fates.meet(super().commit(changeset), StoreUnavailableError())
-
-    async def current(self, keys: Sequence[DocumentKey]) -> Mapping[DocumentKey, Revision]:
-        return await self.fates.meet(super().current(keys), StoreUnavailableError())
-
-
-@frozen
-class PerilousSecrets(MemorySecretStore):
-    """
-    A store of sealed values that fails, or whose callers die, at any call.
-    """
-
-    fates: Fates
-
-    async def sealed(self, context: SealContext, fingerprint: Fingerprint) -> SealedSecret | None:
-        return await self.fates.meet(super().sealed(context, fingerprint), StoreUnavailableError())
-
-
-@define
-class PerilousChatwoot(MemoryChatwootClient):
-    """
-    A Chatwoot that may have posted a message although it reports a failure.
-    """
-
-    chatwoot: MemoryChatwootClient = field(kw_only=True)
-    fates: Fates = field(kw_only=True)
-
-    async def post(
-        self, conversation: ConversationAccess, message: OutgoingMessage, *, mark: str
-    ) -> None:
-        work = self.chatwoot.post(conversation, message, mark=mark)
-        await self.fates.meet(work, ChatwootUnavailableError())
-
-    async def has_mark(
-        self, conversation: ConversationAccess, mark: str, *, private: bool
-    ) -> bool:
-        work = self.chatwoot.has_mark(conversation, mark, private=private)
-        return await self.fates.meet(work, ChatwootUnavailableError())
 
 
 class Mood(enum.Enum):

@@ -27,6 +27,7 @@ from odoo_ai_config.domain.conversations.state import (
     ConversationKey,
     Seen,
     Sighting,
+    Status,
     succeeding,
 )
 from odoo_ai_config.domain.identifiers import ChatwootId, TenantArea
@@ -97,12 +98,13 @@ class SilenceCheck:
         return Silence.TOO_MANY_ANSWERS, Answer(handover=HandOver(note=_TOO_MANY))
 
     async def before_posting(
-        self, message: InboxMessage, live: Seen | None
+        self, message: InboxMessage, live: Seen | None, *, made: Status | None = None
     ) -> tuple[Silence | None, Sighting | None]:
         """
         Why the answer to *message* is not posted to the customer.
 
         *live*: what Chatwoot says now, if it was asked; it comes back as a sighting.
+        *made*: the status that the hub itself may have set; nobody took over by that.
         """
         key = key_of(message.origin)
         if message.destination is None or key is None:
@@ -110,6 +112,8 @@ class SilenceCheck:
         answering = await self.crews.answering(message.destination, message.origin)
         sighting = Sighting(key, live or NOTHING_SEEN, self.clock.now())
         conversation = await self._conversation(sighting)
+        if made is not None and conversation.status is made:
+            return None, None
         # The message came within the hours.
         open_now = evolve(answering, rules=evolve(answering.rules, hours=None))
         silence = await self._silence(conversation, open_now)

@@ -9,11 +9,13 @@ from datetime import datetime
 from attrs import frozen
 
 from odoo_ai_config.application.credentials.sealing import Sealing
+from odoo_ai_config.application.crews import CrewLookup
 from odoo_ai_config.application.messages.texts import MessageTexts
 from odoo_ai_config.application.ports.message_inbox import MessageInbox
 from odoo_ai_config.domain.credentials.secrets import SecretText
 from odoo_ai_config.domain.messages.inbox import (
     DELETED_REASON,
+    POSTED,
     InboxMessage,
     Origin,
     Stage,
@@ -33,6 +35,7 @@ class Amendments:
 
     inbox: MessageInbox
     texts: MessageTexts
+    crews: CrewLookup
 
     async def by(
         self, event: ChatwootEvent, payload: SecretText, *, at: datetime
@@ -48,12 +51,26 @@ class Amendments:
         message = await self.inbox.received(
             Origin(MESSAGE_CREATED, origin.account, message=origin.message)
         )
-        if message is None or message.stage is not Stage.QUEUED or message.claims:
+        if message is None or message.stage is not Stage.QUEUED:
+            return None
+        if await self._may_be_asked(message, event.act, at):
             return None
         if event.act is Act.DELETED:
             return message.ignored(reason=DELETED_REASON, at=at), Sealing()
         body, sealing = await self.texts.sealed_body(message, payload, at=at)
         return message.amended(body, at=at), sealing
+
+    async def _may_be_asked(self, message: InboxMessage, act: Act, at: datetime) -> bool:
+        """
+        Whether a crew may have the text of *message* in hand.
+        """
+        if not message.claims:
+            return False
+        # Who has it finds out that it has to wait.
+        rules = (await self.crews.answering(message.destination, message.origin)).rules
+        transcription = rules.transcription if act is Act.TRANSCRIBED else rules.gather
+        waits = max(rules.gather, transcription)
+        return message.attempts > 0 or at >= message.received_at + waits
 
     async def _undelivered(
         self, event: ChatwootEvent, at: datetime
@@ -63,7 +80,7 @@ class Amendments:
         if mark is None or message_id is None:
             return None
         message = await self.inbox.find(message_id)
-        if message is None or message.stage is not Stage.DONE or message.answer is None:
+        if message is None or message.stage not in POSTED or message.answer is None:
             return None
         # A note is for people, and an earlier attempt does not count any more.
         if message.withheld is not None or mark not in map(message.mark, range(message.steps + 1)):

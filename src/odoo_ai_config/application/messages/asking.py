@@ -82,10 +82,10 @@ class CrewAsking:
         if ended is not None:
             return ended
         if rules.gather and around.newer:
-            gathered = tuple(one.gathered(message.id, at=now) for one in around.newer)
-            if not await self.writer.committed(*gathered):
-                return Step(Progress.OVERTAKEN, message)
-            around = evolve(around, newer=(), parts=(*around.parts, *gathered))
+            # With the message itself: who was too slow must not gather into one that is done.
+            whole = message.gathering(at=now)
+            gathered = (one.gathered(message.id, at=now) for one in around.newer)
+            return await self.writer.settled(Progress.STEP_DONE, message, whole, *gathered)
         task = await self.tasks.task(message, read, around, rules, now=now)
         on_asking(crew)
         if crew.typing:

@@ -67,8 +67,8 @@ class DeliverMessage:
 
         Args:
             message: As it was claimed, or as the previous step left it.
-            unposted: There was no attempt to post the answer yet: the caller just got it from
-                the crew.
+            unposted: There was no attempt to do the next step of the answer yet: the caller just
+                got it from the crew, or did the step before.
             on_asking: Called with the crew before it is asked.
 
         Raises:

@@ -75,7 +75,9 @@ class AnswerPosting:
         ):
             progress = Progress.FOUND_POSTED
         else:
-            silence, sighting = await self._silence(message, step, access)
+            silence, sighting = await self._silence(
+                message, steps[: number + 1], access, unposted=unposted
+            )
             now = self.clock.now()
             if silence is not None:
                 withheld = message.withheld_for(silence.value, at=now)
@@ -93,17 +95,27 @@ class AnswerPosting:
         )
 
     async def _silence(
-        self, message: InboxMessage, step: AnswerStep, access: ConversationAccess
+        self,
+        message: InboxMessage,
+        steps: Sequence[AnswerStep],
+        access: ConversationAccess,
+        *,
+        unposted: bool,
     ) -> tuple[Silence | None, Sighting | None]:
+        *earlier, step = steps
         # People may always read a note, and a notice is for them as a whole. What follows on the
         # messages is a part of them: once the hub has opened the conversation, it looks as if a
         # person had taken it.
-        follows = step.private if isinstance(step, OutgoingMessage) else message.steps
+        follows = step.private if isinstance(step, OutgoingMessage) else earlier
         if message.is_notice or follows:
             return None, None
-        # Chatwoot is asked once: in the moment of the other steps nobody takes over.
-        live = None if message.steps else await self.reply_sender.live(access)
-        return await self.silence.before_posting(message, live)
+        # Chatwoot is asked once by each worker: in the moment of the other steps nobody takes
+        # over.
+        visible = any(isinstance(one, OutgoingMessage) and not one.private for one in earlier)
+        live = None if unposted and visible else await self.reply_sender.live(access)
+        # It may be the work of a worker that was lost.
+        made = step.status if isinstance(step, SetStatus) and not unposted else None
+        return await self.silence.before_posting(message, live, made=made)
 
     async def _do(self, step: AnswerStep, access: ConversationAccess, mark: str) -> str | None:
         """

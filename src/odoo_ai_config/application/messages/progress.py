@@ -20,8 +20,8 @@ class Progress(enum.Enum):
     """
     The result of a step.
 
-    After ANSWERED and STEP_DONE the same worker goes on with the answer. After OVERTAKEN the
-    message belongs to another worker. After all others nothing is left to do now.
+    After those of `GOES_ON` the same worker takes the next step. After OVERTAKEN the message
+    belongs to another worker. After all others nothing is left to do now.
     """
 
     ANSWERED = "answered"
@@ -96,13 +96,13 @@ class StepWriter:
         progress: Progress,
         before: InboxMessage,
         after: InboxMessage,
-        *,
+        *others: InboxMessage,
         crew: str | None = None,
         sighting: Sighting | None = None,
     ) -> Step:
         """
-        Store *after* in place of *before*, as the result of a step.
+        Store *after* in place of *before*, as the result of a step that changed *others* too.
         """
-        if not await self.committed(after, sighting=sighting):
+        if not await self.committed(after, *others, sighting=sighting):
             return Step(Progress.OVERTAKEN, before, crew)
         return Step(progress, after, crew)

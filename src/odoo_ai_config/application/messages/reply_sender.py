@@ -24,7 +24,6 @@ from odoo_ai_config.domain.messages.answers import (
     ChangeLabels,
     SetCustomAttributes,
     SetPriority,
-    SetStatus,
 )
 from odoo_ai_config.domain.messages.inbox import InboxMessage
 from odoo_ai_config.domain.messages.outgoing import OutgoingMessage
@@ -130,5 +129,5 @@ class ReplySender:
                 await chatwoot.assign_team(conversation, team)
             case Assign(assignee):
                 await chatwoot.assign(conversation, assignee)
-            case SetStatus(status, until):
-                await chatwoot.set_status(conversation, status, snoozed_until=until)
+            case _:
+                await chatwoot.set_status(conversation, action.status, snoozed_until=action.until)

@@ -7,6 +7,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import partial
+from itertools import takewhile
 from typing import Final
 
 from attrs import evolve, frozen
@@ -19,7 +21,7 @@ from odoo_ai_config.application.ports.message_inbox import MessageInbox
 from odoo_ai_config.domain.conversations.answering import AnswerRules
 from odoo_ai_config.domain.conversations.state import Wrote
 from odoo_ai_config.domain.crews import CrewTask, CustomerMessage, Utterance
-from odoo_ai_config.domain.messages.inbox import InboxMessage, Origin, Stage
+from odoo_ai_config.domain.messages.inbox import DELETED_REASON, InboxMessage, Origin, Stage
 from odoo_ai_config.domain.messages.receiving import MESSAGE_CREATED
 
 # A burst waits at most so many times as long as the customer must be quiet.
@@ -34,7 +36,7 @@ class Surroundings:
     The other messages of a conversation around the one that a crew is asked about.
 
     Args:
-        newer: Those that wait behind it, oldest first.
+        newer: Those that wait behind it for the same crew, oldest first.
         parts: Those that were gathered into it, oldest first.
         older: Those before it, newest first.
     """
@@ -62,11 +64,18 @@ class CrewTasks:
         if key is None or not (rules.gather or rules.history):
             return Surroundings()
         most = _MOST_WAITING + 2 * rules.history
-        found = await self.inbox.of_conversation(key, limit=most)
+        # What another owner has, or had, of the conversation is not for this one's crew, and what
+        # the customer took back is for nobody.
+        found = [
+            one
+            for one in await self.inbox.of_conversation(key, limit=most)
+            if one.holder == message.holder and one.reason != DELETED_REASON
+        ]
         place = next((at for at, one in enumerate(found) if one.id == message.id), len(found))
         behind = found[:place][::-1]
+        waiting = [one for one in behind if one.stage is Stage.QUEUED]
         return Surroundings(
-            tuple(one for one in behind if one.stage is Stage.QUEUED),
+            tuple(takewhile(partial(_for_the_same_crew, message), waiting)),
             tuple(one for one in behind if one.part_of == message.id),
             tuple(found[place + 1 :]),
         )
@@ -167,6 +176,11 @@ def wait_until(
     ):
         waits.append(rules.transcription)
     return message.received_at + max(waits) if waits else None
+
+
+def _for_the_same_crew(message: InboxMessage, other: InboxMessage) -> bool:
+    crews = [one.destination and one.destination.crew for one in (message, other)]
+    return crews[0] == crews[1]
 
 
 def _joined(parts: Sequence[CustomerMessage]) -> CustomerMessage:

@@ -278,9 +278,9 @@ def steps_of(answer: Answer) -> tuple[AnswerStep, ...]:
 
 def notes_of(answer: Answer, *, after: int) -> tuple[OutgoingMessage, ...]:
     """
-    What is posted of *answer*, *after* so many of its messages, if it may not go to the customer.
+    What is posted of *answer*, *after* so many of its steps, if it may not go to the customer.
     """
-    left = answer.messages[after:]
+    left = [step for step in steps_of(answer)[after:] if isinstance(step, OutgoingMessage)]
     notes = tuple(message for message in left if message.private)
     unsaid = [message.text for message in left if message.text and not message.private]
     if not unsaid:

@@ -93,6 +93,8 @@ class Stage(enum.Enum):
 
 OPEN: Final = frozenset({Stage.QUEUED, Stage.AWAITING, Stage.ANSWERED})
 STUCK: Final = frozenset({Stage.UNRESOLVED, Stage.DEAD, Stage.FAILED})
+# The answer may be in Chatwoot.
+POSTED: Final = frozenset({Stage.ANSWERED, Stage.DONE})
 _ASKED: Final = frozenset({Stage.QUEUED, Stage.AWAITING})
 
 
@@ -390,6 +392,12 @@ class InboxMessage:
         """
         return evolve(self._next(Stage.DONE, at, reason=GATHERED_REASON), part_of=into)
 
+    def gathering(self, *, at: datetime) -> InboxMessage:
+        """
+        With its burst gathered into it; the worker goes on.
+        """
+        return evolve(self, revision=self.revision + 1, updated_at=at)
+
     def waiting(self, *, until: datetime, at: datetime) -> InboxMessage:
         """
         Waiting for the rest of a burst, or for a transcription.
@@ -401,9 +409,9 @@ class InboxMessage:
         With the text that it has now, before its crew was asked.
 
         Raises:
-            WrongStageError: A worker has it, or it is not queued.
+            WrongStageError: It is not queued.
         """
-        if self.stage is not Stage.QUEUED or self.claims:
+        if self.stage is not Stage.QUEUED:
             raise WrongStageError(self.stage)
         return evolve(self._next(Stage.QUEUED, at, due_at=at), body=body)
 
@@ -436,10 +444,12 @@ class InboxMessage:
         """
         Answered in Chatwoot, which could not send the answer to the customer.
 
+        Chatwoot may know that before the hub knows that it was posted.
+
         Raises:
-            WrongStageError: It is not done.
+            WrongStageError: It has no answer, or was given up.
         """
-        if self.stage is not Stage.DONE or self.answer is None:
+        if self.stage not in POSTED or self.answer is None:
             raise WrongStageError(self.stage)
         return self._next(Stage.FAILED, at, reason=UNDELIVERED_REASON)
 

@@ -17,7 +17,7 @@ from odoo_ai_config.domain.json_types import (
     JsonObject,
     is_storable,
     is_storable_value,
-    shown_name,
+    unknown_names,
 )
 
 MOST_FILES: Final = 10
@@ -60,9 +60,8 @@ def require_known(of: JsonObject, known: Collection[str], *, within: str = "") -
     Raises:
         InvalidValueError: The rule is ``unknown_member``, the field *within* and the name.
     """
-    unknown = min(of.keys() - known, default=None)
-    if unknown is not None:
-        raise InvalidValueError(f"{within}{shown_name(unknown)}", "unknown_member")
+    for name in unknown_names(of, known):
+        raise InvalidValueError(f"{within}{name}", "unknown_member")
 
 
 def require_words(text: str, where: str) -> None:

@@ -41,6 +41,7 @@ from tests.unit.application.messages.deliveries import (
     CREWS_DOCUMENT,
     OTHER,
     ScriptedCrew,
+    carried_on,
     delivered,
     found,
     has_crews,
@@ -123,7 +124,7 @@ async def test_pause_that_comes_while_the_crew_thinks_keeps_the_answer_from_the_
         await hub.pause_tenant.channel(INBOX, caller=ANYBODY)
     else:
         await hub.pause_tenant(ACME.tenant, caller=ANYBODY)
-    step = await hub.deliver_message(step.message, unposted=True)
+    step = await carried_on(hub, step)
     assert step.progress is Progress.WITHHELD
     message = await found(hub, message_id)
     assert (message.stage, message.reason) == (Stage.DONE, "paused")

@@ -157,7 +157,13 @@ async def delivered(hub: MemoryHub) -> Step:
     """
     Deliver the only message that is due as far as possible.
     """
-    step = await hub.deliver_message(await claimed(hub))
+    return await carried_on(hub, await hub.deliver_message(await claimed(hub)))
+
+
+async def carried_on(hub: MemoryHub, step: Step) -> Step:
+    """
+    Take the next steps after *step* as the same worker does.
+    """
     while step.progress in GOES_ON:
         step = await hub.deliver_message(step.message, unposted=True)
     return step

@@ -1,0 +1,856 @@
+"""
+Crews and people in one conversation: who answers, what is told, and what is done in Chatwoot.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from attrs import evolve
+
+from odoo_ai_config.application.errors import (
+    ChatwootRefusedError,
+    ChatwootUnavailableError,
+    CrewUnavailableError,
+    SealBrokenError,
+)
+from odoo_ai_config.application.messages.progress import Progress
+from odoo_ai_config.application.messages.texts import read_back
+from odoo_ai_config.domain.chatwoot import ChatwootAccess
+from odoo_ai_config.domain.conversations.state import Status, Wrote
+from odoo_ai_config.domain.credentials.secrets import SecretText
+from odoo_ai_config.domain.identifiers import (
+    CREWS,
+    METADATA,
+    BusinessArea,
+    ChatwootId,
+    TenantArea,
+    TenantId,
+)
+from odoo_ai_config.domain.json_types import JsonObject
+from odoo_ai_config.domain.messages.answers import DEFERRED, NO_REPLY, Answer, HandOver, Priority
+from odoo_ai_config.domain.messages.inbox import Stage, WrongStageError
+from odoo_ai_config.domain.messages.outgoing import OutgoingMessage
+from tests.unit.application.memory_hub import ANYBODY, write
+from tests.unit.application.messages.deliveries import (
+    ACME,
+    ANOTHER,
+    ANSWER,
+    CREWS_DOCUMENT,
+    NOTE,
+    carried_on,
+    claimed,
+    delivered,
+    found,
+    has_crews,
+    owns,
+)
+from tests.unit.application.messages.talks import BOT, Talk, later, settled, talk_with
+
+STRANGER = TenantArea(TenantId("stranger"), BusinessArea("retail"))
+TEAM = HandOver(team=ChatwootId("2"))
+SEVERAL = Answer((OutgoingMessage("um"), OutgoingMessage("dois")), TEAM)
+NOTE_FIRST = Answer((OutgoingMessage("nota", private=True), OutgoingMessage("texto")))
+GATHER: dict[str, Any] = {"gather_seconds": 3}
+VOICE: JsonObject = {"file_type": "audio", "data_url": "https://chatwoot.example/a.oga"}
+HEARD: JsonObject = {**VOICE, "transcribed_text": "Quero cancelar"}
+# The clock of the tests stands at a Sunday night in Brazil.
+CLOSED: dict[str, Any] = {
+    "hours": {"weekly": {"monday": ["09:00-18:00"]}},
+    "outside_hours": {"text": "Voltamos amanhã."},
+}
+
+
+# Who answers
+
+
+@pytest.mark.parametrize(
+    ("state", "reason"),
+    [
+        ({"assignee": 3, "status": "open"}, "human_has_it"),
+        ({"assignee": 3}, "human_has_it"),
+        ({"status": "snoozed"}, "conversation_status"),
+        ({"status": "resolved"}, "conversation_status"),
+        ({"labels": ["humano"]}, "silencing_label"),
+    ],
+)
+async def test_what_people_have_is_left_to_them_when_it_comes(
+    state: dict[str, Any], reason: str
+) -> None:
+    talk = await talk_with()
+    for name, value in state.items():
+        setattr(talk, name, value)
+    message = await talk.customer()
+    assert (message.stage, message.reason) == (Stage.IGNORED, reason)
+    assert message.destination is not None
+    assert talk.asked() == []
+
+
+async def test_what_people_take_while_a_message_waits_is_left_to_them() -> None:
+    talk = await talk_with()
+    message = await talk.customer()
+    await talk.taken_over()
+    step = await delivered(talk.hub)
+    assert (step.progress, step.message.reason) == (Progress.IGNORED, "human_has_it")
+    assert (await found(talk.hub, message.id)).stage is Stage.IGNORED
+    assert talk.asked() == []
+
+
+async def test_who_wrote_keeps_the_conversation_until_it_is_given_back() -> None:
+    talk = await talk_with()
+    await talk.person()
+    await talk.customer("obrigada")
+    assert (await delivered(talk.hub)).message.reason == "human_wrote"
+    await talk.taken_over()
+    await talk.given_back()
+    await talk.customer("e agora?")
+    assert (await delivered(talk.hub)).progress is Progress.POSTED
+    assert talk.asked() == ["e agora?"]
+
+
+async def test_commands_in_notes_silence_the_ai_and_call_it_back() -> None:
+    talk = await talk_with()
+    await talk.person(" /Bot  OFF ", private=True)
+    await talk.customer("um")
+    assert (await delivered(talk.hub)).message.reason == "paused"
+    await talk.person("/bot on", private=True)
+    await talk.customer("dois")
+    assert (await delivered(talk.hub)).progress is Progress.POSTED
+    assert talk.asked() == ["dois"]
+
+
+async def test_takeover_that_chatwoot_tells_only_if_asked_withholds_the_answer() -> None:
+    talk = await talk_with()
+    message = await talk.customer()
+    answered = await talk.hub.deliver_message(await claimed(talk.hub))
+    await talk.taken_over(told=False)
+    step = await carried_on(talk.hub, answered)
+    assert (step.progress, step.message.reason) == (Progress.WITHHELD, "human_took_over")
+    assert talk.posted() == []
+    (note,) = talk.posted(private=True)
+    assert "Das 8 às 18." in note
+    assert (await talk.state()).assignee == ChatwootId("3")
+    assert (await found(talk.hub, message.id)).stage is Stage.DONE
+
+
+async def _access(talk: Talk) -> Any:
+    message = next(iter(talk.hub.state.messages.values()))
+    return await talk.hub.deliver_message.posting.reply_sender.access_for(message)
+
+
+@pytest.mark.parametrize("later_answer", [True, False])
+async def test_takeover_while_the_crew_thinks_keeps_the_answer_as_a_note(
+    later_answer: bool,
+) -> None:
+    talk = await talk_with(DEFERRED if later_answer else ANSWER)
+    message = await talk.customer()
+    step = await talk.hub.deliver_message(await claimed(talk.hub))
+    await talk.taken_over()
+    if later_answer:
+        await talk.hub.answer_message(message.id, ANSWER, caller=ANYBODY)
+        step = await delivered(talk.hub)
+    else:
+        step = await carried_on(talk.hub, step)
+    assert (step.progress, step.message.reason) == (Progress.WITHHELD, "human_took_over")
+    assert (talk.posted(), len(talk.posted(private=True))) == ([], 1)
+
+
+async def test_note_of_a_withheld_answer_waits_for_chatwoot_and_comes_once() -> None:
+    talk = await talk_with(SEVERAL)
+    await talk.customer()
+    step = await talk.hub.deliver_message(await claimed(talk.hub))
+    await talk.taken_over()
+    withheld = await talk.hub.deliver_message(step.message, unposted=True)
+    assert (withheld.progress, withheld.message.withheld) == (
+        Progress.STEP_DONE,
+        "human_took_over",
+    )
+    talk.hub.chatwoot.failures.append(ChatwootUnavailableError())
+    step = await carried_on(talk.hub, withheld)
+    assert (step.progress, step.message.attempts) == (Progress.PUT_OFF, 1)
+    # It arrived, and only its acknowledgement did not.
+    access = await _access(talk)
+    note = OutgoingMessage("um\n\ndois", private=True)
+    await talk.hub.chatwoot.post(access, note, mark=step.message.mark(0))
+    assert (await settled(talk)).progress is Progress.WITHHELD
+    assert (talk.posted(), len(talk.posted(private=True))) == ([], 1)
+
+
+async def test_rest_of_an_answer_is_withheld_with_the_note_of_its_hand_over() -> None:
+    handover = HandOver(note="Cliente quer falar com a gerência.")
+    talk = await talk_with(Answer((OutgoingMessage("um"), OutgoingMessage("dois")), handover))
+    await talk.customer()
+    step = await talk.hub.deliver_message(await claimed(talk.hub))
+    step = await talk.hub.deliver_message(step.message, unposted=True)
+    await talk.person("Já estou aqui.")
+    assert (await carried_on(talk.hub, step)).progress is Progress.WITHHELD
+    assert talk.posted() == ["um"]
+    first, second = talk.posted(private=True)
+    assert first.endswith(":\n\ndois")
+    assert second == handover.note
+    assert len({one.mark for one in talk.hub.chatwoot.posted}) == 3
+
+
+async def test_note_before_a_text_does_not_spare_the_second_look() -> None:
+    talk = await talk_with(NOTE_FIRST)
+    await talk.customer()
+    step = await talk.hub.deliver_message(await claimed(talk.hub))
+    step = await talk.hub.deliver_message(step.message, unposted=True)
+    await talk.taken_over(told=False)
+    assert (await carried_on(talk.hub, step)).progress is Progress.WITHHELD
+    assert talk.posted() == []
+
+
+async def test_outside_its_hours_the_company_says_so_once() -> None:
+    talk = await talk_with(**CLOSED)
+    await talk.customer("um")
+    assert (await delivered(talk.hub)).progress is Progress.POSTED
+    await talk.customer("dois")
+    step = await delivered(talk.hub)
+    assert (step.progress, step.message.reason) == (Progress.IGNORED, "outside_hours")
+    assert (talk.posted(), talk.asked()) == (["Voltamos amanhã."], [])
+
+
+async def test_answer_of_a_crew_that_thinks_beyond_the_hours_is_posted() -> None:
+    talk = await talk_with(**CLOSED)
+    talk.hub.clock.time = talk.hub.clock.time.replace(day=1, month=3, hour=20, minute=58)
+    await talk.customer()
+    step = await talk.hub.deliver_message(await claimed(talk.hub))
+    later(talk, minutes=1.9)
+    assert (await carried_on(talk.hub, step)).progress is Progress.POSTED
+    assert talk.posted() == ["Das 8 às 18."]
+
+
+async def test_ai_that_talks_too_much_gives_the_conversation_to_people() -> None:
+    talk = await talk_with(most_answers={"answers": 2, "minutes": 10})
+    for _ in range(3):
+        await talk.customer()
+        assert (await delivered(talk.hub)).progress is Progress.POSTED
+    assert (len(talk.posted()), len(talk.posted(private=True)), len(talk.asked())) == (2, 1, 2)
+    assert talk.hub.chatwoot.talks[talk.key.account, talk.key.id].status is Status.OPEN
+    await talk.customer()
+    assert (await delivered(talk.hub)).message.reason == "handed_over"
+
+
+# Bursts
+
+
+async def test_burst_is_answered_once() -> None:
+    talk = await talk_with(**GATHER)
+    first = await talk.customer("um")
+    assert (await delivered(talk.hub)).progress is Progress.WAITING
+    others = [await talk.customer(text) for text in ("dois", "três")]
+    while (step := await settled(talk)).progress is Progress.WAITING:
+        pass
+    assert step.progress is Progress.POSTED
+    assert talk.hub.clock.now() >= others[-1].received_at + timedelta(seconds=3)
+    assert talk.asked() == ["um\ndois\ntrês"]
+    assert [part.text for part in talk.crew.asked[0][1].parts] == ["dois", "três"]
+    for other in others:
+        part = await found(talk.hub, other.id)
+        assert (part.stage, part.reason, part.part_of) == (Stage.DONE, "gathered", first.id)
+    assert len(talk.posted()) == 1
+
+
+async def test_customer_who_never_stops_is_answered_after_four_times_the_wait() -> None:
+    talk = await talk_with(**GATHER)
+    first = await talk.customer("0")
+    while (step := await delivered(talk.hub)).progress is Progress.WAITING:
+        await talk.customer("mais")
+        assert step.message.due_at is not None
+        talk.hub.clock.time = step.message.due_at
+    assert talk.hub.clock.now() <= first.received_at + timedelta(seconds=13)
+    assert len(talk.posted()) == 1
+
+
+async def test_burst_of_a_lost_worker_stays_together() -> None:
+    talk = await talk_with(**GATHER)
+    await talk.customer("um")
+    await talk.customer("dois")
+    later(talk, seconds=20)
+    gathered = await talk.hub.deliver_message(await claimed(talk.hub))
+    assert gathered.progress is Progress.STEP_DONE
+    # The worker dies, and another message comes.
+    await talk.customer("três")
+    assert (await settled(talk)).progress is Progress.POSTED
+    assert talk.asked() == ["um\ndois\ntrês"]
+
+
+async def test_crew_that_fails_after_a_burst_was_gathered_is_asked_again_about_all_of_it() -> None:
+    talk = await talk_with(CrewUnavailableError(), ANSWER, **GATHER)
+    await talk.customer("um")
+    await talk.customer("dois")
+    later(talk, seconds=20)
+    step = await delivered(talk.hub)
+    assert (step.progress, step.message.attempts) == (Progress.PUT_OFF, 1)
+    assert (await settled(talk)).progress is Progress.POSTED
+    assert talk.asked() == ["um\ndois"] * 2
+
+
+async def test_slow_worker_gathers_nothing_into_what_another_has_answered() -> None:
+    talk = await talk_with(**GATHER)
+    first = await talk.customer("um")
+    later(talk, seconds=20)
+    slow = await claimed(talk.hub)
+    now = talk.hub.clock.now()
+    talk.hub.state.messages[first.id] = slow.taken(until=now).done(at=now)
+    late = await talk.customer("dois")
+    assert (await talk.hub.deliver_message(slow)).progress is Progress.OVERTAKEN
+    assert (await found(talk.hub, late.id)).stage is Stage.QUEUED
+    later(talk, seconds=20)
+    assert (await settled(talk)).progress is Progress.POSTED
+    assert talk.asked() == ["dois"]
+
+
+async def test_what_another_client_has_is_neither_gathered_nor_told() -> None:
+    talk = await talk_with(**GATHER)
+    await talk.customer("para a primeira")
+    await owns(talk.hub, STRANGER)
+    await has_crews(talk.hub, STRANGER)
+    await talk.customer("para a segunda")
+    later(talk, seconds=20)
+    assert (await delivered(talk.hub)).progress is Progress.POSTED
+    assert (await delivered(talk.hub)).progress is Progress.POSTED
+    assert talk.asked() == ["para a primeira", "para a segunda"]
+    (_, first, _), (_, second, _) = talk.crew.asked
+    assert (first.newer_waiting, first.parts) == (0, ())
+    assert (second.received.holder, second.history) == (STRANGER, ())
+
+
+async def test_what_is_for_another_crew_ends_the_burst() -> None:
+    talk = await talk_with(**GATHER)
+    ids = [(await talk.customer(text)).id for text in ("um", "dois", "três")]
+    second = await found(talk.hub, ids[1])
+    assert second.destination is not None
+    elsewhere = evolve(second.destination, crew="sales")
+    talk.hub.state.messages[ids[1]] = evolve(second, destination=elsewhere)
+    later(talk, seconds=20)
+    for _ in ids:
+        await delivered(talk.hub)
+    assert talk.asked() == ["um", "dois", "três"]
+
+
+# What later events change
+
+
+async def test_edit_before_the_crew_is_asked_takes_the_place_of_the_text() -> None:
+    talk = await talk_with()
+    event = talk.event("2 pizzas")
+    receipt = await talk.tell(event)
+    edit = await talk.update(event, content="3 pizzas", content_attributes={"is_edited": True})
+    assert (edit.stage, edit.reason) == (Stage.IGNORED, "amended")
+    assert (await delivered(talk.hub)).message.id == receipt.id
+    assert talk.asked() == ["3 pizzas"]
+
+
+async def test_edit_after_that_is_a_question_of_its_own_each_time() -> None:
+    talk = await talk_with()
+    event = talk.event("2 pizzas")
+    await talk.tell(event)
+    await delivered(talk.hub)
+    for text in ("3 pizzas", "3 pizzas", "4 pizzas"):
+        await talk.update(event, content=text, content_attributes={"is_edited": True})
+    await delivered(talk.hub)
+    await delivered(talk.hub)
+    assert talk.asked() == ["2 pizzas", "3 pizzas", "4 pizzas"]
+    assert talk.crew.asked[-1][1].message.edited
+
+
+async def test_edit_while_the_crew_is_asked_waits_behind() -> None:
+    talk = await talk_with()
+    event = talk.event("2 pizzas")
+    await talk.tell(event)
+    message = await claimed(talk.hub)
+    edit = await talk.update(event, content="3", content_attributes={"is_edited": True})
+    assert edit.stage is Stage.QUEUED
+    step = await carried_on(talk.hub, await talk.hub.deliver_message(message))
+    assert step.progress is Progress.POSTED
+    await delivered(talk.hub)
+    assert talk.asked() == ["2 pizzas", "3"]
+
+
+async def test_message_that_is_deleted_in_time_is_not_answered() -> None:
+    talk = await talk_with()
+    event = talk.event("errei")
+    receipt = await talk.tell(event)
+    await talk.update(event, content="", content_attributes={"deleted": True})
+    message = await found(talk.hub, receipt.id)
+    assert (message.stage, message.reason) == (Stage.IGNORED, "deleted")
+    assert await talk.hub.ports.inbox.next_due() is None
+
+
+async def test_message_that_the_customer_took_back_is_not_told() -> None:
+    talk = await talk_with()
+    event = talk.event("errei")
+    await talk.tell(event)
+    await talk.update(event, content="", content_attributes={"deleted": True})
+    await talk.customer("certo")
+    await delivered(talk.hub)
+    assert talk.crew.asked[0][1].history == ()
+
+
+async def test_message_that_is_deleted_too_late_stays() -> None:
+    talk = await talk_with()
+    event = talk.event("errei")
+    receipt = await talk.tell(event)
+    await delivered(talk.hub)
+    late = await talk.update(event, content="", content_attributes={"deleted": True})
+    assert late.reason == "not_a_message"
+    assert (await found(talk.hub, receipt.id)).stage is Stage.DONE
+
+
+async def test_voice_message_waits_for_its_transcription() -> None:
+    talk = await talk_with(transcription_seconds=30)
+    event = talk.event(None, attachments=[VOICE])
+    await talk.tell(event)
+    assert (await delivered(talk.hub)).progress is Progress.WAITING
+    await talk.update(event, attachments=[HEARD])
+    assert (await delivered(talk.hub)).progress is Progress.POSTED
+    (file,) = talk.crew.asked[0][1].message.attachments
+    assert file.transcription == "Quero cancelar"
+
+
+async def test_transcription_that_comes_while_a_worker_finds_out_that_it_has_to_wait() -> None:
+    talk = await talk_with(transcription_seconds=30)
+    event = talk.event(None, attachments=[VOICE])
+    await talk.tell(event)
+    slow = await claimed(talk.hub)
+    await talk.update(event, attachments=[HEARD])
+    assert (await talk.hub.deliver_message(slow)).progress is Progress.OVERTAKEN
+    assert (await delivered(talk.hub)).progress is Progress.POSTED
+    (file,) = talk.crew.asked[0][1].message.attachments
+    assert file.transcription == "Quero cancelar"
+
+
+@pytest.mark.parametrize("rules", [{}, {"transcription_seconds": 1}])
+async def test_transcription_that_comes_while_the_crew_is_asked_changes_nothing(
+    rules: dict[str, Any],
+) -> None:
+    talk = await talk_with(**rules)
+    event = talk.event(None, attachments=[VOICE])
+    await talk.tell(event)
+    message = await claimed(talk.hub)
+    assert (await talk.update(event, attachments=[HEARD])).reason == "not_a_message"
+    step = await talk.hub.deliver_message(message)
+    assert (await carried_on(talk.hub, step)).progress is Progress.POSTED
+
+
+async def test_transcription_that_comes_after_an_attempt_changes_nothing() -> None:
+    talk = await talk_with(CrewUnavailableError(), ANSWER, transcription_seconds=30)
+    event = talk.event(None, attachments=[VOICE])
+    await talk.tell(event)
+    talk.hub.state.messages = {
+        id_: evolve(one, attempts=1) for id_, one in talk.hub.state.messages.items()
+    }
+    await claimed(talk.hub)
+    assert (await talk.update(event, attachments=[HEARD])).reason == "not_a_message"
+
+
+async def test_voice_message_waits_no_longer_than_it_has_to() -> None:
+    talk = await talk_with(transcription_seconds=30)
+    event = talk.event(None, attachments=[VOICE])
+    message = await found(talk.hub, (await talk.tell(event)).id)
+    assert (await delivered(talk.hub)).progress is Progress.WAITING
+    assert (await settled(talk)).progress is Progress.POSTED
+    assert talk.hub.clock.now() == message.received_at + timedelta(seconds=30)
+    late = await talk.update(event, attachments=[HEARD])
+    assert late.reason == "not_a_message"
+    assert len(talk.asked()) == 1
+
+
+async def test_text_and_transcribed_voice_do_not_wait() -> None:
+    talk = await talk_with(transcription_seconds=30)
+    await talk.customer("texto")
+    assert (await delivered(talk.hub)).progress is Progress.POSTED
+    await talk.customer(None, attachments=[HEARD])
+    assert (await delivered(talk.hub)).progress is Progress.POSTED
+
+
+# What the crew is told
+
+
+async def test_crew_is_told_what_everybody_said_before() -> None:
+    talk = await talk_with(ANSWER, NOTE, ANOTHER, after_person={"minutes": 0})
+    await talk.customer("um")
+    await delivered(talk.hub)
+    await talk.person("Falo eu.")
+    await talk.person("só entre nós", private=True)
+    await talk.customer("dois")
+    await delivered(talk.hub)
+    await talk.customer("três")
+    await delivered(talk.hub)
+    history = talk.crew.asked[-1][1].history
+    assert [(one.by, one.text) for one in history] == [
+        (Wrote.CUSTOMER, "um"),
+        (Wrote.AI, "Das 8 às 18."),
+        (Wrote.PERSON, "Falo eu."),
+        (Wrote.CUSTOMER, "dois"),
+    ]
+
+
+async def test_answer_that_chatwoot_echoed_is_told_once() -> None:
+    talk = await talk_with(ANSWER, ANOTHER)
+    first = await talk.customer("um")
+    await delivered(talk.hub)
+    await talk.echo("Das 8 às 18.", first.mark(0))
+    await talk.customer("dois")
+    await delivered(talk.hub)
+    said = [one.text for one in talk.crew.asked[-1][1].history]
+    assert said == ["um", "Das 8 às 18."]
+
+
+async def test_no_answer_that_was_withheld_or_is_empty_is_told() -> None:
+    talk = await talk_with(ANSWER, NO_REPLY, ANOTHER)
+    await talk.customer("um")
+    step = await talk.hub.deliver_message(await claimed(talk.hub))
+    await talk.taken_over()
+    await carried_on(talk.hub, step)
+    await talk.given_back()
+    await talk.customer("dois")
+    await delivered(talk.hub)
+    await talk.customer(None, attachments=[VOICE])
+    await delivered(talk.hub)
+    assert [one.text for one in talk.crew.asked[-1][1].history] == ["um", "dois"]
+
+
+@pytest.mark.parametrize(
+    ("history", "told"),
+    [
+        ({"messages": 0, "hours": 1}, []),
+        ({"messages": 1, "hours": 1}, ["Das 8 às 18."]),
+        ({"messages": 50, "hours": 1}, ["um", "Das 8 às 18."]),
+    ],
+)
+async def test_operator_says_how_much_is_told(history: JsonObject, told: list[str]) -> None:
+    talk = await talk_with(history=history)
+    await talk.customer("antes")
+    await delivered(talk.hub)
+    later(talk, hours=1)
+    await talk.customer("um")
+    await delivered(talk.hub)
+    await talk.customer("dois")
+    await delivered(talk.hub)
+    assert [one.text for one in talk.crew.asked[-1][1].history] == told
+
+
+async def test_text_that_was_removed_meanwhile_is_not_told() -> None:
+    talk = await talk_with()
+    first = await talk.customer("um")
+    await delivered(talk.hub)
+    for place, fingerprint in list(talk.hub.state.secrets):
+        if place.ref.value == first.id.value:
+            del talk.hub.state.secrets[place, fingerprint]
+    await talk.customer("dois")
+    assert (await delivered(talk.hub)).progress is Progress.POSTED
+    assert talk.crew.asked[-1][1].history == ()
+
+
+async def test_person_is_told_of_only_where_crews_are_told_of_people() -> None:
+    talk = await talk_with(history={"messages": 0, "hours": 1})
+    assert (await talk.person()).body is None
+    told = await talk_with()
+    assert (await told.person()).body is not None
+    assert (await told.person("só nós", private=True)).body is None
+
+
+async def test_quoted_message_is_told_with_its_text() -> None:
+    talk = await talk_with()
+    first = talk.event("qual o preço do azul?")
+    await talk.tell(first)
+    await delivered(talk.hub)
+    await talk.customer("esse", content_attributes={"in_reply_to": first["id"]})
+    await delivered(talk.hub)
+    assert talk.crew.asked[-1][1].message.quoted == "qual o preço do azul?"
+
+
+@pytest.mark.parametrize("reply", [{"in_reply_to": 9}, {"in_reply_to_external_id": "wamid.X"}])
+async def test_quoted_message_that_the_hub_does_not_know_has_no_text(reply: JsonObject) -> None:
+    talk = await talk_with()
+    await talk.customer("esse", content_attributes=reply)
+    await delivered(talk.hub)
+    task = talk.crew.asked[-1][1]
+    assert (task.message.quoted, task.message.in_reply_to is None) == (None, False)
+
+
+async def test_choice_of_the_customer_is_a_question_with_the_choices_quoted() -> None:
+    talk = await talk_with()
+    chosen: JsonObject = {"submitted_values": [{"title": "Sim", "value": "sim"}]}
+    asked = talk.event("Confirma?", message_type="outgoing", sender=BOT)
+    await talk.tell(asked)
+    await talk.update(asked, content_type="input_select", content_attributes=chosen)
+    assert (await delivered(talk.hub)).progress is Progress.POSTED
+    message = talk.crew.asked[0][1].message
+    assert (message.text, message.quoted) == ("Sim", "Confirma?")
+
+
+async def test_event_without_a_conversation_has_no_surroundings() -> None:
+    talk = await talk_with()
+    message = await talk.customer()
+    bare = evolve(message.origin, conversation=None)
+    talk.hub.state.messages[message.id] = evolve(message, origin=bare)
+    await talk.hub.deliver_message(await claimed(talk.hub))
+    task = talk.crew.asked[0][1]
+    assert (task.history, task.newer_waiting) == ((), 0)
+
+
+# What is done in Chatwoot
+
+
+async def test_own_opening_of_the_conversation_stops_no_hand_over() -> None:
+    talk = await talk_with(SEVERAL)
+    talk.hub.chatwoot.teams[ChatwootId("2")] = "vendas"
+    await talk.customer()
+    step = await talk.hub.deliver_message(await claimed(talk.hub))
+    while step.message.steps < 3:
+        step = await talk.hub.deliver_message(step.message, unposted=True)
+    # Chatwoot tells at once what the hub has just done.
+    await talk.changes(status="open")
+    step = await carried_on(talk.hub, step)
+    live = talk.hub.chatwoot.talks[talk.key.account, talk.key.id]
+    assert (step.progress, live.status, live.team) == (
+        Progress.POSTED,
+        Status.OPEN,
+        ChatwootId("2"),
+    )
+    assert (await talk.state()).handed_over_at is not None
+
+
+async def test_worker_that_dies_after_opening_the_conversation_leaves_the_rest_to_the_next() -> (
+    None
+):
+    talk = await talk_with(SEVERAL)
+    talk.hub.chatwoot.teams[ChatwootId("2")] = "vendas"
+    await talk.customer()
+    step = await talk.hub.deliver_message(await claimed(talk.hub))
+    while step.message.steps < 2:
+        step = await talk.hub.deliver_message(step.message, unposted=True)
+    await talk.changes(status="open")
+    assert (await settled(talk)).progress is Progress.POSTED
+    assert talk.hub.chatwoot.talks[talk.key.account, talk.key.id].team == ChatwootId("2")
+
+
+async def test_hand_over_is_left_out_if_a_person_has_the_conversation() -> None:
+    talk = await talk_with(Answer(handover=TEAM))
+    await talk.customer()
+    step = await talk.hub.deliver_message(await claimed(talk.hub))
+    await talk.taken_over()
+    step = await carried_on(talk.hub, step)
+    assert (step.progress, step.message.reason) == (Progress.WITHHELD, "human_took_over")
+    assert talk.posted(private=True) == []
+
+
+async def test_action_that_chatwoot_refuses_is_named_and_the_rest_is_done() -> None:
+    answer = Answer((OutgoingMessage("um"),), TEAM, labels_added=("vip",))
+    talk = await talk_with(answer)
+    talk.hub.chatwoot.readable = False
+    await talk.customer()
+    assert (await delivered(talk.hub)).progress is Progress.POSTED
+    done = next(iter(talk.hub.state.messages.values()))
+    assert (done.stage, done.refused, done.steps) == (Stage.DONE, ("labels", "team"), 3)
+    assert talk.hub.chatwoot.talks[talk.key.account, talk.key.id].status is Status.OPEN
+
+
+async def test_refused_opening_gives_up_and_a_replay_posts_no_part_again() -> None:
+    talk = await talk_with(SEVERAL)
+    message = await talk.customer()
+    step = await talk.hub.deliver_message(await claimed(talk.hub))
+    while step.message.steps < 2:
+        step = await talk.hub.deliver_message(step.message, unposted=True)
+    talk.hub.chatwoot.failures.extend([ChatwootRefusedError()])
+    step = await carried_on(talk.hub, step)
+    assert (step.progress, step.message.reason) == (Progress.DEAD, "chatwoot_refused")
+    await talk.hub.replay_messages(message.id, caller=ANYBODY)
+    await delivered(talk.hub)
+    assert talk.posted() == ["um", "dois"]
+    assert (await found(talk.hub, message.id)).stage is Stage.DONE
+
+
+async def test_chatwoot_that_fails_in_the_middle_gets_the_rest_after_a_pause() -> None:
+    talk = await talk_with(SEVERAL)
+    await talk.customer()
+    step = await talk.hub.deliver_message(await claimed(talk.hub))
+    step = await talk.hub.deliver_message(step.message, unposted=True)
+    talk.hub.chatwoot.failures.append(ChatwootUnavailableError(retry_after=60))
+    step = await carried_on(talk.hub, step)
+    assert (step.progress, step.message.steps, step.message.attempts) == (Progress.PUT_OFF, 1, 1)
+    assert step.message.due_at == talk.hub.clock.now() + timedelta(minutes=1)
+    assert (await settled(talk)).progress is Progress.POSTED
+    assert talk.posted() == ["um", "dois"]
+
+
+# Marks
+
+
+async def test_echo_settles_an_answer_whose_acknowledgement_was_lost() -> None:
+    talk = await talk_with()
+    # The token of a bot may not look for it.
+    talk.hub.chatwoot.readable = False
+    message = await talk.customer()
+    step = await talk.hub.deliver_message(await claimed(talk.hub))
+    await talk.hub.chatwoot.post(await _access(talk), ANSWER.messages[0], mark=message.mark(0))
+    await talk.echo("Das 8 às 18.", message.mark(0))
+    talk.hub.clock.time = max(talk.hub.clock.time, step.message.due_at or talk.hub.clock.time)
+    assert (await delivered(talk.hub)).progress is Progress.FOUND_POSTED
+    assert talk.posted() == ["Das 8 às 18."]
+
+
+async def _undelivered(talk: Talk, mark: str) -> None:
+    failed: JsonObject = {"odoo_ai_config_answer_to": mark, "external_error": "131047: fora"}
+    sent: JsonObject = {"message_type": "outgoing", "sender": BOT}
+    event = talk.event("Das 8 às 18.", **sent)
+    await talk.update(event, status="failed", content_attributes=failed)
+
+
+async def test_answer_that_the_channel_refuses_fails_and_goes_out_again_if_somebody_says_so() -> (
+    None
+):
+    talk = await talk_with()
+    message = await talk.customer()
+    await delivered(talk.hub)
+    await _undelivered(talk, message.mark(0))
+    failed = await found(talk.hub, message.id)
+    assert (failed.stage, failed.reason) == (Stage.FAILED, "not_delivered")
+    await talk.hub.replay_messages(message.id, caller=ANYBODY)
+    assert (await delivered(talk.hub)).progress is Progress.POSTED
+    first, second = (one.mark for one in talk.hub.chatwoot.posted)
+    assert (first, second) == (message.mark(0), f"{message.id}/again-1")
+    # Chatwoot tells of the first attempt again.
+    await _undelivered(talk, first)
+    assert (await found(talk.hub, message.id)).stage is Stage.DONE
+    assert len(talk.asked()) == 1
+
+
+async def test_channel_may_refuse_before_the_hub_knows_that_it_posted() -> None:
+    talk = await talk_with()
+    message = await talk.customer()
+    step = await talk.hub.deliver_message(await claimed(talk.hub))
+    await _undelivered(talk, message.mark(0))
+    assert (await carried_on(talk.hub, step)).progress is Progress.OVERTAKEN
+    assert (await found(talk.hub, message.id)).stage is Stage.FAILED
+
+
+async def test_failure_of_what_is_no_answer_changes_nothing() -> None:
+    talk = await talk_with(SEVERAL)
+    message = await talk.customer()
+    for mark in ("?", "msg_none0000", message.mark(0)):
+        await _undelivered(talk, mark)
+    assert (await found(talk.hub, message.id)).stage is Stage.QUEUED
+    with pytest.raises(WrongStageError):
+        message.undelivered(at=talk.hub.clock.now())
+    step = await talk.hub.deliver_message(await claimed(talk.hub))
+    await talk.taken_over()
+    await carried_on(talk.hub, step)
+    withheld = await found(talk.hub, message.id)
+    await _undelivered(talk, withheld.mark(0))
+    assert (await found(talk.hub, message.id)).stage is Stage.DONE
+
+
+async def test_dead_letter_is_not_posted_into_a_resolved_conversation() -> None:
+    talk = await talk_with()
+    message = await talk.customer()
+    step = await talk.hub.deliver_message(await claimed(talk.hub))
+    refusals = [ChatwootRefusedError(), ChatwootRefusedError()]
+    talk.hub.chatwoot.failures.extend(refusals)
+    await carried_on(talk.hub, step)
+    await talk.changes(status="resolved", told=False)
+    await talk.hub.replay_messages(message.id, caller=ANYBODY)
+    step = await delivered(talk.hub)
+    assert (step.progress, step.message.reason) == (Progress.WITHHELD, "human_took_over")
+    assert (talk.posted(), len(talk.posted(private=True))) == ([], 1)
+
+
+async def test_only_a_message_that_waits_is_amended() -> None:
+    talk = await talk_with()
+    message = await talk.customer()
+    assert message.body is not None
+    with pytest.raises(WrongStageError):
+        message.done(at=message.received_at).amended(message.body, at=message.received_at)
+
+
+async def test_everything_that_a_crew_may_ask_for_is_done() -> None:
+    handover = HandOver(assignee=ChatwootId("3"), priority=Priority.HIGH)
+    answer = Answer(handover=handover, custom_attributes={"pedido": 12}, labels_added=("vip",))
+    talk = await talk_with(answer)
+    talk.hub.chatwoot.agents.add(ChatwootId("3"))
+    await talk.customer()
+    assert (await delivered(talk.hub)).progress is Progress.POSTED
+    live = talk.hub.chatwoot.talks[talk.key.account, talk.key.id]
+    assert (live.assignee, live.priority, live.labels) == (
+        ChatwootId("3"),
+        Priority.HIGH,
+        ("vip",),
+    )
+    assert (live.custom_attributes, live.status) == ({"pedido": 12}, Status.OPEN)
+
+
+async def test_customer_sees_that_a_crew_is_writing_until_it_has_nothing_to_say() -> None:
+    talk = await talk_with(NO_REPLY)
+    crew: JsonObject = {"type": "in_process", "typing": True}
+    await has_crews(talk.hub, ACME, {"default_crew": "sales", "crews": {"sales": crew}})
+    shown = []
+    place = (talk.key.account, talk.key.id)
+    talk.crew.meanwhile = lambda: shown.append(talk.hub.chatwoot.talks[place].typing)
+    await talk.customer()
+    assert (await delivered(talk.hub)).progress is Progress.NO_REPLY
+    assert (shown, talk.hub.chatwoot.talks[place].typing) == ([True], False)
+
+
+async def test_nobody_sees_that_a_crew_is_writing_without_a_chatwoot() -> None:
+    talk = await talk_with(NO_REPLY)
+    crew: JsonObject = {"type": "in_process", "typing": True}
+    await has_crews(talk.hub, ACME, {"default_crew": "sales", "crews": {"sales": crew}})
+    talk.hub.chatwoot_accounts.fallback = ChatwootAccess()
+    await talk.customer()
+    assert (await delivered(talk.hub)).progress is Progress.NO_REPLY
+    assert talk.hub.chatwoot.talks == {}
+
+
+@pytest.mark.parametrize("body", ['{"answer": {"later_member": 1}}', '{"answer": ""}'])
+async def test_answer_that_a_later_version_kept_is_not_posted(body: str) -> None:
+    with pytest.raises(SealBrokenError):
+        read_back(SecretText(f"\x00answer1\x00{body}"))
+
+
+async def test_hours_of_the_company_hold_where_the_operator_says_so() -> None:
+    talk = await talk_with(hours="company", outside_hours="silent")
+    await talk.customer("um")
+    assert (await delivered(talk.hub)).progress is Progress.POSTED
+    hours: JsonObject = {"monday": True, "business_hours_start": 9, "business_hours_end": 18}
+    metadata = json.dumps({"business_hours": hours})
+    await talk.hub.publish_document(write(ACME.document(METADATA)), text=metadata)
+    await talk.customer("dois")
+    assert (await delivered(talk.hub)).message.reason == "outside_hours"
+
+
+async def test_faulty_rules_are_as_none_until_the_delivery_finds_the_fault() -> None:
+    talk = await talk_with()
+    history = talk.hub.state.histories[ACME.document(CREWS)]
+    bad = history[-1].document.with_body({**CREWS_DOCUMENT, "answer_when": 5})
+    history[-1] = evolve(history[-1], document=bad)
+    message, crews = await talk.customer(), talk.hub.deliver_message.asking.crews
+    answering = await crews.answering(message.destination, message.origin)
+    assert answering.rules == crews.defaults
+
+
+async def test_message_that_is_nobodys_has_the_default_rules() -> None:
+    talk = await talk_with()
+    message = await talk.customer()
+    crews = talk.hub.deliver_message.asking.crews
+    assert (await crews.answering(None, message.origin)).rules == crews.defaults
+    lost = evolve(message, stage=Stage.DEAD, due_at=None, destination=None)
+    silence = talk.hub.deliver_message.posting.silence
+    assert await silence.before_posting(lost, None) == (None, None)
+
+
+async def test_second_opening_of_a_hand_over_is_no_takeover() -> None:
+    talk = await talk_with(Answer(handover=TEAM))
+    talk.hub.chatwoot.teams[ChatwootId("2")] = "vendas"
+    await talk.customer()
+    await talk.hub.deliver_message(await claimed(talk.hub))
+    # A worker opened it and was lost.
+    await talk.changes(status="open")
+    assert (await settled(talk)).progress is Progress.POSTED
+    assert talk.hub.chatwoot.talks[talk.key.account, talk.key.id].team == ChatwootId("2")
