@@ -116,7 +116,7 @@ async def test_way_of_a_message_is_as_described(
     assert_names(described_after("A claim is"), claimed)
     assert_names(described_after("What the crew says"), answered)
     # The address of this Chatwoot is not set.
-    assert ("application/messages/delivery.py", "_post") in given_up
+    assert ("application/messages/posting.py", "post") in given_up
 
 
 def test_every_module_that_is_named_exists() -> None:

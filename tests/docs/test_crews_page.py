@@ -79,10 +79,10 @@ def test_answer_of_the_page_is_understood() -> None:
         "custom_attributes",
         "labels",
         "priority",
-        "team",
-        "assignee",
         "note",
         "status",
+        "team",
+        "assignee",
     ]
 
 

@@ -20,12 +20,18 @@ from odoo_ai_config.application import errors as application
 from odoo_ai_config.application.messages.intake import NO_ROUTE
 from odoo_ai_config.application.messages.progress import Trouble
 from odoo_ai_config.domain.errors import CrewNotFoundError
-from odoo_ai_config.domain.messages.inbox import NO_REPLY_REASON, Stage
+from odoo_ai_config.domain.messages.inbox import (
+    GATHERED_REASON,
+    NO_REPLY_REASON,
+    UNDELIVERED_REASON,
+    Stage,
+)
 from tests.source_tree import ROOT
 
 PAGE: Final = (ROOT / "docs" / "operations.md").read_text("utf-8")
 REASONS: Final = {
     NO_ROUTE,
+    UNDELIVERED_REASON,
     *(trouble.value for trouble in Trouble),
     *(
         error.code
@@ -65,6 +71,7 @@ def test_every_cause_of_an_outage_has_a_remedy() -> None:
 def test_every_stage_is_explained() -> None:
     assert rows_of("stage") == {stage.value for stage in Stage}
     assert f"`{NO_REPLY_REASON}`" in PAGE
+    assert f"`{GATHERED_REASON}`" in PAGE
 
 
 @pytest.mark.parametrize("command", ["list", "show", "replay", "discard"])
