@@ -64,7 +64,9 @@ class SilenceCheck:
         Why the AI does not answer a message with *traits* that comes with *sighting*.
         """
         answering = await self.crews.answering(destination, origin)
-        return await self._silence(await self._conversation(sighting), answering, traits)
+        silence = await self._silence(await self._conversation(sighting), answering, traits)
+        # The delivery asks again, and may have to say when the company opens.
+        return None if silence is Silence.OUTSIDE_HOURS else silence
 
     async def keeps_history(self, destination: Destination | None, origin: Origin) -> bool:
         """

@@ -204,8 +204,10 @@ async def test_note_before_a_text_does_not_spare_the_second_look() -> None:
     assert talk.posted() == []
 
 
-async def test_outside_its_hours_the_company_says_so_once() -> None:
+@pytest.mark.parametrize("labels", [[], ["vip"]])
+async def test_outside_its_hours_the_company_says_so_once(labels: list[str]) -> None:
     talk = await talk_with(**CLOSED)
+    talk.labels = labels
     await talk.customer("um")
     assert (await delivered(talk.hub)).progress is Progress.POSTED
     await talk.customer("dois")

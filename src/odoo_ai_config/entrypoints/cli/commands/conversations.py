@@ -61,7 +61,7 @@ Channel = Annotated[str, Parameter(help="Canal: CONTA/CAIXA, como 1/7.")]
 Until = Annotated[
     str | None,
     Parameter(
-        help="Até quando: ISO 8601 com fuso, como 2026-12-01T09:00:00-03:00; sem ele, até alguém "
+        help="Até quando: ISO 8601 com fuso, como 2099-12-01T09:00:00-03:00; sem ele, até alguém "
         "terminar a pausa."
     ),
 ]

@@ -98,7 +98,7 @@ class NewPause:
 _PAUSE: Final = Body(
     parts=(NewPause,),
     more={"additionalProperties": False},
-    example={"until": "2026-12-01T09:00:00-03:00"},
+    example={"until": "2099-12-01T09:00:00-03:00"},
 )
 
 

@@ -143,7 +143,7 @@ CollectionNameText: TypeAlias = Annotated[
 ChatwootIdText: TypeAlias = Annotated[
     str,
     Meta(
-        description="A Chatwoot account or inbox.",
+        description="A Chatwoot account, inbox or conversation.",
         pattern=_whole(identifiers.CHATWOOT_ID),
         examples=["7"],
     ),
