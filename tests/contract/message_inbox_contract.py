@@ -840,6 +840,27 @@ class InboxListingContract(StoreContract):
         assert await stores.inbox.of_conversation(conversation, limit=10) == []
         assert await stores.inbox.answers_since(conversation, AT, limit=10) == 0
 
+    async def test_conversation_is_told_newest_first_whether_answered_or_not(
+        self, stores: Stores
+    ) -> None:
+        conversation = ConversationKey(ChatwootId("1"), ChatwootId("1"))
+        told = [message(f"message-{9 - number}", minute=number) for number in range(6)]
+        elsewhere = message("message-3", "2")
+        textless = evolve(message("message-2"), body=None)
+        await put(stores, *told, elsewhere, textless)
+        # What is done waits no more, and keeps its place among those that do.
+        told[1] = told[1].answered(fingerprint(7), at=SOON, until=UNTIL)
+        await put(stores, told[1])
+        for number, step in ((1, told[1].done(at=SOON)), (4, told[4].done(at=SOON))):
+            told[number] = step
+            await put(stores, step)
+        answered = textless.answered(fingerprint(7), at=SOON, until=UNTIL)
+        await put(stores, answered)
+        told.append(answered)
+        for limit in (1, 2, 3, 5, 7, 8):
+            found = await stores.inbox.of_conversation(conversation, limit=limit)
+            assert found == told[::-1][:limit]
+
     async def test_second_notice_of_the_same_trouble_is_refused_with_what_it_is_about(
         self, stores: Stores, second_stores: Stores
     ) -> None:

@@ -75,16 +75,10 @@ class MemoryMessageInbox(MemoryAdapter, MessageInbox):
         state = self.state
         return next(map(state.messages.__getitem__, state.received(origin)), None)
 
-    async def of_conversation(
-        self, key: ConversationKey, *, before: MessageId | None = None, limit: int
-    ) -> Sequence[InboxMessage]:
-        ordered = reversed(self.state.messages.values())
-        if before is not None:
-            # Skips to that entry, or to the end if it is not there.
-            next((message for message in ordered if message.id == before), None)
+    async def of_conversation(self, key: ConversationKey, *, limit: int) -> Sequence[InboxMessage]:
         found = (
             message
-            for message in ordered
+            for message in reversed(self.state.messages.values())
             if message.conversation == str(key)
             and (message.body is not None or message.answer is not None)
         )

@@ -121,15 +121,8 @@ class MongoMessageInbox(MessageInbox):
         return await read_one(self._messages, {"marks": {"$in": list(origin.marks)}}, InboxMessage)
 
     @translated
-    async def of_conversation(
-        self, key: ConversationKey, *, before: MessageId | None = None, limit: int
-    ) -> Sequence[InboxMessage]:
+    async def of_conversation(self, key: ConversationKey, *, limit: int) -> Sequence[InboxMessage]:
         wanted = _of(key) | {"$or": [{"body": _IS_TEXT}, {"answer": _IS_TEXT}]}
-        if before is not None:
-            first = await self._messages.find_one({"_id": before.value}, ["arrival"])
-            if first is None:
-                return []
-            wanted["arrival"] = {"$lt": first["arrival"]}
         cursor = self._messages.find(wanted).sort("arrival", DESCENDING).limit(limit)
         return await read_all(cursor, InboxMessage)
 

@@ -76,10 +76,18 @@ UPDATE messages SET revision = revision + 1, claims = claims + 1, due_at = ?3 WH
 # Sorts behind every tenant's name.
 _LAST: Final = "\x7f"
 
+# Messages that wait are in an index of their own, so that each costs one entry.
+_WAITING_IN_LANE: Final = "INDEXED BY open_messages WHERE lane = ?1 AND due_at IS NOT NULL"
+_TOLD_IN_LANE: Final = (
+    "INDEXED BY told_messages "
+    "WHERE lane = ?1 AND due_at IS NULL AND (body IS NOT NULL OR answer IS NOT NULL)"
+)
 _OF_CONVERSATION: Final = (
-    f"SELECT {MESSAGE_COLUMNS} FROM messages INDEXED BY messages_by_lane "
-    "WHERE lane = ?1 AND (?2 IS NULL OR number < (SELECT number FROM messages WHERE id = ?2)) "
-    "AND (body IS NOT NULL OR answer IS NOT NULL) ORDER BY number DESC LIMIT ?3"
+    f"SELECT {MESSAGE_COLUMNS} FROM messages WHERE number IN ("
+    f"SELECT * FROM (SELECT number FROM messages {_WAITING_IN_LANE} "
+    "ORDER BY number DESC LIMIT ?2) UNION ALL "
+    f"SELECT * FROM (SELECT number FROM messages {_TOLD_IN_LANE} "
+    "ORDER BY number DESC LIMIT ?2)) ORDER BY number DESC LIMIT ?2"
 )
 _ANSWERS: Final = (
     "SELECT count(*) FROM (SELECT 1 FROM messages INDEXED BY answered_messages "
@@ -140,11 +148,8 @@ class SqliteMessageInbox(MessageInbox):
     async def received(self, origin: Origin) -> InboxMessage | None:
         return await self._database.read(lambda connection: find_received(connection, origin))
 
-    async def of_conversation(
-        self, key: ConversationKey, *, before: MessageId | None = None, limit: int
-    ) -> Sequence[InboxMessage]:
-        which = str(key), None if before is None else before.value, limit
-        return await self._database.select(_OF_CONVERSATION, which, message_of)
+    async def of_conversation(self, key: ConversationKey, *, limit: int) -> Sequence[InboxMessage]:
+        return await self._database.select(_OF_CONVERSATION, (str(key), limit), message_of)
 
     async def answers_since(self, key: ConversationKey, since: datetime, *, limit: int) -> int:
         which = str(key), microseconds(since), limit

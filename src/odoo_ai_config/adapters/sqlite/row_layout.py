@@ -39,8 +39,11 @@ def time_of(stored: int) -> datetime:
 _CODECS: Final[Mapping[Any, Codec]] = {bool: (bool, bool), datetime: (microseconds, time_of)}
 
 
-# Several texts in one column.
-TEXTS: Final[Codec] = (json.dumps, lambda stored: tuple(json.loads(stored)))
+# Several texts in one column; mostly there are none.
+TEXTS: Final[Codec] = (
+    lambda texts: json.dumps(texts) if texts else "[]",
+    lambda stored: tuple(json.loads(stored)),
+)
 
 
 class RowLayout(Generic[T]):

@@ -376,7 +376,8 @@ CREATE TABLE conversations (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX untold_messages ON messages (updated_at, id)
 WHERE told_at IS NULL AND event <> 'hub_notice' AND stage IN ('unresolved', 'dead', 'failed');
-CREATE INDEX messages_by_lane ON messages (lane);
+CREATE INDEX told_messages ON messages (lane)
+WHERE due_at IS NULL AND (body IS NOT NULL OR answer IS NOT NULL);
 CREATE INDEX answered_messages ON messages (lane, updated_at) WHERE answer IS NOT NULL;
 CREATE INDEX conversations_by_tenant ON conversations (tenant, account, id);
 CREATE INDEX conversations_by_time ON conversations (updated_at) WHERE paused_by IS NULL;

@@ -7,7 +7,6 @@ As in `payloads`, nothing is refused: a field with an unexpected value counts as
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import Final
 
 from odoo_ai_config.domain.conversations.answering import Trait
@@ -38,7 +37,12 @@ _USUAL: Final = ("pending", "open", None)
 _GROUP_USERS: Final = ("@g.us", "@newsletter", "@broadcast")
 # The contact by which Evolution API shows QR codes and takes commands. Its id is no sign: a
 # customer of a shop may have it, too.
-_COMMAND_CONTACT: Final = frozenset({"123456", "+123456"})
+_COMMAND_CONTACT: Final = ("123456", "+123456")
+_TOLD_BY_ATTRIBUTES: Final = (
+    ("is_reaction", Trait.REACTION),
+    ("is_unsupported", Trait.UNSUPPORTED),
+)
+_NO_TRAITS: Final[frozenset[Trait]] = frozenset()
 _BOTS: Final = frozenset({"agentbot", "agent_bot", "captain::assistant", "captain_assistant"})
 _COMMANDS: Final = {"/bot off": True, "/bot on": False}
 _LONGEST_COMMAND: Final = 20
@@ -116,37 +120,35 @@ def traits_of(
     """
     What makes the message one that the AI does not answer by default.
     """
-    return frozenset(_traits(message, conversation, senders))
-
-
-def _traits(
-    message: JsonObject, conversation: JsonObject, senders: list[JsonObject]
-) -> Iterator[Trait]:
     attributes = _attributes(message)
-    if any(sender.get("blocked") is True for sender in senders):
-        yield Trait.BLOCKED
-    if _is_group(conversation, senders):
-        yield Trait.GROUP
+    found = [trait for name, trait in _TOLD_BY_ATTRIBUTES if attributes.get(name) is True]
+    # Every message is asked, and most say nothing of all this.
+    for sender in senders:
+        if sender.get("blocked") is True:
+            found.append(Trait.BLOCKED)
+        if _is_of_group(sender.get("identifier")):
+            found.append(Trait.GROUP)
+        if sender.get("phone_number") in _COMMAND_CONTACT:
+            found.append(Trait.COMMAND)
+    if _is_group(conversation):
+        found.append(Trait.GROUP)
     if _is_automatic(attributes, conversation):
-        yield Trait.AUTOMATIC
-    if attributes.get("is_reaction") is True:
-        yield Trait.REACTION
-    if attributes.get("is_unsupported") is True:
-        yield Trait.UNSUPPORTED
+        found.append(Trait.AUTOMATIC)
     if message.get("content_type") == "voice_call":
-        yield Trait.CALL
-    if any(_text(sender.get("phone_number")) in _COMMAND_CONTACT for sender in senders):
-        yield Trait.COMMAND
+        found.append(Trait.CALL)
+    return frozenset(found) if found else _NO_TRAITS
 
 
-def _is_group(conversation: JsonObject, senders: list[JsonObject]) -> bool:
+def _is_group(conversation: JsonObject) -> bool:
     # Two forks of Chatwoot know groups themselves.
     if conversation.get("group") is True or conversation.get("group_type") == "group":
         return True
     contact = conversation.get("contact_inbox")
-    ids = [sender.get("identifier") for sender in senders]
-    ids.append(contact.get("source_id") if isinstance(contact, dict) else None)
-    return any(_text(id_).endswith(_GROUP_USERS) for id_ in ids)
+    return isinstance(contact, dict) and _is_of_group(contact.get("source_id"))
+
+
+def _is_of_group(id_: Json) -> bool:
+    return isinstance(id_, str) and id_.lower().endswith(_GROUP_USERS)
 
 
 def _is_automatic(attributes: JsonObject, conversation: JsonObject) -> bool:

@@ -250,8 +250,10 @@ class ReceiveMessage:
 
 
 def _sighting(event: ChatwootEvent, now: datetime) -> Sighting | None:
-    key, seen = event.conversation, event.seen
-    return None if key is None or seen is None else Sighting(key, seen, now)
+    if event.seen is None:
+        return None
+    key = event.conversation
+    return None if key is None else Sighting(key, event.seen, now)
 
 
 def _require_reach(caller: ApiKey, route: Route | None) -> None:

@@ -207,7 +207,7 @@ def _edition(act: Act | None, message: JsonObject) -> str | None:
     # Chatwoot says again and again that a message was updated, without a number of the update.
     if act is Act.EDITED:
         return digest_of(_text(message.get("content")) or "").hex()[:_EDITION_SIZE]
-    return None if act in {None, Act.WRITTEN} else act.value
+    return None if act is None or act is Act.WRITTEN else act.value
 
 
 def _seen(parts: _Parts, *, private: bool) -> Seen:
@@ -391,7 +391,7 @@ def _first_number(candidates: Iterable[Json], senders: list[JsonObject]) -> str 
 
 def _are_of_an_id(digits: str, senders: list[JsonObject]) -> bool:
     # Evolution writes the digits of a hidden sender's id as if they were a number.
-    return any(sender.get("identifier") == f"{digits}{LID}" for sender in senders)
+    return f"{digits}{LID}" in [sender.get("identifier") for sender in senders]
 
 
 def _ids(

@@ -97,13 +97,9 @@ class MessageInbox(Protocol):
         """
 
     @abstractmethod
-    async def of_conversation(
-        self, key: ConversationKey, *, before: MessageId | None = None, limit: int
-    ) -> Sequence[InboxMessage]:
+    async def of_conversation(self, key: ConversationKey, *, limit: int) -> Sequence[InboxMessage]:
         """
         At most *limit* messages of a conversation whose text or answer is kept, newest first.
-
-        *before* leaves out the messages that were not received before it.
         """
 
     @abstractmethod

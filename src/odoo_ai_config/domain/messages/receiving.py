@@ -172,10 +172,10 @@ def reason_to_ignore(event: ChatwootEvent) -> Ignored | None:
     """
     origin, act = event.origin, event.act
     # The message that the customer chose in is ours.
-    ours = act is Act.CHOSEN
+    ours, waits = act is Act.CHOSEN, act in _TO_ANSWER
     rules = (
-        (Ignored.NOT_A_MESSAGE, origin.event in OTHER_EVENTS and act not in _TO_ANSWER),
-        (Ignored.UNKNOWN_EVENT, act not in _TO_ANSWER),
+        (Ignored.NOT_A_MESSAGE, not waits and origin.event in OTHER_EVENTS),
+        (Ignored.UNKNOWN_EVENT, not waits),
         (Ignored.PRIVATE, event.private),
         (Ignored.OUTGOING, event.direction is Direction.OUTGOING and not ours),
         (Ignored.UNKNOWN_DIRECTION, event.direction is Direction.UNKNOWN),
