@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import ClassVar, Final, TypeAlias
 
-from attrs import Attribute, field, frozen
+from attrs import Attribute, evolve, field, frozen
 
 from odoo_ai_config.domain.conversations.labels import is_label
 from odoo_ai_config.domain.conversations.state import MOST_LABELS, Status
@@ -281,11 +281,24 @@ def notes_of(answer: Answer, *, after: int) -> tuple[OutgoingMessage, ...]:
     What is posted of *answer*, *after* so many of its steps, if it may not go to the customer.
     """
     left = [step for step in steps_of(answer)[after:] if isinstance(step, OutgoingMessage)]
-    notes = tuple(message for message in left if message.private)
-    unsaid = [message.text for message in left if message.text and not message.private]
-    if not unsaid:
-        return notes
-    return (OutgoingMessage("\n\n".join([_WITHHELD, *unsaid]), private=True), *notes)
+    public = [message for message in left if not message.private]
+    unsaid = [*filter(None, map(_words_of, public))]
+    # Each with its files only: one that cannot be fetched must not hold back the words.
+    notes = [evolve(one, text=None, private=True) for one in public if one.attachments]
+    notes += [message for message in left if message.private]
+    if unsaid:
+        notes.insert(0, OutgoingMessage("\n\n".join([_WITHHELD, *unsaid]), private=True))
+    return tuple(notes)
+
+
+def _words_of(message: OutgoingMessage) -> str:
+    """
+    What people are to read of *message*: also what is to be chosen, and which template it is.
+    """
+    titles = [item.get("title") or item.get("label") for item in message.items]
+    template = None if message.template is None else message.template.name
+    lines = [message.text, *(f"- {title}" for title in titles if title), template]
+    return "\n".join(filter(None, lines))
 
 
 def _steps_to_people(handover: HandOver) -> Iterator[AnswerStep]:
