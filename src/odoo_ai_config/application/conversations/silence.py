@@ -16,6 +16,7 @@ from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.application.ports.conversation_store import ConversationStore
 from odoo_ai_config.application.ports.message_inbox import MessageInbox
 from odoo_ai_config.domain.conversations.answering import (
+    AnswerRules,
     Silence,
     Trait,
     Verdict,
@@ -92,10 +93,7 @@ class SilenceCheck:
             return silence, None if text is None else Answer.of_text(text)
         if silence is not None:
             return silence, None
-        answers = await self.inbox.answers_since(
-            sighting.key, now - rules.window, limit=rules.most_answers
-        )
-        if answers < rules.most_answers:
+        if await self._answers(conversation, rules, now) < rules.most_answers:
             return None, None
         return Silence.TOO_MANY_ANSWERS, Answer(handover=HandOver(note=_TOO_MANY))
 
@@ -143,7 +141,7 @@ class SilenceCheck:
         key, now = conversation.key, self.clock.now()
         answering = await self.crews.answering_at(owner, crew, key.account, inbox)
         rules = answering.rules
-        answers = await self.inbox.answers_since(key, now - rules.window, limit=rules.most_answers)
+        answers = await self._answers(conversation, rules, now)
         return (
             *rules.verdicts(
                 conversation,
@@ -153,6 +151,14 @@ class SilenceCheck:
             ),
             Verdict(Silence.TOO_MANY_ANSWERS, answers >= rules.most_answers, str(answers)),
         )
+
+    async def _answers(self, conversation: Conversation, rules: AnswerRules, now: datetime) -> int:
+        """
+        How many answers there were lately without a person, as far as the limit matters.
+        """
+        times = now - rules.window, conversation.person_at, conversation.handed_over_at
+        since = max(filter(None, times))
+        return await self.inbox.answers_since(conversation.key, since, limit=rules.most_answers)
 
     async def _silence(
         self,

@@ -20,6 +20,7 @@ from odoo_ai_config.application.errors import (
 from odoo_ai_config.application.messages.progress import Progress
 from odoo_ai_config.application.messages.texts import read_back
 from odoo_ai_config.domain.chatwoot import ChatwootAccess
+from odoo_ai_config.domain.conversations.answering import Silence
 from odoo_ai_config.domain.conversations.state import Status, Wrote
 from odoo_ai_config.domain.credentials.secrets import SecretText
 from odoo_ai_config.domain.identifiers import (
@@ -33,7 +34,7 @@ from odoo_ai_config.domain.identifiers import (
 from odoo_ai_config.domain.json_types import JsonObject
 from odoo_ai_config.domain.messages.answers import DEFERRED, NO_REPLY, Answer, HandOver, Priority
 from odoo_ai_config.domain.messages.inbox import Stage, WrongStageError
-from odoo_ai_config.domain.messages.outgoing import OutgoingMessage
+from odoo_ai_config.domain.messages.outgoing import OutgoingFile, OutgoingMessage, Template
 from tests.unit.application.memory_hub import ANYBODY, write
 from tests.unit.application.messages.deliveries import (
     ACME,
@@ -194,6 +195,28 @@ async def test_rest_of_an_answer_is_withheld_with_the_note_of_its_hand_over() ->
     assert len({one.mark for one in talk.hub.chatwoot.posted}) == 3
 
 
+async def test_answer_that_is_no_text_is_withheld_whole() -> None:
+    file = OutgoingFile("https://crew.example/boleto.pdf")
+    choices: tuple[JsonObject, ...] = (
+        {"title": "Sim", "value": "1"},
+        {"title": "Não", "value": "0"},
+    )
+    parts = (
+        OutgoingMessage(None, attachments=(file,)),
+        OutgoingMessage("Quer?", content_type="input_select", items=choices),
+        OutgoingMessage(None, template=Template("lembrete", "pt_BR")),
+    )
+    talk = await talk_with(Answer(parts))
+    await talk.customer()
+    step = await talk.hub.deliver_message(await claimed(talk.hub))
+    await talk.taken_over()
+    assert (await carried_on(talk.hub, step)).progress is Progress.WITHHELD
+    words, kept = (one.message for one in talk.hub.chatwoot.posted)
+    assert (words.private, kept.private) == (True, True)
+    assert (words.text or "").endswith(":\n\nQuer?\n- Sim\n- Não\n\nlembrete")
+    assert kept.attachments == (file,)
+
+
 async def test_note_before_a_text_does_not_spare_the_second_look() -> None:
     talk = await talk_with(NOTE_FIRST)
     await talk.customer()
@@ -235,6 +258,22 @@ async def test_ai_that_talks_too_much_gives_the_conversation_to_people() -> None
     assert talk.hub.chatwoot.talks[talk.key.account, talk.key.id].status is Status.OPEN
     await talk.customer()
     assert (await delivered(talk.hub)).message.reason == "handed_over"
+
+
+async def test_ai_that_people_call_back_may_answer_as_often_again() -> None:
+    talk = await talk_with(most_answers={"answers": 2, "minutes": 10})
+    for _ in range(3):
+        await talk.customer()
+        await delivered(talk.hub)
+    await talk.given_back()
+    await talk.person("/bot on", private=True)
+    for _ in range(2):
+        await talk.customer("e agora?")
+        assert (await delivered(talk.hub)).progress is Progress.POSTED
+    assert talk.posted() == ["Das 8 às 18."] * 4
+    verdicts = await talk.hub.explain_silence(talk.key, caller=ANYBODY)
+    assert verdicts[1] is not None
+    assert verdicts[1].silence is Silence.TOO_MANY_ANSWERS
 
 
 # Bursts
