@@ -1,5 +1,5 @@
 """
-The page about crews shows what the hub reads and sends.
+The page about crews, in both languages, shows what the hub reads and sends.
 """
 
 from __future__ import annotations
@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import socket
 import sys
 from collections.abc import AsyncIterator
@@ -25,22 +26,28 @@ from odoo_ai_config.domain.credentials.secrets import SecretText
 from odoo_ai_config.domain.crews import Crew, CrewKind, crew_of, require_crews
 from odoo_ai_config.domain.messages.answer_bodies import answer_in
 from odoo_ai_config.domain.messages.answers import Answer, action_of, steps_of
+from odoo_ai_config.domain.messages.outgoing import CONTENT_TYPES
 from tests.contract.crew_client_contract import QUESTION, task
 from tests.contract.samples import owner
 from tests.docs.test_examples import blocks_in
 from tests.source_tree import ROOT
 
-PAGE = (ROOT / "docs" / "crews.md").read_text("utf-8")
+PAGES = [ROOT / "docs" / name for name in ("crews.md", "crews.pt-BR.md")]
 SECRET = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
 PATIENCE = 60
 
 
-def block(language: str, number: int = 0) -> str:
-    return [block.text for block in blocks_in(PAGE) if block.language == language][number]
+pages = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 
 
-def test_crews_of_the_page_can_be_read() -> None:
-    body = RuamelYamlCodec().parse(block("yaml"))
+def block(page: Path, language: str, number: int = 0) -> str:
+    blocks = blocks_in(page.read_text("utf-8"))
+    return [block.text for block in blocks if block.language == language][number]
+
+
+@pages
+def test_crews_of_the_page_can_be_read(page: Path) -> None:
+    body = RuamelYamlCodec().parse(block(page, "yaml"))
 
     require_crews(body, owner())
 
@@ -51,8 +58,9 @@ def test_crews_of_the_page_can_be_read() -> None:
     }
 
 
-def test_task_of_the_page_has_the_fields_that_crews_get() -> None:
-    shown = json.loads(block("json"))
+@pages
+def test_task_of_the_page_has_the_fields_that_crews_get(page: Path) -> None:
+    shown = json.loads(block(page, "json"))
 
     sent: dict[str, Any] = described(
         Crew("x", owner(), CrewKind.HTTP), task(), "https://hub.example.com"
@@ -67,8 +75,9 @@ def test_task_of_the_page_has_the_fields_that_crews_get() -> None:
     assert file.keys() == first.keys()
 
 
-def test_answer_of_the_page_is_understood() -> None:
-    said = json.loads(block("json", 1))
+@pages
+def test_answer_of_the_page_is_understood(page: Path) -> None:
+    said = json.loads(block(page, "json", 1))
     answer = answer_in(said)
     assert isinstance(answer, Answer)
     assert [action_of(step) for step in steps_of(answer)] == [
@@ -86,13 +95,37 @@ def test_answer_of_the_page_is_understood() -> None:
     ]
 
 
-@pytest.fixture
-async def crew_url(tmp_path: Path) -> AsyncIterator[str]:
+@pages
+def test_every_member_of_an_answer_is_explained(page: Path) -> None:
+    described = json.loads((ROOT / "tests/fixtures/openapi.json").read_text("utf-8"))
+    schemas = described["components"]["schemas"]
+    text = page.read_text("utf-8")
+    known = {
+        *schemas["CrewAnswer"]["properties"]["answer"]["anyOf"][0]["properties"],
+        *schemas["CrewMessage"]["properties"],
+        *(f"handover.{name}" for name in schemas["CrewHandOver"]["properties"]),
+    }
+    rows = re.findall(r"^\| (`[\w.]+`(?:, `[\w.]+`)*) \| ", text, re.MULTILINE)
+    assert known <= {name for row in rows for name in re.findall(r"[\w.]+", row)}
+
+
+@pages
+def test_every_kind_of_message_is_explained_with_the_members_of_its_items(page: Path) -> None:
+    text = page.read_text("utf-8")
+    for kind, members in CONTENT_TYPES.items():
+        if kind != "text":
+            row = re.search(rf"^\| `(?:\w+`, `)*{kind}`.* \| (.*) \|$", text, re.MULTILINE)
+            assert row is not None, kind
+            assert members <= set(re.findall(r"`(\w+)`", row[1])), kind
+
+
+@pytest.fixture(params=PAGES, ids=lambda page: page.name)
+async def crew_url(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[str]:
     """
     Run the crew of the page as a process.
     """
     program = tmp_path / "crew.py"
-    program.write_text(block("py"), encoding="utf-8")
+    program.write_text(block(request.param, "py"), encoding="utf-8")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

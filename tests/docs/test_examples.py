@@ -36,6 +36,7 @@ from tests.source_tree import ROOT
 PAGES = [
     ROOT / "README.md",
     ROOT / "docs" / "crews.md",
+    ROOT / "docs" / "crews.pt-BR.md",
     ROOT / "docs" / "http-api.md",
     ROOT / "docs" / "library.md",
     ROOT / "docs" / "odoo-api.md",
@@ -208,18 +209,6 @@ def test_python_for_other_programs_can_be_parsed(page: Path) -> None:
     for block in blocks_in(page.read_text("utf-8")):
         if block.language == "py":
             ast.parse(block.text)
-
-
-def test_both_readmes_have_the_same_examples() -> None:
-    english, portuguese = (
-        [
-            block
-            for block in blocks_in((ROOT / name).read_text("utf-8"))
-            if block.language != "text"
-        ]
-        for name in ("README.md", "README.pt-BR.md")
-    )
-    assert english == portuguese
 
 
 def test_readmes_list_the_settings_with_their_defaults() -> None:

@@ -69,11 +69,6 @@ def test_each_step_leads_to_what_is_shown(page: Path, tmp_path: Path) -> None:
                 printed = run(step.text, demo)
 
 
-def test_both_languages_take_the_same_steps() -> None:
-    english, portuguese = (blocks_in(page.read_text("utf-8")) for page in PAGES)
-    assert english == portuguese
-
-
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_demo_says_what_the_page_shows(page: Path, tmp_path: Path) -> None:
     [shown] = [block.text for block in blocks_in(page.read_text("utf-8")) if END in block.text]

@@ -110,7 +110,8 @@ async def _crews(services: Services) -> CheckResult:
         return warning(
             "crews",
             f"com canal mapeado e sem documento crews: {_listed(missing)}",
-            "grave o documento crews da área, ou o da área default do cliente (docs/crews.md)",
+            "grave o documento crews da área, ou o da área default do cliente "
+            "(docs/crews.pt-BR.md)",
         )
     return passed("crews", f"descritas ({len(tenants)} clientes conferidos)")
 

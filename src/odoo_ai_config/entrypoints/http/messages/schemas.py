@@ -127,7 +127,7 @@ _HANDOVER: Final = Component(
 _ACTIONS: Final[Mapping[str, BodySchema]] = {
     "handover": {
         "anyOf": [_HANDOVER, _FLAG],
-        "description": "Passes the conversation on to people.",
+        "description": "Hands the conversation over to people.",
     },
     "resolve": {**_FLAG, "description": "Resolves the conversation. Not with `handover`."},
     "snooze_until": {

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -14,7 +15,7 @@ from odoo_ai_config.entrypoints.http.platform.reasons import REASONS, SILENCES, 
 from odoo_ai_config.entrypoints.http.platform.texts import Language
 from tests.source_tree import ROOT
 
-PAGE = (ROOT / "docs" / "chatwoot.md").read_text("utf-8")
+PAGES = [ROOT / "docs" / name for name in ("chatwoot.md", "chatwoot.pt-BR.md")]
 
 
 def reasons() -> Iterator[str]:
@@ -48,7 +49,9 @@ def test_no_two_reasons_read_alike() -> None:
         assert len({*told}) == len(told) == len(Silence)
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 @pytest.mark.parametrize("silence", Silence)
-def test_page_has_the_words_of_every_silence(silence: Silence) -> None:
+def test_page_has_the_words_of_every_silence(silence: Silence, page: Path) -> None:
     text = REASONS[silence.value]
-    assert f"| `{silence.value}` | {text.english} | {text.portuguese} |" in PAGE
+    row = f"| `{silence.value}` | {text.english} | {text.portuguese} |"
+    assert row in page.read_text("utf-8")
