@@ -375,7 +375,8 @@ CREATE TABLE conversations (
     PRIMARY KEY (account, id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX untold_messages ON messages (updated_at, id)
-WHERE told_at IS NULL AND event <> 'hub_notice' AND stage IN ('unresolved', 'dead', 'failed');
+WHERE due_at IS NULL AND told_at IS NULL AND event <> 'hub_notice'
+AND stage IN ('unresolved', 'dead', 'failed');
 CREATE INDEX told_messages ON messages (lane)
 WHERE due_at IS NULL AND (body IS NOT NULL OR answer IS NOT NULL);
 CREATE INDEX answered_messages ON messages (lane, updated_at) WHERE answer IS NOT NULL;

@@ -120,10 +120,11 @@ def traits_of(
     """
     What makes the message one that the AI does not answer by default.
     """
+    # Most messages have no attributes.
     attributes = _attributes(message)
-    found = [trait for name, trait in _TOLD_BY_ATTRIBUTES if attributes.get(name) is True]
-    # Every message is asked, and most say nothing of all this.
-    for sender in senders:
+    told = _TOLD_BY_ATTRIBUTES if attributes else ()
+    found = [trait for name, trait in told if attributes.get(name) is True]
+    for sender in filter(None, senders):
         if sender.get("blocked") is True:
             found.append(Trait.BLOCKED)
         if _is_of_group(sender.get("identifier")):

@@ -269,9 +269,10 @@ class InboxMessage:
     told_at: datetime | None = None
 
     def __attrs_post_init__(self) -> None:
-        if (self.stage in OPEN) != (self.due_at is not None):
+        is_open = self.stage in OPEN
+        if is_open != (self.due_at is not None):
             raise InvalidValueError("due_at", "due_at")
-        if self.stage in OPEN and self.destination is None:
+        if is_open and self.destination is None:
             raise InvalidValueError("destination", "destination")
 
     @property

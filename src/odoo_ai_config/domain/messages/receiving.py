@@ -171,11 +171,12 @@ def reason_to_ignore(event: ChatwootEvent) -> Ignored | None:
     of those, it would answer its own answers forever.
     """
     origin, act = event.origin, event.act
+    if act not in _TO_ANSWER:
+        known = origin.event in OTHER_EVENTS
+        return Ignored.NOT_A_MESSAGE if known else Ignored.UNKNOWN_EVENT
     # The message that the customer chose in is ours.
-    ours, waits = act is Act.CHOSEN, act in _TO_ANSWER
+    ours = act is Act.CHOSEN
     rules = (
-        (Ignored.NOT_A_MESSAGE, not waits and origin.event in OTHER_EVENTS),
-        (Ignored.UNKNOWN_EVENT, not waits),
         (Ignored.PRIVATE, event.private),
         (Ignored.OUTGOING, event.direction is Direction.OUTGOING and not ours),
         (Ignored.UNKNOWN_DIRECTION, event.direction is Direction.UNKNOWN),
