@@ -263,8 +263,8 @@ class Settings:
     history_messages: int = environ.var(
         "20",
         count(0, MOST_HISTORY),
-        help="Mensagens anteriores que uma crew recebe, se o cliente não diz outra coisa; 0 para "
-        "nenhuma",
+        help="Mensagens anteriores que uma crew recebe, se o cliente não diz outra coisa; 0: "
+        "nenhuma, e o que as pessoas escrevem no Chatwoot não é guardado",
     )
     keep_messages_days: int = environ.var(
         "30", count(0, 36_500), help="Dias que mensagens já tratadas são guardadas; 0 para sempre"
