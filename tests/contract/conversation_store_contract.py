@@ -5,6 +5,7 @@ What every ConversationStore promises.
 from __future__ import annotations
 
 import asyncio
+from datetime import datetime
 
 import pytest
 from attrs import evolve
@@ -18,6 +19,7 @@ from odoo_ai_config.domain.conversations.state import (
     NOTHING_SEEN,
     Conversation,
     ConversationKey,
+    Pause,
     Seen,
     Sighting,
     succeeding,
@@ -145,6 +147,34 @@ class ConversationStoreContract(StoreContract):
         assert await stores.conversations.prune(before=AT + DAY) == 0
         assert await names(stores) == ["1/4"]
 
+    async def test_paused_conversation_is_removed_when_its_pause_has_been_over_as_long(
+        self, stores: Stores
+    ) -> None:
+        for number, until in enumerate((AT - DAY, AT + DAY, None)):
+            await see(stores, sighting(str(number), Seen(pause=Pause("note", until))))
+        await see(stores, sighting("3", Seen(pause=Pause("note", AT)), minute=1))
+        assert await stores.conversations.prune(before=AT) == 0
+        assert await stores.conversations.prune(before=AT + MINUTE) == 1
+        assert await names(stores) == ["1/1", "1/2", "1/3"]
+        assert await stores.conversations.prune(before=AT + DAY) == 1
+        assert await names(stores) == ["1/1", "1/2"]
+        assert await stores.conversations.prune(before=AT + DAY + MINUTE) == 1
+        assert await stores.conversations.prune(before=AT + 999 * DAY) == 0
+        assert await names(stores) == ["1/2"]
+
+    async def test_conversation_that_is_written_or_paused_again_stays(
+        self, stores: Stores
+    ) -> None:
+        for minute in (0, 10):
+            seen = Seen(pause=Pause("note", AT + (minute + 1) * MINUTE))
+            await see(stores, sighting("1", seen, minute=minute))
+            await see(stores, sighting("2", seen, minute=0))
+            await see(stores, sighting("3", Seen(resumes=minute > 0, mark="m"), minute=minute))
+        assert await stores.conversations.prune(before=AT + 10 * MINUTE) == 0
+        assert await stores.conversations.prune(before=AT + 11 * MINUTE) == 1
+        assert await names(stores) == ["1/1", "1/2"]
+        assert await stores.conversations.prune(before=AT + 12 * MINUTE) == 2
+
     async def test_many_old_conversations_are_removed(self, stores: Stores) -> None:
         many = tuple(sighting(str(number)) for number in range(1, 502))
         await stores.config.commit(Changeset(sightings=many))
@@ -158,9 +188,9 @@ class ConversationStoreContract(StoreContract):
             HealthCheck.differing_executors,
         ]
     )
-    @given(seen=st.lists(strategies.sightings(FEW_KEYS), max_size=6))
-    async def test_state_is_what_the_sightings_make_of_it(
-        self, stores: Stores, seen: list[Sighting]
+    @given(seen=st.lists(strategies.sightings(FEW_KEYS), max_size=6), before=strategies.instants())
+    async def test_state_is_what_the_sightings_make_of_it_until_it_is_old(
+        self, stores: Stores, seen: list[Sighting], before: datetime
     ) -> None:
         # Earlier examples used the same conversations.
         model = {one.key: await stores.conversations.find(one.key) for one in seen}
@@ -169,6 +199,13 @@ class ConversationStoreContract(StoreContract):
             await see(stores, one)
         for key, expected in model.items():
             assert await stores.conversations.find(key) == expected
+        await stores.conversations.prune(before=before)
+        for key, expected in model.items():
+            pause = None if expected is None else expected.pause
+            gone = expected is not None and expected.updated_at < before
+            if pause is not None:
+                gone = gone and pause.until is not None and pause.until < before
+            assert await stores.conversations.find(key) == (None if gone else expected)
 
     async def test_second_instance_sees_a_new_state_at_once(
         self, stores: Stores, second_stores: Stores

@@ -56,8 +56,8 @@ class PruneMessages:
         """
         Return how many messages were removed.
 
-        Open and stuck ones stay, and so do paused conversations; texts without a message always
-        go.
+        Open and stuck ones stay, and so do conversations while they are paused; texts without a
+        message always go.
         """
         before = _NEVER if self.keep is None else self.clock.now() - self.keep
         removed = await self.inbox.prune(before=before)

@@ -39,7 +39,7 @@ class MemoryConversationStore(MemoryAdapter, ConversationStore):
         old = [
             key
             for key, conversation in self.state.conversations.items()
-            if conversation.updated_at < before and conversation.pause is None
+            if conversation.idle_since is not None and conversation.idle_since < before
         ]
         for key in old:
             del self.state.conversations[key]

@@ -57,7 +57,9 @@ class MongoConversationStore(ConversationStore):
     @translated
     async def prune(self, *, before: datetime) -> int:
         removed = 0
-        old: Record = {"pause": None, "updated_at": {"$lt": to_instant(before)}}
+        earlier = {"$lt": to_instant(before)}
+        ended = [{"pause": None}, {"pause.until": earlier}]
+        old: Record = {"updated_at": earlier, "$or": ended}
         async for batch in batches(self._database, "conversation_states", old, ["revision"]):
             # One that was written meanwhile has another revision.
             result = await self._states.delete_many({"$or": batch})

@@ -14,6 +14,7 @@ from attrs import frozen
 from odoo_ai_config.adapters.sqlite.database import SqliteDatabase
 from odoo_ai_config.adapters.sqlite.row_layout import TEXTS, RowLayout, microseconds
 from odoo_ai_config.adapters.sqlite.rows import optional
+from odoo_ai_config.adapters.sqlite.schema import IDLE_SINCE
 from odoo_ai_config.application.ports.conversation_store import ConversationStore
 from odoo_ai_config.domain.conversations.state import (
     Conversation,
@@ -43,8 +44,9 @@ _PUT: Final = (
     f"VALUES ({CONVERSATIONS.places})"
 )
 _OLD: Final = (
+    # The index has this very expression.
     "SELECT account, id, revision FROM conversations INDEXED BY conversations_by_time "
-    "WHERE paused_by IS NULL AND updated_at < ? LIMIT ?"
+    f"WHERE {IDLE_SINCE} < ? LIMIT ?"
 )
 _REMOVE: Final = "DELETE FROM conversations WHERE account = ? AND id = ? AND revision = ?"
 _STEP: Final = 500

@@ -337,7 +337,12 @@ DROP INDEX audit_by_tenant;
 CREATE INDEX audit_by_tenant ON audit (tenant, at);
 """
 
-_CONVERSATIONS: Final = """
+# `Conversation.idle_since`: the maximum with NULL is NULL.
+IDLE_SINCE: Final = (
+    "CASE WHEN paused_by IS NULL THEN updated_at ELSE max(updated_at, paused_until) END"
+)
+
+_CONVERSATIONS: Final = f"""
 ALTER TABLE messages ADD COLUMN part_of TEXT;
 ALTER TABLE messages ADD COLUMN steps INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE messages ADD COLUMN withheld TEXT;
@@ -381,7 +386,7 @@ CREATE INDEX told_messages ON messages (lane)
 WHERE due_at IS NULL AND (body IS NOT NULL OR answer IS NOT NULL);
 CREATE INDEX answered_messages ON messages (lane, updated_at) WHERE answer IS NOT NULL;
 CREATE INDEX conversations_by_tenant ON conversations (tenant, account, id);
-CREATE INDEX conversations_by_time ON conversations (updated_at) WHERE paused_by IS NULL;
+CREATE INDEX conversations_by_time ON conversations ({IDLE_SINCE});
 """
 
 # Item n leads from version n to version n + 1. Never change one that was released.

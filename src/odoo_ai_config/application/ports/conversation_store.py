@@ -43,7 +43,7 @@ class ConversationStore(Protocol):
     @abstractmethod
     async def prune(self, *, before: datetime) -> int:
         """
-        Remove those without a pause that were last written *before*; return how many.
+        Remove those that were `Conversation.idle_since` *before*; return how many.
 
         The work is done in short steps that do not delay writers.
         """

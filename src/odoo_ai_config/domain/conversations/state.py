@@ -260,6 +260,15 @@ class Conversation:
         return None if self.owner is None else self.owner.tenant
 
     @property
+    def idle_since(self) -> datetime | None:
+        """
+        When it was last written, or its pause ended later; None if the pause has no end.
+        """
+        if self.pause is None:
+            return self.updated_at
+        return self.pause.until and max(self.updated_at, self.pause.until)
+
+    @property
     def last_wrote(self) -> Wrote | None:
         """
         Who wrote last; None if nobody did, as far as the hub knows.
