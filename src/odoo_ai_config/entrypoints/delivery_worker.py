@@ -30,7 +30,7 @@ from odoo_ai_config.entrypoints.wiring import Services
 
 Count: TypeAlias = Callable[[str, str | None], None]
 """
-Takes the outcome of a step of a delivery, and the reason of its message.
+Takes the outcome of a step of a delivery, and its reason.
 """
 CountTold: TypeAlias = Callable[[str], None]
 """
@@ -281,7 +281,7 @@ class DeliveryWorker:
 
     def _tell(self, step: Step) -> None:
         message = step.message
-        self._count(step.progress.value, message.reason)
+        self._count(step.progress.value, step.reason)
         log = getattr(_log, _SEVERITIES.get(step.progress, "info"))
         log(
             f"delivery_{step.progress.value}",
@@ -289,7 +289,7 @@ class DeliveryWorker:
             tenant=str(message.holder.tenant),
             crew=step.crew,
             failures=message.attempts,
-            reason=message.reason,
+            reason=step.reason,
         )
 
 

@@ -28,6 +28,7 @@ from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.application.ports.crew_client import CrewClient
 from odoo_ai_config.application.ports.message_inbox import ClaimLimits
 from odoo_ai_config.domain.changes import Changeset
+from odoo_ai_config.domain.conversations.answering import Silence
 from odoo_ai_config.domain.credentials.secrets import SecretText
 from odoo_ai_config.domain.crews import Crew, CrewTask
 from odoo_ai_config.domain.identifiers import TenantId
@@ -36,6 +37,7 @@ from odoo_ai_config.domain.messages.inbox import InboxMessage, MessageId, Stage
 from odoo_ai_config.domain.messages.outgoing import OutgoingMessage
 from odoo_ai_config.entrypoints.container import Container, Stores
 from odoo_ai_config.entrypoints.delivery_worker import Capacity, capacity_of, delivering
+from odoo_ai_config.entrypoints.http.platform.metrics import Metrics
 from odoo_ai_config.entrypoints.library import Hub
 from odoo_ai_config.entrypoints.settings import read_settings
 from odoo_ai_config.entrypoints.startup import opened
@@ -206,6 +208,47 @@ async def test_each_step_is_a_line_that_names_the_request_and_no_text(world: Wor
         assert "request_id" in line
     assert "Olá" not in repr(lines)
     assert "Das 8" not in repr(lines)
+
+
+@pytest.mark.parametrize(
+    ("rules", "reason", "steps"),
+    [
+        (
+            "{hours: {weekly: {}}, outside_hours: {text: Voltamos às 9h.}}",
+            "outside_hours",
+            ["answered", "posted"],
+        ),
+        (
+            "{most_answers: {answers: 1, minutes: 60}}",
+            "too_many_answers",
+            ["answered", "step_done", "posted"],
+        ),
+    ],
+)
+async def test_what_the_hub_answers_itself_counts_as_a_silence(
+    world: World, rules: str, reason: str, steps: list[str]
+) -> None:
+    metrics = Metrics()
+    hub = Hub(world.services)
+    await hub.publish("acme", "default", "crews", f"{CREWS}\nanswer_when: {rules}")
+    counted: list[tuple[str, str | None]] = []
+
+    def count(outcome: str, why: str | None) -> None:
+        counted.append((outcome, why))
+        metrics.delivery(outcome, why)
+
+    if reason == "too_many_answers":
+        await hub.receive(payload(1))
+        async with delivering(world.services, PATIENT, count=count):
+            await until(lambda: len(counted) == 2)
+        counted.clear()
+    await hub.receive(payload(2))
+    async with delivering(world.services, PATIENT, count=count):
+        await until(lambda: len(counted) == len(steps))
+    assert counted == [(steps[0], reason), *((step, None) for step in steps[1:])]
+    shown = metrics.exposition().decode()
+    assert f'odoo_ai_config_silences_total{{reason="{reason}"}} 1.0' in shown
+    assert shown.count('_silences_total{reason="') == len(Silence)
 
 
 async def test_message_of_another_process_is_noticed_without_a_bell(world: World) -> None:

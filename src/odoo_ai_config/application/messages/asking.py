@@ -127,7 +127,8 @@ class CrewAsking:
             return None
         if instead is not None:
             told = evolve(sighting.seen, told_closed=silence is Silence.OUTSIDE_HOURS)
-            return await self._answered(message, instead, None, evolve(sighting, seen=told))
+            said = evolve(sighting, seen=told)
+            return evolve(await self._answered(message, instead, None, said), silence=silence)
         ignored = message.ignored(reason=silence.value, at=now)
         return await self.writer.settled(Progress.IGNORED, message, ignored, sighting=sighting)
 

@@ -11,6 +11,7 @@ from attrs import frozen
 
 from odoo_ai_config.application.ports.config_store import ConfigStore
 from odoo_ai_config.domain.changes import Changeset
+from odoo_ai_config.domain.conversations.answering import Silence
 from odoo_ai_config.domain.conversations.state import Sighting
 from odoo_ai_config.domain.errors import RevisionConflictError
 from odoo_ai_config.domain.messages.inbox import InboxMessage
@@ -65,11 +66,20 @@ class Step:
     Args:
         message: The message after the step; before it, if it is OVERTAKEN.
         crew: The crew that was asked, if any.
+        silence: Why the hub itself has answered, in place of a crew.
     """
 
     progress: Progress
     message: InboxMessage
     crew: str | None = None
+    silence: Silence | None = None
+
+    @property
+    def reason(self) -> str | None:
+        """
+        Why the step came to this; None if nothing is unusual.
+        """
+        return self.message.reason if self.silence is None else self.silence.value
 
 
 @frozen(eq=False)

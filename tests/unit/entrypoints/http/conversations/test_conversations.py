@@ -323,15 +323,18 @@ def test_every_silence_is_counted_from_zero(web: WebHub, silence: Silence) -> No
     assert f"{series} 0.0" in web.metrics.exposition().decode()
     web.metrics.delivery("ignored", silence.value)
     web.metrics.delivery("withheld", silence.value)
+    # The hub itself has answered.
+    web.metrics.delivery("answered", silence.value)
     web.metrics.delivery("dead", silence.value)
     web.metrics.event("message_created", "ignored", silence.value)
-    assert f"{series} 3.0" in web.metrics.exposition().decode()
+    assert f"{series} 4.0" in web.metrics.exposition().decode()
 
 
 def test_other_reasons_make_no_series_of_silences(web: WebHub) -> None:
     before = web.metrics.exposition().decode().count("odoo_ai_config_silences_total{")
     web.metrics.delivery("ignored", "deleted")
     web.metrics.delivery("ignored", None)
+    web.metrics.delivery("answered", None)
     web.metrics.event("message_created", "ignored", "outgoing")
     after = web.metrics.exposition().decode().count("odoo_ai_config_silences_total{")
     assert before == after == len(Silence)
