@@ -118,6 +118,7 @@ CALLS: dict[str, Callable[[Stores], Awaitable[object]]] = {
     "inbox.find": lambda stores: stores.inbox.find(message().id),
     "inbox.received": lambda stores: stores.inbox.received(message().origin),
     "inbox.page": lambda stores: stores.inbox.page(list(Stage), limit=5),
+    "inbox.untold": lambda stores: stores.inbox.untold(AT, limit=5),
     "inbox.of_conversation": lambda stores: stores.inbox.of_conversation(sighting().key, limit=5),
     "inbox.answers_since": lambda stores: stores.inbox.answers_since(sighting().key, AT, limit=5),
     "inbox.census": lambda stores: stores.inbox.census(),
