@@ -110,24 +110,28 @@ class MoodyCrew(CrewClient):
 
     Args:
         asked: What it was asked last about each message.
+        promised: The messages that it said it would answer later.
     """
 
     moods: deque[Mood]
     fates: Fates
     number: int = 0
     asked: dict[MessageId, str] = field(factory=dict)
+    promised: list[MessageId] = field(factory=list)
 
     async def ask(
         self, crew: Crew, task: CrewTask, *, secret: SecretText | None
     ) -> Answer | Deferred | NoReply:
         self.asked[task.received.id] = task.message.text or ""
-        return await self.fates.meet(self._said(), CrewUnavailableError())
+        return await self.fates.meet(self._said(task.received.id), CrewUnavailableError())
 
-    async def _said(self) -> Answer | Deferred | NoReply:
+    async def _said(self, id_: MessageId) -> Answer | Deferred | NoReply:
         self.number += 1
         mood = self.moods.popleft() if self.moods else Mood.ANSWERS
         if mood in _FAILURES:
             raise _FAILURES[mood]
+        if mood is Mood.DEFERRED:
+            self.promised.append(id_)
         text, note = (
             OutgoingMessage(f"resposta {self.number}"),
             OutgoingMessage(NOTE, private=True),
@@ -425,12 +429,12 @@ class World:
             self.hands.append(Hand(step.message, unposted=True))
 
     async def answers_later(self, number: int) -> None:
-        messages = self.hub.state.messages.values()
-        waiting = [message.id for message in messages if message.stage is Stage.AWAITING]
-        if waiting:
-            id_ = waiting[number % len(waiting)]
+        if self.crew.promised:
+            id_ = self.crew.promised.pop(number % len(self.crew.promised))
             answer = Answer.of_text(f"tarde {number}")
-            await self.hub.answer_message(id_, answer, caller=ANYBODY)
+            # Another answer may have been faster.
+            with suppress(WrongStageError):
+                await self.hub.answer_message(id_, answer, caller=ANYBODY)
 
     async def replays(self, number: int) -> None:
         stuck = [

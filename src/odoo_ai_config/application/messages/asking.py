@@ -81,8 +81,9 @@ class CrewAsking:
         ended = await self._unasked(message, read, around, sighting, answering)
         if ended is not None:
             return ended
-        if rules.gather and around.newer:
-            # With the message itself: who was too slow must not gather into one that is done.
+        if rules.gather and not message.is_whole:
+            # With the message itself, before its crew is asked: who was too slow must neither
+            # gather into one that is done, nor ask about less than others gathered.
             whole = message.gathering(at=now)
             gathered = (one.gathered(message.id, at=now) for one in around.newer)
             return await self.writer.settled(Progress.STEP_DONE, message, whole, *gathered)

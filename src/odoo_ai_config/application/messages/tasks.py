@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import partial
-from itertools import takewhile
+from itertools import islice, takewhile
 from typing import Final
 
 from attrs import evolve, frozen
@@ -19,7 +19,7 @@ from odoo_ai_config.application.messages.texts import MessageTexts
 from odoo_ai_config.application.ports.conversation_store import ConversationStore
 from odoo_ai_config.application.ports.message_inbox import MessageInbox
 from odoo_ai_config.domain.conversations.answering import AnswerRules
-from odoo_ai_config.domain.conversations.state import Wrote
+from odoo_ai_config.domain.conversations.state import ConversationKey, Wrote
 from odoo_ai_config.domain.crews import CrewTask, CustomerMessage, Utterance
 from odoo_ai_config.domain.messages.inbox import DELETED_REASON, InboxMessage, Origin, Stage
 from odoo_ai_config.domain.messages.receiving import MESSAGE_CREATED
@@ -27,6 +27,9 @@ from odoo_ai_config.domain.messages.receiving import MESSAGE_CREATED
 # A burst waits at most so many times as long as the customer must be quiet.
 _LONGEST_BURST: Final = 4
 _MOST_WAITING: Final = 50
+# If more wait behind a message, more are read, up to this.
+_MOST_READ: Final = 5000
+_WIDER: Final = 8
 _AUDIO: Final = "audio"
 
 
@@ -36,7 +39,7 @@ class Surroundings:
     The other messages of a conversation around the one that a crew is asked about.
 
     Args:
-        newer: Those that wait behind it for the same crew, oldest first.
+        newer: Those that wait behind it for the same crew, oldest first, at most 50.
         parts: Those that were gathered into it, oldest first.
         older: Those before it, newest first.
     """
@@ -61,24 +64,40 @@ class CrewTasks:
         The messages around *message*, as far as *rules* need them.
         """
         key = key_of(message.origin)
-        if key is None or not (rules.gather or rules.history):
+        # One that is whole may have gathered others by earlier rules.
+        if key is None or not (rules.gather or rules.history or message.is_whole):
             return Surroundings()
-        most = _MOST_WAITING + 2 * rules.history
-        # What another owner has, or had, of the conversation is not for this one's crew, and what
-        # the customer took back is for nobody.
-        found = [
-            one
-            for one in await self.inbox.of_conversation(key, limit=most)
-            if one.holder == message.holder and one.reason != DELETED_REASON
-        ]
-        place = next((at for at, one in enumerate(found) if one.id == message.id), len(found))
+        found, place = await self._around(message, key, _MOST_WAITING + 2 * rules.history)
         behind = found[:place][::-1]
         waiting = [one for one in behind if one.stage is Stage.QUEUED]
+        same = takewhile(partial(_for_the_same_crew, message), waiting)
         return Surroundings(
-            tuple(takewhile(partial(_for_the_same_crew, message), waiting)),
+            tuple(islice(same, _MOST_WAITING)),
             tuple(one for one in behind if one.part_of == message.id),
             tuple(found[place + 1 :]),
         )
+
+    async def _around(
+        self, message: InboxMessage, key: ConversationKey, most: int
+    ) -> tuple[list[InboxMessage], int]:
+        """
+        The newest messages of a conversation, newest first, and which of them is *message*.
+        """
+        while True:
+            read = await self.inbox.of_conversation(key, limit=most)
+            # What another owner has, or had, of the conversation is not for this one's crew, and
+            # what the customer took back is for nobody.
+            found = [
+                one
+                for one in read
+                if one.holder == message.holder and one.reason != DELETED_REASON
+            ]
+            ids = [one.id for one in found]
+            if message.id in ids:
+                return found, ids.index(message.id)
+            if len(read) < most or most >= _MOST_READ:
+                return [], 0
+            most = min(most * _WIDER, _MOST_READ)
 
     async def task(
         self,
@@ -164,7 +183,7 @@ def wait_until(
 
     None if it need not wait. A message whose crew was asked before does not wait again.
     """
-    if message.attempts or around.parts:
+    if message.is_whole:
         return None
     waits: list[timedelta] = []
     if rules.gather:

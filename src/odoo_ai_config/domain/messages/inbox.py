@@ -39,7 +39,7 @@ DELETED_REASON: Final = "deleted"
 AMENDED_REASON: Final = "amended"
 # The reason of a message whose answer Chatwoot could not send.
 UNDELIVERED_REASON: Final = "not_delivered"
-# The reason of a message that another one answers, too.
+# The reason of a message that is answered together with others: with the first of them.
 GATHERED_REASON: Final = "gathered"
 # The event of a notice: the hub tells people in Chatwoot that a message has no answer.
 HUB_NOTICE: Final = "hub_notice"
@@ -313,6 +313,15 @@ class InboxMessage:
         return self.origin.event == HUB_NOTICE
 
     @property
+    def is_whole(self) -> bool:
+        """
+        Whether its crew may have been asked: then nothing more is gathered into it.
+
+        The crew may still answer what it was asked then.
+        """
+        return self.attempts > 0 or self.replays > 0 or self.reason == GATHERED_REASON
+
+    @property
     def untold_since(self) -> datetime | None:
         """
         When a customer's message got stuck of which nobody in Chatwoot was told; None for others.
@@ -395,9 +404,9 @@ class InboxMessage:
 
     def gathering(self, *, at: datetime) -> InboxMessage:
         """
-        With its burst gathered into it; the worker goes on.
+        With its burst gathered into it, and `is_whole`; the worker goes on.
         """
-        return evolve(self, revision=self.revision + 1, updated_at=at)
+        return evolve(self, revision=self.revision + 1, updated_at=at, reason=GATHERED_REASON)
 
     def waiting(self, *, until: datetime, at: datetime) -> InboxMessage:
         """
@@ -414,7 +423,7 @@ class InboxMessage:
         """
         if self.stage is not Stage.QUEUED:
             raise WrongStageError(self.stage)
-        return evolve(self._next(Stage.QUEUED, at, due_at=at), body=body)
+        return evolve(self._next(Stage.QUEUED, at, due_at=at, reason=self.reason), body=body)
 
     def ignored(self, *, reason: str, at: datetime) -> InboxMessage:
         """

@@ -48,6 +48,7 @@ from tests.unit.application.messages.deliveries import (
     found,
     has_crews,
     owns,
+    skip_to_due,
 )
 from tests.unit.application.messages.talks import BOT, Talk, later, settled, talk_with
 
@@ -314,10 +315,88 @@ async def test_burst_of_a_lost_worker_stays_together() -> None:
     later(talk, seconds=20)
     gathered = await talk.hub.deliver_message(await claimed(talk.hub))
     assert gathered.progress is Progress.STEP_DONE
-    # The worker dies, and another message comes.
+    # The worker dies, and another message comes. An answer is always to the same burst.
     await talk.customer("três")
     assert (await settled(talk)).progress is Progress.POSTED
-    assert talk.asked() == ["um\ndois\ntrês"]
+    assert (await settled(talk)).progress is Progress.POSTED
+    assert talk.asked() == ["um\ndois", "três"]
+
+
+@pytest.mark.parametrize("burst", [("um",), ("um", "dois")])
+@pytest.mark.parametrize("outcome", ["asked again", "worker lost", "replayed"])
+async def test_late_answer_is_to_all_that_its_crew_was_told(
+    burst: tuple[str, ...], outcome: str
+) -> None:
+    talk = await talk_with(DEFERRED, **GATHER)
+    first, *_ = [await talk.customer(text) for text in burst]
+    later(talk, seconds=20)
+    if outcome == "worker lost":
+        step = await talk.hub.deliver_message(await claimed(talk.hub))
+        assert step.progress is Progress.STEP_DONE
+        # The crew says that it answers later, and the worker dies before it stores that.
+        await talk.hub.deliver_message(evolve(step.message, revision=99), unposted=True)
+    else:
+        assert (await delivered(talk.hub)).progress is Progress.AWAITING
+        assert (await settled(talk)).progress is Progress.PUT_OFF
+    if outcome == "replayed":
+        put_off = await found(talk.hub, first.id)
+        talk.hub.state.messages[first.id] = put_off.dead(reason="x", at=talk.hub.clock.now())
+        await talk.hub.replay_messages(first.id, caller=ANYBODY)
+    await talk.customer("mais")
+    later(talk, seconds=60)
+    # Another worker takes it, and dies before it asks.
+    await skip_to_due(talk.hub)
+    await talk.hub.deliver_message(await claimed(talk.hub))
+    await talk.hub.answer_message(first.id, ANOTHER, caller=ANYBODY)
+    later(talk, seconds=600)
+    while await talk.hub.ports.inbox.next_due() is not None:
+        await settled(talk)
+    assert set(talk.asked()) == {"\n".join(burst), "mais"}
+    assert await _untold(talk) == []
+
+
+async def test_burst_that_was_gathered_is_told_whatever_the_rules_are_then() -> None:
+    talk = await talk_with(**GATHER)
+    await talk.customer("um")
+    await talk.customer("dois")
+    later(talk, seconds=20)
+    await talk.hub.deliver_message(await claimed(talk.hub))
+    rules: JsonObject = {"history": {"messages": 0, "hours": 1}}
+    await has_crews(talk.hub, ACME, {**CREWS_DOCUMENT, "answer_when": rules})
+    assert (await settled(talk)).progress is Progress.POSTED
+    assert talk.asked() == ["um\ndois"]
+
+
+@pytest.mark.parametrize("waiting", [60, 300])
+async def test_flood_is_told_in_its_order_and_nothing_twice(waiting: int) -> None:
+    talk = await talk_with(CrewUnavailableError(), ANSWER, **GATHER)
+    numbers = iter(range(10**6))
+    for _ in range(waiting):
+        await talk.customer(f"{next(numbers)}")
+    later(talk, seconds=60)
+    assert (await delivered(talk.hub)).progress is Progress.PUT_OFF
+    for _ in range(waiting):
+        await talk.customer(f"{next(numbers)}")
+    later(talk, seconds=60)
+    while await talk.hub.ports.inbox.next_due() is not None:
+        await settled(talk)
+    (again, *_), rest = talk.asked(), talk.asked()[1:]
+    assert rest[0] == again
+    told = [line for text in rest for line in (text or "").split("\n")]
+    assert told == [str(number) for number in range(2 * waiting)]
+
+
+async def _untold(talk: Talk) -> list[str | None]:
+    """
+    The messages that are done and that no crew was asked about.
+    """
+    told = {line for text in talk.asked() for line in (text or "").split("\n")}
+    return [
+        text
+        for one in talk.hub.state.messages.values()
+        if one.stage is Stage.DONE
+        and (text := (await talk.hub.deliver_message.asking.texts.read(one)).text) not in told
+    ]
 
 
 async def test_crew_that_fails_after_a_burst_was_gathered_is_asked_again_about_all_of_it() -> None:

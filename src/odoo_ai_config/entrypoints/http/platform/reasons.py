@@ -100,7 +100,7 @@ REASONS: Final[Mapping[str, Text]] = {
     NO_ROUTE: Text("Nenhum canal mapeado a recebe", "No mapped channel takes it"),
     NO_REPLY_REASON: Text("A crew não tinha o que responder", "The crew had no answer"),
     GATHERED_REASON: Text(
-        "Respondida junto com outra mensagem", "Answered together with another message"
+        "Respondida junto com outras mensagens", "Answered together with other messages"
     ),
     AMENDED_REASON: Text(
         "Mudou uma mensagem que já tinha vindo", "It changed a message that came before"
