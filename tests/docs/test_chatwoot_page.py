@@ -27,6 +27,7 @@ from odoo_ai_config.domain.errors import InvalidValueError
 from odoo_ai_config.domain.identifiers import ChatwootId
 from odoo_ai_config.domain.json_types import ReadOnlyJsonObject
 from odoo_ai_config.domain.messages.receiving import Ignored
+from odoo_ai_config.entrypoints.cli.program import program
 from tests.contract.samples import owner
 from tests.docs.test_examples import blocks_in
 from tests.source_tree import ROOT
@@ -116,3 +117,14 @@ def test_every_kind_of_message_that_gets_no_answer_is_explained(page: Path) -> N
 def test_every_answer_to_an_event_and_every_reason_to_ignore_one_is_explained(page: Path) -> None:
     assert table_of(page, "accepted").keys() == {one.value for one in Reception}
     assert {one.value for one in Ignored} <= table_of(page, "not_a_message").keys()
+
+
+@pages
+def test_every_command_of_the_page_is_understood(page: Path) -> None:
+    text = page.read_text("utf-8")
+    commands = re.findall(
+        r"^\$ odoo-ai-config (.+)$|`odoo-ai-config (\w+ [^`]+)`", text, re.MULTILINE
+    )
+    assert len(commands) > 10
+    for words in ("".join(found).split() for found in commands):
+        program().parse_args(words, exit_on_error=False, print_error=False)
