@@ -254,7 +254,7 @@ def build_services(ports: Ports, policies: Policies) -> Services:
                 clock,
                 policies.lease,
             ),
-            AnswerPosting(writer, texts, reply_sender, silence, clock),
+            AnswerPosting(writer, texts, reply_sender, silence, clock, policies.lease),
             clock,
             policies.retries,
         ),

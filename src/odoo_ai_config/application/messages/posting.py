@@ -5,7 +5,7 @@ Do in Chatwoot what the crew's answer asks for, step by step.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from attrs import frozen
 
@@ -37,6 +37,9 @@ class AnswerPosting:
 
     Each step is stored when it is done. After a crash the next worker goes on with the step that
     is not stored, and finds out whether a message was posted; the other steps may be repeated.
+
+    Args:
+        lease: How long the worker has for the next step.
     """
 
     writer: StepWriter
@@ -44,6 +47,7 @@ class AnswerPosting:
     reply_sender: ReplySender
     silence: SilenceCheck
     clock: Clock
+    lease: timedelta
 
     async def post(self, message: InboxMessage, *, unposted: bool) -> Step:
         """
@@ -80,14 +84,14 @@ class AnswerPosting:
             )
             now = self.clock.now()
             if silence is not None:
-                withheld = message.withheld_for(silence.value, at=now)
+                withheld = message.withheld_for(silence.value, at=now, until=now + self.lease)
                 return await self.writer.settled(
                     Progress.STEP_DONE, message, withheld, sighting=sighting
                 )
             refused = await self._do(step, access, mark)
         now = self.clock.now()
         if number + 1 < len(steps):
-            after = message.after_step(at=now, refused=refused)
+            after = message.after_step(at=now, until=now + self.lease, refused=refused)
             return await self.writer.settled(Progress.STEP_DONE, message, after)
         done = message.done(at=now, refused=refused)
         return await self.writer.settled(

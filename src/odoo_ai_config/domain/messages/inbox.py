@@ -431,24 +431,28 @@ class InboxMessage:
         """
         return self._next(Stage.IGNORED, at, reason=reason)
 
-    def after_step(self, *, at: datetime, refused: str | None = None) -> InboxMessage:
+    def after_step(
+        self, *, at: datetime, until: datetime, refused: str | None = None
+    ) -> InboxMessage:
         """
-        With one more step of the answer done, or *refused* by Chatwoot; the worker goes on.
+        With one more step of the answer done, or *refused* by Chatwoot.
+
+        The worker goes on, and has until *until* for the next step.
         """
         return evolve(
-            self,
-            revision=self.revision + 1,
-            updated_at=at,
+            self._next(Stage.ANSWERED, at, due_at=until),
             steps=self.steps + 1,
             refused=self.refused if refused is None else (*self.refused, refused),
             attempts=0,
         )
 
-    def withheld_for(self, reason: str, *, at: datetime) -> InboxMessage:
+    def withheld_for(self, reason: str, *, at: datetime, until: datetime) -> InboxMessage:
         """
-        With the rest of its answer for people, and not for the customer; the worker goes on.
+        With the rest of its answer for people, and not for the customer.
+
+        The worker goes on, and has until *until* for it.
         """
-        return evolve(self, revision=self.revision + 1, updated_at=at, withheld=reason)
+        return evolve(self._next(Stage.ANSWERED, at, due_at=until), withheld=reason)
 
     def undelivered(self, *, at: datetime) -> InboxMessage:
         """
@@ -520,8 +524,8 @@ class InboxMessage:
         """
         Sent to *destination* again. If the crew has answered already, only the answer is posted.
 
-        A new owner needs the text sealed under its own key, as *body*, and its crew has not
-        answered yet.
+        What is done of it is not repeated, unless Chatwoot could not send it. A new owner needs
+        the text sealed under its own key, as *body*, and its crew has not answered yet.
 
         Raises:
             WrongStageError: It is not stuck, or was replayed too often.
@@ -531,6 +535,7 @@ class InboxMessage:
         stays = destination.owner == self.holder
         answer = self.answer if stays else None
         stage = Stage.QUEUED if answer is None else Stage.ANSWERED
+        anew = answer is None or self.stage is Stage.FAILED
         # In one step, because an open message must have a destination.
         return evolve(
             self,
@@ -544,9 +549,9 @@ class InboxMessage:
             answer=answer,
             attempts=0,
             replays=self.replays + 1,
-            steps=0,
+            steps=0 if anew else self.steps,
             withheld=None,
-            refused=(),
+            refused=() if anew else self.refused,
             resent=self.resent + (self.stage is Stage.FAILED),
             told_at=None,
         )

@@ -196,6 +196,31 @@ async def test_rest_of_an_answer_is_withheld_with_the_note_of_its_hand_over() ->
     assert len({one.mark for one in talk.hub.chatwoot.posted}) == 3
 
 
+async def test_each_step_of_an_answer_has_the_whole_time_of_a_claim() -> None:
+    talk = await talk_with(SEVERAL)
+    message = await talk.customer()
+    step = await talk.hub.deliver_message(await claimed(talk.hub))
+    while step.progress is not Progress.POSTED:
+        later(talk, minutes=1.9)
+        step = await talk.hub.deliver_message(step.message, unposted=True)
+    assert talk.posted() == ["um", "dois"]
+    assert (await found(talk.hub, message.id)).claims == 0
+
+
+async def test_replay_does_what_is_left_of_an_answer() -> None:
+    talk = await talk_with(SEVERAL)
+    message = await talk.customer()
+    step = await talk.hub.deliver_message(await claimed(talk.hub))
+    step = await talk.hub.deliver_message(step.message, unposted=True)
+    talk.hub.chatwoot.failures.append(ChatwootRefusedError())
+    assert (await carried_on(talk.hub, step)).progress is Progress.DEAD
+    # Chatwoot's newest messages do not show the first part any more.
+    talk.hub.chatwoot.posted.clear()
+    await talk.hub.replay_messages(message.id, caller=ANYBODY)
+    assert (await delivered(talk.hub)).progress is Progress.POSTED
+    assert talk.posted() == ["dois"]
+
+
 async def test_answer_that_is_no_text_is_withheld_whole() -> None:
     file = OutgoingFile("https://crew.example/boleto.pdf")
     choices: tuple[JsonObject, ...] = (
