@@ -18,7 +18,7 @@ from aiohttp import web
 from aiohttp.abc import AbstractResolver, ResolveResult
 from attrs import evolve
 
-from odoo_ai_config.adapters.crews.http_crew_client import HttpCrewClient
+from odoo_ai_config.adapters.crews.http_crew_client import HttpCrewClient, cost_of_task
 from odoo_ai_config.adapters.outbound.answers import LONGEST_PAUSE, MOST_BYTES
 from odoo_ai_config.adapters.outbound.egress_policy import Network
 from odoo_ai_config.adapters.outbound.sessions import HttpSessions
@@ -29,8 +29,17 @@ from odoo_ai_config.application.errors import (
     CrewUnavailableError,
     TargetForbiddenError,
 )
+from odoo_ai_config.application.off_loop import CHEAP
+from odoo_ai_config.domain.conversations.state import Wrote
 from odoo_ai_config.domain.credentials.secrets import SecretText
-from odoo_ai_config.domain.crews import Contact, Crew, CrewKind, CrewTask, CustomerMessage
+from odoo_ai_config.domain.crews import (
+    Contact,
+    Crew,
+    CrewKind,
+    CrewTask,
+    CustomerMessage,
+    Utterance,
+)
 from odoo_ai_config.domain.messages.answers import DEFERRED, NO_REPLY, Answer
 from tests.contract.crew_client_contract import QUESTION, task
 from tests.contract.samples import AT, owner, stray
@@ -147,6 +156,9 @@ async def test_crew_is_told_all_that_the_documentation_says(
                 "contact": {"name": "Joana Silva", "numbers": ["+5511977776666"]},
             },
         ],
+        "parts": [],
+        "history": [],
+        "newer_waiting": 0,
         "matched_by": "inbox",
         "release": {"config_version": 1, "mapping_version": 2},
         "received_at": AT.isoformat(),
@@ -667,3 +679,16 @@ async def test_stand_in_answers_later_and_proves_that_it_is_it(
     assert proven == {"answer": {"text": "sim"}}
     assert (keyed["X-API-Key"], "webhook-signature" in keyed) == ("a key", False)
     assert server.answered_later == [200, 200]
+
+
+def test_long_history_and_long_bursts_are_described_beside_the_loop() -> None:
+    long, short = "a" * (CHEAP + 1), CustomerMessage("a", Contact())
+    said = (Utterance(AT, Wrote.CUSTOMER, long),)
+    part = CustomerMessage(long, Contact())
+    assert cost_of_task(CrewTask(stray("message-1"), short)) <= CHEAP
+    for one in (
+        CrewTask(stray("message-1"), part),
+        CrewTask(stray("message-1"), short, parts=(part,)),
+        CrewTask(stray("message-1"), short, history=said),
+    ):
+        assert cost_of_task(one) > CHEAP

@@ -26,7 +26,7 @@ from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.application.ports.crew_client import CrewClient
 from odoo_ai_config.domain.credentials.secrets import SecretText
 from odoo_ai_config.domain.credentials.signing import SigningKey
-from odoo_ai_config.domain.crews import Crew, CrewTask, CustomerMessage
+from odoo_ai_config.domain.crews import Crew, CrewTask
 from odoo_ai_config.domain.errors import InvalidValueError
 from odoo_ai_config.domain.json_types import JsonObject
 from odoo_ai_config.domain.messages.answer_bodies import answer_in
@@ -61,7 +61,7 @@ class HttpCrewClient(CrewClient):
             raise CrewRefusedError
         body = await run_off_loop(
             lambda: json.dumps(described(crew, task, self.public_url)).encode(),
-            cost=_cost_of(task.message),
+            cost=cost_of_task(task),
         )
         try:
             async with self.sessions.to_crew(
@@ -94,18 +94,23 @@ class HttpCrewClient(CrewClient):
         return headers | key.standard_webhook_headers(message_id, body, at=self.clock.now())
 
 
-def _cost_of(message: CustomerMessage) -> int:
-    conversation = message.conversation
-    told = cost_of(
-        message.text,
-        message.quoted,
-        message.previous_text,
-        [*message.submitted_values],
-        [*conversation.labels],
-        conversation.custom_attributes,
-        [file.transcription for file in message.attachments],
-    )
-    return told + ENTRY * (2 + len(message.attachments))
+def cost_of_task(task: CrewTask) -> int:
+    """
+    The cost of describing *task* as JSON.
+    """
+    told = cost_of(*(utterance.text for utterance in task.history))
+    for message in (task.message, *task.parts):
+        told += cost_of(
+            message.text,
+            message.quoted,
+            message.previous_text,
+            [*message.submitted_values],
+            [*message.conversation.labels],
+            message.conversation.custom_attributes,
+            [file.transcription for file in message.attachments],
+        )
+        told += ENTRY * (2 + len(message.attachments))
+    return told
 
 
 async def _understood(crew: Crew, response: ClientResponse) -> Answer | Deferred | NoReply:
