@@ -119,7 +119,7 @@ class PausesContract(StoreContract):
         await has_acme(stores)
         pause, channel = over(stores).pause_tenant, inbox_named("1/7")
         await pause(ACME, caller=ANYBODY, until=END)
-        state = await pause.channel(channel, caller=ANYBODY)
+        state = await pause(channel, caller=ANYBODY)
         assert (state.tenant, state.channel, state.pause) == (ACME, channel, Pause(ANYBODY.id))
         until = "2060-03-01T00:00:59.123457Z"
         both: JsonObject = {
@@ -132,8 +132,8 @@ class PausesContract(StoreContract):
         assert await body(stores) == (2, both)
         assert (await pause.end(ACME, caller=ANYBODY)).pause is None
         assert await body(stores) == (3, {"channels": both["channels"]})
-        await pause.end_channel(channel, caller=ANYBODY)
-        await pause.end_channel(channel, caller=ANYBODY)
+        await pause.end(channel, caller=ANYBODY)
+        await pause.end(channel, caller=ANYBODY)
         assert await body(stores) == (4, {})
         assert await audited(stores) == [
             ("tenant_paused", "acme"),
@@ -147,7 +147,7 @@ class PausesContract(StoreContract):
         with pytest.raises(TenantNotFoundError):
             await pause(ACME, caller=ANYBODY)
         with pytest.raises(MappingNotFoundError):
-            await pause.channel(inbox_named("1/7"), caller=ANYBODY)
+            await pause(inbox_named("1/7"), caller=ANYBODY)
         assert await stores.config.tenants(after=None, limit=10) == []
         assert await audited(stores) == []
 
@@ -160,7 +160,7 @@ class PausesContract(StoreContract):
         await asyncio.gather(
             pauses[0](ACME, caller=ANYBODY),
             *(
-                pauses[number % 2].channel(inbox_named(name), caller=ANYBODY)
+                pauses[number % 2](inbox_named(name), caller=ANYBODY)
                 for number, name in enumerate(names)
             ),
         )
@@ -175,7 +175,7 @@ class PausesContract(StoreContract):
         crews = over(second_stores).explain_silence.silence.crews
         place = owner(), None, ChatwootId("1"), ChatwootId("7")
         assert (await crews.answering_at(*place)).paused_in(AT) == []
-        await over(stores).pause_tenant.channel(inbox_named("1/7"), caller=ANYBODY, until=END)
+        await over(stores).pause_tenant(inbox_named("1/7"), caller=ANYBODY, until=END)
         assert (await crews.answering_at(*place)).paused_in(AT) == ["channel"]
         await over(stores).pause_tenant(ACME, caller=ANYBODY)
         assert (await crews.answering_at(*place)).paused_in(AT) == ["channel", "tenant"]

@@ -532,7 +532,7 @@ class Hub:
         Raises:
             MappingNotFoundError: No tenant gets its messages.
         """
-        pause = self.services.pause_tenant.channel
+        pause = self.services.pause_tenant
         return await pause(inbox_named(name), caller=self.caller, until=until)
 
     async def resume_channel(self, name: str) -> PauseState:
@@ -542,7 +542,7 @@ class Hub:
         Raises:
             MappingNotFoundError: No tenant gets its messages.
         """
-        return await self.services.pause_tenant.end_channel(inbox_named(name), caller=self.caller)
+        return await self.services.pause_tenant.end(inbox_named(name), caller=self.caller)
 
     async def pause_tenant(self, tenant: str, until: datetime | None = None) -> PauseState:
         """

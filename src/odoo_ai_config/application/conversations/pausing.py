@@ -146,72 +146,38 @@ class PauseTenant:
 
     async def __call__(
         self,
-        tenant: TenantId,
+        where: TenantId | ChannelKey,
         *,
         caller: ApiKey,
         until: datetime | None = None,
         request_id: str | None = None,
     ) -> PauseState:
         """
-        Pause *tenant* until *until*, or until somebody ends the pause.
+        Pause *where* until *until*, or until somebody ends the pause.
 
-        Raises:
-            InvalidValueError: *until* is not in the future.
-            TenantNotFoundError: It has no document.
-        """
-        pause = paused_until(until, by=caller.id, now=self.clock.now())
-        return await self._changed(tenant, None, pause, caller, request_id)
-
-    async def end(
-        self, tenant: TenantId, *, caller: ApiKey, request_id: str | None = None
-    ) -> PauseState:
-        """
-        End the pause of *tenant*; those of its channels and conversations stay.
-
-        Raises:
-            TenantNotFoundError: It has no document.
-        """
-        return await self._changed(tenant, None, None, caller, request_id)
-
-    async def channel(
-        self,
-        channel: ChannelKey,
-        *,
-        caller: ApiKey,
-        until: datetime | None = None,
-        request_id: str | None = None,
-    ) -> PauseState:
-        """
-        Pause a channel for the tenant that gets its messages.
-
-        If the channel moves to another tenant, that one has no pause.
+        A channel is paused for the tenant that gets its messages. If it moves to another tenant,
+        that one has no pause.
 
         Raises:
             InvalidValueError: *until* is not in the future, or too many channels are paused.
-            MappingNotFoundError: No tenant gets its messages.
+            TenantNotFoundError: The tenant has no document.
+            MappingNotFoundError: No tenant gets the messages of the channel.
         """
         pause = paused_until(until, by=caller.id, now=self.clock.now())
-        tenant = await self._owner(channel, caller)
-        return await self._changed(tenant, channel, pause, caller, request_id)
+        return await self._changed(where, pause, caller, request_id)
 
-    async def end_channel(
-        self,
-        channel: ChannelKey,
-        *,
-        caller: ApiKey,
-        request_id: str | None = None,
+    async def end(
+        self, where: TenantId | ChannelKey, *, caller: ApiKey, request_id: str | None = None
     ) -> PauseState:
         """
-        End the pause of a channel; that of its tenant stays.
+        End the pause of *where*; those of a tenant's channels and conversations stay.
 
         Raises:
-            MappingNotFoundError: No tenant gets its messages.
+            TenantNotFoundError, MappingNotFoundError: As for a pause.
         """
-        tenant = await self._owner(channel, caller)
-        return await self._changed(tenant, channel, None, caller, request_id)
+        return await self._changed(where, None, caller, request_id)
 
     async def _owner(self, channel: ChannelKey, caller: ApiKey) -> TenantId:
-        caller.require(Scope.MESSAGES_WRITE)
         message = IncomingMessage(channel.account, channel.inbox)
         route = (await self.channels.table_for(message)).resolve(message)
         if route.owner is None:
@@ -221,13 +187,15 @@ class PauseTenant:
 
     async def _changed(
         self,
-        tenant: TenantId,
-        channel: ChannelKey | None,
+        where: TenantId | ChannelKey,
         pause: Pause | None,
         caller: ApiKey,
         request_id: str | None,
     ) -> PauseState:
-        caller.require(Scope.MESSAGES_WRITE, tenant)
+        caller.require(Scope.MESSAGES_WRITE)
+        channel = where if isinstance(where, ChannelKey) else None
+        tenant = await self._owner(where, caller) if isinstance(where, ChannelKey) else where
+        caller.require_tenant(tenant)
         key = pauses_place(tenant).document(PAUSES)
         state = PauseState(tenant, channel, pause)
 
@@ -246,7 +214,7 @@ class PauseTenant:
                 _ACTIONS[channel is None, pause is None],
                 caller.id,
                 tenant,
-                str(tenant if channel is None else channel),
+                str(where),
                 request_id,
             )
             revisions = () if revision is None else (revision,)

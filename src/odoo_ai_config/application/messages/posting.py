@@ -72,11 +72,7 @@ class AnswerPosting:
         steps, number = steps_of(answer), message.steps
         step, mark = steps[number], message.mark(number)
         progress, refused = Progress.POSTED, None
-        if (
-            not unposted
-            and isinstance(step, OutgoingMessage)
-            and await self.reply_sender.is_posted(mark, step, access, seen=known)
-        ):
+        if not unposted and await self._is_posted(step, access, mark, known):
             progress = Progress.FOUND_POSTED
         else:
             silence, sighting = await self._silence(
@@ -121,6 +117,17 @@ class AnswerPosting:
         made = step.status if isinstance(step, SetStatus) and not unposted else None
         return await self.silence.before_posting(message, live, made=made)
 
+    async def _is_posted(
+        self, step: AnswerStep, access: ConversationAccess, mark: str, seen: Collection[str]
+    ) -> bool:
+        """
+        Whether *step* is a message with *mark* in Chatwoot; *seen* came back with its events.
+        """
+        if not isinstance(step, OutgoingMessage):
+            return False
+        chatwoot = self.reply_sender.chatwoot
+        return mark in seen or await chatwoot.has_mark(access, mark, private=step.private)
+
     async def _do(self, step: AnswerStep, access: ConversationAccess, mark: str) -> str | None:
         """
         Do one step; return its name if Chatwoot refused it and it may be left out.
@@ -129,7 +136,7 @@ class AnswerPosting:
         conversation.
         """
         if isinstance(step, OutgoingMessage):
-            await self.reply_sender.post(step, access, mark)
+            await self.reply_sender.chatwoot.post(access, step, mark=mark)
             return None
         try:
             await self.reply_sender.act(step, access)
@@ -150,8 +157,8 @@ class AnswerPosting:
     ) -> Step:
         for number, note in enumerate(notes_of(answer, after=message.steps)):
             mark = message.mark(number)
-            if unposted or not await self.reply_sender.is_posted(mark, note, access, seen=known):
-                await self.reply_sender.post(note, access, mark)
+            if unposted or not await self._is_posted(note, access, mark, known):
+                await self._do(note, access, mark)
         done = message.done(at=self.clock.now(), reason=message.withheld)
         return await self.writer.settled(Progress.WITHHELD, message, done)
 

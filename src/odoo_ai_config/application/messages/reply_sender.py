@@ -4,8 +4,6 @@ Do in Chatwoot what an answer asks for, each step once.
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
 from attrs import frozen
 
 from odoo_ai_config.application.chatwoot.accounts import ChatwootAccounts
@@ -26,7 +24,6 @@ from odoo_ai_config.domain.messages.answers import (
     SetPriority,
 )
 from odoo_ai_config.domain.messages.inbox import InboxMessage
-from odoo_ai_config.domain.messages.outgoing import OutgoingMessage
 
 
 @frozen(eq=False)
@@ -78,36 +75,6 @@ class ReplySender:
         access = await self.access_for(message)
         if access is not None:
             await self.chatwoot.typing(access, on=on)
-
-    async def is_posted(
-        self,
-        mark: str,
-        message: OutgoingMessage,
-        conversation: ConversationAccess,
-        *,
-        seen: Collection[str],
-    ) -> bool:
-        """
-        Whether *message* was posted with *mark*; *seen* came back with Chatwoot's events.
-
-        Raises:
-            ChatwootUnavailableError, ChatwootRefusedError: As `post`.
-        """
-        return mark in seen or await self.chatwoot.has_mark(
-            conversation, mark, private=message.private
-        )
-
-    async def post(
-        self, message: OutgoingMessage, conversation: ConversationAccess, mark: str
-    ) -> None:
-        """
-        Post *message* with *mark*.
-
-        Raises:
-            ChatwootUnavailableError: It may be tried again.
-            ChatwootRefusedError: Trying again is useless.
-        """
-        await self.chatwoot.post(conversation, message, mark=mark)
 
     async def act(self, action: Action, conversation: ConversationAccess) -> None:
         """

@@ -96,7 +96,7 @@ async def test_pause_makes_the_ai_silent_until_it_ends(place: str) -> None:
     hub, crew = await hub_of_acme()
     pauses = {
         "conversation": (hub.pause_conversation, hub.pause_conversation.end, KEY),
-        "channel": (hub.pause_tenant.channel, hub.pause_tenant.end_channel, INBOX),
+        "channel": (hub.pause_tenant, hub.pause_tenant.end, INBOX),
         "tenant": (hub.pause_tenant, hub.pause_tenant.end, ACME.tenant),
     }
     pause, end, where = pauses[place]
@@ -121,7 +121,7 @@ async def test_pause_that_comes_while_the_crew_thinks_keeps_the_answer_from_the_
     if place == "conversation":
         await hub.pause_conversation(KEY, caller=ANYBODY)
     elif place == "channel":
-        await hub.pause_tenant.channel(INBOX, caller=ANYBODY)
+        await hub.pause_tenant(INBOX, caller=ANYBODY)
     else:
         await hub.pause_tenant(ACME.tenant, caller=ANYBODY)
     step = await carried_on(hub, step)
@@ -144,24 +144,24 @@ async def test_pauses_of_one_place_leave_the_others_alone() -> None:
     await owns(hub, OTHER, account="2")
     await has_crews(hub, OTHER)
     await hub.pause_tenant(OTHER.tenant, caller=ANYBODY)
-    await hub.pause_tenant.channel(inbox_named("1/8"), caller=ANYBODY)
+    await hub.pause_tenant(inbox_named("1/8"), caller=ANYBODY)
     await send(hub, 2, conversation={"id": 302, "inbox_id": 7})
     await delivered(hub)
     await hub.pause_conversation(evolve(KEY, id=ChatwootId("302")), caller=ANYBODY)
     assert await is_answered(hub, crew, 3)
     await hub.pause_tenant(ACME.tenant, caller=ANYBODY)
-    await hub.pause_tenant.end_channel(inbox_named("1/8"), caller=ANYBODY)
+    await hub.pause_tenant.end(inbox_named("1/8"), caller=ANYBODY)
     assert not await is_answered(hub, crew, 4)
 
 
 async def test_channel_that_moves_leaves_its_pause_behind() -> None:
     hub, crew = await hub_of_acme()
     await has_crews(hub, OTHER)
-    await hub.pause_tenant.channel(INBOX, caller=ANYBODY)
+    await hub.pause_tenant(INBOX, caller=ANYBODY)
     mapping = ChannelMapping(ChannelKey(ChatwootId("1"), ChatwootId("7")), OTHER)
     await hub.sync_mapping(mapping, caller=ANYBODY)
     assert await is_answered(hub, crew, 2)
-    assert (await hub.pause_tenant.channel(INBOX, caller=ANYBODY)).tenant == OTHER.tenant
+    assert (await hub.pause_tenant(INBOX, caller=ANYBODY)).tenant == OTHER.tenant
     assert not await is_answered(hub, crew, 3)
 
 
@@ -236,11 +236,11 @@ async def test_bound_key_pauses_and_sees_only_its_own() -> None:
     with pytest.raises(TenantForbiddenError):
         await hub.explain_silence.at(KEY, OTHER, None, None, caller=other)
     with pytest.raises(TenantForbiddenError):
-        await hub.pause_tenant.channel(INBOX, caller=other)
+        await hub.pause_tenant(INBOX, caller=other)
     with pytest.raises(TenantForbiddenError):
-        await hub.pause_tenant.channel(inbox_named("9/7"), caller=other)
+        await hub.pause_tenant(inbox_named("9/7"), caller=other)
     with pytest.raises(MappingNotFoundError):
-        await hub.pause_tenant.channel(inbox_named("9/7"), caller=ANYBODY)
+        await hub.pause_tenant(inbox_named("9/7"), caller=ANYBODY)
     with pytest.raises(TenantForbiddenError):
         await hub.pause_tenant(ACME.tenant, caller=other)
     with pytest.raises(TenantForbiddenError):
@@ -248,7 +248,7 @@ async def test_bound_key_pauses_and_sees_only_its_own() -> None:
     assert await hub.list_conversations(caller=other) == []
     assert [one.key for one in await hub.list_conversations(caller=own)] == [KEY]
     assert (await hub.pause_conversation(KEY, caller=own)).pause == Pause("bound")
-    assert (await hub.pause_tenant.channel(INBOX, caller=own)).tenant == ACME.tenant
+    assert (await hub.pause_tenant(INBOX, caller=own)).tenant == ACME.tenant
     assert (await hub.pause_tenant(ACME.tenant, caller=own)).pause == Pause("bound")
 
 
@@ -260,8 +260,8 @@ async def test_pause_needs_the_scope_to_write_messages() -> None:
         hub.pause_conversation.end(KEY, caller=reader),
         hub.pause_tenant(ACME.tenant, caller=reader),
         hub.pause_tenant.end(ACME.tenant, caller=reader),
-        hub.pause_tenant.channel(INBOX, caller=reader),
-        hub.pause_tenant.end_channel(INBOX, caller=reader),
+        hub.pause_tenant(INBOX, caller=reader),
+        hub.pause_tenant.end(INBOX, caller=reader),
     ):
         with pytest.raises(ScopeMissingError):
             await refused

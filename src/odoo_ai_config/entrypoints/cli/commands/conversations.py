@@ -191,7 +191,7 @@ async def pause_channel(
     """
     key, end = inbox_named(channel), until_of(until)
     async with session(flags) as services:
-        after = await services.pause_tenant.channel(key, caller=OPERATOR, until=end)
+        after = await services.pause_tenant(key, caller=OPERATOR, until=end)
     say_pause(f"canal {channel}, cliente {after.tenant}", after.pause)
 
 
@@ -202,5 +202,5 @@ async def resume_channel(channel: Channel, *, flags: StoreFlags = AS_SET) -> Non
     """
     key = inbox_named(channel)
     async with session(flags) as services:
-        after = await services.pause_tenant.end_channel(key, caller=OPERATOR)
+        after = await services.pause_tenant.end(key, caller=OPERATOR)
     say_pause(f"canal {channel}, cliente {after.tenant}", after.pause)

@@ -171,10 +171,9 @@ async def pause_conversation(request: web.Request, caller: ApiKey) -> web.Respon
 
     A pause replaces the one before.
     """
-    until = await _asked(request, caller)
+    key, until = _conversation_of(request), await _asked(request, caller)
     pause = request.app[SERVICES].pause_conversation
-    key, request_id = _conversation_of(request), request[REQUEST_ID]
-    after = await pause(key, caller=caller, until=until, request_id=request_id)
+    after = await pause(key, caller=caller, until=until, request_id=request[REQUEST_ID])
     return shown(conversation_shown(after), NO_STORE)
 
 
@@ -197,11 +196,7 @@ async def pause_channel(request: web.Request, caller: ApiKey) -> web.Response:
     """
     Pause the AI in a channel, for the client that has it.
     """
-    channel = _channel_of(request)
-    until = await _asked(request, caller)
-    pause = request.app[SERVICES].pause_tenant.channel
-    after = await pause(channel, caller=caller, until=until, request_id=request[REQUEST_ID])
-    return shown(place_shown(after), NO_STORE)
+    return await _paused(request, caller, _channel_of(request))
 
 
 @_pausing("DELETE", _CHANNEL, PausePlace, MappingNotFoundError)
@@ -209,10 +204,7 @@ async def resume_channel(request: web.Request, caller: ApiKey) -> web.Response:
     """
     End the pause of a channel.
     """
-    channel = _channel_of(request)
-    end = request.app[SERVICES].pause_tenant.end_channel
-    after = await end(channel, caller=caller, request_id=request[REQUEST_ID])
-    return shown(place_shown(after), NO_STORE)
+    return await _resumed(request, caller, _channel_of(request))
 
 
 @_pausing("POST", "/v1/tenants/{tenant}", PausePlace, TenantNotFoundError)
@@ -220,11 +212,7 @@ async def pause_tenant(request: web.Request, caller: ApiKey) -> web.Response:
     """
     Pause the AI for a client, in all its channels.
     """
-    tenant = tenant_of(request)
-    until = await _asked(request, caller)
-    pause = request.app[SERVICES].pause_tenant
-    after = await pause(tenant, caller=caller, until=until, request_id=request[REQUEST_ID])
-    return shown(place_shown(after), NO_STORE)
+    return await _paused(request, caller, tenant_of(request))
 
 
 @_pausing("DELETE", "/v1/tenants/{tenant}", PausePlace, TenantNotFoundError)
@@ -234,8 +222,22 @@ async def resume_tenant(request: web.Request, caller: ApiKey) -> web.Response:
 
     Those of its channels and conversations stay.
     """
+    return await _resumed(request, caller, tenant_of(request))
+
+
+async def _paused(
+    request: web.Request, caller: ApiKey, where: TenantId | ChannelKey
+) -> web.Response:
+    until, pause = await _asked(request, caller), request.app[SERVICES].pause_tenant
+    after = await pause(where, caller=caller, until=until, request_id=request[REQUEST_ID])
+    return shown(place_shown(after), NO_STORE)
+
+
+async def _resumed(
+    request: web.Request, caller: ApiKey, where: TenantId | ChannelKey
+) -> web.Response:
     end = request.app[SERVICES].pause_tenant.end
-    after = await end(tenant_of(request), caller=caller, request_id=request[REQUEST_ID])
+    after = await end(where, caller=caller, request_id=request[REQUEST_ID])
     return shown(place_shown(after), NO_STORE)
 
 
