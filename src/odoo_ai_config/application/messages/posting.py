@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
+from typing import Final
 
 from attrs import frozen
 
@@ -28,6 +29,8 @@ from odoo_ai_config.domain.messages.answers import (
 )
 from odoo_ai_config.domain.messages.inbox import InboxMessage
 from odoo_ai_config.domain.messages.outgoing import OutgoingMessage
+
+_ENDS: Final = frozenset({Status.RESOLVED, Status.SNOOZED})
 
 
 @frozen(eq=False)
@@ -105,8 +108,10 @@ class AnswerPosting:
         *earlier, step = steps
         # People may always read a note, and a notice is for them as a whole. What follows on the
         # messages is a part of them: once the hub has opened the conversation, it looks as if a
-        # person had taken it.
-        follows = step.private if isinstance(step, OutgoingMessage) else earlier
+        # person had taken it. But what was put off must not end a conversation that a person has
+        # by now.
+        ends = isinstance(step, SetStatus) and step.status in _ENDS and not unposted
+        follows = step.private if isinstance(step, OutgoingMessage) else earlier and not ends
         if message.is_notice or follows:
             return None, None
         # Chatwoot is asked once by each worker: in the moment of the other steps nobody takes

@@ -196,6 +196,24 @@ async def test_rest_of_an_answer_is_withheld_with_the_note_of_its_hand_over() ->
     assert len({one.mark for one in talk.hub.chatwoot.posted}) == 3
 
 
+@pytest.mark.parametrize("taken", [True, False])
+async def test_answer_that_is_put_off_ends_no_conversation_that_people_have(taken: bool) -> None:
+    talk = await talk_with(Answer((OutgoingMessage("Resolvido!"),), resolve=True))
+    await talk.customer()
+    step = await talk.hub.deliver_message(await claimed(talk.hub))
+    step = await talk.hub.deliver_message(step.message, unposted=True)
+    talk.hub.chatwoot.failures.append(ChatwootUnavailableError())
+    assert (await carried_on(talk.hub, step)).progress is Progress.PUT_OFF
+    if taken:
+        await talk.taken_over()
+    ended = (await settled(talk)).progress
+    live = talk.hub.chatwoot.talks[talk.key.account, talk.key.id]
+    assert (ended, live.status) == (
+        (Progress.WITHHELD, Status.OPEN) if taken else (Progress.POSTED, Status.RESOLVED)
+    )
+    assert (talk.posted(), talk.posted(private=True)) == (["Resolvido!"], [])
+
+
 async def test_each_step_of_an_answer_has_the_whole_time_of_a_claim() -> None:
     talk = await talk_with(SEVERAL)
     message = await talk.customer()
