@@ -93,7 +93,7 @@ DELETE FROM changes WHERE seq IN (
 _FINISHED: Final = "stage IN ('done', 'ignored', 'discarded')"
 _FINISHED_LONG_AGO: Final = (
     "SELECT id FROM messages INDEXED BY finished_messages "
-    f"WHERE {_FINISHED} AND updated_at < ? LIMIT ?"
+    f"WHERE due_at IS NULL AND {_FINISHED} AND updated_at < ? LIMIT ?"
 )
 _REMOVE_MESSAGE: Final = (
     f"DELETE FROM messages WHERE id = ? AND {_FINISHED} RETURNING tenant, domain"

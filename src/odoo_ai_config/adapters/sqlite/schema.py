@@ -379,6 +379,10 @@ CREATE TABLE conversations (
     crew TEXT,
     PRIMARY KEY (account, id)
 ) STRICT, WITHOUT ROWID;
+-- A message that comes in waits: that is all it is asked for the indexes of those that do not.
+DROP INDEX finished_messages;
+CREATE INDEX finished_messages ON messages (updated_at)
+WHERE due_at IS NULL AND stage IN ('done', 'ignored', 'discarded');
 CREATE INDEX untold_messages ON messages (updated_at, id)
 WHERE due_at IS NULL AND told_at IS NULL AND event <> 'hub_notice'
 AND stage IN ('unresolved', 'dead', 'failed');
