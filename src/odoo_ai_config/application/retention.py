@@ -34,6 +34,9 @@ class PruneHistory:
 
 
 _NEVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
+# A customer may write weeks after a person answered, and the AI has to be silent then, too. What
+# is known of a conversation is small, and holds no text of a customer.
+CONVERSATIONS_KEPT: Final = timedelta(days=365)
 
 
 @frozen(eq=False)
@@ -45,6 +48,7 @@ class PruneMessages:
 
     Args:
         keep: How long to keep them after they were finished, or seen last; None forever.
+            Conversations are kept for `CONVERSATIONS_KEPT` at least.
     """
 
     inbox: MessageInbox
@@ -59,7 +63,8 @@ class PruneMessages:
         Open and stuck ones stay, and so do conversations while they are paused; texts without a
         message always go.
         """
-        before = _NEVER if self.keep is None else self.clock.now() - self.keep
+        now = self.clock.now()
+        before = _NEVER if self.keep is None else now - self.keep
         removed = await self.inbox.prune(before=before)
-        await self.conversations.prune(before=before)
+        await self.conversations.prune(before=min(before, now - CONVERSATIONS_KEPT))
         return removed

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from odoo_ai_config.application.messages.payloads import read_event
 from odoo_ai_config.application.messages.progress import Progress
+from odoo_ai_config.application.retention import CONVERSATIONS_KEPT
 from odoo_ai_config.domain.access import Scope, ScopeMissingError
 from odoo_ai_config.domain.changes import Changeset
 from odoo_ai_config.domain.channels.mapping import ChannelKey, ChannelMapping
@@ -391,14 +392,15 @@ async def test_explanation_and_delivery_agree(
         assert (len(crew.asked), message.reason) == (1, explanation.silence.value)
 
 
-async def test_conversations_are_forgotten_with_the_messages() -> None:
+async def test_conversations_are_forgotten_after_a_year() -> None:
     hub, _ = await hub_of_acme()
     await send(hub, 2, conversation={"id": 302, "inbox_id": 7})
     await delivered(hub)
     await hub.pause_conversation(evolve(KEY, id=ChatwootId("302")), caller=ANYBODY)
-    kept = hub.policies.messages_kept
-    assert kept is not None
-    hub.clock.tick(kept)
+    hub.clock.tick(CONVERSATIONS_KEPT - MINUTE)
+    await hub.prune_messages()
+    assert len(await hub.list_conversations(caller=ANYBODY)) == 2
+    hub.clock.tick(MINUTE)
     await hub.prune_messages()
     known = await hub.list_conversations(caller=ANYBODY)
     assert [str(one.key) for one in known] == ["1/302"]

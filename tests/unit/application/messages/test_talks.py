@@ -113,6 +113,15 @@ async def test_who_wrote_keeps_the_conversation_until_it_is_given_back() -> None
     assert talk.asked() == ["e agora?"]
 
 
+async def test_who_wrote_weeks_ago_has_the_conversation_still() -> None:
+    talk = await talk_with()
+    await talk.person()
+    later(talk, days=60)
+    await talk.hub.prune_messages()
+    await talk.customer("e aí?")
+    assert (await delivered(talk.hub)).message.reason == "human_wrote"
+
+
 async def test_commands_in_notes_silence_the_ai_and_call_it_back() -> None:
     talk = await talk_with()
     await talk.person(" /Bot  OFF ", private=True)
