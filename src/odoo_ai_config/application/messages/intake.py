@@ -5,6 +5,7 @@ Take in what Chatwoot sends: an acknowledged message is never lost.
 from __future__ import annotations
 
 import enum
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
@@ -131,16 +132,17 @@ class ReceiveMessage:
         message_id = MessageId.at(now, self.tokens.token(_RANDOM_BYTES))
 
         async def decide() -> tuple[Changeset, Receipt]:
-            why: Ignored | Silence | None = reason_to_ignore(event)
+            why: Ignored | Silence | None
+            why = reason_to_ignore(event) or await self.amendments.too_late(event)
             route = None
             # Ignored events need no route.
             if why is None or caller.tenant is not None:
                 route = await self._route(event)
                 _require_reach(caller, route)
             sighting = _sighting(event, now)
-            changed = await self.amendments.by(event, payload, at=now)
-            if changed is not None:
-                return self._amended(message_id, event, changed, sighting, at=now)
+            changed, sealing = await self.amendments.by(event, payload, at=now)
+            if changed:
+                return self._amended(message_id, event, changed, sealing, sighting, at=now)
             destination = None
             if why is None:
                 destination = await destination_of(route, store=self.store)
@@ -223,23 +225,23 @@ class ReceiveMessage:
         self,
         message_id: MessageId,
         event: ChatwootEvent,
-        changed: tuple[InboxMessage, Sealing],
+        changed: Sequence[InboxMessage],
+        sealing: Sealing,
         sighting: Sighting | None,
         *,
         at: datetime,
     ) -> tuple[Changeset, Receipt]:
-        amended, sealing = changed
         row = InboxMessage(
             message_id,
             event.origin,
             Stage.IGNORED,
             at,
             at,
-            destination=amended.destination,
+            destination=changed[0].destination,
             reason=AMENDED_REASON,
         )
         sightings = () if sighting is None else (sighting,)
-        changeset = Changeset(messages=(row, amended), sightings=sightings, **sealing.parts)
+        changeset = Changeset(messages=(row, *changed), sightings=sightings, **sealing.parts)
         return changeset, _receipt(row)
 
     async def _route(self, event: ChatwootEvent) -> Route | None:

@@ -402,6 +402,12 @@ class InboxMessage:
         """
         return evolve(self._next(Stage.DONE, at, reason=GATHERED_REASON), part_of=into)
 
+    def released(self, *, at: datetime) -> InboxMessage:
+        """
+        Waiting on its own again, because the message that it was gathered into is not answered.
+        """
+        return evolve(self._next(Stage.QUEUED, at, due_at=at), part_of=None)
+
     def gathering(self, *, at: datetime) -> InboxMessage:
         """
         With its burst gathered into it, and `is_whole`; the worker goes on.

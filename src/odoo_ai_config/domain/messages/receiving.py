@@ -13,7 +13,7 @@ from odoo_ai_config.domain.channels.routing import IncomingMessage
 from odoo_ai_config.domain.conversations.answering import Trait
 from odoo_ai_config.domain.conversations.state import ConversationKey, Seen
 from odoo_ai_config.domain.identifiers import ChatwootId
-from odoo_ai_config.domain.messages.inbox import Origin
+from odoo_ai_config.domain.messages.inbox import DELETED_REASON, Origin
 
 MESSAGE_CREATED: Final = "message_created"
 MESSAGE_UPDATED: Final = "message_updated"
@@ -90,6 +90,7 @@ class Ignored(enum.Enum):
     FROM_BOT = "from_bot"
     NO_ACCOUNT = "no_account"
     NO_CONVERSATION = "no_conversation"
+    DELETED = DELETED_REASON
 
 
 @frozen

@@ -17,6 +17,7 @@ from odoo_ai_config.application.errors import (
     CrewUnavailableError,
     SealBrokenError,
 )
+from odoo_ai_config.application.messages import tasks
 from odoo_ai_config.application.messages.progress import Progress
 from odoo_ai_config.application.messages.texts import read_back
 from odoo_ai_config.domain.chatwoot import ChatwootAccess
@@ -57,6 +58,7 @@ TEAM = HandOver(team=ChatwootId("2"))
 SEVERAL = Answer((OutgoingMessage("um"), OutgoingMessage("dois")), TEAM)
 NOTE_FIRST = Answer((OutgoingMessage("nota", private=True), OutgoingMessage("texto")))
 GATHER: dict[str, Any] = {"gather_seconds": 3}
+EDITED: JsonObject = {"is_edited": True}
 VOICE: JsonObject = {"file_type": "audio", "data_url": "https://chatwoot.example/a.oga"}
 HEARD: JsonObject = {**VOICE, "transcribed_text": "Quero cancelar"}
 # The clock of the tests stands at a Sunday night in Brazil.
@@ -438,6 +440,21 @@ async def test_flood_is_told_in_its_order_and_nothing_twice(waiting: int) -> Non
     assert told == [str(number) for number in range(2 * waiting)]
 
 
+async def test_beyond_what_is_read_each_message_is_told_on_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(tasks, "_MOST_READ", 91)
+    talk = await talk_with(**GATHER)
+    for number in range(93):
+        await talk.customer(f"{number}")
+    later(talk, seconds=60)
+    while await talk.hub.ports.inbox.next_due() is not None:
+        await settled(talk)
+    first, second, third, *_ = talk.asked()
+    assert (first, second) == ("0", "1")
+    assert third == "\n".join(map(str, range(2, 53)))
+
+
 async def _untold(talk: Talk) -> list[str | None]:
     """
     The messages that are done and that no crew was asked about.
@@ -562,6 +579,81 @@ async def test_message_that_the_customer_took_back_is_not_told() -> None:
     await talk.customer("certo")
     await delivered(talk.hub)
     assert talk.crew.asked[0][1].history == ()
+
+
+@pytest.mark.parametrize("asked", ["delivered", "in hand", "put off"])
+async def test_edit_of_a_deleted_message_is_not_answered(asked: str) -> None:
+    talk = await talk_with(*([CrewUnavailableError()] if asked == "put off" else []), ANSWER)
+    event = talk.event("2 pizzas")
+    await talk.tell(event)
+    message = await claimed(talk.hub)
+    edits = []
+    if asked == "in hand":
+        edits += [await talk.update(event, content="3", content_attributes=EDITED)]
+    await carried_on(talk.hub, await talk.hub.deliver_message(message))
+    if asked == "delivered":
+        edits += [
+            await talk.update(event, content=text, content_attributes=EDITED)
+            for text in ("3", "4")
+        ]
+    late = await talk.update(event, content="", content_attributes={"deleted": True})
+    assert (late.stage, late.reason) == (Stage.IGNORED, "amended")
+    for edit in edits:
+        found_edit = await found(talk.hub, edit.id)
+        assert (found_edit.stage, found_edit.reason) == (Stage.IGNORED, "deleted")
+    assert await talk.hub.ports.inbox.next_due() is None
+    assert talk.asked() == ["2 pizzas"]
+
+
+async def test_deletion_that_names_no_conversation_drops_the_message() -> None:
+    talk = await talk_with()
+    event = talk.event("errei")
+    message = await found(talk.hub, (await talk.tell(event)).id)
+    await talk.update(event, conversation={}, content_attributes={"deleted": True})
+    assert (await found(talk.hub, message.id)).reason == "deleted"
+
+
+@pytest.mark.parametrize("answered", [True, False])
+async def test_edit_that_comes_after_the_deletion_is_not_answered(answered: bool) -> None:
+    talk = await talk_with()
+    event = talk.event("2 pizzas")
+    await talk.tell(event)
+    if answered:
+        await delivered(talk.hub)
+    await talk.update(event, content="", content_attributes={"deleted": True})
+    edit = await talk.update(event, content="3 pizzas", content_attributes=EDITED)
+    assert (edit.stage, edit.reason) == (Stage.IGNORED, "deleted")
+    assert await talk.hub.ports.inbox.next_due() is None
+
+
+async def test_deletion_leaves_other_messages_and_what_the_customer_chose() -> None:
+    talk = await talk_with()
+    question = talk.event("Quer?", message_type="outgoing", sender=BOT)
+    chosen: JsonObject = {"submitted_values": [{"title": "Sim", "value": "1"}]}
+    await talk.update(question, content_attributes=chosen)
+    event = talk.event("errei")
+    await talk.tell(event)
+    await talk.customer("certo")
+    for deleted in (event, question):
+        await talk.update(deleted, content_attributes={"deleted": True})
+    while await talk.hub.ports.inbox.next_due() is not None:
+        await settled(talk)
+    assert talk.asked() == ["Sim", "certo"]
+
+
+async def test_what_a_deleted_message_gathered_is_answered_on_its_own() -> None:
+    talk = await talk_with(CrewUnavailableError(), ANSWER, **GATHER)
+    event = talk.event("errei")
+    await talk.tell(event)
+    others = [await talk.customer(text) for text in ("um", "dois")]
+    later(talk, seconds=20)
+    assert (await delivered(talk.hub)).progress is Progress.PUT_OFF
+    await talk.update(event, content="", content_attributes={"deleted": True})
+    later(talk, seconds=20)
+    while await talk.hub.ports.inbox.next_due() is not None:
+        await settled(talk)
+    assert talk.asked() == ["errei\num\ndois", "um\ndois"]
+    assert (await found(talk.hub, others[1].id)).part_of == others[0].id
 
 
 async def test_message_that_is_deleted_too_late_stays() -> None:
