@@ -116,9 +116,13 @@ async def test_every_index_is_there_after_the_start(database: MongoDatabase) -> 
         ("messages", "marks"): True,
         ("messages", "ready"): False,
         ("messages", "turns"): False,
+        ("messages", "of_conversation"): False,
         ("messages", "newest"): False,
         ("messages", "of_tenant"): False,
         ("messages", "finished"): False,
+        ("conversation_states", "of_tenant"): False,
+        ("conversation_states", "all"): False,
+        ("conversation_states", "by_time"): False,
         ("api_keys", "oldest"): False,
     }
 

@@ -143,11 +143,6 @@ _INDEXES: Final[Mapping[str, Sequence[IndexModel]]] = {
         IndexModel(["stage", ("arrival", DESCENDING), "received_at"], name="newest"),
         IndexModel(["holder.tenant", "stage", ("arrival", DESCENDING)], name="of_tenant"),
         IndexModel(["stage", "updated_at"], name="finished"),
-        IndexModel(
-            ["untold_since", "_id"],
-            name="untold",
-            partialFilterExpression={"untold_since": {"$gt": 0}},
-        ),
     ],
     "conversation_states": [
         IndexModel(["owner.tenant", "account", "id"], name="of_tenant"),

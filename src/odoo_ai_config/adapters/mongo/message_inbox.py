@@ -29,6 +29,7 @@ from odoo_ai_config.domain.messages.inbox import (
     CLOCK_SLACK,
     HUB_NOTICE,
     OPEN,
+    STUCK,
     InboxMessage,
     MessageId,
     Origin,
@@ -38,6 +39,7 @@ from odoo_ai_config.domain.messages.inbox import (
 # True of every text, and of nothing else.
 _IS_TEXT: Final[Record] = {"$gte": ""}
 _EVERY_STAGE: Final = [stage.value for stage in Stage]
+_STUCK: Final = [stage.value for stage in STUCK]
 
 
 class MongoMessageInbox(MessageInbox):
@@ -139,14 +141,21 @@ class MongoMessageInbox(MessageInbox):
     async def untold(
         self, since: datetime, *, after: InboxMessage | None = None, limit: int
     ) -> Sequence[InboxMessage]:
-        wanted: Record = {"untold_since": {"$gte": to_instant(since)}}
+        # A version that did not tell people wrote no `told_at`, which is the same as None.
+        wanted: Record = {
+            "stage": {"$in": _STUCK},
+            "updated_at": {"$gte": to_instant(since)},
+            "told_at": None,
+            "origin.event": {"$ne": HUB_NOTICE},
+        }
         if after is not None:
             last = to_instant(after.updated_at)
+            wanted["updated_at"] = {"$gte": last}
             wanted["$or"] = [
-                {"untold_since": {"$gt": last}},
-                {"untold_since": last, "_id": {"$gt": after.id.value}},
+                {"updated_at": {"$gt": last}},
+                {"updated_at": last, "_id": {"$gt": after.id.value}},
             ]
-        order = [("untold_since", ASCENDING), ("_id", ASCENDING)]
+        order = [("updated_at", ASCENDING), ("_id", ASCENDING)]
         return await read_all(self._messages.find(wanted).sort(order).limit(limit), InboxMessage)
 
     @translated

@@ -151,11 +151,9 @@ def message_record(message: InboxMessage) -> Record:
     """
     A message without its ``_id`` and without its place in a conversation.
     """
-    untold_since = message.untold_since
     return {
         **to_record(message),
         "marks": list(message.origin.marks),
-        "untold_since": None if untold_since is None else to_instant(untold_since),
         "open": message.is_open,
         "holder": to_record(message.holder),
     }
