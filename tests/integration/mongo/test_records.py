@@ -24,9 +24,10 @@ from odoo_ai_config.domain.collections import (
     ItemState,
     Position,
 )
+from odoo_ai_config.domain.conversations.state import succeeding
 from odoo_ai_config.domain.documents.document import AuthoredYaml
 from odoo_ai_config.domain.identifiers import CREWS, METADATA
-from odoo_ai_config.domain.messages.inbox import Origin, Stage
+from odoo_ai_config.domain.messages.inbox import MessageId, Origin, Stage
 from odoo_ai_config.domain.outcomes import ItemCounts, WriteKind
 from tests.contract.mongo_stores import stores_over
 from tests.contract.samples import (
@@ -38,6 +39,7 @@ from tests.contract.samples import (
     collection_key,
     deleted,
     fingerprint,
+    full,
     item,
     key,
     mapping,
@@ -46,6 +48,7 @@ from tests.contract.samples import (
     request_record,
     revision,
     secret,
+    sighting,
     stray,
     tenant_key,
 )
@@ -106,9 +109,17 @@ WHOLE: Final = evolve(
     answer=fingerprint(2),
     replays=1,
     claims=3,
+    part_of=MessageId("message-lost"),
+    steps=2,
+    withheld="person_wrote",
+    refused=("labels", "priority"),
+    resent=1,
+    told_at=AT + DAY,
 )
 LOST: Final = evolve(stray("message-lost"), origin=Origin("message_created"))
 IGNORED: Final = evolve(stray("message-ignored", Stage.IGNORED), body=None)
+SEEN: Final = sighting("7", full())
+TALK: Final = succeeding(None, SEEN)
 
 
 @pytest.fixture
@@ -142,6 +153,7 @@ async def test_records_of_today_are_written(
             new_tenant_key=OLD_KEY,
             collections=(CollectionChange(HEAD, (SHIRT, TEA)),),
             messages=(RECEIVED, LOST, IGNORED),
+            sightings=(SEEN,),
             idempotency_record=EVENT,
             audit=(OF_TENANT,),
             api_keys=(BOUND_KEY, FREE_KEY),
@@ -187,8 +199,12 @@ async def test_records_of_today_are_read(
 async def test_records_without_later_fields_are_read(
     database: MongoDatabase, stores: Stores, stored: Records
 ) -> None:
+    later: dict[str, Any] = {"claims": 0, "part_of": None, "steps": 0, "withheld": None}
+    later |= {"refused": (), "resent": 0, "told_at": None}
     for message_ in stored["messages"]:
-        del message_["claims"]
+        del message_["origin"]["edition"]
+        for name in later:
+            del message_[name]
     for record in stored["deliveries"]:
         del record["outcome"]["items"], record["outcome"]["digests"]
     for revision_ in stored["documents"]:
@@ -206,7 +222,7 @@ async def test_records_without_later_fields_are_read(
     assert await stores.config.current([MERGED.key]) == {MERGED.key: MERGED}
     heads = await stores.collections.heads(owner().tenant)
     assert heads == [evolve(SHRUNK, event_at=None, whole_at=None)]
-    assert await stores.inbox.find(WHOLE.id) == evolve(WHOLE, claims=0)
+    assert await stores.inbox.find(WHOLE.id) == evolve(WHOLE, **later)
     for recorded in (EVENT, PUSH):
         assert await stores.config.idempotency_record(recorded.claim.id) == evolve(
             recorded, outcome=evolve(recorded.outcome, items=None, digests={})
@@ -240,5 +256,6 @@ async def assert_everything_is_read(stores: Stores) -> None:
     assert await stores.audit.entries() == [OF_HUB, OF_TENANT]
     assert await stores.api_keys.api_keys() == [BOUND_KEY, FREE_KEY]
     assert await stores.addresses.addresses() == [CLOSED, ADDRESS]
+    assert await stores.conversations.page(limit=10) == [TALK]
     for kept in (WHOLE, LOST, IGNORED):
         assert await stores.inbox.find(kept.id) == kept

@@ -150,20 +150,25 @@ async def test_pruning_of_credentials_does_not_walk_through_the_texts_of_message
     assert await prune() <= 1.3 * few
 
 
-async def test_messages_of_an_earlier_version_have_no_claims_yet(
-    path: Path, monkeypatch: pytest.MonkeyPatch
+# The third version was the first with messages.
+@pytest.mark.parametrize("version", range(3, len(schema._MIGRATIONS)))
+async def test_message_of_an_earlier_version_has_the_defaults_of_later_columns(
+    path: Path, monkeypatch: pytest.MonkeyPatch, version: int
 ) -> None:
     with monkeypatch.context() as earlier:
-        earlier.setattr(schema, "_MIGRATIONS", schema._MIGRATIONS[:3])
+        earlier.setattr(schema, "_MIGRATIONS", schema._MIGRATIONS[:version])
         with closing(sqlite3.connect(path, isolation_level=None)) as connection:
             connection.execute("PRAGMA journal_mode = WAL")
             schema.migrate(connection)
-            # As it was written then: without the lane's counter and the number of replays.
-            *row, _claims, lane = message_row(message())
-            columns = f"number, {MESSAGE_COLUMNS.removesuffix(', claims')}, lane, head"
-            places = ", ".join("?" * (len(row) + 3))
+            known = connection.execute("SELECT name FROM pragma_table_info('messages')")
+            columns = {name for (name,) in known}
+            names = f"{MESSAGE_COLUMNS}, lane".split(", ")
+            today = dict(zip(names, message_row(message()), strict=True))
+            then = {name: value for name, value in today.items() if name in columns}
+            then |= {"number": 1, "head": 1}
             connection.execute(
-                f"INSERT INTO messages ({columns}) VALUES ({places})", (1, *row, lane, 1)
+                f"INSERT INTO messages ({', '.join(then)}) VALUES ({', '.join('?' * len(then))})",
+                [*then.values()],
             )
     with open_sqlite(path) as database:
         inbox = stores_over(database).inbox
