@@ -14,8 +14,8 @@ import json
 import resource
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
@@ -24,9 +24,15 @@ import pytest
 from aiohttp import web
 from attrs import define, field, frozen
 
+from odoo_ai_config.application.messages.tasks import MOST_TOLD
+from odoo_ai_config.domain.conversations.answering import MOST_HISTORY
+from odoo_ai_config.domain.conversations.pauses import MOST_CHANNELS
+from odoo_ai_config.domain.conversations.state import MOST_LABELS
 from odoo_ai_config.domain.credentials.secrets import SecretText
 from odoo_ai_config.domain.credentials.signing import SigningKey
+from odoo_ai_config.domain.messages.inbox import OPEN, Stage
 from odoo_ai_config.entrypoints.container import Container
+from odoo_ai_config.entrypoints.delivery_worker import Capacity, delivering
 from odoo_ai_config.entrypoints.http.app import build_app
 from odoo_ai_config.entrypoints.http.legacy_odoo.handlers import ROUTES
 from odoo_ai_config.entrypoints.http.platform.connections import HubRunner
@@ -36,6 +42,9 @@ from odoo_ai_config.entrypoints.http.platform.signature import SignaturePolicy
 from odoo_ai_config.entrypoints.server import collect_garbage_seldom
 from odoo_ai_config.entrypoints.settings import read_settings
 from odoo_ai_config.entrypoints.startup import opened
+from tests.stand_ins.chatwoot import LONGEST_CONTENT, TOKEN, ChatwootStandIn
+from tests.stand_ins.crew import CrewStandIn, replies
+from tests.stand_ins.local_server import listening
 
 KEY: Final = "p3rfect-key-of-whoever-measures-2026"
 # Seconds that the largest bodies may take, and bodies of an eighth of their size.
@@ -154,7 +163,19 @@ MESSAGE: Final[dict[str, Any]] = {
     "conversation": {"id": 7},
     "sender": {"phone_number": "+5511900000001"},
 }
+LABELS: Final = [f"{number:0100}" for number in range(MOST_LABELS)]
+# The conversation of that message, and what an event says that is about nothing else.
+CHANGE: Final[dict[str, Any]] = {
+    "event": "conversation_status_changed",
+    "id": 7,
+    "account": {"id": 1},
+    "inbox_id": 5,
+    "status": "pending",
+    "labels": LABELS,
+    "meta": {"assignee": None, "team": None},
+}
 TOOLS: Final = ("/tools/sync_product_to_vector_db", "/tools/sync_support_documents")
+MOST_GATHERED: Final = 50
 # No channel was mapped then.
 BEFORE: Final = "2020-01-01T00:00:00Z"
 DOCUMENT: Final = "/configs/{tenant}/{domain}/{kind}"
@@ -264,6 +285,8 @@ def on_messages(size: int) -> Iterator[Attack]:
         yield Attack("POST /v1/messages/replay", body)
         for place in PAUSED:
             yield Attack(f"POST {place}/pause", body)
+        event = "conversation_status_changed"
+        yield Attack("POST /webhook", with_more({**CHANGE, "event": event}, members))
         yield Attack("PUT /v1/chatwoot/accounts/{account}", body)
         yield Attack("PUT /v1/chatwoot/installation", body)
     files = filled(size - 500, lambda _: '{"data_url":"h"}')
@@ -274,15 +297,32 @@ def on_messages(size: int) -> Iterator[Attack]:
     yield Attack(f"GET {MESSAGE_PATH}", query="?open=1", reaches=True)
     yield Attack(f"POST {MESSAGE_PATH}/discard")
     yield Attack("GET /v1/messages", query="?limit=500", reaches=True)
-    yield Attack("GET /v1/conversations", query="?limit=500", reaches=True)
-    yield Attack(f"GET {CONVERSATION}")
-    for place in PAUSED:
-        yield Attack(f"DELETE {place}/pause")
+    yield Attack("POST /webhook", encoded(**CHANGE), reaches=True)
+    yield from on_pauses(size)
     yield Attack("GET /v1/chatwoot/accounts", reaches=True)
     yield Attack("GET /v1/chatwoot/accounts/{account}", reaches=True)
     yield Attack("GET /v1/chatwoot/installation", reaches=True)
     yield Attack("GET /webhook", reaches=True)
     yield Attack("GET /webhook/{token}", reaches=True)
+
+
+def on_pauses(size: int) -> Iterator[Attack]:
+    inboxes = [str(number) for number in range(5, 5 + min(MOST_CHANNELS, size // 2**11))]
+    mapped = {inbox: {"account_id": "acme", "domain": "retail"} for inbox in inboxes}
+    yield Attack("POST /mapping", encoded(inboxes=mapped), reaches=True)
+    for number in range(size // 2**10):
+        yield Attack("POST /webhook", encoded(**{**CHANGE, "id": 7 + number}), reaches=True)
+    for inbox in inboxes:
+        places = {"inbox": inbox}
+        yield Attack(f"POST {PAUSED[1]}/pause", b"{}", places=places, reaches=True)
+    until = encoded(until="2999-01-01T00:00:00Z")
+    for place in PAUSED:
+        yield Attack(f"POST {place}/pause", until, reaches=True)
+    yield Attack("GET /v1/conversations", query="?limit=500", reaches=True)
+    yield Attack("GET /v1/conversations", query="?tenant=acme&limit=500", reaches=True)
+    yield Attack(f"GET {CONVERSATION}", reaches=True)
+    for place in PAUSED:
+        yield Attack(f"DELETE {place}/pause", reaches=True)
 
 
 def on_collections(size: int) -> Iterator[Attack]:
@@ -359,6 +399,7 @@ class WatchedServer:
     longest: float = 0
     last: float = field(factory=time.thread_time)
     answered: dict[str, Any] = field(factory=dict)
+    told: dict[str, Any] = field(factory=dict)
 
     async def watch(self) -> None:
         while True:
@@ -389,6 +430,8 @@ class WatchedServer:
         longest, self.longest = self.longest, 0
         if path.startswith("/webhook"):
             self.answered |= json.loads(text)
+        if path.startswith("/v1/messages/"):
+            self.told = json.loads(text)
         if attack.route == "POST /v1/addresses" and response.status == HTTPStatus.OK:
             told = json.loads(text)
             self.answered |= {"id": told["id"], "token": told["path"].rpartition("/")[2]}
@@ -396,12 +439,13 @@ class WatchedServer:
 
 
 @contextmanager
-def watched(folder: Path) -> Iterator[WatchedServer]:
+def watched(folder: Path, *, delivers: bool = False) -> Iterator[WatchedServer]:
     settings = read_settings(
         environment={
             "ODOO_AI_CONFIG_DATA_DIR": str(folder),
             "ODOO_AI_CONFIG_API_KEY": KEY,
             "ODOO_AI_CONFIG_LOG_DIR": "",
+            "ODOO_AI_CONFIG_PRIVATE_TARGETS": "127.0.0.1",
         },
         folder=folder,
     )
@@ -410,7 +454,10 @@ def watched(folder: Path) -> Iterator[WatchedServer]:
     found: list[tuple[WatchedServer, asyncio.Event]] = []
 
     async def serve() -> None:
-        async with opened(Container(settings=settings)) as services:
+        async with AsyncExitStack() as stack:
+            services = await stack.enter_async_context(opened(Container(settings=settings)))
+            if delivers:
+                await stack.enter_async_context(delivering(services, Capacity()))
             app = build_app(services, HttpOptions("1", signatures=signatures), Metrics())
             runner = HubRunner(app, access_log=None)
             await runner.setup()
@@ -439,6 +486,106 @@ def watched(folder: Path) -> Iterator[WatchedServer]:
         gc.set_threshold(*thresholds)
         server.loop.call_soon_threadsafe(stop.set)
         thread.join(60)
+
+
+def heavy_answers(size: int, files: str) -> Iterator[tuple[bytes, Stage]]:
+    """
+    What crews may answer at most, and what else they answer, with the stage that follows.
+
+    *files*: The URL of files, which ends before their size.
+    """
+    attachments = [{"url": f"{files}/100?{number}", "name": f"{number}"} for number in range(10)]
+    yield encoded(answer={"messages": [{"attachments": attachments}] * 10}), Stage.DONE
+    large = [{"url": f"{files}/{35 * size}"}]
+    yield encoded(answer={"text": "x", "attachments": large}), Stage.DONE
+    choices = [{"title": "x" * 255, "value": "y" * 255}] * 20
+    asking = [{"text": "?", "choices": choices}] * 10
+    yield encoded(answer={"messages": asking, "labels_added": LABELS}), Stage.DONE
+    longest = min(size - 100, LONGEST_CONTENT)
+    yield encoded(answer={"text": "{{" * (longest // 4)}), Stage.DONE
+    yield encoded(answer={"text": "x", "handover": {"note": "x" * longest}}), Stage.DONE
+    for name in ("numbers", "objects", "names", "deep", "escapes"):
+        inner = f"{{{shapes(size // 20 - 200)[name]}}}"
+        template = f'{{"name":"n","language":"pt_BR","parameters":{inner}}}'
+        form = f'{{"content_type":"form","items":[{{"options":{inner}}}]}}'
+        messages = ",".join([f'{{"text":"?","template":{template}}}', form] * 5)
+        attributes = ",".join(f'"{number}":{inner}' for number in range(10))
+        said = f'"messages":[{messages}],"custom_attributes":{{{attributes}}}'
+        yield f'{{"answer":{{{said}}}}}'.encode(), Stage.DONE
+    for members in shapes(size - 100).values():
+        yield f'{{"answer":{{{members}}}}}'.encode(), Stage.DEAD
+
+
+@define
+class Shop:
+    """
+    A tenant of a hub that delivers, with its crew and its Chatwoot.
+    """
+
+    server: WatchedServer
+    crew: CrewStandIn
+    chatwoot: ChatwootStandIn
+    files: str
+    written: int = 0
+
+    async def turn_for(self, attack: Attack) -> float:
+        status, turn = await asyncio.to_thread(self.server.turn_for, attack)
+        assert status == HTTPStatus.OK, attack
+        return turn
+
+    async def has(self, **rules: object) -> None:
+        """
+        Publish its crew and the rules for that.
+        """
+        crew = {"type": "http", "url": self.crew.url, "timeout_seconds": 60}
+        lenient = {"most_answers": {"answers": 100, "minutes": 1}}
+        lenient |= {"history": {"messages": MOST_HISTORY, "hours": 1}}
+        document = {"default_crew": "a", "crews": {"a": crew}, "answer_when": lenient | rules}
+        body = encoded(yaml_content=json.dumps(document))
+        await self.turn_for(Attack(f"POST {DOCUMENT}", body, places={"kind": "crews"}))
+
+    async def receives(self, text: str, conversation: int) -> float:
+        """
+        The longest turn for a message of a customer.
+        """
+        self.chatwoot.conversation(conversation, inbox=5)
+        self.written += 1
+        said = {"content": text, "id": self.written, "conversation": {"id": conversation}}
+        return await self.turn_for(Attack("POST /webhook", encoded(**MESSAGE | said)))
+
+    async def settled(self) -> tuple[Stage, float]:
+        """
+        The stage of the last message once all are delivered, and the longest turn until then.
+        """
+        longest = 0.0
+        while True:
+            await asyncio.sleep(0.02)
+            longest = max(longest, await self.turn_for(Attack(f"GET {MESSAGE_PATH}")))
+            stage = Stage(self.server.told["stage"])
+            if stage not in OPEN:
+                return stage, longest
+
+
+@asynccontextmanager
+async def open_shop(folder: Path) -> AsyncIterator[Shop]:
+    async def give(request: web.Request) -> web.Response:
+        return web.Response(body=bytes(int(request.match_info["size"])))
+
+    app = web.Application()
+    app.router.add_get("/{size}", give)
+    crew, chatwoot = CrewStandIn(), ChatwootStandIn(per_minute=10_000)
+    async with crew.open(), chatwoot.open(), listening(app) as files:
+        with watched(folder, delivers=True) as server:
+            shop = Shop(server, crew, chatwoot, files)
+            mapped = {"5": {"account_id": "acme", "domain": "retail"}}
+            access = {"base_url": chatwoot.url, "api_access_token": TOKEN}
+            for attack in (
+                Attack("POST /odoo-webhook", encoded(**credentials_event())),
+                Attack("POST /mapping", encoded(inboxes=mapped)),
+                Attack("PUT /v1/chatwoot/accounts/{account}", encoded(**access)),
+            ):
+                await shop.turn_for(attack)
+            yield shop
 
 
 def routes_of(app: web.Application) -> frozenset[str]:
@@ -505,3 +652,45 @@ def test_no_request_keeps_the_loop_from_others(
     assert too_long == []
     grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - memory
     assert grown < MOST_MEMORY[allowed]
+
+
+@pytest.mark.parametrize(
+    "size", [2**17, pytest.param(2**20 - 200, marks=[pytest.mark.long, pytest.mark.timeout(900)])]
+)
+async def test_no_delivery_keeps_the_loop_from_others(
+    tmp_path: Path, slowness: float, size: int
+) -> None:
+    limit = LONGEST_TURN[min(largest for largest in LONGEST_TURN if size <= largest)] * slowness
+    too_long = []
+    async with open_shop(tmp_path) as shop:
+        await shop.has()
+        for number, (answer, expected) in enumerate(heavy_answers(size, shop.files)):
+            headers = {"Content-Type": "application/json"}
+            shop.crew.script.append(replies(body=answer, headers=headers))
+            await shop.receives("Oi", 100 + number)
+            stage, turn = await shop.settled()
+            assert stage is expected, answer[:100]
+            if turn > limit:
+                too_long.append((answer[:100], f"{turn * 1000:.0f} ms"))
+        # The crew repeats what the customer says, and is told both. What it is not told is read.
+        long, short = "x" * min(size - 500, LONGEST_CONTENT), "\xe9" * (MOST_TOLD // MOST_HISTORY)
+        turn = 0.0
+        for text in [long] * 5 + [short] * (MOST_HISTORY // 2 + 1):
+            await shop.receives(text, 1)
+            stage, turn = await shop.settled()
+            assert stage is Stage.DONE
+        assert len(shop.crew.asked[-1].task["history"]) == MOST_HISTORY
+        if turn > limit:
+            too_long.append((b"history", f"{turn * 1000:.0f} ms"))
+        await shop.has(gather_seconds=1)
+        shop.crew.then = replies()
+        await shop.receives("x" * 10_000, 2)
+        first = shop.server.answered["message_id"]
+        for _ in range(MOST_GATHERED - 1):
+            await shop.receives("x" * 10_000, 2)
+        shop.server.answered["message_id"] = first
+        _, turn = await shop.settled()
+        assert len(shop.crew.asked[-1].task["parts"]) == MOST_GATHERED - 1
+        if turn > limit:
+            too_long.append((b"burst", f"{turn * 1000:.0f} ms"))
+    assert too_long == []

@@ -202,7 +202,7 @@ class CrewStandIn:
         """
         Receive tasks at `url`.
         """
-        app = web.Application()
+        app = web.Application(client_max_size=64 * 1024 * 1024)
         app.router.add_post("/tasks", self._take)
         async with listening(app, port=port) as base:
             self.url = f"{base}/tasks"

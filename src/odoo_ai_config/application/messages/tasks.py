@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import partial
-from itertools import islice, takewhile
+from itertools import accumulate, islice, takewhile
 from typing import Final
 
 from attrs import evolve, frozen
@@ -31,6 +31,9 @@ _MOST_WAITING: Final = 50
 _MOST_READ: Final = 5000
 _WIDER: Final = 8
 _AUDIO: Final = "audio"
+# Characters of a history. Many services take bodies of 1 MiB only, and JSON may need six bytes for
+# a character.
+MOST_TOLD: Final = 64 * 1024
 
 
 @frozen
@@ -135,7 +138,10 @@ class CrewTasks:
         said = await asyncio.gather(*(self._said(one, echoed) for one in recent))
         # The newest of them, oldest first.
         flat = [utterance for several in reversed(said) for utterance in several]
-        return tuple(sorted(flat, key=lambda one: one.at)[-rules.history :])
+        newest = sorted(flat, key=lambda one: one.at)[-rules.history :]
+        lengths = accumulate(len(one.text) for one in reversed(newest))
+        fit = sum(length <= MOST_TOLD for length in lengths)
+        return tuple(newest[len(newest) - fit :])
 
     async def _said(self, message: InboxMessage, echoed: frozenset[str]) -> list[Utterance]:
         try:

@@ -19,6 +19,7 @@ from odoo_ai_config.application.errors import (
 )
 from odoo_ai_config.application.messages import tasks
 from odoo_ai_config.application.messages.progress import Progress
+from odoo_ai_config.application.messages.tasks import MOST_TOLD
 from odoo_ai_config.application.messages.texts import read_back
 from odoo_ai_config.domain.chatwoot import ChatwootAccess
 from odoo_ai_config.domain.conversations.answering import Silence
@@ -798,6 +799,21 @@ async def test_operator_says_how_much_is_told(history: JsonObject, told: list[st
     await talk.customer("dois")
     await delivered(talk.hub)
     assert [one.text for one in talk.crew.asked[-1][1].history] == told
+
+
+@pytest.mark.parametrize(("more", "told"), [(0, 2), (1, 1)])
+async def test_newest_texts_are_told_as_far_as_they_fit(more: int, told: int) -> None:
+    answer = "a" * (MOST_TOLD // 2)
+    talk = await talk_with(Answer.of_text(answer), NO_REPLY)
+    question = "q" * (MOST_TOLD // 2 + more)
+    await talk.customer("antes")
+    await delivered(talk.hub)
+    await talk.customer(question)
+    await delivered(talk.hub)
+    await talk.customer("agora")
+    await delivered(talk.hub)
+    said = [one.text for one in talk.crew.asked[-1][1].history]
+    assert said == [answer, question][-told:]
 
 
 async def test_text_that_was_removed_meanwhile_is_not_told() -> None:
