@@ -127,7 +127,8 @@ def traits_of(
     for sender in filter(None, senders):
         if sender.get("blocked") is True:
             found.append(Trait.BLOCKED)
-        if _is_of_group(sender.get("identifier")):
+        identifier = sender.get("identifier")
+        if identifier and _is_of_group(identifier):
             found.append(Trait.GROUP)
         if sender.get("phone_number") in _COMMAND_CONTACT:
             found.append(Trait.COMMAND)

@@ -156,14 +156,14 @@ def read_event(
     parts = _Parts.of(body)
     name, conversation, message = parts.name, parts.conversation, parts.message
     direction = parts.direction
-    act = _act(name, message, direction)
+    act = Act.WRITTEN if name == MESSAGE_CREATED else _act(name, message, direction)
     origin = Origin(
         name,
         account=_first_id(_accounts(body, conversation)),
         inbox=_first_id(_inboxes(body, conversation, parts.inbox)),
         conversation=_first_id((conversation.get("id"), body.get("conversation_id"))),
         message=_id(message.get("id")) if name.startswith("message_") else None,
-        edition=_edition(act, message),
+        edition=None if act is Act.WRITTEN else _edition(act, message),
         delivery=delivery,
         request_id=request_id,
     )
@@ -185,8 +185,6 @@ def read_event(
 
 
 def _act(name: str, message: JsonObject, direction: Direction) -> Act | None:
-    if name == MESSAGE_CREATED:
-        return Act.WRITTEN
     if name != MESSAGE_UPDATED:
         return None
     attributes = _object(message, "content_attributes")
@@ -207,7 +205,7 @@ def _edition(act: Act | None, message: JsonObject) -> str | None:
     # Chatwoot says again and again that a message was updated, without a number of the update.
     if act is Act.EDITED:
         return digest_of(_text(message.get("content")) or "").hex()[:_EDITION_SIZE]
-    return None if act is None or act is Act.WRITTEN else act.value
+    return None if act is None else act.value
 
 
 def _seen(parts: _Parts, *, private: bool) -> Seen:
@@ -384,14 +382,12 @@ def _numbers(
 def _first_number(candidates: Iterable[Json], senders: list[JsonObject]) -> str | None:
     for candidate in candidates:
         digits = digits_of(_text(candidate))
-        if digits is not None and not _are_of_an_id(digits, senders):
+        if digits is None:
+            continue
+        # Evolution writes the digits of a hidden sender's id as if they were a number.
+        if f"{digits}{LID}" not in [sender.get("identifier") for sender in senders]:
             return f"+{digits}"
     return None
-
-
-def _are_of_an_id(digits: str, senders: list[JsonObject]) -> bool:
-    # Evolution writes the digits of a hidden sender's id as if they were a number.
-    return f"{digits}{LID}" in [sender.get("identifier") for sender in senders]
 
 
 def _ids(

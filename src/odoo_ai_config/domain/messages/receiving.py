@@ -176,14 +176,20 @@ def reason_to_ignore(event: ChatwootEvent) -> Ignored | None:
         known = origin.event in OTHER_EVENTS
         return Ignored.NOT_A_MESSAGE if known else Ignored.UNKNOWN_EVENT
     # The message that the customer chose in is ours.
-    ours = act is Act.CHOSEN
-    rules = (
-        (Ignored.PRIVATE, event.private),
-        (Ignored.OUTGOING, event.direction is Direction.OUTGOING and not ours),
-        (Ignored.UNKNOWN_DIRECTION, event.direction is Direction.UNKNOWN),
-        (Ignored.FROM_USER, event.author is Author.USER and not ours),
-        (Ignored.FROM_BOT, event.author is Author.BOT and not ours),
-        (Ignored.NO_ACCOUNT, origin.account is None),
-        (Ignored.NO_CONVERSATION, origin.conversation is None),
-    )
-    return next((reason for reason, applies in rules if applies), None)
+    by_others = act is not Act.CHOSEN
+    reason = None
+    if event.private:
+        reason = Ignored.PRIVATE
+    elif event.direction is Direction.OUTGOING and by_others:
+        reason = Ignored.OUTGOING
+    elif event.direction is Direction.UNKNOWN:
+        reason = Ignored.UNKNOWN_DIRECTION
+    elif event.author is Author.USER and by_others:
+        reason = Ignored.FROM_USER
+    elif event.author is Author.BOT and by_others:
+        reason = Ignored.FROM_BOT
+    elif origin.account is None:
+        reason = Ignored.NO_ACCOUNT
+    elif origin.conversation is None:
+        reason = Ignored.NO_CONVERSATION
+    return reason

@@ -272,7 +272,8 @@ class Metrics:
         Count an event at the webhook.
         """
         self._events(event, outcome, code).inc()
-        self._silence(code)
+        if code:
+            self._silence(code)
 
     def version(self, kind: str) -> None:
         """
