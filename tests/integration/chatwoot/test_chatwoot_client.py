@@ -22,6 +22,7 @@ from odoo_ai_config.adapters.chatwoot.chatwoot_client import (
 from odoo_ai_config.adapters.outbound.sessions import HttpSessions
 from odoo_ai_config.adapters.system.clock import SystemClock
 from odoo_ai_config.application.errors import ChatwootRefusedError, ChatwootUnavailableError
+from odoo_ai_config.application.messages.conversation_states import UNKNOWN_PERSON
 from odoo_ai_config.application.ports.chatwoot_client import ConversationAccess
 from odoo_ai_config.domain.conversations.state import Seen, Status
 from odoo_ai_config.domain.credentials.secrets import SecretText
@@ -250,10 +251,11 @@ async def test_bot_that_has_a_conversation_is_no_person(
 async def test_unknown_state_is_left_unsaid(
     chatwoot: HttpChatwootClient, server: ChatwootStandIn, conversation: ConversationAccess
 ) -> None:
-    shown = {"status": "dreaming", "labels": None, "meta": {"assignee": 7, "team": 7}}
+    shown = {"status": "dreaming", "labels": None, "meta": {"assignee": [7], "team": 7}}
     server.failures.append(answers_with(200, body=json.dumps(shown)))
 
-    assert await chatwoot.live(conversation) == Seen(assignee=None, team=None)
+    # Somebody has it, whoever that is.
+    assert await chatwoot.live(conversation) == Seen(assignee=UNKNOWN_PERSON, team=None)
 
 
 async def test_token_of_a_bot_hands_over(

@@ -57,7 +57,8 @@ class _Durations(Collector):
 
     def of(self, value: str) -> Callable[[float], None]:
         buckets, lock = self._buckets, self._lock
-        timing = self._seconds.setdefault(value, [0.0] * (len(buckets) + 2))
+        with lock:
+            timing = self._seconds.setdefault(value, [0.0] * (len(buckets) + 2))
 
         def observe(seconds: float) -> None:
             with lock:
@@ -69,7 +70,10 @@ class _Durations(Collector):
     def collect(self) -> Iterator[Metric]:
         family = self._family()
         bounds = [*map(floatToGoString, self._buckets), "+Inf"]
-        for value, (*counts, seconds) in tuple(self._seconds.items()):
+        with self._lock:
+            # Python may collect garbage in between, and let another thread add a value.
+            known = [(value, [*timing]) for value, timing in self._seconds.items()]
+        for value, (*counts, seconds) in known:
             family.add_metric([value], list(zip(bounds, accumulate(counts), strict=True)), seconds)
         yield family
 
