@@ -484,3 +484,10 @@ def test_document_with_a_fault_anywhere_is_refused(
 def test_document_without_a_fault_is_taken(body: dict[str, Any]) -> None:
     require_rules(body)
     assert rules_in(body, crew="a", account=ONE, inbox=SEVEN) == DEFAULT_RULES
+
+
+@pytest.mark.parametrize("said", [*NO_OBJECTS, {}, {"messages": 5}, {"hours": 5}])
+def test_history_says_both_how_many_and_how_old(said: Any) -> None:
+    with pytest.raises(InvalidValueError) as caught:
+        read_rules({"history": said}, "answer_when")
+    assert (caught.value.field, caught.value.rule) == ("answer_when.history", "history")

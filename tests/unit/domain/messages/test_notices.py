@@ -9,6 +9,7 @@ from odoo_ai_config.application import errors
 from odoo_ai_config.application.messages.intake import NO_ROUTE
 from odoo_ai_config.application.messages.progress import Trouble
 from odoo_ai_config.domain.conversations.answering import DEFAULT_RULES
+from odoo_ai_config.domain.conversations.state import Seen, succeeding
 from odoo_ai_config.domain.errors import CrewNotFoundError
 from odoo_ai_config.domain.messages.answers import ChangeLabels, SetStatus, action_of, steps_of
 from odoo_ai_config.domain.messages.inbox import UNDELIVERED_REASON
@@ -16,12 +17,14 @@ from odoo_ai_config.domain.messages.notices import (
     CAUSES,
     OTHER_CAUSE,
     UNANSWERED,
+    Knowledge,
     cause_to_tell,
     keeps_trying,
+    knowledge_of,
     notice,
 )
 from odoo_ai_config.domain.messages.outgoing import OutgoingMessage
-from tests.contract.samples import AT, MINUTE, message, stray
+from tests.contract.samples import AT, MINUTE, message, sighting, stray
 from tests.contract.samples import notice as a_notice
 
 # Why the delivery gives up, and why a message has no crew.
@@ -88,3 +91,9 @@ def test_notice_is_tried_for_exactly_a_day_and_a_message_no_longer_than_usual() 
     assert keeps_trying(a_notice(), now=AT + day - timedelta(microseconds=1))
     assert not keeps_trying(a_notice(), now=AT + day)
     assert not keeps_trying(message(), now=AT)
+
+
+def test_people_who_were_told_of_one_message_know_of_the_next() -> None:
+    told = succeeding(None, sighting(seen=Seen(told_people=True)))
+    stuck = message().dead(reason="crew_refused", at=AT)
+    assert knowledge_of(stuck, told, DEFAULT_RULES, now=AT + MINUTE) is Knowledge.KNOWN
