@@ -163,6 +163,11 @@ def slugs() -> SearchStrategy[str]:
 
 
 @cache
+def host_labels() -> SearchStrategy[str]:
+    return _name(_LOWER, _LOWER + "_", 63)
+
+
+@cache
 def domains() -> SearchStrategy[BusinessArea]:
     return st.just(BusinessArea()) | st.builds(BusinessArea, slugs())
 
@@ -821,7 +826,7 @@ def _storable_values() -> SearchStrategy[Json]:
 def outgoing_files() -> SearchStrategy[OutgoingFile]:
     names = slugs().map("{}.pdf".format)
     return st.builds(
-        OutgoingFile, slugs().map("https://files.example/{}".format), st.none() | names
+        OutgoingFile, host_labels().map("https://files.example/{}".format), st.none() | names
     )
 
 
@@ -908,7 +913,7 @@ def crews() -> SearchStrategy[Crew]:
         _name(_ALNUM, _ALNUM + "._-", 64),
         tenant_domains(),
         st.just(CrewKind.HTTP),
-        url=slugs().map("https://crew.example/{}".format),
+        url=host_labels().map("https://crew.example/{}".format),
         secret=st.none() | credential_refs(),
         timeout=st.timedeltas(SHORTEST_TIMEOUT, LONGEST_TIMEOUT),
         patience=st.timedeltas(SHORTEST_TIMEOUT, LONGEST_PATIENCE),
@@ -926,7 +931,7 @@ def crews_bodies(draw: DrawFn) -> JsonObject:
     refs: SearchStrategy[Json] = credential_refs().map(str)
     own: dict[str, SearchStrategy[Json]] = {"timeout_seconds": times}
     own["answer_within_seconds"] = waits
-    url: SearchStrategy[Json] = slugs().map("https://crew.example/{}".format)
+    url: SearchStrategy[Json] = host_labels().map("https://crew.example/{}".format)
     described: SearchStrategy[Json] = st.one_of(
         st.just({"type": "echo"}),
         st.fixed_dictionaries({"type": st.just("in_process")}, optional=own),
@@ -945,7 +950,7 @@ def crews_bodies(draw: DrawFn) -> JsonObject:
 
 def odoo_connections() -> SearchStrategy[OdooConnection]:
     said = st.none() | printable()
-    address = st.none() | slugs().map("https://{}.example:8069/odoo?a=1".format)
+    address = st.none() | host_labels().map("https://{}.example:8069/odoo?a=1".format)
     return st.builds(OdooConnection, address, said, said)
 
 
