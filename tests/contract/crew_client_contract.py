@@ -24,6 +24,7 @@ from odoo_ai_config.domain.crews import (
     Reply,
     Team,
 )
+from odoo_ai_config.domain.identifiers import ChatwootId
 from odoo_ai_config.domain.messages.answers import DEFERRED, NO_REPLY, Answer
 from tests.contract.samples import message
 
@@ -53,7 +54,7 @@ def task(name: str = "message-1", text: str | None = QUESTION) -> CrewTask:
         ),
         datetime(2026, 11, 22, 11, 59, 58, tzinfo=UTC),
         "text",
-        Reply("8990", "wamid.EXEMPLO"),
+        Reply(ChatwootId("8990"), "wamid.EXEMPLO"),
         conversation=ConversationAtMessage(
             "pending",
             Assignee("3", "Ana Atendente"),

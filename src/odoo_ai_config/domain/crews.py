@@ -131,18 +131,8 @@ class Reply:
     The message that a customer quotes or reacts to: Chatwoot's id, and that of the channel.
     """
 
-    id: str | None = None
+    id: ChatwootId | None = None
     external_id: str | None = None
-
-    @property
-    def message_id(self) -> ChatwootId | None:
-        """
-        The id, as the hub keeps ids.
-        """
-        try:
-            return None if self.id is None else ChatwootId(self.id)
-        except InvalidValueError:
-            return None
 
 
 @frozen

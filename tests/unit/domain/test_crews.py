@@ -102,6 +102,7 @@ def test_older_document_without_crews_is_accepted() -> None:
     [
         ({"crews": {}, "crew": {}}, "document", "unknown_field"),
         ({"default_crew": "x"}, "crews", "required"),
+        ({"crews": {"x": {**HTTP, "typing": "yes"}}}, "crews.*.typing", "boolean"),
         ({"crews": None}, "crews", "required"),
         ({"crews": []}, "crews", "object"),
         ({"crews": {"não": HTTP}}, "crews", "crew"),

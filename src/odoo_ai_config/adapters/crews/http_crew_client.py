@@ -28,6 +28,7 @@ from odoo_ai_config.domain.credentials.secrets import SecretText
 from odoo_ai_config.domain.credentials.signing import SigningKey
 from odoo_ai_config.domain.crews import Crew, CrewTask
 from odoo_ai_config.domain.errors import InvalidValueError
+from odoo_ai_config.domain.identifiers import ChatwootId
 from odoo_ai_config.domain.json_types import JsonObject
 from odoo_ai_config.domain.messages.answer_bodies import answer_in
 from odoo_ai_config.domain.messages.answers import DEFERRED, Answer, Deferred, NoReply
@@ -205,4 +206,6 @@ def _members_of(part: AttrsInstance) -> JsonObject:
 
 
 def _as_json(_part: object, _attribute: object, value: object) -> object:
+    if isinstance(value, ChatwootId):
+        return value.value
     return [*value] if isinstance(value, tuple) else value

@@ -191,12 +191,10 @@ def key_of(origin: Origin) -> ConversationKey | None:
     return ConversationKey(origin.account, origin.conversation)
 
 
-def routed(seen: Seen, destination: Destination | None, origin: Origin) -> Seen:
+def routed(seen: Seen, destination: Destination, origin: Origin) -> Seen:
     """
     What a message of *origin* that goes to *destination* says beside *seen*.
     """
-    if destination is None:
-        return seen
     return evolve(seen, owner=destination.owner, inbox=origin.inbox, crew=destination.crew)
 
 

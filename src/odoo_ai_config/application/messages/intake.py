@@ -213,7 +213,7 @@ class ReceiveMessage:
             reason=why.value,
             body=body,
         )
-        if sighting is not None and isinstance(why, Silence):
+        if sighting is not None and destination is not None and isinstance(why, Silence):
             # A customer's message; the others do not say whose the conversation is.
             told = routed(sighting.seen, destination, event.origin)
             sighting = evolve(sighting, seen=told)

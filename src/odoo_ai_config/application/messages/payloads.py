@@ -121,7 +121,7 @@ def read_message(body: JsonObject) -> CustomerMessage:
     submitted, email = _submitted(attributes), _text(attributes.get("submitted_email"))
     if (submitted or email) and _direction(message) is Direction.OUTGOING:
         # The event is about the question, to which Chatwoot adds the customer's choice.
-        quoted, reply, sent_at = text, Reply(_id_text(message)), None
+        quoted, reply, sent_at = text, Reply(_id(message.get("id"))), None
         text = email or ", ".join(filter(None, map(_chosen, submitted))) or None
     previous = _text(attributes.get("previous_content"))
     return CustomerMessage(
@@ -411,7 +411,7 @@ def _author(level: JsonObject) -> Author | None:
 
 def _reply(attributes: JsonObject) -> Reply | None:
     reply = Reply(
-        _id_text(attributes, "in_reply_to"), _text(attributes.get("in_reply_to_external_id"))
+        _id(attributes.get("in_reply_to")), _text(attributes.get("in_reply_to_external_id"))
     )
     return None if reply == Reply() else reply
 
@@ -511,8 +511,8 @@ def _count(value: Json) -> int | None:
     return value if type(value) is int and value >= 0 and value in INTEGERS else None
 
 
-def _id_text(holder: JsonObject, name: str = "id") -> str | None:
-    found = _id(holder.get(name))
+def _id_text(holder: JsonObject) -> str | None:
+    found = _id(holder.get("id"))
     return None if found is None else found.value
 
 

@@ -173,9 +173,7 @@ class CrewTasks:
         account, reply = message.origin.account, read.in_reply_to
         if account is None or reply is None or reply.id is None:
             return None
-        quoted = await self.inbox.received(
-            Origin(MESSAGE_CREATED, account, message=reply.message_id)
-        )
+        quoted = await self.inbox.received(Origin(MESSAGE_CREATED, account, message=reply.id))
         if quoted is None or quoted.body is None or quoted.holder != message.holder:
             return None
         return (await self.texts.read(quoted)).text

@@ -21,7 +21,13 @@ from odoo_ai_config.domain.channels.mapping import ChannelKey, ChannelMapping
 from odoo_ai_config.domain.chatwoot import ChatwootChange
 from odoo_ai_config.domain.conversations.answering import Silence
 from odoo_ai_config.domain.conversations.pauses import inbox_named
-from odoo_ai_config.domain.conversations.state import ConversationKey, Pause, Seen, Sighting
+from odoo_ai_config.domain.conversations.state import (
+    ConversationKey,
+    Pause,
+    Seen,
+    Sighting,
+    Status,
+)
 from odoo_ai_config.domain.credentials.secrets import SecretText
 from odoo_ai_config.domain.documents.document import Document
 from odoo_ai_config.domain.documents.revisions import successor
@@ -216,6 +222,9 @@ async def test_open_conversation_is_for_people_if_chatwoot_uses_a_bot() -> None:
     assert await hub.chatwoot_accounts.has_bot(ChatwootId("1"))
     await hub.set_chatwoot_account(None, ChatwootChange(agent_bot=()), caller=ANYBODY)
     assert not await hub.chatwoot_accounts.has_bot(ChatwootId("1"))
+    # No more accounts are remembered than there is room for.
+    for number in range(2, 1100):
+        assert not await hub.chatwoot_accounts.has_bot(ChatwootId(str(number)))
     # An id that no account of Chatwoot has.
     assert not await hub.chatwoot_accounts.has_bot(ChatwootId("A"))
 
@@ -364,6 +373,15 @@ async def test_unknown_conversation_is_explained_as_a_new_one() -> None:
     explained = await hub.explain_silence.at(key, ACME, None, None, caller=ANYBODY)
     assert explained.silence is None
     assert not any(verdict.silent for verdict in explained.verdicts)
+
+
+async def test_conversation_of_nobody_yet_is_explained_to_the_owner_of_the_channel() -> None:
+    hub, _ = await hub_of_acme()
+    key = evolve(KEY, id=ChatwootId("999"))
+    snoozed = Sighting(key, Seen(status=Status.SNOOZED), hub.clock.now())
+    await hub.ports.store.commit(Changeset(sightings=(snoozed,)))
+    explained = await hub.explain_silence.at(key, ACME, None, None, caller=bound_to("acme"))
+    assert explained.silence is Silence.NOT_ITS_STATUS
 
 
 @given(st.lists(sightings(st.just(KEY)), max_size=4), st.booleans(), st.booleans())

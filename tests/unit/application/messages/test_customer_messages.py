@@ -27,6 +27,7 @@ from odoo_ai_config.domain.crews import (
     Reply,
     Team,
 )
+from odoo_ai_config.domain.identifiers import ChatwootId
 from tests.unit.entrypoints.http.web_hub import fixture, having
 
 WHATSAPP = fixture("chatwoot_message_created_whatsapp")
@@ -138,9 +139,9 @@ def test_transcription_that_comes_later_is_read() -> None:
     [
         (
             {"in_reply_to": 856001, "in_reply_to_external_id": "wamid.1"},
-            Reply("856001", "wamid.1"),
+            Reply(ChatwootId("856001"), "wamid.1"),
         ),
-        ({"in_reply_to": "856001"}, Reply("856001")),
+        ({"in_reply_to": "856001"}, Reply(ChatwootId("856001"))),
         ({"in_reply_to_external_id": "wamid.1"}, Reply(None, "wamid.1")),
         ({"in_reply_to": None, "in_reply_to_external_id": ""}, None),
         ({"in_reply_to": [], "in_reply_to_external_id": 7}, None),
@@ -211,7 +212,7 @@ def question(kind: str, **attributes: Any) -> CustomerMessage:
 def test_choice_is_told_as_what_the_customer_says(submitted: Any, text: str | None) -> None:
     message = question("input_select", items=[], submitted_values=submitted)
     assert message.text == text
-    assert (message.quoted, message.in_reply_to) == ("Escolha", Reply("857319"))
+    assert (message.quoted, message.in_reply_to) == ("Escolha", Reply(ChatwootId("857319")))
     values = submitted if isinstance(submitted, list) else [submitted]
     assert message.submitted_values == tuple(values)
     # Chatwoot tells who asked, and when; not when the customer chose.

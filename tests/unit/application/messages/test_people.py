@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 from attrs import evolve
 
+from odoo_ai_config.adapters.memory.config_store import MemoryConfigStore
 from odoo_ai_config.application.errors import (
     ChatwootRefusedError,
     ChatwootUnavailableError,
@@ -165,6 +166,21 @@ async def test_two_processes_tell_people_once() -> None:
 
     first, second = await asyncio.gather(causes(hub.tell_people), causes(other))
     assert first + second == ["crew_refused"]
+    assert len(await notices(hub)) == 1
+
+
+async def test_process_that_was_slower_tells_nobody() -> None:
+    hub, _ = await dead()
+    store = hub.ports.store
+
+    class Slower(MemoryConfigStore):
+        async def commit(self, changeset: Changeset) -> None:
+            # Meanwhile the other one tells people.
+            assert await again(hub) == ["crew_refused"]
+            await store.commit(changeset)
+
+    other = evolve(hub.tell_people, store=Slower(hub.state))
+    assert [cause async for cause in other()] == []
     assert len(await notices(hub)) == 1
 
 
