@@ -108,16 +108,19 @@ def knowledge_of(
     Whether people know that *message* has no answer.
 
     They know if they were told of another message of the conversation, or have it anyway. An
-    answer that Chatwoot could not send is news to them in any case. A message that nobody's
-    mapping claims may come from an inbox that was always for people: only if a bot has the
-    conversation are they told.
+    answer that Chatwoot could not send is news to them in any case, and so is a message that got
+    stuck in a pending conversation: whoever silenced the AI there, nobody has it in view. A
+    message that nobody's mapping claims may come from an inbox that was always for people: only
+    if a bot has the conversation are they told.
     """
     if message.holder == NOBODY and conversation.status is not Status.PENDING:
         return Knowledge.NOT_THEIRS
     if rules.leaves_to_people(conversation.people_told_since, now=now):
         return Knowledge.KNOWN
     always = evolve(rules, hours=None)
-    if message.stage is not Stage.FAILED and always.silence(conversation, now=now) is not None:
+    stuck = message.stage in STUCK and conversation.status is Status.PENDING
+    news = stuck or message.stage is Stage.FAILED
+    if not news and always.silence(conversation, now=now) is not None:
         return Knowledge.KNOWN
     return Knowledge.TO_BE_TOLD
 

@@ -25,7 +25,9 @@ from odoo_ai_config.application.messages.people import (
 from odoo_ai_config.application.messages.progress import GOES_ON, Progress
 from odoo_ai_config.domain.changes import Changeset
 from odoo_ai_config.domain.conversations.state import (
+    NOTE,
     ConversationKey,
+    Pause,
     Seen,
     Sighting,
     Status,
@@ -333,7 +335,7 @@ async def test_hub_first_delivers_what_waited_while_it_was_down() -> None:
         Seen(wrote=Wrote.PERSON),
         Seen(status=Status.OPEN, assignee=ChatwootId("3")),
         Seen(status=Status.RESOLVED),
-        Seen(labels=("humano",), status=Status.PENDING),
+        Seen(labels=("humano",), status=Status.OPEN),
     ],
     ids=["wrote", "assigned", "resolved", "label"],
 )
@@ -343,6 +345,22 @@ async def test_people_who_have_the_conversation_are_not_told(seen: Seen) -> None
     assert await again(hub) == []
     assert (await found(hub, message_id)).told_at is not None
     assert await notices(hub) == []
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [Seen(pause=Pause(NOTE)), Seen(labels=("humano",)), Seen(wrote=Wrote.PERSON)],
+    ids=["paused", "label", "wrote"],
+)
+async def test_no_dead_letter_stays_in_a_pending_conversation(seen: Seen) -> None:
+    hub, message_id = await dead()
+    await see(hub, Seen(status=Status.PENDING))
+    await see(hub, seen)
+    assert len(await again(hub)) == 1
+    assert (await found(hub, message_id)).told_at is not None
+    assert await worked(hub) == [Progress.POSTED]
+    (live,) = hub.chatwoot.talks.values()
+    assert live.status is Status.OPEN
 
 
 async def test_answer_that_did_not_reach_the_customer_is_told_even_so() -> None:
