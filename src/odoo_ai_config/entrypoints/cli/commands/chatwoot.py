@@ -154,11 +154,12 @@ async def catch_up(
 def _moment(flag: str, text: str) -> datetime:
     try:
         at = datetime.fromisoformat(text)
-    except ValueError:
-        at = None
-    if at is None or at.tzinfo is None:
+        in_utc = None if at.tzinfo is None else at.astimezone(UTC)
+    except (ValueError, OverflowError):
+        in_utc = None
+    if in_utc is None:
         raise CommandError(f"{flag} deve ser data e hora com o fuso: 2026-11-29T10:00-03:00")
-    return at.astimezone(UTC)
+    return in_utc
 
 
 def _row(found: ChatwootAccount) -> tuple[str, ...]:
