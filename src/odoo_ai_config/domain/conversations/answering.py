@@ -309,11 +309,11 @@ def _team(rules: AnswerRules, value: Json, where: str) -> AnswerRules:
 
 
 def _labels_any(rules: AnswerRules, value: Json, where: str) -> AnswerRules:
-    return evolve(rules, labels_any=_names(value, where))
+    return evolve(rules, labels_any=_label_names(value, where))
 
 
 def _labels_none(rules: AnswerRules, value: Json, where: str) -> AnswerRules:
-    return evolve(rules, labels_none=_names(value, where))
+    return evolve(rules, labels_none=_label_names(value, where))
 
 
 def _after_person(rules: AnswerRules, value: Json, where: str) -> AnswerRules:
@@ -447,6 +447,13 @@ def _names(value: Json, where: str) -> frozenset[str]:
         raise InvalidValueError(where, "names")
     # As Chatwoot writes the names of labels and teams.
     return frozenset(map(str.lower, names))
+
+
+def _label_names(value: Json, where: str) -> frozenset[str]:
+    names = _names(value, where)
+    if not all(map(is_label, names)):
+        raise InvalidValueError(where, "label")
+    return names
 
 
 def _whole(value: Json, most: int, where: str, *, least: int = 1) -> int:

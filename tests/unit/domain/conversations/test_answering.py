@@ -329,6 +329,11 @@ def test_later_word_replaces_what_the_earlier_one_said() -> None:
             ({"outside_hours": {"text": text}}, ".outside_hours.text", "outside_text")
             for text in (None, 5, "", " \n", "x" * (LONGEST_TEXT + 1))
         ),
+        *(
+            ({name: [label]}, f".{name}", "label")
+            for name in ("labels_any", "labels_none")
+            for label in ("vip,ouro", " vip", "vip\n", " ")
+        ),
         ({"answer_to": ["groups"]}, ".answer_to", "unknown_value"),
         *(
             ({"most_answers": said}, ".most_answers", "most_answers")
