@@ -281,7 +281,7 @@ class DeliveryWorker:
 
     def _tell(self, step: Step) -> None:
         message = step.message
-        self._count(step.progress.value, step.reason)
+        self._count(step.progress.value, message.reason)
         log = getattr(_log, _SEVERITIES.get(step.progress, "info"))
         log(
             f"delivery_{step.progress.value}",
@@ -289,7 +289,7 @@ class DeliveryWorker:
             tenant=str(message.holder.tenant),
             crew=step.crew,
             failures=message.attempts,
-            reason=step.reason,
+            reason=message.reason,
         )
 
 

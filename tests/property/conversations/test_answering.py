@@ -25,6 +25,7 @@ from odoo_ai_config.domain.conversations.answering import (
     require_rules,
     rules_in,
 )
+from odoo_ai_config.domain.conversations.labels import is_label
 from odoo_ai_config.domain.conversations.state import (
     Conversation,
     ConversationKey,
@@ -40,6 +41,7 @@ from tests import strategies
 KEY = ConversationKey(ChatwootId("1"), ChatwootId("301"))
 NOW = datetime(2026, 4, 23, 12, 0, tzinfo=UTC)
 NAMES = st.lists(st.text(min_size=1, max_size=20), max_size=5)
+LABELS = st.lists(st.text(min_size=1, max_size=20).filter(is_label), max_size=5)
 # What may be said, and with what it is kept.
 MEMBERS: Mapping[str, st.SearchStrategy[tuple[Json, dict[str, Any]]]] = {
     "statuses": st.lists(st.sampled_from(Status)).map(
@@ -49,10 +51,10 @@ MEMBERS: Mapping[str, st.SearchStrategy[tuple[Json, dict[str, Any]]]] = {
     "team": st.text(min_size=1, max_size=20).map(
         lambda name: (name, {"teams": frozenset({name.lower()})})
     ),
-    "labels_any": NAMES.map(
+    "labels_any": LABELS.map(
         lambda names: (list(names), {"labels_any": frozenset(name.lower() for name in names)})
     ),
-    "labels_none": NAMES.map(
+    "labels_none": LABELS.map(
         lambda names: (list(names), {"labels_none": frozenset(name.lower() for name in names)})
     ),
     "after_person": (st.none() | st.integers(0, 10080)).map(

@@ -245,7 +245,7 @@ async def test_what_the_hub_answers_itself_counts_as_a_silence(
     await hub.receive(payload(2))
     async with delivering(world.services, PATIENT, count=count):
         await until(lambda: len(counted) == len(steps))
-    assert counted == [(steps[0], reason), *((step, None) for step in steps[1:])]
+    assert counted == [*((step, None) for step in steps[:-1]), (steps[-1], reason)]
     shown = metrics.exposition().decode()
     assert f'odoo_ai_config_silences_total{{reason="{reason}"}} 1.0' in shown
     assert shown.count('_silences_total{reason="') == len(Silence)

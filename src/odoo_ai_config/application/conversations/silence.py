@@ -79,23 +79,23 @@ class SilenceCheck:
 
     async def before_asking(
         self, sighting: Sighting, answering: Answering
-    ) -> tuple[Silence | None, Answer | None]:
+    ) -> Silence | Answer | None:
         """
         Why the crew of a message, which came with *sighting*, is not asked.
 
-        And what the hub itself answers instead, if anything.
+        Or what the hub itself answers, with that reason.
         """
         conversation = await self._conversation(sighting)
         now, rules = sighting.at, answering.rules
         silence = await self._silence(conversation, answering)
         if silence is Silence.OUTSIDE_HOURS:
             text = rules.closed_text(conversation, now=now)
-            return silence, None if text is None else Answer.of_text(text)
+            return silence if text is None else evolve(Answer.of_text(text), silence=silence)
         if silence is not None:
-            return silence, None
+            return silence
         if await self._answers(conversation, rules, now) < rules.most_answers:
-            return None, None
-        return Silence.TOO_MANY_ANSWERS, Answer(handover=HandOver(note=_TOO_MANY))
+            return None
+        return Answer(handover=HandOver(note=_TOO_MANY), silence=Silence.TOO_MANY_ANSWERS)
 
     async def before_posting(
         self, message: InboxMessage, live: Seen | None, *, made: Status | None = None

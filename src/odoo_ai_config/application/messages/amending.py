@@ -10,6 +10,7 @@ from typing import Final
 
 from attrs import evolve, frozen
 
+from odoo_ai_config.application.conversations.silence import key_of
 from odoo_ai_config.application.credentials.sealing import Sealing
 from odoo_ai_config.application.crews import CrewLookup
 from odoo_ai_config.application.messages.texts import MessageTexts
@@ -87,13 +88,19 @@ class Amendments:
             and one.origin.edition != Act.CHOSEN.value
         ]
         its = [*([] if created is None else [created]), *edits]
+        # Who has it in hand finds out that it is another's: no later attempt asks about it either.
         gone = [
             one.ignored(reason=DELETED_REASON, at=at)
             for one in its
-            if await self._may_change(one, Act.DELETED, at)
+            if one.lacks_answer or await self._is_part_without_answer(one)
         ]
         ids = {one.id for one in gone}
-        return *gone, *(one.released(at=at) for one in found if one.part_of in ids)
+        parts = [one for one in found if one.part_of in ids and one.id not in ids]
+        return *gone, *(one.released(at=at) for one in parts)
+
+    async def _is_part_without_answer(self, message: InboxMessage) -> bool:
+        whole = None if message.part_of is None else await self.inbox.find(message.part_of)
+        return whole is not None and whole.lacks_answer
 
     async def _may_change(self, message: InboxMessage, act: Act, at: datetime) -> bool:
         """
@@ -114,6 +121,9 @@ class Amendments:
             return ()
         message = await self.inbox.find(message_id)
         if message is None or message.stage not in POSTED or message.answer is None:
+            return ()
+        # Customers see the marks, and may send one in a conversation of their own.
+        if key_of(message.origin) != event.conversation:
             return ()
         # A note is for people, and an earlier attempt does not count any more.
         if message.withheld is not None or mark not in map(message.mark, range(message.steps + 1)):

@@ -4,8 +4,10 @@ Ask the crew of a message for an answer.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import Final
 
 from attrs import evolve, frozen
@@ -23,14 +25,14 @@ from odoo_ai_config.domain.changes import Changeset
 from odoo_ai_config.domain.conversations.answering import Silence
 from odoo_ai_config.domain.conversations.state import Sighting
 from odoo_ai_config.domain.credentials.secrets import SecretText
-from odoo_ai_config.domain.crews import Crew, CustomerMessage
+from odoo_ai_config.domain.crews import Crew, CrewTask, CustomerMessage
 from odoo_ai_config.domain.errors import (
     CredentialNotFoundError,
     CrewNotFoundError,
     InvalidValueError,
     RevisionConflictError,
 )
-from odoo_ai_config.domain.messages.answers import DEFERRED, Answer
+from odoo_ai_config.domain.messages.answers import DEFERRED, NO_REPLY, Answer, Deferred, NoReply
 from odoo_ai_config.domain.messages.inbox import Destination, InboxMessage
 
 # How many rotations of a tenant's key may happen between sealing and committing an answer.
@@ -86,16 +88,16 @@ class CrewAsking:
             # gather into one that is done, nor ask about less than others gathered.
             whole = message.gathering(at=now)
             gathered = (one.gathered(message.id, at=now) for one in around.newer)
-            return await self.writer.settled(Progress.STEP_DONE, message, whole, *gathered)
+            step = await self.writer.settled(Progress.STEP_DONE, message, whole, *gathered)
+            if step.progress is Progress.OVERTAKEN and await self.tasks.has_in_hand(message):
+                # One of the others has changed: the same worker looks again.
+                return Step(Progress.STEP_DONE, message)
+            return step
         task = await self.tasks.task(message, read, around, rules, now=now)
         on_asking(crew)
-        if crew.typing:
-            await self.reply_sender.typing(message, on=True)
-        said = await self.crew_client.ask(crew, task, secret=secret)
+        said = await self._said(message, crew, task, secret)
         if isinstance(said, Answer):
             return await self._answered(message, said, crew.name, sighting)
-        if crew.typing and said is not DEFERRED:
-            await self.reply_sender.typing(message, on=False)
         now = self.clock.now()
         progress, after = Progress.NO_REPLY, message.without_reply(at=now)
         if said is DEFERRED:
@@ -104,6 +106,25 @@ class CrewAsking:
         return await self.writer.settled(
             progress, message, after, crew=crew.name, sighting=sighting
         )
+
+    async def _said(
+        self, message: InboxMessage, crew: Crew, task: CrewTask, secret: SecretText | None
+    ) -> Answer | Deferred | NoReply:
+        if not crew.typing:
+            return await self.crew_client.ask(crew, task, secret=secret)
+        typing = partial(self.reply_sender.typing, message)
+        # Beside the question: the answer does not wait for Chatwoot.
+        shown = asyncio.create_task(typing(on=True))
+        said: Answer | Deferred | NoReply = NO_REPLY
+        try:
+            said = await self.crew_client.ask(crew, task, secret=secret)
+        finally:
+            shown.cancel()
+            await asyncio.wait({shown})
+            # A message ends it, and a crew that answers later still writes.
+            if said is NO_REPLY:
+                await typing(on=False)
+        return said
 
     async def _unasked(
         self,
@@ -123,14 +144,13 @@ class CrewAsking:
             return await self.writer.settled(Progress.WAITING, message, waiting)
         if sighting is None:
             return None
-        silence, instead = await self.silence.before_asking(sighting, answering)
-        if silence is None:
+        instead = await self.silence.before_asking(sighting, answering)
+        if instead is None:
             return None
-        if instead is not None:
-            told = evolve(sighting.seen, told_closed=silence is Silence.OUTSIDE_HOURS)
-            said = evolve(sighting, seen=told)
-            return evolve(await self._answered(message, instead, None, said), silence=silence)
-        ignored = message.ignored(reason=silence.value, at=now)
+        if isinstance(instead, Answer):
+            told = evolve(sighting.seen, told_closed=instead.silence is Silence.OUTSIDE_HOURS)
+            return await self._answered(message, instead, None, evolve(sighting, seen=told))
+        ignored = message.ignored(reason=instead.value, at=now)
         return await self.writer.settled(Progress.IGNORED, message, ignored, sighting=sighting)
 
     async def _answered(

@@ -52,6 +52,7 @@ from odoo_ai_config.domain.messages.inbox import Origin
 from odoo_ai_config.domain.messages.receiving import (
     MESSAGE_CREATED,
     MESSAGE_UPDATED,
+    TO_ANSWER,
     Act,
     Author,
     ChatwootEvent,
@@ -212,7 +213,10 @@ def _seen(parts: _Parts, *, private: bool) -> Seen:
     message, author = parts.message, parts.author
     state = state_in(parts.conversation)
     if parts.name != MESSAGE_CREATED:
-        return evolve(state, mark=mark_in(message))
+        # A customer may send any attribute with an edit.
+        act = _act(parts.name, message, parts.direction)
+        wrote = Wrote.CUSTOMER if act in TO_ANSWER else None
+        return evolve(state, wrote=wrote, mark=None if act is Act.EDITED else mark_in(message))
     at = time_in(message.get("created_at"))
     if not private:
         wrote = _wrote(message, parts.direction, author)

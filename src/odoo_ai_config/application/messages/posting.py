@@ -92,7 +92,8 @@ class AnswerPosting:
         if number + 1 < len(steps):
             after = message.after_step(at=now, until=now + self.lease, refused=refused)
             return await self.writer.settled(Progress.STEP_DONE, message, after)
-        done = message.done(at=now, refused=refused)
+        why = None if answer.silence is None else answer.silence.value
+        done = message.done(at=now, reason=why, refused=refused)
         return await self.writer.settled(
             progress, message, done, sighting=_handed_over(message, steps, at=now)
         )

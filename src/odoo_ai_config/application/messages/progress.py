@@ -11,7 +11,6 @@ from attrs import frozen
 
 from odoo_ai_config.application.ports.config_store import ConfigStore
 from odoo_ai_config.domain.changes import Changeset
-from odoo_ai_config.domain.conversations.answering import Silence
 from odoo_ai_config.domain.conversations.state import Sighting
 from odoo_ai_config.domain.errors import RevisionConflictError
 from odoo_ai_config.domain.messages.inbox import InboxMessage
@@ -66,20 +65,11 @@ class Step:
     Args:
         message: The message after the step; before it, if it is OVERTAKEN.
         crew: The crew that was asked, if any.
-        silence: Why the hub itself has answered, in place of a crew.
     """
 
     progress: Progress
     message: InboxMessage
     crew: str | None = None
-    silence: Silence | None = None
-
-    @property
-    def reason(self) -> str | None:
-        """
-        Why the step came to this; None if nothing is unusual.
-        """
-        return self.message.reason if self.silence is None else self.silence.value
 
 
 @frozen(eq=False)
@@ -89,17 +79,6 @@ class StepWriter:
     """
 
     store: ConfigStore
-
-    async def committed(self, *messages: InboxMessage, sighting: Sighting | None = None) -> bool:
-        """
-        Store new states of messages; return whether they succeed the stored ones.
-        """
-        sightings = () if sighting is None else (sighting,)
-        try:
-            await self.store.commit(Changeset(messages=messages, sightings=sightings))
-        except RevisionConflictError:
-            return False
-        return True
 
     async def settled(
         self,
@@ -113,6 +92,9 @@ class StepWriter:
         """
         Store *after* in place of *before*, as the result of a step that changed *others* too.
         """
-        if not await self.committed(after, *others, sighting=sighting):
+        sightings = () if sighting is None else (sighting,)
+        try:
+            await self.store.commit(Changeset(messages=(after, *others), sightings=sightings))
+        except RevisionConflictError:
             return Step(Progress.OVERTAKEN, before, crew)
         return Step(progress, after, crew)

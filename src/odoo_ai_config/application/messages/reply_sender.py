@@ -4,10 +4,18 @@ Do in Chatwoot what an answer asks for, each step once.
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
+from datetime import timedelta
+
 from attrs import frozen
 
 from odoo_ai_config.application.chatwoot.accounts import ChatwootAccounts
-from odoo_ai_config.application.errors import ChatwootRefusedError, ChatwootUnavailableError
+from odoo_ai_config.application.errors import (
+    ApplicationError,
+    ChatwootRefusedError,
+    ChatwootUnavailableError,
+)
 from odoo_ai_config.application.ports.chatwoot_client import (
     AccountAccess,
     ChatwootClient,
@@ -30,10 +38,14 @@ from odoo_ai_config.domain.messages.inbox import InboxMessage
 class ReplySender:
     """
     Acts in the conversations of every Chatwoot account that the hub may write to.
+
+    Args:
+        courtesy: How long what no answer depends on may take.
     """
 
     accounts: ChatwootAccounts
     chatwoot: ChatwootClient
+    courtesy: timedelta = timedelta(seconds=2)
 
     async def access_for(self, message: InboxMessage) -> ConversationAccess | None:
         """
@@ -71,10 +83,14 @@ class ReplySender:
     async def typing(self, message: InboxMessage, *, on: bool) -> None:
         """
         Show the customer that an answer to *message* is being written, or no longer.
+
+        It takes no longer than *courtesy*, and fails in silence.
         """
-        access = await self.access_for(message)
-        if access is not None:
-            await self.chatwoot.typing(access, on=on)
+        with suppress(TimeoutError, ApplicationError):
+            async with asyncio.timeout(self.courtesy.total_seconds()):
+                access = await self.access_for(message)
+                if access is not None:
+                    await self.chatwoot.typing(access, on=on)
 
     async def act(self, action: Action, conversation: ConversationAccess) -> None:
         """

@@ -34,6 +34,8 @@ _AUDIO: Final = "audio"
 # Characters of a history. Many services take bodies of 1 MiB only, and JSON may need six bytes for
 # a character.
 MOST_TOLD: Final = 64 * 1024
+# So many texts of a history are open at once: each may be as long as a request.
+MOST_OPENED: Final = 8
 
 
 @frozen
@@ -61,6 +63,13 @@ class CrewTasks:
     inbox: MessageInbox
     conversations: ConversationStore
     texts: MessageTexts
+
+    async def has_in_hand(self, message: InboxMessage) -> bool:
+        """
+        Whether *message* is stored as its worker knows it.
+        """
+        stored = await self.inbox.find(message.id)
+        return stored is not None and stored.revision == message.revision
 
     async def around(self, message: InboxMessage, rules: AnswerRules) -> Surroundings:
         """
@@ -134,8 +143,11 @@ class CrewTasks:
         known = await self.conversations.find(key)
         echoed = frozenset(() if known is None else known.marks)
         oldest = now - rules.history_age
-        recent = [one for one in around.older if one.received_at >= oldest]
-        said = await asyncio.gather(*(self._said(one, echoed) for one in recent))
+        recent = [one for one in around.older if one.received_at >= oldest][: 2 * rules.history]
+        said: list[list[Utterance]] = []
+        for first in range(0, len(recent), MOST_OPENED):
+            few = recent[first : first + MOST_OPENED]
+            said += await asyncio.gather(*(self._said(one, echoed) for one in few))
         # The newest of them, oldest first.
         flat = [utterance for several in reversed(said) for utterance in several]
         newest = sorted(flat, key=lambda one: one.at)[-rules.history :]

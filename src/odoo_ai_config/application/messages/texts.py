@@ -8,16 +8,18 @@ import json
 from datetime import datetime
 from typing import Final
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from odoo_ai_config.application.credentials.sealing import Sealer, Sealing
 from odoo_ai_config.application.errors import SealBrokenError
 from odoo_ai_config.application.messages.payloads import customer_message, seen_in
 from odoo_ai_config.application.off_loop import cost_of, run_off_loop
+from odoo_ai_config.domain.conversations.answering import Silence
 from odoo_ai_config.domain.conversations.state import Seen
 from odoo_ai_config.domain.credentials.secrets import Fingerprint, SealContext, SecretText
 from odoo_ai_config.domain.crews import CustomerMessage
 from odoo_ai_config.domain.errors import CredentialNotFoundError, InvalidValueError
+from odoo_ai_config.domain.json_types import JsonObject
 from odoo_ai_config.domain.messages.answer_bodies import answer_in, body_of
 from odoo_ai_config.domain.messages.answers import NO_REPLY, Answer
 from odoo_ai_config.domain.messages.inbox import InboxMessage, answer_context, body_context
@@ -99,7 +101,8 @@ def kept(answer: Answer) -> SecretText:
     """
     only = answer.plain
     if only is None:
-        return SecretText(_MORE + json.dumps({"answer": body_of(answer)}))
+        why = {} if answer.silence is None else {"silence": answer.silence.value}
+        return SecretText(_MORE + json.dumps({"answer": body_of(answer)} | why))
     return SecretText(f"{_NOTE if only.private else ''}{only.text}")
 
 
@@ -114,10 +117,12 @@ def read_back(stored: SecretText) -> Answer:
     try:
         if not text.startswith(_MORE):
             return Answer.of_text(text.removeprefix(_NOTE), private=text.startswith(_NOTE))
-        answer = answer_in(json.loads(text.removeprefix(_MORE)))
-    except InvalidValueError:
+        body: JsonObject = json.loads(text.removeprefix(_MORE))
+        silence = body.pop("silence", None)
+        answer = answer_in(body)
+        if answer is NO_REPLY:
+            raise SealBrokenError
+        return evolve(answer, silence=None if silence is None else Silence(silence))
+    except (InvalidValueError, ValueError):
         # A later version of the hub kept it.
         raise SealBrokenError from None
-    if answer is NO_REPLY:
-        raise SealBrokenError
-    return answer

@@ -12,6 +12,7 @@ from typing import ClassVar, Final, TypeAlias
 
 from attrs import Attribute, evolve, field, frozen
 
+from odoo_ai_config.domain.conversations.answering import Silence
 from odoo_ai_config.domain.conversations.labels import is_label
 from odoo_ai_config.domain.conversations.state import MOST_LABELS, Status
 from odoo_ai_config.domain.errors import InvalidValueError
@@ -104,6 +105,7 @@ class Answer:
         custom_attributes: Attributes of the conversation that are set; the others stay.
         labels_added: Labels that the conversation gets; labels that it has stay.
         labels_removed: Labels that the conversation loses.
+        silence: Why the hub itself says this, in place of a crew.
 
     Raises:
         InvalidValueError: It says nothing, a part has a wrong form, or parts contradict each
@@ -117,6 +119,7 @@ class Answer:
     custom_attributes: ReadOnlyJsonObject = field(factory=dict, repr=False, hash=False)
     labels_added: tuple[str, ...] = field(default=())
     labels_removed: tuple[str, ...] = field(default=())
+    silence: Silence | None = None
 
     @classmethod
     def of_text(cls, text: str, *, private: bool = False) -> Answer:

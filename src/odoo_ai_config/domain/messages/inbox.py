@@ -330,6 +330,13 @@ class InboxMessage:
         return self.updated_at if untold else None
 
     @property
+    def lacks_answer(self) -> bool:
+        """
+        Whether a crew may still be asked about it, by itself or by a replay.
+        """
+        return self.answer is None and (self.is_open or self.stage in STUCK)
+
+    @property
     def is_open(self) -> bool:
         """
         Whether the hub continues with it by itself.
@@ -433,9 +440,9 @@ class InboxMessage:
 
     def ignored(self, *, reason: str, at: datetime) -> InboxMessage:
         """
-        Left to people, because the AI is silent for *reason*.
+        Left to people, because the AI is silent for *reason*, or taken back.
         """
-        return self._next(Stage.IGNORED, at, reason=reason)
+        return evolve(self._next(Stage.IGNORED, at, reason=reason), part_of=None)
 
     def after_step(
         self, *, at: datetime, until: datetime, refused: str | None = None

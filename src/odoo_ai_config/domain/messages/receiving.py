@@ -73,7 +73,8 @@ class Act(enum.Enum):
     FAILED = "failed"
 
 
-_TO_ANSWER: Final = frozenset({Act.WRITTEN, Act.EDITED, Act.CHOSEN})
+# What a customer waits to be answered.
+TO_ANSWER: Final = frozenset({Act.WRITTEN, Act.EDITED, Act.CHOSEN})
 
 
 class Ignored(enum.Enum):
@@ -172,7 +173,7 @@ def reason_to_ignore(event: ChatwootEvent) -> Ignored | None:
     of those, it would answer its own answers forever.
     """
     origin, act = event.origin, event.act
-    if act not in _TO_ANSWER:
+    if act not in TO_ANSWER:
         known = origin.event in OTHER_EVENTS
         return Ignored.NOT_A_MESSAGE if known else Ignored.UNKNOWN_EVENT
     # The message that the customer chose in is ours.

@@ -4,6 +4,7 @@ Deliveries over memory stores: the set-up of their tests.
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections import deque
 from collections.abc import Callable
@@ -69,6 +70,8 @@ class ScriptedCrew(CrewClient):
         self, crew: Crew, task: CrewTask, *, secret: SecretText | None
     ) -> Answer | Deferred | NoReply:
         self.asked.append((crew, task, secret))
+        # Others have their turn while it thinks.
+        await asyncio.sleep(0)
         if self.meanwhile is not None:
             self.meanwhile()
         said = self.says.popleft() if len(self.says) > 1 else self.says[0]

@@ -4,26 +4,32 @@ Crews and people in one conversation: who answers, what is told, and what is don
 
 from __future__ import annotations
 
+import asyncio
 import json
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from attrs import evolve
+from attrs import define, evolve
 
+from odoo_ai_config.adapters.memory.chatwoot_client import MemoryChatwootClient
+from odoo_ai_config.adapters.memory.message_inbox import MemoryMessageInbox
 from odoo_ai_config.application.errors import (
     ChatwootRefusedError,
     ChatwootUnavailableError,
+    CrewRefusedError,
     CrewUnavailableError,
     SealBrokenError,
 )
 from odoo_ai_config.application.messages import tasks
-from odoo_ai_config.application.messages.progress import Progress
-from odoo_ai_config.application.messages.tasks import MOST_TOLD
-from odoo_ai_config.application.messages.texts import read_back
+from odoo_ai_config.application.messages.progress import GOES_ON, Progress
+from odoo_ai_config.application.messages.tasks import MOST_OPENED, MOST_TOLD
+from odoo_ai_config.application.messages.texts import MessageTexts, read_back
+from odoo_ai_config.application.ports.chatwoot_client import ConversationAccess
 from odoo_ai_config.domain.chatwoot import ChatwootAccess
 from odoo_ai_config.domain.conversations.answering import Silence
-from odoo_ai_config.domain.conversations.state import Status, Wrote
+from odoo_ai_config.domain.conversations.state import ConversationKey, Status, Wrote
 from odoo_ai_config.domain.credentials.secrets import SecretText
 from odoo_ai_config.domain.identifiers import (
     CREWS,
@@ -35,7 +41,7 @@ from odoo_ai_config.domain.identifiers import (
 )
 from odoo_ai_config.domain.json_types import JsonObject
 from odoo_ai_config.domain.messages.answers import DEFERRED, NO_REPLY, Answer, HandOver, Priority
-from odoo_ai_config.domain.messages.inbox import Stage, WrongStageError
+from odoo_ai_config.domain.messages.inbox import InboxMessage, Stage, WrongStageError
 from odoo_ai_config.domain.messages.outgoing import OutgoingFile, OutgoingMessage, Template
 from tests.unit.application.memory_hub import ANYBODY, write
 from tests.unit.application.messages.deliveries import (
@@ -44,12 +50,14 @@ from tests.unit.application.messages.deliveries import (
     ANSWER,
     CREWS_DOCUMENT,
     NOTE,
+    Reaction,
     carried_on,
     claimed,
     delivered,
     found,
     has_crews,
     owns,
+    remade,
     skip_to_due,
 )
 from tests.unit.application.messages.talks import BOT, Talk, later, settled, talk_with
@@ -288,7 +296,12 @@ async def test_outside_its_hours_the_company_says_so_once(labels: list[str]) -> 
     talk = await talk_with(**CLOSED)
     talk.labels = labels
     await talk.customer("um")
-    assert (await delivered(talk.hub)).progress is Progress.POSTED
+    step = await talk.hub.deliver_message(await claimed(talk.hub))
+    # It can neither be read nor written.
+    talk.hub.chatwoot.failures.extend([ChatwootUnavailableError()] * 2)
+    assert (await carried_on(talk.hub, step)).progress is Progress.PUT_OFF
+    step = await settled(talk)
+    assert (step.progress, step.message.reason) == (Progress.POSTED, "outside_hours")
     await talk.customer("dois")
     step = await delivered(talk.hub)
     assert (step.progress, step.message.reason) == (Progress.IGNORED, "outside_hours")
@@ -307,9 +320,10 @@ async def test_answer_of_a_crew_that_thinks_beyond_the_hours_is_posted() -> None
 
 async def test_ai_that_talks_too_much_gives_the_conversation_to_people() -> None:
     talk = await talk_with(most_answers={"answers": 2, "minutes": 10})
-    for _ in range(3):
+    for reason in (None, None, "too_many_answers"):
         await talk.customer()
-        assert (await delivered(talk.hub)).progress is Progress.POSTED
+        step = await delivered(talk.hub)
+        assert (step.progress, step.message.reason) == (Progress.POSTED, reason)
     assert (len(talk.posted()), len(talk.posted(private=True)), len(talk.asked())) == (2, 1, 2)
     assert talk.hub.chatwoot.talks[talk.key.account, talk.key.id].status is Status.OPEN
     await talk.customer()
@@ -478,6 +492,39 @@ async def test_crew_that_fails_after_a_burst_was_gathered_is_asked_again_about_a
     assert (step.progress, step.message.attempts) == (Progress.PUT_OFF, 1)
     assert (await settled(talk)).progress is Progress.POSTED
     assert talk.asked() == ["um\ndois"] * 2
+
+
+async def test_burst_that_changes_while_it_is_gathered_is_gathered_as_it_is_then() -> None:
+    talk = await talk_with(**GATHER)
+    await talk.customer("2 pizzas")
+    event = talk.event("de queijo")
+    await talk.tell(event)
+    later(talk, seconds=20)
+    hub, tasks_ = talk.hub, talk.hub.deliver_message.asking.tasks
+
+    @define(eq=False)
+    class Amended(MemoryMessageInbox):
+        once: bool = True
+
+        async def of_conversation(
+            self, key: ConversationKey, *, limit: int
+        ) -> Sequence[InboxMessage]:
+            found_ = await super().of_conversation(key, limit=limit)
+            if self.once:
+                self.once = False
+                await talk.update(event, content="de atum", content_attributes=EDITED)
+            return found_
+
+    inbox = Amended(hub.state)
+    asking = evolve(hub.deliver_message.asking, tasks=evolve(tasks_, inbox=inbox))
+    deliver = evolve(hub.deliver_message, asking=asking)
+    message = await claimed(hub)
+    step = await deliver(message)
+    assert (step.progress, step.message) == (Progress.STEP_DONE, message)
+    while step.progress in GOES_ON:
+        step = await deliver(step.message, unposted=True)
+    assert step.progress is Progress.POSTED
+    assert talk.asked() == ["2 pizzas\nde atum"]
 
 
 async def test_slow_worker_gathers_nothing_into_what_another_has_answered() -> None:
@@ -657,6 +704,44 @@ async def test_what_a_deleted_message_gathered_is_answered_on_its_own() -> None:
     assert (await found(talk.hub, others[1].id)).part_of == others[0].id
 
 
+@pytest.mark.parametrize("says", [CrewUnavailableError(), CrewRefusedError(), DEFERRED, ANSWER])
+async def test_message_that_is_deleted_before_its_answer_is_there_is_not_asked_again(
+    says: Reaction,
+) -> None:
+    talk = await talk_with(says, ANSWER)
+    event = talk.event("errei")
+    message = await found(talk.hub, (await talk.tell(event)).id)
+    deletion = {"content": "", "content_attributes": {"deleted": True}}
+    if says is ANSWER:
+        in_hand = await claimed(talk.hub)
+        await talk.update(event, **deletion)
+        assert (await talk.hub.deliver_message(in_hand)).progress is Progress.OVERTAKEN
+    else:
+        await delivered(talk.hub)
+        await talk.update(event, **deletion)
+    message = await found(talk.hub, message.id)
+    assert (message.stage, message.reason) == (Stage.IGNORED, "deleted")
+    assert await talk.hub.ports.inbox.next_due() is None
+    assert talk.posted() == []
+    with pytest.raises(WrongStageError):
+        await talk.hub.replay_messages(message.id, caller=ANYBODY)
+
+
+async def test_part_that_is_deleted_is_asked_about_no_more() -> None:
+    talk = await talk_with(CrewUnavailableError(), ANSWER, **GATHER)
+    await talk.customer("um")
+    event, edit = talk.event("errei"), {"content": "errei 2", "content_attributes": EDITED}
+    await talk.tell(event)
+    later(talk, seconds=20)
+    # The worker is lost before it asks.
+    await talk.hub.deliver_message(await claimed(talk.hub))
+    await talk.update(event, **edit)
+    await talk.update(event, content="", content_attributes={"deleted": True})
+    assert (await settled(talk)).progress is Progress.PUT_OFF
+    assert (await settled(talk)).progress is Progress.POSTED
+    assert talk.asked() == ["um", "um"]
+
+
 async def test_message_that_is_deleted_too_late_stays() -> None:
     talk = await talk_with()
     event = talk.event("errei")
@@ -754,6 +839,67 @@ async def test_crew_is_told_what_everybody_said_before() -> None:
         (Wrote.PERSON, "Falo eu."),
         (Wrote.CUSTOMER, "dois"),
     ]
+
+
+@pytest.mark.parametrize("silent", [False, True])
+async def test_choices_and_edits_are_told_as_the_customers_words(silent: bool) -> None:
+    talk = await talk_with(NO_REPLY, labels_none=["humano"])
+    asked = talk.event("Qual?", message_type="outgoing", sender=BOT)
+    chosen: JsonObject = {"submitted_values": [{"title": "Camiseta", "value": "c"}]}
+    event = talk.event("2")
+    await talk.tell(event)
+    await delivered(talk.hub)
+    talk.labels = ["humano"] if silent else []
+    for earlier, members in (
+        (asked, {"content_attributes": chosen}),
+        (event, {"content": "3", "content_attributes": EDITED}),
+    ):
+        assert (await talk.update(earlier, **members)).body is not None
+        if not silent:
+            await delivered(talk.hub)
+    talk.labels = []
+    await talk.customer("e o frete?")
+    await delivered(talk.hub)
+    history = talk.crew.asked[-1][1].history
+    assert {one.by for one in history} == {Wrote.CUSTOMER}
+    assert sorted(one.text for one in history) == ["2", "3", "Camiseta"]
+    assert (await talk.state()).last_wrote is Wrote.CUSTOMER
+
+
+async def test_edit_by_the_customer_settles_no_answer() -> None:
+    talk = await talk_with()
+    event = talk.event("2")
+    message = await found(talk.hub, (await talk.tell(event)).id)
+    forged: JsonObject = {**EDITED, "odoo_ai_config_answer_to": message.mark(0)}
+    await talk.update(event, content="3", content_attributes=forged)
+    assert (await talk.state()).marks == ()
+
+
+async def test_history_is_opened_a_few_texts_at_a_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    talk = await talk_with(NO_REPLY, history={"messages": 50, "hours": 1})
+    for number in range(3 * MOST_OPENED):
+        await talk.customer(str(number))
+        await delivered(talk.hub)
+    open_now, most = 0, 0
+    told = MessageTexts.told
+
+    async def slowly(texts: MessageTexts, message: InboxMessage) -> Any:
+        nonlocal open_now, most
+        open_now += 1
+        most = max(most, open_now)
+        await asyncio.sleep(0)
+        open_now -= 1
+        return await told(texts, message)
+
+    monkeypatch.setattr(MessageTexts, "told", slowly)
+    await talk.customer("agora")
+    await delivered(talk.hub)
+    assert [one.text for one in talk.crew.asked[-1][1].history] == [
+        str(number) for number in range(3 * MOST_OPENED)
+    ]
+    assert most == MOST_OPENED
 
 
 async def test_answer_that_chatwoot_echoed_is_told_once() -> None:
@@ -1028,6 +1174,16 @@ async def test_failure_of_what_is_no_answer_changes_nothing() -> None:
     assert (await found(talk.hub, message.id)).stage is Stage.DONE
 
 
+async def test_mark_in_another_conversation_fails_no_answer() -> None:
+    talk = await talk_with()
+    message = await talk.customer()
+    await delivered(talk.hub)
+    for conversation, account in ((302, 1), (301, 2)):
+        other = Talk(talk.hub, talk.crew, conversation, account)
+        await _undelivered(other, message.mark(0))
+        assert (await found(talk.hub, message.id)).stage is Stage.DONE
+
+
 async def test_dead_letter_is_not_posted_into_a_resolved_conversation() -> None:
     talk = await talk_with()
     message = await talk.customer()
@@ -1066,29 +1222,72 @@ async def test_everything_that_a_crew_may_ask_for_is_done() -> None:
     assert (live.custom_attributes, live.status) == ({"pedido": 12}, Status.OPEN)
 
 
-async def test_customer_sees_that_a_crew_is_writing_until_it_has_nothing_to_say() -> None:
-    talk = await talk_with(NO_REPLY)
-    crew: JsonObject = {"type": "in_process", "typing": True}
-    await has_crews(talk.hub, ACME, {"default_crew": "sales", "crews": {"sales": crew}})
+TYPING: JsonObject = {
+    "default_crew": "sales",
+    "crews": {"sales": {"type": "in_process", "typing": True}},
+}
+
+
+@pytest.mark.parametrize(
+    ("says", "progress", "stays"),
+    [
+        (NO_REPLY, Progress.NO_REPLY, False),
+        (CrewUnavailableError(), Progress.PUT_OFF, False),
+        (CrewRefusedError(), Progress.DEAD, False),
+        (DEFERRED, Progress.AWAITING, True),
+    ],
+)
+async def test_customer_sees_that_a_crew_is_writing_while_it_may_still_answer(
+    says: Reaction, progress: Progress, stays: bool
+) -> None:
+    talk = await talk_with(says)
+    await has_crews(talk.hub, ACME, TYPING)
     shown = []
     place = (talk.key.account, talk.key.id)
     talk.crew.meanwhile = lambda: shown.append(talk.hub.chatwoot.talks[place].typing)
     await talk.customer()
-    assert (await delivered(talk.hub)).progress is Progress.NO_REPLY
-    assert (shown, talk.hub.chatwoot.talks[place].typing) == ([True], False)
+    assert (await delivered(talk.hub)).progress is progress
+    assert (shown, talk.hub.chatwoot.talks[place].typing) == ([True], stays)
+
+
+@pytest.mark.parametrize(
+    ("says", "progress"),
+    [(ANSWER, Progress.ANSWERED), (CrewUnavailableError(), Progress.PUT_OFF)],
+)
+async def test_chatwoot_that_hangs_holds_up_no_crew(says: Reaction, progress: Progress) -> None:
+    talk = await talk_with(says)
+    await has_crews(talk.hub, ACME, TYPING)
+
+    @define
+    class Hanging(MemoryChatwootClient):
+        async def typing(self, conversation: ConversationAccess, *, on: bool) -> None:
+            await asyncio.Event().wait()
+
+    sender = evolve(
+        talk.hub.deliver_message.asking.reply_sender,
+        chatwoot=Hanging(talk.hub.chatwoot.token),
+        courtesy=timedelta(0),
+    )
+    others = asyncio.all_tasks()
+    await talk.customer()
+    deliver = remade(talk.hub.deliver_message, reply_sender=sender)
+    assert (await deliver(await claimed(talk.hub))).progress is progress
+    assert asyncio.all_tasks() == others
 
 
 async def test_nobody_sees_that_a_crew_is_writing_without_a_chatwoot() -> None:
     talk = await talk_with(NO_REPLY)
-    crew: JsonObject = {"type": "in_process", "typing": True}
-    await has_crews(talk.hub, ACME, {"default_crew": "sales", "crews": {"sales": crew}})
+    await has_crews(talk.hub, ACME, TYPING)
     talk.hub.chatwoot_accounts.fallback = ChatwootAccess()
     await talk.customer()
     assert (await delivered(talk.hub)).progress is Progress.NO_REPLY
     assert talk.hub.chatwoot.talks == {}
 
 
-@pytest.mark.parametrize("body", ['{"answer": {"later_member": 1}}', '{"answer": ""}'])
+@pytest.mark.parametrize(
+    "body",
+    ['{"answer": {"later_member": 1}}', '{"answer": ""}', '{"answer": "a", "silence": "later"}'],
+)
 async def test_answer_that_a_later_version_kept_is_not_posted(body: str) -> None:
     with pytest.raises(SealBrokenError):
         read_back(SecretText(f"\x00answer1\x00{body}"))

@@ -34,10 +34,6 @@ _LATENCIES: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1,
 _SLOW: Final = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 45, 60)
 _FAST: Final = (0.00001, 0.00005, 0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.1, 1)
 _SILENCES: Final = frozenset(silence.value for silence in Silence)
-# The steps by which a message stays without an answer of a crew, or gets one of the hub itself.
-_SILENT: Final = frozenset(
-    {Progress.IGNORED.value, Progress.WITHHELD.value, Progress.ANSWERED.value}
-)
 _QUEUE_KNOWN_SECONDS: Final = 5.0
 
 
@@ -306,8 +302,7 @@ class Metrics:
         Count a step of a delivery, and the silence that is its *reason*.
         """
         self._deliveries.labels(outcome).inc()
-        if outcome in _SILENT:
-            self._silence(reason)
+        self._silence(reason)
 
     def _silence(self, reason: str | None) -> None:
         if reason in _SILENCES:
