@@ -53,6 +53,12 @@ EVERY: dict[str, Action] = {
 }
 
 
+class UnwantedError(Exception):
+    """
+    A message is not wanted.
+    """
+
+
 def each(actions: dict[str, Action]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("action", actions.values(), ids=actions.keys())
 
@@ -128,6 +134,17 @@ class ChatwootContract:
 
         assert bench.read_by_the_customer(bench.conversation) == [answer.text]
         assert bench.read_by_the_customer(bench.other) == []
+
+    async def test_nothing_is_posted_that_is_not_wanted_any_more(
+        self, bench: ChatwootBench
+    ) -> None:
+        async def unwanted() -> None:
+            raise UnwantedError
+
+        with pytest.raises(UnwantedError):
+            await bench.chatwoot.post(bench.conversation, ANSWER, mark=FIRST, at_hand=unwanted)
+
+        assert bench.read_by_the_customer(bench.conversation) == []
 
     async def test_mark_that_was_posted_is_found(self, bench: ChatwootBench) -> None:
         await bench.chatwoot.post(bench.conversation, ANSWER, mark=FIRST)

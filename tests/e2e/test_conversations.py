@@ -502,6 +502,35 @@ async def test_takeover_of_which_no_event_comes_is_seen_in_chatwoot(scene: Scene
     assert (scene.place.sent, len(scene.place.notes)) == ([], 1)
 
 
+@pytest.mark.parametrize("first", [[], [{"text": "Um momento."}]])
+@pytest.mark.parametrize("told", [True, False])
+async def test_takeover_while_a_file_is_fetched_keeps_the_answer_from_the_customer(
+    told: bool, first: list[Json], scene: Scene
+) -> None:
+    fetching, over = asyncio.Event(), asyncio.Event()
+
+    async def serve(_request: web.Request) -> web.Response:
+        fetching.set()
+        await over.wait()
+        return web.Response(body=b"%PDF-1.7", content_type="application/pdf")
+
+    app = web.Application()
+    app.router.add_get("/boleto.pdf", serve)
+    async with listening(app) as url:
+        file = {"text": "Segue o boleto", "attachments": [{"url": f"{url}/boleto.pdf"}]}
+        answer = {"answer": {"messages": [*first, file]}}
+        scene.crew.then = replies(body=json.dumps(answer))
+        await scene.tells("um")
+        await fetching.wait()
+        scene.chatwoot.change(scene.place, told=told, status="open", assignee=3)
+        await scene.chatwoot.events_told()
+        over.set()
+        (message,) = await scene.written()
+    assert (message["stage"], message["reason"]) == ("done", "human_took_over")
+    assert scene.place.sent == [one["text"] for one in first]
+    assert "Segue o boleto" in scene.place.notes[0]
+
+
 async def test_answer_that_comes_later_into_what_a_person_has_taken_is_a_note(
     scene: Scene,
 ) -> None:

@@ -110,9 +110,14 @@ class PerilousChatwoot(MemoryChatwootClient):
     fates: Fates = field(kw_only=True)
 
     async def post(
-        self, conversation: ConversationAccess, message: OutgoingMessage, *, mark: str
+        self,
+        conversation: ConversationAccess,
+        message: OutgoingMessage,
+        *,
+        mark: str,
+        at_hand: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
-        await self._met(self.chatwoot.post(conversation, message, mark=mark))
+        await self._met(self.chatwoot.post(conversation, message, mark=mark, at_hand=at_hand))
 
     async def has_mark(
         self, conversation: ConversationAccess, mark: str, *, private: bool

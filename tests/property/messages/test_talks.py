@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 import enum
 from collections import Counter, deque
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -207,9 +207,14 @@ class WatchedChatwoot(MemoryChatwootClient):
     world: World | None = None
 
     async def post(
-        self, conversation: ConversationAccess, message: OutgoingMessage, *, mark: str
+        self,
+        conversation: ConversationAccess,
+        message: OutgoingMessage,
+        *,
+        mark: str,
+        at_hand: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
-        await super().post(conversation, message, mark=mark)
+        await super().post(conversation, message, mark=mark, at_hand=at_hand)
         if self.world is not None:
             await self.world.sees_post(conversation, message, mark)
 

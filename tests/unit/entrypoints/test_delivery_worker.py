@@ -455,7 +455,12 @@ async def test_answer_that_may_be_on_its_way_is_given_back_for_when_the_claim_en
 
     class Slow(MemoryChatwootClient):
         async def post(
-            self, conversation: ConversationAccess, message: OutgoingMessage, *, mark: str
+            self,
+            conversation: ConversationAccess,
+            message: OutgoingMessage,
+            *,
+            mark: str,
+            at_hand: Callable[[], Awaitable[None]] | None = None,
         ) -> None:
             posting.set()
             await asyncio.Event().wait()

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -84,14 +84,23 @@ class HttpChatwootClient(ChatwootClient):
         return FileFetcher(self.sessions, self.clock)
 
     async def post(
-        self, conversation: ConversationAccess, message: OutgoingMessage, *, mark: str
+        self,
+        conversation: ConversationAccess,
+        message: OutgoingMessage,
+        *,
+        mark: str,
+        at_hand: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         if not message.attachments:
+            if at_hand is not None:
+                await at_hand()
             body = await self._done(
                 conversation, "messages", json=described_message(message, mark)
             )
         else:
             async with self.files.fetched(message.attachments) as files:
+                if at_hand is not None:
+                    await at_hand()
                 body = await self._done(
                     conversation,
                     "messages",

@@ -5,7 +5,7 @@ A Chatwoot that remembers what was posted and done.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Final
@@ -89,8 +89,15 @@ class MemoryChatwootClient(ChatwootClient):
     page: int = 20
 
     async def post(
-        self, conversation: ConversationAccess, message: OutgoingMessage, *, mark: str
+        self,
+        conversation: ConversationAccess,
+        message: OutgoingMessage,
+        *,
+        mark: str,
+        at_hand: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
+        if at_hand is not None:
+            await at_hand()
         self._let_in(conversation)
         self.posted.append(Posted(conversation.account, conversation.id, message, mark))
 

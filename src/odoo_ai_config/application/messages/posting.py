@@ -6,7 +6,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
-from typing import Final
+from functools import partial
+from typing import Final, Protocol
 
 from attrs import frozen
 
@@ -31,6 +32,31 @@ from odoo_ai_config.domain.messages.inbox import InboxMessage
 from odoo_ai_config.domain.messages.outgoing import OutgoingMessage
 
 _ENDS: Final = frozenset({Status.RESOLVED, Status.SNOOZED})
+
+
+class _UnwantedError(Exception):
+    """
+    The AI has to be silent by now, for *silence*.
+    """
+
+    def __init__(self, silence: Silence, sighting: Sighting | None) -> None:
+        super().__init__(silence)
+        self.silence = silence
+        self.sighting = sighting
+
+
+class _RequireWanted(Protocol):
+    """
+    Raises `_UnwantedError` if the AI has to be silent; where told to *ask*, as Chatwoot says now.
+    """
+
+    async def __call__(self, *, ask: bool = True) -> None: ...
+
+
+async def _always_wanted(*, ask: bool = True) -> None:
+    """
+    For what people get in any case.
+    """
 
 
 @frozen(eq=False)
@@ -78,16 +104,19 @@ class AnswerPosting:
         if not unposted and await self._is_posted(step, access, mark, known):
             progress = Progress.FOUND_POSTED
         else:
-            silence, sighting = await self._silence(
-                message, steps[: number + 1], access, unposted=unposted
+            require_wanted = partial(
+                self._require_wanted, message, steps[: number + 1], access, unposted=unposted
             )
-            now = self.clock.now()
-            if silence is not None:
-                withheld = message.withheld_for(silence.value, at=now, until=now + self.lease)
-                return await self.writer.settled(
-                    Progress.STEP_DONE, message, withheld, sighting=sighting
+            try:
+                refused = await self._do(step, access, mark, require_wanted)
+            except _UnwantedError as found:
+                now = self.clock.now()
+                withheld = message.withheld_for(
+                    found.silence.value, at=now, until=now + self.lease
                 )
-            refused = await self._do(step, access, mark)
+                return await self.writer.settled(
+                    Progress.STEP_DONE, message, withheld, sighting=found.sighting
+                )
         now = self.clock.now()
         if number + 1 < len(steps):
             after = message.after_step(at=now, until=now + self.lease, refused=refused)
@@ -98,14 +127,18 @@ class AnswerPosting:
             progress, message, done, sighting=_handed_over(message, steps, at=now)
         )
 
-    async def _silence(
+    async def _require_wanted(
         self,
         message: InboxMessage,
         steps: Sequence[AnswerStep],
         access: ConversationAccess,
         *,
         unposted: bool,
-    ) -> tuple[Silence | None, Sighting | None]:
+        ask: bool = True,
+    ) -> None:
+        """
+        Refuse the last of *steps* if the AI has to be silent; *ask* Chatwoot, too.
+        """
         *earlier, step = steps
         # People may always read a note, and a notice is for them as a whole. What follows on the
         # messages is a part of them: once the hub has opened the conversation, it looks as if a
@@ -114,14 +147,18 @@ class AnswerPosting:
         ends = isinstance(step, SetStatus) and step.status in _ENDS and not unposted
         follows = step.private if isinstance(step, OutgoingMessage) else earlier and not ends
         if message.is_notice or follows:
-            return None, None
+            return
         # Chatwoot is asked once by each worker: in the moment of the other steps nobody takes
         # over.
         visible = any(isinstance(one, OutgoingMessage) and not one.private for one in earlier)
-        live = None if unposted and visible else await self.reply_sender.live(access)
+        late = not unposted or (isinstance(step, OutgoingMessage) and bool(step.attachments))
+        asks = ask and (late or not visible)
+        live = await self.reply_sender.live(access) if asks else None
         # It may be the work of a worker that was lost.
         made = step.status if isinstance(step, SetStatus) and not unposted else None
-        return await self.silence.before_posting(message, live, made=made)
+        silence, sighting = await self.silence.before_posting(message, live, made=made)
+        if silence is not None:
+            raise _UnwantedError(silence, sighting)
 
     async def _is_posted(
         self, step: AnswerStep, access: ConversationAccess, mark: str, seen: Collection[str]
@@ -134,7 +171,13 @@ class AnswerPosting:
         chatwoot = self.reply_sender.chatwoot
         return mark in seen or await chatwoot.has_mark(access, mark, private=step.private)
 
-    async def _do(self, step: AnswerStep, access: ConversationAccess, mark: str) -> str | None:
+    async def _do(
+        self,
+        step: AnswerStep,
+        access: ConversationAccess,
+        mark: str,
+        require_wanted: _RequireWanted = _always_wanted,
+    ) -> str | None:
         """
         Do one step; return its name if Chatwoot refused it and it may be left out.
 
@@ -142,8 +185,13 @@ class AnswerPosting:
         conversation.
         """
         if isinstance(step, OutgoingMessage):
-            await self.reply_sender.chatwoot.post(access, step, mark=mark)
+            if step.attachments:
+                # What nobody gets is not fetched. While it is, a person may come in.
+                await require_wanted(ask=False)
+            chatwoot = self.reply_sender.chatwoot
+            await chatwoot.post(access, step, mark=mark, at_hand=require_wanted)
             return None
+        await require_wanted()
         try:
             await self.reply_sender.act(step, access)
         except ChatwootRefusedError:

@@ -5,7 +5,7 @@ Chatwoot, as far as the hub acts there.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -83,10 +83,17 @@ class ChatwootClient(Protocol):
 
     @abstractmethod
     async def post(
-        self, conversation: ConversationAccess, message: OutgoingMessage, *, mark: str
+        self,
+        conversation: ConversationAccess,
+        message: OutgoingMessage,
+        *,
+        mark: str,
+        at_hand: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         """
         Post *message* with the mark *mark*. Its files are fetched before.
+
+        *at_hand* is called right before, and nothing is posted if it raises.
 
         Raises:
             AttachmentUnavailableError: A file cannot be fetched now.

@@ -16,6 +16,7 @@ from attrs import define, evolve
 from odoo_ai_config.adapters.memory.chatwoot_client import MemoryChatwootClient
 from odoo_ai_config.adapters.memory.message_inbox import MemoryMessageInbox
 from odoo_ai_config.application.errors import (
+    AttachmentRefusedError,
     ChatwootRefusedError,
     ChatwootUnavailableError,
     CrewRefusedError,
@@ -279,6 +280,20 @@ async def test_answer_that_is_no_text_is_withheld_whole() -> None:
     assert (words.private, kept.private) == (True, True)
     assert (words.text or "").endswith(":\n\nQuer?\n- Sim\n- Não\n\nlembrete")
     assert kept.attachments == (file,)
+
+
+async def test_files_of_an_answer_that_nobody_gets_are_not_fetched() -> None:
+    file = OutgoingFile("https://crew.example/boleto.pdf")
+    talk = await talk_with(Answer((OutgoingMessage("Segue.", attachments=(file,)),)))
+    await talk.customer()
+    step = await talk.hub.deliver_message(await claimed(talk.hub))
+    await talk.taken_over()
+    talk.hub.chatwoot.failures.append(AttachmentRefusedError())
+    withheld = await talk.hub.deliver_message(step.message, unposted=True)
+    assert (withheld.progress, withheld.message.withheld) == (
+        Progress.STEP_DONE,
+        "human_took_over",
+    )
 
 
 async def test_note_before_a_text_does_not_spare_the_second_look() -> None:
