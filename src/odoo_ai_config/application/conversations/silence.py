@@ -206,6 +206,5 @@ def sighting_of(message: InboxMessage, seen: Seen, *, at: datetime) -> Sighting 
     if key is None or destination is None:
         return None
     # An event without a time is as old as its message: this may be a replay.
-    told_at = seen.at or message.received_at
-    told = routed(evolve(seen, at=told_at), destination, message.origin)
+    told = routed(evolve(seen, came_at=message.received_at), destination, message.origin)
     return Sighting(key, told, at)

@@ -184,4 +184,5 @@ class TellPeople:
         seen = Seen()
         with suppress(SealBrokenError, MasterKeyMissingError):
             _, seen = await self.texts.told(message)
-        return succeeding(known, Sighting(key, seen, message.received_at))
+        came = evolve(seen, came_at=message.received_at)
+        return succeeding(known, Sighting(key, came, message.received_at))

@@ -123,6 +123,7 @@ class Seen:
 
     Args:
         at: Chatwoot's time of this state.
+        came_at: When a message that is read again came, by the hub's clock.
         assignee: The person who has the conversation; None for nobody, or a bot.
         team: The name of its team.
         wrote: Who wrote the public message that the event is about.
@@ -140,6 +141,7 @@ class Seen:
     """
 
     at: datetime | None = None
+    came_at: datetime | None = None
     status: Status | Unsaid = UNSAID
     assignee: ChatwootId | Unsaid | None = UNSAID
     team: str | Unsaid | None = UNSAID
@@ -313,10 +315,12 @@ class Conversation:
 
         Events overtake each other: an older one changes neither the status nor who has it, an
         older message not who wrote last, and an older command neither ends nor begins a pause.
+        Times of Chatwoot's clock are compared with each other, and those of the hub's likewise.
         """
-        at = believed(seen.at, now=now + MOST_AHEAD) or now
+        said_at = believed(seen.at, now=now + MOST_AHEAD)
+        at = said_at or seen.came_at or now
         wrote_at = believed(seen.wrote_at, now=now + MOST_AHEAD) or at
-        newer = seen.tells_state and (self.seen_at is None or at >= self.seen_at)
+        newer = seen.tells_state and not self._knows_newer(said_at, seen.came_at)
         told = seen if newer else NOTHING_SEEN
         status, assignee = _said(told.status, self.status), _said(told.assignee, self.assignee)
         by_person = seen.time_of(Wrote.PERSON, wrote_at)
@@ -349,7 +353,7 @@ class Conversation:
             key=self.key,
             revision=self.revision + 1,
             updated_at=now,
-            seen_at=at if newer else self.seen_at,
+            seen_at=(said_at if newer else None) or self.seen_at,
             status=status,
             assignee=assignee,
             team=_said(told.team, self.team),
@@ -371,6 +375,12 @@ class Conversation:
             inbox=self.inbox if seen.owner is None else seen.inbox,
             crew=self.crew if seen.owner is None else seen.crew,
         )
+
+    def _knows_newer(self, said_at: datetime | None, came_at: datetime | None) -> bool:
+        if said_at is not None:
+            return self.seen_at is not None and said_at < self.seen_at
+        # Not its first state, which may come behind a pause.
+        return came_at is not None and self.status is not None and came_at < self.updated_at
 
 
 def succeeding(known: Conversation | None, sighting: Sighting) -> Conversation:

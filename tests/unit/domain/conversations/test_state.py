@@ -109,6 +109,34 @@ def test_event_of_the_same_time_comes_after_the_one_that_came_before() -> None:
     assert after(state(0, Status.PENDING), state(0, Status.OPEN)).status is Status.OPEN
 
 
+def test_event_without_a_time_is_newest_and_makes_no_event_of_chatwoot_older() -> None:
+    # Chatwoot's clock is behind the hub's.
+    untimed = Sighting(KEY, Seen(status=Status.OPEN, assignee=None), NOW + 5 * MINUTE)
+    known = after(state(0, Status.PENDING), untimed)
+    assert (known.status, known.seen_at) == (Status.OPEN, NOW)
+    later = Sighting(KEY, state(1, Status.PENDING, ANA), NOW + 6 * MINUTE)
+    known = succeeding(known, later)
+    assert (known.assignee, known.seen_at) == (ANA, NOW + MINUTE)
+    first = after(untimed, later)
+    assert (first.assignee, first.seen_at) == (ANA, NOW + MINUTE)
+
+
+@pytest.mark.parametrize("minutes", [0, 2])
+def test_message_without_a_time_that_is_read_again_is_as_old_as_it_is(minutes: int) -> None:
+    taken = Sighting(KEY, Seen(status=Status.OPEN, assignee=ANA), NOW + MINUTE)
+    message = Seen(status=Status.PENDING, assignee=None, came_at=NOW + minutes * MINUTE)
+    replayed = Sighting(KEY, message, NOW + 9 * MINUTE)
+    holder = Holder.PEOPLE if minutes == 0 else Holder.AI
+    assert after(taken, replayed).holder is holder
+
+
+def test_first_state_is_taken_even_behind_a_pause() -> None:
+    message = Sighting(KEY, Seen(status=Status.OPEN, came_at=NOW), NOW + 9 * MINUTE)
+    assert (
+        after(Sighting(KEY, Seen(pause=Pause("ana")), NOW + MINUTE), message).status is Status.OPEN
+    )
+
+
 def test_writer_of_the_newest_message_wrote_last() -> None:
     seen = [written(0, Wrote.CUSTOMER), written(2, Wrote.PERSON), written(1, Wrote.AI)]
     assert after(*seen[:1]).last_wrote is Wrote.CUSTOMER
