@@ -180,8 +180,6 @@ async def test_hub_reads_and_changes_who_has_the_conversation(scene: Scene) -> N
     assert scene.demo.state["snoozed_until"] is not None
     await client.set_status(place, Status.RESOLVED)
     assert scene.demo.state["snoozed_until"] is None
-    await client.assign(place, None)
-    assert scene.demo.state["assignee"] is None
 
 
 async def test_hub_needs_the_token_and_people_who_exist(scene: Scene) -> None:

@@ -137,7 +137,7 @@ class PerilousChatwoot(MemoryChatwootClient):
         work = self.chatwoot.set_status(conversation, status, snoozed_until=snoozed_until)
         await self._met(work)
 
-    async def assign_team(self, conversation: ConversationAccess, team: ChatwootId | None) -> None:
+    async def assign_team(self, conversation: ConversationAccess, team: ChatwootId) -> None:
         await self._met(self.chatwoot.assign_team(conversation, team))
 
     async def _met(self, work: Coroutine[Any, Any, T]) -> T:

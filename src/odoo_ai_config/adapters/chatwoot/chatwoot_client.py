@@ -176,10 +176,10 @@ class HttpChatwootClient(ChatwootClient):
         now = _object(_object(body).get("payload")).get("current_status")
         _require(now == status.value, conversation)
 
-    async def assign(self, conversation: ConversationAccess, assignee: ChatwootId | None) -> None:
+    async def assign(self, conversation: ConversationAccess, assignee: ChatwootId) -> None:
         await self._assign(conversation, "assignee_id", assignee)
 
-    async def assign_team(self, conversation: ConversationAccess, team: ChatwootId | None) -> None:
+    async def assign_team(self, conversation: ConversationAccess, team: ChatwootId) -> None:
         await self._assign(conversation, "team_id", team)
 
     async def set_labels(
@@ -213,11 +213,8 @@ class HttpChatwootClient(ChatwootClient):
             body = await self._done(conversation, "custom_attributes", json=wish)
             _require("custom_attributes" in _object(body), conversation)
 
-    async def set_priority(
-        self, conversation: ConversationAccess, priority: Priority | None
-    ) -> None:
-        wish: JsonObject = {"priority": None if priority is None else priority.value}
-        await self._done(conversation, "toggle_priority", json=wish)
+    async def set_priority(self, conversation: ConversationAccess, priority: Priority) -> None:
+        await self._done(conversation, "toggle_priority", json={"priority": priority.value})
 
     async def typing(self, conversation: ConversationAccess, *, on: bool) -> None:
         wish: JsonObject = {"typing_status": "on" if on else "off"}
@@ -239,13 +236,8 @@ class HttpChatwootClient(ChatwootClient):
             raise _refusal(conversation, status)
         return shown
 
-    async def _assign(
-        self, conversation: ConversationAccess, what: str, whom: ChatwootId | None
-    ) -> None:
-        # Chatwoot's dashboard says 0 for nobody.
-        body = await self._done(
-            conversation, "assignments", json={what: "0" if whom is None else whom.value}
-        )
+    async def _assign(self, conversation: ConversationAccess, what: str, whom: ChatwootId) -> None:
+        body = await self._done(conversation, "assignments", json={what: whom.value})
         found = _id(_object(body).get("id"))
         _require(found == whom, conversation)
 

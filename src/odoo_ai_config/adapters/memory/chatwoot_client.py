@@ -172,12 +172,12 @@ class MemoryChatwootClient(ChatwootClient):
         talk = self._let_in(conversation)
         talk.status, talk.snoozed_until = status, snoozed_until
 
-    async def assign(self, conversation: ConversationAccess, assignee: ChatwootId | None) -> None:
+    async def assign(self, conversation: ConversationAccess, assignee: ChatwootId) -> None:
         talk = self._let_in(conversation)
         talk.assignee = assignee if assignee in self.agents else None
         _require(talk.assignee == assignee)
 
-    async def assign_team(self, conversation: ConversationAccess, team: ChatwootId | None) -> None:
+    async def assign_team(self, conversation: ConversationAccess, team: ChatwootId) -> None:
         talk = self._let_in(conversation)
         talk.team = team if team in self.teams else None
         _require(talk.team == team)
@@ -200,9 +200,7 @@ class MemoryChatwootClient(ChatwootClient):
         _require(self.readable)
         talk.custom_attributes = {**talk.custom_attributes, **attributes}
 
-    async def set_priority(
-        self, conversation: ConversationAccess, priority: Priority | None
-    ) -> None:
+    async def set_priority(self, conversation: ConversationAccess, priority: Priority) -> None:
         self._let_in(conversation).priority = priority
 
     async def typing(self, conversation: ConversationAccess, *, on: bool) -> None:

@@ -42,6 +42,7 @@ _TOLD_BY_ATTRIBUTES: Final = (
     ("is_reaction", Trait.REACTION),
     ("is_unsupported", Trait.UNSUPPORTED),
 )
+_NOTHING: Final[JsonObject] = {}
 _NO_TRAITS: Final[frozenset[Trait]] = frozenset()
 _BOTS: Final = frozenset({"agentbot", "agent_bot", "captain::assistant", "captain_assistant"})
 _COMMANDS: Final = {"/bot off": True, "/bot on": False}
@@ -50,13 +51,19 @@ _LONGEST_COMMAND: Final = 20
 _WRITTEN_BY_RULES: Final = ("automation_rule_id", "imported_history")
 
 
+def object_in(holder: JsonObject, name: str) -> JsonObject:
+    """
+    The member *name* of *holder*; empty if it is no object.
+    """
+    value = holder.get(name)
+    return value if isinstance(value, dict) else _NOTHING
+
+
 def state_in(conversation: JsonObject) -> Seen:
     """
     The state of a conversation, as an event or Chatwoot's API shows it.
     """
-    meta = conversation.get("meta")
-    meta = meta if isinstance(meta, dict) else {}
-    sender = meta.get("sender")
+    meta = object_in(conversation, "meta")
     status = _STATUSES.get(_text(conversation.get("status")), UNSAID)
     return Seen(
         at=time_in(conversation.get("updated_at")) or time_in(conversation.get("timestamp")),
@@ -65,7 +72,7 @@ def state_in(conversation: JsonObject) -> Seen:
         team=_team(meta),
         labels=_labels(conversation.get("labels")),
         can_reply=_boolean(conversation, "can_reply"),
-        blocked=_boolean(sender, "blocked") if isinstance(sender, dict) else UNSAID,
+        blocked=_boolean(object_in(meta, "sender"), "blocked"),
         # Chatwoot shows a message with the state of when it sends the event. Who writes and
         # resolves at once, as macros do, writes in a resolved conversation by the event.
         resolves=status is Status.RESOLVED and _text(conversation.get("event")) in _OF_STATUS,
@@ -90,7 +97,7 @@ def mark_in(message: JsonObject) -> str | None:
     """
     The mark of the hub on a message; None if somebody else posted it.
     """
-    mark = _attributes(message).get(MARK)
+    mark = object_in(message, "content_attributes").get(MARK)
     return mark if isinstance(mark, str) and _MARK_FORM.fullmatch(mark) is not None else None
 
 
@@ -98,7 +105,10 @@ def is_by_rules(message: JsonObject) -> bool:
     """
     Whether Chatwoot wrote a message by itself: automation, a campaign, an imported history.
     """
-    attributes, more = _attributes(message), message.get("additional_attributes")
+    attributes, more = (
+        object_in(message, "content_attributes"),
+        message.get("additional_attributes"),
+    )
     if any(attributes.get(name) for name in _WRITTEN_BY_RULES):
         return True
     return isinstance(more, dict) and bool(more.get("campaign_id"))
@@ -121,7 +131,7 @@ def traits_of(
     What makes the message one that the AI does not answer by default.
     """
     # Most messages have no attributes.
-    attributes = _attributes(message)
+    attributes = object_in(message, "content_attributes")
     told = _TOLD_BY_ATTRIBUTES if attributes else ()
     found = [trait for name, trait in told if attributes.get(name) is True]
     for sender in filter(None, senders):
@@ -162,11 +172,6 @@ def _is_automatic(attributes: JsonObject, conversation: JsonObject) -> bool:
         if isinstance(holder, dict) and "auto_reply" in holder:
             return holder["auto_reply"] is True
     return False
-
-
-def _attributes(message: JsonObject) -> JsonObject:
-    attributes = message.get("content_attributes")
-    return attributes if isinstance(attributes, dict) else {}
 
 
 def _assignee(meta: JsonObject) -> ChatwootId | Unsaid | None:

@@ -21,6 +21,7 @@ from odoo_ai_config.application.messages.conversation_states import (
     is_by_rules,
     is_usual,
     mark_in,
+    object_in,
     state_in,
     traits_of,
 )
@@ -59,7 +60,6 @@ from odoo_ai_config.domain.messages.receiving import (
     Direction,
 )
 
-_NOTHING: Final[JsonObject] = {}
 # Events whose body is the conversation itself.
 _OF_CONVERSATION: Final = frozenset(
     {
@@ -116,7 +116,7 @@ def read_message(body: JsonObject) -> CustomerMessage:
     The text, if *body* is an event about a message.
     """
     parts = _Parts.of(body)
-    message, attributes = parts.message, _object(parts.message, "content_attributes")
+    message, attributes = parts.message, object_in(parts.message, "content_attributes")
     text, quoted, reply = _text(message.get("content")), None, _reply(attributes)
     sent_at = time_in(message.get("created_at"))
     submitted, email = _submitted(attributes), _text(attributes.get("submitted_email"))
@@ -188,7 +188,7 @@ def read_event(
 def _act(name: str, message: JsonObject, direction: Direction) -> Act | None:
     if name != MESSAGE_UPDATED:
         return None
-    attributes = _object(message, "content_attributes")
+    attributes = object_in(message, "content_attributes")
     incoming, outgoing = direction is Direction.INCOMING, direction is Direction.OUTGOING
     failed = message.get("status") == "failed" or bool(attributes.get("external_error"))
     acts = (
@@ -308,18 +308,18 @@ class _Parts:
         name = _word(body.get("event"), lower=False)
         if _EVENT_NAME.fullmatch(name) is None:
             name = ""
-        conversation = body if name in _OF_CONVERSATION else _object(body, "conversation")
+        conversation = body if name in _OF_CONVERSATION else object_in(body, "conversation")
         # The test scripts of the replaced service put the message into a separate object.
-        message = _object(body, "message") if "message_type" not in body else body
+        message = object_in(body, "message") if "message_type" not in body else body
         levels = (body,) if message is body else (body, message)
-        inbox = _object(body, "inbox")
+        inbox = object_in(body, "inbox")
         writers = [_author(level) for level in levels]
         author = writers[0] or writers[-1] or Author.CUSTOMER
-        senders = [_object(level, "sender") for level in levels]
+        senders = [object_in(level, "sender") for level in levels]
         if author is not Author.CUSTOMER:
             # Who asks the question that a customer answers is no customer.
             senders = [sender for sender, by in zip(senders, writers, strict=True) if by is None]
-        senders += _object(_object(conversation, "meta"), "sender"), _object(body, "contact")
+        senders += object_in(object_in(conversation, "meta"), "sender"), object_in(body, "contact")
         channel = _text(conversation.get("channel")) or _text(inbox.get("channel_type"))
         number = _first_number(_numbers(senders, conversation, channel), senders)
         hidden = None if number else _first_hidden(_ids(senders, conversation, channel))
@@ -333,8 +333,8 @@ def _direction(message: JsonObject) -> Direction:
 
 
 def _accounts(body: JsonObject, conversation: JsonObject) -> Iterator[Json]:
-    yield _object(body, "account").get("id")
-    yield _object(conversation, "account").get("id")
+    yield object_in(body, "account").get("id")
+    yield object_in(conversation, "account").get("id")
     yield body.get("account_id")
     # Conversation events of older versions have it only here.
     messages = conversation.get("messages")
@@ -347,7 +347,7 @@ def _inboxes(body: JsonObject, conversation: JsonObject, inbox: JsonObject) -> I
     yield inbox.get("id")
     yield body.get("inbox_id")
     yield conversation.get("inbox_id")
-    yield _object(conversation, "contact_inbox").get("inbox_id")
+    yield object_in(conversation, "contact_inbox").get("inbox_id")
 
 
 def _contact(parts: _Parts) -> Contact:
@@ -364,7 +364,7 @@ def _contact(parts: _Parts) -> Contact:
 
 
 def _user_name(sender: JsonObject) -> Json:
-    told = _object(sender, "additional_attributes")
+    told = object_in(sender, "additional_attributes")
     # Chatwoot keeps it as `social_whatsapp_user_name`, and of old inboxes as `username`.
     names = (f"social_{channel}_user_name" for channel in _CHANNELS_OF_USER_NAMES)
     return _first_text(told.get(name) for name in (*names, "username"))
@@ -376,7 +376,7 @@ def _numbers(
     for sender in senders:
         yield sender.get("phone_number")
     if channel in _CHANNELS_OF_NUMBERS:
-        yield _object(conversation, "contact_inbox").get("source_id")
+        yield object_in(conversation, "contact_inbox").get("source_id")
     for sender in senders:
         identifier = sender.get("identifier")
         if isinstance(identifier, str) and identifier.endswith(WHATSAPP_USER):
@@ -398,7 +398,7 @@ def _ids(
     senders: list[JsonObject], conversation: JsonObject, channel: str | None
 ) -> Iterator[Json]:
     if channel in _CHANNELS_OF_NUMBERS:
-        yield _object(conversation, "contact_inbox").get("source_id")
+        yield object_in(conversation, "contact_inbox").get("source_id")
     for sender in senders:
         yield sender.get("identifier")
 
@@ -409,7 +409,7 @@ def _first_hidden(candidates: Iterable[Json]) -> str | None:
 
 def _author(level: JsonObject) -> Author | None:
     # None for a customer, whose type nobody says.
-    by = _AUTHORS.get(_word(_object(level, "sender").get("type")))
+    by = _AUTHORS.get(_word(object_in(level, "sender").get("type")))
     return by or _AUTHORS.get(_word(level.get("sender_type")))
 
 
@@ -444,8 +444,8 @@ def _clean(value: Json) -> Json:
 
 
 def _conversation(conversation: JsonObject) -> ConversationAtMessage:
-    meta = _object(conversation, "meta")
-    assignee, team = _object(meta, "assignee"), _object(meta, "team")
+    meta = object_in(conversation, "meta")
+    assignee, team = object_in(meta, "assignee"), object_in(meta, "team")
     labels, can_reply = conversation.get("labels"), conversation.get("can_reply")
     kind = _AUTHORS.get(_word(assignee.get("type") or meta.get("assignee_type")))
     return ConversationAtMessage(
@@ -457,7 +457,7 @@ def _conversation(conversation: JsonObject) -> ConversationAtMessage:
         labels=tuple(filter(None, map(_text, labels))) if isinstance(labels, list) else (),
         can_reply=can_reply if isinstance(can_reply, bool) else None,
         priority=_text(conversation.get("priority")),
-        custom_attributes=_cleaned(_object(conversation, "custom_attributes")),
+        custom_attributes=_cleaned(object_in(conversation, "custom_attributes")),
     )
 
 
@@ -482,7 +482,7 @@ def _attachment(kind: str, url: str | None, said: JsonObject) -> Attachment:
         height=_count(said.get("height")),
         transcription=_text(said.get("transcribed_text")),
         location=_location(said) if kind == "location" else None,
-        contact=_card(title, _object(said, "meta")) if kind == "contact" else None,
+        contact=_card(title, object_in(said, "meta")) if kind == "contact" else None,
     )
 
 
@@ -566,11 +566,6 @@ def _text(value: Json) -> str | None:
     # A message must not be lost for an invisible character.
     kept = storable(value)
     return kept if kept.strip() else None
-
-
-def _object(holder: JsonObject, name: str) -> JsonObject:
-    value = holder.get(name)
-    return value if isinstance(value, dict) else _NOTHING
 
 
 def _is_transcribed(message: JsonObject) -> bool:

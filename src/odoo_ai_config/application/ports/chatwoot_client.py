@@ -157,17 +157,17 @@ class ChatwootClient(Protocol):
         """
 
     @abstractmethod
-    async def assign(self, conversation: ConversationAccess, assignee: ChatwootId | None) -> None:
+    async def assign(self, conversation: ConversationAccess, assignee: ChatwootId) -> None:
         """
-        Assign the conversation to a person, or to nobody.
+        Assign the conversation to a person.
 
         Chatwoot takes an unknown person for nobody; that is refused afterwards.
         """
 
     @abstractmethod
-    async def assign_team(self, conversation: ConversationAccess, team: ChatwootId | None) -> None:
+    async def assign_team(self, conversation: ConversationAccess, team: ChatwootId) -> None:
         """
-        Assign the conversation to a team, or to none. An unknown team is as in `assign`.
+        Assign the conversation to a team. An unknown team is as in `assign`.
         """
 
     @abstractmethod
@@ -194,11 +194,9 @@ class ChatwootClient(Protocol):
         """
 
     @abstractmethod
-    async def set_priority(
-        self, conversation: ConversationAccess, priority: Priority | None
-    ) -> None:
+    async def set_priority(self, conversation: ConversationAccess, priority: Priority) -> None:
         """
-        Set the priority, or remove it.
+        Set the priority.
         """
 
     @abstractmethod
