@@ -22,6 +22,7 @@ BENCHMARKS: dict[str, Callable[[], Iterator[Figure]]] = {
     "messages-slow-disk": slow_disk.slow_messages,
     "message-routing": messages.routing_added,
     "queued": messages.queued,
+    "second-look": messages.looking_again,
     "deliveries": messages.delivering,
     "rest": messages.resting,
     "collections": collections.pushing,

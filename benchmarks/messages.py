@@ -14,10 +14,11 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from functools import cache
 from itertools import count, islice
 from pathlib import Path
-from statistics import median
+from statistics import median, quantiles
 from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import Any
@@ -28,7 +29,17 @@ from benchmarks.processes import API_KEY, Server, floor, hub
 from benchmarks.routing import fill, hub_in, message
 from odoo_ai_config.application.messages.intake import Reception, destination_of
 from odoo_ai_config.application.messages.payloads import read_event
+from odoo_ai_config.domain.changes import Changeset
+from odoo_ai_config.domain.conversations.state import (
+    ConversationKey,
+    Seen,
+    Sighting,
+    Status,
+    Wrote,
+)
 from odoo_ai_config.domain.credentials.secrets import SecretText
+from odoo_ai_config.domain.identifiers import ChatwootId
+from odoo_ai_config.domain.messages.inbox import Stage
 from odoo_ai_config.entrypoints.library import Hub
 
 _ROUNDS = 5
@@ -164,6 +175,45 @@ async def _accepted(hub_: Hub, numbers: Iterator[int], messages: int) -> float:
     start = perf_counter()
     await asyncio.gather(*(send_some(bodies[n::_SENDERS]) for n in range(_SENDERS)))
     return (perf_counter() - start) / messages * 1e6
+
+
+def looking_again(conversations: int = 10_000, looks: int = 2000) -> Iterator[Figure]:
+    """
+    The look at the conversation right before an answer is posted, on SQLite, without Chatwoot.
+    """
+    with TemporaryDirectory() as folder:
+        found = asyncio.run(_looks_ms(Path(folder), conversations, looks))
+    yield at_most(
+        f"second look before posting, {conversations:,} conversations known",
+        1,
+        median(found),
+        "ms",
+        f"p99 {quantiles(found, n=100)[-1]:.2f} ms",
+    )
+
+
+async def _looks_ms(folder: Path, conversations: int, looks: int) -> list[float]:
+    async with hub_in(folder) as hub_:
+        await fill(hub_, _MAPPED)
+        numbers = count()
+        for _ in range(looks // _CHUNK):
+            await _accepted(hub_, numbers, _CHUNK)
+        ports, silence = hub_.services.ports, hub_.services.deliver_message.posting.silence
+        now, seen = datetime.now(UTC), Seen(status=Status.PENDING, wrote=Wrote.CUSTOMER)
+        for account in range(1, 1 + _MAPPED):
+            keys = [
+                ConversationKey(ChatwootId(str(account)), ChatwootId(str(id_)))
+                for id_ in range(1, 1 + conversations // _MAPPED)
+            ]
+            sightings = tuple(Sighting(key, seen, now) for key in keys)
+            await ports.store.commit(Changeset(sightings=sightings))
+        found = []
+        for message_ in await ports.inbox.page({Stage.QUEUED}, limit=looks):
+            start = perf_counter()
+            why, _ = await silence.before_posting(message_, None)
+            found.append((perf_counter() - start) * 1000)
+            assert why is None, why
+    return found
 
 
 def delivering() -> Iterator[Figure]:
