@@ -259,7 +259,7 @@ def build_services(ports: Ports, policies: Policies) -> Services:
             policies.retries,
         ),
         discard_message=DiscardMessage(store, inbox, clock),
-        explain_silence=ExplainSilence(conversations, silence, clock),
+        explain_silence=ExplainSilence(conversations, inbox, silence, clock),
         find_missed_messages=FindMissedMessages(
             inbox, channels, reply_sender, ports.chatwoot, clock
         ),
@@ -271,7 +271,7 @@ def build_services(ports: Ports, policies: Policies) -> Services:
         list_tenants=ListTenants(store),
         open_address=OpenAddress(store, ports.addresses, clock),
         patch_document=PatchDocument(store, credentials, clock),
-        pause_conversation=PauseConversation(store, conversations, clock),
+        pause_conversation=PauseConversation(store, conversations, inbox, clock),
         pause_tenant=PauseTenant(store, channels, clock),
         prune_history=PruneHistory(store, clock, policies.retention),
         prune_messages=PruneMessages(inbox, conversations, clock, policies.messages_kept),

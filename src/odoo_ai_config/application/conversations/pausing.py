@@ -7,7 +7,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from odoo_ai_config.application.commits import commit_decided
 from odoo_ai_config.application.conversations.reading import visible_conversation
@@ -16,6 +16,7 @@ from odoo_ai_config.application.ports.channel_directory import ChannelDirectory
 from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.application.ports.config_store import ConfigStore
 from odoo_ai_config.application.ports.conversation_store import ConversationStore
+from odoo_ai_config.application.ports.message_inbox import MessageInbox
 from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.changes import AuditAction, AuditEntry, Changeset
 from odoo_ai_config.domain.channels.mapping import ChannelKey
@@ -57,6 +58,7 @@ class PauseConversation:
 
     store: ConfigStore
     conversations: ConversationStore
+    inbox: MessageInbox
     clock: Clock
 
     async def __call__(
@@ -105,8 +107,9 @@ class PauseConversation:
         caller.require(Scope.MESSAGES_WRITE)
 
         async def decide() -> tuple[Changeset, Conversation]:
-            known = await visible_conversation(self.conversations, key, to=caller)
-            sighting = Sighting(key, seen, self.clock.now())
+            known = await visible_conversation(self.conversations, self.inbox, key, to=caller)
+            whose = evolve(seen, owner=known.owner, inbox=known.inbox, crew=known.crew)
+            sighting = Sighting(key, whose, self.clock.now())
             after = succeeding(known, sighting)
             if (after.pause, after.with_people_since) == (known.pause, known.with_people_since):
                 return Changeset(), known

@@ -8,21 +8,30 @@ from collections.abc import Sequence
 
 from attrs import frozen
 
-from odoo_ai_config.application.conversations.silence import SilenceCheck
+from odoo_ai_config.application.conversations.silence import SilenceCheck, routed
 from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.application.ports.conversation_store import ConversationStore
+from odoo_ai_config.application.ports.message_inbox import MessageInbox
 from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.conversations.answering import Silence, Verdict
-from odoo_ai_config.domain.conversations.state import Conversation, ConversationKey
+from odoo_ai_config.domain.conversations.state import (
+    NOTHING_SEEN,
+    Conversation,
+    ConversationKey,
+    Sighting,
+    succeeding,
+)
 from odoo_ai_config.domain.errors import ConversationNotFoundError
 from odoo_ai_config.domain.identifiers import ChatwootId, TenantArea, TenantId
 
 
 async def visible_conversation(
-    conversations: ConversationStore, key: ConversationKey, *, to: ApiKey
+    conversations: ConversationStore, inbox: MessageInbox, key: ConversationKey, *, to: ApiKey
 ) -> Conversation:
     """
     The conversation, if the caller *to* may see it: as with messages.
+
+    While its first message waits for its crew, nothing else is known of it.
 
     Raises:
         ConversationNotFoundError: The hub does not know it.
@@ -30,7 +39,13 @@ async def visible_conversation(
     """
     conversation = await conversations.find(key)
     if conversation is None:
-        raise ConversationNotFoundError
+        first = next(iter(await inbox.of_conversation(key, limit=1)), None)
+        if first is None:
+            raise ConversationNotFoundError
+        whose, seen = first.destination, NOTHING_SEEN
+        if whose is not None:
+            seen = routed(seen, whose, first.origin)
+        conversation = succeeding(None, Sighting(key, seen, first.received_at))
     to.require_holder(conversation.tenant)
     return conversation
 
@@ -86,6 +101,7 @@ class ExplainSilence:
     """
 
     conversations: ConversationStore
+    inbox: MessageInbox
     silence: SilenceCheck
     clock: Clock
 
@@ -100,7 +116,7 @@ class ExplainSilence:
             TenantForbiddenError: It is not a conversation of the caller's tenant.
         """
         caller.require(Scope.MESSAGES_READ)
-        conversation = await visible_conversation(self.conversations, key, to=caller)
+        conversation = await visible_conversation(self.conversations, self.inbox, key, to=caller)
         if conversation.owner is None:
             return conversation, None
         owner, crew, inbox = conversation.owner, conversation.crew, conversation.inbox

@@ -282,6 +282,28 @@ async def test_pause_needs_the_scope_to_write_messages() -> None:
         await hub.explain_silence(KEY, caller=writer)
 
 
+async def test_conversation_is_known_and_paused_while_its_first_message_waits() -> None:
+    hub, crew, message_id = await ready()
+    assert await hub.ports.conversations.find(KEY) is None
+    with pytest.raises(TenantForbiddenError):
+        await hub.pause_conversation(KEY, caller=bound_to("other"))
+    conversation, explanation = await hub.explain_silence(KEY, caller=bound_to("acme"))
+    assert (conversation.owner, explanation is None) == (ACME, False)
+    paused = await hub.pause_conversation(KEY, caller=bound_to("acme"))
+    assert (paused.owner, paused.inbox) == (ACME, ChatwootId("7"))
+    assert [one.key for one in await hub.list_conversations(caller=bound_to("acme"))] == [KEY]
+    await delivered(hub)
+    assert (await found(hub, message_id)).reason == "paused"
+    assert crew.asked == []
+
+
+async def test_conversation_of_a_message_that_nobody_claims_is_known() -> None:
+    hub, _ = hub_with()
+    await send(hub, 1)
+    conversation, explanation = await hub.explain_silence(KEY, caller=ANYBODY)
+    assert (conversation.owner, explanation) == (None, None)
+
+
 async def test_conversation_of_nobody_is_only_for_unbound_keys() -> None:
     hub, _ = await hub_of_acme()
     key = ConversationKey(ChatwootId("5"), ChatwootId("1"))
