@@ -53,6 +53,7 @@ _MAPPED = 100
 _CONVERSATIONS = 500
 _DELIVERED = 500
 _STUCK = 1000
+_PLENTY = {"answers": 100, "minutes": 10}
 _REST_SECONDS = 10
 _SECRET = "benchmark-secret"
 PRIVATE = {
@@ -221,16 +222,23 @@ def delivering() -> Iterator[Figure]:
     Messages of one tenant from the first message to the last posted answer, with the default
     capacities and a crew and a Chatwoot that answer at once, in few and in many conversations.
     """
-    for conversations in (10, 100, 1000):
+    # An utterance of a history costs a crew's task as much as opening and reading a message.
+    for history, conversations, goal in (
+        (0, 10, 400),
+        (0, 100, 400),
+        (0, 1000, 400),
+        (20, 10, 150),
+    ):
         rates, costs = [], []
         for _ in range(_ROUNDS):
             with TemporaryDirectory() as text:
-                rate, cost = _delivery(Path(text), conversations)
+                rate, cost = _delivery(Path(text), conversations, history)
             rates.append(rate)
             costs.append(cost)
         yield rate_of_at_least(
-            f"{_DELIVERED} messages of one tenant delivered, {conversations:,} conversations",
-            400,
+            f"{_DELIVERED} messages of one tenant delivered, {conversations:,} conversations, "
+            f"crews told of {history} before",
+            goal,
             rates,
             f"{median(costs) * 1000:.2f} ms of the server's processor each, receipt included",
         )
@@ -259,7 +267,7 @@ def resting() -> Iterator[Figure]:
                 )
 
 
-def _delivery(folder: Path, conversations: int) -> tuple[float, float]:
+def _delivery(folder: Path, conversations: int, history: int) -> tuple[float, float]:
     """
     Delivered messages per second, and the server's processor time for each.
     """
@@ -269,9 +277,11 @@ def _delivery(folder: Path, conversations: int) -> tuple[float, float]:
         chatwoot = {
             "ODOO_AI_CONFIG_CHATWOOT_URL": url,
             "ODOO_AI_CONFIG_CHATWOOT_API_TOKEN": "token",
+            "ODOO_AI_CONFIG_HISTORY_MESSAGES": str(history),
         }
         with hub(folder, **PRIVATE, **chatwoot) as server:
-            prepare(server, f"{url}/crew", tenants=1)
+            # No robot talks with another one here: nobody has to be called after 20 answers.
+            prepare(server, f"{url}/crew", tenants=1, answer_when={"most_answers": _PLENTY})
             before = server.processor_seconds()
             _all_answered(send(server.port, messages, count=_DELIVERED, connections=_SENDERS))
             done = {"posted": 0}
@@ -324,11 +334,13 @@ def signed(number: int, *, tenants: int = _TENANTS, conversations: int = _CONVER
     return request("POST", "/webhook", headers=headers, body=body)
 
 
-def prepare(server: Server, crew: str, *, tenants: int = _TENANTS) -> None:
+def prepare(
+    server: Server, crew: str, *, tenants: int = _TENANTS, **rules: dict[str, Any]
+) -> None:
     """
-    Give each tenant an inbox, and a crew at the URL *crew*.
+    Give each tenant an inbox, and a crew at the URL *crew* with *rules* of its document.
     """
-    crews = {"default_crew": "ia", "crews": {"ia": {"type": "http", "url": crew}}}
+    crews = {"default_crew": "ia", "crews": {"ia": {"type": "http", "url": crew}}, **rules}
     for tenant in range(tenants):
         account = f"account_{tenant}"
         mapping = {

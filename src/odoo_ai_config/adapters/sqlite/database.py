@@ -130,9 +130,9 @@ class SqliteDatabase:
 
     async def select_one(self, statement: str, values: Row, make: Callable[[Row], T]) -> T | None:
         """
-        The only row of a query, turned into an object by *make*; None if there is no row.
+        The only row of a very short query, turned into an object by *make*; None if there is none.
         """
-        return await self.read(
+        return await self._reader.look_up(
             lambda connection: optional(make, connection.execute(statement, values).fetchone())
         )
 

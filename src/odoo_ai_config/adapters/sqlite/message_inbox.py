@@ -130,9 +130,10 @@ class SqliteMessageInbox(MessageInbox):
 
     async def next_due(self, *, beside: Collection[TenantId] = ()) -> datetime | None:
         which = "", json_values(beside)
-        return await self._database.select_one(
+        (due_at,) = await self._database.select(
             _NEXT_DUE, which, lambda row: optional(time_of, row[0])
         )
+        return due_at
 
     async def recall(self, *, now: datetime) -> int:
         latest = microseconds(now + CLOCK_SLACK)

@@ -75,6 +75,9 @@ class SqliteSecretStore(SecretStore):
         return await self.active_key(tenant)
 
     async def tenant_key(self, tenant: TenantId, key_id: str) -> TenantKey | None:
+        active = await self.active_key(tenant)
+        if active is not None and active.key_id == key_id:
+            return active
         return await self.database.select_one(_KEY, (tenant.value, key_id), TENANT_KEYS.of)
 
     async def sealed(self, context: SealContext, fingerprint: Fingerprint) -> SealedSecret | None:

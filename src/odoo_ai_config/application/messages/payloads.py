@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from functools import lru_cache
 from typing import Final
 
@@ -44,6 +45,7 @@ from odoo_ai_config.domain.crews import (
     Location,
     Reply,
     Team,
+    Utterance,
 )
 from odoo_ai_config.domain.errors import InvalidValueError
 from odoo_ai_config.domain.event_times import time_in
@@ -115,15 +117,18 @@ def read_message(body: JsonObject) -> CustomerMessage:
     """
     The text, if *body* is an event about a message.
     """
-    parts = _Parts.of(body)
+    return _message_in(_Parts.of(body))
+
+
+def _message_in(parts: _Parts) -> CustomerMessage:
     message, attributes = parts.message, object_in(parts.message, "content_attributes")
+    submitted, email = _submitted(attributes), _text(attributes.get("submitted_email"))
     text, quoted, reply = _text(message.get("content")), None, _reply(attributes)
     sent_at = time_in(message.get("created_at"))
-    submitted, email = _submitted(attributes), _text(attributes.get("submitted_email"))
-    if (submitted or email) and _direction(message) is Direction.OUTGOING:
+    if (submitted or email) and parts.direction is Direction.OUTGOING:
         # The event is about the question, to which Chatwoot adds the customer's choice.
         quoted, reply, sent_at = text, Reply(_id(message.get("id"))), None
-        text = email or ", ".join(filter(None, map(_chosen, submitted))) or None
+        text = _choice(submitted, email)
     previous = _text(attributes.get("previous_content"))
     return CustomerMessage(
         text=text,
@@ -214,12 +219,11 @@ def _seen(parts: _Parts, *, private: bool) -> Seen:
     state = state_in(parts.conversation)
     if parts.name != MESSAGE_CREATED:
         # A customer may send any attribute with an edit.
-        act = _act(parts.name, message, parts.direction)
-        wrote = Wrote.CUSTOMER if act in TO_ANSWER else None
-        return evolve(state, wrote=wrote, mark=None if act is Act.EDITED else mark_in(message))
+        edited = _act(parts.name, message, parts.direction) is Act.EDITED
+        return evolve(state, wrote=_writer(parts), mark=None if edited else mark_in(message))
     at = time_in(message.get("created_at"))
     if not private:
-        wrote = _wrote(message, parts.direction, author)
+        wrote = _writer(parts)
         # A customer may send any attribute by an inbox of type API.
         mark = None if wrote is Wrote.CUSTOMER else mark_in(message)
         return evolve(state, wrote=wrote, wrote_at=at, mark=mark)
@@ -230,7 +234,10 @@ def _seen(parts: _Parts, *, private: bool) -> Seen:
     return evolve(state, wrote_at=at, pause=pause, resumes=not command)
 
 
-def _wrote(message: JsonObject, direction: Direction, author: Author) -> Wrote | None:
+def _writer(parts: _Parts) -> Wrote | None:
+    message, direction, author = parts.message, parts.direction, parts.author
+    if parts.name != MESSAGE_CREATED:
+        return Wrote.CUSTOMER if _act(parts.name, message, direction) in TO_ANSWER else None
     if direction is Direction.INCOMING:
         return Wrote.CUSTOMER
     if direction is not Direction.OUTGOING:
@@ -251,9 +258,24 @@ def seen_in(sealed_text: SecretText) -> tuple[CustomerMessage, Seen]:
     """
     What a customer wrote, and what its stored event says about the conversation.
     """
-    body = _body_in(sealed_text)
-    parts = _Parts.of(body)
-    return read_message(body), _seen(parts, private=False)
+    parts = _Parts.of(_body_in(sealed_text))
+    return _message_in(parts), _seen(parts, private=False)
+
+
+def utterance_in(sealed_text: SecretText, *, at: datetime) -> Utterance | None:
+    """
+    Who said what by a stored event, *at* that time if it has none; None without a text.
+
+    It reads no more than that: a history has many of them.
+    """
+    parts = _Parts.of(_body_in(sealed_text))
+    by, message = _writer(parts), parts.message
+    text, sent_at = _text(message.get("content")), time_in(message.get("created_at"))
+    if by is Wrote.CUSTOMER and parts.direction is Direction.OUTGOING:
+        attributes = object_in(message, "content_attributes")
+        email = _text(attributes.get("submitted_email"))
+        text, sent_at = _choice(_submitted(attributes), email), None
+    return Utterance(sent_at or at, by, text) if by is not None and text else None
 
 
 def sender_in(sealed_text: SecretText) -> str | None:
@@ -425,6 +447,10 @@ def _submitted(attributes: JsonObject) -> tuple[JsonObject, ...]:
     # The answer to a survey is one object.
     several = values if isinstance(values, list) else [values]
     return tuple(_cleaned(value) for value in several if isinstance(value, dict) and value)
+
+
+def _choice(submitted: Iterable[JsonObject], email: str | None) -> str | None:
+    return email or ", ".join(filter(None, map(_chosen, submitted))) or None
 
 
 def _chosen(value: JsonObject) -> str | None:

@@ -95,7 +95,8 @@ class AnswerPosting:
             dead = message.dead(reason=reason, at=self.clock.now())
             return await self.writer.settled(Progress.DEAD, message, dead)
         answer = await self.texts.answer_to(message)
-        known = await self.silence.marks(message)
+        # Nothing came back of what was not posted yet.
+        known = () if unposted else await self.silence.marks(message)
         if message.withheld is not None:
             return await self._post_withheld(message, answer, access, known, unposted=unposted)
         steps, number = steps_of(answer), message.steps

@@ -27,6 +27,8 @@ from odoo_ai_config.domain.messages.receiving import MESSAGE_CREATED
 # A burst waits at most so many times as long as the customer must be quiet.
 _LONGEST_BURST: Final = 4
 _MOST_WAITING: Final = 50
+# Mostly none waits behind a message that gathers nothing.
+_FEW_WAITING: Final = 5
 # If more wait behind a message, more are read, up to this.
 _MOST_READ: Final = 5000
 _WIDER: Final = 8
@@ -79,10 +81,11 @@ class CrewTasks:
         # One that is whole may have gathered others by earlier rules.
         if key is None or not (rules.gather or rules.history or message.is_whole):
             return Surroundings()
-        found, place = await self._around(message, key, _MOST_WAITING + 2 * rules.history)
+        waiting = _MOST_WAITING if rules.gather or message.is_whole else _FEW_WAITING
+        found, place = await self._around(message, key, waiting + rules.history)
         behind = found[:place][::-1]
-        waiting = [one for one in behind if one.stage is Stage.QUEUED]
-        same = takewhile(partial(_for_the_same_crew, message), waiting)
+        queued = [one for one in behind if one.stage is Stage.QUEUED]
+        same = takewhile(partial(_for_the_same_crew, message), queued)
         return Surroundings(
             tuple(islice(same, _MOST_WAITING)),
             tuple(one for one in behind if one.part_of == message.id),
@@ -143,33 +146,27 @@ class CrewTasks:
         known = await self.conversations.find(key)
         echoed = frozenset(() if known is None else known.marks)
         oldest = now - rules.history_age
-        recent = [one for one in around.older if one.received_at >= oldest][: 2 * rules.history]
-        said: list[list[Utterance]] = []
-        for first in range(0, len(recent), MOST_OPENED):
-            few = recent[first : first + MOST_OPENED]
-            said += await asyncio.gather(*(self._said(one, echoed) for one in few))
-        # The newest of them, oldest first.
-        flat = [utterance for several in reversed(said) for utterance in several]
-        newest = sorted(flat, key=lambda one: one.at)[-rules.history :]
+        recent = [one for one in around.older if one.received_at >= oldest]
+        said: list[Utterance] = []
+        # Newest first: what is older than those that are told stays sealed.
+        while recent and len(said) < rules.history:
+            most = min(MOST_OPENED, rules.history - len(said))
+            few, recent = recent[:most], recent[most:]
+            opened = await asyncio.gather(*(self._said(one, echoed) for one in few))
+            said = [utterance for several in reversed(opened) for utterance in several] + said
+        newest = sorted(said, key=lambda one: one.at)[-rules.history :]
         lengths = accumulate(len(one.text) for one in reversed(newest))
         fit = sum(length <= MOST_TOLD for length in lengths)
         return tuple(newest[len(newest) - fit :])
 
     async def _said(self, message: InboxMessage, echoed: frozenset[str]) -> list[Utterance]:
         try:
-            return [
-                *([] if message.body is None else await self._written(message)),
-                *([] if message.mark(0) in echoed else await self._answered(message)),
-            ]
+            written = None if message.body is None else await self.texts.utterance(message)
+            answered = [] if message.mark(0) in echoed else await self._answered(message)
         except SealBrokenError:
             # Its text was removed meanwhile.
             return []
-
-    async def _written(self, message: InboxMessage) -> list[Utterance]:
-        read, seen = await self.texts.told(message)
-        if seen.wrote is None or not read.text:
-            return []
-        return [Utterance(read.sent_at or message.received_at, seen.wrote, read.text)]
+        return answered if written is None else [written, *answered]
 
     async def _answered(self, message: InboxMessage) -> list[Utterance]:
         if message.stage is not Stage.DONE or message.answer is None or message.withheld:

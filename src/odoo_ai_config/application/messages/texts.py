@@ -12,12 +12,12 @@ from attrs import evolve, frozen
 
 from odoo_ai_config.application.credentials.sealing import Sealer, Sealing
 from odoo_ai_config.application.errors import SealBrokenError
-from odoo_ai_config.application.messages.payloads import customer_message, seen_in
+from odoo_ai_config.application.messages.payloads import customer_message, seen_in, utterance_in
 from odoo_ai_config.application.off_loop import cost_of, run_off_loop
 from odoo_ai_config.domain.conversations.answering import Silence
 from odoo_ai_config.domain.conversations.state import Seen
 from odoo_ai_config.domain.credentials.secrets import Fingerprint, SealContext, SecretText
-from odoo_ai_config.domain.crews import CustomerMessage
+from odoo_ai_config.domain.crews import CustomerMessage, Utterance
 from odoo_ai_config.domain.errors import CredentialNotFoundError, InvalidValueError
 from odoo_ai_config.domain.json_types import JsonObject
 from odoo_ai_config.domain.messages.answer_bodies import answer_in, body_of
@@ -60,6 +60,13 @@ class MessageTexts:
         """
         body = await self.body_of(message)
         return await run_off_loop(lambda: seen_in(body), cost=len(body.reveal()))
+
+    async def utterance(self, message: InboxMessage) -> Utterance | None:
+        """
+        Who said what by a message; None if it has no text.
+        """
+        body, at = await self.body_of(message), message.received_at
+        return await run_off_loop(lambda: utterance_in(body, at=at), cost=len(body.reveal()))
 
     async def answer_to(self, message: InboxMessage) -> Answer:
         """

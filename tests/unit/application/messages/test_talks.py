@@ -898,7 +898,7 @@ async def test_history_is_opened_a_few_texts_at_a_time(
         await talk.customer(str(number))
         await delivered(talk.hub)
     open_now, most = 0, 0
-    told = MessageTexts.told
+    utterance = MessageTexts.utterance
 
     async def slowly(texts: MessageTexts, message: InboxMessage) -> Any:
         nonlocal open_now, most
@@ -906,9 +906,9 @@ async def test_history_is_opened_a_few_texts_at_a_time(
         most = max(most, open_now)
         await asyncio.sleep(0)
         open_now -= 1
-        return await told(texts, message)
+        return await utterance(texts, message)
 
-    monkeypatch.setattr(MessageTexts, "told", slowly)
+    monkeypatch.setattr(MessageTexts, "utterance", slowly)
     await talk.customer("agora")
     await delivered(talk.hub)
     assert [one.text for one in talk.crew.asked[-1][1].history] == [
