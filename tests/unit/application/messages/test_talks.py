@@ -937,9 +937,11 @@ async def test_no_answer_that_was_withheld_or_is_empty_is_told() -> None:
     await talk.given_back()
     await talk.customer("dois")
     await delivered(talk.hub)
-    await talk.customer(None, attachments=[VOICE])
-    await delivered(talk.hub)
-    assert [one.text for one in talk.crew.asked[-1][1].history] == ["um", "dois"]
+    for _ in range(2):
+        await talk.customer(None, attachments=[VOICE])
+        await delivered(talk.hub)
+        assert [one.text for one in talk.crew.asked[-1][1].history][:2] == ["um", "dois"]
+    assert [one.by for one in talk.crew.asked[-1][1].history[2:]] == [Wrote.AI]
 
 
 @pytest.mark.parametrize(
