@@ -35,6 +35,8 @@ from odoo_ai_config.domain.identifiers import ChatwootId, TenantArea
 from odoo_ai_config.domain.messages.answers import Answer, HandOver
 from odoo_ai_config.domain.messages.inbox import Destination, InboxMessage, Origin
 
+# So many of the newest messages of a conversation are searched for one that waits.
+_MOST_LOOKED_AT: Final = 50
 # Read by people in Chatwoot, who are Brazilian.
 _TOO_MANY: Final = (
     "A IA respondeu vezes demais em pouco tempo sem que ninguém interviesse, e parou. "
@@ -119,6 +121,19 @@ class SilenceCheck:
         silence = await self._silence(conversation, open_now)
         said = None if live is None else sighting
         return None if silence is None else when_posting(silence), said
+
+    async def more_waits(self, message: InboxMessage) -> bool:
+        """
+        Whether the customer has written again since *message*, and waits for an answer.
+        """
+        key = key_of(message.origin)
+        newest = (
+            () if key is None else await self.inbox.of_conversation(key, limit=_MOST_LOOKED_AT)
+        )
+        return any(
+            one.is_open and not one.is_notice and one.received_at > message.received_at
+            for one in newest
+        )
 
     async def marks(self, message: InboxMessage) -> Collection[str]:
         """

@@ -109,7 +109,11 @@ class AnswerPosting:
                 self._require_wanted, message, steps[: number + 1], access, unposted=unposted
             )
             try:
-                refused = await self._do(step, access, mark, require_wanted)
+                if _is_end(step) and await self.silence.more_waits(message):
+                    # The customer has written again, and would wait in what is done or rests.
+                    refused = action_of(step)
+                else:
+                    refused = await self._do(step, access, mark, require_wanted)
             except _UnwantedError as found:
                 now = self.clock.now()
                 withheld = message.withheld_for(
@@ -145,7 +149,7 @@ class AnswerPosting:
         # messages is a part of them: once the hub has opened the conversation, it looks as if a
         # person had taken it. But what was put off must not end a conversation that a person has
         # by now.
-        ends = isinstance(step, SetStatus) and step.status in _ENDS and not unposted
+        ends = _is_end(step) and not unposted
         follows = step.private if isinstance(step, OutgoingMessage) else earlier and not ends
         if message.is_notice or follows:
             return
@@ -216,6 +220,10 @@ class AnswerPosting:
                 await self._do(note, access, mark)
         done = message.done(at=self.clock.now(), reason=message.withheld)
         return await self.writer.settled(Progress.WITHHELD, message, done)
+
+
+def _is_end(step: AnswerStep) -> bool:
+    return isinstance(step, SetStatus) and step.status in _ENDS
 
 
 def _handed_over(

@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -233,6 +233,28 @@ async def test_answer_that_is_put_off_ends_no_conversation_that_people_have(take
         (Progress.WITHHELD, Status.OPEN) if taken else (Progress.POSTED, Status.RESOLVED)
     )
     assert (talk.posted(), talk.posted(private=True)) == (["Resolvido!"], [])
+
+
+@pytest.mark.parametrize(
+    "end", [{"resolve": True}, {"snooze_until": datetime(2030, 1, 1, tzinfo=UTC)}]
+)
+@pytest.mark.parametrize("writes", ["before", "after", "reacts"])
+async def test_conversation_is_not_ended_while_the_customer_waits_for_the_next_answer(
+    writes: str, end: dict[str, Any]
+) -> None:
+    talk = await talk_with(Answer((OutgoingMessage("Até logo!"),), **end), ANSWER)
+    first = await talk.customer("obrigado")
+    step = await talk.hub.deliver_message(await claimed(talk.hub))
+    if writes != "after":
+        reaction = {"content_attributes": {"is_reaction": True}} if writes == "reacts" else {}
+        await talk.customer("ah, mais uma coisa", **reaction)
+    await carried_on(talk.hub, step)
+    ended = writes != "before"
+    live = talk.hub.chatwoot.talks[talk.key.account, talk.key.id]
+    assert (live.status is not Status.PENDING) == ended
+    assert (await found(talk.hub, first.id)).refused == (() if ended else ("status",))
+    if not ended:
+        assert (await delivered(talk.hub)).progress is Progress.POSTED
 
 
 async def test_each_step_of_an_answer_has_the_whole_time_of_a_claim() -> None:

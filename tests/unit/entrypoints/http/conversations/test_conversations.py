@@ -325,7 +325,6 @@ def test_every_silence_is_counted_from_zero(web: WebHub, silence: Silence) -> No
     web.metrics.delivery("withheld", silence.value)
     # The hub itself has answered.
     web.metrics.delivery("answered", silence.value)
-    web.metrics.delivery("dead", silence.value)
     web.metrics.event("message_created", "ignored", silence.value)
     assert f"{series} 4.0" in web.metrics.exposition().decode()
 
