@@ -23,8 +23,9 @@ from odoo_ai_config.adapters.outbound.sessions import HttpSessions
 from odoo_ai_config.adapters.system.clock import SystemClock
 from odoo_ai_config.application.errors import ChatwootRefusedError, ChatwootUnavailableError
 from odoo_ai_config.application.messages.conversation_states import UNKNOWN_PERSON
+from odoo_ai_config.application.messages.payloads import read_event
 from odoo_ai_config.application.ports.chatwoot_client import ConversationAccess
-from odoo_ai_config.domain.conversations.state import Seen, Status
+from odoo_ai_config.domain.conversations.state import NOTE, Pause, Seen, Status
 from odoo_ai_config.domain.credentials.secrets import SecretText
 from odoo_ai_config.domain.credentials.signing import SigningKey
 from odoo_ai_config.domain.identifiers import ChatwootId
@@ -387,6 +388,17 @@ async def test_token_of_a_bot_may_post_but_finds_nothing(
         assert not await chatwoot.has_mark(bot, FIRST, private=False)
 
     assert [line["event"] for line in lines] == ["chatwoot_not_readable"]
+
+
+async def test_notes_of_agents_are_listed_because_they_may_be_commands(
+    server: ChatwootStandIn, chatwoot: HttpChatwootClient, conversation: ConversationAccess
+) -> None:
+    server.agent_notes("/bot off")
+    (place,) = await chatwoot.conversations(conversation, page=1) or []
+    (note,) = await chatwoot.messages(conversation, place)
+    seen = read_event(note.event).seen
+    assert seen is not None
+    assert seen.pause == Pause(NOTE)
 
 
 async def test_notes_of_agents_push_no_answer_out_of_sight(

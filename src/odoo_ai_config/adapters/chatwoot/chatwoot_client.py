@@ -153,9 +153,7 @@ class HttpChatwootClient(ChatwootClient):
         place = ConversationAccess(
             account.base_url, account.token, account.account, conversation.id
         )
-        params = {"filter_internal_messages": "true"}
-        if before is not None:
-            params["before"] = before.value
+        params = {} if before is None else {"before": before.value}
         body = await self._done(place, "messages", method="GET", params=params)
         listed = _object(body).get("payload")
         if not isinstance(listed, list):

@@ -25,7 +25,7 @@ from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.application.ports.message_inbox import MessageInbox
 from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.channels.routing import Rule
-from odoo_ai_config.domain.conversations.state import Status, Wrote
+from odoo_ai_config.domain.conversations.state import Seen, Status, Wrote
 from odoo_ai_config.domain.credentials.secrets import SecretText
 from odoo_ai_config.domain.identifiers import ChatwootId
 from odoo_ai_config.domain.messages.receiving import ChatwootEvent
@@ -35,7 +35,6 @@ MOST_CONVERSATIONS: Final = 1000
 MOST_PAGES: Final = 50
 MOST_FOUND: Final = 2000
 LONGEST_SEARCH: Final = timedelta(minutes=10)
-_OF_INTEREST: Final = frozenset({Wrote.CUSTOMER, Wrote.PERSON})
 
 
 @frozen
@@ -163,9 +162,9 @@ class FindMissedMessages:
     ) -> Missed | None:
         event = read_event(message.event)
         seen, incoming = event.seen, event.incoming
-        if message.deleted or event.private or incoming is None:
+        if message.deleted or incoming is None:
             return None
-        if seen is not None and seen.wrote not in _OF_INTEREST:
+        if seen is not None and not _is_of_interest(seen):
             return None
         if await self.inbox.received(event.origin) is not None:
             return None
@@ -174,3 +173,9 @@ class FindMissedMessages:
             if route.matched_by is not Rule.INBOX:
                 return None
         return Missed(event, SecretText(json.dumps(message.event)))
+
+
+def _is_of_interest(seen: Seen) -> bool:
+    # A note only if it is a command.
+    command = seen.pause is not None or seen.resumes
+    return command or seen.wrote in {Wrote.CUSTOMER, Wrote.PERSON}

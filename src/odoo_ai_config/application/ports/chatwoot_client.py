@@ -138,7 +138,7 @@ class ChatwootClient(Protocol):
         """
         The newest messages of *conversation*, or the newest *before* one; oldest first.
 
-        There is nothing before the first one. Private notes may be left out.
+        There is nothing before the first one. Private notes are among them.
         """
 
     @abstractmethod

@@ -102,6 +102,19 @@ async def test_repetition_finds_and_receives_nothing() -> None:
     assert numbers(await searched(hub)) == []
 
 
+async def test_command_of_a_note_that_did_not_come_is_found_and_comes_first() -> None:
+    hub = await a_hub()
+    note: JsonObject = {"message_type": "outgoing", "private": True, "sender": PERSON}
+    written(hub, 1, minutes_ago=5)
+    written(hub, 2, minutes_ago=4, more=note | {"content": "/bot off"})
+    written(hub, 3, minutes_ago=3, more=note | {"content": "Que cliente!"})
+    search = await searched(hub)
+    assert numbers(search) == ["2", "1"]
+    await receive_missed(hub, search, caller=ANYBODY)
+    step = await delivered(hub)
+    assert (step.progress, step.message.reason) == (Progress.IGNORED, "paused")
+
+
 async def test_what_a_person_has_answered_meanwhile_is_not_for_the_ai() -> None:
     hub = await a_hub()
     written(hub, 1, minutes_ago=5)
