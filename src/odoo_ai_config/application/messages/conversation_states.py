@@ -45,8 +45,11 @@ _TOLD_BY_ATTRIBUTES: Final = (
 _NOTHING: Final[JsonObject] = {}
 _NO_TRAITS: Final[frozenset[Trait]] = frozenset()
 _BOTS: Final = frozenset({"agentbot", "agent_bot", "captain::assistant", "captain_assistant"})
-_COMMANDS: Final = {"/bot off": True, "/bot on": False}
-_LONGEST_COMMAND: Final = 20
+# Who writes more behind it, or writes it as code, believes that the AI is off.
+_OFF: Final = re.compile(r"[^\w/]*/bot[\W_]+off\b", re.IGNORECASE)
+# It gives the AI a customer, so nothing else may stand there.
+_ON: Final = re.compile(r"[^\w/]*/bot[\W_]+on\W*", re.IGNORECASE)
+_LONGEST_COMMAND: Final = 40
 # Chatwoot writes these by itself.
 _WRITTEN_BY_RULES: Final = ("automation_rule_id", "imported_history")
 
@@ -119,9 +122,11 @@ def command_in(message: JsonObject) -> bool | None:
     Whether a private note pauses the AI (true) or gives it the conversation (false).
     """
     text = message.get("content")
-    if not isinstance(text, str) or len(text) > _LONGEST_COMMAND:
+    if not isinstance(text, str):
         return None
-    return _COMMANDS.get(" ".join(text.lower().split()))
+    if _OFF.match(text[:_LONGEST_COMMAND]):
+        return True
+    return False if len(text) <= _LONGEST_COMMAND and _ON.fullmatch(text) else None
 
 
 def traits_of(

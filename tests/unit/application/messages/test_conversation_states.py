@@ -243,11 +243,15 @@ def test_note_is_no_message_to_the_customer(private: Any, message_type: str) -> 
 @pytest.mark.parametrize(
     ("content", "command"),
     [
-        *((text, True) for text in ("/bot off", " /Bot  OFF\n", "/bot\toff")),
-        *((text, False) for text in ("/bot on", "/BOT ON")),
-        *((text, None) for text in ("/bot", "bot off", "/bot off agora", "/botoff", "", None, 5)),
-        ("/bot off" + " " * 20, None),
-        ("/bot off" + " " * 12, True),
+        *((text, True) for text in ("/bot off", " /Bot  OFF\n", "/bot\toff", "`/bot off`")),
+        *((text, True) for text in ("/bot-off", "/bot\u200b off.", "/bot off: eu atendo" * 9)),
+        *((text, False) for text in ("/bot on", "/BOT ON", "`/bot on`!")),
+        *((text, None) for text in ("/bot", "bot off", "/bot offline", "/botoff", "", None, 5)),
+        *((text, None) for text in ("/bot on agora", "use /bot off", "//bot off", "/bot of")),
+        (" " * 32 + "/bot off", True),
+        (" " * 33 + "/bot off", None),
+        ("/bot on" + " " * 33, False),
+        ("/bot on" + " " * 34, None),
     ],
 )
 def test_note_of_a_person_commands_the_ai(content: Any, command: bool | None) -> None:
