@@ -34,7 +34,7 @@ from odoo_ai_config.domain.conversations.state import (
 )
 from odoo_ai_config.domain.errors import InvalidValueError
 from odoo_ai_config.domain.identifiers import ChatwootId
-from odoo_ai_config.domain.json_types import Json, JsonObject
+from odoo_ai_config.domain.json_types import Json, JsonObject, shown_name
 from tests import strategies
 
 KEY = ConversationKey(ChatwootId("1"), ChatwootId("301"))
@@ -141,7 +141,8 @@ def test_unknown_member_is_never_taken(
 ) -> None:
     with pytest.raises(InvalidValueError) as refused:
         read_rules(spoken(said) | {name: value}, "answer_when")
-    assert (refused.value.field, refused.value.rule) == ("answer_when", "unknown_field")
+    where = f"answer_when.{shown_name(name)}"
+    assert (refused.value.field, refused.value.rule) == (where, "unknown_member")
 
 
 @given(

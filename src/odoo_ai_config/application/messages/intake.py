@@ -120,7 +120,8 @@ class ReceiveMessage:
 
         Args:
             event: What *payload* says.
-            payload: The event as it came. It is not stored if the event is ignored.
+            payload: The event as it came. Of an ignored event it is stored only for the history
+                that crews are told.
             caller: Who vouches for it; a bound caller only for messages to its tenant.
 
         Raises:

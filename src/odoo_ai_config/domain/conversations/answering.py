@@ -19,7 +19,7 @@ from odoo_ai_config.domain.conversations.pauses import PausePlace
 from odoo_ai_config.domain.conversations.state import LONGEST_LABEL, Conversation, Status
 from odoo_ai_config.domain.errors import InvalidValueError
 from odoo_ai_config.domain.identifiers import ChatwootId
-from odoo_ai_config.domain.json_types import Json, ReadOnlyJsonObject
+from odoo_ai_config.domain.json_types import Json, ReadOnlyJsonObject, unknown_names
 
 E = TypeVar("E", bound=enum.Enum)
 
@@ -286,8 +286,8 @@ def read_rules(said: Json, where: str, *, over: AnswerRules = DEFAULT_RULES) -> 
     """
     if not isinstance(said, dict):
         raise InvalidValueError(where, "object")
-    if said.keys() - _READERS.keys():
-        raise InvalidValueError(where, "unknown_field")
+    for name in unknown_names(said, _READERS):
+        raise InvalidValueError(f"{where}.{name}", "unknown_member")
     rules = over
     for name, value in said.items():
         rules = _READERS[name](rules, value, f"{where}.{name}")
@@ -515,8 +515,10 @@ def require_rules(body: ReadOnlyJsonObject) -> None:
         for name, channel in channels.items():
             if _CHANNEL.fullmatch(name) is None:
                 raise InvalidValueError("channels", "channels")
-            if not isinstance(channel, dict) or channel.keys() - {"answer_when"}:
-                raise InvalidValueError("channels.*", "unknown_field")
+            if not isinstance(channel, dict):
+                raise InvalidValueError("channels.*", "object")
+            for member in unknown_names(channel, {"answer_when"}):
+                raise InvalidValueError(f"channels.*.{member}", "unknown_member")
     crews = body.get("crews")
     named = (*_members_of(crews, "crews.*."), *_members_of(channels, "channels.*."))
     for holder, where in ((body, ""), *named):

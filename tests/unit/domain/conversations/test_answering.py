@@ -299,8 +299,8 @@ def test_later_word_replaces_what_the_earlier_one_said() -> None:
     ("said", "where", "rule"),
     [
         *((said, "", "object") for said in NO_OBJECTS),
-        ({"status": ["open"]}, "", "unknown_field"),
-        ({"Assigned": True}, "", "unknown_field"),
+        ({"status": ["open"]}, ".status", "unknown_member"),
+        ({"Assigned": True}, ".Assigned", "unknown_member"),
         ({"statuses": "open"}, ".statuses", "list"),
         ({"statuses": None}, ".statuses", "list"),
         ({"statuses": ["aberta"]}, ".statuses", "unknown_value"),
@@ -453,14 +453,14 @@ def test_member_that_a_channel_does_not_name_is_the_crews_or_the_areas() -> None
     ("body", "field", "rule"),
     [
         ({"answer_when": None}, "answer_when", "object"),
-        ({"crews": {"a": {"answer_when": {"x": 1}}}}, "crews.*.answer_when", "unknown_field"),
+        ({"crews": {"a": {"answer_when": {"x": 1}}}}, "crews.*.answer_when.x", "unknown_member"),
         *(({"channels": said}, "channels", "channels") for said in NO_CHANNELS),
         *(
             ({"channels": {name: {}}}, "channels", "channels")
             for name in ("", "/7", "1/", "1/7/8", "1 ", "a.b", "á", "x" * 65, "1\n")
         ),
-        ({"channels": {"1": None}}, "channels.*", "unknown_field"),
-        ({"channels": {"1": {"crew": "a"}}}, "channels.*", "unknown_field"),
+        ({"channels": {"1": None}}, "channels.*", "object"),
+        ({"channels": {"1": {"crew": "a"}}}, "channels.*.crew", "unknown_member"),
         (
             {"channels": {"1/7": {"answer_when": {"assigned": 1}}}},
             "channels.*.answer_when.assigned",
