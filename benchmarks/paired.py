@@ -1,15 +1,16 @@
 """
-Two checkouts of the hub in one run: ``python -m benchmarks.paired CHECKOUT [ROUNDS]``.
+Two checkouts of the hub in one run: ``python -m benchmarks.paired CHECKOUT [ROUNDS [KIND...]]``.
 
 The other checkout has an environment of its own in ``.venv``. Servers of both run at the same time
 and are asked in turns in short slices, so that a machine that becomes slower does so for both.
+A kind is what is asked, as `_KINDS` names it, for instance ``message``; without one, all of them.
 """
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from itertools import count
 from math import exp, log
@@ -66,11 +67,12 @@ def main() -> int:
         return 2
     programs = (Path(sys.argv[1]) / ".venv/bin" / PROGRAM.name, PROGRAM)
     rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 5
+    kinds = sys.argv[3:] or list(_KINDS)
     keep_off_the_servers_processor()
     ratios: dict[str, list[float]] = {}
     with hanging_crew() as crew:
         for number in range(rounds):
-            for name, ratio in _round(programs, crew, first=number % 2):
+            for name, ratio in _round(programs, crew, kinds, first=number % 2):
                 ratios.setdefault(name, []).append(ratio)
     print("| work | this / the other, geometric mean | spread |\n| --- | --- | --- |")
     for name, found in ratios.items():
@@ -79,7 +81,9 @@ def main() -> int:
     return 0
 
 
-def _round(programs: tuple[Path, Path], crew: str, *, first: int) -> Iterator[tuple[str, float]]:
+def _round(
+    programs: tuple[Path, Path], crew: str, kinds: Sequence[str], *, first: int
+) -> Iterator[tuple[str, float]]:
     with ExitStack() as stack:
         servers: dict[int, Server] = {}
         for one in (first, 1 - first):
@@ -91,7 +95,8 @@ def _round(programs: tuple[Path, Path], crew: str, *, first: int) -> Iterator[tu
         yield "memory, idle", this.resident_mib() / other.resident_mib()
         for server in (other, this):
             prepare(server, crew)
-        for name, (make, size) in _KINDS.items():
+        for name in kinds:
+            make, size = _KINDS[name]
             rates, costs = _slices((other, this), make, size, first=first)
             yield f"{name}, rate", rates
             yield f"{name}, processor time", costs
