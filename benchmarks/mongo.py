@@ -31,6 +31,7 @@ from benchmarks.figures import Figure, at_least
 from benchmarks.over_http import credentials_event
 from benchmarks.processes import mongodb
 from odoo_ai_config.adapters.mongo.database import DURABLE, Client, MongoDatabase, Record
+from odoo_ai_config.adapters.mongo.migration import prepare
 from odoo_ai_config.domain.documents.syncs import CredentialsSync
 from odoo_ai_config.entrypoints.http.odoo_events.payloads import credentials_sync
 from odoo_ai_config.entrypoints.library import Hub, open_hub
@@ -133,7 +134,7 @@ class _Contest:
         """
         Copy the hub's indexes and content to the script's database.
         """
-        await MongoDatabase(self.client, self.floor).ensure_ready()
+        await prepare(MongoDatabase(self.client, self.floor))
         for name in _COLLECTIONS:
             records = await self.client[self.ours][name].find().to_list(None)
             await self.client[self.floor][name].insert_many(records)

@@ -22,6 +22,8 @@ from pymongo import AsyncMongoClient, MongoClient, common
 from pymongo.errors import AutoReconnect
 
 from odoo_ai_config.adapters.mongo.database import CLIENT_OPTIONS, MongoDatabase, settled
+from odoo_ai_config.adapters.mongo.migration import prepare
+from odoo_ai_config.adapters.mongo.schema import SCHEMA
 
 # It ends with its parent, even if that is killed.
 _SERVER = (
@@ -190,7 +192,7 @@ async def temporary_database(client: Any) -> AsyncIterator[MongoDatabase]:
         await _empty(client[database.name])
     else:
         database = MongoDatabase(client, f"test_{uuid4().hex}")
-        await database.ensure_ready()
+        await prepare(database)
     try:
         yield database
     finally:
@@ -199,7 +201,8 @@ async def temporary_database(client: Any) -> AsyncIterator[MongoDatabase]:
 
 async def _empty(database: Any) -> None:
     # One request tells which few collections have records.
-    names = await database.list_collection_names()
+    # All but the schema's version: the collections and indexes stay.
+    names = [name for name in await database.list_collection_names() if name != SCHEMA]
     pipelines = {
         name: [{"$limit": 1}, {"$project": {"_id": {"$literal": name}}}] for name in names
     }

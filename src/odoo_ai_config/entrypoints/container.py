@@ -171,6 +171,7 @@ def _open_mongo(url: SecretText, *, read_only: bool) -> Iterator[Stores]:
     from odoo_ai_config.adapters.mongo.conversation_store import MongoConversationStore
     from odoo_ai_config.adapters.mongo.database import open_database
     from odoo_ai_config.adapters.mongo.message_inbox import MongoMessageInbox
+    from odoo_ai_config.adapters.mongo.migration import prepare
     from odoo_ai_config.adapters.mongo.secret_store import MongoSecretStore
 
     with open_database(url.reveal()) as mongo:
@@ -184,7 +185,7 @@ def _open_mongo(url: SecretText, *, read_only: bool) -> Iterator[Stores]:
             MongoAddressStore(mongo),
             MongoApiKeyStore(mongo),
             MongoAuditLog(mongo),
-            mongo.require_transactions if read_only else mongo.ensure_ready,
+            mongo.require_transactions if read_only else partial(prepare, mongo),
             mongo.rehearse_writing,
         )
 

@@ -10,7 +10,9 @@ import pytest
 from motor.motor_asyncio import AsyncIOMotorClient
 
 from odoo_ai_config.adapters.mongo.database import MongoDatabase, open_database
-from odoo_ai_config.application.errors import StoreUnusableError
+from odoo_ai_config.adapters.mongo.migration import prepare
+from odoo_ai_config.adapters.mongo.schema import COLLECTIONS, SCHEMA, STEPS
+from odoo_ai_config.application.errors import StoreFailure, StoreUnusableError
 from odoo_ai_config.application.ports.message_inbox import ClaimLimits
 from odoo_ai_config.domain.changes import Changeset
 from odoo_ai_config.domain.channels.routing import IncomingMessage
@@ -33,7 +35,11 @@ async def database(mongo_uri: str) -> AsyncIterator[MongoDatabase]:
 
 async def stored_records(database: MongoDatabase) -> list[dict[str, Any]]:
     names = await database.client.get_database(database.name).list_collection_names()
-    return [record for name in names async for record in database[name].find()]
+    return [record for name in names if name != SCHEMA async for record in database[name].find()]
+
+
+async def at_version(database: MongoDatabase, version: int) -> None:
+    await database[SCHEMA].update_one({"_id": "version"}, {"$set": {"value": version}})
 
 
 def field_names(value: object) -> Iterator[str]:
@@ -127,9 +133,35 @@ async def test_every_index_is_there_after_the_start(database: MongoDatabase) -> 
     }
 
 
+async def test_every_collection_is_there_before_the_first_transaction(
+    mongo_uri: str,
+) -> None:
+    async with open_client(AsyncIOMotorClient, mongo_uri) as client:
+        database = MongoDatabase(client, f"test_{uuid4().hex}")
+        await prepare(database)
+        assert await database.collection_names() == set(COLLECTIONS)
+        await client.drop_database(database.name)
+
+
+async def test_new_database_needs_no_step(database: MongoDatabase) -> None:
+    assert await database[SCHEMA].find().to_list(None) == [{"_id": "version", "value": len(STEPS)}]
+
+
+async def test_database_of_a_newer_version_is_refused(database: MongoDatabase) -> None:
+    newer = {"$set": {"value": len(STEPS) + 1}}
+    await database[SCHEMA].update_one({"_id": "version"}, newer)
+    try:
+        with pytest.raises(StoreUnusableError) as caught:
+            await prepare(database)
+    finally:
+        await at_version(database, len(STEPS))
+    assert caught.value.failure is StoreFailure.NEWER_SCHEMA
+    assert "newer_schema" in caught.value.advice
+
+
 async def test_second_start_finds_the_indexes_there(database: MongoDatabase) -> None:
     await stores_over(database).config.commit(everything())
-    await database.ensure_ready()
+    await prepare(database)
     assert len(await stores_over(database).config.tenants()) == 1
 
 
@@ -160,7 +192,7 @@ async def test_standalone_server_is_refused_with_the_way_to_a_replica_set(
         open_database(server.uri) as database,
     ):
         with pytest.raises(StoreUnusableError) as caught:
-            await database.ensure_ready()
+            await prepare(database)
         assert await database.client.list_database_names() == []
     assert "--replSet rs0" in caught.value.advice
     assert "rs.initiate()" in caught.value.advice
@@ -172,7 +204,7 @@ async def test_server_that_does_not_let_the_hub_in_is_unusable(tmp_path: Path) -
         open_database(server.uri.replace("//", f"//hub:{SECRET}@")) as database,
         pytest.raises(StoreUnusableError) as caught,
     ):
-        await database.ensure_ready()
+        await prepare(database)
     assert "authSource" in caught.value.advice
     assert SECRET not in f"{caught.value} {caught.value!r}"
 
@@ -242,8 +274,9 @@ async def test_numbers_of_an_earlier_version_are_compared_anew(database: MongoDa
     ]
     assert stale != record["numbers"]
     await database["mappings"].update_one({}, {"$set": {"numbers": stale}})
+    await at_version(database, 0)
 
-    await database.ensure_ready()
+    await prepare(database)
 
     assert await database["mappings"].find().to_list(None) == [record]
     for digits, crew in numbers:

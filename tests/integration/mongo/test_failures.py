@@ -20,6 +20,7 @@ from pymongo.errors import (
 
 from odoo_ai_config.adapters.mongo.database import MongoDatabase
 from odoo_ai_config.adapters.mongo.driver_errors import translated
+from odoo_ai_config.adapters.mongo.migration import prepare
 from odoo_ai_config.application.errors import (
     ContentionError,
     RequestRecordedError,
@@ -220,7 +221,7 @@ async def test_hub_works_again_when_the_database_was_restarted(
     second_version = Changeset(revisions=(revision(version=2),))
     async with impatient_client(client_kind, first.uri) as client:
         database = MongoDatabase(client, "hub")
-        await database.ensure_ready()
+        await prepare(database)
         stores = stores_over(database)
         await stores.config.commit(everything())
         first.stop()

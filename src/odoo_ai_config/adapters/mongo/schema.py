@@ -1,0 +1,162 @@
+"""
+The collections with their indexes, and the way from one version of them to the next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Final, TypeAlias
+
+from attrs import frozen
+from pymongo import DESCENDING, IndexModel
+
+from odoo_ai_config.adapters.mongo.database import ANY_CASE, LOST, MongoDatabase, Record
+from odoo_ai_config.domain.channels.phone import comparable
+
+# Takes how many more records a step has seen.
+Progress: TypeAlias = Callable[[int], None]
+
+SCHEMA: Final = "schema"
+_ACTIVE: Final[Record] = {"active": True}
+# True of every text, and of nothing else.
+_IS_TEXT: Final[Record] = {"$gte": ""}
+# Every collection, with its indexes beside that of `_id`. It exists before the first transaction.
+COLLECTIONS: Final[Mapping[str, Sequence[IndexModel]]] = {
+    "documents": [
+        # Covers the listing of tenants: no document is read for it.
+        IndexModel(["deleted", "tenant", "domain", "kind"], name="living"),
+        IndexModel(["tenant", "deleted"], name="spelling", collation=ANY_CASE),
+    ],
+    "revisions": [IndexModel(["document", "version"], name="version", unique=True)],
+    "mappings": [
+        IndexModel(["owner.tenant"], name="owner"),
+        IndexModel(["account", "owner.tenant"], name="presence", partialFilterExpression=_ACTIVE),
+        IndexModel(["numbers.comparable"], name="number", partialFilterExpression=_ACTIVE),
+        IndexModel(
+            ["sequence", "owner.tenant", "owner.domain", "_id"],
+            name="fallback",
+            partialFilterExpression={"active": True, "fallback": True},
+        ),
+        IndexModel(["updated_at", "_id"], name="by_time"),
+    ],
+    # Those that a newer one replaced.
+    "mapping_revisions": [
+        IndexModel(["channel", "version"], name="version", unique=True),
+        IndexModel(["updated_at", "channel", "version"], name="by_time"),
+        IndexModel(["owner.tenant", "updated_at", "channel", "version"], name="of_tenant"),
+        # Those after which the channel went to another tenant: by the time of that, by channel.
+        IndexModel(
+            ["owner.tenant", "lost_at", "channel", "version"],
+            name="lost_by_time",
+            partialFilterExpression=LOST,
+        ),
+        IndexModel(
+            ["owner.tenant", "channel"], name="lost_channels", partialFilterExpression=LOST
+        ),
+    ],
+    "secrets": [
+        IndexModel(["tenant", "key_id"], name="sealed_by"),
+        # Messages have many sealed texts and tenants few credentials: each prunes its own.
+        IndexModel(["purpose", "tenant", "domain"], name="purpose"),
+    ],
+    "tenant_keys": [IndexModel(["keys.master_id"], name="wrapped_by")],
+    # Idempotency records, under their first name.
+    "deliveries": [IndexModel(["expires_at"], name="expiry")],
+    "collections": [IndexModel(["tenant", "name"], name="of_tenant")],
+    "items": [
+        IndexModel(["collection", "version", "id"], name="of_collection"),
+        IndexModel(
+            ["collection", "version"],
+            name="traces",
+            # Only tombstones have a number in this field.
+            partialFilterExpression={"removed_at": {"$gt": 0}},
+        ),
+    ],
+    "audit": [
+        IndexModel([("at", DESCENDING), ("_id", DESCENDING)], name="newest"),
+        IndexModel(["tenant", ("at", DESCENDING), ("_id", DESCENDING)], name="of_tenant"),
+    ],
+    "messages": [
+        IndexModel(
+            ["marks"], name="marks", unique=True, partialFilterExpression={"marks": _IS_TEXT}
+        ),
+        IndexModel(["ready", "due_at"], name="ready", partialFilterExpression={"ready": _IS_TEXT}),
+        IndexModel(
+            ["conversation", "open", "turn"],
+            name="turns",
+            partialFilterExpression={"conversation": _IS_TEXT},
+        ),
+        IndexModel(
+            ["origin.account", "origin.conversation", ("arrival", DESCENDING)],
+            name="of_conversation",
+        ),
+        # Covers the counting of messages by stage: no message is read for it.
+        IndexModel(["stage", ("arrival", DESCENDING), "received_at"], name="newest"),
+        IndexModel(["holder.tenant", "stage", ("arrival", DESCENDING)], name="of_tenant"),
+        IndexModel(["stage", "updated_at"], name="finished"),
+    ],
+    "conversation_states": [
+        IndexModel(["owner.tenant", "account", "id"], name="of_tenant"),
+        IndexModel(["account", "id"], name="all"),
+        IndexModel(["updated_at"], name="by_time"),
+    ],
+    "addresses": [
+        IndexModel(["tenant", "_id"], name="of_tenant"),
+        IndexModel(
+            ["revoked_at"], name="revoked", partialFilterExpression={"revoked_at": {"$gt": 0}}
+        ),
+    ],
+    "api_keys": [IndexModel(["created_at", "_id"], name="oldest")],
+    # The queue of each conversation.
+    "conversations": [],
+    "key_uses": [],
+    "channel_claims": [],
+    "checks": [],
+    # What this module and the migration keep.
+    SCHEMA: [],
+}
+
+
+@frozen
+class Step:
+    """
+    What leads from one version of the stored records to the next.
+
+    Args:
+        name: What it does, for the operator.
+        over: The collection that it reads: its size tells how long the step takes.
+        run: Changes the records, in batches. It may be interrupted anywhere and then begins from
+            its start, so it looks for what is still to do.
+    """
+
+    name: str
+    over: str
+    run: Callable[[MongoDatabase, Progress], Awaitable[None]]
+
+
+# What earlier versions stored as comparable forms, of which some are others now.
+_COMPARED_OTHERWISE: Final = "^(55[1-9][0-9][0-5][0-9]{7}|(549|521)[0-9]{10})$"
+
+
+async def _compare_numbers_anew(database: MongoDatabase, progress: Progress) -> None:
+    """
+    Correct what earlier versions stored as comparable forms.
+
+    They took Brazil's ninth digit from every number of a mobile's length, so that
+    `55 DD 9 3333-4444` was the landline `55 DD 3333-4444`, and left Argentina's 9 and Mexico's
+    1 where they were.
+    """
+    taken: Record = {"active": True, "numbers.comparable": {"$regex": _COMPARED_OTHERWISE}}
+    async for record in database["mappings"].find(taken, ["numbers"]):
+        before = record["numbers"]
+        after = [{**one, "comparable": comparable(one["digits"])} for one in before]
+        if after != before:
+            await database["mappings"].update_one(
+                {"_id": record["_id"], "numbers": before}, {"$set": {"numbers": after}}
+            )
+        progress(1)
+
+
+# Item n leads from version n to version n + 1. Never change one that was released. All indexes of
+# `COLLECTIONS` are there when a step runs.
+STEPS: Final = (Step("comparar de novo os números especiais", "mappings", _compare_numbers_anew),)
