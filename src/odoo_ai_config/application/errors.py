@@ -34,6 +34,7 @@ class StoreFailure(Enum):
     IO_ERROR = "io_error"
     LOCKED_OUT = "locked_out"
     LOG_REMOVED = "log_removed"
+    MIGRATION_NEEDED = "migration_needed"
     NEWER_SCHEMA = "newer_schema"
     NO_MAJORITY = "no_majority"
     NO_PRIMARY = "no_primary"

@@ -80,6 +80,8 @@ class Stores:
         ensure_ready: Creates the tables, unless the database is read only, and refuses a database
             that cannot give the guarantees of the stores.
         rehearse_writing: Writes and rolls back.
+        migrate: Brings the database to this version, however long it takes. It tells what it does,
+            to how many records so far, and of how many. None if `ensure_ready` does all of it.
         examine: Searches for damage; returns whether there was time to search everything. None if
             the database does that itself.
     """
@@ -95,6 +97,7 @@ class Stores:
     audit: AuditLog
     ensure_ready: Callable[[], Awaitable[None]]
     rehearse_writing: Callable[[], Awaitable[None]]
+    migrate: Callable[[Callable[[str, int, int], None]], Awaitable[None]] | None = None
     examine: Callable[[], Awaitable[bool]] | None = None
 
 
@@ -120,7 +123,7 @@ def open_stores(location: StoreLocation, read_only: bool) -> Iterator[Stores]:  
                 SqliteAuditLog(sqlite),
                 documents.check,
                 partial(asyncio.to_thread, rehearse_writing, location.path),
-                partial(
+                examine=partial(
                     asyncio.to_thread, examine_pages, location.path, seconds=_EXAMINATION_SECONDS
                 ),
             )
@@ -171,7 +174,11 @@ def _open_mongo(url: SecretText, *, read_only: bool) -> Iterator[Stores]:
     from odoo_ai_config.adapters.mongo.conversation_store import MongoConversationStore
     from odoo_ai_config.adapters.mongo.database import open_database
     from odoo_ai_config.adapters.mongo.message_inbox import MongoMessageInbox
-    from odoo_ai_config.adapters.mongo.migration import prepare
+    from odoo_ai_config.adapters.mongo.migration import (
+        migrate_at,
+        prepare,
+        require_current,
+    )
     from odoo_ai_config.adapters.mongo.secret_store import MongoSecretStore
 
     with open_database(url.reveal()) as mongo:
@@ -185,8 +192,9 @@ def _open_mongo(url: SecretText, *, read_only: bool) -> Iterator[Stores]:
             MongoAddressStore(mongo),
             MongoApiKeyStore(mongo),
             MongoAuditLog(mongo),
-            mongo.require_transactions if read_only else partial(prepare, mongo),
+            partial(require_current if read_only else prepare, mongo),
             mongo.rehearse_writing,
+            partial(migrate_at, url.reveal()),
         )
 
 

@@ -13,6 +13,7 @@ from attrs import evolve
 from odoo_ai_config.adapters.mongo.commit import commit
 from odoo_ai_config.adapters.mongo.database import ANY_CASE, MongoDatabase
 from odoo_ai_config.adapters.mongo.driver_errors import translated
+from odoo_ai_config.adapters.mongo.migration import require_known
 from odoo_ai_config.adapters.mongo.pruning import (
     prune_idempotency_records,
     prune_mappings,
@@ -177,3 +178,4 @@ class MongoConfigStore(ConfigStore):
         await self._database["checks"].update_one(
             {"_id": "check"}, {"$inc": {"count": 1}}, upsert=True
         )
+        await require_known(self._database)

@@ -51,6 +51,8 @@ CLIENT_OPTIONS: Final[Mapping[str, Any]] = {
     "retryReads": True,
     "retryWrites": True,
 }
+# The server needs hours for an index of a large collection, and answers at its end.
+_PATIENT: Final[Mapping[str, Any]] = {"socketTimeoutMS": None}
 _MALFORMED_URL: Final = (
     "ODOO_AI_CONFIG_STORE_URL não é um endereço do MongoDB. Escreva "
     "mongodb://usuario:senha@servidor:27017/odoo_ai_config?replicaSet=rs0, com os caracteres "
@@ -160,15 +162,19 @@ class MongoDatabase:
 
 
 @contextmanager
-def open_database(url: str) -> Iterator[MongoDatabase]:
+def open_database(url: str, *, patient: bool = False) -> Iterator[MongoDatabase]:
     """
     Open the database that *url* names; the connection is made on first use.
+
+    A *patient* one waits for an answer as long as it takes.
 
     Raises:
         StoreUnusableError: *url* is malformed. The error does not quote it.
     """
     try:
-        client: Client = AsyncIOMotorClient(url, **CLIENT_OPTIONS)
+        client: Client = AsyncIOMotorClient(
+            url, **{**CLIENT_OPTIONS, **(_PATIENT if patient else {})}
+        )
         name = client.get_default_database(DEFAULT_NAME).name
     except (PyMongoError, ValueError):
         # The driver's messages may quote the part of the URL that has the password.

@@ -11,6 +11,7 @@ from attrs import frozen
 from pymongo import DESCENDING, IndexModel
 
 from odoo_ai_config.adapters.mongo.database import ANY_CASE, LOST, MongoDatabase, Record
+from odoo_ai_config.adapters.mongo.lease import LEASES
 from odoo_ai_config.domain.channels.phone import comparable
 
 # Takes how many more records a step has seen.
@@ -112,9 +113,15 @@ COLLECTIONS: Final[Mapping[str, Sequence[IndexModel]]] = {
     "key_uses": [],
     "channel_claims": [],
     "checks": [],
-    # What this module and the migration keep.
+    # Who does the work that one process does at a time.
+    LEASES: [],
+    # The version of the records.
     SCHEMA: [],
 }
+
+# Indexes of earlier versions that nothing reads any more, by collection. A changed index gets a
+# new name and its old one comes here, so that it is there until the new one is.
+FORMER: Final[Mapping[str, Sequence[str]]] = {}
 
 
 @frozen

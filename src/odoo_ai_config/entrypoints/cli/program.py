@@ -43,6 +43,7 @@ _COMMANDS: Final = {
     "import_": "commands.importing",
     "audit": "commands.audit",
     "doctor": "commands.doctor",
+    "migrate": "commands.migrating",
     "seal": "commands.sealing",
     "settings": "commands.settings",
 }

@@ -66,6 +66,7 @@ _STORE_ADVICE: Final[Mapping[StoreFailure, str]] = {
     StoreFailure.LOG_REMOVED: (
         "O arquivo -wal ao lado do armazenamento foi removido; pare o servidor e inicie-o de novo"
     ),
+    StoreFailure.MIGRATION_NEEDED: _OTHER_SCHEMA,
     StoreFailure.NEWER_SCHEMA: _OTHER_SCHEMA,
     StoreFailure.NO_MAJORITY: _SET_AWAY,
     StoreFailure.NO_PRIMARY: _SET_AWAY,

@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from odoo_ai_config.entrypoints.cli.progress import steps_shown
+from tests.unit.entrypoints.cli.conftest import Command
+
+DONE = "O banco de dados está na versão deste programa."
+
+
+def test_sqlite_file_is_migrated_as_a_start_does(command: Command, folder: Path) -> None:
+    for _ in range(2):
+        ended = command("migrate")
+        assert (ended.status, ended.lines) == (0, [DONE])
+        assert (folder / "var" / "odoo-ai-config.db").exists()
+    assert command("tenants").status == 0
+
+
+def test_database_of_another_program_is_refused(command: Command, folder: Path) -> None:
+    (folder / "var").mkdir(mode=0o700)
+    (folder / "var" / "odoo-ai-config.db").write_bytes(b"no database" * 100)
+    ended = command("migrate")
+    assert ended.status == 1
+    assert ended.err.startswith("Erro: ")
+
+
+def test_log_has_each_step_once(capsys: pytest.CaptureFixture[str]) -> None:
+    with steps_shown() as show:
+        show("messages: índices newest", 0, 5)
+        show("messages: índices newest", 5, 5)
+        show("messages: mover", 0, 7)
+    err = capsys.readouterr().err.splitlines()
+    assert err == ["messages: índices newest (5 registros)", "messages: mover (7 registros)"]
