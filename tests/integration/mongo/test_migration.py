@@ -150,13 +150,13 @@ async def test_processes_that_start_together_prepare_one_database(new: MongoData
 
 async def test_start_builds_the_indexes_of_a_small_database(prepared: MongoDatabase) -> None:
     await put_document(prepared)
-    await prepared["documents"].drop_index("living")
+    await prepared["documents"].drop_index("of_tenant")
     with pytest.raises(StoreUnusableError) as caught:
         await require_current(prepared)
     assert caught.value.failure is StoreFailure.OLDER_SCHEMA
-    assert "documents.living" in caught.value.advice
+    assert "documents.of_tenant" in caught.value.advice
     await prepare(prepared)
-    assert "living" in await index_names(prepared, "documents")
+    assert "of_tenant" in await index_names(prepared, "documents")
 
 
 @pytest.mark.usefixtures("every_database_is_large")
@@ -164,17 +164,20 @@ async def test_start_on_a_large_database_names_the_missing_indexes_and_the_comma
     prepared: MongoDatabase,
 ) -> None:
     await put_document(prepared)
-    await prepared["documents"].drop_index("living")
+    await prepared["documents"].drop_index("of_tenant")
     for refused in (prepare, require_current):
         with pytest.raises(StoreUnusableError) as caught:
             await refused(prepared)
         assert caught.value.failure is StoreFailure.MIGRATION_NEEDED
-        assert "documents.living" in caught.value.advice
+        assert "documents.of_tenant" in caught.value.advice
         assert "odoo-ai-config migrate (migration_needed)" in caught.value.advice
-    assert "living" not in await index_names(prepared, "documents")
+    assert "of_tenant" not in await index_names(prepared, "documents")
     told = Reported()
     await migrate(prepared, told)
-    assert told.told == [("documents: índices living", 0, 1), ("documents: índices living", 1, 1)]
+    assert told.told == [
+        ("documents: índices of_tenant", 0, 1),
+        ("documents: índices of_tenant", 1, 1),
+    ]
     await prepare(prepared)
 
 
@@ -183,14 +186,14 @@ async def test_index_whose_definition_changed_is_named_and_built_anew(
     prepared: MongoDatabase,
 ) -> None:
     await put_document(prepared)
-    await prepared["documents"].drop_index("living")
-    await prepared["documents"].create_indexes([IndexModel(["tenant"], name="living")])
+    await prepared["documents"].drop_index("of_tenant")
+    await prepared["documents"].create_indexes([IndexModel(["tenant"], name="of_tenant")])
     with pytest.raises(StoreUnusableError) as caught:
         await prepare(prepared)
-    assert "documents.living (definição diferente)" in caught.value.advice
+    assert "documents.of_tenant (definição diferente)" in caught.value.advice
     await migrate(prepared, silent)
-    key = (await prepared["documents"].index_information())["living"]["key"]
-    assert [name for name, _ in key] == ["deleted", "tenant", "domain", "kind"]
+    key = (await prepared["documents"].index_information())["of_tenant"]["key"]
+    assert [name for name, _ in key] == ["tenant", "domain", "kind", "deleted"]
 
 
 @pytest.mark.parametrize(

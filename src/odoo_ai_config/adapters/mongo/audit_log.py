@@ -37,14 +37,19 @@ class MongoAuditLog(AuditLog):
         if limit < 1:
             return []
         wanted: Record = {} if tenant is None else {"tenant": tenant.value}
+        at: Record = {}
         if before is not None:
-            wanted["at"] = {"$lt": to_instant(before)}
+            at["$lt"] = to_instant(before)
         if after is not None:
-            last = await self._entries.find_one({"_id": _object_id(after)})
+            last = await self._entries.find_one({"_id": _object_id(after)}, ["at"])
             if last is None:
                 return []
+            # Where the alternatives end in the index: they alone would not bound it.
+            at["$lte"] = last["at"]
             older: Record = {"at": {"$lt": last["at"]}}
             wanted["$or"] = [older, {"at": last["at"], "_id": {"$lt": last["_id"]}}]
+        if at:
+            wanted["at"] = at
         cursor = self._entries.find(wanted).sort([("at", -1), ("_id", -1)]).limit(limit)
         return await read_all(cursor, AuditEntry)
 

@@ -42,6 +42,8 @@ _SHARES: Final = 1024
 # The largest integer of BSON, which no version reaches.
 _BEYOND_VERSIONS: Final = 2**63 - 1
 _AT_ONCE: Final = 1000
+# The server merges so many ranges of an index, and sorts in memory if there are more.
+_MERGED: Final = 100
 # The field that has the name of the channel in each of the two collections.
 _CHANNEL: Final = {"mappings": "_id", "mapping_revisions": "channel"}
 
@@ -66,11 +68,17 @@ class MongoChannelDirectory(ChannelDirectory):
 
     @translated
     async def mappings(self, tenant: TenantId | None = None) -> Sequence[MappingRevision]:
-        return await self._revisions({} if tenant is None else _owned((tenant,)))
+        return await self._revisions({} if tenant is None else {"owner.tenant": tenant.value})
 
     @translated
     async def mappings_of(self, tenants: Collection[TenantId]) -> Sequence[MappingRevision]:
-        return await self._revisions(_owned(tenants))
+        names = sorted(tenant.value for tenant in tenants)
+        found: list[MappingRevision] = []
+        for start in range(0, len(names), _MERGED):
+            some = {"owner.tenant": {"$in": names[start : start + _MERGED]}}
+            found += await self._revisions(some)
+        # Quick: it consists of few sorted parts.
+        return sorted(found, key=lambda one: str(one.mapping.key))
 
     @translated
     async def tenants_in(self, account: ChatwootId, *, limit: int) -> Sequence[TenantId]:
@@ -159,7 +167,9 @@ class MongoChannelDirectory(ChannelDirectory):
             wanted: Record = {} if tenant is None else {"owner.tenant": tenant.value}
             wanted |= {} if key is None else {channel: str(key)}
             wanted |= {} if after is None else _behind(after, "updated_at", channel)
-            order = [("updated_at", -1), (channel, -1), ("version", -1)]
+            order = [("updated_at", -1), (channel, -1)]
+            # The newest one of a channel is one.
+            order += [] if channel == "_id" else [("version", -1)]
             cursor = self._database[name].find(wanted).sort(order).limit(limit)
             found |= {place_of(one): one for one in await read_all(cursor, MappingRevision)}
         lost = [] if tenant is None else await self._lost(tenant, key, after, limit)
@@ -337,19 +347,17 @@ def _table_of(records: Iterable[Record]) -> RoutingTable:
     return RoutingTable.of(from_record(record, MappingRevision) for record in records)
 
 
-def _owned(tenants: Collection[TenantId]) -> Record:
-    return {"owner.tenant": {"$in": sorted(tenant.value for tenant in tenants)}}
-
-
 def _behind(place: HistoryPlace, time: str, channel: str) -> Record:
     # *time* and *channel* are the fields that have them.
     at = to_instant(place.at)
     return {
+        # Where the alternatives end in the index: they alone would not bound it.
+        time: {"$lte": at},
         "$or": [
             {time: {"$lt": at}},
             {time: at, channel: {"$lt": str(place.key)}},
             {time: at, channel: str(place.key), "version": {"$lt": place.version}},
-        ]
+        ],
     }
 
 

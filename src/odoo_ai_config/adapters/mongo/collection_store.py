@@ -4,7 +4,8 @@ Collections in MongoDB: their heads in one collection of the database, their ite
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 
 from odoo_ai_config.adapters.mongo.commit import chunks
 from odoo_ai_config.adapters.mongo.database import MongoDatabase, Record, Session
@@ -28,6 +29,9 @@ from odoo_ai_config.domain.collections import (
     Position,
 )
 from odoo_ai_config.domain.identifiers import TenantId
+
+# The index that has all that is compared, whatever its name.
+_DIGESTS: Final = [("collection", 1), ("id", 1), ("digest", 1)]
 
 
 class MongoCollectionStore(CollectionStore):
@@ -54,17 +58,26 @@ class MongoCollectionStore(CollectionStore):
     async def digests(
         self, key: CollectionKey, ids: Sequence[str] | None = None
     ) -> Mapping[str, str]:
+        # All of it is in one index. Only tombstones have no digest.
+        there: Record = {"collection": str(key), "digest": {"$gte": ""}}
+        some: Iterable[Record] = (
+            [{}] if ids is None else ({"id": {"$in": [*chunk]}} for chunk in chunks(ids))
+        )
         digests: dict[str, str] = {}
-        for wanted in _wanted(key, ids):
-            cursor = self._items.find(wanted, {"_id": False, "id": True, "digest": True})
+        for wanted in some:
+            cursor = self._items.find(
+                there | wanted, {"_id": False, "id": True, "digest": True}, hint=_DIGESTS
+            )
             digests |= {record["id"]: record["digest"] async for record in cursor}
         return digests
 
     @translated
     async def items(self, key: CollectionKey, ids: Sequence[str]) -> Mapping[str, Item]:
         found: dict[str, Item] = {}
-        for wanted in _wanted(key, ids):
-            cursor = self._items.find(wanted)
+        for some in chunks(ids):
+            # Without the collection: its index would lead to all of its items.
+            places = [item_place(key, id_) for id_ in some]
+            cursor = self._items.find({"_id": {"$in": places}, "digest": {"$gte": ""}})
             found |= {record["id"]: from_record(record, Item) async for record in cursor}
         return found
 
@@ -90,6 +103,8 @@ class MongoCollectionStore(CollectionStore):
             self._items.find(
                 {
                     "collection": str(key),
+                    # Where the alternatives begin in the index: they alone would not bound it.
+                    "version": {"$gte": version},
                     "$or": [
                         {"version": version, "id": {"$gt": id_}},
                         {"version": {"$gt": version}},
@@ -113,14 +128,3 @@ class MongoCollectionStore(CollectionStore):
         finally:
             await cursor.close()
         return states
-
-
-def _wanted(key: CollectionKey, ids: Sequence[str] | None) -> Iterator[Record]:
-    # Queries for the items that exist; several if there are too many ids for one.
-    there: Record = {"digest": {"$ne": None}}
-    if ids is None:
-        yield {"collection": str(key), **there}
-        return
-    for some in chunks(ids):
-        # Without the collection: its index would lead to all of its items.
-        yield {"_id": {"$in": [item_place(key, id_) for id_ in some]}, **there}

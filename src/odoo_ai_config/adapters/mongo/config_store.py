@@ -101,8 +101,6 @@ class MongoConfigStore(ConfigStore):
         self, tenants: Collection[TenantId], kinds: Collection[DocumentKind]
     ) -> Sequence[Revision]:
         wanted = {
-            # Both values, so that the index is used.
-            "deleted": {"$in": [False, True]},
             "tenant": {"$in": sorted(tenant.value for tenant in tenants)},
             "kind": {"$in": sorted(kind.value for kind in kinds)},
         }

@@ -47,6 +47,8 @@ class MongoConversationStore(ConversationStore):
         wanted: Record = {} if tenant is None else {"owner.tenant": tenant.value}
         if after is not None:
             account, id_ = after.account.value, after.id.value
+            # Where the alternatives begin in the index: they alone would not bound it.
+            wanted["account"] = {"$gte": account}
             wanted["$or"] = [
                 {"account": {"$gt": account}},
                 {"account": account, "id": {"$gt": id_}},

@@ -25,12 +25,12 @@ _IS_TEXT: Final[Record] = {"$gte": ""}
 COLLECTIONS: Final[Mapping[str, Sequence[IndexModel]]] = {
     "documents": [
         # Covers the listing of tenants: no document is read for it.
-        IndexModel(["deleted", "tenant", "domain", "kind"], name="living"),
+        IndexModel(["tenant", "domain", "kind", "deleted"], name="of_tenant"),
         IndexModel(["tenant", "deleted"], name="spelling", collation=ANY_CASE),
     ],
     "revisions": [IndexModel(["document", "version"], name="version", unique=True)],
     "mappings": [
-        IndexModel(["owner.tenant"], name="owner"),
+        IndexModel(["owner.tenant", "_id"], name="of_tenant"),
         IndexModel(["account", "owner.tenant"], name="presence", partialFilterExpression=_ACTIVE),
         IndexModel(["numbers.comparable"], name="number", partialFilterExpression=_ACTIVE),
         IndexModel(
@@ -66,6 +66,8 @@ COLLECTIONS: Final[Mapping[str, Sequence[IndexModel]]] = {
     "collections": [IndexModel(["tenant", "name"], name="of_tenant")],
     "items": [
         IndexModel(["collection", "version", "id"], name="of_collection"),
+        # Covers comparing a whole collection: no text is read for it.
+        IndexModel(["collection", "id", "digest"], name="digests"),
         IndexModel(
             ["collection", "version"],
             name="traces",
@@ -121,7 +123,7 @@ COLLECTIONS: Final[Mapping[str, Sequence[IndexModel]]] = {
 
 # Indexes of earlier versions that nothing reads any more, by collection. A changed index gets a
 # new name and its old one comes here, so that it is there until the new one is.
-FORMER: Final[Mapping[str, Sequence[str]]] = {}
+FORMER: Final[Mapping[str, Sequence[str]]] = {"documents": ["living"], "mappings": ["owner"]}
 
 
 @frozen
