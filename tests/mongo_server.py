@@ -25,9 +25,12 @@ from odoo_ai_config.adapters.mongo.database import CLIENT_OPTIONS, MongoDatabase
 from odoo_ai_config.adapters.mongo.migration import prepare
 from odoo_ai_config.adapters.mongo.schema import SCHEMA
 
+# It refuses a field that the first command of a transaction has.
+_REFUSED = ("_BULK_WRITE_KNOWN_FIELDS", "readConcern")
 # It ends with its parent, even if that is killed.
 _SERVER = (
-    "import sys; from secantus import SecantusDBServer; "
+    "import sys; from secantus import SecantusDBServer, commands; "
+    f"commands.{_REFUSED[0]} |= {{{_REFUSED[1]!r}}}; "
     "server = SecantusDBServer(storage_path=sys.argv[1]); server.start(); "
     "print(server.uri, flush=True); sys.stdin.read()"
 )
@@ -52,12 +55,14 @@ def secantus_server(**options: Any) -> Any:
 
 def _secantus() -> Any:
     try:
-        return importlib.import_module("secantus")
+        secantus, commands = map(importlib.import_module, ("secantus", "secantus.commands"))
     except ImportError as error:
         reason = f"no MongoDB: set {URI_VARIABLE} or install SecantusDB ({error})"
         if os.environ.get("CI"):
             pytest.fail(reason)
         pytest.skip(reason)
+    vars(commands)[_REFUSED[0]] |= {_REFUSED[1]}
+    return secantus
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,8 @@ The stores over one MongoDB database.
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 from odoo_ai_config.adapters.mongo.address_store import MongoAddressStore
 from odoo_ai_config.adapters.mongo.api_key_store import MongoApiKeyStore
 from odoo_ai_config.adapters.mongo.audit_log import MongoAuditLog
@@ -14,10 +16,23 @@ from odoo_ai_config.adapters.mongo.conversation_store import MongoConversationSt
 from odoo_ai_config.adapters.mongo.database import MongoDatabase
 from odoo_ai_config.adapters.mongo.message_inbox import MongoMessageInbox
 from odoo_ai_config.adapters.mongo.secret_store import MongoSecretStore
+from odoo_ai_config.adapters.mongo.server_clock import ServerClock
 from tests.contract.stores import Stores
 
 
+class NoClock(ServerClock):
+    """
+    For tests whose instants are not of this time.
+    """
+
+    def __init__(self) -> None: ...
+
+    async def ahead(self, now: datetime | None = None) -> timedelta:
+        return timedelta(0)
+
+
 def stores_over(database: MongoDatabase) -> Stores:
+    database.clock = NoClock()
     return Stores(
         config=MongoConfigStore(database),
         channels=MongoChannelDirectory(database),

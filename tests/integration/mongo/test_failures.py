@@ -42,6 +42,8 @@ from tests.mongo_server import (
 )
 
 COMMAND_NOT_FOUND = 59
+# Of one collection, and of several from MongoDB 8.0 on.
+WRITES = ("insert", "update", "bulkWrite")
 Failing: TypeAlias = Callable[..., AbstractAsyncContextManager[None]]
 
 
@@ -102,8 +104,7 @@ async def test_commit_that_has_no_majority_is_repeated(stores: Stores, failing: 
 
 async def test_transaction_that_collides_is_repeated(stores: Stores, failing: Failing) -> None:
     async with failing(
-        "insert",
-        "update",
+        *WRITES,
         mode={"times": 5},
         errorCode=112,
         errorLabels=["TransientTransactionError"],
@@ -115,7 +116,7 @@ async def test_transaction_that_collides_is_repeated(stores: Stores, failing: Fa
 async def test_transaction_that_always_collides_is_contention(
     stores: Stores, failing: Failing
 ) -> None:
-    async with failing("insert", errorCode=112, errorLabels=["TransientTransactionError"]):
+    async with failing(*WRITES, errorCode=112, errorLabels=["TransientTransactionError"]):
         with pytest.raises(ContentionError):
             await stores.config.commit(everything())
     assert await stores.config.tenants() == []

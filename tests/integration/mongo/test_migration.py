@@ -21,6 +21,7 @@ from odoo_ai_config.adapters.mongo.migration import (
     prepare,
     require_current,
 )
+from odoo_ai_config.adapters.mongo.records import secret_record
 from odoo_ai_config.adapters.mongo.schema import COLLECTIONS, SCHEMA, STEPS, Progress, Step
 from odoo_ai_config.application.errors import (
     StoreFailure,
@@ -29,7 +30,7 @@ from odoo_ai_config.application.errors import (
 )
 from odoo_ai_config.domain.changes import Changeset
 from tests.contract.mongo_stores import stores_over
-from tests.contract.samples import mapping
+from tests.contract.samples import answer_to, fingerprint, mapping, message, owner, text_of
 from tests.mongo_server import CLIENTS, open_client
 
 
@@ -426,5 +427,32 @@ async def test_mappings_of_an_earlier_version_are_migrated(prepared: MongoDataba
     await prepared[SCHEMA].delete_many({})
     told = Reported()
     await migrate(prepared, told)
-    assert told.told == [("mappings: comparar de novo os números especiais", 0, 1)]
+    assert told.told[0] == ("mappings: comparar de novo os números especiais", 0, 1)
     assert await version_of(prepared) == len(STEPS)
+
+
+async def test_messages_of_an_earlier_version_get_their_texts_and_marks_however_often(
+    prepared: MongoDatabase,
+) -> None:
+    stores, one = stores_over(prepared), message()
+    texts = text_of(one), answer_to(one)
+    await stores.config.commit(Changeset(messages=(one,), secrets=texts))
+    for text in texts:
+        elsewhere = evolve(text, context=evolve(text.context, owner=owner("other")))
+        older = evolve(text, fingerprint=fingerprint(9))
+        await prepared["secrets"].insert_many(map(secret_record, (text, older, elsewhere)))
+    await prepared["messages"].update_one(
+        {}, {"$set": {"sealed": {}, "answer": texts[1].fingerprint.value}}
+    )
+    await prepared["marks"].delete_one({})
+
+    for _ in range(2):
+        await prepared[SCHEMA].delete_many({})
+        await migrate(prepared, silent)
+        for text in texts:
+            assert await stores.secrets.sealed(text.context, text.fingerprint) == text
+        assert await prepared["secrets"].count_documents({}) == 0
+        found = await stores.inbox.received(one.origin)
+        assert found is not None
+        assert found.id == one.id
+        assert await prepared["marks"].count_documents({}) == len(one.origin.marks)

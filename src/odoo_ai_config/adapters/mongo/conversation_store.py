@@ -6,11 +6,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 
-from odoo_ai_config.adapters.mongo.database import MongoDatabase, Record, Session
+from pymongo import ReplaceOne
+
+from odoo_ai_config.adapters.mongo.bulk import BulkWrite
+from odoo_ai_config.adapters.mongo.database import MongoDatabase, Record
 from odoo_ai_config.adapters.mongo.driver_errors import translated
 from odoo_ai_config.adapters.mongo.pruning import batches
-from odoo_ai_config.adapters.mongo.records import read_all, read_one, to_instant, to_record
+from odoo_ai_config.adapters.mongo.records import (
+    from_record,
+    read_all,
+    read_one,
+    to_instant,
+    to_record,
+)
 from odoo_ai_config.application.ports.conversation_store import ConversationStore
 from odoo_ai_config.domain.conversations.state import (
     Conversation,
@@ -69,11 +79,18 @@ class MongoConversationStore(ConversationStore):
         return removed
 
 
-async def write_sighting(database: MongoDatabase, sighting: Sighting, session: Session) -> None:
+def state_writes(sightings: Sequence[Sighting], stored: Sequence[Record]) -> BulkWrite:
     """
-    Change the newest state of a conversation as *sighting* says.
+    Change the *stored* states of conversations as *sightings* say.
     """
-    states, name = database["conversation_states"], {"_id": str(sighting.key)}
-    known = await read_one(states, name, Conversation, session)
-    record = to_record(succeeding(known, sighting))
-    await states.replace_one(name, name | record, upsert=True, session=session)
+    states = {record["_id"]: from_record(record, Conversation) for record in stored}
+    for sighting in sightings:
+        name = str(sighting.key)
+        states[name] = succeeding(states.get(name), sighting)
+    return BulkWrite(
+        "conversation_states",
+        [
+            partial(ReplaceOne, {"_id": name}, {"_id": name} | to_record(state), upsert=True)
+            for name, state in states.items()
+        ],
+    )

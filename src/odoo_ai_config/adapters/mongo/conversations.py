@@ -4,132 +4,204 @@ Writes of received messages, and the order of the messages in a conversation.
 Each transaction that accepts, closes or reopens a message writes to the record of its
 conversation. Two of one conversation therefore collide, and neither misses what the other does:
 every conversation with an open message has exactly one head, marked `ready`.
+
+A message has its turn by the time of its receipt, or behind the last turn if that is later. So
+nothing has to be read where nothing else is open.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
+from functools import partial
+from typing import Final, TypeAlias
+
+from attrs import define, field
 from bson import ObjectId
-from pymongo import ReturnDocument, UpdateMany, UpdateOne
-from pymongo.errors import DuplicateKeyError
+from pymongo import InsertOne, UpdateOne
 
-from odoo_ai_config.adapters.mongo.database import MongoDatabase, Record, Session
-from odoo_ai_config.adapters.mongo.driver_errors import duplicate_field
-from odoo_ai_config.adapters.mongo.records import message_record
+from odoo_ai_config.adapters.mongo.bulk import BulkWrite, Write
+from odoo_ai_config.adapters.mongo.database import Record
+from odoo_ai_config.adapters.mongo.records import message_record, text_record, to_instant
 from odoo_ai_config.application.errors import MessageRecordedError
+from odoo_ai_config.domain.credentials.secrets import SealedSecret
 from odoo_ai_config.domain.errors import RevisionConflictError
-from odoo_ai_config.domain.messages.inbox import OPEN, STUCK, InboxMessage
+from odoo_ai_config.domain.messages.inbox import ANSWER, BODY, OPEN, STUCK, InboxMessage
 
+# The sealed texts of a message, by purpose.
+Texts: TypeAlias = Mapping[str, SealedSecret]
 # Messages at other stages are finished: no conversation waits for them.
-_TAKES_A_TURN = OPEN | STUCK
+_TAKES_A_TURN: Final = OPEN | STUCK
+_AT_REST: Final[Record] = {"turns": 0, "open": 0}
 
 
-async def write_message(database: MongoDatabase, message: InboxMessage, session: Session) -> None:
+class UnforeseenError(Exception):
     """
-    Accept *message* if it is new, or replace the revision before it.
+    What is stored is not as in the common case, and has to be read.
     """
+
+
+def takes_part(message: InboxMessage) -> bool:
+    """
+    Whether the write of *message* depends on its conversation.
+    """
+    return message.revision > 1 or message.stage in _TAKES_A_TURN
+
+
+def relies_on_itself(message: InboxMessage, texts: Texts) -> bool:
+    """
+    Whether *message* keeps the key of its new *texts* alive, because its payload is under it too.
+
+    The write finds out whether it still is.
+    """
+    return message.revision > 1 and message.is_open and set(texts) == {ANSWER}
+
+
+def common_writes(message: InboxMessage, texts: Texts, *, ahead: timedelta) -> Iterator[BulkWrite]:
+    """
+    Writes for the only message of a commit, if nothing else of its conversation is open.
+
+    Otherwise they raise `UnforeseenError`. The server's clock is *ahead*.
+    """
+    record = message_record(message, ahead=ahead)
     if message.revision == 1:
-        await _accept(database, message, session)
-    else:
-        await _advance(database, message, session)
-
-
-async def written_alone(database: MongoDatabase, message: InboxMessage) -> bool:
-    """
-    Write *message* if one write without a transaction is enough, and return whether it was.
-
-    It is if the message does not change which ones of its conversation are open.
-    """
-    if message.revision == 1:
-        if message.stage in _TAKES_A_TURN:
-            return False
-        await _insert(database, _new_record(message), None)
-        return True
-    if not message.is_open:
-        return False
-    result = await database["messages"].update_one(
-        {**_before(message), "open": True}, {"$set": message_record(message)}
-    )
-    return result.matched_count == 1
-
-
-async def _accept(database: MongoDatabase, message: InboxMessage, session: Session) -> None:
-    record = _new_record(message)
-    if message.stage in _TAKES_A_TURN:
-        conversation = await database["conversations"].find_one_and_update(
-            {"_id": message.conversation},
-            {"$inc": {"turns": 1, "open": int(message.is_open)}},
-            upsert=True,
-            return_document=ReturnDocument.AFTER,
-            session=session,
-        )
-        is_head = message.is_open and conversation["open"] == 1
-        record |= {
-            "conversation": message.conversation,
-            "turn": conversation["turns"],
-            "ready": message.holder.tenant.value if is_head else None,
-        }
-    await _insert(database, record, session)
-
-
-async def _advance(database: MongoDatabase, message: InboxMessage, session: Session) -> None:
-    record = message_record(message)
+        turn = to_instant(message.received_at) if message.stage in _TAKES_A_TURN else None
+        ready = message.holder.tenant.value if message.is_open else None
+        yield from _accepting(message, texts, record | {"turn": turn, "ready": ready})
+        if turn is not None:
+            at_rest: Record = {"_id": message.conversation, "open": 0, "turns": {"$lt": turn}}
+            change = {"$set": {"turns": turn}, "$inc": {"open": int(message.is_open)}}
+            yield _of_conversation(partial(UpdateOne, at_rest, change, upsert=True))
+        return
+    place: Record = {"open": True}
+    if relies_on_itself(message, texts):
+        place[f"sealed.{BODY}.key_id"] = texts[ANSWER].key_id
     if not message.is_open:
         record["ready"] = None
-    before = await database["messages"].find_one_and_update(
-        _before(message), {"$set": record}, {"open": True}, session=session
-    )
-    if before is None:
-        raise RevisionConflictError
-    change = int(message.is_open) - int(before["open"])
-    if change == 0:
-        return
-    conversation = await database["conversations"].find_one_and_update(
-        {"_id": message.conversation},
-        {"$inc": {"open": change}},
-        return_document=ReturnDocument.AFTER,
-        session=session,
-    )
-    if conversation["open"] > 0:
-        await _appoint_head(database, message.conversation, session)
+    write = _advancing(message, texts, record, place)
+    yield BulkWrite("messages", [write], UnforeseenError)
+    if not message.is_open:
+        last = {"_id": message.conversation, "open": 1}
+        yield _of_conversation(partial(UpdateOne, last, {"$set": {"open": 0}}))
 
 
-async def _appoint_head(database: MongoDatabase, conversation: str, session: Session) -> None:
-    waiting = {"conversation": conversation, "open": True}
-    head = await database["messages"].find_one(
-        waiting, ["holder", "ready"], sort=[("turn", 1)], session=session
-    )
-    if head is not None and head["ready"] is None:
-        await database["messages"].bulk_write(
-            [
-                # A replayed message goes before the one that became head in the meantime.
-                UpdateMany({**waiting, "ready": {"$gte": ""}}, {"$set": {"ready": None}}),
-                UpdateOne({"_id": head["_id"]}, {"$set": {"ready": head["holder"]["tenant"]}}),
-            ],
-            session=session,
-        )
+def _of_conversation(write: Write) -> BulkWrite:
+    return BulkWrite("conversations", [write], UnforeseenError)
 
 
-async def _insert(database: MongoDatabase, record: Record, session: Session | None) -> None:
-    try:
-        await database["messages"].insert_one(record, session=session)
-    except DuplicateKeyError as error:
-        refusal = (
-            MessageRecordedError if duplicate_field(error) == "marks" else RevisionConflictError
-        )
-        raise refusal from error
+@define
+class Queue:
+    """
+    A conversation while messages are written to it.
+
+    Args:
+        name: `InboxMessage.conversation`.
+        place: Its record.
+        waiting: Its first open messages, as they are stored: more than are written.
+        stored: The stored messages that are written, by id.
+    """
+
+    name: str
+    place: Record = field(factory=_AT_REST.copy)
+    waiting: dict[str, Record] = field(factory=dict)
+    stored: dict[str, Record] = field(factory=dict)
+
+    def writes(
+        self, messages: Sequence[InboxMessage], texts: Mapping[str, Texts], *, ahead: timedelta
+    ) -> Iterator[BulkWrite]:
+        """
+        Writes for all *messages* of a commit that belong to the conversation.
+
+        The server's clock is *ahead*.
+
+        Raises:
+            RevisionConflictError: One does not succeed what is stored.
+        """
+        stored_heads = {id_ for id_, one in self.waiting.items() if one["ready"] is not None}
+        moves = [self._moves(message) for message in messages]
+        head = min(self.waiting, key=lambda id_: self.waiting[id_]["turn"], default=None)
+        written = set()
+        for message in messages:
+            id_ = message.id.value
+            written.add(id_)
+            some = texts.get(id_, {})
+            record = message_record(message, ahead=ahead)
+            record["turn"] = self.stored[id_]["turn"]
+            record["ready"] = message.holder.tenant.value if id_ == head else None
+            if message.revision == 1:
+                yield from _accepting(message, some, record)
+            else:
+                write = _advancing(message, some, record, {})
+                yield BulkWrite("messages", [write], RevisionConflictError)
+        changes = dict.fromkeys(stored_heads - written - {head})
+        if head is not None and head not in written | stored_heads:
+            changes[head] = self.waiting[head]["holder"]["tenant"]
+        if changes:
+            yield BulkWrite("messages", [self._appointing(*one) for one in changes.items()])
+        if any(moves):
+            change = {"$set": self.place}
+            write = partial(UpdateOne, {"_id": self.name}, change, upsert=True)
+            yield BulkWrite("conversations", [write])
+
+    def _moves(self, message: InboxMessage) -> bool:
+        """
+        Follow the write of *message*, and return whether others of the conversation see it.
+        """
+        id_ = message.id.value
+        if message.revision == 1:
+            # A copy that is stored already is refused by the write.
+            before: Record = {"open": False, "turn": None}
+        else:
+            known = self.stored.get(id_)
+            if known is None or known["revision"] != message.revision - 1:
+                raise RevisionConflictError
+            before = known
+        turn = before["turn"]
+        if turn is None and message.stage in _TAKES_A_TURN:
+            turn = max(self.place["turns"] + 1, to_instant(message.received_at))
+            self.place["turns"] = turn
+        after: Record = {
+            "revision": message.revision,
+            "open": message.is_open,
+            "turn": turn,
+            "ready": None,
+            "holder": {"tenant": message.holder.tenant.value},
+        }
+        self.stored[id_] = after
+        self.waiting.pop(id_, None)
+        if message.is_open:
+            self.waiting[id_] = after
+        self.place["open"] += int(message.is_open) - int(before["open"])
+        return bool(turn != before["turn"] or message.is_open != before["open"])
+
+    def _appointing(self, id_: str, tenant: str | None) -> Write:
+        place = {"_id": id_, "conversation": self.name}
+        return partial(UpdateOne, place, {"$set": {"ready": tenant}})
 
 
-def _new_record(message: InboxMessage) -> Record:
-    return {
+def _accepting(message: InboxMessage, texts: Texts, record: Record) -> Iterator[BulkWrite]:
+    marks = [{"_id": mark, "message": message.id.value} for mark in message.origin.marks]
+    yield BulkWrite("marks", [partial(InsertOne, mark) for mark in marks], MessageRecordedError)
+    new = {
         "_id": message.id.value,
-        **message_record(message),
+        **record,
         # The order in which messages came, whatever the clocks of the processes say.
         "arrival": ObjectId(),
-        "conversation": None,
-        "turn": None,
-        "ready": None,
+        "sealed": {purpose: text_record(text) for purpose, text in texts.items()},
     }
+    yield BulkWrite("messages", [partial(InsertOne, new)], RevisionConflictError)
 
 
-def _before(message: InboxMessage) -> Record:
-    return {"_id": message.id.value, "revision": message.revision - 1}
+def _advancing(message: InboxMessage, texts: Texts, record: Record, place: Record) -> Write:
+    sealed = {f"sealed.{purpose}": text_record(text) for purpose, text in texts.items()}
+    named = {BODY: message.body, ANSWER: message.answer}
+    gone = [purpose for purpose, mark in named.items() if mark is None and purpose not in texts]
+    change: Record = {"$set": record | sealed}
+    if gone:
+        change["$unset"] = {f"sealed.{purpose}": "" for purpose in gone}
+    before = {
+        "_id": message.id.value,
+        "conversation": message.conversation,
+        "revision": message.revision - 1,
+    }
+    return partial(UpdateOne, before | place, change)

@@ -7,6 +7,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Awaitable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any, Final, TypeAlias, TypeVar
 
 from motor.motor_asyncio import (
@@ -22,6 +23,7 @@ from pymongo.read_concern import ReadConcern
 
 from odoo_ai_config.adapters.mongo.driver_errors import translated
 from odoo_ai_config.adapters.mongo.read_cache import ReadCache
+from odoo_ai_config.adapters.mongo.server_clock import ServerClock
 from odoo_ai_config.adapters.mongo.uses import Uses
 from odoo_ai_config.application.errors import StoreUnusableError
 from odoo_ai_config.domain.access import ApiKey
@@ -62,6 +64,10 @@ _STANDALONE: Final = (
     "Este MongoDB é um servidor avulso e não oferece transações. Transforme-o em um replica set "
     "de um nó: reinicie o mongod com --replSet rs0 e execute uma vez rs.initiate() no mongosh."
 )
+# Of MongoDB 8.0.
+_JOINING_WIRE_VERSION: Final = 25
+# Names the pipeline that a record came from.
+_RESULT: Final = "_result"
 # True of revisions that another tenant's replaced, and of nothing else.
 LOST: Final[Record] = {"lost_at": {"$gt": 0}}
 # An index serves only those queries that have its collation.
@@ -90,13 +96,16 @@ class MongoDatabase:
             read_preference=ReadPreference.PRIMARY,
         )
         self._collections: dict[str, Collection] = {}
+        # Unknown until a server was asked.
+        self._joins_writes: bool | None = None
         self.api_keys = ReadCache[str, ApiKey](_API_KEY_SECONDS)
         # Some may be out of date: a commit that seals with one checks that it is still active.
         self.sealing_keys = ReadCache[TenantId, TenantKey]()
-        # A data key of a tenant is used to seal, and removed; the mapping is changed in a part,
-        # and as a whole.
+        # The active data key of a tenant is used to seal, and replaced; the mapping is changed in
+        # a part, and as a whole.
         self.key_uses = Uses()
         self.mapping_uses = Uses()
+        self.clock = ServerClock(self._server_time)
 
     def __getitem__(self, collection: str) -> Collection:
         # The driver makes a new object at every access.
@@ -148,6 +157,40 @@ class MongoDatabase:
         """
         cursor = await settled(self[collection].aggregate(pipeline, session=session))
         return await cursor.to_list(None)
+
+    async def gathered(
+        self, places: Mapping[str, tuple[str, Sequence[Record]]], session: Session | None = None
+    ) -> dict[str, list[Record]]:
+        """
+        Return the results of several pipelines, which one command reads.
+
+        Args:
+            places: For each result, the collection and the pipeline over it.
+            session: If it has a transaction, they are of one moment.
+        """
+        (first, *others) = [
+            (collection, [*pipeline, {"$set": {_RESULT: name}}])
+            for name, (collection, pipeline) in places.items()
+        ]
+        collection, pipeline = first
+        unions = [{"$unionWith": {"coll": coll, "pipeline": pipe}} for coll, pipe in others]
+        found: dict[str, list[Record]] = {name: [] for name in places}
+        for record in await self.aggregated(collection, [*pipeline, *unions], session):
+            found[record.pop(_RESULT)].append(record)
+        return found
+
+    async def _server_time(self) -> datetime:
+        told: datetime = (await self.client.admin.command("hello"))["localTime"]
+        return told.replace(tzinfo=UTC)
+
+    async def joins_writes(self) -> bool:
+        """
+        Whether the server takes writes to several collections in one command, as from 8.0 on.
+        """
+        if self._joins_writes is None:
+            hello = await self.client.admin.command("hello")
+            self._joins_writes = hello["maxWireVersion"] >= _JOINING_WIRE_VERSION
+        return self._joins_writes
 
     async def distinct(
         self, collection: str, field: str, wanted: Record, session: Session | None = None

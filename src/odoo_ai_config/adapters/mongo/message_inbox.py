@@ -5,21 +5,19 @@ Received messages in MongoDB.
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from pymongo import ASCENDING, DESCENDING, ReturnDocument, UpdateOne
 
 from odoo_ai_config.adapters.mongo.database import MongoDatabase, Record
 from odoo_ai_config.adapters.mongo.driver_errors import translated
-from odoo_ai_config.adapters.mongo.pruning import batches, prune_messages, prune_texts
+from odoo_ai_config.adapters.mongo.pruning import batches, prune_messages
 from odoo_ai_config.adapters.mongo.records import (
     from_instant,
-    from_record,
-    read_all,
-    read_one,
+    message_from,
     to_instant,
 )
 from odoo_ai_config.application.ports.message_inbox import ClaimLimits, MessageInbox, StageCount
@@ -38,6 +36,8 @@ from odoo_ai_config.domain.messages.inbox import (
 
 # True of every text, and of nothing else.
 _IS_TEXT: Final[Record] = {"$gte": ""}
+# The most heads of one look: 10 KB.
+_LOOK: Final = 100
 _EVERY_STAGE: Final = [stage.value for stage in Stage]
 _STUCK: Final = [stage.value for stage in STUCK]
 
@@ -46,7 +46,8 @@ class MongoMessageInbox(MessageInbox):
     """
     Claims a head by one update of its record, which only one caller can make.
 
-    Only heads are in the index `ready`, by tenant and time; the messages behind them are not.
+    Only heads are in the index `due`, by time; the messages behind them are not. So a look costs
+    as much as it finds, however many messages and tenants wait.
     """
 
     def __init__(self, database: MongoDatabase) -> None:
@@ -59,52 +60,50 @@ class MongoMessageInbox(MessageInbox):
     async def claim(
         self, claim_limits: ClaimLimits, *, now: datetime, until: datetime
     ) -> Sequence[InboxMessage]:
-        if claim_limits.total < 1:
-            return []
-        due = [tenant for tenant, at in (await self._first_due()).items() if at <= now]
-        free = {
-            tenant: claim_limits.per_tenant - claim_limits.in_hand.get(TenantId(tenant), 0)
-            for tenant in due
-        }
-        turns = deque(sorted((tenant for tenant in due if free[tenant] > 0), key=self._turn))
+        free: dict[str, int] = defaultdict(lambda: claim_limits.per_tenant)
+        for tenant, count in claim_limits.in_hand.items():
+            free[tenant.value] -= count
+        ahead = await self._database.clock.ahead(now)
+        instant = to_instant(now + ahead)
         taken: list[InboxMessage] = []
-        while turns and len(taken) < claim_limits.total:
-            room = min(len(turns), claim_limits.total - len(taken))
-            served = [turns.popleft() for _ in range(room)]
-            heads = await asyncio.gather(*(self._take(tenant, now, until) for tenant in served))
-            for tenant, head in zip(served, heads, strict=True):
-                if head is None:
-                    continue
-                taken.append(head)
-                self._served = tenant
-                free[tenant] -= 1
-                if free[tenant] > 0:
-                    turns.append(tenant)
+        more = True
+        while more and len(taken) < claim_limits.total:
+            heads = await self._heads(beside=[name for name, count in free.items() if count < 1])
+            due = [head for head in heads if head["due_at"] <= instant]
+            chosen = self._turns(due, free, claim_limits.total - len(taken))
+            # The others of these tenants, or tenants behind them, are due as well.
+            more = len(due) == _LOOK and bool(chosen)
+            found = await asyncio.gather(*(self._take(head, until, ahead) for head in chosen))
+            taken += [message for message in found if message is not None]
+            for head, message in zip(chosen, found, strict=True):
+                if message is not None:
+                    free[head["ready"]] -= 1
         return taken
 
     @translated
     async def next_due(self, *, beside: Collection[TenantId] = ()) -> datetime | None:
-        others = {tenant.value for tenant in beside}
-        first = await self._first_due()
-        return min((at for tenant, at in first.items() if tenant not in others), default=None)
+        heads = await self._heads(beside=[tenant.value for tenant in beside], limit=1)
+        ahead = await self._database.clock.ahead()
+        return from_instant(heads[0]["due_at"]) - ahead if heads else None
 
     @translated
     async def recall(self, *, now: datetime) -> int:
-        ahead: Record = {
+        instant = to_instant(now + await self._database.clock.ahead(now))
+        early: Record = {
             "stage": {"$in": [stage.value for stage in OPEN]},
-            "updated_at": {"$gt": to_instant(now + CLOCK_SLACK)},
+            "updated_at": {"$gt": instant + CLOCK_SLACK // timedelta(microseconds=1)},
             "$expr": {"$gte": ["$due_at", "$updated_at"]},
         }
         recalled = 0
-        async for batch in batches(self._database, "messages", ahead, ["due_at", "updated_at"]):
+        async for batch in batches(self._database, "messages", early, ["due_at", "updated_at"]):
             result = await self._messages.bulk_write(
                 [
                     UpdateOne(
                         # Skips what was written in the meantime.
                         record,
                         {
-                            "$inc": {"due_at": to_instant(now) - record["updated_at"]},
-                            "$set": {"updated_at": to_instant(now)},
+                            "$inc": {"due_at": instant - record["updated_at"]},
+                            "$set": {"updated_at": instant},
                         },
                     )
                     for record in batch
@@ -116,24 +115,33 @@ class MongoMessageInbox(MessageInbox):
 
     @translated
     async def find(self, message_id: MessageId) -> InboxMessage | None:
-        return await read_one(self._messages, {"_id": message_id.value}, InboxMessage)
+        return await self._first([{"$match": {"_id": message_id.value}}])
 
     @translated
     async def received(self, origin: Origin) -> InboxMessage | None:
-        return await read_one(self._messages, {"marks": {"$in": list(origin.marks)}}, InboxMessage)
+        named = {"from": "messages", "localField": "message", "foreignField": "_id", "as": "of"}
+        return await self._first(
+            [
+                {"$match": {"_id": {"$in": list(origin.marks)}}},
+                {"$limit": 1},
+                {"$lookup": named},
+                {"$unwind": "$of"},
+                {"$replaceWith": "$of"},
+            ],
+            over="marks",
+        )
 
     @translated
     async def of_conversation(self, key: ConversationKey, *, limit: int) -> Sequence[InboxMessage]:
         wanted = _of(key) | {"$or": [{"body": _IS_TEXT}, {"answer": _IS_TEXT}]}
-        cursor = self._messages.find(wanted).sort("arrival", DESCENDING).limit(limit)
-        return await read_all(cursor, InboxMessage)
+        return await self._found(wanted, [("arrival", DESCENDING)], limit)
 
     @translated
     async def answers_since(self, key: ConversationKey, since: datetime, *, limit: int) -> int:
         wanted = _of(key) | {
             "stage": Stage.DONE.value,
             "answer": _IS_TEXT,
-            "updated_at": {"$gt": to_instant(since)},
+            "updated_at": {"$gt": to_instant(since + await self._database.clock.ahead())},
         }
         return await self._messages.count_documents(wanted, limit=limit)
 
@@ -141,22 +149,23 @@ class MongoMessageInbox(MessageInbox):
     async def untold(
         self, since: datetime, *, after: InboxMessage | None = None, limit: int
     ) -> Sequence[InboxMessage]:
+        ahead = await self._database.clock.ahead()
         # A version that did not tell people wrote no `told_at`, which is the same as None.
         wanted: Record = {
             "stage": {"$in": _STUCK},
-            "updated_at": {"$gte": to_instant(since)},
+            "updated_at": {"$gte": to_instant(since + ahead)},
             "told_at": None,
             "origin.event": {"$ne": HUB_NOTICE},
         }
         if after is not None:
-            last = to_instant(after.updated_at)
+            last = to_instant(after.updated_at + ahead)
             wanted["updated_at"] = {"$gte": last}
             wanted["$or"] = [
                 {"updated_at": {"$gt": last}},
                 {"updated_at": last, "_id": {"$gt": after.id.value}},
             ]
         order = [("updated_at", ASCENDING), ("_id", ASCENDING)]
-        return await read_all(self._messages.find(wanted).sort(order).limit(limit), InboxMessage)
+        return await self._found(wanted, order, limit)
 
     @translated
     async def page(
@@ -179,8 +188,7 @@ class MongoMessageInbox(MessageInbox):
                 return []
             wanted["arrival"] = {"$gt" if oldest_first else "$lt": last["arrival"]}
         order = ASCENDING if oldest_first else DESCENDING
-        cursor = self._messages.find(wanted).sort("arrival", order).limit(limit)
-        return await read_all(cursor, InboxMessage)
+        return await self._found(wanted, [("arrival", order)], limit)
 
     @translated
     async def census(self) -> Mapping[Stage, StageCount]:
@@ -205,39 +213,64 @@ class MongoMessageInbox(MessageInbox):
 
     @translated
     async def prune(self, *, before: datetime) -> int:
-        removed = await prune_messages(self._database, before)
-        await prune_texts(self._database)
-        return removed
+        return await prune_messages(self._database, before)
 
-    async def _first_due(self) -> dict[str, datetime]:
-        # In the order of the index: the server reads the first of each group and skips the rest.
-        groups = await self._database.aggregated(
-            "messages",
-            [
-                {"$match": {"ready": {"$gte": ""}}},
-                {"$sort": {"ready": 1, "due_at": 1}},
-                {"$group": {"_id": "$ready", "due_at": {"$first": "$due_at"}}},
-            ],
-        )
-        return {group["_id"]: from_instant(group["due_at"]) for group in groups}
+    async def _first(
+        self, pipeline: Sequence[Record], *, over: str = "messages"
+    ) -> InboxMessage | None:
+        found = await self._database.aggregated(over, [*pipeline, {"$unset": "sealed"}])
+        ahead = await self._database.clock.ahead()
+        return message_from(found[0], ahead=ahead) if found else None
 
-    async def _take(self, tenant: str, now: datetime, until: datetime) -> InboxMessage | None:
-        record = await self._messages.find_one_and_update(
-            {"ready": tenant, "due_at": {"$lte": to_instant(now)}},
-            {"$set": {"due_at": to_instant(until)}, "$inc": {"revision": 1, "claims": 1}},
-            sort=[("due_at", 1)],
+    async def _found(
+        self, wanted: Record, order: Sequence[tuple[str, int]], limit: int
+    ) -> list[InboxMessage]:
+        cursor = self._messages.find(wanted, {"sealed": False}).sort(order).limit(limit)
+        ahead = await self._database.clock.ahead()
+        return [message_from(record, ahead=ahead) for record in await cursor.to_list(None)]
+
+    async def _heads(self, *, beside: Sequence[str], limit: int = _LOOK) -> list[Record]:
+        """
+        The heads that are due first, of tenants other than *beside*.
+        """
+        wanted: Record = {"ready": {"$gte": ""}}
+        if beside:
+            wanted["ready"]["$nin"] = beside
+        fields = ["due_at", "ready", "conversation"]
+        cursor = self._messages.find(wanted, fields).sort("due_at", ASCENDING).limit(limit)
+        return await cursor.to_list(None)
+
+    def _turns(self, due: Sequence[Record], free: Mapping[str, int], most: int) -> list[Record]:
+        """
+        At most *most* of the heads that are *due*, one of each tenant in turn.
+        """
+        by_tenant: dict[str, deque[Record]] = defaultdict(deque)
+        for head in due:
+            mine = by_tenant[head["ready"]]
+            if len(mine) < free[head["ready"]]:
+                mine.append(head)
+        # Tenants after the one that was served last, then from the beginning.
+        tenants = (tenant for tenant, mine in by_tenant.items() if mine)
+        turns = deque(sorted(tenants, key=lambda tenant: (tenant <= self._served, tenant)))
+        chosen: list[Record] = []
+        while turns and len(chosen) < most:
+            tenant = turns.popleft()
+            chosen.append(by_tenant[tenant].popleft())
+            self._served = tenant
+            if by_tenant[tenant]:
+                turns.append(tenant)
+        return chosen
+
+    async def _take(self, head: Record, until: datetime, ahead: timedelta) -> InboxMessage | None:
+        # A head that is no longer as it was seen was taken by another process.
+        record: Record | None = await self._messages.find_one_and_update(
+            head,
+            {"$set": {"due_at": to_instant(until + ahead)}, "$inc": {"revision": 1, "claims": 1}},
             return_document=ReturnDocument.AFTER,
         )
-        return from_record(record, InboxMessage) if record else None
-
-    def _turn(self, tenant: str) -> tuple[bool, str]:
-        # Tenants after the one that was served last, then from the beginning.
-        return tenant <= self._served, tenant
+        return None if record is None else message_from(record, ahead=ahead)
 
 
 def _of(key: ConversationKey) -> Record:
-    return {
-        "origin.account": key.account.value,
-        "origin.conversation": key.id.value,
-        "origin.event": {"$ne": HUB_NOTICE},
-    }
+    # A notice has a conversation of its own.
+    return {"conversation": str(key)}

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from typing import Final
 
-from pymongo import DeleteMany
+from pymongo import DeleteMany, DeleteOne
 
 from odoo_ai_config.adapters.mongo.database import MongoDatabase, Record, Session
 from odoo_ai_config.adapters.mongo.records import from_record, read_all, to_instant
@@ -16,11 +16,9 @@ from odoo_ai_config.adapters.mongo.transaction import in_transaction
 from odoo_ai_config.domain.documents.credentials import fingerprints_in
 from odoo_ai_config.domain.documents.revisions import RetentionPolicy, Revision
 from odoo_ai_config.domain.identifiers import CREDENTIALS, TenantArea
-from odoo_ai_config.domain.messages.inbox import OPEN, STUCK, TEXT_PURPOSES, Stage
+from odoo_ai_config.domain.messages.inbox import OPEN, STUCK, Stage
 
 _BATCH: Final = 250
-_CREDENTIAL: Final[Record] = {"purpose": {"$nin": list(TEXT_PURPOSES)}}
-_TEXT: Final[Record] = {"purpose": {"$in": list(TEXT_PURPOSES)}}
 _FINISHED: Final = [stage.value for stage in Stage if stage not in OPEN | STUCK]
 
 
@@ -87,7 +85,7 @@ async def prune_secrets(database: MongoDatabase) -> int:
     """
     removed = 0
     fields = ["tenant", "domain", "ref", "fingerprint"]
-    async for batch in batches(database, "secrets", _CREDENTIAL, fields):
+    async for batch in batches(database, "secrets", {}, fields):
         by_owner: dict[TenantArea, list[Record]] = {}
         for secret in batch:
             by_owner.setdefault(from_record(secret, TenantArea), []).append(secret)
@@ -112,7 +110,7 @@ async def _prune_secrets_of(database: MongoDatabase, owner: TenantArea) -> int:
         )
         revisions = await read_all(history, Revision)
         stored = database["secrets"].find(
-            {"tenant": owner.tenant.value, "domain": owner.domain.value, **_CREDENTIAL},
+            {"tenant": owner.tenant.value, "domain": owner.domain.value},
             ["ref", "fingerprint"],
             session=session,
         )
@@ -178,68 +176,36 @@ def _not_kept(policy: RetentionPolicy, latest: int, field: str, now: datetime) -
 
 async def prune_messages(database: MongoDatabase, before: datetime) -> int:
     """
-    Remove finished messages last written *before*, and the records of emptied conversations.
+    Remove finished messages last written *before*, and the records of conversations at rest.
     """
     removed = 0
     finished = {"stage": {"$in": _FINISHED}, "updated_at": {"$lt": to_instant(before)}}
-    async for batch in batches(database, "messages", finished, ["conversation"]):
+    async for batch in batches(database, "messages", finished, ["marks"]):
+        # First: a mark that stays behind would refuse its message for ever.
+        marks = [mark for message in batch for mark in message["marks"]]
+        await database["marks"].delete_many({"_id": {"$in": marks}})
         ids = [message["_id"] for message in batch]
         result = await database["messages"].delete_many({"_id": {"$in": ids}})
         removed += result.deleted_count
-        conversations = {message["conversation"] for message in batch} - {None}
-        await _remove_empty(database, sorted(conversations))
+    await _prune_conversations(database, before)
     return removed
 
 
-async def prune_texts(database: MongoDatabase) -> None:
-    """
-    Remove the sealed texts whose message is gone or now belongs to another tenant.
-    """
-    async for batch in batches(database, "secrets", _TEXT, ["tenant", "domain", "ref"]):
-        if await _orphans(database, batch):
-            await _remove_orphans(database, batch)
-
-
-async def _remove_empty(database: MongoDatabase, conversations: Sequence[str]) -> None:
-    # In one snapshot: a commit that accepts a message writes to its conversation and collides.
-    async def remove(session: Session) -> None:
-        wanted = {"conversation": {"$in": conversations}}
-        full = await database.distinct("messages", "$conversation", wanted, session)
-        empty = set(conversations).difference(full)
-        await database["conversations"].delete_many(
-            {"_id": {"$in": sorted(empty)}}, session=session
+async def _prune_conversations(database: MongoDatabase, before: datetime) -> None:
+    # The turns of a conversation that comes back are times, and later than all that it had.
+    at_rest: Record = {"open": 0, "turns": {"$lt": to_instant(before)}}
+    async for batch in batches(database, "conversations", at_rest, ["turns", "open"]):
+        # One that was written meanwhile stays.
+        await database["conversations"].bulk_write(
+            [DeleteOne(record) for record in batch], ordered=False
         )
-
-    if conversations:
-        await in_transaction(database.client, remove)
-
-
-async def _remove_orphans(database: MongoDatabase, texts: Sequence[Record]) -> None:
-    # In one snapshot: a commit that gives a message back to the holder of an old text writes to
-    # that text and collides.
-    async def remove(session: Session) -> None:
-        orphans = await _orphans(database, texts, session)
-        await database["secrets"].delete_many({"_id": {"$in": orphans}}, session=session)
-
-    await in_transaction(database.client, remove)
-
-
-async def _orphans(
-    database: MongoDatabase, texts: Sequence[Record], session: Session | None = None
-) -> list[str]:
-    messages = database["messages"].find(
-        {"_id": {"$in": sorted({text["ref"] for text in texts})}}, ["holder"], session=session
-    )
-    holders = {message["_id"]: message["holder"] async for message in messages}
-    return [
-        text["_id"]
-        for text in texts
-        if holders.get(text["ref"]) != {"tenant": text["tenant"], "domain": text["domain"]}
-    ]
 
 
 async def batches(
-    database: MongoDatabase, collection: str, wanted: Record, fields: Sequence[str]
+    database: MongoDatabase,
+    collection: str,
+    wanted: Record,
+    fields: Sequence[str] | Record | None = None,
 ) -> AsyncIterator[list[Record]]:
     """
     The wanted records of *collection*, as many at a time as a short step can handle.

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, TypeAlias, TypeVar
 
-from attrs import AttrsInstance, fields_dict, has
+from attrs import AttrsInstance, evolve, fields_dict, has
 from cattrs import Converter
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
@@ -31,6 +31,7 @@ from odoo_ai_config.domain.credentials.secrets import (
     TenantKey,
 )
 from odoo_ai_config.domain.documents.revisions import Revision
+from odoo_ai_config.domain.identifiers import CredentialRef, TenantArea
 from odoo_ai_config.domain.messages.inbox import Destination, InboxMessage, Origin, delivery_parts
 from odoo_ai_config.domain.outcomes import Outcome
 
@@ -147,16 +148,60 @@ def item_state_from(record: Record) -> ItemState:
     return ItemState(record["id"], record["version"], item)
 
 
-def message_record(message: InboxMessage) -> Record:
+def message_record(message: InboxMessage, *, ahead: timedelta) -> Record:
     """
-    A message without its ``_id`` and without its place in a conversation.
+    A message without its ``_id``, its texts and its turn in the conversation.
+
+    The times that decide about claims are those of the server, which is *ahead*.
     """
+    due_at = message.due_at
     return {
         **to_record(message),
+        "updated_at": to_instant(message.updated_at + ahead),
+        "due_at": None if due_at is None else to_instant(due_at + ahead),
         "marks": list(message.origin.marks),
+        "conversation": message.conversation,
         "open": message.is_open,
         "holder": to_record(message.holder),
     }
+
+
+def message_from(record: Record, *, ahead: timedelta) -> InboxMessage:
+    """
+    What `message_record` writes.
+    """
+    message = from_record(record, InboxMessage)
+    if not ahead:
+        return message
+    due_at = None if message.due_at is None else message.due_at - ahead
+    return evolve(message, updated_at=message.updated_at - ahead, due_at=due_at)
+
+
+def text_record(text: SealedSecret) -> Record:
+    """
+    What the record of a message holds of a sealed text, under its purpose.
+    """
+    return {
+        "fingerprint": text.fingerprint.value,
+        "key_id": text.key_id,
+        "envelope": text.envelope,
+    }
+
+
+def texts_from(record: Record) -> list[SealedSecret]:
+    """
+    The sealed texts in the record of a message.
+    """
+    owner, ref = from_record(record["holder"], TenantArea), CredentialRef(record["_id"])
+    return [
+        SealedSecret(
+            SealContext(owner, ref, purpose),
+            Fingerprint(text["fingerprint"]),
+            text["key_id"],
+            text["envelope"],
+        )
+        for purpose, text in record.get("sealed", {}).items()
+    ]
 
 
 def _describe(

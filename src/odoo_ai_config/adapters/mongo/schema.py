@@ -8,11 +8,14 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final, TypeAlias
 
 from attrs import frozen
-from pymongo import DESCENDING, IndexModel
+from pymongo import DESCENDING, IndexModel, UpdateOne
 
 from odoo_ai_config.adapters.mongo.database import ANY_CASE, LOST, MongoDatabase, Record
 from odoo_ai_config.adapters.mongo.lease import LEASES
+from odoo_ai_config.adapters.mongo.pruning import batches
+from odoo_ai_config.adapters.mongo.records import from_record
 from odoo_ai_config.domain.channels.phone import comparable
+from odoo_ai_config.domain.messages.inbox import ANSWER, BODY, TEXT_PURPOSES, InboxMessage
 
 # Takes how many more records a step has seen.
 Progress: TypeAlias = Callable[[int], None]
@@ -57,8 +60,7 @@ COLLECTIONS: Final[Mapping[str, Sequence[IndexModel]]] = {
     ],
     "secrets": [
         IndexModel(["tenant", "key_id"], name="sealed_by"),
-        # Messages have many sealed texts and tenants few credentials: each prunes its own.
-        IndexModel(["purpose", "tenant", "domain"], name="purpose"),
+        IndexModel(["tenant", "domain"], name="of_area"),
     ],
     "tenant_keys": [IndexModel(["keys.master_id"], name="wrapped_by")],
     # Idempotency records, under their first name.
@@ -80,24 +82,25 @@ COLLECTIONS: Final[Mapping[str, Sequence[IndexModel]]] = {
         IndexModel(["tenant", ("at", DESCENDING), ("_id", DESCENDING)], name="of_tenant"),
     ],
     "messages": [
-        IndexModel(
-            ["marks"], name="marks", unique=True, partialFilterExpression={"marks": _IS_TEXT}
-        ),
-        IndexModel(["ready", "due_at"], name="ready", partialFilterExpression={"ready": _IS_TEXT}),
-        IndexModel(
-            ["conversation", "open", "turn"],
-            name="turns",
-            partialFilterExpression={"conversation": _IS_TEXT},
-        ),
-        IndexModel(
-            ["origin.account", "origin.conversation", ("arrival", DESCENDING)],
-            name="of_conversation",
-        ),
+        # The heads of all conversations.
+        IndexModel(["due_at", "ready"], name="due", partialFilterExpression={"ready": _IS_TEXT}),
+        IndexModel(["conversation", "turn"], name="queue", partialFilterExpression={"open": True}),
+        IndexModel(["conversation", ("arrival", DESCENDING)], name="by_conversation"),
         # Covers the counting of messages by stage: no message is read for it.
         IndexModel(["stage", ("arrival", DESCENDING), "received_at"], name="newest"),
         IndexModel(["holder.tenant", "stage", ("arrival", DESCENDING)], name="of_tenant"),
         IndexModel(["stage", "updated_at"], name="finished"),
+        *(
+            IndexModel(
+                ["holder.tenant", f"sealed.{purpose}.key_id"],
+                name=f"{purpose}_sealed_by",
+                partialFilterExpression={f"sealed.{purpose}.key_id": _IS_TEXT},
+            )
+            for purpose in TEXT_PURPOSES
+        ),
     ],
+    # What recognises a message that comes again.
+    "marks": [],
     "conversation_states": [
         IndexModel(["owner.tenant", "account", "id"], name="of_tenant"),
         IndexModel(["account", "id"], name="all"),
@@ -111,7 +114,9 @@ COLLECTIONS: Final[Mapping[str, Sequence[IndexModel]]] = {
     ],
     "api_keys": [IndexModel(["created_at", "_id"], name="oldest")],
     # The queue of each conversation.
-    "conversations": [],
+    "conversations": [
+        IndexModel(["turns"], name="at_rest", partialFilterExpression={"open": 0}),
+    ],
     "key_uses": [],
     "channel_claims": [],
     "checks": [],
@@ -123,7 +128,12 @@ COLLECTIONS: Final[Mapping[str, Sequence[IndexModel]]] = {
 
 # Indexes of earlier versions that nothing reads any more, by collection. A changed index gets a
 # new name and its old one comes here, so that it is there until the new one is.
-FORMER: Final[Mapping[str, Sequence[str]]] = {"documents": ["living"], "mappings": ["owner"]}
+FORMER: Final[Mapping[str, Sequence[str]]] = {
+    "documents": ["living"],
+    "mappings": ["owner"],
+    "messages": ["marks", "ready", "turns", "of_conversation"],
+    "secrets": ["purpose"],
+}
 
 
 @frozen
@@ -143,6 +153,8 @@ class Step:
     run: Callable[[MongoDatabase, Progress], Awaitable[None]]
 
 
+# The field of a message that has the fingerprint of its text, by purpose.
+_NAMED: Final[Mapping[str, str]] = {BODY: "body", ANSWER: "answer"}
 # What earlier versions stored as comparable forms, of which some are others now.
 _COMPARED_OTHERWISE: Final = "^(55[1-9][0-9][0-5][0-9]{7}|(549|521)[0-9]{10})$"
 
@@ -166,6 +178,64 @@ async def _compare_numbers_anew(database: MongoDatabase, progress: Progress) -> 
         progress(1)
 
 
+async def _move_texts(database: MongoDatabase, progress: Progress) -> None:
+    """
+    Move the sealed texts of messages from beside the credentials into their messages.
+    """
+    texts: Record = {"purpose": {"$in": list(TEXT_PURPOSES)}}
+    async for batch in batches(database, "secrets", texts):
+        moved = [
+            UpdateOne(
+                {
+                    "_id": text["ref"],
+                    "holder": {"tenant": text["tenant"], "domain": text["domain"]},
+                    # Those that a newer text replaced are left behind.
+                    _NAMED[text["purpose"]]: text["fingerprint"],
+                },
+                {
+                    "$set": {
+                        f"sealed.{text['purpose']}": {
+                            field: text[field] for field in ("fingerprint", "key_id", "envelope")
+                        }
+                    }
+                },
+            )
+            for text in batch
+        ]
+        await database["messages"].bulk_write(moved, ordered=False)
+        await database["secrets"].delete_many({"_id": {"$in": [text["_id"] for text in batch]}})
+        progress(len(batch))
+
+
+async def _move_marks(database: MongoDatabase, progress: Progress) -> None:
+    """
+    Copy the marks of messages to a collection of their own, and name every conversation.
+    """
+    async for batch in batches(database, "messages", {}, {"sealed": False}):
+        marks = [
+            UpdateOne({"_id": mark}, {"$setOnInsert": {"message": one["_id"]}}, upsert=True)
+            for one in batch
+            for mark in one["marks"]
+        ]
+        if marks:
+            await database["marks"].bulk_write(marks, ordered=False)
+        named = [
+            UpdateOne(
+                {"_id": one["_id"], "conversation": None},
+                {"$set": {"conversation": from_record(one, InboxMessage).conversation}},
+            )
+            for one in batch
+            if one.get("conversation") is None
+        ]
+        if named:
+            await database["messages"].bulk_write(named, ordered=False)
+        progress(len(batch))
+
+
 # Item n leads from version n to version n + 1. Never change one that was released. All indexes of
 # `COLLECTIONS` are there when a step runs.
-STEPS: Final = (Step("comparar de novo os números especiais", "mappings", _compare_numbers_anew),)
+STEPS: Final = (
+    Step("comparar de novo os números especiais", "mappings", _compare_numbers_anew),
+    Step("juntar os textos às mensagens", "secrets", _move_texts),
+    Step("separar as marcas das mensagens", "messages", _move_marks),
+)

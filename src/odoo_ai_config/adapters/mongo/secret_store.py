@@ -13,6 +13,7 @@ from odoo_ai_config.adapters.mongo.records import (
     read_one,
     secret_id,
     tenant_keys_from,
+    texts_from,
     to_record,
 )
 from odoo_ai_config.adapters.mongo.transaction import in_transaction
@@ -25,6 +26,7 @@ from odoo_ai_config.domain.credentials.secrets import (
     TenantKey,
 )
 from odoo_ai_config.domain.identifiers import TenantId
+from odoo_ai_config.domain.messages.inbox import TEXT_PURPOSES
 
 
 class MongoSecretStore(SecretStore):
@@ -36,6 +38,7 @@ class MongoSecretStore(SecretStore):
         self._database = database
         self._keys = database["tenant_keys"]
         self._secrets = database["secrets"]
+        self._messages = database["messages"]
         self._sealing_keys = database.sealing_keys
 
     @translated
@@ -59,9 +62,13 @@ class MongoSecretStore(SecretStore):
 
     @translated
     async def sealed(self, context: SealContext, fingerprint: Fingerprint) -> SealedSecret | None:
-        return await read_one(
-            self._secrets, {"_id": secret_id(context, fingerprint)}, SealedSecret
-        )
+        if context.purpose not in TEXT_PURPOSES:
+            return await read_one(
+                self._secrets, {"_id": secret_id(context, fingerprint)}, SealedSecret
+            )
+        place = _place_of_text(context, fingerprint)
+        record = await self._messages.find_one(place, ["holder", f"sealed.{context.purpose}"])
+        return None if record is None else texts_from(record)[0]
 
     @translated
     async def master_ids(self) -> Mapping[str, int]:
@@ -96,34 +103,46 @@ class MongoSecretStore(SecretStore):
 
     @translated
     async def add_key(self, key: TenantKey, *, successor_of: TenantKey) -> bool:
-        result = await self._keys.update_one(
-            _exactly(successor_of) | {"active": successor_of.key_id},
-            {"$push": {"keys": to_record(key)}, "$set": {"active": key.key_id}},
-        )
-        return result.matched_count == 1
+        async def succeed(session: Session) -> bool:
+            result = await self._keys.update_one(
+                _exactly(successor_of) | {"active": successor_of.key_id},
+                {"$push": {"keys": to_record(key)}, "$set": {"active": key.key_id}},
+                session=session,
+            )
+            if result.matched_count == 0:
+                return False
+            await self._forget_uses(key.tenant, session)
+            return True
+
+        return await in_transaction(self._database.client, succeed)
 
     @translated
     async def secrets_not_sealed_by(self, key: TenantKey, *, limit: int) -> Sequence[SealedSecret]:
         if limit < 1:
             return []
         cursor = self._secrets.find(_sealed_by_others(key)).limit(limit)
-        return await read_all(cursor, SealedSecret)
+        found = await read_all(cursor, SealedSecret)
+        for place in _texts_sealed_by_others(key):
+            messages = self._messages.find(place, ["holder", "sealed"])
+            async for record in messages.limit(max(0, limit - len(found))):
+                found += [
+                    text
+                    for text in texts_from(record)
+                    if text.key_id != key.key_id and text not in found
+                ]
+        return found[:limit]
 
     @translated
     async def reseal(self, old: SealedSecret, new: SealedSecret) -> bool:
-        place = {
-            "_id": secret_id(old.context, old.fingerprint),
-            "key_id": old.key_id,
-            "envelope": old.envelope,
-        }
+        collection, place, change = _replacing(old, new)
         key = {"_id": new.context.tenant.value, "keys.id": new.key_id}
 
         async def replace(session: Session) -> bool:
             used = await self._keys.update_one(key, TOUCH, session=session)
             if used.matched_count == 0:
                 return False
-            result = await self._secrets.update_one(
-                place, {"$set": {"key_id": new.key_id, "envelope": new.envelope}}, session=session
+            result = await self._database[collection].update_one(
+                place, {"$set": change}, session=session
             )
             return result.matched_count == 1
 
@@ -134,11 +153,11 @@ class MongoSecretStore(SecretStore):
         async def remove_others(session: Session) -> bool:
             if await self._secrets.find_one(_sealed_by_others(active), session=session):
                 return False
-            # A commit that seals with another key writes to one of these records or to the
-            # tenant's own, and collides.
-            await self._database["key_uses"].bulk_write(
-                self._database.key_uses.all_of(active.tenant.value), session=session
-            )
+            for place in _texts_sealed_by_others(active):
+                if await self._messages.find_one(place, ["_id"], session=session):
+                    return False
+            # A commit that seals with another key writes to one of these records and collides.
+            await self._forget_uses(active.tenant, session)
             result = await self._keys.update_one(
                 _exactly(active) | {"active": active.key_id},
                 {"$pull": {"keys": {"id": {"$ne": active.key_id}}}},
@@ -147,6 +166,10 @@ class MongoSecretStore(SecretStore):
             return result.matched_count == 1
 
         return await in_transaction(self._database.client, remove_others)
+
+    async def _forget_uses(self, tenant: TenantId, session: Session) -> None:
+        uses = self._database.key_uses.all_of(tenant.value)
+        await self._database["key_uses"].bulk_write(uses, session=session)
 
     async def _keys_of(self, tenant: TenantId) -> list[TenantKey]:
         record = await self._keys.find_one({"_id": tenant.value})
@@ -159,3 +182,37 @@ def _exactly(key: TenantKey) -> Record:
 
 def _sealed_by_others(key: TenantKey) -> Record:
     return {"tenant": key.tenant.value, "key_id": {"$ne": key.key_id}}
+
+
+def _texts_sealed_by_others(key: TenantKey) -> list[Record]:
+    # Each is answered by an index of its own.
+    return [
+        {
+            "holder.tenant": key.tenant.value,
+            # Only texts are at least the empty one.
+            f"sealed.{purpose}.key_id": {"$gte": "", "$ne": key.key_id},
+        }
+        for purpose in TEXT_PURPOSES
+    ]
+
+
+def _place_of_text(context: SealContext, fingerprint: Fingerprint) -> Record:
+    return {
+        "_id": context.ref.value,
+        "holder": to_record(context.owner),
+        f"sealed.{context.purpose}.fingerprint": fingerprint.value,
+    }
+
+
+def _replacing(old: SealedSecret, new: SealedSecret) -> tuple[str, Record, Record]:
+    """
+    The collection and the place of *old*, and what *new* changes there.
+    """
+    context = old.context
+    collection, place, field = "secrets", {"_id": secret_id(context, old.fingerprint)}, ""
+    if context.purpose in TEXT_PURPOSES:
+        collection, place = "messages", _place_of_text(context, old.fingerprint)
+        field = f"sealed.{context.purpose}."
+    before = {f"{field}key_id": old.key_id, f"{field}envelope": old.envelope}
+    change = {f"{field}key_id": new.key_id, f"{field}envelope": new.envelope}
+    return collection, place | before, change

@@ -47,9 +47,9 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
 
 # The purposes for which message texts are sealed.
-_BODY: Final = "message"
-_ANSWER: Final = "answer"
-TEXT_PURPOSES: Final = (_BODY, _ANSWER)
+BODY: Final = "message"
+ANSWER: Final = "answer"
+TEXT_PURPOSES: Final = (BODY, ANSWER)
 
 
 @frozen(order=True)
@@ -599,14 +599,14 @@ def place_of_body(message_id: MessageId, destination: Destination | None) -> Sea
     """
     The context of the sealed payload of a message that goes to *destination*.
     """
-    return SealContext(_holder(destination), CredentialRef(message_id.value), _BODY)
+    return SealContext(_holder(destination), CredentialRef(message_id.value), BODY)
 
 
 def answer_context(message: InboxMessage) -> SealContext:
     """
     The context of the sealed answer to *message*.
     """
-    return SealContext(message.holder, CredentialRef(message.id.value), _ANSWER)
+    return SealContext(message.holder, CredentialRef(message.id.value), ANSWER)
 
 
 def _holder(destination: Destination | None) -> TenantArea:

@@ -1,0 +1,175 @@
+"""
+The writes of a changeset that depend on nothing that is stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Final
+
+from pymongo import InsertOne, ReplaceOne, UpdateMany, UpdateOne
+
+from odoo_ai_config.adapters.mongo.bulk import BulkWrite, Write, chunks
+from odoo_ai_config.adapters.mongo.database import MongoDatabase, Record
+from odoo_ai_config.adapters.mongo.driver_errors import is_conflict
+from odoo_ai_config.adapters.mongo.records import (
+    item_place,
+    item_record,
+    mapping_record,
+    secret_record,
+    to_instant,
+    to_record,
+    tombstone_record,
+)
+from odoo_ai_config.adapters.mongo.uses import TOUCH
+from odoo_ai_config.application.errors import RequestRecordedError, TenantKeyChangedError
+from odoo_ai_config.domain.changes import Changeset
+from odoo_ai_config.domain.collections import CollectionChange, CollectionHead
+from odoo_ai_config.domain.errors import RevisionConflictError
+from odoo_ai_config.domain.messages.inbox import TEXT_PURPOSES
+
+# Claimed accounts and numbers have numbers in the same collection.
+WHOLE_MAPPING: Final = "mapping"
+
+
+class SealedBeforeError(Exception):
+    """
+    One of the values is stored already.
+    """
+
+
+def fixed_writes(
+    database: MongoDatabase, changeset: Changeset, secrets: BulkWrite
+) -> Iterator[BulkWrite]:
+    """
+    The writes of *changeset*, those of its *secrets* among them.
+
+    The writes of messages, conversations and uses of keys are elsewhere.
+    """
+    # The order decides which refusal comes first: that of a recorded request.
+    records = () if changeset.idempotency_record is None else (changeset.idempotency_record,)
+    documents = [(str(revision.key), to_record(revision)) for revision in changeset.revisions]
+    yield BulkWrite(
+        "deliveries",
+        [partial(InsertOne, to_record(record)) for record in records],
+        RequestRecordedError,
+    )
+    yield BulkWrite("tenant_keys", list(_new_key(changeset)), TenantKeyChangedError)
+    yield BulkWrite(
+        "documents",
+        [_succeeding({"_id": name, **record}) for name, record in documents],
+        RevisionConflictError,
+    )
+    yield BulkWrite(
+        "revisions",
+        [partial(InsertOne, {"document": name, **record}) for name, record in documents],
+        RevisionConflictError,
+    )
+    if changeset.mappings and changeset.mapping_state is None:
+        yield BulkWrite("channel_claims", [database.mapping_uses.one_of(WHOLE_MAPPING)])
+    yield BulkWrite(
+        "mappings",
+        [_succeeding(mapping_record(revision)) for revision in changeset.mappings],
+        RevisionConflictError,
+    )
+    yield secrets
+    yield BulkWrite(
+        "collections",
+        [_moving(change.head) for change in changeset.collections],
+        RevisionConflictError,
+        # Another push may write thousands of items, and most of what this one would write has
+        # to be decided again anyway.
+        is_refused=is_conflict,
+    )
+    for change in changeset.collections:
+        yield from _item_writes(change)
+    yield BulkWrite("audit", [partial(InsertOne, to_record(entry)) for entry in changeset.audit])
+    yield BulkWrite(
+        "api_keys",
+        [
+            partial(ReplaceOne, {"_id": key.id}, to_record(key), upsert=True)
+            for key in changeset.api_keys
+        ],
+    )
+    yield BulkWrite("addresses", list(_address_writes(changeset)))
+
+
+def _address_writes(changeset: Changeset) -> Iterator[Write]:
+    for address in changeset.addresses:
+        yield partial(ReplaceOne, {"_id": address.id}, to_record(address), upsert=True)
+    for use in changeset.address_uses:
+        # Nothing is less than a number.
+        yield partial(UpdateOne, {"_id": use.id}, {"$max": {"used_at": to_instant(use.at)}})
+
+
+def _succeeding(record: Record) -> Write:
+    if record["version"] == 1:
+        return partial(InsertOne, record)
+    return partial(ReplaceOne, {"_id": record["_id"], "version": record["version"] - 1}, record)
+
+
+def _moving(head: CollectionHead) -> Write:
+    record = to_record(head)
+    if head.version == 1:
+        return partial(InsertOne, {"_id": str(head.key), **record, "floor": 0})
+    return partial(
+        UpdateOne, {"_id": str(head.key), "version": head.version - 1}, {"$set": record}
+    )
+
+
+def _item_writes(change: CollectionChange) -> Iterator[BulkWrite]:
+    head = change.head
+    for items in chunks(change.items):
+        yield BulkWrite("items", [_put(head, item_record(head, item)) for item in items])
+    for ids in chunks(change.removed):
+        removed = {"_id": {"$in": [item_place(head.key, id_) for id_ in ids]}}
+        yield BulkWrite("items", [partial(UpdateMany, removed, {"$set": tombstone_record(head)})])
+
+
+def _put(head: CollectionHead, record: Record) -> Write:
+    if head.version == 1:
+        return partial(InsertOne, record)
+    return partial(ReplaceOne, {"_id": record["_id"]}, record, upsert=True)
+
+
+def new_secrets(changeset: Changeset) -> BulkWrite:
+    """
+    Writes of the credentials of *changeset*, which raise `SealedBeforeError` if one is stored.
+    """
+    records = _credential_records(changeset)
+    writes = [partial(InsertOne, record) for record in records]
+    return BulkWrite("secrets", writes, SealedBeforeError)
+
+
+def secrets_if_absent(changeset: Changeset) -> BulkWrite:
+    """
+    Writes of the credentials of *changeset* that leave a stored one as it is.
+    """
+    return BulkWrite(
+        "secrets",
+        [
+            partial(
+                UpdateOne, {"_id": record["_id"]}, {"$setOnInsert": record, **TOUCH}, upsert=True
+            )
+            for record in _credential_records(changeset)
+        ],
+    )
+
+
+def _credential_records(changeset: Changeset) -> list[Record]:
+    return [
+        secret_record(secret)
+        for secret in changeset.secrets
+        # The records of messages hold their texts.
+        if secret.context.purpose not in TEXT_PURPOSES
+    ]
+
+
+def _new_key(changeset: Changeset) -> Iterator[Write]:
+    new = changeset.new_tenant_key
+    if new is not None:
+        keys = [to_record(new)]
+        yield partial(
+            InsertOne, {"_id": new.tenant.value, "active": new.key_id, "keys": keys, "uses": 0}
+        )
