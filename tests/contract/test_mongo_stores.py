@@ -40,6 +40,7 @@ from tests.mongo_server import (
     reached,
     temporary_database,
 )
+from tests.shards import routed
 
 
 class InMongo(StoreContract):
@@ -50,11 +51,12 @@ class InMongo(StoreContract):
     async def database(
         self, mongo_uri: str, request: pytest.FixtureRequest
     ) -> AsyncIterator[MongoDatabase]:
-        async with (
-            open_client(request.param, mongo_uri) as client,
-            temporary_database(client) as database,
-        ):
-            yield database
+        with routed() as router:
+            async with (
+                open_client(request.param, mongo_uri, event_listeners=[router]) as client,
+                temporary_database(client) as database,
+            ):
+                yield database
 
     @pytest.fixture
     def stores(self, database: MongoDatabase) -> Stores:
@@ -64,8 +66,11 @@ class InMongo(StoreContract):
     async def second_stores(
         self, database: MongoDatabase, mongo_uri: str
     ) -> AsyncIterator[Stores]:
-        async with open_client(AsyncMongoClient, mongo_uri) as client:
-            yield stores_over(MongoDatabase(client, database.name))
+        with routed() as router:
+            async with open_client(
+                AsyncMongoClient, mongo_uri, event_listeners=[router]
+            ) as client:
+                yield stores_over(MongoDatabase(client, database.name))
 
 
 class TestMongoConfigStore(InMongo, ConfigStoreContract): ...

@@ -95,7 +95,8 @@ class MongoMessageInbox(MessageInbox):
             "$expr": {"$gte": ["$due_at", "$updated_at"]},
         }
         recalled = 0
-        async for batch in batches(self._database, "messages", early, ["due_at", "updated_at"]):
+        fields = ["conversation", "due_at", "updated_at"]
+        async for batch in batches(self._database, "messages", early, fields):
             result = await self._messages.bulk_write(
                 [
                     UpdateOne(

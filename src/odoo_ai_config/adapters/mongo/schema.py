@@ -135,6 +135,27 @@ FORMER: Final[Mapping[str, Sequence[str]]] = {
     "secrets": ["purpose"],
 }
 
+# By what a cluster may spread each collection that grows: docs/scaling.md. No record ever changes
+# these fields, and every write of one record names them. The others stay on one shard.
+SHARD_KEYS: Final[Mapping[str, Mapping[str, int | str]]] = {
+    # Ids that begin with the tenant, whose records are therefore beside one another.
+    "documents": {"_id": 1},
+    "secrets": {"_id": 1},
+    "items": {"_id": 1},
+    # A unique index has to begin with the key.
+    "revisions": {"document": 1, "version": 1},
+    "mapping_revisions": {"channel": 1, "version": 1},
+    # A conversation has all its messages on one shard.
+    "messages": {"conversation": "hashed"},
+    # Some ids begin with the time: in ranges, all new records would go to one shard.
+    "marks": {"_id": "hashed"},
+    "conversations": {"_id": "hashed"},
+    "conversation_states": {"_id": "hashed"},
+    "key_uses": {"_id": "hashed"},
+    "deliveries": {"_id": "hashed"},
+    "audit": {"_id": "hashed"},
+}
+
 
 @frozen
 class Step:

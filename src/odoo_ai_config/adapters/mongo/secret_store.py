@@ -141,8 +141,15 @@ class MongoSecretStore(SecretStore):
             used = await self._keys.update_one(key, TOUCH, session=session)
             if used.matched_count == 0:
                 return False
+            shard: Record = {}
+            if collection == "messages":
+                # A cluster finds the shard of a message by its conversation.
+                found = await self._messages.find_one(place, ["conversation"], session=session)
+                if found is None:
+                    return False
+                shard = found
             result = await self._database[collection].update_one(
-                place, {"$set": change}, session=session
+                place | shard, {"$set": change}, session=session
             )
             return result.matched_count == 1
 
