@@ -68,6 +68,18 @@ class StoreUnusableError(ApplicationError):
         return self.advice
 
 
+@frozen
+class SpoolUnavailableError(ApplicationError):
+    """
+    The store is away, and the spool cannot keep the request either.
+
+    Args:
+        failure: What is wrong with the spool's disk; None if the spool is full.
+    """
+
+    failure: StoreFailure | None = None
+
+
 class RequestRecordedError(ApplicationError):
     """
     The same request was recorded first.
@@ -160,6 +172,10 @@ class ContentionError(ApplicationError):
     """
     Too many writers want the same document; the operation may be tried again.
     """
+
+
+# Failures that pass: whoever can wait tries again later.
+NOT_NOW: Final = (StoreUnavailableError, StoreUnusableError, ContentionError)
 
 
 class SealBrokenError(ApplicationError):

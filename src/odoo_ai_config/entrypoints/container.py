@@ -38,6 +38,7 @@ from odoo_ai_config.adapters.sqlite.conversation_store import SqliteConversation
 from odoo_ai_config.adapters.sqlite.database import open_sqlite
 from odoo_ai_config.adapters.sqlite.examining import examine_pages, rehearse_writing
 from odoo_ai_config.adapters.sqlite.message_inbox import SqliteMessageInbox
+from odoo_ai_config.adapters.sqlite.message_spool import open_spool
 from odoo_ai_config.adapters.sqlite.secret_store import SqliteSecretStore
 from odoo_ai_config.adapters.system.clock import SystemClock
 from odoo_ai_config.adapters.system.revoked_keys import RevokedKeysFile
@@ -53,6 +54,7 @@ from odoo_ai_config.application.ports.config_store import ConfigStore
 from odoo_ai_config.application.ports.conversation_store import ConversationStore
 from odoo_ai_config.application.ports.crew_client import CrewClient
 from odoo_ai_config.application.ports.message_inbox import MessageInbox
+from odoo_ai_config.application.ports.message_spool import MessageSpool, SpoolLimits
 from odoo_ai_config.application.ports.revoked_keys import RevokedKeys
 from odoo_ai_config.application.ports.secret_store import SecretStore
 from odoo_ai_config.application.ports.secret_vault import SecretVault
@@ -198,6 +200,18 @@ def _open_mongo(url: SecretText, *, read_only: bool) -> Iterator[Stores]:
         )
 
 
+@contextmanager
+def _open_spool(settings: Settings, read_only: bool) -> Iterator[MessageSpool | None]:  # noqa: FBT001 - from the container
+    """
+    The spool, if the store is elsewhere: a disk that fails one file fails the other, too.
+    """
+    if settings.store.url is None or not settings.spool_bytes or read_only:
+        yield None
+        return
+    with open_spool(settings.spool_file, SpoolLimits(settings.spool_bytes)) as spool:
+        yield spool
+
+
 def _keyring_setting(settings: Settings) -> str | None:
     return None if settings.keyring is None else settings.keyring.reveal()
 
@@ -230,6 +244,7 @@ def _policies(settings: Settings, clock: Clock) -> Policies:
         messages_kept=_days(settings.keep_messages_days),
         answer_rules=AnswerRules(history=settings.history_messages),
         numbers=NumberReader(settings.default_country),
+        spool_kept=timedelta(hours=settings.spool_hours),
     )
 
 
@@ -306,6 +321,7 @@ class Container(containers.DeclarativeContainer):
         names={"find": "message", "page": "messages", "prune": "prune_messages"},
     )
 
+    spool = providers.Resource(_open_spool, settings, read_only)
     revoked_keys = providers.Singleton(_revoked_keys, settings)
 
     http_sessions = providers.Singleton(HttpSessions, settings.provided.private_targets)
@@ -345,6 +361,7 @@ class Container(containers.DeclarativeContainer):
         crews=in_process_crews,
         crew_client=crew_client,
         chatwoot=chatwoot,
+        spool=spool,
     )
     policies = providers.Singleton(_policies, settings, clock)
     services = providers.Singleton(build_services, ports, policies)

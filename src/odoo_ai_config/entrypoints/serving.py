@@ -23,6 +23,7 @@ from odoo_ai_config.domain.credentials.secrets import SecretText
 from odoo_ai_config.domain.credentials.signing import SigningKey
 from odoo_ai_config.entrypoints.apps import App
 from odoo_ai_config.entrypoints.background import beside, in_background
+from odoo_ai_config.entrypoints.bringing_in import BringingIn
 from odoo_ai_config.entrypoints.catching_up import catch_up_at_start
 from odoo_ai_config.entrypoints.container import Container
 from odoo_ai_config.entrypoints.delivery_worker import DeliveryWorker, capacity_of, delivering
@@ -42,6 +43,7 @@ _PRUNE_SECONDS: Final = 3600.0
 # After this time every process has noticed a step of a rotation.
 _RING_SECONDS: Final = 5.0
 _STORE_SECONDS: Final = 1.0
+_SPOOL_SECONDS: Final = 0.25
 _CATCHING_UP: Final = trusted("catch-up")
 
 
@@ -138,6 +140,10 @@ async def run_server(
             ]
             if upkeep:
                 jobs.append((partial(prune, services), _PRUNE_SECONDS))
+            if services.bring_in_arrivals is not None:
+                bringing_in = BringingIn(app, services.bring_in_arrivals)
+                await bringing_in.count()
+                jobs.append((bringing_in.look, _SPOOL_SECONDS))
             for work, every in jobs:
                 await background.enter_async_context(in_background(work, every=every))
             if App.CHATWOOT in settings.apps:

@@ -63,6 +63,7 @@ from odoo_ai_config.application.messages.progress import StepWriter
 from odoo_ai_config.application.messages.reading import ListMessages, ReadMessage
 from odoo_ai_config.application.messages.replay import DiscardMessage, HoldMessages, ReplayMessages
 from odoo_ai_config.application.messages.reply_sender import ReplySender
+from odoo_ai_config.application.messages.spooling import BringInArrivals, SpoolArrival
 from odoo_ai_config.application.messages.tasks import CrewTasks
 from odoo_ai_config.application.messages.texts import MessageTexts
 from odoo_ai_config.application.ports.address_store import AddressStore
@@ -77,6 +78,7 @@ from odoo_ai_config.application.ports.conversation_store import ConversationStor
 from odoo_ai_config.application.ports.crew_client import CrewClient
 from odoo_ai_config.application.ports.crew_registry import CrewRegistry
 from odoo_ai_config.application.ports.message_inbox import MessageInbox
+from odoo_ai_config.application.ports.message_spool import MessageSpool
 from odoo_ai_config.application.ports.old_cipher import OldCipher
 from odoo_ai_config.application.ports.revoked_keys import RevokedKeys
 from odoo_ai_config.application.ports.secret_store import SecretStore
@@ -99,6 +101,9 @@ from odoo_ai_config.entrypoints.numbers import NumberReader
 class Ports:
     """
     The driven ports: stores, clock, vault and the systems around the hub.
+
+    Args:
+        spool: None if the store is as near as a spool would be.
     """
 
     store: ConfigStore
@@ -119,6 +124,7 @@ class Ports:
     crews: CrewRegistry
     crew_client: CrewClient
     chatwoot: ChatwootClient
+    spool: MessageSpool | None = None
 
 
 @frozen(kw_only=True)
@@ -133,6 +139,7 @@ class Policies:
         lease: How long a process may hold a message that it delivers.
         retention: Which old versions may be removed.
         messages_kept: How long finished messages are kept; None forever.
+        spool_kept: How long an arrival stays in the spool.
         numbers: How the numbers that people type are understood.
         answer_rules: When the AI answers where a tenant does not say otherwise.
     """
@@ -145,6 +152,7 @@ class Policies:
     messages_kept: timedelta | None
     numbers: NumberReader = field(factory=NumberReader)
     answer_rules: AnswerRules = DEFAULT_RULES
+    spool_kept: timedelta = timedelta(hours=24)
 
 
 @frozen(eq=False)
@@ -159,6 +167,7 @@ class Services:
     work_signal: WorkSignal
     answer_message: AnswerMessage
     authenticate: Authenticate
+    bring_in_arrivals: BringInArrivals | None
     check_key_ring: CheckKeyRing
     compare_mapping: CompareMapping
     compare_revisions: CompareRevisions
@@ -203,6 +212,7 @@ class Services:
     seal_stored_secrets: SealStoredSecrets
     set_chatwoot_account: SetChatwootAccount
     simulate_mapping: SimulateMapping
+    spool_arrival: SpoolArrival | None
     sync_collection: SyncCollection
     sync_company_metadata: SyncCompanyMetadata
     sync_credentials: SyncCredentials
@@ -217,7 +227,7 @@ def build_services(ports: Ports, policies: Policies) -> Services:
     """
     store, clock = ports.store, ports.clock
     channels, inbox = ports.channels, ports.inbox
-    secrets, vault = ports.secrets, ports.vault
+    secrets, vault, spool = ports.secrets, ports.vault, ports.spool
     sealer = Sealer(secrets, vault)
     credentials = CredentialsWriter(sealer, ports.yaml, ports.old_cipher)
     texts = MessageTexts(sealer)
@@ -235,6 +245,9 @@ def build_services(ports: Ports, policies: Policies) -> Services:
         work_signal=work_signal,
         answer_message=AnswerMessage(store, inbox, texts, crews, clock, work_signal),
         authenticate=Authenticate(ports.api_keys, policies.configured_key),
+        bring_in_arrivals=(
+            None if spool is None else BringInArrivals(spool, vault, clock, policies.spool_kept)
+        ),
         check_key_ring=CheckKeyRing(secrets, vault),
         compare_mapping=CompareMapping(channels),
         compare_revisions=CompareRevisions(store, ports.yaml),
@@ -309,6 +322,7 @@ def build_services(ports: Ports, policies: Policies) -> Services:
         seal_stored_secrets=SealStoredSecrets(store, credentials, clock),
         set_chatwoot_account=SetChatwootAccount(store, sealer, accounts, clock),
         simulate_mapping=SimulateMapping(store, channels, clock),
+        spool_arrival=None if spool is None else SpoolArrival(spool, vault, ports.tokens),
         sync_collection=SyncCollection(store, ports.collections, clock),
         sync_company_metadata=SyncCompanyMetadata(store, credentials, clock),
         sync_credentials=SyncCredentials(store, credentials, ports.yaml, clock),

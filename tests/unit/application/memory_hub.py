@@ -26,6 +26,7 @@ from odoo_ai_config.adapters.memory.state import MemoryState
 from odoo_ai_config.application.documents.writing import DocumentWrite
 from odoo_ai_config.application.ports.api_key_store import ApiKeyStore
 from odoo_ai_config.application.ports.crew_client import CrewClient
+from odoo_ai_config.application.ports.message_spool import MessageSpool
 from odoo_ai_config.application.ports.old_cipher import OldCipher
 from odoo_ai_config.application.ports.token_source import TokenSource
 from odoo_ai_config.application.ports.yaml_codec import YamlCodec
@@ -81,6 +82,7 @@ class MemoryHub(Services):
         old_cipher: OldCipher | None = None,
         crew_client: CrewClient | None = None,
         chatwoot_fallback: ChatwootAccess | None = None,
+        spool: MessageSpool | None = None,
     ) -> None:
         state = state or MemoryState()
         clock, vault = ManualClock(AT), MemorySecretVault()
@@ -104,6 +106,7 @@ class MemoryHub(Services):
             crews=InProcessCrewClient(),
             crew_client=crew_client or EchoCrewClient(),
             chatwoot=chatwoot,
+            spool=spool,
         )
         policies = Policies(
             chatwoot=chatwoot_fallback or ChatwootAccess(),

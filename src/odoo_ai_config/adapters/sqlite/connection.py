@@ -173,15 +173,23 @@ class FileConnection:
     Args:
         busy_timeout: How long opening it may wait for others.
         patient: Whether the same goes for what is done with it later.
+        prepare: Makes the tables that are missing.
     """
 
     def __init__(
-        self, file: DatabaseFile, *, busy_timeout: float, patient: bool, cache_kib: int
+        self,
+        file: DatabaseFile,
+        *,
+        busy_timeout: float,
+        patient: bool,
+        cache_kib: int,
+        prepare: Callable[[sqlite3.Connection], None] = migrate,
     ) -> None:
         self._file = file
         self._busy_timeout = busy_timeout
         self._patient = patient
         self._cache_kib = cache_kib
+        self._prepare = prepare
         self._connection: sqlite3.Connection | None = None
         self._address = ""
 
@@ -240,7 +248,7 @@ class FileConnection:
                 require_migrated(connection)
             else:
                 _set_up(connection)
-                migrate(connection)
+                self._prepare(connection)
         except (sqlite3.Error, StoreUnusableError):
             connection.close()
             raise

@@ -20,6 +20,7 @@ from odoo_ai_config.application.ports.channel_directory import ChannelDirectory
 from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.application.ports.config_store import ConfigStore
 from odoo_ai_config.application.ports.message_inbox import MessageInbox
+from odoo_ai_config.application.ports.message_spool import Arrival
 from odoo_ai_config.application.ports.token_source import TokenSource
 from odoo_ai_config.application.work_signal import WorkSignal
 from odoo_ai_config.domain.access import ApiKey, Scope
@@ -58,7 +59,8 @@ async def destination_of(route: Route | None, *, store: ConfigStore) -> Destinat
     return Destination(route.owner, route.crew, route.matched_by, release)
 
 
-_RANDOM_BYTES: Final = 12
+# The random part of a message's id.
+ID_BYTES: Final = 12
 
 
 class Reception(enum.Enum):
@@ -70,6 +72,8 @@ class Reception(enum.Enum):
     IGNORED = "ignored"
     UNRESOLVED = "unresolved"
     DUPLICATE = "duplicate"
+    # The store is away: the event waits in the spool.
+    SPOOLED = "spooled"
 
 
 _RECEPTION_OF_NEW: Final = {
@@ -113,7 +117,12 @@ class ReceiveMessage:
     clock: Clock
 
     async def __call__(
-        self, event: ChatwootEvent, payload: SecretText, *, caller: ApiKey
+        self,
+        event: ChatwootEvent,
+        payload: SecretText,
+        *,
+        caller: ApiKey,
+        arrival: Arrival | None = None,
     ) -> Receipt:
         """
         Route *event* and commit it; when this returns, it is durable.
@@ -123,14 +132,14 @@ class ReceiveMessage:
             payload: The event as it came. Of an ignored event it is stored only for the history
                 that crews are told.
             caller: Who vouches for it; a bound caller only for messages to its tenant.
+            arrival: What it was in the spool, if it comes from there.
 
         Raises:
             TenantForbiddenError: It does not go to the tenant that *caller* is bound to.
             MessageRecordedError: It came before and was removed just now.
         """
         caller.require(Scope.WEBHOOK)
-        now = self.clock.now()
-        message_id = MessageId.at(now, self.tokens.token(_RANDOM_BYTES))
+        message_id, now = self._named(arrival)
 
         async def decide() -> tuple[Changeset, Receipt]:
             why: Ignored | Silence | None
@@ -182,6 +191,12 @@ class ReceiveMessage:
         if receipt.reception is Reception.ACCEPTED:
             self.work_signal.ring()
         return receipt
+
+    def _named(self, arrival: Arrival | None) -> tuple[MessageId, datetime]:
+        if arrival is not None:
+            return arrival.id, arrival.at
+        now = self.clock.now()
+        return MessageId.at(now, self.tokens.token(ID_BYTES)), now
 
     async def _ignored(
         self,

@@ -27,6 +27,7 @@ _COMMANDS: Final = {
     "keyring": "commands.keyring",
     "chatwoot": "commands.chatwoot",
     "messages": "commands.messages",
+    "spool": "commands.spool",
     "conversations": "commands.conversations",
     "channels": "commands.conversations",
     "send": "commands.send",

@@ -35,6 +35,7 @@ from odoo_ai_config.entrypoints.http.platform.rate_limit import (
     TokenBuckets,
 )
 from odoo_ai_config.entrypoints.http.platform.request_trace import TRACE, RequestTrace
+from odoo_ai_config.entrypoints.http.platform.spool import SPOOL, RequestSpool
 from odoo_ai_config.entrypoints.http.platform.store_watch import StoreWatch
 from odoo_ai_config.entrypoints.http.routes import GROUPS as ROUTE_GROUPS
 from odoo_ai_config.entrypoints.http.routes import add_routes
@@ -62,6 +63,10 @@ def build_app(services: Services, options: HttpOptions, metrics: Metrics) -> web
     )
     app[LAST_ORDERS] = last_orders = LastOrders()
     app[STORE_WATCH] = store_watch = StoreWatch(services.ports.store.check, metrics.store_failure)
+    if services.ports.spool is not None and services.spool_arrival is not None:
+        app[SPOOL] = RequestSpool(
+            services.ports.spool, services.spool_arrival, store_watch, metrics.spooled
+        )
     cross_origin = CrossOrigin(options.cors_origins) if options.cors_origins else None
     app[TRACE] = trace = RequestTrace(
         metrics,

@@ -270,6 +270,21 @@ class Settings:
         "30", count(0, 36_500), help="Dias que mensagens já tratadas são guardadas; 0 para sempre"
     )
 
+    spool_path: Path | None = environ.var(
+        "",
+        lambda text: Path(text) if text else None,
+        help="Arquivo em que mensagens esperam enquanto o MongoDB não responde; se vazio, "
+        "spool.db na pasta de dados",
+    )
+    spool_bytes: int = environ.var(
+        str(256 * 1024 * 1024),
+        count(0),
+        help="Bytes que esse arquivo pode guardar; 0: nada espera, e o hub responde 503",
+    )
+    spool_hours: int = environ.var(
+        "24", count(1, 24 * 30), help="Horas que uma mensagem pode ficar nesse arquivo"
+    )
+
     @property
     def store(self) -> StoreLocation:
         """
@@ -312,6 +327,13 @@ class Settings:
         Where the first start writes the first API key.
         """
         return self.data_dir / "api-key"
+
+    @property
+    def spool_file(self) -> Path:
+        """
+        Where what comes while the store is away waits for it.
+        """
+        return self.spool_path or self.data_dir / "spool.db"
 
     @property
     def revoked_keys_path(self) -> Path:

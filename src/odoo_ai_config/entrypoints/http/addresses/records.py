@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Final, TypeAlias
 
 from aiohttp import web
@@ -12,9 +14,15 @@ from attrs import frozen
 from msgspec import Meta
 from structlog.contextvars import bind_contextvars
 
-from odoo_ai_config.application.errors import StoreUnavailableError, StoreUnusableError
+from odoo_ai_config.application.errors import (
+    SpoolUnavailableError,
+    StoreUnavailableError,
+    StoreUnusableError,
+)
+from odoo_ai_config.application.keys import TokenPrefix, TokenText
+from odoo_ai_config.application.messages.spooling import Settled
 from odoo_ai_config.domain.access import ApiKey
-from odoo_ai_config.domain.addresses import AddressMismatchError
+from odoo_ai_config.domain.addresses import Address, AddressMismatchError
 from odoo_ai_config.domain.changes import Claim
 from odoo_ai_config.domain.channels.mapping import MAPPING_REFUSALS
 from odoo_ai_config.domain.collections import CollectionKey, CollectionName, CollectionSync
@@ -29,17 +37,32 @@ from odoo_ai_config.domain.json_types import JsonObject
 from odoo_ai_config.domain.outcomes import Outcome, WriteKind
 from odoo_ai_config.entrypoints.apps import App
 from odoo_ai_config.entrypoints.http.addresses.payloads import RECORD
+from odoo_ai_config.entrypoints.http.addresses.schemas import SpooledRecord
 from odoo_ai_config.entrypoints.http.collections.payloads import patch
 from odoo_ai_config.entrypoints.http.odoo_events.handlers import (
     Event,
+    outcome_of,
     read_event,
     receive,
     taken_in,
 )
 from odoo_ai_config.entrypoints.http.odoo_events.schemas import EventAccepted
-from odoo_ai_config.entrypoints.http.platform.app_keys import EVENT
+from odoo_ai_config.entrypoints.http.platform.app_keys import (
+    EVENT,
+    LIMITS,
+    LOG,
+    METRICS,
+    OPTIONS,
+    REQUEST_ID,
+    SERVICES,
+)
 from odoo_ai_config.entrypoints.http.platform.authentication import address_of
-from odoo_ai_config.entrypoints.http.platform.bodies import read_body, require_json
+from odoo_ai_config.entrypoints.http.platform.bodies import (
+    read_body,
+    read_json,
+    refuse_announced_excess,
+    require_json,
+)
 from odoo_ai_config.entrypoints.http.platform.errors import (
     BodyTooLargeError,
     IncompleteDataError,
@@ -52,6 +75,14 @@ from odoo_ai_config.entrypoints.http.platform.operations import (
     Access,
     Operation,
     RouteGroup,
+)
+from odoo_ai_config.entrypoints.http.platform.representations import shown
+from odoo_ai_config.entrypoints.http.platform.spool import (
+    SPOOL,
+    STORE_AWAY,
+    Replayed,
+    Source,
+    settled,
 )
 from odoo_ai_config.entrypoints.wiring import Services
 
@@ -87,7 +118,8 @@ _Told: TypeAlias = Event | _ItemPush
     },
     body=RECORD,
     idempotent=True,
-    answer=EventAccepted,
+    answer=EventAccepted | SpooledRecord,
+    says="The record is taken in, or waits for the store.",
     refusals=(
         *COMMIT,
         *VAULT,
@@ -101,6 +133,7 @@ _Told: TypeAlias = Event | _ItemPush
         InvalidYamlError,
         EncryptedValueError,
         *MAPPING_REFUSALS,
+        SpoolUnavailableError,
         StoreUnavailableError,
         StoreUnusableError,
     ),
@@ -112,8 +145,63 @@ async def receive_record(request: web.Request) -> web.Response:
     It is what the action *Send Webhook Notification* of Odoo 17 and later sends. The address says
     whose it is and what it stands for; it is then taken in as the same event is with a key, and
     needs no signature.
+
+    While the store is away, a hub on MongoDB keeps the record on its own disk and answers
+    `spooled`; it checks the address when the store is back.
     """
-    address = await address_of(request)
+    app, token = request.app, request.match_info["token"]
+    text = TokenText.parse(TokenPrefix.ADDRESS, token)
+    if SPOOL not in app or text is None:
+        return await _received(request, await address_of(request), partial(read_body, request))
+    spool, at, raw = app[SPOOL], app[OPTIONS].unix_time(), None
+
+    async def raw_body() -> bytes:
+        nonlocal raw
+        if raw is None:
+            raw = await read_body(request)
+        return raw
+
+    # Records of one address keep their order.
+    lane = f"record/{text.id}"
+    try:
+        spool.require_store()
+        address = await address_of(request)
+        spool.senders.note(f"address {token}", address.id)
+        if not await spool.is_before(lane):
+            return await _received(request, address, raw_body)
+        holder: str | None = address.id
+    except STORE_AWAY as error:
+        spool.watch.noted(error)
+        holder = _known_holder(request, f"address {token}")
+    refuse_announced_excess(request)
+    require_json(request)
+    await read_json(request, await raw_body(), lambda body: body)
+    id_ = await spool.keep(
+        Source.RECORD,
+        request,
+        await raw_body(),
+        request_id=request[REQUEST_ID],
+        at=at,
+        lane=lane,
+        holder=holder,
+    )
+    app[METRICS].event("unknown", "spooled")
+    app[LOG].info("event_spooled", message=id_.value)
+    return shown(SpooledRecord(success=True, status="spooled", message_id=id_.value))
+
+
+def _known_holder(request: web.Request, credential: str) -> str | None:
+    limits = request.app[LIMITS]
+    holder = request.app[SPOOL].senders.holder_of(credential)
+    wait = limits.failures.wait(request.remote) if holder is None else limits.keys.take(holder)
+    if wait:
+        raise RateLimitedError(wait)
+    return holder
+
+
+async def _received(
+    request: web.Request, address: Address, raw_body: Callable[[], Awaitable[bytes]]
+) -> web.Response:
     feed = address.feed
     # Known even if the body is refused.
     event = request[EVENT] = feed.kind.event
@@ -121,11 +209,27 @@ async def receive_record(request: web.Request) -> web.Response:
     return await receive(
         request,
         address.caller,
-        read_body(request),
+        raw_body(),
         lambda body: (event, feed.event_in(body)),
         _read,
         _taken_in,
     )
+
+
+async def take_in_record(request: Replayed) -> Settled:
+    """
+    Receive a record that comes from the spool.
+    """
+
+    async def take_in(address: Address) -> None:
+        feed = address.feed
+        event = feed.kind.event
+        body = await read_json(request, request.raw, feed.event_in)
+        caller = address.caller
+        await outcome_of(request, event, body, request.raw, caller, _read, _taken_in)
+
+    proof = request.app[SERVICES].open_address(request.match_info["token"])
+    return await settled(request, proof, take_in, area=RECORDS.area or "")
 
 
 def _read(event: WriteKind, body: JsonObject) -> _Told:

@@ -4,12 +4,13 @@ Answers about secret addresses.
 
 from __future__ import annotations
 
-from typing import Annotated, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta
 
 from odoo_ai_config.domain.addresses import RecordKind
 from odoo_ai_config.entrypoints.http.platform.schema import (
+    Always,
     AuthorText,
     BusinessAreaText,
     CollectionNameText,
@@ -75,3 +76,14 @@ class AddressPage:
 
     addresses: Annotated[list[SecretAddress], Meta(description="By id.")]
     next: NextPage
+
+
+@answer
+class SpooledRecord:
+    """
+    The store is away: the record waits on the hub's disk until it is back.
+    """
+
+    success: Always
+    status: Literal["spooled"]
+    message_id: Annotated[str, Meta(description="The hub's id of what waits.")]

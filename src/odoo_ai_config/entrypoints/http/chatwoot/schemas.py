@@ -44,7 +44,7 @@ CHATWOOT_EVENT: Final = Component(
 @answer
 class Receipt:
     """
-    The event is stored.
+    The event is durable: in the store, or `spooled` on the hub's disk until the store is back.
     """
 
     success: Always

@@ -11,10 +11,11 @@ from functools import lru_cache
 from typing import Final, TypeAlias
 
 from aiohttp import web
-from attrs import frozen
+from attrs import field, frozen
 from multidict import istr
 
 from odoo_ai_config.application.chatwoot.accounts import ChatwootAccounts
+from odoo_ai_config.application.keys import TokenPrefix, TokenText
 from odoo_ai_config.application.off_loop import CHEAP, cost_of_bytes, run_off_loop
 from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.chatwoot import ChatwootAccess
@@ -40,6 +41,7 @@ from odoo_ai_config.entrypoints.http.platform.signature import (
     SignatureScheme,
     verify_signature,
 )
+from odoo_ai_config.entrypoints.http.platform.spool import SPOOL, Incoming, moment_of
 
 # A verified Chatwoot may do what a key for webhooks may.
 CHATWOOT: Final = ApiKey(
@@ -75,11 +77,13 @@ class Sender:
         account: The account of the secret that authenticates it; None if that has no account.
         signed: Identifies the event among those with the same signature scheme; None if it is
             not signed.
+        access: The settings whose secret signs it, if it is Chatwoot's signature.
     """
 
     caller: ApiKey
     account: ChatwootId | None
     signed: str | None = None
+    access: ChatwootAccess | None = field(default=None, repr=False)
 
     @property
     def bucket(self) -> str:
@@ -123,7 +127,7 @@ async def sender_of(request: web.Request, raw: bytes, account: ChatwootId | None
     limits = app[LIMITS]
     wait = 0.0 if limits.failures.calm else limits.failures.wait(request.remote)
     try:
-        sender = await _vouched(request, raw, account, app=app, throttled=wait > 0)
+        sender = await vouched(request, raw, account, throttled=wait > 0)
     except (SignatureError, InvalidApiKeyError):
         limits.failures.failed(request.remote, wait)
         raise
@@ -133,14 +137,70 @@ async def sender_of(request: web.Request, raw: bytes, account: ChatwootId | None
     return sender
 
 
-async def _vouched(
-    request: web.Request,
-    raw: bytes,
-    account: ChatwootId | None,
-    *,
-    app: web.Application,
-    throttled: bool,
+def note_known(request: web.Request, event: ChatwootId | None, sender: Sender) -> None:
+    """
+    Note for the spool who has just authenticated an event of the account *event*.
+    """
+    senders, key, token = request.app[SPOOL].senders, key_in(request), _token_in(request)
+    if sender.access is not None:
+        if event is not None:
+            senders.note_signer(event, sender.access, sender.bucket)
+    elif sender.caller is not CHATWOOT:
+        senders.note(f"key {key}", sender.bucket)
+    else:
+        senders.note(f"token {event} {token}", sender.bucket)
+
+
+async def known_sender(request: web.Request, raw: bytes, event: ChatwootId | None) -> str | None:
+    """
+    Who sends *raw*, an event of the account *event*, as far as the hub knows without the store.
+
+    It does not refuse: who is unknown, or has a wrong credential, is a stranger.
+
+    Raises:
+        InvalidApiKeyError: The key is no key at all.
+        RateLimitedError: A stranger's address has failed too often, or the sender sends more
+            requests than it may.
+    """
+    limits = request.app[LIMITS]
+    holder = await _known_holder(request, raw, event)
+    wait = limits.failures.wait(request.remote) if holder is None else limits.keys.take(holder)
+    if wait:
+        raise RateLimitedError(wait)
+    return holder
+
+
+async def _known_holder(request: web.Request, raw: bytes, event: ChatwootId | None) -> str | None:
+    services, senders = request.app[SERVICES], request.app[SPOOL].senders
+    token, key = _token_in(request), key_in(request)
+    configured = services.chatwoot_accounts.fallback
+    if _SIGNATURE in request.headers:
+        known = None if event is None else senders.signer(event)
+        access, holder = known or (configured, CHATWOOT.id)
+        if await _signer(request, raw, [(event, access)], throttled=False) is not None:
+            return holder
+    if token is not None:
+        of_all = _is_among(token, configured.webhook_tokens)
+        return senders.holder_of(f"token {event} {token}") or (CHATWOOT.id if of_all else None)
+    if not key:
+        return None
+    try:
+        return services.authenticate.among({}, key).id
+    except InvalidApiKeyError:
+        if TokenText.parse(TokenPrefix.API_KEY, key) is None:
+            raise
+    return senders.holder_of(f"key {key}")
+
+
+async def vouched(
+    request: Incoming, raw: bytes, account: ChatwootId | None, *, throttled: bool = False
 ) -> Sender:
+    """
+    Authenticate as `sender_of` does, whatever the limits are.
+
+    For a *throttled* address this costs no more than an ordinary request.
+    """
+    app = request.app
     token, signature = _token_in(request), request.headers.get(_SIGNATURE)
     accounts = app[SERVICES].chatwoot_accounts
     candidates = await _candidates(
@@ -153,10 +213,10 @@ async def _vouched(
     if signature is not None:
         found = await _signer(request, raw, candidates, throttled=throttled)
         if found is not None:
-            owner, _ = found
+            owner, access = found
             if owner is not None:
                 accounts.heard_of(owner)
-            return Sender(CHATWOOT, owner, signature)
+            return Sender(CHATWOOT, owner, signature, access)
         if any(access.webhook_secrets for _, access in candidates):
             raise SignatureInvalidError
     if token is not None:
@@ -213,7 +273,7 @@ async def _candidates(
 
 
 async def _signer(
-    request: web.Request, raw: bytes, candidates: Sequence[Candidate], *, throttled: bool
+    request: Incoming, raw: bytes, candidates: Sequence[Candidate], *, throttled: bool
 ) -> Candidate | None:
     secrets = 0
     for _, access in candidates:
@@ -225,7 +285,7 @@ async def _signer(
 
 
 def _found_signer(
-    request: web.Request, raw: bytes, candidates: Sequence[Candidate]
+    request: Incoming, raw: bytes, candidates: Sequence[Candidate]
 ) -> Candidate | None:
     for candidate in candidates:
         if _is_signed_by(candidate[1], request, raw):
@@ -233,12 +293,12 @@ def _found_signer(
     return None
 
 
-def _is_signed_by(access: ChatwootAccess, request: web.Request, raw: bytes) -> bool:
+def _is_signed_by(access: ChatwootAccess, request: Incoming, raw: bytes) -> bool:
     try:
         scheme = verify_signature(
             request.headers,
             raw,
-            now=request.app[OPTIONS].unix_time(),
+            now=moment_of(request, request.app[OPTIONS].unix_time),
             policy=_policy(access.webhook_secrets),
         )
     except SignatureInvalidError:
@@ -251,7 +311,7 @@ def _policy(secrets: tuple[SecretText, ...]) -> SignaturePolicy:
     return SignaturePolicy(chatwoot=tuple(map(SigningKey.from_text, secrets)))
 
 
-def _token_in(request: web.Request) -> str | None:
+def _token_in(request: Incoming) -> str | None:
     token = request.match_info.get("token")
     return None if token in _PLAIN else token
 

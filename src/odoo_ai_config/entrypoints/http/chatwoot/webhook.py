@@ -11,15 +11,17 @@ from typing import Annotated, Final
 from aiohttp import web
 from msgspec import Meta
 from multidict import istr
-from structlog.typing import FilteringBoundLogger
 
 from odoo_ai_config.application.errors import (
     MessageRecordedError,
+    SpoolUnavailableError,
     StoreUnavailableError,
     StoreUnusableError,
 )
 from odoo_ai_config.application.messages.intake import Receipt, Reception
 from odoo_ai_config.application.messages.payloads import read_event
+from odoo_ai_config.application.messages.spooling import Settled
+from odoo_ai_config.application.ports.message_spool import Arrival
 from odoo_ai_config.domain.access import Scope, ScopeMissingError
 from odoo_ai_config.domain.credentials.secrets import SecretText, digest_of
 from odoo_ai_config.domain.errors import CodedError, InvalidApiKeyError
@@ -30,8 +32,11 @@ from odoo_ai_config.entrypoints.http.chatwoot.schemas import CHATWOOT_EVENT, Web
 from odoo_ai_config.entrypoints.http.chatwoot.schemas import Receipt as ReceiptAnswer
 from odoo_ai_config.entrypoints.http.chatwoot.senders import (
     Sender,
+    known_sender,
+    note_known,
     require_credential,
     sender_of,
+    vouched,
 )
 from odoo_ai_config.entrypoints.http.odoo_events.handlers import REFUSALS as ODOO_REFUSALS
 from odoo_ai_config.entrypoints.http.odoo_events.handlers import receive_misaddressed
@@ -69,6 +74,14 @@ from odoo_ai_config.entrypoints.http.platform.operations import (
     SignatureScheme,
 )
 from odoo_ai_config.entrypoints.http.platform.representations import shown
+from odoo_ai_config.entrypoints.http.platform.spool import (
+    SPOOL,
+    STORE_AWAY,
+    Incoming,
+    Replayed,
+    Source,
+    settled,
+)
 
 ROUTES: Final = RouteGroup("chatwoot", App.CHATWOOT, "webhook")
 _ABOUT: Final = (
@@ -77,7 +90,9 @@ _ABOUT: Final = (
     "signature by Standard Webhooks. The credential must belong to the account that the event "
     "names.\n\n"
     "The answer is sent when the event is durable, before the hub works on it. A repeated event "
-    "is answered with `duplicate` and the id of the first.\n\n"
+    "is answered with `duplicate` and the id of the first. While the store is away, a hub on "
+    "MongoDB keeps the event on its own disk and answers `spooled`; it checks the credential when "
+    "the store is back.\n\n"
     "An event of Odoo, which older modules send here, is taken in as at `/odoo-webhook`; it needs "
     "an API key. If the server does not serve Chatwoot, it takes only those."
 )
@@ -104,6 +119,7 @@ _REFUSALS: Final = (
     InvalidApiKeyError,
     ScopeMissingError,
     MessageRecordedError,
+    SpoolUnavailableError,
     StoreUnavailableError,
     StoreUnusableError,
 )
@@ -137,7 +153,7 @@ def _receiving(path: str, identity: str, summary: str) -> Operation:
         body=CHATWOOT_EVENT,
         idempotent=True,
         answer=ReceiptAnswer | EventAccepted,
-        says="The event is stored, or was already.",
+        says="The event is durable, or was already stored.",
         refusals=_REFUSALS,
     )
 
@@ -166,17 +182,11 @@ async def receive_message(request: web.Request) -> web.StreamResponse:
     if event is None:
         return await receive_misaddressed(request, raw)
     try:
-        sender = await sender_of(request, raw, event.origin.account)
-        event = _identified(event, sender)
-        receipt = await app[SERVICES].receive_message(
-            event, SecretText.from_utf8(raw), caller=sender.caller
-        )
+        receipt = await _received(request, raw, event)
     except CodedError as error:
         app[METRICS].event(_name_of(event), "refused", error.code)
         raise
-    name = _name_of(event)
-    app[METRICS].event(name, receipt.reception.value, receipt.reason or "")
-    _tell(event, receipt, name, app[LOG])
+    _tell(event, receipt, app)
     return shown(
         ReceiptAnswer(
             success=True,
@@ -212,6 +222,80 @@ def _require_receiver(request: web.Request, *, by_odoo: bool) -> None:
     """
     if not by_odoo and App.CHATWOOT not in request.app[OPTIONS].apps:
         raise AppNotServedError
+
+
+async def _received(request: web.Request, raw: bytes, event: ChatwootEvent) -> Receipt:
+    """
+    The receipt of *event*, once it is durable: in the store, or in the spool.
+    """
+    account = event.origin.account
+    if SPOOL not in request.app:
+        return await _stored(request.app, raw, event, await sender_of(request, raw, account))
+    spool, at = request.app[SPOOL], request.app[OPTIONS].unix_time()
+    lane = _lane_of(event)
+    try:
+        spool.require_store()
+        sender = await sender_of(request, raw, account)
+        note_known(request, account, sender)
+        if not await spool.is_before(lane):
+            return await _stored(request.app, raw, event, sender)
+        holder: str | None = sender.bucket
+    except STORE_AWAY as error:
+        spool.watch.noted(error)
+        holder = await known_sender(request, raw, account)
+    id_ = await spool.keep(
+        Source.CHATWOOT,
+        request,
+        raw,
+        request_id=request[REQUEST_ID],
+        at=at,
+        lane=lane,
+        holder=holder,
+    )
+    return Receipt(id_, Reception.SPOOLED)
+
+
+def _lane_of(event: ChatwootEvent) -> str:
+    # The messages of a conversation keep their order.
+    account, conversation = event.origin.account, event.origin.conversation
+    return f"chatwoot/{account or ''}/{conversation or ''}"
+
+
+async def _stored(
+    app: web.Application,
+    raw: bytes,
+    event: ChatwootEvent,
+    sender: Sender,
+    arrival: Arrival | None = None,
+) -> Receipt:
+    payload = SecretText.from_utf8(raw)
+    event = _identified(event, sender)
+    if arrival is not None and not event.origin.marks:
+        # It may be in the store already, and nothing else would recognise it there.
+        event = event.seen_as(event.origin.account, f"spool-{arrival.id}")
+    receive = app[SERVICES].receive_message
+    return await receive(event, payload, caller=sender.caller, arrival=arrival)
+
+
+async def take_in_event(request: Replayed) -> Settled:
+    """
+    Receive an event that comes from the spool.
+    """
+    event: ChatwootEvent | None = None
+
+    async def proof() -> Sender:
+        nonlocal event
+        read = partial(_read, delivery=_delivery_of(request), request_id=request.request_id)
+        event = await read_json(request, request.raw, read, lenient=True)
+        account = None if event is None else event.origin.account
+        return await vouched(request, request.raw, account)
+
+    async def take_in(sender: Sender) -> None:
+        if event is not None:
+            receipt = await _stored(request.app, request.raw, event, sender, request.arrival)
+            _tell(event, receipt, request.app)
+
+    return await settled(request, proof(), take_in, area=ROUTES.area or "")
 
 
 async def _event_in(request: web.Request, raw: bytes) -> ChatwootEvent | None:
@@ -258,7 +342,7 @@ def _identified(event: ChatwootEvent, sender: Sender) -> ChatwootEvent:
     return event.seen_as(account, delivery, None if delivery is None else proof)
 
 
-def _delivery_of(request: web.Request) -> str | None:
+def _delivery_of(request: Incoming) -> str | None:
     given = request.headers.get(_DELIVERY)
     return None if given is None or _VALID_DELIVERY.fullmatch(given) is None else given
 
@@ -269,7 +353,9 @@ def _name_of(event: ChatwootEvent) -> str:
     return name if name in _EVENTS else _UNKNOWN
 
 
-def _tell(event: ChatwootEvent, receipt: Receipt, name: str, log: FilteringBoundLogger) -> None:
+def _tell(event: ChatwootEvent, receipt: Receipt, app: web.Application) -> None:
+    name = _name_of(event)
+    app[METRICS].event(name, receipt.reception.value, receipt.reason or "")
     origin, destination = event.origin, receipt.destination
     whereto = (
         {}
@@ -281,7 +367,7 @@ def _tell(event: ChatwootEvent, receipt: Receipt, name: str, log: FilteringBound
             "matched_by": destination.matched_by.value,
         }
     )
-    log.info(
+    app[LOG].info(
         "message_received",
         area="message" if receipt.reception in _ROUTED else "webhook",
         message=receipt.id.value,

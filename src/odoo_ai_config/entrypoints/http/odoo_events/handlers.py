@@ -55,6 +55,7 @@ from odoo_ai_config.entrypoints.http.platform.operations import (
     RouteGroup,
 )
 from odoo_ai_config.entrypoints.http.platform.representations import shown, timestamp
+from odoo_ai_config.entrypoints.http.platform.spool import Incoming
 from odoo_ai_config.entrypoints.http.platform.texts import EVENT_DONE, Language, language_of
 from odoo_ai_config.entrypoints.http.platform.wire_types import reading
 from odoo_ai_config.entrypoints.wiring import Services
@@ -154,26 +155,41 @@ async def receive(
     and *take_in* writes what it says.
     """
     app, raw, outcome = request.app, b"", None
-    metrics = app[METRICS]
     try:
         raw = await raw_body
         event, body = await read_json(request, raw, event_in)
         request[EVENT] = event
-        numbers = app[SERVICES].numbers.read
-        told = await run_off_loop(
-            lambda: reading(numbers, lambda: read(event, body)), cost=len(raw)
-        )
-        claim = claim_of(request, caller, raw, path=_PATH)
-        event_at = event_time(request, stated_time(event, body))
-        outcome = await take_in(app[SERVICES], told, caller, claim, event_at)
+        outcome = await outcome_of(request, event, body, raw, caller, read, take_in)
     except CodedError as error:
-        metrics.event(_name_of(request), "refused", error.code)
+        app[METRICS].event(_name_of(request), "refused", error.code)
         raise
     finally:
         if outcome is None:
             # For the log line of the answer.
             bind_contextvars(webhook_event=_name_of(request), caller=caller.id, bytes=len(raw))
-    became = _counted(outcome, metrics)
+    language = language_of(request)
+    return shown(_answer(outcome, language), REPLAYED if outcome.replayed else None)
+
+
+async def outcome_of(
+    request: Incoming,
+    event: WriteKind,
+    body: JsonObject,
+    raw: bytes,
+    caller: ApiKey,
+    read: Callable[[WriteKind, JsonObject], T],
+    take_in: Callable[[Services, T, ApiKey, Claim | None, datetime | None], Awaitable[Outcome]],
+) -> Outcome:
+    """
+    Read *event*, write what it says, log and count it.
+    """
+    app = request.app
+    numbers = app[SERVICES].numbers.read
+    told = await run_off_loop(lambda: reading(numbers, lambda: read(event, body)), cost=len(raw))
+    claim = claim_of(request, caller, raw, path=_PATH)
+    event_at = event_time(request, stated_time(event, body))
+    outcome = await take_in(app[SERVICES], told, caller, claim, event_at)
+    became = _counted(outcome, app[METRICS])
     # One line per event: each line costs time.
     app[LOG].info(
         "event_" + became,
@@ -183,8 +199,7 @@ async def receive(
         versions=outcome.versions,
         warnings=sorted({notice.code for notice in outcome.notices}),
     )
-    language = language_of(request)
-    return shown(_answer(outcome, language), REPLAYED if outcome.replayed else None)
+    return outcome
 
 
 def _name_of(request: web.Request) -> str:

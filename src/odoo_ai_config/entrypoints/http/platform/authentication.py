@@ -30,6 +30,7 @@ from odoo_ai_config.entrypoints.http.platform.errors import (
 )
 from odoo_ai_config.entrypoints.http.platform.rate_limit import CallerLimits
 from odoo_ai_config.entrypoints.http.platform.signature import SignatureScheme, verify_signature
+from odoo_ai_config.entrypoints.http.platform.spool import Incoming, moment_of
 
 _HEADER: Final = istr("X-API-Key")
 
@@ -146,7 +147,7 @@ async def pushed_body(request: web.Request, caller: ApiKey, raw: bytes | None = 
     return raw
 
 
-async def require_signature(request: web.Request, raw: bytes) -> SignatureScheme | None:
+async def require_signature(request: Incoming, raw: bytes) -> SignatureScheme | None:
     """
     Refuse *raw* if its signature is wrong, or missing although the operator requires one.
 
@@ -174,14 +175,14 @@ async def require_signature(request: web.Request, raw: bytes) -> SignatureScheme
             request.headers,
             raw,
             parsed_body=parsed,
-            now=options.unix_time(),
+            now=moment_of(request, options.unix_time),
             policy=options.signatures,
         )
 
     return await run_off_loop(check, cost=len(raw))
 
 
-def key_in(request: web.Request) -> str | None:
+def key_in(request: Incoming) -> str | None:
     """
     The key in the request, valid or not; older Odoo modules send it as a bearer token.
     """

@@ -23,6 +23,7 @@ from odoo_ai_config.entrypoints.http.platform.errors import (
     UnsupportedMediaTypeError,
 )
 from odoo_ai_config.entrypoints.http.platform.json_body import parse_json_object
+from odoo_ai_config.entrypoints.http.platform.spool import Incoming
 
 T = TypeVar("T")
 
@@ -169,7 +170,7 @@ def _unpacked(raw: bytes, encoding: str, limit: int) -> bytes:
     return body
 
 
-def json_object(request: web.Request, raw: bytes, *, lenient: bool = False) -> JsonObject:
+def json_object(request: Incoming, raw: bytes, *, lenient: bool = False) -> JsonObject:
     """
     The body *raw* as a JSON object; `parse_json` explains *lenient*.
 
@@ -181,7 +182,7 @@ def json_object(request: web.Request, raw: bytes, *, lenient: bool = False) -> J
 
 
 def read_json(
-    request: web.Request,
+    request: Incoming,
     raw: bytes,
     read: Callable[[JsonObject], T],
     *,

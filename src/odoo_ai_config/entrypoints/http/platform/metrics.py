@@ -6,20 +6,28 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from datetime import datetime
 from functools import cache, partial
 from itertools import accumulate
 from threading import Lock
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
-from prometheus_client.metrics_core import CounterMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.metrics_core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
 from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
 from odoo_ai_config.application.errors import ApplicationError, StoreFailure
 from odoo_ai_config.application.messages.progress import Progress
+from odoo_ai_config.application.messages.spooling import Fate
 from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.application.ports.message_inbox import StageCount
+from odoo_ai_config.application.ports.message_spool import SpoolCensus
 from odoo_ai_config.domain.conversations.answering import Silence
 from odoo_ai_config.domain.crews import CrewKind
 from odoo_ai_config.domain.identifiers import CONFIG, CREDENTIALS, METADATA
@@ -171,6 +179,35 @@ class _Queue:
         self._known_until = clock.monotonic() + _QUEUE_KNOWN_SECONDS
 
 
+class _Spool(Collector):
+    """
+    What waits in the spool of this machine, as it was last counted; nothing without a spool.
+    """
+
+    def __init__(self) -> None:
+        self._census = SpoolCensus()
+        self._now: Callable[[], datetime] | None = None
+
+    def counted(self, census: SpoolCensus, now: Callable[[], datetime]) -> None:
+        """
+        Note what was in the spool; *now* tells how old it is whenever somebody asks.
+        """
+        self._census, self._now = census, now
+
+    def collect(self) -> Iterator[Metric]:
+        census = self._census
+        age = 0.0
+        if census.oldest is not None and self._now is not None:
+            age = (self._now() - census.oldest).total_seconds()
+        for name, text, value in (
+            ("arrivals", "Messages and records that wait for the store", census.waiting),
+            ("kept", "Refused ones that are kept for a person", census.kept),
+            ("bytes", "Size of both", census.bytes),
+            ("oldest_seconds", "Time since the oldest waiting one came", max(0.0, age)),
+        ):
+            yield GaugeMetricFamily(f"odoo_ai_config_spool_{name}", text, value)
+
+
 class Metrics:
     """
     The Prometheus objects of one application, in a registry of their own.
@@ -207,6 +244,14 @@ class Metrics:
         registry.register(requests)
         self.requests = requests.of
         self.queue = _Queue(registry)
+        self.spool = _Spool()
+        registry.register(self.spool)
+        self._spooled = Counter(
+            "odoo_ai_config_spool_requests",
+            "Requests that came while the store was away, by what became of them",
+            ["outcome"],
+            registry=registry,
+        )
         events = Counter(
             "odoo_ai_config_events",
             "Events at the webhook by outcome",
@@ -264,6 +309,8 @@ class Metrics:
             self._people_told.labels(cause)
         for silence in Silence:
             self._silences.labels(silence.value)
+        for outcome in ("spooled", "full", "failed", *(fate.value for fate in Fate)):
+            self._spooled.labels(outcome)
         for failure in StoreFailure:
             self._store_failures.labels(failure.value)
 
@@ -296,6 +343,12 @@ class Metrics:
         Count a request that failed because of the store.
         """
         self._store_failures.labels(cause).inc()
+
+    def spooled(self, outcome: str, count: int = 1) -> None:
+        """
+        Count requests that were spooled or left the spool.
+        """
+        self._spooled.labels(outcome).inc(count)
 
     def delivery(self, outcome: str, reason: str | None = None) -> None:
         """

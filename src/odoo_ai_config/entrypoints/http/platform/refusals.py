@@ -463,6 +463,13 @@ _ROWS: Final[Mapping[int, tuple[Row[Any], ...]]] = {
             *_STORE_AWAY,
             members=lambda error, _: {"cause": error.failure},
         ),
+        Row(
+            application.SpoolUnavailableError,
+            "Armazenamento indisponível, e o disco deste servidor não pode guardar mais nada para "
+            "depois; tente novamente em instantes",
+            "The store is unavailable, and this server's disk cannot keep more for later; try "
+            "again shortly",
+        ),
         Row(application.RequestRecordedError, *_BUSY),
         Row(application.MessageRecordedError, *_BUSY),
         Row(application.TenantKeyChangedError, *_BUSY),

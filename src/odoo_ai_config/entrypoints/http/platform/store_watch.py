@@ -55,7 +55,16 @@ class StoreWatch:
         if isinstance(error, StoreUnavailableError | StoreUnusableError):
             self._requests += 1
             self._count(error.failure.value)
-            self._tell(error)
+            self.noted(error)
+
+    @property
+    def away(self) -> StoreFailure | None:
+        """
+        Why a request that needs the store would fail now, as far as it is known.
+
+        A store that is busy may answer the next request.
+        """
+        return None if self._failure is StoreFailure.BUSY else self._failure
 
     async def ready(self) -> None:
         """
@@ -78,9 +87,12 @@ class StoreWatch:
             try:
                 await self.ready()
             except (StoreUnavailableError, StoreUnusableError) as error:
-                self._tell(error)
+                self.noted(error)
 
-    def _tell(self, error: StoreUnavailableError | StoreUnusableError) -> None:
+    def noted(self, error: StoreUnavailableError | StoreUnusableError) -> None:
+        """
+        Note that the store fails, without a request that fails because of it.
+        """
         if error.failure is not self._failure:
             self._failure = error.failure
             _log.error("store_failed", cause=error.failure.value, code=error.code)

@@ -19,6 +19,7 @@ from odoo_ai_config.entrypoints.http.platform.app_keys import (
 )
 from odoo_ai_config.entrypoints.http.platform.operations import Operation, RouteGroup
 from odoo_ai_config.entrypoints.http.platform.representations import json_bytes, shown
+from odoo_ai_config.entrypoints.http.platform.spool import SPOOL, STORE_AWAY
 from odoo_ai_config.entrypoints.http.status.schemas import Healthy, Identity, Ready
 
 ROUTES: Final = RouteGroup("status")
@@ -58,14 +59,31 @@ async def show_health(_request: web.Request) -> web.Response:
 )
 async def show_readiness(request: web.Request) -> web.Response:
     """
-    Check that the store can be read and written.
+    Check that the store can be read and written, or that messages can wait for it.
     """
-    services = request.app[SERVICES]
-    await request.app[STORE_WATCH].ready()
-    trouble = await services.check_key_ring.while_running()
+    app, services = request.app, request.app[SERVICES]
+    spool = app.get(SPOOL)
+    try:
+        if spool is not None:
+            # Whoever asks may not wait until the driver gives up.
+            spool.require_store()
+        await app[STORE_WATCH].ready()
+        trouble = await services.check_key_ring.while_running()
+    except STORE_AWAY as error:
+        # A 503 would make the load balancer send Chatwoot's messages nowhere.
+        if spool is None or not await spool.has_room():
+            raise
+        spool.watch.noted(error)
+        return shown(Ready(status="spooling"))
     # Still a 200: the hub works, and a 503 would make the load balancer remove every process at
     # once.
-    return shown(Ready(status="ready", warnings=UNSET if trouble is None else [trouble]))
+    waiting = spool is not None and spool.spool.waiting > 0
+    return shown(
+        Ready(
+            status="spooling" if waiting else "ready",
+            warnings=UNSET if trouble is None else [trouble],
+        )
+    )
 
 
 @Operation(

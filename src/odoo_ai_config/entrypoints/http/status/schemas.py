@@ -36,10 +36,16 @@ class Healthy:
 @answer
 class Ready:
     """
-    The store can be read and written.
+    The hub can take in messages.
     """
 
-    status: Literal["ready"]
+    status: Annotated[
+        Literal["ready", "spooling"],
+        Meta(
+            description="`ready`: the store can be read and written. `spooling`: it is away, or "
+            "messages still wait for it on the hub's disk; whatever needs its answer may be a 503."
+        ),
+    ]
     warnings: (
         Annotated[
             list[RingTrouble],
