@@ -9,18 +9,9 @@ from datetime import timedelta
 from attrs import asdict, frozen
 
 from odoo_ai_config.adapters.crews.crew_client import EchoCrewClient, InProcessCrewClient
-from odoo_ai_config.adapters.memory.address_store import MemoryAddressStore
-from odoo_ai_config.adapters.memory.api_key_store import MemoryApiKeyStore
-from odoo_ai_config.adapters.memory.audit_log import MemoryAuditLog
-from odoo_ai_config.adapters.memory.channel_directory import MemoryChannelDirectory
 from odoo_ai_config.adapters.memory.chatwoot_client import MemoryChatwootClient
-from odoo_ai_config.adapters.memory.collection_store import MemoryCollectionStore
-from odoo_ai_config.adapters.memory.config_store import MemoryConfigStore
-from odoo_ai_config.adapters.memory.conversation_store import MemoryConversationStore
-from odoo_ai_config.adapters.memory.message_inbox import MemoryMessageInbox
 from odoo_ai_config.adapters.memory.old_cipher import MemoryOldCipher
 from odoo_ai_config.adapters.memory.revoked_keys import MemoryRevokedKeys
-from odoo_ai_config.adapters.memory.secret_store import MemorySecretStore
 from odoo_ai_config.adapters.memory.secret_vault import MemorySecretVault
 from odoo_ai_config.adapters.memory.state import MemoryState
 from odoo_ai_config.application.documents.writing import DocumentWrite
@@ -36,7 +27,9 @@ from odoo_ai_config.domain.chatwoot import ChatwootAccess
 from odoo_ai_config.domain.identifiers import DocumentKey, TenantId
 from odoo_ai_config.domain.json_types import JsonObject
 from odoo_ai_config.entrypoints.wiring import Policies, Ports, Services, build_services
+from tests.contract.memory_stores import stores_over
 from tests.contract.samples import AT
+from tests.contract.stores import Stores
 from tests.stand_ins.clock import ManualClock
 from tests.stand_ins.token_source import CountingTokenSource
 from tests.stand_ins.yaml_codec import JsonYamlCodec
@@ -62,7 +55,7 @@ def write(
 @frozen(init=False)
 class MemoryHub(Services):
     """
-    The use cases of `build_services`, and the memory that they work on.
+    The use cases of `build_services`, and the memory that they work on, or other *stores*.
     """
 
     state: MemoryState
@@ -76,6 +69,7 @@ class MemoryHub(Services):
         self,
         state: MemoryState | None = None,
         *,
+        stores: Stores | None = None,
         api_keys: ApiKeyStore | None = None,
         tokens: TokenSource | None = None,
         yaml: YamlCodec | None = None,
@@ -85,18 +79,19 @@ class MemoryHub(Services):
         spool: MessageSpool | None = None,
     ) -> None:
         state = state or MemoryState()
+        stores = stores or stores_over(state)
         clock, vault = ManualClock(AT), MemorySecretVault()
         revoked_keys, chatwoot = MemoryRevokedKeys(), MemoryChatwootClient()
         ports = Ports(
-            store=MemoryConfigStore(state),
-            channels=MemoryChannelDirectory(state),
-            secrets=MemorySecretStore(state),
-            collections=MemoryCollectionStore(state),
-            inbox=MemoryMessageInbox(state),
-            conversations=MemoryConversationStore(state),
-            addresses=MemoryAddressStore(state),
-            api_keys=api_keys or MemoryApiKeyStore(state),
-            audit=MemoryAuditLog(state),
+            store=stores.config,
+            channels=stores.channels,
+            secrets=stores.secrets,
+            collections=stores.collections,
+            inbox=stores.inbox,
+            conversations=stores.conversations,
+            addresses=stores.addresses,
+            api_keys=api_keys or stores.api_keys,
+            audit=stores.audit,
             revoked_keys=revoked_keys,
             vault=vault,
             old_cipher=old_cipher or MemoryOldCipher(),
