@@ -21,9 +21,8 @@ from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo import AsyncMongoClient, MongoClient, common
 from pymongo.errors import AutoReconnect
 
-from odoo_ai_config.adapters.mongo.database import CLIENT_OPTIONS, MongoDatabase, settled
+from odoo_ai_config.adapters.mongo.database import CLIENT_OPTIONS, SCHEMA, MongoDatabase, settled
 from odoo_ai_config.adapters.mongo.migration import prepare
-from odoo_ai_config.adapters.mongo.schema import SCHEMA
 
 # It refuses a field that the first command of a transaction has.
 _REFUSED = ("_BULK_WRITE_KNOWN_FIELDS", "readConcern")

@@ -16,6 +16,8 @@ from odoo_ai_config.adapters.mongo.schema import SHARD_KEYS
 _WRITES: Final = {"insert": "documents", "update": "updates", "delete": "deletes"}
 # Of the command that writes to many collections, the name of an operation and its filter.
 _JOINED: Final = {"insert": "document", "update": "filter", "delete": "filter"}
+# Stages that no server takes in a transaction; those of the tests do.
+_FORBIDDEN: Final = {"$unionWith", "$merge", "$out", "$collStats", "$indexStats", "$currentOp"}
 
 
 @define
@@ -24,7 +26,8 @@ class Router(monitoring.CommandListener):
     Notes the writes that would not go to one shard.
 
     A write of one record has to name the whole shard key, and may not change it. A write of many
-    may go to all shards, unless it is in a transaction.
+    may go to all shards, unless it is in a transaction. Nor may a transaction read with a stage
+    that a server of its own would not take there.
 
     Args:
         refused: Those writes, with the reason.
@@ -52,6 +55,9 @@ class Router(monitoring.CommandListener):
         elif name == "find":
             self._many(name, command[name], command.get("filter", {}), targeted=False)
         elif name == "aggregate":
+            stages = {stage for part in command["pipeline"] for stage in part}
+            if in_transaction and stages & _FORBIDDEN:
+                self.refused.append(f"{sorted(stages & _FORBIDDEN)} in a transaction")
             first: Mapping[str, Any] = next(iter(command["pipeline"]), {})
             self._many(name, command[name], first.get("$match", {}), targeted=False)
 

@@ -9,9 +9,9 @@ from uuid import uuid4
 import pytest
 from motor.motor_asyncio import AsyncIOMotorClient
 
-from odoo_ai_config.adapters.mongo.database import MongoDatabase, open_database
+from odoo_ai_config.adapters.mongo.database import SCHEMA, MongoDatabase, open_database
 from odoo_ai_config.adapters.mongo.migration import prepare
-from odoo_ai_config.adapters.mongo.schema import COLLECTIONS, SCHEMA, STEPS
+from odoo_ai_config.adapters.mongo.schema import COLLECTIONS, STEPS
 from odoo_ai_config.application.errors import StoreFailure, StoreUnusableError
 from odoo_ai_config.application.ports.message_inbox import ClaimLimits
 from odoo_ai_config.domain.changes import Changeset

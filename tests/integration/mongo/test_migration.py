@@ -12,7 +12,7 @@ from pymongo import IndexModel, monitoring
 from pymongo.errors import AutoReconnect
 
 from odoo_ai_config.adapters.mongo import migration
-from odoo_ai_config.adapters.mongo.database import MongoDatabase
+from odoo_ai_config.adapters.mongo.database import SCHEMA, MongoDatabase
 from odoo_ai_config.adapters.mongo.lease import LEASES, Lease
 from odoo_ai_config.adapters.mongo.migration import (
     Report,
@@ -22,7 +22,7 @@ from odoo_ai_config.adapters.mongo.migration import (
     require_current,
 )
 from odoo_ai_config.adapters.mongo.records import secret_record
-from odoo_ai_config.adapters.mongo.schema import COLLECTIONS, SCHEMA, STEPS, Progress, Step
+from odoo_ai_config.adapters.mongo.schema import COLLECTIONS, STEPS, Progress, Step
 from odoo_ai_config.application.errors import (
     StoreFailure,
     StoreUnavailableError,

@@ -109,6 +109,20 @@ async def test_router_refuses_a_broadcast_in_a_transaction_only(
     assert ["in a transaction" in one for one in router.refused] == [True]
 
 
+async def test_router_refuses_a_union_in_a_transaction(
+    database: MongoDatabase, router: Router
+) -> None:
+    union: list[dict[str, Any]] = [{"$unionWith": {"coll": "audit", "pipeline": []}}]
+    await database.aggregated("documents", union)
+    assert router.refused == []
+    session: Session = await settled(database.client.start_session())
+    async with session:
+        await settled(session.start_transaction())
+        await database.aggregated("documents", union, session)
+        await session.abort_transaction()
+    assert router.refused == ["['$unionWith'] in a transaction"]
+
+
 @pytest.mark.parametrize(
     "write",
     [

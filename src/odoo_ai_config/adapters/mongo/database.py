@@ -66,8 +66,9 @@ _STANDALONE: Final = (
 )
 # Of MongoDB 8.0.
 _JOINING_WIRE_VERSION: Final = 25
-# Names the pipeline that a record came from.
-_RESULT: Final = "_result"
+# The record of this collection that has the version of all others.
+SCHEMA: Final = "schema"
+VERSION: Final[Record] = {"_id": "version"}
 # True of revisions that another tenant's replaced, and of nothing else.
 LOST: Final[Record] = {"lost_at": {"$gt": 0}}
 # An index serves only those queries that have its collation.
@@ -168,16 +169,13 @@ class MongoDatabase:
             places: For each result, the collection and the pipeline over it.
             session: If it has a transaction, they are of one moment.
         """
-        (first, *others) = [
-            (collection, [*pipeline, {"$set": {_RESULT: name}}])
+        # From a record that is always there: a transaction does not allow $unionWith.
+        joins = [
+            {"$lookup": {"from": collection, "pipeline": [*pipeline], "as": name}}
             for name, (collection, pipeline) in places.items()
         ]
-        collection, pipeline = first
-        unions = [{"$unionWith": {"coll": coll, "pipeline": pipe}} for coll, pipe in others]
-        found: dict[str, list[Record]] = {name: [] for name in places}
-        for record in await self.aggregated(collection, [*pipeline, *unions], session):
-            found[record.pop(_RESULT)].append(record)
-        return found
+        [found] = await self.aggregated(SCHEMA, [{"$match": VERSION}, *joins], session)
+        return {name: found[name] for name in places}
 
     async def _server_time(self) -> datetime:
         told: datetime = (await self.client.admin.command("hello"))["localTime"]

@@ -66,13 +66,14 @@ class Lease:
             }
         ]
         try:
-            lease = await self.database[LEASES].find_one_and_update(
+            lease: Record | None = await self.database[LEASES].find_one_and_update(
                 {"_id": self.name}, taken, upsert=True, return_document=ReturnDocument.AFTER
             )
         except DuplicateKeyError:
             # Another process took it first, for the first time.
             return False
-        return bool(lease["holder"] == self.holder)
+        # None if it was given back at that moment.
+        return lease is not None and lease["holder"] == self.holder
 
     async def holder_now(self) -> str | None:
         """

@@ -13,16 +13,15 @@ from attrs import frozen
 from pymongo import IndexModel
 from pymongo.errors import CollectionInvalid, DuplicateKeyError, OperationFailure
 
-from odoo_ai_config.adapters.mongo.database import MongoDatabase, open_database
+from odoo_ai_config.adapters.mongo.database import SCHEMA, VERSION, MongoDatabase, open_database
 from odoo_ai_config.adapters.mongo.driver_errors import translated
 from odoo_ai_config.adapters.mongo.lease import Lease
-from odoo_ai_config.adapters.mongo.schema import COLLECTIONS, FORMER, SCHEMA, STEPS, Step
+from odoo_ai_config.adapters.mongo.schema import COLLECTIONS, FORMER, STEPS, Step
 from odoo_ai_config.application.errors import StoreFailure, StoreUnusableError
 
 # What is being done, to how many records so far, of how many; the last is an estimate.
 Report: TypeAlias = Callable[[str, int, int], None]
 
-_VERSION: Final = {"_id": "version"}
 _NAMESPACE_EXISTS: Final = 48
 _INDEX_NOT_FOUND: Final = 27
 # A start may read and index so many records of a collection: it takes a second or two.
@@ -176,7 +175,7 @@ async def require_known(database: MongoDatabase) -> int:
     """
     Return the version of *database*, or raise `StoreUnusableError` if it is a newer program's.
     """
-    record = await database[SCHEMA].find_one(_VERSION)
+    record = await database[SCHEMA].find_one(VERSION)
     version = 0 if record is None else int(record["value"])
     if version > len(STEPS):
         raise StoreUnusableError(
@@ -297,7 +296,7 @@ async def _run(database: MongoDatabase, step: Step, report: Report) -> None:
 
 
 async def _reached(database: MongoDatabase, version: int) -> None:
-    await database[SCHEMA].update_one(_VERSION, {"$max": {"value": version}}, upsert=True)
+    await database[SCHEMA].update_one(VERSION, {"$max": {"value": version}}, upsert=True)
 
 
 async def _drop(database: MongoDatabase, collection: str, name: str) -> None:

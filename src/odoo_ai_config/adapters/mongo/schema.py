@@ -10,7 +10,7 @@ from typing import Final, TypeAlias
 from attrs import frozen
 from pymongo import DESCENDING, IndexModel, UpdateOne
 
-from odoo_ai_config.adapters.mongo.database import ANY_CASE, LOST, MongoDatabase, Record
+from odoo_ai_config.adapters.mongo.database import ANY_CASE, LOST, SCHEMA, MongoDatabase, Record
 from odoo_ai_config.adapters.mongo.lease import LEASES
 from odoo_ai_config.adapters.mongo.pruning import batches
 from odoo_ai_config.adapters.mongo.records import from_record
@@ -19,8 +19,6 @@ from odoo_ai_config.domain.messages.inbox import ANSWER, BODY, TEXT_PURPOSES, In
 
 # Takes how many more records a step has seen.
 Progress: TypeAlias = Callable[[int], None]
-
-SCHEMA: Final = "schema"
 _ACTIVE: Final[Record] = {"active": True}
 # True of every text, and of nothing else.
 _IS_TEXT: Final[Record] = {"$gte": ""}
