@@ -288,8 +288,8 @@ class ReceiptContract(StoreContract):
     @ROUND_TRIPS
     @given(one=strategies.inbox_messages())
     async def test_message_is_kept_to_the_letter(self, stores: Stores, one: InboxMessage) -> None:
-        known = sum(count.count for count in (await stores.inbox.census()).values())
-        name = f"example-{known}"
+        # Earlier examples are still there.
+        name = f"example-{len(await stores.inbox.page(ALL, limit=1000))}"
         origin_ = one.origin
         if origin_.delivery is not None:
             origin_ = evolve(origin_, delivery=f"{name} {origin_.delivery}")
@@ -987,7 +987,7 @@ class InboxListingContract(StoreContract):
         assert await stores.inbox.page(STUCK, tenant=HUB, limit=9) == [stray("message-2")]
         assert await stores.inbox.page(STUCK, tenant=TenantId("acme"), limit=9) == [crewless]
 
-    async def test_census_counts_every_stage(self, stores: Stores) -> None:
+    async def test_census_counts_every_stage_that_is_not_final(self, stores: Stores) -> None:
         assert await stores.inbox.census() == {}
         for minute, stage in enumerate(Stage):
             for number in range(minute + 1):
@@ -996,16 +996,16 @@ class InboxListingContract(StoreContract):
         assert await stores.inbox.census() == {
             stage: StageCount(minute + 1, AT + minute * MINUTE)
             for minute, stage in enumerate(Stage)
+            if stage not in FINISHED
         }
 
     async def test_census_follows_the_messages(self, stores: Stores) -> None:
         await put(stores, message(), message("message-2", minute=1), message().done(at=LATER))
         assert await stores.inbox.census() == {
             Stage.QUEUED: StageCount(1, AT + MINUTE),
-            Stage.DONE: StageCount(1, AT),
         }
         await put(stores, message("message-2", minute=1).done(at=LATER))
-        assert await stores.inbox.census() == {Stage.DONE: StageCount(2, AT)}
+        assert await stores.inbox.census() == {}
 
 
 class InboxPruneContract(StoreContract):

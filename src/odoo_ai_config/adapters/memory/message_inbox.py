@@ -128,7 +128,8 @@ class MemoryMessageInbox(MemoryAdapter, MessageInbox):
         return list(islice(found, limit))
 
     async def census(self) -> Mapping[Stage, StageCount]:
-        messages = self.state.messages.values()
+        waiting = OPEN | STUCK
+        messages = [one for one in self.state.messages.values() if one.stage in waiting]
         counts = Counter(message.stage for message in messages)
         oldest: dict[Stage, datetime] = {}
         for message in messages:

@@ -13,6 +13,7 @@ from attrs import evolve
 from odoo_ai_config.adapters.mongo.commit import commit
 from odoo_ai_config.adapters.mongo.database import ANY_CASE, MongoDatabase
 from odoo_ai_config.adapters.mongo.driver_errors import translated
+from odoo_ai_config.adapters.mongo.lease import alone
 from odoo_ai_config.adapters.mongo.migration import require_known
 from odoo_ai_config.adapters.mongo.pruning import (
     prune_idempotency_records,
@@ -162,13 +163,18 @@ class MongoConfigStore(ConfigStore):
 
     @translated
     async def prune(self, policy: RetentionPolicy, *, now: datetime) -> PruneReport:
-        return PruneReport(
-            revisions=await prune_revisions(self._database, policy, now),
-            idempotency_records=await prune_idempotency_records(self._database, now),
-            secrets=await prune_secrets(self._database),
-            tombstones=await prune_tombstones(self._database, policy, now),
-            mapping_revisions=await prune_mappings(self._database, policy, now),
-        )
+        database = self._database
+
+        async def remove() -> PruneReport:
+            return PruneReport(
+                revisions=await prune_revisions(database, policy, now),
+                idempotency_records=await prune_idempotency_records(database, now),
+                secrets=await prune_secrets(database),
+                tombstones=await prune_tombstones(database, policy, now),
+                mapping_revisions=await prune_mappings(database, policy, now),
+            )
+
+        return await alone(database, "pruning of documents", remove, PruneReport())
 
     @translated
     async def check(self) -> None:

@@ -13,6 +13,7 @@ from pymongo import ReplaceOne
 from odoo_ai_config.adapters.mongo.bulk import BulkWrite
 from odoo_ai_config.adapters.mongo.database import MongoDatabase, Record
 from odoo_ai_config.adapters.mongo.driver_errors import translated
+from odoo_ai_config.adapters.mongo.lease import alone
 from odoo_ai_config.adapters.mongo.pruning import batches
 from odoo_ai_config.adapters.mongo.records import (
     from_record,
@@ -68,6 +69,11 @@ class MongoConversationStore(ConversationStore):
 
     @translated
     async def prune(self, *, before: datetime) -> int:
+        return await alone(
+            self._database, "pruning of conversations", lambda: self._remove(before), 0
+        )
+
+    async def _remove(self, before: datetime) -> int:
         removed = 0
         earlier = {"$lt": to_instant(before)}
         ended = [{"pause": None}, {"pause.until": earlier}]

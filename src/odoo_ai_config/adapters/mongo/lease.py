@@ -13,7 +13,6 @@ from typing import Any, Final, TypeVar
 
 from attrs import Factory, field, frozen
 from bson import ObjectId
-from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from odoo_ai_config.adapters.mongo.database import MongoDatabase, Record
@@ -31,6 +30,16 @@ _RENEWALS: Final = 3
 def _this_process() -> str:
     # The token tells two takers in one process apart.
     return f"{socket.gethostname()} (pid {os.getpid()}) {ObjectId()}"
+
+
+async def alone(
+    database: MongoDatabase, name: str, work: Callable[[], Awaitable[T]], otherwise: T
+) -> T:
+    """
+    Return what *work* does, or *otherwise* while another process does it.
+    """
+    lease = Lease(database, name)
+    return await lease.while_held(work) if await lease.take() else otherwise
 
 
 @frozen
@@ -54,26 +63,19 @@ class Lease:
         """
         Take or renew it, and return whether this holder has it now.
         """
+        leases, place = self.database[LEASES], {"_id": self.name}
         free = {"$or": [{"$lte": ["$until", SERVER_NOW]}, {"$eq": ["$holder", self.holder]}]}
         until = {"$add": [SERVER_NOW, int(self.seconds * _MICROSECONDS)]}
-        taken: list[Record] = [
-            {
-                "$set": {
-                    # A lease that nobody ever took has no `until`, which is less than any number.
-                    "holder": {"$cond": [free, {"$literal": self.holder}, "$holder"]},
-                    "until": {"$cond": [free, until, "$until"]},
-                }
-            }
-        ]
-        try:
-            lease: Record | None = await self.database[LEASES].find_one_and_update(
-                {"_id": self.name}, taken, upsert=True, return_document=ReturnDocument.AFTER
-            )
-        except DuplicateKeyError:
-            # Another process took it first, for the first time.
-            return False
-        # None if it was given back at that moment.
-        return lease is not None and lease["holder"] == self.holder
+        taken: list[Record] = [{"$set": {"holder": {"$literal": self.holder}, "until": until}}]
+        while True:
+            result = await leases.update_one(place | {"$expr": free}, taken)
+            if result.matched_count:
+                return True
+            try:
+                # The first time, there is none.
+                await leases.insert_one(place | {"until": 0})
+            except DuplicateKeyError:
+                return False
 
     async def holder_now(self) -> str | None:
         """

@@ -14,6 +14,7 @@ from pymongo import ASCENDING, DESCENDING, ReturnDocument, UpdateOne
 
 from odoo_ai_config.adapters.mongo.database import MongoDatabase, Record
 from odoo_ai_config.adapters.mongo.driver_errors import translated
+from odoo_ai_config.adapters.mongo.lease import alone
 from odoo_ai_config.adapters.mongo.pruning import batches, prune_messages
 from odoo_ai_config.adapters.mongo.records import (
     from_instant,
@@ -38,7 +39,6 @@ from odoo_ai_config.domain.messages.inbox import (
 _IS_TEXT: Final[Record] = {"$gte": ""}
 # The most heads of one look: 10 KB.
 _LOOK: Final = 100
-_EVERY_STAGE: Final = [stage.value for stage in Stage]
 _STUCK: Final = [stage.value for stage in STUCK]
 
 
@@ -196,8 +196,7 @@ class MongoMessageInbox(MessageInbox):
         groups = await self._database.aggregated(
             "messages",
             [
-                # True of all messages; with it only an index is read.
-                {"$match": {"stage": {"$in": _EVERY_STAGE}}},
+                {"$match": {"stage": {"$in": [stage.value for stage in OPEN | STUCK]}}},
                 {
                     "$group": {
                         "_id": "$stage",
@@ -214,7 +213,10 @@ class MongoMessageInbox(MessageInbox):
 
     @translated
     async def prune(self, *, before: datetime) -> int:
-        return await prune_messages(self._database, before)
+        database = self._database
+        return await alone(
+            database, "pruning of messages", lambda: prune_messages(database, before), 0
+        )
 
     async def _first(
         self, pipeline: Sequence[Record], *, over: str = "messages"

@@ -84,7 +84,7 @@ COLLECTIONS: Final[Mapping[str, Sequence[IndexModel]]] = {
         IndexModel(["due_at", "ready"], name="due", partialFilterExpression={"ready": _IS_TEXT}),
         IndexModel(["conversation", "turn"], name="queue", partialFilterExpression={"open": True}),
         IndexModel(["conversation", ("arrival", DESCENDING)], name="by_conversation"),
-        # Covers the counting of messages by stage: no message is read for it.
+        # Covers the counting of those that wait: no message is read for it.
         IndexModel(["stage", ("arrival", DESCENDING), "received_at"], name="newest"),
         IndexModel(["holder.tenant", "stage", ("arrival", DESCENDING)], name="of_tenant"),
         IndexModel(["stage", "updated_at"], name="finished"),

@@ -107,8 +107,10 @@ _PAGE: Final = (
 _ABOVE_ALL: Final = 2**63 - 1
 _CENSUS: Final = """
 SELECT stage, count, received_at
-FROM (SELECT stage, count(*) AS count, min(number) AS oldest FROM messages GROUP BY stage)
-JOIN messages USING (stage) WHERE number = oldest
+FROM (
+  SELECT stage, count(*) AS count, min(number) AS oldest FROM messages
+  WHERE stage IN ('queued', 'awaiting', 'answered', 'unresolved', 'dead', 'failed') GROUP BY stage
+) JOIN messages USING (stage) WHERE number = oldest
 """
 
 

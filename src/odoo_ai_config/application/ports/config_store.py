@@ -146,7 +146,8 @@ class ConfigStore(Protocol):
         It applies to revisions of documents and of mappings, each by its own channel or document.
         Idempotency records that expired before *now* go too, and sealed values that no remaining
         revision of their credentials document names. Current revisions stay, and so do the
-        texts of messages, which `MessageInbox.prune` removes.
+        texts of messages, which `MessageInbox.prune` removes. While another process does it,
+        nothing is done.
         """
 
     @abstractmethod

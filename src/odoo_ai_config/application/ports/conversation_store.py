@@ -45,5 +45,6 @@ class ConversationStore(Protocol):
         """
         Remove those that were `Conversation.idle_since` *before*; return how many.
 
-        The work is done in short steps that do not delay writers.
+        The work is done in short steps that do not delay writers. While another process does it,
+        nothing is done.
         """

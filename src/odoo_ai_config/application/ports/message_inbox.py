@@ -141,7 +141,9 @@ class MessageInbox(Protocol):
     @abstractmethod
     async def census(self) -> Mapping[Stage, StageCount]:
         """
-        How many messages are at each stage; empty stages are left out.
+        How many messages are at each stage that is open or stuck; empty stages are left out.
+
+        The cost does not grow with the number of finished messages.
         """
 
     @abstractmethod
@@ -150,5 +152,6 @@ class MessageInbox(Protocol):
         Remove finished messages last written *before*, with their texts; return how many.
 
         Open and stuck ones stay. Sealed texts go too if their message is gone or has another
-        holder now. The work is done in short steps that do not delay writers.
+        holder now. The work is done in short steps that do not delay writers. While another
+        process does it, nothing is done.
         """

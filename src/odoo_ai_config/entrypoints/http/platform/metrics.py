@@ -31,7 +31,7 @@ from odoo_ai_config.application.ports.message_spool import SpoolCensus
 from odoo_ai_config.domain.conversations.answering import Silence
 from odoo_ai_config.domain.crews import CrewKind
 from odoo_ai_config.domain.identifiers import CONFIG, CREDENTIALS, METADATA
-from odoo_ai_config.domain.messages.inbox import Stage
+from odoo_ai_config.domain.messages.inbox import OPEN, STUCK, Stage
 from odoo_ai_config.domain.messages.notices import CAUSES, OTHER_CAUSE
 from odoo_ai_config.domain.outcomes import Outcome
 
@@ -136,7 +136,10 @@ class _Queue:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._messages = Gauge(
-            "odoo_ai_config_messages", "Messages by stage", ["stage"], registry=registry
+            "odoo_ai_config_messages",
+            "Messages that are not finished, by stage",
+            ["stage"],
+            registry=registry,
         )
         self._oldest = Gauge(
             "odoo_ai_config_oldest_message_seconds",
@@ -170,7 +173,7 @@ class _Queue:
             self._known_until = float("-inf")
             return
         now = clock.now()
-        for stage in Stage:
+        for stage in OPEN | STUCK:
             found = counts.get(stage)
             age = 0.0 if found is None else (now - found.oldest).total_seconds()
             self._messages.labels(stage.value).set(0 if found is None else found.count)
