@@ -21,7 +21,15 @@ from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo import AsyncMongoClient, MongoClient, common
 from pymongo.errors import AutoReconnect
 
-from odoo_ai_config.adapters.mongo.database import CLIENT_OPTIONS, SCHEMA, MongoDatabase, settled
+from odoo_ai_config.adapters.mongo.database import (
+    CLIENT_OPTIONS,
+    SCHEMA,
+    THREADS,
+    Driver,
+    MongoDatabase,
+    open_database,
+)
+from odoo_ai_config.adapters.mongo.deadlines import settled
 from odoo_ai_config.adapters.mongo.migration import prepare
 
 # It refuses a field that the first command of a transaction has.
@@ -36,6 +44,9 @@ _SERVER = (
 URI_VARIABLE = "ODOO_AI_CONFIG_TEST_MONGODB_URI"
 # What a test gave up may still reach its database, which therefore rests for some tests.
 _RESTING: Final = 3
+# Only tests of deadlines need those of the hub; the machine may be busy.
+_CALL_SECONDS: Final = 30.0
+_UNHURRIED: Final = {"socketTimeoutMS": 30_000}
 # The databases of earlier tests, the one that has rested longest first.
 _prepared: deque[str] = deque()
 # The hub uses motor; pymongo's own client will replace it.
@@ -176,12 +187,26 @@ async def impatient_client(kind: Callable[..., Any], uri: str) -> AsyncIterator[
 
 @asynccontextmanager
 async def open_client(kind: Callable[..., Any], uri: str, **options: Any) -> AsyncIterator[Any]:
-    client = kind(uri, **{**CLIENT_OPTIONS, **options})
+    client = kind(uri, **{**CLIENT_OPTIONS, **_UNHURRIED, **options})
     try:
         yield client
     finally:
         # motor's close blocks while it talks to the server, even to a server of this loop.
         await settled(await asyncio.to_thread(client.close))
+
+
+@asynccontextmanager
+async def at_url(
+    url: str, driver: Driver = "pymongo", *, threads: int = THREADS
+) -> AsyncIterator[MongoDatabase]:
+    """
+    The database as the hub opens it.
+    """
+    database = open_database(url, driver, threads=threads)
+    try:
+        yield database
+    finally:
+        await database.close()
 
 
 @asynccontextmanager
@@ -192,10 +217,11 @@ async def temporary_database(client: Any) -> AsyncIterator[MongoDatabase]:
     Later tests get it again, emptied: its indexes take longer than most tests.
     """
     if len(_prepared) > _RESTING:
-        database = MongoDatabase(client, _prepared.popleft())
+        database = MongoDatabase(client, _prepared.popleft(), call_seconds=_CALL_SECONDS)
         await _empty(client[database.name])
     else:
-        database = MongoDatabase(client, f"test_{uuid4().hex}")
+        name = f"test_{uuid4().hex}"
+        database = MongoDatabase(client, name, call_seconds=_CALL_SECONDS)
         await prepare(database)
     try:
         yield database

@@ -70,7 +70,7 @@ class InMongo(StoreContract):
             async with open_client(
                 AsyncMongoClient, mongo_uri, event_listeners=[router]
             ) as client:
-                yield stores_over(MongoDatabase(client, database.name))
+                yield stores_over(MongoDatabase(client, database.name, call_seconds=30.0))
 
 
 class TestMongoConfigStore(InMongo, ConfigStoreContract): ...

@@ -40,6 +40,7 @@ PORTS = "application/ports/"
 # Computation has its own threads in `off_loop.py`; these threads wait for files.
 WAITING_FOR_FILES = {
     "adapters/chatwoot/files.py",
+    "adapters/mongo/database.py",
     "adapters/system/revoked_keys.py",
     "entrypoints/container.py",
     "entrypoints/http/platform/pages.py",

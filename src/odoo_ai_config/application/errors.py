@@ -40,6 +40,7 @@ class StoreFailure(Enum):
     NO_PRIMARY = "no_primary"
     OLDER_SCHEMA = "older_schema"
     READ_ONLY = "read_only"
+    REFUSED = "refused"
     UNSUITABLE = "unsuitable"
 
 

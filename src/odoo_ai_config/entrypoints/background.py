@@ -5,20 +5,35 @@ Work that a process repeats beside its requests.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from functools import partial
+from typing import TypeAlias
 
 import structlog
+
+Noted: TypeAlias = Callable[[], None]
+"""
+Called for each error that nobody foresaw.
+"""
 
 _log = structlog.get_logger(area="config")
 
 
+def _unnoted() -> None:
+    pass
+
+
 @asynccontextmanager
-async def beside(work: Coroutine[object, object, None]) -> AsyncIterator[None]:
+async def beside(
+    work: Callable[[], Awaitable[None]], *, name: str, failed: Noted = _unnoted
+) -> AsyncIterator[None]:
     """
     Do *work* while the context is open; give it up at the end.
+
+    An error of it is unexpected. It is logged when it happens, and has no other effect.
     """
-    task = asyncio.create_task(work)
+    task = asyncio.create_task(_noting(work, name, failed))
     try:
         yield
     finally:
@@ -27,18 +42,28 @@ async def beside(work: Coroutine[object, object, None]) -> AsyncIterator[None]:
             await task
 
 
+async def _noting(work: Callable[[], Awaitable[None]], name: str, failed: Noted) -> None:
+    (error,) = await asyncio.gather(work(), return_exceptions=True)
+    if error is not None:
+        failed()
+        _log.error("background_failed", task=name, exc_info=error)
+
+
 @asynccontextmanager
 async def in_background(
-    work: Callable[[], Awaitable[None]], *, every: float
+    work: Callable[[], Awaitable[None]], *, name: str, every: float, failed: Noted = _unnoted
 ) -> AsyncIterator[None]:
     """
     Repeat *work* while the context is open, as `repeatedly` does.
     """
-    async with beside(repeatedly(work, every=every)):
+    repeated = partial(repeatedly, work, name=name, every=every, failed=failed)
+    async with beside(repeated, name=name, failed=failed):
         yield
 
 
-async def repeatedly(work: Callable[[], Awaitable[None]], *, every: float) -> None:
+async def repeatedly(
+    work: Callable[[], Awaitable[None]], *, name: str, every: float, failed: Noted = _unnoted
+) -> None:
     """
     Repeat *work* with pauses of *every* seconds, also after an error.
 
@@ -50,6 +75,8 @@ async def repeatedly(work: Callable[[], Awaitable[None]], *, every: float) -> No
         (error,) = await asyncio.gather(work(), return_exceptions=True)
         if error is None:
             last = None
-        elif type(error) is not last:
+            continue
+        failed()
+        if type(error) is not last:
             last = type(error)
-            _log.error("background_failed", exc_info=error)
+            _log.error("background_failed", task=name, exc_info=error)

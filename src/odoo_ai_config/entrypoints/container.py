@@ -86,6 +86,7 @@ class Stores:
             to how many records so far, and of how many. None if `ensure_ready` does all of it.
         examine: Searches for damage; returns whether there was time to search everything. None if
             the database does that itself.
+        close: Closes what only a running event loop can close. None if there is nothing.
     """
 
     config: ConfigStore
@@ -101,6 +102,7 @@ class Stores:
     rehearse_writing: Callable[[], Awaitable[None]]
     migrate: Callable[[Callable[[str, int, int], None]], Awaitable[None]] | None = None
     examine: Callable[[], Awaitable[bool]] | None = None
+    close: Callable[[], Awaitable[None]] | None = None
 
 
 @contextmanager
@@ -130,8 +132,7 @@ def open_stores(location: StoreLocation, read_only: bool) -> Iterator[Stores]:  
                 ),
             )
     else:
-        with _open_mongo(location.url, read_only=read_only) as stores:
-            yield stores
+        yield _mongo_stores(location.url, location, read_only=read_only)
 
 
 def _memory_stores() -> Stores:
@@ -164,8 +165,7 @@ def _memory_stores() -> Stores:
     )
 
 
-@contextmanager
-def _open_mongo(url: SecretText, *, read_only: bool) -> Iterator[Stores]:
+def _mongo_stores(url: SecretText, location: StoreLocation, *, read_only: bool) -> Stores:
     # The driver takes a fifth of a second and 20 MB, which a hub on SQLite does not need.
     from odoo_ai_config.adapters.mongo.address_store import MongoAddressStore
     from odoo_ai_config.adapters.mongo.api_key_store import MongoApiKeyStore
@@ -183,21 +183,22 @@ def _open_mongo(url: SecretText, *, read_only: bool) -> Iterator[Stores]:
     )
     from odoo_ai_config.adapters.mongo.secret_store import MongoSecretStore
 
-    with open_database(url.reveal()) as mongo:
-        yield Stores(
-            MongoConfigStore(mongo),
-            MongoChannelDirectory(mongo),
-            MongoSecretStore(mongo),
-            MongoCollectionStore(mongo),
-            MongoMessageInbox(mongo),
-            MongoConversationStore(mongo),
-            MongoAddressStore(mongo),
-            MongoApiKeyStore(mongo),
-            MongoAuditLog(mongo),
-            partial(require_current if read_only else prepare, mongo),
-            mongo.rehearse_writing,
-            partial(migrate_at, url.reveal()),
-        )
+    mongo = open_database(url.reveal(), location.driver, threads=location.threads)
+    return Stores(
+        MongoConfigStore(mongo),
+        MongoChannelDirectory(mongo),
+        MongoSecretStore(mongo),
+        MongoCollectionStore(mongo),
+        MongoMessageInbox(mongo),
+        MongoConversationStore(mongo),
+        MongoAddressStore(mongo),
+        MongoApiKeyStore(mongo),
+        MongoAuditLog(mongo),
+        partial(require_current if read_only else prepare, mongo),
+        mongo.rehearse_writing,
+        partial(migrate_at, url.reveal()),
+        close=mongo.close,
+    )
 
 
 @contextmanager

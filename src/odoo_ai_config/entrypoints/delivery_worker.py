@@ -17,14 +17,18 @@ import structlog
 from attrs import define, frozen
 from structlog.contextvars import bind_contextvars
 
-from odoo_ai_config.application.errors import ApplicationError
+from odoo_ai_config.application.errors import (
+    ApplicationError,
+    StoreFailure,
+    StoreUnusableError,
+)
 from odoo_ai_config.application.messages.progress import GOES_ON, Progress, Step, Trouble
 from odoo_ai_config.application.ports.message_inbox import ClaimLimits
 from odoo_ai_config.application.work_signal import WorkSignal
 from odoo_ai_config.domain.crews import Crew
 from odoo_ai_config.domain.identifiers import TenantId
 from odoo_ai_config.domain.messages.inbox import CLOCK_SLACK, InboxMessage
-from odoo_ai_config.entrypoints.background import in_background
+from odoo_ai_config.entrypoints.background import Noted, in_background
 from odoo_ai_config.entrypoints.settings import Settings
 from odoo_ai_config.entrypoints.wiring import Services
 
@@ -312,6 +316,7 @@ async def delivering(
     *,
     count: Count = lambda _progress, _reason: None,
     count_told: CountTold = lambda _cause: None,
+    failed: Noted = lambda: None,
 ) -> AsyncIterator[DeliveryWorker]:
     """
     Deliver messages in the background, and tell people of those that have no answer.
@@ -321,7 +326,12 @@ async def delivering(
     worker = DeliveryWorker(services, capacity, count=count)
     work = asyncio.create_task(worker.work())
     try:
-        async with in_background(partial(tell_people, services, count_told), every=_TELL_SECONDS):
+        async with in_background(
+            partial(tell_people, services, count_told),
+            name="telling_people",
+            every=_TELL_SECONDS,
+            failed=failed,
+        ):
             yield worker
     finally:
         worker.retire()
@@ -334,7 +344,10 @@ async def delivering(
 
 def _code_of(error: BaseException) -> str:
     # An unexpected error is a fault of the hub or of something that it uses.
-    if isinstance(error, ApplicationError):
+    # If the store refuses a write, that may be about this message only, which must not come back
+    # with each claim.
+    refused = isinstance(error, StoreUnusableError) and error.failure is StoreFailure.REFUSED
+    if isinstance(error, ApplicationError) and not refused:
         return error.code
     _log.error(_UNEXPECTED, exc_info=error)
     return _UNEXPECTED

@@ -134,18 +134,20 @@ async def run_server(
         first = await set_up(services, settings, restored=restored)
         app = build_app(services, options, metrics)
         async with contextlib.AsyncExitStack() as background:
-            jobs: list[tuple[Callable[[], Awaitable[None]], float]] = [
-                (partial(look_at_key_ring, services), _RING_SECONDS),
-                (app[STORE_WATCH].look, _STORE_SECONDS),
+            jobs: list[tuple[str, Callable[[], Awaitable[None]], float]] = [
+                ("key_ring", partial(look_at_key_ring, services), _RING_SECONDS),
+                ("store", app[STORE_WATCH].look, _STORE_SECONDS),
             ]
             if upkeep:
-                jobs.append((partial(prune, services), _PRUNE_SECONDS))
+                jobs.append(("pruning", partial(prune, services), _PRUNE_SECONDS))
             if services.bring_in_arrivals is not None:
                 bringing_in = BringingIn(app, services.bring_in_arrivals)
                 await bringing_in.count()
-                jobs.append((bringing_in.look, _SPOOL_SECONDS))
-            for work, every in jobs:
-                await background.enter_async_context(in_background(work, every=every))
+                jobs.append(("spool", bringing_in.look, _SPOOL_SECONDS))
+            for name, work, every in jobs:
+                await background.enter_async_context(
+                    in_background(work, name=name, every=every, failed=metrics.failure)
+                )
             if App.CHATWOOT in settings.apps:
                 worker = await background.enter_async_context(
                     delivering(
@@ -153,13 +155,21 @@ async def run_server(
                         capacity_of(settings),
                         count=metrics.delivery,
                         count_told=metrics.people_told,
+                        failed=metrics.failure,
                     )
                 )
                 app.on_shutdown.append(_retiring(worker))
                 if upkeep and settings.catch_up_minutes:
                     reach = timedelta(minutes=settings.catch_up_minutes)
+                    catching_up = partial(
+                        catch_up_at_start,
+                        services,
+                        reach=reach,
+                        caller=_CATCHING_UP,
+                        failed=metrics.failure,
+                    )
                     await background.enter_async_context(
-                        beside(catch_up_at_start(services, reach=reach, caller=_CATCHING_UP))
+                        beside(catching_up, name="catching_up", failed=metrics.failure)
                     )
             await serve(app, listener, grace=settings.shutdown_seconds, ready=lambda: ready(first))
 

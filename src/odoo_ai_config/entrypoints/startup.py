@@ -22,7 +22,7 @@ from odoo_ai_config.domain.access import ALL_SCOPES, ApiKey
 from odoo_ai_config.domain.chatwoot import ChatwootChange
 from odoo_ai_config.domain.credentials.secrets import SecretText
 from odoo_ai_config.entrypoints.apps import App
-from odoo_ai_config.entrypoints.container import Container
+from odoo_ai_config.entrypoints.container import Container, Stores
 from odoo_ai_config.entrypoints.private_files import write_private
 from odoo_ai_config.entrypoints.settings import Settings
 from odoo_ai_config.entrypoints.wiring import Services
@@ -67,15 +67,32 @@ async def opened(container: Container) -> AsyncIterator[Services]:
         InvalidKeyRingError: The key ring cannot be used.
         MasterKeyMissingError: The key ring is not the one that the store was written with.
     """
-    try:
-        container.init_resources()
-        await container.stores().ensure_ready()
+    async with opened_stores(container) as stores:
+        await stores.ensure_ready()
         services = container.services()
         await services.check_key_ring(make=not container.read_only())
         try:
             yield services
         finally:
             await container.http_sessions().close()
+
+
+@asynccontextmanager
+async def opened_stores(container: Container) -> AsyncIterator[Stores]:
+    """
+    Open the store without a look at it, and close it at the end.
+
+    Raises:
+        StoreUnusableError: There is nothing that could be opened.
+    """
+    try:
+        container.init_resources()
+        stores = container.stores()
+        try:
+            yield stores
+        finally:
+            if stores.close is not None:
+                await stores.close()
     finally:
         container.shutdown_resources()
 

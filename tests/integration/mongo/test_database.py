@@ -19,7 +19,13 @@ from odoo_ai_config.domain.channels.routing import IncomingMessage
 from odoo_ai_config.domain.identifiers import ChatwootId
 from tests.contract.mongo_stores import stores_over
 from tests.contract.samples import AT, DAY, everything, mapping, message
-from tests.mongo_server import CLIENTS, open_client, secantus_server, temporary_database
+from tests.mongo_server import (
+    CLIENTS,
+    at_url,
+    open_client,
+    secantus_server,
+    temporary_database,
+)
 
 SECRET = "s3nha-d0-banco"
 
@@ -190,24 +196,24 @@ async def test_acknowledged_writes_are_on_a_majority_whatever_the_url_says(
 async def test_standalone_server_is_refused_with_the_way_to_a_replica_set(
     tmp_path: Path,
 ) -> None:
-    with (
-        secantus_server(storage_path=str(tmp_path), replica_set_name=None) as server,
-        open_database(server.uri) as database,
-    ):
-        with pytest.raises(StoreUnusableError) as caught:
-            await prepare(database)
-        assert await database.client.list_database_names() == []
+    with secantus_server(storage_path=str(tmp_path), replica_set_name=None) as server:
+        async with at_url(server.uri) as database:
+            await _require_the_way_to_a_replica_set(database)
+
+
+async def _require_the_way_to_a_replica_set(database: MongoDatabase) -> None:
+    with pytest.raises(StoreUnusableError) as caught:
+        await prepare(database)
+    assert await database.client.list_database_names() == []
     assert "--replSet rs0" in caught.value.advice
     assert "rs.initiate()" in caught.value.advice
 
 
 async def test_server_that_does_not_let_the_hub_in_is_unusable(tmp_path: Path) -> None:
-    with (
-        secantus_server(storage_path=str(tmp_path), require_auth=True) as server,
-        open_database(server.uri.replace("//", f"//hub:{SECRET}@")) as database,
-        pytest.raises(StoreUnusableError) as caught,
-    ):
-        await prepare(database)
+    with secantus_server(storage_path=str(tmp_path), require_auth=True) as server:
+        async with at_url(server.uri.replace("//", f"//hub:{SECRET}@")) as database:
+            with pytest.raises(StoreUnusableError) as caught:
+                await prepare(database)
     assert "authSource" in caught.value.advice
     assert SECRET not in f"{caught.value} {caught.value!r}"
 
@@ -225,8 +231,8 @@ async def test_server_that_does_not_let_the_hub_in_is_unusable(tmp_path: Path) -
     ],
 )
 def test_malformed_url_is_refused_without_repeating_it(url: str) -> None:
-    with pytest.raises(StoreUnusableError) as caught, open_database(url):
-        pass
+    with pytest.raises(StoreUnusableError) as caught:
+        open_database(url)
     assert SECRET not in f"{caught.value} {caught.value!r}"
     assert caught.value.__cause__ is None
     assert caught.value.__suppress_context__
@@ -236,8 +242,8 @@ def test_malformed_url_is_refused_without_repeating_it(url: str) -> None:
     ("path", "name"),
     [("", "odoo_ai_config"), ("/", "odoo_ai_config"), ("/?w=1", "odoo_ai_config"), ("/x", "x")],
 )
-def test_database_is_named_by_the_url(path: str, name: str) -> None:
-    with open_database(f"mongodb://hub:{SECRET}@localhost{path}") as database:
+async def test_database_is_named_by_the_url(path: str, name: str) -> None:
+    async with at_url(f"mongodb://hub:{SECRET}@localhost{path}") as database:
         assert database.name == name
         assert SECRET not in repr(database)
 

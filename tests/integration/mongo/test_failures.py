@@ -17,7 +17,9 @@ from pymongo.errors import (
     ServerSelectionTimeoutError,
     WTimeoutError,
 )
+from structlog.testing import capture_logs
 
+from odoo_ai_config.adapters.mongo import transaction
 from odoo_ai_config.adapters.mongo.database import MongoDatabase
 from odoo_ai_config.adapters.mongo.driver_errors import translated
 from odoo_ai_config.adapters.mongo.migration import prepare
@@ -114,8 +116,9 @@ async def test_transaction_that_collides_is_repeated(stores: Stores, failing: Fa
 
 
 async def test_transaction_that_always_collides_is_contention(
-    stores: Stores, failing: Failing
+    stores: Stores, failing: Failing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(transaction, "_PATIENCE_SECONDS", 0.2)
     async with failing(*WRITES, errorCode=112, errorLabels=["TransientTransactionError"]):
         with pytest.raises(ContentionError):
             await stores.config.commit(everything())
@@ -189,8 +192,10 @@ async def test_mistake_of_ours_is_not_taken_for_an_outage(
     stores: Stores, failing: Failing
 ) -> None:
     async with failing("find", errorCode=2):
-        with pytest.raises(OperationFailure):
+        with pytest.raises(StoreUnusableError) as caught, capture_logs() as logged:
             await stores.config.current([key()])
+    assert caught.value.failure is StoreFailure.REFUSED
+    assert [(line["event"], line["reason"]) for line in logged] == [("store_refused", "2")]
 
 
 async def test_cancelled_commit_leaves_no_transaction_behind(

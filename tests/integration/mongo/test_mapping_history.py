@@ -60,7 +60,7 @@ def lengths(value: object) -> Iterator[int]:
 @pytest.mark.parametrize("lost", [10, 1100])
 async def test_no_query_names_all_channels_that_a_tenant_lost(mongo_uri: str, lost: int) -> None:
     longest = LongestList()
-    listening = {**CLIENT_OPTIONS, "event_listeners": [longest]}
+    listening = {**CLIENT_OPTIONS, "socketTimeoutMS": 30_000, "event_listeners": [longest]}
     client: Client = AsyncIOMotorClient(mongo_uri, **listening)
     with closing(client):
         async with temporary_database(client) as database:

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from pymongo import DeleteMany, InsertOne, ReplaceOne, UpdateMany, UpdateOne
 
-from odoo_ai_config.adapters.mongo.database import MongoDatabase, Session, settled
+from odoo_ai_config.adapters.mongo.database import MongoDatabase, Session
+from odoo_ai_config.adapters.mongo.deadlines import settled
 from odoo_ai_config.adapters.mongo.schema import COLLECTIONS, SHARD_KEYS
 from tests.contract.mongo_stores import stores_over
 from tests.contract.samples import everything

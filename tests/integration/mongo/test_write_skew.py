@@ -8,7 +8,6 @@ import pytest
 from motor.motor_asyncio import AsyncIOMotorClient
 
 from odoo_ai_config.adapters.mongo import transaction
-from odoo_ai_config.adapters.mongo.database import Session
 from odoo_ai_config.application.errors import TenantKeyChangedError
 from odoo_ai_config.application.ports.message_inbox import ClaimLimits
 from odoo_ai_config.domain.changes import Changeset
@@ -54,11 +53,11 @@ async def side_by_side(
     commit = transaction._commit
     written, released = asyncio.Event(), asyncio.Event()
 
-    async def hold_the_first(session: Session) -> None:
+    async def hold_the_first(*args: Any) -> None:
         if not written.is_set():
             written.set()
             await released.wait()
-        await commit(session)
+        await commit(*args)
 
     patch.setattr(transaction, "_commit", hold_the_first)
     first = asyncio.create_task(held)
@@ -239,7 +238,7 @@ async def test_messages_of_a_tenant_do_not_collide_in_the_record_of_its_keys(
     await stores.config.commit(Changeset(new_tenant_key=OLD))
     # Creates the collections, which would also conflict.
     await stores.config.commit(first)
-    monkeypatch.setattr(transaction, "_ATTEMPTS", 1)
+    monkeypatch.setattr(transaction, "_PATIENCE_SECONDS", 0)
     await asyncio.gather(*map(stores.config.commit, others))
 
 

@@ -47,7 +47,9 @@ async def test_old_versions_go_even_after_the_store_was_away(
     database = tmp_path / "odoo-ai-config.db"
     aside = database.rename(tmp_path / "aside")
     with structlog.testing.capture_logs() as logged:
-        pruning = asyncio.create_task(repeatedly(partial(prune, services), every=0.001))
+        pruning = asyncio.create_task(
+            repeatedly(partial(prune, services), name="test", every=0.001)
+        )
         while not logged:
             await asyncio.sleep(0.001)
         assert {line["event"] for line in logged} == {"pruning_failed"}
@@ -68,7 +70,7 @@ async def test_lost_ring_is_in_the_log_although_nobody_needs_it_and_the_store_is
     (tmp_path / "keyring.json").write_text("{")
     with structlog.testing.capture_logs() as logged:
         watching = asyncio.create_task(
-            repeatedly(partial(look_at_key_ring, services), every=0.001)
+            repeatedly(partial(look_at_key_ring, services), name="test", every=0.001)
         )
         while not logged:
             await asyncio.sleep(0.001)
@@ -94,7 +96,7 @@ async def test_background_work_goes_on_after_an_error_that_nobody_foresaw() -> N
             raise error
 
     with structlog.testing.capture_logs() as logged:
-        working = asyncio.create_task(repeatedly(work, every=0.001))
+        working = asyncio.create_task(repeatedly(work, name="test", every=0.001))
         await finished.wait()
         working.cancel()
         with suppress(asyncio.CancelledError):
@@ -118,7 +120,7 @@ async def test_background_work_that_is_under_way_ends_with_its_loop() -> None:
         finally:
             ended.set()
 
-    working = asyncio.create_task(repeatedly(work, every=0.001))
+    working = asyncio.create_task(repeatedly(work, name="test", every=0.001))
     await begun.wait()
     working.cancel()
     with suppress(asyncio.CancelledError):

@@ -12,6 +12,7 @@ from pymongo import DeleteMany, InsertOne, ReplaceOne, UpdateMany, UpdateOne
 from pymongo.errors import ClientBulkWriteException, OperationFailure, PyMongoError
 
 from odoo_ai_config.adapters.mongo.database import MongoDatabase, Record, Session
+from odoo_ai_config.adapters.mongo.deadlines import within
 from odoo_ai_config.adapters.mongo.driver_errors import is_duplicate
 
 T = TypeVar("T")
@@ -83,11 +84,14 @@ async def _send_joined(
     # What was matched is told for each write only if somebody wants to know it.
     verbose = any(bulk.refusal is not None for bulk, _ in writes)
     try:
-        result = await database.client.bulk_write(
-            models,
-            # Motor names another type here than that of its sessions.
-            session=session,  # type: ignore[arg-type]
-            verbose_results=verbose,
+        result = await within(
+            database.call_seconds,
+            lambda: database.client.bulk_write(
+                models,
+                # Motor names another type here than that of its sessions.
+                session=session,  # type: ignore[arg-type]
+                verbose_results=verbose,
+            ),
         )
     except ClientBulkWriteException as error:
         _refuse_joined(writes, error)

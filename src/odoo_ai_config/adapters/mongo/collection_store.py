@@ -93,7 +93,7 @@ class MongoCollectionStore(CollectionStore):
             return CollectionPage.of(head, following, limit=limit)
 
         # In one snapshot, so that no half of a push is seen.
-        return await in_transaction(self._database.client, read)
+        return await in_transaction(self._database, read)
 
     async def _following(
         self, key: CollectionKey, position: Position, limit: int, session: Session

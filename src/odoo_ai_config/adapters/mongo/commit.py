@@ -14,6 +14,7 @@ from functools import partial
 from typing import Final
 
 from pymongo import InsertOne
+from pymongo.errors import PyMongoError
 
 from odoo_ai_config.adapters.mongo.bulk import BulkWrite, Write, chunks, send
 from odoo_ai_config.adapters.mongo.changeset_writes import (
@@ -34,6 +35,7 @@ from odoo_ai_config.adapters.mongo.conversations import (
     takes_part,
 )
 from odoo_ai_config.adapters.mongo.database import MongoDatabase, Record, Session
+from odoo_ai_config.adapters.mongo.driver_errors import is_passing
 from odoo_ai_config.adapters.mongo.records import mapping_record, replaced_record
 from odoo_ai_config.adapters.mongo.transaction import in_transaction
 from odoo_ai_config.application.errors import TenantKeyChangedError
@@ -74,13 +76,17 @@ async def _commit_unread(
     relies = changeset.claim is not None or changeset.mapping_state is not None
     # A write of one record is atomic without a transaction.
     if not (relies or _replaces(changeset)) and sum(len(bulk.writes) for bulk in bulks) == 1:
-        await send(database, bulks, None)
-        return
+        try:
+            return await send(database, bulks, None)
+        except PyMongoError as error:
+            # The driver has tried it twice; a transaction is repeated for longer.
+            if not is_passing(error):
+                raise
 
     async def write_all(session: Session) -> None:
         await _write(database, changeset, bulks, session)
 
-    await in_transaction(database.client, write_all)
+    return await in_transaction(database, write_all)
 
 
 async def _commit_read(
@@ -101,7 +107,7 @@ async def _commit_read(
         found.append(state_writes(changeset.sightings, stored["states"]))
         await _write(database, changeset, [*bulks, *found], session)
 
-    await in_transaction(database.client, write_all)
+    await in_transaction(database, write_all)
 
 
 async def _fixed(

@@ -4,23 +4,22 @@ The MongoDB database behind the stores: its connection, layout and checks.
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Awaitable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import asyncio
+import os
+import re
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any, Final, TypeAlias, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, cast
+from urllib.parse import urlsplit
 
-from motor.motor_asyncio import (
-    AsyncIOMotorClient,
-    AsyncIOMotorClientSession,
-    AsyncIOMotorCollection,
-    AsyncIOMotorCursor,
-)
-from pymongo import ReadPreference, WriteConcern
+from pymongo import AsyncMongoClient, ReadPreference, WriteConcern
 from pymongo.collation import Collation
 from pymongo.errors import PyMongoError
 from pymongo.read_concern import ReadConcern
 
+from odoo_ai_config.adapters.mongo.deadlines import TimedCollection, settled, within
 from odoo_ai_config.adapters.mongo.driver_errors import translated
 from odoo_ai_config.adapters.mongo.read_cache import ReadCache
 from odoo_ai_config.adapters.mongo.server_clock import ServerClock
@@ -30,9 +29,19 @@ from odoo_ai_config.domain.access import ApiKey
 from odoo_ai_config.domain.credentials.secrets import TenantKey
 from odoo_ai_config.domain.identifiers import TenantId
 
-T = TypeVar("T")
+if TYPE_CHECKING:
+    from motor.motor_asyncio import (
+        AsyncIOMotorClient,
+        AsyncIOMotorClientSession,
+        AsyncIOMotorCollection,
+        AsyncIOMotorCursor,
+    )
+    from pymongo.client_options import ClientOptions
+
 Record: TypeAlias = dict[str, Any]
-Session: TypeAlias = AsyncIOMotorClientSession
+Driver: TypeAlias = Literal["motor", "pymongo"]
+# Those of pymongo's own client have the same methods, as far as the hub uses them.
+Session: TypeAlias = "AsyncIOMotorClientSession"
 Client: TypeAlias = "AsyncIOMotorClient[Record]"
 Collection: TypeAlias = "AsyncIOMotorCollection[Record]"
 Cursor: TypeAlias = "AsyncIOMotorCursor[Record]"
@@ -40,21 +49,27 @@ Cursor: TypeAlias = "AsyncIOMotorCursor[Record]"
 # The port lets a revocation by another process take this long.
 _API_KEY_SECONDS: Final = 2.0
 DEFAULT_NAME: Final = "odoo_ai_config"
-# A majority that takes longer counts as away.
+# A majority that takes longer counts as away; a call that has a deadline has less.
 _MAJORITY_MS: Final = 5_000
 DURABLE: Final = WriteConcern("majority", wtimeout=_MAJORITY_MS, j=True)
+# Of those that the URL does not set. A caller gets an error to retry on rather than wait long.
 CLIENT_OPTIONS: Final[Mapping[str, Any]] = {
     "appname": "odoo-ai-config",
-    # A caller gets an error to retry on rather than wait long.
     "serverSelectionTimeoutMS": 2_500,
     "connectTimeoutMS": 2_000,
-    "socketTimeoutMS": 10_000,
+    "socketTimeoutMS": 3_000,
     "waitQueueTimeoutMS": 2_500,
     "retryReads": True,
     "retryWrites": True,
 }
+# What a call takes at most, with the options above.
+CALL_SECONDS: Final = 3.0
 # The server needs hours for an index of a large collection, and answers at its end.
 _PATIENT: Final[Mapping[str, Any]] = {"socketTimeoutMS": None}
+# After a failure it is not worth more.
+_END_SECONDS: Final = 0.4
+# As many as the driver has connections.
+THREADS: Final = 100
 _MALFORMED_URL: Final = (
     "ODOO_AI_CONFIG_STORE_URL não é um endereço do MongoDB. Escreva "
     "mongodb://usuario:senha@servidor:27017/odoo_ai_config?replicaSet=rs0, com os caracteres "
@@ -84,11 +99,20 @@ class MongoDatabase:
 
     Args:
         client: A motor client, or pymongo's own asynchronous one: only what both have is used.
+        call_seconds: What a call of the driver takes at most, from the moment of the call; None
+            for any time.
     """
 
-    def __init__(self, client: Client, name: str = DEFAULT_NAME) -> None:
+    def __init__(
+        self,
+        client: Client,
+        name: str = DEFAULT_NAME,
+        *,
+        call_seconds: float | None = CALL_SECONDS,
+    ) -> None:
         self.client = client
         self.name = name
+        self.call_seconds = call_seconds
         self._database = client.get_database(
             name,
             write_concern=DURABLE,
@@ -112,7 +136,8 @@ class MongoDatabase:
         # The driver makes a new object at every access.
         known = self._collections.get(collection)
         if known is None:
-            known = self._collections[collection] = self._database[collection]
+            timed = TimedCollection(self._database[collection], self.call_seconds)
+            known = self._collections[collection] = cast("Collection", timed)
         return known
 
     @translated
@@ -120,7 +145,7 @@ class MongoDatabase:
         """
         Check that the server offers transactions, without a change.
         """
-        hello = await self.client.admin.command("hello")
+        hello = await self._hello()
         # A router of a sharded cluster offers transactions too, but names no set.
         if "setName" not in hello and hello.get("msg") != "isdbgrid":
             raise StoreUnusableError(_STANDALONE)
@@ -131,24 +156,37 @@ class MongoDatabase:
         Write in a transaction, and roll it back.
         """
         session: Session = await settled(self.client.start_session())
-        async with session:
-            await settled(session.start_transaction())
-            try:
-                await self["checks"].insert_one({"_id": "rehearsal"}, session=session)
-            finally:
-                await session.abort_transaction()
+        try:
+            # Not the defaults of the URL: a transaction reads from the primary only.
+            await settled(
+                session.start_transaction(
+                    write_concern=DURABLE, read_preference=ReadPreference.PRIMARY
+                )
+            )
+            await self["checks"].insert_one({"_id": "rehearsal"}, session=session)
+        finally:
+            # This also ends the transaction.
+            with suppress(PyMongoError):
+                await within(_END_SECONDS, session.end_session)
+
+    async def close(self) -> None:
+        """
+        Close the connections.
+        """
+        # Motor's talks to the server, and blocks.
+        await settled(await asyncio.to_thread(self.client.close))
 
     async def collection_names(self) -> set[str]:
         """
         Return the names of the collections that exist.
         """
-        return set(await self._database.list_collection_names())
+        return set(await within(self.call_seconds, self._database.list_collection_names))
 
     async def create_collection(self, name: str) -> None:
         """
         Create an empty collection.
         """
-        await self._database.create_collection(name)
+        await within(self.call_seconds, partial(self._database.create_collection, name))
 
     async def aggregated(
         self, collection: str, pipeline: Sequence[Record], session: Session | None = None
@@ -178,16 +216,18 @@ class MongoDatabase:
         return {name: found[name] for name in places}
 
     async def _server_time(self) -> datetime:
-        told: datetime = (await self.client.admin.command("hello"))["localTime"]
+        told: datetime = (await self._hello())["localTime"]
         return told.replace(tzinfo=UTC)
+
+    async def _hello(self) -> Record:
+        return await within(self.call_seconds, lambda: self.client.admin.command("hello"))
 
     async def joins_writes(self) -> bool:
         """
         Whether the server takes writes to several collections in one command, as from 8.0 on.
         """
         if self._joins_writes is None:
-            hello = await self.client.admin.command("hello")
-            self._joins_writes = hello["maxWireVersion"] >= _JOINING_WIRE_VERSION
+            self._joins_writes = (await self._hello())["maxWireVersion"] >= _JOINING_WIRE_VERSION
         return self._joins_writes
 
     async def distinct(
@@ -202,38 +242,58 @@ class MongoDatabase:
         return [group["_id"] for group in await self.aggregated(collection, pipeline, session)]
 
 
-@contextmanager
-def open_database(url: str, *, patient: bool = False) -> Iterator[MongoDatabase]:
+def open_database(
+    url: str, driver: Driver = "pymongo", *, threads: int = THREADS, patient: bool = False
+) -> MongoDatabase:
     """
-    Open the database that *url* names; the connection is made on first use.
+    The database that *url* names; the connection is made on first use.
 
-    A *patient* one waits for an answer as long as it takes.
+    Options in *url* come before those of the hub, except for what makes writes durable.
+
+    Args:
+        url: With the name of the database, and options.
+        driver: Which client to use.
+        threads: How many calls motor makes at the same time.
+        patient: Whether to wait for an answer as long as it takes.
 
     Raises:
         StoreUnusableError: *url* is malformed. The error does not quote it.
     """
     try:
-        client: Client = AsyncIOMotorClient(
-            url, **{**CLIENT_OPTIONS, **(_PATIENT if patient else {})}
-        )
+        chosen = _options_of(url)
+        options = {
+            name: value for name, value in CLIENT_OPTIONS.items() if name.lower() not in chosen
+        }
+        options |= _PATIENT if patient else {}
+        client = _client_class(driver, threads)(url, **options)
         name = client.get_default_database(DEFAULT_NAME).name
     except (PyMongoError, ValueError):
         # The driver's messages may quote the part of the URL that has the password.
         raise StoreUnusableError(_MALFORMED_URL) from None
-    try:
-        yield MongoDatabase(client, name)
-    finally:
-        client.close()
+    return MongoDatabase(client, name, call_seconds=_call_seconds(client))
 
 
-async def settled(value: Awaitable[T] | T) -> T:
+def _options_of(url: str) -> list[str]:
+    return [part.partition("=")[0].lower() for part in re.split("[&;]", urlsplit(url).query)]
+
+
+def _client_class(driver: Driver, threads: int) -> Callable[..., Client]:
+    if driver == "pymongo":
+        return cast("Callable[..., Client]", AsyncMongoClient)
+    # Motor reads this once, when it is imported.
+    os.environ.setdefault("MOTOR_MAX_WORKERS", str(threads))  # noqa: TID251 - its only way
+    from motor.motor_asyncio import AsyncIOMotorClient  # noqa: PLC0415 - only if it is chosen
+
+    return cast("Callable[..., Client]", AsyncIOMotorClient)
+
+
+def _call_seconds(client: Client) -> float | None:
     """
-    Return *value*, awaited if it is awaitable.
-
-    Motor and pymongo's asynchronous client differ here: sessions, transactions and aggregations
-    start with an await in one and without in the other.
+    What a call may take, from the options of the URL and the hub's own.
     """
-    if inspect.isawaitable(value):
-        result: T = await value
-        return result
-    return value
+    options = cast("ClientOptions", client.options)
+    if options.timeout is not None:
+        # Zero: as long as it takes.
+        return options.timeout or None
+    answer = options.pool_options.socket_timeout
+    return None if answer is None else max(answer, options.server_selection_timeout)

@@ -132,8 +132,11 @@ async def migrate_at(url: str, report: Report) -> None:
     """
     Open the database that *url* names, and `migrate` it.
     """
-    with open_database(url, patient=True) as database:
+    database = open_database(url, patient=True)
+    try:
         await migrate(database, report)
+    finally:
+        await database.close()
 
 
 @translated

@@ -120,7 +120,7 @@ async def _prune_secrets_of(database: MongoDatabase, owner: TenantArea) -> int:
         result = await database["secrets"].delete_many({"_id": {"$in": unnamed}}, session=session)
         return result.deleted_count
 
-    return await in_transaction(database.client, remove)
+    return await in_transaction(database, remove)
 
 
 def _unnamed(secrets: Sequence[Record], revisions: Sequence[Revision]) -> list[str]:

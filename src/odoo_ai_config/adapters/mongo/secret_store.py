@@ -114,7 +114,7 @@ class MongoSecretStore(SecretStore):
             await self._forget_uses(key.tenant, session)
             return True
 
-        return await in_transaction(self._database.client, succeed)
+        return await in_transaction(self._database, succeed)
 
     @translated
     async def secrets_not_sealed_by(self, key: TenantKey, *, limit: int) -> Sequence[SealedSecret]:
@@ -153,7 +153,7 @@ class MongoSecretStore(SecretStore):
             )
             return result.matched_count == 1
 
-        return await in_transaction(self._database.client, replace)
+        return await in_transaction(self._database, replace)
 
     @translated
     async def retire_keys(self, active: TenantKey) -> bool:
@@ -172,7 +172,7 @@ class MongoSecretStore(SecretStore):
             )
             return result.matched_count == 1
 
-        return await in_transaction(self._database.client, remove_others)
+        return await in_transaction(self._database, remove_others)
 
     async def _forget_uses(self, tenant: TenantId, session: Session) -> None:
         uses = self._database.key_uses.all_of(tenant.value)

@@ -48,7 +48,8 @@ _OTHER_SCHEMA = (
 _STORE_ADVICE: Final[Mapping[StoreFailure, str]] = {
     StoreFailure.AWAY: _AWAY,
     StoreFailure.BUSY: (
-        "Outro programa está bloqueando o armazenamento; descubra qual (fuser) e repita"
+        "O armazenamento está ocupado: outro programa bloqueia o arquivo (descubra qual com "
+        "fuser), ou o MongoDB está sobrecarregado; repita"
     ),
     StoreFailure.CORRUPT: (
         "O armazenamento está danificado; pare o servidor, guarde uma cópia e restaure um backup"

@@ -16,11 +16,13 @@ from odoo_ai_config.domain.conversations.answering import MOST_HISTORY
 from odoo_ai_config.domain.credentials.secrets import SecretText
 from odoo_ai_config.entrypoints.apps import ALL_APPS, App, apps_named, names_of
 from odoo_ai_config.entrypoints.settings.values import (
+    Driver,
     Target,
     address,
     api_key,
     count,
     country,
+    driver,
     fernet_keys,
     one_of,
     origins,
@@ -48,6 +50,8 @@ _RULES: Final = {
     "legacy_fernet_key": " (32 bytes em base64, como Fernet.generate_key() os dá)",
     "cors_origins": " (https://app.exemplo.com ou http://localhost:3000, separadas por vírgula; "
     "sem barra no fim, e nunca *)",
+    "mongo_driver": " (use pymongo ou motor)",
+    "mongo_threads": " (de 1 a 1000)",
     "lease_seconds": f" (pelo menos {SHORTEST_LEASE})",
     "apps": f" (use {', '.join(names_of(ALL_APPS))}, separados por vírgula)",
 }
@@ -73,6 +77,16 @@ class Settings:
         secret,
         help="sqlite:///arquivo, mongodb://servidor/banco?replicaSet=rs0 ou memory://; "
         "se vazio, odoo-ai-config.db na pasta de dados",
+    )
+    mongo_driver: Driver = environ.var(
+        "pymongo",
+        driver,
+        help="Driver do MongoDB: pymongo (o assíncrono da própria MongoDB) ou motor",
+    )
+    mongo_threads: int = environ.var(
+        "100",
+        count(1, 1000),
+        help="Com o driver motor: operações que cada processo faz ao mesmo tempo",
     )
     keyring: SecretText | None = environ.var(
         "",
@@ -302,7 +316,12 @@ class Settings:
         if scheme == "memory" and separator:
             return StoreLocation(scheme)
         if scheme in {"mongodb", "mongodb+srv"}:
-            return StoreLocation("mongodb", url=self.store_url)
+            return StoreLocation(
+                "mongodb",
+                url=self.store_url,
+                driver=self.mongo_driver,
+                threads=self.mongo_threads,
+            )
         raise SettingsError(
             f"{PREFIX}_STORE_URL deve começar com sqlite:///, mongodb:// ou memory://"
         )
@@ -347,11 +366,17 @@ class Settings:
 class StoreLocation:
     """
     A store's technology, and its file or its URL.
+
+    Args:
+        driver: What speaks with MongoDB.
+        threads: The calls that motor makes at the same time.
     """
 
     technology: str
     path: Path = Path()
     url: SecretText | None = None
+    driver: Driver = "pymongo"
+    threads: int = 100
 
 
 @frozen

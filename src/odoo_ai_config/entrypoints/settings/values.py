@@ -8,7 +8,7 @@ import re
 from base64 import urlsafe_b64decode
 from collections.abc import Callable
 from ipaddress import IPv4Network, IPv6Network, ip_network
-from typing import Final, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from odoo_ai_config.domain.access import is_guessable
 from odoo_ai_config.domain.chatwoot import ChatwootChange
@@ -18,6 +18,8 @@ from odoo_ai_config.entrypoints.numbers import has_numbers
 
 # The name of a host, or a network.
 Target: TypeAlias = IPv4Network | IPv6Network | str
+# What speaks with MongoDB.
+Driver: TypeAlias = Literal["motor", "pymongo"]
 
 _TRUE: Final = frozenset({"1", "true", "yes", "on", "sim"})
 _FALSE: Final = frozenset({"0", "false", "no", "off", "não", "nao", ""})
@@ -81,6 +83,16 @@ def one_of(choices: tuple[str, ...]) -> Callable[[str], str]:
         return text.lower()
 
     return convert
+
+
+def driver(text: str) -> Driver:
+    match text.lower():
+        case "motor":
+            return "motor"
+        case "pymongo":
+            return "pymongo"
+        case _:
+            raise ValueError
 
 
 def address(text: str) -> str | None:

@@ -30,6 +30,7 @@ from odoo_ai_config.entrypoints.cli.checks.results import (
 from odoo_ai_config.entrypoints.cli.refusals import advice_on
 from odoo_ai_config.entrypoints.container import Container
 from odoo_ai_config.entrypoints.settings import Settings
+from odoo_ai_config.entrypoints.startup import opened_stores
 from odoo_ai_config.entrypoints.wiring import Services
 
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
@@ -51,29 +52,27 @@ async def store_checks(container: Container, now: datetime) -> AsyncIterator[Che
         yield _first_key_file(settings)
         return
     try:
-        container.init_resources()
-        services, stores = container.services(), container.stores()
-        await stores.ensure_ready()
-        await stores.rehearse_writing()
-        yield passed(subject, "pode ser lido e gravado")
-        if stores.examine is not None:
-            whole = await stores.examine()
-            text = "sem danos" if whole else "sem danos até onde houve tempo de conferir"
-            yield passed(subject, text)
-        yield await _ring_of_data(services, settings)
-        yield await _readable_secrets(services)
-        yield await _history(services, now)
-        yield await _key(services, settings)
-        yield await _revocations(services, settings)
-        if App.CHATWOOT in settings.apps:
-            async for result in answering(services, settings):
-                yield result
+        async with opened_stores(container) as stores:
+            services = container.services()
+            await stores.ensure_ready()
+            await stores.rehearse_writing()
+            yield passed(subject, "pode ser lido e gravado")
+            if stores.examine is not None:
+                whole = await stores.examine()
+                text = "sem danos" if whole else "sem danos até onde houve tempo de conferir"
+                yield passed(subject, text)
+            yield await _ring_of_data(services, settings)
+            yield await _readable_secrets(services)
+            yield await _history(services, now)
+            yield await _key(services, settings)
+            yield await _revocations(services, settings)
+            if App.CHATWOOT in settings.apps:
+                async for result in answering(services, settings):
+                    yield result
     except StoreUnusableError as error:
         yield _unusable(error, settings)
     except ApplicationError as error:
         yield failed(subject, advice_on(error))
-    finally:
-        container.shutdown_resources()
 
 
 def _first_ring(settings: Settings) -> CheckResult:

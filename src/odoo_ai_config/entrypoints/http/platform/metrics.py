@@ -298,7 +298,7 @@ class Metrics:
         ).inc
         self.failure = Counter(
             "odoo_ai_config_unexpected_errors",
-            "Requests that failed with an unexpected error",
+            "Requests and background tasks that failed with an unexpected error",
             registry=registry,
         ).inc
         self._events = cache(events.labels)
